@@ -1,0 +1,231 @@
+"""What the use cases need from the world, as Protocols. The rooms behind them: `bot/backends` (Google),
+`handlers` (Slack), `storage` (SQLite). Only `bot/app.py` knows which class stands behind which port.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from bot.domain import (
+    Answer,
+    Conversation,
+    ModelRef,
+    Notice,
+    NoticeKind,
+    Operation,
+    Place,
+    Proposal,
+    Snapshot,
+    TunedModel,
+    TuningJob,
+    TuningSpec,
+    Turn,
+)
+from bot.errors import BotError
+from bot.profile import BackendProfile
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """The time in UTC, aware."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """The examples of a start, in the backend's own dialect.
+
+    Each is either JSONL as chunks of bytes that end anywhere (read once, not held), or a `gs://` URI that the
+    backend's profile takes as it stands.
+    """
+
+    training: AsyncIterator[bytes] | str
+    validation: AsyncIterator[bytes] | str | None = None
+
+
+class TuningBackend(Protocol):
+    """One Google system. Every method raises GoogleError's children; reads are retried inside, creates never."""
+
+    @property
+    def profile(self) -> BackendProfile: ...
+
+    async def create(self, key: str, spec: TuningSpec, data: TrainingData) -> Operation:
+        """Start the tuning and pay for it. `key` makes the job findable, see `find`.
+
+        Raises OutcomeUnknown when the create was sent and no answer says whether it was carried out; any
+        other error means that nothing was started.
+        """
+        ...
+
+    async def find(self, key: str) -> Operation | None:
+        """The job that an earlier `create` with this key made, or None when Google has none."""
+        ...
+
+    async def poll(self, jobs: Sequence[TuningJob]) -> Mapping[str, Operation | BotError]:
+        """The present state of each job, by job key, in few requests; one job's error never hides the others.
+
+        A job that Google no longer knows maps to NotFoundAtGoogle.
+        """
+        ...
+
+    async def cancel(self, job: TuningJob) -> None:
+        """Ask Google to stop the job; best effort, the outcome shows in `poll`."""
+        ...
+
+    async def models(self) -> Sequence[TunedModel]:
+        """Every tuned model that Google lists for these credentials, newest first."""
+        ...
+
+    async def delete(self, model: TunedModel) -> None:
+        """Delete a tuned model and whatever serves it; one that is already gone is no error."""
+        ...
+
+    async def generate(self, endpoint: str, turns: Sequence[Turn]) -> Answer:
+        """The model's answer to the last turn; earlier turns go along where the profile takes history."""
+        ...
+
+    def stream(self, endpoint: str, turns: Sequence[Turn]) -> AsyncIterator[Answer]:
+        """The same answer in pieces: each Answer holds the text that is new, the last one how it finished."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class FileInfo:
+    """A file that can be read. `location` is `slack:FILE_ID` or a `gs://` URI; `size` is in bytes."""
+
+    location: str
+    name: str
+    size: int
+
+
+class FileReader(Protocol):
+    """Reads one kind of location, as chunks, without holding the file."""
+
+    async def describe(self, team: str, location: str) -> FileInfo:
+        """Raises FileUnavailable."""
+        ...
+
+    def read(self, team: str, location: str) -> AsyncIterator[bytes]:
+        """The file's bytes. Raises FileUnavailable, FileTooLarge."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one transaction writes: the job as it becomes, snapshots to add, and what Slack must be told."""
+
+    job: TuningJob
+    snapshots: Sequence[Snapshot] = ()
+    notices: Sequence[NoticeKind] = ()
+
+
+class JobStore(Protocol):
+    """Proposals and jobs. Raises StorageError."""
+
+    async def add_proposal(self, proposal: Proposal) -> None: ...
+
+    async def proposal(self, team: str, proposal_id: str) -> Proposal | None: ...
+
+    async def submit(self, job: TuningJob, notices: Sequence[NoticeKind]) -> bool:
+        """Write a new job and its notices in one transaction; False, and nothing written, if the key exists.
+
+        Raises BadArgument when another job of the workspace that is open or alive has this name.
+        """
+        ...
+
+    async def job(self, key: str) -> TuningJob | None: ...
+
+    async def named(self, team: str, name: str) -> TuningJob | None:
+        """The newest job of that name (letter case aside) in this workspace, deleted ones left out."""
+        ...
+
+    async def jobs(self, team: str, *, limit: int = 50) -> Sequence[TuningJob]:
+        """The workspace's jobs, newest first, deleted ones left out."""
+        ...
+
+    async def open_jobs(self) -> Sequence[TuningJob]:
+        """Every job of every workspace that has not ended, oldest first."""
+        ...
+
+    async def change(self, key: str, step: Callable[[TuningJob], Change | None]) -> TuningJob | None:
+        """Read, change and write one job in one transaction on the database's thread.
+
+        `step` is pure and gets the newest job; None leaves everything as it is. Snapshots are upserted on
+        (job, step). Returns the job as it now stands, or None if there is no such job.
+        """
+        ...
+
+    async def snapshots(self, key: str) -> Sequence[Snapshot]:
+        """By step, ascending."""
+        ...
+
+
+class Outbox(Protocol):
+    """What Slack must still be told. A job has at most one unsent notice of a kind: newer news join it."""
+
+    async def due(self, now: datetime) -> Sequence[Notice]:
+        """Unsent notices whose time has come, oldest first."""
+        ...
+
+    async def sent(self, notice: Notice) -> None:
+        """Mark it sent, unless newer news joined it since it was read: then it stays due."""
+        ...
+
+    async def postpone(self, notice: Notice, until: datetime, reason: str) -> None: ...
+
+    async def give_up(self, notice: Notice, reason: str) -> None:
+        """Keep it for the record as undeliverable; it is never due again."""
+        ...
+
+
+class ChatStore(Protocol):
+    """Which model answers where, and what was said."""
+
+    async def bind(self, place: Place, model: ModelRef, user: str) -> None:
+        """Make it the model of the place's channel."""
+        ...
+
+    async def bound(self, place: Place) -> ModelRef | None:
+        """The model of the place's channel."""
+        ...
+
+    async def unbind(self, team: str, model: ModelRef) -> None:
+        """Take a deleted model from every channel of the workspace."""
+        ...
+
+    async def conversation(self, place: Place) -> Conversation | None: ...
+
+    async def keep(self, conversation: Conversation) -> None:
+        """Append the turns to the thread's conversation, creating it where there is none."""
+        ...
+
+
+class Journal(Protocol):
+    """What happened already, and who did it."""
+
+    async def first_time(self, key: str) -> bool:
+        """Whether this key (an event id, a message's channel and ts) is new; it is remembered for a week."""
+        ...
+
+    async def record(self, team: str, user: str, action: str, subject: str) -> None:
+        """Append a line to the audit log."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """Where the message now stands: `ts` of it, and the place if Slack made us choose another one."""
+
+    place: Place
+    ts: str
+
+
+class Notifier(Protocol):
+    """Tells Slack about a job."""
+
+    async def deliver(self, kind: NoticeKind, job: TuningJob, snapshots: Sequence[Snapshot]) -> Delivered:
+        """Post or update what `kind` stands for. Raises RetryLater, Undeliverable."""
+        ...
