@@ -82,6 +82,22 @@ class Dataset:
 
 
 @dataclass(frozen=True, slots=True)
+class StartRequest:
+    """A start as a person asked for it, before any of it was looked up; empty means the default.
+
+    `file` and `validation` are locations, see Dataset.
+    """
+
+    backend: str = ""
+    base_model: str = ""
+    name: str = ""
+    hyperparameters: Hyperparameters = Hyperparameters()
+    file: str = ""
+    validation: str = ""
+    mapping: FieldMapping | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TuningSpec:
     """All that a start needs. `base_model` is a base (`gemini-3.5-flash`) or a tuned model's resource name."""
 
@@ -223,23 +239,6 @@ class TuningJob:
         if not self.total_steps or self.completed_steps is None:
             return None
         return min(100.0, 100.0 * self.completed_steps / self.total_steps)
-
-
-class NoticeKind(StrEnum):
-    """What the outbox can hold. What each one says is rendered when it is sent, from the newest job."""
-
-    CARD = "card"  # post the job card, or bring it up to date
-    ENDED = "ended"  # the threaded reply that mentions the owner
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """Something that Slack must still be told about a job."""
-
-    id: int
-    kind: NoticeKind
-    job: str
-    attempts: int = 0
 
 
 @dataclass(frozen=True, slots=True)

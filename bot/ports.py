@@ -5,14 +5,13 @@
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from bot.domain import (
     Answer,
     Conversation,
     ModelRef,
-    Notice,
-    NoticeKind,
     Operation,
     Place,
     Proposal,
@@ -111,6 +110,23 @@ class FileReader(Protocol):
     def read(self, team: str, location: str) -> AsyncIterator[bytes]:
         """The file's bytes. Raises FileUnavailable, FileTooLarge."""
         ...
+
+
+class NoticeKind(StrEnum):
+    """What the outbox can hold. What each one says is rendered when it is sent, from the newest job."""
+
+    CARD = "card"  # post the job card, or bring it up to date
+    ENDED = "ended"  # the threaded reply that mentions the owner
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that Slack must still be told about a job."""
+
+    id: int
+    kind: NoticeKind
+    job: str
+    attempts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
