@@ -193,7 +193,8 @@ class Proposal:
 class TuningJob:
     """Our record of a job. `key` is our own id, carried to Google as `tunedModelId` or as a label.
 
-    `card` is the `ts` of the job card; `place` moves to the owner's direct messages where the channel refuses us.
+    `checked_at` is the last look that Google answered, `trouble` why a later one failed. `card` is the `ts` of
+    the job card; `place` moves to the owner's direct messages where the channel refuses us.
     """
 
     key: str
@@ -214,6 +215,7 @@ class TuningJob:
     checked_at: datetime | None = None
     failure: Failure | None = None
     data_stats: DataStats | None = None
+    trouble: str = ""
     cancelled_by: str = ""
     deleted_by: str = ""
     card: str = ""

@@ -1,0 +1,208 @@
+"""Everything that can be set, read once from a mapping (the environment) into one frozen value.
+
+All problems are reported at once, by the variable's own name. Secrets print as ***. Each field's description is
+its row in the README; a test holds the two together. This module reads no files and opens no connections.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Final, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+
+from bot.errors import SettingsError
+
+KNOWN_BACKENDS: Final = ("vertex", "gemini", "palm")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """`a, b` -> ("a", "b")."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _models_by_backend(text: str) -> dict[str, tuple[str, ...]]:
+    """`vertex=a b,gemini=c` -> {"vertex": ("a", "b"), "gemini": ("c",)}; without `=`, the name is empty."""
+    models: dict[str, tuple[str, ...]] = {}
+    for part in _names(text):
+        backend, equals, ids = part.partition("=")
+        name, listed = (backend.strip(), ids) if equals else ("", backend)
+        models[name] = models.get(name, ()) + tuple(listed.split())
+    return models
+
+
+def _base_url(text: str) -> str:
+    """An http or https base without a trailing slash; a bare `host:port`, as emulators are named, is http."""
+    parts = urlsplit(text if "://" in text else f"http://{text}")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("should be a URL that starts with http:// or https://")
+    return parts.geturl().rstrip("/")
+
+
+BaseUrl = Annotated[str, AfterValidator(_base_url)]
+
+
+class Settings(BaseModel):
+    """The settings of one process."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=False, extra="ignore")
+
+    slack_bot_token: SecretStr = Field(
+        alias="SLACK_BOT_TOKEN", description="The bot's token, `xoxb-...`. Required."
+    )
+    slack_app_token: SecretStr | None = Field(
+        None,
+        alias="SLACK_APP_TOKEN",
+        description="An app-level token, `xapp-...` with `connections:write`. Set: Socket Mode, no public address "
+        "needed. Unset: HTTP requests on `PORT`.",
+    )
+    slack_signing_secret: SecretStr | None = Field(
+        None,
+        alias="SLACK_SIGNING_SECRET",
+        description="Checks that HTTP requests come from Slack. Required without `SLACK_APP_TOKEN`.",
+    )
+    slack_api_url: BaseUrl = Field(
+        "https://slack.com/api",
+        alias="SLACK_API_URL",
+        description="Another base of Slack's Web API. Files may then be fetched from its host too.",
+    )
+    port: int | None = Field(
+        None,
+        alias="PORT",
+        ge=1,
+        le=65535,
+        description="The port for Slack's requests (`/slack/events`) and `/healthz`; 3000 if unset. In Socket "
+        "Mode `/healthz` is served only where this is set.",
+    )
+    google_cloud_project: str = Field(
+        "", alias="GOOGLE_CLOUD_PROJECT", description="The Google Cloud project. Required for `vertex`."
+    )
+    google_cloud_location: str = Field(
+        "us-central1",
+        alias="GOOGLE_CLOUD_LOCATION",
+        pattern=r"^[a-z0-9-]+$",
+        description="Where Vertex AI tunes, e.g. `us-central1` or `europe-west4`.",
+    )
+    google_cloud_quota_project: str = Field(
+        "",
+        alias="GOOGLE_CLOUD_QUOTA_PROJECT",
+        description="The project that Google counts requests against, where it is not the credentials' own.",
+    )
+    bucket: str = Field(
+        "",
+        alias="TUNEBOT_BUCKET",
+        pattern=r"^(gs://)?[a-z0-9][a-z0-9._-]*/?$|^$",
+        description="The Cloud Storage bucket for training files. Required for `vertex`.",
+    )
+    backends: Annotated[tuple[str, ...], BeforeValidator(_names)] = Field(
+        ("vertex",),
+        alias="TUNEBOT_BACKENDS",
+        description="Which Google systems to offer: `vertex`, `gemini`, `palm`, separated by commas. The first is "
+        "the default.",
+    )
+    base_models: Annotated[dict[str, tuple[str, ...]], BeforeValidator(_models_by_backend)] = Field(
+        default_factory=dict,
+        alias="TUNEBOT_BASE_MODELS",
+        description="Base models to offer instead of the built-in ones: `vertex=ID ID,gemini=ID`. Without a name "
+        "before `=`, they are the default system's.",
+    )
+    google_oauth_access_token: SecretStr | None = Field(
+        None,
+        alias="GOOGLE_OAUTH_ACCESS_TOKEN",
+        description="A ready access token instead of Application Default Credentials. It lasts about an hour.",
+    )
+    gemini_api_key: SecretStr | None = Field(
+        None,
+        alias="GEMINI_API_KEY",
+        description="An API key for questions to Gemini API models. Tuning needs OAuth all the same.",
+    )
+    vertex_url: BaseUrl = Field(
+        "", alias="TUNEBOT_VERTEX_URL", description="Another base for every Vertex AI host."
+    )
+    genai_url: BaseUrl = Field(
+        "", alias="TUNEBOT_GENAI_URL", description="Another base for the Gemini and PaLM APIs."
+    )
+    storage_url: BaseUrl = Field(
+        "", alias="STORAGE_EMULATOR_HOST", description="Another base for Cloud Storage, e.g. an emulator's."
+    )
+    database: str = Field("tunebot.db", alias="TUNEBOT_DB", min_length=1, description="The SQLite file.")
+    poll_seconds: float = Field(
+        15.0, alias="TUNEBOT_POLL_SECONDS", gt=0, le=3600, description="Seconds between two looks at open jobs."
+    )
+    log_level: str = Field(
+        "INFO",
+        alias="TUNEBOT_LOG_LEVEL",
+        pattern="^(DEBUG|INFO|WARNING|ERROR)$",
+        description="`DEBUG`, `INFO`, `WARNING` or `ERROR`.",
+    )
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> Self:
+        """Raises SettingsError that lists every problem; a variable set to nothing counts as unset."""
+        given = {name: value.strip() for name, value in environment.items() if value.strip()}
+        problems = _conflicts(given)
+        try:
+            settings = cls.model_validate(given)
+        except ValidationError as error:
+            problems = _field_problems(error) + problems
+        if problems:
+            lines = "\n".join(f"  {problem}" for problem in problems)
+            raise SettingsError(
+                f"Tunebot cannot start with these settings:\n{lines}\n", "The README explains each."
+            )
+        return settings
+
+    @property
+    def socket_mode(self) -> bool:
+        return self.slack_app_token is not None
+
+    @property
+    def bucket_name(self) -> str:
+        return self.bucket.removeprefix("gs://").rstrip("/")
+
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret value, for the log filter that strikes them out."""
+        values = (getattr(self, name) for name in type(self).model_fields)
+        return tuple(value.get_secret_value() for value in values if isinstance(value, SecretStr))
+
+
+def _conflicts(given: Mapping[str, str]) -> list[str]:
+    """What is wrong between variables, each one fine by itself; looked at even where single ones are not."""
+    problems: list[str] = []
+    if "SLACK_APP_TOKEN" not in given and "SLACK_SIGNING_SECRET" not in given:
+        problems.append("SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP): set one of the two")
+    backends = _names(given.get("TUNEBOT_BACKENDS", "vertex"))
+    known = ", ".join(KNOWN_BACKENDS)
+    problems += [
+        f"TUNEBOT_BACKENDS: {name!r} is not one of {known}" for name in backends if name not in KNOWN_BACKENDS
+    ]
+    if not backends:
+        problems.append(f"TUNEBOT_BACKENDS: name at least one of {known}")
+    if "vertex" in backends:
+        needed = {
+            "GOOGLE_CLOUD_PROJECT": "Vertex AI runs in a project",
+            "TUNEBOT_BUCKET": "Vertex AI reads training files from a bucket",
+        }
+        problems += [f"{name}: is required, {why}" for name, why in needed.items() if name not in given]
+    problems += [
+        f"TUNEBOT_BASE_MODELS: {name!r} is not in TUNEBOT_BACKENDS"
+        for name in _models_by_backend(given.get("TUNEBOT_BASE_MODELS", ""))
+        if name and name not in backends
+    ]
+    return problems
+
+
+def _field_problems(error: ValidationError) -> list[str]:
+    """One line a variable, without its value, which may be a secret."""
+    return [f"{problem['loc'][0]}: {_plain(problem)}" for problem in error.errors(include_url=False)]
+
+
+def _plain(problem: ErrorDetails) -> str:
+    """Pydantic's sentence, shortened; a pattern is left to the README's words."""
+    match problem["type"]:
+        case "missing":
+            return "is required and not set"
+        case "string_pattern_mismatch":
+            return "has a form that is not accepted"
+        case _:
+            return problem["msg"].removeprefix("Value error, ").removeprefix("Input ").split(",")[0]
