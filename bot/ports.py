@@ -2,7 +2,7 @@
 `handlers` (Slack), `storage` (SQLite). Only `bot/app.py` knows which class stands behind which port.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -107,7 +107,7 @@ class FileReader(Protocol):
         """Raises FileUnavailable."""
         ...
 
-    def read(self, team: str, location: str) -> AsyncIterator[bytes]:
+    def read(self, team: str, location: str) -> AsyncGenerator[bytes, None]:
         """The file's bytes. Raises FileUnavailable, FileTooLarge."""
         ...
 
@@ -233,10 +233,10 @@ class Journal(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """Where the message now stands: `ts` of it, and the place if Slack made us choose another one."""
+    """Where the job's card now stands: its `ts`, and its place if Slack made us choose another one."""
 
     place: Place
-    ts: str
+    card: str
 
 
 class Notifier(Protocol):

@@ -1,0 +1,197 @@
+"""From what a person asked for to a checked start that waits for one click. Nothing here spends money.
+
+Every value is judged before any byte is read, and every byte before anything is proposed. What comes out is stored
+under an id of its own; that id becomes the job's key, which is why one proposal can only ever start one job.
+"""
+
+import base64
+import difflib
+import re
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from bot.datasets import DatasetReport, check
+from bot.domain import Dataset, FieldMapping, Hyperparameters, Place, Proposal, StartRequest, TuningSpec
+from bot.errors import BadArgument, FileTooLarge
+from bot.lookup import file_reader, offered_backend
+from bot.ports import Clock, FileReader, JobStore, TuningBackend
+from bot.profile import BackendProfile, HyperparameterRule
+
+Progress = Callable[[int, int], None]  # bytes read so far, bytes in all
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What the form answers with. `proposal` is None where the data must be put right first."""
+
+    profile: BackendProfile
+    report: DatasetReport
+    validation: DatasetReport | None
+    proposal: Proposal | None
+
+
+class Proposals:
+    """Checks requests against what their backend takes and their files against its limits."""
+
+    def __init__(
+        self,
+        backends: Mapping[str, TuningBackend],
+        jobs: JobStore,
+        files: Mapping[str, FileReader],
+        clock: Clock,
+    ) -> None:
+        """`backends` in the order of preference; `files` by scheme, the part of a location before its colon."""
+        self._backends = backends
+        self._jobs = jobs
+        self._files = files
+        self._clock = clock
+
+    @property
+    def profiles(self) -> Sequence[BackendProfile]:
+        """The offered backends, the default one first."""
+        return [backend.profile for backend in self._backends.values()]
+
+    def profile(self, name: str) -> BackendProfile:
+        """The profile of that name, the default one for an empty name. Raises BadArgument."""
+        return offered_backend(self._backends, name).profile
+
+    async def check(
+        self, place: Place, owner: str, request: StartRequest, progress: Progress | None = None
+    ) -> Checked:
+        """Judge the request, read its files, and store a proposal if nothing stands against it.
+
+        Raises BadArgument, FileError; what is wrong with rows is in the reports.
+        """
+        profile = self.profile(request.backend)
+        check_hyperparameters(profile, request.hyperparameters)
+        base_model = await self._base_model(place.team, profile, request.base_model)
+        if not request.file:
+            raise BadArgument(
+                "There is no file to tune on.", "Attach a JSONL file, or give a gs:// URI.", field="file"
+            )
+        if request.validation and not profile.takes_validation:
+            raise BadArgument(f"{profile.title} takes no validation file.", "Leave it out.", field="validation")
+        training, report = await self._read(place.team, request.file, request.mapping, profile, progress)
+        name = await self._name(place.team, profile, request.name, report.name)
+        validation: Dataset | None = None
+        second: DatasetReport | None = None
+        if request.validation:
+            validation, second = await self._read(
+                place.team, request.validation, request.mapping, profile, progress
+            )
+        if training is None or (second is not None and validation is None):
+            return Checked(profile, report, second, None)
+        spec = TuningSpec(profile.name, base_model, name, request.hyperparameters, training, validation)
+        proposal = Proposal(new_key(), place, owner, spec, self._clock.now())
+        await self._jobs.add_proposal(proposal)
+        return Checked(profile, report, second, proposal)
+
+    async def _read(
+        self,
+        team: str,
+        location: str,
+        mapping: FieldMapping | None,
+        profile: BackendProfile,
+        progress: Progress | None,
+    ) -> tuple[Dataset | None, DatasetReport]:
+        """The report of one file, and the dataset where it has no errors."""
+        reader = file_reader(self._files, location)
+        info = await reader.describe(team, location)
+        limit = profile.limits.file_bytes
+        if limit and info.size > limit:
+            raise FileTooLarge(
+                f"{info.name} has {info.size:,} bytes; {profile.title} takes at most {limit:,}.",
+                "Split the file, or leave rows out.",
+            )
+        async with aclosing(reader.read(team, location)) as chunks:
+            report = await check(
+                chunks,
+                info.name,
+                profile.limits,
+                target=profile.dialect,
+                mapping=mapping,
+                progress=None if progress is None else lambda done: progress(done, info.size),
+            )
+        return (report.dataset(location) if report.ok else None), report
+
+    async def _base_model(self, team: str, profile: BackendProfile, wanted: str) -> str:
+        """A base model's id, or the resource of a tuned model to tune again."""
+        wanted = wanted.removeprefix("models/")
+        if not wanted:
+            return profile.base_models[0]
+        if wanted in profile.base_models:
+            return wanted
+        if profile.takes_tuned_base:
+            if wanted.startswith(("tunedModels/", "projects/")):
+                return wanted
+            job = await self._jobs.named(team, wanted)
+            if job is not None and job.backend == profile.name and job.can_answer:
+                return job.tuned_model
+        offered = ", ".join(profile.base_models)
+        close = difflib.get_close_matches(wanted, profile.base_models, n=1)
+        meant = f"Did you mean {close[0]}? " if close else ""
+        raise BadArgument(
+            f"{wanted!r} is no base model I know for {profile.title}.",
+            f"{meant}Choose one of: {offered}.",
+            field="base_model",
+        )
+
+    async def _name(self, team: str, profile: BackendProfile, wanted: str, file_name: str) -> str:
+        """The wanted name if it is free, or a free one made from the file's name."""
+        wanted = " ".join(wanted.split())
+        if wanted:
+            if len(wanted) > profile.name_limit:
+                raise BadArgument(
+                    f"The name has {len(wanted)} characters; {profile.title} takes at most {profile.name_limit}.",
+                    "Choose a shorter one.",
+                    field="name",
+                )
+            if await self._taken(team, wanted):
+                raise BadArgument(
+                    f"There is already a model named {wanted!r} here.", "Choose another name.", field="name"
+                )
+            return wanted
+        stem = re.sub(r"[^a-z0-9]+", "-", file_name.lower().split(".")[0]).strip("-")[: profile.name_limit - 5]
+        stem = stem or "model"
+        candidate, number = stem, 2
+        while await self._taken(team, candidate):
+            candidate, number = f"{stem}-{number}", number + 1
+        return candidate
+
+    async def _taken(self, team: str, name: str) -> bool:
+        job = await self._jobs.named(team, name)
+        return job is not None and (not job.state.ended or job.can_answer)
+
+
+def new_key() -> str:
+    """A key that both `tunedModelId` and a label's value take: 26 characters of base32 behind `tb-`."""
+    return "tb-" + base64.b32encode(secrets.token_bytes(16)).decode().lower().rstrip("=")
+
+
+def check_hyperparameters(profile: BackendProfile, chosen: Hyperparameters) -> None:
+    """Raises BadArgument for the first value that the backend does not take."""
+    for name, value in chosen.given().items():
+        rule = profile.rule(name)
+        if rule is None:
+            takes = ", ".join(rule.name for rule in profile.hyperparameters)
+            raise BadArgument(f"{profile.title} takes no {name}.", f"It takes: {takes}.", field=name)
+        if (reason := _out_of_range(rule, value)) is not None:
+            raise BadArgument(f"{rule.label} is {value:g}, {reason}.", "Change it, or leave it out.", field=name)
+        if rule.excludes and getattr(chosen, rule.excludes) is not None:
+            raise BadArgument(
+                f"{name} and {rule.excludes} cannot be set together.", "Leave one of them out.", field=name
+            )
+
+
+def _out_of_range(rule: HyperparameterRule, value: float) -> str | None:
+    if rule.choices and value not in rule.choices:
+        return f"which is not one of {', '.join(str(choice) for choice in rule.choices)}"
+    if rule.whole and value != int(value):
+        return "which is not a whole number"
+    if rule.minimum is not None and value < rule.minimum:
+        return f"below the least, {rule.minimum:g}"
+    if rule.maximum is not None and value > rule.maximum:
+        return f"above the most, {rule.maximum:g}"
+    return None

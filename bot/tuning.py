@@ -1,0 +1,252 @@
+"""The life of a job: start, adopt, refresh, cancel, delete. The only place that makes Google start a tuning.
+
+The row is written before Google is called, and the call is made once. Whatever happens between the two, the key
+tells afterwards whether Google has the job: a paid job is neither lost nor started twice.
+"""
+
+import difflib
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+
+from bot.datasets import convert
+from bot.domain import Dataset, JobState, ModelRef, Proposal, TunedModel, TuningJob
+from bot.errors import AlreadyExists, BadArgument, BotError, NoSuchJob, OutcomeUnknown, Outdated
+from bot.lookup import file_reader, offered_backend
+from bot.ports import (
+    Change,
+    ChatStore,
+    Clock,
+    FileReader,
+    JobStore,
+    Journal,
+    NoticeKind,
+    TrainingData,
+    TuningBackend,
+)
+from bot.profile import BackendProfile
+from bot.transitions import fail, missed, observe
+
+logger = logging.getLogger(__name__)
+
+ADOPTION_GRACE = timedelta(minutes=2)  # how long a create without an answer may take to show at Google
+LOST_AFTER = timedelta(minutes=10)  # how long a confirmed job may answer 404 before it counts as lost
+
+
+class Tuning:
+    """The use cases on jobs. Every one takes the workspace's team id and sees that team's jobs only."""
+
+    def __init__(
+        self,
+        backends: Mapping[str, TuningBackend],
+        jobs: JobStore,
+        chats: ChatStore,
+        journal: Journal,
+        files: Mapping[str, FileReader],
+        clock: Clock,
+        wake_sender: Callable[[], None],
+        adoption_grace: timedelta = ADOPTION_GRACE,
+        lost_after: timedelta = LOST_AFTER,
+    ) -> None:
+        self._backends = backends
+        self._jobs = jobs
+        self._chats = chats
+        self._journal = journal
+        self._files = files
+        self._clock = clock
+        self._wake_sender = wake_sender
+        self._adoption_grace = adoption_grace
+        self._lost_after = lost_after
+        self._submitting: set[str] = set()
+        self._unconfirmed: dict[str, datetime] = {}
+
+    def profile(self, job: TuningJob) -> BackendProfile:
+        """What the job's backend can do. Raises BadArgument where it is no longer offered."""
+        return offered_backend(self._backends, job.backend).profile
+
+    async def accept(self, team: str, proposal_id: str, user: str) -> TuningJob | None:
+        """Write the job's row; after this a crash cannot lose it. None if this proposal was accepted before.
+
+        Raises Outdated for an unknown proposal, BadArgument if its name was taken meanwhile.
+        """
+        proposal = await self._jobs.proposal(team, proposal_id)
+        if proposal is None:
+            raise Outdated("I no longer have this form.", "Open it again with /tune.")
+        job = _job_of(proposal, offered_backend(self._backends, proposal.spec.backend).profile)
+        self._submitting.add(job.key)
+        try:
+            accepted = await self._jobs.submit(job, [NoticeKind.CARD])
+        except BotError:
+            self._submitting.discard(job.key)
+            raise
+        if not accepted:
+            return None
+        self._wake_sender()
+        await self._journal.record(team, user, "start", job.key)
+        return job
+
+    async def submit(self, job: TuningJob) -> None:
+        """Start an accepted job at Google, once. What goes wrong is written to the job, not raised."""
+        try:
+            backend = offered_backend(self._backends, job.backend)
+            data = TrainingData(
+                training=self._rows(job, job.spec.training, backend.profile),
+                validation=self._rows(job, job.spec.validation, backend.profile) if job.spec.validation else None,
+            )
+            operation = await backend.create(job.key, job.spec, data)
+        except (OutcomeUnknown, AlreadyExists) as error:
+            # Google may have the job: `recover` looks it up by its key before anybody is told anything.
+            logger.warning("the start of %s is unconfirmed: %s", job.key, error)
+        except BotError as error:
+            logger.info("the start of %s was refused: %s", job.key, error)
+            await self._change(job.key, partial(fail, error=error, now=self._clock.now()))
+        else:
+            await self._change(job.key, partial(observe, seen=operation, now=self._clock.now()))
+        finally:
+            self._submitting.discard(job.key)
+
+    async def recover(self, job: TuningJob) -> None:
+        """Look up a job whose start was never confirmed: adopt it, or fail it once it cannot turn up any more."""
+        if job.key in self._submitting:
+            return
+        now = self._clock.now()
+        # Counted from this process's first look: however long an upload took, Google gets the whole grace.
+        since = self._unconfirmed.setdefault(job.key, now)
+        found = await offered_backend(self._backends, job.backend).find(job.key)
+        if found is not None:
+            await self._change(job.key, partial(observe, seen=found, now=now))
+        elif now - since >= self._adoption_grace:
+            error = BotError(
+                "The start was interrupted, and Google has no such job: nothing was started, nothing is billed.",
+                "Start it again with /tune.",
+            )
+            await self._change(job.key, partial(fail, error=error, now=now))
+        else:
+            return
+        self._unconfirmed.pop(job.key, None)
+
+    async def look(self, backend: str, jobs: list[TuningJob]) -> None:
+        """Take one look at confirmed jobs of one backend and write down what is new."""
+        seen = await offered_backend(self._backends, backend).poll(jobs)
+        for key, result in seen.items():
+            if isinstance(result, BotError):
+                await self.note_miss(key, result)
+            else:
+                await self._change(key, partial(observe, seen=result, now=self._clock.now()))
+
+    async def note_miss(self, key: str, error: BotError) -> None:
+        """Write down that a look at the job failed."""
+        step = partial(missed, error=error, now=self._clock.now(), lost_after=self._lost_after)
+        await self._change(key, step)
+
+    async def refresh(self, team: str, key: str) -> TuningJob:
+        """Look at one job now and bring its card up to date, whether or not anything changed."""
+        job = await self.get(team, key)
+        if job.state is JobState.SUBMITTING:
+            await self.recover(job)
+        elif not job.state.ended:
+            await self.look(job.backend, [job])
+        await self._change(key, lambda current: Change(current, notices=[NoticeKind.CARD]))
+        return await self.get(team, key)
+
+    async def cancel(self, team: str, key: str, user: str) -> TuningJob:
+        """Ask Google to stop the job. Raises Outdated if it has ended, BadArgument where Google cannot cancel."""
+        job = await self.get(team, key)
+        profile = self.profile(job)
+        if job.state.ended:
+            raise Outdated(f"{job.name} has already {_ENDED_WORDS[job.state]}.", "There is nothing to cancel.")
+        if not profile.can_cancel:
+            raise BadArgument(f"{profile.title} cannot cancel a tuning.", "It ends by itself.")
+        if job.state is JobState.SUBMITTING:
+            raise Outdated(f"{job.name} is just being handed to Google.", "Try again in a minute.")
+        await offered_backend(self._backends, job.backend).cancel(job)
+        await self._journal.record(team, user, "cancel", key)
+
+        def mark(current: TuningJob) -> Change | None:
+            if current.state.ended:
+                return None
+            return Change(replace(current, cancelled_by=user), notices=[NoticeKind.CARD])
+
+        return await self._change(key, mark) or job
+
+    async def delete(self, team: str, key: str, user: str) -> TuningJob:
+        """Delete the tuned model at Google and take it out of the lists and channels. Raises Outdated."""
+        job = await self.get(team, key)
+        if not job.state.ended:
+            raise Outdated(f"{job.name} is still {job.state}.", f"Cancel it first: /tune cancel {job.name}")
+        if job.tuned_model or job.endpoint:
+            await offered_backend(self._backends, job.backend).delete(
+                TunedModel(job.backend, job.tuned_model, job.endpoint, job.name, job.spec.base_model)
+            )
+        await self._journal.record(team, user, "delete", key)
+        await self._chats.unbind(team, ModelRef(job.backend, job.endpoint, job.name))
+        deleted = await self._change(
+            key, lambda current: Change(replace(current, deleted_by=user), notices=[NoticeKind.CARD])
+        )
+        return deleted or job
+
+    async def get(self, team: str, key: str) -> TuningJob:
+        """The team's job of that key. Raises NoSuchJob, also for a job of another team."""
+        job = await self._jobs.job(key)
+        if job is None or job.place.team != team or job.deleted_by:
+            raise NoSuchJob("That job is gone.", "See what there is with /tune list.")
+        return job
+
+    async def named(self, team: str, name: str) -> TuningJob:
+        """The team's newest job of that name. Raises NoSuchJob that suggests what may have been meant."""
+        job = await self._jobs.named(team, name)
+        if job is None:
+            known = [job.name for job in await self._jobs.jobs(team)]
+            raise NoSuchJob(f"I know no job named {name!r}.", _suggest(name, known))
+        return job
+
+    async def _rows(self, job: TuningJob, dataset: Dataset, profile: BackendProfile) -> AsyncIterator[bytes]:
+        """The rows in the backend's dialect, read anew. Raises Outdated if it is not the file that was checked."""
+        reader = file_reader(self._files, dataset.location)
+        async with aclosing(reader.read(job.place.team, dataset.location)) as chunks:
+            rows = convert(
+                chunks,
+                dialect=dataset.dialect,
+                target=profile.dialect,
+                mapping=dataset.mapping,
+                sha256=dataset.sha256,
+            )
+            async with aclosing(rows):
+                async for chunk in rows:
+                    yield chunk
+
+    async def _change(self, key: str, step: Callable[[TuningJob], Change | None]) -> TuningJob | None:
+        job = await self._jobs.change(key, step)
+        self._wake_sender()
+        return job
+
+
+_ENDED_WORDS = {
+    JobState.SUCCEEDED: "succeeded",
+    JobState.FAILED: "failed",
+    JobState.CANCELLED: "been cancelled",
+    JobState.LOST: "been lost at Google",
+}
+
+
+def _job_of(proposal: Proposal, profile: BackendProfile) -> TuningJob:
+    spec = proposal.spec
+    return TuningJob(
+        key=proposal.id,
+        place=proposal.place,
+        owner=proposal.owner,
+        spec=spec,
+        state=JobState.SUBMITTING,
+        created_at=proposal.created_at,
+        total_steps=profile.steps(spec.training.examples, spec.hyperparameters),
+    )
+
+
+def _suggest(name: str, known: list[str]) -> str:
+    if not known:
+        return "Nothing was tuned here yet. Start with /tune."
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"Did you mean {close[0]}?" if close else "See what there is with /tune list."
