@@ -1,0 +1,42 @@
+"""What can be wrong with a training file, as values, and a log that groups it while rows go by.
+
+The rules themselves stand in `rules.py`. No bytes and no JSON here.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+SHOWN_VALUE = 60
+
+
+class Severity(StrEnum):
+    """An error keeps a row, or the whole file, from being tuned on; a warning is for a person to judge."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One rule that one or many rows break.
+
+    `lines` are the first few line numbers, 1-based (item numbers of a JSON array), empty where the whole file
+    is meant; `field` and `value` are of the first row, the value shortened; `limit` is the number that was
+    passed, where the rule has one.
+    """
+
+    severity: Severity
+    rule: str
+    message: str
+    advice: str = ""
+    count: int = 1
+    lines: tuple[int, ...] = ()
+    field: str = ""
+    value: str = ""
+    limit: int | None = None
+
+
+def shorten(text: str, width: int = SHOWN_VALUE) -> str:
+    """One printable line of at most `width` characters, cut at its end where it is longer."""
+    head = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:width])
+    return head if len(text) <= width and len(head) <= width else head[: width - 1] + "…"
