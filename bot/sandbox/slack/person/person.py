@@ -1,0 +1,257 @@
+"""A person in the workspace, with the verbs that Slack's own app offers."""
+
+from collections.abc import Mapping, Sequence
+
+from bot.sandbox.slack.errors import ClientRefusal, SlackError
+from bot.sandbox.slack.person.desk import Desk
+from bot.sandbox.slack.person.forms import Forms, Submission
+from bot.sandbox.slack.person.inputs import Given, Key
+from bot.sandbox.slack.records import (
+    Channel,
+    ChannelKind,
+    Delivery,
+    File,
+    Json,
+    Message,
+    Revision,
+    User,
+    View,
+)
+from bot.sandbox.slack.references import live_in_message
+from bot.sandbox.slack.references import typed as typed_words
+from bot.sandbox.slack.workspace import SLACKBOT
+
+__all__ = ["Person", "Submission"]
+
+_COMMAND_CHANNEL_NAMES = {ChannelKind.GROUP: "privategroup", ChannelKind.IM: "directmessage"}
+
+
+class Person:
+    """Acts as one user; whatever Slack's app itself would not allow raises `ClientRefusal`."""
+
+    def __init__(self, desk: Desk, user: User) -> None:
+        self.user = user
+        self.id = user.id
+        self._desk = desk
+        self._workspace = desk.workspace
+        self._forms = Forms(desk, user)
+
+    # Writing
+
+    def typed(self, text: str) -> str:
+        """Return what Slack sends for words typed into the composer: escaped, with ``@Name`` as a mention."""
+        names = {user.real_name: user.id for user in self._workspace.users.values()}
+        names |= {user.name: user.id for user in self._workspace.users.values()}
+        return typed_words(text, names)
+
+    def _channel(self, where: Channel | str) -> Channel:
+        found = where if isinstance(where, Channel) else self._workspace.find_channel(where)
+        if found is None or self.id not in found.members:
+            raise ClientRefusal(f"{self.user.name} is not in {where if isinstance(where, str) else where.id}")
+        return found
+
+    async def slash_command(self, where: Channel | str, command: str, text: str = "") -> Delivery:
+        """Type a slash command; its direct answer, or Slackbot's regret, appears in the channel."""
+        channel = self._channel(where)
+        self._desk.app.require_command(command)
+        team = self._workspace
+        delivery = await self._desk.command(
+            {
+                "token": self._desk.app.verification_token, "team_id": team.team_id, "team_domain": team.domain,
+                "channel_id": channel.id, "channel_name": _COMMAND_CHANNEL_NAMES.get(channel.kind, channel.name),
+                "user_id": self.id, "user_name": self.user.name, "command": command, "text": text,
+                "api_app_id": self._desk.app.app_id, "is_enterprise_install": "false",
+                "response_url": self._desk.responses.issue(self.id, channel.id),
+                "trigger_id": team.new_trigger(self.id),
+            }
+        )  # fmt: skip
+        if not delivery.acked:
+            timeout = delivery.attempts[-1].outcome == "timeout"
+            reason = "operation_timeout" if timeout else "dispatch_failed"
+            self._slackbot(channel, f'{command} failed with the error "{reason}"')
+        elif delivery.ack:
+            try:
+                self._desk.responses.show(self.id, channel.id, delivery.ack)
+            except SlackError as error:
+                self._slackbot(channel, f'{command} failed with the error "{error.code}"')
+        return delivery
+
+    def _slackbot(self, channel: Channel, text: str) -> None:
+        words = Message(channel.id, self._workspace.new_ts(), SLACKBOT, text, visible_to=self.id)
+        self._workspace.add_message(words)
+
+    def post(
+        self,
+        where: Channel | str,
+        text: str = "",
+        files: Sequence[File | tuple[str, bytes]] = (),
+        thread_ts: str | None = None,
+        *,
+        mention_files: bool = True,
+    ) -> Message:
+        """Send a message, in Slack's wire form (see `typed`), with files where given.
+
+        With `mention_files` false the ``app_mention`` event comes without its files, as it sometimes does.
+        """
+        channel = self._channel(where)
+        if channel.is_archived:
+            raise ClientRefusal(f"{channel.name} is archived")
+        kept = [file if isinstance(file, File) else self._workspace.add_file(self.id, *file) for file in files]
+        if not text and not kept:
+            raise ClientRefusal("there is nothing to send")
+        message = Message(
+            channel.id, self._workspace.new_ts(), self.id, text, thread_ts=thread_ts,
+            subtype="file_share" if kept else None, files=[file.id for file in kept],
+            live=live_in_message(text, []),
+        )  # fmt: skip
+        for file in kept:
+            file.shares.append((channel.id, message.ts))
+        self._workspace.add_message(message)
+        self._desk.events.message_posted(message, mention_files=mention_files)
+        for file in kept:
+            self._desk.events.file_shared(file, channel.id, self.id)
+        return message
+
+    def upload(self, where: Channel | str, name: str, content: bytes, text: str = "") -> File:
+        """Share a file in a channel and return it."""
+        message = self.post(where, text, [(name, content)])
+        return self._workspace.files[message.files[0]]
+
+    def edit(self, message: Message, text: str) -> None:
+        """Change one of one's own messages."""
+        self._own(message)
+        previous = self._desk.wire.message(message)
+        message.revisions.append(Revision(message.text, message.blocks, self._workspace.now()))
+        message.text, message.live = text, live_in_message(text, [])
+        self._workspace.changed()
+        self._desk.events.message_changed(message, previous)
+
+    def delete(self, message: Message) -> None:
+        """Delete one of one's own messages."""
+        self._own(message)
+        self._desk.events.message_deleted(message)
+        message.deleted = True
+        self._workspace.changed()
+
+    def _own(self, message: Message) -> None:
+        if message.user != self.id:
+            raise ClientRefusal("only one's own messages can be changed")
+
+    def react(self, message: Message, name: str) -> None:
+        """Put a reaction on a message; once more takes it back."""
+        users = message.reactions.setdefault(name, [])
+        verb = "removed" if self.id in users else "added"
+        if verb == "added":
+            users.append(self.id)
+        else:
+            users.remove(self.id)
+        if not users:
+            del message.reactions[name]
+        self._workspace.changed()
+        self._desk.events.reaction(verb, self.id, name, message)
+
+    def permalink(self, thing: Message | File) -> str:
+        """Copy the link of a message or a file."""
+        return (
+            self._desk.wire.permalink(thing)
+            if isinstance(thing, Message)
+            else self._desk.wire.file_permalink(thing)
+        )
+
+    # Going places
+
+    def join(self, where: Channel | str) -> Channel:
+        """Enter a channel."""
+        channel = where if isinstance(where, Channel) else self._workspace.find_channel(where)
+        if channel is None:
+            raise ClientRefusal(f"there is no {where}")
+        channel.members.add(self.id)
+        self._workspace.changed()
+        self._desk.events.member_joined(self.id, channel.id)
+        return channel
+
+    def open_dm(self) -> Channel:
+        """Open the direct message with the bot."""
+        channel = self._workspace.direct_message(self.id, self._desk.app.bot_user_id)
+        self._desk.events.home_opened(self.id, channel.id, "messages")
+        return channel
+
+    def open_home(self) -> Channel:
+        """Open the app's Home tab; the app publishes it in answer."""
+        self._desk.app.require_home()
+        channel = self._workspace.direct_message(self.id, self._desk.app.bot_user_id)
+        self._desk.events.home_opened(self.id, channel.id, "home")
+        return channel
+
+    @property
+    def home(self) -> View | None:
+        """The Home tab as this person sees it."""
+        return self._workspace.homes.get(self.id)
+
+    @property
+    def modal(self) -> View | None:
+        """The modal that this person sees."""
+        return self._workspace.top_view(self.id)
+
+    # Shortcuts, buttons, forms
+
+    async def message_shortcut(self, callback_id: str, message: Message) -> Delivery:
+        """Choose a shortcut from a message's menu."""
+        self._desk.app.require_shortcut(callback_id, "message")
+        channel = self._channel(message.channel)
+        payload: Json = self._desk.head("message_action", self.user) | {
+            "callback_id": callback_id, "action_ts": self._workspace.new_ts(), "message_ts": message.ts,
+            "channel": self._desk.place(channel), "message": self._desk.wire.message(message),
+            "response_url": self._desk.responses.issue(self.id, channel.id, None),
+        }  # fmt: skip
+        return await self._desk.interaction(payload)
+
+    async def shortcut(self, callback_id: str) -> Delivery:
+        """Choose a global shortcut."""
+        self._desk.app.require_shortcut(callback_id, "global")
+        fields = {"callback_id": callback_id, "action_ts": self._workspace.new_ts()}
+        return await self._desk.interaction(self._desk.head("shortcut", self.user) | fields)
+
+    async def click(self, surface: Message | View, action: Key, value: str | None = None) -> Delivery:
+        """Press a button; `value` tells apart those with one action id, and chooses in menus and thumbs."""
+        self._see(surface)
+        return await self._forms.click(surface, action, value)
+
+    async def select(self, surface: Message | View, action: Key, value: Given) -> Delivery | None:
+        """Choose in a select, radio buttons, checkboxes (a list), or a picker."""
+        self._see(surface)
+        return await self._forms.put(surface, action, value)
+
+    async def type(self, surface: Message | View, action: Key, text: str) -> Delivery | None:
+        """Type into a text, number, address or email input."""
+        self._see(surface)
+        return await self._forms.put(surface, action, text)
+
+    def fill(self, values: Mapping[Key, Given], view: View | None = None) -> View:
+        """Put values, keyed by block id or action id, into the open modal without sending anything."""
+        seen = self._forms.top(view)
+        self._forms.fill(seen, values)
+        return seen
+
+    async def suggest(self, surface: Message | View, action: Key, query: str = "") -> list[Json]:
+        """Type into an external select and return what the app offers; pass one on to `select`."""
+        self._see(surface)
+        return await self._forms.suggest(surface, action, query)
+
+    async def submit_view(self, view: View | None = None, values: Mapping[Key, Given] | None = None) -> Submission:
+        """Fill in and send a modal: texts, numbers, option values, lists of them, files as (name, bytes)."""
+        seen = self.fill(values or {}, view)
+        self._see(seen)
+        return await self._forms.submit(seen)
+
+    async def close_view(self, view: View | None = None) -> Delivery | None:
+        """Close a modal."""
+        return await self._forms.close(self._forms.top(view))
+
+    def _see(self, surface: Message | View) -> None:
+        """Refuse to touch what is no longer, or never was, before this person's eyes."""
+        if isinstance(surface, View):
+            if self._workspace.view(surface.id) is not surface or surface.user != self.id:
+                raise ClientRefusal(f"{self.user.name} does not see this view")
+        elif surface.deleted or surface.visible_to not in (None, self.id):
+            raise ClientRefusal(f"{self.user.name} does not see this message")

@@ -1,0 +1,115 @@
+"""The rules of whole surfaces: a message's blocks together, a modal, a Home tab."""
+
+import json
+from typing import Any
+
+from bot.sandbox.slack.errors import SlackError
+from bot.sandbox.slack.records import Json
+from bot.sandbox.slack.rules.blocks import IN_MESSAGES, IN_VIEWS, MARKDOWN_TEXT, check_blocks, filled_in
+from bot.sandbox.slack.rules.findings import Findings
+from bot.sandbox.slack.rules.objects import check_optional_text, check_text
+from bot.sandbox.slack.workspace import SlackWorkspace
+
+MESSAGE_BLOCKS = 50
+MESSAGE_CHARACTERS = 13_200
+MOST_CHARTS = 2
+VIEW_BLOCKS = 100
+VIEW_TITLE = 24
+PRIVATE_METADATA = 3000
+CALLBACK_ID = 255
+VIEW_BYTES = 250_000
+
+
+def message_blocks(blocks: Any, workspace: SlackWorkspace) -> list[Json]:
+    """Return a message's blocks as Slack keeps them, or refuse them with every reason."""
+    if not isinstance(blocks, list):
+        raise SlackError("invalid_blocks_format")
+    findings = Findings()
+    check_blocks(findings, blocks, IN_MESSAGES, MESSAGE_BLOCKS)
+    kinds = [block.get("type") for block in blocks if isinstance(block, dict)]
+    if "data_visualization" in kinds and not workspace.charts_enabled:
+        findings.add("unsupported type: data_visualization")
+    if kinds.count("data_visualization") > MOST_CHARTS:
+        findings.add(f"no more than {MOST_CHARTS} data_visualization blocks allowed")
+    if kinds.count("table") > 1:
+        findings.add("only one table block allowed")
+    markdown = sum(len(block.get("text", "")) for block in blocks if _is(block, "markdown"))
+    if markdown > MARKDOWN_TEXT:
+        findings.add(f"markdown text must be less than {MARKDOWN_TEXT + 1} characters over all blocks")
+    for index, block in enumerate(blocks):
+        if _is(block, "image") and "slack_file" in block:
+            with findings.at("blocks", index, "slack_file"):
+                _check_slack_file(findings, block["slack_file"], workspace)
+    if findings.messages:
+        raise SlackError("invalid_blocks", messages=findings.messages)
+    if _characters(blocks) > MESSAGE_CHARACTERS:
+        raise SlackError("msg_blocks_too_long")
+    return filled_in(blocks)
+
+
+def _is(block: Any, kind: str) -> bool:
+    return isinstance(block, dict) and block.get("type") == kind
+
+
+def _check_slack_file(findings: Findings, reference: Json, workspace: SlackWorkspace) -> None:
+    file = workspace.files.get(str(reference.get("id")))
+    if file is None:
+        in_url = [each for each in workspace.files.values() if f"-{each.id}/" in str(reference.get("url"))]
+        file = in_url[0] if in_url else None
+    if file is None or file.deleted or workspace.now() < file.ready_at:
+        findings.add("invalid slack file")
+    elif not file.mimetype.startswith("image/"):
+        findings.add("slack file is not an image")
+
+
+def _characters(value: Any) -> int:
+    """Count the characters that people read in blocks."""
+    if isinstance(value, list):
+        return sum(_characters(item) for item in value)
+    if isinstance(value, dict):
+        own = len(value["text"]) if isinstance(value.get("text"), str) else 0
+        return own + sum(_characters(item) for item in value.values() if isinstance(item, dict | list))
+    return 0
+
+
+def view_definition(view: Any, *, kind: str | None = None) -> Json:
+    """Return a modal or Home tab as Slack keeps it, or refuse it with every reason."""
+    if not isinstance(view, dict):
+        raise SlackError("invalid_arguments", messages=["[ERROR] must provide an object [json-pointer:/view]"])
+    findings = Findings()
+    with findings.at("view"):
+        _check_view(findings, view, kind)
+    if findings.messages:
+        raise SlackError("invalid_arguments", messages=findings.messages)
+    if len(json.dumps(view)) > VIEW_BYTES:
+        raise SlackError("view_too_large")
+    return {**json.loads(json.dumps(view)), "blocks": filled_in(view["blocks"])}
+
+
+def _check_view(findings: Findings, view: Json, kind: str | None) -> None:
+    allowed = (kind,) if kind else ("modal", "home")
+    if view.get("type") not in allowed:
+        with findings.at("type"):
+            findings.add(f"must be one of the allowed values: {', '.join(allowed)}")
+    blocks = view.get("blocks")
+    if not isinstance(blocks, list):
+        findings.add("missing required field: blocks")
+        blocks = []
+    check_blocks(findings, blocks, IN_VIEWS, VIEW_BLOCKS)
+    findings.longest(view, "private_metadata", PRIVATE_METADATA)
+    findings.longest(view, "callback_id", CALLBACK_ID)
+    findings.longest(view, "external_id", CALLBACK_ID)
+    if view.get("type") == "modal":
+        check_text(findings, view, "title", VIEW_TITLE, plain=True)
+        check_optional_text(findings, view, "submit", VIEW_TITLE, plain=True)
+        check_optional_text(findings, view, "close", VIEW_TITLE, plain=True)
+        if view.get("submit") is None and any(_is(block, "input") for block in blocks):
+            findings.add("missing required field: submit")
+    else:
+        for name in ("title", "submit", "close"):
+            if view.get(name) is not None:
+                findings.add(f"invalid additional property: {name}")
+        for index, block in enumerate(blocks):
+            if _is(block, "input") and _is(block.get("element"), "file_input"):
+                with findings.at("blocks", index, "element"):
+                    findings.add("unsupported type: file_input")

@@ -1,0 +1,120 @@
+"""The Web API over HTTP: reads a request, checks its token, applies faults and limits, and keeps the log."""
+
+import json
+import time
+from typing import Any
+
+from aiohttp import web
+
+from bot.sandbox.slack.call import Call, decoded
+from bot.sandbox.slack.connection import Trouble, reset
+from bot.sandbox.slack.errors import SlackError
+from bot.sandbox.slack.events import Events
+from bot.sandbox.slack.faults import Cut
+from bot.sandbox.slack.limits import RateLimits
+from bot.sandbox.slack.methods import method_table
+from bot.sandbox.slack.methods.files import Uploads
+from bot.sandbox.slack.records import Json, WebCall
+from bot.sandbox.slack.socket_mode import SocketMode
+
+CONNECT = "apps.connections.open"
+
+
+class WebApi:
+    """Answers ``/api/{method}``."""
+
+    def __init__(
+        self, events: Events, uploads: Uploads, sockets: SocketMode, trouble: Trouble, limits: RateLimits
+    ) -> None:
+        self._events = events
+        self._workspace = events.workspace
+        self._app = events.app
+        self._sockets = sockets
+        self._trouble = trouble
+        self._limits = limits
+        self._methods = method_table(uploads)
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """Answer one request and write it into the workspace's log."""
+        method = request.match_info["method"]
+        try:
+            args = await _arguments(request)
+        except ValueError:
+            return web.json_response({"ok": False, "error": "invalid_json"})
+        token = _token(request, args)
+        record = WebCall(method, decoded(args), self._workspace.now())
+        self._workspace.calls.append(record)
+        started = time.perf_counter()
+        response = await self._answer(request, record, token)
+        record.seconds = time.perf_counter() - started
+        self._workspace.changed()
+        return response
+
+    async def _answer(self, request: web.Request, record: WebCall, token: str) -> web.Response:
+        fault = self._trouble.faults.take(record.method)
+        refused = await self._trouble.before(fault, request)
+        if refused is not None:
+            if fault is not None and fault.refuses:
+                record.status = refused.status
+                record.response = {"ok": False, "error": fault.error}
+            return refused
+        call = Call(record.method, record.args, self._workspace, self._app, self._events)
+        try:
+            response = self._perform(call, token)
+        except SlackError as error:
+            response = web.json_response(error.body())
+        record.performed = True
+        if fault is not None and fault.cut is Cut.LOSE_ANSWER:
+            return reset(request)
+        record.status = response.status
+        record.response = json.loads(response.text or "{}")
+        response.headers["X-OAuth-Scopes"] = ",".join(sorted(self._app.scopes))
+        return response
+
+    def _perform(self, call: Call, token: str) -> web.Response:
+        if call.method == "api.test":
+            return web.json_response(self._methods["api.test"].perform(call))
+        if call.method == CONNECT:
+            self._check_token(token, self._app.app_token, self._app.bot_token)
+            return web.json_response({"ok": True, "url": self._sockets.new_url()})
+        if call.method not in self._methods:
+            raise SlackError("unknown_method", req_method=call.method)
+        self._check_token(token, self._app.bot_token, self._app.app_token)
+        method = self._methods[call.method]
+        call.need(*method.scopes)
+        wait = self._limits.retry_after(call)
+        if wait is not None:
+            body = {"ok": False, "error": "ratelimited"}
+            return web.json_response(body, status=429, headers={"Retry-After": str(wait)})
+        return web.json_response(method.perform(call))
+
+    @staticmethod
+    def _check_token(token: str, right: str, of_another_kind: str) -> None:
+        if not token:
+            raise SlackError("not_authed")
+        if token == of_another_kind:
+            raise SlackError("not_allowed_token_type")
+        if token != right:
+            raise SlackError("invalid_auth")
+
+
+async def _arguments(request: web.Request) -> Json:
+    """Return query, form and JSON arguments as one mapping."""
+    args: dict[str, Any] = dict(request.query)
+    if request.content_type == "application/json":
+        body = await request.text()
+        sent = json.loads(body) if body else {}
+        if not isinstance(sent, dict):
+            raise ValueError("a JSON body must be an object")
+        args |= {name: value for name, value in sent.items() if value is not None}
+    elif request.method == "POST":
+        form = await request.post()
+        args |= {name: value for name, value in form.items() if isinstance(value, str)}
+    return args
+
+
+def _token(request: web.Request, args: Json) -> str:
+    """Take the token out, so that the log never holds it."""
+    in_body = str(args.pop("token", "") or "")
+    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+    return bearer.strip() if scheme.lower() == "bearer" and bearer else in_body
