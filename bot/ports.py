@@ -127,6 +127,7 @@ class Notice:
     kind: NoticeKind
     job: str
     attempts: int = 0
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,45 @@
+"""What happened already, so that a delivery that Slack repeats is not handled twice, and who did what."""
+
+from datetime import timedelta
+
+from sqlite_utils import Database as Connection
+
+from bot.ports import Clock
+from storage.database import Database
+from storage.rows import micros
+
+# Slack repeats an event for some minutes; a week also covers a person who clicks an old message again.
+_REMEMBERED = timedelta(days=7)
+
+
+class SqliteJournal:
+    """The Journal of `bot.ports`."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def first_time(self, key: str) -> bool:
+        now = self._clock.now()
+
+        def remember(connection: Connection) -> bool:
+            # By its index this finds nothing on most calls, for a few microseconds.
+            connection.execute("DELETE FROM seen WHERE seen_at <= ?", [micros(now - _REMEMBERED)])
+            added = connection.execute(
+                "INSERT OR IGNORE INTO seen (key, seen_at) VALUES (?, ?)", [key, micros(now)]
+            )
+            return added.rowcount == 1
+
+        # Not durable: this runs for every event, and whatever the event leads to that matters is written by a
+        # durable transaction, which carries this row to the disk with it.
+        return await self._database.write(remember, durable=False)
+
+    async def record(self, team: str, user: str, action: str, subject: str) -> None:
+        row = {
+            "team": team,
+            "at": micros(self._clock.now()),
+            "user": user,
+            "action": action,
+            "subject": subject,
+        }
+        await self._database.write(lambda connection: connection.table("audit").insert(row))

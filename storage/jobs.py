@@ -1,0 +1,148 @@
+"""Proposals, jobs and the losses of their steps, with what Slack is told about them in the same transaction.
+
+It keeps a name unique among a workspace's jobs that are open or alive; what states mean is not decided here.
+"""
+
+from collections.abc import Callable, Sequence
+
+from sqlite_utils import Database as Connection
+
+from bot.domain import JobState, Proposal, Snapshot, TuningJob
+from bot.errors import BadArgument
+from bot.ports import Change, NoticeKind
+from storage.database import Database
+from storage.outbox import announce
+from storage.rows import (
+    fold,
+    job_row,
+    proposal_row,
+    read_job,
+    read_proposal,
+    read_snapshot,
+    snapshot_row,
+)
+
+
+class SqliteJobStore:
+    """The JobStore of `bot.ports`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add_proposal(self, proposal: Proposal) -> None:
+        """A proposal of the same id and workspace is replaced: a form that was checked again."""
+        row = proposal_row(proposal)
+        await self._database.write(lambda connection: connection.table("proposals").insert(row, replace=True))
+
+    async def proposal(self, team: str, proposal_id: str) -> Proposal | None:
+        def read(connection: Connection) -> Proposal | None:
+            rows = connection.query("SELECT * FROM proposals WHERE team = ? AND id = ?", [team, proposal_id])
+            return next(map(read_proposal, rows), None)
+
+        return await self._database.run(read)
+
+    async def submit(self, job: TuningJob, notices: Sequence[NoticeKind]) -> bool:
+        def insert(connection: Connection) -> bool:
+            # The key comes first: a second click on the same form is no quarrel about its own name.
+            if _find(connection, job.key) is not None:
+                return False
+            _refuse_taken_name(connection, job)
+            connection.table("jobs").insert(job_row(job))
+            announce(connection, job, notices)
+            return True
+
+        return await self._database.write(insert)
+
+    async def job(self, key: str) -> TuningJob | None:
+        return await self._database.run(lambda connection: _find(connection, key))
+
+    async def named(self, team: str, name: str) -> TuningJob | None:
+        def read(connection: Connection) -> TuningJob | None:
+            rows = connection.query(
+                """
+                SELECT * FROM jobs WHERE team = ? AND folded_name = ? AND deleted_by = ''
+                ORDER BY created_at DESC, rowid DESC LIMIT 1
+                """,
+                [team, fold(name)],
+            )
+            return next(map(read_job, rows), None)
+
+        return await self._database.run(read)
+
+    async def jobs(self, team: str, *, limit: int = 50) -> Sequence[TuningJob]:
+        def read(connection: Connection) -> list[TuningJob]:
+            rows = connection.query(
+                """
+                SELECT * FROM jobs WHERE team = ? AND deleted_by = ''
+                ORDER BY created_at DESC, rowid DESC LIMIT ?
+                """,
+                [team, limit],
+            )
+            return [read_job(row) for row in rows]
+
+        return await self._database.run(read)
+
+    async def open_jobs(self) -> Sequence[TuningJob]:
+        def read(connection: Connection) -> list[TuningJob]:
+            rows = connection.query(
+                """
+                SELECT * FROM jobs WHERE state IN ('submitting', 'queued', 'running')
+                ORDER BY created_at, rowid
+                """
+            )
+            return [read_job(row) for row in rows]
+
+        return await self._database.run(read)
+
+    async def change(self, key: str, step: Callable[[TuningJob], Change | None]) -> TuningJob | None:
+        """A change that brings a job back to life is never refused for its name: Google's word is the truth."""
+
+        def apply(connection: Connection) -> TuningJob | None:
+            before = _find(connection, key)
+            change = None if before is None else step(before)
+            if before is None or change is None:
+                return before
+            after = change.job
+            if (after.key, after.place.team) != (key, before.place.team):
+                raise ValueError(f"A change may not move job {key} to another key or workspace.")
+            if after != before:
+                connection.table("jobs").update(key, job_row(after))
+            if change.snapshots:
+                rows = [snapshot_row(after, snapshot) for snapshot in change.snapshots]
+                connection.table("snapshots").upsert_all(rows, pk=("job", "step"))
+            announce(connection, after, change.notices)
+            return after
+
+        return await self._database.write(apply)
+
+    async def snapshots(self, key: str) -> Sequence[Snapshot]:
+        def read(connection: Connection) -> list[Snapshot]:
+            rows = connection.query("SELECT * FROM snapshots WHERE job = ? ORDER BY step", [key])
+            return [read_snapshot(row) for row in rows]
+
+        return await self._database.run(read)
+
+
+def _find(connection: Connection, key: str) -> TuningJob | None:
+    rows = connection.query("SELECT * FROM jobs WHERE key = ?", [key])
+    return next(map(read_job, rows), None)
+
+
+def _refuse_taken_name(connection: Connection, job: TuningJob) -> None:
+    rows = connection.query(
+        """
+        SELECT name, state FROM jobs
+        WHERE team = ? AND folded_name = ? AND deleted_by = ''
+          AND state IN ('submitting', 'queued', 'running', 'succeeded')
+        LIMIT 1
+        """,
+        [job.place.team, fold(job.name)],
+    )
+    taken = next(rows, None)
+    if taken is None:
+        return
+    if taken["state"] == JobState.SUCCEEDED:
+        message, hint = f'There is already a model called "{taken["name"]}".', ", or delete that model first."
+    else:
+        message, hint = f'A job called "{taken["name"]}" is still under way.', ", or wait until that one ends."
+    raise BadArgument(message, "Choose another name" + hint, field="name")

@@ -1,0 +1,202 @@
+"""Every step of the schema, in order, and what it was for. Append only: a step that was released never changes.
+
+Times are integers, microseconds since 1970 in UTC: they compare and index as numbers, lose nothing of a datetime,
+and cannot differ in zone or spelling as text can. Every row of a workspace carries its `team`, also where
+another table could tell it, so that a workspace's data can be found, and removed, without a join.
+"""
+
+from dataclasses import dataclass
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("tunebot")
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What a file holds: our steps applied to it, by name, those it still lacks, and those we do not know."""
+
+    applied: tuple[str, ...]
+    pending: tuple[str, ...]
+    unknown: tuple[str, ...]
+    foreign: bool
+
+    @property
+    def number(self) -> int:
+        return len(self.applied)
+
+
+def read_schema(db: Database) -> Schema:
+    """`foreign` means that the file holds tables and none of them came from here."""
+    with Database(memory=True, execute_plugins=False) as empty:
+        known = [step.name for step in migrations.pending(empty)]
+    applied = tuple(step.name for step in migrations.applied(db))
+    return Schema(
+        applied=applied,
+        pending=tuple(name for name in known if name not in applied),
+        unknown=tuple(name for name in applied if name not in known),
+        foreign=not applied and bool(db.table_names()),
+    )
+
+
+def migrate(db: Database) -> None:
+    """Apply what is pending; the caller's transaction, if it has one open, makes all of it one."""
+    migrations.apply(db)
+
+
+@migrations()
+def m001_jobs(db: Database) -> None:
+    """A proposal waits for a click; its job is written before Google is called; losses are upserted by step."""
+    db.table("proposals").create(
+        {
+            "team": str,
+            "id": str,
+            "channel": str,
+            "thread": str,
+            "owner": str,
+            "spec": str,
+            "created_at": int,
+        },
+        pk=("team", "id"),
+        not_null=("team", "id", "channel", "thread", "owner", "spec", "created_at"),
+    )
+    db.table("jobs").create(
+        {
+            "key": str,
+            "team": str,
+            "channel": str,
+            "thread": str,
+            "owner": str,
+            "name": str,
+            "folded_name": str,
+            "backend": str,
+            "state": str,
+            "created_at": int,
+            "spec": str,
+            "operation": str,
+            "google_state": str,
+            "tuned_model": str,
+            "endpoint": str,
+            "total_steps": int,
+            "completed_steps": int,
+            "epoch": int,
+            "started_at": int,
+            "ended_at": int,
+            "checked_at": int,
+            "failure": str,
+            "data_stats": str,
+            "cancelled_by": str,
+            "deleted_by": str,
+            "card": str,
+        },
+        pk="key",
+        not_null=(
+            *("key", "team", "channel", "thread", "owner", "name", "folded_name", "backend", "state"),
+            *("created_at", "spec", "operation", "google_state", "tuned_model", "endpoint"),
+            *("cancelled_by", "deleted_by", "card"),
+        ),
+    )
+    jobs = db.table("jobs")
+    jobs.create_index(["team", "folded_name", "created_at"], "jobs_by_name")
+    jobs.create_index(["team", "created_at"], "jobs_by_age")
+    jobs.create_index(["team", "owner", "created_at"], "jobs_by_owner")
+    jobs.create_index(["team", "channel", "created_at"], "jobs_by_channel")
+    # The poller asks for these in every round; ended jobs pile up and must not slow it down.
+    db.execute("CREATE INDEX jobs_open ON jobs (created_at) WHERE state IN ('submitting', 'queued', 'running')")
+    db.table("snapshots").create(
+        {
+            "team": str,
+            "job": str,
+            "step": int,
+            "epoch": int,
+            "mean_loss": float,
+            "eval_loss": float,
+            "computed_at": int,
+        },
+        pk=("job", "step"),
+        # mean_loss may be NULL: it is how SQLite keeps the NaN of a tuning that diverged.
+        not_null=("team", "job", "step", "epoch"),
+        foreign_keys=[("job", "jobs", "key")],
+    )
+
+
+@migrations()
+def m002_outbox(db: Database) -> None:
+    """What Slack must still be told is written with the state it tells, so neither exists without the other."""
+    db.table("outbox").create(
+        {
+            "id": int,
+            "team": str,
+            "job": str,
+            "kind": str,
+            "version": int,
+            "attempts": int,
+            "due_at": int,
+            "state": str,
+            "reason": str,
+            "settled_at": int,
+        },
+        pk="id",
+        not_null=("team", "job", "kind", "version", "attempts", "due_at", "state", "reason"),
+        defaults={"version": 0, "attempts": 0, "due_at": 0, "state": "pending", "reason": ""},
+        foreign_keys=[("job", "jobs", "key")],
+    )
+    db.execute("CREATE UNIQUE INDEX outbox_pending ON outbox (job, kind) WHERE state = 'pending'")
+    db.execute("CREATE INDEX outbox_due ON outbox (due_at) WHERE state = 'pending'")
+    db.table("outbox").create_index(["job", "kind"], "outbox_by_job")
+
+
+@migrations()
+def m003_conversations(db: Database) -> None:
+    """A channel has one model that answers, a thread keeps its own model and what was said in it."""
+    db.table("channel_models").create(
+        {
+            "team": str,
+            "channel": str,
+            "backend": str,
+            "endpoint": str,
+            "name": str,
+            "bound_by": str,
+            "bound_at": int,
+        },
+        pk=("team", "channel"),
+        not_null=("team", "channel", "backend", "endpoint", "name", "bound_by", "bound_at"),
+    )
+    db.table("conversations").create(
+        {
+            "id": int,
+            "team": str,
+            "channel": str,
+            "thread": str,
+            "backend": str,
+            "endpoint": str,
+            "name": str,
+            "created_at": int,
+        },
+        pk="id",
+        not_null=("team", "channel", "thread", "backend", "endpoint", "name", "created_at"),
+    )
+    db.table("conversations").create_index(["team", "channel", "thread"], "conversations_by_place", unique=True)
+    db.table("turns").create(
+        {"id": int, "team": str, "conversation": int, "role": str, "text": str, "created_at": int},
+        pk="id",
+        not_null=("team", "conversation", "role", "text", "created_at"),
+        foreign_keys=[("conversation", "conversations", "id")],
+    )
+    db.table("turns").create_index(["conversation", "id"], "turns_by_conversation")
+
+
+@migrations()
+def m004_journal(db: Database) -> None:
+    """Slack delivers some events twice, so their keys are kept for a while; who did what is kept for good.
+
+    `seen` has no team: the keys are Slack's event ids, unique across workspaces, and nobody reads them back.
+    """
+    db.table("seen").create({"key": str, "seen_at": int}, pk="key", not_null=("key", "seen_at"))
+    db.table("seen").create_index(["seen_at"], "seen_by_age")
+    db.table("audit").create(
+        {"id": int, "team": str, "at": int, "user": str, "action": str, "subject": str},
+        pk="id",
+        not_null=("team", "at", "user", "action", "subject"),
+    )
+    db.table("audit").create_index(["team", "at"], "audit_by_age")

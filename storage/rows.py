@@ -1,0 +1,185 @@
+"""Domain values to rows and back. Structured values are JSON: a field that a newer version added is passed over,
+one that is missing takes its default, so an older row stays readable without a migration.
+
+Pure: no database in here, and no rules about jobs.
+"""
+
+import math
+import unicodedata
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import msgspec
+
+from bot.domain import (
+    DataStats,
+    Failure,
+    JobState,
+    ModelRef,
+    Place,
+    Proposal,
+    Snapshot,
+    TuningJob,
+    TuningSpec,
+)
+from bot.errors import StorageError
+
+T = TypeVar("T")
+Row = Mapping[str, Any]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+_SPEC = msgspec.json.Decoder(TuningSpec)
+_FAILURE = msgspec.json.Decoder(Failure)
+_DATA_STATS = msgspec.json.Decoder(DataStats)
+
+
+def micros(time: datetime) -> int:
+    """Microseconds since 1970; integer arithmetic, since a float would round. Raises TypeError if not aware."""
+    return (time - _EPOCH) // _MICROSECOND
+
+
+def moment(stored: int) -> datetime:
+    return _EPOCH + stored * _MICROSECOND
+
+
+def fold(name: str) -> str:
+    """A name as it is compared: letter case aside, and alike however its accents are composed.
+
+    SQLite's own NOCASE folds ASCII only.
+    """
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
+
+
+def proposal_row(proposal: Proposal) -> dict[str, Any]:
+    return {
+        "team": proposal.place.team,
+        "id": proposal.id,
+        "channel": proposal.place.channel,
+        "thread": proposal.place.thread,
+        "owner": proposal.owner,
+        "spec": _json(proposal.spec),
+        "created_at": micros(proposal.created_at),
+    }
+
+
+def read_proposal(row: Row) -> Proposal:
+    return Proposal(
+        id=row["id"],
+        place=_place(row),
+        owner=row["owner"],
+        spec=_parsed(_SPEC, row["spec"]),
+        created_at=moment(row["created_at"]),
+    )
+
+
+def job_row(job: TuningJob) -> dict[str, Any]:
+    return {
+        "key": job.key,
+        "team": job.place.team,
+        "channel": job.place.channel,
+        "thread": job.place.thread,
+        "owner": job.owner,
+        "name": job.name,
+        "folded_name": fold(job.name),
+        "backend": job.backend,
+        "state": job.state.value,
+        "created_at": micros(job.created_at),
+        "spec": _json(job.spec),
+        "operation": job.operation,
+        "google_state": job.google_state,
+        "tuned_model": job.tuned_model,
+        "endpoint": job.endpoint,
+        "total_steps": job.total_steps,
+        "completed_steps": job.completed_steps,
+        "epoch": job.epoch,
+        "started_at": _optional_micros(job.started_at),
+        "ended_at": _optional_micros(job.ended_at),
+        "checked_at": _optional_micros(job.checked_at),
+        "failure": None if job.failure is None else _json(job.failure),
+        "data_stats": None if job.data_stats is None else _json(job.data_stats),
+        "cancelled_by": job.cancelled_by,
+        "deleted_by": job.deleted_by,
+        "card": job.card,
+    }
+
+
+def read_job(row: Row) -> TuningJob:
+    return TuningJob(
+        key=row["key"],
+        place=_place(row),
+        owner=row["owner"],
+        spec=_parsed(_SPEC, row["spec"]),
+        state=JobState(row["state"]),
+        created_at=moment(row["created_at"]),
+        operation=row["operation"],
+        google_state=row["google_state"],
+        tuned_model=row["tuned_model"],
+        endpoint=row["endpoint"],
+        total_steps=row["total_steps"],
+        completed_steps=row["completed_steps"],
+        epoch=row["epoch"],
+        started_at=_optional_moment(row["started_at"]),
+        ended_at=_optional_moment(row["ended_at"]),
+        checked_at=_optional_moment(row["checked_at"]),
+        failure=None if row["failure"] is None else _parsed(_FAILURE, row["failure"]),
+        data_stats=None if row["data_stats"] is None else _parsed(_DATA_STATS, row["data_stats"]),
+        cancelled_by=row["cancelled_by"],
+        deleted_by=row["deleted_by"],
+        card=row["card"],
+    )
+
+
+def snapshot_row(job: TuningJob, snapshot: Snapshot) -> dict[str, Any]:
+    return {
+        "team": job.place.team,
+        "job": job.key,
+        "step": snapshot.step,
+        "epoch": snapshot.epoch,
+        "mean_loss": snapshot.mean_loss,
+        "eval_loss": snapshot.eval_loss,
+        "computed_at": _optional_micros(snapshot.computed_at),
+    }
+
+
+def read_snapshot(row: Row) -> Snapshot:
+    return Snapshot(
+        step=row["step"],
+        # SQLite has no NaN, the loss of a tuning that diverged, and keeps NULL in its stead.
+        mean_loss=math.nan if row["mean_loss"] is None else row["mean_loss"],
+        epoch=row["epoch"],
+        computed_at=_optional_moment(row["computed_at"]),
+        eval_loss=row["eval_loss"],
+    )
+
+
+def read_model(row: Row) -> ModelRef:
+    return ModelRef(backend=row["backend"], endpoint=row["endpoint"], name=row["name"])
+
+
+def _place(row: Row) -> Place:
+    return Place(team=row["team"], channel=row["channel"], thread=row["thread"])
+
+
+def _optional_micros(time: datetime | None) -> int | None:
+    return None if time is None else micros(time)
+
+
+def _optional_moment(stored: int | None) -> datetime | None:
+    return None if stored is None else moment(stored)
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _parsed(decoder: msgspec.json.Decoder[T], stored: str) -> T:
+    try:
+        return decoder.decode(stored)
+    except msgspec.DecodeError as error:
+        raise StorageError(
+            f"A stored row cannot be read: {error}.",
+            "It was changed by hand or by a newer Tunebot. Put a backup in the database's place.",
+        ) from error
