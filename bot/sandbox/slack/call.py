@@ -60,9 +60,10 @@ class Call:
             provided = ",".join(sorted(self.app.scopes))
             raise SlackError("missing_scope", needed=",".join(scopes), provided=provided)
 
-    def channel(self, name: str = "channel") -> Channel:
-        """Return the conversation that is named, if the app may know of it."""
-        found = self.workspace.find_channel(self.text(name))
+    def channel(self, name: str = "channel", *, by_name: bool = False) -> Channel:
+        """Return the conversation with this id, if the app may know of it; only posting takes names too."""
+        target = self.text(name)
+        found = self.workspace.find_channel(target) if by_name else self.workspace.channels.get(target)
         if found is None:
             raise SlackError("channel_not_found")
         if found.kind is not ChannelKind.CHANNEL and self.app.bot_user_id not in found.members:
@@ -74,7 +75,7 @@ class Call:
         target = self.text(name)
         if target in self.workspace.users:
             return self.workspace.direct_message(self.app.bot_user_id, target)
-        found = self.channel(name)
+        found = self.channel(name, by_name=True)
         if found.is_archived:
             raise SlackError("is_archived")
         outside = self.app.bot_user_id not in found.members

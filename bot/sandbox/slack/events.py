@@ -55,8 +55,8 @@ class Events:
         }  # fmt: skip
         self._outgoing.send_event(payload)
 
-    def message_posted(self, message: Message, *, mention_files: bool = True) -> None:
-        """Tell of a new message; one that mentions the bot also as ``app_mention``."""
+    def message_posted(self, message: Message, *, mention_event: bool = True, mention_files: bool = True) -> None:
+        """Tell of a new message; one that mentions the bot also as ``app_mention``, unless that is left out."""
         channel = self.workspace.channels[message.channel]
         if self.app.bot_user_id not in channel.members or message.visible_to is not None:
             return
@@ -68,7 +68,12 @@ class Events:
         }
         self.send(_MESSAGE_EVENTS[channel.kind], event)
         mentioned = any(ref.kind == "user" and ref.target == self.app.bot_user_id for ref in message.live)
-        if mentioned and message.user != self.app.bot_user_id and channel.kind is not ChannelKind.IM:
+        if (
+            mentioned
+            and mention_event
+            and message.user != self.app.bot_user_id
+            and channel.kind is not ChannelKind.IM
+        ):
             self.send("app_mention", self._mention(event, with_files=mention_files))
 
     def _mention(self, event: Json, *, with_files: bool) -> Json:

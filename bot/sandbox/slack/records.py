@@ -185,6 +185,11 @@ class WebCall:
     performed: bool = False
 
     @property
+    def done(self) -> bool:
+        """Whether it was performed or answered."""
+        return self.performed or self.status != 0
+
+    @property
     def ok(self) -> bool:
         """Whether Slack did what was asked and said so."""
         return self.status == 200 and self.response is not None and self.response.get("ok") is True

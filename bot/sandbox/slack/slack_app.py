@@ -64,6 +64,12 @@ class SlackApp:
         """The bot's display name."""
         return str(self._section("features", "bot_user").get("display_name", "Tunebot"))
 
+    @property
+    def commands(self) -> list[Json]:
+        """The slash commands that the manifest declares, with their descriptions and usage hints."""
+        declared: list[Json] = self._section("features").get("slash_commands", [])
+        return declared
+
     def _section(self, *path: str) -> Json:
         section: Any = self.manifest or {}
         for key in path:
@@ -81,8 +87,7 @@ class SlackApp:
 
     def require_command(self, command: str) -> None:
         """Refuse a slash command that Slack does not know, as its composer does."""
-        declared = self._section("features").get("slash_commands", [])
-        known = self.manifest is None or any(entry["command"] == command for entry in declared)
+        known = self.manifest is None or any(entry["command"] == command for entry in self.commands)
         if not known or "commands" not in self.scopes:
             raise ClientRefusal(f"{command} is not a valid command")
 

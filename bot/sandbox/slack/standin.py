@@ -71,7 +71,6 @@ class SlackStandIn:
         self._stack.push_async_callback(runner.cleanup)
         self._stack.callback(self._trouble.closing.set)
         self._stack.push_async_callback(self.sockets.close)
-        self._stack.push_async_callback(self.deliveries.close)
         site = web.TCPSite(runner, self.host, self.port)
         try:
             await site.start()
@@ -90,6 +89,7 @@ class SlackStandIn:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close the port and give up everything on its way."""
+        await self.deliveries.close()
         await self._stack.aclose()
 
     def _web_application(self) -> web.Application:

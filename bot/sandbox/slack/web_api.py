@@ -44,6 +44,7 @@ class WebApi:
         token = _token(request, args)
         record = WebCall(method, decoded(args), self._workspace.now())
         self._workspace.calls.append(record)
+        self._workspace.changed()
         started = time.perf_counter()
         response = await self._answer(request, record, token)
         record.seconds = time.perf_counter() - started

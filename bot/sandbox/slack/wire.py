@@ -62,7 +62,7 @@ class Wire:
         if message.blocks:
             shown["blocks"] = message.blocks
         if message.files:
-            shown["files"] = [self.file(self.workspace.files[file]) for file in message.files]
+            shown["files"] = [self._attached(self.workspace.files[file]) for file in message.files]
             shown["upload"] = False
         if message.metadata and with_metadata:
             shown["metadata"] = message.metadata
@@ -90,6 +90,12 @@ class Wire:
             }  # fmt: skip
         parent = self.workspace.channels[message.channel].message(message.thread_ts)
         return {"thread_ts": message.thread_ts} | ({"parent_user_id": parent.user} if parent else {})
+
+    def _attached(self, file: File) -> Json:
+        """Return a file as messages carry it; in shared channels that is no more than its id."""
+        if self.workspace.files_are_stubs:
+            return {"id": file.id, "mode": "file_access", "file_access": "check_file_info"}
+        return self.file(file)
 
     def bot(self) -> Json:
         """Return the app's bot as ``bots.info`` shows it."""

@@ -45,6 +45,7 @@ class SlackWorkspace:
         self.now = now
         self.charts_enabled = True
         self.file_processing_seconds = 0.0
+        self.files_are_stubs = False
         self.users: dict[str, User] = {SLACKBOT: User(SLACKBOT, "slackbot", "Slackbot", is_bot=True)}
         self.channels: dict[str, Channel] = {}
         self.files: dict[str, File] = {}
@@ -227,15 +228,26 @@ class SlackWorkspace:
     async def wait_for_call(
         self, method: str, matches: Callable[[WebCall], bool] = lambda _: True, within: float = 5.0
     ) -> WebCall:
-        """Return the newest answered call of a Web API method that matches."""
+        """Return the newest finished call of a Web API method that matches; its answer may have been lost."""
         return await self.wait_for(
             lambda: next(
-                (call for call in reversed(self.calls) if call.method == method and call.status and matches(call)),
+                (call for call in reversed(self.calls) if call.method == method and call.done and matches(call)),
                 None,
             ),
             within,
             what=f"a matching call of {method}",
         )
+
+    async def wait_for_delivery(
+        self, matches: Callable[[Delivery], bool] = lambda _: True, within: float = 5.0
+    ) -> Delivery:
+        """Return the newest delivery that matches, as soon as it has an outcome."""
+
+        def probe() -> Delivery | None:
+            tried = (each for each in reversed(self.deliveries) if each.attempts)
+            return next((each for each in tried if each.attempts[-1].outcome != "pending" and matches(each)), None)
+
+        return await self.wait_for(probe, within, what="a matching delivery")
 
     def calls_of(self, method: str) -> list[WebCall]:
         """Return all calls of one Web API method, oldest first."""

@@ -53,7 +53,7 @@ class Uploads:
                 raise SlackError("file_not_found")
             upload = self.by_ticket[waiting[entry["id"]]]
             if upload.content is None or len(upload.content) != upload.length:
-                raise SlackError("file_upload_size_restricted" if upload.content else "file_not_found")
+                raise SlackError("file_update_failed" if upload.content else "file_not_found")
         files = []
         for entry in asked:
             upload = self.by_ticket.pop(waiting[entry["id"]])

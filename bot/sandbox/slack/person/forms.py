@@ -110,7 +110,9 @@ class Forms:
         payload = self._desk.head("block_suggestion", self._user, trigger=False) | {
             "action_id": element["action_id"], "block_id": block["block_id"], "value": query,
         }  # fmt: skip
-        delivery = await self._desk.interaction(payload | self._desk.surface(self._user, surface))
+        place = self._desk.surface(self._user, surface)
+        place.pop("response_url", None)
+        delivery = await self._desk.interaction(payload | place)
         answer = delivery.ack or {}
         grouped = [option for group in answer.get("option_groups", []) for option in group["options"]]
         return [*answer.get("options", []), *grouped]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from bot.sandbox.slack.errors import ClientRefusal
-from bot.sandbox.slack.records import File, Json
+from bot.sandbox.slack.records import Json
 from bot.sandbox.slack.rules.blocks import elements_of
 from bot.sandbox.slack.rules.objects import all_options
 
@@ -190,8 +190,3 @@ def _number_complaint(element: Json, content: str) -> str:
     if number > float(element.get("max_value", "inf")):
         return f"Please enter a number of {element['max_value']} or less."
     return ""
-
-
-def is_file_like(given: Given) -> bool:
-    """Tell whether a value can become a file: a workspace file, or a name with its bytes."""
-    return isinstance(given, File) or (isinstance(given, tuple) and len(given) == 2)

@@ -87,11 +87,13 @@ class Person:
         files: Sequence[File | tuple[str, bytes]] = (),
         thread_ts: str | None = None,
         *,
+        mention_event: bool = True,
         mention_files: bool = True,
     ) -> Message:
         """Send a message, in Slack's wire form (see `typed`), with files where given.
 
-        With `mention_files` false the ``app_mention`` event comes without its files, as it sometimes does.
+        Slack sometimes sends ``app_mention`` without the files, or not at all: so it does here where
+        `mention_files` or `mention_event` is false.
         """
         channel = self._channel(where)
         if channel.is_archived:
@@ -107,7 +109,7 @@ class Person:
         for file in kept:
             file.shares.append((channel.id, message.ts))
         self._workspace.add_message(message)
-        self._desk.events.message_posted(message, mention_files=mention_files)
+        self._desk.events.message_posted(message, mention_event=mention_event, mention_files=mention_files)
         for file in kept:
             self._desk.events.file_shared(file, channel.id, self.id)
         return message

@@ -16,7 +16,7 @@ from bot.sandbox.slack.rules.elements import (
     check_image_source,
 )
 from bot.sandbox.slack.rules.findings import Findings
-from bot.sandbox.slack.rules.objects import check_optional_text, check_text
+from bot.sandbox.slack.rules.objects import check_optional_text, check_text, check_text_object
 
 BLOCK_ID = 255
 SECTION_TEXT = 3000
@@ -31,9 +31,9 @@ def _section(findings: Findings, block: Json) -> None:
         findings.add("missing required field: text or fields")
     check_optional_text(findings, block, "text", SECTION_TEXT)
     if "fields" in block:
-        for index in range(len(findings.most(block, "fields", 10))):
+        for index, text in enumerate(findings.most(block, "fields", 10)):
             with findings.at("fields", index):
-                check_text(findings, {"text": block["fields"][index]}, "text", FIELD_TEXT)
+                check_text_object(findings, text, FIELD_TEXT)
     if "accessory" in block:
         with findings.at("accessory"):
             check_element(findings, block["accessory"], IN_SECTION)
@@ -78,7 +78,7 @@ def _context(findings: Findings, block: Json) -> None:
             if isinstance(element, dict) and element.get("type") == "image":
                 check_image_source(findings, element)
             else:
-                check_text(findings, {"text": element}, "text", SECTION_TEXT)
+                check_text_object(findings, element, SECTION_TEXT)
 
 
 def _input(findings: Findings, block: Json) -> None:

@@ -14,26 +14,30 @@ PLACEHOLDER = 150
 
 def check_text(findings: Findings, holder: Json, name: str, limit: int, *, plain: bool = False) -> None:
     """Check a text object; it must be there, and `plain` allows only ``plain_text``."""
-    text = holder.get(name)
-    if text is None:
+    if holder.get(name) is None:
         findings.add(f"missing required field: {name}")
         return
     with findings.at(name):
-        if not isinstance(text, dict):
-            findings.add("must provide an object")
-            return
-        kind = text.get("type")
-        if kind not in (("plain_text",) if plain else ("plain_text", "mrkdwn")):
-            findings.add(f"unsupported type: {kind}")
-            return
-        if text.get("text") in (None, ""):
-            with findings.at("text"):
-                findings.add("must be more than 0 characters")
-        findings.longest(text, "text", limit)
-        if kind == "plain_text" and "verbatim" in text:
-            findings.add("invalid additional property: verbatim")
-        if kind == "mrkdwn" and "emoji" in text:
-            findings.add("invalid additional property: emoji")
+        check_text_object(findings, holder[name], limit, plain=plain)
+
+
+def check_text_object(findings: Findings, text: Any, limit: int, *, plain: bool = False) -> None:
+    """Check the text object where the pointer stands."""
+    if not isinstance(text, dict):
+        findings.add("must provide an object")
+        return
+    kind = text.get("type")
+    if kind not in (("plain_text",) if plain else ("plain_text", "mrkdwn")):
+        findings.add(f"unsupported type: {kind}")
+        return
+    if text.get("text") in (None, ""):
+        with findings.at("text"):
+            findings.add("must be more than 0 characters")
+    findings.longest(text, "text", limit)
+    if kind == "plain_text" and "verbatim" in text:
+        findings.add("invalid additional property: verbatim")
+    if kind == "mrkdwn" and "emoji" in text:
+        findings.add("invalid additional property: emoji")
 
 
 def check_optional_text(findings: Findings, holder: Json, name: str, limit: int, *, plain: bool = False) -> None:

@@ -106,7 +106,7 @@ async def over_http(slack: SlackStandIn) -> AsyncIterator[None]:
 
 
 @pytest.fixture(params=["socket", "http"])
-async def slack(request: pytest.FixtureRequest) -> AsyncIterator[SlackStandIn]:
+async def bolt(request: pytest.FixtureRequest) -> AsyncIterator[SlackStandIn]:
     async with SlackStandIn() as standin:
         standin.add_channel("general", standin.person("ana", "Ana"))
         connect = over_socket if request.param == "socket" else over_http
@@ -115,8 +115,8 @@ async def slack(request: pytest.FixtureRequest) -> AsyncIterator[SlackStandIn]:
             await standin.settle()
 
 
-async def test_bolt_opens_a_form_and_posts_what_was_submitted(slack: SlackStandIn) -> None:
-    ana = slack.person("ana")
+async def test_bolt_opens_a_form_and_posts_what_was_submitted(bolt: SlackStandIn) -> None:
+    slack, ana = bolt, bolt.person("ana")
     command = await ana.slash_command("general", "/tune", "now")
     assert command.acked
     view = await slack.workspace.wait_for_view(ana.id)
@@ -135,8 +135,8 @@ async def test_bolt_opens_a_form_and_posts_what_was_submitted(slack: SlackStandI
     assert card.blocks == []
 
 
-async def test_bolt_answers_a_mention_in_its_thread(slack: SlackStandIn) -> None:
-    ana = slack.person("ana")
+async def test_bolt_answers_a_mention_in_its_thread(bolt: SlackStandIn) -> None:
+    slack, ana = bolt, bolt.person("ana")
     said = ana.post("general", ana.typed("@Tunebot hello"))
     answer = await slack.workspace.wait_for_message(lambda message: message.text.startswith("You said"))
     assert answer.thread_ts == said.ts
@@ -147,9 +147,9 @@ async def test_bolt_answers_a_mention_in_its_thread(slack: SlackStandIn) -> None
     assert heard.count("message") == 2
 
 
-async def test_bolt_answers_no_unknown_command_and_slackbot_says_so(slack: SlackStandIn) -> None:
+async def test_bolt_answers_no_unknown_command_and_slackbot_says_so(bolt: SlackStandIn) -> None:
+    slack, ana = bolt, bolt.person("ana")
     slack.deliveries.ack_seconds = 0.2
-    ana = slack.person("ana")
     delivery = await ana.slash_command("general", "/unknown")
     assert not delivery.acked
     regret = await slack.workspace.wait_for_message(lambda message: "/unknown failed" in message.text)

@@ -1,0 +1,60 @@
+"""A stand-in with one channel and one person, and Slack's own client to call it with."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.sandbox.slack import BOT_TOKEN, Channel, Person, SlackStandIn, SlackWorkspace
+
+
+class Clock:
+    """A clock that a test can push forward."""
+
+    def __init__(self) -> None:
+        self.seconds = 1_790_000_000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def slack(clock: Clock) -> AsyncIterator[SlackStandIn]:
+    async with SlackStandIn(SlackWorkspace(now=clock)) as standin:
+        standin.deliveries.retry_delays = ()
+        yield standin
+
+
+@pytest.fixture
+def ana(slack: SlackStandIn) -> Person:
+    return slack.person("ana", "Ana")
+
+
+@pytest.fixture
+def general(slack: SlackStandIn, ana: Person) -> Channel:
+    return slack.add_channel("general", ana)
+
+
+@pytest.fixture
+def client(slack: SlackStandIn) -> AsyncWebClient:
+    return AsyncWebClient(token=BOT_TOKEN, base_url=slack.api_url)
+
+
+@pytest.fixture
+def refused() -> Callable[[Awaitable[Any]], Awaitable[dict[str, Any]]]:
+    """Return a function that awaits a call which must fail, and gives Slack's answer."""
+
+    async def answer(call: Awaitable[Any]) -> dict[str, Any]:
+        with pytest.raises(SlackApiError) as caught:
+            await call
+        data: dict[str, Any] = caught.value.response.data
+        return data
+
+    return answer

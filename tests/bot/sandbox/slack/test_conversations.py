@@ -1,0 +1,83 @@
+"""Reading channels and threads."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.sandbox.slack import Channel, Person, SlackStandIn
+
+Refused = Callable[[Awaitable[Any]], Awaitable[dict[str, Any]]]
+
+
+async def test_history_is_newest_first_in_pages_and_leaves_replies_out(
+    client: AsyncWebClient, ana: Person, general: Channel
+) -> None:
+    first, second, third = (ana.post(general, text) for text in ("one", "two", "three"))
+    ana.post(general, "a reply", thread_ts=first.ts)
+    page = await client.conversations_history(channel=general.id, limit=2)
+    assert [message["text"] for message in page["messages"]] == ["three", "two"]
+    assert page["has_more"]
+    cursor = page["response_metadata"]["next_cursor"]
+    rest = await client.conversations_history(channel=general.id, limit=2, cursor=cursor)
+    assert [message["text"] for message in rest["messages"]] == ["one"]
+    assert rest["messages"][0]["reply_count"] == 1
+    between = await client.conversations_history(channel=general.id, oldest=first.ts, latest=third.ts)
+    assert [message["ts"] for message in between["messages"]] == [second.ts]
+    one = await client.conversations_history(channel=general.id, latest=second.ts, inclusive=True, limit=1)
+    assert one["messages"][0]["ts"] == second.ts
+
+
+async def test_replies_begin_with_the_root(
+    client: AsyncWebClient, ana: Person, general: Channel, refused: Refused
+) -> None:
+    root = ana.post(general, "root")
+    ana.post(general, "other")
+    reply = await client.chat_postMessage(channel=general.id, text="reply", thread_ts=root.ts)
+    thread = await client.conversations_replies(channel=general.id, ts=reply["ts"])
+    assert [message["text"] for message in thread["messages"]] == ["root", "reply"]
+    assert thread["messages"][1]["parent_user_id"] == ana.id
+    lost = await refused(client.conversations_replies(channel=general.id, ts="1.000001"))
+    assert lost["error"] == "thread_not_found"
+
+
+async def test_reading_takes_membership_and_the_scope_of_that_kind_of_channel(
+    slack: SlackStandIn, client: AsyncWebClient, ana: Person, refused: Refused
+) -> None:
+    outside = slack.add_channel("outside", ana, with_bot=False)
+    secret = slack.add_channel("secret", ana, private=True)
+    slack.app.scopes.discard("groups:history")
+    assert (await refused(client.conversations_history(channel=outside.id)))["error"] == "not_in_channel"
+    missing = await refused(client.conversations_history(channel=secret.id))
+    assert (missing["error"], missing["needed"]) == ("missing_scope", "groups:history")
+    joined = await client.conversations_join(channel=outside.id)
+    assert joined["channel"]["is_member"]
+    assert (await client.conversations_history(channel=outside.id))["messages"] == []
+
+
+async def test_channels_and_members_are_listed_in_pages(
+    slack: SlackStandIn, client: AsyncWebClient, ana: Person, general: Channel, refused: Refused
+) -> None:
+    slack.add_channel("hidden", ana, private=True, with_bot=False)
+    slack.add_channel("second", ana, with_bot=False)
+    listed = await client.conversations_list(types="public_channel,private_channel", limit=1)
+    assert [channel["name"] for channel in listed["channels"]] == ["general"]
+    cursor = listed["response_metadata"]["next_cursor"]
+    more = await client.conversations_list(types="public_channel,private_channel", cursor=cursor)
+    assert [channel["name"] for channel in more["channels"]] == ["second"]
+    members = await client.conversations_members(channel=general.id)
+    assert set(members["members"]) == {ana.id, slack.app.bot_user_id}
+    described = (await client.conversations_info(channel=general.id))["channel"]
+    assert (described["name"], described["is_private"]) == ("general", False)
+    wrong = await refused(client.conversations_list(cursor="nonsense"))
+    assert wrong["error"] == "invalid_cursor"
+
+
+async def test_permalinks_name_the_message_and_its_thread(
+    client: AsyncWebClient, ana: Person, general: Channel
+) -> None:
+    root = ana.post(general, "root")
+    reply = ana.post(general, "reply", thread_ts=root.ts)
+    link = (await client.chat_getPermalink(channel=general.id, message_ts=reply.ts))["permalink"]
+    assert f"/p{reply.ts.replace('.', '')}?thread_ts={root.ts}" in link
+    assert link == ana.permalink(reply)
