@@ -21,7 +21,7 @@ LONGEST_PAUSE = 300.0  # seconds between two tries while Slack keeps failing
 
 
 class Sender:
-    """Runs until it is cancelled; `wake` makes it look at the outbox at once."""
+    """Runs beside everything else from `start` to `stop`; `wake` makes it look at the outbox at once."""
 
     def __init__(self, outbox: Outbox, jobs: JobStore, notifier: Notifier, clock: Clock) -> None:
         self._outbox = outbox
@@ -29,13 +29,25 @@ class Sender:
         self._notifier = notifier
         self._clock = clock
         self._news = asyncio.Event()
+        self._stopping = False
+        self._task: asyncio.Task[None] | None = None
 
     def wake(self) -> None:
         self._news.set()
 
-    async def run(self) -> None:
-        """Send what is due, then wait for news."""
-        while True:
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="sender")
+
+    async def stop(self, seconds: float) -> None:
+        """Send nothing new and let what is under way be marked: cut off in between, it would go out twice."""
+        self._stopping = True
+        self.wake()
+        if self._task is not None:
+            await asyncio.wait({self._task}, timeout=seconds)
+            self._task.cancel()
+
+    async def _run(self) -> None:
+        while not self._stopping:
             self._news.clear()
             try:
                 await self.send_due()
@@ -60,6 +72,8 @@ class Sender:
     async def _send_in_order(self, notices: list[Notice]) -> None:
         held_back: set[str] = set()
         for notice in notices:
+            if self._stopping:
+                return
             if notice.job not in held_back and not await self._send(notice):
                 held_back.add(notice.job)
 

@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from bot.errors import SettingsError
 
+DEFAULT_PORT: Final = 3000
 KNOWN_BACKENDS: Final = ("vertex", "gemini", "palm")
 
 
@@ -153,8 +154,23 @@ class Settings(BaseModel):
         return settings
 
     @property
-    def socket_mode(self) -> bool:
-        return self.slack_app_token is not None
+    def base_models_by_backend(self) -> dict[str, tuple[str, ...]]:
+        """The base models to offer instead of the built-in ones, by backend."""
+        return {name or self.backends[0]: models for name, models in self.base_models.items()}
+
+    @property
+    def http_port(self) -> int:
+        return self.port or DEFAULT_PORT
+
+    @property
+    def own_slack_host(self) -> str:
+        """Host and port of another Slack base than Slack's own, else empty."""
+        netloc = urlsplit(self.slack_api_url).netloc
+        return "" if netloc == "slack.com" else netloc
+
+    @property
+    def signing_secret(self) -> str | None:
+        return self.slack_signing_secret.get_secret_value() if self.slack_signing_secret else None
 
     @property
     def bucket_name(self) -> str:

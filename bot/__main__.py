@@ -1,0 +1,5 @@
+"""`python -m bot` is `tunebot`."""
+
+from bot.cli import main
+
+main()

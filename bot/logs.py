@@ -1,0 +1,41 @@
+"""Logging for operators: one line an event on standard error, and no secret in any of them.
+
+Libraries log whole requests at DEBUG; whatever a line holds, known secrets and things shaped like tokens are struck
+out of the finished text, after formatting, where nothing can slip past.
+"""
+
+import logging
+import re
+from collections.abc import Sequence
+from typing import Final
+
+_TOKEN_SHAPES: Final = re.compile(
+    r"xox[a-z](?:\.xox[a-z])?-[\w-]+|xapp-[\w-]+|ya29\.[\w.-]+|AIza[\w-]{20,}|(?<=Bearer )[\w.~+/-]+=*"
+    r"|(?<=ticket=)[\w%-]+|(?<=\bkey=)[\w-]+|\beyJ[\w-]+\.[\w-]+\.[\w-]+",
+)
+STRUCK: Final = "***"
+
+
+class Redacting(logging.Formatter):
+    """Formats a record, its traceback included, and strikes secrets out of the result."""
+
+    def __init__(self, secrets: Sequence[str]) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+        known = sorted((re.escape(secret) for secret in secrets if len(secret) >= 4), key=len, reverse=True)
+        self._known = re.compile("|".join(known)) if known else None
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        if self._known is not None:
+            text = self._known.sub(STRUCK, text)
+        return _TOKEN_SHAPES.sub(STRUCK, text)
+
+
+def set_up(level: str, secrets: Sequence[str]) -> None:
+    """Send every logger of the process through one redacting handler."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(Redacting(secrets))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    # These say at INFO what is of no use to an operator: every request, every run of the poller.
+    for chatty in ("httpx", "httpcore", "apscheduler", "aiohttp.access", "stamina"):
+        logging.getLogger(chatty).setLevel(max(logging.getLevelName(level), logging.WARNING))

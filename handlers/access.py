@@ -1,0 +1,43 @@
+"""Middleware that decides who is heard at all, before any listener runs.
+
+Only the workspace that the bot's token belongs to is served: a request from elsewhere is acknowledged, so that
+Slack does not send it again, and then dropped.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_bolt.response import BoltResponse
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who the bot is in its workspace, from auth.test: the team, the bot's user, and the workspace's address."""
+
+    team: str
+    user: str
+    url: str = ""
+
+
+class Access:
+    """Serves one workspace."""
+
+    def __init__(self, identity: Identity) -> None:
+        self._identity = identity
+
+    async def only_our_workspace(
+        self, context: AsyncBoltContext, body: dict[str, Any], next_: Callable[[], Awaitable[None]]
+    ) -> BoltResponse | None:
+        """Drop what comes from another workspace, and people of other companies in shared channels."""
+        event = body.get("event") or {}
+        teams = {context.team_id, event.get("user_team"), event.get("source_team")} - {None}
+        if teams - {self._identity.team}:
+            logger.warning("dropped a request of workspace %s", ", ".join(sorted(map(str, teams))))
+            return BoltResponse(status=200, body="")
+        await next_()
+        return None

@@ -1,0 +1,50 @@
+"""Where an error becomes words: the one @app.error, and the same for work that goes on after the acknowledgement.
+
+A BotError says what happened and what to do. Anything else is a fault of ours: it is logged with a short
+reference, and the person is shown that reference and nothing else.
+"""
+
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import aiohttp
+from slack_bolt.response import BoltResponse
+from slack_sdk.errors import SlackApiError
+
+from bot.errors import BotError
+from handlers.blocks.errors import error_message, unexpected_message
+from handlers.blocks.message import Message
+
+logger = logging.getLogger(__name__)
+
+Tell = Callable[[Message], Awaitable[object]]
+
+
+def words(error: Exception) -> Message:
+    """What a person is told of an error; what is not ours to explain is logged with the reference they see."""
+    if isinstance(error, BotError):
+        return error_message(error)
+    reference = secrets.token_hex(3)
+    logger.error("unexpected error, reference %s", reference, exc_info=error)
+    return unexpected_message(reference)
+
+
+async def guarded(work: Awaitable[None], tell: Tell) -> None:
+    """Run the work; whatever goes wrong is told through `tell`, which may itself fail when Slack is away."""
+    try:
+        await work
+    except Exception as error:  # noqa: BLE001 - this is the boundary at which every error must become words
+        message = words(error)
+        try:
+            await tell(message)
+        except (SlackApiError, aiohttp.ClientError, TimeoutError) as failure:
+            logger.warning("could not tell a person of an error: %s", failure)
+
+
+async def on_error(error: Exception, body: dict[str, Any]) -> BoltResponse:
+    """What raised before anything was acknowledged. An empty 200 keeps Slack from delivering the same again."""
+    words(error)
+    logger.error("a request of type %s failed before it was handled", body.get("type") or body.get("command"))
+    return BoltResponse(status=200, body="")

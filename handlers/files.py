@@ -1,0 +1,131 @@
+"""Reads files that people shared in Slack.
+
+The bot's token travels with every download, so only Slack's own hosts are asked and no redirect is followed. Slack
+answers a missing scope with a login page and HTTP 200: the content is judged, not the status.
+"""
+
+import re
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import httpx
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.errors import FileTooLarge, FileUnavailable
+from bot.ports import FileInfo
+
+SCHEME: Final = "slack:"
+CHUNK_BYTES: Final = 256 * 1024
+_SLACK_HOST = re.compile(r"(?:[a-z0-9-]+\.)*(?:slack\.com|slack-files\.com|slack-edge\.com)", re.IGNORECASE)
+_HTML_START = re.compile(rb"\s*<(?:!doctype\s+html|html)", re.IGNORECASE)
+_DATASET_NAMES = (".jsonl", ".json", ".ndjson", ".csv", ".gz", ".txt")
+
+
+class SlackFiles:
+    """The FileReader for locations like `slack:F0123ABC`."""
+
+    def __init__(self, client: AsyncWebClient, http: httpx.AsyncClient, token: str, own_host: str = "") -> None:
+        """`own_host` is the host and port of another Slack base, from which files may be fetched as well."""
+        self._client = client
+        self._http = http
+        self._token = token
+        self._own_host = own_host
+
+    async def describe(self, team: str, location: str) -> FileInfo:
+        found = await self._info(location)
+        return FileInfo(location, str(found.get("name") or "file"), int(found.get("size") or 0))
+
+    async def read(self, team: str, location: str) -> AsyncGenerator[bytes, None]:
+        found = await self._info(location)
+        name = str(found.get("name") or "file")
+        url = str(found.get("url_private_download") or found.get("url_private") or "")
+        self._check_host(url, name)
+        expected = int(found.get("size") or 0)
+        received = 0
+        try:
+            async with self._http.stream(
+                "GET", url, headers={"Authorization": f"Bearer {self._token}"}, follow_redirects=False
+            ) as response:
+                _check_answer(response, name)
+                async for chunk in response.aiter_bytes(CHUNK_BYTES):
+                    if not received and _HTML_START.match(chunk):
+                        raise _login_page(name)
+                    received += len(chunk)
+                    if expected and received > expected:
+                        raise FileTooLarge(
+                            f"Slack says that {name} has {expected:,} bytes, but sends more.",
+                            "Share the file again.",
+                        )
+                    yield chunk
+        except httpx.HTTPError as error:
+            raise FileUnavailable(
+                f"The download of {name} from Slack broke off ({type(error).__name__}).", "Try again in a moment."
+            ) from error
+        if received < expected:
+            raise FileUnavailable(
+                f"Slack sent {received:,} of the {expected:,} bytes of {name}.", "Try again in a moment."
+            )
+
+    async def recent(self, channel: str, limit: int = 20) -> Sequence[FileInfo]:
+        """The newest files of the channel that look like datasets."""
+        answer = await self._client.files_list(channel=channel, count=100)
+        files: list[dict[str, Any]] = answer.get("files") or []
+        return [
+            FileInfo(SCHEME + str(found["id"]), str(found.get("name") or "file"), int(found.get("size") or 0))
+            for found in files
+            if str(found.get("name") or "").lower().endswith(_DATASET_NAMES)
+        ][:limit]
+
+    async def _info(self, location: str) -> dict[str, Any]:
+        """files.info: an event may hold no more than the id, in channels shared with other companies."""
+        file_id = location.removeprefix(SCHEME)
+        try:
+            answer = await self._client.files_info(file=file_id)
+        except SlackApiError as error:
+            raise _unavailable(file_id, str(error.response.get("error") or "")) from error
+        found: dict[str, Any] = answer["file"]
+        return found
+
+    def _check_host(self, url: str, name: str) -> None:
+        parts = urlsplit(url)
+        own = bool(self._own_host) and parts.netloc == self._own_host
+        if not own and not (parts.scheme == "https" and _SLACK_HOST.fullmatch(parts.hostname or "")):
+            raise FileUnavailable(
+                f"{name} does not lie at Slack itself, and I fetch files from nowhere else.",
+                "Upload the file to this channel.",
+            )
+
+
+def _check_answer(response: httpx.Response, name: str) -> None:
+    if response.is_redirect or "text/html" in response.headers.get("content-type", ""):
+        raise _login_page(name)
+    if response.status_code != httpx.codes.OK:
+        raise FileUnavailable(
+            f"Slack answered {response.status_code} for {name}.", "Share the file again, then start again."
+        )
+
+
+def _login_page(name: str) -> FileUnavailable:
+    return FileUnavailable(
+        f"Slack sent a login page instead of {name}: the bot lacks the scope files:read.",
+        "Ask the person who installed Tunebot to add it and to install the app again.",
+    )
+
+
+def _unavailable(file_id: str, code: str) -> FileUnavailable:
+    match code:
+        case "missing_scope":
+            return _login_page("the file")
+        case "file_deleted":
+            return FileUnavailable("That file was deleted in Slack.", "Share it again.")
+        case "file_not_found" | "not_in_channel" | "channel_not_found":
+            return FileUnavailable(
+                f"I cannot see the file {file_id}.",
+                "Share it in a channel that I am in; /invite me there first if need be.",
+            )
+        case _:
+            return FileUnavailable(
+                f"Slack does not hand out the file {file_id}: {code}.", "Try again in a moment."
+            )
