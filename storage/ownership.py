@@ -24,6 +24,8 @@ class Ownership:
         with plain_refusals(f"the lock {lock}"):
             self._connection = sqlite3.connect(lock, timeout=_PATIENCE, isolation_level=None)
             try:
+                # Otherwise SQLite puts a journal beside this file too, for writes that never come.
+                self._connection.execute("PRAGMA journal_mode = MEMORY")
                 self._connection.execute("BEGIN EXCLUSIVE")
             except sqlite3.Error as error:
                 self._connection.close()

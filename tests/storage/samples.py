@@ -1,0 +1,71 @@
+"""Jobs to store, and a clock that stands still."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from bot.domain import (
+    Dataset,
+    Dialect,
+    Hyperparameters,
+    JobState,
+    Place,
+    Proposal,
+    TuningJob,
+    TuningSpec,
+)
+
+START = datetime(2026, 11, 21, 9, 30, 0, 123456, tzinfo=UTC)
+TEAM = "T0ACME"
+OTHER_TEAM = "T0RIVAL"
+
+SPEC = TuningSpec(
+    backend="vertex",
+    base_model="gemini-3.5-flash",
+    name="next-number",
+    hyperparameters=Hyperparameters(epochs=5, learning_rate_multiplier=1.5, adapter_size=4),
+    training=Dataset(
+        location="slack:F123",
+        name="next_number.jsonl",
+        sha256="ab" * 32,
+        size=812,
+        examples=15,
+        dialect=Dialect.GEMINI,
+        characters=301,
+    ),
+)
+
+
+class StoppedClock:
+    def __init__(self) -> None:
+        self.time = START
+
+    def now(self) -> datetime:
+        return self.time
+
+    def advance(self, by: timedelta) -> None:
+        self.time += by
+
+
+def job(
+    key: str,
+    name: str = "",
+    *,
+    team: str = TEAM,
+    state: JobState = JobState.RUNNING,
+    minutes: int = 0,
+    card: str = "",
+) -> TuningJob:
+    """A job called like its key, unless it is given a name, made some minutes after START."""
+    return TuningJob(
+        key=key,
+        place=Place(team, "C0GENERAL"),
+        owner="U0ADA",
+        spec=replace(SPEC, name=name or key),
+        state=state,
+        created_at=START + timedelta(minutes=minutes),
+        card=card,
+    )
+
+
+def proposal(proposal_id: str, *, team: str = TEAM, name: str = "next-number") -> Proposal:
+    return Proposal(proposal_id, Place(team, "C0GENERAL", "17.5"), "U0ADA", replace(SPEC, name=name), START)

@@ -1,0 +1,90 @@
+from datetime import timedelta
+
+from bot.domain import Conversation, ModelRef, Place, Role, Turn
+from storage.conversations import SqliteChatStore
+from storage.database import Database
+from tests.storage.samples import TEAM, StoppedClock
+
+MODEL = ModelRef("vertex", "projects/1/endpoints/2", "next-number")
+OTHER = ModelRef("gemini", "tunedModels/capitals", "capitals")
+THREAD = Place(TEAM, "C0GENERAL", "1700.1")
+
+
+def exchange(number: int) -> tuple[Turn, Turn]:
+    return Turn(Role.USER, f"question {number}"), Turn(Role.MODEL, f"answer {number}")
+
+
+async def test_channel_answers_with_the_model_that_was_bound_last(chats: SqliteChatStore) -> None:
+    assert await chats.bound(THREAD) is None
+    await chats.bind(THREAD, OTHER, "U0ADA")
+    await chats.bind(Place(TEAM, "C0GENERAL"), MODEL, "U0BOB")
+    assert await chats.bound(THREAD) == MODEL
+    assert await chats.bound(Place(TEAM, "C0RANDOM")) is None
+
+
+async def test_deleted_model_is_taken_from_every_channel_whatever_it_is_called_there(
+    chats: SqliteChatStore,
+) -> None:
+    first, second, third = (Place(TEAM, channel) for channel in ("C1", "C2", "C3"))
+    await chats.bind(first, MODEL, "U0ADA")
+    await chats.bind(second, ModelRef(MODEL.backend, MODEL.endpoint, "its display name"), "U0ADA")
+    await chats.bind(third, OTHER, "U0ADA")
+    await chats.unbind(TEAM, MODEL)
+    assert [await chats.bound(place) for place in (first, second, third)] == [None, None, OTHER]
+
+
+async def test_turns_are_appended_to_the_thread(chats: SqliteChatStore) -> None:
+    assert await chats.conversation(THREAD) is None
+    await chats.keep(Conversation(THREAD, MODEL, exchange(1)))
+    await chats.keep(Conversation(THREAD, MODEL, exchange(2)))
+    assert await chats.conversation(THREAD) == Conversation(THREAD, MODEL, exchange(1) + exchange(2))
+
+
+async def test_thread_goes_on_with_the_model_that_answered_last(chats: SqliteChatStore) -> None:
+    await chats.keep(Conversation(THREAD, MODEL, exchange(1)))
+    await chats.keep(Conversation(THREAD, OTHER, exchange(2)))
+    assert await chats.conversation(THREAD) == Conversation(THREAD, OTHER, exchange(1) + exchange(2))
+
+
+async def test_threads_of_a_channel_and_channels_of_a_workspace_do_not_mix(chats: SqliteChatStore) -> None:
+    places = [THREAD, Place(TEAM, "C0GENERAL", "1700.2"), Place(TEAM, "C0RANDOM", "1700.1")]
+    for number, place in enumerate(places):
+        await chats.keep(Conversation(place, MODEL, exchange(number)))
+    for number, place in enumerate(places):
+        assert await chats.conversation(place) == Conversation(place, MODEL, exchange(number))
+
+
+async def test_long_thread_is_read_from_its_end_and_begins_with_a_person(
+    database: Database, clock: StoppedClock
+) -> None:
+    chats = SqliteChatStore(database, clock, history=5)
+    for number in range(100):
+        await chats.keep(Conversation(THREAD, MODEL, exchange(number)))
+    found = await chats.conversation(THREAD)
+    assert found is not None
+    assert found.turns == exchange(98) + exchange(99)
+
+
+async def test_history_is_forty_turns_and_older_ones_are_kept(chats: SqliteChatStore, database: Database) -> None:
+    for number in range(30):
+        await chats.keep(Conversation(THREAD, MODEL, exchange(number)))
+    found = await chats.conversation(THREAD)
+    assert found is not None
+    assert len(found.turns) == 40
+    assert found.turns[0] == Turn(Role.USER, "question 10")
+    assert await database.run(lambda connection: connection.table("turns").count) == 60
+
+
+async def test_short_history_that_begins_with_the_model_is_left_as_it_is(
+    chats: SqliteChatStore, clock: StoppedClock
+) -> None:
+    clock.advance(timedelta(seconds=1))
+    greeting = (Turn(Role.MODEL, "Ask me for the next number."),)
+    await chats.keep(Conversation(THREAD, MODEL, greeting))
+    assert await chats.conversation(THREAD) == Conversation(THREAD, MODEL, greeting)
+
+
+async def test_words_of_every_script_come_back_unchanged(chats: SqliteChatStore) -> None:
+    turns = (Turn(Role.USER, "что?\x00 🧮\r\n\u2028"), Turn(Role.MODEL, ""))
+    await chats.keep(Conversation(THREAD, MODEL, turns))
+    assert await chats.conversation(THREAD) == Conversation(THREAD, MODEL, turns)

@@ -1,0 +1,107 @@
+# ruff: noqa: ASYNC240  # these tests look at small files between their awaits
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import sqlite_utils
+
+from bot.errors import StorageError
+from storage.database import Database
+from storage.jobs import SqliteJobStore
+from storage.migrations import migrations, read_schema
+from storage.rows import job_row
+from tests.storage.samples import job
+
+
+@pytest.fixture
+def older(tmp_path: Path) -> Path:
+    """A file of schema 2, with a job in it."""
+    path = tmp_path / "tunebot.db"
+    with sqlite_utils.Database(path) as db:
+        migrations.apply(db, stop_before="m003_conversations")
+        db.table("jobs").insert(job_row(job("k1")))
+    return path
+
+
+def tables(path: Path) -> set[str]:
+    with closing(sqlite3.connect(path)) as connection:
+        return {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+
+def test_every_migration_is_numbered_in_order_and_says_why() -> None:
+    with sqlite_utils.Database(memory=True) as empty:
+        steps = migrations.pending(empty)
+    for number, step in enumerate(steps, start=1):
+        assert step.name.startswith(f"m{number:03}_")
+        assert step.fn.__doc__
+
+
+async def test_new_file_needs_no_backup(tmp_path: Path) -> None:
+    database = Database(tmp_path / "tunebot.db")
+    await database.open()
+    schema = await database.run(read_schema)
+    await database.close()
+    assert schema.number == 4
+    assert not schema.pending
+    assert not list(tmp_path.glob("*.schema-*"))
+
+
+async def test_older_schema_is_copied_beside_and_brought_up_to_date(older: Path) -> None:
+    database = Database(older)
+    await database.open()
+    assert await SqliteJobStore(database).job("k1") == job("k1")
+    await database.close()
+    assert {"conversations", "audit"} <= tables(older)
+
+    copy = older.with_name("tunebot.db.schema-2")
+    assert "conversations" not in tables(copy)
+    with closing(sqlite3.connect(copy)) as connection:
+        assert connection.execute("SELECT key FROM jobs").fetchall() == [("k1",)]
+
+    # The copy is whole: put in the database's place, it is brought up to date again.
+    restored = Database(copy)
+    await restored.open()
+    assert await SqliteJobStore(restored).job("k1") == job("k1")
+    await restored.close()
+
+
+async def test_newest_schema_is_opened_again_without_a_copy(older: Path) -> None:
+    for _ in range(2):
+        database = Database(older)
+        await database.open()
+        await database.close()
+    assert [file.name for file in older.parent.glob("*.schema-*")] == ["tunebot.db.schema-2"]
+
+
+async def test_upgrade_that_fails_half_way_is_undone_whole(older: Path) -> None:
+    # m003 succeeds, then m004 meets a table that it wants to make.
+    with closing(sqlite3.connect(older)) as connection:
+        connection.execute("CREATE TABLE audit (mine)")
+    with pytest.raises(sqlite3.OperationalError, match="audit"):
+        await Database(older).open()
+    assert "conversations" not in tables(older)
+    with sqlite_utils.Database(older) as db:
+        assert read_schema(db).number == 2
+
+    with closing(sqlite3.connect(older)) as connection:
+        connection.execute("DROP TABLE audit")
+    database = Database(older)
+    await database.open()
+    assert await SqliteJobStore(database).job("k1") == job("k1")
+    await database.close()
+
+
+async def test_newer_schema_is_refused_and_left_as_it_is(older: Path) -> None:
+    database = Database(older)
+    await database.open()
+    await database.close()
+    with sqlite_utils.Database(older) as db:
+        db.table(migrations.migrations_table).insert(
+            {"migration_set": "tunebot", "name": "m999_votes", "applied_at": "2030-01-01 00:00:00+00:00"}
+        )
+    before = older.read_bytes()
+    with pytest.raises(StorageError, match=r"written by a newer Tunebot \(m999_votes\)\. Nothing was changed"):
+        await Database(older).open()
+    assert older.read_bytes() == before

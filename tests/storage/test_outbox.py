@@ -1,0 +1,165 @@
+import sqlite3
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.domain import JobState, Snapshot
+from bot.ports import Change, Notice, NoticeKind
+from storage.database import Database
+from storage.jobs import SqliteJobStore
+from storage.outbox import SqliteOutbox
+from tests.storage.samples import START, StoppedClock, job
+
+CARD, ENDED = NoticeKind.CARD, NoticeKind.ENDED
+
+
+async def tell(jobs: SqliteJobStore, key: str, *kinds: NoticeKind) -> None:
+    await jobs.change(key, lambda found: Change(found, notices=kinds))
+
+
+async def told(outbox: SqliteOutbox) -> list[tuple[str, NoticeKind]]:
+    return [(notice.job, notice.kind) for notice in await outbox.due(START)]
+
+
+async def only(outbox: SqliteOutbox) -> Notice:
+    (notice,) = await outbox.due(START)
+    return notice
+
+
+async def post_card(jobs: SqliteJobStore, key: str) -> None:
+    await jobs.change(key, lambda found: Change(replace(found, card="1700.1")))
+
+
+async def test_notices_are_due_oldest_first(jobs: SqliteJobStore, outbox: SqliteOutbox) -> None:
+    for key in ("k2", "k1", "k3"):
+        await jobs.submit(job(key), [CARD])
+    assert await told(outbox) == [("k2", CARD), ("k1", CARD), ("k3", CARD)]
+
+
+async def test_newer_news_join_the_pending_notice_and_keep_its_turn(
+    jobs: SqliteJobStore, outbox: SqliteOutbox
+) -> None:
+    await jobs.submit(job("k1"), [CARD])
+    await jobs.submit(job("k2"), [CARD])
+    await tell(jobs, "k1", CARD)
+    await tell(jobs, "k1", CARD, ENDED)
+    first, second = await outbox.due(START)
+    assert (first.job, first.version) == ("k1", 2)
+    assert (second.job, second.version) == ("k2", 0)
+
+
+async def test_sent_notice_is_never_due_again(jobs: SqliteJobStore, outbox: SqliteOutbox) -> None:
+    await jobs.submit(job("k1"), [CARD])
+    notice = await only(outbox)
+    await outbox.sent(notice)
+    await outbox.sent(notice)
+    assert await told(outbox) == []
+
+
+async def test_notice_that_newer_news_joined_while_it_was_sent_stays_due(
+    jobs: SqliteJobStore, outbox: SqliteOutbox
+) -> None:
+    await jobs.submit(job("k1"), [CARD])
+    read_before = await only(outbox)
+    await tell(jobs, "k1", CARD)
+    await outbox.sent(read_before)
+    read_after = await only(outbox)
+    assert read_after == replace(read_before, version=1)
+    await outbox.sent(read_after)
+    assert await told(outbox) == []
+
+
+async def test_news_after_a_sent_notice_are_a_notice_of_their_own(
+    jobs: SqliteJobStore, outbox: SqliteOutbox
+) -> None:
+    await jobs.submit(job("k1"), [CARD])
+    first = await only(outbox)
+    await outbox.sent(first)
+    await tell(jobs, "k1", CARD)
+    second = await only(outbox)
+    assert second.id != first.id
+    await outbox.sent(first)
+    assert await only(outbox) == second
+
+
+async def test_end_waits_until_the_card_was_posted(jobs: SqliteJobStore, outbox: SqliteOutbox) -> None:
+    await jobs.submit(job("k1"), [CARD])
+    await tell(jobs, "k1", ENDED)
+    card = await only(outbox)
+    assert card.kind is CARD
+    await outbox.postpone(card, START + timedelta(minutes=1), "rate limited")
+    assert await told(outbox) == []
+    await post_card(jobs, "k1")
+    await outbox.sent(card)
+    assert await told(outbox) == [("k1", ENDED)]
+
+
+async def test_end_does_not_wait_for_a_mere_update_of_a_posted_card(
+    jobs: SqliteJobStore, outbox: SqliteOutbox
+) -> None:
+    await jobs.submit(job("k1", card="1700.1"), [])
+    await tell(jobs, "k1", ENDED, CARD)
+    assert await told(outbox) == [("k1", ENDED), ("k1", CARD)]
+
+
+async def test_end_is_let_through_once_the_card_was_given_up(jobs: SqliteJobStore, outbox: SqliteOutbox) -> None:
+    await jobs.submit(job("k1"), [CARD, ENDED])
+    await outbox.give_up(await only(outbox), "channel_not_found")
+    assert await told(outbox) == [("k1", ENDED)]
+
+
+async def test_postponed_notice_comes_back_at_its_time_with_its_attempts_counted(
+    jobs: SqliteJobStore, outbox: SqliteOutbox
+) -> None:
+    await jobs.submit(job("k1"), [CARD])
+    until = START + timedelta(seconds=30)
+    await outbox.postpone(await only(outbox), until, "rate limited")
+    await tell(jobs, "k1", CARD)
+    assert await outbox.due(until - timedelta(microseconds=1)) == []
+    (notice,) = await outbox.due(until)
+    assert (notice.attempts, notice.version) == (1, 1)
+
+
+async def test_notice_given_up_is_kept_for_the_record_and_never_due_again(
+    jobs: SqliteJobStore, outbox: SqliteOutbox, database: Database, clock: StoppedClock
+) -> None:
+    await jobs.submit(job("k1"), [CARD])
+    clock.advance(timedelta(minutes=3))
+    await outbox.give_up(await only(outbox), "channel_not_found")
+    assert await outbox.due(START + timedelta(days=3650)) == []
+    (row,) = await database.run(lambda connection: list(connection.query("SELECT * FROM outbox")))
+    assert (row["state"], row["reason"]) == ("undeliverable", "channel_not_found")
+    assert row["settled_at"] == int(clock.now().timestamp()) * 1_000_000 + clock.now().microsecond
+
+
+async def test_news_that_joined_a_notice_given_up_are_still_due(
+    jobs: SqliteJobStore, outbox: SqliteOutbox
+) -> None:
+    await jobs.submit(job("k1"), [CARD])
+    refused = await only(outbox)
+    await tell(jobs, "k1", CARD)
+    await outbox.give_up(refused, "channel_not_found")
+    assert (await only(outbox)).version == 1
+
+
+async def test_outbox_does_not_grow_with_every_update_of_a_card(
+    jobs: SqliteJobStore, outbox: SqliteOutbox, database: Database
+) -> None:
+    await jobs.submit(job("k1", card="1700.1"), [CARD])
+    for _ in range(30):
+        await outbox.sent(await only(outbox))
+        await tell(jobs, "k1", CARD)
+    await tell(jobs, "k1", ENDED)
+    count = await database.run(lambda connection: connection.table("outbox").count)
+    assert count == 3  # the last card that was sent, the one that is due, and the end
+
+
+async def test_news_of_a_change_that_fails_are_not_told(jobs: SqliteJobStore, outbox: SqliteOutbox) -> None:
+    await jobs.submit(job("k1", card="1700.1"), [])
+    no_epoch: int = None  # type: ignore[assignment]  # what a mistake in a backend could hand over
+    broken = Change(job("k1", state=JobState.SUCCEEDED), [Snapshot(1, 1.0, no_epoch)], [ENDED])
+    with pytest.raises(sqlite3.IntegrityError):
+        await jobs.change("k1", lambda _: broken)
+    assert await jobs.job("k1") == job("k1", card="1700.1")
+    assert await told(outbox) == []

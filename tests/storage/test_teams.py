@@ -1,0 +1,60 @@
+"""One workspace never sees another's rows."""
+
+from bot.domain import Conversation, JobState, ModelRef, Place, Role, Turn
+from storage.conversations import SqliteChatStore
+from storage.database import Database
+from storage.jobs import SqliteJobStore
+from tests.storage.samples import OTHER_TEAM, TEAM, job, proposal
+
+OURS = ModelRef("vertex", "projects/1/endpoints/2", "ours")
+THEIRS = ModelRef("vertex", "projects/1/endpoints/3", "theirs")
+
+
+async def test_proposal_of_one_workspace_is_not_found_from_another(jobs: SqliteJobStore) -> None:
+    await jobs.add_proposal(proposal("P1", team=OTHER_TEAM))
+    assert await jobs.proposal(TEAM, "P1") is None
+    await jobs.add_proposal(proposal("P1", team=TEAM, name="ours"))
+    assert await jobs.proposal(OTHER_TEAM, "P1") == proposal("P1", team=OTHER_TEAM)
+
+
+async def test_two_workspaces_use_one_name_and_each_finds_its_own(jobs: SqliteJobStore) -> None:
+    assert await jobs.submit(job("ours", "shared", state=JobState.SUCCEEDED), [])
+    assert await jobs.submit(job("theirs", "SHARED", team=OTHER_TEAM, minutes=1), [])
+    for team, key in ((TEAM, "ours"), (OTHER_TEAM, "theirs")):
+        found = await jobs.named(team, "Shared")
+        assert found is not None
+        assert found.key == key
+        assert [listed.key for listed in await jobs.jobs(team)] == [key]
+    assert await jobs.named("T0NOBODY", "shared") is None
+    assert await jobs.jobs("T0NOBODY") == []
+
+
+async def test_channels_of_the_same_id_answer_with_their_own_workspaces_model(chats: SqliteChatStore) -> None:
+    ours, theirs = Place(TEAM, "C1"), Place(OTHER_TEAM, "C1")
+    await chats.bind(ours, OURS, "U0ADA")
+    assert await chats.bound(theirs) is None
+    await chats.bind(theirs, OURS, "U0EVE")
+    await chats.unbind(TEAM, OURS)
+    assert await chats.bound(ours) is None
+    assert await chats.bound(theirs) == OURS
+
+
+async def test_threads_of_the_same_ts_keep_their_own_workspaces_words(chats: SqliteChatStore) -> None:
+    ours, theirs = Place(TEAM, "C1", "1700.1"), Place(OTHER_TEAM, "C1", "1700.1")
+    await chats.keep(Conversation(ours, OURS, (Turn(Role.USER, "our secret"),)))
+    assert await chats.conversation(theirs) is None
+    await chats.keep(Conversation(theirs, THEIRS, (Turn(Role.USER, "their secret"),)))
+    assert await chats.conversation(ours) == Conversation(ours, OURS, (Turn(Role.USER, "our secret"),))
+
+
+async def test_every_table_of_a_workspaces_data_carries_the_team(database: Database) -> None:
+    tables = await database.run(
+        lambda connection: {
+            table.name: {column.name for column in table.columns}
+            for table in connection.tables
+            if not table.name.startswith("_")
+        }
+    )
+    assert len(tables) >= 9
+    # Event ids are Slack's own and unique across workspaces.
+    assert {name for name, columns in tables.items() if "team" not in columns} == {"seen"}
