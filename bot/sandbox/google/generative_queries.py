@@ -1,0 +1,185 @@
+"""Questions to the models of the Gemini API and the PaLM API, and the list of base models."""
+
+import dataclasses
+from collections.abc import AsyncIterator
+from typing import Any
+
+from aiohttp import web
+
+from bot.sandbox.google.answers import Answers, Order, Piece, content_response, speak
+from bot.sandbox.google.datasets import count_tokens
+from bot.sandbox.google.generative_schema import GEMINI, PALM
+from bot.sandbox.google.prompts import check_roles, prompt_of
+from bot.sandbox.google.router import Call, Router, answer
+from bot.sandbox.google.status import invalid, not_found
+from bot.sandbox.google.streams import stream
+from bot.sandbox.google.trainer import Course, Prompt
+from bot.sandbox.google.tuned_models import TunedModels
+from bot.sandbox.google.wire import decode, encode
+
+MODEL = r"(?P<name>(tunedModels|models)/[^/:]+)"
+PALM_CATEGORIES = (
+    "HARM_CATEGORY_DEROGATORY",
+    "HARM_CATEGORY_TOXICITY",
+    "HARM_CATEGORY_VIOLENCE",
+    "HARM_CATEGORY_SEXUAL",
+    "HARM_CATEGORY_MEDICAL",
+    "HARM_CATEGORY_DANGEROUS",
+)
+
+
+class QueryRoutes:
+    """generateText, generateContent, streamGenerateContent, countTokens, and models get and list."""
+
+    def __init__(self, models: TunedModels, answers: Answers) -> None:
+        self._models = models
+        self._answers = answers
+
+    def register(self, router: Router) -> None:
+        """Bind each method to the version that has it; an API key is enough for all."""
+        router.add("POST", f"/v1beta3/{MODEL}:generateText", self.generate_text, need="key")
+        router.add("POST", f"/v1beta3/{MODEL}:countTextTokens", self.count_text_tokens, need="key")
+        router.add("POST", f"/v1beta/{MODEL}:generateContent", self.generate_content, need="key")
+        router.add("POST", f"/v1beta/{MODEL}:streamGenerateContent", self.stream_content, need="key")
+        router.add("POST", f"/v1beta/{MODEL}:countTokens", self.count_tokens, need="key")
+        version = "/(?P<version>v1beta3|v1beta)/"
+        router.add("GET", f"{version}models", self.list_models, need="key", query={"pageSize", "pageToken"})
+        router.add("GET", f"{version}(?P<name>models/[^/:]+)", self.get_model, need="key")
+
+    async def generate_text(self, call: Call) -> web.Response:
+        """Complete a text with a PaLM model, up to eight times at once."""
+        asked = decode(PALM, "GenerateTextRequest", call.body or {})
+        text = asked.get("prompt", {}).get("text", "")
+        if not text:
+            raise invalid("The prompt's text must not be empty.", "prompt.text")
+        count = asked.get("candidateCount", 1)
+        if not 1 <= count <= 8:
+            raise invalid(f"candidate_count must be in the range [1, 8], got {count}", "candidate_count")
+        course = self._course("palm", call.arguments["name"])
+        prompt = Prompt((("user", text),), "", asked.get("temperature"), asked.get("maxOutputTokens"))
+        order = self._answers.take(text)
+        pieces = [piece async for piece in speak(order, course, prompt, call.arguments["name"])]
+        last = pieces[-1]
+        if last.block or last.finish in ("SAFETY", "OTHER"):
+            reason = "SAFETY" if "SAFETY" in (last.block, last.finish) else "OTHER"
+            return answer(encode(PALM, "GenerateTextResponse", {"filters": [{"reason": reason}]}))
+        rating = [{"category": name, "probability": "NEGLIGIBLE"} for name in PALM_CATEGORIES]
+        output = {"output": "".join(piece.text for piece in pieces), "safetyRatings": rating}
+        candidates = [output] * count if last.candidates else []
+        return answer(encode(PALM, "GenerateTextResponse", {"candidates": candidates}))
+
+    async def count_text_tokens(self, call: Call) -> web.Response:
+        """Count the tokens of a text."""
+        asked = decode(PALM, "CountTextTokensRequest", call.body or {})
+        count = count_tokens(asked.get("prompt", {}).get("text", ""))
+        return answer(encode(PALM, "CountTextTokensResponse", {"tokenCount": count}))
+
+    async def generate_content(self, call: Call) -> web.Response:
+        """Answer in one piece."""
+        pieces = [piece async for piece in self._speak(call)]
+        text = "".join(piece.text for piece in pieces)
+        whole = dataclasses.replace(pieces[-1], text=text)
+        return answer(self._response(call, whole))
+
+    async def stream_content(self, call: Call) -> web.StreamResponse:
+        """Answer piece by piece."""
+        pieces = self._speak(call)
+        # The first piece is made before the headers leave, so that a refusal still is an HTTP error.
+        first = await anext(pieces)
+
+        async def responses() -> AsyncIterator[dict[str, Any]]:
+            yield self._response(call, first)
+            async for piece in pieces:
+                yield self._response(call, piece)
+
+        return await stream(call, responses())
+
+    async def count_tokens(self, call: Call) -> web.Response:
+        """Count the tokens of a request."""
+        asked = decode(GEMINI, "CountTokensRequest", call.body or {})
+        inner = asked.get("generateContentRequest", asked)
+        count = sum(count_tokens(text) for _, text in prompt_of(inner).turns)
+        details = [{"modality": "TEXT", "tokenCount": count}]
+        content = {"totalTokens": count, "promptTokensDetails": details}
+        return answer(encode(GEMINI, "CountTokensResponse", content))
+
+    async def list_models(self, call: Call) -> web.Response:
+        """List the base models of a version."""
+        palm = call.arguments["version"] == "v1beta3"
+        schema = PALM if palm else GEMINI
+        return answer(encode(schema, "ListModelsResponse", {"models": self._base_models(palm)}))
+
+    async def get_model(self, call: Call) -> web.Response:
+        """Show one base model."""
+        palm = call.arguments["version"] == "v1beta3"
+        for model in self._base_models(palm):
+            if model["name"] == call.arguments["name"]:
+                return answer(encode(PALM if palm else GEMINI, "Model", model))
+        raise not_found(
+            f"Model is not found: {call.arguments['name']} for api version {call.arguments['version']}"
+        )
+
+    def _base_models(self, palm: bool) -> list[dict[str, Any]]:
+        limits = self._models.jobs.limits
+        names, trains, query = (
+            (limits.palm_base_models, limits.palm_trains, "generateText")
+            if palm
+            else (limits.gemini_base_models, limits.gemini_trains, "generateContent")
+        )
+        methods = [query, "countTextTokens" if palm else "countTokens"]
+        return [
+            {
+                "name": name,
+                "version": "001",
+                "displayName": name.removeprefix("models/"),
+                "description": "Served by a local stand-in of Google.",
+                "inputTokenLimit": 8196 if palm else 32768,
+                "outputTokenLimit": 1024 if palm else 8192,
+                "supportedGenerationMethods": methods + (["createTunedModel"] if trains else []),
+                "temperature": 0.7 if palm else 0.9,
+                "topP": 0.95,
+                "topK": 40,
+            }
+            for name in names
+        ]
+
+    def _speak(self, call: Call) -> AsyncIterator[Piece]:
+        asked = decode(GEMINI, "GenerateContentRequest", call.body or {})
+        name = call.arguments["name"]
+        check_roles(asked)
+        course = self._course("gemini", name)
+        prompt = prompt_of(asked)
+        if name.startswith("tunedModels/"):
+            self._check_tuned(name, asked, prompt)
+        order: Order = self._answers.take(prompt.text)
+        return speak(order, course, prompt, name)
+
+    def _check_tuned(self, name: str, asked: dict[str, Any], prompt: Prompt) -> None:
+        """Refuse what Google's tuned models don't take."""
+        if prompt.system:
+            raise invalid(f"Developer instruction is not enabled for {name}", "system_instruction")
+        if asked.get("generationConfig", {}).get("responseMimeType", "text/plain") != "text/plain":
+            raise invalid("JSON mode is not enabled for this model", "generation_config.response_mime_type")
+        longest = self._models.jobs.limits.input_characters
+        length = sum(len(text) for _, text in prompt.turns)
+        if length > longest:
+            raise invalid(f"The input has {length} characters, the limit is {longest}.", "contents")
+
+    def _course(self, system: str, name: str) -> Course | None:
+        if name.startswith("tunedModels/"):
+            model = self._models.find(system, name)
+            model.require_active()
+            return model.job.course if model.job is not None else None
+        if name not in {model["name"] for model in self._base_models(system == "palm")}:
+            version = "v1beta3" if system == "palm" else "v1beta"
+            raise not_found(
+                f"{name} is not found for API version {version}, or is not supported for generateContent. Call "
+                "ListModels to see the list of available models and their supported methods."
+            )
+        return None
+
+    def _response(self, call: Call, piece: Piece) -> dict[str, Any]:
+        trainer = self._models.jobs.trainer.name
+        version = trainer if call.arguments["name"].startswith("tunedModels/") else "stand-in"
+        content = content_response(piece, version, f"sandbox-{id(call):x}", vertex=False)
+        return encode(GEMINI, "GenerateContentResponse", content)

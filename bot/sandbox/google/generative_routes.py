@@ -1,0 +1,133 @@
+"""Paths of the Gemini API and the PaLM API for tuned models and their operations."""
+
+from typing import Any
+
+from aiohttp import web
+
+from bot.sandbox.google.faults import Faults
+from bot.sandbox.google.router import Call, Router, answer, page, whole_number
+from bot.sandbox.google.status import invalid, not_found
+from bot.sandbox.google.tuned_models import TunedModel, TunedModels
+from bot.sandbox.google.wire import camel, decode
+
+VERSIONS = {"v1beta3": "palm", "v1beta": "gemini"}
+MODEL = r"(?P<name>tunedModels/[^/:]+)"
+OPERATION = r"(?P<name>tunedModels/[^/:]+/operations/[^/:]+)"
+CHANGEABLE = {"displayName", "description", "temperature", "topP", "topK", "readerProjectNumbers"}
+
+
+class TunedModelRoutes:
+    """tunedModels create, get, list, patch, delete, and operations get, list, cancel."""
+
+    def __init__(self, models: TunedModels, faults: Faults) -> None:
+        self._models = models
+        self._faults = faults
+
+    def register(self, router: Router) -> None:
+        """Bind v1beta3, v1beta and, for operations, v1."""
+        version = r"/(?P<version>v1beta3|v1beta)/"
+        listing = {"pageSize", "pageToken"}
+        router.add("POST", version + "tunedModels", self.create, need="oauth", query={"tunedModelId"})
+        router.add("GET", "/(?P<version>v1beta3)/tunedModels", self.list_models, need="key", query=listing)
+        router.add(
+            "GET", "/(?P<version>v1beta)/tunedModels", self.list_models, need="key", query=listing | {"filter"}
+        )
+        router.add("GET", version + MODEL, self.get, need="key")
+        router.add("PATCH", version + MODEL, self.patch, need="oauth", query={"updateMask"})
+        router.add("DELETE", version + MODEL, self.delete, need="oauth")
+        router.add("GET", "/v1(beta)?/" + OPERATION, self.get_operation, need="key")
+        router.add(
+            "GET",
+            "/v1(beta)?/" + MODEL + "/operations",
+            self.list_operations,
+            need="key",
+            query=listing | {"filter"},
+        )
+        router.add("POST", "/v1/" + OPERATION + ":cancel", self.cancel_operation, need="oauth")
+
+    async def create(self, call: Call) -> web.Response:
+        """Start tuning; the answer is the operation."""
+        model = self._models.create(_system(call), call.body, call.query.get("tunedModelId", ""))
+        return answer(model.operation_view())
+
+    async def list_models(self, call: Call) -> web.Response:
+        """List tuned models, newest first."""
+        models = self._filtered(self._models.listed(_system(call)), call.query.get("filter", ""))
+        size = whole_number(call.query, "pageSize", 10, 1000)
+        shown, token = page(models, lambda model: model.number, size, call.query.get("pageToken", ""))
+        content: dict[str, Any] = {"tunedModels": [model.view() for model in shown]} if shown else {}
+        return answer(content | ({"nextPageToken": token} if token else {}))
+
+    def _filtered(self, models: list[TunedModel], words: str) -> list[TunedModel]:
+        """Keep what a filter asks for: `owner:me`, `readers:me`, `writers:everyone`, and plain words."""
+        for word in words.split():
+            kind, colon, who = word.partition(":")
+            if not colon:
+                models = [model for model in models if word in str(model.facts)]
+                continue
+            if kind not in ("owner", "owners", "readers", "writers") or who not in ("me", "everyone"):
+                raise invalid(f"Invalid filter: {words}", "filter")
+            role = kind.removesuffix("s").upper()
+            models = [
+                model
+                for model in models
+                if any(
+                    permission["role"] == role
+                    and (permission["granteeType"] == "EVERYONE") == (who == "everyone")
+                    and (who == "everyone" or permission["emailAddress"] == self._models.owner)
+                    for permission in model.permissions
+                )
+            ]
+        return models
+
+    async def get(self, call: Call) -> web.Response:
+        """Show one tuned model."""
+        return answer(self._models.find(_system(call), call.arguments["name"]).view())
+
+    async def patch(self, call: Call) -> web.Response:
+        """Change the fields that the mask names, or without one those that the body holds."""
+        model = self._models.find(_system(call), call.arguments["name"])
+        changes = decode(model.schema, "TunedModel", call.body or {}, "tuned_model")
+        mask = [camel(field) for field in call.query.get("updateMask", "").split(",") if field]
+        for field in mask or [field for field in changes if field in CHANGEABLE]:
+            if field not in CHANGEABLE or field not in model.schema.messages["TunedModel"]:
+                raise invalid(f"Field {field} cannot be updated.", "update_mask")
+            model.facts[field] = changes.get(field)
+        return answer(model.view())
+
+    async def delete(self, call: Call) -> web.Response:
+        """Delete a tuned model and with it its operation."""
+        self._models.delete(self._models.find(_system(call), call.arguments["name"]))
+        return answer({})
+
+    async def get_operation(self, call: Call) -> web.Response:
+        """Show how the tuning goes."""
+        return answer(self._operation(call).operation_view())
+
+    async def list_operations(self, call: Call) -> web.Response:
+        """List the operations of a tuned model: the one that made it."""
+        name = call.arguments["name"]
+        found = [
+            model
+            for system in VERSIONS.values()
+            for model in self._models.listed(system)
+            if model.name == name and model.job is not None and not self._faults.has_lost(model.operation)
+        ]
+        return answer({"operations": [model.operation_view() for model in found]} if found else {})
+
+    async def cancel_operation(self, call: Call) -> web.Response:
+        """Ask for the end of a tuning; one that has ended stays as it is."""
+        model = self._operation(call)
+        if model.job is not None and model.job.phase not in ("succeeded", "failed", "cancelled"):
+            model.job.cancel()
+        return answer({})
+
+    def _operation(self, call: Call) -> TunedModel:
+        name = call.arguments["name"]
+        if self._faults.has_lost(name):
+            raise not_found(f"Operation {name} not found.")
+        return self._models.of_operation(name)
+
+
+def _system(call: Call) -> str:
+    return VERSIONS[call.arguments["version"]]

@@ -1,0 +1,75 @@
+"""What a TuningTask of the Gemini API or the PaLM API asks to be learned, checked against Google's limits."""
+
+from typing import Any
+
+from bot.sandbox.google.limits import Limits
+from bot.sandbox.google.status import invalid
+from bot.sandbox.google.trainer import Course, Example, Lesson
+
+# What Google fills in when a request leaves it out: epochs, batch size, learning rate.
+DEFAULTS = {"palm": (10, 16, 0.02), "gemini": (5, 4, 0.001)}
+TASK = "tuned_model.tuning_task"
+
+
+def read_lesson(
+    system: str, task: dict[str, Any], limits: Limits, base: Course | None
+) -> tuple[Lesson, dict[str, Any]]:
+    """Return the lesson of a decoded TuningTask and its hyperparameters with Google's defaults filled in.
+
+    Raises:
+        GoogleError: 400 naming the example or the hyperparameter at fault.
+    """
+    rows = task.get("trainingData", {}).get("examples", {}).get("examples", [])
+    _check_examples(rows, limits)
+    used = _hyperparameters(system, task.get("hyperparameters", {}), limits)
+    lesson = Lesson(
+        examples=[Example((("user", row["textInput"]), ("model", row["output"]))) for row in rows],
+        example_count=len(rows),
+        validation=(),
+        epochs=used["epochCount"],
+        batch_size=used["batchSize"],
+        total_steps=-(-len(rows) * used["epochCount"] // used["batchSize"]),
+        learning_rate=used.get("learningRate"),
+        learning_rate_multiplier=used.get("learningRateMultiplier"),
+        base=base,
+    )
+    return lesson, used
+
+
+def _hyperparameters(system: str, given: dict[str, Any], limits: Limits) -> dict[str, Any]:
+    epochs, batch, rate = DEFAULTS[system]
+    used = {"epochCount": epochs, "batchSize": batch} | given
+    if not {"learningRate", "learningRateMultiplier"} & given.keys():
+        used["learningRate"] = rate
+    at = f"{TASK}.hyperparameters"
+    if not 0 < used["epochCount"] <= limits.max_epochs:
+        raise invalid(
+            f"epoch_count must be in the range [1, {limits.max_epochs}], got {used['epochCount']}",
+            f"{at}.epoch_count",
+        )
+    if used["batchSize"] <= 0:
+        raise invalid(f"batch_size must be positive, got {used['batchSize']}", f"{at}.batch_size")
+    for name, shown in (
+        ("learningRate", "learning_rate"),
+        ("learningRateMultiplier", "learning_rate_multiplier"),
+    ):
+        if used.get(name, 1.0) <= 0:
+            raise invalid(f"{shown} must be positive, got {used[name]}", f"{at}.{shown}")
+    return used
+
+
+def _check_examples(rows: list[dict[str, Any]], limits: Limits) -> None:
+    at = f"{TASK}.training_data.examples.examples"
+    if not rows:
+        raise invalid("Training data must have at least one example.", at)
+    for index, row in enumerate(rows):
+        for name, shown, most in (
+            ("textInput", "text_input", limits.input_characters),
+            ("output", "output", limits.output_characters),
+        ):
+            text = row.get(name, "")
+            place = f"{at}[{index}].{shown}"
+            if not text:
+                raise invalid(f"Example {index}: {shown} is empty.", place)
+            if len(text) > most:
+                raise invalid(f"Example {index}: {shown} has {len(text)} characters, the limit is {most}.", place)

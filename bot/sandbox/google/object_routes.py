@@ -1,0 +1,160 @@
+"""Cloud Storage's JSON API: buckets, and objects' metadata, download, list and delete."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+from aiohttp import web
+
+from bot.sandbox.google.objects import Buckets, StoredObject
+from bot.sandbox.google.router import Call, Router, answer, whole_number
+from bot.sandbox.google.status import GoogleError
+from bot.sandbox.google.wire import timestamp
+
+SERVICE = "storage.googleapis.com"
+PIECE = 256 * 1024
+
+
+class ObjectRoutes:
+    """buckets get, list, insert, delete; objects get (also its content), list, delete."""
+
+    def __init__(self, buckets: Buckets) -> None:
+        self._buckets = buckets
+
+    def register(self, router: Router) -> None:
+        """Bind `/storage/v1` and, for content, `/download/storage/v1`."""
+        bucket = r"/storage/v1/b/(?P<bucket>[^/]+)"
+        stored = bucket + r"/o/(?P<object>[^/]+)"
+
+        def add(method: str, pattern: str, handler: Any) -> None:
+            router.add(method, pattern, handler, need="storage", query=None, service=SERVICE)
+
+        add("GET", "/storage/v1/b", self.list_buckets)
+        add("POST", "/storage/v1/b", self.insert_bucket)
+        add("GET", bucket, self.get_bucket)
+        add("DELETE", bucket, self.delete_bucket)
+        add("GET", bucket + "/o", self.list_objects)
+        add("GET", "(/download)?" + stored, self.get_object)
+        add("DELETE", stored, self.delete_object)
+
+    async def list_buckets(self, call: Call) -> web.Response:
+        """List all buckets."""
+        items = [self._bucket_view(name, call.base_url) for name in self._buckets.names]
+        return answer({"kind": "storage#buckets", "items": items})
+
+    async def insert_bucket(self, call: Call) -> web.Response:
+        """Create a bucket."""
+        name = (call.body or {}).get("name", "")
+        if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]", name):
+            raise GoogleError(400, f"Invalid bucket name: '{name}'")
+        self._buckets.create(name)
+        return answer(self._bucket_view(name, call.base_url))
+
+    async def get_bucket(self, call: Call) -> web.Response:
+        """Show a bucket."""
+        name = call.arguments["bucket"]
+        self._buckets.bucket(name)
+        return answer(self._bucket_view(name, call.base_url))
+
+    async def delete_bucket(self, call: Call) -> web.Response:
+        """Delete an empty bucket."""
+        if self._buckets.bucket(call.arguments["bucket"]):
+            raise GoogleError(409, "The bucket you tried to delete is not empty.")
+        self._buckets.remove(call.arguments["bucket"])
+        return web.Response(status=204)
+
+    async def list_objects(self, call: Call) -> web.Response:
+        """List objects by name, with prefix, delimiter and pages."""
+        prefix, delimiter = call.query.get("prefix", ""), call.query.get("delimiter", "")
+        after = call.query.get("pageToken", "")
+        size = whole_number(call.query, "maxResults", 1000, 1000)
+        items: list[StoredObject] = []
+        prefixes: set[str] = set()
+        token = ""
+        for name, stored in sorted(self._buckets.bucket(call.arguments["bucket"]).items()):
+            if not name.startswith(prefix) or (after and name <= after):
+                continue
+            end = name.find(delimiter, len(prefix)) if delimiter else -1
+            if end >= 0:
+                prefixes.add(name[: end + len(delimiter)])
+            elif len(items) < size:
+                items.append(stored)
+            else:
+                token = items[-1].name
+                break
+        content: dict[str, Any] = {"kind": "storage#objects"}
+        content |= {"items": [stored.view(call.base_url) for stored in items]} if items else {}
+        content |= {"prefixes": sorted(prefixes)} if prefixes else {}
+        return answer(content | ({"nextPageToken": token} if token else {}))
+
+    async def get_object(self, call: Call) -> web.StreamResponse:
+        """Show an object's metadata, or with `alt=media` its content, whole or a range of it."""
+        stored = self._buckets.find(call.arguments["bucket"], call.arguments["object"])
+        if call.query.get("alt") != "media":
+            return answer(stored.view(call.base_url))
+        wanted = call.request.headers.get("Range")
+        start, end = _range(wanted, stored.size)
+        reply = web.StreamResponse(status=200 if wanted is None else 206)
+        reply.content_type = stored.content_type
+        reply.content_length = end - start
+        reply.headers["X-Goog-Generation"] = str(stored.generation)
+        reply.headers["X-Goog-Stored-Content-Length"] = str(stored.size)
+        hashes = f"md5={stored.md5}" if stored.crc32c is None else f"crc32c={stored.crc32c},md5={stored.md5}"
+        reply.headers["X-Goog-Hash"] = hashes
+        if wanted is not None:
+            reply.headers["Content-Range"] = f"bytes {start}-{end - 1}/{stored.size}"
+        await reply.prepare(call.request)
+        for piece in _pieces(stored, start, end):
+            await reply.write(piece)
+        await reply.write_eof()
+        return reply
+
+    async def delete_object(self, call: Call) -> web.Response:
+        """Delete an object."""
+        self._buckets.delete(call.arguments["bucket"], call.arguments["object"])
+        return web.Response(status=204)
+
+    def _bucket_view(self, name: str, base_url: str) -> dict[str, Any]:
+        now = timestamp(0)
+        return {
+            "kind": "storage#bucket",
+            "id": name,
+            "name": name,
+            "selfLink": f"{base_url}/storage/v1/b/{quote(name)}",
+            "location": "US-CENTRAL1",
+            "locationType": "region",
+            "storageClass": "STANDARD",
+            "metageneration": "1",
+            "etag": "CAE=",
+            "timeCreated": now,
+            "updated": now,
+        }
+
+
+def _range(header: str | None, size: int) -> tuple[int, int]:
+    """Return the start and the end (exclusive) of a Range header.
+
+    Raises:
+        GoogleError: 416 for a range that the object doesn't have.
+    """
+    if header is None:
+        return 0, size
+    found = re.fullmatch(r"bytes=(\d*)-(\d*)", header)
+    if found is None or found.groups() == ("", ""):
+        raise GoogleError(416, "The requested range cannot be satisfied.")
+    first, last = found.groups()
+    start = int(first) if first else max(0, size - int(last))
+    end = min(size, int(last) + 1) if first and last else size
+    if start >= size or end <= start:
+        raise GoogleError(416, "The requested range cannot be satisfied.")
+    return start, end
+
+
+def _pieces(stored: StoredObject, start: int, end: int) -> Iterator[bytes]:
+    with stored.path.open("rb") as content:
+        content.seek(start)
+        left = end - start
+        while left > 0 and (piece := content.read(min(PIECE, left))):
+            left -= len(piece)
+            yield piece

@@ -1,0 +1,304 @@
+"""Vertex AI's tuning jobs: create, get, list, cancel, on v1 and v1beta1."""
+
+import random
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+from bot.sandbox.google.datasets import Dataset, data_stats
+from bot.sandbox.google.jobs import Job, Jobs
+from bot.sandbox.google.objects import Buckets
+from bot.sandbox.google.projects import Projects
+from bot.sandbox.google.router import Call, Router, answer, page, whole_number
+from bot.sandbox.google.status import invalid, not_found
+from bot.sandbox.google.trainer import Course
+from bot.sandbox.google.vertex_requests import check_job, read_training
+from bot.sandbox.google.vertex_schema import VERTEX, VERTEX_BETA
+from bot.sandbox.google.wire import decode, encode
+
+SERVICE = "aiplatform.googleapis.com"
+PARENT = r"/(?P<version>v1|v1beta1)/projects/(?P<project>[^/]+)/locations/(?P<location>[^/]+)"
+STATES = {
+    "queued": "JOB_STATE_QUEUED",
+    "pending": "JOB_STATE_PENDING",
+    "running": "JOB_STATE_RUNNING",
+    "succeeded": "JOB_STATE_SUCCEEDED",
+    "failed": "JOB_STATE_FAILED",
+    "cancelled": "JOB_STATE_CANCELLED",
+}
+# What v1beta1 tells in addition while a job goes on.
+BETA_STATES = {
+    "queued": "TUNING_JOB_STATE_WAITING_FOR_QUOTA",
+    "pending": "TUNING_JOB_STATE_PROCESSING_DATASET",
+    "running": "TUNING_JOB_STATE_TUNING",
+}
+CONDITION = re.compile(r'(?P<field>[\w.-]+)\s*(?P<sign>=|:|!=)\s*(?:"(?P<quoted>[^"]*)"|(?P<plain>[^\s"]+))')
+
+
+@dataclass(eq=False)
+class Checkpoint:
+    """A saved state of a tuned model and the endpoint that serves it, until its model is undeployed."""
+
+    id: str
+    epoch: int
+    step: int
+    endpoint: str
+    deployed_model_id: str
+    deployed: bool = True
+
+
+@dataclass(eq=False)
+class TuningJob:
+    """One tuning job and what comes of it. Names hold the project's number, as Google's do."""
+
+    job: Job
+    parent: str
+    asked: dict[str, Any]
+    spec: str
+    dataset: Dataset | None
+    model: str
+    checkpoints: list[Checkpoint]
+    experiment: str
+    tensorboard: str
+
+    @property
+    def done(self) -> bool:
+        """Whether the tuned model exists."""
+        return self.job.phase == "succeeded"
+
+    def view(self, *, beta: bool) -> dict[str, Any]:
+        """Return its TuningJob as JSON."""
+        job = self.job
+        phase = job.phase
+        facts: dict[str, Any] = {
+            **self.asked,
+            "name": job.name,
+            "state": job.shown_state or STATES[phase],
+            "createTime": job.created,
+            "startTime": job.started,
+            "endTime": job.ended,
+            "updateTime": job.ended or job.started or job.created,
+        }
+        if phase in ("running", "succeeded") or job.steps:
+            facts["experiment"] = self.experiment
+        if phase == "failed" and job.error is not None:
+            facts["error"] = {"code": job.error[0], "message": job.error[1]}
+        if phase == "succeeded":
+            facts["tunedModel"] = self._tuned_model()
+            if self.dataset is not None:
+                stats = data_stats(self.dataset, job.total_steps, job.lesson.epochs)
+                facts["tuningDataStats"] = {"supervisedTuningDataStats": stats}
+        if beta:
+            facts["tuningJobState"] = BETA_STATES.get(phase)
+            if job.steps:
+                last = job.snapshots[-1]
+                facts["tuningJobMetadata"] = {
+                    "completedStepCount": job.steps,
+                    "completedEpochCount": last.epoch,
+                }
+        return encode(VERTEX_BETA if beta else VERTEX, "TuningJob", facts)
+
+    def _tuned_model(self) -> dict[str, Any]:
+        tuned: dict[str, Any] = {"model": f"{self.model}@1", "endpoint": self.checkpoints[-1].endpoint}
+        if not self.asked[self.spec].get("exportLastCheckpointOnly"):
+            tuned["checkpoints"] = [
+                {
+                    "checkpointId": checkpoint.id,
+                    "epoch": checkpoint.epoch,
+                    "step": checkpoint.step,
+                    "endpoint": checkpoint.endpoint,
+                }
+                for checkpoint in self.checkpoints
+            ]
+        return tuned
+
+
+@dataclass(eq=False)
+class TuningJobs:
+    """All tuning jobs of all projects and locations."""
+
+    jobs: Jobs
+    buckets: Buckets
+    projects: Projects
+    random: random.Random
+    all: list[TuningJob] = field(default_factory=list)
+
+    def parent(self, call: Call) -> str:
+        """Return `projects/NUMBER/locations/LOCATION` of a call."""
+        return f"projects/{self.projects.number(call.arguments['project'])}/locations/{call.arguments['location']}"
+
+    def find(self, fits: Callable[[TuningJob], bool], missing: str) -> TuningJob:
+        """Return the newest job that fits, or raise a 404 with this text."""
+        for job in reversed(self.all):
+            if fits(job):
+                return job
+        raise not_found(missing)
+
+    def new_id(self) -> str:
+        """Return a number of 19 digits, as Vertex AI names its resources."""
+        return str(self.random.randrange(10**18, 9 * 10**18))
+
+    async def create(self, parent: str, body: Any, *, beta: bool) -> TuningJob:
+        """Check a request as Google does and start its job, or queue it.
+
+        Raises:
+            GoogleError: 400 for what is wrong with it. Bad files fail the job later instead.
+        """
+        asked = decode(VERTEX_BETA if beta else VERTEX, "TuningJob", body or {}, "tuning_job")
+        # Google ignores what only it may set.
+        asked = {key: value for key, value in asked.items() if key not in ("name", "state", "tunedModel", "error")}
+        limits = self.jobs.limits
+        location = parent.rsplit("/", 1)[1]
+        if location not in limits.vertex_locations:
+            raise invalid(f"Tuning is not supported in location {location}.", "parent")
+        spec = check_job(asked, limits)
+        source, course = self._source(asked)
+        training = await read_training(asked, spec, self.buckets, limits, course)
+        serving = f"{parent.rsplit('/', 1)[0]}/{limits.serving_locations.get(location, location)}"
+        job = self.jobs.add(
+            system="vertex",
+            name=f"{parent}/tuningJobs/{self.new_id()}",
+            display_name=asked.get("tunedModelDisplayName", ""),
+            base_model=asked.get("baseModel") or source,
+            key=None,
+            labels=asked.get("labels", {}),
+            lesson=training.lesson,
+            request=asked,
+            flaw=training.flaw,
+        )
+        experiment = f"tuning-experiment-{job.number:04d}-{self.random.randrange(10**9):09d}"
+        made = TuningJob(
+            job=job,
+            parent=parent,
+            asked=asked,
+            spec=spec,
+            dataset=training.dataset,
+            model=f"{parent}/models/{self.new_id()}",
+            checkpoints=self._checkpoints(job, serving),
+            experiment=f"{parent}/metadataStores/default/contexts/{experiment}",
+            tensorboard=f"{parent}/tensorboards/{self.new_id()}",
+        )
+        self.all.append(made)
+        return made
+
+    def _source(self, asked: dict[str, Any]) -> tuple[str, Course | None]:
+        """Find the tuned model that is tuned again, if one is."""
+        if "preTunedModel" not in asked:
+            return "", None
+        name = self.with_number(asked["preTunedModel"].get("tunedModelName", ""))
+        source = self.find(
+            lambda made: made.model == name.split("@")[0] and made.done, f"Model {name} is not found."
+        )
+        asked["preTunedModel"]["baseModel"] = source.job.base_model
+        return name, source.job.course
+
+    def with_number(self, name: str) -> str:
+        """Bring a resource name to the project's number."""
+        found = re.fullmatch(r"projects/([^/]+)/(.+)", name)
+        return name if found is None else f"projects/{self.projects.number(found[1])}/{found[2]}"
+
+    def _checkpoints(self, job: Job, serving: str) -> list[Checkpoint]:
+        """Lay out the checkpoints that success will bring: one an epoch, the last ones when there are many."""
+        lesson = job.lesson
+        first = max(1, lesson.epochs - self.jobs.limits.vertex_checkpoints + 1)
+        return [
+            Checkpoint(
+                id=str(epoch - first + 1),
+                epoch=epoch,
+                step=-(-lesson.total_steps * epoch // lesson.epochs),
+                endpoint=f"{serving}/endpoints/{self.new_id()}",
+                deployed_model_id=self.new_id(),
+            )
+            for epoch in range(first, lesson.epochs + 1)
+        ]
+
+
+class TuningJobRoutes:
+    """tuningJobs create, get, list, cancel."""
+
+    def __init__(self, tuning_jobs: TuningJobs) -> None:
+        self._jobs = tuning_jobs
+
+    def register(self, router: Router) -> None:
+        """Bind v1 and v1beta1."""
+        base = PARENT + "/tuningJobs"
+        one = base + r"/(?P<job>[^/:]+)"
+        router.add("POST", base, self.create, need="oauth", service=SERVICE)
+        listing = {"filter", "pageSize", "pageToken"}
+        router.add("GET", base, self.list_jobs, need="oauth", query=listing, service=SERVICE)
+        router.add("GET", one, self.get, need="oauth", service=SERVICE)
+        router.add("POST", one + ":cancel", self.cancel, need="oauth", service=SERVICE)
+
+    async def create(self, call: Call) -> web.Response:
+        """Start a tuning job; nothing in the request keeps it from being started twice."""
+        made = await self._jobs.create(self._jobs.parent(call), call.body, beta=_beta(call))
+        return answer(made.view(beta=_beta(call)))
+
+    async def get(self, call: Call) -> web.Response:
+        """Show one job."""
+        return answer(self._find(call).view(beta=_beta(call)))
+
+    async def list_jobs(self, call: Call) -> web.Response:
+        """List the jobs of a location that pass the filter, newest first."""
+        parent = self._jobs.parent(call)
+        conditions = _conditions(call.query.get("filter", ""))
+        jobs = [
+            made
+            for made in reversed(self._jobs.all)
+            if made.parent == parent and all(_passes(made, *condition) for condition in conditions)
+        ]
+        size = whole_number(call.query, "pageSize", 100, 1000)
+        shown, token = page(jobs, lambda made: made.job.number, size, call.query.get("pageToken", ""))
+        content: dict[str, Any] = {"tuningJobs": [made.view(beta=_beta(call)) for made in shown]} if shown else {}
+        return answer(content | ({"nextPageToken": token} if token else {}))
+
+    async def cancel(self, call: Call) -> web.Response:
+        """Ask for the end of a job; one that has ended stays as it is."""
+        made = self._find(call)
+        if made.job.phase not in ("succeeded", "failed", "cancelled"):
+            made.job.cancel()
+        return answer({})
+
+    def _find(self, call: Call) -> TuningJob:
+        name = f"{self._jobs.parent(call)}/tuningJobs/{call.arguments['job']}"
+        return self._jobs.find(lambda made: made.job.name == name, f"The TuningJob {name} does not exist.")
+
+
+def _beta(call: Call) -> bool:
+    return call.arguments["version"] == "v1beta1"
+
+
+def _conditions(words: str) -> list[tuple[str, str, str]]:
+    """Read a filter: conditions on a label, the state or the name, joined by AND."""
+    conditions = []
+    for part in re.split(r"\s+AND\s+", words.strip()) if words.strip() else []:
+        found = CONDITION.fullmatch(part.strip())
+        if found is None:
+            raise invalid(f"Invalid filter expression: {words}", "filter")
+        value = found["quoted"] if found["quoted"] is not None else found["plain"]
+        conditions.append((found["field"], found["sign"], value))
+    return conditions
+
+
+def _passes(made: TuningJob, name: str, sign: str, value: str) -> bool:
+    job = made.job
+    if name.startswith("labels."):
+        actual = job.labels.get(name.removeprefix("labels."))
+    elif name == "labels":
+        return value in job.labels
+    else:
+        known = {
+            "state": job.shown_state or STATES[job.phase],
+            "tunedModelDisplayName": job.display_name,
+            "tuned_model_display_name": job.display_name,
+            "base_model": job.base_model,
+            "baseModel": job.base_model,
+        }
+        if name not in known:
+            raise invalid(f"Invalid filter: field {name} cannot be filtered by.", "filter")
+        actual = known[name]
+    same = actual is not None and (value == "*" or actual == value)
+    return not same if sign == "!=" else same
