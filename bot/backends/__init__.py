@@ -1,0 +1,98 @@
+"""Google's three tuning systems behind one Protocol, `bot.ports.TuningBackend`.
+
+This table is the only place that knows which class serves which name.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from bot.backends import gemini, palm, tuned_models, vertex
+from bot.backends.auth import AccessToken, Credentials, DefaultCredentials
+from bot.backends.gcs import ROLES as STORAGE_ROLES
+from bot.backends.gcs import CloudStorage, GcsFiles
+from bot.backends.http import GoogleHttp, Patience
+from bot.backends.profile import GEMINI, PALM, VERTEX, with_base_models
+from bot.backends.vertex_names import VertexHosts
+from bot.ports import TuningBackend
+from bot.profile import BackendProfile
+
+__all__ = ["PROFILES", "BackendOptions", "GcsFiles", "Patience", "build_backends", "build_gcs_files"]
+
+
+@dataclass(frozen=True, slots=True)
+class BackendOptions:
+    """What the backends need to know of the settings; an empty text means Google's own default.
+
+    `base_models` maps a backend's name to the ids offered instead of the built-in ones.
+    """
+
+    project: str = ""
+    location: str = "us-central1"
+    bucket: str = ""
+    access_token: str = field(default="", repr=False)
+    api_key: str = field(default="", repr=False)
+    quota_project: str = ""
+    vertex_url: str = ""
+    genai_url: str = ""
+    storage_url: str = ""
+    base_models: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    patience: Patience = field(default_factory=Patience)
+
+    def credentials(self) -> Credentials:
+        """The token that was set, or else Application Default Credentials."""
+        if self.access_token:
+            return AccessToken(self.access_token, self.quota_project)
+        return DefaultCredentials(self.quota_project)
+
+    def storage(self, credentials: Credentials) -> CloudStorage:
+        http = GoogleHttp(credentials, roles=STORAGE_ROLES, patience=self.patience)
+        return CloudStorage(http, self.storage_url)
+
+
+def _vertex(profile: BackendProfile, options: BackendOptions, credentials: Credentials) -> TuningBackend:
+    return vertex.VertexBackend(
+        profile,
+        GoogleHttp(credentials, roles=vertex.ROLES, patience=options.patience),
+        options.storage(credentials),
+        project=options.project,
+        location=options.location,
+        bucket=options.bucket,
+        hosts=VertexHosts(options.vertex_url),
+    )
+
+
+def _gemini(profile: BackendProfile, options: BackendOptions, credentials: Credentials) -> TuningBackend:
+    http = GoogleHttp(credentials, roles=tuned_models.ROLES, patience=options.patience)
+    return gemini.GeminiBackend(profile, http, options.genai_url, options.api_key)
+
+
+def _palm(profile: BackendProfile, options: BackendOptions, credentials: Credentials) -> TuningBackend:
+    http = GoogleHttp(credentials, roles=tuned_models.ROLES, patience=options.patience)
+    return palm.PalmBackend(profile, http, options.genai_url)
+
+
+_Build = Callable[[BackendProfile, BackendOptions, Credentials], TuningBackend]
+_TABLE: Final[Mapping[str, tuple[BackendProfile, _Build]]] = {
+    VERTEX.name: (VERTEX, _vertex),
+    GEMINI.name: (GEMINI, _gemini),
+    PALM.name: (PALM, _palm),
+}
+PROFILES: Final[Mapping[str, BackendProfile]] = {name: profile for name, (profile, _) in _TABLE.items()}
+
+
+def build_backends(names: Sequence[str], options: BackendOptions) -> dict[str, TuningBackend]:
+    """The backends of these names, in their order, sharing one set of credentials; each is closed by its `close`.
+
+    Opens no connection and looks up no credentials yet. Raises KeyError for a name that is not in PROFILES.
+    """
+    credentials = options.credentials()
+    return {
+        name: build(with_base_models(profile, options.base_models.get(name, ())), options, credentials)
+        for name, (profile, build) in ((name, _TABLE[name]) for name in names)
+    }
+
+
+def build_gcs_files(options: BackendOptions) -> GcsFiles:
+    """The reader of `gs://` locations, with connections of its own; closed by its `close`."""
+    return GcsFiles(options.storage(options.credentials()))

@@ -1,0 +1,26 @@
+"""The PaLM API, `v1beta3`: tuned models that answer generateText, one question at a time."""
+
+from collections.abc import AsyncIterator, Sequence
+
+from bot.backends.answers import question, text_answer
+from bot.backends.http import GoogleHttp
+from bot.backends.tuned_models import TunedModels
+from bot.domain import Answer, Turn
+from bot.profile import BackendProfile
+
+
+class PalmBackend(TunedModels):
+    def __init__(self, profile: BackendProfile, http: GoogleHttp, base_url: str = "") -> None:
+        super().__init__(profile, http, "v1beta3", base_url)
+
+    async def generate(self, endpoint: str, turns: Sequence[Turn]) -> Answer:
+        """See TuningBackend."""
+        prompt = {"prompt": {"text": question(turns)}}
+        return text_answer(await self._http.ask(self._url(endpoint, ":generateText"), prompt))
+
+    async def stream(self, endpoint: str, turns: Sequence[Turn]) -> AsyncIterator[Answer]:
+        """The whole answer as one piece: v1beta3 streams nothing."""
+        answer = await self.generate(endpoint, turns)
+        if answer.text:
+            yield Answer(answer.text)
+        yield Answer("", answer.finish, answer.reason)

@@ -1,0 +1,31 @@
+"""How a round of polling is spread: few jobs by name and at once, many from list pages."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, TypeVar
+
+from bot.domain import TuningJob
+from bot.errors import BotError
+
+# Up to so many jobs are asked by name: a list may be long, and an operation tells more than a list entry.
+BY_NAME: Final = 8
+_AT_ONCE: Final = 8
+
+Found = TypeVar("Found")
+
+
+async def gathered(
+    jobs: Sequence[TuningJob], look: Callable[[TuningJob], Awaitable[Found]]
+) -> dict[str, Found | BotError]:
+    """Look at every job, eight at a time, by job key; an error stands in its own place and hides no other."""
+    gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(job: TuningJob) -> Found | BotError:
+        async with gate:
+            try:
+                return await look(job)
+            except BotError as error:
+                return error
+
+    found = await asyncio.gather(*(one(job) for job in jobs))
+    return {job.key: result for job, result in zip(jobs, found, strict=True)}
