@@ -142,7 +142,9 @@ def _refuse_taken_name(connection: Connection, job: TuningJob) -> None:
     if taken is None:
         return
     if taken["state"] == JobState.SUCCEEDED:
-        message, hint = f'There is already a model called "{taken["name"]}".', ", or delete that model first."
+        message = f'There is already a model called "{taken["name"]}".'
+        hint = "Choose another name, or delete that model first."
     else:
-        message, hint = f'A job called "{taken["name"]}" is still under way.', ", or wait until that one ends."
-    raise BadArgument(message, "Choose another name" + hint, field="name")
+        message = f'A job called "{taken["name"]}" is still under way.'
+        hint = "Choose another name, or wait until that one ends."
+    raise BadArgument(message, hint, field="name")

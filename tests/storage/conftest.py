@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -41,3 +42,16 @@ def chats(database: Database, clock: StoppedClock) -> SqliteChatStore:
 @pytest.fixture
 def journal(database: Database, clock: StoppedClock) -> SqliteJournal:
     return SqliteJournal(database, clock)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "tunebot.db"
+
+
+@pytest.fixture
+async def on_disk(path: Path) -> AsyncIterator[Database]:
+    database = Database(path)
+    await database.open()
+    yield database
+    await database.close()

@@ -4,35 +4,23 @@ import asyncio
 import sqlite3
 import stat
 import threading
-from collections.abc import AsyncIterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlite_utils import Database as Connection
 
+from bot.domain import TuningJob
 from bot.errors import StorageError
 from bot.ports import Change, NoticeKind
 from storage.audit import SqliteJournal
-from storage.backup import copy_database
 from storage.conversations import SqliteChatStore
 from storage.database import Database
 from storage.jobs import SqliteJobStore
 from storage.outbox import SqliteOutbox
 from tests.storage.samples import START, TEAM, StoppedClock, job
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "tunebot.db"
-
-
-@pytest.fixture
-async def on_disk(path: Path) -> AsyncIterator[Database]:
-    database = Database(path)
-    await database.open()
-    yield database
-    await database.close()
 
 
 def count(path: Path, table: str) -> int:
@@ -42,8 +30,8 @@ def count(path: Path, table: str) -> int:
 
 
 async def test_commits_reach_the_disk_and_readers_do_not_wait(on_disk: Database) -> None:
-    def pragma(name: str) -> object:
-        return on_disk.run(lambda connection: connection.execute(f"PRAGMA {name}").fetchone()[0])
+    async def pragma(name: str) -> object:
+        return await on_disk.run(lambda connection: connection.execute(f"PRAGMA {name}").fetchone()[0])
 
     assert await pragma("journal_mode") == "wal"
     assert await pragma("synchronous") == 2
@@ -128,11 +116,29 @@ async def test_file_locked_by_another_program_is_a_clear_refusal_and_ends_with_t
     assert await jobs.submit(job("k1"), [])
 
 
+async def test_nobody_writes_between_the_reading_and_the_writing_of_a_change(
+    on_disk: Database, path: Path
+) -> None:
+    jobs = SqliteJobStore(on_disk)
+    await jobs.submit(job("k1"), [])
+
+    def meet_another_writer(found: TuningJob) -> Change:
+        with (
+            closing(sqlite3.connect(path, timeout=0)) as shell,
+            pytest.raises(sqlite3.OperationalError, match="lock"),
+        ):
+            shell.execute("UPDATE jobs SET card = 'theirs'")
+        return Change(replace(found, card="ours"))
+
+    await jobs.change("k1", meet_another_writer)
+    assert await jobs.job("k1") == replace(job("k1"), card="ours")
+
+
 async def test_full_database_refuses_the_whole_change_and_goes_on_when_there_is_room(database: Database) -> None:
     jobs = SqliteJobStore(database)
 
-    def limit(pages: int) -> object:
-        return database.run(lambda connection: connection.execute(f"PRAGMA max_page_count = {pages}").fetchone())
+    async def limit(pages: int) -> None:
+        await database.run(lambda connection: connection.execute(f"PRAGMA max_page_count = {pages}").fetchone())
 
     pages = await database.run(lambda connection: connection.execute("PRAGMA page_count").fetchone()[0])
     await limit(pages + 20)
@@ -204,54 +210,10 @@ async def test_refused_open_lets_go_of_the_file(path: Path) -> None:
     await database.close()
 
 
-async def test_backup_made_while_everything_goes_on_is_consistent(on_disk: Database, tmp_path: Path) -> None:
-    jobs = SqliteJobStore(on_disk)
-
-    async def write(number: int) -> None:
-        await jobs.submit(job(f"k{number}"), [NoticeKind.CARD])
-
-    async with asyncio.TaskGroup() as tasks:
-        for number in range(150):
-            tasks.create_task(write(number))
-        for number in range(3):
-            tasks.create_task(on_disk.backup(tmp_path / f"copy-{number}.db"))
-    await on_disk.backup(tmp_path / "last.db")
-    for number in range(3):
-        copy = tmp_path / f"copy-{number}.db"
-        assert count(copy, "jobs") == count(copy, "outbox")
-    assert count(tmp_path / "last.db", "jobs") == 150
-    assert not list(tmp_path.glob("*.part*"))
-
-    restored = Database(tmp_path / "last.db")
-    await restored.open()
-    assert await SqliteJobStore(restored).job("k149") == job("k149")
-    await restored.close()
-
-
-async def test_backup_of_a_database_in_memory_is_a_file(database: Database, tmp_path: Path) -> None:
-    await SqliteJobStore(database).submit(job("k1"), [])
-    await database.backup(tmp_path / "copy.db")
-    assert count(tmp_path / "copy.db", "jobs") == 1
-
-
-async def test_backup_never_overwrites_and_says_what_is_wrong(on_disk: Database, path: Path) -> None:
-    with pytest.raises(StorageError, match="already exists"):
-        await on_disk.backup(path)
-    with pytest.raises(StorageError, match="cannot be written: No such file or directory"):
-        await on_disk.backup(path.parent / "missing" / "copy.db")
-    with pytest.raises(StorageError, match="There is no database at"):
-        copy_database(path.with_name("other.db"), path.with_name("copy.db"))
-    text = path.with_name("notes.txt")
-    text.write_text("These are notes and no database. " * 50)
-    with pytest.raises(StorageError, match="not an SQLite database"):
-        copy_database(text, path.with_name("copy.db"))
-    assert not list(path.parent.glob("copy*"))
-
-
 async def test_every_search_uses_an_index(database: Database, clock: StoppedClock) -> None:
     jobs, outbox = SqliteJobStore(database), SqliteOutbox(database, clock)
     chats, journal = SqliteChatStore(database, clock), SqliteJournal(database, clock)
-    asked: list[tuple[str, object]] = []
+    asked: list[tuple[str, Any]] = []
     place = job("k1").place
     with ExitStack() as stack:
         await database.run(
@@ -274,11 +236,12 @@ async def test_every_search_uses_an_index(database: Database, clock: StoppedCloc
     ours = [(sql, values) for sql, values in asked if sql.split()[0] in ("SELECT", "INSERT", "UPDATE", "DELETE")]
     assert len(ours) > 12
 
-    for sql, values in ours:
-        plan = await database.run(
-            lambda connection, sql=sql, values=values: [
-                row[3] for row in connection.conn.execute(f"EXPLAIN QUERY PLAN {sql}", values or ())
-            ]
-        )
+    def plans(connection: Connection) -> list[tuple[str, list[str]]]:
+        return [
+            (sql, [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values or ())])
+            for sql, values in ours
+        ]
+
+    for sql, plan in await database.run(plans):
         scans = [step for step in plan if step.startswith("SCAN") and "USING" not in step]
         assert not [step for step in scans if "sqlite_master" not in step], (sql, plan)
