@@ -34,7 +34,8 @@ from bot.sandbox.google.toy import ToyTrainer
 from bot.sandbox.google.trainer import Trainer
 from bot.sandbox.google.tuned_models import TunedModels
 from bot.sandbox.google.upload_routes import UploadRoutes
-from bot.sandbox.google.vertex_jobs import TuningJobRoutes, TuningJobs
+from bot.sandbox.google.vertex_job_routes import TuningJobRoutes
+from bot.sandbox.google.vertex_jobs import TuningJobs
 from bot.sandbox.google.vertex_metrics import MetricRoutes
 from bot.sandbox.google.vertex_serving import ServingRoutes
 

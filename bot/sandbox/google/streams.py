@@ -29,7 +29,8 @@ async def stream(call: Call, responses: AsyncIterator[dict[str, Any]]) -> web.St
         before, after = ("data: ", "\r\n\r\n") if events else (",\r\n" if sent else "[", "")
         await reply.write(f"{before}{text}{after}".encode())
         sent += 1
+    # Google's own client for REST refuses anything after the bracket, even a line break.
     if not events:
-        await reply.write(b"]\n" if sent else b"[]\n")
+        await reply.write(b"]" if sent else b"[]")
     await reply.write_eof()
     return reply

@@ -1,0 +1,100 @@
+"""Vertex AI's paths for tuning jobs: create, get, list with its filter, cancel, on v1 and v1beta1."""
+
+import re
+from typing import Any
+
+from aiohttp import web
+
+from bot.sandbox.google.router import Call, Router, answer, page, whole_number
+from bot.sandbox.google.status import invalid
+from bot.sandbox.google.vertex_jobs import PARENT, SERVICE, STATES, TuningJob, TuningJobs
+
+CONDITION = re.compile(r'(?P<field>[\w.-]+)\s*(?P<sign>=|:|!=)\s*(?:"(?P<quoted>[^"]*)"|(?P<plain>[^\s"]+))')
+
+
+class TuningJobRoutes:
+    """tuningJobs create, get, list, cancel."""
+
+    def __init__(self, tuning_jobs: TuningJobs) -> None:
+        self._jobs = tuning_jobs
+
+    def register(self, router: Router) -> None:
+        """Bind v1 and v1beta1."""
+        base = PARENT + "/tuningJobs"
+        one = base + r"/(?P<job>[^/:]+)"
+        router.add("POST", base, self.create, need="oauth", service=SERVICE)
+        listing = {"filter", "pageSize", "pageToken"}
+        router.add("GET", base, self.list_jobs, need="oauth", query=listing, service=SERVICE)
+        router.add("GET", one, self.get, need="oauth", service=SERVICE)
+        router.add("POST", one + ":cancel", self.cancel, need="oauth", service=SERVICE)
+
+    async def create(self, call: Call) -> web.Response:
+        """Start a tuning job; nothing in the request keeps it from being started twice."""
+        made = await self._jobs.create(self._jobs.parent(call), call.body, beta=_beta(call))
+        return answer(made.view(beta=_beta(call)))
+
+    async def get(self, call: Call) -> web.Response:
+        """Show one job."""
+        return answer(self._find(call).view(beta=_beta(call)))
+
+    async def list_jobs(self, call: Call) -> web.Response:
+        """List the jobs of a location that pass the filter, newest first."""
+        parent = self._jobs.parent(call)
+        conditions = _conditions(call.query.get("filter", ""))
+        jobs = [
+            made
+            for made in reversed(self._jobs.all)
+            if made.parent == parent and all(_passes(made, *condition) for condition in conditions)
+        ]
+        size = whole_number(call.query, "pageSize", 100, 1000)
+        shown, token = page(jobs, lambda made: made.job.number, size, call.query.get("pageToken", ""))
+        content: dict[str, Any] = {"tuningJobs": [made.view(beta=_beta(call)) for made in shown]} if shown else {}
+        return answer(content | ({"nextPageToken": token} if token else {}))
+
+    async def cancel(self, call: Call) -> web.Response:
+        """Ask for the end of a job; one that has ended stays as it is."""
+        made = self._find(call)
+        if made.job.phase not in ("succeeded", "failed", "cancelled"):
+            made.job.cancel()
+        return answer({})
+
+    def _find(self, call: Call) -> TuningJob:
+        name = f"{self._jobs.parent(call)}/tuningJobs/{call.arguments['job']}"
+        return self._jobs.find(lambda made: made.job.name == name, f"The TuningJob {name} does not exist.")
+
+
+def _beta(call: Call) -> bool:
+    return call.arguments["version"] == "v1beta1"
+
+
+def _conditions(words: str) -> list[tuple[str, str, str]]:
+    """Read a filter: conditions on a label, the state or the name, joined by AND."""
+    conditions = []
+    for part in re.split(r"\s+AND\s+", words.strip()) if words.strip() else []:
+        found = CONDITION.fullmatch(part.strip())
+        if found is None:
+            raise invalid(f"Invalid filter expression: {words}", "filter")
+        value = found["quoted"] if found["quoted"] is not None else found["plain"]
+        conditions.append((found["field"], found["sign"], value))
+    return conditions
+
+
+def _passes(made: TuningJob, name: str, sign: str, value: str) -> bool:
+    job = made.job
+    if name.startswith("labels."):
+        actual = job.labels.get(name.removeprefix("labels."))
+    elif name == "labels":
+        return value in job.labels
+    else:
+        known = {
+            "state": job.shown_state or STATES[job.phase],
+            "tunedModelDisplayName": job.display_name,
+            "tuned_model_display_name": job.display_name,
+            "base_model": job.base_model,
+            "baseModel": job.base_model,
+        }
+        if name not in known:
+            raise invalid(f"Invalid filter: field {name} cannot be filtered by.", "filter")
+        actual = known[name]
+    same = actual is not None and (value == "*" or actual == value)
+    return not same if sign == "!=" else same
