@@ -26,7 +26,7 @@ def abort(transport: asyncio.BaseTransport) -> None:
 
 
 class Trouble:
-    """Applies faults at a door of the server that is not a Web API method."""
+    """Applies a fault to a request before it is performed; `closing` ends what hangs."""
 
     def __init__(self, faults: Faults) -> None:
         self.faults = faults

@@ -145,6 +145,12 @@ class Faults:
         """Send Slack's ``disconnect`` frame (``warning``, ``refresh_requested``) and close after it."""
         self._reconnect(reason)
 
+    def outage(self) -> None:
+        """Be gone: cut all sockets and reset every call until `clear`."""
+        self.rules.insert(0, Fault("*", None, cut=Cut.RESET))
+        self.silence(deaf=True)
+        self.drop_sockets()
+
     def clear(self) -> None:
         """End all faults and let go what is held."""
         self.rules.clear()

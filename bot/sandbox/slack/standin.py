@@ -33,7 +33,11 @@ SIGNING_SECRET = "sandbox-signing-secret"  # noqa: S105 -- opens only this stand
 
 
 class SlackStandIn:
-    """A Slack on loopback; with `events_url` it delivers over HTTP, without over Socket Mode."""
+    """A Slack on loopback; with `events_url` it delivers over HTTP, without over Socket Mode.
+
+    `workspace` holds everything that is there and everything that happened, `faults` what goes wrong,
+    `limits` the rate limits, `app` the scopes, `deliveries` the timing of acknowledgements and retries.
+    """
 
     def __init__(
         self,
@@ -65,7 +69,8 @@ class SlackStandIn:
         self.workspace.add_user(self.app.name.lower(), self.app.name, user_id=self.app.bot_user_id, is_bot=True)
 
     async def __aenter__(self) -> Self:
-        """Open the port."""
+        """Open the port; after leaving it opens again, on the same port and with all it remembers."""
+        self._trouble.closing.clear()
         runner = web.AppRunner(self._web_application(), shutdown_timeout=1.0, access_log=None)
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)

@@ -4,10 +4,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.sandbox.slack import BOT_TOKEN, Channel, Person, SlackStandIn, SlackWorkspace
+from bot.sandbox.slack import APP_TOKEN, BOT_TOKEN, Channel, Person, SlackStandIn, SlackWorkspace
+from tests.bot.sandbox.slack.recorder import Recorder
 
 
 class Clock:
@@ -58,3 +60,13 @@ def refused() -> Callable[[Awaitable[Any]], Awaitable[dict[str, Any]]]:
         return data
 
     return answer
+
+
+@pytest.fixture
+async def bolt(slack: SlackStandIn, client: AsyncWebClient) -> AsyncIterator[Recorder]:
+    recorder = Recorder()
+    handler = AsyncSocketModeHandler(recorder.app(client), APP_TOKEN)
+    await handler.connect_async()  # type: ignore[no-untyped-call]
+    await slack.wait_connected()
+    yield recorder
+    await handler.close_async()  # type: ignore[no-untyped-call]

@@ -83,12 +83,12 @@ def tuning_app(api_url: str) -> AsyncApp:
 @asynccontextmanager
 async def over_socket(slack: SlackStandIn) -> AsyncIterator[None]:
     handler = AsyncSocketModeHandler(tuning_app(slack.api_url), APP_TOKEN)
-    await handler.connect_async()
+    await handler.connect_async()  # type: ignore[no-untyped-call]
     try:
         await slack.wait_connected()
         yield
     finally:
-        await handler.close_async()
+        await handler.close_async()  # type: ignore[no-untyped-call]
 
 
 @asynccontextmanager

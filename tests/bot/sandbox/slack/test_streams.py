@@ -45,7 +45,7 @@ async def test_a_stream_in_a_channel_needs_its_reader(
     slack: SlackStandIn, client: AsyncWebClient, ana: Person, general: Channel, refused: Refused
 ) -> None:
     root = ana.post(general, "question")
-    wanted = {"channel": general.id, "thread_ts": root.ts}
+    wanted: dict[str, Any] = {"channel": general.id, "thread_ts": root.ts}
     first = await refused(client.chat_startStream(**wanted))
     assert first["error"] == "missing_recipient_team_id"
     second = await refused(client.chat_startStream(**wanted, recipient_team_id=slack.workspace.team_id))
