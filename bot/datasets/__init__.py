@@ -1,9 +1,32 @@
 """Training files: bytes -> rows -> findings -> the dialect that a backend wants, streaming.
 
-Knows neither Slack nor Google: bytes come in as chunks and leave as chunks.
+Knows neither Slack nor Google: bytes come in as chunks and leave as chunks. `check` and `convert` are the async
+face; DatasetChecker and Converter do the work, synchronously.
 """
 
+from bot.datasets.checker import DatasetChecker
+from bot.datasets.converter import Converter
+from bot.datasets.examples import Example, encode
 from bot.datasets.findings import Finding, Severity
+from bot.datasets.mapping import as_words, guess_mapping
 from bot.datasets.report import DatasetReport, Histogram
+from bot.datasets.streams import check, convert
+from bot.datasets.tasks import Task
+from bot.datasets.text import report_text
 
-__all__ = ["DatasetReport", "Finding", "Histogram", "Severity"]
+__all__ = [
+    "Converter",
+    "DatasetChecker",
+    "DatasetReport",
+    "Example",
+    "Finding",
+    "Histogram",
+    "Severity",
+    "Task",
+    "as_words",
+    "check",
+    "convert",
+    "encode",
+    "guess_mapping",
+    "report_text",
+]

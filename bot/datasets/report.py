@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 
 from bot.datasets.findings import Finding, Severity
+from bot.datasets.fingerprints import Fingerprints
+from bot.datasets.tasks import RECOMMENDED, Task
 from bot.domain import Dataset, Dialect, FieldMapping
 
 TOKEN_METHOD = "estimated: one token for every 4 bytes of text"  # noqa: S105 - a token of a model, no secret
@@ -33,9 +35,7 @@ class Histogram:
         filled = [i for i, count in enumerate(self.counts) if count]
         if not filled:
             return []
-        return [
-            (1 << i - 1 if i else 0, (1 << i) - 1, self.counts[i]) for i in range(filled[0], filled[-1] + 1)
-        ]
+        return [(1 << i - 1 if i else 0, (1 << i) - 1, self.counts[i]) for i in range(filled[0], filled[-1] + 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,14 @@ class DatasetReport:
     inputs: Histogram = field(default=Histogram())
     outputs: Histogram = field(default=Histogram())
     unit: str = "line"
+    task: Task | None = None
+    # What a validation file is compared with; lives as long as the report does, 12 bytes a line.
+    fingerprints: Fingerprints | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def recommended_epochs(self) -> tuple[int, int] | None:
+        """Epochs to try for what the file seems to teach, fewest and most."""
+        return RECOMMENDED[self.task].epochs if self.task else None
 
     @property
     def errors(self) -> tuple[Finding, ...]:

@@ -1,0 +1,70 @@
+"""Writes a checked file's examples in another dialect, as the file's bytes come in."""
+
+import hashlib
+
+from bot.datasets.examples import Example, encode_lines
+from bot.datasets.judge import Judge
+from bot.datasets.lines import Block
+from bot.datasets.source import Source
+from bot.datasets.tally import Problem, Tally, refuses
+from bot.domain import Dialect, FieldMapping
+from bot.errors import Outdated, UserError
+from bot.profile import DatasetLimits
+
+
+class Converter:
+    """Bytes of a file in `dialect` in, JSONL in `target` out; one file and one thread at a time.
+
+    With `sha256`, any difference from the checked bytes is Outdated; without, a bad row is a UserError.
+    """
+
+    def __init__(
+        self, dialect: Dialect, target: Dialect, mapping: FieldMapping | None = None, sha256: str = ""
+    ) -> None:
+        self._target = target
+        self._expected = sha256
+        self._sha256 = hashlib.sha256()
+        self._tally = Tally()
+        self._source = Source("", self._tally, mapping)
+        self._judge = Judge(DatasetLimits(), None, mapping)
+        self._judge.dialect = dialect
+
+    def feed(self, chunk: bytes) -> bytes:
+        """The next rows, written anew. Raises Outdated, UserError."""
+        self._sha256.update(chunk)
+        return b"".join(self._convert(block) for block in self._source.feed(chunk))
+
+    def finish(self) -> bytes:
+        """The last rows. Raises Outdated, UserError."""
+        rest = b"".join(self._convert(block) for block in self._source.finish())
+        if self._expected and self._sha256.hexdigest() != self._expected:
+            raise _outdated()
+        if self._tally.refuses():
+            finding = self._tally.findings()[0]
+            raise UserError(finding.message, finding.advice)
+        return rest
+
+    def _convert(self, block: Block) -> bytes:
+        if block.problem is not None:
+            raise self._refused(block.first, block.problem)
+        examples = []
+        for number, raw in enumerate(block.lines, block.first):
+            read = self._judge.quick(raw)
+            if read is not None:
+                examples.append(Example(read[0], tuple(read[1])))
+                continue
+            verdict = self._judge.judge(raw)
+            if verdict.example is not None:
+                examples.append(verdict.example)
+            elif not verdict.blank:
+                raise self._refused(number, next(p for p in verdict.problems if refuses([p])))
+        return encode_lines(examples, self._target)
+
+    def _refused(self, number: int, problem: Problem) -> UserError:
+        if self._expected:
+            return _outdated()
+        return UserError(f"{self._source.unit} {number}: {problem.message()}".capitalize(), problem.advice())
+
+
+def _outdated() -> Outdated:
+    return Outdated("The file has changed since it was checked.", "Check it again, then start anew.")

@@ -1,0 +1,132 @@
+"""Finds equal examples, and equal inputs with different outputs, without keeping any text.
+
+Twelve bytes a line: 64 bits for the input and 32 for the output. XXH3 is stable over processes and machines, so
+that a comparison with another file gives the same answer everywhere. At two million examples the chance that any
+two inputs are taken for one another is one in nine million.
+"""
+
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import xxhash
+
+# Lines that are remembered (48 MB); beyond them the report says that no more were compared.
+MOST = 4_000_000
+# Hashes that are held as Python ints at one time (about 20 MB).
+_AT_ONCE = 200_000
+_SAMPLE = 5_000
+_SHOWN = 5
+OUTPUT_MASK = 0xFFFF_FFFF
+
+hash_bytes = xxhash.xxh3_64_intdigest
+
+
+@dataclass(slots=True)
+class Repeats:
+    """Lines that repeat earlier ones: how many, the first few, and the line that the first of them repeats."""
+
+    count: int = 0
+    lines: list[int] = field(default_factory=list)
+    of: int = 0
+
+
+class Fingerprints:
+    """The hashes of a file's good examples, one entry a line; 0 stands for a line that is no example.
+
+    `first` is the number of the first line (a table's first row is the second one).
+    """
+
+    def __init__(self) -> None:
+        self.first = 1
+        self.examples = 0
+        self.full = False
+        self._inputs = array("Q")
+        self._outputs = array("I")
+
+    def add(self, inputs: Sequence[int], outputs: Sequence[int]) -> None:
+        """Add the next lines. Lines beyond the bound are left out, see `full`."""
+        if len(self._inputs) + len(inputs) > MOST:
+            self.full = True
+            return
+        self._inputs.extend(inputs)
+        self._outputs.extend(outputs)
+        self.examples += len(inputs) - inputs.count(0)
+
+    def __len__(self) -> int:
+        """Lines, examples or not."""
+        return len(self._inputs)
+
+    def repeats(self) -> tuple[Repeats, Repeats]:
+        """Lines that equal an earlier one, and lines with an earlier one's input but another output."""
+        parts = 1 << (self.examples // _AT_ONCE).bit_length()
+        mask = parts - 1
+        distinct = sum(len({h for h in self._inputs if h & mask == part}) for part in range(parts))
+        if len(self._inputs) > self.examples:
+            distinct -= 1  # the zero of lines that are no example
+        same, other = Repeats(), Repeats()
+        if distinct < self.examples:
+            for part in range(parts):
+                self._repeats_of(part, mask, same, other)
+        for found in (same, other):
+            found.lines = sorted(found.lines)[:_SHOWN]
+        return same, other
+
+    def shared_with(self, training: "Fingerprints") -> Repeats:
+        """Lines whose input is also in another file."""
+        mine = {h for h in self._inputs[:_AT_ONCE] if h}
+        common = {h for h in training._inputs if h in mine}
+        found = Repeats()
+        if common:
+            for index, h in enumerate(self._inputs):
+                if h in common:
+                    self._note(found, index, 0)
+            first = self._inputs[found.lines[0] - self.first]
+            found.of = training.first + training._inputs.index(first)
+        return found
+
+    def commonest_output(self) -> tuple[int, int]:
+        """How many lines have the output that most have (found by a sample), and the first such line."""
+        sample = Counter(h for i, h in self._sampled() if i)
+        if not sample:
+            return 0, 0
+        output, _ = sample.most_common(1)[0]
+        return self._outputs.count(output), self.first + self._outputs.index(output)
+
+    def distinct_share(self) -> float:
+        """Different outputs for each example, in a sample spread over the file."""
+        outputs = [output for h, output in self._sampled() if h]
+        return len(set(outputs)) / len(outputs) if outputs else 0.0
+
+    def _sampled(self) -> Iterable[tuple[int, int]]:
+        step = len(self._inputs) // _SAMPLE or 1
+        return zip(self._inputs[::step], self._outputs[::step], strict=True)
+
+    def _repeats_of(self, part: int, mask: int, same: Repeats, other: Repeats) -> None:
+        outputs = self._outputs
+        firsts: dict[int, int] = {}
+        more: set[tuple[int, int]] = set()
+        shown = len(same.lines), len(other.lines)
+        for index, h in enumerate(self._inputs):
+            if not h or h & mask != part:
+                continue
+            first = firsts.setdefault(h, index)
+            if first == index:
+                continue
+            pair = (h, outputs[index])
+            if pair[1] == outputs[first] or pair in more:
+                self._note(same, index, first, since=shown[0])
+            else:
+                self._note(other, index, first, since=shown[1])
+                # One input with millions of outputs must not fill the memory.
+                if len(more) < _AT_ONCE:
+                    more.add(pair)
+
+    def _note(self, found: Repeats, index: int, of: int, *, since: int = 0) -> None:
+        found.count += 1
+        if len(found.lines) - since < _SHOWN:
+            line = index + self.first
+            if not found.lines or line < min(found.lines):
+                found.of = of + self.first
+            found.lines.append(line)

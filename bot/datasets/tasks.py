@@ -1,0 +1,48 @@
+"""Guesses what a file teaches, and what Google recommends for that (its own table, seed document 002)."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Task(StrEnum):
+    """The rows of Google's table of recommended sizes."""
+
+    CLASSIFICATION = "classification"
+    SUMMARIZATION = "summarization"
+    QUESTIONS = "question answering"
+    CHAT = "chat"
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """How many examples a task wants at least, and a range of epochs to try."""
+
+    examples: int
+    epochs: tuple[int, int] = (2, 4)
+
+
+RECOMMENDED: dict[Task, Recommendation] = {
+    Task.CLASSIFICATION: Recommendation(500),
+    Task.SUMMARIZATION: Recommendation(1000),
+    Task.QUESTIONS: Recommendation(500),
+    Task.CHAT: Recommendation(1000),
+}
+
+# A label is short and comes often; a summary is much shorter than a long text.
+_LONGEST_LABEL = 60
+_EXAMPLES_A_LABEL = 5
+_SHORTEST_TEXT = 1_000
+_SUMMARY_SHARE = 0.3
+
+
+def guess_task(
+    *, many_turns_share: float, distinct_share: float, longest_output: int, mean_input: float, mean_output: float
+) -> Task:
+    """The task that the shape of the examples suggests. Shares are of the good examples."""
+    if many_turns_share > 0.5:
+        return Task.CHAT
+    if longest_output <= _LONGEST_LABEL and distinct_share * _EXAMPLES_A_LABEL <= 1:
+        return Task.CLASSIFICATION
+    if mean_input >= _SHORTEST_TEXT and mean_output <= mean_input * _SUMMARY_SHARE:
+        return Task.SUMMARIZATION
+    return Task.QUESTIONS
