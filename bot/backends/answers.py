@@ -4,7 +4,8 @@ Blocked, cut and empty answers are results here, not errors, and a finish reason
 No I/O.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -99,12 +100,13 @@ def content_answer(response: Json) -> Answer:
     return read.finished()
 
 
-async def content_answers(pieces: AsyncIterator[Json]) -> AsyncIterator[Answer]:
-    """Each new text as an Answer, then an Answer without text that says how it finished."""
+async def content_answers(pieces: AsyncGenerator[Json, None]) -> AsyncGenerator[Answer, None]:
+    """Each new text as an Answer, then an Answer without text that says how it finished; closes `pieces`."""
     read = _Read()
-    async for piece in pieces:
-        if new := read.take(piece):
-            yield Answer(new)
+    async with aclosing(pieces):
+        async for piece in pieces:
+            if new := read.take(piece):
+                yield Answer(new)
     finished = read.finished()
     yield Answer("", finished.finish, finished.reason)
 

@@ -1,6 +1,7 @@
 """The Gemini API, `v1beta`: tuned models that answer generateContent."""
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 
 from bot.backends.answers import content_answer, content_answers, contents
 from bot.backends.auth import ApiKey
@@ -24,26 +25,27 @@ class GeminiBackend(TunedModels):
     async def generate(self, endpoint: str, turns: Sequence[Turn]) -> Answer:
         """See TuningBackend."""
         url = self._url(endpoint, ":generateContent")
-        try:
-            return content_answer(await self._asking.ask(url, self._question(endpoint, turns)))
-        except InvalidRequest as error:
-            if not self._learned_single_turn(endpoint, error, turns):
-                raise
-        return content_answer(await self._asking.ask(url, self._question(endpoint, turns)))
+        while True:
+            try:
+                return content_answer(await self._asking.ask(url, self._question(endpoint, turns)))
+            except InvalidRequest as error:
+                if not self._learned_single_turn(endpoint, error, turns):
+                    raise
 
     async def stream(self, endpoint: str, turns: Sequence[Turn]) -> AsyncIterator[Answer]:
         """See TuningBackend."""
         url = self._url(endpoint, ":streamGenerateContent")
-        try:
-            async for answer in content_answers(self._asking.pieces(url, self._question(endpoint, turns))):
-                yield answer
-        except InvalidRequest as error:
-            if not self._learned_single_turn(endpoint, error, turns):
-                raise
-        else:
-            return
-        async for answer in content_answers(self._asking.pieces(url, self._question(endpoint, turns))):
-            yield answer
+        while True:
+            pieces = self._asking.pieces(url, self._question(endpoint, turns))
+            try:
+                async with aclosing(content_answers(pieces)) as answers:
+                    async for answer in answers:
+                        yield answer
+            except InvalidRequest as error:
+                if not self._learned_single_turn(endpoint, error, turns):
+                    raise
+            else:
+                return
 
     def _question(self, endpoint: str, turns: Sequence[Turn]) -> Json:
         return {"contents": contents(turns[-1:] if endpoint in self._single_turn else turns)}

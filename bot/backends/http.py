@@ -6,7 +6,7 @@ no key reaches a log or an error. This module knows no path of any API.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Final
@@ -128,7 +128,7 @@ class GoogleHttp:
 
     async def pages(
         self, url: str, field: str, *, size: int, limit: int, params: Mapping[str, str] | None = None
-    ) -> AsyncIterator[list[Json]]:
+    ) -> AsyncGenerator[list[Json], None]:
         """The pages of a list, one GET each: at most `limit` pages of `size`; `field` names the list within."""
         token = ""
         for _ in range(limit):
@@ -143,7 +143,7 @@ class GoogleHttp:
                 return
             token = following
 
-    async def pieces(self, url: str, body: Json) -> AsyncIterator[Json]:
+    async def pieces(self, url: str, body: Json) -> AsyncGenerator[Json, None]:
         """POST a question and yield the answer's server-sent events as they come."""
         async with AsyncExitStack() as stack:
             source = await self._opened(stack, url, body)

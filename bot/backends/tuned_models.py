@@ -5,6 +5,7 @@ gemini.py and palm.py. The client chooses the tuned model's id, so our key is al
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import aclosing
 from typing import Final
 
 from bot.backends.examples import inline_examples
@@ -122,21 +123,22 @@ class TunedModels:
         wanted = {_model_name(job): job for job in jobs}
         seen: dict[str, Operation | BotError] = {}
         pages = self._http.pages(f"{self._base}/tunedModels", "tunedModels", size=_PAGE_SIZE, limit=_MOST_PAGES)
-        async for page in pages:
-            for model in page:
-                job = wanted.pop(text(model.get("name")), None)
-                if job is None or model.get("state") == "FAILED":
-                    continue
-                examples = job.spec.training.examples
-                seen[job.key] = model_operation(model, name=job.operation, examples=examples)
-            if not wanted:
-                break
+        async with aclosing(pages):
+            async for page in pages:
+                for model in page:
+                    job = wanted.pop(text(model.get("name")), None)
+                    if job is None or model.get("state") == "FAILED":
+                        continue
+                    examples = job.spec.training.examples
+                    seen[job.key] = model_operation(model, name=job.operation, examples=examples)
+                if not wanted:
+                    break
         return seen
 
     async def _operation_name(self, model: str) -> str:
         """The operation that makes a tuned model, or the model's own name where Google keeps none."""
         try:
-            found = await self._http.read(f"{self._root}/v1/{_checked(model)}/operations", {"pageSize": 10})
+            found = await self._http.read(f"{self._root}/v1/{_checked(model)}/operations")
         except NotFoundAtGoogle:
             return model
         names = [text(item.get("name")) for item in records(found.get("operations"))]

@@ -5,7 +5,8 @@ it before anything is sent again.
 """
 
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from typing import Final
 
 from bot.backends.answers import content_answer, content_answers, contents
@@ -29,7 +30,7 @@ _PAGE_SIZE: Final = 100
 _MOST_PAGES_OF_ROUND: Final = 12
 _MOST_PAGES: Final = 50
 # In a round over many jobs, so many get new losses; who waited longest comes first, and who ended always does.
-_LOSSES_A_ROUND: Final = 4
+_LOSSES_A_ROUND: Final = 2
 
 
 class VertexBackend:
@@ -83,15 +84,12 @@ class VertexBackend:
     async def find(self, key: str) -> Operation | None:
         """See TuningBackend. Google's filter is tried first, but only the whole list is believed to lack a job."""
         try:
-            async for page in self._job_pages(_MOST_PAGES, {"filter": f'labels.{LABEL}="{key}"'}):
-                if (job := _labelled(page, key)) is not None:
-                    return operation(job)
+            job = await _labelled(self._job_pages(_MOST_PAGES, {"filter": f'labels.{LABEL}="{key}"'}), key)
         except InvalidRequest as error:
             logger.info("Google does not filter tuning jobs by label: %s", error.message)
-        async for page in self._all_jobs():
-            if (job := _labelled(page, key)) is not None:
-                return operation(job)
-        return None
+            job = None
+        job = job or await _labelled(self._all_jobs(), key)
+        return operation(job) if job else None
 
     async def poll(self, jobs: Sequence[TuningJob]) -> Mapping[str, Operation | BotError]:
         """See TuningBackend; losses come along for as many jobs as a round has requests for."""
@@ -134,8 +132,10 @@ class VertexBackend:
     async def stream(self, endpoint: str, turns: Sequence[Turn]) -> AsyncIterator[Answer]:
         """See TuningBackend."""
         url = self._hosts.url(endpoint, ":streamGenerateContent")
-        async for answer in content_answers(self._http.pieces(url, {"contents": contents(turns)})):
-            yield answer
+        pieces = self._http.pieces(url, {"contents": contents(turns)})
+        async with aclosing(content_answers(pieces)) as answers:
+            async for answer in answers:
+                yield answer
 
     async def _stored(self, rows: AsyncIterator[bytes] | str, key: str, kind: str, stored: list[GcsObject]) -> str:
         """The address of the rows, stored in our bucket unless they lie in Cloud Storage already."""
@@ -161,13 +161,14 @@ class VertexBackend:
         """The jobs that the list shows, by key."""
         wanted = {last_segment(job.operation): job.key for job in jobs if job.operation}
         seen: dict[str, Json] = {}
-        async for page in self._job_pages(_MOST_PAGES_OF_ROUND):
-            for body in page:
-                key = wanted.pop(last_segment(text(body.get("name"))), None)
-                if key is not None:
-                    seen[key] = body
-            if not wanted:
-                break
+        async with aclosing(self._job_pages(_MOST_PAGES_OF_ROUND)) as pages:
+            async for page in pages:
+                for body in page:
+                    key = wanted.pop(last_segment(text(body.get("name"))), None)
+                    if key is not None:
+                        seen[key] = body
+                if not wanted:
+                    break
         return seen
 
     def _whose_losses(self, bodies: Mapping[str, Json]) -> set[str]:
@@ -189,14 +190,19 @@ class VertexBackend:
         )
         return operation(body, losses)
 
-    async def _all_jobs(self) -> AsyncIterator[list[Json]]:
-        async for page in self._job_pages(_MOST_PAGES):
-            yield page
+    def _all_jobs(self) -> AsyncGenerator[list[Json], None]:
+        return self._job_pages(_MOST_PAGES)
 
-    def _job_pages(self, limit: int, params: Mapping[str, str] | None = None) -> AsyncIterator[list[Json]]:
+    def _job_pages(self, limit: int, params: Mapping[str, str] | None = None) -> AsyncGenerator[list[Json], None]:
         url = self._hosts.url(f"{self._parent}/tuningJobs")
         return self._http.pages(url, "tuningJobs", size=_PAGE_SIZE, limit=limit, params=params)
 
 
-def _labelled(page: Sequence[Json], key: str) -> Json | None:
-    return next((job for job in page if record(job.get("labels")).get(LABEL) == key), None)
+async def _labelled(pages: AsyncGenerator[list[Json], None], key: str) -> Json | None:
+    """The job that carries our key, whatever a filter let through."""
+    async with aclosing(pages):
+        async for page in pages:
+            for job in page:
+                if record(job.get("labels")).get(LABEL) == key:
+                    return job
+    return None

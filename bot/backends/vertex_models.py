@@ -5,7 +5,8 @@ Google keeps tuning jobs for ever, so a deleted model still shows in them; the m
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from typing import Final
 
 from bot.backends.http import GoogleHttp
@@ -32,7 +33,7 @@ class VertexModels:
         http: GoogleHttp,
         hosts: VertexHosts,
         parent: str,
-        jobs: Callable[[], AsyncIterator[list[Json]]],
+        jobs: Callable[[], AsyncGenerator[list[Json], None]],
     ) -> None:
         self._backend = backend
         self._http = http
@@ -66,11 +67,12 @@ class VertexModels:
                 pass
             else:
                 names += [text(ref.get("endpoint")) for ref in records(found.get("deployedModels"))]
-            async for page in self._jobs():
-                made = next((job for job in page if _made(job, model.resource)), None)
-                if made is not None:
-                    names += endpoints(made)
-                    break
+            async with aclosing(self._jobs()) as pages:
+                async for page in pages:
+                    made = next((job for job in page if _made(job, model.resource)), None)
+                    if made is not None:
+                        names += endpoints(made)
+                        break
         unique: dict[str, str] = {}
         for name in names:
             # The same endpoint may be named by the project's id or by its number.
@@ -128,10 +130,9 @@ class VertexModels:
             reason = failure(operation["error"])
             raise GoogleError(f"Google says: {reason.message}", reason.hint)
 
-    async def _registry(self) -> AsyncIterator[list[Json]]:
+    def _registry(self) -> AsyncGenerator[list[Json], None]:
         url = self._hosts.url(f"{self._parent}/models")
-        async for page in self._http.pages(url, "models", size=_PAGE_SIZE, limit=_MOST_PAGES):
-            yield page
+        return self._http.pages(url, "models", size=_PAGE_SIZE, limit=_MOST_PAGES)
 
 
 def _model_id(resource: str) -> str:

@@ -1,0 +1,45 @@
+"""A Google on loopback for every test, and each request to it judged by Google's own descriptions afterwards."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from bot.sandbox.google import GoogleStandIn
+from tests.bot.backends.worlds import BUCKET, World, judge, world
+
+
+@pytest.fixture
+async def google() -> AsyncIterator[GoogleStandIn]:
+    async with GoogleStandIn(job_seconds=None, seed=7) as standin:
+        standin.create_bucket(BUCKET)
+        yield standin
+        for entry in standin.requests:
+            judge(entry)
+
+
+@pytest.fixture(params=["vertex", "gemini", "palm"])
+async def any_world(request: pytest.FixtureRequest, google: GoogleStandIn) -> AsyncIterator[World]:
+    made = world(request.param, google)
+    yield made
+    await made.backend.close()
+
+
+@pytest.fixture(params=["gemini", "palm"])
+async def genai(request: pytest.FixtureRequest, google: GoogleStandIn) -> AsyncIterator[World]:
+    made = world(request.param, google)
+    yield made
+    await made.backend.close()
+
+
+@pytest.fixture
+async def vertex(google: GoogleStandIn) -> AsyncIterator[World]:
+    made = world("vertex", google)
+    yield made
+    await made.backend.close()
+
+
+@pytest.fixture
+async def gemini(google: GoogleStandIn) -> AsyncIterator[World]:
+    made = world("gemini", google)
+    yield made
+    await made.backend.close()
