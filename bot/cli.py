@@ -59,7 +59,7 @@ def manifest(url: str) -> None:
 @click.option("--output", "output_key", default="", help="The key of a row that holds the output.")
 def check(file: Path, backend: str, input_key: str, output_key: str) -> None:
     """Print the report on a training file; ends with 1 if it cannot be tuned on."""
-    from bot.backends.profile import PROFILES
+    from bot.backends import PROFILES
     from bot.datasets import DatasetChecker, report_text
 
     if (profile := PROFILES.get(backend)) is None:

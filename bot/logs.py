@@ -1,7 +1,7 @@
 """Logging for operators: one line an event on standard error, and no secret in any of them.
 
-Libraries log whole requests at DEBUG; whatever a line holds, known secrets and things shaped like tokens are struck
-out of the finished text, after formatting, where nothing can slip past.
+Libraries log whole requests at DEBUG; whatever a line holds, known secrets and things shaped like tokens are
+struck out of the finished text, after formatting, where nothing can slip past.
 """
 
 import logging

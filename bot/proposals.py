@@ -13,7 +13,16 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from bot.datasets import DatasetReport, check
-from bot.domain import Dataset, FieldMapping, Hyperparameters, Place, Proposal, StartRequest, TuningSpec
+from bot.domain import (
+    Dataset,
+    FieldMapping,
+    Hyperparameters,
+    Place,
+    Proposal,
+    StartRequest,
+    TunedModel,
+    TuningSpec,
+)
 from bot.errors import BadArgument, FileTooLarge
 from bot.lookup import file_reader, offered_backend
 from bot.ports import Clock, FileReader, JobStore, TuningBackend
@@ -65,16 +74,13 @@ class Proposals:
         Raises BadArgument, FileError; what is wrong with rows is in the reports.
         """
         profile = self.profile(request.backend)
-        check_hyperparameters(profile, request.hyperparameters)
-        base_model = await self._base_model(place.team, profile, request.base_model)
+        base_model = await self._judged(place.team, profile, request)
         if not request.file:
             raise BadArgument(
                 "There is no file to tune on.", "Attach a JSONL file, or give a gs:// URI.", field="file"
             )
-        if request.validation and not profile.takes_validation:
-            raise BadArgument(f"{profile.title} takes no validation file.", "Leave it out.", field="validation")
         training, report = await self._read(place.team, request.file, request.mapping, profile, progress)
-        name = await self._name(place.team, profile, request.name, report.name)
+        name = " ".join(request.name.split()) or await self._free_name(place.team, profile, report.name)
         validation: Dataset | None = None
         second: DatasetReport | None = None
         if request.validation:
@@ -87,6 +93,27 @@ class Proposals:
         proposal = Proposal(new_key(), place, owner, spec, self._clock.now())
         await self._jobs.add_proposal(proposal)
         return Checked(profile, report, second, proposal)
+
+    async def judge(self, team: str, request: StartRequest) -> None:
+        """The part of `check` that reads no file and takes no time. Raises BadArgument."""
+        await self._judged(team, self.profile(request.backend), request)
+
+    async def tuned(self, team: str) -> Sequence[TunedModel]:
+        """The workspace's own models that can be tuned again, newest first."""
+        return [
+            TunedModel(job.backend, job.tuned_model, job.endpoint, job.name, job.spec.base_model)
+            for job in await self._jobs.jobs(team)
+            if job.can_answer and job.tuned_model
+        ]
+
+    async def _judged(self, team: str, profile: BackendProfile, request: StartRequest) -> str:
+        """The resolved base model, after everything that was typed was found fit."""
+        check_hyperparameters(profile, request.hyperparameters)
+        base_model = await self._base_model(team, profile, request.base_model)
+        await self._check_name(team, profile, " ".join(request.name.split()))
+        if request.validation and not profile.takes_validation:
+            raise BadArgument(f"{profile.title} takes no validation file.", "Leave it out.", field="validation")
+        return base_model
 
     async def _read(
         self,
@@ -138,21 +165,20 @@ class Proposals:
             field="base_model",
         )
 
-    async def _name(self, team: str, profile: BackendProfile, wanted: str, file_name: str) -> str:
-        """The wanted name if it is free, or a free one made from the file's name."""
-        wanted = " ".join(wanted.split())
-        if wanted:
-            if len(wanted) > profile.name_limit:
-                raise BadArgument(
-                    f"The name has {len(wanted)} characters; {profile.title} takes at most {profile.name_limit}.",
-                    "Choose a shorter one.",
-                    field="name",
-                )
-            if await self._taken(team, wanted):
-                raise BadArgument(
-                    f"There is already a model named {wanted!r} here.", "Choose another name.", field="name"
-                )
-            return wanted
+    async def _check_name(self, team: str, profile: BackendProfile, wanted: str) -> None:
+        if len(wanted) > profile.name_limit:
+            raise BadArgument(
+                f"The name has {len(wanted)} characters; {profile.title} takes at most {profile.name_limit}.",
+                "Choose a shorter one.",
+                field="name",
+            )
+        if wanted and await self._taken(team, wanted):
+            raise BadArgument(
+                f"There is already a model named {wanted!r} here.", "Choose another name.", field="name"
+            )
+
+    async def _free_name(self, team: str, profile: BackendProfile, file_name: str) -> str:
+        """A name made from the file's, numbered where it is taken."""
         stem = re.sub(r"[^a-z0-9]+", "-", file_name.lower().split(".")[0]).strip("-")[: profile.name_limit - 5]
         stem = stem or "model"
         candidate, number = stem, 2

@@ -169,10 +169,6 @@ class Settings(BaseModel):
         return "" if netloc == "slack.com" else netloc
 
     @property
-    def signing_secret(self) -> str | None:
-        return self.slack_signing_secret.get_secret_value() if self.slack_signing_secret else None
-
-    @property
     def bucket_name(self) -> str:
         return self.bucket.removeprefix("gs://").rstrip("/")
 
@@ -180,6 +176,11 @@ class Settings(BaseModel):
         """Every secret value, for the log filter that strikes them out."""
         values = (getattr(self, name) for name in type(self).model_fields)
         return tuple(value.get_secret_value() for value in values if isinstance(value, SecretStr))
+
+
+def reveal(secret: SecretStr | None) -> str:
+    """The secret's value, empty where it is not set."""
+    return secret.get_secret_value() if secret is not None else ""
 
 
 def _conflicts(given: Mapping[str, str]) -> list[str]:

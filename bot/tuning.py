@@ -214,9 +214,8 @@ class Tuning:
                 mapping=dataset.mapping,
                 sha256=dataset.sha256,
             )
-            async with aclosing(rows):
-                async for chunk in rows:
-                    yield chunk
+            async for chunk in rows:
+                yield chunk
 
     async def _change(self, key: str, step: Callable[[TuningJob], Change | None]) -> TuningJob | None:
         job = await self._jobs.change(key, step)

@@ -151,8 +151,9 @@ def parse_mention(text: str, bot_user: str, *, has_file: bool = False) -> Comman
     People speak in sentences here, so `list`, `models` and `help` count only alone, and a name of several words
     needs quotes: “use a loop to count” is a question. With a file attached, a leading `tune` is always a command.
     """
-    addressed = re.sub(rf"\s*<@{re.escape(bot_user)}(?:\|[^>]*)?>\s*[:,]?\s*", " ", text)
-    line = undo_markup(addressed).strip()
+    bot = rf"<@{re.escape(bot_user)}(?:\|[^>]*)?>"
+    spoken = re.sub(rf"[\s,]*{bot}\s*(?=[?.!])", "", text)
+    line = undo_markup(re.sub(rf"\s*{bot}\s*[:,]?\s*", " ", spoken)).strip()
     verb, rest = _verb(line)
     if not line:
         return Start(StartRequest()) if has_file else Help()
@@ -171,9 +172,9 @@ def parse_mention(text: str, bot_user: str, *, has_file: bool = False) -> Comman
 
 
 def parse_start(text: str) -> StartRequest:
-    """The `key=value` words of a start; a bare file link or `gs://` address is the file. Raises BadArgument.
+    """The `key=value` words of a start, Slack's markup undone already. Raises BadArgument.
 
-    Words without a key that follow `name=` belong to the name.
+    A file's link or address needs no key. Words without a key that follow `name=` belong to the name.
     """
     values: dict[str, str] = {}
     last = ""

@@ -30,7 +30,7 @@ async def intake(settings: Settings, app: AsyncApp) -> AsyncIterator[None]:
         return
     handler = AsyncSocketModeHandler(app, settings.slack_app_token.get_secret_value())
     async with AsyncExitStack() as stack:
-        await handler.connect_async()
+        await handler.client.connect()  # type: ignore[no-untyped-call]
         stack.push_async_callback(handler.close_async)
         if settings.port is not None:
             await stack.enter_async_context(_http(settings.port, web.Application(), handler.client.is_connected))

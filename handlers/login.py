@@ -1,6 +1,5 @@
 """Slack's Web API client, and the first calls with it, which tell a wrong token in one clear line."""
 
-import logging
 from typing import Final
 
 import aiohttp

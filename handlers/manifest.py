@@ -1,4 +1,4 @@
-"""What the app declares to Slack, once: `register` binds listeners to these tables and `tunebot manifest` prints them.
+"""What the app declares to Slack, once: `register` binds listeners to it and `tunebot manifest` prints it.
 
 A command, an event or a scope that is missing in Slack's settings fails in silence there, so nothing of this is
 written down a second time. Keys follow docs.slack.dev/reference/app-manifest.
@@ -22,7 +22,9 @@ class Shortcut:
     description: str
 
 
-TUNE: Final = Command("/tune", "Tune a model on your examples, and look after it", "[list | status NAME | help ...]")
+TUNE: Final = Command(
+    "/tune", "Tune a model on your examples, and look after it", "[list | status NAME | help ...]"
+)
 ASK: Final = Command("/ask", "Ask a tuned model", "[model=NAME] question")
 COMMANDS: Final = (TUNE, ASK)
 

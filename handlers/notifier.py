@@ -25,7 +25,14 @@ METADATA_EVENT: Final = "tunebot_notice"
 
 _NO_WAY_IN = {"not_in_channel", "channel_not_found", "is_archived", "restricted_action", "no_permission"}
 _CARD_GONE = {"message_not_found", "cant_update_message", "edit_window_closed", "channel_not_found", "is_inactive"}
-_FOR_GOOD = {"account_inactive", "invalid_auth", "token_revoked", "user_not_found", "user_disabled", "cannot_dm_bot"}
+_FOR_GOOD = {
+    "account_inactive",
+    "invalid_auth",
+    "token_revoked",
+    "user_not_found",
+    "user_disabled",
+    "cannot_dm_bot",
+}
 
 
 class SlackNotifier:

@@ -25,7 +25,11 @@ _WORD = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _KEYLESS = re.compile(_WORD.pattern.split("\n", 1)[1], re.VERBOSE | re.DOTALL)
-_SLACK_FILE = re.compile(r"https://[\w-]+(?:\.[\w-]+)*\.slack\.com/files/[UW][A-Z0-9]+/(F[A-Z0-9]+)(?:[/?#]\S*)?")
+# Only the file's id is taken out of a link, and nothing is fetched from it. A stand-in of Slack serves on loopback.
+_SLACK_FILE = re.compile(
+    r"(?:https://[\w-]+(?:\.[\w-]+)*\.slack\.com|http://(?:127\.0\.0\.1|localhost)(?::\d{1,5})?)"
+    r"/files/[UW][A-Z0-9]+/(F[A-Z0-9]+)(?:[/?#]\S*)?"
+)
 _FILE_ID = re.compile(r"F[A-Z0-9]{6,}")
 _GS = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]/[^\s/](?:[^\r\n]*[^\r\n/])?")
 

@@ -4,18 +4,19 @@ from dataclasses import replace
 from typing import Any
 
 from bot.datasets import DatasetReport, Finding
-from bot.domain import Dialect, Proposal, StartRequest
+from bot.domain import Dialect, Place, Proposal, StartRequest
 from bot.errors import BadArgument, BotError
 from bot.profile import BackendProfile
 from handlers.blocks.errors import error_text
 from handlers.blocks.job_words import NAME, base_words, hyperparameter_words, where
 from handlers.blocks.kit import actions, button, context, facts, modal, section
 from handlers.blocks.message import Block, Message, code, compose, escape, escape_line
-from handlers.blocks.metadata import pack_request
+from handlers.blocks.metadata import pack_place, pack_request
 from handlers.blocks.words import count, listed, sentence
 
 CALLBACK_ID = "start_report"
 CHECKING_ID = "checking"
+ERROR_ID = "start_error"
 AGAIN_ACTION = "form_again"
 START_ACTION = "report_start"
 _SHOWN_IN_VIEW = 30
@@ -43,25 +44,27 @@ def checking_view(name: str) -> dict[str, Any]:
 def report_view(
     report: DatasetReport,
     profile: BackendProfile,
+    place: Place,
     proposal: Proposal | None,
     *,
     validation: DatasetReport | None = None,
     request: StartRequest | None = None,
 ) -> dict[str, Any]:
-    """What was found, and “Start tuning” where there is a proposal, whose id is the view's private_metadata.
+    """What was found, and “Start tuning” where there is a proposal; the view remembers its place and its id.
 
     With a `request`, what has to be changed can be: a button opens the form again, filled in.
     """
     blocks = _blocks(report, profile, proposal, validation, _SHOWN_IN_VIEW)
+    blocks += _again(report, request)
     if proposal is None:
-        return modal(CALLBACK_ID, "Not ready to start", [*blocks, *_again(report, request)])
+        return modal(CALLBACK_ID, "Not ready to start", blocks, metadata=pack_place(place))
     return modal(
         CALLBACK_ID,
         "Ready to start",
-        [*blocks, *_again(report, request)],
+        blocks,
         submit="Start tuning",
         close="Not now",
-        metadata=proposal.id,
+        metadata=pack_place(place, proposal=proposal.id),
     )
 
 
@@ -86,9 +89,15 @@ def report_message(
     return compose("\n".join(texts), blocks)
 
 
-def error_view(error: BotError, *, request: StartRequest | None = None) -> dict[str, Any]:
+def error_view(error: BotError, place: Place, request: StartRequest | None = None) -> dict[str, Any]:
     """A modal in place of one that failed; with a `request`, a button opens the form again, filled in."""
-    return modal("start_error", "That did not work", [section(error_text(error), "error"), *_again(None, request)])
+    blocks = [section(error_text(error), "error"), *_again(None, request)]
+    return modal(ERROR_ID, "That did not work", blocks, metadata=pack_place(place))
+
+
+def message_view(message: Message) -> dict[str, Any]:
+    """A message as a modal, for where there is no channel to post it in."""
+    return modal(ERROR_ID, "That did not work", list(message.blocks))
 
 
 def _blocks(

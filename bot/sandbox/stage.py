@@ -1,0 +1,138 @@
+"""The real bot as a process of its own, standing between the stand-ins of Slack and Google.
+
+Nothing of the bot is replaced: it is started by its own command, and only base addresses differ.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Final, Self
+
+import aiohttp
+
+from bot.sandbox.google import GoogleStandIn
+from bot.sandbox.slack import SlackStandIn
+
+BUCKET: Final = "tunebot-sandbox"
+READY_SECONDS: Final = 20.0
+
+
+class Stage:
+    """Starts, stops and kills the bot; its log is kept in the directory beside its database.
+
+    `port` set: the bot serves HTTP there and Slack's requests arrive signed. Unset: Socket Mode.
+    """
+
+    def __init__(
+        self,
+        slack: SlackStandIn,
+        google: GoogleStandIn,
+        directory: Path,
+        *,
+        port: int | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.slack = slack
+        self.google = google
+        self.directory = directory
+        self.port = port
+        self.extra = dict(environment or {})
+        self._process: asyncio.subprocess.Process | None = None
+        self._log: IO[bytes] | None = None
+
+    @property
+    def log_file(self) -> Path:
+        return self.directory / "bot.log"
+
+    def environment(self) -> dict[str, str]:
+        """Everything the bot is told, with nothing of this process's own settings for it."""
+        app = self.slack.app
+        way_in = (
+            {"SLACK_APP_TOKEN": app.app_token}
+            if self.port is None
+            else {"SLACK_SIGNING_SECRET": app.signing_secret, "PORT": str(self.port)}
+        )
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+        return {
+            **kept,
+            **self.google.environment(),
+            **way_in,
+            "SLACK_BOT_TOKEN": app.bot_token,
+            "SLACK_API_URL": self.slack.api_url,
+            "TUNEBOT_BUCKET": BUCKET,
+            "TUNEBOT_BACKENDS": "vertex,gemini,palm",
+            "TUNEBOT_DB": str(self.directory / "tunebot.db"),
+            "TUNEBOT_POLL_SECONDS": "0.3",
+            **self.extra,
+        }
+
+    async def start(self) -> None:
+        """Start the bot and wait until Slack reaches it. Raises RuntimeError with the log's end if it cannot."""
+        self._log = self.log_file.open("ab")
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "bot", "run", env=self.environment(), stdout=self._log, stderr=self._log
+        )
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                await self._ready(self._process)
+        except TimeoutError:
+            raise RuntimeError(f"the bot was not ready in time:\n{self.log_end()}") from None
+
+    async def _ready(self, process: asyncio.subprocess.Process) -> None:
+        while process.returncode is None:
+            if self.port is None:
+                if self.slack.sockets.connections:
+                    return
+            elif await _answers(f"http://127.0.0.1:{self.port}/healthz"):
+                return
+            await asyncio.sleep(0.02)
+        raise RuntimeError(f"the bot ended at once, with {process.returncode}:\n{self.log_end()}")
+
+    def log_end(self, lines: int = 40) -> str:
+        """The last lines that the bot wrote."""
+        return "\n".join(self.log_file.read_text(errors="replace").splitlines()[-lines:])
+
+    async def stop(self) -> int:
+        """SIGTERM, as a container is stopped; returns the exit code."""
+        return await self._end(signal.SIGTERM)
+
+    async def kill(self) -> int:
+        """SIGKILL: the bot has no chance to write anything."""
+        return await self._end(signal.SIGKILL)
+
+    async def _end(self, number: signal.Signals) -> int:
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        if process.returncode is None:
+            process.send_signal(number)
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                code = await process.wait()
+        except TimeoutError:
+            process.kill()
+            code = await process.wait()
+        if self._log is not None:
+            self._log.close()
+        return code
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+
+async def _answers(url: str) -> bool:
+    try:
+        async with aiohttp.ClientSession() as session, session.get(url) as response:
+            return response.status == 200
+    except aiohttp.ClientError:
+        return False

@@ -1,0 +1,112 @@
+"""A scripted walk through the main job on this machine: every Slack message is printed as it appears.
+
+A person, the stand-ins and the real bot; no account and no network. What answers is a toy that learns by heart.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import click
+
+from bot.sandbox.google import GoogleStandIn
+from bot.sandbox.slack import Channel, Message, Person, SlackStandIn, View
+from bot.sandbox.stage import BUCKET, Stage
+
+JOB_SECONDS: Final = 6.0
+SAMPLE: Final = [
+    ("1", "2"),
+    ("3", "4"),
+    ("-3", "-2"),
+    ("twenty two", "twenty three"),
+    ("two hundred", "two hundred one"),
+    ("ninety nine", "one hundred"),
+    ("8", "9"),
+    ("-98", "-97"),
+    ("1,000", "1,001"),
+    ("thirteen", "fourteen"),
+    ("eighty", "eighty one"),
+    ("one", "two"),
+    ("three", "four"),
+    ("seven", "eight"),
+]
+
+
+async def walk(echo: Callable[[str], None] = click.echo) -> None:
+    """Tune on a small sample and ask the result, in about ten seconds."""
+    with TemporaryDirectory(prefix="tunebot-sandbox-") as directory:
+        async with GoogleStandIn(job_seconds=JOB_SECONDS) as google, SlackStandIn() as slack:
+            google.create_bucket(BUCKET)
+            ada = slack.person("ada", "Ada")
+            channel = slack.add_channel("tuning", ada)
+            echo(f"Slack and Google are played on {slack.origin} and {google.url}; the bot is the real one.\n")
+            async with Stage(slack, google, Path(directory)):
+                printer = asyncio.create_task(_print_messages(slack, echo))
+                try:
+                    await _tune(slack, ada, channel, echo)
+                    await _chat(slack, ada, channel, echo)
+                finally:
+                    await slack.settle()
+                    printer.cancel()
+                    with suppress(asyncio.CancelledError):
+                        await printer
+    echo("\nThat was all of it. The answers came from a toy that learned the rows by heart, not from Gemini.")
+
+
+async def _tune(slack: SlackStandIn, ada: Person, channel: Channel, echo: Callable[[str], None]) -> None:
+    rows = "".join(json.dumps({"text_input": given, "output": wanted}) + "\n" for given, wanted in SAMPLE)
+    echo("Ada types /tune, names the model and uploads next_number.jsonl in the form.\n")
+    await ada.slash_command(channel, "/tune")
+    await slack.workspace.wait_for_view(ada.id)
+    await ada.submit_view(None, {"name": "next number", "file_upload": ("next_number.jsonl", rows.encode())})
+    report = await slack.workspace.wait_for_view(ada.id, lambda view: view.definition.get("submit") is not None)
+    echo(_framed("the form answers", _view_text(report)))
+    echo("Ada presses Start tuning.\n")
+    await ada.submit_view(report)
+    await slack.workspace.wait_for_message(lambda message: "<@" in message.text and "/ask" in message.text, 60.0)
+
+
+async def _chat(slack: SlackStandIn, ada: Person, channel: Channel, echo: Callable[[str], None]) -> None:
+    echo("Ada asks: /ask ninety nine\n")
+    await ada.slash_command(channel, "/ask", "ninety nine")
+    answer = await slack.workspace.wait_for_message(lambda message: "one hundred" in message.text, 20.0)
+    echo("Ada goes on in the thread: seven\n")
+    ada.post(channel, "seven", thread_ts=answer.ts)
+    await slack.workspace.wait_for_message(lambda message: "eight" in message.text, 20.0)
+
+
+async def _print_messages(slack: SlackStandIn, echo: Callable[[str], None]) -> None:
+    """Print each message of the bot when it appears and each time it is edited."""
+    shown: dict[str, str] = {}
+    version = -1
+    while True:
+        for message in slack.workspace.messages():
+            if message.bot_id is not None and shown.get(message.ts) != message.text:
+                edited = message.ts in shown
+                shown[message.ts] = message.text
+                echo(_framed(_where(message, edited=edited), message.text))
+        version = await slack.workspace.wait_for_change(version, within=3600.0)
+
+
+def _where(message: Message, *, edited: bool) -> str:
+    if message.visible_to is not None:
+        return "Tunebot, only to Ada"
+    place = "in the thread" if message.thread_ts not in (None, message.ts) else "in #tuning"
+    return f"Tunebot {place}, edited" if edited else f"Tunebot {place}"
+
+
+def _view_text(view: View) -> str:
+    texts = [view.definition["title"]["text"]]
+    for block in view.definition["blocks"]:
+        if block["type"] == "section":
+            texts += [text["text"] for text in [block.get("text"), *(block.get("fields") or [])] if text]
+    return "\n".join(texts)
+
+
+def _framed(title: str, text: str) -> str:
+    lines = "\n".join(f"  │ {line}" for line in text.splitlines())
+    return f"  ┌ {title}\n{lines}\n  └\n"

@@ -1,0 +1,72 @@
+"""The slash commands: acknowledge, then do the work in a task of our own."""
+
+from typing import Any
+
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.context.respond.async_respond import AsyncRespond
+
+from bot.chat import Chat
+from bot.domain import Place, StartRequest
+from bot.tasks import Tasks
+from handlers.arguments import OpenForm, Start, TuneCommand, parse_ask, parse_tune
+from handlers.blocks.message import Message
+from handlers.blocks.said import said
+from handlers.errors import Tell, guarded
+from handlers.forms import Forms
+from handlers.questions import Questions
+from handlers.verbs import Verbs
+
+
+class Commands:
+    """`/tune` and `/ask`."""
+
+    def __init__(self, forms: Forms, verbs: Verbs, questions: Questions, chat: Chat, tasks: Tasks) -> None:
+        self._forms = forms
+        self._verbs = verbs
+        self._questions = questions
+        self._chat = chat
+        self._tasks = tasks
+
+    async def tune(self, ack: AsyncAck, command: dict[str, Any], respond: AsyncRespond) -> None:
+        await ack()
+        tell = whisper(respond)
+        self._tasks.spawn(guarded(self._tune(command, tell), tell), "/tune")
+
+    async def _tune(self, command: dict[str, Any], tell: Tell) -> None:
+        place, user = place_of(command), str(command["user_id"])
+        typed: TuneCommand = parse_tune(str(command.get("text") or ""))
+        match typed:
+            case OpenForm():
+                await self._forms.open(command["trigger_id"], place, StartRequest())
+            case Start(request=request):
+                await self._forms.open_report(command["trigger_id"], place, user, request)
+            case _:
+                await tell(await self._verbs.run(typed, place, user))
+
+    async def ask(self, ack: AsyncAck, command: dict[str, Any], respond: AsyncRespond) -> None:
+        await ack()
+        tell = whisper(respond)
+        self._tasks.spawn(guarded(self._ask(command, tell), tell), "/ask")
+
+    async def _ask(self, command: dict[str, Any], tell: Tell) -> None:
+        place = place_of(command)
+        asked = parse_ask(str(command.get("text") or ""))
+        model = await self._chat.model_for(place, asked.model)
+        await tell(said(f"Asking {model.name}…"))
+        await self._questions.ask_in_channel(place, str(command["user_id"]), asked.question, model)
+
+
+def place_of(command: dict[str, Any]) -> Place:
+    """A command knows its channel but no thread: Slack allows none there."""
+    return Place(str(command["team_id"]), str(command["channel_id"]))
+
+
+def whisper(respond: AsyncRespond) -> Tell:
+    """Answers that only the person sees who typed the command."""
+
+    async def tell(message: Message) -> None:
+        await respond(
+            text=message.text, blocks=list(message.blocks), response_type="ephemeral", replace_original=False
+        )
+
+    return tell

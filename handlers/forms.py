@@ -1,0 +1,140 @@
+"""The tuning form on its way through Slack: opened, redrawn, checked, answered with the report.
+
+A trigger lives three seconds and works once, so a view is opened with what is at hand and brought up to date
+afterwards by its id, which needs no trigger.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.domain import Place, StartRequest
+from bot.errors import BotError
+from bot.ports import FileInfo
+from bot.proposals import Proposals
+from handlers.blocks.message import Message
+from handlers.blocks.metadata import unpack_place
+from handlers.blocks.report import checking_view, error_view, message_view, report_message, report_view
+from handlers.blocks.start_form import FormState, start_form
+from handlers.blocks.start_form_reader import read_start_form
+from handlers.errors import Tell
+from handlers.files import SlackFiles
+from handlers.poster import Poster
+
+logger = logging.getLogger(__name__)
+
+RECENT_SECONDS: Final = 1.2  # of the trigger's three, for asking Slack which files were shared lately
+VIEW_GONE: Final = "not_found"
+
+View = dict[str, Any]
+
+
+class Forms:
+    """Opens and answers the form."""
+
+    def __init__(self, client: AsyncWebClient, proposals: Proposals, files: SlackFiles, poster: Poster) -> None:
+        self._client = client
+        self._proposals = proposals
+        self._files = files
+        self._poster = poster
+
+    async def open(self, trigger_id: str, place: Place, request: StartRequest) -> None:
+        """Open the form, filled in with what is known."""
+        view = start_form(await self._state(place, request))
+        await self._client.views_open(trigger_id=trigger_id, view=view)
+
+    async def redraw(self, view: View, *, validation: bool | None = None) -> None:
+        """Show the fields of what is chosen now; what was typed stays."""
+        form = read_start_form(view)
+        request = form.request
+        # A base model belongs to the system that it was chosen for, and another one may be chosen now.
+        if request.base_model in self._bases_elsewhere(request.backend):
+            request = replace(request, base_model="")
+        state = await self._state(form.place, request)
+        drawn = start_form(replace(state, validation=form.validation if validation is None else validation))
+        await self._client.views_update(view_id=view["id"], hash=view.get("hash"), view=drawn)
+
+    async def show_again(self, view: View, request: StartRequest) -> None:
+        """From a report or an error back to the form, filled in."""
+        place, _ = unpack_place(str(view.get("private_metadata") or ""))
+        await self._client.views_update(view_id=view["id"], view=start_form(await self._state(place, request)))
+
+    async def open_report(self, trigger_id: str, place: Place, user: str, request: StartRequest) -> None:
+        """`/tune start ...`: the form's answer at once; without a file, the form itself, filled in."""
+        if not request.file:
+            await self.open(trigger_id, place, request)
+            return
+        opened = await self._client.views_open(trigger_id=trigger_id, view=checking_view("your file"))
+        await self.answer(str(opened["view"]["id"]), place, user, request)
+
+    async def answer(self, view_id: str, place: Place, user: str, request: StartRequest) -> None:
+        """Check the request and its files, and show what was found in the view that waits for it."""
+        try:
+            checked = await self._proposals.check(place, user, request)
+        except BotError as error:
+            await self._client.views_update(view_id=view_id, view=error_view(error, place, request))
+            return
+        view = report_view(
+            checked.report,
+            checked.profile,
+            place,
+            checked.proposal,
+            validation=checked.validation,
+            request=request,
+        )
+        try:
+            await self._client.views_update(view_id=view_id, view=view)
+        except SlackApiError as error:
+            if error.response.get("error") != VIEW_GONE:
+                raise
+            # The person closed the modal while the file was read: the report must not be lost with it.
+            message = report_message(
+                checked.report, checked.profile, checked.proposal, validation=checked.validation
+            )
+            await self._poster.whisper(place, user, message)
+
+    def tell_in_view(self, view_id: str) -> Tell:
+        """Words in place of a view that failed."""
+
+        async def tell(message: Message) -> None:
+            await self._client.views_update(view_id=view_id, view=message_view(message))
+
+        return tell
+
+    def tell_by_trigger(self, trigger_id: str) -> Tell:
+        """Words in a modal of their own, for who has nothing but a trigger."""
+
+        async def tell(message: Message) -> None:
+            await self._client.views_open(trigger_id=trigger_id, view=message_view(message))
+
+        return tell
+
+    def _bases_elsewhere(self, backend: str) -> set[str]:
+        chosen = self._proposals.profile(backend)
+        offered = {base for profile in self._proposals.profiles for base in profile.base_models}
+        return offered - set(chosen.base_models)
+
+    async def _state(self, place: Place, request: StartRequest) -> FormState:
+        profile = self._proposals.profile(request.backend)
+        return FormState(
+            place,
+            self._proposals.profiles,
+            request=replace(request, backend=profile.name),
+            recent=await self._recent(place.channel),
+            tuned=await self._proposals.tuned(place.team),
+        )
+
+    async def _recent(self, channel: str) -> Sequence[FileInfo]:
+        """Files to pick from; the form opens without them where Slack is slow or does not say."""
+        try:
+            async with asyncio.timeout(RECENT_SECONDS):
+                return await self._files.recent(channel)
+        except (SlackApiError, aiohttp.ClientError, TimeoutError) as error:
+            logger.info("no recent files for the form: %s", error)
+            return ()

@@ -1,0 +1,63 @@
+"""The commands that need no form, the same for `/tune ...` and for a mention in a thread."""
+
+from collections.abc import Mapping
+from typing import assert_never
+
+from bot.chat import Chat
+from bot.domain import Place
+from bot.ports import Clock, JobStore
+from bot.profile import BackendProfile
+from bot.tuning import Tuning
+from handlers.arguments import Cancel, Delete, Help, ListJobs, ListModels, Status, Use
+from handlers.blocks.help import help_message
+from handlers.blocks.job_card import job_card
+from handlers.blocks.listing import job_list, model_list
+from handlers.blocks.message import Message
+from handlers.blocks.said import said
+
+Verb = Cancel | Delete | Help | ListJobs | ListModels | Status | Use
+
+
+class Verbs:
+    """Carries out one typed command and says what came of it."""
+
+    def __init__(
+        self, tuning: Tuning, chat: Chat, jobs: JobStore, profiles: Mapping[str, BackendProfile], clock: Clock
+    ) -> None:
+        self._tuning = tuning
+        self._chat = chat
+        self._jobs = jobs
+        self._profiles = profiles
+        self._clock = clock
+
+    async def run(self, verb: Verb, place: Place, user: str) -> Message:
+        """The answer to show. Raises BotError."""
+        team = place.team
+        match verb:
+            case ListJobs():
+                return job_list(await self._jobs.jobs(team), self._clock.now())
+            case Status(name=""):
+                jobs = [job for job in await self._jobs.jobs(team) if not job.state.ended]
+                return job_list(jobs, self._clock.now())
+            case Status(name=name):
+                job = await self._tuning.named(team, name)
+                profile = self._tuning.profile(job)
+                return job_card(job, profile, await self._jobs.snapshots(job.key), self._clock.now())
+            case Cancel(name=name):
+                job = await self._tuning.named(team, name)
+                await self._tuning.cancel(team, job.key, user)
+                return said(f"I asked Google to cancel {job.name}. Its card shows when that is done.")
+            case Delete(name=name):
+                job = await self._tuning.named(team, name)
+                await self._tuning.delete(team, job.key, user)
+                return said(f"{job.name} is deleted.")
+            case Use(name=name):
+                model = await self._chat.use(place, name, user)
+                return said(f"{model.name} answers in this channel now. Ask it with /ask, or mention me.")
+            case ListModels():
+                listed = await self._chat.models()
+                return model_list(listed.models, await self._jobs.jobs(team), listed.troubles)
+            case Help():
+                return help_message(list(self._profiles.values()))
+            case _:
+                assert_never(verb)
