@@ -128,7 +128,7 @@ class Settings(BaseModel):
     )
     database: str = Field("tunebot.db", alias="TUNEBOT_DB", min_length=1, description="The SQLite file.")
     poll_seconds: float = Field(
-        15.0, alias="TUNEBOT_POLL_SECONDS", gt=0, le=3600, description="Seconds between two looks at open jobs."
+        15, alias="TUNEBOT_POLL_SECONDS", gt=0, le=3600, description="Seconds between two looks at open jobs."
     )
     log_level: str = Field(
         "INFO",

@@ -1,0 +1,54 @@
+"""The README promises only what is there: its tables are those of the code."""
+
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from bot.backends import PROFILES
+from bot.cli import cli
+from bot.settings import Settings
+from handlers.blocks.help import COMMANDS
+
+README = (Path(__file__).parents[1] / "README.md").read_text()
+
+
+def setting_row(name: str) -> str:
+    field = next(field for field in Settings.model_fields.values() if field.alias == name)
+    value = None if field.is_required() else field.get_default(call_default_factory=True, validated_data={})
+    shown = ",".join(value) if isinstance(value, tuple) else value
+    default = f"`{shown}`" if shown else ""
+    return f"| `{name}` | {default} | {field.description} |"
+
+
+@pytest.mark.parametrize("name", [field.alias for field in Settings.model_fields.values()])
+def test_every_setting_stands_in_the_readme_as_the_code_explains_it(name: str) -> None:
+    assert setting_row(name) in README
+
+
+def test_the_readme_names_no_setting_that_is_not_read() -> None:
+    named = set(re.findall(r"^\| `([A-Z_]+)` \|", README, re.MULTILINE))
+
+    assert named == {field.alias for field in Settings.model_fields.values()}
+
+
+@pytest.mark.parametrize("row", COMMANDS, ids=lambda row: row.name)
+def test_every_command_stands_in_the_readme_as_help_explains_it(row) -> None:
+    typed = f"{row.name} {row.arguments}".strip()
+
+    assert f"| `{typed}` | {row.sentence} |" in README
+
+
+def test_every_tunebot_command_that_the_readme_types_exists() -> None:
+    typed = set(re.findall(r"\.venv/bin/tunebot (\w+)", README))
+
+    assert typed
+    for name in typed:
+        assert CliRunner().invoke(cli, [name, "--help"]).exit_code == 0, name
+
+
+def test_the_readme_says_which_systems_still_train() -> None:
+    for profile in PROFILES.values():
+        row = next(line for line in README.splitlines() if f"{profile.title} v1" in line)
+        assert ("**yes**" in row) == profile.trains_today
