@@ -1,4 +1,4 @@
-"""Who may call: access tokens, one API key, and the files that google-auth loads them from.
+"""Who may call: access tokens, one API key, and the key file that google-auth loads.
 
 Every token is one that this stand-in gave out and that has not run out. Signatures are not checked, since the
 stand-in has no register of keys; everything else about a request for a token is.
@@ -8,7 +8,6 @@ import json
 import secrets
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from aiohttp import web
 from cryptography.hazmat.primitives import serialization
@@ -36,7 +35,8 @@ class Credentials:
     """The tokens and the key that this stand-in honours.
 
     `lifetime` is what new tokens live for, in seconds; `refuse_refresh` makes the token endpoint answer
-    `invalid_grant`, as it does for a revoked account.
+    `invalid_grant`, as it does for a revoked account. `refresh_token` is a user's; google-auth sends it to Google
+    whatever `token_uri` a user's file names, so only credentials built in code can bring it here.
     """
 
     def __init__(self, clock: Callable[[], float], project: str) -> None:
@@ -94,37 +94,18 @@ class Credentials:
         pem = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        return self._write(
-            directory / "service-account.json",
-            {
-                "type": "service_account",
-                "project_id": self._project,
-                "private_key_id": secrets.token_hex(20),
-                "private_key": pem.decode(),
-                "client_email": ACCOUNT,
-                "client_id": "104729104729104729104",
-                "token_uri": f"{base_url}/token",
-                "universe_domain": "googleapis.com",
-            },
-        )
-
-    def authorized_user_file(self, directory: Path, base_url: str) -> Path:
-        """Write a user's credentials as `gcloud auth application-default login` leaves them."""
-        return self._write(
-            directory / "authorized-user.json",
-            {
-                "type": "authorized_user",
-                "client_id": "sandbox.apps.googleusercontent.com",
-                "client_secret": "sandbox-" + secrets.token_hex(8),
-                "refresh_token": self.refresh_token,
-                "token_uri": f"{base_url}/token",
-                "universe_domain": "googleapis.com",
-            },
-        )
-
-    @staticmethod
-    def _write(path: Path, content: dict[str, Any]) -> Path:
+        path = directory / "service-account.json"
         path.touch(mode=0o600)
+        content = {
+            "type": "service_account",
+            "project_id": self._project,
+            "private_key_id": secrets.token_hex(20),
+            "private_key": pem.decode(),
+            "client_email": ACCOUNT,
+            "client_id": "104729104729104729104",
+            "token_uri": f"{base_url}/token",
+            "universe_domain": "googleapis.com",
+        }
         path.write_text(json.dumps(content, indent=2))
         return path
 

@@ -132,7 +132,12 @@ PALM = Schema(
         "CountTextTokensRequest": {"model": "string", "prompt": "TextPrompt"},
         "CountTextTokensResponse": {"tokenCount": "int32"},
     },
-    enums=ENUMS,
+    # The harm categories after the seventh came with Gemini, and OFF with them.
+    enums={
+        **ENUMS,
+        "HarmCategory": ENUMS["HarmCategory"][:7],
+        "HarmBlockThreshold": ENUMS["HarmBlockThreshold"][:5],
+    },
     oneofs={"TunedModel": _SOURCE},
 )
 
@@ -156,7 +161,7 @@ GEMINI = Schema(
             "toolConfig": "value",
             "safetySettings": "[]SafetySetting",
             "generationConfig": "GenerationConfig",
-            "cachedContent": "string",
+            "cachedContent": "?string",
         },
         "GenerationConfig": {
             "candidateCount": "?int32",

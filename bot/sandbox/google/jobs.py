@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.sandbox.google.limits import Limits
-from bot.sandbox.google.trainer import Course, Lesson, Trainer
+from bot.sandbox.google.trainer import Course, Lesson, Score, Trainer
 from bot.sandbox.google.wire import single
 
 CANCELLED = 1
@@ -22,11 +22,14 @@ class Snapshot:
 
     step: int
     epoch: int
-    loss: float
-    accuracy: float
-    predictions: int
-    validation_loss: float | None
+    train: Score
+    validation: Score | None
     at: float
+
+    @property
+    def loss(self) -> float:
+        """The mean loss on the training examples, as a 32-bit field shows it."""
+        return single(self.train.loss)
 
 
 @dataclass(eq=False)
@@ -166,17 +169,13 @@ class Job:
     def _snapshot(self, step: int) -> Snapshot:
         if self.course is None:
             raise ValueError(f"{self.name} has no steps yet")
-        score = self.course.score(step)
-        judged = self.course.validation_score(step)
         passes = step * self.lesson.batch_size // max(1, self.lesson.example_count)
         return Snapshot(
             step=step,
             # Google counts the passes completed by then, and so shows no epoch at first.
             epoch=min(self.lesson.epochs, passes),
-            loss=single(score.loss),
-            accuracy=single(score.accuracy),
-            predictions=score.predictions,
-            validation_loss=None if judged is None else single(judged.loss),
+            train=self.course.score(step),
+            validation=self.course.validation_score(step),
             at=min(self._moment(step), self.registry.now()),
         )
 

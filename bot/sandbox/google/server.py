@@ -126,10 +126,6 @@ class GoogleStandIn:
         """Write a service-account key file whose token endpoint is this stand-in."""
         return self.credentials.service_account_file(directory, self.url)
 
-    def authorized_user_file(self, directory: Path) -> Path:
-        """Write a user's credentials file whose token endpoint is this stand-in."""
-        return self.credentials.authorized_user_file(directory, self.url)
-
     def environment(self) -> dict[str, str]:
         """Return the environment variables that send a bot here."""
         return {

@@ -15,7 +15,7 @@ from bot.sandbox.google.status import invalid, not_found
 from bot.sandbox.google.trainer import Course
 from bot.sandbox.google.vertex_requests import check_job, read_training
 from bot.sandbox.google.vertex_schema import VERTEX, VERTEX_BETA
-from bot.sandbox.google.wire import decode, encode
+from bot.sandbox.google.wire import Schema, decode, encode
 
 SERVICE = "aiplatform.googleapis.com"
 PARENT = r"/(?P<version>v1|v1beta1)/projects/(?P<project>[^/]+)/locations/(?P<location>[^/]+)"
@@ -211,3 +211,8 @@ class TuningJobs:
             )
             for epoch in range(first, lesson.epochs + 1)
         ]
+
+
+def schema_of(call: Call) -> Schema:
+    """Return the messages of the version that a call came to."""
+    return VERTEX_BETA if call.arguments["version"] == "v1beta1" else VERTEX

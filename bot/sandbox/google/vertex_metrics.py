@@ -15,7 +15,7 @@ from bot.sandbox.google.wire import encode
 
 RUN = "tuning-run-1"
 TRAIN = ("/train_total_loss", "/train_fraction_of_correct_next_step_preds", "/train_num_predictions")
-EVAL = ("/eval_total_loss",)
+EVAL = ("/eval_total_loss", "/eval_fraction_of_correct_next_step_preds", "/eval_num_predictions")
 CONDITION = re.compile(r'(schema_title|parent_contexts)\s*(=|:)\s*"([^"]*)"')
 
 
@@ -158,12 +158,7 @@ def _series_id(name: str) -> str:
 
 
 def _measure(name: str, shot: Snapshot) -> float:
-    match name:
-        case "/train_total_loss":
-            return shot.loss
-        case "/train_fraction_of_correct_next_step_preds":
-            return shot.accuracy
-        case "/train_num_predictions":
-            return float(shot.predictions)
-        case _:
-            return shot.validation_loss or 0.0
+    score = shot.validation if name.startswith("/eval_") and shot.validation is not None else shot.train
+    if name.endswith("_total_loss"):
+        return score.loss
+    return score.accuracy if "fraction" in name else float(score.predictions)

@@ -194,6 +194,8 @@ VERTEX_BETA = Schema(
             "tuningJobMetadata": "TuningJobMetadata",
         },
         "TuningJobMetadata": {"completedEpochCount": "int64", "completedStepCount": "int64"},
+        "GenerationConfig": {**CONTENT_MESSAGES["GenerationConfig"], "modelConfig": "value"},
+        "Part": {**CONTENT_MESSAGES["Part"], "mediaProcessing": "value"},
         "SupervisedTuningSpec": {**_TUNING_SPEC, "tuningMode": "string"},
         "SupervisedHyperParameters": {**_HYPERPARAMETERS, "batchSize": "int64", "learningRate": "double"},
     },

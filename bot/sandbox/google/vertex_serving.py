@@ -13,7 +13,7 @@ from bot.sandbox.google.router import Call, Router, answer, page, whole_number
 from bot.sandbox.google.status import failed_precondition, invalid, not_found
 from bot.sandbox.google.streams import stream
 from bot.sandbox.google.trainer import Course
-from bot.sandbox.google.vertex_jobs import PARENT, SERVICE, Checkpoint, TuningJob, TuningJobs
+from bot.sandbox.google.vertex_jobs import PARENT, SERVICE, Checkpoint, TuningJob, TuningJobs, schema_of
 from bot.sandbox.google.vertex_schema import VERTEX
 from bot.sandbox.google.wire import decode, encode, timestamp
 
@@ -70,7 +70,7 @@ class ServingRoutes:
     async def count_tokens(self, call: Call) -> web.Response:
         """Count the tokens of a request."""
         self._course(call)
-        asked = decode(VERTEX, "CountTokensRequest", call.body or {})
+        asked = decode(schema_of(call), "CountTokensRequest", call.body or {})
         prompt = prompt_of(asked)
         text = "".join(said for _, said in prompt.turns) + text_of(asked.get("systemInstruction", {}))
         count = sum(count_tokens(said) for _, said in prompt.turns) + count_tokens(prompt.system)
@@ -100,7 +100,7 @@ class ServingRoutes:
 
     async def undeploy(self, call: Call) -> web.Response:
         """Take the model off an endpoint."""
-        asked = decode(VERTEX, "UndeployModelRequest", call.body or {})
+        asked = decode(schema_of(call), "UndeployModelRequest", call.body or {})
         _, checkpoint = self._endpoint(call)
         wanted = asked.get("deployedModelId", "")
         if not checkpoint.deployed or wanted != checkpoint.deployed_model_id:
@@ -157,7 +157,7 @@ class ServingRoutes:
         return answer(operation)
 
     def _speak(self, call: Call) -> AsyncIterator[Piece]:
-        asked = decode(VERTEX, "GenerateContentRequest", call.body or {})
+        asked = decode(schema_of(call), "GenerateContentRequest", call.body or {})
         check_roles(asked)
         course = self._course(call)
         settings = asked.get("generationConfig", {})

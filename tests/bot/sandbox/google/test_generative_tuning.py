@@ -1,0 +1,345 @@
+"""Tuning on the Gemini API and the PaLM API, as the seeds show it."""
+
+import httpx
+import pytest
+
+from bot.sandbox.google import GoogleStandIn
+from tests.bot.sandbox.google.conftest import Clock, numbers, tuned_model_body
+
+BASES = {"v1beta3": "models/text-bison-001", "v1beta": "models/gemini-1.0-pro-001"}
+VERSIONS = pytest.mark.parametrize("version", ["v1beta3", "v1beta"])
+
+
+async def create(client: httpx.AsyncClient, version: str, model_id: str = "", **hyperparameters: float) -> str:
+    """Start tuning and return the operation's name."""
+    body = tuned_model_body(BASES[version], numbers(), **hyperparameters)
+    answer = await client.post(f"/{version}/tunedModels", json=body, params={"tunedModelId": model_id})
+    assert answer.status_code == 200, answer.text
+    name: str = answer.json()["name"]
+    return name
+
+
+@VERSIONS
+async def test_first_answer_to_create_leaves_out_every_zero(client: httpx.AsyncClient, version: str) -> None:
+    body = tuned_model_body(BASES[version], numbers(), batch_size=2, epoch_count=3, learning_rate=0.001)
+    operation = (await client.post(f"/{version}/tunedModels", json=body)).json()
+    model = operation["metadata"]["tunedModel"]
+    assert operation == {
+        "name": operation["name"],
+        "metadata": {
+            "@type": f"type.googleapis.com/google.ai.generativelanguage.{version}.CreateTunedModelMetadata",
+            "totalSteps": 23,
+            "tunedModel": model,
+        },
+    }
+    assert operation["name"].startswith(f"{model}/operations/")
+    assert model.startswith("tunedModels/number-generator-")
+
+
+@pytest.mark.parametrize(
+    ("batch", "epochs", "steps"), [(2, 3, 23), (4, 3, 12), (2, 5, 38), (4, 5, 19), (4, 50, 188)]
+)
+async def test_total_steps_are_those_of_every_seed(
+    client: httpx.AsyncClient, google: GoogleStandIn, batch: int, epochs: int, steps: int
+) -> None:
+    await create(client, "v1beta", batch_size=batch, epoch_count=epochs)
+    assert google.jobs.latest.total_steps == steps
+
+
+@VERSIONS
+async def test_job_moves_with_the_clock_to_its_end(client: httpx.AsyncClient, clock: Clock, version: str) -> None:
+    operation = await create(client, version, batch_size=2, epoch_count=3)
+    clock.forward(5 + 95 * 8 / 23)
+    midway = (await client.get(f"/v1/{operation}")).json()
+    assert "done" not in midway
+    metadata = midway["metadata"]
+    assert (metadata["completedSteps"], round(metadata["completedPercent"], 2)) == (8, 34.78)
+    assert [snapshot.get("epoch") for snapshot in metadata["snapshots"]] == [None] * 7 + [1]
+    model = (await client.get(f"/{version}/{metadata['tunedModel']}")).json()
+    assert model["state"] == "CREATING"
+    assert "completeTime" not in model["tuningTask"]
+    clock.forward(1000)
+    ended = (await client.get(f"/v1/{operation}")).json()
+    assert ended["done"] is True
+    assert ended["response"]["state"] == "ACTIVE"
+    assert ended["metadata"]["completedPercent"] == 100
+    last = ended["response"]["tuningTask"]["snapshots"][-1]
+    assert (last["step"], last["epoch"]) == (23, 3)
+    # The end is when the last step was made, not when somebody looked.
+    assert ended["response"]["tuningTask"]["completeTime"] == last["computeTime"]
+
+
+async def test_losses_are_measured_and_fall(client: httpx.AsyncClient, google: GoogleStandIn) -> None:
+    await create(client, "v1beta", batch_size=2, epoch_count=20)
+    google.jobs.latest.finish()
+    losses = [snapshot.loss for snapshot in google.jobs.latest.snapshots]
+    assert losses[0] > 2 * losses[-1] > 0
+
+
+async def test_long_run_shows_a_bounded_number_of_snapshots_with_the_last(
+    client: httpx.AsyncClient, google: GoogleStandIn
+) -> None:
+    google.limits.snapshots = 10
+    await create(client, "v1beta", batch_size=2, epoch_count=5)
+    google.jobs.latest.finish()
+    shown = [snapshot.step for snapshot in google.jobs.latest.snapshots]
+    assert len(shown) == 10
+    assert shown[-1] == 38
+
+
+@VERSIONS
+async def test_client_chosen_id_is_taken_once(
+    client: httpx.AsyncClient, google: GoogleStandIn, version: str
+) -> None:
+    assert (await create(client, version, "my-model")).startswith("tunedModels/my-model/operations/")
+    body = tuned_model_body(BASES[version], numbers())
+    again = await client.post(f"/{version}/tunedModels", json=body, params={"tunedModelId": "my-model"})
+    assert (again.status_code, again.json()["error"]["status"]) == (409, "ALREADY_EXISTS")
+    assert [row["key"] for row in google.jobs.books()] == ["my-model"]
+
+
+async def test_camel_case_and_numbers_as_strings_are_taken(
+    client: httpx.AsyncClient, google: GoogleStandIn
+) -> None:
+    rows = [{"textInput": row["text_input"], "output": row["output"]} for row in numbers()]
+    body = {
+        "displayName": "camel",
+        "baseModel": BASES["v1beta"],
+        "tuningTask": {
+            "hyperparameters": {"epochCount": "3", "batchSize": 4.0, "learningRateMultiplier": "0.5"},
+            "trainingData": {"examples": {"examples": rows}},
+        },
+    }
+    assert (await client.post("/v1beta/tunedModels", json=body)).status_code == 200
+    lesson = google.jobs.latest.lesson
+    assert (lesson.epochs, lesson.batch_size, lesson.learning_rate_multiplier) == (3, 4, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"colour": "red"}, "Unknown name \"colour\" at 'tuned_model': Cannot find field."),
+        (
+            {"tuningTask": {"hyperparameters": {"epochs": 3}}},
+            "Unknown name \"epochs\" at 'tuned_model.tuning_task.hyperparameters': Cannot find field.",
+        ),
+        (
+            {"tuningTask": {"hyperparameters": {"epochCount": "many"}}},
+            "Invalid value at 'tuned_model.tuning_task.hyperparameters.epoch_count' (TYPE_INT32), \"many\"",
+        ),
+        (
+            {"tuningTask": {"hyperparameters": {"learningRate": 1, "learningRateMultiplier": 1}}},
+            "oneof field 'learning_rate_option' is already set",
+        ),
+        ({"tunedModelSource": {"tunedModel": "tunedModels/x"}}, "oneof field 'source_model' is already set"),
+        ({"displayName": "x" * 41}, "41 characters, the limit is 40"),
+        ({"tuningTask": {}}, "at least one example"),
+    ],
+)
+async def test_bad_request_is_refused_in_googles_words(
+    client: httpx.AsyncClient, google: GoogleStandIn, change: dict[str, object], message: str
+) -> None:
+    answer = await client.post("/v1beta/tunedModels", json={"baseModel": BASES["v1beta"], **change})
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["status"]) == (400, 400, "INVALID_ARGUMENT")
+    assert message in error["message"]
+    assert error["details"][0]["@type"] == "type.googleapis.com/google.rpc.BadRequest"
+    assert google.jobs.books() == []
+
+
+async def test_multiplier_is_unknown_to_palm(client: httpx.AsyncClient) -> None:
+    body = tuned_model_body(BASES["v1beta3"], numbers(), learning_rate_multiplier=1)
+    answer = await client.post("/v1beta3/tunedModels", json=body)
+    assert 'Unknown name "learning_rate_multiplier"' in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("hyperparameters", "field"),
+    [
+        ({"epoch_count": 0}, "epoch_count"),
+        ({"batch_size": -1}, "batch_size"),
+        ({"learning_rate": 0}, "learning_rate"),
+    ],
+)
+async def test_hyperparameter_out_of_range_is_named(
+    client: httpx.AsyncClient, hyperparameters: dict[str, float], field: str
+) -> None:
+    body = tuned_model_body(BASES["v1beta"], numbers(), **hyperparameters)
+    error = (await client.post("/v1beta/tunedModels", json=body)).json()["error"]
+    assert error["details"][0]["fieldViolations"][0]["field"].endswith(f"hyperparameters.{field}")
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"text_input": "x" * 40_001, "output": "y"}, "40001 characters, the limit is 40000"),
+        ({"text_input": "x", "output": "y" * 5_001}, "5001 characters, the limit is 5000"),
+        ({"text_input": "x", "output": ""}, "output is empty"),
+    ],
+)
+async def test_example_over_googles_limits_is_refused(
+    client: httpx.AsyncClient, row: dict[str, str], words: str
+) -> None:
+    answer = await client.post("/v1beta/tunedModels", json=tuned_model_body(BASES["v1beta"], [row]))
+    assert answer.status_code == 400
+    assert words in answer.json()["error"]["message"]
+
+
+async def test_body_over_four_mebibytes_is_refused(client: httpx.AsyncClient) -> None:
+    rows = [{"text_input": "x" * 40_000, "output": "y" * 4_000}] * 100
+    answer = await client.post("/v1beta/tunedModels", json=tuned_model_body(BASES["v1beta"], rows))
+    assert answer.status_code == 400
+    assert "exceeds the limit: 4194304 bytes" in answer.json()["error"]["message"]
+
+
+async def test_trailing_comma_of_the_seeds_is_no_json(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/v1beta/tunedModels", content=b'{"displayName": "x",}')
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"].startswith("Invalid JSON payload received.")
+
+
+@pytest.mark.parametrize(
+    ("model_id", "status"), [("a", 200), ("Big", 400), ("a-", 400), ("1a", 400), ("a" * 41, 400)]
+)
+async def test_model_id_must_have_googles_form(client: httpx.AsyncClient, model_id: str, status: int) -> None:
+    body = tuned_model_body(BASES["v1beta"], numbers())
+    answer = await client.post("/v1beta/tunedModels", json=body, params={"tunedModelId": model_id})
+    assert answer.status_code == status
+
+
+async def test_unknown_base_and_a_generation_that_stopped_training_answer_404(
+    client: httpx.AsyncClient, google: GoogleStandIn
+) -> None:
+    unknown = await client.post("/v1beta/tunedModels", json=tuned_model_body("models/nothing", numbers()))
+    google.limits.gemini_trains = False
+    stopped = await client.post("/v1beta/tunedModels", json=tuned_model_body(BASES["v1beta"], numbers()))
+    assert [unknown.status_code, stopped.status_code] == [404, 404]
+    assert "is not supported for createTunedModel" in stopped.json()["error"]["message"]
+    bases = (await client.get("/v1beta/models")).json()["models"]
+    assert all("createTunedModel" not in base["supportedGenerationMethods"] for base in bases)
+
+
+async def test_failed_operation_carries_a_grpc_code_under_http_200(
+    client: httpx.AsyncClient, google: GoogleStandIn
+) -> None:
+    operation = await create(client, "v1beta")
+    google.jobs.latest.fail(8, "Quota exceeded.")
+    answer = await client.get(f"/v1beta/{operation}")
+    assert answer.status_code == 200
+    assert answer.json()["error"] == {"code": 8, "message": "Quota exceeded."}
+    assert (await client.get(f"/v1beta/{answer.json()['metadata']['tunedModel']}")).json()["state"] == "FAILED"
+
+
+@VERSIONS
+async def test_cancel_is_bound_on_v1_only(client: httpx.AsyncClient, google: GoogleStandIn, version: str) -> None:
+    operation = await create(client, version)
+    assert (await client.post(f"/{version}/{operation}:cancel")).status_code == 404
+    assert (await client.post(f"/v1/{operation}:cancel")).json() == {}
+    assert (await client.get(f"/v1/{operation}")).json()["error"]["code"] == 1
+    assert google.jobs.latest.phase == "cancelled"
+
+
+async def test_palm_binds_no_operations_and_v1_lists_them(client: httpx.AsyncClient) -> None:
+    operation = await create(client, "v1beta3")
+    assert (await client.get(f"/v1beta3/{operation}")).status_code == 404
+    model = operation.split("/operations/")[0]
+    listed = (await client.get(f"/v1/{model}/operations")).json()
+    assert [one["name"] for one in listed["operations"]] == [operation]
+
+
+async def test_lost_operation_answers_404_while_its_model_lives(
+    client: httpx.AsyncClient, google: GoogleStandIn
+) -> None:
+    operation = await create(client, "v1beta", "kept")
+    google.faults.lose_operation("tunedModels/kept")
+    assert (await client.get(f"/v1/{operation}")).status_code == 404
+    assert (await client.get("/v1beta/tunedModels/kept")).json()["state"] == "CREATING"
+
+
+async def test_list_goes_page_by_page_and_stays_whole_when_models_come(client: httpx.AsyncClient) -> None:
+    for number in range(5):
+        await create(client, "v1beta", f"model-{number}")
+    first = (await client.get("/v1beta/tunedModels", params={"pageSize": 3})).json()
+    await create(client, "v1beta", "late")
+    rest = (
+        await client.get("/v1beta/tunedModels", params={"page_size": 3, "pageToken": first["nextPageToken"]})
+    ).json()
+    names = [model["name"] for model in first["tunedModels"] + rest["tunedModels"]]
+    assert names == [f"tunedModels/model-{number}" for number in (4, 3, 2, 1, 0)]
+    assert "nextPageToken" not in rest
+
+
+async def test_filter_is_known_to_gemini_only(client: httpx.AsyncClient) -> None:
+    await create(client, "v1beta", "mine")
+    mine = (await client.get("/v1beta/tunedModels", params={"filter": "owner:me"})).json()
+    assert len(mine["tunedModels"]) == 1
+    assert (await client.get("/v1beta/tunedModels", params={"filter": "readers:everyone"})).json() == {}
+    for path, query in (("/v1beta3/tunedModels", "owner:me"), ("/v1beta/tunedModels", "colour:red")):
+        assert (await client.get(path, params={"filter": query})).status_code == 400
+
+
+async def test_tuned_model_is_tuned_again_and_remembers(client: httpx.AsyncClient, google: GoogleStandIn) -> None:
+    await create(client, "v1beta", "first")
+    body = {
+        "tunedModelSource": {"tunedModel": "tunedModels/first"},
+        "tuningTask": {"trainingData": {"examples": {"examples": [{"textInput": "red", "output": "green"}]}}},
+    }
+    early = await client.post("/v1beta/tunedModels", json=body)
+    assert early.json()["error"]["status"] == "FAILED_PRECONDITION"
+    google.jobs.latest.finish()
+    await client.post("/v1beta/tunedModels", json=body, params={"tunedModelId": "second"})
+    google.jobs.latest.finish()
+    model = (await client.get("/v1beta/tunedModels/second")).json()
+    assert model["tunedModelSource"] == {"tunedModel": "tunedModels/first", "baseModel": BASES["v1beta"]}
+    for said, answered in (("red", "green"), ("seven", "eight")):
+        question = {"contents": [{"parts": [{"text": said}]}]}
+        answer = (await client.post("/v1beta/tunedModels/second:generateContent", json=question)).json()
+        assert answer["candidates"][0]["content"]["parts"] == [{"text": answered}]
+
+
+async def test_flash_cannot_be_tuned_again(client: httpx.AsyncClient, google: GoogleStandIn) -> None:
+    body = tuned_model_body("models/gemini-1.5-flash-001-tuning", numbers())
+    await client.post("/v1beta/tunedModels", json=body, params={"tunedModelId": "flash"})
+    google.jobs.latest.finish()
+    again = {"tunedModelSource": {"tunedModel": "tunedModels/flash"}}
+    assert (await client.post("/v1beta/tunedModels", json=again)).status_code == 400
+
+
+async def test_patch_changes_what_the_mask_names(client: httpx.AsyncClient) -> None:
+    await create(client, "v1beta", "named")
+    changed = await client.patch(
+        "/v1beta/tunedModels/named",
+        json={"displayName": "new", "description": "left out"},
+        params={"updateMask": "display_name"},
+    )
+    assert changed.json()["displayName"] == "new"
+    assert "description" not in changed.json()
+    refused = await client.patch("/v1beta/tunedModels/named", json={}, params={"updateMask": "state"})
+    assert refused.status_code == 400
+
+
+async def test_deleted_model_is_gone_and_its_training_ends(
+    client: httpx.AsyncClient, google: GoogleStandIn
+) -> None:
+    operation = await create(client, "v1beta", "gone")
+    assert (await client.delete("/v1beta/tunedModels/gone")).json() == {}
+    for path in ("/v1beta/tunedModels/gone", f"/v1/{operation}"):
+        assert (await client.get(path)).status_code == 404
+    assert google.jobs.books()[0]["phase"] == "cancelled"
+
+
+async def test_permissions_are_granted_changed_and_handed_over(client: httpx.AsyncClient) -> None:
+    await create(client, "v1beta3", "shared")
+    base = "/v1beta3/tunedModels/shared"
+    everyone = {"granteeType": "EVERYONE", "role": "READER"}
+    granted = (await client.post(f"{base}/permissions", json=everyone)).json()
+    assert granted | everyone == granted
+    changed = await client.patch(f"/v1beta3/{granted['name']}", json={"role": "WRITER"})
+    assert changed.json()["role"] == "WRITER"
+    assert (await client.post(f"{base}:transferOwnership", json={"email_address": "a@b.c"})).json() == {}
+    listed = (await client.get(f"{base}/permissions")).json()["permissions"]
+    assert [permission["role"] for permission in listed] == ["OWNER", "WRITER", "WRITER"]
+    assert (await client.delete(f"/v1beta3/{granted['name']}")).json() == {}
+    assert (await client.delete(f"/v1beta3/{listed[0]['name']}")).status_code == 400
+    bad = await client.post(f"{base}/permissions", json={"granteeType": "USER", "role": "READER"})
+    assert bad.status_code == 400

@@ -1,0 +1,303 @@
+"""Tuning on Vertex AI: jobs, their queue, their data and how they fail."""
+
+import json
+
+import httpx
+import pytest
+
+from bot.sandbox.google import GoogleStandIn
+from tests.bot.sandbox.google.conftest import Clock, jobs_path, numbers, pairs_as_vertex_rows, tuning_job_body
+
+
+async def create(client: httpx.AsyncClient, google: GoogleStandIn, **more: object) -> str:
+    """Start a job and return its name."""
+    answer = await client.post(jobs_path(google), json=tuning_job_body(**more))  # type: ignore[arg-type]
+    assert answer.status_code == 200, answer.text
+    name: str = answer.json()["name"]
+    return name
+
+
+@pytest.mark.usefixtures("bucket")
+async def test_job_goes_from_pending_to_success_with_the_clock(
+    client: httpx.AsyncClient, google: GoogleStandIn, clock: Clock
+) -> None:
+    name = await create(client, google)
+    # Google answers with the project's number, whatever the request named it by.
+    assert name.split("/")[1].isdigit()
+    states = []
+    for _ in range(3):
+        states.append((await client.get(f"/v1/{name}")).json()["state"])
+        clock.forward(60)
+    assert states == ["JOB_STATE_PENDING", "JOB_STATE_RUNNING", "JOB_STATE_SUCCEEDED"]
+    job = (await client.get(f"/v1/{name}")).json()
+    assert job["tunedModel"]["model"].endswith("@1")
+    assert [checkpoint["epoch"] for checkpoint in job["tunedModel"]["checkpoints"]] == ["1", "2", "3", "4"]
+    assert job["tunedModel"]["endpoint"] == job["tunedModel"]["checkpoints"][-1]["endpoint"]
+
+
+@pytest.mark.usefixtures("bucket")
+async def test_model_tuned_in_us_central1_is_served_from_us(
+    client: httpx.AsyncClient, google: GoogleStandIn
+) -> None:
+    name = await create(client, google)
+    google.jobs.latest.finish()
+    tuned = (await client.get(f"/v1/{name}")).json()["tunedModel"]
+    assert tuned["endpoint"].split("/")[3] == "us"
+    assert tuned["model"].split("/")[3] == "us-central1"
+
+
+@pytest.mark.usefixtures("bucket")
+async def test_beta_tells_more_than_v1(client: httpx.AsyncClient, google: GoogleStandIn) -> None:
+    name = await create(client, google)
+    google.jobs.latest.advance(5)
+    beta = (await client.get(f"/v1beta1/{name}")).json()
+    assert beta["tuningJobState"] == "TUNING_JOB_STATE_TUNING"
+    assert beta["tuningJobMetadata"] == {"completedStepCount": "5", "completedEpochCount": "2"}
+    assert not {"tuningJobState", "tuningJobMetadata"} & (await client.get(f"/v1/{name}")).json().keys()
+
+
+@pytest.mark.usefixtures("bucket")
+async def test_jobs_beyond_the_quota_wait_and_start_when_a_place_comes_free(
+    client: httpx.AsyncClient, google: GoogleStandIn, clock: Clock
+) -> None:
+    names = [await create(client, google) for _ in range(3)]
+    assert [job.phase for job in google.jobs.all] == ["pending", "queued", "queued"]
+    beta = (await client.get(f"/v1beta1/{names[1]}")).json()
+    assert (beta["state"], beta["tuningJobState"]) == ("JOB_STATE_QUEUED", "TUNING_JOB_STATE_WAITING_FOR_QUOTA")
+    # Nobody looks for a long time: each job still starts when the one before it ended.
+    clock.forward(250)
+    assert [job.phase for job in google.jobs.all] == ["succeeded", "succeeded", "running"]
+    starts = [(job.started or 0) - google.jobs.all[0].created for job in google.jobs.all]
+    assert starts == [0, 100, 200]
+    google.limits.concurrent_vertex_jobs = 2
+    await create(client, google)
+    assert google.jobs.latest.phase == "pending"
+
+
+@pytest.mark.usefixtures("bucket")
+async def test_label_finds_the_job_again(client: httpx.AsyncClient, google: GoogleStandIn) -> None:
+    name = await create(client, google, labels={"tunebot": "key-1"})
+    await create(client, google, labels={"tunebot": "key-2"})
+    for filter_ in (
+        'labels.tunebot="key-1"',
+        "labels.tunebot=key-1",
+        'labels.tunebot="key-1" AND state="JOB_STATE_PENDING"',
+    ):
+        listed = (await client.get(jobs_path(google), params={"filter": filter_})).json()
+        assert [job["name"] for job in listed["tuningJobs"]] == [name], filter_
+    nothing = await client.get(jobs_path(google), params={"filter": "labels.tunebot=other"})
+    assert nothing.json() == {}
+    assert (await client.get(jobs_path(google), params={"filter": "labels.tunebot ~ x"})).status_code == 400
+    assert [row["labels"]["tunebot"] for row in google.jobs.books()] == ["key-1", "key-2"]
+
+
+@pytest.mark.usefixtures("bucket")
+async def test_list_goes_page_by_page(client: httpx.AsyncClient, google: GoogleStandIn) -> None:
+    names = [await create(client, google) for _ in range(5)]
+    seen: list[str] = []
+    token = ""
+    while True:
+        query = {"pageSize": 2, "pageToken": token}
+        listed = (await client.get(jobs_path(google), params=query)).json()
+        seen += [job["name"] for job in listed["tuningJobs"]]
+        token = listed.get("nextPageToken", "")
+        if not token:
+            break
+    assert seen == names[::-1]
+    elsewhere = await client.get(jobs_path(google, location="europe-west4"))
+    assert elsewhere.json() == {}
+    assert (await client.get(jobs_path(google), params={"pageToken": "?"})).status_code == 400
+
+
+@pytest.mark.usefixtures("bucket")
+async def test_cancel_ends_a_job_and_leaves_an_ended_one(client: httpx.AsyncClient, google: GoogleStandIn) -> None:
+    name = await create(client, google)
+    assert (await client.post(f"/v1/{name}:cancel", json={})).json() == {}
+    assert (await client.get(f"/v1/{name}")).json()["state"] == "JOB_STATE_CANCELLED"
+    done = await create(client, google)
+    google.jobs.latest.finish()
+    await client.post(f"/v1/{done}:cancel")
+    assert (await client.get(f"/v1/{done}")).json()["state"] == "JOB_STATE_SUCCEEDED"
+
+
+@pytest.mark.usefixtures("bucket")
+async def test_job_shows_a_state_that_nobody_knows(google: GoogleStandIn, client: httpx.AsyncClient) -> None:
+    name = await create(client, google)
+    google.jobs.latest.set_state("JOB_STATE_SOMETHING_NEW")
+    plain = httpx.AsyncClient(base_url=google.url, headers=client.headers)
+    async with plain:
+        assert (await plain.get(f"/v1/{name}")).json()["state"] == "JOB_STATE_SOMETHING_NEW"
+    google.jobs.latest.set_state(None)
+    assert (await client.get(f"/v1/{name}")).json()["state"] == "JOB_STATE_PENDING"
+
+
+@pytest.mark.usefixtures("bucket")
+async def test_paused_job_runs_without_a_step_until_it_goes_on(
+    client: httpx.AsyncClient, google: GoogleStandIn, clock: Clock
+) -> None:
+    name = await create(client, google)
+    clock.forward(6)
+    google.jobs.latest.pause()
+    clock.forward(36_000)
+    assert (await client.get(f"/v1/{name}")).json()["state"] == "JOB_STATE_RUNNING"
+    assert google.jobs.latest.steps == 0
+    google.jobs.latest.resume()
+    assert (await client.get(f"/v1/{name}")).json()["state"] == "JOB_STATE_SUCCEEDED"
+
+
+BAD_ROLE = b'{"contents": [{"role": "judge", "parts": [{"text": "x"}]}]}'
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'{"messages": []}', "Row: 0. Missing required 'contents' field."),
+        (b"input,output\n1,2\n", "training_dataset_uri should be a GCS object of type JSONL"),
+        (pairs_as_vertex_rows([{"text_input": "1", "output": "2"}]) + b"\n{", "Row: 1. Invalid JSON."),
+        (b'{"contents": [{"role": "user"}]}', "Row: 0. Missing required 'parts' field."),
+        (BAD_ROLE, "Row: 0. Invalid role 'judge'. Please use a valid role: user, model."),
+        (b"", "The dataset has no examples to train on."),
+    ],
+)
+async def test_bad_file_fails_the_job_after_it_was_accepted(
+    client: httpx.AsyncClient, google: GoogleStandIn, clock: Clock, content: bytes, message: str
+) -> None:
+    google.create_bucket("bucket")
+    google.buckets.put("bucket", "train.jsonl", content)
+    name = await create(client, google)
+    assert (await client.get(f"/v1/{name}")).json()["state"] == "JOB_STATE_PENDING"
+    clock.forward(5)
+    job = (await client.get(f"/v1/{name}")).json()
+    assert (job["state"], job["error"]) == ("JOB_STATE_FAILED", {"code": 3, "message": message})
+
+
+@pytest.mark.parametrize("uri", ["gs://bucket/none.jsonl", "gs://none/train.jsonl", "gs://bucket/train.csv"])
+@pytest.mark.usefixtures("bucket")
+async def test_missing_file_fails_the_job(client: httpx.AsyncClient, google: GoogleStandIn, uri: str) -> None:
+    name = await create(client, google, uri=uri)
+    google.jobs.latest.finish()
+    job = (await client.get(f"/v1/{name}")).json()
+    assert job["error"]["message"].startswith("training_dataset_uri should be a GCS object of type JSONL")
+
+
+async def test_rows_are_dropped_in_silence_and_told_in_the_stats(
+    client: httpx.AsyncClient, google: GoogleStandIn
+) -> None:
+    google.limits.vertex_example_tokens = 10
+    user = {"role": "user", "parts": [{"text": "question"}]}
+    rows = [
+        {"contents": [user, {"role": "model", "parts": [{"text": "answer"}]}]},
+        {"contents": [user]},
+        {"contents": [user, {"role": "model", "parts": [{"text": "x" * 100}]}]},
+        {"contents": [user, {"role": "model", "parts": [{"text": " "}]}]},
+    ]
+    google.create_bucket("bucket")
+    google.buckets.put("bucket", "train.jsonl", "\n".join(map(json.dumps, rows)).encode())
+    name = await create(client, google)
+    google.jobs.latest.finish()
+    job = (await client.get(f"/v1/{name}")).json()
+    stats = job["tuningDataStats"]["supervisedTuningDataStats"]
+    assert job["state"] == "JOB_STATE_SUCCEEDED"
+    assert stats["tuningDatasetExampleCount"] == "4"
+    assert stats["truncatedExampleIndices"] == ["1", "2", "3"]
+    assert len(stats["droppedExampleReasons"]) == 3
+    # One row of 2 + 2 tokens, four epochs.
+    assert stats["totalBillableTokenCount"] == "16"
+    assert stats["tuningStepCount"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"baseModel": "gemini-9"}, "Base model gemini-9 is not supported."),
+        ({"colour": 1}, "Unknown name \"colour\" at 'tuning_job': Cannot find field."),
+        ({"uri": "https://x/y.jsonl"}, "training_dataset_uri should be a GCS object of type JSONL"),
+        ({"tunedModelDisplayName": "x" * 129}, "129 characters, the limit is 128"),
+        ({"labels": {"Team": "x"}}, "Invalid label 'Team'"),
+        ({"preTunedModel": {"tunedModelName": "x"}}, "oneof field 'source_model' is already set"),
+    ],
+)
+async def test_bad_request_is_refused_before_there_is_a_job(
+    client: httpx.AsyncClient, google: GoogleStandIn, change: dict[str, object], message: str
+) -> None:
+    answer = await client.post(jobs_path(google), json=tuning_job_body(**change))  # type: ignore[arg-type]
+    assert answer.status_code == 400
+    assert message in answer.json()["error"]["message"]
+    assert google.jobs.books() == []
+
+
+@pytest.mark.parametrize(
+    ("hyperparameters", "words"),
+    [
+        ({"epochCount": 0}, "Epoch count"),
+        ({"learningRateMultiplier": -1}, "Learning rate multiplier"),
+        ({"adapterSize": "ADAPTER_SIZE_THIRTY_TWO"}, "adapter size is not supported"),
+        ({"adapterSize": "FOUR"}, "Invalid value at"),
+        ({"learningRate": 0.1}, "Cannot find field"),
+    ],
+)
+async def test_bad_hyperparameter_is_refused(
+    client: httpx.AsyncClient, google: GoogleStandIn, hyperparameters: dict[str, object], words: str
+) -> None:
+    body = tuning_job_body()
+    body["supervisedTuningSpec"]["hyperParameters"] = hyperparameters
+    answer = await client.post(jobs_path(google), json=body)
+    assert answer.status_code == 400
+    assert words in answer.json()["error"]["message"]
+
+
+@pytest.mark.usefixtures("bucket")
+async def test_adapter_size_as_a_number_means_the_enums_value(
+    client: httpx.AsyncClient, google: GoogleStandIn
+) -> None:
+    body = tuning_job_body()
+    body["supervisedTuningSpec"]["hyperParameters"] = {"adapterSize": 4}
+    job = (await client.post(jobs_path(google), json=body)).json()
+    assert job["supervisedTuningSpec"]["hyperParameters"]["adapterSize"] == "ADAPTER_SIZE_SIXTEEN"
+
+
+@pytest.mark.usefixtures("bucket")
+async def test_tuned_model_is_tuned_again(client: httpx.AsyncClient, google: GoogleStandIn) -> None:
+    first = await create(client, google)
+    google.jobs.latest.finish()
+    model = (await client.get(f"/v1/{first}")).json()["tunedModel"]["model"]
+    body = tuning_job_body(preTunedModel={"tunedModelName": model, "checkpointId": "2"})
+    del body["baseModel"]
+    again = (await client.post(jobs_path(google), json=body)).json()
+    assert again["preTunedModel"]["baseModel"] == "gemini-3.5-flash"
+    body["preTunedModel"]["tunedModelName"] = model.replace("models/", "models/0")
+    assert (await client.post(jobs_path(google), json=body)).status_code == 404
+
+
+async def test_preference_rows_train_too(client: httpx.AsyncClient, google: GoogleStandIn) -> None:
+    rows = [
+        {
+            "contents": [{"role": "user", "parts": [{"text": row["text_input"]}]}],
+            "completions": [
+                {"score": score, "completion": {"role": "model", "parts": [{"text": text}]}}
+                for score, text in ((1, row["output"]), (0, "no idea"))
+            ],
+        }
+        for row in numbers()
+    ]
+    google.create_bucket("bucket")
+    google.buckets.put("bucket", "train.jsonl", "\n".join(map(json.dumps, rows)).encode())
+    body = tuning_job_body()
+    body["preferenceOptimizationSpec"] = body.pop("supervisedTuningSpec") | {"hyperParameters": {"beta": 0.1}}
+    name = (await client.post(jobs_path(google), json=body)).json()["name"]
+    google.jobs.latest.finish()
+    endpoint = (await client.get(f"/v1/{name}")).json()["tunedModel"]["endpoint"]
+    question = {"contents": [{"role": "user", "parts": [{"text": "8"}]}]}
+    answer = (await client.post(f"/v1/{endpoint}:generateContent", json=question)).json()
+    assert answer["candidates"][0]["content"]["parts"] == [{"text": "9"}]
+
+
+async def test_location_that_cannot_tune_is_refused(client: httpx.AsyncClient, google: GoogleStandIn) -> None:
+    answer = await client.post(jobs_path(google, location="mars"), json=tuning_job_body())
+    assert (answer.status_code, answer.json()["error"]["status"]) == (400, "INVALID_ARGUMENT")
+
+
+async def test_only_v1_and_v1beta1_are_there(client: httpx.AsyncClient, google: GoogleStandIn) -> None:
+    answer = await client.get(jobs_path(google, version="v2"))
+    assert answer.status_code == 404
+    assert answer.headers["Content-Type"].startswith("text/html")
