@@ -92,6 +92,11 @@ class Sender:
             pause = max(error.seconds, min(2.0**notice.attempts, LONGEST_PAUSE))
             await self._outbox.postpone(notice, self._clock.now() + timedelta(seconds=pause), str(error))
             return False
+        except Exception:  # a card that cannot be drawn is a fault of ours; it must not silence all others
+            logger.exception("could not render or send %s of %s", notice.kind, notice.job)
+            later = self._clock.now() + timedelta(seconds=LONGEST_PAUSE)
+            await self._outbox.postpone(notice, later, "unexpected error, see the log")
+            return False
 
         def note(current: TuningJob) -> Change:
             return Change(replace(current, card=delivered.card, place=delivered.place))

@@ -35,9 +35,11 @@ class Access:
     ) -> BoltResponse | None:
         """Drop what comes from another workspace, and people of other companies in shared channels."""
         event = body.get("event") or {}
-        teams = {context.team_id, event.get("user_team"), event.get("source_team")} - {None}
-        if teams - {self._identity.team}:
-            logger.warning("dropped a request of workspace %s", ", ".join(sorted(map(str, teams))))
+        named = (context.team_id, event.get("user_team"), event.get("source_team"))
+        # In an Enterprise Grid these may name the organisation (E...), which is no workspace.
+        others = {str(team) for team in named if str(team).startswith("T")} - {self._identity.team}
+        if others:
+            logger.warning("dropped a request of workspace %s", ", ".join(sorted(others)))
             return BoltResponse(status=200, body="")
         await next_()
         return None

@@ -1,5 +1,7 @@
 """The slash commands: acknowledge, then do the work in a task of our own."""
 
+import logging
+from http import HTTPStatus
 from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
@@ -15,6 +17,8 @@ from handlers.errors import Tell, guarded
 from handlers.forms import Forms
 from handlers.questions import Questions
 from handlers.verbs import Verbs
+
+logger = logging.getLogger(__name__)
 
 
 class Commands:
@@ -53,7 +57,7 @@ class Commands:
         asked = parse_ask(str(command.get("text") or ""))
         model = await self._chat.model_for(place, asked.model)
         await tell(said(f"Asking {model.name}…"))
-        await self._questions.ask_in_channel(place, str(command["user_id"]), asked.question, model)
+        await self._questions.ask_in_channel(place, str(command["user_id"]), asked.question, model, tell)
 
 
 def place_of(command: dict[str, Any]) -> Place:
@@ -65,8 +69,14 @@ def whisper(respond: AsyncRespond) -> Tell:
     """Answers that only the person sees who typed the command."""
 
     async def tell(message: Message) -> None:
-        await respond(
+        answer = await respond(
             text=message.text, blocks=list(message.blocks), response_type="ephemeral", replace_original=False
         )
+        # A response URL answers `ok` as plain text, and what it refuses without any error status.
+        if answer.status_code != HTTPStatus.OK or "false" in answer.body:
+            logger.warning(
+                "Slack refused an answer, sending its text alone: %s %s", answer.status_code, answer.body
+            )
+            await respond(text=message.text, response_type="ephemeral", replace_original=False)
 
     return tell

@@ -13,7 +13,7 @@ import aiohttp
 from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError
 
-from bot.errors import BotError
+from bot.errors import BotError, SlackError
 from handlers.blocks.errors import error_message, unexpected_message
 from handlers.blocks.message import Message
 
@@ -24,11 +24,34 @@ Tell = Callable[[Message], Awaitable[object]]
 
 def words(error: Exception) -> Message:
     """What a person is told of an error; what is not ours to explain is logged with the reference they see."""
+    if isinstance(error, SlackApiError):
+        error = in_words(error) or error
     if isinstance(error, BotError):
         return error_message(error)
     reference = secrets.token_hex(3)
     logger.error("unexpected error, reference %s", reference, exc_info=error)
     return unexpected_message(reference)
+
+
+def in_words(error: SlackApiError) -> SlackError | None:
+    """Slack's refusals that a person can do something about; None for the others, which are ours to mend."""
+    code = str(error.response.get("error") or "")
+    match code:
+        case "not_in_channel" | "channel_not_found":
+            return SlackError("I am not in this channel.", "Invite me with /invite, then try again.")
+        case "is_archived":
+            return SlackError("This channel is archived.", "Use another one.")
+        case "expired_trigger_id" | "invalid_trigger_id":
+            return SlackError("Slack gave up waiting before I could open the form.", "Try again.")
+        case "missing_scope":
+            needed = str(error.response.get("needed") or "a scope")
+            return SlackError(
+                f"The app lacks the scope {needed}.",
+                "Ask the person who installed Tunebot to add it and to install the app again.",
+            )
+        case "ratelimited":
+            return SlackError("Slack asks me to slow down.", "Try again in a minute.")
+    return None
 
 
 async def guarded(work: Awaitable[None], tell: Tell) -> None:

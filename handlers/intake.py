@@ -56,8 +56,10 @@ async def _http(port: int, application: web.Application, healthy: Healthy) -> As
     try:
         # Inside a container only the outer address can be reached.
         await web.TCPSite(runner, "0.0.0.0", port).start()  # noqa: S104
-        yield
     except OSError as error:
+        await runner.cleanup()
         raise SettingsError(f"Port {port} cannot be used: {error.strerror}.", "Set PORT to a free one.") from error
+    try:
+        yield
     finally:
         await runner.cleanup()

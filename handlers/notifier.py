@@ -17,13 +17,12 @@ from bot.profile import BackendProfile
 from handlers.blocks.job_card import job_card
 from handlers.blocks.job_ended import job_ended
 from handlers.blocks.message import Message
-from handlers.poster import Poster
+from handlers.poster import NO_WAY_IN, Poster
 
 logger = logging.getLogger(__name__)
 
 METADATA_EVENT: Final = "tunebot_notice"
 
-_NO_WAY_IN = {"not_in_channel", "channel_not_found", "is_archived", "restricted_action", "no_permission"}
 _CARD_GONE = {"message_not_found", "cant_update_message", "edit_window_closed", "channel_not_found", "is_inactive"}
 _FOR_GOOD = {
     "account_inactive",
@@ -99,7 +98,7 @@ class SlackNotifier:
         try:
             return await self._post_at(job.place, message, metadata)
         except SlackApiError as error:
-            if _code(error) not in _NO_WAY_IN:
+            if _code(error) not in NO_WAY_IN:
                 raise
             logger.info("no way into %s, telling the owner of %s directly", job.place.channel, job.key)
         direct = Place(job.place.team, await self._poster.direct_channel(job.owner))
@@ -119,7 +118,7 @@ def _translated(error: SlackApiError) -> RetryLater | Undeliverable:
     """What a refusal means for the outbox: again later, or never."""
     code = _code(error)
     status = getattr(error.response, "status_code", 200)
-    if code in _FOR_GOOD or code in _NO_WAY_IN:
+    if code in _FOR_GOOD or code in NO_WAY_IN:
         return Undeliverable(f"Slack refuses the message: {code}.")
     if code == "ratelimited" or status == 429:
         headers = getattr(error.response, "headers", {})

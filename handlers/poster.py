@@ -6,10 +6,23 @@ through as SlackApiError; who called decides what they mean.
 
 from typing import Any, Final
 
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain import Place
 from handlers.blocks.message import Message
+
+# Slack's words for a channel that the bot cannot post in.
+NO_WAY_IN: Final = frozenset(
+    {
+        "not_in_channel",
+        "channel_not_found",
+        "is_archived",
+        "restricted_action",
+        "no_permission",
+        "user_not_in_channel",
+    }
+)
 
 _QUIET: Final[dict[str, Any]] = {"unfurl_links": False, "unfurl_media": False}
 
@@ -40,15 +53,20 @@ class Poster:
         )
 
     async def whisper(self, place: Place, user: str, message: Message) -> None:
-        """Show a message to one person only."""
-        await self._client.chat_postEphemeral(
-            channel=place.channel,
-            user=user,
-            text=message.text,
-            blocks=list(message.blocks),
-            thread_ts=place.thread or None,
-            parse="none",
-        )
+        """Show a message to one person only: in the channel, or directly where that does not let the bot in."""
+        try:
+            await self._client.chat_postEphemeral(
+                channel=place.channel,
+                user=user,
+                text=message.text,
+                blocks=list(message.blocks),
+                thread_ts=place.thread or None,
+                parse="none",
+            )
+        except SlackApiError as error:
+            if error.response.get("error") not in NO_WAY_IN:
+                raise
+            await self.say(Place(place.team, await self.direct_channel(user)), message)
 
     async def direct_channel(self, user: str) -> str:
         """The channel of the direct messages with a person."""

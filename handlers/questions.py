@@ -13,7 +13,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.chat import Chat
 from bot.domain import ModelRef, Place
 from handlers.blocks.answer import answer_messages, ask_messages
-from handlers.poster import Poster
+from handlers.blocks.said import said
+from handlers.errors import Tell
+from handlers.poster import NO_WAY_IN, Poster
 
 logger = logging.getLogger(__name__)
 
@@ -26,11 +28,29 @@ class Questions:
         self._poster = poster
         self._client = client
 
-    async def ask_in_channel(self, place: Place, user: str, question: str, model: ModelRef) -> None:
-        """Post question and answer in the channel; the thread under them goes on with the same model."""
+    async def ask_in_channel(
+        self, place: Place, user: str, question: str, model: ModelRef, privately: Tell
+    ) -> None:
+        """Post question and answer in the channel; the thread under them goes on with the same model.
+
+        An answer that was paid for is not lost where the bot may not post: it is told `privately`.
+        """
         reply = await self._chat.ask(place, question, model)
-        first, *rest = ask_messages(user, model.name, question, reply.answer)
-        ts = await self._poster.say(place, first)
+        first, *rest = ask_messages(
+            user, model.name, question, reply.answer, history_dropped=reply.history_dropped
+        )
+        try:
+            ts = await self._poster.say(place, first)
+        except SlackApiError as error:
+            if error.response.get("error") not in NO_WAY_IN:
+                raise
+            for message in (
+                first,
+                *rest,
+                said("I am not in this channel, so only you see this. /invite me to it."),
+            ):
+                await privately(message)
+            return
         thread = replace(place, thread=place.thread or ts)
         for message in rest:
             await self._poster.say(thread, message)

@@ -83,8 +83,9 @@ class Submissions:
             return
         await ack()
         user = str(body["user"]["id"])
-        work = self._questions.ask_in_channel(form.place, user, form.question, form.model)
-        self._tasks.spawn(guarded(work, self._whisper(form.place, user)), "ask")
+        tell = self._whisper(form.place, user)
+        work = self._questions.ask_in_channel(form.place, user, form.question, form.model, tell)
+        self._tasks.spawn(guarded(work, tell), "ask")
 
     def _whisper(self, place: Place, user: str) -> Tell:
         async def tell(message: Message) -> None:

@@ -42,7 +42,8 @@ class Verbs:
             case Status(name=name):
                 job = await self._tuning.named(team, name)
                 profile = self._tuning.profile(job)
-                return job_card(job, profile, await self._jobs.snapshots(job.key), self._clock.now())
+                snapshots = await self._jobs.snapshots(job.key)
+                return job_card(job, profile, snapshots, self._clock.now(), native_chart=False)
             case Cancel(name=name):
                 job = await self._tuning.named(team, name)
                 await self._tuning.cancel(team, job.key, user)
