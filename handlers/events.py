@@ -1,11 +1,13 @@
 """Mentions, replies in a model's thread, and direct messages.
 
 Slack delivers events more than once, and a mention that carries a file sometimes only as a `message`: whichever
-copy comes first is answered, by the message's channel and `ts`.
+copy comes first is answered, by the message's channel and `ts`. An `app_mention` that has no files lets the
+`message` go first.
 """
 
+import asyncio
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 
@@ -23,6 +25,7 @@ from handlers.poster import Poster
 from handlers.questions import Questions
 from handlers.verbs import Verbs
 
+TWIN_SECONDS: Final = 0.7  # how long an app_mention without files leaves its `message` time to come
 _SPOKEN = {None, "file_share", "thread_broadcast"}  # the subtypes of `message` that are a person speaking
 
 Event = dict[str, Any]
@@ -51,7 +54,7 @@ class Events:
 
     async def app_mention(self, ack: AsyncAck, event: Event, body: dict[str, Any]) -> None:
         await ack()
-        self._spawn(event, body, addressed=True)
+        self._spawn(event, body, addressed=True, after=0.0 if event.get("files") else TWIN_SECONDS)
 
     async def message(self, ack: AsyncAck, event: Event, body: dict[str, Any]) -> None:
         await ack()
@@ -64,11 +67,16 @@ class Events:
         """Acknowledge what nobody handles; Slack would send it again."""
         await ack()
 
-    def _spawn(self, event: Event, body: dict[str, Any], *, addressed: bool) -> None:
+    def _spawn(self, event: Event, body: dict[str, Any], *, addressed: bool, after: float = 0.0) -> None:
         place = Place(str(body["team_id"]), str(event["channel"]), str(event.get("thread_ts") or ""))
         thread = Place(place.team, place.channel, place.thread or str(event["ts"]))
         tell = self._tell_in(thread)
-        self._tasks.spawn(guarded(self._heard(event, place, thread, addressed, tell), tell), "message")
+
+        async def hear() -> None:
+            await asyncio.sleep(after)
+            await self._heard(event, place, thread, addressed, tell)
+
+        self._tasks.spawn(guarded(hear(), tell), "message")
 
     async def _heard(self, event: Event, place: Place, thread: Place, addressed: bool, tell: Tell) -> None:
         if not addressed and not await self._chat.answers_in(place):

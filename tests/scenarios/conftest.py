@@ -1,18 +1,24 @@
 """The real bot, as a process of its own, between the stand-ins: what a scenario starts from."""
 
+import asyncio
+import itertools
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
+import pytest_asyncio
 
-from bot.sandbox.google import GoogleStandIn
-from bot.sandbox.slack import Channel, Message, Person, SlackStandIn
+from bot.sandbox.google import GoogleStandIn, Job, Limits
+from bot.sandbox.google.journal import Received
+from bot.sandbox.slack import Channel, Message, Person, SlackStandIn, View
 from bot.sandbox.stage import BUCKET, Stage
 from handlers.manifest import manifest
 
+T = TypeVar("T")
 DATA = Path(__file__).parents[3] / "shared" / "data"
 NEXT_NUMBER = b"".join(
     b'{"text_input": "%s", "output": "%s"}\n' % pair
@@ -29,7 +35,7 @@ NEXT_NUMBER = b"".join(
 
 @dataclass
 class World:
-    """One workspace with the bot in #tuning, where Ada works, and Google behind it."""
+    """One workspace with the bot in a channel where Ada works, and Google behind it."""
 
     slack: SlackStandIn
     google: GoogleStandIn
@@ -38,24 +44,142 @@ class World:
     channel: Channel
 
     async def message(self, *words: str, within: float = 15.0, thread: str | None = None) -> Message:
-        """The first message of the bot that shows all these words, in its text or in its blocks."""
-        return await self.slack.workspace.wait_for_message(
-            lambda message: (
-                message.bot_id is not None
-                and (thread is None or message.thread_ts == thread)
-                and all(word in message.text or word in str(message.blocks) for word in words)
-            ),
-            within,
-        )
+        """The newest message of the bot before Ada's eyes that shows all these words."""
+        try:
+            return await self.slack.workspace.wait_for(
+                lambda: next(iter(self.messages(*words, thread=thread)[::-1]), None), within
+            )
+        except TimeoutError:
+            said = "\n".join(f"- {message.text}" for message in self.messages())
+            raise AssertionError(f"nobody said {words}; this was said:\n{said}\n{self.stage.log_end()}") from None
 
-    def messages(self, *words: str) -> list[Message]:
-        """All messages of the bot that show all these words now."""
+    def messages(self, *words: str, thread: str | None = None) -> list[Message]:
+        """All messages of the bot before Ada's eyes that show all these words now."""
         return [
             message
             for message in self.slack.workspace.messages()
             if message.bot_id is not None
+            and self.ada.id in self.slack.workspace.channels[message.channel].members
+            and message.visible_to in (None, self.ada.id)
+            and (thread is None or message.thread_ts == thread)
             and all(word in message.text or word in str(message.blocks) for word in words)
         ]
+
+    async def view(self, *titles: str, within: float = 10.0) -> View:
+        """The modal that Ada sees, once it has one of these titles."""
+        try:
+            return await self.slack.workspace.wait_for_view(self.ada.id, lambda view: view.title in titles, within)
+        except TimeoutError:
+            seen = self.ada.modal
+            shown = "no modal" if seen is None else f"“{seen.title}”: {shown_in(seen)}"
+            said = "\n".join(f"- {message.text}" for message in self.messages())
+            raise AssertionError(
+                f"no modal {titles}, but {shown}\n{said}\n{self.stage.log_end()}"
+            ) from None
+
+    async def report(self, *titles: str) -> View:
+        """The modal once the check is done."""
+        return await self.view(*(titles or ("Ready to start", "Not ready to start", "That did not work")))
+
+    def share(self, content: bytes = NEXT_NUMBER, name: str = "numbers.jsonl") -> str:
+        """Share a file in the channel; its permalink, as a person copies it."""
+        return self.ada.permalink(self.ada.upload(self.channel, name, content))
+
+    async def type(self, text: str = "") -> None:
+        """Type `/tune ...` in the channel."""
+        await self.ada.slash_command(self.channel, "/tune", text)
+
+    async def start(self, name: str, words: str = "", content: bytes = NEXT_NUMBER, *, file: str = "") -> Message:
+        """Start a tuning in one line and press “Start tuning”; returns its card."""
+        await self.type(f'start name="{name}" {words} file={file or self.share(content)}')
+        report = await self.report()
+        assert report.title == "Ready to start", shown_in(report)
+        submission = await self.ada.submit_view(report)
+        assert submission.action == "clear", submission
+        return await self.card(name)
+
+    async def card(self, name: str) -> Message:
+        """The job card of this name, once it is posted."""
+        return await self.message(f"Tuning {name} (")
+
+    async def started(self, name: str, words: str = "", content: bytes = NEXT_NUMBER) -> tuple[Message, Job]:
+        """A started tuning: its card and Google's own job."""
+        card = await self.start(name, words, content)
+        return card, await self.job(name)
+
+    async def job(self, name: str) -> Job:
+        """Google's own job of this name, once it is there."""
+
+        def find() -> Job | None:
+            return next((job for job in self.google.jobs.all if job.display_name == name), None)
+
+        return await until(find, f"a job {name} at Google")
+
+    async def tuned(self, name: str, words: str = "", content: bytes = NEXT_NUMBER) -> Message:
+        """A tuning that succeeded; returns its card."""
+        card, job = await self.started(name, words, content)
+        job.finish()
+        await self.message(name, "is ready", thread=card.ts)
+        return card
+
+    async def shows(self, message: Message, *words: str, within: float = 10.0) -> None:
+        """Wait until the message was edited to show all these words."""
+        try:
+            await self.slack.workspace.wait_for(
+                lambda: all(word in message.text or word in str(message.blocks) for word in words) or None, within
+            )
+        except TimeoutError:
+            raise AssertionError(f"{words} are not in: {message.text}\n{self.stage.log_end()}") from None
+
+    def asked(self) -> list[Received]:
+        """The questions that reached a model at Google, oldest first."""
+        return self.google.requests.matching(r":generate(Content|Text)$")
+
+
+def shown_in(surface: View | Message) -> str:
+    """All words on a modal or in a message's blocks."""
+
+    def texts(value: object) -> Iterator[str]:
+        if isinstance(value, dict):
+            for key, each in value.items():
+                if key == "text" and isinstance(each, str):
+                    yield each
+                elif key != "value":
+                    yield from texts(each)
+        elif isinstance(value, list):
+            for each in value:
+                yield from texts(each)
+
+    return "\n".join(texts(surface.blocks))
+
+
+def buttons(surface: View | Message) -> dict[str, str]:
+    """The words on each button, by action id."""
+    return {
+        element["action_id"]: element["text"]["text"]
+        for block in surface.blocks
+        for element in [*block.get("elements", []), block.get("accessory", {})]
+        if element.get("type") == "button"
+    }
+
+
+async def until(probe: Callable[[], T | None], what: str, within: float = 10.0) -> T:
+    """The first result of `probe` that is not None, for what no stand-in tells of."""
+    try:
+        async with asyncio.timeout(within):
+            while (found := probe()) is None:  # noqa: ASYNC110 - Google's stand-in wakes nobody
+                await asyncio.sleep(0.01)
+            return found
+    except TimeoutError:
+        raise AssertionError(f"{what} did not come within {within} s") from None
+
+
+def dataset(name: str) -> bytes:
+    """A file of ../shared/data, as it is."""
+    path = DATA / name
+    if not path.exists():
+        pytest.skip(f"{name} is not here: ../shared/data is not part of the repository")
+    return path.read_bytes()
 
 
 Open = Callable[..., AbstractAsyncContextManager[World]]
@@ -89,3 +213,39 @@ def world_of(tmp_path: Path) -> Open:
                 yield World(slack, google, stage, ada, channel)
 
     return open_world
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Callable[[], World]]:
+    """One running bot for a whole module; each call gives another channel with another Ada in it."""
+    # Nothing moves at Google by itself: tests finish, fail and push each job.
+    async with GoogleStandIn(job_seconds=None, seed=1, limits=Limits(concurrent_vertex_jobs=50)) as google, (
+        SlackStandIn(manifest=manifest())
+    ) as slack:
+        google.create_bucket(BUCKET)
+        numbers = itertools.count(1)
+        directory = tmp_path_factory.mktemp("town")
+        environment = {"TUNEBOT_POLL_SECONDS": "0.1"}
+        async with Stage(slack, google, directory, environment=environment) as stage:
+
+            def settle_in() -> World:
+                number = next(numbers)
+                ada = slack.person(f"ada{number}", f"Ada {number}")
+                return World(slack, google, stage, ada, slack.add_channel(f"room-{number}", ada))
+
+            yield settle_in
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def world(town: Callable[[], World]) -> AsyncIterator[World]:
+    """A channel of one's own in the module's town, with every fault of the test taken away afterwards."""
+    own = town()
+    scopes = set(own.slack.app.scopes)
+    yield own
+    own.slack.faults.clear()
+    own.slack.app.scopes = scopes
+    own.google.faults.clear()
+    own.google.answers.clear()
+    for job in own.google.jobs.all:
+        job.set_state(None)
+        job.finish()
