@@ -150,10 +150,13 @@ class GoogleStandIn:
         self._base_url = f"http://{host}:{port}"
 
     async def close(self) -> None:
-        """Stop listening, end what hangs and remove the stored objects."""
+        """Stop listening, end what hangs and what trains, and remove the stored objects; the books stay."""
+        if self._closing.is_set():
+            return
         self._closing.set()
         for job in self.jobs.all:
-            job.cancel()
+            if job.course is not None and job.outcome is None:
+                job.course.stop()
         if self._runner is not None:
             await self._runner.cleanup()
         self._directory.cleanup()

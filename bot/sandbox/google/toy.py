@@ -116,8 +116,8 @@ class LetterCurve:
     """
 
     POINTS = 100
-    TEXTS = 400
-    LETTERS = 200
+    TEXTS = 200
+    LETTERS = 100
 
     def __init__(self, learned: Sequence[Example], judged: Sequence[Example], epochs: int) -> None:
         once = max(1, self.TEXTS // max(1, epochs))

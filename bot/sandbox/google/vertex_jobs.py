@@ -4,6 +4,7 @@ import random
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from bot.sandbox.google.datasets import Dataset, data_stats
@@ -85,9 +86,7 @@ class TuningJob:
             facts["error"] = {"code": job.error[0], "message": job.error[1]}
         if phase == "succeeded":
             facts["tunedModel"] = self._tuned_model()
-            if self.dataset is not None:
-                stats = data_stats(self.dataset, job.total_steps, job.lesson.epochs)
-                facts["tuningDataStats"] = {"supervisedTuningDataStats": stats}
+            facts["tuningDataStats"] = {"supervisedTuningDataStats": self._stats}
         if beta:
             facts["tuningJobState"] = BETA_STATES.get(phase)
             if job.steps:
@@ -97,6 +96,12 @@ class TuningJob:
                     "completedEpochCount": last.epoch,
                 }
         return encode(VERTEX_BETA if beta else VERTEX, "TuningJob", facts)
+
+    @cached_property
+    def _stats(self) -> dict[str, Any] | None:
+        if self.dataset is None:
+            return None
+        return data_stats(self.dataset, self.job.total_steps, self.job.lesson.epochs)
 
     def _tuned_model(self) -> dict[str, Any]:
         tuned: dict[str, Any] = {"model": f"{self.model}@1", "endpoint": self.checkpoints[-1].endpoint}
