@@ -34,7 +34,9 @@ _HOW_TO_SET: Final = (
     "`gcloud auth application-default login`, or to set GOOGLE_OAUTH_ACCESS_TOKEN."
 )
 _LINK_LOCAL: Final = "169.254.169.254"
-_METADATA_HOSTS: Final = (_LINK_LOCAL, "metadata.google.internal", "metadata")
+_METADATA_SERVERS: Final = (f"http://{_LINK_LOCAL}", "http://metadata.google.internal")
+# Where google-auth asks for the project's name, which the settings hold already.
+_PROJECTS_HOST: Final = "cloudresourcemanager.googleapis.com"
 _METADATA_SECONDS: Final = 1.0
 
 
@@ -142,7 +144,12 @@ class DefaultCredentials:
     def _refresh_in_thread(self) -> None:
         with httpx.Client(timeout=httpx.Timeout(20.0, connect=10.0)) as client:
             request = HttpxRequest(client)
-            found = self._found or self._find(request)
+            found = self._found
+            if found is None:
+                found = self._find(request)
+                if found.token_state is TokenState.FRESH:
+                    self._found = found
+                    return
             found.refresh(request)  # type: ignore[no-untyped-call]
             self._found = found
 
@@ -190,7 +197,7 @@ class _HttpxResponse(Response):
 def find_default_credentials(request: Request) -> GoogleAuthCredentials:
     """The credentials of this environment. Blocks; raises google-auth's DefaultCredentialsError."""
     try:
-        found, _ = google.auth.default(scopes=SCOPES, request=_NoMetadata(request))
+        found, _ = google.auth.default(scopes=SCOPES, request=_LookupRequest(request))
     except DefaultCredentialsError:
         if not _on_google_cloud(request):
             raise
@@ -198,14 +205,17 @@ def find_default_credentials(request: Request) -> GoogleAuthCredentials:
     return found
 
 
-class _NoMetadata(Request):
-    """Keeps google-auth from its own slow look for a metadata server while it looks at everything else."""
+class _LookupRequest(Request):
+    """Keeps google-auth to what a look for credentials needs: no metadata server, no name of the project."""
 
     def __init__(self, request: Request) -> None:
         self._request = request
 
     def __call__(self, url: str, *args: Any, **kwargs: Any) -> Response:
-        if httpx.URL(url).host in {*_METADATA_HOSTS, httpx.URL(_metadata_base()).host}:
+        parsed = httpx.URL(url)
+        if parsed.host == _PROJECTS_HOST:
+            return _HttpxResponse(httpx.Response(httpx.codes.NOT_FOUND, json={}))
+        if parsed.netloc in {httpx.URL(base).netloc for base in (*_METADATA_SERVERS, _metadata_base())}:
             # Any other kind of error would be taken for a passing one and tried three times.
             raise DefaultCredentialsError("the metadata server is asked separately")  # type: ignore[no-untyped-call]
         response: Response = self._request(url, *args, **kwargs)

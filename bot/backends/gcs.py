@@ -32,7 +32,6 @@ CHUNK: Final = 8 * 1024 * 1024  # Google wants multiples of 256 KiB
 _GOOGLE_STEP: Final = 256 * 1024
 _INCOMPLETE: Final = 308
 _PASSING: Final = frozenset({408, 429, 500, 502, 503, 504})
-_READ_SIZE: Final = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +105,8 @@ class CloudStorage:
             try:
                 response = await self._ranged(target, generation, start)
                 try:
-                    async for chunk in response.aiter_raw(_READ_SIZE):
+                    # Without a size: a chunker would swallow what came before a connection broke.
+                    async for chunk in response.aiter_raw():
                         start += len(chunk)
                         yield chunk
                 finally:
@@ -246,7 +246,7 @@ class GcsFiles:
             size, _ = await self._storage.describe(target)
         return FileInfo(location=str(target), name=target.name.rpartition("/")[2], size=size)
 
-    async def read(self, team: str, location: str) -> AsyncIterator[bytes]:
+    async def read(self, team: str, location: str) -> AsyncGenerator[bytes, None]:
         """See FileReader."""
         target = GcsObject.parse(location)
         with _unavailable(target):

@@ -36,7 +36,7 @@ _HINTS: Final[tuple[tuple[str, str], ...]] = (
         "Google takes a gs:// address of a JSONL file. Check the address, and that the name ends in .jsonl.",
     ),
     (
-        r"missing required '?contents'? field",
+        r"missing required ['`\"]?contents['`\"]? field",
         "A row is not in Vertex AI's form. Attach the file here, so that it is converted, or run "
         "`tunebot convert --to vertex FILE`.",
     ),
@@ -130,8 +130,8 @@ def refusal(http_status: int, body: Any, *, retry_after: float | None = None, ro
     status = record(record(body).get("error")) if isinstance(body, dict) else {}
     sentence = sanitized(text(status.get("message")))
     code = text(status.get("status")) or _storage_reason(status)
-    said = f"Google says: {sentence}" if sentence else f"{_UNSAID.get(http_status, 'Google has a problem')}."
-    message = f"{said} ({http_status})" if not sentence else said
+    unsaid = f"{_UNSAID.get(http_status, 'Google has a problem')} ({http_status})."
+    message = f"Google says: {sentence}" if sentence else unsaid
     hint = hint_for(sentence, http_status, roles=roles, reasons=_reasons(status))
     if http_status == 429:
         wait = retry_after if retry_after is not None else _retry_delay(status)

@@ -24,6 +24,7 @@ from tests.outside import discovery, protos
 
 BUCKET = "sandbox-bucket"
 KEY = "tb-abcdefghijklmnopqrstuvwxyz"
+TOKEN_PATHS = ("/token", "/v1/token", "/", "/computeMetadata/v1/instance/service-accounts/default/token")
 PAIRS = [
     ("1", "2"),
     ("3", "4"),
@@ -182,4 +183,4 @@ def judge(entry: Received) -> None:
             known = {"uploadType", "name"}
             assert set(entry.query) == known, f"an upload takes {known}, not {set(entry.query)}"
     else:
-        assert path in ("/token", "/computeMetadata/v1/instance/service-accounts/default/token"), path
+        assert path in TOKEN_PATHS, path
