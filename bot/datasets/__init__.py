@@ -9,10 +9,13 @@ from bot.datasets.converter import Converter
 from bot.datasets.examples import Example, encode
 from bot.datasets.findings import Finding, Severity
 from bot.datasets.mapping import as_words, guess_mapping
+from bot.datasets.repair import Repaired, Repairer
 from bot.datasets.report import DatasetReport, Histogram
-from bot.datasets.streams import check, convert
+from bot.datasets.split import Side, Split
+from bot.datasets.streams import check, convert, repair
 from bot.datasets.tasks import Task
 from bot.datasets.text import report_text
+from bot.datasets.whole import validation_limit
 
 __all__ = [
     "Converter",
@@ -21,12 +24,18 @@ __all__ = [
     "Example",
     "Finding",
     "Histogram",
+    "Repaired",
+    "Repairer",
     "Severity",
+    "Side",
+    "Split",
     "Task",
     "as_words",
     "check",
     "convert",
     "encode",
     "guess_mapping",
+    "repair",
     "report_text",
+    "validation_limit",
 ]

@@ -7,21 +7,18 @@ should be take one decode and one hash of their texts; all others are explained 
 import hashlib
 
 from bot.datasets.background import Background
-from bot.datasets.fingerprints import OUTPUT_MASK, Fingerprints, hash_bytes
-from bot.datasets.judge import Judge, Measured
+from bot.datasets.fingerprints import Fingerprints, hash_input, hash_output
+from bot.datasets.judge import Batch, Judge, measure
 from bot.datasets.lines import PIECE, Block
 from bot.datasets.privacy import PersonalData
+from bot.datasets.quick import columns_of
 from bot.datasets.report import DatasetReport
 from bot.datasets.source import Source
-from bot.datasets.tally import SHOWN_LINES, Tally
-from bot.datasets.totals import Totals
+from bot.datasets.tally import Tally
+from bot.datasets.totals import CUT_ENDS, LONG_OUTPUT, Totals
 from bot.datasets.whole import judge_amount, judge_content, judge_size, judge_validation, task_of
 from bot.domain import Dialect, FieldMapping
 from bot.profile import DatasetLimits
-
-# Below this length an output may well end as it pleases.
-_LONG_OUTPUT = 200
-_CUT_ENDS = frozenset(",;:-–—(")
 
 
 class DatasetChecker:
@@ -101,66 +98,27 @@ class DatasetChecker:
     def _check(self, block: Block) -> None:
         if not len(self._prints):
             self._prints.first = block.first
-        if block.problem is not None:
-            self._totals.rows += 1
-            self._tally.add(block.problem, block.first)
-            self._prints.add((0,), (0,))
-            return
-        self._background.run(self._personal.scan, block.raw, block.first)
-        quick = self._judge.quick
-        befores: list[int] = []
-        outputs: list[int] = []
-        input_hashes: list[int] = []
-        output_hashes: list[int] = []
-        text_bytes = many_turns = 0
-        for number, raw in enumerate(block.lines, block.first):
-            read = quick(raw) or self._explain(number, raw)
-            if read is None:
-                input_hashes.append(0)
-                output_hashes.append(0)
+        if block.lines:
+            self._background.run(self._personal.scan, block.raw, block.first)
+        for number, found in self._judge.read(block):
+            if isinstance(found, Batch):
+                self._take(number, found)
                 continue
-            system, texts, before, length = read
-            output = texts.pop()
-            if len(texts) > 1:
-                many_turns += 1
-            question, answer = "\0".join((system, *texts)).encode(), output.encode()
-            befores.append(before)
-            outputs.append(length)
-            input_hashes.append(hash_bytes(question) or 1)
-            output_hashes.append(hash_bytes(answer) & OUTPUT_MASK)
-            text_bytes += len(question) - len(texts) + len(answer)
-            if length >= _LONG_OUTPUT:
-                self._look_at_end(number, output)
-        self._prints.add(input_hashes, output_hashes)
-        totals = self._totals
-        totals.examples += len(befores)
-        totals.rows += len(befores)
-        totals.many_turns += many_turns
-        totals.inputs.add(befores)
-        totals.outputs.add(outputs)
-        totals.text_bytes += text_bytes
+            for problem in found.problems:
+                self._tally.add(problem, number)
+            if found.example is not None:
+                self._take(number, measure(columns_of(found.example)))
+            else:
+                self._totals.rows += not found.blank
+                self._prints.add((0,), (0,))
 
-    def _explain(self, number: int, raw: bytes) -> Measured | None:
-        verdict = self._judge.judge(raw)
-        for problem in verdict.problems:
-            self._tally.add(problem, number)
-        example = verdict.example
-        if example is None:
-            self._totals.rows += not verdict.blank
-            return None
-        texts = [*example.texts]
-        if example.rejected:
-            # Two answers are one output: rows that differ in either are not the same.
-            texts[-1] += example.rejected
-        length = len(texts[-1])
-        return example.system, texts, len(example.system) + sum(map(len, texts)) - length, length
-
-    def _look_at_end(self, number: int, output: str) -> None:
-        totals = self._totals
-        totals.long_outputs += 1
-        end = output[-1]
-        if end.isalpha() or end in _CUT_ENDS:
-            totals.cut_off += 1
-            if len(totals.cut_off_lines) < SHOWN_LINES:
-                totals.cut_off_lines.append(number)
-                totals.cut_off_value = totals.cut_off_value or f"“…{output[-20:]}”"
+    def _take(self, first: int, batch: Batch) -> None:
+        inputs = list(map(str.encode, batch.columns.inputs))
+        outputs = list(map(str.encode, batch.columns.outputs))
+        self._prints.add(list(map(hash_input, inputs)), list(map(hash_output, outputs)))
+        text_bytes = sum(map(len, inputs)) + sum(map(len, outputs)) - sum(batch.columns.counts) + 2 * len(inputs)
+        self._totals.add(batch, text_bytes)
+        cut_off = [i for i, text in enumerate(batch.columns.outputs) if text[-1] in CUT_ENDS]
+        for i in cut_off:
+            if batch.after[i] >= LONG_OUTPUT:
+                self._totals.add_cut_off(first + i, batch.columns.outputs[i])

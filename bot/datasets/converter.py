@@ -1,11 +1,15 @@
 """Writes a checked file's examples in another dialect, as the file's bytes come in."""
 
 import hashlib
+from collections.abc import Iterable, Iterator
+from itertools import compress
 
 from bot.datasets.examples import Example, encode_lines
-from bot.datasets.judge import Judge
+from bot.datasets.judge import Batch, Judge
 from bot.datasets.lines import Block
+from bot.datasets.quick import Columns, columns_of
 from bot.datasets.source import Source
+from bot.datasets.split import Split
 from bot.datasets.tally import Problem, Tally, refuses
 from bot.domain import Dialect, FieldMapping
 from bot.errors import Outdated, UserError
@@ -15,19 +19,25 @@ from bot.profile import DatasetLimits
 class Converter:
     """Bytes of a file in `dialect` in, JSONL in `target` out; one file and one thread at a time.
 
-    With `sha256`, any difference from the checked bytes is Outdated; without, a bad row is a UserError.
+    With a `split` only the rows of its side are written. With `sha256`, any difference from the checked bytes is Outdated; without, a bad row is a UserError.
     """
 
     def __init__(
-        self, dialect: Dialect, target: Dialect, mapping: FieldMapping | None = None, sha256: str = ""
+        self,
+        dialect: Dialect,
+        target: Dialect,
+        mapping: FieldMapping | None = None,
+        sha256: str = "",
+        split: Split | None = None,
     ) -> None:
         self._target = target
         self._expected = sha256
+        self._split = split
         self._sha256 = hashlib.sha256()
         self._tally = Tally()
         self._source = Source("", self._tally, mapping)
         self._judge = Judge(DatasetLimits(), None, mapping)
-        self._judge.dialect = dialect
+        self._judge.expect(dialect)
 
     def feed(self, chunk: bytes) -> bytes:
         """The next rows, written anew. Raises Outdated, UserError."""
@@ -45,20 +55,19 @@ class Converter:
         return rest
 
     def _convert(self, block: Block) -> bytes:
-        if block.problem is not None:
-            raise self._refused(block.first, block.problem)
-        examples = []
-        for number, raw in enumerate(block.lines, block.first):
-            read = self._judge.quick(raw)
-            if read is not None:
-                examples.append(Example(read[0], tuple(read[1])))
-                continue
-            verdict = self._judge.judge(raw)
-            if verdict.example is not None:
-                examples.append(verdict.example)
-            elif not verdict.blank:
-                raise self._refused(number, next(p for p in verdict.problems if refuses([p])))
-        return encode_lines(examples, self._target)
+        return encode_lines(self._examples(block), self._target)
+
+    def _examples(self, block: Block) -> Iterator[Example]:
+        for number, found in self._judge.read(block):
+            if isinstance(found, Batch):
+                yield from self._of_side(found.columns, found.columns.examples())
+            elif found.example is not None:
+                yield from self._of_side(columns_of(found.example), (found.example,))
+            elif not found.blank:
+                raise self._refused(number, next(p for p in found.problems if refuses([p])))
+
+    def _of_side(self, columns: Columns, examples: Iterable[Example]) -> Iterable[Example]:
+        return examples if self._split is None else compress(examples, map(self._split.has, columns.inputs))
 
     def _refused(self, number: int, problem: Problem) -> UserError:
         if self._expected:

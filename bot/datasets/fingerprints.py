@@ -18,9 +18,9 @@ MOST = 4_000_000
 _AT_ONCE = 200_000
 _SAMPLE = 5_000
 _SHOWN = 5
-OUTPUT_MASK = 0xFFFF_FFFF
 
-hash_bytes = xxhash.xxh3_64_intdigest
+hash_input = xxhash.xxh3_64_intdigest
+hash_output = xxhash.xxh32_intdigest
 
 
 @dataclass(slots=True)
@@ -72,6 +72,11 @@ class Fingerprints:
         for found in (same, other):
             found.lines = sorted(found.lines)[:_SHOWN]
         return same, other
+
+    def held_out(self, share: float) -> int:
+        """How many examples a split would put on the validation side."""
+        bound = int(share * (1 << 64))
+        return sum(0 < h < bound for h in self._inputs)
 
     def shared_with(self, training: "Fingerprints") -> Repeats:
         """Lines whose input is also in another file."""

@@ -3,21 +3,22 @@
 Remembers what the file's dialect is, since all rows must be of one.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
+from operator import sub
 
 from bot.datasets.examples import Example
 from bot.datasets.explain import Reading, explain
+from bot.datasets.lines import NUL, Block
 from bot.datasets.mapping import as_words, guess_mapping
-from bot.datasets.quick import Reader, quick_reader
+from bot.datasets.quick import Columns, Reader, quick_reader
 from bot.datasets.report import BYTES_PER_TOKEN
 from bot.datasets.tally import Problem, refuses
 from bot.domain import Dialect, FieldMapping
 from bot.profile import DatasetLimits
 
 _UNLIMITED = 1 << 62
-# A system text, alternating texts, and how long are all that comes before the last text, and the last text.
-Measured = tuple[str, list[str], int, int]
-_NUL = b"\\u0000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +30,29 @@ class Verdict:
     blank: bool = False
 
 
+@dataclass(slots=True)
+class Batch:
+    """Good rows with the lengths of their texts: `before` the answer, and of the answer."""
+
+    columns: Columns
+    before: list[int]
+    after: list[int]
+
+
+def measure(columns: Columns) -> Batch:
+    """Count the characters of columns that hold at least one row."""
+    separators = map(sub, columns.counts, repeat(2))
+    before = list(map(sub, map(len, columns.inputs), separators))
+    return Batch(columns, before, list(map(len, columns.outputs)))
+
+
 class Judge:
     """Judges the rows of one file, in their order."""
 
     def __init__(
         self, limits: DatasetLimits, target: Dialect | None = None, mapping: FieldMapping | None = None
     ) -> None:
-        self.dialect: Dialect | None = None
+        self._dialect: Dialect | None = None
         self.mapping = mapping
         self.guessed_mapping: FieldMapping | None = None
         self.keys: tuple[str, ...] = ()
@@ -47,21 +64,51 @@ class Judge:
         # A character is at most four bytes, so at most one estimated token.
         self._most = limits.tokens_per_example or _UNLIMITED
 
-    def quick(self, raw: bytes) -> Measured | None:
-        """The row where nothing at all is to be said about it; None: `judge` it."""
-        if self._quick is None or (_NUL in raw):
+    @property
+    def dialect(self) -> Dialect | None:
+        """The file's dialect, as far as is known."""
+        return self._dialect
+
+    def expect(self, dialect: Dialect) -> None:
+        """All rows must be of this dialect."""
+        self._dialect = dialect
+        # Every row of a file that holds no preferences is an error where these are wanted.
+        if self._target is not Dialect.PREFERENCE:
+            self._quick = quick_reader(dialect, self.mapping)
+
+    def read(self, block: Block) -> Iterator[tuple[int, Batch | Verdict]]:
+        """Take good rows together, halving until those that are not stand alone; each with its first number."""
+        if block.problem is not None:
+            yield block.first, Verdict(None, (block.problem,))
+            return
+        for first, lines in block.parts():
+            yield from self._read(first, lines)
+
+    def _read(self, first: int, lines: Sequence[bytes]) -> Iterator[tuple[int, Batch | Verdict]]:
+        batch = self._take(lines)
+        if batch is not None:
+            yield first, batch
+        elif len(lines) > 1:
+            half = len(lines) // 2
+            yield from self._read(first, lines[:half])
+            yield from self._read(first + half, lines[half:])
+        elif lines:
+            yield first, self.judge(lines[0])
+
+    def _take(self, lines: Sequence[bytes]) -> Batch | None:
+        """The rows where nothing at all is to be said about any of them."""
+        if self._quick is None or not lines or (len(lines) == 1 and NUL in lines[0]):
             return None
-        read = self._quick(raw)
-        if read is None:
+        columns = self._quick(lines)
+        if columns is None:
             return None
-        system, texts = read
-        output = len(texts[-1])
-        total = len(system) + sum(map(len, texts))
-        if output > self._most_out or total - output > self._most_in or total > self._most:
+        batch = measure(columns)
+        most_in, most_out = max(batch.before), max(batch.after)
+        if most_in > self._most_in or most_out > self._most_out or most_in + most_out > self._most:
             return None
-        if (system and not self._limits.takes_system) or (len(texts) > 2 and not self._limits.takes_many_turns):
+        if max(columns.counts) > 2 and not (self._limits.takes_system and self._limits.takes_many_turns):
             return None
-        return system, texts, total - output, output
+        return batch
 
     def judge(self, raw: bytes) -> Verdict:
         """Everything that is to be said about the row."""
@@ -87,8 +134,7 @@ class Judge:
             guess = as_words(self.guessed_mapping) if self.guessed_mapping else "input=KEY output=KEY"
             reading.problems.append(Problem("unknown-keys", value=", ".join(keys) or "none", detail=guess))
         elif self.dialect is None:
-            self.dialect = dialect
-            self._quick = None if self._target is Dialect.PREFERENCE else quick_reader(dialect, self.mapping)
+            self.expect(dialect)
         elif dialect is not self.dialect:
             # Whatever else is wrong with it is said in a file of its own dialect.
             reading.problems[:] = [Problem("mixed-dialects", value=dialect.value, detail=self.dialect.value)]

@@ -3,7 +3,7 @@
 No more is ever held than one row of the longest size that is read. Nothing here looks into a row.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from bot.datasets.tally import Problem, Tally
@@ -13,14 +13,25 @@ PIECE = 256 * 1024
 # A row that needs more is refused unread: Vertex AI's 131,072 tokens are about half a megabyte of text.
 LONGEST_LINE = 4 * 1024 * 1024
 
+# As it stands in JSON; the raw byte is no JSON.
+NUL = b"\\u0000"
+
 
 class Block(NamedTuple):
-    """Consecutive rows; `raw` is the lines joined by line ends. A `problem` stands for one row that was not read."""
+    """Consecutive rows; `raw` is the lines joined by line ends. A `problem` stands for one row not read."""
 
     first: int
     lines: list[bytes]
     raw: bytes
     problem: Problem | None = None
+
+    def parts(self) -> Iterator[tuple[int, Sequence[bytes]]]:
+        """Numbered runs of lines; a line with an escaped NUL, which no good row has, is a run of its own."""
+        if NUL not in self.raw:
+            yield self.first, self.lines
+            return
+        for number, line in enumerate(self.lines, self.first):
+            yield number, (line,)
 
 
 class Format(Protocol):
@@ -75,7 +86,7 @@ class JsonLines:
             self._held, self._held_size, self._skipping = [], 0, True
 
     def _block(self, raw: bytes) -> Block:
-        if not self._windows and b"\r\n" in raw:
+        if not self._windows and b"\r" in raw:
             self._windows = True
             self._tally.add(Problem("windows-line-ends"))
         lines = raw.split(b"\n")

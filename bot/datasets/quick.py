@@ -1,77 +1,108 @@
-"""Reads rows that are as they should be, at parse speed; anything else is left to `explain.py`.
+"""Reads rows that are as they should be, many at a time; anything else is left to `explain.py`.
 
-A typed decode refuses unknown keys, other roles and other types by itself, in C. What is left for Python is the
-order of roles, which is looked up by the whole sequence, and texts that hold only whitespace.
+A typed decode refuses unknown keys, other roles and other types by itself. Everything after it runs over whole
+columns inside C (`map`, `chain`, list comparison), since Python per row would cost more than the decoding.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from operator import attrgetter
 from typing import Literal
 
 import msgspec
 
-from bot.datasets.examples import PAIRS
+from bot.datasets.examples import PAIRS, Example
 from bot.datasets.mapping import input_keys
 from bot.domain import Dialect, FieldMapping
 
-# System text ("" where there is none) and alternating texts, user first; None: ask `explain`.
-Read = tuple[str, list[str]]
-Reader = Callable[[bytes], Read | None]
-
-# Distinct sequences of roles that are remembered; a hostile file could bring a new one in each row.
-_MOST_SHAPES = 10_000
-_NOT_HERE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+# Stands between the texts of an input when they are hashed; no text that is passed on holds it.
+SEPARATOR = "\0"
+# Longer conversations are read by `explain`; so are rows that are no plain system-user-model sequence.
+_MOST_TEXTS = 200
+_NOT_HERE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError)
 
 
-class _Struct(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """Decoded, looked at once and dropped: no row is ever part of a cycle."""
+@dataclass(slots=True)
+class Columns:
+    """Good rows, taken apart.
+
+    `inputs` are all texts before the answer, joined by SEPARATOR; `counts` says how many texts a row has, the
+    answer included. An even count is turns alone; an odd one means that the first text is a system text.
+    """
+
+    inputs: list[str]
+    outputs: list[str]
+    counts: list[int]
+
+    def examples(self) -> Iterable[Example]:
+        for joined, output, count in zip(self.inputs, self.outputs, self.counts, strict=True):
+            texts = joined.split(SEPARATOR) if count > 2 else [joined]
+            system = texts.pop(0) if count % 2 else ""
+            yield Example(system, (*texts, output))
 
 
-class _AssistantMessage(_Struct):
+def columns_of(example: Example) -> Columns:
+    """One example as columns."""
+    texts = [example.system, *example.texts] if example.system else [*example.texts]
+    # Two answers count as one output: rows that differ in either are not the same.
+    return Columns([SEPARATOR.join(texts[:-1])], [texts[-1] + example.rejected], [len(texts)])
+
+
+# None: at least one of the lines is for `explain`.
+Reader = Callable[[Sequence[bytes]], Columns | None]
+
+
+class _Strict(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """Decoded, taken apart at once and dropped, so that the garbage collector need not know it."""
+
+
+class _AssistantMessage(_Strict):
     role: Literal["system", "user", "assistant"]
     content: str
 
 
-class _AssistantRow(_Struct):
+class _AssistantRow(_Strict):
     messages: list[_AssistantMessage]
 
 
-class _ModelMessage(_Struct):
+class _ModelMessage(_Strict):
     role: Literal["system", "user", "model"]
     content: str
 
 
-class _ModelRow(_Struct):
+class _ModelRow(_Strict):
     messages: list[_ModelMessage]
 
 
-class _Part(_Struct):
+class _Part(_Strict):
     text: str
 
 
-class _Instruction(_Struct):
+class _Instruction(_Strict):
     parts: tuple[_Part]
     role: str = "system"
 
 
-class _Content(_Struct):
+class _Content(_Strict):
     role: Literal["user", "model"]
     parts: tuple[_Part]
 
 
-class _VertexRow(_Struct, rename={"system": "systemInstruction"}):
+class _VertexRow(_Strict, rename={"system": "systemInstruction"}):
     contents: list[_Content]
     system: _Instruction | None = None
 
 
 class _MappedRow(msgspec.Struct, gc=False):
-    """Other keys than the mapped ones are expected in these rows, and left out."""
+    """Keys that are not mapped are expected in these rows, and left out."""
 
 
 def quick_reader(dialect: Dialect, mapping: FieldMapping | None = None) -> Reader | None:
     """The reader of a dialect's rows; None where there is no quick one."""
     match dialect:
         case Dialect.GEMINI | Dialect.PALM | Dialect.PROMPT:
-            return _pair_reader(*PAIRS[dialect], _Struct)
+            return _pair_reader(*PAIRS[dialect], _Strict)
         case Dialect.MAPPED if mapping is not None and len({*input_keys(mapping), mapping.output}) == 2:
             return _pair_reader(mapping.input, mapping.output, _MappedRow)
         case Dialect.MESSAGES:
@@ -92,71 +123,90 @@ def _pair_reader(question: str, answer: str, base: type[msgspec.Struct]) -> Read
         rename={"question": question, "answer": answer},
     )
     decode = msgspec.json.Decoder(row).decode
+    inputs_of, outputs_of = attrgetter("question"), attrgetter("answer")
 
-    def read(line: bytes) -> Read | None:
+    def read(lines: Sequence[bytes]) -> Columns | None:
         try:
-            pair = decode(line)
+            rows = list(map(decode, lines))
         except _NOT_HERE:
             return None
-        texts = [pair.question, pair.answer]  # type: ignore[attr-defined]
-        return ("", texts) if all(map(str.strip, texts)) else None
+        inputs, outputs = list(map(inputs_of, rows)), list(map(outputs_of, rows))
+        if not (all(map(str.strip, inputs)) and all(map(str.strip, outputs))):
+            return None
+        return Columns(inputs, outputs, [2] * len(rows))
 
     return read
 
 
-def _chat_reader(row: type[_AssistantRow] | type[_ModelRow], answering: str) -> Reader:
-    decode: Callable[[bytes], _AssistantRow | _ModelRow] = msgspec.json.Decoder(row).decode
-    # Roles -> whether the first is a system text; only sequences that are in order are in here.
-    plain: dict[tuple[str, ...], bool] = {}
+def _chat_reader(row: type[msgspec.Struct], answering: str) -> Reader:
+    decode = msgspec.json.Decoder(row).decode
+    messages_of, role_of, text_of = attrgetter("messages"), attrgetter("role"), attrgetter("content")
+    order = _orders("user", answering, system=True)
 
-    def read(line: bytes) -> Read | None:
+    def read(lines: Sequence[bytes]) -> Columns | None:
         try:
-            messages = decode(line).messages
+            conversations = list(map(messages_of, map(decode, lines)))
+            counts = list(map(len, conversations))
+            wanted = list(chain.from_iterable(map(order, counts)))
         except _NOT_HERE:
             return None
-        roles = tuple([message.role for message in messages])
-        has_system = plain.get(roles)
-        if has_system is None:
-            if not _in_order(roles, answering):
-                return None
-            has_system = roles[0] == "system"
-            if len(plain) < _MOST_SHAPES:
-                plain[roles] = has_system
-        texts = [message.content for message in messages]
-        if not all(map(str.strip, texts)):
+        messages = list(chain.from_iterable(conversations))
+        texts = list(map(text_of, messages))
+        if list(map(role_of, messages)) != wanted or not all(map(str.strip, texts)):
             return None
-        return (texts.pop(0), texts) if has_system else ("", texts)
+        return _columns(texts, counts)
 
     return read
-
-
-def _in_order(roles: tuple[str, ...], answering: str) -> bool:
-    turns = roles[1:] if roles[:1] == ("system",) else roles
-    return bool(turns) and len(turns) % 2 == 0 and turns == ("user", answering) * (len(turns) // 2)
 
 
 def _vertex_reader() -> Reader:
     decode = msgspec.json.Decoder(_VertexRow).decode
-    plain: set[tuple[str, ...]] = set()
+    contents_of, system_of = attrgetter("contents"), attrgetter("system")
+    role_of, parts_of, text_of = attrgetter("role"), attrgetter("parts"), attrgetter("text")
+    order = _orders("user", "model", system=False)
 
-    def read(line: bytes) -> Read | None:
+    def read(lines: Sequence[bytes]) -> Columns | None:
         try:
-            row = decode(line)
+            rows = list(map(decode, lines))
+            conversations = list(map(contents_of, rows))
+            counts = list(map(len, conversations))
+            wanted = list(chain.from_iterable(map(order, counts)))
         except _NOT_HERE:
             return None
-        contents = row.contents
-        roles = tuple([content.role for content in contents])
-        if roles not in plain:
-            if not _in_order(roles, "model"):
-                return None
-            if len(plain) < _MOST_SHAPES:
-                plain.add(roles)
-        texts = [content.parts[0].text for content in contents]
-        if not all(map(str.strip, texts)):
+        contents = list(chain.from_iterable(conversations))
+        # Each has exactly one part, as the type says.
+        texts = list(map(text_of, chain.from_iterable(map(parts_of, contents))))
+        if list(map(role_of, contents)) != wanted or not all(map(str.strip, texts)):
             return None
-        if row.system is None:
-            return "", texts
-        system = row.system.parts[0].text
-        return (system, texts) if system.strip() else None
+        columns = _columns(texts, counts)
+        for i, system in enumerate(map(system_of, rows)):
+            if system is not None:
+                text = system.parts[0].text
+                if not text.strip():
+                    return None
+                columns.inputs[i] = f"{text}{SEPARATOR}{columns.inputs[i]}"
+                counts[i] += 1
+        return columns
 
     return read
+
+
+def _orders(asking: str, answering: str, *, system: bool) -> Callable[[int], tuple[str, ...]]:
+    """By the number of messages, the only order of roles they can have; KeyError where there is none."""
+    turns = (asking, answering)
+    orders = {n: turns * (n // 2) for n in range(2, _MOST_TEXTS, 2)}
+    if system:
+        orders |= {n + 1: ("system", *order) for n, order in orders.items()}
+    return orders.__getitem__
+
+
+def _columns(texts: Sequence[str], counts: list[int]) -> Columns:
+    inputs: list[str] = []
+    outputs: list[str] = []
+    start = 0
+    for count in counts:
+        end = start + count - 1
+        inputs.append(SEPARATOR.join(texts[start:end]))
+        outputs.append(texts[end])
+        start = end + 1
+    return Columns(inputs, outputs, counts)

@@ -86,6 +86,10 @@ class DatasetReport:
         """Whether the file can be tuned on as it is."""
         return not self.errors
 
+    def held_out(self, share: float) -> int:
+        """How many examples a split with this share puts on the validation side; the others are trained on."""
+        return self.fingerprints.held_out(share) if self.fingerprints is not None else 0
+
     def dataset(self, location: str) -> Dataset:
         """The checked file as the domain knows it. Only for a report that is ok."""
         if self.dialect is None:

@@ -6,7 +6,9 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable
 from bot.datasets.checker import DatasetChecker
 from bot.datasets.converter import Converter
 from bot.datasets.lines import PIECE
+from bot.datasets.repair import Repaired, Repairer
 from bot.datasets.report import DatasetReport
+from bot.datasets.split import Split
 from bot.domain import Dialect, FieldMapping
 from bot.profile import DatasetLimits
 
@@ -42,13 +44,14 @@ async def convert(
     target: Dialect,
     mapping: FieldMapping | None = None,
     sha256: str = "",
+    split: Split | None = None,
 ) -> AsyncIterator[bytes]:
-    """JSONL chunks in the target dialect.
+    """JSONL chunks in the target dialect; with a `split`, the rows of its side only.
 
     With `sha256`, bytes that differ from the checked ones raise Outdated before the last chunk is handed out, so
     that an upload which ends with it never becomes whole. Without, a bad row raises UserError.
     """
-    converter = Converter(dialect, target, mapping, sha256)
+    converter = Converter(dialect, target, mapping, sha256, split)
     last = b""
     async for piece in _pieces(chunks):
         written = await asyncio.to_thread(converter.feed, piece)
@@ -59,6 +62,20 @@ async def convert(
     last += await asyncio.to_thread(converter.finish)
     if last:
         yield last
+
+
+async def repair(
+    chunks: AsyncIterable[bytes],
+    name: str,
+    limits: DatasetLimits,
+    target: Dialect | None = None,
+    mapping: FieldMapping | None = None,
+) -> AsyncIterator[Repaired]:
+    """Rows of both files as they come, with the counts so far; the last item's counts are those of the file."""
+    repairer = Repairer(name, limits, target, mapping)
+    async for piece in _pieces(chunks):
+        yield await asyncio.to_thread(repairer.feed, piece)
+    yield await asyncio.to_thread(repairer.finish)
 
 
 async def _pieces(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:

@@ -1,10 +1,20 @@
 """Adds up a file's rows, a block at a time."""
 
+import string
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from bot.datasets.judge import Batch
 from bot.datasets.report import BYTES_PER_TOKEN, Histogram
+from bot.datasets.tally import SHOWN_LINES
+
+# Shorter outputs may well end as they please. A power of two, as Lengths counts by these.
+LONG_OUTPUT = 256
+# What a finished answer seldom ends with.
+CUT_ENDS = frozenset(string.ascii_letters + ",;:-–—(")
+# A question and its answer, after a system text.
+_SINGLE = 3
 
 
 @dataclass(slots=True)
@@ -19,9 +29,24 @@ class Totals:
     cut_off: int = 0
     cut_off_lines: list[int] = field(default_factory=list)
     cut_off_value: str = ""
-    long_outputs: int = 0
     inputs: "Lengths" = field(default_factory=lambda: Lengths())
     outputs: "Lengths" = field(default_factory=lambda: Lengths())
+
+    def add(self, batch: Batch, text_bytes: int) -> None:
+        """Count good rows; `text_bytes` is the size of all their texts."""
+        self.rows += len(batch.before)
+        self.examples += len(batch.before)
+        self.many_turns += sum(map(_SINGLE.__lt__, batch.columns.counts))
+        self.inputs.add(batch.before)
+        self.outputs.add(batch.after)
+        self.text_bytes += text_bytes
+
+    def add_cut_off(self, line: int, output: str) -> None:
+        """Note an output that ends like one that was cut."""
+        self.cut_off += 1
+        if len(self.cut_off_lines) < SHOWN_LINES:
+            self.cut_off_lines.append(line)
+            self.cut_off_value = self.cut_off_value or f"“…{output[-20:]}”"
 
     @property
     def tokens(self) -> int:
@@ -41,6 +66,10 @@ class Lengths:
             self._counts.update(map(int.bit_length, lengths))
             self.total += sum(lengths)
             self.longest = max(self.longest, *lengths)
+
+    def at_least(self, length: int) -> int:
+        """How many texts have at least this length, a power of two."""
+        return sum(count for bits, count in self._counts.items() if bits >= length.bit_length())
 
     def histogram(self) -> Histogram:
         most = max(self._counts, default=-1)

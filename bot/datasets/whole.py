@@ -4,7 +4,7 @@ from bot.datasets.fingerprints import MOST, Fingerprints, Repeats
 from bot.datasets.report import DatasetReport
 from bot.datasets.tally import Problem, Tally
 from bot.datasets.tasks import RECOMMENDED, Task, guess_task
-from bot.datasets.totals import Totals
+from bot.datasets.totals import LONG_OUTPUT, Totals
 from bot.profile import DatasetLimits
 
 # JSON around one inline example: {"textInput":"","output":""},
@@ -40,7 +40,7 @@ def judge_content(tally: Tally, totals: Totals, prints: Fingerprints) -> None:
     _add_repeats(tally, "conflicting-outputs", other)
     if prints.full:
         tally.add(Problem("not-all-compared", limit=MOST))
-    if totals.cut_off and totals.cut_off <= totals.long_outputs * _CUT_OFF_SHARE:
+    if totals.cut_off and totals.cut_off <= totals.outputs.at_least(LONG_OUTPUT) * _CUT_OFF_SHARE:
         tally.add(
             Problem("cut-off-output", "output", totals.cut_off_value),
             count=totals.cut_off,
@@ -78,12 +78,18 @@ def judge_amount(tally: Tally, totals: Totals, task: Task | None, limits: Datase
         tally.add(Problem("few-examples", value=f"{totals.examples:,}", limit=wanted, detail=what))
 
 
+def validation_limit(limits: DatasetLimits, training_examples: int) -> int:
+    """The most examples that a validation file may have; 0 where there is no limit."""
+    most = limits.validation_examples
+    if limits.validation_share and training_examples > _SHARE_BINDS:
+        share = int(training_examples * limits.validation_share)
+        most = min(most, share) if most else share
+    return most
+
+
 def judge_validation(tally: Tally, prints: Fingerprints, training: DatasetReport, limits: DatasetLimits) -> None:
     """Hold a validation file against its training file."""
-    most = limits.validation_examples
-    if limits.validation_share and training.examples > _SHARE_BINDS:
-        share = int(training.examples * limits.validation_share)
-        most = min(most, share) if most else share
+    most = validation_limit(limits, training.examples)
     if most and prints.examples > most:
         tally.add(Problem("validation-too-large", value=f"{prints.examples:,}", limit=most))
     if training.fingerprints is not None:
