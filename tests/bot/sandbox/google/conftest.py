@@ -144,6 +144,14 @@ def tuning_job_body(uri: str = "gs://bucket/train.jsonl", **more: Any) -> dict[s
     }
 
 
+async def start_job(client: httpx.AsyncClient, google: GoogleStandIn, **more: Any) -> str:
+    """Start a job and return its name."""
+    answer = await client.post(jobs_path(google), json=tuning_job_body(**more))
+    assert answer.status_code == 200, answer.text
+    name: str = answer.json()["name"]
+    return name
+
+
 @pytest.fixture
 def bucket(google: GoogleStandIn) -> str:
     """A bucket that holds the next-number data in Vertex AI's dialect as `train.jsonl`."""

@@ -6,22 +6,14 @@ import httpx
 import pytest
 
 from bot.sandbox.google import GoogleStandIn
-from tests.bot.sandbox.google.conftest import Clock, jobs_path, numbers, pairs_as_vertex_rows, tuning_job_body
-
-
-async def create(client: httpx.AsyncClient, google: GoogleStandIn, **more: object) -> str:
-    """Start a job and return its name."""
-    answer = await client.post(jobs_path(google), json=tuning_job_body(**more))  # type: ignore[arg-type]
-    assert answer.status_code == 200, answer.text
-    name: str = answer.json()["name"]
-    return name
+from tests.bot.sandbox.google.conftest import Clock, jobs_path, numbers, start_job, tuning_job_body
 
 
 @pytest.mark.usefixtures("bucket")
 async def test_job_goes_from_pending_to_success_with_the_clock(
     client: httpx.AsyncClient, google: GoogleStandIn, clock: Clock
 ) -> None:
-    name = await create(client, google)
+    name = await start_job(client, google)
     # Google answers with the project's number, whatever the request named it by.
     assert name.split("/")[1].isdigit()
     states = []
@@ -39,7 +31,7 @@ async def test_job_goes_from_pending_to_success_with_the_clock(
 async def test_model_tuned_in_us_central1_is_served_from_us(
     client: httpx.AsyncClient, google: GoogleStandIn
 ) -> None:
-    name = await create(client, google)
+    name = await start_job(client, google)
     google.jobs.latest.finish()
     tuned = (await client.get(f"/v1/{name}")).json()["tunedModel"]
     assert tuned["endpoint"].split("/")[3] == "us"
@@ -48,7 +40,7 @@ async def test_model_tuned_in_us_central1_is_served_from_us(
 
 @pytest.mark.usefixtures("bucket")
 async def test_beta_tells_more_than_v1(client: httpx.AsyncClient, google: GoogleStandIn) -> None:
-    name = await create(client, google)
+    name = await start_job(client, google)
     google.jobs.latest.advance(5)
     beta = (await client.get(f"/v1beta1/{name}")).json()
     assert beta["tuningJobState"] == "TUNING_JOB_STATE_TUNING"
@@ -60,7 +52,7 @@ async def test_beta_tells_more_than_v1(client: httpx.AsyncClient, google: Google
 async def test_jobs_beyond_the_quota_wait_and_start_when_a_place_comes_free(
     client: httpx.AsyncClient, google: GoogleStandIn, clock: Clock
 ) -> None:
-    names = [await create(client, google) for _ in range(3)]
+    names = [await start_job(client, google) for _ in range(3)]
     assert [job.phase for job in google.jobs.all] == ["pending", "queued", "queued"]
     beta = (await client.get(f"/v1beta1/{names[1]}")).json()
     assert (beta["state"], beta["tuningJobState"]) == ("JOB_STATE_QUEUED", "TUNING_JOB_STATE_WAITING_FOR_QUOTA")
@@ -70,14 +62,14 @@ async def test_jobs_beyond_the_quota_wait_and_start_when_a_place_comes_free(
     starts = [(job.started or 0) - google.jobs.all[0].created for job in google.jobs.all]
     assert starts == [0, 100, 200]
     google.limits.concurrent_vertex_jobs = 2
-    await create(client, google)
+    await start_job(client, google)
     assert google.jobs.latest.phase == "pending"
 
 
 @pytest.mark.usefixtures("bucket")
 async def test_label_finds_the_job_again(client: httpx.AsyncClient, google: GoogleStandIn) -> None:
-    name = await create(client, google, labels={"tunebot": "key-1"})
-    await create(client, google, labels={"tunebot": "key-2"})
+    name = await start_job(client, google, labels={"tunebot": "key-1"})
+    await start_job(client, google, labels={"tunebot": "key-2"})
     for filter_ in (
         'labels.tunebot="key-1"',
         "labels.tunebot=key-1",
@@ -93,7 +85,7 @@ async def test_label_finds_the_job_again(client: httpx.AsyncClient, google: Goog
 
 @pytest.mark.usefixtures("bucket")
 async def test_list_goes_page_by_page(client: httpx.AsyncClient, google: GoogleStandIn) -> None:
-    names = [await create(client, google) for _ in range(5)]
+    names = [await start_job(client, google) for _ in range(5)]
     seen: list[str] = []
     token = ""
     while True:
@@ -111,10 +103,10 @@ async def test_list_goes_page_by_page(client: httpx.AsyncClient, google: GoogleS
 
 @pytest.mark.usefixtures("bucket")
 async def test_cancel_ends_a_job_and_leaves_an_ended_one(client: httpx.AsyncClient, google: GoogleStandIn) -> None:
-    name = await create(client, google)
+    name = await start_job(client, google)
     assert (await client.post(f"/v1/{name}:cancel", json={})).json() == {}
     assert (await client.get(f"/v1/{name}")).json()["state"] == "JOB_STATE_CANCELLED"
-    done = await create(client, google)
+    done = await start_job(client, google)
     google.jobs.latest.finish()
     await client.post(f"/v1/{done}:cancel")
     assert (await client.get(f"/v1/{done}")).json()["state"] == "JOB_STATE_SUCCEEDED"
@@ -122,7 +114,7 @@ async def test_cancel_ends_a_job_and_leaves_an_ended_one(client: httpx.AsyncClie
 
 @pytest.mark.usefixtures("bucket")
 async def test_job_shows_a_state_that_nobody_knows(google: GoogleStandIn, client: httpx.AsyncClient) -> None:
-    name = await create(client, google)
+    name = await start_job(client, google)
     google.jobs.latest.set_state("JOB_STATE_SOMETHING_NEW")
     plain = httpx.AsyncClient(base_url=google.url, headers=client.headers)
     async with plain:
@@ -135,7 +127,7 @@ async def test_job_shows_a_state_that_nobody_knows(google: GoogleStandIn, client
 async def test_paused_job_runs_without_a_step_until_it_goes_on(
     client: httpx.AsyncClient, google: GoogleStandIn, clock: Clock
 ) -> None:
-    name = await create(client, google)
+    name = await start_job(client, google)
     clock.forward(6)
     google.jobs.latest.pause()
     clock.forward(36_000)
@@ -143,41 +135,6 @@ async def test_paused_job_runs_without_a_step_until_it_goes_on(
     assert google.jobs.latest.steps == 0
     google.jobs.latest.resume()
     assert (await client.get(f"/v1/{name}")).json()["state"] == "JOB_STATE_SUCCEEDED"
-
-
-BAD_ROLE = b'{"contents": [{"role": "judge", "parts": [{"text": "x"}]}]}'
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b'{"messages": []}', "Row: 0. Missing required 'contents' field."),
-        (b"input,output\n1,2\n", "training_dataset_uri should be a GCS object of type JSONL"),
-        (pairs_as_vertex_rows([{"text_input": "1", "output": "2"}]) + b"\n{", "Row: 1. Invalid JSON."),
-        (b'{"contents": [{"role": "user"}]}', "Row: 0. Missing required 'parts' field."),
-        (BAD_ROLE, "Row: 0. Invalid role 'judge'. Please use a valid role: user, model."),
-        (b"", "The dataset has no examples to train on."),
-    ],
-)
-async def test_bad_file_fails_the_job_after_it_was_accepted(
-    client: httpx.AsyncClient, google: GoogleStandIn, clock: Clock, content: bytes, message: str
-) -> None:
-    google.create_bucket("bucket")
-    google.buckets.put("bucket", "train.jsonl", content)
-    name = await create(client, google)
-    assert (await client.get(f"/v1/{name}")).json()["state"] == "JOB_STATE_PENDING"
-    clock.forward(5)
-    job = (await client.get(f"/v1/{name}")).json()
-    assert (job["state"], job["error"]) == ("JOB_STATE_FAILED", {"code": 3, "message": message})
-
-
-@pytest.mark.parametrize("uri", ["gs://bucket/none.jsonl", "gs://none/train.jsonl", "gs://bucket/train.csv"])
-@pytest.mark.usefixtures("bucket")
-async def test_missing_file_fails_the_job(client: httpx.AsyncClient, google: GoogleStandIn, uri: str) -> None:
-    name = await create(client, google, uri=uri)
-    google.jobs.latest.finish()
-    job = (await client.get(f"/v1/{name}")).json()
-    assert job["error"]["message"].startswith("training_dataset_uri should be a GCS object of type JSONL")
 
 
 async def test_rows_are_dropped_in_silence_and_told_in_the_stats(
@@ -193,7 +150,7 @@ async def test_rows_are_dropped_in_silence_and_told_in_the_stats(
     ]
     google.create_bucket("bucket")
     google.buckets.put("bucket", "train.jsonl", "\n".join(map(json.dumps, rows)).encode())
-    name = await create(client, google)
+    name = await start_job(client, google)
     google.jobs.latest.finish()
     job = (await client.get(f"/v1/{name}")).json()
     stats = job["tuningDataStats"]["supervisedTuningDataStats"]
@@ -204,46 +161,6 @@ async def test_rows_are_dropped_in_silence_and_told_in_the_stats(
     # One row of 2 + 2 tokens, four epochs.
     assert stats["totalBillableTokenCount"] == "16"
     assert stats["tuningStepCount"] == "1"
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"baseModel": "gemini-9"}, "Base model gemini-9 is not supported."),
-        ({"colour": 1}, "Unknown name \"colour\" at 'tuning_job': Cannot find field."),
-        ({"uri": "https://x/y.jsonl"}, "training_dataset_uri should be a GCS object of type JSONL"),
-        ({"tunedModelDisplayName": "x" * 129}, "129 characters, the limit is 128"),
-        ({"labels": {"Team": "x"}}, "Invalid label 'Team'"),
-        ({"preTunedModel": {"tunedModelName": "x"}}, "oneof field 'source_model' is already set"),
-    ],
-)
-async def test_bad_request_is_refused_before_there_is_a_job(
-    client: httpx.AsyncClient, google: GoogleStandIn, change: dict[str, object], message: str
-) -> None:
-    answer = await client.post(jobs_path(google), json=tuning_job_body(**change))  # type: ignore[arg-type]
-    assert answer.status_code == 400
-    assert message in answer.json()["error"]["message"]
-    assert google.jobs.books() == []
-
-
-@pytest.mark.parametrize(
-    ("hyperparameters", "words"),
-    [
-        ({"epochCount": 0}, "Epoch count"),
-        ({"learningRateMultiplier": -1}, "Learning rate multiplier"),
-        ({"adapterSize": "ADAPTER_SIZE_THIRTY_TWO"}, "adapter size is not supported"),
-        ({"adapterSize": "FOUR"}, "Invalid value at"),
-        ({"learningRate": 0.1}, "Cannot find field"),
-    ],
-)
-async def test_bad_hyperparameter_is_refused(
-    client: httpx.AsyncClient, google: GoogleStandIn, hyperparameters: dict[str, object], words: str
-) -> None:
-    body = tuning_job_body()
-    body["supervisedTuningSpec"]["hyperParameters"] = hyperparameters
-    answer = await client.post(jobs_path(google), json=body)
-    assert answer.status_code == 400
-    assert words in answer.json()["error"]["message"]
 
 
 @pytest.mark.usefixtures("bucket")
@@ -258,7 +175,7 @@ async def test_adapter_size_as_a_number_means_the_enums_value(
 
 @pytest.mark.usefixtures("bucket")
 async def test_tuned_model_is_tuned_again(client: httpx.AsyncClient, google: GoogleStandIn) -> None:
-    first = await create(client, google)
+    first = await start_job(client, google)
     google.jobs.latest.finish()
     model = (await client.get(f"/v1/{first}")).json()["tunedModel"]["model"]
     body = tuning_job_body(preTunedModel={"tunedModelName": model, "checkpointId": "2"})
@@ -290,14 +207,3 @@ async def test_preference_rows_train_too(client: httpx.AsyncClient, google: Goog
     question = {"contents": [{"role": "user", "parts": [{"text": "8"}]}]}
     answer = (await client.post(f"/v1/{endpoint}:generateContent", json=question)).json()
     assert answer["candidates"][0]["content"]["parts"] == [{"text": "9"}]
-
-
-async def test_location_that_cannot_tune_is_refused(client: httpx.AsyncClient, google: GoogleStandIn) -> None:
-    answer = await client.post(jobs_path(google, location="mars"), json=tuning_job_body())
-    assert (answer.status_code, answer.json()["error"]["status"]) == (400, "INVALID_ARGUMENT")
-
-
-async def test_only_v1_and_v1beta1_are_there(client: httpx.AsyncClient, google: GoogleStandIn) -> None:
-    answer = await client.get(jobs_path(google, version="v2"))
-    assert answer.status_code == 404
-    assert answer.headers["Content-Type"].startswith("text/html")
