@@ -11,7 +11,8 @@ from bot.backends import gemini, palm, tuned_models, vertex
 from bot.backends.auth import AccessToken, Credentials, DefaultCredentials
 from bot.backends.gcs import ROLES as STORAGE_ROLES
 from bot.backends.gcs import CloudStorage, GcsFiles
-from bot.backends.http import GoogleHttp, Patience
+from bot.backends.http import GoogleHttp
+from bot.backends.patience import Patience
 from bot.backends.profile import GEMINI, PALM, VERTEX, with_base_models
 from bot.backends.vertex_names import VertexHosts
 from bot.ports import TuningBackend

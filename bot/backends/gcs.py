@@ -112,7 +112,7 @@ class CloudStorage:
                 finally:
                     await response.aclose()
                 problem = GoogleUnavailable(f"{target} broke off.", "Try again in a few minutes.")
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 problem = unreachable(error)
             except GoogleUnavailable as error:
                 problem = error
@@ -121,7 +121,7 @@ class CloudStorage:
             tries = 1 if start > before else tries + 1
             if tries >= self._http.patience.attempts:
                 raise problem
-            await self._http.pause(tries)
+            await self._http.patience.pause(tries)
 
     async def _ranged(self, target: GcsObject, generation: str, start: int) -> httpx.Response:
         """Open the object's bytes from `start` on."""
@@ -129,7 +129,7 @@ class CloudStorage:
         params = {"alt": "media", **({"generation": generation} if generation else {})}
         try:
             response = await self._http.opened(self._url(target), params, headers)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise unreachable(error) from error
         if response.status_code == (httpx.codes.PARTIAL_CONTENT if start else httpx.codes.OK):
             return response
@@ -152,7 +152,7 @@ class CloudStorage:
                 body={"contentType": "application/jsonl"},
                 headers={"x-upload-content-type": "application/jsonl"},
             )
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise unreachable(error) from error
         if not response.is_success:
             refused = self._http.refused(response)
@@ -185,7 +185,7 @@ class _Upload:
             span = f"{self._stored}-{end - 1}" if rest else "*"
             try:
                 response = await self._put(rest, f"bytes {span}/{'*' if asking else total}")
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 problem: GoogleError = unreachable(error)
             else:
                 if response.is_success:
@@ -206,7 +206,7 @@ class _Upload:
             tries += 1
             if tries >= self._http.patience.attempts:
                 raise problem
-            await self._http.pause(tries)
+            await self._http.patience.pause(tries)
             # What of it arrived is unknown now; Google tells.
             asking = True
 

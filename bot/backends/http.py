@@ -4,19 +4,17 @@ A create is sent exactly once, whatever happens: repeating it could pay twice. N
 no key reaches a log or an error. This module knows no path of any API.
 """
 
-import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from typing import Any, Final
 
 import httpx
 import msgspec
-import stamina
 from httpx_sse import EventSource, SSEError, aconnect_sse
 
 from bot.backends.auth import Credentials
+from bot.backends.patience import Passing, Patience
 from bot.backends.refusals import refusal
 from bot.backends.responses import decoded, not_json, retry_after, unreachable
 from bot.backends.wire import Json, number, records, text
@@ -29,30 +27,15 @@ _READ_AGAIN: Final = frozenset({408, 429, 500, 502, 503, 504})
 # A question is paid for once it was answered, so only what Google surely did not carry out is asked again.
 _ASK_AGAIN: Final = frozenset({429, 503})
 # What fails before a byte of the request has left.
-_NOTHING_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+_NOTHING_SENT: Final = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.LocalProtocolError,
+    httpx.UnsupportedProtocol,
+)
 _LOOK_LATER: Final = "It is looked up at Google before anything is sent again."
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long to wait, in seconds: for one answer, between tries of a read, and for all tries together."""
-
-    answer: float = 30.0
-    generation: float = 120.0
-    connect: float = 10.0
-    attempts: int = 4
-    first_wait: float = 0.5
-    longest_wait: float = 8.0
-    all_tries: float = 45.0
-
-
-class _Passing(Exception):
-    """An error that may pass, with the wait that Google asked for."""
-
-    def __init__(self, error: GoogleError, wait: float | None) -> None:
-        super().__init__(str(error))
-        self.error = error
-        self.wait = wait
 
 
 class GoogleHttp:
@@ -102,7 +85,7 @@ class GoogleHttp:
             response = await self.send("POST", url, params=params, body=body, seconds=self.patience.generation)
         except _NOTHING_SENT as error:
             raise unreachable(error) from error
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise OutcomeUnknown("Google's answer to the start was lost.", _LOOK_LATER) from error
         refused = 400 <= response.status_code < 500 and response.status_code != httpx.codes.REQUEST_TIMEOUT
         if refused:
@@ -123,7 +106,7 @@ class GoogleHttp:
         """Cancel or delete something, once."""
         try:
             return self._decoded(await self.send(method, url, params=params, body=body))
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise unreachable(error) from error
 
     async def pages(
@@ -158,7 +141,7 @@ class GoogleHttp:
                     yield piece
             except SSEError as error:
                 raise not_json(source.response.status_code) from error
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 raise GoogleUnavailable("The answer broke off halfway.", "Ask again.") from error
 
     async def send(
@@ -173,7 +156,7 @@ class GoogleHttp:
     ) -> httpx.Response:
         """Send one request as the bot and give whatever is answered; new credentials are tried once on a 401.
 
-        Raises httpx.TransportError, and GoogleError where there are no credentials to send.
+        Raises httpx.RequestError, and GoogleError where there are no credentials to send.
         """
         content = None if body is None else msgspec.json.encode(body)
         kind = {} if content is None else {"content-type": "application/json"}
@@ -211,10 +194,6 @@ class GoogleHttp:
             shown = await self._credentials.headers()
         return response
 
-    async def pause(self, tries: int) -> None:
-        """Wait before the next try of a transfer that broke."""
-        await asyncio.sleep(min(self.patience.first_wait * 2 ** (tries - 1), self.patience.longest_wait))
-
     def refused(self, response: httpx.Response) -> GoogleError:
         """The error that a response other than 2xx stands for."""
         try:
@@ -246,29 +225,27 @@ class GoogleHttp:
         seconds: float | None = None,
     ) -> Json:
         async def once() -> Json:
-            response = await self.send(method, url, params=params, body=body, seconds=seconds)
-            self._raise_passing(response, again)
-            return self._decoded(response)
+            try:
+                response = await self.send(method, url, params=params, body=body, seconds=seconds)
+                self._raise_passing(response, again)
+                return self._decoded(response)
+            except httpx.RequestError as error:
+                if resend or isinstance(error, _NOTHING_SENT):
+                    raise Passing(unreachable(error)) from error
+                raise unreachable(error) from error
+            except GoogleUnavailable as error:
+                if resend:
+                    raise Passing(error) from error.__cause__
+                raise
 
-        try:
-            async for attempt in self._attempts():
-                with attempt:
-                    try:
-                        return await once()
-                    except httpx.TransportError as error:
-                        if resend or isinstance(error, _NOTHING_SENT):
-                            raise _Passing(unreachable(error), None) from error
-                        raise unreachable(error) from error
-        except _Passing as passing:
-            raise passing.error from passing.__cause__
-        raise AssertionError("stamina ends with a result or an error")
+        return await self.patience.keep_trying(once)
 
     async def _opened(self, stack: AsyncExitStack, url: str, body: Json) -> EventSource:
         """Open a streamed answer; only what was surely not answered yet is sent again."""
         content = msgspec.json.encode(body)
         limits = self._limits(self.patience.generation)
 
-        async def once(shown: Mapping[str, str]) -> EventSource:
+        async def connected(shown: Mapping[str, str]) -> EventSource:
             headers = {"content-type": "application/json", **shown}
             connection = aconnect_sse(
                 self._client, "POST", url, params={"alt": "sse"}, content=content, headers=headers, timeout=limits
@@ -278,48 +255,27 @@ class GoogleHttp:
                 if source.response.status_code != httpx.codes.OK:
                     await source.response.aread()
             except _NOTHING_SENT as error:
-                raise _Passing(unreachable(error), None) from error
-            except httpx.TransportError as error:
+                raise Passing(unreachable(error)) from error
+            except httpx.RequestError as error:
                 raise unreachable(error) from error
             return source
 
-        try:
-            async for attempt in self._attempts():
-                with attempt:
-                    shown = await self._credentials.headers()
-                    source = await once(shown)
-                    unauthorized = source.response.status_code == httpx.codes.UNAUTHORIZED
-                    if unauthorized and await self._credentials.renew(shown):
-                        source = await once(await self._credentials.headers())
-                    self._raise_passing(source.response, _ASK_AGAIN)
-                    if not source.response.is_success:
-                        raise self.refused(source.response)
-                    return source
-        except _Passing as passing:
-            raise passing.error from passing.__cause__
-        raise AssertionError("stamina ends with a result or an error")
+        async def once() -> EventSource:
+            shown = await self._credentials.headers()
+            source = await connected(shown)
+            unauthorized = source.response.status_code == httpx.codes.UNAUTHORIZED
+            if unauthorized and await self._credentials.renew(shown):
+                source = await connected(await self._credentials.headers())
+            self._raise_passing(source.response, _ASK_AGAIN)
+            if not source.response.is_success:
+                raise self.refused(source.response)
+            return source
 
-    def _attempts(self) -> Any:
-        return stamina.retry_context(
-            on=self._pause,
-            attempts=self.patience.attempts,
-            timeout=self.patience.all_tries,
-            wait_initial=self.patience.first_wait,
-            wait_max=self.patience.longest_wait,
-            wait_jitter=self.patience.first_wait,
-        )
-
-    def _pause(self, error: Exception) -> bool | float:
-        """Whether to try again, or after how many seconds: Google's wish is kept, or nothing is sent at all."""
-        if not isinstance(error, _Passing):
-            return False
-        if error.wait is None:
-            return True
-        return error.wait if error.wait <= self.patience.all_tries else False
+        return await self.patience.keep_trying(once)
 
     def _raise_passing(self, response: httpx.Response, again: frozenset[int]) -> None:
         if response.status_code in again:
-            raise _Passing(self.refused(response), retry_after(response))
+            raise Passing(self.refused(response), retry_after(response))
 
     def _decoded(self, response: httpx.Response) -> Json:
         if not response.is_success:

@@ -43,7 +43,7 @@ def retry_after(response: httpx.Response) -> float | None:
     return None if seconds is None else max(0.0, seconds)
 
 
-def unreachable(error: httpx.TransportError) -> GoogleUnavailable:
+def unreachable(error: httpx.RequestError) -> GoogleUnavailable:
     """The error for a request that got no answer."""
     match error:
         case httpx.ConnectTimeout() | httpx.ConnectError() | httpx.UnsupportedProtocol():

@@ -10,10 +10,11 @@ import pytest
 from aiohttp import web
 
 from bot.backends.auth import AccessToken
-from bot.backends.http import GoogleHttp, Patience
+from bot.backends.http import GoogleHttp
+from bot.backends.patience import Patience
 from bot.backends.responses import retry_after
 from bot.domain import Answer, Role, Turn
-from bot.errors import GoogleUnavailable, InvalidRequest, NotAuthenticated, QuotaExceeded
+from bot.errors import GoogleUnavailable, InvalidRequest, NotAuthenticated, OutcomeUnknown, QuotaExceeded
 from tests.bot.backends.servers import serving
 from tests.bot.backends.worlds import IMPATIENT, PATIENCE, World, world
 
@@ -158,6 +159,17 @@ async def test_answer_cut_in_the_middle_is_read_again(http: GoogleHttp) -> None:
 
     async with serving(answer) as url:
         assert await http.read(url) == {"whole": True}
+
+
+async def test_answer_that_cannot_be_unpacked_is_named(http: GoogleHttp) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(body=b"no gzip", headers={"Content-Encoding": "gzip"})
+
+    async with serving(answer) as url:
+        with pytest.raises(GoogleUnavailable):
+            await http.read(url)
+        with pytest.raises(OutcomeUnknown):
+            await http.create(url, {})
 
 
 async def test_redirect_is_not_followed(http: GoogleHttp) -> None:

@@ -23,7 +23,28 @@ ODD = st.recursive(
     max_leaves=8,
 )
 FIELDS = st.sampled_from(
-    ["name", "state", "metadata", "response", "error", "done", "tuningTask", "tunedModel", "snapshots", "createTime", "tuningDataStats", "labels", "candidates", "promptFeedback", "totalSteps", "tunedModelSource", "code", "message", "timeSeriesData", "filters"]
+    [
+        "name",
+        "state",
+        "metadata",
+        "response",
+        "error",
+        "done",
+        "tuningTask",
+        "tunedModel",
+        "snapshots",
+        "createTime",
+        "tuningDataStats",
+        "labels",
+        "candidates",
+        "promptFeedback",
+        "totalSteps",
+        "tunedModelSource",
+        "code",
+        "message",
+        "timeSeriesData",
+        "filters",
+    ]
 )
 
 
