@@ -1,0 +1,296 @@
+"""The project installs whole, from pinned dependencies, into an image that runs with few rights."""
+
+import ast
+import http.server
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from importlib.metadata import distributions
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from bot.cli import cli
+from bot.settings import DEFAULT_PORT
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PACKAGES = ("bot", "handlers", "storage")
+TOP_LEVEL = {*PACKAGES, "tests", "pyproject.toml", "Dockerfile", "README.md", "requirements.lock"}
+
+LOCK = (ROOT / "requirements.lock").read_text()
+DECLARED = {
+    canonicalize_name(requirement.name): requirement
+    for requirement in map(Requirement, PROJECT["project"]["dependencies"])
+}
+
+
+def tracked(*paths: str) -> list[str]:
+    """Every file that git knows, also one that is only staged; skips where this is no clone."""
+    done = subprocess.run(["git", "ls-files", *paths], cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip("not a git clone")
+    return [name for name in done.stdout.splitlines() if (ROOT / name).exists()]
+
+
+def pins() -> dict[str, Version]:
+    """What the lock pins, by name."""
+    found = re.findall(r"^([\w.-]+)==([^ \n]+)", LOCK, re.MULTILINE)
+    return {canonicalize_name(name): Version(version) for name, version in found}
+
+
+def entries() -> dict[str, str]:
+    """The lock's whole text about each name: its pin, its hashes, and who wants it."""
+    parts = re.split(r"^(?=[\w.-]+==)", LOCK, flags=re.MULTILINE)
+    return {canonicalize_name(part.partition("==")[0]): part for part in parts if part}
+
+
+# The lock
+
+
+@pytest.mark.parametrize("name", DECLARED)
+def test_the_lock_pins_a_version_that_pyproject_allows(name: str) -> None:
+    assert name in pins(), "renew requirements.lock, as the Dockerfile says"
+    assert pins()[name] in DECLARED[name].specifier
+
+
+def test_the_lock_holds_what_the_bot_needs_to_run_and_nothing_else() -> None:
+    wanted_by = {
+        name: {line.split()[-1] for line in re.findall(r"^    #(?: via|  ) \S+$", text, re.MULTILINE)}
+        for name, text in entries().items()
+    }
+
+    assert {name for name, wanting in wanted_by.items() if "tunebot" in wanting} == set(DECLARED)
+    for name, wanting in wanted_by.items():
+        assert wanting, name
+        assert wanting <= {"tunebot", *wanted_by}, name
+
+
+def test_the_lock_checks_every_file_by_hash_and_names_no_place_to_fetch_it_from() -> None:
+    assert all("--hash=sha256:" in text for text in entries().values())
+    assert "://" not in LOCK
+    assert " @ " not in LOCK
+    assert not re.search(r"^-", LOCK, re.MULTILINE)
+
+
+# The packages
+
+
+def imported_modules() -> dict[str, str]:
+    """Every module from elsewhere that the packages import, with one file that does."""
+    found: dict[str, str] = {}
+    for name in tracked(*PACKAGES):
+        if not name.endswith(".py"):
+            continue
+        for node in ast.walk(ast.parse((ROOT / name).read_text())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name: name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                found[node.module] = name
+    ours = {*PACKAGES, *sys.stdlib_module_names}
+    return {module: name for module, name in found.items() if module.partition(".")[0] not in ours}
+
+
+def test_whatever_the_packages_import_is_in_the_lock() -> None:
+    files: dict[str, list[str]] = {
+        canonicalize_name(distribution.metadata["Name"]): [str(file) for file in distribution.files or ()]
+        for distribution in distributions()
+    }
+    locked = [file for name in pins() for file in files.get(name, ())]
+
+    for module, importer in imported_modules().items():
+        path = module.replace(".", "/")
+        assert any(file.startswith((f"{path}/", f"{path}.")) for file in locked), f"{importer} imports {module}"
+
+
+def test_every_directory_with_python_in_it_is_a_package() -> None:
+    directories = {ROOT / Path(name).parent for name in tracked(*PACKAGES) if name.endswith(".py")}
+
+    assert [directory for directory in directories if not (directory / "__init__.py").exists()] == []
+
+
+def test_pyproject_names_the_three_packages() -> None:
+    assert PROJECT["tool"]["setuptools"]["packages"]["find"]["include"] == [f"{name}*" for name in PACKAGES]
+
+
+@pytest.mark.outside
+def test_the_built_wheel_holds_every_file_of_the_three_packages_and_nothing_else(tmp_path: Path) -> None:
+    tools, source, wheels = tmp_path / "tools", tmp_path / "source", tmp_path / "wheels"
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    fetched = subprocess.run(
+        [*pip, "install", "--target", tools, *PROJECT["build-system"]["requires"]],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if fetched.returncode:
+        pytest.skip(f"pip could not fetch what builds: {fetched.stderr[-300:]}")
+    files = tracked(*PACKAGES)
+    for name in [*files, "pyproject.toml", "README.md"]:
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, source / name)
+
+    built = subprocess.run(
+        [*pip, "wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", wheels, source],
+        env={**os.environ, "PYTHONPATH": str(tools)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert built.returncode == 0, built.stderr
+    with zipfile.ZipFile(next(wheels.glob("tunebot-*.whl"))) as wheel:
+        held = [name for name in wheel.namelist() if ".dist-info/" not in name]
+    assert sorted(held) == sorted(files)
+
+
+# The repository
+
+
+def test_the_top_level_is_the_one_that_was_agreed_on() -> None:
+    top = {name.partition("/")[0] for name in tracked()}
+
+    assert {name for name in top if not name.startswith(".")} == TOP_LEVEL
+
+
+def test_no_file_names_a_package_index_or_a_place_on_somebodys_machine() -> None:
+    index = re.compile(
+        r"\b(?:pypi|pythonhosted|npmjs|artifactory|nexus|devpi)\b[\w.-]*\.[a-z]{2,}|--[a-z-]*index-url"
+    )
+    place = re.compile(r"(?<![\w.])/(?:home|root|Users|work)/\w")
+
+    for name in tracked():
+        text = (ROOT / name).read_text(errors="replace")
+        for pattern in (index, place):
+            found = pattern.search(text)
+            assert found is None, f"{name}: {found}"
+
+
+def test_ci_can_be_called_and_finds_the_test_command_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text().splitlines()
+
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+    assert len([line for line in readme if re.match(r"python3 -m venv .*/pytest( |$)", line)]) == 1
+
+
+# The image
+
+
+def instructions() -> list[tuple[str, str]]:
+    """The Dockerfile's instructions, without comments, each on one line."""
+    text = re.sub(r"^#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE).replace("\\\n", "")
+    return [(word, rest) for word, _, rest in (line.partition(" ") for line in text.splitlines() if line)]
+
+
+def last_stage() -> dict[str, str]:
+    """The instructions that shape the image; each but RUN and COPY occurs once there."""
+    all_of_them = instructions()
+    start = max(number for number, (word, _) in enumerate(all_of_them) if word == "FROM")
+    return dict(all_of_them[start:])
+
+
+def image_environment() -> dict[str, str]:
+    return dict(pair.split("=", 1) for pair in last_stage()["ENV"].split())
+
+
+def test_the_base_image_has_a_python_that_the_project_takes() -> None:
+    base = re.fullmatch(r"BASE=python:(\d+\.\d+)-slim-\w+", dict(instructions())["ARG"])
+
+    assert base
+    assert base[1] in Requirement(f"python{PROJECT['project']['requires-python']}").specifier
+
+
+def test_dependencies_are_installed_by_hash_before_the_project_which_brings_none() -> None:
+    installs = [rest for word, rest in instructions() if word == "RUN" and "pip install" in rest]
+
+    assert len(installs) == 2
+    assert "--require-hashes -r requirements.lock" in installs[0]
+    assert "--no-deps ." in installs[1]
+
+
+def test_the_image_runs_the_bot_as_a_fixed_user_other_than_root() -> None:
+    stage = last_stage()
+    user = re.fullmatch(r"(\d+):\1", stage["USER"])
+
+    assert user
+    assert int(user[1]) >= 1000
+    assert f"--uid {user[1]} " in stage["RUN"]
+    assert f"-o {user[1]} -g {user[1]}" in stage["RUN"]
+    command = json.loads(stage["CMD"])
+    assert command[0] in PROJECT["project"]["scripts"]
+    assert command[1:] == [cli.commands["run"].name]
+    assert stage["STOPSIGNAL"] == "SIGTERM"
+
+
+def test_the_images_database_is_on_its_volume() -> None:
+    volume = Path(last_stage()["VOLUME"])
+
+    assert Path(image_environment()["TUNEBOT_DB"]).parent == volume
+
+
+def test_the_images_port_is_the_documented_one() -> None:
+    assert image_environment()["PORT"] == last_stage()["EXPOSE"] == str(DEFAULT_PORT)
+
+
+def test_the_build_sees_only_what_the_image_is_made_of() -> None:
+    lines = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and line[0] != "#"]
+
+    assert lines[0] == "*"
+    assert {line[1:] for line in lines if line[0] == "!"} == {"pyproject.toml", "requirements.lock", *PACKAGES}
+
+
+class Health(http.server.BaseHTTPRequestHandler):
+    """Says on /healthz what the server's `status` is, and nothing else."""
+
+    def do_GET(self) -> None:
+        self.send_response(self.server.status if self.path == "/healthz" else 404)  # type: ignore[attr-defined]
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def server() -> Iterator[http.server.HTTPServer]:
+    with http.server.HTTPServer(("127.0.0.1", 0), Health) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def health_check(port: int) -> int:
+    """The exit code of the image's own check, started as Docker would, but by this Python."""
+    command = json.loads(last_stage()["HEALTHCHECK"].partition("CMD ")[2])
+    assert command[0] == "python3"
+    # A proxy that is set for the bot is not for this question.
+    environment = {**os.environ, "PORT": str(port), "http_proxy": "http://127.0.0.1:9"}
+    return subprocess.run(
+        [sys.executable, *command[1:]], env=environment, capture_output=True, timeout=20, check=False
+    ).returncode
+
+
+@pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1)])
+def test_the_images_health_is_what_healthz_says(server: http.server.HTTPServer, status: int, code: int) -> None:
+    server.status = status  # type: ignore[attr-defined]
+
+    assert health_check(server.server_port) == code
+
+
+def test_the_image_is_unhealthy_where_nothing_listens() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+    assert health_check(port) == 1
