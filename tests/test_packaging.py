@@ -12,13 +12,13 @@ import sys
 import threading
 import tomllib
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from bot.cli import cli
@@ -60,7 +60,7 @@ def entries() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", DECLARED)
-def test_the_lock_pins_a_version_that_pyproject_allows(name: str) -> None:
+def test_the_lock_pins_a_version_that_pyproject_allows(name: NormalizedName) -> None:
     assert name in pins(), "renew requirements.lock, as the Dockerfile says"
     assert pins()[name] in DECLARED[name].specifier
 
@@ -87,31 +87,35 @@ def test_the_lock_checks_every_file_by_hash_and_names_no_place_to_fetch_it_from(
 # The packages
 
 
-def imported_modules() -> dict[str, str]:
-    """Every module from elsewhere that the packages import, with one file that does."""
-    found: dict[str, str] = {}
-    for name in tracked(*PACKAGES):
-        if not name.endswith(".py"):
-            continue
+def imports() -> set[tuple[str, str]]:
+    """Every module from elsewhere that the packages import, each with the file that does."""
+    found: set[tuple[str, str]] = set()
+    for name in (name for name in tracked(*PACKAGES) if name.endswith(".py")):
         for node in ast.walk(ast.parse((ROOT / name).read_text())):
             if isinstance(node, ast.Import):
-                found |= {alias.name: name for alias in node.names}
+                found |= {(alias.name, name) for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module:
-                found[node.module] = name
+                found.add((node.module, name))
     ours = {*PACKAGES, *sys.stdlib_module_names}
-    return {module: name for module, name in found.items() if module.partition(".")[0] not in ours}
+    return {(module, name) for module, name in found if module.partition(".")[0] not in ours}
 
 
-def test_whatever_the_packages_import_is_in_the_lock() -> None:
-    files: dict[str, list[str]] = {
-        canonicalize_name(distribution.metadata["Name"]): [str(file) for file in distribution.files or ()]
-        for distribution in distributions()
-    }
-    locked = [file for name in pins() for file in files.get(name, ())]
+def files_of(names: Iterable[str]) -> tuple[str, ...]:
+    """The files that these distributions have installed here."""
+    wanted = set(names)
+    here = [found for found in distributions() if canonicalize_name(found.metadata["Name"]) in wanted]
+    return tuple(str(file) for found in here for file in found.files or ())
 
-    for module, importer in imported_modules().items():
+
+def test_whatever_the_packages_import_comes_with_them_or_with_the_sandboxs_extra() -> None:
+    locked = files_of(pins())
+    extra = PROJECT["project"]["optional-dependencies"].get("sandbox", [])
+    in_sandbox = locked + files_of(canonicalize_name(Requirement(line).name) for line in extra)
+
+    for module, importer in sorted(imports()):
+        files = in_sandbox if importer.startswith("bot/sandbox/") else locked
         path = module.replace(".", "/")
-        assert any(file.startswith((f"{path}/", f"{path}.")) for file in locked), f"{importer} imports {module}"
+        assert any(file.startswith((f"{path}/", f"{path}.")) for file in files), f"{importer} imports {module}"
 
 
 def test_every_directory_with_python_in_it_is_a_package() -> None:
@@ -129,7 +133,7 @@ def test_the_built_wheel_holds_every_file_of_the_three_packages_and_nothing_else
     tools, source, wheels = tmp_path / "tools", tmp_path / "source", tmp_path / "wheels"
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     fetched = subprocess.run(
-        [*pip, "install", "--target", tools, *PROJECT["build-system"]["requires"]],
+        [*pip, "install", "--timeout=20", "--retries=1", "--target", tools, *PROJECT["build-system"]["requires"]],
         capture_output=True,
         text=True,
         check=False,
