@@ -5,6 +5,7 @@ its reset gate after the recurrent product, as in https://arxiv.org/abs/1406.107
 jobs, processes or Google, and nothing but the modules that train it may import it: numpy is an extra.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -55,9 +56,7 @@ class CharacterModel:
         self._numbers = {character: SPECIAL + place for place, character in enumerate(self.alphabet)}
 
     @classmethod
-    def fresh(
-        cls, alphabet: Sequence[str], width: int, seed: int, dtype: DTypeLike = np.float32
-    ) -> Self:
+    def fresh(cls, alphabet: Sequence[str], width: int, seed: int, dtype: DTypeLike = np.float32) -> Self:
         """Make a network that knows nothing yet; the same seed makes the same one."""
         random = np.random.default_rng(seed)
         size = SPECIAL + len(alphabet)
@@ -121,9 +120,7 @@ class CharacterModel:
         wanted[batch.counts] = missed @ self.weights["write"].T
         return measure, gradients | self._backward(batch.characters, states, gates, wanted)
 
-    def say(
-        self, question: str, room: int, temperature: float, random: np.random.Generator
-    ) -> Iterator[str]:
+    def say(self, question: str, room: int, temperature: float, random: np.random.Generator) -> Iterator[str]:
         """Answer character by character, at most `room` of them: the likeliest at temperature 0, else drawn."""
         state = self._read(np.array([[*self._question(question), ANSWER]]).T)[0][-1]
         for place in range(room):
@@ -150,11 +147,13 @@ class CharacterModel:
         return [*asked, ANSWER, *said, *([END] if len(answer) < room else [])], len(asked)
 
     def _step(self, state: Floats, read: Floats) -> tuple[Floats, Floats]:
-        """Return the next state (row, H), and beside each other (row, 4H) both gates, candidate, its recurrence."""
+        """Return the next state (row, H) and, side by side (row, 4H), gates, candidate and its recurrence."""
         width = self.width
         recurred = state @ self.weights["recur"] + self.weights["recur_bias"]
         # The logistic function by way of tanh, which cannot overflow.
-        gates = 0.5 * np.tanh(0.5 * (read[:, : 2 * width] + recurred[:, : 2 * width])) + 0.5
+        gates = np.tanh(0.5 * (read[:, : 2 * width] + recurred[:, : 2 * width]))
+        gates += 1
+        gates *= 0.5
         recurrence = recurred[:, 2 * width :]
         candidate = np.tanh(read[:, 2 * width :] + gates[:, width:] * recurrence)
         after = candidate + gates[:, :width] * (state - candidate)
@@ -188,20 +187,23 @@ class CharacterModel:
         """Carry the gradient by each state (time, row, H) back through time to the recurrent weights."""
         width = self.width
         recur = self.weights["recur"].T.copy()
-        # By what a step reads, and by what it recurs, which differ in the candidate alone.
-        by_read = np.empty((*wanted.shape[:2], 3 * width), dtype=wanted.dtype)
-        by_recurred = np.empty_like(by_read)
+        update, reset, candidate, recurrence = np.split(kept, 4, axis=2)
+        # All that doesn't depend on the gradient carried is worked out for every step at once.
+        to_candidate = (1 - update) * (1 - candidate * candidate)
+        to_update = (states[:-1] - candidate) * update * (1 - update)
+        to_reset = to_candidate * recurrence * reset * (1 - reset)
+        to_recurrence = to_candidate * reset
+        slopes = np.stack([to_update, to_reset, to_recurrence], axis=2)
+        carries = np.empty_like(wanted)
+        by_recurred = np.empty((*wanted.shape[:2], 3 * width), dtype=wanted.dtype)
         carried = np.zeros_like(wanted[0])
         for at in range(len(wanted) - 1, -1, -1):
-            carried += wanted[at]
-            update, reset, candidate, recurrence = np.split(kept[at], 4, axis=1)
-            by_candidate = carried * (1 - update) * (1 - candidate * candidate)
-            by_read[at, :, :width] = carried * (states[at] - candidate) * update * (1 - update)
-            by_read[at, :, width : 2 * width] = by_candidate * recurrence * reset * (1 - reset)
-            by_read[at, :, 2 * width :] = by_candidate
-            by_recurred[at] = by_read[at]
-            by_recurred[at, :, 2 * width :] *= reset
-            carried = carried * update + by_recurred[at] @ recur
+            np.add(carried, wanted[at], out=carries[at])
+            np.multiply(carries[at][:, None], slopes[at], out=by_recurred[at].reshape(slopes[at].shape))
+            carried = carries[at] * update[at] + by_recurred[at] @ recur
+        # What a step reads and what it recurs differ in the candidate alone.
+        by_read = by_recurred.copy()
+        by_read[:, :, 2 * width :] = carries * to_candidate
         flat = by_read.reshape(-1, 3 * width)
         flat_recurred = by_recurred.reshape(-1, 3 * width)
         read = np.zeros_like(self.weights["read"])
@@ -234,11 +236,11 @@ class Adam:
     def step(self, gradients: Mapping[str, Floats]) -> None:
         """Change the weights in place."""
         self._taken += 1
-        norm = float(np.sqrt(sum(float(np.vdot(one, one)) for one in gradients.values())))
+        norm = math.sqrt(sum(float(np.vdot(one, one)) for one in gradients.values()))
         shrink = min(1.0, self.NORM / norm) if norm else 1.0
-        rate = self._rate * np.sqrt(1 - 0.999**self._taken) / (1 - 0.9**self._taken)
+        rate = self._rate * math.sqrt(1 - 0.999**self._taken) / (1 - 0.9**self._taken)
         for name, gradient in gradients.items():
             mean, square = self._means[name], self._squares[name]
             mean += 0.1 * (shrink * gradient - mean)
             square += 0.001 * ((shrink * gradient) ** 2 - square)
-            self._model.weights[name] -= (rate * mean / (np.sqrt(square) + 1e-8)).astype(mean.dtype)
+            self._model.weights[name] -= rate * mean / (np.sqrt(square) + 1e-8)

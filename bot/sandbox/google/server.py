@@ -155,7 +155,8 @@ class GoogleStandIn:
             return
         self._closing.set()
         for job in self.jobs.all:
-            if job.course is not None and job.outcome is None:
+            # A job that a test finished ahead of its trainer counts as succeeded and may still train.
+            if job.course is not None and job.outcome in (None, "succeeded"):
                 job.course.stop()
         if self._runner is not None:
             await self._runner.cleanup()

@@ -32,6 +32,8 @@ class ToyTrainer:
 class ToyCourse:
     """A course of the toy trainer."""
 
+    account = ""
+
     def __init__(self, lesson: Lesson, start: float, seconds: float | None) -> None:
         self._lesson = lesson
         self._start = start

@@ -73,6 +73,11 @@ class Prompt:
 class Course(Protocol):
     """Training under way, or done. Times are seconds of the stand-in's clock."""
 
+    @property
+    def account(self) -> str:
+        """What people should know of this course, shown as the description of a job that has none; or nothing."""
+        ...
+
     def step(self, now: float) -> int:
         """Return the steps completed by now: 0 to the lesson's total, never falling."""
         ...

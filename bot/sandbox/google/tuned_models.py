@@ -40,6 +40,8 @@ class TunedModel:
         facts = dict(self.facts)
         if self.job is not None:
             job = self.job
+            if not facts["description"] and job.course is not None:
+                facts["description"] = job.course.account
             facts["state"] = job.shown_state or STATES.get(job.phase, "CREATING")
             facts["updateTime"] = max(facts["updateTime"], job.ended or 0.0)
             facts["tuningTask"] = {

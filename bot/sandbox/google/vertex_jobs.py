@@ -82,6 +82,8 @@ class TuningJob:
         }
         if phase in ("running", "succeeded") or job.steps:
             facts["experiment"] = self.experiment
+        if not facts.get("description") and job.course is not None:
+            facts["description"] = job.course.account
         if phase == "failed" and job.error is not None:
             facts["error"] = {"code": job.error[0], "message": job.error[1]}
         if phase == "succeeded":

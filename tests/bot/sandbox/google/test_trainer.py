@@ -13,6 +13,7 @@ class Apprentice:
     """A trainer and its only course, which does what the test says."""
 
     name = "apprentice"
+    account = "Learns as the test says."
 
     def __init__(self) -> None:
         self.lesson: Lesson | None = None

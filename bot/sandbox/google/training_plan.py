@@ -1,0 +1,138 @@
+"""What a job means for the toy network: which pairs, how many updates, at which rate, said in words.
+
+Nothing here trains or imports numpy. The bounds count work, not seconds, so that a plan is the same everywhere.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.sandbox.google.trainer import Example, Lesson
+
+TOY = "A toy model trained on your laptop; it shows the flow, not the quality."
+Pairs = list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much one job may cost. `work` is about 8 microseconds of one core each; `seconds` is the last resort.
+
+    `question` and `answer` are characters read and written at most. A small file is repeated until `pairs` of
+    pairs make an epoch, at most `passes` times, because few steps teach a fresh network nothing.
+    """
+
+    work: int = 1_500_000
+    updates: int = 6_000
+    seconds: float = 30.0
+    batch: int = 64
+    question: int = 160
+    answer: int = 200
+    pairs: int = 600
+    passes: int = 40
+    validation: int = 32
+    rate: float = 0.005
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A job as the toy carries it out. A point is what is measured together: one step of the job, or several.
+
+    `of` counts the pairs that the job has; `pairs` those the toy learns from.
+    """
+
+    pairs: Pairs
+    of: int
+    validation: Pairs
+    epochs: int
+    passes: int
+    batch: int
+    updates: int
+    steps: int
+    rate: float
+    bounds: Bounds
+
+    @property
+    def points(self) -> int:
+        """How many times the loss is reported."""
+        return min(self.updates, self.steps)
+
+    def point(self, step: int) -> int:
+        """Return the point that holds a step's measure, both counted from 1."""
+        return -(-step * self.points // self.steps)
+
+    def steps_at(self, point: int) -> int:
+        """Return the steps completed when a point is reached."""
+        return self.steps * point // self.points
+
+    @property
+    def account(self) -> str:
+        """How the toy takes the job, for people."""
+        passes = "one pass" if self.passes == 1 else f"{self.passes} passes"
+        sample = "" if len(self.pairs) == self.of else " (a sample, to spare your machine)"
+        batches = "pair" if self.batch == 1 else f"{self.batch} pairs"
+        words = [
+            TOY,
+            f"It reads the last {self.bounds.question} characters of a question and writes at most "
+            f"{self.bounds.answer}.",
+            f"It learns from {len(self.pairs):,} of {self.of:,} question-answer pairs{sample}: each epoch of the "
+            f"job is {passes} over them, {self.updates:,} updates of {batches} in all, at a learning rate of "
+            f"{self.rate:g}.",
+        ]
+        if self.updates < self.steps:
+            words.append(f"Its {self.updates:,} updates are shown as the job's {self.steps:,} steps.")
+        elif self.updates > self.steps:
+            words.append(f"Each of the job's {self.steps:,} steps shows the mean loss of its updates.")
+        return " ".join(words)
+
+
+def plan_of(lesson: Lesson, bounds: Bounds, seed: int) -> Plan:
+    """Fit a lesson into the bounds: first fewer passes, then a sample of the pairs, chosen by the seed.
+
+    Raises:
+        ValueError: a lesson without a question that has an answer.
+    """
+    pairs = pairs_of(lesson.examples, bounds)
+    if not pairs:
+        raise ValueError("The examples hold no question with an answer: there is nothing to learn from.")
+    # Rows that the stand-in did not keep in memory count as one pair each.
+    of = len(pairs) + max(0, lesson.example_count - len(lesson.examples))
+    batch = min(lesson.batch_size, len(pairs), bounds.batch)
+    affordable = max(1, min(bounds.updates, bounds.work // _cost(pairs, batch)))
+    seen = affordable * batch // lesson.epochs
+    passes = max(1, min(bounds.passes, bounds.pairs // len(pairs), seen // len(pairs)))
+    chosen = random.Random(seed)  # noqa: S311  A sample, not a secret.
+    if len(pairs) > seen:
+        pairs = chosen.sample(pairs, max(seen, batch))
+    validation = pairs_of(lesson.validation, bounds)
+    return Plan(
+        pairs=pairs,
+        of=of,
+        validation=chosen.sample(validation, min(len(validation), bounds.validation)),
+        epochs=lesson.epochs,
+        passes=passes,
+        batch=batch,
+        updates=min(affordable, max(1, round(len(pairs) * lesson.epochs * passes / batch))),
+        steps=lesson.total_steps,
+        rate=lesson.learning_rate or bounds.rate * (lesson.learning_rate_multiplier or 1.0),
+        bounds=bounds,
+    )
+
+
+def pairs_of(examples: Sequence[Example], bounds: Bounds) -> Pairs:
+    """Return what the toy learns of examples: each answer of the model with what the user said last before it."""
+    return [
+        (plain(question, bounds), answer[: bounds.answer])
+        for example in examples
+        for question, answer in example.pairs
+    ]
+
+
+def plain(question: str, bounds: Bounds) -> str:
+    """Bring a question to the form that the toy reads: no case, single spaces, the end of a long one."""
+    return " ".join(question.split()).casefold()[-bounds.question :]
+
+
+def _cost(pairs: Pairs, batch: int) -> int:
+    """Estimate the work of one update: time goes by the longest string of a batch, then by how many there are."""
+    lengths = sorted(len(question) + len(answer) + 2 for question, answer in pairs)
+    return lengths[len(lengths) * 9 // 10] * (batch + 6) + 100
