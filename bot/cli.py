@@ -1,4 +1,4 @@
-"""The command line: `tunebot run`, `sandbox`, `check`, `manifest`.
+"""The command line: `tunebot run`, `sandbox`, `check`, `convert`, `manifest`.
 
 Each command imports what it needs when it runs, so that a check of a file does not wait for Slack's libraries.
 """
@@ -7,13 +7,17 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import click
 
 from bot.domain import FieldMapping
 from bot.errors import BotError
+
+if TYPE_CHECKING:
+    from bot.datasets import Repairer
 
 CHUNK_BYTES: Final = 1024 * 1024
 
@@ -52,32 +56,111 @@ def manifest(url: str) -> None:
     click.echo(json.dumps(build(url), indent=2))
 
 
+_FILE = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+_INPUT = click.option("--input", "input_key", default="", help="The key of a row that holds the input.")
+_OUTPUT = click.option("--output", "output_key", default="", help="The key of a row that holds the output.")
+
+
+def _mapping(input_key: str, output_key: str) -> FieldMapping | None:
+    if bool(input_key) != bool(output_key):
+        raise click.UsageError("Give --input and --output together.")
+    return FieldMapping(input_key, output_key) if input_key else None
+
+
+def _chunks(file: Path, label: str) -> Iterator[bytes]:
+    """The file's bytes, with a progress bar on standard error where that is a terminal."""
+    with (
+        file.open("rb") as source,
+        click.progressbar(length=file.stat().st_size, label=f"{label} {file.name}", file=sys.stderr) as bar,
+    ):
+        while chunk := source.read(CHUNK_BYTES):
+            yield chunk
+            bar.update(len(chunk))
+
+
 @cli.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@_FILE
 @click.option("--for", "backend", default="vertex", show_default=True, help="The system whose limits count.")
-@click.option("--input", "input_key", default="", help="The key of a row that holds the input.")
-@click.option("--output", "output_key", default="", help="The key of a row that holds the output.")
-def check(file: Path, backend: str, input_key: str, output_key: str) -> None:
+@_INPUT
+@_OUTPUT
+@click.option(
+    "--repair",
+    "directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write the rows that can be tuned on, and the others with reasons, into this folder.",
+)
+def check(file: Path, backend: str, input_key: str, output_key: str, directory: Path | None) -> None:
     """Print the report on a training file; ends with 1 if it cannot be tuned on."""
     from bot.backends import PROFILES
-    from bot.datasets import DatasetChecker, report_text
+    from bot.datasets import DatasetChecker, Repairer, report_text
 
     if (profile := PROFILES.get(backend)) is None:
         raise click.BadParameter(f"choose one of {', '.join(PROFILES)}", param_hint="--for")
-    if bool(input_key) != bool(output_key):
-        raise click.UsageError("Give --input and --output together.")
-    mapping = FieldMapping(input_key, output_key) if input_key else None
+    mapping = _mapping(input_key, output_key)
     checker = DatasetChecker(file.name, profile.limits, target=profile.dialect, mapping=mapping)
-    with (
-        file.open("rb") as source,
-        click.progressbar(length=file.stat().st_size, label=f"Checking {file.name}", file=sys.stderr) as bar,
-    ):
-        while chunk := source.read(CHUNK_BYTES):
-            checker.feed(chunk)
-            bar.update(len(chunk))
+    for chunk in _chunks(file, "Checking"):
+        checker.feed(chunk)
     report = checker.finish()
     click.echo(report_text(report))
+    if directory is not None:
+        repairer = Repairer(file.name, profile.limits, profile.dialect, mapping)
+        try:
+            _write_repaired(directory, file, repairer)
+        except FileExistsError as error:
+            raise BotError(f"{error.filename} is there already.", "Move it away, or name another folder.") from None
     sys.exit(0 if report.ok else 1)
+
+
+def _write_repaired(directory: Path, file: Path, repairer: "Repairer") -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    kept_file = directory / f"{file.stem}.repaired.jsonl"
+    rejected_file = directory / f"{file.stem}.rejected.jsonl"
+    with kept_file.open("xb") as kept, rejected_file.open("xb") as rejected:
+        for chunk in _chunks(file, "Repairing"):
+            rows = repairer.feed(chunk)
+            kept.write(rows.kept_rows)
+            rejected.write(rows.rejected_rows)
+        rows = repairer.finish()
+        kept.write(rows.kept_rows)
+        rejected.write(rows.rejected_rows)
+    click.echo(f"{rows.kept:,} rows, {rows.mended:,} of them mended: {kept_file}")
+    click.echo(f"{rows.rejected:,} rows left out, with reasons: {rejected_file}")
+
+
+@cli.command()
+@_FILE
+@click.option(
+    "--to",
+    "target",
+    type=click.Choice(["vertex", "gemini", "palm", "openai", "messages", "prompt"]),
+    required=True,
+)
+@_INPUT
+@_OUTPUT
+@click.option(
+    "--out", type=click.File("wb", lazy=True), default="-", help="The file to write; else standard output."
+)
+def convert(file: Path, target: str, input_key: str, output_key: str, out: BinaryIO) -> None:
+    """Write a training file anew in another dialect; its own is told by its rows."""
+    from bot.datasets import Converter, DatasetChecker
+    from bot.domain import Dialect
+    from bot.profile import DatasetLimits
+
+    mapping = _mapping(input_key, output_key)
+    checker = DatasetChecker(file.name, DatasetLimits(), target=Dialect(target), mapping=mapping)
+    for chunk in _chunks(file, "Checking"):
+        checker.feed(chunk)
+    report = checker.finish()
+    if report.dialect is None or not report.ok:
+        finding = report.errors[0]
+        raise BotError(
+            f"{file.name} cannot be converted as it is: {finding.message}",
+            f"{finding.advice} See all of it with: tunebot check {file.name}",
+        )
+    converter = Converter(report.dialect, Dialect(target), mapping, report.sha256)
+    for chunk in _chunks(file, "Converting"):
+        out.write(converter.feed(chunk))
+    out.write(converter.finish())
 
 
 def main() -> None:
