@@ -35,8 +35,7 @@ def words(error: Exception) -> Message:
 
 def in_words(error: SlackApiError) -> SlackError | None:
     """Slack's refusals that a person can do something about; None for the others, which are ours to mend."""
-    code = str(error.response.get("error") or "")
-    match code:
+    match slack_code(error):
         case "not_in_channel" | "channel_not_found":
             return SlackError("I am not in this channel.", "Invite me with /invite, then try again.")
         case "is_archived":
@@ -44,7 +43,7 @@ def in_words(error: SlackApiError) -> SlackError | None:
         case "expired_trigger_id" | "invalid_trigger_id":
             return SlackError("Slack gave up waiting before I could open the form.", "Try again.")
         case "missing_scope":
-            needed = str(error.response.get("needed") or "a scope")
+            needed = str(error.response.data.get("needed") or "a scope")
             return SlackError(
                 f"The app lacks the scope {needed}.",
                 "Ask the person who installed Tunebot to add it and to install the app again.",
@@ -52,6 +51,17 @@ def in_words(error: SlackApiError) -> SlackError | None:
         case "ratelimited":
             return SlackError("Slack asks me to slow down.", "Try again in a minute.")
     return None
+
+
+def slack_code(error: SlackApiError) -> str:
+    """Slack's own word for a refusal; empty where something that is not Slack's API answered, e.g. a 503's page."""
+    data = getattr(error.response, "data", None)
+    return str(data.get("error") or "") if isinstance(data, dict) else ""
+
+
+def slack_status(error: SlackApiError) -> int:
+    """The HTTP status of a refusal, 200 for most."""
+    return int(getattr(error.response, "status_code", 200))
 
 
 async def guarded(work: Awaitable[None], tell: Tell) -> None:

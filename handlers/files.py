@@ -15,6 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import FileTooLarge, FileUnavailable
 from bot.ports import FileInfo
+from handlers.errors import slack_code
 
 SCHEME: Final = "slack:"
 CHUNK_BYTES: Final = 256 * 1024
@@ -84,7 +85,7 @@ class SlackFiles:
         try:
             answer = await self._client.files_info(file=file_id)
         except SlackApiError as error:
-            raise _unavailable(file_id, str(error.response.get("error") or "")) from error
+            raise _unavailable(file_id, slack_code(error)) from error
         found: dict[str, Any] = answer["file"]
         return found
 

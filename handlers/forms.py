@@ -23,7 +23,7 @@ from handlers.blocks.metadata import unpack_place
 from handlers.blocks.report import checking_view, error_view, message_view, report_message, report_view
 from handlers.blocks.start_form import FormState, start_form
 from handlers.blocks.start_form_reader import read_start_form
-from handlers.errors import Tell
+from handlers.errors import Tell, slack_code
 from handlers.files import SlackFiles
 from handlers.poster import Poster
 
@@ -91,7 +91,7 @@ class Forms:
         try:
             await self._client.views_update(view_id=view_id, view=view)
         except SlackApiError as error:
-            if error.response.get("error") != VIEW_GONE:
+            if slack_code(error) != VIEW_GONE:
                 raise
             # The person closed the modal while the file was read: the report must not be lost with it.
             message = report_message(

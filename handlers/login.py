@@ -11,8 +11,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.errors import BotError, SettingsError
 from bot.settings import Settings
 from handlers.access import Identity
+from handlers.errors import slack_code, slack_status
 
-_PASSING: Final = (aiohttp.ClientError, TimeoutError)
+_BROKEN: Final = (aiohttp.ClientError, TimeoutError)
 
 
 def slack_client(settings: Settings, session: aiohttp.ClientSession) -> AsyncWebClient:
@@ -35,13 +36,13 @@ async def log_in(settings: Settings, client: AsyncWebClient) -> Identity:
     The Socket Mode client retries for ever with a bad app token, so that is tried here once, too.
     """
     try:
-        async for attempt in stamina.retry_context(on=_PASSING, attempts=5, timeout=45.0):
+        async for attempt in stamina.retry_context(on=_may_pass, attempts=5, timeout=45.0):
             with attempt:
                 return await _log_in(settings, client)
-    except _PASSING as error:
+    except (*_BROKEN, SlackApiError) as error:
+        why = slack_status(error) if isinstance(error, SlackApiError) else type(error).__name__
         raise BotError(
-            f"Slack cannot be reached at {settings.slack_api_url} ({type(error).__name__}).",
-            "Check the network and SLACK_API_URL.",
+            f"Slack cannot be reached at {settings.slack_api_url} ({why}).", "Check the network and SLACK_API_URL."
         ) from error
     raise AssertionError("stamina returns or raises")
 
@@ -59,7 +60,13 @@ async def _log_in(settings: Settings, client: AsyncWebClient) -> Identity:
     return Identity(team=str(found["team_id"]), user=str(found["user_id"]), url=str(found.get("url") or ""))
 
 
-def _refused(name: str, error: SlackApiError) -> SettingsError:
-    return SettingsError(
-        f"Slack refuses {name}: {error.response.get('error')}.", "Copy it again from the app's settings at Slack."
-    )
+def _may_pass(error: Exception) -> bool:
+    return isinstance(error, (*_BROKEN, SlackApiError))
+
+
+def _refused(name: str, error: SlackApiError) -> SettingsError | SlackApiError:
+    """The token's own trouble in words; trouble of Slack's own, or of a proxy, as it is."""
+    code = slack_code(error)
+    if not code or slack_status(error) >= 500:
+        return error
+    return SettingsError(f"Slack refuses {name}: {code}.", "Copy it again from the app's settings at Slack.")

@@ -17,6 +17,7 @@ from bot.profile import BackendProfile
 from handlers.blocks.job_card import job_card
 from handlers.blocks.job_ended import job_ended
 from handlers.blocks.message import Message
+from handlers.errors import slack_code, slack_status
 from handlers.poster import NO_WAY_IN, Poster
 
 logger = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ class SlackNotifier:
         try:
             return await self._put_card(job, snapshots)
         except SlackApiError as error:
-            if _code(error) != "invalid_blocks" or not self._native_chart:
+            if slack_code(error) != "invalid_blocks" or not self._native_chart:
                 raise
             logger.warning("this workspace refuses Slack's charts; cards show losses as text from now on")
             self._native_chart = False
@@ -78,7 +79,7 @@ class SlackNotifier:
                     await self._poster.edit(job.place.channel, job.card, message)
                 return Delivered(job.place, job.card)
             except SlackApiError as error:
-                if _code(error) not in _CARD_GONE:
+                if slack_code(error) not in _CARD_GONE:
                     raise
                 logger.info("the card of %s is gone, posting a new one", job.key)
         return await self._post(job, message, NoticeKind.CARD)
@@ -98,7 +99,7 @@ class SlackNotifier:
         try:
             return await self._post_at(job.place, message, metadata)
         except SlackApiError as error:
-            if _code(error) not in NO_WAY_IN:
+            if slack_code(error) not in NO_WAY_IN:
                 raise
             logger.info("no way into %s, telling the owner of %s directly", job.place.channel, job.key)
         direct = Place(job.place.team, await self._poster.direct_channel(job.owner))
@@ -110,14 +111,10 @@ class SlackNotifier:
         return Delivered(place, ts)
 
 
-def _code(error: SlackApiError) -> str:
-    return str(error.response.get("error") or "") if not isinstance(error.response, str) else error.response
-
-
 def _translated(error: SlackApiError) -> RetryLater | Undeliverable:
     """What a refusal means for the outbox: again later, or never."""
-    code = _code(error)
-    status = getattr(error.response, "status_code", 200)
+    code = slack_code(error)
+    status = slack_status(error)
     if code in _FOR_GOOD or code in NO_WAY_IN:
         return Undeliverable(f"Slack refuses the message: {code}.")
     if code == "ratelimited" or status == 429:

@@ -11,6 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain import Place
 from handlers.blocks.message import Message
+from handlers.errors import slack_code
 
 # Slack's words for a channel that the bot cannot post in.
 NO_WAY_IN: Final = frozenset(
@@ -64,7 +65,7 @@ class Poster:
                 parse="none",
             )
         except SlackApiError as error:
-            if error.response.get("error") not in NO_WAY_IN:
+            if slack_code(error) not in NO_WAY_IN:
                 raise
             await self.say(Place(place.team, await self.direct_channel(user)), message)
 

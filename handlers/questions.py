@@ -14,7 +14,7 @@ from bot.chat import Chat
 from bot.domain import ModelRef, Place
 from handlers.blocks.answer import answer_messages, ask_messages
 from handlers.blocks.said import said
-from handlers.errors import Tell
+from handlers.errors import Tell, slack_code
 from handlers.poster import NO_WAY_IN, Poster
 
 logger = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class Questions:
         try:
             ts = await self._poster.say(place, first)
         except SlackApiError as error:
-            if error.response.get("error") not in NO_WAY_IN:
+            if slack_code(error) not in NO_WAY_IN:
                 raise
             for message in (
                 first,
