@@ -89,7 +89,7 @@ class JsonArray:
             if self._items:
                 yield self._block()
             self._next += 1
-            yield Block(self._next - 1, [], b"", Problem("line-too-long", limit=LONGEST_LINE))
+            yield Block(self._next - 1, b"", problem=Problem("line-too-long", limit=LONGEST_LINE))
             return
         # Raw line ends stand between values only: a JSON text has none inside quotes.
         item = bytes(text.strip().replace(b"\n", b" "))
@@ -99,7 +99,7 @@ class JsonArray:
     def _block(self) -> Block:
         items, self._items = self._items, []
         first, self._next = self._next, self._next + len(items)
-        return Block(first, items, b"\n".join(items))
+        return Block(first, b"\n".join(items), items)
 
     def _after_end(self, data: bytes) -> None:
         if data.strip() and "broken-array" not in self._tally.rules():

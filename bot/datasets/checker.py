@@ -6,7 +6,7 @@ should be take one decode and one hash of their texts; all others are explained 
 
 import hashlib
 
-from bot.datasets.background import Background
+from bot.datasets.beside import Beside
 from bot.datasets.fingerprints import Fingerprints, hash_input, hash_output
 from bot.datasets.judge import Batch, Judge, measure
 from bot.datasets.lines import PIECE, Block
@@ -41,10 +41,10 @@ class DatasetChecker:
         self._tally = Tally()
         self._source = Source(name, self._tally, mapping)
         self._judge = Judge(limits, target, mapping)
-        self._background = Background()
         self._sha256 = hashlib.sha256()
         self._size = 0
         self._personal = PersonalData()
+        self._beside = Beside(self._personal)
         self._prints = Fingerprints()
         self._totals = Totals()
 
@@ -53,7 +53,7 @@ class DatasetChecker:
         for start in range(0, len(chunk), PIECE):
             piece = chunk[start : start + PIECE]
             self._size += len(piece)
-            self._background.run(self._sha256.update, piece)
+            self._sha256.update(piece)
             for block in self._source.feed(piece):
                 self._check(block)
 
@@ -61,8 +61,8 @@ class DatasetChecker:
         """What was found. The checker is used up."""
         for block in self._source.finish():
             self._check(block)
-        self.close()
         tally, totals, prints, judge = self._tally, self._totals, self._prints, self._judge
+        self._beside.finish()
         self._personal.report(tally)
         judge_size(tally, totals, self._source.unpacked, self._limits)
         judge_content(tally, totals, prints)
@@ -91,15 +91,10 @@ class DatasetChecker:
             fingerprints=prints,
         )
 
-    def close(self) -> None:
-        """End the thread beside; `finish` does, too."""
-        self._background.finish()
-
     def _check(self, block: Block) -> None:
         if not len(self._prints):
             self._prints.first = block.first
-        if block.lines:
-            self._background.run(self._personal.scan, block.raw, block.first)
+        self._beside.scan(block)
         for number, found in self._judge.read(block):
             if isinstance(found, Batch):
                 self._take(number, found)

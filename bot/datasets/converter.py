@@ -19,7 +19,8 @@ from bot.profile import DatasetLimits
 class Converter:
     """Bytes of a file in `dialect` in, JSONL in `target` out; one file and one thread at a time.
 
-    With a `split` only the rows of its side are written. With `sha256`, any difference from the checked bytes is Outdated; without, a bad row is a UserError.
+    With a `split` only the rows of its side are written. With `sha256`, any difference from the checked bytes is
+    Outdated; without, a bad row is a UserError.
     """
 
     def __init__(

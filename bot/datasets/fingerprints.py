@@ -23,6 +23,11 @@ hash_input = xxhash.xxh3_64_intdigest
 hash_output = xxhash.xxh32_intdigest
 
 
+def share_of_hashes(share: float) -> int:
+    """The bound below which this share of all 64-bit hashes lies."""
+    return int(share * (1 << 64))
+
+
 @dataclass(slots=True)
 class Repeats:
     """Lines that repeat earlier ones: how many, the first few, and the line that the first of them repeats."""
@@ -62,7 +67,10 @@ class Fingerprints:
         """Lines that equal an earlier one, and lines with an earlier one's input but another output."""
         parts = 1 << (self.examples // _AT_ONCE).bit_length()
         mask = parts - 1
-        distinct = sum(len({h for h in self._inputs if h & mask == part}) for part in range(parts))
+        if parts == 1:
+            distinct = len(set(self._inputs))
+        else:
+            distinct = sum(len({h for h in self._inputs if h & mask == part}) for part in range(parts))
         if len(self._inputs) > self.examples:
             distinct -= 1  # the zero of lines that are no example
         same, other = Repeats(), Repeats()
@@ -75,7 +83,7 @@ class Fingerprints:
 
     def held_out(self, share: float) -> int:
         """How many examples a split would put on the validation side."""
-        bound = int(share * (1 << 64))
+        bound = share_of_hashes(share)
         return sum(0 < h < bound for h in self._inputs)
 
     def shared_with(self, training: "Fingerprints") -> Repeats:

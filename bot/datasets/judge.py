@@ -5,14 +5,12 @@ Remembers what the file's dialect is, since all rows must be of one.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import repeat
-from operator import sub
 
 from bot.datasets.examples import Example
 from bot.datasets.explain import Reading, explain
 from bot.datasets.lines import NUL, Block
 from bot.datasets.mapping import as_words, guess_mapping
-from bot.datasets.quick import Columns, Reader, quick_reader
+from bot.datasets.quick import NOT_QUICK, Columns, Reader, quick_reader
 from bot.datasets.report import BYTES_PER_TOKEN
 from bot.datasets.tally import Problem, refuses
 from bot.domain import Dialect, FieldMapping
@@ -32,18 +30,24 @@ class Verdict:
 
 @dataclass(slots=True)
 class Batch:
-    """Good rows with the lengths of their texts: `before` the answer, and of the answer."""
+    """Good rows with the lengths of their texts: `before` the answer, and of the answer; and the most of each."""
 
     columns: Columns
     before: list[int]
     after: list[int]
+    most_before: int
+    most_after: int
+    most_texts: int
 
 
 def measure(columns: Columns) -> Batch:
     """Count the characters of columns that hold at least one row."""
-    separators = map(sub, columns.counts, repeat(2))
-    before = list(map(sub, map(len, columns.inputs), separators))
-    return Batch(columns, before, list(map(len, columns.outputs)))
+    most = max(columns.counts)
+    before = list(map(len, columns.inputs))
+    if most > 2:  # the separators between texts do not count
+        before = [length - count + 2 for length, count in zip(before, columns.counts, strict=True)]
+    after = list(map(len, columns.outputs))
+    return Batch(columns, before, after, max(before), max(after), most)
 
 
 class Judge:
@@ -81,6 +85,10 @@ class Judge:
         if block.problem is not None:
             yield block.first, Verdict(None, (block.problem,))
             return
+        batch = self._take_block(block)
+        if batch is not None:
+            yield block.first, batch
+            return
         for first, lines in block.parts():
             yield from self._read(first, lines)
 
@@ -95,18 +103,33 @@ class Judge:
         elif lines:
             yield first, self.judge(lines[0])
 
+    def _take_block(self, block: Block) -> Batch | None:
+        """All rows, decoded in one call, where nothing at all is to be said about any of them."""
+        if self._quick is None or not block.one_value_a_line():
+            return None
+        try:
+            rows = self._quick.decode_lines(block.raw)
+        except NOT_QUICK:
+            return None
+        return self._within_limits(self._quick.columns(rows)) if len(rows) == block.count else None
+
     def _take(self, lines: Sequence[bytes]) -> Batch | None:
-        """The rows where nothing at all is to be said about any of them."""
         if self._quick is None or not lines or (len(lines) == 1 and NUL in lines[0]):
             return None
-        columns = self._quick(lines)
-        if columns is None:
+        try:
+            rows = list(map(self._quick.decode, lines))
+        except NOT_QUICK:
+            return None
+        return self._within_limits(self._quick.columns(rows))
+
+    def _within_limits(self, columns: Columns | None) -> Batch | None:
+        if columns is None or not columns.counts:
             return None
         batch = measure(columns)
-        most_in, most_out = max(batch.before), max(batch.after)
+        most_in, most_out = batch.most_before, batch.most_after
         if most_in > self._most_in or most_out > self._most_out or most_in + most_out > self._most:
             return None
-        if max(columns.counts) > 2 and not (self._limits.takes_system and self._limits.takes_many_turns):
+        if batch.most_texts > 2 and not (self._limits.takes_system and self._limits.takes_many_turns):
             return None
         return batch
 

@@ -4,8 +4,9 @@ No more is ever held than one row of the longest size that is read. Nothing here
 """
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
+from bot.datasets.automaton import automaton
 from bot.datasets.tally import Problem, Tally
 
 # The most bytes that are cut, decoded and judged at one go; bounds memory, not rows.
@@ -15,23 +16,53 @@ LONGEST_LINE = 4 * 1024 * 1024
 
 # As it stands in JSON; the raw byte is no JSON.
 NUL = b"\\u0000"
+_NUL = automaton(rb"\\u0000")
+_TWO_ON_A_LINE = automaton(rb"\}[ \t\r]*\{")
 
 
-class Block(NamedTuple):
-    """Consecutive rows; `raw` is the lines joined by line ends. A `problem` stands for one row not read."""
+class Block:
+    """Consecutive rows, numbered from `first`, `count` of them; `raw` is the lines, joined by line ends.
 
-    first: int
-    lines: list[bytes]
-    raw: bytes
-    problem: Problem | None = None
+    A `problem` stands for one row that was not read.
+    """
+
+    __slots__ = ("_lines", "count", "first", "problem", "raw")
+
+    def __init__(
+        self, first: int, raw: bytes, lines: list[bytes] | None = None, problem: Problem | None = None
+    ) -> None:
+        self.first = first
+        self.raw = raw
+        self.problem = problem
+        self.count = len(lines) if lines is not None else _count(raw)
+        self._lines = lines
+
+    @property
+    def lines(self) -> list[bytes]:
+        if self._lines is None:
+            self._lines = self.raw.split(b"\n")
+            if not self._lines[-1]:
+                self._lines.pop()
+        return self._lines
+
+    def one_value_a_line(self) -> bool:
+        """Whether as many JSON values as lines means that each stands on its own; so it does without a NUL, too.
+
+        False may be a text that only looks like two values on a line.
+        """
+        return _NUL.search(self.raw) is None and _TWO_ON_A_LINE.search(self.raw) is None
 
     def parts(self) -> Iterator[tuple[int, Sequence[bytes]]]:
         """Numbered runs of lines; a line with an escaped NUL, which no good row has, is a run of its own."""
-        if NUL not in self.raw:
+        if _NUL.search(self.raw) is None:
             yield self.first, self.lines
             return
         for number, line in enumerate(self.lines, self.first):
             yield number, (line,)
+
+
+def _count(raw: bytes) -> int:
+    return raw.count(b"\n") + (not raw.endswith(b"\n")) if raw else 0
 
 
 class Format(Protocol):
@@ -89,13 +120,11 @@ class JsonLines:
         if not self._windows and b"\r" in raw:
             self._windows = True
             self._tally.add(Problem("windows-line-ends"))
-        lines = raw.split(b"\n")
-        if not lines[-1]:
-            lines.pop()
-        first, self._line = self._line, self._line + len(lines)
-        return Block(first, lines, raw)
+        block = Block(self._line, raw)
+        self._line += block.count
+        return block
 
     def _refused(self) -> Block:
         self._skipping = False
         self._line += 1
-        return Block(self._line - 1, [], b"", Problem("line-too-long", limit=LONGEST_LINE))
+        return Block(self._line - 1, b"", problem=Problem("line-too-long", limit=LONGEST_LINE))

@@ -1,15 +1,12 @@
 """Hints of personal data and secrets in raw rows: e-mail addresses, phone and card numbers, keys.
 
-A hint, not a verdict: it makes a person look before the text becomes part of a model. One RE2 automaton walks all
-patterns at once in linear time, whatever the text, and without Python's lock, so that rows are decoded meanwhile.
-What it finds is shown masked: a report is posted where many people read it.
+A hint, not a verdict: it makes a person look before the text becomes part of a model. One automaton walks all
+patterns at once. What it finds is shown masked: a report is posted where many people read it.
 """
 
 import re
-from typing import Any
 
-import re2  # type: ignore[import-untyped]
-
+from bot.datasets.automaton import automaton
 from bot.datasets.tally import SHOWN_LINES, Problem, Tally
 
 _KEYS = (
@@ -29,18 +26,11 @@ _PLACEHOLDERS = (b"@example.", b"@test.", b"@email.", b"@domain.")
 _ALNUM = re.compile(rb"[A-Za-z0-9]")
 
 
-def _sieve() -> Any:
-    options = re2.Options()
-    options.encoding = re2.Options.Encoding.LATIN1
-    options.never_capture = True
-    return re2.compile(b"|".join((_DOMAINS, _KEYS, _CARDS, _PHONES)), options)
-
-
 class PersonalData:
     """Counts the lines with a hint, by kind, block after block."""
 
     def __init__(self) -> None:
-        self._sieve = _sieve()
+        self._sieve = automaton(b"|".join((_DOMAINS, _KEYS, _CARDS, _PHONES)))
         self._counts: dict[str, int] = {}
         self._lines: dict[str, list[int]] = {}
         self._values: dict[str, str] = {}

@@ -6,9 +6,9 @@ columns inside C (`map`, `chain`, list comparison), since Python per row would c
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import accumulate, chain
 from operator import attrgetter
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -20,7 +20,7 @@ from bot.domain import Dialect, FieldMapping
 SEPARATOR = "\0"
 # Longer conversations are read by `explain`; so are rows that are no plain system-user-model sequence.
 _MOST_TEXTS = 200
-_NOT_HERE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError)
+NOT_QUICK = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 @dataclass(slots=True)
@@ -49,8 +49,21 @@ def columns_of(example: Example) -> Columns:
     return Columns([SEPARATOR.join(texts[:-1])], [texts[-1] + example.rejected], [len(texts)])
 
 
-# None: at least one of the lines is for `explain`.
-Reader = Callable[[Sequence[bytes]], Columns | None]
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """How to read one dialect: decode lines (raising NOT_QUICK), then take the rows apart.
+
+    `columns` is None where at least one of the rows is for `explain`.
+    """
+
+    decode: Callable[[bytes], Any]
+    decode_lines: Callable[[bytes], list[Any]]
+    columns: Callable[[list[Any]], Columns | None]
+
+
+def _reader(row: type[msgspec.Struct], columns: Callable[[list[Any]], Columns | None]) -> Reader:
+    decoder = msgspec.json.Decoder(row)
+    return Reader(decoder.decode, decoder.decode_lines, columns)
 
 
 class _Strict(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -122,91 +135,76 @@ def _pair_reader(question: str, answer: str, base: type[msgspec.Struct]) -> Read
         bases=(base,),
         rename={"question": question, "answer": answer},
     )
-    decode = msgspec.json.Decoder(row).decode
     inputs_of, outputs_of = attrgetter("question"), attrgetter("answer")
 
-    def read(lines: Sequence[bytes]) -> Columns | None:
-        try:
-            rows = list(map(decode, lines))
-        except _NOT_HERE:
-            return None
+    def columns(rows: list[Any]) -> Columns | None:
         inputs, outputs = list(map(inputs_of, rows)), list(map(outputs_of, rows))
         if not (all(map(str.strip, inputs)) and all(map(str.strip, outputs))):
             return None
         return Columns(inputs, outputs, [2] * len(rows))
 
-    return read
+    return _reader(row, columns)
 
 
 def _chat_reader(row: type[msgspec.Struct], answering: str) -> Reader:
-    decode = msgspec.json.Decoder(row).decode
     messages_of, role_of, text_of = attrgetter("messages"), attrgetter("role"), attrgetter("content")
-    order = _orders("user", answering, system=True)
+    orders = _orders("user", answering, system=True)
 
-    def read(lines: Sequence[bytes]) -> Columns | None:
-        try:
-            conversations = list(map(messages_of, map(decode, lines)))
-            counts = list(map(len, conversations))
-            wanted = list(chain.from_iterable(map(order, counts)))
-        except _NOT_HERE:
-            return None
+    def columns(rows: list[Any]) -> Columns | None:
+        conversations = list(map(messages_of, rows))
+        counts = list(map(len, conversations))
         messages = list(chain.from_iterable(conversations))
         texts = list(map(text_of, messages))
-        if list(map(role_of, messages)) != wanted or not all(map(str.strip, texts)):
+        if not (_in_order(counts, map(role_of, messages), orders) and all(map(str.strip, texts))):
             return None
         return _columns(texts, counts)
 
-    return read
+    return _reader(row, columns)
 
 
 def _vertex_reader() -> Reader:
-    decode = msgspec.json.Decoder(_VertexRow).decode
     contents_of, system_of = attrgetter("contents"), attrgetter("system")
     role_of, parts_of, text_of = attrgetter("role"), attrgetter("parts"), attrgetter("text")
-    order = _orders("user", "model", system=False)
+    orders = _orders("user", "model", system=False)
 
-    def read(lines: Sequence[bytes]) -> Columns | None:
-        try:
-            rows = list(map(decode, lines))
-            conversations = list(map(contents_of, rows))
-            counts = list(map(len, conversations))
-            wanted = list(chain.from_iterable(map(order, counts)))
-        except _NOT_HERE:
-            return None
+    def columns(rows: list[Any]) -> Columns | None:
+        conversations = list(map(contents_of, rows))
+        counts = list(map(len, conversations))
         contents = list(chain.from_iterable(conversations))
         # Each has exactly one part, as the type says.
         texts = list(map(text_of, chain.from_iterable(map(parts_of, contents))))
-        if list(map(role_of, contents)) != wanted or not all(map(str.strip, texts)):
+        if not (_in_order(counts, map(role_of, contents), orders) and all(map(str.strip, texts))):
             return None
-        columns = _columns(texts, counts)
+        taken = _columns(texts, counts)
         for i, system in enumerate(map(system_of, rows)):
             if system is not None:
                 text = system.parts[0].text
                 if not text.strip():
                     return None
-                columns.inputs[i] = f"{text}{SEPARATOR}{columns.inputs[i]}"
+                taken.inputs[i] = f"{text}{SEPARATOR}{taken.inputs[i]}"
                 counts[i] += 1
-        return columns
+        return taken
 
-    return read
+    return _reader(_VertexRow, columns)
 
 
-def _orders(asking: str, answering: str, *, system: bool) -> Callable[[int], tuple[str, ...]]:
-    """By the number of messages, the only order of roles they can have; KeyError where there is none."""
+def _orders(asking: str, answering: str, *, system: bool) -> dict[int, tuple[str, ...]]:
+    """By the number of messages, the only order of roles they can have."""
     turns = (asking, answering)
     orders = {n: turns * (n // 2) for n in range(2, _MOST_TEXTS, 2)}
     if system:
         orders |= {n + 1: ("system", *order) for n, order in orders.items()}
-    return orders.__getitem__
+    return orders
+
+
+def _in_order(counts: list[int], roles: Iterable[str], orders: dict[int, tuple[str, ...]]) -> bool:
+    try:
+        return list(chain.from_iterable(map(orders.__getitem__, counts))) == list(roles)
+    except KeyError:
+        return False
 
 
 def _columns(texts: Sequence[str], counts: list[int]) -> Columns:
-    inputs: list[str] = []
-    outputs: list[str] = []
-    start = 0
-    for count in counts:
-        end = start + count - 1
-        inputs.append(SEPARATOR.join(texts[start:end]))
-        outputs.append(texts[end])
-        start = end + 1
-    return Columns(inputs, outputs, counts)
+    ends = list(accumulate(counts))
+    inputs = [SEPARATOR.join(texts[end - n : end - 1]) for end, n in zip(ends, counts, strict=True)]
+    return Columns(inputs, [texts[end - 1] for end in ends], counts)

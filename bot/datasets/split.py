@@ -7,9 +7,7 @@ with the same input. The share is met on average, not to the row.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.datasets.fingerprints import hash_input
-
-_HASHES = 1 << 64
+from bot.datasets.fingerprints import hash_input, share_of_hashes
 
 
 class Side(StrEnum):
@@ -26,5 +24,5 @@ class Split:
 
     def has(self, joined_input: str) -> bool:
         """Whether the example with this input (see Columns) is on this side."""
-        held_out = hash_input(joined_input.encode()) < self.share * _HASHES
+        held_out = hash_input(joined_input.encode()) < share_of_hashes(self.share)
         return held_out is (self.side is Side.VALIDATION)

@@ -25,16 +25,13 @@ async def check(
 ) -> DatasetReport:
     """Check a stream; see DatasetChecker. `progress` is told how many bytes were read so far."""
     checker = DatasetChecker(name, limits, target, mapping, training)
-    try:
-        read = 0
-        async for piece in _pieces(chunks):
-            await asyncio.to_thread(checker.feed, piece)
-            read += len(piece)
-            if progress is not None:
-                progress(read)
-        return await asyncio.to_thread(checker.finish)
-    finally:
-        checker.close()
+    read = 0
+    async for piece in _pieces(chunks):
+        await asyncio.to_thread(checker.feed, piece)
+        read += len(piece)
+        if progress is not None:
+            progress(read)
+    return await asyncio.to_thread(checker.finish)
 
 
 async def convert(

@@ -71,11 +71,11 @@ class Table:
                 lines.append(line)
                 continue
             if lines:
-                yield Block(first, lines, b"\n".join(lines))
-            yield Block(number, [], b"", problem)
+                yield Block(first, b"\n".join(lines), lines)
+            yield Block(number, b"", problem=problem)
             lines, first = [], self._next
         if lines:
-            yield Block(first, lines, b"\n".join(lines))
+            yield Block(first, b"\n".join(lines), lines)
 
 
 def _last_record_end(data: bytes) -> int:

@@ -23,7 +23,6 @@ class Totals:
 
     rows: int = 0
     examples: int = 0
-    characters: int = 0
     text_bytes: int = 0
     many_turns: int = 0
     cut_off: int = 0
@@ -36,9 +35,10 @@ class Totals:
         """Count good rows; `text_bytes` is the size of all their texts."""
         self.rows += len(batch.before)
         self.examples += len(batch.before)
-        self.many_turns += sum(map(_SINGLE.__lt__, batch.columns.counts))
-        self.inputs.add(batch.before)
-        self.outputs.add(batch.after)
+        if batch.most_texts > _SINGLE:
+            self.many_turns += sum(map(_SINGLE.__lt__, batch.columns.counts))
+        self.inputs.add(batch.before, batch.most_before)
+        self.outputs.add(batch.after, batch.most_after)
         self.text_bytes += text_bytes
 
     def add_cut_off(self, line: int, output: str) -> None:
@@ -61,11 +61,12 @@ class Lengths:
         self.total = 0
         self.longest = 0
 
-    def add(self, lengths: Sequence[int]) -> None:
-        if lengths:
-            self._counts.update(map(int.bit_length, lengths))
-            self.total += sum(lengths)
-            self.longest = max(self.longest, *lengths)
+    def add(self, lengths: Sequence[int], longest: int) -> None:
+        bits = bytes(map(int.bit_length, lengths))
+        for size in set(bits):
+            self._counts[size] += bits.count(size)
+        self.total += sum(lengths)
+        self.longest = max(self.longest, longest)
 
     def at_least(self, length: int) -> int:
         """How many texts have at least this length, a power of two."""
