@@ -15,17 +15,15 @@ _MARKUP = re.compile(r"<([^<>\n]+)>")
 _ADDRESS = re.compile(r"(?:https?|mailto|tel|gs|slack):", re.IGNORECASE)
 DOUBLE_QUOTES = '"“”„‟'
 SINGLE_QUOTES = "'‘’‚‛"
-_WORD = re.compile(
-    rf"""(?:(?P<key>[A-Za-z_]\w*)\s*=(?:[^\S\n]+(?![A-Za-z_]\w*\s*=))?)?
-    (?: [{DOUBLE_QUOTES}](?P<double>(?:\\.|[^\\{DOUBLE_QUOTES}])*)[{DOUBLE_QUOTES}](?=\s|$)
+_KEY = r"(?:(?P<key>[A-Za-z_]\w*)\s*=(?:[^\S\n]+(?![A-Za-z_]\w*\s*=))?)?"
+_VALUE = rf"""(?: [{DOUBLE_QUOTES}](?P<double>(?:\\.|[^\\{DOUBLE_QUOTES}])*)[{DOUBLE_QUOTES}](?=\s|$)
       | [{SINGLE_QUOTES}](?P<single>(?:\\.|[^\\])*?)[{SINGLE_QUOTES}](?=\s|$)
       | (?P<bare>[^\s{DOUBLE_QUOTES}{SINGLE_QUOTES}]\S*)
       | (?P<open>[{DOUBLE_QUOTES}{SINGLE_QUOTES}].*)
-      | (?=\s|$) )""",
-    re.VERBOSE | re.DOTALL,
-)
-_KEYLESS = re.compile(_WORD.pattern.split("\n", 1)[1], re.VERBOSE | re.DOTALL)
-# Only the file's id is taken out of a link, and nothing is fetched from it. A stand-in of Slack serves on loopback.
+      | (?=\s|$) )"""
+_WORD = re.compile(_KEY + _VALUE, re.VERBOSE | re.DOTALL)
+_KEYLESS = re.compile(_VALUE, re.VERBOSE | re.DOTALL)
+# Only the file's id is taken out of a link; nothing is fetched from it. A stand-in of Slack serves on loopback.
 _SLACK_FILE = re.compile(
     r"(?:https://[\w-]+(?:\.[\w-]+)*\.slack\.com|http://(?:127\.0\.0\.1|localhost)(?::\d{1,5})?)"
     r"/files/[UW][A-Z0-9]+/(F[A-Z0-9]+)(?:[/?#]\S*)?"
@@ -78,18 +76,20 @@ def words(text: str, *, keys: bool = True) -> Iterator[Word]:
                 f"A quotation mark is not closed: {text[at : at + 40]}", "Close it, or leave the marks out."
             )
         at = match.end()
-        inside = match.group("double") if match.group("double") is not None else match.group("single")
-        value = match.group("bare") or "" if inside is None else re.sub(r"\\(.)", r"\1", inside, flags=re.DOTALL)
+        inside = _inside(match)
+        value = match.group("bare") or "" if inside is None else inside
         yield Word(value, at, (match.group("key") or "") if keys else "")
 
 
 def unquoted(text: str) -> str | None:
     """What stands inside, where the whole text is one quoted word; else None."""
     match = _KEYLESS.fullmatch(text)
-    if match is None or (match.group("double") is None and match.group("single") is None):
-        return None
-    inside = match.group("double") if match.group("double") is not None else match.group("single")
-    return re.sub(r"\\(.)", r"\1", inside, flags=re.DOTALL)
+    return None if match is None else _inside(match)
+
+
+def _inside(match: re.Match[str]) -> str | None:
+    quoted = match.group("double") if match.group("double") is not None else match.group("single")
+    return None if quoted is None else re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL)
 
 
 def file_location(text: str, field: str = "file") -> str:

@@ -100,6 +100,15 @@ def option(choice: Choice) -> Block:
     return {"text": plain(choice.text, OPTION_TEXT), "value": choice.value}
 
 
+def fitting(choices: Sequence[Choice]) -> list[Choice]:
+    """Those that Slack takes: values of 1 to 150 characters, none of them twice, a hundred at most."""
+    kept: dict[str, Choice] = {}
+    for choice in choices:
+        if 0 < len(choice.value) <= OPTION_VALUE:
+            kept.setdefault(choice.value, choice)
+    return list(kept.values())[:OPTIONS]
+
+
 def select(
     action_id: str,
     groups: Sequence[tuple[str, Sequence[Choice]]],
@@ -107,17 +116,8 @@ def select(
     chosen: str = "",
     placeholder: str = "",
 ) -> Block:
-    """A static select; one group shows no label. Options past Slack's hundred and values too long are left out."""
-    kept: list[tuple[str, list[Choice]]] = []
-    seen: set[str] = set()
-    for label, choices in groups:
-        fitting: list[Choice] = []
-        for choice in choices:
-            if choice.value and len(choice.value) <= OPTION_VALUE and choice.value not in seen:
-                seen.add(choice.value)
-                fitting.append(choice)
-        if fitting:
-            kept.append((label, fitting[:OPTIONS]))
+    """A static select of `fitting` choices; one group shows no label. At least one group must hold a choice."""
+    kept = [(label, choices) for label, choices in groups if choices]
     block: Block = {"type": "static_select", "action_id": action_id}
     if placeholder:
         block["placeholder"] = plain(placeholder, PLACEHOLDER)

@@ -7,7 +7,7 @@ from bot.domain import TunedModel, TuningJob
 from handlers.arguments import quoted
 from handlers.blocks.job_words import NAME, base_words, google_word, progress_words, state_words, time_words
 from handlers.blocks.kit import button, context, section
-from handlers.blocks.message import Block, Message, code, compose, escape, escape_line, shorten
+from handlers.blocks.message import Block, Message, code, compose, escape_line, shorten
 from handlers.blocks.words import count, moment, sentence
 
 _SHOWN = 15  # each up to 700 characters; a message takes 13,200
@@ -69,7 +69,7 @@ def _ask(job: TuningJob) -> Block | None:
 
 def _model(model: TunedModel, job: TuningJob | None) -> str:
     name = model.display_name or model.resource
-    parts = [f"*{escape_line(name, NAME)}*", escape(model.backend)]
+    parts = [f"*{escape_line(name, NAME)}*", escape_line(model.backend, 40)]
     if model.state:
         parts.append(code(model.state, 40))
     if model.base_model:

@@ -56,7 +56,7 @@ def _lines(text: str, limit: int) -> Iterator[str]:
     longest = limit // 2 - _LONGEST_OPENING
     for line in text.splitlines(keepends=True):
         while len(line) > longest:
-            end = line.rfind(" ", longest // 2, longest) + 1 or whole_end(line, longest)
+            end = line.rfind(" ", longest // 2, longest) + 1 or whole_end(line, longest) or longest
             yield line[:end]
             line = line[end:]
         if line:

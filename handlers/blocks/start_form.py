@@ -16,6 +16,7 @@ from handlers.blocks.kit import (
     actions,
     button,
     context,
+    fitting,
     input_block,
     modal,
     section,
@@ -92,31 +93,31 @@ def _backend(state: FormState) -> list[Block]:
 
 def _base_model(state: FormState) -> Block:
     profile, wanted = state.profile, state.request.base_model
-    bases = [Choice(base, base) for base in profile.base_models]
-    groups = [("Base models", bases)]
-    tuned = [
+    bases = fitting([Choice(base, base) for base in profile.base_models])
+    again = [
         Choice(model.resource, model.display_name or model.resource)
         for model in state.tuned
-        if model.backend == profile.name and profile.takes_tuned_base
+        if model.backend == profile.name and model.resource not in profile.base_models
     ]
-    if tuned:
-        groups.append(("Tuned models, to tune again", tuned))
-    if wanted and wanted not in {choice.value for choice in (*bases, *tuned)}:
-        groups.insert(0, ("As you named it", [Choice(wanted, wanted)]))
+    tuned = fitting(again) if profile.takes_tuned_base else []
+    offered = {choice.value for choice in (*bases, *tuned)}
+    named = fitting([Choice(wanted, wanted)]) if wanted not in offered else []
+    groups = [("As you named it", named), ("Base models", bases), ("Tuned models, to tune again", tuned)]
     # The action id names the backend, so that Slack does not keep one backend's choice for another.
     action_id = f"base_model_{profile.name}"
-    if not bases and not tuned and not wanted:
-        return input_block("base_model", "Base model", text_input(action_id))
+    if not offered and not named:
+        return input_block("base_model", "Base model", text_input(action_id, initial=wanted))
     chosen = wanted or (profile.base_models[0] if profile.base_models else "")
     return input_block("base_model", "Base model", select(action_id, groups, chosen=chosen))
 
 
 def _file_fields(prefix: str, location: str, recent: Sequence[FileInfo], label: str) -> list[Block]:
     """The three ways in: upload, a file that is in Slack already, an address."""
-    known = [Choice(each.location, _file_label(each)) for each in recent]
     in_slack = location.startswith("slack:")
+    known = [Choice(each.location, _file_label(each)) for each in recent]
     if in_slack and location not in {choice.value for choice in known}:
         known.insert(0, Choice(location, f"The file you named ({location.removeprefix('slack:')})"))
+    known = fitting(known)
     blocks = [
         input_block(
             f"{prefix}_upload",

@@ -28,7 +28,8 @@ _BLOCKS = {
 class StartForm:
     """The form as a person left it. `errors` maps block ids to what is wrong there; `request` holds the rest.
 
-    `uploaded` are the files that were uploaded in the form itself; the request names them by location.
+    `uploaded` are the files that were uploaded in the form itself; the request names them by location. `drawn_for`
+    is the backend whose fields the form showed, which is not the chosen one while a person changes it.
     """
 
     place: Place
@@ -36,13 +37,19 @@ class StartForm:
     validation: bool
     uploaded: tuple[FileInfo, ...]
     errors: dict[str, str]
+    drawn_for: str = ""
 
     @property
     def redrawn(self) -> StartRequest:
-        """The request for drawing this same form again: Slack itself keeps what was uploaded in it."""
+        """The request for drawing this same form again.
+
+        Slack itself keeps what was uploaded; a base model belongs to the backend that it was chosen for.
+        """
         own = {each.location for each in self.uploaded}
+        moved = self.request.backend != self.drawn_for
         return replace(
             self.request,
+            base_model="" if moved else self.request.base_model,
             file="" if self.request.file in own else self.request.file,
             validation="" if self.request.validation in own else self.request.validation,
         )
@@ -63,7 +70,14 @@ def read_start_form(view: dict[str, Any]) -> StartForm:
         validation=validation,
         mapping=reader.mapping(),
     )
-    return StartForm(place, request, bool(kept.get("validation")), tuple(reader.uploaded), reader.errors)
+    return StartForm(
+        place,
+        request,
+        bool(kept.get("validation")),
+        tuple(reader.uploaded),
+        reader.errors,
+        drawn_for=str(kept.get("backend", "")),
+    )
 
 
 def field_errors(view: dict[str, Any], error: BadArgument) -> dict[str, str]:

@@ -1,0 +1,186 @@
+"""Whatever people, models and Google write: Slack takes the picture, and nobody is pinged by it."""
+
+from contextlib import suppress
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.datasets import DatasetReport, Finding, Severity
+from bot.domain import (
+    Answer,
+    DataStats,
+    Dialect,
+    Failure,
+    FieldMapping,
+    Finish,
+    Hyperparameters,
+    ModelRef,
+    Proposal,
+    Snapshot,
+    TunedModel,
+    TuningJob,
+    TuningSpec,
+)
+from bot.errors import BadArgument, BotError
+from bot.ports import FileInfo
+from bot.profile import BackendProfile
+from handlers.blocks.answer import answer_messages, ask_messages
+from handlers.blocks.ask_form import ask_form
+from handlers.blocks.errors import error_message, unexpected_message
+from handlers.blocks.help import CommandHelp, help_message
+from handlers.blocks.job_card import job_card
+from handlers.blocks.job_ended import job_ended
+from handlers.blocks.listing import job_list, model_list
+from handlers.blocks.report import checking_view, error_view, report_message, report_view
+from handlers.blocks.said import said
+from handlers.blocks.start_form import FormState, start_form
+from handlers.blocks.start_prompt import start_prompt
+from tests.handlers.blocks import samples
+from tests.handlers.blocks.judges import hold, hold_view
+from tests.handlers.blocks.samples import PLACE, long_words, words
+
+OURS = {"U1"}
+
+
+@given(samples.jobs, samples.profiles, samples.snapshots, samples.times, st.booleans())
+def test_slack_takes_every_card(job, profile, snapshots, now, native):
+    hold(job_card(job, profile, snapshots, now, native_chart=native), mentions=OURS)
+
+
+@given(samples.jobs.filter(lambda job: job.state.ended), samples.profiles)
+def test_slack_takes_every_reply_at_the_end(job: TuningJob, profile: BackendProfile):
+    hold(job_ended(job, profile), mentions=OURS)
+
+
+@given(samples.requests, st.lists(st.builds(FileInfo, words, words, samples.counts), max_size=8), st.booleans())
+@settings(deadline=None)
+def test_slack_takes_every_start_form(request_, recent, validation):
+    hold_view(start_form(FormState(PLACE, [samples.VERTEX, samples.GEMINI], request_, recent, (), validation)))
+
+
+@given(st.lists(samples.models, max_size=8))
+def test_slack_takes_a_form_with_any_tuned_models(tuned):
+    hold_view(start_form(FormState(PLACE, [samples.VERTEX], tuned=tuned)))
+
+
+@given(
+    samples.reports,
+    samples.profiles,
+    st.none() | samples.proposals,
+    st.none() | samples.reports,
+    st.none() | samples.requests,
+)
+@settings(deadline=None, max_examples=60)
+def test_slack_takes_every_report(report, profile, proposal, validation, request_):
+    hold_view(report_view(report, profile, PLACE, proposal, validation=validation, request=request_))
+    hold(report_message(report, profile, proposal, validation=validation))
+
+
+@given(long_words, long_words, st.none() | samples.requests)
+def test_slack_takes_every_error(message, hint, request_):
+    hold(error_message(BotError(message, hint)))
+    hold_view(error_view(BotError(message, hint), PLACE, request_))
+    hold_view(checking_view(message))
+    hold(unexpected_message("abc123"))
+
+
+@given(st.lists(samples.jobs, max_size=4).map(lambda few: few * 10), samples.times)
+@settings(deadline=None, max_examples=30)
+def test_slack_takes_every_list_of_jobs(jobs, now):
+    hold(job_list(jobs, now))
+
+
+@given(
+    st.lists(samples.models, max_size=4).map(lambda few: few * 10),
+    st.lists(samples.jobs, max_size=2),
+    st.lists(words, max_size=8),
+)
+@settings(deadline=None, max_examples=30)
+def test_slack_takes_every_list_of_models(models, jobs, troubles):
+    hold(model_list(models, jobs, troubles))
+
+
+answers = st.builds(
+    Answer,
+    long_words | st.text(max_size=200).map(lambda text: text * 200),
+    st.sampled_from(Finish),
+    words,
+)
+
+
+@given(words, long_words, answers, st.booleans())
+@settings(deadline=None)
+def test_slack_takes_every_answer(name, question, answer, dropped):
+    for message in ask_messages("U1", name, question, answer, history_dropped=dropped):
+        hold(message, mentions=OURS)
+    for message in answer_messages(name, answer, history_dropped=dropped):
+        hold(message)
+
+
+@given(words, words, words)
+def test_slack_takes_every_question_form(backend, endpoint, name):
+    try:
+        view = ask_form(PLACE, ModelRef(backend, endpoint, name))
+    except BadArgument:
+        assert len(endpoint) + len(backend) + len(name) > 2_000
+        return
+    hold_view(view)
+
+
+@given(samples.requests, words)
+def test_slack_takes_every_prompt_or_it_is_refused_in_words(request_, file_name):
+    with suppress(BadArgument):
+        hold(start_prompt(request_, file_name))
+
+
+@given(st.lists(samples.profiles, max_size=4), st.lists(st.builds(CommandHelp, words, words, words), max_size=12))
+def test_slack_takes_every_help(profiles, commands):
+    hold(help_message(profiles, commands or [CommandHelp("/tune", "", "Opens the form.")]))
+    hold(help_message(profiles))
+
+
+def test_the_longest_lists_fit():
+    long = "&" * 500
+    model = TunedModel(long, long, long, long, long, long, samples.NOW)
+    hold(model_list([model] * 40, [], [long] * 9))
+    job = samples.a_job(google_state=long, total_steps=10**12, completed_steps=10**11, epoch=10**6)
+    job = replace(job, spec=replace(job.spec, name=long, base_model=long))
+    hold(job_list([job] * 40, samples.NOW))
+    assert len(job_list([job] * 40, samples.NOW).blocks) == 16
+
+
+def test_the_longest_report_fits():
+    long = "<" * 500
+    finding = Finding(Severity.ERROR, long, long, long, 10**9, (10**9,) * 5, long, long)
+    report = DatasetReport(
+        long, 1, long, 10**9, 10**8, keys=(long,) * 20, findings=(finding,) * 40, tokens=10**12
+    )
+    spec = TuningSpec("vertex", long, long, Hyperparameters(), samples.TRAINING)
+    proposal = Proposal("tb-p", PLACE, "U1", spec, samples.NOW)
+    for dialect in (None, Dialect.MAPPED):
+        each = replace(report, dialect=dialect, guessed_mapping=FieldMapping(long, long))
+        hold(report_message(each, samples.GEMINI, proposal, validation=each))
+        hold_view(report_view(each, samples.GEMINI, PLACE, proposal, validation=each))
+
+
+def test_the_longest_card_fits():
+    long = ">" * 900
+    job = samples.done(
+        samples.GEMINI,
+        google_state=long,
+        trouble=long,
+        failure=Failure(3, long, long),
+        data_stats=DataStats(10**9, 10**9, 10**9, 10**9, 10**9, (long,) * 9),
+    )
+    data = replace(samples.TRAINING, name=long)
+    job = replace(job, spec=TuningSpec("gemini", long, long, Hyperparameters(1, 2, 3.0, 4.0, 5), data, data))
+    curve = [Snapshot(10**15 + step, 1e308 * (-1) ** step, 0, None, -1e308) for step in range(300)]
+    for native in (True, False):
+        hold(job_card(job, samples.GEMINI, curve, samples.NOW, native_chart=native), mentions=OURS)
+    hold(job_ended(job, samples.GEMINI), mentions=OURS)
+
+
+@given(words)
+def test_slack_takes_whatever_is_said(text):
+    hold(said(text or "Done.", by="U1"), mentions=OURS)
