@@ -54,8 +54,10 @@ def answer_note(answer: Answer) -> str:
     match answer.finish:
         case Finish.BLOCKED:
             why = _WHY.get(answer.reason.strip().upper())
-            said = "Google's filters held the answer back" if not answer.text.strip() else (
-                "Google's filters stopped the answer here"
+            said = (
+                "Google's filters held the answer back"
+                if not answer.text.strip()
+                else ("Google's filters stopped the answer here")
             )
             return f"{said}{': ' + why if why else ''}.{word} Try to put the question differently."
         case Finish.CUT:

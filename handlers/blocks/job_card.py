@@ -51,7 +51,7 @@ def job_card(
 
 
 def _standing(job: TuningJob, profile: BackendProfile, curve: LossCurve, now: datetime) -> str:
-    progress = progress_words(job)
+    progress = progress_words(job, profile)
     lines = [f"*{_capital(state_words(job))}*" + (f" · {progress}" if progress else "")]
     if job.percent is not None and not job.state.ended:
         done = round(job.percent / 100 * _BAR)
@@ -80,9 +80,7 @@ def _facts(job: TuningJob, profile: BackendProfile) -> list[tuple[str, str]]:
     ]
     if job.spec.validation is not None:
         checked = job.spec.validation
-        pairs.append(
-            ("Validation data", f"{count(checked.examples, 'row')} from {escape_line(checked.name, 80)}")
-        )
+        pairs.append(("Validation data", f"{count(checked.examples, 'row')} from {escape_line(checked.name, 80)}"))
     return pairs
 
 
@@ -147,7 +145,7 @@ def _trouble(job: TuningJob) -> str:
 
 
 def _text(job: TuningJob, profile: BackendProfile, curve: LossCurve, outcome: str, now: datetime) -> str:
-    progress = progress_words(job)
+    progress = progress_words(job, profile)
     parts = [
         f"Tuning {escape_line(job.name, NAME)} ({base_words(job.spec.base_model)} on {where(profile)}): "
         f"{state_words(job)}" + (f", {progress}." if progress else "."),

@@ -52,7 +52,7 @@ def google_word(job: TuningJob) -> str:
     return "" if bare in _PLAIN_AT_GOOGLE[job.state] else job.google_state
 
 
-def progress_words(job: TuningJob) -> str:
+def progress_words(job: TuningJob, profile: BackendProfile | None = None) -> str:
     """`step 9 of 23, epoch 2 of 3, 39%`; empty where Google tells nothing."""
     parts = []
     if job.completed_steps is not None:
@@ -61,7 +61,7 @@ def progress_words(job: TuningJob) -> str:
     elif job.total_steps:
         parts.append(f"{count(job.total_steps, 'step')} in all")
     if job.epoch:
-        wanted = job.spec.hyperparameters.epochs
+        wanted = job.spec.hyperparameters.epochs or (profile.default_epochs if profile else 0)
         parts.append(f"epoch {job.epoch:,}" + (f" of {wanted:,}" if wanted else ""))
     if job.percent is not None:
         parts.append(percent(job.percent))
@@ -102,7 +102,8 @@ def hyperparameter_words(chosen: Hyperparameters, profile: BackendProfile | None
     """`epochs 3, batch size 4 (default), learning rate chosen by Google`."""
     rules = {rule.name: rule for rule in profile.hyperparameters} if profile else {}
     given = chosen.given()
-    names = [*rules, *(name for name in given if name not in rules)]
+    left_out = {rule.excludes for name, rule in rules.items() if name in given}
+    names = [*(name for name in rules if name not in left_out), *(name for name in given if name not in rules)]
     return ", ".join(_hyperparameter(name, given, rules.get(name)) for name in names) or "all chosen by Google"
 
 

@@ -29,9 +29,7 @@ def job_list(jobs: Sequence[TuningJob], now: datetime) -> Message:
     return _bounded(count(len(jobs), "tuning"), lines, blocks, len(jobs), [])
 
 
-def model_list(
-    models: Sequence[TunedModel], jobs: Sequence[TuningJob], troubles: Sequence[str] = ()
-) -> Message:
+def model_list(models: Sequence[TunedModel], jobs: Sequence[TuningJob], troubles: Sequence[str] = ()) -> Message:
     """The models as Google lists them; those of this workspace's jobs say so. `troubles` are plain sentences."""
     said = [sentence(escape_line(trouble, 300)) for trouble in troubles[:3]]
     if not models:

@@ -85,9 +85,7 @@ def loss_words(curve: LossCurve, block_id: str) -> Block | None:
     if len(curve.points) < 2:
         return None
     drawn = sample(curve.points, POINTS)
-    named = " · ".join(
-        f"step {each.step:,}: {loss(each.mean_loss)}" for each in sample(curve.points, _WORDS)
-    )
+    named = " · ".join(f"step {each.step:,}: {loss(each.mean_loss)}" for each in sample(curve.points, _WORDS))
     lowest = min(curve.points, key=lambda each: each.mean_loss)
     return section(
         f"*Mean loss by step*\n`{_sparkline([each.mean_loss for each in drawn])}`\n"

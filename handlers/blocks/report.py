@@ -189,11 +189,7 @@ def _start(report: DatasetReport, profile: BackendProfile, proposal: Proposal) -
 def _cost(report: DatasetReport, profile: BackendProfile, proposal: Proposal) -> str:
     chosen = proposal.spec.hyperparameters
     steps = profile.steps(report.examples, chosen)
-    said = [
-        f"{count(steps, 'step')} in all."
-        if steps is not None
-        else "Google chooses the number of steps."
-    ]
+    said = [f"{count(steps, 'step')} in all." if steps is not None else "Google chooses the number of steps."]
     epochs = chosen.epochs or profile.default_epochs
     method = escape_line(report.token_method, 120)
     if report.tokens and epochs:

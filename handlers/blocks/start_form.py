@@ -128,9 +128,7 @@ def _file_fields(prefix: str, location: str, recent: Sequence[FileInfo], label: 
         )
     ]
     if known:
-        element = select(
-            "recent", [("", known)], chosen=location if in_slack else "", placeholder="Choose a file"
-        )
+        element = select("recent", [("", known)], chosen=location if in_slack else "", placeholder="Choose a file")
         blocks.append(input_block(f"{prefix}_recent", "…or pick one shared here", element, optional=True))
     address = text_input("uri", initial="" if in_slack else location, placeholder="gs://my-bucket/examples.jsonl")
     blocks.append(
@@ -157,7 +155,7 @@ def _validation(state: FormState, *, open_fields: bool) -> list[Block]:
 
 def _mapping(request: StartRequest) -> list[Block]:
     keys = request.mapping
-    hint = "Only for rows in no usual form, like {\"question\": …, \"answer\": …}."
+    hint = 'Only for rows in no usual form, like {"question": …, "answer": …}.'
     return [
         input_block(
             "input_key",
@@ -206,23 +204,24 @@ def _number(rule: HyperparameterRule, chosen: int | float | None) -> Block:
 
 
 def _hint(rule: HyperparameterRule, profile: BackendProfile) -> str:
-    parts = []
-    if not rule.choices:
-        least, most = rule.minimum, rule.maximum
-        if least is not None and most is not None:
-            parts.append(f"From {number(least)} to {number(most)}.")
-        elif least is not None:
-            parts.append(f"At least {number(least)}.")
-        elif most is not None:
-            parts.append(f"At most {number(most)}.")
-        parts.append(
-            "Leave it empty and Google chooses."
-            if rule.default is None
-            else f"Leave it empty for {number(rule.default)}."
-        )
-    if rule.note:
-        parts.append(sentence(rule.note))
+    note = sentence(rule.note)
+    parts = [note] if rule.choices else [_range(rule), _left_empty(rule, note)]
     if rule.excludes:
         other = profile.rule(rule.excludes)
-        parts.append(f"Set this or {other.label if other else rule.excludes}, not both.")
-    return " ".join(parts)
+        parts.append(f"Set this or the {other.label.lower() if other else rule.excludes}, not both.")
+    return " ".join(part for part in parts if part)
+
+
+def _range(rule: HyperparameterRule) -> str:
+    least, most = rule.minimum, rule.maximum
+    if least is not None and most is not None:
+        return f"From {number(least)} to {number(most)}."
+    if least is not None:
+        return f"At least {number(least)}."
+    return f"At most {number(most)}." if most is not None else ""
+
+
+def _left_empty(rule: HyperparameterRule, note: str) -> str:
+    if rule.default is None:
+        return f"Leave it empty: {note}" if note else "Leave it empty and Google chooses."
+    return f"Leave it empty for {number(rule.default)}. {note}".rstrip()

@@ -171,6 +171,19 @@ def test_a_value_that_the_profile_no_longer_knows_is_still_shown():
     assert "batch size 4" in block(card(job), "job_facts")["fields"][3]["text"]
 
 
+def test_a_value_that_rules_another_out_is_shown_alone():
+    job = a_job(GEMINI)
+    job = replace(job, spec=replace(job.spec, hyperparameters=Hyperparameters(learning_rate_multiplier=0.5)))
+    text = block(card(job, GEMINI), "job_facts")["fields"][3]["text"]
+    assert text.endswith("batch size 4 (default), learning rate multiplier 0.5")
+
+
+def test_the_epochs_of_a_default_are_counted_too():
+    job = a_job(GEMINI, epoch=2)
+    job = replace(job, spec=replace(job.spec, hyperparameters=Hyperparameters()))
+    assert "epoch 2 of 5" in card(job, GEMINI).text
+
+
 def test_an_unknown_state_is_shown_in_googles_own_word():
     message = card(a_job(google_state="JOB_STATE_PAUSED"))
     assert "Google calls this state `JOB_STATE_PAUSED`." in message.text

@@ -186,7 +186,7 @@ def test_each_backend_shows_its_own_hyperparameters_and_defaults():
     ]
     assert block(gemini, "batch_size")["hint"]["text"] == "At least 1. Leave it empty for 4."
     assert block(gemini, "learning_rate")["hint"]["text"] == (
-        "At least 0.000001. Leave it empty for 0.001. Set this or Learning rate multiplier, not both."
+        "At least 0.000001. Leave it empty for 0.001. Set this or the learning rate multiplier, not both."
     )
     assert block(gemini, "learning_rate")["element"]["min_value"] == "0.000001"
     assert [each["text"]["text"] for each in block(vertex, "adapter_size")["element"]["options"]] == [
@@ -197,6 +197,12 @@ def test_each_backend_shows_its_own_hyperparameters_and_defaults():
         "8",
         "16",
     ]
+
+
+def test_googles_own_rule_for_a_default_stands_beside_the_field():
+    rule = replace(VERTEX.hyperparameters[0], maximum=None, note="Google chooses by the number of rows")
+    hint = block(form(replace(VERTEX, hyperparameters=(rule,))), "epochs")["hint"]["text"]
+    assert hint == "At least 1. Leave it empty: Google chooses by the number of rows."
 
 
 def test_a_backend_that_no_longer_trains_says_so_before_anything_is_sent():
