@@ -1,5 +1,6 @@
 # Tunebot in an image: `docker build -t tunebot .`, then
-# `docker run --env-file tunebot.env -v tunebot:/data -p 3000:3000 tunebot`.
+# `docker run --env-file tunebot.env -v tunebot:/data -p 3000:3000 tunebot`. Podman and buildah keep the health check only
+# with `--format docker`. A folder that is mounted on /data instead of a volume has to belong to user 10001.
 #
 # requirements.lock pins every dependency by hash. After a change of the dependencies in pyproject.toml, or to take
 # newer versions, renew it by
