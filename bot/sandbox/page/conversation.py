@@ -1,0 +1,136 @@
+"""A channel in the middle of the window: its head, its messages or the app's Home tab, and where one writes."""
+
+from collections.abc import Callable
+
+from nicegui.element import Element
+
+from bot.sandbox.page.composer import Composer, Draft
+from bot.sandbox.page.completion import command
+from bot.sandbox.page.feed import Feed, channel_entries
+from bot.sandbox.page.home import Home
+from bot.sandbox.page.markup import QUIETLY, Tag, button, tag
+from bot.sandbox.page.reader import Reader
+from bot.sandbox.slack import Channel, ChannelKind, ClientRefusal, Message
+
+
+class Conversation:
+    """One open channel; made anew when another one is opened."""
+
+    def __init__(self, reader: Reader, channel: Channel, open_thread: Callable[[Message], None]) -> None:
+        self._reader = reader
+        self.channel = channel
+        self._bot = reader.sandbox.slack.app.bot_user_id
+        self._with_bot = channel.kind is ChannelKind.IM and self._bot in channel.members
+        self._tabs: dict[str, Tag] = {}
+        self.title = reader.sandbox.title(channel, reader.person)
+        with tag("header", classes="channel-head"):
+            button(symbol="menu", classes="btn-icon menu-button", aria_label="Channels").on(
+                "click", js_handler="() => document.body.classList.toggle('nav-open')"
+            )
+            tag("h2", self.title, "channel-name")
+            self._members = tag("span", classes="channel-members")
+            self._invite = button(
+                f"Add {reader.bot_name} to this channel", symbol="person_add", on_click=self._invite_bot
+            )
+            if self._with_bot and reader.sandbox.has_home:
+                self._make_tabs()
+        with tag("section", classes="pane", aria_label=self.title) as self._messages:
+            self._feed = Feed(reader, f"Messages in {self.title}", open_thread)
+            self._welcome = self._make_welcome()
+            self._composer = Composer(reader, self._send)
+            self._composer.address(f"Message {self.title}")
+        self._home: Home | None = None
+        with tag("section", classes="pane", aria_label="Home") as self._home_pane:
+            if self._with_bot:
+                self._home = Home(reader)
+        self._home_pane.set_visibility(False)
+
+    # What is shown
+
+    def refresh(self) -> None:
+        """Bring everything up to date and note what was read."""
+        reader, channel = self._reader, self.channel
+        entries = channel_entries(reader, channel)
+        self._feed.show(entries)
+        newest = max((each.ts for each in reader.sandbox.messages(channel, reader.person)), default="")
+        reader.sandbox.mark_read(reader.person, channel.id, newest)
+        self._welcome.set_visibility(not entries)
+        direct = channel.kind is ChannelKind.IM
+        count = len(channel.members)
+        self._members.text = "" if direct else f"{count} member{'' if count == 1 else 's'}"
+        self._invite.set_visibility(not direct and self._bot not in channel.members)
+        if self._home is not None:
+            self._home.refresh()
+
+    def focus(self) -> None:
+        """Put the cursor where one writes."""
+        self._composer.focus()
+
+    def _make_welcome(self) -> Element:
+        bot = self._reader.bot_name
+        with tag("div", classes="welcome") as welcome:
+            tag("h3", f"This is the start of {self.title}")
+            if self._bot not in self.channel.members:
+                tag("p", f"{bot} is not in here, so it hears nothing of what you write.")
+                return welcome
+            tag("p", f"{bot} is the real one. Slack and Google are played on this machine, and a toy model answers.")
+            with tag("ol", classes="welcome-steps"):
+                tag("li", "Take the sample: fifteen pairs of a number and the next one.")
+                tag("li", f"Send it, open the form that {bot} offers, and press Start tuning.")
+                tag("li", "When it is done, write /ask ninety nine.")
+            with tag("div", classes="welcome-ways"):
+                button("Try it with the sample", "btn-primary", symbol="science", on_click=self._try_sample)
+                if self.channel.kind is not ChannelKind.IM:
+                    button("Type /tune instead", on_click=lambda: self._composer.begin("/tune"))
+        return welcome
+
+    async def _try_sample(self) -> None:
+        await self._composer.offer_sample()
+
+    # The tabs of a direct message with the app
+
+    def _make_tabs(self) -> None:
+        with tag("div", classes="tabs", role="tablist", aria_label=f"{self._reader.bot_name}"):
+            for name in ("Messages", "Home"):
+                tab = tag("button", name, "tab", type="button", role="tab", aria_selected=str(name == "Messages").lower())
+                tab.on("click", lambda each=name: self._show_tab(each), js_handler=QUIETLY)
+                self._tabs[name] = tab
+
+    def _show_tab(self, name: str) -> None:
+        for each, tab in self._tabs.items():
+            tab.attribute("aria-selected", str(each == name).lower())
+        self._messages.set_visibility(name == "Messages")
+        self._home_pane.set_visibility(name == "Home")
+        if name == "Home":
+            self._reader.person.open_home()
+        else:
+            self._reader.person.open_dm()
+
+    # What is done
+
+    def _invite_bot(self) -> None:
+        self._reader.sandbox.slack.invite_bot(self.channel.id)
+
+    async def _send(self, draft: Draft) -> bool:
+        return await say(self._reader, self.channel, draft, self._feed)
+
+
+async def say(reader: Reader, channel: Channel, draft: Draft, feed: Feed, thread_ts: str | None = None) -> bool:
+    """Send a draft as a message or a command; False where Slack does not take it."""
+    person = reader.person
+    typed = command(draft.text)
+    try:
+        if typed is not None and thread_ts is not None:
+            reader.tell(f"{typed[0]} is not supported in threads. Mention {reader.bot_name} instead.")
+            return False
+        if typed is not None:
+            await person.slash_command(channel, typed[0], typed[1])
+        else:
+            person.post(channel, person.typed(draft.text), draft.files, thread_ts)
+    except ClientRefusal as refusal:
+        reader.tell(f"{refusal}.")
+        return False
+    feed.to_the_end()
+    return True
+
+

@@ -1,0 +1,117 @@
+"""The list of messages of a channel or of a thread."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Final
+
+from nicegui.element import Element
+
+from bot.sandbox.page.markup import Keyed, Redraw, run_script, tag
+from bot.sandbox.page.messages import Entry, MessageRow
+from bot.sandbox.page.reader import Reader
+from bot.sandbox.page.sandbox import in_channel
+from bot.sandbox.page.texts.dates import day, local
+from bot.sandbox.slack import Channel, Message
+
+_TOGETHER_SECONDS: Final = 300.0
+
+Line = Entry | str
+
+
+class Feed:
+    """Shows entries under lines that name the day; the newest is at the bottom and stays in sight."""
+
+    def __init__(self, reader: Reader, label: str, open_thread: Callable[[Message], None] | None) -> None:
+        self._row = MessageRow(reader, open_thread)
+        # Reversed columns keep the newest in sight by themselves, and hold still while one reads further up.
+        self._scroller = tag("div", classes="scroller", tabindex="0", role="log", aria_live="off", aria_label=label)
+        with self._scroller:
+            holder = tag("div", classes="feed")
+        self._rows: Keyed[Line] = Keyed(holder, self._draw)
+
+    @property
+    def element(self) -> Element:
+        """The part that scrolls."""
+        return self._scroller
+
+    def show(self, entries: Sequence[Entry]) -> None:
+        """Show exactly these."""
+        things: list[tuple[str, object, Line]] = []
+        today = datetime.now().astimezone().date()
+        last = None
+        for entry in entries:
+            at = local(float(entry.message.ts)).date()
+            if at != last:
+                things.append((f"day {at}", day(at, today), day(at, today)))
+                last = at
+            things.append((entry.message.ts, entry.looks, entry))
+        self._rows.show(things)
+
+    def to_the_end(self) -> None:
+        """Bring the newest message into sight."""
+        run_script(self._scroller, "$.scrollTop = 0;")
+
+    def _draw(self, line: Line) -> Redraw[Line] | None:
+        if isinstance(line, str):
+            with tag("div", classes="day"):
+                tag("span", line)
+            return None
+        redraw = self._row.draw(line)
+
+        def again(later: Line) -> None:
+            if isinstance(later, Entry):
+                redraw(later)
+
+        return again
+
+
+def channel_entries(reader: Reader, channel: Channel) -> list[Entry]:
+    """The messages of a channel as this person sees them, each with what is in its thread."""
+    sandbox = reader.sandbox
+    every = sandbox.messages(channel, reader.person)
+    replies: dict[str, list[Message]] = {}
+    for message in every:
+        if message.thread_ts not in (None, message.ts):
+            replies.setdefault(message.thread_ts or "", []).append(message)
+    entries = []
+    before: Message | None = None
+    for message in every:
+        if not in_channel(message):
+            continue
+        thread = tuple(replies.get(message.ts, ()))
+        seen = sandbox.read_up_to(reader.person, f"{channel.id}/{message.ts}")
+        fresh = any(reply.ts > seen and reply.user != reader.person.id for reply in thread)
+        entries.append(
+            Entry(message, _follows(before, message), thread, fresh, status_of(reader, channel, message.ts))
+        )
+        before = message
+    return entries
+
+
+def thread_entries(reader: Reader, channel: Channel, root: Message) -> list[Entry]:
+    """A thread: its first message, then the replies."""
+    replies = [each for each in reader.sandbox.messages(channel, reader.person) if each.thread_ts == root.ts]
+    entries = []
+    before: Message | None = None
+    for message in [root, *(reply for reply in replies if reply is not root)]:
+        entries.append(Entry(message, before is not root and _follows(before, message)))
+        before = message
+    return entries
+
+
+def status_of(reader: Reader, channel: Channel, thread_ts: str) -> str:
+    """What the app says that it is doing in a thread, empty for nothing."""
+    thread = reader.sandbox.slack.workspace.assistant_threads.get((channel.id, thread_ts), {})
+    return str(thread.get("status", ""))
+
+
+def _follows(before: Message | None, message: Message) -> bool:
+    """Whether a message is drawn without its face, under one by the same person shortly before."""
+    return (
+        before is not None
+        and before.user == message.user
+        and before.visible_to == message.visible_to
+        and not before.files
+        and float(message.ts) - float(before.ts) < _TOGETHER_SECONDS
+        and local(float(before.ts)).date() == local(float(message.ts)).date()
+    )

@@ -1,0 +1,149 @@
+"""HTML elements, lists of them that are kept in step, and the few scripts that a browser has to run by itself.
+
+Native elements over the toolkit's widgets wherever the browser's own are as good: they bring focus, names and
+keys that assistive software knows.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from nicegui import ui
+from nicegui.element import Element
+from nicegui.elements.mixins.text_element import TextElement
+
+T = TypeVar("T")
+
+# A handler in the browser that sends nothing but the fact that it ran.
+QUIETLY: Final = "() => emit()"
+
+
+class Tag(TextElement):
+    """One HTML element; text that changes is set as `text`."""
+
+    def __init__(self, name: str, text: str = "") -> None:
+        super().__init__(tag=name, text=text)
+
+    def attribute(self, name: str, value: str | None) -> None:
+        """Set an attribute, or take it away."""
+        self.props.set_optional(name, value)
+
+
+def tag(name: str, text: str = "", classes: str = "", **attributes: str | None) -> Tag:
+    """Put an element here; underscores in attribute names stand for hyphens, None leaves one out."""
+    element = Tag(name, text)
+    if classes:
+        element.classes(classes)
+    for key, value in attributes.items():
+        element.props.set_optional(key.strip("_").replace("_", "-"), value)
+    return element
+
+
+def html(content: str, classes: str = "", name: str = "div") -> ui.html:
+    """Put HTML here that `texts` made, which lets through nothing but words."""
+    element = ui.html(content, sanitize=False, tag=name)
+    if classes:
+        element.classes(classes)
+    return element
+
+
+def icon(name: str) -> Element:
+    """A picture that says nothing to those who hear the page."""
+    return tag("span", name, "icon material-icons", aria_hidden="true")
+
+
+def button(
+    text: str = "",
+    classes: str = "",
+    *,
+    on_click: Callable[[], Any] | None = None,
+    symbol: str = "",
+    **attributes: str | None,
+) -> Tag:
+    """A native button; with a `symbol` and no text it needs an `aria_label`."""
+    element = tag("button", "", f"btn {classes}", type="button", **attributes)
+    with element:
+        if symbol:
+            icon(symbol)
+        if text:
+            tag("span", text)
+    if on_click is not None:
+        element.on("click", on_click, js_handler=QUIETLY)
+    return element
+
+
+def run_script(element: Element, body: str) -> None:
+    """Run a script in the browser of this element's window; `$` in it is the element."""
+    element.client.run_javascript(f"(($) => {{ if ($) {{ {body} }} }})(getHtmlElement({element.id}))")
+
+
+def quoted(value: str) -> str:
+    """A string as it stands in a script."""
+    return json.dumps(value).replace("<", "\\u003c")
+
+
+Redraw = Callable[[T], None]
+Draw = Callable[[T], Redraw[T] | None]
+
+
+@dataclass(slots=True)
+class _Row(Generic[T]):
+    holder: Element
+    state: object
+    redraw: Redraw[T] | None
+
+
+class Keyed(Generic[T]):
+    """Children kept in step with a list: only what changed is touched, so focus and typed words stay.
+
+    `draw` puts one thing into its holder; where it returns a function, that one shows later versions in place.
+    """
+
+    def __init__(self, container: Element, draw: Draw[T], *, name: str = "div", classes: str = "") -> None:
+        self._container = container
+        self._draw = draw
+        self._name = name
+        self._classes = classes
+        self._rows: dict[str, _Row[T]] = {}
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def holder(self, key: str) -> Element | None:
+        """The element around one thing."""
+        row = self._rows.get(key)
+        return row.holder if row is not None else None
+
+    def show(self, things: Sequence[tuple[str, object, T]]) -> None:
+        """Show exactly these, in this order: (key, what it looks like, the thing)."""
+        wanted = {key for key, _, _ in things}
+        for key in [key for key in self._rows if key not in wanted]:
+            self._rows.pop(key).holder.delete()
+        for key, state, thing in things:
+            row = self._rows.get(key)
+            if row is None:
+                self._rows[key] = self._new(state, thing)
+            elif row.state != state:
+                row.state = state
+                if row.redraw is not None:
+                    row.redraw(thing)
+                else:
+                    row.holder.clear()
+                    with row.holder:
+                        row.redraw = self._draw(thing)
+        self._put_in_order([key for key, _, _ in things])
+
+    def _new(self, state: object, thing: T) -> _Row[T]:
+        with self._container:
+            holder = tag(self._name, classes=self._classes)
+        with holder:
+            redraw = self._draw(thing)
+        return _Row(holder, state, redraw)
+
+    def _put_in_order(self, keys: list[str]) -> None:
+        children = self._container.default_slot.children
+        for index, key in enumerate(keys):
+            holder = self._rows[key].holder
+            if children[index] is not holder:
+                holder.move(self._container, index)

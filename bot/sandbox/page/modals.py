@@ -1,0 +1,110 @@
+"""Modals: the top of a person's stack of views, kept in step with what the app makes of it."""
+
+from typing import Final
+
+from nicegui import ui
+
+from bot.sandbox.page.blocks import BlockList
+from bot.sandbox.page.markup import QUIETLY, Tag, button, run_script, tag
+from bot.sandbox.page.reader import Reader
+from bot.sandbox.page.surface import Surface
+from bot.sandbox.slack import ClientRefusal, View
+
+# Escape in a menu closes the menu alone.
+_ESCAPE: Final = "(event) => { if (!document.querySelector('.q-menu')) { event.stopPropagation(); emit(); } }"
+
+
+class ModalHost:
+    """Shows the view on top, or none."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._shown: View | None = None
+        self._looks: object = None
+        self._busy = False
+        with ui.dialog().props("persistent no-shake") as self._dialog:
+            self._panel = tag("div", classes="modal")
+        self._panel.on("keydown.escape", self._close, js_handler=_ESCAPE)
+        self._surface: Surface | None = None
+        self._blocks: BlockList | None = None
+        self._title: Tag | None = None
+        self._submit: Tag | None = None
+        self._trouble: Tag | None = None
+
+    def refresh(self) -> None:
+        """Show what the workspace holds for this person now."""
+        view = self._reader.person.modal
+        if view is not self._shown:
+            self._shown, self._looks = view, None
+            if view is None:
+                self._dialog.close()
+                return
+            self._build(view)
+            self._dialog.open()
+        if view is None or self._surface is None or self._blocks is None:
+            return
+        looks = (view.hash, dict(view.errors))
+        if looks != self._looks:
+            renewed = self._looks is not None and self._looks != looks and not view.errors
+            self._looks = looks
+            self._fill(view, renewed=renewed)
+
+    def _build(self, view: View) -> None:
+        self._panel.clear()
+        with self._panel:
+            with tag("header", classes="modal-head"):
+                self._title = tag("h2", view.title, "modal-title", tabindex="-1")
+                button(symbol="close", classes="btn-icon", aria_label="Close", on_click=self._close)
+            with tag("div", classes="modal-body", tabindex="-1"):
+                self._trouble = tag("p", classes="modal-trouble", role="alert")
+                holder = tag("div", classes="blocks")
+            self._foot = tag("footer", classes="modal-foot")
+        self._dialog.props["aria-labelledby"] = self._title.html_id
+        self._surface = Surface(self._reader, view)
+        self._blocks = BlockList(holder, self._surface)
+
+    def _fill(self, view: View, *, renewed: bool) -> None:
+        assert self._surface is not None and self._blocks is not None
+        assert self._title is not None and self._trouble is not None
+        retitled = self._title.text != view.title
+        self._title.text = view.title
+        self._trouble.text = ""
+        self._blocks.show(view.blocks)
+        for block_id, show in self._surface.show_error.items():
+            show(view.errors.get(block_id, ""))
+        self._foot.clear()
+        with self._foot:
+            tag("span", f"{self._reader.bot_name} · this form stays on your machine", "modal-note")
+            button(view.definition.get("close", {}).get("text", "Cancel"), on_click=self._close)
+            self._submit = None
+            if "submit" in view.definition:
+                self._submit = button(view.definition["submit"]["text"], "btn-primary")
+                self._submit.on("click", self._send, js_handler=QUIETLY)
+        if view.errors:
+            run_script(self._panel, "$.querySelector('[aria-invalid=true], .field-wrong button')?.focus();")
+        elif renewed and retitled:
+            # What had the focus may be gone with the old content.
+            run_script(self._panel, "$.querySelector('.modal-title').focus();")
+
+    async def _send(self) -> None:
+        view, submit, trouble = self._shown, self._submit, self._trouble
+        if view is None or submit is None or trouble is None or self._busy:
+            return
+        self._busy = True
+        submit.attribute("aria-busy", "true")
+        trouble.text = ""
+        try:
+            submission = await self._reader.person.submit_view(view)
+        except ClientRefusal:
+            # Slack's own checks: the view's errors are shown under their fields.
+            return
+        finally:
+            self._busy = False
+            if not submit.is_deleted:
+                submit.attribute("aria-busy", None)
+        if submission.trouble and not trouble.is_deleted:
+            trouble.text = f"We had some trouble connecting. Try again? ({submission.trouble})"
+
+    async def _close(self) -> None:
+        if self._shown is not None:
+            await self._reader.attempt(self._reader.person.close_view(self._shown))

@@ -1,0 +1,78 @@
+"""One person at one window: acts through Slack's own verbs and says what Slack would not let them do."""
+
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+
+from nicegui import ui
+from nicegui.client import Client
+
+from bot.sandbox.page.markup import QUIETLY, button, html, tag
+from bot.sandbox.page.sandbox import Sandbox
+from bot.sandbox.page.texts.mrkdwn import text_object
+from bot.sandbox.page.texts.names import Names
+from bot.sandbox.slack import ClientRefusal, Delivery, Person
+
+T = TypeVar("T")
+
+
+class Reader:
+    """Who sits at this window. Nothing here draws the workspace; dialogs and short notices only."""
+
+    def __init__(self, sandbox: Sandbox, person: Person, client: Client) -> None:
+        self.sandbox = sandbox
+        self.person = person
+        self.client = client
+        self.names = Names(sandbox.slack.workspace, person.id)
+
+    @property
+    def bot_name(self) -> str:
+        """The app's display name."""
+        return self.sandbox.slack.app.name
+
+    def tell(self, text: str, kind: str = "warning") -> None:
+        """Show a short notice that goes away by itself."""
+        with self.client:
+            colours = {"warning": "dark", "done": "dark"}
+            ui.notify(text, position="top", color=colours.get(kind, "dark"), timeout=6000, classes="toast")
+
+    async def attempt(self, act: Awaitable[T]) -> T | None:
+        """Do what a person wants; where Slack's own app would refuse, say why."""
+        try:
+            done = await act
+        except ClientRefusal as refusal:
+            if not refusal.fields:
+                self.tell(f"Slack does not let you do that: {refusal}.")
+            return None
+        if isinstance(done, Delivery):
+            self.check(done)
+        return done
+
+    def check(self, delivery: Delivery) -> None:
+        """Say so where the app did not answer what was handed to it."""
+        if delivery.acked:
+            return
+        outcome = delivery.attempts[-1].outcome if delivery.attempts else "no_connection"
+        why = {
+            "timeout": f"{self.bot_name} did not answer within 3 seconds.",
+            "no_connection": f"{self.bot_name} is not connected to Slack.",
+        }.get(outcome, f"The connection to {self.bot_name} broke.")
+        self.tell(f"{why} Try again in a moment.")
+
+    async def confirm(self, wanted: dict[str, Any]) -> bool:
+        """Ask as a Block Kit `confirm` object says."""
+        with self.client, ui.dialog() as dialog:
+            with tag("div", classes="modal modal-small"):
+                title = tag("h2", wanted["title"]["text"], "modal-title")
+                text = html(text_object(wanted["text"], self.names), "modal-body words")
+                with tag("div", classes="modal-foot"):
+                    button(wanted["deny"]["text"], on_click=lambda: dialog.submit(False))
+                    yes = button(
+                        wanted["confirm"]["text"], f"btn-{wanted.get('style', 'primary')}", data_autofocus=""
+                    )
+                    yes.on("click", lambda: dialog.submit(True), js_handler=QUIETLY)
+            dialog.props["role"] = "alertdialog"
+            dialog.props["aria-labelledby"] = title.html_id
+            dialog.props["aria-describedby"] = text.html_id
+        answer = await dialog
+        dialog.delete()
+        return answer is True

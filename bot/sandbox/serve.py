@@ -1,0 +1,92 @@
+"""`tunebot sandbox`: the stand-ins, the real bot between them, and the page, until somebody stops it."""
+
+import asyncio
+import signal
+import socket
+import webbrowser
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import click
+import uvicorn
+
+from bot.sandbox.google import GoogleStandIn
+from bot.sandbox.page import Sandbox, application
+from bot.sandbox.slack import SlackStandIn
+from bot.sandbox.stage import BUCKET, Stage
+
+HOST: Final = "127.0.0.1"
+JOB_SECONDS: Final = 12.0
+_CLOSE_SECONDS: Final = 1
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals alone: by itself it would raise them again before the bot's process is stopped."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(
+    manifest: dict[str, Any],
+    *,
+    port: int = 0,
+    open_browser: bool = False,
+    echo: Callable[[str], None] = click.echo,
+) -> None:
+    """Serve the page on loopback until SIGINT or SIGTERM; port 0 takes a free one.
+
+    `manifest` is the app's, from which the workspace learns its commands, scopes and events. Raises OSError where
+    the port is taken.
+    """
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopping.set)
+    try:
+        with socket.create_server((HOST, port)) as listener, TemporaryDirectory(prefix="tunebot-sandbox-") as directory:
+            address = f"http://{HOST}:{listener.getsockname()[1]}"
+            async with house(manifest, Path(directory)) as sandbox, page(sandbox, listener):
+                echo(f"The sandbox is open at {address}\nStop it with Ctrl-C. Nothing leaves this machine.")
+                if open_browser:
+                    await asyncio.to_thread(webbrowser.open, address)
+                await stopping.wait()
+                echo("Stopping.")
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+@asynccontextmanager
+async def house(manifest: dict[str, Any], directory: Path) -> AsyncIterator[Sandbox]:
+    """The stand-ins with two people and their channels, and the bot connected."""
+    async with GoogleStandIn(job_seconds=JOB_SECONDS) as google, SlackStandIn(manifest=manifest) as slack:
+        google.create_bucket(BUCKET)
+        ada, grace = slack.person("ada", "Ada Lovelace"), slack.person("grace", "Grace Hopper")
+        slack.add_channel("tuning", ada, grace)
+        slack.add_channel("random", ada, grace, with_bot=False)
+        slack.add_channel("ada-private", ada, private=True)
+        async with Stage(slack, google, directory) as stage:
+            yield Sandbox(slack, google, stage)
+
+
+@asynccontextmanager
+async def page(sandbox: Sandbox, listener: socket.socket) -> AsyncIterator[None]:
+    """Serve the page on an open socket inside this block."""
+    config = uvicorn.Config(
+        application(sandbox), log_level="warning", ws="websockets-sansio", lifespan="on",
+        timeout_graceful_shutdown=_CLOSE_SECONDS,
+    )  # fmt: skip
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve([listener]))
+    try:
+        while not server.started and not serving.done():
+            await asyncio.sleep(0.01)
+        yield
+    finally:
+        server.should_exit = True
+        await serving
