@@ -4,13 +4,10 @@ The memory held does not grow with the file, but for the twelve bytes a line of 
 should be take one decode and one hash of their texts; all others are explained at leisure.
 """
 
-import hashlib
-
 from bot.datasets.beside import Beside
 from bot.datasets.fingerprints import Fingerprints, hash_input, hash_output
 from bot.datasets.judge import Batch, Judge, measure
 from bot.datasets.lines import PIECE, Block
-from bot.datasets.privacy import PersonalData
 from bot.datasets.quick import columns_of
 from bot.datasets.report import DatasetReport
 from bot.datasets.source import Source
@@ -41,10 +38,8 @@ class DatasetChecker:
         self._tally = Tally()
         self._source = Source(name, self._tally, mapping)
         self._judge = Judge(limits, target, mapping)
-        self._sha256 = hashlib.sha256()
         self._size = 0
-        self._personal = PersonalData()
-        self._beside = Beside(self._personal)
+        self._beside = Beside()
         self._prints = Fingerprints()
         self._totals = Totals()
 
@@ -53,7 +48,7 @@ class DatasetChecker:
         for start in range(0, len(chunk), PIECE):
             piece = chunk[start : start + PIECE]
             self._size += len(piece)
-            self._sha256.update(piece)
+            self._beside.hash(piece)
             for block in self._source.feed(piece):
                 self._check(block)
 
@@ -62,8 +57,8 @@ class DatasetChecker:
         for block in self._source.finish():
             self._check(block)
         tally, totals, prints, judge = self._tally, self._totals, self._prints, self._judge
-        self._beside.finish()
-        self._personal.report(tally)
+        sha256 = self._beside.finish()
+        self._beside.personal.report(tally)
         judge_size(tally, totals, self._source.unpacked, self._limits)
         judge_content(tally, totals, prints)
         task = task_of(totals, prints)
@@ -74,7 +69,7 @@ class DatasetChecker:
         return DatasetReport(
             name=self._name,
             size=self._size,
-            sha256=self._sha256.hexdigest(),
+            sha256=sha256,
             rows=totals.rows,
             examples=totals.examples,
             dialect=judge.dialect,

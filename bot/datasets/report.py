@@ -86,6 +86,12 @@ class DatasetReport:
         """Whether the file can be tuned on as it is."""
         return not self.errors
 
+    @property
+    def can_be_repaired(self) -> bool:
+        """Whether leaving rows out or mending them makes a file that can be tuned on, or a better one."""
+        duplicates = any(finding.rule == "duplicate" for finding in self.findings)
+        return self.dialect is not None and self.examples > 0 and (self.examples < self.rows or duplicates)
+
     def held_out(self, share: float) -> int:
         """How many examples a split with this share puts on the validation side; the others are trained on."""
         return self.fingerprints.held_out(share) if self.fingerprints is not None else 0

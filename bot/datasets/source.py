@@ -4,6 +4,7 @@ What is no training file at all becomes one clear finding instead of one for eac
 """
 
 import csv
+import io
 from collections.abc import Iterator
 
 from bot.datasets.arrays import JsonArray
@@ -116,7 +117,7 @@ class Source:
         delimiter = max(",;\t", key=names_line.count)
         if self._name.endswith((".csv", ".tsv")):
             return delimiter
-        names = next(csv.reader([names_line], delimiter=delimiter), [])
+        names = next(csv.reader(io.StringIO(names_line, newline=""), delimiter=delimiter), [])
         row = {name.strip(): "" for name in names}
         known = guess_mapping(row, known_only=True) or dialect_of(row, mapping=self._mapping)
         return delimiter if len(row) > 1 and known else ""

@@ -42,11 +42,12 @@ def refuses(problems: Sequence[Problem]) -> bool:
 
 
 class _Group:
-    __slots__ = ("count", "first", "lines")
+    __slots__ = ("count", "first", "last", "lines")
 
     def __init__(self, first: Problem) -> None:
         self.first = first
         self.count = 0
+        self.last = 0
         self.lines: list[int] = []
 
 
@@ -65,6 +66,9 @@ class Tally:
             if len(self._groups) >= MOST_GROUPS:
                 key = (problem.rule, "")
             group = self._groups.setdefault(key, _Group(problem))
+        if line and line == group.last:
+            return  # rows are counted, not places in them
+        group.last = line
         group.count += count
         for number in (line, *lines):
             if number and len(group.lines) < SHOWN_LINES and number not in group.lines:

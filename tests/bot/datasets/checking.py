@@ -1,0 +1,99 @@
+"""What the tests of datasets share: limits like those of the backends, and one call that checks bytes."""
+
+import json
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.datasets import DatasetChecker, DatasetReport
+from bot.domain import Dialect, FieldMapping
+from bot.profile import DatasetLimits
+
+GEMINI_API = DatasetLimits(
+    recommended_examples=20,
+    input_characters=40_000,
+    output_characters=5_000,
+    inline_bytes=4 * 1024 * 1024,
+    takes_system=False,
+    takes_many_turns=False,
+)
+VERTEX = DatasetLimits(
+    recommended_examples=100,
+    max_examples=10_000_000,
+    tokens_per_example=131_072,
+    file_bytes=1024**3,
+    validation_examples=5_000,
+    validation_share=0.3,
+)
+SHARED = Path(__file__).resolve().parents[3].parent / "shared" / "data"
+
+
+def check_bytes(
+    data: bytes,
+    limits: DatasetLimits = VERTEX,
+    target: Dialect | None = Dialect.VERTEX,
+    mapping: FieldMapping | None = None,
+    *,
+    name: str = "rows.jsonl",
+    training: DatasetReport | None = None,
+    chunk: int = 65_536,
+) -> DatasetReport:
+    checker = DatasetChecker(name, limits, target, mapping, training)
+    for start in range(0, len(data), chunk):
+        checker.feed(data[start : start + chunk])
+    return checker.finish()
+
+
+def jsonl(*rows: Any) -> bytes:
+    return b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)
+
+
+def pair(question: Any, answer: Any, **more: Any) -> dict[str, Any]:
+    return {"text_input": question, "output": answer, **more}
+
+
+def chat(*turns: str) -> dict[str, Any]:
+    """`chat("user: hi", "assistant: hello")`."""
+    messages = []
+    for turn in turns:
+        role, _, content = turn.partition(": ")
+        messages.append({"role": role, "content": content})
+    return {"messages": messages}
+
+
+def contents(*turns: str, system: str = "") -> dict[str, Any]:
+    row: dict[str, Any] = {"systemInstruction": {"parts": [{"text": system}]}} if system else {}
+    row["contents"] = []
+    for turn in turns:
+        role, _, text = turn.partition(": ")
+        row["contents"].append({"role": role, "parts": [{"text": text}]})
+    return row
+
+
+async def chunks(data: bytes, size: int = 65_536) -> AsyncIterator[bytes]:
+    for start in range(0, len(data), size):
+        yield data[start : start + size]
+
+
+async def whole(parts: AsyncIterator[bytes]) -> bytes:
+    return b"".join([part async for part in parts])
+
+
+def rows_of(data: bytes) -> list[Any]:
+    return [json.loads(line) for line in data.splitlines()]
+
+
+def rules(
+    report: DatasetReport, *, without: Iterable[str] = ("few-examples",)
+) -> list[tuple[str, int, tuple[int, ...]]]:
+    """(rule, count, first lines) of each finding; small files always have too few examples to advise."""
+    return [(f.rule, f.count, f.lines) for f in report.findings if f.rule not in without]
+
+
+def shared_file(name: str) -> bytes:
+    path = SHARED / name
+    if not path.exists():
+        pytest.skip(f"the real datasets are not here: {name}")
+    return path.read_bytes()

@@ -1,0 +1,169 @@
+"""What holds for any file: it never crashes the checker, what passes converts, and Google's protos take it."""
+
+import gzip
+import json
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bot.datasets import Converter, Example, Repairer, encode
+from bot.datasets.explain import explain
+from bot.datasets.quick import columns_of, quick_reader
+from bot.domain import Dialect, FieldMapping
+from tests.bot.datasets.checking import GEMINI_API, VERTEX, check_bytes, rows_of
+from tests.outside import protos
+
+MAPPING = FieldMapping("question", "answer")
+SUPERVISED = [Dialect.GEMINI, Dialect.PALM, Dialect.PROMPT, Dialect.MESSAGES, Dialect.VERTEX, Dialect.OPENAI]
+
+any_text = st.text(st.characters(codec="utf-8"), max_size=20) | st.sampled_from(["", " ", "\x00", "a", "b", "1"])
+good_text = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=20).filter(
+    str.strip
+)
+leaves = st.none() | st.booleans() | st.integers() | st.floats() | any_text
+values = st.recursive(
+    leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(any_text, inner, max_size=3)
+)
+roles = st.sampled_from(["system", "user", "assistant", "model", "tool", "developer", ""])
+parts = st.lists(st.fixed_dictionaries({"text": any_text}) | values, max_size=3) | values
+messages = st.lists(
+    st.fixed_dictionaries({}, optional={"role": roles, "content": any_text | parts, "weight": leaves}), max_size=5
+)
+contents = st.fixed_dictionaries({}, optional={"role": roles, "parts": parts})
+rows = (
+    st.fixed_dictionaries({}, optional={"text_input": any_text | leaves, "output": any_text, "x": leaves})
+    | st.fixed_dictionaries({"input_text": any_text, "output_text": any_text})
+    | st.fixed_dictionaries({"prompt": any_text, "completion": any_text})
+    | st.fixed_dictionaries({"question": any_text | values, "answer": any_text | leaves})
+    | st.fixed_dictionaries({"messages": messages | values}, optional={"tools": values})
+    | st.fixed_dictionaries(
+        {"contents": st.lists(contents | values, max_size=4) | values},
+        optional={
+            "systemInstruction": contents | values,
+            "completions": st.lists(
+                st.fixed_dictionaries({"score": st.sampled_from([0, 1, 0.5, "1"]), "completion": contents}),
+                max_size=3,
+            )
+            | values,
+        },
+    )
+    | values
+)
+lines = rows.map(lambda row: json.dumps(row).encode()) | st.binary(max_size=30) | st.just(b"")
+files = st.lists(lines, max_size=8).map(b"\n".join) | st.binary(max_size=200)
+examples = st.builds(
+    lambda system, turns: Example(system, tuple(text for turn in turns for text in turn)),
+    st.just("") | good_text,
+    st.lists(st.tuples(good_text, good_text), min_size=1, max_size=3),
+)
+mappings = st.none() | st.just(MAPPING) | st.just(FieldMapping("question+text_input", "answer"))
+
+many = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@many
+@given(files, st.integers(1, 50), mappings, st.sampled_from(["a.jsonl", "a.csv", "a.json"]), st.booleans())
+def test_checker_never_crashes_and_chunks_change_nothing(data, chunk, mapping, name, packed):
+    if packed:
+        data = gzip.compress(data)
+    report = check_bytes(data, GEMINI_API, Dialect.GEMINI, mapping, name=name, chunk=chunk)
+    assert report == check_bytes(data, GEMINI_API, Dialect.GEMINI, mapping, name=name)
+    assert report.examples <= report.rows
+    assert report.ok or report.errors
+    for finding in report.findings:
+        assert finding.message
+        assert len(finding.value) <= 60
+        assert finding.count >= 1
+
+
+@many
+@given(files, mappings)
+def test_what_passes_for_the_gemini_api_converts_and_parses_into_googles_proto(data, mapping):
+    report = check_bytes(data, GEMINI_API, Dialect.GEMINI, mapping)
+    if not report.ok:
+        return
+    for target in (Dialect.GEMINI, Dialect.PALM):
+        converter = Converter(report.dialect, target, report.mapping, report.sha256)
+        written = rows_of(converter.feed(data) + converter.finish())
+        assert len(written) == report.examples
+    inline = [{"textInput": row["input_text"], "output": row["output_text"]} for row in written]
+    for version in ("v1beta", "v1beta3"):
+        task = {"trainingData": {"examples": {"examples": inline}}}
+        protos.parse(
+            version, "TunedModel", {"baseModel": "models/gemini-1.5-flash-001-tuning", "tuningTask": task}
+        )
+
+
+@many
+@given(files, mappings)
+def test_what_passes_for_vertex_converts_and_parses_into_googles_proto(data, mapping):
+    report = check_bytes(data, VERTEX, Dialect.VERTEX, mapping)
+    if not report.ok:
+        return
+    converter = Converter(report.dialect, Dialect.VERTEX, report.mapping, report.sha256)
+    written = converter.feed(data) + converter.finish()
+    assert len(rows_of(written)) == report.examples
+    for row in rows_of(written):
+        request = protos.parse("v1beta", "GenerateContentRequest", {"model": "models/m", **row})
+        speakers = [content.role for content in request.contents]
+        assert speakers == ["user", "model"] * (len(speakers) // 2)
+        assert all(part.text.strip() for content in request.contents for part in content.parts)
+    again = check_bytes(written)
+    assert again.ok
+    assert again.examples == report.examples
+    assert (again.inputs, again.outputs) == (report.inputs, report.outputs) or report.dialect is Dialect.PREFERENCE
+
+
+@many
+@given(examples, st.sampled_from(SUPERVISED))
+def test_every_dialect_reads_back_what_it_wrote(example, dialect):
+    if dialect in (Dialect.GEMINI, Dialect.PALM, Dialect.PROMPT):
+        example = Example("", example.texts[:2])
+    line = encode(example, dialect)
+    assert explain(line).example == example
+    assert explain(line).dialect is dialect
+    assert explain(line).problems == []
+
+
+@many
+@given(examples, good_text)
+def test_preferences_read_back_what_was_written(example, rejected):
+    example = Example(example.system, example.texts, rejected)
+    reading = explain(encode(example, Dialect.PREFERENCE))
+    assert (reading.example, reading.dialect) == (example, Dialect.PREFERENCE)
+
+
+@many
+@given(lines, st.sampled_from([*SUPERVISED, Dialect.MAPPED]))
+def test_the_quick_reader_reads_as_the_careful_one_does_or_not_at_all(line, dialect):
+    reader = quick_reader(dialect, MAPPING)
+    assert reader is not None
+    try:
+        columns = reader.columns([reader.decode(line)])
+    except (ValueError, RecursionError):
+        return
+    careful = explain(line, dialect, MAPPING if dialect is Dialect.MAPPED else None)
+    if columns is None or b"\\u0000" in line:
+        return
+    assert careful.dialect is dialect
+    assert careful.example is not None
+    assert columns == columns_of(careful.example)
+    assert list(columns.examples()) == [careful.example]
+
+
+@many
+@given(files, mappings)
+def test_a_repaired_file_has_no_bad_row_left_and_no_row_is_lost(data, mapping):
+    repairer = Repairer("a.jsonl", GEMINI_API, Dialect.GEMINI, mapping)
+    parts = [repairer.feed(data), repairer.finish()]
+    kept = b"".join(part.kept_rows for part in parts)
+    rejected = b"".join(part.rejected_rows for part in parts)
+    counts = parts[-1]
+    report = check_bytes(data, GEMINI_API, Dialect.GEMINI, mapping)
+    assert counts.kept + counts.rejected == report.rows
+    assert counts.kept >= report.examples - counts.duplicates
+    assert len(rows_of(rejected)) == counts.rejected
+    after = check_bytes(kept, GEMINI_API, Dialect.GEMINI, mapping)
+    assert after.rows == after.examples == counts.kept
+    assert after.ok or after.rows == 0
+    assert not any(f.rule == "duplicate" for f in after.findings)
