@@ -20,6 +20,7 @@ from bot.chat import Chat
 from bot.poller import Poller
 from bot.ports import FileReader
 from bot.proposals import Proposals
+from bot.repairs import Repairs
 from bot.sender import Sender
 from bot.settings import Settings, reveal
 from bot.tasks import Tasks
@@ -36,6 +37,7 @@ from handlers.login import log_in, slack_client
 from handlers.notifier import SlackNotifier
 from handlers.poster import Poster
 from handlers.questions import Questions
+from handlers.repairs import RepairDesk
 from handlers.shortcuts import Shortcuts
 from handlers.submissions import Submissions
 from handlers.verbs import Verbs
@@ -117,7 +119,15 @@ async def serving(settings: Settings) -> AsyncIterator[None]:
             Surfaces(
                 access=Access(identity),
                 commands=Commands(forms, verbs, questions, chat, tasks),
-                actions=Actions(forms, tuning, chat, poster, client, tasks),
+                actions=Actions(
+                    forms,
+                    RepairDesk(Repairs(files), proposals, slack_files, poster),
+                    tuning,
+                    chat,
+                    poster,
+                    client,
+                    tasks,
+                ),
                 submissions=Submissions(forms, proposals, tuning, questions, poster, tasks),
                 shortcuts=Shortcuts(forms, tasks),
                 events=Events(identity, verbs, questions, chat, poster, journal, tasks),

@@ -107,7 +107,9 @@ def check(file: Path, backend: str, input_key: str, output_key: str, directory: 
         try:
             _write_repaired(directory, file, repairer)
         except FileExistsError as error:
-            raise BotError(f"{error.filename} is there already.", "Move it away, or name another folder.") from None
+            raise BotError(
+                f"{error.filename} is there already.", "Move it away, or name another folder."
+            ) from None
     sys.exit(0 if report.ok else 1)
 
 

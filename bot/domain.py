@@ -85,7 +85,8 @@ class Dataset:
 class StartRequest:
     """A start as a person asked for it, before any of it was looked up; empty means the default.
 
-    `file` and `validation` are locations, see Dataset.
+    `file` and `validation` are locations, see Dataset; `validation_share` holds out a share of the training file
+    instead of a validation file.
     """
 
     backend: str = ""
@@ -94,12 +95,16 @@ class StartRequest:
     hyperparameters: Hyperparameters = Hyperparameters()
     file: str = ""
     validation: str = ""
+    validation_share: float = 0.0
     mapping: FieldMapping | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TuningSpec:
-    """All that a start needs. `base_model` is a base (`gemini-3.5-flash`) or a tuned model's resource name."""
+    """All that a start needs. `base_model` is a base (`gemini-3.5-flash`) or a tuned model's resource name.
+
+    `validation_share` of the training file is not trained on but validated with: `held_out` examples.
+    """
 
     backend: str
     base_model: str
@@ -107,6 +112,13 @@ class TuningSpec:
     hyperparameters: Hyperparameters
     training: Dataset
     validation: Dataset | None = None
+    validation_share: float = 0.0
+    held_out: int = 0
+
+    @property
+    def trained_examples(self) -> int:
+        """The examples that are trained on in each epoch."""
+        return self.training.examples - self.held_out
 
 
 def total_steps(examples: int, epochs: int, batch_size: int) -> int:

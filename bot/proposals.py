@@ -11,8 +11,9 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Final
 
-from bot.datasets import DatasetReport, check
+from bot.datasets import DatasetReport, check, validation_limit
 from bot.domain import (
     Dataset,
     FieldMapping,
@@ -28,7 +29,9 @@ from bot.lookup import file_reader, offered_backend
 from bot.ports import Clock, FileReader, JobStore, TuningBackend
 from bot.profile import BackendProfile, HyperparameterRule
 
-Progress = Callable[[int, int], None]  # bytes read so far, bytes in all
+LEAST_HELD_OUT: Final = 0.001
+MOST_HELD_OUT: Final = 0.5
+Progress = Callable[[str, int, int], None]  # the file, its bytes read so far, its bytes in all
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +88,15 @@ class Proposals:
         second: DatasetReport | None = None
         if request.validation:
             validation, second = await self._read(
-                place.team, request.validation, request.mapping, profile, progress
+                place.team, request.validation, request.mapping, profile, progress, training=report
             )
         if training is None or (second is not None and validation is None):
             return Checked(profile, report, second, None)
-        spec = TuningSpec(profile.name, base_model, name, request.hyperparameters, training, validation)
+        share = request.validation_share
+        held_out = _held_out(report, share, profile) if share else 0
+        spec = TuningSpec(
+            profile.name, base_model, name, request.hyperparameters, training, validation, share, held_out
+        )
         proposal = Proposal(new_key(), place, owner, spec, self._clock.now())
         await self._jobs.add_proposal(proposal)
         return Checked(profile, report, second, proposal)
@@ -111,8 +118,7 @@ class Proposals:
         check_hyperparameters(profile, request.hyperparameters)
         base_model = await self._base_model(team, profile, request.base_model)
         await self._check_name(team, profile, " ".join(request.name.split()))
-        if request.validation and not profile.takes_validation:
-            raise BadArgument(f"{profile.title} takes no validation file.", "Leave it out.", field="validation")
+        _check_validation(profile, request)
         return base_model
 
     async def _read(
@@ -122,8 +128,9 @@ class Proposals:
         mapping: FieldMapping | None,
         profile: BackendProfile,
         progress: Progress | None,
+        training: DatasetReport | None = None,
     ) -> tuple[Dataset | None, DatasetReport]:
-        """The report of one file, and the dataset where it has no errors."""
+        """One file's report, and the dataset where it has no errors; `training` makes it a validation file."""
         reader = file_reader(self._files, location)
         info = await reader.describe(team, location)
         limit = profile.limits.file_bytes
@@ -139,7 +146,8 @@ class Proposals:
                 profile.limits,
                 target=profile.dialect,
                 mapping=mapping,
-                progress=None if progress is None else lambda done: progress(done, info.size),
+                training=training,
+                progress=None if progress is None else lambda done: progress(info.name, done, info.size),
             )
         return (report.dataset(location) if report.ok else None), report
 
@@ -189,6 +197,44 @@ class Proposals:
     async def _taken(self, team: str, name: str) -> bool:
         job = await self._jobs.named(team, name)
         return job is not None and (not job.state.ended or job.can_answer)
+
+
+def _check_validation(profile: BackendProfile, request: StartRequest) -> None:
+    if not request.validation and not request.validation_share:
+        return
+    if not profile.takes_validation:
+        raise BadArgument(f"{profile.title} takes no validation examples.", "Leave them out.", field="validation")
+    if request.validation and request.validation_share:
+        raise BadArgument(
+            "There is a validation file and a share to hold out.",
+            "Give only one of them.",
+            field="validation_share",
+        )
+    if request.validation_share and not LEAST_HELD_OUT <= request.validation_share <= MOST_HELD_OUT:
+        raise BadArgument(
+            f"{request.validation_share:.4g} of the examples cannot be held out.",
+            f"Give a share from {LEAST_HELD_OUT:.1%} to {MOST_HELD_OUT:.0%}.",
+            field="validation_share",
+        )
+
+
+def _held_out(report: DatasetReport, share: float, profile: BackendProfile) -> int:
+    """How many examples the share holds out. Raises BadArgument where that is none, all, or over the limit."""
+    held_out = report.held_out(share)
+    if not 0 < held_out < report.examples:
+        raise BadArgument(
+            f"Holding out {share:.4g} of {report.examples:,} examples leaves one side empty.",
+            "Take a larger file, or tune without validation.",
+            field="validation_share",
+        )
+    most = validation_limit(profile.limits, report.examples - held_out)
+    if most and held_out > most:
+        raise BadArgument(
+            f"That share holds out {held_out:,} examples; {profile.title} takes at most {most:,} for validation.",
+            "Give a smaller share.",
+            field="validation_share",
+        )
+    return held_out
 
 
 def new_key() -> str:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from bot.datasets import convert
+from bot.datasets import Side, Split, convert
 from bot.domain import Dataset, JobState, ModelRef, Proposal, TunedModel, TuningJob
 from bot.errors import AlreadyExists, BadArgument, BotError, NoSuchJob, OutcomeUnknown, Outdated
 from bot.lookup import file_reader, offered_backend
@@ -92,11 +92,7 @@ class Tuning:
         """Start an accepted job at Google, once. What goes wrong is written to the job, not raised."""
         try:
             backend = offered_backend(self._backends, job.backend)
-            data = TrainingData(
-                training=self._rows(job, job.spec.training, backend.profile),
-                validation=self._rows(job, job.spec.validation, backend.profile) if job.spec.validation else None,
-            )
-            operation = await backend.create(job.key, job.spec, data)
+            operation = await backend.create(job.key, job.spec, self._data(job, backend.profile))
         except (OutcomeUnknown, AlreadyExists) as error:
             # Google may have the job: `recover` looks it up by its key before anybody is told anything.
             logger.warning("the start of %s is unconfirmed: %s", job.key, error)
@@ -203,7 +199,24 @@ class Tuning:
             raise NoSuchJob(f"I know no job named {name!r}.", _suggest(name, known))
         return job
 
-    async def _rows(self, job: TuningJob, dataset: Dataset, profile: BackendProfile) -> AsyncIterator[bytes]:
+    def _data(self, job: TuningJob, profile: BackendProfile) -> TrainingData:
+        """What the backend reads: two files, one file, or the two sides of one."""
+        spec = job.spec
+        if spec.validation_share:
+            training = Split(spec.validation_share, Side.TRAINING)
+            validation = Split(spec.validation_share, Side.VALIDATION)
+            return TrainingData(
+                self._rows(job, spec.training, profile, training),
+                self._rows(job, spec.training, profile, validation),
+            )
+        return TrainingData(
+            self._rows(job, spec.training, profile),
+            self._rows(job, spec.validation, profile) if spec.validation is not None else None,
+        )
+
+    async def _rows(
+        self, job: TuningJob, dataset: Dataset, profile: BackendProfile, split: Split | None = None
+    ) -> AsyncIterator[bytes]:
         """The rows in the backend's dialect, read anew. Raises Outdated if it is not the file that was checked."""
         reader = file_reader(self._files, dataset.location)
         async with aclosing(reader.read(job.place.team, dataset.location)) as chunks:
@@ -213,6 +226,7 @@ class Tuning:
                 target=profile.dialect,
                 mapping=dataset.mapping,
                 sha256=dataset.sha256,
+                split=split,
             )
             async for chunk in rows:
                 yield chunk
@@ -240,7 +254,7 @@ def _job_of(proposal: Proposal, profile: BackendProfile) -> TuningJob:
         spec=spec,
         state=JobState.SUBMITTING,
         created_at=proposal.created_at,
-        total_steps=profile.steps(spec.training.examples, spec.hyperparameters),
+        total_steps=profile.steps(spec.trained_examples, spec.hyperparameters),
     )
 
 

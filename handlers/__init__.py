@@ -51,6 +51,7 @@ def register(app: AsyncApp, to: Surfaces) -> None:
     app.action(start_form.BACKEND_ACTION)(to.actions.form_backend)
     app.action(start_form.VALIDATION_ACTION)(to.actions.form_validation)
     app.action(report.AGAIN_ACTION)(to.actions.form_again)
+    app.action(report.REPAIR_ACTION)(to.actions.report_repair)
     app.action(report.START_ACTION)(to.actions.report_start)
     app.action(start_prompt.OPEN_ACTION)(to.actions.open_form)
     app.action("job_cancel")(to.actions.job_cancel)

@@ -13,12 +13,14 @@ from bot.errors import Outdated
 from bot.tasks import Tasks
 from bot.tuning import Tuning
 from handlers.blocks.ask_form import ask_form
-from handlers.blocks.metadata import unpack_request
+from handlers.blocks.metadata import unpack_place, unpack_request
+from handlers.blocks.report import repairing_view
 from handlers.blocks.said import said
 from handlers.commands import whisper
 from handlers.errors import Tell, guarded
 from handlers.forms import Forms
 from handlers.poster import Poster
+from handlers.repairs import RepairDesk
 
 Body = dict[str, Any]
 
@@ -27,9 +29,17 @@ class Actions:
     """Each method is one action id of `register`."""
 
     def __init__(
-        self, forms: Forms, tuning: Tuning, chat: Chat, poster: Poster, client: AsyncWebClient, tasks: Tasks
+        self,
+        forms: Forms,
+        repairs: RepairDesk,
+        tuning: Tuning,
+        chat: Chat,
+        poster: Poster,
+        client: AsyncWebClient,
+        tasks: Tasks,
     ) -> None:
         self._forms = forms
+        self._repairs = repairs
         self._tuning = tuning
         self._chat = chat
         self._poster = poster
@@ -101,6 +111,17 @@ class Actions:
         """From the report back to the form, filled in."""
         await ack()
         self._spawn_in_view(self._forms.show_again(body["view"], unpack_request(_value(body))), body)
+
+    async def report_repair(self, ack: AsyncAck, body: Body) -> None:
+        """“Repair the file” in the report."""
+        await ack()
+        self._spawn_in_view(self._repair(body), body)
+
+    async def _repair(self, body: Body) -> None:
+        view = body["view"]
+        place, _ = unpack_place(str(view.get("private_metadata") or ""))
+        await self._client.views_update(view_id=view["id"], view=repairing_view(place))
+        await self._repairs.repair(place, _user(body), unpack_request(_value(body)))
 
     async def report_start(self, ack: AsyncAck, body: Body, respond: AsyncRespond) -> None:
         """“Start tuning” under a report that was shown in the channel."""

@@ -11,7 +11,18 @@ from typing import TypeAlias
 
 from bot.domain import FieldMapping, Hyperparameters, StartRequest
 from bot.errors import BadArgument
-from handlers.tokens import DOUBLE_QUOTES, Word, closest, file_location, real, undo_markup, unquoted, whole, words
+from handlers.tokens import (
+    DOUBLE_QUOTES,
+    Word,
+    closest,
+    file_location,
+    held_out_share,
+    real,
+    undo_markup,
+    unquoted,
+    whole,
+    words,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,13 +235,17 @@ def _request(values: dict[str, str]) -> StartRequest:
             "Name both keys of a row, like input=question output=answer.",
             field=missing,
         )
+    share = held_out_share(values.get("validation", ""))
     return StartRequest(
         backend=values.get("backend", "").lower(),
         base_model=values.get("base_model", ""),
         name=values.get("name", ""),
         hyperparameters=Hyperparameters(**chosen),  # type: ignore[arg-type]  # the whole ones are ints, see above
         file=file_location(values["file"], "file") if "file" in values else "",
-        validation=file_location(values["validation"], "validation") if "validation" in values else "",
+        validation=""
+        if share or "validation" not in values
+        else file_location(values["validation"], "validation"),
+        validation_share=share,
         mapping=FieldMapping(*pair) if all(pair) else None,
     )
 

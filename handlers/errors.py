@@ -54,7 +54,7 @@ def in_words(error: SlackApiError) -> SlackError | None:
 
 
 def slack_code(error: SlackApiError) -> str:
-    """Slack's own word for a refusal; empty where something that is not Slack's API answered, e.g. a 503's page."""
+    """Slack's own word for a refusal; empty where not Slack's API answered but, say, a 503's page."""
     data = getattr(error.response, "data", None)
     return str(data.get("error") or "") if isinstance(data, dict) else ""
 

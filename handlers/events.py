@@ -23,6 +23,7 @@ from handlers.errors import Tell, guarded
 from handlers.files import SCHEME
 from handlers.poster import Poster
 from handlers.questions import Questions
+from handlers.tokens import undo_markup
 from handlers.verbs import Verbs
 
 TWIN_SECONDS: Final = 0.7  # how long an app_mention without files leaves its `message` time to come
@@ -86,7 +87,7 @@ class Events:
         text, user = str(event.get("text") or ""), str(event["user"])
         files: list[dict[str, Any]] = event.get("files") or []
         if not addressed:
-            await self._questions.answer_in_thread(thread, text, await self._chat.model_for(place))
+            await self._questions.answer_in_thread(thread, undo_markup(text), await self._chat.model_for(place))
             return
         said = parse_mention(text, self._identity.user, has_file=bool(files))
         match said:

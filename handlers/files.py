@@ -4,8 +4,10 @@ The bot's token travels with every download, so only Slack's own hosts are asked
 answers a missing scope with a login page and HTTP 200: the content is judged, not the status.
 """
 
+import asyncio
 import re
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -13,6 +15,7 @@ import httpx
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.domain import Place
 from bot.errors import FileTooLarge, FileUnavailable
 from bot.ports import FileInfo
 from handlers.errors import slack_code
@@ -79,6 +82,41 @@ class SlackFiles:
             if str(found.get("name") or "").lower().endswith(_DATASET_NAMES)
         ][:limit]
 
+    async def shared_in(self, location: str, channel: str) -> str:
+        """The `ts` of the message that shares the file in this channel; empty where none does."""
+        if not location.startswith(SCHEME):
+            return ""
+        shares: dict[str, dict[str, list[dict[str, Any]]]] = (await self._info(location)).get("shares") or {}
+        messages = [message for kind in shares.values() for message in kind.get(channel, ())]
+        return str(messages[0].get("thread_ts") or messages[0]["ts"]) if messages else ""
+
+    async def upload(self, files: Sequence[tuple[Path, str]], place: Place) -> Sequence[str]:
+        """Post local files, each under a name, in the place's thread, without holding them; returns their ids.
+
+        An empty file is left out. Raises FileUnavailable.
+        """
+        ids: list[str] = []
+        for path, name in files:
+            size = (await asyncio.to_thread(path.stat)).st_size
+            if not size:
+                continue
+            ticket = await self._client.files_getUploadURLExternal(filename=name, length=size)
+            url = str(ticket["upload_url"])
+            self._check_host(url, name)
+            try:
+                sent = await self._http.post(url, content=_chunks(path), headers={"Content-Length": str(size)})
+            except httpx.HTTPError as error:
+                raise FileUnavailable(
+                    f"The upload of {name} to Slack broke off ({type(error).__name__}).", "Try again in a moment."
+                ) from error
+            if sent.status_code != httpx.codes.OK:
+                raise FileUnavailable(f"Slack did not take {name}: {sent.status_code}.", "Try again in a moment.")
+            ids.append(str(ticket["file_id"]))
+        await self._client.files_completeUploadExternal(
+            files=[{"id": file_id} for file_id in ids], channel_id=place.channel, thread_ts=place.thread or None
+        )
+        return ids
+
     async def _info(self, location: str) -> dict[str, Any]:
         """files.info: an event may hold no more than the id, in channels shared with other companies."""
         file_id = location.removeprefix(SCHEME)
@@ -97,6 +135,13 @@ class SlackFiles:
                 f"{name} does not lie at Slack itself, and I fetch files from nowhere else.",
                 "Upload the file to this channel.",
             )
+
+
+async def _chunks(path: Path) -> AsyncIterator[bytes]:
+    # Opening a file of our own does not wait; reading it may, and has a thread.
+    with path.open("rb") as file:
+        while chunk := await asyncio.to_thread(file.read, CHUNK_BYTES):
+            yield chunk
 
 
 def _check_answer(response: httpx.Response, name: str) -> None:

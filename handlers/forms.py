@@ -26,6 +26,7 @@ from handlers.blocks.start_form_reader import read_start_form
 from handlers.errors import Tell, slack_code
 from handlers.files import SlackFiles
 from handlers.poster import Poster
+from handlers.progress import CheckProgress
 
 logger = logging.getLogger(__name__)
 
@@ -52,11 +53,7 @@ class Forms:
     async def redraw(self, view: View, *, validation: bool | None = None) -> None:
         """Show the fields of what is chosen now; what was typed stays."""
         form = read_start_form(view)
-        request = form.request
-        # A base model belongs to the system that it was chosen for, and another one may be chosen now.
-        if request.base_model in self._bases_elsewhere(request.backend):
-            request = replace(request, base_model="")
-        state = await self._state(form.place, request)
+        state = await self._state(form.place, form.redrawn)
         drawn = start_form(replace(state, validation=form.validation if validation is None else validation))
         await self._client.views_update(view_id=view["id"], hash=view.get("hash"), view=drawn)
 
@@ -76,7 +73,8 @@ class Forms:
     async def answer(self, view_id: str, place: Place, user: str, request: StartRequest) -> None:
         """Check the request and its files, and show what was found in the view that waits for it."""
         try:
-            checked = await self._proposals.check(place, user, request)
+            async with CheckProgress(self._client, view_id) as progress:
+                checked = await self._proposals.check(place, user, request, progress)
         except BotError as error:
             await self._client.views_update(view_id=view_id, view=error_view(error, place, request))
             return
@@ -114,11 +112,6 @@ class Forms:
             await self._client.views_open(trigger_id=trigger_id, view=message_view(message))
 
         return tell
-
-    def _bases_elsewhere(self, backend: str) -> set[str]:
-        chosen = self._proposals.profile(backend)
-        offered = {base for profile in self._proposals.profiles for base in profile.base_models}
-        return offered - set(chosen.base_models)
 
     async def _state(self, place: Place, request: StartRequest) -> FormState:
         profile = self._proposals.profile(request.backend)

@@ -44,6 +44,7 @@ SCOPES: Final = {
     "commands": "the slash commands and the shortcut",
     "chat:write": "every message, the job card, the thinking status",
     "files:read": "reading the attached training files",
+    "files:write": "posting repaired training files and the rows left out",
     "im:write": "telling a job's owner directly where a channel does not let the bot in",
 }
 

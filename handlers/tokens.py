@@ -141,6 +141,11 @@ def real(text: str, field: str) -> float:
     return value
 
 
+def held_out_share(text: str) -> float:
+    """`10%` as 0.1; 0 for what is no percentage. Raises BadArgument for a percentage that is no number."""
+    return real(text[:-1], "validation") / 100 if text.endswith("%") else 0.0
+
+
 def closest(word: str, known: Iterable[str]) -> str:
     """`Did you mean ...?`, or nothing where no known word is near."""
     near = get_close_matches(word, list(known), n=1, cutoff=0.6)

@@ -119,7 +119,8 @@ def _hyperparameter(name: str, given: dict[str, int | float], rule: Hyperparamet
 def rows_words(job: TuningJob) -> str:
     """`15 rows from next_number.jsonl`, as mrkdwn."""
     data = job.spec.training
-    return f"{count(data.examples, 'row')} from {escape_line(data.name, 80)}"
+    held_out = f", {job.spec.held_out:,} of them held out for validation" if job.spec.held_out else ""
+    return f"{count(data.examples, 'row')} from {escape_line(data.name, 80)}{held_out}"
 
 
 def failure_words(failure: Failure | None) -> list[str]:

@@ -31,6 +31,8 @@ def pack_request(request: StartRequest) -> str:
     }
     if chosen := request.hyperparameters.given():
         packed["h"] = chosen
+    if request.validation_share:
+        packed["s"] = request.validation_share
     if request.mapping is not None:
         packed["k"] = [request.mapping.input, request.mapping.output]
     text = _dumps(packed)
@@ -47,8 +49,10 @@ def unpack_request(text: str) -> StartRequest:
     packed = _loads(text)
     try:
         keys = packed.get("k")
+        texts = {_LONG[key]: msgspec.convert(value, str) for key, value in packed.items() if key in _LONG}
         return StartRequest(
-            **{_LONG[key]: msgspec.convert(value, str) for key, value in packed.items() if key in _LONG},
+            **texts,  # type: ignore[arg-type]  # _LONG names the text fields only
+            validation_share=msgspec.convert(packed.get("s", 0.0), float),
             hyperparameters=msgspec.convert(packed.get("h", {}), Hyperparameters),
             mapping=None if keys is None else FieldMapping(*msgspec.convert(keys, tuple[str, str])),
         )

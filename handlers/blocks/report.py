@@ -18,6 +18,7 @@ CALLBACK_ID = "start_report"
 CHECKING_ID = "checking"
 ERROR_ID = "start_error"
 AGAIN_ACTION = "form_again"
+REPAIR_ACTION = "report_repair"
 START_ACTION = "report_start"
 _SHOWN_IN_VIEW = 30
 _SHOWN_IN_MESSAGE = 5  # of each file, at up to 1,000 characters; a message takes 13,200 over all its blocks
@@ -35,10 +36,20 @@ _DIALECTS = {
 }
 
 
-def checking_view(name: str) -> dict[str, Any]:
+def checking_view(name: str, percent: int = 0) -> dict[str, Any]:
     """The modal while the file is read."""
     text = f"I am checking {escape_line(name, NAME)}. For a large file this can take a minute. Nothing starts yet."
-    return modal(CHECKING_ID, "Checking the file", [section(text, "checking")])
+    far = [context(f"{percent}% read.", "checked")] if percent else []
+    return modal(CHECKING_ID, "Checking the file", [section(text, "checking"), *far])
+
+
+def repairing_view(place: Place) -> dict[str, Any]:
+    """The modal while the file is repaired."""
+    text = (
+        "I am repairing the file. I post both files in the channel: the repaired one, and the rows left out. "
+        "You can close this."
+    )
+    return modal(CHECKING_ID, "Repairing the file", [section(text, "repairing")], metadata=pack_place(place))
 
 
 def report_view(
@@ -55,7 +66,7 @@ def report_view(
     With a `request`, what has to be changed can be: a button opens the form again, filled in.
     """
     blocks = _blocks(report, profile, proposal, validation, _SHOWN_IN_VIEW)
-    blocks += _again(report, request)
+    blocks += _choices(report, request)
     if proposal is None:
         return modal(CALLBACK_ID, "Not ready to start", blocks, metadata=pack_place(place))
     return modal(
@@ -91,7 +102,7 @@ def report_message(
 
 def error_view(error: BotError, place: Place, request: StartRequest | None = None) -> dict[str, Any]:
     """A modal in place of one that failed; with a `request`, a button opens the form again, filled in."""
-    blocks = [section(error_text(error), "error"), *_again(None, request)]
+    blocks = [section(error_text(error), "error"), *_choices(None, request)]
     return modal(ERROR_ID, "That did not work", blocks, metadata=pack_place(place))
 
 
@@ -179,6 +190,9 @@ def _start(report: DatasetReport, profile: BackendProfile, proposal: Proposal) -
         ("Base model", f"{base_words(spec.base_model)} on {where(profile)}"),
         ("Hyperparameters", hyperparameter_words(spec.hyperparameters, profile)),
     ]
+    if spec.held_out:
+        held_out = f"{count(spec.held_out, 'example')} held out, {spec.trained_examples:,} trained on"
+        pairs.append(("Validation", held_out))
     blocks = [facts(pairs, "start_facts"), section(_cost(report, profile, proposal), "start_cost")]
     if profile.notice and not profile.trains_today:
         blocks.append(section(f"*Please note:* {sentence(escape(profile.notice))}", "notice"))
@@ -188,7 +202,7 @@ def _start(report: DatasetReport, profile: BackendProfile, proposal: Proposal) -
 
 def _cost(report: DatasetReport, profile: BackendProfile, proposal: Proposal) -> str:
     chosen = proposal.spec.hyperparameters
-    steps = profile.steps(report.examples, chosen)
+    steps = profile.steps(proposal.spec.trained_examples, chosen)
     said = [f"{count(steps, 'step')} in all." if steps is not None else "Google chooses the number of steps."]
     epochs = chosen.epochs or profile.default_epochs
     method = escape_line(report.token_method, 120)
@@ -200,15 +214,19 @@ def _cost(report: DatasetReport, profile: BackendProfile, proposal: Proposal) ->
     return " ".join(said)
 
 
-def _again(report: DatasetReport | None, request: StartRequest | None) -> list[Block]:
-    """A button that opens the form again, with the guessed keys filled in where they are what is missing."""
+def _choices(report: DatasetReport | None, request: StartRequest | None) -> list[Block]:
+    """Buttons that open the form again, with the guessed keys filled in, and that repair what can be repaired."""
     if request is None:
         return []
     guess = report.guessed_mapping if report is not None and report.dialect is None else None
     try:
-        value = pack_request(replace(request, mapping=guess) if guess is not None else request)
+        again = pack_request(replace(request, mapping=guess) if guess is not None else request)
+        repair = pack_request(request)
     except BadArgument:
         # Too long for a button: the person opens the form with the command instead.
         return []
     text = f"Fill in {guess.input} and {guess.output}" if guess is not None else "Change something"
-    return [actions([button(text, AGAIN_ACTION, value)], "report_again")]
+    buttons = [button(text, AGAIN_ACTION, again)]
+    if report is not None and report.can_be_repaired:
+        buttons.append(button("Repair the file", REPAIR_ACTION, repair))
+    return [actions(buttons, "report_choices")]

@@ -57,7 +57,9 @@ class FormState:
 def start_form(state: FormState) -> dict[str, Any]:
     """The modal, at most 100 blocks whatever the profile."""
     profile, request = state.profile, state.request
-    validation = profile.takes_validation and (state.validation or bool(request.validation))
+    validation = profile.takes_validation and (
+        state.validation or bool(request.validation) or request.validation_share > 0
+    )
     blocks = [
         *_backend(state),
         _base_model(state),
@@ -149,8 +151,28 @@ def _validation(state: FormState, *, open_fields: bool) -> list[Block]:
         ]
     return [
         *_file_fields("validation", state.request.validation, state.recent, "Validation file"),
+        _held_out(state.request),
         actions([button("Leave out the validation file", VALIDATION_ACTION, "remove")], "validation"),
     ]
+
+
+def _held_out(request: StartRequest) -> Block:
+    element: Block = {
+        "type": "number_input",
+        "action_id": "number",
+        "is_decimal_allowed": True,
+        "min_value": "0.1",
+        "max_value": "50",
+    }
+    if request.validation_share:
+        element["initial_value"] = number(round(request.validation_share * 100, 4))
+    return input_block(
+        "validation_share",
+        "…or hold out a share of the training file, in percent",
+        element,
+        hint="The same rows are held out each time, and duplicates stay together.",
+        optional=True,
+    )
 
 
 def _mapping(request: StartRequest) -> list[Block]:

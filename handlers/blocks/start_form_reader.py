@@ -68,6 +68,7 @@ def read_start_form(view: dict[str, Any]) -> StartForm:
         hyperparameters=reader.hyperparameters(),
         file=training,
         validation=validation,
+        validation_share=reader.share("validation_share"),
         mapping=reader.mapping(),
     )
     return StartForm(
@@ -148,6 +149,15 @@ class _Reader:
         except BadArgument as error:
             self._note(name, error)
             return None
+
+    def share(self, block_id: str) -> float:
+        """A percentage as a share; 0 where there is none."""
+        typed = self.text(block_id)
+        try:
+            return real(typed, block_id) / 100 if typed else 0.0
+        except BadArgument as error:
+            self._note(block_id, error)
+            return 0.0
 
     def mapping(self) -> FieldMapping | None:
         pair = {block_id: self.text(block_id) for block_id in ("input_key", "output_key")}
