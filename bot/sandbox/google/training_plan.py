@@ -24,7 +24,7 @@ class Bounds:
     work: int = 1_500_000
     updates: int = 6_000
     seconds: float = 30.0
-    batch: int = 64
+    batch: int = 32
     question: int = 160
     answer: int = 200
     pairs: int = 600
@@ -37,7 +37,7 @@ class Bounds:
 class Plan:
     """A job as the toy carries it out. A point is what is measured together: one step of the job, or several.
 
-    `of` counts the pairs that the job has; `pairs` those the toy learns from.
+    `of` counts the pairs that the job has, `pairs` are those the toy learns from; `asked` is the job's batch size.
     """
 
     pairs: Pairs
@@ -46,6 +46,7 @@ class Plan:
     epochs: int
     passes: int
     batch: int
+    asked: int
     updates: int
     steps: int
     rate: float
@@ -69,7 +70,7 @@ class Plan:
         """How the toy takes the job, for people."""
         passes = "one pass" if self.passes == 1 else f"{self.passes} passes"
         sample = "" if len(self.pairs) == self.of else " (a sample, to spare your machine)"
-        batches = "pair" if self.batch == 1 else f"{self.batch} pairs"
+        batches = "1 pair" if self.batch == 1 else f"{self.batch} pairs"
         words = [
             TOY,
             f"It reads the last {self.bounds.question} characters of a question and writes at most "
@@ -78,6 +79,8 @@ class Plan:
             f"job is {passes} over them, {self.updates:,} updates of {batches} in all, at a learning rate of "
             f"{self.rate:g}.",
         ]
+        if self.batch < min(self.asked, self.of):
+            words.append(f"The job's batches of {self.asked:,} are too large for the toy.")
         if self.updates < self.steps:
             words.append(f"Its {self.updates:,} updates are shown as the job's {self.steps:,} steps.")
         elif self.updates > self.steps:
@@ -97,7 +100,10 @@ def plan_of(lesson: Lesson, bounds: Bounds, seed: int) -> Plan:
     # Rows that the stand-in did not keep in memory count as one pair each.
     of = len(pairs) + max(0, lesson.example_count - len(lesson.examples))
     batch = min(lesson.batch_size, len(pairs), bounds.batch)
-    affordable = max(1, min(bounds.updates, bounds.work // _cost(pairs, batch)))
+    # An epoch needs an update at least, or it would be none.
+    while batch > 1 and _affordable(pairs, batch, bounds) < lesson.epochs:
+        batch = (batch + 1) // 2
+    affordable = _affordable(pairs, batch, bounds)
     seen = affordable * batch // lesson.epochs
     passes = max(1, min(bounds.passes, bounds.pairs // len(pairs), seen // len(pairs)))
     chosen = random.Random(seed)  # noqa: S311  A sample, not a secret.
@@ -111,6 +117,7 @@ def plan_of(lesson: Lesson, bounds: Bounds, seed: int) -> Plan:
         epochs=lesson.epochs,
         passes=passes,
         batch=batch,
+        asked=lesson.batch_size,
         updates=min(affordable, max(1, round(len(pairs) * lesson.epochs * passes / batch))),
         steps=lesson.total_steps,
         rate=lesson.learning_rate or bounds.rate * (lesson.learning_rate_multiplier or 1.0),
@@ -132,7 +139,8 @@ def plain(question: str, bounds: Bounds) -> str:
     return " ".join(question.split()).casefold()[-bounds.question :]
 
 
-def _cost(pairs: Pairs, batch: int) -> int:
-    """Estimate the work of one update: time goes by the longest string of a batch, then by how many there are."""
+def _affordable(pairs: Pairs, batch: int, bounds: Bounds) -> int:
+    """Return how many updates fit the bounds: one costs by the length and the number of its strings."""
     lengths = sorted(len(question) + len(answer) + 2 for question, answer in pairs)
-    return lengths[len(lengths) * 9 // 10] * (batch + 6) + 100
+    cost = lengths[len(lengths) * 9 // 10] * (batch + 6) + 100
+    return max(1, min(bounds.updates, bounds.work // cost))

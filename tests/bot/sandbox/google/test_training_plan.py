@@ -45,7 +45,7 @@ def test_no_job_costs_more_than_its_bounds(rows: int, length: int, epochs: int, 
     assert 1 <= made.batch <= min(len(made.pairs), BOUNDS.batch)
     # Each pair is seen as often as the job's epochs say, as long as there is an update for each epoch at all.
     seen = made.updates * made.batch / len(made.pairs)
-    assert seen == pytest.approx(made.epochs * made.passes, rel=0.05, abs=1) or made.batch == len(made.pairs)
+    assert seen == pytest.approx(made.epochs * made.passes, rel=0.05, abs=1)
 
 
 def test_seven_thousand_rows_are_sampled_and_the_job_says_so() -> None:
@@ -56,6 +56,15 @@ def test_seven_thousand_rows_are_sampled_and_the_job_says_so() -> None:
     assert made.account.startswith(TOY)
     assert f"{len(made.pairs)} of 7,473 question-answer pairs (a sample, to spare your machine)" in made.account
     assert f"Its {made.updates} updates are shown as the job's 9,342 steps." in made.account
+
+
+def test_batches_that_leave_no_update_for_an_epoch_are_made_smaller_and_the_job_says_so() -> None:
+    made = plan_of(lesson(7473, 100, 64, 250), Bounds(work=500_000), 0)
+    assert made.updates >= 100
+    assert made.batch == 8
+    assert "The job's batches of 64 are too large for the toy." in made.account
+    # A file shorter than one batch is no reason to say anything.
+    assert "too large" not in plan(15, 10, 16).account
 
 
 def test_sample_is_chosen_by_the_seed() -> None:
