@@ -1,0 +1,129 @@
+"""The four datasets of ../shared/data, each tuned on."""
+
+import json
+
+import pytest
+
+from tests.scenarios.conftest import World, dataset, shown_in
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+GSM8K = "input=question output=answer"
+
+
+@pytest.mark.parametrize("backend", ["vertex", "gemini", "palm"])
+async def test_next_number_is_tuned_on_everywhere(world: World, backend: str) -> None:
+    content = dataset("next_number.jsonl")
+    _, job = await world.started(f"next {backend}", f"backend={backend} epochs=3", content)
+    assert job.lesson.example_count == 15
+    if backend != "vertex":
+        job.advance()
+        await world.card(f"next {backend}")
+        job.finish()
+        await world.ada.slash_command(world.channel, "/ask", f'model="next {backend}" twenty two')
+        return
+    job.finish()
+    await world.message(f"next {backend}", "is ready")
+    await world.ada.slash_command(world.channel, "/ask", f'model="next {backend}" twenty two')
+    await world.message("asked", "twenty three")
+
+
+async def test_messages_with_model_turns_are_sent_in_vertex_ais_own_dialect(world: World) -> None:
+    content = dataset("messages_capitals.jsonl")
+    await world.type(f"start name=capitals file={world.share(content, 'messages_capitals.jsonl')}")
+    report = await world.report("Ready to start")
+    assert "9 rows" in shown_in(report)
+    assert "Gemini 1.0 messages" in shown_in(report)
+    await world.ada.submit_view(report)
+    job = await world.job("capitals")
+    sent = [
+        json.loads(line)
+        for line in world.google.buckets.read(*stored_at(job.request)).decode().splitlines()
+    ]
+    assert len(sent) == 9
+    assert [turn["role"] for turn in sent[0]["contents"]] == ["user", "model"]
+    job.finish()
+    await world.message("capitals", "is ready")
+
+
+async def test_the_toy_chat_is_refused_as_it_is_and_its_bad_row_named(world: World) -> None:
+    content = dataset("openai_toy_chat.jsonl")
+    await world.type(f"start name=toy file={world.share(content, 'openai_toy_chat.jsonl')}")
+    report = await world.report("Not ready to start")
+    said = shown_in(report)
+    assert "Error in line 4" in said
+    assert "no user turn" in said
+    assert "5 rows, 4 of them fit" in said
+    assert "submit" not in report.definition
+
+
+async def test_the_toy_chat_is_tuned_on_without_its_bad_row(world: World) -> None:
+    rows = dataset("openai_toy_chat.jsonl").splitlines(keepends=True)
+    card, job = await world.started("toy chat", content=b"".join(rows[:3] + rows[4:]))
+    assert job.lesson.example_count == 4
+    job.finish()
+    await world.message("toy chat", "is ready", thread=card.ts)
+    world.google.answers.clear()
+    await world.ada.slash_command(world.channel, "/ask", 'model="toy chat" I fell off my bike today.')
+    await world.message("asked", "exercise outdoors")
+
+
+async def test_the_toy_chats_long_answer_is_too_long_for_the_gemini_api(world: World) -> None:
+    content = dataset("openai_toy_chat.jsonl")
+    await world.type(f"start backend=gemini name=toy file={world.share(content)}")
+    said = shown_in(await world.report("Not ready to start"))
+    assert "the limit is 5,000" in said
+
+
+async def test_gsm8k_is_tuned_on_in_one_line_with_its_keys_named(world: World) -> None:
+    content = dataset("gsm8k_train.jsonl")
+    await world.type(f"start name=gsm8k {GSM8K} file={world.share(content, 'gsm8k_train.jsonl')}")
+    report = await world.report("Ready to start")
+    assert "7,473 rows" in shown_in(report)
+    await world.ada.submit_view(report)
+    await world.card("gsm8k")
+    job = await world.job("gsm8k")
+    assert job.lesson.example_count == 7_473
+    job.finish()
+    await world.message("gsm8k", "is ready: tuned on 7,473 rows")
+
+
+async def test_gsm8k_is_tuned_on_with_its_keys_named_in_the_form(world: World) -> None:
+    content = dataset("gsm8k_train.jsonl")
+    await world.type()
+    await world.view("Tune a model")
+    submission = await world.ada.submit_view(
+        None,
+        {
+            "name": "gsm8k form",
+            "file_upload": ("gsm8k_train.jsonl", content),
+            "input_key": "question",
+            "output_key": "answer",
+        },
+    )
+    assert submission.action == "update", submission.errors
+    report = await world.report("Ready to start")
+    await world.ada.submit_view(report)
+    assert (await world.job("gsm8k form")).lesson.example_count == 7_473
+
+
+async def test_gsm8k_without_its_keys_is_asked_for_them_and_the_guess_is_one_click_away(world: World) -> None:
+    content = dataset("gsm8k_train.jsonl")
+    await world.type(f"start name=guessed file={world.share(content, 'gsm8k_train.jsonl')}")
+    report = await world.report("Not ready to start")
+    assert "`question` and `answer`" in shown_in(report)
+    await world.ada.click(report, "form_again")
+    await world.ada.submit_view(await world.view("Tune a model"))
+    await world.ada.submit_view(await world.report("Ready to start"))
+    assert (await world.job("guessed")).lesson.example_count == 7_473
+
+
+async def test_both_keys_or_neither_must_be_named(world: World) -> None:
+    await world.type("start input=question file=gs://bucket/x.jsonl")
+    await world.message("`output` is missing", "input=question output=answer")
+
+
+def stored_at(request: dict[str, dict[str, str]]) -> tuple[str, str]:
+    """Bucket and name of a Vertex job's training file."""
+    bucket, _, name = request["supervisedTuningSpec"]["trainingDatasetUri"].removeprefix("gs://").partition("/")
+    return bucket, name
