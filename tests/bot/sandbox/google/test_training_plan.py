@@ -61,7 +61,7 @@ def test_seven_thousand_rows_are_sampled_and_the_job_says_so() -> None:
 def test_batches_that_leave_no_update_for_an_epoch_are_made_smaller_and_the_job_says_so() -> None:
     made = plan_of(lesson(7473, 100, 64, 250), Bounds(work=500_000), 0)
     assert made.updates >= 100
-    assert made.batch == 8
+    assert made.batch == 4
     assert "The job's batches of 64 are too large for the toy." in made.account
     # A file shorter than one batch is no reason to say anything.
     assert "too large" not in plan(15, 10, 16).account
