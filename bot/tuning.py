@@ -158,15 +158,15 @@ class Tuning:
             raise BadArgument(f"{profile.title} cannot cancel a tuning.", "It ends by itself.")
         if job.state is JobState.SUBMITTING:
             raise Outdated(f"{job.name} is just being handed to Google.", "Try again in a minute.")
-        await offered_backend(self._backends, job.backend).cancel(job)
+        # Who asked is written first: a poll may see the cancellation before this call comes back.
+        marked = await self._change(key, lambda current: _asked_to_cancel(current, user))
+        try:
+            await offered_backend(self._backends, job.backend).cancel(job)
+        except BotError:
+            await self._change(key, lambda current: _asked_to_cancel(current, ""))
+            raise
         await self._journal.record(team, user, "cancel", key)
-
-        def mark(current: TuningJob) -> Change | None:
-            if current.state.ended:
-                return None
-            return Change(replace(current, cancelled_by=user), notices=[NoticeKind.CARD])
-
-        return await self._change(key, mark) or job
+        return marked or job
 
     async def delete(self, team: str, key: str, user: str) -> TuningJob:
         """Delete the tuned model at Google and take it out of the lists and channels. Raises Outdated."""
@@ -256,6 +256,12 @@ def _job_of(proposal: Proposal, profile: BackendProfile) -> TuningJob:
         created_at=proposal.created_at,
         total_steps=profile.steps(spec.trained_examples, spec.hyperparameters),
     )
+
+
+def _asked_to_cancel(job: TuningJob, user: str) -> Change | None:
+    if job.state.ended:
+        return None
+    return Change(replace(job, cancelled_by=user), notices=[NoticeKind.CARD])
 
 
 def _suggest(name: str, known: list[str]) -> str:

@@ -180,6 +180,7 @@ requests = st.builds(
     hyperparameters,
     locations,
     locations,
+    st.sampled_from([0.0, 0.001, 0.1, 0.5]),
     st.none() | mappings,
 )
 findings = st.builds(
