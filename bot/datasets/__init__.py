@@ -11,6 +11,7 @@ from bot.datasets.findings import Finding, Severity
 from bot.datasets.mapping import as_words, guess_mapping
 from bot.datasets.repair import Repaired, Repairer
 from bot.datasets.report import DatasetReport, Histogram
+from bot.datasets.sample import HEAD_BYTES, sample_text, with_count
 from bot.datasets.split import Side, Split
 from bot.datasets.streams import check, convert, repair
 from bot.datasets.tasks import Task
@@ -18,6 +19,7 @@ from bot.datasets.text import report_text
 from bot.datasets.whole import validation_limit
 
 __all__ = [
+    "HEAD_BYTES",
     "Converter",
     "DatasetChecker",
     "DatasetReport",
@@ -37,5 +39,7 @@ __all__ = [
     "guess_mapping",
     "repair",
     "report_text",
+    "sample_text",
     "validation_limit",
+    "with_count",
 ]

@@ -32,6 +32,7 @@ class Converter:
         split: Split | None = None,
     ) -> None:
         self._target = target
+        self._mapping = mapping
         self._expected = sha256
         self._split = split
         self._sha256 = hashlib.sha256()
@@ -56,7 +57,7 @@ class Converter:
         return rest
 
     def _convert(self, block: Block) -> bytes:
-        return encode_lines(self._examples(block), self._target)
+        return encode_lines(self._examples(block), self._target, self._mapping)
 
     def _examples(self, block: Block) -> Iterator[Example]:
         for number, found in self._judge.read(block):

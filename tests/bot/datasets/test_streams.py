@@ -1,0 +1,137 @@
+"""The async face: any chunks, a free event loop, and no difference from the checked bytes gets through."""
+
+import asyncio
+import gzip
+import time
+
+import pytest
+
+from bot.datasets import Side, Split, check, convert, repair
+from bot.domain import Dialect
+from bot.errors import FileUnavailable, Outdated, UserError
+from tests.bot.datasets.checking import VERTEX, chat, check_bytes, chunks, jsonl, pair, rows_of, whole
+
+ROWS = jsonl(*(pair(f"question {i}", f"answer {i}") for i in range(20_000)))
+
+
+async def test_check_gives_the_same_report_as_the_checker_whatever_the_chunks():
+    expected = check_bytes(ROWS)
+    for size in (1_000, 300_000, len(ROWS)):
+        assert await check(chunks(ROWS, size), "rows.jsonl", VERTEX, Dialect.VERTEX) == expected
+
+
+async def test_check_tells_how_far_it_is():
+    seen: list[int] = []
+    await check(chunks(ROWS), "rows.jsonl", VERTEX, progress=seen.append)
+    assert seen == sorted(seen)
+    assert len(seen) > 1
+    assert seen[-1] == len(ROWS)
+
+
+async def test_event_loop_goes_on_while_a_file_is_checked():
+    longest = 0.0
+    done = asyncio.Event()
+
+    async def tick() -> None:
+        nonlocal longest
+        while not done.is_set():
+            before = time.perf_counter()
+            await asyncio.sleep(0)
+            longest = max(longest, time.perf_counter() - before)
+
+    ticking = asyncio.create_task(tick())
+    report = await check(chunks(ROWS * 10, 1_000_000), "rows.jsonl", VERTEX)
+    done.set()
+    await ticking
+    assert report.rows == 200_000
+    assert longest < 0.25
+
+
+async def test_broken_download_raises_its_own_error():
+    async def breaking():
+        yield ROWS[:100_000]
+        raise FileUnavailable("The file is gone.")
+
+    with pytest.raises(FileUnavailable, match="gone"):
+        await check(breaking(), "rows.jsonl", VERTEX)
+    with pytest.raises(FileUnavailable, match="gone"):
+        await whole(convert(breaking(), dialect=Dialect.GEMINI, target=Dialect.VERTEX))
+
+
+async def test_changed_file_is_outdated_before_its_last_chunk_is_handed_out():
+    report = check_bytes(ROWS)
+    changed = ROWS.replace(b"answer 19999", b"answer 20000")
+    written = convert(chunks(changed), dialect=Dialect.GEMINI, target=Dialect.VERTEX, sha256=report.sha256)
+    out: list[bytes] = []
+
+    async def read() -> None:
+        async for part in written:
+            out.extend(part.splitlines())
+
+    with pytest.raises(Outdated, match="changed since it was checked"):
+        await read()
+    assert 0 < len(out) < 20_000
+
+
+async def test_small_changed_file_hands_out_nothing():
+    data = jsonl(pair("1", "2"))
+    with pytest.raises(Outdated):
+        await whole(convert(chunks(data), dialect=Dialect.GEMINI, target=Dialect.VERTEX, sha256="0" * 64))
+
+
+async def test_row_that_was_never_checked_is_refused_by_its_number():
+    data = jsonl(pair("1", "2"), pair("3", ""))
+    with pytest.raises(UserError, match=r"Line 2: output is empty\."):
+        await whole(convert(chunks(data), dialect=Dialect.GEMINI, target=Dialect.VERTEX))
+
+
+async def test_compressed_file_is_converted_and_held_against_its_own_hash():
+    packed = gzip.compress(ROWS)
+    report = check_bytes(packed)
+    assert (report.size, report.examples) == (len(packed), 20_000)
+    written = await whole(
+        convert(chunks(packed), dialect=Dialect.GEMINI, target=Dialect.GEMINI, sha256=report.sha256)
+    )
+    assert rows_of(written) == rows_of(ROWS)
+
+
+async def test_split_puts_every_row_on_one_side_and_equal_inputs_together():
+    data = ROWS + jsonl(pair("question 1", "another answer"), pair("question 2", "answer 2"))
+    report = check_bytes(data)
+    sides = {}
+    for side in Side:
+        written = convert(
+            chunks(data),
+            dialect=Dialect.GEMINI,
+            target=Dialect.GEMINI,
+            sha256=report.sha256,
+            split=Split(0.1, side),
+        )
+        sides[side] = rows_of(await whole(written))
+    training, validation = sides[Side.TRAINING], sides[Side.VALIDATION]
+    assert len(training) + len(validation) == 20_002
+    assert len(validation) == report.held_out(0.1)
+    assert len(validation) == pytest.approx(2_000, rel=0.1)
+    assert not {row["text_input"] for row in training} & {row["text_input"] for row in validation}
+
+
+async def test_split_is_the_same_in_another_dialect_and_order():
+    talks = jsonl(*(chat(f"user: question {i}", f"assistant: answer {i}") for i in reversed(range(20_000))))
+    split = Split(0.1, Side.VALIDATION)
+    one = await whole(convert(chunks(ROWS), dialect=Dialect.GEMINI, target=Dialect.GEMINI, split=split))
+    two = await whole(convert(chunks(talks), dialect=Dialect.OPENAI, target=Dialect.GEMINI, split=split))
+    assert sorted(one.splitlines()) == sorted(two.splitlines())
+
+
+def test_split_never_changes_between_releases():
+    split = Split(0.5, Side.VALIDATION)
+    assert [i for i in range(16) if split.has(f"question {i}")] == [4, 6, 7, 8, 10, 14, 15]
+
+
+async def test_repair_streams_both_files():
+    data = jsonl(pair("1", "2"), pair("3", ""), pair("1", "2"), pair(4, 5))
+    parts = [part async for part in repair(chunks(data, 10), "rows.jsonl", VERTEX)]
+    last = parts[-1]
+    assert (last.kept, last.mended, last.rejected, last.duplicates) == (2, 1, 2, 1)
+    assert rows_of(b"".join(p.kept_rows for p in parts)) == [pair("1", "2"), pair("4", "5")]
+    assert [row["line"] for row in rows_of(b"".join(p.rejected_rows for p in parts))] == [2, 3]
