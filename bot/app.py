@@ -17,6 +17,7 @@ from slack_bolt.app.async_app import AsyncApp
 
 from bot.backends import BackendOptions, build_backends, build_gcs_files
 from bot.chat import Chat
+from bot.desk import DatasetDesk
 from bot.poller import Poller
 from bot.ports import FileReader
 from bot.proposals import Proposals
@@ -44,6 +45,7 @@ from handlers.verbs import Verbs
 from storage.audit import SqliteJournal
 from storage.conversations import SqliteChatStore
 from storage.database import Database
+from storage.datasets import SqliteDatasetMemory
 from storage.jobs import SqliteJobStore
 from storage.outbox import SqliteOutbox
 
@@ -100,7 +102,8 @@ async def serving(settings: Settings) -> AsyncIterator[None]:
         poster = Poster(client)
         sender = Sender(outbox, jobs, SlackNotifier(poster, profiles, clock), clock)
         tuning = Tuning(backends, jobs, chats, journal, files, clock, sender.wake)
-        proposals = Proposals(backends, jobs, files, clock)
+        desk = DatasetDesk(files, SqliteDatasetMemory(database, clock))
+        proposals = Proposals(backends, jobs, desk, clock)
         chat = Chat(backends, jobs, chats, journal)
         poller = Poller(tuning, jobs, settings.poll_seconds)
         tasks = Tasks()

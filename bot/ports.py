@@ -84,6 +84,10 @@ class TuningBackend(Protocol):
         """The model's answer to the last turn; earlier turns go along where the profile takes history."""
         ...
 
+    async def count_tokens(self, base_model: str, text: str) -> int:
+        """How many tokens the base model makes of a text of at most some 100,000 characters."""
+        ...
+
     def stream(self, endpoint: str, turns: Sequence[Turn]) -> AsyncIterator[Answer]:
         """The same answer in pieces: each Answer holds the text that is new, the last one how it finished."""
         ...
@@ -93,11 +97,15 @@ class TuningBackend(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FileInfo:
-    """A file that can be read. `location` is `slack:FILE_ID` or a `gs://` URI; `size` is in bytes."""
+    """A file that can be read. `location` is `slack:FILE_ID` or a `gs://` URI; `size` is in bytes.
+
+    `version` changes whenever the content does; empty where files never change (Slack's).
+    """
 
     location: str
     name: str
     size: int
+    version: str = ""
 
 
 class FileReader(Protocol):
@@ -177,6 +185,16 @@ class JobStore(Protocol):
 
     async def snapshots(self, key: str) -> Sequence[Snapshot]:
         """By step, ascending."""
+        ...
+
+
+class DatasetMemory(Protocol):
+    """Remembers reports on files, as text, by everything that they depend on."""
+
+    async def recall(self, team: str, key: str) -> str | None: ...
+
+    async def remember(self, team: str, key: str, report: str) -> None:
+        """Keep it in place of an older one; those not used for long are dropped."""
         ...
 
 

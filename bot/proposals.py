@@ -8,40 +8,43 @@ import base64
 import difflib
 import re
 import secrets
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bot.datasets import DatasetReport, check, validation_limit
+from bot.datasets import DatasetReport, validation_limit
+from bot.desk import DatasetDesk, Progress
 from bot.domain import (
-    Dataset,
-    FieldMapping,
     Hyperparameters,
     Place,
     Proposal,
     StartRequest,
     TunedModel,
+    TuningJob,
     TuningSpec,
 )
-from bot.errors import BadArgument, FileTooLarge
-from bot.lookup import file_reader, offered_backend
-from bot.ports import Clock, FileReader, JobStore, TuningBackend
+from bot.errors import BadArgument
+from bot.lookup import offered_backend
+from bot.ports import Clock, JobStore, TuningBackend
 from bot.profile import BackendProfile, HyperparameterRule
 
 LEAST_HELD_OUT: Final = 0.001
 MOST_HELD_OUT: Final = 0.5
-Progress = Callable[[str, int, int], None]  # the file, its bytes read so far, its bytes in all
+EARLIER_JOBS: Final = 200  # how far back a file is looked for
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What the form answers with. `proposal` is None where the data must be put right first."""
+    """What the form answers with. `proposal` is None where the data must be put right first.
+
+    `earlier` are the workspace's jobs that were trained on the very same bytes, newest first.
+    """
 
     profile: BackendProfile
     report: DatasetReport
     validation: DatasetReport | None
     proposal: Proposal | None
+    earlier: Sequence[TuningJob] = ()
 
 
 class Proposals:
@@ -51,13 +54,13 @@ class Proposals:
         self,
         backends: Mapping[str, TuningBackend],
         jobs: JobStore,
-        files: Mapping[str, FileReader],
+        desk: DatasetDesk,
         clock: Clock,
     ) -> None:
-        """`backends` in the order of preference; `files` by scheme, the part of a location before its colon."""
+        """`backends` in the order of preference."""
         self._backends = backends
         self._jobs = jobs
-        self._files = files
+        self._desk = desk
         self._clock = clock
 
     @property
@@ -82,16 +85,33 @@ class Proposals:
             raise BadArgument(
                 "There is no file to tune on.", "Attach a JSONL file, or give a gs:// URI.", field="file"
             )
-        training, report = await self._read(place.team, request.file, request.mapping, profile, progress)
-        name = " ".join(request.name.split()) or await self._free_name(place.team, profile, report.name)
-        validation: Dataset | None = None
+        backend = offered_backend(self._backends, request.backend)
+        report = await self._desk.report(
+            place.team,
+            request.file,
+            request.mapping,
+            backend,
+            base_model,
+            whole=bool(request.validation or request.validation_share),
+            progress=progress,
+        )
         second: DatasetReport | None = None
         if request.validation:
-            validation, second = await self._read(
-                place.team, request.validation, request.mapping, profile, progress, training=report
+            second = await self._desk.report(
+                place.team,
+                request.validation,
+                request.mapping,
+                backend,
+                base_model,
+                training=report,
+                progress=progress,
             )
-        if training is None or (second is not None and validation is None):
-            return Checked(profile, report, second, None)
+        earlier = await self._trained_on(place.team, report.sha256)
+        if not report.ok or (second is not None and not second.ok):
+            return Checked(profile, report, second, None, earlier)
+        name = " ".join(request.name.split()) or await self._free_name(place.team, profile, report.name)
+        training = report.dataset(request.file)
+        validation = second.dataset(request.validation) if second is not None else None
         share = request.validation_share
         held_out = _held_out(report, share, profile) if share else 0
         spec = TuningSpec(
@@ -99,7 +119,7 @@ class Proposals:
         )
         proposal = Proposal(new_key(), place, owner, spec, self._clock.now())
         await self._jobs.add_proposal(proposal)
-        return Checked(profile, report, second, proposal)
+        return Checked(profile, report, second, proposal, earlier)
 
     async def judge(self, team: str, request: StartRequest) -> None:
         """The part of `check` that reads no file and takes no time. Raises BadArgument."""
@@ -113,6 +133,10 @@ class Proposals:
             if job.can_answer and job.tuned_model
         ]
 
+    async def _trained_on(self, team: str, sha256: str) -> Sequence[TuningJob]:
+        jobs = await self._jobs.jobs(team, limit=EARLIER_JOBS)
+        return [job for job in jobs if job.spec.training.sha256 == sha256]
+
     async def _judged(self, team: str, profile: BackendProfile, request: StartRequest) -> str:
         """The resolved base model, after everything that was typed was found fit."""
         check_hyperparameters(profile, request.hyperparameters)
@@ -120,36 +144,6 @@ class Proposals:
         await self._check_name(team, profile, " ".join(request.name.split()))
         _check_validation(profile, request)
         return base_model
-
-    async def _read(
-        self,
-        team: str,
-        location: str,
-        mapping: FieldMapping | None,
-        profile: BackendProfile,
-        progress: Progress | None,
-        training: DatasetReport | None = None,
-    ) -> tuple[Dataset | None, DatasetReport]:
-        """One file's report, and the dataset where it has no errors; `training` makes it a validation file."""
-        reader = file_reader(self._files, location)
-        info = await reader.describe(team, location)
-        limit = profile.limits.file_bytes
-        if limit and info.size > limit:
-            raise FileTooLarge(
-                f"{info.name} has {info.size:,} bytes; {profile.title} takes at most {limit:,}.",
-                "Split the file, or leave rows out.",
-            )
-        async with aclosing(reader.read(team, location)) as chunks:
-            report = await check(
-                chunks,
-                info.name,
-                profile.limits,
-                target=profile.dialect,
-                mapping=mapping,
-                training=training,
-                progress=None if progress is None else lambda done: progress(info.name, done, info.size),
-            )
-        return (report.dataset(location) if report.ok else None), report
 
     async def _base_model(self, team: str, profile: BackendProfile, wanted: str) -> str:
         """A base model's id, or the resource of a tuned model to tune again."""

@@ -6,8 +6,9 @@ afterwards by its id, which needs no trigger.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 import aiohttp
@@ -32,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 RECENT_SECONDS: Final = 1.2  # of the trigger's three, for asking Slack which files were shared lately
 VIEW_GONE: Final = "not_found"
+NO_CHART: Final = ("invalid_blocks", "invalid_arguments")  # where a workspace has no native charts
 
 View = dict[str, Any]
 
@@ -78,16 +80,18 @@ class Forms:
         except BotError as error:
             await self._client.views_update(view_id=view_id, view=error_view(error, place, request))
             return
-        view = report_view(
+        draw = partial(
+            report_view,
             checked.report,
             checked.profile,
             place,
             checked.proposal,
             validation=checked.validation,
             request=request,
+            earlier=checked.earlier,
         )
         try:
-            await self._client.views_update(view_id=view_id, view=view)
+            await self._show_report(view_id, draw)
         except SlackApiError as error:
             if slack_code(error) != VIEW_GONE:
                 raise
@@ -96,6 +100,15 @@ class Forms:
                 checked.report, checked.profile, checked.proposal, validation=checked.validation
             )
             await self._poster.whisper(place, user, message)
+
+    async def _show_report(self, view_id: str, draw: Callable[..., View]) -> None:
+        """With Slack's own chart where the workspace takes it, else with the same in words."""
+        try:
+            await self._client.views_update(view_id=view_id, view=draw())
+        except SlackApiError as error:
+            if slack_code(error) not in NO_CHART:
+                raise
+            await self._client.views_update(view_id=view_id, view=draw(native_chart=False))
 
     def tell_in_view(self, view_id: str) -> Tell:
         """Words in place of a view that failed."""

@@ -200,3 +200,14 @@ def m004_journal(db: Database) -> None:
         not_null=("team", "at", "user", "action", "subject"),
     )
     db.table("audit").create_index(["team", "at"], "audit_by_age")
+
+
+@migrations()
+def m005_reports(db: Database) -> None:
+    """A file that was checked once is known at once when it is used again; what was found is kept as text."""
+    db.table("reports").create(
+        {"team": str, "key": str, "report": str, "used_at": int},
+        pk=("team", "key"),
+        not_null=("team", "key", "report", "used_at"),
+    )
+    db.table("reports").create_index(["used_at"], "reports_by_use")

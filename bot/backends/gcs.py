@@ -243,8 +243,8 @@ class GcsFiles:
         """See FileReader. Raises BadArgument for what is no address of a file."""
         target = GcsObject.parse(location)
         with _unavailable(target):
-            size, _ = await self._storage.describe(target)
-        return FileInfo(location=str(target), name=target.name.rpartition("/")[2], size=size)
+            size, generation = await self._storage.describe(target)
+        return FileInfo(str(target), target.name.rpartition("/")[2], size, version=generation)
 
     async def read(self, team: str, location: str) -> AsyncGenerator[bytes, None]:
         """See FileReader."""

@@ -7,8 +7,8 @@ from bot.backends.answers import content_answer, content_answers, contents
 from bot.backends.auth import ApiKey
 from bot.backends.http import GoogleHttp
 from bot.backends.tuned_models import TunedModels
-from bot.backends.wire import Json
-from bot.domain import Answer, Turn
+from bot.backends.wire import Json, whole
+from bot.domain import Answer, Role, Turn
 from bot.errors import InvalidRequest
 from bot.profile import BackendProfile
 
@@ -31,6 +31,12 @@ class GeminiBackend(TunedModels):
             except InvalidRequest as error:
                 if not self._learned_single_turn(endpoint, error, turns):
                     raise
+
+    async def count_tokens(self, base_model: str, text: str) -> int:
+        """See TuningBackend."""
+        body = {"contents": contents([Turn(Role.USER, text)])}
+        counted = await self._asking.ask(self._url(f"models/{base_model}", ":countTokens"), body)
+        return whole(counted.get("totalTokens")) or 0
 
     async def stream(self, endpoint: str, turns: Sequence[Turn]) -> AsyncIterator[Answer]:
         """See TuningBackend."""

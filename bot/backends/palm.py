@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from bot.backends.answers import question, text_answer
 from bot.backends.http import GoogleHttp
 from bot.backends.tuned_models import TunedModels
+from bot.backends.wire import whole
 from bot.domain import Answer, Turn
 from bot.profile import BackendProfile
 
@@ -17,6 +18,12 @@ class PalmBackend(TunedModels):
         """See TuningBackend."""
         prompt = {"prompt": {"text": question(turns)}}
         return text_answer(await self._http.ask(self._url(endpoint, ":generateText"), prompt))
+
+    async def count_tokens(self, base_model: str, text: str) -> int:
+        """See TuningBackend."""
+        prompt = {"prompt": {"text": text}}
+        counted = await self._http.ask(self._url(f"models/{base_model}", ":countTextTokens"), prompt)
+        return whole(counted.get("tokenCount")) or 0
 
     async def stream(self, endpoint: str, turns: Sequence[Turn]) -> AsyncIterator[Answer]:
         """The whole answer as one piece: v1beta3 streams nothing."""

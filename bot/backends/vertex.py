@@ -17,8 +17,8 @@ from bot.backends.vertex_losses import VertexLosses
 from bot.backends.vertex_models import VertexModels
 from bot.backends.vertex_names import VertexHosts
 from bot.backends.vertex_wire import LABEL, create_request, has_validation, operation
-from bot.backends.wire import Json, last_segment, record, text
-from bot.domain import Answer, JobState, Operation, TunedModel, TuningJob, TuningSpec, Turn
+from bot.backends.wire import Json, last_segment, record, text, whole
+from bot.domain import Answer, JobState, Operation, Role, TunedModel, TuningJob, TuningSpec, Turn
 from bot.errors import BotError, InvalidRequest, OutcomeUnknown
 from bot.ports import TrainingData
 from bot.profile import BackendProfile
@@ -128,6 +128,12 @@ class VertexBackend:
         """See TuningBackend."""
         url = self._hosts.url(endpoint, ":generateContent")
         return content_answer(await self._http.ask(url, {"contents": contents(turns)}))
+
+    async def count_tokens(self, base_model: str, text: str) -> int:
+        """See TuningBackend."""
+        url = self._hosts.url(f"{self._parent}/publishers/google/models/{base_model}", ":countTokens")
+        counted = await self._http.ask(url, {"contents": contents([Turn(Role.USER, text)])})
+        return whole(counted.get("totalTokens")) or 0
 
     async def stream(self, endpoint: str, turns: Sequence[Turn]) -> AsyncIterator[Answer]:
         """See TuningBackend."""

@@ -1,4 +1,4 @@
-"""A piece of a file's text for Google to count, so that the estimate of its tokens rests on the rows themselves."""
+"""A piece of a file's text for Google to count, so that the estimate of its tokens rests on real ones."""
 
 import zlib
 from contextlib import suppress

@@ -75,7 +75,7 @@ def _facts(job: TuningJob, profile: BackendProfile) -> list[tuple[str, str]]:
     pairs = [
         ("Started by", mention(job.owner)),
         ("Base model", f"{base_words(job.spec.base_model)} on {where(profile)}"),
-        ("Training data", rows_words(job)),
+        ("Training data", f"{rows_words(job)}, SHA-256 {code(job.spec.training.sha256[:12])}"),
         ("Hyperparameters", hyperparameter_words(job.spec.hyperparameters, profile)),
     ]
     if job.spec.validation is not None:

@@ -51,7 +51,7 @@ def unpack_request(text: str) -> StartRequest:
         keys = packed.get("k")
         texts = {_LONG[key]: msgspec.convert(value, str) for key, value in packed.items() if key in _LONG}
         return StartRequest(
-            **texts,  # type: ignore[arg-type]  # _LONG names the text fields only
+            **texts,
             validation_share=msgspec.convert(packed.get("s", 0.0), float),
             hyperparameters=msgspec.convert(packed.get("h", {}), Hyperparameters),
             mapping=None if keys is None else FieldMapping(*msgspec.convert(keys, tuple[str, str])),

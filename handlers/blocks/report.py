@@ -1,15 +1,17 @@
 """What a training file holds and what a start would do with it: in the modal before the start, and in threads."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from bot.datasets import DatasetReport, Finding
-from bot.domain import Dialect, Place, Proposal, StartRequest
+from bot.domain import Dialect, Place, Proposal, StartRequest, TuningJob
 from bot.errors import BadArgument, BotError
 from bot.profile import BackendProfile
 from handlers.blocks.errors import error_text
-from handlers.blocks.job_words import NAME, base_words, hyperparameter_words, where
+from handlers.blocks.job_words import NAME, base_words, hyperparameter_words, state_words, where
 from handlers.blocks.kit import actions, button, context, facts, modal, section
+from handlers.blocks.length_chart import length_chart, length_words
 from handlers.blocks.message import Block, Message, code, compose, escape, escape_line
 from handlers.blocks.metadata import pack_place, pack_request
 from handlers.blocks.words import count, listed, sentence
@@ -60,12 +62,17 @@ def report_view(
     *,
     validation: DatasetReport | None = None,
     request: StartRequest | None = None,
+    earlier: Sequence[TuningJob] = (),
+    native_chart: bool = True,
 ) -> dict[str, Any]:
     """What was found, and “Start tuning” where there is a proposal; the view remembers its place and its id.
 
     With a `request`, what has to be changed can be: a button opens the form again, filled in.
     """
     blocks = _blocks(report, profile, proposal, validation, _SHOWN_IN_VIEW)
+    chart = (length_chart if native_chart else length_words)(report, "lengths")
+    blocks += [chart] if chart is not None else []
+    blocks += [context(_earlier_words(earlier), "earlier")] if earlier else []
     blocks += _choices(report, request)
     if proposal is None:
         return modal(CALLBACK_ID, "Not ready to start", blocks, metadata=pack_place(place))
@@ -212,6 +219,13 @@ def _cost(report: DatasetReport, profile: BackendProfile, proposal: Proposal) ->
     elif report.tokens:
         said.append(f"About {report.tokens:,} tokens an epoch ({method}).")
     return " ".join(said)
+
+
+def _earlier_words(jobs: Sequence[TuningJob]) -> str:
+    """What was tuned on the very same bytes before."""
+    named = [f"*{escape_line(job.name, NAME)}* ({state_words(job)})" for job in jobs[:3]]
+    more = [f"{len(jobs) - 3:,} more"] if len(jobs) > 3 else []
+    return f"You tuned on this very file before: {listed([*named, *more])}."
 
 
 def _choices(report: DatasetReport | None, request: StartRequest | None) -> list[Block]:

@@ -67,7 +67,7 @@ def test_the_card_of_a_running_job():
             "fields": [
                 mrkdwn("*Started by*\n<@U1>"),
                 mrkdwn("*Base model*\n`gemini-3.5-flash` on Vertex AI"),
-                mrkdwn("*Training data*\n15 rows from next_number.jsonl"),
+                mrkdwn("*Training data*\n15 rows from next_number.jsonl, SHA-256 `abababababab`"),
                 mrkdwn(
                     "*Hyperparameters*\nepochs 3, learning rate multiplier chosen by Google, "
                     "adapter size chosen by Google"
