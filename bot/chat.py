@@ -111,8 +111,12 @@ class Chat:
             raise NoSuchJob(f"{job.name} cannot answer: it is {job.state}.", "See /tune list for models that can.")
         listed = (await self.models()).models
         for model in listed:
-            if name.casefold() in (model.display_name.casefold(), model.resource, model.endpoint):
-                return ModelRef(model.backend, model.endpoint, model.display_name or model.resource)
+            if name in (model.resource, model.endpoint) or name.casefold() == model.display_name.casefold():
+                called = model.display_name or model.resource
+                if not model.endpoint:
+                    said = f"Google says {model.state}" if model.state else "Google gives it no endpoint"
+                    raise NoSuchJob(f"{called} cannot answer: {said}.", "See /tune models for those that can.")
+                return ModelRef(model.backend, model.endpoint, called)
         known = [job.name for job in await self._jobs.jobs(team) if job.can_answer]
         known += [model.display_name for model in listed]
         close = difflib.get_close_matches(name, known, n=1)

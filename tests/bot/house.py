@@ -1,0 +1,147 @@
+"""The use cases over real stores and real backends, with Google's stand-in behind them and a clock that stands."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from bot.backends import build_backends, build_gcs_files
+from bot.chat import Chat
+from bot.domain import Place, StartRequest, TuningJob
+from bot.ports import TuningBackend
+from bot.proposals import Proposals
+from bot.sandbox.google import GoogleStandIn, Job, Limits
+from bot.tuning import Tuning
+from storage.audit import SqliteJournal
+from storage.conversations import SqliteChatStore
+from storage.database import Database
+from storage.jobs import SqliteJobStore
+from storage.outbox import SqliteOutbox
+from tests.bot.backends.worlds import BUCKET, options, rows
+
+TEAM, ADA = "T1", "U1"
+PLACE = Place(TEAM, "C1")
+FILE = f"gs://{BUCKET}/numbers.jsonl"
+
+
+@dataclass(slots=True)
+class SetClock:
+    """A clock that stands until it is set forward."""
+
+    time: datetime = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.time
+
+    def pass_time(self, **much: float) -> None:
+        self.time += timedelta(**much)
+
+
+@dataclass(slots=True)
+class House:
+    """Everything that `bot/app.py` wires, without Slack."""
+
+    google: GoogleStandIn
+    clock: SetClock
+    database: Database
+    backends: dict[str, TuningBackend]
+    jobs: SqliteJobStore
+    outbox: SqliteOutbox
+    chats: SqliteChatStore
+    proposals: Proposals
+    tuning: Tuning
+    chat: Chat
+    woken: list[None] = field(default_factory=list)
+
+    def store(self, content: bytes, location: str = FILE) -> str:
+        """Put a training file into the bucket."""
+        bucket, _, name = location.removeprefix("gs://").partition("/")
+        self.google.buckets.put(bucket, name, content)
+        return location
+
+    async def accepted(self, name: str, backend: str = "vertex") -> TuningJob:
+        """A job whose row is written and that Google has not heard of."""
+        request = StartRequest(backend, name=name, file=FILE)
+        checked = await self.proposals.check(PLACE, ADA, request)
+        assert checked.proposal is not None, checked.report.findings
+        job = await self.tuning.accept(TEAM, checked.proposal.id, ADA)
+        assert job is not None
+        return job
+
+    async def started(self, name: str, backend: str = "vertex") -> TuningJob:
+        """A job that Google runs."""
+        job = await self.accepted(name, backend)
+        await self.tuning.submit(job)
+        return await self.newest(job)
+
+    async def tuned(self, name: str, backend: str = "vertex") -> TuningJob:
+        """A job that succeeded."""
+        job = await self.started(name, backend)
+        self.at_google(job).finish()
+        await self.tuning.look(backend, [job])
+        return await self.newest(job)
+
+    async def newest(self, job: TuningJob) -> TuningJob:
+        found = await self.jobs.job(job.key)
+        assert found is not None
+        return found
+
+    def at_google(self, job: TuningJob) -> Job:
+        """Google's own job."""
+        return self.google.jobs.find(job.name)
+
+    def creates(self) -> int:
+        """How many starts were sent to Google."""
+        return len(self.google.requests.matching(r"/(tunedModels|tuningJobs)$", "POST"))
+
+    async def due(self) -> list[str]:
+        """What Slack must still be told, also what waits behind something else."""
+        asked = "SELECT kind FROM outbox WHERE state = 'pending' ORDER BY id"
+        return [str(row["kind"]) for row in await self.database.run(lambda db: list(db.query(asked)))]
+
+
+async def until(probe: Callable[[], Awaitable[object]], within: float = 5.0) -> None:
+    """Wait for something that tells nobody when it happens."""
+    async with asyncio.timeout(within):
+        while not await probe():  # noqa: ASYNC110 - rows and Google's log wake nobody
+            await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def house(directory: Path, names: Sequence[str] = ("vertex", "gemini", "palm")) -> AsyncIterator[House]:
+    """Open it; `names` are the backends that are offered."""
+    async with AsyncExitStack() as stack:
+        google = await stack.enter_async_context(
+            GoogleStandIn(job_seconds=None, seed=3, limits=Limits(concurrent_vertex_jobs=50))
+        )
+        google.create_bucket(BUCKET)
+        clock = SetClock()
+        database = Database(str(directory / "tunebot.db"))
+        await database.open()
+        stack.push_async_callback(database.close)
+        told = options(google)
+        backends = build_backends(names, told)
+        for backend in backends.values():
+            stack.push_async_callback(backend.close)
+        files = build_gcs_files(told)
+        stack.push_async_callback(files.close)
+        jobs, outbox = SqliteJobStore(database), SqliteOutbox(database, clock)
+        chats, journal = SqliteChatStore(database, clock), SqliteJournal(database, clock)
+        woken: list[None] = []
+        made = House(
+            google=google,
+            clock=clock,
+            database=database,
+            backends=backends,
+            jobs=jobs,
+            outbox=outbox,
+            chats=chats,
+            proposals=Proposals(backends, jobs, {"gs": files}, clock),
+            tuning=Tuning(backends, jobs, chats, journal, {"gs": files}, clock, lambda: woken.append(None)),
+            chat=Chat(backends, jobs, chats, journal),
+            woken=woken,
+        )
+        made.store(rows(backends[names[0]].profile.dialect) * 2)
+        yield made
