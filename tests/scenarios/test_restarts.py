@@ -257,15 +257,16 @@ async def test_no_secret_is_in_the_log(world_of: Open) -> None:
             assert environment[name] not in log, name
 
 
-async def test_a_socket_that_slack_drops_is_taken_up_again(world: World) -> None:
-    world.slack.faults.drop_sockets(abort=False)
-    await world.slack.wait_connected(within=20.0)
-    await world.type("help")
-    await world.message("/tune start")
-    world.slack.faults.ask_to_reconnect()
-    await asyncio.sleep(0.2)
-    await world.slack.wait_connected(within=20.0)
+@pytest.mark.parametrize("how", ["closed", "asked to reconnect"])
+async def test_a_socket_that_slack_lets_go_is_taken_up_again(world: World, how: str) -> None:
+    def open_now() -> set[int]:
+        return set(map(id, world.slack.sockets.connections))
+
+    before = open_now()
+    if how == "closed":
+        world.slack.faults.drop_sockets(abort=False)
+    else:
+        world.slack.faults.ask_to_reconnect()
+    await until(lambda: (open_now() - before and not open_now() & before) or None, "another socket", within=20.0)
     await world.type("list")
     await world.message("Nothing here yet")
-
-
