@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bot.backends import build_backends, build_gcs_files
 from bot.chat import Chat
+from bot.desk import DatasetDesk
 from bot.domain import Place, StartRequest, TuningJob
 from bot.ports import TuningBackend
 from bot.proposals import Proposals
@@ -17,6 +18,7 @@ from bot.tuning import Tuning
 from storage.audit import SqliteJournal
 from storage.conversations import SqliteChatStore
 from storage.database import Database
+from storage.datasets import SqliteDatasetMemory
 from storage.jobs import SqliteJobStore
 from storage.outbox import SqliteOutbox
 from tests.bot.backends.worlds import BUCKET, options, rows
@@ -129,6 +131,7 @@ async def house(directory: Path, names: Sequence[str] = ("vertex", "gemini", "pa
         stack.push_async_callback(files.close)
         jobs, outbox = SqliteJobStore(database), SqliteOutbox(database, clock)
         chats, journal = SqliteChatStore(database, clock), SqliteJournal(database, clock)
+        desk = DatasetDesk({"gs": files}, SqliteDatasetMemory(database, clock))
         woken: list[None] = []
         made = House(
             google=google,
@@ -138,7 +141,7 @@ async def house(directory: Path, names: Sequence[str] = ("vertex", "gemini", "pa
             jobs=jobs,
             outbox=outbox,
             chats=chats,
-            proposals=Proposals(backends, jobs, {"gs": files}, clock),
+            proposals=Proposals(backends, jobs, desk, clock),
             tuning=Tuning(backends, jobs, chats, journal, {"gs": files}, clock, lambda: woken.append(None)),
             chat=Chat(backends, jobs, chats, journal),
             woken=woken,
