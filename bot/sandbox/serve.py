@@ -14,17 +14,28 @@ import click
 import uvicorn
 
 from bot.sandbox.google import GoogleStandIn
+from bot.sandbox.google.character_trainer import CharacterTrainer
 from bot.sandbox.page import Sandbox, application
 from bot.sandbox.slack import SlackStandIn
 from bot.sandbox.stage import BUCKET, Stage
 
 HOST: Final = "127.0.0.1"
-JOB_SECONDS: Final = 12.0
 _CLOSE_SECONDS: Final = 1
 
 
 class _Server(uvicorn.Server):
     """Leaves signals alone: by itself it would raise them again before the bot's process is stopped."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.tried = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say that it was tried."""
+        try:
+            await super().startup(sockets)
+        finally:
+            self.tried.set()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -48,7 +59,10 @@ async def serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
     try:
-        with socket.create_server((HOST, port)) as listener, TemporaryDirectory(prefix="tunebot-sandbox-") as directory:
+        with (
+            socket.create_server((HOST, port)) as listener,
+            TemporaryDirectory(prefix="tunebot-sandbox-") as directory,
+        ):
             address = f"http://{HOST}:{listener.getsockname()[1]}"
             async with house(manifest, Path(directory)) as sandbox, page(sandbox, listener):
                 echo(f"The sandbox is open at {address}\nStop it with Ctrl-C. Nothing leaves this machine.")
@@ -64,7 +78,7 @@ async def serve(
 @asynccontextmanager
 async def house(manifest: dict[str, Any], directory: Path) -> AsyncIterator[Sandbox]:
     """The stand-ins with two people and their channels, and the bot connected."""
-    async with GoogleStandIn(job_seconds=JOB_SECONDS) as google, SlackStandIn(manifest=manifest) as slack:
+    async with GoogleStandIn(trainer=CharacterTrainer()) as google, SlackStandIn(manifest=manifest) as slack:
         google.create_bucket(BUCKET)
         ada, grace = slack.person("ada", "Ada Lovelace"), slack.person("grace", "Grace Hopper")
         slack.add_channel("tuning", ada, grace)
@@ -84,8 +98,9 @@ async def page(sandbox: Sandbox, listener: socket.socket) -> AsyncIterator[None]
     server = _Server(config)
     serving = asyncio.create_task(server.serve([listener]))
     try:
-        while not server.started and not serving.done():
-            await asyncio.sleep(0.01)
+        await server.tried.wait()
+        if not server.started:
+            raise RuntimeError("The page could not start; its reason is in the lines above.")
         yield
     finally:
         server.should_exit = True

@@ -1,6 +1,6 @@
-"""The page that looks and behaves like a Slack workspace, for one machine and its owner.
+"""The page that looks and behaves like a Slack workspace.
 
-It talks to the Slack stand-in alone, as people do; only the control strip reaches for Google and the bot's process.
+It talks to the Slack stand-in alone, as people do; only the control strip reaches further.
 """
 
 from pathlib import Path

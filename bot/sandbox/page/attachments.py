@@ -28,7 +28,9 @@ def draw_file(reader: Reader, file: File) -> None:
             save = button(symbol="download", classes="btn-icon", aria_label=f"Download {file.name}")
             save.on("click", lambda: ui.download.content(file.content, file.name), js_handler=QUIETLY)
         if lines := _first_lines(file):
-            tag("pre", "\n".join(lines), "file-preview", tabindex="0", aria_label=f"The first lines of {file.name}")
+            tag(
+                "pre", "\n".join(lines), "file-preview", tabindex="0", aria_label=f"The first lines of {file.name}"
+            )
 
 
 def _first_lines(file: File) -> list[str]:

@@ -49,7 +49,9 @@ def usage(text: str, commands: Sequence[Json]) -> str:
     word, space, _ = text.partition(" ")
     if not space:
         return ""
-    return next((f"{word} {each.get('usage_hint', '')}" for each in commands if each["command"] == word.lower()), "")
+    return next(
+        (f"{word} {each.get('usage_hint', '')}" for each in commands if each["command"] == word.lower()), ""
+    )
 
 
 def command(text: str) -> tuple[str, str] | None:

@@ -13,7 +13,7 @@ from bot.sandbox.page.reader import Reader
 from bot.sandbox.page.sample import SAMPLE, SAMPLE_NAME
 from bot.sandbox.page.uploads import Picker, size
 
-# Sends what is typed on Enter; while completions are shown, the keys that choose among them go to the page as well.
+# Enter sends what is typed; while completions are shown, the keys that choose among them come here too.
 _KEYS: Final = """(event) => {
   if (event.isComposing) return;
   const open = event.target.getAttribute('aria-expanded') === 'true';
@@ -67,10 +67,12 @@ class Composer:
 
     def _tools(self) -> None:
         with tag("div", classes="composer-tools"):
-            self._add = button("Upload", "btn-quiet", symbol="attach_file", title="Upload files from your computer")
+            self._add = button(
+                "Upload", "btn-quiet", symbol="attach_file", title="Upload files from your computer"
+            )
             button(
-                f"Sample {SAMPLE_NAME}", "btn-quiet", symbol="science", on_click=self.offer_sample,
-                title="Attach fifteen pairs of a number and the next one",
+                "Sample data", "btn-quiet", symbol="science", on_click=self.offer_sample,
+                title=f"Attach {SAMPLE_NAME}: fifteen pairs of a number and the next one",
             )  # fmt: skip
             tag("span", "Enter sends, Shift + Enter begins a new line", "composer-hint")
             button("Send", "btn-send", symbol="send", on_click=self._send_now)
@@ -158,7 +160,9 @@ class Composer:
             if each.about:
                 tag("span", each.about, "completion-about")
         # Pressed rather than clicked, so that the cursor never leaves the composer.
-        option.on("mousedown", lambda: self.begin(each.text), js_handler="(event) => { event.preventDefault(); emit(); }")
+        option.on(
+            "mousedown", lambda: self.begin(each.text), js_handler="(event) => { event.preventDefault(); emit(); }"
+        )
         return option
 
     async def _key(self, event: GenericEventArguments) -> None:
@@ -197,9 +201,7 @@ class Composer:
         if not words and not self._files:
             return
         if command(words) is not None and self._files:
-            self._reader.tell(
-                "A slash command takes no files. Send the file first, or upload it in the form that the command opens."
-            )
+            self._reader.tell("A slash command takes no files. Send the file first, or upload it in the form.")
             return
         files, self._files = self._files, []
         self._write("")

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 from nicegui import ui
@@ -16,6 +17,7 @@ from bot.sandbox.page.trouble import (
     google_troubles,
     make_normal,
     slack_troubles,
+    toy_words,
 )
 
 _LOG_LINES: Final = 60
@@ -38,7 +40,9 @@ class ControlStrip:
                 with tag("span", classes="state", role="status") as self._state:
                     tag("span", classes="state-mark", aria_hidden="true")
                     self._state_words = tag("span")
-                self._active = Keyed[str](tag("ul", classes="active", aria_label="Trouble that is on"), self._one, name="li")
+                self._active = Keyed[str](
+                    tag("ul", classes="active", aria_label="Trouble that is on"), self._one, name="li"
+                )
                 self._normal = button("Make everything normal", "btn-small", on_click=self._make_normal)
             self._panel = tag("div", classes="controls-panel")
         self._panel.set_visibility(False)
@@ -58,6 +62,9 @@ class ControlStrip:
         on = active(self._reader.sandbox)
         self._active.show([(f"{index} {each}", each, each) for index, each in enumerate(on)])
         self._normal.set_visibility(bool(on))
+        google = self._reader.sandbox.google
+        if google is not None and self._open:
+            self._toy.text = toy_words(google)
 
     def _one(self, words: str) -> None:
         tag("span", words, "active-one")
@@ -70,14 +77,13 @@ class ControlStrip:
             if sandbox.google is not None:
                 self._group("Google", google_troubles(sandbox.google))
             self._group("Slack", slack_troubles(sandbox.slack))
+            self._toy = tag("p", classes="toy")
 
     def _group(self, title: str, troubles: Sequence[Trouble]) -> None:
         with tag("div", classes="control-group", role="group", aria_label=title):
             tag("h3", title, "control-title")
             for trouble in troubles:
-                button(
-                    trouble.name, "btn-small", title=trouble.about, on_click=lambda each=trouble: self._make(each)
-                )
+                button(trouble.name, "btn-small", title=trouble.about, on_click=partial(self._make, trouble))
 
     async def _make(self, trouble: Trouble) -> None:
         try:
@@ -101,6 +107,7 @@ class ControlStrip:
         self._timer.active = self._open
         if self._open:
             self._show_log()
+            self.refresh()
 
     def _show_log(self) -> None:
         stage = self._reader.sandbox.stage

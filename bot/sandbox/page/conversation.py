@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from nicegui.element import Element
 
-from bot.sandbox.page.composer import Composer, Draft
 from bot.sandbox.page.completion import command
+from bot.sandbox.page.composer import Composer, Draft
 from bot.sandbox.page.feed import Feed, channel_entries
 from bot.sandbox.page.home import Home
 from bot.sandbox.page.markup import QUIETLY, Tag, button, tag
@@ -73,7 +73,10 @@ class Conversation:
             if self._bot not in self.channel.members:
                 tag("p", f"{bot} is not in here, so it hears nothing of what you write.")
                 return welcome
-            tag("p", f"{bot} is the real one. Slack and Google are played on this machine, and a toy model answers.")
+            tag(
+                "p",
+                f"{bot} is the real one. Slack and Google are played on this machine, and a toy model answers.",
+            )
             with tag("ol", classes="welcome-steps"):
                 tag("li", "Take the sample: fifteen pairs of a number and the next one.")
                 tag("li", f"Send it, open the form that {bot} offers, and press Start tuning.")
@@ -92,7 +95,9 @@ class Conversation:
     def _make_tabs(self) -> None:
         with tag("div", classes="tabs", role="tablist", aria_label=f"{self._reader.bot_name}"):
             for name in ("Messages", "Home"):
-                tab = tag("button", name, "tab", type="button", role="tab", aria_selected=str(name == "Messages").lower())
+                tab = tag(
+                    "button", name, "tab", type="button", role="tab", aria_selected=str(name == "Messages").lower()
+                )
                 tab.on("click", lambda each=name: self._show_tab(each), js_handler=QUIETLY)
                 self._tabs[name] = tab
 
@@ -132,5 +137,3 @@ async def say(reader: Reader, channel: Channel, draft: Draft, feed: Feed, thread
         return False
     feed.to_the_end()
     return True
-
-

@@ -14,6 +14,15 @@ from bot.sandbox.page.texts.dates import day, local
 from bot.sandbox.slack import Channel, Message
 
 _TOGETHER_SECONDS: Final = 300.0
+# Arrows go from message to message, so that the Tab key need not pass every button of each.
+_ARROWS: Final = """(event) => {
+  if (!['ArrowUp', 'ArrowDown'].includes(event.key)) return;
+  if (event.target.closest('input, textarea, select, [role=menu]')) return;
+  const rows = [...event.currentTarget.querySelectorAll('article')];
+  const at = rows.indexOf(document.activeElement.closest('article'));
+  const next = at < 0 ? rows.length - 1 : at + (event.key === 'ArrowUp' ? -1 : 1);
+  if (rows[next]) { event.preventDefault(); rows[next].focus(); }
+}"""
 
 Line = Entry | str
 
@@ -23,8 +32,11 @@ class Feed:
 
     def __init__(self, reader: Reader, label: str, open_thread: Callable[[Message], None] | None) -> None:
         self._row = MessageRow(reader, open_thread)
-        # Reversed columns keep the newest in sight by themselves, and hold still while one reads further up.
-        self._scroller = tag("div", classes="scroller", tabindex="0", role="log", aria_live="off", aria_label=label)
+        # A reversed column keeps the newest in sight by itself, and holds still while one reads further up.
+        self._scroller = tag(
+            "div", classes="scroller", tabindex="0", role="log", aria_live="off", aria_label=label
+        )
+        self._scroller.on("keydown", js_handler=_ARROWS)
         with self._scroller:
             holder = tag("div", classes="feed")
         self._rows: Keyed[Line] = Keyed(holder, self._draw)

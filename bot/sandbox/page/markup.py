@@ -30,7 +30,7 @@ class Tag(TextElement):
         self.props.set_optional(name, value)
 
 
-def tag(name: str, text: str = "", classes: str = "", **attributes: str | None) -> Tag:
+def tag(name: str, /, text: str = "", classes: str = "", **attributes: str | None) -> Tag:
     """Put an element here; underscores in attribute names stand for hyphens, None leaves one out."""
     element = Tag(name, text)
     if classes:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from nicegui import ui
@@ -27,7 +28,7 @@ _TEXT_BLOCK: Final = "text"
 class Entry:
     """A message in its place. `compact` follows one by the same person; `replies` are those of its thread.
 
-    `fresh` says that there are replies which the reader has not seen, `status` what the app is doing in the thread.
+    `fresh`: there are replies that the reader has not seen. `status`: what the app is doing in the thread.
     """
 
     message: Message
@@ -41,7 +42,8 @@ class Entry:
         """Equal for two entries that look the same."""
         message = self.message
         return (
-            message.text, message.blocks, message.edits, tuple(message.files), self.compact, self.fresh, self.status,
+            message.text, message.blocks, message.edits, tuple(message.files),
+            self.compact, self.fresh, self.status,
             message.streaming_until is not None, [reply.ts for reply in self.replies],
             {name: list(users) for name, users in message.reactions.items()},
         )  # fmt: skip
@@ -59,7 +61,10 @@ class MessageRow:
         reader, message = self._reader, entry.message
         user = reader.sandbox.slack.workspace.users[message.user]
         whisper = " whisper" if message.visible_to else ""
-        with tag("article", classes=f"message{whisper}", aria_label=f"{user.real_name}, {clock(message.ts)}") as row:
+        with tag(
+            "article", classes=f"message{whisper}", tabindex="-1",
+            aria_label=f"{user.real_name}, {clock(message.ts)}",
+        ) as row:  # fmt: skip
             with tag("div", classes="message-side"):
                 avatar(user)
                 tag("time", clock(message.ts), "message-time-side", aria_hidden="true")
@@ -104,7 +109,12 @@ class MessageRow:
     def _foot(self, entry: Entry) -> None:
         message = entry.message
         if message.edits:
-            tag("span", "(edited)", "edited", title=f"Last edited {full(f'{message.revisions[-1].replaced_at:.6f}')}")
+            tag(
+                "span",
+                "(edited)",
+                "edited",
+                title=f"Last edited {full(f'{message.revisions[-1].replaced_at:.6f}')}",
+            )
         if message.streaming_until is not None:
             with tag("span", classes="streaming", role="status"):
                 ui.spinner("dots", size="1.2em")
@@ -127,7 +137,7 @@ class MessageRow:
                 )  # fmt: skip
                 drawn.on(
                     "click",
-                    lambda each=name: self._reader.person.react(message, each),
+                    partial(self._reader.person.react, message, name),
                     js_handler="() => emit()",
                 )
 

@@ -64,8 +64,8 @@ class ModalHost:
         self._blocks = BlockList(holder, self._surface)
 
     def _fill(self, view: View, *, renewed: bool) -> None:
-        assert self._surface is not None and self._blocks is not None
-        assert self._title is not None and self._trouble is not None
+        if self._surface is None or self._blocks is None or self._title is None or self._trouble is None:
+            return
         retitled = self._title.text != view.title
         self._title.text = view.title
         self._trouble.text = ""
@@ -74,7 +74,6 @@ class ModalHost:
             show(view.errors.get(block_id, ""))
         self._foot.clear()
         with self._foot:
-            tag("span", f"{self._reader.bot_name} · this form stays on your machine", "modal-note")
             button(view.definition.get("close", {}).get("text", "Cancel"), on_click=self._close)
             self._submit = None
             if "submit" in view.definition:

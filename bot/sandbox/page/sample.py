@@ -21,4 +21,6 @@ PAIRS: Final = (
     ("three", "four"),
     ("seven", "eight"),
 )
-SAMPLE: Final = "".join(json.dumps({"text_input": given, "output": wanted}) + "\n" for given, wanted in PAIRS).encode()
+SAMPLE: Final = "".join(
+    json.dumps({"text_input": given, "output": wanted}) + "\n" for given, wanted in PAIRS
+).encode()

@@ -57,7 +57,13 @@ class Sandbox:
         mine = [each for each in self.slack.workspace.channels.values() if person.id in each.members]
         return sorted(
             mine,
-            key=lambda each: (each.kind is ChannelKind.IM, bot not in each.members, each.name, each.created),
+            key=lambda each: (
+                each.kind is ChannelKind.IM,
+                bot not in each.members,
+                each.kind is ChannelKind.GROUP,
+                each.name,
+                each.created,
+            ),
         )
 
     def title(self, channel: Channel, person: Person) -> str:

@@ -16,9 +16,6 @@ class Sidebar:
         self._open = open_channel
         self._current = ""
         with tag("nav", classes="sidebar", aria_label="Channels and direct messages"):
-            with tag("div", classes="workspace"):
-                tag("h1", "Tunebot sandbox", "workspace-name")
-                tag("p", "Everything here runs on this machine", "workspace-about")
             tag("h2", "Channels", "sidebar-head")
             self._channels = Keyed[Channel](tag("ul", classes="places"), self._draw, name="li")
             tag("h2", "Direct messages", "sidebar-head")

@@ -17,7 +17,8 @@ class TopBar:
         with tag("header", classes="topbar"):
             with tag("span", classes="brand"):
                 icon("tune")
-                tag("span", "Tunebot sandbox")
+                tag("h1", "Tunebot sandbox", "brand-name")
+            tag("p", "Everything here runs on this machine: no account, no network.", "brand-about")
             you = button(classes="you", aria_haspopup="menu")
             with you:
                 avatar(reader.person.user, small=True)
@@ -34,6 +35,6 @@ class TopBar:
         real_name = next(user.real_name for user in users if user.name == name)
         # A link, because browsers open new windows only where a person pressed something themselves.
         tag(
-            "a", f"Open a window as {real_name}", "menu-item menu-link", href=f"/?as={quote(name)}", target="_blank",
-            role="menuitem",
+            "a", f"Open a window as {real_name}", "menu-item menu-link",
+            href=f"/?as={quote(name)}", target="_blank", role="menuitem",
         )  # fmt: skip

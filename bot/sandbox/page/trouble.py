@@ -7,8 +7,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from bot.sandbox.google import GoogleStandIn, Job
+from bot.sandbox.google.faults import Fault as GoogleFault
+from bot.sandbox.google.faults import Harm
 from bot.sandbox.page.sandbox import Sandbox
 from bot.sandbox.slack import SlackStandIn
+from bot.sandbox.slack.faults import Fault as SlackFault
 from bot.sandbox.stage import Stage
 
 _FEW = 5
@@ -134,19 +137,39 @@ def bot_troubles(sandbox: Sandbox, stage: Stage) -> list[Trouble]:
 
 def active(sandbox: Sandbox) -> list[str]:
     """What is switched on now, in words."""
-    found = [f"Slack: {_slack_words(rule.method, rule.times)}" for rule in sandbox.slack.faults.rules]
+    found = [f"Slack: {_slack_words(rule)}" for rule in sandbox.slack.faults.rules]
     if sandbox.slack.faults.silent:
         found.append("Slack: silent")
     if sandbox.google is not None:
         found += [
-            f"Google: {fault.harm}" + (f", {fault.times} more" if fault.times is not None else "")
-            for fault in sandbox.google.faults.waiting
+            f"Google: {_google_words(fault)}{_times(fault.times)}" for fault in sandbox.google.faults.waiting
         ]
     return found
 
 
-def _slack_words(method: str, times: int | None) -> str:
-    return f"{method}" + (f", {times} more" if times is not None else "")
+def _slack_words(rule: SlackFault) -> str:
+    what = f"answers {rule.error or rule.status}" if rule.refuses else str(rule.cut or "is slow")
+    return f"{'every call' if rule.method == '*' else rule.method} {what}{_times(rule.times)}"
+
+
+def _google_words(fault: GoogleFault) -> str:
+    match fault.harm:
+        case Harm.FAIL if fault.error is not None:
+            return f"answers {fault.error.code}"
+        case Harm.DELAY:
+            return f"takes {fault.seconds:g} s longer"
+    return str(fault.harm)
+
+
+def _times(times: int | None) -> str:
+    return f", {times} more" if times is not None else ""
+
+
+def toy_words(google: GoogleStandIn) -> str:
+    """How the toy took the newest job, in its own words; empty before the first."""
+    course = google.jobs.latest.course if google.jobs.all else None
+    # Only a trainer that really trains has an account to give.
+    return str(getattr(course, "account", ""))
 
 
 def make_normal(sandbox: Sandbox) -> str:

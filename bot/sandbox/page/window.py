@@ -44,6 +44,7 @@ class Window:
         self._modals = ModalHost(self._reader)
         self._announcer = Announcer(self._reader)
         self.open_channel(self._first(place))
+        self._controls.refresh()
         following = background_tasks.create(self._follow(), name=f"window of {person.user.name}")
         client.on_delete(following.cancel)
 
@@ -70,12 +71,13 @@ class Window:
     def refresh(self) -> None:
         """Bring every part up to date."""
         assert self._conversation is not None
-        self._conversation.refresh()
+        # The thread first: what is read in it is not new in the channel.
         if self._thread is not None:
             if self._thread.root.deleted:
                 self.close_thread()
             else:
                 self._thread.refresh()
+        self._conversation.refresh()
         self._sidebar.show(self._conversation.channel.id)
         self._modals.refresh()
         self._controls.refresh()
@@ -126,5 +128,3 @@ class Window:
         assert self._conversation is not None
         self._conversation.refresh()
         self._sidebar.show(self._conversation.channel.id)
-
-

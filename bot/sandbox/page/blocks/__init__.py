@@ -1,9 +1,11 @@
 """Block Kit, drawn from its JSON: one file a family, and one table from a block's type to what draws it."""
 
 import json
+import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from nicegui import ui
 from nicegui.element import Element
 
 from bot.sandbox.page.blocks.actions import draw_actions, draw_context_actions
@@ -24,6 +26,8 @@ from bot.sandbox.page.blocks.words import (
 from bot.sandbox.page.markup import Keyed, Redraw
 from bot.sandbox.page.surface import Surface
 from bot.sandbox.slack.records import Json
+
+logger = logging.getLogger(__name__)
 
 DrawBlock = Callable[[Json, Surface], Redraw[Json] | None]
 
@@ -57,4 +61,12 @@ class BlockList:
         self._rows.show([(block["block_id"], json.dumps(block), block) for block in blocks])
 
     def _draw(self, block: Json) -> Redraw[Json] | None:
-        return BLOCKS.get(block["type"], draw_unknown)(block, self._surface)
+        holder = ui.context.slot.parent
+        try:
+            return BLOCKS.get(block["type"], draw_unknown)(block, self._surface)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            # A block without what its type promises must neither vanish nor take the page down.
+            logger.exception("cannot draw a block of type %s", block["type"])
+            holder.clear()
+            draw_unknown(block, self._surface)
+            return None

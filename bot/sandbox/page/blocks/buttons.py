@@ -1,11 +1,12 @@
 """Buttons: plain ones, thumbs, icons, and the menu behind three dots."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
-from nicegui import ui
 from nicegui.element import Element
 
-from bot.sandbox.page.markup import QUIETLY, Tag, button, tag
+from bot.sandbox.page.markup import Tag, button
+from bot.sandbox.page.menus import menu_item, opens_menu
 from bot.sandbox.page.surface import Surface
 from bot.sandbox.page.texts.emoji import EMOJI
 from bot.sandbox.slack.records import Json
@@ -50,7 +51,7 @@ def draw_feedback(element: Json, block: Json, surface: Surface) -> None:
         half = element[side]
         name = half.get("accessibility_label") or half["text"]["text"]
         drawn = button(symbol=symbol, classes="btn-icon", aria_label=name, title=half["text"]["text"])
-        busy_while(drawn, lambda value=half["value"]: surface.click(block, element, value))
+        busy_while(drawn, partial(surface.click, block, element, half["value"]))
 
 
 def draw_icon_button(element: Json, block: Json, surface: Surface) -> Element:
@@ -64,12 +65,11 @@ def draw_icon_button(element: Json, block: Json, surface: Surface) -> Element:
 
 def draw_overflow(element: Json, block: Json, surface: Surface) -> Element:
     """Three dots with a menu."""
-    drawn = button(symbol="more_horiz", classes="btn-icon", aria_label="More actions", aria_haspopup="menu")
-    with drawn, ui.menu().props("auto-close") as menu:
+    drawn = button(symbol="more_horiz", classes="btn-icon", aria_label="More actions")
+
+    def fill() -> None:
         for option in element["options"]:
-            with ui.item().classes("menu-item").on(
-                "click", lambda value=option["value"]: surface.click(block, element, value), js_handler=QUIETLY
-            ):
-                tag("span", option["text"]["text"])
-    drawn.on("click", menu.open, js_handler=QUIETLY)
+            menu_item(option["text"]["text"], partial(surface.click, block, element, option["value"]))
+
+    opens_menu(drawn, fill)
     return drawn

@@ -1,7 +1,5 @@
 """The `file_input` element: files from the computer, by button or by drag and drop, or the sandbox's sample."""
 
-from nicegui.element import Element
-
 from bot.sandbox.page.markup import Keyed, button, icon, tag
 from bot.sandbox.page.sample import SAMPLE, SAMPLE_NAME
 from bot.sandbox.page.surface import Surface
@@ -12,7 +10,7 @@ from bot.sandbox.slack.records import Json
 Given = File | tuple[str, bytes]
 
 
-def draw_file_input(element: Json, block: Json, surface: Surface) -> Element:
+def draw_file_input(element: Json, block: Json, surface: Surface) -> None:
     """Where to drop files, and what is there already."""
     most = int(element.get("max_files", 10))
     with tag("div", classes="file-input") as zone:
@@ -51,4 +49,3 @@ def draw_file_input(element: Json, block: Json, surface: Surface) -> Element:
     picker.opens_from(add)
     sample.on("click", lambda: give([(SAMPLE_NAME, SAMPLE)]), js_handler="() => emit()")
     show()
-    return add

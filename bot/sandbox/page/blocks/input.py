@@ -8,7 +8,7 @@ from bot.sandbox.slack.records import Json
 
 
 def draw_input(block: Json, surface: Surface) -> None:
-    """Label and element belong together for those who hear the form; hint and error are part of its description."""
+    """Label and element belong together for those who hear the form; hint and error describe it."""
     names = surface.reader.names
     with tag("div", classes="field") as field:
         with tag("label", classes="field-label") as label:

@@ -9,8 +9,9 @@ from bot.sandbox.slack.records import Json
 def draw_table(block: Json, surface: Surface) -> None:
     """Rows and columns, aligned as the columns say."""
     columns = block.get("column_settings") or []
-    with tag("div", classes="table-scroll", tabindex="0", role="region", aria_label="Table"), tag(
-        "table", classes="table"
+    with (
+        tag("div", classes="table-scroll", tabindex="0", role="region", aria_label="Table"),
+        tag("table", classes="table"),
     ):
         for index, row in enumerate(block["rows"]):
             with tag("tr"):
