@@ -14,7 +14,7 @@ import xxhash
 
 # Lines that are remembered (48 MB); beyond them the report says that no more were compared.
 MOST = 4_000_000
-# Hashes that are held as Python ints at one time (about 20 MB).
+# Hashes that are held as Python ints at one time (about 20 MB, or twice that for a moment).
 _AT_ONCE = 200_000
 _SAMPLE = 5_000
 _SHOWN = 5
@@ -65,18 +65,17 @@ class Fingerprints:
 
     def repeats(self) -> tuple[Repeats, Repeats]:
         """Lines that equal an earlier one, and lines with an earlier one's input but another output."""
-        parts = 1 << (self.examples // _AT_ONCE).bit_length()
-        mask = parts - 1
-        if parts == 1:
-            distinct = len(set(self._inputs))
-        else:
-            distinct = sum(len({h for h in self._inputs if h & mask == part}) for part in range(parts))
-        if len(self._inputs) > self.examples:
-            distinct -= 1  # the zero of lines that are no example
         same, other = Repeats(), Repeats()
-        if distinct < self.examples:
+        suspects = self._suspects()
+        if suspects is None:
+            # So much repeats that even its hashes must be taken a part at a time.
+            parts = 1 << (self.examples // _AT_ONCE).bit_length()
             for part in range(parts):
-                self._repeats_of(part, mask, same, other)
+                mine = ((i, h) for i, h in enumerate(self._inputs) if h and h & (parts - 1) == part)
+                self._find_repeats(mine, same, other)
+        elif suspects:
+            mine = ((i, h) for i, h in enumerate(self._inputs) if h in suspects)
+            self._find_repeats(mine, same, other)
         for found in (same, other):
             found.lines = sorted(found.lines)[:_SHOWN]
         return same, other
@@ -116,14 +115,34 @@ class Fingerprints:
         step = len(self._inputs) // _SAMPLE or 1
         return zip(self._inputs[::step], self._outputs[::step], strict=True)
 
-    def _repeats_of(self, part: int, mask: int, same: Repeats, other: Repeats) -> None:
+    def _suspects(self) -> set[int] | None:
+        """Hashes that may be in there twice, with some that are not; None where they are too many to hold."""
+        if self.examples <= _AT_ONCE:
+            if len(set(self._inputs)) - (len(self._inputs) > self.examples) == self.examples:
+                return set()
+            counts = Counter(self._inputs)
+            return {h for h, count in counts.items() if h and count > 1}
+        # One bit for each of 16 times as many hashes: few fresh ones meet a bit that is set.
+        bits = 16 << self.examples.bit_length()
+        seen, mask, suspects = bytearray(bits // 8), bits - 1, set()
+        for h in self._inputs:
+            place = (h & mask) >> 3
+            bit = 1 << (h & 7)
+            if not seen[place] & bit:
+                seen[place] |= bit
+            elif h:
+                suspects.add(h)
+                if len(suspects) > 2 * _AT_ONCE:
+                    return None
+        return suspects
+
+    def _find_repeats(self, lines: Iterable[tuple[int, int]], same: Repeats, other: Repeats) -> None:
+        """`lines` are (index, hash of the input), ascending."""
         outputs = self._outputs
         firsts: dict[int, int] = {}
         more: set[tuple[int, int]] = set()
         shown = len(same.lines), len(other.lines)
-        for index, h in enumerate(self._inputs):
-            if not h or h & mask != part:
-                continue
+        for index, h in lines:
             first = firsts.setdefault(h, index)
             if first == index:
                 continue

@@ -29,6 +29,14 @@ def test_repeats_are_told_from_contradictions_over_several_parts():
     assert (other.count, other.lines, other.of) == (1, [450_002], 300_001)
 
 
+def test_repeats_are_found_where_half_of_a_large_file_repeats_the_other():
+    chance = random.Random(3)
+    fresh = [(chance.getrandbits(64) | 1, 7) for _ in range(250_000)]
+    same, other = prints_of(*fresh, *fresh, (0, 0)).repeats()
+    assert (same.count, same.lines, same.of) == (250_000, [250_001, 250_002, 250_003, 250_004, 250_005], 1)
+    assert other.count == 0
+
+
 def test_lines_that_are_no_example_repeat_nothing():
     same, other = prints_of((0, 0), (5, 1), (0, 0), (5, 1)).repeats()
     assert (same.count, same.lines, same.of) == (1, [4], 2)
