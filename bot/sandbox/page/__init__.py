@@ -22,7 +22,7 @@ def application(sandbox: Sandbox) -> FastAPI:
     """Return the web application that serves the page; one for each process, since the toolkit is global."""
     app.add_static_files("/styles", _FOLDER, max_cache_age=0)
 
-    @ui.page("/", title="Tunebot sandbox")
+    @ui.page("/", title="Tunebot sandbox", language="en-US")
     def window(
         name: Annotated[str, Query(alias="as")] = "ada", place: Annotated[str, Query(alias="in")] = "tuning"
     ) -> None:

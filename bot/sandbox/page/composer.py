@@ -16,7 +16,7 @@ from bot.sandbox.page.uploads import Picker, size
 # Enter sends what is typed; while completions are shown, the keys that choose among them come here too.
 _KEYS: Final = """(event) => {
   if (event.isComposing) return;
-  const open = event.target.getAttribute('aria-expanded') === 'true';
+  const open = event.target.getAttribute('data-offers') === 'true';
   if (open && ['ArrowUp', 'ArrowDown', 'Tab', 'Escape'].includes(event.key) && !event.shiftKey) {
     event.preventDefault(); event.stopPropagation(); emit(event.key, event.target.value);
   } else if (event.key === 'Enter' && !event.shiftKey) {
@@ -56,10 +56,9 @@ class Composer:
             self._chips = Keyed[tuple[str, bytes]](tag("ul", classes="file-list", aria_label="Files to send"),
                                                    self._draw_file, name="li")  # fmt: skip
             self._box = ui.textarea(on_change=self._typed).props("borderless autogrow").classes("composer-box")
-            self._box.props["role"] = "combobox"
             self._box.props["aria-autocomplete"] = "list"
             self._box.props["aria-controls"] = self._list.html_id
-            self._box.props["aria-expanded"] = "false"
+            self._box.props["data-offers"] = "false"
             self._box.on("keydown", self._key, js_handler=_KEYS)
             self._tools()
         self._picker = Picker(self._zone, self._take)
@@ -144,7 +143,7 @@ class Composer:
         self._offered = offered
         self._list.clear()
         self._list.set_visibility(bool(offered))
-        self._box.props["aria-expanded"] = "true" if offered else "false"
+        self._box.props["data-offers"] = "true" if offered else "false"
         active = None
         with self._list:
             for index, each in enumerate(offered):

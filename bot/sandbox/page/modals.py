@@ -52,13 +52,13 @@ class ModalHost:
     def _build(self, view: View) -> None:
         self._panel.clear()
         with self._panel:
-            with tag("header", classes="modal-head"):
+            with tag("div", classes="modal-head"):
                 self._title = tag("h2", view.title, "modal-title", tabindex="-1")
                 button(symbol="close", classes="btn-icon", aria_label="Close", on_click=self._close)
             with tag("div", classes="modal-body", tabindex="-1"):
                 self._trouble = tag("p", classes="modal-trouble", role="alert")
                 holder = tag("div", classes="blocks")
-            self._foot = tag("footer", classes="modal-foot")
+            self._foot = tag("div", classes="modal-foot")
         self._dialog.props["aria-labelledby"] = self._title.html_id
         self._surface = Surface(self._reader, view)
         self._blocks = BlockList(holder, self._surface)

@@ -33,6 +33,9 @@ class Window:
         self._client = client
         self._conversation: Conversation | None = None
         self._thread: ThreadPane | None = None
+        # The toolkit calls its whole page the main part; ours is the one in the middle.
+        for frame in client.page_container:
+            frame.tag = "div"
         tag("a", "Skip to the messages", "skip", href="#main")
         with tag("div", classes="app"):
             self._topbar = TopBar(self._reader)

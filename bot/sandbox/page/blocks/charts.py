@@ -14,8 +14,8 @@ _WORDS: Final = {"color": "#4a4a4f", "fontFamily": "inherit", "fontSize": 12}
 
 def draw_chart(block: Json, surface: Surface) -> Redraw[Json]:
     """A line, bar, area or pie chart; later points are added in place."""
-    with tag("figure", classes="chart", role="img", aria_label=in_words(block)) as figure:
-        tag("figcaption", block["title"], "chart-title")
+    with tag("div", classes="chart", role="img", aria_label=in_words(block)) as figure:
+        tag("div", block["title"], "chart-title")
         chart = ui.echart(_options(block["chart"]), renderer="svg").classes("chart-area")
 
     def redraw(later: Json) -> None:
