@@ -119,7 +119,8 @@ class World:
         """A tuning that succeeded; returns its card."""
         card, job = await self.started(name, words, content)
         job.finish()
-        await self.message(name, "is ready", thread=card.ts)
+        # The reply under it follows a second later, since the bot posts once a second in a channel.
+        await self.shows(card, "done, ", "Ask it")
         return card
 
     async def shows(self, message: Message, *words: str, within: float = 10.0) -> None:

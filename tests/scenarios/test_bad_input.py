@@ -193,7 +193,7 @@ async def test_an_unknown_base_model(world: World) -> None:
         ("backend=bedrock", "'bedrock' is not offered here"),
         ("name=" + "x" * 129, "at most 128"),
         ("backend=gemini name=" + "x" * 41, "at most 40"),
-        ("backend=palm validation=gs://some-bucket/v.jsonl", "takes no validation file"),
+        ("backend=palm validation=gs://some-bucket/v.jsonl", "takes no validation"),
     ],
 )
 async def test_a_value_out_of_range(world: World, words: str, told: str) -> None:
@@ -266,7 +266,7 @@ async def test_no_such_model(world: World) -> None:
 async def create_fails(world: World, name: str, *words: str) -> None:
     """Start; the job ends as failed with these words, in the reply and on the card, and its name stays free."""
     card = await world.start(name)
-    ended = await world.message(name, "failed on", *words, thread=card.ts)
+    ended = await world.message(name, "failed on", *words, thread=card.ts, within=5.0)
     assert "What to do:" in ended.text
     await world.shows(card, "failed", *words)
     assert "job_cancel" not in buttons(card)

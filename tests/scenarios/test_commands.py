@@ -77,7 +77,8 @@ async def test_delete_takes_the_model_away_at_google_and_its_name_is_free_again(
     assert buttons(card) == {}
     await world.ada.slash_command(world.channel, "/ask", 'model="to delete" seven')
     await world.message("I know no model named", "to delete")
-    await world.tuned("to delete")
+    await world.type(f'start name="to delete" file={world.share()}')
+    await world.report("Ready to start")
 
 
 async def test_a_job_under_way_is_not_deleted_but_told_how_to(world: World) -> None:
