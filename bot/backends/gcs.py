@@ -28,7 +28,8 @@ from bot.ports import FileInfo
 
 STORAGE_URL: Final = "https://storage.googleapis.com"
 ROLES: Final = "Storage Object Admin on the bucket"
-CHUNK: Final = 8 * 1024 * 1024  # Google wants multiples of 256 KiB
+# A multiple of 256 KiB, as Google wants it; several copies of it are in memory at once while it is sent.
+CHUNK: Final = 2 * 1024 * 1024
 _GOOGLE_STEP: Final = 256 * 1024
 _INCOMPLETE: Final = 308
 _PASSING: Final = frozenset({408, 429, 500, 502, 503, 504})

@@ -48,6 +48,13 @@ class Stage:
     def log_file(self) -> Path:
         return self.directory / "bot.log"
 
+    @property
+    def process_id(self) -> int:
+        """The bot's. Raises RuntimeError while it does not run."""
+        if self._process is None:
+            raise RuntimeError("the bot does not run")
+        return self._process.pid
+
     def environment(self) -> dict[str, str]:
         """Everything the bot is told, with nothing of this process's own settings for it."""
         app = self.slack.app
