@@ -1,4 +1,4 @@
-"""The command line: `tunebot run`, `sandbox`, `check`, `convert`, `manifest`.
+"""The command line: `tunebot run`, `backup`, `sandbox`, `check`, `convert`, `manifest`.
 
 Each command imports what it needs when it runs, so that a check of a file does not wait for Slack's libraries.
 """
@@ -6,6 +6,7 @@ Each command imports what it needs when it runs, so that a check of a file does 
 import asyncio
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,8 @@ from bot.errors import BotError
 if TYPE_CHECKING:
     from bot.datasets import Repairer
 
+# Bolt reads these by itself: the last two would silently switch it to OAuth and drop the bot's token.
+READ_BY_BOLT: Final = ("SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET", "SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET")
 CHUNK_BYTES: Final = 1024 * 1024
 
 
@@ -31,12 +34,28 @@ def cli() -> None:
 @cli.command()
 def run() -> None:
     """Serve the bot, configured by environment variables."""
+    # A stop that comes while the libraries are still loading is obeyed, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     from bot import app, logs
     from bot.settings import Settings
 
     settings = Settings.read(os.environ)
+    for name in READ_BY_BOLT:
+        os.environ.pop(name, None)
     logs.set_up(settings.log_level, settings.secrets())
     asyncio.run(app.run(settings))
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def backup(file: Path) -> None:
+    """Copy the database to a new FILE, also while the bot runs; TUNEBOT_DB names the database."""
+    from bot import app
+    from bot.settings import Settings
+
+    database = os.environ.get("TUNEBOT_DB", "").strip() or str(Settings.model_fields["database"].default)
+    app.backup(database, file)
+    click.echo(f"Copied {database} to {file}, {file.stat().st_size:,} bytes.")
 
 
 @cli.command()
