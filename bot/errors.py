@@ -20,6 +20,7 @@
     │   └── OutcomeUnknown       a create was sent and no answer came: it may have been carried out
     ├── SlackError               Slack does not take a message
     │   ├── RetryLater           not now
+    │   │   └── Unconfirmed      a post was sent and no answer came: it may stand in Slack
     │   └── Undeliverable        never
     ├── StorageError             the database
     └── SettingsError            the environment at start
@@ -146,6 +147,10 @@ class RetryLater(SlackError):
     def __init__(self, message: str, seconds: float) -> None:
         super().__init__(message)
         self.seconds = seconds
+
+
+class Unconfirmed(RetryLater):
+    """A post was sent and no answer says whether it was carried out; it must be looked for before the next try."""
 
 
 class Undeliverable(SlackError):

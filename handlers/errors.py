@@ -64,6 +64,14 @@ def slack_status(error: SlackApiError) -> int:
     return int(getattr(error.response, "status_code", 200))
 
 
+def retry_after(error: SlackApiError) -> float | None:
+    """The seconds for which Slack asks for a pause; None where the refusal is about something else."""
+    if slack_code(error) != "ratelimited" and slack_status(error) != 429:
+        return None
+    asked = str(getattr(error.response, "headers", {}).get("Retry-After", ""))
+    return float(asked) if asked.isdecimal() else 1.0
+
+
 async def guarded(work: Awaitable[None], tell: Tell) -> None:
     """Run the work; whatever goes wrong is told through `tell`, which may itself fail when Slack is away."""
     try:

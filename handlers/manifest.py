@@ -45,6 +45,7 @@ SCOPES: Final = {
     "chat:write": "every message, the job card, the thinking status",
     "files:read": "reading the attached training files",
     "files:write": "posting repaired training files and the rows left out",
+    "metadata.message:read": "finding a card again whose posting was cut off, before it would be posted twice",
     "im:write": "telling a job's owner directly where a channel does not let the bot in",
 }
 

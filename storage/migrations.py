@@ -211,3 +211,50 @@ def m005_reports(db: Database) -> None:
         not_null=("team", "key", "report", "used_at"),
     )
     db.table("reports").create_index(["used_at"], "reports_by_use")
+
+
+@migrations()
+def m006_outbox_turns(db: Database) -> None:
+    """Whose turn it is must be found without walking all that waits; a post that was begun must survive a crash.
+
+    `turn` and `channel` follow from the notice and its job and are kept here for the index; `begun_*` says where
+    and when a post was begun of which nobody knows yet whether Slack took it.
+    """
+    outbox = db.table("outbox")
+    outbox.add_column("channel", str, not_null_default="")
+    outbox.add_column("turn", int, not_null_default=0)
+    outbox.add_column("begun_at", int)
+    outbox.add_column("begun_channel", str, not_null_default="")
+    outbox.add_column("begun_thread", str, not_null_default="")
+    db.execute("DROP INDEX outbox_due")
+    db.execute("CREATE INDEX outbox_turns ON outbox (channel, turn, id, due_at) WHERE state = 'pending'")
+    # Written out: a released step may not change with today's rules.
+    db.execute(
+        """
+        UPDATE outbox SET channel = jobs.channel, turn = CASE
+            WHEN kind <> 'card' AND jobs.card = '' AND EXISTS (
+              SELECT 1 FROM outbox AS card
+              WHERE card.job = jobs.key AND card.kind = 'card' AND card.state = 'pending'
+            ) THEN 9
+            WHEN kind <> 'card' THEN 0
+            WHEN jobs.card = '' THEN 1
+            ELSE 3
+          END
+        FROM jobs WHERE jobs.key = outbox.job AND outbox.state = 'pending'
+        """
+    )
+
+
+@migrations()
+def m007_jobs_that_stand_still(db: Database) -> None:
+    """A job that stands still is called stuck, once; why the last look failed is shown on its card.
+
+    A notice remembers since when it waits, for whoever watches the bot.
+    """
+    jobs = db.table("jobs")
+    jobs.add_column("moved_at", int)
+    jobs.add_column("stuck_at", int)
+    jobs.add_column("trouble", str, not_null_default="")
+    # A job that runs while Tunebot is brought up to date has all of its deadline before it.
+    db.execute("UPDATE jobs SET moved_at = coalesce(checked_at, created_at)")
+    db.table("outbox").add_column("since", int)

@@ -1,16 +1,16 @@
 """The outbox is emptied in order, nothing twice, and one job's trouble stays its own."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
 
-from bot.domain import Snapshot, TuningJob
-from bot.errors import RetryLater, Undeliverable
-from bot.ports import Change, Delivered, NoticeKind
-from bot.sender import LONGEST_PAUSE, Sender
+from bot.domain import JobState, Place, Snapshot, TuningJob
+from bot.errors import RetryLater, Unconfirmed, Undeliverable
+from bot.ports import ALL_ROOM, Begun, Change, Delivered, Notice, NoticeKind, Room
+from bot.sender import Patience, Sender
 from tests.bot.house import House, until
 
 
@@ -21,14 +21,36 @@ class Slack:
     told: list[tuple[str, str, str]] = field(default_factory=list)
     troubles: list[Exception] = field(default_factory=list)
     gate: asyncio.Event | None = None
+    space: Room = ALL_ROOM
+    begun: list[Begun | None] = field(default_factory=list)
+    tries: int = 0
 
-    async def deliver(self, kind: NoticeKind, job: TuningJob, snapshots: Sequence[Snapshot]) -> Delivered:
+    def room(self) -> Room:
+        return self.space
+
+    async def deliver(
+        self,
+        notice: Notice,
+        job: TuningJob,
+        snapshots: Sequence[Snapshot],
+        begin: Callable[[Place], Awaitable[None]],
+    ) -> Delivered:
+        self.tries += 1
+        self.begun.append(notice.begun)
+        if notice.begun is None and not notice.edits:
+            await begin(job.place)
         if self.gate is not None:
             await self.gate.wait()
         if self.troubles:
             raise self.troubles.pop(0)
-        self.told.append((str(kind), job.name, job.card))
+        self.told.append((str(notice.kind), job.name, job.card))
         return Delivered(job.place, job.card or f"ts of {job.name}")
+
+
+async def round_of(sender: Sender) -> None:
+    """Begin what is due and wait until it is marked."""
+    await sender.send_due()
+    await sender.settle()
 
 
 @pytest.fixture
@@ -47,8 +69,8 @@ async def test_the_card_goes_before_the_reply_under_it_which_knows_its_ts(
     wired: House, slack: Slack, sender: Sender
 ) -> None:
     await wired.tuned("ordered")
-    await sender.send_due()
-    await sender.send_due()
+    await round_of(sender)
+    await round_of(sender)
     assert slack.told == [("card", "ordered", ""), ("ended", "ordered", "ts of ordered")]
     assert await wired.due() == []
 
@@ -58,21 +80,21 @@ async def test_many_changes_before_a_delivery_are_one_card(wired: House, slack: 
     for _ in range(5):
         wired.at_google(job).advance()
         await wired.tuning.look("vertex", [job])
-    await sender.send_due()
+    await round_of(sender)
     assert len(slack.told) == 1
 
 
 async def test_news_during_a_delivery_is_told_afterwards(wired: House, slack: Slack, sender: Sender) -> None:
     job = await wired.started("news")
     slack.gate = asyncio.Event()
-    sending = asyncio.create_task(sender.send_due())
+    sending = asyncio.create_task(round_of(sender))
     await asyncio.sleep(0.05)
     wired.at_google(job).advance()
     await wired.tuning.look("vertex", [job])
     slack.gate.set()
     await sending
     assert await wired.due() == [NoticeKind.CARD]
-    await sender.send_due()
+    await round_of(sender)
     assert [told[2] for told in slack.told] == ["", "ts of news"]
 
 
@@ -82,26 +104,27 @@ async def test_what_slack_cannot_take_now_waits_and_holds_back_only_its_own_job(
     await wired.tuned("waits")
     await wired.started("goes")
     slack.troubles.append(RetryLater("Slack asks for a pause.", seconds=7))
-    await sender.send_due()
+    await round_of(sender)
+    await round_of(sender)
     assert slack.told == [("card", "goes", "")]
     wired.clock.pass_time(seconds=6)
-    await sender.send_due()
+    await round_of(sender)
     assert len(slack.told) == 1
     wired.clock.pass_time(seconds=1)
-    await sender.send_due()
-    await sender.send_due()
+    await round_of(sender)
+    await round_of(sender)
     assert slack.told[1:] == [("card", "waits", ""), ("ended", "waits", "ts of waits")]
 
 
 async def test_the_pauses_grow_but_not_for_ever(wired: House, slack: Slack, sender: Sender) -> None:
     await wired.started("patient")
-    for attempt in range(12):
-        slack.troubles.append(RetryLater("Slack fails.", seconds=1))
-        await sender.send_due()
-        pause = min(2.0**attempt, LONGEST_PAUSE)
-        assert await wired.outbox.due(wired.clock.now() + timedelta(seconds=pause - 0.5)) == []
+    for attempt in range(9):
+        slack.troubles.append(RetryLater("Slack fails.", seconds=0.1))
+        await round_of(sender)
+        pause = min(2.0**attempt, 60.0)
+        assert await wired.outbox.due(wired.clock.now() + timedelta(seconds=pause / 2 - 0.1)) == []
         wired.clock.pass_time(seconds=pause)
-    await sender.send_due()
+    await round_of(sender)
     assert len(slack.told) == 1
 
 
@@ -110,9 +133,9 @@ async def test_what_slack_never_takes_is_given_up_and_not_tried_again(
 ) -> None:
     await wired.started("undeliverable")
     slack.troubles.append(Undeliverable("Slack refuses the message: account_inactive."))
-    await sender.send_due()
+    await round_of(sender)
     wired.clock.pass_time(days=1)
-    await sender.send_due()
+    await round_of(sender)
     assert slack.told == []
     assert await wired.due() == []
 
@@ -165,10 +188,16 @@ async def test_a_card_that_moved_is_remembered_where_it_stands_now(wired: House,
     job = await wired.started("moved")
 
     class Elsewhere(Slack):
-        async def deliver(self, kind: NoticeKind, job: TuningJob, snapshots: Sequence[Snapshot]) -> Delivered:
+        async def deliver(
+            self,
+            notice: Notice,
+            job: TuningJob,
+            snapshots: Sequence[Snapshot],
+            begin: Callable[[Place], Awaitable[None]],
+        ) -> Delivered:
             return Delivered(replace(job.place, channel="D1"), "9.9")
 
-    await Sender(wired.outbox, wired.jobs, Elsewhere(), wired.clock).send_due()
+    await round_of(Sender(wired.outbox, wired.jobs, Elsewhere(), wired.clock))
     newest = await wired.newest(job)
     assert (newest.place.channel, newest.card) == ("D1", "9.9")
 
@@ -178,12 +207,186 @@ async def test_losses_travel_with_the_card(wired: House, slack: Slack) -> None:
     seen: list[int] = []
 
     class Watching(Slack):
-        async def deliver(self, kind: NoticeKind, job: TuningJob, snapshots: Sequence[Snapshot]) -> Delivered:
+        async def deliver(
+            self,
+            notice: Notice,
+            job: TuningJob,
+            snapshots: Sequence[Snapshot],
+            begin: Callable[[Place], Awaitable[None]],
+        ) -> Delivered:
             seen.extend(snapshot.step for snapshot in snapshots)
             return Delivered(job.place, "1.1")
 
     await wired.jobs.change(
         job.key, lambda current: Change(current, [Snapshot(1, 3.0), Snapshot(2, 2.0)], [NoticeKind.CARD])
     )
-    await Sender(wired.outbox, wired.jobs, Watching(), wired.clock).send_due()
+    await round_of(Sender(wired.outbox, wired.jobs, Watching(), wired.clock))
     assert seen == [1, 2]
+
+
+async def test_a_post_is_begun_on_paper_before_it_is_sent(wired: House, slack: Slack, sender: Sender) -> None:
+    job = await wired.started("begun")
+    slack.troubles.append(Unconfirmed("Slack's answer was lost.", seconds=1))
+    await round_of(sender)
+    wired.clock.pass_time(seconds=2)
+    (notice,) = await wired.outbox.due(wired.clock.now())
+    assert notice.begun is not None
+    assert notice.begun.place == job.place
+
+
+async def test_what_slack_refused_need_not_be_looked_for(wired: House, slack: Slack, sender: Sender) -> None:
+    await wired.started("refused")
+    slack.troubles.append(RetryLater("Slack asks for a pause.", seconds=1))
+    await round_of(sender)
+    wired.clock.pass_time(seconds=2)
+    await round_of(sender)
+    assert slack.begun == [None, None]
+    assert len(slack.told) == 1
+
+
+async def test_a_fault_of_ours_after_the_post_was_sent_is_no_reason_to_send_it_again(
+    wired: House, slack: Slack, sender: Sender
+) -> None:
+    await wired.started("faulty")
+    slack.troubles.append(KeyError("ts"))
+    await round_of(sender)
+    wired.clock.pass_time(seconds=301)
+    await round_of(sender)
+    assert slack.begun[0] is None
+    assert slack.begun[1] is not None
+
+
+async def tell(
+    wired: House, name: str, channel: str = "C1", state: JobState = JobState.RUNNING, card: str = ""
+) -> None:
+    """A job of its own channel, known to nobody at Google, of which Slack must be told."""
+    template = await wired.jobs.named("T1", "template") or await wired.accepted("template")
+    await wired.jobs.submit(
+        replace(
+            template,
+            key=f"key-of-{name}",
+            place=Place("T1", channel),
+            spec=replace(template.spec, name=name),
+            state=state,
+            card=card,
+        ),
+        [NoticeKind.CARD, NoticeKind.ENDED] if state.ended else [NoticeKind.CARD],
+    )
+
+
+@pytest.fixture
+async def quiet(wired: House, slack: Slack, sender: Sender) -> House:
+    """With a template in place of which everything was told."""
+    await tell(wired, "first")
+    for _ in range(2):
+        await round_of(sender)
+    slack.told.clear()
+    slack.tries = 0
+    slack.begun.clear()
+    return wired
+
+
+async def test_ends_and_failures_and_their_cards_go_before_the_rest(
+    quiet: House, slack: Slack, sender: Sender
+) -> None:
+    await tell(quiet, "routine", card="1.1")
+    await tell(quiet, "new")
+    await tell(quiet, "failed", state=JobState.FAILED, card="2.2")
+    for _ in range(4):
+        await round_of(sender)
+    assert [told[:2] for told in slack.told] == [
+        ("ended", "failed"),
+        ("card", "new"),
+        ("card", "failed"),
+        ("card", "routine"),
+    ]
+
+
+async def test_a_slow_channel_holds_up_nobody_else(quiet: House, slack: Slack, sender: Sender) -> None:
+    await tell(quiet, "slow", channel="C-SLOW")
+    await tell(quiet, "slow too", channel="C-SLOW")
+    slack.gate = asyncio.Event()
+    await sender.send_due()
+    await asyncio.sleep(0.05)
+    gate, slack.gate = slack.gate, None
+    for number in range(5):
+        await tell(quiet, f"quick{number}", channel="C-QUICK")
+        await sender.send_due()
+        await asyncio.sleep(0.05)
+    assert [told[1] for told in slack.told] == [f"quick{number}" for number in range(5)]
+    gate.set()
+    await sender.settle()
+    await round_of(sender)
+    assert [told[1] for told in slack.told][5:] == ["slow", "slow too"]
+
+
+async def test_a_resting_channel_is_passed_over_for_posts_but_not_for_edits(
+    quiet: House, slack: Slack, sender: Sender
+) -> None:
+    await tell(quiet, "post")
+    await tell(quiet, "edit", card="1.1")
+    await tell(quiet, "elsewhere", channel="C2")
+    slack.space = Room(resting=frozenset({"C1"}))
+    await round_of(sender)
+    assert {told[1] for told in slack.told} == {"edit", "elsewhere"}
+
+
+async def test_no_more_edits_are_begun_than_there_is_room_for(quiet: House, slack: Slack, sender: Sender) -> None:
+    for number in range(5):
+        await tell(quiet, f"job{number}", channel=f"C{number}", card="1.1")
+    slack.space = Room(edits=2)
+    slack.gate = asyncio.Event()
+    await sender.send_due()
+    await sender.send_due()
+    await asyncio.sleep(0.05)
+    assert slack.tries == 2
+    slack.gate.set()
+    await round_of(sender)
+    slack.space = Room(edits=0)
+    await round_of(sender)
+    assert len(slack.told) == 2
+
+
+async def test_routine_cards_take_fair_turns(quiet: House, slack: Slack, sender: Sender) -> None:
+    names = [f"job{number}" for number in range(4)]
+    for name in names:
+        await tell(quiet, name, card="1.1")
+    for _ in range(12):
+        await round_of(sender)
+        for name in names:  # everything moves all the time
+            await quiet.jobs.change(f"key-of-{name}", lambda job: Change(job, notices=[NoticeKind.CARD]))
+    assert [told[1] for told in slack.told] == names * 3
+
+
+async def test_while_slack_fails_at_everything_one_notice_at_a_time_finds_out(quiet: House, slack: Slack) -> None:
+    for number in range(30):
+        await tell(quiet, f"job{number:02}", channel=f"C{number}")
+    slack.troubles += [RetryLater("Slack cannot be reached.", seconds=0)] * 13
+    patience = Patience(first=0.02, longest=0.04, while_down=0.2)
+    sender = Sender(quiet.outbox, quiet.jobs, slack, quiet.clock, patience)
+    sender.start()
+    await asyncio.sleep(0.1)
+    assert 10 <= slack.tries <= 14
+    quiet.clock.pass_time(seconds=1)
+
+    async def all_told() -> bool:
+        quiet.clock.pass_time(seconds=1)
+        return len(slack.told) == 30
+
+    await until(all_told, within=5.0)
+    assert len(set(slack.told)) == 30
+    await sender.stop(1.0)
+
+
+async def test_stop_cuts_off_what_does_not_end_and_remembers_that_it_was_begun(
+    quiet: House, slack: Slack, sender: Sender
+) -> None:
+    await tell(quiet, "endless")
+    slack.gate = asyncio.Event()
+    sender.start()
+    await asyncio.sleep(0.1)
+    await sender.stop(0.1)
+    (notice,) = await quiet.outbox.due(quiet.clock.now())
+    assert notice.begun is not None
+    await sender.send_due()
+    assert slack.tries == 1

@@ -24,6 +24,9 @@ METHODS: dict[str, set[str]] = {
     "chat.postEphemeral": {"chat:write"},
     "chat.postMessage": {"chat:write"},
     "chat.update": {"chat:write"},
+    # Either one needs the history scope of the channel's own kind; EVENTS holds all of them.
+    "conversations.history": {"channels:history", "metadata.message:read"},
+    "conversations.replies": {"channels:history", "metadata.message:read"},
     "conversations.open": {"im:write"},
     "files.completeUploadExternal": {"files:write"},
     "files.getUploadURLExternal": {"files:write"},

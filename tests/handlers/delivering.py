@@ -1,0 +1,169 @@
+"""The sender, the notifier and the outbox as they are wired, before Slack's stand-in."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import aiohttp
+from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.backends.profile import VERTEX
+from bot.domain import Failure, JobState, Place, TuningJob
+from bot.ports import Change, NoticeKind
+from bot.sandbox.slack import Channel, Message, Person, SlackStandIn, WebCall
+from bot.sender import Patience, Sender
+from handlers.manifest import manifest
+from handlers.notifier import SlackNotifier
+from handlers.pace import Pace
+from handlers.poster import Poster
+from handlers.traces import Traces
+from storage.database import Database
+from storage.jobs import SqliteJobStore
+from storage.outbox import SqliteOutbox
+from tests.storage.samples import SPEC
+
+CARD, ENDED = NoticeKind.CARD, NoticeKind.ENDED
+SETTLES_IN = timedelta(seconds=0.2)
+IMPATIENT = Patience(first=0.02, longest=0.2, while_down=0.1, after_fault=0.2)
+
+
+class Now:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+@dataclass
+class Office:
+    """One workspace, one channel in it where Ada started tunings, and everything that tells her of them."""
+
+    slack: SlackStandIn
+    ada: Person
+    channel: Channel
+    client: AsyncWebClient
+    poster: Poster
+    jobs: SqliteJobStore
+    outbox: SqliteOutbox
+    database: Database
+    sender: Sender
+    renew: Callable[[], Sender]
+
+    def restart(self) -> None:
+        """Another process takes over: it knows what is in the database."""
+        self.sender = self.renew()
+
+    async def add(
+        self, name: str, *kinds: NoticeKind, channel: Channel | None = None, card: str = "", thread: str = ""
+    ) -> None:
+        """A job that runs."""
+        place = Place(self.slack.workspace.team_id, (channel or self.channel).id, thread)
+        job = TuningJob(
+            key=name,
+            place=place,
+            owner=self.ada.id,
+            spec=replace(SPEC, name=name),
+            state=JobState.RUNNING,
+            created_at=datetime.now(UTC),
+            card=card,
+        )
+        await self.jobs.submit(job, kinds or [CARD])
+
+    async def move(self, name: str, step: int) -> None:
+        """The job shows a new step."""
+        await self.jobs.change(name, lambda job: Change(replace(job, completed_steps=step), notices=[CARD]))
+
+    async def end(self, name: str, state: JobState = JobState.SUCCEEDED) -> None:
+        """The job ends."""
+        failure = Failure(3, "The data is no good.") if state is JobState.FAILED else None
+        await self.jobs.change(
+            name,
+            lambda job: Change(
+                replace(job, state=state, failure=failure, ended_at=datetime.now(UTC), endpoint="endpoints/1"),
+                notices=[CARD, ENDED],
+            ),
+        )
+
+    async def job(self, name: str) -> TuningJob:
+        found = await self.jobs.job(name)
+        assert found is not None
+        return found
+
+    async def pending(self) -> int:
+        """How many notices wait."""
+        asked = "SELECT count(*) AS number FROM outbox WHERE state = 'pending'"
+        return await self.database.run(lambda db: int(next(db.query(asked))["number"]))
+
+    async def told(self, within: float = 10.0) -> None:
+        """Wait until nothing waits."""
+        async with asyncio.timeout(within):
+            while await self.pending():
+                self.sender.wake()
+                await asyncio.sleep(0.02)
+
+    async def until(self, probe: Callable[[], object], within: float = 5.0) -> None:
+        """Wait for something that may be seen in Slack, or in its log."""
+        await self.slack.workspace.wait_for(lambda: True if probe() else None, within)
+
+    def messages(self, *words: str) -> list[Message]:
+        """What the bot said with all these words, oldest first."""
+        return [
+            message
+            for message in self.slack.workspace.messages()
+            if message.bot_id and all(word in message.text for word in words)
+        ]
+
+    def calls(self, method: str) -> list[WebCall]:
+        return [call for call in self.slack.workspace.calls if call.method == method]
+
+
+@asynccontextmanager
+async def office(
+    directory: Path,
+    *,
+    pace: Pace | None = None,
+    slack: SlackStandIn | None = None,
+    patience: Patience = IMPATIENT,
+    seconds: float = 2.0,
+) -> AsyncIterator[Office]:
+    """Open it; `seconds` is how long the client waits for an answer."""
+    async with (
+        slack or SlackStandIn(manifest=manifest()) as slack,
+        aiohttp.ClientSession() as session,
+    ):
+        ada = slack.person("ada")
+        client = AsyncWebClient(
+            token=slack.app.bot_token,
+            base_url=slack.api_url,
+            session=session,
+            retry_handlers=[AsyncRateLimitErrorRetryHandler(max_retry_count=2)],
+        )
+        poster = Poster(client, pace or Pace(post_seconds=0.01, edits=1000, edit_seconds=1.0), seconds)
+        database = Database(directory / "tunebot.db")
+        await database.open()
+        jobs, outbox = SqliteJobStore(database), SqliteOutbox(database, Now())
+
+        def renew() -> Sender:
+            profiles = {"vertex": VERTEX}
+            notifier = SlackNotifier(poster, Traces(client, seconds), profiles, Now(), SETTLES_IN)
+            return Sender(outbox, jobs, notifier, Now(), patience)
+
+        made = Office(
+            slack=slack,
+            ada=ada,
+            channel=slack.add_channel("tuning", ada),
+            client=client,
+            poster=poster,
+            jobs=jobs,
+            outbox=outbox,
+            database=database,
+            sender=renew(),
+            renew=renew,
+        )
+        try:
+            yield made
+        finally:
+            await made.sender.stop(1.0)
+            await database.close()
