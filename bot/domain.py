@@ -205,8 +205,9 @@ class Proposal:
 class TuningJob:
     """Our record of a job. `key` is our own id, carried to Google as `tunedModelId` or as a label.
 
-    `checked_at` is the last look that Google answered, `trouble` why a later one failed. `card` is the `ts` of
-    the job card; `place` moves to the owner's direct messages where the channel refuses us.
+    `checked_at` is the last look that Google answered, `trouble` why a later one failed. `moved_at` is when its
+    state or step last changed, `stuck_at` when it was called stuck since. `card` is the `ts` of the job card;
+    `place` moves to the owner's direct messages where the channel refuses us.
     """
 
     key: str
@@ -225,6 +226,8 @@ class TuningJob:
     started_at: datetime | None = None
     ended_at: datetime | None = None
     checked_at: datetime | None = None
+    moved_at: datetime | None = None
+    stuck_at: datetime | None = None
     failure: Failure | None = None
     data_stats: DataStats | None = None
     trouble: str = ""
@@ -253,6 +256,16 @@ class TuningJob:
         if not self.total_steps or self.completed_steps is None:
             return None
         return min(100.0, 100.0 * self.completed_steps / self.total_steps)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenJob:
+    """As much of a job that has not ended as tells whether to look at it now."""
+
+    key: str
+    backend: str
+    state: JobState
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

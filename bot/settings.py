@@ -5,6 +5,7 @@ its row in the README; a test holds the two together. This module reads no files
 """
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Annotated, Final, Self
 from urllib.parse import urlsplit
 
@@ -72,8 +73,8 @@ class Settings(BaseModel):
         alias="PORT",
         ge=1,
         le=65535,
-        description="The port for Slack's requests (`/slack/events`) and `/healthz`; 3000 if unset. In Socket "
-        "Mode `/healthz` is served only where this is set.",
+        description="The port for Slack's requests (`/slack/events`), `/healthz` and `/metrics`; 3000 if "
+        "unset. In Socket Mode the last two are served only where this is set.",
     )
     google_cloud_project: str = Field(
         "", alias="GOOGLE_CLOUD_PROJECT", description="The Google Cloud project. Required for `vertex`."
@@ -128,7 +129,20 @@ class Settings(BaseModel):
     )
     database: str = Field("tunebot.db", alias="TUNEBOT_DB", min_length=1, description="The SQLite file.")
     poll_seconds: float = Field(
-        15, alias="TUNEBOT_POLL_SECONDS", gt=0, le=3600, description="Seconds between two looks at open jobs."
+        5,
+        alias="TUNEBOT_POLL_SECONDS",
+        gt=0,
+        le=3600,
+        description="Seconds between two looks at a young job; older ones are looked at less often, down to once "
+        "a minute after the first half hour.",
+    )
+    stuck_minutes: float = Field(
+        120,
+        alias="TUNEBOT_STUCK_MINUTES",
+        gt=0,
+        le=10080,
+        description="Minutes without a new step or state after which a tuning is called stuck, once, in its "
+        "thread.",
     )
     log_level: str = Field(
         "INFO",
@@ -157,6 +171,10 @@ class Settings(BaseModel):
     def base_models_by_backend(self) -> dict[str, tuple[str, ...]]:
         """The base models to offer instead of the built-in ones, by backend."""
         return {name or self.backends[0]: models for name, models in self.base_models.items()}
+
+    @property
+    def stuck_after(self) -> timedelta:
+        return timedelta(minutes=self.stuck_minutes)
 
     @property
     def http_port(self) -> int:

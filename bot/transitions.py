@@ -8,11 +8,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.domain import Failure, JobState, Operation, TuningJob
-from bot.errors import BotError, NotFoundAtGoogle
+from bot.errors import BotError
 from bot.ports import Change, NoticeKind
 
 CANCELLED_CODE = 1  # google.rpc.Code.CANCELLED: a cancellation, though it arrives as an error
 
+_MOVES = ("state", "google_state", "completed_steps", "epoch")
 _SHOWN = (
     "state",
     "google_state",
@@ -21,6 +22,7 @@ _SHOWN = (
     "epoch",
     "failure",
     "data_stats",
+    "stuck_at",
     "trouble",
     "cancelled_by",
     "deleted_by",
@@ -28,7 +30,7 @@ _SHOWN = (
 
 
 def observe(job: TuningJob, seen: Operation, now: datetime) -> Change | None:
-    """The job after a look at its operation; None if it had ended already."""
+    """The job after a look at its operation; None if it had ended already or if nothing is new."""
     if job.state.ended:
         return None
     last = max((snapshot.step for snapshot in seen.snapshots), default=None)
@@ -46,12 +48,28 @@ def observe(job: TuningJob, seen: Operation, now: datetime) -> Change | None:
         epoch=_known(seen.epoch, job.epoch),
         started_at=seen.started_at or job.started_at,
         ended_at=(seen.ended_at or now) if state.ended else None,
-        checked_at=now,
         failure=None if cancelled else seen.failure,
         data_stats=seen.data_stats or job.data_stats,
         trouble="",
     )
-    return Change(after, seen.snapshots, _notices(job, after))
+    if job.moved_at is None or any(getattr(job, name) != getattr(after, name) for name in _MOVES):
+        after = replace(after, moved_at=now, stuck_at=None)
+    if after == job and not seen.snapshots:
+        return None
+    return Change(replace(after, checked_at=now), seen.snapshots, _notices(job, after))
+
+
+def past_deadline(job: TuningJob, now: datetime, deadline: timedelta) -> bool:
+    """Whether a job that Google runs has stood still for the deadline and was not called stuck yet."""
+    waits = job.state in (JobState.QUEUED, JobState.RUNNING) and job.stuck_at is None
+    return waits and now - (job.moved_at or job.created_at) >= deadline
+
+
+def call_stuck(job: TuningJob, now: datetime, deadline: timedelta) -> Change | None:
+    """The job once it is called stuck; None if it has moved or ended meanwhile, or was called so before."""
+    if not past_deadline(job, now, deadline):
+        return None
+    return Change(replace(job, stuck_at=now), notices=(NoticeKind.CARD, NoticeKind.STUCK))
 
 
 def fail(job: TuningJob, error: BotError, now: datetime) -> Change | None:
@@ -63,16 +81,14 @@ def fail(job: TuningJob, error: BotError, now: datetime) -> Change | None:
     return Change(after, notices=_notices(job, after))
 
 
-def missed(job: TuningJob, error: BotError, now: datetime, lost_after: timedelta) -> Change | None:
-    """The job after a look that failed.
+def missed(job: TuningJob, error: BotError, now: datetime, *, lost: bool) -> Change | None:
+    """The job after a look that failed; `lost` says that Google has long been answering that it knows no such job.
 
-    Google may answer 404 for a job that it made a moment ago, so only one that was not seen for `lost_after`
-    counts as lost: giving up on a paid job is worse than asking once more.
+    None if it had ended already or if this trouble is known.
     """
     if job.state.ended:
         return None
-    unseen = now - (job.checked_at or job.created_at)
-    if isinstance(error, NotFoundAtGoogle) and unseen >= lost_after:
+    if lost:
         failure = Failure(
             code=5,
             message="Google no longer knows this tuning job.",
@@ -81,7 +97,7 @@ def missed(job: TuningJob, error: BotError, now: datetime, lost_after: timedelta
         after = replace(job, state=JobState.LOST, failure=failure, ended_at=now, trouble="")
     else:
         after = replace(job, trouble=str(error))
-    return Change(after, notices=_notices(job, after))
+    return None if after == job else Change(after, notices=_notices(job, after))
 
 
 def _known(*values: int | None) -> int | None:

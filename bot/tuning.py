@@ -6,7 +6,7 @@ tells afterwards whether Google has the job: a paid job is neither lost nor star
 
 import difflib
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -15,6 +15,7 @@ from functools import partial
 from bot.datasets import Side, Split, convert
 from bot.domain import Dataset, JobState, ModelRef, Proposal, TunedModel, TuningJob
 from bot.errors import AlreadyExists, BadArgument, BotError, NoSuchJob, OutcomeUnknown, Outdated
+from bot.looks import Looks
 from bot.lookup import file_reader, offered_backend
 from bot.ports import (
     Change,
@@ -28,12 +29,13 @@ from bot.ports import (
     TuningBackend,
 )
 from bot.profile import BackendProfile
-from bot.transitions import fail, missed, observe
+from bot.transitions import fail, observe
 
 logger = logging.getLogger(__name__)
 
 ADOPTION_GRACE = timedelta(minutes=2)  # how long a create without an answer may take to show at Google
 LOST_AFTER = timedelta(minutes=10)  # how long a confirmed job may answer 404 before it counts as lost
+STUCK_AFTER = timedelta(hours=2)  # how long a job may go without a new step or state
 
 
 class Tuning:
@@ -50,6 +52,7 @@ class Tuning:
         wake_sender: Callable[[], None],
         adoption_grace: timedelta = ADOPTION_GRACE,
         lost_after: timedelta = LOST_AFTER,
+        stuck_after: timedelta = STUCK_AFTER,
     ) -> None:
         self._backends = backends
         self._jobs = jobs
@@ -59,7 +62,7 @@ class Tuning:
         self._clock = clock
         self._wake_sender = wake_sender
         self._adoption_grace = adoption_grace
-        self._lost_after = lost_after
+        self._looks = Looks(backends, jobs, clock, wake_sender, lost_after, stuck_after)
         self._submitting: set[str] = set()
         self._unconfirmed: dict[str, datetime] = {}
 
@@ -124,19 +127,13 @@ class Tuning:
             return
         self._unconfirmed.pop(job.key, None)
 
-    async def look(self, backend: str, jobs: list[TuningJob]) -> None:
+    async def look(self, backend: str, jobs: Sequence[TuningJob]) -> None:
         """Take one look at confirmed jobs of one backend and write down what is new."""
-        seen = await offered_backend(self._backends, backend).poll(jobs)
-        for key, result in seen.items():
-            if isinstance(result, BotError):
-                await self.note_miss(key, result)
-            else:
-                await self._change(key, partial(observe, seen=result, now=self._clock.now()))
+        await self._looks.look(backend, jobs)
 
     async def note_miss(self, key: str, error: BotError) -> None:
         """Write down that a look at the job failed."""
-        step = partial(missed, error=error, now=self._clock.now(), lost_after=self._lost_after)
-        await self._change(key, step)
+        await self._looks.miss(key, error)
 
     async def refresh(self, team: str, key: str) -> TuningJob:
         """Look at one job now and bring its card up to date, whether or not anything changed."""

@@ -1,65 +1,119 @@
-"""The two ways in for Slack's requests: Socket Mode, or HTTP on a port. Health is served on the port as well."""
+"""The two ways in for Slack's requests: Socket Mode, or HTTP on a port, where health and metrics are, too."""
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 from aiohttp import web
-from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.app.async_app import AsyncApp
 
 from bot.errors import SettingsError
+from bot.metrics import CONTENT_TYPE, Metrics
 from bot.settings import Settings
+from handlers.socket_mode import SocketMode
 
 logger = logging.getLogger(__name__)
 
 EVENTS_PATH: Final = "/slack/events"
 HEALTH_PATH: Final = "/healthz"
+METRICS_PATH: Final = "/metrics"
+# A question of health that takes longer than this is an answer.
+PATIENCE: Final = 2.0
 
-Healthy = Callable[[], Awaitable[bool]]
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-@asynccontextmanager
-async def intake(settings: Settings, app: AsyncApp) -> AsyncIterator[None]:
-    """Slack's requests reach the app inside this block. Raises SettingsError if the port is taken."""
-    if settings.slack_app_token is None:
-        async with _http(settings.http_port, app.web_app(path=EVENTS_PATH), _always):
-            logger.info("listening for Slack on port %d, path %s", settings.http_port, EVENTS_PATH)
+class Intake:
+    """Socket Mode where there is a `socket`, else HTTP.
+
+    `problems` are what `/healthz` asks beside the way in and the database; each gives what is wrong, or nothing.
+    `measure` is awaited before each `/metrics`.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        app: AsyncApp,
+        metrics: Metrics,
+        socket: SocketMode | None,
+        database_problem: Callable[[], Awaitable[str]],
+        problems: Sequence[Callable[[], str]],
+        measure: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._settings = settings
+        self._app = app
+        self._metrics = metrics
+        self._database_problem = database_problem
+        self._problems = problems
+        self._measure = measure
+        self._socket = socket
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        """Slack's requests reach the app inside this block. Raises SettingsError if the port is taken."""
+        port = self._settings.port
+        async with AsyncExitStack() as stack:
+            if self._socket is None:
+                application = self._app.web_app(path=EVENTS_PATH)
+                application.middlewares.append(self._timed)
+                await stack.enter_async_context(self._http(self._settings.http_port, application))
+                self._metrics.connected(True)
+                logger.info("listening for Slack on port %d, path %s", self._settings.http_port, EVENTS_PATH)
+            else:
+                if port is not None:
+                    await stack.enter_async_context(self._http(port, web.Application()))
+                stack.push_async_callback(self._socket.close)
+                await self._socket.open(self._app)
+                logger.info("connected to Slack by Socket Mode")
             yield
-        return
-    handler = AsyncSocketModeHandler(app, settings.slack_app_token.get_secret_value())
-    async with AsyncExitStack() as stack:
-        await handler.client.connect()  # type: ignore[no-untyped-call]
-        stack.push_async_callback(handler.close_async)
-        if settings.port is not None:
-            await stack.enter_async_context(_http(settings.port, web.Application(), handler.client.is_connected))
-        logger.info("connected to Slack by Socket Mode")
-        yield
 
+    async def unwell(self) -> list[str]:
+        """What is wrong now."""
+        found = [problem() for problem in self._problems]
+        if self._socket is not None:
+            found.append(self._socket.problem())
+        try:
+            async with asyncio.timeout(PATIENCE):
+                found.append(await self._database_problem())
+        except TimeoutError:
+            found.append(f"the database did not answer within {PATIENCE:.0f} seconds")
+        return [problem for problem in found if problem]
 
-async def _always() -> bool:
-    return True
+    async def _health(self, _: web.Request) -> web.Response:
+        problems = await self.unwell()
+        return web.json_response({"ok": not problems, "problems": problems}, status=503 if problems else 200)
 
+    async def _numbers(self, _: web.Request) -> web.Response:
+        await self._measure()
+        return web.Response(body=self._metrics.text(), headers={"content-type": CONTENT_TYPE})
 
-@asynccontextmanager
-async def _http(port: int, application: web.Application, healthy: Healthy) -> AsyncIterator[None]:
-    """Serve the application and `/healthz`: 200 while Slack can reach us, else 503."""
+    @web.middleware
+    async def _timed(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+        began = time.perf_counter()
+        response = await handler(request)
+        if request.path == EVENTS_PATH and response.status == 200:
+            self._metrics.acknowledged(time.perf_counter() - began)
+        return response
 
-    async def health(_: web.Request) -> web.Response:
-        good = await healthy()
-        return web.json_response({"ok": good}, status=200 if good else 503)
-
-    application.router.add_get(HEALTH_PATH, health)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=3.0)
-    await runner.setup()
-    try:
-        # Inside a container only the outer address can be reached.
-        await web.TCPSite(runner, "0.0.0.0", port).start()  # noqa: S104
-    except OSError as error:
-        await runner.cleanup()
-        raise SettingsError(f"Port {port} cannot be used: {error.strerror}.", "Set PORT to a free one.") from error
-    try:
-        yield
-    finally:
-        await runner.cleanup()
+    @asynccontextmanager
+    async def _http(self, port: int, application: web.Application) -> AsyncIterator[None]:
+        """Serve the application, `/healthz`, 200 while all is well, else 503, and `/metrics`."""
+        application.router.add_get(HEALTH_PATH, self._health)
+        application.router.add_get(METRICS_PATH, self._numbers)
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=2.0)
+        await runner.setup()
+        try:
+            # Inside a container only the outer address can be reached.
+            await web.TCPSite(runner, "0.0.0.0", port).start()  # noqa: S104
+        except OSError as error:
+            await runner.cleanup()
+            raise SettingsError(
+                f"Port {port} cannot be used: {error.strerror}.", "Set PORT to a free one."
+            ) from error
+        try:
+            yield
+        finally:
+            await runner.cleanup()

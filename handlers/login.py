@@ -1,5 +1,8 @@
 """Slack's Web API client, and the first calls with it, which tell a wrong token in one clear line."""
 
+import asyncio
+import logging
+import random
 from typing import Final
 
 import aiohttp
@@ -13,6 +16,23 @@ from bot.settings import Settings
 from handlers.access import Identity
 from handlers.errors import slack_code, slack_status
 
+logger = logging.getLogger(__name__)
+
+CHECK_SECONDS: Final = 60.0
+LONGEST_CHECK_SECONDS: Final = 600.0
+# Slack's words for a token that no longer opens anything.
+REFUSALS: Final = frozenset(
+    {
+        "invalid_auth",
+        "not_authed",
+        "token_revoked",
+        "token_expired",
+        "account_inactive",
+        "not_allowed_token_type",
+        "access_denied",
+        "team_access_not_granted",
+    }
+)
 _BROKEN: Final = (aiohttp.ClientError, TimeoutError)
 
 
@@ -28,6 +48,46 @@ def slack_client(settings: Settings, session: aiohttp.ClientSession) -> AsyncWeb
         timeout=30,
         retry_handlers=[AsyncRateLimitErrorRetryHandler(max_retry_count=2)],
     )
+
+
+class TokenCheck:
+    """Tries the bot's token now and then, so that one that was revoked is told and not only felt."""
+
+    def __init__(
+        self, client: AsyncWebClient, seconds: float = CHECK_SECONDS, longest: float = LONGEST_CHECK_SECONDS
+    ) -> None:
+        self._client = client
+        self._seconds = seconds
+        self._longest = longest
+        self._problem = ""
+
+    def problem(self) -> str:
+        """Why Slack refuses the bot's token, or nothing."""
+        return self._problem
+
+    async def watch(self) -> None:
+        """Runs until it is cancelled; a token that stays refused is tried less and less often."""
+        wait = self._seconds
+        while True:
+            await asyncio.sleep(wait * random.uniform(0.8, 1.2))  # noqa: S311 - only so that many do not come at once
+            await self._try()
+            wait = min(2 * wait, self._longest) if self._problem else self._seconds
+
+    async def _try(self) -> None:
+        try:
+            await self._client.auth_test()
+        except SlackApiError as error:
+            if (code := slack_code(error)) not in REFUSALS:
+                return
+            if not self._problem:
+                logger.error("Slack refuses SLACK_BOT_TOKEN: %s. Until it is renewed I cannot speak there.", code)
+            self._problem = f"Slack refuses SLACK_BOT_TOKEN: {code}"
+        except _BROKEN:
+            return
+        else:
+            if self._problem:
+                logger.info("Slack takes SLACK_BOT_TOKEN again")
+            self._problem = ""
 
 
 async def log_in(settings: Settings, client: AsyncWebClient) -> Identity:

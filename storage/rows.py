@@ -17,6 +17,7 @@ from bot.domain import (
     Failure,
     JobState,
     ModelRef,
+    OpenJob,
     Place,
     Proposal,
     Snapshot,
@@ -98,8 +99,11 @@ def job_row(job: TuningJob) -> dict[str, Any]:
         "started_at": _optional_micros(job.started_at),
         "ended_at": _optional_micros(job.ended_at),
         "checked_at": _optional_micros(job.checked_at),
+        "moved_at": _optional_micros(job.moved_at),
+        "stuck_at": _optional_micros(job.stuck_at),
         "failure": None if job.failure is None else _json(job.failure),
         "data_stats": None if job.data_stats is None else _json(job.data_stats),
+        "trouble": job.trouble,
         "cancelled_by": job.cancelled_by,
         "deleted_by": job.deleted_by,
         "card": job.card,
@@ -124,11 +128,23 @@ def read_job(row: Row) -> TuningJob:
         started_at=_optional_moment(row["started_at"]),
         ended_at=_optional_moment(row["ended_at"]),
         checked_at=_optional_moment(row["checked_at"]),
+        moved_at=_optional_moment(row["moved_at"]),
+        stuck_at=_optional_moment(row["stuck_at"]),
         failure=None if row["failure"] is None else _parsed(_FAILURE, row["failure"]),
         data_stats=None if row["data_stats"] is None else _parsed(_DATA_STATS, row["data_stats"]),
+        trouble=row["trouble"],
         cancelled_by=row["cancelled_by"],
         deleted_by=row["deleted_by"],
         card=row["card"],
+    )
+
+
+def read_open_job(row: Row) -> OpenJob:
+    return OpenJob(
+        key=row["key"],
+        backend=row["backend"],
+        state=JobState(row["state"]),
+        created_at=moment(row["created_at"]),
     )
 
 

@@ -11,7 +11,7 @@ from bot.backends import gemini, palm, tuned_models, vertex
 from bot.backends.auth import AccessToken, Credentials, DefaultCredentials
 from bot.backends.gcs import ROLES as STORAGE_ROLES
 from bot.backends.gcs import CloudStorage, GcsFiles
-from bot.backends.http import GoogleHttp
+from bot.backends.http import EventHooks, GoogleHttp
 from bot.backends.patience import Patience
 from bot.backends.profile import GEMINI, PALM, VERTEX, with_base_models
 from bot.backends.vertex_names import VertexHosts
@@ -39,6 +39,7 @@ class BackendOptions:
     storage_url: str = ""
     base_models: Mapping[str, Sequence[str]] = field(default_factory=dict)
     patience: Patience = field(default_factory=Patience)
+    watchers: EventHooks = field(default_factory=dict, repr=False)
 
     def credentials(self) -> Credentials:
         """The token that was set, or else Application Default Credentials."""
@@ -47,14 +48,16 @@ class BackendOptions:
         return DefaultCredentials(self.quota_project)
 
     def storage(self, credentials: Credentials) -> CloudStorage:
-        http = GoogleHttp(credentials, roles=STORAGE_ROLES, patience=self.patience)
-        return CloudStorage(http, self.storage_url)
+        return CloudStorage(self.http(credentials, STORAGE_ROLES), self.storage_url)
+
+    def http(self, credentials: Credentials, roles: str) -> GoogleHttp:
+        return GoogleHttp(credentials, roles=roles, patience=self.patience, watchers=self.watchers)
 
 
 def _vertex(profile: BackendProfile, options: BackendOptions, credentials: Credentials) -> TuningBackend:
     return vertex.VertexBackend(
         profile,
-        GoogleHttp(credentials, roles=vertex.ROLES, patience=options.patience),
+        options.http(credentials, vertex.ROLES),
         options.storage(credentials),
         project=options.project,
         location=options.location,
@@ -64,12 +67,12 @@ def _vertex(profile: BackendProfile, options: BackendOptions, credentials: Crede
 
 
 def _gemini(profile: BackendProfile, options: BackendOptions, credentials: Credentials) -> TuningBackend:
-    http = GoogleHttp(credentials, roles=tuned_models.ROLES, patience=options.patience)
+    http = options.http(credentials, tuned_models.ROLES)
     return gemini.GeminiBackend(profile, http, options.genai_url, options.api_key)
 
 
 def _palm(profile: BackendProfile, options: BackendOptions, credentials: Credentials) -> TuningBackend:
-    http = GoogleHttp(credentials, roles=tuned_models.ROLES, patience=options.patience)
+    http = options.http(credentials, tuned_models.ROLES)
     return palm.PalmBackend(profile, http, options.genai_url)
 
 

@@ -5,7 +5,7 @@ no key reaches a log or an error. This module knows no path of any API.
 """
 
 import logging
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Final
 
@@ -38,6 +38,10 @@ _NOTHING_SENT: Final = (
 _LOOK_LATER: Final = "It is looked up at Google before anything is sent again."
 
 
+# httpx's own: what is called with each request (`request`) and with each answer (`response`).
+EventHooks = Mapping[str, Sequence[Callable[..., Awaitable[None]]]]
+
+
 class GoogleHttp:
     """Sends requests to one Google system. Every method raises GoogleError's children and nothing of httpx's.
 
@@ -51,6 +55,7 @@ class GoogleHttp:
         roles: str = "",
         patience: Patience | None = None,
         client: httpx.AsyncClient | None = None,
+        watchers: EventHooks | None = None,
     ) -> None:
         self._credentials = credentials
         self._roles = roles
@@ -59,6 +64,7 @@ class GoogleHttp:
             timeout=httpx.Timeout(self.patience.answer, connect=self.patience.connect),
             follow_redirects=False,
             headers={"user-agent": "tunebot"},
+            event_hooks={name: list(hooks) for name, hooks in (watchers or {}).items()},
         )
 
     def showing(self, credentials: Credentials) -> "GoogleHttp":

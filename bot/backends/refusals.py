@@ -23,12 +23,6 @@ from bot.errors import (
 
 LONGEST_SENTENCE: Final = 300
 
-# Said of a job that is RUNNING for hours without a step; Google itself says nothing then.
-RUNNING_FOR_HOURS: Final = (
-    "Google queues tunings behind others and may take hours. If no step shows by tomorrow, cancel it and start "
-    "again, or tune in another location."
-)
-
 # Google's own words (a pattern) -> what to do. The first that fits is told.
 _HINTS: Final[tuple[tuple[str, str], ...]] = (
     (
@@ -86,7 +80,8 @@ _HINTS: Final[tuple[tuple[str, str], ...]] = (
         "Set another learning rate, or leave it empty: then Google chooses.",
     ),
     (
-        r"(tuning|concurrent|running).*(jobs|pipelines)|tuning.*quota",
+        r"(quota|limit|exceed|too many|concurrent).*(tuning ?jobs|pipelines)"
+        r"|tuning.*(quota|limit|exceed)",
         "Google runs about one tuning of a project at a time. Wait until the other one has ended, then try again.",
     ),
 )

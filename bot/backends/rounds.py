@@ -1,11 +1,14 @@
 """How a round of polling is spread: few jobs by name and at once, many from list pages."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
 from bot.domain import TuningJob
-from bot.errors import BotError
+from bot.errors import BotError, GoogleUnavailable
+
+logger = logging.getLogger(__name__)
 
 # Up to so many jobs are asked by name: a list may be long, and an operation tells more than a list entry.
 BY_NAME: Final = 8
@@ -26,6 +29,11 @@ async def gathered(
                 return await look(job)
             except BotError as error:
                 return error
+            except Exception:
+                logger.exception("a look at %s failed unexpectedly", job.key)
+                return GoogleUnavailable(
+                    "Google's answer could not be read.", "An administrator finds the reason in the log."
+                )
 
     found = await asyncio.gather(*(one(job) for job in jobs))
     return {job.key: result for job, result in zip(jobs, found, strict=True)}

@@ -92,11 +92,30 @@ def _outcome(job: TuningJob) -> str:
         lines.append(f"Cancelled by {mention(job.cancelled_by)}." if job.cancelled_by else "Cancelled at Google.")
     elif job.cancelled_by and not job.state.ended:
         lines.append(f"{mention(job.cancelled_by)} asked Google to stop it. That can take a few minutes.")
+    if job.stuck_at and not job.state.ended:
+        lines.append(f"It seems stuck: nothing has moved since {moment(job.moved_at or job.created_at)}.")
     if job.failure is not None or job.state in (JobState.FAILED, JobState.LOST):
         lines += failure_words(job.failure)
     if job.data_stats is not None:
         lines += data_words(job.data_stats, job.spec.training.examples)
     return "\n".join(lines)
+
+
+def cancel_button(job: TuningJob, profile: BackendProfile) -> Block | None:
+    """None where there is nothing to cancel, or no way to."""
+    under_way = not job.state.ended and job.state is not JobState.SUBMITTING
+    if not under_way or not profile.can_cancel or job.cancelled_by:
+        return None
+    ask = confirm(
+        "Cancel this tuning?",
+        f"Google stops training {shorten(job.name, NAME)}. What was trained so far is lost, "
+        "and Google may still charge for it.",
+        "Cancel the tuning",
+        "Let it run",
+        danger=True,
+    )
+    label = f"Cancel {shorten(job.name, 50)}"
+    return button("Cancel", "job_cancel", job.key, style="danger", label=label, ask=ask)
 
 
 def _buttons(job: TuningJob, profile: BackendProfile) -> list[Block]:
@@ -106,19 +125,8 @@ def _buttons(job: TuningJob, profile: BackendProfile) -> list[Block]:
     elements = []
     if not job.state.ended:
         elements.append(button("Refresh", "job_refresh", job.key, label=f"Refresh {name}"))
-        started = job.state is not JobState.SUBMITTING
-        if started and profile.can_cancel and not job.cancelled_by:
-            ask = confirm(
-                "Cancel this tuning?",
-                f"Google stops training {shorten(job.name, NAME)}. What was trained so far is lost, "
-                "and Google may still charge for it.",
-                "Cancel the tuning",
-                "Let it run",
-                danger=True,
-            )
-            elements.append(
-                button("Cancel", "job_cancel", job.key, style="danger", label=f"Cancel {name}", ask=ask)
-            )
+        if cancel := cancel_button(job, profile):
+            elements.append(cancel)
     if job.can_answer:
         elements.append(button("Ask it", "job_ask", job.key, style="primary", label=f"Ask {name}"))
         elements.append(button("Use in this channel", "job_use", job.key, label=f"Use {name} here"))

@@ -231,3 +231,35 @@ async def test_row_that_was_spoilt_by_hand_is_a_clear_storage_error(
     await database.write(lambda connection: connection.table("jobs").update("k1", {"spec": "{oops"}))
     with pytest.raises(StorageError, match="A stored row cannot be read"):
         await jobs.job("k1")
+
+
+async def test_a_look_that_showed_nothing_new_is_told_without_a_write(
+    jobs: SqliteJobStore, database: Database
+) -> None:
+    await jobs.submit(job("k1"), [])
+    changes = await database.run(lambda connection: connection.conn.total_changes)
+    jobs.looked_at("k1", START)
+    found = await jobs.job("k1")
+    assert found is not None
+    assert found.checked_at == START
+    assert [one.checked_at for one in await jobs.jobs(TEAM)] == [START]
+    assert await database.run(lambda connection: connection.conn.total_changes) == changes
+
+
+async def test_the_time_of_a_look_is_written_with_the_next_change(
+    jobs: SqliteJobStore, database: Database
+) -> None:
+    await jobs.submit(job("k1"), [])
+    jobs.looked_at("k1", START)
+    await jobs.change("k1", lambda found: Change(replace(found, completed_steps=1)))
+    found = await SqliteJobStore(database).job("k1")
+    assert found is not None
+    assert found.checked_at == START
+
+
+async def test_several_jobs_are_read_oldest_first_however_many(jobs: SqliteJobStore) -> None:
+    keys = [f"k{number:03}" for number in range(120)]
+    for number, key in enumerate(keys):
+        await jobs.submit(job(key, minutes=number), [])
+    assert [found.key for found in await jobs.several([*keys, "unknown"])] == keys
+    assert await jobs.several([]) == []

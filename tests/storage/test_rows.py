@@ -15,6 +15,7 @@ from bot.domain import (
     FieldMapping,
     Hyperparameters,
     JobState,
+    OpenJob,
     Place,
     Proposal,
     Snapshot,
@@ -79,6 +80,9 @@ JOB = st.builds(
     started_at=MAYBE_TIME,
     ended_at=MAYBE_TIME,
     checked_at=MAYBE_TIME,
+    moved_at=MAYBE_TIME,
+    stuck_at=MAYBE_TIME,
+    trouble=TEXT,
     failure=st.none() | st.builds(Failure, st.integers(0, 16), TEXT, TEXT),
     data_stats=st.none()
     | st.builds(DataStats, COUNT, COUNT, COUNT, COUNT, COUNT, st.lists(TEXT, max_size=3).map(tuple)),
@@ -125,7 +129,9 @@ def test_any_job_proposal_and_loss_comes_back_as_it_was(
             assert await jobs.job(job.key) == job
             assert await jobs.named(job.place.team, job.name) == job
             assert await jobs.jobs(job.place.team) == [job]
-            assert await jobs.open_jobs() == ([] if job.state.ended else [job])
+            assert await jobs.several([job.key]) == [job]
+            seen = OpenJob(job.key, job.backend, job.state, job.created_at)
+            assert await jobs.open_jobs() == ([] if job.state.ended else [seen])
             assert await jobs.change(job.key, lambda _: Change(changed, snapshots)) == changed
             assert await jobs.job(job.key) == changed
             assert await jobs.snapshots(job.key) == sorted(snapshots, key=lambda snapshot: snapshot.step)

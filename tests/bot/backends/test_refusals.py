@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.backends.refusals import LONGEST_SENTENCE, RUNNING_FOR_HOURS, failure, hint_for, refusal, sanitized
+from bot.backends.refusals import LONGEST_SENTENCE, failure, hint_for, refusal, sanitized
 from bot.errors import (
     AlreadyExists,
     GoogleError,
@@ -40,10 +40,6 @@ from bot.errors import (
 def test_googles_own_sentences_have_advice(sentence: str, advice: str) -> None:
     assert advice in hint_for(sentence, 400)
     assert advice in failure({"code": 3, "message": sentence}).hint
-
-
-def test_job_that_runs_for_hours_has_advice() -> None:
-    assert "cancel" in RUNNING_FOR_HOURS
 
 
 @pytest.mark.parametrize(
