@@ -3,11 +3,11 @@
 Each function returns the example, or None once an error was added to `problems`; warnings leave the example.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bot.datasets.examples import Example
-from bot.datasets.tally import Problem, refuses
+from bot.datasets.tally import Problem, Problems
 from bot.datasets.turns import Said, arrange
 from bot.datasets.values import kind_of, shown
 from bot.domain import Dialect
@@ -33,100 +33,100 @@ _OPENAI_ROLES = {"system": "system", "developer": "system", "user": "user", "ass
 _MESSAGES_ROLES = {"system": "system", "user": "user", "model": "model"}
 
 
-def read_messages(row: Mapping[str, Any], dialect: Dialect, problems: list[Problem]) -> Example | None:
+def read_messages(row: Mapping[str, Any], dialect: Dialect, problems: Problems) -> Example | None:
     """A row of `messages`, as OpenAI or gemini-1.0-pro-002 on Vertex AI write them."""
     known = _OPENAI_ROLES if dialect is Dialect.OPENAI else _MESSAGES_ROLES
     _leftover(row, {"messages"}, problems)
     messages = _list(row, "messages", problems)
     said: list[Said] = []
-    for i, message in enumerate(messages):
+    for i, message in _each(messages, problems):
         place = f"messages[{i}]"
         if not isinstance(message, dict):
-            problems.append(Problem("wrong-type", place, shown(message), detail="an object"))
+            problems.add(Problem("wrong-type", place, shown(message), detail="an object"))
             continue
         calls = bool(_leftover(message, {"role", "content"}, problems, of="messages"))
         role = message.get("role")
         if role in ("tool", "function"):
-            _add(problems, Problem("tool-calls", "A row"))
+            problems.add(Problem("tool-calls", "A row"))
             continue
         text = None if calls else _message_text(message, place, problems)
         if not isinstance(role, str):
-            problems.append(_bad(f"{place}.role", role))
+            problems.add(_bad(f"{place}.role", role))
         elif role not in known:
-            problems.append(Problem("wrong-role", f"{place}.role", shown(role), detail=_one_of(known)))
+            problems.add(Problem("wrong-role", f"{place}.role", shown(role), detail=_one_of(known)))
         elif text is not None:
             said.append(Said(known[role], text, f"{place}.content"))
     return _example(said, problems, lenient=dialect is Dialect.OPENAI)
 
 
-def read_contents(row: Mapping[str, Any], problems: list[Problem]) -> Example | None:
+def read_contents(row: Mapping[str, Any], problems: Problems) -> Example | None:
     """A row of `contents`, as Gemini on Vertex AI takes it today."""
     _leftover(row, {"contents", *_SYSTEM_KEYS}, problems)
     return _example(_said(row, problems), problems, lenient=False)
 
 
-def read_preference(row: Mapping[str, Any], problems: list[Problem]) -> Example | None:
+def read_preference(row: Mapping[str, Any], problems: Problems) -> Example | None:
     """A row of `contents` that end on the user, and two scored `completions`."""
     _leftover(row, {"contents", "completions", *_SYSTEM_KEYS}, problems)
     said = _said(row, problems)
     answers: dict[float, str] = {}
     completions = _list(row, "completions", problems)
-    for i, completion in enumerate(completions):
+    for i, completion in _each(completions, problems):
         place = f"completions[{i}]"
         if not isinstance(completion, dict):
-            problems.append(Problem("wrong-type", place, shown(completion), detail="an object"))
+            problems.add(Problem("wrong-type", place, shown(completion), detail="an object"))
             continue
         score = completion.get("score")
         if isinstance(score, bool) or not isinstance(score, int | float):
-            problems.append(_bad(f"{place}.score", score, "0 or 1"))
+            problems.add(_bad(f"{place}.score", score, "0 or 1"))
             continue
         content = _content(completion.get("completion"), f"{place}.completion", problems)
         if content is not None:
             if content.role != "model":
-                problems.append(Problem("wrong-role", f"{place}.completion.role", content.role, detail="model"))
+                problems.add(Problem("wrong-role", f"{place}.completion.role", content.role, detail="model"))
             if not content.text.strip():
-                problems.append(Problem("empty-field", content.place))
+                problems.add(Problem("empty-field", content.place))
             answers[score] = content.text
-    if not refuses(problems) and len(completions) != 2:
-        problems.append(Problem("completions", detail=f"there are {len(completions)}"))
-    elif not refuses(problems) and answers.keys() != {0, 1}:
-        problems.append(Problem("completions", detail="the scores are others"))
+    if not problems.refused and len(completions) != 2:
+        problems.add(Problem("completions", detail=f"there are {len(completions)}"))
+    elif not problems.refused and answers.keys() != {0, 1}:
+        problems.add(Problem("completions", detail="the scores are others"))
     system, texts = arrange(said, problems, lenient=False, answered=False) if said else ("", [])
-    if refuses(problems):
+    if problems.refused:
         return None
     return Example(system, (*texts, answers[1]), answers[0])
 
 
-def _example(said: list[Said], problems: list[Problem], *, lenient: bool) -> Example | None:
-    if refuses(problems):
+def _example(said: list[Said], problems: Problems, *, lenient: bool) -> Example | None:
+    if problems.refused:
         return None
     system, texts = arrange(said, problems, lenient=lenient)
-    return None if refuses(problems) else Example(system, tuple(texts))
+    return None if problems.refused else Example(system, tuple(texts))
 
 
-def _said(row: Mapping[str, Any], problems: list[Problem]) -> list[Said]:
+def _said(row: Mapping[str, Any], problems: Problems) -> list[Said]:
     said: list[Said] = []
     for key in _SYSTEM_KEYS:
         if row.get(key) is not None:
             content = _content(row[key], key, problems, role="system")
             if content is not None:
                 said.append(content)
-    for i, item in enumerate(_list(row, "contents", problems)):
+    for i, item in _each(_list(row, "contents", problems), problems):
         content = _content(item, f"contents[{i}]", problems)
         if content is not None:
             said.append(content)
     return said
 
 
-def _content(value: Any, place: str, problems: list[Problem], *, role: str = "") -> Said | None:
+def _content(value: Any, place: str, problems: Problems, *, role: str = "") -> Said | None:
     if not isinstance(value, dict):
-        problems.append(_bad(place, value, "an object with role and parts"))
+        problems.add(_bad(place, value, "an object with role and parts"))
         return None
     _leftover(value, {"role", "parts"}, problems, of="contents")
     if not role:
         role = value.get("role", "")
         if role not in ("user", "model"):
-            problems.append(
+            problems.add(
                 Problem("wrong-role", f"{place}.role", shown(role), detail="user or model")
                 if isinstance(role, str) and role
                 else _bad(f"{place}.role", value.get("role"))
@@ -134,30 +134,30 @@ def _content(value: Any, place: str, problems: list[Problem], *, role: str = "")
             return None
     parts = _list(value, "parts", problems, place=f"{place}.")
     texts = []
-    for i, part in enumerate(parts):
+    for i, part in _each(parts, problems):
         where = f"{place}.parts[{i}]"
         if not isinstance(part, dict):
-            problems.append(Problem("wrong-type", where, shown(part), detail='an object: {"text": ...}'))
+            problems.add(Problem("wrong-type", where, shown(part), detail='an object: {"text": ...}'))
         elif part.keys() & _PART_CALLS:
-            _add(problems, Problem("tool-calls", "A row"))
+            problems.add(Problem("tool-calls", "A row"))
         elif media := part.keys() & _PART_MEDIA:
-            _add(problems, Problem("not-text", "A row", f"a picture or file ({min(media)})"))
+            problems.add(Problem("not-text", "A row", f"a picture or file ({min(media)})"))
         else:
             _leftover(part, {"text"}, problems, of="parts")
             text = part.get("text")
             if isinstance(text, str):
                 texts.append(text)
             else:
-                problems.append(_bad(f"{where}.text", text))
+                problems.add(_bad(f"{where}.text", text))
     return Said(role, "".join(texts), f"{place}.parts") if len(texts) == len(parts) and parts else None
 
 
-def _message_text(message: Mapping[str, Any], place: str, problems: list[Problem]) -> str | None:
+def _message_text(message: Mapping[str, Any], place: str, problems: Problems) -> str | None:
     content = message.get("content")
     if isinstance(content, str):
         return content
     if not isinstance(content, list):
-        problems.append(_bad(f"{place}.content", content))
+        problems.add(_bad(f"{place}.content", content))
         return None
     texts = []
     for part in content:
@@ -165,7 +165,7 @@ def _message_text(message: Mapping[str, Any], place: str, problems: list[Problem
             texts.append(part["text"])
         else:
             kind = part.get("type") if isinstance(part, dict) else None
-            _add(problems, Problem("not-text", "A row", _part_kind(kind, part)))
+            problems.add(Problem("not-text", "A row", _part_kind(kind, part)))
             return None
     return "\n".join(texts)
 
@@ -175,7 +175,7 @@ def _part_kind(kind: object, part: object) -> str:
     return shown(kind) if isinstance(kind, str) and kind != "text" else kind_of(part)
 
 
-def _leftover(row: Mapping[str, Any], used: set[str], problems: list[Problem], *, of: str = "") -> bool:
+def _leftover(row: Mapping[str, Any], used: set[str], problems: Problems, *, of: str = "") -> bool:
     """Report keys that no example has a place for; True where they are calls of tools."""
     called = False
     for key, value in row.items():
@@ -184,22 +184,30 @@ def _leftover(row: Mapping[str, Any], used: set[str], problems: list[Problem], *
         if key in _CALLS:
             called = called or bool(value)
             if value:
-                _add(problems, Problem("tool-calls", "A row"))
+                problems.add(Problem("tool-calls", "A row"))
         elif key == "weight" and of == "messages":
             if value == 0:
-                _add(problems, Problem("weight-ignored", "weight"))
+                problems.add(Problem("weight-ignored", "weight"))
         else:
-            _add(problems, Problem("keys-left-out", f"{of}.{key}" if of else key))
+            problems.add(Problem("keys-left-out", f"{of}.{key}" if of else key))
     return called
 
 
-def _list(row: Mapping[str, Any], key: str, problems: list[Problem], *, place: str = "") -> list[Any]:
+def _each(items: list[Any], problems: Problems) -> Iterator[tuple[int, Any]]:
+    """The items with their places, until enough is wrong with the row."""
+    for i, item in enumerate(items):
+        if problems.enough:
+            return
+        yield i, item
+
+
+def _list(row: Mapping[str, Any], key: str, problems: Problems, *, place: str = "") -> list[Any]:
     value = row.get(key)
     if isinstance(value, list):
         if not value:
-            problems.append(Problem("empty-field", f"{place}{key}"))
+            problems.add(Problem("empty-field", f"{place}{key}"))
         return value
-    problems.append(_bad(f"{place}{key}", value, "a list"))
+    problems.add(_bad(f"{place}{key}", value, "a list"))
     return []
 
 
@@ -207,11 +215,6 @@ def _bad(place: str, value: Any, wanted: str = "text") -> Problem:
     if value is None:
         return Problem("missing-field", place)
     return Problem("wrong-type", place, shown(value), detail=wanted)
-
-
-def _add(problems: list[Problem], problem: Problem) -> None:
-    if problem not in problems:
-        problems.append(problem)
 
 
 def _one_of(roles: Mapping[str, str]) -> str:

@@ -11,7 +11,7 @@ from bot.datasets.lines import PIECE, Block
 from bot.datasets.quick import columns_of
 from bot.datasets.report import DatasetReport
 from bot.datasets.source import Source
-from bot.datasets.tally import Tally
+from bot.datasets.tally import SHOWN_LINES, Tally
 from bot.datasets.totals import CUT_ENDS, LONG_OUTPUT, Totals
 from bot.datasets.whole import judge_amount, judge_content, judge_size, judge_validation, task_of
 from bot.domain import Dialect, FieldMapping
@@ -94,13 +94,14 @@ class DatasetChecker:
             if isinstance(found, Batch):
                 self._take(number, found)
                 continue
+            rows = found.blank or 1
             for problem in found.problems:
-                self._tally.add(problem, number)
+                self._tally.add(problem, count=rows, lines=range(number, number + min(rows, SHOWN_LINES)))
             if found.example is not None:
                 self._take(number, measure(columns_of(found.example)))
             else:
                 self._totals.rows += not found.blank
-                self._prints.add((0,), (0,))
+                self._prints.add((0,) * rows, (0,) * rows)
 
     def _take(self, first: int, batch: Batch) -> None:
         inputs = list(map(str.encode, batch.columns.inputs))

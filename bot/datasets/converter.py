@@ -5,12 +5,13 @@ from collections.abc import Iterable, Iterator
 from itertools import compress
 
 from bot.datasets.examples import Example, encode_lines
+from bot.datasets.findings import Severity
 from bot.datasets.judge import Batch, Judge
 from bot.datasets.lines import Block
 from bot.datasets.quick import Columns, columns_of
 from bot.datasets.source import Source
 from bot.datasets.split import Split
-from bot.datasets.tally import Problem, Tally, refuses
+from bot.datasets.tally import Problem, Tally
 from bot.domain import Dialect, FieldMapping
 from bot.errors import Outdated, UserError
 from bot.profile import DatasetLimits
@@ -66,7 +67,7 @@ class Converter:
             elif found.example is not None:
                 yield from self._of_side(columns_of(found.example), (found.example,))
             elif not found.blank:
-                raise self._refused(number, next(p for p in found.problems if refuses([p])))
+                raise self._refused(number, next(p for p in found.problems if p.severity is Severity.ERROR))
 
     def _of_side(self, columns: Columns, examples: Iterable[Example]) -> Iterable[Example]:
         return examples if self._split is None else compress(examples, map(self._split.has, columns.inputs))

@@ -16,12 +16,16 @@ from bot.datasets.chat import read_contents, read_messages, read_preference
 from bot.datasets.examples import JOINT, PAIRS, Example
 from bot.datasets.findings import shorten
 from bot.datasets.mapping import input_keys
-from bot.datasets.tally import Problem, refuses
+from bot.datasets.tally import Problem, Problems
 from bot.datasets.values import kind_of, shown
 from bot.domain import Dialect, FieldMapping
 
 # The nesting at which protobuf's JSON parser gives up.
 DEEPEST = 100
+# Brackets of one row, each of which takes thirty times its size once it is read. That many are over the token
+# limit of any model even where they stand in a text.
+MOST_BRACKETS = 300_000
+_SHOWN_KEYS = 5
 KEYS: dict[Dialect, frozenset[str]] = {
     Dialect.GEMINI: frozenset(PAIRS[Dialect.GEMINI]),
     Dialect.PALM: frozenset(PAIRS[Dialect.PALM]),
@@ -42,7 +46,7 @@ class Reading:
 
     dialect: Dialect | None = None
     example: Example | None = None
-    problems: list[Problem] = field(default_factory=list)
+    problems: Problems = field(default_factory=Problems)
     row: Mapping[str, Any] | None = None
 
 
@@ -53,10 +57,10 @@ def explain(raw: bytes, expected: Dialect | None = None, mapping: FieldMapping |
     if reading.problems:
         return reading
     if not isinstance(value, dict):
-        reading.problems.append(Problem("not-an-object", detail=kind_of(value), value=shown(value)))
+        reading.problems.add(Problem("not-an-object", detail=kind_of(value), value=shown(value)))
         return reading
     if _too_deep(value):
-        reading.problems.append(Problem("nested-too-deep", limit=DEEPEST))
+        reading.problems.add(Problem("nested-too-deep", limit=DEEPEST))
         return reading
     reading.row = value
     reading.dialect = dialect_of(value, expected, mapping)
@@ -118,22 +122,22 @@ def _read_pair(row: Mapping[str, Any], questions: Sequence[str], answer: str, re
         required = [(answer, output)]
     for key, text in required:
         if text is not None and not text.strip():
-            reading.problems.append(Problem("empty-field", key))
+            reading.problems.add(Problem("empty-field", key))
     if reading.dialect is not Dialect.MAPPED and (others := [k for k in row if k not in (*questions, answer)]):
-        reading.problems.append(Problem("keys-left-out", ", ".join(others)))
-    if not refuses(reading.problems) and output is not None:
+        reading.problems.add(Problem("keys-left-out", ", ".join(others[:_SHOWN_KEYS])))
+    if not reading.problems.refused and output is not None:
         texts = [part for part in parts if part and part.strip()] if len(parts) > 1 else [parts[0] or ""]
         reading.example = Example("", (JOINT.join(texts), output))
 
 
-def _text(row: Mapping[str, Any], key: str, problems: list[Problem], *, optional: bool = False) -> str | None:
+def _text(row: Mapping[str, Any], key: str, problems: Problems, *, optional: bool = False) -> str | None:
     value = row.get(key)
     if isinstance(value, str):
         return value
     if value is not None:
-        problems.append(Problem("wrong-type", key, shown(value), detail="text"))
+        problems.add(Problem("wrong-type", key, shown(value), detail="text"))
     elif not optional:
-        problems.append(Problem("missing-field", key))
+        problems.add(Problem("missing-field", key))
     return None
 
 
@@ -143,20 +147,23 @@ def _find_nul(reading: Reading) -> None:
         return
     for text in (example.system, *example.texts, example.rejected):
         if "\0" in text:
-            reading.problems.append(Problem("nul-character", value=shown(text)))
+            reading.problems.add(Problem("nul-character", value=shown(text)))
             reading.example = None
             return
 
 
-def _parse(raw: bytes, problems: list[Problem]) -> Any:
+def _parse(raw: bytes, problems: Problems) -> Any:
+    if len(raw) > MOST_BRACKETS and raw.count(b"[") + raw.count(b"{") > MOST_BRACKETS:
+        problems.add(Problem("too-many-values", limit=MOST_BRACKETS))
+        return None
     try:
         return _decode(raw)
     except RecursionError:
-        problems.append(Problem("nested-too-deep", limit=DEEPEST))
+        problems.add(Problem("nested-too-deep", limit=DEEPEST))
     except UnicodeDecodeError:
-        problems.append(Problem("not-utf8", value=shorten(raw.decode("utf-8", "backslashreplace"))))
+        problems.add(Problem("not-utf8", value=shorten(raw.decode("utf-8", "backslashreplace"))))
     except msgspec.DecodeError as error:
-        problems.append(_why_not_json(raw, str(error)))
+        problems.add(_why_not_json(raw, str(error)))
     return None
 
 

@@ -12,7 +12,7 @@ from bot.datasets.lines import NUL, Block
 from bot.datasets.mapping import as_words, guess_mapping
 from bot.datasets.quick import NOT_QUICK, Columns, Reader, quick_reader
 from bot.datasets.report import BYTES_PER_TOKEN
-from bot.datasets.tally import Problem, refuses
+from bot.datasets.tally import Problem
 from bot.domain import Dialect, FieldMapping
 from bot.profile import DatasetLimits
 
@@ -21,11 +21,14 @@ _UNLIMITED = 1 << 62
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`example` is None where an error was found; `blank` lines are no rows at all."""
+    """What is to be said about a row, or about a run of `blank` lines, which are no rows.
+
+    `example` is None where an error was found.
+    """
 
     example: Example | None
     problems: tuple[Problem, ...] = ()
-    blank: bool = False
+    blank: int = 0
 
 
 @dataclass(slots=True)
@@ -96,6 +99,8 @@ class Judge:
         batch = self._take(lines)
         if batch is not None:
             yield first, batch
+        elif lines and not any(map(bytes.strip, lines)):
+            yield first, Verdict(None, (Problem("blank-lines"),), blank=len(lines))
         elif len(lines) > 1:
             half = len(lines) // 2
             yield from self._read(first, lines[:half])
@@ -135,15 +140,14 @@ class Judge:
 
     def judge(self, raw: bytes) -> Verdict:
         """Everything that is to be said about the row."""
-        if not raw.strip():
-            return Verdict(None, (Problem("blank-lines"),), blank=True)
         reading = explain(raw, self.dialect, self.mapping)
         problems = reading.problems
         if reading.row is not None:
             self._meet(reading)
         if reading.example is not None:
-            problems.extend(self._over_limits(reading.example))
-        return Verdict(None if refuses(problems) else reading.example, tuple(problems))
+            for problem in self._over_limits(reading.example):
+                problems.add(problem)
+        return Verdict(None if problems.refused else reading.example, tuple(problems))
 
     def _meet(self, reading: Reading) -> None:
         """Hold the row's dialect against the file's, which is that of the first row that has one."""
@@ -155,17 +159,17 @@ class Judge:
                 self.keys = keys
                 self.guessed_mapping = guess_mapping(row)
             guess = as_words(self.guessed_mapping) if self.guessed_mapping else "input=KEY output=KEY"
-            reading.problems.append(Problem("unknown-keys", value=", ".join(keys) or "none", detail=guess))
+            reading.problems.add(Problem("unknown-keys", value=", ".join(keys) or "none", detail=guess))
         elif self.dialect is None:
             self.expect(dialect)
         elif dialect is not self.dialect:
             # Whatever else is wrong with it is said in a file of its own dialect.
-            reading.problems[:] = [Problem("mixed-dialects", value=dialect.value, detail=self.dialect.value)]
+            reading.problems.replace(Problem("mixed-dialects", value=dialect.value, detail=self.dialect.value))
             reading.example = None
         if self._target is Dialect.PREFERENCE and dialect not in (None, Dialect.PREFERENCE):
-            reading.problems.append(Problem("no-preference"))
+            reading.problems.add(Problem("no-preference"))
         if dialect is Dialect.PREFERENCE and self._target not in (None, Dialect.PREFERENCE):
-            reading.problems.append(Problem("preferred-only"))
+            reading.problems.add(Problem("preferred-only"))
 
     def _over_limits(self, example: Example) -> list[Problem]:
         limits, found = self._limits, []

@@ -11,8 +11,9 @@ from bot.datasets.tally import Problem, Tally
 
 # The most bytes that are cut, decoded and judged at one go; bounds memory, not rows.
 PIECE = 256 * 1024
-# A row that needs more is refused unread: Vertex AI's 131,072 tokens are about half a megabyte of text.
-LONGEST_LINE = 4 * 1024 * 1024
+# A row that needs more is refused unread. Vertex AI's 131,072 tokens are about half a megabyte of text, and twice
+# or three times that in escapes; a hostile row can make objects of thirty times its size.
+LONGEST_LINE = 2 * 1024 * 1024
 
 # As it stands in JSON; the raw byte is no JSON.
 NUL = b"\\u0000"

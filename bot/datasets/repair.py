@@ -8,13 +8,14 @@ import xxhash
 
 from bot.datasets.examples import encode
 from bot.datasets.explain import explain
+from bot.datasets.findings import Severity
 from bot.datasets.hash_set import HashSet
 from bot.datasets.judge import Batch, Judge, Verdict
 from bot.datasets.lines import Block
 from bot.datasets.mend import mend
 from bot.datasets.quick import Columns, columns_of
 from bot.datasets.source import Source
-from bot.datasets.tally import Problem, Tally, refuses
+from bot.datasets.tally import MOST_OF_A_ROW, Problem, Tally
 from bot.domain import Dialect, FieldMapping
 from bot.errors import UserError
 from bot.profile import DatasetLimits
@@ -27,7 +28,7 @@ class Repaired:
     """Some output of a repair: JSONL of both files, and how many rows went where so far.
 
     `mended` rows are among the `kept` ones, `duplicates` among the `rejected` ones. A line of the rejected file
-    is {"line", "rules", "reasons", "row"}, the row as text where it is no JSON.
+    is {"line", "rules", "reasons", "row"}: items of an array count as lines, and a row that is no JSON is text.
     """
 
     kept_rows: bytes = b""
@@ -84,9 +85,12 @@ class Repairer:
                 self._mend(number, block.lines[start] if block.lines else b"", found)
 
     def _mend(self, number: int, line: bytes, verdict: Verdict) -> None:
+        if len(verdict.problems) >= MOST_OF_A_ROW:
+            self._reject(number, line, verdict.problems)
+            return
         row = explain(line, self._judge.dialect, self._mapping).row if line else None
         if row is None:
-            self._reject(number, line, verdict.problems)
+            self._reject(number, line, verdict.problems, is_json=False)
             return
         mended = self._in_own_dialect(line) or _encode(mend(row, self._judge.dialect, self._mapping))
         again = self._judge.judge(mended)
@@ -118,14 +122,13 @@ class Repairer:
                 self._reject(first + i, line, (Problem("duplicate"),))
         return self._kept_rows - before == len(lines)
 
-    def _reject(self, number: int, line: bytes, problems: Sequence[Problem]) -> None:
-        reasons = [problem for problem in problems if refuses([problem])] or list(problems)
-        text = line.decode("utf-8", "backslashreplace").strip()
+    def _reject(self, number: int, line: bytes, problems: Sequence[Problem], *, is_json: bool = True) -> None:
+        reasons = [problem for problem in problems if problem.severity is Severity.ERROR] or list(problems)
         row = {
-            self._source.unit: number,
+            "line": number,
             "rules": [problem.rule for problem in reasons],
             "reasons": [f"{problem.message()} {problem.advice()}" for problem in reasons],
-            "row": _json_or_text(line, text),
+            "row": msgspec.Raw(line.strip()) if is_json else line.decode("utf-8", "backslashreplace").strip(),
         }
         self._rejected.append(_encode(row))
         self._rejected_rows += 1
@@ -141,14 +144,6 @@ class Repairer:
             rejected=self._rejected_rows,
             duplicates=self._duplicates,
         )
-
-
-def _json_or_text(line: bytes, text: str) -> msgspec.Raw | str:
-    try:
-        msgspec.json.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return text
-    return msgspec.Raw(line.strip())
 
 
 def _jsonl(lines: Sequence[bytes]) -> bytes:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from bot.datasets.findings import Finding, Severity
 from bot.datasets.fingerprints import Fingerprints
+from bot.datasets.rules import RULES
 from bot.datasets.tasks import RECOMMENDED, Task
 from bot.domain import Dataset, Dialect, FieldMapping
 
@@ -91,6 +92,13 @@ class DatasetReport:
         """Whether leaving rows out or mending them makes a file that can be tuned on, or a better one."""
         duplicates = any(finding.rule == "duplicate" for finding in self.findings)
         return self.dialect is not None and self.examples > 0 and (self.examples < self.rows or duplicates)
+
+    @property
+    def repairable(self) -> bool:
+        """Whether a repair would make this a file that can be tuned on, or a better one."""
+        if not self.rows or any(RULES[finding.rule].whole_file for finding in self.errors):
+            return False
+        return not self.ok or any(finding.rule == "duplicate" for finding in self.findings)
 
     def held_out(self, share: float) -> int:
         """How many examples a split with this share puts on the validation side; the others are trained on."""

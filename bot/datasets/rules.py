@@ -12,7 +12,7 @@ ERROR, WARNING = Severity.ERROR, Severity.WARNING
 
 
 class Rule(NamedTuple):
-    """`whole_file` rules are about no row in particular; breaking one as an error refuses the file."""
+    """`whole_file` rules are about no row in particular: taking rows out does not help, or is not for us."""
 
     severity: Severity
     message: str
@@ -89,6 +89,9 @@ RULES: dict[str, Rule] = {
     ),
     "line-too-long": Rule(ERROR, "A row of over {limit:,} bytes was not read.", "Shorten the row or take it out."),
     "nested-too-deep": Rule(ERROR, "Values are nested deeper than {limit}.", "Flatten the row or take it out."),
+    "too-many-values": Rule(
+        ERROR, "The row was not read: it holds over {limit:,} lists and objects.", "Take the row out."
+    ),
     "wrong-columns": Rule(
         ERROR, "The row has {value} fields; the table has {limit} columns.", "Quote fields that hold commas."
     ),

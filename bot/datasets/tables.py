@@ -38,11 +38,11 @@ class Table:
             yield from self._records(data[:cut])
         if len(self._held) > LONGEST_LINE:
             self._broken, self._held = True, b""
-            self._tally.add(Problem("no-closing-quote"), self._next)
+            self._tally.add(Problem("no-closing-quote"), lines=(self._next,))
 
     def finish(self) -> Iterator[Block]:
         if self._held.count(b'"') % 2:
-            self._tally.add(Problem("no-closing-quote"), self._next)
+            self._tally.add(Problem("no-closing-quote"), lines=(self._next,))
         elif self._held:
             yield from self._records(self._held)
 

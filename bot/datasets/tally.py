@@ -1,7 +1,7 @@
 """Groups findings as rows go by, so that a million bad rows cost no more memory than one."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from bot.datasets.findings import Finding, Severity, shorten
@@ -10,6 +10,7 @@ from bot.datasets.rules import RULES
 SHOWN_LINES = 5
 # Field names come from the file, so a hostile file could make a group of each row.
 MOST_GROUPS = 100
+MOST_OF_A_ROW = 50
 
 _PLACE = re.compile(r"\[\d+\]")
 
@@ -36,9 +37,38 @@ class Problem(NamedTuple):
         return RULES[self.rule].advice.format(detail=self.detail)
 
 
-def refuses(problems: Sequence[Problem]) -> bool:
-    """Whether any of them keeps the row from being tuned on."""
-    return any(problem.severity is Severity.ERROR for problem in problems)
+class Problems:
+    """What is wrong with one row: each thing once, and not more than a person would read.
+
+    A hostile row can break a rule in every one of a million places.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[Problem, None] = {}
+        self.refused = False  # whether any is an error
+
+    def add(self, problem: Problem) -> None:
+        error = problem.severity is Severity.ERROR
+        if len(self._found) < MOST_OF_A_ROW or (error and not self.refused):
+            self._found[problem] = None
+        self.refused = self.refused or error
+
+    @property
+    def enough(self) -> bool:
+        """Whether looking on could only find more of the same."""
+        return self.refused and len(self._found) >= MOST_OF_A_ROW
+
+    def replace(self, problem: Problem) -> None:
+        """Forget what was found for this, which explains it all."""
+        self._found.clear()
+        self.refused = False
+        self.add(problem)
+
+    def __iter__(self) -> Iterator[Problem]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
 
 
 class _Group:
@@ -57,8 +87,8 @@ class Tally:
     def __init__(self) -> None:
         self._groups: dict[tuple[str, str], _Group] = {}
 
-    def add(self, problem: Problem, line: int = 0, *, count: int = 1, lines: Iterable[int] = ()) -> None:
-        """`line` 0 means the whole file. `lines` with a `count` add a group that was found elsewhere."""
+    def add(self, problem: Problem, *, lines: Sequence[int] = (), count: int = 1) -> None:
+        """`lines` are the first few of `count` rows; none where the whole file is meant."""
         # The third turn of one row and the fifth of another break the same rule.
         key = (problem.rule, _PLACE.sub("[]", problem.field))
         group = self._groups.get(key)
@@ -66,13 +96,11 @@ class Tally:
             if len(self._groups) >= MOST_GROUPS:
                 key = (problem.rule, "")
             group = self._groups.setdefault(key, _Group(problem))
-        if line and line == group.last:
+        if lines and lines[0] == group.last:
             return  # rows are counted, not places in them
-        group.last = line
+        group.last = lines[0] if lines else 0
         group.count += count
-        for number in (line, *lines):
-            if number and len(group.lines) < SHOWN_LINES and number not in group.lines:
-                group.lines.append(number)
+        group.lines.extend(lines[: SHOWN_LINES - len(group.lines)])
 
     def rules(self) -> set[str]:
         """The rules that were broken so far."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from bot.datasets.examples import JOINT
-from bot.datasets.tally import Problem
+from bot.datasets.tally import Problem, Problems
 
 
 class Said(NamedTuple):
@@ -19,7 +19,7 @@ class Said(NamedTuple):
 
 
 def arrange(
-    said: Sequence[Said], problems: list[Problem], *, lenient: bool, answered: bool = True
+    said: Sequence[Said], problems: Problems, *, lenient: bool, answered: bool = True
 ) -> tuple[str, list[str]]:
     """The system text and the alternating texts, user first.
 
@@ -27,26 +27,27 @@ def arrange(
     OpenAI's rows; otherwise both are errors. `answered` False wants the user's turn last. What is returned
     alongside an error means nothing.
     """
-    problems.extend(Problem("empty-field", m.place) for m in said if not m.text.strip())
+    for message in said:
+        if not message.text.strip():
+            problems.add(Problem("empty-field", message.place))
     system = [m.text for m in said if m.role == "system"]
     turns = [m for m in said if m.role != "system"]
     leading = next((i for i, m in enumerate(said) if m.role != "system"), len(said))
     if len(system) > leading or (len(system) > 1 and not lenient):
-        problems.append(
+        problems.add(
             Problem("system-moved") if lenient else Problem("role-order", detail="a system text must come first")
         )
     roles: list[str] = []
     texts: list[str] = []
     for message in turns:
         if roles and roles[-1] == message.role:
-            problem = Problem("turns-merged" if lenient else "same-role-twice", value=message.role)
-            if problem not in problems:
-                problems.append(problem)
+            problems.add(Problem("turns-merged" if lenient else "same-role-twice", value=message.role))
             texts[-1] += JOINT + message.text
         else:
             roles.append(message.role)
             texts.append(message.text)
-    problems.extend(_order(roles, answered))
+    for problem in _order(roles, answered):
+        problems.add(problem)
     return JOINT.join(system), texts
 
 

@@ -7,7 +7,7 @@ from bot.datasets.lines import PIECE
 from bot.datasets.tally import Problem
 
 # A gzip file can unpack to a thousand times its size.
-MOST_UNPACKED = 4 * 1024**3
+MOST_UNPACKED = 2 * 1024**3
 _GZIP = b"\x1f\x8b"
 # "Write a gzip header and trailer", in zlib's numbers.
 _GZIP_BITS = 16 + zlib.MAX_WBITS

@@ -50,7 +50,9 @@ def judge_content(tally: Tally, totals: Totals, prints: Fingerprints) -> None:
         count, line = prints.commonest_output()
         share = count / totals.examples
         if share >= _LOPSIDED_SHARE:
-            tally.add(Problem("lopsided-outputs", "output", f"{share:.0%}", int(_LOPSIDED_SHARE * 100)), line)
+            tally.add(
+                Problem("lopsided-outputs", "output", f"{share:.0%}", int(_LOPSIDED_SHARE * 100)), lines=(line,)
+            )
 
 
 def task_of(totals: Totals, prints: Fingerprints) -> Task | None:

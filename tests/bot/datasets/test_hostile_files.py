@@ -96,6 +96,7 @@ FILES: dict[str, tuple[bytes, list[tuple[str, int, tuple[int, ...]]]]] = {
     ),
     "a hundred thousand brackets": (G + b"[" * 100_000 + b"\n", [("nested-too-deep", 1, (2,))]),
     "brackets that close": (G + b"[" * 5_000 + b"]" * 5_000 + b"\n", [("nested-too-deep", 1, (2,))]),
+    "lists by the million": (G + b'{"a":[' + b"[]," * 400_000 + b"[]]}\n", [("too-many-values", 1, (2,))]),
     "a deep value in a spare key": (
         G + b'{"text_input":"3","output":"4","x":' + b"[" * 200 + b"]" * 200 + b"}\n",
         [("nested-too-deep", 1, (2,))],

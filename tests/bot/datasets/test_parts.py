@@ -189,7 +189,7 @@ def test_lengths_do_not_depend_on_the_dialect():
 def test_hostile_keys_make_no_more_groups_than_are_held():
     tally = Tally()
     for i in range(10_000):
-        tally.add(Problem("keys-left-out", f"key{i}"), i + 1)
+        tally.add(Problem("keys-left-out", f"key{i}"), lines=(i + 1,))
     assert len(tally.findings()) <= MOST_GROUPS + 1
     assert sum(f.count for f in tally.findings()) == 10_000
 

@@ -122,7 +122,7 @@ def test_every_dialect_reads_back_what_it_wrote(example, dialect):
     line = encode(example, dialect)
     assert explain(line).example == example
     assert explain(line).dialect is dialect
-    assert explain(line).problems == []
+    assert list(explain(line).problems) == []
 
 
 @many

@@ -116,7 +116,9 @@ def test_rows_of_a_table_are_kept_as_json_lines():
         b"question,answer\n1,2\n3,\n", mapping=FieldMapping("question", "answer"), name="a.csv"
     )
     assert kept == [{"question": "1", "answer": "2"}]
-    assert [(row["row"], row["rules"]) for row in rejected] == [({"question": "3", "answer": ""}, ["empty-field"])]
+    assert [(row["line"], row["row"], row["rules"]) for row in rejected] == [
+        (3, {"question": "3", "answer": ""}, ["empty-field"])
+    ]
 
 
 def test_text_that_is_no_utf8_is_shown_with_its_bytes():
