@@ -5,10 +5,13 @@ The only module that knows all three packages; only the command imports it.
 
 import asyncio
 import logging
+import os
 import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
 import aiohttp
@@ -18,6 +21,7 @@ from slack_bolt.app.async_app import AsyncApp
 from bot.backends import BackendOptions, build_backends, build_gcs_files
 from bot.chat import Chat
 from bot.desk import DatasetDesk
+from bot.metrics import MeasuredNotifier, Metrics
 from bot.poller import Poller
 from bot.ports import FileReader
 from bot.proposals import Proposals
@@ -33,25 +37,34 @@ from handlers.commands import Commands
 from handlers.events import Events
 from handlers.files import SlackFiles
 from handlers.forms import Forms
-from handlers.intake import intake
-from handlers.login import log_in, slack_client
+from handlers.intake import Intake
+from handlers.login import TokenCheck, log_in, slack_client
 from handlers.notifier import SlackNotifier
 from handlers.poster import Poster
 from handlers.questions import Questions
 from handlers.repairs import RepairDesk
 from handlers.shortcuts import Shortcuts
+from handlers.socket_mode import SocketMode
 from handlers.submissions import Submissions
+from handlers.traces import Traces
 from handlers.verbs import Verbs
 from storage.audit import SqliteJournal
+from storage.backup import copy_database
 from storage.conversations import SqliteChatStore
 from storage.database import Database
 from storage.datasets import SqliteDatasetMemory
 from storage.jobs import SqliteJobStore
 from storage.outbox import SqliteOutbox
+from storage.vitals import SqliteVitals
 
 logger = logging.getLogger(__name__)
 
-DRAIN_SECONDS: Final = 4.0  # twice this, and a container that is killed after ten seconds still ends by itself
+# Sockets and requests take three seconds at most before these begin: all in all, less than a container is given.
+DRAIN_SECONDS: Final = 3.0
+SENDER_SECONDS: Final = 2.0
+LONGEST_STOP_SECONDS: Final = 9.5
+
+_STOPS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 class SystemClock:
@@ -62,15 +75,49 @@ class SystemClock:
 
 
 async def run(settings: Settings) -> None:
-    """Serve until SIGINT or SIGTERM. Raises BotError if it cannot begin."""
-    stop = asyncio.Event()
+    """Serve until SIGINT or SIGTERM, also while still starting. Raises BotError if it cannot begin."""
+    ready, stop = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    async with serving(settings):
-        await stop.wait()
+    service = asyncio.create_task(_serve(settings, ready, stop), name="service")
+
+    def begin_to_stop() -> None:
         logger.info("stopping: no new requests, finishing what runs")
+        for number in _STOPS:
+            # A second signal ends the process at once, whatever it is doing.
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+        loop.call_later(LONGEST_STOP_SECONDS, _leave, service)
+        stop.set()
+        if not ready.is_set():
+            service.cancel()
+
+    for number in _STOPS:
+        loop.add_signal_handler(number, begin_to_stop)
+    try:
+        await service
+    except asyncio.CancelledError:
+        if not stop.is_set():
+            raise
     logger.info("stopped")
+
+
+async def _serve(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> None:
+    async with serving(settings):
+        ready.set()
+        await stop.wait()
+
+
+def _leave(service: asyncio.Task[None]) -> None:
+    """End the process before whoever stops it loses patience, e.g. where a thread hangs in somebody's library."""
+    closed = service.done()
+    logger.error("cut the stop short; %s", "everything was written" if closed else "some work was still going on")
+    logging.shutdown()
+    os._exit(0 if closed else 1)
+
+
+def backup(database: str, target: Path) -> None:
+    """Copy the database to a new file, also while a bot is using it. Blocks. Raises StorageError."""
+    copy_database(Path(database), target)
 
 
 @asynccontextmanager
@@ -88,7 +135,8 @@ async def serving(settings: Settings) -> AsyncIterator[None]:
         jobs, outbox = SqliteJobStore(database), SqliteOutbox(database, clock)
         chats, journal = SqliteChatStore(database, clock), SqliteJournal(database, clock)
 
-        options = google_options(settings)
+        metrics = Metrics()
+        options = replace(google_options(settings), watchers=metrics.google_hooks)
         backends = build_backends(settings.backends, options)
         for backend in backends.values():
             stack.push_async_callback(backend.close)
@@ -100,12 +148,17 @@ async def serving(settings: Settings) -> AsyncIterator[None]:
         files: Mapping[str, FileReader] = {"slack": slack_files, "gs": gcs_files}
 
         poster = Poster(client)
-        sender = Sender(outbox, jobs, SlackNotifier(poster, profiles, clock), clock)
-        tuning = Tuning(backends, jobs, chats, journal, files, clock, sender.wake)
+        app_token = reveal(settings.slack_app_token)
+        socket = SocketMode(client, app_token, metrics) if app_token else None
+        notifier = SlackNotifier(poster, Traces(client), profiles, clock)
+        sender = Sender(outbox, jobs, MeasuredNotifier(notifier, metrics, socket.spoke if socket else None), clock)
+        tuning = Tuning(
+            backends, jobs, chats, journal, files, clock, sender.wake, stuck_after=settings.stuck_after
+        )
         desk = DatasetDesk(files, SqliteDatasetMemory(database, clock))
         proposals = Proposals(backends, jobs, desk, clock)
         chat = Chat(backends, jobs, chats, journal)
-        poller = Poller(tuning, jobs, settings.poll_seconds)
+        poller = Poller(tuning, jobs, clock, metrics, settings.poll_seconds)
         tasks = Tasks()
 
         forms = Forms(client, proposals, slack_files, poster)
@@ -138,11 +191,23 @@ async def serving(settings: Settings) -> AsyncIterator[None]:
         )
 
         sender.start()
-        stack.push_async_callback(sender.stop, DRAIN_SECONDS)
+        stack.push_async_callback(sender.stop, SENDER_SECONDS)
         poller.start()
-        stack.push_async_callback(poller.stop)
-        stack.push_async_callback(tasks.drain, DRAIN_SECONDS)
-        await stack.enter_async_context(intake(settings, app))
+        token = TokenCheck(client)
+        checking = asyncio.create_task(token.watch(), name="token check")
+        stack.callback(checking.cancel)
+
+        async def finish() -> None:
+            await asyncio.gather(poller.stop(DRAIN_SECONDS), tasks.drain(DRAIN_SECONDS))
+
+        stack.push_async_callback(finish)
+        vitals = SqliteVitals(database)
+
+        async def measure() -> None:
+            metrics.waiting(*await vitals.waiting(clock.now()))
+
+        intake = Intake(settings, app, metrics, socket, vitals.problem, [poller.problem, token.problem], measure)
+        await stack.enter_async_context(intake.serving())
         logger.info("serving workspace %s as %s", identity.team, identity.user)
         yield
 
