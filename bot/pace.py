@@ -28,11 +28,12 @@ class Turns:
         self._shortest = shortest
         self._looked: dict[str, float] = {}
 
-    def due(self, jobs: Sequence[OpenJob], now: datetime, elapsed: float) -> list[OpenJob]:
-        """The jobs to look at now, `elapsed` seconds after the start; each counts as looked at.
+    def due(self, jobs: Sequence[OpenJob], now: datetime, since_start: timedelta) -> list[OpenJob]:
+        """The jobs to look at now; each counts as looked at, and jobs that are not among `jobs` are forgotten.
 
-        Jobs that are not among `jobs` any more are forgotten.
+        A clock that was set back starts another slot, as one that goes on does.
         """
+        elapsed = since_start.total_seconds()
         looked: dict[str, float] = {}
         due: list[OpenJob] = []
         for job in jobs:

@@ -51,7 +51,8 @@ class Poller:
         self._seconds = seconds
         self._late_after = max(late_after, 3 * seconds)
         self._turns = Turns(seconds)
-        self._born = self._finished = time.monotonic()
+        self._born = clock.now()
+        self._finished = time.monotonic()
         self._scheduler = AsyncIOScheduler(timezone="UTC", logger=_quiet_logger())
         # Without a grace of None APScheduler skips a round that is more than a second late.
         self._scheduler.add_job(
@@ -119,7 +120,7 @@ class Poller:
     async def _round(self) -> None:
         jobs = await self._jobs.open_jobs()
         self._metrics.open_jobs(jobs)
-        due = self._turns.due(jobs, self._clock.now(), time.monotonic() - self._born)
+        due = self._turns.due(jobs, self._clock.now(), self._clock.now() - self._born)
         by_backend: defaultdict[str, list[str]] = defaultdict(list)
         for job in due:
             by_backend[job.backend].append(job.key)
