@@ -2,7 +2,7 @@
 sender. It decides what is due and in which order, never what a notice says.
 
 A job has at most one pending notice of a kind. News that arrive while one is pending join it and raise its
-version, so that telling an older version leaves it due.
+version; once an older version was told, they are a notice of their own, behind all others.
 
 Each pending notice has a turn, the lower the sooner. It follows from the notice and its job, and is written anew
 whenever one of the two changes, so that an index can answer who comes next however many wait.
@@ -10,6 +10,7 @@ whenever one of the two changes, so that an index can answer who comes next howe
 
 import json
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -39,6 +40,12 @@ UPDATE outbox SET channel = jobs.channel, turn = CASE
 FROM jobs WHERE outbox.job = ? AND outbox.state = 'pending' AND jobs.key = outbox.job
 """
 
+_ADD: Final = """
+INSERT INTO outbox (team, job, kind, since)
+VALUES (?, ?, ?, CAST(strftime('%s', 'now') AS INTEGER) * 1000000)
+ON CONFLICT (job, kind) WHERE state = 'pending' DO UPDATE SET version = version + 1
+"""
+
 # Of each channel the first few, channel after channel by leaps through the index: what waits behind is not read.
 _DUE: Final = """
 WITH RECURSIVE lane (channel) AS (
@@ -64,14 +71,7 @@ ORDER BY notice.turn, notice.id LIMIT :limit
 def announce(connection: Connection, job: TuningJob, kinds: Iterable[NoticeKind]) -> None:
     """Add these news of a job; called inside the transaction that writes the state they tell."""
     for kind in kinds:
-        connection.execute(
-            """
-            INSERT INTO outbox (team, job, kind, since)
-            VALUES (?, ?, ?, CAST(strftime('%s', 'now') AS INTEGER) * 1000000)
-            ON CONFLICT (job, kind) WHERE state = 'pending' DO UPDATE SET version = version + 1
-            """,
-            [job.place.team, job.key, kind.value],
-        )
+        connection.execute(_ADD, [job.place.team, job.key, kind.value])
     _take_turns(connection, job.key)
 
 
@@ -131,7 +131,13 @@ class SqliteOutbox:
             _forget_begun(connection, notice)
             connection.execute("UPDATE outbox SET attempts = 0 WHERE id = ?", [notice.id])
             if delivered is None or delivered.current:
-                self._settle(connection, notice, "sent", "")
+                # News that joined meanwhile begin a turn of their own: a job that never rests would else keep
+                # its place before all others.
+                newest = replace(notice, version=_version(connection, notice))
+                self._settle(connection, newest, "sent", "")
+                if newest.version != notice.version:
+                    team = connection.execute("SELECT team FROM outbox WHERE id = ?", [notice.id]).fetchone()[0]
+                    connection.execute(_ADD, [team, notice.job, notice.kind.value])
             _take_turns(connection, notice.job)
 
         await self._database.write(settle)
@@ -175,6 +181,13 @@ class SqliteOutbox:
                 "DELETE FROM outbox WHERE job = ? AND kind = ? AND state <> 'pending' AND id <> ?",
                 [notice.job, notice.kind.value, notice.id],
             )
+
+
+def _version(connection: Connection, notice: Notice) -> int:
+    """The notice's version now; as it was read if it is settled."""
+    asked = "SELECT version FROM outbox WHERE id = ? AND state = 'pending'"
+    row = connection.execute(asked, [notice.id]).fetchone()
+    return notice.version if row is None else int(row[0])
 
 
 def _forget_begun(connection: Connection, notice: Notice) -> None:

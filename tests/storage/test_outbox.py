@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain import JobState, Snapshot
-from bot.ports import Change, Notice, NoticeKind
+from bot.domain import JobState, Place, Snapshot
+from bot.ports import ALL_ROOM, Begun, Change, Delivered, Notice, NoticeKind, Room
 from storage.database import Database
 from storage.jobs import SqliteJobStore
 from storage.outbox import SqliteOutbox
-from tests.storage.samples import START, StoppedClock, job
+from tests.storage.samples import START, TEAM, StoppedClock, job
 
 CARD, ENDED = NoticeKind.CARD, NoticeKind.ENDED
 
@@ -57,16 +57,17 @@ async def test_sent_notice_is_never_due_again(jobs: SqliteJobStore, outbox: Sqli
     assert await told(outbox) == []
 
 
-async def test_notice_that_newer_news_joined_while_it_was_sent_stays_due(
+async def test_news_that_joined_a_notice_while_it_was_sent_are_due_behind_all_others(
     jobs: SqliteJobStore, outbox: SqliteOutbox
 ) -> None:
-    await jobs.submit(job("k1"), [CARD])
-    read_before = await only(outbox)
+    await jobs.submit(job("k1", card="1.1"), [CARD])
+    await jobs.submit(job("k2", card="2.2"), [CARD])
+    read_before, _ = await outbox.due(START)
     await tell(jobs, "k1", CARD)
     await outbox.sent(read_before)
-    read_after = await only(outbox)
-    assert read_after == replace(read_before, version=1)
-    await outbox.sent(read_after)
+    assert await told(outbox) == [("k2", CARD), ("k1", CARD)]
+    for notice in await outbox.due(START):
+        await outbox.sent(notice)
     assert await told(outbox) == []
 
 
@@ -163,3 +164,77 @@ async def test_news_of_a_change_that_fails_are_not_told(jobs: SqliteJobStore, ou
         await jobs.change("k1", lambda _: broken)
     assert await jobs.job("k1") == job("k1", card="1700.1")
     assert await told(outbox) == []
+
+
+async def test_begun_post_is_remembered_until_it_is_settled_or_refused(
+    jobs: SqliteJobStore, outbox: SqliteOutbox, clock: StoppedClock
+) -> None:
+    await jobs.submit(job("k1"), [CARD])
+    place = Place(TEAM, "D1", "17.5")
+    await outbox.begin(await only(outbox), place)
+    assert (await only(outbox)).begun == Begun(place, clock.now())
+    await tell(jobs, "k1", CARD)
+    await outbox.postpone(await only(outbox), START, "no answer")
+    assert (await only(outbox)).begun == Begun(place, clock.now())
+    await outbox.postpone(await only(outbox), START, "ratelimited", refused=True)
+    assert (await only(outbox)).begun is None
+
+
+async def test_sent_writes_where_the_card_stands_and_lets_the_reply_go(
+    jobs: SqliteJobStore, outbox: SqliteOutbox
+) -> None:
+    await jobs.submit(job("k1"), [CARD, ENDED])
+    direct = Place(TEAM, "D1")
+    await outbox.sent(await only(outbox), Delivered(direct, "9.9"))
+    found = await jobs.job("k1")
+    assert found is not None
+    assert (found.place, found.card) == (direct, "9.9")
+    reply = await only(outbox)
+    assert (reply.kind, reply.channel) == (ENDED, "D1")
+
+
+async def test_card_that_was_found_again_is_still_due_as_an_edit(
+    jobs: SqliteJobStore, outbox: SqliteOutbox
+) -> None:
+    await jobs.submit(job("k1"), [CARD])
+    await outbox.begin(await only(outbox), Place(TEAM, "C0GENERAL"))
+    await outbox.sent(await only(outbox), Delivered(Place(TEAM, "C0GENERAL"), "9.9", current=False))
+    notice = await only(outbox)
+    assert (notice.edits, notice.begun) == (True, None)
+
+
+async def test_turns_are_replies_then_first_cards_then_last_cards_then_the_rest(
+    jobs: SqliteJobStore, outbox: SqliteOutbox
+) -> None:
+    await jobs.submit(job("routine", card="1.1"), [CARD])
+    await jobs.submit(job("last", state=JobState.FAILED, card="2.2"), [CARD])
+    await jobs.submit(job("first"), [CARD])
+    await jobs.submit(job("over", state=JobState.FAILED), [CARD, ENDED])
+    await tell(jobs, "last", ENDED)
+    assert await told(outbox) == [
+        ("over", CARD),
+        ("last", ENDED),
+        ("first", CARD),
+        ("last", CARD),
+        ("routine", CARD),
+    ]
+
+
+async def test_only_what_there_is_room_for_is_due(jobs: SqliteJobStore, outbox: SqliteOutbox) -> None:
+    for number in range(3):
+        for channel in ("C1", "C2"):
+            place = Place(TEAM, channel)
+            await jobs.submit(replace(job(f"post{number}{channel}"), place=place), [CARD])
+            await jobs.submit(replace(job(f"edit{number}{channel}", card="1.1"), place=place), [CARD])
+
+    async def due(room: Room = ALL_ROOM, busy: tuple[str, ...] = (), limit: int = 9) -> list[str]:
+        found = await outbox.due(START, room, busy=busy, limit=limit, a_channel=1)
+        return [notice.job for notice in found]
+
+    assert await due() == ["post0C1", "post0C2"]
+    assert await due(limit=1) == ["post0C1"]
+    assert await due(Room(resting=frozenset({"C1"}))) == ["post0C2", "edit0C1"]
+    assert await due(Room(posts=False)) == ["edit0C1", "edit0C2"]
+    assert await due(Room(posts=False, edits=1)) == ["edit0C1"]
+    assert await due(Room(edits=0, resting=frozenset({"C1", "C2"}))) == []
+    assert await due(busy=("C1",)) == ["post0C2"]
