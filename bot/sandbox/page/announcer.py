@@ -4,6 +4,7 @@ from typing import Final
 
 from bot.sandbox.page.markup import Keyed, tag
 from bot.sandbox.page.reader import Reader
+from bot.sandbox.page.texts.mrkdwn import spoken
 from bot.sandbox.slack import Message
 
 _KEPT: Final = 5
@@ -35,4 +36,4 @@ class Announcer:
 
     def _draw(self, message: Message) -> None:
         names = self._reader.names
-        tag("span", f"{names.user(message.user)}: {message.text}")
+        tag("span", f"{names.user(message.user)}: {spoken(message.text, names)}")

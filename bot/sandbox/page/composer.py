@@ -13,14 +13,26 @@ from bot.sandbox.page.reader import Reader
 from bot.sandbox.page.sample import SAMPLE, SAMPLE_NAME
 from bot.sandbox.page.uploads import Picker, size
 
-# Enter sends what is typed; while completions are shown, the keys that choose among them come here too.
+# Enter sends what is typed; while completions are shown, the keys that choose among them do that instead. The
+# browser itself puts the chosen words in and the sent ones away, so that nothing typed meanwhile is lost.
 _KEYS: Final = """(event) => {
-  if (event.isComposing) return;
-  const open = event.target.getAttribute('data-offers') === 'true';
-  if (open && ['ArrowUp', 'ArrowDown', 'Tab', 'Escape'].includes(event.key) && !event.shiftKey) {
-    event.preventDefault(); event.stopPropagation(); emit(event.key, event.target.value);
-  } else if (event.key === 'Enter' && !event.shiftKey) {
-    event.preventDefault(); emit('Enter', event.target.value);
+  if (event.isComposing || event.shiftKey) return;
+  const box = event.target;
+  const write = (text) => {
+    Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, 'value').set.call(box, text);
+    box.dispatchEvent(new Event('input', {bubbles: true}));
+  };
+  const list = box.dataset.offers === 'true' ? document.getElementById(box.getAttribute('aria-controls')) : null;
+  const chosen = list?.querySelector('[aria-selected=true]')?.dataset.text;
+  const written = chosen === undefined || chosen.trim() === box.value.trim();
+  const take = () => { event.preventDefault(); event.stopPropagation(); };
+  if (chosen !== undefined && ['ArrowUp', 'ArrowDown', 'Escape'].includes(event.key)) {
+    take(); emit(event.key, box.value);
+  } else if (chosen !== undefined && (event.key === 'Tab' || event.key === 'Enter' && !written)) {
+    take(); write(chosen);
+  } else if (event.key === 'Enter') {
+    // Later, so that the page hears of the emptied box first.
+    take(); const text = box.value; write(''); setTimeout(() => emit('Enter', text), 0);
   }
 }"""
 
@@ -152,7 +164,9 @@ class Composer:
         self._box.props.set_optional("aria-activedescendant", active)
 
     def _option(self, each: Suggestion, *, chosen: bool) -> ui.element:
-        with tag("li", classes="completion", role="option", aria_selected=str(chosen).lower()) as option:
+        with tag(
+            "li", classes="completion", role="option", aria_selected=str(chosen).lower(), data_text=each.text
+        ) as option:
             tag("span", each.name, "completion-name")
             if each.usage:
                 tag("code", each.usage, "completion-usage")
@@ -174,17 +188,8 @@ class Composer:
             case "Escape":
                 self._dismissed = text
                 self._show([])
-            case "Tab":
-                self._complete()
-            case "Enter" if self._offered and self._offered[self._chosen].text.strip() != text.strip():
-                self._complete()
             case "Enter":
                 await self._send_text(text)
-
-    def _complete(self) -> None:
-        if self._offered:
-            self._write(self._offered[self._chosen].text)
-            self._typed()
 
     def _write(self, text: str) -> None:
         self._box.value = text

@@ -12,6 +12,12 @@ from bot.sandbox.slack import ClientRefusal, View
 
 # Escape in a menu closes the menu alone.
 _ESCAPE: Final = "(event) => { if (!document.querySelector('.q-menu')) { event.stopPropagation(); emit(); } }"
+# Where one begins: the first field, else the words at the top.
+_BEGIN: Final = """
+const field = $.querySelector(
+  '.modal-body input:not([type=file]), .modal-body textarea, .modal-body select');
+(field || $.querySelector('.modal-title')).focus();
+"""
 
 
 class ModalHost:
@@ -23,7 +29,8 @@ class ModalHost:
         self._looks: object = None
         self._busy = False
         with ui.dialog().props("persistent no-shake") as self._dialog:
-            self._panel = tag("div", classes="modal")
+            self._panel = tag("div", classes="modal", tabindex="-1")
+        self._dialog.on("show", js_handler=f"() => {{ const $ = getHtmlElement({self._panel.id}); {_BEGIN} }}")
         self._panel.on("keydown.escape", self._close, js_handler=_ESCAPE)
         self._surface: Surface | None = None
         self._blocks: BlockList | None = None
@@ -39,8 +46,11 @@ class ModalHost:
             if view is None:
                 self._dialog.close()
                 return
+            again = bool(self._dialog.value)
             self._build(view)
             self._dialog.open()
+            if again:
+                run_script(self._panel, _BEGIN)
         if view is None or self._surface is None or self._blocks is None:
             return
         looks = (view.hash, dict(view.errors))

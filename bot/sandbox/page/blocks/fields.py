@@ -4,7 +4,7 @@ from typing import Final
 
 from nicegui import ui
 from nicegui.element import Element
-from nicegui.events import GenericEventArguments
+from nicegui.events import ValueChangeEventArguments
 
 from bot.sandbox.page.surface import Surface
 from bot.sandbox.slack.records import Json
@@ -47,8 +47,8 @@ def draw_date(element: Json, block: Json, surface: Surface) -> Element:
     if block["type"] != "input":
         drawn.props["aria-label"] = element.get("placeholder", {}).get("text", f"Choose a {kind}")
 
-    async def chosen(event: GenericEventArguments) -> None:
-        await surface.put(block, element, event.args or None)
+    async def chosen(event: ValueChangeEventArguments[str | None]) -> None:
+        await surface.put(block, element, event.value or None)
 
-    drawn.on("change", chosen, js_handler="(event) => emit(event.target.value)")
+    drawn.on_value_change(chosen)
     return drawn

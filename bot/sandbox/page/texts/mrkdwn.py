@@ -4,6 +4,7 @@ Line breaks stay line breaks; the page's style keeps them.
 """
 
 import re
+from html import unescape
 from typing import Any, Final
 
 from bot.sandbox.page.texts.emoji import EMOJI
@@ -12,6 +13,7 @@ from bot.sandbox.page.texts.tokens import escaped, link, shown, token
 
 _FENCE: Final = re.compile(r"```\n?(.+?)\n?```\n?", re.DOTALL)
 _QUOTE: Final = re.compile(r"(?:&gt;|>) ?")
+_TAG: Final = re.compile(r"<[^<>]*>")
 _EMOJI: Final = re.compile(r":([a-z0-9_+-]{1,40}):")
 
 
@@ -40,6 +42,11 @@ def mrkdwn(wire: str, names: Names) -> str:
         start = fence.end()
     parts.append(_lines(wire[start:], names))
     return "".join(parts)
+
+
+def spoken(wire: str, names: Names) -> str:
+    """The text as it is read aloud: words alone."""
+    return unescape(_TAG.sub("", mrkdwn(wire, names)))
 
 
 def plain(wire: str, *, emoji: bool = True) -> str:

@@ -1,0 +1,60 @@
+"""What the windows share: who sees which channel, and what is new to whom."""
+
+from bot.sandbox.page.sandbox import Sandbox
+from bot.sandbox.page.trouble import active, bot_state, make_normal, slack_troubles
+from bot.sandbox.slack import SlackStandIn
+
+
+def house() -> Sandbox:
+    slack = SlackStandIn()
+    ada, grace = slack.person("ada", "Ada Lovelace"), slack.person("grace", "Grace Hopper")
+    slack.add_channel("tuning", ada, grace)
+    slack.add_channel("private", ada, private=True)
+    return Sandbox(slack)
+
+
+async def test_a_stranger_is_let_into_public_channels_only() -> None:
+    sandbox = house()
+    async with sandbox.slack:
+        alan = sandbox.enter("alan")
+        await sandbox.slack.settle()
+    assert [sandbox.title(each, alan) for each in sandbox.channels(alan)] == ["#tuning", "Tunebot"]
+
+
+async def test_new_messages_count_until_they_are_read_and_calls_by_name_count_apart() -> None:
+    sandbox = house()
+    async with sandbox.slack:
+        ada, grace = sandbox.enter("ada"), sandbox.enter("grace")
+        tuning = sandbox.channels(grace)[0]
+        ada.post(tuning, "hello")
+        last = ada.post(tuning, f"and <@{grace.id}>")
+        assert sandbox.unread(tuning, grace) == (2, 1)
+        assert sandbox.unread(tuning, ada) == (0, 0)
+        sandbox.mark_read(grace, tuning.id, last.ts)
+        assert sandbox.unread(tuning, grace) == (0, 0)
+
+
+async def test_what_only_one_person_may_see_is_not_there_for_others() -> None:
+    sandbox = house()
+    async with sandbox.slack:
+        ada, grace = sandbox.enter("ada"), sandbox.enter("grace")
+        tuning = sandbox.channels(ada)[0]
+        await ada.slash_command(tuning, "/anything")
+        assert len(sandbox.messages(tuning, ada)) == 1
+        assert sandbox.messages(tuning, grace) == []
+
+
+def test_every_trouble_with_slack_says_what_it_did_and_ends_again() -> None:
+    sandbox = house()
+    for trouble in slack_troubles(sandbox.slack):
+        assert trouble.act()
+    assert any("429" in each or "ratelimited" in each for each in active(sandbox))
+    make_normal(sandbox)
+    assert active(sandbox) == []
+
+
+def test_a_bot_that_was_stopped_is_told_from_one_that_is_gone() -> None:
+    sandbox = house()
+    assert bot_state(sandbox)[1] == "Tunebot is not connected"
+    sandbox.stopped = True
+    assert bot_state(sandbox)[1] == "Tunebot is stopped"
