@@ -124,7 +124,6 @@ async def test_a_channel_that_loses_the_bot_halfway_leads_to_the_owner(world: Wo
     assert card.channel == world.channel.id
 
 
-@pytest.mark.xfail(strict=True, reason="storage keeps no `trouble`: a card is edited each round, without it")
 async def test_googles_trouble_while_a_job_runs_is_shown_and_passes(world_of: Open) -> None:
     async with world_of(job_seconds=None, environment={"TUNEBOT_POLL_SECONDS": "0.1"}) as world:
         card, job = await world.started("troubled")
