@@ -6,7 +6,7 @@ Remembers what the file's dialect is, since all rows must be of one.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bot.datasets.examples import Example
+from bot.datasets.examples import JOINT, Example
 from bot.datasets.explain import Reading, explain
 from bot.datasets.lines import NUL, Block
 from bot.datasets.mapping import as_words, guess_mapping
@@ -180,6 +180,8 @@ class Judge:
             found.append(Problem("system-in-input"))
         output = max(len(example.texts[-1]), len(example.rejected))
         before = len(example.system) + sum(map(len, example.texts[:-1]))
+        if example.system and not limits.takes_system:
+            before += len(JOINT)
         if before > self._most_in:
             found.append(Problem("input-too-long", "input", f"{before:,}", limits.input_characters))
         if output > self._most_out:

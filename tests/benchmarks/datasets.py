@@ -37,7 +37,7 @@ PEERS = {
 }
 # It asks for a key before it looks at a local file; none is ever used.
 PEERS_NEED = {"TOGETHER_API_KEY": "none", "TOGETHER_NO_BANNER": "1"}
-REPEATS = 5
+REPEATS = 9
 MOST_TIMES_FLOOR = 3.0
 MOST_MIB = 80
 FEWEST_TIMES_OPENAI = 5.0

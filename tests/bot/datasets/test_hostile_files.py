@@ -325,6 +325,12 @@ TARGETED: dict[str, tuple[bytes, DatasetLimits, Dialect, list[tuple[str, int, tu
         Dialect.GEMINI,
         [("system-in-input", 1, (1,))],
     ),
+    "a system text that makes the input too long": (
+        jsonl(chat("system: s", "user: " + "x" * 39_998, "assistant: b")),
+        GEMINI_API,
+        Dialect.GEMINI,
+        [("input-too-long", 1, (1,)), ("system-in-input", 1, (1,))],
+    ),
     "more than a request holds": (
         jsonl(*(pair(f"{i} " + "x" * 9_000, "2") for i in range(500))),
         GEMINI_API,

@@ -27,7 +27,7 @@ def packed(chunks):
         yield pack.compress(chunk)
     yield pack.flush()
 FILES = {
-    "good rows": lambda: lines(b'{"text_input": "question %d", "output": "yes or no"}\\n', 400_000),
+    "good rows": lambda: lines(b'{"text_input": "question %d", "output": "yes or no"}\\n', 200_000),
     "one endless line": lambda: itertools.repeat(b"x" * MEGABYTE, 60),
     "one endless text": lambda: itertools.chain([b'{"text_input": "'], itertools.repeat(b"x" * MEGABYTE, 60)),
     "one endless item": lambda: itertools.chain([b'[{"text_input": "'], itertools.repeat(b"x" * MEGABYTE, 60)),
@@ -40,12 +40,12 @@ FILES = {
     "keys by the million": lambda: (
         b"{" + b",".join(b'"%d":1' % i for i in range(150_000)) + b"}\\n" for _ in range(4)
     ),
-    "rows that are all wrong": lambda: lines(b'{"text_input": "%d", "output": ""}\\n', 100_000),
-    "keys that are all different": lambda: lines(b'{"text_input": "1", "output": "2", "k%d": 1}\\n', 100_000),
+    "rows that are all wrong": lambda: lines(b'{"text_input": "%d", "output": ""}\\n', 50_000),
+    "keys that are all different": lambda: lines(b'{"text_input": "1", "output": "2", "k%d": 1}\\n', 50_000),
     "orders of roles that are all different": lambda: (
         b'{"messages":[' + b",".join(
             b'{"role":"%s","content":"x"}' % (b"user" if i >> bit & 1 else b"assistant") for bit in range(16)
-        ) + b"]}\\n" for i in range(30_000)
+        ) + b"]}\\n" for i in range(15_000)
     ),
     "no line ends but blank lines": lambda: itertools.repeat(b"\\n" * MEGABYTE, 3),
 }
