@@ -223,7 +223,7 @@ class SocketMode:
                 await line.connect()  # type: ignore[no-untyped-call]
                 await line.hello.wait()
         except BaseException:
-            await line.leave(0)
+            await line.leave(self._times.farewell)
             raise
         return line
 
