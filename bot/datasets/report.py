@@ -88,12 +88,6 @@ class DatasetReport:
         return not self.errors
 
     @property
-    def can_be_repaired(self) -> bool:
-        """Whether leaving rows out or mending them makes a file that can be tuned on, or a better one."""
-        duplicates = any(finding.rule == "duplicate" for finding in self.findings)
-        return self.dialect is not None and self.examples > 0 and (self.examples < self.rows or duplicates)
-
-    @property
     def repairable(self) -> bool:
         """Whether a repair would make this a file that can be tuned on, or a better one."""
         if not self.rows or any(RULES[finding.rule].whole_file for finding in self.errors):

@@ -241,6 +241,6 @@ def _choices(report: DatasetReport | None, request: StartRequest | None) -> list
         return []
     text = f"Fill in {guess.input} and {guess.output}" if guess is not None else "Change something"
     buttons = [button(text, AGAIN_ACTION, again)]
-    if report is not None and report.can_be_repaired:
+    if report is not None and report.repairable:
         buttons.append(button("Repair the file", REPAIR_ACTION, repair))
     return [actions(buttons, "report_choices")]
