@@ -90,7 +90,9 @@ class DatasetReport:
     @property
     def repairable(self) -> bool:
         """Whether a repair would make this a file that can be tuned on, or a better one."""
-        if not self.rows or any(RULES[finding.rule].whole_file for finding in self.errors):
+        # A report that was remembered may name a rule that is no more.
+        known = (RULES.get(finding.rule) for finding in self.errors)
+        if not self.rows or any(rule is None or rule.whole_file for rule in known):
             return False
         return not self.ok or any(finding.rule == "duplicate" for finding in self.findings)
 
