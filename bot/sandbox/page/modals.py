@@ -28,10 +28,11 @@ class ModalHost:
         self._shown: View | None = None
         self._looks: object = None
         self._busy = False
-        with ui.dialog().props("persistent no-shake") as self._dialog:
+        with ui.dialog().props("persistent no-shake transition-duration=150") as self._dialog:
             self._panel = tag("div", classes="modal", tabindex="-1")
         self._dialog.on("show", js_handler=f"() => {{ const $ = getHtmlElement({self._panel.id}); {_BEGIN} }}")
-        self._panel.on("keydown.escape", self._close, js_handler=_ESCAPE)
+        # On the dialog, which has the focus before its fields do.
+        self._dialog.on("keydown.escape", self._close, js_handler=_ESCAPE)
         self._surface: Surface | None = None
         self._blocks: BlockList | None = None
         self._title: Tag | None = None

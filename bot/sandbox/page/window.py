@@ -48,6 +48,8 @@ class Window:
         self._announcer = Announcer(self._reader)
         self.open_channel(self._first(place))
         self._controls.refresh()
+        if self._conversation is not None:
+            self._conversation.focus()
         following = background_tasks.create(self._follow(), name=f"window of {person.user.name}")
         client.on_delete(following.cancel)
 

@@ -14,7 +14,7 @@ def draw_input(block: Json, surface: Surface) -> None:
         with tag("label", classes="field-label") as label:
             html(text_object(block["label"], names), name="span")
             if block.get("optional"):
-                tag("span", "(optional)", "field-optional")
+                tag("span", " (optional)", "field-optional")
         control = draw_element(block["element"], block, surface)
         error = tag("p", classes="field-error", role="alert")
         described = error.html_id

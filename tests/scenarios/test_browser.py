@@ -1,0 +1,279 @@
+"""The whole sandbox in a real browser: what somebody does who has never seen Tunebot, and what goes wrong.
+
+With TUNEBOT_PICTURE set, the first test saves the README's picture there.
+"""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from playwright.async_api import Browser, Locator, Page, expect
+
+from bot.sandbox.page.sample import SAMPLE
+from tests.bot.sandbox.page.browser import chromium, line, program, window
+
+SANDBOX: Final = (
+    "import asyncio; from handlers.manifest import manifest; from bot.sandbox.serve import serve;"
+    "asyncio.run(serve(manifest()))"
+)
+# Trained for real on two cores that also draw the page.
+TRAINED: Final = 90_000.0
+LONG: Final = "".join(
+    json.dumps({"text_input": f"What comes after {number}?", "output": f"After {number} comes {number + 1}."})
+    + "\n"
+    for number in range(4_000)
+).encode()
+
+
+@asynccontextmanager
+async def sandbox() -> AsyncIterator[tuple[Browser, str]]:
+    """A browser and the address of a sandbox of its own."""
+    async with chromium() as browser, program("-c", SANDBOX) as process:
+        yield browser, await address_of(process)
+
+
+async def address_of(process: asyncio.subprocess.Process) -> str:
+    found = re.search(r"http://\S+", await line(process))
+    assert found is not None
+    return found[0]
+
+
+async def command(page: Page, text: str) -> None:
+    box = page.get_by_label("Message #tuning")
+    await box.fill(text)
+    await box.press("Enter")
+
+
+async def upload(page: Page, form: Locator, name: str, content: bytes) -> None:
+    async with page.expect_file_chooser() as choosing:
+        await form.get_by_role("button", name="Add a file").click()
+    await (await choosing.value).set_files({"name": name, "mimeType": "text/plain", "buffer": content})
+    await form.get_by_role("button", name=f"Remove {name}").wait_for()
+
+
+async def tune(page: Page, name: str, content: bytes = SAMPLE, epochs: str = "") -> None:
+    """By form, from the command to the press that starts it."""
+    await command(page, "/tune")
+    form = page.get_by_role("dialog", name="Tune a model")
+    await form.get_by_label(re.compile("^Name")).fill(name)
+    await upload(page, form, f"{name}.jsonl", content)
+    await form.get_by_label("Epochs").fill(epochs)
+    await form.get_by_role("button", name="Check the file").click()
+    await page.get_by_role("dialog", name="Ready to start").get_by_role("button", name="Start tuning").click()
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def card(page: Page, heading: str) -> Locator:
+    """The card with this heading."""
+    return page.get_by_role("article").filter(has=page.get_by_role("heading", name=heading))
+
+
+async def test_a_newcomer_tunes_on_an_uploaded_file_and_talks_to_the_model() -> None:
+    async with sandbox() as (browser, address), window(browser, address) as page:
+        box = page.get_by_label("Message #tuning")
+        await expect(box).to_be_focused()
+        await box.type("/tu")
+        await expect(page.get_by_role("option")).to_have_count(1)
+        await page.keyboard.press("Tab")
+        await expect(box).to_have_value("/tune ")
+        await expect(page.get_by_text("Usage: /tune")).to_be_visible()
+        await page.keyboard.press("Enter")
+
+        form = page.get_by_role("dialog", name="Tune a model")
+        await form.get_by_label(re.compile("^Name")).fill("next number")
+        await form.get_by_label("Epochs").fill("some")
+        await form.get_by_role("button", name="Check the file").click()
+        await expect(form.get_by_text("Please enter a number.")).to_be_visible()
+        await form.get_by_label("Epochs").fill("40")
+        await form.get_by_role("button", name="Check the file").click()
+        await expect(form.get_by_text("Upload a file, pick one shared here, or give an address.")).to_be_visible()
+        await upload(page, form, "next_number.jsonl", SAMPLE)
+        await form.get_by_role("button", name="Check the file").click()
+        report = page.get_by_role("dialog", name="Ready to start")
+        await expect(report.get_by_text("15 rows, all fit to tune on")).to_be_visible()
+        await report.get_by_role("button", name="Start tuning").click()
+
+        await expect(card(page, "next number").get_by_role("img", name="Mean loss by step")).to_be_visible(
+            timeout=TRAINED
+        )
+        done = card(page, "next number: done")
+        await done.wait_for(timeout=TRAINED)
+        await done.get_by_role("button", name="1 reply").click()
+        thread = page.get_by_role("region", name="Thread")
+        await expect(thread.locator(".mention-me", has_text="@Ada Lovelace").last).to_be_visible()
+        await page.get_by_label("Reply in this thread").press("Escape")
+        await expect(thread).to_have_count(0)
+
+        await command(page, "/ask ninety nine")
+        answer = page.get_by_role("article").filter(has_text="asked next number")
+        await expect(answer.get_by_text("one hundred", exact=True)).to_be_visible()
+        await expect(page.get_by_text("Only visible to you").first).to_be_visible()
+        await answer.hover()
+        await answer.get_by_role("button", name="Reply in thread").click()
+        await page.get_by_label("Reply in this thread").fill("seven")
+        await page.get_by_label("Reply in this thread").press("Enter")
+        await expect(thread.get_by_text("eight", exact=True)).to_be_visible()
+        await expect(page.get_by_role("button", name="2 replies")).to_be_visible()
+        if picture := os.environ.get("TUNEBOT_PICTURE"):
+            await page.screenshot(path=picture)
+
+
+async def test_a_running_tuning_is_cancelled_after_a_question() -> None:
+    async with sandbox() as (browser, address), window(browser, address) as page:
+        await tune(page, "long one", LONG, "50")
+        await expect(card(page, "long one: running").get_by_text("Mean loss").first).to_be_visible(timeout=TRAINED)
+        cancel = page.get_by_role("button", name="Cancel long one")
+        # The card is redrawn several times a second; its buttons must stay what they are.
+        await cancel.focus()
+        await asyncio.sleep(1.5)
+        await expect(cancel).to_be_focused()
+        await page.keyboard.press("Enter")
+        asked = page.get_by_role("alertdialog", name="Cancel this tuning?")
+        await expect(asked).to_have_accessible_description(re.compile("Google stops training long one"))
+        await asked.get_by_role("button", name="Cancel the tuning").click()
+        await card(page, "long one: cancelled").wait_for()
+
+
+async def test_a_bad_file_is_reported_by_line_and_nothing_starts() -> None:
+    bad = SAMPLE + b'{"text_input": "no output"}\n' + b"not json\n"
+    async with sandbox() as (browser, address), window(browser, address) as page:
+        await command(page, "/tune")
+        form = page.get_by_role("dialog", name="Tune a model")
+        await upload(page, form, "bad.jsonl", bad)
+        await form.get_by_role("button", name="Check the file").click()
+        report = page.get_by_role("dialog", name="Not ready to start")
+        await expect(report.get_by_text(re.compile("Error in line 17"))).to_be_visible()
+        await expect(report.get_by_text("Nothing was started")).to_be_visible()
+        await report.get_by_role("button", name="Close").last.click()
+        await expect(page.get_by_role("dialog")).to_have_count(0)
+        await expect(page.get_by_role("article")).to_have_count(0)
+
+
+async def test_everything_can_be_done_by_key_alone() -> None:
+    async with sandbox() as (browser, address), window(browser, address) as page:
+        press, write = page.keyboard.press, page.keyboard.type
+        await expect(page.get_by_label("Message #tuning")).to_be_focused()
+        await write("/tune")
+        await press("Enter")
+        form = page.get_by_role("dialog", name="Tune a model")
+        await form.wait_for()
+        await tab_to(page, form.get_by_label(re.compile("^Name")))
+        await write("by key")
+        await tab_to(page, form.get_by_role("button", name="Use the sample"))
+        await press("Enter")
+        await form.get_by_role("button", name="Remove next_number.jsonl").wait_for()
+        await tab_to(page, form.get_by_label("Epochs"))
+        await write("20")
+        await tab_to(page, form.get_by_role("button", name="Check the file"))
+        await press("Enter")
+        report = page.get_by_role("dialog", name="Ready to start")
+        await report.wait_for()
+        await tab_to(page, report.get_by_role("button", name="Start tuning"))
+        await press("Enter")
+        await expect(page.get_by_role("dialog")).to_have_count(0)
+        await expect(page.get_by_label("Message #tuning")).to_be_focused()
+        await card(page, "by key: done").wait_for(timeout=TRAINED)
+
+        # From message to message with the arrows, into one's buttons with Tab, and out of its thread with Escape.
+        await page.get_by_role("log", name="Messages in #tuning").focus()
+        await press("ArrowUp")
+        await expect(page.get_by_role("article")).to_be_focused()
+        await tab_to(page, page.get_by_role("button", name="Reply in thread"))
+        await press("Enter")
+        await expect(page.get_by_label("Reply in this thread")).to_be_focused()
+        await press("Escape")
+        await expect(page.get_by_label("Message #tuning")).to_be_focused()
+        await write("/tune")
+        await press("Enter")
+        await form.wait_for()
+        await press("Escape")
+        await expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+async def tab_to(page: Page, wanted: Locator) -> None:
+    """Press Tab until this has the focus; a real person would give up as well."""
+    for _ in range(60):
+        if await wanted.evaluate("each => each === document.activeElement"):
+            return
+        await page.keyboard.press("Tab")
+    raise AssertionError(f"no Tab leads to {wanted}")
+
+
+async def test_a_colleague_in_a_second_window_asks_the_same_model() -> None:
+    async with (
+        sandbox() as (browser, address),
+        window(browser, address) as page,
+        window(browser, f"{address}/?as=grace") as other,
+    ):
+        await tune(page, "shared", epochs="40")
+        await card(other, "shared: done").wait_for(timeout=TRAINED)
+        await expect(other.get_by_role("button", name="ada-private")).to_have_count(0)
+        await command(other, "/ask seven")
+        answer = page.get_by_role("article").filter(has_text="@Grace Hopper asked shared")
+        await expect(answer.get_by_text("eight", exact=True)).to_be_visible()
+
+
+async def test_the_bot_is_killed_and_started_again_while_a_tuning_runs() -> None:
+    async with sandbox() as (browser, address), window(browser, address) as page:
+        await tune(page, "survivor", LONG, "30")
+        await card(page, "survivor: running").wait_for(timeout=TRAINED)
+        await page.get_by_role("button", name="Sandbox controls").click()
+        await page.get_by_role("button", name="Kill -9").click()
+        await expect(page.get_by_text("Tunebot is stopped")).to_be_visible()
+        await command(page, "/tune list")
+        await expect(page.get_by_text('/tune failed with the error "dispatch_failed"', exact=True)).to_be_visible()
+        await page.get_by_role("button", name="Restart").click()
+        await expect(page.get_by_text("Tunebot is connected")).to_be_visible()
+        await card(page, "survivor: done").wait_for(timeout=TRAINED)
+        await expect(page.get_by_role("log", name="The end of the bot's log")).to_contain_text("serving workspace")
+
+
+async def test_trouble_at_google_is_switched_on_seen_and_switched_off() -> None:
+    async with sandbox() as (browser, address), window(browser, address) as page:
+        await tune(page, "troubled", epochs="40")
+        await card(page, "troubled: done").wait_for(timeout=TRAINED)
+        await page.get_by_role("button", name="Sandbox controls").click()
+        await page.get_by_role("button", name="Block an answer").click()
+        await command(page, "/ask seven")
+        await expect(page.get_by_text("Google's filters held the answer back").first).to_be_visible()
+        await page.get_by_role("button", name="Slow down").click()
+        await expect(page.get_by_text("Google: takes 2 s longer")).to_be_visible()
+        await page.get_by_role("button", name="Make everything normal").click()
+        await expect(page.get_by_text("Google: takes 2 s longer")).to_have_count(0)
+        await command(page, "/ask seven")
+        await expect(page.get_by_role("article").get_by_text("eight", exact=True)).to_be_visible()
+
+
+async def test_an_interrupt_leaves_no_process_and_no_port() -> None:
+    async with chromium() as browser, program("-c", SANDBOX) as process:
+        address = await address_of(process)
+        async with window(browser, address) as page:
+            await tune(page, "interrupted", LONG, "50")
+            await card(page, "interrupted: running").wait_for(timeout=TRAINED)
+            children = children_of(process.pid)
+            assert len(children) >= 2, "the bot and the training"
+            process.send_signal(signal.SIGINT)
+            async with asyncio.timeout(20):
+                assert await process.wait() == 0
+        assert [child for child in children if lives(child)] == []
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", urlsplit(address).port or 0)) != 0
+
+
+def children_of(process_id: int) -> list[int]:
+    """The processes that this one started and that live, by their ids."""
+    threads = Path(f"/proc/{process_id}/task").iterdir()
+    return [int(child) for thread in threads for child in (thread / "children").read_text().split()]
+
+
+def lives(process_id: int) -> bool:
+    """Whether a process is still there."""
+    return Path(f"/proc/{process_id}").exists()
