@@ -77,12 +77,27 @@ class Pace:
             await lane.limiter.acquire()
             began = _now()
             yield
-            # The second counts from the answer: when Slack counted a message that was under way is not known.
-            spent = min(1.0, (_now() - began) / self.post_seconds)
-            if lane.limiter.has_capacity(spent):
-                await lane.limiter.acquire(spent)
+            await self._rest(lane, began)
         finally:
             lane.waiting -= 1
+
+    @asynccontextmanager
+    async def whispering(self, channel: str) -> AsyncIterator[None]:
+        """The block shows one person something: Slack's limit for that is wide, so it only makes others wait."""
+        lane = self._lane(channel)
+        lane.waiting += 1
+        try:
+            began = _now() - self.post_seconds
+            yield
+            await self._rest(lane, began)
+        finally:
+            lane.waiting -= 1
+
+    async def _rest(self, lane: _Lane, began: float) -> None:
+        """The second counts from the answer: when Slack counted a message that was under way is not known."""
+        spent = min(1.0, (_now() - began) / self.post_seconds)
+        if lane.limiter.has_capacity(spent):
+            await lane.limiter.acquire(spent)
 
     @asynccontextmanager
     async def editing(self) -> AsyncIterator[None]:
@@ -94,12 +109,6 @@ class Pace:
         finally:
             self._editing -= 1
         yield
-
-    async def whispered(self, channel: str) -> None:
-        """Count a message that only one person sees: Slack counts it apart, but nobody promises that it will."""
-        limiter = self._lane(channel).limiter
-        if limiter.has_capacity():
-            await limiter.acquire()
 
     def pause(self, method: Method, seconds: float) -> None:
         """Slack answered with Retry-After: nothing of this method before that."""

@@ -116,16 +116,16 @@ class Poster:
 
     async def whisper(self, place: Place, user: str, message: Message) -> None:
         """Show a message to one person only: in the channel, or directly where that does not let the bot in."""
-        await self.pace.whispered(place.channel)
         try:
-            await self._client.chat_postEphemeral(
-                channel=place.channel,
-                user=user,
-                text=message.text,
-                blocks=list(message.blocks),
-                thread_ts=place.thread or None,
-                parse="none",
-            )
+            async with self.pace.whispering(place.channel):
+                await self._client.chat_postEphemeral(
+                    channel=place.channel,
+                    user=user,
+                    text=message.text,
+                    blocks=list(message.blocks),
+                    thread_ts=place.thread or None,
+                    parse="none",
+                )
         except SlackApiError as error:
             if slack_code(error) not in NO_WAY_IN:
                 raise

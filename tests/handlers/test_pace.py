@@ -126,7 +126,7 @@ async def test_a_whisper_lets_the_card_wait(tmp_path: Path) -> None:
             await at.add(f"job{number}")
             at.sender.wake()
             await at.told()
-            await asyncio.sleep(0.06)
+            await asyncio.sleep(0.1)
         assert refusals(at) == []
 
 
@@ -173,6 +173,22 @@ async def test_a_slow_answer_does_not_let_the_next_post_come_too_soon(tmp_path: 
         at.sender.start()
         await at.told()
         assert refusals(at) == []
+
+
+async def test_a_person_who_is_being_answered_slowly_is_not_overtaken(tmp_path: Path) -> None:
+    slack, pace = hurried()
+    async with office(tmp_path, slack=slack, pace=pace) as at:
+        slack.faults.delay("chat.postMessage", seconds=0.3)
+        place = Place(slack.workspace.team_id, at.channel.id)
+        async with asyncio.TaskGroup() as people:
+            people.create_task(at.poster.say(place, said("answer")))
+            await at.until(lambda: at.calls("chat.postMessage"))
+            await at.add("card")
+            at.sender.start()
+        await at.told()
+        assert refusals(at) == []
+        answer, card = at.messages()
+        assert (answer.text, card.text[:11]) == ("answer", "Tuning card")
 
 
 async def test_the_limiters_do_not_grow_with_the_channels() -> None:
