@@ -59,11 +59,31 @@ def backup(file: Path) -> None:
 
 
 @cli.command()
-def sandbox() -> None:
-    """Watch the whole loop on this machine: no account, no network."""
-    from bot.sandbox.walk import walk
+@click.option("--port", default=0, help="The page's port; without it a free one.")
+@click.option("--open", "open_browser", is_flag=True, help="Open the page in the browser.")
+@click.option("--walk", "scripted", is_flag=True, help="No page: walk through the main job and print it.")
+def sandbox(port: int, open_browser: bool, scripted: bool) -> None:
+    """Try all of it on this machine, in a page that looks like a Slack workspace: no account, no network."""
+    if scripted:
+        from bot.sandbox.walk import walk
 
-    asyncio.run(walk())
+        asyncio.run(walk())
+        return
+    from handlers.manifest import manifest as build
+
+    try:
+        from bot.sandbox.serve import serve
+    except ModuleNotFoundError as error:
+        raise BotError(
+            f"The sandbox's page needs the package {error.name}.",
+            "Install it with: pip install '.[sandbox]' (or walk through the main job without it: --walk).",
+        ) from None
+    try:
+        asyncio.run(serve(build(), port=port, open_browser=open_browser))
+    except OSError as error:
+        raise BotError(
+            f"Port {port} cannot be used: {error.strerror}.", "Name another one with --port."
+        ) from error
 
 
 @cli.command()
