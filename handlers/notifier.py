@@ -77,7 +77,7 @@ class SlackNotifier:
         begin: Callable[[Place], Awaitable[None]],
     ) -> Delivered:
         """Raises RetryLater, Unconfirmed, Undeliverable."""
-        if notice.begun is not None and (ts := await self._find(notice, notice.begun, job)) is not None:
+        if notice.begun is not None and (ts := await self._find(notice, notice.begun, job, begin)) is not None:
             logger.info("%s of %s had arrived: found it in %s", notice.kind, job.key, notice.begun.place.channel)
             return _adopted(notice, notice.begun, job, ts)
         telling = _Telling(notice, job, begin)
@@ -99,7 +99,9 @@ class SlackNotifier:
         except _BROKEN as error:
             raise _unreachable(error) from error
 
-    async def _find(self, notice: Notice, begun: Begun, job: TuningJob) -> str | None:
+    async def _find(
+        self, notice: Notice, begun: Begun, job: TuningJob, begin: Callable[[Place], Awaitable[None]]
+    ) -> str | None:
         """The post that was begun, or None if it certainly is not there and cannot come any more."""
         try:
             ts = await self._traces.find(notice, begun, but=job.card)
@@ -112,9 +114,14 @@ class SlackNotifier:
         except _BROKEN as error:
             raise Unconfirmed(str(_unreachable(error)), 1.0) from error
         age = self._clock.now() - begun.at
+        if ts is None and age < timedelta():
+            # The clock was set back since, so how long ago it was is not known: the wait begins anew.
+            await begin(begun.place)
+            age = timedelta()
         if ts is None and age < self._settles_in:
-            left = min(self._settles_in - age, self._settles_in)
-            raise Unconfirmed("Slack may still be busy with the message.", left.total_seconds())
+            raise Unconfirmed(
+                "Slack may still be busy with the message.", (self._settles_in - age).total_seconds()
+            )
         return ts
 
     async def _card(self, telling: _Telling, snapshots: Sequence[Snapshot]) -> Delivered:

@@ -11,7 +11,7 @@ whenever one of the two changes, so that an index can answer who comes next howe
 import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlite_utils import Database as Connection
@@ -40,6 +40,9 @@ UPDATE outbox SET channel = jobs.channel, turn = CASE
 FROM jobs WHERE outbox.job = ? AND outbox.state = 'pending' AND jobs.key = outbox.job
 """
 
+# Nobody postpones a notice for longer: what is due later was postponed before the clock was set back.
+_LONGEST_WAIT: Final = timedelta(minutes=5)
+
 _ADD: Final = """
 INSERT INTO outbox (team, job, kind, since)
 VALUES (?, ?, ?, CAST(strftime('%s', 'now') AS INTEGER) * 1000000)
@@ -61,7 +64,8 @@ JOIN jobs ON jobs.key = notice.job
 WHERE lane.channel NOT IN (SELECT value FROM json_each(:closed))
   AND notice.id IN (
     SELECT id FROM outbox INDEXED BY outbox_turns
-    WHERE state = 'pending' AND channel = lane.channel AND turn BETWEEN :first AND :last AND due_at <= :now
+    WHERE state = 'pending' AND channel = lane.channel AND turn BETWEEN :first AND :last
+      AND (due_at <= :now OR due_at > :never)
     ORDER BY turn, id LIMIT :a_channel
   )
 ORDER BY notice.turn, notice.id LIMIT :limit
@@ -101,7 +105,11 @@ class SqliteOutbox:
                 if most <= 0:
                     return []
                 asked: dict[str, Any] = {"now": micros(now), "first": turns[0], "last": turns[1], "limit": most}
-                asked |= {"closed": json.dumps(sorted(closed)), "a_channel": a_channel}
+                asked |= {
+                    "never": micros(now + _LONGEST_WAIT),
+                    "closed": json.dumps(sorted(closed)),
+                    "a_channel": a_channel,
+                }
                 return [_notice(row) for row in connection.query(_DUE, asked)]
 
             posts = find(_POSTS, {*busy, *room.resting}, limit) if room.posts else []

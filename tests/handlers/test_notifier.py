@@ -138,6 +138,21 @@ async def test_a_plain_refusal_needs_no_looking_up(at: Office) -> None:
     assert len(at.messages()) == 1
 
 
+async def test_a_post_begun_before_the_clock_was_set_back_is_told_once_without_waiting_for_that_time(
+    at: Office,
+) -> None:
+    at.slack.faults.reset("chat.postMessage")
+    await at.add("numbers")
+    await at.sender.send_due()
+    await at.sender.settle()
+    ahead = "UPDATE outbox SET begun_at = begun_at + 600000000, due_at = due_at + 600000000"
+    await at.database.write(lambda db: db.execute(ahead))
+    at.restart()
+    at.sender.start()
+    await at.told()
+    assert len(at.messages("numbers")) == 1
+
+
 async def test_another_process_finds_what_the_last_one_had_begun(at: Office) -> None:
     await at.add("handed over")
     at.slack.faults.lose_answer("chat.postMessage")

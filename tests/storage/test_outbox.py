@@ -122,6 +122,14 @@ async def test_postponed_notice_comes_back_at_its_time_with_its_attempts_counted
     assert (notice.attempts, notice.version) == (1, 1)
 
 
+async def test_notice_postponed_before_the_clock_was_set_back_is_due(
+    jobs: SqliteJobStore, outbox: SqliteOutbox
+) -> None:
+    await jobs.submit(job("k1"), [CARD])
+    await outbox.postpone(await only(outbox), START + timedelta(minutes=30), "rate limited")
+    assert await told(outbox) == [("k1", CARD)]
+
+
 async def test_notice_given_up_is_kept_for_the_record_and_never_due_again(
     jobs: SqliteJobStore, outbox: SqliteOutbox, database: Database, clock: StoppedClock
 ) -> None:
