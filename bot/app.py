@@ -8,9 +8,9 @@ import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -23,13 +23,13 @@ from bot.chat import Chat
 from bot.desk import DatasetDesk
 from bot.metrics import MeasuredNotifier, Metrics
 from bot.poller import Poller
-from bot.ports import FileReader
+from bot.ports import Clock, FileReader
 from bot.proposals import Proposals
 from bot.repairs import Repairs
 from bot.sender import Sender
 from bot.settings import Settings, reveal
 from bot.tasks import Tasks
-from bot.tuning import Tuning
+from bot.tuning import ADOPTION_GRACE, Tuning
 from handlers import Surfaces, register
 from handlers.access import Access
 from handlers.actions import Actions
@@ -74,11 +74,14 @@ class SystemClock:
         return datetime.now(UTC)
 
 
-async def run(settings: Settings) -> None:
+SYSTEM_CLOCK: Final = SystemClock()
+
+
+async def run(settings: Settings, clock: Clock = SYSTEM_CLOCK, adoption_grace: timedelta = ADOPTION_GRACE) -> None:
     """Serve until SIGINT or SIGTERM, also while still starting. Raises BotError if it cannot begin."""
     ready, stop = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
-    service = asyncio.create_task(_serve(settings, ready, stop), name="service")
+    service = asyncio.create_task(_serve(serving(settings, clock, adoption_grace), ready, stop), name="service")
 
     def begin_to_stop() -> None:
         logger.info("stopping: no new requests, finishing what runs")
@@ -101,8 +104,8 @@ async def run(settings: Settings) -> None:
     logger.info("stopped")
 
 
-async def _serve(settings: Settings, ready: asyncio.Event, stop: asyncio.Event) -> None:
-    async with serving(settings):
+async def _serve(bot: AbstractAsyncContextManager[None], ready: asyncio.Event, stop: asyncio.Event) -> None:
+    async with bot:
         ready.set()
         await stop.wait()
 
@@ -121,10 +124,11 @@ def backup(database: str, target: Path) -> None:
 
 
 @asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[None]:
+async def serving(
+    settings: Settings, clock: Clock = SYSTEM_CLOCK, adoption_grace: timedelta = ADOPTION_GRACE
+) -> AsyncIterator[None]:
     """The whole bot, serving inside the block. Leaving it stops the intake first and the database last."""
     async with AsyncExitStack() as stack:
-        clock = SystemClock()
         session = await stack.enter_async_context(aiohttp.ClientSession())
         client = slack_client(settings, session)
         identity = await log_in(settings, client)
@@ -153,7 +157,15 @@ async def serving(settings: Settings) -> AsyncIterator[None]:
         notifier = SlackNotifier(poster, Traces(client), profiles, clock)
         sender = Sender(outbox, jobs, MeasuredNotifier(notifier, metrics, socket.spoke if socket else None), clock)
         tuning = Tuning(
-            backends, jobs, chats, journal, files, clock, sender.wake, stuck_after=settings.stuck_after
+            backends,
+            jobs,
+            chats,
+            journal,
+            files,
+            clock,
+            sender.wake,
+            adoption_grace,
+            stuck_after=settings.stuck_after,
         )
         desk = DatasetDesk(files, SqliteDatasetMemory(database, clock))
         proposals = Proposals(backends, jobs, desk, clock)

@@ -7,7 +7,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self
@@ -19,12 +19,14 @@ from bot.sandbox.slack import SlackStandIn
 
 BUCKET: Final = "tunebot-sandbox"
 READY_SECONDS: Final = 20.0
+RUN: Final = ("-m", "bot", "run")
 
 
 class Stage:
     """Starts, stops and kills the bot; its log is kept in the directory beside its database.
 
-    `port` set: the bot serves HTTP there and Slack's requests arrive signed. Unset: Socket Mode.
+    `port` set: the bot serves HTTP there and Slack's requests arrive signed. Unset: Socket Mode. `command` is what
+    Python runs: the bot's own command, or a test's that starts it in another way.
     """
 
     def __init__(
@@ -35,12 +37,14 @@ class Stage:
         *,
         port: int | None = None,
         environment: Mapping[str, str] | None = None,
+        command: Sequence[str] = RUN,
     ) -> None:
         self.slack = slack
         self.google = google
         self.directory = directory
         self.port = port
         self.extra = dict(environment or {})
+        self.command = command
         self._process: asyncio.subprocess.Process | None = None
         self._log: IO[bytes] | None = None
 
@@ -81,7 +85,7 @@ class Stage:
         """Start the bot and wait until Slack reaches it. Raises RuntimeError with the log's end if it cannot."""
         self._log = self.log_file.open("ab")
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bot", "run", env=self.environment(), stdout=self._log, stderr=self._log
+            sys.executable, *self.command, env=self.environment(), stdout=self._log, stderr=self._log
         )
         try:
             async with asyncio.timeout(READY_SECONDS):
