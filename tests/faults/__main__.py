@@ -1,0 +1,48 @@
+"""A long storm, by hand: starts jobs in bad weather and checks the books once it has cleared.
+
+    .venv/bin/python -m tests.faults --jobs 200 --seed 7
+
+Ends with 1 if the books do not balance. The bot's log and database are kept in the directory that is printed.
+"""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.faults.town import town
+
+
+async def storm(jobs: int, seed: int, people: int, directory: Path) -> bool:
+    """Whether the books balance."""
+    began = time.monotonic()
+
+    def say(words: str) -> None:
+        print(f"{time.monotonic() - began:6.0f} s  {words}", flush=True)
+
+    say(f"{jobs} jobs by {people} people, seed {seed}, in {directory}")
+    async with town(seed, directory, people) as place:
+        books = await place.storm(jobs, say)
+        felt = place.weather.felt
+    print(f"\n{sum(felt.values())} gusts: {', '.join(f'{count} {name}' for name, count in felt.most_common())}")
+    print(f"{place.tries} commands typed for {jobs} jobs\n\n{books}\n")
+    wrong = books.wrong()
+    print("\n".join(wrong) if wrong else "The books balance.")
+    return not wrong
+
+
+def main() -> None:
+    """Read the arguments and run."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__.partition("\n")[0])
+    parser.add_argument("--jobs", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--people", type=int, default=10)
+    given = parser.parse_args()
+    directory = Path(tempfile.mkdtemp(prefix="tunebot-faults-"))
+    sys.exit(0 if asyncio.run(storm(given.jobs, given.seed, given.people, directory)) else 1)
+
+
+if __name__ == "__main__":
+    main()

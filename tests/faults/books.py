@@ -1,0 +1,141 @@
+"""The accounts after a storm: Google's jobs, our rows and what people read in Slack, each counted on its own.
+
+Read from outside, from what each party holds itself: nothing here asks the bot.
+"""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from bot.sandbox.google import GoogleStandIn
+from bot.sandbox.slack import Message, SlackStandIn
+
+LABEL: Final = "tunebot-job"
+OPEN: Final = ("submitting", "queued", "running")
+_PHASES: Final = {"succeeded": "done", "failed": "failed", "cancelled": "cancelled"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A job as the bot remembers it."""
+
+    key: str
+    name: str
+    state: str
+    operation: str
+    card: str
+
+    @property
+    def never_started(self) -> bool:
+        """Failed before Google had it."""
+        return self.state == "failed" and not self.operation
+
+
+@dataclass(slots=True)
+class Books:
+    """What was found; `wrong` says what does not balance, one line each."""
+
+    rows: list[Row]
+    pending: int
+    undeliverable: int
+    at_google: dict[str, list[str]]  # key -> the phase of each job that carries it
+    cards: dict[str, list[Message]]
+    ends: dict[str, list[Message]]
+    others: int
+    submitted: list[str] = field(default_factory=list)
+
+    @property
+    def open(self) -> int:
+        return sum(row.state in OPEN for row in self.rows)
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is going on any more, right or wrong."""
+        return self.open == 0 and self.pending == 0
+
+    def wrong(self) -> list[str]:
+        return list(self._wrong())
+
+    def _wrong(self) -> Iterator[str]:
+        keys = {row.key for row in self.rows}
+        for name, times in Counter(row.name for row in self.rows).items():
+            if times > 1:
+                yield f"{name} has {times} rows"
+        for name in sorted(set(self.submitted) - {row.name for row in self.rows}):
+            yield f"{name} was acknowledged and has no row"
+        for name in sorted({row.name for row in self.rows} - set(self.submitted)):
+            yield f"{name} has a row and nobody was told that it was accepted"
+        for key in sorted(self.at_google.keys() - keys):
+            yield f"{key or 'a job without a key'} is at Google and has no row"
+        for key in sorted((self.cards.keys() | self.ends.keys()) - keys):
+            yield f"{key} was told in Slack and has no row"
+        for row in self.rows:
+            yield from (f"{row.name} ({row.key}, {row.state}): {words}" for words in self._wrong_about(row))
+        if self.pending:
+            yield f"{self.pending} notices are still to be told"
+        if self.undeliverable:
+            yield f"{self.undeliverable} notices were given up"
+        if self.others:
+            yield f"{self.others} messages about jobs are neither a card nor an end"
+
+    def _wrong_about(self, row: Row) -> Iterator[str]:
+        phases = self.at_google.get(row.key, [])
+        if row.state in OPEN:
+            yield "it has not ended"
+        elif row.never_started and phases:
+            yield f"it is said never to have started, and Google has {phases}"
+        elif not row.never_started and phases != [row.state]:
+            yield f"Google has {phases}"
+        cards, ends = self.cards.get(row.key, []), self.ends.get(row.key, [])
+        if len(cards) != 1:
+            yield f"it has {len(cards)} cards"
+        if len(ends) != 1:
+            yield f"its end was told {len(ends)} times"
+        for card in cards[:1]:
+            if card.ts != row.card:
+                yield "its card is not the one that the row names"
+            if _PHASES.get(row.state, row.state) not in card.text:
+                yield f"its card says: {card.text[:100]}"
+            if any(end.thread_ts != card.ts for end in ends):
+                yield "its end is not told under its card"
+
+    def __str__(self) -> str:
+        states = Counter("never started" if row.never_started else row.state for row in self.rows)
+        counted = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+        jobs = sum(map(len, self.at_google.values()))
+        lines = [
+            f"{len(set(self.submitted)):5} starts that Slack was told of",
+            f"{len(self.rows):5} rows here: {counted}",
+            f"{jobs:5} jobs at Google under {len(self.at_google)} keys",
+            f"{sum(map(len, self.cards.values())):5} cards of {len(self.cards)} jobs",
+            f"{sum(map(len, self.ends.values())):5} ends told of {len(self.ends)} jobs",
+            f"{self.pending:5} notices still to be told, {self.undeliverable} given up",
+        ]
+        return "\n".join(lines)
+
+
+def read(database: Path, google: GoogleStandIn, slack: SlackStandIn, submitted: list[str]) -> Books:
+    """Count everything as it stands now; `submitted` are the names whose “Start tuning” was acknowledged."""
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
+        rows = [Row(*row) for row in connection.execute("SELECT key, name, state, operation, card FROM jobs")]
+        states = Counter(state for (state,) in connection.execute("SELECT state FROM outbox"))
+    connection.close()
+    at_google: dict[str, list[str]] = {}
+    for job in google.jobs.books():
+        key = job["key"] or job["labels"].get(LABEL, "")
+        at_google.setdefault(key, []).append(job["phase"])
+    told: dict[str, dict[str, list[Message]]] = {"card": {}, "ended": {}, "stuck": {}}
+    others = 0
+    for message in slack.workspace.messages(ephemeral=False):
+        payload = (message.metadata or {}).get("event_payload", {})
+        if payload.get("kind") in told:
+            told[payload["kind"]].setdefault(payload["job"], []).append(message)
+        elif message.bot_id is not None and "Tuning storm" in message.text:
+            others += 1
+    others += len(told["stuck"])
+    return Books(
+        rows, states["pending"], states["undeliverable"], at_google, told["card"], told["ended"], others, submitted
+    )

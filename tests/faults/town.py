@@ -1,0 +1,163 @@
+"""People who start jobs while the weather blows, and a bot that is a process of its own between the stand-ins.
+
+They do what people do: type again when nothing comes, click again when Slack shows trouble, click twice at once.
+"""
+
+import asyncio
+import itertools
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from bot.sandbox.google import GoogleStandIn, Limits
+from bot.sandbox.slack import Channel, Person, SlackStandIn, View
+from bot.sandbox.stage import BUCKET, Stage
+from handlers.manifest import manifest
+from tests.faults.books import Books, read
+from tests.faults.weather import Weather
+
+ROOT: Final = Path(__file__).parents[2]
+# Twice what the weather may delay a create by, and longer than a killed process's requests are still under way.
+GRACE_SECONDS: Final = 4.0
+BACKENDS: Final = ("vertex", "gemini", "palm")
+NUMBERS: Final = b"".join(
+    b'{"text_input": "%s", "output": "%s"}\n' % pair
+    for pair in [(b"1", b"2"), (b"3", b"4"), (b"ninety nine", b"one hundred"), (b"seven", b"eight")] * 5
+)
+
+
+@dataclass
+class Town:
+    """Some people, each in a channel of their own; `submitted` are the names that Slack was told are accepted."""
+
+    stage: Stage
+    weather: Weather
+    chance: random.Random
+    people: list[tuple[Person, Channel]]
+    submitted: list[str] = field(default_factory=list)
+    tries: int = 0
+
+    async def storm(self, jobs: int, say: Callable[[str], None]) -> Books:
+        """Start so many jobs in bad weather, wait for good weather to settle everything, and count."""
+        numbers = iter(range(1, jobs + 1))
+        async with asyncio.TaskGroup() as group:
+            weather = group.create_task(self.weather.blow())
+            fates = group.create_task(self._fates())
+            await asyncio.gather(*(self._work(person, channel, numbers, say) for person, channel in self.people))
+            weather.cancel()
+            fates.cancel()
+        say("the weather clears")
+        # What hangs is cut off here, instead of waited for; the last gust is a kill like any other.
+        await self.stage.kill()
+        self.weather.clear()
+        await self.stage.start()
+        fates = asyncio.create_task(self._fates())
+        try:
+            return await self._settle(jobs, say)
+        finally:
+            fates.cancel()
+
+    async def _settle(self, jobs: int, say: Callable[[str], None]) -> Books:
+        # Slack lets fifty cards a minute be edited; the rest is time for the bot's own pauses.
+        last = asyncio.get_running_loop().time() + 30 + 4 * jobs
+        for ticks in itertools.count():
+            books = self.books()
+            if books.settled or asyncio.get_running_loop().time() > last:
+                break
+            if ticks % 20 == 0:
+                say(f"{books.open} jobs go on, {books.pending} notices wait")
+            await asyncio.sleep(0.5)
+        await asyncio.sleep(1.5)  # whatever is told once too often comes after the end
+        return self.books()
+
+    def books(self) -> Books:
+        return read(self.stage.directory / "tunebot.db", self.stage.google, self.stage.slack, self.submitted)
+
+    async def _fates(self) -> None:
+        """Some jobs fail at Google and some are cancelled there; all others succeed by themselves."""
+        seen = 0
+        while True:
+            for job in self.stage.google.jobs.all[seen:]:
+                seen += 1
+                match self.chance.randrange(8):
+                    case 0:
+                        job.fail(8, "Resource has been exhausted.")
+                    case 1:
+                        job.cancel()
+            await asyncio.sleep(0.4)
+
+    async def _work(
+        self, person: Person, channel: Channel, numbers: "itertools.Iterator[int]", say: Callable[[str], None]
+    ) -> None:
+        file = person.permalink(person.upload(channel, "numbers.jsonl", NUMBERS))
+        for number in numbers:
+            name = f"storm-{number}"
+            backend = BACKENDS[number % len(BACKENDS)]
+            await self._press_start(person, await self._report(person, channel, name, backend, file))
+            self.submitted.append(name)
+            if number % 10 == 0:
+                say(f"{len(self.submitted)} started")
+            await asyncio.sleep(self.chance.uniform(0.5, 3.0))
+
+    async def _report(self, person: Person, channel: Channel, name: str, backend: str, file: str) -> View:
+        """Type until the report is there."""
+        while True:
+            self.tries += 1
+            await person.slash_command(channel, "/tune", f"start name={name} backend={backend} file={file}")
+            shown: View | None = None
+            try:
+                shown = await self.stage.slack.workspace.wait_for_view(
+                    person.id, lambda view: "blocks" in view.definition and "Checking" not in view.title, 4.0
+                )
+            except TimeoutError:
+                shown = person.modal
+            if shown is not None and shown.title == "Ready to start":
+                return shown
+            if shown is not None:
+                await person.close_view(shown)
+            await asyncio.sleep(self.chance.uniform(0.1, 0.4))
+
+    async def _press_start(self, person: Person, report: View) -> None:
+        """Click until Slack shows no trouble: often twice at once, sometimes once more afterwards."""
+        while True:
+            clicks = self.chance.choice((1, 1, 2, 3))
+            done = await asyncio.gather(*(person.submit_view(report) for _ in range(clicks)))
+            actions = {each.action for each in done}
+            if "clear" in actions:
+                return
+            if actions != {"trouble"}:
+                raise AssertionError(f"“Start tuning” was answered with {actions}: {report.blocks}")
+            await asyncio.sleep(self.chance.uniform(0.1, 0.5))
+
+
+@asynccontextmanager
+async def town(seed: int, directory: Path, people: int) -> AsyncIterator[Town]:
+    """Open the stand-ins and start the bot; what the bot writes stays in the directory."""
+    clock = directory / "clock"
+    clock.write_text("0")
+    limits = Limits(concurrent_vertex_jobs=1000)
+    async with (
+        GoogleStandIn(job_seconds=2.0, seed=seed, limits=limits) as google,
+        SlackStandIn(manifest=manifest()) as slack,
+    ):
+        google.create_bucket(BUCKET)
+        slack.limits.enabled = True
+        stage = Stage(
+            slack,
+            google,
+            directory,
+            environment={"TUNEBOT_POLL_SECONDS": "0.3", "PYTHONPATH": str(ROOT)},
+            command=("-m", "tests.faults.launch", str(GRACE_SECONDS), str(clock)),
+        )
+        folk = [slack.person(f"ada{number}", f"Ada {number}") for number in range(people)]
+        chance = random.Random(seed + 1)
+        async with stage:
+            yield Town(
+                stage,
+                Weather(seed, stage, clock),
+                chance,
+                [(person, slack.add_channel(f"room-{person.user.name}", person)) for person in folk],
+            )

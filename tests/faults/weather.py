@@ -1,0 +1,150 @@
+"""What goes wrong, drawn from a seed: which fault comes next, when, and how hard.
+
+The seed decides the faults and their order. What each of them meets depends on the machine's speed, as it does in
+life: a run with the same seed is the same weather, not the same day.
+"""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final
+
+from bot.sandbox.stage import Stage
+
+SLACK_DOORS: Final = ("chat.postMessage", "chat.update", "chat.*", "views.*", "conversations.*", "files.*", "*")
+GOOGLE_DOORS: Final = (
+    r"/(tuningJobs|tunedModels)$",  # creates and lists
+    r"/(tuningJobs|tunedModels|operations)",
+    r"/upload/storage",
+    r"/storage/",
+    r"",
+)
+# A create that is late must be there before the grace of a start is over; see `Town`.
+LONGEST_DELAY: Final = 1.5
+
+
+class Weather:
+    """Blows from `begin` until it is cancelled; `clear` takes every fault away. `felt` counts what came."""
+
+    def __init__(self, seed: int, stage: Stage, clock: Path) -> None:
+        self.felt: Counter[str] = Counter()
+        self._chance = random.Random(seed)
+        self._stage = stage
+        self._slack, self._google = stage.slack.faults, stage.google.faults
+        self._clock = clock
+        self._gusts: dict[str, tuple[int, Callable[[], Awaitable[None]]]] = {
+            "kill -9": (4, self._kill),
+            "SIGTERM": (2, self._stop),
+            "Slack fails": (6, self._slack_fails),
+            "Google fails": (8, self._google_fails),
+            "socket lost": (2, self._socket),
+            "delivered twice": (3, self._twice),
+            "delivered in another order": (2, self._reordered),
+            "Slack away": (1, self._outage),
+            "clock jumps": (1, self._clock_jumps),
+            "a lull": (3, self._lull),
+        }
+
+    async def blow(self) -> None:
+        """One fault after the other, for ever."""
+        names = list(self._gusts)
+        weights = [weight for weight, _ in self._gusts.values()]
+        while True:
+            name = self._chance.choices(names, weights)[0]
+            self.felt[name] += 1
+            await self._gusts[name][1]()
+            await asyncio.sleep(self._chance.uniform(0.1, 0.5))
+
+    def clear(self) -> None:
+        """No fault waits any more, and every clock is right."""
+        self._slack.clear()
+        self._google.clear()
+        self._clock.write_text("0")
+
+    async def _kill(self) -> None:
+        await self._stage.kill()
+        await self._rise()
+
+    async def _stop(self) -> None:
+        code = await self._stage.stop()
+        if code != 0:
+            raise AssertionError(f"SIGTERM ended the bot with {code}:\n{self._stage.log_end()}")
+        await self._rise()
+
+    async def _rise(self) -> None:
+        await asyncio.sleep(self._chance.choice((0.0, 0.0, 0.5, 1.0)))
+        # Nothing is promised of a start while Slack is away: whoever runs the bot starts it again then.
+        self._slack.clear()
+        self._google.clear()
+        await self._stage.start()
+
+    async def _slack_fails(self) -> None:
+        method, times = self._chance.choice(SLACK_DOORS), self._chance.randint(1, 3)
+        match self._chance.choice(("503", "500", "429", "internal_error", "late", "hang", "reset", "lost answer")):
+            case "503":
+                self._slack.fail(method, times=times, status=503)
+            case "500":
+                self._slack.fail(method, times=times, status=500)
+            case "429":
+                self._slack.rate_limit(method, times=times, retry_after=self._chance.randint(1, 2))
+            case "internal_error":
+                self._slack.fail(method, times=times, error="internal_error")
+            case "late":
+                self._slack.delay(method, times=times, seconds=self._chance.uniform(0.2, LONGEST_DELAY))
+            case "hang":
+                self._slack.hang(method, times=1)
+            case "reset":
+                self._slack.reset(method, times=times)
+            case _:
+                self._slack.lose_answer(method, times=times)
+
+    async def _google_fails(self) -> None:
+        path, times = self._chance.choice(GOOGLE_DOORS), self._chance.randint(1, 3)
+        match self._chance.choice(("503", "500", "429", "garbled", "late", "hang", "reset", "lost answer")):
+            case "503":
+                self._google.fail(503, path=path, times=times)
+            case "500":
+                self._google.fail(500, path=path, times=times)
+            case "429":
+                self._google.fail(429, path=path, times=times, retry_after=1.0)
+            case "garbled":
+                self._google.garble(path=path, times=times)
+            case "late":
+                self._google.delay(self._chance.uniform(0.2, LONGEST_DELAY), path=path, times=times)
+            case "hang":
+                self._google.hang(path=path, times=1)
+            case "reset":
+                self._google.reset(path=path, times=times)
+            case _:
+                self._google.lose_answer(path=path, times=times)
+
+    async def _socket(self) -> None:
+        match self._chance.choice(("reset", "closed", "asked")):
+            case "reset":
+                self._slack.drop_sockets(abort=True)
+            case "closed":
+                self._slack.drop_sockets(abort=False)
+            case _:
+                self._slack.ask_to_reconnect()
+
+    async def _twice(self) -> None:
+        self._slack.duplicate_deliveries(self._chance.randint(1, 4))
+
+    async def _reordered(self) -> None:
+        self._slack.reorder_deliveries(2)
+        await asyncio.sleep(1.0)
+        self._slack.clear()  # what is held goes on, though no second one came
+
+    async def _outage(self) -> None:
+        self._slack.outage()
+        await asyncio.sleep(self._chance.uniform(1.0, 4.0))
+        self._slack.clear()
+
+    async def _clock_jumps(self) -> None:
+        self._clock.write_text(str(self._chance.choice((-1800, -5, 0, 5, 1800))))
+
+    async def _lull(self) -> None:
+        self._slack.clear()
+        await asyncio.sleep(self._chance.uniform(0.5, 1.5))
