@@ -4,6 +4,7 @@ What the last look at each job showed is remembered in memory only; after a rest
 the job's row instead. One job's trouble never hides another's news.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -20,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 # A look at so many jobs takes about half of the requests that a round may cost; none is left for doubts then.
 _MANY: Final = 600
+_NOTED_AT_ONCE: Final = 50
 
 
 class Looks:
@@ -47,8 +49,11 @@ class Looks:
         """Take one look at confirmed jobs of one backend. Raises BotError where nothing at all can be seen."""
         offered = offered_backend(self._backends, backend)
         seen = await offered.poll(jobs)
-        for job in jobs:
+        for count, job in enumerate(jobs, start=1):
             await self._note(job, seen[job.key])
+            if count % _NOTED_AT_ONCE == 0:
+                # What shows nothing new waits for nothing, and Slack must be acknowledged in between.
+                await asyncio.sleep(0)
         if len(jobs) <= _MANY:
             await self._doubt(offered, [job for job in jobs if isinstance(seen[job.key], Operation)])
 

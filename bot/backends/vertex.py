@@ -16,7 +16,7 @@ from bot.backends.rounds import BY_NAME, gathered
 from bot.backends.vertex_losses import VertexLosses
 from bot.backends.vertex_models import VertexModels
 from bot.backends.vertex_names import VertexHosts
-from bot.backends.vertex_wire import LABEL, create_request, has_validation, operation
+from bot.backends.vertex_wire import LABEL, create_request, has_validation, job_state, operation
 from bot.backends.wire import Json, last_segment, record, text, whole
 from bot.domain import Answer, JobState, Operation, Role, TunedModel, TuningJob, TuningSpec, Turn
 from bot.errors import BotError, InvalidRequest, OutcomeUnknown
@@ -179,7 +179,7 @@ class VertexBackend:
 
     def _whose_losses(self, bodies: Mapping[str, Json]) -> set[str]:
         """The keys of the jobs whose losses are read in this round."""
-        states = {key: operation(body).state for key, body in bodies.items()}
+        states = {key: job_state(body) for key, body in bodies.items()}
         ended = {key for key, state in states.items() if state.ended}
         running = [key for key, state in states.items() if state is JobState.RUNNING]
         if len(bodies) > BY_NAME:
@@ -192,7 +192,7 @@ class VertexBackend:
             text(body.get("name")),
             text(body.get("experiment")),
             validation=has_validation(body),
-            final=operation(body).state.ended,
+            final=job_state(body).ended,
         )
         return operation(body, losses)
 

@@ -61,6 +61,11 @@ def create_request(
     return body
 
 
+def job_state(job: Json) -> JobState:
+    """The state of a TuningJob alone, where many are looked at."""
+    return _state(text(job.get("state")))[0]
+
+
 def operation(job: Json, snapshots: tuple[Snapshot, ...] = ()) -> Operation:
     """One look at a TuningJob, with the losses that were read for it."""
     tuned = record(job.get("tunedModel"))
