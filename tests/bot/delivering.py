@@ -1,0 +1,48 @@
+"""Slack as the sender sees it: a Notifier that writes down what is delivered, and fails on demand."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from bot.domain import Place, Snapshot, TuningJob
+from bot.ports import ALL_ROOM, Begun, Delivered, Notice, Room
+from bot.sender import Sender
+
+
+@dataclass
+class Slack:
+    """The Notifier's side of Slack: what was delivered, and what the next deliveries meet."""
+
+    told: list[tuple[str, str, str]] = field(default_factory=list)
+    troubles: list[Exception] = field(default_factory=list)
+    gate: asyncio.Event | None = None
+    space: Room = ALL_ROOM
+    begun: list[Begun | None] = field(default_factory=list)
+    tries: int = 0
+
+    def room(self) -> Room:
+        return self.space
+
+    async def deliver(
+        self,
+        notice: Notice,
+        job: TuningJob,
+        snapshots: Sequence[Snapshot],
+        begin: Callable[[Place], Awaitable[None]],
+    ) -> Delivered:
+        self.tries += 1
+        self.begun.append(notice.begun)
+        if notice.begun is None and not notice.edits:
+            await begin(job.place)
+        if self.gate is not None:
+            await self.gate.wait()
+        if self.troubles:
+            raise self.troubles.pop(0)
+        self.told.append((str(notice.kind), job.name, job.card))
+        return Delivered(job.place, job.card or f"ts of {job.name}")
+
+
+async def round_of(sender: Sender) -> None:
+    """Begin what is due and wait until it is marked."""
+    await sender.send_due()
+    await sender.settle()
