@@ -129,6 +129,7 @@ class SocketMode:
 
         `since` is a time before it, on the monotonic clock: the echo may be here before the answer to the post.
         """
+        self._listen_for_echo()
         if self._spoke_at is None:
             self._spoke_at = since
 
@@ -171,17 +172,22 @@ class SocketMode:
         if not await line.is_connected():
             return "the old one does not answer"
         now = time.monotonic()
-        if self._spoke_at is not None:
-            if line.echo_at > self._spoke_at:
-                self._echoes, self._spoke_at = True, None
-            elif line.heard_at > self._spoke_at:
-                self._spoke_at = None
-            elif now - self._spoke_at > self._times.echo:
-                # Where no echo ever comes, as without the message events, its absence says nothing.
-                trusted, self._echoes, self._spoke_at = self._echoes, False, None
-                if trusted:
-                    return "nothing comes in on the old one, not even what I said myself"
+        self._listen_for_echo()
+        if self._spoke_at is not None and now - self._spoke_at > self._times.echo:
+            # Where no echo ever comes, as without the message events, its absence says nothing.
+            trusted, self._echoes, self._spoke_at = self._echoes, False, None
+            if trusted:
+                return "nothing comes in on the old one, not even what I said myself"
         return "nothing came in for long" if now - line.heard_at > self._times.quiet else ""
+
+    def _listen_for_echo(self) -> None:
+        """Whatever came in since the bot spoke shows that the line works."""
+        if self._spoke_at is None or self._line is None:
+            return
+        if self._line.echo_at > self._spoke_at:
+            self._echoes, self._spoke_at = True, None
+        elif self._line.heard_at > self._spoke_at:
+            self._spoke_at = None
 
     async def _lay(self) -> None:
         """Replace the line by a new one, trying until there is one."""
