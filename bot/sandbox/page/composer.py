@@ -24,11 +24,13 @@ _KEYS: Final = """(event) => {
   };
   const list = box.dataset.offers === 'true' ? document.getElementById(box.getAttribute('aria-controls')) : null;
   const chosen = list?.querySelector('[aria-selected=true]')?.dataset.text;
-  const written = chosen === undefined || chosen.trim() === box.value.trim();
+  // The list may be a moment behind what was typed: only what still fits is put in.
+  const fits = chosen?.toLowerCase().startsWith(box.value.toLowerCase());
+  const written = chosen?.trim() === box.value.trim();
   const take = () => { event.preventDefault(); event.stopPropagation(); };
   if (chosen !== undefined && ['ArrowUp', 'ArrowDown', 'Escape'].includes(event.key)) {
     take(); emit(event.key, box.value);
-  } else if (chosen !== undefined && (event.key === 'Tab' || event.key === 'Enter' && !written)) {
+  } else if (fits && (event.key === 'Tab' || event.key === 'Enter' && !written)) {
     take(); write(chosen);
   } else if (event.key === 'Enter') {
     // Later, so that the page hears of the emptied box first.

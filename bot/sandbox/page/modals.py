@@ -3,6 +3,7 @@
 from typing import Final
 
 from nicegui import ui
+from nicegui.events import ValueChangeEventArguments
 
 from bot.sandbox.page.blocks import BlockList
 from bot.sandbox.page.markup import QUIETLY, Tag, button, run_script, tag
@@ -10,10 +11,9 @@ from bot.sandbox.page.reader import Reader
 from bot.sandbox.page.surface import Surface
 from bot.sandbox.slack import ClientRefusal, View
 
-# Escape in a menu closes the menu alone.
-_ESCAPE: Final = "(event) => { if (!document.querySelector('.q-menu')) { event.stopPropagation(); emit(); } }"
-# Where one begins: the first field, else the words at the top.
+# Where one begins: the first field, else the words at the top; somebody who was quicker is left where they are.
 _BEGIN: Final = """
+if ($.contains(document.activeElement) && document.activeElement !== $) return;
 const field = $.querySelector(
   '.modal-body input:not([type=file]), .modal-body textarea, .modal-body select');
 (field || $.querySelector('.modal-title')).focus();
@@ -28,11 +28,10 @@ class ModalHost:
         self._shown: View | None = None
         self._looks: object = None
         self._busy = False
-        with ui.dialog().props("persistent no-shake transition-duration=150") as self._dialog:
+        with ui.dialog().props("no-backdrop-dismiss no-shake transition-duration=150") as self._dialog:
             self._panel = tag("div", classes="modal", tabindex="-1")
         self._dialog.on("show", js_handler=f"() => {{ const $ = getHtmlElement({self._panel.id}); {_BEGIN} }}")
-        # On the dialog, which has the focus before its fields do.
-        self._dialog.on("keydown.escape", self._close, js_handler=_ESCAPE)
+        self._dialog.on_value_change(self._closed_by_key)
         self._surface: Surface | None = None
         self._blocks: BlockList | None = None
         self._title: Tag | None = None
@@ -114,6 +113,10 @@ class ModalHost:
                 submit.attribute("aria-busy", None)
         if submission.trouble and not trouble.is_deleted:
             trouble.text = f"We had some trouble connecting. Try again? ({submission.trouble})"
+
+    async def _closed_by_key(self, event: ValueChangeEventArguments[bool]) -> None:
+        if not event.value:
+            await self._close()
 
     async def _close(self) -> None:
         if self._shown is not None:
