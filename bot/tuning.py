@@ -79,12 +79,18 @@ class Tuning:
         if proposal is None:
             raise Outdated("I no longer have this form.", "Open it again with /tune.")
         job = _job_of(proposal, offered_backend(self._backends, proposal.spec.backend).profile)
+        # Marked before the row can be seen. A second click neither takes away the first one's mark nor leaves its
+        # own: with that, a start whose process died or whose answer was lost would never be looked up.
+        marked = job.key in self._submitting
         self._submitting.add(job.key)
+        accepted = False
         try:
             accepted = await self._jobs.submit(job, [NoticeKind.CARD])
-        except BotError:
-            self._submitting.discard(job.key)
-            raise
+        finally:
+            if accepted:
+                self._submitting.add(job.key)
+            elif not marked:
+                self._submitting.discard(job.key)
         if not accepted:
             return None
         self._wake_sender()

@@ -130,6 +130,15 @@ async def test_refresh_brings_the_card_up_to_date_though_nothing_changed(wired: 
     assert await wired.due() == [NoticeKind.CARD]
 
 
+async def test_a_repeated_click_does_not_keep_an_unconfirmed_start_from_being_looked_up(wired: House) -> None:
+    wired.google.faults.lose_answer(path="/tuningJobs$", method="POST")
+    job = await wired.accepted("clicked again")
+    await wired.tuning.submit(job)
+    assert await wired.tuning.accept(TEAM, job.key, ADA) is None
+    await wired.tuning.recover(job)
+    assert (await wired.newest(job)).operation
+
+
 async def test_refresh_of_an_unconfirmed_start_looks_for_it(wired: House) -> None:
     wired.google.faults.lose_answer(path="/tuningJobs$", method="POST")
     job = await wired.accepted("unconfirmed")
