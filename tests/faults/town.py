@@ -6,7 +6,7 @@ They do what people do: type again when nothing comes, click again when Slack sh
 import asyncio
 import itertools
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ from bot.sandbox.slack import Channel, Person, SlackStandIn, View
 from bot.sandbox.stage import BUCKET, Stage
 from handlers.manifest import manifest
 from tests.faults.books import Books, read
-from tests.faults.weather import Weather
+from tests.faults.weather import JUMPS, Weather
 
 ROOT: Final = Path(__file__).parents[2]
 # Twice what the weather may delay a create by, and longer than a killed process's requests are still under way.
@@ -90,7 +90,7 @@ class Town:
             await asyncio.sleep(0.4)
 
     async def _work(
-        self, person: Person, channel: Channel, numbers: "itertools.Iterator[int]", say: Callable[[str], None]
+        self, person: Person, channel: Channel, numbers: Iterator[int], say: Callable[[str], None]
     ) -> None:
         file = person.permalink(person.upload(channel, "numbers.jsonl", NUMBERS))
         for number in numbers:
@@ -100,7 +100,7 @@ class Town:
             self.submitted.append(name)
             if number % 10 == 0:
                 say(f"{len(self.submitted)} started")
-            await asyncio.sleep(self.chance.uniform(0.5, 3.0))
+            await asyncio.sleep(self.chance.uniform(0.2, 1.5))
 
     async def _report(self, person: Person, channel: Channel, name: str, backend: str, file: str) -> View:
         """Type until the report is there."""
@@ -134,7 +134,7 @@ class Town:
 
 
 @asynccontextmanager
-async def town(seed: int, directory: Path, people: int) -> AsyncIterator[Town]:
+async def town(seed: int, directory: Path, people: int, jumps: Sequence[int] = JUMPS) -> AsyncIterator[Town]:
     """Open the stand-ins and start the bot; what the bot writes stays in the directory."""
     clock = directory / "clock"
     clock.write_text("0")
@@ -157,7 +157,7 @@ async def town(seed: int, directory: Path, people: int) -> AsyncIterator[Town]:
         async with stage:
             yield Town(
                 stage,
-                Weather(seed, stage, clock),
+                Weather(seed, stage, clock, jumps),
                 chance,
                 [(person, slack.add_channel(f"room-{person.user.name}", person)) for person in folk],
             )

@@ -7,7 +7,7 @@ life: a run with the same seed is the same weather, not the same day.
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -23,17 +23,20 @@ GOOGLE_DOORS: Final = (
 )
 # A create that is late must be there before the grace of a start is over; see `Town`.
 LONGEST_DELAY: Final = 1.5
+# Seconds by which the bot's clock is wrong. Slack's signatures and our search for posts allow it less than an hour.
+JUMPS: Final = (-1800, -5, 0, 5, 1800)
 
 
 class Weather:
     """Blows from `begin` until it is cancelled; `clear` takes every fault away. `felt` counts what came."""
 
-    def __init__(self, seed: int, stage: Stage, clock: Path) -> None:
+    def __init__(self, seed: int, stage: Stage, clock: Path, jumps: Sequence[int] = JUMPS) -> None:
         self.felt: Counter[str] = Counter()
         self._chance = random.Random(seed)
         self._stage = stage
         self._slack, self._google = stage.slack.faults, stage.google.faults
         self._clock = clock
+        self._jumps = jumps
         self._gusts: dict[str, tuple[int, Callable[[], Awaitable[None]]]] = {
             "kill -9": (4, self._kill),
             "SIGTERM": (2, self._stop),
@@ -48,14 +51,15 @@ class Weather:
         }
 
     async def blow(self) -> None:
-        """One fault after the other, for ever."""
-        names = list(self._gusts)
-        weights = [weight for weight, _ in self._gusts.values()]
+        """One fault after the other, for ever: first each kind once, then each as often as its weight."""
+        cards = list(self._gusts)
         while True:
-            name = self._chance.choices(names, weights)[0]
-            self.felt[name] += 1
-            await self._gusts[name][1]()
-            await asyncio.sleep(self._chance.uniform(0.1, 0.5))
+            self._chance.shuffle(cards)
+            for name in cards:
+                self.felt[name] += 1
+                await self._gusts[name][1]()
+                await asyncio.sleep(self._chance.uniform(0.1, 0.5))
+            cards = [name for name, (weight, _) in self._gusts.items() for _ in range(weight)]
 
     def clear(self) -> None:
         """No fault waits any more, and every clock is right."""
@@ -143,7 +147,7 @@ class Weather:
         self._slack.clear()
 
     async def _clock_jumps(self) -> None:
-        self._clock.write_text(str(self._chance.choice((-1800, -5, 0, 5, 1800))))
+        self._clock.write_text(str(self._chance.choice(self._jumps)))
 
     async def _lull(self) -> None:
         self._slack.clear()
