@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +21,7 @@ from slack_bolt.app.async_app import AsyncApp
 from bot.backends import BackendOptions, build_backends, build_gcs_files
 from bot.chat import Chat
 from bot.desk import DatasetDesk
+from bot.errors import StorageError
 from bot.metrics import MeasuredNotifier, Metrics
 from bot.poller import Poller
 from bot.ports import Clock, FileReader
@@ -216,7 +217,9 @@ async def serving(
         vitals = SqliteVitals(database)
 
         async def measure() -> None:
-            metrics.waiting(*await vitals.waiting(clock.now()))
+            # That the database cannot be read is told by the health; the other numbers are good all the same.
+            with suppress(StorageError):
+                metrics.waiting(*await vitals.waiting(clock.now()))
 
         intake = Intake(settings, app, metrics, socket, vitals.problem, [poller.problem, token.problem], measure)
         await stack.enter_async_context(intake.serving())

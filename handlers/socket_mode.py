@@ -110,7 +110,7 @@ class SocketMode:
         self._metrics = metrics
         self._times = times or Times()
         self._line: _Line | None = None
-        self._problem = "not connected to Slack yet"
+        self._problem = "not connected to Slack"
         self._handling = 0
         self._handled = asyncio.Event()
         self._handled.set()

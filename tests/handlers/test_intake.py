@@ -324,6 +324,76 @@ async def test_trouble_of_slacks_own_says_nothing_about_the_token(serve: Serve) 
     assert served.token.problem() == ""
 
 
+async def test_what_is_being_acknowledged_when_it_stops_still_is_and_nothing_new_is_taken(
+    slack_and_socket: tuple[SlackStandIn, SocketMode, AsyncApp], caplog: pytest.LogCaptureFixture
+) -> None:
+    slack, line, app = slack_and_socket
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    texts: list[str] = []
+
+    async def tune(ack: AsyncAck, command: dict[str, str]) -> None:
+        texts.append(command["text"])
+        begun.set()
+        await go_on.wait()
+        await ack()
+
+    app.command("/tune")(tune)
+    await line.open(app)
+    ada = slack.person("ada")
+    channel = slack.add_channel("tuning", ada)
+    first = asyncio.create_task(ada.slash_command(channel, "/tune", "first"))
+    await begun.wait()
+    closing = asyncio.create_task(line.close())
+    await asyncio.sleep(0.05)
+    second = asyncio.create_task(ada.slash_command(channel, "/tune", "second"))
+    await asyncio.sleep(0.05)
+    go_on.set()
+    await closing
+    assert (await first).acked
+    assert not (await second).acked
+    assert texts == ["first"]
+    assert [record.message for record in caplog.records if record.levelname in ("WARNING", "ERROR")] == []
+
+
+async def test_closing_waits_neither_for_a_listener_that_hangs_nor_for_a_dead_slack(
+    slack_and_socket: tuple[SlackStandIn, SocketMode, AsyncApp], caplog: pytest.LogCaptureFixture
+) -> None:
+    slack, line, app = slack_and_socket
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def tune(ack: AsyncAck) -> None:
+        begun.set()
+        await go_on.wait()
+        await ack()
+
+    app.command("/tune")(tune)
+    await line.open(app)
+    ada = slack.person("ada")
+    hanging = asyncio.create_task(ada.slash_command(slack.add_channel("tuning", ada), "/tune", "first"))
+    await begun.wait()
+    slack.faults.silence(deaf=True)
+    async with asyncio.timeout(QUICK.drain + QUICK.farewell + 0.5):
+        await line.close()
+    go_on.set()
+    assert not (await hanging).acked
+    assert "Traceback" not in caplog.text
+    assert [record.message for record in caplog.records if record.exc_info] == []
+
+
+@pytest.fixture
+async def slack_and_socket() -> AsyncIterator[tuple[SlackStandIn, SocketMode, AsyncApp]]:
+    async with SlackStandIn(manifest=manifest()) as slack, aiohttp.ClientSession() as session:
+        environment = {
+            "SLACK_BOT_TOKEN": slack.app.bot_token,
+            "SLACK_APP_TOKEN": slack.app.app_token,
+            "SLACK_API_URL": slack.api_url,
+            "TUNEBOT_BACKENDS": "gemini",
+        }
+        client = slack_client(Settings.read(environment), session)
+        app = AsyncApp(client=client, process_before_response=True)
+        yield slack, SocketMode(client, slack.app.app_token, Metrics(), QUICK), app
+
+
 async def test_a_taken_port_is_told_before_anything_is_served(serve: Serve) -> None:
     served = await serve()
     with pytest.raises(SettingsError, match=f"Port {served.port} cannot be used"):

@@ -3,9 +3,11 @@
 import asyncio
 import re
 import signal
+import sqlite3
 import sys
 import time
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import aiohttp
@@ -108,6 +110,23 @@ async def test_events_that_nobody_handles_are_acknowledged(world_of: Open, mode:
         sent = slack.workspace.deliveries[-3:]
         assert [each.event_type for each in sent] == ["reaction_added", "team_join", "something_of_tomorrow"]
         assert all(each.acked and len(each.attempts) == 1 for each in sent)
+
+
+async def test_a_database_that_cannot_be_read_turns_health_red(world: World) -> None:
+    assert (await health(world))[0] == 200
+    # A disk that goes bad under the running bot: every page of the file is other than it was.
+    file = world.stage.directory / "tunebot.db"
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    file.write_bytes(b"\xff" * file.stat().st_size)
+
+    async with asyncio.timeout(10):
+        while (found := await health(world))[0] == 200:  # noqa: ASYNC110 - health wakes nobody
+            await asyncio.sleep(0.1)
+    assert "database" in found[1]
+    url = f"http://127.0.0.1:{world.stage.extra['PORT']}/metrics"
+    async with aiohttp.ClientSession() as session, session.get(url) as response:
+        assert response.status == 200
 
 
 async def flood(world: World, until_set: asyncio.Event) -> int:
