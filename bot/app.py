@@ -61,6 +61,7 @@ from storage.vitals import SqliteVitals
 logger = logging.getLogger(__name__)
 
 # Sockets and requests take three seconds at most before these begin: all in all, less than a container is given.
+SLACK_SECONDS: Final = 30.0  # for a call of Slack's Web API; on a shared session the SDK's own is not heeded
 DRAIN_SECONDS: Final = 3.0
 SENDER_SECONDS: Final = 2.0
 LONGEST_STOP_SECONDS: Final = 9.5
@@ -130,7 +131,9 @@ async def serving(
 ) -> AsyncIterator[None]:
     """The whole bot, serving inside the block. Leaving it stops the intake first and the database last."""
     async with AsyncExitStack() as stack:
-        session = await stack.enter_async_context(aiohttp.ClientSession())
+        session = await stack.enter_async_context(
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SLACK_SECONDS))
+        )
         client = slack_client(settings, session)
         identity = await log_in(settings, client)
 

@@ -277,12 +277,7 @@ async def create_fails(world: World, name: str, *words: str) -> None:
     [
         (400, "Base model gemini-9 is not supported.", "TUNEBOT_BASE_MODELS"),
         (400, "The adapter size is not supported for this base model.", "adapter size"),
-        pytest.param(
-            403,
-            "Permission 'aiplatform.tuningJobs.create' denied.",
-            "administrator",
-            marks=pytest.mark.xfail(strict=True, reason="the hint takes `tuningJobs` in any sentence for a quota"),
-        ),
+        (403, "Permission 'aiplatform.tuningJobs.create' denied.", "administrator"),
         (403, "Access to the project is denied.", "administrator"),
         (404, "Project not found.", "another project or location"),
         (429, "Quota exceeded for concurrent tuning jobs.", "one tuning of a project at a time"),
