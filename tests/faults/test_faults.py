@@ -16,7 +16,7 @@ async def test_after_a_storm_every_start_is_one_row_one_job_one_card_and_one_end
     print(books, dict(place.weather.felt), sep="\n")
     assert books.wrong() == []
     assert len(books.rows) == 12
-    assert place.weather.felt["kill -9"] > 0
+    assert place.weather.felt.keys() >= {"kill -9", "SIGTERM", "Slack away", "delivered twice"}
 
 
 def card(state: str = "done", ts: str = "1.1") -> Message:

@@ -21,7 +21,7 @@ from tests.faults.weather import JUMPS, Weather
 
 ROOT: Final = Path(__file__).parents[2]
 # Twice what the weather may delay a create by, and longer than a killed process's requests are still under way.
-GRACE_SECONDS: Final = 4.0
+GRACE_SECONDS: Final = 3.0
 BACKENDS: Final = ("vertex", "gemini", "palm")
 NUMBERS: Final = b"".join(
     b'{"text_input": "%s", "output": "%s"}\n' % pair
@@ -47,6 +47,7 @@ class Town:
             weather = group.create_task(self.weather.blow())
             fates = group.create_task(self._fates())
             await asyncio.gather(*(self._work(person, channel, numbers, say) for person, channel in self.people))
+            await self.weather.round.wait()
             weather.cancel()
             fates.cancel()
         say("the weather clears")
@@ -110,7 +111,7 @@ class Town:
             shown: View | None = None
             try:
                 shown = await self.stage.slack.workspace.wait_for_view(
-                    person.id, lambda view: "blocks" in view.definition and "Checking" not in view.title, 4.0
+                    person.id, lambda view: "blocks" in view.definition and "Checking" not in view.title, 2.5
                 )
             except TimeoutError:
                 shown = person.modal

@@ -22,16 +22,20 @@ GOOGLE_DOORS: Final = (
     r"",
 )
 # A create that is late must be there before the grace of a start is over; see `Town`.
-LONGEST_DELAY: Final = 1.5
-# Seconds by which the bot's clock is wrong. Slack's signatures and our search for posts allow it less than an hour.
+LONGEST_DELAY: Final = 1.2
+# Seconds by which the bot's clock is wrong: Slack's signatures, and our search for posts, allow no hour.
 JUMPS: Final = (-1800, -5, 0, 5, 1800)
 
 
 class Weather:
-    """Blows from `begin` until it is cancelled; `clear` takes every fault away. `felt` counts what came."""
+    """Blows from `begin` until it is cancelled; `clear` takes every fault away. `felt` counts what came.
+
+    `round` is set once every kind of fault has come.
+    """
 
     def __init__(self, seed: int, stage: Stage, clock: Path, jumps: Sequence[int] = JUMPS) -> None:
         self.felt: Counter[str] = Counter()
+        self.round = asyncio.Event()
         self._chance = random.Random(seed)
         self._stage = stage
         self._slack, self._google = stage.slack.faults, stage.google.faults
@@ -59,6 +63,7 @@ class Weather:
                 self.felt[name] += 1
                 await self._gusts[name][1]()
                 await asyncio.sleep(self._chance.uniform(0.1, 0.5))
+            self.round.set()
             cards = [name for name, (weight, _) in self._gusts.items() for _ in range(weight)]
 
     def clear(self) -> None:
@@ -143,7 +148,7 @@ class Weather:
 
     async def _outage(self) -> None:
         self._slack.outage()
-        await asyncio.sleep(self._chance.uniform(1.0, 4.0))
+        await asyncio.sleep(self._chance.uniform(1.0, 3.0))
         self._slack.clear()
 
     async def _clock_jumps(self) -> None:
