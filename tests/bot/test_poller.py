@@ -262,6 +262,25 @@ async def test_a_job_that_stands_still_is_called_stuck_once_and_a_new_step_clear
         assert (moved.stuck_at, moved.state) == (None, JobState.RUNNING)
 
 
+async def test_a_job_whose_steps_the_list_does_not_show_is_looked_at_alone_before_it_is_called_stuck(
+    tmp_path: Path,
+) -> None:
+    async with house(tmp_path) as wired:
+        jobs, poller = await many(wired, 12, "vertex"), polling(wired)
+        for _ in range(7):
+            wired.clock.pass_time(minutes=1)
+            await poller.round()
+        for job in wired.google.jobs.all:
+            job.advance(1)
+        wired.clock.pass_time(hours=3)
+        for _ in range(7):
+            wired.clock.pass_time(minutes=1)
+            await poller.round()
+            seen = await wired.jobs.several([job.key for job in jobs])
+            assert [job.name for job in seen if job.stuck_at] == []
+        assert "stuck" not in await wired.due()
+
+
 async def test_a_job_that_google_does_not_tell_of_is_not_called_stuck(wired: House, poller: Poller) -> None:
     job = await wired.started("unseen")
     await poller.round()
