@@ -11,7 +11,12 @@ from typing import Final
 
 _TOKEN_SHAPES: Final = re.compile(
     r"xox[a-z](?:\.xox[a-z])?-[\w-]+|xapp-[\w-]+|ya29\.[\w.-]+|AIza[\w-]{20,}|(?<=Bearer )[\w.~+/-]+=*"
-    r"|(?<=ticket=)[\w%-]+|(?<=\bkey=)[\w-]+|\beyJ[\w-]+\.[\w-]+\.[\w-]+",
+    r"|(?<=ticket=)[\w%-]+|(?<=\bkey=)[\w-]+|\beyJ[\w-]+\.[\w-]+\.[\w-]+"
+    # The address in a command or a click by which anybody may answer it for half an hour, with its slashes
+    # escaped where it stands in JSON; and the addresses that take a file's bytes without any other token.
+    r"|(?<=/actions)(?:\\?/[\w-]+)+|(?<=/commands)(?:\\?/[\w-]+)+|(?<=/upload/v1/)[\w-]+|(?<=upload_id=)[\w%-]+"
+    # What Slack sends along as an older proof of itself.
+    r"|(?<=\"token\": \")[^\"]+|(?<='token': ')[^']+",
 )
 STRUCK: Final = "***"
 

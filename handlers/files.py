@@ -9,7 +9,6 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import httpx
 from slack_sdk.errors import SlackApiError
@@ -23,6 +22,7 @@ from handlers.errors import slack_code
 SCHEME: Final = "slack:"
 CHUNK_BYTES: Final = 256 * 1024
 _SLACK_HOST = re.compile(r"(?:[a-z0-9-]+\.)*(?:slack\.com|slack-files\.com|slack-edge\.com)", re.IGNORECASE)
+_PORTS: Final = {"http": 80, "https": 443}
 _HTML_START = re.compile(rb"\s*<(?:!doctype\s+html|html)", re.IGNORECASE)
 _DATASET_NAMES = (".jsonl", ".json", ".ndjson", ".csv", ".gz", ".txt")
 
@@ -45,19 +45,19 @@ class SlackFiles:
         found = await self._info(location)
         name = str(found.get("name") or "file")
         url = str(found.get("url_private_download") or found.get("url_private") or "")
-        self._check_host(url, name)
+        address = self._address(url, name)
         expected = int(found.get("size") or 0)
         received = 0
         try:
             async with self._http.stream(
-                "GET", url, headers={"Authorization": f"Bearer {self._token}"}, follow_redirects=False
+                "GET", address, headers={"Authorization": f"Bearer {self._token}"}, follow_redirects=False
             ) as response:
                 _check_answer(response, name)
                 async for chunk in response.aiter_bytes(CHUNK_BYTES):
                     if not received and _HTML_START.match(chunk):
                         raise _login_page(name)
                     received += len(chunk)
-                    if expected and received > expected:
+                    if received > expected:
                         raise FileTooLarge(
                             f"Slack says that {name} has {expected:,} bytes, but sends more.",
                             "Share the file again.",
@@ -101,10 +101,9 @@ class SlackFiles:
             if not size:
                 continue
             ticket = await self._client.files_getUploadURLExternal(filename=name, length=size)
-            url = str(ticket["upload_url"])
-            self._check_host(url, name)
+            address = self._address(str(ticket["upload_url"]), name)
             try:
-                sent = await self._http.post(url, content=_chunks(path), headers={"Content-Length": str(size)})
+                sent = await self._http.post(address, content=_chunks(path), headers={"Content-Length": str(size)})
             except httpx.HTTPError as error:
                 raise FileUnavailable(
                     f"The upload of {name} to Slack broke off ({type(error).__name__}).", "Try again in a moment."
@@ -127,14 +126,21 @@ class SlackFiles:
         found: dict[str, Any] = answer["file"]
         return found
 
-    def _check_host(self, url: str, name: str) -> None:
-        parts = urlsplit(url)
-        own = bool(self._own_host) and parts.netloc == self._own_host
-        if not own and not (parts.scheme == "https" and _SLACK_HOST.fullmatch(parts.hostname or "")):
+    def _address(self, url: str, name: str) -> httpx.URL:
+        """The URL as the client itself reads it: no other reading may decide where the token goes."""
+        try:
+            address = httpx.URL(url)
+        except httpx.InvalidURL:
+            address = httpx.URL()
+        host = address.netloc.decode()
+        own = bool(self._own_host) and self._own_host in (host, f"{host}:{_PORTS.get(address.scheme)}")
+        slack = address.scheme == "https" and address.port is None and _SLACK_HOST.fullmatch(address.host)
+        if address.userinfo or address.scheme not in _PORTS or not (own or slack):
             raise FileUnavailable(
                 f"{name} does not lie at Slack itself, and I fetch files from nowhere else.",
                 "Upload the file to this channel.",
             )
+        return address
 
 
 async def _chunks(path: Path) -> AsyncIterator[bytes]:
