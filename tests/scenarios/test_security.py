@@ -1,0 +1,480 @@
+"""Nobody gets in, and nothing gets out: forged requests, hostile files, words that pose as Slack's, and secrets."""
+
+import asyncio
+import hashlib
+import hmac
+import json
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from aiohttp import web
+
+from bot.sandbox.google import GoogleStandIn
+from bot.sandbox.slack import SlackStandIn
+from bot.sandbox.slack.http_delivery import encoded
+from bot.sandbox.slack.references import live_in_message
+from bot.sandbox.stage import BUCKET, Stage
+from handlers.manifest import manifest
+from tests.scenarios.conftest import NEXT_NUMBER, Open, World, free_port, shown_in
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+MEGABYTE = 1_000_000
+
+
+# Requests over HTTP
+
+
+def stamped(world: World, body: str, *, at: float | None = None) -> dict[str, str]:
+    """The headers by which Slack proves that a body is its own, at a time."""
+    stamp = str(int(time.time() if at is None else at))
+    digest = hmac.new(world.slack.app.signing_secret.encode(), f"v0:{stamp}:{body}".encode(), hashlib.sha256)
+    return {
+        "X-Slack-Request-Timestamp": stamp,
+        "X-Slack-Signature": f"v0={digest.hexdigest()}",
+        "Content-Type": "application/json" if body.startswith("{") else "application/x-www-form-urlencoded",
+    }
+
+
+async def sent(world: World, body: str | AsyncIterator[bytes], headers: Mapping[str, str]) -> int:
+    """Knock at the bot's own door; the status of the answer."""
+    url = f"http://127.0.0.1:{world.stage.port}/slack/events"
+    async with aiohttp.ClientSession() as session, session.post(url, data=body, headers=headers) as answer:
+        return answer.status
+
+
+def command(world: World, text: str) -> str:
+    return urlencode(
+        {
+            "team_id": world.slack.workspace.team_id,
+            "channel_id": world.channel.id,
+            "user_id": world.ada.id,
+            "command": "/tune",
+            "text": text,
+            "trigger_id": "1.2.3",
+            "response_url": f"{world.slack.origin}/actions/T0/none",
+        }
+    )
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def http_world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    """A bot that listens on a port, for the tests that knock there."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/slack/events"
+    async with GoogleStandIn(job_seconds=None, seed=1) as google, (
+        SlackStandIn(manifest=manifest(url), events_url=url)
+    ) as slack:
+        google.create_bucket(BUCKET)
+        ada = slack.person("ada", "Ada Lovelace")
+        async with Stage(slack, google, tmp_path_factory.mktemp("http"), port=port) as stage:
+            yield World(slack, google, stage, ada, slack.add_channel("tuning", ada))
+
+
+async def test_a_signature_that_does_not_fit_is_refused(http_world: World) -> None:
+    body = command(http_world, "list")
+    good = stamped(http_world, body)
+    wrong: list[dict[str, str]] = [
+        {name: value for name, value in good.items() if name != "X-Slack-Signature"},
+        {name: value for name, value in good.items() if name != "X-Slack-Request-Timestamp"},
+        {**good, "X-Slack-Signature": ""},
+        {**good, "X-Slack-Signature": "v0="},
+        {**good, "X-Slack-Signature": good["X-Slack-Signature"][:-1]},
+        {**good, "X-Slack-Signature": good["X-Slack-Signature"].replace("v0=", "v1=")},
+        {**good, "X-Slack-Signature": "v0=" + "é" * 64},
+        {**good, "X-Slack-Request-Timestamp": str(int(good["X-Slack-Request-Timestamp"]) + 1)},
+        {**good, "X-Slack-Request-Timestamp": "soon"},
+        stamped(http_world, body, at=time.time() - 301),
+        stamped(http_world, body, at=time.time() + 301),
+        stamped(http_world, command(http_world, "help")),
+    ]
+    before = len(http_world.slack.workspace.calls)
+    assert [await sent(http_world, body, headers) for headers in wrong] == [401] * len(wrong)
+    await asyncio.sleep(0.2)
+    assert [call.method for call in http_world.slack.workspace.calls[before:]] == []
+    assert await sent(http_world, body, good) == 200
+
+
+async def test_a_start_that_is_replayed_starts_nothing_again(http_world: World) -> None:
+    _, job = await http_world.started("replayed")
+    submission = next(
+        each for each in reversed(http_world.slack.workspace.deliveries) if each.event_type == "view_submission"
+    )
+    body, _ = encoded(submission)
+    # Within five minutes Slack's scheme accepts the same bytes again; the proposal's id is what stands in the way.
+    assert await sent(http_world, body, stamped(http_world, body)) == 200
+    await asyncio.sleep(0.5)
+    assert [each.display_name for each in http_world.google.jobs.all].count("replayed") == 1
+    assert len(http_world.messages("Tuning replayed (")) == 1
+    job.finish()
+
+
+async def test_a_message_that_is_replayed_is_answered_once(http_world: World) -> None:
+    await http_world.tuned("replayed answer")
+    said = http_world.ada.post(http_world.channel, http_world.ada.typed('@Tunebot model="replayed answer" seven'))
+    await http_world.message("eight", thread=said.ts)
+    mention = next(
+        each for each in reversed(http_world.slack.workspace.deliveries) if each.event_type == "app_mention"
+    )
+    body, _ = encoded(mention)
+    asked = len(http_world.asked())
+    # Also under another event id, as a twin of another subscription has.
+    for event_id in (mention.payload["event_id"], "EvANOTHER"):
+        copy = json.dumps({**mention.payload, "event_id": event_id})
+        assert await sent(http_world, copy, stamped(http_world, copy)) == 200
+    assert await sent(http_world, body, stamped(http_world, body)) == 200
+    await asyncio.sleep(1.2)
+    assert len(http_world.asked()) == asked
+    assert len(http_world.messages("eight", thread=said.ts)) == 1
+
+
+async def test_a_click_from_another_workspace_starts_nothing(http_world: World) -> None:
+    link = http_world.share()
+    await http_world.type(f"start name=foreign file={link}")
+    report = await http_world.report("Ready to start")
+    payload = {
+        "type": "view_submission",
+        "team": {"id": "T0ELSEWHERE", "domain": "elsewhere"},
+        "user": {"id": "U0STRANGER", "team_id": "T0ELSEWHERE"},
+        "view": {**report.definition, "id": report.id, "team_id": "T0ELSEWHERE", "state": {"values": {}}},
+    }
+    body = urlencode({"payload": json.dumps(payload)})
+    assert await sent(http_world, body, stamped(http_world, body)) == 200
+    await asyncio.sleep(0.3)
+    assert "foreign" not in [job.display_name for job in http_world.google.jobs.all]
+    await http_world.ada.close_view(report)
+
+
+def memory(world: World) -> float:
+    """The bot's peak of resident memory so far, in MB."""
+    lines = Path(f"/proc/{world.stage.process_id}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1024 / MEGABYTE
+
+
+async def test_a_body_of_fifty_megabytes_is_refused_without_being_kept(http_world: World) -> None:
+    before = memory(http_world)
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(50):
+            yield b"a" * MEGABYTE
+
+    try:
+        status = await sent(http_world, pieces(), stamped(http_world, "payload="))
+    except aiohttp.ClientConnectionError:
+        status = 413  # the door was shut while we were still pushing
+    assert status in (401, 413)
+    assert memory(http_world) - before < 15
+
+
+async def test_bodies_that_never_end_keep_nobody_out(http_world: World) -> None:
+    writers: list[asyncio.StreamWriter] = []
+    signed = "".join(f"{name}: {value}\r\n" for name, value in stamped(http_world, "a").items()).encode()
+    heads = (
+        b"POST /slack/events HTTP/1.1\r\nHost: bot\r\n" + signed + b"Content-Length: 1000\r\n\r\na",
+        b"POST /slack/events HTTP/1.1\r\nHost: bot\r\n" + signed + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n",
+        b"POST /slack/events HTTP/1.1\r\nHost: bot\r\nX-Slow: ",
+    )
+    readers = []
+    for number in range(150):
+        reader, writer = await asyncio.open_connection("127.0.0.1", http_world.stage.port)
+        writer.write(heads[number % 3])
+        readers.append(reader)
+        writers.append(writer)
+    began = time.perf_counter()
+    body = command(http_world, "list")
+    assert await sent(http_world, body, stamped(http_world, body)) == 200
+    assert time.perf_counter() - began < 1.0
+    # Those whose body does not come are sent away.
+    async with asyncio.timeout(15):
+        assert b" 408 " in await readers[0].readline()
+        assert b" 408 " in await readers[1].readline()
+    for writer in writers:
+        writer.close()
+
+
+# Files, behind a Slack that lies about them
+
+
+@dataclass
+class Crossing:
+    """Slack's API as it is, but for what it says of files; and what lies behind its links."""
+
+    slack: SlackStandIn
+    url: str = ""
+    said: dict[str, Any] = field(default_factory=dict)
+    elsewhere: list[str] = field(default_factory=list)
+    origin: str = ""
+    thief: str = ""
+
+    async def api(self, request: web.Request) -> web.Response:
+        method = request.match_info["method"]
+        kept = ("Authorization", "Content-Type")
+        headers = {name: request.headers[name] for name in kept if name in request.headers}
+        target, body = f"{self.slack.api_url}{method}", await request.read()
+        async with aiohttp.ClientSession() as session, session.request(
+            request.method, target, params=request.query, data=body or None, headers=headers
+        ) as answer:
+            found = await answer.json()
+        if method == "files.info" and self.url:
+            found["file"] |= {"url_private": self.url, "url_private_download": self.url, **self.said}
+        return web.json_response(found)
+
+    async def redirect(self, request: web.Request) -> web.Response:
+        return web.Response(status=302, headers={"Location": f"{self.thief}/stolen"})
+
+    async def endless(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            await response.write(NEXT_NUMBER * 400)
+
+    async def steal(self, request: web.Request) -> web.Response:
+        self.elsewhere.append(f"{request.path} {request.headers.get('Authorization')}")
+        return web.Response(body=NEXT_NUMBER)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def lying(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[World, Crossing]]:
+    """A world whose Slack can be made to lie about files, and a thief on another port."""
+    async with GoogleStandIn(job_seconds=None, seed=1) as google, SlackStandIn(manifest=manifest()) as slack:
+        google.create_bucket(BUCKET)
+        crossing = Crossing(slack)
+        application, elsewhere = web.Application(), web.Application()
+        application.add_routes(
+            [
+                web.post("/api/{method}", crossing.api),
+                web.get("/api/{method}", crossing.api),
+                web.get("/redirect", crossing.redirect),
+                web.get("/endless", crossing.endless),
+            ]
+        )
+        elsewhere.add_routes([web.get("/{path:.*}", crossing.steal)])
+        runners = [web.AppRunner(each, shutdown_timeout=0.1) for each in (application, elsewhere)]
+        origins = []
+        for runner in runners:
+            await runner.setup()
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            origins.append(f"http://127.0.0.1:{runner.addresses[0][1]}")
+        crossing.origin, crossing.thief = origins
+        ada = slack.person("ada", "Ada Lovelace")
+        environment = {"SLACK_API_URL": f"{crossing.origin}/api/"}
+        async with Stage(slack, google, tmp_path_factory.mktemp("lying"), environment=environment) as stage:
+            yield World(slack, google, stage, ada, slack.add_channel("tuning", ada)), crossing
+        for runner in runners:
+            await runner.cleanup()
+
+
+async def told(lying: tuple[World, Crossing], url: str, **said: Any) -> str:
+    """What the report says of a file that Slack claims to lie there."""
+    world, crossing = lying
+    crossing.url, crossing.said = url, said
+    try:
+        await world.type(f"start file={world.share()}")
+        report = await world.report("That did not work", "Not ready to start", "Ready to start")
+        await world.ada.close_view(report)
+        return shown_in(report)
+    finally:
+        crossing.url, crossing.said = "", {}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "{thief}/rows.jsonl",
+        "{thief}/files.slack.com",
+        "http://localhost:{port}/rows.jsonl",
+        "http://127.0.0.2:{port}/rows.jsonl",
+        "http://[::1]:{port}/rows.jsonl",
+        "http://169.254.169.254/computeMetadata/v1/",
+        "http://10.0.0.1/rows.jsonl",
+        "http://files.slack.com/rows.jsonl",
+        "https://files.slack.com.evil.example/rows.jsonl",
+        "https://evilslack.com/rows.jsonl",
+        "https://files.slack.com@{host}/rows.jsonl",
+        "http://{own}@{host}/rows.jsonl",
+        "https://files.slack.com:8443/rows.jsonl",
+        "https://{host}\\@files.slack.com/rows.jsonl",
+        "https://{host}\t@files.slack.com/rows.jsonl",
+        "https://[files.slack.com/rows.jsonl",
+        "file:///etc/passwd",
+        "//{host}/rows.jsonl",
+        "",
+        "rows.jsonl",
+    ],
+)
+async def test_the_token_goes_nowhere_but_to_slack(lying: tuple[World, Crossing], url: str) -> None:
+    world, crossing = lying
+    host = crossing.thief.removeprefix("http://")
+    own = crossing.origin.removeprefix("http://")
+    target = url.format(thief=crossing.thief, host=host, own=own, port=host.rpartition(":")[2])
+    said = await told(lying, target or " ")
+    assert "does not lie at Slack itself" in said
+    assert crossing.elsewhere == []
+    assert "unexpected error" not in world.stage.log_end()
+
+
+async def test_a_redirect_to_another_host_is_not_followed(lying: tuple[World, Crossing]) -> None:
+    _, crossing = lying
+    said = await told(lying, f"{crossing.origin}/redirect")
+    assert "login page" in said
+    assert crossing.elsewhere == []
+
+
+@pytest.mark.parametrize("size", [5_000, 0], ids=["more than it said", "no size said"])
+async def test_a_download_that_never_ends_is_ended(lying: tuple[World, Crossing], size: int) -> None:
+    world, crossing = lying
+    before = memory(world)
+    said = await told(lying, f"{crossing.origin}/endless", size=size)
+    assert "sends more" in said or "more than" in said
+    assert memory(world) - before < 60
+
+
+NAMES = {
+    "up": "../../../../../../tmp/tunebot-was-here.jsonl",
+    "absolute": "/tmp/tunebot-was-here.jsonl",
+    "windows": "..\\..\\tunebot-was-here.jsonl",
+    "nul": "a\x00b.jsonl",
+    "line": "a\r\nX-Evil: 1.jsonl",
+    "long": "x" * 5_000 + ".jsonl",
+    "emoji": "🦆📈.jsonl",
+    "backwards": "rows\u202elnosj.exe",
+}
+
+
+@pytest.mark.parametrize("kind", list(NAMES))
+async def test_a_files_name_is_only_ever_shown(http_world: World, kind: str) -> None:
+    world = http_world
+    files = {path.name for path in world.stage.directory.iterdir()}
+    file = world.ada.upload(world.channel, NAMES[kind], NEXT_NUMBER)
+    card = await world.start(f"named {kind}", file=file.id)
+    job = await world.job(f"named {kind}")
+    key = job.labels["tunebot-job"]
+    stored = [name for name in world.google.buckets.bucket(BUCKET) if key in name]
+    assert stored == [f"tunebot/{key}/training.jsonl"]
+    assert {path.name for path in world.stage.directory.iterdir()} == files
+    assert not Path("/tmp/tunebot-was-here.jsonl").exists()
+    job.finish()
+    await world.shows(card, "done")
+
+
+# Words
+
+EVIL = "<!channel> <!here|x> <@U0ADA> <#C0X> <https://evil.example|your bank> @everyone"
+
+
+async def said_by_the_bot(world: World) -> list[str]:
+    """Everything alive in what the bot ever showed in messages and forms, but for people the bot means."""
+    workspace = world.slack.workspace
+    shown = [(message.text, message.blocks) for message in workspace.messages() if message.bot_id is not None]
+    shown += [
+        (revision.text, revision.blocks)
+        for message in workspace.messages()
+        if message.bot_id is not None
+        for revision in message.revisions
+    ]
+    shown += [
+        ("", call.args["view"]["blocks"])
+        for call in workspace.calls
+        if call.method in ("views.open", "views.update") and isinstance(call.args.get("view"), dict)
+    ]
+    assert shown
+    alive = [each for text, blocks in shown for each in live_in_message(text, blocks)]
+    # An address that shows itself deceives nobody; one behind other words does.
+    return [
+        str(each)
+        for each in alive
+        if not (each.kind == "user" and each.target == world.ada.id)
+        and not (each.kind == "link" and (each.label in ("", each.target) or ":" not in each.target))
+    ]
+
+
+async def test_nobodys_words_mention_anybody_or_become_links(http_world: World) -> None:
+    world = http_world
+    evil = world.ada.typed(EVIL)
+    row = {"text_input": EVIL, "output": EVIL}
+    # A name, a file's name, the values in findings; once refused, once started.
+    world.ada.upload(world.channel, f"{EVIL}.jsonl".replace("/", "-"), b"{}")
+    bad = b"\n".join([json.dumps(row).encode(), b'{"text_input": "<!channel>"}', b"<!channel>", b'{"<!here>": 1}'])
+    file = world.ada.upload(world.channel, "<!channel><@U0ADA>.jsonl", bad)
+    await world.type(f'start name="{evil}" base="{evil}" backend="{evil}" file={file.id}')
+    await world.ada.close_view(await world.report())
+    await world.type(f"status {evil}")
+    await world.type(f"start epochs={evil} {evil}")
+    await world.type(evil)
+    good = world.ada.upload(world.channel, "<!channel><@U0ADA>.jsonl", (json.dumps(row).encode() + b"\n") * 12)
+    name = "<!channel> <@U0ADA> <http://evil.example|x>"
+    await world.type(f'start name="{world.ada.typed(name)}" file={good.id}')
+    await world.ada.submit_view(await world.report("Ready to start"))
+    job = await world.job(name)
+    card = await world.message("Tuning &lt;!channel&gt;")
+    # Google's own words.
+    job.fail(3, f"Bad row: {EVIL}")
+    await world.shows(card, "failed")
+    # A question and the model's answer.
+    answer = f"{EVIL}\n\n> <!channel>\n\n[a](<!here>) `<!channel>` **<@U0ADA>**"
+    await world.tuned("safe")
+    world.google.answers.say(answer, times=None)
+    await world.ada.slash_command(world.channel, "/ask", f"model=safe {evil}")
+    await world.message("asked")
+    world.google.answers.clear()
+    world.google.faults.fail(400, f"Refused: {EVIL}", path=":generateContent")
+    await world.ada.slash_command(world.channel, "/ask", "model=safe seven")
+    await world.message("Refused")
+    await world.slack.settle()
+    assert await said_by_the_bot(world) == []
+
+
+# Secrets
+
+
+@pytest.mark.parametrize("mode", ["socket", "http"])
+async def test_no_secret_is_kept_or_logged(world_of: Open, mode: str) -> None:
+    debug = {"TUNEBOT_LOG_LEVEL": "DEBUG", "TUNEBOT_POLL_SECONDS": "0.2"}
+    async with world_of(mode, job_seconds=None, environment=debug) as world:
+        await world.tuned("secretive")
+        await world.tuned("secretive too", "backend=gemini")
+        await world.ada.slash_command(world.channel, "/ask", "model=secretive seven")
+        await world.message("eight", "asked")
+        await world.ada.slash_command(world.channel, "/ask", 'model="secretive too" seven')
+        await world.type("models")
+        await world.type("status nobody")
+        world.google.faults.fail(403, "No.", path=":generateContent")
+        await world.ada.slash_command(world.channel, "/ask", "model=secretive nine")
+        await world.message("No.")
+        mend = b'{"prompt": "nine", "completion": ""}\n' + b'{"prompt": "a", "completion": "b"}\n' * 12
+        await world.type(f"start file={world.share(mend)}")
+        report = await world.report()
+        if "report_repair" in str(report.blocks):
+            await world.ada.click(report, "report_repair")
+            await world.message("repaired")
+        secrets = {name: value for name, value in world.stage.environment().items() if _is_secret(name)}
+        payloads = [each.payload for each in world.slack.workspace.deliveries]
+        secrets |= {
+            f"response_url {number}": payload["response_url"].rpartition("/")[2]
+            for number, payload in enumerate(payloads)
+            if payload.get("response_url")
+        }
+        secrets |= {f"upload {id_}": id_ for id_ in world.google.buckets.uploads}
+        secrets["verification token"] = world.slack.app.verification_token
+        assert len(secrets) > 6
+        await world.stage.stop()
+        log = world.stage.log_file.read_text()
+        assert "DEBUG" in log
+        directory = world.stage.directory
+        kept = b"".join(path.read_bytes() for path in directory.iterdir() if path.name.startswith("tunebot.db"))
+        with sqlite3.connect(directory / "tunebot.db") as database:
+            assert database.execute("select count(*) from jobs").fetchone() == (2,)
+        assert [name for name, value in secrets.items() if value in log] == []
+        assert [name for name, value in secrets.items() if value.encode() in kept] == []
+
+
+def _is_secret(name: str) -> bool:
+    return name.endswith(("_TOKEN", "_KEY", "_SECRET"))
