@@ -8,7 +8,7 @@ from nicegui import ui
 from nicegui.events import GenericEventArguments
 
 from bot.sandbox.page.completion import Suggestion, command, suggestions, usage
-from bot.sandbox.page.markup import Keyed, button, icon, run_script, tag
+from bot.sandbox.page.markup import Keyed, Redraw, button, icon, run_script, tag
 from bot.sandbox.page.reader import Reader
 from bot.sandbox.page.sample import SAMPLE, SAMPLE_NAME
 from bot.sandbox.page.uploads import Picker, size
@@ -65,6 +65,7 @@ class Composer:
         with tag("div", classes="composer") as self._zone:
             self._list = tag("ul", classes="completions", role="listbox", aria_label="Completions")
             self._list.set_visibility(False)
+            self._options = Keyed[Suggestion](self._list, self._option, name="li", role="none")
             self._usage = tag("p", classes="usage")
             self._usage.set_visibility(False)
             self._chips = Keyed[tuple[str, bytes]](tag("ul", classes="file-list", aria_label="Files to send"),
@@ -155,30 +156,32 @@ class Composer:
     def _show(self, offered: list[Suggestion]) -> None:
         self._chosen = 0 if offered != self._offered else self._chosen
         self._offered = offered
-        self._list.clear()
         self._list.set_visibility(bool(offered))
         self._box.props["data-offers"] = "true" if offered else "false"
-        active = None
-        with self._list:
-            for index, each in enumerate(offered):
-                option = self._option(each, chosen=index == self._chosen)
-                active = option.html_id if index == self._chosen else active
-        self._box.props.set_optional("aria-activedescendant", active)
+        self._options.show([(each.text, index == self._chosen, each) for index, each in enumerate(offered)])
 
-    def _option(self, each: Suggestion, *, chosen: bool) -> ui.element:
-        with tag(
-            "li", classes="completion", role="option", aria_selected=str(chosen).lower(), data_text=each.text
-        ) as option:
-            tag("span", each.name, "completion-name")
-            if each.usage:
-                tag("code", each.usage, "completion-usage")
-            if each.about:
-                tag("span", each.about, "completion-about")
+    def _option(self, offer: Suggestion) -> Redraw[Suggestion]:
+        with tag("div", classes="completion", role="option", data_text=offer.text) as option:
+            tag("span", offer.name, "completion-name")
+            if offer.usage:
+                tag("code", offer.usage, "completion-usage")
+            if offer.about:
+                tag("span", offer.about, "completion-about")
         # Pressed rather than clicked, so that the cursor never leaves the composer.
         option.on(
-            "mousedown", lambda: self.begin(each.text), js_handler="(event) => { event.preventDefault(); emit(); }"
+            "mousedown",
+            lambda: self.begin(offer.text),
+            js_handler="(event) => { event.preventDefault(); emit(); }",
         )
-        return option
+
+        def show(now: Suggestion) -> None:
+            chosen = self._offered.index(now) == self._chosen
+            option.attribute("aria-selected", str(chosen).lower())
+            if chosen:
+                self._box.props["aria-activedescendant"] = option.html_id
+
+        show(offer)
+        return show
 
     async def _key(self, event: GenericEventArguments) -> None:
         key, text = event.args

@@ -53,7 +53,7 @@ class Conversation:
         entries = channel_entries(reader, channel)
         self._feed.show(entries)
         newest = max((each.ts for each in reader.sandbox.messages(channel, reader.person)), default="")
-        reader.sandbox.mark_read(reader.person, channel.id, newest)
+        reader.has_read(channel.id, newest)
         self._welcome.set_visibility(not entries)
         direct = channel.kind is ChannelKind.IM
         count = len(channel.members)

@@ -100,11 +100,14 @@ class Keyed(Generic[T]):
     `draw` puts one thing into its holder; where it returns a function, that one shows later versions in place.
     """
 
-    def __init__(self, container: Element, draw: Draw[T], *, name: str = "div", classes: str = "") -> None:
+    def __init__(
+        self, container: Element, draw: Draw[T], *, name: str = "div", classes: str = "", role: str | None = None
+    ) -> None:
         self._container = container
         self._draw = draw
         self._name = name
         self._classes = classes
+        self._role = role
         self._rows: dict[str, _Row[T]] = {}
 
     def __len__(self) -> int:
@@ -136,7 +139,7 @@ class Keyed(Generic[T]):
 
     def _new(self, state: object, thing: T) -> _Row[T]:
         with self._container:
-            holder = tag(self._name, classes=self._classes)
+            holder = tag(self._name, classes=self._classes, role=self._role)
         with holder:
             redraw = self._draw(thing)
         return _Row(holder, state, redraw)

@@ -29,6 +29,11 @@ class Reader:
         """The app's display name."""
         return self.sandbox.slack.app.name
 
+    def has_read(self, place: str, ts: str) -> None:
+        """Note that this person has seen a place up to here; a window that was closed sees nothing."""
+        if self.client.has_socket_connection:
+            self.sandbox.mark_read(self.person, place, ts)
+
     def tell(self, text: str, kind: str = "warning") -> None:
         """Show a short notice that goes away by itself."""
         with self.client:

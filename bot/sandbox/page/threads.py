@@ -40,7 +40,7 @@ class ThreadPane:
         reader = self._reader
         entries = thread_entries(reader, self.channel, self.root)
         self._feed.show(entries)
-        reader.sandbox.mark_read(reader.person, f"{self.channel.id}/{self.root.ts}", entries[-1].message.ts)
+        reader.has_read(f"{self.channel.id}/{self.root.ts}", entries[-1].message.ts)
         status = status_of(reader, self.channel, self.root.ts)
         self._doing.set_visibility(bool(status))
         self._doing_words.text = f"{reader.bot_name} {status}" if status else ""

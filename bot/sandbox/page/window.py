@@ -51,6 +51,7 @@ class Window:
         if self._conversation is not None:
             self._conversation.focus()
         following = background_tasks.create(self._follow(), name=f"window of {person.user.name}")
+        client.on_connect(self.refresh)
         client.on_delete(following.cancel)
 
     def _first(self, place: str) -> Channel:

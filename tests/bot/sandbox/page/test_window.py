@@ -33,6 +33,7 @@ async def test_typed_words_outlive_whatever_arrives_meanwhile() -> None:
 async def test_a_second_window_is_a_second_person_who_is_called_and_answers() -> None:
     async with trial() as there, there.open() as page, there.open("grace") as other:
         await other.get_by_role("button", name="Trial").click()
+        await other.get_by_label("Message Trial").wait_for()
         await page.get_by_label("Message #tuning").type("@Gra")
         await page.get_by_role("option", name="@Grace Hopper").wait_for()
         await page.keyboard.press("Enter")
