@@ -5,6 +5,7 @@ life: a run with the same seed is the same weather, not the same day.
 """
 
 import asyncio
+import contextlib
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,8 +15,9 @@ from typing import Final
 from bot.sandbox.stage import Stage
 
 SLACK_DOORS: Final = ("chat.postMessage", "chat.update", "chat.*", "views.*", "conversations.*", "files.*", "*")
+STARTS: Final = r"/(tuningJobs|tunedModels)$"
 GOOGLE_DOORS: Final = (
-    r"/(tuningJobs|tunedModels)$",  # creates and lists
+    STARTS,  # and their lists
     r"/(tuningJobs|tunedModels|operations)",
     r"/upload/storage",
     r"/storage/",
@@ -43,7 +45,11 @@ class Weather:
         self._jumps = jumps
         self._gusts: dict[str, tuple[int, Callable[[], Awaitable[None]]]] = {
             "kill -9": (4, self._kill),
+            "kill -9 while Slack posts": (2, self._kill_in_a_post),
+            "kill -9 while Google starts": (2, self._kill_in_a_start),
             "SIGTERM": (2, self._stop),
+            "an answer to a post is lost": (2, self._lost_posts),
+            "an answer to a start is lost": (2, self._lost_starts),
             "Slack fails": (6, self._slack_fails),
             "Google fails": (8, self._google_fails),
             "socket lost": (2, self._socket),
@@ -75,6 +81,26 @@ class Weather:
     async def _kill(self) -> None:
         await self._stage.kill()
         await self._rise()
+
+    async def _kill_in_a_post(self) -> None:
+        """The bot dies before it has Slack's answer, and Slack carries the post out."""
+        self._slack.delay("chat.postMessage", seconds=0.3, times=None)
+        calls = self._stage.slack.workspace.calls
+        earlier = len(calls)
+        await _until(lambda: any(call.method == "chat.postMessage" for call in calls[earlier:]))
+        await self._kill()
+
+    async def _kill_in_a_start(self) -> None:
+        """The bot dies before it has Google's answer, and Google starts the job."""
+        fault = self._google.delay(0.3, path=STARTS, method="POST", times=None)
+        await _until(lambda: fault.hits > 0)
+        await self._kill()
+
+    async def _lost_posts(self) -> None:
+        self._slack.lose_answer("chat.postMessage", times=3)
+
+    async def _lost_starts(self) -> None:
+        self._google.lose_answer(path=STARTS, method="POST", times=2)
 
     async def _stop(self) -> None:
         code = await self._stage.stop()
@@ -157,3 +183,11 @@ class Weather:
     async def _lull(self) -> None:
         self._slack.clear()
         await asyncio.sleep(self._chance.uniform(0.5, 1.5))
+
+
+async def _until(probe: Callable[[], bool], within: float = 2.0) -> None:
+    """Wait for it, but not for ever: nobody may be starting anything just now."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(within):
+            while not probe():  # noqa: ASYNC110 - what arrives at the stand-ins wakes nobody
+                await asyncio.sleep(0.005)
