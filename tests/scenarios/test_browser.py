@@ -88,7 +88,8 @@ async def test_a_newcomer_tunes_on_an_uploaded_file_and_talks_to_the_model() -> 
         await form.get_by_label("Epochs").fill("some")
         await form.get_by_role("button", name="Check the file").click()
         await expect(form.get_by_text("Please enter a number.")).to_be_visible()
-        await form.get_by_label("Epochs").fill("40")
+        await form.get_by_label("Epochs").fill("12")
+        await form.get_by_label("Learning rate multiplier").fill("0.1")
         await form.get_by_role("button", name="Check the file").click()
         await expect(form.get_by_text("Upload a file, pick one shared here, or give an address.")).to_be_visible()
         await upload(page, form, "next_number.jsonl", SAMPLE)
@@ -119,6 +120,9 @@ async def test_a_newcomer_tunes_on_an_uploaded_file_and_talks_to_the_model() -> 
         await expect(thread.get_by_text("eight", exact=True)).to_be_visible()
         await expect(page.get_by_role("button", name="2 replies")).to_be_visible()
         if picture := os.environ.get("TUNEBOT_PICTURE"):
+            await page.set_viewport_size({"width": 1360, "height": 960})
+            await page.mouse.move(0, 0)
+            await page.wait_for_timeout(500)
             await page.screenshot(path=picture)
 
 
