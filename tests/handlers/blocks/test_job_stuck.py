@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 
 from bot.domain import JobState
 from handlers.blocks.job_card import job_card
@@ -24,8 +24,8 @@ def test_a_stuck_job_names_its_owner_the_time_and_what_to_do():
     hold(message, mentions={"U1"})
     text = (
         "<@U1> *next number* seems stuck: Vertex AI has shown no new step for 2 hours 5 minutes, after 7 steps.\n"
-        "Google queues tunings behind others and may take hours. If nothing moves by tomorrow, cancel it and start "
-        "again. I go on looking, and tell you when it ends."
+        "Google queues tunings behind others and may take hours. If nothing moves by tomorrow, cancel it and "
+        "start again. I go on looking, and tell you when it ends."
     )
     assert message.text == text
     assert message.blocks[0] == {
@@ -62,5 +62,6 @@ def test_the_card_of_a_stuck_job_says_so_until_it_moves_or_ends():
 
 
 @given(job=jobs, profile=profiles)
+@settings(deadline=None)
 def test_any_stuck_job_is_a_message_that_slack_takes(job, profile):
     hold(job_stuck(job, profile, NOW), mentions={"U1", job.owner, job.cancelled_by})
