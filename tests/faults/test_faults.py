@@ -11,7 +11,7 @@ SHORT_JUMPS = (-5, 5, 1800)
 
 
 async def test_after_a_storm_every_start_is_one_row_one_job_one_card_and_one_end(tmp_path: Path) -> None:
-    async with town(7, tmp_path, people=6, jumps=SHORT_JUMPS) as place:
+    async with town(7, tmp_path, people=4, jumps=SHORT_JUMPS) as place:
         books = await place.storm(12, print)
     print(books, dict(place.weather.felt), sep="\n")
     assert books.wrong() == []

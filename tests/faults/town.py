@@ -101,7 +101,7 @@ class Town:
             self.submitted.append(name)
             if number % 10 == 0:
                 say(f"{len(self.submitted)} started")
-            await asyncio.sleep(self.chance.uniform(0.2, 1.5))
+            await asyncio.sleep(self.chance.uniform(0.5, 4.0))
 
     async def _report(self, person: Person, channel: Channel, name: str, backend: str, file: str) -> View:
         """Type until the report is there."""

@@ -44,12 +44,12 @@ class Weather:
         self._clock = clock
         self._jumps = jumps
         self._gusts: dict[str, tuple[int, Callable[[], Awaitable[None]]]] = {
-            "kill -9": (4, self._kill),
-            "kill -9 while Slack posts": (2, self._kill_in_a_post),
-            "kill -9 while Google starts": (2, self._kill_in_a_start),
-            "SIGTERM": (2, self._stop),
-            "an answer to a post is lost": (2, self._lost_posts),
             "an answer to a start is lost": (2, self._lost_starts),
+            "kill -9 while Google starts": (2, self._kill_in_a_start),
+            "kill -9 while Slack posts": (2, self._kill_in_a_post),
+            "an answer to a post is lost": (2, self._lost_posts),
+            "SIGTERM": (2, self._stop),
+            "kill -9": (4, self._kill),
             "Slack fails": (6, self._slack_fails),
             "Google fails": (8, self._google_fails),
             "socket lost": (2, self._socket),
@@ -62,15 +62,15 @@ class Weather:
 
     async def blow(self) -> None:
         """One fault after the other, for ever: first each kind once, then each as often as its weight."""
-        cards = list(self._gusts)
+        cards = list(self._gusts)  # in order: the first ones need people who start something
         while True:
-            self._chance.shuffle(cards)
             for name in cards:
                 self.felt[name] += 1
                 await self._gusts[name][1]()
                 await asyncio.sleep(self._chance.uniform(0.1, 0.5))
             self.round.set()
             cards = [name for name, (weight, _) in self._gusts.items() for _ in range(weight)]
+            self._chance.shuffle(cards)
 
     def clear(self) -> None:
         """No fault waits any more, and every clock is right."""
@@ -97,10 +97,12 @@ class Weather:
         await self._kill()
 
     async def _lost_posts(self) -> None:
-        self._slack.lose_answer("chat.postMessage", times=3)
+        self._slack.lose_answer("chat.postMessage", times=2)
+        await _until(lambda: not self._slack.rules)
 
     async def _lost_starts(self) -> None:
-        self._google.lose_answer(path=STARTS, method="POST", times=2)
+        fault = self._google.lose_answer(path=STARTS, method="POST", times=2)
+        await _until(lambda: fault.times == 0)
 
     async def _stop(self) -> None:
         code = await self._stage.stop()
@@ -185,7 +187,7 @@ class Weather:
         await asyncio.sleep(self._chance.uniform(0.5, 1.5))
 
 
-async def _until(probe: Callable[[], bool], within: float = 2.0) -> None:
+async def _until(probe: Callable[[], bool], within: float = 3.0) -> None:
     """Wait for it, but not for ever: nobody may be starting anything just now."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(within):
