@@ -17,7 +17,7 @@ from tests.bot.backends.worlds import BUCKET
 from tests.faults.clicks import FILE, TEAM, OwnClock, content, key_of, options, room
 from tests.faults.town import ROOT
 
-# Without it every 7th step is tried: another third of all awaits each time would say no more for its minutes.
+# Every 7th step, so that beginnings of waits and their ends take turns; 1 tries all 250, in about a minute.
 EVERY = int(os.environ.get("TUNEBOT_TEST_EVERY_STEP", "7"))
 
 
