@@ -18,6 +18,11 @@ _TASKS_AT_ONCE: Final = 64
 Found = TypeVar("Found")
 
 
+def pages_of_round(jobs: int, a_thousand: int) -> int:
+    """How many pages of a list a look at so many jobs may read, where a thousand jobs have this many."""
+    return a_thousand * max(1, -(-jobs // 1000))
+
+
 async def gathered(
     jobs: Sequence[TuningJob], look: Callable[[TuningJob], Awaitable[Found]]
 ) -> dict[str, Found | BotError]:

@@ -10,7 +10,7 @@ from typing import Final
 
 from bot.backends.examples import inline_examples
 from bot.backends.http import GoogleHttp
-from bot.backends.rounds import BY_NAME, gathered
+from bot.backends.rounds import BY_NAME, gathered, pages_of_round
 from bot.backends.tuned_model_wire import create_request, model_operation, operation, tuned_model
 from bot.backends.wire import records, text
 from bot.domain import Operation, TunedModel, TuningJob, TuningSpec
@@ -21,7 +21,8 @@ from bot.profile import BackendProfile
 GENERATIVE_LANGUAGE_URL: Final = "https://generativelanguage.googleapis.com"
 ROLES: Final = "the scope generative-language.tuning, and a share of the model if somebody else tuned it"
 _PAGE_SIZE: Final = 100
-_MOST_PAGES: Final = 15  # a round of polling lists no more than that; what is not listed by then is asked by name
+# Of a round of polling, for each thousand jobs; what is not listed by then is asked by name.
+_MOST_PAGES: Final = 15
 _MOST_PAGES_OF_MODELS: Final = 50
 
 
@@ -122,7 +123,8 @@ class TunedModels:
         """The jobs that the list shows, by key; failed ones are left out, since the list does not say why."""
         wanted = {_model_name(job): job for job in jobs}
         seen: dict[str, Operation | BotError] = {}
-        pages = self._http.pages(f"{self._base}/tunedModels", "tunedModels", size=_PAGE_SIZE, limit=_MOST_PAGES)
+        limit = pages_of_round(len(jobs), _MOST_PAGES)
+        pages = self._http.pages(f"{self._base}/tunedModels", "tunedModels", size=_PAGE_SIZE, limit=limit)
         async with aclosing(pages):
             async for page in pages:
                 for model in page:

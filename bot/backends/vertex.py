@@ -12,7 +12,7 @@ from typing import Final
 from bot.backends.answers import content_answer, content_answers, contents
 from bot.backends.gcs import CloudStorage, GcsObject
 from bot.backends.http import GoogleHttp
-from bot.backends.rounds import BY_NAME, gathered
+from bot.backends.rounds import BY_NAME, gathered, pages_of_round
 from bot.backends.vertex_losses import VertexLosses
 from bot.backends.vertex_models import VertexModels
 from bot.backends.vertex_names import VertexHosts
@@ -167,7 +167,8 @@ class VertexBackend:
         """The jobs that the list shows, by key."""
         wanted = {last_segment(job.operation): job.key for job in jobs if job.operation}
         seen: dict[str, Json] = {}
-        async with aclosing(self._job_pages(_MOST_PAGES_OF_ROUND)) as pages:
+        limit = pages_of_round(len(jobs), _MOST_PAGES_OF_ROUND)
+        async with aclosing(self._job_pages(limit)) as pages:
             async for page in pages:
                 for body in page:
                     key = wanted.pop(last_segment(text(body.get("name"))), None)
