@@ -142,7 +142,7 @@ def show(way_in: str, found: Sequence[Measured]) -> bool:
 @click.command()
 @click.option("--jobs", default=1000, show_default=True, help="Running jobs that are polled meanwhile.")
 @click.option("--pace", default=50.0, show_default=True, help="Commands a second where their times are measured.")
-@click.option("--seconds", default=4.0, show_default=True, help="Of each count; times are measured thrice as long.")
+@click.option("--seconds", default=4.0, show_default=True, help="Of each count; times take thrice as long.")
 @click.option("--way-in", type=click.Choice(["socket", "http"]), help="Only this one.")
 def main(jobs: int, pace: float, seconds: float, way_in: str | None) -> None:
     """Measure and print."""

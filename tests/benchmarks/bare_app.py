@@ -40,7 +40,8 @@ async def serve(way_in: str, *, fastest: bool) -> None:
     async with aiohttp.ClientSession() as session:
         app = built(session if fastest else None)
         if way_in == "socket":
-            await AsyncSocketModeHandler(app, os.environ["SLACK_APP_TOKEN"]).connect_async()
+            handler = AsyncSocketModeHandler(app, os.environ["SLACK_APP_TOKEN"])
+            await handler.connect_async()  # type: ignore[no-untyped-call]
         else:
             runner = web.AppRunner(app.web_app(), access_log=None)
             await runner.setup()

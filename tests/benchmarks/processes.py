@@ -41,7 +41,8 @@ class App:
 
     async def metrics(self) -> dict[str, float]:
         """What it measures of itself."""
-        async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{self.port}/metrics") as said:
+        url = f"http://127.0.0.1:{self.port}/metrics"
+        async with aiohttp.ClientSession() as session, session.get(url) as said:
             text = await said.text()
         pairs = (line.rpartition(" ") for line in text.splitlines() if line and not line.startswith("#"))
         return {name: float(value) for name, _, value in pairs}
@@ -74,7 +75,8 @@ async def serving(
             ended = asyncio.ensure_future(process.wait())
             await asyncio.wait({waited, ended}, timeout=_MOST_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             if not waited.done():
-                raise click.ClickException(f"it did not start:\n{log.read_text()[-2000:]}")
+                said = await asyncio.to_thread(log.read_text)
+                raise click.ClickException(f"it did not start:\n{said[-2000:]}")
             yield App(process.pid, port, time.perf_counter() - began)
         finally:
             if process.returncode is None:
