@@ -61,7 +61,13 @@ class TunedModels:
             found = await self._http.read(self._url(f"tunedModels/{key}"))
         except NotFoundAtGoogle:
             return None
-        return model_operation(found, name=await self._operation_name(f"tunedModels/{key}"))
+        name = await self._operation_name(f"tunedModels/{key}")
+        if found.get("state") == "FAILED" and "/operations/" in name:
+            # Only the operation tells a cancellation from a failure, and why it failed.
+            return operation(
+                await self._http.read(f"{self._root}/v1/{_checked(name)}"), named=f"tunedModels/{key}"
+            )
+        return model_operation(found, name=name)
 
     async def poll(self, jobs: Sequence[TuningJob]) -> Mapping[str, Operation | BotError]:
         """See TuningBackend; up to `BY_NAME` jobs are asked one by one, which also tells the total of steps."""

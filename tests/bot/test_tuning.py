@@ -130,6 +130,16 @@ async def test_refresh_brings_the_card_up_to_date_though_nothing_changed(wired: 
     assert await wired.due() == [NoticeKind.CARD]
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+async def test_a_start_that_was_cancelled_before_it_was_looked_up_is_cancelled(wired: House, backend: str) -> None:
+    wired.google.faults.lose_answer(path="/(tunedModels|tuningJobs)$", method="POST")
+    job = await wired.accepted("cancelled early", backend)
+    await wired.tuning.submit(job)
+    wired.at_google(job).cancel()
+    await wired.tuning.recover(job)
+    assert (await wired.newest(job)).state is JobState.CANCELLED
+
+
 async def test_a_repeated_click_does_not_keep_an_unconfirmed_start_from_being_looked_up(wired: House) -> None:
     wired.google.faults.lose_answer(path="/tuningJobs$", method="POST")
     job = await wired.accepted("clicked again")
