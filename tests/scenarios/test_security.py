@@ -92,14 +92,15 @@ async def test_a_signature_that_does_not_fit_is_refused(http_world: World) -> No
         {**good, "X-Slack-Signature": "v0=" + "é" * 64},
         {**good, "X-Slack-Request-Timestamp": str(int(good["X-Slack-Request-Timestamp"]) + 1)},
         {**good, "X-Slack-Request-Timestamp": "soon"},
-        stamped(http_world, body, at=time.time() - 301),
-        stamped(http_world, body, at=time.time() + 301),
+        stamped(http_world, body, at=time.time() - 310),
+        stamped(http_world, body, at=time.time() + 310),
         stamped(http_world, command(http_world, "help")),
     ]
     before = len(http_world.slack.workspace.calls)
     assert [await sent(http_world, body, headers) for headers in wrong] == [401] * len(wrong)
     await asyncio.sleep(0.2)
-    assert [call.method for call in http_world.slack.workspace.calls[before:]] == []
+    # The bot tries its own token now and then.
+    assert {call.method for call in http_world.slack.workspace.calls[before:]} <= {"auth.test"}
     assert await sent(http_world, body, good) == 200
 
 
