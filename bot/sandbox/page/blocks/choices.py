@@ -101,7 +101,10 @@ def _boxes(element: Json, block: Json, surface: Surface, kind: str) -> None:
     value = surface.value(block, element)
     single = value.get("selected_option")
     held = {each["value"] for each in ([single] if single else value.get("selected_options") or [])}
-    with tag("div", classes="boxes", role="radiogroup" if kind == "radio" else "group") as group:
+    # The block's own group has the name of several boxes; one of several wants a role of its own.
+    radio = kind == "radio"
+    name = block.get("label", {}).get("text", "Choose one") if radio else None
+    with tag("div", classes="boxes", role="radiogroup" if radio else None, aria_label=name) as group:
         for option in element["options"]:
             with tag("label", classes="box"):
                 box = tag(
@@ -118,7 +121,7 @@ def _boxes(element: Json, block: Json, surface: Surface, kind: str) -> None:
                     html(text_object(option["description"], surface.reader.names), "box-more", name="span")
 
     async def put(chosen: str, *, on: bool) -> None:
-        if kind == "radio":
+        if radio:
             await surface.put(block, element, chosen)
             return
         (held.add if on else held.discard)(chosen)
