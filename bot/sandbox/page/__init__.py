@@ -24,7 +24,8 @@ def application(sandbox: Sandbox) -> FastAPI:
 
     @ui.page("/", title="Tunebot sandbox", language="en-US")
     def window(
-        name: Annotated[str, Query(alias="as")] = "ada", place: Annotated[str, Query(alias="in")] = "tuning"
+        name: Annotated[str, Query(alias="as", pattern=r"^[a-z0-9._-]{1,21}$")] = "ada",
+        place: Annotated[str, Query(alias="in")] = "tuning",
     ) -> None:
         for style in STYLES:
             ui.add_head_html(f'<link rel="stylesheet" href="/styles/{style}.css">')

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from nicegui import ui
+from nicegui.element import Element
 from nicegui.events import GenericEventArguments
 
 from bot.sandbox.page.completion import Suggestion, command, suggestions, usage
@@ -95,6 +96,10 @@ class Composer:
         """Say where words go."""
         self._box.props["placeholder"] = label
         self._box.props["aria-label"] = label
+
+    def takes_drops_on(self, zone: Element) -> None:
+        """Take files that are dropped on this part of the page as well."""
+        self._picker.takes_drops_on(zone)
 
     def focus(self) -> None:
         """Put the cursor here."""

@@ -7,7 +7,7 @@ from typing import Final
 
 from nicegui import ui
 
-from bot.sandbox.page.markup import QUIETLY, Keyed, button, icon, tag
+from bot.sandbox.page.markup import QUIETLY, Keyed, busy_while, button, icon, tag
 from bot.sandbox.page.reader import Reader
 from bot.sandbox.page.trouble import (
     Trouble,
@@ -83,7 +83,8 @@ class ControlStrip:
         with tag("div", classes="control-group", role="group", aria_label=title):
             tag("h3", title, "control-title")
             for trouble in troubles:
-                button(trouble.name, "btn-small", title=trouble.about, on_click=partial(self._make, trouble))
+                drawn = button(trouble.name, "btn-small", title=trouble.about)
+                busy_while(drawn, partial(self._make, trouble))
 
     async def _make(self, trouble: Trouble) -> None:
         try:
@@ -92,11 +93,11 @@ class ControlStrip:
         except RuntimeError as error:
             # The bot could not start; its own last words say why.
             words = str(error)
-        self._reader.tell(words, "done")
+        self._reader.tell(words)
         self._reader.sandbox.slack.workspace.changed()
 
     def _make_normal(self) -> None:
-        self._reader.tell(make_normal(self._reader.sandbox), "done")
+        self._reader.tell(make_normal(self._reader.sandbox))
         self._reader.sandbox.slack.workspace.changed()
 
     def _flip(self) -> None:

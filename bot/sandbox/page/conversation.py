@@ -39,6 +39,7 @@ class Conversation:
             self._welcome = self._make_welcome()
             self._composer = Composer(reader, self._send)
             self._composer.address(f"Message {self.title}")
+        self._composer.takes_drops_on(self._messages)
         self._home: Home | None = None
         with tag("section", classes="pane", aria_label="Home") as self._home_pane:
             if self._with_bot:
@@ -75,7 +76,8 @@ class Conversation:
                 return welcome
             tag(
                 "p",
-                f"{bot} is the real one. Slack and Google are played on this machine, and a toy model answers.",
+                f"{bot} is the real one; Slack and Google are played on this machine. What answers is a toy model "
+                "that is trained right here: it shows the flow, not the quality.",
             )
             with tag("ol", classes="welcome-steps"):
                 tag("li", "Take the sample: fifteen pairs of a number and the next one.")

@@ -6,7 +6,7 @@ from typing import Final
 
 from nicegui.element import Element
 
-from bot.sandbox.page.markup import Keyed, Redraw, run_script, tag
+from bot.sandbox.page.markup import Keyed, Redraw, button, run_script, tag
 from bot.sandbox.page.messages import Entry, MessageRow
 from bot.sandbox.page.reader import Reader
 from bot.sandbox.page.sandbox import in_channel
@@ -14,6 +14,9 @@ from bot.sandbox.page.texts.dates import day, local
 from bot.sandbox.slack import Channel, Message
 
 _TOGETHER_SECONDS: Final = 300.0
+# A browser is slow with thousands of messages, and nobody reads them.
+_AT_ONCE: Final = 60
+_EARLIER: Final = "earlier"
 # Arrows go from message to message, so that the Tab key need not pass every button of each.
 _ARROWS: Final = """(event) => {
   if (!['ArrowUp', 'ArrowDown'].includes(event.key)) return;
@@ -40,6 +43,8 @@ class Feed:
         with self._scroller:
             holder = tag("div", classes="feed")
         self._rows: Keyed[Line] = Keyed(holder, self._draw)
+        self._most = _AT_ONCE
+        self._entries: Sequence[Entry] = ()
 
     @property
     def element(self) -> Element:
@@ -47,11 +52,14 @@ class Feed:
         return self._scroller
 
     def show(self, entries: Sequence[Entry]) -> None:
-        """Show exactly these."""
+        """Show these, the newest of them at first."""
+        self._entries = entries
         things: list[tuple[str, object, Line]] = []
         today = datetime.now().astimezone().date()
         last = None
-        for entry in entries:
+        if len(entries) > self._most:
+            things.append((_EARLIER, len(entries), _EARLIER))
+        for entry in entries[-self._most :]:
             at = local(float(entry.message.ts)).date()
             if at != last:
                 things.append((f"day {at}", day(at, today), day(at, today)))
@@ -63,7 +71,14 @@ class Feed:
         """Bring the newest message into sight."""
         run_script(self._scroller, "$.scrollTop = 0;")
 
+    def _show_earlier(self) -> None:
+        self._most += _AT_ONCE
+        self.show(self._entries)
+
     def _draw(self, line: Line) -> Redraw[Line] | None:
+        if line == _EARLIER:
+            button("Show earlier messages", "btn-small earlier", on_click=self._show_earlier)
+            return None
         if isinstance(line, str):
             with tag("div", classes="day"):
                 tag("span", line)

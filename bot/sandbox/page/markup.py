@@ -5,7 +5,7 @@ keys that assistive software knows.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
@@ -71,6 +71,22 @@ def button(
     if on_click is not None:
         element.on("click", on_click, js_handler=QUIETLY)
     return element
+
+
+def busy_while(drawn: Tag, act: Callable[[], Awaitable[None]]) -> None:
+    """Press to act; the button takes no second press until the first is done."""
+
+    async def press() -> None:
+        drawn.attribute("aria-busy", "true")
+        try:
+            await act()
+        finally:
+            if not drawn.is_deleted:
+                drawn.attribute("aria-busy", None)
+
+    drawn.on(
+        "click", press, js_handler="(event) => { if (!event.currentTarget.hasAttribute('aria-busy')) emit(); }"
+    )
 
 
 def run_script(element: Element, body: str) -> None:

@@ -34,11 +34,10 @@ class Reader:
         if self.client.has_socket_connection:
             self.sandbox.mark_read(self.person, place, ts)
 
-    def tell(self, text: str, kind: str = "warning") -> None:
+    def tell(self, text: str) -> None:
         """Show a short notice that goes away by itself."""
         with self.client:
-            colours = {"warning": "dark", "done": "dark"}
-            ui.notify(text, position="top", color=colours.get(kind, "dark"), timeout=6000, classes="toast")
+            ui.notify(text, position="top", color="dark", timeout=6000, classes="toast")
 
     async def attempt(self, act: Awaitable[T]) -> T | None:
         """Do what a person wants; where Slack's own app would refuse, say why."""

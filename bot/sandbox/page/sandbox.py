@@ -41,7 +41,12 @@ class Sandbox:
         return [user.name for user in self.slack.workspace.users.values() if not user.is_bot]
 
     def enter(self, name: str) -> Person:
-        """The person with this name; a stranger is let into the team and into its public channels."""
+        """The person with this name; a stranger is let into the team and into its public channels.
+
+        Bots are no persons: who comes under a bot's name is a stranger, too.
+        """
+        if name in {user.name for user in self.slack.workspace.users.values() if user.is_bot}:
+            name = f"not-{name}"
         known = name in self.people()
         person = self.slack.person(name)
         if not known:

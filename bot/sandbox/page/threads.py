@@ -33,6 +33,7 @@ class ThreadPane:
                 self._doing_words = tag("span")
             self._composer = Composer(reader, self._send, in_thread=True)
             self._composer.address("Reply in this thread")
+        self._composer.takes_drops_on(pane)
         pane.on("keydown.escape", close, js_handler=_ESCAPE)
 
     def refresh(self) -> None:

@@ -113,6 +113,7 @@ def bot_troubles(sandbox: Sandbox, stage: Stage) -> list[Trouble]:
     """What can be done to the bot's process."""
 
     async def restart() -> str:
+        sandbox.stopped = True
         await stage.stop()
         await stage.start()
         sandbox.stopped = False

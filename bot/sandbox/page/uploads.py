@@ -21,7 +21,7 @@ class Picker:
             ).classes("out-of-sight")
         self._uploader.props["aria-hidden"] = "true"
         self._uploader.props["tabindex"] = "-1"
-        self._take_drops(zone)
+        self.takes_drops_on(zone)
 
     @property
     def _in_browser(self) -> str:
@@ -31,7 +31,8 @@ class Picker:
         """Open the browser's dialog when this is pressed; only the browser itself may do that."""
         opener.on("click", js_handler=f"() => {self._in_browser}.pickFiles()")
 
-    def _take_drops(self, zone: Element) -> None:
+    def takes_drops_on(self, zone: Element) -> None:
+        """Take what is dropped on this part of the page."""
         files = "(event) => [...(event.dataTransfer?.types || [])].includes('Files')"
         mark = "event.currentTarget.classList"
         zone.on("dragover", js_handler=f"(event) => {{ if (({files})(event)) {{ event.preventDefault(); "

@@ -1,11 +1,10 @@
 """Buttons: plain ones, thumbs, icons, and the menu behind three dots."""
 
-from collections.abc import Awaitable, Callable
 from functools import partial
 
 from nicegui.element import Element
 
-from bot.sandbox.page.markup import Tag, button
+from bot.sandbox.page.markup import busy_while, button
 from bot.sandbox.page.menus import menu_item, opens_menu
 from bot.sandbox.page.surface import Surface
 from bot.sandbox.page.texts.emoji import EMOJI
@@ -27,22 +26,6 @@ def _label(element: Json) -> str:
     for name, character in EMOJI.items():
         words = words.replace(f":{name}:", character)
     return words
-
-
-def busy_while(drawn: Tag, act: Callable[[], Awaitable[None]]) -> None:
-    """Press to act; the button takes no second press until the first is done."""
-
-    async def press() -> None:
-        drawn.attribute("aria-busy", "true")
-        try:
-            await act()
-        finally:
-            if not drawn.is_deleted:
-                drawn.attribute("aria-busy", None)
-
-    drawn.on(
-        "click", press, js_handler="(event) => { if (!event.currentTarget.hasAttribute('aria-busy')) emit(); }"
-    )
 
 
 def draw_feedback(element: Json, block: Json, surface: Surface) -> None:

@@ -81,6 +81,17 @@ async def menu(message: Any, name: str) -> None:
     await message.page.get_by_role("menuitem", name=name).click()
 
 
+async def test_a_long_channel_shows_its_end_and_the_rest_when_asked() -> None:
+    async with trial() as there, there.open() as page:
+        for number in range(70):
+            await there.post(f"message {number}")
+        await shown(page, "message 69").wait_for()
+        await expect(page.get_by_role("article")).to_have_count(60)
+        await page.get_by_role("button", name="Show earlier messages").click()
+        await expect(page.get_by_role("article")).to_have_count(70)
+        await expect(page.get_by_role("button", name="Show earlier messages")).to_have_count(0)
+
+
 async def test_new_messages_are_said_aloud_once() -> None:
     async with trial() as there, there.open() as page:
         aloud = page.get_by_role("log", name="New messages")

@@ -21,6 +21,13 @@ async def test_a_stranger_is_let_into_public_channels_only() -> None:
     assert [sandbox.title(each, alan) for each in sandbox.channels(alan)] == ["#tuning", "Tunebot"]
 
 
+async def test_nobody_enters_as_the_bot() -> None:
+    sandbox = house()
+    async with sandbox.slack:
+        assert sandbox.enter("tunebot").id != sandbox.slack.app.bot_user_id
+        await sandbox.slack.settle()
+
+
 async def test_new_messages_count_until_they_are_read_and_calls_by_name_count_apart() -> None:
     sandbox = house()
     async with sandbox.slack:
