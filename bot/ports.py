@@ -203,8 +203,12 @@ class JobStore(Protocol):
         """The newest job of that name (letter case aside) in this workspace, deleted ones left out."""
         ...
 
-    async def jobs(self, team: str, *, limit: int = 50) -> Sequence[TuningJob]:
-        """The workspace's jobs, newest first, deleted ones left out."""
+    async def jobs(self, team: str, *, limit: int = 50, under_way: bool = False) -> Sequence[TuningJob]:
+        """The workspace's jobs, newest first, without deleted ones; `under_way` leaves those that ended out."""
+        ...
+
+    async def count_jobs(self, team: str, *, under_way: bool = False) -> int:
+        """How many `jobs` would give without a limit."""
         ...
 
     async def open_jobs(self) -> Sequence[OpenJob]:

@@ -11,7 +11,7 @@ from bot.tuning import Tuning
 from handlers.arguments import Cancel, Delete, Help, ListJobs, ListModels, Status, Use
 from handlers.blocks.help import help_message
 from handlers.blocks.job_card import job_card
-from handlers.blocks.listing import job_list, model_list
+from handlers.blocks.listing import SHOWN, job_list, model_list
 from handlers.blocks.message import Message
 from handlers.blocks.said import said
 
@@ -35,10 +35,9 @@ class Verbs:
         team = place.team
         match verb:
             case ListJobs():
-                return job_list(await self._jobs.jobs(team), self._clock.now())
+                return await self._list(team, under_way=False)
             case Status(name=""):
-                jobs = [job for job in await self._jobs.jobs(team) if not job.state.ended]
-                return job_list(jobs, self._clock.now())
+                return await self._list(team, under_way=True)
             case Status(name=name):
                 job = await self._tuning.named(team, name)
                 profile = self._tuning.profile(job)
@@ -62,3 +61,7 @@ class Verbs:
                 return help_message(list(self._profiles.values()))
             case _:
                 assert_never(verb)
+
+    async def _list(self, team: str, *, under_way: bool) -> Message:
+        jobs = await self._jobs.jobs(team, limit=SHOWN, under_way=under_way)
+        return job_list(jobs, self._clock.now(), await self._jobs.count_jobs(team, under_way=under_way))

@@ -88,16 +88,20 @@ class SqliteJobStore:
 
         return await self._database.run(read)
 
-    async def jobs(self, team: str, *, limit: int = 50) -> Sequence[TuningJob]:
+    async def jobs(self, team: str, *, limit: int = 50, under_way: bool = False) -> Sequence[TuningJob]:
         def read(connection: Connection) -> list[TuningJob]:
             rows = connection.query(
-                """
-                SELECT * FROM jobs WHERE team = ? AND deleted_by = ''
-                ORDER BY created_at DESC, rowid DESC LIMIT ?
-                """,
+                f"SELECT * {_listed(under_way)} ORDER BY created_at DESC, rowid DESC LIMIT ?",
                 [team, limit],
             )
             return [self._read(row) for row in rows]
+
+        return await self._database.run(read)
+
+    async def count_jobs(self, team: str, *, under_way: bool = False) -> int:
+        def read(connection: Connection) -> int:
+            rows = connection.query(f"SELECT COUNT(*) AS jobs {_listed(under_way)}", [team])
+            return int(next(iter(rows))["jobs"])
 
         return await self._database.run(read)
 
@@ -198,3 +202,9 @@ def _refuse_taken_name(connection: Connection, job: TuningJob) -> None:
         message = f'A job called "{taken["name"]}" is still under way.'
         hint = "Choose another name, or wait until that one ends."
     raise BadArgument(message, hint, field="name")
+
+
+def _listed(under_way: bool) -> str:
+    """The part of a query that chooses a workspace's jobs; constant text, so nothing typed can enter it."""
+    states = " AND state IN ('submitting', 'queued', 'running')" if under_way else ""
+    return f"FROM jobs WHERE team = ? AND deleted_by = ''{states}"

@@ -10,23 +10,25 @@ from handlers.blocks.kit import button, context, section
 from handlers.blocks.message import Block, Message, code, compose, escape_line, shorten
 from handlers.blocks.words import count, moment, sentence
 
-_SHOWN = 15  # each up to 700 characters; a message takes 13,200
+SHOWN = 15  # each up to 700 characters; a message takes 13,200
 
 
-def job_list(jobs: Sequence[TuningJob], now: datetime) -> Message:
+def job_list(jobs: Sequence[TuningJob], now: datetime, total: int = 0) -> Message:
     """The jobs in the order given, each with its state and, where it can answer, a button to ask it.
 
-    Owners are not named: a list that is posted in a thread would notify each of them.
+    `total` counts those that were left out of `jobs`, too. Owners are not named: a list that is posted in a
+    thread would notify each of them.
     """
     if not jobs:
         text = "Nothing here yet. Tune a model with `/tune`."
         return compose(text, [section(text, "jobs_none")])
-    lines = [_job(job, now) for job in jobs[:_SHOWN]]
+    lines = [_job(job, now) for job in jobs[:SHOWN]]
     blocks = [
         section(line, f"job_{index}", accessory=_ask(job))
         for index, (job, line) in enumerate(zip(jobs, lines, strict=False))
     ]
-    return _bounded(count(len(jobs), "tuning"), lines, blocks, len(jobs), [])
+    total = max(total, len(jobs))
+    return _bounded(count(total, "tuning"), lines, blocks, total, [])
 
 
 def model_list(models: Sequence[TunedModel], jobs: Sequence[TuningJob], troubles: Sequence[str] = ()) -> Message:
@@ -36,7 +38,7 @@ def model_list(models: Sequence[TunedModel], jobs: Sequence[TuningJob], troubles
         text = "Google lists no tuned models." if not troubles else "I could not list all tuned models."
         return compose("\n".join([text, *said]), [section("\n".join([text, *said]), "models_none")])
     made = {resource: job for job in jobs for resource in (job.tuned_model, job.endpoint) if resource}
-    lines = [_model(model, made.get(model.resource) or made.get(model.endpoint)) for model in models[:_SHOWN]]
+    lines = [_model(model, made.get(model.resource) or made.get(model.endpoint)) for model in models[:SHOWN]]
     blocks = [section(line, f"model_{index}") for index, line in enumerate(lines)]
     return _bounded(count(len(models), "tuned model"), lines, blocks, len(models), said)
 

@@ -263,3 +263,14 @@ async def test_several_jobs_are_read_oldest_first_however_many(jobs: SqliteJobSt
         await jobs.submit(job(key, minutes=number), [])
     assert [found.key for found in await jobs.several([*keys, "unknown"])] == keys
     assert await jobs.several([]) == []
+
+
+async def test_those_under_way_are_found_however_many_ended_later(jobs: SqliteJobStore) -> None:
+    await jobs.submit(job("tb-old", name="old", state=JobState.RUNNING), [])
+    for number in range(60):
+        await jobs.submit(job(f"tb-{number}", name=f"job {number}", state=JobState.FAILED), [])
+
+    assert [found.name for found in await jobs.jobs(TEAM, under_way=True)] == ["old"]
+    assert await jobs.count_jobs(TEAM, under_way=True) == 1
+    assert await jobs.count_jobs(TEAM) == 61
+    assert await jobs.count_jobs(OTHER_TEAM) == 0
