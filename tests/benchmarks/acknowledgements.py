@@ -103,9 +103,7 @@ async def compare(way_in: str, jobs: int, pace: float, seconds: float, directory
         log = directory / f"{way_in}.log"
         for configuration in ("default", "fastest"):
             command = ("-m", "tests.benchmarks.bare_app", way_in, configuration)
-            found.append(
-                await measure(slack, way_in, f"bare, {configuration}", command, {}, log, pace, seconds)
-            )
+            found.append(await measure(slack, way_in, f"bare, {configuration}", command, {}, log, pace, seconds))
         own = directory / way_in
         own.mkdir()
         async with google_with(jobs, "vertex", own) as environment:

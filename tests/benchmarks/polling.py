@@ -48,9 +48,10 @@ async def measure(
     slack: LightSlack, jobs: int, backend: str, number: int, directory: Path, idle: float
 ) -> Measured:
     pace = max(1.0, jobs / 2000)
-    async with google_with(jobs, backend, directory) as environment, serving(
-        slack, "socket", TUNEBOT, {**environment, PACE: str(pace)}, directory / "bot.log"
-    ) as app:
+    async with (
+        google_with(jobs, backend, directory) as environment,
+        serving(slack, "socket", TUNEBOT, {**environment, PACE: str(pace)}, directory / "bot.log") as app,
+    ):
         before = await rounds(app, 1)
         used, loop = app.cpu(), asyncio.get_running_loop()
         began = loop.time()

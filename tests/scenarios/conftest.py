@@ -73,9 +73,7 @@ class World:
             seen = self.ada.modal
             shown = "no modal" if seen is None else f"“{seen.title}”: {shown_in(seen)}"
             said = "\n".join(f"- {message.text}" for message in self.messages())
-            raise AssertionError(
-                f"no modal {titles}, but {shown}\n{said}\n{self.stage.log_end()}"
-            ) from None
+            raise AssertionError(f"no modal {titles}, but {shown}\n{said}\n{self.stage.log_end()}") from None
 
     async def report(self, *titles: str) -> View:
         """The modal once the check is done."""
@@ -220,9 +218,10 @@ def world_of(tmp_path: Path) -> Open:
 async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Callable[[], World]]:
     """One running bot for a whole module; each call gives another channel with another Ada in it."""
     # Nothing moves at Google by itself: tests finish, fail and push each job.
-    async with GoogleStandIn(job_seconds=None, seed=1, limits=Limits(concurrent_vertex_jobs=50)) as google, (
-        SlackStandIn(manifest=manifest())
-    ) as slack:
+    async with (
+        GoogleStandIn(job_seconds=None, seed=1, limits=Limits(concurrent_vertex_jobs=50)) as google,
+        SlackStandIn(manifest=manifest()) as slack,
+    ):
         google.create_bucket(BUCKET)
         numbers = itertools.count(1)
         directory = tmp_path_factory.mktemp("town")

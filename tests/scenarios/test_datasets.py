@@ -36,10 +36,7 @@ async def test_messages_with_model_turns_are_sent_in_vertex_ais_own_dialect(worl
     assert "Gemini 1.0 messages" in shown_in(report)
     await world.ada.submit_view(report)
     job = await world.job("capitals")
-    sent = [
-        json.loads(line)
-        for line in world.google.buckets.read(*stored_at(job.request)).decode().splitlines()
-    ]
+    sent = [json.loads(line) for line in world.google.buckets.read(*stored_at(job.request)).decode().splitlines()]
     assert len(sent) == 9
     assert [turn["role"] for turn in sent[0]["contents"]] == ["user", "model"]
     job.finish()

@@ -155,5 +155,3 @@ async def test_each_backend_shows_steps_losses_and_who_started_it(world: World, 
     await world.shows(card, "Mean loss", "step 2")
     job.finish()
     await world.shows(card, "done", "100%")
-
-

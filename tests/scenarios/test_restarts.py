@@ -214,9 +214,7 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
         yield Stage(slack, google, tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("name", "wrong"), [("SLACK_BOT_TOKEN", "xoxb-wrong"), ("SLACK_APP_TOKEN", "xapp-wrong")]
-)
+@pytest.mark.parametrize(("name", "wrong"), [("SLACK_BOT_TOKEN", "xoxb-wrong"), ("SLACK_APP_TOKEN", "xapp-wrong")])
 async def test_a_wrong_token_ends_the_start_with_one_clear_line(stage: Stage, name: str, wrong: str) -> None:
     code, said = await ended(stage, **{name: wrong})
     assert code == 1

@@ -70,9 +70,10 @@ async def http_world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
     """A bot that listens on a port, for the tests that knock there."""
     port = free_port()
     url = f"http://127.0.0.1:{port}/slack/events"
-    async with GoogleStandIn(job_seconds=None, seed=1) as google, (
-        SlackStandIn(manifest=manifest(url), events_url=url)
-    ) as slack:
+    async with (
+        GoogleStandIn(job_seconds=None, seed=1) as google,
+        SlackStandIn(manifest=manifest(url), events_url=url) as slack,
+    ):
         google.create_bucket(BUCKET)
         ada = slack.person("ada", "Ada Lovelace")
         async with Stage(slack, google, tmp_path_factory.mktemp("http"), port=port) as stage:
@@ -220,9 +221,12 @@ class Crossing:
         kept = ("Authorization", "Content-Type")
         headers = {name: request.headers[name] for name in kept if name in request.headers}
         target, body = f"{self.slack.api_url}{method}", await request.read()
-        async with aiohttp.ClientSession() as session, session.request(
-            request.method, target, params=request.query, data=body or None, headers=headers
-        ) as answer:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(
+                request.method, target, params=request.query, data=body or None, headers=headers
+            ) as answer,
+        ):
             found = await answer.json()
         if method == "files.info" and self.url:
             found["file"] |= {"url_private": self.url, "url_private_download": self.url, **self.said}

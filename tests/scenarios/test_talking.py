@@ -150,9 +150,7 @@ async def test_a_blocked_question_on_palm_says_so_too(world: World) -> None:
 
 
 @pytest.mark.parametrize("reason", ["RECITATION", "SPII", "A_REASON_OF_TOMORROW"])
-async def test_an_answer_withheld_for_any_reason_shows_googles_word(
-    world: World, model: str, reason: str
-) -> None:
+async def test_an_answer_withheld_for_any_reason_shows_googles_word(world: World, model: str, reason: str) -> None:
     world.google.answers.finish(reason)
     await ask(world, f"model={model} seven")
     await world.message(reason, "Try to put the question differently")

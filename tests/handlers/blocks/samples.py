@@ -78,9 +78,7 @@ TRAINING = Dataset("slack:F1", "next_number.jsonl", "ab" * 32, 900, 15, Dialect.
 
 def a_job(profile: BackendProfile = VERTEX, **changes: Any) -> TuningJob:
     """A job that was asked for five minutes ago and began to run a minute later."""
-    spec = TuningSpec(
-        profile.name, profile.base_models[0], "next number", Hyperparameters(epochs=3), TRAINING
-    )
+    spec = TuningSpec(profile.name, profile.base_models[0], "next number", Hyperparameters(epochs=3), TRAINING)
     values: dict[str, Any] = {
         "key": "tb-1",
         "place": PLACE,
@@ -141,9 +139,7 @@ snapshots = st.lists(
     st.builds(Snapshot, counts, floats, st.integers(0, 99), st.none() | times, st.none() | floats), max_size=40
 )
 failures = st.builds(Failure, st.integers(0, 16), words, words)
-stats = st.builds(
-    DataStats, counts, counts, counts, counts, counts, st.lists(words, max_size=5).map(tuple)
-)
+stats = st.builds(DataStats, counts, counts, counts, counts, counts, st.lists(words, max_size=5).map(tuple))
 people = st.just("U1") | words
 jobs = st.builds(
     TuningJob,
@@ -210,6 +206,4 @@ reports = st.builds(
     tokens=counts,
 )
 proposals = st.builds(Proposal, st.just("tb-p"), st.just(PLACE), st.just("U1"), specs, times)
-models = st.builds(
-    TunedModel, words, words, words, words, words, words, st.none() | times
-)
+models = st.builds(TunedModel, words, words, words, words, words, words, st.none() | times)

@@ -52,9 +52,10 @@ def test_success_says_what_to_do_next():
 
 
 def test_success_admits_dropped_rows():
-    assert "Google left out 3 of 15 rows: empty." in ended(
-        done(data_stats=DataStats(dropped=3, dropped_reasons=("empty",)))
-    ).text
+    assert (
+        "Google left out 3 of 15 rows: empty."
+        in ended(done(data_stats=DataStats(dropped=3, dropped_reasons=("empty",)))).text
+    )
 
 
 def test_success_without_an_endpoint_offers_no_questions():

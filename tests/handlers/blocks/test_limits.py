@@ -153,9 +153,7 @@ def test_the_longest_lists_fit():
 def test_the_longest_report_fits():
     long = "<" * 500
     finding = Finding(Severity.ERROR, long, long, long, 10**9, (10**9,) * 5, long, long)
-    report = DatasetReport(
-        long, 1, long, 10**9, 10**8, keys=(long,) * 20, findings=(finding,) * 40, tokens=10**12
-    )
+    report = DatasetReport(long, 1, long, 10**9, 10**8, keys=(long,) * 20, findings=(finding,) * 40, tokens=10**12)
     spec = TuningSpec("vertex", long, long, Hyperparameters(), samples.TRAINING)
     proposal = Proposal("tb-p", PLACE, "U1", spec, samples.NOW)
     for dialect in (None, Dialect.MAPPED):

@@ -13,9 +13,7 @@ from handlers.blocks.report import checking_view, error_view, report_message, re
 from tests.handlers.blocks.judges import hold, hold_view
 from tests.handlers.blocks.samples import GEMINI, NOW, PLACE, TRAINING, VERTEX
 
-REPORT = DatasetReport(
-    "next_number.jsonl", 900, "ab" * 32, 15, 15, Dialect.GEMINI, characters=80, tokens=40
-)
+REPORT = DatasetReport("next_number.jsonl", 900, "ab" * 32, 15, 15, Dialect.GEMINI, characters=80, tokens=40)
 SPEC = TuningSpec("gemini", GEMINI.base_models[0], "next number", Hyperparameters(epochs=3), TRAINING)
 PROPOSAL = Proposal("tb-p", PLACE, "U1", SPEC, NOW)
 EMPTY_OUTPUT = Finding(

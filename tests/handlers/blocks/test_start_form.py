@@ -251,9 +251,7 @@ def test_an_uploaded_file_is_named_by_its_location():
     assert read.errors == {}
     assert read.request.file == "slack:F9"
     assert read.uploaded == (FileInfo("slack:F9", "mine.jsonl", 1_234),)
-    assert read.request.hyperparameters == Hyperparameters(
-        epochs=3, learning_rate_multiplier=0.5, adapter_size=8
-    )
+    assert read.request.hyperparameters == Hyperparameters(epochs=3, learning_rate_multiplier=0.5, adapter_size=8)
 
 
 def test_a_link_to_a_slack_file_is_taken_where_an_address_is():
