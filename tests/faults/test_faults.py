@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
+import pytest
+
 from bot.sandbox.slack import Message
 from tests.faults.books import Books, Row
 from tests.faults.town import town
+
+pytestmark = pytest.mark.long
 
 # The long run's jump back of half an hour makes jobs old, which are looked at once a minute.
 SHORT_JUMPS = (-5, 5, 1800)

@@ -17,6 +17,8 @@ from tests.bot.backends.worlds import BUCKET
 from tests.faults.clicks import FILE, TEAM, OwnClock, content, key_of, options, room
 from tests.faults.town import ROOT
 
+pytestmark = pytest.mark.long
+
 # Every 7th step, so that beginnings of waits and their ends take turns; 1 tries all 250, in about a minute.
 EVERY = int(os.environ.get("TUNEBOT_TEST_EVERY_STEP", "7"))
 

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from sqlite_utils import Database as Connection
 
 from bot.domain import JobState, Place
@@ -17,6 +18,8 @@ from handlers.manifest import manifest
 from handlers.pace import Method, Pace
 from storage.outbox import announce
 from tests.handlers.delivering import CARD, Office, office
+
+pytestmark = pytest.mark.long
 
 FASTER = 20.0
 

@@ -15,10 +15,13 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
 from bot.sandbox.page.sample import SAMPLE
 from tests.bot.sandbox.page.browser import chromium, line, program, window
+
+pytestmark = pytest.mark.long
 
 # Trained for real on two cores that also draw the page.
 TRAINED: Final = 90_000.0

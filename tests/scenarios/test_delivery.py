@@ -10,6 +10,8 @@ import pytest
 from bot.sandbox.slack import WebCall
 from tests.scenarios.conftest import Open, World, until
 
+pytestmark = pytest.mark.long
+
 QUICK = {"TUNEBOT_POLL_SECONDS": "0.1"}
 
 

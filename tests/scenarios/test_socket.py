@@ -18,6 +18,8 @@ from bot.sandbox.slack import SlackStandIn
 from bot.sandbox.stage import BUCKET, Stage
 from tests.scenarios.conftest import Open, World, free_port, until
 
+pytestmark = pytest.mark.long
+
 QUICK = {"TUNEBOT_POLL_SECONDS": "0.1"}
 
 

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 MOST_MIB = 80
-pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is read from /proc")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is read from /proc"),
+]
 CHILD = """
 import itertools, sys, zlib
 from bot.datasets import DatasetChecker, Repairer

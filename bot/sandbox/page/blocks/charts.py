@@ -56,7 +56,7 @@ def _options(chart: Json) -> dict[str, Any]:
         "xAxis": {
             "type": "category", "data": axis["categories"], "name": axis.get("x_label", ""),
             "nameLocation": "middle", "nameGap": 26, "nameTextStyle": _WORDS, "axisLabel": _WORDS,
-            "boundaryGap": chart["type"] == "bar",
+            "boundaryGap": chart["type"] == "bar", "axisTick": {"show": False},
         },
         "yAxis": {
             "type": "value", "name": axis.get("y_label", ""), "nameLocation": "middle", "nameGap": 40,

@@ -14,7 +14,7 @@ import pytest
 from bot.sandbox.google import GoogleStandIn
 from tests.bot.sandbox.google.conftest import numbers, pairs_as_vertex_rows
 
-pytestmark = pytest.mark.outside
+pytestmark = [pytest.mark.long, pytest.mark.outside]
 CLIENTS = Path(__file__).parent / "clients"
 
 

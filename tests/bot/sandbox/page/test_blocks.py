@@ -8,6 +8,8 @@ from playwright.async_api import expect
 
 from tests.bot.sandbox.page.trials import plain, shown, trial
 
+pytestmark = pytest.mark.long
+
 
 def choices(*names: str) -> list[dict[str, Any]]:
     return [{"text": plain(name), "value": name.lower()} for name in names]

@@ -3,9 +3,12 @@
 import json
 from typing import Any
 
+import pytest
 from playwright.async_api import Page, expect
 
 from tests.bot.sandbox.page.trials import shown, trial
+
+pytestmark = pytest.mark.long
 
 
 async def opened(page: Page) -> Any:

@@ -2,9 +2,12 @@
 
 from typing import Any
 
+import pytest
 from playwright.async_api import expect
 
 from tests.bot.sandbox.page.trials import shown, trial
+
+pytestmark = pytest.mark.long
 
 
 async def test_a_streamed_answer_grows_in_its_place() -> None:

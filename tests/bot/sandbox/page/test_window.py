@@ -1,8 +1,11 @@
 """The window before a real browser: writing, commands, files, the second person, the Home tab."""
 
+import pytest
 from playwright.async_api import expect
 
 from tests.bot.sandbox.page.trials import shown, trial
+
+pytestmark = pytest.mark.long
 
 
 async def test_a_command_that_nobody_answers_says_so() -> None:
