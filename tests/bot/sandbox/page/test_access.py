@@ -2,11 +2,14 @@
 
 from typing import Final
 
+import pytest
 from playwright.async_api import Page, expect
 
 from tests.bot.sandbox.page.test_blocks import BLOCKS
 from tests.bot.sandbox.page.test_forms import opened
 from tests.bot.sandbox.page.trials import shown, trial
+
+pytestmark = pytest.mark.long
 
 # Every control and region has a name, every id is there once, and text has the contrast of WCAG's level AA.
 AUDIT: Final = """() => {
