@@ -128,8 +128,8 @@ def _buttons(job: TuningJob, profile: BackendProfile) -> list[Block]:
         if cancel := cancel_button(job, profile):
             elements.append(cancel)
     if job.can_answer:
-        elements.append(button("Ask it", "job_ask", job.key, style="primary", label=f"Ask {name}"))
-        elements.append(button("Use in this channel", "job_use", job.key, label=f"Use {name} here"))
+        elements.append(button("Ask it", "job_ask", job.key, style="primary", label=f"Ask it: {name}"))
+        elements.append(button("Use in this channel", "job_use", job.key, label=f"Use in this channel: {name}"))
     if job.state.ended and job.tuned_model:
         ask = confirm(
             "Delete this model?",

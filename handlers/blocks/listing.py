@@ -64,7 +64,7 @@ def _job(job: TuningJob, now: datetime) -> str:
 def _ask(job: TuningJob) -> Block | None:
     if not job.can_answer:
         return None
-    return button("Ask it", "job_ask", job.key, label=f"Ask {shorten(job.name, 60)}")
+    return button("Ask it", "job_ask", job.key, label=f"Ask it: {shorten(job.name, 60)}")
 
 
 def _model(model: TunedModel, job: TuningJob | None) -> str:

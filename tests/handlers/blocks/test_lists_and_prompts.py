@@ -46,7 +46,7 @@ def test_each_job_is_listed_with_its_state_and_a_way_to_ask_it():
                 "action_id": "job_ask",
                 "text": {"type": "plain_text", "text": "Ask it"},
                 "value": "tb-2",
-                "accessibility_label": "Ask next number",
+                "accessibility_label": "Ask it: next number",
             },
         },
     ]
