@@ -170,7 +170,7 @@ def test_the_top_level_is_the_one_that_was_agreed_on() -> None:
 
 def test_no_file_names_a_package_index_or_a_place_on_somebodys_machine() -> None:
     index = re.compile(
-        r"\b(?:pypi|pythonhosted|npmjs|artifactory|nexus|devpi)\b[\w.-]*\.[a-z]{2,}|--[a-z-]*index-url"
+        r"\b(?:pypi|pythonhosted|npmjs|artifactory|nexus|devpi)\b[\w.-]*\.[a-z]{2,}|--[a-z-]*index[-]url"
     )
     place = re.compile(r"(?<![\w.])/(?:home|root|Users|work)/\w")
 
