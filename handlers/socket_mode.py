@@ -28,6 +28,7 @@ from handlers.login import REFUSALS
 logger = logging.getLogger(__name__)
 
 _BROKEN: Final = (aiohttp.ClientError, OSError, TimeoutError)
+_QUIET: Final = "nothing came in for long"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +36,15 @@ class Times:
     """How long to wait for what, in seconds.
 
     `echo` is within what time something must come in after the bot spoke: Slack tells an app of its own
-    messages, too. After `quiet` a line on which nothing came is replaced, whether or not it is broken.
+    messages, too. After `quiet` a line on which nothing came is replaced, whether or not it is broken: one that
+    answers pings and brings no events looks just like one in a workspace that sleeps, and a new one costs a call.
     """
 
     ping: float = 8.0
     look: float = 1.0
     hello: float = 10.0
     echo: float = 30.0
-    quiet: float = 300.0
+    quiet: float = 50.0
     first_wait: float = 1.0
     longest_wait: float = 30.0
     longest_wait_when_refused: float = 300.0
@@ -159,7 +161,9 @@ class SocketMode:
             line = self._line
             reason = "it is gone" if line is None else await self._reason_to_leave(line)
             if reason:
-                logger.info("laying a new line to Slack: %s", reason)
+                # In a workspace that sleeps this comes every minute and is nobody's news.
+                level = logging.DEBUG if reason == _QUIET else logging.INFO
+                logger.log(level, "laying a new line to Slack: %s", reason)
                 await self._lay()
             elif line is not None:
                 with suppress(TimeoutError):
@@ -178,7 +182,7 @@ class SocketMode:
             trusted, self._echoes, self._spoke_at = self._echoes, False, None
             if trusted:
                 return "nothing comes in on the old one, not even what I said myself"
-        return "nothing came in for long" if now - line.heard_at > self._times.quiet else ""
+        return _QUIET if now - line.heard_at > self._times.quiet else ""
 
     def _listen_for_echo(self) -> None:
         """Whatever came in since the bot spoke shows that the line works."""

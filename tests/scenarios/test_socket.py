@@ -75,6 +75,18 @@ async def test_a_line_that_is_up_but_silent_is_noticed_once_a_card_moves(world: 
     await answers(world)
 
 
+async def test_a_line_that_brings_nothing_is_laid_anew_within_a_minute_though_the_bot_says_nothing(
+    world: World,
+) -> None:
+    await answers(world)
+    before = world.slack.sockets.opened
+    world.slack.faults.silence()  # pings are answered: all looks well
+    await until(lambda: world.slack.sockets.opened > before or None, "another socket", within=60.0)
+    world.slack.faults.clear()
+    await answers(world)
+    quiet(world)
+
+
 async def test_an_app_token_that_is_revoked_turns_health_red_and_is_said_once(world: World) -> None:
     assert (await health(world))[0] == 200
     world.slack.faults.fail("apps.connections.open", error="token_revoked", times=None)
