@@ -190,7 +190,7 @@ async def serving(
             app,
             Surfaces(
                 access=Access(identity),
-                commands=Commands(forms, verbs, questions, chat, tasks),
+                commands=Commands(forms, verbs, questions, chat, poster, tasks),
                 actions=Actions(
                     forms,
                     RepairDesk(Repairs(files), proposals, slack_files, poster),

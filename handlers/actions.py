@@ -4,7 +4,6 @@ from collections.abc import Coroutine
 from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
-from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.chat import Chat
@@ -16,8 +15,7 @@ from handlers.blocks.ask_form import ask_form
 from handlers.blocks.metadata import unpack_place, unpack_request
 from handlers.blocks.report import repairing_view
 from handlers.blocks.said import said
-from handlers.commands import whisper
-from handlers.errors import Tell, guarded
+from handlers.errors import guarded
 from handlers.forms import Forms
 from handlers.poster import Poster
 from handlers.repairs import RepairDesk
@@ -46,30 +44,30 @@ class Actions:
         self._client = client
         self._tasks = tasks
 
-    async def job_cancel(self, ack: AsyncAck, body: Body, respond: AsyncRespond) -> None:
+    async def job_cancel(self, ack: AsyncAck, body: Body) -> None:
         await ack()
-        self._spawn(self._cancel(body), respond)
+        self._spawn(self._cancel(body), body)
 
     async def _cancel(self, body: Body) -> None:
         await self._tuning.cancel(_team(body), _value(body), _user(body))
 
-    async def job_refresh(self, ack: AsyncAck, body: Body, respond: AsyncRespond) -> None:
+    async def job_refresh(self, ack: AsyncAck, body: Body) -> None:
         await ack()
-        self._spawn(self._refresh(body), respond)
+        self._spawn(self._refresh(body), body)
 
     async def _refresh(self, body: Body) -> None:
         await self._tuning.refresh(_team(body), _value(body))
 
-    async def job_delete(self, ack: AsyncAck, body: Body, respond: AsyncRespond) -> None:
+    async def job_delete(self, ack: AsyncAck, body: Body) -> None:
         await ack()
-        self._spawn(self._delete(body), respond)
+        self._spawn(self._delete(body), body)
 
     async def _delete(self, body: Body) -> None:
         await self._tuning.delete(_team(body), _value(body), _user(body))
 
-    async def job_use(self, ack: AsyncAck, body: Body, respond: AsyncRespond) -> None:
+    async def job_use(self, ack: AsyncAck, body: Body) -> None:
         await ack()
-        self._spawn(self._use(body), respond)
+        self._spawn(self._use(body), body)
 
     async def _use(self, body: Body) -> None:
         job = await self._tuning.get(_team(body), _value(body))
@@ -79,9 +77,9 @@ class Actions:
             place, said(f"{job.name} answers in this channel now. Ask it with /ask, or mention me.", by=user)
         )
 
-    async def job_ask(self, ack: AsyncAck, body: Body, respond: AsyncRespond) -> None:
+    async def job_ask(self, ack: AsyncAck, body: Body) -> None:
         await ack()
-        self._spawn(self._ask(body), respond)
+        self._spawn(self._ask(body), body)
 
     async def _ask(self, body: Body) -> None:
         job = await self._tuning.get(_team(body), _value(body))
@@ -90,9 +88,9 @@ class Actions:
         model = ModelRef(job.backend, job.endpoint, job.name)
         await self._client.views_open(trigger_id=body["trigger_id"], view=ask_form(_place(body), model))
 
-    async def open_form(self, ack: AsyncAck, body: Body, respond: AsyncRespond) -> None:
+    async def open_form(self, ack: AsyncAck, body: Body) -> None:
         await ack()
-        self._spawn(self._open_form(body), respond)
+        self._spawn(self._open_form(body), body)
 
     async def _open_form(self, body: Body) -> None:
         await self._forms.open(body["trigger_id"], _place(body), unpack_request(_value(body)))
@@ -123,10 +121,10 @@ class Actions:
         await self._client.views_update(view_id=view["id"], view=repairing_view(place))
         await self._repairs.repair(place, _user(body), unpack_request(_value(body)))
 
-    async def report_start(self, ack: AsyncAck, body: Body, respond: AsyncRespond) -> None:
+    async def report_start(self, ack: AsyncAck, body: Body) -> None:
         """“Start tuning” under a report that was shown in the channel."""
         await ack()
-        self._spawn(self._start(body), respond)
+        self._spawn(self._start(body), body)
 
     async def _start(self, body: Body) -> None:
         job = await self._tuning.accept(_team(body), _value(body), _user(body))
@@ -136,9 +134,8 @@ class Actions:
     def _spawn_in_view(self, work: Coroutine[Any, Any, None], body: Body) -> None:
         self._tasks.spawn(guarded(work, self._forms.tell_in_view(str(body["view"]["id"]))), "form")
 
-    def _spawn(self, work: Coroutine[Any, Any, None], respond: AsyncRespond) -> None:
-        tell: Tell = whisper(respond)
-        self._tasks.spawn(guarded(work, tell), "button")
+    def _spawn(self, work: Coroutine[Any, Any, None], body: Body) -> None:
+        self._tasks.spawn(guarded(work, self._poster.answering(body["response_url"])), "button")
 
 
 def _team(body: Body) -> str:

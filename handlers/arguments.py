@@ -97,6 +97,7 @@ _ALONE: dict[str, type[ListJobs] | type[ListModels] | type[Help]] = {
     "help": Help,
 }
 _NAMED: dict[str, type[Cancel] | type[Delete] | type[Use]] = {"cancel": Cancel, "delete": Delete, "use": Use}
+_READING = ("list", "status", "help")
 VERBS = ("start", "list", "status", "cancel", "delete", "use", "models", "help")
 
 KEYS = {
@@ -145,6 +146,11 @@ def parse_tune(text: str) -> TuneCommand:
     raise BadArgument(
         f"I do not know “{verb}”.", closest(verb, VERBS) or "Write /tune help to see what I understand."
     )
+
+
+def only_reads(text: str) -> bool:
+    """Whether what stands after `/tune` is answered out of the database alone."""
+    return _verb(text)[0] in _READING
 
 
 def parse_ask(text: str) -> Ask:

@@ -1,40 +1,40 @@
 """The slash commands: acknowledge, then do the work in a task of our own."""
 
-import logging
-from http import HTTPStatus
 from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
-from slack_bolt.context.respond.async_respond import AsyncRespond
 
 from bot.chat import Chat
 from bot.domain import Place, StartRequest
 from bot.tasks import Tasks
-from handlers.arguments import OpenForm, Start, TuneCommand, parse_ask, parse_tune
-from handlers.blocks.message import Message
+from handlers.arguments import OpenForm, Start, TuneCommand, only_reads, parse_ask, parse_tune
 from handlers.blocks.said import said
 from handlers.errors import Tell, guarded
 from handlers.forms import Forms
+from handlers.poster import Poster
 from handlers.questions import Questions
 from handlers.verbs import Verbs
-
-logger = logging.getLogger(__name__)
 
 
 class Commands:
     """`/tune` and `/ask`."""
 
-    def __init__(self, forms: Forms, verbs: Verbs, questions: Questions, chat: Chat, tasks: Tasks) -> None:
+    def __init__(
+        self, forms: Forms, verbs: Verbs, questions: Questions, chat: Chat, poster: Poster, tasks: Tasks
+    ) -> None:
         self._forms = forms
         self._verbs = verbs
         self._questions = questions
         self._chat = chat
+        self._poster = poster
         self._tasks = tasks
 
-    async def tune(self, ack: AsyncAck, command: dict[str, Any], respond: AsyncRespond) -> None:
+    async def tune(self, ack: AsyncAck, command: dict[str, Any]) -> None:
         await ack()
-        tell = whisper(respond)
-        self._tasks.spawn(guarded(self._tune(command, tell), tell), "/tune")
+        tell = self._poster.answering(command["response_url"])
+        # What opens a form has three seconds; what waits for Google must make nobody else wait.
+        start = self._tasks.queue if only_reads(str(command.get("text") or "")) else self._tasks.spawn
+        start(guarded(self._tune(command, tell), tell), "/tune")
 
     async def _tune(self, command: dict[str, Any], tell: Tell) -> None:
         place, user = place_of(command), str(command["user_id"])
@@ -47,9 +47,9 @@ class Commands:
             case _:
                 await tell(await self._verbs.run(typed, place, user))
 
-    async def ask(self, ack: AsyncAck, command: dict[str, Any], respond: AsyncRespond) -> None:
+    async def ask(self, ack: AsyncAck, command: dict[str, Any]) -> None:
         await ack()
-        tell = whisper(respond)
+        tell = self._poster.answering(command["response_url"])
         self._tasks.spawn(guarded(self._ask(command, tell), tell), "/ask")
 
     async def _ask(self, command: dict[str, Any], tell: Tell) -> None:
@@ -63,20 +63,3 @@ class Commands:
 def place_of(command: dict[str, Any]) -> Place:
     """A command knows its channel but no thread: Slack allows none there."""
     return Place(str(command["team_id"]), str(command["channel_id"]))
-
-
-def whisper(respond: AsyncRespond) -> Tell:
-    """Answers that only the person sees who typed the command."""
-
-    async def tell(message: Message) -> None:
-        answer = await respond(
-            text=message.text, blocks=list(message.blocks), response_type="ephemeral", replace_original=False
-        )
-        # A response URL answers `ok` as plain text, and what it refuses without any error status.
-        if answer.status_code != HTTPStatus.OK or "false" in answer.body:
-            logger.warning(
-                "Slack refused an answer, sending its text alone: %s %s", answer.status_code, answer.body
-            )
-            await respond(text=message.text, response_type="ephemeral", replace_original=False)
-
-    return tell

@@ -5,16 +5,21 @@ through as SlackApiError; who called decides what they mean.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Any, Final
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.domain import Place
 from handlers.blocks.message import Message
-from handlers.errors import retry_after, slack_code
+from handlers.errors import Tell, retry_after, slack_code
 from handlers.pace import Method, Pace
+
+logger = logging.getLogger(__name__)
 
 # Slack's words for a channel that the bot cannot post in.
 NO_WAY_IN: Final = frozenset(
@@ -130,6 +135,28 @@ class Poster:
             if slack_code(error) not in NO_WAY_IN:
                 raise
             await self.say(Place(place.team, await self.direct_channel(user)), message)
+
+    def answering(self, response_url: str) -> Tell:
+        """Answers a command or a button, up to five times in half an hour; only who typed or pressed sees them."""
+
+        async def tell(message: Message) -> None:
+            # Bolt's own `respond` opens a connection for each answer, which costs more than all the rest of it.
+            door = AsyncWebhookClient(response_url, session=self._client.session)
+            answer = await door.send(
+                text=message.text,
+                blocks=list(message.blocks),
+                response_type="ephemeral",
+                replace_original=False,
+                **_QUIET,
+            )
+            # A response URL answers `ok` as plain text, and what it refuses without any error status.
+            if answer.status_code != HTTPStatus.OK or "false" in answer.body:
+                logger.warning(
+                    "Slack refused an answer, sending its text alone: %s %s", answer.status_code, answer.body
+                )
+                await door.send(text=message.text, response_type="ephemeral", replace_original=False, **_QUIET)
+
+        return tell
 
     async def direct_channel(self, user: str) -> str:
         """The channel of the direct messages with a person."""

@@ -258,3 +258,9 @@ def m007_jobs_that_stand_still(db: Database) -> None:
     # A job that runs while Tunebot is brought up to date has all of its deadline before it.
     db.execute("UPDATE jobs SET moved_at = coalesce(checked_at, created_at)")
     db.table("outbox").add_column("since", int)
+
+
+@migrations()
+def m008_jobs_counted(db: Database) -> None:
+    """A list says how many jobs there are; counting thousands must not read each of them."""
+    db.table("jobs").create_index(["team", "deleted_by", "state"], "jobs_counted")
