@@ -42,14 +42,10 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """The examples of a start, in the backend's own dialect.
+    """The examples of a start: JSONL in the backend's dialect, as chunks that end anywhere and are read once."""
 
-    Each is either JSONL as chunks of bytes that end anywhere (read once, not held), or a `gs://` URI that the
-    backend's profile takes as it stands.
-    """
-
-    training: AsyncIterator[bytes] | str
-    validation: AsyncIterator[bytes] | str | None = None
+    training: AsyncIterator[bytes]
+    validation: AsyncIterator[bytes] | None = None
 
 
 class TuningBackend(Protocol):

@@ -69,7 +69,6 @@ class BackendProfile:
     takes_history: bool = True
     takes_validation: bool = False
     takes_tuned_base: bool = True
-    takes_gs_uri: bool = False
 
     def rule(self, name: str) -> HyperparameterRule | None:
         return next((rule for rule in self.hyperparameters if rule.name == name), None)

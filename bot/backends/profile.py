@@ -47,7 +47,6 @@ VERTEX: Final = BackendProfile(
     ),
     name_limit=128,
     takes_validation=True,
-    takes_gs_uri=True,
 )
 
 # Defaults are those of google/ai/generativelanguage/v1beta/tuned_model.proto; limits those of the tuning guide.

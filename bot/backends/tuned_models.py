@@ -44,11 +44,9 @@ class TunedModels:
 
     async def create(self, key: str, spec: TuningSpec, data: TrainingData) -> Operation:
         """See TuningBackend; the rows travel inside the request. Raises FileTooLarge, BadArgument before it."""
-        if isinstance(data.training, str) or data.validation is not None:
+        if data.validation is not None:
             raise BadArgument(
-                f"The {self._profile.title} takes one file with training rows, and no gs:// address.",
-                "Attach the file, without a validation file.",
-                field="file",
+                f"The {self._profile.title} takes no validation examples.", "Leave them out.", field="validation"
             )
         rows = await inline_examples(data.training, self._profile)
         body = create_request(spec, rows, self._profile)

@@ -143,10 +143,8 @@ class VertexBackend:
             async for answer in answers:
                 yield answer
 
-    async def _stored(self, rows: AsyncIterator[bytes] | str, key: str, kind: str, stored: list[GcsObject]) -> str:
-        """The address of the rows, stored in our bucket unless they lie in Cloud Storage already."""
-        if isinstance(rows, str):
-            return str(GcsObject.parse(rows))
+    async def _stored(self, rows: AsyncIterator[bytes], key: str, kind: str, stored: list[GcsObject]) -> str:
+        """The address of the rows in our bucket."""
         target = GcsObject(self._bucket, f"tunebot/{key}/{kind}.jsonl")
         await self._storage.upload(target, rows)
         stored.append(target)

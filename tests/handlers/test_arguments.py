@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from bot.domain import FieldMapping, Hyperparameters, StartRequest
 from bot.errors import BadArgument
 from handlers.arguments import (
-    KEYS,
     Ask,
     Cancel,
     Delete,
@@ -23,10 +22,10 @@ from handlers.arguments import (
     Use,
     parse_ask,
     parse_mention,
-    parse_start,
     parse_tune,
     quoted,
 )
+from handlers.start_line import parse_start
 from handlers.tokens import file_location, undo_markup
 
 PERMALINK = "https://acme.slack.com/files/U0AB/F0123456789/next_number.jsonl"
@@ -75,27 +74,8 @@ def test_start_reads_every_value():
     )
 
 
-def test_every_documented_key_sets_a_field_of_the_request():
-    fields = set(StartRequest.__dataclass_fields__) | set(Hyperparameters.__dataclass_fields__)
-    assert set(KEYS.values()) <= fields | {"input", "output"}
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["name=my new model epochs=3", 'name="my new model" epochs=3', "epochs = 3 name = “my new model”"],
-)
-def test_a_name_of_several_words_needs_no_quotes_in_a_start(text):
-    request = parse_start(text)
-    assert (request.name, request.hyperparameters.epochs) == ("my new model", 3)
-
-
 def test_start_without_its_verb_is_understood():
     assert parse_tune("epochs=3") == Start(StartRequest(hyperparameters=Hyperparameters(epochs=3)))
-
-
-def test_a_bare_link_is_the_file():
-    assert parse_start(f"{PERMALINK} epochs=2").file == "slack:F0123456789"
-    assert parse_start("name=my model gs://bucket/a.jsonl").file == "gs://bucket/a.jsonl"
 
 
 @pytest.mark.parametrize(
@@ -171,11 +151,6 @@ def test_a_mistake_is_told_with_the_value_and_the_way_out(text, message, hint, f
     with pytest.raises(BadArgument) as caught:
         parse_tune(text)
     assert (caught.value.message, caught.value.hint, caught.value.field) == (message, hint, field)
-
-
-def test_a_value_too_long_for_any_address_is_refused():
-    with pytest.raises(BadArgument, match="`name` is 1,201 characters long"):
-        parse_start("name=" + "a" * 1_201)
 
 
 @pytest.mark.parametrize(

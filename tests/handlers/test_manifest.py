@@ -12,9 +12,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 import handlers
 from handlers import Surfaces, register
-from handlers.arguments import KEYS, VERBS, Ask, Start, parse_ask, parse_tune
+from handlers.arguments import VERBS, Ask, Start, parse_ask, parse_tune
 from handlers.blocks.help import COMMANDS, help_message
 from handlers.manifest import EVENTS, SCOPES, manifest
+from handlers.start_line import KEYS
 
 # Each Web API method that the handlers call, with the bot scopes of which Slack wants one (docs.slack.dev).
 METHODS: dict[str, set[str]] = {

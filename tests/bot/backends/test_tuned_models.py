@@ -40,7 +40,7 @@ async def test_long_name_is_cut_to_what_google_takes(genai: World) -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (TrainingData(training="gs://b/train.jsonl"), "no gs:// address"),
+        (TrainingData(chunks(b"{}"), validation=chunks(b"{}")), "no validation"),
         (TrainingData(training=chunks(b'{"text_input": "1"}\n')), "not of the form"),
         (TrainingData(training=chunks(b'{"text_input": "1", "output": 2}')), "not of the form"),
     ],

@@ -30,13 +30,6 @@ async def test_rows_are_stored_under_the_jobs_key(vertex: World) -> None:
     assert sent.body["labels"] == {"tunebot-job": KEY}
 
 
-async def test_file_in_cloud_storage_is_used_where_it_lies(vertex: World) -> None:
-    data = TrainingData(training="gs://somebody-elses/train.jsonl")
-    await vertex.backend.create(KEY, vertex.spec(), data)
-    assert vertex.creates()[0].body["supervisedTuningSpec"]["trainingDatasetUri"] == data.training
-    assert not vertex.google.buckets.bucket(BUCKET)
-
-
 async def test_missing_bucket_is_named_before_anything_is_started(google: GoogleStandIn) -> None:
     away = world("vertex", google, bucket="gs://no-such-bucket/")
     with pytest.raises(NotFoundAtGoogle, match="no bucket 'no-such-bucket'") as caught:

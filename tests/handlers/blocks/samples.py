@@ -42,7 +42,6 @@ VERTEX = BackendProfile(
     limits=DatasetLimits(),
     name_limit=128,
     takes_validation=True,
-    takes_gs_uri=True,
 )
 GEMINI = BackendProfile(
     name="gemini",
