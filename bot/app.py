@@ -35,6 +35,7 @@ from handlers import Surfaces, register
 from handlers.access import Access
 from handlers.actions import Actions
 from handlers.commands import Commands
+from handlers.errands import ErrandDesk
 from handlers.events import Events
 from handlers.files import SlackFiles
 from handlers.forms import Forms
@@ -54,6 +55,7 @@ from storage.backup import copy_database
 from storage.conversations import SqliteChatStore
 from storage.database import Database
 from storage.datasets import SqliteDatasetMemory
+from storage.errands import SqliteErrands
 from storage.jobs import SqliteJobStore
 from storage.outbox import SqliteOutbox
 from storage.vitals import SqliteVitals
@@ -177,7 +179,10 @@ async def serving(
         poller = Poller(tuning, jobs, clock, metrics, settings.poll_seconds)
         tasks = Tasks()
 
-        forms = Forms(client, proposals, slack_files, poster)
+        errands = SqliteErrands(database, clock)
+        cut_off = await errands.left()
+        errand_desk = ErrandDesk(errands, client, poster)
+        forms = Forms(client, proposals, slack_files, poster, errand_desk)
         verbs = Verbs(tuning, chat, jobs, profiles, clock)
         questions = Questions(chat, poster, client)
         app = AsyncApp(
@@ -194,6 +199,7 @@ async def serving(
                 actions=Actions(
                     forms,
                     RepairDesk(Repairs(files), proposals, slack_files, poster),
+                    errand_desk,
                     tuning,
                     chat,
                     poster,
@@ -206,6 +212,7 @@ async def serving(
             ),
         )
 
+        tasks.spawn(errand_desk.tell(cut_off), "errands that were cut off")
         sender.start()
         stack.push_async_callback(sender.stop, SENDER_SECONDS)
         poller.start()

@@ -82,6 +82,15 @@ class Dataset:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where in Slack something belongs: a workspace, a channel of it, and a thread where there is one."""
+
+    team: str
+    channel: str
+    thread: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class StartRequest:
     """A start as a person asked for it, before any of it was looked up; empty means the default.
 
@@ -97,6 +106,16 @@ class StartRequest:
     validation: str = ""
     validation_share: float = 0.0
     mapping: FieldMapping | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """A check or a repair that a person watches in a modal; `view` is the modal's id."""
+
+    view: str
+    place: Place
+    user: str
+    request: StartRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,15 +198,6 @@ class Operation:
     ended_at: datetime | None = None
     failure: Failure | None = None
     data_stats: DataStats | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where in Slack something belongs: a workspace, a channel of it, and a thread where there is one."""
-
-    team: str
-    channel: str
-    thread: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from typing import Final, Protocol
 from bot.domain import (
     Answer,
     Conversation,
+    Errand,
     ModelRef,
     OpenJob,
     Operation,
@@ -312,6 +313,18 @@ class ChatStore(Protocol):
 
     async def keep(self, conversation: Conversation) -> None:
         """Append the turns to the thread's conversation, creating it where there is none."""
+        ...
+
+
+class Errands(Protocol):
+    """What people watch in a modal, so that whoever starts next can tell them that it was cut off."""
+
+    async def begin(self, errand: Errand) -> None: ...
+
+    async def end(self, errand: Errand) -> None: ...
+
+    async def left(self) -> Sequence[Errand]:
+        """Those that were begun and have not ended, oldest first."""
         ...
 
 

@@ -7,7 +7,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.chat import Chat
-from bot.domain import ModelRef, Place
+from bot.domain import Errand, ModelRef, Place
 from bot.errors import Outdated
 from bot.tasks import Tasks
 from bot.tuning import Tuning
@@ -15,6 +15,7 @@ from handlers.blocks.ask_form import ask_form
 from handlers.blocks.metadata import unpack_place, unpack_request
 from handlers.blocks.report import repairing_view
 from handlers.blocks.said import said
+from handlers.errands import ErrandDesk
 from handlers.errors import guarded
 from handlers.forms import Forms
 from handlers.poster import Poster
@@ -30,6 +31,7 @@ class Actions:
         self,
         forms: Forms,
         repairs: RepairDesk,
+        errands: ErrandDesk,
         tuning: Tuning,
         chat: Chat,
         poster: Poster,
@@ -38,6 +40,7 @@ class Actions:
     ) -> None:
         self._forms = forms
         self._repairs = repairs
+        self._errands = errands
         self._tuning = tuning
         self._chat = chat
         self._poster = poster
@@ -116,10 +119,11 @@ class Actions:
         self._spawn_in_view(self._repair(body), body)
 
     async def _repair(self, body: Body) -> None:
-        view = body["view"]
+        view, user, request = body["view"], _user(body), unpack_request(_value(body))
         place, _ = unpack_place(str(view.get("private_metadata") or ""))
-        await self._client.views_update(view_id=view["id"], view=repairing_view(place))
-        await self._repairs.repair(place, _user(body), unpack_request(_value(body)))
+        async with self._errands.noted(Errand(str(view["id"]), place, user, request)):
+            await self._client.views_update(view_id=view["id"], view=repairing_view(place))
+            await self._repairs.repair(place, user, request)
 
     async def report_start(self, ack: AsyncAck, body: Body) -> None:
         """“Start tuning” under a report that was shown in the channel."""

@@ -15,7 +15,7 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.domain import Place, StartRequest
+from bot.domain import Errand, Place, StartRequest
 from bot.errors import BotError
 from bot.ports import FileInfo
 from bot.proposals import Proposals
@@ -24,6 +24,7 @@ from handlers.blocks.metadata import unpack_place
 from handlers.blocks.report import checking_view, error_view, message_view, report_message, report_view
 from handlers.blocks.start_form import FormState, start_form
 from handlers.blocks.start_form_reader import read_start_form
+from handlers.errands import VIEW_GONE, ErrandDesk
 from handlers.errors import Tell, slack_code
 from handlers.files import SlackFiles
 from handlers.poster import Poster
@@ -32,7 +33,6 @@ from handlers.progress import CheckProgress
 logger = logging.getLogger(__name__)
 
 RECENT_SECONDS: Final = 1.2  # of the trigger's three, for asking Slack which files were shared lately
-VIEW_GONE: Final = "not_found"
 NO_CHART: Final = ("invalid_blocks", "invalid_arguments")  # where a workspace has no native charts
 
 View = dict[str, Any]
@@ -41,11 +41,19 @@ View = dict[str, Any]
 class Forms:
     """Opens and answers the form."""
 
-    def __init__(self, client: AsyncWebClient, proposals: Proposals, files: SlackFiles, poster: Poster) -> None:
+    def __init__(
+        self,
+        client: AsyncWebClient,
+        proposals: Proposals,
+        files: SlackFiles,
+        poster: Poster,
+        errands: ErrandDesk,
+    ) -> None:
         self._client = client
         self._proposals = proposals
         self._files = files
         self._poster = poster
+        self._errands = errands
 
     async def open(self, trigger_id: str, place: Place, request: StartRequest) -> None:
         """Open the form, filled in with what is known."""
@@ -74,6 +82,10 @@ class Forms:
 
     async def answer(self, view_id: str, place: Place, user: str, request: StartRequest) -> None:
         """Check the request and its files, and show what was found in the view that waits for it."""
+        async with self._errands.noted(Errand(view_id, place, user, request)):
+            await self._answer(view_id, place, user, request)
+
+    async def _answer(self, view_id: str, place: Place, user: str, request: StartRequest) -> None:
         try:
             async with CheckProgress(self._client, view_id) as progress:
                 checked = await self._proposals.check(place, user, request, progress)

@@ -264,3 +264,21 @@ def m007_jobs_that_stand_still(db: Database) -> None:
 def m008_jobs_counted(db: Database) -> None:
     """A list says how many jobs there are; counting thousands must not read each of them."""
     db.table("jobs").create_index(["team", "deleted_by", "state"], "jobs_counted")
+
+
+@migrations()
+def m009_errands(db: Database) -> None:
+    """A person who watches a check or a repair in a modal must be told when the process that did it is gone."""
+    db.table("errands").create(
+        {
+            "team": str,
+            "view": str,
+            "channel": str,
+            "thread": str,
+            "user": str,
+            "request": str,
+            "begun_at": int,
+        },
+        pk=("team", "view"),
+        not_null=("team", "view", "channel", "thread", "user", "request", "begun_at"),
+    )

@@ -69,9 +69,9 @@ def proposal_row(proposal: Proposal) -> dict[str, Any]:
 def read_proposal(row: Row) -> Proposal:
     return Proposal(
         id=row["id"],
-        place=_place(row),
+        place=read_place(row),
         owner=row["owner"],
-        spec=_parsed(_SPEC, row["spec"]),
+        spec=parsed(_SPEC, row["spec"]),
         created_at=moment(row["created_at"]),
     )
 
@@ -113,9 +113,9 @@ def job_row(job: TuningJob) -> dict[str, Any]:
 def read_job(row: Row) -> TuningJob:
     return TuningJob(
         key=row["key"],
-        place=_place(row),
+        place=read_place(row),
         owner=row["owner"],
-        spec=_parsed(_SPEC, row["spec"]),
+        spec=parsed(_SPEC, row["spec"]),
         state=JobState(row["state"]),
         created_at=moment(row["created_at"]),
         operation=row["operation"],
@@ -130,8 +130,8 @@ def read_job(row: Row) -> TuningJob:
         checked_at=_optional_moment(row["checked_at"]),
         moved_at=_optional_moment(row["moved_at"]),
         stuck_at=_optional_moment(row["stuck_at"]),
-        failure=None if row["failure"] is None else _parsed(_FAILURE, row["failure"]),
-        data_stats=None if row["data_stats"] is None else _parsed(_DATA_STATS, row["data_stats"]),
+        failure=None if row["failure"] is None else parsed(_FAILURE, row["failure"]),
+        data_stats=None if row["data_stats"] is None else parsed(_DATA_STATS, row["data_stats"]),
         trouble=row["trouble"],
         cancelled_by=row["cancelled_by"],
         deleted_by=row["deleted_by"],
@@ -175,7 +175,7 @@ def read_model(row: Row) -> ModelRef:
     return ModelRef(backend=row["backend"], endpoint=row["endpoint"], name=row["name"])
 
 
-def _place(row: Row) -> Place:
+def read_place(row: Row) -> Place:
     return Place(team=row["team"], channel=row["channel"], thread=row["thread"])
 
 
@@ -191,7 +191,8 @@ def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def _parsed(decoder: msgspec.json.Decoder[T], stored: str) -> T:
+def parsed(decoder: msgspec.json.Decoder[T], stored: str) -> T:
+    """A structured value as it was stored. Raises StorageError."""
     try:
         return decoder.decode(stored)
     except msgspec.DecodeError as error:
