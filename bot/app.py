@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -36,6 +37,7 @@ from handlers.access import Access
 from handlers.actions import Actions
 from handlers.commands import Commands
 from handlers.errands import ErrandDesk
+from handlers.errors import guarded
 from handlers.events import Events
 from handlers.files import SlackFiles
 from handlers.forms import Forms
@@ -212,7 +214,9 @@ async def serving(
             ),
         )
 
-        tasks.spawn(errand_desk.tell(cut_off), "errands that were cut off")
+        for errand in cut_off:
+            tell = partial(poster.whisper, errand.place, errand.user)
+            tasks.spawn(guarded(forms.take_up(errand), tell), f"{errand.kind} that was cut off")
         sender.start()
         stack.push_async_callback(sender.stop, SENDER_SECONDS)
         poller.start()

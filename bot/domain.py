@@ -108,14 +108,24 @@ class StartRequest:
     mapping: FieldMapping | None = None
 
 
+class ErrandKind(StrEnum):
+    CHECK = "check"
+    REPAIR = "repair"
+
+
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """A check or a repair that a person watches in a modal; `view` is the modal's id."""
+    """Work that a person watches in a modal; `view` is the modal's id.
 
+    `attempts` counts the processes that died or were stopped over it.
+    """
+
+    kind: ErrandKind
     view: str
     place: Place
     user: str
     request: StartRequest
+    attempts: int = 0
 
 
 @dataclass(frozen=True, slots=True)

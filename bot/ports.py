@@ -317,7 +317,7 @@ class ChatStore(Protocol):
 
 
 class Errands(Protocol):
-    """What people watch in a modal, so that whoever starts next can tell them that it was cut off."""
+    """What people watch in a modal, so that whoever starts next can take it up. One view has one errand."""
 
     async def begin(self, errand: Errand) -> None: ...
 

@@ -7,7 +7,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.chat import Chat
-from bot.domain import Errand, ModelRef, Place
+from bot.domain import Errand, ErrandKind, ModelRef, Place
 from bot.errors import Outdated
 from bot.tasks import Tasks
 from bot.tuning import Tuning
@@ -121,7 +121,7 @@ class Actions:
     async def _repair(self, body: Body) -> None:
         view, user, request = body["view"], _user(body), unpack_request(_value(body))
         place, _ = unpack_place(str(view.get("private_metadata") or ""))
-        async with self._errands.noted(Errand(str(view["id"]), place, user, request)):
+        async with self._errands.noted(Errand(ErrandKind.REPAIR, str(view["id"]), place, user, request)):
             await self._client.views_update(view_id=view["id"], view=repairing_view(place))
             await self._repairs.repair(place, user, request)
 

@@ -1,16 +1,15 @@
 """Work that a person watches in a modal. A process that dies over it leaves the modal as it was, and nobody there
-can tell that from work that goes on: so it is noted first, and who starts next tells what was cut off.
+can tell that from work that goes on: so it is noted first, and whoever starts next takes it up.
 """
 
-import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
-import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.domain import Errand
+from bot.domain import Errand, ErrandKind
 from bot.errors import BotError
 from bot.ports import Errands
 from handlers.blocks.errors import error_message
@@ -18,13 +17,22 @@ from handlers.blocks.report import error_view
 from handlers.errors import slack_code
 from handlers.poster import Poster
 
-logger = logging.getLogger(__name__)
+VIEW_GONE: Final = "not_found"
 
-VIEW_GONE = "not_found"
+_CUT_OFF: Final = {
+    ErrandKind.CHECK: BotError(
+        "I was restarted more than once while I was checking your file, so I stopped there. Nothing was started.",
+        "Please try again; if it happens again, tell whoever runs me.",
+    ),
+    ErrandKind.REPAIR: BotError(
+        "I was restarted while I was repairing your file.",
+        "Look in the channel whether both files are there; if not, check the file again and repair it from there.",
+    ),
+}
 
 
 class ErrandDesk:
-    """Notes errands while they last, and tells of those that did not end."""
+    """Notes errands while they last, and tells of those that cannot be begun again."""
 
     def __init__(self, errands: Errands, client: AsyncWebClient, poster: Poster) -> None:
         self._errands = errands
@@ -42,26 +50,13 @@ class ErrandDesk:
             raise
         await self._errands.end(errand)
 
-    async def tell(self, cut_off: Sequence[Errand]) -> None:
-        """Tell each person, in the modal or, where that was closed, in the channel."""
-        for errand in cut_off:
-            try:
-                await self._tell(errand)
-            except (SlackApiError, aiohttp.ClientError, TimeoutError) as error:
-                # It stays noted: a later start tries again.
-                logger.warning("could not tell %s of work that was cut off: %s", errand.user, error)
-            else:
-                await self._errands.end(errand)
-
-    async def _tell(self, errand: Errand) -> None:
-        error = BotError(
-            "I was restarted while I was at work on your file, so that was cut off. Nothing was started.",
-            "Please try again; /tune opens the form.",
-        )
+    async def tell(self, errand: Errand) -> None:
+        """Say that it was cut off, in the modal or, where that was closed, in the channel."""
+        view = error_view(_CUT_OFF[errand.kind], errand.place, errand.request)
         try:
-            view = error_view(error, errand.place, errand.request)
             await self._client.views_update(view_id=errand.view, view=view)
-        except SlackApiError as refusal:
-            if slack_code(refusal) != VIEW_GONE:
+        except SlackApiError as error:
+            if slack_code(error) != VIEW_GONE:
                 raise
-            await self._poster.whisper(errand.place, errand.user, error_message(error))
+            await self._poster.whisper(errand.place, errand.user, error_message(_CUT_OFF[errand.kind]))
+        await self._errands.end(errand)

@@ -15,10 +15,11 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.domain import Errand, Place, StartRequest
+from bot.domain import Errand, ErrandKind, Place, StartRequest
 from bot.errors import BotError
 from bot.ports import FileInfo
 from bot.proposals import Proposals
+from handlers.blocks.errors import error_message
 from handlers.blocks.message import Message
 from handlers.blocks.metadata import unpack_place
 from handlers.blocks.report import checking_view, error_view, message_view, report_message, report_view
@@ -78,19 +79,30 @@ class Forms:
             await self.open(trigger_id, place, request)
             return
         opened = await self._client.views_open(trigger_id=trigger_id, view=checking_view("your file"))
-        await self.answer(str(opened["view"]["id"]), place, user, request)
+        await self.answer(Errand(ErrandKind.CHECK, str(opened["view"]["id"]), place, user, request))
 
-    async def answer(self, view_id: str, place: Place, user: str, request: StartRequest) -> None:
+    async def answer(self, errand: Errand) -> None:
         """Check the request and its files, and show what was found in the view that waits for it."""
-        async with self._errands.noted(Errand(view_id, place, user, request)):
-            await self._answer(view_id, place, user, request)
+        async with self._errands.noted(errand):
+            await self._answer(errand)
 
-    async def _answer(self, view_id: str, place: Place, user: str, request: StartRequest) -> None:
+    async def take_up(self, errand: Errand) -> None:
+        """Go on with what a restart cut off: check again, which changes nothing, or tell what is not done twice.
+
+        A check that two processes did not survive may be what ended them.
+        """
+        if errand.kind is ErrandKind.CHECK and not errand.attempts:
+            await self.answer(replace(errand, attempts=1))
+        else:
+            await self._errands.tell(errand)
+
+    async def _answer(self, errand: Errand) -> None:
+        place, request = errand.place, errand.request
         try:
-            async with CheckProgress(self._client, view_id) as progress:
-                checked = await self._proposals.check(place, user, request, progress)
+            async with CheckProgress(self._client, errand.view) as progress:
+                checked = await self._proposals.check(place, errand.user, request, progress)
         except BotError as error:
-            await self._client.views_update(view_id=view_id, view=error_view(error, place, request))
+            await self._show(errand, partial(error_view, error, place, request), partial(error_message, error))
             return
         draw = partial(
             report_view,
@@ -102,25 +114,25 @@ class Forms:
             request=request,
             earlier=checked.earlier,
         )
+        say = partial(
+            report_message, checked.report, checked.profile, checked.proposal, validation=checked.validation
+        )
         try:
-            await self._show_report(view_id, draw)
-        except SlackApiError as error:
-            if slack_code(error) != VIEW_GONE:
-                raise
-            # The person closed the modal while the file was read: the report must not be lost with it.
-            message = report_message(
-                checked.report, checked.profile, checked.proposal, validation=checked.validation
-            )
-            await self._poster.whisper(place, user, message)
-
-    async def _show_report(self, view_id: str, draw: Callable[..., View]) -> None:
-        """With Slack's own chart where the workspace takes it, else with the same in words."""
-        try:
-            await self._client.views_update(view_id=view_id, view=draw())
+            await self._show(errand, draw, say)
         except SlackApiError as error:
             if slack_code(error) not in NO_CHART:
                 raise
-            await self._client.views_update(view_id=view_id, view=draw(native_chart=False))
+            # Where the workspace takes no chart of Slack's own, the same is said in words.
+            await self._show(errand, partial(draw, native_chart=False), say)
+
+    async def _show(self, errand: Errand, draw: Callable[[], View], say: Callable[[], Message]) -> None:
+        """In the view or, where the person closed it while the file was read, as a message to them alone."""
+        try:
+            await self._client.views_update(view_id=errand.view, view=draw())
+        except SlackApiError as error:
+            if slack_code(error) != VIEW_GONE:
+                raise
+            await self._poster.whisper(errand.place, errand.user, say())
 
     def tell_in_view(self, view_id: str) -> Tell:
         """Words in place of a view that failed."""

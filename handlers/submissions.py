@@ -4,7 +4,7 @@ from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 
-from bot.domain import Place
+from bot.domain import Errand, ErrandKind, Place
 from bot.errors import BadArgument, BotError
 from bot.proposals import Proposals
 from bot.tasks import Tasks
@@ -60,8 +60,8 @@ class Submissions:
         name = form.uploaded[0].name if form.uploaded else "the file"
         await ack(response_action="update", view=checking_view(name))
         user = str(body["user"]["id"])
-        work = self._forms.answer(str(view["id"]), form.place, user, form.request)
-        self._tasks.spawn(guarded(work, self._whisper(form.place, user)), "check")
+        errand = Errand(ErrandKind.CHECK, str(view["id"]), form.place, user, form.request)
+        self._tasks.spawn(guarded(self._forms.answer(errand), self._whisper(form.place, user)), "check")
 
     async def start_report(self, ack: AsyncAck, body: Body, view: View) -> None:
         """“Start tuning”: the row is written before the acknowledgement, so that a crash cannot lose the click."""

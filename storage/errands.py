@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 from sqlite_utils import Database as Connection
 
-from bot.domain import Errand, StartRequest
+from bot.domain import Errand, ErrandKind, StartRequest
 from bot.errors import StorageError
 from bot.ports import Clock
 from storage.database import Database
@@ -28,10 +28,12 @@ class SqliteErrands:
         row = {
             "team": errand.place.team,
             "view": errand.view,
+            "kind": errand.kind.value,
             "channel": errand.place.channel,
             "thread": errand.place.thread,
             "user": errand.user,
             "request": msgspec.json.encode(errand.request).decode(),
+            "attempts": errand.attempts,
             "begun_at": micros(self._clock.now()),
         }
         await self._database.write(lambda connection: connection.table("errands").insert(row, replace=True))
@@ -53,7 +55,10 @@ class SqliteErrands:
 def _readable(rows: Iterable[Row]) -> Iterator[Errand]:
     for row in rows:
         try:
-            yield Errand(row["view"], read_place(row), row["user"], parsed(_REQUEST, row["request"]))
+            request = parsed(_REQUEST, row["request"])
+            yield Errand(
+                ErrandKind(row["kind"]), row["view"], read_place(row), row["user"], request, row["attempts"]
+            )
         except StorageError as error:
-            # A start must not fail for a word to somebody who watched a modal.
-            logger.error("what %s watched cannot be told: %s", row["user"], error)
+            # A start must not fail for somebody who watched a modal.
+            logger.error("what %s watched cannot be taken up: %s", row["user"], error)

@@ -268,17 +268,19 @@ def m008_jobs_counted(db: Database) -> None:
 
 @migrations()
 def m009_errands(db: Database) -> None:
-    """A person who watches a check or a repair in a modal must be told when the process that did it is gone."""
+    """Whoever starts next goes on with the checks that people watch and tells of the repairs that were cut off."""
     db.table("errands").create(
         {
             "team": str,
             "view": str,
+            "kind": str,
             "channel": str,
             "thread": str,
             "user": str,
             "request": str,
+            "attempts": int,
             "begun_at": int,
         },
         pk=("team", "view"),
-        not_null=("team", "view", "channel", "thread", "user", "request", "begun_at"),
+        not_null=("team", "view", "kind", "channel", "thread", "user", "request", "attempts", "begun_at"),
     )

@@ -1,13 +1,12 @@
-"""The process dies while a person watches a modal: who starts next tells them."""
+"""The process dies while a person watches a modal: whoever starts next takes it up."""
 
 import sqlite3
 from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.scenarios.conftest import Open, World, buttons, shown_in, until
+from tests.scenarios.conftest import Open, World, buttons, shown_in
 
-CUT_OFF = "I was restarted while I was at work on your file"
 BROKEN = b'{"text_input": "1", "output": "2"}\n' * 3 + b"{broken\n" + b'{"text_input": "3", "output": "4"}\n' * 3
 
 
@@ -18,50 +17,66 @@ async def world(world_of: Open) -> AsyncIterator[World]:
         yield world
 
 
-def noted(world: World) -> int:
-    """How many errands the bot's database holds."""
+async def killed_over(world: World, method: str) -> None:
+    """Once Slack was asked this, which it never answers."""
+    await world.slack.workspace.wait_for(lambda: world.slack.workspace.calls_of(method) or None)
+    await world.stage.kill()
+    world.slack.workspace.calls.clear()
+
+
+def errands(world: World) -> int:
+    """How many the bot's database holds."""
     with sqlite3.connect(f"file:{world.stage.directory / 'tunebot.db'}?mode=ro", uri=True) as database:
         return int(database.execute("SELECT count(*) FROM errands").fetchone()[0])
 
 
-async def test_a_check_that_was_cut_off_is_told_in_its_modal_and_goes_on_with_one_click(world: World) -> None:
+async def checking(world: World) -> None:
+    """A check that hangs in Slack."""
     file = world.share()
     world.slack.faults.hang("files.info", times=None)
     await world.type(f"start name=capitals epochs=3 file={file}")
     await world.view("Checking the file")
-    await world.slack.workspace.wait_for(lambda: world.slack.workspace.calls_of("files.info") or None)
-    await world.stage.kill()
+
+
+async def test_a_check_that_was_cut_off_goes_on_in_its_modal(world: World) -> None:
+    await checking(world)
+    await killed_over(world, "files.info")
     world.slack.faults.clear()
     await world.stage.start()
-
-    view = await world.view("That did not work")
-    assert CUT_OFF in shown_in(view)
-    assert "Nothing was started" in shown_in(view)
-    assert list(buttons(view).values()) == ["Change something"]
-    await world.ada.click(view, "form_again")
-    form = await world.view("Tune a model")
-    assert "capitals" in str(form.blocks)
-
-    await world.stage.kill()
-    await world.stage.start()
-    assert world.ada.modal is not None
-    assert world.ada.modal.title == "Tune a model", "it is told once"
+    report = await world.report()
+    assert report.title == "Ready to start"
+    assert (await world.ada.submit_view(report)).action == "clear"
+    await world.card("capitals")
+    assert errands(world) == 0
 
 
 async def test_a_check_whose_modal_was_closed_is_told_to_the_person_alone(world: World) -> None:
-    file = world.share()
-    world.slack.faults.hang("files.info", times=None)
-    await world.type(f"start name=capitals file={file}")
-    view = await world.view("Checking the file")
-    await world.slack.workspace.wait_for(lambda: world.slack.workspace.calls_of("files.info") or None)
-    await world.ada.close_view(view)
-    await world.stage.kill()
+    await checking(world)
+    await world.ada.close_view()
+    await killed_over(world, "files.info")
     world.slack.faults.clear()
     await world.stage.start()
-    assert (await world.message(CUT_OFF)).visible_to == world.ada.id
+    report = await world.message("numbers.jsonl", "fit to tune on")
+    assert report.visible_to == world.ada.id
 
 
-async def test_a_repair_that_was_cut_off_by_a_stop_is_told(world: World) -> None:
+async def test_a_check_that_two_processes_did_not_survive_is_told_and_not_tried_again(world: World) -> None:
+    await checking(world)
+    await killed_over(world, "files.info")
+    await world.stage.start()
+    await killed_over(world, "files.info")
+    world.slack.faults.clear()
+    await world.stage.start()
+    view = await world.report()
+    assert "I was restarted more than once" in shown_in(view)
+    assert "Nothing was started" in shown_in(view)
+    assert not world.slack.workspace.calls_of("files.info")
+    await world.ada.click(view, "form_again")
+    assert "capitals" in str((await world.view("Tune a model")).blocks)
+    assert errands(world) == 0
+
+
+async def test_a_repair_that_was_cut_off_by_a_stop_is_told_and_not_begun_again(world: World) -> None:
     await world.type(f"start name=capitals file={world.share(BROKEN)}")
     report = await world.report("Not ready to start")
     world.slack.faults.hang("files.getUploadURLExternal", times=None)
@@ -70,17 +85,20 @@ async def test_a_repair_that_was_cut_off_by_a_stop_is_told(world: World) -> None
     await world.slack.workspace.wait_for(lambda: asked("files.getUploadURLExternal") or None)
     assert await world.stage.stop() == 0
     world.slack.faults.clear()
+    world.slack.workspace.calls.clear()
     await world.stage.start()
-    assert CUT_OFF in shown_in(await world.view("That did not work"))
+    view = await world.report("That did not work")
+    assert "I was restarted while I was repairing your file" in shown_in(view)
+    assert list(buttons(view).values()) == ["Change something"]
+    assert not asked("files.getUploadURLExternal")
 
 
-async def test_a_check_that_ended_is_not_told_again(world: World) -> None:
-    await world.type(f"start name=capitals file={world.share()}")
-    await world.report("Ready to start")
-    await until(lambda: None if noted(world) else True, "the end of the check")
-    await world.stage.kill()
+async def test_a_check_that_fails_after_its_modal_was_closed_says_why(world: World) -> None:
+    await checking(world)
+    await world.ada.close_view()
+    world.slack.faults.clear()
+    world.slack.faults.fail("files.info", error="file_deleted", times=None)
+    await killed_over(world, "files.info")
     await world.stage.start()
-    report = await world.report("Ready to start")
-    assert (await world.ada.submit_view(report)).action == "clear"
-    await world.card("capitals")
-    assert not world.messages(CUT_OFF)
+    said = await world.message("That file was deleted in Slack")
+    assert said.visible_to == world.ada.id

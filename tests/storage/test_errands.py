@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain import Errand, FieldMapping, Hyperparameters, Place, StartRequest
+from bot.domain import Errand, ErrandKind, FieldMapping, Hyperparameters, Place, StartRequest
 from storage.database import Database
 from storage.errands import SqliteErrands
 from tests.storage.samples import OTHER_TEAM, TEAM, StoppedClock
@@ -21,7 +21,7 @@ REQUEST = StartRequest(
 
 
 def errand(view: str, team: str = TEAM) -> Errand:
-    return Errand(view, Place(team, "C1", "1.5"), "U1", REQUEST)
+    return Errand(ErrandKind.REPAIR, view, Place(team, "C1", "1.5"), "U1", REQUEST, attempts=1)
 
 
 async def test_what_was_begun_is_left_for_the_next_process_oldest_first(path: Path, clock: StoppedClock) -> None:
@@ -49,8 +49,9 @@ async def test_what_has_ended_is_not_left_and_another_workspaces_view_is_another
 async def test_one_view_has_one_errand_the_newest(database: Database, clock: StoppedClock) -> None:
     errands = SqliteErrands(database, clock)
     await errands.begin(errand("V1"))
-    await errands.begin(Errand("V1", Place(TEAM, "C1"), "U1", StartRequest()))
-    assert await errands.left() == [Errand("V1", Place(TEAM, "C1"), "U1", StartRequest())]
+    newer = Errand(ErrandKind.CHECK, "V1", Place(TEAM, "C1"), "U1", StartRequest())
+    await errands.begin(newer)
+    assert await errands.left() == [newer]
 
 
 async def test_one_that_cannot_be_read_keeps_no_other_from_being_told(
@@ -63,4 +64,4 @@ async def test_one_that_cannot_be_read_keeps_no_other_from_being_told(
         lambda connection: connection.execute("UPDATE errands SET request = '{' WHERE view = 'V1'")
     )
     assert await errands.left() == [errand("V2")]
-    assert "what U1 watched cannot be told" in caplog.text
+    assert "what U1 watched cannot be taken up" in caplog.text
