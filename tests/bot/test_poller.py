@@ -13,6 +13,7 @@ from bot.metrics import Metrics
 from bot.pace import Turns, pace
 from bot.poller import Poller
 from bot.ports import Change
+from storage.rows import job_row
 from tests.bot.house import House, house, until
 
 BACKENDS = ("vertex", "gemini", "palm")
@@ -32,26 +33,30 @@ async def many(wired: House, number: int, backend: str) -> list[TuningJob]:
     wired.google.limits.concurrent_vertex_jobs = number + 1
     first = await wired.started("job 0", backend)
     await wired.tuning.look(backend, [first])
-    jobs = [await wired.newest(first)]
+    first = await wired.newest(first)
     create = wired.google.requests.matching(r"/(tunedModels|tuningJobs)$", "POST")[-1]
     again = wired.backends[backend]._http
-    for count in range(1, number):
+
+    async def another(count: int) -> TuningJob:
         key = f"{first.key[:-4]}{count:04}"
         body = {**create.body}
         if backend == "vertex":
             body |= {"labels": {**body["labels"], "tunebot-job": key}, "tunedModelDisplayName": f"job {count}"}
-            made = await again.create(wired.google.url + create.path, body)
-            named = made["name"]
         else:
             body["displayName"] = f"job {count}"
-            made = await again.create(wired.google.url + create.path, body, {"tunedModelId": key})
-            named = made["name"]
-        jobs.append(replace(first, key=key, spec=replace(first.spec, name=f"job {count}"), operation=named))
+        params = {} if backend == "vertex" else {"tunedModelId": key}
+        made = await again.create(wired.google.url + create.path, body, params)
+        spec = replace(first.spec, name=f"job {count}")
+        return replace(first, key=key, spec=spec, operation=made["name"], state=JobState.RUNNING, tuned_model="")
+
+    others: list[TuningJob] = []
+    for start in range(1, number, 20):
+        others += await asyncio.gather(*map(another, range(start, min(start + 20, number))))
     for job in wired.google.jobs.all:
         job.advance(1)
-    for job in jobs[1:]:
-        assert await wired.jobs.submit(replace(job, state=JobState.RUNNING, tuned_model=""), [])
-    return jobs
+    rows = [job_row(job) for job in others]
+    await wired.database.write(lambda connection: connection.table("jobs").insert_all(rows))
+    return [first, *others]
 
 
 async def changes(wired: House) -> int:
