@@ -13,6 +13,7 @@ from bot.errors import Outdated
 from bot.tasks import Tasks
 from bot.tuning import Tuning
 from handlers.blocks.ask_form import ask_form
+from handlers.blocks.job_words import cancel_words
 from handlers.blocks.metadata import unpack_place, unpack_request
 from handlers.blocks.report import repairing_view
 from handlers.blocks.said import said
@@ -48,10 +49,12 @@ class Actions:
 
     async def job_cancel(self, ack: AsyncAck, body: Body, respond: AsyncRespond) -> None:
         await ack()
-        self._spawn(self._cancel(body), respond)
+        self._spawn(self._cancel(body, respond), respond)
 
-    async def _cancel(self, body: Body) -> None:
-        await self._tuning.cancel(_team(body), _value(body), _user(body))
+    async def _cancel(self, body: Body, respond: AsyncRespond) -> None:
+        job = await self._tuning.cancel(_team(body), _value(body), _user(body))
+        if job.trouble:
+            await whisper(respond)(said(cancel_words(job)))
 
     async def job_refresh(self, ack: AsyncAck, body: Body, respond: AsyncRespond) -> None:
         await ack()
