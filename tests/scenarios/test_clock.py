@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -64,38 +65,45 @@ def checked(card: Message) -> int:
     return int(card.text.partition("Last checked <!date^")[2].partition("^")[0])
 
 
-async def watch(world: World, reds: list[str]) -> None:
-    """Ask for the health twice a second, and note how it is while it is not well."""
-    while True:
-        status, text = await health(world)
-        reds += [] if status == 200 else [text]
-        await asyncio.sleep(0.5)
+@asynccontextmanager
+async def watched(world: World) -> AsyncIterator[list[str]]:
+    """Asks for the health twice a second inside the block, and lists what it says while it is not well."""
+    reds: list[str] = []
+
+    async def watch() -> None:
+        while True:
+            status, text = await health(world)
+            reds.extend([] if status == 200 else [text])
+            await asyncio.sleep(0.5)
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield reds
+    finally:
+        watching.cancel()
+        await asyncio.wait({watching})
 
 
 async def test_a_clock_set_two_hours_forward_and_four_back_holds_nothing_up(world: World, clock: Path) -> None:
     card, job = await world.started("through time")
     job.advance()
     await world.shows(card, "step 1.")
-    reds: list[str] = []
-    watching = asyncio.create_task(watch(world, reds))
-    for hours, within in ((2, LONGEST_PACE), (-2, 30.0)):
-        clock.write_text(f"{hours:+}h")
-        await asyncio.sleep(1.5)
+    async with watched(world) as reds:
+        for hours, within in ((2, LONGEST_PACE), (-2, 30.0)):
+            clock.write_text(f"{hours:+}h")
+            await asyncio.sleep(1.5)
+            await answers(world)
+            job.advance()
+            await world.shows(card, f"step {job.steps}.", within=within)
+            wrong = checked(card) - time.time()
+            assert wrong == pytest.approx(3600 * hours, abs=120), "the clock was not wrong at all"
+        job.finish()
+        await world.message("through time", "is ready", thread=card.ts, within=30.0)
+        await world.shows(card, "done")
+        clock.write_text("+0s")
+        await asyncio.sleep(5.0)
         await answers(world)
-        job.advance()
-        await world.shows(card, f"step {job.steps}.", within=within)
-        assert checked(card) - time.time() == pytest.approx(3600 * hours, abs=120), (
-            "the clock was not wrong at all"
-        )
-    job.finish()
-    await world.message("through time", "is ready", thread=card.ts, within=30.0)
-    await world.shows(card, "done")
-
-    clock.write_text("+0s")
-    await asyncio.sleep(5.0)
-    await answers(world)
     assert len(world.messages("through time", "is ready")) == 1
     assert len(world.messages("Tuning through time (")) == 1
-    watching.cancel()
     assert (await health(world))[0] == 200
     assert len(reds) <= 4, f"the line to Slack may be laid anew, and at once: {reds}"
