@@ -96,6 +96,6 @@ class Cancels:
 
 def _words(error: BotError) -> str:
     """Google's reason; what an administrator can do stays, what a person should try is done without them."""
-    hint = error.hint if isinstance(error, PermissionDenied | NotAuthenticated) else ""
-    said = f"Google has not confirmed the cancellation: {error.message} {hint}".rstrip()
-    return f"{said} I ask again every minute."
+    reason = error.message if error.message.endswith((".", "!", "?", "…")) else f"{error.message}."
+    hint = f" {error.hint}" if isinstance(error, PermissionDenied | NotAuthenticated) else ""
+    return f"Google has not confirmed the cancellation: {reason}{hint} I ask again every minute."
