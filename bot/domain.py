@@ -225,9 +225,10 @@ class Proposal:
 class TuningJob:
     """Our record of a job. `key` is our own id, carried to Google as `tunedModelId` or as a label.
 
-    `checked_at` is the last look that Google answered, `trouble` why a later one failed. `moved_at` is when its
-    state or step last changed, `stuck_at` when it was called stuck since. `card` is the `ts` of the job card;
-    `place` moves to the owner's direct messages where the channel refuses us.
+    `checked_at` is the last look that Google answered; `trouble` is whatever does not work now, in words for the
+    card: a later look, or a cancellation. `moved_at` is when its state or step last changed, `stuck_at` when it
+    was called stuck since. `cancelled_by` is who wants it cancelled, from the moment on at which that is promised.
+    `card` is the `ts` of the job card; `place` moves to the owner's direct messages where the channel refuses us.
     """
 
     key: str

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
+from bot.cancels import Cancels
 from bot.domain import Operation, TuningJob
 from bot.errors import BotError, NotFoundAtGoogle
 from bot.lookup import offered_backend
@@ -22,6 +23,9 @@ logger = logging.getLogger(__name__)
 # A look at so many jobs takes about half of the requests that a round may cost; none is left for doubts then.
 _MANY: Final = 600
 _NOTED_AT_ONCE: Final = 50
+# Cancellations that a look sends to Google again; among many jobs there are hardly any requests left for them.
+_CANCELS: Final = 8
+_CANCELS_AMONG_MANY: Final = 2
 
 
 class Looks:
@@ -31,6 +35,7 @@ class Looks:
         self,
         backends: Mapping[str, TuningBackend],
         jobs: JobStore,
+        cancels: Cancels,
         clock: Clock,
         wake_sender: Callable[[], None],
         lost_after: timedelta,
@@ -38,6 +43,7 @@ class Looks:
     ) -> None:
         self._backends = backends
         self._jobs = jobs
+        self._cancels = cancels
         self._clock = clock
         self._wake_sender = wake_sender
         self._lost_after = lost_after
@@ -54,6 +60,8 @@ class Looks:
             if count % _NOTED_AT_ONCE == 0:
                 # What shows nothing new waits for nothing, and Slack must be acknowledged in between.
                 await asyncio.sleep(0)
+        wanted = [job for job in jobs if job.cancelled_by and _goes_on(seen[job.key])]
+        await self._cancels.ask_again(wanted, _CANCELS if len(jobs) <= _MANY else _CANCELS_AMONG_MANY)
         if len(jobs) <= _MANY:
             await self._doubt(offered, [job for job in jobs if isinstance(seen[job.key], Operation)])
 
@@ -86,12 +94,13 @@ class Looks:
 
     async def _saw(self, job: TuningJob, seen: Operation) -> None:
         now = self._clock.now()
-        gist = _gist(seen)
+        trouble = self._cancels.trouble(job.key)
+        gist = _gist(seen, trouble)
         self._absent.pop(job.key, None)
         self._jobs.looked_at(job.key, now)
         if self._shown.get(job.key) == gist:
             return
-        await self._change(job.key, partial(observe, seen=seen, now=now))
+        await self._change(job.key, partial(observe, seen=seen, now=now, trouble=trouble))
         self._shown[job.key] = gist
         if seen.state.ended:
             self._forget(job.key)
@@ -113,14 +122,20 @@ class Looks:
     def _forget(self, key: str) -> None:
         self._shown.pop(key, None)
         self._absent.pop(key, None)
+        self._cancels.forget(key)
 
     async def _change(self, key: str, step: Callable[[TuningJob], Change | None]) -> None:
         await self._jobs.change(key, step)
         self._wake_sender()
 
 
-def _gist(seen: Operation) -> int:
-    """Differs where a look shows something new.
+def _goes_on(seen: Operation | BotError) -> bool:
+    """Whether Google runs the job and does not say that it is stopping it."""
+    return isinstance(seen, Operation) and not seen.state.ended and not seen.google_state.endswith("CANCELLING")
+
+
+def _gist(seen: Operation, trouble: str) -> int:
+    """Differs where a look shows something new, or where other words of trouble belong on the card.
 
     Of the losses only how many there are and the last one count; should an earlier one change after it, that is
     written with the next step. As text, since the NaN of a tuning that diverged never equals itself.
@@ -128,6 +143,6 @@ def _gist(seen: Operation) -> int:
     told = (
         *(seen.name, seen.state, seen.google_state, seen.tuned_model, seen.endpoint),
         *(seen.total_steps, seen.completed_steps, seen.epoch, seen.started_at, seen.ended_at),
-        *(seen.failure, seen.data_stats, len(seen.snapshots), repr(seen.snapshots[-1:])),
+        *(seen.failure, seen.data_stats, len(seen.snapshots), repr(seen.snapshots[-1:]), trouble),
     )
     return hash(told)

@@ -75,7 +75,7 @@ class TuningBackend(Protocol):
         ...
 
     async def cancel(self, job: TuningJob) -> None:
-        """Ask Google to stop the job; best effort, the outcome shows in `poll`."""
+        """Ask Google to stop the job; best effort, the outcome shows in `poll`. Asking twice does no harm."""
         ...
 
     async def models(self) -> Sequence[TunedModel]:
@@ -172,12 +172,22 @@ ALL_ROOM: Final = Room()
 
 
 @dataclass(frozen=True, slots=True)
+class Act:
+    """What a person did to a job, for the audit log."""
+
+    user: str
+    action: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
-    """What one transaction writes: the job as it becomes, snapshots to add, and what Slack must be told."""
+    """What one transaction writes: the job as it becomes, snapshots, what Slack must be told, and who did what."""
 
     job: TuningJob
     snapshots: Sequence[Snapshot] = ()
     notices: Sequence[NoticeKind] = ()
+    acts: Sequence[Act] = ()
 
 
 class JobStore(Protocol):

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from bot.domain import Failure, JobState, Operation, TuningJob
 from bot.errors import BotError
-from bot.ports import Change, NoticeKind
+from bot.ports import Act, Change, NoticeKind
 
 CANCELLED_CODE = 1  # google.rpc.Code.CANCELLED: a cancellation, though it arrives as an error
 
@@ -29,8 +29,11 @@ _SHOWN = (
 )
 
 
-def observe(job: TuningJob, seen: Operation, now: datetime) -> Change | None:
-    """The job after a look at its operation; None if it had ended already or if nothing is new."""
+def observe(job: TuningJob, seen: Operation, now: datetime, trouble: str = "") -> Change | None:
+    """The job after a look at its operation; None if it had ended already or if nothing is new.
+
+    `trouble` is what goes wrong though the look did not.
+    """
     if job.state.ended:
         return None
     last = max((snapshot.step for snapshot in seen.snapshots), default=None)
@@ -50,7 +53,7 @@ def observe(job: TuningJob, seen: Operation, now: datetime) -> Change | None:
         ended_at=(seen.ended_at or now) if state.ended else None,
         failure=None if cancelled else seen.failure,
         data_stats=seen.data_stats or job.data_stats,
-        trouble="",
+        trouble="" if state.ended else trouble,
     )
     if job.moved_at is None or any(getattr(job, name) != getattr(after, name) for name in _MOVES):
         after = replace(after, moved_at=now, stuck_at=None)
@@ -96,8 +99,35 @@ def missed(job: TuningJob, error: BotError, now: datetime, *, lost: bool) -> Cha
         )
         after = replace(job, state=JobState.LOST, failure=failure, ended_at=now, trouble="")
     else:
-        after = replace(job, trouble=str(error))
+        after = replace(job, trouble=f"The last look failed: {error}")
     return None if after == job else Change(after, notices=_notices(job, after))
+
+
+def ask_to_cancel(job: TuningJob, user: str, now: datetime) -> Change | None:
+    """The job once somebody wants it cancelled; None if it has ended, or if somebody wanted so before."""
+    if job.state.ended or job.cancelled_by:
+        return None
+    after = replace(job, cancelled_by=user)
+    return Change(after, notices=_notices(job, after), acts=(Act(user, "cancel", now),))
+
+
+def unconfirmed(job: TuningJob, trouble: str, before: str) -> Change | None:
+    """The job after Google was asked to cancel it: `trouble` says what went wrong, `before` what did so last time.
+
+    None if it has ended, or if there is nothing of that kind to say or to take back.
+    """
+    if job.state.ended or not (trouble or job.trouble == before):
+        return None
+    after = replace(job, trouble=trouble)
+    return None if after == job else Change(after, notices=_notices(job, after))
+
+
+def take_away(job: TuningJob, user: str, now: datetime) -> Change | None:
+    """The job once its model is deleted at Google; None if somebody else was quicker."""
+    if job.deleted_by:
+        return None
+    after = replace(job, deleted_by=user)
+    return Change(after, notices=_notices(job, after), acts=(Act(user, "delete", now),))
 
 
 def _known(*values: int | None) -> int | None:

@@ -8,10 +8,10 @@ import difflib
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from bot.cancels import Cancels
 from bot.datasets import Side, Split, convert
 from bot.domain import Dataset, JobState, ModelRef, Proposal, TunedModel, TuningJob
 from bot.errors import AlreadyExists, BadArgument, BotError, NoSuchJob, OutcomeUnknown, Outdated
@@ -29,7 +29,7 @@ from bot.ports import (
     TuningBackend,
 )
 from bot.profile import BackendProfile
-from bot.transitions import fail, observe
+from bot.transitions import ask_to_cancel, fail, observe, take_away
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +62,8 @@ class Tuning:
         self._clock = clock
         self._wake_sender = wake_sender
         self._adoption_grace = adoption_grace
-        self._looks = Looks(backends, jobs, clock, wake_sender, lost_after, stuck_after)
+        self._cancels = Cancels(backends, jobs, clock, wake_sender)
+        self._looks = Looks(backends, jobs, self._cancels, clock, wake_sender, lost_after, stuck_after)
         self._submitting: set[str] = set()
         self._unconfirmed: dict[str, datetime] = {}
 
@@ -152,27 +153,28 @@ class Tuning:
         return await self.get(team, key)
 
     async def cancel(self, team: str, key: str, user: str) -> TuningJob:
-        """Ask Google to stop the job. Raises Outdated if it has ended, BadArgument where Google cannot cancel."""
+        """Have the job stopped. Raises Outdated if it has ended, BadArgument where Google cannot cancel.
+
+        The row says so before Google is asked: from then on whoever looks at the job asks until it has ended, so
+        neither a crash nor a lost answer lets a job run on that a person was told will be cancelled.
+        """
         job = await self.get(team, key)
         profile = self.profile(job)
-        if job.state.ended:
-            raise Outdated(f"{job.name} has already {_ENDED_WORDS[job.state]}.", "There is nothing to cancel.")
         if not profile.can_cancel:
             raise BadArgument(f"{profile.title} cannot cancel a tuning.", "It ends by itself.")
         if job.state is JobState.SUBMITTING:
             raise Outdated(f"{job.name} is just being handed to Google.", "Try again in a minute.")
-        # Who asked is written first: a poll may see the cancellation before this call comes back.
-        marked = await self._change(key, lambda current: _asked_to_cancel(current, user))
-        try:
-            await offered_backend(self._backends, job.backend).cancel(job)
-        except BotError:
-            await self._change(key, lambda current: _asked_to_cancel(current, ""))
-            raise
-        await self._journal.record(team, user, "cancel", key)
-        return marked or job
+        marked = await self._change(key, partial(ask_to_cancel, user=user, now=self._clock.now())) or job
+        if marked.state.ended:
+            raise Outdated(f"{job.name} has already {_ENDED_WORDS[marked.state]}.", "There is nothing to cancel.")
+        await self._cancels.ask(marked)
+        return await self.get(team, key)
 
     async def delete(self, team: str, key: str, user: str) -> TuningJob:
-        """Delete the tuned model at Google and take it out of the lists and channels. Raises Outdated."""
+        """Delete the tuned model at Google and take it out of the lists and channels. Raises Outdated.
+
+        The row is written last: whatever is cut short half-way, the model can be deleted once more.
+        """
         job = await self.get(team, key)
         if not job.state.ended:
             raise Outdated(f"{job.name} is still {job.state}.", f"Cancel it first: /tune cancel {job.name}")
@@ -180,12 +182,8 @@ class Tuning:
             await offered_backend(self._backends, job.backend).delete(
                 TunedModel(job.backend, job.tuned_model, job.endpoint, job.name, job.spec.base_model)
             )
-        await self._journal.record(team, user, "delete", key)
         await self._chats.unbind(team, ModelRef(job.backend, job.endpoint, job.name))
-        deleted = await self._change(
-            key, lambda current: Change(replace(current, deleted_by=user), notices=[NoticeKind.CARD])
-        )
-        return deleted or job
+        return await self._change(key, partial(take_away, user=user, now=self._clock.now())) or job
 
     async def get(self, team: str, key: str) -> TuningJob:
         """The team's job of that key. Raises NoSuchJob, also for a job of another team."""
@@ -259,12 +257,6 @@ def _job_of(proposal: Proposal, profile: BackendProfile) -> TuningJob:
         created_at=proposal.created_at,
         total_steps=profile.steps(spec.trained_examples, spec.hyperparameters),
     )
-
-
-def _asked_to_cancel(job: TuningJob, user: str) -> Change | None:
-    if job.state.ended:
-        return None
-    return Change(replace(job, cancelled_by=user), notices=[NoticeKind.CARD])
 
 
 def _suggest(name: str, known: list[str]) -> str:

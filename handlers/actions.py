@@ -12,6 +12,7 @@ from bot.errors import Outdated
 from bot.tasks import Tasks
 from bot.tuning import Tuning
 from handlers.blocks.ask_form import ask_form
+from handlers.blocks.job_words import cancel_words
 from handlers.blocks.metadata import unpack_place, unpack_request
 from handlers.blocks.report import repairing_view
 from handlers.blocks.said import said
@@ -52,7 +53,9 @@ class Actions:
         self._spawn(self._cancel(body), body)
 
     async def _cancel(self, body: Body) -> None:
-        await self._tuning.cancel(_team(body), _value(body), _user(body))
+        job = await self._tuning.cancel(_team(body), _value(body), _user(body))
+        if job.trouble:
+            await self._poster.answering(body["response_url"])(said(cancel_words(job)))
 
     async def job_refresh(self, ack: AsyncAck, body: Body) -> None:
         await ack()

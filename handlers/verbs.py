@@ -11,6 +11,7 @@ from bot.tuning import Tuning
 from handlers.arguments import Cancel, Delete, Help, ListJobs, ListModels, Status, Use
 from handlers.blocks.help import help_message
 from handlers.blocks.job_card import job_card
+from handlers.blocks.job_words import cancel_words
 from handlers.blocks.listing import SHOWN, job_list, model_list
 from handlers.blocks.message import Message
 from handlers.blocks.said import said
@@ -45,8 +46,7 @@ class Verbs:
                 return job_card(job, profile, snapshots, self._clock.now(), native_chart=False)
             case Cancel(name=name):
                 job = await self._tuning.named(team, name)
-                await self._tuning.cancel(team, job.key, user)
-                return said(f"I asked Google to cancel {job.name}. Its card shows when that is done.")
+                return said(cancel_words(await self._tuning.cancel(team, job.key, user)))
             case Delete(name=name):
                 job = await self._tuning.named(team, name)
                 await self._tuning.delete(team, job.key, user)

@@ -4,12 +4,18 @@ from datetime import timedelta
 
 from sqlite_utils import Database as Connection
 
-from bot.ports import Clock
+from bot.ports import Act, Clock
 from storage.database import Database
 from storage.rows import micros
 
 # Slack repeats an event for some minutes; a week also covers a person who clicks an old message again.
 _REMEMBERED = timedelta(days=7)
+
+
+def note(connection: Connection, team: str, act: Act, subject: str) -> None:
+    """Append a line to the audit log; called inside the transaction that writes what was done."""
+    row = {"team": team, "at": micros(act.at), "user": act.user, "action": act.action, "subject": subject}
+    connection.table("audit").insert(row)
 
 
 class SqliteJournal:
@@ -35,11 +41,5 @@ class SqliteJournal:
         return await self._database.write(remember, durable=False)
 
     async def record(self, team: str, user: str, action: str, subject: str) -> None:
-        row = {
-            "team": team,
-            "at": micros(self._clock.now()),
-            "user": user,
-            "action": action,
-            "subject": subject,
-        }
-        await self._database.write(lambda connection: connection.table("audit").insert(row))
+        act = Act(user, action, self._clock.now())
+        await self._database.write(lambda connection: note(connection, team, act, subject))

@@ -13,6 +13,7 @@ from sqlite_utils import Database as Connection
 from bot.domain import JobState, OpenJob, Proposal, Snapshot, TuningJob
 from bot.errors import BadArgument, StorageError
 from bot.ports import Change, NoticeKind
+from storage.audit import note
 from storage.database import Database
 from storage.outbox import announce
 from storage.rows import (
@@ -151,6 +152,8 @@ class SqliteJobStore:
                 rows = [snapshot_row(after, snapshot) for snapshot in change.snapshots]
                 connection.conn.executemany(_UPSERT_SNAPSHOT, rows)
             announce(connection, after, change.notices)
+            for act in change.acts:
+                note(connection, after.place.team, act, key)
             if after.state.ended:
                 self._looks.pop(key, None)
             return after

@@ -91,7 +91,8 @@ def _outcome(job: TuningJob) -> str:
     elif job.state is JobState.CANCELLED:
         lines.append(f"Cancelled by {mention(job.cancelled_by)}." if job.cancelled_by else "Cancelled at Google.")
     elif job.cancelled_by and not job.state.ended:
-        lines.append(f"{mention(job.cancelled_by)} asked Google to stop it. That can take a few minutes.")
+        who = mention(job.cancelled_by)
+        lines.append(f"{who} wants it cancelled. I ask Google until it stops, which can take a few minutes.")
     if job.stuck_at and not job.state.ended:
         lines.append(f"It seems stuck: nothing has moved since {moment(job.moved_at or job.created_at)}.")
     if job.failure is not None or job.state in (JobState.FAILED, JobState.LOST):
@@ -149,7 +150,7 @@ def _footer(job: TuningJob) -> str:
 
 
 def _trouble(job: TuningJob) -> str:
-    return "" if job.state.ended or not job.trouble else f"The last look failed: {escape_line(job.trouble, 500)}"
+    return "" if job.state.ended else escape_line(job.trouble, 500)
 
 
 def _text(job: TuningJob, profile: BackendProfile, curve: LossCurve, outcome: str, now: datetime) -> str:

@@ -23,7 +23,8 @@ def _sentences(job: TuningJob, profile: BackendProfile) -> list[str]:
     name = f"*{escape_line(job.name, NAME)}*"
     match job.state:
         case JobState.SUCCEEDED:
-            return [_ready(job, name), *_trained_on(job), *_next(job)]
+            late = ["It ended before Google could cancel it."] if job.cancelled_by else []
+            return [_ready(job, name), *late, *_trained_on(job), *_next(job)]
         case JobState.FAILED:
             said = [f"{name} failed on {where(profile)}.", *failure_words(job.failure)]
             return said if job.failure is not None and job.failure.hint else [*said, _AGAIN]

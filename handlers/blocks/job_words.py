@@ -42,8 +42,13 @@ def state_words(job: TuningJob) -> str:
     if job.deleted_by:
         return "deleted"
     if job.cancelled_by and not job.state.ended:
-        return "being cancelled"
+        return "cancellation requested"
     return _STATES[job.state]
+
+
+def cancel_words(job: TuningJob) -> str:
+    """What came of asking for a cancellation, in plain words."""
+    return f"I asked Google to cancel {job.name}. {job.trouble or 'Its card shows when that is done.'}"
 
 
 def google_word(job: TuningJob) -> str:

@@ -27,6 +27,7 @@ class Row:
     state: str
     operation: str
     card: str
+    cancelled_by: str = ""
 
     @property
     def never_started(self) -> bool:
@@ -46,6 +47,8 @@ class Books:
     ends: dict[str, list[Message]]
     others: int
     submitted: list[str] = field(default_factory=list)
+    cancelled: dict[str, str] = field(default_factory=dict)  # name -> who was told that it is being cancelled
+    audited: Counter[str] = field(default_factory=Counter)  # key -> lines about a cancellation in the audit log
 
     @property
     def open(self) -> int:
@@ -68,6 +71,8 @@ class Books:
             yield f"{name} was acknowledged and has no row"
         for name in sorted({row.name for row in self.rows} - set(self.submitted)):
             yield f"{name} has a row and nobody was told that it was accepted"
+        for name in sorted(self.cancelled.keys() - {row.name for row in self.rows}):
+            yield f"{name} is said to be cancelled and has no row"
         for key in sorted(self.at_google.keys() - keys):
             yield f"{key or 'a job without a key'} is at Google and has no row"
         for key in sorted((self.cards.keys() | self.ends.keys()) - keys):
@@ -89,6 +94,13 @@ class Books:
             yield f"it is said never to have started, and Google has {phases}"
         elif not row.never_started and phases != [row.state]:
             yield f"Google has {phases}"
+        told = self.cancelled.get(row.name, "")
+        if told and row.cancelled_by != told:
+            yield f"{told} was told that it is being cancelled, and it is so by {row.cancelled_by!r}"
+        if told and row.state != "cancelled" and phases != [row.state]:
+            yield "it was not cancelled, though that was told"
+        if self.audited[row.key] != bool(row.cancelled_by):
+            yield f"its cancellation by {row.cancelled_by!r} stands {self.audited[row.key]} times in the audit log"
         cards, ends = self.cards.get(row.key, []), self.ends.get(row.key, [])
         if len(cards) != 1:
             yield f"it has {len(cards)} cards"
@@ -108,6 +120,7 @@ class Books:
         jobs = sum(map(len, self.at_google.values()))
         lines = [
             f"{len(set(self.submitted)):5} starts that Slack was told of",
+            f"{len(self.cancelled):5} cancellations that people were told of",
             f"{len(self.rows):5} rows here: {counted}",
             f"{jobs:5} jobs at Google under {len(self.at_google)} keys",
             f"{sum(map(len, self.cards.values())):5} cards of {len(self.cards)} jobs",
@@ -117,10 +130,19 @@ class Books:
         return "\n".join(lines)
 
 
-def read(database: Path, google: GoogleStandIn, slack: SlackStandIn, submitted: list[str]) -> Books:
-    """Count everything as it stands now; `submitted` are the names whose “Start tuning” was acknowledged."""
+def read(
+    database: Path, google: GoogleStandIn, slack: SlackStandIn, submitted: list[str], cancelled: dict[str, str]
+) -> Books:
+    """Count everything as it stands now.
+
+    `submitted` are the names whose “Start tuning” was acknowledged; `cancelled` says who was told of which
+    cancellation.
+    """
     with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
-        rows = [Row(*row) for row in connection.execute("SELECT key, name, state, operation, card FROM jobs")]
+        asked = "SELECT key, name, state, operation, card, cancelled_by FROM jobs"
+        rows = [Row(*row) for row in connection.execute(asked)]
+        lines = connection.execute("SELECT subject FROM audit WHERE action = 'cancel'")
+        audited = Counter(subject for (subject,) in lines)
         states = Counter(state for (state,) in connection.execute("SELECT state FROM outbox"))
     connection.close()
     at_google: dict[str, list[str]] = {}
@@ -137,5 +159,14 @@ def read(database: Path, google: GoogleStandIn, slack: SlackStandIn, submitted: 
             others += 1
     others += len(told["stuck"])
     return Books(
-        rows, states["pending"], states["undeliverable"], at_google, told["card"], told["ended"], others, submitted
+        rows=rows,
+        pending=states["pending"],
+        undeliverable=states["undeliverable"],
+        at_google=at_google,
+        cards=told["card"],
+        ends=told["ended"],
+        others=others,
+        submitted=submitted,
+        cancelled=cancelled,
+        audited=audited,
     )

@@ -1,12 +1,12 @@
-"""A click on “Start tuning” through the real use cases, a real database file and a real backend, in a process
-that kills itself at a chosen step of it.
+"""A click on a button through the real use cases, a real database file and a real backend, in a process that kills
+itself at a chosen step of it.
 
-    python -m tests.faults.clicks DIRECTORY BACKEND FIRST EVERY < told.json
+    python -m tests.faults.clicks DIRECTORY BACKEND BUTTON FIRST EVERY < told.json
 
 A step is one crossing of the border between the click's coroutine and the event loop: each `await` that waits has
 two, one when it begins to wait and one when it has its answer and nobody has looked at it yet. The process forks
 once for each step FIRST, FIRST + EVERY, ... and ends with the first fork that runs through. Nothing in the product
-knows of this. `told.json` holds the arguments of `options`.
+knows of this. BUTTON is `start`, `cancel` or `delete`; `told.json` holds the arguments of `options`.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ import hashlib
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Coroutine, Generator
+from collections.abc import AsyncIterator, Coroutine, Generator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,16 +24,18 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from bot.backends import PROFILES, BackendOptions, build_backends, build_gcs_files
-from bot.domain import Dataset, Hyperparameters, Place, Proposal, TuningSpec
+from bot.domain import Dataset, Hyperparameters, Place, Proposal, TunedModel, TuningJob, TuningSpec
 from bot.metrics import Metrics
 from bot.poller import Poller
-from bot.ports import Clock
+from bot.ports import Clock, TuningBackend
+from bot.sandbox.google import GoogleStandIn
 from bot.tuning import Tuning
 from storage.audit import SqliteJournal
 from storage.conversations import SqliteChatStore
 from storage.database import Database
 from storage.jobs import SqliteJobStore
 from tests.bot.backends.worlds import BASES, BUCKET, PATIENCE, rows
+from tests.faults.town import ROOT
 
 T = TypeVar("T")
 TEAM, ADA = "T1", "U1"
@@ -87,33 +89,61 @@ class Room:
     """What a process of the bot has of all this."""
 
     database: Database
+    backend: TuningBackend
     jobs: SqliteJobStore
     tuning: Tuning
     poller: Poller
 
-    async def click(self, key: str) -> None:
+    async def start(self, key: str) -> None:
         """What a submitted report does: the row, the acknowledgement, the start."""
         job = await self.tuning.accept(TEAM, key, ADA)
         await asyncio.sleep(0)  # Slack is answered here
         if job is not None:
             await self.tuning.submit(job)
 
+    async def cancel(self, key: str) -> None:
+        await self.tuning.cancel(TEAM, key, ADA)
+
+    async def delete(self, key: str) -> None:
+        await self.tuning.delete(TEAM, key, ADA)
+
+    async def bring_to(self, button: str, key: str) -> None:
+        """Let it come to where this button is shown."""
+        if button != "start":
+            await self.start(key)
+        if button == "delete":
+            while not (await self.tuning.get(TEAM, key)).state.ended:
+                await self.poller.round()
+
+    async def job(self, key: str) -> TuningJob | None:
+        """The row, also once it is deleted."""
+        return await self.jobs.job(key)
+
+    async def models(self) -> Sequence[TunedModel]:
+        """What Google lists."""
+        return await self.backend.models()
+
+    async def audited(self, action: str) -> int:
+        """How often the audit log says that Ada did this."""
+        asked = "SELECT COUNT(*) AS lines FROM audit WHERE action = ? AND user = ?"
+        return await self.database.run(lambda db: next(iter(db.query(asked, [action, ADA])))["lines"])
+
 
 @asynccontextmanager
-async def room(file: Path, backend: str, told: BackendOptions, clock: Clock) -> AsyncIterator[Room]:
+async def room(file: Path, backend: str, reach: BackendOptions, clock: Clock) -> AsyncIterator[Room]:
     """Open the database and the backend."""
     async with AsyncExitStack() as stack:
         database = Database(file)
         await database.open()
         stack.push_async_callback(database.close)
-        backends = build_backends([backend], told)
+        backends = build_backends([backend], reach)
         stack.push_async_callback(backends[backend].close)
-        files = build_gcs_files(told)
+        files = build_gcs_files(reach)
         stack.push_async_callback(files.close)
         jobs = SqliteJobStore(database)
         chats, journal = SqliteChatStore(database, clock), SqliteJournal(database, clock)
         tuning = Tuning(backends, jobs, chats, journal, {"gs": files}, clock, lambda: None)
-        yield Room(database, jobs, tuning, Poller(tuning, jobs, clock, Metrics(), 5.0))
+        yield Room(database, backends[backend], jobs, tuning, Poller(tuning, jobs, clock, Metrics(), 5.0))
 
 
 def options(project: str, token: str, url: str) -> BackendOptions:
@@ -160,23 +190,50 @@ def key_of(backend: str, step: int) -> str:
     return f"tb-{backend}-{step:05d}"
 
 
-async def run(directory: Path, backend: str, told: BackendOptions, step: int) -> None:
+def told(google: GoogleStandIn) -> dict[str, str]:
+    """The arguments of `options`, for a process of its own."""
+    return {"project": google.project, "token": google.issue_token(), "url": google.url}
+
+
+async def die_at_every_step(
+    google: GoogleStandIn, directory: Path, backend: str, button: str, every: int
+) -> list[str]:
+    """Kill a click at each step; returns the keys of the jobs, the last of which ran through."""
+    google.create_bucket(BUCKET)
+    google.buckets.put(BUCKET, FILE.rpartition("/")[2], content(backend))
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.faults.clicks", str(directory), backend, button, "1", str(every)),
+        cwd=ROOT,
+        stdin=asyncio.subprocess.PIPE,
+    )
+    await process.communicate(msgspec.json.encode(told(google)))
+    if process.returncode != 0:
+        raise AssertionError(f"the clicks ended with {process.returncode}")
+    keys = sorted(path.stem for path in directory.glob("tb-*.db"))  # noqa: ASYNC240
+    if keys != [key_of(backend, 1 + every * number) for number in range(len(keys))]:
+        raise AssertionError(f"a step is missing: {keys}")
+    return keys
+
+
+async def run(directory: Path, backend: str, button: str, reach: BackendOptions, step: int) -> None:
     """Click, and die at the step if the click has so many."""
     key = key_of(backend, step)
-    async with room(directory / f"{key}.db", backend, told, OwnClock()) as here:
+    async with room(directory / f"{key}.db", backend, reach, OwnClock()) as here:
         await here.jobs.add_proposal(proposal(key, backend))
-        await Mortal(here.click(key), step)
+        await here.bring_to(button, key)
+        click = {"start": here.start, "cancel": here.cancel, "delete": here.delete}[button]
+        await Mortal(click(key), step)
 
 
 def main() -> None:
     """One fork after the other."""
-    directory, backend, first, every = sys.argv[1:]
-    told = options(**msgspec.json.decode(sys.stdin.buffer.read(), type=dict[str, str]))
+    directory, backend, button, first, every = sys.argv[1:]
+    reach = options(**msgspec.json.decode(sys.stdin.buffer.read(), type=dict[str, str]))
     step = int(first)
     while True:
         child = os.fork()
         if not child:
-            asyncio.run(run(Path(directory), backend, told, step))
+            asyncio.run(run(Path(directory), backend, button, reach, step))
             os._exit(0)
         _, status = os.waitpid(child, 0)
         if os.waitstatus_to_exitcode(status) != -signal.SIGKILL:

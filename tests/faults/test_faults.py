@@ -1,5 +1,6 @@
 """The books balance after a short storm, and books that do not balance are told."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,15 @@ pytestmark = pytest.mark.long
 SHORT_JUMPS = (-5, 5, 1800)
 
 
-async def test_after_a_storm_every_start_is_one_row_one_job_one_card_and_one_end(tmp_path: Path) -> None:
+async def test_after_a_storm_every_start_is_one_row_job_card_and_end_and_cancelled_as_told(
+    tmp_path: Path,
+) -> None:
     async with town(7, tmp_path, people=4, jumps=SHORT_JUMPS) as place:
         books = await place.storm(12, print)
     print(books, dict(place.weather.felt), sep="\n")
     assert books.wrong() == []
     assert len(books.rows) == 12
+    assert len(books.cancelled) >= 2
     assert place.weather.felt.keys() >= {"kill -9", "SIGTERM", "Slack away", "delivered twice"}
 
 
@@ -47,10 +51,25 @@ def books(row: Row | None = None, **changes: object) -> Books:
     return Books(**{**sound, **changes})  # type: ignore[arg-type]
 
 
+def cancelled(state: str = "cancelled", by: str = "U1", **changes: object) -> Books:
+    """Of one job whose cancellation U1 was told of."""
+    row = Row("k", "storm-1", state, "operations/1", "1.1", by)
+    told: dict[str, object] = {
+        "at_google": {"k": ["cancelled"]},
+        "cards": {"k": [card("cancelled")]},
+        "cancelled": {"storm-1": "U1"},
+        "audited": Counter("k"),
+    }
+    return books(row, **{**told, **changes})
+
+
 def test_sound_books_balance() -> None:
     assert books().wrong() == []
     failed = Row("k", "storm-1", "failed", "", "1.1")
     assert books(failed, at_google={}, cards={"k": [card("failed")]}).wrong() == []
+    assert cancelled().wrong() == []
+    late = Row("k", "storm-1", "succeeded", "operations/1", "1.1", "U1")
+    assert books(late, cancelled={"storm-1": "U1"}, audited=Counter("k")).wrong() == []
 
 
 def test_whatever_is_twice_missing_or_of_nobody_is_told() -> None:
@@ -77,5 +96,13 @@ def test_whatever_is_twice_missing_or_of_nobody_is_told() -> None:
         books(submitted=[]),
         books(submitted=["storm-1", "storm-2"]),
         books(rows=[]),
+        cancelled(by=""),
+        cancelled(by="U2"),
+        cancelled("running", at_google={"k": ["running"]}),
+        cancelled("cancelled", at_google={"k": ["running"]}),
+        cancelled(audited=Counter()),
+        cancelled(audited=Counter("kk")),
+        cancelled(by="", cancelled={}),
+        cancelled(cancelled={"storm-1": "U1", "storm-2": "U1"}),
     ):
         assert unsound.wrong(), unsound

@@ -2,43 +2,21 @@
 
 import asyncio
 import os
-import sys
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from bot.domain import JobState
 from bot.sandbox.google import GoogleStandIn, Limits
 from bot.tuning import ADOPTION_GRACE
-from tests.bot.backends.worlds import BUCKET
-from tests.faults.clicks import FILE, TEAM, OwnClock, content, key_of, options, room
-from tests.faults.town import ROOT
+from tests.faults.clicks import TEAM, OwnClock, die_at_every_step, options, room, told
 
 pytestmark = pytest.mark.long
 
 # Every 7th step, so that beginnings of waits and their ends take turns; 1 tries all 250, in about a minute.
 EVERY = int(os.environ.get("TUNEBOT_TEST_EVERY_STEP", "7"))
-
-
-def told(google: GoogleStandIn) -> dict[str, str]:
-    return {"project": google.project, "token": google.issue_token(), "url": google.url}
-
-
-async def die_at_every_step(google: GoogleStandIn, directory: Path, backend: str) -> list[str]:
-    """Kill a click at each step; returns the keys of the jobs, the last of which ran through."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.faults.clicks", str(directory), backend, "1", str(EVERY)),
-        cwd=ROOT,
-        stdin=asyncio.subprocess.PIPE,
-    )
-    await process.communicate(msgspec.json.encode(told(google)))
-    assert process.returncode == 0
-    keys = sorted(path.stem for path in directory.glob("tb-*.db"))  # noqa: ASYNC240
-    assert keys == [key_of(backend, 1 + EVERY * number) for number in range(len(keys))]
-    return keys
 
 
 def at_google(google: GoogleStandIn, key: str) -> int:
@@ -57,9 +35,7 @@ async def test_killed_at_any_step_a_start_is_one_row_and_one_job_or_a_clear_fail
 ) -> None:
     seen: Counter[str] = Counter()
     async with GoogleStandIn(job_seconds=None, seed=5, limits=Limits(concurrent_vertex_jobs=1000)) as google:
-        google.create_bucket(BUCKET)
-        google.buckets.put(BUCKET, FILE.rpartition("/")[2], content(backend))
-        for key in await die_at_every_step(google, tmp_path, backend):
+        for key in await die_at_every_step(google, tmp_path, backend, "start", EVERY):
             seen[await recover(google, tmp_path, backend, key)] += 1
     assert {"started by the second click", "failed, nothing at Google", "found at Google"} <= seen.keys(), seen
     print(f"{backend}: {dict(seen)}")
@@ -72,7 +48,7 @@ async def recover(google: GoogleStandIn, directory: Path, backend: str, key: str
         before = await here.jobs.jobs(TEAM)
         assert len(before) <= 1
         assert before or not creates(google, key), "Google was asked before the row was written"
-        await asyncio.gather(here.click(key), here.click(key))
+        await asyncio.gather(here.start(key), here.start(key))
         for _ in range(4):
             await here.poller.round()
             clock.time += ADOPTION_GRACE / 2 + timedelta(seconds=1)

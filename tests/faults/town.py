@@ -1,9 +1,11 @@
-"""People who start jobs while the weather blows, and a bot that is a process of its own between the stand-ins.
+"""People who start and cancel jobs while the weather blows, and a bot that is a process of its own between the
+stand-ins.
 
 They do what people do: type again when nothing comes, click again when Slack shows trouble, click twice at once.
 """
 
 import asyncio
+import contextlib
 import itertools
 import random
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -13,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from bot.sandbox.google import GoogleStandIn, Limits
-from bot.sandbox.slack import Channel, Person, SlackStandIn, View
+from bot.sandbox.slack import Channel, Message, Person, SlackStandIn, View
 from bot.sandbox.stage import BUCKET, Stage
 from handlers.manifest import manifest
 from tests.faults.books import Books, read
@@ -23,6 +25,9 @@ ROOT: Final = Path(__file__).parents[2]
 # Twice what the weather may delay a create by, and longer than a killed process's requests are still under way.
 GRACE_SECONDS: Final = 3.0
 BACKENDS: Final = ("vertex", "gemini", "palm")
+# One of so many jobs is cancelled by who started it. It never ends by itself, so that a cancellation that is lost
+# leaves it running for ever, which the books tell.
+CANCELLED_OF: Final = 4
 NUMBERS: Final = b"".join(
     b'{"text_input": "%s", "output": "%s"}\n' % pair
     for pair in [(b"1", b"2"), (b"3", b"4"), (b"ninety nine", b"one hundred"), (b"seven", b"eight")] * 5
@@ -31,13 +36,17 @@ NUMBERS: Final = b"".join(
 
 @dataclass
 class Town:
-    """Some people, each in a channel of their own; `submitted` are the names that Slack was told are accepted."""
+    """Some people, each in a channel of their own; `submitted` are the names that Slack was told are accepted.
+
+    `cancelled` says who was told in Slack that the job of this name is being cancelled.
+    """
 
     stage: Stage
     weather: Weather
     chance: random.Random
     people: list[tuple[Person, Channel]]
     submitted: list[str] = field(default_factory=list)
+    cancelled: dict[str, str] = field(default_factory=dict)
     tries: int = 0
 
     async def storm(self, jobs: int, say: Callable[[str], None]) -> Books:
@@ -75,14 +84,18 @@ class Town:
         return self.books()
 
     def books(self) -> Books:
-        return read(self.stage.directory / "tunebot.db", self.stage.google, self.stage.slack, self.submitted)
+        database = self.stage.directory / "tunebot.db"
+        return read(database, self.stage.google, self.stage.slack, self.submitted, self.cancelled)
 
     async def _fates(self) -> None:
-        """Some jobs fail at Google and some are cancelled there; all others succeed by themselves."""
+        """Some jobs fail at Google, some are cancelled there, some wait to be cancelled here; others succeed."""
         seen = 0
         while True:
             for job in self.stage.google.jobs.all[seen:]:
                 seen += 1
+                if to_be_cancelled(job.display_name):
+                    job.pause()
+                    continue
                 match self.chance.randrange(8):
                     case 0:
                         job.fail(8, "Resource has been exhausted.")
@@ -99,6 +112,8 @@ class Town:
             backend = BACKENDS[number % len(BACKENDS)]
             await self._press_start(person, await self._report(person, channel, name, backend, file))
             self.submitted.append(name)
+            if to_be_cancelled(name):
+                await self._cancel(person, channel, name)
             if number % 10 == 0:
                 say(f"{len(self.submitted)} started")
             await asyncio.sleep(self.chance.uniform(0.5, 4.0))
@@ -132,6 +147,44 @@ class Town:
             if actions != {"trouble"}:
                 raise AssertionError(f"“Start tuning” was answered with {actions}: {report.blocks}")
             await asyncio.sleep(self.chance.uniform(0.1, 0.5))
+
+    async def _cancel(self, person: Person, channel: Channel, name: str) -> None:
+        """Ask until Slack shows that it was heard: by the card's button, by a command, by both at once."""
+        while (heard := self._heard(person, channel, name)) is None:
+            self.tries += 1
+            cards = [message for message in self._said(channel) if message.text.startswith(f"Tuning {name} (")]
+            shown = [card for card in cards if "job_cancel" in str(card.blocks)]
+            deeds = [person.click(card, "job_cancel") for card in shown[-1:]]
+            if not deeds or self.chance.random() < 0.5:
+                deeds.append(person.slash_command(channel, "/tune", f"cancel {name}"))
+            await asyncio.gather(*deeds)
+            with contextlib.suppress(TimeoutError):
+                await self.stage.slack.workspace.wait_for(lambda: self._heard(person, channel, name), 2.0)
+        if heard:
+            self.cancelled[name] = person.id
+
+    def _heard(self, person: Person, channel: Channel, name: str) -> bool | None:
+        """Whether the person was told that the job is being cancelled; None as long as nothing was told."""
+        for message in reversed(self._said(channel)):
+            if message.text.startswith(
+                (f"I asked Google to cancel {name}.", f"{name} has already been cancelled")
+            ):
+                return True
+            if message.text.startswith(f"{name} has already"):
+                return False
+            if message.text.startswith(f"Tuning {name} ("):
+                marks = (f"<@{person.id}> wants it cancelled", f"Cancelled by <@{person.id}>")
+                return True if any(mark in message.text for mark in marks) else None
+        return None
+
+    def _said(self, channel: Channel) -> list[Message]:
+        return [
+            message for message in self.stage.slack.workspace.messages(channel.id) if message.bot_id is not None
+        ]
+
+
+def to_be_cancelled(name: str) -> bool:
+    return int(name.rpartition("-")[2]) % CANCELLED_OF == 0
 
 
 @asynccontextmanager

@@ -16,8 +16,10 @@ from bot.sandbox.stage import Stage
 
 SLACK_DOORS: Final = ("chat.postMessage", "chat.update", "chat.*", "views.*", "conversations.*", "files.*", "*")
 STARTS: Final = r"/(tuningJobs|tunedModels)$"
+CANCELS: Final = r":cancel$"
 GOOGLE_DOORS: Final = (
     STARTS,  # and their lists
+    CANCELS,
     r"/(tuningJobs|tunedModels|operations)",
     r"/upload/storage",
     r"/storage/",
@@ -46,6 +48,7 @@ class Weather:
         self._gusts: dict[str, tuple[int, Callable[[], Awaitable[None]]]] = {
             "an answer to a start is lost": (2, self._lost_starts),
             "kill -9 while Google starts": (2, self._kill_in_a_start),
+            "kill -9 while Google cancels": (2, self._kill_in_a_cancellation),
             "kill -9 while Slack posts": (2, self._kill_in_a_post),
             "an answer to a post is lost": (2, self._lost_posts),
             "SIGTERM": (2, self._stop),
@@ -93,6 +96,15 @@ class Weather:
     async def _kill_in_a_start(self) -> None:
         """The bot dies before it has Google's answer, and Google starts the job."""
         fault = self._google.delay(0.3, path=STARTS, method="POST", times=None)
+        await _until(lambda: fault.hits > 0)
+        await self._kill()
+
+    async def _kill_in_a_cancellation(self) -> None:
+        """The bot dies before it has Google's answer; sometimes Google never got the question."""
+        if self._chance.random() < 0.5:
+            fault = self._google.delay(0.3, path=CANCELS, times=None)
+        else:
+            fault = self._google.reset(path=CANCELS, times=None)
         await _until(lambda: fault.hits > 0)
         await self._kill()
 

@@ -168,6 +168,30 @@ async def test_the_cancel_button_cancels(world: World) -> None:
     assert job.phase == "cancelled"
 
 
+@pytest.mark.parametrize("way", ["button", "command"])
+async def test_a_cancellation_that_google_refuses_is_told_to_who_asked_and_on_its_card(
+    world: World, way: str
+) -> None:
+    card, job = await world.started(f"refused by {way}")
+    job.advance()
+    await world.shows(card, "step 1")
+    world.google.faults.fail(403, path=":cancel$", times=None)
+    if way == "button":
+        await world.ada.click(card, "job_cancel")
+    else:
+        await world.type(f"cancel refused by {way}")
+    reason = "Google has not confirmed the cancellation: "
+    told = await world.message(
+        f"I asked Google to cancel refused by {way}. {reason}", "permission. Ask an administrator"
+    )
+    assert told.visible_to == world.ada.id
+    await world.shows(card, "cancellation requested", f"<@{world.ada.id}> wants it cancelled", reason)
+    job.finish()
+    await world.message(f"refused by {way}", "is ready", "It ended before Google could cancel it.", thread=card.ts)
+    await world.shows(card, "done")
+    assert reason not in card.text
+
+
 async def test_palm_and_gemini_jobs_can_be_cancelled_too(world: World) -> None:
     for backend in ("gemini", "palm"):
         card, job = await world.started(f"{backend} cancel", f"backend={backend}")

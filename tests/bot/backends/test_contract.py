@@ -151,6 +151,15 @@ async def test_cancelled_job_is_seen_as_cancelled(any_world: World) -> None:
     assert seen.failure is None
 
 
+async def test_second_cancellation_does_no_harm(any_world: World) -> None:
+    stopped, done = await any_world.create(1), await any_world.create(2)
+    any_world.standin_job(done).finish()
+    for job in (stopped, stopped, done):
+        await any_world.backend.cancel(job)
+    assert (await any_world.look(stopped)).state is JobState.CANCELLED
+    assert (await any_world.look(done)).state is JobState.SUCCEEDED
+
+
 async def test_failed_job_tells_googles_reason_and_what_to_do(any_world: World) -> None:
     job = await any_world.create()
     any_world.standin_job(job).fail(3, "Row: 0. Missing required 'contents' field.")

@@ -227,15 +227,17 @@ def test_rows_that_google_left_out_are_said_plainly():
 
 def test_who_cancelled_is_named():
     asked = card(a_job(cancelled_by="U2"))
-    assert block(asked, "job_title")["text"]["text"] == "next number: being cancelled"
-    assert "<@U2> asked Google to stop it." in asked.text
+    assert block(asked, "job_title")["text"]["text"] == "next number: cancellation requested"
+    assert "<@U2> wants it cancelled. I ask Google until it stops" in asked.text
     assert "Cancelled by <@U2>." in card(a_job(state=JobState.CANCELLED, cancelled_by="U2")).text
     assert "Cancelled at Google." in card(a_job(state=JobState.CANCELLED)).text
 
 
-def test_a_look_that_failed_is_told_until_the_job_ends():
-    assert "The last look failed: Google is away (503)" in card(a_job(trouble="Google is away (503)")).text
-    assert "last look failed" not in card(done(trouble="Google is away (503)")).text
+def test_what_does_not_work_is_told_until_the_job_ends():
+    trouble = "The last look failed: Google is away (503)"
+    assert trouble in card(a_job(trouble=trouble)).text
+    assert block(card(a_job(trouble=trouble)), "job_footer")["elements"][0]["text"].endswith(trouble)
+    assert trouble not in card(done(trouble=trouble)).text
 
 
 def test_remaining_time_runs_down_between_two_looks():

@@ -58,6 +58,10 @@ def test_success_admits_dropped_rows():
     )
 
 
+def test_success_admits_that_a_cancellation_came_too_late():
+    assert "It ended before Google could cancel it.\nAsk it:" in ended(done(cancelled_by="U2")).text
+
+
 def test_success_without_an_endpoint_offers_no_questions():
     message = ended(done(endpoint=""))
     assert "gave it no address to send questions to" in message.text
