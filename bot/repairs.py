@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bot.datasets import Repaired, repair
-from bot.domain import StartRequest
+from bot.domain import Place, StartRequest
 from bot.lookup import file_reader
 from bot.ports import FileReader
 from bot.profile import BackendProfile
@@ -43,18 +43,18 @@ class Repairs:
 
     @asynccontextmanager
     async def repaired(
-        self, team: str, request: StartRequest, profile: BackendProfile
+        self, place: Place, user: str, request: StartRequest, profile: BackendProfile
     ) -> AsyncIterator[RepairedFiles]:
         """The request's file, repaired for this backend; the files are gone after the block. Raises FileError."""
         reader = file_reader(self._files, request.file)
-        info = await reader.describe(team, request.file)
+        info = await reader.describe(place, user, request.file)
         with TemporaryDirectory(prefix="tunebot-repair-") as directory:
             # Never the given name: it could lead out of the directory.
             kept_file, rejected_file = Path(directory, "kept.jsonl"), Path(directory, "rejected.jsonl")
             counts = Repaired()
             # Opening a new file of our own does not wait; writing to it may, and has a thread.
             with kept_file.open("wb") as kept, rejected_file.open("wb") as rejected:  # noqa: ASYNC230
-                async with aclosing(reader.read(team, request.file)) as chunks:
+                async with aclosing(reader.read(place, user, request.file)) as chunks:
                     pieces = repair(chunks, info.name, profile.limits, profile.dialect, request.mapping)
                     async for counts in pieces:
                         await asyncio.to_thread(kept.write, counts.kept_rows)
