@@ -19,7 +19,7 @@ _ENTITY_LIKE = re.compile(r"&(?=#?\w{1,32};)")
 _BARE_AMPERSAND = re.compile(r"&(?!(?:amp|lt|gt);)")
 _QUOTE_MARKERS = re.compile(r"[ ]{0,3}(?:>[ ]?)+")
 _BROADCAST = re.compile(r"@(?=(?:channel|here|everyone)\b)", re.IGNORECASE)
-_WORD_JOINER = "\u2060"
+WORD_JOINER = "\u2060"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def escape_markdown(text: str) -> str:
     decode entities inside a link's address, so an ampersand is touched only where it would read as an entity. The
     block has no `verbatim` to stop names from being looked up, hence the word joiner after `@`.
     """
-    return "".join(_escape_markdown_line(line) for line in text.splitlines(keepends=True))
+    return "\n".join(map(_escape_markdown_line, text.splitlines()))
 
 
 def markdown_as_text(markdown: str) -> str:
@@ -73,7 +73,7 @@ def _escape_markdown_line(line: str) -> str:
     markers = _QUOTE_MARKERS.match(line)
     start = markers.end() if markers else 0
     rest = _ENTITY_LIKE.sub("&amp;", line[start:]).replace("<", "&lt;").replace(">", "&gt;")
-    return line[:start] + _BROADCAST.sub("@" + _WORD_JOINER, rest)
+    return line[:start] + _BROADCAST.sub("@" + WORD_JOINER, rest)
 
 
 def shorten(text: str, limit: int) -> str:
