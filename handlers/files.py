@@ -26,7 +26,6 @@ from handlers.errors import slack_code
 SCHEME: Final = "slack:"
 CHUNK_BYTES: Final = 256 * 1024
 _SLACK_HOST = re.compile(r"(?:[a-z0-9-]+\.)*(?:slack\.com|slack-files\.com|slack-edge\.com)", re.IGNORECASE)
-_PORTS: Final = {"http": 80, "https": 443}
 _HTML_START = re.compile(rb"\s*<(?:!doctype\s+html|html)", re.IGNORECASE)
 _DATASET_NAMES = (".jsonl", ".json", ".ndjson", ".csv", ".gz", ".txt")
 
@@ -34,12 +33,12 @@ _DATASET_NAMES = (".jsonl", ".json", ".ndjson", ".csv", ".gz", ".txt")
 class SlackFiles:
     """The FileReader for locations like `slack:F0123ABC`."""
 
-    def __init__(self, client: AsyncWebClient, http: httpx.AsyncClient, token: str, own_host: str = "") -> None:
-        """`own_host` is the host and port of another Slack base, from which files may be fetched as well."""
+    def __init__(self, client: AsyncWebClient, http: httpx.AsyncClient, token: str, own_base: str = "") -> None:
+        """`own_base` is another Slack base, from whose scheme, host and port files may be fetched as well."""
         self._client = client
         self._http = http
         self._token = token
-        self._own_host = own_host
+        self._own = _origin(httpx.URL(own_base)) if own_base else None
         # Slack shares what an app uploads in its own time, and until then its facts name no channel.
         self._posted: dict[str, str] = {}
 
@@ -144,15 +143,18 @@ class SlackFiles:
             address = httpx.URL(url)
         except httpx.InvalidURL:
             address = httpx.URL()
-        host = address.netloc.decode()
-        own = bool(self._own_host) and self._own_host in (host, f"{host}:{_PORTS.get(address.scheme)}")
         slack = address.scheme == "https" and address.port is None and _SLACK_HOST.fullmatch(address.host)
-        if address.userinfo or address.scheme not in _PORTS or not (own or slack):
+        if address.userinfo or not (slack or _origin(address) == self._own):
             raise FileUnavailable(
                 f"{name} does not lie at Slack itself, and I fetch files from nowhere else.",
                 "Upload the file to this channel.",
             )
         return address
+
+
+def _origin(address: httpx.URL) -> tuple[str, str, int | None]:
+    """Where the token would go, and whether it could be read on its way; a scheme's own port is None to httpx."""
+    return address.scheme, address.host, address.port
 
 
 async def _chunks(path: Path) -> AsyncIterator[bytes]:

@@ -77,3 +77,22 @@ def test_every_logger_of_the_process_goes_through_it(capsys: pytest.CaptureFixtu
         root.setLevel(level)
     assert "a.library: says ***" in said
     assert "every request" not in said
+
+
+def test_nobodys_words_begin_a_line_of_their_own() -> None:
+    forged = "x\n2026-11-21 00:00:00 INFO bot.tuning: deleted\r\x1b[2K\u2028y\u202e"
+    said = line("the file %s", forged)
+    assert said.splitlines() == [said]
+    assert said.isprintable()
+    assert r"x\n2026-11-21" in said
+
+
+def test_an_errors_words_cannot_pass_for_a_line_either() -> None:
+    try:
+        raise ValueError("no\n2026-11-21 00:00:00 INFO bot.tuning: deleted\u2028\x1b[2K")
+    except ValueError as error:
+        said = line("oops", trouble=error)
+    first, *rest = said.split("\n")
+    assert first.endswith(": oops")
+    assert len(rest) > 3
+    assert all(each.startswith("  ") and each.isprintable() for each in rest)

@@ -90,3 +90,45 @@ async def test_an_asker_without_a_name_or_a_place_owns_nothing(files: SlackFiles
     facts |= {"user": "", "groups": [""], "shares": {"private": {"": []}}}
     with pytest.raises(FileUnavailable):
         await files.describe(Place("T1", ""), "", "slack:F1")
+
+
+@pytest.mark.parametrize(
+    ("base", "address"),
+    [
+        ("https://slack.example", "http://slack.example/rows.jsonl"),
+        ("https://slack.example", "http://slack.example:443/rows.jsonl"),
+        ("https://slack.example", "https://slack.example:8443/rows.jsonl"),
+        ("http://slack.example:8080", "http://slack.example/rows.jsonl"),
+        ("https://slack.example", "https://files.slack.example/rows.jsonl"),
+        ("", "http://files.slack.com/rows.jsonl"),
+        ("", "https://slack.example/rows.jsonl"),
+    ],
+)
+async def test_the_token_goes_only_to_the_very_origin_and_never_less_safely(
+    facts: dict[str, Any], base: str, address: str
+) -> None:
+    sent: list[str] = []
+
+    async def note(request: httpx.Request) -> None:
+        sent.append(str(request.url))
+
+    async def info(_: web.Request) -> web.Response:
+        return web.json_response({"ok": True, "file": {**facts, "user": "U1", "url_private": address}})
+
+    async with serving(info) as url, httpx.AsyncClient(event_hooks={"request": [note]}) as http:
+        files = SlackFiles(AsyncWebClient(token="xoxb-1", base_url=f"{url}api/"), http, "xoxb-1", base)
+        with pytest.raises(FileUnavailable, match="does not lie at Slack itself"):
+            await anext(files.read(PLACE, "U1", "slack:F1"))
+    assert sent == []
+
+
+async def test_another_slack_base_hands_out_its_files(facts: dict[str, Any]) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        if request.path.endswith("files.info"):
+            where = f"http://{request.host}/rows.jsonl"
+            return web.json_response({"ok": True, "file": {**facts, "user": "U1", "url_private": where}})
+        return web.Response(body=request.headers["Authorization"].encode()[-3:])
+
+    async with serving(answer) as url, httpx.AsyncClient() as http:
+        files = SlackFiles(AsyncWebClient(token="xoxb-1", base_url=f"{url}api/"), http, "xoxb-1", url.rstrip("/"))
+        assert [chunk async for chunk in files.read(PLACE, "U1", "slack:F1")] == [b"b-1"]
