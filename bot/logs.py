@@ -11,6 +11,8 @@ from typing import Any, Final
 
 _TOKEN_SHAPES: Final = re.compile(
     r"xox[a-z](?:\.xox[a-z])?-[\w-]+|xapp-[\w-]+|ya29\.[\w.-]+|AIza[\w-]{20,}|(?<=Bearer )[\w.~+/-]+=*"
+    # What is in a credentials file: the refresh token, the client's secret, the account's private key.
+    r"|\b1//[\w-]{20,}|GOCSPX-[\w-]+|-----BEGIN [A-Z ]*PRIVATE KEY-----[\w+/=\\\s]+"
     r"|(?<=ticket=)[\w%-]+|(?<=\bkey=)[\w-]+|\beyJ[\w-]+\.[\w-]+\.[\w-]+"
     # The address in a command or a click by which anybody may answer it for half an hour, with its slashes
     # escaped where it stands in JSON; and the addresses that take a file's bytes without any other token.

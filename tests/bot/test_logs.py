@@ -23,6 +23,8 @@ def line(message: str, *values: object, secrets: tuple[str, ...] = (), trouble: 
         "ya29.a0AfB_by-xyz.123",
         "AIzaSyA1234567890abcdefghijkl",
         "eyJhbGciOi.eyJpc3MiOi.c2lnbmF0dXJl",
+        "1//0gAbCdEfGhIjKlMnOpQrStUv-wx",
+        "GOCSPX-abcdef_123",
     ],
 )
 def test_what_is_shaped_like_a_token_is_struck_out(secret: str) -> None:
@@ -36,6 +38,8 @@ def test_what_is_shaped_like_a_token_is_struck_out(secret: str) -> None:
         ("Authorization: Bearer abc.DEF-123~+/=", "abc.DEF"),
         ("wss://wss-primary.slack.com/link/?ticket=12ab-34&app_id=1", "12ab"),
         ("GET /v1beta/models?key=abcdef&pageSize=3", "abcdef"),
+        ("-----BEGIN PRIVATE KEY-----\nMIIEvQIBADAN\nBgkqhkiG9w0B\n-----END PRIVATE KEY-----", "BgkqhkiG9w0B"),
+        ("-----BEGIN RSA PRIVATE KEY-----\\nMIIEvQIBADAN\\nBgkqhkiG9w0B", "BgkqhkiG9w0B"),
     ],
 )
 def test_what_stands_where_a_secret_stands_is_struck_out(said: str, secret: str) -> None:

@@ -205,7 +205,7 @@ async def test_an_answers_address_elsewhere_gets_the_answer_and_no_token(http_wo
         await until(lambda: heard or None, "the answer")
     (answer,) = heard
     assert "I know no job named" in answer
-    secrets = [value for name, value in http_world.stage.environment().items() if _is_secret(name)]
+    secrets = [value for name, value in http_world.stage.told.items() if _is_secret(name)]
     assert len(secrets) > 3
     assert "Authorization" not in answer
     assert [secret for secret in secrets if secret in answer] == []
@@ -556,16 +556,18 @@ async def test_no_secret_is_kept_or_logged(world_of: Open, mode: str) -> None:
         await world.ada.slash_command(world.channel, "/ask", 'model="secretive too" seven')
         await world.type("models")
         await world.type("status nobody")
-        world.google.faults.fail(403, "No.", path=":generateContent")
+        own = world.stage.told
+        repeated = f"Bearer {own['GOOGLE_OAUTH_ACCESS_TOKEN']}, https://x.example/?key={own['GEMINI_API_KEY']}"
+        world.google.faults.fail(403, f"No: {repeated}", path=":generateContent")
         await world.ada.slash_command(world.channel, "/ask", "model=secretive nine")
-        await world.message("No.")
+        await world.message("No: ")
         mend = b'{"prompt": "nine", "completion": ""}\n' + b'{"prompt": "a", "completion": "b"}\n' * 12
         await world.type(f"start file={world.share(mend)}")
         report = await world.report()
         if "report_repair" in str(report.blocks):
             await world.ada.click(report, "report_repair")
             await world.message("repaired")
-        secrets = {name: value for name, value in world.stage.environment().items() if _is_secret(name)}
+        secrets = {name: value for name, value in world.stage.told.items() if _is_secret(name)}
         payloads = [each.payload for each in world.slack.workspace.deliveries]
         secrets |= {
             f"response_url {number}": payload["response_url"].rpartition("/")[2]
@@ -586,6 +588,8 @@ async def test_no_secret_is_kept_or_logged(world_of: Open, mode: str) -> None:
         with sqlite3.connect(directory / "tunebot.db") as database:
             assert database.execute("select count(*) from jobs").fetchone() == (2,)
         assert [name for name, value in secrets.items() if value in log] == []
+        shown = "".join(shown_by_the_bot(world))
+        assert [name for name, value in secrets.items() if value in shown] == []
         assert [name for name, value in secrets.items() if value.encode() in kept] == []
 
 
