@@ -135,6 +135,8 @@ async def serving(
 ) -> AsyncIterator[None]:
     """The whole bot, serving inside the block. Leaving it stops the intake first and the database last."""
     async with AsyncExitStack() as stack:
+        for name in settings.readable_on_the_way:
+            logger.warning("%s begins with http://: tokens can be read on their way there", name)
         session = await stack.enter_async_context(
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SLACK_SECONDS))
         )
@@ -154,7 +156,7 @@ async def serving(
             stack.push_async_callback(backend.close)
         profiles = {name: backend.profile for name, backend in backends.items()}
         downloads = await stack.enter_async_context(httpx.AsyncClient(timeout=30.0))
-        slack_files = SlackFiles(client, downloads, reveal(settings.slack_bot_token), settings.own_slack_host)
+        slack_files = SlackFiles(client, downloads, reveal(settings.slack_bot_token), settings.own_slack_origin)
         gcs_files = build_gcs_files(options)
         stack.push_async_callback(gcs_files.close)
         files: Mapping[str, FileReader] = {"slack": slack_files, "gs": gcs_files}

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from bot.datasets import HEAD_BYTES, DatasetReport, check, sample_text, with_count
-from bot.domain import FieldMapping
+from bot.domain import FieldMapping, Place
 from bot.errors import BotError, FileTooLarge
 from bot.lookup import file_reader
 from bot.ports import DatasetMemory, FileInfo, FileReader, TuningBackend
@@ -37,7 +37,8 @@ class DatasetDesk:
 
     async def report(
         self,
-        team: str,
+        place: Place,
+        user: str,
         location: str,
         mapping: FieldMapping | None,
         backend: TuningBackend,
@@ -47,20 +48,21 @@ class DatasetDesk:
         whole: bool = False,
         progress: Progress | None = None,
     ) -> DatasetReport:
-        """All that one pass over the file tells. Raises FileError.
+        """All that one pass over the file tells this person in this place. Raises FileError.
 
         `training` is the training file's report where this is its validation file. `whole` asks for what a
         remembered report no longer has: the fingerprints that splits and validation files need.
         """
         profile = backend.profile
         reader = file_reader(self._files, location)
-        info = await reader.describe(team, location)
+        # Also before a remembered report is shown: the reader says whether this person may see the file here.
+        info = await reader.describe(place, user, location)
         _check_size(info, profile)
         key = _key(info, mapping, profile)
-        if not whole and training is None and (known := await self._recall(team, key)) is not None:
+        if not whole and training is None and (known := await self._recall(place.team, key)) is not None:
             return known
         head = bytearray()
-        async with aclosing(reader.read(team, location)) as chunks:
+        async with aclosing(reader.read(place, user, location)) as chunks:
             report = await check(
                 _noting(chunks, head),
                 info.name,
@@ -73,7 +75,7 @@ class DatasetDesk:
         report = await self._counted(report, bytes(head), backend, base_model)
         if training is None:
             kept = msgspec.json.encode(replace(report, fingerprints=None)).decode()
-            await self._memory.remember(team, key, kept)
+            await self._memory.remember(place.team, key, kept)
         return report
 
     async def _recall(self, team: str, key: str) -> DatasetReport | None:

@@ -115,13 +115,17 @@ class FileInfo:
 
 
 class FileReader(Protocol):
-    """Reads one kind of location, as chunks, without holding the file."""
+    """Reads one kind of location, as chunks, without holding the file.
 
-    async def describe(self, team: str, location: str) -> FileInfo:
+    It reads for the person who asks, in the place where they ask: what they may not see there is not described
+    either, and is refused in the words for a file that does not exist.
+    """
+
+    async def describe(self, place: Place, user: str, location: str) -> FileInfo:
         """Raises FileUnavailable."""
         ...
 
-    def read(self, team: str, location: str) -> AsyncGenerator[bytes, None]:
+    def read(self, place: Place, user: str, location: str) -> AsyncGenerator[bytes, None]:
         """The file's bytes. Raises FileUnavailable, FileTooLarge."""
         ...
 

@@ -87,7 +87,8 @@ class Proposals:
             )
         backend = offered_backend(self._backends, request.backend)
         report = await self._desk.report(
-            place.team,
+            place,
+            owner,
             request.file,
             request.mapping,
             backend,
@@ -98,7 +99,8 @@ class Proposals:
         second: DatasetReport | None = None
         if request.validation:
             second = await self._desk.report(
-                place.team,
+                place,
+                owner,
                 request.validation,
                 request.mapping,
                 backend,

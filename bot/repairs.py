@@ -5,17 +5,21 @@ here changes the file that was given.
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Final
 
 from bot.datasets import Repaired, repair
-from bot.domain import StartRequest
+from bot.domain import Place, StartRequest
 from bot.lookup import file_reader
 from bot.ports import FileReader
 from bot.profile import BackendProfile
+
+_LONGEST_STEM: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,24 +47,24 @@ class Repairs:
 
     @asynccontextmanager
     async def repaired(
-        self, team: str, request: StartRequest, profile: BackendProfile
+        self, place: Place, user: str, request: StartRequest, profile: BackendProfile
     ) -> AsyncIterator[RepairedFiles]:
         """The request's file, repaired for this backend; the files are gone after the block. Raises FileError."""
         reader = file_reader(self._files, request.file)
-        info = await reader.describe(team, request.file)
+        info = await reader.describe(place, user, request.file)
         with TemporaryDirectory(prefix="tunebot-repair-") as directory:
             # Never the given name: it could lead out of the directory.
             kept_file, rejected_file = Path(directory, "kept.jsonl"), Path(directory, "rejected.jsonl")
             counts = Repaired()
             # Opening a new file of our own does not wait; writing to it may, and has a thread.
             with kept_file.open("wb") as kept, rejected_file.open("wb") as rejected:  # noqa: ASYNC230
-                async with aclosing(reader.read(team, request.file)) as chunks:
+                async with aclosing(reader.read(place, user, request.file)) as chunks:
                     pieces = repair(chunks, info.name, profile.limits, profile.dialect, request.mapping)
                     async for counts in pieces:
                         await asyncio.to_thread(kept.write, counts.kept_rows)
                         await asyncio.to_thread(rejected.write, counts.rejected_rows)
             yield RepairedFiles(
-                info.name.removesuffix(".gz").rsplit(".", 1)[0],
+                _stem(info.name),
                 kept_file,
                 rejected_file,
                 counts.kept,
@@ -68,3 +72,10 @@ class Repairs:
                 counts.rejected,
                 counts.duplicates,
             )
+
+
+def _stem(name: str) -> str:
+    """A file's name without its folders and its ending, to be made into others: nobody's path leads anywhere."""
+    last = re.split(r"[/\\]", name)[-1].removesuffix(".gz").rsplit(".", 1)[0]
+    shown = "".join(character for character in last if character.isprintable())
+    return shown[:_LONGEST_STEM].strip(". ") or "rows"

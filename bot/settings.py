@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 from bot.errors import SettingsError
 
 DEFAULT_PORT: Final = 3000
+_THIS_MACHINE: Final = ("localhost", "127.0.0.1", "::1")
 KNOWN_BACKENDS: Final = ("vertex", "gemini", "palm")
 
 
@@ -181,10 +182,22 @@ class Settings(BaseModel):
         return self.port or DEFAULT_PORT
 
     @property
-    def own_slack_host(self) -> str:
-        """Host and port of another Slack base than Slack's own, else empty."""
-        netloc = urlsplit(self.slack_api_url).netloc
-        return "" if netloc == "slack.com" else netloc
+    def own_slack_origin(self) -> str:
+        """Scheme, host and port of another Slack base than Slack's own, else empty."""
+        parts = urlsplit(self.slack_api_url)
+        return "" if parts.netloc == "slack.com" else f"{parts.scheme}://{parts.netloc}"
+
+    @property
+    def readable_on_the_way(self) -> list[str]:
+        """The variables by which tokens travel unencrypted, and not only within this machine."""
+        bases = {
+            "SLACK_API_URL": self.slack_api_url,
+            "TUNEBOT_VERTEX_URL": self.vertex_url,
+            "TUNEBOT_GENAI_URL": self.genai_url,
+            "STORAGE_EMULATOR_HOST": self.storage_url,
+        }
+        plain = {name: urlsplit(base).hostname for name, base in bases.items() if base.startswith("http://")}
+        return [name for name, host in plain.items() if host not in _THIS_MACHINE]
 
     @property
     def bucket_name(self) -> str:

@@ -220,7 +220,7 @@ class Tuning:
     ) -> AsyncIterator[bytes]:
         """The rows in the backend's dialect, read anew. Raises Outdated if it is not the file that was checked."""
         reader = file_reader(self._files, dataset.location)
-        async with aclosing(reader.read(job.place.team, dataset.location)) as chunks:
+        async with aclosing(reader.read(job.place, job.owner, dataset.location)) as chunks:
             rows = convert(
                 chunks,
                 dialect=dataset.dialect,

@@ -35,7 +35,10 @@ class Access:
     ) -> BoltResponse | None:
         """Drop what comes from another workspace, and people of other companies in shared channels."""
         event = body.get("event") or {}
-        named = (context.team_id, event.get("user_team"), event.get("source_team"))
+        user = body.get("user")
+        clicked = user.get("team_id") if isinstance(user, dict) else None
+        sent = (event.get("user_team"), event.get("source_team"))
+        named = (context.team_id, context.actor_team_id, *sent, clicked)
         # In an Enterprise Grid these may name the organisation (E...), which is no workspace.
         others = {str(team) for team in named if str(team).startswith("T")} - {self._identity.team}
         if others:

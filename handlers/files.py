@@ -1,4 +1,8 @@
-"""Reads files that people shared in Slack.
+"""Reads files that people shared in Slack, for those who can see them there.
+
+The bot sees more than each person does: every file of every channel that it is in. Whoever names a file is only
+shown it if Slack's own facts say that they see it too. Whether somebody is in another channel cannot be told with
+the scopes that the bot has, so sharing it where one speaks is the way in for those files.
 
 The bot's token travels with every download, so only Slack's own hosts are asked and no redirect is followed. Slack
 answers a missing scope with a login page and HTTP 200: the content is judged, not the status.
@@ -22,7 +26,6 @@ from handlers.errors import slack_code
 SCHEME: Final = "slack:"
 CHUNK_BYTES: Final = 256 * 1024
 _SLACK_HOST = re.compile(r"(?:[a-z0-9-]+\.)*(?:slack\.com|slack-files\.com|slack-edge\.com)", re.IGNORECASE)
-_PORTS: Final = {"http": 80, "https": 443}
 _HTML_START = re.compile(rb"\s*<(?:!doctype\s+html|html)", re.IGNORECASE)
 _DATASET_NAMES = (".jsonl", ".json", ".ndjson", ".csv", ".gz", ".txt")
 
@@ -30,19 +33,21 @@ _DATASET_NAMES = (".jsonl", ".json", ".ndjson", ".csv", ".gz", ".txt")
 class SlackFiles:
     """The FileReader for locations like `slack:F0123ABC`."""
 
-    def __init__(self, client: AsyncWebClient, http: httpx.AsyncClient, token: str, own_host: str = "") -> None:
-        """`own_host` is the host and port of another Slack base, from which files may be fetched as well."""
+    def __init__(self, client: AsyncWebClient, http: httpx.AsyncClient, token: str, own_base: str = "") -> None:
+        """`own_base` is another Slack base, from whose scheme, host and port files may be fetched as well."""
         self._client = client
         self._http = http
         self._token = token
-        self._own_host = own_host
+        self._own = _origin(httpx.URL(own_base)) if own_base else None
+        # Slack shares what an app uploads in its own time, and until then its facts name no channel.
+        self._posted: dict[str, str] = {}
 
-    async def describe(self, team: str, location: str) -> FileInfo:
-        found = await self._info(location)
+    async def describe(self, place: Place, user: str, location: str) -> FileInfo:
+        found = await self._info(place, user, location)
         return FileInfo(location, str(found.get("name") or "file"), int(found.get("size") or 0))
 
-    async def read(self, team: str, location: str) -> AsyncGenerator[bytes, None]:
-        found = await self._info(location)
+    async def read(self, place: Place, user: str, location: str) -> AsyncGenerator[bytes, None]:
+        found = await self._info(place, user, location)
         name = str(found.get("name") or "file")
         url = str(found.get("url_private_download") or found.get("url_private") or "")
         address = self._address(url, name)
@@ -82,12 +87,12 @@ class SlackFiles:
             if str(found.get("name") or "").lower().endswith(_DATASET_NAMES)
         ][:limit]
 
-    async def shared_in(self, location: str, channel: str) -> str:
-        """The `ts` of the message that shares the file in this channel; empty where none does."""
+    async def shared_in(self, place: Place, user: str, location: str) -> str:
+        """The `ts` of the message that shares the file in the place's channel; empty where none does."""
         if not location.startswith(SCHEME):
             return ""
-        shares: dict[str, dict[str, list[dict[str, Any]]]] = (await self._info(location)).get("shares") or {}
-        messages = [message for kind in shares.values() for message in kind.get(channel, ())]
+        shares = _shares(await self._info(place, user, location))
+        messages = [message for kind in shares.values() for message in kind.get(place.channel, ())]
         return str(messages[0].get("thread_ts") or messages[0]["ts"]) if messages else ""
 
     async def upload(self, files: Sequence[tuple[Path, str]], place: Place) -> Sequence[str]:
@@ -111,19 +116,25 @@ class SlackFiles:
             if sent.status_code != httpx.codes.OK:
                 raise FileUnavailable(f"Slack did not take {name}: {sent.status_code}.", "Try again in a moment.")
             ids.append(str(ticket["file_id"]))
+            self._posted[ids[-1]] = place.channel
         await self._client.files_completeUploadExternal(
             files=[{"id": file_id} for file_id in ids], channel_id=place.channel, thread_ts=place.thread or None
         )
         return ids
 
-    async def _info(self, location: str) -> dict[str, Any]:
-        """files.info: an event may hold no more than the id, in channels shared with other companies."""
+    async def _info(self, place: Place, user: str, location: str) -> dict[str, Any]:
+        """files.info, the one door to a file, open to those who see it. Raises FileUnavailable.
+
+        An event may hold no more than the id, in channels shared with other companies.
+        """
         file_id = location.removeprefix(SCHEME)
         try:
             answer = await self._client.files_info(file=file_id)
         except SlackApiError as error:
             raise _unavailable(file_id, slack_code(error)) from error
         found: dict[str, Any] = answer["file"]
+        if not (_seen_by(found, place, user) or self._posted.get(file_id) == place.channel):
+            raise _not_here(file_id)
         return found
 
     def _address(self, url: str, name: str) -> httpx.URL:
@@ -132,15 +143,18 @@ class SlackFiles:
             address = httpx.URL(url)
         except httpx.InvalidURL:
             address = httpx.URL()
-        host = address.netloc.decode()
-        own = bool(self._own_host) and self._own_host in (host, f"{host}:{_PORTS.get(address.scheme)}")
         slack = address.scheme == "https" and address.port is None and _SLACK_HOST.fullmatch(address.host)
-        if address.userinfo or address.scheme not in _PORTS or not (own or slack):
+        if address.userinfo or not (slack or _origin(address) == self._own):
             raise FileUnavailable(
                 f"{name} does not lie at Slack itself, and I fetch files from nowhere else.",
                 "Upload the file to this channel.",
             )
         return address
+
+
+def _origin(address: httpx.URL) -> tuple[str, str, int | None]:
+    """Where the token would go, and whether it could be read on its way; a scheme's own port is None to httpx."""
+    return address.scheme, address.host, address.port
 
 
 async def _chunks(path: Path) -> AsyncIterator[bytes]:
@@ -166,17 +180,41 @@ def _login_page(name: str) -> FileUnavailable:
     )
 
 
+def _seen_by(found: dict[str, Any], place: Place, user: str) -> bool:
+    """Whether Slack's facts on a file say that this person, who speaks in this place, sees it.
+
+    They do if they uploaded it, if it is public, or if it was shared in the place's channel. Another company's
+    file may be public there and not here, so that does not count. `shares` may be cut short where a file was
+    shared often, and the lists beside it may be missing: either is enough.
+    """
+    if user and found.get("user") == user:
+        return True
+    team = str(found.get("user_team") or place.team)
+    if found.get("is_public") is True and (team == place.team or not team.startswith("T")):
+        return True
+    listed = {each for name in ("channels", "groups", "ims") for each in found.get(name) or ()}
+    shared = {each for kind in _shares(found).values() for each in kind}
+    return bool(place.channel) and place.channel in listed | shared
+
+
+def _shares(found: dict[str, Any]) -> dict[str, dict[str, list[dict[str, Any]]]]:
+    return found.get("shares") or {}
+
+
+def _not_here(file_id: str) -> FileUnavailable:
+    """The same for a file that is not there, one that is gone and one that somebody may not see."""
+    return FileUnavailable(
+        f"I find no file {file_id} that you and I both see here.",
+        "Share it in this channel, and /invite me to it if need be; or upload it in the form that /tune opens.",
+    )
+
+
 def _unavailable(file_id: str, code: str) -> FileUnavailable:
     match code:
         case "missing_scope":
             return _login_page("the file")
-        case "file_deleted":
-            return FileUnavailable("That file was deleted in Slack.", "Share it again.")
-        case "file_not_found" | "not_in_channel" | "channel_not_found":
-            return FileUnavailable(
-                f"I cannot see the file {file_id}.",
-                "Share it in a channel that I am in; /invite me there first if need be.",
-            )
+        case "file_not_found" | "file_deleted" | "not_in_channel" | "channel_not_found" | "access_denied":
+            return _not_here(file_id)
         case _:
             return FileUnavailable(
                 f"Slack does not hand out the file {file_id}: {code}.", "Try again in a moment."

@@ -24,10 +24,10 @@ class RepairDesk:
     async def repair(self, place: Place, user: str, request: StartRequest) -> None:
         """Post the repaired file, the rejected rows with their reasons, and the report on the repaired file."""
         profile = self._proposals.profile(request.backend)
-        async with self._repairs.repaired(place.team, request, profile) as made:
+        async with self._repairs.repaired(place, user, request, profile) as made:
             if not made.kept:
                 raise FileUnavailable(nothing_kept(made), "Look at the reasons in the report.")
-            thread = await self._thread(place, request.file, made)
+            thread = await self._thread(place, user, request.file, made)
             uploaded = await self._files.upload(
                 [
                     (made.kept_file, f"{made.name}.repaired.jsonl"),
@@ -42,8 +42,8 @@ class RepairDesk:
             report_message(checked.report, checked.profile, checked.proposal, validation=checked.validation),
         )
 
-    async def _thread(self, place: Place, location: str, made: RepairedFiles) -> Place:
+    async def _thread(self, place: Place, user: str, location: str, made: RepairedFiles) -> Place:
         """Where the answer hangs: under the file's own message where it was shared here, else under a new one."""
-        shared = place.thread or await self._files.shared_in(location, place.channel)
+        shared = place.thread or await self._files.shared_in(place, user, location)
         ts = await self._poster.say(replace(place, thread=shared), repaired_message(made))
         return replace(place, thread=shared or ts)

@@ -16,6 +16,7 @@ import httpx
 from bot.backends.http import GoogleHttp
 from bot.backends.responses import unreachable
 from bot.backends.wire import text, whole
+from bot.domain import Place
 from bot.errors import (
     BadArgument,
     FileUnavailable,
@@ -232,7 +233,7 @@ class _Upload:
 
 
 class GcsFiles:
-    """FileReader for `gs://` addresses. Every workspace sees what the bot's account may read."""
+    """FileReader for `gs://` addresses. Everybody sees what the bot's account may read."""
 
     def __init__(self, storage: CloudStorage) -> None:
         self._storage = storage
@@ -240,14 +241,14 @@ class GcsFiles:
     async def close(self) -> None:
         await self._storage.close()
 
-    async def describe(self, team: str, location: str) -> FileInfo:
+    async def describe(self, place: Place, user: str, location: str) -> FileInfo:
         """See FileReader. Raises BadArgument for what is no address of a file."""
         target = GcsObject.parse(location)
         with _unavailable(target):
             size, generation = await self._storage.describe(target)
         return FileInfo(str(target), target.name.rpartition("/")[2], size, version=generation)
 
-    async def read(self, team: str, location: str) -> AsyncGenerator[bytes, None]:
+    async def read(self, place: Place, user: str, location: str) -> AsyncGenerator[bytes, None]:
         """See FileReader."""
         target = GcsObject.parse(location)
         with _unavailable(target):

@@ -45,6 +45,8 @@ class Stage:
         self.port = port
         self.extra = dict(environment or {})
         self.command = command
+        # What the running bot was started with: a token of Google's stand-in is another one each time it is asked.
+        self.told: dict[str, str] = {}
         self._process: asyncio.subprocess.Process | None = None
         self._log: IO[bytes] | None = None
 
@@ -84,8 +86,9 @@ class Stage:
     async def start(self) -> None:
         """Start the bot and wait until Slack reaches it. Raises RuntimeError with the log's end if it cannot."""
         self._log = self.log_file.open("ab")
+        self.told = self.environment()
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, *self.command, env=self.environment(), stdout=self._log, stderr=self._log
+            sys.executable, *self.command, env=self.told, stdout=self._log, stderr=self._log
         )
         try:
             async with asyncio.timeout(READY_SECONDS):

@@ -2,6 +2,7 @@
 
 from bot.domain import Answer, Finish
 from handlers.blocks.kit import context, section
+from handlers.blocks.links import show_addresses
 from handlers.blocks.markdown import split_markdown
 from handlers.blocks.message import (
     Block,
@@ -76,7 +77,7 @@ def _messages(
     text_before: str = "",
     after: str = "",
 ) -> list[Message]:
-    pieces = split_markdown(escape_markdown(answer.text.strip()), PIECE) if answer.text.strip() else [""]
+    pieces = _pieces(escape_markdown(answer.text.strip())) or [""]
     notes = [answer_note(answer)]
     if history_dropped:
         notes.append("This model takes no earlier messages: it saw only the last question.")
@@ -94,3 +95,12 @@ def _messages(
             text = clip(text, 3_000) + "\n" + closing
         messages.append(compose(text.strip(), blocks))
     return messages
+
+
+def _pieces(markdown: str) -> list[str]:
+    """An escaped answer, cut for Slack. Each piece is judged by itself: a cut may bring a link out of its code."""
+    pieces: list[str] = []
+    for piece in split_markdown(markdown, PIECE):
+        shown = show_addresses(piece)
+        pieces += [piece] if shown == piece else _pieces(shown)
+    return pieces

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from handlers.blocks.message import Block, clip, shorten
+from handlers.blocks.message import Block, clip, readable, shorten
 
 SECTION_TEXT = 3_000
 FIELD_TEXT = 2_000
@@ -27,7 +27,7 @@ METADATA = 3_000
 
 def plain(text: str, limit: int) -> Block:
     """A text object without markup; Slack refuses an empty one, so a dash stands for it."""
-    return {"type": "plain_text", "text": shorten(text, limit) or "-"}
+    return {"type": "plain_text", "text": shorten(readable(text), limit) or "-"}
 
 
 def mrkdwn(text: str, limit: int = SECTION_TEXT) -> Block:
@@ -80,7 +80,7 @@ def button(
         "value": value,
     }
     if label:
-        block["accessibility_label"] = shorten(label, BUTTON_TEXT)
+        block["accessibility_label"] = shorten(readable(label), BUTTON_TEXT)
     if style:
         block["style"] = style
     if ask is not None:

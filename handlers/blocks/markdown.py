@@ -47,7 +47,8 @@ def split_markdown(text: str, limit: int) -> list[str]:
         length += len(line)
         fence = after
     if held:
-        pieces.append("".join(held))
+        # One that the model never closed, e.g. at its limit, is closed as well: not everybody reads it as code.
+        pieces.append("".join(held) + (_newline(held) + fence.closing if fence else ""))
     return [piece for piece in (piece.strip("\n") for piece in pieces) if piece.strip()]
 
 

@@ -19,7 +19,9 @@ _ENTITY_LIKE = re.compile(r"&(?=#?\w{1,32};)")
 _BARE_AMPERSAND = re.compile(r"&(?!(?:amp|lt|gt);)")
 _QUOTE_MARKERS = re.compile(r"[ ]{0,3}(?:>[ ]?)+")
 _BROADCAST = re.compile(r"@(?=(?:channel|here|everyone)\b)", re.IGNORECASE)
-_WORD_JOINER = "\u2060"
+WORD_JOINER = "\u2060"
+# Characters that show nothing themselves, of which some turn around what follows them, our own words too.
+_UNSEEN = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +40,14 @@ def compose(text: str, blocks: Sequence[Block]) -> Message:
     return Message(clip(text, TEXT_LIMIT), tuple(blocks))
 
 
+def readable(text: str) -> str:
+    """The text without what nobody sees and what would turn the words around it, e.g. an address, backwards."""
+    return _UNSEEN.sub("", text)
+
+
 def escape(text: str) -> str:
     """Other people's words as mrkdwn that shows them as they are; no mention and no link comes alive."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return readable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def escape_line(text: str, limit: int = 0) -> str:
@@ -61,7 +68,7 @@ def escape_markdown(text: str) -> str:
     decode entities inside a link's address, so an ampersand is touched only where it would read as an entity. The
     block has no `verbatim` to stop names from being looked up, hence the word joiner after `@`.
     """
-    return "".join(_escape_markdown_line(line) for line in text.splitlines(keepends=True))
+    return "\n".join(map(_escape_markdown_line, readable(text).splitlines()))
 
 
 def markdown_as_text(markdown: str) -> str:
@@ -73,7 +80,7 @@ def _escape_markdown_line(line: str) -> str:
     markers = _QUOTE_MARKERS.match(line)
     start = markers.end() if markers else 0
     rest = _ENTITY_LIKE.sub("&amp;", line[start:]).replace("<", "&lt;").replace(">", "&gt;")
-    return line[:start] + _BROADCAST.sub("@" + _WORD_JOINER, rest)
+    return line[:start] + _BROADCAST.sub("@" + WORD_JOINER, rest)
 
 
 def shorten(text: str, limit: int) -> str:

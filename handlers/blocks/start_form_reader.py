@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from bot.domain import FieldMapping, Hyperparameters, Place, StartRequest
 from bot.errors import BadArgument
 from bot.ports import FileInfo
-from handlers.blocks.message import shorten
+from handlers.blocks.message import readable, shorten
 from handlers.blocks.metadata import unpack_place
 from handlers.blocks.start_form import DEFAULT
 from handlers.tokens import file_location, real, whole
@@ -85,7 +85,7 @@ def field_errors(view: dict[str, Any], error: BadArgument) -> dict[str, str]:
     """The error under the field of this form that it is about; empty where the form shows no such field."""
     block_id = _BLOCKS.get(error.field, error.field)
     shown = {str(block.get("block_id")) for block in view.get("blocks", ()) if block.get("type") == "input"}
-    return {block_id: shorten(str(error), _ERROR_TEXT)} if block_id in shown else {}
+    return {block_id: shorten(readable(str(error)), _ERROR_TEXT)} if block_id in shown else {}
 
 
 class _Reader:
@@ -170,4 +170,4 @@ class _Reader:
         return FieldMapping(pair["input_key"], pair["output_key"])
 
     def _note(self, block_id: str, error: BadArgument) -> None:
-        self.errors[block_id] = shorten(str(error), _ERROR_TEXT)
+        self.errors[block_id] = shorten(readable(str(error)), _ERROR_TEXT)

@@ -23,6 +23,8 @@ def line(message: str, *values: object, secrets: tuple[str, ...] = (), trouble: 
         "ya29.a0AfB_by-xyz.123",
         "AIzaSyA1234567890abcdefghijkl",
         "eyJhbGciOi.eyJpc3MiOi.c2lnbmF0dXJl",
+        "1//0gAbCdEfGhIjKlMnOpQrStUv-wx",
+        "GOCSPX-abcdef_123",
     ],
 )
 def test_what_is_shaped_like_a_token_is_struck_out(secret: str) -> None:
@@ -36,6 +38,8 @@ def test_what_is_shaped_like_a_token_is_struck_out(secret: str) -> None:
         ("Authorization: Bearer abc.DEF-123~+/=", "abc.DEF"),
         ("wss://wss-primary.slack.com/link/?ticket=12ab-34&app_id=1", "12ab"),
         ("GET /v1beta/models?key=abcdef&pageSize=3", "abcdef"),
+        ("-----BEGIN PRIVATE KEY-----\nMIIEvQIBADAN\nBgkqhkiG9w0B\n-----END PRIVATE KEY-----", "BgkqhkiG9w0B"),
+        ("-----BEGIN RSA PRIVATE KEY-----\\nMIIEvQIBADAN\\nBgkqhkiG9w0B", "BgkqhkiG9w0B"),
     ],
 )
 def test_what_stands_where_a_secret_stands_is_struck_out(said: str, secret: str) -> None:
@@ -77,3 +81,22 @@ def test_every_logger_of_the_process_goes_through_it(capsys: pytest.CaptureFixtu
         root.setLevel(level)
     assert "a.library: says ***" in said
     assert "every request" not in said
+
+
+def test_nobodys_words_begin_a_line_of_their_own() -> None:
+    forged = "x\n2026-11-21 00:00:00 INFO bot.tuning: deleted\r\x1b[2K\u2028y\u202e"
+    said = line("the file %s", forged)
+    assert said.splitlines() == [said]
+    assert said.isprintable()
+    assert r"x\n2026-11-21" in said
+
+
+def test_an_errors_words_cannot_pass_for_a_line_either() -> None:
+    try:
+        raise ValueError("no\n2026-11-21 00:00:00 INFO bot.tuning: deleted\u2028\x1b[2K")
+    except ValueError as error:
+        said = line("oops", trouble=error)
+    first, *rest = said.split("\n")
+    assert first.endswith(": oops")
+    assert len(rest) > 3
+    assert all(each.startswith("  ") and each.isprintable() for each in rest)

@@ -151,3 +151,13 @@ def test_hyperparameters_are_judged_by_their_rules(wired: House) -> None:
     ):
         with pytest.raises(BadArgument, match=words):
             check_hyperparameters(profile, chosen)
+
+
+async def test_what_was_found_in_a_file_is_remembered_for_its_own_workspace_only(wired: House) -> None:
+    def reads() -> int:
+        return sum(each.query.get("alt") == "media" for each in wired.google.requests.matching(r"/o/"))
+
+    for place, total in ((PLACE, 1), (PLACE, 1), (replace(PLACE, team="T2"), 2), (PLACE, 2)):
+        checked = await wired.proposals.check(place, ADA, StartRequest(file=FILE))
+        assert checked.report.examples
+        assert reads() == total

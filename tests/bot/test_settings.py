@@ -85,11 +85,32 @@ def test_another_slack_base_opens_its_own_host_for_files_and_slacks_does_not() -
     other = Settings.read({**SOCKET, **VERTEX, "SLACK_API_URL": "http://127.0.0.1:4003/api/"})
 
     assert other.slack_api_url == "http://127.0.0.1:4003/api"
-    assert other.own_slack_host == "127.0.0.1:4003"
-    assert Settings.read({**SOCKET, **VERTEX}).own_slack_host == ""
+    assert other.own_slack_origin == "http://127.0.0.1:4003"
+    assert Settings.read({**SOCKET, **VERTEX}).own_slack_origin == ""
 
 
 def test_base_models_without_a_name_are_the_default_systems() -> None:
     settings = Settings.read({**SOCKET, "TUNEBOT_BACKENDS": "gemini,palm", "TUNEBOT_BASE_MODELS": "a b"})
 
     assert settings.base_models_by_backend == {"gemini": ("a", "b")}
+
+
+@pytest.mark.parametrize(
+    ("base", "told"),
+    [
+        ("http://slack.proxy.example/api", True),
+        ("slack.proxy.example:8080", True),
+        ("http://127.0.0.1.example/api", True),
+        ("https://slack.proxy.example/api", False),
+        ("http://127.0.0.1:4003/api", False),
+        ("http://[::1]:4003/api", False),
+        ("localhost:4003", False),
+    ],
+)
+@pytest.mark.parametrize(
+    "name", ["SLACK_API_URL", "TUNEBOT_VERTEX_URL", "TUNEBOT_GENAI_URL", "STORAGE_EMULATOR_HOST"]
+)
+def test_an_address_on_whose_way_tokens_can_be_read_is_told(name: str, base: str, told: bool) -> None:
+    settings = Settings.read({**SOCKET, **VERTEX, name: base})
+
+    assert settings.readable_on_the_way == ([name] if told else [])

@@ -86,7 +86,7 @@ async def test_a_file_that_was_deleted_meanwhile(world: World) -> None:
     file = world.ada.upload(world.channel, "rows.jsonl", GOOD)
     file.deleted = True
     await world.type(f"start file={world.ada.permalink(file)}")
-    assert "deleted in Slack" in shown_in(await world.report("That did not work"))
+    assert f"I find no file {file.id}" in shown_in(await world.report("That did not work"))
 
 
 async def test_a_file_in_a_channel_that_the_bot_does_not_see(world: World) -> None:
@@ -94,7 +94,7 @@ async def test_a_file_in_a_channel_that_the_bot_does_not_see(world: World) -> No
     file = world.ada.upload(hidden, "rows.jsonl", GOOD)
     await world.type(f"start file={world.ada.permalink(file)}")
     said = shown_in(await world.report("That did not work"))
-    assert "cannot see the file" in said
+    assert f"I find no file {file.id}" in said
     assert "/invite" in said
 
 

@@ -4,13 +4,14 @@ import asyncio
 import hashlib
 import hmac
 import json
+import re
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import aiohttp
 import pytest
@@ -23,7 +24,8 @@ from bot.sandbox.slack.http_delivery import encoded
 from bot.sandbox.slack.references import live_in_message
 from bot.sandbox.stage import BUCKET, Stage
 from handlers.manifest import manifest
-from tests.scenarios.conftest import NEXT_NUMBER, Open, World, free_port, shown_in
+from tests.bot.backends.servers import serving
+from tests.scenarios.conftest import NEXT_NUMBER, Open, World, free_port, shown_in, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -153,6 +155,60 @@ async def test_a_click_from_another_workspace_starts_nothing(http_world: World) 
     await asyncio.sleep(0.3)
     assert "foreign" not in [job.display_name for job in http_world.google.jobs.all]
     await http_world.ada.close_view(report)
+
+
+async def test_a_click_of_another_companys_person_in_a_shared_channel_does_nothing(http_world: World) -> None:
+    card, job = await http_world.started("not theirs")
+    await http_world.shows(card, "job_cancel")
+    payload = {
+        "type": "block_actions",
+        "team": {"id": http_world.slack.workspace.team_id, "domain": "sandbox"},
+        "user": {"id": "U0STRANGER", "team_id": "T0ELSEWHERE"},
+        "channel": {"id": http_world.channel.id, "name": "tuning"},
+        "container": {"type": "message", "message_ts": card.ts, "channel_id": http_world.channel.id},
+        "actions": [
+            {
+                "type": "button",
+                "action_id": "job_cancel",
+                "block_id": "job_actions",
+                "value": job.labels["tunebot-job"],
+                "action_ts": "1.000001",
+            }
+        ],
+        "response_url": f"{http_world.slack.origin}/actions/T0/none",
+        "trigger_id": "1.2.3",
+    }
+    body = urlencode({"payload": json.dumps(payload)})
+    assert await sent(http_world, body, stamped(http_world, body)) == 200
+    await asyncio.sleep(0.5)
+    assert http_world.google.requests.matching(r":cancel$") == []
+    # The same click of somebody in the workspace is heard.
+    payload["user"] = {"id": http_world.ada.id, "team_id": http_world.slack.workspace.team_id}
+    body = urlencode({"payload": json.dumps(payload)})
+    assert await sent(http_world, body, stamped(http_world, body)) == 200
+    await until(lambda: http_world.google.requests.matching(r":cancel$") or None, "the cancellation")
+    job.finish()
+
+
+async def test_an_answers_address_elsewhere_gets_the_answer_and_no_token(http_world: World) -> None:
+    """Slack signs the address like the rest, so it is used as it is; what goes there opens nothing."""
+    heard: list[str] = []
+
+    async def note(request: web.Request) -> web.Response:
+        heard.append(f"{dict(request.headers)} {await request.text()}")
+        return web.Response(text="ok")
+
+    async with serving(note) as elsewhere:
+        typed = dict(parse_qsl(command(http_world, "status nobody"))) | {"response_url": f"{elsewhere}actions/1"}
+        body = urlencode(typed)
+        assert await sent(http_world, body, stamped(http_world, body)) == 200
+        await until(lambda: heard or None, "the answer")
+    (answer,) = heard
+    assert "I know no job named" in answer
+    secrets = [value for name, value in http_world.stage.told.items() if _is_secret(name)]
+    assert len(secrets) > 3
+    assert "Authorization" not in answer
+    assert [secret for secret in secrets if secret in answer] == []
 
 
 def memory(world: World) -> float:
@@ -369,11 +425,54 @@ async def test_a_files_name_is_only_ever_shown(http_world: World, kind: str) -> 
     assert not OUTSIDE.exists()  # noqa: ASYNC240 - the test has nothing else to do
     job.finish()
     await world.shows(card, "done")
+    assert not re.search(
+        r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", "".join(shown_by_the_bot(world))
+    )
+
+
+@pytest.mark.parametrize("kind", list(NAMES))
+async def test_a_repaired_files_name_leads_nowhere(http_world: World, kind: str) -> None:
+    world = http_world
+    file = world.ada.upload(world.channel, NAMES[kind], NEXT_NUMBER + b'{"text_input": "no output"}\n')
+    known = set(world.slack.workspace.files)
+    await world.type(f'start name="repaired {kind}" file={file.id}')
+    await world.ada.click(await world.report("Not ready to start"), "report_repair")
+
+    def posted() -> list[str] | None:
+        names = [each.name for each in world.slack.workspace.files.values() if each.id not in known]
+        return names if len(names) == 2 else None
+
+    for name in await until(posted, "both files"):
+        assert re.fullmatch(r"[^/\\]{1,100}\.(repaired|rejected)\.jsonl", name)
+        assert name.isprintable()
+        assert not name.startswith(".")
+    assert not OUTSIDE.exists()  # noqa: ASYNC240 - the test has nothing else to do
+    await world.message("Both files are in this thread")
+    view = world.ada.modal
+    if view is not None:
+        await world.ada.close_view(view)
 
 
 # Words
 
 EVIL = "<!channel> <!here|x> <@U0ADA> <#C0X> <https://evil.example|your bank> @everyone"
+
+
+def shown_by_the_bot(world: World) -> list[str]:
+    """All texts that the bot ever showed in messages and forms."""
+
+    def texts(value: Any) -> Iterator[str]:
+        if isinstance(value, dict):
+            for key, each in value.items():
+                yield from (
+                    (each,) if key in ("text", "accessibility_label") and isinstance(each, str) else texts(each)
+                )
+        elif isinstance(value, list):
+            for each in value:
+                yield from texts(each)
+
+    calls = [call.args for call in world.slack.workspace.calls]
+    return [*texts(calls), *texts([message.blocks for message in world.slack.workspace.messages()])]
 
 
 async def said_by_the_bot(world: World) -> list[str]:
@@ -425,11 +524,16 @@ async def test_nobodys_words_mention_anybody_or_become_links(http_world: World) 
     job.fail(3, f"Bad row: {EVIL}")
     await world.shows(card, "failed")
     # A question and the model's answer.
-    answer = f"{EVIL}\n\n> <!channel>\n\n[a](<!here>) `<!channel>` **<@U0ADA>**"
+    answer = (
+        f"{EVIL}\n\n> <!channel>\n\n[a](<!here>) `<!channel>` **<@U0ADA>**\n\n"
+        "[https://bank.example](https://evil.example) ![bank](https://evil.example/b.png) [bank][1]\n\n"
+        "[1]: https://evil.example\n"
+    )
     await world.tuned("safe")
     world.google.answers.say(answer, times=None)
     await world.ada.slash_command(world.channel, "/ask", f"model=safe {evil}")
-    await world.message("asked")
+    told = await world.message("asked")
+    assert "https://bank.example (https://evil.example) bank (https://evil.example/b.png)" in told.text
     world.google.answers.clear()
     world.google.faults.fail(400, f"Refused: {EVIL}", path=":generateContent")
     await world.ada.slash_command(world.channel, "/ask", "model=safe seven")
@@ -452,16 +556,18 @@ async def test_no_secret_is_kept_or_logged(world_of: Open, mode: str) -> None:
         await world.ada.slash_command(world.channel, "/ask", 'model="secretive too" seven')
         await world.type("models")
         await world.type("status nobody")
-        world.google.faults.fail(403, "No.", path=":generateContent")
+        own = world.stage.told
+        repeated = f"Bearer {own['GOOGLE_OAUTH_ACCESS_TOKEN']}, https://x.example/?key={own['GEMINI_API_KEY']}"
+        world.google.faults.fail(403, f"No: {repeated}", path=":generateContent")
         await world.ada.slash_command(world.channel, "/ask", "model=secretive nine")
-        await world.message("No.")
+        await world.message("No: ")
         mend = b'{"prompt": "nine", "completion": ""}\n' + b'{"prompt": "a", "completion": "b"}\n' * 12
         await world.type(f"start file={world.share(mend)}")
         report = await world.report()
         if "report_repair" in str(report.blocks):
             await world.ada.click(report, "report_repair")
             await world.message("repaired")
-        secrets = {name: value for name, value in world.stage.environment().items() if _is_secret(name)}
+        secrets = {name: value for name, value in world.stage.told.items() if _is_secret(name)}
         payloads = [each.payload for each in world.slack.workspace.deliveries]
         secrets |= {
             f"response_url {number}": payload["response_url"].rpartition("/")[2]
@@ -471,6 +577,9 @@ async def test_no_secret_is_kept_or_logged(world_of: Open, mode: str) -> None:
         secrets |= {f"upload {id_}": id_ for id_ in world.google.buckets.uploads}
         secrets["verification token"] = world.slack.app.verification_token
         assert len(secrets) > 6
+        # Keys and tokens go in headers: an address is what logs and errors of libraries show.
+        assert [each.query for each in world.google.requests if {"key", "access_token"} & each.query.keys()] == []
+        assert any("x-goog-api-key" in each.headers for each in world.google.requests)
         await world.stage.stop()
         log = world.stage.log_file.read_text()
         assert "DEBUG" in log
@@ -479,6 +588,8 @@ async def test_no_secret_is_kept_or_logged(world_of: Open, mode: str) -> None:
         with sqlite3.connect(directory / "tunebot.db") as database:
             assert database.execute("select count(*) from jobs").fetchone() == (2,)
         assert [name for name, value in secrets.items() if value in log] == []
+        shown = "".join(shown_by_the_bot(world))
+        assert [name for name, value in secrets.items() if value in shown] == []
         assert [name for name, value in secrets.items() if value.encode() in kept] == []
 
 

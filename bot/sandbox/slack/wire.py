@@ -140,13 +140,18 @@ class Wire:
     def _public(self, file: File) -> bool:
         return bool(self._shared_in(file, ChannelKind.CHANNEL))
 
+    def _shares_of(self, file: File) -> list[tuple[str, str]]:
+        """Return where a file is shared; what the app uploads is so only once Slack has looked at it."""
+        waits = file.user == self.app.bot_user_id and self.workspace.now() < file.ready_at
+        return [] if waits else file.shares
+
     def _shared_in(self, file: File, kind: ChannelKind) -> list[str]:
-        channels = (self.workspace.channels[channel] for channel, _ in file.shares)
+        channels = (self.workspace.channels[channel] for channel, _ in self._shares_of(file))
         return list(dict.fromkeys(channel.id for channel in channels if channel.kind is kind))
 
     def _shares(self, file: File) -> Json:
         shares: Json = {}
-        for channel_id, ts in file.shares:
+        for channel_id, ts in self._shares_of(file):
             channel = self.workspace.channels[channel_id]
             visibility = "public" if channel.kind is ChannelKind.CHANNEL else "private"
             entry = {"ts": ts, "channel_name": channel.name, "team_id": self.workspace.team_id}

@@ -10,6 +10,7 @@ from aiohttp import web
 from bot.backends.auth import AccessToken
 from bot.backends.gcs import CloudStorage, GcsFiles, GcsObject
 from bot.backends.http import GoogleHttp
+from bot.domain import Place
 from bot.errors import (
     BadArgument,
     BotError,
@@ -25,6 +26,7 @@ from tests.bot.backends.worlds import BUCKET, PATIENCE, chunks
 
 QUANTUM = 256 * 1024
 TARGET = GcsObject(BUCKET, "tunebot/key/training rows.jsonl")
+PLACE = Place("T1", "C1")
 UPLOAD = "/upload/"
 
 
@@ -158,16 +160,16 @@ async def test_object_is_deleted_and_stays_deleted(google: GoogleStandIn, storag
 async def test_file_is_described_and_read(google: GoogleStandIn, storage: CloudStorage) -> None:
     files = GcsFiles(storage)
     await storage.upload(TARGET, chunks(content(600_000), 100_000))
-    info = await files.describe("T1", str(TARGET))
+    info = await files.describe(PLACE, "U1", str(TARGET))
     assert (info.location, info.name, info.size) == (str(TARGET), "training rows.jsonl", 600_000)
-    read = [chunk async for chunk in files.read("T1", str(TARGET))]
+    read = [chunk async for chunk in files.read(PLACE, "U1", str(TARGET))]
     assert b"".join(read) == content(600_000)
     assert len(read) > 1, "it is not held whole"
 
 
 async def test_empty_file_is_read_as_nothing(storage: CloudStorage) -> None:
     await storage.upload(TARGET, chunks(b""))
-    assert [chunk async for chunk in GcsFiles(storage).read("T1", str(TARGET))] == []
+    assert [chunk async for chunk in GcsFiles(storage).read(PLACE, "U1", str(TARGET))] == []
 
 
 @pytest.mark.parametrize(("code", "words"), [(404, "no file at"), (403, "may not read")])
@@ -177,10 +179,10 @@ async def test_file_that_cannot_be_had_is_named(
     files = GcsFiles(storage)
     google.faults.fail(code, path="/o/", times=None)
     with pytest.raises(FileUnavailable, match=words) as caught:
-        await files.describe("T1", str(TARGET))
+        await files.describe(PLACE, "U1", str(TARGET))
     assert str(TARGET) in caught.value.message
     with pytest.raises(FileUnavailable, match=words):
-        [chunk async for chunk in files.read("T1", str(TARGET))]
+        [chunk async for chunk in files.read(PLACE, "U1", str(TARGET))]
 
 
 @pytest.mark.parametrize(
@@ -188,7 +190,7 @@ async def test_file_that_cannot_be_had_is_named(
 )
 async def test_address_of_no_file_is_refused(storage: CloudStorage, address: str) -> None:
     with pytest.raises(BadArgument, match="no address"):
-        await GcsFiles(storage).describe("T1", address)
+        await GcsFiles(storage).describe(PLACE, "U1", address)
 
 
 class Breaking:
@@ -222,7 +224,7 @@ class Breaking:
 async def _read(url: str) -> bytes:
     storage = CloudStorage(GoogleHttp(AccessToken("t"), patience=PATIENCE), url)
     try:
-        return b"".join([chunk async for chunk in GcsFiles(storage).read("T1", str(TARGET))])
+        return b"".join([chunk async for chunk in GcsFiles(storage).read(PLACE, "U1", str(TARGET))])
     finally:
         await storage.close()
 

@@ -9,6 +9,8 @@ from dataclasses import replace
 
 import pytest
 
+from bot.datasets.lines import PIECE
+from bot.datasets.unpack import MOST_UNPACKED, Unpacker
 from bot.domain import Dialect, FieldMapping
 from bot.profile import DatasetLimits
 from tests.bot.datasets.checking import GEMINI_API, VERTEX, chat, check_bytes, contents, jsonl, pair, rules
@@ -410,3 +412,18 @@ def test_outputs_that_look_cut_off_are_shown_where_most_are_not():
     assert rules(report) == [("cut-off-output", 1, (21,))]
     style = check_bytes(jsonl(*(pair(str(i), f"{i} " + "word " * 60 + "end") for i in range(20))))
     assert rules(style) == []
+
+
+@pytest.mark.long
+def test_two_megabytes_that_unpack_without_end_are_left_at_the_limit():
+    member = gzip.compress(bytes(1024 * 1024))
+    bomb = member * (2 * MOST_UNPACKED // (1024 * 1024))
+    assert len(bomb) < 5_000_000
+    unpacker, unpacked = Unpacker(), 0
+    for piece in unpacker.feed(bomb):
+        assert len(piece) <= PIECE
+        unpacked += len(piece)
+    assert unpacked <= MOST_UNPACKED
+    assert unpacker.problem is not None
+    assert unpacker.problem.rule == "file-too-large"
+    assert list(unpacker.feed(member)) == []

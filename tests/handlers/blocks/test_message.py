@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.sandbox.slack.references import live_in_message
+from handlers.blocks.kit import button, plain
 from handlers.blocks.message import (
     clip,
     code,
@@ -14,6 +15,7 @@ from handlers.blocks.message import (
     escape_markdown,
     markdown_as_text,
     mention,
+    readable,
     shorten,
 )
 from handlers.blocks.words import about, count, duration, listed, loss, moment, number, percent, size, utc
@@ -25,8 +27,28 @@ def test_escaped_text_shows_what_was_written():
 
 
 @given(st.text())
-def test_escaping_loses_nothing(text):
-    assert escape(text).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&") == text
+def test_escaping_loses_nothing_that_can_be_seen(text):
+    assert escape(text).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&") == readable(text)
+
+
+@pytest.mark.parametrize("unseen", ["\u202e", "\u202d", "\u2067", "\u2069", "\x00", "\x1b", "\x9b", "\ud83d"])
+def test_nobodys_words_turn_ours_around(unseen):
+    evil = f"name{unseen}gpj.exe"
+    for shown in (
+        escape(evil),
+        escape_line(evil),
+        code(evil),
+        escape_markdown(evil),
+        plain(evil, 100)["text"],
+        button(evil, "a", "b", label=evil)["accessibility_label"],
+    ):
+        assert unseen not in shown
+        assert "namegpj.exe" in shown
+
+
+def test_letters_of_every_script_and_what_joins_them_stay():
+    for words in ("שלום", "سلام \u200fa", "👩\u200d💻", "नमस्ते", "line\n\tnext"):
+        assert readable(words) == words
 
 
 def test_a_name_stands_on_one_line():
