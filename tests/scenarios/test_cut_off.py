@@ -100,5 +100,5 @@ async def test_a_check_that_fails_after_its_modal_was_closed_says_why(world: Wor
     world.slack.faults.fail("files.info", error="file_deleted", times=None)
     await killed_over(world, "files.info")
     await world.stage.start()
-    said = await world.message("That file was deleted in Slack")
+    said = await world.message("I find no file")
     assert said.visible_to == world.ada.id
