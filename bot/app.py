@@ -18,6 +18,7 @@ import aiohttp
 import httpx
 from slack_bolt.app.async_app import AsyncApp
 
+from bot.asking import Asking
 from bot.backends import BackendOptions, build_backends, build_gcs_files
 from bot.chat import Chat
 from bot.desk import DatasetDesk
@@ -41,6 +42,7 @@ from handlers.forms import Forms
 from handlers.intake import Intake
 from handlers.login import TokenCheck, log_in, slack_client
 from handlers.notifier import SlackNotifier
+from handlers.once import OncePoster
 from handlers.poster import Poster
 from handlers.questions import Questions
 from handlers.repairs import RepairDesk
@@ -56,6 +58,7 @@ from storage.database import Database
 from storage.datasets import SqliteDatasetMemory
 from storage.jobs import SqliteJobStore
 from storage.outbox import SqliteOutbox
+from storage.questions import SqliteQuestions
 from storage.vitals import SqliteVitals
 
 logger = logging.getLogger(__name__)
@@ -158,7 +161,8 @@ async def serving(
         poster = Poster(client)
         app_token = reveal(settings.slack_app_token)
         socket = SocketMode(client, app_token, metrics) if app_token else None
-        notifier = SlackNotifier(poster, Traces(client), profiles, clock)
+        once = OncePoster(poster, Traces(client), clock)
+        notifier = SlackNotifier(poster, once, profiles, clock)
         sender = Sender(outbox, jobs, MeasuredNotifier(notifier, metrics, socket.spoke if socket else None), clock)
         tuning = Tuning(
             backends,
@@ -179,7 +183,8 @@ async def serving(
 
         forms = Forms(client, proposals, slack_files, poster)
         verbs = Verbs(tuning, chat, jobs, profiles, clock)
-        questions = Questions(chat, poster, client)
+        asking = Asking(SqliteQuestions(database, clock), chat, clock)
+        questions = Questions(asking, once, poster, client, tasks)
         app = AsyncApp(
             client=client,
             signing_secret=reveal(settings.slack_signing_secret) or None,
@@ -190,7 +195,7 @@ async def serving(
             app,
             Surfaces(
                 access=Access(identity),
-                commands=Commands(forms, verbs, questions, chat, tasks),
+                commands=Commands(forms, verbs, questions, tasks),
                 actions=Actions(
                     forms,
                     RepairDesk(Repairs(files), proposals, slack_files, poster),
@@ -217,6 +222,7 @@ async def serving(
             await asyncio.gather(poller.stop(DRAIN_SECONDS), tasks.drain(DRAIN_SECONDS))
 
         stack.push_async_callback(finish)
+        await questions.take_up()
         vitals = SqliteVitals(database)
 
         async def measure() -> None:
