@@ -26,6 +26,8 @@ PATIENCE: Final = Patience()
 
 _QUOTED: Final = 800
 
+Step = Callable[[OpenQuestion], Awaitable[bool]]
+
 
 class Asking:
     """The use cases on questions that a person was told are being asked."""
@@ -104,23 +106,28 @@ class Asking:
 
         await self._until_done(key, explain)
 
-    async def _until_done(self, key: str, step: Callable[[OpenQuestion], Awaitable[bool]]) -> None:
+    async def _until_done(self, key: str, step: Step) -> None:
         """Take steps until one is the last, with pauses where Slack or the database fails."""
-        failures, refused, done = 0, False, False
+        failures, done = 0, False
         while not done:
             try:
-                if refused:
-                    await self._store.refused(key)
-                    refused = False
                 asked = await self._store.question(key)
-                done = asked is None or await step(asked)
+                done = asked is None or await self._taken(asked, step)
                 failures = 0
             except (RetryLater, StorageError) as error:
                 logger.info("%s waits: %s", key, error)
-                refused = isinstance(error, RetryLater) and not isinstance(error, Unconfirmed)
                 least = error.seconds if isinstance(error, RetryLater) else 1.0
                 await asyncio.sleep(self._patience.pause(failures, self._patience.longest, least=least))
                 failures += 1
+
+    async def _taken(self, asked: OpenQuestion, step: Step) -> bool:
+        try:
+            return await step(asked)
+        except Unconfirmed:
+            raise
+        except RetryLater:
+            await self._store.refused(asked.question.key)
+            raise
 
 
 def _interrupted(question: Question) -> BotError:
