@@ -26,7 +26,7 @@ PATIENCE: Final = Patience()
 
 _QUOTED: Final = 800
 
-Step = Callable[[OpenQuestion], Awaitable[bool]]
+_Step = Callable[[OpenQuestion], Awaitable[bool]]
 
 
 class Asking:
@@ -106,7 +106,7 @@ class Asking:
 
         await self._until_done(key, explain)
 
-    async def _until_done(self, key: str, step: Step) -> None:
+    async def _until_done(self, key: str, step: _Step) -> None:
         """Take steps until one is the last, with pauses where Slack or the database fails."""
         failures, done = 0, False
         while not done:
@@ -120,7 +120,7 @@ class Asking:
                 await asyncio.sleep(self._patience.pause(failures, self._patience.longest, least=least))
                 failures += 1
 
-    async def _taken(self, asked: OpenQuestion, step: Step) -> bool:
+    async def _taken(self, asked: OpenQuestion, step: _Step) -> bool:
         try:
             return await step(asked)
         except Unconfirmed:

@@ -11,7 +11,7 @@ from bot.ports import Begin, OpenQuestion, Posted
 class Listener:
     """What the person saw, and what the next posts meet: troubles, and after `free` of them a gate.
 
-    `pieces` is how many messages an answer takes.
+    `pieces` is how many messages an answer takes, `begun` how many posts were begun on paper.
     """
 
     pieces: int = 1
@@ -20,6 +20,7 @@ class Listener:
     states: list[OpenQuestion] = field(default_factory=list)
     gate: asyncio.Event | None = None
     free: int = 0
+    begun: int = 0
 
     async def asking(self, question: Question, model: ModelRef) -> None:
         self.told.append(f"asking {model.name}")
@@ -37,6 +38,7 @@ class Listener:
     async def _meet(self, asked: OpenQuestion, begin: Begin) -> None:
         self.states.append(asked)
         await begin(asked.question.place)
+        self.begun += 1
         if self.gate is not None and len(self.states) > self.free:
             await self.gate.wait()
         if self.troubles:

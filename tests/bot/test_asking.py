@@ -113,7 +113,7 @@ async def test_an_answer_that_is_on_paper_is_posted_and_not_paid_for_again(
     to = Listener(gate=asyncio.Event())
 
     async def under_way() -> bool:
-        return bool(to.states)
+        return bool(to.begun)
 
     await cut_off(ask(asking, to), under_way)
     wired.clock.pass_time(days=2)
@@ -168,7 +168,7 @@ async def test_a_refusal_that_was_being_told_is_not_asked_again(
     to = Listener(gate=asyncio.Event())
 
     async def under_way() -> bool:
-        return bool(to.states)
+        return bool(to.begun)
 
     await cut_off(ask(asking, to), under_way)
     after = Listener()
@@ -206,7 +206,7 @@ async def test_a_long_answer_goes_on_behind_what_stands(wired: House, asking: As
     to = Listener(pieces=3, gate=asyncio.Event(), free=1)
 
     async def at_the_second() -> bool:
-        return len(to.states) == 2
+        return to.begun == 2
 
     await cut_off(ask(asking, to), at_the_second)
     after = Listener(pieces=3)
@@ -246,7 +246,7 @@ async def test_a_database_that_refuses_for_a_while_costs_no_answer(
     task = asyncio.create_task(asking.see_through(asked, to))
 
     async def posting() -> bool:
-        return bool(to.states)
+        return bool(to.begun)
 
     await until(posting)
     await wired.database.run(lambda connection: connection.execute("PRAGMA query_only = ON"))

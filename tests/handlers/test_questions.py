@@ -164,11 +164,13 @@ async def test_another_process_finds_the_post_that_was_under_way(desk: Desk) -> 
     assert await desk.conversation(message.channel, message.ts)
 
 
-@pytest.mark.parametrize("lost", range(4))
-async def test_every_piece_of_a_long_answer_stands_once_and_in_order(desk: Desk, lost: int) -> None:
+@pytest.mark.parametrize("arrived", [False, True])
+@pytest.mark.parametrize("lost", [0, 1, 3])
+async def test_every_piece_of_a_long_answer_stands_once_and_in_order(desk: Desk, lost: int, arrived: bool) -> None:
     if lost:
         desk.at.slack.faults.delay("chat.postMessage", seconds=0.0, times=lost)
-    desk.at.slack.faults.lose_answer("chat.postMessage")
+    faults = desk.at.slack.faults
+    (faults.lose_answer if arrived else faults.reset)("chat.postMessage")
     await desk.answered(desk.question("k"), LONG)
     await desk.settled()
     first, *rest = desk.at.messages()
