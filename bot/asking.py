@@ -14,7 +14,7 @@ from typing import Final
 
 from bot.chat import Chat, exchange
 from bot.domain import Question, Reply
-from bot.errors import BotError, RetryLater, StorageError, Unconfirmed
+from bot.errors import BotError, RetryLater, SlackError, StorageError, Unconfirmed
 from bot.ports import Clock, OpenQuestion, QuestionStore, Respondent
 from bot.sender import Patience
 
@@ -125,7 +125,7 @@ class Asking:
             return await step(asked)
         except Unconfirmed:
             raise
-        except RetryLater:
+        except SlackError:
             await self._store.refused(asked.question.key)
             raise
 

@@ -45,7 +45,7 @@ class Questions:
         """Write it down; on return it is safe to acknowledge it, and it is being answered.
 
         A question that was taken before is left alone, also one that was answered. Nothing is raised: what goes
-        wrong is told through `tell`, as are private words while the answer is on its way.
+        wrong is told through `tell`, as is what only the person who typed a command or filled in a form is told.
         """
         try:
             asked = await self._asking.take(question)
@@ -53,7 +53,7 @@ class Questions:
             self._tasks.spawn(explain(error, tell), question.key)
             return
         if asked is not None:
-            self._see_through(asked, tell)
+            self._see_through(asked, tell if question.quoted else None)
 
     async def take_up(self) -> None:
         """Go on with what an earlier process left open; its response URLs are gone with it."""
@@ -67,7 +67,7 @@ class Questions:
 
 
 class SlackRespondent:
-    """The Respondent of `bot.ports` for one question. `tell` reaches the person privately while it works."""
+    """The Respondent of `bot.ports` for one question. `tell`, where there is one, reaches the person alone."""
 
     def __init__(self, once: OncePoster, poster: Poster, client: AsyncWebClient, tell: Tell | None) -> None:
         self._once = once
@@ -98,13 +98,18 @@ class SlackRespondent:
     async def explain(self, asked: OpenQuestion, error: Exception, begin: Begin) -> None:
         """Where the question stands for everyone to see, else for who asked alone."""
         question, trace = asked.question, answer_trace(asked.question.key, "error")
+        message = words(error)
         with told_or_translated():
-            if question.quoted:
-                message = words(error)
-                if not await self._tell_now(message):
-                    await self._poster.whisper(question.place, question.user, message)
-            elif asked.begun is None or await self._once.find(trace, asked.begun, begin) is None:
-                await self._once.post(question.place, words(error), trace, begin)
+            if not question.quoted:
+                try:
+                    if asked.begun is None or await self._once.find(trace, asked.begun, begin) is None:
+                        await self._once.post(question.place, message, trace, begin)
+                    return
+                except SlackApiError as refusal:
+                    if slack_code(refusal) not in NO_WAY_IN:
+                        raise
+            if not await self._tell_now(message):
+                await self._poster.whisper(question.place, question.user, message)
 
     async def _found_or_posted(self, asked: OpenQuestion, reply: Reply, begin: Begin) -> tuple[Place, str]:
         """Where the next message of the answer stands, and its `ts`."""
@@ -123,20 +128,19 @@ class SlackRespondent:
         direct = Place(place.team, await self._poster.direct_channel(question.user))
         message = _messages(question, reply, direct)[asked.posted]
         ts = await self._once.post(direct, message, trace, begin)
-        if question.quoted:
-            await self._tell_now(said("I cannot post in this channel, so I sent you the answer directly."))
+        await self._tell_now(said("I cannot post in this channel, so I sent you the answer directly."))
         return direct, ts
 
     async def _tell_now(self, message: Message) -> bool:
-        """Tell the person privately, if that is still possible."""
+        """Tell the person privately, if that is still possible. What failed once may by now be gone for good."""
         if self._tell is None:
             return False
         try:
             await self._tell(message)
         except _FAILED as error:
             logger.info("could not tell a person privately: %s", error)
-            return False
-        return True
+            self._tell = None
+        return self._tell is not None
 
 
 def _messages(question: Question, reply: Reply, place: Place) -> list[Message]:

@@ -223,6 +223,7 @@ async def test_an_answer_that_can_never_be_posted_is_explained_and_settled(
     to = Listener(troubles=[error])
     await ask(asking, to)
     assert to.told == ["asking counter", str(error)]
+    assert (to.states[1].begun is None) == isinstance(error, Undeliverable), "a refused post is not there"
     assert await asking.left_open() == []
 
 

@@ -2,77 +2,21 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import aiohttp
 import pytest
 
-from bot.asking import Asking
-from bot.chat import Chat
-from bot.domain import Answer, Conversation, ModelRef, Place, Question, Reply
-from bot.sandbox.slack import Channel
+from bot.domain import Answer, Reply
 from bot.tasks import Tasks
-from handlers.blocks.message import Message
-from handlers.once import OncePoster
-from handlers.questions import Questions, SlackRespondent
-from handlers.traces import ANSWER_EVENT, Traces
-from storage.audit import SqliteJournal
+from handlers.questions import SlackRespondent
+from handlers.traces import ANSWER_EVENT
 from storage.conversations import SqliteChatStore
 from storage.questions import SqliteQuestions
-from tests.handlers.delivering import IMPATIENT, SETTLES_IN, Now, Office, office
+from tests.handlers.answering import MODEL, Desk
+from tests.handlers.delivering import Now, office
 
-MODEL = ModelRef("vertex", "projects/1/endpoints/2", "counter")
 LONG = "\n\n".join(f"part{number} " + "word " * 1_500 for number in range(4))
-
-
-@dataclass
-class Desk:
-    """Questions in an office. Google is not here: answers are put on paper as if it had given them."""
-
-    at: Office
-    store: SqliteQuestions
-    chats: SqliteChatStore
-    heard: list[str] = field(default_factory=list)
-    tasks: Tasks = field(default_factory=Tasks)
-    deaf: bool = False
-
-    def questions(self) -> Questions:
-        """As a process has them that just started."""
-        at = self.at
-        chat = Chat({}, at.jobs, self.chats, SqliteJournal(at.database, Now()))
-        asking = Asking(self.store, chat, Now(), IMPATIENT)
-        return Questions(asking, self.once(), at.poster, at.client, self.tasks)
-
-    def once(self) -> OncePoster:
-        return OncePoster(self.at.poster, Traces(self.at.client, 2.0), Now(), SETTLES_IN)
-
-    def question(self, key: str, channel: Channel | None = None, thread: str = "") -> Question:
-        """By a command, or in a thread."""
-        place = Place(self.at.slack.workspace.team_id, (channel or self.at.channel).id, thread)
-        return Question(key, place, self.at.ada.id, "seven", model=MODEL, quoted=not thread)
-
-    async def tell(self, message: Message) -> None:
-        """A response URL."""
-        if self.deaf:
-            raise aiohttp.ClientConnectionError("the response URL is gone")
-        self.heard.append(message.text)
-
-    async def answered(self, question: Question, text: str = "eight") -> None:
-        """Put it on paper with its answer, and let a new process go on."""
-        assert await self.store.add(question)
-        await self.store.answer(question.key, Reply(MODEL, Answer(text)))
-        await self.questions().take_up()
-
-    async def settled(self, within: float = 10.0) -> None:
-        """Wait until no question is open."""
-        async with asyncio.timeout(within):
-            while await self.store.open_questions():  # noqa: ASYNC110 - rows wake nobody
-                await asyncio.sleep(0.02)
-
-    async def conversation(self, channel: str, ts: str) -> Conversation | None:
-        return await self.chats.conversation(Place(self.at.slack.workspace.team_id, channel, ts))
 
 
 @pytest.fixture
@@ -216,6 +160,15 @@ async def test_an_answer_for_a_thread_that_the_bot_was_put_out_of_shows_its_ques
     await desk.answered(desk.question("k", outside, said.ts))
     await desk.settled()
     (message,) = desk.at.messages("asked `counter`", "seven", "eight")
+    assert message.channel != outside.id
+
+
+async def test_what_went_wrong_in_a_thread_that_the_bot_was_put_out_of_is_told_to_who_asked(desk: Desk) -> None:
+    outside = desk.at.slack.add_channel("elsewhere", desk.at.ada, with_bot=False)
+    said = desk.at.ada.post(outside, "seven")
+    await desk.questions().take(desk.question("k", outside, said.ts), desk.tell)
+    await desk.settled()
+    (message,) = desk.at.messages("TUNEBOT_BACKENDS")
     assert message.channel != outside.id
 
 
