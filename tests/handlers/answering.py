@@ -1,4 +1,4 @@
-"""Questions as they are wired, before Slack's stand-in. Google is not here: answers are put on paper as if given."""
+"""Questions as they are wired, before Slack's stand-in. Google is not here: its answers are put on paper."""
 
 import asyncio
 from dataclasses import dataclass, field

@@ -38,6 +38,10 @@ async def by_command(world: World) -> None:
 
 async def by_form(world: World) -> None:
     await world.ada.click(await world.card("counter"), "job_ask")
+    await submit_form(world)
+
+
+async def submit_form(world: World) -> None:
     await world.ada.submit_view(await world.view("Ask the model"), {"question": "seven"})
 
 
@@ -191,6 +195,34 @@ async def test_a_question_from_before_a_long_break_is_given_back_in_words(world:
     assert told.visible_to == world.ada.id
     assert len(world.asked()) == 1
     assert not world.messages("eight")
+
+
+@pytest.mark.parametrize(
+    ("way", "kind"), [(by_command, "/ask"), (by_form, "view_submission"), (by_mention, "message")]
+)
+async def test_slack_does_not_hear_that_it_arrived_before_it_is_on_paper(
+    world: World, way: Way, kind: str
+) -> None:
+    if way is by_form:
+        await world.ada.click(await world.card("counter"), "job_ask")
+        await world.view("Ask the model")
+    earlier = len(world.slack.workspace.deliveries)
+    database = sqlite3.connect(world.stage.directory / "tunebot.db", isolation_level=None)
+    database.execute("begin immediate")  # nobody else can write now
+    asking = asyncio.create_task(submit_form(world) if way is by_form else way(world))
+
+    def delivered() -> Delivery | None:
+        new = world.slack.workspace.deliveries[earlier:]
+        return next((each for each in new if each.event_type == kind), None)
+
+    delivery = await until(delivered, "the delivery")
+    await asyncio.sleep(0.7)
+    assert not delivery.acked
+    database.execute("rollback")
+    database.close()
+    await until(lambda: delivery.acked or None, "the acknowledgement")
+    await asking
+    await answered_once(world, asked=1)
 
 
 # Delivered twice
