@@ -19,6 +19,7 @@ import aiohttp
 import httpx
 from slack_bolt.app.async_app import AsyncApp
 
+from bot.asking import Asking
 from bot.backends import BackendOptions, build_backends, build_gcs_files
 from bot.chat import Chat
 from bot.desk import DatasetDesk
@@ -44,6 +45,7 @@ from handlers.forms import Forms
 from handlers.intake import Intake
 from handlers.login import TokenCheck, log_in, slack_client
 from handlers.notifier import SlackNotifier
+from handlers.once import OncePoster
 from handlers.poster import Poster
 from handlers.questions import Questions
 from handlers.repairs import RepairDesk
@@ -60,6 +62,7 @@ from storage.datasets import SqliteDatasetMemory
 from storage.errands import SqliteErrands
 from storage.jobs import SqliteJobStore
 from storage.outbox import SqliteOutbox
+from storage.questions import SqliteQuestions
 from storage.vitals import SqliteVitals
 
 logger = logging.getLogger(__name__)
@@ -164,7 +167,8 @@ async def serving(
         poster = Poster(client)
         app_token = reveal(settings.slack_app_token)
         socket = SocketMode(client, app_token, metrics) if app_token else None
-        notifier = SlackNotifier(poster, Traces(client), profiles, clock)
+        once = OncePoster(poster, Traces(client), clock)
+        notifier = SlackNotifier(poster, once, profiles, clock)
         sender = Sender(outbox, jobs, MeasuredNotifier(notifier, metrics, socket.spoke if socket else None), clock)
         tuning = Tuning(
             backends,
@@ -188,7 +192,8 @@ async def serving(
         errand_desk = ErrandDesk(errands, client, poster)
         forms = Forms(client, proposals, slack_files, poster, errand_desk)
         verbs = Verbs(tuning, chat, jobs, profiles, clock)
-        questions = Questions(chat, poster, client)
+        asking = Asking(SqliteQuestions(database, clock), chat, clock)
+        questions = Questions(asking, once, poster, client, tasks)
         app = AsyncApp(
             client=client,
             signing_secret=reveal(settings.slack_signing_secret) or None,
@@ -199,7 +204,7 @@ async def serving(
             app,
             Surfaces(
                 access=Access(identity),
-                commands=Commands(forms, verbs, questions, chat, poster, tasks),
+                commands=Commands(forms, verbs, questions, poster, tasks),
                 actions=Actions(
                     forms,
                     RepairDesk(Repairs(files), proposals, slack_files, poster),
@@ -230,6 +235,7 @@ async def serving(
             await asyncio.gather(poller.stop(DRAIN_SECONDS), tasks.drain(DRAIN_SECONDS))
 
         stack.push_async_callback(finish)
+        await questions.take_up()
         vitals = SqliteVitals(database)
 
         async def measure() -> None:

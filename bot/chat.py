@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.domain import (
-    Answer,
     Conversation,
     Finish,
     ModelRef,
     Place,
+    Reply,
     Role,
     TunedModel,
     TuningJob,
@@ -25,16 +25,6 @@ from bot.ports import ChatStore, JobStore, Journal, TuningBackend
 from bot.profile import BackendProfile
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer, who gave it, and whether earlier turns were left out because the backend takes none."""
-
-    model: ModelRef
-    question: str
-    answer: Answer
-    history_dropped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +61,7 @@ class Chat:
             else (Turn(Role.USER, question),)
         )
         answer = await backend.generate(model.endpoint, turns)
-        return Reply(model, question, answer, history_dropped=bool(history) and not backend.profile.takes_history)
-
-    async def remember(self, place: Place, reply: Reply) -> None:
-        """Keep the turns of a reply that was posted in this thread; an unanswered question is not kept."""
-        turns: tuple[Turn, ...] = ()
-        if reply.answer.text and reply.answer.finish in (Finish.COMPLETE, Finish.CUT):
-            turns = (Turn(Role.USER, reply.question), Turn(Role.MODEL, reply.answer.text))
-        await self._chats.keep(Conversation(place, reply.model, turns))
+        return Reply(model, answer, history_dropped=bool(history) and not backend.profile.takes_history)
 
     async def model_for(self, place: Place, name: str = "") -> ModelRef:
         """The named model, else the thread's, else the channel's, else the newest one tuned in the channel.
@@ -144,6 +127,14 @@ class Chat:
 
     def profile(self, model: ModelRef) -> BackendProfile:
         return offered_backend(self._backends, model.backend).profile
+
+
+def exchange(place: Place, question: str, reply: Reply) -> Conversation:
+    """What a thread keeps of a reply that was posted in it: both turns, or none where nothing was answered."""
+    turns: tuple[Turn, ...] = ()
+    if reply.answer.text and reply.answer.finish in (Finish.COMPLETE, Finish.CUT):
+        turns = (Turn(Role.USER, question), Turn(Role.MODEL, reply.answer.text))
+    return Conversation(place, reply.model, turns)
 
 
 def _model_of(job: TuningJob) -> ModelRef:

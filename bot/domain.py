@@ -341,6 +341,32 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """What a person asks a model. `key` is Slack's own for the delivery that brought it, so it is asked once.
+
+    `model` is set where a form chose it; else `named` is what the person wrote, empty for the place's own model.
+    The answer quotes the question where no message of the person's shows it.
+    """
+
+    key: str
+    place: Place
+    user: str
+    text: str
+    named: str = ""
+    model: ModelRef | None = None
+    quoted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer, who gave it, and whether earlier turns were left out because the backend takes none."""
+
+    model: ModelRef
+    answer: Answer
+    history_dropped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Conversation:
     """A thread in which a model answers, with its turns so far, oldest first."""
 

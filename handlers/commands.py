@@ -1,15 +1,14 @@
-"""The slash commands: acknowledge, then do the work in a task of our own."""
+"""The slash commands: acknowledge, then do the work in a task of our own. A question is on paper before that."""
 
 from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 
-from bot.chat import Chat
-from bot.domain import Place, StartRequest
+from bot.domain import Place, Question, StartRequest
+from bot.errors import BotError
 from bot.tasks import Tasks
 from handlers.arguments import OpenForm, Start, TuneCommand, only_reads, parse_ask, parse_tune
-from handlers.blocks.said import said
-from handlers.errors import Tell, guarded
+from handlers.errors import Tell, explain, guarded
 from handlers.forms import Forms
 from handlers.poster import Poster
 from handlers.questions import Questions
@@ -19,13 +18,10 @@ from handlers.verbs import Verbs
 class Commands:
     """`/tune` and `/ask`."""
 
-    def __init__(
-        self, forms: Forms, verbs: Verbs, questions: Questions, chat: Chat, poster: Poster, tasks: Tasks
-    ) -> None:
+    def __init__(self, forms: Forms, verbs: Verbs, questions: Questions, poster: Poster, tasks: Tasks) -> None:
         self._forms = forms
         self._verbs = verbs
         self._questions = questions
-        self._chat = chat
         self._poster = poster
         self._tasks = tasks
 
@@ -48,16 +44,24 @@ class Commands:
                 await tell(await self._verbs.run(typed, place, user))
 
     async def ask(self, ack: AsyncAck, command: dict[str, Any]) -> None:
-        await ack()
+        """The question is written down before the acknowledgement, so that a crash cannot lose it."""
         tell = self._poster.answering(command["response_url"])
-        self._tasks.spawn(guarded(self._ask(command, tell), tell), "/ask")
-
-    async def _ask(self, command: dict[str, Any], tell: Tell) -> None:
-        place = place_of(command)
-        asked = parse_ask(str(command.get("text") or ""))
-        model = await self._chat.model_for(place, asked.model)
-        await tell(said(f"Asking {model.name}…"))
-        await self._questions.ask_in_channel(place, str(command["user_id"]), asked.question, model, tell)
+        try:
+            asked = parse_ask(str(command.get("text") or ""))
+        except BotError as error:
+            await ack()
+            self._tasks.spawn(explain(error, tell), "/ask")
+            return
+        question = Question(
+            key=f"command:{command['trigger_id']}",
+            place=place_of(command),
+            user=str(command["user_id"]),
+            text=asked.question,
+            named=asked.model,
+            quoted=True,
+        )
+        await self._questions.take(question, tell)
+        await ack()
 
 
 def place_of(command: dict[str, Any]) -> Place:

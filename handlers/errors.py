@@ -77,11 +77,16 @@ async def guarded(work: Awaitable[None], tell: Tell) -> None:
     try:
         await work
     except Exception as error:  # noqa: BLE001 - this is the boundary at which every error must become words
-        message = words(error)
-        try:
-            await tell(message)
-        except (SlackApiError, aiohttp.ClientError, TimeoutError) as failure:
-            logger.warning("could not tell a person of an error: %s", failure)
+        await explain(error, tell)
+
+
+async def explain(error: Exception, tell: Tell) -> None:
+    """Tell of an error, if Slack can be reached."""
+    message = words(error)
+    try:
+        await tell(message)
+    except (SlackApiError, aiohttp.ClientError, TimeoutError) as failure:
+        logger.warning("could not tell a person of an error: %s", failure)
 
 
 async def on_error(error: Exception, body: dict[str, Any]) -> BoltResponse:

@@ -12,11 +12,12 @@ from typing import Any, Final
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.chat import Chat
-from bot.domain import Place, StartRequest
+from bot.domain import Place, Question, StartRequest
+from bot.errors import BotError
 from bot.ports import Journal
 from bot.tasks import Tasks
 from handlers.access import Identity
-from handlers.arguments import Ask, OpenForm, Start, parse_mention
+from handlers.arguments import Ask, Command, OpenForm, Start, TuneCommand, parse_mention
 from handlers.blocks.message import Message
 from handlers.blocks.start_prompt import start_prompt
 from handlers.errors import Tell, guarded
@@ -55,52 +56,60 @@ class Events:
 
     async def app_mention(self, ack: AsyncAck, event: Event, body: dict[str, Any]) -> None:
         await ack()
-        self._spawn(event, body, addressed=True, after=0.0 if event.get("files") else TWIN_SECONDS)
+
+        async def hear() -> None:
+            await asyncio.sleep(0.0 if event.get("files") else TWIN_SECONDS)
+            await self._hear(event, body, addressed=True)
+
+        self._tasks.spawn(hear(), "mention")
 
     async def message(self, ack: AsyncAck, event: Event, body: dict[str, Any]) -> None:
+        """A question is written down before the acknowledgement; until then Slack would deliver it again."""
+        if event.get("subtype") in _SPOKEN and event.get("user") and not event.get("bot_id"):
+            mentioned = f"<@{self._identity.user}>" in str(event.get("text") or "")
+            await self._hear(event, body, addressed=mentioned or event.get("channel_type") == "im")
         await ack()
-        if event.get("subtype") not in _SPOKEN or event.get("bot_id") or not event.get("user"):
-            return
-        mentioned = f"<@{self._identity.user}>" in str(event.get("text") or "")
-        self._spawn(event, body, addressed=mentioned or event.get("channel_type") == "im")
 
     async def other(self, ack: AsyncAck) -> None:
         """Acknowledge what nobody handles; Slack would send it again."""
         await ack()
 
-    def _spawn(self, event: Event, body: dict[str, Any], *, addressed: bool, after: float = 0.0) -> None:
+    async def _hear(self, event: Event, body: dict[str, Any], *, addressed: bool) -> None:
+        """On return a question is on paper, and whatever else was said is being done."""
         place = Place(str(body["team_id"]), str(event["channel"]), str(event.get("thread_ts") or ""))
         thread = Place(place.team, place.channel, place.thread or str(event["ts"]))
-        tell = self._tell_in(thread)
+        tell, key = self._tell_in(thread), f"message:{place.channel}:{event['ts']}"
+        said = await self._said(event, place, addressed)
+        if isinstance(said, Ask):
+            question = Question(key, thread, str(event["user"]), said.question, said.model)
+            await self._questions.take(question, tell)
+        elif said is not None:
+            self._tasks.spawn(guarded(self._obey(said, key, event, place, tell), tell), "message")
 
-        async def hear() -> None:
-            await asyncio.sleep(after)
-            await self._heard(event, place, thread, addressed, tell)
+    async def _said(self, event: Event, place: Place, addressed: bool) -> Command | BotError | None:
+        """What it means; None where it is not meant for the bot."""
+        text = str(event.get("text") or "")
+        try:
+            if addressed:
+                return parse_mention(text, self._identity.user, has_file=bool(event.get("files")))
+            return Ask(undo_markup(text)) if await self._chat.answers_in(place) else None
+        except BotError as error:
+            return error
 
-        self._tasks.spawn(guarded(hear(), tell), "message")
-
-    async def _heard(self, event: Event, place: Place, thread: Place, addressed: bool, tell: Tell) -> None:
-        if not addressed and not await self._chat.answers_in(place):
+    async def _obey(self, said: TuneCommand | BotError, key: str, event: Event, place: Place, tell: Tell) -> None:
+        if not await self._journal.first_time(key):
             return
-        if not await self._journal.first_time(f"message:{place.channel}:{event['ts']}"):
-            return
-        text, user = str(event.get("text") or ""), str(event["user"])
         files: list[dict[str, Any]] = event.get("files") or []
-        if not addressed:
-            await self._questions.answer_in_thread(thread, undo_markup(text), await self._chat.model_for(place))
-            return
-        said = parse_mention(text, self._identity.user, has_file=bool(files))
         match said:
-            case Ask(question=question, model=name):
-                model = await self._chat.model_for(place, name)
-                await self._questions.answer_in_thread(thread, question, model)
+            case BotError():
+                raise said
             case Start() | OpenForm():
                 request = said.request if isinstance(said, Start) else StartRequest()
                 if files and not request.file:
                     request = replace(request, file=SCHEME + str(files[0]["id"]))
                 await tell(start_prompt(request, str(files[0].get("name") or "") if files else ""))
             case _:
-                await tell(await self._verbs.run(said, place, user))
+                await tell(await self._verbs.run(said, place, str(event["user"])))
 
     def _tell_in(self, thread: Place) -> Tell:
         async def tell(message: Message) -> None:

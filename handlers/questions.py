@@ -1,6 +1,7 @@
 """A question on its way to a model and the answer on its way back into Slack.
 
-The answer is posted once, whole: nothing is left behind that waits for an answer if the process dies in between.
+What a person asked is on paper before Slack hears that it arrived; what follows goes on after a restart, see
+`bot/asking.py`. Here is only how Slack is spoken to: where the answer goes, and how it is found again.
 """
 
 import logging
@@ -10,65 +11,141 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.chat import Chat
-from bot.domain import ModelRef, Place
+from bot.asking import Asking
+from bot.domain import ModelRef, Place, Question, Reply
+from bot.errors import BotError
+from bot.ports import Begin, OpenQuestion, Posted
+from bot.tasks import Tasks
 from handlers.blocks.answer import answer_messages, ask_messages
+from handlers.blocks.message import Message
 from handlers.blocks.said import said
-from handlers.errors import Tell, slack_code
+from handlers.errors import Tell, explain, slack_code, words
+from handlers.once import OncePoster, told_or_translated
 from handlers.poster import NO_WAY_IN, Poster
+from handlers.traces import answer_trace
 
 logger = logging.getLogger(__name__)
 
+_FAILED = (SlackApiError, aiohttp.ClientError, TimeoutError)
+
 
 class Questions:
-    """Asks a model and posts what it says."""
+    """Takes what the surfaces hear, and sees to it in tasks."""
 
-    def __init__(self, chat: Chat, poster: Poster, client: AsyncWebClient) -> None:
-        self._chat = chat
+    def __init__(
+        self, asking: Asking, once: OncePoster, poster: Poster, client: AsyncWebClient, tasks: Tasks
+    ) -> None:
+        self._asking = asking
+        self._once = once
         self._poster = poster
         self._client = client
+        self._tasks = tasks
 
-    async def ask_in_channel(
-        self, place: Place, user: str, question: str, model: ModelRef, privately: Tell
-    ) -> None:
-        """Post question and answer in the channel; the thread under them goes on with the same model.
+    async def take(self, question: Question, tell: Tell) -> None:
+        """Write it down; on return it is safe to acknowledge it, and it is being answered.
 
-        An answer that was paid for is not lost where the bot may not post: it is told `privately`.
+        A question that was taken before is left alone, also one that was answered. Nothing is raised: what goes
+        wrong is told through `tell`, as is what only the person who typed a command or filled in a form is told.
         """
-        reply = await self._chat.ask(place, question, model)
-        first, *rest = ask_messages(
-            user, model.name, question, reply.answer, history_dropped=reply.history_dropped
-        )
         try:
-            ts = await self._poster.say(place, first)
-        except SlackApiError as error:
-            if slack_code(error) not in NO_WAY_IN:
-                raise
-            for message in (
-                first,
-                *rest,
-                said("I am not in this channel, so only you see this. /invite me to it."),
-            ):
-                await privately(message)
+            asked = await self._asking.take(question)
+        except BotError as error:
+            self._tasks.spawn(explain(error, tell), question.key)
             return
-        thread = replace(place, thread=place.thread or ts)
-        for message in rest:
-            await self._poster.say(thread, message)
-        await self._chat.remember(thread, reply)
+        if asked is not None:
+            self._see_through(asked, tell if question.quoted else None)
 
-    async def answer_in_thread(self, place: Place, question: str, model: ModelRef) -> None:
-        """Answer in the thread of a message that Slack already shows."""
-        await self._show_thinking(place, model)
-        reply = await self._chat.ask(place, question, model)
-        for message in answer_messages(model.name, reply.answer, history_dropped=reply.history_dropped):
-            await self._poster.say(place, message)
-        await self._chat.remember(place, reply)
+    async def take_up(self) -> None:
+        """Go on with what an earlier process left open; its response URLs are gone with it."""
+        for asked in await self._asking.left_open():
+            logger.info("taking up %s", asked.question.key)
+            self._see_through(asked, None)
 
-    async def _show_thinking(self, place: Place, model: ModelRef) -> None:
+    def _see_through(self, asked: OpenQuestion, tell: Tell | None) -> None:
+        to = SlackRespondent(self._once, self._poster, self._client, tell)
+        self._tasks.spawn(self._asking.see_through(asked, to), asked.question.key)
+
+
+class SlackRespondent:
+    """The Respondent of `bot.ports` for one question. `tell`, where there is one, reaches the person alone."""
+
+    def __init__(self, once: OncePoster, poster: Poster, client: AsyncWebClient, tell: Tell | None) -> None:
+        self._once = once
+        self._poster = poster
+        self._client = client
+        self._tell = tell
+
+    async def asking(self, question: Question, model: ModelRef) -> None:
         """Slack takes the status away when the answer is posted; a workspace without it loses nothing."""
+        if question.quoted:
+            await self._tell_now(said(f"Asking {model.name}…"))
+            return
+        place = question.place
         try:
             await self._client.assistant_threads_setStatus(
                 channel_id=place.channel, thread_ts=place.thread, status=f"is asking {model.name}…"
             )
-        except (SlackApiError, aiohttp.ClientError, TimeoutError) as error:
+        except _FAILED as error:
             logger.debug("no thinking status: %s", error)
+
+    async def post(self, asked: OpenQuestion, reply: Reply, begin: Begin) -> Posted:
+        """Question and answer in the channel, or the answer in the thread of a message that shows the question."""
+        with told_or_translated():
+            place, ts = await self._found_or_posted(asked, reply, begin)
+        last = asked.posted + 1 >= len(_messages(asked.question, reply, place))
+        return Posted(replace(place, thread=place.thread or ts), last)
+
+    async def explain(self, asked: OpenQuestion, error: Exception, begin: Begin) -> None:
+        """Where the question stands for everyone to see, else for who asked alone."""
+        question, trace = asked.question, answer_trace(asked.question.key, "error")
+        message = words(error)
+        with told_or_translated():
+            if not question.quoted:
+                try:
+                    if asked.begun is None or await self._once.find(trace, asked.begun, begin) is None:
+                        await self._once.post(question.place, message, trace, begin)
+                    return
+                except SlackApiError as refusal:
+                    if slack_code(refusal) not in NO_WAY_IN:
+                        raise
+            if not await self._tell_now(message):
+                await self._poster.whisper(question.place, question.user, message)
+
+    async def _found_or_posted(self, asked: OpenQuestion, reply: Reply, begin: Begin) -> tuple[Place, str]:
+        """Where the next message of the answer stands, and its `ts`."""
+        question, trace = asked.question, answer_trace(asked.question.key, str(asked.posted))
+        if asked.begun is not None and (ts := await self._once.find(trace, asked.begun, begin)) is not None:
+            logger.info("found message %d of the answer to %s", asked.posted, question.key)
+            return asked.begun.place, ts
+        place = asked.thread or question.place
+        try:
+            message = _messages(question, reply, place)[asked.posted]
+            return place, await self._once.post(place, message, trace, begin)
+        except SlackApiError as error:
+            if slack_code(error) not in NO_WAY_IN:
+                raise
+        logger.info("no way into %s, answering %s directly", place.channel, question.key)
+        direct = Place(place.team, await self._poster.direct_channel(question.user))
+        message = _messages(question, reply, direct)[asked.posted]
+        ts = await self._once.post(direct, message, trace, begin)
+        await self._tell_now(said("I cannot post in this channel, so I sent you the answer directly."))
+        return direct, ts
+
+    async def _tell_now(self, message: Message) -> bool:
+        """Tell the person privately, if that is still possible. What failed once may by now be gone for good."""
+        if self._tell is None:
+            return False
+        try:
+            await self._tell(message)
+        except _FAILED as error:
+            logger.info("could not tell a person privately: %s", error)
+            self._tell = None
+        return self._tell is not None
+
+
+def _messages(question: Question, reply: Reply, place: Place) -> list[Message]:
+    """The whole answer. Where nobody sees the question beside it, it is quoted."""
+    model, answer, dropped = reply.model.name, reply.answer, reply.history_dropped
+    if question.quoted or place.channel != question.place.channel:
+        return ask_messages(question.user, model, question.text, answer, history_dropped=dropped)
+    return answer_messages(model, answer, history_dropped=dropped)

@@ -4,7 +4,7 @@ from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 
-from bot.domain import Errand, ErrandKind, Place
+from bot.domain import Errand, ErrandKind, Place, Question
 from bot.errors import BadArgument, BotError
 from bot.proposals import Proposals
 from bot.tasks import Tasks
@@ -77,15 +77,17 @@ class Submissions:
             self._tasks.spawn(guarded(self._tuning.submit(job), self._whisper(place, user)), f"start {job.key}")
 
     async def ask_form(self, ack: AsyncAck, body: Body, view: View) -> None:
+        """“Ask”: the question is written down before the acknowledgement."""
         form = read_ask_form(view)
         if form.errors:
             await ack(response_action="errors", errors=form.errors)
             return
-        await ack()
         user = str(body["user"]["id"])
-        tell = self._whisper(form.place, user)
-        work = self._questions.ask_in_channel(form.place, user, form.question, form.model, tell)
-        self._tasks.spawn(guarded(work, tell), "ask")
+        # A form that Slack shows again, because the acknowledgement came late, is still the same one.
+        key = f"view:{view['id']}"
+        question = Question(key, form.place, user, form.question, model=form.model, quoted=True)
+        await self._questions.take(question, self._whisper(form.place, user))
+        await ack()
 
     def _whisper(self, place: Place, user: str) -> Tell:
         async def tell(message: Message) -> None:

@@ -1,7 +1,7 @@
 """Finds a post in Slack of which nobody knows whether it arrived: the process died, or the answer was lost.
 
-Posts about jobs carry metadata that names the notice that they tell. It only reads, and an error while reading
-is the caller's: not found means that Slack said so.
+Posts carry metadata that names what they tell, with ids only: whoever may read the channel may read those. It only
+reads, and an error while reading is the caller's: not found means that Slack said so.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from handlers.errors import slack_code
 from handlers.poster import ANSWER_SECONDS
 
 METADATA_EVENT: Final = "tunebot_notice"
+ANSWER_EVENT: Final = "tunebot_answer"
 
 # Slack refuses signatures that are five minutes off, so this machine's clock is not an hour off Slack's. The later
 # end keeps what was said since, possibly days of it, from being read.
@@ -23,10 +24,15 @@ _AROUND: Final = timedelta(hours=1)
 _PAGE: Final = 200
 
 
-def trace(notice: Notice) -> dict[str, Any]:
-    """The metadata of a post. The number tells a job's second reply of a kind from its first."""
+def notice_trace(notice: Notice) -> dict[str, Any]:
+    """The metadata of a post about a job. The number tells a job's second reply of a kind from its first."""
     payload = {"job": notice.job, "kind": str(notice.kind), "notice": str(notice.id)}
     return {"event_type": METADATA_EVENT, "event_payload": payload}
+
+
+def answer_trace(question: str, piece: str) -> dict[str, Any]:
+    """The metadata of one message of the answer to the question of this key."""
+    return {"event_type": ANSWER_EVENT, "event_payload": {"question": question, "piece": piece}}
 
 
 class Traces:
@@ -36,8 +42,8 @@ class Traces:
         self._client = client
         self._seconds = seconds
 
-    async def find(self, notice: Notice, begun: Begun, *, but: str = "") -> str | None:
-        """The `ts` of the notice's post, None if it has not arrived. Raises SlackApiError, TimeoutError.
+    async def find(self, trace: dict[str, Any], begun: Begun, *, but: str = "") -> str | None:
+        """The `ts` of the post with this trace, None if it has not arrived. Raises SlackApiError, TimeoutError.
 
         `but` is the `ts` of an older post that is not meant.
         """
@@ -57,7 +63,7 @@ class Traces:
                     return None
                 raise
             for message in page.get("messages") or []:
-                if message.get("ts") != but and _tells(message, notice):
+                if message.get("ts") != but and _carries(message, trace):
                     return str(message["ts"])
             cursor = str((page.get("response_metadata") or {}).get("next_cursor") or "")
             if not cursor:
@@ -75,8 +81,8 @@ class Traces:
         return data
 
 
-def _tells(message: dict[str, Any], notice: Notice) -> bool:
-    wanted = trace(notice)
+def _carries(message: dict[str, Any], trace: dict[str, Any]) -> bool:
     found = message.get("metadata") or {}
     payload = found.get("event_payload") or {}
-    return found.get("event_type") == METADATA_EVENT and payload | wanted["event_payload"] == payload
+    same_kind: bool = found.get("event_type") == trace["event_type"]
+    return same_kind and payload | trace["event_payload"] == payload

@@ -1,6 +1,6 @@
 """What happened already, so that a delivery that Slack repeats is not handled twice, and who did what."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlite_utils import Database as Connection
 
@@ -18,6 +18,14 @@ def note(connection: Connection, team: str, act: Act, subject: str) -> None:
     connection.table("audit").insert(row)
 
 
+def first_time(connection: Connection, key: str, now: datetime) -> bool:
+    """Remember a delivery's key, and tell whether it is new; called inside a transaction."""
+    # By its index this finds nothing on most calls, for a few microseconds.
+    connection.execute("DELETE FROM seen WHERE seen_at <= ?", [micros(now - _REMEMBERED)])
+    added = connection.execute("INSERT OR IGNORE INTO seen (key, seen_at) VALUES (?, ?)", [key, micros(now)])
+    return added.rowcount == 1
+
+
 class SqliteJournal:
     """The Journal of `bot.ports`."""
 
@@ -27,18 +35,9 @@ class SqliteJournal:
 
     async def first_time(self, key: str) -> bool:
         now = self._clock.now()
-
-        def remember(connection: Connection) -> bool:
-            # By its index this finds nothing on most calls, for a few microseconds.
-            connection.execute("DELETE FROM seen WHERE seen_at <= ?", [micros(now - _REMEMBERED)])
-            added = connection.execute(
-                "INSERT OR IGNORE INTO seen (key, seen_at) VALUES (?, ?)", [key, micros(now)]
-            )
-            return added.rowcount == 1
-
         # Not durable: this runs for every event, and whatever the event leads to that matters is written by a
         # durable transaction, which carries this row to the disk with it.
-        return await self._database.write(remember, durable=False)
+        return await self._database.write(lambda connection: first_time(connection, key, now), durable=False)
 
     async def record(self, team: str, user: str, action: str, subject: str) -> None:
         act = Act(user, action, self._clock.now())

@@ -1,6 +1,7 @@
 """Which model answers in a channel, and what was said in a thread. It holds words, and asks no model."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlite_utils import Database as Connection
 
@@ -8,6 +9,31 @@ from bot.domain import Conversation, ModelRef, Place, Role, Turn
 from bot.ports import Clock
 from storage.database import Database
 from storage.rows import micros, read_model
+
+
+def keep(connection: Connection, conversation: Conversation, now: datetime) -> None:
+    """Append the turns to their thread; called inside the transaction that settles what was asked.
+
+    The conversation's model becomes the thread's, should it have been another one.
+    """
+    place, model, at = conversation.place, conversation.model, micros(now)
+    connection.execute(
+        """
+        INSERT INTO conversations (team, channel, thread, backend, endpoint, name, created_at)
+        VALUES (?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (team, channel, thread) DO UPDATE
+        SET backend = excluded.backend, endpoint = excluded.endpoint, name = excluded.name
+        """,
+        [place.team, place.channel, place.thread, model.backend, model.endpoint, model.name, at],
+    )
+    for turn in conversation.turns:
+        connection.execute(
+            """
+            INSERT INTO turns (team, conversation, role, text, created_at)
+            SELECT team, id, ?, ?, ? FROM conversations WHERE team = ? AND channel = ? AND thread = ?
+            """,
+            [turn.role.value, turn.text, at, place.team, place.channel, place.thread],
+        )
 
 
 class SqliteChatStore:
@@ -71,31 +97,6 @@ class SqliteChatStore:
             return Conversation(place, read_model(found), self._cut(newest_first[::-1]))
 
         return await self._database.run(read)
-
-    async def keep(self, conversation: Conversation) -> None:
-        """The conversation's model becomes the thread's, should it have been another one."""
-        place, model, now = conversation.place, conversation.model, micros(self._clock.now())
-
-        def append(connection: Connection) -> None:
-            connection.execute(
-                """
-                INSERT INTO conversations (team, channel, thread, backend, endpoint, name, created_at)
-                VALUES (?, ?, ?, ?, ?, ?, ?)
-                ON CONFLICT (team, channel, thread) DO UPDATE
-                SET backend = excluded.backend, endpoint = excluded.endpoint, name = excluded.name
-                """,
-                [place.team, place.channel, place.thread, model.backend, model.endpoint, model.name, now],
-            )
-            for turn in conversation.turns:
-                connection.execute(
-                    """
-                    INSERT INTO turns (team, conversation, role, text, created_at)
-                    SELECT team, id, ?, ?, ? FROM conversations WHERE team = ? AND channel = ? AND thread = ?
-                    """,
-                    [turn.role.value, turn.text, now, place.team, place.channel, place.thread],
-                )
-
-        await self._database.write(append)
 
     def _cut(self, turns: Sequence[Turn]) -> tuple[Turn, ...]:
         # Google refuses a history that begins with the model, which a cut between question and answer leaves.

@@ -284,3 +284,37 @@ def m009_errands(db: Database) -> None:
         pk=("team", "view"),
         not_null=("team", "view", "kind", "channel", "thread", "user", "request", "attempts", "begun_at"),
     )
+
+
+@migrations()
+def m010_questions(db: Database) -> None:
+    """A question is on paper before Slack hears that it arrived, and its answer, which is paid for, before a post.
+
+    A row lives until its question is settled. That its key was there is remembered in `seen`, as of any delivery.
+    """
+    db.table("questions").create(
+        {
+            "key": str,
+            "team": str,
+            "channel": str,
+            "thread": str,
+            "user": str,
+            "text": str,
+            "named": str,
+            "model": str,
+            "quoted": int,
+            "asked_at": int,
+            "reply": str,
+            "posted": int,
+            "next_channel": str,
+            "next_thread": str,
+            "begun_at": int,
+            "begun_channel": str,
+            "begun_thread": str,
+        },
+        pk="key",
+        not_null=(
+            *("key", "team", "channel", "thread", "user", "text", "named", "quoted", "asked_at", "posted"),
+            *("next_channel", "next_thread", "begun_channel", "begun_thread"),
+        ),
+    )

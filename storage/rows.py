@@ -20,11 +20,14 @@ from bot.domain import (
     OpenJob,
     Place,
     Proposal,
+    Question,
+    Reply,
     Snapshot,
     TuningJob,
     TuningSpec,
 )
 from bot.errors import StorageError
+from bot.ports import Begun, OpenQuestion
 
 T = TypeVar("T")
 Row = Mapping[str, Any]
@@ -35,6 +38,8 @@ _MICROSECOND = timedelta(microseconds=1)
 _SPEC = msgspec.json.Decoder(TuningSpec)
 _FAILURE = msgspec.json.Decoder(Failure)
 _DATA_STATS = msgspec.json.Decoder(DataStats)
+_MODEL = msgspec.json.Decoder(ModelRef)
+_REPLY = msgspec.json.Decoder(Reply)
 
 
 def micros(time: datetime) -> int:
@@ -169,6 +174,56 @@ def read_snapshot(row: Row) -> Snapshot:
         computed_at=_optional_moment(row["computed_at"]),
         eval_loss=row["eval_loss"],
     )
+
+
+def question_row(asked: OpenQuestion) -> dict[str, Any]:
+    """The row of a question that was just asked."""
+    question = asked.question
+    return {
+        "key": question.key,
+        "team": question.place.team,
+        "channel": question.place.channel,
+        "thread": question.place.thread,
+        "user": question.user,
+        "text": question.text,
+        "named": question.named,
+        "model": None if question.model is None else _json(question.model),
+        "quoted": int(question.quoted),
+        "asked_at": micros(asked.asked_at),
+        "posted": 0,
+        "next_channel": "",
+        "next_thread": "",
+        "begun_channel": "",
+        "begun_thread": "",
+    }
+
+
+def read_question(row: Row) -> OpenQuestion:
+    place = read_place(row)
+    begun = None
+    if row["begun_at"] is not None:
+        begun = Begun(Place(place.team, row["begun_channel"], row["begun_thread"]), moment(row["begun_at"]))
+    return OpenQuestion(
+        question=Question(
+            key=row["key"],
+            place=place,
+            user=row["user"],
+            text=row["text"],
+            named=row["named"],
+            model=None if row["model"] is None else parsed(_MODEL, row["model"]),
+            quoted=bool(row["quoted"]),
+        ),
+        asked_at=moment(row["asked_at"]),
+        reply=None if row["reply"] is None else parsed(_REPLY, row["reply"]),
+        posted=row["posted"],
+        thread=Place(place.team, row["next_channel"], row["next_thread"]) if row["posted"] else None,
+        begun=begun,
+    )
+
+
+def reply_text(reply: Reply) -> str:
+    """A reply as it is kept, see `read_question`."""
+    return _json(reply)
 
 
 def read_model(row: Row) -> ModelRef:

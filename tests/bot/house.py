@@ -8,15 +8,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bot.backends import build_backends, build_gcs_files
-from bot.chat import Chat
+from bot.chat import Chat, exchange
 from bot.desk import DatasetDesk
-from bot.domain import Place, StartRequest, TuningJob
+from bot.domain import Place, Reply, StartRequest, TuningJob
 from bot.ports import TuningBackend
 from bot.proposals import Proposals
 from bot.sandbox.google import GoogleStandIn, Job, Limits
 from bot.tuning import Tuning
 from storage.audit import SqliteJournal
-from storage.conversations import SqliteChatStore
+from storage.conversations import SqliteChatStore, keep
 from storage.database import Database
 from storage.datasets import SqliteDatasetMemory
 from storage.jobs import SqliteJobStore
@@ -89,6 +89,11 @@ class House:
         found = await self.jobs.job(job.key)
         assert found is not None
         return found
+
+    async def keep(self, place: Place, question: str, reply: Reply) -> None:
+        """What a settled question leaves behind."""
+        kept = exchange(place, question, reply)
+        await self.database.write(lambda connection: keep(connection, kept, self.clock.now()))
 
     def at_google(self, job: TuningJob) -> Job:
         """Google's own job."""

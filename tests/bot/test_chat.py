@@ -20,7 +20,7 @@ async def model_of(wired: House, name: str, backend: str = "vertex") -> ModelRef
 async def test_a_thread_sends_its_earlier_turns(wired: House, backend: str) -> None:
     model = await model_of(wired, "history", backend)
     for question in ("1", "3"):
-        await wired.chat.remember(THREAD, await wired.chat.ask(THREAD, question, model))
+        await wired.keep(THREAD, question, await wired.chat.ask(THREAD, question, model))
     reply = await wired.chat.ask(THREAD, "8", model)
     sent = wired.google.requests.matching(":generateContent$")[-1].body["contents"]
     assert [turn["parts"][0]["text"] for turn in sent] == ["1", "2", "3", "4", "8"]
@@ -31,14 +31,14 @@ async def test_palm_gets_the_last_question_alone_and_the_reply_says_so(wired: Ho
     model = await model_of(wired, "palm", "palm")
     first = await wired.chat.ask(THREAD, "1", model)
     assert not first.history_dropped
-    await wired.chat.remember(THREAD, first)
+    await wired.keep(THREAD, "1", first)
     second = await wired.chat.ask(THREAD, "3", model)
     assert (second.answer.text, second.history_dropped) == ("4", True)
 
 
 async def test_another_model_in_a_thread_does_not_get_its_turns(wired: House) -> None:
     first, second = await model_of(wired, "first"), await model_of(wired, "second")
-    await wired.chat.remember(THREAD, await wired.chat.ask(THREAD, "1", first))
+    await wired.keep(THREAD, "1", await wired.chat.ask(THREAD, "1", first))
     await wired.chat.ask(THREAD, "3", second)
     assert len(wired.google.requests.matching(":generateContent$")[-1].body["contents"]) == 1
 
@@ -48,7 +48,7 @@ async def test_a_blocked_question_is_not_kept_as_history_but_the_thread_is(wired
     wired.google.answers.block()
     reply = await wired.chat.ask(THREAD, "bad", model)
     assert reply.answer.finish is Finish.BLOCKED
-    await wired.chat.remember(THREAD, reply)
+    await wired.keep(THREAD, "bad", reply)
     assert await wired.chat.answers_in(THREAD)
     conversation = await wired.chats.conversation(THREAD)
     assert conversation is not None
@@ -58,7 +58,7 @@ async def test_a_blocked_question_is_not_kept_as_history_but_the_thread_is(wired
 async def test_a_cut_answer_is_kept(wired: House) -> None:
     model = await model_of(wired, "cut")
     wired.google.answers.finish("MAX_TOKENS", "once upon")
-    await wired.chat.remember(THREAD, await wired.chat.ask(THREAD, "story", model))
+    await wired.keep(THREAD, "story", await wired.chat.ask(THREAD, "story", model))
     conversation = await wired.chats.conversation(THREAD)
     assert conversation is not None
     assert conversation.turns == (Turn(Role.USER, "story"), Turn(Role.MODEL, "once upon"))
@@ -80,7 +80,7 @@ async def test_named_before_the_threads_before_the_channels_before_the_newest(wi
     await wired.chat.use(PLACE, "channels", ADA)
     assert (await wired.chat.model_for(THREAD)).name == "channels"
     threads = await wired.chat.find(TEAM, "threads")
-    await wired.chat.remember(THREAD, await wired.chat.ask(THREAD, "1", threads))
+    await wired.keep(THREAD, "1", await wired.chat.ask(THREAD, "1", threads))
     assert (await wired.chat.model_for(THREAD)).name == "threads"
     assert (await wired.chat.model_for(PLACE)).name == "channels"
     assert (await wired.chat.model_for(THREAD, "named")).name == "named"

@@ -18,6 +18,7 @@ from bot.sandbox.slack import Channel, Message, Person, SlackStandIn, WebCall
 from bot.sender import Patience, Sender
 from handlers.manifest import manifest
 from handlers.notifier import SlackNotifier
+from handlers.once import OncePoster
 from handlers.pace import Pace
 from handlers.poster import Poster
 from handlers.traces import Traces
@@ -145,9 +146,11 @@ async def office(
         await database.open()
         jobs, outbox = SqliteJobStore(database), SqliteOutbox(database, Now())
 
+        once = OncePoster(poster, Traces(client, seconds), Now(), SETTLES_IN)
+
         def renew() -> Sender:
             profiles = {"vertex": VERTEX}
-            notifier = SlackNotifier(poster, Traces(client, seconds), profiles, Now(), SETTLES_IN)
+            notifier = SlackNotifier(poster, once, profiles, Now())
             return Sender(outbox, jobs, notifier, Now(), patience)
 
         made = Office(

@@ -1,14 +1,19 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
+from bot.domain import Conversation
+from storage import conversations
 from storage.audit import SqliteJournal
 from storage.conversations import SqliteChatStore
 from storage.database import Database
 from storage.jobs import SqliteJobStore
 from storage.outbox import SqliteOutbox
+from storage.questions import SqliteQuestions
 from tests.storage.samples import StoppedClock
+
+Keep = Callable[[Conversation], Awaitable[None]]
 
 
 @pytest.fixture
@@ -55,3 +60,19 @@ async def on_disk(path: Path) -> AsyncIterator[Database]:
     await database.open()
     yield database
     await database.close()
+
+
+@pytest.fixture
+def keep(database: Database, clock: StoppedClock) -> Keep:
+    """Append turns to their thread, as a settled question does."""
+
+    async def append(conversation: Conversation) -> None:
+        now = clock.now()
+        await database.write(lambda connection: conversations.keep(connection, conversation, now))
+
+    return append
+
+
+@pytest.fixture
+def questions(database: Database, clock: StoppedClock) -> SqliteQuestions:
+    return SqliteQuestions(database, clock)

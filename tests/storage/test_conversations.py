@@ -3,6 +3,7 @@ from datetime import timedelta
 from bot.domain import Conversation, ModelRef, Place, Role, Turn
 from storage.conversations import SqliteChatStore
 from storage.database import Database
+from tests.storage.conftest import Keep
 from tests.storage.samples import TEAM, StoppedClock
 
 MODEL = ModelRef("vertex", "projects/1/endpoints/2", "next-number")
@@ -33,41 +34,45 @@ async def test_deleted_model_is_taken_from_every_channel_whatever_it_is_called_t
     assert [await chats.bound(place) for place in (first, second, third)] == [None, None, OTHER]
 
 
-async def test_turns_are_appended_to_the_thread(chats: SqliteChatStore) -> None:
+async def test_turns_are_appended_to_the_thread(chats: SqliteChatStore, keep: Keep) -> None:
     assert await chats.conversation(THREAD) is None
-    await chats.keep(Conversation(THREAD, MODEL, exchange(1)))
-    await chats.keep(Conversation(THREAD, MODEL, exchange(2)))
+    await keep(Conversation(THREAD, MODEL, exchange(1)))
+    await keep(Conversation(THREAD, MODEL, exchange(2)))
     assert await chats.conversation(THREAD) == Conversation(THREAD, MODEL, exchange(1) + exchange(2))
 
 
-async def test_thread_goes_on_with_the_model_that_answered_last(chats: SqliteChatStore) -> None:
-    await chats.keep(Conversation(THREAD, MODEL, exchange(1)))
-    await chats.keep(Conversation(THREAD, OTHER, exchange(2)))
+async def test_thread_goes_on_with_the_model_that_answered_last(chats: SqliteChatStore, keep: Keep) -> None:
+    await keep(Conversation(THREAD, MODEL, exchange(1)))
+    await keep(Conversation(THREAD, OTHER, exchange(2)))
     assert await chats.conversation(THREAD) == Conversation(THREAD, OTHER, exchange(1) + exchange(2))
 
 
-async def test_threads_of_a_channel_and_channels_of_a_workspace_do_not_mix(chats: SqliteChatStore) -> None:
+async def test_threads_of_a_channel_and_channels_of_a_workspace_do_not_mix(
+    chats: SqliteChatStore, keep: Keep
+) -> None:
     places = [THREAD, Place(TEAM, "C0GENERAL", "1700.2"), Place(TEAM, "C0RANDOM", "1700.1")]
     for number, place in enumerate(places):
-        await chats.keep(Conversation(place, MODEL, exchange(number)))
+        await keep(Conversation(place, MODEL, exchange(number)))
     for number, place in enumerate(places):
         assert await chats.conversation(place) == Conversation(place, MODEL, exchange(number))
 
 
 async def test_long_thread_is_read_from_its_end_and_begins_with_a_person(
-    database: Database, clock: StoppedClock
+    database: Database, clock: StoppedClock, keep: Keep
 ) -> None:
     chats = SqliteChatStore(database, clock, history=5)
     for number in range(100):
-        await chats.keep(Conversation(THREAD, MODEL, exchange(number)))
+        await keep(Conversation(THREAD, MODEL, exchange(number)))
     found = await chats.conversation(THREAD)
     assert found is not None
     assert found.turns == exchange(98) + exchange(99)
 
 
-async def test_history_is_forty_turns_and_older_ones_are_kept(chats: SqliteChatStore, database: Database) -> None:
+async def test_history_is_forty_turns_and_older_ones_are_kept(
+    chats: SqliteChatStore, database: Database, keep: Keep
+) -> None:
     for number in range(30):
-        await chats.keep(Conversation(THREAD, MODEL, exchange(number)))
+        await keep(Conversation(THREAD, MODEL, exchange(number)))
     found = await chats.conversation(THREAD)
     assert found is not None
     assert len(found.turns) == 40
@@ -76,15 +81,15 @@ async def test_history_is_forty_turns_and_older_ones_are_kept(chats: SqliteChatS
 
 
 async def test_short_history_that_begins_with_the_model_is_left_as_it_is(
-    chats: SqliteChatStore, clock: StoppedClock
+    chats: SqliteChatStore, clock: StoppedClock, keep: Keep
 ) -> None:
     clock.advance(timedelta(seconds=1))
     greeting = (Turn(Role.MODEL, "Ask me for the next number."),)
-    await chats.keep(Conversation(THREAD, MODEL, greeting))
+    await keep(Conversation(THREAD, MODEL, greeting))
     assert await chats.conversation(THREAD) == Conversation(THREAD, MODEL, greeting)
 
 
-async def test_words_of_every_script_come_back_unchanged(chats: SqliteChatStore) -> None:
+async def test_words_of_every_script_come_back_unchanged(chats: SqliteChatStore, keep: Keep) -> None:
     turns = (Turn(Role.USER, "что?\x00 🧮\r\n\u2028"), Turn(Role.MODEL, ""))
-    await chats.keep(Conversation(THREAD, MODEL, turns))
+    await keep(Conversation(THREAD, MODEL, turns))
     assert await chats.conversation(THREAD) == Conversation(THREAD, MODEL, turns)

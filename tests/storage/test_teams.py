@@ -4,6 +4,7 @@ from bot.domain import Conversation, JobState, ModelRef, Place, Role, Turn
 from storage.conversations import SqliteChatStore
 from storage.database import Database
 from storage.jobs import SqliteJobStore
+from tests.storage.conftest import Keep
 from tests.storage.samples import OTHER_TEAM, TEAM, job, proposal
 
 OURS = ModelRef("vertex", "projects/1/endpoints/2", "ours")
@@ -39,11 +40,11 @@ async def test_channels_of_the_same_id_answer_with_their_own_workspaces_model(ch
     assert await chats.bound(theirs) == OURS
 
 
-async def test_threads_of_the_same_ts_keep_their_own_workspaces_words(chats: SqliteChatStore) -> None:
+async def test_threads_of_the_same_ts_keep_their_own_workspaces_words(chats: SqliteChatStore, keep: Keep) -> None:
     ours, theirs = Place(TEAM, "C1", "1700.1"), Place(OTHER_TEAM, "C1", "1700.1")
-    await chats.keep(Conversation(ours, OURS, (Turn(Role.USER, "our secret"),)))
+    await keep(Conversation(ours, OURS, (Turn(Role.USER, "our secret"),)))
     assert await chats.conversation(theirs) is None
-    await chats.keep(Conversation(theirs, THEIRS, (Turn(Role.USER, "their secret"),)))
+    await keep(Conversation(theirs, THEIRS, (Turn(Role.USER, "their secret"),)))
     assert await chats.conversation(ours) == Conversation(ours, OURS, (Turn(Role.USER, "our secret"),))
 
 

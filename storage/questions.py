@@ -1,0 +1,92 @@
+"""Questions that people still wait for, from before Slack hears that they arrived until their answers stand.
+
+A row is deleted when its question is settled: what was said is kept with the thread then, and that it was asked
+among the deliveries already seen. What is asked again, and when, is not decided here.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from sqlite_utils import Database as Connection
+
+from bot.domain import Conversation, Place, Question, Reply
+from bot.errors import StorageError
+from bot.ports import Clock, OpenQuestion
+from storage.audit import first_time
+from storage.conversations import keep
+from storage.database import Database
+from storage.rows import Row, micros, question_row, read_question, reply_text
+
+logger = logging.getLogger(__name__)
+
+_NOT_BEGUN = "begun_at = NULL, begun_channel = '', begun_thread = ''"
+
+
+class SqliteQuestions:
+    """The QuestionStore of `bot.ports`."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def add(self, question: Question) -> OpenQuestion | None:
+        asked = OpenQuestion(question, self._clock.now())
+
+        def insert(connection: Connection) -> OpenQuestion | None:
+            if not first_time(connection, question.key, asked.asked_at):
+                return None
+            connection.table("questions").insert(question_row(asked))
+            return asked
+
+        return await self._database.write(insert)
+
+    async def question(self, key: str) -> OpenQuestion | None:
+        def read(connection: Connection) -> OpenQuestion | None:
+            rows = connection.query("SELECT * FROM questions WHERE key = ?", [key])
+            return next(map(read_question, rows), None)
+
+        return await self._database.run(read)
+
+    async def open_questions(self) -> Sequence[OpenQuestion]:
+        def read(connection: Connection) -> list[OpenQuestion]:
+            rows = connection.query("SELECT * FROM questions ORDER BY asked_at, rowid")
+            return list(_readable(rows))
+
+        return await self._database.run(read)
+
+    async def answer(self, key: str, reply: Reply) -> None:
+        await self._set(key, "reply = ?", [reply_text(reply)])
+
+    async def begin(self, key: str, place: Place) -> None:
+        begun = [micros(self._clock.now()), place.channel, place.thread]
+        await self._set(key, "begun_at = ?, begun_channel = ?, begun_thread = ?", begun)
+
+    async def refused(self, key: str) -> None:
+        await self._set(key, _NOT_BEGUN, [])
+
+    async def posted(self, key: str, thread: Place) -> None:
+        change = f"posted = posted + 1, next_channel = ?, next_thread = ?, {_NOT_BEGUN}"
+        await self._set(key, change, [thread.channel, thread.thread])
+
+    async def settle(self, key: str, conversation: Conversation | None = None) -> None:
+        now = self._clock.now()
+
+        def forget(connection: Connection) -> None:
+            deleted = connection.execute("DELETE FROM questions WHERE key = ?", [key])
+            if deleted.rowcount and conversation is not None:
+                keep(connection, conversation, now)
+
+        await self._database.write(forget)
+
+    async def _set(self, key: str, change: str, values: list[Any]) -> None:
+        statement = f"UPDATE questions SET {change} WHERE key = ?"  # noqa: S608 - the changes above, no one's words
+        await self._database.write(lambda connection: connection.execute(statement, [*values, key]))
+
+
+def _readable(rows: Iterable[Row]) -> Iterator[OpenQuestion]:
+    for row in rows:
+        try:
+            yield read_question(row)
+        except StorageError as error:
+            logger.error("question %s is left alone: %s", row["key"], error)

@@ -1,0 +1,45 @@
+"""A person in Slack as the asking sees them: a Respondent that writes down what is said, and fails on demand."""
+
+import asyncio
+from dataclasses import dataclass, field, replace
+
+from bot.domain import ModelRef, Question, Reply
+from bot.ports import Begin, OpenQuestion, Posted
+
+
+@dataclass
+class Listener:
+    """What the person saw, and what the next posts meet: troubles, and after `free` of them a gate.
+
+    `pieces` is how many messages an answer takes, `begun` how many posts were begun on paper.
+    """
+
+    pieces: int = 1
+    told: list[str] = field(default_factory=list)
+    troubles: list[Exception] = field(default_factory=list)
+    states: list[OpenQuestion] = field(default_factory=list)
+    gate: asyncio.Event | None = None
+    free: int = 0
+    begun: int = 0
+
+    async def asking(self, question: Question, model: ModelRef) -> None:
+        self.told.append(f"asking {model.name}")
+
+    async def post(self, asked: OpenQuestion, reply: Reply, begin: Begin) -> Posted:
+        place = asked.thread or asked.question.place
+        await self._meet(asked, begin)
+        self.told.append(f"{reply.answer.text} {asked.posted + 1}/{self.pieces}")
+        return Posted(replace(place, thread=place.thread or "1.1"), last=asked.posted + 1 == self.pieces)
+
+    async def explain(self, asked: OpenQuestion, error: Exception, begin: Begin) -> None:
+        await self._meet(asked, begin)
+        self.told.append(str(error))
+
+    async def _meet(self, asked: OpenQuestion, begin: Begin) -> None:
+        self.states.append(asked)
+        await begin(asked.question.place)
+        self.begun += 1
+        if self.gate is not None and len(self.states) > self.free:
+            await self.gate.wait()
+        if self.troubles:
+            raise self.troubles.pop(0)

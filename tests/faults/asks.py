@@ -1,0 +1,137 @@
+"""A question through the real use cases, a real database file, a real backend and Slack's own client, in a process
+that kills itself at a chosen step of it; see `clicks` for what a step is.
+
+    python -m tests.faults.asks DIRECTORY < told.json
+"""
+
+import asyncio
+import itertools
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+import msgspec
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.asking import Asking
+from bot.backends import build_backends
+from bot.chat import Chat
+from bot.domain import ModelRef, Place, Question
+from bot.ports import OpenQuestion
+from bot.sender import Patience
+from handlers.blocks.message import Message
+from handlers.once import OncePoster
+from handlers.pace import Pace
+from handlers.poster import Poster
+from handlers.questions import SlackRespondent
+from handlers.traces import Traces
+from storage.audit import SqliteJournal
+from storage.conversations import SqliteChatStore
+from storage.database import Database
+from storage.jobs import SqliteJobStore
+from storage.questions import SqliteQuestions
+from tests.faults.clicks import Mortal, options
+
+# Longer than the stand-in is busy with a post whose sender has died.
+SETTLES_IN: Final = timedelta(seconds=0.3)
+
+
+class Told(msgspec.Struct):
+    """What a process is told of the stand-ins, and the question's place in Slack."""
+
+    project: str
+    token: str
+    google: str
+    slack: str
+    bot_token: str
+    team: str
+    channel: str
+    user: str
+    endpoint: str
+
+
+class Now:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a process of the bot has of all this."""
+
+    told: Told
+    asking: Asking
+    store: SqliteQuestions
+    chats: SqliteChatStore
+    to: SlackRespondent
+
+    async def hear(self, key: str) -> None:
+        """What `/ask` does: the row, the acknowledgement, the answer."""
+        place = Place(self.told.team, self.told.channel)
+        model = ModelRef("vertex", self.told.endpoint, "counter")
+        asked = await self.asking.take(Question(key, place, self.told.user, key, model=model, quoted=True))
+        await asyncio.sleep(0)  # Slack is answered here
+        if asked is not None:
+            await self.go_on(asked)
+
+    async def go_on(self, asked: OpenQuestion) -> None:
+        await self.asking.see_through(asked, self.to)
+
+
+@asynccontextmanager
+async def room(file: Path, told: Told) -> AsyncIterator[Room]:
+    """Open the database, the backend and the client."""
+    async with AsyncExitStack() as stack:
+        database = Database(file)
+        await database.open()
+        stack.push_async_callback(database.close)
+        backends = build_backends(["vertex"], options(told.project, told.token, told.google))
+        stack.push_async_callback(backends["vertex"].close)
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        client = AsyncWebClient(token=told.bot_token, base_url=told.slack, session=session)
+        chats, store = SqliteChatStore(database, Now()), SqliteQuestions(database, Now())
+        chat = Chat(backends, SqliteJobStore(database), chats, SqliteJournal(database, Now()))
+        poster = Poster(client, Pace(post_seconds=0.01), 2.0)
+
+        async def tell(message: Message) -> None:
+            await asyncio.sleep(0)  # a response URL takes it
+
+        to = SlackRespondent(OncePoster(poster, Traces(client, 2.0), Now(), SETTLES_IN), poster, client, tell)
+        yield Room(told, Asking(store, chat, Now(), Patience(first=0.05)), store, chats, to)
+
+
+def key_of(step: int) -> str:
+    """The question's key in the run that ends at this step."""
+    return f"ask-{step:05d}"
+
+
+async def run(directory: Path, told: Told, step: int) -> None:
+    """Ask, and die at the step if the question has so many."""
+    key = key_of(step)
+    async with room(directory / f"{key}.db", told) as here:
+        await Mortal(here.hear(key), step)
+
+
+def main() -> None:
+    """One fork after the other."""
+    directory = Path(sys.argv[1])
+    told = msgspec.json.decode(sys.stdin.buffer.read(), type=Told)
+    for step in itertools.count(1):
+        child = os.fork()
+        if not child:
+            asyncio.run(run(directory, told, step))
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        if os.waitstatus_to_exitcode(status) != -signal.SIGKILL:
+            sys.exit(os.waitstatus_to_exitcode(status))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""A question is answered once, wherever the process dies between its delivery and the turns that are kept."""
+
+import asyncio
+import sys
+from collections import Counter
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from bot.domain import Place
+from bot.sandbox.slack import Message, SlackStandIn
+from handlers.manifest import manifest
+from tests.bot.house import House, house
+from tests.faults.asks import Told, key_of, room
+from tests.faults.town import ROOT
+
+pytestmark = pytest.mark.long
+
+
+async def die_at_every_step(told: Told, directory: Path) -> list[str]:
+    """Kill a question at each step; returns the keys of the questions, the last of which ran through."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.faults.asks", str(directory)),
+        cwd=ROOT,
+        stdin=asyncio.subprocess.PIPE,
+    )
+    await process.communicate(msgspec.json.encode(told))
+    assert process.returncode == 0
+    keys = sorted(path.stem for path in directory.glob("ask-*.db"))  # noqa: ASYNC240
+    assert keys == [key_of(1 + number) for number in range(len(keys))]
+    return keys
+
+
+def asked(at: House, key: str) -> int:
+    """How often Google was asked."""
+    return sum(key in str(call.body) for call in at.google.requests.matching(":generateContent$"))
+
+
+def answers(slack: SlackStandIn, key: str) -> list[Message]:
+    """What Slack shows of it, to everyone."""
+    return [message for message in slack.workspace.messages(ephemeral=False) if key in message.text]
+
+
+async def test_killed_at_any_step_a_question_is_one_answer_and_paid_twice_only_if_no_answer_was_on_paper(
+    tmp_path: Path,
+) -> None:
+    seen: Counter[str] = Counter()
+    async with house(tmp_path, ["vertex"]) as at, SlackStandIn(manifest=manifest()) as slack:
+        job = await at.tuned("counter")
+        ada = slack.person("ada")
+        told = Told(
+            project=at.google.project,
+            token=at.google.issue_token(),
+            google=at.google.url,
+            slack=slack.api_url,
+            bot_token=slack.app.bot_token,
+            team=slack.workspace.team_id,
+            channel=slack.add_channel("tuning", ada).id,
+            user=ada.id,
+            endpoint=job.endpoint,
+        )
+        for key in await die_at_every_step(told, tmp_path):
+            seen[await recover(at, slack, told, tmp_path / f"{key}.db")] += 1
+    assert seen.keys() == {"delivered again", "asked again", "posted", "found", "done"}, seen
+    print(dict(seen))
+
+
+async def recover(at: House, slack: SlackStandIn, told: Told, file: Path) -> str:
+    """Another process takes over, and Slack delivers the same once more, twice at once."""
+    key = file.stem
+    posts, questions = len(answers(slack, key)), asked(at, key)
+    async with room(file, told) as here:
+        left = await here.store.open_questions()
+        assert left or not questions or posts, "Google was asked before the row was written"
+        again = [here.hear(key), here.hear(key)]
+        await asyncio.gather(*again, *map(here.go_on, left))
+        assert await here.store.open_questions() == []
+        (answer,) = answers(slack, key)
+        conversation = await here.chats.conversation(Place(told.team, told.channel, answer.ts))
+    assert conversation is not None
+    question, _ = conversation.turns
+    assert question.text == key
+    if not left:
+        assert asked(at, key) == 1
+        return "done" if posts else "delivered again"
+    if left[0].reply is None:
+        assert questions <= 1
+        assert asked(at, key) == questions + 1
+        return "asked again"
+    assert asked(at, key) == questions == 1
+    return "found" if posts else "posted"

@@ -1,0 +1,70 @@
+"""Questions as they are wired, before Slack's stand-in. Google is not here: its answers are put on paper."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import aiohttp
+
+from bot.asking import Asking
+from bot.chat import Chat
+from bot.domain import Answer, Conversation, ModelRef, Place, Question, Reply
+from bot.sandbox.slack import Channel
+from bot.tasks import Tasks
+from handlers.blocks.message import Message
+from handlers.once import OncePoster
+from handlers.questions import Questions
+from handlers.traces import Traces
+from storage.audit import SqliteJournal
+from storage.conversations import SqliteChatStore
+from storage.questions import SqliteQuestions
+from tests.handlers.delivering import IMPATIENT, SETTLES_IN, Now, Office
+
+MODEL = ModelRef("vertex", "projects/1/endpoints/2", "counter")
+
+
+@dataclass
+class Desk:
+    """Questions in an office; `heard` is what a response URL took while it was not `deaf`."""
+
+    at: Office
+    store: SqliteQuestions
+    chats: SqliteChatStore
+    heard: list[str] = field(default_factory=list)
+    tasks: Tasks = field(default_factory=Tasks)
+    deaf: bool = False
+
+    def questions(self) -> Questions:
+        """As a process has them that just started."""
+        at = self.at
+        chat = Chat({}, at.jobs, self.chats, SqliteJournal(at.database, Now()))
+        asking = Asking(self.store, chat, Now(), IMPATIENT)
+        return Questions(asking, self.once(), at.poster, at.client, self.tasks)
+
+    def once(self) -> OncePoster:
+        return OncePoster(self.at.poster, Traces(self.at.client, 2.0), Now(), SETTLES_IN)
+
+    def question(self, key: str, channel: Channel | None = None, thread: str = "") -> Question:
+        """By a command, or in a thread."""
+        place = Place(self.at.slack.workspace.team_id, (channel or self.at.channel).id, thread)
+        return Question(key, place, self.at.ada.id, "seven", model=MODEL, quoted=not thread)
+
+    async def tell(self, message: Message) -> None:
+        """A response URL."""
+        if self.deaf:
+            raise aiohttp.ClientConnectionError("the response URL is gone")
+        self.heard.append(message.text)
+
+    async def answered(self, question: Question, text: str = "eight") -> None:
+        """Put it on paper with its answer, and let a new process go on."""
+        assert await self.store.add(question)
+        await self.store.answer(question.key, Reply(MODEL, Answer(text)))
+        await self.questions().take_up()
+
+    async def settled(self, within: float = 10.0) -> None:
+        """Wait until no question is open."""
+        async with asyncio.timeout(within):
+            while await self.store.open_questions():  # noqa: ASYNC110 - rows wake nobody
+                await asyncio.sleep(0.02)
+
+    async def conversation(self, channel: str, ts: str) -> Conversation | None:
+        return await self.chats.conversation(Place(self.at.slack.workspace.team_id, channel, ts))

@@ -1,0 +1,131 @@
+"""A question is kept from before it is acknowledged until its answer stands, and its key for a week."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.domain import Answer, Conversation, Finish, ModelRef, Place, Question, Reply, Role, Turn
+from bot.ports import Begun, OpenQuestion
+from storage.audit import SqliteJournal
+from storage.conversations import SqliteChatStore
+from storage.database import Database
+from storage.questions import SqliteQuestions
+from tests.storage.samples import START, TEAM, StoppedClock
+
+MODEL = ModelRef("vertex", "projects/1/endpoints/2", "next-number")
+PLACE = Place(TEAM, "C0GENERAL")
+THREAD = replace(PLACE, thread="1700.1")
+TYPED = Question("command:1.2", PLACE, "U0ADA", "seven", named="next-number", quoted=True)
+REPLY = Reply(MODEL, Answer("eight", Finish.CUT, "MAX_TOKENS"), history_dropped=True)
+KEPT = Conversation(THREAD, MODEL, (Turn(Role.USER, "seven"), Turn(Role.MODEL, "eight")))
+
+
+async def state(questions: SqliteQuestions) -> OpenQuestion:
+    (asked,) = await questions.open_questions()
+    assert await questions.question(asked.question.key) == asked
+    return asked
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        TYPED,
+        Question("view:V1", PLACE, "U0ADA", "что?\n🧮", model=MODEL, quoted=True),
+        Question("message:C0GENERAL:1700.1", THREAD, "U0ADA", "and 1"),
+    ],
+)
+async def test_a_question_comes_back_as_it_was_written(questions: SqliteQuestions, question: Question) -> None:
+    asked = await questions.add(question)
+    assert asked == OpenQuestion(question, START)
+    assert await state(questions) == asked
+
+
+async def test_the_same_delivery_is_refused_while_open_after_the_answer_and_for_a_week(
+    questions: SqliteQuestions, clock: StoppedClock
+) -> None:
+    assert await questions.add(TYPED)
+    assert await questions.add(replace(TYPED, text="other words")) is None
+    assert (await state(questions)).question.text == "seven"
+    await questions.settle(TYPED.key)
+    assert await questions.add(TYPED) is None
+    clock.advance(timedelta(days=7) - timedelta(microseconds=1))
+    assert await questions.add(TYPED) is None
+    assert await questions.open_questions() == []
+    clock.advance(timedelta(microseconds=1))
+    assert await questions.add(TYPED)
+
+
+async def test_of_many_deliveries_at_once_one_is_taken(questions: SqliteQuestions) -> None:
+    taken = await asyncio.gather(*(questions.add(TYPED) for _ in range(50)))
+    assert sum(asked is not None for asked in taken) == 1
+
+
+async def test_a_message_that_was_handled_as_something_else_is_no_question_any_more(
+    questions: SqliteQuestions, journal: SqliteJournal
+) -> None:
+    spoken = Question("message:C0GENERAL:1700.1", THREAD, "U0ADA", "tune this")
+    assert await journal.first_time(spoken.key)
+    assert await questions.add(spoken) is None
+    assert await questions.add(replace(spoken, key="message:C0GENERAL:1700.2"))
+    assert not await journal.first_time("message:C0GENERAL:1700.2")
+
+
+async def test_open_questions_come_oldest_first(questions: SqliteQuestions, clock: StoppedClock) -> None:
+    for key in ("b", "c", "a"):
+        await questions.add(replace(TYPED, key=key))
+    clock.advance(timedelta(seconds=-1))
+    await questions.add(replace(TYPED, key="d"))
+    assert [asked.question.key for asked in await questions.open_questions()] == ["d", "b", "c", "a"]
+
+
+async def test_an_answer_is_told_piece_by_piece(questions: SqliteQuestions, clock: StoppedClock) -> None:
+    asked = await questions.add(TYPED)
+    assert asked is not None
+    await questions.answer(TYPED.key, REPLY)
+    asked = replace(asked, reply=REPLY)
+    assert await state(questions) == asked
+    clock.advance(timedelta(seconds=3))
+    await questions.begin(TYPED.key, PLACE)
+    assert await state(questions) == replace(asked, begun=Begun(PLACE, clock.now()))
+    await questions.posted(TYPED.key, THREAD)
+    assert await state(questions) == replace(asked, posted=1, thread=THREAD)
+    await questions.begin(TYPED.key, THREAD)
+    await questions.refused(TYPED.key)
+    assert await state(questions) == replace(asked, posted=1, thread=THREAD)
+
+
+async def test_settling_keeps_the_turns_once_and_nothing_else(
+    questions: SqliteQuestions, chats: SqliteChatStore, database: Database
+) -> None:
+    await questions.add(TYPED)
+    await questions.answer(TYPED.key, REPLY)
+    await questions.settle(TYPED.key, KEPT)
+    await questions.settle(TYPED.key, KEPT)
+    assert await chats.conversation(THREAD) == KEPT
+    assert await questions.question(TYPED.key) is None
+    assert await database.run(lambda connection: connection.table("questions").count) == 0
+
+
+async def test_a_settling_that_fails_half_way_is_undone_whole(
+    questions: SqliteQuestions, chats: SqliteChatStore
+) -> None:
+    await questions.add(TYPED)
+    broken = replace(KEPT, turns=(Turn(Role.USER, "seven"), Turn(Role.MODEL, None)))  # type: ignore[arg-type]
+    with pytest.raises(Exception, match="NOT NULL"):
+        await questions.settle(TYPED.key, broken)
+    assert await chats.conversation(THREAD) is None
+    assert await questions.question(TYPED.key) is not None
+
+
+async def test_a_row_that_cannot_be_read_hides_no_other(
+    questions: SqliteQuestions, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    await questions.add(replace(TYPED, key="broken"))
+    await questions.add(TYPED)
+    await database.write(
+        lambda connection: connection.execute("UPDATE questions SET reply = '{' WHERE key = 'broken'")
+    )
+    assert (await questions.open_questions())[0].question == TYPED
+    assert "question broken is left alone" in caplog.text
