@@ -241,7 +241,7 @@ async def test_where_own_words_never_come_back_their_absence_says_nothing(serve:
 
 
 async def test_a_line_on_which_nothing_comes_for_long_is_replaced(serve: Serve) -> None:
-    served = await serve(Times(**{**{name: getattr(QUICK, name) for name in QUICK.__slots__}, "quiet": 0.3}))
+    served = await serve(Times(**{**{name: getattr(QUICK, name) for name in QUICK.__slots__}, "quiet": 2.0}))
     await served.until(lambda: served.slack.sockets.opened >= 2)
     await served.answers()
 
