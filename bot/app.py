@@ -26,7 +26,8 @@ from bot.desk import DatasetDesk
 from bot.errors import StorageError
 from bot.metrics import MeasuredNotifier, Metrics
 from bot.poller import Poller
-from bot.ports import Clock, FileReader
+from bot.ports.clock import Clock
+from bot.ports.files import FileReader
 from bot.proposals import Proposals
 from bot.repairs import Repairs
 from bot.sender import Sender

@@ -13,9 +13,10 @@ from functools import partial
 from typing import Final
 
 from bot.chat import Chat, exchange
-from bot.domain import Question, Reply
+from bot.domain.chat import Question, Reply
 from bot.errors import BotError, RetryLater, SlackError, StorageError, Unconfirmed
-from bot.ports import Clock, OpenQuestion, QuestionStore, Respondent
+from bot.ports.clock import Clock
+from bot.ports.questions import OpenQuestion, QuestionStore, Respondent
 from bot.sender import Patience
 
 logger = logging.getLogger(__name__)

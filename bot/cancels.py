@@ -13,10 +13,12 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
-from bot.domain import TuningJob
+from bot.domain.jobs import TuningJob
 from bot.errors import BotError, NotAuthenticated, PermissionDenied
 from bot.lookup import offered_backend
-from bot.ports import Clock, JobStore, TuningBackend
+from bot.ports.clock import Clock
+from bot.ports.google import TuningBackend
+from bot.ports.stores import JobStore
 from bot.transitions import unconfirmed
 
 logger = logging.getLogger(__name__)

@@ -8,20 +8,13 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.domain import (
-    Conversation,
-    Finish,
-    ModelRef,
-    Place,
-    Reply,
-    Role,
-    TunedModel,
-    TuningJob,
-    Turn,
-)
+from bot.domain.chat import Conversation, Finish, ModelRef, Reply, Role, Turn
+from bot.domain.jobs import TunedModel, TuningJob
+from bot.domain.place import Place
 from bot.errors import BadArgument, BotError, NoSuchJob
 from bot.lookup import offered_backend
-from bot.ports import ChatStore, JobStore, Journal, TuningBackend
+from bot.ports.google import TuningBackend
+from bot.ports.stores import ChatStore, JobStore, Journal
 from bot.profile import BackendProfile
 
 logger = logging.getLogger(__name__)

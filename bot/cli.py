@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 import click
 
-from bot.domain import FieldMapping
+from bot.domain.data import FieldMapping
 from bot.errors import BotError
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ def _write_repaired(directory: Path, file: Path, repairer: "Repairer") -> None:
 def convert(file: Path, target: str, input_key: str, output_key: str, out: BinaryIO) -> None:
     """Write a training file anew in another dialect; its own is told by its rows."""
     from bot.datasets import Converter, DatasetChecker
-    from bot.domain import Dialect
+    from bot.domain.data import Dialect
     from bot.profile import DatasetLimits
 
     mapping = _mapping(input_key, output_key)

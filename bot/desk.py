@@ -14,10 +14,13 @@ from typing import Final
 import msgspec
 
 from bot.datasets import HEAD_BYTES, DatasetReport, check, sample_text, with_count
-from bot.domain import FieldMapping, Place
+from bot.domain.data import FieldMapping
+from bot.domain.place import Place
 from bot.errors import BotError, FileTooLarge
 from bot.lookup import file_reader
-from bot.ports import DatasetMemory, FileInfo, FileReader, TuningBackend
+from bot.ports.files import FileInfo, FileReader
+from bot.ports.google import TuningBackend
+from bot.ports.stores import DatasetMemory
 from bot.profile import BackendProfile
 
 logger = logging.getLogger(__name__)

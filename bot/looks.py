@@ -12,10 +12,12 @@ from functools import partial
 from typing import Final
 
 from bot.cancels import Cancels
-from bot.domain import Operation, TuningJob
+from bot.domain.jobs import Operation, TuningJob
 from bot.errors import BotError, NotFoundAtGoogle
 from bot.lookup import offered_backend
-from bot.ports import Change, Clock, JobStore, TuningBackend
+from bot.ports.clock import Clock
+from bot.ports.google import TuningBackend
+from bot.ports.stores import Change, JobStore
 from bot.transitions import call_stuck, missed, observe, past_deadline
 
 logger = logging.getLogger(__name__)

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from bot.errors import BadArgument
-from bot.ports import FileReader, TuningBackend
+from bot.ports.files import FileReader
+from bot.ports.google import TuningBackend
 
 
 def offered_backend(backends: Mapping[str, TuningBackend], name: str) -> TuningBackend:

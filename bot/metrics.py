@@ -13,9 +13,10 @@ from typing import Final
 import httpx
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
-from bot.domain import OpenJob, Place, Snapshot, TuningJob
+from bot.domain.jobs import OpenJob, Snapshot, TuningJob
+from bot.domain.place import Place
 from bot.errors import RetryLater, Undeliverable
-from bot.ports import Delivered, Notice, Notifier, Room
+from bot.ports.notices import Delivered, Notice, Notifier, Room
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 

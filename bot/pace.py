@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from bot.domain import OpenJob
+from bot.domain.jobs import OpenJob
 
 # Up to this age, at least so many seconds between two looks.
 _PACES: Final = ((timedelta(minutes=2), 0.0), (timedelta(minutes=10), 15.0), (timedelta(minutes=30), 30.0))

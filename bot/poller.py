@@ -14,11 +14,12 @@ from typing import Final
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from bot.domain import JobState, TuningJob
+from bot.domain.jobs import JobState, TuningJob
 from bot.errors import BotError, GoogleUnavailable, StorageError
 from bot.metrics import Metrics
 from bot.pace import Turns
-from bot.ports import Clock, JobStore
+from bot.ports.clock import Clock
+from bot.ports.stores import JobStore
 from bot.tuning import Tuning
 
 logger = logging.getLogger(__name__)

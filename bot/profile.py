@@ -5,7 +5,8 @@ The values stand in `bot/backends/profile.py`; this module holds their shape. No
 
 from dataclasses import dataclass
 
-from bot.domain import Dialect, Hyperparameters, total_steps
+from bot.domain.data import Dialect
+from bot.domain.jobs import Hyperparameters, total_steps
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,18 +14,14 @@ from typing import Final
 
 from bot.datasets import DatasetReport, validation_limit
 from bot.desk import DatasetDesk, Progress
-from bot.domain import (
-    Hyperparameters,
-    Place,
-    Proposal,
-    StartRequest,
-    TunedModel,
-    TuningJob,
-    TuningSpec,
-)
+from bot.domain.jobs import Hyperparameters, TunedModel, TuningJob, TuningSpec
+from bot.domain.place import Place
+from bot.domain.requests import Proposal, StartRequest
 from bot.errors import BadArgument
 from bot.lookup import offered_backend
-from bot.ports import Clock, JobStore, TuningBackend
+from bot.ports.clock import Clock
+from bot.ports.google import TuningBackend
+from bot.ports.stores import JobStore
 from bot.profile import BackendProfile, HyperparameterRule
 
 LEAST_HELD_OUT: Final = 0.001

@@ -14,9 +14,10 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from bot.datasets import Repaired, repair
-from bot.domain import Place, StartRequest
+from bot.domain.place import Place
+from bot.domain.requests import StartRequest
 from bot.lookup import file_reader
-from bot.ports import FileReader
+from bot.ports.files import FileReader
 from bot.profile import BackendProfile
 
 _LONGEST_STEM: Final = 100

@@ -13,9 +13,11 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
-from bot.domain import TuningJob
+from bot.domain.jobs import TuningJob
 from bot.errors import BotError, RetryLater, Unconfirmed, Undeliverable
-from bot.ports import Clock, JobStore, Notice, Notifier, Outbox
+from bot.ports.clock import Clock
+from bot.ports.notices import Notice, Notifier, Outbox
+from bot.ports.stores import JobStore
 
 logger = logging.getLogger(__name__)
 

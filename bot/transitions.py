@@ -7,9 +7,10 @@ notice is due only where a person would see a difference.
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.domain import Failure, JobState, Operation, TuningJob
+from bot.domain.jobs import Failure, JobState, Operation, TuningJob
 from bot.errors import BotError
-from bot.ports import Act, Change, NoticeKind
+from bot.ports.notices import NoticeKind
+from bot.ports.stores import Act, Change
 
 CANCELLED_CODE = 1  # google.rpc.Code.CANCELLED: a cancellation, though it arrives as an error
 

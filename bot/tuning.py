@@ -13,21 +13,18 @@ from functools import partial
 
 from bot.cancels import Cancels
 from bot.datasets import Side, Split, convert
-from bot.domain import Dataset, JobState, ModelRef, Proposal, TunedModel, TuningJob
+from bot.domain.chat import ModelRef
+from bot.domain.data import Dataset
+from bot.domain.jobs import JobState, TunedModel, TuningJob
+from bot.domain.requests import Proposal
 from bot.errors import AlreadyExists, BadArgument, BotError, NoSuchJob, OutcomeUnknown, Outdated
 from bot.looks import Looks
 from bot.lookup import file_reader, offered_backend
-from bot.ports import (
-    Change,
-    ChatStore,
-    Clock,
-    FileReader,
-    JobStore,
-    Journal,
-    NoticeKind,
-    TrainingData,
-    TuningBackend,
-)
+from bot.ports.clock import Clock
+from bot.ports.files import FileReader
+from bot.ports.google import TrainingData, TuningBackend
+from bot.ports.notices import NoticeKind
+from bot.ports.stores import Change, ChatStore, JobStore, Journal
 from bot.profile import BackendProfile
 from bot.transitions import ask_to_cancel, fail, observe, take_away
 

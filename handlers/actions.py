@@ -7,7 +7,9 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.chat import Chat
-from bot.domain import Errand, ErrandKind, ModelRef, Place
+from bot.domain.chat import ModelRef
+from bot.domain.place import Place
+from bot.domain.requests import Errand, ErrandKind
 from bot.errors import Outdated
 from bot.tasks import Tasks
 from bot.tuning import Tuning

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from bot.domain import StartRequest
+from bot.domain.requests import StartRequest
 from bot.errors import BadArgument
 from handlers.start_line import looks_like_file, parse_start
 from handlers.tokens import DOUBLE_QUOTES, closest, undo_markup, unquoted, words

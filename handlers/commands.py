@@ -4,7 +4,9 @@ from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 
-from bot.domain import Place, Question, StartRequest
+from bot.domain.chat import Question
+from bot.domain.place import Place
+from bot.domain.requests import StartRequest
 from bot.errors import BotError
 from bot.tasks import Tasks
 from handlers.arguments import OpenForm, Start, TuneCommand, only_reads, parse_ask, parse_tune

@@ -9,9 +9,9 @@ from typing import Final
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.domain import Errand, ErrandKind
+from bot.domain.requests import Errand, ErrandKind
 from bot.errors import BotError
-from bot.ports import Errands
+from bot.ports.stores import Errands
 from handlers.blocks.errors import error_message
 from handlers.blocks.report import error_view
 from handlers.errors import slack_code

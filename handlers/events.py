@@ -12,9 +12,11 @@ from typing import Any, Final
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.chat import Chat
-from bot.domain import Place, Question, StartRequest
+from bot.domain.chat import Question
+from bot.domain.place import Place
+from bot.domain.requests import StartRequest
 from bot.errors import BotError
-from bot.ports import Journal
+from bot.ports.stores import Journal
 from bot.tasks import Tasks
 from handlers.access import Identity
 from handlers.arguments import Ask, Command, OpenForm, Start, TuneCommand, parse_mention

@@ -18,9 +18,9 @@ import httpx
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.domain import Place
+from bot.domain.place import Place
 from bot.errors import FileTooLarge, FileUnavailable
-from bot.ports import FileInfo
+from bot.ports.files import FileInfo
 from handlers.errors import slack_code
 
 SCHEME: Final = "slack:"

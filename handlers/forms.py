@@ -15,9 +15,10 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.domain import Errand, ErrandKind, Place, StartRequest
+from bot.domain.place import Place
+from bot.domain.requests import Errand, ErrandKind, StartRequest
 from bot.errors import BotError
-from bot.ports import FileInfo
+from bot.ports.files import FileInfo
 from bot.proposals import Proposals
 from handlers.blocks.errors import error_message
 from handlers.blocks.message import Message

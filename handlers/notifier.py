@@ -10,8 +10,10 @@ from typing import assert_never
 
 from slack_sdk.errors import SlackApiError
 
-from bot.domain import Place, Snapshot, TuningJob
-from bot.ports import Begin, Begun, Clock, Delivered, Notice, NoticeKind, Room
+from bot.domain.jobs import Snapshot, TuningJob
+from bot.domain.place import Place
+from bot.ports.clock import Clock
+from bot.ports.notices import Begin, Begun, Delivered, Notice, NoticeKind, Room
 from bot.profile import BackendProfile
 from handlers.blocks.job_card import job_card
 from handlers.blocks.job_ended import job_ended

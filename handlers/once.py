@@ -13,9 +13,10 @@ from typing import Any, Final
 import aiohttp
 from slack_sdk.errors import SlackApiError
 
-from bot.domain import Place
+from bot.domain.place import Place
 from bot.errors import RetryLater, Unconfirmed, Undeliverable
-from bot.ports import Begin, Begun, Clock
+from bot.ports.clock import Clock
+from bot.ports.notices import Begin, Begun
 from handlers.blocks.message import Message
 from handlers.errors import retry_after, slack_code, slack_status
 from handlers.poster import NO_WAY_IN, Poster

@@ -15,7 +15,7 @@ from typing import Final
 
 from aiolimiter import AsyncLimiter
 
-from bot.ports import Room
+from bot.ports.notices import Room
 
 _LANES_KEPT: Final = 100
 _BURST: Final = 5

@@ -14,7 +14,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
-from bot.domain import Place
+from bot.domain.place import Place
 from handlers.blocks.message import Message
 from handlers.errors import Tell, retry_after, slack_code
 from handlers.pace import Method, Pace

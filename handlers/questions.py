@@ -12,9 +12,11 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.asking import Asking
-from bot.domain import ModelRef, Place, Question, Reply
+from bot.domain.chat import ModelRef, Question, Reply
+from bot.domain.place import Place
 from bot.errors import BotError
-from bot.ports import Begin, OpenQuestion, Posted
+from bot.ports.notices import Begin
+from bot.ports.questions import OpenQuestion, Posted
 from bot.tasks import Tasks
 from handlers.blocks.answer import answer_messages, ask_messages
 from handlers.blocks.message import Message

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from bot.domain import Place, StartRequest
+from bot.domain.place import Place
+from bot.domain.requests import StartRequest
 from bot.errors import FileUnavailable
 from bot.proposals import Proposals
 from bot.repairs import RepairedFiles, Repairs

@@ -4,7 +4,8 @@ from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 
-from bot.domain import Place, StartRequest
+from bot.domain.place import Place
+from bot.domain.requests import StartRequest
 from bot.tasks import Tasks
 from handlers.errors import guarded
 from handlers.files import SCHEME

@@ -6,7 +6,9 @@ Pure, like the rest of what people type: whether a name exists or a number is in
 import re
 from collections.abc import Iterable
 
-from bot.domain import FieldMapping, Hyperparameters, StartRequest
+from bot.domain.data import FieldMapping
+from bot.domain.jobs import Hyperparameters
+from bot.domain.requests import StartRequest
 from bot.errors import BadArgument
 from handlers.tokens import Word, closest, file_location, held_out_share, real, whole, words
 

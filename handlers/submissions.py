@@ -4,7 +4,9 @@ from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 
-from bot.domain import Errand, ErrandKind, Place, Question
+from bot.domain.chat import Question
+from bot.domain.place import Place
+from bot.domain.requests import Errand, ErrandKind
 from bot.errors import BadArgument, BotError
 from bot.proposals import Proposals
 from bot.tasks import Tasks

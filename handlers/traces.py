@@ -11,7 +11,7 @@ from typing import Any, Final
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.ports import Begun, Notice
+from bot.ports.notices import Begun, Notice
 from handlers.errors import slack_code
 from handlers.poster import ANSWER_SECONDS
 

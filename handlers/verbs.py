@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import assert_never
 
 from bot.chat import Chat
-from bot.domain import Place
-from bot.ports import Clock, JobStore
+from bot.domain.place import Place
+from bot.ports.clock import Clock
+from bot.ports.stores import JobStore
 from bot.profile import BackendProfile
 from bot.tuning import Tuning
 from handlers.arguments import Cancel, Delete, Help, ListJobs, ListModels, Status, Use

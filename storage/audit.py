@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 
 from sqlite_utils import Database as Connection
 
-from bot.ports import Act, Clock
+from bot.ports.clock import Clock
+from bot.ports.stores import Act
 from storage.database import Database
 from storage.rows import micros
 

@@ -5,8 +5,9 @@ from datetime import datetime
 
 from sqlite_utils import Database as Connection
 
-from bot.domain import Conversation, ModelRef, Place, Role, Turn
-from bot.ports import Clock
+from bot.domain.chat import Conversation, ModelRef, Role, Turn
+from bot.domain.place import Place
+from bot.ports.clock import Clock
 from storage.database import Database
 from storage.rows import micros, read_model
 

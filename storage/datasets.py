@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sqlite_utils import Database as Connection
 
-from bot.ports import Clock
+from bot.ports.clock import Clock
 from storage.database import Database
 from storage.rows import micros
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 from sqlite_utils import Database as Connection
 
-from bot.domain import Errand, ErrandKind, StartRequest
+from bot.domain.requests import Errand, ErrandKind, StartRequest
 from bot.errors import StorageError
-from bot.ports import Clock
+from bot.ports.clock import Clock
 from storage.database import Database
 from storage.rows import Row, micros, parsed, read_place
 

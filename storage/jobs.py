@@ -10,9 +10,11 @@ from datetime import datetime
 
 from sqlite_utils import Database as Connection
 
-from bot.domain import JobState, OpenJob, Proposal, Snapshot, TuningJob
+from bot.domain.jobs import JobState, OpenJob, Snapshot, TuningJob
+from bot.domain.requests import Proposal
 from bot.errors import BadArgument, StorageError
-from bot.ports import Change, NoticeKind
+from bot.ports.notices import NoticeKind
+from bot.ports.stores import Change
 from storage.audit import note
 from storage.database import Database
 from storage.outbox import announce

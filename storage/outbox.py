@@ -16,8 +16,10 @@ from typing import Any, Final
 
 from sqlite_utils import Database as Connection
 
-from bot.domain import Place, TuningJob
-from bot.ports import ALL_ROOM, Begun, Clock, Delivered, Notice, NoticeKind, Room
+from bot.domain.jobs import TuningJob
+from bot.domain.place import Place
+from bot.ports.clock import Clock
+from bot.ports.notices import ALL_ROOM, Begun, Delivered, Notice, NoticeKind, Room
 from storage.database import Database
 from storage.rows import Row, micros, moment
 

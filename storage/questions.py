@@ -10,9 +10,11 @@ from typing import Any
 
 from sqlite_utils import Database as Connection
 
-from bot.domain import Conversation, Place, Question, Reply
+from bot.domain.chat import Conversation, Question, Reply
+from bot.domain.place import Place
 from bot.errors import StorageError
-from bot.ports import Clock, OpenQuestion
+from bot.ports.clock import Clock
+from bot.ports.questions import OpenQuestion
 from storage.audit import first_time
 from storage.conversations import keep
 from storage.database import Database

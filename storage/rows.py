@@ -12,22 +12,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from bot.domain import (
-    DataStats,
-    Failure,
-    JobState,
-    ModelRef,
-    OpenJob,
-    Place,
-    Proposal,
-    Question,
-    Reply,
-    Snapshot,
-    TuningJob,
-    TuningSpec,
-)
+from bot.domain.chat import ModelRef, Question, Reply
+from bot.domain.jobs import DataStats, Failure, JobState, OpenJob, Snapshot, TuningJob, TuningSpec
+from bot.domain.place import Place
+from bot.domain.requests import Proposal
 from bot.errors import StorageError
-from bot.ports import Begun, OpenQuestion
+from bot.ports.notices import Begun
+from bot.ports.questions import OpenQuestion
 
 T = TypeVar("T")
 Row = Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""Google's three tuning systems behind one Protocol, `bot.ports.TuningBackend`.
+"""Google's three tuning systems behind one Protocol, `bot.ports.google.TuningBackend`.
 
 This table is the only place that knows which class serves which name.
 """
@@ -15,7 +15,7 @@ from bot.backends.http import EventHooks, GoogleHttp
 from bot.backends.patience import Patience
 from bot.backends.profile import GEMINI, PALM, VERTEX, with_base_models
 from bot.backends.vertex_names import VertexHosts
-from bot.ports import TuningBackend
+from bot.ports.google import TuningBackend
 from bot.profile import BackendProfile
 
 __all__ = ["PROFILES", "BackendOptions", "GcsFiles", "Patience", "build_backends", "build_gcs_files"]

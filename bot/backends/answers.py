@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from bot.backends.wire import Json, record, records, text
-from bot.domain import Answer, Finish, Role, Turn
+from bot.domain.chat import Answer, Finish, Role, Turn
 from bot.errors import BadArgument
 
 _FINISHED: Final = frozenset({"", "STOP", "FINISH_REASON_UNSPECIFIED"})

@@ -16,7 +16,7 @@ import httpx
 from bot.backends.http import GoogleHttp
 from bot.backends.responses import unreachable
 from bot.backends.wire import text, whole
-from bot.domain import Place
+from bot.domain.place import Place
 from bot.errors import (
     BadArgument,
     FileUnavailable,
@@ -25,7 +25,7 @@ from bot.errors import (
     NotFoundAtGoogle,
     PermissionDenied,
 )
-from bot.ports import FileInfo
+from bot.ports.files import FileInfo
 
 STORAGE_URL: Final = "https://storage.googleapis.com"
 ROLES: Final = "Storage Object Admin on the bucket"

@@ -8,7 +8,7 @@ from bot.backends.auth import ApiKey
 from bot.backends.http import GoogleHttp
 from bot.backends.tuned_models import TunedModels
 from bot.backends.wire import Json, whole
-from bot.domain import Answer, Role, Turn
+from bot.domain.chat import Answer, Role, Turn
 from bot.errors import InvalidRequest
 from bot.profile import BackendProfile
 

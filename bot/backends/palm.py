@@ -6,7 +6,7 @@ from bot.backends.answers import question, text_answer
 from bot.backends.http import GoogleHttp
 from bot.backends.tuned_models import TunedModels
 from bot.backends.wire import whole
-from bot.domain import Answer, Turn
+from bot.domain.chat import Answer, Turn
 from bot.profile import BackendProfile
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from bot.domain import Dialect
+from bot.domain.data import Dialect
 from bot.profile import BackendProfile, DatasetLimits, HyperparameterRule
 
 _MEGABYTE: Final = 1_000_000

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from bot.backends.wire import number, record, records, text, whole
-from bot.domain import Failure
+from bot.domain.jobs import Failure
 from bot.errors import (
     AlreadyExists,
     GoogleError,

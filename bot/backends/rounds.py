@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
-from bot.domain import TuningJob
+from bot.domain.jobs import TuningJob
 from bot.errors import BotError, GoogleUnavailable
 
 logger = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from bot.backends.refusals import failure
 from bot.backends.wire import Json, record, text, timestamp, tuning_snapshots, whole
-from bot.domain import Failure, JobState, Operation, TunedModel, TuningSpec, total_steps
+from bot.domain.jobs import Failure, JobState, Operation, TunedModel, TuningSpec, total_steps
 from bot.errors import BadArgument
 from bot.profile import BackendProfile
 

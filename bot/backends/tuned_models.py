@@ -13,9 +13,9 @@ from bot.backends.http import GoogleHttp
 from bot.backends.rounds import BY_NAME, gathered, pages_of_round
 from bot.backends.tuned_model_wire import create_request, model_operation, operation, tuned_model
 from bot.backends.wire import records, text
-from bot.domain import Operation, TunedModel, TuningJob, TuningSpec
+from bot.domain.jobs import Operation, TunedModel, TuningJob, TuningSpec
 from bot.errors import BadArgument, BotError, NotFoundAtGoogle
-from bot.ports import TrainingData
+from bot.ports.google import TrainingData
 from bot.profile import BackendProfile
 
 GENERATIVE_LANGUAGE_URL: Final = "https://generativelanguage.googleapis.com"

@@ -18,9 +18,10 @@ from bot.backends.vertex_models import VertexModels
 from bot.backends.vertex_names import VertexHosts
 from bot.backends.vertex_wire import LABEL, create_request, has_validation, job_state, operation
 from bot.backends.wire import Json, last_segment, record, text, whole
-from bot.domain import Answer, JobState, Operation, Role, TunedModel, TuningJob, TuningSpec, Turn
+from bot.domain.chat import Answer, Role, Turn
+from bot.domain.jobs import JobState, Operation, TunedModel, TuningJob, TuningSpec
 from bot.errors import BotError, InvalidRequest, OutcomeUnknown
-from bot.ports import TrainingData
+from bot.ports.google import TrainingData
 from bot.profile import BackendProfile
 
 logger = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from typing import Final
 from bot.backends.http import GoogleHttp
 from bot.backends.vertex_names import VertexHosts
 from bot.backends.wire import Json, last_segment, losses, record, records, scalars, text
-from bot.domain import Snapshot
+from bot.domain.jobs import Snapshot
 from bot.errors import BotError
 
 logger = logging.getLogger(__name__)

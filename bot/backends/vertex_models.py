@@ -14,7 +14,7 @@ from bot.backends.refusals import failure
 from bot.backends.vertex_names import VertexHosts, VertexName
 from bot.backends.vertex_wire import endpoints, tuned_model
 from bot.backends.wire import Json, record, records, text
-from bot.domain import TunedModel
+from bot.domain.jobs import TunedModel
 from bot.errors import GoogleError, GoogleUnavailable, NotFoundAtGoogle
 
 _PAGE_SIZE: Final = 100

@@ -7,9 +7,9 @@ from typing import Final
 
 from bot.backends.refusals import failure, sanitized
 from bot.backends.wire import Json, last_segment, record, records, text, texts, timestamp, whole
-from bot.domain import (
+from bot.domain.data import Dialect
+from bot.domain.jobs import (
     DataStats,
-    Dialect,
     Failure,
     Hyperparameters,
     JobState,

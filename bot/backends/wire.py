@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from bot.domain import Snapshot
+from bot.domain.jobs import Snapshot
 
 Json = dict[str, Any]
 

@@ -10,7 +10,7 @@ from bot.datasets.examples import Example
 from bot.datasets.tally import Problem, Problems
 from bot.datasets.turns import Said, arrange
 from bot.datasets.values import kind_of, shown
-from bot.domain import Dialect
+from bot.domain.data import Dialect
 
 _CALLS = frozenset(
     {"tools", "functions", "tool_calls", "function_call", "tool_call_id", "toolConfig", "tool_config"}

@@ -14,7 +14,7 @@ from bot.datasets.source import Source
 from bot.datasets.tally import SHOWN_LINES, Tally
 from bot.datasets.totals import CUT_ENDS, LONG_OUTPUT, Totals
 from bot.datasets.whole import judge_amount, judge_content, judge_size, judge_validation, task_of
-from bot.domain import Dialect, FieldMapping
+from bot.domain.data import Dialect, FieldMapping
 from bot.profile import DatasetLimits
 
 

@@ -12,7 +12,7 @@ from bot.datasets.quick import Columns, columns_of
 from bot.datasets.source import Source
 from bot.datasets.split import Split
 from bot.datasets.tally import Problem, Tally
-from bot.domain import Dialect, FieldMapping
+from bot.domain.data import Dialect, FieldMapping
 from bot.errors import Outdated, UserError
 from bot.profile import DatasetLimits
 

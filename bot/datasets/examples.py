@@ -10,7 +10,8 @@ from typing import Any, assert_never
 import msgspec
 
 from bot.datasets.mapping import input_keys
-from bot.domain import Dialect, FieldMapping, Role, Turn
+from bot.domain.chat import Role, Turn
+from bot.domain.data import Dialect, FieldMapping
 from bot.errors import UserError
 
 PAIRS: dict[Dialect, tuple[str, str]] = {

@@ -18,7 +18,7 @@ from bot.datasets.findings import shorten
 from bot.datasets.mapping import input_keys
 from bot.datasets.tally import Problem, Problems
 from bot.datasets.values import kind_of, shown
-from bot.domain import Dialect, FieldMapping
+from bot.domain.data import Dialect, FieldMapping
 
 # The nesting at which protobuf's JSON parser gives up.
 DEEPEST = 100

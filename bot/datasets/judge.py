@@ -13,7 +13,7 @@ from bot.datasets.mapping import as_words, guess_mapping
 from bot.datasets.quick import NOT_QUICK, Columns, Reader, quick_reader
 from bot.datasets.report import BYTES_PER_TOKEN
 from bot.datasets.tally import Problem
-from bot.domain import Dialect, FieldMapping
+from bot.domain.data import Dialect, FieldMapping
 from bot.profile import DatasetLimits
 
 _UNLIMITED = 1 << 62

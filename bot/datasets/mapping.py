@@ -6,7 +6,7 @@ A mapping's input may name several keys with a plus (`instruction+input`); their
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bot.domain import FieldMapping
+from bot.domain.data import FieldMapping
 
 # Pairs that people use, most telling first. A later key of an input may be missing in a row.
 KNOWN_PAIRS: tuple[tuple[str, str], ...] = (

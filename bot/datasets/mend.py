@@ -9,7 +9,7 @@ from typing import Any
 
 from bot.datasets.examples import JOINT, PAIRS
 from bot.datasets.mapping import input_keys
-from bot.domain import Dialect, FieldMapping
+from bot.domain.data import Dialect, FieldMapping
 
 _ANSWERING = {"assistant", "model"}
 

@@ -14,7 +14,7 @@ import msgspec
 
 from bot.datasets.examples import PAIRS, Example
 from bot.datasets.mapping import input_keys
-from bot.domain import Dialect, FieldMapping
+from bot.domain.data import Dialect, FieldMapping
 
 # Stands between the texts of an input when they are hashed; no text that is passed on holds it.
 SEPARATOR = "\0"

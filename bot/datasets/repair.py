@@ -16,7 +16,7 @@ from bot.datasets.mend import mend
 from bot.datasets.quick import Columns, columns_of
 from bot.datasets.source import Source
 from bot.datasets.tally import MOST_OF_A_ROW, Problem, Tally
-from bot.domain import Dialect, FieldMapping
+from bot.domain.data import Dialect, FieldMapping
 from bot.errors import UserError
 from bot.profile import DatasetLimits
 

@@ -6,7 +6,7 @@ from bot.datasets.findings import Finding, Severity
 from bot.datasets.fingerprints import Fingerprints
 from bot.datasets.rules import RULES
 from bot.datasets.tasks import RECOMMENDED, Task
-from bot.domain import Dataset, Dialect, FieldMapping
+from bot.domain.data import Dataset, Dialect, FieldMapping
 
 TOKEN_METHOD = "estimated: one token for every 4 bytes of text"  # noqa: S105 - a token of a model, no secret
 BYTES_PER_TOKEN = 4

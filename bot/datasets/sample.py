@@ -8,7 +8,7 @@ import msgspec
 
 from bot.datasets.converter import Converter
 from bot.datasets.report import BYTES_PER_TOKEN, DatasetReport
-from bot.domain import Dialect
+from bot.domain.data import Dialect
 from bot.errors import UserError
 
 HEAD_BYTES = 96 * 1024  # of the file, enough for some dozens of rows

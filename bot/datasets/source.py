@@ -14,7 +14,7 @@ from bot.datasets.mapping import guess_mapping
 from bot.datasets.tables import Table
 from bot.datasets.tally import Problem, Tally
 from bot.datasets.unpack import Unpacker
-from bot.domain import FieldMapping
+from bot.domain.data import FieldMapping
 
 # Enough to see what a file is, and the names in a table's first row.
 _HEAD = 4096

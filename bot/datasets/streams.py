@@ -9,7 +9,7 @@ from bot.datasets.lines import PIECE
 from bot.datasets.repair import Repaired, Repairer
 from bot.datasets.report import DatasetReport
 from bot.datasets.split import Split
-from bot.domain import Dialect, FieldMapping
+from bot.domain.data import Dialect, FieldMapping
 from bot.profile import DatasetLimits
 
 

@@ -1,6 +1,6 @@
 """Questions and answers: a model's Markdown in as many messages as it needs, and why an answer ends early."""
 
-from bot.domain import Answer, Finish
+from bot.domain.chat import Answer, Finish
 from handlers.blocks.kit import context, section
 from handlers.blocks.links import show_addresses
 from handlers.blocks.markdown import split_markdown

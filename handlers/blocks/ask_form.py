@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from bot.domain import ModelRef, Place
+from bot.domain.chat import ModelRef
+from bot.domain.place import Place
 from handlers.blocks.kit import context, input_block, modal, text_input
 from handlers.blocks.message import code
 from handlers.blocks.metadata import pack_model, unpack_model

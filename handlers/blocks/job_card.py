@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.domain import JobState, Snapshot, TuningJob
+from bot.domain.jobs import JobState, Snapshot, TuningJob
 from bot.profile import BackendProfile
 from handlers.blocks.job_words import (
     NAME,

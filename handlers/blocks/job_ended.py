@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from bot.domain import JobState, TuningJob
+from bot.domain.jobs import JobState, TuningJob
 from bot.profile import BackendProfile
 from handlers.arguments import quoted
 from handlers.blocks.job_words import NAME, data_words, elapsed, failure_words, rows_words, where

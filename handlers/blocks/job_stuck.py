@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from bot.domain import JobState, TuningJob
+from bot.domain.jobs import JobState, TuningJob
 from bot.profile import BackendProfile
 from handlers.blocks.job_card import cancel_button
 from handlers.blocks.job_words import NAME, where

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from bot.domain import DataStats, Failure, Hyperparameters, JobState, TuningJob
+from bot.domain.jobs import DataStats, Failure, Hyperparameters, JobState, TuningJob
 from bot.profile import BackendProfile, HyperparameterRule
 from handlers.blocks.message import code, escape_line
 from handlers.blocks.words import about, count, duration, number, percent, sentence

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.domain import TunedModel, TuningJob
+from bot.domain.jobs import TunedModel, TuningJob
 from handlers.arguments import quoted
 from handlers.blocks.job_words import NAME, base_words, google_word, progress_words, state_words, time_words
 from handlers.blocks.kit import button, context, section

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.domain import Snapshot
+from bot.domain.jobs import Snapshot
 from handlers.blocks.kit import section
 from handlers.blocks.message import Block
 from handlers.blocks.words import loss

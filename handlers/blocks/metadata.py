@@ -10,7 +10,11 @@ from typing import Any
 
 import msgspec
 
-from bot.domain import FieldMapping, Hyperparameters, ModelRef, Place, StartRequest
+from bot.domain.chat import ModelRef
+from bot.domain.data import FieldMapping
+from bot.domain.jobs import Hyperparameters
+from bot.domain.place import Place
+from bot.domain.requests import StartRequest
 from bot.errors import BadArgument, Outdated
 from handlers.blocks.kit import BUTTON_VALUE, METADATA
 

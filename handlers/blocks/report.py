@@ -5,7 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 from bot.datasets import DatasetReport, Finding
-from bot.domain import Dialect, Place, Proposal, StartRequest, TuningJob
+from bot.domain.data import Dialect
+from bot.domain.jobs import TuningJob
+from bot.domain.place import Place
+from bot.domain.requests import Proposal, StartRequest
 from bot.errors import BadArgument, BotError
 from bot.profile import BackendProfile
 from handlers.blocks.errors import error_text

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.domain import Place, StartRequest, TunedModel
-from bot.ports import FileInfo
+from bot.domain.jobs import TunedModel
+from bot.domain.place import Place
+from bot.domain.requests import StartRequest
+from bot.ports.files import FileInfo
 from bot.profile import BackendProfile, HyperparameterRule
 from handlers.blocks.kit import (
     Choice,

@@ -4,9 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from bot.domain import FieldMapping, Hyperparameters, Place, StartRequest
+from bot.domain.data import FieldMapping
+from bot.domain.jobs import Hyperparameters
+from bot.domain.place import Place
+from bot.domain.requests import StartRequest
 from bot.errors import BadArgument
-from bot.ports import FileInfo
+from bot.ports.files import FileInfo
 from handlers.blocks.message import readable, shorten
 from handlers.blocks.metadata import unpack_place
 from handlers.blocks.start_form import DEFAULT

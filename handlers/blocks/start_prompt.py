@@ -1,6 +1,6 @@
 """The reply to a mention or a shortcut with a file: a mention cannot open a form, a button can."""
 
-from bot.domain import StartRequest
+from bot.domain.requests import StartRequest
 from handlers.blocks.job_words import hyperparameter_words
 from handlers.blocks.kit import actions, button, section
 from handlers.blocks.message import Message, code, compose, escape_line

@@ -16,7 +16,9 @@ from pathlib import Path
 
 import click
 
-from bot.domain import Dataset, Dialect, Hyperparameters, JobState, Place, TuningJob, TuningSpec
+from bot.domain.data import Dataset, Dialect
+from bot.domain.jobs import Hyperparameters, JobState, TuningJob, TuningSpec
+from bot.domain.place import Place
 from bot.sandbox.google import GoogleStandIn
 from storage.database import Database
 from storage.rows import job_row

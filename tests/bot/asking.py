@@ -3,8 +3,9 @@
 import asyncio
 from dataclasses import dataclass, field, replace
 
-from bot.domain import ModelRef, Question, Reply
-from bot.ports import Begin, OpenQuestion, Posted
+from bot.domain.chat import ModelRef, Question, Reply
+from bot.ports.notices import Begin
+from bot.ports.questions import OpenQuestion, Posted
 
 
 @dataclass

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from bot.domain import Place, Snapshot, TuningJob
-from bot.ports import ALL_ROOM, Begun, Delivered, Notice, Room
+from bot.domain.jobs import Snapshot, TuningJob
+from bot.domain.place import Place
+from bot.ports.notices import ALL_ROOM, Begun, Delivered, Notice, Room
 from bot.sender import Sender
 
 

@@ -10,8 +10,11 @@ from pathlib import Path
 from bot.backends import build_backends, build_gcs_files
 from bot.chat import Chat, exchange
 from bot.desk import DatasetDesk
-from bot.domain import Place, Reply, StartRequest, TuningJob
-from bot.ports import TuningBackend
+from bot.domain.chat import Reply
+from bot.domain.jobs import TuningJob
+from bot.domain.place import Place
+from bot.domain.requests import StartRequest
+from bot.ports.google import TuningBackend
 from bot.proposals import Proposals
 from bot.sandbox.google import GoogleStandIn, Job, Limits
 from bot.tuning import Tuning

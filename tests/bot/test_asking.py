@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from bot.asking import ASKED_AGAIN_WITHIN, Asking
-from bot.domain import ModelRef, Place, Question, Role, Turn
+from bot.domain.chat import ModelRef, Question, Role, Turn
+from bot.domain.place import Place
 from bot.errors import RetryLater, Unconfirmed, Undeliverable
 from bot.sender import Patience
 from storage.questions import SqliteQuestions

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from bot.cancels import ASKED_AGAIN_AFTER
-from bot.domain import JobState, TuningJob
+from bot.domain.jobs import JobState, TuningJob
 from bot.errors import Outdated
 from bot.metrics import Metrics
 from bot.poller import Poller
-from bot.ports import Change, NoticeKind
+from bot.ports.notices import NoticeKind
+from bot.ports.stores import Change
 from bot.tuning import Tuning
 from storage.audit import SqliteJournal
 from tests.bot.house import ADA, TEAM, House, house

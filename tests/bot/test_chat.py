@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain import Finish, ModelRef, Place, Role, Turn
+from bot.domain.chat import Finish, ModelRef, Role, Turn
+from bot.domain.place import Place
 from bot.errors import BadArgument, GoogleError, NoSuchJob
 from tests.bot.house import ADA, PLACE, TEAM, House
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain import JobState, OpenJob, TuningJob
+from bot.domain.jobs import JobState, OpenJob, TuningJob
 from bot.metrics import Metrics
 from bot.pace import Turns, pace
 from bot.poller import Poller
-from bot.ports import Change
+from bot.ports.stores import Change
 from storage.rows import job_row
 from tests.bot.house import House, house, until
 

@@ -5,7 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain import FieldMapping, Hyperparameters, StartRequest
+from bot.domain.data import FieldMapping
+from bot.domain.jobs import Hyperparameters
+from bot.domain.requests import StartRequest
 from bot.errors import BadArgument, FileTooLarge, FileUnavailable
 from bot.proposals import check_hyperparameters, new_key
 from tests.bot.backends.worlds import BUCKET

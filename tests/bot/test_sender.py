@@ -7,9 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain import Place, Snapshot, TuningJob
+from bot.domain.jobs import Snapshot, TuningJob
+from bot.domain.place import Place
 from bot.errors import RetryLater, Unconfirmed, Undeliverable
-from bot.ports import Change, Delivered, Notice, NoticeKind
+from bot.ports.notices import Delivered, Notice, NoticeKind
+from bot.ports.stores import Change
 from bot.sender import Sender
 from tests.bot.delivering import Slack, round_of
 from tests.bot.house import House, until

@@ -5,20 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.domain import (
-    Dataset,
-    Dialect,
-    Failure,
-    Hyperparameters,
-    JobState,
-    Operation,
-    Place,
-    Snapshot,
-    TuningJob,
-    TuningSpec,
-)
+from bot.domain.data import Dataset, Dialect
+from bot.domain.jobs import Failure, Hyperparameters, JobState, Operation, Snapshot, TuningJob, TuningSpec
+from bot.domain.place import Place
 from bot.errors import BotError, GoogleUnavailable, NotFoundAtGoogle
-from bot.ports import NoticeKind
+from bot.ports.notices import NoticeKind
 from bot.transitions import call_stuck, fail, missed, observe
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

@@ -4,9 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain import JobState, Place
+from bot.domain.jobs import JobState
+from bot.domain.place import Place
 from bot.errors import BadArgument, NoSuchJob, Outdated
-from bot.ports import NoticeKind
+from bot.ports.notices import NoticeKind
 from bot.tuning import ADOPTION_GRACE, LOST_AFTER
 from tests.bot.house import ADA, FILE, TEAM, House
 

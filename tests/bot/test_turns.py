@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain import JobState, Place
+from bot.domain.jobs import JobState
+from bot.domain.place import Place
 from bot.errors import RetryLater
-from bot.ports import Change, NoticeKind, Room
+from bot.ports.notices import NoticeKind, Room
+from bot.ports.stores import Change
 from bot.sender import Patience, Sender
 from tests.bot.delivering import Slack, round_of
 from tests.bot.house import House, until

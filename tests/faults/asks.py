@@ -23,8 +23,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.asking import Asking
 from bot.backends import build_backends
 from bot.chat import Chat
-from bot.domain import ModelRef, Place, Question
-from bot.ports import OpenQuestion
+from bot.domain.chat import ModelRef, Question
+from bot.domain.place import Place
+from bot.ports.questions import OpenQuestion
 from bot.sender import Patience
 from handlers.blocks.message import Message
 from handlers.once import OncePoster

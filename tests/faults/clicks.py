@@ -24,10 +24,14 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from bot.backends import PROFILES, BackendOptions, build_backends, build_gcs_files
-from bot.domain import Dataset, Hyperparameters, Place, Proposal, TunedModel, TuningJob, TuningSpec
+from bot.domain.data import Dataset
+from bot.domain.jobs import Hyperparameters, TunedModel, TuningJob, TuningSpec
+from bot.domain.place import Place
+from bot.domain.requests import Proposal
 from bot.metrics import Metrics
 from bot.poller import Poller
-from bot.ports import Clock, TuningBackend
+from bot.ports.clock import Clock
+from bot.ports.google import TuningBackend
 from bot.sandbox.google import GoogleStandIn
 from bot.tuning import Tuning
 from storage.audit import SqliteJournal

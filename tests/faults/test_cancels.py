@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain import JobState
+from bot.domain.jobs import JobState
 from bot.sandbox.google import GoogleStandIn, Limits
 from tests.faults.clicks import ADA, OwnClock, die_at_every_step, options, room, told
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bot.domain import Place
+from bot.domain.place import Place
 from bot.sandbox.slack import Message, SlackStandIn
 from handlers.manifest import manifest
 from tests.bot.house import House, house

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain import JobState
+from bot.domain.jobs import JobState
 from bot.sandbox.google import GoogleStandIn, Limits
 from bot.tuning import ADOPTION_GRACE
 from tests.faults.clicks import TEAM, OwnClock, die_at_every_step, options, room, told

@@ -7,7 +7,8 @@ import aiohttp
 
 from bot.asking import Asking
 from bot.chat import Chat
-from bot.domain import Answer, Conversation, ModelRef, Place, Question, Reply
+from bot.domain.chat import Answer, Conversation, ModelRef, Question, Reply
+from bot.domain.place import Place
 from bot.sandbox.slack import Channel
 from bot.tasks import Tasks
 from handlers.blocks.message import Message

@@ -12,8 +12,10 @@ from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetry
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.backends.profile import VERTEX
-from bot.domain import Failure, JobState, Place, TuningJob
-from bot.ports import Change, NoticeKind
+from bot.domain.jobs import Failure, JobState, TuningJob
+from bot.domain.place import Place
+from bot.ports.notices import NoticeKind
+from bot.ports.stores import Change
 from bot.sandbox.slack import Channel, Message, Person, SlackStandIn, WebCall
 from bot.sender import Patience, Sender
 from handlers.manifest import manifest

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain import FieldMapping, Hyperparameters, StartRequest
+from bot.domain.data import FieldMapping
+from bot.domain.jobs import Hyperparameters
+from bot.domain.requests import StartRequest
 from bot.errors import BadArgument
 from handlers.arguments import (
     Ask,

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.domain import Place
+from bot.domain.place import Place
 from bot.errors import FileUnavailable
 from handlers.files import SlackFiles
 from tests.bot.backends.servers import serving

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from bot.domain import JobState
-from bot.ports import Change
+from bot.domain.jobs import JobState
+from bot.ports.stores import Change
 from handlers.traces import METADATA_EVENT
 from tests.handlers.delivering import Office, office
 

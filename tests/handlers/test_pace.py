@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database as Connection
 
-from bot.domain import JobState, Place
-from bot.ports import Change
+from bot.domain.jobs import JobState
+from bot.domain.place import Place
+from bot.ports.stores import Change
 from bot.sandbox.slack import SlackStandIn, SlackWorkspace
 from bot.sender import Patience
 from handlers.blocks.said import said

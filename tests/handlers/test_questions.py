@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain import Answer, Reply
+from bot.domain.chat import Answer, Reply
 from bot.tasks import Tasks
 from handlers.questions import SlackRespondent
 from handlers.traces import ANSWER_EVENT

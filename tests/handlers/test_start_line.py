@@ -2,7 +2,8 @@
 
 import pytest
 
-from bot.domain import Hyperparameters, StartRequest
+from bot.domain.jobs import Hyperparameters
+from bot.domain.requests import StartRequest
 from bot.errors import BadArgument
 from handlers.start_line import KEYS, parse_start
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain import JobState, Place
-from bot.ports import NoticeKind
+from bot.domain.jobs import JobState
+from bot.domain.place import Place
+from bot.ports.notices import NoticeKind
 from tests.handlers.delivering import CARD, ENDED, Office, office
 
 

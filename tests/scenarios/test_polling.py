@@ -4,7 +4,8 @@ import statistics
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from bot.domain import JobState, Place
+from bot.domain.jobs import JobState
+from bot.domain.place import Place
 from storage.database import Database
 from storage.jobs import SqliteJobStore
 from tests.bot.backends.worlds import world as backend_world

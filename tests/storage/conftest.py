@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain import Conversation
+from bot.domain.chat import Conversation
 from storage import conversations
 from storage.audit import SqliteJournal
 from storage.conversations import SqliteChatStore

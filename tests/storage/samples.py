@@ -3,16 +3,10 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from bot.domain import (
-    Dataset,
-    Dialect,
-    Hyperparameters,
-    JobState,
-    Place,
-    Proposal,
-    TuningJob,
-    TuningSpec,
-)
+from bot.domain.data import Dataset, Dialect
+from bot.domain.jobs import Hyperparameters, JobState, TuningJob, TuningSpec
+from bot.domain.place import Place
+from bot.domain.requests import Proposal
 
 START = datetime(2026, 11, 21, 9, 30, 0, 123456, tzinfo=UTC)
 TEAM = "T0ACME"

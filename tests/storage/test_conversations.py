@@ -1,6 +1,7 @@
 from datetime import timedelta
 
-from bot.domain import Conversation, ModelRef, Place, Role, Turn
+from bot.domain.chat import Conversation, ModelRef, Role, Turn
+from bot.domain.place import Place
 from storage.conversations import SqliteChatStore
 from storage.database import Database
 from tests.storage.conftest import Keep

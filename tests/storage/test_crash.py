@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain import JobState
+from bot.domain.jobs import JobState
 from storage.database import Database
 from storage.jobs import SqliteJobStore
 from storage.outbox import SqliteOutbox

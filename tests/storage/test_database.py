@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from sqlite_utils import Database as Connection
 
-from bot.domain import TuningJob
+from bot.domain.jobs import TuningJob
 from bot.errors import StorageError
-from bot.ports import Change, NoticeKind
+from bot.ports.notices import NoticeKind
+from bot.ports.stores import Change
 from storage.audit import SqliteJournal
 from storage.conversations import SqliteChatStore
 from storage.database import Database

@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain import Errand, ErrandKind, FieldMapping, Hyperparameters, Place, StartRequest
+from bot.domain.data import FieldMapping
+from bot.domain.jobs import Hyperparameters
+from bot.domain.place import Place
+from bot.domain.requests import Errand, ErrandKind, StartRequest
 from storage.database import Database
 from storage.errands import SqliteErrands
 from tests.storage.samples import OTHER_TEAM, TEAM, StoppedClock

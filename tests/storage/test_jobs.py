@@ -7,9 +7,10 @@ from datetime import timedelta
 import pytest
 from sqlite_utils import Database as Connection
 
-from bot.domain import DataStats, Failure, JobState, Snapshot
+from bot.domain.jobs import DataStats, Failure, JobState, Snapshot
 from bot.errors import BadArgument, StorageError
-from bot.ports import Change, NoticeKind
+from bot.ports.notices import NoticeKind
+from bot.ports.stores import Change
 from storage.database import Database
 from storage.jobs import SqliteJobStore
 from storage.outbox import SqliteOutbox

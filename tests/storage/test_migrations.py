@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import sqlite_utils
 
-from bot.domain import TuningJob
+from bot.domain.jobs import TuningJob
 from bot.errors import StorageError
 from storage.database import Database
 from storage.jobs import SqliteJobStore

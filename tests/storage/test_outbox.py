@@ -4,8 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain import JobState, Place, Snapshot
-from bot.ports import ALL_ROOM, Begun, Change, Delivered, Notice, NoticeKind, Room
+from bot.domain.jobs import JobState, Snapshot
+from bot.domain.place import Place
+from bot.ports.notices import ALL_ROOM, Begun, Delivered, Notice, NoticeKind, Room
+from bot.ports.stores import Change
 from storage.database import Database
 from storage.jobs import SqliteJobStore
 from storage.outbox import SqliteOutbox

@@ -6,8 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain import Answer, Conversation, Finish, ModelRef, Place, Question, Reply, Role, Turn
-from bot.ports import Begun, OpenQuestion
+from bot.domain.chat import Answer, Conversation, Finish, ModelRef, Question, Reply, Role, Turn
+from bot.domain.place import Place
+from bot.ports.notices import Begun
+from bot.ports.questions import OpenQuestion
 from storage.audit import SqliteJournal
 from storage.conversations import SqliteChatStore
 from storage.database import Database

@@ -7,22 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.domain import (
-    Dataset,
-    DataStats,
-    Dialect,
-    Failure,
-    FieldMapping,
-    Hyperparameters,
-    JobState,
-    OpenJob,
-    Place,
-    Proposal,
-    Snapshot,
-    TuningJob,
-    TuningSpec,
-)
-from bot.ports import Change
+from bot.domain.data import Dataset, Dialect, FieldMapping
+from bot.domain.jobs import DataStats, Failure, Hyperparameters, JobState, OpenJob, Snapshot, TuningJob, TuningSpec
+from bot.domain.place import Place
+from bot.domain.requests import Proposal
+from bot.ports.stores import Change
 from storage.database import Database
 from storage.jobs import SqliteJobStore
 from storage.rows import micros, moment

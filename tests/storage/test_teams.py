@@ -1,6 +1,8 @@
 """One workspace never sees another's rows."""
 
-from bot.domain import Conversation, JobState, ModelRef, Place, Role, Turn
+from bot.domain.chat import Conversation, ModelRef, Role, Turn
+from bot.domain.jobs import JobState
+from bot.domain.place import Place
 from storage.conversations import SqliteChatStore
 from storage.database import Database
 from storage.jobs import SqliteJobStore

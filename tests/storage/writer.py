@@ -11,9 +11,10 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
-from bot.domain import JobState, Snapshot
+from bot.domain.jobs import JobState, Snapshot
 from bot.errors import StorageError
-from bot.ports import Change, NoticeKind
+from bot.ports.notices import NoticeKind
+from bot.ports.stores import Change
 from storage.database import Database
 from storage.jobs import SqliteJobStore
 from tests.storage.samples import job

@@ -5,7 +5,8 @@ from contextlib import aclosing
 
 import pytest
 
-from bot.domain import Finish, Hyperparameters, JobState, Operation, Role, TunedModel, Turn
+from bot.domain.chat import Finish, Role, Turn
+from bot.domain.jobs import Hyperparameters, JobState, Operation, TunedModel
 from bot.errors import (
     BadArgument,
     GoogleError,

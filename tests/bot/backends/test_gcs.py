@@ -10,7 +10,7 @@ from aiohttp import web
 from bot.backends.auth import AccessToken
 from bot.backends.gcs import CloudStorage, GcsFiles, GcsObject
 from bot.backends.http import GoogleHttp
-from bot.domain import Place
+from bot.domain.place import Place
 from bot.errors import (
     BadArgument,
     BotError,

@@ -13,7 +13,7 @@ from bot.backends.auth import AccessToken
 from bot.backends.http import GoogleHttp
 from bot.backends.patience import Patience
 from bot.backends.responses import retry_after
-from bot.domain import Answer, Role, Turn
+from bot.domain.chat import Answer, Role, Turn
 from bot.errors import GoogleUnavailable, InvalidRequest, NotAuthenticated, OutcomeUnknown, QuotaExceeded
 from tests.bot.backends.servers import serving
 from tests.bot.backends.worlds import IMPATIENT, PATIENCE, World, world

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.domain import JobState
+from bot.domain.jobs import JobState
 from bot.errors import (
     GoogleError,
     GoogleUnavailable,

@@ -4,7 +4,7 @@ import pytest
 
 from bot.backends import PROFILES, BackendOptions, build_backends, build_gcs_files
 from bot.backends.profile import GEMINI, PALM, VERTEX, with_base_models
-from bot.domain import Hyperparameters
+from bot.domain.jobs import Hyperparameters
 from bot.profile import BackendProfile
 
 ALL = [VERTEX, GEMINI, PALM]

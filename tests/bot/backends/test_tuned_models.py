@@ -10,9 +10,10 @@ import pytest
 
 from bot.backends.profile import GEMINI, PALM
 from bot.backends.tuned_model_wire import model_operation, operation, tuned_model
-from bot.domain import JobState, Role, Turn, total_steps
+from bot.domain.chat import Role, Turn
+from bot.domain.jobs import JobState, total_steps
 from bot.errors import BadArgument, FileTooLarge, InvalidRequest, NotFoundAtGoogle
-from bot.ports import TrainingData
+from bot.ports.google import TrainingData
 from bot.sandbox.google import GoogleStandIn
 from tests.bot.backends.worlds import KEY, PAIRS, World, chunks, job_of, world
 from tests.outside import protos

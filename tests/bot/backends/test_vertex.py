@@ -8,9 +8,11 @@ import pytest
 from bot.backends.profile import VERTEX
 from bot.backends.vertex_names import VertexHosts, VertexName
 from bot.backends.vertex_wire import create_request, data_stats, operation
-from bot.domain import Dataset, Dialect, Hyperparameters, JobState, Operation, Role, TunedModel, TuningSpec, Turn
+from bot.domain.chat import Role, Turn
+from bot.domain.data import Dataset, Dialect
+from bot.domain.jobs import Hyperparameters, JobState, Operation, TunedModel, TuningSpec
 from bot.errors import BadArgument, NotFoundAtGoogle, OutcomeUnknown, Outdated
-from bot.ports import TrainingData
+from bot.ports.google import TrainingData
 from bot.sandbox.google import GoogleStandIn
 from tests.bot.backends.worlds import BUCKET, KEY, World, chunks, job_of, rows, world
 from tests.outside import discovery

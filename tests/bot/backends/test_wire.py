@@ -13,7 +13,7 @@ from bot.backends.tuned_model_wire import model_operation, operation, tuned_mode
 from bot.backends.vertex_wire import operation as vertex_operation
 from bot.backends.vertex_wire import tuned_model as vertex_tuned_model
 from bot.backends.wire import losses, number, scalars, timestamp, whole
-from bot.domain import Answer, Finish, Role, Turn
+from bot.domain.chat import Answer, Finish, Role, Turn
 from bot.errors import BadArgument
 from tests.outside import discovery, protos
 

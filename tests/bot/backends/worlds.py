@@ -7,17 +7,10 @@ from datetime import UTC, datetime
 from urllib.parse import unquote
 
 from bot.backends import BackendOptions, Patience, build_backends
-from bot.domain import (
-    Dataset,
-    Dialect,
-    Hyperparameters,
-    JobState,
-    Operation,
-    Place,
-    TuningJob,
-    TuningSpec,
-)
-from bot.ports import TrainingData, TuningBackend
+from bot.domain.data import Dataset, Dialect
+from bot.domain.jobs import Hyperparameters, JobState, Operation, TuningJob, TuningSpec
+from bot.domain.place import Place
+from bot.ports.google import TrainingData, TuningBackend
 from bot.sandbox.google import GoogleStandIn, Job
 from bot.sandbox.google.journal import Received
 from tests.outside import discovery, protos

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.datasets import DatasetChecker, DatasetReport
-from bot.domain import Dialect, FieldMapping
+from bot.domain.data import Dialect, FieldMapping
 from bot.profile import DatasetLimits
 
 GEMINI_API = DatasetLimits(

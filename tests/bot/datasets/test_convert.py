@@ -3,7 +3,8 @@
 import pytest
 
 from bot.datasets import Converter, Example, encode
-from bot.domain import Dialect, FieldMapping, Role, Turn
+from bot.domain.chat import Role, Turn
+from bot.domain.data import Dialect, FieldMapping
 from bot.errors import UserError
 from tests.bot.datasets.checking import chat, contents, jsonl, rows_of
 

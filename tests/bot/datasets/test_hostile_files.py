@@ -11,7 +11,7 @@ import pytest
 
 from bot.datasets.lines import PIECE
 from bot.datasets.unpack import MOST_UNPACKED, Unpacker
-from bot.domain import Dialect, FieldMapping
+from bot.domain.data import Dialect, FieldMapping
 from bot.profile import DatasetLimits
 from tests.bot.datasets.checking import GEMINI_API, VERTEX, chat, check_bytes, contents, jsonl, pair, rules
 

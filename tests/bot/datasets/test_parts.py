@@ -11,7 +11,7 @@ from bot.datasets.mapping import as_words, guess_mapping
 from bot.datasets.privacy import PersonalData
 from bot.datasets.tally import MOST_GROUPS, Problem, Tally
 from bot.datasets.tasks import Task
-from bot.domain import Dialect, FieldMapping
+from bot.domain.data import Dialect, FieldMapping
 from tests.bot.datasets.checking import GEMINI_API, VERTEX, chat, check_bytes, contents, jsonl, pair, rules
 
 

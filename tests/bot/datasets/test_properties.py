@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bot.datasets import Converter, Example, Repairer, encode
 from bot.datasets.explain import explain
 from bot.datasets.quick import columns_of, quick_reader
-from bot.domain import Dialect, FieldMapping
+from bot.domain.data import Dialect, FieldMapping
 from tests.bot.datasets.checking import GEMINI_API, VERTEX, check_bytes, rows_of
 from tests.outside import protos
 

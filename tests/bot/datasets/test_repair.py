@@ -5,7 +5,7 @@ import json
 import pytest
 
 from bot.datasets import Repairer
-from bot.domain import Dialect, FieldMapping
+from bot.domain.data import Dialect, FieldMapping
 from bot.profile import DatasetLimits
 from tests.bot.datasets.checking import GEMINI_API, VERTEX, chat, check_bytes, contents, jsonl, pair, rows_of
 

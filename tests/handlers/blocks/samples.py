@@ -6,22 +6,19 @@ from typing import Any
 from hypothesis import strategies as st
 
 from bot.datasets import DatasetReport, Finding, Severity
-from bot.domain import (
-    Dataset,
+from bot.domain.data import Dataset, Dialect, FieldMapping
+from bot.domain.jobs import (
     DataStats,
-    Dialect,
     Failure,
-    FieldMapping,
     Hyperparameters,
     JobState,
-    Place,
-    Proposal,
     Snapshot,
-    StartRequest,
     TunedModel,
     TuningJob,
     TuningSpec,
 )
+from bot.domain.place import Place
+from bot.domain.requests import Proposal, StartRequest
 from bot.profile import BackendProfile, DatasetLimits, HyperparameterRule
 
 NOW = datetime(2026, 11, 21, 1, 0, tzinfo=UTC)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.domain import Answer, Finish
+from bot.domain.chat import Answer, Finish
 from handlers.blocks.answer import answer_messages, answer_note, ask_messages
 from tests.handlers.blocks.judges import hold
 

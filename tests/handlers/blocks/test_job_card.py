@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain import DataStats, Failure, Hyperparameters, JobState, Snapshot
+from bot.domain.jobs import DataStats, Failure, Hyperparameters, JobState, Snapshot
 from handlers.blocks.job_card import job_card
 from handlers.blocks.loss_curve import LossCurve, sample
 from handlers.blocks.message import Message

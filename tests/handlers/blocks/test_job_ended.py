@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain import DataStats, Failure, JobState
+from bot.domain.jobs import DataStats, Failure, JobState
 from handlers.blocks.job_ended import job_ended
 from tests.handlers.blocks.judges import hold
 from tests.handlers.blocks.samples import NOW, VERTEX, a_job, done

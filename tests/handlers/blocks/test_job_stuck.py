@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from hypothesis import given, settings
 
-from bot.domain import JobState
+from bot.domain.jobs import JobState
 from handlers.blocks.job_card import job_card
 from handlers.blocks.job_stuck import job_stuck
 from tests.handlers.blocks.judges import hold

@@ -7,23 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.datasets import DatasetReport, Finding, Severity
-from bot.domain import (
-    Answer,
-    DataStats,
-    Dialect,
-    Failure,
-    FieldMapping,
-    Finish,
-    Hyperparameters,
-    ModelRef,
-    Proposal,
-    Snapshot,
-    TunedModel,
-    TuningJob,
-    TuningSpec,
-)
+from bot.domain.chat import Answer, Finish, ModelRef
+from bot.domain.data import Dialect, FieldMapping
+from bot.domain.jobs import DataStats, Failure, Hyperparameters, Snapshot, TunedModel, TuningJob, TuningSpec
+from bot.domain.requests import Proposal
 from bot.errors import BadArgument, BotError
-from bot.ports import FileInfo
+from bot.ports.files import FileInfo
 from bot.profile import BackendProfile
 from handlers.blocks.answer import answer_messages, ask_messages
 from handlers.blocks.ask_form import ask_form

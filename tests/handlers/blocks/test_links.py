@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from bot.domain import Answer
+from bot.domain.chat import Answer
 from bot.sandbox.page.texts.markdown import markdown as page
 from bot.sandbox.slack.references import live_in_message
 from handlers.blocks.answer import answer_messages

@@ -5,7 +5,11 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 
-from bot.domain import FieldMapping, Hyperparameters, JobState, ModelRef, Place, StartRequest, TunedModel
+from bot.domain.chat import ModelRef
+from bot.domain.data import FieldMapping
+from bot.domain.jobs import Hyperparameters, JobState, TunedModel
+from bot.domain.place import Place
+from bot.domain.requests import StartRequest
 from bot.errors import BadArgument, NoSuchJob, Outdated
 from handlers.arguments import VERBS
 from handlers.blocks.ask_form import ask_form, read_ask_form

@@ -6,7 +6,9 @@ from dataclasses import replace
 import pytest
 
 from bot.datasets import DatasetReport, Finding, Severity
-from bot.domain import Dialect, FieldMapping, Hyperparameters, Proposal, StartRequest, TuningSpec
+from bot.domain.data import Dialect, FieldMapping
+from bot.domain.jobs import Hyperparameters, TuningSpec
+from bot.domain.requests import Proposal, StartRequest
 from bot.errors import BadArgument, FileUnavailable
 from handlers.blocks.metadata import unpack_request
 from handlers.blocks.report import checking_view, error_view, report_message, report_view

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from bot.domain import FieldMapping, Hyperparameters, StartRequest, TunedModel
+from bot.domain.data import FieldMapping
+from bot.domain.jobs import Hyperparameters, TunedModel
+from bot.domain.requests import StartRequest
 from bot.errors import BadArgument, Outdated
-from bot.ports import FileInfo
+from bot.ports.files import FileInfo
 from bot.profile import BackendProfile
 from bot.sandbox.slack.person.inputs import entered_values, state_values, unmet
 from bot.sandbox.slack.rules.blocks import filled_in

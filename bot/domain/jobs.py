@@ -1,26 +1,12 @@
-"""The nouns of Tunebot: what is tuned, how it goes, what comes of it, and what is said about it.
+"""A tuning, from what it starts with to what comes of it, as we keep it and as Google shows it."""
 
-Plain frozen values, free of Slack's and Google's wire shapes, so that every room can share them. No I/O, no
-clock and no imports of ours. Times are aware UTC datetimes; durations are seconds.
-"""
-
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
 from math import ceil
 
-
-class Dialect(StrEnum):
-    """How a training row is written. The names are those in the README and in `tunebot convert --to`."""
-
-    GEMINI = "gemini"  # {"text_input", "output"}: the Gemini API's and the PaLM API's inline examples
-    PALM = "palm"  # {"input_text", "output_text"}: PaLM on Vertex AI
-    MESSAGES = "messages"  # {"messages": [{role: system|user|model, content}]}: gemini-1.0-pro-002
-    VERTEX = "vertex"  # {"systemInstruction", "contents"}: Gemini on Vertex AI today
-    PREFERENCE = "preference"  # {"contents", "completions"}: Vertex AI preference tuning
-    OPENAI = "openai"  # {"messages": [{role: system|user|assistant|tool, content}]}
-    PROMPT = "prompt"  # {"prompt", "completion"}
-    MAPPED = "mapped"  # any other keys, named by the user (`input=question output=answer`)
+from bot.domain.data import Dataset
+from bot.domain.place import Place
 
 
 class JobState(StrEnum):
@@ -53,79 +39,6 @@ class Hyperparameters:
         """The values that were set, by field name, in the order of the fields."""
         values = ((f.name, getattr(self, f.name)) for f in fields(self))
         return {name: value for name, value in values if value is not None}
-
-
-@dataclass(frozen=True, slots=True)
-class FieldMapping:
-    """Which keys of a row hold its input and its output, for rows in no known dialect."""
-
-    input: str
-    output: str
-
-
-@dataclass(frozen=True, slots=True)
-class Dataset:
-    """A checked file: where it lies and what was found in it.
-
-    `location` is `slack:FILE_ID` or a `gs://` URI; `sha256` is of the file's bytes as they were checked, so that
-    a file that changed afterwards is never trained on; `characters` counts all text of all examples.
-    """
-
-    location: str
-    name: str
-    sha256: str
-    size: int
-    examples: int
-    dialect: Dialect
-    characters: int = 0
-    mapping: FieldMapping | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where in Slack something belongs: a workspace, a channel of it, and a thread where there is one."""
-
-    team: str
-    channel: str
-    thread: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class StartRequest:
-    """A start as a person asked for it, before any of it was looked up; empty means the default.
-
-    `file` and `validation` are locations, see Dataset; `validation_share` holds out a share of the training file
-    instead of a validation file.
-    """
-
-    backend: str = ""
-    base_model: str = ""
-    name: str = ""
-    hyperparameters: Hyperparameters = Hyperparameters()
-    file: str = ""
-    validation: str = ""
-    validation_share: float = 0.0
-    mapping: FieldMapping | None = None
-
-
-class ErrandKind(StrEnum):
-    CHECK = "check"
-    REPAIR = "repair"
-
-
-@dataclass(frozen=True, slots=True)
-class Errand:
-    """Work that a person watches in a modal; `view` is the modal's id.
-
-    `attempts` counts the processes that died or were stopped over it.
-    """
-
-    kind: ErrandKind
-    view: str
-    place: Place
-    user: str
-    request: StartRequest
-    attempts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,17 +124,6 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
-class Proposal:
-    """A checked start that waits for a person's click; its id becomes the job's key, so a start happens once."""
-
-    id: str
-    place: Place
-    owner: str
-    spec: TuningSpec
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class TuningJob:
     """Our record of a job. `key` is our own id, carried to Google as `tunedModelId` or as a label.
 
@@ -300,76 +202,3 @@ class TunedModel:
     base_model: str = ""
     state: str = ""
     created_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ModelRef:
-    """A model that can be asked: which backend serves it, its endpoint there, and what people call it."""
-
-    backend: str
-    endpoint: str
-    name: str
-
-
-class Role(StrEnum):
-    USER = "user"
-    MODEL = "model"
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    role: Role
-    text: str
-
-
-class Finish(StrEnum):
-    """Why an answer ended."""
-
-    COMPLETE = "complete"
-    CUT = "cut"  # the model's output limit
-    BLOCKED = "blocked"  # Google's filters, on the question or on the answer
-    EMPTY = "empty"  # nothing came, and Google gave no reason of the kinds above
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the model said. `reason` is Google's own word (`SAFETY`, `MAX_TOKENS`, ...), empty when complete."""
-
-    text: str
-    finish: Finish = Finish.COMPLETE
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What a person asks a model. `key` is Slack's own for the delivery that brought it, so it is asked once.
-
-    `model` is set where a form chose it; else `named` is what the person wrote, empty for the place's own model.
-    The answer quotes the question where no message of the person's shows it.
-    """
-
-    key: str
-    place: Place
-    user: str
-    text: str
-    named: str = ""
-    model: ModelRef | None = None
-    quoted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer, who gave it, and whether earlier turns were left out because the backend takes none."""
-
-    model: ModelRef
-    answer: Answer
-    history_dropped: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Conversation:
-    """A thread in which a model answers, with its turns so far, oldest first."""
-
-    place: Place
-    model: ModelRef
-    turns: tuple[Turn, ...] = field(default=())

@@ -1,0 +1,43 @@
+"""What is trained on: files of rows, and how a row is written."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Dialect(StrEnum):
+    """How a training row is written. The names are those in the README and in `tunebot convert --to`."""
+
+    GEMINI = "gemini"  # {"text_input", "output"}: the Gemini API's and the PaLM API's inline examples
+    PALM = "palm"  # {"input_text", "output_text"}: PaLM on Vertex AI
+    MESSAGES = "messages"  # {"messages": [{role: system|user|model, content}]}: gemini-1.0-pro-002
+    VERTEX = "vertex"  # {"systemInstruction", "contents"}: Gemini on Vertex AI today
+    PREFERENCE = "preference"  # {"contents", "completions"}: Vertex AI preference tuning
+    OPENAI = "openai"  # {"messages": [{role: system|user|assistant|tool, content}]}
+    PROMPT = "prompt"  # {"prompt", "completion"}
+    MAPPED = "mapped"  # any other keys, named by the user (`input=question output=answer`)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldMapping:
+    """Which keys of a row hold its input and its output, for rows in no known dialect."""
+
+    input: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A checked file: where it lies and what was found in it.
+
+    `location` is `slack:FILE_ID` or a `gs://` URI; `sha256` is of the file's bytes as they were checked, so that
+    a file that changed afterwards is never trained on; `characters` counts all text of all examples.
+    """
+
+    location: str
+    name: str
+    sha256: str
+    size: int
+    examples: int
+    dialect: Dialect
+    characters: int = 0
+    mapping: FieldMapping | None = None

@@ -1,0 +1,58 @@
+"""What people ask for before anything starts, and what waits for their click or before their eyes."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from bot.domain.data import FieldMapping
+from bot.domain.jobs import Hyperparameters, TuningSpec
+from bot.domain.place import Place
+
+
+@dataclass(frozen=True, slots=True)
+class StartRequest:
+    """A start as a person asked for it, before any of it was looked up; empty means the default.
+
+    `file` and `validation` are locations, see Dataset; `validation_share` holds out a share of the training file
+    instead of a validation file.
+    """
+
+    backend: str = ""
+    base_model: str = ""
+    name: str = ""
+    hyperparameters: Hyperparameters = field(default_factory=Hyperparameters)
+    file: str = ""
+    validation: str = ""
+    validation_share: float = 0.0
+    mapping: FieldMapping | None = None
+
+
+class ErrandKind(StrEnum):
+    CHECK = "check"
+    REPAIR = "repair"
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """Work that a person watches in a modal; `view` is the modal's id.
+
+    `attempts` counts the processes that died or were stopped over it.
+    """
+
+    kind: ErrandKind
+    view: str
+    place: Place
+    user: str
+    request: StartRequest
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A checked start that waits for a person's click; its id becomes the job's key, so a start happens once."""
+
+    id: str
+    place: Place
+    owner: str
+    spec: TuningSpec
+    created_at: datetime
