@@ -202,6 +202,7 @@ async def test_a_job_that_has_ended_is_not_marked(wired: House) -> None:
     assert (asked(wired), await audited(wired)) == (0, [])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("backend", BACKENDS)
 async def test_among_a_thousand_jobs_a_round_keeps_to_its_requests_and_all_are_asked_for_in_the_end(
     tmp_path: Path, backend: str

@@ -75,6 +75,7 @@ async def test_a_round_looks_at_every_open_job_of_every_backend(wired: House, po
     assert len(wired.google.requests) == asked, "ended jobs are not asked for"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("backend", BACKENDS)
 async def test_a_thousand_jobs_cost_twenty_requests_a_round_and_no_write_where_nothing_is_new(
     tmp_path: Path, backend: str

@@ -6,6 +6,8 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from bot.sandbox.stage import Stage
 from tests.scenarios.conftest import Open, until
 
@@ -29,6 +31,7 @@ def rows(path: Path, query: str) -> list[tuple[object, ...]]:
         return database.execute(query).fetchall()
 
 
+@pytest.mark.long
 async def test_copies_made_while_the_bot_writes_are_whole_and_can_take_the_databases_place(world_of: Open) -> None:
     async with world_of(job_seconds=None, environment=QUICK) as world:
         world.google.limits.concurrent_vertex_jobs = 10

@@ -137,6 +137,7 @@ async def test_googles_trouble_while_a_job_runs_is_shown_and_passes(world_of: Op
         await world.message("troubled", "is ready", thread=card.ts)
 
 
+@pytest.mark.long
 async def test_slack_failing_for_a_while_loses_and_repeats_nothing(world: World) -> None:
     card, job = await world.started("slack fails")
     world.slack.faults.fail("chat.*", times=3, status=503)

@@ -4,6 +4,8 @@ import statistics
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from bot.domain.jobs import JobState
 from bot.domain.place import Place
 from storage.database import Database
@@ -63,6 +65,7 @@ async def fill(world: World, number: int) -> None:
         await at_google.backend.close()
 
 
+@pytest.mark.long
 async def test_a_thousand_jobs_that_are_polled_leave_it_quick_to_answer(world_of: Open) -> None:
     # The shortest pace is for young jobs: all of these are an hour old and looked at together, once a minute.
     async with world_of(job_seconds=None, environment={"TUNEBOT_POLL_SECONDS": "0.5"}) as world:

@@ -72,10 +72,10 @@ async def test_killed_while_the_file_is_uploaded_nothing_was_started_and_nothing
 @pytest.mark.parametrize("backend", ["vertex", "gemini", "palm"])
 async def test_killed_after_google_took_the_start_but_before_its_answer_came(world: World, backend: str) -> None:
     # The answer to the create never comes; the process dies waiting for it.
-    fault = world.google.faults.lose_answer(path="/(tuningJobs|tunedModels)$", method="POST")
+    world.google.faults.lose_answer(path="/(tuningJobs|tunedModels)$", method="POST")
     world.google.faults.hang(path="/(tuningJobs|tunedModels|operations)", method="GET", times=1)
     await press_start(world, "adopted", backend)
-    await until(lambda: fault.hits or None, "the create")
+    await until(lambda: world.google.jobs.all or None, "the create")
     await world.stage.kill()
     world.google.faults.clear()
     await world.stage.start()
@@ -90,6 +90,7 @@ async def test_killed_while_the_job_runs(world: World, backend: str) -> None:
     await ready_once(world, "running")
 
 
+@pytest.mark.long
 async def test_killed_before_the_card_was_posted(world: World) -> None:
     world.slack.faults.hang("chat.postMessage", times=1)
     await press_start(world, "cardless")
