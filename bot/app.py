@@ -189,7 +189,6 @@ async def serving(
         tasks = Tasks()
 
         errands = SqliteErrands(database, clock)
-        cut_off = await errands.left()
         errand_desk = ErrandDesk(errands, client, poster)
         forms = Forms(client, proposals, slack_files, poster, errand_desk)
         verbs = Verbs(tuning, chat, jobs, profiles, clock)
@@ -222,9 +221,6 @@ async def serving(
             ),
         )
 
-        for errand in cut_off:
-            tell = partial(poster.whisper, errand.place, errand.user)
-            tasks.spawn(guarded(forms.take_up(errand), tell), f"{errand.kind} that was cut off")
         sender.start()
         stack.push_async_callback(sender.stop, SENDER_SECONDS)
         poller.start()
@@ -236,6 +232,10 @@ async def serving(
             await asyncio.gather(poller.stop(DRAIN_SECONDS), tasks.drain(DRAIN_SECONDS))
 
         stack.push_async_callback(finish)
+        # What an earlier process left open is taken up before Slack brings anything new.
+        for errand in await errands.left():
+            tell = partial(poster.whisper, errand.place, errand.user)
+            tasks.spawn(guarded(forms.take_up(errand), tell), f"{errand.kind} that was cut off")
         await questions.take_up()
         vitals = SqliteVitals(database)
 

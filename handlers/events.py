@@ -91,10 +91,10 @@ class Events:
     async def _said(self, event: Event, place: Place, addressed: bool) -> Command | BotError | None:
         """What it means; None where it is not meant for the bot."""
         text = str(event.get("text") or "")
-        try:
-            if addressed:
-                return parse_mention(text, self._identity.user, has_file=bool(event.get("files")))
+        if not addressed:
             return Ask(undo_markup(text)) if await self._chat.answers_in(place) else None
+        try:
+            return parse_mention(text, self._identity.user, has_file=bool(event.get("files")))
         except BotError as error:
             return error
 
