@@ -25,6 +25,8 @@ METRICS_PATH: Final = "/metrics"
 PATIENCE: Final = 2.0
 # Slack gives up on a request after as long; a body that takes longer only holds a place.
 BODY_SECONDS: Final = 3.0
+# As long may a connection say nothing or not end its headers; proxies keep theirs for up to a minute.
+IDLE_SECONDS: Final = 75.0
 
 _SIGNATURE: Final = re.compile(r"v0=[0-9a-f]{64}")
 _STAMP: Final = re.compile(r"[0-9]{1,12}")
@@ -121,7 +123,7 @@ class Intake:
         """Serve the application, `/healthz`, 200 while all is well, else 503, and `/metrics`."""
         application.router.add_get(HEALTH_PATH, self._health)
         application.router.add_get(METRICS_PATH, self._numbers)
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=2.0)
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=2.0, keepalive_timeout=IDLE_SECONDS)
         await runner.setup()
         try:
             # Inside a container only the outer address can be reached.

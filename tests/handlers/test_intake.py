@@ -399,3 +399,17 @@ async def test_a_taken_port_is_told_before_anything_is_served(serve: Serve) -> N
     with pytest.raises(SettingsError, match=f"Port {served.port} cannot be used"):
         async with served.intake.serving():
             pass
+
+
+async def test_headers_that_never_end_do_not_hold_a_connection(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handlers.intake.IDLE_SECONDS", 0.3)
+    served = await serve()
+    for begun in (b"", b"GET /healthz HTTP/1.1\r\nHost: bot\r\nX-Slow: "):
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+        writer.write(begun)
+        async with asyncio.timeout(5.0):
+            assert await reader.read() == b""
+        writer.close()
+    assert (await served.get("/healthz"))[0] == 200
