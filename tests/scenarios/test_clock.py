@@ -60,6 +60,13 @@ def library() -> str:
     return subprocess.run(asked, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
 
 
+def put(clock: Path, offset: str) -> None:
+    """At one stroke: an empty file, read halfway, says that the clock is right."""
+    new = clock.with_suffix(".new")
+    new.write_text(offset)
+    new.replace(clock)
+
+
 def checked(card: Message) -> int:
     """When the job was looked at last, as the card says."""
     return int(card.text.partition("Last checked <!date^")[2].partition("^")[0])
@@ -90,8 +97,8 @@ async def test_a_clock_set_two_hours_forward_and_four_back_holds_nothing_up(worl
     await world.shows(card, "step 1.")
     async with watched(world) as reds:
         for hours, within in ((2, LONGEST_PACE), (-2, 30.0)):
-            clock.write_text(f"{hours:+}h")
-            await asyncio.sleep(1.5)
+            put(clock, f"{hours:+}h")
+            await asyncio.sleep(2.5)
             await answers(world)
             job.advance()
             await world.shows(card, f"step {job.steps}.", within=within)
@@ -100,7 +107,7 @@ async def test_a_clock_set_two_hours_forward_and_four_back_holds_nothing_up(worl
         job.finish()
         await world.message("through time", "is ready", thread=card.ts, within=30.0)
         await world.shows(card, "done")
-        clock.write_text("+0s")
+        put(clock, "+0s")
         await asyncio.sleep(5.0)
         await answers(world)
     assert len(world.messages("through time", "is ready")) == 1

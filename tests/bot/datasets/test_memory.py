@@ -17,7 +17,7 @@ pytestmark = [
 CHILD = """
 import itertools, sys, zlib
 from bot.datasets import DatasetChecker, Repairer
-from bot.domain import Dialect, FieldMapping
+from bot.domain.data import Dialect, FieldMapping
 from bot.profile import DatasetLimits
 
 MEGABYTE = 1024 * 1024
