@@ -1,4 +1,3 @@
-# ruff: noqa: ASYNC240  # the clock is a small file
 """The whole machine's clock is set wrong under the running process, not just the bot's own.
 
 APScheduler, slack-sdk and other libraries read the system's clock by themselves. libfaketime sets it wrong for one
