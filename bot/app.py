@@ -175,7 +175,6 @@ async def serving(
             backends,
             jobs,
             chats,
-            journal,
             files,
             clock,
             sender.wake,

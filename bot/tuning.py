@@ -24,7 +24,7 @@ from bot.ports.clock import Clock
 from bot.ports.files import FileReader
 from bot.ports.google import TrainingData, TuningBackend
 from bot.ports.notices import NoticeKind
-from bot.ports.stores import Change, ChatStore, JobStore, Journal
+from bot.ports.stores import Act, Change, ChatStore, JobStore
 from bot.profile import BackendProfile
 from bot.transitions import ask_to_cancel, fail, observe, take_away
 
@@ -43,7 +43,6 @@ class Tuning:
         backends: Mapping[str, TuningBackend],
         jobs: JobStore,
         chats: ChatStore,
-        journal: Journal,
         files: Mapping[str, FileReader],
         clock: Clock,
         wake_sender: Callable[[], None],
@@ -54,7 +53,6 @@ class Tuning:
         self._backends = backends
         self._jobs = jobs
         self._chats = chats
-        self._journal = journal
         self._files = files
         self._clock = clock
         self._wake_sender = wake_sender
@@ -83,7 +81,7 @@ class Tuning:
         self._submitting.add(job.key)
         accepted = False
         try:
-            accepted = await self._jobs.submit(job, [NoticeKind.CARD])
+            accepted = await self._jobs.submit(job, [NoticeKind.CARD], [Act(user, "start", self._clock.now())])
         finally:
             if accepted:
                 self._submitting.add(job.key)
@@ -92,7 +90,6 @@ class Tuning:
         if not accepted:
             return None
         self._wake_sender()
-        await self._journal.record(team, user, "start", job.key)
         return job
 
     async def submit(self, job: TuningJob) -> None:

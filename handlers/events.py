@@ -1,8 +1,8 @@
 """Mentions, replies in a model's thread, and direct messages.
 
 Slack delivers events more than once, and a mention that carries a file sometimes only as a `message`: whichever
-copy comes first is answered, by the message's channel and `ts`. An `app_mention` that has no files lets the
-`message` go first.
+copy comes first is answered, by the message's channel and `ts`. An `app_mention` that may have lost its file lets
+the `message` go first.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from handlers.questions import Questions
 from handlers.tokens import undo_markup
 from handlers.verbs import Verbs
 
-TWIN_SECONDS: Final = 0.7  # how long an app_mention without files leaves its `message` time to come
+TWIN_SECONDS: Final = 0.7  # how long such an app_mention leaves its `message` time to come
 _SPOKEN = {None, "file_share", "thread_broadcast"}  # the subtypes of `message` that are a person speaking
 
 Event = dict[str, Any]
@@ -57,13 +57,18 @@ class Events:
         self._tasks = tasks
 
     async def app_mention(self, ack: AsyncAck, event: Event, body: dict[str, Any]) -> None:
+        """A question is written down before the acknowledgement, as in a `message`."""
+        if event.get("files") or not self._may_lack_a_file(event):
+            await self._hear(event, body, addressed=True)
+            await ack()
+            return
         await ack()
 
-        async def hear() -> None:
-            await asyncio.sleep(0.0 if event.get("files") else TWIN_SECONDS)
+        async def hear_later() -> None:
+            await asyncio.sleep(TWIN_SECONDS)
             await self._hear(event, body, addressed=True)
 
-        self._tasks.spawn(hear(), "mention")
+        self._tasks.spawn(hear_later(), "mention")
 
     async def message(self, ack: AsyncAck, event: Event, body: dict[str, Any]) -> None:
         """A question is written down before the acknowledgement; until then Slack would deliver it again."""
@@ -112,6 +117,14 @@ class Events:
                 await tell(start_prompt(request, str(files[0].get("name") or "") if files else ""))
             case _:
                 await tell(await self._verbs.run(said, place, str(event["user"])))
+
+    def _may_lack_a_file(self, event: Event) -> bool:
+        """Whether a file beside these words would be tuned on."""
+        try:
+            said = parse_mention(str(event.get("text") or ""), self._identity.user, has_file=True)
+        except BotError:
+            return True
+        return isinstance(said, Start | OpenForm)
 
     def _tell_in(self, thread: Place) -> Tell:
         async def tell(message: Message) -> None:

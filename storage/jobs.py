@@ -14,7 +14,7 @@ from bot.domain.jobs import JobState, OpenJob, Snapshot, TuningJob
 from bot.domain.requests import Proposal
 from bot.errors import BadArgument, StorageError
 from bot.ports.notices import NoticeKind
-from bot.ports.stores import Change
+from bot.ports.stores import Act, Change
 from storage.audit import note
 from storage.database import Database
 from storage.outbox import announce
@@ -63,7 +63,7 @@ class SqliteJobStore:
 
         return await self._database.run(read)
 
-    async def submit(self, job: TuningJob, notices: Sequence[NoticeKind]) -> bool:
+    async def submit(self, job: TuningJob, notices: Sequence[NoticeKind], acts: Sequence[Act] = ()) -> bool:
         def insert(connection: Connection) -> bool:
             # The key comes first: a second click on the same form is no quarrel about its own name.
             if self._find(connection, job.key) is not None:
@@ -71,6 +71,7 @@ class SqliteJobStore:
             _refuse_taken_name(connection, job)
             connection.table("jobs").insert(job_row(job))
             announce(connection, job, notices)
+            _audit(connection, job, acts)
             return True
 
         return await self._database.write(insert)
@@ -154,8 +155,7 @@ class SqliteJobStore:
                 rows = [snapshot_row(after, snapshot) for snapshot in change.snapshots]
                 connection.conn.executemany(_UPSERT_SNAPSHOT, rows)
             announce(connection, after, change.notices)
-            for act in change.acts:
-                note(connection, after.place.team, act, key)
+            _audit(connection, after, change.acts)
             if after.state.ended:
                 self._looks.pop(key, None)
             return after
@@ -185,6 +185,11 @@ class SqliteJobStore:
         look = self._looks.get(job.key)
         newer = look is not None and (job.checked_at is None or look > job.checked_at)
         return replace(job, checked_at=look) if newer else job
+
+
+def _audit(connection: Connection, job: TuningJob, acts: Iterable[Act]) -> None:
+    for act in acts:
+        note(connection, job.place.team, act, job.key)
 
 
 def _refuse_taken_name(connection: Connection, job: TuningJob) -> None:

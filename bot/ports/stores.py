@@ -38,8 +38,8 @@ class JobStore(Protocol):
 
     async def proposal(self, team: str, proposal_id: str) -> Proposal | None: ...
 
-    async def submit(self, job: TuningJob, notices: Sequence[NoticeKind]) -> bool:
-        """Write a new job and its notices in one transaction; False, and nothing written, if the key exists.
+    async def submit(self, job: TuningJob, notices: Sequence[NoticeKind], acts: Sequence[Act] = ()) -> bool:
+        """Write a new job, its notices and who did what in one transaction; False, and nothing, if the key exists.
 
         Raises BadArgument when another job of the workspace that is open or alive has this name.
         """

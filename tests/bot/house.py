@@ -150,7 +150,7 @@ async def house(directory: Path, names: Sequence[str] = ("vertex", "gemini", "pa
             outbox=outbox,
             chats=chats,
             proposals=Proposals(backends, jobs, desk, clock),
-            tuning=Tuning(backends, jobs, chats, journal, {"gs": files}, clock, lambda: woken.append(None)),
+            tuning=Tuning(backends, jobs, chats, {"gs": files}, clock, lambda: woken.append(None)),
             chat=Chat(backends, jobs, chats, journal),
             woken=woken,
         )

@@ -14,7 +14,6 @@ from bot.poller import Poller
 from bot.ports.notices import NoticeKind
 from bot.ports.stores import Change
 from bot.tuning import Tuning
-from storage.audit import SqliteJournal
 from tests.bot.house import ADA, TEAM, House, house
 from tests.bot.test_poller import many, polling
 
@@ -36,8 +35,7 @@ async def audited(wired: House) -> list[tuple[str, str, str]]:
 
 def restarted(wired: House) -> Poller:
     """Another process's use cases and poller over the same database."""
-    chats, journal = wired.chats, SqliteJournal(wired.database, wired.clock)
-    tuning = Tuning(wired.backends, wired.jobs, chats, journal, {}, wired.clock, lambda: None)
+    tuning = Tuning(wired.backends, wired.jobs, wired.chats, {}, wired.clock, lambda: None)
     return Poller(tuning, wired.jobs, wired.clock, Metrics(), 0.05)
 
 

@@ -34,7 +34,6 @@ from bot.ports.clock import Clock
 from bot.ports.google import TuningBackend
 from bot.sandbox.google import GoogleStandIn
 from bot.tuning import Tuning
-from storage.audit import SqliteJournal
 from storage.conversations import SqliteChatStore
 from storage.database import Database
 from storage.jobs import SqliteJobStore
@@ -145,8 +144,8 @@ async def room(file: Path, backend: str, reach: BackendOptions, clock: Clock) ->
         files = build_gcs_files(reach)
         stack.push_async_callback(files.close)
         jobs = SqliteJobStore(database)
-        chats, journal = SqliteChatStore(database, clock), SqliteJournal(database, clock)
-        tuning = Tuning(backends, jobs, chats, journal, {"gs": files}, clock, lambda: None)
+        chats = SqliteChatStore(database, clock)
+        tuning = Tuning(backends, jobs, chats, {"gs": files}, clock, lambda: None)
         yield Room(database, backends[backend], jobs, tuning, Poller(tuning, jobs, clock, Metrics(), 5.0))
 
 

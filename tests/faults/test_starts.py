@@ -53,6 +53,7 @@ async def recover(google: GoogleStandIn, directory: Path, backend: str, key: str
             await here.poller.round()
             clock.time += ADOPTION_GRACE / 2 + timedelta(seconds=1)
         (job,) = await here.jobs.jobs(TEAM)
+        assert await here.audited("start") == 1
     assert creates(google, key) <= 1
     if job.state is JobState.FAILED:
         assert job.failure is not None
