@@ -38,7 +38,7 @@ class Surfaces:
 def register(app: AsyncApp, to: Surfaces) -> None:
     """Bind every route."""
     app.error(on_error)
-    app.middleware(to.access.only_our_workspace)
+    app.middleware(to.access)
 
     app.command(TUNE.name)(to.commands.tune)
     app.command(ASK.name)(to.commands.ask)

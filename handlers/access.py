@@ -7,9 +7,9 @@ Slack does not send it again, and then dropped.
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
-from slack_bolt.context.async_context import AsyncBoltContext
+from slack_bolt.middleware.async_middleware import AsyncMiddleware
+from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
 logger = logging.getLogger(__name__)
@@ -24,25 +24,27 @@ class Identity:
     url: str = ""
 
 
-class Access:
-    """Serves one workspace."""
+class Access(AsyncMiddleware):
+    """Serves one workspace.
+
+    Not a plain function, for which Bolt would make every argument that it might ask for, at every request.
+    """
 
     def __init__(self, identity: Identity) -> None:
         self._identity = identity
 
-    async def only_our_workspace(
-        self, context: AsyncBoltContext, body: dict[str, Any], next_: Callable[[], Awaitable[None]]
+    async def async_process(
+        self, *, req: AsyncBoltRequest, resp: BoltResponse, next: Callable[[], Awaitable[BoltResponse]]
     ) -> BoltResponse | None:
         """Drop what comes from another workspace, and people of other companies in shared channels."""
-        event = body.get("event") or {}
-        user = body.get("user")
+        event = req.body.get("event") or {}
+        user = req.body.get("user")
         clicked = user.get("team_id") if isinstance(user, dict) else None
         sent = (event.get("user_team"), event.get("source_team"))
-        named = (context.team_id, context.actor_team_id, *sent, clicked)
+        named = (req.context.team_id, req.context.actor_team_id, *sent, clicked)
         # In an Enterprise Grid these may name the organisation (E...), which is no workspace.
         others = {str(team) for team in named if str(team).startswith("T")} - {self._identity.team}
         if others:
             logger.warning("dropped a request of workspace %s", ", ".join(sorted(others)))
             return BoltResponse(status=200, body="")
-        await next_()
-        return None
+        return await next()
