@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, Final
 
 import aiohttp
+import stamina
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -36,6 +37,8 @@ logger = logging.getLogger(__name__)
 
 RECENT_SECONDS: Final = 1.2  # of the trigger's three, for asking Slack which files were shared lately
 NO_CHART: Final = ("invalid_blocks", "invalid_arguments")  # where a workspace has no native charts
+
+_BROKEN: Final = (aiohttp.ClientError, TimeoutError)
 
 View = dict[str, Any]
 
@@ -127,9 +130,14 @@ class Forms:
             await self._show(errand, partial(draw, native_chart=False), say)
 
     async def _show(self, errand: Errand, draw: Callable[[], View], say: Callable[[], Message]) -> None:
-        """In the view or, where the person closed it while the file was read, as a message to them alone."""
+        """In the view or, where the person closed it while the file was read, as a message to them alone.
+
+        Whatever Slack made of an earlier try, showing the same once more does no harm.
+        """
         try:
-            await self._client.views_update(view_id=errand.view, view=draw())
+            async for attempt in stamina.retry_context(on=_BROKEN, attempts=5, timeout=60.0):
+                with attempt:
+                    await self._client.views_update(view_id=errand.view, view=draw())
         except SlackApiError as error:
             if slack_code(error) != VIEW_GONE:
                 raise

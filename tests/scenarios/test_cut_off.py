@@ -102,3 +102,11 @@ async def test_a_check_that_fails_after_its_modal_was_closed_says_why(world: Wor
     await world.stage.start()
     said = await world.message("I find no file")
     assert said.visible_to == world.ada.id
+
+
+async def test_a_report_is_shown_though_the_way_to_slack_breaks_just_then(world: World) -> None:
+    file = world.share()
+    world.slack.faults.reset("views.update", times=2)
+    await world.type(f"start name=capitals file={file}")
+    assert (await world.report()).title == "Ready to start"
+    assert not world.slack.faults.rules
