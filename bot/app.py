@@ -19,52 +19,52 @@ import aiohttp
 import httpx
 from slack_bolt.app.async_app import AsyncApp
 
-from bot.asking import Asking
 from bot.backends import BackendOptions, build_backends, build_gcs_files
-from bot.chat import Chat
-from bot.desk import DatasetDesk
+from bot.chat.answer_worker import AnswerWorker
+from bot.chat.chat_service import ChatService
+from bot.delivery.outbox_sender import OutboxSender
 from bot.errors import StorageError
-from bot.metrics import MeasuredNotifier, Metrics
-from bot.poller import Poller
 from bot.ports.clock import Clock
 from bot.ports.files import FileReader
-from bot.proposals import Proposals
-from bot.repairs import Repairs
-from bot.sender import Sender
+from bot.runtime.background_tasks import BackgroundTasks
+from bot.runtime.metrics import MeasuredNotifier, Metrics
 from bot.settings import Settings, reveal
-from bot.tasks import Tasks
-from bot.tuning import ADOPTION_GRACE, Tuning
-from handlers import Surfaces, register
-from handlers.access import Access
-from handlers.actions import Actions
-from handlers.commands import Commands
-from handlers.errands import ErrandDesk
+from bot.tuning.dataset_check import DatasetCheck
+from bot.tuning.dataset_repair import DatasetRepair
+from bot.tuning.job_service import ADOPTION_GRACE, JobService
+from bot.tuning.poller import Poller
+from bot.tuning.proposals import Proposals
+from handlers import Listeners, register
+from handlers.delivery.answer_posts import Questions
+from handlers.delivery.idempotent_poster import IdempotentPoster
+from handlers.delivery.job_notifier import SlackNotifier
+from handlers.delivery.post_finder import PostFinder
+from handlers.delivery.poster import Poster
 from handlers.errors import guarded
-from handlers.events import Events
-from handlers.files import SlackFiles
-from handlers.forms import Forms
-from handlers.intake import Intake
-from handlers.login import TokenCheck, log_in, slack_client
-from handlers.notifier import SlackNotifier
-from handlers.once import OncePoster
-from handlers.poster import Poster
-from handlers.questions import Questions
-from handlers.repairs import RepairDesk
-from handlers.shortcuts import Shortcuts
-from handlers.socket_mode import SocketMode
-from handlers.submissions import Submissions
-from handlers.traces import Traces
-from handlers.verbs import Verbs
-from storage.audit import SqliteJournal
+from handlers.listeners.actions import Actions
+from handlers.listeners.commands import Commands
+from handlers.listeners.events import Events
+from handlers.listeners.shortcuts import Shortcuts
+from handlers.listeners.tune_command import CommandRunner
+from handlers.listeners.views import Views
+from handlers.start_flow.check_modal import CheckModal
+from handlers.start_flow.pending_modals import PendingModals
+from handlers.start_flow.repair_upload import RepairUpload
+from handlers.transport.access import Access
+from handlers.transport.http_server import HttpServer
+from handlers.transport.slack_client import TokenCheck, log_in, slack_client
+from handlers.transport.slack_files import SlackFiles
+from handlers.transport.socket_mode import SocketMode
+from storage.audit_log import SqliteAuditLog
 from storage.backup import copy_database
 from storage.conversations import SqliteChatStore
 from storage.database import Database
-from storage.datasets import SqliteDatasetMemory
-from storage.errands import SqliteErrands
+from storage.health import DatabaseHealth
 from storage.jobs import SqliteJobStore
 from storage.outbox import SqliteOutbox
+from storage.pending_modals import SqlitePendingModals
 from storage.questions import SqliteQuestions
-from storage.vitals import SqliteVitals
+from storage.report_cache import SqliteReportCache
 
 logger = logging.getLogger(__name__)
 
@@ -151,7 +151,7 @@ async def serving(
         await database.open()
         stack.push_async_callback(database.close)
         jobs, outbox = SqliteJobStore(database), SqliteOutbox(database, clock)
-        chats, journal = SqliteChatStore(database, clock), SqliteJournal(database, clock)
+        chats, journal = SqliteChatStore(database, clock), SqliteAuditLog(database, clock)
 
         metrics = Metrics()
         options = replace(google_options(settings), watchers=metrics.google_hooks)
@@ -168,10 +168,12 @@ async def serving(
         poster = Poster(client)
         app_token = reveal(settings.slack_app_token)
         socket = SocketMode(client, app_token, metrics) if app_token else None
-        once = OncePoster(poster, Traces(client), clock)
+        once = IdempotentPoster(poster, PostFinder(client), clock)
         notifier = SlackNotifier(poster, once, profiles, clock)
-        sender = Sender(outbox, jobs, MeasuredNotifier(notifier, metrics, socket.spoke if socket else None), clock)
-        tuning = Tuning(
+        sender = OutboxSender(
+            outbox, jobs, MeasuredNotifier(notifier, metrics, socket.spoke if socket else None), clock
+        )
+        tuning = JobService(
             backends,
             jobs,
             chats,
@@ -181,17 +183,17 @@ async def serving(
             adoption_grace,
             stuck_after=settings.stuck_after,
         )
-        desk = DatasetDesk(files, SqliteDatasetMemory(database, clock))
+        desk = DatasetCheck(files, SqliteReportCache(database, clock))
         proposals = Proposals(backends, jobs, desk, clock)
-        chat = Chat(backends, jobs, chats, journal)
+        chat = ChatService(backends, jobs, chats, journal)
         poller = Poller(tuning, jobs, clock, metrics, settings.poll_seconds)
-        tasks = Tasks()
+        tasks = BackgroundTasks()
 
-        errands = SqliteErrands(database, clock)
-        errand_desk = ErrandDesk(errands, client, poster)
-        forms = Forms(client, proposals, slack_files, poster, errand_desk)
-        verbs = Verbs(tuning, chat, jobs, profiles, clock)
-        asking = Asking(SqliteQuestions(database, clock), chat, clock)
+        pending_modal_store = SqlitePendingModals(database, clock)
+        pending_modals = PendingModals(pending_modal_store, client, poster)
+        forms = CheckModal(client, proposals, slack_files, poster, pending_modals)
+        verbs = CommandRunner(tuning, chat, jobs, profiles, clock)
+        asking = AnswerWorker(SqliteQuestions(database, clock), chat, clock)
         questions = Questions(asking, once, poster, client, tasks)
         app = AsyncApp(
             client=client,
@@ -201,20 +203,20 @@ async def serving(
         )
         register(
             app,
-            Surfaces(
+            Listeners(
                 access=Access(identity),
                 commands=Commands(forms, verbs, questions, poster, tasks),
                 actions=Actions(
                     forms,
-                    RepairDesk(Repairs(files), proposals, slack_files, poster),
-                    errand_desk,
+                    RepairUpload(DatasetRepair(files), proposals, slack_files, poster),
+                    pending_modals,
                     tuning,
                     chat,
                     poster,
                     client,
                     tasks,
                 ),
-                submissions=Submissions(forms, proposals, tuning, questions, poster, tasks),
+                submissions=Views(forms, proposals, tuning, questions, poster, tasks),
                 shortcuts=Shortcuts(forms, tasks),
                 events=Events(identity, verbs, questions, chat, poster, journal, tasks),
             ),
@@ -232,18 +234,20 @@ async def serving(
 
         stack.push_async_callback(finish)
         # What an earlier process left open is taken up before Slack brings anything new.
-        for errand in await errands.left():
-            tell = partial(poster.whisper, errand.place, errand.user)
-            tasks.spawn(guarded(forms.take_up(errand), tell), f"{errand.kind} that was cut off")
+        for pending_modal in await pending_modal_store.left():
+            tell = partial(poster.post_ephemeral, pending_modal.place, pending_modal.user)
+            tasks.spawn(guarded(forms.take_up(pending_modal), tell), f"{pending_modal.kind} that was cut off")
         await questions.take_up()
-        vitals = SqliteVitals(database)
+        health = DatabaseHealth(database)
 
         async def measure() -> None:
             # That the database cannot be read is told by the health; the other numbers are good all the same.
             with suppress(StorageError):
-                metrics.waiting(*await vitals.waiting(clock.now()))
+                metrics.waiting(*await health.waiting(clock.now()))
 
-        intake = Intake(settings, app, metrics, socket, vitals.problem, [poller.problem, token.problem], measure)
+        intake = HttpServer(
+            settings, app, metrics, socket, health.problem, [poller.problem, token.problem], measure
+        )
         await stack.enter_async_context(intake.serving())
         logger.info("serving workspace %s as %s", identity.team, identity.user)
         yield

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 import click
 
-from bot.domain.data import FieldMapping
+from bot.domain.datasets import FieldMapping
 from bot.errors import BotError
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ def run() -> None:
     """Serve the bot, configured by environment variables."""
     # A stop that comes while the libraries are still loading is obeyed, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    from bot import app, logs
+    from bot import app
+    from bot.runtime import logs
     from bot.settings import Settings
 
     settings = Settings.read(os.environ)
@@ -73,7 +74,7 @@ def sandbox(port: int, open_browser: bool, scripted: bool) -> None:
 
         asyncio.run(walk())
         return
-    from handlers.manifest import manifest as build
+    from handlers.transport.manifest import manifest as build
 
     try:
         from bot.sandbox.serve import serve
@@ -94,7 +95,7 @@ def sandbox(port: int, open_browser: bool, scripted: bool) -> None:
 @click.option("--url", default="", help="Slack's way to /slack/events, for HTTP; without it: Socket Mode.")
 def manifest(url: str) -> None:
     """Print the Slack app manifest, made from the registered commands, events and scopes."""
-    from handlers.manifest import manifest as build
+    from handlers.transport.manifest import manifest as build
 
     click.echo(json.dumps(build(url), indent=2))
 
@@ -188,8 +189,8 @@ def _write_repaired(directory: Path, file: Path, repairer: "Repairer") -> None:
 def convert(file: Path, target: str, input_key: str, output_key: str, out: BinaryIO) -> None:
     """Write a training file anew in another dialect; its own is told by its rows."""
     from bot.datasets import Converter, DatasetChecker
-    from bot.domain.data import Dialect
-    from bot.profile import DatasetLimits
+    from bot.domain.backend_profile import DatasetLimits
+    from bot.domain.datasets import Dialect
 
     mapping = _mapping(input_key, output_key)
     checker = DatasetChecker(file.name, DatasetLimits(), target=Dialect(target), mapping=mapping)

@@ -10,32 +10,34 @@ from typing import Final
 
 from slack_bolt.app.async_app import AsyncApp
 
-from handlers.access import Access
-from handlers.actions import Actions
-from handlers.blocks import ask_form, report, start_form, start_prompt
-from handlers.commands import Commands
+from handlers.blocks.chat import ask_form
+from handlers.blocks.datasets import report
+from handlers.blocks.start import form, prompt
 from handlers.errors import on_error
-from handlers.events import Events
-from handlers.manifest import ASK, TUNE, TUNE_FILE
-from handlers.shortcuts import Shortcuts
-from handlers.submissions import Submissions
+from handlers.listeners.actions import Actions
+from handlers.listeners.commands import Commands
+from handlers.listeners.events import Events
+from handlers.listeners.shortcuts import Shortcuts
+from handlers.listeners.views import Views
+from handlers.transport.access import Access
+from handlers.transport.manifest import ASK, TUNE, TUNE_FILE
 
 EVERY: Final = re.compile("")  # matches every event type; what nobody handles must still be acknowledged
 
 
 @dataclass(frozen=True, slots=True)
-class Surfaces:
+class Listeners:
     """The handlers, one object a Slack surface."""
 
     access: Access
     commands: Commands
     actions: Actions
-    submissions: Submissions
+    submissions: Views
     shortcuts: Shortcuts
     events: Events
 
 
-def register(app: AsyncApp, to: Surfaces) -> None:
+def register(app: AsyncApp, to: Listeners) -> None:
     """Bind every route."""
     app.error(on_error)
     app.middleware(to.access)
@@ -44,16 +46,16 @@ def register(app: AsyncApp, to: Surfaces) -> None:
     app.command(ASK.name)(to.commands.ask)
     app.message_shortcut(TUNE_FILE.callback_id)(to.shortcuts.tune_file)
 
-    app.view(start_form.CALLBACK_ID)(to.submissions.start_form)
+    app.view(form.CALLBACK_ID)(to.submissions.start_form)
     app.view(report.CALLBACK_ID)(to.submissions.start_report)
     app.view(ask_form.CALLBACK_ID)(to.submissions.ask_form)
 
-    app.action(start_form.BACKEND_ACTION)(to.actions.form_backend)
-    app.action(start_form.VALIDATION_ACTION)(to.actions.form_validation)
+    app.action(form.BACKEND_ACTION)(to.actions.form_backend)
+    app.action(form.VALIDATION_ACTION)(to.actions.form_validation)
     app.action(report.AGAIN_ACTION)(to.actions.form_again)
     app.action(report.REPAIR_ACTION)(to.actions.report_repair)
     app.action(report.START_ACTION)(to.actions.report_start)
-    app.action(start_prompt.OPEN_ACTION)(to.actions.open_form)
+    app.action(prompt.OPEN_ACTION)(to.actions.open_form)
     app.action("job_cancel")(to.actions.job_cancel)
     app.action("job_refresh")(to.actions.job_refresh)
     app.action("job_ask")(to.actions.job_ask)

@@ -14,8 +14,8 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError
 
 from bot.errors import BotError, SlackError
-from handlers.blocks.errors import error_message, unexpected_message
 from handlers.blocks.message import Message
+from handlers.blocks.notices import error_message, unexpected_message
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from bot.errors import StorageError
-from storage.faults import plain_refusals
+from storage.sqlite_errors import translated_sqlite_errors
 
 
 def copy_database(source: Path, target: Path) -> None:
@@ -18,7 +18,7 @@ def copy_database(source: Path, target: Path) -> None:
         raise StorageError(f"{target} already exists.", "Name a new file, so that no older copy is lost.")
     if not source.is_file():
         raise StorageError(f"There is no database at {source}.", "Set TUNEBOT_DB to the file that Tunebot uses.")
-    with plain_refusals(f"the database {source}"):
+    with translated_sqlite_errors(f"the database {source}"):
         # mode=rw, not ro: a reader of a WAL database has to take part in its shared memory file.
         opened = sqlite3.connect(f"{source.absolute().as_uri()}?mode=rw", uri=True)
     with closing(opened):
@@ -33,7 +33,7 @@ def copy_connection(source: sqlite3.Connection, target: Path) -> None:
         # The copy holds conversations, like the database itself.
         partial.touch(mode=0o600)
         try:
-            with plain_refusals(f"the copy {target}"), closing(sqlite3.connect(partial)) as copy:
+            with translated_sqlite_errors(f"the copy {target}"), closing(sqlite3.connect(partial)) as copy:
                 # All pages in one step: a copy made in several would begin again whenever somebody writes.
                 source.backup(copy, pages=-1)
             partial.replace(target)

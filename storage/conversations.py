@@ -8,8 +8,8 @@ from sqlite_utils import Database as Connection
 from bot.domain.chat import Conversation, ModelRef, Role, Turn
 from bot.domain.place import Place
 from bot.ports.clock import Clock
+from storage.codecs import micros, read_model
 from storage.database import Database
-from storage.rows import micros, read_model
 
 
 def keep(connection: Connection, conversation: Conversation, now: datetime) -> None:

@@ -21,9 +21,9 @@ from sqlite_utils import Database as Connection
 
 from bot.errors import StorageError
 from storage.backup import copy_connection, copy_database
-from storage.faults import plain_refusals
 from storage.migrations import migrate, read_schema
 from storage.ownership import Ownership
+from storage.sqlite_errors import translated_sqlite_errors
 
 T = TypeVar("T")
 
@@ -97,7 +97,7 @@ class Database:
     async def _call(self, work: Callable[[], T]) -> T:
         if self._thread is None:
             raise StorageError("The database is closed.", "Tunebot is stopping; try again when it is back.")
-        with plain_refusals():
+        with translated_sqlite_errors():
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def _opened(self) -> Connection:
@@ -112,7 +112,7 @@ class Database:
             return
         _create_private(self._path)
         self._ownership = Ownership(self._path)
-        with plain_refusals(f"the database {self._path}"):
+        with translated_sqlite_errors(f"the database {self._path}"):
             self._connection = _connect(self._path)
             self._prepare(self._connection, self._path)
 

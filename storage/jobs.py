@@ -13,12 +13,10 @@ from sqlite_utils import Database as Connection
 from bot.domain.jobs import JobState, OpenJob, Snapshot, TuningJob
 from bot.domain.requests import Proposal
 from bot.errors import BadArgument, StorageError
-from bot.ports.notices import NoticeKind
-from bot.ports.stores import Act, Change
-from storage.audit import note
-from storage.database import Database
-from storage.outbox import announce
-from storage.rows import (
+from bot.ports.notifier import NoticeKind
+from bot.ports.stores import AuditEntry, Change
+from storage.audit_log import note
+from storage.codecs import (
     Row,
     fold,
     job_row,
@@ -29,6 +27,8 @@ from storage.rows import (
     read_snapshot,
     snapshot_row,
 )
+from storage.database import Database
+from storage.outbox import announce
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class SqliteJobStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        # Looks that showed nothing new are not worth a write each; they are told from here.
+        # Refreshes that showed nothing new are not worth a write each; they are told from here.
         self._looks: dict[str, datetime] = {}
 
     async def add_proposal(self, proposal: Proposal) -> None:
@@ -63,7 +63,7 @@ class SqliteJobStore:
 
         return await self._database.run(read)
 
-    async def submit(self, job: TuningJob, notices: Sequence[NoticeKind], acts: Sequence[Act] = ()) -> bool:
+    async def submit(self, job: TuningJob, notices: Sequence[NoticeKind], acts: Sequence[AuditEntry] = ()) -> bool:
         def insert(connection: Connection) -> bool:
             # The key comes first: a second click on the same form is no quarrel about its own name.
             if self._find(connection, job.key) is not None:
@@ -187,7 +187,7 @@ class SqliteJobStore:
         return replace(job, checked_at=look) if newer else job
 
 
-def _audit(connection: Connection, job: TuningJob, acts: Iterable[Act]) -> None:
+def _audit(connection: Connection, job: TuningJob, acts: Iterable[AuditEntry]) -> None:
     for act in acts:
         note(connection, job.place.team, act, job.key)
 

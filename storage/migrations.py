@@ -318,3 +318,9 @@ def m010_questions(db: Database) -> None:
             *("next_channel", "next_thread", "begun_channel", "begun_thread"),
         ),
     )
+
+
+@migrations()
+def m011_pending_modals(db: Database) -> None:
+    """The table of open modals gets the name that the code uses."""
+    db.rename_table("errands", "pending_modals")

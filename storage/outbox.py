@@ -19,9 +19,9 @@ from sqlite_utils import Database as Connection
 from bot.domain.jobs import TuningJob
 from bot.domain.place import Place
 from bot.ports.clock import Clock
-from bot.ports.notices import ALL_ROOM, Begun, Delivered, Notice, NoticeKind, Room
+from bot.ports.notifier import UNLIMITED, Delivered, Notice, NoticeKind, PostAttempt, SendCapacity
+from storage.codecs import Row, micros, moment
 from storage.database import Database
-from storage.rows import Row, micros, moment
 
 # The turns that are posts, and those that are edits; 9 is none of both, see _TAKE_TURNS.
 _POSTS: Final = (0, 1)
@@ -96,7 +96,7 @@ class SqliteOutbox:
     async def due(
         self,
         now: datetime,
-        room: Room = ALL_ROOM,
+        room: SendCapacity = UNLIMITED,
         *,
         busy: Collection[str] = (),
         limit: int = 1000,
@@ -210,7 +210,7 @@ def _notice(row: Row) -> Notice:
     begun = None
     if row["begun_at"] is not None:
         place = Place(row["job_team"], row["begun_channel"], row["begun_thread"])
-        begun = Begun(place, moment(row["begun_at"]))
+        begun = PostAttempt(place, moment(row["begun_at"]))
     return Notice(
         id=row["id"],
         kind=NoticeKind(row["kind"]),

@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 from bot.errors import StorageError
-from storage.faults import plain_refusals, primary_code
+from storage.sqlite_errors import primary_code, translated_sqlite_errors
 
 # Long enough for a process that is just being killed to be gone.
 _PATIENCE = 0.5
@@ -21,7 +21,7 @@ class Ownership:
 
     def __init__(self, path: Path) -> None:
         lock = path.with_name(path.name + ".lock")
-        with plain_refusals(f"the lock {lock}"):
+        with translated_sqlite_errors(f"the lock {lock}"):
             self._connection = sqlite3.connect(lock, timeout=_PATIENCE, isolation_level=None)
             try:
                 # Otherwise SQLite puts a journal beside this file too, for writes that never come.

@@ -15,10 +15,10 @@ from bot.domain.place import Place
 from bot.errors import StorageError
 from bot.ports.clock import Clock
 from bot.ports.questions import OpenQuestion
-from storage.audit import first_time
+from storage.audit_log import first_time
+from storage.codecs import Row, micros, question_row, read_question, reply_text
 from storage.conversations import keep
 from storage.database import Database
-from storage.rows import Row, micros, question_row, read_question, reply_text
 
 logger = logging.getLogger(__name__)
 

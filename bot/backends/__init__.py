@@ -1,4 +1,4 @@
-"""Google's three tuning systems behind one Protocol, `bot.ports.google.TuningBackend`.
+"""Google's three tuning systems behind one Protocol, `bot.ports.backends.TuningBackend`.
 
 This table is the only place that knows which class serves which name.
 """
@@ -7,18 +7,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from bot.backends import gemini, palm, tuned_models, vertex
-from bot.backends.auth import AccessToken, Credentials, DefaultCredentials
-from bot.backends.gcs import ROLES as STORAGE_ROLES
-from bot.backends.gcs import CloudStorage, GcsFiles
-from bot.backends.http import EventHooks, GoogleHttp
-from bot.backends.patience import Patience
-from bot.backends.profile import GEMINI, PALM, VERTEX, with_base_models
-from bot.backends.vertex_names import VertexHosts
-from bot.ports.google import TuningBackend
-from bot.profile import BackendProfile
+from bot.backends.generative_language.backend import ROLES as TUNED_MODEL_ROLES
+from bot.backends.generative_language.gemini import GeminiBackend
+from bot.backends.generative_language.palm import PalmBackend
+from bot.backends.google.auth import AccessToken, Credentials, DefaultCredentials
+from bot.backends.google.cloud_storage import ROLES as STORAGE_ROLES
+from bot.backends.google.cloud_storage import CloudStorage, GcsFiles
+from bot.backends.google.http import EventHooks, GoogleHttp
+from bot.backends.google.retry import RetryPolicy
+from bot.backends.profiles import GEMINI, PALM, VERTEX, with_base_models
+from bot.backends.vertex.backend import ROLES as VERTEX_ROLES
+from bot.backends.vertex.backend import VertexBackend
+from bot.backends.vertex.resource_names import VertexHosts
+from bot.domain.backend_profile import BackendProfile
+from bot.ports.backends import TuningBackend
 
-__all__ = ["PROFILES", "BackendOptions", "GcsFiles", "Patience", "build_backends", "build_gcs_files"]
+__all__ = ["PROFILES", "BackendOptions", "GcsFiles", "RetryPolicy", "build_backends", "build_gcs_files"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ class BackendOptions:
     genai_url: str = ""
     storage_url: str = ""
     base_models: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    patience: Patience = field(default_factory=Patience)
+    patience: RetryPolicy = field(default_factory=RetryPolicy)
     watchers: EventHooks = field(default_factory=dict, repr=False)
 
     def credentials(self) -> Credentials:
@@ -55,9 +59,9 @@ class BackendOptions:
 
 
 def _vertex(profile: BackendProfile, options: BackendOptions, credentials: Credentials) -> TuningBackend:
-    return vertex.VertexBackend(
+    return VertexBackend(
         profile,
-        options.http(credentials, vertex.ROLES),
+        options.http(credentials, VERTEX_ROLES),
         options.storage(credentials),
         project=options.project,
         location=options.location,
@@ -67,13 +71,13 @@ def _vertex(profile: BackendProfile, options: BackendOptions, credentials: Crede
 
 
 def _gemini(profile: BackendProfile, options: BackendOptions, credentials: Credentials) -> TuningBackend:
-    http = options.http(credentials, tuned_models.ROLES)
-    return gemini.GeminiBackend(profile, http, options.genai_url, options.api_key)
+    http = options.http(credentials, TUNED_MODEL_ROLES)
+    return GeminiBackend(profile, http, options.genai_url, options.api_key)
 
 
 def _palm(profile: BackendProfile, options: BackendOptions, credentials: Credentials) -> TuningBackend:
-    http = options.http(credentials, tuned_models.ROLES)
-    return palm.PalmBackend(profile, http, options.genai_url)
+    http = options.http(credentials, TUNED_MODEL_ROLES)
+    return PalmBackend(profile, http, options.genai_url)
 
 
 _Build = Callable[[BackendProfile, BackendOptions, Credentials], TuningBackend]

@@ -4,19 +4,19 @@ Knows neither Slack nor Google: bytes come in as chunks and leave as chunks. `ch
 face; DatasetChecker and Converter do the work, synchronously.
 """
 
-from bot.datasets.checker import DatasetChecker
-from bot.datasets.converter import Converter
-from bot.datasets.examples import Example, encode
-from bot.datasets.findings import Finding, Severity
-from bot.datasets.mapping import as_words, guess_mapping
-from bot.datasets.repair import Repaired, Repairer
-from bot.datasets.report import DatasetReport, Histogram
-from bot.datasets.sample import HEAD_BYTES, sample_text, with_count
-from bot.datasets.split import Side, Split
+from bot.datasets.checks.checker import DatasetChecker
+from bot.datasets.checks.whole_file import validation_limit
+from bot.datasets.findings.findings import Finding, Severity
+from bot.datasets.findings.report import DatasetReport, Histogram
+from bot.datasets.findings.report_text import report_text
+from bot.datasets.findings.task_kinds import Task
+from bot.datasets.rewrite.converter import Converter
+from bot.datasets.rewrite.file_repair import Repaired, Repairer
+from bot.datasets.rewrite.sample import HEAD_BYTES, sample_text, with_count
+from bot.datasets.rewrite.validation_split import Side, Split
+from bot.datasets.rows.column_mapping import as_words, guess_mapping
+from bot.datasets.rows.examples import Example, encode
 from bot.datasets.streams import check, convert, repair
-from bot.datasets.tasks import Task
-from bot.datasets.text import report_text
-from bot.datasets.whole import validation_limit
 
 __all__ = [
     "HEAD_BYTES",

@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 
-from bot.datasets.checker import DatasetChecker
-from bot.datasets.converter import Converter
-from bot.datasets.lines import PIECE
-from bot.datasets.repair import Repaired, Repairer
-from bot.datasets.report import DatasetReport
-from bot.datasets.split import Split
-from bot.domain.data import Dialect, FieldMapping
-from bot.profile import DatasetLimits
+from bot.datasets.checks.checker import DatasetChecker
+from bot.datasets.findings.report import DatasetReport
+from bot.datasets.formats.json_lines import PIECE
+from bot.datasets.rewrite.converter import Converter
+from bot.datasets.rewrite.file_repair import Repaired, Repairer
+from bot.datasets.rewrite.validation_split import Split
+from bot.domain.backend_profile import DatasetLimits
+from bot.domain.datasets import Dialect, FieldMapping
 
 
 async def check(

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from math import ceil
 
-from bot.domain.data import Dataset
+from bot.domain.datasets import Dataset
 from bot.domain.place import Place
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from bot.domain.data import FieldMapping
+from bot.domain.datasets import FieldMapping
 from bot.domain.jobs import Hyperparameters, TuningSpec
 from bot.domain.place import Place
 
@@ -27,19 +27,19 @@ class StartRequest:
     mapping: FieldMapping | None = None
 
 
-class ErrandKind(StrEnum):
+class ModalWork(StrEnum):
     CHECK = "check"
     REPAIR = "repair"
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class PendingModal:
     """Work that a person watches in a modal; `view` is the modal's id.
 
     `attempts` counts the processes that died or were stopped over it.
     """
 
-    kind: ErrandKind
+    kind: ModalWork
     view: str
     place: Place
     user: str

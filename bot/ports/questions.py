@@ -7,7 +7,7 @@ from typing import Protocol
 
 from bot.domain.chat import Conversation, ModelRef, Question, Reply
 from bot.domain.place import Place
-from bot.ports.notices import Begin, Begun
+from bot.ports.notifier import PostAttempt, RecordAttempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class OpenQuestion:
     reply: Reply | None = None
     posted: int = 0
     thread: Place | None = None
-    begun: Begun | None = None
+    begun: PostAttempt | None = None
 
 
 class QuestionStore(Protocol):
@@ -68,7 +68,7 @@ class Posted:
     last: bool
 
 
-class Respondent(Protocol):
+class AnswerPoster(Protocol):
     """Speaks to the person who asked. `begin` is awaited right before each post.
 
     `post` and `explain` raise RetryLater, Undeliverable, and Unconfirmed where a message may have reached Slack;
@@ -79,10 +79,10 @@ class Respondent(Protocol):
         """Show that the model is being asked. Nothing is lost where that fails, so it does not raise."""
         ...
 
-    async def post(self, asked: OpenQuestion, reply: Reply, begin: Begin) -> Posted:
+    async def post(self, asked: OpenQuestion, reply: Reply, begin: RecordAttempt) -> Posted:
         """Post the next message of the answer."""
         ...
 
-    async def explain(self, asked: OpenQuestion, error: Exception, begin: Begin) -> None:
+    async def explain(self, asked: OpenQuestion, error: Exception, begin: RecordAttempt) -> None:
         """Say why there is no answer."""
         ...

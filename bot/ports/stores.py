@@ -8,12 +8,12 @@ from typing import Protocol
 from bot.domain.chat import Conversation, ModelRef
 from bot.domain.jobs import OpenJob, Snapshot, TuningJob
 from bot.domain.place import Place
-from bot.domain.requests import Errand, Proposal
-from bot.ports.notices import NoticeKind
+from bot.domain.requests import PendingModal, Proposal
+from bot.ports.notifier import NoticeKind
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class AuditEntry:
     """What a person did to a job, for the audit log."""
 
     user: str
@@ -28,7 +28,7 @@ class Change:
     job: TuningJob
     snapshots: Sequence[Snapshot] = ()
     notices: Sequence[NoticeKind] = ()
-    acts: Sequence[Act] = ()
+    acts: Sequence[AuditEntry] = ()
 
 
 class JobStore(Protocol):
@@ -38,7 +38,7 @@ class JobStore(Protocol):
 
     async def proposal(self, team: str, proposal_id: str) -> Proposal | None: ...
 
-    async def submit(self, job: TuningJob, notices: Sequence[NoticeKind], acts: Sequence[Act] = ()) -> bool:
+    async def submit(self, job: TuningJob, notices: Sequence[NoticeKind], acts: Sequence[AuditEntry] = ()) -> bool:
         """Write a new job, its notices and who did what in one transaction; False, and nothing, if the key exists.
 
         Raises BadArgument when another job of the workspace that is open or alive has this name.
@@ -84,7 +84,7 @@ class JobStore(Protocol):
         ...
 
 
-class DatasetMemory(Protocol):
+class ReportCache(Protocol):
     """Remembers reports on files, as text, by everything that they depend on."""
 
     async def recall(self, team: str, key: str) -> str | None: ...
@@ -112,19 +112,19 @@ class ChatStore(Protocol):
     async def conversation(self, place: Place) -> Conversation | None: ...
 
 
-class Errands(Protocol):
-    """What people watch in a modal, so that whoever starts next can take it up. One view has one errand."""
+class PendingModalStore(Protocol):
+    """What people watch in a modal, so that whoever starts next can take it up. One view has one row."""
 
-    async def begin(self, errand: Errand) -> None: ...
+    async def begin(self, pending_modal: PendingModal) -> None: ...
 
-    async def end(self, errand: Errand) -> None: ...
+    async def end(self, pending_modal: PendingModal) -> None: ...
 
-    async def left(self) -> Sequence[Errand]:
+    async def left(self) -> Sequence[PendingModal]:
         """Those that were begun and have not ended, oldest first."""
         ...
 
 
-class Journal(Protocol):
+class AuditLog(Protocol):
     """What happened already, and who did it."""
 
     async def first_time(self, key: str) -> bool:

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.profile import BackendProfile
-from handlers.blocks.kit import context, section
+from bot.domain.backend_profile import BackendProfile
+from handlers.blocks.elements import context, section
+from handlers.blocks.formatting import sentence
 from handlers.blocks.message import Message, code, compose, escape, escape_line
-from handlers.blocks.words import sentence
 
 
 @dataclass(frozen=True, slots=True)

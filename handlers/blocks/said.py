@@ -1,6 +1,6 @@
 """One or two sentences of the bot's own, with whatever names they hold."""
 
-from handlers.blocks.kit import section
+from handlers.blocks.elements import section
 from handlers.blocks.message import Message, compose, escape, mention
 
 

@@ -88,8 +88,8 @@ def decode_only(path: Path) -> int:
 
 def check_fully(path: Path) -> int:
     from bot.datasets import DatasetChecker
-    from bot.domain.data import Dialect
-    from bot.profile import DatasetLimits
+    from bot.domain.backend_profile import DatasetLimits
+    from bot.domain.datasets import Dialect
 
     limits = DatasetLimits(recommended_examples=100, tokens_per_example=131_072, file_bytes=1 << 40)
     checker = DatasetChecker(path.name, limits, Dialect.VERTEX)
@@ -104,7 +104,7 @@ def check_fully(path: Path) -> int:
 
 def convert_fully(path: Path) -> int:
     from bot.datasets import Converter
-    from bot.domain.data import Dialect
+    from bot.domain.datasets import Dialect
 
     converter = Converter(Dialect.OPENAI, Dialect.VERTEX)
     written = 0

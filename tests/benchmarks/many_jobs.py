@@ -16,12 +16,12 @@ from pathlib import Path
 
 import click
 
-from bot.domain.data import Dataset, Dialect
+from bot.domain.datasets import Dataset, Dialect
 from bot.domain.jobs import Hyperparameters, JobState, TuningJob, TuningSpec
 from bot.domain.place import Place
 from bot.sandbox.google import GoogleStandIn
+from storage.codecs import job_row
 from storage.database import Database
-from storage.rows import job_row
 from tests.benchmarks.light_slack import CHANNEL, TEAM, USER
 
 BUCKET = "benchmark"

@@ -1,10 +1,10 @@
-"""A person in Slack as the asking sees them: a Respondent that writes down what is said, and fails on demand."""
+"""A person in Slack as the asking sees them: a AnswerPoster that writes down what is said, and fails on demand."""
 
 import asyncio
 from dataclasses import dataclass, field, replace
 
 from bot.domain.chat import ModelRef, Question, Reply
-from bot.ports.notices import Begin
+from bot.ports.notifier import RecordAttempt
 from bot.ports.questions import OpenQuestion, Posted
 
 
@@ -26,17 +26,17 @@ class Listener:
     async def asking(self, question: Question, model: ModelRef) -> None:
         self.told.append(f"asking {model.name}")
 
-    async def post(self, asked: OpenQuestion, reply: Reply, begin: Begin) -> Posted:
+    async def post(self, asked: OpenQuestion, reply: Reply, begin: RecordAttempt) -> Posted:
         place = asked.thread or asked.question.place
         await self._meet(asked, begin)
         self.told.append(f"{reply.answer.text} {asked.posted + 1}/{self.pieces}")
         return Posted(replace(place, thread=place.thread or "1.1"), last=asked.posted + 1 == self.pieces)
 
-    async def explain(self, asked: OpenQuestion, error: Exception, begin: Begin) -> None:
+    async def explain(self, asked: OpenQuestion, error: Exception, begin: RecordAttempt) -> None:
         await self._meet(asked, begin)
         self.told.append(str(error))
 
-    async def _meet(self, asked: OpenQuestion, begin: Begin) -> None:
+    async def _meet(self, asked: OpenQuestion, begin: RecordAttempt) -> None:
         self.states.append(asked)
         await begin(asked.question.place)
         self.begun += 1

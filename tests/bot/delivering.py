@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
+from bot.delivery.outbox_sender import OutboxSender
 from bot.domain.jobs import Snapshot, TuningJob
 from bot.domain.place import Place
-from bot.ports.notices import ALL_ROOM, Begun, Delivered, Notice, Room
-from bot.sender import Sender
+from bot.ports.notifier import UNLIMITED, Delivered, Notice, PostAttempt, SendCapacity
 
 
 @dataclass
@@ -17,11 +17,11 @@ class Slack:
     told: list[tuple[str, str, str]] = field(default_factory=list)
     troubles: list[Exception] = field(default_factory=list)
     gate: asyncio.Event | None = None
-    space: Room = ALL_ROOM
-    begun: list[Begun | None] = field(default_factory=list)
+    space: SendCapacity = UNLIMITED
+    begun: list[PostAttempt | None] = field(default_factory=list)
     tries: int = 0
 
-    def room(self) -> Room:
+    def room(self) -> SendCapacity:
         return self.space
 
     async def deliver(
@@ -43,7 +43,7 @@ class Slack:
         return Delivered(job.place, job.card or f"ts of {job.name}")
 
 
-async def round_of(sender: Sender) -> None:
+async def round_of(sender: OutboxSender) -> None:
     """Begin what is due and wait until it is marked."""
     await sender.send_due()
     await sender.settle()

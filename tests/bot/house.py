@@ -8,22 +8,22 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bot.backends import build_backends, build_gcs_files
-from bot.chat import Chat, exchange
-from bot.desk import DatasetDesk
+from bot.chat.chat_service import ChatService, exchange
 from bot.domain.chat import Reply
 from bot.domain.jobs import TuningJob
 from bot.domain.place import Place
 from bot.domain.requests import StartRequest
-from bot.ports.google import TuningBackend
-from bot.proposals import Proposals
+from bot.ports.backends import TuningBackend
 from bot.sandbox.google import GoogleStandIn, Job, Limits
-from bot.tuning import Tuning
-from storage.audit import SqliteJournal
+from bot.tuning.dataset_check import DatasetCheck
+from bot.tuning.job_service import JobService
+from bot.tuning.proposals import Proposals
+from storage.audit_log import SqliteAuditLog
 from storage.conversations import SqliteChatStore, keep
 from storage.database import Database
-from storage.datasets import SqliteDatasetMemory
 from storage.jobs import SqliteJobStore
 from storage.outbox import SqliteOutbox
+from storage.report_cache import SqliteReportCache
 from tests.bot.backends.worlds import BUCKET, options, rows
 
 TEAM, ADA = "T1", "U1"
@@ -56,8 +56,8 @@ class House:
     outbox: SqliteOutbox
     chats: SqliteChatStore
     proposals: Proposals
-    tuning: Tuning
-    chat: Chat
+    tuning: JobService
+    chat: ChatService
     woken: list[None] = field(default_factory=list)
 
     def store(self, content: bytes, location: str = FILE) -> str:
@@ -138,8 +138,8 @@ async def house(directory: Path, names: Sequence[str] = ("vertex", "gemini", "pa
         files = build_gcs_files(told)
         stack.push_async_callback(files.close)
         jobs, outbox = SqliteJobStore(database), SqliteOutbox(database, clock)
-        chats, journal = SqliteChatStore(database, clock), SqliteJournal(database, clock)
-        desk = DatasetDesk({"gs": files}, SqliteDatasetMemory(database, clock))
+        chats, journal = SqliteChatStore(database, clock), SqliteAuditLog(database, clock)
+        desk = DatasetCheck({"gs": files}, SqliteReportCache(database, clock))
         woken: list[None] = []
         made = House(
             google=google,
@@ -150,8 +150,8 @@ async def house(directory: Path, names: Sequence[str] = ("vertex", "gemini", "pa
             outbox=outbox,
             chats=chats,
             proposals=Proposals(backends, jobs, desk, clock),
-            tuning=Tuning(backends, jobs, chats, {"gs": files}, clock, lambda: woken.append(None)),
-            chat=Chat(backends, jobs, chats, journal),
+            tuning=JobService(backends, jobs, chats, {"gs": files}, clock, lambda: woken.append(None)),
+            chat=ChatService(backends, jobs, chats, journal),
             woken=woken,
         )
         made.store(rows(backends[names[0]].profile.dialect) * 2)

@@ -20,20 +20,20 @@ import aiohttp
 import msgspec
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.asking import Asking
 from bot.backends import build_backends
-from bot.chat import Chat
+from bot.chat.answer_worker import AnswerWorker
+from bot.chat.chat_service import ChatService
+from bot.delivery.outbox_sender import Backoff
 from bot.domain.chat import ModelRef, Question
 from bot.domain.place import Place
 from bot.ports.questions import OpenQuestion
-from bot.sender import Patience
 from handlers.blocks.message import Message
-from handlers.once import OncePoster
-from handlers.pace import Pace
-from handlers.poster import Poster
-from handlers.questions import SlackRespondent
-from handlers.traces import Traces
-from storage.audit import SqliteJournal
+from handlers.delivery.answer_posts import SlackAnswerPoster
+from handlers.delivery.idempotent_poster import IdempotentPoster
+from handlers.delivery.post_finder import PostFinder
+from handlers.delivery.poster import Poster
+from handlers.delivery.rate_limits import RateLimits
+from storage.audit_log import SqliteAuditLog
 from storage.conversations import SqliteChatStore
 from storage.database import Database
 from storage.jobs import SqliteJobStore
@@ -68,10 +68,10 @@ class Room:
     """What a process of the bot has of all this."""
 
     told: Told
-    asking: Asking
+    asking: AnswerWorker
     store: SqliteQuestions
     chats: SqliteChatStore
-    to: SlackRespondent
+    to: SlackAnswerPoster
 
     async def hear(self, key: str) -> None:
         """What `/ask` does: the row, the acknowledgement, the answer."""
@@ -98,14 +98,16 @@ async def room(file: Path, told: Told) -> AsyncIterator[Room]:
         session = await stack.enter_async_context(aiohttp.ClientSession())
         client = AsyncWebClient(token=told.bot_token, base_url=told.slack, session=session)
         chats, store = SqliteChatStore(database, Now()), SqliteQuestions(database, Now())
-        chat = Chat(backends, SqliteJobStore(database), chats, SqliteJournal(database, Now()))
-        poster = Poster(client, Pace(post_seconds=0.01), 2.0)
+        chat = ChatService(backends, SqliteJobStore(database), chats, SqliteAuditLog(database, Now()))
+        poster = Poster(client, RateLimits(post_seconds=0.01), 2.0)
 
         async def tell(message: Message) -> None:
             await asyncio.sleep(0)  # a response URL takes it
 
-        to = SlackRespondent(OncePoster(poster, Traces(client, 2.0), Now(), SETTLES_IN), poster, client, tell)
-        yield Room(told, Asking(store, chat, Now(), Patience(first=0.05)), store, chats, to)
+        to = SlackAnswerPoster(
+            IdempotentPoster(poster, PostFinder(client, 2.0), Now(), SETTLES_IN), poster, client, tell
+        )
+        yield Room(told, AnswerWorker(store, chat, Now(), Backoff(first=0.05)), store, chats, to)
 
 
 def key_of(step: int) -> str:

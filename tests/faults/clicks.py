@@ -24,16 +24,16 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from bot.backends import PROFILES, BackendOptions, build_backends, build_gcs_files
-from bot.domain.data import Dataset
+from bot.domain.datasets import Dataset
 from bot.domain.jobs import Hyperparameters, TunedModel, TuningJob, TuningSpec
 from bot.domain.place import Place
 from bot.domain.requests import Proposal
-from bot.metrics import Metrics
-from bot.poller import Poller
+from bot.ports.backends import TuningBackend
 from bot.ports.clock import Clock
-from bot.ports.google import TuningBackend
+from bot.runtime.metrics import Metrics
 from bot.sandbox.google import GoogleStandIn
-from bot.tuning import Tuning
+from bot.tuning.job_service import JobService
+from bot.tuning.poller import Poller
 from storage.conversations import SqliteChatStore
 from storage.database import Database
 from storage.jobs import SqliteJobStore
@@ -94,7 +94,7 @@ class Room:
     database: Database
     backend: TuningBackend
     jobs: SqliteJobStore
-    tuning: Tuning
+    tuning: JobService
     poller: Poller
 
     async def start(self, key: str) -> None:
@@ -145,7 +145,7 @@ async def room(file: Path, backend: str, reach: BackendOptions, clock: Clock) ->
         stack.push_async_callback(files.close)
         jobs = SqliteJobStore(database)
         chats = SqliteChatStore(database, clock)
-        tuning = Tuning(backends, jobs, chats, {"gs": files}, clock, lambda: None)
+        tuning = JobService(backends, jobs, chats, {"gs": files}, clock, lambda: None)
         yield Room(database, backends[backend], jobs, tuning, Poller(tuning, jobs, clock, Metrics(), 5.0))
 
 

@@ -11,8 +11,9 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bot import app, logs
+from bot import app
 from bot.cli import READ_BY_BOLT
+from bot.runtime import logs
 from bot.settings import Settings
 
 

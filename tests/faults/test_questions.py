@@ -10,7 +10,7 @@ import pytest
 
 from bot.domain.place import Place
 from bot.sandbox.slack import Message, SlackStandIn
-from handlers.manifest import manifest
+from handlers.transport.manifest import manifest
 from tests.bot.house import House, house
 from tests.faults.asks import Told, key_of, room
 from tests.faults.town import ROOT

@@ -10,7 +10,7 @@ import pytest
 
 from bot.domain.jobs import JobState
 from bot.sandbox.google import GoogleStandIn, Limits
-from bot.tuning import ADOPTION_GRACE
+from bot.tuning.job_service import ADOPTION_GRACE
 from tests.faults.clicks import TEAM, OwnClock, die_at_every_step, options, room, told
 
 pytestmark = pytest.mark.long

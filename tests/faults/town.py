@@ -17,7 +17,7 @@ from typing import Final
 from bot.sandbox.google import GoogleStandIn, Limits
 from bot.sandbox.slack import Channel, Message, Person, SlackStandIn, View
 from bot.sandbox.stage import BUCKET, Stage
-from handlers.manifest import manifest
+from handlers.transport.manifest import manifest
 from tests.faults.books import Books, read
 from tests.faults.weather import JUMPS, Weather
 

@@ -5,17 +5,17 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-from bot.asking import Asking
-from bot.chat import Chat
+from bot.chat.answer_worker import AnswerWorker
+from bot.chat.chat_service import ChatService
 from bot.domain.chat import Answer, Conversation, ModelRef, Question, Reply
 from bot.domain.place import Place
+from bot.runtime.background_tasks import BackgroundTasks
 from bot.sandbox.slack import Channel
-from bot.tasks import Tasks
 from handlers.blocks.message import Message
-from handlers.once import OncePoster
-from handlers.questions import Questions
-from handlers.traces import Traces
-from storage.audit import SqliteJournal
+from handlers.delivery.answer_posts import Questions
+from handlers.delivery.idempotent_poster import IdempotentPoster
+from handlers.delivery.post_finder import PostFinder
+from storage.audit_log import SqliteAuditLog
 from storage.conversations import SqliteChatStore
 from storage.questions import SqliteQuestions
 from tests.handlers.delivering import IMPATIENT, SETTLES_IN, Now, Office
@@ -31,18 +31,18 @@ class Desk:
     store: SqliteQuestions
     chats: SqliteChatStore
     heard: list[str] = field(default_factory=list)
-    tasks: Tasks = field(default_factory=Tasks)
+    tasks: BackgroundTasks = field(default_factory=BackgroundTasks)
     deaf: bool = False
 
     def questions(self) -> Questions:
         """As a process has them that just started."""
         at = self.at
-        chat = Chat({}, at.jobs, self.chats, SqliteJournal(at.database, Now()))
-        asking = Asking(self.store, chat, Now(), IMPATIENT)
+        chat = ChatService({}, at.jobs, self.chats, SqliteAuditLog(at.database, Now()))
+        asking = AnswerWorker(self.store, chat, Now(), IMPATIENT)
         return Questions(asking, self.once(), at.poster, at.client, self.tasks)
 
-    def once(self) -> OncePoster:
-        return OncePoster(self.at.poster, Traces(self.at.client, 2.0), Now(), SETTLES_IN)
+    def once(self) -> IdempotentPoster:
+        return IdempotentPoster(self.at.poster, PostFinder(self.at.client, 2.0), Now(), SETTLES_IN)
 
     def question(self, key: str, channel: Channel | None = None, thread: str = "") -> Question:
         """By a command, or in a thread."""

@@ -11,19 +11,19 @@ import aiohttp
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.backends.profile import VERTEX
+from bot.backends.profiles import VERTEX
+from bot.delivery.outbox_sender import Backoff, OutboxSender
 from bot.domain.jobs import Failure, JobState, TuningJob
 from bot.domain.place import Place
-from bot.ports.notices import NoticeKind
+from bot.ports.notifier import NoticeKind
 from bot.ports.stores import Change
 from bot.sandbox.slack import Channel, Message, Person, SlackStandIn, WebCall
-from bot.sender import Patience, Sender
-from handlers.manifest import manifest
-from handlers.notifier import SlackNotifier
-from handlers.once import OncePoster
-from handlers.pace import Pace
-from handlers.poster import Poster
-from handlers.traces import Traces
+from handlers.delivery.idempotent_poster import IdempotentPoster
+from handlers.delivery.job_notifier import SlackNotifier
+from handlers.delivery.post_finder import PostFinder
+from handlers.delivery.poster import Poster
+from handlers.delivery.rate_limits import RateLimits
+from handlers.transport.manifest import manifest
 from storage.database import Database
 from storage.jobs import SqliteJobStore
 from storage.outbox import SqliteOutbox
@@ -31,7 +31,7 @@ from tests.storage.samples import SPEC
 
 CARD, ENDED = NoticeKind.CARD, NoticeKind.ENDED
 SETTLES_IN = timedelta(seconds=0.2)
-IMPATIENT = Patience(first=0.02, longest=0.2, while_down=0.1, after_fault=0.2)
+IMPATIENT = Backoff(first=0.02, longest=0.2, while_down=0.1, after_fault=0.2)
 
 
 class Now:
@@ -51,8 +51,8 @@ class Office:
     jobs: SqliteJobStore
     outbox: SqliteOutbox
     database: Database
-    sender: Sender
-    renew: Callable[[], Sender]
+    sender: OutboxSender
+    renew: Callable[[], OutboxSender]
 
     def restart(self) -> None:
         """Another process takes over: it knows what is in the database."""
@@ -126,9 +126,9 @@ class Office:
 async def office(
     directory: Path,
     *,
-    pace: Pace | None = None,
+    pace: RateLimits | None = None,
     slack: SlackStandIn | None = None,
-    patience: Patience = IMPATIENT,
+    patience: Backoff = IMPATIENT,
     seconds: float = 2.0,
 ) -> AsyncIterator[Office]:
     """Open it; `seconds` is how long the client waits for an answer."""
@@ -143,17 +143,17 @@ async def office(
             session=session,
             retry_handlers=[AsyncRateLimitErrorRetryHandler(max_retry_count=2)],
         )
-        poster = Poster(client, pace or Pace(post_seconds=0.01, edits=1000, edit_seconds=1.0), seconds)
+        poster = Poster(client, pace or RateLimits(post_seconds=0.01, edits=1000, edit_seconds=1.0), seconds)
         database = Database(directory / "tunebot.db")
         await database.open()
         jobs, outbox = SqliteJobStore(database), SqliteOutbox(database, Now())
 
-        once = OncePoster(poster, Traces(client, seconds), Now(), SETTLES_IN)
+        once = IdempotentPoster(poster, PostFinder(client, seconds), Now(), SETTLES_IN)
 
-        def renew() -> Sender:
+        def renew() -> OutboxSender:
             profiles = {"vertex": VERTEX}
             notifier = SlackNotifier(poster, once, profiles, Now())
-            return Sender(outbox, jobs, notifier, Now(), patience)
+            return OutboxSender(outbox, jobs, notifier, Now(), patience)
 
         made = Office(
             slack=slack,

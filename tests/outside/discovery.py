@@ -60,7 +60,7 @@ class Discovery:
     def check_request(
         self, http_method: str, path: str, body: Any = None, query: Mapping[str, str] | None = None
     ) -> Method:
-        """Judge a request's path, query and JSON body; fields that only Google sets are refused."""
+        """Check a request's path, query and JSON body; fields that only Google sets are refused."""
         method = self.method(http_method, path)
         problems = [f"query: unknown parameter {name!r}" for name in query or {} if name not in method.query]
         if method.request is not None:
@@ -71,7 +71,7 @@ class Discovery:
         return method
 
     def check_answer(self, http_method: str, path: str, body: Any) -> Method:
-        """Judge the JSON body of a successful answer to this request."""
+        """Check the JSON body of a successful answer to this request."""
         method = self.method(http_method, path)
         schema = method.response
         if schema is None:
@@ -80,7 +80,7 @@ class Discovery:
         return method
 
     def check(self, schema: str, body: Any, *, outgoing: bool = False) -> None:
-        """Judge a body by schema name; Vertex names may leave out the `GoogleCloudAiplatformV1` prefix."""
+        """Check a body by schema name; Vertex names may leave out the `GoogleCloudAiplatformV1` prefix."""
         name = schema if schema in self._schemas else self.prefix + schema
         self._raise(name, self._problems(name, body, "", outgoing=outgoing))
 
@@ -156,7 +156,7 @@ class Discovery:
                 return []
 
     def _mapping(self, described: dict[str, Any], value: dict[str, Any], at: str, *, outgoing: bool) -> list[str]:
-        """Judge an inline object: named properties, or any key with one type of value."""
+        """Check an inline object: named properties, or any key with one type of value."""
         problems = []
         for key, item in value.items():
             inner = described.get("properties", {}).get(key, described.get("additionalProperties"))

@@ -82,7 +82,7 @@ def round_trip(version: str, message: str, body: Any) -> Any:
 def check_request(
     method: str, path: str, body: Any = None, query: Mapping[str, str] | None = None
 ) -> Message | None:
-    """Judge a request to `/v1beta3/...`, `/v1beta/...` or `/v1/...` (operations) by path, query and body."""
+    """Check a request to `/v1beta3/...`, `/v1beta/...` or `/v1/...` (operations) by path, query and body."""
     version, below, request, _ = _route(method, path)
     known = SYSTEM_QUERIES | QUERIES.get(f"{method} {below}", set())
     if method == "PATCH":
@@ -99,7 +99,7 @@ def check_request(
 
 
 def check_answer(method: str, path: str, body: Any, *, version: str | None = None) -> Message:
-    """Judge an answer; `version` names whose metadata an operation on `/v1` carries (default v1beta)."""
+    """Check an answer; `version` names whose metadata an operation on `/v1` carries (default v1beta)."""
     of, _, _, answer = _route(method, path)
     return parse(version or of, answer, body)
 

@@ -16,7 +16,7 @@ from bot.sandbox.google import GoogleStandIn, Job, Limits
 from bot.sandbox.google.journal import Received
 from bot.sandbox.slack import Channel, Message, Person, SlackStandIn, View
 from bot.sandbox.stage import BUCKET, Stage
-from handlers.manifest import manifest
+from handlers.transport.manifest import manifest
 
 T = TypeVar("T")
 DATA = Path(__file__).parents[3] / "shared" / "data"

@@ -24,10 +24,10 @@ async def killed_over(world: World, method: str) -> None:
     world.slack.workspace.calls.clear()
 
 
-def errands(world: World) -> int:
+def pending_modals(world: World) -> int:
     """How many the bot's database holds."""
     with sqlite3.connect(f"file:{world.stage.directory / 'tunebot.db'}?mode=ro", uri=True) as database:
-        return int(database.execute("SELECT count(*) FROM errands").fetchone()[0])
+        return int(database.execute("SELECT count(*) FROM pending_modals").fetchone()[0])
 
 
 async def checking(world: World) -> None:
@@ -47,7 +47,7 @@ async def test_a_check_that_was_cut_off_goes_on_in_its_modal(world: World) -> No
     assert report.title == "Ready to start"
     assert (await world.ada.submit_view(report)).action == "clear"
     await world.card("capitals")
-    assert errands(world) == 0
+    assert pending_modals(world) == 0
 
 
 async def test_a_check_whose_modal_was_closed_is_told_to_the_person_alone(world: World) -> None:
@@ -73,7 +73,7 @@ async def test_a_check_that_two_processes_did_not_survive_is_told_and_not_tried_
     assert not world.slack.workspace.calls_of("files.info")
     await world.ada.click(view, "form_again")
     assert "capitals" in str((await world.view("Tune a model")).blocks)
-    assert errands(world) == 0
+    assert pending_modals(world) == 0
 
 
 async def test_a_repair_that_was_cut_off_by_a_stop_is_told_and_not_begun_again(world: World) -> None:

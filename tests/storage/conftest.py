@@ -5,7 +5,7 @@ import pytest
 
 from bot.domain.chat import Conversation
 from storage import conversations
-from storage.audit import SqliteJournal
+from storage.audit_log import SqliteAuditLog
 from storage.conversations import SqliteChatStore
 from storage.database import Database
 from storage.jobs import SqliteJobStore
@@ -45,8 +45,8 @@ def chats(database: Database, clock: StoppedClock) -> SqliteChatStore:
 
 
 @pytest.fixture
-def journal(database: Database, clock: StoppedClock) -> SqliteJournal:
-    return SqliteJournal(database, clock)
+def journal(database: Database, clock: StoppedClock) -> SqliteAuditLog:
+    return SqliteAuditLog(database, clock)
 
 
 @pytest.fixture

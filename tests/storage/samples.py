@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from bot.domain.data import Dataset, Dialect
+from bot.domain.datasets import Dataset, Dialect
 from bot.domain.jobs import Hyperparameters, JobState, TuningJob, TuningSpec
 from bot.domain.place import Place
 from bot.domain.requests import Proposal

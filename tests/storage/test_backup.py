@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.errors import StorageError
-from bot.ports.notices import NoticeKind
+from bot.ports.notifier import NoticeKind
 from storage.backup import copy_database
 from storage.database import Database
 from storage.jobs import SqliteJobStore

@@ -14,9 +14,9 @@ from sqlite_utils import Database as Connection
 
 from bot.domain.jobs import TuningJob
 from bot.errors import StorageError
-from bot.ports.notices import NoticeKind
+from bot.ports.notifier import NoticeKind
 from bot.ports.stores import Change
-from storage.audit import SqliteJournal
+from storage.audit_log import SqliteAuditLog
 from storage.conversations import SqliteChatStore
 from storage.database import Database
 from storage.jobs import SqliteJobStore
@@ -213,7 +213,7 @@ async def test_refused_open_lets_go_of_the_file(path: Path) -> None:
 
 async def test_every_search_uses_an_index(database: Database, clock: StoppedClock) -> None:
     jobs, outbox = SqliteJobStore(database), SqliteOutbox(database, clock)
-    chats, journal = SqliteChatStore(database, clock), SqliteJournal(database, clock)
+    chats, journal = SqliteChatStore(database, clock), SqliteAuditLog(database, clock)
     asked: list[tuple[str, Any]] = []
     place = job("k1").place
     with ExitStack() as stack:

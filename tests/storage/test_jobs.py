@@ -9,7 +9,7 @@ from sqlite_utils import Database as Connection
 
 from bot.domain.jobs import DataStats, Failure, JobState, Snapshot
 from bot.errors import BadArgument, StorageError
-from bot.ports.notices import NoticeKind
+from bot.ports.notifier import NoticeKind
 from bot.ports.stores import Change
 from storage.database import Database
 from storage.jobs import SqliteJobStore

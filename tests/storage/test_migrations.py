@@ -10,10 +10,10 @@ import sqlite_utils
 
 from bot.domain.jobs import TuningJob
 from bot.errors import StorageError
+from storage.codecs import job_row
 from storage.database import Database
 from storage.jobs import SqliteJobStore
 from storage.migrations import migrations, read_schema
-from storage.rows import job_row
 from tests.storage.samples import job
 
 

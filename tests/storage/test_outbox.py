@@ -6,7 +6,7 @@ import pytest
 
 from bot.domain.jobs import JobState, Snapshot
 from bot.domain.place import Place
-from bot.ports.notices import ALL_ROOM, Begun, Delivered, Notice, NoticeKind, Room
+from bot.ports.notifier import UNLIMITED, Delivered, Notice, NoticeKind, PostAttempt, SendCapacity
 from bot.ports.stores import Change
 from storage.database import Database
 from storage.jobs import SqliteJobStore
@@ -182,10 +182,10 @@ async def test_begun_post_is_remembered_until_it_is_settled_or_refused(
     await jobs.submit(job("k1"), [CARD])
     place = Place(TEAM, "D1", "17.5")
     await outbox.begin(await only(outbox), place)
-    assert (await only(outbox)).begun == Begun(place, clock.now())
+    assert (await only(outbox)).begun == PostAttempt(place, clock.now())
     await tell(jobs, "k1", CARD)
     await outbox.postpone(await only(outbox), START, "no answer")
-    assert (await only(outbox)).begun == Begun(place, clock.now())
+    assert (await only(outbox)).begun == PostAttempt(place, clock.now())
     await outbox.postpone(await only(outbox), START, "ratelimited", refused=True)
     assert (await only(outbox)).begun is None
 
@@ -237,14 +237,14 @@ async def test_only_what_there_is_room_for_is_due(jobs: SqliteJobStore, outbox: 
             await jobs.submit(replace(job(f"post{number}{channel}"), place=place), [CARD])
             await jobs.submit(replace(job(f"edit{number}{channel}", card="1.1"), place=place), [CARD])
 
-    async def due(room: Room = ALL_ROOM, busy: tuple[str, ...] = (), limit: int = 9) -> list[str]:
+    async def due(room: SendCapacity = UNLIMITED, busy: tuple[str, ...] = (), limit: int = 9) -> list[str]:
         found = await outbox.due(START, room, busy=busy, limit=limit, a_channel=1)
         return [notice.job for notice in found]
 
     assert await due() == ["post0C1", "post0C2"]
     assert await due(limit=1) == ["post0C1"]
-    assert await due(Room(resting=frozenset({"C1"}))) == ["post0C2", "edit0C1"]
-    assert await due(Room(posts=False)) == ["edit0C1", "edit0C2"]
-    assert await due(Room(posts=False, edits=1)) == ["edit0C1"]
-    assert await due(Room(edits=0, resting=frozenset({"C1", "C2"}))) == []
+    assert await due(SendCapacity(resting=frozenset({"C1"}))) == ["post0C2", "edit0C1"]
+    assert await due(SendCapacity(posts=False)) == ["edit0C1", "edit0C2"]
+    assert await due(SendCapacity(posts=False, edits=1)) == ["edit0C1"]
+    assert await due(SendCapacity(edits=0, resting=frozenset({"C1", "C2"}))) == []
     assert await due(busy=("C1",)) == ["post0C2"]

@@ -8,9 +8,9 @@ import pytest
 
 from bot.domain.chat import Answer, Conversation, Finish, ModelRef, Question, Reply, Role, Turn
 from bot.domain.place import Place
-from bot.ports.notices import Begun
+from bot.ports.notifier import PostAttempt
 from bot.ports.questions import OpenQuestion
-from storage.audit import SqliteJournal
+from storage.audit_log import SqliteAuditLog
 from storage.conversations import SqliteChatStore
 from storage.database import Database
 from storage.questions import SqliteQuestions
@@ -65,7 +65,7 @@ async def test_of_many_deliveries_at_once_one_is_taken(questions: SqliteQuestion
 
 
 async def test_a_message_that_was_handled_as_something_else_is_no_question_any_more(
-    questions: SqliteQuestions, journal: SqliteJournal
+    questions: SqliteQuestions, journal: SqliteAuditLog
 ) -> None:
     spoken = Question("message:C0GENERAL:1700.1", THREAD, "U0ADA", "tune this")
     assert await journal.first_time(spoken.key)
@@ -90,7 +90,7 @@ async def test_an_answer_is_told_piece_by_piece(questions: SqliteQuestions, cloc
     assert await state(questions) == asked
     clock.advance(timedelta(seconds=3))
     await questions.begin(TYPED.key, PLACE)
-    assert await state(questions) == replace(asked, begun=Begun(PLACE, clock.now()))
+    assert await state(questions) == replace(asked, begun=PostAttempt(PLACE, clock.now()))
     await questions.posted(TYPED.key, THREAD)
     assert await state(questions) == replace(asked, posted=1, thread=THREAD)
     await questions.begin(TYPED.key, THREAD)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bot.domain.jobs import JobState, Snapshot
 from bot.errors import StorageError
-from bot.ports.notices import NoticeKind
+from bot.ports.notifier import NoticeKind
 from bot.ports.stores import Change
 from storage.database import Database
 from storage.jobs import SqliteJobStore

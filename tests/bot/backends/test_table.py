@@ -3,9 +3,9 @@
 import pytest
 
 from bot.backends import PROFILES, BackendOptions, build_backends, build_gcs_files
-from bot.backends.profile import GEMINI, PALM, VERTEX, with_base_models
+from bot.backends.profiles import GEMINI, PALM, VERTEX, with_base_models
+from bot.domain.backend_profile import BackendProfile
 from bot.domain.jobs import Hyperparameters
-from bot.profile import BackendProfile
 
 ALL = [VERTEX, GEMINI, PALM]
 

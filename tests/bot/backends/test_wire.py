@@ -8,11 +8,11 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.backends.answers import content_answer, contents, question, text_answer
-from bot.backends.tuned_model_wire import model_operation, operation, tuned_model
-from bot.backends.vertex_wire import operation as vertex_operation
-from bot.backends.vertex_wire import tuned_model as vertex_tuned_model
-from bot.backends.wire import losses, number, scalars, timestamp, whole
+from bot.backends.generative_language.wire import model_operation, operation, tuned_model
+from bot.backends.google.generation import content_answer, contents, question, text_answer
+from bot.backends.google.json_fields import losses, number, scalars, timestamp, whole
+from bot.backends.vertex.tuning_job_wire import operation as vertex_operation
+from bot.backends.vertex.tuning_job_wire import tuned_model as vertex_tuned_model
 from bot.domain.chat import Answer, Finish, Role, Turn
 from bot.errors import BadArgument
 from tests.outside import discovery, protos

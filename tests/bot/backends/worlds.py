@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from urllib.parse import unquote
 
-from bot.backends import BackendOptions, Patience, build_backends
-from bot.domain.data import Dataset, Dialect
+from bot.backends import BackendOptions, RetryPolicy, build_backends
+from bot.domain.datasets import Dataset, Dialect
 from bot.domain.jobs import Hyperparameters, JobState, Operation, TuningJob, TuningSpec
 from bot.domain.place import Place
-from bot.ports.google import TrainingData, TuningBackend
+from bot.ports.backends import TrainingData, TuningBackend
 from bot.sandbox.google import GoogleStandIn, Job
 from bot.sandbox.google.journal import Received
 from tests.outside import discovery, protos
@@ -28,7 +28,7 @@ PAIRS = [
 ]
 BASES = {"vertex": "gemini-3.5-flash", "gemini": "gemini-1.0-pro-001", "palm": "text-bison-001"}
 # Impatient enough for tests, with every mechanism of the real thing.
-PATIENCE = Patience(
+PATIENCE = RetryPolicy(
     answer=2.0, generation=2.0, connect=2.0, attempts=3, first_wait=0.01, longest_wait=0.05, all_tries=5.0
 )
 

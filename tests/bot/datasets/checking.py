@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from bot.datasets import DatasetChecker, DatasetReport
-from bot.domain.data import Dialect, FieldMapping
-from bot.profile import DatasetLimits
+from bot.domain.backend_profile import DatasetLimits
+from bot.domain.datasets import Dialect, FieldMapping
 
 GEMINI_API = DatasetLimits(
     recommended_examples=20,

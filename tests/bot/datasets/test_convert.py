@@ -4,7 +4,7 @@ import pytest
 
 from bot.datasets import Converter, Example, encode
 from bot.domain.chat import Role, Turn
-from bot.domain.data import Dialect, FieldMapping
+from bot.domain.datasets import Dialect, FieldMapping
 from bot.errors import UserError
 from tests.bot.datasets.checking import chat, contents, jsonl, rows_of
 

@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import pytest
 
-from bot.datasets.lines import PIECE
-from bot.datasets.unpack import MOST_UNPACKED, Unpacker
-from bot.domain.data import Dialect, FieldMapping
-from bot.profile import DatasetLimits
+from bot.datasets.formats.gzip_unpacker import MOST_UNPACKED, Unpacker
+from bot.datasets.formats.json_lines import PIECE
+from bot.domain.backend_profile import DatasetLimits
+from bot.domain.datasets import Dialect, FieldMapping
 from tests.bot.datasets.checking import GEMINI_API, VERTEX, chat, check_bytes, contents, jsonl, pair, rules
 
 GOOD = pair("1", "2")

@@ -17,8 +17,8 @@ pytestmark = [
 CHILD = """
 import itertools, sys, zlib
 from bot.datasets import DatasetChecker, Repairer
-from bot.domain.data import Dialect, FieldMapping
-from bot.profile import DatasetLimits
+from bot.domain.datasets import Dialect, FieldMapping
+from bot.domain.backend_profile import DatasetLimits
 
 MEGABYTE = 1024 * 1024
 def lines(row, count):

@@ -5,13 +5,13 @@ import random
 import pytest
 
 from bot.datasets import Histogram, report_text
-from bot.datasets.fingerprints import Fingerprints
-from bot.datasets.hash_set import HashSet
-from bot.datasets.mapping import as_words, guess_mapping
-from bot.datasets.privacy import PersonalData
-from bot.datasets.tally import MOST_GROUPS, Problem, Tally
-from bot.datasets.tasks import Task
-from bot.domain.data import Dialect, FieldMapping
+from bot.datasets.checks.personal_data import PersonalData
+from bot.datasets.findings.collector import MOST_GROUPS, FindingCollector, Problem
+from bot.datasets.findings.fingerprints import Fingerprints
+from bot.datasets.findings.task_kinds import Task
+from bot.datasets.rewrite.hash_set import HashSet
+from bot.datasets.rows.column_mapping import as_words, guess_mapping
+from bot.domain.datasets import Dialect, FieldMapping
 from tests.bot.datasets.checking import GEMINI_API, VERTEX, chat, check_bytes, contents, jsonl, pair, rules
 
 
@@ -49,7 +49,7 @@ def test_a_repeated_contradiction_is_a_duplicate_of_it():
 
 
 def test_too_many_lines_to_compare_are_said_so(monkeypatch):
-    monkeypatch.setattr("bot.datasets.fingerprints.MOST", 3)
+    monkeypatch.setattr("bot.datasets.findings.fingerprints.MOST", 3)
     report = check_bytes(jsonl(*(pair(str(i), str(i)) for i in range(2))) + b"{}\n" * 2, chunk=20)
     assert [f.rule for f in report.warnings if f.rule == "not-all-compared"] == ["not-all-compared"]
 
@@ -90,7 +90,7 @@ HINTS = {
 
 @pytest.mark.parametrize("text", HINTS)
 def test_personal_data_is_hinted_at_and_masked(text):
-    tally, personal = Tally(), PersonalData()
+    tally, personal = FindingCollector(), PersonalData()
     personal.scan(b"nothing here\n" + text.encode() + b"\n", 10)
     personal.report(tally)
     [finding] = tally.findings()
@@ -116,7 +116,7 @@ def test_personal_data_is_hinted_at_and_masked(text):
     ],
 )
 def test_harmless_text_is_no_personal_data(text):
-    tally, personal = Tally(), PersonalData()
+    tally, personal = FindingCollector(), PersonalData()
     personal.scan(text.encode(), 1)
     personal.report(tally)
     assert tally.findings() == ()
@@ -187,7 +187,7 @@ def test_lengths_do_not_depend_on_the_dialect():
 
 
 def test_hostile_keys_make_no_more_groups_than_are_held():
-    tally = Tally()
+    tally = FindingCollector()
     for i in range(10_000):
         tally.add(Problem("keys-left-out", f"key{i}"), lines=(i + 1,))
     assert len(tally.findings()) <= MOST_GROUPS + 1

@@ -7,9 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.datasets import Converter, Example, Repairer, encode
-from bot.datasets.explain import explain
-from bot.datasets.quick import columns_of, quick_reader
-from bot.domain.data import Dialect, FieldMapping
+from bot.datasets.rows.fast_reader import columns_of, quick_reader
+from bot.datasets.rows.slow_reader import explain
+from bot.domain.datasets import Dialect, FieldMapping
 from tests.bot.datasets.checking import GEMINI_API, VERTEX, check_bytes, rows_of
 from tests.outside import protos
 

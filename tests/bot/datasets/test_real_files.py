@@ -3,7 +3,7 @@
 import pytest
 
 from bot.datasets import convert
-from bot.domain.data import Dialect, FieldMapping
+from bot.domain.datasets import Dialect, FieldMapping
 from tests.bot.datasets.checking import (
     GEMINI_API,
     VERTEX,

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from bot.datasets import Repairer
-from bot.domain.data import Dialect, FieldMapping
-from bot.profile import DatasetLimits
+from bot.domain.backend_profile import DatasetLimits
+from bot.domain.datasets import Dialect, FieldMapping
 from tests.bot.datasets.checking import GEMINI_API, VERTEX, chat, check_bytes, contents, jsonl, pair, rows_of
 
 

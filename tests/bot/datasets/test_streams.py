@@ -7,7 +7,7 @@ import time
 import pytest
 
 from bot.datasets import Side, Split, check, convert, repair
-from bot.domain.data import Dialect
+from bot.domain.datasets import Dialect
 from bot.errors import FileUnavailable, Outdated, UserError
 from tests.bot.datasets.checking import VERTEX, chat, check_bytes, chunks, jsonl, pair, rows_of, whole
 

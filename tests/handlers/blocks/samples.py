@@ -6,7 +6,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from bot.datasets import DatasetReport, Finding, Severity
-from bot.domain.data import Dataset, Dialect, FieldMapping
+from bot.domain.backend_profile import BackendProfile, DatasetLimits, HyperparameterRule
+from bot.domain.datasets import Dataset, Dialect, FieldMapping
 from bot.domain.jobs import (
     DataStats,
     Failure,
@@ -19,7 +20,6 @@ from bot.domain.jobs import (
 )
 from bot.domain.place import Place
 from bot.domain.requests import Proposal, StartRequest
-from bot.profile import BackendProfile, DatasetLimits, HyperparameterRule
 
 NOW = datetime(2026, 11, 21, 1, 0, tzinfo=UTC)
 PLACE = Place("T1", "C1")

@@ -7,24 +7,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.datasets import DatasetReport, Finding, Severity
+from bot.domain.backend_profile import BackendProfile
 from bot.domain.chat import Answer, Finish, ModelRef
-from bot.domain.data import Dialect, FieldMapping
+from bot.domain.datasets import Dialect, FieldMapping
 from bot.domain.jobs import DataStats, Failure, Hyperparameters, Snapshot, TunedModel, TuningJob, TuningSpec
 from bot.domain.requests import Proposal
 from bot.errors import BadArgument, BotError
 from bot.ports.files import FileInfo
-from bot.profile import BackendProfile
-from handlers.blocks.answer import answer_messages, ask_messages
-from handlers.blocks.ask_form import ask_form
-from handlers.blocks.errors import error_message, unexpected_message
+from handlers.blocks.chat.answer import answer_messages, ask_messages
+from handlers.blocks.chat.ask_form import ask_form
+from handlers.blocks.datasets.report import checking_view, error_view, report_message, report_view
 from handlers.blocks.help import CommandHelp, help_message
-from handlers.blocks.job_card import job_card
-from handlers.blocks.job_ended import job_ended
-from handlers.blocks.listing import job_list, model_list
-from handlers.blocks.report import checking_view, error_view, report_message, report_view
+from handlers.blocks.jobs.card import job_card
+from handlers.blocks.jobs.ended import job_ended
+from handlers.blocks.jobs.listing import job_list, model_list
+from handlers.blocks.notices import error_message, unexpected_message
 from handlers.blocks.said import said
-from handlers.blocks.start_form import FormState, start_form
-from handlers.blocks.start_prompt import start_prompt
+from handlers.blocks.start.form import FormState, start_form
+from handlers.blocks.start.prompt import start_prompt
 from tests.handlers.blocks import samples
 from tests.handlers.blocks.judges import hold, hold_view
 from tests.handlers.blocks.samples import PLACE, long_words, words

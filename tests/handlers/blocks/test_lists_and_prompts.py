@@ -6,19 +6,19 @@ import pytest
 from hypothesis import given
 
 from bot.domain.chat import ModelRef
-from bot.domain.data import FieldMapping
+from bot.domain.datasets import FieldMapping
 from bot.domain.jobs import Hyperparameters, JobState, TunedModel
 from bot.domain.place import Place
 from bot.domain.requests import StartRequest
 from bot.errors import BadArgument, NoSuchJob, Outdated
-from handlers.arguments import VERBS
-from handlers.blocks.ask_form import ask_form, read_ask_form
-from handlers.blocks.errors import error_message, unexpected_message
+from handlers.blocks.chat.ask_form import ask_form, read_ask_form
 from handlers.blocks.help import COMMANDS, help_message
-from handlers.blocks.listing import job_list, model_list
-from handlers.blocks.metadata import pack_place, pack_request, unpack_model, unpack_place, unpack_request
+from handlers.blocks.jobs.listing import job_list, model_list
+from handlers.blocks.notices import error_message, unexpected_message
+from handlers.blocks.private_metadata import pack_place, pack_request, unpack_model, unpack_place, unpack_request
 from handlers.blocks.said import said
-from handlers.blocks.start_prompt import start_prompt
+from handlers.blocks.start.prompt import start_prompt
+from handlers.syntax.commands import VERBS
 from tests.handlers.blocks import samples
 from tests.handlers.blocks.judges import hold, hold_view
 from tests.handlers.blocks.samples import GEMINI, NOW, PLACE, VERTEX, a_job, done

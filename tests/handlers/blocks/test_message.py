@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.sandbox.slack.references import live_in_message
-from handlers.blocks.kit import button, plain
+from handlers.blocks.elements import button, plain
+from handlers.blocks.formatting import about, count, duration, listed, loss, moment, number, percent, size, utc
 from handlers.blocks.message import (
     clip,
     code,
@@ -18,7 +19,6 @@ from handlers.blocks.message import (
     readable,
     shorten,
 )
-from handlers.blocks.words import about, count, duration, listed, loss, moment, number, percent, size, utc
 from tests.handlers.blocks.samples import NOW
 
 

@@ -1,0 +1,278 @@
+"""Who the bot is to Google: google-auth's credentials, refreshed over httpx in a thread, as request headers.
+
+google-auth brings no httpx transport, and its own look for a metadata server may take ten seconds and needs
+`requests`; both are replaced here by a few lines. Nothing happens at import, and no token is ever logged, shown
+in a repr or put into an error.
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Protocol
+
+import google.auth
+import httpx
+import msgspec
+from google.auth.credentials import Credentials as GoogleAuthCredentials
+from google.auth.credentials import TokenState
+from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, RefreshError, TransportError
+from google.auth.transport import Request, Response
+
+from bot.backends.google.google_errors import sanitized
+from bot.errors import GoogleError, GoogleUnavailable, NotAuthenticated
+
+logger = logging.getLogger(__name__)
+
+SCOPES: Final = (
+    "https://www.googleapis.com/auth/cloud-platform",
+    "https://www.googleapis.com/auth/generative-language.tuning",
+)
+_HOW_TO_SET: Final = (
+    "Ask an administrator to set GOOGLE_APPLICATION_CREDENTIALS to a credentials file, to run "
+    "`gcloud auth application-default login`, or to set GOOGLE_OAUTH_ACCESS_TOKEN."
+)
+_LINK_LOCAL: Final = "169.254.169.254"
+_METADATA_SERVERS: Final = (f"http://{_LINK_LOCAL}", "http://metadata.google.internal")
+# Where google-auth asks for the project's name, which the settings hold already.
+_PROJECTS_HOST: Final = "cloudresourcemanager.googleapis.com"
+_METADATA_SECONDS: Final = 1.0
+
+
+class Credentials(Protocol):
+    """What a request shows to say who sends it. Both methods raise NotAuthenticated, GoogleUnavailable."""
+
+    async def headers(self) -> Mapping[str, str]:
+        """Headers that hold for the next request."""
+        ...
+
+    async def renew(self, refused: Mapping[str, str]) -> bool:
+        """After a 401 to these headers: whether newer ones can be had, so that one more try makes sense."""
+        ...
+
+    @property
+    def hint(self) -> str:
+        """What to do when Google does not accept them."""
+        ...
+
+
+class AccessToken:
+    """A ready OAuth token from the settings; nothing can renew it."""
+
+    hint = (
+        "The token in GOOGLE_OAUTH_ACCESS_TOKEN lasts about an hour. Ask an administrator to set a new one "
+        "(`gcloud auth print-access-token`), or credentials that renew themselves."
+    )
+
+    def __init__(self, token: str, quota_project: str = "") -> None:
+        self._headers = _bearer(token, quota_project)
+
+    async def headers(self) -> Mapping[str, str]:
+        return self._headers
+
+    async def renew(self, refused: Mapping[str, str]) -> bool:
+        return False
+
+
+class ApiKey:
+    """A Gemini API key: enough to ask a tuned model, never to tune one."""
+
+    hint = "Ask an administrator to set a working GEMINI_API_KEY."
+
+    def __init__(self, key: str) -> None:
+        self._headers = {"x-goog-api-key": key}
+
+    async def headers(self) -> Mapping[str, str]:
+        return self._headers
+
+    async def renew(self, refused: Mapping[str, str]) -> bool:
+        return False
+
+
+class DefaultCredentials:
+    """Application Default Credentials, looked up at the first request and refreshed when they are not fresh.
+
+    Service accounts, authorized users, workload identity federation and impersonation come from the file that
+    GOOGLE_APPLICATION_CREDENTIALS or gcloud names; on Google Cloud the machine's own account does.
+    """
+
+    hint = _HOW_TO_SET
+
+    def __init__(
+        self, quota_project: str = "", find: Callable[[Request], GoogleAuthCredentials] | None = None
+    ) -> None:
+        self._quota_project = quota_project
+        self._find = find or find_default_credentials
+        self._found: GoogleAuthCredentials | None = None
+        self._lock = asyncio.Lock()
+
+    async def headers(self) -> Mapping[str, str]:
+        if not self._fresh():
+            async with self._lock:
+                # Whoever waited here finds the token that the first one fetched.
+                if not self._fresh():
+                    await self._refresh()
+        return self._now()
+
+    async def renew(self, refused: Mapping[str, str]) -> bool:
+        async with self._lock:
+            if self._now() == refused:
+                await self._refresh(needed=True)
+        return True
+
+    def _fresh(self) -> bool:
+        return self._found is not None and self._found.token_state is TokenState.FRESH
+
+    def _now(self) -> Mapping[str, str]:
+        found = self._found
+        if found is None or not found.token:
+            return {}
+        project = self._quota_project or getattr(found, "quota_project_id", None) or ""
+        return _bearer(found.token, project)
+
+    async def _refresh(self, needed: bool = False) -> None:
+        try:
+            await asyncio.to_thread(self._refresh_in_thread)
+        except GoogleAuthError as error:
+            usable = not needed and self._found is not None and self._found.token_state is TokenState.STALE
+            if not usable:
+                raise _explained(error) from error
+            # A stale token still holds for some minutes, so a hiccup of the token server harms nobody yet.
+            logger.warning("the Google token could not be renewed yet: %s", type(error).__name__)
+
+    def _refresh_in_thread(self) -> None:
+        with httpx.Client(timeout=httpx.Timeout(20.0, connect=10.0)) as client:
+            request = HttpxRequest(client)
+            found = self._found
+            if found is None:
+                found = self._find(request)
+                if found.token_state is TokenState.FRESH:
+                    self._found = found
+                    return
+            found.refresh(request)  # type: ignore[no-untyped-call]
+            self._found = found
+
+
+class HttpxRequest(Request):
+    """google-auth's transport over an httpx client."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+
+    def __call__(
+        self,
+        url: str,
+        method: str = "GET",
+        body: bytes | str | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        **kwargs: Any,
+    ) -> Response:
+        limit = httpx.USE_CLIENT_DEFAULT if timeout is None else httpx.Timeout(timeout)
+        try:
+            response = self._client.request(method, url, content=body, headers=headers, timeout=limit)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise TransportError(type(error).__name__) from error  # type: ignore[no-untyped-call]
+        return _HttpxResponse(response)
+
+
+class _HttpxResponse(Response):
+    def __init__(self, response: httpx.Response) -> None:
+        self._response = response
+
+    @property
+    def status(self) -> int:
+        return self._response.status_code
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        return self._response.headers
+
+    @property
+    def data(self) -> bytes:
+        return self._response.content
+
+
+def find_default_credentials(request: Request) -> GoogleAuthCredentials:
+    """The credentials of this environment. Blocks; raises google-auth's DefaultCredentialsError."""
+    try:
+        found, _ = google.auth.default(scopes=SCOPES, request=_LookupRequest(request))
+    except DefaultCredentialsError:
+        if not _on_google_cloud(request):
+            raise
+        return MachineCredentials()  # type: ignore[no-untyped-call]
+    return found
+
+
+class _LookupRequest(Request):
+    """Keeps google-auth to what a look for credentials needs: no metadata server, no name of the project."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+
+    def __call__(self, url: str, *args: Any, **kwargs: Any) -> Response:
+        parsed = httpx.URL(url)
+        if parsed.host == _PROJECTS_HOST:
+            return _HttpxResponse(httpx.Response(httpx.codes.NOT_FOUND, json={}))
+        if parsed.netloc in {httpx.URL(base).netloc for base in (*_METADATA_SERVERS, _metadata_base())}:
+            # Any other kind of error would be taken for a passing one and tried three times.
+            raise DefaultCredentialsError("the metadata server is asked separately")  # type: ignore[no-untyped-call]
+        response: Response = self._request(url, *args, **kwargs)
+        return response
+
+
+class MachineCredentials(GoogleAuthCredentials):
+    """The account of the machine that runs the bot (Compute Engine, Cloud Run, GKE), from its metadata server."""
+
+    def refresh(self, request: Request) -> None:
+        url = f"{_metadata_base()}/computeMetadata/v1/instance/service-accounts/default/token"
+        response = request(f"{url}?scopes={','.join(SCOPES)}", headers={"Metadata-Flavor": "Google"})
+        if response.status != httpx.codes.OK:
+            passing = response.status >= 500
+            raise RefreshError(f"metadata server: {response.status}", retryable=passing)  # type: ignore[no-untyped-call]
+        try:
+            token = msgspec.json.decode(response.data, type=_MachineToken)
+        except msgspec.MsgspecError as error:
+            raise RefreshError("metadata server: not a token") from error  # type: ignore[no-untyped-call]
+        self.token = token.access_token
+        # google-auth compares with naive UTC.
+        self.expiry = datetime.now(UTC).replace(tzinfo=None) + timedelta(seconds=token.expires_in)
+
+
+class _MachineToken(msgspec.Struct):
+    access_token: str
+    expires_in: float
+
+
+def _metadata_base() -> str:
+    return f"http://{os.environ.get('GCE_METADATA_HOST', _LINK_LOCAL)}"
+
+
+def _on_google_cloud(request: Request) -> bool:
+    if os.environ.get("NO_GCE_CHECK") == "true":
+        return False
+    try:
+        root = request(_metadata_base(), headers={"Metadata-Flavor": "Google"}, timeout=_METADATA_SECONDS)
+    except TransportError:
+        return False
+    return bool(root.headers.get("metadata-flavor") == "Google")
+
+
+def _bearer(token: str, quota_project: str) -> dict[str, str]:
+    headers = {"authorization": f"Bearer {token}"}
+    if quota_project:
+        headers["x-goog-user-project"] = quota_project
+    return headers
+
+
+def _explained(error: GoogleAuthError) -> GoogleError:
+    """google-auth's error in our words; its own text may hold a whole answer of the token server."""
+    if isinstance(error, DefaultCredentialsError):
+        return NotAuthenticated("The bot has no Google credentials.", _HOW_TO_SET)
+    if isinstance(error, TransportError) or error.retryable:
+        return GoogleUnavailable(
+            "Google's token server cannot be reached.", "This usually passes. Try again in a few minutes."
+        )
+    reason = sanitized(str(error.args[0])) if error.args else ""
+    return NotAuthenticated(f"Google refuses to renew the bot's credentials: {reason}", _HOW_TO_SET)

@@ -1,0 +1,133 @@
+"""What each Google system can do, as values: limits, hyperparameters, base models, and how it stands today.
+
+Read from Google's protos, discovery document and pages; see the comments for which. Nothing here acts.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from bot.domain.backend_profile import BackendProfile, DatasetLimits, HyperparameterRule
+from bot.domain.datasets import Dialect
+
+_MEGABYTE: Final = 1_000_000
+
+VERTEX: Final = BackendProfile(
+    name="vertex",
+    title="Vertex AI",
+    dialect=Dialect.VERTEX,
+    base_models=("gemini-3.5-flash", "gemini-3.5-flash-lite", "gemini-3.1-flash-lite"),
+    hyperparameters=(
+        HyperparameterRule(
+            "epochs", "Epochs", whole=True, minimum=1, note="Google chooses by the number of rows."
+        ),
+        HyperparameterRule(
+            "learning_rate_multiplier",
+            "Learning rate multiplier",
+            whole=False,
+            default=1.0,
+            minimum=0.0001,
+            note="Times the rate that Google recommends.",
+        ),
+        HyperparameterRule(
+            "adapter_size",
+            "Adapter size",
+            whole=True,
+            choices=(1, 2, 4, 8, 16),
+            note="Google takes the base model's own.",
+        ),
+    ),
+    limits=DatasetLimits(
+        max_examples=10_000_000,
+        recommended_examples=100,
+        tokens_per_example=131_072,
+        file_bytes=1_000 * _MEGABYTE,
+        validation_examples=5_000,
+        validation_share=0.3,
+    ),
+    name_limit=128,
+    takes_validation=True,
+)
+
+# Defaults are those of google/ai/generativelanguage/v1beta/tuned_model.proto; limits those of the tuning guide.
+GEMINI: Final = BackendProfile(
+    name="gemini",
+    title="Gemini API",
+    dialect=Dialect.GEMINI,
+    base_models=("gemini-1.5-flash-001-tuning", "gemini-1.0-pro-001"),
+    hyperparameters=(
+        HyperparameterRule("epochs", "Epochs", whole=True, default=5, minimum=1),
+        HyperparameterRule(
+            "batch_size", "Batch size", whole=True, minimum=1, note="Google takes 4 or 16, by the number of rows."
+        ),
+        HyperparameterRule(
+            "learning_rate",
+            "Learning rate",
+            whole=False,
+            minimum=0.0000001,
+            excludes="learning_rate_multiplier",
+            note="Google takes 0.001 or 0.0002, by the number of rows.",
+        ),
+        HyperparameterRule(
+            "learning_rate_multiplier",
+            "Learning rate multiplier",
+            whole=False,
+            default=1.0,
+            minimum=0.0001,
+            excludes="learning_rate",
+            note="Times the rate that Google would take.",
+        ),
+    ),
+    limits=DatasetLimits(
+        recommended_examples=20,
+        input_characters=40_000,
+        output_characters=5_000,
+        inline_bytes=4 * _MEGABYTE,
+        takes_system=False,
+        takes_many_turns=False,
+    ),
+    name_limit=40,
+    default_epochs=5,
+    trains_today=False,
+    notice=(
+        "Since May 2025 the Gemini API has no base model left to tune, so Google refuses every start there. "
+        "Tune with Vertex AI instead."
+    ),
+)
+
+# Defaults are those of google/ai/generativelanguage/v1beta3/tuned_model.proto.
+PALM: Final = BackendProfile(
+    name="palm",
+    title="PaLM API",
+    dialect=Dialect.GEMINI,
+    base_models=("text-bison-001",),
+    hyperparameters=(
+        HyperparameterRule("epochs", "Epochs", whole=True, default=10, minimum=1),
+        HyperparameterRule(
+            "batch_size", "Batch size", whole=True, minimum=1, note="Google takes 16 or 64, by the number of rows."
+        ),
+        HyperparameterRule(
+            "learning_rate",
+            "Learning rate",
+            whole=False,
+            minimum=0.0000001,
+            note="Google takes 0.0002 or 0.002, by the number of rows.",
+        ),
+    ),
+    limits=DatasetLimits(
+        recommended_examples=20,
+        inline_bytes=4 * _MEGABYTE,
+        takes_system=False,
+        takes_many_turns=False,
+    ),
+    name_limit=40,
+    default_epochs=10,
+    trains_today=False,
+    notice="Google has shut the PaLM API down: it no longer trains or answers. Tune with Vertex AI instead.",
+    takes_history=False,
+)
+
+
+def with_base_models(profile: BackendProfile, ids: Sequence[str]) -> BackendProfile:
+    """The profile with other base models to offer; without any, as it is."""
+    return replace(profile, base_models=tuple(ids)) if ids else profile

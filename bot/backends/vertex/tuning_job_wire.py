@@ -1,0 +1,193 @@
+"""`TuningJob` on the wire: google/cloud/aiplatform/v1/tuning_job.proto and the v1 discovery document.
+
+Pure functions. Enums are sent by name, never by number: adapter size 4 as a number means SIXTEEN.
+"""
+
+from typing import Final
+
+from bot.backends.google.google_errors import failure, sanitized
+from bot.backends.google.json_fields import Json, last_segment, record, records, text, texts, timestamp, whole
+from bot.domain.backend_profile import BackendProfile
+from bot.domain.datasets import Dialect
+from bot.domain.jobs import (
+    DataStats,
+    Failure,
+    Hyperparameters,
+    JobState,
+    Operation,
+    Snapshot,
+    TunedModel,
+    TuningSpec,
+)
+from bot.errors import BadArgument
+
+# Which label carries our key. A label is all that makes a Vertex AI job findable, since Google chooses its id.
+LABEL: Final = "tunebot-job"
+_ADAPTERS: Final = {
+    1: "ADAPTER_SIZE_ONE",
+    2: "ADAPTER_SIZE_TWO",
+    4: "ADAPTER_SIZE_FOUR",
+    8: "ADAPTER_SIZE_EIGHT",
+    16: "ADAPTER_SIZE_SIXTEEN",
+    32: "ADAPTER_SIZE_THIRTY_TWO",
+}
+_MOST_REASONS: Final = 5
+_EXPIRED: Final = Failure(
+    code=4,
+    message="Google ended the tuning because it took too long.",
+    hint="Start it again with fewer rows or fewer epochs.",
+)
+
+
+def create_request(
+    key: str, spec: TuningSpec, training: str, validation: str | None, profile: BackendProfile
+) -> Json:
+    """The body of tuningJobs.create. Raises BadArgument for a hyperparameter that Vertex AI does not take."""
+    tuning: Json = {"trainingDatasetUri": training}
+    if validation is not None:
+        tuning["validationDatasetUri"] = validation
+    if hyperparameters := _hyperparameters(spec.hyperparameters, profile):
+        tuning["hyperParameters"] = hyperparameters
+    preference = spec.training.dialect is Dialect.PREFERENCE
+    body: Json = {
+        "preferenceOptimizationSpec" if preference else "supervisedTuningSpec": tuning,
+        "tunedModelDisplayName": spec.name[: profile.name_limit],
+        "labels": {LABEL: key},
+    }
+    if spec.base_model.startswith("projects/"):
+        body["preTunedModel"] = {"tunedModelName": spec.base_model}
+    else:
+        body["baseModel"] = spec.base_model
+    return body
+
+
+def job_state(job: Json) -> JobState:
+    """The state of a TuningJob alone, where many are looked at."""
+    return _state(text(job.get("state")))[0]
+
+
+def operation(job: Json, snapshots: tuple[Snapshot, ...] = ()) -> Operation:
+    """One look at a TuningJob, with the losses that were read for it."""
+    tuned = record(job.get("tunedModel"))
+    endpoint = text(tuned.get("endpoint"))
+    google_state = text(job.get("state"))
+    state, own_word = _state(google_state)
+    stats = data_stats(job)
+    last = snapshots[-1].step if snapshots else None
+    total = stats.steps or None if stats else None
+    if state is JobState.SUCCEEDED and total is not None:
+        last = total
+    return Operation(
+        name=text(job.get("name")),
+        state=state,
+        google_state=own_word,
+        tuned_model=text(tuned.get("model")),
+        endpoint=endpoint,
+        total_steps=total,
+        completed_steps=last,
+        snapshots=snapshots,
+        started_at=timestamp(job.get("startTime")),
+        ended_at=timestamp(job.get("endTime")) if state.ended else None,
+        failure=_failure(job, state, google_state),
+        data_stats=stats,
+    )
+
+
+def data_stats(job: Json) -> DataStats | None:
+    """What Google says of the rows. Its "truncated" examples are the dropped ones, as its own comment says."""
+    found = record(job.get("tuningDataStats"))
+    supervised = record(found.get("supervisedTuningDataStats"))
+    preference = record(found.get("preferenceOptimizationDataStats"))
+    stats = supervised or preference
+    if not stats:
+        return None
+    reasons = dict.fromkeys(sanitized(reason) for reason in texts(stats.get("droppedExampleReasons")))
+    sampled = stats.get("droppedExampleIndices")
+    dropped = whole(stats.get("totalTruncatedExampleCount"))
+    return DataStats(
+        examples=whole(stats.get("tuningDatasetExampleCount")) or 0,
+        billable_tokens=whole(stats.get("totalBillableTokenCount")) or 0,
+        steps=whole(stats.get("tuningStepCount")) or 0,
+        dropped=dropped if dropped is not None else len(sampled) if isinstance(sampled, list) else 0,
+        dropped_reasons=tuple(reasons)[:_MOST_REASONS],
+    )
+
+
+def tuned_model(backend: str, job: Json) -> TunedModel | None:
+    """The tuned model that a job made, or None where it made none (yet)."""
+    tuned = record(job.get("tunedModel"))
+    resource, endpoint = text(tuned.get("model")), text(tuned.get("endpoint"))
+    if not resource or not endpoint:
+        return None
+    return TunedModel(
+        backend=backend,
+        resource=resource,
+        endpoint=endpoint,
+        display_name=text(job.get("tunedModelDisplayName")) or last_segment(resource),
+        base_model=text(job.get("baseModel")) or text(record(job.get("preTunedModel")).get("tunedModelName")),
+        state=text(job.get("state")).removeprefix("JOB_STATE_"),
+        created_at=timestamp(job.get("endTime")) or timestamp(job.get("createTime")),
+    )
+
+
+def endpoints(job: Json) -> list[str]:
+    """Every endpoint that a job deployed to: its own, and one for each checkpoint."""
+    tuned = record(job.get("tunedModel"))
+    checkpoints = [text(item.get("endpoint")) for item in records(tuned.get("checkpoints"))]
+    return [name for name in (text(tuned.get("endpoint")), *checkpoints) if name]
+
+
+def has_validation(job: Json) -> bool:
+    """Whether the job computes losses on a validation file."""
+    specs = (record(job.get("supervisedTuningSpec")), record(job.get("preferenceOptimizationSpec")))
+    return any(text(spec.get("validationDatasetUri")) for spec in specs)
+
+
+def _hyperparameters(given: Hyperparameters, profile: BackendProfile) -> Json:
+    body: Json = {}
+    for name in given.given():
+        if profile.rule(name) is None:
+            raise BadArgument(f"{profile.title} takes no {name.replace('_', ' ')}.", "Leave it empty.", field=name)
+    if given.epochs is not None:
+        body["epochCount"] = str(given.epochs)
+    if given.learning_rate_multiplier is not None:
+        body["learningRateMultiplier"] = given.learning_rate_multiplier
+    if given.adapter_size is not None:
+        if given.adapter_size not in _ADAPTERS:
+            raise BadArgument(
+                f"{given.adapter_size} is no adapter size.",
+                f"Choose one of {', '.join(map(str, _ADAPTERS))}.",
+                field="adapter_size",
+            )
+        body["adapterSize"] = _ADAPTERS[given.adapter_size]
+    return body
+
+
+def _state(google_state: str) -> tuple[JobState, str]:
+    """Our state, and Google's own word where ours does not say the same."""
+    match google_state.removeprefix("JOB_STATE_"):
+        case "QUEUED" | "PENDING" | "UNSPECIFIED" | "":
+            return JobState.QUEUED, ""
+        case "RUNNING":
+            return JobState.RUNNING, ""
+        case "SUCCEEDED":
+            return JobState.SUCCEEDED, ""
+        case "PARTIALLY_SUCCEEDED":
+            return JobState.SUCCEEDED, google_state
+        case "FAILED":
+            return JobState.FAILED, ""
+        case "EXPIRED":
+            return JobState.FAILED, google_state
+        case "CANCELLED":
+            return JobState.CANCELLED, ""
+        case _:
+            # PAUSED, CANCELLING, UPDATING, and whatever Google adds: not ended, so it is looked at again.
+            return JobState.RUNNING, google_state
+
+
+def _failure(job: Json, state: JobState, google_state: str) -> Failure | None:
+    if state is not JobState.FAILED:
+        return None
+    if "error" not in job and google_state == "JOB_STATE_EXPIRED":
+        return _EXPIRED
+    return failure(job.get("error"))

@@ -1,0 +1,134 @@
+"""Questions to tuned models: which model a place talks to, what was said before, and the answer.
+
+A model is named by a job of the workspace or by what Google lists; a thread keeps the model it began with.
+"""
+
+import difflib
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bot.domain.backend_profile import BackendProfile
+from bot.domain.chat import Conversation, Finish, ModelRef, Reply, Role, Turn
+from bot.domain.jobs import TunedModel, TuningJob
+from bot.domain.place import Place
+from bot.errors import BadArgument, BotError, NoSuchJob
+from bot.ports.backends import TuningBackend
+from bot.ports.registry import offered_backend
+from bot.ports.stores import AuditLog, ChatStore, JobStore
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelList:
+    """What Google lists, newest first, and a sentence for each backend that could not be asked."""
+
+    models: Sequence[TunedModel]
+    troubles: Sequence[str]
+
+
+class ChatService:
+    """The use cases on models that can be asked. Every one sees one workspace's jobs and bindings only."""
+
+    def __init__(
+        self, backends: Mapping[str, TuningBackend], jobs: JobStore, chats: ChatStore, journal: AuditLog
+    ) -> None:
+        self._backends = backends
+        self._jobs = jobs
+        self._chats = chats
+        self._journal = journal
+
+    async def ask(self, place: Place, question: str, model: ModelRef) -> Reply:
+        """Send the question, with the thread's earlier turns where the backend takes them. Raises GoogleError."""
+        if not question.strip():
+            raise BadArgument("There is no question.", "Type it after the command: /ask What can you do?")
+        backend = offered_backend(self._backends, model.backend)
+        earlier = await self._chats.conversation(place) if place.thread else None
+        # The thread's name for its model may be an old one; its endpoint is what it is.
+        same = earlier is not None and earlier.model.endpoint == model.endpoint
+        history = earlier.turns if earlier is not None and same else ()
+        turns = (
+            (*history, Turn(Role.USER, question))
+            if backend.profile.takes_history
+            else (Turn(Role.USER, question),)
+        )
+        answer = await backend.generate(model.endpoint, turns)
+        return Reply(model, answer, history_dropped=bool(history) and not backend.profile.takes_history)
+
+    async def model_for(self, place: Place, name: str = "") -> ModelRef:
+        """The named model, else the thread's, else the channel's, else the newest one tuned in the channel.
+
+        Raises NoSuchJob, with what to type next.
+        """
+        if name:
+            return await self.find(place.team, name)
+        if place.thread and (conversation := await self._chats.conversation(place)) is not None:
+            return conversation.model
+        if (bound := await self._chats.bound(place)) is not None:
+            return bound
+        for job in await self._jobs.jobs(place.team):
+            if job.can_answer and job.place.channel == place.channel:
+                return _model_of(job)
+        raise NoSuchJob(
+            "No model answers in this channel yet.", "Choose one with /tune use NAME, or tune one with /tune."
+        )
+
+    async def answers_in(self, place: Place) -> bool:
+        """Whether this thread is a conversation with a model."""
+        return bool(place.thread) and await self._chats.conversation(place) is not None
+
+    async def find(self, team: str, name: str) -> ModelRef:
+        """A model by the name of a job, or by the display name or resource that Google lists. Raises NoSuchJob."""
+        job = await self._jobs.named(team, name)
+        if job is not None:
+            if job.can_answer:
+                return _model_of(job)
+            raise NoSuchJob(f"{job.name} cannot answer: it is {job.state}.", "See /tune list for models that can.")
+        listed = (await self.models()).models
+        for model in listed:
+            if name in (model.resource, model.endpoint) or name.casefold() == model.display_name.casefold():
+                called = model.display_name or model.resource
+                if not model.endpoint:
+                    said = f"Google says {model.state}" if model.state else "Google gives it no endpoint"
+                    raise NoSuchJob(f"{called} cannot answer: {said}.", "See /tune models for those that can.")
+                return ModelRef(model.backend, model.endpoint, called)
+        known = [job.name for job in await self._jobs.jobs(team) if job.can_answer]
+        known += [model.display_name for model in listed]
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f"Did you mean {close[0]}?" if close else "See /tune models for those I can ask."
+        raise NoSuchJob(f"I know no model named {name!r}.", hint)
+
+    async def use(self, place: Place, name: str, user: str) -> ModelRef:
+        """Make the named model the one that answers in the place's channel."""
+        model = await self.find(place.team, name)
+        await self._chats.bind(place, model, user)
+        await self._journal.record(place.team, user, "use", f"{place.channel} {model.endpoint}")
+        return model
+
+    async def models(self) -> ModelList:
+        """All tuned models of all backends; one backend's trouble does not hide the others."""
+        models: list[TunedModel] = []
+        troubles: list[str] = []
+        for backend in self._backends.values():
+            try:
+                models += await backend.models()
+            except BotError as error:
+                logger.warning("could not list the models of %s: %s", backend.profile.name, error)
+                troubles.append(f"{backend.profile.title}: {error}")
+        return ModelList(models, troubles)
+
+    def profile(self, model: ModelRef) -> BackendProfile:
+        return offered_backend(self._backends, model.backend).profile
+
+
+def exchange(place: Place, question: str, reply: Reply) -> Conversation:
+    """What a thread keeps of a reply that was posted in it: both turns, or none where nothing was answered."""
+    turns: tuple[Turn, ...] = ()
+    if reply.answer.text and reply.answer.finish in (Finish.COMPLETE, Finish.CUT):
+        turns = (Turn(Role.USER, question), Turn(Role.MODEL, reply.answer.text))
+    return Conversation(place, reply.model, turns)
+
+
+def _model_of(job: TuningJob) -> ModelRef:
+    return ModelRef(job.backend, job.endpoint, job.name)

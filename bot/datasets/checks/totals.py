@@ -1,0 +1,77 @@
+"""Adds up a file's rows, a block at a time."""
+
+import string
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from bot.datasets.findings.collector import SHOWN_LINES
+from bot.datasets.findings.report import BYTES_PER_TOKEN, Histogram
+from bot.datasets.rows.row_checker import Batch
+
+# Shorter outputs may well end as they please. A power of two, as Lengths counts by these.
+LONG_OUTPUT = 256
+# What a finished answer seldom ends with.
+CUT_ENDS = frozenset(string.ascii_letters + ",;:-–—(")
+# A question and its answer, after a system text.
+_SINGLE = 3
+
+
+@dataclass(slots=True)
+class Totals:
+    """Numbers over all rows so far; those of texts are over good examples only."""
+
+    rows: int = 0
+    examples: int = 0
+    text_bytes: int = 0
+    many_turns: int = 0
+    cut_off: int = 0
+    cut_off_lines: list[int] = field(default_factory=list)
+    cut_off_value: str = ""
+    inputs: "Lengths" = field(default_factory=lambda: Lengths())
+    outputs: "Lengths" = field(default_factory=lambda: Lengths())
+
+    def add(self, batch: Batch, text_bytes: int) -> None:
+        """Count good rows; `text_bytes` is the size of all their texts."""
+        self.rows += len(batch.before)
+        self.examples += len(batch.before)
+        if batch.most_texts > _SINGLE:
+            self.many_turns += sum(map(_SINGLE.__lt__, batch.columns.counts))
+        self.inputs.add(batch.before, batch.most_before)
+        self.outputs.add(batch.after, batch.most_after)
+        self.text_bytes += text_bytes
+
+    def add_cut_off(self, line: int, output: str) -> None:
+        """Note an output that ends like one that was cut."""
+        self.cut_off += 1
+        if len(self.cut_off_lines) < SHOWN_LINES:
+            self.cut_off_lines.append(line)
+            self.cut_off_value = self.cut_off_value or f"“…{output[-20:]}”"
+
+    @property
+    def tokens(self) -> int:
+        return -(-self.text_bytes // BYTES_PER_TOKEN)
+
+
+class Lengths:
+    """How long texts are, see Histogram."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[int] = Counter()
+        self.total = 0
+        self.longest = 0
+
+    def add(self, lengths: Sequence[int], longest: int) -> None:
+        bits = bytes(map(int.bit_length, lengths))
+        for size in set(bits):
+            self._counts[size] += bits.count(size)
+        self.total += sum(lengths)
+        self.longest = max(self.longest, longest)
+
+    def at_least(self, length: int) -> int:
+        """How many texts have at least this length, a power of two."""
+        return sum(count for bits, count in self._counts.items() if bits >= length.bit_length())
+
+    def histogram(self) -> Histogram:
+        most = max(self._counts, default=-1)
+        return Histogram(tuple(self._counts[i] for i in range(most + 1)), self.longest, self.total)

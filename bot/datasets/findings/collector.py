@@ -1,0 +1,129 @@
+"""Groups findings as rows go by, so that a million bad rows cost no more memory than one."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from bot.datasets.findings.findings import Finding, Severity, shorten
+from bot.datasets.findings.rules import RULES
+
+SHOWN_LINES = 5
+# Field names come from the file, so a hostile file could make a group of each row.
+MOST_GROUPS = 100
+MOST_OF_A_ROW = 50
+
+_PLACE = re.compile(r"\[\d+\]")
+
+
+class Problem(NamedTuple):
+    """One rule that one row breaks, before rows are grouped."""
+
+    rule: str
+    field: str = ""
+    value: str = ""
+    limit: int | None = None
+    detail: str = ""
+
+    @property
+    def severity(self) -> Severity:
+        return RULES[self.rule].severity
+
+    def message(self) -> str:
+        return RULES[self.rule].message.format(
+            field=shorten(self.field), value=shorten(self.value), limit=self.limit, detail=self.detail
+        )
+
+    def advice(self) -> str:
+        return RULES[self.rule].advice.format(detail=self.detail)
+
+
+class Problems:
+    """What is wrong with one row: each thing once, and not more than a person would read.
+
+    A hostile row can break a rule in every one of a million places.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[Problem, None] = {}
+        self.refused = False  # whether any is an error
+
+    def add(self, problem: Problem) -> None:
+        error = problem.severity is Severity.ERROR
+        if len(self._found) < MOST_OF_A_ROW or (error and not self.refused):
+            self._found[problem] = None
+        self.refused = self.refused or error
+
+    @property
+    def enough(self) -> bool:
+        """Whether looking on could only find more of the same."""
+        return self.refused and len(self._found) >= MOST_OF_A_ROW
+
+    def replace(self, problem: Problem) -> None:
+        """Forget what was found for this, which explains it all."""
+        self._found.clear()
+        self.refused = False
+        self.add(problem)
+
+    def __iter__(self) -> Iterator[Problem]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+
+class _Group:
+    __slots__ = ("count", "first", "last", "lines")
+
+    def __init__(self, first: Problem) -> None:
+        self.first = first
+        self.count = 0
+        self.last = 0
+        self.lines: list[int] = []
+
+
+class FindingCollector:
+    """One entry per rule and field, with a count and the first few lines."""
+
+    def __init__(self) -> None:
+        self._groups: dict[tuple[str, str], _Group] = {}
+
+    def add(self, problem: Problem, *, lines: Sequence[int] = (), count: int = 1) -> None:
+        """`lines` are the first few of `count` rows; none where the whole file is meant."""
+        # The third turn of one row and the fifth of another break the same rule.
+        key = (problem.rule, _PLACE.sub("[]", problem.field))
+        group = self._groups.get(key)
+        if group is None:
+            if len(self._groups) >= MOST_GROUPS:
+                key = (problem.rule, "")
+            group = self._groups.setdefault(key, _Group(problem))
+        if lines and lines[0] == group.last:
+            return  # rows are counted, not places in them
+        group.last = lines[0] if lines else 0
+        group.count += count
+        group.lines.extend(lines[: SHOWN_LINES - len(group.lines)])
+
+    def rules(self) -> set[str]:
+        """The rules that were broken so far."""
+        return {rule for rule, _ in self._groups}
+
+    def refuses(self) -> bool:
+        """Whether any error was found."""
+        return any(RULES[rule].severity is Severity.ERROR for rule in self.rules())
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Errors first, then warnings; each by the first line it was met on, the whole file's before all."""
+        found = [
+            Finding(
+                severity=group.first.severity,
+                rule=group.first.rule,
+                message=group.first.message(),
+                advice=group.first.advice(),
+                count=group.count,
+                lines=tuple(sorted(group.lines)),
+                field=shorten(group.first.field),
+                value=shorten(group.first.value),
+                limit=group.first.limit,
+            )
+            for group in self._groups.values()
+        ]
+        return tuple(sorted(found, key=lambda f: (f.severity is not Severity.ERROR, f.lines[:1])))

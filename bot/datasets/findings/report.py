@@ -1,0 +1,116 @@
+"""What a check found out about a file, as one value that the form, the card and the command line render."""
+
+from dataclasses import dataclass, field
+
+from bot.datasets.findings.findings import Finding, Severity
+from bot.datasets.findings.fingerprints import Fingerprints
+from bot.datasets.findings.rules import RULES
+from bot.datasets.findings.task_kinds import RECOMMENDED, Task
+from bot.domain.datasets import Dataset, Dialect, FieldMapping
+
+TOKEN_METHOD = "estimated: one token for every 4 bytes of text"  # noqa: S105 - a token of a model, no secret
+BYTES_PER_TOKEN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """How many examples have a text of which length, in power-of-two buckets.
+
+    `counts[0]` are empty texts, `counts[i]` those of 2**(i-1) to 2**i - 1 characters.
+    """
+
+    counts: tuple[int, ...] = ()
+    longest: int = 0
+    total: int = 0
+
+    @property
+    def examples(self) -> int:
+        return sum(self.counts)
+
+    @property
+    def mean(self) -> float:
+        return self.total / self.examples if self.examples else 0.0
+
+    def buckets(self) -> list[tuple[int, int, int]]:
+        """(shortest, longest, examples) of each bucket from the first to the last that is not empty."""
+        filled = [i for i, count in enumerate(self.counts) if count]
+        if not filled:
+            return []
+        return [(1 << i - 1 if i else 0, (1 << i) - 1, self.counts[i]) for i in range(filled[0], filled[-1] + 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetReport:
+    """All that one pass over a file tells.
+
+    `size` and `sha256` are of the file's bytes as they came; `rows` are those that are not blank, `examples` the
+    ones that can be tuned on; `unit` is what `lines` of findings count ("line", or "item" of a JSON array).
+    `guessed_mapping` is offered where the rows are in no known dialect and no mapping was given; `keys` are
+    then the keys of the first row. `characters` counts all text of the good examples, `tokens` estimates it.
+    """
+
+    name: str
+    size: int
+    sha256: str
+    rows: int
+    examples: int
+    dialect: Dialect | None = None
+    mapping: FieldMapping | None = None
+    guessed_mapping: FieldMapping | None = None
+    keys: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    characters: int = 0
+    tokens: int = 0
+    token_method: str = TOKEN_METHOD
+    inputs: Histogram = field(default=Histogram())
+    outputs: Histogram = field(default=Histogram())
+    unit: str = "line"
+    task: Task | None = None
+    # What a validation file is compared with; lives as long as the report does, 12 bytes a line.
+    fingerprints: Fingerprints | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def recommended_epochs(self) -> tuple[int, int] | None:
+        """Epochs to try for what the file seems to teach, fewest and most."""
+        return RECOMMENDED[self.task].epochs if self.task else None
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        return tuple(f for f in self.findings if f.severity is Severity.ERROR)
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        return tuple(f for f in self.findings if f.severity is Severity.WARNING)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the file can be tuned on as it is."""
+        return not self.errors
+
+    @property
+    def repairable(self) -> bool:
+        """Whether a repair would make this a file that can be tuned on, or a better one."""
+        # A report that was remembered may name a rule that is no more.
+        known = (RULES.get(finding.rule) for finding in self.errors)
+        if not self.rows or any(rule is None or rule.whole_file for rule in known):
+            return False
+        return not self.ok or any(finding.rule == "duplicate" for finding in self.findings)
+
+    def held_out(self, share: float) -> int:
+        """How many examples a split with this share puts on the validation side; the others are trained on."""
+        return self.fingerprints.held_out(share) if self.fingerprints is not None else 0
+
+    def dataset(self, location: str) -> Dataset:
+        """The checked file as the domain knows it. Only for a report that is ok."""
+        if self.dialect is None:
+            raise ValueError("a file in no known dialect is not a dataset")
+        return Dataset(
+            location=location,
+            name=self.name,
+            sha256=self.sha256,
+            size=self.size,
+            examples=self.examples,
+            dialect=self.dialect,
+            characters=self.characters,
+            mapping=self.mapping,
+        )

@@ -1,0 +1,68 @@
+"""The report as plain text for the command line; Slack's picture of it stands in `handlers/blocks`."""
+
+from bot.datasets.findings.findings import Finding
+from bot.datasets.findings.report import DatasetReport, Histogram
+from bot.datasets.rows.column_mapping import as_words
+
+_BAR = 30
+
+
+def report_text(report: DatasetReport) -> str:
+    """Several lines, readable without colour."""
+    parts = [_head(report)]
+    if report.errors:
+        parts.append("\n".join(["Errors", *(_finding(f, report.unit) for f in report.errors)]))
+    if report.warnings:
+        parts.append("\n".join(["Warnings", *(_finding(f, report.unit) for f in report.warnings)]))
+    if report.examples:
+        parts.append(_histogram("Input characters", report.inputs))
+        parts.append(_histogram("Output characters", report.outputs))
+    parts.append(_verdict(report))
+    return "\n\n".join(parts) + "\n"
+
+
+def _head(report: DatasetReport) -> str:
+    dialect = report.dialect.value if report.dialect else "unknown"
+    if report.mapping:
+        dialect += f" ({as_words(report.mapping)})"
+    facts = [
+        ("File", f"{report.name}, {report.size:,} bytes"),
+        ("SHA-256", report.sha256),
+        ("Dialect", dialect),
+        ("Rows", f"{report.rows:,}, of which {report.examples:,} are good examples"),
+        ("Text", f"{report.characters:,} characters, about {report.tokens:,} tokens ({report.token_method})"),
+    ]
+    if report.task and report.recommended_epochs:
+        low, high = report.recommended_epochs
+        facts.append(("JobRefresher like", f"{report.task.value}; Google recommends {low} to {high} epochs"))
+    return "\n".join(f"{name:<11}{value}" for name, value in facts)
+
+
+def _finding(finding: Finding, unit: str) -> str:
+    where = ""
+    if finding.lines:
+        more = ", …" if finding.count > len(finding.lines) else ""
+        plural = "s" if len(finding.lines) > 1 else ""
+        where = f"{unit}{plural} {', '.join(map(str, finding.lines))}{more}: "
+    times = f" ({finding.count:,} rows)" if finding.count > 1 else ""
+    first = f"  {where}{finding.message}{times}  [{finding.rule}]"
+    return f"{first}\n    {finding.advice}" if finding.advice else first
+
+
+def _histogram(title: str, histogram: Histogram) -> str:
+    buckets = histogram.buckets()
+    most = max(count for _, _, count in buckets)
+    rows = []
+    for low, high, count in buckets:
+        bar = "█" * max(1, round(_BAR * count / most)) if count else ""
+        rows.append(f"  {f'{low:,}–{high:,}':>19} {count:>9,} {bar}".rstrip())
+    return "\n".join([f"{title} (mean {histogram.mean:,.0f}, longest {histogram.longest:,})", *rows])
+
+
+def _verdict(report: DatasetReport) -> str:
+    if report.ok:
+        return f"Fine: {report.examples:,} examples can be tuned on."
+    bad = report.rows - report.examples
+    if bad and report.examples:
+        return f"Not yet: {bad:,} of {report.rows:,} rows must be put right or taken out."
+    return "Not yet: put the errors right and check again."

@@ -1,0 +1,69 @@
+"""Takes gzip off a stream of bytes, a small piece at a time; anything else passes through."""
+
+import zlib
+from collections.abc import Iterator
+
+from bot.datasets.findings.collector import Problem
+from bot.datasets.formats.json_lines import PIECE
+
+# A gzip file can unpack to a thousand times its size.
+MOST_UNPACKED = 2 * 1024**3
+_GZIP = b"\x1f\x8b"
+# "Write a gzip header and trailer", in zlib's numbers.
+_GZIP_BITS = 16 + zlib.MAX_WBITS
+
+
+class Unpacker:
+    """Pieces of at most PIECE bytes. Once `problem` is set, nothing more comes."""
+
+    def __init__(self) -> None:
+        self.problem: Problem | None = None
+        self.unpacked = 0
+        self._first = b""
+        self._member: zlib._Decompress | None = None
+        self._plain = False
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        if self.problem:
+            return
+        if not self._plain and self._member is None:
+            data = self._first + data
+            if len(data) < len(_GZIP):
+                self._first = data
+                return
+            self._first = b""
+            self._plain = not data.startswith(_GZIP)
+        yield from self._pieces(data) if self._plain else self._gunzip(data)
+
+    def finish(self) -> Iterator[bytes]:
+        """What is left, and the problem of a gzip file that was cut off."""
+        if self._first:
+            yield from self._pieces(self._first)
+        if self._member is not None and not self._member.eof and not self.problem:
+            self.problem = Problem("broken-gzip", detail="it ends too early")
+
+    def _pieces(self, data: bytes) -> Iterator[bytes]:
+        for start in range(0, len(data), PIECE):
+            piece = data[start : start + PIECE]
+            self.unpacked += len(piece)
+            yield piece
+
+    def _gunzip(self, data: bytes) -> Iterator[bytes]:
+        while data and not self.problem:
+            if self._member is None or self._member.eof:
+                # Padding of zeros may follow a member; another member may, too.
+                data = data.lstrip(b"\0") if self._member else data
+                if not data:
+                    return
+                self._member = zlib.decompressobj(_GZIP_BITS)
+            try:
+                piece = self._member.decompress(data, PIECE)
+            except zlib.error as error:
+                self.problem = Problem("broken-gzip", detail=str(error).rpartition(": ")[2])
+                return
+            data = self._member.unconsumed_tail or self._member.unused_data
+            self.unpacked += len(piece)
+            if self.unpacked > MOST_UNPACKED:
+                self.problem = Problem("file-too-large", value="unpacked", limit=MOST_UNPACKED)
+            elif piece:
+                yield piece

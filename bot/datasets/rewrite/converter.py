@@ -1,0 +1,82 @@
+"""Writes a checked file's examples in another dialect, as the file's bytes come in."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from itertools import compress
+
+from bot.datasets.checks.row_source import RowSource
+from bot.datasets.findings.collector import FindingCollector, Problem
+from bot.datasets.findings.findings import Severity
+from bot.datasets.formats.json_lines import Block
+from bot.datasets.rewrite.validation_split import Split
+from bot.datasets.rows.examples import Example, encode_lines
+from bot.datasets.rows.fast_reader import Columns, columns_of
+from bot.datasets.rows.row_checker import Batch, RowChecker
+from bot.domain.backend_profile import DatasetLimits
+from bot.domain.datasets import Dialect, FieldMapping
+from bot.errors import Outdated, UserError
+
+
+class Converter:
+    """Bytes of a file in `dialect` in, JSONL in `target` out; one file and one thread at a time.
+
+    With a `split` only the rows of its side are written. With `sha256`, any difference from the checked bytes is
+    Outdated; without, a bad row is a UserError.
+    """
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        target: Dialect,
+        mapping: FieldMapping | None = None,
+        sha256: str = "",
+        split: Split | None = None,
+    ) -> None:
+        self._target = target
+        self._mapping = mapping
+        self._expected = sha256
+        self._split = split
+        self._sha256 = hashlib.sha256()
+        self._tally = FindingCollector()
+        self._source = RowSource("", self._tally, mapping)
+        self._judge = RowChecker(DatasetLimits(), None, mapping)
+        self._judge.expect(dialect)
+
+    def feed(self, chunk: bytes) -> bytes:
+        """The next rows, written anew. Raises Outdated, UserError."""
+        self._sha256.update(chunk)
+        return b"".join(self._convert(block) for block in self._source.feed(chunk))
+
+    def finish(self) -> bytes:
+        """The last rows. Raises Outdated, UserError."""
+        rest = b"".join(self._convert(block) for block in self._source.finish())
+        if self._expected and self._sha256.hexdigest() != self._expected:
+            raise _outdated()
+        if self._tally.refuses():
+            finding = self._tally.findings()[0]
+            raise UserError(finding.message, finding.advice)
+        return rest
+
+    def _convert(self, block: Block) -> bytes:
+        return encode_lines(self._examples(block), self._target, self._mapping)
+
+    def _examples(self, block: Block) -> Iterator[Example]:
+        for number, found in self._judge.read(block):
+            if isinstance(found, Batch):
+                yield from self._of_side(found.columns, found.columns.examples())
+            elif found.example is not None:
+                yield from self._of_side(columns_of(found.example), (found.example,))
+            elif not found.blank:
+                raise self._refused(number, next(p for p in found.problems if p.severity is Severity.ERROR))
+
+    def _of_side(self, columns: Columns, examples: Iterable[Example]) -> Iterable[Example]:
+        return examples if self._split is None else compress(examples, map(self._split.has, columns.inputs))
+
+    def _refused(self, number: int, problem: Problem) -> UserError:
+        if self._expected:
+            return _outdated()
+        return UserError(f"{self._source.unit} {number}: {problem.message()}".capitalize(), problem.advice())
+
+
+def _outdated() -> Outdated:
+    return Outdated("The file has changed since it was checked.", "Check it again, then start anew.")

@@ -1,0 +1,42 @@
+"""A piece of a file's text for Google to count, so that the estimate of its tokens rests on real ones."""
+
+import zlib
+from contextlib import suppress
+from dataclasses import replace
+
+import msgspec
+
+from bot.datasets.findings.report import BYTES_PER_TOKEN, DatasetReport
+from bot.datasets.rewrite.converter import Converter
+from bot.domain.datasets import Dialect
+from bot.errors import UserError
+
+HEAD_BYTES = 96 * 1024  # of the file, enough for some dozens of rows
+
+
+class _Message(msgspec.Struct):
+    content: str
+
+
+class _Row(msgspec.Struct):
+    messages: list[_Message]
+
+
+def sample_text(head: bytes, report: DatasetReport) -> str:
+    """All text of the whole rows among a file's first bytes; empty where none can be read."""
+    if report.dialect is None:
+        return ""
+    converter = Converter(report.dialect, Dialect.OPENAI, report.mapping)
+    rows = b""
+    # A file that was cut may end inside a row or inside a compressed block; what came before is enough.
+    with suppress(UserError, zlib.error):
+        rows = converter.feed(head)
+    decode = msgspec.json.Decoder(_Row).decode
+    return "\n".join(message.content for row in rows.splitlines() for message in decode(row).messages)
+
+
+def with_count(report: DatasetReport, sample: str, tokens: int) -> DatasetReport:
+    """The report with its tokens estimated from Google's count of a sample of its text."""
+    guessed = max(1, len(sample.encode()) // BYTES_PER_TOKEN)
+    method = f"estimated from Google's count of {tokens:,} tokens in the first rows"
+    return replace(report, tokens=round(report.tokens * tokens / guessed), token_method=method)

@@ -1,0 +1,28 @@
+"""Holds out a share of the examples for validation, by a stable hash of their input.
+
+The same example always falls on the same side, in whatever file and order it comes; so do duplicates, and rows
+with the same input. The share is met on average, not to the row.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.datasets.findings.fingerprints import hash_input, share_of_hashes
+
+
+class Side(StrEnum):
+    TRAINING = "training"
+    VALIDATION = "validation"
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """One side of a split; `share` is that of the validation side, over 0 and under 1."""
+
+    share: float
+    side: Side
+
+    def has(self, joined_input: str) -> bool:
+        """Whether the example with this input (see Columns) is on this side."""
+        held_out = hash_input(joined_input.encode()) < share_of_hashes(self.share)
+        return held_out is (self.side is Side.VALIDATION)

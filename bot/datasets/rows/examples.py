@@ -1,0 +1,117 @@
+"""The one shape that every dialect is read into and written from.
+
+Writing is strict: what a dialect cannot hold is an error, never left out in silence. Reading stands in
+`quick.py` (rows as they should be) and `explain.py` (all others).
+"""
+
+from collections.abc import Iterable
+from typing import Any, assert_never
+
+import msgspec
+
+from bot.datasets.rows.column_mapping import input_keys
+from bot.domain.chat import Role, Turn
+from bot.domain.datasets import Dialect, FieldMapping
+from bot.errors import UserError
+
+PAIRS: dict[Dialect, tuple[str, str]] = {
+    Dialect.GEMINI: ("text_input", "output"),
+    Dialect.PALM: ("input_text", "output_text"),
+    Dialect.PROMPT: ("prompt", "completion"),
+}
+# What a system text, and parts of a mapped input, are joined with.
+JOINT = "\n\n"
+
+_encoder = msgspec.json.Encoder()
+
+
+class Example(msgspec.Struct, frozen=True, gc=False):
+    """A system text (empty where there is none) and turns that alternate: user first, model last.
+
+    `texts` are the turns' texts without their roles, which their places tell. `rejected` is the answer to prefer
+    less, in preference rows only.
+    """
+
+    system: str
+    texts: tuple[str, ...]
+    rejected: str = ""
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        return tuple(Turn(_role(i), text) for i, text in enumerate(self.texts))
+
+    @property
+    def question(self) -> str:
+        """The input of a single pair: a system text goes in front of it."""
+        return f"{self.system}{JOINT}{self.texts[0]}" if self.system else self.texts[0]
+
+
+def encode(example: Example, dialect: Dialect, mapping: FieldMapping | None = None) -> bytes:
+    """One line of JSON, without a line end.
+
+    Raises:
+        UserError: the dialect cannot hold the example.
+    """
+    return _encoder.encode(wire(example, dialect, mapping))
+
+
+def encode_lines(examples: Iterable[Example], dialect: Dialect, mapping: FieldMapping | None = None) -> bytes:
+    """JSONL, each line ended."""
+    return _encoder.encode_lines([wire(example, dialect, mapping) for example in examples])
+
+
+def wire(example: Example, dialect: Dialect, mapping: FieldMapping | None = None) -> dict[str, Any]:
+    """The row as the dialect writes it, as plain JSON values. Raises UserError, see `encode`."""
+    match dialect:
+        case Dialect.GEMINI | Dialect.PALM | Dialect.PROMPT:
+            return _pair(example, *PAIRS[dialect])
+        case Dialect.MAPPED:
+            if mapping is None or len(input_keys(mapping)) != 1:
+                raise UserError("Rows cannot be written with these keys.", "Convert to another dialect.")
+            return _pair(example, mapping.input, mapping.output)
+        case Dialect.MESSAGES:
+            return _messages(example, "model")
+        case Dialect.OPENAI:
+            return _messages(example, "assistant")
+        case Dialect.VERTEX:
+            return _contents(example.system, example.texts)
+        case Dialect.PREFERENCE:
+            if not example.rejected:
+                raise UserError("The example has no second answer to prefer less.", "Use a supervised dialect.")
+            return _contents(example.system, example.texts[:-1]) | {
+                "completions": [
+                    {"score": 1, "completion": _content(1, example.texts[-1])},
+                    {"score": 0, "completion": _content(1, example.rejected)},
+                ]
+            }
+        case _:
+            assert_never(dialect)
+
+
+def _role(place: int) -> Role:
+    return Role.MODEL if place % 2 else Role.USER
+
+
+def _pair(example: Example, question: str, answer: str) -> dict[str, Any]:
+    if len(example.texts) != 2:
+        raise UserError(
+            f"A conversation of {len(example.texts)} turns does not fit into one input and one output.",
+            "Use a dialect that takes many turns: vertex, messages or openai.",
+        )
+    return {question: example.question, answer: example.texts[1]}
+
+
+def _messages(example: Example, answering: str) -> dict[str, Any]:
+    names = ("user", answering)
+    system = [{"role": "system", "content": example.system}] if example.system else []
+    return {"messages": system + [{"role": names[i % 2], "content": t} for i, t in enumerate(example.texts)]}
+
+
+def _contents(system: str, texts: Iterable[str]) -> dict[str, Any]:
+    row: dict[str, Any] = {"systemInstruction": {"parts": [{"text": system}]}} if system else {}
+    row["contents"] = [_content(i, text) for i, text in enumerate(texts)]
+    return row
+
+
+def _content(place: int, text: str) -> dict[str, Any]:
+    return {"role": "model" if place % 2 else "user", "parts": [{"text": text}]}

@@ -1,0 +1,177 @@
+"""Empties the outbox into Slack: one sender, so that order and limits are kept in one place.
+
+What a notice says is rendered when it is sent, from the newest job. The next notice is chosen only when there is
+room for it, so what is urgent never queues behind what is not; one delivery at a time is under way in a channel,
+and a few altogether. While Slack fails at everything, one notice after the other finds out whether it is back.
+"""
+
+import asyncio
+import logging
+import random
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
+from typing import Final
+
+from bot.domain.jobs import TuningJob
+from bot.errors import BotError, RetryLater, Unconfirmed, Undeliverable
+from bot.ports.clock import Clock
+from bot.ports.notifier import Notice, Notifier, Outbox
+from bot.ports.stores import JobStore
+
+logger = logging.getLogger(__name__)
+
+IDLE_SECONDS: Final = 1.0  # how often postponed notices are looked for when nothing wakes the sender
+TICK_SECONDS: Final = 0.1  # the same while Slack's limits, and nothing else, hold something back
+AT_ONCE: Final = 10  # deliveries under way in all channels together
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Seconds between tries: of one notice, of any notice while Slack fails at all, after a fault of our own."""
+
+    first: float = 1.0
+    longest: float = 60.0
+    while_down: float = 15.0
+    after_fault: float = 300.0
+
+    def pause(self, attempts: int, most: float, least: float = 0.0) -> float:
+        """Twice as long each time, with a part of it left to chance: not everything is to come back at once."""
+        whole = min(self.first * 2.0 ** min(attempts, 30), most)
+        return max(least, whole * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load, guards nothing
+
+
+class OutboxSender:
+    """Runs beside everything else from `start` to `stop`; `wake` makes it look at the outbox at once."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        jobs: JobStore,
+        notifier: Notifier,
+        clock: Clock,
+        patience: Backoff = Backoff(),
+    ) -> None:
+        self._outbox = outbox
+        self._jobs = jobs
+        self._notifier = notifier
+        self._clock = clock
+        self._patience = patience
+        self._news = asyncio.Event()
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._editing: set[str] = set()  # the channels of those that take from the room for edits
+        self._failures = 0  # in a row, whatever the notice
+        self._rest_until = 0.0
+        self._stopping = False
+        self._task: asyncio.Task[None] | None = None
+
+    def wake(self) -> None:
+        self._news.set()
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="sender")
+
+    async def stop(self, seconds: float) -> None:
+        """Begin nothing new and let what is under way be marked; what is cut off is looked for next time."""
+        self._stopping = True
+        self.wake()
+        if self._task is not None:
+            await self._task
+        await self.settle(seconds)
+        late = list(self._under_way.values())
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+
+    async def settle(self, seconds: float | None = None) -> None:
+        """Wait until nothing is under way."""
+        if self._under_way:
+            await asyncio.wait(self._under_way.values(), timeout=seconds)
+
+    async def _run(self) -> None:
+        while not self._stopping:
+            self._news.clear()
+            await self.send_due()
+            try:
+                await asyncio.wait_for(self._news.wait(), self._idle_seconds())
+            except TimeoutError:
+                continue
+
+    def _idle_seconds(self) -> float:
+        if (rest := self._rest_until - _now()) > 0:
+            return rest
+        room = self._notifier.room()
+        return TICK_SECONDS if room.resting or not room.edits or not room.posts else IDLE_SECONDS
+
+    async def send_due(self) -> None:
+        """Begin whatever is due and has room, in order; `settle` waits for it."""
+        free = (1 if self._failures >= AT_ONCE else AT_ONCE) - len(self._under_way)
+        if self._stopping or free <= 0 or _now() < self._rest_until:
+            return
+        room = self._notifier.room()
+        room = replace(room, edits=max(0, room.edits - len(self._editing)))
+        busy = list(self._under_way)
+        try:
+            notices = await self._outbox.due(self._clock.now(), room, busy=busy, limit=free, a_channel=1)
+        except BotError as error:
+            logger.error("the outbox could not be read: %s", error)
+            self._note_failure()
+            return
+        for notice in notices:
+            task = asyncio.create_task(self._deliver(notice), name=f"deliver {notice.kind} of {notice.job}")
+            self._under_way[notice.channel] = task
+            if notice.edits:
+                self._editing.add(notice.channel)
+            task.add_done_callback(partial(self._ended, notice.channel))
+
+    def _ended(self, channel: str, task: asyncio.Task[None]) -> None:
+        del self._under_way[channel]
+        self._editing.discard(channel)
+        self.wake()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # What is left to escape is the outbox itself: without it nothing can be told, and nothing marked.
+            logger.error("%s failed: %s", task.get_name(), error)
+            self._note_failure()
+
+    def _note_failure(self) -> None:
+        self._failures += 1
+        if self._failures >= AT_ONCE:
+            pause = self._patience.pause(self._failures - AT_ONCE, self._patience.while_down)
+            self._rest_until = _now() + pause
+
+    async def _deliver(self, notice: Notice) -> None:
+        job = await self._jobs.job(notice.job)
+        if job is None:
+            await self._outbox.give_up(notice, "its job is gone")
+            return
+        try:
+            await self._tell(notice, job)
+        except Undeliverable as error:
+            logger.warning("gave up on telling %s: %s", notice.job, error)
+            await self._outbox.give_up(notice, str(error))
+        except RetryLater as error:
+            logger.info("%s of %s waits: %s", notice.kind, notice.job, error)
+            self._note_failure()
+            pause = self._patience.pause(notice.attempts, self._patience.longest, least=error.seconds)
+            await self._postpone(notice, pause, str(error), refused=not isinstance(error, Unconfirmed))
+        except BotError:
+            raise
+        except Exception:  # a card that cannot be drawn is a fault of ours; it must not silence all others
+            logger.exception("could not render or send %s of %s", notice.kind, notice.job)
+            reason = "unexpected error, see the log"
+            await self._postpone(notice, self._patience.after_fault, reason, refused=False)
+        else:
+            self._failures = 0
+
+    async def _tell(self, notice: Notice, job: TuningJob) -> None:
+        snapshots = await self._jobs.snapshots(job.key)
+        delivered = await self._notifier.deliver(notice, job, snapshots, partial(self._outbox.begin, notice))
+        await self._outbox.sent(notice, delivered)
+
+    async def _postpone(self, notice: Notice, seconds: float, reason: str, *, refused: bool) -> None:
+        until = self._clock.now() + timedelta(seconds=seconds)
+        await self._outbox.postpone(notice, until, reason, refused=refused)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

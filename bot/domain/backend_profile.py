@@ -1,0 +1,81 @@
+"""What one Google system can do, so that forms, cards and checks ask it instead of asking which system it is.
+
+The values stand in `bot/backends/profiles.py`; this module holds their shape. No I/O and no backend names.
+"""
+
+from dataclasses import dataclass
+
+from bot.domain.datasets import Dialect
+from bot.domain.jobs import Hyperparameters, total_steps
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetLimits:
+    """What a target takes, and what is advised. Characters are Unicode code points; 0 means no such limit."""
+
+    min_examples: int = 1
+    max_examples: int = 0
+    recommended_examples: int = 0
+    input_characters: int = 0
+    output_characters: int = 0
+    tokens_per_example: int = 0
+    file_bytes: int = 0
+    inline_bytes: int = 0  # where the examples travel inside the create request itself
+    validation_examples: int = 0
+    validation_share: float = 0.0  # of the training examples, binding when those are over 1,000
+    takes_system: bool = True
+    takes_many_turns: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class HyperparameterRule:
+    """What a backend takes for one field of Hyperparameters. `default` None: Google chooses, and `note` says how.
+
+    `choices` closes the set; otherwise `minimum <= value <= maximum` where those are given. `excludes` names the
+    field that cannot be set together with this one.
+    """
+
+    name: str
+    label: str
+    whole: bool
+    default: int | float | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[int, ...] = ()
+    excludes: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BackendProfile:
+    """What one Google system can do. Handlers and blocks ask this, never which backend it is.
+
+    `notice` is a plain sentence shown in the form and in help, e.g. that Google no longer trains there.
+    `default_batch_size` 0 means that Google chooses the batch and the number of steps is not known beforehand.
+    """
+
+    name: str
+    title: str
+    dialect: Dialect
+    base_models: tuple[str, ...]
+    hyperparameters: tuple[HyperparameterRule, ...]
+    limits: DatasetLimits
+    name_limit: int
+    default_epochs: int = 0
+    default_batch_size: int = 0
+    trains_today: bool = True
+    notice: str = ""
+    can_cancel: bool = True
+    shows_losses: bool = True
+    takes_history: bool = True
+    takes_validation: bool = False
+    takes_tuned_base: bool = True
+
+    def rule(self, name: str) -> HyperparameterRule | None:
+        return next((rule for rule in self.hyperparameters if rule.name == name), None)
+
+    def steps(self, examples: int, chosen: Hyperparameters) -> int | None:
+        """Steps that a start would take; None where Google chooses epochs or batch."""
+        epochs = chosen.epochs or self.default_epochs
+        batch = chosen.batch_size or self.default_batch_size
+        return total_steps(examples, epochs, batch) if epochs and batch else None

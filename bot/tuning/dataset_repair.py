@@ -1,0 +1,82 @@
+"""Makes two files of one that cannot be tuned on: the rows that can, mended where needed, and the others.
+
+Both are written to the disk as the rows come, so that a file of any size is repaired in constant memory. Nothing
+here changes the file that was given.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from bot.datasets import Repaired, repair
+from bot.domain.backend_profile import BackendProfile
+from bot.domain.place import Place
+from bot.domain.requests import StartRequest
+from bot.ports.files import FileReader
+from bot.ports.registry import file_reader
+
+_LONGEST_STEM: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class RepairedFiles:
+    """The two files and how many rows went where.
+
+    `name` is that of the given file without its ending; `mended` rows are among the kept ones, `duplicates` among
+    the rejected ones, each of which stands beside its reasons.
+    """
+
+    name: str
+    kept_file: Path
+    rejected_file: Path
+    kept: int
+    mended: int
+    rejected: int
+    duplicates: int
+
+
+class DatasetRepair:
+    """Repairs files from wherever they can be read."""
+
+    def __init__(self, files: Mapping[str, FileReader]) -> None:
+        self._files = files
+
+    @asynccontextmanager
+    async def repaired(
+        self, place: Place, user: str, request: StartRequest, profile: BackendProfile
+    ) -> AsyncIterator[RepairedFiles]:
+        """The request's file, repaired for this backend; the files are gone after the block. Raises FileError."""
+        reader = file_reader(self._files, request.file)
+        info = await reader.describe(place, user, request.file)
+        with TemporaryDirectory(prefix="tunebot-repair-") as directory:
+            # Never the given name: it could lead out of the directory.
+            kept_file, rejected_file = Path(directory, "kept.jsonl"), Path(directory, "rejected.jsonl")
+            counts = Repaired()
+            # Opening a new file of our own does not wait; writing to it may, and has a thread.
+            with kept_file.open("wb") as kept, rejected_file.open("wb") as rejected:  # noqa: ASYNC230
+                async with aclosing(reader.read(place, user, request.file)) as chunks:
+                    pieces = repair(chunks, info.name, profile.limits, profile.dialect, request.mapping)
+                    async for counts in pieces:
+                        await asyncio.to_thread(kept.write, counts.kept_rows)
+                        await asyncio.to_thread(rejected.write, counts.rejected_rows)
+            yield RepairedFiles(
+                _stem(info.name),
+                kept_file,
+                rejected_file,
+                counts.kept,
+                counts.mended,
+                counts.rejected,
+                counts.duplicates,
+            )
+
+
+def _stem(name: str) -> str:
+    """A file's name without its folders and its ending, to be made into others: nobody's path leads anywhere."""
+    last = re.split(r"[/\\]", name)[-1].removesuffix(".gz").rsplit(".", 1)[0]
+    shown = "".join(character for character in last if character.isprintable())
+    return shown[:_LONGEST_STEM].strip(". ") or "rows"

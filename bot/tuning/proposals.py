@@ -1,0 +1,261 @@
+"""From what a person asked for to a checked start that waits for one click. Nothing here spends money.
+
+Every value is judged before any byte is read, and every byte before anything is proposed. What comes out is stored
+under an id of its own; that id becomes the job's key, which is why one proposal can only ever start one job.
+"""
+
+import base64
+import difflib
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from bot.datasets import DatasetReport, validation_limit
+from bot.domain.backend_profile import BackendProfile, HyperparameterRule
+from bot.domain.jobs import Hyperparameters, TunedModel, TuningJob, TuningSpec
+from bot.domain.place import Place
+from bot.domain.requests import Proposal, StartRequest
+from bot.errors import BadArgument
+from bot.ports.backends import TuningBackend
+from bot.ports.clock import Clock
+from bot.ports.registry import offered_backend
+from bot.ports.stores import JobStore
+from bot.tuning.dataset_check import DatasetCheck, Progress
+
+LEAST_HELD_OUT: Final = 0.001
+MOST_HELD_OUT: Final = 0.5
+EARLIER_JOBS: Final = 200  # how far back a file is looked for
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What the form answers with. `proposal` is None where the data must be put right first.
+
+    `earlier` are the workspace's jobs that were trained on the very same bytes, newest first.
+    """
+
+    profile: BackendProfile
+    report: DatasetReport
+    validation: DatasetReport | None
+    proposal: Proposal | None
+    earlier: Sequence[TuningJob] = ()
+
+
+class Proposals:
+    """Checks requests against what their backend takes and their files against its limits."""
+
+    def __init__(
+        self,
+        backends: Mapping[str, TuningBackend],
+        jobs: JobStore,
+        desk: DatasetCheck,
+        clock: Clock,
+    ) -> None:
+        """`backends` in the order of preference."""
+        self._backends = backends
+        self._jobs = jobs
+        self._desk = desk
+        self._clock = clock
+
+    @property
+    def profiles(self) -> Sequence[BackendProfile]:
+        """The offered backends, the default one first."""
+        return [backend.profile for backend in self._backends.values()]
+
+    def profile(self, name: str) -> BackendProfile:
+        """The profile of that name, the default one for an empty name. Raises BadArgument."""
+        return offered_backend(self._backends, name).profile
+
+    async def check(
+        self, place: Place, owner: str, request: StartRequest, progress: Progress | None = None
+    ) -> Checked:
+        """Check the request, read its files, and store a proposal if nothing stands against it.
+
+        Raises BadArgument, FileError; what is wrong with rows is in the reports.
+        """
+        profile = self.profile(request.backend)
+        base_model = await self._judged(place.team, profile, request)
+        if not request.file:
+            raise BadArgument(
+                "There is no file to tune on.", "Attach a JSONL file, or give a gs:// URI.", field="file"
+            )
+        backend = offered_backend(self._backends, request.backend)
+        report = await self._desk.report(
+            place,
+            owner,
+            request.file,
+            request.mapping,
+            backend,
+            base_model,
+            whole=bool(request.validation or request.validation_share),
+            progress=progress,
+        )
+        second: DatasetReport | None = None
+        if request.validation:
+            second = await self._desk.report(
+                place,
+                owner,
+                request.validation,
+                request.mapping,
+                backend,
+                base_model,
+                training=report,
+                progress=progress,
+            )
+        earlier = await self._trained_on(place.team, report.sha256)
+        if not report.ok or (second is not None and not second.ok):
+            return Checked(profile, report, second, None, earlier)
+        name = " ".join(request.name.split()) or await self._free_name(place.team, profile, report.name)
+        training = report.dataset(request.file)
+        validation = second.dataset(request.validation) if second is not None else None
+        share = request.validation_share
+        held_out = _held_out(report, share, profile) if share else 0
+        spec = TuningSpec(
+            profile.name, base_model, name, request.hyperparameters, training, validation, share, held_out
+        )
+        proposal = Proposal(new_key(), place, owner, spec, self._clock.now())
+        await self._jobs.add_proposal(proposal)
+        return Checked(profile, report, second, proposal, earlier)
+
+    async def judge(self, team: str, request: StartRequest) -> None:
+        """The part of `check` that reads no file and takes no time. Raises BadArgument."""
+        await self._judged(team, self.profile(request.backend), request)
+
+    async def tuned(self, team: str) -> Sequence[TunedModel]:
+        """The workspace's own models that can be tuned again, newest first."""
+        return [
+            TunedModel(job.backend, job.tuned_model, job.endpoint, job.name, job.spec.base_model)
+            for job in await self._jobs.jobs(team)
+            if job.can_answer and job.tuned_model
+        ]
+
+    async def _trained_on(self, team: str, sha256: str) -> Sequence[TuningJob]:
+        jobs = await self._jobs.jobs(team, limit=EARLIER_JOBS)
+        return [job for job in jobs if job.spec.training.sha256 == sha256]
+
+    async def _judged(self, team: str, profile: BackendProfile, request: StartRequest) -> str:
+        """The resolved base model, after everything that was typed was found fit."""
+        check_hyperparameters(profile, request.hyperparameters)
+        base_model = await self._base_model(team, profile, request.base_model)
+        await self._check_name(team, profile, " ".join(request.name.split()))
+        _check_validation(profile, request)
+        return base_model
+
+    async def _base_model(self, team: str, profile: BackendProfile, wanted: str) -> str:
+        """A base model's id, or the resource of a tuned model to tune again."""
+        wanted = wanted.removeprefix("models/")
+        if not wanted:
+            return profile.base_models[0]
+        if wanted in profile.base_models:
+            return wanted
+        if profile.takes_tuned_base:
+            if wanted.startswith(("tunedModels/", "projects/")):
+                return wanted
+            job = await self._jobs.named(team, wanted)
+            if job is not None and job.backend == profile.name and job.can_answer:
+                return job.tuned_model
+        offered = ", ".join(profile.base_models)
+        close = difflib.get_close_matches(wanted, profile.base_models, n=1)
+        meant = f"Did you mean {close[0]}? " if close else ""
+        raise BadArgument(
+            f"{wanted!r} is no base model I know for {profile.title}.",
+            f"{meant}Choose one of: {offered}.",
+            field="base_model",
+        )
+
+    async def _check_name(self, team: str, profile: BackendProfile, wanted: str) -> None:
+        if len(wanted) > profile.name_limit:
+            raise BadArgument(
+                f"The name has {len(wanted)} characters; {profile.title} takes at most {profile.name_limit}.",
+                "Choose a shorter one.",
+                field="name",
+            )
+        if wanted and await self._taken(team, wanted):
+            raise BadArgument(
+                f"There is already a model named {wanted!r} here.", "Choose another name.", field="name"
+            )
+
+    async def _free_name(self, team: str, profile: BackendProfile, file_name: str) -> str:
+        """A name made from the file's, numbered where it is taken."""
+        stem = re.sub(r"[^a-z0-9]+", "-", file_name.lower().split(".")[0]).strip("-")[: profile.name_limit - 5]
+        stem = stem or "model"
+        candidate, number = stem, 2
+        while await self._taken(team, candidate):
+            candidate, number = f"{stem}-{number}", number + 1
+        return candidate
+
+    async def _taken(self, team: str, name: str) -> bool:
+        job = await self._jobs.named(team, name)
+        return job is not None and (not job.state.ended or job.can_answer)
+
+
+def _check_validation(profile: BackendProfile, request: StartRequest) -> None:
+    if not request.validation and not request.validation_share:
+        return
+    if not profile.takes_validation:
+        raise BadArgument(f"{profile.title} takes no validation examples.", "Leave them out.", field="validation")
+    if request.validation and request.validation_share:
+        raise BadArgument(
+            "There is a validation file and a share to hold out.",
+            "Give only one of them.",
+            field="validation_share",
+        )
+    if request.validation_share and not LEAST_HELD_OUT <= request.validation_share <= MOST_HELD_OUT:
+        raise BadArgument(
+            f"{request.validation_share:.4g} of the examples cannot be held out.",
+            f"Give a share from {LEAST_HELD_OUT:.1%} to {MOST_HELD_OUT:.0%}.",
+            field="validation_share",
+        )
+
+
+def _held_out(report: DatasetReport, share: float, profile: BackendProfile) -> int:
+    """How many examples the share holds out. Raises BadArgument where that is none, all, or over the limit."""
+    held_out = report.held_out(share)
+    if not 0 < held_out < report.examples:
+        raise BadArgument(
+            f"Holding out {share:.4g} of {report.examples:,} examples leaves one side empty.",
+            "Take a larger file, or tune without validation.",
+            field="validation_share",
+        )
+    most = validation_limit(profile.limits, report.examples - held_out)
+    if most and held_out > most:
+        raise BadArgument(
+            f"That share holds out {held_out:,} examples; {profile.title} takes at most {most:,} for validation.",
+            "Give a smaller share.",
+            field="validation_share",
+        )
+    return held_out
+
+
+def new_key() -> str:
+    """A key that both `tunedModelId` and a label's value take: 26 characters of base32 behind `tb-`."""
+    return "tb-" + base64.b32encode(secrets.token_bytes(16)).decode().lower().rstrip("=")
+
+
+def check_hyperparameters(profile: BackendProfile, chosen: Hyperparameters) -> None:
+    """Raises BadArgument for the first value that the backend does not take."""
+    for name, value in chosen.given().items():
+        rule = profile.rule(name)
+        if rule is None:
+            takes = ", ".join(rule.name for rule in profile.hyperparameters)
+            raise BadArgument(f"{profile.title} takes no {name}.", f"It takes: {takes}.", field=name)
+        if (reason := _out_of_range(rule, value)) is not None:
+            raise BadArgument(f"{rule.label} is {value:g}, {reason}.", "Change it, or leave it out.", field=name)
+        if rule.excludes and getattr(chosen, rule.excludes) is not None:
+            raise BadArgument(
+                f"{name} and {rule.excludes} cannot be set together.", "Leave one of them out.", field=name
+            )
+
+
+def _out_of_range(rule: HyperparameterRule, value: float) -> str | None:
+    if rule.choices and value not in rule.choices:
+        return f"which is not one of {', '.join(str(choice) for choice in rule.choices)}"
+    if rule.whole and value != int(value):
+        return "which is not a whole number"
+    if rule.minimum is not None and value < rule.minimum:
+        return f"below the least, {rule.minimum:g}"
+    if rule.maximum is not None and value > rule.maximum:
+        return f"above the most, {rule.maximum:g}"
+    return None

@@ -1,0 +1,106 @@
+"""Questions and answers: a model's Markdown in as many messages as it needs, and why an answer ends early."""
+
+from bot.domain.chat import Answer, Finish
+from handlers.blocks.chat.links import show_addresses
+from handlers.blocks.chat.markdown import split_markdown
+from handlers.blocks.elements import context, section
+from handlers.blocks.message import (
+    Block,
+    Message,
+    clip,
+    code,
+    compose,
+    escape,
+    escape_line,
+    escape_markdown,
+    markdown_as_text,
+    mention,
+    shorten,
+)
+
+PIECE = 11_000  # below Slack's 12,000 for Markdown, so that question and notes fit under 13,200 for all blocks
+_QUESTION = 1_000
+_WHY = {
+    "SAFETY": "it may be unsafe",
+    "RECITATION": "it repeats text from somewhere else too closely",
+    "BLOCKLIST": "it holds words on a block list",
+    "PROHIBITED_CONTENT": "it may hold content that Google forbids",
+    "SPII": "it may hold personal data",
+    "LANGUAGE": "it is in a language that the model does not take",
+    "IMAGE_SAFETY": "a picture in it may be unsafe",
+    "MALFORMED_FUNCTION_CALL": "the model wrote a broken function call",
+    "OTHER": "Google does not say why",
+}
+
+
+def ask_messages(
+    user: str, model_name: str, question: str, answer: Answer, *, history_dropped: bool = False
+) -> list[Message]:
+    """For /ask: the question with its answer, and what does not fit as further messages for the thread."""
+    asked = f"{mention(user)} asked {code(model_name, 128)}:"
+    quote = "\n".join(f"> {escape(line)}" for line in shorten(question.strip(), _QUESTION).splitlines() or [" "])
+    first = section(clip(f"{asked}\n{quote}", 1_400), "question")
+    plain = f"{asked} {escape_line(question, _QUESTION)}\n"
+    return _messages(answer, history_dropped, before=[first], text_before=plain)
+
+
+def answer_messages(model_name: str, answer: Answer, *, history_dropped: bool = False) -> list[Message]:
+    """For a mention or a reply in a thread: the answer, with the model's name beneath it."""
+    return _messages(answer, history_dropped, after=f"Answered by {code(model_name, 128)}.")
+
+
+def answer_note(answer: Answer) -> str:
+    """Why the answer is missing or ends early, with Google's own word, as mrkdwn; empty for a complete one."""
+    word = f" Google's word for it is {code(answer.reason, 80)}." if answer.reason.strip() else ""
+    match answer.finish:
+        case Finish.BLOCKED:
+            why = _WHY.get(answer.reason.strip().upper())
+            said = (
+                "Google's filters held the answer back"
+                if not answer.text.strip()
+                else ("Google's filters stopped the answer here")
+            )
+            return f"{said}{': ' + why if why else ''}.{word} Try to put the question differently."
+        case Finish.CUT:
+            return f"The answer ends early: the model reached its limit for one answer.{word} Ask it to go on."
+        case Finish.EMPTY:
+            return f"The model gave no answer.{word} Try to put the question differently."
+        case Finish.COMPLETE:
+            return "" if answer.text.strip() else "The model gave no answer. Try to put the question differently."
+
+
+def _messages(
+    answer: Answer,
+    history_dropped: bool,
+    *,
+    before: list[Block] | None = None,
+    text_before: str = "",
+    after: str = "",
+) -> list[Message]:
+    pieces = _pieces(escape_markdown(answer.text.strip())) or [""]
+    notes = [answer_note(answer)]
+    if history_dropped:
+        notes.append("This model takes no earlier messages: it saw only the last question.")
+    notes.append(after)
+    closing = "\n".join(note for note in notes if note)
+    messages = []
+    for index, piece in enumerate(pieces):
+        blocks: list[Block] = list(before or []) if index == 0 else []
+        text = text_before if index == 0 else ""
+        if piece:
+            blocks.append({"type": "markdown", "text": piece})
+            text += markdown_as_text(piece)
+        if index == len(pieces) - 1 and closing:
+            blocks.append(context(closing, "answer_notes"))
+            text = clip(text, 3_000) + "\n" + closing
+        messages.append(compose(text.strip(), blocks))
+    return messages
+
+
+def _pieces(markdown: str) -> list[str]:
+    """An escaped answer, cut for Slack. Each piece is judged by itself: a cut may bring a link out of its code."""
+    pieces: list[str] = []
+    for piece in split_markdown(markdown, PIECE):
+        shown = show_addresses(piece)
+        pieces += [piece] if shown == piece else _pieces(shown)
+    return pieces

@@ -1,0 +1,77 @@
+"""How long the inputs and outputs of a file are: as Slack's native chart, and in words where Slack refuses it."""
+
+from typing import Final
+
+from bot.datasets import DatasetReport, Histogram
+from handlers.blocks.elements import section
+from handlers.blocks.message import Block
+
+POINTS: Final = 20  # Slack's limit for one series
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+def length_chart(report: DatasetReport, block_id: str) -> Block | None:
+    """Slack's bar chart of both histograms over the same lengths; None where there is nothing to draw."""
+    ranges = _ranges(report)
+    if not ranges:
+        return None
+    return {
+        "type": "data_visualization",
+        "block_id": block_id,
+        "title": "Examples by length in characters",
+        "chart": {
+            "type": "bar",
+            "series": [_series("Input", report.inputs, ranges), _series("Output", report.outputs, ranges)],
+            "axis_config": {
+                "categories": [_label(*each) for each in ranges],
+                "x_label": "Characters",
+                "y_label": "Examples",
+            },
+        },
+    }
+
+
+def length_words(report: DatasetReport, block_id: str) -> Block | None:
+    """The same as two rows of bars and two sentences; None where there is nothing to tell."""
+    ranges = _ranges(report)
+    if not ranges:
+        return None
+    lines = ["*Examples by length in characters*"]
+    for name, histogram in (("Input", report.inputs), ("Output", report.outputs)):
+        bars = _bars(_counts(histogram, ranges))
+        lines.append(f"{name}: `{bars}` mean {histogram.mean:,.0f}, longest {histogram.longest:,}.")
+    lines.append(f"Each bar stands for twice the length of the one before, from {_label(*ranges[0])}.")
+    return section("\n".join(lines), block_id)
+
+
+def _ranges(report: DatasetReport) -> list[tuple[int, int]]:
+    """The lengths that either histogram knows, shortest first; the longest where there are more than 20."""
+    buckets = {(low, high) for each in (report.inputs, report.outputs) for low, high, _ in each.buckets()}
+    return sorted(buckets)[-POINTS:]
+
+
+def _counts(histogram: Histogram, ranges: list[tuple[int, int]]) -> list[int]:
+    counts = {(low, high): count for low, high, count in histogram.buckets()}
+    return [counts.get(each, 0) for each in ranges]
+
+
+def _series(name: str, histogram: Histogram, ranges: list[tuple[int, int]]) -> Block:
+    data = [
+        {"label": _label(*each), "value": count}
+        for each, count in zip(ranges, _counts(histogram, ranges), strict=True)
+    ]
+    return {"name": name, "data": data}
+
+
+def _label(low: int, high: int) -> str:
+    """At most Slack's 20 characters."""
+    return f"{_short(low)}-{_short(high)}"
+
+
+def _short(number: int) -> str:
+    return str(number) if number < 10_000 else f"{number / 1000:.0f}k"
+
+
+def _bars(counts: list[int]) -> str:
+    most = max(counts, default=0) or 1
+    return "".join(_BARS[round((len(_BARS) - 1) * count / most)] if count else "·" for count in counts)

@@ -1,0 +1,249 @@
+"""What a training file holds and what a start would do with it: in the modal before the start, and in threads."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from bot.datasets import DatasetReport, Finding
+from bot.domain.backend_profile import BackendProfile
+from bot.domain.datasets import Dialect
+from bot.domain.jobs import TuningJob
+from bot.domain.place import Place
+from bot.domain.requests import Proposal, StartRequest
+from bot.errors import BadArgument, BotError
+from handlers.blocks.datasets.length_chart import length_chart, length_words
+from handlers.blocks.elements import actions, button, context, facts, modal, section
+from handlers.blocks.formatting import count, listed, sentence
+from handlers.blocks.jobs.wording import NAME, base_words, hyperparameter_words, state_words, where
+from handlers.blocks.message import Block, Message, code, compose, escape, escape_line
+from handlers.blocks.notices import error_text
+from handlers.blocks.private_metadata import pack_place, pack_request
+
+CALLBACK_ID = "start_report"
+CHECKING_ID = "checking"
+ERROR_ID = "start_error"
+AGAIN_ACTION = "form_again"
+REPAIR_ACTION = "report_repair"
+START_ACTION = "report_start"
+_SHOWN_IN_VIEW = 30
+_SHOWN_IN_MESSAGE = 5  # of each file, at up to 1,000 characters; a message takes 13,200 over all its blocks
+_FINDING = 380
+
+_DIALECTS = {
+    Dialect.GEMINI: "Gemini API examples (text_input, output)",
+    Dialect.PALM: "PaLM examples (input_text, output_text)",
+    Dialect.MESSAGES: "Gemini 1.0 messages (role, content)",
+    Dialect.VERTEX: "Gemini on Vertex AI (contents)",
+    Dialect.PREFERENCE: "preference pairs (contents, completions)",
+    Dialect.OPENAI: "OpenAI chat (messages)",
+    Dialect.PROMPT: "prompt and completion",
+    Dialect.MAPPED: "keys that you named",
+}
+
+
+def checking_view(name: str, percent: int = 0) -> dict[str, Any]:
+    """The modal while the file is read."""
+    text = f"I am checking {escape_line(name, NAME)}. For a large file this can take a minute. Nothing starts yet."
+    far = [context(f"{percent}% read.", "checked")] if percent else []
+    return modal(CHECKING_ID, "Checking the file", [section(text, "checking"), *far])
+
+
+def repairing_view(place: Place) -> dict[str, Any]:
+    """The modal while the file is repaired."""
+    text = (
+        "I am repairing the file. I post both files in the channel: the repaired one, and the rows left out. "
+        "You can close this."
+    )
+    return modal(CHECKING_ID, "Repairing the file", [section(text, "repairing")], metadata=pack_place(place))
+
+
+def report_view(
+    report: DatasetReport,
+    profile: BackendProfile,
+    place: Place,
+    proposal: Proposal | None,
+    *,
+    validation: DatasetReport | None = None,
+    request: StartRequest | None = None,
+    earlier: Sequence[TuningJob] = (),
+    native_chart: bool = True,
+) -> dict[str, Any]:
+    """What was found, and “Start tuning” where there is a proposal; the view remembers its place and its id.
+
+    With a `request`, what has to be changed can be: a button opens the form again, filled in.
+    """
+    blocks = _blocks(report, profile, proposal, validation, _SHOWN_IN_VIEW)
+    chart = (length_chart if native_chart else length_words)(report, "lengths")
+    blocks += [chart] if chart is not None else []
+    blocks += [context(_earlier_words(earlier), "earlier")] if earlier else []
+    blocks += _choices(report, request)
+    if proposal is None:
+        return modal(CALLBACK_ID, "Not ready to start", blocks, metadata=pack_place(place))
+    return modal(
+        CALLBACK_ID,
+        "Ready to start",
+        blocks,
+        submit="Start tuning",
+        close="Not now",
+        metadata=pack_place(place, proposal=proposal.id),
+    )
+
+
+def report_message(
+    report: DatasetReport,
+    profile: BackendProfile,
+    proposal: Proposal | None = None,
+    *,
+    validation: DatasetReport | None = None,
+) -> Message:
+    """The same for a thread; with a proposal there is a button that starts it, its value the proposal's id."""
+    blocks = _blocks(report, profile, proposal, validation, _SHOWN_IN_MESSAGE)
+    if proposal is not None:
+        start = button("Start tuning", START_ACTION, proposal.id, style="primary")
+        blocks.append(actions([start], "report_actions"))
+    texts: list[str] = []
+    for each in (report, validation):
+        if each is not None:
+            texts += [_summary(each), *(_finding(one, each.unit) for one in _found(each)[:_SHOWN_IN_MESSAGE])]
+    if proposal is not None:
+        texts.append(_cost(report, profile, proposal))
+    return compose("\n".join(texts), blocks)
+
+
+def error_view(error: BotError, place: Place, request: StartRequest | None = None) -> dict[str, Any]:
+    """A modal in place of one that failed; with a `request`, a button opens the form again, filled in."""
+    blocks = [section(error_text(error), "error"), *_choices(None, request)]
+    return modal(ERROR_ID, "That did not work", blocks, metadata=pack_place(place))
+
+
+def message_view(message: Message) -> dict[str, Any]:
+    """A message as a modal, for where there is no channel to post it in."""
+    return modal(ERROR_ID, "That did not work", list(message.blocks))
+
+
+def _blocks(
+    report: DatasetReport,
+    profile: BackendProfile,
+    proposal: Proposal | None,
+    validation: DatasetReport | None,
+    most: int,
+) -> list[Block]:
+    blocks = _report(report, "training", most)
+    if validation is not None:
+        blocks += _report(validation, "validation", most)
+    if proposal is not None:
+        blocks += _start(report, profile, proposal)
+    else:
+        blocks.append(context("Nothing was started. Put the rows right and check the file again.", "report_next"))
+    return blocks
+
+
+def _found(report: DatasetReport) -> list[Finding]:
+    """Errors first: they are what stands between the person and the start."""
+    return [*report.errors, *report.warnings]
+
+
+def _report(report: DatasetReport, prefix: str, most: int) -> list[Block]:
+    found = _found(report)
+    shown = found[:most]
+    blocks = [section(_summary(report), f"{prefix}_summary")]
+    blocks += [
+        section(_finding(each, report.unit), f"{prefix}_finding_{index}") for index, each in enumerate(shown)
+    ]
+    if len(found) > len(shown):
+        more = count(len(found) - len(shown), "more finding")
+        blocks.append(context(f"And {more}.", f"{prefix}_more"))
+    return blocks
+
+
+def _summary(report: DatasetReport) -> str:
+    name = f"*{escape_line(report.name, 100)}*"
+    if report.dialect is None:
+        keys = listed(code(key, 40) for key in report.keys[:8])
+        rows = f"{name}: {count(report.rows, 'row')}, in no form that I know."
+        if keys:
+            rows += f" The keys are {keys}."
+        if report.guessed_mapping is not None:
+            guess = report.guessed_mapping
+            rows += f" My guess: input {code(guess.input, 60)}, output {code(guess.output, 60)}."
+        return rows
+    usable = "all" if report.examples == report.rows else f"{report.examples:,} of them"
+    form = _DIALECTS[report.dialect]
+    if report.mapping is not None:
+        form = f"input {code(report.mapping.input, 60)}, output {code(report.mapping.output, 60)}"
+    return f"{name}: {count(report.rows, 'row')}, {usable} fit to tune on. Form: {form}."
+
+
+def _finding(finding: Finding, unit: str) -> str:
+    """`Error in 3 lines (4, 9 and 12): ...`; a finding that names no line is about the whole file."""
+    kind = finding.severity.value.capitalize()
+    if finding.lines:
+        lines = [f"{line:,}" for line in finding.lines[:5]]
+        more = finding.count - len(lines)
+        if more > 0:
+            lines.append(f"{more:,} more")
+        place = f" in {unit if finding.count == 1 else unit + 's'} {listed(lines)}"
+    else:
+        place = ""
+    said = [f"*{kind}{place}:* {sentence(escape_line(finding.message, _FINDING))}"]
+    if finding.value:
+        said.append(f"Found: {code(finding.value, 80)}.")
+    if finding.advice:
+        said.append(sentence(escape_line(finding.advice, _FINDING)))
+    return " ".join(said)
+
+
+def _start(report: DatasetReport, profile: BackendProfile, proposal: Proposal) -> list[Block]:
+    spec = proposal.spec
+    pairs = [
+        ("Name", escape_line(spec.name, NAME)),
+        ("Base model", f"{base_words(spec.base_model)} on {where(profile)}"),
+        ("Hyperparameters", hyperparameter_words(spec.hyperparameters, profile)),
+    ]
+    if spec.held_out:
+        held_out = f"{count(spec.held_out, 'example')} held out, {spec.trained_examples:,} trained on"
+        pairs.append(("Validation", held_out))
+    blocks = [facts(pairs, "start_facts"), section(_cost(report, profile, proposal), "start_cost")]
+    if profile.notice and not profile.trains_today:
+        blocks.append(section(f"*Please note:* {sentence(escape(profile.notice))}", "notice"))
+    after = "When you start, Google begins to train and to charge for it. A card in the channel shows how it goes."
+    return [*blocks, context(after, "report_next")]
+
+
+def _cost(report: DatasetReport, profile: BackendProfile, proposal: Proposal) -> str:
+    chosen = proposal.spec.hyperparameters
+    steps = profile.steps(proposal.spec.trained_examples, chosen)
+    said = [f"{count(steps, 'step')} in all." if steps is not None else "Google chooses the number of steps."]
+    epochs = chosen.epochs or profile.default_epochs
+    method = escape_line(report.token_method, 120)
+    if report.tokens and epochs:
+        each = f"{report.tokens:,} in the file, {count(epochs, 'epoch')}; {method}"
+        said.append(f"About {report.tokens * epochs:,} tokens to train on ({each}).")
+    elif report.tokens:
+        said.append(f"About {report.tokens:,} tokens an epoch ({method}).")
+    return " ".join(said)
+
+
+def _earlier_words(jobs: Sequence[TuningJob]) -> str:
+    """What was tuned on the very same bytes before."""
+    named = [f"*{escape_line(job.name, NAME)}* ({state_words(job)})" for job in jobs[:3]]
+    more = [f"{len(jobs) - 3:,} more"] if len(jobs) > 3 else []
+    return f"You tuned on this very file before: {listed([*named, *more])}."
+
+
+def _choices(report: DatasetReport | None, request: StartRequest | None) -> list[Block]:
+    """Buttons that open the form again, with the guessed keys filled in, and that repair what can be repaired."""
+    if request is None:
+        return []
+    guess = report.guessed_mapping if report is not None and report.dialect is None else None
+    try:
+        again = pack_request(replace(request, mapping=guess) if guess is not None else request)
+        repair = pack_request(request)
+    except BadArgument:
+        # Too long for a button: the person opens the form with the command instead.
+        return []
+    text = f"Fill in {guess.input} and {guess.output}" if guess is not None else "Change something"
+    buttons = [button(text, AGAIN_ACTION, again)]
+    if report is not None and report.repairable:
+        buttons.append(button("Repair the file", REPAIR_ACTION, repair))
+    return [actions(buttons, "report_choices")]

@@ -1,0 +1,128 @@
+"""The loss over the steps of a job: as Slack's native chart, and in words where Slack refuses the chart."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.domain.jobs import Snapshot
+from handlers.blocks.elements import section
+from handlers.blocks.formatting import loss
+from handlers.blocks.message import Block
+
+POINTS = 20  # Slack's limit for one series
+_WORDS = 6
+_FEW_EVALUATIONS = 5
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+@dataclass(frozen=True, slots=True)
+class LossCurve:
+    """The snapshots that can be drawn, one a step, ascending; losses that are not numbers are left out."""
+
+    points: tuple[Snapshot, ...]
+
+    @classmethod
+    def of(cls, snapshots: Sequence[Snapshot]) -> "LossCurve":
+        by_step = {each.step: each for each in snapshots if math.isfinite(each.mean_loss)}
+        return cls(tuple(by_step[step] for step in sorted(by_step)))
+
+    @property
+    def last(self) -> Snapshot | None:
+        return self.points[-1] if self.points else None
+
+    @property
+    def evaluated(self) -> tuple[Snapshot, ...]:
+        """Those with a loss on the validation file."""
+        return tuple(each for each in self.points if _evaluation(each) is not None)
+
+    def in_words(self) -> str:
+        """`Mean loss 0.42 at step 23, down from 3.1 at step 1.`; empty where there is none."""
+        if self.last is None:
+            return ""
+        first, last = self.points[0], self.points[-1]
+        text = f"Mean loss {loss(last.mean_loss)} at step {last.step:,}"
+        if len(self.points) > 1:
+            text += f", {_direction(first.mean_loss, last.mean_loss)} {loss(first.mean_loss)}"
+            text += f" at step {first.step:,}"
+        text += "."
+        if self.evaluated:
+            latest = self.evaluated[-1]
+            text += f" On the validation file {loss(_evaluation(latest) or 0.0)} at step {latest.step:,}."
+        return text
+
+
+def loss_chart(curve: LossCurve, block_id: str) -> Block | None:
+    """Slack's line chart of at most 20 points; None below two points, which draw no line.
+
+    Slack wants every series to have every point, so the validation loss is drawn where enough steps have one, and
+    then only those steps are.
+    """
+    both = len(curve.evaluated) >= _FEW_EVALUATIONS
+    points = sample(curve.evaluated if both else curve.points, POINTS)
+    if len(points) < 2:
+        return None
+    series = [_series("Training", points, [each.mean_loss for each in points])]
+    if both:
+        series.append(_series("Validation", points, [_evaluation(each) or 0.0 for each in points]))
+    return {
+        "type": "data_visualization",
+        "block_id": block_id,
+        "title": "Mean loss by step",
+        "chart": {
+            "type": "line",
+            "series": series,
+            "axis_config": {
+                "categories": [str(each.step) for each in points],
+                "x_label": "Step",
+                "y_label": "Mean loss",
+            },
+        },
+    }
+
+
+def loss_words(curve: LossCurve, block_id: str) -> Block | None:
+    """The same curve as a row of bars and a few of its points in words; None below two points."""
+    if len(curve.points) < 2:
+        return None
+    drawn = sample(curve.points, POINTS)
+    named = " · ".join(f"step {each.step:,}: {loss(each.mean_loss)}" for each in sample(curve.points, _WORDS))
+    lowest = min(curve.points, key=lambda each: each.mean_loss)
+    return section(
+        f"*Mean loss by step*\n`{_sparkline([each.mean_loss for each in drawn])}`\n"
+        f"{named}\nLowest: {loss(lowest.mean_loss)} at step {lowest.step:,}.",
+        block_id,
+    )
+
+
+def sample(points: Sequence[Snapshot], most: int) -> list[Snapshot]:
+    """At most `most` of them, evenly spread, the first and the last always among them."""
+    if len(points) <= most:
+        return list(points)
+    stride = (len(points) - 1) / (most - 1)
+    return [points[round(index * stride)] for index in range(most)]
+
+
+def _series(name: str, points: Sequence[Snapshot], values: Sequence[float]) -> Block:
+    data = [
+        {"label": str(each.step), "value": float(f"{value:.6g}")}
+        for each, value in zip(points, values, strict=True)
+    ]
+    return {"name": name, "data": data}
+
+
+def _evaluation(snapshot: Snapshot) -> float | None:
+    value = snapshot.eval_loss
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _direction(first: float, last: float) -> str:
+    if math.isclose(first, last):
+        return "the same as"
+    return "down from" if last < first else "up from"
+
+
+def _sparkline(values: Sequence[float]) -> str:
+    low, high = min(values), max(values)
+    # Halved before they are subtracted: the distance between two floats may be no float.
+    span = (high / 2 - low / 2) or 1.0
+    return "".join(_BARS[round((value / 2 - low / 2) / span * (len(_BARS) - 1))] for value in values)

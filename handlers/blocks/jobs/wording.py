@@ -1,0 +1,170 @@
+"""A job in words, shared by the card, the reply at its end and the lists."""
+
+from datetime import datetime
+
+from bot.domain.backend_profile import BackendProfile, HyperparameterRule
+from bot.domain.jobs import DataStats, Failure, Hyperparameters, JobState, TuningJob
+from handlers.blocks.formatting import about, count, duration, number, percent, sentence
+from handlers.blocks.message import code, escape_line
+
+NAME = 128  # Vertex AI's display names, the longest of the three
+
+_STATES = {
+    JobState.SUBMITTING: "being sent to Google",
+    JobState.QUEUED: "waiting in Google's queue",
+    JobState.RUNNING: "running",
+    JobState.SUCCEEDED: "done",
+    JobState.FAILED: "failed",
+    JobState.CANCELLED: "cancelled",
+    JobState.LOST: "lost",
+}
+# Google's own words that say no more than ours do; any other one is shown beside it.
+_PLAIN_AT_GOOGLE = {
+    JobState.SUBMITTING: {""},
+    JobState.QUEUED: {"", "QUEUED", "PENDING"},
+    JobState.RUNNING: {"", "RUNNING", "CREATING"},
+    JobState.SUCCEEDED: {"", "SUCCEEDED", "ACTIVE"},
+    JobState.FAILED: {"", "FAILED"},
+    JobState.CANCELLED: {"", "CANCELLED"},
+    JobState.LOST: {""},
+}
+_LABELS = {
+    "epochs": "epochs",
+    "batch_size": "batch size",
+    "learning_rate": "learning rate",
+    "learning_rate_multiplier": "learning rate multiplier",
+    "adapter_size": "adapter size",
+}
+
+
+def state_words(job: TuningJob) -> str:
+    """`running`, `waiting in Google's queue`, `deleted`, ...: one phrase without a full stop."""
+    if job.deleted_by:
+        return "deleted"
+    if job.cancelled_by and not job.state.ended:
+        return "cancellation requested"
+    return _STATES[job.state]
+
+
+def cancel_words(job: TuningJob) -> str:
+    """What came of asking for a cancellation, in plain words."""
+    return f"I asked Google to cancel {job.name}. {job.trouble or 'Its card shows when that is done.'}"
+
+
+def google_word(job: TuningJob) -> str:
+    """Google's own word for the state, where it says something that ours does not."""
+    bare = job.google_state.removeprefix("JOB_STATE_").removeprefix("STATE_").upper()
+    return "" if bare in _PLAIN_AT_GOOGLE[job.state] else job.google_state
+
+
+def progress_words(job: TuningJob, profile: BackendProfile | None = None) -> str:
+    """`step 9 of 23, epoch 2 of 3, 39%`; empty where Google tells nothing."""
+    parts = []
+    if job.completed_steps is not None:
+        of = f" of {job.total_steps:,}" if job.total_steps else ""
+        parts.append(f"step {job.completed_steps:,}{of}")
+    elif job.total_steps:
+        parts.append(f"{count(job.total_steps, 'step')} in all")
+    if job.epoch:
+        wanted = job.spec.hyperparameters.epochs or (profile.default_epochs if profile else 0)
+        parts.append(f"epoch {job.epoch:,}" + (f" of {wanted:,}" if wanted else ""))
+    if job.percent is not None:
+        parts.append(percent(job.percent))
+    return ", ".join(parts)
+
+
+def elapsed(job: TuningJob, now: datetime) -> float:
+    """Seconds from the start at Google, or from our own where Google gave none, to the end or until now."""
+    return max(0.0, ((job.ended_at or now) - (job.started_at or job.created_at)).total_seconds())
+
+
+def remaining(job: TuningJob, now: datetime) -> float | None:
+    """Seconds still to go at the pace of the steps done so far; None where there is no pace yet."""
+    if job.state is not JobState.RUNNING or not job.total_steps or not job.completed_steps:
+        return None
+    left = job.total_steps - job.completed_steps
+    seen = elapsed(job, job.checked_at or now)
+    if left < 0 or seen <= 0:
+        return None
+    since = max(0.0, (now - (job.checked_at or now)).total_seconds())
+    return max(0.0, seen / job.completed_steps * left - since)
+
+
+def time_words(job: TuningJob, now: datetime) -> str:
+    """`5 minutes so far, about 8 minutes left.` or `Took 13 minutes.`; empty before it runs."""
+    spent = duration(elapsed(job, now))
+    if job.state.ended:
+        return f"Took {spent}." if job.ended_at else ""
+    if job.state is not JobState.RUNNING:
+        return f"Waiting for {spent}."
+    left = remaining(job, now)
+    if left is None:
+        return f"{spent} so far."
+    return f"{spent} so far, " + (f"{about(left)} left." if left >= 1 else "nearly done.")
+
+
+def hyperparameter_words(chosen: Hyperparameters, profile: BackendProfile | None) -> str:
+    """`epochs 3, batch size 4 (default), learning rate chosen by Google`."""
+    rules = {rule.name: rule for rule in profile.hyperparameters} if profile else {}
+    given = chosen.given()
+    left_out = {rule.excludes for name, rule in rules.items() if name in given}
+    names = [*(name for name in rules if name not in left_out), *(name for name in given if name not in rules)]
+    return ", ".join(_hyperparameter(name, given, rules.get(name)) for name in names) or "all chosen by Google"
+
+
+def _hyperparameter(name: str, given: dict[str, int | float], rule: HyperparameterRule | None) -> str:
+    label = _LABELS[name]
+    if name in given:
+        return f"{label} {number(given[name])}"
+    if rule is None or rule.default is None:
+        return f"{label} chosen by Google"
+    return f"{label} {number(rule.default)} (default)"
+
+
+def rows_words(job: TuningJob) -> str:
+    """`15 rows from next_number.jsonl`, as mrkdwn."""
+    data = job.spec.training
+    held_out = f", {job.spec.held_out:,} of them held out for validation" if job.spec.held_out else ""
+    return f"{count(data.examples, 'row')} from {escape_line(data.name, 80)}{held_out}"
+
+
+def failure_words(failure: Failure | None) -> list[str]:
+    """Why it ended, in Google's sentence where it is Google's, and what to do about it; mrkdwn, a line each."""
+    if failure is None:
+        return ["Google gave no reason."]
+    reason = sentence(escape_line(failure.message, 1_200)) or "none was given."
+    # Code 0 is google.rpc.Code's OK: the reason is ours, and Google never had the job.
+    said = [f"Google's reason: {reason}" if failure.code else f"Reason: {reason}"]
+    hint = sentence(escape_line(failure.hint, 600))
+    return [*said, f"What to do: {hint}"] if hint else said
+
+
+def data_words(stats: DataStats, rows: int) -> list[str]:
+    """What Google says it trained on, one sentence each, dropped and cut rows first."""
+    said = []
+    if stats.dropped:
+        why = "; ".join(escape_line(reason, 200) for reason in stats.dropped_reasons[:3])
+        whole = f" of {max(rows, stats.dropped):,}" if rows else ""
+        said.append(sentence(f"Google left out {stats.dropped:,}{whole} rows" + (f": {why}" if why else "")))
+    if stats.truncated:
+        verb = "was" if stats.truncated == 1 else "were"
+        said.append(f"{count(stats.truncated, 'row')} {verb} too long, and Google cut the end off.")
+    counted = []
+    if stats.examples:
+        counted.append(count(stats.examples, "row"))
+    if stats.billable_tokens:
+        counted.append(count(stats.billable_tokens, "billable token"))
+    if stats.steps:
+        counted.append(count(stats.steps, "step"))
+    if counted:
+        said.append(f"Google trained on {', '.join(counted)}.")
+    return said
+
+
+def where(profile: BackendProfile) -> str:
+    return escape_line(profile.title, 60)
+
+
+def base_words(base_model: str) -> str:
+    """A base model, or the last part of a tuned model's resource name, as inline code."""
+    return code(base_model.rsplit("/", 1)[-1] if base_model.startswith("projects/") else base_model, 120)

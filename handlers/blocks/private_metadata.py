@@ -1,0 +1,122 @@
+"""What views and buttons carry from the moment they are drawn to the moment they are used, as typed values.
+
+Slack hands these strings back as they are, possibly after the bot was updated: whatever does not read as expected
+is Outdated, never a crash.
+"""
+
+import json
+from dataclasses import fields
+from typing import Any
+
+import msgspec
+
+from bot.domain.chat import ModelRef
+from bot.domain.datasets import FieldMapping
+from bot.domain.jobs import Hyperparameters
+from bot.domain.place import Place
+from bot.domain.requests import StartRequest
+from bot.errors import BadArgument, Outdated
+from handlers.blocks.elements import BUTTON_VALUE, METADATA
+
+_SHORT = {
+    "backend": "b",
+    "base_model": "m",
+    "name": "n",
+    "file": "f",
+    "validation": "v",
+}
+_LONG = {short: name for name, short in _SHORT.items()}
+
+
+def pack_request(request: StartRequest) -> str:
+    """A start as compact JSON for a button, only what was set. Raises BadArgument over 2,000 characters."""
+    packed: dict[str, Any] = {
+        short: getattr(request, name) for name, short in _SHORT.items() if getattr(request, name)
+    }
+    if chosen := request.hyperparameters.given():
+        packed["h"] = chosen
+    if request.validation_share:
+        packed["s"] = request.validation_share
+    if request.mapping is not None:
+        packed["k"] = [request.mapping.input, request.mapping.output]
+    text = _dumps(packed)
+    if len(text) > BUTTON_VALUE:
+        raise BadArgument(
+            f"These values are {len(text):,} characters together; a button holds {BUTTON_VALUE:,}.",
+            "Shorten the name or the file addresses, or open the form with /tune and fill them in there.",
+        )
+    return text
+
+
+def unpack_request(text: str) -> StartRequest:
+    """The start that `pack_request` wrote. Raises Outdated."""
+    packed = _loads(text)
+    try:
+        keys = packed.get("k")
+        texts = {_LONG[key]: msgspec.convert(value, str) for key, value in packed.items() if key in _LONG}
+        return StartRequest(
+            **texts,
+            validation_share=msgspec.convert(packed.get("s", 0.0), float),
+            hyperparameters=msgspec.convert(packed.get("h", {}), Hyperparameters),
+            mapping=None if keys is None else FieldMapping(*msgspec.convert(keys, tuple[str, str])),
+        )
+    except msgspec.ValidationError as error:
+        raise _outdated() from error
+
+
+def pack_place(place: Place, **more: Any) -> str:
+    """A place, and what else a view must remember, as JSON of at most 3,000 characters."""
+    kept = {f.name: getattr(place, f.name) for f in fields(place) if getattr(place, f.name)}
+    return _dumps({**kept, **{key: value for key, value in more.items() if value}})
+
+
+def unpack_place(text: str) -> tuple[Place, dict[str, Any]]:
+    """The place, and whatever else was packed with it. Raises Outdated."""
+    packed = _loads(text)
+    try:
+        place = Place(
+            msgspec.convert(packed.pop("team", ""), str),
+            msgspec.convert(packed.pop("channel", ""), str),
+            msgspec.convert(packed.pop("thread", ""), str),
+        )
+    except msgspec.ValidationError as error:
+        raise _outdated() from error
+    return place, packed
+
+
+def pack_model(place: Place, model: ModelRef) -> str:
+    """A place and the model to ask there. Raises BadArgument where Google's name for it is absurdly long."""
+    text = pack_place(place, backend=model.backend, endpoint=model.endpoint, name=model.name)
+    if len(text) > METADATA:
+        raise BadArgument(f"Google's name for this model is too long: {len(model.endpoint):,} characters.")
+    return text
+
+
+def unpack_model(text: str) -> tuple[Place, ModelRef]:
+    """The place and the model of `pack_model`. Raises Outdated."""
+    place, packed = unpack_place(text)
+    try:
+        return place, msgspec.convert(packed, ModelRef)
+    except msgspec.ValidationError as error:
+        raise _outdated() from error
+
+
+def _dumps(value: dict[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _loads(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise _outdated() from error
+    if not isinstance(value, dict):
+        raise _outdated()
+    return value
+
+
+def _outdated() -> Outdated:
+    return Outdated(
+        "This form or button was made by an older version of me, and I cannot read it any more.",
+        "Start again with /tune or /ask.",
+    )

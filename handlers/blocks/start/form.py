@@ -1,0 +1,251 @@
+"""The `/tune` form: what it shows for a backend, filled in from what is already known.
+
+Every field that may be left empty means the default, and the default is written beside it, so that changing the
+backend never carries one backend's default into another. Reading it back is `start_form_reader`'s.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bot.domain.backend_profile import BackendProfile, HyperparameterRule
+from bot.domain.jobs import TunedModel
+from bot.domain.place import Place
+from bot.domain.requests import StartRequest
+from bot.ports.files import FileInfo
+from handlers.blocks.elements import (
+    Choice,
+    actions,
+    button,
+    context,
+    fitting,
+    input_block,
+    modal,
+    section,
+    select,
+    text_input,
+)
+from handlers.blocks.formatting import count, number, sentence, size
+from handlers.blocks.message import Block, escape, shorten
+from handlers.blocks.private_metadata import pack_place
+
+CALLBACK_ID = "start_form"
+BACKEND_ACTION = "form_backend"
+VALIDATION_ACTION = "form_validation"
+DEFAULT = "default"  # the value of the choice that leaves a hyperparameter alone
+_KEY_LENGTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class FormState:
+    """What a form is drawn from. The first profile is the default one; `request` fills the fields in.
+
+    `recent` are files that can be picked, `tuned` models to tune again, `validation` whether its fields are open.
+    """
+
+    place: Place
+    profiles: Sequence[BackendProfile]
+    request: StartRequest = field(default_factory=StartRequest)
+    recent: Sequence[FileInfo] = ()
+    tuned: Sequence[TunedModel] = ()
+    validation: bool = False
+
+    @property
+    def profile(self) -> BackendProfile:
+        """The chosen backend's, else the default one's."""
+        return next((each for each in self.profiles if each.name == self.request.backend), self.profiles[0])
+
+
+def start_form(state: FormState) -> dict[str, Any]:
+    """The modal, at most 100 blocks whatever the profile."""
+    profile, request = state.profile, state.request
+    validation = profile.takes_validation and (
+        state.validation or bool(request.validation) or request.validation_share > 0
+    )
+    blocks = [
+        *_backend(state),
+        _base_model(state),
+        input_block(
+            "name",
+            "Name",
+            text_input("name", initial=request.name, longest=profile.name_limit),
+            hint=f"At most {count(profile.name_limit, 'character')}. Leave it empty to name it after the file.",
+            optional=True,
+        ),
+        *_file_fields("file", request.file, state.recent, "Training file"),
+        *(_validation(state, open_fields=validation) if profile.takes_validation else []),
+        *_mapping(request),
+        *(_hyperparameter(rule, profile, request) for rule in profile.hyperparameters),
+        context("Nothing starts yet: next I check the file and show you what it holds.", "next"),
+    ]
+    metadata = pack_place(state.place, backend=profile.name, validation=validation)
+    return modal(CALLBACK_ID, "Tune a model", blocks, submit="Check the file", metadata=metadata)
+
+
+def _backend(state: FormState) -> list[Block]:
+    profile = state.profile
+    blocks: list[Block] = []
+    if len(state.profiles) > 1:
+        choices = [Choice(each.name, each.title) for each in state.profiles]
+        element = select(BACKEND_ACTION, [("", choices)], chosen=profile.name)
+        blocks.append(input_block("backend", "Where to tune", element, dispatches=True))
+    if profile.notice:
+        notice = sentence(escape(profile.notice))
+        blocks.append(section(notice if profile.trains_today else f"*Please note:* {notice}", "notice"))
+    return blocks
+
+
+def _base_model(state: FormState) -> Block:
+    profile, wanted = state.profile, state.request.base_model
+    bases = fitting([Choice(base, base) for base in profile.base_models])
+    again = [
+        Choice(model.resource, model.display_name or model.resource)
+        for model in state.tuned
+        if model.backend == profile.name and model.resource not in profile.base_models
+    ]
+    tuned = fitting(again) if profile.takes_tuned_base else []
+    offered = {choice.value for choice in (*bases, *tuned)}
+    named = fitting([Choice(wanted, wanted)]) if wanted not in offered else []
+    groups = [("As you named it", named), ("Base models", bases), ("Tuned models, to tune again", tuned)]
+    # The action id names the backend, so that Slack does not keep one backend's choice for another.
+    action_id = f"base_model_{profile.name}"
+    if not offered and not named:
+        return input_block("base_model", "Base model", text_input(action_id, initial=wanted))
+    chosen = wanted or (profile.base_models[0] if profile.base_models else "")
+    return input_block("base_model", "Base model", select(action_id, groups, chosen=chosen))
+
+
+def _file_fields(prefix: str, location: str, recent: Sequence[FileInfo], label: str) -> list[Block]:
+    """The three ways in: upload, a file that is in Slack already, an address."""
+    in_slack = location.startswith("slack:")
+    known = [Choice(each.location, _file_label(each)) for each in recent]
+    if in_slack and location not in {choice.value for choice in known}:
+        known.insert(0, Choice(location, f"The file you named ({location.removeprefix('slack:')})"))
+    known = fitting(known)
+    blocks = [
+        input_block(
+            f"{prefix}_upload",
+            f"{label}: upload it",
+            {"type": "file_input", "action_id": "upload", "max_files": 1},
+            hint="JSONL, up to 10 MB. Share a larger file in this channel first, then pick it below.",
+            optional=True,
+        )
+    ]
+    if known:
+        element = select("recent", [("", known)], chosen=location if in_slack else "", placeholder="Choose a file")
+        blocks.append(input_block(f"{prefix}_recent", "…or pick one shared here", element, optional=True))
+    address = text_input("uri", initial="" if in_slack else location, placeholder="gs://my-bucket/examples.jsonl")
+    blocks.append(
+        input_block(f"{prefix}_uri", "…or a gs:// address or a link to a Slack file", address, optional=True)
+    )
+    return blocks
+
+
+def _file_label(file: FileInfo) -> str:
+    ending = f" ({size(file.size)})" if file.size else ""
+    return shorten(" ".join(file.name.split()) or "file", 75 - len(ending)) + ending
+
+
+def _validation(state: FormState, *, open_fields: bool) -> list[Block]:
+    if not open_fields:
+        return [
+            actions([button("Add a validation file", VALIDATION_ACTION, "add")], "validation"),
+        ]
+    return [
+        *_file_fields("validation", state.request.validation, state.recent, "Validation file"),
+        _held_out(state.request),
+        actions([button("Leave out the validation file", VALIDATION_ACTION, "remove")], "validation"),
+    ]
+
+
+def _held_out(request: StartRequest) -> Block:
+    element: Block = {
+        "type": "number_input",
+        "action_id": "number",
+        "is_decimal_allowed": True,
+        "min_value": "0.1",
+        "max_value": "50",
+    }
+    if request.validation_share:
+        element["initial_value"] = number(round(request.validation_share * 100, 4))
+    return input_block(
+        "validation_share",
+        "…or hold out a share of the training file, in percent",
+        element,
+        hint="The same rows are held out each time, and duplicates stay together.",
+        optional=True,
+    )
+
+
+def _mapping(request: StartRequest) -> list[Block]:
+    keys = request.mapping
+    hint = 'Only for rows in no usual form, like {"question": …, "answer": …}.'
+    return [
+        input_block(
+            "input_key",
+            "Key of the input",
+            text_input("key", initial=keys.input if keys else "", placeholder="question", longest=_KEY_LENGTH),
+            hint=hint,
+            optional=True,
+        ),
+        input_block(
+            "output_key",
+            "Key of the output",
+            text_input("key", initial=keys.output if keys else "", placeholder="answer", longest=_KEY_LENGTH),
+            optional=True,
+        ),
+    ]
+
+
+def _hyperparameter(rule: HyperparameterRule, profile: BackendProfile, request: StartRequest) -> Block:
+    chosen: int | float | None = getattr(request.hyperparameters, rule.name)
+    return input_block(
+        rule.name,
+        rule.label,
+        _choice(rule, chosen) if rule.choices else _number(rule, chosen),
+        hint=_hint(rule, profile),
+        optional=True,
+    )
+
+
+def _choice(rule: HyperparameterRule, chosen: int | float | None) -> Block:
+    default = "Google chooses" if rule.default is None else f"{number(rule.default)} (default)"
+    values = [*rule.choices, *([chosen] if chosen is not None and chosen not in rule.choices else [])]
+    choices = [Choice(DEFAULT, default), *(Choice(number(value), number(value)) for value in values)]
+    return select("choice", [("", choices)], chosen=DEFAULT if chosen is None else number(chosen))
+
+
+def _number(rule: HyperparameterRule, chosen: int | float | None) -> Block:
+    element: Block = {"type": "number_input", "action_id": "number", "is_decimal_allowed": not rule.whole}
+    if rule.minimum is not None:
+        element["min_value"] = number(rule.minimum)
+    if rule.maximum is not None:
+        element["max_value"] = number(rule.maximum)
+    # A whole field refuses a fraction; what was typed in a command is then shown by the report of its error.
+    if chosen is not None and (not rule.whole or chosen == int(chosen)):
+        element["initial_value"] = number(chosen)
+    return element
+
+
+def _hint(rule: HyperparameterRule, profile: BackendProfile) -> str:
+    note = sentence(rule.note)
+    parts = [note] if rule.choices else [_range(rule), _left_empty(rule, note)]
+    if rule.excludes:
+        other = profile.rule(rule.excludes)
+        parts.append(f"Set this or the {other.label.lower() if other else rule.excludes}, not both.")
+    return " ".join(part for part in parts if part)
+
+
+def _range(rule: HyperparameterRule) -> str:
+    least, most = rule.minimum, rule.maximum
+    if least is not None and most is not None:
+        return f"From {number(least)} to {number(most)}."
+    if least is not None:
+        return f"At least {number(least)}."
+    return f"At most {number(most)}." if most is not None else ""
+
+
+def _left_empty(rule: HyperparameterRule, note: str) -> str:
+    if rule.default is None:
+        return f"Leave it empty: {note}" if note else "Leave it empty and Google chooses."
+    return f"Leave it empty for {number(rule.default)}. {note}".rstrip()

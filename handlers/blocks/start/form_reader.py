@@ -1,0 +1,176 @@
+"""Reads the `/tune` form back, whole as it was submitted or half-filled as it is while a person still types."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from bot.domain.datasets import FieldMapping
+from bot.domain.jobs import Hyperparameters
+from bot.domain.place import Place
+from bot.domain.requests import StartRequest
+from bot.errors import BadArgument
+from bot.ports.files import FileInfo
+from handlers.blocks.message import readable, shorten
+from handlers.blocks.private_metadata import unpack_place
+from handlers.blocks.start.form import DEFAULT
+from handlers.syntax.lexer import file_location, real, whole
+
+N = TypeVar("N", int, float)
+
+_ERROR_TEXT = 300
+_BLOCKS = {
+    "file": "file_upload",
+    "validation": "validation_upload",
+    "input": "input_key",
+    "output": "output_key",
+    "mapping": "input_key",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StartForm:
+    """The form as a person left it. `errors` maps block ids to what is wrong there; `request` holds the rest.
+
+    `uploaded` are the files that were uploaded in the form itself; the request names them by location. `drawn_for`
+    is the backend whose fields the form showed, which is not the chosen one while a person changes it.
+    """
+
+    place: Place
+    request: StartRequest
+    validation: bool
+    uploaded: tuple[FileInfo, ...]
+    errors: dict[str, str]
+    drawn_for: str = ""
+
+    @property
+    def redrawn(self) -> StartRequest:
+        """The request for drawing this same form again.
+
+        Slack itself keeps what was uploaded; a base model belongs to the backend that it was chosen for.
+        """
+        own = {each.location for each in self.uploaded}
+        moved = self.request.backend != self.drawn_for
+        return replace(
+            self.request,
+            base_model="" if moved else self.request.base_model,
+            file="" if self.request.file in own else self.request.file,
+            validation="" if self.request.validation in own else self.request.validation,
+        )
+
+
+def read_start_form(view: dict[str, Any]) -> StartForm:
+    """The form in a view payload, from a submission or from an action inside it. Raises Outdated."""
+    place, kept = unpack_place(str(view.get("private_metadata") or ""))
+    reader = _Reader(view)
+    training = reader.file("file", required=True)
+    validation = reader.file("validation", required=False)
+    request = StartRequest(
+        backend=reader.chosen("backend") or str(kept.get("backend", "")),
+        base_model=reader.chosen("base_model") or reader.text("base_model"),
+        name=" ".join(reader.text("name").split()),
+        hyperparameters=reader.hyperparameters(),
+        file=training,
+        validation=validation,
+        validation_share=reader.share("validation_share"),
+        mapping=reader.mapping(),
+    )
+    return StartForm(
+        place,
+        request,
+        bool(kept.get("validation")),
+        tuple(reader.uploaded),
+        reader.errors,
+        drawn_for=str(kept.get("backend", "")),
+    )
+
+
+def field_errors(view: dict[str, Any], error: BadArgument) -> dict[str, str]:
+    """The error under the field of this form that it is about; empty where the form shows no such field."""
+    block_id = _BLOCKS.get(error.field, error.field)
+    shown = {str(block.get("block_id")) for block in view.get("blocks", ()) if block.get("type") == "input"}
+    return {block_id: shorten(readable(str(error)), _ERROR_TEXT)} if block_id in shown else {}
+
+
+class _Reader:
+    """Takes one form's values out of Slack's nested dictionaries and notes what is wrong with them."""
+
+    def __init__(self, view: dict[str, Any]) -> None:
+        self._values: dict[str, dict[str, dict[str, Any]]] = (view.get("state") or {}).get("values") or {}
+        self.uploaded: list[FileInfo] = []
+        self.errors: dict[str, str] = {}
+
+    def _element(self, block_id: str) -> dict[str, Any]:
+        """The block's one element, whatever its action id."""
+        return next(iter(self._values.get(block_id, {}).values()), {})
+
+    def chosen(self, block_id: str) -> str:
+        return str((self._element(block_id).get("selected_option") or {}).get("value") or "")
+
+    def text(self, block_id: str) -> str:
+        return str(self._element(block_id).get("value") or "").strip()
+
+    def file(self, prefix: str, *, required: bool) -> str:
+        """The location of the one file that was given in one of the three ways."""
+        given: dict[str, str] = {}
+        upload = next(iter(self._element(f"{prefix}_upload").get("files") or ()), None)
+        if upload is not None:
+            found = FileInfo(
+                f"slack:{upload['id']}", str(upload.get("name") or "file"), int(upload.get("size") or 0)
+            )
+            self.uploaded.append(found)
+            given[f"{prefix}_upload"] = found.location
+        if picked := self.chosen(f"{prefix}_recent"):
+            given[f"{prefix}_recent"] = picked
+        if address := self.text(f"{prefix}_uri"):
+            try:
+                given[f"{prefix}_uri"] = file_location(address, prefix)
+            except BadArgument as error:
+                self._note(f"{prefix}_uri", error)
+                return ""
+        if len(set(given.values())) > 1:
+            for block_id in list(given)[1:]:
+                self.errors[block_id] = "You gave more than one file. Leave all but one of these fields empty."
+        elif not given and required:
+            self.errors[f"{prefix}_upload"] = "Upload a file, pick one shared here, or give an address."
+        return next(iter(given.values()), "")
+
+    def hyperparameters(self) -> Hyperparameters:
+        return Hyperparameters(
+            epochs=self._number("epochs", whole),
+            batch_size=self._number("batch_size", whole),
+            learning_rate=self._number("learning_rate", real),
+            learning_rate_multiplier=self._number("learning_rate_multiplier", real),
+            adapter_size=self._number("adapter_size", whole),
+        )
+
+    def _number(self, name: str, parse: Callable[[str, str], N]) -> N | None:
+        typed = self.text(name) or self.chosen(name)
+        if not typed or typed == DEFAULT:
+            return None
+        try:
+            return parse(typed, name)
+        except BadArgument as error:
+            self._note(name, error)
+            return None
+
+    def share(self, block_id: str) -> float:
+        """A percentage as a share; 0 where there is none."""
+        typed = self.text(block_id)
+        try:
+            return real(typed, block_id) / 100 if typed else 0.0
+        except BadArgument as error:
+            self._note(block_id, error)
+            return 0.0
+
+    def mapping(self) -> FieldMapping | None:
+        pair = {block_id: self.text(block_id) for block_id in ("input_key", "output_key")}
+        if not any(pair.values()):
+            return None
+        for block_id, key in pair.items():
+            if not key:
+                self.errors[block_id] = "Give both keys, or neither."
+                return None
+        return FieldMapping(pair["input_key"], pair["output_key"])
+
+    def _note(self, block_id: str, error: BadArgument) -> None:
+        self.errors[block_id] = shorten(readable(str(error)), _ERROR_TEXT)

@@ -1,0 +1,248 @@
+"""Domain values to rows and back. Structured values are JSON: a field that a newer version added is passed over,
+one that is missing takes its default, so an older row stays readable without a migration.
+
+Pure: no database in here, and no rules about jobs.
+"""
+
+import math
+import unicodedata
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import msgspec
+
+from bot.domain.chat import ModelRef, Question, Reply
+from bot.domain.jobs import DataStats, Failure, JobState, OpenJob, Snapshot, TuningJob, TuningSpec
+from bot.domain.place import Place
+from bot.domain.requests import Proposal
+from bot.errors import StorageError
+from bot.ports.notifier import PostAttempt
+from bot.ports.questions import OpenQuestion
+
+T = TypeVar("T")
+Row = Mapping[str, Any]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+_SPEC = msgspec.json.Decoder(TuningSpec)
+_FAILURE = msgspec.json.Decoder(Failure)
+_DATA_STATS = msgspec.json.Decoder(DataStats)
+_MODEL = msgspec.json.Decoder(ModelRef)
+_REPLY = msgspec.json.Decoder(Reply)
+
+
+def micros(time: datetime) -> int:
+    """Microseconds since 1970; integer arithmetic, since a float would round. Raises TypeError if not aware."""
+    return (time - _EPOCH) // _MICROSECOND
+
+
+def moment(stored: int) -> datetime:
+    return _EPOCH + stored * _MICROSECOND
+
+
+def fold(name: str) -> str:
+    """A name as it is compared: letter case aside, and alike however its accents are composed.
+
+    SQLite's own NOCASE folds ASCII only.
+    """
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
+
+
+def proposal_row(proposal: Proposal) -> dict[str, Any]:
+    return {
+        "team": proposal.place.team,
+        "id": proposal.id,
+        "channel": proposal.place.channel,
+        "thread": proposal.place.thread,
+        "owner": proposal.owner,
+        "spec": _json(proposal.spec),
+        "created_at": micros(proposal.created_at),
+    }
+
+
+def read_proposal(row: Row) -> Proposal:
+    return Proposal(
+        id=row["id"],
+        place=read_place(row),
+        owner=row["owner"],
+        spec=parsed(_SPEC, row["spec"]),
+        created_at=moment(row["created_at"]),
+    )
+
+
+def job_row(job: TuningJob) -> dict[str, Any]:
+    return {
+        "key": job.key,
+        "team": job.place.team,
+        "channel": job.place.channel,
+        "thread": job.place.thread,
+        "owner": job.owner,
+        "name": job.name,
+        "folded_name": fold(job.name),
+        "backend": job.backend,
+        "state": job.state.value,
+        "created_at": micros(job.created_at),
+        "spec": _json(job.spec),
+        "operation": job.operation,
+        "google_state": job.google_state,
+        "tuned_model": job.tuned_model,
+        "endpoint": job.endpoint,
+        "total_steps": job.total_steps,
+        "completed_steps": job.completed_steps,
+        "epoch": job.epoch,
+        "started_at": _optional_micros(job.started_at),
+        "ended_at": _optional_micros(job.ended_at),
+        "checked_at": _optional_micros(job.checked_at),
+        "moved_at": _optional_micros(job.moved_at),
+        "stuck_at": _optional_micros(job.stuck_at),
+        "failure": None if job.failure is None else _json(job.failure),
+        "data_stats": None if job.data_stats is None else _json(job.data_stats),
+        "trouble": job.trouble,
+        "cancelled_by": job.cancelled_by,
+        "deleted_by": job.deleted_by,
+        "card": job.card,
+    }
+
+
+def read_job(row: Row) -> TuningJob:
+    return TuningJob(
+        key=row["key"],
+        place=read_place(row),
+        owner=row["owner"],
+        spec=parsed(_SPEC, row["spec"]),
+        state=JobState(row["state"]),
+        created_at=moment(row["created_at"]),
+        operation=row["operation"],
+        google_state=row["google_state"],
+        tuned_model=row["tuned_model"],
+        endpoint=row["endpoint"],
+        total_steps=row["total_steps"],
+        completed_steps=row["completed_steps"],
+        epoch=row["epoch"],
+        started_at=_optional_moment(row["started_at"]),
+        ended_at=_optional_moment(row["ended_at"]),
+        checked_at=_optional_moment(row["checked_at"]),
+        moved_at=_optional_moment(row["moved_at"]),
+        stuck_at=_optional_moment(row["stuck_at"]),
+        failure=None if row["failure"] is None else parsed(_FAILURE, row["failure"]),
+        data_stats=None if row["data_stats"] is None else parsed(_DATA_STATS, row["data_stats"]),
+        trouble=row["trouble"],
+        cancelled_by=row["cancelled_by"],
+        deleted_by=row["deleted_by"],
+        card=row["card"],
+    )
+
+
+def read_open_job(row: Row) -> OpenJob:
+    return OpenJob(
+        key=row["key"],
+        backend=row["backend"],
+        state=JobState(row["state"]),
+        created_at=moment(row["created_at"]),
+    )
+
+
+def snapshot_row(job: TuningJob, snapshot: Snapshot) -> dict[str, Any]:
+    return {
+        "team": job.place.team,
+        "job": job.key,
+        "step": snapshot.step,
+        "epoch": snapshot.epoch,
+        "mean_loss": snapshot.mean_loss,
+        "eval_loss": snapshot.eval_loss,
+        "computed_at": _optional_micros(snapshot.computed_at),
+    }
+
+
+def read_snapshot(row: Row) -> Snapshot:
+    return Snapshot(
+        step=row["step"],
+        # SQLite has no NaN, the loss of a tuning that diverged, and keeps NULL in its stead.
+        mean_loss=math.nan if row["mean_loss"] is None else row["mean_loss"],
+        epoch=row["epoch"],
+        computed_at=_optional_moment(row["computed_at"]),
+        eval_loss=row["eval_loss"],
+    )
+
+
+def question_row(asked: OpenQuestion) -> dict[str, Any]:
+    """The row of a question that was just asked."""
+    question = asked.question
+    return {
+        "key": question.key,
+        "team": question.place.team,
+        "channel": question.place.channel,
+        "thread": question.place.thread,
+        "user": question.user,
+        "text": question.text,
+        "named": question.named,
+        "model": None if question.model is None else _json(question.model),
+        "quoted": int(question.quoted),
+        "asked_at": micros(asked.asked_at),
+        "posted": 0,
+        "next_channel": "",
+        "next_thread": "",
+        "begun_channel": "",
+        "begun_thread": "",
+    }
+
+
+def read_question(row: Row) -> OpenQuestion:
+    place = read_place(row)
+    begun = None
+    if row["begun_at"] is not None:
+        begun = PostAttempt(Place(place.team, row["begun_channel"], row["begun_thread"]), moment(row["begun_at"]))
+    return OpenQuestion(
+        question=Question(
+            key=row["key"],
+            place=place,
+            user=row["user"],
+            text=row["text"],
+            named=row["named"],
+            model=None if row["model"] is None else parsed(_MODEL, row["model"]),
+            quoted=bool(row["quoted"]),
+        ),
+        asked_at=moment(row["asked_at"]),
+        reply=None if row["reply"] is None else parsed(_REPLY, row["reply"]),
+        posted=row["posted"],
+        thread=Place(place.team, row["next_channel"], row["next_thread"]) if row["posted"] else None,
+        begun=begun,
+    )
+
+
+def reply_text(reply: Reply) -> str:
+    """A reply as it is kept, see `read_question`."""
+    return _json(reply)
+
+
+def read_model(row: Row) -> ModelRef:
+    return ModelRef(backend=row["backend"], endpoint=row["endpoint"], name=row["name"])
+
+
+def read_place(row: Row) -> Place:
+    return Place(team=row["team"], channel=row["channel"], thread=row["thread"])
+
+
+def _optional_micros(time: datetime | None) -> int | None:
+    return None if time is None else micros(time)
+
+
+def _optional_moment(stored: int | None) -> datetime | None:
+    return None if stored is None else moment(stored)
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def parsed(decoder: msgspec.json.Decoder[T], stored: str) -> T:
+    """A structured value as it was stored. Raises StorageError."""
+    try:
+        return decoder.decode(stored)
+    except msgspec.DecodeError as error:
+        raise StorageError(
+            f"A stored row cannot be read: {error}.",
+            "It was changed by hand or by a newer Tunebot. Put a backup in the database's place.",
+        ) from error

@@ -1,0 +1,65 @@
+"""What people watch in a modal, kept until it ends: what is left was cut off with its process."""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+from sqlite_utils import Database as Connection
+
+from bot.domain.requests import ModalWork, PendingModal, StartRequest
+from bot.errors import StorageError
+from bot.ports.clock import Clock
+from storage.codecs import Row, micros, parsed, read_place
+from storage.database import Database
+
+logger = logging.getLogger(__name__)
+
+_REQUEST = msgspec.json.Decoder(StartRequest)
+
+
+class SqlitePendingModals:
+    """The PendingModalStore of `bot.ports`."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def begin(self, pending_modal: PendingModal) -> None:
+        row = {
+            "team": pending_modal.place.team,
+            "view": pending_modal.view,
+            "kind": pending_modal.kind.value,
+            "channel": pending_modal.place.channel,
+            "thread": pending_modal.place.thread,
+            "user": pending_modal.user,
+            "request": msgspec.json.encode(pending_modal.request).decode(),
+            "attempts": pending_modal.attempts,
+            "begun_at": micros(self._clock.now()),
+        }
+        await self._database.write(lambda connection: connection.table("pending_modals").insert(row, replace=True))
+
+    async def end(self, pending_modal: PendingModal) -> None:
+        await self._database.write(
+            lambda connection: connection.execute(
+                "DELETE FROM pending_modals WHERE team = ? AND view = ?",
+                [pending_modal.place.team, pending_modal.view],
+            )
+        )
+
+    async def left(self) -> Sequence[PendingModal]:
+        def read(connection: Connection) -> list[PendingModal]:
+            return list(_readable(connection.query("SELECT * FROM pending_modals ORDER BY begun_at")))
+
+        return await self._database.run(read)
+
+
+def _readable(rows: Iterable[Row]) -> Iterator[PendingModal]:
+    for row in rows:
+        try:
+            request = parsed(_REQUEST, row["request"])
+            yield PendingModal(
+                ModalWork(row["kind"]), row["view"], read_place(row), row["user"], request, row["attempts"]
+            )
+        except StorageError as error:
+            # A start must not fail for somebody who watched a modal.
+            logger.error("what %s watched cannot be taken up: %s", row["user"], error)

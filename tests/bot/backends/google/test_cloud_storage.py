@@ -1,0 +1,249 @@
+"""Cloud Storage: uploads of any length through broken connections, and reads that go on where they broke."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import web
+
+from bot.backends.google.auth import AccessToken
+from bot.backends.google.cloud_storage import CloudStorage, GcsFiles, GcsObject
+from bot.backends.google.http import GoogleHttp
+from bot.domain.place import Place
+from bot.errors import (
+    BadArgument,
+    BotError,
+    FileUnavailable,
+    GoogleUnavailable,
+    NotFoundAtGoogle,
+    Outdated,
+    PermissionDenied,
+)
+from bot.sandbox.google import GoogleStandIn
+from tests.bot.backends.servers import serving
+from tests.bot.backends.worlds import BUCKET, PATIENCE, chunks
+
+QUANTUM = 256 * 1024
+TARGET = GcsObject(BUCKET, "tunebot/key/training rows.jsonl")
+PLACE = Place("T1", "C1")
+UPLOAD = "/upload/"
+
+
+@pytest.fixture
+async def storage(google: GoogleStandIn) -> AsyncIterator[CloudStorage]:
+    made = CloudStorage(GoogleHttp(AccessToken(google.issue_token()), patience=PATIENCE), google.url, QUANTUM)
+    yield made
+    await made.close()
+
+
+def content(size: int) -> bytes:
+    return random.Random(size).randbytes(size)
+
+
+def stored(google: GoogleStandIn) -> bytes:
+    return google.buckets.find(BUCKET, TARGET.name).path.read_bytes()
+
+
+@pytest.mark.parametrize("size", [0, 1, QUANTUM - 1, QUANTUM, QUANTUM + 1, 3 * QUANTUM, 3 * QUANTUM + 7])
+async def test_upload_of_any_length_arrives_whole(google: GoogleStandIn, storage: CloudStorage, size: int) -> None:
+    await storage.upload(TARGET, chunks(content(size), 100_000))
+    assert stored(google) == content(size)
+
+
+async def test_upload_waits_for_no_more_than_one_chunk(google: GoogleStandIn, storage: CloudStorage) -> None:
+    sent_when: list[int] = []
+
+    async def watched() -> AsyncIterator[bytes]:
+        for piece in range(8):
+            sent_when.append(len(google.requests.matching(UPLOAD, "PUT")))
+            yield content(QUANTUM)[:QUANTUM] if piece else content(QUANTUM)
+
+    await storage.upload(TARGET, watched())
+    assert sent_when == [0, 0, 0, 1, 2, 3, 4, 5] or sent_when[-1] >= 5
+
+
+@pytest.mark.parametrize("harm", ["reset", "lose_answer", "503", "garbled"])
+@pytest.mark.parametrize("nth", [1, 2, 3])
+async def test_upload_goes_on_after_trouble(
+    google: GoogleStandIn, storage: CloudStorage, harm: str, nth: int
+) -> None:
+    for _ in range(nth - 1):
+        google.faults.delay(0, path=UPLOAD, method="PUT")
+    size = 2 * QUANTUM + 7
+
+    async def rows() -> AsyncIterator[bytes]:
+        async for piece in chunks(content(size), QUANTUM):
+            yield piece
+
+    match harm:
+        case "reset":
+            google.faults.reset(path=UPLOAD, method="PUT")
+        case "lose_answer":
+            google.faults.lose_answer(path=UPLOAD, method="PUT")
+        case "garbled":
+            google.faults.garble(path=UPLOAD, method="PUT")
+        case code:
+            google.faults.fail(int(code), path=UPLOAD, method="PUT")
+    await storage.upload(TARGET, rows())
+    assert stored(google) == content(size)
+    assert google.requests.matching(UPLOAD, "PUT")
+    asked = [one for one in google.requests.matching(UPLOAD, "PUT") if one.headers["content-range"] == "bytes */*"]
+    assert len(asked) == 1
+    assert len(google.requests.matching(UPLOAD, "POST")) == 1, "one session carries the whole upload"
+
+
+async def test_upload_gives_up_after_a_few_tries(google: GoogleStandIn, storage: CloudStorage) -> None:
+    google.faults.fail(503, path=UPLOAD, method="PUT", times=None)
+    with pytest.raises(GoogleUnavailable):
+        await storage.upload(TARGET, chunks(content(9)))
+    assert len(google.requests.matching(UPLOAD, "PUT")) == PATIENCE.attempts
+    assert not google.buckets.bucket(BUCKET)
+
+
+async def test_upload_that_is_refused_is_not_repeated(google: GoogleStandIn, storage: CloudStorage) -> None:
+    google.faults.fail(403, "No.", path=UPLOAD, method="PUT", times=None)
+    with pytest.raises(PermissionDenied):
+        await storage.upload(TARGET, chunks(content(9)))
+    assert len(google.requests.matching(UPLOAD, "PUT")) == 1
+
+
+async def test_rows_that_break_off_store_nothing(google: GoogleStandIn, storage: CloudStorage) -> None:
+    async def rows() -> AsyncIterator[bytes]:
+        yield content(2 * QUANTUM)
+        raise Outdated("The file has changed.")
+
+    with pytest.raises(Outdated):
+        await storage.upload(TARGET, rows())
+    assert not google.buckets.bucket(BUCKET)
+
+
+async def test_token_is_not_shown_to_the_uploads_session(google: GoogleStandIn, storage: CloudStorage) -> None:
+    await storage.upload(TARGET, chunks(content(9)))
+    [put] = google.requests.matching(UPLOAD, "PUT")
+    assert "authorization" not in put.headers
+
+
+async def test_session_that_loses_bytes_is_noticed() -> None:
+    async def answer(request: web.Request) -> web.Response:
+        if request.method == "POST":
+            return web.Response(headers={"Location": "/session"})
+        await request.read()
+        return web.Response(status=308, headers={"Range": "bytes=0-9999999"})
+
+    async with serving(answer) as url:
+        made = CloudStorage(GoogleHttp(AccessToken("t"), patience=PATIENCE), url, QUANTUM)
+        with pytest.raises(GoogleUnavailable, match="lost a part"):
+            await made.upload(TARGET, chunks(content(9)))
+        await made.close()
+
+
+async def test_bucket_is_checked_in_plain_words(google: GoogleStandIn, storage: CloudStorage) -> None:
+    await storage.check_bucket(BUCKET)
+    with pytest.raises(NotFoundAtGoogle, match="no bucket 'missing'"):
+        await storage.check_bucket("missing")
+    with pytest.raises(NotFoundAtGoogle, match="no bucket 'missing'"):
+        await storage.upload(GcsObject("missing", "x"), chunks(b"1"))
+    google.faults.fail(403, "You lack storage.objects.list.", path=f"/b/{BUCKET}/o$")
+    with pytest.raises(PermissionDenied) as caught:
+        await storage.check_bucket(BUCKET)
+    assert "You lack storage.objects.list." in caught.value.message
+
+
+async def test_object_is_deleted_and_stays_deleted(google: GoogleStandIn, storage: CloudStorage) -> None:
+    await storage.upload(TARGET, chunks(b"rows"))
+    await storage.delete(TARGET)
+    assert not google.buckets.bucket(BUCKET)
+    await storage.delete(TARGET)
+
+
+async def test_file_is_described_and_read(google: GoogleStandIn, storage: CloudStorage) -> None:
+    files = GcsFiles(storage)
+    await storage.upload(TARGET, chunks(content(600_000), 100_000))
+    info = await files.describe(PLACE, "U1", str(TARGET))
+    assert (info.location, info.name, info.size) == (str(TARGET), "training rows.jsonl", 600_000)
+    read = [chunk async for chunk in files.read(PLACE, "U1", str(TARGET))]
+    assert b"".join(read) == content(600_000)
+    assert len(read) > 1, "it is not held whole"
+
+
+async def test_empty_file_is_read_as_nothing(storage: CloudStorage) -> None:
+    await storage.upload(TARGET, chunks(b""))
+    assert [chunk async for chunk in GcsFiles(storage).read(PLACE, "U1", str(TARGET))] == []
+
+
+@pytest.mark.parametrize(("code", "words"), [(404, "no file at"), (403, "may not read")])
+async def test_file_that_cannot_be_had_is_named(
+    google: GoogleStandIn, storage: CloudStorage, code: int, words: str
+) -> None:
+    files = GcsFiles(storage)
+    google.faults.fail(code, path="/o/", times=None)
+    with pytest.raises(FileUnavailable, match=words) as caught:
+        await files.describe(PLACE, "U1", str(TARGET))
+    assert str(TARGET) in caught.value.message
+    with pytest.raises(FileUnavailable, match=words):
+        [chunk async for chunk in files.read(PLACE, "U1", str(TARGET))]
+
+
+@pytest.mark.parametrize(
+    "address", ["", "gs://", "gs://b", "gs://bucket/", "gs://Bucket/x", "s3://bucket/x", "gs://bucket/a/"]
+)
+async def test_address_of_no_file_is_refused(storage: CloudStorage, address: str) -> None:
+    with pytest.raises(BadArgument, match="no address"):
+        await GcsFiles(storage).describe(PLACE, "U1", address)
+
+
+class Breaking:
+    """Serves an object that breaks off after every `step` bytes."""
+
+    def __init__(self, body: bytes, step: int, *, ranges: bool = True) -> None:
+        self.body = body
+        self.step = step
+        self.ranges = ranges
+        self.starts: list[int] = []
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        if request.query.get("alt") != "media":
+            return web.json_response({"size": str(len(self.body)), "generation": "77"})
+        assert request.query["generation"] == "77"
+        start = request.http_range.start or 0
+        self.starts.append(start)
+        partial = start and self.ranges
+        response = web.StreamResponse(
+            status=206 if partial else 200, headers={"Content-Length": str(len(self.body) - start)}
+        )
+        await response.prepare(request)
+        await response.write(self.body[start : start + self.step])
+        if start + self.step < len(self.body):
+            await asyncio.sleep(0.02)  # so that what was written leaves before the connection is cut
+            assert request.transport is not None
+            request.transport.abort()
+        return response
+
+
+async def _read(url: str) -> bytes:
+    storage = CloudStorage(GoogleHttp(AccessToken("t"), patience=PATIENCE), url)
+    try:
+        return b"".join([chunk async for chunk in GcsFiles(storage).read(PLACE, "U1", str(TARGET))])
+    finally:
+        await storage.close()
+
+
+async def test_read_goes_on_where_it_broke() -> None:
+    server = Breaking(content(100_000), 30_000)
+    async with serving(server.answer) as url:
+        assert await _read(url) == content(100_000)
+    assert server.starts == [0, 30_000, 60_000, 90_000]
+
+
+@pytest.mark.parametrize("server", [Breaking(content(100), 0), Breaking(content(100), 30, ranges=False)])
+async def test_read_that_does_not_move_on_ends(server: Breaking) -> None:
+    async with serving(server.answer) as url:
+        with pytest.raises(BotError):
+            await _read(url)
+    assert len(server.starts) <= 2 * PATIENCE.attempts
+
+
+def test_chunk_must_be_what_google_takes() -> None:
+    with pytest.raises(ValueError, match="256 KiB"):
+        CloudStorage(GoogleHttp(AccessToken("t")), chunk=1000)

@@ -1,0 +1,234 @@
+"""What the HTTP client promises: waits that Google asks for, streams that break, lists that do not end."""
+
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import httpx
+import pytest
+from aiohttp import web
+
+from bot.backends.google.auth import AccessToken
+from bot.backends.google.http import GoogleHttp
+from bot.backends.google.responses import retry_after
+from bot.backends.google.retry import RetryPolicy
+from bot.domain.chat import Answer, Role, Turn
+from bot.errors import GoogleUnavailable, InvalidRequest, NotAuthenticated, OutcomeUnknown, QuotaExceeded
+from tests.bot.backends.servers import serving
+from tests.bot.backends.worlds import IMPATIENT, PATIENCE, World, world
+
+QUESTION = [Turn(Role.USER, "8")]
+
+
+async def _listen(stream: AsyncIterator[Answer], heard: list[str]) -> None:
+    async for piece in stream:
+        heard += [piece.text]
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[GoogleHttp]:
+    made = GoogleHttp(AccessToken("token"), patience=PATIENCE)
+    yield made
+    await made.close()
+
+
+async def test_google_is_given_the_time_it_asks_for(any_world: World) -> None:
+    any_world.google.faults.fail(429, method="GET", retry_after=0.3)
+    began = time.monotonic()
+    await any_world.backend.models()
+    assert time.monotonic() - began >= 0.3
+
+
+async def test_wait_longer_than_our_patience_is_not_begun(any_world: World) -> None:
+    any_world.google.faults.fail(429, "Quota exceeded.", method="GET", retry_after=3600)
+    began = time.monotonic()
+    with pytest.raises(QuotaExceeded) as caught:
+        await any_world.backend.models()
+    assert time.monotonic() - began < 1
+    assert caught.value.retry_after == 3600
+    assert len(any_world.google.requests) == 1
+
+
+async def test_silence_ends(any_world: World) -> None:
+    quick = world(any_world.name, any_world.google, patience=IMPATIENT)
+    any_world.google.faults.hang(times=None)
+    with pytest.raises(GoogleUnavailable, match="in time"):
+        await quick.backend.models()
+    await quick.backend.close()
+
+
+async def test_question_is_asked_again_only_if_google_surely_did_not_answer_it(any_world: World) -> None:
+    job = await any_world.trained()
+    verb = ":generate"
+    any_world.google.requests.clear()
+    any_world.google.faults.fail(503, path=verb)
+    assert (await any_world.backend.generate(job.endpoint, QUESTION)).text.strip() == "9"
+    assert len(any_world.google.requests.matching(verb)) == 2
+    any_world.google.requests.clear()
+    any_world.google.faults.fail(500, path=verb)
+    with pytest.raises(GoogleUnavailable):
+        await any_world.backend.generate(job.endpoint, QUESTION)
+    assert len(any_world.google.requests.matching(verb)) == 1
+
+
+async def test_deletion_and_cancellation_are_sent_once(any_world: World) -> None:
+    job = await any_world.create()
+    any_world.google.faults.fail(503, path=":cancel", times=None)
+    with pytest.raises(GoogleUnavailable):
+        await any_world.backend.cancel(job)
+    assert len(any_world.google.requests.matching(":cancel")) == 1
+
+
+async def test_stream_that_breaks_says_so_after_what_came(gemini: World) -> None:
+    job = await gemini.trained()
+    gemini.google.answers.say("one two three four")
+    gemini.google.faults.cut_stream(after=2)
+    heard: list[str] = []
+    with pytest.raises(GoogleUnavailable, match="broke off"):
+        await _listen(gemini.backend.stream(job.endpoint, QUESTION), heard)
+    assert heard == ["one", " two"]
+
+
+async def test_stream_that_is_refused_tells_googles_reason(gemini: World) -> None:
+    job = await gemini.trained()
+    gemini.google.faults.fail(400, "No streams today.", path=":streamGenerateContent")
+    with pytest.raises(InvalidRequest, match="No streams today"):
+        [piece async for piece in gemini.backend.stream(job.endpoint, QUESTION)]
+
+
+async def test_stream_is_opened_again_when_google_is_busy(gemini: World) -> None:
+    job = await gemini.trained()
+    gemini.google.faults.fail(503, path=":streamGenerateContent")
+    pieces = [piece async for piece in gemini.backend.stream(job.endpoint, QUESTION)]
+    assert "".join(piece.text for piece in pieces).strip() == "9"
+
+
+async def test_stream_left_early_closes_its_connection(gemini: World) -> None:
+    job = await gemini.trained()
+    gemini.google.answers.say("word " * 50)
+    stream = gemini.backend.stream(job.endpoint, QUESTION)
+    async for _ in stream:
+        break
+    await stream.aclose()  # type: ignore[attr-defined]
+
+
+async def test_page_instead_of_a_stream_is_named(http: GoogleHttp) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(text="<html>Sign in</html>", content_type="text/html")
+
+    async with serving(answer) as url:
+        with pytest.raises(GoogleUnavailable, match="Something other than Google"):
+            [piece async for piece in http.pieces(url, {})]
+
+
+async def test_error_in_the_midst_of_a_stream_is_told(http: GoogleHttp) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        events = 'data: {"candidates": []}\n\ndata: {"error": {"code": 429, "message": "Enough for today."}}\n\n'
+        return web.Response(text=events, content_type="text/event-stream")
+
+    async with serving(answer) as url:
+        with pytest.raises(QuotaExceeded, match="Enough for today"):
+            [piece async for piece in http.pieces(url, {})]
+
+
+@pytest.mark.parametrize("content", ['{"a": ', "<html></html>", "[1]", '"x"', "nothing"])
+async def test_answer_that_is_no_object_is_named(http: GoogleHttp, content: str) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(text=content, content_type="application/json")
+
+    async with serving(answer) as url:
+        with pytest.raises(GoogleUnavailable, match="Something other than Google"):
+            await http.read(url)
+
+
+async def test_answer_cut_in_the_middle_is_read_again(http: GoogleHttp) -> None:
+    tries = 0
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        nonlocal tries
+        tries += 1
+        if tries > 1:
+            return web.json_response({"whole": True})
+        response = web.StreamResponse(headers={"Content-Length": "100"})
+        await response.prepare(request)
+        await response.write(b'{"whole": ')
+        assert request.transport is not None
+        request.transport.abort()
+        return response
+
+    async with serving(answer) as url:
+        assert await http.read(url) == {"whole": True}
+
+
+async def test_answer_that_cannot_be_unpacked_is_named(http: GoogleHttp) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(body=b"no gzip", headers={"Content-Encoding": "gzip"})
+
+    async with serving(answer) as url:
+        with pytest.raises(GoogleUnavailable):
+            await http.read(url)
+        with pytest.raises(OutcomeUnknown):
+            await http.create(url, {})
+
+
+async def test_redirect_is_not_followed(http: GoogleHttp) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        raise web.HTTPFound("/elsewhere")
+
+    async with serving(answer) as url:
+        with pytest.raises(GoogleUnavailable):
+            await http.read(url)
+
+
+@pytest.mark.parametrize("limit", [1, 3])
+async def test_list_ends_at_its_limit(http: GoogleHttp, limit: int) -> None:
+    asked = []
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append(request.query.get("pageToken"))
+        return web.json_response({"items": [{"n": len(asked)}], "nextPageToken": str(len(asked))})
+
+    async with serving(answer) as url:
+        pages = [page async for page in http.pages(url, "items", size=1, limit=limit)]
+    assert len(pages) == limit
+    assert asked == [None, "1", "2"][:limit]
+
+
+async def test_page_token_that_repeats_ends_the_list(http: GoogleHttp) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        return web.json_response({"items": [], "nextPageToken": "same"})
+
+    async with serving(answer) as url:
+        assert len([page async for page in http.pages(url, "items", size=1, limit=50)]) == 2
+
+
+async def test_token_that_is_refused_is_shown_once(http: GoogleHttp) -> None:
+    shown = []
+
+    async def answer(request: web.Request) -> web.Response:
+        shown.append(request.headers["Authorization"])
+        return web.json_response({"error": {"code": 401, "message": "no"}}, status=401)
+
+    async with serving(answer) as url:
+        with pytest.raises(NotAuthenticated):
+            await http.read(url)
+    assert shown == ["Bearer token"]
+
+
+def test_retry_after_is_read_as_seconds_and_as_a_date() -> None:
+    def read(value: str) -> float | None:
+        return retry_after(httpx.Response(429, headers={"retry-after": value}))
+
+    assert read("7") == 7
+    assert read("-3") == 0
+    assert read("soon") is None
+    assert retry_after(httpx.Response(429)) is None
+    moment = read(format_datetime(datetime.now(UTC) + timedelta(seconds=60)))
+    assert moment is not None
+    assert 50 < moment <= 60
+
+
+def test_patience_is_bounded_by_default() -> None:
+    assert RetryPolicy().all_tries < 60
+    assert RetryPolicy().answer <= 30

@@ -1,0 +1,103 @@
+"""Questions and answers as they stand in the channel."""
+
+import pytest
+
+from bot.domain.chat import Answer, Finish
+from handlers.blocks.chat.answer import answer_messages, answer_note, ask_messages
+from tests.handlers.blocks.judges import hold
+
+
+def ask(question, answer, **options):
+    messages = ask_messages("U1", "capitals", question, answer, **options)
+    for message in messages:
+        hold(message, mentions={"U1"})
+    return messages
+
+
+def test_question_and_answer_stand_in_one_message():
+    (message,) = ask("What is the capital of <France>?\nAnd of Italy?", Answer("**Paris** & Rome"))
+    assert message.text == (
+        "<@U1> asked `capitals`: What is the capital of &lt;France&gt;? And of Italy?\n**Paris** &amp; Rome"
+    )
+    assert list(message.blocks) == [
+        {
+            "type": "section",
+            "block_id": "question",
+            "text": {
+                "type": "mrkdwn",
+                "text": "<@U1> asked `capitals`:\n> What is the capital of &lt;France&gt;?\n> And of Italy?",
+                "verbatim": True,
+            },
+        },
+        {"type": "markdown", "text": "**Paris** & Rome"},
+    ]
+
+
+def test_an_answer_in_a_thread_names_its_model():
+    (message,) = answer_messages("capitals", Answer("Paris."))
+    hold(message)
+    assert message.text == "Paris.\nAnswered by `capitals`."
+    assert [each["type"] for each in message.blocks] == ["markdown", "context"]
+
+
+def test_a_long_answer_goes_on_in_further_messages():
+    paragraphs = [f"Paragraph {index}. " + "word " * 50 for index in range(200)]
+    messages = ask("Tell me all.", Answer("\n\n".join(paragraphs)))
+    assert len(messages) == 5
+    assert [each["type"] for each in messages[0].blocks] == ["section", "markdown"]
+    assert all([each["type"] for each in later.blocks] == ["markdown"] for later in messages[1:])
+    blocks = [block for message in messages for block in message.blocks]
+    said = "".join(block["text"] for block in blocks if block["type"] == "markdown")
+    assert all(f"Paragraph {index}." in said for index in range(200))
+
+
+def test_the_note_on_how_an_answer_ended_stands_under_its_last_piece():
+    messages = ask("Tell me all.", Answer("word " * 5_000, Finish.CUT, "MAX_TOKENS"))
+    notes = [each for message in messages for each in message.blocks if each.get("block_id") == "answer_notes"]
+    assert len(notes) == 1
+    assert messages[-1].blocks[-1] == notes[0]
+    assert messages[-1].text.endswith(notes[0]["elements"][0]["text"])
+
+
+@pytest.mark.parametrize(
+    ("answer", "note"),
+    [
+        (Answer("Paris."), ""),
+        (
+            Answer("", Finish.BLOCKED, "SAFETY"),
+            "Google's filters held the answer back: it may be unsafe. Google's word for it is `SAFETY`. "
+            "Try to put the question differently.",
+        ),
+        (
+            Answer("The first", Finish.BLOCKED, "RECITATION"),
+            "Google's filters stopped the answer here: it repeats text from somewhere else too closely. "
+            "Google's word for it is `RECITATION`. Try to put the question differently.",
+        ),
+        (
+            Answer("", Finish.BLOCKED, "BRAND_NEW_REASON"),
+            "Google's filters held the answer back. Google's word for it is `BRAND_NEW_REASON`. "
+            "Try to put the question differently.",
+        ),
+        (
+            Answer("Long", Finish.CUT, "MAX_TOKENS"),
+            "The answer ends early: the model reached its limit for one answer. "
+            "Google's word for it is `MAX_TOKENS`. Ask it to go on.",
+        ),
+        (Answer("", Finish.EMPTY), "The model gave no answer. Try to put the question differently."),
+        (Answer(" \n", Finish.COMPLETE), "The model gave no answer. Try to put the question differently."),
+    ],
+)
+def test_an_answer_that_is_not_whole_says_so_and_why(answer, note):
+    assert answer_note(answer) == note
+    (message,) = ask("Why?", answer)
+    assert note in message.text
+
+
+def test_history_that_was_not_taken_is_admitted():
+    (message,) = answer_messages("capitals", Answer("Paris."), history_dropped=True)
+    assert "it saw only the last question" in message.text
+
+
+def test_a_model_cannot_ping_the_channel():
+    (message,) = ask("Say hi <!here>", Answer("Hi <!channel> and <@U0BOSS> and @everyone"))
+    assert message.blocks[1]["text"] == "Hi &lt;!channel&gt; and &lt;@U0BOSS&gt; and @\u2060everyone"

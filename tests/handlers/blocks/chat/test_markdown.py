@@ -1,0 +1,65 @@
+"""Long answers in pieces that each stand alone."""
+
+import re
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from handlers.blocks.chat.markdown import split_markdown
+
+LIMIT = 1_200
+
+
+def test_a_short_text_is_one_piece():
+    assert split_markdown("# Title\n\nText.", LIMIT) == ["# Title\n\nText."]
+
+
+def test_long_text_is_cut_between_paragraphs():
+    first, second = "a " * 400, "b " * 400
+    assert split_markdown(f"{first}\n\n{second}", LIMIT) == [first, second]
+
+
+def test_a_cut_code_fence_is_closed_and_opened_again():
+    code = "\n".join(f"line {number}" for number in range(300))
+    pieces = split_markdown(f"Before:\n\n```python\n{code}\n```\n\nAfter.", LIMIT)
+    assert len(pieces) == 3
+    assert pieces[0].startswith("Before:\n\n```python\nline 0\n")
+    assert pieces[0].endswith("\n```")
+    assert pieces[1].startswith("```python\nline ")
+    assert pieces[1].endswith("\n```")
+    assert pieces[2].startswith("```python\nline ")
+    assert pieces[2].endswith("line 299\n```\n\nAfter.")
+    said = "\n".join(re.findall(r"line \d+", "\n".join(pieces)))
+    assert said == code
+
+
+def test_a_tilde_fence_is_not_ended_by_backticks():
+    code = "```\n" + "x\n" * 1_000
+    pieces = split_markdown(f"~~~~\n{code}~~~~\n", LIMIT)
+    assert all(piece.startswith("~~~~\n") and piece.endswith("~~~~") for piece in pieces)
+
+
+def test_one_endless_line_is_cut_at_spaces():
+    pieces = split_markdown("word " * 1_000, LIMIT)
+    assert all(len(piece) <= LIMIT for piece in pieces)
+    assert all(set(piece.split()) == {"word"} for piece in pieces)
+
+
+def test_an_entity_is_never_cut():
+    pieces = split_markdown("&lt;" * 2_000, LIMIT)
+    assert "".join(pieces) == "&lt;" * 2_000
+    assert all(len(piece) % 4 == 0 for piece in pieces)
+
+
+typical = ["```\n", "```py\n", "~~~\n", "\n", "    \n", "text\n", "- item\n", "x" * 900, "````\n"]
+lines = st.sampled_from(typical) | st.text(max_size=40)
+
+
+@given(st.lists(lines, max_size=120).map("".join))
+@settings(deadline=None)
+def test_every_piece_fits_and_nothing_is_lost(text):
+    pieces = split_markdown(text, LIMIT)
+    assert all(0 < len(piece) <= LIMIT for piece in pieces)
+    letters = re.compile(r"[^\s`~py]")
+    # Fences are written again at the cuts; everything else stands there once and in order.
+    assert "".join(letters.findall("".join(pieces))) == "".join(letters.findall(text))

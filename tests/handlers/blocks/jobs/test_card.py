@@ -1,0 +1,314 @@
+"""The job card, whole, and what each state and each backend changes about it."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.domain.jobs import DataStats, Failure, Hyperparameters, JobState, Snapshot
+from handlers.blocks.jobs.card import job_card
+from handlers.blocks.jobs.loss_curve import LossCurve, sample
+from handlers.blocks.message import Message
+from tests.handlers.blocks.judges import hold
+from tests.handlers.blocks.samples import GEMINI, NOW, VERTEX, a_job, done
+
+CURVE = [Snapshot(1, 3.1), Snapshot(4, 2.05)]
+
+
+def card(job, profile=VERTEX, snapshots=(), now=NOW, **options) -> Message:
+    message = job_card(job, profile, snapshots, now, **options)
+    hold(message, mentions={"U1", "U2"})
+    return message
+
+
+def block(message: Message, block_id: str):
+    return next((each for each in message.blocks if each["block_id"] == block_id), None)
+
+
+def buttons(message: Message) -> list[str]:
+    found = block(message, "job_actions")
+    return [each["action_id"] for each in found["elements"]] if found else []
+
+
+def mrkdwn(text: str):
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
+
+
+def plain(text: str):
+    return {"type": "plain_text", "text": text}
+
+
+def test_the_card_of_a_running_job():
+    job = a_job(total_steps=12, completed_steps=4, epoch=1)
+    message = card(job, snapshots=CURVE)
+    checked = "<!date^1795222800^{date_short_pretty} at {time}|21 November 2026, 01:00 UTC>"
+    created = "<!date^1795222500^{date_short_pretty} at {time}|21 November 2026, 00:55 UTC>"
+    assert message.text == (
+        "Tuning next number (`gemini-3.5-flash` on Vertex AI): running, step 4 of 12, epoch 1 of 3, 33%. "
+        "4 minutes so far, about 8 minutes left. Mean loss 2.05 at step 4, down from 3.1 at step 1. "
+        "Started by <@U1> on 15 rows from next_number.jsonl: epochs 3, learning rate multiplier chosen by Google, "
+        f"adapter size chosen by Google. Last checked {checked}."
+    )
+    assert list(message.blocks) == [
+        {"type": "header", "block_id": "job_title", "text": plain("next number: running")},
+        {
+            "type": "section",
+            "block_id": "job_standing",
+            "text": mrkdwn(
+                "*Running* · step 4 of 12, epoch 1 of 3, 33%\n"
+                "`███████░░░░░░░░░░░░░`\n"
+                "4 minutes so far, about 8 minutes left.\n"
+                "Mean loss 2.05 at step 4, down from 3.1 at step 1."
+            ),
+        },
+        {
+            "type": "section",
+            "block_id": "job_facts",
+            "fields": [
+                mrkdwn("*Started by*\n<@U1>"),
+                mrkdwn("*Base model*\n`gemini-3.5-flash` on Vertex AI"),
+                mrkdwn("*Training data*\n15 rows from next_number.jsonl, SHA-256 `abababababab`"),
+                mrkdwn(
+                    "*Hyperparameters*\nepochs 3, learning rate multiplier chosen by Google, "
+                    "adapter size chosen by Google"
+                ),
+            ],
+        },
+        {
+            "type": "data_visualization",
+            "block_id": "job_losses",
+            "title": "Mean loss by step",
+            "chart": {
+                "type": "line",
+                "series": [
+                    {"name": "Training", "data": [{"label": "1", "value": 3.1}, {"label": "4", "value": 2.05}]}
+                ],
+                "axis_config": {"categories": ["1", "4"], "x_label": "Step", "y_label": "Mean loss"},
+            },
+        },
+        {
+            "type": "actions",
+            "block_id": "job_actions",
+            "elements": [
+                {
+                    "type": "button",
+                    "action_id": "job_refresh",
+                    "text": plain("Refresh"),
+                    "value": "tb-1",
+                    "accessibility_label": "Refresh next number",
+                },
+                {
+                    "type": "button",
+                    "action_id": "job_cancel",
+                    "text": plain("Cancel"),
+                    "value": "tb-1",
+                    "accessibility_label": "Cancel next number",
+                    "style": "danger",
+                    "confirm": {
+                        "title": plain("Cancel this tuning?"),
+                        "text": plain(
+                            "Google stops training next number. What was trained so far is lost, "
+                            "and Google may still charge for it."
+                        ),
+                        "confirm": plain("Cancel the tuning"),
+                        "deny": plain("Let it run"),
+                        "style": "danger",
+                    },
+                },
+            ],
+        },
+        {
+            "type": "context",
+            "block_id": "job_footer",
+            "elements": [mrkdwn(f"Last checked {checked} · created {created}")],
+        },
+    ]
+
+
+def test_a_finished_job_can_be_asked_used_and_deleted():
+    message = card(done(total_steps=12, completed_steps=12), snapshots=CURVE)
+    assert buttons(message) == ["job_ask", "job_use", "job_delete"]
+    delete = block(message, "job_actions")["elements"][2]
+    assert delete["confirm"]["text"]["text"] == (
+        "next number is deleted at Google and answers no more. This cannot be undone."
+    )
+    assert block(message, "job_title")["text"]["text"] == "next number: done"
+    assert "done, step 12 of 12, 100%. Took 4 minutes." in message.text
+
+
+@pytest.mark.parametrize(
+    ("job", "expected"),
+    [
+        (a_job(state=JobState.SUBMITTING), ["job_refresh"]),
+        (a_job(state=JobState.QUEUED), ["job_refresh", "job_cancel"]),
+        (a_job(cancelled_by="U2"), ["job_refresh"]),
+        (a_job(state=JobState.FAILED), []),
+        (a_job(state=JobState.FAILED, tuned_model="tunedModels/x"), ["job_delete"]),
+        (a_job(state=JobState.LOST), []),
+        (done(endpoint=""), ["job_delete"]),
+        (done(deleted_by="U2"), []),
+    ],
+)
+def test_each_state_has_its_buttons(job, expected):
+    assert buttons(card(job)) == expected
+
+
+def test_a_backend_that_cannot_cancel_shows_no_cancel():
+    assert buttons(card(a_job(GEMINI), GEMINI)) == ["job_refresh"]
+
+
+def test_defaults_are_told_apart_from_what_was_set():
+    message = card(a_job(GEMINI), GEMINI)
+    assert block(message, "job_facts")["fields"][3]["text"] == (
+        "*Hyperparameters*\nepochs 3, batch size 4 (default), learning rate 0.001 (default), "
+        "learning rate multiplier chosen by Google"
+    )
+
+
+def test_a_value_that_the_profile_no_longer_knows_is_still_shown():
+    job = a_job()
+    job = replace(job, spec=replace(job.spec, hyperparameters=Hyperparameters(batch_size=4)))
+    assert "batch size 4" in block(card(job), "job_facts")["fields"][3]["text"]
+
+
+def test_a_value_that_rules_another_out_is_shown_alone():
+    job = a_job(GEMINI)
+    job = replace(job, spec=replace(job.spec, hyperparameters=Hyperparameters(learning_rate_multiplier=0.5)))
+    text = block(card(job, GEMINI), "job_facts")["fields"][3]["text"]
+    assert text.endswith("batch size 4 (default), learning rate multiplier 0.5")
+
+
+def test_the_epochs_of_a_default_are_counted_too():
+    job = a_job(GEMINI, epoch=2)
+    job = replace(job, spec=replace(job.spec, hyperparameters=Hyperparameters()))
+    assert "epoch 2 of 5" in card(job, GEMINI).text
+
+
+def test_an_unknown_state_is_shown_in_googles_own_word():
+    message = card(a_job(google_state="JOB_STATE_PAUSED"))
+    assert "Google calls this state `JOB_STATE_PAUSED`." in message.text
+    assert "Google calls this state `JOB_STATE_PAUSED`." in block(message, "job_standing")["text"]["text"]
+
+
+@pytest.mark.parametrize("word", ["JOB_STATE_RUNNING", "CREATING", ""])
+def test_googles_usual_words_are_not_repeated(word):
+    assert "Google calls" not in card(a_job(google_state=word)).text
+
+
+def test_a_failure_says_why_and_what_to_do():
+    failure = Failure(3, "Row: 0. Missing required 'contents' field", "Correct the rows and start again")
+    message = card(a_job(state=JobState.FAILED, ended_at=NOW, failure=failure))
+    assert block(message, "job_outcome")["text"]["text"] == (
+        "Google's reason: Row: 0. Missing required 'contents' field.\n"
+        "What to do: Correct the rows and start again."
+    )
+    assert "Google's reason: Row: 0." in message.text
+
+
+def test_a_reason_of_our_own_is_not_put_into_googles_mouth():
+    failure = Failure(0, "The start was interrupted: nothing was started.", "Start it again with /tune.")
+    message = card(a_job(state=JobState.FAILED, ended_at=NOW, failure=failure))
+    assert block(message, "job_outcome")["text"]["text"].startswith("Reason: The start was interrupted")
+
+
+def test_rows_that_google_left_out_are_said_plainly():
+    stats = DataStats(
+        examples=12, billable_tokens=340, steps=12, truncated=1, dropped=3, dropped_reasons=("too long", "empty")
+    )
+    message = card(done(data_stats=stats))
+    said = (
+        "Google left out 3 of 15 rows: too long; empty.\n"
+        "1 row was too long, and Google cut the end off.\n"
+        "Google trained on 12 rows, 340 billable tokens, 12 steps."
+    )
+    assert block(message, "job_outcome")["text"]["text"] == said
+    assert said.replace("\n", " ") in message.text
+
+
+def test_who_cancelled_is_named():
+    asked = card(a_job(cancelled_by="U2"))
+    assert block(asked, "job_title")["text"]["text"] == "next number: cancellation requested"
+    assert "<@U2> wants it cancelled. I ask Google until it stops" in asked.text
+    assert "Cancelled by <@U2>." in card(a_job(state=JobState.CANCELLED, cancelled_by="U2")).text
+    assert "Cancelled at Google." in card(a_job(state=JobState.CANCELLED)).text
+
+
+def test_what_does_not_work_is_told_until_the_job_ends():
+    trouble = "The last look failed: Google is away (503)"
+    assert trouble in card(a_job(trouble=trouble)).text
+    assert block(card(a_job(trouble=trouble)), "job_footer")["elements"][0]["text"].endswith(trouble)
+    assert trouble not in card(done(trouble=trouble)).text
+
+
+def test_remaining_time_runs_down_between_two_looks():
+    job = a_job(total_steps=12, completed_steps=4, checked_at=NOW)
+    assert "7 minutes so far, about 5 minutes left." in card(job, now=NOW + timedelta(minutes=3)).text
+    assert "nearly done." in card(job, now=NOW + timedelta(hours=1)).text
+
+
+def test_without_steps_no_remaining_time_is_made_up():
+    assert "4 minutes so far. " in card(a_job()).text
+    assert "left" not in card(a_job(total_steps=12, completed_steps=0)).text
+
+
+def test_losses_that_a_backend_never_shows_are_not_waited_for():
+    assert "Google has not reported a loss yet." in block(card(a_job()), "job_standing")["text"]["text"]
+    silent = replace(VERTEX, shows_losses=False)
+    assert "Vertex AI shows no losses." in block(card(a_job(), silent), "job_standing")["text"]["text"]
+
+
+def test_a_long_curve_is_drawn_with_twenty_points_first_and_last_among_them():
+    curve = [Snapshot(step, 100 / step) for step in range(1, 500)]
+    chart = block(card(a_job(), snapshots=curve), "job_losses")["chart"]
+    categories = chart["axis_config"]["categories"]
+    assert (len(categories), categories[0], categories[-1]) == (20, "1", "499")
+
+
+def test_the_validation_loss_is_drawn_where_enough_steps_have_one():
+    curve = [Snapshot(step, 10 / step, eval_loss=12 / step if step % 2 else None) for step in range(1, 20)]
+    chart = block(card(a_job(), snapshots=curve), "job_losses")["chart"]
+    assert [series["name"] for series in chart["series"]] == ["Training", "Validation"]
+    assert chart["axis_config"]["categories"] == [str(step) for step in range(1, 20, 2)]
+
+
+def test_a_single_validation_loss_is_said_in_words():
+    message = card(a_job(), snapshots=[Snapshot(1, 3.0), Snapshot(2, 2.0, eval_loss=2.5)])
+    assert [each["name"] for each in block(message, "job_losses")["chart"]["series"]] == ["Training"]
+    assert "On the validation file 2.5 at step 2." in message.text
+
+
+def test_where_slack_refuses_charts_the_curve_is_words():
+    curve = [Snapshot(step, 8.0 - step) for step in range(8)]
+    message = card(a_job(), snapshots=curve, native_chart=False)
+    assert block(message, "job_losses") == {
+        "type": "section",
+        "block_id": "job_losses",
+        "text": mrkdwn(
+            "*Mean loss by step*\n`█▇▆▅▄▃▂▁`\n"
+            "step 0: 8 · step 1: 7 · step 3: 5 · step 4: 4 · step 6: 2 · step 7: 1\n"
+            "Lowest: 1 at step 7."
+        ),
+    }
+
+
+def test_losses_that_are_no_numbers_are_left_out():
+    message = card(a_job(), snapshots=[Snapshot(1, float("nan")), Snapshot(2, float("inf")), Snapshot(3, 1.0)])
+    assert block(message, "job_losses") is None
+    assert "Mean loss 1 at step 3." in message.text
+
+
+def test_one_step_is_drawn_once():
+    curve = LossCurve.of([Snapshot(2, 1.0), Snapshot(1, 2.0), Snapshot(2, 0.5)])
+    assert [(each.step, each.mean_loss) for each in curve.points] == [(1, 2.0), (2, 0.5)]
+
+
+def test_a_sample_keeps_both_ends_and_repeats_nothing():
+    points = [Snapshot(step, 1.0) for step in range(21)]
+    steps = [each.step for each in sample(points, 20)]
+    assert (len(steps), len(set(steps)), steps[0], steps[-1]) == (20, 20, 0, 20)
+
+
+def test_a_tuned_base_is_shown_by_the_end_of_its_name():
+    job = a_job()
+    job = replace(job, spec=replace(job.spec, base_model="projects/p/locations/us-central1/models/77@1"))
+    assert "`77@1` on Vertex AI" in card(job).text

@@ -1,0 +1,256 @@
+"""Slack's limits are kept, not hit, whatever moves at once and whoever speaks. Time runs twenty times as fast."""
+
+import asyncio
+import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlite_utils import Database as Connection
+
+from bot.delivery.outbox_sender import Backoff
+from bot.domain.jobs import JobState
+from bot.domain.place import Place
+from bot.ports.stores import Change
+from bot.sandbox.slack import SlackStandIn, SlackWorkspace
+from handlers.blocks.said import said
+from handlers.delivery.rate_limits import Method, RateLimits
+from handlers.transport.manifest import manifest
+from storage.outbox import announce
+from tests.handlers.delivering import CARD, Office, office
+
+pytestmark = pytest.mark.long
+
+FASTER = 20.0
+
+
+def hurried() -> tuple[SlackStandIn, RateLimits]:
+    """A Slack with its limits on, and the bot's pace, both by a clock that runs twenty times as fast."""
+    began = time.time()
+    workspace = SlackWorkspace(now=lambda: began + (time.time() - began) * FASTER)
+    slack = SlackStandIn(workspace, manifest=manifest())
+    slack.limits.enabled = True
+    return slack, RateLimits(post_seconds=1 / FASTER, edit_seconds=60 / FASTER)
+
+
+def refusals(at: Office) -> list[str]:
+    return [call.method for call in at.slack.workspace.calls if call.status == 429]
+
+
+async def test_two_hundred_jobs_that_move_at_once_hit_no_limit_and_ends_go_first(tmp_path: Path) -> None:
+    slack, pace = hurried()
+    async with office(tmp_path, slack=slack, pace=pace, seconds=10.0) as at:
+        rooms = [at.channel, *(slack.add_channel(f"room{number}", at.ada) for number in range(9))]
+        names = [f"job{number:03}" for number in range(200)]
+        for number, name in enumerate(names):
+            await at.add(name, channel=rooms[number % 10])
+        at.sender.start()
+        await at.told(within=30.0)
+        assert len(at.messages()) == 200
+
+        await at.sender.stop(1.0)
+        ended = names[150:170]
+        for name in names:
+            await at.move(name, 7)
+        for name in ended:
+            await at.end(name, JobState.FAILED)
+        posted, edited = len(at.calls("chat.postMessage")), len(at.calls("chat.update"))
+        at.restart()
+        at.sender.start()
+        await at.told(within=60.0)
+
+        assert refusals(at) == []
+        replies, edits = at.calls("chat.postMessage")[posted:], at.calls("chat.update")[edited:]
+        assert len(replies) == 20
+        keys = {(await at.job(name)).card: name for name in names}
+        order = [keys[call.args["ts"]] for call in edits]
+        assert sorted(order) == names, "each card once, though those that ended had two things to tell"
+        # A card of another job may slip in while the channels of those that ended are busy with their replies.
+        assert set(ended) <= set(order[:25])
+        routine = [name for name in order if name not in ended]
+        assert all(
+            number - 10 <= routine.index(name) <= number + 10 for number, name in enumerate(sorted(routine))
+        )
+        assert max(reply.received_at for reply in replies) < edits[40].received_at
+        minute = [call.received_at for call in edits]
+        assert max(sum(start <= each < start + 60 for each in minute) for start in minute) > 40, "not dawdling"
+
+
+async def test_cards_that_never_rest_take_fair_turns(tmp_path: Path) -> None:
+    slack, pace = hurried()
+    async with office(tmp_path, slack=slack, pace=pace, seconds=10.0) as at:
+        names = [f"job{number:02}" for number in range(20)]
+        for number, name in enumerate(names):
+            await at.add(name, channel=slack.add_channel(f"room{number}", at.ada))
+        at.sender.start()
+        await at.told(within=10.0)
+        earlier = len(at.calls("chat.update"))
+        begun, step = time.monotonic(), 0
+        while time.monotonic() - begun < 6.0:
+            step += 1
+            for name in names:
+                await at.move(name, step)
+            at.sender.wake()
+            await asyncio.sleep(0.05)
+        edits = Counter(str(call.args["ts"]) for call in at.calls("chat.update")[earlier:])
+        assert refusals(at) == []
+        assert len(edits) == 20
+        # One more for those whose first step came before the others had one.
+        assert max(edits.values()) - min(edits.values()) <= 2
+        assert min(edits.values()) >= 3
+
+
+async def test_people_are_answered_before_cards_and_both_together_keep_the_pace(tmp_path: Path) -> None:
+    slack, pace = hurried()
+    async with office(tmp_path, slack=slack, pace=pace, seconds=10.0) as at:
+        place = Place(slack.workspace.team_id, at.channel.id)
+        for number in range(60):
+            await at.add(f"job{number:02}")
+        at.sender.start()
+        await asyncio.sleep(0.2)
+        async with asyncio.TaskGroup() as people:
+            for number in range(10):
+                people.create_task(at.poster.say(place, said(f"answer {number}")))
+        assert len(at.messages("Tuning")) < 30, "no card went between the answers"
+        assert len(at.messages("answer")) == 10
+        await at.told(within=20.0)
+        assert refusals(at) == []
+        order = [message.text.startswith("answer") for message in at.messages()]
+        first = order.index(True)
+        assert order[first : first + 11].count(True) == 10
+
+
+async def test_a_whisper_lets_the_card_wait(tmp_path: Path) -> None:
+    slack, pace = hurried()
+    async with office(tmp_path, slack=slack, pace=pace) as at:
+        at.sender.start()
+        for number in range(10):
+            await at.poster.post_ephemeral(Place("T", at.channel.id), at.ada.id, said("only you"))
+            await at.add(f"job{number}")
+            at.sender.wake()
+            await at.told()
+            await asyncio.sleep(0.1)
+        assert refusals(at) == []
+
+
+async def test_retry_after_holds_for_the_whole_method_and_for_nothing_else(tmp_path: Path) -> None:
+    async with office(tmp_path, patience=Backoff(first=0.01)) as at:
+        other = at.slack.add_channel("other", at.ada)
+        await at.add("edited", card="")
+        at.sender.start()
+        await at.told()
+        at.slack.faults.rate_limit("chat.postMessage", retry_after=1)
+        await at.add("asked")
+        at.sender.wake()
+        await at.until(lambda: any(call.status == 429 for call in at.slack.workspace.calls))
+        refused = time.monotonic()
+        await at.add("elsewhere", channel=other)
+        await at.move("edited", 5)
+        at.sender.wake()
+        await at.until(lambda: at.calls("chat.update"))
+        assert time.monotonic() - refused < 0.5
+        await at.until(lambda: len(at.messages()) == 3)
+        assert time.monotonic() - refused >= 0.9
+        assert len(at.calls("chat.postMessage")) == 4, "nobody knocked in between"
+
+
+async def test_a_person_gets_the_answer_after_the_pause_that_slack_asked_for(tmp_path: Path) -> None:
+    async with office(tmp_path) as at:
+        at.slack.faults.rate_limit("chat.postMessage", retry_after=1)
+        place = Place(at.slack.workspace.team_id, at.channel.id)
+        begun = time.monotonic()
+        async with asyncio.TaskGroup() as people:
+            people.create_task(at.poster.say(place, said("one")))
+            people.create_task(at.poster.say(place, said("two")))
+        assert 0.9 < time.monotonic() - begun < 2.0
+        assert len(at.messages()) == 2
+        assert len(at.calls("chat.postMessage")) == 3
+
+
+async def test_a_slow_answer_does_not_let_the_next_post_come_too_soon(tmp_path: Path) -> None:
+    slack, pace = hurried()
+    async with office(tmp_path, slack=slack, pace=pace) as at:
+        for number in range(4):
+            await at.add(f"job{number}")
+        slack.faults.delay("chat.postMessage", seconds=0.045, times=2)
+        at.sender.start()
+        await at.told()
+        assert refusals(at) == []
+
+
+async def test_a_person_who_is_being_answered_slowly_is_not_overtaken(tmp_path: Path) -> None:
+    slack, pace = hurried()
+    async with office(tmp_path, slack=slack, pace=pace) as at:
+        slack.faults.delay("chat.postMessage", seconds=0.3)
+        place = Place(slack.workspace.team_id, at.channel.id)
+        async with asyncio.TaskGroup() as people:
+            people.create_task(at.poster.say(place, said("answer")))
+            await at.until(lambda: at.calls("chat.postMessage"))
+            await at.add("card")
+            at.sender.start()
+        await at.told()
+        assert refusals(at) == []
+        answer, card = at.messages()
+        assert (answer.text, card.text[:11]) == ("answer", "Tuning card")
+
+
+async def test_the_limiters_do_not_grow_with_the_channels() -> None:
+    pace = RateLimits(post_seconds=0.001)
+    for number in range(5_000):
+        async with pace.posting(f"C{number}"):
+            pass
+        if not number % 50:
+            await asyncio.sleep(0.002)
+    assert len(pace._lanes) <= 200
+
+
+async def test_fifty_edits_a_minute_are_never_more_in_any_minute() -> None:
+    pace = RateLimits(edit_seconds=0.6)
+    times = []
+    while not times or times[-1] - times[0] < 2.0:
+        async with pace.editing():
+            times.append(asyncio.get_running_loop().time())
+    busiest = max(sum(start <= each < start + 0.6 for each in times) for start in times)
+    assert 44 <= busiest <= 50
+
+
+async def test_room_says_what_may_go_now() -> None:
+    pace = RateLimits(post_seconds=0.05, edit_seconds=3.0)
+    assert (pace.room().posts, pace.room().edits, pace.room().resting) == (True, 5, frozenset())
+    async with pace.posting("C1"):
+        assert pace.room().resting == {"C1"}
+    assert pace.room().resting == {"C1"}
+    for _ in range(3):
+        async with pace.editing():
+            pass
+    assert pace.room().edits == 2
+    pace.pause(Method.POST, 0.1)
+    pace.pause(Method.EDIT, 0.1)
+    assert (pace.room().posts, pace.room().edits) == (False, 0)
+    await asyncio.sleep(0.2)
+    assert pace.room().posts
+    assert pace.room().resting == frozenset()
+
+
+async def test_ten_thousand_that_wait_do_not_slow_the_choice(tmp_path: Path) -> None:
+    async with office(tmp_path) as at:
+        await at.add("template", CARD)
+        template = await at.job("template")
+
+        def fill(db: Connection) -> None:
+            row = next(db.query("SELECT * FROM jobs"))
+            for number in range(10_000):
+                name = f"k{number}"
+                db.table("jobs").insert({**row, "key": name, "name": name, "folded_name": name})
+                announce(db, replace(template, key=name), [CARD])
+
+        await at.database.write(fill)
+        begun = time.perf_counter()
+        for _ in range(20):
+            (notice,) = await at.outbox.due(template.created_at, limit=10, a_channel=1)
+        assert (time.perf_counter() - begun) / 20 < 0.01
+        assert notice.job == "template"
+        await at.jobs.change("k9999", lambda job: Change(replace(job, state=JobState.FAILED), notices=[CARD]))
+        (notice,) = await at.outbox.due(template.created_at, limit=10, a_channel=1)
+        assert notice.job == "k9999"

@@ -1,0 +1,254 @@
+"""What people type, as they type it and as Slack hands it over."""
+
+import html
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain.datasets import FieldMapping
+from bot.domain.jobs import Hyperparameters
+from bot.domain.requests import StartRequest
+from bot.errors import BadArgument
+from handlers.syntax.commands import (
+    Ask,
+    Cancel,
+    Delete,
+    Help,
+    ListJobs,
+    ListModels,
+    OpenForm,
+    Start,
+    Status,
+    Use,
+    parse_ask,
+    parse_mention,
+    parse_tune,
+    quoted,
+)
+from handlers.syntax.lexer import file_location, undo_markup
+from handlers.syntax.start_options import parse_start
+
+PERMALINK = "https://acme.slack.com/files/U0AB/F0123456789/next_number.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        ("", OpenForm()),
+        ("   ", OpenForm()),
+        ("list", ListJobs()),
+        ("LIST", ListJobs()),
+        ("models", ListModels()),
+        ("help", Help()),
+        ("help start", Help()),
+        ("status", Status()),
+        ("status capitals", Status("capitals")),
+        ("status my two  words", Status("my two words")),
+        ('cancel "my two words"', Cancel("my two words")),
+        ("delete “my two words”", Delete("my two words")),
+        ("use ‘my model’", Use("my model")),
+        ("use Bob's model", Use("Bob's model")),
+        ("use Bob’s model", Use("Bob’s model")),
+        ("status R&amp;D", Status("R&D")),
+    ],
+)
+def test_a_tune_command_is_read(text, command):
+    assert parse_tune(text) == command
+
+
+def test_start_reads_every_value():
+    text = (
+        "start name=capitals base=gemini-3.5-flash backend=Vertex epochs=3 batch=4 lr=1e-3 adapter=8 "
+        f"file=<{PERMALINK}|next_number.jsonl> validation=gs://bucket/check.jsonl input=question output=answer"
+    )
+    assert parse_tune(text) == Start(
+        StartRequest(
+            backend="vertex",
+            base_model="gemini-3.5-flash",
+            name="capitals",
+            hyperparameters=Hyperparameters(epochs=3, batch_size=4, learning_rate=0.001, adapter_size=8),
+            file="slack:F0123456789",
+            validation="gs://bucket/check.jsonl",
+            mapping=FieldMapping("question", "answer"),
+        )
+    )
+
+
+def test_start_without_its_verb_is_understood():
+    assert parse_tune("epochs=3") == Start(StartRequest(hyperparameters=Hyperparameters(epochs=3)))
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint", "field"),
+    [
+        ("lsit", "I do not know “lsit”.", "Did you mean list?", ""),
+        ("xyzzy", "I do not know “xyzzy”.", "Write /tune help to see what I understand.", ""),
+        ("list all", "`list` stands alone, but “all” follows it.", "Write /tune list.", ""),
+        ("cancel", "`cancel` needs a name.", "Write /tune cancel NAME; /tune list shows the names.", ""),
+        ("start epoch=3", "I do not know “epoch=”.", "Did you mean epochs?", ""),
+        ("start epochs=three", "`epochs` must be a whole number, not “three”.", "For example 3.", "epochs"),
+        ("start epochs=2.5", "`epochs` must be a whole number, not “2.5”.", "For example 3.", "epochs"),
+        (
+            "start lr=0,5",
+            "`learning_rate` must be a number, not “0,5”.",
+            "Write it like 0.001 or 1e-3.",
+            "learning_rate",
+        ),
+        (
+            "start lr=nan",
+            "`learning_rate` must be a number, not “nan”.",
+            "Write it like 0.001 or 1e-3.",
+            "learning_rate",
+        ),
+        ("start epochs=3 epochs=4", "`epochs` is given twice.", "Give it once.", "epochs"),
+        ("start name=", "`name` has no value.", "Write it right after the =, like name=….", "name"),
+        ("start name= epochs=3", "`name` has no value.", "Write it right after the =, like name=….", "name"),
+        (
+            "start 3 epochs",
+            "I cannot place “3”.",
+            "Write every value as key=value, like epochs=3, and put a value with spaces in quotes.",
+            "",
+        ),
+        (
+            'start name="my model',
+            'A quotation mark is not closed: name="my model',
+            "Close it, or leave the marks out.",
+            "",
+        ),
+        (
+            "start input=question",
+            "`output` is missing.",
+            "Name both keys of a row, like input=question output=answer.",
+            "output",
+        ),
+        (
+            "start file=https://evil.example/files/U0AB/F0123456789/a.jsonl",
+            "I cannot fetch “https://evil.example/files/U0AB/F0123456789/a.jsonl”.",
+            "Give a link to a file in this Slack workspace, or a gs:// address.",
+            "file",
+        ),
+        (
+            "start file=https://acme.slack.com.evil.example/files/U0AB/F0123456789/a.jsonl",
+            "I cannot fetch “https://acme.slack.com.evil.example/files/U0AB/F0123456789/a.jsonl”.",
+            "Give a link to a file in this Slack workspace, or a gs:// address.",
+            "file",
+        ),
+        (
+            "start file=https://acme.slack.com/archives/C1/p1700000000000100",
+            "That link leads to a message, not to a file.",
+            "Open the file's own menu in Slack and choose “Copy link to file”.",
+            "file",
+        ),
+        (
+            "start file=gs://bucket",
+            "“gs://bucket” is not a whole Cloud Storage address.",
+            "It needs a bucket and a file, like gs://my-bucket/examples.jsonl.",
+            "file",
+        ),
+    ],
+)
+def test_a_mistake_is_told_with_the_value_and_the_way_out(text, message, hint, field):
+    with pytest.raises(BadArgument) as caught:
+        parse_tune(text)
+    assert (caught.value.message, caught.value.hint, caught.value.field) == (message, hint, field)
+
+
+@pytest.mark.parametrize(
+    ("text", "location"),
+    [
+        (PERMALINK, "slack:F0123456789"),
+        ("https://acme.enterprise.slack.com/files/W0AB/F0123456789/a%20b.jsonl?x=1", "slack:F0123456789"),
+        ("http://127.0.0.1:4003/files/U0000000001/F0000000002/a.jsonl", "slack:F0000000002"),
+        ("F0123456789", "slack:F0123456789"),
+        ("gs://my-bucket.example.com/a folder/b.jsonl", "gs://my-bucket.example.com/a folder/b.jsonl"),
+    ],
+)
+def test_a_file_is_found_in_links_ids_and_addresses(text, location):
+    assert file_location(text) == location
+
+
+@pytest.mark.parametrize(
+    "text", ["gs://B/x", "gs://bucket/", "gs://bucket/folder/", "GS://bucket/x", "C0123456789"]
+)
+def test_what_is_no_file_is_refused(text):
+    with pytest.raises(BadArgument):
+        file_location(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "ask"),
+    [
+        ("What is the capital of France?", Ask("What is the capital of France?")),
+        ("model=capitals What is it?", Ask("What is it?", "capitals")),
+        ("model=“my capitals” What’s it?", Ask("What’s it?", "my capitals")),
+        ("model = 'my capitals'\nWhat is it?", Ask("What is it?", "my capitals")),
+        ("is 1 &lt; 2 &amp;&amp; 3 &gt; 2?", Ask("is 1 < 2 && 3 > 2?")),
+        ("see <https://example.com/a?b=1&amp;c=2|this>", Ask("see https://example.com/a?b=1&c=2")),
+        ("ask <@U1|bob> in <#C1|general> or <!here>", Ask("ask @bob in #general or @here")),
+        ("what does &amp;lt; mean", Ask("what does &lt; mean")),
+        ("what does <b>bold</b> do", Ask("what does <b>bold</b> do")),
+        ('say "unclosed', Ask('say "unclosed')),
+    ],
+)
+def test_a_question_keeps_its_words(text, ask):
+    assert parse_ask(text) == ask
+
+
+@pytest.mark.parametrize("text", ["", "  ", "model=capitals", "model="])
+def test_a_question_without_words_is_refused(text):
+    with pytest.raises(BadArgument):
+        parse_ask(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        ("<@UBOT>", Help()),
+        ("<@UBOT> help", Help()),
+        ("<@UBOT> tune", Start(StartRequest())),
+        ("<@UBOT> tune epochs=3", Start(StartRequest(hyperparameters=Hyperparameters(epochs=3)))),
+        ("<@UBOT|tunebot>: status capitals", Status("capitals")),
+        ('<@UBOT> cancel "my two words"', Cancel("my two words")),
+        ("<@UBOT> list", ListJobs()),
+        ("<@UBOT> list the capitals of Europe", Ask("list the capitals of Europe")),
+        ("<@UBOT> use a loop to count", Ask("use a loop to count")),
+        ("<@UBOT> use capitals", Use("capitals")),
+        ("<@UBOT> tune my guitar, how?", Ask("tune my guitar, how?")),
+        ("What is it, <@UBOT>?", Ask("What is it?")),
+        ("<@UBOT> model=capitals what is it?", Ask("what is it?", "capitals")),
+    ],
+)
+def test_a_mention_is_a_command_or_a_question(text, command):
+    assert parse_mention(text, "UBOT") == command
+
+
+def test_a_mention_with_a_file_is_a_start_even_without_words():
+    assert parse_mention("<@UBOT>", "UBOT", has_file=True) == Start(StartRequest())
+
+
+def test_a_mention_with_a_file_and_a_typing_error_is_not_sent_to_a_model():
+    with pytest.raises(BadArgument, match="I cannot place “epochs”"):
+        parse_mention("<@UBOT> tune epochs 3", "UBOT", has_file=True)
+
+
+letters = st.characters(codec="utf-8", exclude_categories=["Cc", "Zs", "Zl", "Zp", "Cf"])
+names = st.text(letters | st.just(" "), min_size=1)
+
+
+@given(names.map(lambda text: " ".join(text.split())).filter(bool))
+def test_a_quoted_name_comes_back_however_it_is_typed(name):
+    """Slack escapes what is typed; the same words must reach the model's name."""
+    typed = html.escape(quoted(name), quote=False)
+    assert parse_ask(f"model={typed} why?") == Ask("why?", name)
+    assert parse_tune(f"use {typed}") == Use(name)
+    assert parse_mention(f"<@UBOT> use {typed}", "UBOT") == Use(name)
+    assert parse_start(f"name={undo_markup(typed)} epochs=3").name == name
+
+
+@given(st.text(max_size=200))
+def test_no_text_breaks_the_reader(text):
+    for parse in (parse_tune, parse_ask, lambda words: parse_mention(words, "UBOT")):
+        with suppress(BadArgument):
+            parse(text)

@@ -1,0 +1,202 @@
+"""The manifest cannot drift: what is registered is declared and answered, and what is called is allowed."""
+
+import re
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from slack_bolt.app.async_app import AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+
+import handlers
+from handlers import Listeners, register
+from handlers.blocks.help import COMMANDS, help_message
+from handlers.syntax.commands import VERBS, Ask, Start, parse_ask, parse_tune
+from handlers.syntax.start_options import KEYS
+from handlers.transport.manifest import EVENTS, SCOPES, manifest
+
+# Each Web API method that the handlers call, with the bot scopes of which Slack wants one (docs.slack.dev).
+METHODS: dict[str, set[str]] = {
+    "auth.test": set(),
+    "apps.connections.open": set(),
+    "assistant.threads.setStatus": {"chat:write", "assistant:write"},
+    "chat.postEphemeral": {"chat:write"},
+    "chat.postMessage": {"chat:write"},
+    "chat.update": {"chat:write"},
+    # Either one needs the history scope of the channel's own kind; EVENTS holds all of them.
+    "conversations.history": {"channels:history", "metadata.message:read"},
+    "conversations.replies": {"channels:history", "metadata.message:read"},
+    "conversations.open": {"im:write"},
+    "files.completeUploadExternal": {"files:write"},
+    "files.getUploadURLExternal": {"files:write"},
+    "files.info": {"files:read"},
+    "files.list": {"files:read"},
+    "views.open": set(),
+    "views.update": set(),
+}
+Listener = Callable[..., Any]
+
+
+class Recording(AsyncApp):
+    """A real app that writes down what is bound to it."""
+
+    def __init__(self) -> None:
+        super().__init__(client=AsyncWebClient(token="xoxb-none"), signing_secret="none")
+        self.bound: dict[str, list[Any]] = {}
+
+    def _note(self, kind: str, name: Any) -> None:
+        self.bound.setdefault(kind, []).append(name)
+
+    def command(self, command: Any, *args: Any, **kwargs: Any) -> Listener:
+        self._note("command", command)
+        return cast(Listener, super().command(command, *args, **kwargs))
+
+    def message_shortcut(self, callback_id: Any, *args: Any, **kwargs: Any) -> Listener:
+        self._note("message_shortcut", callback_id)
+        return cast(Listener, super().message_shortcut(callback_id, *args, **kwargs))
+
+    def global_shortcut(self, callback_id: Any, *args: Any, **kwargs: Any) -> Listener:
+        self._note("global_shortcut", callback_id)
+        return cast(Listener, super().global_shortcut(callback_id, *args, **kwargs))
+
+    def event(self, event: Any, *args: Any, **kwargs: Any) -> Listener:
+        self._note("event", event)
+        return cast(Listener, super().event(event, *args, **kwargs))
+
+    def action(self, constraints: Any, *args: Any, **kwargs: Any) -> Listener:
+        self._note("action", constraints)
+        return cast(Listener, super().action(constraints, *args, **kwargs))
+
+    def view(self, constraints: Any, *args: Any, **kwargs: Any) -> Listener:
+        self._note("view", constraints)
+        return cast(Listener, super().view(constraints, *args, **kwargs))
+
+
+@pytest.fixture
+def app(monkeypatch: pytest.MonkeyPatch) -> Recording:
+    for name in ("SLACK_BOT_TOKEN", "SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET"):
+        monkeypatch.delenv(name, raising=False)
+    app = Recording()
+    surfaces = {each.name: _bare(each.type) for each in fields(Listeners)}
+    register(app, Listeners(**surfaces))
+    return app
+
+
+def _bare(kind: Any) -> Any:
+    """A handler without its parts: nothing of it is called here, only what is bound counts."""
+    return object.__new__(kind)
+
+
+def test_every_command_is_registered_and_declared(app: Recording) -> None:
+    declared = [command["command"] for command in manifest()["features"]["slash_commands"]]
+    assert sorted(app.bound["command"]) == sorted(declared)
+
+
+def test_every_shortcut_is_registered_and_declared(app: Recording) -> None:
+    declared = manifest()["features"]["shortcuts"]
+    assert [each["callback_id"] for each in declared if each["type"] == "message"] == app.bound["message_shortcut"]
+    assert [each["callback_id"] for each in declared if each["type"] == "global"] == app.bound.get(
+        "global_shortcut", []
+    )
+
+
+def test_every_event_is_registered_and_subscribed_with_its_scope(app: Recording) -> None:
+    subscribed = manifest()["settings"]["event_subscriptions"]["bot_events"]
+    named = {event for event in app.bound["event"] if isinstance(event, str)}
+    assert {event.partition(".")[0] for event in subscribed} == named
+    scopes = set(manifest()["oauth_config"]["scopes"]["bot"])
+    assert set(EVENTS.values()) <= scopes
+
+
+def test_what_nobody_handles_is_acknowledged_all_the_same(app: Recording) -> None:
+    everything = [event for event in app.bound["event"] if isinstance(event, re.Pattern)]
+    assert any(pattern.search("team_join") for pattern in everything)
+    assert isinstance(app.bound["event"][-1], re.Pattern), "the catch-all must come last"
+
+
+def test_what_is_drawn_is_answered(app: Recording) -> None:
+    sources = "".join(path.read_text() for path in Path(handlers.__file__).parent.joinpath("blocks").glob("*.py"))
+    drawn = set(re.findall(r'"(job_(?:ask|cancel|delete|refresh|use))"', sources))
+    named = set(re.findall(r'^[A-Z_]*ACTION = "(\w+)"', sources, re.MULTILINE))
+    assert drawn
+    assert drawn | named == set(app.bound["action"])
+    views = set(re.findall(r'^CALLBACK_ID = "(\w+)"', sources, re.MULTILINE))
+    assert views == set(app.bound["view"])
+
+
+def test_every_method_that_is_called_is_allowed_by_the_scopes() -> None:
+    folder = Path(handlers.__file__).parent
+    called = {
+        name
+        for path in folder.rglob("*.py")
+        for name in re.findall(r"client\.((?:[a-z]+_)+[A-Za-z]+)\(", path.read_text())
+    }
+    methods = {name.replace("_", ".") for name in called}
+    assert methods == METHODS.keys(), "a new call needs its scope here and in the manifest"
+    granted = set(manifest()["oauth_config"]["scopes"]["bot"])
+    for method, wanted in METHODS.items():
+        assert not wanted or wanted & granted, f"{method} needs one of {wanted}"
+
+
+def test_no_scope_is_asked_for_in_vain() -> None:
+    needed = {scope for wanted in METHODS.values() for scope in wanted} | set(EVENTS.values()) | {"commands"}
+    assert set(manifest()["oauth_config"]["scopes"]["bot"]) <= needed
+    assert SCOPES.keys() <= needed
+
+
+def test_http_and_socket_mode_differ_only_in_their_addresses() -> None:
+    socket, http = manifest(), manifest("https://example.com/slack/events")
+    assert socket["settings"]["socket_mode_enabled"] is True
+    assert http["settings"]["socket_mode_enabled"] is False
+    assert "https://example.com" not in str(socket)
+    hooks = [http["settings"]["interactivity"], http["settings"]["event_subscriptions"]]
+    assert all(hook["request_url"] == "https://example.com/slack/events" for hook in hooks)
+    assert all(command["url"] for command in http["features"]["slash_commands"])
+
+
+def test_the_manifest_keeps_slacks_lengths() -> None:
+    features = manifest()["features"]
+    assert len(manifest()["display_information"]["description"]) <= 140
+    for command in features["slash_commands"]:
+        assert len(command["description"]) <= 100
+        assert len(command["usage_hint"]) <= 1_000
+    for shortcut in features["shortcuts"]:
+        assert len(shortcut["name"]) <= 24
+        assert len(shortcut["description"]) <= 150
+
+
+def test_the_help_names_every_verb_and_nothing_else() -> None:
+    told = [row.name.removeprefix("/tune").strip() for row in COMMANDS if row.name.startswith("/tune")]
+    assert sorted(verb for verb in told if verb) == sorted(VERBS)
+    declared = {command["command"] for command in manifest()["features"]["slash_commands"]}
+    assert {row.name.split()[0] for row in COMMANDS} == declared
+
+
+@pytest.mark.parametrize("row", COMMANDS, ids=lambda row: row.name)
+def test_what_the_help_shows_can_be_typed(row: Any) -> None:
+    shown = row.arguments.replace("LINK", "gs://my-bucket/examples.jsonl").replace("NAME", "capitals")
+    for arguments in {shown.replace("[", "").replace("]", ""), re.sub(r"\[[^]]*\]\s*", "", shown)}:
+        verb = row.name.partition(" ")[2]
+        if row.name == "/ask":
+            assert isinstance(parse_ask(arguments), Ask)
+        else:
+            parsed = parse_tune(f"{verb} {arguments}")
+            assert type(parsed).__name__.lower().startswith(verb or "openform") or verb in ("list", "models")
+
+
+def test_every_key_of_a_start_is_in_the_help_under_one_of_its_names() -> None:
+    row = next(row for row in COMMANDS if row.name == "/tune start")
+    told = f"{row.arguments} {row.sentence}"
+    for field in set(KEYS.values()):
+        spellings = [key for key, target in KEYS.items() if target == field]
+        assert any(re.search(rf"\b{key}\b", told) for key in spellings), f"{spellings} are not in the help"
+    parsed = parse_tune("start " + row.arguments.replace("LINK", "gs://my-bucket/examples.jsonl"))
+    assert isinstance(parsed, Start)
+
+
+def test_the_help_fits_into_a_message() -> None:
+    message = help_message([])
+    assert all(row.name in message.text for row in COMMANDS)
+    assert len(message.text) <= 4_000

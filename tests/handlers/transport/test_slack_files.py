@@ -1,0 +1,134 @@
+"""Who may read which Slack file, told by the facts that files.info gives."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from aiohttp import web
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.domain.place import Place
+from bot.errors import FileUnavailable
+from handlers.transport.slack_files import SlackFiles
+from tests.bot.backends.servers import serving
+
+PLACE = Place("T1", "C1")
+THERE = {"C1": [{"ts": "1.2"}]}
+ELSEWHERE = {"C2": [{"ts": "1.2"}]}
+
+
+@pytest.fixture
+def facts() -> dict[str, Any]:
+    """A file of somebody else, shared in another private channel."""
+    return {
+        "id": "F1", "name": "rows.jsonl", "size": 3, "user": "U2", "user_team": "T1", "is_public": False,
+        "shares": {"private": ELSEWHERE}, "channels": [], "groups": ["C2"], "ims": [],
+    }  # fmt: skip
+
+
+@pytest.fixture
+async def files(facts: dict[str, Any]) -> AsyncIterator[SlackFiles]:
+    async def info(_: web.Request) -> web.Response:
+        return web.json_response({"ok": True, "file": facts})
+
+    async with serving(info) as url, httpx.AsyncClient() as http:
+        yield SlackFiles(AsyncWebClient(token="xoxb-1", base_url=f"{url}api/"), http, "xoxb-1")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param({"user": "U1"}, id="their own"),
+        pytest.param({"user": "U1", "shares": {}, "groups": []}, id="their own, shared nowhere"),
+        pytest.param({"is_public": True}, id="public"),
+        pytest.param({"is_public": True, "user_team": None}, id="public, of no team that is told"),
+        pytest.param({"is_public": True, "user_team": "E1"}, id="public, of the organisation"),
+        pytest.param({"shares": {"public": THERE}}, id="shared here, public"),
+        pytest.param({"shares": {"private": THERE}}, id="shared here, private"),
+        pytest.param({"shares": {"private": THERE}, "user_team": "T9"}, id="shared here by another company"),
+        pytest.param({"groups": ["C2", "C1"]}, id="listed here, shares cut short"),
+        pytest.param({"channels": ["C1"], "shares": None}, id="listed here, no shares"),
+        pytest.param({"ims": ["C1"]}, id="listed in these direct messages"),
+    ],
+)
+async def test_who_sees_a_file_in_slack_may_have_it_read(
+    files: SlackFiles, facts: dict[str, Any], more: dict[str, Any]
+) -> None:
+    facts |= more
+    assert (await files.describe(PLACE, "U1", "slack:F1")).name == "rows.jsonl"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param({}, id="shared elsewhere"),
+        pytest.param({"shares": {}, "groups": []}, id="shared nowhere"),
+        pytest.param(
+            {"shares": None, "channels": None, "groups": None, "ims": None, "is_public": None}, id="nothing"
+        ),
+        pytest.param({"is_public": "true"}, id="a word for public"),
+        pytest.param({"is_public": True, "user_team": "T9"}, id="public at another company"),
+        pytest.param({"user": None}, id="of nobody"),
+        pytest.param({"public_url_shared": True}, id="with a public link"),
+    ],
+)
+async def test_who_does_not_see_it_is_told_nothing(
+    files: SlackFiles, facts: dict[str, Any], more: dict[str, Any]
+) -> None:
+    facts |= more
+    for ask in (
+        files.describe(PLACE, "U1", "slack:F1"),
+        files.shared_in(PLACE, "U1", "slack:F1"),
+        anext(files.read(PLACE, "U1", "slack:F1")),
+    ):
+        with pytest.raises(FileUnavailable, match="I find no file F1 that you and I both see here"):
+            await ask
+
+
+async def test_an_asker_without_a_name_or_a_place_owns_nothing(files: SlackFiles, facts: dict[str, Any]) -> None:
+    facts |= {"user": "", "groups": [""], "shares": {"private": {"": []}}}
+    with pytest.raises(FileUnavailable):
+        await files.describe(Place("T1", ""), "", "slack:F1")
+
+
+@pytest.mark.parametrize(
+    ("base", "address"),
+    [
+        ("https://slack.example", "http://slack.example/rows.jsonl"),
+        ("https://slack.example", "http://slack.example:443/rows.jsonl"),
+        ("https://slack.example", "https://slack.example:8443/rows.jsonl"),
+        ("http://slack.example:8080", "http://slack.example/rows.jsonl"),
+        ("https://slack.example", "https://files.slack.example/rows.jsonl"),
+        ("", "http://files.slack.com/rows.jsonl"),
+        ("", "https://slack.example/rows.jsonl"),
+    ],
+)
+async def test_the_token_goes_only_to_the_very_origin_and_never_less_safely(
+    facts: dict[str, Any], base: str, address: str
+) -> None:
+    sent: list[str] = []
+
+    async def note(request: httpx.Request) -> None:
+        sent.append(str(request.url))
+
+    async def info(_: web.Request) -> web.Response:
+        return web.json_response({"ok": True, "file": {**facts, "user": "U1", "url_private": address}})
+
+    async with serving(info) as url, httpx.AsyncClient(event_hooks={"request": [note]}) as http:
+        files = SlackFiles(AsyncWebClient(token="xoxb-1", base_url=f"{url}api/"), http, "xoxb-1", base)
+        with pytest.raises(FileUnavailable, match="does not lie at Slack itself"):
+            await anext(files.read(PLACE, "U1", "slack:F1"))
+    assert sent == []
+
+
+async def test_another_slack_base_hands_out_its_files(facts: dict[str, Any]) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        if request.path.endswith("files.info"):
+            where = f"http://{request.host}/rows.jsonl"
+            return web.json_response({"ok": True, "file": {**facts, "user": "U1", "url_private": where}})
+        return web.Response(body=request.headers["Authorization"].encode()[-3:])
+
+    async with serving(answer) as url, httpx.AsyncClient() as http:
+        files = SlackFiles(AsyncWebClient(token="xoxb-1", base_url=f"{url}api/"), http, "xoxb-1", url.rstrip("/"))
+        assert [chunk async for chunk in files.read(PLACE, "U1", "slack:F1")] == [b"b-1"]

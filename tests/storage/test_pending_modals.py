@@ -1,0 +1,70 @@
+"""PendingModalStore last until they are ended, whichever process began them."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.domain.datasets import FieldMapping
+from bot.domain.jobs import Hyperparameters
+from bot.domain.place import Place
+from bot.domain.requests import ModalWork, PendingModal, StartRequest
+from storage.database import Database
+from storage.pending_modals import SqlitePendingModals
+from tests.storage.samples import OTHER_TEAM, TEAM, StoppedClock
+
+REQUEST = StartRequest(
+    backend="vertex",
+    name="capitals",
+    hyperparameters=Hyperparameters(epochs=3, learning_rate_multiplier=0.5),
+    file="slack:F1",
+    validation_share=0.1,
+    mapping=FieldMapping("question", "answer"),
+)
+
+
+def pending_modal(view: str, team: str = TEAM) -> PendingModal:
+    return PendingModal(ModalWork.REPAIR, view, Place(team, "C1", "1.5"), "U1", REQUEST, attempts=1)
+
+
+async def test_what_was_begun_is_left_for_the_next_process_oldest_first(path: Path, clock: StoppedClock) -> None:
+    database = Database(path)
+    await database.open()
+    for view in ("V2", "V1"):
+        await SqlitePendingModals(database, clock).begin(pending_modal(view))
+        clock.advance(timedelta(seconds=1))
+    await database.close()
+    await database.open()
+    assert await SqlitePendingModals(database, clock).left() == [pending_modal("V2"), pending_modal("V1")]
+    await database.close()
+
+
+async def test_what_has_ended_is_not_left_and_another_workspaces_view_is_another(
+    database: Database, clock: StoppedClock
+) -> None:
+    pending_modal_store = SqlitePendingModals(database, clock)
+    for each in (pending_modal("V1"), pending_modal("V1", OTHER_TEAM), pending_modal("V2")):
+        await pending_modals.begin(each)
+    await pending_modals.end(pending_modal("V1"))
+    assert await pending_modals.left() == [pending_modal("V1", OTHER_TEAM), pending_modal("V2")]
+
+
+async def test_one_view_has_one_errand_the_newest(database: Database, clock: StoppedClock) -> None:
+    pending_modal_store = SqlitePendingModals(database, clock)
+    await pending_modals.begin(pending_modal("V1"))
+    newer = PendingModal(ModalWork.CHECK, "V1", Place(TEAM, "C1"), "U1", StartRequest())
+    await pending_modals.begin(newer)
+    assert await pending_modals.left() == [newer]
+
+
+async def test_one_that_cannot_be_read_keeps_no_other_from_being_told(
+    database: Database, clock: StoppedClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    pending_modal_store = SqlitePendingModals(database, clock)
+    await pending_modals.begin(pending_modal("V1"))
+    await pending_modals.begin(pending_modal("V2"))
+    await database.write(
+        lambda connection: connection.execute("UPDATE pending_modals SET request = '{' WHERE view = 'V1'")
+    )
+    assert await pending_modals.left() == [pending_modal("V2")]
+    assert "what U1 watched cannot be taken up" in caplog.text
