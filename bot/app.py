@@ -121,7 +121,7 @@ async def _serve(bot: AbstractAsyncContextManager[None], ready: asyncio.Event, s
 
 
 def _leave(service: asyncio.Task[None]) -> None:
-    """End the process before whoever stops it loses patience, e.g. where a thread hangs in somebody's library."""
+    """End the process before the container runtime kills it, e.g. where a thread of a library hangs."""
     closed = service.done()
     logger.error("cut the stop short; %s", "everything was written" if closed else "some work was still going on")
     logging.shutdown()

@@ -42,7 +42,7 @@ class BackendOptions:
     genai_url: str = ""
     storage_url: str = ""
     base_models: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    patience: RetryPolicy = field(default_factory=RetryPolicy)
+    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     watchers: EventHooks = field(default_factory=dict, repr=False)
 
     def credentials(self) -> Credentials:
@@ -55,7 +55,7 @@ class BackendOptions:
         return CloudStorage(self.http(credentials, STORAGE_ROLES), self.storage_url)
 
     def http(self, credentials: Credentials, roles: str) -> GoogleHttp:
-        return GoogleHttp(credentials, roles=roles, patience=self.patience, watchers=self.watchers)
+        return GoogleHttp(credentials, roles=roles, retry_policy=self.retry_policy, watchers=self.watchers)
 
 
 def _vertex(profile: BackendProfile, options: BackendOptions, credentials: Credentials) -> TuningBackend:

@@ -13,17 +13,17 @@ from functools import partial
 from typing import Final
 
 from bot.chat.chat_service import ChatService, exchange
-from bot.delivery.outbox_sender import Backoff
 from bot.domain.chat import Question, Reply
 from bot.errors import BotError, RetryLater, SlackError, StorageError, Unconfirmed
 from bot.ports.clock import Clock
 from bot.ports.questions import AnswerPoster, OpenQuestion, QuestionStore
+from bot.runtime.backoff import Backoff
 
 logger = logging.getLogger(__name__)
 
 # Later than this nobody expects the answer any more; it would be paid for, and come out of the blue.
 ASKED_AGAIN_WITHIN: Final = timedelta(minutes=15)
-PATIENCE: Final = Backoff()
+BACKOFF: Final = Backoff()
 
 _QUOTED: Final = 800
 
@@ -38,13 +38,13 @@ class AnswerWorker:
         store: QuestionStore,
         chat: ChatService,
         clock: Clock,
-        patience: Backoff = PATIENCE,
+        backoff: Backoff = BACKOFF,
         asked_again_within: timedelta = ASKED_AGAIN_WITHIN,
     ) -> None:
         self._store = store
         self._chat = chat
         self._clock = clock
-        self._patience = patience
+        self._backoff = backoff
         self._asked_again_within = asked_again_within
 
     async def take(self, question: Question) -> OpenQuestion | None:
@@ -118,7 +118,7 @@ class AnswerWorker:
             except (RetryLater, StorageError) as error:
                 logger.info("%s waits: %s", key, error)
                 least = error.seconds if isinstance(error, RetryLater) else 1.0
-                await asyncio.sleep(self._patience.pause(failures, self._patience.longest, least=least))
+                await asyncio.sleep(self._backoff.pause(failures, self._backoff.longest, least=least))
                 failures += 1
 
     async def _taken(self, asked: OpenQuestion, step: _Step) -> bool:

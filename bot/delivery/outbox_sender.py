@@ -7,8 +7,7 @@ and a few altogether. While Slack fails at everything, one notice after the othe
 
 import asyncio
 import logging
-import random
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -18,27 +17,13 @@ from bot.errors import BotError, RetryLater, Unconfirmed, Undeliverable
 from bot.ports.clock import Clock
 from bot.ports.notifier import Notice, Notifier, Outbox
 from bot.ports.stores import JobStore
+from bot.runtime.backoff import DEFAULT_BACKOFF, Backoff
 
 logger = logging.getLogger(__name__)
 
 IDLE_SECONDS: Final = 1.0  # how often postponed notices are looked for when nothing wakes the sender
 TICK_SECONDS: Final = 0.1  # the same while Slack's limits, and nothing else, hold something back
 AT_ONCE: Final = 10  # deliveries under way in all channels together
-
-
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """Seconds between tries: of one notice, of any notice while Slack fails at all, after a fault of our own."""
-
-    first: float = 1.0
-    longest: float = 60.0
-    while_down: float = 15.0
-    after_fault: float = 300.0
-
-    def pause(self, attempts: int, most: float, least: float = 0.0) -> float:
-        """Twice as long each time, with a part of it left to chance: not everything is to come back at once."""
-        whole = min(self.first * 2.0 ** min(attempts, 30), most)
-        return max(least, whole * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load, guards nothing
 
 
 class OutboxSender:
@@ -50,13 +35,13 @@ class OutboxSender:
         jobs: JobStore,
         notifier: Notifier,
         clock: Clock,
-        patience: Backoff = Backoff(),
+        backoff: Backoff = DEFAULT_BACKOFF,
     ) -> None:
         self._outbox = outbox
         self._jobs = jobs
         self._notifier = notifier
         self._clock = clock
-        self._patience = patience
+        self._backoff = backoff
         self._news = asyncio.Event()
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._editing: set[str] = set()  # the channels of those that take from the room for edits
@@ -136,7 +121,7 @@ class OutboxSender:
     def _note_failure(self) -> None:
         self._failures += 1
         if self._failures >= AT_ONCE:
-            pause = self._patience.pause(self._failures - AT_ONCE, self._patience.while_down)
+            pause = self._backoff.pause(self._failures - AT_ONCE, self._backoff.while_down)
             self._rest_until = _now() + pause
 
     async def _deliver(self, notice: Notice) -> None:
@@ -152,14 +137,14 @@ class OutboxSender:
         except RetryLater as error:
             logger.info("%s of %s waits: %s", notice.kind, notice.job, error)
             self._note_failure()
-            pause = self._patience.pause(notice.attempts, self._patience.longest, least=error.seconds)
+            pause = self._backoff.pause(notice.attempts, self._backoff.longest, least=error.seconds)
             await self._postpone(notice, pause, str(error), refused=not isinstance(error, Unconfirmed))
         except BotError:
             raise
         except Exception:  # a card that cannot be drawn is a fault of ours; it must not silence all others
             logger.exception("could not render or send %s of %s", notice.kind, notice.job)
             reason = "unexpected error, see the log"
-            await self._postpone(notice, self._patience.after_fault, reason, refused=False)
+            await self._postpone(notice, self._backoff.after_fault, reason, refused=False)
         else:
             self._failures = 0
 

@@ -22,7 +22,7 @@ EVENTS_PATH: Final = "/slack/events"
 HEALTH_PATH: Final = "/healthz"
 METRICS_PATH: Final = "/metrics"
 # A question of health that takes longer than this is an answer.
-PATIENCE: Final = 2.0
+RETRY_POLICY: Final = 2.0
 # Slack gives up on a request after as long; a body that takes longer only holds a place.
 BODY_SECONDS: Final = 3.0
 # As long may a connection say nothing or not end its headers; proxies keep theirs for up to a minute.
@@ -84,10 +84,10 @@ class HttpServer:
         if self._socket is not None:
             found.append(self._socket.problem())
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(RETRY_POLICY):
                 found.append(await self._database_problem())
         except TimeoutError:
-            found.append(f"the database did not answer within {PATIENCE:.0f} seconds")
+            found.append(f"the database did not answer within {RETRY_POLICY:.0f} seconds")
         return [problem for problem in found if problem]
 
     async def _health(self, _: web.Request) -> web.Response:

@@ -23,10 +23,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.backends import build_backends
 from bot.chat.answer_worker import AnswerWorker
 from bot.chat.chat_service import ChatService
-from bot.delivery.outbox_sender import Backoff
 from bot.domain.chat import ModelRef, Question
 from bot.domain.place import Place
 from bot.ports.questions import OpenQuestion
+from bot.runtime.backoff import Backoff
 from handlers.blocks.message import Message
 from handlers.delivery.answer_posts import SlackAnswerPoster
 from handlers.delivery.idempotent_poster import IdempotentPoster

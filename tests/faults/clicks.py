@@ -37,7 +37,7 @@ from bot.tuning.poller import Poller
 from storage.conversations import SqliteChatStore
 from storage.database import Database
 from storage.jobs import SqliteJobStore
-from tests.bot.backends.worlds import BASES, BUCKET, PATIENCE, rows
+from tests.bot.backends.worlds import BASES, BUCKET, RETRY_POLICY, rows
 from tests.faults.town import ROOT
 
 T = TypeVar("T")
@@ -158,7 +158,7 @@ def options(project: str, token: str, url: str) -> BackendOptions:
         vertex_url=url,
         genai_url=url,
         storage_url=url,
-        patience=PATIENCE,
+        retry_policy=RETRY_POLICY,
     )
 
 

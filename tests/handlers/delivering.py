@@ -12,11 +12,12 @@ from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetry
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.backends.profiles import VERTEX
-from bot.delivery.outbox_sender import Backoff, OutboxSender
+from bot.delivery.outbox_sender import OutboxSender
 from bot.domain.jobs import Failure, JobState, TuningJob
 from bot.domain.place import Place
 from bot.ports.notifier import NoticeKind
 from bot.ports.stores import Change
+from bot.runtime.backoff import Backoff
 from bot.sandbox.slack import Channel, Message, Person, SlackStandIn, WebCall
 from handlers.delivery.idempotent_poster import IdempotentPoster
 from handlers.delivery.job_notifier import SlackNotifier
@@ -128,7 +129,7 @@ async def office(
     *,
     pace: RateLimits | None = None,
     slack: SlackStandIn | None = None,
-    patience: Backoff = IMPATIENT,
+    backoff: Backoff = IMPATIENT,
     seconds: float = 2.0,
 ) -> AsyncIterator[Office]:
     """Open it; `seconds` is how long the client waits for an answer."""
@@ -153,7 +154,7 @@ async def office(
         def renew() -> OutboxSender:
             profiles = {"vertex": VERTEX}
             notifier = SlackNotifier(poster, once, profiles, Now())
-            return OutboxSender(outbox, jobs, notifier, Now(), patience)
+            return OutboxSender(outbox, jobs, notifier, Now(), backoff)
 
         made = Office(
             slack=slack,

@@ -42,7 +42,7 @@ async def test_what_was_begun_is_left_for_the_next_process_oldest_first(path: Pa
 async def test_what_has_ended_is_not_left_and_another_workspaces_view_is_another(
     database: Database, clock: StoppedClock
 ) -> None:
-    pending_modal_store = SqlitePendingModals(database, clock)
+    pending_modals = SqlitePendingModals(database, clock)
     for each in (pending_modal("V1"), pending_modal("V1", OTHER_TEAM), pending_modal("V2")):
         await pending_modals.begin(each)
     await pending_modals.end(pending_modal("V1"))
@@ -50,7 +50,7 @@ async def test_what_has_ended_is_not_left_and_another_workspaces_view_is_another
 
 
 async def test_one_view_has_one_errand_the_newest(database: Database, clock: StoppedClock) -> None:
-    pending_modal_store = SqlitePendingModals(database, clock)
+    pending_modals = SqlitePendingModals(database, clock)
     await pending_modals.begin(pending_modal("V1"))
     newer = PendingModal(ModalWork.CHECK, "V1", Place(TEAM, "C1"), "U1", StartRequest())
     await pending_modals.begin(newer)
@@ -60,7 +60,7 @@ async def test_one_view_has_one_errand_the_newest(database: Database, clock: Sto
 async def test_one_that_cannot_be_read_keeps_no_other_from_being_told(
     database: Database, clock: StoppedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    pending_modal_store = SqlitePendingModals(database, clock)
+    pending_modals = SqlitePendingModals(database, clock)
     await pending_modals.begin(pending_modal("V1"))
     await pending_modals.begin(pending_modal("V2"))
     await database.write(

@@ -121,9 +121,9 @@ class CloudStorage:
             if start == size:
                 return
             tries = 1 if start > before else tries + 1
-            if tries >= self._http.patience.attempts:
+            if tries >= self._http.retry_policy.attempts:
                 raise problem
-            await self._http.patience.pause(tries)
+            await self._http.retry_policy.pause(tries)
 
     async def _ranged(self, target: GcsObject, generation: str, start: int) -> httpx.Response:
         """Open the object's bytes from `start` on."""
@@ -206,9 +206,9 @@ class _Upload:
                 else:
                     raise self._http.refused(response)
             tries += 1
-            if tries >= self._http.patience.attempts:
+            if tries >= self._http.retry_policy.attempts:
                 raise problem
-            await self._http.patience.pause(tries)
+            await self._http.retry_policy.pause(tries)
             # What of it arrived is unknown now; Google tells.
             asking = True
 
@@ -228,7 +228,7 @@ class _Upload:
             self._session,
             content=data,
             headers={"content-range": content_range, "content-type": "application/jsonl"},
-            timeout=httpx.Timeout(self._http.patience.generation, connect=self._http.patience.connect),
+            timeout=httpx.Timeout(self._http.retry_policy.generation, connect=self._http.retry_policy.connect),
         )
 
 

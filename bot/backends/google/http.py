@@ -53,15 +53,15 @@ class GoogleHttp:
         credentials: Credentials,
         *,
         roles: str = "",
-        patience: RetryPolicy | None = None,
+        retry_policy: RetryPolicy | None = None,
         client: httpx.AsyncClient | None = None,
         watchers: EventHooks | None = None,
     ) -> None:
         self._credentials = credentials
         self._roles = roles
-        self.patience = patience or RetryPolicy()
+        self.retry_policy = retry_policy or RetryPolicy()
         self._client = client or httpx.AsyncClient(
-            timeout=httpx.Timeout(self.patience.answer, connect=self.patience.connect),
+            timeout=httpx.Timeout(self.retry_policy.answer, connect=self.retry_policy.connect),
             follow_redirects=False,
             headers={"user-agent": "tunebot"},
             event_hooks={name: list(hooks) for name, hooks in (watchers or {}).items()},
@@ -69,7 +69,7 @@ class GoogleHttp:
 
     def showing(self, credentials: Credentials) -> "GoogleHttp":
         """The same connections with other credentials; closing either closes both."""
-        return GoogleHttp(credentials, roles=self._roles, patience=self.patience, client=self._client)
+        return GoogleHttp(credentials, roles=self._roles, retry_policy=self.retry_policy, client=self._client)
 
     async def close(self) -> None:
         await self._client.aclose()
@@ -80,7 +80,7 @@ class GoogleHttp:
 
     async def ask(self, url: str, body: Json) -> Json:
         """POST a question, which changes nothing at Google."""
-        return await self._tried(_ASK_AGAIN, False, "POST", url, body=body, seconds=self.patience.generation)
+        return await self._tried(_ASK_AGAIN, False, "POST", url, body=body, seconds=self.retry_policy.generation)
 
     async def create(self, url: str, body: Json, params: Mapping[str, str] | None = None) -> Json:
         """POST something that is paid for, once.
@@ -88,7 +88,7 @@ class GoogleHttp:
         Raises OutcomeUnknown unless Google certainly did nothing; every other error means that it did nothing.
         """
         try:
-            response = await self.send("POST", url, params=params, body=body, seconds=self.patience.generation)
+            response = await self.send("POST", url, params=params, body=body, seconds=self.retry_policy.generation)
         except _NOTHING_SENT as error:
             raise unreachable(error) from error
         except httpx.RequestError as error:
@@ -244,12 +244,12 @@ class GoogleHttp:
                     raise Passing(error) from error.__cause__
                 raise
 
-        return await self.patience.keep_trying(once)
+        return await self.retry_policy.keep_trying(once)
 
     async def _opened(self, stack: AsyncExitStack, url: str, body: Json) -> EventSource:
         """Open a streamed answer; only what was surely not answered yet is sent again."""
         content = msgspec.json.encode(body)
-        limits = self._limits(self.patience.generation)
+        limits = self._limits(self.retry_policy.generation)
 
         async def connected(shown: Mapping[str, str]) -> EventSource:
             headers = {"content-type": "application/json", **shown}
@@ -277,7 +277,7 @@ class GoogleHttp:
                 raise self.refused(source.response)
             return source
 
-        return await self.patience.keep_trying(once)
+        return await self.retry_policy.keep_trying(once)
 
     def _raise_passing(self, response: httpx.Response, again: frozenset[int]) -> None:
         if response.status_code in again:
@@ -289,4 +289,4 @@ class GoogleHttp:
         return decoded(response.content, response.status_code)
 
     def _limits(self, answer: float | None) -> httpx.Timeout:
-        return httpx.Timeout(answer or self.patience.answer, connect=self.patience.connect)
+        return httpx.Timeout(answer or self.retry_policy.answer, connect=self.retry_policy.connect)

@@ -32,7 +32,7 @@ class RetryPolicy:
         """Call until the result is there or the error is none that passes; that error is raised."""
 
         def wait(error: Exception) -> bool | float:
-            # Google's wish is kept, or where it is longer than our patience, nothing more is sent.
+            # Google's wish is kept, or where it is longer than our retry_policy, nothing more is sent.
             if not isinstance(error, Passing):
                 return False
             if error.wait is None:

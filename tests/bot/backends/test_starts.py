@@ -48,7 +48,7 @@ async def test_start_without_a_clear_answer_is_never_sent_twice(any_world: World
         case "reset":
             faults.reset(path=CREATE, times=None)
         case "hang":
-            any_world = world(any_world.name, any_world.google, patience=IMPATIENT)
+            any_world = world(any_world.name, any_world.google, retry_policy=IMPATIENT)
             faults.hang(path=CREATE, times=None)
         case code:
             faults.fail(int(code), path=CREATE, times=None)

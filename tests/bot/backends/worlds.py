@@ -28,12 +28,12 @@ PAIRS = [
 ]
 BASES = {"vertex": "gemini-3.5-flash", "gemini": "gemini-1.0-pro-001", "palm": "text-bison-001"}
 # Impatient enough for tests, with every mechanism of the real thing.
-PATIENCE = RetryPolicy(
+RETRY_POLICY = RetryPolicy(
     answer=2.0, generation=2.0, connect=2.0, attempts=3, first_wait=0.01, longest_wait=0.05, all_tries=5.0
 )
 
 
-IMPATIENT = replace(PATIENCE, generation=0.3, answer=0.3)
+IMPATIENT = replace(RETRY_POLICY, generation=0.3, answer=0.3)
 
 
 def key(number: int) -> str:
@@ -152,7 +152,7 @@ def options(google: GoogleStandIn, **others: object) -> BackendOptions:
         vertex_url=google.url,
         genai_url=google.url,
         storage_url=google.url,
-        patience=PATIENCE,
+        retry_policy=RETRY_POLICY,
     )
     return replace(known, **others)  # type: ignore[arg-type]
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from bot.chat.answer_worker import ASKED_AGAIN_WITHIN, AnswerWorker
-from bot.delivery.outbox_sender import Backoff
 from bot.domain.chat import ModelRef, Question, Role, Turn
 from bot.domain.place import Place
 from bot.errors import RetryLater, Unconfirmed, Undeliverable
+from bot.runtime.backoff import Backoff
 from storage.questions import SqliteQuestions
 from tests.bot.asking import Listener
 from tests.bot.house import ADA, PLACE, House, until

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from bot.delivery.outbox_sender import Backoff, OutboxSender
+from bot.delivery.outbox_sender import OutboxSender
 from bot.domain.jobs import JobState
 from bot.domain.place import Place
 from bot.errors import RetryLater
 from bot.ports.notifier import NoticeKind, SendCapacity
 from bot.ports.stores import Change
+from bot.runtime.backoff import Backoff
 from tests.bot.delivering import Slack, round_of
 from tests.bot.house import House, until
 
@@ -136,8 +137,8 @@ async def test_while_slack_fails_at_everything_one_notice_at_a_time_finds_out(qu
     for number in range(30):
         await tell(quiet, f"job{number:02}", channel=f"C{number}")
     slack.troubles += [RetryLater("Slack cannot be reached.", seconds=0)] * 13
-    patience = Backoff(first=0.02, longest=0.04, while_down=0.2)
-    sender = OutboxSender(quiet.outbox, quiet.jobs, slack, quiet.clock, patience)
+    backoff = Backoff(first=0.02, longest=0.04, while_down=0.2)
+    sender = OutboxSender(quiet.outbox, quiet.jobs, slack, quiet.clock, backoff)
     sender.start()
     await asyncio.sleep(0.1)
     assert 10 <= slack.tries <= 14

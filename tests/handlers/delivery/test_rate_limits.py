@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database as Connection
 
-from bot.delivery.outbox_sender import Backoff
 from bot.domain.jobs import JobState
 from bot.domain.place import Place
 from bot.ports.stores import Change
+from bot.runtime.backoff import Backoff
 from bot.sandbox.slack import SlackStandIn, SlackWorkspace
 from handlers.blocks.said import said
 from handlers.delivery.rate_limits import Method, RateLimits
@@ -135,7 +135,7 @@ async def test_a_whisper_lets_the_card_wait(tmp_path: Path) -> None:
 
 
 async def test_retry_after_holds_for_the_whole_method_and_for_nothing_else(tmp_path: Path) -> None:
-    async with office(tmp_path, patience=Backoff(first=0.01)) as at:
+    async with office(tmp_path, backoff=Backoff(first=0.01)) as at:
         other = at.slack.add_channel("other", at.ada)
         await at.add("edited", card="")
         at.sender.start()

@@ -22,7 +22,7 @@ from bot.errors import (
 )
 from bot.sandbox.google import GoogleStandIn
 from tests.bot.backends.servers import serving
-from tests.bot.backends.worlds import BUCKET, PATIENCE, chunks
+from tests.bot.backends.worlds import BUCKET, RETRY_POLICY, chunks
 
 QUANTUM = 256 * 1024
 TARGET = GcsObject(BUCKET, "tunebot/key/training rows.jsonl")
@@ -32,7 +32,9 @@ UPLOAD = "/upload/"
 
 @pytest.fixture
 async def storage(google: GoogleStandIn) -> AsyncIterator[CloudStorage]:
-    made = CloudStorage(GoogleHttp(AccessToken(google.issue_token()), patience=PATIENCE), google.url, QUANTUM)
+    made = CloudStorage(
+        GoogleHttp(AccessToken(google.issue_token()), retry_policy=RETRY_POLICY), google.url, QUANTUM
+    )
     yield made
     await made.close()
 
@@ -97,7 +99,7 @@ async def test_upload_gives_up_after_a_few_tries(google: GoogleStandIn, storage:
     google.faults.fail(503, path=UPLOAD, method="PUT", times=None)
     with pytest.raises(GoogleUnavailable):
         await storage.upload(TARGET, chunks(content(9)))
-    assert len(google.requests.matching(UPLOAD, "PUT")) == PATIENCE.attempts
+    assert len(google.requests.matching(UPLOAD, "PUT")) == RETRY_POLICY.attempts
     assert not google.buckets.bucket(BUCKET)
 
 
@@ -132,7 +134,7 @@ async def test_session_that_loses_bytes_is_noticed() -> None:
         return web.Response(status=308, headers={"Range": "bytes=0-9999999"})
 
     async with serving(answer) as url:
-        made = CloudStorage(GoogleHttp(AccessToken("t"), patience=PATIENCE), url, QUANTUM)
+        made = CloudStorage(GoogleHttp(AccessToken("t"), retry_policy=RETRY_POLICY), url, QUANTUM)
         with pytest.raises(GoogleUnavailable, match="lost a part"):
             await made.upload(TARGET, chunks(content(9)))
         await made.close()
@@ -222,7 +224,7 @@ class Breaking:
 
 
 async def _read(url: str) -> bytes:
-    storage = CloudStorage(GoogleHttp(AccessToken("t"), patience=PATIENCE), url)
+    storage = CloudStorage(GoogleHttp(AccessToken("t"), retry_policy=RETRY_POLICY), url)
     try:
         return b"".join([chunk async for chunk in GcsFiles(storage).read(PLACE, "U1", str(TARGET))])
     finally:
@@ -241,7 +243,7 @@ async def test_read_that_does_not_move_on_ends(server: Breaking) -> None:
     async with serving(server.answer) as url:
         with pytest.raises(BotError):
             await _read(url)
-    assert len(server.starts) <= 2 * PATIENCE.attempts
+    assert len(server.starts) <= 2 * RETRY_POLICY.attempts
 
 
 def test_chunk_must_be_what_google_takes() -> None:

@@ -16,7 +16,7 @@ from bot.backends.google.retry import RetryPolicy
 from bot.domain.chat import Answer, Role, Turn
 from bot.errors import GoogleUnavailable, InvalidRequest, NotAuthenticated, OutcomeUnknown, QuotaExceeded
 from tests.bot.backends.servers import serving
-from tests.bot.backends.worlds import IMPATIENT, PATIENCE, World, world
+from tests.bot.backends.worlds import IMPATIENT, RETRY_POLICY, World, world
 
 QUESTION = [Turn(Role.USER, "8")]
 
@@ -28,7 +28,7 @@ async def _listen(stream: AsyncIterator[Answer], heard: list[str]) -> None:
 
 @pytest.fixture
 async def http() -> AsyncIterator[GoogleHttp]:
-    made = GoogleHttp(AccessToken("token"), patience=PATIENCE)
+    made = GoogleHttp(AccessToken("token"), retry_policy=RETRY_POLICY)
     yield made
     await made.close()
 
@@ -51,7 +51,7 @@ async def test_wait_longer_than_our_patience_is_not_begun(any_world: World) -> N
 
 
 async def test_silence_ends(any_world: World) -> None:
-    quick = world(any_world.name, any_world.google, patience=IMPATIENT)
+    quick = world(any_world.name, any_world.google, retry_policy=IMPATIENT)
     any_world.google.faults.hang(times=None)
     with pytest.raises(GoogleUnavailable, match="in time"):
         await quick.backend.models()
