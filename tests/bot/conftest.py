@@ -1,14 +1,14 @@
-"""The use cases, wired for a test."""
+"""The use cases, harness for a test."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from tests.bot.house import House, house
+from tests.support.harness import Harness, open_harness
 
 
 @pytest.fixture
-async def wired(tmp_path: Path) -> AsyncIterator[House]:
-    async with house(tmp_path) as made:
+async def harness(tmp_path: Path) -> AsyncIterator[Harness]:
+    async with open_harness(tmp_path) as made:
         yield made

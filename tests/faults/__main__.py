@@ -1,8 +1,8 @@
-"""A long storm, by hand: starts jobs in bad weather and checks the books once it has cleared.
+"""A long storm, by hand: starts jobs in bad faults and checks the ledger once it has cleared.
 
     .venv/bin/python -m tests.faults --jobs 200 --seed 7
 
-Ends with 1 if the books do not balance. The bot's log and database are kept in the directory that is printed.
+Ends with 1 if the ledger do not balance. The bot's log and database are kept in the directory that is printed.
 """
 
 import argparse
@@ -13,24 +13,26 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.faults.town import town
+from tests.faults.load_run import open_load_run
 
 
-async def storm(jobs: int, seed: int, people: int, directory: Path) -> bool:
-    """Whether the books balance."""
+async def run(jobs: int, seed: int, people: int, directory: Path) -> bool:
+    """Whether the ledger balance."""
     began = time.monotonic()
 
     def say(words: str) -> None:
         print(f"{time.monotonic() - began:6.0f} s  {words}", flush=True)
 
     say(f"{jobs} jobs by {people} people, seed {seed}, in {directory}")
-    async with town(seed, directory, people) as place:
-        books = await place.storm(jobs, say)
-        felt = place.weather.felt
-    print(f"\n{sum(felt.values())} gusts: {', '.join(f'{count} {name}' for name, count in felt.most_common())}")
-    print(f"{place.tries} commands typed for {jobs} jobs\n\n{books}\n")
-    wrong = books.wrong()
-    print("\n".join(wrong) if wrong else "The books balance.")
+    async with open_load_run(seed, directory, people) as place:
+        ledger = await place.run(jobs, say)
+        counts = place.faults.counts
+    print(
+        f"\n{sum(counts.values())} faults: {', '.join(f'{count} {name}' for name, count in counts.most_common())}"
+    )
+    print(f"{place.commands} commands typed for {jobs} jobs\n\n{ledger}\n")
+    wrong = ledger.wrong()
+    print("\n".join(wrong) if wrong else "The ledger balance.")
     return not wrong
 
 
@@ -48,7 +50,7 @@ def main() -> None:
     given = parser.parse_args()
     logging.getLogger("aiohttp.server").addFilter(not_cut_off)
     directory = Path(tempfile.mkdtemp(prefix="tunebot-faults-"))
-    sys.exit(0 if asyncio.run(storm(given.jobs, given.seed, given.people, directory)) else 1)
+    sys.exit(0 if asyncio.run(run(given.jobs, given.seed, given.people, directory)) else 1)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
 from bot.sandbox.page.sample import SAMPLE
-from tests.bot.sandbox.page.browser import chromium, line, program, window
+from tests.support.browser import chromium, line, program, window
 
 pytestmark = pytest.mark.long
 

@@ -16,7 +16,7 @@ import pytest
 
 from bot.sandbox.slack import Message
 from tests.scenarios.conftest import Open, World, free_port
-from tests.scenarios.test_socket import answers, health
+from tests.scenarios.test_socket_mode import answers, health
 
 pytestmark = pytest.mark.long
 

@@ -10,8 +10,8 @@ from bot.domain.jobs import JobState
 from bot.domain.place import Place
 from storage.database import Database
 from storage.jobs import SqliteJobStore
-from tests.bot.backends.worlds import world as backend_world
 from tests.scenarios.conftest import Open, World, buttons, shown_in, until
+from tests.support.backend_harness import open_backend
 
 
 async def test_a_job_without_a_new_step_is_called_stuck_in_its_thread_and_can_be_cancelled_there(
@@ -43,7 +43,7 @@ async def test_a_job_without_a_new_step_is_called_stuck_in_its_thread_and_can_be
 
 async def fill(world: World, number: int) -> None:
     """So many running jobs, at Google and in the database of a bot that is not running."""
-    at_google = backend_world("gemini", world.google)
+    at_google = open_backend("gemini", world.google)
     database = Database(world.stage.directory / "tunebot.db")
     await database.open()
     jobs = SqliteJobStore(database)

@@ -24,8 +24,8 @@ from bot.sandbox.slack.http_delivery import encoded
 from bot.sandbox.slack.references import live_in_message
 from bot.sandbox.stage import BUCKET, Stage
 from handlers.transport.manifest import manifest
-from tests.bot.backends.servers import serving
 from tests.scenarios.conftest import NEXT_NUMBER, Open, World, free_port, shown_in, until
+from tests.support.http_server import serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -11,7 +11,8 @@ from storage.database import Database
 from storage.jobs import SqliteJobStore
 from storage.outbox import SqliteOutbox
 from storage.questions import SqliteQuestions
-from tests.storage.samples import StoppedClock
+from tests.support.builders import START
+from tests.support.clock import FixedClock
 
 Keep = Callable[[Conversation], Awaitable[None]]
 
@@ -25,8 +26,8 @@ async def database() -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def clock() -> StoppedClock:
-    return StoppedClock()
+def clock() -> FixedClock:
+    return FixedClock(START)
 
 
 @pytest.fixture
@@ -35,17 +36,17 @@ def jobs(database: Database) -> SqliteJobStore:
 
 
 @pytest.fixture
-def outbox(database: Database, clock: StoppedClock) -> SqliteOutbox:
+def outbox(database: Database, clock: FixedClock) -> SqliteOutbox:
     return SqliteOutbox(database, clock)
 
 
 @pytest.fixture
-def chats(database: Database, clock: StoppedClock) -> SqliteChatStore:
+def chats(database: Database, clock: FixedClock) -> SqliteChatStore:
     return SqliteChatStore(database, clock)
 
 
 @pytest.fixture
-def journal(database: Database, clock: StoppedClock) -> SqliteAuditLog:
+def journal(database: Database, clock: FixedClock) -> SqliteAuditLog:
     return SqliteAuditLog(database, clock)
 
 
@@ -63,7 +64,7 @@ async def on_disk(path: Path) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def keep(database: Database, clock: StoppedClock) -> Keep:
+def keep(database: Database, clock: FixedClock) -> Keep:
     """Append turns to their thread, as a settled question does."""
 
     async def append(conversation: Conversation) -> None:
@@ -74,5 +75,5 @@ def keep(database: Database, clock: StoppedClock) -> Keep:
 
 
 @pytest.fixture
-def questions(database: Database, clock: StoppedClock) -> SqliteQuestions:
+def questions(database: Database, clock: FixedClock) -> SqliteQuestions:
     return SqliteQuestions(database, clock)

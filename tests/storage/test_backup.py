@@ -12,7 +12,7 @@ from bot.ports.notifier import NoticeKind
 from storage.backup import copy_database
 from storage.database import Database
 from storage.jobs import SqliteJobStore
-from tests.storage.samples import job
+from tests.support.builders import job
 
 
 def count(path: Path, table: str) -> int:

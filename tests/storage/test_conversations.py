@@ -1,11 +1,10 @@
-from datetime import timedelta
-
 from bot.domain.chat import Conversation, ModelRef, Role, Turn
 from bot.domain.place import Place
 from storage.conversations import SqliteChatStore
 from storage.database import Database
 from tests.storage.conftest import Keep
-from tests.storage.samples import TEAM, StoppedClock
+from tests.support.builders import TEAM
+from tests.support.clock import FixedClock
 
 MODEL = ModelRef("vertex", "projects/1/endpoints/2", "next-number")
 OTHER = ModelRef("gemini", "tunedModels/capitals", "capitals")
@@ -59,7 +58,7 @@ async def test_threads_of_a_channel_and_channels_of_a_workspace_do_not_mix(
 
 
 async def test_long_thread_is_read_from_its_end_and_begins_with_a_person(
-    database: Database, clock: StoppedClock, keep: Keep
+    database: Database, clock: FixedClock, keep: Keep
 ) -> None:
     chats = SqliteChatStore(database, clock, history=5)
     for number in range(100):
@@ -82,9 +81,9 @@ async def test_history_is_forty_turns_and_older_ones_are_kept(
 
 
 async def test_short_history_that_begins_with_the_model_is_left_as_it_is(
-    chats: SqliteChatStore, clock: StoppedClock, keep: Keep
+    chats: SqliteChatStore, clock: FixedClock, keep: Keep
 ) -> None:
-    clock.advance(timedelta(seconds=1))
+    clock.advance(seconds=1)
     greeting = (Turn(Role.MODEL, "Ask me for the next number."),)
     await keep(Conversation(THREAD, MODEL, greeting))
     assert await chats.conversation(THREAD) == Conversation(THREAD, MODEL, greeting)

@@ -15,14 +15,15 @@ from bot.domain.jobs import JobState
 from storage.database import Database
 from storage.jobs import SqliteJobStore
 from storage.outbox import SqliteOutbox
-from tests.storage.samples import START, StoppedClock, job
-from tests.storage.writer import REFUSED
+from tests.support.builders import START, job
+from tests.support.clock import FixedClock
+from tests.support.database_writer import REFUSED
 
 ROOT = Path(__file__).parents[2]
 
 
 def command(path: Path, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", "tests.storage.writer", str(path), *arguments]
+    return [sys.executable, "-m", "tests.support.database_writer", str(path), *arguments]
 
 
 def run(path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -50,7 +51,7 @@ async def check_books(path: Path, acknowledged: list[str], rounds: int) -> None:
     database = Database(path)
     await database.open()
     try:
-        jobs, outbox = SqliteJobStore(database), SqliteOutbox(database, StoppedClock())
+        jobs, outbox = SqliteJobStore(database), SqliteOutbox(database, FixedClock(START))
         check = await database.run(lambda connection: connection.execute("PRAGMA integrity_check").fetchone()[0])
         assert check == "ok"
         kept = {found.key: found for found in await jobs.jobs(job("any").place.team, limit=1_000_000)}

@@ -21,7 +21,8 @@ from storage.conversations import SqliteChatStore
 from storage.database import Database
 from storage.jobs import SqliteJobStore
 from storage.outbox import SqliteOutbox
-from tests.storage.samples import START, TEAM, StoppedClock, job
+from tests.support.builders import START, TEAM, job
+from tests.support.clock import FixedClock
 
 
 def count(path: Path, table: str) -> int:
@@ -101,7 +102,7 @@ async def test_write_whose_caller_is_cancelled_is_carried_out_wholly(database: D
         await caller
     go_on.set()
     assert await jobs.job("k1") == replace(job("k1"), card="1700.1")
-    assert len(await SqliteOutbox(database, StoppedClock()).due(START)) == 1
+    assert len(await SqliteOutbox(database, FixedClock(START)).due(START)) == 1
 
 
 async def test_file_locked_by_another_program_is_a_clear_refusal_and_ends_with_the_lock(
@@ -154,7 +155,7 @@ async def test_full_database_refuses_the_whole_change_and_goes_on_when_there_is_
         await fill()
     kept = [found.key for found in await jobs.jobs(TEAM, limit=10_000)]
     assert sorted(kept) == sorted(acknowledged)
-    told = await SqliteOutbox(database, StoppedClock()).due(START)
+    told = await SqliteOutbox(database, FixedClock(START)).due(START)
     assert [notice.job for notice in told] == acknowledged
     await limit(pages + 1000)
     assert await jobs.submit(job("afterwards"), [])
@@ -211,7 +212,7 @@ async def test_refused_open_lets_go_of_the_file(path: Path) -> None:
     await database.close()
 
 
-async def test_every_search_uses_an_index(database: Database, clock: StoppedClock) -> None:
+async def test_every_search_uses_an_index(database: Database, clock: FixedClock) -> None:
     jobs, outbox = SqliteJobStore(database), SqliteOutbox(database, clock)
     chats, journal = SqliteChatStore(database, clock), SqliteAuditLog(database, clock)
     asked: list[tuple[str, Any]] = []

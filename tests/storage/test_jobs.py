@@ -14,7 +14,7 @@ from bot.ports.stores import Change
 from storage.database import Database
 from storage.jobs import SqliteJobStore
 from storage.outbox import SqliteOutbox
-from tests.storage.samples import OTHER_TEAM, START, TEAM, job, proposal
+from tests.support.builders import OTHER_TEAM, START, TEAM, job, proposal
 
 CARD, ENDED = NoticeKind.CARD, NoticeKind.ENDED
 

@@ -14,7 +14,7 @@ from storage.codecs import job_row
 from storage.database import Database
 from storage.jobs import SqliteJobStore
 from storage.migrations import migrations, read_schema
-from tests.storage.samples import job
+from tests.support.builders import job
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from bot.ports.stores import Change
 from storage.database import Database
 from storage.jobs import SqliteJobStore
 from storage.outbox import SqliteOutbox
-from tests.storage.samples import START, TEAM, StoppedClock, job
+from tests.support.builders import START, TEAM, job
+from tests.support.clock import FixedClock
 
 CARD, ENDED = NoticeKind.CARD, NoticeKind.ENDED
 
@@ -133,10 +134,10 @@ async def test_notice_postponed_before_the_clock_was_set_back_is_due(
 
 
 async def test_notice_given_up_is_kept_for_the_record_and_never_due_again(
-    jobs: SqliteJobStore, outbox: SqliteOutbox, database: Database, clock: StoppedClock
+    jobs: SqliteJobStore, outbox: SqliteOutbox, database: Database, clock: FixedClock
 ) -> None:
     await jobs.submit(job("k1"), [CARD])
-    clock.advance(timedelta(minutes=3))
+    clock.advance(minutes=3)
     await outbox.give_up(await only(outbox), "channel_not_found")
     assert await outbox.due(START + timedelta(days=3650)) == []
     (row,) = await database.run(lambda connection: list(connection.query("SELECT * FROM outbox")))
@@ -177,7 +178,7 @@ async def test_news_of_a_change_that_fails_are_not_told(jobs: SqliteJobStore, ou
 
 
 async def test_begun_post_is_remembered_until_it_is_settled_or_refused(
-    jobs: SqliteJobStore, outbox: SqliteOutbox, clock: StoppedClock
+    jobs: SqliteJobStore, outbox: SqliteOutbox, clock: FixedClock
 ) -> None:
     await jobs.submit(job("k1"), [CARD])
     place = Place(TEAM, "D1", "17.5")

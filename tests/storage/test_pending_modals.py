@@ -1,6 +1,5 @@
 """PendingModalStore last until they are ended, whichever process began them."""
 
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,8 @@ from bot.domain.place import Place
 from bot.domain.requests import ModalWork, PendingModal, StartRequest
 from storage.database import Database
 from storage.pending_modals import SqlitePendingModals
-from tests.storage.samples import OTHER_TEAM, TEAM, StoppedClock
+from tests.support.builders import OTHER_TEAM, TEAM
+from tests.support.clock import FixedClock
 
 REQUEST = StartRequest(
     backend="vertex",
@@ -27,12 +27,12 @@ def pending_modal(view: str, team: str = TEAM) -> PendingModal:
     return PendingModal(ModalWork.REPAIR, view, Place(team, "C1", "1.5"), "U1", REQUEST, attempts=1)
 
 
-async def test_what_was_begun_is_left_for_the_next_process_oldest_first(path: Path, clock: StoppedClock) -> None:
+async def test_what_was_begun_is_left_for_the_next_process_oldest_first(path: Path, clock: FixedClock) -> None:
     database = Database(path)
     await database.open()
     for view in ("V2", "V1"):
         await SqlitePendingModals(database, clock).begin(pending_modal(view))
-        clock.advance(timedelta(seconds=1))
+        clock.advance(seconds=1)
     await database.close()
     await database.open()
     assert await SqlitePendingModals(database, clock).left() == [pending_modal("V2"), pending_modal("V1")]
@@ -40,7 +40,7 @@ async def test_what_was_begun_is_left_for_the_next_process_oldest_first(path: Pa
 
 
 async def test_what_has_ended_is_not_left_and_another_workspaces_view_is_another(
-    database: Database, clock: StoppedClock
+    database: Database, clock: FixedClock
 ) -> None:
     pending_modals = SqlitePendingModals(database, clock)
     for each in (pending_modal("V1"), pending_modal("V1", OTHER_TEAM), pending_modal("V2")):
@@ -49,7 +49,7 @@ async def test_what_has_ended_is_not_left_and_another_workspaces_view_is_another
     assert await pending_modals.left() == [pending_modal("V1", OTHER_TEAM), pending_modal("V2")]
 
 
-async def test_one_view_has_one_errand_the_newest(database: Database, clock: StoppedClock) -> None:
+async def test_one_view_has_one_errand_the_newest(database: Database, clock: FixedClock) -> None:
     pending_modals = SqlitePendingModals(database, clock)
     await pending_modals.begin(pending_modal("V1"))
     newer = PendingModal(ModalWork.CHECK, "V1", Place(TEAM, "C1"), "U1", StartRequest())
@@ -58,7 +58,7 @@ async def test_one_view_has_one_errand_the_newest(database: Database, clock: Sto
 
 
 async def test_one_that_cannot_be_read_keeps_no_other_from_being_told(
-    database: Database, clock: StoppedClock, caplog: pytest.LogCaptureFixture
+    database: Database, clock: FixedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     pending_modals = SqlitePendingModals(database, clock)
     await pending_modals.begin(pending_modal("V1"))

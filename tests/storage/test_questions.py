@@ -14,7 +14,8 @@ from storage.audit_log import SqliteAuditLog
 from storage.conversations import SqliteChatStore
 from storage.database import Database
 from storage.questions import SqliteQuestions
-from tests.storage.samples import START, TEAM, StoppedClock
+from tests.support.builders import START, TEAM
+from tests.support.clock import FixedClock
 
 MODEL = ModelRef("vertex", "projects/1/endpoints/2", "next-number")
 PLACE = Place(TEAM, "C0GENERAL")
@@ -45,7 +46,7 @@ async def test_a_question_comes_back_as_it_was_written(questions: SqliteQuestion
 
 
 async def test_the_same_delivery_is_refused_while_open_after_the_answer_and_for_a_week(
-    questions: SqliteQuestions, clock: StoppedClock
+    questions: SqliteQuestions, clock: FixedClock
 ) -> None:
     assert await questions.add(TYPED)
     assert await questions.add(replace(TYPED, text="other words")) is None
@@ -55,7 +56,7 @@ async def test_the_same_delivery_is_refused_while_open_after_the_answer_and_for_
     clock.advance(timedelta(days=7) - timedelta(microseconds=1))
     assert await questions.add(TYPED) is None
     assert await questions.open_questions() == []
-    clock.advance(timedelta(microseconds=1))
+    clock.advance(microseconds=1)
     assert await questions.add(TYPED)
 
 
@@ -74,21 +75,21 @@ async def test_a_message_that_was_handled_as_something_else_is_no_question_any_m
     assert not await journal.first_time("message:C0GENERAL:1700.2")
 
 
-async def test_open_questions_come_oldest_first(questions: SqliteQuestions, clock: StoppedClock) -> None:
+async def test_open_questions_come_oldest_first(questions: SqliteQuestions, clock: FixedClock) -> None:
     for key in ("b", "c", "a"):
         await questions.add(replace(TYPED, key=key))
-    clock.advance(timedelta(seconds=-1))
+    clock.advance(seconds=-1)
     await questions.add(replace(TYPED, key="d"))
     assert [asked.question.key for asked in await questions.open_questions()] == ["d", "b", "c", "a"]
 
 
-async def test_an_answer_is_told_piece_by_piece(questions: SqliteQuestions, clock: StoppedClock) -> None:
+async def test_an_answer_is_told_piece_by_piece(questions: SqliteQuestions, clock: FixedClock) -> None:
     asked = await questions.add(TYPED)
     assert asked is not None
     await questions.answer(TYPED.key, REPLY)
     asked = replace(asked, reply=REPLY)
     assert await state(questions) == asked
-    clock.advance(timedelta(seconds=3))
+    clock.advance(seconds=3)
     await questions.begin(TYPED.key, PLACE)
     assert await state(questions) == replace(asked, begun=PostAttempt(PLACE, clock.now()))
     await questions.posted(TYPED.key, THREAD)

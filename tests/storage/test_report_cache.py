@@ -1,24 +1,16 @@
 """The memory of what was found in training files."""
 
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from storage.database import Database
 from storage.report_cache import SqliteReportCache
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.time = datetime(2026, 11, 21, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        return self.time
+from tests.support.clock import FixedClock
 
 
 async def test_a_report_is_recalled_by_its_team_and_key_only(tmp_path: Path) -> None:
     database = Database(tmp_path / "tunebot.db")
     await database.open()
-    memory = SqliteReportCache(database, Clock())
+    memory = SqliteReportCache(database, FixedClock())
     await memory.remember("T1", "key", "old")
     await memory.remember("T1", "key", "new")
 
@@ -29,11 +21,11 @@ async def test_a_report_is_recalled_by_its_team_and_key_only(tmp_path: Path) -> 
 
 
 async def test_reports_that_nobody_used_for_long_are_dropped(tmp_path: Path) -> None:
-    database, clock = Database(tmp_path / "tunebot.db"), Clock()
+    database, clock = Database(tmp_path / "tunebot.db"), FixedClock()
     await database.open()
     memory = SqliteReportCache(database, clock)
     await memory.remember("T1", "old", "report")
-    clock.time += timedelta(days=91)
+    clock.advance(days=91)
     await memory.remember("T1", "new", "report")
 
     assert await memory.recall("T1", "old") is None

@@ -7,7 +7,7 @@ from storage.conversations import SqliteChatStore
 from storage.database import Database
 from storage.jobs import SqliteJobStore
 from tests.storage.conftest import Keep
-from tests.storage.samples import OTHER_TEAM, TEAM, job, proposal
+from tests.support.builders import OTHER_TEAM, TEAM, job, proposal
 
 OURS = ModelRef("vertex", "projects/1/endpoints/2", "ours")
 THEIRS = ModelRef("vertex", "projects/1/endpoints/3", "theirs")

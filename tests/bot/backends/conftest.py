@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bot.sandbox.google import GoogleStandIn
-from tests.bot.backends.worlds import BUCKET, World, judge, world
+from tests.support.backend_harness import BUCKET, BackendHarness, judge, open_backend
 
 
 @pytest.fixture
@@ -18,28 +18,28 @@ async def google() -> AsyncIterator[GoogleStandIn]:
 
 
 @pytest.fixture(params=["vertex", "gemini", "palm"])
-async def any_world(request: pytest.FixtureRequest, google: GoogleStandIn) -> AsyncIterator[World]:
-    made = world(request.param, google)
+async def any_backend(request: pytest.FixtureRequest, google: GoogleStandIn) -> AsyncIterator[BackendHarness]:
+    made = open_backend(request.param, google)
     yield made
     await made.backend.close()
 
 
 @pytest.fixture(params=["gemini", "palm"])
-async def genai(request: pytest.FixtureRequest, google: GoogleStandIn) -> AsyncIterator[World]:
-    made = world(request.param, google)
+async def genai(request: pytest.FixtureRequest, google: GoogleStandIn) -> AsyncIterator[BackendHarness]:
+    made = open_backend(request.param, google)
     yield made
     await made.backend.close()
 
 
 @pytest.fixture
-async def vertex(google: GoogleStandIn) -> AsyncIterator[World]:
-    made = world("vertex", google)
+async def vertex(google: GoogleStandIn) -> AsyncIterator[BackendHarness]:
+    made = open_backend("vertex", google)
     yield made
     await made.backend.close()
 
 
 @pytest.fixture
-async def gemini(google: GoogleStandIn) -> AsyncIterator[World]:
-    made = world("gemini", google)
+async def gemini(google: GoogleStandIn) -> AsyncIterator[BackendHarness]:
+    made = open_backend("gemini", google)
     yield made
     await made.backend.close()

@@ -15,7 +15,7 @@ from bot.errors import (
     NotFoundAtGoogle,
     PermissionDenied,
 )
-from tests.bot.backends.worlds import KEY, World, job_of, key, world
+from tests.support.backend_harness import KEY, BackendHarness, job_of, key, open_backend
 
 QUESTION = [Turn(Role.USER, "8")]
 CREATE = r"/(tunedModels|tuningJobs)$"
@@ -27,39 +27,39 @@ def test_keys_fit_both_places_that_carry_them() -> None:
         assert re.fullmatch(r"[a-z0-9_-]{0,63}", one)
 
 
-async def test_job_goes_from_start_to_a_model_that_answers(any_world: World) -> None:
-    job = await any_world.create()
+async def test_job_goes_from_start_to_a_model_that_answers(any_backend: BackendHarness) -> None:
+    job = await any_backend.create()
     assert job.state in (JobState.QUEUED, JobState.RUNNING)
-    assert len(any_world.google.jobs.books()) == 1
+    assert len(any_backend.google.jobs.books()) == 1
 
-    any_world.standin_job(job).advance(1)
-    running = await any_world.look(job)
+    any_backend.standin_job(job).advance(1)
+    running = await any_backend.look(job)
     assert running.state is JobState.RUNNING
     assert running.completed_steps == 1
     assert [snapshot.step for snapshot in running.snapshots] == [1]
     assert running.snapshots[0].computed_at is not None
 
-    any_world.standin_job(job).finish()
-    done = await any_world.look(job)
+    any_backend.standin_job(job).finish()
+    done = await any_backend.look(job)
     assert done.state is JobState.SUCCEEDED
-    assert done.completed_steps == done.total_steps == any_world.standin_job(job).total_steps
+    assert done.completed_steps == done.total_steps == any_backend.standin_job(job).total_steps
     assert len(done.snapshots) == done.total_steps
     assert done.started_at is not None
     assert done.ended_at is not None
-    assert (await any_world.backend.generate(done.endpoint, QUESTION)).text.strip() == "9"
+    assert (await any_backend.backend.generate(done.endpoint, QUESTION)).text.strip() == "9"
 
 
-async def test_hyperparameters_arrive_as_they_were_chosen(any_world: World) -> None:
-    taken = {rule.name for rule in any_world.backend.profile.hyperparameters}
+async def test_hyperparameters_arrive_as_they_were_chosen(any_backend: BackendHarness) -> None:
+    taken = {rule.name for rule in any_backend.backend.profile.hyperparameters}
     chosen = Hyperparameters(
         epochs=7,
         batch_size=2 if "batch_size" in taken else None,
         learning_rate=0.002 if "learning_rate" in taken else None,
         adapter_size=4 if "adapter_size" in taken else None,
     )
-    await any_world.create(spec=any_world.spec(chosen=chosen))
-    [sent] = any_world.creates()
-    if any_world.name == "vertex":
+    await any_backend.create(spec=any_backend.spec(chosen=chosen))
+    [sent] = any_backend.creates()
+    if any_backend.name == "vertex":
         wanted = {"epochCount": "7", "adapterSize": "ADAPTER_SIZE_FOUR"}
         assert sent.body["supervisedTuningSpec"]["hyperParameters"] == wanted
     else:
@@ -67,155 +67,155 @@ async def test_hyperparameters_arrive_as_they_were_chosen(any_world: World) -> N
         assert sent.body["tuningTask"]["hyperparameters"] == wanted
 
 
-async def test_hyperparameter_that_is_not_taken_is_refused_before_any_call(any_world: World) -> None:
-    taken = {rule.name for rule in any_world.backend.profile.hyperparameters}
+async def test_hyperparameter_that_is_not_taken_is_refused_before_any_call(any_backend: BackendHarness) -> None:
+    taken = {rule.name for rule in any_backend.backend.profile.hyperparameters}
     strange = Hyperparameters(batch_size=2) if "batch_size" not in taken else Hyperparameters(adapter_size=4)
     with pytest.raises(BadArgument, match="takes no"):
-        await any_world.backend.create(KEY, any_world.spec(chosen=strange), any_world.data())
-    assert not any_world.creates()
+        await any_backend.backend.create(KEY, any_backend.spec(chosen=strange), any_backend.data())
+    assert not any_backend.creates()
 
 
-async def test_streamed_answer_is_the_same_in_pieces(any_world: World) -> None:
-    any_world.google.answers.say("the next one is nine", times=2)
-    job = await any_world.trained()
-    whole = await any_world.backend.generate(job.endpoint, QUESTION)
-    async with aclosing(any_world.backend.stream(job.endpoint, QUESTION)) as stream:  # type: ignore[type-var]
+async def test_streamed_answer_is_the_same_in_pieces(any_backend: BackendHarness) -> None:
+    any_backend.google.answers.say("the next one is nine", times=2)
+    job = await any_backend.trained()
+    whole = await any_backend.backend.generate(job.endpoint, QUESTION)
+    async with aclosing(any_backend.backend.stream(job.endpoint, QUESTION)) as stream:  # type: ignore[type-var]
         pieces = [piece async for piece in stream]
     assert "".join(piece.text for piece in pieces) == whole.text == "the next one is nine"
     assert pieces[-1].finish is Finish.COMPLETE
     assert all(piece.text for piece in pieces[:-1])
 
 
-async def test_blocked_question_says_so_instead_of_failing(any_world: World) -> None:
-    any_world.google.answers.block("SAFETY", times=2)
-    job = await any_world.trained()
-    answer = await any_world.backend.generate(job.endpoint, QUESTION)
-    pieces = [piece async for piece in any_world.backend.stream(job.endpoint, QUESTION)]
+async def test_blocked_question_says_so_instead_of_failing(any_backend: BackendHarness) -> None:
+    any_backend.google.answers.block("SAFETY", times=2)
+    job = await any_backend.trained()
+    answer = await any_backend.backend.generate(job.endpoint, QUESTION)
+    pieces = [piece async for piece in any_backend.backend.stream(job.endpoint, QUESTION)]
     assert (answer.text, answer.finish, answer.reason) == ("", Finish.BLOCKED, "SAFETY")
     assert pieces == [answer]
 
 
-async def test_answer_with_nothing_in_it_is_empty(any_world: World) -> None:
-    any_world.google.answers.leave_out()
-    job = await any_world.trained()
-    answer = await any_world.backend.generate(job.endpoint, QUESTION)
+async def test_answer_with_nothing_in_it_is_empty(any_backend: BackendHarness) -> None:
+    any_backend.google.answers.leave_out()
+    job = await any_backend.trained()
+    answer = await any_backend.backend.generate(job.endpoint, QUESTION)
     assert (answer.text, answer.finish) == ("", Finish.EMPTY)
 
 
-async def test_question_is_needed(any_world: World) -> None:
+async def test_question_is_needed(any_backend: BackendHarness) -> None:
     with pytest.raises(BadArgument, match="no question"):
-        await any_world.backend.generate("tunedModels/x" if any_world.name != "vertex" else ENDPOINT, [])
+        await any_backend.backend.generate("tunedModels/x" if any_backend.name != "vertex" else ENDPOINT, [])
 
 
 ENDPOINT = "projects/1/locations/us/endpoints/2"
 
 
-async def test_unknown_base_model_is_refused_in_googles_words(any_world: World) -> None:
+async def test_unknown_base_model_is_refused_in_googles_words(any_backend: BackendHarness) -> None:
     with pytest.raises(GoogleError) as caught:
-        await any_world.create(spec=any_world.spec(base="gemini-0.1-nano"))
+        await any_backend.create(spec=any_backend.spec(base="gemini-0.1-nano"))
     assert "gemini-0.1-nano" in caught.value.message
     assert "base model" in caught.value.hint
 
 
-async def test_reads_are_tried_again(any_world: World) -> None:
-    job = await any_world.create()
-    any_world.google.requests.clear()
+async def test_reads_are_tried_again(any_backend: BackendHarness) -> None:
+    job = await any_backend.create()
+    any_backend.google.requests.clear()
     for code in (503, 429):
-        any_world.google.faults.fail(code, path=_name(job.operation), method="GET")
-    assert (await any_world.look(job)).state in (JobState.QUEUED, JobState.RUNNING)
-    assert len(any_world.google.requests.matching(_name(job.operation), "GET")) == 3
+        any_backend.google.faults.fail(code, path=_name(job.operation), method="GET")
+    assert (await any_backend.look(job)).state in (JobState.QUEUED, JobState.RUNNING)
+    assert len(any_backend.google.requests.matching(_name(job.operation), "GET")) == 3
 
 
-async def test_reads_end_after_a_few_tries(any_world: World) -> None:
-    job = await any_world.create()
-    any_world.google.requests.clear()
-    any_world.google.faults.garble(path=_name(job.operation), times=None)
+async def test_reads_end_after_a_few_tries(any_backend: BackendHarness) -> None:
+    job = await any_backend.create()
+    any_backend.google.requests.clear()
+    any_backend.google.faults.garble(path=_name(job.operation), times=None)
     with pytest.raises(GoogleUnavailable):
-        await any_world.look(job)
-    assert len(any_world.google.requests) == 3
+        await any_backend.look(job)
+    assert len(any_backend.google.requests) == 3
 
 
-async def test_expired_token_is_told_with_what_to_set(any_world: World) -> None:
-    job = await any_world.create()
-    any_world.google.credentials.expire_all()
+async def test_expired_token_is_told_with_what_to_set(any_backend: BackendHarness) -> None:
+    job = await any_backend.create()
+    any_backend.google.credentials.expire_all()
     with pytest.raises(NotAuthenticated) as caught:
-        await any_world.look(job)
+        await any_backend.look(job)
     assert "GOOGLE_OAUTH_ACCESS_TOKEN" in caught.value.hint
 
 
-async def test_cancelled_job_is_seen_as_cancelled(any_world: World) -> None:
-    job = await any_world.create()
-    any_world.standin_job(job).advance(1)
-    await any_world.backend.cancel(job)
-    seen = await any_world.look(job)
+async def test_cancelled_job_is_seen_as_cancelled(any_backend: BackendHarness) -> None:
+    job = await any_backend.create()
+    any_backend.standin_job(job).advance(1)
+    await any_backend.backend.cancel(job)
+    seen = await any_backend.look(job)
     assert seen.state is JobState.CANCELLED
     assert seen.failure is None
 
 
-async def test_second_cancellation_does_no_harm(any_world: World) -> None:
-    stopped, done = await any_world.create(1), await any_world.create(2)
-    any_world.standin_job(done).finish()
+async def test_second_cancellation_does_no_harm(any_backend: BackendHarness) -> None:
+    stopped, done = await any_backend.create(1), await any_backend.create(2)
+    any_backend.standin_job(done).finish()
     for job in (stopped, stopped, done):
-        await any_world.backend.cancel(job)
-    assert (await any_world.look(stopped)).state is JobState.CANCELLED
-    assert (await any_world.look(done)).state is JobState.SUCCEEDED
+        await any_backend.backend.cancel(job)
+    assert (await any_backend.look(stopped)).state is JobState.CANCELLED
+    assert (await any_backend.look(done)).state is JobState.SUCCEEDED
 
 
-async def test_failed_job_tells_googles_reason_and_what_to_do(any_world: World) -> None:
-    job = await any_world.create()
-    any_world.standin_job(job).fail(3, "Row: 0. Missing required 'contents' field.")
-    seen = await any_world.look(job)
+async def test_failed_job_tells_googles_reason_and_what_to_do(any_backend: BackendHarness) -> None:
+    job = await any_backend.create()
+    any_backend.standin_job(job).fail(3, "Row: 0. Missing required 'contents' field.")
+    seen = await any_backend.look(job)
     assert seen.state is JobState.FAILED
     assert seen.failure is not None
     assert (seen.failure.code, seen.failure.message) == (3, "Row: 0. Missing required 'contents' field.")
     assert "convert" in seen.failure.hint
 
 
-async def test_models_are_listed_and_deleted_for_good(any_world: World) -> None:
-    first = await any_world.trained(1)
-    second = await any_world.trained(2)
-    listed = await any_world.backend.models()
+async def test_models_are_listed_and_deleted_for_good(any_backend: BackendHarness) -> None:
+    first = await any_backend.trained(1)
+    second = await any_backend.trained(2)
+    listed = await any_backend.backend.models()
     assert [model.display_name for model in listed] == ["numbers 2", "numbers 1"]
     assert [model.endpoint for model in listed] == [second.endpoint, first.endpoint]
-    assert {model.backend for model in listed} == {any_world.name}
-    assert (await any_world.backend.generate(listed[0].endpoint, QUESTION)).text.strip() == "9"
+    assert {model.backend for model in listed} == {any_backend.name}
+    assert (await any_backend.backend.generate(listed[0].endpoint, QUESTION)).text.strip() == "9"
 
-    await any_world.backend.delete(listed[0])
-    assert [model.display_name for model in await any_world.backend.models()] == ["numbers 1"]
+    await any_backend.backend.delete(listed[0])
+    assert [model.display_name for model in await any_backend.backend.models()] == ["numbers 1"]
     with pytest.raises(NotFoundAtGoogle):
-        await any_world.backend.generate(second.endpoint, QUESTION)
-    await any_world.backend.delete(listed[0])
+        await any_backend.backend.generate(second.endpoint, QUESTION)
+    await any_backend.backend.delete(listed[0])
 
 
-async def test_model_of_a_job_is_deleted_by_what_the_job_knows(any_world: World) -> None:
-    job = await any_world.trained()
-    await any_world.backend.delete(TunedModel(any_world.name, job.tuned_model, job.endpoint, job.name))
-    assert not await any_world.backend.models()
+async def test_model_of_a_job_is_deleted_by_what_the_job_knows(any_backend: BackendHarness) -> None:
+    job = await any_backend.trained()
+    await any_backend.backend.delete(TunedModel(any_backend.name, job.tuned_model, job.endpoint, job.name))
+    assert not await any_backend.backend.models()
 
 
-async def test_tuned_model_is_tuned_again(any_world: World) -> None:
-    first = await any_world.trained(1)
-    second = await any_world.trained(2, any_world.spec("again", base=first.tuned_model))
+async def test_tuned_model_is_tuned_again(any_backend: BackendHarness) -> None:
+    first = await any_backend.trained(1)
+    second = await any_backend.trained(2, any_backend.spec("again", base=first.tuned_model))
     assert second.state is JobState.SUCCEEDED
-    sent = any_world.creates()[-1].body
+    sent = any_backend.creates()[-1].body
     assert "baseModel" not in sent
     assert first.tuned_model in str(sent)
 
 
-async def test_many_jobs_are_polled_in_few_requests(any_world: World) -> None:
-    any_world.google.limits.concurrent_vertex_jobs = 50
-    jobs = [await any_world.create(number) for number in range(30)]
+async def test_many_jobs_are_polled_in_few_requests(any_backend: BackendHarness) -> None:
+    any_backend.google.limits.concurrent_vertex_jobs = 50
+    jobs = [await any_backend.create(number) for number in range(30)]
     for job in jobs:
-        any_world.standin_job(job).advance(1)
-    any_world.google.requests.clear()
-    seen = await any_world.backend.poll(jobs)
+        any_backend.standin_job(job).advance(1)
+    any_backend.google.requests.clear()
+    seen = await any_backend.backend.poll(jobs)
     assert {one.state for one in seen.values() if isinstance(one, Operation)} == {JobState.RUNNING}
-    assert len(any_world.google.requests) <= 12
+    assert len(any_backend.google.requests) <= 12
 
     for job in jobs[:3]:
-        any_world.standin_job(job).finish()
-    any_world.standin_job(jobs[3]).fail(13, "Internal error encountered.")
-    seen = await any_world.backend.poll(jobs)
+        any_backend.standin_job(job).finish()
+    any_backend.standin_job(jobs[3]).fail(13, "Internal error encountered.")
+    seen = await any_backend.backend.poll(jobs)
     states = [one.state for one in seen.values() if isinstance(one, Operation)]
     assert set(seen) == {job.key for job in jobs}
     assert states.count(JobState.SUCCEEDED) == 3
@@ -226,38 +226,40 @@ async def test_many_jobs_are_polled_in_few_requests(any_world: World) -> None:
     assert failed.failure.message == "Internal error encountered."
 
 
-async def test_error_of_one_job_hides_no_other(any_world: World) -> None:
-    jobs = [await any_world.create(number) for number in range(3)]
-    any_world.google.faults.fail(403, path=_name(jobs[1].operation), times=None)
-    seen = await any_world.backend.poll(jobs)
+async def test_error_of_one_job_hides_no_other(any_backend: BackendHarness) -> None:
+    jobs = [await any_backend.create(number) for number in range(3)]
+    any_backend.google.faults.fail(403, path=_name(jobs[1].operation), times=None)
+    seen = await any_backend.backend.poll(jobs)
     assert isinstance(seen[jobs[0].key], Operation)
     assert isinstance(seen[jobs[1].key], PermissionDenied)
     assert isinstance(seen[jobs[2].key], Operation)
 
 
-async def test_poll_of_nothing_asks_nothing(any_world: World) -> None:
-    assert not await any_world.backend.poll([])
-    assert not any_world.google.requests
+async def test_poll_of_nothing_asks_nothing(any_backend: BackendHarness) -> None:
+    assert not await any_backend.backend.poll([])
+    assert not any_backend.google.requests
 
 
-async def test_job_that_google_no_longer_knows_is_told(any_world: World) -> None:
-    job = await any_world.create()
+async def test_job_that_google_no_longer_knows_is_told(any_backend: BackendHarness) -> None:
+    job = await any_backend.create()
     gone = job_of(
         job.key, job.spec, Operation(job.operation[:-1] + "0", JobState.RUNNING, tuned_model="tunedModels/x")
     )
-    seen = await any_world.backend.poll([gone])
+    seen = await any_backend.backend.poll([gone])
     assert isinstance(seen[job.key], NotFoundAtGoogle)
 
 
-async def test_no_secret_reaches_an_error_or_a_log(any_world: World, caplog: pytest.LogCaptureFixture) -> None:
+async def test_no_secret_reaches_an_error_or_a_log(
+    any_backend: BackendHarness, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level("DEBUG")
-    token = any_world.google.issue_token()
-    made = world(any_world.name, any_world.google, access_token=token)
+    token = any_backend.google.issue_token()
+    made = open_backend(any_backend.name, any_backend.google, access_token=token)
     job = await made.create()
-    any_world.google.faults.fail(
+    any_backend.google.faults.fail(
         403, f"Token {token} at https://x.test/y?key=AIzaSyA-1234567890 is bad.", path="GET"
     )
-    any_world.google.faults.fail(403, f"Token {token} at https://x.test/y?key=AIzaSyA-1234567890 is bad.")
+    any_backend.google.faults.fail(403, f"Token {token} at https://x.test/y?key=AIzaSyA-1234567890 is bad.")
     with pytest.raises(PermissionDenied) as caught:
         await made.look(job)
     assert "***" in str(caught.value)

@@ -13,8 +13,8 @@ from bot.domain.place import Place
 from bot.errors import RetryLater, Unconfirmed, Undeliverable
 from bot.runtime.backoff import Backoff
 from storage.questions import SqliteQuestions
-from tests.bot.asking import Listener
-from tests.bot.house import ADA, PLACE, House, until
+from tests.support.harness import ADA, PLACE, Harness, until
+from tests.support.recording_answer_poster import RecordingAnswerPoster
 
 THREAD = replace(PLACE, thread="1.1")
 SEVEN = Question("command:1.2", PLACE, ADA, "1", quoted=True)
@@ -22,26 +22,26 @@ IMPATIENT = Backoff(first=0.01, longest=0.05)
 
 
 @pytest.fixture
-async def model(wired: House) -> ModelRef:
-    job = await wired.tuned("counter")
+async def model(harness: Harness) -> ModelRef:
+    job = await harness.tuned("counter")
     return ModelRef("vertex", job.endpoint, job.name)
 
 
 @pytest.fixture
-def questions(wired: House) -> SqliteQuestions:
-    return SqliteQuestions(wired.database, wired.clock)
+def questions(harness: Harness) -> SqliteQuestions:
+    return SqliteQuestions(harness.database, harness.clock)
 
 
 @pytest.fixture
-def asking(wired: House, questions: SqliteQuestions) -> AnswerWorker:
-    return AnswerWorker(questions, wired.chat, wired.clock, IMPATIENT)
+def asking(harness: Harness, questions: SqliteQuestions) -> AnswerWorker:
+    return AnswerWorker(questions, harness.chat, harness.clock, IMPATIENT)
 
 
-def asked_of_google(wired: House) -> int:
-    return len(wired.google.requests.matching(":generateContent$"))
+def asked_of_google(harness: Harness) -> int:
+    return len(harness.google.requests.matching(":generateContent$"))
 
 
-async def ask(asking: AnswerWorker, to: Listener, question: Question = SEVEN) -> None:
+async def ask(asking: AnswerWorker, to: RecordingAnswerPoster, question: Question = SEVEN) -> None:
     asked = await asking.take(question)
     assert asked is not None
     await asking.see_through(asked, to)
@@ -56,7 +56,7 @@ async def cut_off(work: Awaitable[None], when: Callable[[], Awaitable[object]]) 
         await task
 
 
-async def take_up(asking: AnswerWorker, to: Listener) -> None:
+async def take_up(asking: AnswerWorker, to: RecordingAnswerPoster) -> None:
     """What the next process does with what this one left."""
     (left,) = await asking.left_open()
     await asking.see_through(left, to)
@@ -64,13 +64,13 @@ async def take_up(asking: AnswerWorker, to: Listener) -> None:
 
 
 async def test_a_question_is_asked_answered_and_kept_with_its_thread(
-    wired: House, asking: AnswerWorker, model: ModelRef
+    harness: Harness, asking: AnswerWorker, model: ModelRef
 ) -> None:
-    to = Listener()
+    to = RecordingAnswerPoster()
     await ask(asking, to)
     assert to.told == ["asking counter", "2 1/1"]
     assert await asking.left_open() == []
-    conversation = await wired.chats.conversation(THREAD)
+    conversation = await harness.chats.conversation(THREAD)
     assert conversation is not None
     assert conversation.turns == (Turn(Role.USER, "1"), Turn(Role.MODEL, "2"))
 
@@ -81,151 +81,153 @@ async def test_the_same_delivery_is_not_taken_again_while_it_is_answered_nor_aft
     asked = await asking.take(SEVEN)
     assert asked is not None
     assert await asking.take(SEVEN) is None
-    await asking.see_through(asked, Listener())
+    await asking.see_through(asked, RecordingAnswerPoster())
     assert await asking.take(SEVEN) is None
 
 
-async def test_a_form_chose_its_model_by_itself(wired: House, asking: AnswerWorker, model: ModelRef) -> None:
-    await wired.tuned("newest")
-    to = Listener()
+async def test_a_form_chose_its_model_by_itself(harness: Harness, asking: AnswerWorker, model: ModelRef) -> None:
+    await harness.tuned("newest")
+    to = RecordingAnswerPoster()
     await ask(asking, to, replace(SEVEN, place=Place(PLACE.team, "C-elsewhere"), model=model))
     assert to.told == ["asking counter", "2 1/1"]
 
 
 async def test_cut_off_while_google_thinks_it_is_asked_again_and_answered_once(
-    wired: House, asking: AnswerWorker, model: ModelRef
+    harness: Harness, asking: AnswerWorker, model: ModelRef
 ) -> None:
-    fault = wired.google.faults.hang(path=":generateContent")
-    to = Listener()
+    fault = harness.google.faults.hang(path=":generateContent")
+    to = RecordingAnswerPoster()
 
     async def google_thinks() -> bool:
         return bool(fault.hits)
 
     await cut_off(ask(asking, to), google_thinks)
-    wired.clock.time += ASKED_AGAIN_WITHIN
+    harness.clock.time += ASKED_AGAIN_WITHIN
     await take_up(asking, to)
     assert to.told == ["asking counter", "asking counter", "2 1/1"]
-    assert asked_of_google(wired) == 2
+    assert asked_of_google(harness) == 2
 
 
 async def test_an_answer_that_is_on_paper_is_posted_and_not_paid_for_again(
-    wired: House, asking: AnswerWorker, questions: SqliteQuestions, model: ModelRef
+    harness: Harness, asking: AnswerWorker, questions: SqliteQuestions, model: ModelRef
 ) -> None:
-    to = Listener(gate=asyncio.Event())
+    to = RecordingAnswerPoster(gate=asyncio.Event())
 
     async def under_way() -> bool:
         return bool(to.begun)
 
     await cut_off(ask(asking, to), under_way)
-    wired.clock.pass_time(days=2)
-    after = Listener()
+    harness.clock.advance(days=2)
+    after = RecordingAnswerPoster()
     await take_up(asking, after)
     assert after.told == ["2 1/1"]
     assert after.states[0].begun is not None, "it is to be looked for"
-    assert asked_of_google(wired) == 1
-    assert await wired.chat.answers_in(THREAD)
+    assert asked_of_google(harness) == 1
+    assert await harness.chat.answers_in(THREAD)
 
 
 async def test_a_question_that_is_too_old_is_given_back_and_not_asked(
-    wired: House, asking: AnswerWorker, model: ModelRef
+    harness: Harness, asking: AnswerWorker, model: ModelRef
 ) -> None:
     await asking.take(replace(SEVEN, text="what comes\nafter 1?"))
-    wired.clock.time += ASKED_AGAIN_WITHIN
-    wired.clock.pass_time(seconds=1)
-    to = Listener()
+    harness.clock.time += ASKED_AGAIN_WITHIN
+    harness.clock.advance(seconds=1)
+    to = RecordingAnswerPoster()
     await take_up(asking, to)
     assert to.told == [
         "I was interrupted before I could answer your question: “what comes after 1?”. "
         "Ask it again if you still want to know."
     ]
-    assert asked_of_google(wired) == 0
+    assert asked_of_google(harness) == 0
 
 
 async def test_googles_refusal_is_told_and_settles_the_question(
-    wired: House, asking: AnswerWorker, model: ModelRef
+    harness: Harness, asking: AnswerWorker, model: ModelRef
 ) -> None:
-    wired.google.faults.fail(404, "Endpoint is not found.", path=":generateContent")
-    to = Listener()
+    harness.google.faults.fail(404, "Endpoint is not found.", path=":generateContent")
+    to = RecordingAnswerPoster()
     await ask(asking, to)
     assert len(to.told) == 2
     assert "Endpoint is not found" in to.told[1]
     assert await asking.left_open() == []
-    assert not await wired.chat.answers_in(THREAD)
+    assert not await harness.chat.answers_in(THREAD)
 
 
-async def test_a_refusal_is_told_once_slack_is_back(wired: House, asking: AnswerWorker, model: ModelRef) -> None:
-    wired.google.faults.fail(404, "Endpoint is not found.", path=":generateContent")
-    to = Listener(troubles=[RetryLater("Slack is away.", 0.01), RetryLater("Slack is away.", 0.01)])
+async def test_a_refusal_is_told_once_slack_is_back(
+    harness: Harness, asking: AnswerWorker, model: ModelRef
+) -> None:
+    harness.google.faults.fail(404, "Endpoint is not found.", path=":generateContent")
+    to = RecordingAnswerPoster(troubles=[RetryLater("Slack is away.", 0.01), RetryLater("Slack is away.", 0.01)])
     await ask(asking, to)
     assert len(to.told) == 2
     assert "Endpoint is not found" in to.told[1]
-    assert asked_of_google(wired) == 1
+    assert asked_of_google(harness) == 1
 
 
 async def test_a_refusal_that_was_being_told_is_not_asked_again(
-    wired: House, asking: AnswerWorker, model: ModelRef
+    harness: Harness, asking: AnswerWorker, model: ModelRef
 ) -> None:
-    wired.google.faults.fail(404, "Endpoint is not found.", path=":generateContent")
-    to = Listener(gate=asyncio.Event())
+    harness.google.faults.fail(404, "Endpoint is not found.", path=":generateContent")
+    to = RecordingAnswerPoster(gate=asyncio.Event())
 
     async def under_way() -> bool:
         return bool(to.begun)
 
     await cut_off(ask(asking, to), under_way)
-    after = Listener()
+    after = RecordingAnswerPoster()
     await take_up(asking, after)
     assert len(after.told) == 1
     assert "interrupted" in after.told[0]
     assert after.states[0].begun is not None
-    assert asked_of_google(wired) == 1
+    assert asked_of_google(harness) == 1
 
 
-async def test_without_any_model_it_is_said_how_to_choose_one(wired: House, asking: AnswerWorker) -> None:
-    to = Listener()
+async def test_without_any_model_it_is_said_how_to_choose_one(harness: Harness, asking: AnswerWorker) -> None:
+    to = RecordingAnswerPoster()
     await ask(asking, to)
     assert "/tune use NAME" in to.told[0]
     assert await asking.left_open() == []
 
 
 async def test_a_paid_answer_waits_while_slack_is_away(
-    wired: House, asking: AnswerWorker, model: ModelRef
+    harness: Harness, asking: AnswerWorker, model: ModelRef
 ) -> None:
-    to = Listener(troubles=[RetryLater("Slack is away.", 0.01) for _ in range(5)])
+    to = RecordingAnswerPoster(troubles=[RetryLater("Slack is away.", 0.01) for _ in range(5)])
     await ask(asking, to)
     assert to.told == ["asking counter", "2 1/1"]
-    assert asked_of_google(wired) == 1
+    assert asked_of_google(harness) == 1
     assert [state.begun for state in to.states] == [None] * 6, "what was refused need not be looked for"
 
 
 async def test_a_post_that_may_have_arrived_is_to_be_looked_for(
-    wired: House, asking: AnswerWorker, model: ModelRef
+    harness: Harness, asking: AnswerWorker, model: ModelRef
 ) -> None:
-    to = Listener(troubles=[Unconfirmed("Slack's answer was lost.", 0.01)])
+    to = RecordingAnswerPoster(troubles=[Unconfirmed("Slack's answer was lost.", 0.01)])
     await ask(asking, to)
     assert [state.begun is not None for state in to.states] == [False, True]
 
 
 async def test_a_long_answer_goes_on_behind_what_stands(
-    wired: House, asking: AnswerWorker, model: ModelRef
+    harness: Harness, asking: AnswerWorker, model: ModelRef
 ) -> None:
-    to = Listener(pieces=3, gate=asyncio.Event(), free=1)
+    to = RecordingAnswerPoster(pieces=3, gate=asyncio.Event(), free=1)
 
     async def at_the_second() -> bool:
         return to.begun == 2
 
     await cut_off(ask(asking, to), at_the_second)
-    after = Listener(pieces=3)
+    after = RecordingAnswerPoster(pieces=3)
     await take_up(asking, after)
     assert to.told[1:] + after.told == ["2 1/3", "2 2/3", "2 3/3"]
     assert {state.thread for state in after.states} == {THREAD}
-    assert await wired.chat.answers_in(THREAD)
+    assert await harness.chat.answers_in(THREAD)
 
 
 @pytest.mark.parametrize("error", [Undeliverable("Slack refuses the message: msg_too_long."), ValueError("ours")])
 async def test_an_answer_that_can_never_be_posted_is_explained_and_settled(
-    wired: House, asking: AnswerWorker, model: ModelRef, error: Exception
+    harness: Harness, asking: AnswerWorker, model: ModelRef, error: Exception
 ) -> None:
-    to = Listener(troubles=[error])
+    to = RecordingAnswerPoster(troubles=[error])
     await ask(asking, to)
     assert to.told == ["asking counter", str(error)]
     assert (to.states[1].begun is None) == isinstance(error, Undeliverable), "a refused post is not there"
@@ -236,7 +238,7 @@ async def test_a_person_who_cannot_be_told_anything_is_not_tried_for_ever(
     asking: AnswerWorker, model: ModelRef, caplog: pytest.LogCaptureFixture
 ) -> None:
     gone = Undeliverable("Slack refuses the message: thread_not_found.")
-    to = Listener(troubles=[gone, gone])
+    to = RecordingAnswerPoster(troubles=[gone, gone])
     await ask(asking, to)
     assert to.told == ["asking counter"]
     assert await asking.left_open() == []
@@ -244,9 +246,9 @@ async def test_a_person_who_cannot_be_told_anything_is_not_tried_for_ever(
 
 
 async def test_a_database_that_refuses_for_a_while_costs_no_answer(
-    wired: House, asking: AnswerWorker, model: ModelRef
+    harness: Harness, asking: AnswerWorker, model: ModelRef
 ) -> None:
-    to = Listener(gate=asyncio.Event())
+    to = RecordingAnswerPoster(gate=asyncio.Event())
     asked = await asking.take(SEVEN)
     assert asked is not None
     task = asyncio.create_task(asking.see_through(asked, to))
@@ -255,7 +257,7 @@ async def test_a_database_that_refuses_for_a_while_costs_no_answer(
         return bool(to.begun)
 
     await until(posting)
-    await wired.database.run(lambda connection: connection.execute("PRAGMA query_only = ON"))
+    await harness.database.run(lambda connection: connection.execute("PRAGMA query_only = ON"))
     assert to.gate is not None
     to.gate.set()
 
@@ -263,8 +265,8 @@ async def test_a_database_that_refuses_for_a_while_costs_no_answer(
         return len(to.states) > 2
 
     await until(tried_again)
-    await wired.database.run(lambda connection: connection.execute("PRAGMA query_only = OFF"))
+    await harness.database.run(lambda connection: connection.execute("PRAGMA query_only = OFF"))
     await task
     assert all(state.begun is not None for state in to.states[1:]), "what was posted is found again, not posted"
-    assert asked_of_google(wired) == 1
+    assert asked_of_google(harness) == 1
     assert await asking.left_open() == []

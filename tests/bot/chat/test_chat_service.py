@@ -7,135 +7,135 @@ import pytest
 from bot.domain.chat import Finish, ModelRef, Role, Turn
 from bot.domain.place import Place
 from bot.errors import BadArgument, GoogleError, NoSuchJob
-from tests.bot.house import ADA, PLACE, TEAM, House
+from tests.support.harness import ADA, PLACE, TEAM, Harness
 
 THREAD = replace(PLACE, thread="1.1")
 
 
-async def model_of(wired: House, name: str, backend: str = "vertex") -> ModelRef:
-    job = await wired.tuned(name, backend)
+async def model_of(harness: Harness, name: str, backend: str = "vertex") -> ModelRef:
+    job = await harness.tuned(name, backend)
     return ModelRef(backend, job.endpoint, job.name)
 
 
 @pytest.mark.parametrize("backend", ["vertex", "gemini"])
-async def test_a_thread_sends_its_earlier_turns(wired: House, backend: str) -> None:
-    model = await model_of(wired, "history", backend)
+async def test_a_thread_sends_its_earlier_turns(harness: Harness, backend: str) -> None:
+    model = await model_of(harness, "history", backend)
     for question in ("1", "3"):
-        await wired.keep(THREAD, question, await wired.chat.ask(THREAD, question, model))
-    reply = await wired.chat.ask(THREAD, "8", model)
-    sent = wired.google.requests.matching(":generateContent$")[-1].body["contents"]
+        await harness.keep(THREAD, question, await harness.chat.ask(THREAD, question, model))
+    reply = await harness.chat.ask(THREAD, "8", model)
+    sent = harness.google.requests.matching(":generateContent$")[-1].body["contents"]
     assert [turn["parts"][0]["text"] for turn in sent] == ["1", "2", "3", "4", "8"]
     assert not reply.history_dropped
 
 
-async def test_palm_gets_the_last_question_alone_and_the_reply_says_so(wired: House) -> None:
-    model = await model_of(wired, "palm", "palm")
-    first = await wired.chat.ask(THREAD, "1", model)
+async def test_palm_gets_the_last_question_alone_and_the_reply_says_so(harness: Harness) -> None:
+    model = await model_of(harness, "palm", "palm")
+    first = await harness.chat.ask(THREAD, "1", model)
     assert not first.history_dropped
-    await wired.keep(THREAD, "1", first)
-    second = await wired.chat.ask(THREAD, "3", model)
+    await harness.keep(THREAD, "1", first)
+    second = await harness.chat.ask(THREAD, "3", model)
     assert (second.answer.text, second.history_dropped) == ("4", True)
 
 
-async def test_another_model_in_a_thread_does_not_get_its_turns(wired: House) -> None:
-    first, second = await model_of(wired, "first"), await model_of(wired, "second")
-    await wired.keep(THREAD, "1", await wired.chat.ask(THREAD, "1", first))
-    await wired.chat.ask(THREAD, "3", second)
-    assert len(wired.google.requests.matching(":generateContent$")[-1].body["contents"]) == 1
+async def test_another_model_in_a_thread_does_not_get_its_turns(harness: Harness) -> None:
+    first, second = await model_of(harness, "first"), await model_of(harness, "second")
+    await harness.keep(THREAD, "1", await harness.chat.ask(THREAD, "1", first))
+    await harness.chat.ask(THREAD, "3", second)
+    assert len(harness.google.requests.matching(":generateContent$")[-1].body["contents"]) == 1
 
 
-async def test_a_blocked_question_is_not_kept_as_history_but_the_thread_is(wired: House) -> None:
-    model = await model_of(wired, "blocked")
-    wired.google.answers.block()
-    reply = await wired.chat.ask(THREAD, "bad", model)
+async def test_a_blocked_question_is_not_kept_as_history_but_the_thread_is(harness: Harness) -> None:
+    model = await model_of(harness, "blocked")
+    harness.google.answers.block()
+    reply = await harness.chat.ask(THREAD, "bad", model)
     assert reply.answer.finish is Finish.BLOCKED
-    await wired.keep(THREAD, "bad", reply)
-    assert await wired.chat.answers_in(THREAD)
-    conversation = await wired.chats.conversation(THREAD)
+    await harness.keep(THREAD, "bad", reply)
+    assert await harness.chat.answers_in(THREAD)
+    conversation = await harness.chats.conversation(THREAD)
     assert conversation is not None
     assert conversation.turns == ()
 
 
-async def test_a_cut_answer_is_kept(wired: House) -> None:
-    model = await model_of(wired, "cut")
-    wired.google.answers.finish("MAX_TOKENS", "once upon")
-    await wired.keep(THREAD, "story", await wired.chat.ask(THREAD, "story", model))
-    conversation = await wired.chats.conversation(THREAD)
+async def test_a_cut_answer_is_kept(harness: Harness) -> None:
+    model = await model_of(harness, "cut")
+    harness.google.answers.finish("MAX_TOKENS", "once upon")
+    await harness.keep(THREAD, "story", await harness.chat.ask(THREAD, "story", model))
+    conversation = await harness.chats.conversation(THREAD)
     assert conversation is not None
     assert conversation.turns == (Turn(Role.USER, "story"), Turn(Role.MODEL, "once upon"))
 
 
-async def test_an_empty_question_is_no_question(wired: House) -> None:
+async def test_an_empty_question_is_no_question(harness: Harness) -> None:
     with pytest.raises(BadArgument, match="no question"):
-        await wired.chat.ask(PLACE, "  \n", ModelRef("vertex", "projects/1/locations/us/endpoints/1", "x"))
-    assert wired.google.requests.matching(":generateContent$") == []
+        await harness.chat.ask(PLACE, "  \n", ModelRef("vertex", "projects/1/locations/us/endpoints/1", "x"))
+    assert harness.google.requests.matching(":generateContent$") == []
 
 
-async def test_named_before_the_threads_before_the_channels_before_the_newest(wired: House) -> None:
+async def test_named_before_the_threads_before_the_channels_before_the_newest(harness: Harness) -> None:
     with pytest.raises(NoSuchJob, match="/tune use NAME"):
-        await wired.chat.model_for(PLACE)
+        await harness.chat.model_for(PLACE)
     for name in ("named", "threads", "channels", "newest"):
-        wired.clock.pass_time(seconds=1)
-        await wired.tuned(name)
-    assert (await wired.chat.model_for(THREAD)).name == "newest"
-    await wired.chat.use(PLACE, "channels", ADA)
-    assert (await wired.chat.model_for(THREAD)).name == "channels"
-    threads = await wired.chat.find(TEAM, "threads")
-    await wired.keep(THREAD, "1", await wired.chat.ask(THREAD, "1", threads))
-    assert (await wired.chat.model_for(THREAD)).name == "threads"
-    assert (await wired.chat.model_for(PLACE)).name == "channels"
-    assert (await wired.chat.model_for(THREAD, "named")).name == "named"
+        harness.clock.advance(seconds=1)
+        await harness.tuned(name)
+    assert (await harness.chat.model_for(THREAD)).name == "newest"
+    await harness.chat.use(PLACE, "channels", ADA)
+    assert (await harness.chat.model_for(THREAD)).name == "channels"
+    threads = await harness.chat.find(TEAM, "threads")
+    await harness.keep(THREAD, "1", await harness.chat.ask(THREAD, "1", threads))
+    assert (await harness.chat.model_for(THREAD)).name == "threads"
+    assert (await harness.chat.model_for(PLACE)).name == "channels"
+    assert (await harness.chat.model_for(THREAD, "named")).name == "named"
 
 
-async def test_a_model_of_another_channel_is_not_taken_without_being_chosen(wired: House) -> None:
-    await wired.tuned("elsewhere")
+async def test_a_model_of_another_channel_is_not_taken_without_being_chosen(harness: Harness) -> None:
+    await harness.tuned("elsewhere")
     with pytest.raises(NoSuchJob):
-        await wired.chat.model_for(Place(TEAM, "C2"))
+        await harness.chat.model_for(Place(TEAM, "C2"))
 
 
-async def test_a_model_made_elsewhere_is_found_by_what_google_calls_it(wired: House) -> None:
-    job = await wired.tuned("Made Elsewhere", "gemini")
+async def test_a_model_made_elsewhere_is_found_by_what_google_calls_it(harness: Harness) -> None:
+    job = await harness.tuned("Made Elsewhere", "gemini")
     for name in ("made elsewhere", job.tuned_model, job.endpoint):
-        found = await wired.chat.find("T-with-no-jobs", name)
+        found = await harness.chat.find("T-with-no-jobs", name)
         assert (found.endpoint, found.backend) == (job.endpoint, "gemini")
 
 
-async def test_a_model_made_elsewhere_that_is_not_ready_cannot_answer(wired: House) -> None:
-    await wired.started("being made", "gemini")
+async def test_a_model_made_elsewhere_that_is_not_ready_cannot_answer(harness: Harness) -> None:
+    await harness.started("being made", "gemini")
     with pytest.raises(NoSuchJob, match="being made cannot answer: Google says CREATING"):
-        await wired.chat.find("T-with-no-jobs", "being made")
+        await harness.chat.find("T-with-no-jobs", "being made")
 
 
-async def test_an_unfinished_job_cannot_answer_and_says_what_it_is(wired: House) -> None:
-    await wired.started("unfinished")
+async def test_an_unfinished_job_cannot_answer_and_says_what_it_is(harness: Harness) -> None:
+    await harness.started("unfinished")
     with pytest.raises(NoSuchJob, match=r"unfinished cannot answer: it is (queued|running)"):
-        await wired.chat.find(TEAM, "unfinished")
+        await harness.chat.find(TEAM, "unfinished")
 
 
-async def test_a_wrong_name_is_met_with_the_nearest_one(wired: House) -> None:
-    await wired.tuned("capitals")
+async def test_a_wrong_name_is_met_with_the_nearest_one(harness: Harness) -> None:
+    await harness.tuned("capitals")
     with pytest.raises(NoSuchJob, match=r"Did you mean capitals\?"):
-        await wired.chat.find(TEAM, "capitols")
+        await harness.chat.find(TEAM, "capitols")
     with pytest.raises(NoSuchJob, match="/tune models"):
-        await wired.chat.find(TEAM, "qqq")
+        await harness.chat.find(TEAM, "qqq")
 
 
-async def test_one_systems_trouble_does_not_hide_the_others_models(wired: House) -> None:
-    await wired.tuned("seen")
-    wired.google.faults.fail(403, "Denied.", path="/v1beta/tunedModels", times=None)
-    listed = await wired.chat.models()
+async def test_one_systems_trouble_does_not_hide_the_others_models(harness: Harness) -> None:
+    await harness.tuned("seen")
+    harness.google.faults.fail(403, "Denied.", path="/v1beta/tunedModels", times=None)
+    listed = await harness.chat.models()
     assert [model.display_name for model in listed.models] == ["seen"]
     assert len(listed.troubles) == 1
     assert listed.troubles[0].startswith("Gemini API: ")
 
 
-async def test_googles_refusal_of_a_question_comes_through(wired: House) -> None:
-    model = await model_of(wired, "refusing")
-    wired.google.faults.fail(404, "Endpoint is not found.", path=":generateContent")
+async def test_googles_refusal_of_a_question_comes_through(harness: Harness) -> None:
+    model = await model_of(harness, "refusing")
+    harness.google.faults.fail(404, "Endpoint is not found.", path=":generateContent")
     with pytest.raises(GoogleError, match="Endpoint is not found"):
-        await wired.chat.ask(PLACE, "1", model)
+        await harness.chat.ask(PLACE, "1", model)
 
 
-async def test_a_model_of_a_system_that_is_no_longer_offered_says_so(wired: House) -> None:
+async def test_a_model_of_a_system_that_is_no_longer_offered_says_so(harness: Harness) -> None:
     with pytest.raises(BadArgument, match="TUNEBOT_BACKENDS"):
-        await wired.chat.ask(PLACE, "1", ModelRef("bard", "x", "x"))
+        await harness.chat.ask(PLACE, "1", ModelRef("bard", "x", "x"))

@@ -13,103 +13,107 @@ from bot.domain.place import Place
 from bot.errors import RetryLater, Unconfirmed, Undeliverable
 from bot.ports.notifier import Delivered, Notice, NoticeKind
 from bot.ports.stores import Change
-from tests.bot.delivering import Slack, round_of
-from tests.bot.house import House, until
+from tests.support.harness import Harness, until
+from tests.support.recording_notifier import RecordingNotifier, send_once
 
 
 @pytest.fixture
-def slack() -> Slack:
-    return Slack()
+def slack() -> RecordingNotifier:
+    return RecordingNotifier()
 
 
 @pytest.fixture
-async def sender(wired: House, slack: Slack) -> AsyncIterator[OutboxSender]:
-    sender = OutboxSender(wired.outbox, wired.jobs, slack, wired.clock)
+async def sender(harness: Harness, slack: RecordingNotifier) -> AsyncIterator[OutboxSender]:
+    sender = OutboxSender(harness.outbox, harness.jobs, slack, harness.clock)
     yield sender
     await sender.stop(1.0)
 
 
 async def test_the_card_goes_before_the_reply_under_it_which_knows_its_ts(
-    wired: House, slack: Slack, sender: OutboxSender
+    harness: Harness, slack: RecordingNotifier, sender: OutboxSender
 ) -> None:
-    await wired.tuned("ordered")
-    await round_of(sender)
-    await round_of(sender)
+    await harness.tuned("ordered")
+    await send_once(sender)
+    await send_once(sender)
     assert slack.told == [("card", "ordered", ""), ("ended", "ordered", "ts of ordered")]
-    assert await wired.due() == []
+    assert await harness.due() == []
 
 
 async def test_many_changes_before_a_delivery_are_one_card(
-    wired: House, slack: Slack, sender: OutboxSender
+    harness: Harness, slack: RecordingNotifier, sender: OutboxSender
 ) -> None:
-    job = await wired.started("coalesced")
+    job = await harness.started("coalesced")
     for _ in range(5):
-        wired.at_google(job).advance()
-        await wired.tuning.look("vertex", [job])
-    await round_of(sender)
+        harness.at_google(job).advance()
+        await harness.tuning.look("vertex", [job])
+    await send_once(sender)
     assert len(slack.told) == 1
 
 
-async def test_news_during_a_delivery_is_told_afterwards(wired: House, slack: Slack, sender: OutboxSender) -> None:
-    job = await wired.started("news")
+async def test_news_during_a_delivery_is_told_afterwards(
+    harness: Harness, slack: RecordingNotifier, sender: OutboxSender
+) -> None:
+    job = await harness.started("news")
     slack.gate = asyncio.Event()
-    sending = asyncio.create_task(round_of(sender))
+    sending = asyncio.create_task(send_once(sender))
     await asyncio.sleep(0.05)
-    wired.at_google(job).advance()
-    await wired.tuning.look("vertex", [job])
+    harness.at_google(job).advance()
+    await harness.tuning.look("vertex", [job])
     slack.gate.set()
     await sending
-    assert await wired.due() == [NoticeKind.CARD]
-    await round_of(sender)
+    assert await harness.due() == [NoticeKind.CARD]
+    await send_once(sender)
     assert [told[2] for told in slack.told] == ["", "ts of news"]
 
 
 async def test_what_slack_cannot_take_now_waits_and_holds_back_only_its_own_job(
-    wired: House, slack: Slack, sender: OutboxSender
+    harness: Harness, slack: RecordingNotifier, sender: OutboxSender
 ) -> None:
-    await wired.tuned("waits")
-    await wired.started("goes")
+    await harness.tuned("waits")
+    await harness.started("goes")
     slack.troubles.append(RetryLater("Slack asks for a pause.", seconds=7))
-    await round_of(sender)
-    await round_of(sender)
+    await send_once(sender)
+    await send_once(sender)
     assert slack.told == [("card", "goes", "")]
-    wired.clock.pass_time(seconds=6)
-    await round_of(sender)
+    harness.clock.advance(seconds=6)
+    await send_once(sender)
     assert len(slack.told) == 1
-    wired.clock.pass_time(seconds=1)
-    await round_of(sender)
-    await round_of(sender)
+    harness.clock.advance(seconds=1)
+    await send_once(sender)
+    await send_once(sender)
     assert slack.told[1:] == [("card", "waits", ""), ("ended", "waits", "ts of waits")]
 
 
-async def test_the_pauses_grow_but_not_for_ever(wired: House, slack: Slack, sender: OutboxSender) -> None:
-    await wired.started("patient")
+async def test_the_pauses_grow_but_not_for_ever(
+    harness: Harness, slack: RecordingNotifier, sender: OutboxSender
+) -> None:
+    await harness.started("patient")
     for attempt in range(9):
         slack.troubles.append(RetryLater("Slack fails.", seconds=0.1))
-        await round_of(sender)
+        await send_once(sender)
         pause = min(2.0**attempt, 60.0)
-        assert await wired.outbox.due(wired.clock.now() + timedelta(seconds=pause / 2 - 0.1)) == []
-        wired.clock.pass_time(seconds=pause)
-    await round_of(sender)
+        assert await harness.outbox.due(harness.clock.now() + timedelta(seconds=pause / 2 - 0.1)) == []
+        harness.clock.advance(seconds=pause)
+    await send_once(sender)
     assert len(slack.told) == 1
 
 
 async def test_what_slack_never_takes_is_given_up_and_not_tried_again(
-    wired: House, slack: Slack, sender: OutboxSender
+    harness: Harness, slack: RecordingNotifier, sender: OutboxSender
 ) -> None:
-    await wired.started("undeliverable")
+    await harness.started("undeliverable")
     slack.troubles.append(Undeliverable("Slack refuses the message: account_inactive."))
-    await round_of(sender)
-    wired.clock.pass_time(days=1)
-    await round_of(sender)
+    await send_once(sender)
+    harness.clock.advance(days=1)
+    await send_once(sender)
     assert slack.told == []
-    assert await wired.due() == []
+    assert await harness.due() == []
 
 
 async def test_a_card_that_cannot_be_drawn_does_not_silence_the_others(
-    wired: House, slack: Slack, sender: OutboxSender
+    harness: Harness, slack: RecordingNotifier, sender: OutboxSender
 ) -> None:
-    await wired.started("broken")
+    await harness.started("broken")
     slack.troubles.append(ValueError("a fault of ours"))
     sender.start()
 
@@ -117,7 +121,7 @@ async def test_a_card_that_cannot_be_drawn_does_not_silence_the_others(
         return not slack.troubles
 
     await until(met)
-    await wired.started("fine")
+    await harness.started("fine")
     sender.wake()
 
     async def told() -> bool:
@@ -126,9 +130,9 @@ async def test_a_card_that_cannot_be_drawn_does_not_silence_the_others(
     await until(told)
 
 
-async def test_a_wake_sends_at_once(wired: House, slack: Slack, sender: OutboxSender) -> None:
+async def test_a_wake_sends_at_once(harness: Harness, slack: RecordingNotifier, sender: OutboxSender) -> None:
     sender.start()
-    await wired.started("woken")
+    await harness.started("woken")
     sender.wake()
 
     async def told() -> bool:
@@ -137,8 +141,10 @@ async def test_a_wake_sends_at_once(wired: House, slack: Slack, sender: OutboxSe
     await until(told, within=0.9)
 
 
-async def test_stop_lets_what_is_under_way_be_marked(wired: House, slack: Slack, sender: OutboxSender) -> None:
-    await wired.tuned("stopping")
+async def test_stop_lets_what_is_under_way_be_marked(
+    harness: Harness, slack: RecordingNotifier, sender: OutboxSender
+) -> None:
+    await harness.tuned("stopping")
     slack.gate = asyncio.Event()
     sender.start()
     await asyncio.sleep(0.1)
@@ -147,13 +153,13 @@ async def test_stop_lets_what_is_under_way_be_marked(wired: House, slack: Slack,
     slack.gate.set()
     await stopping
     assert len(slack.told) == 1
-    assert await wired.due() == [NoticeKind.ENDED]
+    assert await harness.due() == [NoticeKind.ENDED]
 
 
-async def test_a_card_that_moved_is_remembered_where_it_stands_now(wired: House, sender: OutboxSender) -> None:
-    job = await wired.started("moved")
+async def test_a_card_that_moved_is_remembered_where_it_stands_now(harness: Harness, sender: OutboxSender) -> None:
+    job = await harness.started("moved")
 
-    class Elsewhere(Slack):
+    class Elsewhere(RecordingNotifier):
         async def deliver(
             self,
             notice: Notice,
@@ -163,16 +169,16 @@ async def test_a_card_that_moved_is_remembered_where_it_stands_now(wired: House,
         ) -> Delivered:
             return Delivered(replace(job.place, channel="D1"), "9.9")
 
-    await round_of(OutboxSender(wired.outbox, wired.jobs, Elsewhere(), wired.clock))
-    newest = await wired.newest(job)
+    await send_once(OutboxSender(harness.outbox, harness.jobs, Elsewhere(), harness.clock))
+    newest = await harness.newest(job)
     assert (newest.place.channel, newest.card) == ("D1", "9.9")
 
 
-async def test_losses_travel_with_the_card(wired: House, slack: Slack) -> None:
-    job = await wired.started("losses")
+async def test_losses_travel_with_the_card(harness: Harness, slack: RecordingNotifier) -> None:
+    job = await harness.started("losses")
     seen: list[int] = []
 
-    class Watching(Slack):
+    class Watching(RecordingNotifier):
         async def deliver(
             self,
             notice: Notice,
@@ -183,42 +189,44 @@ async def test_losses_travel_with_the_card(wired: House, slack: Slack) -> None:
             seen.extend(snapshot.step for snapshot in snapshots)
             return Delivered(job.place, "1.1")
 
-    await wired.jobs.change(
+    await harness.jobs.change(
         job.key, lambda current: Change(current, [Snapshot(1, 3.0), Snapshot(2, 2.0)], [NoticeKind.CARD])
     )
-    await round_of(OutboxSender(wired.outbox, wired.jobs, Watching(), wired.clock))
+    await send_once(OutboxSender(harness.outbox, harness.jobs, Watching(), harness.clock))
     assert seen == [1, 2]
 
 
 async def test_a_post_is_begun_on_paper_before_it_is_sent(
-    wired: House, slack: Slack, sender: OutboxSender
+    harness: Harness, slack: RecordingNotifier, sender: OutboxSender
 ) -> None:
-    job = await wired.started("begun")
+    job = await harness.started("begun")
     slack.troubles.append(Unconfirmed("Slack's answer was lost.", seconds=1))
-    await round_of(sender)
-    wired.clock.pass_time(seconds=2)
-    (notice,) = await wired.outbox.due(wired.clock.now())
+    await send_once(sender)
+    harness.clock.advance(seconds=2)
+    (notice,) = await harness.outbox.due(harness.clock.now())
     assert notice.begun is not None
     assert notice.begun.place == job.place
 
 
-async def test_what_slack_refused_need_not_be_looked_for(wired: House, slack: Slack, sender: OutboxSender) -> None:
-    await wired.started("refused")
+async def test_what_slack_refused_need_not_be_looked_for(
+    harness: Harness, slack: RecordingNotifier, sender: OutboxSender
+) -> None:
+    await harness.started("refused")
     slack.troubles.append(RetryLater("Slack asks for a pause.", seconds=1))
-    await round_of(sender)
-    wired.clock.pass_time(seconds=2)
-    await round_of(sender)
+    await send_once(sender)
+    harness.clock.advance(seconds=2)
+    await send_once(sender)
     assert slack.begun == [None, None]
     assert len(slack.told) == 1
 
 
 async def test_a_fault_of_ours_after_the_post_was_sent_is_no_reason_to_send_it_again(
-    wired: House, slack: Slack, sender: OutboxSender
+    harness: Harness, slack: RecordingNotifier, sender: OutboxSender
 ) -> None:
-    await wired.started("faulty")
+    await harness.started("faulty")
     slack.troubles.append(KeyError("ts"))
-    await round_of(sender)
-    wired.clock.pass_time(seconds=301)
-    await round_of(sender)
+    await send_once(sender)
+    harness.clock.advance(seconds=301)
+    await send_once(sender)
     assert slack.begun[0] is None
     assert slack.begun[1] is not None

@@ -13,28 +13,28 @@ from bot.errors import RetryLater
 from bot.ports.notifier import NoticeKind, SendCapacity
 from bot.ports.stores import Change
 from bot.runtime.backoff import Backoff
-from tests.bot.delivering import Slack, round_of
-from tests.bot.house import House, until
+from tests.support.harness import Harness, until
+from tests.support.recording_notifier import RecordingNotifier, send_once
 
 
 @pytest.fixture
-def slack() -> Slack:
-    return Slack()
+def slack() -> RecordingNotifier:
+    return RecordingNotifier()
 
 
 @pytest.fixture
-async def sender(wired: House, slack: Slack) -> AsyncIterator[OutboxSender]:
-    sender = OutboxSender(wired.outbox, wired.jobs, slack, wired.clock)
+async def sender(harness: Harness, slack: RecordingNotifier) -> AsyncIterator[OutboxSender]:
+    sender = OutboxSender(harness.outbox, harness.jobs, slack, harness.clock)
     yield sender
     await sender.stop(1.0)
 
 
 async def tell(
-    wired: House, name: str, channel: str = "C1", state: JobState = JobState.RUNNING, card: str = ""
+    harness: Harness, name: str, channel: str = "C1", state: JobState = JobState.RUNNING, card: str = ""
 ) -> None:
     """A job of its own channel, known to nobody at Google, of which Slack must be told."""
-    template = await wired.jobs.named("T1", "template") or await wired.accepted("template")
-    await wired.jobs.submit(
+    template = await harness.jobs.named("T1", "template") or await harness.accepted("template")
+    await harness.jobs.submit(
         replace(
             template,
             key=f"key-of-{name}",
@@ -48,25 +48,25 @@ async def tell(
 
 
 @pytest.fixture
-async def quiet(wired: House, slack: Slack, sender: OutboxSender) -> House:
+async def quiet(harness: Harness, slack: RecordingNotifier, sender: OutboxSender) -> Harness:
     """With a template in place of which everything was told."""
-    await tell(wired, "first")
+    await tell(harness, "first")
     for _ in range(2):
-        await round_of(sender)
+        await send_once(sender)
     slack.told.clear()
     slack.tries = 0
     slack.begun.clear()
-    return wired
+    return harness
 
 
 async def test_ends_and_failures_and_their_cards_go_before_the_rest(
-    quiet: House, slack: Slack, sender: OutboxSender
+    quiet: Harness, slack: RecordingNotifier, sender: OutboxSender
 ) -> None:
     await tell(quiet, "routine", card="1.1")
     await tell(quiet, "new")
     await tell(quiet, "failed", state=JobState.FAILED, card="2.2")
     for _ in range(4):
-        await round_of(sender)
+        await send_once(sender)
     assert [told[:2] for told in slack.told] == [
         ("ended", "failed"),
         ("card", "new"),
@@ -75,7 +75,9 @@ async def test_ends_and_failures_and_their_cards_go_before_the_rest(
     ]
 
 
-async def test_a_slow_channel_holds_up_nobody_else(quiet: House, slack: Slack, sender: OutboxSender) -> None:
+async def test_a_slow_channel_holds_up_nobody_else(
+    quiet: Harness, slack: RecordingNotifier, sender: OutboxSender
+) -> None:
     await tell(quiet, "slow", channel="C-SLOW")
     await tell(quiet, "slow too", channel="C-SLOW")
     slack.gate = asyncio.Event()
@@ -89,23 +91,23 @@ async def test_a_slow_channel_holds_up_nobody_else(quiet: House, slack: Slack, s
     assert [told[1] for told in slack.told] == [f"quick{number}" for number in range(5)]
     gate.set()
     await sender.settle()
-    await round_of(sender)
+    await send_once(sender)
     assert [told[1] for told in slack.told][5:] == ["slow", "slow too"]
 
 
 async def test_a_resting_channel_is_passed_over_for_posts_but_not_for_edits(
-    quiet: House, slack: Slack, sender: OutboxSender
+    quiet: Harness, slack: RecordingNotifier, sender: OutboxSender
 ) -> None:
     await tell(quiet, "post")
     await tell(quiet, "edit", card="1.1")
     await tell(quiet, "elsewhere", channel="C2")
     slack.space = SendCapacity(resting=frozenset({"C1"}))
-    await round_of(sender)
+    await send_once(sender)
     assert {told[1] for told in slack.told} == {"edit", "elsewhere"}
 
 
 async def test_no_more_edits_are_begun_than_there_is_room_for(
-    quiet: House, slack: Slack, sender: OutboxSender
+    quiet: Harness, slack: RecordingNotifier, sender: OutboxSender
 ) -> None:
     for number in range(5):
         await tell(quiet, f"job{number}", channel=f"C{number}", card="1.1")
@@ -116,24 +118,28 @@ async def test_no_more_edits_are_begun_than_there_is_room_for(
     await asyncio.sleep(0.05)
     assert slack.tries == 2
     slack.gate.set()
-    await round_of(sender)
+    await send_once(sender)
     slack.space = SendCapacity(edits=0)
-    await round_of(sender)
+    await send_once(sender)
     assert len(slack.told) == 2
 
 
-async def test_routine_cards_take_fair_turns(quiet: House, slack: Slack, sender: OutboxSender) -> None:
+async def test_routine_cards_take_fair_turns(
+    quiet: Harness, slack: RecordingNotifier, sender: OutboxSender
+) -> None:
     names = [f"job{number}" for number in range(4)]
     for name in names:
         await tell(quiet, name, card="1.1")
     for _ in range(12):
-        await round_of(sender)
+        await send_once(sender)
         for name in names:  # everything moves all the time
             await quiet.jobs.change(f"key-of-{name}", lambda job: Change(job, notices=[NoticeKind.CARD]))
     assert [told[1] for told in slack.told] == names * 3
 
 
-async def test_while_slack_fails_at_everything_one_notice_at_a_time_finds_out(quiet: House, slack: Slack) -> None:
+async def test_while_slack_fails_at_everything_one_notice_at_a_time_finds_out(
+    quiet: Harness, slack: RecordingNotifier
+) -> None:
     for number in range(30):
         await tell(quiet, f"job{number:02}", channel=f"C{number}")
     slack.troubles += [RetryLater("Slack cannot be reached.", seconds=0)] * 13
@@ -142,10 +148,10 @@ async def test_while_slack_fails_at_everything_one_notice_at_a_time_finds_out(qu
     sender.start()
     await asyncio.sleep(0.1)
     assert 10 <= slack.tries <= 14
-    quiet.clock.pass_time(seconds=1)
+    quiet.clock.advance(seconds=1)
 
     async def all_told() -> bool:
-        quiet.clock.pass_time(seconds=1)
+        quiet.clock.advance(seconds=1)
         return len(slack.told) == 30
 
     await until(all_told, within=5.0)
@@ -154,7 +160,7 @@ async def test_while_slack_fails_at_everything_one_notice_at_a_time_finds_out(qu
 
 
 async def test_stop_cuts_off_what_does_not_end_and_remembers_that_it_was_begun(
-    quiet: House, slack: Slack, sender: OutboxSender
+    quiet: Harness, slack: RecordingNotifier, sender: OutboxSender
 ) -> None:
     await tell(quiet, "endless")
     slack.gate = asyncio.Event()

@@ -14,28 +14,28 @@ from bot.runtime.metrics import Metrics
 from bot.tuning.poll_schedule import PollSchedule, poll_interval
 from bot.tuning.poller import Poller
 from storage.codecs import job_row
-from tests.bot.house import House, house, until
+from tests.support.harness import Harness, open_harness, until
 
 BACKENDS = ("vertex", "gemini", "palm")
 
 
-def polling(wired: House, seconds: float = 0.05, **changes: float) -> Poller:
-    return Poller(wired.tuning, wired.jobs, wired.clock, Metrics(), seconds, **changes)
+def polling(harness: Harness, seconds: float = 0.05, **changes: float) -> Poller:
+    return Poller(harness.tuning, harness.jobs, harness.clock, Metrics(), seconds, **changes)
 
 
 @pytest.fixture
-def poller(wired: House) -> Poller:
-    return polling(wired)
+def poller(harness: Harness) -> Poller:
+    return polling(harness)
 
 
-async def many(wired: House, number: int, backend: str) -> list[TuningJob]:
+async def many(harness: Harness, number: int, backend: str) -> list[TuningJob]:
     """So many jobs that Google runs, each with a step done; made short, since a start each would take minutes."""
-    wired.google.limits.concurrent_vertex_jobs = number + 1
-    first = await wired.started("job 0", backend)
-    await wired.tuning.look(backend, [first])
-    first = await wired.newest(first)
-    create = wired.google.requests.matching(r"/(tunedModels|tuningJobs)$", "POST")[-1]
-    again = wired.backends[backend]._http
+    harness.google.limits.concurrent_vertex_jobs = number + 1
+    first = await harness.started("job 0", backend)
+    await harness.tuning.look(backend, [first])
+    first = await harness.newest(first)
+    create = harness.google.requests.matching(r"/(tunedModels|tuningJobs)$", "POST")[-1]
+    again = harness.backends[backend]._http
 
     async def another(count: int) -> TuningJob:
         key = f"{first.key[:-4]}{count:04}"
@@ -45,34 +45,34 @@ async def many(wired: House, number: int, backend: str) -> list[TuningJob]:
         else:
             body["displayName"] = f"job {count}"
         params = {} if backend == "vertex" else {"tunedModelId": key}
-        made = await again.create(wired.google.url + create.path, body, params)
+        made = await again.create(harness.google.url + create.path, body, params)
         spec = replace(first.spec, name=f"job {count}")
         return replace(first, key=key, spec=spec, operation=made["name"], state=JobState.RUNNING, tuned_model="")
 
     others: list[TuningJob] = []
     for start in range(1, number, 20):
         others += await asyncio.gather(*map(another, range(start, min(start + 20, number))))
-    for job in wired.google.jobs.all:
+    for job in harness.google.jobs.all:
         job.advance(1)
     rows = [job_row(job) for job in others]
-    await wired.database.write(lambda connection: connection.table("jobs").insert_all(rows))
+    await harness.database.write(lambda connection: connection.table("jobs").insert_all(rows))
     return [first, *others]
 
 
-async def changes(wired: House) -> int:
+async def changes(harness: Harness) -> int:
     """How many rows were ever written."""
-    return await wired.database.run(lambda connection: connection.conn.total_changes)
+    return await harness.database.run(lambda connection: connection.conn.total_changes)
 
 
-async def test_a_round_looks_at_every_open_job_of_every_backend(wired: House, poller: Poller) -> None:
-    jobs = [await wired.started(f"job of {name}", name) for name in wired.backends]
+async def test_a_round_looks_at_every_open_job_of_every_backend(harness: Harness, poller: Poller) -> None:
+    jobs = [await harness.started(f"job of {name}", name) for name in harness.backends]
     for job in jobs:
-        wired.at_google(job).finish()
+        harness.at_google(job).finish()
     await poller.round()
-    assert [(await wired.newest(job)).state for job in jobs] == [JobState.SUCCEEDED] * 3
-    asked = len(wired.google.requests)
+    assert [(await harness.newest(job)).state for job in jobs] == [JobState.SUCCEEDED] * 3
+    asked = len(harness.google.requests)
     await poller.round()
-    assert len(wired.google.requests) == asked, "ended jobs are not asked for"
+    assert len(harness.google.requests) == asked, "ended jobs are not asked for"
 
 
 @pytest.mark.long
@@ -80,150 +80,152 @@ async def test_a_round_looks_at_every_open_job_of_every_backend(wired: House, po
 async def test_a_thousand_jobs_cost_twenty_requests_a_round_and_no_write_where_nothing_is_new(
     tmp_path: Path, backend: str
 ) -> None:
-    async with house(tmp_path) as wired:
-        jobs = await many(wired, 1000, backend)
-        poller = polling(wired)
+    async with open_harness(tmp_path) as harness:
+        jobs = await many(harness, 1000, backend)
+        poller = polling(harness)
         for number in range(3):
-            wired.google.requests.clear()
+            harness.google.requests.clear()
             await poller.round()
-            assert len(wired.google.requests) <= 20, f"round {number}"
-        seen = await wired.jobs.several([job.key for job in jobs])
-        assert {job.checked_at for job in seen} == {wired.clock.now()}
+            assert len(harness.google.requests) <= 20, f"round {number}"
+        seen = await harness.jobs.several([job.key for job in jobs])
+        assert {job.checked_at for job in seen} == {harness.clock.now()}
         assert {job.state for job in seen} == {JobState.RUNNING}
 
-        written = await changes(wired)
-        wired.clock.pass_time(seconds=5)
-        wired.google.requests.clear()
+        written = await changes(harness)
+        harness.clock.advance(seconds=5)
+        harness.google.requests.clear()
         await poller.round()
-        assert len(wired.google.requests) <= 20
+        assert len(harness.google.requests) <= 20
         # Losses come to a few jobs a round where each has to be asked for them.
-        assert await changes(wired) - written <= 20
-        seen = await wired.jobs.several([job.key for job in jobs])
-        assert {job.checked_at for job in seen} == {wired.clock.now()}, "the last look is told all the same"
+        assert await changes(harness) - written <= 20
+        seen = await harness.jobs.several([job.key for job in jobs])
+        assert {job.checked_at for job in seen} == {harness.clock.now()}, "the last look is told all the same"
 
-        wired.google.jobs.all[500].finish()
+        harness.google.jobs.all[500].finish()
         await poller.round()
-        ended = [job.name for job in await wired.jobs.several([job.key for job in jobs]) if job.state.ended]
-        assert ended == [wired.google.jobs.all[500].display_name]
+        ended = [job.name for job in await harness.jobs.several([job.key for job in jobs]) if job.state.ended]
+        assert ended == [harness.google.jobs.all[500].display_name]
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 async def test_a_job_that_the_list_does_not_show_is_asked_for_by_name(tmp_path: Path, backend: str) -> None:
-    async with house(tmp_path) as wired:
-        jobs = await many(wired, 12, backend)
-        wired.google.faults.garble("{}", status=200, path=r"/(tunedModels|tuningJobs)$", method="GET", times=None)
-        for job in wired.google.jobs.all:
+    async with open_harness(tmp_path) as harness:
+        jobs = await many(harness, 12, backend)
+        harness.google.faults.garble(
+            "{}", status=200, path=r"/(tunedModels|tuningJobs)$", method="GET", times=None
+        )
+        for job in harness.google.jobs.all:
             job.finish()
-        await polling(wired).round()
-        seen = await wired.jobs.several([job.key for job in jobs])
+        await polling(harness).round()
+        seen = await harness.jobs.several([job.key for job in jobs])
         assert {job.state for job in seen} == {JobState.SUCCEEDED}
 
 
 @pytest.mark.parametrize("backend", ["gemini", "palm"])
 async def test_an_operation_that_is_gone_is_followed_by_its_tuned_model(
-    wired: House, poller: Poller, backend: str
+    harness: Harness, poller: Poller, backend: str
 ) -> None:
-    job = await wired.started("gone operation", backend)
-    wired.google.faults.lose_operation(job.operation)
-    wired.at_google(job).advance(1)
+    job = await harness.started("gone operation", backend)
+    harness.google.faults.lose_operation(job.operation)
+    harness.at_google(job).advance(1)
     await poller.round()
-    assert (await wired.newest(job)).state is JobState.RUNNING
-    assert (await wired.newest(job)).trouble == ""
-    wired.at_google(job).finish()
+    assert (await harness.newest(job)).state is JobState.RUNNING
+    assert (await harness.newest(job)).trouble == ""
+    harness.at_google(job).finish()
     await poller.round()
-    assert (await wired.newest(job)).state is JobState.SUCCEEDED
+    assert (await harness.newest(job)).state is JobState.SUCCEEDED
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 async def test_an_unknown_state_is_kept_as_google_says_it_and_polling_goes_on(
-    wired: House, poller: Poller, backend: str
+    harness: Harness, poller: Poller, backend: str
 ) -> None:
-    odd, other = await wired.started("odd", backend), await wired.started("other", backend)
-    wired.at_google(odd).set_state("STATE_DREAMING")
-    wired.at_google(other).finish()
+    odd, other = await harness.started("odd", backend), await harness.started("other", backend)
+    harness.at_google(odd).set_state("STATE_DREAMING")
+    harness.at_google(other).finish()
     await poller.round()
-    assert not (await wired.newest(odd)).state.ended
-    assert (await wired.newest(other)).state is JobState.SUCCEEDED
-    wired.at_google(odd).set_state(None)
-    wired.at_google(odd).finish()
+    assert not (await harness.newest(odd)).state.ended
+    assert (await harness.newest(other)).state is JobState.SUCCEEDED
+    harness.at_google(odd).set_state(None)
+    harness.at_google(odd).finish()
     await poller.round()
-    assert (await wired.newest(odd)).state is JobState.SUCCEEDED
+    assert (await harness.newest(odd)).state is JobState.SUCCEEDED
 
 
-async def test_one_backends_trouble_does_not_hide_the_others(wired: House, poller: Poller) -> None:
-    vertex, gemini = await wired.started("vertex job"), await wired.started("gemini job", "gemini")
-    wired.google.faults.fail(403, path="/tuningJobs/", times=None)
-    wired.at_google(gemini).finish()
+async def test_one_backends_trouble_does_not_hide_the_others(harness: Harness, poller: Poller) -> None:
+    vertex, gemini = await harness.started("vertex job"), await harness.started("gemini job", "gemini")
+    harness.google.faults.fail(403, path="/tuningJobs/", times=None)
+    harness.at_google(gemini).finish()
     await poller.round()
-    assert (await wired.newest(gemini)).state is JobState.SUCCEEDED
-    assert not (await wired.newest(vertex)).state.ended
-    assert "Google" in (await wired.newest(vertex)).trouble
+    assert (await harness.newest(gemini)).state is JobState.SUCCEEDED
+    assert not (await harness.newest(vertex)).state.ended
+    assert "Google" in (await harness.newest(vertex)).trouble
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 async def test_an_answer_that_nobody_can_read_hides_no_other_job(
-    wired: House, poller: Poller, backend: str, caplog: pytest.LogCaptureFixture
+    harness: Harness, poller: Poller, backend: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     # JSON so deep that the parser gives up with an error that is none of ours.
-    deep, other = await wired.started("deep", backend), await wired.started("other", backend)
+    deep, other = await harness.started("deep", backend), await harness.started("other", backend)
     name = re.escape(deep.operation.rpartition("/")[2]) + "$"
-    wired.google.faults.garble('{"a":' * 100_000, status=200, path=name, times=None)
-    wired.at_google(other).finish()
+    harness.google.faults.garble('{"a":' * 100_000, status=200, path=name, times=None)
+    harness.at_google(other).finish()
     await poller.round()
-    assert (await wired.newest(other)).state is JobState.SUCCEEDED
-    troubled = await wired.newest(deep)
+    assert (await harness.newest(other)).state is JobState.SUCCEEDED
+    troubled = await harness.newest(deep)
     assert "could not be read" in troubled.trouble
     assert not troubled.state.ended
     assert "RecursionError" in caplog.text
 
 
-async def test_a_whole_list_that_nobody_can_read_is_told_on_every_card(wired: House, poller: Poller) -> None:
-    jobs = await many(wired, 12, "vertex")
-    wired.google.faults.garble('{"a":' * 100_000, status=200, path=r"/tuningJobs$", times=None)
-    gemini = await wired.started("gemini job", "gemini")
-    wired.at_google(gemini).finish()
+async def test_a_whole_list_that_nobody_can_read_is_told_on_every_card(harness: Harness, poller: Poller) -> None:
+    jobs = await many(harness, 12, "vertex")
+    harness.google.faults.garble('{"a":' * 100_000, status=200, path=r"/tuningJobs$", times=None)
+    gemini = await harness.started("gemini job", "gemini")
+    harness.at_google(gemini).finish()
     await poller.round()
-    assert (await wired.newest(gemini)).state is JobState.SUCCEEDED
-    seen = await wired.jobs.several([job.key for job in jobs])
+    assert (await harness.newest(gemini)).state is JobState.SUCCEEDED
+    seen = await harness.jobs.several([job.key for job in jobs])
     assert ["could not be read" in job.trouble for job in seen] == [True] * 12
     assert poller.problem() == ""
 
 
-async def test_trouble_that_lasts_is_written_once(wired: House, poller: Poller) -> None:
-    jobs = [await wired.started(f"job {number}") for number in range(3)]
-    wired.google.faults.fail(403, path="/tuningJobs/", times=None)
+async def test_trouble_that_lasts_is_written_once(harness: Harness, poller: Poller) -> None:
+    jobs = [await harness.started(f"job {number}") for number in range(3)]
+    harness.google.faults.fail(403, path="/tuningJobs/", times=None)
     await poller.round()
-    written = await changes(wired)
+    written = await changes(harness)
     await poller.round()
-    assert await changes(wired) == written
-    wired.google.faults.clear()
+    assert await changes(harness) == written
+    harness.google.faults.clear()
     await poller.round()
-    assert [(await wired.newest(job)).trouble for job in jobs] == ["", "", ""]
+    assert [(await harness.newest(job)).trouble for job in jobs] == ["", "", ""]
 
 
-async def test_a_row_that_was_spoilt_hides_no_other_job(wired: House, poller: Poller) -> None:
-    spoilt, other = await wired.started("spoilt"), await wired.started("other")
-    await wired.database.write(lambda db: db.table("jobs").update(spoilt.key, {"spec": "{oops"}))
-    wired.at_google(other).finish()
+async def test_a_row_that_was_spoilt_hides_no_other_job(harness: Harness, poller: Poller) -> None:
+    spoilt, other = await harness.started("spoilt"), await harness.started("other")
+    await harness.database.write(lambda db: db.table("jobs").update(spoilt.key, {"spec": "{oops"}))
+    harness.at_google(other).finish()
     await poller.round()
-    assert (await wired.newest(other)).state is JobState.SUCCEEDED
+    assert (await harness.newest(other)).state is JobState.SUCCEEDED
 
 
-async def test_an_unconfirmed_start_does_not_hide_the_confirmed_ones(wired: House, poller: Poller) -> None:
-    confirmed = await wired.started("confirmed")
-    lost = await wired.accepted("unconfirmed")
-    wired.tuning._submitting.discard(lost.key)
-    wired.google.faults.fail(403, path=r"/tuningJobs$", method="GET", times=None)
-    wired.at_google(confirmed).finish()
+async def test_an_unconfirmed_start_does_not_hide_the_confirmed_ones(harness: Harness, poller: Poller) -> None:
+    confirmed = await harness.started("confirmed")
+    lost = await harness.accepted("unconfirmed")
+    harness.tuning._submitting.discard(lost.key)
+    harness.google.faults.fail(403, path=r"/tuningJobs$", method="GET", times=None)
+    harness.at_google(confirmed).finish()
     await poller.round()
-    assert (await wired.newest(confirmed)).state is JobState.SUCCEEDED
-    assert (await wired.newest(lost)).state is JobState.SUBMITTING
+    assert (await harness.newest(confirmed)).state is JobState.SUCCEEDED
+    assert (await harness.newest(lost)).state is JobState.SUBMITTING
 
 
 async def test_a_job_of_a_backend_that_is_no_longer_offered_stays_and_harms_nothing(tmp_path: Path) -> None:
-    async with house(tmp_path) as before:
+    async with open_harness(tmp_path) as before:
         job = await before.started("left behind", "palm")
-    async with house(tmp_path, ["vertex"]) as after:
+    async with open_harness(tmp_path, ["vertex"]) as after:
         other = await after.started("goes on")
         after.at_google(other).finish()
         await polling(after).round()
@@ -236,34 +238,34 @@ async def test_a_job_of_a_backend_that_is_no_longer_offered_stays_and_harms_noth
 async def test_a_job_that_stands_still_is_called_stuck_once_and_a_new_step_clears_it(
     tmp_path: Path, backend: str, number: int
 ) -> None:
-    async with house(tmp_path) as wired:
-        jobs = await many(wired, number, backend)
-        still, poller = jobs[-1], polling(wired)
+    async with open_harness(tmp_path) as harness:
+        jobs = await many(harness, number, backend)
+        still, poller = jobs[-1], polling(harness)
 
         async def rounds(number: int) -> TuningJob:
             for _ in range(number):
-                wired.clock.pass_time(minutes=1)
+                harness.clock.advance(minutes=1)
                 await poller.round()
-            return await wired.newest(still)
+            return await harness.newest(still)
 
         # Where losses show the steps, they take turns.
         moved_at = (await rounds(7)).moved_at
         assert moved_at is not None
-        wired.clock.pass_time(minutes=60)
-        for at_google in wired.google.jobs.all:
+        harness.clock.advance(minutes=60)
+        for at_google in harness.google.jobs.all:
             if at_google.display_name != still.name:
                 at_google.advance(1)
         await rounds(7)
-        wired.clock.time = moved_at + timedelta(minutes=118)
+        harness.clock.time = moved_at + timedelta(minutes=118)
         assert (await rounds(1)).stuck_at is None
-        assert "stuck" not in await wired.due()
+        assert "stuck" not in await harness.due()
         assert (await rounds(1)).stuck_at == moved_at + timedelta(minutes=120)
         assert (await rounds(3)).stuck_at == moved_at + timedelta(minutes=120)
-        assert (await wired.due()).count("stuck") == 1
-        seen = await wired.jobs.several([job.key for job in jobs])
+        assert (await harness.due()).count("stuck") == 1
+        seen = await harness.jobs.several([job.key for job in jobs])
         assert [job.name for job in seen if job.stuck_at] == [still.name]
 
-        wired.at_google(still).advance(1)
+        harness.at_google(still).advance(1)
         moved = await rounds(7)
         assert (moved.stuck_at, moved.state) == (None, JobState.RUNNING)
 
@@ -271,30 +273,30 @@ async def test_a_job_that_stands_still_is_called_stuck_once_and_a_new_step_clear
 async def test_a_job_whose_steps_the_list_does_not_show_is_looked_at_alone_before_it_is_called_stuck(
     tmp_path: Path,
 ) -> None:
-    async with house(tmp_path) as wired:
-        jobs, poller = await many(wired, 12, "vertex"), polling(wired)
+    async with open_harness(tmp_path) as harness:
+        jobs, poller = await many(harness, 12, "vertex"), polling(harness)
         for _ in range(7):
-            wired.clock.pass_time(minutes=1)
+            harness.clock.advance(minutes=1)
             await poller.round()
-        for job in wired.google.jobs.all:
+        for job in harness.google.jobs.all:
             job.advance(1)
-        wired.clock.pass_time(hours=3)
+        harness.clock.advance(hours=3)
         for _ in range(7):
-            wired.clock.pass_time(minutes=1)
+            harness.clock.advance(minutes=1)
             await poller.round()
-            seen = await wired.jobs.several([job.key for job in jobs])
+            seen = await harness.jobs.several([job.key for job in jobs])
             assert [job.name for job in seen if job.stuck_at] == []
-        assert "stuck" not in await wired.due()
+        assert "stuck" not in await harness.due()
 
 
-async def test_a_job_that_google_does_not_tell_of_is_not_called_stuck(wired: House, poller: Poller) -> None:
-    job = await wired.started("unseen")
+async def test_a_job_that_google_does_not_tell_of_is_not_called_stuck(harness: Harness, poller: Poller) -> None:
+    job = await harness.started("unseen")
     await poller.round()
-    wired.google.faults.fail(503, path="/tuningJobs/", times=None)
-    wired.clock.pass_time(hours=5)
+    harness.google.faults.fail(503, path="/tuningJobs/", times=None)
+    harness.clock.advance(hours=5)
     await poller.round()
-    assert (await wired.newest(job)).stuck_at is None
-    assert (await wired.newest(job)).trouble
+    assert (await harness.newest(job)).stuck_at is None
+    assert (await harness.newest(job)).trouble
 
 
 def test_a_job_is_looked_at_less_often_as_it_ages() -> None:
@@ -319,72 +321,72 @@ def test_old_jobs_take_their_turns_together_and_new_ones_at_once() -> None:
     assert all({"old1", "old2"} <= set(rounds[number]) for number in olds)
 
 
-async def test_the_scheduler_runs_rounds_by_itself(wired: House, poller: Poller) -> None:
-    job = await wired.started("scheduled")
-    wired.at_google(job).finish()
+async def test_the_scheduler_runs_rounds_by_itself(harness: Harness, poller: Poller) -> None:
+    job = await harness.started("scheduled")
+    harness.at_google(job).finish()
     poller.start()
 
     async def ended() -> bool:
-        return (await wired.newest(job)).state.ended
+        return (await harness.newest(job)).state.ended
 
     await until(ended)
     await poller.stop(1.0)
 
 
-async def test_rounds_go_on_after_the_machines_clock_was_set_back(wired: House, poller: Poller) -> None:
-    job = await wired.started("an hour ago")
+async def test_rounds_go_on_after_the_machines_clock_was_set_back(harness: Harness, poller: Poller) -> None:
+    job = await harness.started("an hour ago")
     poller.start()
     # As the scheduler stands when the clock is set back by an hour: its next round is an hour away.
     poller._scheduler.modify_job("poll", next_run_time=datetime.now(UTC) + timedelta(hours=1))
-    wired.at_google(job).finish()
+    harness.at_google(job).finish()
 
     async def ended() -> bool:
-        return (await wired.newest(job)).state.ended
+        return (await harness.newest(job)).state.ended
 
     await until(ended)
     await poller.stop(1.0)
 
 
-async def test_stop_waits_for_the_round_under_way_and_no_other_begins(wired: House, poller: Poller) -> None:
-    job = await wired.started("slow look")
-    wired.at_google(job).finish()
-    wired.google.faults.delay(0.3, path="/tuningJobs/")
+async def test_stop_waits_for_the_round_under_way_and_no_other_begins(harness: Harness, poller: Poller) -> None:
+    job = await harness.started("slow look")
+    harness.at_google(job).finish()
+    harness.google.faults.delay(0.3, path="/tuningJobs/")
     poller.start()
 
     async def asked_google() -> bool:
-        return bool(wired.google.requests.matching("/tuningJobs/"))
+        return bool(harness.google.requests.matching("/tuningJobs/"))
 
     await until(asked_google)
     await poller.stop(5.0)
-    assert (await wired.newest(job)).state is JobState.SUCCEEDED
-    asked = len(wired.google.requests)
+    assert (await harness.newest(job)).state is JobState.SUCCEEDED
+    asked = len(harness.google.requests)
     await asyncio.sleep(0.15)
-    assert len(wired.google.requests) == asked
+    assert len(harness.google.requests) == asked
 
 
 async def test_stop_cuts_a_round_short_that_hangs_and_says_nothing_of_errors(
-    wired: House, poller: Poller, caplog: pytest.LogCaptureFixture
+    harness: Harness, poller: Poller, caplog: pytest.LogCaptureFixture
 ) -> None:
-    job = await wired.started("hanging look")
-    wired.google.faults.hang(path="/tuningJobs/", times=None)
+    job = await harness.started("hanging look")
+    harness.google.faults.hang(path="/tuningJobs/", times=None)
     poller.start()
 
     async def asked_google() -> bool:
-        return bool(wired.google.requests.matching("/tuningJobs/"))
+        return bool(harness.google.requests.matching("/tuningJobs/"))
 
     await until(asked_google)
     async with asyncio.timeout(1.0):
         await poller.stop(0.1)
     await asyncio.sleep(0.05)
     assert [record.message for record in caplog.records if record.levelname in ("WARNING", "ERROR")] == []
-    assert (await wired.newest(job)).trouble == ""
+    assert (await harness.newest(job)).trouble == ""
 
 
-async def test_rounds_that_end_no_more_are_a_problem(wired: House) -> None:
-    poller = polling(wired, 0.02, late_after=0.2)
+async def test_rounds_that_end_no_more_are_a_problem(harness: Harness) -> None:
+    poller = polling(harness, 0.02, late_after=0.2)
     assert poller.problem() == ""
-    await wired.started("hanging look")
-    wired.google.faults.hang(path="/tuningJobs/", times=None)
+    await harness.started("hanging look")
+    harness.google.faults.hang(path="/tuningJobs/", times=None)
     poller.start()
     await asyncio.sleep(0.4)
     assert "no round of polling has ended for" in poller.problem()
@@ -392,21 +394,21 @@ async def test_rounds_that_end_no_more_are_a_problem(wired: House) -> None:
 
 
 async def test_a_database_that_refuses_ends_the_round_in_words(
-    wired: House, poller: Poller, caplog: pytest.LogCaptureFixture
+    harness: Harness, poller: Poller, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await wired.started("unwritable")
-    await wired.database.close()
+    await harness.started("unwritable")
+    await harness.database.close()
     await poller.round()
     assert "the polling round was cut short: The database is closed." in caplog.text
     assert "Traceback" not in caplog.text
 
 
-async def test_measures_tell_of_rounds_requests_overruns_and_open_jobs(wired: House) -> None:
+async def test_measures_tell_of_rounds_requests_overruns_and_open_jobs(harness: Harness) -> None:
     metrics = Metrics()
-    poller = Poller(wired.tuning, wired.jobs, wired.clock, metrics, 0.001)
-    measured = await wired.started("measured")
-    waiting = await wired.accepted("waiting", "gemini")
-    await wired.jobs.change(waiting.key, lambda job: Change(replace(job, state=JobState.QUEUED, operation="x")))
+    poller = Poller(harness.tuning, harness.jobs, harness.clock, metrics, 0.001)
+    measured = await harness.started("measured")
+    waiting = await harness.accepted("waiting", "gemini")
+    await harness.jobs.change(waiting.key, lambda job: Change(replace(job, state=JobState.QUEUED, operation="x")))
     await poller.round()
     text = metrics.text().decode()
     assert "tunebot_polling_round_seconds_count 1.0" in text

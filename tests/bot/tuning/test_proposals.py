@@ -10,16 +10,16 @@ from bot.domain.jobs import Hyperparameters
 from bot.domain.requests import StartRequest
 from bot.errors import BadArgument, FileTooLarge, FileUnavailable
 from bot.tuning.proposals import check_hyperparameters, new_key
-from tests.bot.backends.worlds import BUCKET
-from tests.bot.house import ADA, FILE, PLACE, TEAM, House
+from tests.support.backend_harness import BUCKET
+from tests.support.harness import ADA, FILE, PLACE, TEAM, Harness
 
 GOOD = b'{"text_input": "a", "output": "b"}\n'
 
 
-async def refusal(wired: House, request: StartRequest) -> BadArgument:
+async def refusal(harness: Harness, request: StartRequest) -> BadArgument:
     with pytest.raises(BadArgument) as caught:
-        await wired.proposals.check(PLACE, ADA, request)
-    assert wired.creates() == 0
+        await harness.proposals.check(PLACE, ADA, request)
+    assert harness.creates() == 0
     return caught.value
 
 
@@ -31,81 +31,81 @@ def test_a_key_is_what_both_a_model_id_and_a_label_take() -> None:
         assert re.fullmatch(r"[a-z0-9_-]{1,63}", key)
 
 
-async def test_a_checked_start_is_stored_whole(wired: House) -> None:
+async def test_a_checked_start_is_stored_whole(harness: Harness) -> None:
     request = StartRequest("vertex", name="  two   words ", file=FILE, hyperparameters=Hyperparameters(epochs=3))
     seen: list[tuple[str, int, int]] = []
-    checked = await wired.proposals.check(PLACE, ADA, request, lambda *step: seen.append(step))
+    checked = await harness.proposals.check(PLACE, ADA, request, lambda *step: seen.append(step))
     assert checked.proposal is not None
-    stored = await wired.jobs.proposal(TEAM, checked.proposal.id)
+    stored = await harness.jobs.proposal(TEAM, checked.proposal.id)
     assert stored == checked.proposal
     assert stored.spec.name == "two words"
     assert stored.spec.base_model == "gemini-3.5-flash"
     assert seen[-1] == ("numbers.jsonl", checked.report.size, checked.report.size)
 
 
-async def test_without_a_name_it_is_named_after_the_file_and_numbered(wired: House) -> None:
+async def test_without_a_name_it_is_named_after_the_file_and_numbered(harness: Harness) -> None:
     names = []
     for _ in range(3):
-        checked = await wired.proposals.check(PLACE, ADA, StartRequest(file=FILE))
+        checked = await harness.proposals.check(PLACE, ADA, StartRequest(file=FILE))
         assert checked.proposal is not None
         names.append(checked.proposal.spec.name)
-        await wired.tuning.accept(TEAM, checked.proposal.id, ADA)
+        await harness.tuning.accept(TEAM, checked.proposal.id, ADA)
     assert names == ["numbers", "numbers-2", "numbers-3"]
 
 
-async def test_a_file_name_without_letters_still_gives_a_name(wired: House) -> None:
-    odd = wired.store(GOOD, f"gs://{BUCKET}/数据.jsonl")
-    checked = await wired.proposals.check(PLACE, ADA, StartRequest(file=odd))
+async def test_a_file_name_without_letters_still_gives_a_name(harness: Harness) -> None:
+    odd = harness.store(GOOD, f"gs://{BUCKET}/数据.jsonl")
+    checked = await harness.proposals.check(PLACE, ADA, StartRequest(file=odd))
     assert checked.proposal is not None
     assert checked.proposal.spec.name == "model"
 
 
-async def test_bad_rows_make_no_proposal(wired: House) -> None:
-    bad = wired.store(GOOD + b"oops\n", f"gs://{BUCKET}/bad.jsonl")
-    checked = await wired.proposals.check(PLACE, ADA, StartRequest(file=bad))
+async def test_bad_rows_make_no_proposal(harness: Harness) -> None:
+    bad = harness.store(GOOD + b"oops\n", f"gs://{BUCKET}/bad.jsonl")
+    checked = await harness.proposals.check(PLACE, ADA, StartRequest(file=bad))
     assert checked.proposal is None
     assert [finding.lines for finding in checked.report.errors] == [(2,)]
 
 
-async def test_a_bad_validation_file_makes_no_proposal_either(wired: House) -> None:
-    bad = wired.store(b"oops\n", f"gs://{BUCKET}/bad.jsonl")
-    checked = await wired.proposals.check(PLACE, ADA, StartRequest(file=FILE, validation=bad))
+async def test_a_bad_validation_file_makes_no_proposal_either(harness: Harness) -> None:
+    bad = harness.store(b"oops\n", f"gs://{BUCKET}/bad.jsonl")
+    checked = await harness.proposals.check(PLACE, ADA, StartRequest(file=FILE, validation=bad))
     assert checked.proposal is None
     assert checked.report.ok
     assert checked.validation is not None
     assert not checked.validation.ok
 
 
-async def test_both_files_are_read_with_the_same_keys(wired: House) -> None:
+async def test_both_files_are_read_with_the_same_keys(harness: Harness) -> None:
     mapped = b'{"q": "a", "a": "b"}\n'
-    training = wired.store(mapped * 10, f"gs://{BUCKET}/t.jsonl")
-    validation = wired.store(mapped, f"gs://{BUCKET}/v.jsonl")
+    training = harness.store(mapped * 10, f"gs://{BUCKET}/t.jsonl")
+    validation = harness.store(mapped, f"gs://{BUCKET}/v.jsonl")
     request = StartRequest(file=training, validation=validation, mapping=FieldMapping("q", "a"))
-    checked = await wired.proposals.check(PLACE, ADA, request)
+    checked = await harness.proposals.check(PLACE, ADA, request)
     assert checked.proposal is not None
     assert checked.proposal.spec.validation is not None
     assert checked.proposal.spec.validation.mapping == FieldMapping("q", "a")
 
 
-async def test_a_tuned_model_of_the_same_system_can_be_a_base_by_name_or_resource(wired: House) -> None:
-    job = await wired.tuned("first")
+async def test_a_tuned_model_of_the_same_system_can_be_a_base_by_name_or_resource(harness: Harness) -> None:
+    job = await harness.tuned("first")
     for wanted in ("First", job.tuned_model):
-        checked = await wired.proposals.check(PLACE, ADA, StartRequest(file=FILE, base_model=wanted))
+        checked = await harness.proposals.check(PLACE, ADA, StartRequest(file=FILE, base_model=wanted))
         assert checked.proposal is not None
         assert checked.proposal.spec.base_model == job.tuned_model
-    assert [model.display_name for model in await wired.proposals.tuned(TEAM)] == ["first"]
-    assert await wired.proposals.tuned("T2") == []
-    error = await refusal(wired_again(wired), StartRequest("gemini", base_model="first", file=FILE))
+    assert [model.display_name for model in await harness.proposals.tuned(TEAM)] == ["first"]
+    assert await harness.proposals.tuned("T2") == []
+    error = await refusal(wired_again(harness), StartRequest("gemini", base_model="first", file=FILE))
     assert "no base model I know for Gemini API" in error.message
 
 
-def wired_again(wired: House) -> House:
+def wired_again(harness: Harness) -> Harness:
     """The same house with Google's log emptied, for what must send nothing from here on."""
-    wired.google.requests.clear()
-    return wired
+    harness.google.requests.clear()
+    return harness
 
 
-async def test_every_refusal_names_its_field(wired: House) -> None:
+async def test_every_refusal_names_its_field(harness: Harness) -> None:
     long = "x" * 129
     for request, field, words in (
         (StartRequest("bedrock", file=FILE), "backend", "TUNEBOT_BACKENDS"),
@@ -116,34 +116,34 @@ async def test_every_refusal_names_its_field(wired: House) -> None:
         (StartRequest("palm", file=FILE, validation=FILE), "validation", "takes no validation"),
         (StartRequest(file=FILE, hyperparameters=Hyperparameters(epochs=0)), "epochs", "below the least"),
     ):
-        error = await refusal(wired, request)
+        error = await refusal(harness, request)
         assert error.field == field
         assert words in str(error)
 
 
-async def test_judging_reads_no_file(wired: House) -> None:
-    await wired.proposals.judge(TEAM, StartRequest(file="gs://nowhere-at-all/x.jsonl"))
+async def test_judging_reads_no_file(harness: Harness) -> None:
+    await harness.proposals.judge(TEAM, StartRequest(file="gs://nowhere-at-all/x.jsonl"))
     with pytest.raises(BadArgument):
-        await wired.proposals.judge(TEAM, StartRequest(base_model="nonsense"))
-    assert len(wired.google.requests) == 0
+        await harness.proposals.judge(TEAM, StartRequest(base_model="nonsense"))
+    assert len(harness.google.requests) == 0
 
 
-async def test_a_file_that_cannot_be_read_is_told_as_such(wired: House) -> None:
+async def test_a_file_that_cannot_be_read_is_told_as_such(harness: Harness) -> None:
     with pytest.raises(FileUnavailable, match=r"missing\.jsonl"):
-        await wired.proposals.check(PLACE, ADA, StartRequest(file=f"gs://{BUCKET}/missing.jsonl"))
+        await harness.proposals.check(PLACE, ADA, StartRequest(file=f"gs://{BUCKET}/missing.jsonl"))
 
 
-async def test_a_file_over_the_systems_limit_is_refused_before_it_is_read(wired: House) -> None:
-    backend = wired.backends["vertex"]
+async def test_a_file_over_the_systems_limit_is_refused_before_it_is_read(harness: Harness) -> None:
+    backend = harness.backends["vertex"]
     small = replace(backend.profile, limits=replace(backend.profile.limits, file_bytes=100))
     backend._profile = small  # type: ignore[attr-defined]  # Google's own limit is a gigabyte
     with pytest.raises(FileTooLarge, match="takes at most 100"):
-        await wired.proposals.check(PLACE, ADA, StartRequest(file=FILE))
-    assert not [entry for entry in wired.google.requests if entry.query.get("alt") == "media"]
+        await harness.proposals.check(PLACE, ADA, StartRequest(file=FILE))
+    assert not [entry for entry in harness.google.requests if entry.query.get("alt") == "media"]
 
 
-def test_hyperparameters_are_judged_by_their_rules(wired: House) -> None:
-    vertex, gemini = wired.proposals.profile("vertex"), wired.proposals.profile("gemini")
+def test_hyperparameters_are_judged_by_their_rules(harness: Harness) -> None:
+    vertex, gemini = harness.proposals.profile("vertex"), harness.proposals.profile("gemini")
     check_hyperparameters(vertex, Hyperparameters(epochs=1, learning_rate_multiplier=0.5, adapter_size=16))
     for profile, chosen, words in (
         (vertex, Hyperparameters(adapter_size=3), "not one of 1, 2, 4, 8, 16"),
@@ -155,11 +155,11 @@ def test_hyperparameters_are_judged_by_their_rules(wired: House) -> None:
             check_hyperparameters(profile, chosen)
 
 
-async def test_what_was_found_in_a_file_is_remembered_for_its_own_workspace_only(wired: House) -> None:
+async def test_what_was_found_in_a_file_is_remembered_for_its_own_workspace_only(harness: Harness) -> None:
     def reads() -> int:
-        return sum(each.query.get("alt") == "media" for each in wired.google.requests.matching(r"/o/"))
+        return sum(each.query.get("alt") == "media" for each in harness.google.requests.matching(r"/o/"))
 
     for place, total in ((PLACE, 1), (PLACE, 1), (replace(PLACE, team="T2"), 2), (PLACE, 2)):
-        checked = await wired.proposals.check(place, ADA, StartRequest(file=FILE))
+        checked = await harness.proposals.check(place, ADA, StartRequest(file=FILE))
         assert checked.report.examples
         assert reads() == total

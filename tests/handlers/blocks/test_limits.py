@@ -25,32 +25,32 @@ from handlers.blocks.notices import error_message, unexpected_message
 from handlers.blocks.said import said
 from handlers.blocks.start.form import FormState, start_form
 from handlers.blocks.start.prompt import start_prompt
-from tests.handlers.blocks import samples
-from tests.handlers.blocks.judges import hold, hold_view
-from tests.handlers.blocks.samples import PLACE, long_words, words
+from tests.support import block_samples as samples
+from tests.support.block_checks import check_message, check_view
+from tests.support.block_samples import PLACE, long_words, words
 
 OURS = {"U1"}
 
 
 @given(samples.jobs, samples.profiles, samples.snapshots, samples.times, st.booleans())
 def test_slack_takes_every_card(job, profile, snapshots, now, native):
-    hold(job_card(job, profile, snapshots, now, native_chart=native), mentions=OURS)
+    check_message(job_card(job, profile, snapshots, now, native_chart=native), mentions=OURS)
 
 
 @given(samples.jobs.filter(lambda job: job.state.ended), samples.profiles)
 def test_slack_takes_every_reply_at_the_end(job: TuningJob, profile: BackendProfile):
-    hold(job_ended(job, profile), mentions=OURS)
+    check_message(job_ended(job, profile), mentions=OURS)
 
 
 @given(samples.requests, st.lists(st.builds(FileInfo, words, words, samples.counts), max_size=8), st.booleans())
 @settings(deadline=None)
 def test_slack_takes_every_start_form(request_, recent, validation):
-    hold_view(start_form(FormState(PLACE, [samples.VERTEX, samples.GEMINI], request_, recent, (), validation)))
+    check_view(start_form(FormState(PLACE, [samples.VERTEX, samples.GEMINI], request_, recent, (), validation)))
 
 
 @given(st.lists(samples.models, max_size=8))
 def test_slack_takes_a_form_with_any_tuned_models(tuned):
-    hold_view(start_form(FormState(PLACE, [samples.VERTEX], tuned=tuned)))
+    check_view(start_form(FormState(PLACE, [samples.VERTEX], tuned=tuned)))
 
 
 @given(
@@ -62,22 +62,22 @@ def test_slack_takes_a_form_with_any_tuned_models(tuned):
 )
 @settings(deadline=None, max_examples=60)
 def test_slack_takes_every_report(report, profile, proposal, validation, request_):
-    hold_view(report_view(report, profile, PLACE, proposal, validation=validation, request=request_))
-    hold(report_message(report, profile, proposal, validation=validation))
+    check_view(report_view(report, profile, PLACE, proposal, validation=validation, request=request_))
+    check_message(report_message(report, profile, proposal, validation=validation))
 
 
 @given(long_words, long_words, st.none() | samples.requests)
 def test_slack_takes_every_error(message, hint, request_):
-    hold(error_message(BotError(message, hint)))
-    hold_view(error_view(BotError(message, hint), PLACE, request_))
-    hold_view(checking_view(message))
-    hold(unexpected_message("abc123"))
+    check_message(error_message(BotError(message, hint)))
+    check_view(error_view(BotError(message, hint), PLACE, request_))
+    check_view(checking_view(message))
+    check_message(unexpected_message("abc123"))
 
 
 @given(st.lists(samples.jobs, max_size=4).map(lambda few: few * 10), samples.times)
 @settings(deadline=None, max_examples=30)
 def test_slack_takes_every_list_of_jobs(jobs, now):
-    hold(job_list(jobs, now))
+    check_message(job_list(jobs, now))
 
 
 @given(
@@ -87,7 +87,7 @@ def test_slack_takes_every_list_of_jobs(jobs, now):
 )
 @settings(deadline=None, max_examples=30)
 def test_slack_takes_every_list_of_models(models, jobs, troubles):
-    hold(model_list(models, jobs, troubles))
+    check_message(model_list(models, jobs, troubles))
 
 
 answers = st.builds(
@@ -102,9 +102,9 @@ answers = st.builds(
 @settings(deadline=None)
 def test_slack_takes_every_answer(name, question, answer, dropped):
     for message in ask_messages("U1", name, question, answer, history_dropped=dropped):
-        hold(message, mentions=OURS)
+        check_message(message, mentions=OURS)
     for message in answer_messages(name, answer, history_dropped=dropped):
-        hold(message)
+        check_message(message)
 
 
 @given(words, words, words)
@@ -114,28 +114,28 @@ def test_slack_takes_every_question_form(backend, endpoint, name):
     except BadArgument:
         assert len(endpoint) + len(backend) + len(name) > 2_000
         return
-    hold_view(view)
+    check_view(view)
 
 
 @given(samples.requests, words)
 def test_slack_takes_every_prompt_or_it_is_refused_in_words(request_, file_name):
     with suppress(BadArgument):
-        hold(start_prompt(request_, file_name))
+        check_message(start_prompt(request_, file_name))
 
 
 @given(st.lists(samples.profiles, max_size=4), st.lists(st.builds(CommandHelp, words, words, words), max_size=12))
 def test_slack_takes_every_help(profiles, commands):
-    hold(help_message(profiles, commands or [CommandHelp("/tune", "", "Opens the form.")]))
-    hold(help_message(profiles))
+    check_message(help_message(profiles, commands or [CommandHelp("/tune", "", "Opens the form.")]))
+    check_message(help_message(profiles))
 
 
 def test_the_longest_lists_fit():
     long = "&" * 500
     model = TunedModel(long, long, long, long, long, long, samples.NOW)
-    hold(model_list([model] * 40, [], [long] * 9))
+    check_message(model_list([model] * 40, [], [long] * 9))
     job = samples.a_job(google_state=long, total_steps=10**12, completed_steps=10**11, epoch=10**6)
     job = replace(job, spec=replace(job.spec, name=long, base_model=long))
-    hold(job_list([job] * 40, samples.NOW))
+    check_message(job_list([job] * 40, samples.NOW))
     assert len(job_list([job] * 40, samples.NOW).blocks) == 16
 
 
@@ -147,8 +147,8 @@ def test_the_longest_report_fits():
     proposal = Proposal("tb-p", PLACE, "U1", spec, samples.NOW)
     for dialect in (None, Dialect.MAPPED):
         each = replace(report, dialect=dialect, guessed_mapping=FieldMapping(long, long))
-        hold(report_message(each, samples.GEMINI, proposal, validation=each))
-        hold_view(report_view(each, samples.GEMINI, PLACE, proposal, validation=each))
+        check_message(report_message(each, samples.GEMINI, proposal, validation=each))
+        check_view(report_view(each, samples.GEMINI, PLACE, proposal, validation=each))
 
 
 def test_the_longest_card_fits():
@@ -164,10 +164,10 @@ def test_the_longest_card_fits():
     job = replace(job, spec=TuningSpec("gemini", long, long, Hyperparameters(1, 2, 3.0, 4.0, 5), data, data))
     curve = [Snapshot(10**15 + step, 1e308 * (-1) ** step, 0, None, -1e308) for step in range(300)]
     for native in (True, False):
-        hold(job_card(job, samples.GEMINI, curve, samples.NOW, native_chart=native), mentions=OURS)
-    hold(job_ended(job, samples.GEMINI), mentions=OURS)
+        check_message(job_card(job, samples.GEMINI, curve, samples.NOW, native_chart=native), mentions=OURS)
+    check_message(job_ended(job, samples.GEMINI), mentions=OURS)
 
 
 @given(words)
 def test_slack_takes_whatever_is_said(text):
-    hold(said(text or "Done.", by="U1"), mentions=OURS)
+    check_message(said(text or "Done.", by="U1"), mentions=OURS)

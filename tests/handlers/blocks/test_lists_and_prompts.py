@@ -19,16 +19,16 @@ from handlers.blocks.private_metadata import pack_place, pack_request, unpack_mo
 from handlers.blocks.said import said
 from handlers.blocks.start.prompt import start_prompt
 from handlers.syntax.commands import VERBS
-from tests.handlers.blocks import samples
-from tests.handlers.blocks.judges import hold, hold_view
-from tests.handlers.blocks.samples import GEMINI, NOW, PLACE, VERTEX, a_job, done
+from tests.support import block_samples as samples
+from tests.support.block_checks import check_message, check_view
+from tests.support.block_samples import GEMINI, NOW, PLACE, VERTEX, a_job, done
 
 CREATED = "<!date^1795222500^{date_short_pretty} at {time}|21 November 2026, 00:55 UTC>"
 
 
 def test_each_job_is_listed_with_its_state_and_a_way_to_ask_it():
     message = job_list([a_job(total_steps=12, completed_steps=4), done(key="tb-2")], NOW)
-    hold(message)
+    check_message(message)
     running = (
         "*next number* · running · step 4 of 12, 33%\n"
         f"`gemini-3.5-flash` · 15 rows · {CREATED} · 4 minutes so far, about 8 minutes left."
@@ -58,12 +58,12 @@ def test_each_job_is_listed_with_its_state_and_a_way_to_ask_it():
 
 def test_a_list_of_jobs_pings_no_owner():
     message = job_list([a_job(owner="U1"), a_job(state=JobState.FAILED, owner="U2")], NOW)
-    hold(message, mentions=set())
+    check_message(message, mentions=set())
 
 
 def test_a_long_list_says_how_many_more_there_are():
     message = job_list([a_job()] * 40, NOW)
-    hold(message)
+    check_message(message)
     assert message.blocks[-1]["elements"][0]["text"] == "And 25 more."
 
 
@@ -76,7 +76,7 @@ def test_models_of_this_workspace_are_told_from_the_others():
     ours = TunedModel("vertex", job.tuned_model, job.endpoint, "next number", "gemini-3.5-flash", "ACTIVE", NOW)
     other = TunedModel("gemini", "tunedModels/other-1", "tunedModels/other-1", "")
     message = model_list([ours, other], [job], ["PaLM API: Google is away."])
-    hold(message)
+    check_message(message)
     assert [each["text"]["text"] for each in message.blocks[:2]] == [
         "*next number* · vertex · `ACTIVE` · from `gemini-3.5-flash` · "
         "<!date^1795222800^{date_short_pretty} at {time}|21 November 2026, 01:00 UTC> · tuned in this workspace\n"
@@ -93,7 +93,7 @@ def test_no_models_and_no_answer_are_not_the_same():
 
 def test_help_names_every_command_and_what_no_longer_trains():
     message = help_message([VERTEX, GEMINI])
-    hold(message)
+    check_message(message)
     assert {each.name for each in COMMANDS} >= {f"/tune {verb}" for verb in VERBS} | {"/tune", "/ask"}
     assert "`/tune cancel NAME`: Stops a tuning, where Google can." in message.text
     assert "*Vertex AI:* tunes gemini-3.5-flash, gemini-3.5-flash-lite." in message.text
@@ -104,7 +104,7 @@ def test_help_names_every_command_and_what_no_longer_trains():
 def test_a_prompt_carries_the_whole_request_in_its_button():
     request = StartRequest(name="capitals", hyperparameters=Hyperparameters(epochs=3), file="slack:F1")
     message = start_prompt(request, "next_number.jsonl")
-    hold(message)
+    check_message(message)
     text = (
         "I can tune a model on *next_number.jsonl* with name capitals, epochs 3. "
         "Open the form to check it all; nothing starts before that."
@@ -165,7 +165,7 @@ def test_a_place_comes_back_with_what_was_kept_beside_it():
 def test_the_question_form_comes_back_with_its_model():
     model = ModelRef("vertex", "projects/p/locations/us/endpoints/2", "next number")
     view = ask_form(PLACE, model)
-    hold_view(view)
+    check_view(view)
     assert view["callback_id"] == "ask_form"
     filled = {"question": {"question": {"type": "plain_text_input", "value": " What comes after 4? "}}}
     read = read_ask_form({**view, "state": {"values": filled}})
@@ -185,25 +185,25 @@ def test_a_question_form_without_a_model_is_outdated():
 
 def test_an_error_says_what_and_what_next():
     message = error_message(NoSuchJob("I know no job named <x>", "See /tune list"))
-    hold(message)
+    check_message(message)
     assert message.text == "I know no job named &lt;x&gt;. See /tune list."
     assert message.blocks[0]["text"]["text"] == "I know no job named &lt;x&gt;.\nSee /tune list."
 
 
 def test_an_unexpected_error_shows_its_reference_only():
     message = unexpected_message("ab12cd")
-    hold(message)
+    check_message(message)
     assert "`ab12cd`" in message.text
 
 
 def test_what_is_said_on_a_click_names_who_clicked():
     message = said("R&D answers here now.", by="U1")
-    hold(message, mentions={"U1"})
+    check_message(message, mentions={"U1"})
     assert message.text == "<@U1>: R&amp;D answers here now."
 
 
 def test_a_name_that_breaks_markup_breaks_nothing():
     job = a_job()
     message = job_list([replace(job, spec=replace(job.spec, name="*bold*\n<!here>"))], NOW)
-    hold(message)
+    check_message(message)
     assert message.text.count("\n") == 2

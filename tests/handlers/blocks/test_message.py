@@ -19,7 +19,7 @@ from handlers.blocks.message import (
     readable,
     shorten,
 )
-from tests.handlers.blocks.samples import NOW
+from tests.support.block_samples import NOW
 
 
 def test_escaped_text_shows_what_was_written():

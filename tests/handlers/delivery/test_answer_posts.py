@@ -7,27 +7,30 @@ from pathlib import Path
 
 import pytest
 
+from bot.app import SYSTEM_CLOCK
 from bot.domain.chat import Answer, Reply
 from bot.runtime.background_tasks import BackgroundTasks
 from handlers.delivery.answer_posts import SlackAnswerPoster
 from handlers.delivery.post_finder import ANSWER_EVENT
 from storage.conversations import SqliteChatStore
 from storage.questions import SqliteQuestions
-from tests.handlers.answering import MODEL, Desk
-from tests.handlers.delivering import Now, office
+from tests.support.question_harness import MODEL, QuestionHarness
+from tests.support.slack_harness import open_slack_harness
 
 LONG = "\n\n".join(f"part{number} " + "word " * 1_500 for number in range(4))
 
 
 @pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    async with office(tmp_path) as at:
-        made = Desk(at, SqliteQuestions(at.database, Now()), SqliteChatStore(at.database, Now()))
+async def desk(tmp_path: Path) -> AsyncIterator[QuestionHarness]:
+    async with open_slack_harness(tmp_path) as at:
+        made = QuestionHarness(
+            at, SqliteQuestions(at.database, SYSTEM_CLOCK), SqliteChatStore(at.database, SYSTEM_CLOCK)
+        )
         yield made
         await made.tasks.drain(0.0)
 
 
-async def test_question_and_answer_stand_in_the_channel_and_their_thread_goes_on(desk: Desk) -> None:
+async def test_question_and_answer_stand_in_the_channel_and_their_thread_goes_on(desk: QuestionHarness) -> None:
     await desk.answered(desk.question("command:1"))
     await desk.settled()
     (message,) = desk.at.messages("asked `counter`", "seven", "eight")
@@ -37,7 +40,7 @@ async def test_question_and_answer_stand_in_the_channel_and_their_thread_goes_on
     assert [turn.text for turn in conversation.turns] == ["seven", "eight"]
 
 
-async def test_a_post_names_its_question_and_carries_nothing_of_what_was_said(desk: Desk) -> None:
+async def test_a_post_names_its_question_and_carries_nothing_of_what_was_said(desk: QuestionHarness) -> None:
     await desk.answered(desk.question("command:1"))
     await desk.settled()
     (message,) = desk.at.messages("eight")
@@ -48,7 +51,9 @@ async def test_a_post_names_its_question_and_carries_nothing_of_what_was_said(de
 
 
 @pytest.mark.parametrize("threaded", [False, True])
-async def test_an_answer_of_slacks_that_was_lost_is_no_reason_to_post_again(desk: Desk, threaded: bool) -> None:
+async def test_an_answer_of_slacks_that_was_lost_is_no_reason_to_post_again(
+    desk: QuestionHarness, threaded: bool
+) -> None:
     said = desk.at.ada.post(desk.at.channel, "seven")
     desk.at.slack.faults.lose_answer("chat.postMessage")
     await desk.answered(desk.question("k", thread=said.ts if threaded else ""))
@@ -59,7 +64,7 @@ async def test_an_answer_of_slacks_that_was_lost_is_no_reason_to_post_again(desk
     assert await desk.conversation(message.channel, message.thread_ts or message.ts)
 
 
-async def test_a_post_that_never_arrived_is_posted_once_that_is_certain(desk: Desk) -> None:
+async def test_a_post_that_never_arrived_is_posted_once_that_is_certain(desk: QuestionHarness) -> None:
     desk.at.slack.faults.reset("chat.postMessage")
     await desk.answered(desk.question("k"))
     await desk.settled()
@@ -67,7 +72,7 @@ async def test_a_post_that_never_arrived_is_posted_once_that_is_certain(desk: De
     assert len(desk.at.calls("chat.postMessage")) == 2
 
 
-async def test_a_pause_that_slack_asks_for_needs_no_looking_up(desk: Desk) -> None:
+async def test_a_pause_that_slack_asks_for_needs_no_looking_up(desk: QuestionHarness) -> None:
     desk.at.slack.faults.rate_limit("chat.postMessage", retry_after=1)
     await desk.answered(desk.question("k"))
     await desk.settled()
@@ -75,7 +80,7 @@ async def test_a_pause_that_slack_asks_for_needs_no_looking_up(desk: Desk) -> No
     assert not desk.at.calls("conversations.history")
 
 
-async def test_a_paid_answer_outlives_a_slack_that_is_away_for_long(desk: Desk) -> None:
+async def test_a_paid_answer_outlives_a_slack_that_is_away_for_long(desk: QuestionHarness) -> None:
     desk.at.slack.faults.outage()
     await desk.answered(desk.question("k"))
     await asyncio.sleep(1.0)
@@ -86,7 +91,7 @@ async def test_a_paid_answer_outlives_a_slack_that_is_away_for_long(desk: Desk) 
 
 
 @pytest.mark.parametrize("error", ["invalid_auth", "missing_scope"])
-async def test_an_app_that_is_shut_out_keeps_the_answer(desk: Desk, error: str) -> None:
+async def test_an_app_that_is_shut_out_keeps_the_answer(desk: QuestionHarness, error: str) -> None:
     desk.at.slack.faults.fail("chat.postMessage", error=error)
     await desk.answered(desk.question("k"))
     await desk.at.until(lambda: desk.at.calls("chat.postMessage"))
@@ -95,7 +100,7 @@ async def test_an_app_that_is_shut_out_keeps_the_answer(desk: Desk, error: str) 
     assert left.reply is not None
 
 
-async def test_another_process_finds_the_post_that_was_under_way(desk: Desk) -> None:
+async def test_another_process_finds_the_post_that_was_under_way(desk: QuestionHarness) -> None:
     desk.at.slack.faults.delay("chat.postMessage", seconds=0.15)
     await desk.answered(desk.question("k"))
     await desk.at.until(lambda: desk.at.calls("chat.postMessage"))
@@ -110,7 +115,9 @@ async def test_another_process_finds_the_post_that_was_under_way(desk: Desk) -> 
 
 @pytest.mark.parametrize("arrived", [False, True])
 @pytest.mark.parametrize("lost", [0, 1, 3])
-async def test_every_piece_of_a_long_answer_stands_once_and_in_order(desk: Desk, lost: int, arrived: bool) -> None:
+async def test_every_piece_of_a_long_answer_stands_once_and_in_order(
+    desk: QuestionHarness, lost: int, arrived: bool
+) -> None:
     if lost:
         desk.at.slack.faults.delay("chat.postMessage", seconds=0.0, times=lost)
     faults = desk.at.slack.faults
@@ -125,7 +132,7 @@ async def test_every_piece_of_a_long_answer_stands_once_and_in_order(desk: Desk,
     assert sorted(range(4), key=lambda number: said.index(f"part{number} ")) == [0, 1, 2, 3]
 
 
-async def test_two_answers_that_are_lost_are_not_taken_for_each_other(desk: Desk) -> None:
+async def test_two_answers_that_are_lost_are_not_taken_for_each_other(desk: QuestionHarness) -> None:
     desk.at.slack.faults.lose_answer("chat.postMessage", times=2)
     await desk.answered(desk.question("one"), "first")
     await desk.answered(desk.question("two"), "second")
@@ -141,7 +148,7 @@ async def test_two_answers_that_are_lost_are_not_taken_for_each_other(desk: Desk
 
 
 async def test_where_the_bot_may_not_post_the_answer_goes_to_who_asked_and_the_thread_goes_on_there(
-    desk: Desk,
+    desk: QuestionHarness,
 ) -> None:
     outside = desk.at.slack.add_channel("elsewhere", desk.at.ada, with_bot=False)
     desk.at.slack.faults.delay("chat.postMessage", seconds=0)  # the channel refuses the first, the second is lost
@@ -154,7 +161,9 @@ async def test_where_the_bot_may_not_post_the_answer_goes_to_who_asked_and_the_t
     assert await desk.conversation(direct.id, message.ts)
 
 
-async def test_an_answer_for_a_thread_that_the_bot_was_put_out_of_shows_its_question(desk: Desk) -> None:
+async def test_an_answer_for_a_thread_that_the_bot_was_put_out_of_shows_its_question(
+    desk: QuestionHarness,
+) -> None:
     outside = desk.at.slack.add_channel("elsewhere", desk.at.ada, with_bot=False)
     said = desk.at.ada.post(outside, "seven")
     await desk.answered(desk.question("k", outside, said.ts))
@@ -163,7 +172,9 @@ async def test_an_answer_for_a_thread_that_the_bot_was_put_out_of_shows_its_ques
     assert message.channel != outside.id
 
 
-async def test_what_went_wrong_in_a_thread_that_the_bot_was_put_out_of_is_told_to_who_asked(desk: Desk) -> None:
+async def test_what_went_wrong_in_a_thread_that_the_bot_was_put_out_of_is_told_to_who_asked(
+    desk: QuestionHarness,
+) -> None:
     outside = desk.at.slack.add_channel("elsewhere", desk.at.ada, with_bot=False)
     said = desk.at.ada.post(outside, "seven")
     await desk.questions().take(desk.question("k", outside, said.ts), desk.tell)
@@ -172,7 +183,7 @@ async def test_what_went_wrong_in_a_thread_that_the_bot_was_put_out_of_is_told_t
     assert message.channel != outside.id
 
 
-async def test_who_waits_in_the_channel_is_told_where_the_answer_went(desk: Desk) -> None:
+async def test_who_waits_in_the_channel_is_told_where_the_answer_went(desk: QuestionHarness) -> None:
     outside = desk.at.slack.add_channel("elsewhere", desk.at.ada, with_bot=False)
     asked = await desk.store.add(desk.question("k", outside))
     assert asked is not None
@@ -185,7 +196,7 @@ async def test_who_waits_in_the_channel_is_told_where_the_answer_went(desk: Desk
 # Without an answer
 
 
-async def test_what_went_wrong_is_told_privately_to_who_typed_a_command(desk: Desk) -> None:
+async def test_what_went_wrong_is_told_privately_to_who_typed_a_command(desk: QuestionHarness) -> None:
     await desk.questions().take(desk.question("k"), desk.tell)
     await desk.settled()
     assert desk.heard[0] == "AnswerWorker counter…"
@@ -193,7 +204,7 @@ async def test_what_went_wrong_is_told_privately_to_who_typed_a_command(desk: De
     assert not desk.at.messages()
 
 
-async def test_where_the_private_way_is_gone_it_is_whispered(desk: Desk) -> None:
+async def test_where_the_private_way_is_gone_it_is_whispered(desk: QuestionHarness) -> None:
     desk.deaf = True
     await desk.questions().take(desk.question("k"), desk.tell)
     await desk.settled()
@@ -201,7 +212,7 @@ async def test_where_the_private_way_is_gone_it_is_whispered(desk: Desk) -> None
     assert whispered.visible_to == desk.at.ada.id
 
 
-async def test_after_a_restart_it_is_whispered(desk: Desk) -> None:
+async def test_after_a_restart_it_is_whispered(desk: QuestionHarness) -> None:
     await desk.store.add(desk.question("k"))
     desk.at.slack.faults.fail("chat.postEphemeral", status=503)
     await desk.questions().take_up()
@@ -210,7 +221,7 @@ async def test_after_a_restart_it_is_whispered(desk: Desk) -> None:
     assert whispered.visible_to == desk.at.ada.id
 
 
-async def test_in_a_thread_it_is_told_once_also_when_slacks_answer_is_lost(desk: Desk) -> None:
+async def test_in_a_thread_it_is_told_once_also_when_slacks_answer_is_lost(desk: QuestionHarness) -> None:
     said = desk.at.ada.post(desk.at.channel, "seven")
     desk.at.slack.faults.lose_answer("chat.postMessage")
     await desk.questions().take(desk.question("k", thread=said.ts), desk.tell)
@@ -220,7 +231,7 @@ async def test_in_a_thread_it_is_told_once_also_when_slacks_answer_is_lost(desk:
 
 
 async def test_words_on_an_error_that_a_killed_process_had_posted_are_found_and_nothing_is_added(
-    desk: Desk,
+    desk: QuestionHarness,
 ) -> None:
     said = desk.at.ada.post(desk.at.channel, "seven")
     desk.at.slack.faults.delay("chat.postMessage", seconds=0.15)
@@ -234,14 +245,14 @@ async def test_words_on_an_error_that_a_killed_process_had_posted_are_found_and_
     assert len(desk.at.messages()) == 1
 
 
-async def test_a_question_that_cannot_be_written_down_is_refused_in_words(desk: Desk) -> None:
+async def test_a_question_that_cannot_be_written_down_is_refused_in_words(desk: QuestionHarness) -> None:
     await desk.at.database.run(lambda connection: connection.execute("PRAGMA query_only = ON"))
     await desk.questions().take(desk.question("k"), desk.tell)
     await desk.tasks.drain(1.0)
     assert "cannot be written" in desk.heard[0]
 
 
-async def test_a_delivery_that_comes_again_is_left_alone(desk: Desk) -> None:
+async def test_a_delivery_that_comes_again_is_left_alone(desk: QuestionHarness) -> None:
     questions = desk.questions()
     await asyncio.gather(*(questions.take(desk.question("k"), desk.tell) for _ in range(3)))
     await desk.settled()

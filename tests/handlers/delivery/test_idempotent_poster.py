@@ -9,17 +9,19 @@ import pytest
 from bot.domain.jobs import JobState
 from bot.domain.place import Place
 from bot.ports.notifier import NoticeKind
-from tests.handlers.delivering import CARD, ENDED, Office, office
+from tests.support.slack_harness import CARD, ENDED, SlackHarness, open_slack_harness
 
 
 @pytest.fixture
-async def at(tmp_path: Path) -> AsyncIterator[Office]:
-    async with office(tmp_path) as made:
+async def at(tmp_path: Path) -> AsyncIterator[SlackHarness]:
+    async with open_slack_harness(tmp_path) as made:
         yield made
 
 
 @pytest.mark.parametrize("kind", [CARD, ENDED])
-async def test_an_answer_that_was_lost_is_found_again_and_not_posted_twice(at: Office, kind: NoticeKind) -> None:
+async def test_an_answer_that_was_lost_is_found_again_and_not_posted_twice(
+    at: SlackHarness, kind: NoticeKind
+) -> None:
     await at.add("lost")
     if kind is ENDED:
         at.sender.start()
@@ -35,7 +37,7 @@ async def test_an_answer_that_was_lost_is_found_again_and_not_posted_twice(at: O
     assert (await at.job("lost")).card == at.messages()[0].ts
 
 
-async def test_a_card_that_was_found_again_is_brought_up_to_date(at: Office) -> None:
+async def test_a_card_that_was_found_again_is_brought_up_to_date(at: SlackHarness) -> None:
     await at.add("stale")
     at.slack.faults.lose_answer("chat.postMessage")
     await at.sender.send_due()
@@ -48,7 +50,7 @@ async def test_a_card_that_was_found_again_is_brought_up_to_date(at: Office) -> 
     assert reply.thread_ts == card.ts
 
 
-async def test_nothing_is_posted_again_while_slack_does_not_show_whether_it_has_it(at: Office) -> None:
+async def test_nothing_is_posted_again_while_slack_does_not_show_whether_it_has_it(at: SlackHarness) -> None:
     await at.add("unsure")
     at.slack.faults.lose_answer("chat.postMessage")
     at.slack.faults.fail("conversations.history", times=None, error="internal_error")
@@ -62,7 +64,7 @@ async def test_nothing_is_posted_again_while_slack_does_not_show_whether_it_has_
     assert (await at.job("unsure")).card == at.messages()[0].ts
 
 
-async def test_a_post_that_never_arrived_is_posted_once_that_is_certain(at: Office) -> None:
+async def test_a_post_that_never_arrived_is_posted_once_that_is_certain(at: SlackHarness) -> None:
     await at.add("reset")
     at.slack.faults.reset("chat.postMessage")
     at.sender.start()
@@ -74,7 +76,7 @@ async def test_a_post_that_never_arrived_is_posted_once_that_is_certain(at: Offi
 
 async def test_a_post_that_slack_still_works_on_is_waited_for(tmp_path: Path) -> None:
     # The client hangs up after 0.1 s; Slack carries the post out after 0.25 s, when the look-up finds nothing yet.
-    async with office(tmp_path, seconds=0.1) as at:
+    async with open_slack_harness(tmp_path, seconds=0.1) as at:
         await at.add("late")
         at.slack.faults.delay("chat.postMessage", seconds=0.25)
         at.sender.start()
@@ -84,7 +86,7 @@ async def test_a_post_that_slack_still_works_on_is_waited_for(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("error", ["internal_error", "fatal_error"])
-async def test_slacks_own_errors_that_leave_it_open_are_looked_into(at: Office, error: str) -> None:
+async def test_slacks_own_errors_that_leave_it_open_are_looked_into(at: SlackHarness, error: str) -> None:
     await at.add("open")
     at.slack.faults.fail("chat.postMessage", error=error)
     at.sender.start()
@@ -93,7 +95,7 @@ async def test_slacks_own_errors_that_leave_it_open_are_looked_into(at: Office, 
     assert len(at.messages()) == 1
 
 
-async def test_a_plain_refusal_needs_no_looking_up(at: Office) -> None:
+async def test_a_plain_refusal_needs_no_looking_up(at: SlackHarness) -> None:
     await at.add("paused")
     at.slack.faults.rate_limit("chat.postMessage", retry_after=1)
     at.sender.start()
@@ -103,7 +105,7 @@ async def test_a_plain_refusal_needs_no_looking_up(at: Office) -> None:
 
 
 async def test_a_post_begun_before_the_clock_was_set_back_is_told_once_without_waiting_for_that_time(
-    at: Office,
+    at: SlackHarness,
 ) -> None:
     at.slack.faults.reset("chat.postMessage")
     await at.add("numbers")
@@ -117,7 +119,7 @@ async def test_a_post_begun_before_the_clock_was_set_back_is_told_once_without_w
     assert len(at.messages("numbers")) == 1
 
 
-async def test_another_process_finds_what_the_last_one_had_begun(at: Office) -> None:
+async def test_another_process_finds_what_the_last_one_had_begun(at: SlackHarness) -> None:
     await at.add("handed over")
     at.slack.faults.lose_answer("chat.postMessage")
     await at.sender.send_due()
@@ -129,7 +131,7 @@ async def test_another_process_finds_what_the_last_one_had_begun(at: Office) -> 
     assert len(at.messages()) == 1
 
 
-async def test_a_post_that_was_cut_off_while_under_way_is_found_by_the_next_process(at: Office) -> None:
+async def test_a_post_that_was_cut_off_while_under_way_is_found_by_the_next_process(at: SlackHarness) -> None:
     await at.add("cut off")
     at.slack.faults.delay("chat.postMessage", seconds=0.15)
     at.sender.start()
@@ -142,7 +144,7 @@ async def test_a_post_that_was_cut_off_while_under_way_is_found_by_the_next_proc
     assert len(at.messages()) == 1
 
 
-async def test_the_look_up_reads_every_page(at: Office) -> None:
+async def test_the_look_up_reads_every_page(at: SlackHarness) -> None:
     await at.add("deep")
     at.slack.faults.lose_answer("chat.postMessage")
     await at.sender.send_due()
@@ -155,7 +157,7 @@ async def test_the_look_up_reads_every_page(at: Office) -> None:
     assert len(at.messages()) == 1
 
 
-async def test_a_reply_in_a_thread_is_looked_for_in_the_thread(at: Office) -> None:
+async def test_a_reply_in_a_thread_is_looked_for_in_the_thread(at: SlackHarness) -> None:
     question = at.ada.post(at.channel, "please tune this")
     await at.add("threaded", thread=question.ts)
     at.slack.faults.lose_answer("chat.postMessage")
@@ -166,7 +168,7 @@ async def test_a_reply_in_a_thread_is_looked_for_in_the_thread(at: Office) -> No
     assert at.calls("conversations.replies")
 
 
-async def test_two_jobs_that_lose_their_answers_are_not_taken_for_each_other(at: Office) -> None:
+async def test_two_jobs_that_lose_their_answers_are_not_taken_for_each_other(at: SlackHarness) -> None:
     at.slack.faults.lose_answer("chat.postMessage", times=2)
     await at.add("twin one")
     await at.add("twin two")
@@ -178,7 +180,7 @@ async def test_two_jobs_that_lose_their_answers_are_not_taken_for_each_other(at:
     assert (await at.job("twin two")).card == two[0].ts
 
 
-async def test_what_went_to_the_owner_directly_is_looked_for_there(at: Office) -> None:
+async def test_what_went_to_the_owner_directly_is_looked_for_there(at: SlackHarness) -> None:
     outside = at.slack.add_channel("elsewhere", at.ada, with_bot=False)
     await at.add("direct", channel=outside)
     direct = at.slack.workspace.direct_message(at.slack.app.bot_user_id, at.ada.id)
@@ -193,7 +195,9 @@ async def test_what_went_to_the_owner_directly_is_looked_for_there(at: Office) -
     assert (job.place, job.card) == (Place(job.place.team, direct.id), card.ts)
 
 
-async def test_the_scopes_of_the_manifest_are_enough_to_look_it_up_in_every_kind_of_channel(at: Office) -> None:
+async def test_the_scopes_of_the_manifest_are_enough_to_look_it_up_in_every_kind_of_channel(
+    at: SlackHarness,
+) -> None:
     for private in (False, True):
         room = at.slack.add_channel(f"room-{private}", at.ada, private=private)
         await at.add(f"job {private}", channel=room)
@@ -203,7 +207,7 @@ async def test_the_scopes_of_the_manifest_are_enough_to_look_it_up_in_every_kind
     assert len(at.messages()) == 2
 
 
-async def test_a_broken_edit_is_simply_repeated(at: Office) -> None:
+async def test_a_broken_edit_is_simply_repeated(at: SlackHarness) -> None:
     await at.add("edited")
     at.sender.start()
     await at.told()
@@ -215,7 +219,7 @@ async def test_a_broken_edit_is_simply_repeated(at: Office) -> None:
     assert not at.calls("conversations.history")
 
 
-async def test_a_card_that_somebody_deleted_is_posted_anew(at: Office) -> None:
+async def test_a_card_that_somebody_deleted_is_posted_anew(at: SlackHarness) -> None:
     await at.add("deleted")
     at.sender.start()
     await at.told()

@@ -11,16 +11,16 @@ import pytest
 from bot.domain.jobs import JobState
 from bot.ports.stores import Change
 from handlers.delivery.post_finder import METADATA_EVENT
-from tests.handlers.delivering import Office, office
+from tests.support.slack_harness import SlackHarness, open_slack_harness
 
 
 @pytest.fixture
-async def at(tmp_path: Path) -> AsyncIterator[Office]:
-    async with office(tmp_path) as made:
+async def at(tmp_path: Path) -> AsyncIterator[SlackHarness]:
+    async with open_slack_harness(tmp_path) as made:
         yield made
 
 
-async def test_the_card_is_posted_then_edited_and_the_end_is_told_under_it(at: Office) -> None:
+async def test_the_card_is_posted_then_edited_and_the_end_is_told_under_it(at: SlackHarness) -> None:
     await at.add("walk")
     at.sender.start()
     await at.told()
@@ -36,7 +36,7 @@ async def test_the_card_is_posted_then_edited_and_the_end_is_told_under_it(at: O
     assert (await at.job("walk")).card == card.ts
 
 
-async def test_a_post_carries_the_metadata_by_which_it_is_found_again(at: Office) -> None:
+async def test_a_post_carries_the_metadata_by_which_it_is_found_again(at: SlackHarness) -> None:
     await at.add("marked")
     at.sender.start()
     await at.told()
@@ -48,7 +48,7 @@ async def test_a_post_carries_the_metadata_by_which_it_is_found_again(at: Office
 
 
 async def test_what_can_never_be_told_is_recorded_once_and_not_tried_again(
-    at: Office, caplog: pytest.LogCaptureFixture
+    at: SlackHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
     await at.add("never")
     at.slack.faults.fail("chat.postMessage", times=None, error="msg_too_long")
@@ -62,7 +62,9 @@ async def test_what_can_never_be_told_is_recorded_once_and_not_tried_again(
 
 
 @pytest.mark.parametrize("error", ["token_revoked", "invalid_auth", "missing_scope", "account_inactive"])
-async def test_an_app_that_is_shut_out_loses_nothing_until_it_is_let_in_again(at: Office, error: str) -> None:
+async def test_an_app_that_is_shut_out_loses_nothing_until_it_is_let_in_again(
+    at: SlackHarness, error: str
+) -> None:
     await at.add("shut out")
     at.slack.faults.fail("chat.postMessage", times=None, error=error)
     await at.sender.send_due()
@@ -76,7 +78,7 @@ async def test_an_app_that_is_shut_out_loses_nothing_until_it_is_let_in_again(at
     assert len(at.messages()) == 1
 
 
-async def test_a_card_that_cannot_be_drawn_stops_no_other(at: Office) -> None:
+async def test_a_card_that_cannot_be_drawn_stops_no_other(at: SlackHarness) -> None:
     await at.add("broken")
     await at.jobs.change("broken", lambda job: Change(replace(job, spec=replace(job.spec, backend="gone"))))
     await at.add("sound")
@@ -88,7 +90,7 @@ async def test_a_card_that_cannot_be_drawn_stops_no_other(at: Office) -> None:
     assert not at.messages("broken")
 
 
-async def test_a_refused_chart_turns_into_words_and_the_notice_is_told(at: Office) -> None:
+async def test_a_refused_chart_turns_into_words_and_the_notice_is_told(at: SlackHarness) -> None:
     at.slack.workspace.charts_enabled = False
     await at.add("chart")
     at.sender.start()
@@ -100,7 +102,7 @@ async def test_a_refused_chart_turns_into_words_and_the_notice_is_told(at: Offic
 
 
 async def test_slack_goes_away_and_comes_back_everything_arrives_once_in_order_and_only_the_newest(
-    at: Office,
+    at: SlackHarness,
 ) -> None:
     for name in ("posted", "ends"):
         await at.add(name)
@@ -134,7 +136,7 @@ async def test_slack_goes_away_and_comes_back_everything_arrives_once_in_order_a
 
 
 async def test_slack_cannot_even_be_connected_to(tmp_path: Path) -> None:
-    async with office(tmp_path) as at:
+    async with open_slack_harness(tmp_path) as at:
         await at.slack.__aexit__(None, None, None)
         await at.add("nobody there")
         at.sender.start()
@@ -148,7 +150,7 @@ async def test_slack_cannot_even_be_connected_to(tmp_path: Path) -> None:
         await at.slack.__aenter__()
 
 
-async def test_one_channel_that_hangs_holds_up_no_other(at: Office) -> None:
+async def test_one_channel_that_hangs_holds_up_no_other(at: SlackHarness) -> None:
     await at.add("hanging")
     at.slack.faults.hang("chat.postMessage", times=1)
     at.sender.start()

@@ -18,7 +18,7 @@ from handlers.blocks.said import said
 from handlers.delivery.rate_limits import Method, RateLimits
 from handlers.transport.manifest import manifest
 from storage.outbox import announce
-from tests.handlers.delivering import CARD, Office, office
+from tests.support.slack_harness import CARD, SlackHarness, open_slack_harness
 
 pytestmark = pytest.mark.long
 
@@ -34,13 +34,13 @@ def hurried() -> tuple[SlackStandIn, RateLimits]:
     return slack, RateLimits(post_seconds=1 / FASTER, edit_seconds=60 / FASTER)
 
 
-def refusals(at: Office) -> list[str]:
+def refusals(at: SlackHarness) -> list[str]:
     return [call.method for call in at.slack.workspace.calls if call.status == 429]
 
 
 async def test_two_hundred_jobs_that_move_at_once_hit_no_limit_and_ends_go_first(tmp_path: Path) -> None:
     slack, pace = hurried()
-    async with office(tmp_path, slack=slack, pace=pace, seconds=10.0) as at:
+    async with open_slack_harness(tmp_path, slack=slack, pace=pace, seconds=10.0) as at:
         rooms = [at.channel, *(slack.add_channel(f"room{number}", at.ada) for number in range(9))]
         names = [f"job{number:03}" for number in range(200)]
         for number, name in enumerate(names):
@@ -79,7 +79,7 @@ async def test_two_hundred_jobs_that_move_at_once_hit_no_limit_and_ends_go_first
 
 async def test_cards_that_never_rest_take_fair_turns(tmp_path: Path) -> None:
     slack, pace = hurried()
-    async with office(tmp_path, slack=slack, pace=pace, seconds=10.0) as at:
+    async with open_slack_harness(tmp_path, slack=slack, pace=pace, seconds=10.0) as at:
         names = [f"job{number:02}" for number in range(20)]
         for number, name in enumerate(names):
             await at.add(name, channel=slack.add_channel(f"room{number}", at.ada))
@@ -103,7 +103,7 @@ async def test_cards_that_never_rest_take_fair_turns(tmp_path: Path) -> None:
 
 async def test_people_are_answered_before_cards_and_both_together_keep_the_pace(tmp_path: Path) -> None:
     slack, pace = hurried()
-    async with office(tmp_path, slack=slack, pace=pace, seconds=10.0) as at:
+    async with open_slack_harness(tmp_path, slack=slack, pace=pace, seconds=10.0) as at:
         place = Place(slack.workspace.team_id, at.channel.id)
         for number in range(60):
             await at.add(f"job{number:02}")
@@ -123,7 +123,7 @@ async def test_people_are_answered_before_cards_and_both_together_keep_the_pace(
 
 async def test_a_whisper_lets_the_card_wait(tmp_path: Path) -> None:
     slack, pace = hurried()
-    async with office(tmp_path, slack=slack, pace=pace) as at:
+    async with open_slack_harness(tmp_path, slack=slack, pace=pace) as at:
         at.sender.start()
         for number in range(10):
             await at.poster.post_ephemeral(Place("T", at.channel.id), at.ada.id, said("only you"))
@@ -135,7 +135,7 @@ async def test_a_whisper_lets_the_card_wait(tmp_path: Path) -> None:
 
 
 async def test_retry_after_holds_for_the_whole_method_and_for_nothing_else(tmp_path: Path) -> None:
-    async with office(tmp_path, backoff=Backoff(first=0.01)) as at:
+    async with open_slack_harness(tmp_path, backoff=Backoff(first=0.01)) as at:
         other = at.slack.add_channel("other", at.ada)
         await at.add("edited", card="")
         at.sender.start()
@@ -156,7 +156,7 @@ async def test_retry_after_holds_for_the_whole_method_and_for_nothing_else(tmp_p
 
 
 async def test_a_person_gets_the_answer_after_the_pause_that_slack_asked_for(tmp_path: Path) -> None:
-    async with office(tmp_path) as at:
+    async with open_slack_harness(tmp_path) as at:
         at.slack.faults.rate_limit("chat.postMessage", retry_after=1)
         place = Place(at.slack.workspace.team_id, at.channel.id)
         begun = time.monotonic()
@@ -170,7 +170,7 @@ async def test_a_person_gets_the_answer_after_the_pause_that_slack_asked_for(tmp
 
 async def test_a_slow_answer_does_not_let_the_next_post_come_too_soon(tmp_path: Path) -> None:
     slack, pace = hurried()
-    async with office(tmp_path, slack=slack, pace=pace) as at:
+    async with open_slack_harness(tmp_path, slack=slack, pace=pace) as at:
         for number in range(4):
             await at.add(f"job{number}")
         slack.faults.delay("chat.postMessage", seconds=0.045, times=2)
@@ -181,7 +181,7 @@ async def test_a_slow_answer_does_not_let_the_next_post_come_too_soon(tmp_path: 
 
 async def test_a_person_who_is_being_answered_slowly_is_not_overtaken(tmp_path: Path) -> None:
     slack, pace = hurried()
-    async with office(tmp_path, slack=slack, pace=pace) as at:
+    async with open_slack_harness(tmp_path, slack=slack, pace=pace) as at:
         slack.faults.delay("chat.postMessage", seconds=0.3)
         place = Place(slack.workspace.team_id, at.channel.id)
         async with asyncio.TaskGroup() as people:
@@ -234,7 +234,7 @@ async def test_room_says_what_may_go_now() -> None:
 
 
 async def test_ten_thousand_that_wait_do_not_slow_the_choice(tmp_path: Path) -> None:
-    async with office(tmp_path) as at:
+    async with open_slack_harness(tmp_path) as at:
         await at.add("template", CARD)
         template = await at.job("template")
 

@@ -11,7 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.domain.place import Place
 from bot.errors import FileUnavailable
 from handlers.transport.slack_files import SlackFiles
-from tests.bot.backends.servers import serving
+from tests.support.http_server import serving
 
 PLACE = Place("T1", "C1")
 THERE = {"C1": [{"ts": "1.2"}]}

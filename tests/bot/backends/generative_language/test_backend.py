@@ -15,14 +15,14 @@ from bot.domain.jobs import JobState, total_steps
 from bot.errors import BadArgument, FileTooLarge, InvalidRequest, NotFoundAtGoogle
 from bot.ports.backends import TrainingData
 from bot.sandbox.google import GoogleStandIn
-from tests.bot.backends.worlds import KEY, PAIRS, World, chunks, job_of, world
 from tests.outside import protos
+from tests.support.backend_harness import KEY, PAIRS, BackendHarness, chunks, job_of, open_backend
 
 SEEDS = Path(__file__).parents[4] / "shared" / "seeds"
 TALK = [Turn(Role.USER, "1"), Turn(Role.MODEL, "2"), Turn(Role.USER, "8")]
 
 
-async def test_rows_travel_inside_the_request(genai: World) -> None:
+async def test_rows_travel_inside_the_request(genai: BackendHarness) -> None:
     job = await genai.create()
     [sent] = genai.creates()
     assert sent.query == {"tunedModelId": job.key}
@@ -33,7 +33,7 @@ async def test_rows_travel_inside_the_request(genai: World) -> None:
     assert job.total_steps == genai.standin_job(job).total_steps
 
 
-async def test_long_name_is_cut_to_what_google_takes(genai: World) -> None:
+async def test_long_name_is_cut_to_what_google_takes(genai: BackendHarness) -> None:
     await genai.create(spec=genai.spec("n" * 60))
     assert genai.creates()[0].body["displayName"] == "n" * 40
 
@@ -47,14 +47,14 @@ async def test_long_name_is_cut_to_what_google_takes(genai: World) -> None:
     ],
 )
 async def test_data_that_cannot_travel_is_refused_before_any_call(
-    gemini: World, data: TrainingData, reason: str
+    gemini: BackendHarness, data: TrainingData, reason: str
 ) -> None:
     with pytest.raises(BadArgument, match=reason):
         await gemini.backend.create(KEY, gemini.spec(), data)
     assert not gemini.google.requests
 
 
-async def test_rows_over_four_megabytes_are_refused_before_any_call(gemini: World) -> None:
+async def test_rows_over_four_megabytes_are_refused_before_any_call(gemini: BackendHarness) -> None:
     async def endless() -> AsyncIterator[bytes]:
         while True:
             yield b'{"text_input": "1", "output": "2"}\n' * 1000
@@ -64,7 +64,7 @@ async def test_rows_over_four_megabytes_are_refused_before_any_call(gemini: Worl
     assert not gemini.google.requests
 
 
-async def test_lost_operation_falls_back_to_the_tuned_models_state(genai: World) -> None:
+async def test_lost_operation_falls_back_to_the_tuned_models_state(genai: BackendHarness) -> None:
     job = await genai.create()
     genai.standin_job(job).advance(1)
     genai.google.faults.lose_operation(job.operation)
@@ -77,7 +77,7 @@ async def test_lost_operation_falls_back_to_the_tuned_models_state(genai: World)
     assert done.total_steps == job.total_steps
 
 
-async def test_failed_model_without_its_operation_still_says_something(genai: World) -> None:
+async def test_failed_model_without_its_operation_still_says_something(genai: BackendHarness) -> None:
     job = await genai.create()
     genai.standin_job(job).fail()
     genai.google.faults.lose_operation(job.operation)
@@ -87,7 +87,7 @@ async def test_failed_model_without_its_operation_still_says_something(genai: Wo
     assert seen.failure.hint
 
 
-async def test_job_found_without_its_operation_cannot_be_cancelled_but_says_why(genai: World) -> None:
+async def test_job_found_without_its_operation_cannot_be_cancelled_but_says_why(genai: BackendHarness) -> None:
     job = await genai.create()
     genai.google.faults.lose_operation(job.tuned_model)
     genai.google.faults.fail(404, path="/operations$", times=None)
@@ -99,7 +99,7 @@ async def test_job_found_without_its_operation_cannot_be_cancelled_but_says_why(
     assert (await genai.look(job_of(job.key, job.spec, found))).state is JobState.RUNNING
 
 
-async def test_earlier_turns_go_along_on_the_gemini_api(gemini: World) -> None:
+async def test_earlier_turns_go_along_on_the_gemini_api(gemini: BackendHarness) -> None:
     job = await gemini.trained()
     await gemini.backend.generate(job.endpoint, TALK)
     sent = gemini.google.requests.matching(":generateContent")[-1].body["contents"]
@@ -110,7 +110,7 @@ async def test_earlier_turns_go_along_on_the_gemini_api(gemini: World) -> None:
     ]
 
 
-async def test_model_that_takes_no_earlier_turns_is_asked_the_last_one(gemini: World) -> None:
+async def test_model_that_takes_no_earlier_turns_is_asked_the_last_one(gemini: BackendHarness) -> None:
     job = await gemini.trained()
     refusal = f"Multiturn chat is not enabled for {job.endpoint}"
     gemini.google.faults.fail(400, refusal, path=":generateContent")
@@ -120,14 +120,14 @@ async def test_model_that_takes_no_earlier_turns_is_asked_the_last_one(gemini: W
     assert lengths == [3, 1, 1], "it is tried once, then known"
 
 
-async def test_streaming_learns_the_same(gemini: World) -> None:
+async def test_streaming_learns_the_same(gemini: BackendHarness) -> None:
     job = await gemini.trained()
     gemini.google.faults.fail(400, "Multiturn chat is not enabled for it", path=":streamGenerateContent")
     pieces = [piece async for piece in gemini.backend.stream(job.endpoint, TALK)]
     assert "".join(piece.text for piece in pieces).strip() == "9"
 
 
-async def test_other_refusals_of_a_conversation_are_told(gemini: World) -> None:
+async def test_other_refusals_of_a_conversation_are_told(gemini: BackendHarness) -> None:
     job = await gemini.trained()
     gemini.google.faults.fail(400, "The input is too long.", path="enerateContent", times=None)
     with pytest.raises(InvalidRequest, match="too long"):
@@ -137,7 +137,7 @@ async def test_other_refusals_of_a_conversation_are_told(gemini: World) -> None:
 
 
 async def test_palm_is_asked_the_last_turn_alone(google: GoogleStandIn) -> None:
-    palm = world("palm", google)
+    palm = open_backend("palm", google)
     job = await palm.trained()
     assert (await palm.backend.generate(job.endpoint, TALK)).text.strip() == "9"
     assert google.requests.matching(":generateText")[-1].body == {"prompt": {"text": "8"}}
@@ -145,7 +145,7 @@ async def test_palm_is_asked_the_last_turn_alone(google: GoogleStandIn) -> None:
 
 
 async def test_api_key_asks_and_never_tunes(google: GoogleStandIn) -> None:
-    gemini = world("gemini", google, api_key=google.api_key)
+    gemini = open_backend("gemini", google, api_key=google.api_key)
     job = await gemini.trained()
     await gemini.backend.generate(job.endpoint, TALK)
     [piece async for piece in gemini.backend.stream(job.endpoint, TALK)]
@@ -160,7 +160,7 @@ async def test_api_key_asks_and_never_tunes(google: GoogleStandIn) -> None:
 @pytest.mark.parametrize(
     "name", ["", "tunedModels/../secrets", "tunedModels/a?key=b", "https://evil.test/x", "x/y"]
 )
-async def test_only_names_of_tuned_models_become_addresses(gemini: World, name: str) -> None:
+async def test_only_names_of_tuned_models_become_addresses(gemini: BackendHarness, name: str) -> None:
     with pytest.raises(BadArgument, match="no tuned model"):
         await gemini.backend.generate(name, TALK)
 

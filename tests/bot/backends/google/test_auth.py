@@ -22,7 +22,7 @@ from bot.backends.google.auth import (
 )
 from bot.errors import GoogleUnavailable, NotAuthenticated
 from bot.sandbox.google import GoogleStandIn
-from tests.bot.backends.worlds import key, world
+from tests.support.backend_harness import key, open_backend
 
 KEYS = {"vertex": key(1), "gemini": key(2), "palm": key(3)}
 TOKENS = r"^/token$|^/v1/token$|/service-accounts/default/token$"
@@ -56,7 +56,7 @@ async def test_service_account_fetches_one_token_for_many_callers(google: Google
 
 @pytest.mark.usefixtures("service_account")
 async def test_one_token_serves_a_whole_job(google: GoogleStandIn) -> None:
-    made = world("gemini", google, access_token="")
+    made = open_backend("gemini", google, access_token="")
     job = await made.trained()
     assert (await made.look(job)).endpoint
     assert tokens_fetched(google) == 1
@@ -66,7 +66,7 @@ async def test_one_token_serves_a_whole_job(google: GoogleStandIn) -> None:
 @pytest.mark.usefixtures("service_account")
 async def test_refused_token_is_renewed_once_and_a_start_still_happens_once(google: GoogleStandIn) -> None:
     for name in ("vertex", "gemini", "palm"):
-        made = world(name, google, access_token="")
+        made = open_backend(name, google, access_token="")
         await made.backend.models()
         google.credentials.expire_all()
         before, jobs = tokens_fetched(google), len(google.jobs.books())
@@ -78,7 +78,7 @@ async def test_refused_token_is_renewed_once_and_a_start_still_happens_once(goog
 
 @pytest.mark.usefixtures("service_account")
 async def test_many_refused_at_once_share_one_renewal(google: GoogleStandIn) -> None:
-    made = world("gemini", google, access_token="")
+    made = open_backend("gemini", google, access_token="")
     jobs = [await made.create(number) for number in range(6)]
     google.credentials.expire_all()
     before = tokens_fetched(google)
@@ -90,7 +90,7 @@ async def test_many_refused_at_once_share_one_renewal(google: GoogleStandIn) -> 
 
 @pytest.mark.usefixtures("service_account")
 async def test_renewal_that_does_not_help_is_not_repeated(google: GoogleStandIn) -> None:
-    made = world("gemini", google, access_token="")
+    made = open_backend("gemini", google, access_token="")
     google.faults.fail(401, path="/tunedModels", times=None)
     with pytest.raises(NotAuthenticated):
         await made.backend.models()

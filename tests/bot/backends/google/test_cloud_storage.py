@@ -21,8 +21,8 @@ from bot.errors import (
     PermissionDenied,
 )
 from bot.sandbox.google import GoogleStandIn
-from tests.bot.backends.servers import serving
-from tests.bot.backends.worlds import BUCKET, RETRY_POLICY, chunks
+from tests.support.backend_harness import BUCKET, RETRY_POLICY, chunks
+from tests.support.http_server import serving
 
 QUANTUM = 256 * 1024
 TARGET = GcsObject(BUCKET, "tunebot/key/training rows.jsonl")

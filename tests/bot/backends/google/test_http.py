@@ -15,8 +15,8 @@ from bot.backends.google.responses import retry_after
 from bot.backends.google.retry import RetryPolicy
 from bot.domain.chat import Answer, Role, Turn
 from bot.errors import GoogleUnavailable, InvalidRequest, NotAuthenticated, OutcomeUnknown, QuotaExceeded
-from tests.bot.backends.servers import serving
-from tests.bot.backends.worlds import IMPATIENT, RETRY_POLICY, World, world
+from tests.support.backend_harness import RETRY_POLICY, SHORT_TIMEOUTS, BackendHarness, open_backend
+from tests.support.http_server import serving
 
 QUESTION = [Turn(Role.USER, "8")]
 
@@ -33,54 +33,56 @@ async def http() -> AsyncIterator[GoogleHttp]:
     await made.close()
 
 
-async def test_google_is_given_the_time_it_asks_for(any_world: World) -> None:
-    any_world.google.faults.fail(429, method="GET", retry_after=0.3)
+async def test_google_is_given_the_time_it_asks_for(any_backend: BackendHarness) -> None:
+    any_backend.google.faults.fail(429, method="GET", retry_after=0.3)
     began = time.monotonic()
-    await any_world.backend.models()
+    await any_backend.backend.models()
     assert time.monotonic() - began >= 0.3
 
 
-async def test_wait_longer_than_our_patience_is_not_begun(any_world: World) -> None:
-    any_world.google.faults.fail(429, "Quota exceeded.", method="GET", retry_after=3600)
+async def test_wait_longer_than_our_patience_is_not_begun(any_backend: BackendHarness) -> None:
+    any_backend.google.faults.fail(429, "Quota exceeded.", method="GET", retry_after=3600)
     began = time.monotonic()
     with pytest.raises(QuotaExceeded) as caught:
-        await any_world.backend.models()
+        await any_backend.backend.models()
     assert time.monotonic() - began < 1
     assert caught.value.retry_after == 3600
-    assert len(any_world.google.requests) == 1
+    assert len(any_backend.google.requests) == 1
 
 
-async def test_silence_ends(any_world: World) -> None:
-    quick = world(any_world.name, any_world.google, retry_policy=IMPATIENT)
-    any_world.google.faults.hang(times=None)
+async def test_silence_ends(any_backend: BackendHarness) -> None:
+    quick = open_backend(any_backend.name, any_backend.google, retry_policy=SHORT_TIMEOUTS)
+    any_backend.google.faults.hang(times=None)
     with pytest.raises(GoogleUnavailable, match="in time"):
         await quick.backend.models()
     await quick.backend.close()
 
 
-async def test_question_is_asked_again_only_if_google_surely_did_not_answer_it(any_world: World) -> None:
-    job = await any_world.trained()
+async def test_question_is_asked_again_only_if_google_surely_did_not_answer_it(
+    any_backend: BackendHarness,
+) -> None:
+    job = await any_backend.trained()
     verb = ":generate"
-    any_world.google.requests.clear()
-    any_world.google.faults.fail(503, path=verb)
-    assert (await any_world.backend.generate(job.endpoint, QUESTION)).text.strip() == "9"
-    assert len(any_world.google.requests.matching(verb)) == 2
-    any_world.google.requests.clear()
-    any_world.google.faults.fail(500, path=verb)
+    any_backend.google.requests.clear()
+    any_backend.google.faults.fail(503, path=verb)
+    assert (await any_backend.backend.generate(job.endpoint, QUESTION)).text.strip() == "9"
+    assert len(any_backend.google.requests.matching(verb)) == 2
+    any_backend.google.requests.clear()
+    any_backend.google.faults.fail(500, path=verb)
     with pytest.raises(GoogleUnavailable):
-        await any_world.backend.generate(job.endpoint, QUESTION)
-    assert len(any_world.google.requests.matching(verb)) == 1
+        await any_backend.backend.generate(job.endpoint, QUESTION)
+    assert len(any_backend.google.requests.matching(verb)) == 1
 
 
-async def test_deletion_and_cancellation_are_sent_once(any_world: World) -> None:
-    job = await any_world.create()
-    any_world.google.faults.fail(503, path=":cancel", times=None)
+async def test_deletion_and_cancellation_are_sent_once(any_backend: BackendHarness) -> None:
+    job = await any_backend.create()
+    any_backend.google.faults.fail(503, path=":cancel", times=None)
     with pytest.raises(GoogleUnavailable):
-        await any_world.backend.cancel(job)
-    assert len(any_world.google.requests.matching(":cancel")) == 1
+        await any_backend.backend.cancel(job)
+    assert len(any_backend.google.requests.matching(":cancel")) == 1
 
 
-async def test_stream_that_breaks_says_so_after_what_came(gemini: World) -> None:
+async def test_stream_that_breaks_says_so_after_what_came(gemini: BackendHarness) -> None:
     job = await gemini.trained()
     gemini.google.answers.say("one two three four")
     gemini.google.faults.cut_stream(after=2)
@@ -90,21 +92,21 @@ async def test_stream_that_breaks_says_so_after_what_came(gemini: World) -> None
     assert heard == ["one", " two"]
 
 
-async def test_stream_that_is_refused_tells_googles_reason(gemini: World) -> None:
+async def test_stream_that_is_refused_tells_googles_reason(gemini: BackendHarness) -> None:
     job = await gemini.trained()
     gemini.google.faults.fail(400, "No streams today.", path=":streamGenerateContent")
     with pytest.raises(InvalidRequest, match="No streams today"):
         [piece async for piece in gemini.backend.stream(job.endpoint, QUESTION)]
 
 
-async def test_stream_is_opened_again_when_google_is_busy(gemini: World) -> None:
+async def test_stream_is_opened_again_when_google_is_busy(gemini: BackendHarness) -> None:
     job = await gemini.trained()
     gemini.google.faults.fail(503, path=":streamGenerateContent")
     pieces = [piece async for piece in gemini.backend.stream(job.endpoint, QUESTION)]
     assert "".join(piece.text for piece in pieces).strip() == "9"
 
 
-async def test_stream_left_early_closes_its_connection(gemini: World) -> None:
+async def test_stream_left_early_closes_its_connection(gemini: BackendHarness) -> None:
     job = await gemini.trained()
     gemini.google.answers.say("word " * 50)
     stream = gemini.backend.stream(job.endpoint, QUESTION)

@@ -14,14 +14,14 @@ from bot.domain.jobs import Hyperparameters, JobState, Operation, TunedModel, Tu
 from bot.errors import BadArgument, NotFoundAtGoogle, OutcomeUnknown, Outdated
 from bot.ports.backends import TrainingData
 from bot.sandbox.google import GoogleStandIn
-from tests.bot.backends.worlds import BUCKET, KEY, World, chunks, job_of, rows, world
 from tests.outside import discovery
+from tests.support.backend_harness import BUCKET, KEY, BackendHarness, chunks, job_of, open_backend, rows
 
 QUESTION = [Turn(Role.USER, "8")]
 JOB = "projects/1/locations/us-central1/tuningJobs/7"
 
 
-async def test_rows_are_stored_under_the_jobs_key(vertex: World) -> None:
+async def test_rows_are_stored_under_the_jobs_key(vertex: BackendHarness) -> None:
     await vertex.backend.create(KEY, vertex.spec(), vertex.data(validation=True))
     stored = vertex.google.buckets.bucket(BUCKET)
     assert set(stored) == {f"tunebot/{KEY}/training.jsonl", f"tunebot/{KEY}/validation.jsonl"}
@@ -33,7 +33,7 @@ async def test_rows_are_stored_under_the_jobs_key(vertex: World) -> None:
 
 
 async def test_missing_bucket_is_named_before_anything_is_started(google: GoogleStandIn) -> None:
-    away = world("vertex", google, bucket="gs://no-such-bucket/")
+    away = open_backend("vertex", google, bucket="gs://no-such-bucket/")
     with pytest.raises(NotFoundAtGoogle, match="no bucket 'no-such-bucket'") as caught:
         await away.backend.create(KEY, away.spec(), away.data())
     assert "TUNEBOT_BUCKET" in caught.value.hint
@@ -41,7 +41,7 @@ async def test_missing_bucket_is_named_before_anything_is_started(google: Google
     await away.backend.close()
 
 
-async def test_training_file_goes_when_the_validation_file_cannot_be_read(vertex: World) -> None:
+async def test_training_file_goes_when_the_validation_file_cannot_be_read(vertex: BackendHarness) -> None:
     async def broken() -> AsyncIterator[bytes]:
         yield b"{"
         raise Outdated("The file has changed.")
@@ -53,14 +53,14 @@ async def test_training_file_goes_when_the_validation_file_cannot_be_read(vertex
     assert not vertex.creates()
 
 
-async def test_files_stay_while_the_outcome_is_unknown(vertex: World) -> None:
+async def test_files_stay_while_the_outcome_is_unknown(vertex: BackendHarness) -> None:
     vertex.google.faults.lose_answer(path="/tuningJobs$", method="POST")
     with pytest.raises(OutcomeUnknown):
         await vertex.backend.create(KEY, vertex.spec(), vertex.data())
     assert set(vertex.google.buckets.bucket(BUCKET)) == {f"tunebot/{KEY}/training.jsonl"}
 
 
-async def test_job_is_found_even_where_google_does_not_filter(vertex: World) -> None:
+async def test_job_is_found_even_where_google_does_not_filter(vertex: BackendHarness) -> None:
     await vertex.backend.create(KEY, vertex.spec(), vertex.data())
     for number in range(3):
         await vertex.create(number)
@@ -73,7 +73,7 @@ async def test_job_is_found_even_where_google_does_not_filter(vertex: World) -> 
     assert "filter" not in vertex.google.requests.matching("/tuningJobs$")[1].query
 
 
-async def test_losses_are_read_from_tensorboard_with_those_of_validation(vertex: World) -> None:
+async def test_losses_are_read_from_tensorboard_with_those_of_validation(vertex: BackendHarness) -> None:
     job = await vertex.create(validation=True)
     vertex.standin_job(job).advance(2)
     seen = await vertex.look(job)
@@ -85,7 +85,7 @@ async def test_losses_are_read_from_tensorboard_with_those_of_validation(vertex:
     assert any(snapshot.eval_loss is not None for snapshot in done.snapshots)
 
 
-async def test_way_to_the_losses_is_remembered(vertex: World) -> None:
+async def test_way_to_the_losses_is_remembered(vertex: BackendHarness) -> None:
     job = await vertex.create()
     vertex.standin_job(job).advance(1)
     await vertex.look(job)
@@ -97,7 +97,7 @@ async def test_way_to_the_losses_is_remembered(vertex: World) -> None:
 
 @pytest.mark.parametrize("path", ["/metadataStores/", "/timeSeries$", ":read$"])
 @pytest.mark.parametrize("code", [403, 404, 500])
-async def test_trouble_with_losses_never_fails_a_poll(vertex: World, path: str, code: int) -> None:
+async def test_trouble_with_losses_never_fails_a_poll(vertex: BackendHarness, path: str, code: int) -> None:
     vertex.google.faults.fail(code, path=path, times=None)
     job = await vertex.create()
     vertex.standin_job(job).advance(1)
@@ -110,7 +110,7 @@ async def test_trouble_with_losses_never_fails_a_poll(vertex: World, path: str, 
     assert (await vertex.look(job)).snapshots, "a job's end is worth another try"
 
 
-async def test_losses_of_many_jobs_take_turns(vertex: World) -> None:
+async def test_losses_of_many_jobs_take_turns(vertex: BackendHarness) -> None:
     vertex.google.limits.concurrent_vertex_jobs = 20
     jobs = [await vertex.create(number) for number in range(10)]
     for job in jobs:
@@ -122,7 +122,7 @@ async def test_losses_of_many_jobs_take_turns(vertex: World) -> None:
     assert told == {job.key for job in jobs}
 
 
-async def test_model_served_from_elsewhere_is_asked_there(vertex: World) -> None:
+async def test_model_served_from_elsewhere_is_asked_there(vertex: BackendHarness) -> None:
     job = await vertex.trained()
     assert "/locations/us-central1/" in job.operation
     assert "/locations/us/" in job.endpoint
@@ -178,7 +178,7 @@ def test_every_state_of_google_has_one_of_ours(google_state: str, state: JobStat
     assert (seen.failure is not None) == (state is JobState.FAILED)
 
 
-async def test_unknown_state_goes_on_being_polled(vertex: World) -> None:
+async def test_unknown_state_goes_on_being_polled(vertex: BackendHarness) -> None:
     job = await vertex.create()
     vertex.standin_job(job).set_state("JOB_STATE_DREAMING")
     assert (await vertex.look(job)).google_state == "JOB_STATE_DREAMING"
@@ -187,7 +187,7 @@ async def test_unknown_state_goes_on_being_polled(vertex: World) -> None:
     assert (await vertex.look(job)).state is JobState.SUCCEEDED
 
 
-async def test_dropped_rows_are_told(vertex: World) -> None:
+async def test_dropped_rows_are_told(vertex: BackendHarness) -> None:
     vertex.google.limits.vertex_example_tokens = 50
     long = rows(Dialect.VERTEX, [("1", "2"), ("3", "4"), ("much " * 500, "too long")])
     started = await vertex.backend.create(KEY, vertex.spec(), TrainingData(chunks(long)))
@@ -223,7 +223,7 @@ def test_preference_rows_go_to_preference_tuning() -> None:
     assert sent["preferenceOptimizationSpec"]["hyperParameters"] == {"epochCount": "2"}
 
 
-async def test_deletion_takes_every_checkpoints_endpoint_down(vertex: World) -> None:
+async def test_deletion_takes_every_checkpoints_endpoint_down(vertex: BackendHarness) -> None:
     job = await vertex.trained()
     other = await vertex.trained(1)
     made = vertex.google.tuning_jobs.all[0].view(beta=False)["tunedModel"]
@@ -237,7 +237,7 @@ async def test_deletion_takes_every_checkpoints_endpoint_down(vertex: World) -> 
     assert (await vertex.backend.generate(other.endpoint, QUESTION)).text.strip() == "9"
 
 
-async def test_two_spellings_of_an_endpoint_are_taken_down_once(vertex: World) -> None:
+async def test_two_spellings_of_an_endpoint_are_taken_down_once(vertex: BackendHarness) -> None:
     job = await vertex.trained()
     number = job.endpoint.split("/")[1]
     by_id = job.endpoint.replace(f"projects/{number}/", f"projects/{vertex.google.project}/")

@@ -7,7 +7,7 @@ from playwright.async_api import Page, expect
 
 from tests.bot.sandbox.page.test_blocks import BLOCKS
 from tests.bot.sandbox.page.test_forms import opened
-from tests.bot.sandbox.page.trials import shown, trial
+from tests.support.page_harness import shown, trial
 
 pytestmark = pytest.mark.long
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.async_api import expect
 
-from tests.bot.sandbox.page.trials import plain, shown, trial
+from tests.support.page_harness import plain, shown, trial
 
 pytestmark = pytest.mark.long
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from playwright.async_api import expect
 
-from tests.bot.sandbox.page.trials import shown, trial
+from tests.support.page_harness import shown, trial
 
 pytestmark = pytest.mark.long
 

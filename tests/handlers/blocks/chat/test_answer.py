@@ -4,13 +4,13 @@ import pytest
 
 from bot.domain.chat import Answer, Finish
 from handlers.blocks.chat.answer import answer_messages, answer_note, ask_messages
-from tests.handlers.blocks.judges import hold
+from tests.support.block_checks import check_message
 
 
 def ask(question, answer, **options):
     messages = ask_messages("U1", "capitals", question, answer, **options)
     for message in messages:
-        hold(message, mentions={"U1"})
+        check_message(message, mentions={"U1"})
     return messages
 
 
@@ -35,7 +35,7 @@ def test_question_and_answer_stand_in_one_message():
 
 def test_an_answer_in_a_thread_names_its_model():
     (message,) = answer_messages("capitals", Answer("Paris."))
-    hold(message)
+    check_message(message)
     assert message.text == "Paris.\nAnswered by `capitals`."
     assert [each["type"] for each in message.blocks] == ["markdown", "context"]
 

@@ -12,8 +12,8 @@ from bot.domain.requests import Proposal, StartRequest
 from bot.errors import BadArgument, FileUnavailable
 from handlers.blocks.datasets.report import checking_view, error_view, report_message, report_view
 from handlers.blocks.private_metadata import unpack_request
-from tests.handlers.blocks.judges import hold, hold_view
-from tests.handlers.blocks.samples import GEMINI, NOW, PLACE, TRAINING, VERTEX
+from tests.support.block_checks import check_message, check_view
+from tests.support.block_samples import GEMINI, NOW, PLACE, TRAINING, VERTEX
 
 REPORT = DatasetReport("next_number.jsonl", 900, "ab" * 32, 15, 15, Dialect.GEMINI, characters=80, tokens=40)
 SPEC = TuningSpec("gemini", GEMINI.base_models[0], "next number", Hyperparameters(epochs=3), TRAINING)
@@ -40,7 +40,7 @@ def plain(text):
 
 def view_of(*args, **kwargs):
     view = report_view(*args, **kwargs)
-    hold_view(view)
+    check_view(view)
     return view
 
 
@@ -171,13 +171,13 @@ def test_only_the_first_findings_are_shown_and_the_rest_counted():
     assert len(texts(view)) == 31
     assert "And 10 more findings." in json.dumps(view)
     message = report_message(bad, VERTEX)
-    hold(message)
+    check_message(message)
     assert "And 35 more findings." in json.dumps(message.blocks)
 
 
 def test_the_report_in_a_thread_can_start_it():
     message = report_message(replace(REPORT, findings=(FEW,)), VERTEX, PROPOSAL)
-    hold(message)
+    check_message(message)
     button = message.blocks[-1]["elements"][0]
     assert (button["action_id"], button["value"]) == ("report_start", "tb-p")
     assert message.text.startswith("*next_number.jsonl*: 15 rows, all fit to tune on.")
@@ -186,7 +186,7 @@ def test_the_report_in_a_thread_can_start_it():
 
 def test_while_the_file_is_read_the_modal_says_so():
     view = checking_view("<big>.jsonl")
-    hold_view(view)
+    check_view(view)
     assert "I am checking &lt;big&gt;.jsonl." in view["blocks"][0]["text"]["text"]
     assert "submit" not in view
 
@@ -194,7 +194,7 @@ def test_while_the_file_is_read_the_modal_says_so():
 def test_an_error_leads_back_to_the_form():
     request = StartRequest(name="capitals", file="slack:F1")
     view = error_view(FileUnavailable("That file was deleted in Slack.", "Share it again."), PLACE, request)
-    hold_view(view)
+    check_view(view)
     assert texts(view) == ["That file was deleted in Slack.\nShare it again."]
     assert unpack_request(view["blocks"][1]["elements"][0]["value"]) == request
 
@@ -202,7 +202,7 @@ def test_an_error_leads_back_to_the_form():
 def test_a_request_too_long_for_a_button_leaves_the_button_out():
     request = StartRequest(file="gs://b/" + "a" * 1_100, validation="gs://b/" + "b" * 1_100)
     view = error_view(BadArgument("No.", "Yes."), PLACE, request)
-    hold_view(view)
+    check_view(view)
     assert len(view["blocks"]) == 1
 
 

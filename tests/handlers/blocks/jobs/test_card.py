@@ -9,15 +9,15 @@ from bot.domain.jobs import DataStats, Failure, Hyperparameters, JobState, Snaps
 from handlers.blocks.jobs.card import job_card
 from handlers.blocks.jobs.loss_curve import LossCurve, sample
 from handlers.blocks.message import Message
-from tests.handlers.blocks.judges import hold
-from tests.handlers.blocks.samples import GEMINI, NOW, VERTEX, a_job, done
+from tests.support.block_checks import check_message
+from tests.support.block_samples import GEMINI, NOW, VERTEX, a_job, done
 
 CURVE = [Snapshot(1, 3.1), Snapshot(4, 2.05)]
 
 
 def card(job, profile=VERTEX, snapshots=(), now=NOW, **options) -> Message:
     message = job_card(job, profile, snapshots, now, **options)
-    hold(message, mentions={"U1", "U2"})
+    check_message(message, mentions={"U1", "U2"})
     return message
 
 

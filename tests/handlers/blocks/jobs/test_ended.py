@@ -6,13 +6,13 @@ import pytest
 
 from bot.domain.jobs import DataStats, Failure, JobState
 from handlers.blocks.jobs.ended import job_ended
-from tests.handlers.blocks.judges import hold
-from tests.handlers.blocks.samples import NOW, VERTEX, a_job, done
+from tests.support.block_checks import check_message
+from tests.support.block_samples import NOW, VERTEX, a_job, done
 
 
 def ended(job):
     message = job_ended(job, VERTEX)
-    hold(message, mentions={"U1", "U2"})
+    check_message(message, mentions={"U1", "U2"})
     return message
 
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from bot.domain.jobs import JobState
 from handlers.blocks.jobs.card import job_card
 from handlers.blocks.jobs.stuck import job_stuck
-from tests.handlers.blocks.judges import hold
-from tests.handlers.blocks.samples import GEMINI, NOW, VERTEX, a_job, jobs, profiles
+from tests.support.block_checks import check_message
+from tests.support.block_samples import GEMINI, NOW, VERTEX, a_job, jobs, profiles
 
 STILL = {"moved_at": NOW - timedelta(hours=2, minutes=5), "stuck_at": NOW}
 
@@ -21,7 +21,7 @@ def actions(message):
 
 def test_a_stuck_job_names_its_owner_the_time_and_what_to_do():
     message = job_stuck(a_job(completed_steps=7, **STILL), VERTEX, NOW)
-    hold(message, mentions={"U1"})
+    check_message(message, mentions={"U1"})
     text = (
         "<@U1> *next number* seems stuck: Vertex AI has shown no new step for 2 hours 5 minutes, after 7 steps.\n"
         "Google queues tunings behind others and may take hours. If nothing moves by tomorrow, cancel it and "
@@ -47,7 +47,7 @@ def test_a_job_that_never_showed_a_step_is_not_said_to_have_stopped():
 
 def test_a_stuck_job_has_no_cancel_button_where_nothing_can_be_cancelled():
     message = job_stuck(a_job(GEMINI, **STILL), GEMINI, NOW)
-    hold(message, mentions={"U1"})
+    check_message(message, mentions={"U1"})
     assert actions(message) == []
     assert "this one cannot be cancelled" in message.text
     assert actions(job_stuck(a_job(cancelled_by="U2", **STILL), VERTEX, NOW)) == []
@@ -55,7 +55,7 @@ def test_a_stuck_job_has_no_cancel_button_where_nothing_can_be_cancelled():
 
 def test_the_card_of_a_stuck_job_says_so_until_it_moves_or_ends():
     stuck = job_card(a_job(**STILL), VERTEX, [], NOW)
-    hold(stuck, mentions={"U1"})
+    check_message(stuck, mentions={"U1"})
     assert "It seems stuck: nothing has moved since <!date^" in stuck.text
     assert "stuck" not in job_card(a_job(moved_at=NOW), VERTEX, [], NOW).text
     assert "stuck" not in job_card(a_job(state=JobState.FAILED, ended_at=NOW, **STILL), VERTEX, [], NOW).text
@@ -64,4 +64,4 @@ def test_the_card_of_a_stuck_job_says_so_until_it_moves_or_ends():
 @given(job=jobs, profile=profiles)
 @settings(deadline=None)
 def test_any_stuck_job_is_a_message_that_slack_takes(job, profile):
-    hold(job_stuck(job, profile, NOW), mentions={"U1", job.owner, job.cancelled_by})
+    check_message(job_stuck(job, profile, NOW), mentions={"U1", job.owner, job.cancelled_by})

@@ -17,9 +17,9 @@ from bot.sandbox.slack.person.inputs import entered_values, state_values, unmet
 from bot.sandbox.slack.rules.blocks import filled_in
 from handlers.blocks.start.form import FormState, start_form
 from handlers.blocks.start.form_reader import StartForm, field_errors, read_start_form
-from tests.handlers.blocks import samples
-from tests.handlers.blocks.judges import hold_view
-from tests.handlers.blocks.samples import GEMINI, PLACE, VERTEX
+from tests.support import block_samples as samples
+from tests.support.block_checks import check_view
+from tests.support.block_samples import GEMINI, PLACE, VERTEX
 
 RECENT = (FileInfo("slack:F1", "next_number.jsonl", 900), FileInfo("slack:F2", "big.jsonl", 52_000_000))
 UPLOAD = {"id": "F9", "name": "mine.jsonl", "size": 1_234}
@@ -27,7 +27,7 @@ UPLOAD = {"id": "F9", "name": "mine.jsonl", "size": 1_234}
 
 def form(*profiles: BackendProfile, **state: Any) -> dict[str, Any]:
     view = start_form(FormState(PLACE, profiles or (VERTEX, GEMINI), **state))
-    hold_view(view)
+    check_view(view)
     return view
 
 

@@ -8,12 +8,13 @@ import pytest
 
 from bot.domain.jobs import JobState
 from bot.sandbox.google import GoogleStandIn, Limits
-from tests.faults.clicks import ADA, OwnClock, die_at_every_step, options, room, told
+from tests.faults.kill_points import ADA, die_at_every_step, open_parts, options, told
+from tests.support.clock import FixedClock
 
 pytestmark = pytest.mark.long
 
 EVERY = int(os.environ.get("TUNEBOT_TEST_EVERY_STEP", "1"))
-# A deletion takes many calls on Vertex AI: 1 tries each of its steps, too.
+# A deletion takes many calls on Vertex AI: 1 commands each of its steps, too.
 EVERY_OF_MANY = int(os.environ.get("TUNEBOT_TEST_EVERY_STEP", "5"))
 MANY = Limits(concurrent_vertex_jobs=1000)
 
@@ -34,7 +35,7 @@ async def recover(google: GoogleStandIn, directory: Path, backend: str, key: str
     """Another process takes over and the poller goes its rounds; nobody clicks again."""
     at_google = google.jobs.find(key)
     sent = at_google.phase == "cancelled"
-    async with room(directory / f"{key}.db", backend, options(**told(google)), OwnClock()) as here:
+    async with open_parts(directory / f"{key}.db", backend, options(**told(google)), FixedClock()) as here:
         before = await here.job(key)
         assert before is not None
         for _ in range(2):
@@ -58,7 +59,7 @@ async def test_killed_at_any_step_a_deletion_ends_well_with_the_next_click(
     seen: Counter[str] = Counter()
     async with GoogleStandIn(job_seconds=0.05, seed=5, limits=MANY) as google:
         for key in await die_at_every_step(google, tmp_path, backend, "delete", every):
-            async with room(tmp_path / f"{key}.db", backend, options(**told(google)), OwnClock()) as here:
+            async with open_parts(tmp_path / f"{key}.db", backend, options(**told(google)), FixedClock()) as here:
                 before = await here.job(key)
                 assert before is not None
                 if not before.deleted_by:

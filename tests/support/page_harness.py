@@ -10,7 +10,7 @@ from playwright.async_api import Browser, Locator, Page
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.sandbox.slack import BOT_TOKEN
-from tests.bot.sandbox.page.browser import chromium, line, program, window
+from tests.support.browser import chromium, line, program, window
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Trial:
 
 @asynccontextmanager
 async def trial() -> AsyncIterator[Trial]:
-    async with chromium() as browser, program("-m", "tests.bot.sandbox.page.trial_app") as process:
+    async with chromium() as browser, program("-m", "tests.support.page_app") as process:
         where = json.loads(await line(process))
         client = AsyncWebClient(token=BOT_TOKEN, base_url=where["api"])
         yield Trial(browser, where["page"], client, where["channel"], where["ada"], where["grace"])

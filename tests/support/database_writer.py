@@ -1,4 +1,4 @@
-"""A process of its own that uses a database: `python -m tests.storage.writer PATH MODE ...`.
+"""A process of its own that uses a database: `python -m tests.support.database_writer PATH MODE ...`.
 
 It prints the key of every job that the database acknowledged, and the words of a refusal on stderr.
 """
@@ -17,7 +17,7 @@ from bot.ports.notifier import NoticeKind
 from bot.ports.stores import Change
 from storage.database import Database
 from storage.jobs import SqliteJobStore
-from tests.storage.samples import job
+from tests.support.builders import job
 
 REFUSED = 3
 

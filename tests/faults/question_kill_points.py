@@ -1,7 +1,7 @@
 """A question through the real use cases, a real database file, a real backend and Slack's own client, in a process
 that kills itself at a chosen step of it; see `clicks` for what a step is.
 
-    python -m tests.faults.asks DIRECTORY < told.json
+    python -m tests.faults.question_kill_points DIRECTORY < told.json
 """
 
 import asyncio
@@ -12,7 +12,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +20,7 @@ import aiohttp
 import msgspec
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.app import SYSTEM_CLOCK
 from bot.backends import build_backends
 from bot.chat.answer_worker import AnswerWorker
 from bot.chat.chat_service import ChatService
@@ -38,13 +39,13 @@ from storage.conversations import SqliteChatStore
 from storage.database import Database
 from storage.jobs import SqliteJobStore
 from storage.questions import SqliteQuestions
-from tests.faults.clicks import Mortal, options
+from tests.faults.kill_points import KilledAtStep, options
 
 # Longer than the stand-in is busy with a post whose sender has died.
 SETTLES_IN: Final = timedelta(seconds=0.3)
 
 
-class Told(msgspec.Struct):
+class StandInAddresses(msgspec.Struct):
     """What a process is told of the stand-ins, and the question's place in Slack."""
 
     project: str
@@ -58,16 +59,11 @@ class Told(msgspec.Struct):
     endpoint: str
 
 
-class Now:
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-
 @dataclass(frozen=True, slots=True)
-class Room:
+class BotParts:
     """What a process of the bot has of all this."""
 
-    told: Told
+    told: StandInAddresses
     asking: AnswerWorker
     store: SqliteQuestions
     chats: SqliteChatStore
@@ -87,7 +83,7 @@ class Room:
 
 
 @asynccontextmanager
-async def room(file: Path, told: Told) -> AsyncIterator[Room]:
+async def open_parts(file: Path, told: StandInAddresses) -> AsyncIterator[BotParts]:
     """Open the database, the backend and the client."""
     async with AsyncExitStack() as stack:
         database = Database(file)
@@ -97,17 +93,17 @@ async def room(file: Path, told: Told) -> AsyncIterator[Room]:
         stack.push_async_callback(backends["vertex"].close)
         session = await stack.enter_async_context(aiohttp.ClientSession())
         client = AsyncWebClient(token=told.bot_token, base_url=told.slack, session=session)
-        chats, store = SqliteChatStore(database, Now()), SqliteQuestions(database, Now())
-        chat = ChatService(backends, SqliteJobStore(database), chats, SqliteAuditLog(database, Now()))
+        chats, store = SqliteChatStore(database, SYSTEM_CLOCK), SqliteQuestions(database, SYSTEM_CLOCK)
+        chat = ChatService(backends, SqliteJobStore(database), chats, SqliteAuditLog(database, SYSTEM_CLOCK))
         poster = Poster(client, RateLimits(post_seconds=0.01), 2.0)
 
         async def tell(message: Message) -> None:
             await asyncio.sleep(0)  # a response URL takes it
 
         to = SlackAnswerPoster(
-            IdempotentPoster(poster, PostFinder(client, 2.0), Now(), SETTLES_IN), poster, client, tell
+            IdempotentPoster(poster, PostFinder(client, 2.0), SYSTEM_CLOCK, SETTLES_IN), poster, client, tell
         )
-        yield Room(told, AnswerWorker(store, chat, Now(), Backoff(first=0.05)), store, chats, to)
+        yield BotParts(told, AnswerWorker(store, chat, SYSTEM_CLOCK, Backoff(first=0.05)), store, chats, to)
 
 
 def key_of(step: int) -> str:
@@ -115,17 +111,17 @@ def key_of(step: int) -> str:
     return f"ask-{step:05d}"
 
 
-async def run(directory: Path, told: Told, step: int) -> None:
+async def run(directory: Path, told: StandInAddresses, step: int) -> None:
     """Ask, and die at the step if the question has so many."""
     key = key_of(step)
-    async with room(directory / f"{key}.db", told) as here:
-        await Mortal(here.hear(key), step)
+    async with open_parts(directory / f"{key}.db", told) as here:
+        await KilledAtStep(here.hear(key), step)
 
 
 def main() -> None:
     """One fork after the other."""
     directory = Path(sys.argv[1])
-    told = msgspec.json.decode(sys.stdin.buffer.read(), type=Told)
+    told = msgspec.json.decode(sys.stdin.buffer.read(), type=StandInAddresses)
     for step in itertools.count(1):
         child = os.fork()
         if not child:

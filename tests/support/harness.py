@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bot.backends import build_backends, build_gcs_files
@@ -24,7 +23,8 @@ from storage.database import Database
 from storage.jobs import SqliteJobStore
 from storage.outbox import SqliteOutbox
 from storage.report_cache import SqliteReportCache
-from tests.bot.backends.worlds import BUCKET, options, rows
+from tests.support.backend_harness import BUCKET, options, rows
+from tests.support.clock import FixedClock
 
 TEAM, ADA = "T1", "U1"
 PLACE = Place(TEAM, "C1")
@@ -32,24 +32,11 @@ FILE = f"gs://{BUCKET}/numbers.jsonl"
 
 
 @dataclass(slots=True)
-class SetClock:
-    """A clock that stands until it is set forward."""
-
-    time: datetime = datetime(2026, 11, 21, 12, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        return self.time
-
-    def pass_time(self, **much: float) -> None:
-        self.time += timedelta(**much)
-
-
-@dataclass(slots=True)
-class House:
+class Harness:
     """Everything that `bot/app.py` wires, without Slack."""
 
     google: GoogleStandIn
-    clock: SetClock
+    clock: FixedClock
     database: Database
     backends: dict[str, TuningBackend]
     jobs: SqliteJobStore
@@ -120,14 +107,16 @@ async def until(probe: Callable[[], Awaitable[object]], within: float = 5.0) -> 
 
 
 @asynccontextmanager
-async def house(directory: Path, names: Sequence[str] = ("vertex", "gemini", "palm")) -> AsyncIterator[House]:
+async def open_harness(
+    directory: Path, names: Sequence[str] = ("vertex", "gemini", "palm")
+) -> AsyncIterator[Harness]:
     """Open it; `names` are the backends that are offered."""
     async with AsyncExitStack() as stack:
         google = await stack.enter_async_context(
             GoogleStandIn(job_seconds=None, seed=3, limits=Limits(concurrent_vertex_jobs=50))
         )
         google.create_bucket(BUCKET)
-        clock = SetClock()
+        clock = FixedClock()
         database = Database(str(directory / "tunebot.db"))
         await database.open()
         stack.push_async_callback(database.close)
@@ -141,7 +130,7 @@ async def house(directory: Path, names: Sequence[str] = ("vertex", "gemini", "pa
         chats, journal = SqliteChatStore(database, clock), SqliteAuditLog(database, clock)
         desk = DatasetCheck({"gs": files}, SqliteReportCache(database, clock))
         woken: list[None] = []
-        made = House(
+        made = Harness(
             google=google,
             clock=clock,
             database=database,

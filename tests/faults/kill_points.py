@@ -1,7 +1,7 @@
 """A click on a button through the real use cases, a real database file and a real backend, in a process that kills
 itself at a chosen step of it.
 
-    python -m tests.faults.clicks DIRECTORY BACKEND BUTTON FIRST EVERY < told.json
+    python -m tests.faults.kill_points DIRECTORY BACKEND BUTTON FIRST EVERY < told.json
 
 A step is one crossing of the border between the click's coroutine and the event loop: each `await` that waits has
 two, one when it begins to wait and one when it has its answer and nobody has looked at it yet. The process forks
@@ -17,7 +17,6 @@ import sys
 from collections.abc import AsyncIterator, Coroutine, Generator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -37,16 +36,16 @@ from bot.tuning.poller import Poller
 from storage.conversations import SqliteChatStore
 from storage.database import Database
 from storage.jobs import SqliteJobStore
-from tests.bot.backends.worlds import BASES, BUCKET, RETRY_POLICY, rows
-from tests.faults.town import ROOT
+from tests.faults.load_run import ROOT
+from tests.support.backend_harness import BASES, BUCKET, RETRY_POLICY, rows
+from tests.support.clock import NOON, FixedClock
 
 T = TypeVar("T")
 TEAM, ADA = "T1", "U1"
 FILE: Final = f"gs://{BUCKET}/numbers.jsonl"
-NOW: Final = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
-class Mortal:
+class KilledAtStep:
     """Awaits a coroutine and ends the process at its step number `last`; `steps` counts them."""
 
     def __init__(self, coroutine: Coroutine[Any, Any, T], last: int) -> None:
@@ -77,18 +76,8 @@ class Mortal:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-class OwnClock:
-    """Stands until it is set forward."""
-
-    def __init__(self) -> None:
-        self.time = NOW
-
-    def now(self) -> datetime:
-        return self.time
-
-
 @dataclass(frozen=True, slots=True)
-class Room:
+class BotParts:
     """What a process of the bot has of all this."""
 
     database: Database
@@ -133,7 +122,7 @@ class Room:
 
 
 @asynccontextmanager
-async def room(file: Path, backend: str, reach: BackendOptions, clock: Clock) -> AsyncIterator[Room]:
+async def open_parts(file: Path, backend: str, reach: BackendOptions, clock: Clock) -> AsyncIterator[BotParts]:
     """Open the database and the backend."""
     async with AsyncExitStack() as stack:
         database = Database(file)
@@ -146,7 +135,7 @@ async def room(file: Path, backend: str, reach: BackendOptions, clock: Clock) ->
         jobs = SqliteJobStore(database)
         chats = SqliteChatStore(database, clock)
         tuning = JobService(backends, jobs, chats, {"gs": files}, clock, lambda: None)
-        yield Room(database, backends[backend], jobs, tuning, Poller(tuning, jobs, clock, Metrics(), 5.0))
+        yield BotParts(database, backends[backend], jobs, tuning, Poller(tuning, jobs, clock, Metrics(), 5.0))
 
 
 def options(project: str, token: str, url: str) -> BackendOptions:
@@ -185,7 +174,7 @@ def proposal(key: str, backend: str) -> Proposal:
         hyperparameters=Hyperparameters(epochs=3),
         training=training,
     )
-    return Proposal(key, Place(TEAM, "C1"), ADA, spec, NOW)
+    return Proposal(key, Place(TEAM, "C1"), ADA, spec, NOON)
 
 
 def key_of(backend: str, step: int) -> str:
@@ -205,7 +194,7 @@ async def die_at_every_step(
     google.create_bucket(BUCKET)
     google.buckets.put(BUCKET, FILE.rpartition("/")[2], content(backend))
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.faults.clicks", str(directory), backend, button, "1", str(every)),
+        *(sys.executable, "-m", "tests.faults.kill_points", str(directory), backend, button, "1", str(every)),
         cwd=ROOT,
         stdin=asyncio.subprocess.PIPE,
     )
@@ -221,11 +210,11 @@ async def die_at_every_step(
 async def run(directory: Path, backend: str, button: str, reach: BackendOptions, step: int) -> None:
     """Click, and die at the step if the click has so many."""
     key = key_of(backend, step)
-    async with room(directory / f"{key}.db", backend, reach, OwnClock()) as here:
+    async with open_parts(directory / f"{key}.db", backend, reach, FixedClock()) as here:
         await here.jobs.add_proposal(proposal(key, backend))
         await here.bring_to(button, key)
         click = {"start": here.start, "cancel": here.cancel, "delete": here.delete}[button]
-        await Mortal(click(key), step)
+        await KilledAtStep(click(key), step)
 
 
 def main() -> None:

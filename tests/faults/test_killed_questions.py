@@ -11,17 +11,17 @@ import pytest
 from bot.domain.place import Place
 from bot.sandbox.slack import Message, SlackStandIn
 from handlers.transport.manifest import manifest
-from tests.bot.house import House, house
-from tests.faults.asks import Told, key_of, room
-from tests.faults.town import ROOT
+from tests.faults.load_run import ROOT
+from tests.faults.question_kill_points import StandInAddresses, key_of, open_parts
+from tests.support.harness import Harness, open_harness
 
 pytestmark = pytest.mark.long
 
 
-async def die_at_every_step(told: Told, directory: Path) -> list[str]:
+async def die_at_every_step(told: StandInAddresses, directory: Path) -> list[str]:
     """Kill a question at each step; returns the keys of the questions, the last of which ran through."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.faults.asks", str(directory)),
+        *(sys.executable, "-m", "tests.faults.question_kill_points", str(directory)),
         cwd=ROOT,
         stdin=asyncio.subprocess.PIPE,
     )
@@ -32,7 +32,7 @@ async def die_at_every_step(told: Told, directory: Path) -> list[str]:
     return keys
 
 
-def asked(at: House, key: str) -> int:
+def asked(at: Harness, key: str) -> int:
     """How often Google was asked."""
     return sum(key in str(call.body) for call in at.google.requests.matching(":generateContent$"))
 
@@ -46,10 +46,10 @@ async def test_killed_at_any_step_a_question_is_one_answer_and_paid_twice_only_i
     tmp_path: Path,
 ) -> None:
     seen: Counter[str] = Counter()
-    async with house(tmp_path, ["vertex"]) as at, SlackStandIn(manifest=manifest()) as slack:
+    async with open_harness(tmp_path, ["vertex"]) as at, SlackStandIn(manifest=manifest()) as slack:
         job = await at.tuned("counter")
         ada = slack.person("ada")
-        told = Told(
+        told = StandInAddresses(
             project=at.google.project,
             token=at.google.issue_token(),
             google=at.google.url,
@@ -66,11 +66,11 @@ async def test_killed_at_any_step_a_question_is_one_answer_and_paid_twice_only_i
     print(dict(seen))
 
 
-async def recover(at: House, slack: SlackStandIn, told: Told, file: Path) -> str:
+async def recover(at: Harness, slack: SlackStandIn, told: StandInAddresses, file: Path) -> str:
     """Another process takes over, and Slack delivers the same once more, twice at once."""
     key = file.stem
     posts, questions = len(answers(slack, key)), asked(at, key)
-    async with room(file, told) as here:
+    async with open_parts(file, told) as here:
         left = await here.store.open_questions()
         assert left or not questions or posts, "Google was asked before the row was written"
         again = [here.hear(key), here.hear(key)]

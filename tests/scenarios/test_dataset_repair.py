@@ -4,7 +4,7 @@ import json
 
 from bot.sandbox.stage import BUCKET
 from tests.scenarios.conftest import Open, World
-from tests.scenarios.test_main_job import report_of
+from tests.scenarios.test_tune_and_ask import report_of
 
 GOOD = [{"text_input": f"question {number}", "output": f"answer {number}"} for number in range(40)]
 

@@ -14,13 +14,13 @@ from handlers.blocks.message import Message
 PINGS = {"everyone", "user", "usergroup"}
 
 
-def hold(message: Message, *, mentions: set[str] | None = None) -> None:
+def check_message(message: Message, *, mentions: set[str] | None = None) -> None:
     """Assert that Slack takes the message and that it notifies nobody but `mentions`."""
     blocks = json.loads(json.dumps(message.blocks, allow_nan=False))
     message_blocks(blocks, SlackWorkspace())
     assert 0 < len(message.text) <= 4_000
     assert message.text.strip()
-    _hold_sdk(blocks)
+    _check_with_sdk(blocks)
     for parse in ("none", "full"):
         live = live_in_message(message.text if parse == "none" else "", blocks, parse=parse)
         pinged = {each.target for each in live if each.kind in PINGS}
@@ -29,17 +29,17 @@ def hold(message: Message, *, mentions: set[str] | None = None) -> None:
         assert not disguised, disguised
 
 
-def hold_view(view: dict[str, Any]) -> None:
+def check_view(view: dict[str, Any]) -> None:
     """Assert that Slack takes the modal."""
     sent = json.loads(json.dumps(view, allow_nan=False))
     view_definition(sent, kind="modal")
-    _hold_sdk(sent["blocks"])
+    _check_with_sdk(sent["blocks"])
     SdkView(**sent).validate_json()
     live = live_in_message("", sent["blocks"])
     assert not [each for each in live if each.kind in PINGS]
 
 
-def _hold_sdk(blocks: list[dict[str, Any]]) -> None:
+def _check_with_sdk(blocks: list[dict[str, Any]]) -> None:
     for block in blocks:
         # The SDK knows no charts yet, and no file_input inside an input block.
         if block["type"] == "data_visualization" or block.get("element", {}).get("type") == "file_input":

@@ -1,4 +1,4 @@
-"""Slack as the sender sees it: a Notifier that writes down what is delivered, and fails on demand."""
+"""A Notifier in place of Slack: it records what is delivered, and raises what a test tells it to."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -11,8 +11,8 @@ from bot.ports.notifier import UNLIMITED, Delivered, Notice, PostAttempt, SendCa
 
 
 @dataclass
-class Slack:
-    """The Notifier's side of Slack: what was delivered, and what the next deliveries meet."""
+class RecordingNotifier:
+    """A Notifier that records each delivery; a test sets what the next deliveries raise."""
 
     told: list[tuple[str, str, str]] = field(default_factory=list)
     troubles: list[Exception] = field(default_factory=list)
@@ -43,7 +43,7 @@ class Slack:
         return Delivered(job.place, job.card or f"ts of {job.name}")
 
 
-async def round_of(sender: OutboxSender) -> None:
+async def send_once(sender: OutboxSender) -> None:
     """Begin what is due and wait until it is marked."""
     await sender.send_due()
     await sender.settle()

@@ -36,7 +36,7 @@ class Row:
 
 
 @dataclass(slots=True)
-class Books:
+class Ledger:
     """What was found; `wrong` says what does not balance, one line each."""
 
     rows: list[Row]
@@ -132,7 +132,7 @@ class Books:
 
 def read(
     database: Path, google: GoogleStandIn, slack: SlackStandIn, submitted: list[str], cancelled: dict[str, str]
-) -> Books:
+) -> Ledger:
     """Count everything as it stands now.
 
     `submitted` are the names whose “Start tuning” was acknowledged; `cancelled` says who was told of which
@@ -158,7 +158,7 @@ def read(
         elif message.bot_id is not None and "Tuning storm" in message.text:
             others += 1
     others += len(told["stuck"])
-    return Books(
+    return Ledger(
         rows=rows,
         pending=states["pending"],
         undeliverable=states["undeliverable"],

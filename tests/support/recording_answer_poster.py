@@ -9,7 +9,7 @@ from bot.ports.questions import OpenQuestion, Posted
 
 
 @dataclass
-class Listener:
+class RecordingAnswerPoster:
     """What the person saw, and what the next posts meet: troubles, and after `free` of them a gate.
 
     `pieces` is how many messages an answer takes, `begun` how many posts were begun on paper.

@@ -11,11 +11,12 @@ import pytest
 from bot.domain.jobs import JobState
 from bot.sandbox.google import GoogleStandIn, Limits
 from bot.tuning.job_service import ADOPTION_GRACE
-from tests.faults.clicks import TEAM, OwnClock, die_at_every_step, options, room, told
+from tests.faults.kill_points import TEAM, die_at_every_step, open_parts, options, told
+from tests.support.clock import FixedClock
 
 pytestmark = pytest.mark.long
 
-# Every 7th step, so that beginnings of waits and their ends take turns; 1 tries all 250, in about a minute.
+# Every 7th step, so that beginnings of waits and their ends take turns; 1 commands all 250, in about a minute.
 EVERY = int(os.environ.get("TUNEBOT_TEST_EVERY_STEP", "7"))
 
 
@@ -43,8 +44,8 @@ async def test_killed_at_any_step_a_start_is_one_row_and_one_job_or_a_clear_fail
 
 async def recover(google: GoogleStandIn, directory: Path, backend: str, key: str) -> str:
     """Another process takes over, the person clicks again twice at once, and the poller goes its rounds."""
-    clock = OwnClock()
-    async with room(directory / f"{key}.db", backend, options(**told(google)), clock) as here:
+    clock = FixedClock()
+    async with open_parts(directory / f"{key}.db", backend, options(**told(google)), clock) as here:
         before = await here.jobs.jobs(TEAM)
         assert len(before) <= 1
         assert before or not creates(google, key), "Google was asked before the row was written"

@@ -33,7 +33,7 @@ RETRY_POLICY = RetryPolicy(
 )
 
 
-IMPATIENT = replace(RETRY_POLICY, generation=0.3, answer=0.3)
+SHORT_TIMEOUTS = replace(RETRY_POLICY, generation=0.3, answer=0.3)
 
 
 def key(number: int) -> str:
@@ -61,7 +61,7 @@ async def chunks(content: bytes, size: int = 37) -> AsyncIterator[bytes]:
 
 
 @dataclass(slots=True)
-class World:
+class BackendHarness:
     """One backend and its Google."""
 
     name: str
@@ -157,8 +157,8 @@ def options(google: GoogleStandIn, **others: object) -> BackendOptions:
     return replace(known, **others)  # type: ignore[arg-type]
 
 
-def world(name: str, google: GoogleStandIn, **others: object) -> World:
-    return World(name, google, build_backends([name], options(google, **others))[name])
+def open_backend(name: str, google: GoogleStandIn, **others: object) -> BackendHarness:
+    return BackendHarness(name, google, build_backends([name], options(google, **others))[name])
 
 
 def judge(entry: Received) -> None:

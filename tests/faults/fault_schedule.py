@@ -1,7 +1,7 @@
 """What goes wrong, drawn from a seed: which fault comes next, when, and how hard.
 
 The seed decides the faults and their order. What each of them meets depends on the machine's speed, as it does in
-life: a run with the same seed is the same weather, not the same day.
+life: a run with the same seed is the same faults, not the same day.
 """
 
 import asyncio
@@ -25,27 +25,27 @@ GOOGLE_DOORS: Final = (
     r"/storage/",
     r"",
 )
-# A create that is late must be there before the grace of a start is over; see `Town`.
+# A create that is late must be there before the grace of a start is over; see `LoadRun`.
 LONGEST_DELAY: Final = 1.2
 # Seconds by which the bot's clock is wrong: Slack's signatures, and our search for posts, allow no hour.
 JUMPS: Final = (-1800, -5, 0, 5, 1800)
 
 
-class Weather:
-    """Blows from `begin` until it is cancelled; `clear` takes every fault away. `felt` counts what came.
+class FaultSchedule:
+    """Blows from `begin` until it is cancelled; `clear` takes every fault away. `counts` counts what came.
 
     `round` is set once every kind of fault has come.
     """
 
     def __init__(self, seed: int, stage: Stage, clock: Path, jumps: Sequence[int] = JUMPS) -> None:
-        self.felt: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()
         self.round = asyncio.Event()
         self._chance = random.Random(seed)
         self._stage = stage
         self._slack, self._google = stage.slack.faults, stage.google.faults
         self._clock = clock
         self._jumps = jumps
-        self._gusts: dict[str, tuple[int, Callable[[], Awaitable[None]]]] = {
+        self._faults: dict[str, tuple[int, Callable[[], Awaitable[None]]]] = {
             "an answer to a start is lost": (2, self._lost_starts),
             "kill -9 while Google starts": (2, self._kill_in_a_start),
             "kill -9 while Google cancels": (2, self._kill_in_a_cancellation),
@@ -63,16 +63,16 @@ class Weather:
             "a lull": (3, self._lull),
         }
 
-    async def blow(self) -> None:
+    async def run(self) -> None:
         """One fault after the other, for ever: first each kind once, then each as often as its weight."""
-        cards = list(self._gusts)  # in order: the first ones need people who start something
+        cards = list(self._faults)  # in order: the first ones need people who start something
         while True:
             for name in cards:
-                self.felt[name] += 1
-                await self._gusts[name][1]()
+                self.counts[name] += 1
+                await self._faults[name][1]()
                 await asyncio.sleep(self._chance.uniform(0.1, 0.5))
             self.round.set()
-            cards = [name for name, (weight, _) in self._gusts.items() for _ in range(weight)]
+            cards = [name for name, (weight, _) in self._faults.items() for _ in range(weight)]
             self._chance.shuffle(cards)
 
     def clear(self) -> None:

@@ -11,6 +11,7 @@ import aiohttp
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.app import SYSTEM_CLOCK
 from bot.backends.profiles import VERTEX
 from bot.delivery.outbox_sender import OutboxSender
 from bot.domain.jobs import Failure, JobState, TuningJob
@@ -28,20 +29,15 @@ from handlers.transport.manifest import manifest
 from storage.database import Database
 from storage.jobs import SqliteJobStore
 from storage.outbox import SqliteOutbox
-from tests.storage.samples import SPEC
+from tests.support.builders import SPEC
 
 CARD, ENDED = NoticeKind.CARD, NoticeKind.ENDED
 SETTLES_IN = timedelta(seconds=0.2)
-IMPATIENT = Backoff(first=0.02, longest=0.2, while_down=0.1, after_fault=0.2)
-
-
-class Now:
-    def now(self) -> datetime:
-        return datetime.now(UTC)
+SHORT_BACKOFF = Backoff(first=0.02, longest=0.2, while_down=0.1, after_fault=0.2)
 
 
 @dataclass
-class Office:
+class SlackHarness:
     """One workspace, one channel in it where Ada started tunings, and everything that tells her of them."""
 
     slack: SlackStandIn
@@ -124,14 +120,14 @@ class Office:
 
 
 @asynccontextmanager
-async def office(
+async def open_slack_harness(
     directory: Path,
     *,
     pace: RateLimits | None = None,
     slack: SlackStandIn | None = None,
-    backoff: Backoff = IMPATIENT,
+    backoff: Backoff = SHORT_BACKOFF,
     seconds: float = 2.0,
-) -> AsyncIterator[Office]:
+) -> AsyncIterator[SlackHarness]:
     """Open it; `seconds` is how long the client waits for an answer."""
     async with (
         slack or SlackStandIn(manifest=manifest()) as slack,
@@ -147,16 +143,16 @@ async def office(
         poster = Poster(client, pace or RateLimits(post_seconds=0.01, edits=1000, edit_seconds=1.0), seconds)
         database = Database(directory / "tunebot.db")
         await database.open()
-        jobs, outbox = SqliteJobStore(database), SqliteOutbox(database, Now())
+        jobs, outbox = SqliteJobStore(database), SqliteOutbox(database, SYSTEM_CLOCK)
 
-        once = IdempotentPoster(poster, PostFinder(client, seconds), Now(), SETTLES_IN)
+        once = IdempotentPoster(poster, PostFinder(client, seconds), SYSTEM_CLOCK, SETTLES_IN)
 
         def renew() -> OutboxSender:
             profiles = {"vertex": VERTEX}
-            notifier = SlackNotifier(poster, once, profiles, Now())
-            return OutboxSender(outbox, jobs, notifier, Now(), backoff)
+            notifier = SlackNotifier(poster, once, profiles, SYSTEM_CLOCK)
+            return OutboxSender(outbox, jobs, notifier, SYSTEM_CLOCK, backoff)
 
-        made = Office(
+        made = SlackHarness(
             slack=slack,
             ada=ada,
             channel=slack.add_channel("tuning", ada),

@@ -1,4 +1,4 @@
-"""People who start and cancel jobs while the weather blows, and a bot that is a process of its own between the
+"""People who start and cancel jobs while the faults blows, and a bot that is a process of its own between the
 stand-ins.
 
 They do what people do: type again when nothing comes, click again when Slack shows trouble, click twice at once.
@@ -18,15 +18,15 @@ from bot.sandbox.google import GoogleStandIn, Limits
 from bot.sandbox.slack import Channel, Message, Person, SlackStandIn, View
 from bot.sandbox.stage import BUCKET, Stage
 from handlers.transport.manifest import manifest
-from tests.faults.books import Books, read
-from tests.faults.weather import JUMPS, Weather
+from tests.faults.fault_schedule import JUMPS, FaultSchedule
+from tests.faults.ledger import Ledger, read
 
 ROOT: Final = Path(__file__).parents[2]
-# Twice what the weather may delay a create by, and longer than a killed process's requests are still under way.
+# Twice what the faults may delay a create by, and longer than a killed process's requests are still under way.
 GRACE_SECONDS: Final = 3.0
 BACKENDS: Final = ("vertex", "gemini", "palm")
 # One of so many jobs is cancelled by who started it. It never ends by itself, so that a cancellation that is lost
-# leaves it running for ever, which the books tell.
+# leaves it running for ever, which the ledger tell.
 CANCELLED_OF: Final = 4
 NUMBERS: Final = b"".join(
     b'{"text_input": "%s", "output": "%s"}\n' % pair
@@ -35,59 +35,59 @@ NUMBERS: Final = b"".join(
 
 
 @dataclass
-class Town:
+class LoadRun:
     """Some people, each in a channel of their own; `submitted` are the names that Slack was told are accepted.
 
     `cancelled` says who was told in Slack that the job of this name is being cancelled.
     """
 
     stage: Stage
-    weather: Weather
+    faults: FaultSchedule
     chance: random.Random
     people: list[tuple[Person, Channel]]
     submitted: list[str] = field(default_factory=list)
     cancelled: dict[str, str] = field(default_factory=dict)
-    tries: int = 0
+    commands: int = 0
 
-    async def storm(self, jobs: int, say: Callable[[str], None]) -> Books:
-        """Start so many jobs in bad weather, wait for good weather to settle everything, and count."""
+    async def run(self, jobs: int, say: Callable[[str], None]) -> Ledger:
+        """Start so many jobs in bad faults, wait for good faults to settle everything, and count."""
         numbers = iter(range(1, jobs + 1))
         async with asyncio.TaskGroup() as group:
-            weather = group.create_task(self.weather.blow())
-            fates = group.create_task(self._fates())
+            faults = group.create_task(self.faults.run())
+            ending = group.create_task(self._end_jobs())
             await asyncio.gather(*(self._work(person, channel, numbers, say) for person, channel in self.people))
-            await self.weather.round.wait()
-            weather.cancel()
-            fates.cancel()
-        say("the weather clears")
+            await self.faults.round.wait()
+            faults.cancel()
+            ending.cancel()
+        say("the faults clears")
         # What hangs is cut off here, instead of waited for; the last gust is a kill like any other.
         await self.stage.kill()
-        self.weather.clear()
+        self.faults.clear()
         await self.stage.start()
-        fates = asyncio.create_task(self._fates())
+        ending = asyncio.create_task(self._end_jobs())
         try:
             return await self._settle(jobs, say)
         finally:
-            fates.cancel()
+            ending.cancel()
 
-    async def _settle(self, jobs: int, say: Callable[[str], None]) -> Books:
+    async def _settle(self, jobs: int, say: Callable[[str], None]) -> Ledger:
         # Slack lets fifty cards a minute be edited; the rest is time for the bot's own pauses.
         last = asyncio.get_running_loop().time() + 30 + 4 * jobs
         for ticks in itertools.count():
-            books = self.books()
-            if books.settled or asyncio.get_running_loop().time() > last:
+            ledger = self.ledger()
+            if ledger.settled or asyncio.get_running_loop().time() > last:
                 break
             if ticks % 20 == 0:
-                say(f"{books.open} jobs go on, {books.pending} notices wait")
+                say(f"{ledger.open} jobs go on, {ledger.pending} notices wait")
             await asyncio.sleep(0.5)
         await asyncio.sleep(1.5)  # whatever is told once too often comes after the end
-        return self.books()
+        return self.ledger()
 
-    def books(self) -> Books:
+    def ledger(self) -> Ledger:
         database = self.stage.directory / "tunebot.db"
         return read(database, self.stage.google, self.stage.slack, self.submitted, self.cancelled)
 
-    async def _fates(self) -> None:
+    async def _end_jobs(self) -> None:
         """Some jobs fail at Google, some are cancelled there, some wait to be cancelled here; others succeed."""
         seen = 0
         while True:
@@ -121,7 +121,7 @@ class Town:
     async def _report(self, person: Person, channel: Channel, name: str, backend: str, file: str) -> View:
         """Type until the report is there."""
         while True:
-            self.tries += 1
+            self.commands += 1
             await person.slash_command(channel, "/tune", f"start name={name} backend={backend} file={file}")
             shown: View | None = None
             try:
@@ -151,7 +151,7 @@ class Town:
     async def _cancel(self, person: Person, channel: Channel, name: str) -> None:
         """Ask until Slack shows that it was heard: by the card's button, by a command, by both at once."""
         while (heard := self._heard(person, channel, name)) is None:
-            self.tries += 1
+            self.commands += 1
             cards = [message for message in self._said(channel) if message.text.startswith(f"Tuning {name} (")]
             shown = [card for card in cards if "job_cancel" in str(card.blocks)]
             deeds = [person.click(card, "job_cancel") for card in shown[-1:]]
@@ -188,7 +188,9 @@ def to_be_cancelled(name: str) -> bool:
 
 
 @asynccontextmanager
-async def town(seed: int, directory: Path, people: int, jumps: Sequence[int] = JUMPS) -> AsyncIterator[Town]:
+async def open_load_run(
+    seed: int, directory: Path, people: int, jumps: Sequence[int] = JUMPS
+) -> AsyncIterator[LoadRun]:
     """Open the stand-ins and start the bot; what the bot writes stays in the directory."""
     clock = directory / "clock"
     clock.write_text("0")
@@ -204,14 +206,14 @@ async def town(seed: int, directory: Path, people: int, jumps: Sequence[int] = J
             google,
             directory,
             environment={"TUNEBOT_POLL_SECONDS": "0.3", "PYTHONPATH": str(ROOT)},
-            command=("-m", "tests.faults.launch", str(GRACE_SECONDS), str(clock)),
+            command=("-m", "tests.faults.bot_with_wrong_clock", str(GRACE_SECONDS), str(clock)),
         )
-        folk = [slack.person(f"ada{number}", f"Ada {number}") for number in range(people)]
+        persons = [slack.person(f"ada{number}", f"Ada {number}") for number in range(people)]
         chance = random.Random(seed + 1)
         async with stage:
-            yield Town(
+            yield LoadRun(
                 stage,
-                Weather(seed, stage, clock, jumps),
+                FaultSchedule(seed, stage, clock, jumps),
                 chance,
-                [(person, slack.add_channel(f"room-{person.user.name}", person)) for person in folk],
+                [(person, slack.add_channel(f"room-{person.user.name}", person)) for person in persons],
             )

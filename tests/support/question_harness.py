@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
+from bot.app import SYSTEM_CLOCK
 from bot.chat.answer_worker import AnswerWorker
 from bot.chat.chat_service import ChatService
 from bot.domain.chat import Answer, Conversation, ModelRef, Question, Reply
@@ -18,16 +19,16 @@ from handlers.delivery.post_finder import PostFinder
 from storage.audit_log import SqliteAuditLog
 from storage.conversations import SqliteChatStore
 from storage.questions import SqliteQuestions
-from tests.handlers.delivering import IMPATIENT, SETTLES_IN, Now, Office
+from tests.support.slack_harness import SETTLES_IN, SHORT_BACKOFF, SlackHarness
 
 MODEL = ModelRef("vertex", "projects/1/endpoints/2", "counter")
 
 
 @dataclass
-class Desk:
+class QuestionHarness:
     """Questions in an office; `heard` is what a response URL took while it was not `deaf`."""
 
-    at: Office
+    at: SlackHarness
     store: SqliteQuestions
     chats: SqliteChatStore
     heard: list[str] = field(default_factory=list)
@@ -37,12 +38,12 @@ class Desk:
     def questions(self) -> Questions:
         """As a process has them that just started."""
         at = self.at
-        chat = ChatService({}, at.jobs, self.chats, SqliteAuditLog(at.database, Now()))
-        asking = AnswerWorker(self.store, chat, Now(), IMPATIENT)
+        chat = ChatService({}, at.jobs, self.chats, SqliteAuditLog(at.database, SYSTEM_CLOCK))
+        asking = AnswerWorker(self.store, chat, SYSTEM_CLOCK, SHORT_BACKOFF)
         return Questions(asking, self.once(), at.poster, at.client, self.tasks)
 
     def once(self) -> IdempotentPoster:
-        return IdempotentPoster(self.at.poster, PostFinder(self.at.client, 2.0), Now(), SETTLES_IN)
+        return IdempotentPoster(self.at.poster, PostFinder(self.at.client, 2.0), SYSTEM_CLOCK, SETTLES_IN)
 
     def question(self, key: str, channel: Channel | None = None, thread: str = "") -> Question:
         """By a command, or in a thread."""

@@ -17,7 +17,7 @@ from bot.runtime import logs
 from bot.settings import Settings
 
 
-class WrongClock:
+class ClockFromFile:
     """As wrong as its file says."""
 
     def __init__(self, file: Path) -> None:
@@ -34,7 +34,7 @@ def main() -> None:
     for name in READ_BY_BOLT:
         os.environ.pop(name, None)
     logs.set_up(settings.log_level, settings.secrets())
-    asyncio.run(app.run(settings, WrongClock(Path(clock)), timedelta(seconds=float(grace))))
+    asyncio.run(app.run(settings, ClockFromFile(Path(clock)), timedelta(seconds=float(grace))))
 
 
 if __name__ == "__main__":
