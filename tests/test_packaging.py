@@ -30,10 +30,15 @@ PACKAGES = ("bot", "handlers", "storage")
 TOP_LEVEL = {*PACKAGES, "tests", "pyproject.toml", "Dockerfile", "README.md", "requirements.lock"}
 
 LOCK = (ROOT / "requirements.lock").read_text()
-DECLARED = {
-    canonicalize_name(requirement.name): requirement
-    for requirement in map(Requirement, PROJECT["project"]["dependencies"])
-}
+BUILD = PROJECT["build-system"]["requires"]
+
+
+def by_name(lines: Iterable[str]) -> dict[NormalizedName, Requirement]:
+    return {canonicalize_name(requirement.name): requirement for requirement in map(Requirement, lines)}
+
+
+DECLARED = by_name(PROJECT["project"]["dependencies"])
+BUILDS = by_name(BUILD)
 
 
 def tracked(*paths: str) -> list[str]:
@@ -59,13 +64,19 @@ def entries() -> dict[str, str]:
 # The lock
 
 
-@pytest.mark.parametrize("name", DECLARED)
-def test_the_lock_pins_a_version_that_pyproject_allows(name: NormalizedName) -> None:
+@pytest.mark.parametrize("requirement", [*DECLARED.values(), *BUILDS.values()], ids=lambda each: each.name)
+def test_the_lock_pins_a_version_that_pyproject_allows(requirement: Requirement) -> None:
+    name = canonicalize_name(requirement.name)
+
     assert name in pins(), "renew requirements.lock, as the Dockerfile says"
-    assert pins()[name] in DECLARED[name].specifier
+    assert pins()[name] in requirement.specifier
 
 
-def test_the_lock_holds_what_the_bot_needs_to_run_and_nothing_else() -> None:
+def test_the_group_that_the_lock_is_made_from_is_what_builds_the_wheel() -> None:
+    assert PROJECT["dependency-groups"]["build"] == BUILD
+
+
+def test_the_lock_holds_what_the_bot_needs_to_run_and_to_be_built_and_nothing_else() -> None:
     wanted_by = {
         name: {line.split()[-1] for line in re.findall(r"^    #(?: via|  ) \S+$", text, re.MULTILINE)}
         for name, text in entries().items()
@@ -73,7 +84,7 @@ def test_the_lock_holds_what_the_bot_needs_to_run_and_nothing_else() -> None:
 
     assert {name for name, wanting in wanted_by.items() if "tunebot" in wanting} == set(DECLARED)
     for name, wanting in wanted_by.items():
-        assert wanting, name
+        assert wanting or name in BUILDS, name
         assert wanting <= {"tunebot", *wanted_by}, name
 
 
@@ -133,7 +144,7 @@ def test_the_built_wheel_holds_every_file_of_the_three_packages_and_nothing_else
     tools, source, wheels = tmp_path / "tools", tmp_path / "source", tmp_path / "wheels"
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     fetched = subprocess.run(
-        [*pip, "install", "--timeout=20", "--retries=1", "--target", tools, *PROJECT["build-system"]["requires"]],
+        [*pip, "install", "--timeout=20", "--retries=1", "--target", tools, *BUILD],
         capture_output=True,
         text=True,
         check=False,
@@ -220,7 +231,19 @@ def test_dependencies_are_installed_by_hash_before_the_project_which_brings_none
 
     assert len(installs) == 2
     assert "--require-hashes -r requirements.lock" in installs[0]
-    assert "--no-deps ." in installs[1]
+    assert {"--no-deps", "--no-build-isolation", "--no-index"} <= set(installs[1].split())
+
+
+def test_pip_can_fetch_nothing_that_the_lock_does_not_name() -> None:
+    installs = re.findall(r"pip install ([^&]*)", (ROOT / "Dockerfile").read_text().replace("\\\n", ""))
+
+    assert installs
+    assert all("--require-hashes" in each or "--no-index" in each for each in installs)
+
+
+def test_the_script_that_builds_the_image_can_be_called_and_is_no_part_of_every_run() -> None:
+    assert os.access(ROOT / ".ci" / "image", os.X_OK)
+    assert ".ci/image" not in (ROOT / ".ci" / "run").read_text()
 
 
 def test_the_image_runs_the_bot_as_a_fixed_user_other_than_root() -> None:
