@@ -169,7 +169,7 @@ def _write_repaired(directory: Path, file: Path, repairer: "Repairer") -> None:
         rows = repairer.finish()
         kept.write(rows.kept_rows)
         rejected.write(rows.rejected_rows)
-    click.echo(f"{rows.kept:,} rows, {rows.mended:,} of them mended: {kept_file}")
+    click.echo(f"{rows.kept:,} rows, {rows.repaired:,} of them repaired: {kept_file}")
     click.echo(f"{rows.rejected:,} rows left out, with reasons: {rejected_file}")
 
 

@@ -1,7 +1,7 @@
-"""Training files: bytes -> rows -> findings -> the dialect that a backend wants, streaming.
+"""Checks, repairs and converts training files as streams of bytes.
 
-Knows neither Slack nor Google: bytes come in as chunks and leave as chunks. `check` and `convert` are the async
-face; DatasetChecker and Converter do the work, synchronously.
+It knows neither Slack nor the network. `check`, `convert` and `repair` take async streams; DatasetChecker,
+Converter and Repairer do the work synchronously.
 """
 
 from bot.datasets.checks.checker import DatasetChecker
@@ -12,9 +12,9 @@ from bot.datasets.findings.report_text import report_text
 from bot.datasets.findings.task_kinds import Task
 from bot.datasets.rewrite.converter import Converter
 from bot.datasets.rewrite.file_repair import Repaired, Repairer
-from bot.datasets.rewrite.sample import HEAD_BYTES, sample_text, with_count
+from bot.datasets.rewrite.sample import HEAD_BYTES, sample_text, with_counted_tokens
 from bot.datasets.rewrite.validation_split import Side, Split
-from bot.datasets.rows.column_mapping import as_words, guess_mapping
+from bot.datasets.rows.column_mapping import format_mapping, guess_mapping
 from bot.datasets.rows.examples import Example, encode
 from bot.datasets.streams import check, convert, repair
 
@@ -32,14 +32,14 @@ __all__ = [
     "Side",
     "Split",
     "Task",
-    "as_words",
     "check",
     "convert",
     "encode",
+    "format_mapping",
     "guess_mapping",
     "repair",
     "report_text",
     "sample_text",
     "validation_limit",
-    "with_count",
+    "with_counted_tokens",
 ]

@@ -1,11 +1,11 @@
-"""The async face of checking and converting: chunks from anywhere, work in a thread, the event loop free."""
+"""Checks, converts and repairs async streams of bytes in a thread, so the event loop is never blocked."""
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 
 from bot.datasets.checks.checker import DatasetChecker
 from bot.datasets.findings.report import DatasetReport
-from bot.datasets.formats.json_lines import PIECE
+from bot.datasets.formats.json_lines import PIECE_BYTES
 from bot.datasets.rewrite.converter import Converter
 from bot.datasets.rewrite.file_repair import Repaired, Repairer
 from bot.datasets.rewrite.validation_split import Split
@@ -23,7 +23,7 @@ async def check(
     training: DatasetReport | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> DatasetReport:
-    """Check a stream; see DatasetChecker. `progress` is told how many bytes were read so far."""
+    """Check a stream, see DatasetChecker. `progress` is called with the bytes read so far."""
     checker = DatasetChecker(name, limits, target, mapping, training)
     read = 0
     async for piece in _pieces(chunks):
@@ -43,10 +43,10 @@ async def convert(
     sha256: str = "",
     split: Split | None = None,
 ) -> AsyncIterator[bytes]:
-    """JSONL chunks in the target dialect; with a `split`, the rows of its side only.
+    """Yield JSONL chunks in the target dialect; with a `split`, the rows of its side only.
 
-    With `sha256`, bytes that differ from the checked ones raise Outdated before the last chunk is handed out, so
-    that an upload which ends with it never becomes whole. Without, a bad row raises UserError.
+    With `sha256`, bytes that differ from the checked ones raise Outdated before the last chunk is yielded, so
+    an upload of them is never completed. Without, a bad row raises UserError.
     """
     converter = Converter(dialect, target, mapping, sha256, split)
     last = b""
@@ -68,7 +68,7 @@ async def repair(
     target: Dialect | None = None,
     mapping: FieldMapping | None = None,
 ) -> AsyncIterator[Repaired]:
-    """Rows of both files as they come, with the counts so far; the last item's counts are those of the file."""
+    """Yield the rows of both files with the counts so far; the last item has the counts of the file."""
     repairer = Repairer(name, limits, target, mapping)
     async for piece in _pieces(chunks):
         yield await asyncio.to_thread(repairer.feed, piece)
@@ -76,13 +76,13 @@ async def repair(
 
 
 async def _pieces(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-    """The same bytes in pieces that are worth a change of threads."""
+    """Yield the same bytes in pieces that are large enough to be worth a thread."""
     held: list[bytes] = []
     size = 0
     async for chunk in chunks:
         held.append(chunk)
         size += len(chunk)
-        if size >= PIECE:
+        if size >= PIECE_BYTES:
             yield b"".join(held)
             held, size = [], 0
     if held:

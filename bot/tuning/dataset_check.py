@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from bot.datasets import HEAD_BYTES, DatasetReport, check, sample_text, with_count
+from bot.datasets import HEAD_BYTES, DatasetReport, check, sample_text, with_counted_tokens
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.datasets import FieldMapping
 from bot.domain.place import Place
@@ -102,7 +102,7 @@ class DatasetCheck:
         except (BotError, TimeoutError) as error:
             logger.info("the tokens of %s stay a guess: %s", report.name, error)
             return report
-        return with_count(report, sample, tokens) if tokens else report
+        return with_counted_tokens(report, sample, tokens) if tokens else report
 
 
 async def _noting(chunks: AsyncGenerator[bytes, None], head: bytearray) -> AsyncIterator[bytes]:

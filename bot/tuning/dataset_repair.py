@@ -1,4 +1,4 @@
-"""Makes two files of one that cannot be tuned on: the rows that can, mended where needed, and the others.
+"""Makes two files of one that cannot be tuned on: the rows that can, repaired where needed, and the others.
 
 Both are written to the disk as the rows come, so that a file of any size is repaired in constant memory. Nothing
 here changes the file that was given.
@@ -27,15 +27,15 @@ _LONGEST_STEM: Final = 100
 class RepairedFiles:
     """The two files and how many rows went where.
 
-    `name` is that of the given file without its ending; `mended` rows are among the kept ones, `duplicates` among
-    the rejected ones, each of which stands beside its reasons.
+    `name` is that of the given file without its ending. `repaired` rows are among the kept
+    ones, `duplicates` among the rejected ones.
     """
 
     name: str
     kept_file: Path
     rejected_file: Path
     kept: int
-    mended: int
+    repaired: int
     rejected: int
     duplicates: int
 
@@ -69,7 +69,7 @@ class DatasetRepair:
                 kept_file,
                 rejected_file,
                 counts.kept,
-                counts.mended,
+                counts.repaired,
                 counts.rejected,
                 counts.duplicates,
             )

@@ -1,7 +1,7 @@
-"""Hashes the file and looks for personal data beside the decoding of rows, on a second core where there is one.
+"""Hashes the file and looks for personal data in a second thread, while the first one decodes rows.
 
-Both let go of Python's lock while they work, but wait for it before and after each call. Only few and large calls
-are worth that, so that files of a few megabytes never start a thread.
+Both release Python's global lock while they work, but wait for it before and after each call. This pays only for
+few and large calls, so files of a few megabytes never start a thread.
 """
 
 import hashlib
@@ -11,13 +11,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from bot.datasets.checks.personal_data import PersonalData
 from bot.datasets.formats.json_lines import Block
 
-_AT_ONCE = 4 * 1024 * 1024
-# Calls that may wait; bounds memory.
-_AHEAD = 1
+_SCAN_BYTES = 4 * 1024 * 1024
+# Calls that may wait in the queue; this bounds memory.
+_MAX_QUEUED = 1
 
 
 class BackgroundScan:
-    """Does its work in order, now or later. Its thread ends with `finish`, or when the object is dropped."""
+    """Does its work in order, at once or later. Its thread ends with `finish`, or when the object is deleted."""
 
     def __init__(self) -> None:
         self.personal = PersonalData()
@@ -30,16 +30,16 @@ class BackgroundScan:
         self._running: deque[Future[None]] = deque()
 
     def hash(self, piece: bytes) -> None:
-        """The file's next bytes, as they came."""
+        """Hash the file's next bytes, as they came."""
         self._pieces.append(piece)
         self._held += len(piece)
-        if self._held >= _AT_ONCE:
-            self._hand_over()
+        if self._held >= _SCAN_BYTES:
+            self._start()
 
     def scan(self, block: Block) -> None:
-        """The file's next rows."""
+        """Search the file's next rows."""
         if block.first != self._next and self._raws:
-            self._hand_over()
+            self._start()
         if not self._raws:
             self._first = block.first
         self._next = block.first + block.count
@@ -47,16 +47,16 @@ class BackgroundScan:
         self._held += len(block.raw)
 
     def finish(self) -> str:
-        """Wait for everything; the SHA-256 of the whole file."""
+        """Wait for all work and return the SHA-256 of the file."""
         self._wait(0)
-        self._work(*self._take())
+        self._work(*self._pop())
         if self._executor is not None:
             self._executor.shutdown()
         return self._sha256.hexdigest()
 
-    def _hand_over(self) -> None:
-        large = self._held >= _AT_ONCE
-        work = self._take()
+    def _start(self) -> None:
+        large = self._held >= _SCAN_BYTES
+        work = self._pop()
         if not large:
             self._wait(0)
             self._work(*work)
@@ -64,9 +64,9 @@ class BackgroundScan:
         if self._executor is None:
             self._executor = ThreadPoolExecutor(1, thread_name_prefix="dataset")
         self._running.append(self._executor.submit(self._work, *work))
-        self._wait(_AHEAD)
+        self._wait(_MAX_QUEUED)
 
-    def _take(self) -> tuple[bytes, bytes, int]:
+    def _pop(self) -> tuple[bytes, bytes, int]:
         data, raw = b"".join(self._pieces), b"".join(self._raws)
         self._pieces, self._raws, self._held = [], [], 0
         return data, raw, self._first

@@ -1,13 +1,13 @@
-"""Hints of personal data and secrets in raw rows: e-mail addresses, phone and card numbers, keys.
+"""Finds signs of personal data and secrets in raw rows: e-mail addresses, phone and card numbers, keys.
 
-A hint, not a verdict: it makes a person look before the text becomes part of a model. One automaton walks all
-patterns at once. What it finds is shown masked: a report is posted where many people read it.
+A sign is no proof: it makes a person look before the text becomes part of a model. One RE2 pattern searches for
+all kinds at once. Values are shown masked, because many people may read the report.
 """
 
 import re
 
 from bot.datasets.findings.collector import SHOWN_LINES, FindingCollector, Problem
-from bot.datasets.formats.re2 import automaton
+from bot.datasets.formats.re2 import compile_linear
 
 _KEYS = (
     rb"(?:AKIA|ASIA)[0-9A-Z]{16}|sk-[A-Za-z0-9_-]{20}|gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{22}"
@@ -27,27 +27,27 @@ _ALNUM = re.compile(rb"[A-Za-z0-9]")
 
 
 class PersonalData:
-    """Counts the lines with a hint, by kind, block after block."""
+    """Counts the lines with such signs, by kind, block after block."""
 
     def __init__(self) -> None:
-        self._sieve = automaton(b"|".join((_DOMAINS, _KEYS, _CARDS, _PHONES)))
+        self._pattern = compile_linear(b"|".join((_DOMAINS, _KEYS, _CARDS, _PHONES)))
         self._counts: dict[str, int] = {}
         self._lines: dict[str, list[int]] = {}
         self._values: dict[str, str] = {}
         self._last: dict[str, int] = {}
 
     def scan(self, raw: bytes, first_line: int) -> None:
-        """Look through whole lines, the first of which has the number `first_line`."""
-        if self._sieve.search(raw) is None:
+        """Search complete lines, the first of which has the number `first_line`."""
+        if self._pattern.search(raw) is None:
             return
         line, counted_to = first_line, 0
-        for match in self._sieve.finditer(raw):
+        for match in self._pattern.finditer(raw):
             start, end = match.span()
-            hint = _hint(raw, start, end)
-            if hint is not None:
+            found = _classify(raw, start, end)
+            if found is not None:
                 line += raw.count(b"\n", counted_to, start)
                 counted_to = start
-                self._add(*hint, line)
+                self._add(*found, line)
 
     def _add(self, kind: str, value: str, line: int) -> None:
         if self._last.get(kind) == line:
@@ -59,13 +59,13 @@ class PersonalData:
         if len(lines) < SHOWN_LINES:
             lines.append(line)
 
-    def report(self, tally: FindingCollector) -> None:
+    def report(self, collector: FindingCollector) -> None:
         for kind, count in self._counts.items():
-            tally.add(Problem("personal-data", kind, self._values[kind]), count=count, lines=self._lines[kind])
+            collector.add(Problem("personal-data", kind, self._values[kind]), count=count, lines=self._lines[kind])
 
 
-def _hint(raw: bytes, start: int, end: int) -> tuple[str, str] | None:
-    """The kind and the masked value of a match, or None where a closer look shows something harmless."""
+def _classify(raw: bytes, start: int, end: int) -> tuple[str, str] | None:
+    """Return the kind and the masked value of a match, or None where a closer look shows something harmless."""
     text = raw[start:end]
     before, after = raw[start - 1 : start] if start else b"", raw[end : end + 1]
     if text.startswith(b"@"):

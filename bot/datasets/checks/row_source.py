@@ -1,6 +1,6 @@
-"""Tells from a file's first bytes how its rows are written, and has them read.
+"""Detects from a file's first bytes how its rows are written, and cuts the file into rows.
 
-What is no training file at all becomes one clear finding instead of one for each line.
+A file that is no training file at all gives one clear finding instead of one for each line.
 """
 
 import csv
@@ -8,8 +8,8 @@ import io
 from collections.abc import Iterator
 
 from bot.datasets.findings.collector import FindingCollector, Problem
-from bot.datasets.formats.csv_tables import Table
-from bot.datasets.formats.gzip_unpacker import Unpacker
+from bot.datasets.formats.csv_tables import CsvTable
+from bot.datasets.formats.gzip_unpacker import GzipUnpacker
 from bot.datasets.formats.json_arrays import JsonArray
 from bot.datasets.formats.json_lines import Block, Format, JsonLines
 from bot.datasets.rows.column_mapping import guess_mapping
@@ -36,29 +36,29 @@ _OTHER_FILES = (
 
 
 class RowSource:
-    """Bytes in, blocks of rows out."""
+    """Turns the bytes of a file into blocks of rows."""
 
-    def __init__(self, name: str, tally: FindingCollector, mapping: FieldMapping | None = None) -> None:
+    def __init__(self, name: str, collector: FindingCollector, mapping: FieldMapping | None = None) -> None:
         self._name = name.lower().removesuffix(".gz")
-        self._tally = tally
+        self._collector = collector
         self._mapping = mapping
-        self._unpacker = Unpacker()
+        self._unpacker = GzipUnpacker()
         self._head = b""
         self._format: Format | None = None
         self.refused = False
 
     @property
     def unpacked(self) -> int:
-        """Bytes so far, after gzip."""
+        """The bytes read so far, after unpacking gzip."""
         return self._unpacker.unpacked
 
     @property
     def unit(self) -> str:
-        """What the numbers of rows count."""
+        """What row numbers count: lines, items or table rows."""
         return self._format.unit if self._format else "line"
 
     def feed(self, data: bytes) -> Iterator[Block]:
-        """Once the file is `refused`, nothing more comes."""
+        """Yield the rows that the next bytes complete; nothing once the file is `refused`."""
         if not self.refused:
             yield from self._read(self._unpacker.feed(data))
 
@@ -88,7 +88,7 @@ class RowSource:
         data, self._head = self._head, b""
         if data.startswith(_BOM):
             data = data[len(_BOM) :]
-            self._tally.add(Problem("byte-order-mark"))
+            self._collector.add(Problem("byte-order-mark"))
         start = data[:_HEAD].lstrip()
         lowered = start[:64].lower()
         if lowered.startswith((b"<!doctype html", b"<html")):
@@ -102,15 +102,15 @@ class RowSource:
             self._refuse(Problem("json-over-lines"))
             return
         if start.startswith(b"["):
-            self._format = JsonArray(self._tally)
+            self._format = JsonArray(self._collector)
         elif delimiter := self._delimiter(start):
-            self._format = Table(self._tally, delimiter)
+            self._format = CsvTable(self._collector, delimiter)
         else:
-            self._format = JsonLines(self._tally)
+            self._format = JsonLines(self._collector)
         yield from self._format.feed(data)
 
     def _delimiter(self, start: bytes) -> str:
-        """What separates a table's fields; empty where the file is none."""
+        """Return what separates a table's fields, or an empty text where the file is no table."""
         if start.startswith(b"{") or not start:
             return ""
         names_line = start.partition(b"\n")[0].strip().decode("utf-8", "replace")
@@ -124,4 +124,4 @@ class RowSource:
 
     def _refuse(self, problem: Problem) -> None:
         self.refused = True
-        self._tally.add(problem)
+        self._collector.add(problem)

@@ -9,9 +9,9 @@ from bot.datasets.findings.collector import SHOWN_LINES
 from bot.datasets.findings.report import BYTES_PER_TOKEN, Histogram
 from bot.datasets.rows.row_checker import Batch
 
-# Shorter outputs may well end as they please. A power of two, as Lengths counts by these.
+# How a shorter output ends tells nothing. A power of two, as Lengths counts by these.
 LONG_OUTPUT = 256
-# What a finished answer seldom ends with.
+# Characters that seldom end a finished answer.
 CUT_ENDS = frozenset(string.ascii_letters + ",;:-–—(")
 # A question and its answer, after a system text.
 _SINGLE = 3
@@ -54,7 +54,7 @@ class Totals:
 
 
 class Lengths:
-    """How long texts are, see Histogram."""
+    """Counts texts by length, see Histogram."""
 
     def __init__(self) -> None:
         self._counts: Counter[int] = Counter()
@@ -69,7 +69,7 @@ class Lengths:
         self.longest = max(self.longest, longest)
 
     def at_least(self, length: int) -> int:
-        """How many texts have at least this length, a power of two."""
+        """Return how many texts have at least this length, a power of two."""
         return sum(count for bits, count in self._counts.items() if bits >= length.bit_length())
 
     def histogram(self) -> Histogram:

@@ -1,4 +1,4 @@
-"""Groups findings as rows go by, so that a million bad rows cost no more memory than one."""
+"""Groups findings while rows are read, so that a million bad rows cost no more memory than one."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -9,14 +9,14 @@ from bot.datasets.findings.rules import RULES
 
 SHOWN_LINES = 5
 # Field names come from the file, so a hostile file could make a group of each row.
-MOST_GROUPS = 100
-MOST_OF_A_ROW = 50
+MAX_GROUPS = 100
+MAX_ROW_PROBLEMS = 50
 
 _PLACE = re.compile(r"\[\d+\]")
 
 
 class Problem(NamedTuple):
-    """One rule that one row breaks, before rows are grouped."""
+    """One rule that one row breaks."""
 
     rule: str
     field: str = ""
@@ -38,9 +38,9 @@ class Problem(NamedTuple):
 
 
 class Problems:
-    """What is wrong with one row: each thing once, and not more than a person would read.
+    """Collects what is wrong with one row: each problem once, and no more than a person would read.
 
-    A hostile row can break a rule in every one of a million places.
+    A hostile row can break a rule in a million places.
     """
 
     def __init__(self) -> None:
@@ -49,17 +49,17 @@ class Problems:
 
     def add(self, problem: Problem) -> None:
         error = problem.severity is Severity.ERROR
-        if len(self._found) < MOST_OF_A_ROW or (error and not self.refused):
+        if len(self._found) < MAX_ROW_PROBLEMS or (error and not self.refused):
             self._found[problem] = None
         self.refused = self.refused or error
 
     @property
     def enough(self) -> bool:
-        """Whether looking on could only find more of the same."""
-        return self.refused and len(self._found) >= MOST_OF_A_ROW
+        """Whether reading the rest of the row could only find more of the same."""
+        return self.refused and len(self._found) >= MAX_ROW_PROBLEMS
 
     def replace(self, problem: Problem) -> None:
-        """Forget what was found for this, which explains it all."""
+        """Replace all problems by this one, which explains them."""
         self._found.clear()
         self.refused = False
         self.add(problem)
@@ -82,18 +82,18 @@ class _Group:
 
 
 class FindingCollector:
-    """One entry per rule and field, with a count and the first few lines."""
+    """Collects one finding for each rule and field, with a count and the first few lines."""
 
     def __init__(self) -> None:
         self._groups: dict[tuple[str, str], _Group] = {}
 
     def add(self, problem: Problem, *, lines: Sequence[int] = (), count: int = 1) -> None:
-        """`lines` are the first few of `count` rows; none where the whole file is meant."""
+        """Count a problem. `lines` are the first few of `count` rows; none where the whole file is meant."""
         # The third turn of one row and the fifth of another break the same rule.
         key = (problem.rule, _PLACE.sub("[]", problem.field))
         group = self._groups.get(key)
         if group is None:
-            if len(self._groups) >= MOST_GROUPS:
+            if len(self._groups) >= MAX_GROUPS:
                 key = (problem.rule, "")
             group = self._groups.setdefault(key, _Group(problem))
         if lines and lines[0] == group.last:
@@ -103,15 +103,15 @@ class FindingCollector:
         group.lines.extend(lines[: SHOWN_LINES - len(group.lines)])
 
     def rules(self) -> set[str]:
-        """The rules that were broken so far."""
+        """Return the rules that were broken so far."""
         return {rule for rule, _ in self._groups}
 
     def refuses(self) -> bool:
-        """Whether any error was found."""
+        """Return whether any error was found."""
         return any(RULES[rule].severity is Severity.ERROR for rule in self.rules())
 
     def findings(self) -> tuple[Finding, ...]:
-        """Errors first, then warnings; each by the first line it was met on, the whole file's before all."""
+        """Return errors, then warnings, each ordered by the first line; those about the whole file come first."""
         found = [
             Finding(
                 severity=group.first.severity,

@@ -1,6 +1,6 @@
-"""What can be wrong with a training file, as values, and a log that groups it while rows go by.
+"""Defines what a check reports about a training file.
 
-The rules themselves stand in `rules.py`. No bytes and no JSON here.
+The rules are in `rules.py`. This module knows neither bytes nor JSON.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ SHOWN_VALUE = 60
 
 
 class Severity(StrEnum):
-    """An error keeps a row, or the whole file, from being tuned on; a warning is for a person to judge."""
+    """How serious a finding is: an error keeps a row, or the file, from being tuned on; a warning does not."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -37,6 +37,6 @@ class Finding:
 
 
 def shorten(text: str, width: int = SHOWN_VALUE) -> str:
-    """One printable line of at most `width` characters, cut at its end where it is longer."""
+    """Return one printable line of at most `width` characters; a longer text is cut at its end."""
     head = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:width])
     return head if len(text) <= width and len(head) <= width else head[: width - 1] + "…"

@@ -1,4 +1,4 @@
-"""Finds equal examples, and equal inputs with different outputs, without keeping any text.
+"""Finds equal examples, and equal inputs with different outputs, without storing any text.
 
 Twelve bytes a line: 64 bits for the input and 32 for the output. XXH3 is stable over processes and machines, so
 that a comparison with another file gives the same answer everywhere. At two million examples the chance that any
@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 import xxhash
 
-# Lines that are remembered (48 MB); beyond them the report says that no more were compared.
-MOST = 4_000_000
+# Lines that are stored (48 MB); the report says so where a file has more.
+MAX_LINES = 4_000_000
 # Hashes that are held as Python ints at one time (about 20 MB, or twice that for a moment).
 _AT_ONCE = 200_000
 _SAMPLE = 5_000
@@ -52,7 +52,7 @@ class Fingerprints:
 
     def add(self, inputs: Sequence[int], outputs: Sequence[int]) -> None:
         """Add the next lines. Lines beyond the bound are left out, see `full`."""
-        if len(self._inputs) + len(inputs) > MOST:
+        if len(self._inputs) + len(inputs) > MAX_LINES:
             self.full = True
             return
         self._inputs.extend(inputs)

@@ -1,4 +1,4 @@
-"""What a check found out about a file, as one value that the form, the card and the command line render."""
+"""Defines the result of a check, which the form, the job card and the command line render."""
 
 from dataclasses import dataclass, field
 
@@ -14,7 +14,7 @@ BYTES_PER_TOKEN = 4
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """How many examples have a text of which length, in power-of-two buckets.
+    """How many examples have a text of each length, in buckets that are powers of two.
 
     `counts[0]` are empty texts, `counts[i]` those of 2**(i-1) to 2**i - 1 characters.
     """
@@ -32,7 +32,7 @@ class Histogram:
         return self.total / self.examples if self.examples else 0.0
 
     def buckets(self) -> list[tuple[int, int, int]]:
-        """(shortest, longest, examples) of each bucket from the first to the last that is not empty."""
+        """Return (shortest, longest, examples) of each bucket from the first to the last that is not empty."""
         filled = [i for i, count in enumerate(self.counts) if count]
         if not filled:
             return []
@@ -41,7 +41,7 @@ class Histogram:
 
 @dataclass(frozen=True, slots=True)
 class DatasetReport:
-    """All that one pass over a file tells.
+    """All results of one pass over a file.
 
     `size` and `sha256` are of the file's bytes as they came; `rows` are those that are not blank, `examples` the
     ones that can be tuned on; `unit` is what `lines` of findings count ("line", or "item" of a JSON array).

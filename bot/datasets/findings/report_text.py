@@ -1,14 +1,14 @@
-"""The report as plain text for the command line; Slack's picture of it stands in `handlers/blocks`."""
+"""Renders the report as plain text for the command line; `handlers/blocks` renders it for Slack."""
 
 from bot.datasets.findings.findings import Finding
 from bot.datasets.findings.report import DatasetReport, Histogram
-from bot.datasets.rows.column_mapping import as_words
+from bot.datasets.rows.column_mapping import format_mapping
 
 _BAR = 30
 
 
 def report_text(report: DatasetReport) -> str:
-    """Several lines, readable without colour."""
+    """Return the report as lines of plain text without colours."""
     parts = [_head(report)]
     if report.errors:
         parts.append("\n".join(["Errors", *(_finding(f, report.unit) for f in report.errors)]))
@@ -17,14 +17,14 @@ def report_text(report: DatasetReport) -> str:
     if report.examples:
         parts.append(_histogram("Input characters", report.inputs))
         parts.append(_histogram("Output characters", report.outputs))
-    parts.append(_verdict(report))
+    parts.append(_conclusion(report))
     return "\n\n".join(parts) + "\n"
 
 
 def _head(report: DatasetReport) -> str:
     dialect = report.dialect.value if report.dialect else "unknown"
     if report.mapping:
-        dialect += f" ({as_words(report.mapping)})"
+        dialect += f" ({format_mapping(report.mapping)})"
     facts = [
         ("File", f"{report.name}, {report.size:,} bytes"),
         ("SHA-256", report.sha256),
@@ -34,7 +34,7 @@ def _head(report: DatasetReport) -> str:
     ]
     if report.task and report.recommended_epochs:
         low, high = report.recommended_epochs
-        facts.append(("JobRefresher like", f"{report.task.value}; Google recommends {low} to {high} epochs"))
+        facts.append(("Looks like", f"{report.task.value}; Google recommends {low} to {high} epochs"))
     return "\n".join(f"{name:<11}{value}" for name, value in facts)
 
 
@@ -59,7 +59,7 @@ def _histogram(title: str, histogram: Histogram) -> str:
     return "\n".join([f"{title} (mean {histogram.mean:,.0f}, longest {histogram.longest:,})", *rows])
 
 
-def _verdict(report: DatasetReport) -> str:
+def _conclusion(report: DatasetReport) -> str:
     if report.ok:
         return f"Fine: {report.examples:,} examples can be tuned on."
     bad = report.rows - report.examples

@@ -1,7 +1,7 @@
-"""Every rule that a training file is checked against, in one table: its id, its weight and its words.
+"""Lists every rule that a training file is checked against: its id, its severity and its messages.
 
 Messages are `str.format` templates over `field`, `value`, `limit` and `detail` of the first row that breaks the
-rule. A new rule is a line here and the place that reports it; nothing else knows the list.
+rule. A new rule is a line here and the code that reports it; nothing else knows the list.
 """
 
 from typing import NamedTuple
@@ -12,7 +12,7 @@ ERROR, WARNING = Severity.ERROR, Severity.WARNING
 
 
 class Rule(NamedTuple):
-    """`whole_file` rules are about no row in particular: taking rows out does not help, or is not for us."""
+    """One rule. A `whole_file` rule is about no single row: leaving rows out does not help."""
 
     severity: Severity
     message: str

@@ -1,11 +1,15 @@
-"""Guesses what a file teaches, and what Google recommends for that (its own table, seed document 002)."""
+"""Guesses what a file teaches, and holds what Google recommends for it.
+
+Source: the table "Recommended configurations" of Google's tuning guide,
+https://cloud.google.com/vertex-ai/generative-ai/docs/models/tune-text-models-supervised (as of 2024).
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Task(StrEnum):
-    """The rows of Google's table of recommended sizes."""
+    """The tasks in Google's table of recommended sizes."""
 
     CLASSIFICATION = "classification"
     SUMMARIZATION = "summarization"
@@ -15,7 +19,7 @@ class Task(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """How many examples a task wants at least, and a range of epochs to try."""
+    """The fewest examples recommended for a task, and a range of epochs to try."""
 
     examples: int
     epochs: tuple[int, int] = (2, 4)
@@ -38,7 +42,7 @@ _SUMMARY_SHARE = 0.3
 def guess_task(
     *, many_turns_share: float, distinct_share: float, longest_output: int, mean_input: float, mean_output: float
 ) -> Task:
-    """The task that the shape of the examples suggests. Shares are of the good examples."""
+    """Return the task that the shape of the examples suggests. Shares are of the good examples."""
     if many_turns_share > 0.5:
         return Task.CHAT
     if longest_output <= _LONGEST_LABEL and distinct_share * _EXAMPLES_A_LABEL <= 1:

@@ -10,18 +10,18 @@ from collections.abc import Iterator
 import msgspec
 
 from bot.datasets.findings.collector import FindingCollector, Problem
-from bot.datasets.formats.json_lines import LONGEST_LINE, Block
+from bot.datasets.formats.json_lines import MAX_ROW_BYTES, Block
 
 _encode = msgspec.json.Encoder().encode
 
 
-class Table:
-    """A row a record; a quoted field may span lines."""
+class CsvTable:
+    """Reads one row from each record; a quoted field may span lines."""
 
     unit = "row"
 
-    def __init__(self, tally: FindingCollector, delimiter: str) -> None:
-        self._tally = tally
+    def __init__(self, collector: FindingCollector, delimiter: str) -> None:
+        self._collector = collector
         self._delimiter = delimiter
         self._held = b""
         self._names: list[str] = []
@@ -36,19 +36,19 @@ class Table:
         self._held = data[cut:]
         if cut:
             yield from self._records(data[:cut])
-        if len(self._held) > LONGEST_LINE:
+        if len(self._held) > MAX_ROW_BYTES:
             self._broken, self._held = True, b""
-            self._tally.add(Problem("no-closing-quote"), lines=(self._next,))
+            self._collector.add(Problem("no-closing-quote"), lines=(self._next,))
 
     def finish(self) -> Iterator[Block]:
         if self._held.count(b'"') % 2:
-            self._tally.add(Problem("no-closing-quote"), lines=(self._next,))
+            self._collector.add(Problem("no-closing-quote"), lines=(self._next,))
         elif self._held:
             yield from self._records(self._held)
 
     def _records(self, data: bytes) -> Iterator[Block]:
-        # The module's own limit is 128 KB a field; ours is the block.
-        csv.field_size_limit(max(csv.field_size_limit(), 2 * LONGEST_LINE))
+        # The csv module allows 128 KB a field by default; our limit is that of a row.
+        csv.field_size_limit(max(csv.field_size_limit(), 2 * MAX_ROW_BYTES))
         text = data.decode("utf-8", "surrogateescape")
         lines: list[bytes] = []
         first = self._next
@@ -79,7 +79,10 @@ class Table:
 
 
 def _last_record_end(data: bytes) -> int:
-    """Behind the last line end that is in no quoted field; quotes are doubled inside one, so that parity tells."""
+    """Return the place after the last line end that is in no quoted field.
+
+    Quotes inside a field are doubled, so an odd number of quotes before a place means that a field is open there.
+    """
     cut = data.rfind(b"\n") + 1
     if not cut or data.count(b'"', 0, cut) % 2 == 0:
         return cut

@@ -1,20 +1,20 @@
-"""Takes gzip off a stream of bytes, a small piece at a time; anything else passes through."""
+"""Unpacks a gzip stream, a small piece at a time; other bytes pass through unchanged."""
 
 import zlib
 from collections.abc import Iterator
 
 from bot.datasets.findings.collector import Problem
-from bot.datasets.formats.json_lines import PIECE
+from bot.datasets.formats.json_lines import PIECE_BYTES
 
 # A gzip file can unpack to a thousand times its size.
-MOST_UNPACKED = 2 * 1024**3
+MAX_UNPACKED_BYTES = 2 * 1024**3
 _GZIP = b"\x1f\x8b"
-# "Write a gzip header and trailer", in zlib's numbers.
+# zlib's way to say "gzip header and trailer", see zlib.decompressobj.
 _GZIP_BITS = 16 + zlib.MAX_WBITS
 
 
-class Unpacker:
-    """Pieces of at most PIECE bytes. Once `problem` is set, nothing more comes."""
+class GzipUnpacker:
+    """Yields pieces of at most PIECE_BYTES bytes, and nothing more once `problem` is set."""
 
     def __init__(self) -> None:
         self.problem: Problem | None = None
@@ -36,15 +36,15 @@ class Unpacker:
         yield from self._pieces(data) if self._plain else self._gunzip(data)
 
     def finish(self) -> Iterator[bytes]:
-        """What is left, and the problem of a gzip file that was cut off."""
+        """Yield the rest, and set `problem` for a gzip file that was cut off."""
         if self._first:
             yield from self._pieces(self._first)
         if self._member is not None and not self._member.eof and not self.problem:
             self.problem = Problem("broken-gzip", detail="it ends too early")
 
     def _pieces(self, data: bytes) -> Iterator[bytes]:
-        for start in range(0, len(data), PIECE):
-            piece = data[start : start + PIECE]
+        for start in range(0, len(data), PIECE_BYTES):
+            piece = data[start : start + PIECE_BYTES]
             self.unpacked += len(piece)
             yield piece
 
@@ -57,13 +57,13 @@ class Unpacker:
                     return
                 self._member = zlib.decompressobj(_GZIP_BITS)
             try:
-                piece = self._member.decompress(data, PIECE)
+                piece = self._member.decompress(data, PIECE_BYTES)
             except zlib.error as error:
                 self.problem = Problem("broken-gzip", detail=str(error).rpartition(": ")[2])
                 return
             data = self._member.unconsumed_tail or self._member.unused_data
             self.unpacked += len(piece)
-            if self.unpacked > MOST_UNPACKED:
-                self.problem = Problem("file-too-large", value="unpacked", limit=MOST_UNPACKED)
+            if self.unpacked > MAX_UNPACKED_BYTES:
+                self.problem = Problem("file-too-large", value="unpacked", limit=MAX_UNPACKED_BYTES)
             elif piece:
                 yield piece

@@ -1,13 +1,13 @@
 """Cuts a JSON array into its elements as it streams by, however it is spread over lines.
 
-Only brackets, quotes and commas are looked at; whether an element is JSON at all, its reader says.
+It looks at brackets, quotes and commas only; the reader of an element finds out whether it is JSON.
 """
 
 import re
 from collections.abc import Iterator
 
 from bot.datasets.findings.collector import FindingCollector, Problem
-from bot.datasets.formats.json_lines import LONGEST_LINE, Block
+from bot.datasets.formats.json_lines import MAX_ROW_BYTES, Block
 
 _OUTSIDE = re.compile(rb'["{}\[\],]')
 _INSIDE = re.compile(rb'["\\]')
@@ -15,12 +15,12 @@ _QUOTE, _COMMA, _OPENING = b'"'[0], b","[0], b"[{"
 
 
 class JsonArray:
-    """A row an element; rows are counted as items, since many arrays stand on one line."""
+    """Reads one row from each element; rows are counted as items, since many arrays are on one line."""
 
     unit = "item"
 
-    def __init__(self, tally: FindingCollector) -> None:
-        self._tally = tally
+    def __init__(self, collector: FindingCollector) -> None:
+        self._collector = collector
         self._held = bytearray()
         self._looked_at = 0
         self._depth = 0
@@ -41,7 +41,7 @@ class JsonArray:
 
     def finish(self) -> Iterator[Block]:
         if not self._closed:
-            self._tally.add(Problem("broken-array", detail="it is never closed"))
+            self._collector.add(Problem("broken-array", detail="it is never closed"))
         yield from ()
 
     def _cut(self) -> Iterator[Block]:
@@ -76,7 +76,7 @@ class JsonArray:
                     return
         else:
             at = len(held)
-        if at - begin > LONGEST_LINE:
+        if at - begin > MAX_ROW_BYTES:
             self._refusing = True
         if self._refusing:
             begin = at
@@ -89,7 +89,7 @@ class JsonArray:
             if self._items:
                 yield self._block()
             self._next += 1
-            yield Block(self._next - 1, b"", problem=Problem("line-too-long", limit=LONGEST_LINE))
+            yield Block(self._next - 1, b"", problem=Problem("line-too-long", limit=MAX_ROW_BYTES))
             return
         # Raw line ends stand between values only: a JSON text has none inside quotes.
         item = bytes(text.strip().replace(b"\n", b" "))
@@ -102,5 +102,5 @@ class JsonArray:
         return Block(first, b"\n".join(items), items)
 
     def _after_end(self, data: bytes) -> None:
-        if data.strip() and "broken-array" not in self._tally.rules():
-            self._tally.add(Problem("broken-array", detail="text follows its end"))
+        if data.strip() and "broken-array" not in self._collector.rules():
+            self._collector.add(Problem("broken-array", detail="text follows its end"))

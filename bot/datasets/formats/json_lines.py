@@ -1,24 +1,25 @@
-"""What every way of writing rows into a file comes out as, and the simplest way: JSONL.
+"""Defines a block of rows, which every file format is cut into, and reads the simplest format: JSONL.
 
-No more is ever held than one row of the longest size that is read. Nothing here looks into a row.
+It holds at most one row of the longest size that is read. It does not look into a row.
 """
 
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from bot.datasets.findings.collector import FindingCollector, Problem
-from bot.datasets.formats.re2 import automaton
+from bot.datasets.formats.re2 import compile_linear
 
-# The most bytes that are cut, decoded and judged at one go; bounds memory, not rows.
-PIECE = 256 * 1024
-# A row that needs more is refused unread. Vertex AI's 131,072 tokens are about half a megabyte of text, and twice
-# or three times that in escapes; a hostile row can make objects of thirty times its size.
-LONGEST_LINE = 2 * 1024 * 1024
+# The most bytes that are cut, decoded and checked together; this bounds memory, not rows.
+PIECE_BYTES = 256 * 1024
+# A longer row is refused unread. Vertex AI's 131,072 tokens an example are about half a megabyte of text, and two
+# or three times that in escapes; a hostile row can create objects of thirty times its size.
+# Source: https://cloud.google.com/vertex-ai/generative-ai/docs/models/gemini-supervised-tuning
+MAX_ROW_BYTES = 2 * 1024 * 1024
 
 # As it stands in JSON; the raw byte is no JSON.
 NUL = b"\\u0000"
-_NUL = automaton(rb"\\u0000")
-_TWO_ON_A_LINE = automaton(rb"\}[ \t\r]*\{")
+_NUL = compile_linear(rb"\\u0000")
+_TWO_ON_A_LINE = compile_linear(rb"\}[ \t\r]*\{")
 
 
 class Block:
@@ -67,7 +68,7 @@ def _count(raw: bytes) -> int:
 
 
 class Format(Protocol):
-    """One way to write rows into a file."""
+    """Cuts one file format into rows."""
 
     @property
     def unit(self) -> str: ...
@@ -78,12 +79,12 @@ class Format(Protocol):
 
 
 class JsonLines:
-    """A row a line."""
+    """Reads one row from each line."""
 
     unit = "line"
 
-    def __init__(self, tally: FindingCollector) -> None:
-        self._tally = tally
+    def __init__(self, collector: FindingCollector) -> None:
+        self._collector = collector
         self._held: list[bytes] = []
         self._held_size = 0
         self._skipping = False
@@ -114,13 +115,13 @@ class JsonLines:
             return
         self._held.append(rest)
         self._held_size += len(rest)
-        if self._held_size > LONGEST_LINE:
+        if self._held_size > MAX_ROW_BYTES:
             self._held, self._held_size, self._skipping = [], 0, True
 
     def _block(self, raw: bytes) -> Block:
         if not self._windows and b"\r" in raw:
             self._windows = True
-            self._tally.add(Problem("windows-line-ends"))
+            self._collector.add(Problem("windows-line-ends"))
         block = Block(self._line, raw)
         self._line += block.count
         return block
@@ -128,4 +129,4 @@ class JsonLines:
     def _refused(self) -> Block:
         self._skipping = False
         self._line += 1
-        return Block(self._line - 1, b"", problem=Problem("line-too-long", limit=LONGEST_LINE))
+        return Block(self._line - 1, b"", problem=Problem("line-too-long", limit=MAX_ROW_BYTES))

@@ -1,4 +1,4 @@
-"""Writes a checked file's examples in another dialect, as the file's bytes come in."""
+"""Writes a checked file's examples in another dialect while the file's bytes are read."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -37,23 +37,23 @@ class Converter:
         self._expected = sha256
         self._split = split
         self._sha256 = hashlib.sha256()
-        self._tally = FindingCollector()
-        self._source = RowSource("", self._tally, mapping)
-        self._judge = RowChecker(DatasetLimits(), None, mapping)
-        self._judge.expect(dialect)
+        self._collector = FindingCollector()
+        self._source = RowSource("", self._collector, mapping)
+        self._row_checker = RowChecker(DatasetLimits(), None, mapping)
+        self._row_checker.require(dialect)
 
     def feed(self, chunk: bytes) -> bytes:
-        """The next rows, written anew. Raises Outdated, UserError."""
+        """Return the next rows in the target dialect. Raises Outdated, UserError."""
         self._sha256.update(chunk)
         return b"".join(self._convert(block) for block in self._source.feed(chunk))
 
     def finish(self) -> bytes:
-        """The last rows. Raises Outdated, UserError."""
+        """Return the last rows. Raises Outdated, UserError."""
         rest = b"".join(self._convert(block) for block in self._source.finish())
         if self._expected and self._sha256.hexdigest() != self._expected:
             raise _outdated()
-        if self._tally.refuses():
-            finding = self._tally.findings()[0]
+        if self._collector.refuses():
+            finding = self._collector.findings()[0]
             raise UserError(finding.message, finding.advice)
         return rest
 
@@ -61,7 +61,7 @@ class Converter:
         return encode_lines(self._examples(block), self._target, self._mapping)
 
     def _examples(self, block: Block) -> Iterator[Example]:
-        for number, found in self._judge.read(block):
+        for number, found in self._row_checker.read(block):
             if isinstance(found, Batch):
                 yield from self._of_side(found.columns, found.columns.examples())
             elif found.example is not None:

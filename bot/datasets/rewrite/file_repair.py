@@ -1,5 +1,6 @@
-"""Makes two files of one: the rows that can be tuned on, mended where needed, and the others with reasons."""
+"""Splits a file into two: the rows that can be tuned on, repaired where needed, and the others with reasons."""
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -7,43 +8,45 @@ import msgspec
 import xxhash
 
 from bot.datasets.checks.row_source import RowSource
-from bot.datasets.findings.collector import MOST_OF_A_ROW, FindingCollector, Problem
+from bot.datasets.findings.collector import MAX_ROW_PROBLEMS, FindingCollector, Problem
 from bot.datasets.findings.findings import Severity
 from bot.datasets.formats.json_lines import Block
-from bot.datasets.rewrite.hash_set import HashSet
-from bot.datasets.rewrite.row_repair import mend
+from bot.datasets.rewrite.row_repair import repair_row
 from bot.datasets.rows.examples import encode
 from bot.datasets.rows.fast_reader import Columns, columns_of
 from bot.datasets.rows.row_checker import Batch, RowChecker, RowResult
-from bot.datasets.rows.slow_reader import explain
+from bot.datasets.rows.slow_reader import parse_row
 from bot.domain.backend_profile import DatasetLimits
 from bot.domain.datasets import Dialect, FieldMapping
 from bot.errors import UserError
 
 _encode = msgspec.json.Encoder().encode
+_FIRST_SLOTS = 1024
+# The share of used slots above which the table doubles.
+_FULL = 0.6
 
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """Some output of a repair: JSONL of both files, and how many rows went where so far.
+    """A part of a repair's output: JSONL of both files, and the counts of rows so far.
 
-    `mended` rows are among the `kept` ones, `duplicates` among the `rejected` ones. A line of the rejected file
+    `repaired` rows are among the `kept` ones, `duplicates` among the `rejected` ones. A line of the rejected file
     is {"line", "rules", "reasons", "row"}: items of an array count as lines, and a row that is no JSON is text.
     """
 
     kept_rows: bytes = b""
     rejected_rows: bytes = b""
     kept: int = 0
-    mended: int = 0
+    repaired: int = 0
     rejected: int = 0
     duplicates: int = 0
 
 
 class Repairer:
-    """Feed it a file's bytes in any chunks, then `finish`; one file and one thread at a time.
+    """Repairs one file: call `feed` with its bytes in any chunks, then `finish`; not thread-safe.
 
-    The repaired file is JSONL in the file's own dialect; good rows keep their bytes. Rows are judged by `limits`
-    and `target` like in a check, so that the repaired file passes it, unless too few rows are left.
+    The repaired file is JSONL in the file's own dialect; good rows keep their bytes. Rows are checked with
+    `limits` and `target` as in a check, so the repaired file passes it, unless too few rows are left.
     """
 
     def __init__(
@@ -55,26 +58,26 @@ class Repairer:
     ) -> None:
         self._mapping = mapping
         self._source = RowSource(name, FindingCollector(), mapping)
-        self._judge = RowChecker(limits, target, mapping)
+        self._row_checker = RowChecker(limits, target, mapping)
         self._seen = HashSet()
-        self._kept_rows = self._mended = self._rejected_rows = self._duplicates = 0
+        self._kept_rows = self._repaired = self._rejected_rows = self._duplicates = 0
         self._kept: list[bytes] = []
         self._rejected: list[bytes] = []
 
     def feed(self, chunk: bytes) -> Repaired:
-        """What the next bytes give."""
+        """Repair the next bytes."""
         for block in self._source.feed(chunk):
             self._repair(block)
-        return self._hand_out()
+        return self._output()
 
     def finish(self) -> Repaired:
-        """What is left."""
+        """Repair the rest of the file."""
         for block in self._source.finish():
             self._repair(block)
-        return self._hand_out()
+        return self._output()
 
     def _repair(self, block: Block) -> None:
-        for number, found in self._judge.read(block):
+        for number, found in self._row_checker.read(block):
             start = number - block.first
             if isinstance(found, Batch):
                 lines = block.lines[start : start + len(found.before)]
@@ -82,36 +85,36 @@ class Repairer:
             elif found.example is not None:
                 self._keep(number, block.lines[start : start + 1], columns_of(found.example))
             elif not found.blank:
-                self._mend(number, block.lines[start] if block.lines else b"", found)
+                self._repair_row(number, block.lines[start] if block.lines else b"", found)
 
-    def _mend(self, number: int, line: bytes, verdict: RowResult) -> None:
-        if len(verdict.problems) >= MOST_OF_A_ROW:
-            self._reject(number, line, verdict.problems)
+    def _repair_row(self, number: int, line: bytes, result: RowResult) -> None:
+        if len(result.problems) >= MAX_ROW_PROBLEMS:
+            self._reject(number, line, result.problems)
             return
-        row = explain(line, self._judge.dialect, self._mapping).row if line else None
+        row = parse_row(line, self._row_checker.dialect, self._mapping).row if line else None
         if row is None:
-            self._reject(number, line, verdict.problems, is_json=False)
+            self._reject(number, line, result.problems, is_json=False)
             return
-        mended = self._in_own_dialect(line) or _encode(mend(row, self._judge.dialect, self._mapping))
-        again = self._judge.judge(mended)
+        repaired = self._in_own_dialect(line) or _encode(repair_row(row, self._row_checker.dialect, self._mapping))
+        again = self._row_checker.check_row(repaired)
         if again.example is None:
-            self._reject(number, line, verdict.problems)
-        elif self._keep(number, (mended,), columns_of(again.example)):
-            self._mended += 1
+            self._reject(number, line, result.problems)
+        elif self._keep(number, (repaired,), columns_of(again.example)):
+            self._repaired += 1
 
     def _in_own_dialect(self, line: bytes) -> bytes:
-        """A row that is right but for its dialect, written as the others are; empty where it is not."""
-        reading = explain(line, None, self._mapping)
-        own = self._judge.dialect
-        if reading.example is None or own is None or reading.dialect is own:
+        """Return a correct row of another dialect in the file's own; empty where it is not correct."""
+        parsed = parse_row(line, None, self._mapping)
+        own = self._row_checker.dialect
+        if parsed.example is None or own is None or parsed.dialect is own:
             return b""
         try:
-            return encode(reading.example, own, self._mapping)
+            return encode(parsed.example, own, self._mapping)
         except UserError:
             return b""
 
     def _keep(self, first: int, lines: Sequence[bytes], columns: Columns) -> bool:
-        """Whether all of them are new."""
+        """Keep the rows that are new; return whether all of them are."""
         before = self._kept_rows
         for i, (line, question, answer) in enumerate(zip(lines, columns.inputs, columns.outputs, strict=True)):
             if self._seen.add(xxhash.xxh3_64_intdigest(f"{question}\0\0{answer}".encode())):
@@ -133,14 +136,14 @@ class Repairer:
         self._rejected.append(_encode(row))
         self._rejected_rows += 1
 
-    def _hand_out(self) -> Repaired:
+    def _output(self) -> Repaired:
         kept, self._kept = self._kept, []
         rejected, self._rejected = self._rejected, []
         return Repaired(
             kept_rows=_jsonl(kept),
             rejected_rows=_jsonl(rejected),
             kept=self._kept_rows,
-            mended=self._mended,
+            repaired=self._repaired,
             rejected=self._rejected_rows,
             duplicates=self._duplicates,
         )
@@ -148,3 +151,44 @@ class Repairer:
 
 def _jsonl(lines: Sequence[bytes]) -> bytes:
     return b"".join(line + b"\n" for line in lines)
+
+
+class HashSet:
+    """A set of 64-bit hashes at under 20 bytes each, where a Python set takes over 60.
+
+    It uses open addressing in one array; 0 marks a free slot, so 0 is stored as 1.
+    """
+
+    def __init__(self) -> None:
+        self._slots = array("Q", bytes(8 * _FIRST_SLOTS))
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, value: int) -> bool:
+        """Add a hash; return whether it is new."""
+        if self._count >= len(self._slots) * _FULL:
+            self._grow()
+        if not self._put(value or 1):
+            return False
+        self._count += 1
+        return True
+
+    def _put(self, value: int) -> bool:
+        slots = self._slots
+        mask = len(slots) - 1
+        at = value & mask
+        while held := slots[at]:
+            if held == value:
+                return False
+            at = (at + 1) & mask
+        slots[at] = value
+        return True
+
+    def _grow(self) -> None:
+        old = self._slots
+        self._slots = array("Q", bytes(16 * len(old)))
+        for value in old:
+            if value:
+                self._put(value)

@@ -1,36 +1,36 @@
-"""Puts right what can be put right in a row without guessing what a person meant.
+"""Repairs what can be repaired in a row without guessing what a person meant.
 
-Works on the row as it was parsed, so that a mended row stays in its dialect. Whether it is an example now, its
-judge says; nothing here drops a text that could be learned from, but for turns that no answer belongs to.
+It changes the parsed row, so the repaired row stays in its dialect; the row checker finds out whether it is an
+example now. The only texts that it removes are turns without an answer.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 from bot.datasets.rows.column_mapping import input_keys
-from bot.datasets.rows.examples import JOINT, PAIRS
+from bot.datasets.rows.examples import BLANK_LINE, PAIRS
 from bot.domain.datasets import Dialect, FieldMapping
 
 _ANSWERING = {"assistant", "model"}
 
 
-def mend(row: Mapping[str, Any], dialect: Dialect | None, mapping: FieldMapping | None) -> dict[str, Any]:
-    """The row with NULs taken out, numbers written as text, turns merged and unanswered ends cut off."""
-    mended: dict[str, Any] = _without_nul(row)
+def repair_row(row: Mapping[str, Any], dialect: Dialect | None, mapping: FieldMapping | None) -> dict[str, Any]:
+    """Return the row without NULs, with numbers as text, turns merged and unanswered turns cut off."""
+    repaired: dict[str, Any] = _without_nul(row)
     match dialect:
         case Dialect.MESSAGES | Dialect.OPENAI:
-            if isinstance(mended.get("messages"), list):
-                mended["messages"] = _turns(mended["messages"])
+            if isinstance(repaired.get("messages"), list):
+                repaired["messages"] = _turns(repaired["messages"])
         case Dialect.VERTEX:
-            if isinstance(mended.get("contents"), list):
-                mended["contents"] = _turns([_content(content) for content in mended["contents"]])
+            if isinstance(repaired.get("contents"), list):
+                repaired["contents"] = _turns([_content(content) for content in repaired["contents"]])
         case Dialect.GEMINI | Dialect.PALM | Dialect.PROMPT:
-            _numbers_as_text(mended, PAIRS[dialect])
+            _numbers_as_text(repaired, PAIRS[dialect])
         case Dialect.MAPPED if mapping is not None:
-            _numbers_as_text(mended, (*input_keys(mapping), mapping.output))
+            _numbers_as_text(repaired, (*input_keys(mapping), mapping.output))
         case _:
             pass
-    return mended
+    return repaired
 
 
 def _without_nul(value: Any) -> Any:
@@ -52,15 +52,15 @@ def _numbers_as_text(row: dict[str, Any], keys: tuple[str, ...]) -> None:
 
 
 def _content(content: Any) -> Any:
-    """Old documents show `parts` as an object; OpenAI's word for the model is another."""
+    """Write `parts` as a list, as old documents of Google do not, and OpenAI's role `assistant` as `model`."""
     if not isinstance(content, dict):
         return content
-    mended = dict(content)
-    if isinstance(mended.get("parts"), dict):
-        mended["parts"] = [mended["parts"]]
-    if mended.get("role") == "assistant":
-        mended["role"] = "model"
-    return mended
+    repaired = dict(content)
+    if isinstance(repaired.get("parts"), dict):
+        repaired["parts"] = [repaired["parts"]]
+    if repaired.get("role") == "assistant":
+        repaired["role"] = "model"
+    return repaired
 
 
 def _turns(turns: list[Any]) -> list[Any]:
@@ -83,14 +83,14 @@ def _turns(turns: list[Any]) -> list[Any]:
 
 
 def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Both turns as one; None where they hold more than text."""
+    """Return both turns as one, or None where they hold more than text."""
     if one.keys() == other.keys() == {"role", "content"}:
         texts = one["content"], other["content"]
-        return {**one, "content": JOINT.join(texts)} if all(isinstance(t, str) for t in texts) else None
+        return {**one, "content": BLANK_LINE.join(texts)} if all(isinstance(t, str) for t in texts) else None
     if one.keys() == other.keys() == {"role", "parts"}:
         first, second = _part_text(one["parts"]), _part_text(other["parts"])
         if first is not None and second is not None:
-            return {**one, "parts": [{"text": first + JOINT + second}]}
+            return {**one, "parts": [{"text": first + BLANK_LINE + second}]}
     return None
 
 

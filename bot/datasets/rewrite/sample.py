@@ -1,4 +1,4 @@
-"""A piece of a file's text for Google to count, so that the estimate of its tokens rests on real ones."""
+"""Takes a sample of a file's text for Google to count, so that the token estimate rests on a real count."""
 
 import zlib
 from contextlib import suppress
@@ -23,7 +23,7 @@ class _Row(msgspec.Struct):
 
 
 def sample_text(head: bytes, report: DatasetReport) -> str:
-    """All text of the whole rows among a file's first bytes; empty where none can be read."""
+    """Return all text of the complete rows in a file's first bytes; empty where none can be read."""
     if report.dialect is None:
         return ""
     converter = Converter(report.dialect, Dialect.OPENAI, report.mapping)
@@ -35,8 +35,8 @@ def sample_text(head: bytes, report: DatasetReport) -> str:
     return "\n".join(message.content for row in rows.splitlines() for message in decode(row).messages)
 
 
-def with_count(report: DatasetReport, sample: str, tokens: int) -> DatasetReport:
-    """The report with its tokens estimated from Google's count of a sample of its text."""
+def with_counted_tokens(report: DatasetReport, sample: str, tokens: int) -> DatasetReport:
+    """Return the report with its tokens estimated from Google's count of a sample of its text."""
     guessed = max(1, len(sample.encode()) // BYTES_PER_TOKEN)
     method = f"estimated from Google's count of {tokens:,} tokens in the first rows"
     return replace(report, tokens=round(report.tokens * tokens / guessed), token_method=method)

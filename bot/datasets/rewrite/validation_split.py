@@ -1,7 +1,7 @@
 """Holds out a share of the examples for validation, by a stable hash of their input.
 
-The same example always falls on the same side, in whatever file and order it comes; so do duplicates, and rows
-with the same input. The share is met on average, not to the row.
+The same example is always on the same side, in any file and order; so are duplicates and rows with the same input.
+The share is met on average, not exactly.
 """
 
 from dataclasses import dataclass
@@ -23,6 +23,6 @@ class Split:
     side: Side
 
     def has(self, joined_input: str) -> bool:
-        """Whether the example with this input (see Columns) is on this side."""
+        """Return whether the example with this input (see Columns) is on this side."""
         held_out = hash_input(joined_input.encode()) < share_of_hashes(self.share)
         return held_out is (self.side is Side.VALIDATION)

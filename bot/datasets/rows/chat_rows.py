@@ -1,15 +1,15 @@
 """Reads the rows that hold conversations: messages, contents, and preference pairs.
 
-Each function returns the example, or None once an error was added to `problems`; warnings leave the example.
+Each function returns the example, or None where it added an error to `problems`.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bot.datasets.findings.collector import Problem, Problems
-from bot.datasets.rows.chat_turns import ChatTurn, arrange
+from bot.datasets.rows.chat_turns import ChatTurn, order_turns
 from bot.datasets.rows.examples import Example
-from bot.datasets.rows.json_values import kind_of, shown
+from bot.datasets.rows.json_values import describe, kind_of
 from bot.domain.datasets import Dialect
 
 _CALLS = frozenset(
@@ -34,51 +34,51 @@ _MESSAGES_ROLES = {"system": "system", "user": "user", "model": "model"}
 
 
 def read_messages(row: Mapping[str, Any], dialect: Dialect, problems: Problems) -> Example | None:
-    """A row of `messages`, as OpenAI or gemini-1.0-pro-002 on Vertex AI write them."""
+    """Read a row of `messages`, as OpenAI or gemini-1.0-pro-002 on Vertex AI write them."""
     known = _OPENAI_ROLES if dialect is Dialect.OPENAI else _MESSAGES_ROLES
-    _leftover(row, {"messages"}, problems)
+    _report_unused_keys(row, {"messages"}, problems)
     messages = _list(row, "messages", problems)
-    said: list[ChatTurn] = []
+    turns: list[ChatTurn] = []
     for i, message in _each(messages, problems):
         place = f"messages[{i}]"
         if not isinstance(message, dict):
-            problems.add(Problem("wrong-type", place, shown(message), detail="an object"))
+            problems.add(Problem("wrong-type", place, describe(message), detail="an object"))
             continue
-        calls = bool(_leftover(message, {"role", "content"}, problems, of="messages"))
+        calls = bool(_report_unused_keys(message, {"role", "content"}, problems, of="messages"))
         role = message.get("role")
         if role in ("tool", "function"):
             problems.add(Problem("tool-calls", "A row"))
             continue
         text = None if calls else _message_text(message, place, problems)
         if not isinstance(role, str):
-            problems.add(_bad(f"{place}.role", role))
+            problems.add(_missing_or_wrong(f"{place}.role", role))
         elif role not in known:
-            problems.add(Problem("wrong-role", f"{place}.role", shown(role), detail=_one_of(known)))
+            problems.add(Problem("wrong-role", f"{place}.role", describe(role), detail=_one_of(known)))
         elif text is not None:
-            said.append(ChatTurn(known[role], text, f"{place}.content"))
-    return _example(said, problems, lenient=dialect is Dialect.OPENAI)
+            turns.append(ChatTurn(known[role], text, f"{place}.content"))
+    return _example(turns, problems, lenient=dialect is Dialect.OPENAI)
 
 
 def read_contents(row: Mapping[str, Any], problems: Problems) -> Example | None:
-    """A row of `contents`, as Gemini on Vertex AI takes it today."""
-    _leftover(row, {"contents", *_SYSTEM_KEYS}, problems)
-    return _example(_said(row, problems), problems, lenient=False)
+    """Read a row of `contents`, as Gemini on Vertex AI takes it today."""
+    _report_unused_keys(row, {"contents", *_SYSTEM_KEYS}, problems)
+    return _example(_read_turns(row, problems), problems, lenient=False)
 
 
 def read_preference(row: Mapping[str, Any], problems: Problems) -> Example | None:
-    """A row of `contents` that end on the user, and two scored `completions`."""
-    _leftover(row, {"contents", "completions", *_SYSTEM_KEYS}, problems)
-    said = _said(row, problems)
+    """Read a row of `contents` that end with the user's turn, and two scored `completions`."""
+    _report_unused_keys(row, {"contents", "completions", *_SYSTEM_KEYS}, problems)
+    turns = _read_turns(row, problems)
     answers: dict[float, str] = {}
     completions = _list(row, "completions", problems)
     for i, completion in _each(completions, problems):
         place = f"completions[{i}]"
         if not isinstance(completion, dict):
-            problems.add(Problem("wrong-type", place, shown(completion), detail="an object"))
+            problems.add(Problem("wrong-type", place, describe(completion), detail="an object"))
             continue
         score = completion.get("score")
         if isinstance(score, bool) or not isinstance(score, int | float):
-            problems.add(_bad(f"{place}.score", score, "0 or 1"))
+            problems.add(_missing_or_wrong(f"{place}.score", score, "0 or 1"))
             continue
         content = _content(completion.get("completion"), f"{place}.completion", problems)
         if content is not None:
@@ -91,45 +91,45 @@ def read_preference(row: Mapping[str, Any], problems: Problems) -> Example | Non
         problems.add(Problem("completions", detail=f"there are {len(completions)}"))
     elif not problems.refused and answers.keys() != {0, 1}:
         problems.add(Problem("completions", detail="the scores are others"))
-    system, texts = arrange(said, problems, lenient=False, answered=False) if said else ("", [])
+    system, texts = order_turns(turns, problems, lenient=False, answered=False) if turns else ("", [])
     if problems.refused:
         return None
     return Example(system, (*texts, answers[1]), answers[0])
 
 
-def _example(said: list[ChatTurn], problems: Problems, *, lenient: bool) -> Example | None:
+def _example(turns: list[ChatTurn], problems: Problems, *, lenient: bool) -> Example | None:
     if problems.refused:
         return None
-    system, texts = arrange(said, problems, lenient=lenient)
+    system, texts = order_turns(turns, problems, lenient=lenient)
     return None if problems.refused else Example(system, tuple(texts))
 
 
-def _said(row: Mapping[str, Any], problems: Problems) -> list[ChatTurn]:
-    said: list[ChatTurn] = []
+def _read_turns(row: Mapping[str, Any], problems: Problems) -> list[ChatTurn]:
+    turns: list[ChatTurn] = []
     for key in _SYSTEM_KEYS:
         if row.get(key) is not None:
             content = _content(row[key], key, problems, role="system")
             if content is not None:
-                said.append(content)
+                turns.append(content)
     for i, item in _each(_list(row, "contents", problems), problems):
         content = _content(item, f"contents[{i}]", problems)
         if content is not None:
-            said.append(content)
-    return said
+            turns.append(content)
+    return turns
 
 
 def _content(value: Any, place: str, problems: Problems, *, role: str = "") -> ChatTurn | None:
     if not isinstance(value, dict):
-        problems.add(_bad(place, value, "an object with role and parts"))
+        problems.add(_missing_or_wrong(place, value, "an object with role and parts"))
         return None
-    _leftover(value, {"role", "parts"}, problems, of="contents")
+    _report_unused_keys(value, {"role", "parts"}, problems, of="contents")
     if not role:
         role = value.get("role", "")
         if role not in ("user", "model"):
             problems.add(
-                Problem("wrong-role", f"{place}.role", shown(role), detail="user or model")
+                Problem("wrong-role", f"{place}.role", describe(role), detail="user or model")
                 if isinstance(role, str) and role
-                else _bad(f"{place}.role", value.get("role"))
+                else _missing_or_wrong(f"{place}.role", value.get("role"))
             )
             return None
     parts = _list(value, "parts", problems, place=f"{place}.")
@@ -137,18 +137,18 @@ def _content(value: Any, place: str, problems: Problems, *, role: str = "") -> C
     for i, part in _each(parts, problems):
         where = f"{place}.parts[{i}]"
         if not isinstance(part, dict):
-            problems.add(Problem("wrong-type", where, shown(part), detail='an object: {"text": ...}'))
+            problems.add(Problem("wrong-type", where, describe(part), detail='an object: {"text": ...}'))
         elif part.keys() & _PART_CALLS:
             problems.add(Problem("tool-calls", "A row"))
         elif media := part.keys() & _PART_MEDIA:
             problems.add(Problem("not-text", "A row", f"a picture or file ({min(media)})"))
         else:
-            _leftover(part, {"text"}, problems, of="parts")
+            _report_unused_keys(part, {"text"}, problems, of="parts")
             text = part.get("text")
             if isinstance(text, str):
                 texts.append(text)
             else:
-                problems.add(_bad(f"{where}.text", text))
+                problems.add(_missing_or_wrong(f"{where}.text", text))
     return ChatTurn(role, "".join(texts), f"{place}.parts") if len(texts) == len(parts) and parts else None
 
 
@@ -157,7 +157,7 @@ def _message_text(message: Mapping[str, Any], place: str, problems: Problems) ->
     if isinstance(content, str):
         return content
     if not isinstance(content, list):
-        problems.add(_bad(f"{place}.content", content))
+        problems.add(_missing_or_wrong(f"{place}.content", content))
         return None
     texts = []
     for part in content:
@@ -171,12 +171,12 @@ def _message_text(message: Mapping[str, Any], place: str, problems: Problems) ->
 
 
 def _part_kind(kind: object, part: object) -> str:
-    """What a part of a message is, by its own word for it."""
-    return shown(kind) if isinstance(kind, str) and kind != "text" else kind_of(part)
+    """Return the type of a message's part."""
+    return describe(kind) if isinstance(kind, str) and kind != "text" else kind_of(part)
 
 
-def _leftover(row: Mapping[str, Any], used: set[str], problems: Problems, *, of: str = "") -> bool:
-    """Report keys that no example has a place for; True where they are calls of tools."""
+def _report_unused_keys(row: Mapping[str, Any], used: set[str], problems: Problems, *, of: str = "") -> bool:
+    """Report keys that do not become part of the example; return whether they call tools."""
     called = False
     for key, value in row.items():
         if key in used or value is None:
@@ -194,7 +194,7 @@ def _leftover(row: Mapping[str, Any], used: set[str], problems: Problems, *, of:
 
 
 def _each(items: list[Any], problems: Problems) -> Iterator[tuple[int, Any]]:
-    """The items with their places, until enough is wrong with the row."""
+    """Yield the items with their indexes, until enough is wrong with the row."""
     for i, item in enumerate(items):
         if problems.enough:
             return
@@ -207,14 +207,14 @@ def _list(row: Mapping[str, Any], key: str, problems: Problems, *, place: str = 
         if not value:
             problems.add(Problem("empty-field", f"{place}{key}"))
         return value
-    problems.add(_bad(f"{place}{key}", value, "a list"))
+    problems.add(_missing_or_wrong(f"{place}{key}", value, "a list"))
     return []
 
 
-def _bad(place: str, value: Any, wanted: str = "text") -> Problem:
+def _missing_or_wrong(place: str, value: Any, wanted: str = "text") -> Problem:
     if value is None:
         return Problem("missing-field", place)
-    return Problem("wrong-type", place, shown(value), detail=wanted)
+    return Problem("wrong-type", place, describe(value), detail=wanted)
 
 
 def _one_of(roles: Mapping[str, str]) -> str:

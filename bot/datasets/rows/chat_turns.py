@@ -1,13 +1,13 @@
-"""Judges the order of turns: one system text first, then user and model in turn, the model last.
+"""Checks the order of turns: one system text first, then user and model alternate, the model last.
 
-Shared by all conversational dialects; it knows roles and texts, not how a row writes them.
+All conversational dialects share this module; it knows roles and texts, not how a row writes them.
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from bot.datasets.findings.collector import Problem, Problems
-from bot.datasets.rows.examples import JOINT
+from bot.datasets.rows.examples import BLANK_LINE
 
 
 class ChatTurn(NamedTuple):
@@ -18,8 +18,8 @@ class ChatTurn(NamedTuple):
     place: str
 
 
-def arrange(
-    said: Sequence[ChatTurn], problems: Problems, *, lenient: bool, answered: bool = True
+def order_turns(
+    turns: Sequence[ChatTurn], problems: Problems, *, lenient: bool, answered: bool = True
 ) -> tuple[str, list[str]]:
     """The system text and the alternating texts, user first.
 
@@ -27,12 +27,11 @@ def arrange(
     OpenAI's rows; otherwise both are errors. `answered` False wants the user's turn last. What is returned
     alongside an error means nothing.
     """
-    for message in said:
+    for message in turns:
         if not message.text.strip():
             problems.add(Problem("empty-field", message.place))
-    system = [m.text for m in said if m.role == "system"]
-    turns = [m for m in said if m.role != "system"]
-    leading = next((i for i, m in enumerate(said) if m.role != "system"), len(said))
+    system = [m.text for m in turns if m.role == "system"]
+    leading = next((i for i, m in enumerate(turns) if m.role != "system"), len(turns))
     if len(system) > leading or (len(system) > 1 and not lenient):
         problems.add(
             Problem("system-moved") if lenient else Problem("role-order", detail="a system text must come first")
@@ -40,15 +39,17 @@ def arrange(
     roles: list[str] = []
     texts: list[str] = []
     for message in turns:
+        if message.role == "system":
+            continue
         if roles and roles[-1] == message.role:
             problems.add(Problem("turns-merged" if lenient else "same-role-twice", value=message.role))
-            texts[-1] += JOINT + message.text
+            texts[-1] += BLANK_LINE + message.text
         else:
             roles.append(message.role)
             texts.append(message.text)
     for problem in _order(roles, answered):
         problems.add(problem)
-    return JOINT.join(system), texts
+    return BLANK_LINE.join(system), texts
 
 
 def _order(roles: Sequence[str], answered: bool) -> list[Problem]:

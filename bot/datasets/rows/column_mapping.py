@@ -1,4 +1,4 @@
-"""Rows with keys of their own: guessing which hold input and output, and reading what a person says.
+"""Maps rows with unknown keys: guesses which keys hold input and output, and reads what a person names.
 
 A mapping's input may name several keys with a plus (`instruction+input`); their texts are joined by a blank line.
 """
@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.domain.datasets import FieldMapping
 
-# Pairs that people use, most telling first. A later key of an input may be missing in a row.
+# Pairs that people use, the most specific first. A later key of an input may be missing in a row.
 KNOWN_PAIRS: tuple[tuple[str, str], ...] = (
     ("instruction+input", "output"),
     ("instruction+context", "response"),
@@ -37,17 +37,17 @@ KNOWN_PAIRS: tuple[tuple[str, str], ...] = (
 
 
 def input_keys(mapping: FieldMapping) -> tuple[str, ...]:
-    """The keys whose texts make the input, in order."""
+    """Return the keys whose texts make the input, in order."""
     return tuple(mapping.input.split("+"))
 
 
-def as_words(mapping: FieldMapping) -> str:
-    """As it is written in a command."""
+def format_mapping(mapping: FieldMapping) -> str:
+    """Return the mapping as it is written in a command."""
     return f"input={mapping.input} output={mapping.output}"
 
 
 def guess_mapping(row: Mapping[str, Any], *, known_only: bool = False) -> FieldMapping | None:
-    """The mapping that the row's keys suggest (letter case aside), or None.
+    """Return the mapping that the row's keys suggest, in any letter case, or None.
 
     Where no known pair is found, two keys that hold text are taken in their order, unless `known_only`.
     """

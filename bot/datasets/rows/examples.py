@@ -1,7 +1,7 @@
-"""The one shape that every dialect is read into and written from.
+"""Defines an example, which every dialect is read into and written from.
 
-Writing is strict: what a dialect cannot hold is an error, never left out in silence. Reading stands in
-`quick.py` (rows as they should be) and `explain.py` (all others).
+Writing is strict: what a dialect cannot hold is an error, never left out in silence. `fast_reader.py` reads
+correct rows, `slow_reader.py` all others.
 """
 
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ PAIRS: dict[Dialect, tuple[str, str]] = {
     Dialect.PROMPT: ("prompt", "completion"),
 }
 # What a system text, and parts of a mapped input, are joined with.
-JOINT = "\n\n"
+BLANK_LINE = "\n\n"
 
 _encoder = msgspec.json.Encoder()
 
@@ -42,26 +42,26 @@ class Example(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def question(self) -> str:
-        """The input of a single pair: a system text goes in front of it."""
-        return f"{self.system}{JOINT}{self.texts[0]}" if self.system else self.texts[0]
+        """The input of a single pair, the system text in front of it."""
+        return f"{self.system}{BLANK_LINE}{self.texts[0]}" if self.system else self.texts[0]
 
 
 def encode(example: Example, dialect: Dialect, mapping: FieldMapping | None = None) -> bytes:
-    """One line of JSON, without a line end.
+    """Return the example as one line of JSON, without a line end.
 
     Raises:
         UserError: the dialect cannot hold the example.
     """
-    return _encoder.encode(wire(example, dialect, mapping))
+    return _encoder.encode(build_row(example, dialect, mapping))
 
 
 def encode_lines(examples: Iterable[Example], dialect: Dialect, mapping: FieldMapping | None = None) -> bytes:
-    """JSONL, each line ended."""
-    return _encoder.encode_lines([wire(example, dialect, mapping) for example in examples])
+    """Return the examples as JSONL, each line with its line end."""
+    return _encoder.encode_lines([build_row(example, dialect, mapping) for example in examples])
 
 
-def wire(example: Example, dialect: Dialect, mapping: FieldMapping | None = None) -> dict[str, Any]:
-    """The row as the dialect writes it, as plain JSON values. Raises UserError, see `encode`."""
+def build_row(example: Example, dialect: Dialect, mapping: FieldMapping | None = None) -> dict[str, Any]:
+    """Return the row of the dialect as plain JSON values. Raises UserError, see `encode`."""
     match dialect:
         case Dialect.GEMINI | Dialect.PALM | Dialect.PROMPT:
             return _pair(example, *PAIRS[dialect])

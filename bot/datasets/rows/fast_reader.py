@@ -1,7 +1,7 @@
-"""Reads rows that are as they should be, many at a time; anything else is left to `explain.py`.
+"""Reads correct rows, many at a time; `slow_reader.py` reads all others.
 
-A typed decode refuses unknown keys, other roles and other types by itself. Everything after it runs over whole
-columns inside C (`map`, `chain`, list comparison), since Python per row would cost more than the decoding.
+msgspec's typed decode refuses unknown keys, other roles and other types by itself. All work after it runs over
+columns in C (`map`, `chain`, list comparison), because Python code for each row would cost more than decoding.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -18,14 +18,14 @@ from bot.domain.datasets import Dialect, FieldMapping
 
 # Stands between the texts of an input when they are hashed; no text that is passed on holds it.
 SEPARATOR = "\0"
-# Longer conversations are read by `explain`; so are rows that are no plain system-user-model sequence.
+# `slow_reader` reads longer conversations, and rows that are no plain system-user-model sequence.
 _MOST_TEXTS = 200
-NOT_QUICK = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+FAST_READER_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 @dataclass(slots=True)
 class Columns:
-    """Good rows, taken apart.
+    """The texts of correct rows, by column.
 
     `inputs` are all texts before the answer, joined by SEPARATOR; `counts` says how many texts a row has, the
     answer included. An even count is turns alone; an odd one means that the first text is a system text.
@@ -43,17 +43,17 @@ class Columns:
 
 
 def columns_of(example: Example) -> Columns:
-    """One example as columns."""
+    """Return one example as columns."""
     texts = [example.system, *example.texts] if example.system else [*example.texts]
     # Two answers count as one output: rows that differ in either are not the same.
     return Columns([SEPARATOR.join(texts[:-1])], [texts[-1] + example.rejected], [len(texts)])
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
-    """How to read one dialect: decode lines (raising NOT_QUICK), then take the rows apart.
+class FastReader:
+    """Reads one dialect: decodes lines (raises FAST_READER_ERRORS), then splits the rows into columns.
 
-    `columns` is None where at least one of the rows is for `explain`.
+    `columns` returns None where `slow_reader` must read at least one of the rows.
     """
 
     decode: Callable[[bytes], Any]
@@ -61,13 +61,13 @@ class Reader:
     columns: Callable[[list[Any]], Columns | None]
 
 
-def _reader(row: type[msgspec.Struct], columns: Callable[[list[Any]], Columns | None]) -> Reader:
+def _reader(row: type[msgspec.Struct], columns: Callable[[list[Any]], Columns | None]) -> FastReader:
     decoder = msgspec.json.Decoder(row)
-    return Reader(decoder.decode, decoder.decode_lines, columns)
+    return FastReader(decoder.decode, decoder.decode_lines, columns)
 
 
 class _Strict(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """Decoded, taken apart at once and dropped, so that the garbage collector need not know it."""
+    """Lives only until its columns are read, so the garbage collector need not track it."""
 
 
 class _AssistantMessage(_Strict):
@@ -108,11 +108,11 @@ class _VertexRow(_Strict, rename={"system": "systemInstruction"}):
 
 
 class _MappedRow(msgspec.Struct, gc=False):
-    """Keys that are not mapped are expected in these rows, and left out."""
+    """A row that may have keys that are not mapped."""
 
 
-def quick_reader(dialect: Dialect, mapping: FieldMapping | None = None) -> Reader | None:
-    """The reader of a dialect's rows; None where there is no quick one."""
+def build_fast_reader(dialect: Dialect, mapping: FieldMapping | None = None) -> FastReader | None:
+    """Return the fast reader of a dialect's rows, or None where there is none."""
     match dialect:
         case Dialect.GEMINI | Dialect.PALM | Dialect.PROMPT:
             return _pair_reader(*PAIRS[dialect], _Strict)
@@ -128,7 +128,7 @@ def quick_reader(dialect: Dialect, mapping: FieldMapping | None = None) -> Reade
             return None
 
 
-def _pair_reader(question: str, answer: str, base: type[msgspec.Struct]) -> Reader:
+def _pair_reader(question: str, answer: str, base: type[msgspec.Struct]) -> FastReader:
     row = msgspec.defstruct(
         "_PairRow",
         [("question", str), ("answer", str)],
@@ -146,7 +146,7 @@ def _pair_reader(question: str, answer: str, base: type[msgspec.Struct]) -> Read
     return _reader(row, columns)
 
 
-def _chat_reader(row: type[msgspec.Struct], answering: str) -> Reader:
+def _chat_reader(row: type[msgspec.Struct], answering: str) -> FastReader:
     messages_of, role_of, text_of = attrgetter("messages"), attrgetter("role"), attrgetter("content")
     orders = _orders("user", answering, system=True)
 
@@ -162,7 +162,7 @@ def _chat_reader(row: type[msgspec.Struct], answering: str) -> Reader:
     return _reader(row, columns)
 
 
-def _vertex_reader() -> Reader:
+def _vertex_reader() -> FastReader:
     contents_of, system_of = attrgetter("contents"), attrgetter("system")
     role_of, parts_of, text_of = attrgetter("role"), attrgetter("parts"), attrgetter("text")
     orders = _orders("user", "model", system=False)
@@ -189,7 +189,7 @@ def _vertex_reader() -> Reader:
 
 
 def _orders(asking: str, answering: str, *, system: bool) -> dict[int, tuple[str, ...]]:
-    """By the number of messages, the only order of roles they can have."""
+    """Return, for each number of messages, the only valid order of roles."""
     turns = (asking, answering)
     orders = {n: turns * (n // 2) for n in range(2, _MOST_TEXTS, 2)}
     if system:

@@ -1,4 +1,4 @@
-"""Words for JSON values that stand where something else should."""
+"""Describes JSON values in messages about wrong types."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from bot.datasets.findings.findings import shorten
 
 
 def kind_of(value: Any) -> str:
-    """What a JSON value is, as it is called in a sentence."""
+    """Return what a JSON value is, as a sentence names it."""
     match value:
         case None:
             return "null"
@@ -22,8 +22,8 @@ def kind_of(value: Any) -> str:
             return "an object"
 
 
-def shown(value: Any) -> str:
-    """The value itself where it is short, otherwise what it is."""
+def describe(value: Any) -> str:
+    """Return the value itself where it is short, otherwise what it is."""
     match value:
         case str():
             return shorten(value)

@@ -1,6 +1,6 @@
-"""Decides about one row: is it an example that the target takes, and if not, why.
+"""Decides whether a row is an example that the target takes, and if not, why.
 
-Remembers what the file's dialect is, since all rows must be of one.
+It stores the file's dialect, because all rows must be of one.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from bot.datasets.findings.collector import Problem
 from bot.datasets.findings.report import BYTES_PER_TOKEN
 from bot.datasets.formats.json_lines import NUL, Block
-from bot.datasets.rows.column_mapping import as_words, guess_mapping
-from bot.datasets.rows.examples import JOINT, Example
-from bot.datasets.rows.fast_reader import NOT_QUICK, Columns, Reader, quick_reader
-from bot.datasets.rows.slow_reader import Reading, explain
+from bot.datasets.rows.column_mapping import format_mapping, guess_mapping
+from bot.datasets.rows.examples import BLANK_LINE, Example
+from bot.datasets.rows.fast_reader import FAST_READER_ERRORS, Columns, FastReader, build_fast_reader
+from bot.datasets.rows.slow_reader import ParsedRow, parse_row
 from bot.domain.backend_profile import DatasetLimits
 from bot.domain.datasets import Dialect, FieldMapping
 
@@ -21,7 +21,7 @@ _UNLIMITED = 1 << 62
 
 @dataclass(frozen=True, slots=True)
 class RowResult:
-    """What is to be said about a row, or about a run of `blank` lines, which are no rows.
+    """The problems of a row, or of a run of `blank` lines, which are no rows.
 
     `example` is None where an error was found.
     """
@@ -54,7 +54,7 @@ def measure(columns: Columns) -> Batch:
 
 
 class RowChecker:
-    """Judges the rows of one file, in their order."""
+    """Checks the rows of one file, in their order."""
 
     def __init__(
         self, limits: DatasetLimits, target: Dialect | None = None, mapping: FieldMapping | None = None
@@ -65,7 +65,7 @@ class RowChecker:
         self.keys: tuple[str, ...] = ()
         self._limits = limits
         self._target = target
-        self._quick: Reader | None = None
+        self._fast: FastReader | None = None
         self._most_in = limits.input_characters or _UNLIMITED
         self._most_out = limits.output_characters or _UNLIMITED
         # A character is at most four bytes, so at most one estimated token.
@@ -73,22 +73,22 @@ class RowChecker:
 
     @property
     def dialect(self) -> Dialect | None:
-        """The file's dialect, as far as is known."""
+        """The file's dialect, or None while it is unknown."""
         return self._dialect
 
-    def expect(self, dialect: Dialect) -> None:
-        """All rows must be of this dialect."""
+    def require(self, dialect: Dialect) -> None:
+        """Require this dialect of all rows."""
         self._dialect = dialect
         # Every row of a file that holds no preferences is an error where these are wanted.
         if self._target is not Dialect.PREFERENCE:
-            self._quick = quick_reader(dialect, self.mapping)
+            self._fast = build_fast_reader(dialect, self.mapping)
 
     def read(self, block: Block) -> Iterator[tuple[int, Batch | RowResult]]:
-        """Take good rows together, halving until those that are not stand alone; each with its first number."""
+        """Read correct rows together, halving until the others are alone; yield results with first numbers."""
         if block.problem is not None:
             yield block.first, RowResult(None, (block.problem,))
             return
-        batch = self._take_block(block)
+        batch = self._read_block(block)
         if batch is not None:
             yield block.first, batch
             return
@@ -96,7 +96,7 @@ class RowChecker:
             yield from self._read(first, lines)
 
     def _read(self, first: int, lines: Sequence[bytes]) -> Iterator[tuple[int, Batch | RowResult]]:
-        batch = self._take(lines)
+        batch = self._read_together(lines)
         if batch is not None:
             yield first, batch
         elif lines and not any(map(bytes.strip, lines)):
@@ -106,26 +106,26 @@ class RowChecker:
             yield from self._read(first, lines[:half])
             yield from self._read(first + half, lines[half:])
         elif lines:
-            yield first, self.judge(lines[0])
+            yield first, self.check_row(lines[0])
 
-    def _take_block(self, block: Block) -> Batch | None:
-        """All rows, decoded in one call, where nothing at all is to be said about any of them."""
-        if self._quick is None or not block.one_value_a_line():
+    def _read_block(self, block: Block) -> Batch | None:
+        """Return all rows, decoded in one call, or None where any of them has a problem."""
+        if self._fast is None or not block.one_value_a_line():
             return None
         try:
-            rows = self._quick.decode_lines(block.raw)
-        except NOT_QUICK:
+            rows = self._fast.decode_lines(block.raw)
+        except FAST_READER_ERRORS:
             return None
-        return self._within_limits(self._quick.columns(rows)) if len(rows) == block.count else None
+        return self._within_limits(self._fast.columns(rows)) if len(rows) == block.count else None
 
-    def _take(self, lines: Sequence[bytes]) -> Batch | None:
-        if self._quick is None or not lines or (len(lines) == 1 and NUL in lines[0]):
+    def _read_together(self, lines: Sequence[bytes]) -> Batch | None:
+        if self._fast is None or not lines or (len(lines) == 1 and NUL in lines[0]):
             return None
         try:
-            rows = list(map(self._quick.decode, lines))
-        except NOT_QUICK:
+            rows = list(map(self._fast.decode, lines))
+        except FAST_READER_ERRORS:
             return None
-        return self._within_limits(self._quick.columns(rows))
+        return self._within_limits(self._fast.columns(rows))
 
     def _within_limits(self, columns: Columns | None) -> Batch | None:
         if columns is None or not columns.counts:
@@ -138,38 +138,38 @@ class RowChecker:
             return None
         return batch
 
-    def judge(self, raw: bytes) -> RowResult:
-        """Everything that is to be said about the row."""
-        reading = explain(raw, self.dialect, self.mapping)
-        problems = reading.problems
-        if reading.row is not None:
-            self._meet(reading)
-        if reading.example is not None:
-            for problem in self._over_limits(reading.example):
+    def check_row(self, raw: bytes) -> RowResult:
+        """Return everything that is wrong with the row."""
+        parsed = parse_row(raw, self.dialect, self.mapping)
+        problems = parsed.problems
+        if parsed.row is not None:
+            self._compare_dialect(parsed)
+        if parsed.example is not None:
+            for problem in self._over_limits(parsed.example):
                 problems.add(problem)
-        return RowResult(None if problems.refused else reading.example, tuple(problems))
+        return RowResult(None if problems.refused else parsed.example, tuple(problems))
 
-    def _meet(self, reading: Reading) -> None:
-        """Hold the row's dialect against the file's, which is that of the first row that has one."""
-        row, dialect = reading.row, reading.dialect
+    def _compare_dialect(self, parsed: ParsedRow) -> None:
+        """Compare the row's dialect with the file's, which is that of the first row that has one."""
+        row, dialect = parsed.row, parsed.dialect
         assert row is not None
         if dialect is None:
             keys = tuple(row)[:20]
             if not self.keys:
                 self.keys = keys
                 self.guessed_mapping = guess_mapping(row)
-            guess = as_words(self.guessed_mapping) if self.guessed_mapping else "input=KEY output=KEY"
-            reading.problems.add(Problem("unknown-keys", value=", ".join(keys) or "none", detail=guess))
+            guess = format_mapping(self.guessed_mapping) if self.guessed_mapping else "input=KEY output=KEY"
+            parsed.problems.add(Problem("unknown-keys", value=", ".join(keys) or "none", detail=guess))
         elif self.dialect is None:
-            self.expect(dialect)
+            self.require(dialect)
         elif dialect is not self.dialect:
-            # Whatever else is wrong with it is said in a file of its own dialect.
-            reading.problems.replace(Problem("mixed-dialects", value=dialect.value, detail=self.dialect.value))
-            reading.example = None
+            # Its other problems matter only in a file of its own dialect.
+            parsed.problems.replace(Problem("mixed-dialects", value=dialect.value, detail=self.dialect.value))
+            parsed.example = None
         if self._target is Dialect.PREFERENCE and dialect not in (None, Dialect.PREFERENCE):
-            reading.problems.add(Problem("no-preference"))
+            parsed.problems.add(Problem("no-preference"))
         if dialect is Dialect.PREFERENCE and self._target not in (None, Dialect.PREFERENCE):
-            reading.problems.add(Problem("preferred-only"))
+            parsed.problems.add(Problem("preferred-only"))
 
     def _over_limits(self, example: Example) -> list[Problem]:
         limits, found = self._limits, []
@@ -181,7 +181,7 @@ class RowChecker:
         output = max(len(example.texts[-1]), len(example.rejected))
         before = len(example.system) + sum(map(len, example.texts[:-1]))
         if example.system and not limits.takes_system:
-            before += len(JOINT)
+            before += len(BLANK_LINE)
         if before > self._most_in:
             found.append(Problem("input-too-long", "input", f"{before:,}", limits.input_characters))
         if output > self._most_out:

@@ -1,7 +1,7 @@
-"""Reads one row with care and says everything that is wrong with it: the slow, exact reference.
+"""Reads one row and reports everything that is wrong with it: the slow, exact reference.
 
-Rows that are as they should be never come here (`quick.py` reads them), so that this may take its time. What both
-read, they read alike. Limits of a target are not known here.
+`fast_reader.py` reads correct rows, so few come here. Both readers give the same result where both can read a row.
+This module does not know the limits of a target.
 """
 
 import json
@@ -16,11 +16,11 @@ from bot.datasets.findings.collector import Problem, Problems
 from bot.datasets.findings.findings import shorten
 from bot.datasets.rows.chat_rows import read_contents, read_messages, read_preference
 from bot.datasets.rows.column_mapping import input_keys
-from bot.datasets.rows.examples import JOINT, PAIRS, Example
-from bot.datasets.rows.json_values import kind_of, shown
+from bot.datasets.rows.examples import BLANK_LINE, PAIRS, Example
+from bot.datasets.rows.json_values import describe, kind_of
 from bot.domain.datasets import Dialect, FieldMapping
 
-# The nesting at which protobuf's JSON parser gives up.
+# The nesting at which protobuf's JSON parser stops: `max_recursion_depth` of google.protobuf.json_format.
 DEEPEST = 100
 # Brackets of one row, each of which takes thirty times its size once it is read. That many are over the token
 # limit of any model even where they stand in a text.
@@ -41,8 +41,8 @@ _decode = msgspec.json.Decoder().decode
 
 
 @dataclass(slots=True)
-class Reading:
-    """What one row turned out to be. `dialect` is None where it does not tell, `row` where it is no object."""
+class ParsedRow:
+    """One row as it was read. `dialect` is None where it is unknown, `row` is None where it is no object."""
 
     dialect: Dialect | None = None
     example: Example | None = None
@@ -50,42 +50,42 @@ class Reading:
     row: Mapping[str, Any] | None = None
 
 
-def explain(raw: bytes, expected: Dialect | None = None, mapping: FieldMapping | None = None) -> Reading:
-    """Read a line. `expected` is the file's dialect, which decides where the row alone does not."""
-    reading = Reading()
-    value = _parse(raw, reading.problems)
-    if reading.problems:
-        return reading
+def parse_row(raw: bytes, expected: Dialect | None = None, mapping: FieldMapping | None = None) -> ParsedRow:
+    """Read a line. `expected` is the file's dialect, which decides where the row could be of several."""
+    parsed = ParsedRow()
+    value = _parse(raw, parsed.problems)
+    if parsed.problems:
+        return parsed
     if not isinstance(value, dict):
-        reading.problems.add(Problem("not-an-object", detail=kind_of(value), value=shown(value)))
-        return reading
+        parsed.problems.add(Problem("not-an-object", detail=kind_of(value), value=describe(value)))
+        return parsed
     if _too_deep(value):
-        reading.problems.add(Problem("nested-too-deep", limit=DEEPEST))
-        return reading
-    reading.row = value
-    reading.dialect = dialect_of(value, expected, mapping)
-    match reading.dialect:
+        parsed.problems.add(Problem("nested-too-deep", limit=DEEPEST))
+        return parsed
+    parsed.row = value
+    parsed.dialect = dialect_of(value, expected, mapping)
+    match parsed.dialect:
         case None:
             pass
         case Dialect.GEMINI | Dialect.PALM | Dialect.PROMPT:
-            _read_pair(value, (PAIRS[reading.dialect][0],), PAIRS[reading.dialect][1], reading)
+            _read_pair(value, (PAIRS[parsed.dialect][0],), PAIRS[parsed.dialect][1], parsed)
         case Dialect.MAPPED:
             assert mapping is not None
-            _read_pair(value, input_keys(mapping), mapping.output, reading)
+            _read_pair(value, input_keys(mapping), mapping.output, parsed)
         case Dialect.MESSAGES | Dialect.OPENAI:
-            reading.example = read_messages(value, reading.dialect, reading.problems)
+            parsed.example = read_messages(value, parsed.dialect, parsed.problems)
         case Dialect.VERTEX:
-            reading.example = read_contents(value, reading.problems)
+            parsed.example = read_contents(value, parsed.problems)
         case Dialect.PREFERENCE:
-            reading.example = read_preference(value, reading.problems)
-    _find_nul(reading)
-    return reading
+            parsed.example = read_preference(value, parsed.problems)
+    _find_nul(parsed)
+    return parsed
 
 
 def dialect_of(
     row: Mapping[str, Any], expected: Dialect | None = None, mapping: FieldMapping | None = None
 ) -> Dialect | None:
-    """The dialect that the row's keys tell, `expected` where they could be of several."""
+    """Return the dialect of the row's keys; `expected` where they could be of several."""
     keys = row.keys()
     if mapping is not None and (keys & {*input_keys(mapping), mapping.output}):
         return Dialect.MAPPED
@@ -113,21 +113,21 @@ def _chat_dialect(messages: object, expected: Dialect | None) -> Dialect:
     return expected if expected in (Dialect.MESSAGES, Dialect.OPENAI) else Dialect.OPENAI
 
 
-def _read_pair(row: Mapping[str, Any], questions: Sequence[str], answer: str, reading: Reading) -> None:
-    parts = [_text(row, key, reading.problems, optional=i > 0) for i, key in enumerate(questions)]
-    output = _text(row, answer, reading.problems)
+def _read_pair(row: Mapping[str, Any], questions: Sequence[str], answer: str, parsed: ParsedRow) -> None:
+    parts = [_text(row, key, parsed.problems, optional=i > 0) for i, key in enumerate(questions)]
+    output = _text(row, answer, parsed.problems)
     if len(questions) == 1 or not any(parts):
         required = [(questions[0], parts[0]), (answer, output)]
     else:
         required = [(answer, output)]
     for key, text in required:
         if text is not None and not text.strip():
-            reading.problems.add(Problem("empty-field", key))
-    if reading.dialect is not Dialect.MAPPED and (others := [k for k in row if k not in (*questions, answer)]):
-        reading.problems.add(Problem("keys-left-out", ", ".join(others[:_SHOWN_KEYS])))
-    if not reading.problems.refused and output is not None:
+            parsed.problems.add(Problem("empty-field", key))
+    if parsed.dialect is not Dialect.MAPPED and (others := [k for k in row if k not in (*questions, answer)]):
+        parsed.problems.add(Problem("keys-left-out", ", ".join(others[:_SHOWN_KEYS])))
+    if not parsed.problems.refused and output is not None:
         texts = [part for part in parts if part and part.strip()] if len(parts) > 1 else [parts[0] or ""]
-        reading.example = Example("", (JOINT.join(texts), output))
+        parsed.example = Example("", (BLANK_LINE.join(texts), output))
 
 
 def _text(row: Mapping[str, Any], key: str, problems: Problems, *, optional: bool = False) -> str | None:
@@ -135,20 +135,20 @@ def _text(row: Mapping[str, Any], key: str, problems: Problems, *, optional: boo
     if isinstance(value, str):
         return value
     if value is not None:
-        problems.add(Problem("wrong-type", key, shown(value), detail="text"))
+        problems.add(Problem("wrong-type", key, describe(value), detail="text"))
     elif not optional:
         problems.add(Problem("missing-field", key))
     return None
 
 
-def _find_nul(reading: Reading) -> None:
-    example = reading.example
+def _find_nul(parsed: ParsedRow) -> None:
+    example = parsed.example
     if example is None:
         return
     for text in (example.system, *example.texts, example.rejected):
         if "\0" in text:
-            reading.problems.add(Problem("nul-character", value=shown(text)))
-            reading.example = None
+            parsed.problems.add(Problem("nul-character", value=describe(text)))
+            parsed.example = None
             return
 
 
@@ -168,7 +168,7 @@ def _parse(raw: bytes, problems: Problems) -> Any:
 
 
 def _why_not_json(raw: bytes, reason: str) -> Problem:
-    """msgspec's reason, unless other writers call the line JSON: lone surrogates, NaN, huge numbers."""
+    """Return msgspec's reason, or a better one for what Python calls JSON: lone surrogates, NaN, huge numbers."""
     try:
         text = raw.decode()
     except UnicodeDecodeError:
@@ -187,7 +187,7 @@ def _why_not_json(raw: bytes, reason: str) -> Problem:
 
 
 def _short_int(digits: str) -> int:
-    """An int's value plays no part here, and Python refuses to read very long ones."""
+    """Return any number: its value does not matter, and Python refuses to read very long ones."""
     return len(digits)
 
 

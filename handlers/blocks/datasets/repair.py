@@ -7,10 +7,10 @@ from handlers.blocks.message import Message, compose, escape_line
 
 
 def repaired_message(made: RepairedFiles) -> Message:
-    """How many rows were kept, mended and left out; both files follow in the thread."""
+    """How many rows were kept, repaired and left out; both files follow in the thread."""
     kept = f"*{escape_line(made.name, 100)}* repaired: {count(made.kept, 'row')} kept"
-    if made.mended:
-        kept += f", {made.mended:,} of them mended"
+    if made.repaired:
+        kept += f", {made.repaired:,} of them repaired"
     left_out = f" {count(made.rejected, 'row')} left out" if made.rejected else " Nothing left out"
     if made.duplicates:
         left_out += f", {count(made.duplicates, 'duplicate')} among them"

@@ -7,11 +7,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.datasets import Converter, Example, Repairer, encode
-from bot.datasets.rows.fast_reader import columns_of, quick_reader
-from bot.datasets.rows.slow_reader import explain
+from bot.datasets.rows.fast_reader import build_fast_reader, columns_of
+from bot.datasets.rows.slow_reader import parse_row
 from bot.domain.datasets import Dialect, FieldMapping
-from tests.bot.datasets.checking import GEMINI_API, VERTEX, check_bytes, rows_of
 from tests.outside import protos
+from tests.support.dataset_builders import GEMINI_API, VERTEX, check_bytes, rows_of
 
 MAPPING = FieldMapping("question", "answer")
 SUPERVISED = [Dialect.GEMINI, Dialect.PALM, Dialect.PROMPT, Dialect.MESSAGES, Dialect.VERTEX, Dialect.OPENAI]
@@ -120,29 +120,29 @@ def test_every_dialect_reads_back_what_it_wrote(example, dialect):
     if dialect in (Dialect.GEMINI, Dialect.PALM, Dialect.PROMPT):
         example = Example("", example.texts[:2])
     line = encode(example, dialect)
-    assert explain(line).example == example
-    assert explain(line).dialect is dialect
-    assert list(explain(line).problems) == []
+    assert parse_row(line).example == example
+    assert parse_row(line).dialect is dialect
+    assert list(parse_row(line).problems) == []
 
 
 @many
 @given(examples, good_text)
 def test_preferences_read_back_what_was_written(example, rejected):
     example = Example(example.system, example.texts, rejected)
-    reading = explain(encode(example, Dialect.PREFERENCE))
-    assert (reading.example, reading.dialect) == (example, Dialect.PREFERENCE)
+    parsed = parse_row(encode(example, Dialect.PREFERENCE))
+    assert (parsed.example, parsed.dialect) == (example, Dialect.PREFERENCE)
 
 
 @many
 @given(lines, st.sampled_from([*SUPERVISED, Dialect.MAPPED]))
 def test_the_quick_reader_reads_as_the_careful_one_does_or_not_at_all(line, dialect):
-    reader = quick_reader(dialect, MAPPING)
+    reader = build_fast_reader(dialect, MAPPING)
     assert reader is not None
     try:
         columns = reader.columns([reader.decode(line)])
     except (ValueError, RecursionError):
         return
-    careful = explain(line, dialect, MAPPING if dialect is Dialect.MAPPED else None)
+    careful = parse_row(line, dialect, MAPPING if dialect is Dialect.MAPPED else None)
     if columns is None or b"\\u0000" in line:
         return
     assert careful.dialect is dialect

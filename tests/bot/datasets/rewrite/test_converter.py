@@ -6,7 +6,7 @@ from bot.datasets import Converter, Example, encode
 from bot.domain.chat import Role, Turn
 from bot.domain.datasets import Dialect, FieldMapping
 from bot.errors import UserError
-from tests.bot.datasets.checking import chat, contents, jsonl, rows_of
+from tests.support.dataset_builders import chat, contents, jsonl, rows_of
 
 TALK = Example("be kind", ("a", "b", "c", "d"))
 PAIR = Example("", ("a", "b"))

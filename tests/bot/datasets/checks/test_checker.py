@@ -9,11 +9,11 @@ from dataclasses import replace
 
 import pytest
 
-from bot.datasets.formats.gzip_unpacker import MOST_UNPACKED, Unpacker
-from bot.datasets.formats.json_lines import PIECE
+from bot.datasets.formats.gzip_unpacker import MAX_UNPACKED_BYTES, GzipUnpacker
+from bot.datasets.formats.json_lines import PIECE_BYTES
 from bot.domain.backend_profile import DatasetLimits
 from bot.domain.datasets import Dialect, FieldMapping
-from tests.bot.datasets.checking import GEMINI_API, VERTEX, chat, check_bytes, contents, jsonl, pair, rules
+from tests.support.dataset_builders import GEMINI_API, VERTEX, chat, check_bytes, contents, jsonl, pair, rules
 
 GOOD = pair("1", "2")
 TALK = chat("user: hi", "assistant: hello")
@@ -292,11 +292,11 @@ def test_there_are_enough_hostile_files():
     assert len(FILES) >= 60
 
 
-@pytest.mark.parametrize("case", [name for name in FILES if "megabytes" not in name], ids=str)
+@pytest.mark.parametrize(
+    "case", [name for name in FILES if "megabytes" not in name and "gzip" not in name], ids=str
+)
 def test_hostile_file_gives_the_same_findings_when_it_is_compressed(case):
     data, expected = FILES[case]
-    if data.startswith(b"\x1f\x8b"):
-        pytest.skip("is gzip already")
     assert rules(check_bytes(gzip.compress(data), chunk=100)) == expected
 
 
@@ -417,13 +417,13 @@ def test_outputs_that_look_cut_off_are_shown_where_most_are_not():
 @pytest.mark.long
 def test_two_megabytes_that_unpack_without_end_are_left_at_the_limit():
     member = gzip.compress(bytes(1024 * 1024))
-    bomb = member * (2 * MOST_UNPACKED // (1024 * 1024))
+    bomb = member * (2 * MAX_UNPACKED_BYTES // (1024 * 1024))
     assert len(bomb) < 5_000_000
-    unpacker, unpacked = Unpacker(), 0
+    unpacker, unpacked = GzipUnpacker(), 0
     for piece in unpacker.feed(bomb):
-        assert len(piece) <= PIECE
+        assert len(piece) <= PIECE_BYTES
         unpacked += len(piece)
-    assert unpacked <= MOST_UNPACKED
+    assert unpacked <= MAX_UNPACKED_BYTES
     assert unpacker.problem is not None
     assert unpacker.problem.rule == "file-too-large"
     assert list(unpacker.feed(member)) == []

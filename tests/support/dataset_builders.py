@@ -5,8 +5,6 @@ from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from bot.datasets import DatasetChecker, DatasetReport
 from bot.domain.backend_profile import DatasetLimits
 from bot.domain.datasets import Dialect, FieldMapping
@@ -27,7 +25,7 @@ VERTEX = DatasetLimits(
     validation_examples=5_000,
     validation_share=0.3,
 )
-SHARED = Path(__file__).resolve().parents[3].parent / "shared" / "data"
+DATA = Path(__file__).resolve().parents[1] / "data" / "datasets"
 
 
 def check_bytes(
@@ -77,7 +75,7 @@ async def chunks(data: bytes, size: int = 65_536) -> AsyncIterator[bytes]:
         yield data[start : start + size]
 
 
-async def whole(parts: AsyncIterator[bytes]) -> bytes:
+async def joined(parts: AsyncIterator[bytes]) -> bytes:
     return b"".join([part async for part in parts])
 
 
@@ -92,8 +90,6 @@ def rules(
     return [(f.rule, f.count, f.lines) for f in report.findings if f.rule not in without]
 
 
-def shared_file(name: str) -> bytes:
-    path = SHARED / name
-    if not path.exists():
-        pytest.skip(f"the real datasets are not here: {name}")
-    return path.read_bytes()
+def data_file(name: str) -> bytes:
+    """The bytes of one of the repository's own small training files."""
+    return (DATA / name).read_bytes()

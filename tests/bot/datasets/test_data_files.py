@@ -1,18 +1,18 @@
-"""The four real files, checked for both kinds of target and converted."""
+"""The four files of `tests/data/datasets`, checked for both kinds of target and converted."""
 
 import pytest
 
 from bot.datasets import convert
 from bot.domain.datasets import Dialect, FieldMapping
-from tests.bot.datasets.checking import (
+from tests.support.dataset_builders import (
     GEMINI_API,
     VERTEX,
     check_bytes,
     chunks,
+    data_file,
+    joined,
     rows_of,
     rules,
-    shared_file,
-    whole,
 )
 
 QUESTION_ANSWER = FieldMapping("question", "answer")
@@ -20,32 +20,32 @@ QUESTION_ANSWER = FieldMapping("question", "answer")
 
 @pytest.mark.parametrize(("limits", "target"), [(GEMINI_API, Dialect.GEMINI), (VERTEX, Dialect.VERTEX)])
 async def test_next_number_is_fine_everywhere(limits, target):
-    data = shared_file("next_number.jsonl")
+    data = data_file("next_number.jsonl")
     report = check_bytes(data, limits, target)
     assert report.ok
     assert (report.rows, report.examples, report.dialect) == (15, 15, Dialect.GEMINI)
     assert rules(report) == []
     assert report.dataset("slack:F1").examples == 15
-    written = await whole(convert(chunks(data), dialect=Dialect.GEMINI, target=target, sha256=report.sha256))
+    written = await joined(convert(chunks(data), dialect=Dialect.GEMINI, target=target, sha256=report.sha256))
     assert len(rows_of(written)) == 15
 
 
 @pytest.mark.parametrize(("limits", "target"), [(GEMINI_API, Dialect.GEMINI), (VERTEX, Dialect.VERTEX)])
 def test_messages_capitals_is_told_apart_from_openai(limits, target):
-    report = check_bytes(shared_file("messages_capitals.jsonl"), limits, target)
+    report = check_bytes(data_file("messages_capitals.jsonl"), limits, target)
     assert report.ok
     assert (report.rows, report.examples, report.dialect) == (9, 9, Dialect.MESSAGES)
     assert rules(report) == []
 
 
-def test_openai_toy_chat_has_one_bad_row_for_vertex():
-    report = check_bytes(shared_file("openai_toy_chat.jsonl"))
+def test_openai_chat_has_one_bad_row_for_vertex():
+    report = check_bytes(data_file("openai_chat.jsonl"))
     assert (report.rows, report.examples, report.dialect) == (5, 4, Dialect.OPENAI)
     assert rules(report) == [("no-user-turn", 1, (4,))]
 
 
-def test_openai_toy_chat_has_three_bad_rows_for_the_gemini_api():
-    report = check_bytes(shared_file("openai_toy_chat.jsonl"), GEMINI_API, Dialect.GEMINI)
+def test_openai_chat_has_three_bad_rows_for_the_gemini_api():
+    report = check_bytes(data_file("openai_chat.jsonl"), GEMINI_API, Dialect.GEMINI)
     assert rules(report) == [
         ("many-turns", 1, (2,)),
         ("no-user-turn", 1, (4,)),
@@ -53,29 +53,29 @@ def test_openai_toy_chat_has_three_bad_rows_for_the_gemini_api():
         ("system-in-input", 2, (1, 5)),
     ]
     too_long = report.errors[2]
-    assert (too_long.value, too_long.limit, too_long.field) == ("24,700", 5_000, "output")
+    assert (too_long.value, too_long.limit, too_long.field) == ("9,446", 5_000, "output")
 
 
-def test_gsm8k_names_its_keys_and_offers_a_mapping():
-    report = check_bytes(shared_file("gsm8k_train.jsonl"))
+def test_word_problems_names_its_keys_and_offers_a_mapping():
+    report = check_bytes(data_file("word_problems.jsonl"))
     assert not report.ok
     assert report.keys == ("question", "answer")
     assert report.guessed_mapping == QUESTION_ANSWER
     [finding] = report.findings
-    assert (finding.rule, finding.count) == ("unknown-keys", 7473)
+    assert (finding.rule, finding.count) == ("unknown-keys", 300)
     assert "question, answer" in finding.message
     assert "input=question output=answer" in finding.advice
 
 
 @pytest.mark.parametrize(("limits", "target"), [(GEMINI_API, Dialect.GEMINI), (VERTEX, Dialect.VERTEX)])
-async def test_gsm8k_is_fine_once_its_keys_are_mapped(limits, target):
-    data = shared_file("gsm8k_train.jsonl")
+async def test_word_problems_is_fine_once_its_keys_are_mapped(limits, target):
+    data = data_file("word_problems.jsonl")
     report = check_bytes(data, limits, target, QUESTION_ANSWER)
     assert report.ok
-    assert (report.rows, report.examples, report.dialect) == (7473, 7473, Dialect.MAPPED)
+    assert (report.rows, report.examples, report.dialect) == (300, 300, Dialect.MAPPED)
     assert report.mapping == QUESTION_ANSWER
     assert rules(report) == []
-    written = await whole(
+    written = await joined(
         convert(chunks(data), dialect=Dialect.MAPPED, target=target, mapping=QUESTION_ANSWER, sha256=report.sha256)
     )
-    assert check_bytes(written, limits, target).fingerprints.shared_with(report.fingerprints).count == 7473
+    assert check_bytes(written, limits, target).fingerprints.shared_with(report.fingerprints).count == 300

@@ -1,13 +1,15 @@
 """What a repair puts right, what it rejects, and that it says why."""
 
 import json
+import random
 
 import pytest
 
 from bot.datasets import Repairer
+from bot.datasets.rewrite.file_repair import HashSet
 from bot.domain.backend_profile import DatasetLimits
 from bot.domain.datasets import Dialect, FieldMapping
-from tests.bot.datasets.checking import GEMINI_API, VERTEX, chat, check_bytes, contents, jsonl, pair, rows_of
+from tests.support.dataset_builders import GEMINI_API, VERTEX, chat, check_bytes, contents, jsonl, pair, rows_of
 
 
 def repaired(
@@ -29,7 +31,7 @@ def repaired(
 GOOD_TALK = chat("user: hi", "assistant: hello")
 GOOD_TURN = contents("user: hi", "model: hello")
 
-MENDED = [
+REPAIRED_ROWS = [
     ("a number is written as text", pair("1", "2"), pair("3", 4.5), pair("3", "4.5")),
     ("a NUL is taken out", pair("1", "2"), pair("a\0b", "c"), pair("ab", "c")),
     (
@@ -73,14 +75,14 @@ MENDED = [
 
 
 @pytest.mark.parametrize(
-    ("good", "bad", "mended"), [case[1:] for case in MENDED], ids=[case[0] for case in MENDED]
+    ("good", "bad", "repaired_row"), [case[1:] for case in REPAIRED_ROWS], ids=[case[0] for case in REPAIRED_ROWS]
 )
-def test_repair_mends_the_row(good, bad, mended):
+def test_repair_changes_the_row(good, bad, repaired_row):
     assert not check_bytes(jsonl(good, bad)).ok
     kept, rejected, counts = repaired(jsonl(good, bad))
-    assert kept == [good, mended]
+    assert kept == [good, repaired_row]
     assert rejected == []
-    assert (counts.kept, counts.mended, counts.rejected) == (2, 1, 0)
+    assert (counts.kept, counts.repaired, counts.rejected) == (2, 1, 0)
     assert check_bytes(jsonl(*kept)).ok
 
 
@@ -126,3 +128,13 @@ def test_text_that_is_no_utf8_is_shown_with_its_bytes():
     assert row["rules"] == ["not-utf8"]
     assert row["row"] == '{"text_input": "\\xff"}'
     assert json.dumps(row)
+
+
+def test_hash_set_holds_what_a_set_holds():
+    chance = random.Random(2)
+    values = [chance.getrandbits(chance.choice([4, 64])) or 1 for _ in range(20_000)]
+    small, big = HashSet(), set()
+    for value in values:
+        assert small.add(value) is (value not in big)
+        big.add(value)
+    assert len(small) == len(big)

@@ -1,0 +1,28 @@
+"""The report as the command line prints it."""
+
+from bot.datasets import report_text
+from bot.domain.datasets import Dialect
+from tests.support.dataset_builders import GEMINI_API, VERTEX, check_bytes, jsonl, pair
+
+
+def test_report_text_says_what_is_wrong_where_and_what_to_do():
+    data = jsonl(pair("1", "2"), pair("3", ""), pair("1", "2"), pair("x", "y" * 5_001))
+    text = report_text(check_bytes(data, GEMINI_API, Dialect.GEMINI))
+    assert text.splitlines()[0] == f"File       rows.jsonl, {len(data):,} bytes"
+    assert "Rows       4, of which 2 are good examples\n" in text
+    assert (
+        "Errors\n"
+        "  line 2: output is empty.  [empty-field]\n"
+        "    Write a text there or take the row out.\n"
+        "  line 4: The output has 5,001 characters; the limit is 5,000.  [output-too-long]\n"
+    ) in text
+    assert "  line 3: The same example stands in the file more than once.  [duplicate]\n" in text
+    assert text.endswith("\n\nNot yet: 2 of 4 rows must be put right or taken out.\n")
+    assert "\x1b" not in text
+
+
+def test_report_text_is_short_for_a_good_file():
+    text = report_text(check_bytes(jsonl(*(pair(f"{i}?", f"it is {i}") for i in range(600))), VERTEX))
+    assert "Errors" not in text
+    assert "Warnings" not in text
+    assert text.endswith("Fine: 600 examples can be tuned on.\n")
