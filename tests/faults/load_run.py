@@ -137,14 +137,14 @@ class LoadRun:
             await asyncio.sleep(self.chance.uniform(0.1, 0.4))
 
     async def _press_start(self, person: Person, report: View) -> None:
-        """Click until Slack shows no trouble: often twice at once, sometimes once more afterwards."""
+        """Click until Slack shows no error: often twice at once, sometimes once more afterwards."""
         while True:
             clicks = self.chance.choice((1, 1, 2, 3))
             done = await asyncio.gather(*(person.submit_view(report) for _ in range(clicks)))
             actions = {each.action for each in done}
             if "clear" in actions:
                 return
-            if actions != {"trouble"}:
+            if actions != {"error"}:
                 raise AssertionError(f"“Start tuning” was answered with {actions}: {report.blocks}")
             await asyncio.sleep(self.chance.uniform(0.1, 0.5))
 

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
-from bot.sandbox.page.sample import SAMPLE
+from bot.sandbox.sample_dataset import SAMPLE
 from tests.support.browser import chromium, line, program, window
 
 pytestmark = pytest.mark.long

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from bot.sandbox.slack import Message, WebCall
-from bot.sandbox.slack.http_delivery import encoded
+from bot.sandbox.slack.deliveries import encoded
 from bot.sandbox.slack.records import Delivery
 from tests.scenarios.conftest import Open, World, until
 from tests.scenarios.test_security import sent, stamped

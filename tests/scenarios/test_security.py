@@ -20,7 +20,7 @@ from aiohttp import web
 
 from bot.sandbox.google import GoogleStandIn
 from bot.sandbox.slack import SlackStandIn
-from bot.sandbox.slack.http_delivery import encoded
+from bot.sandbox.slack.deliveries import encoded
 from bot.sandbox.slack.references import live_in_message
 from bot.sandbox.stage import BUCKET, Stage
 from handlers.transport.manifest import manifest

@@ -9,10 +9,10 @@ from nicegui.element import Element
 from nicegui.events import GenericEventArguments
 
 from bot.sandbox.page.completion import Suggestion, command, suggestions, usage
+from bot.sandbox.page.file_controls import Picker, size
 from bot.sandbox.page.markup import Keyed, Redraw, button, icon, run_script, tag
 from bot.sandbox.page.reader import Reader
-from bot.sandbox.page.sample import SAMPLE, SAMPLE_NAME
-from bot.sandbox.page.uploads import Picker, size
+from bot.sandbox.sample_dataset import SAMPLE, SAMPLE_NAME
 
 # Enter sends what is typed; while completions are shown, the keys that choose among them do that instead. The
 # browser itself puts the chosen words in and the sent ones away, so that nothing typed meanwhile is lost.

@@ -1,16 +1,18 @@
-"""A channel in the middle of the window: its head, its messages or the app's Home tab, and where one writes."""
+"""A channel in the middle of the window with the app's Home tab, and a thread at the side."""
 
 from collections.abc import Callable
+from typing import Final
 
+from nicegui import ui
 from nicegui.element import Element
 
+from bot.sandbox.page.block_kit.block_painters import BlockList
 from bot.sandbox.page.completion import command
 from bot.sandbox.page.composer import Composer, Draft
-from bot.sandbox.page.feed import Feed, channel_entries
-from bot.sandbox.page.home import Home
+from bot.sandbox.page.feed import Feed, channel_entries, status_of, thread_entries
 from bot.sandbox.page.markup import QUIETLY, Tag, button, tag
-from bot.sandbox.page.reader import Reader
-from bot.sandbox.slack import Channel, ChannelKind, ClientRefusal, Message
+from bot.sandbox.page.reader import Reader, Surface
+from bot.sandbox.slack import Channel, ChannelKind, ClientRefusal, Message, View
 
 
 class Conversation:
@@ -139,3 +141,69 @@ async def say(reader: Reader, channel: Channel, draft: Draft, feed: Feed, thread
         return False
     feed.to_the_end()
     return True
+
+
+class Home:
+    """Shows the Home tab, or that there is none yet."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._shown: View | None = None
+        self._blocks: BlockList | None = None
+        with tag("div", classes="home", tabindex="0", role="region", aria_label=f"{reader.bot_name}, Home"):
+            self._empty = tag("p", f"{reader.bot_name} has not put anything here yet.", "home-empty")
+            self._holder = tag("div", classes="blocks")
+
+    def refresh(self) -> None:
+        """Show what is published now."""
+        view = self._reader.person.home
+        self._empty.set_visibility(view is None)
+        if view is None:
+            return
+        if view is not self._shown or self._blocks is None:
+            self._shown = view
+            self._holder.clear()
+            self._blocks = BlockList(self._holder, Surface(self._reader, view))
+        self._blocks.show(view.blocks)
+
+
+_ESCAPE: Final = "(event) => { if (!document.querySelector('.q-menu, .q-dialog')) emit(); }"
+
+
+class ThreadPane:
+    """One open thread; made anew when another one is opened."""
+
+    def __init__(self, reader: Reader, channel: Channel, root: Message, close: Callable[[], None]) -> None:
+        self._reader = reader
+        self.channel = channel
+        self.root = root
+        with tag("section", classes="pane thread-pane", aria_label="Thread") as pane:
+            with tag("header", classes="channel-head"):
+                tag("h2", "Thread", "channel-name")
+                tag("span", reader.sandbox.title(channel, reader.person), "channel-members")
+                button(symbol="close", classes="btn-icon push", aria_label="Close thread", on_click=close)
+            self._feed = Feed(reader, "Messages in this thread", None)
+            with tag("p", classes="doing", role="status") as self._doing:
+                ui.spinner("dots", size="1.2em")
+                self._doing_words = tag("span")
+            self._composer = Composer(reader, self._send, in_thread=True)
+            self._composer.address("Reply in this thread")
+        self._composer.takes_drops_on(pane)
+        pane.on("keydown.escape", close, js_handler=_ESCAPE)
+
+    def refresh(self) -> None:
+        """Bring everything up to date and note what was read."""
+        reader = self._reader
+        entries = thread_entries(reader, self.channel, self.root)
+        self._feed.show(entries)
+        reader.has_read(f"{self.channel.id}/{self.root.ts}", entries[-1].message.ts)
+        status = status_of(reader, self.channel, self.root.ts)
+        self._doing.set_visibility(bool(status))
+        self._doing_words.text = f"{reader.bot_name} {status}" if status else ""
+
+    def focus(self) -> None:
+        """Put the cursor where one writes."""
+        self._composer.focus()
+
+    async def _send(self, draft: Draft) -> bool:
+        return await say(self._reader, self.channel, draft, self._feed, self.root.ts)

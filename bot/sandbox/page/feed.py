@@ -1,4 +1,4 @@
-"""The list of messages of a channel or of a thread."""
+"""The list of messages of a channel or of a thread, and the part that reads new messages aloud."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -7,10 +7,11 @@ from typing import Final
 from nicegui.element import Element
 
 from bot.sandbox.page.markup import Keyed, Redraw, button, run_script, tag
-from bot.sandbox.page.messages import Entry, MessageRow
+from bot.sandbox.page.message_row import Entry, MessageRow
 from bot.sandbox.page.reader import Reader
 from bot.sandbox.page.sandbox import in_channel
 from bot.sandbox.page.texts.dates import day, local
+from bot.sandbox.page.texts.mrkdwn import spoken
 from bot.sandbox.slack import Channel, Message
 
 _TOGETHER_SECONDS: Final = 300.0
@@ -142,3 +143,35 @@ def _follows(before: Message | None, message: Message) -> bool:
         and float(message.ts) - float(before.ts) < _TOGETHER_SECONDS
         and local(float(before.ts)).date() == local(float(message.ts)).date()
     )
+
+
+_KEPT: Final = 5
+
+
+class Announcer:
+    """A part of the page that nobody sees; blocks that are redrawn while a job runs are not read out again."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._since = max((each.ts for each in self._heard()), default="")
+        holder = tag("div", classes="visually-hidden", role="log", aria_live="polite", aria_label="New messages")
+        self._rows: Keyed[Message] = Keyed(holder, self._draw, name="p")
+
+    def refresh(self) -> None:
+        """Say what is new."""
+        new = [message for message in self._heard() if message.ts > self._since]
+        self._rows.show([(message.ts, message.ts, message) for message in new[-_KEPT:]])
+
+    def _heard(self) -> list[Message]:
+        reader = self._reader
+        found = [
+            message
+            for channel in reader.sandbox.channels(reader.person)
+            for message in reader.sandbox.messages(channel, reader.person)
+            if message.user != reader.person.id
+        ]
+        return sorted(found, key=lambda message: message.ts)
+
+    def _draw(self, message: Message) -> None:
+        names = self._reader.names
+        tag("span", f"{names.user(message.user)}: {spoken(message.text, names)}")

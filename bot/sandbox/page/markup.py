@@ -1,10 +1,11 @@
-"""HTML elements, lists of them that are kept in step, and the few scripts that a browser has to run by itself.
+"""HTML elements, menus, avatars, lists that follow the workspace, and the few scripts that run in the browser.
 
-Native elements over the toolkit's widgets wherever the browser's own are as good: they bring focus, names and
-keys that assistive software knows.
+Native elements are preferred to the toolkit's widgets wherever the browser's own are as good: they bring focus,
+names and keys that assistive software knows.
 """
 
 import json
+import zlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
@@ -12,6 +13,8 @@ from typing import Any, Final, Generic, TypeVar
 from nicegui import ui
 from nicegui.element import Element
 from nicegui.elements.mixins.text_element import TextElement
+
+from bot.sandbox.slack import User
 
 T = TypeVar("T")
 
@@ -166,3 +169,45 @@ class Keyed(Generic[T]):
             holder = self._rows[key].holder
             if children[index] is not holder:
                 holder.move(self._container, index)
+
+
+def opens_menu(opener: Tag, fill: Callable[[], None]) -> None:
+    """Make the menu when it is first wanted: most messages never need theirs."""
+    opener.attribute("aria-haspopup", "menu")
+    menus: list[ui.menu] = []
+
+    def show() -> None:
+        if not menus:
+            with opener:
+                menus.append(ui.menu().props("auto-close no-parent-event").classes("menu"))
+            with menus[0]:
+                fill()
+        menus[0].open()
+
+    opener.on("click", show, js_handler="(event) => { if (!event.target.closest('.q-menu')) emit(); }")
+
+
+def menu_item(text: str, act: Callable[[], object], detail: str = "") -> Element:
+    """One line of a menu."""
+    with ui.item().classes("menu-item").props("clickable role=menuitem tabindex=0") as item:
+        tag("span", text)
+        if detail:
+            tag("span", detail, "menu-detail")
+    item.on("click", act, js_handler=QUIETLY)
+    return item
+
+
+# Each is dark enough for white letters on it.
+_COLOURS: Final = ("#7a3e9d", "#a03a2c", "#1f6f54", "#8a5a00", "#365fa8", "#a02c66")
+
+
+def avatar(user: User, *, small: bool = False) -> Element:
+    """A square with initials; the bot has a symbol. The name always stands beside it."""
+    with tag("span", classes=f"avatar{' avatar-small' if small else ''}", aria_hidden="true") as face:
+        if user.is_bot:
+            face.classes("avatar-bot")
+            icon("tune" if user.id != "USLACKBOT" else "smart_toy")
+        else:
+            tag("span", "".join(word[0] for word in user.real_name.split()[:2]).upper())
+            face.style(f"background: {_COLOURS[zlib.crc32(user.name.encode()) % len(_COLOURS)]}")
+    return face

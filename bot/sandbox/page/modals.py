@@ -5,10 +5,9 @@ from typing import Final
 from nicegui import ui
 from nicegui.events import ValueChangeEventArguments
 
-from bot.sandbox.page.blocks import BlockList
+from bot.sandbox.page.block_kit.block_painters import BlockList
 from bot.sandbox.page.markup import QUIETLY, Tag, button, run_script, tag
-from bot.sandbox.page.reader import Reader
-from bot.sandbox.page.surface import Surface
+from bot.sandbox.page.reader import Reader, Surface
 from bot.sandbox.slack import ClientRefusal, View
 
 # Where one begins: the first field, else the words at the top; somebody who was quicker is left where they are.
@@ -36,7 +35,7 @@ class ModalHost:
         self._blocks: BlockList | None = None
         self._title: Tag | None = None
         self._submit: Tag | None = None
-        self._trouble: Tag | None = None
+        self._problem: Tag | None = None
 
     def refresh(self) -> None:
         """Show what the workspace holds for this person now."""
@@ -66,7 +65,7 @@ class ModalHost:
                 self._title = tag("h2", view.title, "modal-title", tabindex="-1")
                 button(symbol="close", classes="btn-icon", aria_label="Close", on_click=self._close)
             with tag("div", classes="modal-body", tabindex="-1"):
-                self._trouble = tag("p", classes="modal-trouble", role="alert")
+                self._problem = tag("p", classes="modal-problem", role="alert")
                 holder = tag("div", classes="blocks")
             self._foot = tag("div", classes="modal-foot")
         self._dialog.props["aria-labelledby"] = self._title.html_id
@@ -74,11 +73,11 @@ class ModalHost:
         self._blocks = BlockList(holder, self._surface)
 
     def _fill(self, view: View, *, renewed: bool) -> None:
-        if self._surface is None or self._blocks is None or self._title is None or self._trouble is None:
+        if self._surface is None or self._blocks is None or self._title is None or self._problem is None:
             return
         retitled = self._title.text != view.title
         self._title.text = view.title
-        self._trouble.text = ""
+        self._problem.text = ""
         self._blocks.show(view.blocks)
         for block_id, show in self._surface.show_error.items():
             show(view.errors.get(block_id, ""))
@@ -96,12 +95,12 @@ class ModalHost:
             run_script(self._panel, "$.querySelector('.modal-title').focus();")
 
     async def _send(self) -> None:
-        view, submit, trouble = self._shown, self._submit, self._trouble
-        if view is None or submit is None or trouble is None or self._busy:
+        view, submit, problem = self._shown, self._submit, self._problem
+        if view is None or submit is None or problem is None or self._busy:
             return
         self._busy = True
         submit.attribute("aria-busy", "true")
-        trouble.text = ""
+        problem.text = ""
         try:
             submission = await self._reader.person.submit_view(view)
         except ClientRefusal:
@@ -111,8 +110,8 @@ class ModalHost:
             self._busy = False
             if not submit.is_deleted:
                 submit.attribute("aria-busy", None)
-        if submission.trouble and not trouble.is_deleted:
-            trouble.text = f"We had some trouble connecting. Try again? ({submission.trouble})"
+        if submission.problem and not problem.is_deleted:
+            problem.text = f"We had some trouble connecting. Try again? ({submission.problem})"
 
     async def _closed_by_key(self, event: ValueChangeEventArguments[bool]) -> None:
         if not event.value:

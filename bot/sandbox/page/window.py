@@ -7,16 +7,14 @@ from urllib.parse import urlencode
 from nicegui import background_tasks, ui
 from nicegui.client import Client
 
-from bot.sandbox.page.announcer import Announcer
-from bot.sandbox.page.controls import ControlStrip
-from bot.sandbox.page.conversation import Conversation
+from bot.sandbox.page.control_strip import ControlStrip
+from bot.sandbox.page.conversation import Conversation, ThreadPane
+from bot.sandbox.page.feed import Announcer
 from bot.sandbox.page.markup import tag
 from bot.sandbox.page.modals import ModalHost
+from bot.sandbox.page.navigation import Sidebar, TopBar
 from bot.sandbox.page.reader import Reader
 from bot.sandbox.page.sandbox import Sandbox
-from bot.sandbox.page.sidebar import Sidebar
-from bot.sandbox.page.threads import ThreadPane
-from bot.sandbox.page.topbar import TopBar
 from bot.sandbox.slack import Channel, Message, Person
 
 # Several changes at once, as when a message and its file arrive, become one drawing.

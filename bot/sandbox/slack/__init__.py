@@ -3,7 +3,6 @@
 Slack's real rules are enforced with Slack's real error codes. It imports nothing of Tunebot outside itself.
 """
 
-from bot.sandbox.slack.errors import ClientRefusal, SlackError
 from bot.sandbox.slack.person import Person, Submission
 from bot.sandbox.slack.records import (
     Channel,
@@ -16,7 +15,8 @@ from bot.sandbox.slack.records import (
     View,
     WebCall,
 )
-from bot.sandbox.slack.standin import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET, SlackStandIn
+from bot.sandbox.slack.refusals import ClientRefusal, SlackError
+from bot.sandbox.slack.slack_server import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET, SlackStandIn
 from bot.sandbox.slack.workspace import SlackWorkspace
 
 __all__ = [

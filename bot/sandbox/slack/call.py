@@ -4,11 +4,11 @@ import json
 import re
 from typing import Any
 
-from bot.sandbox.slack.errors import SlackError
-from bot.sandbox.slack.events import Events
+from bot.sandbox.slack.api_objects import ApiObjects
+from bot.sandbox.slack.events_api import EventsApi
 from bot.sandbox.slack.records import Channel, ChannelKind, Json, Message
+from bot.sandbox.slack.refusals import SlackError
 from bot.sandbox.slack.slack_app import HISTORY_SCOPES, SlackApp
-from bot.sandbox.slack.wire import Wire
 from bot.sandbox.slack.workspace import SlackWorkspace
 
 _JSON_ARGUMENTS = {"blocks", "attachments", "metadata", "view", "files", "chunks", "prompts"}
@@ -17,13 +17,15 @@ _JSON_ARGUMENTS = {"blocks", "attachments", "metadata", "view", "files", "chunks
 class Call:
     """The arguments of one request, read as Slack reads them from JSON and form bodies alike."""
 
-    def __init__(self, method: str, args: Json, workspace: SlackWorkspace, app: SlackApp, events: Events) -> None:
+    def __init__(
+        self, method: str, args: Json, workspace: SlackWorkspace, app: SlackApp, events: EventsApi
+    ) -> None:
         self.method = method
         self.args = args
         self.workspace = workspace
         self.app = app
         self.events = events
-        self.wire: Wire = events.wire
+        self.objects: ApiObjects = events.objects
 
     def text(self, name: str, default: str = "") -> str:
         """Return a string argument; numbers in JSON count as strings."""

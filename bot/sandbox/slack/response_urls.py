@@ -6,14 +6,13 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from bot.sandbox.slack.connection import Trouble, reset
-from bot.sandbox.slack.errors import SlackError
-from bot.sandbox.slack.events import Events
-from bot.sandbox.slack.faults import Cut
-from bot.sandbox.slack.methods.chat import POST_CHARACTERS
+from bot.sandbox.slack.events_api import EventsApi
+from bot.sandbox.slack.methods.chat_methods import POST_CHARACTERS
 from bot.sandbox.slack.records import Json, Message, Revision, WebCall
 from bot.sandbox.slack.references import live_in_message
+from bot.sandbox.slack.refusals import SlackError
 from bot.sandbox.slack.rules.surfaces import message_blocks
+from bot.sandbox.slack.slack_faults import Cut, RequestFaults, reset
 
 USES = 5
 SECONDS = 1800.0
@@ -31,24 +30,24 @@ class _Issued:
 class ResponseUrls:
     """Issues response URLs and answers what is posted to them."""
 
-    def __init__(self, events: Events, trouble: Trouble) -> None:
+    def __init__(self, events: EventsApi, request_faults: RequestFaults) -> None:
         self._events = events
         self._workspace = events.workspace
-        self._trouble = trouble
+        self._request_faults = request_faults
         self._issued: dict[str, _Issued] = {}
 
     def issue(self, user: str, channel: str, message: Message | None = None) -> str:
         """Return a fresh URL; `message` is what ``replace_original`` would replace."""
         secret = secrets.token_urlsafe(16)
         self._issued[secret] = _Issued(user, channel, message, self._workspace.now() + SECONDS)
-        return f"{self._events.wire.origin}/actions/{self._workspace.team_id}/{secret}"
+        return f"{self._events.objects.origin}/actions/{self._workspace.team_id}/{secret}"
 
     async def handle(self, request: web.Request) -> web.Response:
         """Take one answer."""
         record = WebCall("response_url", {}, self._workspace.now())
         self._workspace.calls.append(record)
-        fault = self._trouble.faults.take("response_url")
-        refused = await self._trouble.before(fault, request)
+        fault = self._request_faults.faults.take("response_url")
+        refused = await self._request_faults.before(fault, request)
         if refused is not None:
             return refused
         record.args = json.loads(await request.text() or "{}")

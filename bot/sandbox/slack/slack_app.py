@@ -6,8 +6,8 @@ With a manifest it hears of nothing that the manifest leaves out, which makes a 
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.sandbox.slack.errors import ClientRefusal
 from bot.sandbox.slack.records import ChannelKind, Json
+from bot.sandbox.slack.refusals import ClientRefusal
 
 EVERY_SCOPE = frozenset(
     {

@@ -1,21 +1,61 @@
-"""The Web API over HTTP: reads a request, checks its token, applies faults and limits, and keeps the log."""
+"""The Web API over HTTP: reads a request, checks its token, applies faults and rate limits, and keeps the log.
+
+Source of the limits: https://docs.slack.dev/apis/web-api/rate-limits/
+"""
 
 import json
+import math
 import time
+from collections import deque
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
 
 from bot.sandbox.slack.call import Call, decoded
-from bot.sandbox.slack.connection import Trouble, reset
-from bot.sandbox.slack.errors import SlackError
-from bot.sandbox.slack.events import Events
-from bot.sandbox.slack.faults import Cut
-from bot.sandbox.slack.limits import RateLimits
+from bot.sandbox.slack.events_api import EventsApi
 from bot.sandbox.slack.methods import method_table
-from bot.sandbox.slack.methods.files import Uploads
+from bot.sandbox.slack.methods.files_methods import Uploads
 from bot.sandbox.slack.records import Json, WebCall
-from bot.sandbox.slack.socket_mode import SocketMode
+from bot.sandbox.slack.refusals import SlackError
+from bot.sandbox.slack.slack_faults import Cut, RequestFaults, reset
+from bot.sandbox.slack.socket_mode_server import SocketMode
+
+_POSTS = {"chat.postMessage", "chat.postEphemeral"}
+
+
+@dataclass(slots=True)
+class RateLimits:
+    """Windows over the calls that were let through; a refused call does not count."""
+
+    enabled: bool = False
+    posts_per_second: float = 1.0
+    post_burst: int = 1
+    updates_per_minute: int = 50
+    _posts: dict[str, deque[float]] = field(default_factory=dict, repr=False)
+    _updates: deque[float] = field(default_factory=deque, repr=False)
+
+    def retry_after(self, call: Call) -> int | None:
+        """Return the whole seconds that this call must wait, None where it may go on."""
+        if not self.enabled:
+            return None
+        now = call.workspace.now()
+        if call.method in _POSTS:
+            window = self._posts.setdefault(call.text("channel"), deque())
+            return _count(window, now, self.post_burst, self.post_burst / self.posts_per_second)
+        if call.method == "chat.update":
+            return _count(self._updates, now, self.updates_per_minute, 60.0)
+        return None
+
+
+def _count(window: deque[float], now: float, most: int, seconds: float) -> int | None:
+    while window and window[0] <= now - seconds:
+        window.popleft()
+    if len(window) >= most:
+        return max(1, math.ceil(window[0] + seconds - now))
+    window.append(now)
+    return None
+
 
 CONNECT = "apps.connections.open"
 
@@ -24,13 +64,18 @@ class WebApi:
     """Answers ``/api/{method}``."""
 
     def __init__(
-        self, events: Events, uploads: Uploads, sockets: SocketMode, trouble: Trouble, limits: RateLimits
+        self,
+        events: EventsApi,
+        uploads: Uploads,
+        sockets: SocketMode,
+        request_faults: RequestFaults,
+        limits: RateLimits,
     ) -> None:
         self._events = events
         self._workspace = events.workspace
         self._app = events.app
         self._sockets = sockets
-        self._trouble = trouble
+        self._request_faults = request_faults
         self._limits = limits
         self._methods = method_table(uploads)
 
@@ -52,8 +97,8 @@ class WebApi:
         return response
 
     async def _answer(self, request: web.Request, record: WebCall, token: str) -> web.Response:
-        fault = self._trouble.faults.take(record.method)
-        refused = await self._trouble.before(fault, request)
+        fault = self._request_faults.faults.take(record.method)
+        refused = await self._request_faults.before(fault, request)
         if refused is not None:
             if fault is not None and fault.refuses:
                 record.status = refused.status

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from bot.sandbox.slack.errors import SlackError
 from bot.sandbox.slack.records import (
     Channel,
     ChannelKind,
@@ -22,6 +21,7 @@ from bot.sandbox.slack.records import (
     View,
     WebCall,
 )
+from bot.sandbox.slack.refusals import SlackError
 
 T = TypeVar("T")
 

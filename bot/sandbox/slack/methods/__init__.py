@@ -4,8 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.sandbox.slack.call import Call
-from bot.sandbox.slack.methods import chat, conversations, files, people, streams, views
-from bot.sandbox.slack.methods.files import Uploads
+from bot.sandbox.slack.methods import (
+    chat_methods,
+    chat_streams,
+    conversations_methods,
+    files_methods,
+    views_methods,
+    workspace_methods,
+)
+from bot.sandbox.slack.methods.files_methods import Uploads
 from bot.sandbox.slack.records import Json
 
 
@@ -23,38 +30,40 @@ def method_table(uploads: Uploads) -> dict[str, Method]:
     assistant = ("assistant:write", "chat:write")
     read_files, write_files = ("files:read",), ("files:write",)
     return {
-        "api.test": Method(people.api_test),
-        "auth.test": Method(people.auth_test),
-        "team.info": Method(people.team_info, ("team:read",)),
-        "users.info": Method(people.users_info, ("users:read",)),
-        "bots.info": Method(people.bots_info, ("users:read",)),
-        "chat.postMessage": Method(chat.post_message, post),
-        "chat.postEphemeral": Method(chat.post_ephemeral, post),
-        "chat.update": Method(chat.update, post),
-        "chat.delete": Method(chat.delete, post),
-        "chat.getPermalink": Method(chat.get_permalink),
-        "chat.startStream": Method(streams.start_stream, post),
-        "chat.appendStream": Method(streams.append_stream, post),
-        "chat.stopStream": Method(streams.stop_stream, post),
-        "views.open": Method(views.open_view),
-        "views.push": Method(views.push),
-        "views.update": Method(views.update),
-        "views.publish": Method(views.publish),
-        "conversations.open": Method(conversations.open_conversation, ("im:write",)),
-        "conversations.info": Method(conversations.info),
-        "conversations.list": Method(conversations.list_conversations),
-        "conversations.members": Method(conversations.members),
-        "conversations.join": Method(conversations.join, ("channels:join",)),
-        "conversations.history": Method(conversations.history),
-        "conversations.replies": Method(conversations.replies),
-        "files.info": Method(files.info, read_files),
-        "files.list": Method(files.list_files, read_files),
-        "files.delete": Method(files.delete, write_files),
+        "api.test": Method(workspace_methods.api_test),
+        "auth.test": Method(workspace_methods.auth_test),
+        "team.info": Method(workspace_methods.team_info, ("team:read",)),
+        "users.info": Method(workspace_methods.users_info, ("users:read",)),
+        "bots.info": Method(workspace_methods.bots_info, ("users:read",)),
+        "chat.postMessage": Method(chat_methods.post_message, post),
+        "chat.postEphemeral": Method(chat_methods.post_ephemeral, post),
+        "chat.update": Method(chat_methods.update, post),
+        "chat.delete": Method(chat_methods.delete, post),
+        "chat.getPermalink": Method(chat_methods.get_permalink),
+        "chat.startStream": Method(chat_streams.start_stream, post),
+        "chat.appendStream": Method(chat_streams.append_stream, post),
+        "chat.stopStream": Method(chat_streams.stop_stream, post),
+        "views.open": Method(views_methods.open_view),
+        "views.push": Method(views_methods.push),
+        "views.update": Method(views_methods.update),
+        "views.publish": Method(views_methods.publish),
+        "conversations.open": Method(conversations_methods.open_conversation, ("im:write",)),
+        "conversations.info": Method(conversations_methods.info),
+        "conversations.list": Method(conversations_methods.list_conversations),
+        "conversations.members": Method(conversations_methods.members),
+        "conversations.join": Method(conversations_methods.join, ("channels:join",)),
+        "conversations.history": Method(conversations_methods.history),
+        "conversations.replies": Method(conversations_methods.replies),
+        "files.info": Method(files_methods.info, read_files),
+        "files.list": Method(files_methods.list_files, read_files),
+        "files.delete": Method(files_methods.delete, write_files),
         "files.getUploadURLExternal": Method(uploads.get_url, write_files),
         "files.completeUploadExternal": Method(uploads.complete, write_files),
-        "reactions.add": Method(people.add_reaction, ("reactions:write",)),
-        "reactions.remove": Method(people.remove_reaction, ("reactions:write",)),
-        "assistant.threads.setStatus": Method(people.set_status, assistant),
-        "assistant.threads.setTitle": Method(people.set_title, ("assistant:write",)),
-        "assistant.threads.setSuggestedPrompts": Method(people.set_suggested_prompts, ("assistant:write",)),
+        "reactions.add": Method(workspace_methods.add_reaction, ("reactions:write",)),
+        "reactions.remove": Method(workspace_methods.remove_reaction, ("reactions:write",)),
+        "assistant.threads.setStatus": Method(workspace_methods.set_status, assistant),
+        "assistant.threads.setTitle": Method(workspace_methods.set_title, ("assistant:write",)),
+        "assistant.threads.setSuggestedPrompts": Method(
+            workspace_methods.set_suggested_prompts, ("assistant:write",)
+        ),
     }

@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from bot.sandbox.slack.errors import ClientRefusal
 from bot.sandbox.slack.records import Json
+from bot.sandbox.slack.refusals import ClientRefusal
 from bot.sandbox.slack.rules.blocks import elements_of
 from bot.sandbox.slack.rules.objects import all_options
 

@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from bot.sandbox.slack.errors import ClientRefusal, SlackError
-from bot.sandbox.slack.person.desk import Desk
-from bot.sandbox.slack.person.forms import Forms, Submission
+from bot.sandbox.slack.person.form_actions import Forms, Submission
 from bot.sandbox.slack.person.inputs import Given, Key
+from bot.sandbox.slack.person.payload_sender import PayloadSender
 from bot.sandbox.slack.records import (
     Channel,
     ChannelKind,
@@ -19,6 +18,7 @@ from bot.sandbox.slack.records import (
 )
 from bot.sandbox.slack.references import live_in_message
 from bot.sandbox.slack.references import typed as typed_words
+from bot.sandbox.slack.refusals import ClientRefusal, SlackError
 from bot.sandbox.slack.workspace import SLACKBOT
 
 __all__ = ["Person", "Submission"]
@@ -29,12 +29,12 @@ _COMMAND_CHANNEL_NAMES = {ChannelKind.GROUP: "privategroup", ChannelKind.IM: "di
 class Person:
     """Acts as one user; whatever Slack's app itself would not allow raises `ClientRefusal`."""
 
-    def __init__(self, desk: Desk, user: User) -> None:
+    def __init__(self, sender: PayloadSender, user: User) -> None:
         self.user = user
         self.id = user.id
-        self._desk = desk
-        self._workspace = desk.workspace
-        self._forms = Forms(desk, user)
+        self._sender = sender
+        self._workspace = sender.workspace
+        self._forms = Forms(sender, user)
 
     # Writing
 
@@ -53,15 +53,15 @@ class Person:
     async def slash_command(self, where: Channel | str, command: str, text: str = "") -> Delivery:
         """Type a slash command; its direct answer, or Slackbot's regret, appears in the channel."""
         channel = self._channel(where)
-        self._desk.app.require_command(command)
+        self._sender.app.require_command(command)
         team = self._workspace
-        delivery = await self._desk.command(
+        delivery = await self._sender.command(
             {
-                "token": self._desk.app.verification_token, "team_id": team.team_id, "team_domain": team.domain,
+                "token": self._sender.app.verification_token, "team_id": team.team_id, "team_domain": team.domain,
                 "channel_id": channel.id, "channel_name": _COMMAND_CHANNEL_NAMES.get(channel.kind, channel.name),
                 "user_id": self.id, "user_name": self.user.name, "command": command, "text": text,
-                "api_app_id": self._desk.app.app_id, "is_enterprise_install": "false",
-                "response_url": self._desk.responses.issue(self.id, channel.id),
+                "api_app_id": self._sender.app.app_id, "is_enterprise_install": "false",
+                "response_url": self._sender.responses.issue(self.id, channel.id),
                 "trigger_id": team.new_trigger(self.id),
             }
         )  # fmt: skip
@@ -71,7 +71,7 @@ class Person:
             self._slackbot(channel, f'{command} failed with the error "{reason}"')
         elif delivery.ack:
             try:
-                self._desk.responses.show(self.id, channel.id, delivery.ack)
+                self._sender.responses.show(self.id, channel.id, delivery.ack)
             except SlackError as error:
                 self._slackbot(channel, f'{command} failed with the error "{error.code}"')
         return delivery
@@ -109,9 +109,9 @@ class Person:
         for file in kept:
             file.shares.append((channel.id, message.ts))
         self._workspace.add_message(message)
-        self._desk.events.message_posted(message, mention_event=mention_event, mention_files=mention_files)
+        self._sender.events.message_posted(message, mention_event=mention_event, mention_files=mention_files)
         for file in kept:
-            self._desk.events.file_shared(file, channel.id, self.id)
+            self._sender.events.file_shared(file, channel.id, self.id)
         return message
 
     def upload(self, where: Channel | str, name: str, content: bytes, text: str = "") -> File:
@@ -122,16 +122,16 @@ class Person:
     def edit(self, message: Message, text: str) -> None:
         """Change one of one's own messages."""
         self._own(message)
-        previous = self._desk.wire.message(message)
+        previous = self._sender.objects.message(message)
         message.revisions.append(Revision(message.text, message.blocks, self._workspace.now()))
         message.text, message.live = text, live_in_message(text, [])
         self._workspace.changed()
-        self._desk.events.message_changed(message, previous)
+        self._sender.events.message_changed(message, previous)
 
     def delete(self, message: Message) -> None:
         """Delete one of one's own messages."""
         self._own(message)
-        self._desk.events.message_deleted(message)
+        self._sender.events.message_deleted(message)
         message.deleted = True
         self._workspace.changed()
 
@@ -150,14 +150,14 @@ class Person:
         if not users:
             del message.reactions[name]
         self._workspace.changed()
-        self._desk.events.reaction(verb, self.id, name, message)
+        self._sender.events.reaction(verb, self.id, name, message)
 
     def permalink(self, thing: Message | File) -> str:
         """Copy the link of a message or a file."""
         return (
-            self._desk.wire.permalink(thing)
+            self._sender.objects.permalink(thing)
             if isinstance(thing, Message)
-            else self._desk.wire.file_permalink(thing)
+            else self._sender.objects.file_permalink(thing)
         )
 
     # Going places
@@ -169,20 +169,20 @@ class Person:
             raise ClientRefusal(f"there is no {where}")
         channel.members.add(self.id)
         self._workspace.changed()
-        self._desk.events.member_joined(self.id, channel.id)
+        self._sender.events.member_joined(self.id, channel.id)
         return channel
 
     def open_dm(self) -> Channel:
         """Open the direct message with the bot."""
-        channel = self._workspace.direct_message(self.id, self._desk.app.bot_user_id)
-        self._desk.events.home_opened(self.id, channel.id, "messages")
+        channel = self._workspace.direct_message(self.id, self._sender.app.bot_user_id)
+        self._sender.events.home_opened(self.id, channel.id, "messages")
         return channel
 
     def open_home(self) -> Channel:
         """Open the app's Home tab; the app publishes it in answer."""
-        self._desk.app.require_home()
-        channel = self._workspace.direct_message(self.id, self._desk.app.bot_user_id)
-        self._desk.events.home_opened(self.id, channel.id, "home")
+        self._sender.app.require_home()
+        channel = self._workspace.direct_message(self.id, self._sender.app.bot_user_id)
+        self._sender.events.home_opened(self.id, channel.id, "home")
         return channel
 
     @property
@@ -199,20 +199,20 @@ class Person:
 
     async def message_shortcut(self, callback_id: str, message: Message) -> Delivery:
         """Choose a shortcut from a message's menu."""
-        self._desk.app.require_shortcut(callback_id, "message")
+        self._sender.app.require_shortcut(callback_id, "message")
         channel = self._channel(message.channel)
-        payload: Json = self._desk.head("message_action", self.user) | {
+        payload: Json = self._sender.head("message_action", self.user) | {
             "callback_id": callback_id, "action_ts": self._workspace.new_ts(), "message_ts": message.ts,
-            "channel": self._desk.place(channel), "message": self._desk.wire.message(message),
-            "response_url": self._desk.responses.issue(self.id, channel.id, None),
+            "channel": self._sender.place(channel), "message": self._sender.objects.message(message),
+            "response_url": self._sender.responses.issue(self.id, channel.id, None),
         }  # fmt: skip
-        return await self._desk.interaction(payload)
+        return await self._sender.interaction(payload)
 
     async def shortcut(self, callback_id: str) -> Delivery:
         """Choose a global shortcut."""
-        self._desk.app.require_shortcut(callback_id, "global")
+        self._sender.app.require_shortcut(callback_id, "global")
         fields = {"callback_id": callback_id, "action_ts": self._workspace.new_ts()}
-        return await self._desk.interaction(self._desk.head("shortcut", self.user) | fields)
+        return await self._sender.interaction(self._sender.head("shortcut", self.user) | fields)
 
     async def click(self, surface: Message | View, action: Key, value: str | None = None) -> Delivery:
         """Press a button; `value` tells apart those with one action id, and chooses in menus and thumbs."""

@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from bot.sandbox.slack.errors import SlackError
 from bot.sandbox.slack.records import Json
+from bot.sandbox.slack.refusals import SlackError
 from bot.sandbox.slack.rules.blocks import IN_MESSAGES, IN_VIEWS, MARKDOWN_TEXT, check_blocks, filled_in
 from bot.sandbox.slack.rules.findings import Findings
 from bot.sandbox.slack.rules.objects import check_optional_text, check_text

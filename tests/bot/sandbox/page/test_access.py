@@ -5,8 +5,8 @@ from typing import Final
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.bot.sandbox.page.test_blocks import BLOCKS
-from tests.bot.sandbox.page.test_forms import opened
+from tests.bot.sandbox.page.block_kit.test_block_painters import BLOCKS
+from tests.bot.sandbox.page.test_modals import opened
 from tests.support.page_harness import shown, trial
 
 pytestmark = pytest.mark.long

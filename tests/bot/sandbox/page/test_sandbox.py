@@ -1,7 +1,7 @@
 """What the windows share: who sees which channel, and what is new to whom."""
 
+from bot.sandbox.page.fault_menu import active, bot_state, make_normal, slack_actions
 from bot.sandbox.page.sandbox import Sandbox
-from bot.sandbox.page.trouble import active, bot_state, make_normal, slack_troubles
 from bot.sandbox.slack import SlackStandIn
 
 
@@ -51,10 +51,11 @@ async def test_what_only_one_person_may_see_is_not_there_for_others() -> None:
         assert sandbox.messages(tuning, grace) == []
 
 
-def test_every_trouble_with_slack_says_what_it_did_and_ends_again() -> None:
+def test_every_slack_fault_of_the_menu_is_switched_on_and_ends_again() -> None:
     sandbox = house()
-    for trouble in slack_troubles(sandbox.slack):
-        assert trouble.act()
+    for action in slack_actions(sandbox.slack):
+        assert action.about
+        action.act()
     assert any("429" in each or "ratelimited" in each for each in active(sandbox))
     make_normal(sandbox)
     assert active(sandbox) == []

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from bot.domain.chat import Answer
-from bot.sandbox.page.texts.markdown import markdown as page
+from bot.sandbox.page.texts.markdown_html import markdown as page
 from bot.sandbox.slack.references import live_in_message
 from handlers.blocks.chat.answer import answer_messages
 from handlers.blocks.chat.links import show_addresses

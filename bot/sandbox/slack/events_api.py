@@ -1,0 +1,134 @@
+"""Turns what happens in the workspace into Slack's events, for the app that subscribed to them."""
+
+from typing import Protocol
+
+from bot.sandbox.slack.api_objects import ApiObjects
+from bot.sandbox.slack.records import ChannelKind, Delivery, File, Json, Message
+from bot.sandbox.slack.slack_app import SlackApp
+from bot.sandbox.slack.workspace import SlackWorkspace
+
+_MESSAGE_EVENTS = {
+    ChannelKind.CHANNEL: "message.channels",
+    ChannelKind.GROUP: "message.groups",
+    ChannelKind.IM: "message.im",
+}
+
+
+class Outgoing(Protocol):
+    """What takes an event payload and sees to it that it is delivered."""
+
+    def send_event(self, payload: Json) -> Delivery:
+        """Begin delivering and return the record of it."""
+
+
+class EventsApi:
+    """Says to the app what it is entitled to hear, and nothing else."""
+
+    def __init__(self, workspace: SlackWorkspace, app: SlackApp, objects: ApiObjects, outgoing: Outgoing) -> None:
+        self.workspace = workspace
+        self.app = app
+        self.objects = objects
+        self._outgoing = outgoing
+
+    def send(self, name: str, event: Json) -> None:
+        """Deliver an event if the app subscribes to `name`."""
+        if not self.app.subscribes(name):
+            return
+        event_ts = event.setdefault("event_ts", self.workspace.new_ts())
+        payload = {
+            "token": self.app.verification_token,
+            "team_id": self.workspace.team_id,
+            "context_team_id": self.workspace.team_id,
+            "api_app_id": self.app.app_id,
+            "event": event,
+            "type": "event_callback",
+            "event_id": self.workspace.new_id("Ev"),
+            "event_time": int(float(event_ts)),
+            "authorizations": [
+                {
+                    "enterprise_id": None, "team_id": self.workspace.team_id, "user_id": self.app.bot_user_id,
+                    "is_bot": True, "is_enterprise_install": False,
+                }
+            ],
+            "is_ext_shared_channel": False,
+            "event_context": f"4-{self.workspace.new_id('E')}",
+        }  # fmt: skip
+        self._outgoing.send_event(payload)
+
+    def message_posted(self, message: Message, *, mention_event: bool = True, mention_files: bool = True) -> None:
+        """Tell of a new message; one that mentions the bot also as ``app_mention``, unless that is left out."""
+        channel = self.workspace.channels[message.channel]
+        if self.app.bot_user_id not in channel.members or message.visible_to is not None:
+            return
+        event = {
+            **self.objects.message(message),
+            "channel": channel.id,
+            "channel_type": str(channel.kind),
+            "event_ts": message.ts,
+        }
+        self.send(_MESSAGE_EVENTS[channel.kind], event)
+        mentioned = any(ref.kind == "user" and ref.target == self.app.bot_user_id for ref in message.live)
+        if (
+            mentioned
+            and mention_event
+            and message.user != self.app.bot_user_id
+            and channel.kind is not ChannelKind.IM
+        ):
+            self.send("app_mention", self._mention(event, with_files=mention_files))
+
+    def _mention(self, event: Json, *, with_files: bool) -> Json:
+        left_out = {"subtype", "channel_type"} | (set() if with_files else {"files", "upload"})
+        return {name: value for name, value in event.items() if name not in left_out} | {"type": "app_mention"}
+
+    def message_changed(self, message: Message, previous: Json) -> None:
+        """Tell of an edit."""
+        fields = {"message": self.objects.message(message), "previous_message": previous}
+        self._about_message("message_changed", message, fields)
+
+    def message_deleted(self, message: Message) -> None:
+        """Tell of a deletion."""
+        fields = {"deleted_ts": message.ts, "previous_message": self.objects.message(message)}
+        self._about_message("message_deleted", message, fields)
+
+    def _about_message(self, subtype: str, message: Message, fields: Json) -> None:
+        channel = self.workspace.channels[message.channel]
+        if self.app.bot_user_id not in channel.members:
+            return
+        ts = self.workspace.new_ts()
+        event: Json = {
+            "type": "message", "subtype": subtype, "channel": channel.id, "channel_type": str(channel.kind),
+            "ts": ts, "event_ts": ts, "hidden": True, **fields,
+        }  # fmt: skip
+        self.send(_MESSAGE_EVENTS[channel.kind], event)
+
+    def file_shared(self, file: File, channel_id: str, user: str) -> None:
+        """Tell that a file is now seen in a channel."""
+        if self.app.bot_user_id in self.workspace.channels[channel_id].members:
+            event: Json = {"file_id": file.id, "user_id": user, "file": {"id": file.id}, "channel_id": channel_id}
+            self.send("file_shared", {"type": "file_shared", **event})
+
+    def reaction(self, verb: str, user: str, name: str, message: Message) -> None:
+        """Tell of a reaction; `verb` is ``added`` or ``removed``."""
+        if self.app.bot_user_id in self.workspace.channels[message.channel].members:
+            item = {"type": "message", "channel": message.channel, "ts": message.ts}
+            event: Json = {"user": user, "reaction": name, "item": item, "item_user": message.user}
+            self.send(f"reaction_{verb}", {"type": f"reaction_{verb}", **event})
+
+    def home_opened(self, user: str, channel_id: str, tab: str) -> None:
+        """Tell that a person opened the app's Home or Messages tab."""
+        event: Json = {"type": "app_home_opened", "user": user, "channel": channel_id, "tab": tab}
+        view = self.workspace.homes.get(user)
+        if tab == "home" and view is not None:
+            event["view"] = {**self.objects.view(view), "state": {"values": {}}}
+        self.send("app_home_opened", event)
+
+    def member_joined(self, user: str, channel_id: str) -> None:
+        """Tell that somebody, or the bot itself, came into a channel."""
+        channel = self.workspace.channels[channel_id]
+        if self.app.bot_user_id in channel.members:
+            shape = "C" if channel.kind is ChannelKind.CHANNEL else "G"
+            event: Json = {"user": user, "channel": channel_id, "channel_type": shape}
+            self.send(
+                "member_joined_channel",
+                {"type": "member_joined_channel", "team": self.workspace.team_id, **event},
+            )

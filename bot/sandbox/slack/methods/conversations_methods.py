@@ -1,0 +1,141 @@
+"""``conversations.*``: finding, reading and joining conversations."""
+
+import re
+from typing import TypeVar
+
+from bot.sandbox.slack.call import Call
+from bot.sandbox.slack.records import ChannelKind, Json, Message
+from bot.sandbox.slack.refusals import SlackError
+from bot.sandbox.slack.slack_app import READ_SCOPES
+
+T = TypeVar("T")
+
+PAGE = 100
+_TYPES = {
+    ChannelKind.CHANNEL: "public_channel",
+    ChannelKind.GROUP: "private_channel",
+    ChannelKind.IM: "im",
+}
+
+
+def open_conversation(call: Call) -> Json:
+    """Open the direct message with one person."""
+    users = [user for user in call.text("users").split(",") if user]
+    if not users:
+        raise SlackError("users_list_not_supplied")
+    if len(users) > 1:
+        raise SlackError("method_not_supported_for_channel_type")
+    if users[0] not in call.workspace.users:
+        raise SlackError("user_not_found")
+    channel = call.workspace.direct_message(call.app.bot_user_id, users[0])
+    shown = call.objects.channel(channel) if call.flag("return_im") else {"id": channel.id}
+    return {"ok": True, "channel": shown}
+
+
+def info(call: Call) -> Json:
+    """Describe a conversation."""
+    channel = call.channel()
+    call.need(READ_SCOPES[channel.kind])
+    return {"ok": True, "channel": call.objects.channel(channel)}
+
+
+def list_conversations(call: Call) -> Json:
+    """List the conversations that the app may see, in pages."""
+    wanted = set(call.text("types", "public_channel").split(","))
+    call.need(*(READ_SCOPES[kind] for kind, name in _TYPES.items() if name in wanted))
+    seen = [
+        channel
+        for channel in call.workspace.channels.values()
+        if _TYPES[channel.kind] in wanted
+        and (channel.kind is ChannelKind.CHANNEL or call.app.bot_user_id in channel.members)
+        and not (call.flag("exclude_archived") and channel.is_archived)
+    ]
+    page, cursor = _page(call, [call.objects.channel(channel) for channel in seen])
+    return {"ok": True, "channels": page, "response_metadata": {"next_cursor": cursor}}
+
+
+def members(call: Call) -> Json:
+    """List who is in a conversation."""
+    channel = call.channel()
+    call.need(READ_SCOPES[channel.kind])
+    page, cursor = _page(call, sorted(channel.members))
+    return {"ok": True, "members": page, "response_metadata": {"next_cursor": cursor}}
+
+
+def join(call: Call) -> Json:
+    """Put the bot into a public channel."""
+    channel = call.channel()
+    if channel.kind is not ChannelKind.CHANNEL:
+        raise SlackError("method_not_supported_for_channel_type")
+    if channel.is_archived:
+        raise SlackError("is_archived")
+    already = call.app.bot_user_id in channel.members
+    channel.members.add(call.app.bot_user_id)
+    call.workspace.changed()
+    if not already:
+        call.events.member_joined(call.app.bot_user_id, channel.id)
+    return {"ok": True, "channel": call.objects.channel(channel)} | (
+        {"warning": "already_in_channel"} if already else {}
+    )
+
+
+def history(call: Call) -> Json:
+    """Read a conversation, newest first, replies left out."""
+    channel = call.readable_channel()
+    found = [
+        message
+        for message in channel.messages
+        if (message.thread_ts in (None, message.ts) or message.broadcast) and _in_range(call, message)
+    ]
+    page, cursor = _page(call, [_shown(call, message) for message in reversed(found)])
+    more = {"response_metadata": {"next_cursor": cursor}} if cursor else {}
+    return {"ok": True, "messages": page, "has_more": bool(cursor), "pin_count": 0, **more}
+
+
+def replies(call: Call) -> Json:
+    """Read a thread, its root first."""
+    channel = call.readable_channel()
+    ts = call.required("ts")
+    root = channel.message(ts)
+    if root is None:
+        raise SlackError("thread_not_found")
+    root_ts = root.thread_ts or root.ts
+    found = [
+        message
+        for message in channel.messages
+        if message.ts == root_ts or (message.thread_ts == root_ts and _in_range(call, message))
+    ]
+    page, cursor = _page(call, [_shown(call, message) for message in found if _visible(message)])
+    more = {"response_metadata": {"next_cursor": cursor}} if cursor else {}
+    return {"ok": True, "messages": page, "has_more": bool(cursor), **more}
+
+
+def _visible(message: Message) -> bool:
+    return not message.deleted and message.visible_to is None
+
+
+def _in_range(call: Call, message: Message) -> bool:
+    if not _visible(message):
+        return False
+    oldest, latest = float(call.text("oldest", "0") or 0), float(call.text("latest") or "inf")
+    ts = float(message.ts)
+    if call.flag("inclusive"):
+        return oldest <= ts <= latest
+    return oldest < ts < latest
+
+
+def _shown(call: Call, message: Message) -> Json:
+    return call.objects.message(message, with_metadata=call.flag("include_all_metadata"))
+
+
+def _page(call: Call, items: list[T]) -> tuple[list[T], str]:
+    """Return one page and the cursor of the next, empty at the end."""
+    cursor = call.text("cursor")
+    if cursor and not re.fullmatch(r"page:\d+", cursor):
+        raise SlackError("invalid_cursor")
+    start = int(cursor.removeprefix("page:") or 0)
+    limit = call.number("limit", PAGE)
+    if not 1 <= limit <= 1000:
+        raise SlackError("invalid_limit")
+    following = start + limit
+    return items[start:following], f"page:{following}" if following < len(items) else ""

@@ -1,0 +1,220 @@
+"""Modals and interactive elements: opening, filling, clicking, submitting, closing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bot.sandbox.slack.methods.views_methods import push_view, replace_view
+from bot.sandbox.slack.person.inputs import (
+    INPUTS,
+    Given,
+    Key,
+    entered_values,
+    find_element,
+    unmet,
+    wire_value,
+)
+from bot.sandbox.slack.person.payload_sender import PayloadSender
+from bot.sandbox.slack.records import Delivery, File, Json, Message, User, View
+from bot.sandbox.slack.refusals import ClientRefusal, SlackError
+from bot.sandbox.slack.rules.surfaces import view_definition
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What came of sending a form.
+
+    `action` is ``close``, ``errors``, ``update``, ``push``, ``clear``, or ``error`` where Slack shows its own
+    error: no acknowledgement in time, or one it cannot follow (`problem` says why).
+    """
+
+    delivery: Delivery
+    action: str
+    view: View | None
+    errors: dict[str, str] = field(default_factory=dict)
+    problem: str = ""
+
+
+class Forms:
+    """One person's dealings with modals, buttons and selects."""
+
+    def __init__(self, sender: PayloadSender, user: User) -> None:
+        self._sender = sender
+        self._workspace = sender.workspace
+        self._user = user
+
+    def top(self, view: View | None) -> View:
+        """Return the view meant: the one given, or the modal that the person sees."""
+        seen = view or self._workspace.top_view(self._user.id)
+        if seen is None:
+            raise ClientRefusal(f"{self._user.name} has no modal open")
+        return seen
+
+    def fill(self, surface: Message | View, values: Mapping[Key, Given]) -> None:
+        """Put values into inputs without telling the app."""
+        for block_id, actions in entered_values(surface.blocks, values, self._to_file).items():
+            surface.entered.setdefault(block_id, {}).update(actions)
+        self._workspace.changed()
+
+    def _to_file(self, given: Given) -> Json:
+        if isinstance(given, File):
+            return self._sender.objects.file(given)
+        name, content = given
+        return self._sender.objects.file(self._workspace.add_file(self._user.id, name, content))
+
+    async def click(self, surface: Message | View, key: Key, value: str | None) -> Delivery:
+        """Press a button, or choose from an overflow menu or a pair of thumbs."""
+        block, element = find_element(_with_value(surface.blocks, key, value), key)
+        action: Json = {"type": element["type"]}
+        match element["type"]:
+            case "button" | "icon_button":
+                action |= {name: element[name] for name in ("text", "value", "style") if name in element}
+            case "feedback_buttons":
+                side = "negative_button" if value in ("negative", element["negative_button"]["value"]) else (
+                    "positive_button"
+                )  # fmt: skip
+                action |= {name: element[side][name] for name in ("text", "value")}
+            case "overflow":
+                action["selected_option"] = next(
+                    option for option in element["options"] if value in (option["value"], option["text"]["text"])
+                )
+            case kind:
+                raise ClientRefusal(f"a {kind} cannot be clicked; use select or type")
+        return await self._send_action(surface, block, element, action)
+
+    async def put(self, surface: Message | View, key: Key, given: Given) -> Delivery | None:
+        """Put a value into an element; the app hears of it where the element acts at once."""
+        block, element = find_element(surface.blocks, key)
+        if element["type"] not in INPUTS:
+            raise ClientRefusal(f"a {element['type']} holds no value; use click")
+        value = wire_value(element, given, self._to_file)
+        surface.entered.setdefault(block["block_id"], {})[element["action_id"]] = value
+        self._workspace.changed()
+        if block["type"] == "input" and not block.get("dispatch_action"):
+            return None
+        return await self._send_action(surface, block, element, value)
+
+    async def _send_action(self, surface: Message | View, block: Json, element: Json, action: Json) -> Delivery:
+        self._sender.app.require_interactivity()
+        head = self._sender.head("block_actions", self._user)
+        ids = {"action_id": element["action_id"], "block_id": block["block_id"]}
+        actions = [{**ids, **action, "action_ts": self._workspace.new_ts()}]
+        return await self._sender.interaction(
+            {**head, **self._sender.surface(self._user, surface), "actions": actions}
+        )
+
+    async def suggest(self, surface: Message | View, key: Key, query: str) -> list[Json]:
+        """Type into an external select and return the options that the app offers."""
+        block, element = find_element(surface.blocks, key)
+        if len(query) < element.get("min_query_length", 3):
+            raise ClientRefusal(f"type at least {element.get('min_query_length', 3)} characters")
+        payload = self._sender.head("block_suggestion", self._user, trigger=False) | {
+            "action_id": element["action_id"], "block_id": block["block_id"], "value": query,
+        }  # fmt: skip
+        place = self._sender.surface(self._user, surface)
+        place.pop("response_url", None)
+        delivery = await self._sender.interaction(payload | place)
+        answer = delivery.ack or {}
+        grouped = [option for group in answer.get("option_groups", []) for option in group["options"]]
+        return [*answer.get("options", []), *grouped]
+
+    async def submit(self, view: View) -> Submission:
+        """Send the form and do what the acknowledgement says."""
+        state = self._sender.state(view)
+        view.errors = unmet(view.blocks, state)
+        if view.errors:
+            self._workspace.changed()
+            raise ClientRefusal("the form is not complete", view.errors)
+        self._sender.app.require_interactivity()
+        payload = self._sender.head("view_submission", self._user) | {
+            "view": self._sender.view(view),
+            "response_urls": self._response_urls(view, state),
+        }
+        delivery = await self._sender.interaction(payload)
+        if not delivery.acked:
+            return Submission(delivery, "error", view, problem="the form was not acknowledged in time")
+        try:
+            return self._obey(view, delivery)
+        except SlackError as error:
+            return Submission(delivery, "error", view, problem=f"{error.code}: {'; '.join(error.messages)}")
+        finally:
+            self._workspace.changed()
+
+    def _obey(self, view: View, delivery: Delivery) -> Submission:
+        ack = delivery.ack or {}
+        action = str(ack.get("response_action") or "close")
+        match action:
+            case "close":
+                self._take_away(view)
+            case "clear":
+                self._workspace.closed_views += self._workspace.modals.pop(self._user.id, [])
+            case "update":
+                replace_view(view, view_definition(ack.get("view"), kind="modal"))
+            case "push":
+                push_view(self._workspace, self._user.id, view_definition(ack.get("view"), kind="modal"))
+            case "errors":
+                return self._show_errors(view, delivery, dict(ack.get("errors") or {}))
+            case _:
+                raise SlackError("invalid_response_action", messages=[action])
+        return Submission(delivery, action, self._workspace.top_view(self._user.id))
+
+    def _show_errors(self, view: View, delivery: Delivery, errors: dict[str, str]) -> Submission:
+        inputs = {block["block_id"] for block in view.blocks if block["type"] == "input"}
+        strangers = sorted(errors.keys() - inputs)
+        if strangers or not errors:
+            raise SlackError("invalid_errors", messages=[f"no input block is called {name}" for name in strangers])
+        view.errors = errors
+        return Submission(delivery, "errors", view, errors)
+
+    def _response_urls(self, view: View, state: Json) -> list[Json]:
+        urls = []
+        for block_id, actions in state.items():
+            for action_id, value in actions.items():
+                _, element = find_element(view.blocks, (block_id, action_id))
+                channel = value.get("selected_conversation") or value.get("selected_channel")
+                if element.get("response_url_enabled") and channel:
+                    url = self._sender.responses.issue(self._user.id, channel)
+                    ids = {"block_id": block_id, "action_id": action_id, "channel_id": channel}
+                    urls.append({**ids, "response_url": url})
+        return urls
+
+    async def close(self, view: View) -> Delivery | None:
+        """Close a modal; the app hears of it where the view asked for that."""
+        everything = view.definition.get("clear_on_close", False)
+        if everything:
+            self._workspace.closed_views += self._workspace.modals.pop(self._user.id, [])
+        else:
+            self._take_away(view)
+        self._workspace.changed()
+        if not view.definition.get("notify_on_close"):
+            return None
+        payload = self._sender.head("view_closed", self._user, trigger=False)
+        return await self._sender.interaction(
+            {**payload, "view": self._sender.view(view), "is_cleared": everything}
+        )
+
+    def _take_away(self, view: View) -> None:
+        stack = self._workspace.modals.get(self._user.id, [])
+        if view in stack:
+            stack.remove(view)
+            self._workspace.closed_views.append(view)
+
+
+def _with_value(blocks: list[Json], key: Key, value: str | None) -> list[Json]:
+    """Return the blocks, narrowed to the button with this value where several share an action id."""
+    if value is None:
+        return blocks
+    narrowed = []
+    for block in blocks:
+        elements = block.get("elements")
+        if block["type"] == "actions" and elements:
+            same = [
+                element
+                for element in elements
+                if element.get("action_id") != key
+                or element["type"] != "button"
+                or value in (element.get("value"), element["text"]["text"])
+            ]
+            narrowed.append({**block, "elements": same})
+        else:
+            narrowed.append(block)
+    return narrowed

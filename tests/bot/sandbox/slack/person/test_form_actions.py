@@ -1,0 +1,196 @@
+"""People filling in forms and clicking: the payloads they cause, and what Slack's app refuses."""
+
+from typing import Any
+
+import pytest
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.sandbox.slack import Channel, ClientRefusal, Person, SlackStandIn
+from tests.bot.sandbox.slack.recorder import OPTIONS, Recorder, field, modal, opened, plain
+
+Json = dict[str, Any]
+
+
+EVERYTHING = [
+    field("name", {"type": "plain_text_input", "action_id": "a", "initial_value": "numbers", "max_length": 10}),
+    field("epochs", {"type": "number_input", "action_id": "a", "is_decimal_allowed": False, "max_value": "100"}),
+    field(
+        "backend", {"type": "static_select", "action_id": "a", "options": OPTIONS, "initial_option": OPTIONS[0]}
+    ),
+    field("mode", {"type": "radio_buttons", "action_id": "a", "options": OPTIONS}, optional=True),
+    field("more", {"type": "checkboxes", "action_id": "a", "options": OPTIONS}, optional=True),
+    field("link", {"type": "url_text_input", "action_id": "a"}, optional=True),
+    field("mail", {"type": "email_text_input", "action_id": "a"}, optional=True),
+    field(
+        "where", {"type": "conversations_select", "action_id": "a", "response_url_enabled": True}, optional=True
+    ),
+    field("file", {"type": "file_input", "action_id": "a", "max_files": 1, "filetypes": ["jsonl"]}, optional=True),
+]
+
+
+async def test_a_submission_carries_every_inputs_value_in_slacks_shapes(
+    slack: SlackStandIn, client: AsyncWebClient, ana: Person, general: Channel, bolt: Recorder
+) -> None:
+    await opened(slack, client, ana, modal(*EVERYTHING, private_metadata="kept"))
+    sent = await ana.submit_view(
+        values={
+            "epochs": 5,
+            "mode": "Gemini",
+            "more": ["vertex", "palm"],
+            "link": "https://example.com/a",
+            "mail": "ana@example.com",
+            "where": general.id,
+            "file": ("numbers.jsonl", b"{}"),
+        }
+    )
+    assert sent.action == "close"
+    (body,) = bolt.seen
+    values = {block: inputs["a"] for block, inputs in body["view"]["state"]["values"].items()}
+    assert values["name"] == {"type": "plain_text_input", "value": "numbers"}
+    assert values["epochs"] == {"type": "number_input", "value": "5"}
+    assert values["backend"]["selected_option"]["value"] == "vertex"
+    assert values["mode"]["selected_option"]["value"] == "gemini"
+    assert [option["value"] for option in values["more"]["selected_options"]] == ["vertex", "palm"]
+    assert values["where"]["selected_conversation"] == general.id
+    (file,) = values["file"]["files"]
+    assert (file["name"], file["size"], file["user"]) == ("numbers.jsonl", 2, ana.id)
+    assert body["view"]["private_metadata"] == "kept"
+    assert body["response_urls"][0]["channel_id"] == general.id
+
+
+async def test_an_empty_file_input_is_sent_as_none(
+    slack: SlackStandIn, client: AsyncWebClient, ana: Person, bolt: Recorder
+) -> None:
+    await opened(slack, client, ana, modal(*EVERYTHING))
+    await ana.submit_view(values={"epochs": 5})
+    values = bolt.seen[0]["view"]["state"]["values"]
+    assert values["file"]["a"] == {"type": "file_input", "files": None}
+    assert values["link"]["a"] == {"type": "url_text_input", "value": None}
+
+
+@pytest.mark.parametrize(
+    ("values", "field_id"),
+    [
+        ({}, "epochs"),
+        ({"epochs": "5.5"}, "epochs"),
+        ({"epochs": "101"}, "epochs"),
+        ({"epochs": "many"}, "epochs"),
+        ({"epochs": 1, "name": "x" * 11}, "name"),
+        ({"epochs": 1, "link": "nowhere"}, "link"),
+        ({"epochs": 1, "mail": "nobody"}, "mail"),
+    ],
+)
+async def test_slacks_app_holds_an_unsound_form_back(
+    slack: SlackStandIn, client: AsyncWebClient, ana: Person, bolt: Recorder, values: Any, field_id: str
+) -> None:
+    await opened(slack, client, ana, modal(*EVERYTHING))
+    with pytest.raises(ClientRefusal) as caught:
+        await ana.submit_view(values=values)
+    assert list(caught.value.fields) == [field_id]
+    assert bolt.seen == []
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"file": [("a.jsonl", b""), ("b.jsonl", b"")]}, "at most 1 file"),
+        ({"file": ("a.csv", b"")}, "not one of"),
+        ({"file": ("a.jsonl", bytes(10 * 1024 * 1024 + 1))}, "larger than 10 MB"),
+        ({"backend": "claude"}, "is not offered"),
+        ({"colour": "red"}, "0 elements are called 'colour'"),
+    ],
+)
+async def test_slacks_app_takes_no_value_that_the_element_does_not_allow(
+    slack: SlackStandIn, client: AsyncWebClient, ana: Person, values: Any, reason: str
+) -> None:
+    await opened(slack, client, ana, modal(*EVERYTHING))
+    with pytest.raises(ClientRefusal, match=reason):
+        ana.fill(values)
+
+
+@pytest.mark.parametrize("action", ["update", "push", "clear", "errors"])
+async def test_the_acknowledgement_decides_what_is_seen_next(
+    slack: SlackStandIn, client: AsyncWebClient, ana: Person, bolt: Recorder, action: str
+) -> None:
+    await opened(slack, client, ana, modal(field("name", {"type": "plain_text_input", "action_id": "a"})))
+    first = ana.modal
+    second = modal(title=plain("Next"))
+    extra = {"update": {"view": second}, "push": {"view": second}, "errors": {"errors": {"name": "Taken."}}}
+    bolt.answer = {"response_action": action, **extra.get(action, {})}
+    sent = await ana.submit_view(values={"name": "x"})
+    assert sent.action == action
+    match action:
+        case "update":
+            assert ana.modal is first
+            assert first is not None
+            assert first.title == "Next"
+        case "push":
+            assert ana.modal is not first
+            assert sent.view is ana.modal
+        case "clear":
+            assert ana.modal is None
+        case "errors":
+            assert (ana.modal, sent.errors) == (first, {"name": "Taken."})
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ({"response_action": "errors", "errors": {"nowhere": "x"}}, "no input block is called nowhere"),
+        ({"response_action": "update", "view": {"type": "modal", "blocks": []}}, "missing required field: title"),
+    ],
+)
+async def test_an_acknowledgement_that_slack_cannot_follow_is_shown_as_an_error(
+    slack: SlackStandIn, client: AsyncWebClient, ana: Person, bolt: Recorder, answer: Json, reason: str
+) -> None:
+    await opened(slack, client, ana, modal(field("name", {"type": "plain_text_input", "action_id": "a"})))
+    bolt.answer = answer
+    sent = await ana.submit_view(values={"name": "x"})
+    assert sent.action == "error"
+    assert reason in sent.problem
+    assert ana.modal is not None
+
+
+async def test_closing_is_told_only_where_the_view_asks_for_it(
+    slack: SlackStandIn, client: AsyncWebClient, ana: Person, bolt: Recorder
+) -> None:
+    await opened(slack, client, ana, modal())
+    assert await ana.close_view() is None
+    await opened(slack, client, ana, modal(notify_on_close=True))
+    closed = await ana.close_view()
+    assert closed is not None
+    assert closed.acked
+    assert [body["type"] for body in bolt.seen] == ["view_closed"]
+    with pytest.raises(ClientRefusal, match="no modal open"):
+        await ana.close_view()
+
+
+async def test_inputs_speak_up_only_with_dispatch_action(
+    slack: SlackStandIn, client: AsyncWebClient, ana: Person, bolt: Recorder
+) -> None:
+    quiet = field("quiet", {"type": "plain_text_input", "action_id": "b"})
+    loud = field("loud", {"type": "static_select", "action_id": "a", "options": OPTIONS}, dispatch_action=True)
+    await opened(slack, client, ana, modal(quiet, loud))
+    assert ana.modal is not None
+    assert await ana.type(ana.modal, "quiet", "words") is None
+    assert (await ana.select(ana.modal, "loud", "palm")) is not None
+    (body,) = bolt.seen
+    assert body["actions"][0]["selected_option"]["value"] == "palm"
+    assert body["view"]["state"]["values"]["quiet"]["b"]["value"] == "words"
+    assert body["container"] == {"type": "view", "view_id": ana.modal.id}
+
+
+async def test_an_external_select_offers_what_the_app_suggests(
+    slack: SlackStandIn, client: AsyncWebClient, ana: Person, bolt: Recorder
+) -> None:
+    models = field("model", {"type": "external_select", "action_id": "a", "min_query_length": 1})
+    await opened(slack, client, ana, modal(models))
+    assert ana.modal is not None
+    with pytest.raises(ClientRefusal, match="at least 1"):
+        await ana.suggest(ana.modal, "model", "")
+    bolt.answer = {"options": OPTIONS[:1]}
+    (offer,) = await ana.suggest(ana.modal, "model", "ver")
+    assert bolt.seen[0]["value"] == "ver"
+    bolt.answer = {}
+    await ana.submit_view(values={"model": offer})
+    assert bolt.seen[1]["view"]["state"]["values"]["model"]["a"]["selected_option"]["value"] == "vertex"
