@@ -8,14 +8,13 @@ from aiohttp import web
 
 from bot.sandbox.google.answers import Answers, Order, Piece, content_response, speak
 from bot.sandbox.google.datasets import count_tokens
-from bot.sandbox.google.generative_schema import GEMINI, PALM
+from bot.sandbox.google.json_bodies import GEMINI, PALM, decode, encode
 from bot.sandbox.google.prompts import check_roles, prompt_of
 from bot.sandbox.google.router import Call, Router, answer
 from bot.sandbox.google.status import invalid, not_found
 from bot.sandbox.google.streams import stream
 from bot.sandbox.google.trainer import Course, Prompt
 from bot.sandbox.google.tuned_models import TunedModels
-from bot.sandbox.google.wire import decode, encode
 
 MODEL = r"(?P<name>(tunedModels|models)/[^/:]+)"
 PALM_CATEGORIES = (

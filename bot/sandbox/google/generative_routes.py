@@ -5,10 +5,10 @@ from typing import Any
 from aiohttp import web
 
 from bot.sandbox.google.faults import Faults
+from bot.sandbox.google.json_bodies import camel, decode
 from bot.sandbox.google.router import Call, Router, answer, page, whole_number
 from bot.sandbox.google.status import invalid, not_found
 from bot.sandbox.google.tuned_models import TunedModel, TunedModels
-from bot.sandbox.google.wire import camel, decode
 
 VERSIONS = {"v1beta3": "palm", "v1beta": "gemini"}
 MODEL = r"(?P<name>tunedModels/[^/:]+)"

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from bot.sandbox.google.json_bodies import single
 from bot.sandbox.google.limits import Limits
 from bot.sandbox.google.trainer import Course, Lesson, Score, Trainer
-from bot.sandbox.google.wire import single
 
 CANCELLED = 1
 UNKNOWN = 2

@@ -7,10 +7,10 @@ from urllib.parse import quote
 
 from aiohttp import web
 
+from bot.sandbox.google.json_bodies import timestamp
 from bot.sandbox.google.objects import Buckets, StoredObject
 from bot.sandbox.google.router import Call, Router, answer, whole_number
 from bot.sandbox.google.status import GoogleError
-from bot.sandbox.google.wire import timestamp
 
 SERVICE = "storage.googleapis.com"
 PIECE = 256 * 1024

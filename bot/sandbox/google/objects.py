@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from bot.sandbox.google.json_bodies import timestamp
 from bot.sandbox.google.status import GoogleError, not_found
-from bot.sandbox.google.wire import timestamp
 
 # Larger objects show no crc32c: in plain Python it would take seconds. MD5 is always shown.
 CRC32C_BYTES = 1024 * 1024

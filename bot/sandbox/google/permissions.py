@@ -3,10 +3,10 @@
 from aiohttp import web
 
 from bot.sandbox.google.generative_routes import MODEL, VERSIONS
+from bot.sandbox.google.json_bodies import decode, encode
 from bot.sandbox.google.router import Call, Router, answer
 from bot.sandbox.google.status import invalid, not_found
 from bot.sandbox.google.tuned_models import TunedModel, TunedModels
-from bot.sandbox.google.wire import decode, encode
 
 
 class PermissionRoutes:

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.sandbox.google.generative_schema import GEMINI, PALM
 from bot.sandbox.google.jobs import Job, Jobs
+from bot.sandbox.google.json_bodies import GEMINI, PALM, Schema, decode, encode, single
 from bot.sandbox.google.lessons import read_lesson
 from bot.sandbox.google.status import GoogleError, failed_precondition, invalid, not_found
-from bot.sandbox.google.wire import Schema, decode, encode, single
 
 MODEL_ID = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 STATES = {"succeeded": "ACTIVE", "failed": "FAILED", "cancelled": "FAILED"}

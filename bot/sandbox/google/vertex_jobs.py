@@ -9,14 +9,13 @@ from typing import Any
 
 from bot.sandbox.google.datasets import Dataset, data_stats
 from bot.sandbox.google.jobs import Job, Jobs
+from bot.sandbox.google.json_bodies import VERTEX, VERTEX_BETA, Schema, decode, encode
 from bot.sandbox.google.objects import Buckets
 from bot.sandbox.google.projects import Projects
 from bot.sandbox.google.router import Call
 from bot.sandbox.google.status import invalid, not_found
 from bot.sandbox.google.trainer import Course
 from bot.sandbox.google.vertex_requests import check_job, read_training
-from bot.sandbox.google.vertex_schema import VERTEX, VERTEX_BETA
-from bot.sandbox.google.wire import Schema, decode, encode
 
 SERVICE = "aiplatform.googleapis.com"
 PARENT = r"/(?P<version>v1|v1beta1)/projects/(?P<project>[^/]+)/locations/(?P<location>[^/]+)"

@@ -7,11 +7,10 @@ from typing import Any
 from aiohttp import web
 
 from bot.sandbox.google.jobs import Snapshot
+from bot.sandbox.google.json_bodies import VERTEX, encode
 from bot.sandbox.google.router import Call, Router, answer, whole_number
 from bot.sandbox.google.status import invalid, not_found
 from bot.sandbox.google.vertex_jobs import PARENT, SERVICE, TuningJob, TuningJobs
-from bot.sandbox.google.vertex_schema import VERTEX
-from bot.sandbox.google.wire import encode
 
 RUN = "tuning-run-1"
 TRAIN = ("/train_total_loss", "/train_fraction_of_correct_next_step_preds", "/train_num_predictions")

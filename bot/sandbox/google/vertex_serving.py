@@ -8,14 +8,13 @@ from aiohttp import web
 
 from bot.sandbox.google.answers import Answers, Piece, content_response, speak
 from bot.sandbox.google.datasets import count_tokens
+from bot.sandbox.google.json_bodies import VERTEX, decode, encode, timestamp
 from bot.sandbox.google.prompts import check_roles, prompt_of, text_of
 from bot.sandbox.google.router import Call, Router, answer, page, whole_number
 from bot.sandbox.google.status import failed_precondition, invalid, not_found
 from bot.sandbox.google.streams import stream
 from bot.sandbox.google.trainer import Course
 from bot.sandbox.google.vertex_jobs import PARENT, SERVICE, Checkpoint, TuningJob, TuningJobs, schema_of
-from bot.sandbox.google.vertex_schema import VERTEX
-from bot.sandbox.google.wire import decode, encode, timestamp
 
 ENDPOINT = r"/endpoints/(?P<endpoint>[^/:]+)"
 PUBLISHED = r"/publishers/google/models/(?P<published>[^/:]+)"

@@ -2,16 +2,15 @@
 
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from bot.sandbox.google import GoogleStandIn
+from bot.sandbox.walk import SAMPLE
 from tests.outside import discovery, protos
 
-DATA = Path(__file__).parents[5] / "shared" / "data"
 LOCATION = "us-central1"
 
 
@@ -93,11 +92,8 @@ async def stranger(google: GoogleStandIn) -> AsyncIterator[httpx.AsyncClient]:
 
 
 def numbers() -> list[dict[str, str]]:
-    """Return the fifteen rows of the next-number data, or skip the test where they are missing."""
-    path = DATA / "next_number.jsonl"
-    if not path.exists():
-        pytest.skip(f"{path.name} is not beside this checkout")
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    """Return the fifteen rows of the walk's sample: a number and the next one."""
+    return [{"text_input": given, "output": wanted} for given, wanted in SAMPLE]
 
 
 def pairs_as_vertex_rows(rows: list[dict[str, str]]) -> bytes:

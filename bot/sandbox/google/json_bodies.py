@@ -1,36 +1,46 @@
-"""Protobuf's JSON form, by tables of fields, as Google's front end reads and writes it.
+"""Protobuf's JSON form, as Google's front end reads and writes it: this is the judge of what the bot sends.
 
 Reading takes camelCase and snake_case, numbers as strings and enums as numbers, and refuses unknown names in
-Google's words. Writing leaves out zeros and prints int64 as strings. The tables (`*_schema.py`) say only what a
-field is; tests compare them with Google's own descriptions.
+Google's words. Writing leaves out zeros and prints int64 as strings. What a message holds stands in
+`api_messages.json`, which `tests/outside/api_messages.py` writes from Google's own packages.
 
 A field is described by a word: `string`, `int32`, `int64`, `float`, `double`, `bool`, `timestamp`, `bytes`,
-`value` (any JSON), `labels` (a map of strings), `enum:NAME` or the name of another table. `[]` before it makes
+`value` (any JSON), `labels` (a map of strings), `enum:NAME` or the name of another message. `[]` before it makes
 a list, `?` marks a field whose zero is still written (it has presence).
 """
 
+import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.resources import files
 from typing import Any
 
 from bot.sandbox.google.status import TYPE, GoogleError
 
-Fields = Mapping[str, str]
-
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """The messages of one API version: tables by message name, enum values by number, oneof groups.
+    """The messages of one API version: fields by message name, enum values by number, oneof groups.
 
     `oneofs` maps a message name to groups of which at most one member may be set, by the group's proto name.
     """
 
     package: str
-    messages: Mapping[str, Fields]
+    messages: Mapping[str, Mapping[str, str]]
     enums: Mapping[str, tuple[str, ...]]
-    oneofs: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    oneofs: Mapping[str, Mapping[str, tuple[str, ...]]]
+
+
+SCHEMAS: Mapping[str, Schema] = {
+    version: Schema(**table)
+    for version, table in json.loads(
+        (files("bot.sandbox.google") / "api_messages.json").read_text("utf-8")
+    ).items()
+}
+PALM, GEMINI = SCHEMAS["v1beta3"], SCHEMAS["v1beta"]
+VERTEX, VERTEX_BETA = SCHEMAS["v1"], SCHEMAS["v1beta1"]
 
 
 def camel(name: str) -> str:
@@ -135,7 +145,7 @@ def encode(schema: Schema, message: str, values: Mapping[str, Any]) -> dict[str,
     """Write natural values as Google writes them: no zeros, int64 as strings, timestamps in UTC.
 
     Raises:
-        KeyError: a value that the table doesn't have, a bug of ours.
+        KeyError: a value that the message does not have, a bug of ours.
     """
     table = schema.messages[message]
     written: dict[str, Any] = {}
