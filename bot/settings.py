@@ -188,8 +188,8 @@ class Settings(BaseModel):
         return "" if parts.netloc == "slack.com" else f"{parts.scheme}://{parts.netloc}"
 
     @property
-    def readable_on_the_way(self) -> list[str]:
-        """The variables by which tokens travel unencrypted, and not only within this machine."""
+    def unencrypted_urls(self) -> list[str]:
+        """The variables whose URL is `http://` on another machine, so that tokens travel there unencrypted."""
         bases = {
             "SLACK_API_URL": self.slack_api_url,
             "TUNEBOT_VERTEX_URL": self.vertex_url,

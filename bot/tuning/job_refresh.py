@@ -11,16 +11,21 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
-from bot.domain.jobs import Operation, TuningJob
+from bot.domain.jobs import JobState, Operation, TuningJob
 from bot.errors import BotError, NotFoundAtGoogle
 from bot.ports.backends import TuningBackend
 from bot.ports.clock import Clock
+from bot.ports.notifier import NoticeKind
 from bot.ports.registry import offered_backend
 from bot.ports.stores import Change, JobStore
 from bot.tuning.cancellation import Cancellations
+from bot.tuning.job_service import JobService
 from bot.tuning.transitions import call_stuck, missed, observe, past_deadline
 
 logger = logging.getLogger(__name__)
+
+LOST_AFTER: Final = timedelta(minutes=10)  # how long a confirmed job may answer 404 before it counts as lost
+STUCK_AFTER: Final = timedelta(hours=2)  # how long a job may go without a new step or state
 
 # A look at so many jobs takes about half of the requests that a round may cost; none is left for doubts then.
 _MANY: Final = 600
@@ -31,21 +36,24 @@ _CANCELS_AMONG_MANY: Final = 2
 
 
 class JobRefresher:
-    """`stuck_after` is how long a job may stand still; `lost_after` how long Google may not know it."""
+    """Polls jobs. `stuck_after`: how long one may stay at a step; `lost_after`: how long it may be unknown."""
 
     def __init__(
         self,
         backends: Mapping[str, TuningBackend],
         jobs: JobStore,
-        cancels: Cancellations,
+        job_service: JobService,
+        cancellations: Cancellations,
         clock: Clock,
         wake_sender: Callable[[], None],
-        lost_after: timedelta,
-        stuck_after: timedelta,
+        *,
+        lost_after: timedelta = LOST_AFTER,
+        stuck_after: timedelta = STUCK_AFTER,
     ) -> None:
         self._backends = backends
         self._jobs = jobs
-        self._cancels = cancels
+        self._job_service = job_service
+        self._cancellations = cancellations
         self._clock = clock
         self._wake_sender = wake_sender
         self._lost_after = lost_after
@@ -53,8 +61,21 @@ class JobRefresher:
         self._shown: dict[str, int] = {}
         self._absent: dict[str, datetime] = {}
 
-    async def look(self, backend: str, jobs: Sequence[TuningJob]) -> None:
-        """Take one look at confirmed jobs of one backend. Raises BotError where nothing at all can be seen."""
+    async def refresh(self, team: str, key: str) -> TuningJob:
+        """Poll one job now and bring its card up to date, whether or not anything changed.
+
+        Raises NoSuchJob, GoogleError, StorageError.
+        """
+        job = await self._job_service.get(team, key)
+        if job.state is JobState.SUBMITTING:
+            await self._job_service.recover(job)
+        elif not job.state.ended:
+            await self.poll(job.backend, [job])
+        await self._change(key, lambda current: Change(current, notices=[NoticeKind.CARD]))
+        return await self._job_service.get(team, key)
+
+    async def poll(self, backend: str, jobs: Sequence[TuningJob]) -> None:
+        """Poll confirmed jobs of one backend and write what is new. Raises BotError if no job could be polled."""
         offered = offered_backend(self._backends, backend)
         seen = await offered.poll(jobs)
         for count, job in enumerate(jobs, start=1):
@@ -63,12 +84,12 @@ class JobRefresher:
                 # What shows nothing new waits for nothing, and Slack must be acknowledged in between.
                 await asyncio.sleep(0)
         wanted = [job for job in jobs if job.cancelled_by and _goes_on(seen[job.key])]
-        await self._cancels.ask_again(wanted, _CANCELS if len(jobs) <= _MANY else _CANCELS_AMONG_MANY)
+        await self._cancellations.ask_again(wanted, _CANCELS if len(jobs) <= _MANY else _CANCELS_AMONG_MANY)
         if len(jobs) <= _MANY:
             await self._doubt(offered, [job for job in jobs if isinstance(seen[job.key], Operation)])
 
-    async def miss(self, key: str, error: BotError) -> None:
-        """Write down that a look at the job failed, unless that is known."""
+    async def record_failure(self, key: str, error: BotError) -> None:
+        """Write to the job that polling it failed, unless its row says so already. Raises StorageError."""
         now = self._clock.now()
         lost = False
         if isinstance(error, NotFoundAtGoogle):
@@ -85,7 +106,7 @@ class JobRefresher:
     async def _note(self, job: TuningJob, seen: Operation | BotError) -> None:
         try:
             if isinstance(seen, BotError):
-                await self.miss(job.key, seen)
+                await self.record_failure(job.key, seen)
             else:
                 await self._saw(job, seen)
         except BotError:
@@ -96,7 +117,7 @@ class JobRefresher:
 
     async def _saw(self, job: TuningJob, seen: Operation) -> None:
         now = self._clock.now()
-        trouble = self._cancels.trouble(job.key)
+        trouble = self._cancellations.trouble(job.key)
         gist = _gist(seen, trouble)
         self._absent.pop(job.key, None)
         self._jobs.looked_at(job.key, now)
@@ -124,7 +145,7 @@ class JobRefresher:
     def _forget(self, key: str) -> None:
         self._shown.pop(key, None)
         self._absent.pop(key, None)
-        self._cancels.forget(key)
+        self._cancellations.forget(key)
 
     async def _change(self, key: str, step: Callable[[TuningJob], Change | None]) -> None:
         await self._jobs.change(key, step)

@@ -6,7 +6,7 @@ tells afterwards whether Google has the job: a paid job is neither lost nor star
 
 import difflib
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from datetime import datetime, timedelta
 from functools import partial
@@ -25,14 +25,11 @@ from bot.ports.notifier import NoticeKind
 from bot.ports.registry import file_reader, offered_backend
 from bot.ports.stores import AuditEntry, Change, ChatStore, JobStore
 from bot.tuning.cancellation import Cancellations
-from bot.tuning.job_refresh import JobRefresher
 from bot.tuning.transitions import ask_to_cancel, fail, observe, take_away
 
 logger = logging.getLogger(__name__)
 
 ADOPTION_GRACE = timedelta(minutes=2)  # how long a create without an answer may take to show at Google
-LOST_AFTER = timedelta(minutes=10)  # how long a confirmed job may answer 404 before it counts as lost
-STUCK_AFTER = timedelta(hours=2)  # how long a job may go without a new step or state
 
 
 class JobService:
@@ -44,11 +41,10 @@ class JobService:
         jobs: JobStore,
         chats: ChatStore,
         files: Mapping[str, FileReader],
+        cancellations: Cancellations,
         clock: Clock,
         wake_sender: Callable[[], None],
         adoption_grace: timedelta = ADOPTION_GRACE,
-        lost_after: timedelta = LOST_AFTER,
-        stuck_after: timedelta = STUCK_AFTER,
     ) -> None:
         self._backends = backends
         self._jobs = jobs
@@ -57,8 +53,7 @@ class JobService:
         self._clock = clock
         self._wake_sender = wake_sender
         self._adoption_grace = adoption_grace
-        self._cancels = Cancellations(backends, jobs, clock, wake_sender)
-        self._looks = JobRefresher(backends, jobs, self._cancels, clock, wake_sender, lost_after, stuck_after)
+        self._cancellations = cancellations
         self._submitting: set[str] = set()
         self._unconfirmed: dict[str, datetime] = {}
 
@@ -130,24 +125,6 @@ class JobService:
             return
         self._unconfirmed.pop(job.key, None)
 
-    async def look(self, backend: str, jobs: Sequence[TuningJob]) -> None:
-        """Take one look at confirmed jobs of one backend and write down what is new."""
-        await self._looks.look(backend, jobs)
-
-    async def note_miss(self, key: str, error: BotError) -> None:
-        """Write down that a look at the job failed."""
-        await self._looks.miss(key, error)
-
-    async def refresh(self, team: str, key: str) -> TuningJob:
-        """Look at one job now and bring its card up to date, whether or not anything changed."""
-        job = await self.get(team, key)
-        if job.state is JobState.SUBMITTING:
-            await self.recover(job)
-        elif not job.state.ended:
-            await self.look(job.backend, [job])
-        await self._change(key, lambda current: Change(current, notices=[NoticeKind.CARD]))
-        return await self.get(team, key)
-
     async def cancel(self, team: str, key: str, user: str) -> TuningJob:
         """Have the job stopped. Raises Outdated if it has ended, BadArgument where Google cannot cancel.
 
@@ -163,7 +140,7 @@ class JobService:
         marked = await self._change(key, partial(ask_to_cancel, user=user, now=self._clock.now())) or job
         if marked.state.ended:
             raise Outdated(f"{job.name} has already {_ENDED_WORDS[marked.state]}.", "There is nothing to cancel.")
-        await self._cancels.ask(marked)
+        await self._cancellations.ask(marked)
         return await self.get(team, key)
 
     async def delete(self, team: str, key: str, user: str) -> TuningJob:

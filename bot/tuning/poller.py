@@ -19,6 +19,7 @@ from bot.errors import BotError, GoogleUnavailable, StorageError
 from bot.ports.clock import Clock
 from bot.ports.stores import JobStore
 from bot.runtime.metrics import Metrics
+from bot.tuning.job_refresh import JobRefresher
 from bot.tuning.job_service import JobService
 from bot.tuning.poll_schedule import PollSchedule
 
@@ -38,14 +39,16 @@ class Poller:
 
     def __init__(
         self,
-        tuning: JobService,
+        job_service: JobService,
+        refresher: JobRefresher,
         jobs: JobStore,
         clock: Clock,
         metrics: Metrics,
         seconds: float,
         late_after: float = LATE_SECONDS,
     ) -> None:
-        self._tuning = tuning
+        self._job_service = job_service
+        self._refresher = refresher
         self._jobs = jobs
         self._clock = clock
         self._metrics = metrics
@@ -147,22 +150,22 @@ class Poller:
             return
         try:
             async with asyncio.timeout(_LOOK_SECONDS):
-                await self._tuning.look(backend, jobs)
+                await self._refresher.poll(backend, jobs)
         except StorageError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it is told on the cards and the round goes on
             told = _in_words(error, f"a look at {len(jobs)} jobs of {backend}")
             for job in jobs:
-                await self._tuning.note_miss(job.key, told)
+                await self._refresher.record_failure(job.key, told)
 
     async def _recover(self, job: TuningJob, gate: asyncio.Semaphore) -> None:
         try:
             async with gate, asyncio.timeout(_LOOK_SECONDS):
-                await self._tuning.recover(job)
+                await self._job_service.recover(job)
         except StorageError:
             raise
         except Exception as error:  # noqa: BLE001 - the next job must be looked up whatever happens to this one
-            await self._tuning.note_miss(job.key, _in_words(error, f"the search for {job.key}"))
+            await self._refresher.record_failure(job.key, _in_words(error, f"the search for {job.key}"))
 
     @staticmethod
     def _raise_first(ended: Sequence[object]) -> None:

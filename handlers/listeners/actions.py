@@ -12,6 +12,7 @@ from bot.domain.place import Place
 from bot.domain.requests import ModalWork, PendingModal
 from bot.errors import Outdated
 from bot.runtime.background_tasks import BackgroundTasks
+from bot.tuning.job_refresh import JobRefresher
 from bot.tuning.job_service import JobService
 from handlers.blocks.chat.ask_form import ask_form
 from handlers.blocks.datasets.report import repairing_view
@@ -36,6 +37,7 @@ class Actions:
         repairs: RepairUpload,
         pending_modals: PendingModals,
         tuning: JobService,
+        refresher: JobRefresher,
         chat: ChatService,
         poster: Poster,
         client: AsyncWebClient,
@@ -45,6 +47,7 @@ class Actions:
         self._repairs = repairs
         self._errands = pending_modals
         self._tuning = tuning
+        self._refresher = refresher
         self._chat = chat
         self._poster = poster
         self._client = client
@@ -64,7 +67,7 @@ class Actions:
         self._spawn(self._refresh(body), body)
 
     async def _refresh(self, body: Body) -> None:
-        await self._tuning.refresh(_team(body), _value(body))
+        await self._refresher.refresh(_team(body), _value(body))
 
     async def job_delete(self, ack: AsyncAck, body: Body) -> None:
         await ack()

@@ -113,4 +113,4 @@ def test_base_models_without_a_name_are_the_default_systems() -> None:
 def test_an_address_on_whose_way_tokens_can_be_read_is_told(name: str, base: str, told: bool) -> None:
     settings = Settings.read({**SOCKET, **VERTEX, name: base})
 
-    assert settings.readable_on_the_way == ([name] if told else [])
+    assert settings.unencrypted_urls == ([name] if told else [])

@@ -22,7 +22,8 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from bot.backends import PROFILES, BackendOptions, build_backends, build_gcs_files
+from bot.app import build_use_cases, open_google, open_stores
+from bot.backends import PROFILES, BackendOptions
 from bot.domain.datasets import Dataset
 from bot.domain.jobs import Hyperparameters, TunedModel, TuningJob, TuningSpec
 from bot.domain.place import Place
@@ -33,7 +34,6 @@ from bot.runtime.metrics import Metrics
 from bot.sandbox.google import GoogleStandIn
 from bot.tuning.job_service import JobService
 from bot.tuning.poller import Poller
-from storage.conversations import SqliteChatStore
 from storage.database import Database
 from storage.jobs import SqliteJobStore
 from tests.faults.load_run import ROOT
@@ -125,17 +125,11 @@ class BotParts:
 async def open_parts(file: Path, backend: str, reach: BackendOptions, clock: Clock) -> AsyncIterator[BotParts]:
     """Open the database and the backend."""
     async with AsyncExitStack() as stack:
-        database = Database(file)
-        await database.open()
-        stack.push_async_callback(database.close)
-        backends = build_backends([backend], reach)
-        stack.push_async_callback(backends[backend].close)
-        files = build_gcs_files(reach)
-        stack.push_async_callback(files.close)
-        jobs = SqliteJobStore(database)
-        chats = SqliteChatStore(database, clock)
-        tuning = JobService(backends, jobs, chats, {"gs": files}, clock, lambda: None)
-        yield BotParts(database, backends[backend], jobs, tuning, Poller(tuning, jobs, clock, Metrics(), 5.0))
+        stores = await stack.enter_async_context(open_stores(file, clock))
+        opened = await stack.enter_async_context(open_google([backend], reach))
+        use_cases = build_use_cases(stores, opened.backends, {"gs": opened.files}, clock, lambda: None)
+        poller = Poller(use_cases.jobs, use_cases.refresher, stores.jobs, clock, Metrics(), 5.0)
+        yield BotParts(stores.database, opened.backends[backend], stores.jobs, use_cases.jobs, poller)
 
 
 def options(project: str, token: str, url: str) -> BackendOptions:

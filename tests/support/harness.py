@@ -1,12 +1,12 @@
 """The use cases over real stores and real backends, with Google's stand-in behind them and a clock that stands."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bot.backends import build_backends, build_gcs_files
+from bot.app import Stores, build_use_cases, open_google, open_stores
 from bot.chat.chat_service import ChatService, exchange
 from bot.domain.chat import Reply
 from bot.domain.jobs import TuningJob
@@ -14,15 +14,14 @@ from bot.domain.place import Place
 from bot.domain.requests import StartRequest
 from bot.ports.backends import TuningBackend
 from bot.sandbox.google import GoogleStandIn, Job, Limits
-from bot.tuning.dataset_check import DatasetCheck
+from bot.tuning.job_refresh import JobRefresher
 from bot.tuning.job_service import JobService
 from bot.tuning.proposals import Proposals
-from storage.audit_log import SqliteAuditLog
+from handlers.assembly import UseCases
 from storage.conversations import SqliteChatStore, keep
 from storage.database import Database
 from storage.jobs import SqliteJobStore
 from storage.outbox import SqliteOutbox
-from storage.report_cache import SqliteReportCache
 from tests.support.backend_harness import BUCKET, options, rows
 from tests.support.clock import FixedClock
 
@@ -33,19 +32,46 @@ FILE = f"gs://{BUCKET}/numbers.jsonl"
 
 @dataclass(slots=True)
 class Harness:
-    """Everything that `bot/app.py` wires, without Slack."""
+    """Everything that `bot/app.py` builds but what needs Slack, by the same functions."""
 
     google: GoogleStandIn
     clock: FixedClock
-    database: Database
-    backends: dict[str, TuningBackend]
-    jobs: SqliteJobStore
-    outbox: SqliteOutbox
-    chats: SqliteChatStore
-    proposals: Proposals
-    tuning: JobService
-    chat: ChatService
+    stores: Stores
+    backends: Mapping[str, TuningBackend]
+    use_cases: UseCases
     woken: list[None] = field(default_factory=list)
+
+    @property
+    def database(self) -> Database:
+        return self.stores.database
+
+    @property
+    def jobs(self) -> SqliteJobStore:
+        return self.stores.jobs
+
+    @property
+    def outbox(self) -> SqliteOutbox:
+        return self.stores.outbox
+
+    @property
+    def chats(self) -> SqliteChatStore:
+        return self.stores.chats
+
+    @property
+    def proposals(self) -> Proposals:
+        return self.use_cases.proposals
+
+    @property
+    def tuning(self) -> JobService:
+        return self.use_cases.jobs
+
+    @property
+    def refresher(self) -> JobRefresher:
+        return self.use_cases.refresher
+
+    @property
+    def chat(self) -> ChatService:
+        return self.use_cases.chat
 
     def store(self, content: bytes, location: str = FILE) -> str:
         """Put a training file into the bucket."""
@@ -72,7 +98,7 @@ class Harness:
         """A job that succeeded."""
         job = await self.started(name, backend)
         self.at_google(job).finish()
-        await self.tuning.look(backend, [job])
+        await self.refresher.poll(backend, [job])
         return await self.newest(job)
 
     async def newest(self, job: TuningJob) -> TuningJob:
@@ -117,31 +143,18 @@ async def open_harness(
         )
         google.create_bucket(BUCKET)
         clock = FixedClock()
-        database = Database(str(directory / "tunebot.db"))
-        await database.open()
-        stack.push_async_callback(database.close)
-        told = options(google)
-        backends = build_backends(names, told)
-        for backend in backends.values():
-            stack.push_async_callback(backend.close)
-        files = build_gcs_files(told)
-        stack.push_async_callback(files.close)
-        jobs, outbox = SqliteJobStore(database), SqliteOutbox(database, clock)
-        chats, journal = SqliteChatStore(database, clock), SqliteAuditLog(database, clock)
-        desk = DatasetCheck({"gs": files}, SqliteReportCache(database, clock))
+        stores = await stack.enter_async_context(open_stores(directory / "tunebot.db", clock))
+        opened = await stack.enter_async_context(open_google(names, options(google)))
         woken: list[None] = []
         made = Harness(
             google=google,
             clock=clock,
-            database=database,
-            backends=backends,
-            jobs=jobs,
-            outbox=outbox,
-            chats=chats,
-            proposals=Proposals(backends, jobs, desk, clock),
-            tuning=JobService(backends, jobs, chats, {"gs": files}, clock, lambda: woken.append(None)),
-            chat=ChatService(backends, jobs, chats, journal),
+            stores=stores,
+            backends=opened.backends,
+            use_cases=build_use_cases(
+                stores, opened.backends, {"gs": opened.files}, clock, lambda: woken.append(None)
+            ),
             woken=woken,
         )
-        made.store(rows(backends[names[0]].profile.dialect) * 2)
+        made.store(rows(opened.backends[names[0]].profile.dialect) * 2)
         yield made

@@ -45,7 +45,7 @@ async def test_many_changes_before_a_delivery_are_one_card(
     job = await harness.started("coalesced")
     for _ in range(5):
         harness.at_google(job).advance()
-        await harness.tuning.look("vertex", [job])
+        await harness.refresher.poll("vertex", [job])
     await send_once(sender)
     assert len(slack.told) == 1
 
@@ -58,7 +58,7 @@ async def test_news_during_a_delivery_is_told_afterwards(
     sending = asyncio.create_task(send_once(sender))
     await asyncio.sleep(0.05)
     harness.at_google(job).advance()
-    await harness.tuning.look("vertex", [job])
+    await harness.refresher.poll("vertex", [job])
     slack.gate.set()
     await sending
     assert await harness.due() == [NoticeKind.CARD]

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from bot.app import build_use_cases
 from bot.domain.jobs import JobState, TuningJob
 from bot.errors import Outdated
 from bot.ports.notifier import NoticeKind
 from bot.ports.stores import Change
 from bot.runtime.metrics import Metrics
 from bot.tuning.cancellation import ASKED_AGAIN_AFTER
-from bot.tuning.job_service import JobService
 from bot.tuning.poller import Poller
 from tests.bot.tuning.test_poller import many, polling
 from tests.support.harness import ADA, TEAM, Harness, open_harness
@@ -35,8 +35,8 @@ async def audited(harness: Harness) -> list[tuple[str, str, str]]:
 
 def restarted(harness: Harness) -> Poller:
     """Another process's use cases and poller over the same database."""
-    tuning = JobService(harness.backends, harness.jobs, harness.chats, {}, harness.clock, lambda: None)
-    return Poller(tuning, harness.jobs, harness.clock, Metrics(), 0.05)
+    use_cases = build_use_cases(harness.stores, harness.backends, {}, harness.clock, lambda: None)
+    return Poller(use_cases.jobs, use_cases.refresher, harness.jobs, harness.clock, Metrics(), 0.05)
 
 
 async def marked(harness: Harness, job: TuningJob) -> None:
@@ -81,7 +81,7 @@ async def test_an_answer_that_never_came_is_no_error_and_is_asked_for_again_a_mi
 
     harness.clock.advance(seconds=MINUTE)
     for _ in range(2):
-        await harness.tuning.look(backend, [await harness.newest(job)])
+        await harness.refresher.poll(backend, [await harness.newest(job)])
     ended = await harness.newest(job)
     assert (ended.state, ended.cancelled_by, ended.trouble) == (JobState.CANCELLED, ADA, "")
     assert harness.at_google(job).phase == "cancelled"
@@ -106,18 +106,18 @@ async def test_a_refusal_stands_on_the_card_until_google_agrees(
     # Steps come and go, and the words stay; nothing is written where nothing is new.
     for _ in range(2):
         harness.at_google(job).advance()
-        await harness.tuning.look(backend, [await harness.newest(job)])
+        await harness.refresher.poll(backend, [await harness.newest(job)])
         assert (await harness.newest(job)).trouble == refused.trouble
     before = await harness.database.run(lambda db: db.conn.total_changes)
     harness.clock.advance(seconds=MINUTE)
-    await harness.tuning.look(backend, [await harness.newest(job)])
+    await harness.refresher.poll(backend, [await harness.newest(job)])
     assert await harness.database.run(lambda db: db.conn.total_changes) == before
     assert asked(harness) == 2
 
     harness.google.faults.clear()
     harness.clock.advance(seconds=MINUTE)
     for _ in range(2):
-        await harness.tuning.look(backend, [await harness.newest(job)])
+        await harness.refresher.poll(backend, [await harness.newest(job)])
     ended = await harness.newest(job)
     assert (ended.state, ended.cancelled_by, ended.trouble) == (JobState.CANCELLED, ADA, "")
 
@@ -128,7 +128,7 @@ async def test_words_of_a_refusal_go_once_google_agrees_though_it_takes_its_time
     assert (await harness.tuning.cancel(TEAM, job.key, ADA)).trouble
     harness.google.faults.garble("{}", status=200, path=":cancel$", times=None)
     harness.clock.advance(seconds=MINUTE)
-    await harness.tuning.look("vertex", [await harness.newest(job)])
+    await harness.refresher.poll("vertex", [await harness.newest(job)])
     going_on = await harness.newest(job)
     assert (going_on.state.ended, going_on.trouble) == (False, "")
 
@@ -139,7 +139,7 @@ async def test_trouble_with_looking_and_with_cancelling_do_not_wipe_each_other_o
     cancelling = (await harness.tuning.cancel(TEAM, job.key, ADA)).trouble
     looking = harness.google.faults.fail(403, path=r"/tuningJobs/\d+$", times=None)
     poller = polling(harness)
-    harness.tuning._cancels._asked.clear()
+    harness.clock.advance(seconds=MINUTE)
     await poller.round()
     assert (await harness.newest(job)).trouble.startswith("The last look failed: ")
     assert asked(harness) == 1, "what cannot be seen is not asked for"
@@ -166,10 +166,10 @@ async def test_google_is_asked_once_a_minute_and_not_more_often_however_often_so
     for seconds, times in ((1, 1), (MINUTE - 2, 1), (1, 2), (30, 2), (MINUTE, 3)):
         harness.clock.advance(seconds=seconds)
         for _ in range(3):
-            await harness.tuning.refresh(TEAM, job.key)
+            await harness.refresher.refresh(TEAM, job.key)
         assert asked(harness) == times
     harness.clock.advance(hours=-5)
-    await harness.tuning.refresh(TEAM, job.key)
+    await harness.refresher.refresh(TEAM, job.key)
     assert asked(harness) == 4, "a clock that was set back holds nothing up"
 
 
@@ -187,7 +187,7 @@ async def test_a_second_click_is_no_error_names_the_first_person_and_is_audited_
     assert [told.trouble for told in (first, second, again)] == [""] * 3
     assert asked(harness) == 1
     assert await audited(harness) == [(ADA, "cancel", job.key)]
-    await harness.tuning.look(backend, [job])
+    await harness.refresher.poll(backend, [job])
     with pytest.raises(Outdated, match="already been cancelled"):
         await harness.tuning.cancel(TEAM, job.key, ADA)
 
@@ -195,7 +195,7 @@ async def test_a_second_click_is_no_error_names_the_first_person_and_is_audited_
 async def test_a_job_that_has_ended_is_not_marked(harness: Harness) -> None:
     job = await harness.started("quick")
     harness.at_google(job).finish()
-    await harness.tuning.look("vertex", [job])
+    await harness.refresher.poll("vertex", [job])
     with pytest.raises(Outdated, match="already succeeded"):
         await harness.tuning.cancel(TEAM, job.key, ADA)
     assert (await harness.newest(job)).cancelled_by == ""

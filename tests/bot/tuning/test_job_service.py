@@ -8,7 +8,8 @@ from bot.domain.jobs import JobState
 from bot.domain.place import Place
 from bot.errors import BadArgument, NoSuchJob, Outdated
 from bot.ports.notifier import NoticeKind
-from bot.tuning.job_service import ADOPTION_GRACE, LOST_AFTER
+from bot.tuning.job_refresh import LOST_AFTER
+from bot.tuning.job_service import ADOPTION_GRACE
 from tests.support.harness import ADA, FILE, TEAM, Harness
 
 BACKENDS = ("vertex", "gemini", "palm")
@@ -105,10 +106,10 @@ async def test_an_unknown_or_foreign_proposal_is_outdated(harness: Harness) -> N
 async def test_a_job_that_google_forgot_is_lost_only_after_a_while(harness: Harness, backend: str) -> None:
     job = await harness.started("forgotten", backend)
     harness.google.faults.fail(404, path="/v1", times=None)
-    await harness.tuning.look(backend, [job])
+    await harness.refresher.poll(backend, [job])
     assert not (await harness.newest(job)).state.ended
     harness.clock.advance(seconds=LOST_AFTER.total_seconds())
-    await harness.tuning.look(backend, [job])
+    await harness.refresher.poll(backend, [job])
     assert (await harness.newest(job)).state is JobState.LOST
     assert NoticeKind.ENDED in await harness.due()
 
@@ -116,10 +117,10 @@ async def test_a_job_that_google_forgot_is_lost_only_after_a_while(harness: Harn
 async def test_a_late_look_changes_nothing_about_an_ended_job(harness: Harness) -> None:
     job = await harness.started("ended")
     harness.at_google(job).finish()
-    await harness.tuning.look("vertex", [job])
+    await harness.refresher.poll("vertex", [job])
     before = await harness.newest(job)
     harness.at_google(job).set_state("JOB_STATE_RUNNING")
-    await harness.tuning.look("vertex", [job])
+    await harness.refresher.poll("vertex", [job])
     assert await harness.newest(job) == before
 
 
@@ -127,7 +128,7 @@ async def test_refresh_brings_the_card_up_to_date_though_nothing_changed(harness
     job = await harness.started("refreshed")
     for notice in await harness.outbox.due(harness.clock.now()):
         await harness.outbox.sent(notice)
-    await harness.tuning.refresh(TEAM, job.key)
+    await harness.refresher.refresh(TEAM, job.key)
     assert await harness.due() == [NoticeKind.CARD]
 
 
@@ -156,7 +157,7 @@ async def test_refresh_of_an_unconfirmed_start_looks_for_it(harness: Harness) ->
     harness.google.faults.lose_answer(path="/tuningJobs$", method="POST")
     job = await harness.accepted("unconfirmed")
     await harness.tuning.submit(job)
-    assert (await harness.tuning.refresh(TEAM, job.key)).operation
+    assert (await harness.refresher.refresh(TEAM, job.key)).operation
 
 
 async def test_what_cannot_be_cancelled_says_why(harness: Harness) -> None:
@@ -172,7 +173,7 @@ async def test_what_cannot_be_cancelled_says_why(harness: Harness) -> None:
 async def test_who_cancelled_is_kept(harness: Harness, backend: str) -> None:
     job = await harness.started("cancelled", backend)
     assert (await harness.tuning.cancel(TEAM, job.key, "U7")).cancelled_by == "U7"
-    await harness.tuning.look(backend, [job])
+    await harness.refresher.poll(backend, [job])
     ended = await harness.newest(job)
     assert (ended.state, ended.cancelled_by, ended.failure) == (JobState.CANCELLED, "U7", None)
 
@@ -194,7 +195,7 @@ async def test_another_workspace_sees_and_touches_nothing(harness: Harness) -> N
     for attempt in (
         harness.tuning.get("T2", job.key),
         harness.tuning.named("T2", job.name),
-        harness.tuning.refresh("T2", job.key),
+        harness.refresher.refresh("T2", job.key),
         harness.tuning.cancel("T2", job.key, ADA),
         harness.tuning.delete("T2", job.key, ADA),
     ):

@@ -20,7 +20,7 @@ BACKENDS = ("vertex", "gemini", "palm")
 
 
 def polling(harness: Harness, seconds: float = 0.05, **changes: float) -> Poller:
-    return Poller(harness.tuning, harness.jobs, harness.clock, Metrics(), seconds, **changes)
+    return Poller(harness.tuning, harness.refresher, harness.jobs, harness.clock, Metrics(), seconds, **changes)
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ async def many(harness: Harness, number: int, backend: str) -> list[TuningJob]:
     """So many jobs that Google runs, each with a step done; made short, since a start each would take minutes."""
     harness.google.limits.concurrent_vertex_jobs = number + 1
     first = await harness.started("job 0", backend)
-    await harness.tuning.look(backend, [first])
+    await harness.refresher.poll(backend, [first])
     first = await harness.newest(first)
     create = harness.google.requests.matching(r"/(tunedModels|tuningJobs)$", "POST")[-1]
     again = harness.backends[backend]._http
@@ -405,7 +405,7 @@ async def test_a_database_that_refuses_ends_the_round_in_words(
 
 async def test_measures_tell_of_rounds_requests_overruns_and_open_jobs(harness: Harness) -> None:
     metrics = Metrics()
-    poller = Poller(harness.tuning, harness.jobs, harness.clock, metrics, 0.001)
+    poller = Poller(harness.tuning, harness.refresher, harness.jobs, harness.clock, metrics, 0.001)
     measured = await harness.started("measured")
     waiting = await harness.accepted("waiting", "gemini")
     await harness.jobs.change(waiting.key, lambda job: Change(replace(job, state=JobState.QUEUED, operation="x")))

@@ -1,0 +1,157 @@
+"""Opens the connection to Slack and builds the listeners: the part of the wiring that knows Slack.
+
+`bot/app.py` calls these functions, and so do the tests, with stores, use cases and a clock of their own.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+import aiohttp
+import httpx
+from slack_bolt.app.async_app import AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.chat.answer_worker import AnswerWorker
+from bot.chat.chat_service import ChatService
+from bot.ports.clock import Clock
+from bot.ports.stores import AuditLog, JobStore, PendingModalStore
+from bot.runtime.background_tasks import BackgroundTasks
+from bot.settings import Settings, reveal
+from bot.tuning.dataset_repair import DatasetRepair
+from bot.tuning.job_refresh import JobRefresher
+from bot.tuning.job_service import JobService
+from bot.tuning.proposals import Proposals
+from handlers import Listeners, register
+from handlers.delivery.answer_posts import Questions
+from handlers.delivery.idempotent_poster import IdempotentPoster
+from handlers.delivery.post_finder import PostFinder
+from handlers.delivery.poster import Poster
+from handlers.errors import guarded
+from handlers.listeners.actions import Actions
+from handlers.listeners.commands import Commands
+from handlers.listeners.events import Events
+from handlers.listeners.shortcuts import Shortcuts
+from handlers.listeners.tune_command import CommandRunner
+from handlers.listeners.views import Views
+from handlers.start_flow.check_modal import CheckModal
+from handlers.start_flow.pending_modals import PendingModals
+from handlers.start_flow.repair_upload import RepairUpload
+from handlers.transport.access import Access, Identity
+from handlers.transport.slack_client import log_in, slack_client
+from handlers.transport.slack_files import SlackFiles
+
+# The limit of a call of Slack's Web API. On a session that is shared, slack-sdk ignores its own `timeout`.
+SLACK_SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class SlackConnection:
+    """Slack's Web API with the bot's token, and what posts messages and reads files with it."""
+
+    client: AsyncWebClient
+    identity: Identity
+    files: SlackFiles
+    poster: Poster
+    idempotent_poster: IdempotentPoster
+
+
+@dataclass(frozen=True, slots=True)
+class UseCases:
+    """What the listeners call, one object a capability."""
+
+    jobs: JobService
+    refresher: JobRefresher
+    proposals: Proposals
+    repair: DatasetRepair
+    chat: ChatService
+    answers: AnswerWorker
+
+
+@dataclass(frozen=True, slots=True)
+class Handlers:
+    """The listeners, and what continues the work that an earlier process did not finish."""
+
+    listeners: Listeners
+    check_modal: CheckModal
+    questions: Questions
+    pending_modals: PendingModalStore
+    poster: Poster
+    tasks: BackgroundTasks
+
+    async def resume(self) -> None:
+        """Continue each modal and question that was open when the last process ended. Raises StorageError."""
+        for modal in await self.pending_modals.left():
+            tell = partial(self.poster.post_ephemeral, modal.place, modal.user)
+            self.tasks.spawn(guarded(self.check_modal.take_up(modal), tell), f"resumed {modal.kind}")
+        await self.questions.take_up()
+
+
+@asynccontextmanager
+async def open_slack(settings: Settings, clock: Clock) -> AsyncIterator[SlackConnection]:
+    """Log in to Slack; both HTTP sessions close after the block. Raises SettingsError, BotError."""
+    timeout = aiohttp.ClientTimeout(total=SLACK_SECONDS)
+    async with aiohttp.ClientSession(timeout=timeout) as session, httpx.AsyncClient(timeout=30.0) as downloads:
+        client = slack_client(settings, session)
+        identity = await log_in(settings, client)
+        poster = Poster(client)
+        yield SlackConnection(
+            client,
+            identity,
+            SlackFiles(client, downloads, reveal(settings.slack_bot_token), settings.own_slack_origin),
+            poster,
+            IdempotentPoster(poster, PostFinder(client), clock),
+        )
+
+
+def build_handlers(
+    slack: SlackConnection,
+    use_cases: UseCases,
+    jobs: JobStore,
+    pending_modals: PendingModalStore,
+    audit_log: AuditLog,
+    tasks: BackgroundTasks,
+    clock: Clock,
+) -> Handlers:
+    """Build one listener object a Slack surface, all on the same use cases and background tasks."""
+    client, poster = slack.client, slack.poster
+    modals = PendingModals(pending_modals, client, poster)
+    check_modal = CheckModal(client, use_cases.proposals, slack.files, poster, modals)
+    repair_upload = RepairUpload(use_cases.repair, use_cases.proposals, slack.files, poster)
+    profiles = {profile.name: profile for profile in use_cases.proposals.profiles}
+    commands = CommandRunner(use_cases.jobs, use_cases.chat, jobs, profiles, clock)
+    questions = Questions(use_cases.answers, slack.idempotent_poster, poster, client, tasks)
+    listeners = Listeners(
+        access=Access(slack.identity),
+        commands=Commands(check_modal, commands, questions, poster, tasks),
+        actions=Actions(
+            check_modal,
+            repair_upload,
+            modals,
+            use_cases.jobs,
+            use_cases.refresher,
+            use_cases.chat,
+            poster,
+            client,
+            tasks,
+        ),
+        submissions=Views(check_modal, use_cases.proposals, use_cases.jobs, questions, poster, tasks),
+        shortcuts=Shortcuts(check_modal, tasks),
+        events=Events(slack.identity, commands, questions, use_cases.chat, poster, audit_log, tasks),
+    )
+    return Handlers(listeners, check_modal, questions, pending_modals, poster, tasks)
+
+
+def build_bolt_app(client: AsyncWebClient, signing_secret: str, listeners: Listeners) -> AsyncApp:
+    """Build Bolt's app with every route; Socket Mode signs no requests and needs no secret."""
+    app = AsyncApp(
+        client=client,
+        signing_secret=signing_secret or None,
+        # The acknowledgement leaves when the listener returns. Bolt's default polls for it every 10 ms:
+        # slack_bolt/listener/asyncio_runner.py.
+        process_before_response=True,
+    )
+    register(app, listeners)
+    return app
