@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from bot.backends import PROFILES
 from bot.cli import cli
 from bot.settings import Settings
-from handlers.blocks.help import COMMANDS
+from handlers.blocks.help import COMMANDS, CommandHelp
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
@@ -34,7 +34,7 @@ def test_the_readme_names_no_setting_that_is_not_read() -> None:
 
 
 @pytest.mark.parametrize("row", COMMANDS, ids=lambda row: row.name)
-def test_every_command_stands_in_the_readme_as_help_explains_it(row) -> None:
+def test_every_command_stands_in_the_readme_as_help_explains_it(row: CommandHelp) -> None:
     typed = f"{row.name} {row.arguments}".strip()
 
     assert f"| `{typed}` | {row.sentence} |" in README

@@ -98,7 +98,7 @@ def _descriptor(version: str, name: str) -> Descriptor:
 
 
 def _below(package: str, described: Descriptor | EnumDescriptor) -> str:
-    return described.full_name.removeprefix(f"{package}.")
+    return str(described.full_name).removeprefix(f"{package}.")
 
 
 def _proto_kind(field: FieldDescriptor, package: str, wanted: list[str]) -> str:

@@ -217,7 +217,7 @@ async def test_an_address_that_is_none_is_told_under_its_field(world: World) -> 
 async def test_two_values_that_exclude_each_other_are_told_under_the_field(world: World) -> None:
     await world.type("start backend=gemini")
     form = await world.view("Tune a model")
-    both = {"learning_rate": "0.001", "learning_rate_multiplier": "2"}
+    both: dict[str | tuple[str, str], object] = {"learning_rate": "0.001", "learning_rate_multiplier": "2"}
     submission = await world.ada.submit_view(form, {"file_upload": ("rows.jsonl", GOOD), **both})
     assert "cannot be set together" in submission.errors["learning_rate"]
 

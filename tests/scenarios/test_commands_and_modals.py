@@ -4,7 +4,8 @@ import pytest
 
 from bot.sandbox.google import Job
 from bot.sandbox.slack import View
-from tests.scenarios.conftest import BUCKET, NEXT_NUMBER, World, buttons, shown_in
+from bot.sandbox.stage import BUCKET
+from tests.scenarios.conftest import NEXT_NUMBER, World, buttons, shown_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

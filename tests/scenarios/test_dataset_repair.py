@@ -1,6 +1,7 @@
 """The dataset desk in Slack: repair with one click, start with one more; hold out a share for validation."""
 
 import json
+from collections.abc import Sequence
 
 from bot.sandbox.stage import BUCKET
 from tests.scenarios.conftest import Open, World
@@ -9,7 +10,7 @@ from tests.scenarios.test_tune_and_ask import report_of
 GOOD = [{"text_input": f"question {number}", "output": f"answer {number}"} for number in range(40)]
 
 
-def jsonl(rows: list[object]) -> bytes:
+def jsonl(rows: Sequence[object]) -> bytes:
     return b"".join((row if isinstance(row, bytes) else json.dumps(row).encode()) + b"\n" for row in rows)
 
 
@@ -21,7 +22,9 @@ async def check_in_form(world: World, content: bytes, **fields: object) -> None:
         assert form is not None
         await world.ada.click(form, "form_validation")
         await world.slack.workspace.wait_for_call("views.update", lambda call: call.args["view_id"] == form.id)
-    submission = await world.ada.submit_view(None, {"file_upload": ("rows.jsonl", content), **fields})
+    values: dict[str | tuple[str, str], object] = {"file_upload": ("rows.jsonl", content)}
+    values.update(fields)
+    submission = await world.ada.submit_view(None, values)
     assert submission.errors == {}
 
 

@@ -81,7 +81,7 @@ async def test_a_link_in_the_form_opens_no_private_file(
     _, file = private
     await world.type()
     form = await world.view("Tune a model")
-    values: dict[str, object] = {"file_uri": file.id}
+    values: dict[str | tuple[str, str], object] = {"file_uri": file.id}
     if field == "validation_uri":
         await world.ada.click(form, "form_validation")
         await world.slack.workspace.wait_for_call("views.update", lambda call: call.args["view_id"] == form.id)

@@ -209,7 +209,7 @@ async def test_slack_does_not_hear_that_it_arrived_before_it_is_on_paper(
     earlier = len(world.slack.workspace.deliveries)
     database = sqlite3.connect(world.stage.directory / "tunebot.db", isolation_level=None)
     database.execute("begin immediate")  # nobody else can write now
-    asking = asyncio.create_task(submit_form(world) if way is by_form else way(world))
+    asking = asyncio.ensure_future(submit_form(world) if way is by_form else way(world))
 
     def delivered() -> Delivery | None:
         new = world.slack.workspace.deliveries[earlier:]

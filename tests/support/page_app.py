@@ -191,14 +191,14 @@ async def main() -> None:
         tuning = slack.add_channel("tuning", ada, grace)
         client = AsyncWebClient(token=BOT_TOKEN, base_url=slack.api_url)
         handler = AsyncSocketModeHandler(Trial(client).app, APP_TOKEN)
-        await handler.connect_async()
+        await handler.connect_async()  # type: ignore[no-untyped-call]
         with socket.create_server(("127.0.0.1", 0)) as listener:
             async with page(Sandbox(slack), listener):
                 at = f"http://127.0.0.1:{listener.getsockname()[1]}"
                 ids = {"channel": tuning.id, "ada": ada.id, "grace": grace.id}
                 print(json.dumps({"page": at, "api": slack.api_url, **ids}), flush=True)
                 await stopping.wait()
-        await handler.close_async()
+        await handler.close_async()  # type: ignore[no-untyped-call]
 
 
 if __name__ == "__main__":

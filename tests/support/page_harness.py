@@ -24,8 +24,8 @@ class Trial:
     ada: str
     grace: str
 
-    def open(self, name: str = "ada", **size: int) -> AbstractAsyncContextManager[Page]:
-        return window(self.browser, f"{self.address}/?as={name}", **size)
+    def open(self, name: str = "ada", width: int = 1280, height: int = 800) -> AbstractAsyncContextManager[Page]:
+        return window(self.browser, f"{self.address}/?as={name}", width=width, height=height)
 
     async def post(self, text: str = "words", blocks: list[dict[str, Any]] | None = None, **more: Any) -> str:
         answer = await self.client.chat_postMessage(channel=self.channel, text=text, blocks=blocks, **more)

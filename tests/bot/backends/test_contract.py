@@ -63,8 +63,8 @@ async def test_hyperparameters_arrive_as_they_were_chosen(any_backend: BackendHa
         wanted = {"epochCount": "7", "adapterSize": "ADAPTER_SIZE_FOUR"}
         assert sent.body["supervisedTuningSpec"]["hyperParameters"] == wanted
     else:
-        wanted = {"epochCount": 7, "batchSize": 2, "learningRate": 0.002}
-        assert sent.body["tuningTask"]["hyperparameters"] == wanted
+        numbers = {"epochCount": 7, "batchSize": 2, "learningRate": 0.002}
+        assert sent.body["tuningTask"]["hyperparameters"] == numbers
 
 
 async def test_hyperparameter_that_is_not_taken_is_refused_before_any_call(any_backend: BackendHarness) -> None:

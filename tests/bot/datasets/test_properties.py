@@ -82,6 +82,7 @@ def test_what_passes_for_the_gemini_api_converts_and_parses_into_googles_proto(d
     report = check_bytes(data, GEMINI_API, Dialect.GEMINI, mapping)
     if not report.ok:
         return
+    assert report.dialect is not None
     for target in (Dialect.GEMINI, Dialect.PALM):
         converter = Converter(report.dialect, target, report.mapping, report.sha256)
         written = rows_of(converter.feed(data) + converter.finish())
@@ -100,6 +101,7 @@ def test_what_passes_for_vertex_converts_and_parses_into_googles_proto(data, map
     report = check_bytes(data, VERTEX, Dialect.VERTEX, mapping)
     if not report.ok:
         return
+    assert report.dialect is not None
     converter = Converter(report.dialect, Dialect.VERTEX, report.mapping, report.sha256)
     written = converter.feed(data) + converter.finish()
     assert len(rows_of(written)) == report.examples

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
 from bot.domain.jobs import JobState, OpenJob, TuningJob
@@ -35,7 +36,7 @@ async def many(harness: Harness, number: int, backend: str) -> list[TuningJob]:
     await harness.refresher.poll(backend, [first])
     first = await harness.newest(first)
     create = harness.google.requests.matching(r"/(tunedModels|tuningJobs)$", "POST")[-1]
-    again = harness.backends[backend]._http
+    headers = {"Authorization": f"Bearer {harness.google.issue_token()}"}
 
     async def another(count: int) -> TuningJob:
         key = f"{first.key[:-4]}{count:04}"
@@ -45,13 +46,15 @@ async def many(harness: Harness, number: int, backend: str) -> list[TuningJob]:
         else:
             body["displayName"] = f"job {count}"
         params = {} if backend == "vertex" else {"tunedModelId": key}
-        made = await again.create(harness.google.url + create.path, body, params)
+        answer = await client.post(create.path, json=body, params=params)
+        made = answer.raise_for_status().json()
         spec = replace(first.spec, name=f"job {count}")
         return replace(first, key=key, spec=spec, operation=made["name"], state=JobState.RUNNING, tuned_model="")
 
     others: list[TuningJob] = []
-    for start in range(1, number, 20):
-        others += await asyncio.gather(*map(another, range(start, min(start + 20, number))))
+    async with httpx.AsyncClient(base_url=harness.google.url, headers=headers) as client:
+        for start in range(1, number, 20):
+            others += await asyncio.gather(*map(another, range(start, min(start + 20, number))))
     for job in harness.google.jobs.all:
         job.advance(1)
     rows = [job_row(job) for job in others]

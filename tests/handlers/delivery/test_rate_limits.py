@@ -207,7 +207,7 @@ async def test_the_limiters_do_not_grow_with_the_channels() -> None:
 
 async def test_fifty_edits_a_minute_are_never_more_in_any_minute() -> None:
     pace = RateLimits(edit_seconds=0.6)
-    times = []
+    times: list[float] = []
     while not times or times[-1] - times[0] < 2.0:
         async with pace.editing():
             times.append(asyncio.get_running_loop().time())

@@ -113,7 +113,7 @@ def user(google: GoogleStandIn, **others: str) -> DefaultCredentials:
     """A person's login. google-auth ignores the `token_uri` of a user's file, so this one is made in code."""
 
     def find(request: Request) -> Credentials:
-        return Credentials(  # type: ignore[no-untyped-call]
+        return Credentials(
             None,
             refresh_token=google.credentials.refresh_token,
             token_uri=others.get("token_uri", f"{google.url}/token"),

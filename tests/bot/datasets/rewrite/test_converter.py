@@ -1,5 +1,7 @@
 """How each dialect is written, and what it cannot hold."""
 
+from typing import Any
+
 import pytest
 
 from bot.datasets import Converter, Example, encode
@@ -12,7 +14,7 @@ TALK = Example("be kind", ("a", "b", "c", "d"))
 PAIR = Example("", ("a", "b"))
 
 
-def converted(data: bytes, dialect: Dialect, target: Dialect, mapping: FieldMapping | None = None) -> list:
+def converted(data: bytes, dialect: Dialect, target: Dialect, mapping: FieldMapping | None = None) -> list[Any]:
     converter = Converter(dialect, target, mapping)
     return rows_of(converter.feed(data) + converter.finish())
 

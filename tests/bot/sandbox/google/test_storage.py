@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from base64 import b64encode
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -92,13 +93,13 @@ async def test_upload_goes_on_after_the_connection_broke_in_the_middle(
     content = bytes(range(256)) * 4096
     address = await session(client)
 
-    async def broken() -> object:  # type: ignore[misc]
+    async def broken() -> AsyncIterator[bytes]:
         yield content[: QUANTUM * 2 + 1000]
         await asyncio.sleep(0.05)
         raise ConnectionError
 
     with pytest.raises(ConnectionError):
-        await client.put(address, content=broken(), headers=part(0, content, len(content)))  # type: ignore[arg-type]
+        await client.put(address, content=broken(), headers=part(0, content, len(content)))
     async with asyncio.timeout(5):
         while True:
             asked = await client.put(address, headers={"Content-Range": f"bytes */{len(content)}"})

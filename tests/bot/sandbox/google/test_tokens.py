@@ -7,6 +7,7 @@ import httpx
 import pytest
 import requests
 from google.auth import compute_engine
+from google.auth.credentials import Credentials
 from google.auth.exceptions import RefreshError
 from google.auth.transport.requests import Request
 from google.oauth2 import credentials, service_account
@@ -17,15 +18,14 @@ from tests.bot.sandbox.google.conftest import Clock, jobs_path
 SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
 
 
-def refresh(made: credentials.Credentials | service_account.Credentials) -> str:
+def refresh(made: Credentials) -> str:
     """Fetch a token with google-auth, as any client does."""
     with requests.Session() as session:
         made.refresh(Request(session))
-    token: str = made.token
-    return token
+    return str(made.token)
 
 
-async def in_thread(made: credentials.Credentials | service_account.Credentials) -> str:
+async def in_thread(made: Credentials) -> str:
     """Fetch a token without holding up the stand-in."""
     return await asyncio.to_thread(refresh, made)
 

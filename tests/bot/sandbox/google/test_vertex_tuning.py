@@ -89,7 +89,7 @@ async def test_list_goes_page_by_page(client: httpx.AsyncClient, google: GoogleS
     seen: list[str] = []
     token = ""
     while True:
-        query = {"pageSize": 2, "pageToken": token}
+        query: dict[str, str | int] = {"pageSize": 2, "pageToken": token}
         listed = (await client.get(jobs_path(google), params=query)).json()
         seen += [job["name"] for job in listed["tuningJobs"]]
         token = listed.get("nextPageToken", "")

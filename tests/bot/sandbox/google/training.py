@@ -49,7 +49,13 @@ def lives(process_id: int) -> bool:
 def lesson(rows: int = 15, **more: Any) -> Lesson:
     """Return a lesson of made rows."""
     examples = [Example((("user", f"what is {row}?"), ("model", f"{row * row}."))) for row in range(rows)]
-    facts = {"examples": examples, "example_count": rows, "validation": (), "epochs": 2, "batch_size": 4}
+    facts: dict[str, Any] = {
+        "examples": examples,
+        "example_count": rows,
+        "validation": (),
+        "epochs": 2,
+        "batch_size": 4,
+    }
     facts["total_steps"] = -(-rows * 2 // 4)
     return Lesson(**(facts | more))
 

@@ -9,6 +9,8 @@ from markdown_it import MarkdownIt
 
 from bot.domain.chat import Answer
 from bot.sandbox.page.texts.markdown_html import markdown as page
+from bot.sandbox.page.texts.mrkdwn import Names
+from bot.sandbox.slack import SlackWorkspace
 from bot.sandbox.slack.references import live_in_message
 from handlers.blocks.chat.answer import answer_messages
 from handlers.blocks.chat.links import show_addresses
@@ -166,7 +168,9 @@ def test_nothing_in_an_answer_mentions_anybody(said: str) -> None:
 
 
 def test_the_sandboxs_page_opens_no_hidden_address_either() -> None:
-    assert "<a" not in page(shown("[a](https://evil.example) ![b](https://evil.example)"), None)
+    assert "<a" not in page(
+        shown("[a](https://evil.example) ![b](https://evil.example)"), Names(SlackWorkspace(), "U1")
+    )
 
 
 def test_code_that_is_cut_in_the_middle_hides_no_link() -> None:

@@ -1,6 +1,7 @@
 """The reply that a job stands still."""
 
 from datetime import timedelta
+from typing import Any
 
 from hypothesis import given, settings
 
@@ -10,7 +11,7 @@ from handlers.blocks.jobs.stuck import job_stuck
 from tests.support.block_checks import check_message
 from tests.support.block_samples import GEMINI, NOW, VERTEX, a_job, jobs, profiles
 
-STILL = {"moved_at": NOW - timedelta(hours=2, minutes=5), "stuck_at": NOW}
+STILL: dict[str, Any] = {"moved_at": NOW - timedelta(hours=2, minutes=5), "stuck_at": NOW}
 
 
 def actions(message):

@@ -31,9 +31,10 @@ def form(*profiles: BackendProfile, **state: Any) -> dict[str, Any]:
     return view
 
 
-def fill(view: dict[str, Any], **values: Any) -> dict[str, Any]:
+def fill(view: dict[str, Any], **entries: Any) -> dict[str, Any]:
     """The view as Slack hands it back once a person has put these values in, by block id."""
     blocks = filled_in(view["blocks"])
+    values: dict[str | tuple[str, str], Any] = dict(entries.items())
     entered = entered_values(blocks, values, lambda given: given)
     state = state_values(blocks, entered)
     assert unmet(blocks, state) == {}

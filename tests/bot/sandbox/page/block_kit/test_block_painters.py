@@ -25,7 +25,7 @@ PIE = {
     "type": "data_visualization", "title": "Shares",
     "chart": {"type": "pie", "segments": [{"label": "a", "value": 2}]},
 }  # fmt: skip
-BLOCKS = [
+BLOCKS: list[dict[str, Any]] = [
     {"type": "header", "text": plain("A heading")},
     {"type": "section", "text": {"type": "mrkdwn", "text": "*strong* words"},
      "fields": [{"type": "mrkdwn", "text": "left"}, {"type": "mrkdwn", "text": "right"}],
