@@ -192,7 +192,7 @@ async def serving(
     async with AsyncExitStack() as stack:
         slack = await stack.enter_async_context(open_slack(settings, clock))
         stores = await stack.enter_async_context(open_stores(settings.database, clock))
-        options = replace(google_options(settings), watchers=metrics.google_hooks)
+        options = replace(google_options(settings), event_hooks=metrics.google_hooks)
         google = await stack.enter_async_context(open_google(settings.backends, options))
 
         app_token = reveal(settings.slack_app_token)

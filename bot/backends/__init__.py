@@ -43,7 +43,7 @@ class BackendOptions:
     storage_url: str = ""
     base_models: Mapping[str, Sequence[str]] = field(default_factory=dict)
     retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
-    watchers: EventHooks = field(default_factory=dict, repr=False)
+    event_hooks: EventHooks = field(default_factory=dict, repr=False)
 
     def credentials(self) -> Credentials:
         """The token that was set, or else Application Default Credentials."""
@@ -55,7 +55,7 @@ class BackendOptions:
         return CloudStorage(self.http(credentials, STORAGE_ROLES), self.storage_url)
 
     def http(self, credentials: Credentials, roles: str) -> GoogleHttp:
-        return GoogleHttp(credentials, roles=roles, retry_policy=self.retry_policy, watchers=self.watchers)
+        return GoogleHttp(credentials, roles=roles, retry_policy=self.retry_policy, event_hooks=self.event_hooks)
 
 
 def _vertex(profile: BackendProfile, options: BackendOptions, credentials: Credentials) -> TuningBackend:

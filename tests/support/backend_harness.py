@@ -29,7 +29,7 @@ PAIRS = [
 BASES = {"vertex": "gemini-3.5-flash", "gemini": "gemini-1.0-pro-001", "palm": "text-bison-001"}
 # Impatient enough for tests, with every mechanism of the real thing.
 RETRY_POLICY = RetryPolicy(
-    answer=2.0, generation=2.0, connect=2.0, attempts=3, first_wait=0.01, longest_wait=0.05, all_tries=5.0
+    answer=2.0, generation=2.0, connect=2.0, attempts=3, first_wait=0.01, longest_wait=0.05, all_attempts=5.0
 )
 
 

@@ -1,16 +1,21 @@
-"""The PaLM API, `v1beta3`: tuned models that answer generateText, one question at a time."""
+"""Tunes with the PaLM API, `v1beta3`, whose tuned models answer generateText: one question, no earlier turns.
+
+Source: google/ai/generativelanguage/v1beta3/text_service.proto.
+"""
 
 from collections.abc import AsyncIterator, Sequence
 
-from bot.backends.generative_language.backend import TunedModels
+from bot.backends.generative_language.backend import TunedModelsBackend
 from bot.backends.google.generation import question, text_answer
 from bot.backends.google.http import GoogleHttp
-from bot.backends.google.json_fields import whole
+from bot.backends.google.json_fields import integer
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.chat import Answer, Turn
 
 
-class PalmBackend(TunedModels):
+class PalmBackend(TunedModelsBackend):
+    """The TuningBackend of the PaLM API."""
+
     def __init__(self, profile: BackendProfile, http: GoogleHttp, base_url: str = "") -> None:
         super().__init__(profile, http, "v1beta3", base_url)
 
@@ -23,10 +28,10 @@ class PalmBackend(TunedModels):
         """See TuningBackend."""
         prompt = {"prompt": {"text": text}}
         counted = await self._http.ask(self._url(f"models/{base_model}", ":countTextTokens"), prompt)
-        return whole(counted.get("tokenCount")) or 0
+        return integer(counted.get("tokenCount")) or 0
 
     async def stream(self, endpoint: str, turns: Sequence[Turn]) -> AsyncIterator[Answer]:
-        """The whole answer as one piece: v1beta3 streams nothing."""
+        """Yield the whole answer at once: v1beta3 has no method that streams."""
         answer = await self.generate(endpoint, turns)
         if answer.text:
             yield Answer(answer.text)

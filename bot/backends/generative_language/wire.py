@@ -1,25 +1,29 @@
-"""`TunedModel` and its operation on the wire: google/ai/generativelanguage/{v1beta3,v1beta}/tuned_model.proto.
+"""Translates `TunedModel`, its operation and its training examples between Google's JSON and our values.
 
-Pure functions. The two generations differ in which fields they take, not in what the fields mean.
+The two API versions differ in which fields they take, not in what the fields mean. No I/O.
+Source: google/ai/generativelanguage/{v1beta3,v1beta}/tuned_model.proto and model_service.proto,
+google/longrunning/operations.proto, google/rpc/code.proto.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 
-from bot.backends.google.google_errors import failure
-from bot.backends.google.json_fields import Json, record, text, timestamp, tuning_snapshots, whole
+import msgspec
+
+from bot.backends.google.google_errors import job_failure
+from bot.backends.google.json_fields import Json, integer, record, text, timestamp, tuning_snapshots
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.jobs import Failure, JobState, Operation, TunedModel, TuningSpec, total_steps
-from bot.errors import BadArgument
+from bot.errors import BadArgument, FileTooLarge
 
-_CANCELLED: Final = 1  # google.rpc.Code
+_CANCELLED: Final = 1  # google.rpc.Code.CANCELLED
 _FIELDS: Final[Mapping[str, str]] = {
     "epochs": "epochCount",
     "batch_size": "batchSize",
     "learning_rate": "learningRate",
     "learning_rate_multiplier": "learningRateMultiplier",
 }
-_UNEXPLAINED: Final = Failure(
+_FAILED_WITHOUT_REASON: Final = Failure(
     code=0,
     message="Google says only that the tuning failed.",
     hint="Check the rows, then start it again; fewer epochs or a smaller learning rate may help.",
@@ -27,7 +31,7 @@ _UNEXPLAINED: Final = Failure(
 
 
 def create_request(spec: TuningSpec, rows: Sequence[Json], profile: BackendProfile) -> Json:
-    """The body of tunedModels.create. Raises BadArgument for a hyperparameter that the profile does not take."""
+    """Return the body of tunedModels.create. Raises BadArgument for a hyperparameter outside the profile."""
     hyperparameters: Json = {}
     for name, value in spec.hyperparameters.given().items():
         if profile.rule(name) is None or name not in _FIELDS:
@@ -49,24 +53,65 @@ def create_request(spec: TuningSpec, rows: Sequence[Json], profile: BackendProfi
     return body
 
 
+class _ExampleRow(msgspec.Struct):
+    text_input: str
+    output: str
+
+
+async def inline_examples(chunks: AsyncIterator[bytes], profile: BackendProfile) -> list[Json]:
+    """Return JSONL rows in the Gemini dialect as `TuningExample`s, which the create request carries itself.
+
+    Raises FileTooLarge over the profile's `inline_bytes`, BadArgument for a row of another form.
+    """
+    limit = profile.limits.inline_bytes
+    decoder = msgspec.json.Decoder(_ExampleRow)
+    rows: list[Json] = []
+    size = 0
+    rest = b""
+    async for chunk in chunks:
+        size += len(chunk)
+        if limit and size > limit:
+            raise FileTooLarge(
+                f"The rows are larger than the {limit / 1_000_000:g} MB that the {profile.title} takes.",
+                "Use fewer or shorter rows.",
+            )
+        *lines, rest = (rest + chunk).split(b"\n")
+        rows += [_example(decoder, line, profile) for line in lines if line.strip()]
+    if rest.strip():
+        rows.append(_example(decoder, rest, profile))
+    return rows
+
+
+def _example(decoder: msgspec.json.Decoder[_ExampleRow], line: bytes, profile: BackendProfile) -> Json:
+    try:
+        row = decoder.decode(line)
+    except msgspec.MsgspecError as error:
+        raise BadArgument(
+            f"A row is not of the form that the {profile.title} takes.",
+            'Each line should be {"text_input": "...", "output": "..."}.',
+            field="file",
+        ) from error
+    return {"textInput": row.text_input, "output": row.output}
+
+
 def operation(body: Json, *, named: str) -> Operation:
-    """A google.longrunning.Operation of tunedModels.create; `named` is the tuned model where it does not say."""
+    """Read the google.longrunning.Operation of a create; `named` is the tuned model if it names none."""
     metadata = record(body.get("metadata"))
-    made = record(body.get("response"))
+    response = record(body.get("response"))
     name = text(body.get("name")) or named
-    model = text(metadata.get("tunedModel")) or text(made.get("name")) or named
-    task = record(made.get("tuningTask"))
+    model = text(metadata.get("tunedModel")) or text(response.get("name")) or named
+    task = record(response.get("tuningTask"))
     snapshots = tuning_snapshots(metadata.get("snapshots")) or tuning_snapshots(task.get("snapshots"))
-    steps = whole(metadata.get("completedSteps"))
+    steps = integer(metadata.get("completedSteps"))
     last = snapshots[-1] if snapshots else None
-    state, google_state, reason = _operation_state(body, made)
+    state, google_state, reason = _operation_state(body, response)
     return Operation(
         name=name,
         state=state,
         google_state=google_state,
         tuned_model=model,
         endpoint=model if state is JobState.SUCCEEDED else "",
-        total_steps=whole(metadata.get("totalSteps")),
+        total_steps=integer(metadata.get("totalSteps")),
         completed_steps=steps if steps is not None else (last.step if last else None),
         epoch=last.epoch if last else None,
         snapshots=snapshots,
@@ -77,9 +122,9 @@ def operation(body: Json, *, named: str) -> Operation:
 
 
 def model_operation(model: Json, *, name: str, examples: int = 0) -> Operation:
-    """The same out of the TunedModel itself, where the operation is gone or a list is cheaper.
+    """Read the TunedModel itself, where the operation no longer exists or a list is cheaper.
 
-    It does not say how many steps there are; with `examples`, they follow from its hyperparameters.
+    A TunedModel has no total of steps; with `examples`, the total follows from its hyperparameters.
     """
     task = record(model.get("tuningTask"))
     snapshots = tuning_snapshots(task.get("snapshots"))
@@ -87,7 +132,7 @@ def model_operation(model: Json, *, name: str, examples: int = 0) -> Operation:
     resource = text(model.get("name"))
     state, google_state = _model_state(text(model.get("state")))
     used = record(task.get("hyperparameters"))
-    epochs, batch = whole(used.get("epochCount")), whole(used.get("batchSize"))
+    epochs, batch = integer(used.get("epochCount")), integer(used.get("batchSize"))
     return Operation(
         name=name or resource,
         state=state,
@@ -100,12 +145,12 @@ def model_operation(model: Json, *, name: str, examples: int = 0) -> Operation:
         snapshots=snapshots,
         started_at=timestamp(task.get("startTime")),
         ended_at=timestamp(task.get("completeTime")) if state.ended else None,
-        failure=_UNEXPLAINED if state is JobState.FAILED else None,
+        failure=_FAILED_WITHOUT_REASON if state is JobState.FAILED else None,
     )
 
 
 def tuned_model(backend: str, model: Json) -> TunedModel:
-    """A TunedModel of the list; one that is still being made, or failed, has no endpoint to ask."""
+    """Read a TunedModel of a list; one whose tuning goes on or failed has no endpoint."""
     resource = text(model.get("name"))
     state = text(model.get("state"))
     source = text(record(model.get("tunedModelSource")).get("tunedModel"))
@@ -120,18 +165,18 @@ def tuned_model(backend: str, model: Json) -> TunedModel:
     )
 
 
-def _operation_state(body: Json, made: Mapping[str, Any]) -> tuple[JobState, str, Failure | None]:
+def _operation_state(body: Json, response: Mapping[str, Any]) -> tuple[JobState, str, Failure | None]:
     if "error" in body:
-        reason = failure(body["error"])
+        reason = job_failure(body["error"])
         return (JobState.CANCELLED, "", None) if reason.code == _CANCELLED else (JobState.FAILED, "", reason)
-    if made:
-        state, google_state = _model_state(text(made.get("state")) or "ACTIVE")
-        return state, google_state, _UNEXPLAINED if state is JobState.FAILED else None
+    if response:
+        state, google_state = _model_state(text(response.get("state")) or "ACTIVE")
+        return state, google_state, _FAILED_WITHOUT_REASON if state is JobState.FAILED else None
     return (JobState.SUCCEEDED if body.get("done") is True else JobState.RUNNING), "", None
 
 
 def _model_state(state: str) -> tuple[JobState, str]:
-    """Our state, and Google's own word where ours does not say the same."""
+    """Return our state, and Google's where ours does not mean the same."""
     match state:
         case "ACTIVE":
             return JobState.SUCCEEDED, ""

@@ -1,8 +1,10 @@
-"""Who the bot is to Google: google-auth's credentials, refreshed over httpx in a thread, as request headers.
+"""Finds the bot's Google credentials with google-auth, refreshes them in a thread, and returns request headers.
 
-google-auth brings no httpx transport, and its own look for a metadata server may take ten seconds and needs
-`requests`; both are replaced here by a few lines. Nothing happens at import, and no token is ever logged, shown
-in a repr or put into an error.
+google-auth has no transport for httpx, and its own search for a metadata server may take ten seconds and needs
+`requests`, so this module has a transport and a search of its own. It does nothing at import, and it puts no
+token into a log, a repr or an error.
+Source: https://cloud.google.com/docs/authentication/application-default-credentials; metadata server:
+https://cloud.google.com/compute/docs/access/authenticate-workloads.
 """
 
 import asyncio
@@ -17,10 +19,16 @@ import httpx
 import msgspec
 from google.auth.credentials import Credentials as GoogleAuthCredentials
 from google.auth.credentials import TokenState
-from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, RefreshError, TransportError
+from google.auth.exceptions import (
+    DefaultCredentialsError,
+    GoogleAuthError,
+    RefreshError,
+    ResponseError,
+    TransportError,
+)
 from google.auth.transport import Request, Response
 
-from bot.backends.google.google_errors import sanitized
+from bot.backends.google.google_errors import NETWORK_ERRORS, TRY_LATER, sanitize
 from bot.errors import GoogleError, GoogleUnavailable, NotAuthenticated
 
 logger = logging.getLogger(__name__)
@@ -35,20 +43,22 @@ _HOW_TO_SET: Final = (
 )
 _LINK_LOCAL: Final = "169.254.169.254"
 _METADATA_SERVERS: Final = (f"http://{_LINK_LOCAL}", "http://metadata.google.internal")
-# Where google-auth asks for the project's name, which the settings hold already.
+# Here google-auth asks for the project's id, which the settings already contain.
 _PROJECTS_HOST: Final = "cloudresourcemanager.googleapis.com"
 _METADATA_SECONDS: Final = 1.0
+# google-auth's errors for a token server that cannot be reached or whose answer does not arrive.
+_PASSING: Final = (TransportError, ResponseError, google.auth.exceptions.TimeoutError)
 
 
 class Credentials(Protocol):
-    """What a request shows to say who sends it. Both methods raise NotAuthenticated, GoogleUnavailable."""
+    """Returns the headers that authenticate a request. Both methods raise NotAuthenticated, GoogleUnavailable."""
 
     async def headers(self) -> Mapping[str, str]:
-        """Headers that hold for the next request."""
+        """Return the headers for the next request."""
         ...
 
-    async def renew(self, refused: Mapping[str, str]) -> bool:
-        """After a 401 to these headers: whether newer ones can be had, so that one more try makes sense."""
+    async def renew(self, rejected: Mapping[str, str]) -> bool:
+        """Get newer headers after Google answered these with 401; returns whether there are any."""
         ...
 
     @property
@@ -58,7 +68,7 @@ class Credentials(Protocol):
 
 
 class AccessToken:
-    """A ready OAuth token from the settings; nothing can renew it."""
+    """Sends the OAuth token of the settings, which cannot be renewed."""
 
     hint = (
         "The token in GOOGLE_OAUTH_ACCESS_TOKEN lasts about an hour. Ask an administrator to set a new one "
@@ -71,12 +81,12 @@ class AccessToken:
     async def headers(self) -> Mapping[str, str]:
         return self._headers
 
-    async def renew(self, refused: Mapping[str, str]) -> bool:
+    async def renew(self, rejected: Mapping[str, str]) -> bool:
         return False
 
 
 class ApiKey:
-    """A Gemini API key: enough to ask a tuned model, never to tune one."""
+    """Sends a Gemini API key, with which a tuned model answers; it is not enough to tune one."""
 
     hint = "Ask an administrator to set a working GEMINI_API_KEY."
 
@@ -86,15 +96,15 @@ class ApiKey:
     async def headers(self) -> Mapping[str, str]:
         return self._headers
 
-    async def renew(self, refused: Mapping[str, str]) -> bool:
+    async def renew(self, rejected: Mapping[str, str]) -> bool:
         return False
 
 
 class DefaultCredentials:
-    """Application Default Credentials, looked up at the first request and refreshed when they are not fresh.
+    """Sends Application Default Credentials, found at the first request and refreshed before they expire.
 
-    Service accounts, authorized users, workload identity federation and impersonation come from the file that
-    GOOGLE_APPLICATION_CREDENTIALS or gcloud names; on Google Cloud the machine's own account does.
+    The file that GOOGLE_APPLICATION_CREDENTIALS or gcloud names may hold a service account, an authorized user,
+    workload identity federation or impersonation; without a file, the account of the Google Cloud machine is used.
     """
 
     hint = _HOW_TO_SET
@@ -110,35 +120,35 @@ class DefaultCredentials:
     async def headers(self) -> Mapping[str, str]:
         if not self._fresh():
             async with self._lock:
-                # Whoever waited here finds the token that the first one fetched.
+                # Another task may have fetched a token while this one waited for the lock.
                 if not self._fresh():
                     await self._refresh()
-        return self._now()
+        return self._current()
 
-    async def renew(self, refused: Mapping[str, str]) -> bool:
+    async def renew(self, rejected: Mapping[str, str]) -> bool:
         async with self._lock:
-            if self._now() == refused:
-                await self._refresh(needed=True)
+            if self._current() == rejected:
+                await self._refresh(required=True)
         return True
 
     def _fresh(self) -> bool:
         return self._found is not None and self._found.token_state is TokenState.FRESH
 
-    def _now(self) -> Mapping[str, str]:
+    def _current(self) -> Mapping[str, str]:
         found = self._found
         if found is None or not found.token:
             return {}
         project = self._quota_project or getattr(found, "quota_project_id", None) or ""
         return _bearer(found.token, project)
 
-    async def _refresh(self, needed: bool = False) -> None:
+    async def _refresh(self, required: bool = False) -> None:
         try:
             await asyncio.to_thread(self._refresh_in_thread)
         except GoogleAuthError as error:
-            usable = not needed and self._found is not None and self._found.token_state is TokenState.STALE
+            usable = not required and self._found is not None and self._found.token_state is TokenState.STALE
             if not usable:
-                raise _explained(error) from error
-            # A stale token still holds for some minutes, so a hiccup of the token server harms nobody yet.
+                raise _translate(error) from error
+            # Google still accepts a stale token for some minutes, so the next request may try to refresh it again.
             logger.warning("the Google token could not be renewed yet: %s", type(error).__name__)
 
     def _refresh_in_thread(self) -> None:
@@ -155,7 +165,7 @@ class DefaultCredentials:
 
 
 class HttpxRequest(Request):
-    """google-auth's transport over an httpx client."""
+    """Implements google-auth's transport with an httpx client."""
 
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
@@ -172,7 +182,7 @@ class HttpxRequest(Request):
         limit = httpx.USE_CLIENT_DEFAULT if timeout is None else httpx.Timeout(timeout)
         try:
             response = self._client.request(method, url, content=body, headers=headers, timeout=limit)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except NETWORK_ERRORS as error:
             raise TransportError(type(error).__name__) from error  # type: ignore[no-untyped-call]
         return _HttpxResponse(response)
 
@@ -195,7 +205,7 @@ class _HttpxResponse(Response):
 
 
 def find_default_credentials(request: Request) -> GoogleAuthCredentials:
-    """The credentials of this environment. Blocks; raises google-auth's DefaultCredentialsError."""
+    """Return the credentials of this environment. Blocks. Raises google-auth's DefaultCredentialsError."""
     try:
         found, _ = google.auth.default(scopes=SCOPES, request=_LookupRequest(request))
     except DefaultCredentialsError:
@@ -206,7 +216,7 @@ def find_default_credentials(request: Request) -> GoogleAuthCredentials:
 
 
 class _LookupRequest(Request):
-    """Keeps google-auth to what a look for credentials needs: no metadata server, no name of the project."""
+    """Restricts google-auth's search for credentials: no metadata server, no request for the project's id."""
 
     def __init__(self, request: Request) -> None:
         self._request = request
@@ -216,27 +226,27 @@ class _LookupRequest(Request):
         if parsed.host == _PROJECTS_HOST:
             return _HttpxResponse(httpx.Response(httpx.codes.NOT_FOUND, json={}))
         if parsed.netloc in {httpx.URL(base).netloc for base in (*_METADATA_SERVERS, _metadata_base())}:
-            # Any other kind of error would be taken for a passing one and tried three times.
+            # google-auth would retry after any other class of error.
             raise DefaultCredentialsError("the metadata server is asked separately")  # type: ignore[no-untyped-call]
         response: Response = self._request(url, *args, **kwargs)
         return response
 
 
 class MachineCredentials(GoogleAuthCredentials):
-    """The account of the machine that runs the bot (Compute Engine, Cloud Run, GKE), from its metadata server."""
+    """Gets tokens from the metadata server of a Google Cloud machine (Compute Engine, Cloud Run, GKE)."""
 
     def refresh(self, request: Request) -> None:
         url = f"{_metadata_base()}/computeMetadata/v1/instance/service-accounts/default/token"
         response = request(f"{url}?scopes={','.join(SCOPES)}", headers={"Metadata-Flavor": "Google"})
         if response.status != httpx.codes.OK:
-            passing = response.status >= 500
-            raise RefreshError(f"metadata server: {response.status}", retryable=passing)  # type: ignore[no-untyped-call]
+            retryable = response.status >= 500
+            raise RefreshError(f"metadata server: {response.status}", retryable=retryable)  # type: ignore[no-untyped-call]
         try:
             token = msgspec.json.decode(response.data, type=_MachineToken)
         except msgspec.MsgspecError as error:
             raise RefreshError("metadata server: not a token") from error  # type: ignore[no-untyped-call]
         self.token = token.access_token
-        # google-auth compares with naive UTC.
+        # google-auth compares `expiry` with naive UTC (google.auth._helpers.utcnow).
         self.expiry = datetime.now(UTC).replace(tzinfo=None) + timedelta(seconds=token.expires_in)
 
 
@@ -266,13 +276,14 @@ def _bearer(token: str, quota_project: str) -> dict[str, str]:
     return headers
 
 
-def _explained(error: GoogleAuthError) -> GoogleError:
-    """google-auth's error in our words; its own text may hold a whole answer of the token server."""
+def _translate(error: GoogleAuthError) -> GoogleError:
+    """Return our error for one of google-auth's.
+
+    The text of google-auth's own error may hold a whole answer of the token server, so it is sanitized.
+    """
+    if isinstance(error, _PASSING) or error.retryable:
+        return GoogleUnavailable("Google's token server cannot be reached.", TRY_LATER)
     if isinstance(error, DefaultCredentialsError):
         return NotAuthenticated("The bot has no Google credentials.", _HOW_TO_SET)
-    if isinstance(error, TransportError) or error.retryable:
-        return GoogleUnavailable(
-            "Google's token server cannot be reached.", "This usually passes. Try again in a few minutes."
-        )
-    reason = sanitized(str(error.args[0])) if error.args else ""
-    return NotAuthenticated(f"Google refuses to renew the bot's credentials: {reason}", _HOW_TO_SET)
+    reason = sanitize(str(error.args[0])) if error.args else type(error).__name__
+    return NotAuthenticated(f"Google does not renew the bot's credentials: {reason}", _HOW_TO_SET)

@@ -1,4 +1,4 @@
-"""How a round of polling is spread: few jobs by name and at once, many from list pages."""
+"""Reads many jobs with few requests: a few jobs by name and at the same time, many jobs from pages of a list."""
 
 import asyncio
 import logging
@@ -10,41 +10,42 @@ from bot.errors import BotError, GoogleUnavailable
 
 logger = logging.getLogger(__name__)
 
-# Up to so many jobs are asked by name: a list may be long, and an operation tells more than a list entry.
-BY_NAME: Final = 8
-_AT_ONCE: Final = 8
-_TASKS_AT_ONCE: Final = 64
+# Up to this many jobs are read by name: a list may be long, and an operation says more than an entry of a list.
+READ_BY_NAME: Final = 8
+_CONCURRENT_REQUESTS: Final = 8
+_TASKS_PER_BATCH: Final = 64
 
 Found = TypeVar("Found")
 
 
-def pages_of_round(jobs: int, a_thousand: int) -> int:
-    """How many pages of a list a look at so many jobs may read, where a thousand jobs have this many."""
-    return a_thousand * max(1, -(-jobs // 1000))
+def page_limit(jobs: int, pages_per_thousand: int) -> int:
+    """Return how many pages of a list one poll of so many jobs may read."""
+    return pages_per_thousand * max(1, -(-jobs // 1000))
 
 
-async def gathered(
-    jobs: Sequence[TuningJob], look: Callable[[TuningJob], Awaitable[Found]]
+async def read_each(
+    jobs: Sequence[TuningJob], read: Callable[[TuningJob], Awaitable[Found]]
 ) -> dict[str, Found | BotError]:
-    """Look at every job, eight at a time, by job key; an error stands in its own place and hides no other."""
-    gate = asyncio.Semaphore(_AT_ONCE)
+    """Read every job, eight at the same time; returns by job key what was read, or the job's own error."""
+    limit = asyncio.Semaphore(_CONCURRENT_REQUESTS)
 
-    async def one(job: TuningJob) -> Found | BotError:
-        async with gate:
+    async def read_one(job: TuningJob) -> Found | BotError:
+        async with limit:
             try:
-                return await look(job)
+                return await read(job)
             except BotError as error:
                 return error
             except Exception:
-                logger.exception("a look at %s failed unexpectedly", job.key)
+                logger.exception("reading job %s failed unexpectedly", job.key)
                 return GoogleUnavailable(
                     "Google's answer could not be read.", "An administrator finds the reason in the log."
                 )
 
-    seen: dict[str, Found | BotError] = {}
-    # Tasks that wait for nothing all run in one turn of the loop, which must not keep Slack waiting.
-    for start in range(0, len(jobs), _TASKS_AT_ONCE):
-        some = jobs[start : start + _TASKS_AT_ONCE]
-        found = await asyncio.gather(*(one(job) for job in some))
-        seen |= zip((job.key for job in some), found, strict=True)
-    return seen
+    results: dict[str, Found | BotError] = {}
+    # Tasks that wait for nothing all run in one turn of the event loop; small batches keep each turn short, so
+    # that Slack's requests are answered in time.
+    for start in range(0, len(jobs), _TASKS_PER_BATCH):
+        batch = jobs[start : start + _TASKS_PER_BATCH]
+        found = await asyncio.gather(*(read_one(job) for job in batch))
+        results |= zip((job.key for job in batch), found, strict=True)
+    return results

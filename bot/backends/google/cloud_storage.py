@@ -1,7 +1,8 @@
-"""Cloud Storage over its JSON API: uploads of unknown length that survive a broken connection, reads that resume.
+"""Uploads, reads and deletes objects of Cloud Storage over its JSON API; uploads and reads resume after an error.
 
-Only what Tunebot needs; buckets are never made or changed. An upload's session address is a secret of its own
-and reaches neither a log nor an error.
+It never creates or changes a bucket. The URL of an upload's session works without credentials, so it reaches
+neither a log nor an error.
+Source: https://cloud.google.com/storage/docs/performing-resumable-uploads and the discovery document storage v1.
 """
 
 import re
@@ -13,9 +14,9 @@ from urllib.parse import quote
 
 import httpx
 
+from bot.backends.google.google_errors import NETWORK_ERRORS, READ_AGAIN, TRY_LATER, network_error
 from bot.backends.google.http import GoogleHttp
-from bot.backends.google.json_fields import text, whole
-from bot.backends.google.responses import unreachable
+from bot.backends.google.json_fields import integer, text
 from bot.domain.place import Place
 from bot.errors import (
     BadArgument,
@@ -29,27 +30,26 @@ from bot.ports.files import FileInfo
 
 STORAGE_URL: Final = "https://storage.googleapis.com"
 ROLES: Final = "Storage Object Admin on the bucket"
-# A multiple of 256 KiB, as Google wants it; several copies of it are in memory at once while it is sent.
+# Google takes multiples of 256 KiB. While a chunk is sent, several copies of it are in memory.
 CHUNK: Final = 2 * 1024 * 1024
-_GOOGLE_STEP: Final = 256 * 1024
+_CHUNK_UNIT: Final = 256 * 1024
 _INCOMPLETE: Final = 308
-_PASSING: Final = frozenset({408, 429, 500, 502, 503, 504})
 
 
 @dataclass(frozen=True, slots=True)
 class GcsObject:
-    """`gs://bucket/name`."""
+    """The name of an object, `gs://bucket/name`."""
 
     bucket: str
     name: str
 
     @classmethod
     def parse(cls, uri: str) -> "GcsObject":
-        """Raises BadArgument for anything that is not the address of one object."""
+        """Parse a gs:// URI. Raises BadArgument for anything that does not name one object."""
         found = re.fullmatch(r"gs://([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])/([^\r\n\x00]{1,1024})", uri.strip())
         if found is None or found[2].endswith("/") or found[2] in (".", ".."):
             raise BadArgument(
-                f"{uri!r} is no address of a Cloud Storage file.",
+                f"{uri!r} is not the address of a Cloud Storage file.",
                 "It looks like gs://my-bucket/folder/train.jsonl.",
                 field="file",
             )
@@ -60,10 +60,10 @@ class GcsObject:
 
 
 class CloudStorage:
-    """Objects of any bucket that the credentials may touch. `chunk` is the most that an upload buffers."""
+    """Reads and writes objects of any bucket that the credentials may use; an upload buffers `chunk` bytes."""
 
     def __init__(self, http: GoogleHttp, base_url: str = "", chunk: int = CHUNK) -> None:
-        if chunk % _GOOGLE_STEP:
+        if chunk % _CHUNK_UNIT:
             raise ValueError("chunk must be a multiple of 256 KiB")
         self._http = http
         self._base = (base_url or STORAGE_URL).rstrip("/")
@@ -73,66 +73,69 @@ class CloudStorage:
         await self._http.close()
 
     async def check_bucket(self, bucket: str) -> None:
-        """Raises NotFoundAtGoogle, PermissionDenied, ... if nothing can be stored there."""
+        """Check that the bucket exists and may be listed. Raises NotFoundAtGoogle, PermissionDenied, ..."""
         try:
             await self._http.read(f"{self._base}/storage/v1/b/{quote(bucket, safe='')}/o", {"maxResults": 1})
         except NotFoundAtGoogle as error:
             raise _no_bucket(bucket, error) from error
 
     async def upload(self, target: GcsObject, chunks: AsyncIterator[bytes]) -> None:
-        """Store what comes, however long it is; on any error nothing is stored."""
-        upload = _Upload(self._http, await self._session(target))
-        async with aclosing(_grouped(chunks, self._chunk)) as groups:
-            async for group, last in groups:
-                await upload.append(group, last)
+        """Store an object of any length. Raises GoogleError or what `chunks` raises; then nothing is stored."""
+        upload = _Upload(self._http, await self._start_session(target))
+        async with aclosing(_in_chunks_of(chunks, self._chunk)) as parts:
+            async for part, last in parts:
+                await upload.append(part, last)
 
     async def delete(self, target: GcsObject) -> None:
-        """Delete an object; one that is not there is no error."""
+        """Delete an object; a missing one is no error."""
         try:
             await self._http.change("DELETE", self._url(target))
         except NotFoundAtGoogle:
             return
 
     async def describe(self, target: GcsObject) -> tuple[int, str]:
-        """An object's size in bytes and its generation. Raises GoogleError."""
+        """Return an object's size in bytes and its generation. Raises GoogleError."""
         found = await self._http.read(self._url(target), {"fields": "size,generation"})
-        return whole(found.get("size")) or 0, text(found.get("generation"))
+        return integer(found.get("size")) or 0, text(found.get("generation"))
 
     async def read(self, target: GcsObject) -> AsyncGenerator[bytes, None]:
-        """An object's bytes, all of one generation; a broken connection is taken up where it broke."""
+        """Yield an object's bytes, all of one generation; after a broken connection it reads on from there.
+
+        Raises GoogleError.
+        """
         size, generation = await self.describe(target)
-        start = tries = 0
+        start = failures = 0
         while start < size:
             before = start
             try:
-                response = await self._ranged(target, generation, start)
+                response = await self._open_from(target, generation, start)
                 try:
-                    # Without a size: a chunker would swallow what came before a connection broke.
+                    # No chunk size here: httpx would drop what it received before the connection broke.
                     async for chunk in response.aiter_raw():
                         start += len(chunk)
                         yield chunk
                 finally:
                     await response.aclose()
-                problem = GoogleUnavailable(f"{target} broke off.", "Try again in a few minutes.")
-            except httpx.RequestError as error:
-                problem = unreachable(error)
+                problem = GoogleUnavailable(f"{target} could not be read to its end.", TRY_LATER)
+            except NETWORK_ERRORS as error:
+                problem = network_error(error)
             except GoogleUnavailable as error:
                 problem = error
             if start == size:
                 return
-            tries = 1 if start > before else tries + 1
-            if tries >= self._http.retry_policy.attempts:
+            failures = 1 if start > before else failures + 1
+            if failures >= self._http.retry_policy.attempts:
                 raise problem
-            await self._http.retry_policy.pause(tries)
+            await self._http.retry_policy.wait(failures)
 
-    async def _ranged(self, target: GcsObject, generation: str, start: int) -> httpx.Response:
-        """Open the object's bytes from `start` on."""
+    async def _open_from(self, target: GcsObject, generation: str, start: int) -> httpx.Response:
+        """Open the object's bytes from `start` on; the caller closes the response. Raises GoogleError."""
         headers = {"accept-encoding": "identity", **({"range": f"bytes={start}-"} if start else {})}
         params = {"alt": "media", **({"generation": generation} if generation else {})}
         try:
-            response = await self._http.opened(self._url(target), params, headers)
-        except httpx.RequestError as error:
-            raise unreachable(error) from error
+            response = await self._http.open_stream(self._url(target), params, headers)
+        except NETWORK_ERRORS as error:
+            raise network_error(error) from error
         if response.status_code == (httpx.codes.PARTIAL_CONTENT if start else httpx.codes.OK):
             return response
         try:
@@ -140,11 +143,11 @@ class CloudStorage:
         finally:
             await response.aclose()
         if response.is_success:
-            raise GoogleUnavailable(f"{target} cannot be read from the middle.", "Try again.")
-        raise self._http.refused(response)
+            raise GoogleUnavailable(f"{target} cannot be read from the middle on.", "Try again.")
+        raise self._http.error_for(response)
 
-    async def _session(self, target: GcsObject) -> str:
-        """Begin a resumable upload; the address to send to comes back."""
+    async def _start_session(self, target: GcsObject) -> str:
+        """Start a resumable upload; returns the URL of its session."""
         url = f"{self._base}/upload/storage/v1/b/{quote(target.bucket, safe='')}/o"
         try:
             response = await self._http.send(
@@ -154,22 +157,25 @@ class CloudStorage:
                 body={"contentType": "application/jsonl"},
                 headers={"x-upload-content-type": "application/jsonl"},
             )
-        except httpx.RequestError as error:
-            raise unreachable(error) from error
+        except NETWORK_ERRORS as error:
+            raise network_error(error) from error
         if not response.is_success:
-            refused = self._http.refused(response)
-            raise _no_bucket(target.bucket, refused) if isinstance(refused, NotFoundAtGoogle) else refused
+            rejected = self._http.error_for(response)
+            raise _no_bucket(target.bucket, rejected) if isinstance(rejected, NotFoundAtGoogle) else rejected
         session = response.headers.get("location", "")
         if not session:
-            raise GoogleUnavailable("Cloud Storage began no upload.", "Try again in a few minutes.")
-        return str(httpx.URL(self._base).join(session))
+            raise GoogleUnavailable("Cloud Storage started no upload.", TRY_LATER)
+        try:
+            return str(httpx.URL(self._base).join(session))
+        except httpx.InvalidURL as error:
+            raise network_error(error) from error
 
     def _url(self, target: GcsObject) -> str:
         return f"{self._base}/storage/v1/b/{quote(target.bucket, safe='')}/o/{quote(target.name, safe='')}"
 
 
 class _Upload:
-    """One resumable upload: what Google has stored so far, and what it must still be given."""
+    """One resumable upload; it knows how many bytes Google has stored."""
 
     def __init__(self, http: GoogleHttp, session: str) -> None:
         self._http = http
@@ -177,53 +183,56 @@ class _Upload:
         self._stored = 0
 
     async def append(self, data: bytes, last: bool) -> None:
-        """Send these bytes until all are stored; `last` makes the object out of everything sent."""
+        """Send these bytes until Google has stored all; `last` ends the upload, which creates the object."""
         begin, end = self._stored, self._stored + len(data)
         total = str(end) if last else "*"
-        tries = 0
-        asking = False
+        failures = 0
+        asks_status = False
         while True:
-            rest = b"" if asking else data[self._stored - begin :]
+            rest = b"" if asks_status else data[self._stored - begin :]
             span = f"{self._stored}-{end - 1}" if rest else "*"
             try:
-                response = await self._put(rest, f"bytes {span}/{'*' if asking else total}")
-            except httpx.RequestError as error:
-                problem: GoogleError = unreachable(error)
+                response = await self._put(rest, f"bytes {span}/{'*' if asks_status else total}")
+            except NETWORK_ERRORS as error:
+                problem: GoogleError = network_error(error)
             else:
                 if response.is_success:
                     return
                 if response.status_code == _INCOMPLETE:
-                    moved = self._take_stock(response, begin, end)
-                    tries = 0 if moved else tries
+                    moved = self._update_stored(response, begin, end)
+                    failures = 0 if moved else failures
                     if self._stored == end and not last:
                         return
-                    if moved or asking:
-                        asking = False
+                    if moved or asks_status:
+                        asks_status = False
                         continue
-                    problem = GoogleUnavailable("The upload does not move on.", "Try again in a few minutes.")
-                elif response.status_code in _PASSING:
-                    problem = self._http.refused(response)
+                    problem = GoogleUnavailable("Cloud Storage stores no more of the upload.", TRY_LATER)
+                elif response.status_code in READ_AGAIN:
+                    problem = self._http.error_for(response)
                 else:
-                    raise self._http.refused(response)
-            tries += 1
-            if tries >= self._http.retry_policy.attempts:
+                    raise self._http.error_for(response)
+            failures += 1
+            if failures >= self._http.retry_policy.attempts:
                 raise problem
-            await self._http.retry_policy.pause(tries)
-            # What of it arrived is unknown now; Google tells.
-            asking = True
+            await self._http.retry_policy.wait(failures)
+            # Some of the bytes may have arrived, so the next request asks Google how many it has stored.
+            asks_status = True
 
-    def _take_stock(self, response: httpx.Response, begin: int, end: int) -> bool:
-        """Note how much Google has stored; returns whether that is more than was known."""
+    def _update_stored(self, response: httpx.Response, begin: int, end: int) -> bool:
+        """Read how many bytes Google has stored; returns whether they are more than before.
+
+        Raises GoogleUnavailable if Google lost bytes that it had stored.
+        """
         found = re.fullmatch(r"bytes=0-(\d+)", response.headers.get("range", ""))
         stored = int(found[1]) + 1 if found else 0
         if not begin <= stored <= end:
-            raise GoogleUnavailable("Cloud Storage lost a part of the upload.", "Try again in a few minutes.")
+            raise GoogleUnavailable("Cloud Storage lost a part of the upload.", TRY_LATER)
         moved = stored > self._stored
         self._stored = stored
         return moved
 
     async def _put(self, data: bytes, content_range: str) -> httpx.Response:
-        # The session's address is the authority here: the token stays at home, whatever host it names.
+        # The session's URL is enough for Google. The token is not sent, because the URL may name any host.
         return await self._http.client.put(
             self._session,
             content=data,
@@ -233,7 +242,7 @@ class _Upload:
 
 
 class GcsFiles:
-    """FileReader for `gs://` addresses. Everybody sees what the bot's account may read."""
+    """The FileReader of `gs://` locations. Every person may read what the bot's account may read."""
 
     def __init__(self, storage: CloudStorage) -> None:
         self._storage = storage
@@ -242,7 +251,7 @@ class GcsFiles:
         await self._storage.close()
 
     async def describe(self, place: Place, user: str, location: str) -> FileInfo:
-        """See FileReader. Raises BadArgument for what is no address of a file."""
+        """See FileReader. Raises BadArgument for a location that names no object."""
         target = GcsObject.parse(location)
         with _unavailable(target):
             size, generation = await self._storage.describe(target)
@@ -259,7 +268,7 @@ class GcsFiles:
 
 @contextmanager
 def _unavailable(target: GcsObject) -> Iterator[None]:
-    """Say of a file that cannot be had, which one and what to do."""
+    """Raise FileUnavailable, with the name of the file and what to do, for errors that mean it cannot be read."""
     try:
         yield
     except NotFoundAtGoogle as error:
@@ -271,21 +280,21 @@ def _unavailable(target: GcsObject) -> Iterator[None]:
         ) from error
 
 
-async def _grouped(chunks: AsyncIterator[bytes], size: int) -> AsyncGenerator[tuple[bytes, bool], None]:
-    """The same bytes in groups of `size`, the last one shorter or empty and marked as the last."""
-    held = bytearray()
+async def _in_chunks_of(chunks: AsyncIterator[bytes], size: int) -> AsyncGenerator[tuple[bytes, bool], None]:
+    """Yield the same bytes in parts of `size`; True marks the last part, which may be shorter or empty."""
+    buffer = bytearray()
     async for chunk in chunks:
-        held += chunk
-        while len(held) > size:
-            yield bytes(held[:size]), False
-            del held[:size]
-    yield bytes(held), True
+        buffer += chunk
+        while len(buffer) > size:
+            yield bytes(buffer[:size]), False
+            del buffer[:size]
+    yield bytes(buffer), True
 
 
 def _no_bucket(bucket: str, error: GoogleError) -> NotFoundAtGoogle:
     return NotFoundAtGoogle(
         f"There is no bucket {bucket!r} that the bot can see.",
-        "Ask an administrator to make it, or to set TUNEBOT_BUCKET to one that exists.",
+        "Ask an administrator to create it, or to set TUNEBOT_BUCKET to one that exists.",
         status=error.status,
         http_status=error.http_status,
     )

@@ -1,7 +1,9 @@
-"""Questions and answers on the wire: turns to `contents`, generateContent's and generateText's answers to Answer.
+"""Translates turns to the `contents` of a request, and the answers of generateContent and generateText to Answer.
 
-Blocked, cut and empty answers are results here, not errors, and a finish reason that is new to us still renders.
-No I/O.
+Blocked, cut and empty answers are results, not errors, and a finish reason that is new to us is passed on. No I/O.
+Source: google/ai/generativelanguage/v1beta/generative_service.proto (Candidate.FinishReason,
+PromptFeedback.BlockReason), google/ai/generativelanguage/v1beta3/{text_service,safety}.proto, and
+google/cloud/aiplatform/v1/{content,prediction_service}.proto.
 """
 
 from collections.abc import AsyncGenerator, Sequence
@@ -31,7 +33,7 @@ _BLOCKED: Final = frozenset(
 
 
 def contents(turns: Sequence[Turn]) -> list[Json]:
-    """`contents` as Gemini models take them: a user's turn first and last, one role after the other.
+    """Return `contents` as Gemini models take them: a user's turn first and last, the two roles in alternation.
 
     Raises BadArgument if there is no question in the last turn.
     """
@@ -49,7 +51,7 @@ def contents(turns: Sequence[Turn]) -> list[Json]:
 
 
 def question(turns: Sequence[Turn]) -> str:
-    """The last turn alone, for models that take no history. Raises BadArgument if it is no question."""
+    """Return the last turn, for models that take no history. Raises BadArgument if it is not a question."""
     last = turns[-1] if turns else None
     if last is None or last.role is not Role.USER or not last.text.strip():
         raise _no_question()
@@ -57,65 +59,65 @@ def question(turns: Sequence[Turn]) -> str:
 
 
 @dataclass(slots=True)
-class _Read:
-    """What the pieces of one answer said so far."""
+class _PartialAnswer:
+    """The parts of one answer that were received so far."""
 
     texts: list[str] = field(default_factory=list)
     finish_reason: str = ""
     block_reason: str = ""
 
-    def take(self, piece: Json) -> str:
-        """Read one GenerateContentResponse; returns the text that is new."""
-        blocked = text(record(piece.get("promptFeedback")).get("blockReason"))
+    def add(self, response: Json) -> str:
+        """Add one GenerateContentResponse; returns its text."""
+        blocked = text(record(response.get("promptFeedback")).get("blockReason"))
         if blocked and blocked != "BLOCKED_REASON_UNSPECIFIED":
             self.block_reason = blocked
-        candidate = next(iter(records(piece.get("candidates"))), {})
+        candidate = next(iter(records(response.get("candidates"))), {})
         self.finish_reason = text(candidate.get("finishReason")) or self.finish_reason
         parts = records(record(candidate.get("content")).get("parts"))
-        # A thinking model's thoughts come as parts too; they are not the answer.
+        # A thinking model sends its thoughts as parts with `thought`; they do not belong to the answer.
         new = "".join(text(part.get("text")) for part in parts if not part.get("thought"))
         if new:
             self.texts.append(new)
         return new
 
     def finished(self) -> Answer:
-        """The whole answer and how it ended."""
-        said = "".join(self.texts)
+        """Return the whole answer and how it ended."""
+        answer = "".join(self.texts)
         reason = self.finish_reason
-        if self.block_reason and not said:
+        if self.block_reason and not answer:
             return Answer("", Finish.BLOCKED, self.block_reason)
         if reason in _BLOCKED:
-            return Answer(said, Finish.BLOCKED, reason)
-        if reason == "MAX_TOKENS" or (said and reason not in _FINISHED):
-            return Answer(said, Finish.CUT, reason)
-        if not said.strip():
+            return Answer(answer, Finish.BLOCKED, reason)
+        if reason == "MAX_TOKENS" or (answer and reason not in _FINISHED):
+            return Answer(answer, Finish.CUT, reason)
+        if not answer.strip():
             return Answer("", Finish.EMPTY, "" if reason in _FINISHED else reason)
-        return Answer(said)
+        return Answer(answer)
 
 
 def content_answer(response: Json) -> Answer:
-    """The answer in a GenerateContentResponse."""
-    read = _Read()
-    read.take(response)
+    """Read the answer in a GenerateContentResponse."""
+    read = _PartialAnswer()
+    read.add(response)
     return read.finished()
 
 
-async def content_answers(pieces: AsyncGenerator[Json, None]) -> AsyncGenerator[Answer, None]:
-    """Each new text as an Answer, then an Answer without text that says how it finished; closes `pieces`."""
-    read = _Read()
-    async with aclosing(pieces):
-        async for piece in pieces:
-            if new := read.take(piece):
+async def content_answers(responses: AsyncGenerator[Json, None]) -> AsyncGenerator[Answer, None]:
+    """Yield each new text as an Answer, then an Answer without text that says how it ended; closes `responses`."""
+    read = _PartialAnswer()
+    async with aclosing(responses):
+        async for response in responses:
+            if new := read.add(response):
                 yield Answer(new)
     finished = read.finished()
     yield Answer("", finished.finish, finished.reason)
 
 
 def text_answer(response: Json) -> Answer:
-    """The answer in a PaLM GenerateTextResponse, which says why it held something back in `filters`."""
-    said = next((text(candidate.get("output")) for candidate in records(response.get("candidates"))), "")
-    if said.strip():
-        return Answer(said)
+    """Read the answer in a PaLM GenerateTextResponse, whose `filters` say why there is none."""
+    answer = next((text(candidate.get("output")) for candidate in records(response.get("candidates"))), "")
+    if answer.strip():
+        return Answer(answer)
     filters = records(response.get("filters"))
     if filters:
         return Answer("", Finish.BLOCKED, text(filters[0].get("reason")) or "OTHER")

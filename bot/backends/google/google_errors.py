@@ -1,14 +1,24 @@
-"""Google's errors, for people: a google.rpc.Status becomes one of our errors, or a job's Failure, with advice.
+"""Translates what fails between the bot and Google into our errors, with a hint that says what to do next.
 
-The only place that knows Google's own sentences. What Google said is shown shortened and without anything that
-looks like a credential; the hint says what to do about it. No I/O.
+This is the only place that knows Google's error messages, which HTTP statuses and network errors pass by
+themselves, and which of them leave no doubt that Google did nothing. A message of Google's is shown on one short
+line and without anything that looks like a credential. No I/O.
+
+Sources: google/rpc/status.proto, google/rpc/code.proto and google/rpc/error_details.proto; the errors of Cloud
+Storage's JSON API: https://cloud.google.com/storage/docs/json_api/v1/status-codes; httpx's classes:
+https://www.python-httpx.org/exceptions/.
 """
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
-from bot.backends.google.json_fields import number, record, records, text, whole
+import httpx
+import msgspec
+
+from bot.backends.google.json_fields import Json, integer, number, record, records, text
 from bot.domain.jobs import Failure
 from bot.errors import (
     AlreadyExists,
@@ -21,9 +31,27 @@ from bot.errors import (
     QuotaExceeded,
 )
 
-LONGEST_SENTENCE: Final = 300
+# Every class of httpx's that a request can raise; a test holds that no other one reaches us.
+NETWORK_ERRORS: Final = (httpx.RequestError, httpx.InvalidURL)
+# Those of them that httpx raises before it sends a byte of the request.
+NOTHING_SENT: Final = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.LocalProtocolError,
+    httpx.UnsupportedProtocol,
+    httpx.InvalidURL,
+)
+# After these statuses a request that changes nothing may be sent again.
+READ_AGAIN: Final = frozenset({408, 429, 500, 502, 503, 504})
+# Google charges for an answer, so a question is sent again only where Google certainly did not answer it.
+ASK_AGAIN: Final = frozenset({429, 503})
 
-# Google's own words (a pattern) -> what to do. The first that fits is told.
+LONGEST_MESSAGE: Final = 300
+TRY_LATER: Final = "This usually passes by itself. Try again in a few minutes."
+
+# A pattern of Google's message -> what to do about it. The first pattern that matches counts.
 _HINTS: Final[tuple[tuple[str, str], ...]] = (
     (
         r"(training|validation)_?dataset_?uri should be",
@@ -92,15 +120,14 @@ _STATUS_HINTS: Final[Mapping[int, str]] = {
     409: "Use another name.",
     429: "Wait a minute, then try again. An administrator can ask Google for more quota.",
 }
-_UNAVAILABLE_HINT: Final = "This is on Google's side and usually passes. Try again in a few minutes."
-_KINDS: Final[Mapping[int, type[GoogleError]]] = {
+_CLASSES: Final[Mapping[int, type[GoogleError]]] = {
     400: InvalidRequest,
     401: NotAuthenticated,
     403: PermissionDenied,
     404: NotFoundAtGoogle,
     409: AlreadyExists,
 }
-_UNSAID: Final[Mapping[int, str]] = {
+_DEFAULT_MESSAGES: Final[Mapping[int, str]] = {
     400: "Google does not take these values",
     401: "Google does not accept the bot's credentials",
     403: "Google does not allow this",
@@ -108,7 +135,8 @@ _UNSAID: Final[Mapping[int, str]] = {
     409: "Google already has one of that name",
     429: "Google's quota is used up",
 }
-# The numbers of google.rpc.Code, which Operation.error and TuningJob.error carry instead of HTTP codes.
+# Operation.error and TuningJob.error carry numbers of google.rpc.Code instead of HTTP statuses
+# (google/rpc/code.proto).
 _HTTP_OF_RPC: Final[Mapping[int, int]] = {3: 400, 9: 400, 11: 400, 16: 401, 7: 403, 5: 404, 6: 409, 8: 429}
 
 _SECRETS: Final = re.compile(
@@ -117,61 +145,114 @@ _SECRETS: Final = re.compile(
 )
 
 
-def refusal(http_status: int, body: Any, *, retry_after: float | None = None, roles: str = "") -> GoogleError:
-    """The error for a failed call: `body` is its JSON (a google.rpc.Status under `error`), or None if it was none.
+def google_error(http_status: int, body: Any, *, retry_after: float | None = None, roles: str = "") -> GoogleError:
+    """Return the error for a failed call.
 
-    `roles` names what the bot's account needs, for a 403 that says no more.
+    `body` is the answer's JSON, which holds a google.rpc.Status under `error`, or None where it was no JSON.
+    `roles` names what the bot's account needs, for a 403 that does not say it.
     """
-    status = record(record(body).get("error")) if isinstance(body, dict) else {}
-    sentence = sanitized(text(status.get("message")))
+    status = record(record(body).get("error"))
+    message = sanitize(text(status.get("message")))
     code = text(status.get("status")) or _storage_reason(status)
-    unsaid = f"{_UNSAID.get(http_status, 'Google has a problem')} ({http_status})."
-    message = f"Google says: {sentence}" if sentence else unsaid
-    hint = hint_for(sentence, http_status, roles=roles, reasons=_reasons(status))
-    if http_status == 429:
+    default = f"{_DEFAULT_MESSAGES.get(http_status, 'Google cannot answer now')} ({http_status})."
+    shown = f"Google says: {message}" if message else default
+    hint = hint_for(message, http_status, roles=roles, reasons=_reasons(status))
+    if http_status == httpx.codes.TOO_MANY_REQUESTS:
         wait = retry_after if retry_after is not None else _retry_delay(status)
-        return QuotaExceeded(message, hint, status=code, http_status=429, retry_after=wait)
-    kind = _KINDS.get(http_status)
-    if kind is None:
-        kind = InvalidRequest if 400 <= http_status < 500 and http_status != 408 else GoogleUnavailable
-    return kind(message, hint, status=code, http_status=http_status)
+        return QuotaExceeded(shown, hint, status=code, http_status=http_status, retry_after=wait)
+    error_class = _CLASSES.get(http_status)
+    if error_class is None:
+        ours = 400 <= http_status < 500 and http_status != httpx.codes.REQUEST_TIMEOUT
+        error_class = InvalidRequest if ours else GoogleUnavailable
+    return error_class(shown, hint, status=code, http_status=http_status)
 
 
-def failure(status: Any) -> Failure:
-    """Why a job ended, from `Operation.error` or `TuningJob.error`."""
-    error = record(status)
-    code = whole(error.get("code")) or 0
-    sentence = sanitized(text(error.get("message")))
-    return Failure(
-        code=code,
-        message=sentence or "Google gave no reason.",
-        hint=hint_for(sentence, _HTTP_OF_RPC.get(code, 500)),
+def network_error(error: httpx.RequestError | httpx.InvalidURL) -> GoogleUnavailable:
+    """Return the error for a request that got no answer."""
+    match error:
+        case httpx.ConnectTimeout() | httpx.ConnectError() | httpx.UnsupportedProtocol() | httpx.InvalidURL():
+            return GoogleUnavailable("Google cannot be reached.", TRY_LATER)
+        case httpx.TimeoutException():
+            return GoogleUnavailable("Google did not answer in time.", TRY_LATER)
+        case _:
+            return GoogleUnavailable("The connection to Google broke.", TRY_LATER)
+
+
+def decode_answer(content: bytes, status: int = 200) -> Json:
+    """Return the JSON object of an answer; an empty answer is an empty object.
+
+    Raises GoogleUnavailable for anything else.
+    """
+    if not content.strip():
+        return {}
+    try:
+        body = msgspec.json.decode(content)
+    except msgspec.DecodeError as error:
+        raise not_json(status) from error
+    if not isinstance(body, dict):
+        raise not_json(status)
+    return body
+
+
+def not_json(status: int) -> GoogleUnavailable:
+    """Return the error for an answer that is not Google's JSON."""
+    return GoogleUnavailable(
+        f"Something other than Google's API answered ({status}).",
+        "There may be a proxy or a wrong address between the bot and Google. Try again. If it happens again, ask "
+        "an administrator to check TUNEBOT_VERTEX_URL, TUNEBOT_GENAI_URL and the network.",
+        http_status=status,
     )
 
 
-def hint_for(sentence: str, http_status: int, *, roles: str = "", reasons: str = "") -> str:
-    """What to do about Google's sentence, or failing that about the status."""
-    said = f"{sentence} {reasons}"
+def read_retry_after(response: httpx.Response) -> float | None:
+    """Return the seconds of a Retry-After header, which holds seconds or a date (RFC 9110, section 10.2.3)."""
+    value = response.headers.get("retry-after", "")
+    seconds = number(value)
+    if seconds is None and value:
+        try:
+            moment = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        seconds = (aware - datetime.now(UTC)).total_seconds()
+    return None if seconds is None else max(0.0, seconds)
+
+
+def job_failure(status: Any) -> Failure:
+    """Return why a job ended, from the google.rpc.Status in `Operation.error` or `TuningJob.error`."""
+    error = record(status)
+    code = integer(error.get("code")) or 0
+    message = sanitize(text(error.get("message")))
+    return Failure(
+        code=code,
+        message=message or "Google gave no reason.",
+        hint=hint_for(message, _HTTP_OF_RPC.get(code, 500)),
+    )
+
+
+def hint_for(message: str, http_status: int, *, roles: str = "", reasons: str = "") -> str:
+    """Return what to do about Google's message, or about the status where no pattern matches the message."""
+    searched = f"{message} {reasons}"
     for pattern, hint in _HINTS:
-        if re.search(pattern, said, re.IGNORECASE):
+        if re.search(pattern, searched, re.IGNORECASE):
             return hint
-    if http_status == 403:
+    if http_status == httpx.codes.FORBIDDEN:
         need = f": it needs {roles}" if roles else ""
         return f"Ask an administrator to give the bot's Google account access{need}."
-    return _STATUS_HINTS.get(http_status, _UNAVAILABLE_HINT)
+    return _STATUS_HINTS.get(http_status, TRY_LATER)
 
 
-def sanitized(said: str) -> str:
-    """One line of at most 300 characters without control characters, credentials or query strings."""
-    line = " ".join(said.split())
+def sanitize(message: str) -> str:
+    """Return one line of at most 300 characters without control characters, credentials or query strings."""
+    line = " ".join(message.split())
     line = "".join(character for character in line if character.isprintable())
     line = re.sub(r"(https?://[^\s?]+)\?\S+", r"\1", line)
     line = _SECRETS.sub("***", line)
-    return line if len(line) <= LONGEST_SENTENCE else line[: LONGEST_SENTENCE - 1].rstrip() + "…"
+    return line if len(line) <= LONGEST_MESSAGE else line[: LONGEST_MESSAGE - 1].rstrip() + "…"
 
 
 def _retry_delay(status: Mapping[str, Any]) -> float | None:
-    """Seconds out of a google.rpc.RetryInfo detail."""
+    """Return the seconds of a google.rpc.RetryInfo detail (google/rpc/error_details.proto)."""
     for detail in records(status.get("details")):
         if text(detail.get("@type")).endswith("google.rpc.RetryInfo"):
             return number(text(detail.get("retryDelay")).removesuffix("s"))
@@ -179,10 +260,10 @@ def _retry_delay(status: Mapping[str, Any]) -> float | None:
 
 
 def _reasons(status: Mapping[str, Any]) -> str:
-    """The machine-readable reasons of google.rpc.ErrorInfo details."""
+    """Return the machine-readable reasons of google.rpc.ErrorInfo details (google/rpc/error_details.proto)."""
     return " ".join(text(detail.get("reason")) for detail in records(status.get("details")))
 
 
 def _storage_reason(status: Mapping[str, Any]) -> str:
-    """Cloud Storage has no `status` but a list of errors with a `reason` each."""
+    """Return the first `reason` in Cloud Storage's list of errors; Cloud Storage sends no `status`."""
     return next((text(error.get("reason")) for error in records(status.get("errors"))), "")

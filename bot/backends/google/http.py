@@ -1,7 +1,7 @@
-"""One HTTP client for one Google system: headers, time-outs, retries of reads, and errors in our words.
+"""Sends HTTP requests to one Google system: headers, time-outs, retries of reads, and errors of our own.
 
-A create is sent exactly once, whatever happens: repeating it could pay twice. No URL with a query, no token and
-no key reaches a log or an error. This module knows no path of any API.
+A create is sent exactly once, because sending it again could pay twice. No URL with a query, no token and no key
+reaches a log or an error. This module knows no path of any API.
 """
 
 import logging
@@ -14,36 +14,33 @@ import msgspec
 from httpx_sse import EventSource, SSEError, aconnect_sse
 
 from bot.backends.google.auth import Credentials
-from bot.backends.google.google_errors import refusal
-from bot.backends.google.json_fields import Json, number, records, text
-from bot.backends.google.responses import decoded, not_json, retry_after, unreachable
-from bot.backends.google.retry import Passing, RetryPolicy
+from bot.backends.google.google_errors import (
+    ASK_AGAIN,
+    NETWORK_ERRORS,
+    NOTHING_SENT,
+    READ_AGAIN,
+    decode_answer,
+    google_error,
+    network_error,
+    not_json,
+    read_retry_after,
+)
+from bot.backends.google.json_fields import Json, integer, record, records, text
+from bot.backends.google.retry import RetryableError, RetryPolicy
 from bot.errors import GoogleError, GoogleUnavailable, NotAuthenticated, OutcomeUnknown
 
 logger = logging.getLogger(__name__)
 
-# Statuses after which a request that changes nothing may be sent again.
-_READ_AGAIN: Final = frozenset({408, 429, 500, 502, 503, 504})
-# A question is paid for once it was answered, so only what Google surely did not carry out is asked again.
-_ASK_AGAIN: Final = frozenset({429, 503})
-# What fails before a byte of the request has left.
-_NOTHING_SENT: Final = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ProxyError,
-    httpx.LocalProtocolError,
-    httpx.UnsupportedProtocol,
-)
-_LOOK_LATER: Final = "It is looked up at Google before anything is sent again."
+_LOOKED_UP_LATER: Final = "It is looked up at Google before anything is sent again."
 
-
-# httpx's own: what is called with each request (`request`) and with each answer (`response`).
+# httpx's event hooks: what it calls with each request (`request`) and with each response (`response`).
+# Source: https://www.python-httpx.org/advanced/event-hooks/
 EventHooks = Mapping[str, Sequence[Callable[..., Awaitable[None]]]]
 
 
 class GoogleHttp:
-    """Sends requests to one Google system. Every method raises GoogleError's children and nothing of httpx's.
+    """Sends requests to one Google system. Raises subclasses of GoogleError; `send` and `open_stream` also raise
+    NETWORK_ERRORS.
 
     `roles` names what the bot's account needs there, for the hint of a 403.
     """
@@ -55,7 +52,7 @@ class GoogleHttp:
         roles: str = "",
         retry_policy: RetryPolicy | None = None,
         client: httpx.AsyncClient | None = None,
-        watchers: EventHooks | None = None,
+        event_hooks: EventHooks | None = None,
     ) -> None:
         self._credentials = credentials
         self._roles = roles
@@ -64,44 +61,44 @@ class GoogleHttp:
             timeout=httpx.Timeout(self.retry_policy.answer, connect=self.retry_policy.connect),
             follow_redirects=False,
             headers={"user-agent": "tunebot"},
-            event_hooks={name: list(hooks) for name, hooks in (watchers or {}).items()},
+            event_hooks={name: list(hooks) for name, hooks in (event_hooks or {}).items()},
         )
 
-    def showing(self, credentials: Credentials) -> "GoogleHttp":
-        """The same connections with other credentials; closing either closes both."""
+    def with_credentials(self, credentials: Credentials) -> "GoogleHttp":
+        """Return a client with other credentials on the same connections; closing one of the two closes both."""
         return GoogleHttp(credentials, roles=self._roles, retry_policy=self.retry_policy, client=self._client)
 
     async def close(self) -> None:
         await self._client.aclose()
 
     async def read(self, url: str, params: Mapping[str, str | int] | None = None) -> Json:
-        """GET; tried again while it may pass."""
-        return await self._tried(_READ_AGAIN, True, "GET", url, params=params)
+        """Send a GET, and again after an error that may pass; returns the JSON object of the answer."""
+        return await self._send_with_retries(READ_AGAIN, True, "GET", url, params=params)
 
     async def ask(self, url: str, body: Json) -> Json:
-        """POST a question, which changes nothing at Google."""
-        return await self._tried(_ASK_AGAIN, False, "POST", url, body=body, seconds=self.retry_policy.generation)
+        """POST a question, which changes nothing at Google; returns the JSON object of the answer."""
+        seconds = self.retry_policy.generation
+        return await self._send_with_retries(ASK_AGAIN, False, "POST", url, body=body, seconds=seconds)
 
     async def create(self, url: str, body: Json, params: Mapping[str, str] | None = None) -> Json:
-        """POST something that is paid for, once.
+        """POST something that costs money, once; returns the JSON object of the answer.
 
-        Raises OutcomeUnknown unless Google certainly did nothing; every other error means that it did nothing.
+        Raises OutcomeUnknown unless Google certainly did nothing. Any other error means that Google did nothing.
         """
         try:
             response = await self.send("POST", url, params=params, body=body, seconds=self.retry_policy.generation)
-        except _NOTHING_SENT as error:
-            raise unreachable(error) from error
-        except httpx.RequestError as error:
-            raise OutcomeUnknown("Google's answer to the start was lost.", _LOOK_LATER) from error
-        refused = 400 <= response.status_code < 500 and response.status_code != httpx.codes.REQUEST_TIMEOUT
-        if refused:
-            raise self.refused(response)
+        except NOTHING_SENT as error:
+            raise network_error(error) from error
+        except NETWORK_ERRORS as error:
+            raise OutcomeUnknown("Google's answer to the start was lost.", _LOOKED_UP_LATER) from error
+        if response.is_client_error and response.status_code != httpx.codes.REQUEST_TIMEOUT:
+            raise self.error_for(response)
         try:
-            return self._decoded(response)
+            return self._decode(response)
         except GoogleError as error:
             raise OutcomeUnknown(
                 f"Google's answer to the start was broken ({response.status_code}).",
-                _LOOK_LATER,
+                _LOOKED_UP_LATER,
                 status=error.status,
                 http_status=response.status_code,
             ) from error
@@ -109,16 +106,16 @@ class GoogleHttp:
     async def change(
         self, method: str, url: str, body: Json | None = None, params: Mapping[str, str] | None = None
     ) -> Json:
-        """Cancel or delete something, once."""
+        """Send a request that cancels or deletes something, once; returns the JSON object of the answer."""
         try:
-            return self._decoded(await self.send(method, url, params=params, body=body))
-        except httpx.RequestError as error:
-            raise unreachable(error) from error
+            return self._decode(await self.send(method, url, params=params, body=body))
+        except NETWORK_ERRORS as error:
+            raise network_error(error) from error
 
     async def pages(
         self, url: str, field: str, *, size: int, limit: int, params: Mapping[str, str] | None = None
     ) -> AsyncGenerator[list[Json], None]:
-        """The pages of a list, one GET each: at most `limit` pages of `size`; `field` names the list within."""
+        """Yield the pages of a list, one GET each: at most `limit` pages of `size`; `field` names the list."""
         token = ""
         for _ in range(limit):
             query: dict[str, str | int] = {**(params or {}), "pageSize": size}
@@ -127,28 +124,28 @@ class GoogleHttp:
             page = await self.read(url, query)
             yield records(page.get(field))
             following = text(page.get("nextPageToken"))
-            # A token that repeats itself would make this go round for ever.
+            # A token that Google sends twice would make this loop endless.
             if not following or following == token:
                 return
             token = following
 
-    async def pieces(self, url: str, body: Json) -> AsyncGenerator[Json, None]:
-        """POST a question and yield the answer's server-sent events as they come."""
+    async def events(self, url: str, body: Json) -> AsyncGenerator[Json, None]:
+        """POST a question and yield the JSON object of each server-sent event of the answer."""
         async with AsyncExitStack() as stack:
-            source = await self._opened(stack, url, body)
+            source = await self._open_events(stack, url, body)
             try:
                 async for event in source.aiter_sse():
                     if not event.data:
                         continue
-                    piece = decoded(event.data.encode())
-                    if "error" in piece:
-                        status = number(piece["error"].get("code")) if isinstance(piece["error"], dict) else None
-                        raise refusal(int(status or 500), piece, roles=self._roles)
-                    yield piece
+                    received = decode_answer(event.data.encode())
+                    if "error" in received:
+                        status = integer(record(received["error"]).get("code"))
+                        raise google_error(status or 500, received, roles=self._roles)
+                    yield received
             except SSEError as error:
                 raise not_json(source.response.status_code) from error
-            except httpx.RequestError as error:
-                raise GoogleUnavailable("The answer broke off halfway.", "Ask again.") from error
+            except NETWORK_ERRORS as error:
+                raise GoogleUnavailable("The answer ended before it was complete.", "Ask again.") from error
 
     async def send(
         self,
@@ -160,69 +157,70 @@ class GoogleHttp:
         headers: Mapping[str, str] | None = None,
         seconds: float | None = None,
     ) -> httpx.Response:
-        """Send one request as the bot and give whatever is answered; new credentials are tried once on a 401.
+        """Send one request with the bot's credentials, and after a 401 once more with renewed ones.
 
-        Raises httpx.RequestError, and GoogleError where there are no credentials to send.
+        Returns the response whatever its status. Raises NETWORK_ERRORS, and NotAuthenticated or
+        GoogleUnavailable where there are no credentials to send.
         """
         content = None if body is None else msgspec.json.encode(body)
         kind = {} if content is None else {"content-type": "application/json"}
-        shown = await self._credentials.headers()
+        authorization = await self._credentials.headers()
         for renewed in (False, True):
             response = await self._client.request(
                 method,
                 url,
                 params=params,
                 content=content,
-                headers={**kind, **(headers or {}), **shown},
-                timeout=self._limits(seconds),
+                headers={**kind, **(headers or {}), **authorization},
+                timeout=self._timeout(seconds),
             )
             logger.debug("%s %s -> %s", method, httpx.URL(url).path, response.status_code)
             if renewed or response.status_code != httpx.codes.UNAUTHORIZED:
                 break
-            if not await self._credentials.renew(shown):
+            if not await self._credentials.renew(authorization):
                 break
-            shown = await self._credentials.headers()
+            authorization = await self._credentials.headers()
         return response
 
-    async def opened(
+    async def open_stream(
         self, url: str, params: Mapping[str, str | int], headers: Mapping[str, str]
     ) -> httpx.Response:
-        """GET whose body is still to be read; the caller closes it. Raises like `send`."""
-        shown = await self._credentials.headers()
+        """Send a GET and return the response before its body is read; the caller closes it. Raises like `send`."""
+        authorization = await self._credentials.headers()
         for renewed in (False, True):
-            request = self._client.build_request("GET", url, params=params, headers={**headers, **shown})
+            request = self._client.build_request("GET", url, params=params, headers={**headers, **authorization})
             response = await self._client.send(request, stream=True)
             if renewed or response.status_code != httpx.codes.UNAUTHORIZED:
                 break
-            if not await self._credentials.renew(shown):
+            if not await self._credentials.renew(authorization):
                 break
             await response.aclose()
-            shown = await self._credentials.headers()
+            authorization = await self._credentials.headers()
         return response
 
-    def refused(self, response: httpx.Response) -> GoogleError:
-        """The error that a response other than 2xx stands for."""
+    def error_for(self, response: httpx.Response) -> GoogleError:
+        """Return the error for a response other than 2xx."""
         try:
             body: Any = msgspec.json.decode(response.content)
         except msgspec.DecodeError:
             body = None
-        # Google's streaming methods without `alt=sse` answer errors as a list of one.
+        # Without `alt=sse`, Google's streaming methods answer an error as a list with one member.
         if isinstance(body, list) and body:
             body = body[0]
-        error = refusal(response.status_code, body, retry_after=retry_after(response), roles=self._roles)
+        error = google_error(response.status_code, body, retry_after=read_retry_after(response), roles=self._roles)
         if isinstance(error, NotAuthenticated):
             error.hint = self._credentials.hint
         return error
 
     @property
     def client(self) -> httpx.AsyncClient:
-        """The client itself, for uploads and downloads that are more than one request with a JSON answer."""
+        """The httpx client, for uploads, which are more than one request with a JSON answer."""
         return self._client
 
-    async def _tried(
+    async def _send_with_retries(
         self,
         again: frozenset[int],
-        resend: bool,
+        may_resend: bool,
         method: str,
         url: str,
         *,
@@ -233,60 +231,60 @@ class GoogleHttp:
         async def once() -> Json:
             try:
                 response = await self.send(method, url, params=params, body=body, seconds=seconds)
-                self._raise_passing(response, again)
-                return self._decoded(response)
-            except httpx.RequestError as error:
-                if resend or isinstance(error, _NOTHING_SENT):
-                    raise Passing(unreachable(error)) from error
-                raise unreachable(error) from error
+                self._raise_if_retryable(response, again)
+                return self._decode(response)
+            except NETWORK_ERRORS as error:
+                if may_resend or isinstance(error, NOTHING_SENT):
+                    raise RetryableError(network_error(error)) from error
+                raise network_error(error) from error
             except GoogleUnavailable as error:
-                if resend:
-                    raise Passing(error) from error.__cause__
+                if may_resend:
+                    raise RetryableError(error) from error.__cause__
                 raise
 
-        return await self.retry_policy.keep_trying(once)
+        return await self.retry_policy.run(once)
 
-    async def _opened(self, stack: AsyncExitStack, url: str, body: Json) -> EventSource:
-        """Open a streamed answer; only what was surely not answered yet is sent again."""
+    async def _open_events(self, stack: AsyncExitStack, url: str, body: Json) -> EventSource:
+        """Open a streamed answer; the request is sent again only where Google certainly did not answer it."""
         content = msgspec.json.encode(body)
-        limits = self._limits(self.retry_policy.generation)
+        timeout = self._timeout(self.retry_policy.generation)
 
-        async def connected(shown: Mapping[str, str]) -> EventSource:
-            headers = {"content-type": "application/json", **shown}
+        async def connect(authorization: Mapping[str, str]) -> EventSource:
+            headers = {"content-type": "application/json", **authorization}
             connection = aconnect_sse(
-                self._client, "POST", url, params={"alt": "sse"}, content=content, headers=headers, timeout=limits
+                self._client, "POST", url, params={"alt": "sse"}, content=content, headers=headers, timeout=timeout
             )
             try:
                 source = await stack.enter_async_context(connection)
                 if source.response.status_code != httpx.codes.OK:
                     await source.response.aread()
-            except _NOTHING_SENT as error:
-                raise Passing(unreachable(error)) from error
-            except httpx.RequestError as error:
-                raise unreachable(error) from error
+            except NOTHING_SENT as error:
+                raise RetryableError(network_error(error)) from error
+            except NETWORK_ERRORS as error:
+                raise network_error(error) from error
             return source
 
         async def once() -> EventSource:
-            shown = await self._credentials.headers()
-            source = await connected(shown)
+            authorization = await self._credentials.headers()
+            source = await connect(authorization)
             unauthorized = source.response.status_code == httpx.codes.UNAUTHORIZED
-            if unauthorized and await self._credentials.renew(shown):
-                source = await connected(await self._credentials.headers())
-            self._raise_passing(source.response, _ASK_AGAIN)
+            if unauthorized and await self._credentials.renew(authorization):
+                source = await connect(await self._credentials.headers())
+            self._raise_if_retryable(source.response, ASK_AGAIN)
             if not source.response.is_success:
-                raise self.refused(source.response)
+                raise self.error_for(source.response)
             return source
 
-        return await self.retry_policy.keep_trying(once)
+        return await self.retry_policy.run(once)
 
-    def _raise_passing(self, response: httpx.Response, again: frozenset[int]) -> None:
+    def _raise_if_retryable(self, response: httpx.Response, again: frozenset[int]) -> None:
         if response.status_code in again:
-            raise Passing(self.refused(response), retry_after(response))
+            raise RetryableError(self.error_for(response), read_retry_after(response))
 
-    def _decoded(self, response: httpx.Response) -> Json:
+    def _decode(self, response: httpx.Response) -> Json:
         if not response.is_success:
-            raise self.refused(response)
-        return decoded(response.content, response.status_code)
+            raise self.error_for(response)
+        return decode_answer(response.content, response.status_code)
 
-    def _limits(self, answer: float | None) -> httpx.Timeout:
+    def _timeout(self, answer: float | None) -> httpx.Timeout:
         return httpx.Timeout(answer or self.retry_policy.answer, connect=self.retry_policy.connect)

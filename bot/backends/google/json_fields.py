@@ -1,7 +1,8 @@
-"""Reading Google's JSON: what proto3 leaves out, int64 that arrive as strings, timestamps with nanoseconds.
+"""Reads the fields of Google's JSON: zeros that proto3 leaves out, int64 as strings, times with nanoseconds.
 
-Every reader takes whatever came and falls back to "Google did not say", because an unknown or odd value must
-never stop the poller. Nothing here knows which API the JSON came from, and nothing here does I/O.
+Every function takes any value and returns "unknown" for one of another kind, because a value that is new or
+wrong must never stop the poller. This module knows no API and does no I/O.
+Source: https://protobuf.dev/programming-guides/json/.
 """
 
 import math
@@ -19,8 +20,8 @@ Json = dict[str, Any]
 _TIMESTAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)")
 
 
-def whole(value: Any) -> int | None:
-    """An int32 or int64: 3, 3.0 and "3" are all 3; anything else is None."""
+def integer(value: Any) -> int | None:
+    """Read an int32 or int64: 3, 3.0 and "3" are all 3; anything else is None."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
@@ -33,7 +34,7 @@ def whole(value: Any) -> int | None:
 
 
 def number(value: Any) -> float | None:
-    """A float or double; proto3 writes the values that JSON lacks as the strings "NaN" and "Infinity"."""
+    """Read a float or double; None for anything else and for the strings "NaN" and "Infinity" of proto3."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
@@ -44,7 +45,7 @@ def number(value: Any) -> float | None:
 
 
 def timestamp(value: Any) -> datetime | None:
-    """An RFC 3339 time as aware UTC, cut to microseconds."""
+    """Read an RFC 3339 time as aware UTC, cut to microseconds; anything else is None."""
     found = _TIMESTAMP.fullmatch(value) if isinstance(value, str) else None
     if found is None:
         return None
@@ -58,62 +59,68 @@ def timestamp(value: Any) -> datetime | None:
 
 
 def text(value: Any) -> str:
-    """A string; anything else is empty."""
+    """Read a string; anything else is empty."""
     return value if isinstance(value, str) else ""
 
 
 def record(value: Any) -> Json:
-    """A message; anything else is an empty one."""
+    """Read a message; anything else is an empty one."""
     return value if isinstance(value, dict) else {}
 
 
 def records(value: Any) -> list[Json]:
-    """A repeated message; members of another kind are left out."""
+    """Read a repeated message without members of another kind."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def texts(value: Any) -> list[str]:
-    """A repeated string; members of another kind are left out."""
+    """Read a repeated string without members of another kind."""
     return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
 def last_segment(name: str) -> str:
-    """`projects/p/locations/l/tuningJobs/7` -> `7`."""
+    """Return the last part of a resource name: `projects/p/locations/l/tuningJobs/7` -> `7`."""
     return name.rpartition("/")[2]
 
 
 def tuning_snapshots(value: Any) -> tuple[Snapshot, ...]:
-    """`TuningSnapshot`s by step. The first epoch is 0 and a loss may be 0: both are left out on the wire."""
+    """Read `TuningSnapshot`s, sorted by step (google/ai/generativelanguage/v1beta/tuned_model.proto).
+
+    proto3 leaves zeros out, so the first epoch has no `epoch` and a loss of 0 has no `meanLoss`.
+    """
     read = {
         step: Snapshot(
             step=step,
             mean_loss=number(item.get("meanLoss", 0.0)) or 0.0,
-            epoch=whole(item.get("epoch")) or 0,
+            epoch=integer(item.get("epoch")) or 0,
             computed_at=timestamp(item.get("computeTime")),
         )
         for item in records(value)
-        if (step := whole(item.get("step", 0))) is not None
+        if (step := integer(item.get("step", 0))) is not None
     }
     return tuple(read[step] for step in sorted(read))
 
 
 def scalars(value: Any) -> dict[int, tuple[float, datetime | None]]:
-    """The points of a TensorBoard time series: step -> (value, time); proto3 leaves out step 0 and value 0."""
+    """Read a TensorBoard time series: step -> (value, time); proto3 leaves out step 0 and value 0.
+
+    Source: google/cloud/aiplatform/v1/tensorboard_data.proto.
+    """
     points: dict[int, tuple[float, datetime | None]] = {}
     for point in records(record(record(value).get("timeSeriesData")).get("values")):
-        step = whole(point.get("step", 0))
+        step = integer(point.get("step", 0))
         height = number(record(point.get("scalar")).get("value", 0.0))
         if step is not None and height is not None:
             points[step] = (height, timestamp(point.get("wallTime")))
     return points
 
 
-def losses(
+def loss_snapshots(
     training: Mapping[int, tuple[float, datetime | None]], validation: Mapping[int, tuple[float, datetime | None]]
 ) -> tuple[Snapshot, ...]:
-    """Snapshots out of the two loss series; an evaluation between two training points joins the earlier one.
+    """Join the two loss series to snapshots; an evaluation between two training points joins the earlier point.
 
-    Evaluation runs on a coarser grid of steps, so most snapshots have no `eval_loss`.
+    Google evaluates at fewer steps than it trains, so most snapshots have no `eval_loss`.
     """
     steps = sorted(training)
     evaluated: dict[int, float] = {}

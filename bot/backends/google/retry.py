@@ -1,4 +1,4 @@
-"""How long to wait for Google, and what is tried again. The policy of retries stands here and nowhere else."""
+"""How long the bot waits for Google, and how often it sends a request again. No other module decides that."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How long to wait, in seconds: for one answer, between tries of a read, and for all tries together."""
+    """Seconds to wait: for one answer, between two attempts of a request, and for all attempts together."""
 
     answer: float = 30.0
     generation: float = 120.0
@@ -22,27 +22,30 @@ class RetryPolicy:
     attempts: int = 4
     first_wait: float = 0.5
     longest_wait: float = 8.0
-    all_tries: float = 45.0
+    all_attempts: float = 45.0
 
-    async def pause(self, tries: int) -> None:
-        """Wait before the next try of a transfer that broke after `tries` tries."""
-        await asyncio.sleep(min(self.first_wait * 2 ** (tries - 1), self.longest_wait))
+    async def wait(self, attempts: int) -> None:
+        """Wait before the next attempt of an upload or download that failed `attempts` times in a row."""
+        await asyncio.sleep(min(self.first_wait * 2 ** (attempts - 1), self.longest_wait))
 
-    async def keep_trying(self, once: Callable[[], Awaitable[Result]]) -> Result:
-        """Call until the result is there or the error is none that passes; that error is raised."""
+    async def run(self, once: Callable[[], Awaitable[Result]]) -> Result:
+        """Call `once` until it returns or raises an error that is not a RetryableError.
+
+        Raises that error, or the one inside the last RetryableError.
+        """
 
         def wait(error: Exception) -> bool | float:
-            # Google's wish is kept, or where it is longer than our retry_policy, nothing more is sent.
-            if not isinstance(error, Passing):
+            if not isinstance(error, RetryableError):
                 return False
             if error.wait is None:
                 return True
-            return error.wait if error.wait <= self.all_tries else False
+            # Google says how long to wait. Where that is longer than all attempts may take, we do not try again.
+            return error.wait if error.wait <= self.all_attempts else False
 
         attempts = stamina.retry_context(
             on=wait,
             attempts=self.attempts,
-            timeout=self.all_tries,
+            timeout=self.all_attempts,
             wait_initial=self.first_wait,
             wait_max=self.longest_wait,
             wait_jitter=self.first_wait,
@@ -51,13 +54,13 @@ class RetryPolicy:
             async for attempt in attempts:
                 with attempt:
                     return await once()
-        except Passing as passing:
-            raise passing.error from passing.__cause__
+        except RetryableError as error:
+            raise error.error from error.__cause__
         raise AssertionError("stamina ends with a result or an error")
 
 
-class Passing(Exception):
-    """An error that may pass, with the seconds that Google asked to wait where it did; see `keep_trying`."""
+class RetryableError(Exception):
+    """Carries an error after which the request may be sent again, and how many seconds Google asks to wait."""
 
     def __init__(self, error: GoogleError, wait: float | None = None) -> None:
         super().__init__(str(error))

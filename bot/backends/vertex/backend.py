@@ -1,7 +1,8 @@
-"""Vertex AI, `v1`: tuning jobs on files in Cloud Storage, models behind endpoints of their own.
+"""Tunes with Vertex AI, `v1`: tuning jobs on files in Cloud Storage, tuned models that endpoints serve.
 
-Google chooses a job's id and has no idempotent create, so the job carries our key as a label and is looked for by
-it before anything is sent again.
+Google chooses a job's id and CreateTuningJobRequest has no request id, so the job carries our key as a label, and
+the bot searches for that label before it sends a create again.
+Source: google/cloud/aiplatform/v1/genai_tuning_service.proto and prediction_service.proto.
 """
 
 import logging
@@ -9,14 +10,14 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Final
 
-from bot.backends.google.batching import BY_NAME, gathered, pages_of_round
+from bot.backends.google.batching import READ_BY_NAME, page_limit, read_each
 from bot.backends.google.cloud_storage import CloudStorage, GcsObject
 from bot.backends.google.generation import content_answer, content_answers, contents
 from bot.backends.google.http import GoogleHttp
-from bot.backends.google.json_fields import Json, last_segment, record, text, whole
+from bot.backends.google.json_fields import Json, integer, last_segment, record, text
 from bot.backends.vertex.models import VertexModels
 from bot.backends.vertex.resource_names import VertexHosts
-from bot.backends.vertex.tensorboard import VertexLosses
+from bot.backends.vertex.tensorboard import TensorboardLosses
 from bot.backends.vertex.tuning_job_wire import LABEL, create_request, has_validation, job_state, operation
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.chat import Answer, Role, Turn
@@ -28,14 +29,15 @@ logger = logging.getLogger(__name__)
 
 ROLES: Final = "the roles Vertex AI User (aiplatform.user) and Storage Object Admin"
 _PAGE_SIZE: Final = 100
-_MOST_PAGES_OF_ROUND: Final = 12
-_MOST_PAGES: Final = 50
-# In a round over many jobs, so many get new losses; who waited longest comes first, and who ended always does.
-_LOSSES_A_ROUND: Final = 2
+_POLL_PAGES_PER_THOUSAND: Final = 12
+_JOB_PAGES: Final = 50
+# A poll of many jobs reads the losses of every job that has ended and of so many running ones, those first whose
+# losses were read longest ago.
+_RUNNING_LOSSES_PER_POLL: Final = 2
 
 
 class VertexBackend:
-    """`bucket` is where training files go; it may be written with or without `gs://`."""
+    """The TuningBackend of Vertex AI. It stores training files in `bucket`, given with or without `gs://`."""
 
     def __init__(
         self,
@@ -54,7 +56,7 @@ class VertexBackend:
         self._hosts = hosts
         self._parent = f"projects/{project}/locations/{location}"
         self._bucket = bucket.removeprefix("gs://").rstrip("/")
-        self._losses = VertexLosses(http, hosts)
+        self._losses = TensorboardLosses(http, hosts)
         self._models = VertexModels(profile.name, http, hosts, self._parent, self._all_jobs)
 
     @property
@@ -66,13 +68,13 @@ class VertexBackend:
         await self._storage.close()
 
     async def create(self, key: str, spec: TuningSpec, data: TrainingData) -> Operation:
-        """See TuningBackend. The files are stored first and deleted again if Google certainly did not start."""
+        """See TuningBackend. It stores the files first and deletes them if Google certainly started nothing."""
         stored: list[GcsObject] = []
         try:
-            training = await self._stored(data.training, key, "training", stored)
+            training = await self._store(data.training, key, "training", stored)
             validation = None
             if data.validation is not None:
-                validation = await self._stored(data.validation, key, "validation", stored)
+                validation = await self._store(data.validation, key, "validation", stored)
             body = create_request(key, spec, training, validation, self._profile)
             created = await self._http.create(self._hosts.url(f"{self._parent}/tuningJobs"), body)
         except OutcomeUnknown:
@@ -83,35 +85,35 @@ class VertexBackend:
         return operation(created)
 
     async def find(self, key: str) -> Operation | None:
-        """See TuningBackend. Google's filter is tried first, but only the whole list is believed to lack a job."""
+        """See TuningBackend. It uses Google's filter first; that no job exists, only the whole list proves."""
         try:
-            job = await _labelled(self._job_pages(_MOST_PAGES, {"filter": f'labels.{LABEL}="{key}"'}), key)
+            job = await _find_labelled(self._job_pages(_JOB_PAGES, {"filter": f'labels.{LABEL}="{key}"'}), key)
         except InvalidRequest as error:
             logger.info("Google does not filter tuning jobs by label: %s", error.message)
             job = None
-        job = job or await _labelled(self._all_jobs(), key)
+        job = job or await _find_labelled(self._all_jobs(), key)
         return operation(job) if job else None
 
     async def poll(self, jobs: Sequence[TuningJob]) -> Mapping[str, Operation | BotError]:
-        """See TuningBackend; losses come along for as many jobs as a round has requests for."""
+        """See TuningBackend; also reads the losses of some of the jobs, see `_jobs_to_read_losses`."""
         listed: dict[str, Json] = {}
-        if len(jobs) > BY_NAME:
+        if len(jobs) > READ_BY_NAME:
             try:
-                listed = await self._listed(jobs)
+                listed = await self._read_list(jobs)
             except BotError as error:
                 return {job.key: error for job in jobs}
         rest = [job for job in jobs if job.key not in listed]
-        seen = {**listed, **await gathered(rest, self._look)}
-        bodies = {key: body for key, body in seen.items() if not isinstance(body, BotError)}
-        chosen = self._whose_losses(bodies)
+        read = {**listed, **await read_each(rest, self._read_job)}
+        bodies = {key: body for key, body in read.items() if not isinstance(body, BotError)}
+        chosen = self._jobs_to_read_losses(bodies)
 
-        async def whole_look(job: TuningJob) -> Operation:
+        async def with_losses(job: TuningJob) -> Operation:
             body = bodies[job.key]
             return await self._with_losses(body) if job.key in chosen else operation(body)
 
-        looked = await gathered([job for job in jobs if job.key in bodies], whole_look)
-        errors = {key: body for key, body in seen.items() if isinstance(body, BotError)}
-        return {**looked, **errors}
+        polled = await read_each([job for job in jobs if job.key in bodies], with_losses)
+        errors = {key: body for key, body in read.items() if isinstance(body, BotError)}
+        return {**polled, **errors}
 
     async def cancel(self, job: TuningJob) -> None:
         """See TuningBackend."""
@@ -134,18 +136,18 @@ class VertexBackend:
         """See TuningBackend."""
         url = self._hosts.url(f"{self._parent}/publishers/google/models/{base_model}", ":countTokens")
         counted = await self._http.ask(url, {"contents": contents([Turn(Role.USER, text)])})
-        return whole(counted.get("totalTokens")) or 0
+        return integer(counted.get("totalTokens")) or 0
 
     async def stream(self, endpoint: str, turns: Sequence[Turn]) -> AsyncIterator[Answer]:
         """See TuningBackend."""
         url = self._hosts.url(endpoint, ":streamGenerateContent")
-        pieces = self._http.pieces(url, {"contents": contents(turns)})
-        async with aclosing(content_answers(pieces)) as answers:
+        events = self._http.events(url, {"contents": contents(turns)})
+        async with aclosing(content_answers(events)) as answers:
             async for answer in answers:
                 yield answer
 
-    async def _stored(self, rows: AsyncIterator[bytes], key: str, kind: str, stored: list[GcsObject]) -> str:
-        """The address of the rows in our bucket."""
+    async def _store(self, rows: AsyncIterator[bytes], key: str, kind: str, stored: list[GcsObject]) -> str:
+        """Upload the rows to our bucket; returns their address and appends it to `stored`."""
         target = GcsObject(self._bucket, f"tunebot/{key}/{kind}.jsonl")
         await self._storage.upload(target, rows)
         stored.append(target)
@@ -156,35 +158,35 @@ class VertexBackend:
             try:
                 await self._storage.delete(target)
             except BotError as error:
-                # The refusal of the job is what people need to hear; a file left over harms nobody.
+                # The caller raises why no job was started, which matters more; a file that stays does no harm.
                 logger.warning("%s could not be deleted: %s", target, error)
 
-    async def _look(self, job: TuningJob) -> Json:
+    async def _read_job(self, job: TuningJob) -> Json:
         return await self._http.read(self._hosts.url(job.operation))
 
-    async def _listed(self, jobs: Sequence[TuningJob]) -> dict[str, Json]:
-        """The jobs that the list shows, by key."""
+    async def _read_list(self, jobs: Sequence[TuningJob]) -> dict[str, Json]:
+        """Return the jobs that the list contains, by key."""
         wanted = {last_segment(job.operation): job.key for job in jobs if job.operation}
-        seen: dict[str, Json] = {}
-        limit = pages_of_round(len(jobs), _MOST_PAGES_OF_ROUND)
+        found: dict[str, Json] = {}
+        limit = page_limit(len(jobs), _POLL_PAGES_PER_THOUSAND)
         async with aclosing(self._job_pages(limit)) as pages:
             async for page in pages:
                 for body in page:
                     key = wanted.pop(last_segment(text(body.get("name"))), None)
                     if key is not None:
-                        seen[key] = body
+                        found[key] = body
                 if not wanted:
                     break
-        return seen
+        return found
 
-    def _whose_losses(self, bodies: Mapping[str, Json]) -> set[str]:
-        """The keys of the jobs whose losses are read in this round."""
+    def _jobs_to_read_losses(self, bodies: Mapping[str, Json]) -> set[str]:
+        """Return the keys of the jobs whose losses this poll reads."""
         states = {key: job_state(body) for key, body in bodies.items()}
         ended = {key for key, state in states.items() if state.ended}
         running = [key for key, state in states.items() if state is JobState.RUNNING]
-        if len(bodies) > BY_NAME:
+        if len(bodies) > READ_BY_NAME:
             running.sort(key=lambda key: self._losses.last_read(text(bodies[key].get("name"))))
-            running = running[:_LOSSES_A_ROUND]
+            running = running[:_RUNNING_LOSSES_PER_POLL]
         return ended.union(running)
 
     async def _with_losses(self, body: Json) -> Operation:
@@ -197,15 +199,15 @@ class VertexBackend:
         return operation(body, losses)
 
     def _all_jobs(self) -> AsyncGenerator[list[Json], None]:
-        return self._job_pages(_MOST_PAGES)
+        return self._job_pages(_JOB_PAGES)
 
     def _job_pages(self, limit: int, params: Mapping[str, str] | None = None) -> AsyncGenerator[list[Json], None]:
         url = self._hosts.url(f"{self._parent}/tuningJobs")
         return self._http.pages(url, "tuningJobs", size=_PAGE_SIZE, limit=limit, params=params)
 
 
-async def _labelled(pages: AsyncGenerator[list[Json], None], key: str) -> Json | None:
-    """The job that carries our key, whatever a filter let through."""
+async def _find_labelled(pages: AsyncGenerator[list[Json], None], key: str) -> Json | None:
+    """Return the job whose label is our key; a page may contain others, where Google ignored the filter."""
     async with aclosing(pages):
         async for page in pages:
             for job in page:

@@ -1,6 +1,7 @@
-"""Tuned models on Vertex AI: which ones still exist, and taking one down with everything that serves it.
+"""Lists the tuned models of Vertex AI that still exist, and deletes one with every endpoint that serves only it.
 
-Google keeps tuning jobs for ever, so a deleted model still shows in them; the model registry tells which are left.
+Google keeps the tuning jobs of deleted models, so only the model registry says which models exist.
+Source: google/cloud/aiplatform/v1/{model_service,endpoint_service}.proto.
 """
 
 import asyncio
@@ -9,7 +10,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Final
 
-from bot.backends.google.google_errors import failure
+from bot.backends.google.google_errors import job_failure
 from bot.backends.google.http import GoogleHttp
 from bot.backends.google.json_fields import Json, record, records, text
 from bot.backends.vertex.resource_names import VertexHosts, VertexName
@@ -18,14 +19,14 @@ from bot.domain.jobs import TunedModel
 from bot.errors import GoogleError, GoogleUnavailable, NotFoundAtGoogle
 
 _PAGE_SIZE: Final = 100
-_MOST_PAGES: Final = 50
+_MODEL_PAGES: Final = 50
 _FIRST_WAIT: Final = 0.2
 _LONGEST_WAIT: Final = 5.0
 _OPERATION_SECONDS: Final = 180.0
 
 
 class VertexModels:
-    """`jobs` lists every tuning job, newest first."""
+    """Lists and deletes tuned models; `jobs` lists every tuning job, newest first."""
 
     def __init__(
         self,
@@ -42,23 +43,23 @@ class VertexModels:
         self._jobs = jobs
 
     async def all(self) -> Sequence[TunedModel]:
-        """The tuned models that still exist, newest first."""
-        living = {_model_id(text(model.get("name"))) async for page in self._registry() for model in page}
+        """Return the tuned models that still exist, newest first."""
+        registered = {_model_id(text(model.get("name"))) async for page in self._registry() for model in page}
         tuned = [tuned_model(self._backend, job) async for page in self._jobs() for job in page]
-        left = [model for model in tuned if model is not None and _model_id(model.resource) in living]
+        existing = [model for model in tuned if model is not None and _model_id(model.resource) in registered]
         return sorted(
-            left, key=lambda model: model.created_at.timestamp() if model.created_at else 0.0, reverse=True
+            existing, key=lambda model: model.created_at.timestamp() if model.created_at else 0.0, reverse=True
         )
 
     async def delete(self, model: TunedModel) -> None:
-        """Take down each endpoint that serves only this model, then the model; what is gone is no error."""
-        for endpoint in await self._serving(model):
-            await self._take_down(endpoint, model)
+        """Delete each endpoint that serves only this model, then the model; a missing one is no error."""
+        for endpoint in await self._endpoints(model):
+            await self._delete_endpoint(endpoint, model)
         if model.resource:
             await self._delete_model(VertexName.parse(model.resource))
 
-    async def _serving(self, model: TunedModel) -> list[str]:
-        """The endpoints of a model: its own, those of its checkpoints, and whatever else the registry knows."""
+    async def _endpoints(self, model: TunedModel) -> list[str]:
+        """Return the endpoints of a model: its own, those of its checkpoints, those that the registry lists."""
         names = [model.endpoint] if model.endpoint else []
         if model.resource:
             try:
@@ -69,45 +70,46 @@ class VertexModels:
                 names += [text(ref.get("endpoint")) for ref in records(found.get("deployedModels"))]
             async with aclosing(self._jobs()) as pages:
                 async for page in pages:
-                    made = next((job for job in page if _made(job, model.resource)), None)
-                    if made is not None:
-                        names += endpoints(made)
+                    producer = next((job for job in page if _produced(job, model.resource)), None)
+                    if producer is not None:
+                        names += endpoints(producer)
                         break
         unique: dict[str, str] = {}
         for name in names:
-            # The same endpoint may be named by the project's id or by its number.
+            # An endpoint's name may hold the project's id or its number.
             if name:
                 unique.setdefault(VertexName.parse(name).location + VertexName.parse(name).rest, name)
         return list(unique.values())
 
-    async def _take_down(self, name: str, model: TunedModel) -> None:
+    async def _delete_endpoint(self, name: str, model: TunedModel) -> None:
         try:
             endpoint = await self._http.read(self._hosts.url(name))
-            others = False
+            serves_others = False
             for deployed in records(endpoint.get("deployedModels")):
                 if model.resource and not _same_model(deployed, model.resource):
-                    others = True
+                    serves_others = True
                     continue
                 body = {"deployedModelId": text(deployed.get("id"))}
-                await self._finished(
+                await self._wait_for(
                     await self._http.change("POST", self._hosts.url(name, ":undeployModel"), body)
                 )
-            if not others:
-                await self._finished(await self._http.change("DELETE", self._hosts.url(name)))
+            if not serves_others:
+                await self._wait_for(await self._http.change("DELETE", self._hosts.url(name)))
         except NotFoundAtGoogle:
             return
 
     async def _delete_model(self, name: VertexName) -> None:
-        """Delete the version, or the whole model where it is the only one: Google does not delete the last."""
-        whole = self._hosts.url(name.unversioned)
-        one = self._hosts.url(str(name), ":deleteVersion") if await self._versions(name) > 1 else whole
+        """Delete the version, or the whole model if it has no other: Google refuses to delete the last version."""
+        url = self._hosts.url(name.unversioned)
+        if await self._count_versions(name) > 1:
+            url = self._hosts.url(str(name), ":deleteVersion")
         try:
-            await self._finished(await self._http.change("DELETE", one))
+            await self._wait_for(await self._http.change("DELETE", url))
         except NotFoundAtGoogle:
             return
 
-    async def _versions(self, name: VertexName) -> int:
-        """How many versions of the model there are, as far as that matters: one, or more than one."""
+    async def _count_versions(self, name: VertexName) -> int:
+        """Return how many versions the model has, counting at most two."""
         if not name.version:
             return 1
         try:
@@ -116,23 +118,23 @@ class VertexModels:
             return 1
         return len(records(listed.get("models")))
 
-    async def _finished(self, operation: Json) -> None:
-        """Wait for a long-running operation. Raises why it failed, GoogleUnavailable if it takes too long."""
+    async def _wait_for(self, operation: Json) -> None:
+        """Wait until a long-running operation ends. Raises GoogleError, GoogleUnavailable after 180 seconds."""
         wait = _FIRST_WAIT
         deadline = time.monotonic() + _OPERATION_SECONDS
         while operation.get("done") is not True and operation.get("name"):
             if time.monotonic() > deadline:
-                raise GoogleUnavailable("Google is still at it.", "Try again in a few minutes.")
+                raise GoogleUnavailable("Google has not finished the deletion yet.", "Try again in a few minutes.")
             await asyncio.sleep(wait)
             wait = min(wait * 2, _LONGEST_WAIT)
             operation = await self._http.read(self._hosts.url(text(operation.get("name"))))
         if record(operation.get("error")):
-            reason = failure(operation["error"])
+            reason = job_failure(operation["error"])
             raise GoogleError(f"Google says: {reason.message}", reason.hint)
 
     def _registry(self) -> AsyncGenerator[list[Json], None]:
         url = self._hosts.url(f"{self._parent}/models")
-        return self._http.pages(url, "models", size=_PAGE_SIZE, limit=_MOST_PAGES)
+        return self._http.pages(url, "models", size=_PAGE_SIZE, limit=_MODEL_PAGES)
 
 
 def _model_id(resource: str) -> str:
@@ -140,14 +142,14 @@ def _model_id(resource: str) -> str:
 
 
 def _same_model(deployed: Json, resource: str) -> bool:
-    """Whether an endpoint's deployed model is of this resource; the version counts where both tell one."""
-    theirs = text(deployed.get("model"))
-    if _model_id(theirs) != _model_id(resource):
+    """Return whether a deployed model is this resource; versions are compared where both are known."""
+    deployed_name = text(deployed.get("model"))
+    if _model_id(deployed_name) != _model_id(resource):
         return False
-    version = theirs.partition("@")[2] or text(deployed.get("modelVersionId"))
+    version = deployed_name.partition("@")[2] or text(deployed.get("modelVersionId"))
     wanted = resource.partition("@")[2]
     return not version or not wanted or version == wanted
 
 
-def _made(job: Json, resource: str) -> bool:
+def _produced(job: Json, resource: str) -> bool:
     return text(record(job.get("tunedModel")).get("model")) == resource

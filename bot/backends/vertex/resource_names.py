@@ -1,6 +1,7 @@
-"""Vertex AI's resource names: taking them apart, and the host that serves each.
+"""Parses Vertex AI's resource names and builds the URL of each resource.
 
-A model tuned in one location may be served from another, so every address follows from the resource's own name.
+A model that was tuned in one location may be served in another, so each URL follows from the resource's own name.
+Source: https://cloud.google.com/vertex-ai/docs/reference/rest#service-endpoint.
 """
 
 import re
@@ -10,7 +11,7 @@ from typing import Final
 from bot.errors import BadArgument
 
 _NAME: Final = re.compile(r"projects/([a-z0-9.:-]+)/locations/([a-z0-9-]+)/([A-Za-z0-9_.@/-]+)")
-# Multi-regions have hosts of a form of their own.
+# The hosts of multi-regions have another form: https://cloud.google.com/vertex-ai/generative-ai/docs/learn/locations.
 _MULTI_REGIONS: Final = ("us", "eu")
 
 
@@ -24,15 +25,15 @@ class VertexName:
 
     @classmethod
     def parse(cls, name: str) -> "VertexName":
-        """Raises BadArgument for anything that is no resource name."""
+        """Parse a name. Raises BadArgument for anything that is not a resource name."""
         found = _NAME.fullmatch(name)
         if found is None or ".." in name or "//" in name:
-            raise BadArgument(f"{name!r} is no Vertex AI resource.", "See the models with /tune models.")
+            raise BadArgument(f"{name!r} is not a Vertex AI resource.", "See the models with /tune models.")
         return cls(*found.groups())
 
     @property
     def version(self) -> str:
-        """The version of a model, `2` in `models/7@2`; empty where the name holds none."""
+        """The version of a model, `2` in `models/7@2`; empty where the name has none."""
         return self.rest.partition("@")[2]
 
     @property
@@ -45,12 +46,12 @@ class VertexName:
 
 @dataclass(frozen=True, slots=True)
 class VertexHosts:
-    """Where requests go; `override` replaces every host of the system."""
+    """Builds URLs; `override` replaces every host of Vertex AI."""
 
     override: str = ""
 
     def base(self, location: str) -> str:
-        """The base of a location, with the API's version and without a slash at its end."""
+        """Return the base URL of a location, with the API's version and without a slash at its end."""
         if self.override:
             return f"{self.override.rstrip('/')}/v1"
         if location == "global":
@@ -59,7 +60,7 @@ class VertexHosts:
             return f"https://aiplatform.{location}.rep.googleapis.com/v1"
         return f"https://{location}-aiplatform.googleapis.com/v1"
 
-    def url(self, name: str, verb: str = "") -> str:
-        """The address of a resource. Raises BadArgument."""
+    def url(self, name: str, method: str = "") -> str:
+        """Return the URL of a resource, with a custom method such as `:cancel`. Raises BadArgument."""
         parsed = VertexName.parse(name)
-        return f"{self.base(parsed.location)}/{parsed}{verb}"
+        return f"{self.base(parsed.location)}/{parsed}{method}"

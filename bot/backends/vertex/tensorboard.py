@@ -1,7 +1,9 @@
-"""The losses of Vertex AI jobs, through the TensorBoard that each job writes to.
+"""Reads the losses of Vertex AI jobs from the TensorBoard that each job writes to.
 
-Five requests lead from a job to its numbers; the way is remembered per job, so that each later look costs one or
-two. Losses are decoration: nothing that goes wrong here may disturb a poll, so it all ends in "no losses known".
+The first read of a job takes five requests; the resource names are remembered, so that a later read takes one or
+two. A card is useful without losses, so an error here never fails a poll: the job then has no losses.
+Source: google/cloud/aiplatform/v1/{metadata_service,tensorboard_service}.proto; the metric names are those of
+https://cloud.google.com/vertex-ai/generative-ai/docs/models/gemini-use-supervised-tuning.
 """
 
 import asyncio
@@ -12,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bot.backends.google.http import GoogleHttp
-from bot.backends.google.json_fields import Json, last_segment, losses, record, records, scalars, text
+from bot.backends.google.json_fields import Json, last_segment, loss_snapshots, record, records, scalars, text
 from bot.backends.vertex.resource_names import VertexHosts
 from bot.domain.jobs import Snapshot
 from bot.errors import BotError
@@ -22,14 +24,14 @@ logger = logging.getLogger(__name__)
 _TRAINING: Final = "/train_total_loss"
 _VALIDATION: Final = "/eval_total_loss"
 _MOST_POINTS: Final = 1_000
-_SECONDS: Final = 15.0
-_REST_SECONDS: Final = 60.0
+_TIMEOUT_SECONDS: Final = 15.0
+_PAUSE_AFTER_ERROR_SECONDS: Final = 60.0
 _MOST_REMEMBERED: Final = 10_000
 
 
 @dataclass(slots=True)
-class _Way:
-    """What is known of the way to one job's losses: TensorBoard resource names, empty until they exist."""
+class _Series:
+    """The TensorBoard resource names of one job's losses, empty until known, and when they may be read."""
 
     run: str = ""
     training: str = ""
@@ -38,58 +40,58 @@ class _Way:
     read_at: float = 0.0
 
 
-class VertexLosses:
-    """Reads losses by job name."""
+class TensorboardLosses:
+    """Reads losses by the resource name of a job."""
 
     def __init__(self, http: GoogleHttp, hosts: VertexHosts) -> None:
         self._http = http
         self._hosts = hosts
-        self._ways: OrderedDict[str, _Way] = OrderedDict()
+        self._series_of: OrderedDict[str, _Series] = OrderedDict()
 
     def last_read(self, job: str) -> float:
-        """When the job's losses were last asked for, on the monotonic clock; 0 if never."""
-        way = self._ways.get(job)
-        return way.read_at if way else 0.0
+        """Return when the job's losses were last read, on the monotonic clock; 0 if never."""
+        series = self._series_of.get(job)
+        return series.read_at if series else 0.0
 
     async def read(
         self, job: str, experiment: str, *, validation: bool, final: bool = False
     ) -> tuple[Snapshot, ...]:
-        """The losses so far, by step; empty where there are none yet or they cannot be had.
+        """Return the losses so far, by step; empty where there are none yet or an error prevents the read.
 
-        `final` says that the job has ended: it is asked for whatever happened before, and its way is forgotten.
+        `final` says that the job has ended: it is read even after an error, and its names are forgotten.
         """
-        way = self._ways.setdefault(job, _Way())
-        self._ways.move_to_end(job)
-        while len(self._ways) > _MOST_REMEMBERED:
-            self._ways.popitem(last=False)
+        series = self._series_of.setdefault(job, _Series())
+        self._series_of.move_to_end(job)
+        while len(self._series_of) > _MOST_REMEMBERED:
+            self._series_of.popitem(last=False)
         now = time.monotonic()
-        if not experiment or (now < way.not_before and not final):
+        if not experiment or (now < series.not_before and not final):
             return ()
-        way.read_at = now
+        series.read_at = now
         try:
-            async with asyncio.timeout(_SECONDS):
-                return await self._read(way, experiment, validation)
+            async with asyncio.timeout(_TIMEOUT_SECONDS):
+                return await self._read_losses(series, experiment, validation)
         except (BotError, TimeoutError) as error:
-            way.not_before = time.monotonic() + _REST_SECONDS
+            series.not_before = time.monotonic() + _PAUSE_AFTER_ERROR_SECONDS
             logger.info("no losses for %s: %s", last_segment(job), error or "no answer in time")
             return ()
         finally:
             if final:
-                self._ways.pop(job, None)
+                self._series_of.pop(job, None)
 
-    async def _read(self, way: _Way, experiment: str, validation: bool) -> tuple[Snapshot, ...]:
-        if not way.run:
-            way.run = await self._run(experiment)
-        if way.run and (not way.training or (validation and not way.validation)):
-            await self._find_series(way)
-        if not way.training:
+    async def _read_losses(self, series: _Series, experiment: str, validation: bool) -> tuple[Snapshot, ...]:
+        if not series.run:
+            series.run = await self._run(experiment)
+        if series.run and (not series.training or (validation and not series.validation)):
+            await self._find_series(series)
+        if not series.training:
             return ()
-        training = await self._series(way.training)
-        evaluated = await self._series(way.validation) if way.validation else {}
-        return losses(scalars(training), scalars(evaluated))
+        training = await self._read_series(series.training)
+        evaluated = await self._read_series(series.validation) if series.validation else {}
+        return loss_snapshots(scalars(training), scalars(evaluated))
 
     async def _run(self, experiment: str) -> str:
-        """The TensorBoard run of an experiment; empty until the job has made one."""
+        """Return the TensorBoard run of an experiment; empty until the job has created one."""
         context = await self._http.read(self._hosts.url(experiment))
         board = text(record(context.get("metadata")).get("backing_tensorboard_resource"))
         if not board:
@@ -102,14 +104,14 @@ class VertexLosses:
         runs = [last_segment(text(run.get("name"))).removeprefix(prefix) for run in found]
         return f"{board}/experiments/{last_segment(name)}/runs/{runs[0]}" if runs and runs[0] else ""
 
-    async def _find_series(self, way: _Way) -> None:
-        found = await self._http.read(self._hosts.url(f"{way.run}/timeSeries"), {"pageSize": 1000})
-        for series in records(found.get("tensorboardTimeSeries")):
-            metric = text(series.get("displayName"))
+    async def _find_series(self, series: _Series) -> None:
+        found = await self._http.read(self._hosts.url(f"{series.run}/timeSeries"), {"pageSize": 1000})
+        for listed in records(found.get("tensorboardTimeSeries")):
+            metric = text(listed.get("displayName"))
             if metric == _TRAINING:
-                way.training = text(series.get("name"))
+                series.training = text(listed.get("name"))
             elif metric == _VALIDATION:
-                way.validation = text(series.get("name"))
+                series.validation = text(listed.get("name"))
 
-    async def _series(self, name: str) -> Json:
+    async def _read_series(self, name: str) -> Json:
         return await self._http.read(self._hosts.url(name, ":read"), {"maxDataPoints": _MOST_POINTS})

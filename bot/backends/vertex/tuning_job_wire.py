@@ -1,12 +1,14 @@
-"""`TuningJob` on the wire: google/cloud/aiplatform/v1/tuning_job.proto and the v1 discovery document.
+"""Translates `TuningJob` between Google's JSON and our values. No I/O.
 
-Pure functions. Enums are sent by name, never by number: adapter size 4 as a number means SIXTEEN.
+Enums are sent by name: as a number, 4 is ADAPTER_SIZE_SIXTEEN.
+Source: google/cloud/aiplatform/v1/tuning_job.proto and job_state.proto; the fields that the proto lacks come from
+the discovery document aiplatform v1.
 """
 
 from typing import Final
 
-from bot.backends.google.google_errors import failure, sanitized
-from bot.backends.google.json_fields import Json, last_segment, record, records, text, texts, timestamp, whole
+from bot.backends.google.google_errors import job_failure, sanitize
+from bot.backends.google.json_fields import Json, integer, last_segment, record, records, text, texts, timestamp
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.datasets import Dialect
 from bot.domain.jobs import (
@@ -21,7 +23,7 @@ from bot.domain.jobs import (
 )
 from bot.errors import BadArgument
 
-# Which label carries our key. A label is all that makes a Vertex AI job findable, since Google chooses its id.
+# The label that holds our key. Google chooses the id of a job, so we can find a job by its label only.
 LABEL: Final = "tunebot-job"
 _ADAPTERS: Final = {
     1: "ADAPTER_SIZE_ONE",
@@ -42,7 +44,7 @@ _EXPIRED: Final = Failure(
 def create_request(
     key: str, spec: TuningSpec, training: str, validation: str | None, profile: BackendProfile
 ) -> Json:
-    """The body of tuningJobs.create. Raises BadArgument for a hyperparameter that Vertex AI does not take."""
+    """Return the body of tuningJobs.create. Raises BadArgument for a hyperparameter that Vertex AI rejects."""
     tuning: Json = {"trainingDatasetUri": training}
     if validation is not None:
         tuning["validationDatasetUri"] = validation
@@ -62,16 +64,16 @@ def create_request(
 
 
 def job_state(job: Json) -> JobState:
-    """The state of a TuningJob alone, where many are looked at."""
+    """Return the state of a TuningJob."""
     return _state(text(job.get("state")))[0]
 
 
 def operation(job: Json, snapshots: tuple[Snapshot, ...] = ()) -> Operation:
-    """One look at a TuningJob, with the losses that were read for it."""
+    """Return what a TuningJob and the losses that were read for it say."""
     tuned = record(job.get("tunedModel"))
     endpoint = text(tuned.get("endpoint"))
     google_state = text(job.get("state"))
-    state, own_word = _state(google_state)
+    state, shown_state = _state(google_state)
     stats = data_stats(job)
     last = snapshots[-1].step if snapshots else None
     total = stats.steps or None if stats else None
@@ -80,7 +82,7 @@ def operation(job: Json, snapshots: tuple[Snapshot, ...] = ()) -> Operation:
     return Operation(
         name=text(job.get("name")),
         state=state,
-        google_state=own_word,
+        google_state=shown_state,
         tuned_model=text(tuned.get("model")),
         endpoint=endpoint,
         total_steps=total,
@@ -94,27 +96,30 @@ def operation(job: Json, snapshots: tuple[Snapshot, ...] = ()) -> Operation:
 
 
 def data_stats(job: Json) -> DataStats | None:
-    """What Google says of the rows. Its "truncated" examples are the dropped ones, as its own comment says."""
+    """Return what Google says about the rows.
+
+    `totalTruncatedExampleCount` counts dropped examples: see the comment of that field in tuning_job.proto.
+    """
     found = record(job.get("tuningDataStats"))
     supervised = record(found.get("supervisedTuningDataStats"))
     preference = record(found.get("preferenceOptimizationDataStats"))
     stats = supervised or preference
     if not stats:
         return None
-    reasons = dict.fromkeys(sanitized(reason) for reason in texts(stats.get("droppedExampleReasons")))
+    reasons = dict.fromkeys(sanitize(reason) for reason in texts(stats.get("droppedExampleReasons")))
     sampled = stats.get("droppedExampleIndices")
-    dropped = whole(stats.get("totalTruncatedExampleCount"))
+    dropped = integer(stats.get("totalTruncatedExampleCount"))
     return DataStats(
-        examples=whole(stats.get("tuningDatasetExampleCount")) or 0,
-        billable_tokens=whole(stats.get("totalBillableTokenCount")) or 0,
-        steps=whole(stats.get("tuningStepCount")) or 0,
+        examples=integer(stats.get("tuningDatasetExampleCount")) or 0,
+        billable_tokens=integer(stats.get("totalBillableTokenCount")) or 0,
+        steps=integer(stats.get("tuningStepCount")) or 0,
         dropped=dropped if dropped is not None else len(sampled) if isinstance(sampled, list) else 0,
         dropped_reasons=tuple(reasons)[:_MOST_REASONS],
     )
 
 
 def tuned_model(backend: str, job: Json) -> TunedModel | None:
-    """The tuned model that a job made, or None where it made none (yet)."""
+    """Return the tuned model that a job produced, or None where it has produced none."""
     tuned = record(job.get("tunedModel"))
     resource, endpoint = text(tuned.get("model")), text(tuned.get("endpoint"))
     if not resource or not endpoint:
@@ -131,14 +136,14 @@ def tuned_model(backend: str, job: Json) -> TunedModel | None:
 
 
 def endpoints(job: Json) -> list[str]:
-    """Every endpoint that a job deployed to: its own, and one for each checkpoint."""
+    """Return every endpoint that a job deployed to: its own, and one for each checkpoint."""
     tuned = record(job.get("tunedModel"))
     checkpoints = [text(item.get("endpoint")) for item in records(tuned.get("checkpoints"))]
     return [name for name in (text(tuned.get("endpoint")), *checkpoints) if name]
 
 
 def has_validation(job: Json) -> bool:
-    """Whether the job computes losses on a validation file."""
+    """Return whether the job computes losses on a validation file."""
     specs = (record(job.get("supervisedTuningSpec")), record(job.get("preferenceOptimizationSpec")))
     return any(text(spec.get("validationDatasetUri")) for spec in specs)
 
@@ -155,7 +160,7 @@ def _hyperparameters(given: Hyperparameters, profile: BackendProfile) -> Json:
     if given.adapter_size is not None:
         if given.adapter_size not in _ADAPTERS:
             raise BadArgument(
-                f"{given.adapter_size} is no adapter size.",
+                f"{given.adapter_size} is not an adapter size.",
                 f"Choose one of {', '.join(map(str, _ADAPTERS))}.",
                 field="adapter_size",
             )
@@ -164,7 +169,7 @@ def _hyperparameters(given: Hyperparameters, profile: BackendProfile) -> Json:
 
 
 def _state(google_state: str) -> tuple[JobState, str]:
-    """Our state, and Google's own word where ours does not say the same."""
+    """Return our state, and Google's where ours does not mean the same (job_state.proto)."""
     match google_state.removeprefix("JOB_STATE_"):
         case "QUEUED" | "PENDING" | "UNSPECIFIED" | "":
             return JobState.QUEUED, ""
@@ -181,7 +186,7 @@ def _state(google_state: str) -> tuple[JobState, str]:
         case "CANCELLED":
             return JobState.CANCELLED, ""
         case _:
-            # PAUSED, CANCELLING, UPDATING, and whatever Google adds: not ended, so it is looked at again.
+            # PAUSED, CANCELLING, UPDATING, and states that Google may add: the job goes on, so it is polled again.
             return JobState.RUNNING, google_state
 
 
@@ -190,4 +195,4 @@ def _failure(job: Json, state: JobState, google_state: str) -> Failure | None:
         return None
     if "error" not in job and google_state == "JOB_STATE_EXPIRED":
         return _EXPIRED
-    return failure(job.get("error"))
+    return job_failure(job.get("error"))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bot.backends.generative_language.wire import model_operation, operation, tuned_model
 from bot.backends.google.generation import content_answer, contents, question, text_answer
-from bot.backends.google.json_fields import losses, number, scalars, timestamp, whole
+from bot.backends.google.json_fields import integer, loss_snapshots, number, scalars, timestamp
 from bot.backends.vertex.tuning_job_wire import operation as vertex_operation
 from bot.backends.vertex.tuning_job_wire import tuned_model as vertex_tuned_model
 from bot.domain.chat import Answer, Finish, Role, Turn
@@ -50,12 +50,12 @@ FIELDS = st.sampled_from(
 
 @given(st.integers(-(2**63), 2**63 - 1))
 def test_int64_is_read_as_text_and_as_a_number(value: int) -> None:
-    assert whole(str(value)) == whole(value) == value
+    assert integer(str(value)) == integer(value) == value
 
 
 @pytest.mark.parametrize("value", [None, "", "x", "1.5", 1.5, True, [], {}, "9" * 30, "٣"])
 def test_what_is_no_int64_is_unknown(value: object) -> None:
-    assert whole(value) is None
+    assert integer(value) is None
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_points_at_step_zero_and_of_value_zero_are_read() -> None:
 
 def test_validation_loss_joins_the_step_before_it() -> None:
     training = {1: (3.0, None), 2: (2.0, None), 4: (1.0, None)}
-    shown = losses(training, {0: (9.0, None), 3: (2.5, None), 9: (1.5, None)})
+    shown = loss_snapshots(training, {0: (9.0, None), 3: (2.5, None), 9: (1.5, None)})
     assert [(one.step, one.mean_loss, one.eval_loss) for one in shown] == [
         (1, 3.0, None),
         (2, 2.0, 2.5),

@@ -161,7 +161,7 @@ async def test_api_key_asks_and_never_tunes(google: GoogleStandIn) -> None:
     "name", ["", "tunedModels/../secrets", "tunedModels/a?key=b", "https://evil.test/x", "x/y"]
 )
 async def test_only_names_of_tuned_models_become_addresses(gemini: BackendHarness, name: str) -> None:
-    with pytest.raises(BadArgument, match="no tuned model"):
+    with pytest.raises(BadArgument, match="not a tuned model"):
         await gemini.backend.generate(name, TALK)
 
 

@@ -191,7 +191,7 @@ async def test_file_that_cannot_be_had_is_named(
     "address", ["", "gs://", "gs://b", "gs://bucket/", "gs://Bucket/x", "s3://bucket/x", "gs://bucket/a/"]
 )
 async def test_address_of_no_file_is_refused(storage: CloudStorage, address: str) -> None:
-    with pytest.raises(BadArgument, match="no address"):
+    with pytest.raises(BadArgument, match="not the address"):
         await GcsFiles(storage).describe(PLACE, "U1", address)
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.backends.google.google_errors import LONGEST_SENTENCE, failure, hint_for, refusal, sanitized
+from bot.backends.google.google_errors import LONGEST_MESSAGE, google_error, hint_for, job_failure, sanitize
 from bot.errors import (
     AlreadyExists,
     GoogleError,
@@ -39,7 +39,7 @@ from bot.errors import (
 )
 def test_googles_own_sentences_have_advice(sentence: str, advice: str) -> None:
     assert advice in hint_for(sentence, 400)
-    assert advice in failure({"code": 3, "message": sentence}).hint
+    assert advice in job_failure({"code": 3, "message": sentence}).hint
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_googles_own_sentences_have_advice(sentence: str, advice: str) -> None:
 def test_every_status_is_an_error_with_advice_whatever_its_body(
     status: int, kind: type[GoogleError], body: object
 ) -> None:
-    error = refusal(status, body)
+    error = google_error(status, body)
     assert type(error) is kind
     assert str(status) in error.message
     assert error.hint
@@ -75,32 +75,32 @@ def test_every_status_is_an_error_with_advice_whatever_its_body(
 
 
 def test_what_google_said_is_shown() -> None:
-    error = refusal(400, {"error": {"code": 400, "message": "Too\n long.", "status": "INVALID_ARGUMENT"}})
+    error = google_error(400, {"error": {"code": 400, "message": "Too\n long.", "status": "INVALID_ARGUMENT"}})
     assert error.message == "Google says: Too long."
     assert error.status == "INVALID_ARGUMENT"
 
 
 def test_storage_names_its_reason_elsewhere() -> None:
     body = {"error": {"code": 403, "message": "No.", "errors": [{"reason": "forbidden", "message": "No."}]}}
-    assert refusal(403, body).status == "forbidden"
+    assert google_error(403, body).status == "forbidden"
 
 
 def test_missing_role_is_named() -> None:
-    assert "Vertex AI User" in refusal(403, None, roles="the role Vertex AI User").hint
+    assert "Vertex AI User" in google_error(403, None, roles="the role Vertex AI User").hint
 
 
 def test_reason_of_an_error_info_counts_too() -> None:
     detail = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "SERVICE_DISABLED"}
-    assert "switch this API on" in refusal(403, {"error": {"message": "No.", "details": [detail]}}).hint
+    assert "switch this API on" in google_error(403, {"error": {"message": "No.", "details": [detail]}}).hint
 
 
 def test_wait_is_read_from_the_header_or_the_detail() -> None:
     detail = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "12.5s"}
     body = {"error": {"message": "Slow down.", "details": [detail]}}
-    told = refusal(429, body)
+    told = google_error(429, body)
     assert isinstance(told, QuotaExceeded)
     assert told.retry_after == 12.5
-    told = refusal(429, body, retry_after=3.0)
+    told = google_error(429, body, retry_after=3.0)
     assert isinstance(told, QuotaExceeded)
     assert told.retry_after == 3.0
 
@@ -120,25 +120,25 @@ def test_wait_is_read_from_the_header_or_the_detail() -> None:
     ],
 )
 def test_nothing_that_looks_like_a_credential_is_shown(secret: str) -> None:
-    shown = sanitized(f"It was {secret} that failed.")
+    shown = sanitize(f"It was {secret} that failed.")
     assert secret not in shown
     assert shown.startswith("It was ")
     assert shown.endswith(" that failed.")
 
 
 def test_addresses_lose_their_query() -> None:
-    assert sanitized("See https://x.test/a?b=c&d=e now") == "See https://x.test/a now"
+    assert sanitize("See https://x.test/a?b=c&d=e now") == "See https://x.test/a now"
 
 
 @given(st.text())
 def test_what_is_shown_is_one_short_printable_line(said: str) -> None:
-    shown = sanitized(said)
-    assert len(shown) <= LONGEST_SENTENCE
+    shown = sanitize(said)
+    assert len(shown) <= LONGEST_MESSAGE
     assert shown.isprintable()
 
 
 def test_failure_without_a_reason_says_so() -> None:
     for status in (None, {}, {"code": "13"}, "text"):
-        told = failure(status)
+        told = job_failure(status)
         assert told.message == "Google gave no reason."
         assert told.hint

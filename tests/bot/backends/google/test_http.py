@@ -10,8 +10,8 @@ import pytest
 from aiohttp import web
 
 from bot.backends.google.auth import AccessToken
+from bot.backends.google.google_errors import read_retry_after
 from bot.backends.google.http import GoogleHttp
-from bot.backends.google.responses import retry_after
 from bot.backends.google.retry import RetryPolicy
 from bot.domain.chat import Answer, Role, Turn
 from bot.errors import GoogleUnavailable, InvalidRequest, NotAuthenticated, OutcomeUnknown, QuotaExceeded
@@ -87,7 +87,7 @@ async def test_stream_that_breaks_says_so_after_what_came(gemini: BackendHarness
     gemini.google.answers.say("one two three four")
     gemini.google.faults.cut_stream(after=2)
     heard: list[str] = []
-    with pytest.raises(GoogleUnavailable, match="broke off"):
+    with pytest.raises(GoogleUnavailable, match="before it was complete"):
         await _listen(gemini.backend.stream(job.endpoint, QUESTION), heard)
     assert heard == ["one", " two"]
 
@@ -121,7 +121,7 @@ async def test_page_instead_of_a_stream_is_named(http: GoogleHttp) -> None:
 
     async with serving(answer) as url:
         with pytest.raises(GoogleUnavailable, match="Something other than Google"):
-            [piece async for piece in http.pieces(url, {})]
+            [piece async for piece in http.events(url, {})]
 
 
 async def test_error_in_the_midst_of_a_stream_is_told(http: GoogleHttp) -> None:
@@ -131,7 +131,7 @@ async def test_error_in_the_midst_of_a_stream_is_told(http: GoogleHttp) -> None:
 
     async with serving(answer) as url:
         with pytest.raises(QuotaExceeded, match="Enough for today"):
-            [piece async for piece in http.pieces(url, {})]
+            [piece async for piece in http.events(url, {})]
 
 
 @pytest.mark.parametrize("content", ['{"a": ', "<html></html>", "[1]", '"x"', "nothing"])
@@ -220,17 +220,17 @@ async def test_token_that_is_refused_is_shown_once(http: GoogleHttp) -> None:
 
 def test_retry_after_is_read_as_seconds_and_as_a_date() -> None:
     def read(value: str) -> float | None:
-        return retry_after(httpx.Response(429, headers={"retry-after": value}))
+        return read_retry_after(httpx.Response(429, headers={"retry-after": value}))
 
     assert read("7") == 7
     assert read("-3") == 0
     assert read("soon") is None
-    assert retry_after(httpx.Response(429)) is None
+    assert read_retry_after(httpx.Response(429)) is None
     moment = read(format_datetime(datetime.now(UTC) + timedelta(seconds=60)))
     assert moment is not None
     assert 50 < moment <= 60
 
 
 def test_patience_is_bounded_by_default() -> None:
-    assert RetryPolicy().all_tries < 60
+    assert RetryPolicy().all_attempts < 60
     assert RetryPolicy().answer <= 30

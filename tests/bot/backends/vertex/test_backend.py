@@ -213,7 +213,7 @@ def test_adapter_sizes_are_sent_by_name(size: int, name: str) -> None:
 
 
 def test_adapter_size_that_is_none_is_refused() -> None:
-    with pytest.raises(BadArgument, match="3 is no adapter size"):
+    with pytest.raises(BadArgument, match="3 is not an adapter size"):
         request(Hyperparameters(adapter_size=3))
 
 
