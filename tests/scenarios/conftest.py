@@ -19,7 +19,6 @@ from bot.sandbox.stage import BUCKET, Stage
 from handlers.transport.manifest import manifest
 
 T = TypeVar("T")
-DATA = Path(__file__).parents[3] / "shared" / "data"
 NEXT_NUMBER = b"".join(
     b'{"text_input": "%s", "output": "%s"}\n' % pair
     for pair in [
@@ -171,14 +170,6 @@ async def until(probe: Callable[[], T | None], what: str, within: float = 10.0) 
             return found
     except TimeoutError:
         raise AssertionError(f"{what} did not come within {within} s") from None
-
-
-def dataset(name: str) -> bytes:
-    """A file of ../shared/data, as it is."""
-    path = DATA / name
-    if not path.exists():
-        pytest.skip(f"{name} is not here: ../shared/data is not part of the repository")
-    return path.read_bytes()
 
 
 Open = Callable[..., AbstractAsyncContextManager[World]]

@@ -1,35 +1,43 @@
-"""The four datasets of ../shared/data, each tuned on."""
+"""Each of the four files in `tests/data/datasets` is tuned on."""
 
 import json
 
 import pytest
 
-from tests.scenarios.conftest import World, dataset, shown_in
+from tests.scenarios.conftest import World, shown_in
+from tests.support.data_files import data_file
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-GSM8K = "input=question output=answer"
+MAPPING = "input=question output=answer"
+
+
+def word_problems() -> bytes:
+    """7,500 rows: the file's 300, each 25 times with a number of its own."""
+    rows = [json.loads(line) for line in data_file("datasets/word_problems.jsonl").splitlines()]
+    copies = [{**row, "question": f"{number}. {row['question']}"} for number in range(25) for row in rows]
+    return b"".join(json.dumps(row).encode() + b"\n" for row in copies)
 
 
 @pytest.mark.parametrize("backend", ["vertex", "gemini", "palm"])
 async def test_next_number_is_tuned_on_everywhere(world: World, backend: str) -> None:
-    content = dataset("next_number.jsonl")
+    content = data_file("datasets/next_number.jsonl")
     _, job = await world.started(f"next {backend}", f"backend={backend} epochs=3", content)
     assert job.lesson.example_count == 15
     if backend != "vertex":
         job.advance()
         await world.card(f"next {backend}")
         job.finish()
-        await world.ada.slash_command(world.channel, "/ask", f'model="next {backend}" twenty two')
+        await world.ada.slash_command(world.channel, "/ask", f'model="next {backend}" thirty one')
         return
     job.finish()
     await world.message(f"next {backend}", "is ready")
-    await world.ada.slash_command(world.channel, "/ask", f'model="next {backend}" twenty two')
-    await world.message("asked", "twenty three")
+    await world.ada.slash_command(world.channel, "/ask", f'model="next {backend}" thirty one')
+    await world.message("asked", "thirty two")
 
 
 async def test_messages_with_model_turns_are_sent_in_vertex_ais_own_dialect(world: World) -> None:
-    content = dataset("messages_capitals.jsonl")
+    content = data_file("datasets/messages_capitals.jsonl")
     await world.type(f"start name=capitals file={world.share(content, 'messages_capitals.jsonl')}")
     report = await world.report("Ready to start")
     assert "9 rows" in shown_in(report)
@@ -43,9 +51,9 @@ async def test_messages_with_model_turns_are_sent_in_vertex_ais_own_dialect(worl
     await world.message("capitals", "is ready")
 
 
-async def test_the_toy_chat_is_refused_as_it_is_and_its_bad_row_named(world: World) -> None:
-    content = dataset("openai_toy_chat.jsonl")
-    await world.type(f"start name=toy file={world.share(content, 'openai_toy_chat.jsonl')}")
+async def test_the_chat_is_refused_as_it_is_and_its_bad_row_named(world: World) -> None:
+    content = data_file("datasets/openai_chat.jsonl")
+    await world.type(f"start name=toy file={world.share(content, 'openai_chat.jsonl')}")
     report = await world.report("Not ready to start")
     said = shown_in(report)
     assert "Error in line 4" in said
@@ -54,46 +62,46 @@ async def test_the_toy_chat_is_refused_as_it_is_and_its_bad_row_named(world: Wor
     assert "submit" not in report.definition
 
 
-async def test_the_toy_chat_is_tuned_on_without_its_bad_row(world: World) -> None:
-    rows = dataset("openai_toy_chat.jsonl").splitlines(keepends=True)
+async def test_the_chat_is_tuned_on_without_its_bad_row(world: World) -> None:
+    rows = data_file("datasets/openai_chat.jsonl").splitlines(keepends=True)
     card, job = await world.started("toy chat", content=b"".join(rows[:3] + rows[4:]))
     assert job.lesson.example_count == 4
     job.finish()
     await world.message("toy chat", "is ready", thread=card.ts)
     world.google.answers.clear()
-    await world.ada.slash_command(world.channel, "/ask", 'model="toy chat" I fell off my bike today.')
-    await world.message("asked", "exercise outdoors")
+    await world.ada.slash_command(world.channel, "/ask", 'model="toy chat" How often do I water a cactus?')
+    await world.message("asked", "Once in two weeks")
 
 
-async def test_the_toy_chats_long_answer_is_too_long_for_the_gemini_api(world: World) -> None:
-    content = dataset("openai_toy_chat.jsonl")
+async def test_the_chats_long_answer_is_too_long_for_the_gemini_api(world: World) -> None:
+    content = data_file("datasets/openai_chat.jsonl")
     await world.type(f"start backend=gemini name=toy file={world.share(content)}")
     said = shown_in(await world.report("Not ready to start"))
     assert "the limit is 5,000" in said
 
 
-async def test_gsm8k_is_tuned_on_in_one_line_with_its_keys_named(world: World) -> None:
-    content = dataset("gsm8k_train.jsonl")
-    await world.type(f"start name=gsm8k {GSM8K} file={world.share(content, 'gsm8k_train.jsonl')}")
+async def test_word_problems_is_tuned_on_in_one_line_with_its_keys_named(world: World) -> None:
+    content = word_problems()
+    await world.type(f"start name=word_problems {MAPPING} file={world.share(content, 'word_problems.jsonl')}")
     report = await world.report("Ready to start")
-    assert "7,473 rows" in shown_in(report)
+    assert "7,500 rows" in shown_in(report)
     await world.ada.submit_view(report)
-    await world.card("gsm8k")
-    job = await world.job("gsm8k")
-    assert job.lesson.example_count == 7_473
+    await world.card("word_problems")
+    job = await world.job("word_problems")
+    assert job.lesson.example_count == 7_500
     job.finish()
-    await world.message("gsm8k", "is ready: tuned on 7,473 rows")
+    await world.message("word_problems", "is ready: tuned on 7,500 rows")
 
 
-async def test_gsm8k_is_tuned_on_with_its_keys_named_in_the_form(world: World) -> None:
-    content = dataset("gsm8k_train.jsonl")
+async def test_word_problems_is_tuned_on_with_its_keys_named_in_the_form(world: World) -> None:
+    content = word_problems()
     await world.type()
     await world.view("Tune a model")
     submission = await world.ada.submit_view(
         None,
         {
-            "name": "gsm8k form",
-            "file_upload": ("gsm8k_train.jsonl", content),
+            "name": "word_problems form",
+            "file_upload": ("word_problems.jsonl", content),
             "input_key": "question",
             "output_key": "answer",
         },
@@ -101,18 +109,20 @@ async def test_gsm8k_is_tuned_on_with_its_keys_named_in_the_form(world: World) -
     assert submission.action == "update", submission.errors
     report = await world.report("Ready to start")
     await world.ada.submit_view(report)
-    assert (await world.job("gsm8k form")).lesson.example_count == 7_473
+    assert (await world.job("word_problems form")).lesson.example_count == 7_500
 
 
-async def test_gsm8k_without_its_keys_is_asked_for_them_and_the_guess_is_one_click_away(world: World) -> None:
-    content = dataset("gsm8k_train.jsonl")
-    await world.type(f"start name=guessed file={world.share(content, 'gsm8k_train.jsonl')}")
+async def test_a_file_of_unknown_keys_is_asked_for_them_and_the_guess_is_one_click_away(
+    world: World,
+) -> None:
+    content = word_problems()
+    await world.type(f"start name=guessed file={world.share(content, 'word_problems.jsonl')}")
     report = await world.report("Not ready to start")
     assert "`question` and `answer`" in shown_in(report)
     await world.ada.click(report, "form_again")
     await world.ada.submit_view(await world.view("Tune a model"))
     await world.ada.submit_view(await world.report("Ready to start"))
-    assert (await world.job("guessed")).lesson.example_count == 7_473
+    assert (await world.job("guessed")).lesson.example_count == 7_500
 
 
 async def test_both_keys_or_neither_must_be_named(world: World) -> None:

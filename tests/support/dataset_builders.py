@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import AsyncIterator, Iterable
-from pathlib import Path
 from typing import Any
 
 from bot.datasets import DatasetChecker, DatasetReport
@@ -25,7 +24,6 @@ VERTEX = DatasetLimits(
     validation_examples=5_000,
     validation_share=0.3,
 )
-DATA = Path(__file__).resolve().parents[1] / "data" / "datasets"
 
 
 def check_bytes(
@@ -88,8 +86,3 @@ def rules(
 ) -> list[tuple[str, int, tuple[int, ...]]]:
     """(rule, count, first lines) of each finding; small files always have too few examples to advise."""
     return [(f.rule, f.count, f.lines) for f in report.findings if f.rule not in without]
-
-
-def data_file(name: str) -> bytes:
-    """The bytes of one of the repository's own small training files."""
-    return (DATA / name).read_bytes()

@@ -4,12 +4,12 @@ import pytest
 
 from bot.datasets import convert
 from bot.domain.datasets import Dialect, FieldMapping
+from tests.support.data_files import data_file
 from tests.support.dataset_builders import (
     GEMINI_API,
     VERTEX,
     check_bytes,
     chunks,
-    data_file,
     joined,
     rows_of,
     rules,
@@ -20,7 +20,7 @@ QUESTION_ANSWER = FieldMapping("question", "answer")
 
 @pytest.mark.parametrize(("limits", "target"), [(GEMINI_API, Dialect.GEMINI), (VERTEX, Dialect.VERTEX)])
 async def test_next_number_is_fine_everywhere(limits, target):
-    data = data_file("next_number.jsonl")
+    data = data_file("datasets/next_number.jsonl")
     report = check_bytes(data, limits, target)
     assert report.ok
     assert (report.rows, report.examples, report.dialect) == (15, 15, Dialect.GEMINI)
@@ -32,20 +32,20 @@ async def test_next_number_is_fine_everywhere(limits, target):
 
 @pytest.mark.parametrize(("limits", "target"), [(GEMINI_API, Dialect.GEMINI), (VERTEX, Dialect.VERTEX)])
 def test_messages_capitals_is_told_apart_from_openai(limits, target):
-    report = check_bytes(data_file("messages_capitals.jsonl"), limits, target)
+    report = check_bytes(data_file("datasets/messages_capitals.jsonl"), limits, target)
     assert report.ok
     assert (report.rows, report.examples, report.dialect) == (9, 9, Dialect.MESSAGES)
     assert rules(report) == []
 
 
 def test_openai_chat_has_one_bad_row_for_vertex():
-    report = check_bytes(data_file("openai_chat.jsonl"))
+    report = check_bytes(data_file("datasets/openai_chat.jsonl"))
     assert (report.rows, report.examples, report.dialect) == (5, 4, Dialect.OPENAI)
     assert rules(report) == [("no-user-turn", 1, (4,))]
 
 
 def test_openai_chat_has_three_bad_rows_for_the_gemini_api():
-    report = check_bytes(data_file("openai_chat.jsonl"), GEMINI_API, Dialect.GEMINI)
+    report = check_bytes(data_file("datasets/openai_chat.jsonl"), GEMINI_API, Dialect.GEMINI)
     assert rules(report) == [
         ("many-turns", 1, (2,)),
         ("no-user-turn", 1, (4,)),
@@ -57,7 +57,7 @@ def test_openai_chat_has_three_bad_rows_for_the_gemini_api():
 
 
 def test_word_problems_names_its_keys_and_offers_a_mapping():
-    report = check_bytes(data_file("word_problems.jsonl"))
+    report = check_bytes(data_file("datasets/word_problems.jsonl"))
     assert not report.ok
     assert report.keys == ("question", "answer")
     assert report.guessed_mapping == QUESTION_ANSWER
@@ -69,7 +69,7 @@ def test_word_problems_names_its_keys_and_offers_a_mapping():
 
 @pytest.mark.parametrize(("limits", "target"), [(GEMINI_API, Dialect.GEMINI), (VERTEX, Dialect.VERTEX)])
 async def test_word_problems_is_fine_once_its_keys_are_mapped(limits, target):
-    data = data_file("word_problems.jsonl")
+    data = data_file("datasets/word_problems.jsonl")
     report = check_bytes(data, limits, target, QUESTION_ANSWER)
     assert report.ok
     assert (report.rows, report.examples, report.dialect) == (300, 300, Dialect.MAPPED)

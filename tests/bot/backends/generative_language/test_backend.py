@@ -1,9 +1,8 @@
 """The Gemini API and the PaLM API alone: rows inside the request, lost operations, earlier turns, API keys."""
 
-import ast
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +16,8 @@ from bot.ports.backends import TrainingData
 from bot.sandbox.google import GoogleStandIn
 from tests.outside import protos
 from tests.support.backend_harness import KEY, PAIRS, BackendHarness, chunks, job_of, open_backend
+from tests.support.data_files import data_file
 
-SEEDS = Path(__file__).parents[4] / "shared" / "seeds"
 TALK = [Turn(Role.USER, "1"), Turn(Role.MODEL, "2"), Turn(Role.USER, "8")]
 
 
@@ -165,15 +164,15 @@ async def test_only_names_of_tuned_models_become_addresses(gemini: BackendHarnes
         await gemini.backend.generate(name, TALK)
 
 
-def test_googles_own_list_is_read_whole() -> None:
-    shown = _seed_list()
+def test_a_list_in_googles_form_is_read_whole() -> None:
+    shown = json.loads(data_file("google/tuned_models_list.json"))["tunedModels"]
     for model in shown:
         protos.parse("v1beta3", "TunedModel", model)
     models = [tuned_model("palm", model) for model in shown]
     assert len(models) == 5
-    assert models[0].display_name == "test_number_generator"
+    assert models[0].display_name == "count up"
     assert models[0].base_model == "models/text-bison-001"
-    assert models[0].created_at == datetime(2023, 9, 18, 11, 6, 39, 92786, UTC)
+    assert models[0].created_at == datetime(2023, 10, 2, 9, 15, 4, 123456, UTC)
     jobs = [model_operation(model, name="", examples=15) for model in shown]
     assert {job.state for job in jobs} == {JobState.SUCCEEDED}
     assert [len(job.snapshots) for job in jobs] == [16, 12, 23, 12, 23]
@@ -231,13 +230,3 @@ def test_profiles_say_that_google_no_longer_trains_there() -> None:
 )
 def test_steps_are_counted_as_google_counted_them(epochs: int, batch: int, steps: int) -> None:
     assert total_steps(15, epochs, batch) == steps
-
-
-def _seed_list() -> list[dict[str, Any]]:
-    """The answer to tunedModels.list in Google's own PaLM tutorial, a Python literal there."""
-    files = sorted(SEEDS.glob("000_*.txt"))
-    if not files:
-        pytest.skip("Google's documents are not here: ../shared/seeds")
-    [text] = [line for line in files[0].read_text("utf-8").splitlines() if line.startswith("{'tunedModels'")][:1]
-    read: list[dict[str, Any]] = ast.literal_eval(text)["tunedModels"]
-    return read
