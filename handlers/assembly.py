@@ -83,7 +83,7 @@ class Handlers:
 
     async def resume(self) -> None:
         """Continue each modal and question that was open when the last process ended. Raises StorageError."""
-        for modal in await self.pending_modals.left():
+        for modal in await self.pending_modals.unfinished():
             tell = partial(self.poster.post_ephemeral, modal.place, modal.user)
             self.tasks.spawn(guarded(self.check_modal.take_up(modal), tell), f"resumed {modal.kind}")
         await self.questions.take_up()

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from bot.domain.chat import ModelRef, Question, Reply
+from bot.domain.chat import ModelAnswer, ModelRef, Question
 from bot.domain.jobs import DataStats, Failure, JobState, OpenJob, Snapshot, TuningJob, TuningSpec
 from bot.domain.place import Place
 from bot.domain.requests import Proposal
@@ -30,7 +30,7 @@ _SPEC = msgspec.json.Decoder(TuningSpec)
 _FAILURE = msgspec.json.Decoder(Failure)
 _DATA_STATS = msgspec.json.Decoder(DataStats)
 _MODEL = msgspec.json.Decoder(ModelRef)
-_REPLY = msgspec.json.Decoder(Reply)
+_ANSWER = msgspec.json.Decoder(ModelAnswer)
 
 
 def micros(time: datetime) -> int:
@@ -99,7 +99,7 @@ def job_row(job: TuningJob) -> dict[str, Any]:
         "stuck_at": _optional_micros(job.stuck_at),
         "failure": None if job.failure is None else _json(job.failure),
         "data_stats": None if job.data_stats is None else _json(job.data_stats),
-        "trouble": job.trouble,
+        "trouble": job.problem,
         "cancelled_by": job.cancelled_by,
         "deleted_by": job.deleted_by,
         "card": job.card,
@@ -128,7 +128,7 @@ def read_job(row: Row) -> TuningJob:
         stuck_at=_optional_moment(row["stuck_at"]),
         failure=None if row["failure"] is None else parsed(_FAILURE, row["failure"]),
         data_stats=None if row["data_stats"] is None else parsed(_DATA_STATS, row["data_stats"]),
-        trouble=row["trouble"],
+        problem=row["trouble"],
         cancelled_by=row["cancelled_by"],
         deleted_by=row["deleted_by"],
         card=row["card"],
@@ -191,9 +191,10 @@ def question_row(asked: OpenQuestion) -> dict[str, Any]:
 
 def read_question(row: Row) -> OpenQuestion:
     place = read_place(row)
-    begun = None
+    unconfirmed = None
     if row["begun_at"] is not None:
-        begun = PostAttempt(Place(place.team, row["begun_channel"], row["begun_thread"]), moment(row["begun_at"]))
+        attempted = Place(place.team, row["begun_channel"], row["begun_thread"])
+        unconfirmed = PostAttempt(attempted, moment(row["begun_at"]))
     return OpenQuestion(
         question=Question(
             key=row["key"],
@@ -205,16 +206,16 @@ def read_question(row: Row) -> OpenQuestion:
             quoted=bool(row["quoted"]),
         ),
         asked_at=moment(row["asked_at"]),
-        reply=None if row["reply"] is None else parsed(_REPLY, row["reply"]),
+        answer=None if row["reply"] is None else parsed(_ANSWER, row["reply"]),
         posted=row["posted"],
         thread=Place(place.team, row["next_channel"], row["next_thread"]) if row["posted"] else None,
-        begun=begun,
+        unconfirmed=unconfirmed,
     )
 
 
-def reply_text(reply: Reply) -> str:
-    """A reply as it is kept, see `read_question`."""
-    return _json(reply)
+def answer_text(answer: ModelAnswer) -> str:
+    """An answer as it is stored, see `read_question`."""
+    return _json(answer)
 
 
 def read_model(row: Row) -> ModelRef:

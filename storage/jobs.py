@@ -121,7 +121,7 @@ class SqliteJobStore:
 
         return await self._database.run(read)
 
-    async def several(self, keys: Sequence[str]) -> Sequence[TuningJob]:
+    async def with_keys(self, keys: Sequence[str]) -> Sequence[TuningJob]:
         found: list[TuningJob] = []
         # A few at a time: whoever waits for an answer in Slack comes in between.
         for start in range(0, len(keys), _AT_ONCE):
@@ -135,7 +135,7 @@ class SqliteJobStore:
             found += await self._database.run(read)
         return found
 
-    def looked_at(self, key: str, at: datetime) -> None:
+    def mark_checked(self, key: str, at: datetime) -> None:
         self._looks[key] = at
 
     async def change(self, key: str, step: Callable[[TuningJob], Change | None]) -> TuningJob | None:

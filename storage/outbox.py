@@ -96,7 +96,7 @@ class SqliteOutbox:
     async def due(
         self,
         now: datetime,
-        room: SendCapacity = UNLIMITED,
+        capacity: SendCapacity = UNLIMITED,
         *,
         busy: Collection[str] = (),
         limit: int = 1000,
@@ -114,14 +114,14 @@ class SqliteOutbox:
                 }
                 return [_notice(row) for row in connection.query(_DUE, asked)]
 
-            posts = find(_POSTS, {*busy, *room.resting}, limit) if room.posts else []
+            posts = find(_POSTS, {*busy, *capacity.paused_channels}, limit) if capacity.posts else []
             taken = {notice.channel for notice in posts} if a_channel == 1 else set()
-            edits = find(_EDITS, {*busy, *taken}, min(limit - len(posts), room.edits))
+            edits = find(_EDITS, {*busy, *taken}, min(limit - len(posts), capacity.edits))
             return posts + edits
 
         return await self._database.run(read)
 
-    async def begin(self, notice: Notice, place: Place) -> None:
+    async def record_attempt(self, notice: Notice, place: Place) -> None:
         now = micros(self._clock.now())
         await self._database.write(
             lambda connection: connection.execute(
@@ -207,10 +207,10 @@ def _forget_begun(connection: Connection, notice: Notice) -> None:
 
 
 def _notice(row: Row) -> Notice:
-    begun = None
+    unconfirmed = None
     if row["begun_at"] is not None:
         place = Place(row["job_team"], row["begun_channel"], row["begun_thread"])
-        begun = PostAttempt(place, moment(row["begun_at"]))
+        unconfirmed = PostAttempt(place, moment(row["begun_at"]))
     return Notice(
         id=row["id"],
         kind=NoticeKind(row["kind"]),
@@ -219,5 +219,5 @@ def _notice(row: Row) -> Notice:
         edits=row["turn"] in _EDITS,
         attempts=row["attempts"],
         version=row["version"],
-        begun=begun,
+        unconfirmed=unconfirmed,
     )

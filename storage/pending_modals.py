@@ -24,7 +24,7 @@ class SqlitePendingModals:
         self._database = database
         self._clock = clock
 
-    async def begin(self, pending_modal: PendingModal) -> None:
+    async def add(self, pending_modal: PendingModal) -> None:
         row = {
             "team": pending_modal.place.team,
             "view": pending_modal.view,
@@ -38,7 +38,7 @@ class SqlitePendingModals:
         }
         await self._database.write(lambda connection: connection.table("pending_modals").insert(row, replace=True))
 
-    async def end(self, pending_modal: PendingModal) -> None:
+    async def remove(self, pending_modal: PendingModal) -> None:
         await self._database.write(
             lambda connection: connection.execute(
                 "DELETE FROM pending_modals WHERE team = ? AND view = ?",
@@ -46,7 +46,7 @@ class SqlitePendingModals:
             )
         )
 
-    async def left(self) -> Sequence[PendingModal]:
+    async def unfinished(self) -> Sequence[PendingModal]:
         def read(connection: Connection) -> list[PendingModal]:
             return list(_readable(connection.query("SELECT * FROM pending_modals ORDER BY begun_at")))
 

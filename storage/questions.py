@@ -10,13 +10,13 @@ from typing import Any
 
 from sqlite_utils import Database as Connection
 
-from bot.domain.chat import Conversation, Question, Reply
+from bot.domain.chat import Conversation, ModelAnswer, Question
 from bot.domain.place import Place
 from bot.errors import StorageError
 from bot.ports.clock import Clock
 from bot.ports.questions import OpenQuestion
 from storage.audit_log import first_time
-from storage.codecs import Row, micros, question_row, read_question, reply_text
+from storage.codecs import Row, answer_text, micros, question_row, read_question
 from storage.conversations import keep
 from storage.database import Database
 
@@ -57,10 +57,10 @@ class SqliteQuestions:
 
         return await self._database.run(read)
 
-    async def answer(self, key: str, reply: Reply) -> None:
-        await self._set(key, "reply = ?", [reply_text(reply)])
+    async def store_answer(self, key: str, answer: ModelAnswer) -> None:
+        await self._set(key, "reply = ?", [answer_text(answer)])
 
-    async def begin(self, key: str, place: Place) -> None:
+    async def record_attempt(self, key: str, place: Place) -> None:
         begun = [micros(self._clock.now()), place.channel, place.thread]
         await self._set(key, "begun_at = ?, begun_channel = ?, begun_thread = ?", begun)
 

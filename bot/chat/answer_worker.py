@@ -13,7 +13,7 @@ from functools import partial
 from typing import Final
 
 from bot.chat.chat_service import ChatService, exchange
-from bot.domain.chat import Question, Reply
+from bot.domain.chat import ModelAnswer, Question
 from bot.errors import BotError, RetryLater, SlackError, StorageError, Unconfirmed
 from bot.ports.clock import Clock
 from bot.ports.questions import AnswerPoster, OpenQuestion, QuestionStore
@@ -47,47 +47,47 @@ class AnswerWorker:
         self._backoff = backoff
         self._asked_again_within = asked_again_within
 
-    async def take(self, question: Question) -> OpenQuestion | None:
+    async def add(self, question: Question) -> OpenQuestion | None:
         """Write it down; after this a crash cannot lose it. None if this delivery was taken before."""
         return await self._store.add(question)
 
-    async def see_through(self, asked: OpenQuestion, to: AnswerPoster) -> None:
+    async def process(self, asked: OpenQuestion, to: AnswerPoster) -> None:
         """Go on from wherever it stands, until it is settled: ask, write the answer down, post it, keep it."""
         key = asked.question.key
         try:
-            reply = asked.reply or await self._reply(asked, to)
-            await self._until_done(key, partial(self._post, reply, to))
+            answer = asked.answer or await self._answer(asked, to)
+            await self._until_done(key, partial(self._post, answer, to))
         except Exception as error:  # noqa: BLE001 - whatever stands in the way of an answer must become words
             await self._explain(key, error, to)
 
-    async def left_open(self) -> list[OpenQuestion]:
+    async def open_questions(self) -> list[OpenQuestion]:
         """What an earlier process did not settle, oldest first."""
         return list(await self._store.open_questions())
 
-    async def _reply(self, asked: OpenQuestion, to: AnswerPoster) -> Reply:
+    async def _answer(self, asked: OpenQuestion, to: AnswerPoster) -> ModelAnswer:
         """The model's answer, on paper. Raises BotError."""
         question = asked.question
         age = self._clock.now() - asked.asked_at
         # What was begun without an answer are words on why there is none: it was refused, and is not asked again.
-        if asked.begun is not None or age > self._asked_again_within:
+        if asked.unconfirmed is not None or age > self._asked_again_within:
             raise _interrupted(question)
         model = question.model or await self._chat.model_for(question.place, question.named)
-        await to.asking(question, model)
-        reply = await self._chat.ask(question.place, question.text, model)
+        await to.show_asking(question, model)
+        answer = await self._chat.ask(question.place, question.text, model)
 
         async def write_down(_: OpenQuestion) -> bool:
-            await self._store.answer(question.key, reply)
+            await self._store.store_answer(question.key, answer)
             return True
 
         await self._until_done(question.key, write_down)
-        return reply
+        return answer
 
-    async def _post(self, reply: Reply, to: AnswerPoster, asked: OpenQuestion) -> bool:
+    async def _post(self, answer: ModelAnswer, to: AnswerPoster, asked: OpenQuestion) -> bool:
         """Post the next message of the answer; True once it was the last."""
         key = asked.question.key
-        posted = await to.post(asked, reply, partial(self._store.begin, key))
+        posted = await to.post(asked, answer, partial(self._store.record_attempt, key))
         if posted.last:
-            await self._store.settle(key, exchange(posted.thread, asked.question.text, reply))
+            await self._store.settle(key, exchange(posted.thread, asked.question.text, answer))
         else:
             await self._store.posted(key, posted.thread)
         return posted.last
@@ -97,7 +97,7 @@ class AnswerWorker:
 
         async def explain(asked: OpenQuestion) -> bool:
             try:
-                await to.explain(asked, error, partial(self._store.begin, key))
+                await to.explain(asked, error, partial(self._store.record_attempt, key))
             except (RetryLater, StorageError):
                 raise
             except Exception:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.domain.backend_profile import BackendProfile
-from bot.domain.chat import Conversation, Finish, ModelRef, Reply, Role, Turn
+from bot.domain.chat import Conversation, Finish, ModelAnswer, ModelRef, Role, Turn
 from bot.domain.jobs import TunedModel, TuningJob
 from bot.domain.place import Place
 from bot.errors import BadArgument, BotError, NoSuchJob
@@ -25,7 +25,7 @@ class ModelList:
     """What Google lists, newest first, and a sentence for each backend that could not be asked."""
 
     models: Sequence[TunedModel]
-    troubles: Sequence[str]
+    problems: Sequence[str]
 
 
 class ChatService:
@@ -39,7 +39,7 @@ class ChatService:
         self._chats = chats
         self._journal = journal
 
-    async def ask(self, place: Place, question: str, model: ModelRef) -> Reply:
+    async def ask(self, place: Place, question: str, model: ModelRef) -> ModelAnswer:
         """Send the question, with the thread's earlier turns where the backend takes them. Raises GoogleError."""
         if not question.strip():
             raise BadArgument("There is no question.", "Type it after the command: /ask What can you do?")
@@ -54,7 +54,7 @@ class ChatService:
             else (Turn(Role.USER, question),)
         )
         answer = await backend.generate(model.endpoint, turns)
-        return Reply(model, answer, history_dropped=bool(history) and not backend.profile.takes_history)
+        return ModelAnswer(model, answer, history_dropped=bool(history) and not backend.profile.takes_history)
 
     async def model_for(self, place: Place, name: str = "") -> ModelRef:
         """The named model, else the thread's, else the channel's, else the newest one tuned in the channel.
@@ -107,27 +107,27 @@ class ChatService:
         return model
 
     async def models(self) -> ModelList:
-        """All tuned models of all backends; one backend's trouble does not hide the others."""
+        """All tuned models of all backends; one backend's problem does not hide the others."""
         models: list[TunedModel] = []
-        troubles: list[str] = []
+        problems: list[str] = []
         for backend in self._backends.values():
             try:
                 models += await backend.models()
             except BotError as error:
                 logger.warning("could not list the models of %s: %s", backend.profile.name, error)
-                troubles.append(f"{backend.profile.title}: {error}")
-        return ModelList(models, troubles)
+                problems.append(f"{backend.profile.title}: {error}")
+        return ModelList(models, problems)
 
     def profile(self, model: ModelRef) -> BackendProfile:
         return offered_backend(self._backends, model.backend).profile
 
 
-def exchange(place: Place, question: str, reply: Reply) -> Conversation:
+def exchange(place: Place, question: str, answer: ModelAnswer) -> Conversation:
     """What a thread keeps of a reply that was posted in it: both turns, or none where nothing was answered."""
     turns: tuple[Turn, ...] = ()
-    if reply.answer.text and reply.answer.finish in (Finish.COMPLETE, Finish.CUT):
-        turns = (Turn(Role.USER, question), Turn(Role.MODEL, reply.answer.text))
-    return Conversation(place, reply.model, turns)
+    if answer.answer.text and answer.answer.finish in (Finish.COMPLETE, Finish.CUT):
+        turns = (Turn(Role.USER, question), Turn(Role.MODEL, answer.answer.text))
+    return Conversation(place, answer.model, turns)
 
 
 def _model_of(job: TuningJob) -> ModelRef:

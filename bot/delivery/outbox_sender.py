@@ -85,19 +85,20 @@ class OutboxSender:
     def _idle_seconds(self) -> float:
         if (rest := self._rest_until - _now()) > 0:
             return rest
-        room = self._notifier.room()
-        return TICK_SECONDS if room.resting or not room.edits or not room.posts else IDLE_SECONDS
+        capacity = self._notifier.capacity()
+        limited = capacity.paused_channels or not capacity.edits or not capacity.posts
+        return TICK_SECONDS if limited else IDLE_SECONDS
 
     async def send_due(self) -> None:
         """Begin whatever is due and has room, in order; `settle` waits for it."""
         free = (1 if self._failures >= AT_ONCE else AT_ONCE) - len(self._under_way)
         if self._stopping or free <= 0 or _now() < self._rest_until:
             return
-        room = self._notifier.room()
-        room = replace(room, edits=max(0, room.edits - len(self._editing)))
+        capacity = self._notifier.capacity()
+        capacity = replace(capacity, edits=max(0, capacity.edits - len(self._editing)))
         busy = list(self._under_way)
         try:
-            notices = await self._outbox.due(self._clock.now(), room, busy=busy, limit=free, a_channel=1)
+            notices = await self._outbox.due(self._clock.now(), capacity, busy=busy, limit=free, a_channel=1)
         except BotError as error:
             logger.error("the outbox could not be read: %s", error)
             self._note_failure()
@@ -150,7 +151,8 @@ class OutboxSender:
 
     async def _tell(self, notice: Notice, job: TuningJob) -> None:
         snapshots = await self._jobs.snapshots(job.key)
-        delivered = await self._notifier.deliver(notice, job, snapshots, partial(self._outbox.begin, notice))
+        record_attempt = partial(self._outbox.record_attempt, notice)
+        delivered = await self._notifier.deliver(notice, job, snapshots, record_attempt)
         await self._outbox.sent(notice, delivered)
 
     async def _postpone(self, notice: Notice, seconds: float, reason: str, *, refused: bool) -> None:

@@ -62,7 +62,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ModelAnswer:
     """An answer, who gave it, and whether earlier turns were left out because the backend takes none."""
 
     model: ModelRef

@@ -127,7 +127,7 @@ class Operation:
 class TuningJob:
     """Our record of a job. `key` is our own id, carried to Google as `tunedModelId` or as a label.
 
-    `checked_at` is the last look that Google answered; `trouble` is whatever does not work now, in words for the
+    `checked_at` is the last look that Google answered; `problem` is whatever does not work now, in words for the
     card: a later look, or a cancellation. `moved_at` is when its state or step last changed, `stuck_at` when it
     was called stuck since. `cancelled_by` is who wants it cancelled, from the moment on at which that is promised.
     `card` is the `ts` of the job card; `place` moves to the owner's direct messages where the channel refuses us.
@@ -153,7 +153,7 @@ class TuningJob:
     stuck_at: datetime | None = None
     failure: Failure | None = None
     data_stats: DataStats | None = None
-    trouble: str = ""
+    problem: str = ""
     cancelled_by: str = ""
     deleted_by: str = ""
     card: str = ""

@@ -44,7 +44,7 @@ class Notice:
     edits: bool = False
     attempts: int = 0
     version: int = 0
-    begun: PostAttempt | None = None
+    unconfirmed: PostAttempt | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class SendCapacity:
 
     posts: bool = True
     edits: int = 1000
-    resting: frozenset[str] = frozenset()
+    paused_channels: frozenset[str] = frozenset()
 
 
 UNLIMITED: Final = SendCapacity()
@@ -81,7 +81,7 @@ class Outbox(Protocol):
     async def due(
         self,
         now: datetime,
-        room: SendCapacity = UNLIMITED,
+        capacity: SendCapacity = UNLIMITED,
         *,
         busy: Collection[str] = (),
         limit: int = 1000,
@@ -90,7 +90,7 @@ class Outbox(Protocol):
         """Unsent notices whose time has come and for which there is room, in order; none of a `busy` channel."""
         ...
 
-    async def begin(self, notice: Notice, place: Place) -> None:
+    async def record_attempt(self, notice: Notice, place: Place) -> None:
         """Write down, for good, that this is about to be posted in this place."""
         ...
 
@@ -113,7 +113,7 @@ class Outbox(Protocol):
 class Notifier(Protocol):
     """Tells Slack about a job."""
 
-    def room(self) -> SendCapacity:
+    def capacity(self) -> SendCapacity:
         """What may be delivered now without asking more of Slack than it allows."""
         ...
 
@@ -122,9 +122,9 @@ class Notifier(Protocol):
         notice: Notice,
         job: TuningJob,
         snapshots: Sequence[Snapshot],
-        begin: RecordAttempt,
+        record_attempt: RecordAttempt,
     ) -> Delivered:
-        """Post or update what the notice stands for; `begin` is awaited right before each post.
+        """Post or update what the notice stands for; `record_attempt` is awaited right before each post.
 
         A notice that was begun before is looked for in Slack first. Raises RetryLater, Undeliverable, and
         Unconfirmed where a post may have reached Slack.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from bot.domain.chat import Conversation, ModelRef, Question, Reply
+from bot.domain.chat import Conversation, ModelAnswer, ModelRef, Question
 from bot.domain.place import Place
 from bot.ports.notifier import PostAttempt, RecordAttempt
 
@@ -20,10 +20,10 @@ class OpenQuestion:
 
     question: Question
     asked_at: datetime
-    reply: Reply | None = None
+    answer: ModelAnswer | None = None
     posted: int = 0
     thread: Place | None = None
-    begun: PostAttempt | None = None
+    unconfirmed: PostAttempt | None = None
 
 
 class QuestionStore(Protocol):
@@ -41,9 +41,9 @@ class QuestionStore(Protocol):
         """Every question that is not settled, oldest first."""
         ...
 
-    async def answer(self, key: str, reply: Reply) -> None: ...
+    async def store_answer(self, key: str, answer: ModelAnswer) -> None: ...
 
-    async def begin(self, key: str, place: Place) -> None:
+    async def record_attempt(self, key: str, place: Place) -> None:
         """Write down, for good, that its next message is about to be posted in this place."""
         ...
 
@@ -69,20 +69,20 @@ class Posted:
 
 
 class AnswerPoster(Protocol):
-    """Speaks to the person who asked. `begin` is awaited right before each post.
+    """Speaks to the person who asked. `record_attempt` is awaited right before each post.
 
     `post` and `explain` raise RetryLater, Undeliverable, and Unconfirmed where a message may have reached Slack;
     what was begun before is looked for in Slack first.
     """
 
-    async def asking(self, question: Question, model: ModelRef) -> None:
+    async def show_asking(self, question: Question, model: ModelRef) -> None:
         """Show that the model is being asked. Nothing is lost where that fails, so it does not raise."""
         ...
 
-    async def post(self, asked: OpenQuestion, reply: Reply, begin: RecordAttempt) -> Posted:
+    async def post(self, asked: OpenQuestion, answer: ModelAnswer, record_attempt: RecordAttempt) -> Posted:
         """Post the next message of the answer."""
         ...
 
-    async def explain(self, asked: OpenQuestion, error: Exception, begin: RecordAttempt) -> None:
+    async def explain(self, asked: OpenQuestion, error: Exception, record_attempt: RecordAttempt) -> None:
         """Say why there is no answer."""
         ...

@@ -63,11 +63,11 @@ class JobStore(Protocol):
         """Every job of every workspace that has not ended, oldest first."""
         ...
 
-    async def several(self, keys: Sequence[str]) -> Sequence[TuningJob]:
+    async def with_keys(self, keys: Sequence[str]) -> Sequence[TuningJob]:
         """These jobs, as far as they are there and can be read, oldest first."""
         ...
 
-    def looked_at(self, key: str, at: datetime) -> None:
+    def mark_checked(self, key: str, at: datetime) -> None:
         """Note a look that showed nothing new: it is told as `checked_at`, and written with the next change."""
         ...
 
@@ -115,11 +115,11 @@ class ChatStore(Protocol):
 class PendingModalStore(Protocol):
     """What people watch in a modal, so that whoever starts next can take it up. One view has one row."""
 
-    async def begin(self, pending_modal: PendingModal) -> None: ...
+    async def add(self, pending_modal: PendingModal) -> None: ...
 
-    async def end(self, pending_modal: PendingModal) -> None: ...
+    async def remove(self, pending_modal: PendingModal) -> None: ...
 
-    async def left(self) -> Sequence[PendingModal]:
+    async def unfinished(self) -> Sequence[PendingModal]:
         """Those that were begun and have not ended, oldest first."""
         ...
 

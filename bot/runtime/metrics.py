@@ -104,7 +104,7 @@ class Metrics:
         self._pending.set(pending)
         self._oldest.set(oldest_seconds)
 
-    def told(self, kind: str, outcome: str) -> None:
+    def count_notice(self, kind: str, outcome: str) -> None:
         self._notices.labels(kind, outcome).inc()
 
     def acknowledged(self, seconds: float) -> None:
@@ -138,27 +138,27 @@ class MeasuredNotifier:
         self._metrics = metrics
         self._spoke = spoke
 
-    def room(self) -> SendCapacity:
-        return self._notifier.room()
+    def capacity(self) -> SendCapacity:
+        return self._notifier.capacity()
 
     async def deliver(
         self,
         notice: Notice,
         job: TuningJob,
         snapshots: Sequence[Snapshot],
-        begin: Callable[[Place], Awaitable[None]],
+        record_attempt: Callable[[Place], Awaitable[None]],
     ) -> Delivered:
         """Raises as the notifier does."""
         began = monotonic()
         try:
-            delivered = await self._notifier.deliver(notice, job, snapshots, begin)
+            delivered = await self._notifier.deliver(notice, job, snapshots, record_attempt)
         except RetryLater:
-            self._metrics.told(notice.kind.value, "again")
+            self._metrics.count_notice(notice.kind.value, "again")
             raise
         except Undeliverable:
-            self._metrics.told(notice.kind.value, "failed")
+            self._metrics.count_notice(notice.kind.value, "failed")
             raise
-        self._metrics.told(notice.kind.value, "sent")
+        self._metrics.count_notice(notice.kind.value, "sent")
         if self._spoke is not None:
             self._spoke(began)
         return delivered

@@ -19,7 +19,7 @@ from bot.ports.backends import TuningBackend
 from bot.ports.clock import Clock
 from bot.ports.registry import offered_backend
 from bot.ports.stores import JobStore
-from bot.tuning.transitions import unconfirmed
+from bot.tuning.transitions import cancellation_unconfirmed
 
 logger = logging.getLogger(__name__)
 
@@ -42,11 +42,11 @@ class Cancellations:
         self._clock = clock
         self._wake_sender = wake_sender
         self._asked: dict[str, datetime] = {}
-        self._troubles: dict[str, str] = {}
+        self._problems: dict[str, str] = {}
 
-    def trouble(self, key: str) -> str:
+    def problem(self, key: str) -> str:
         """Why Google has not confirmed the job's cancellation, in words for its card, or nothing."""
-        return self._troubles.get(key, "")
+        return self._problems.get(key, "")
 
     async def ask(self, job: TuningJob) -> None:
         """Ask for a job that is marked, unless that was done within the last minute.
@@ -74,25 +74,25 @@ class Cancellations:
         due = sorted((job.key for job in seen if self._due(job.key)), key=lambda key: self._asked.get(key, never))
         if due:
             # Read anew, since the look at Google took its time.
-            jobs = await self._jobs.several(due[:most])
+            jobs = await self._jobs.with_keys(due[:most])
             await asyncio.gather(*(self.ask(job) for job in jobs if job.cancelled_by and not job.state.ended))
 
     def forget(self, key: str) -> None:
         """The job has ended."""
         self._asked.pop(key, None)
-        self._troubles.pop(key, None)
+        self._problems.pop(key, None)
 
     def _due(self, key: str) -> bool:
         last = self._asked.get(key)
         # A clock that was set back asks too early once, instead of too late by as much.
         return last is None or not timedelta() <= self._clock.now() - last < ASKED_AGAIN_AFTER
 
-    async def _note(self, key: str, trouble: str) -> None:
-        before = self.trouble(key)
-        if trouble == before:
+    async def _note(self, key: str, problem: str) -> None:
+        before = self.problem(key)
+        if problem == before:
             return
-        self._troubles[key] = trouble
-        await self._jobs.change(key, partial(unconfirmed, trouble=trouble, before=before))
+        self._problems[key] = problem
+        await self._jobs.change(key, partial(cancellation_unconfirmed, problem=problem, before=before))
         self._wake_sender()
 
 

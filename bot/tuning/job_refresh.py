@@ -1,7 +1,7 @@
 """Looks at jobs that Google has confirmed: what is new is written down, what is not costs no write.
 
 What the last look at each job showed is remembered in memory only; after a restart the first look is compared with
-the job's row instead. One job's trouble never hides another's news.
+the job's row instead. One job's problem never hides another's news.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from bot.ports.registry import offered_backend
 from bot.ports.stores import Change, JobStore
 from bot.tuning.cancellation import Cancellations
 from bot.tuning.job_service import JobService
-from bot.tuning.transitions import call_stuck, missed, observe, past_deadline
+from bot.tuning.transitions import apply_operation, mark_stuck, past_deadline, poll_failed
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +98,7 @@ class JobRefresher:
             lost = now - self._absent.setdefault(key, now) >= self._lost_after
         gist = hash(str(error))
         if lost or self._shown.get(key) != gist:
-            await self._change(key, partial(missed, error=error, now=now, lost=lost))
+            await self._change(key, partial(poll_failed, error=error, now=now, lost=lost))
             self._shown[key] = gist
         if lost:
             self._forget(key)
@@ -117,13 +117,13 @@ class JobRefresher:
 
     async def _saw(self, job: TuningJob, seen: Operation) -> None:
         now = self._clock.now()
-        trouble = self._cancellations.trouble(job.key)
-        gist = _gist(seen, trouble)
+        problem = self._cancellations.problem(job.key)
+        gist = _gist(seen, problem)
         self._absent.pop(job.key, None)
-        self._jobs.looked_at(job.key, now)
+        self._jobs.mark_checked(job.key, now)
         if self._shown.get(job.key) == gist:
             return
-        await self._change(job.key, partial(observe, seen=seen, now=now, trouble=trouble))
+        await self._change(job.key, partial(apply_operation, seen=seen, now=now, problem=problem))
         self._shown[job.key] = gist
         if seen.state.ended:
             self._forget(job.key)
@@ -140,7 +140,7 @@ class JobRefresher:
         alone = (await backend.poll([still]))[still.key]
         if isinstance(alone, Operation):
             await self._note(still, alone)
-            await self._change(still.key, partial(call_stuck, now=now, deadline=self._stuck_after))
+            await self._change(still.key, partial(mark_stuck, now=now, deadline=self._stuck_after))
 
     def _forget(self, key: str) -> None:
         self._shown.pop(key, None)
@@ -157,8 +157,8 @@ def _goes_on(seen: Operation | BotError) -> bool:
     return isinstance(seen, Operation) and not seen.state.ended and not seen.google_state.endswith("CANCELLING")
 
 
-def _gist(seen: Operation, trouble: str) -> int:
-    """Differs where a look shows something new, or where other words of trouble belong on the card.
+def _gist(seen: Operation, problem: str) -> int:
+    """Differs where a look shows something new, or where other words of problem belong on the card.
 
     Of the losses only how many there are and the last one count; should an earlier one change after it, that is
     written with the next step. As text, since the NaN of a tuning that diverged never equals itself.
@@ -166,6 +166,6 @@ def _gist(seen: Operation, trouble: str) -> int:
     told = (
         *(seen.name, seen.state, seen.google_state, seen.tuned_model, seen.endpoint),
         *(seen.total_steps, seen.completed_steps, seen.epoch, seen.started_at, seen.ended_at),
-        *(seen.failure, seen.data_stats, len(seen.snapshots), repr(seen.snapshots[-1:]), trouble),
+        *(seen.failure, seen.data_stats, len(seen.snapshots), repr(seen.snapshots[-1:]), problem),
     )
     return hash(told)

@@ -25,7 +25,7 @@ from bot.ports.notifier import NoticeKind
 from bot.ports.registry import file_reader, offered_backend
 from bot.ports.stores import AuditEntry, Change, ChatStore, JobStore
 from bot.tuning.cancellation import Cancellations
-from bot.tuning.transitions import ask_to_cancel, fail, observe, take_away
+from bot.tuning.transitions import apply_operation, ask_to_cancel, fail, mark_deleted
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ class JobService:
             logger.info("the start of %s was refused: %s", job.key, error)
             await self._change(job.key, partial(fail, error=error, now=self._clock.now()))
         else:
-            await self._change(job.key, partial(observe, seen=operation, now=self._clock.now()))
+            await self._change(job.key, partial(apply_operation, seen=operation, now=self._clock.now()))
         finally:
             self._submitting.discard(job.key)
 
@@ -114,7 +114,7 @@ class JobService:
         since = self._unconfirmed.setdefault(job.key, now)
         found = await offered_backend(self._backends, job.backend).find(job.key)
         if found is not None:
-            await self._change(job.key, partial(observe, seen=found, now=now))
+            await self._change(job.key, partial(apply_operation, seen=found, now=now))
         elif now - since >= self._adoption_grace:
             error = BotError(
                 "The start was interrupted, and Google has no such job: nothing was started, nothing is billed.",
@@ -156,7 +156,7 @@ class JobService:
                 TunedModel(job.backend, job.tuned_model, job.endpoint, job.name, job.spec.base_model)
             )
         await self._chats.unbind(team, ModelRef(job.backend, job.endpoint, job.name))
-        return await self._change(key, partial(take_away, user=user, now=self._clock.now())) or job
+        return await self._change(key, partial(mark_deleted, user=user, now=self._clock.now())) or job
 
     async def get(self, team: str, key: str) -> TuningJob:
         """The team's job of that key. Raises NoSuchJob, also for a job of another team."""

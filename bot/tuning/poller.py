@@ -135,7 +135,7 @@ class Poller:
         self._finished = time.monotonic()
 
     async def _look(self, backend: str, keys: Sequence[str]) -> None:
-        jobs = [job for job in await self._jobs.several(keys) if not job.state.ended]
+        jobs = [job for job in await self._jobs.with_keys(keys) if not job.state.ended]
         confirmed = [job for job in jobs if job.state is not JobState.SUBMITTING]
         gate = asyncio.Semaphore(_RECOVERED_AT_ONCE)
         ended = await asyncio.gather(

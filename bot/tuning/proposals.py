@@ -30,7 +30,7 @@ EARLIER_JOBS: Final = 200  # how far back a file is looked for
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckResult:
     """What the form answers with. `proposal` is None where the data must be put right first.
 
     `earlier` are the workspace's jobs that were trained on the very same bytes, newest first.
@@ -50,13 +50,13 @@ class Proposals:
         self,
         backends: Mapping[str, TuningBackend],
         jobs: JobStore,
-        desk: DatasetCheck,
+        dataset_check: DatasetCheck,
         clock: Clock,
     ) -> None:
         """`backends` in the order of preference."""
         self._backends = backends
         self._jobs = jobs
-        self._desk = desk
+        self._dataset_check = dataset_check
         self._clock = clock
 
     @property
@@ -70,7 +70,7 @@ class Proposals:
 
     async def check(
         self, place: Place, owner: str, request: StartRequest, progress: Progress | None = None
-    ) -> Checked:
+    ) -> CheckResult:
         """Check the request, read its files, and store a proposal if nothing stands against it.
 
         Raises BadArgument, FileError; what is wrong with rows is in the reports.
@@ -82,7 +82,7 @@ class Proposals:
                 "There is no file to tune on.", "Attach a JSONL file, or give a gs:// URI.", field="file"
             )
         backend = offered_backend(self._backends, request.backend)
-        report = await self._desk.report(
+        report = await self._dataset_check.report(
             place,
             owner,
             request.file,
@@ -94,7 +94,7 @@ class Proposals:
         )
         second: DatasetReport | None = None
         if request.validation:
-            second = await self._desk.report(
+            second = await self._dataset_check.report(
                 place,
                 owner,
                 request.validation,
@@ -106,7 +106,7 @@ class Proposals:
             )
         earlier = await self._trained_on(place.team, report.sha256)
         if not report.ok or (second is not None and not second.ok):
-            return Checked(profile, report, second, None, earlier)
+            return CheckResult(profile, report, second, None, earlier)
         name = " ".join(request.name.split()) or await self._free_name(place.team, profile, report.name)
         training = report.dataset(request.file)
         validation = second.dataset(request.validation) if second is not None else None
@@ -117,7 +117,7 @@ class Proposals:
         )
         proposal = Proposal(new_key(), place, owner, spec, self._clock.now())
         await self._jobs.add_proposal(proposal)
-        return Checked(profile, report, second, proposal, earlier)
+        return CheckResult(profile, report, second, proposal, earlier)
 
     async def judge(self, team: str, request: StartRequest) -> None:
         """The part of `check` that reads no file and takes no time. Raises BadArgument."""

@@ -24,16 +24,16 @@ _SHOWN = (
     "failure",
     "data_stats",
     "stuck_at",
-    "trouble",
+    "problem",
     "cancelled_by",
     "deleted_by",
 )
 
 
-def observe(job: TuningJob, seen: Operation, now: datetime, trouble: str = "") -> Change | None:
+def apply_operation(job: TuningJob, seen: Operation, now: datetime, problem: str = "") -> Change | None:
     """The job after a look at its operation; None if it had ended already or if nothing is new.
 
-    `trouble` is what goes wrong though the look did not.
+    `problem` is what goes wrong though the look did not.
     """
     if job.state.ended:
         return None
@@ -54,7 +54,7 @@ def observe(job: TuningJob, seen: Operation, now: datetime, trouble: str = "") -
         ended_at=(seen.ended_at or now) if state.ended else None,
         failure=None if cancelled else seen.failure,
         data_stats=seen.data_stats or job.data_stats,
-        trouble="" if state.ended else trouble,
+        problem="" if state.ended else problem,
     )
     if job.moved_at is None or any(getattr(job, name) != getattr(after, name) for name in _MOVES):
         after = replace(after, moved_at=now, stuck_at=None)
@@ -69,7 +69,7 @@ def past_deadline(job: TuningJob, now: datetime, deadline: timedelta) -> bool:
     return waits and now - (job.moved_at or job.created_at) >= deadline
 
 
-def call_stuck(job: TuningJob, now: datetime, deadline: timedelta) -> Change | None:
+def mark_stuck(job: TuningJob, now: datetime, deadline: timedelta) -> Change | None:
     """The job once it is called stuck; None if it has moved or ended meanwhile, or was called so before."""
     if not past_deadline(job, now, deadline):
         return None
@@ -81,14 +81,14 @@ def fail(job: TuningJob, error: BotError, now: datetime) -> Change | None:
     if job.state.ended:
         return None
     failure = Failure(code=0, message=error.message, hint=error.hint)
-    after = replace(job, state=JobState.FAILED, failure=failure, ended_at=now, checked_at=now, trouble="")
+    after = replace(job, state=JobState.FAILED, failure=failure, ended_at=now, checked_at=now, problem="")
     return Change(after, notices=_notices(job, after))
 
 
-def missed(job: TuningJob, error: BotError, now: datetime, *, lost: bool) -> Change | None:
+def poll_failed(job: TuningJob, error: BotError, now: datetime, *, lost: bool) -> Change | None:
     """The job after a look that failed; `lost` says that Google has long been answering that it knows no such job.
 
-    None if it had ended already or if this trouble is known.
+    None if it had ended already or if this problem is known.
     """
     if job.state.ended:
         return None
@@ -98,9 +98,9 @@ def missed(job: TuningJob, error: BotError, now: datetime, *, lost: bool) -> Cha
             message="Google no longer knows this tuning job.",
             hint="Look for it in the Google Cloud console; it may have been deleted there.",
         )
-        after = replace(job, state=JobState.LOST, failure=failure, ended_at=now, trouble="")
+        after = replace(job, state=JobState.LOST, failure=failure, ended_at=now, problem="")
     else:
-        after = replace(job, trouble=f"The last look failed: {error}")
+        after = replace(job, problem=f"The last look failed: {error}")
     return None if after == job else Change(after, notices=_notices(job, after))
 
 
@@ -112,18 +112,18 @@ def ask_to_cancel(job: TuningJob, user: str, now: datetime) -> Change | None:
     return Change(after, notices=_notices(job, after), acts=(AuditEntry(user, "cancel", now),))
 
 
-def unconfirmed(job: TuningJob, trouble: str, before: str) -> Change | None:
-    """The job after Google was asked to cancel it: `trouble` says what went wrong, `before` what did so last time.
+def cancellation_unconfirmed(job: TuningJob, problem: str, before: str) -> Change | None:
+    """The job after Google was asked to cancel it: `problem` says what went wrong, `before` what did so last time.
 
     None if it has ended, or if there is nothing of that kind to say or to take back.
     """
-    if job.state.ended or not (trouble or job.trouble == before):
+    if job.state.ended or not (problem or job.problem == before):
         return None
-    after = replace(job, trouble=trouble)
+    after = replace(job, problem=problem)
     return None if after == job else Change(after, notices=_notices(job, after))
 
 
-def take_away(job: TuningJob, user: str, now: datetime) -> Change | None:
+def mark_deleted(job: TuningJob, user: str, now: datetime) -> Change | None:
     """The job once its model is deleted at Google; None if somebody else was quicker."""
     if job.deleted_by:
         return None

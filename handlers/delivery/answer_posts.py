@@ -12,7 +12,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.chat.answer_worker import AnswerWorker
-from bot.domain.chat import ModelRef, Question, Reply
+from bot.domain.chat import ModelAnswer, ModelRef, Question
 from bot.domain.place import Place
 from bot.errors import BotError
 from bot.ports.notifier import RecordAttempt
@@ -55,7 +55,7 @@ class Questions:
         wrong is told through `tell`, as is what only the person who typed a command or filled in a form is told.
         """
         try:
-            asked = await self._asking.take(question)
+            asked = await self._asking.add(question)
         except BotError as error:
             self._tasks.spawn(explain(error, tell), question.key)
             return
@@ -64,13 +64,13 @@ class Questions:
 
     async def take_up(self) -> None:
         """Go on with what an earlier process left open; its response URLs are gone with it."""
-        for asked in await self._asking.left_open():
+        for asked in await self._asking.open_questions():
             logger.info("taking up %s", asked.question.key)
             self._see_through(asked, None)
 
     def _see_through(self, asked: OpenQuestion, tell: Tell | None) -> None:
         to = SlackAnswerPoster(self._once, self._poster, self._client, tell)
-        self._tasks.spawn(self._asking.see_through(asked, to), asked.question.key)
+        self._tasks.spawn(self._asking.process(asked, to), asked.question.key)
 
 
 class SlackAnswerPoster:
@@ -82,7 +82,7 @@ class SlackAnswerPoster:
         self._client = client
         self._tell = tell
 
-    async def asking(self, question: Question, model: ModelRef) -> None:
+    async def show_asking(self, question: Question, model: ModelRef) -> None:
         """Slack takes the status away when the answer is posted; a workspace without it loses nothing."""
         if question.quoted:
             await self._tell_now(said(f"AnswerWorker {model.name}…"))
@@ -95,22 +95,23 @@ class SlackAnswerPoster:
         except _FAILED as error:
             logger.debug("no thinking status: %s", error)
 
-    async def post(self, asked: OpenQuestion, reply: Reply, begin: RecordAttempt) -> Posted:
+    async def post(self, asked: OpenQuestion, answer: ModelAnswer, record_attempt: RecordAttempt) -> Posted:
         """Question and answer in the channel, or the answer in the thread of a message that shows the question."""
         with translated_slack_errors():
-            place, ts = await self._found_or_posted(asked, reply, begin)
-        last = asked.posted + 1 >= len(_messages(asked.question, reply, place))
+            place, ts = await self._found_or_posted(asked, answer, record_attempt)
+        last = asked.posted + 1 >= len(_messages(asked.question, answer, place))
         return Posted(replace(place, thread=place.thread or ts), last)
 
-    async def explain(self, asked: OpenQuestion, error: Exception, begin: RecordAttempt) -> None:
+    async def explain(self, asked: OpenQuestion, error: Exception, record_attempt: RecordAttempt) -> None:
         """Where the question stands for everyone to see, else for who asked alone."""
         question, trace = asked.question, answer_metadata(asked.question.key, "error")
         message = words(error)
         with translated_slack_errors():
             if not question.quoted:
                 try:
-                    if asked.begun is None or await self._once.find(trace, asked.begun, begin) is None:
-                        await self._once.post(question.place, message, trace, begin)
+                    earlier = asked.unconfirmed
+                    if earlier is None or await self._once.find(trace, earlier, record_attempt) is None:
+                        await self._once.post(question.place, message, trace, record_attempt)
                     return
                 except SlackApiError as refusal:
                     if slack_code(refusal) not in NO_ACCESS:
@@ -118,23 +119,26 @@ class SlackAnswerPoster:
             if not await self._tell_now(message):
                 await self._poster.post_ephemeral(question.place, question.user, message)
 
-    async def _found_or_posted(self, asked: OpenQuestion, reply: Reply, begin: RecordAttempt) -> tuple[Place, str]:
+    async def _found_or_posted(
+        self, asked: OpenQuestion, answer: ModelAnswer, record_attempt: RecordAttempt
+    ) -> tuple[Place, str]:
         """Where the next message of the answer stands, and its `ts`."""
         question, trace = asked.question, answer_metadata(asked.question.key, str(asked.posted))
-        if asked.begun is not None and (ts := await self._once.find(trace, asked.begun, begin)) is not None:
+        earlier = asked.unconfirmed
+        if earlier is not None and (ts := await self._once.find(trace, earlier, record_attempt)) is not None:
             logger.info("found message %d of the answer to %s", asked.posted, question.key)
-            return asked.begun.place, ts
+            return earlier.place, ts
         place = asked.thread or question.place
         try:
-            message = _messages(question, reply, place)[asked.posted]
-            return place, await self._once.post(place, message, trace, begin)
+            message = _messages(question, answer, place)[asked.posted]
+            return place, await self._once.post(place, message, trace, record_attempt)
         except SlackApiError as error:
             if slack_code(error) not in NO_ACCESS:
                 raise
         logger.info("no way into %s, answering %s directly", place.channel, question.key)
         direct = Place(place.team, await self._poster.direct_channel(question.user))
-        message = _messages(question, reply, direct)[asked.posted]
-        ts = await self._once.post(direct, message, trace, begin)
+        message = _messages(question, answer, direct)[asked.posted]
+        ts = await self._once.post(direct, message, trace, record_attempt)
         await self._tell_now(said("I cannot post in this channel, so I sent you the answer directly."))
         return direct, ts
 
@@ -150,9 +154,9 @@ class SlackAnswerPoster:
         return self._tell is not None
 
 
-def _messages(question: Question, reply: Reply, place: Place) -> list[Message]:
+def _messages(question: Question, answer: ModelAnswer, place: Place) -> list[Message]:
     """The whole answer. Where nobody sees the question beside it, it is quoted."""
-    model, answer, dropped = reply.model.name, reply.answer, reply.history_dropped
+    model, text, dropped = answer.model.name, answer.answer, answer.history_dropped
     if question.quoted or place.channel != question.place.channel:
-        return ask_messages(question.user, model, question.text, answer, history_dropped=dropped)
-    return answer_messages(model, answer, history_dropped=dropped)
+        return ask_messages(question.user, model, question.text, text, history_dropped=dropped)
+    return answer_messages(model, text, history_dropped=dropped)

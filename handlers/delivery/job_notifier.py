@@ -35,7 +35,7 @@ class _Telling:
 
     notice: Notice
     job: TuningJob
-    begin: RecordAttempt
+    record_attempt: RecordAttempt
 
 
 class SlackNotifier:
@@ -54,24 +54,24 @@ class SlackNotifier:
         self._clock = clock
         self._native_chart = True
 
-    def room(self) -> SendCapacity:
-        return self._poster.pace.room()
+    def capacity(self) -> SendCapacity:
+        return self._poster.pace.capacity()
 
     async def deliver(
         self,
         notice: Notice,
         job: TuningJob,
         snapshots: Sequence[Snapshot],
-        begin: RecordAttempt,
+        record_attempt: RecordAttempt,
     ) -> Delivered:
         """Raises RetryLater, Unconfirmed, Undeliverable."""
-        begun = notice.begun
+        begun = notice.unconfirmed
         if begun is not None:
-            ts = await self._once.find(notice_metadata(notice), begun, begin, but=job.card)
+            ts = await self._once.find(notice_metadata(notice), begun, record_attempt, but=job.card)
             if ts is not None:
                 logger.info("%s of %s had arrived: found it in %s", notice.kind, job.key, begun.place.channel)
                 return _adopted(notice, begun, job, ts)
-        telling = _Telling(notice, job, begin)
+        telling = _Telling(notice, job, record_attempt)
         with translated_slack_errors():
             match notice.kind:
                 case NoticeKind.CARD:
@@ -130,7 +130,7 @@ class SlackNotifier:
         return await self._post_at(telling, direct, message)
 
     async def _post_at(self, telling: _Telling, place: Place, message: Message) -> Delivered:
-        ts = await self._once.post(place, message, notice_metadata(telling.notice), telling.begin)
+        ts = await self._once.post(place, message, notice_metadata(telling.notice), telling.record_attempt)
         return Delivered(place, ts)
 
 

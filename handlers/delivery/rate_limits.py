@@ -59,13 +59,13 @@ class RateLimits:
     def __post_init__(self) -> None:
         self._edits = AsyncLimiter(_BURST, self.edit_seconds * _BURST / (self.edits - 1 - _BURST))
 
-    def room(self) -> SendCapacity:
+    def capacity(self) -> SendCapacity:
         """What may be sent now without waiting and without taking a person's turn."""
         edits = 0
         if not self._editing and not self._left(Method.EDIT):
             edits = next((most for most in range(_BURST, 0, -1) if self._edits.has_capacity(most)), 0)
         resting = frozenset(channel for channel, lane in self._lanes.items() if lane.resting)
-        return SendCapacity(posts=not self._left(Method.POST), edits=edits, resting=resting)
+        return SendCapacity(posts=not self._left(Method.POST), edits=edits, paused_channels=resting)
 
     @asynccontextmanager
     async def posting(self, channel: str) -> AsyncIterator[None]:

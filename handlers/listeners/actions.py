@@ -59,7 +59,7 @@ class Actions:
 
     async def _cancel(self, body: Body) -> None:
         job = await self._tuning.cancel(_team(body), _value(body), _user(body))
-        if job.trouble:
+        if job.problem:
             await self._poster.answering(body["response_url"])(said(cancel_words(job)))
 
     async def job_refresh(self, ack: AsyncAck, body: Body) -> None:

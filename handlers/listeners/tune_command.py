@@ -62,7 +62,7 @@ class CommandRunner:
                 return said(f"{model.name} answers in this channel now. Ask it with /ask, or mention me.")
             case ListModels():
                 listed = await self._chat.models()
-                return model_list(listed.models, await self._jobs.jobs(team), listed.troubles)
+                return model_list(listed.models, await self._jobs.jobs(team), listed.problems)
             case Help():
                 return help_message(list(self._profiles.values()))
             case _:

@@ -42,13 +42,13 @@ class PendingModals:
     @asynccontextmanager
     async def noted(self, pending_modal: PendingModal) -> AsyncIterator[None]:
         """The block does the work and tells how it went; what is cancelled in it was cut off, too."""
-        await self._errands.begin(pending_modal)
+        await self._errands.add(pending_modal)
         try:
             yield
         except Exception:
-            await self._errands.end(pending_modal)
+            await self._errands.remove(pending_modal)
             raise
-        await self._errands.end(pending_modal)
+        await self._errands.remove(pending_modal)
 
     async def tell(self, pending_modal: PendingModal) -> None:
         """Say that it was cut off, in the modal or, where that was closed, in the channel."""
@@ -61,4 +61,4 @@ class PendingModals:
             await self._poster.post_ephemeral(
                 pending_modal.place, pending_modal.user, error_message(_CUT_OFF[pending_modal.kind])
             )
-        await self._errands.end(pending_modal)
+        await self._errands.remove(pending_modal)

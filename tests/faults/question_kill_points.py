@@ -73,13 +73,13 @@ class BotParts:
         """What `/ask` does: the row, the acknowledgement, the answer."""
         place = Place(self.told.team, self.told.channel)
         model = ModelRef("vertex", self.told.endpoint, "counter")
-        asked = await self.asking.take(Question(key, place, self.told.user, key, model=model, quoted=True))
+        asked = await self.asking.add(Question(key, place, self.told.user, key, model=model, quoted=True))
         await asyncio.sleep(0)  # Slack is answered here
         if asked is not None:
             await self.go_on(asked)
 
     async def go_on(self, asked: OpenQuestion) -> None:
-        await self.asking.see_through(asked, self.to)
+        await self.asking.process(asked, self.to)
 
 
 @asynccontextmanager

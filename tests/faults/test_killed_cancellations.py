@@ -47,7 +47,7 @@ async def recover(google: GoogleStandIn, directory: Path, backend: str, key: str
         assert (sent, at_google.phase, after.cancelled_by, audited) == (False, "running", "", 0)
         return "never told, not sent"
     assert at_google.phase == "cancelled"
-    assert (after.state, after.cancelled_by, after.trouble) == (JobState.CANCELLED, ADA, "")
+    assert (after.state, after.cancelled_by, after.problem) == (JobState.CANCELLED, ADA, "")
     assert audited == 1
     return "sent before" if sent else "sent by the next process"
 

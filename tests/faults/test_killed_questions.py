@@ -84,7 +84,7 @@ async def recover(at: Harness, slack: SlackStandIn, told: StandInAddresses, file
     if not left:
         assert asked(at, key) == 1
         return "done" if posts else "delivered again"
-    if left[0].reply is None:
+    if left[0].answer is None:
         assert questions <= 1
         assert asked(at, key) == questions + 1
         return "asked again"

@@ -71,7 +71,7 @@ JOB = st.builds(
     checked_at=MAYBE_TIME,
     moved_at=MAYBE_TIME,
     stuck_at=MAYBE_TIME,
-    trouble=TEXT,
+    problem=TEXT,
     failure=st.none() | st.builds(Failure, st.integers(0, 16), TEXT, TEXT),
     data_stats=st.none()
     | st.builds(DataStats, COUNT, COUNT, COUNT, COUNT, COUNT, st.lists(TEXT, max_size=3).map(tuple)),
@@ -118,7 +118,7 @@ def test_any_job_proposal_and_loss_comes_back_as_it_was(
             assert await jobs.job(job.key) == job
             assert await jobs.named(job.place.team, job.name) == job
             assert await jobs.jobs(job.place.team) == [job]
-            assert await jobs.several([job.key]) == [job]
+            assert await jobs.with_keys([job.key]) == [job]
             seen = OpenJob(job.key, job.backend, job.state, job.created_at)
             assert await jobs.open_jobs() == ([] if job.state.ended else [seen])
             assert await jobs.change(job.key, lambda _: Change(changed, snapshots)) == changed

@@ -239,7 +239,7 @@ async def test_a_look_that_showed_nothing_new_is_told_without_a_write(
 ) -> None:
     await jobs.submit(job("k1"), [])
     changes = await database.run(lambda connection: connection.conn.total_changes)
-    jobs.looked_at("k1", START)
+    jobs.mark_checked("k1", START)
     found = await jobs.job("k1")
     assert found is not None
     assert found.checked_at == START
@@ -251,7 +251,7 @@ async def test_the_time_of_a_look_is_written_with_the_next_change(
     jobs: SqliteJobStore, database: Database
 ) -> None:
     await jobs.submit(job("k1"), [])
-    jobs.looked_at("k1", START)
+    jobs.mark_checked("k1", START)
     await jobs.change("k1", lambda found: Change(replace(found, completed_steps=1)))
     found = await SqliteJobStore(database).job("k1")
     assert found is not None
@@ -262,8 +262,8 @@ async def test_several_jobs_are_read_oldest_first_however_many(jobs: SqliteJobSt
     keys = [f"k{number:03}" for number in range(120)]
     for number, key in enumerate(keys):
         await jobs.submit(job(key, minutes=number), [])
-    assert [found.key for found in await jobs.several([*keys, "unknown"])] == keys
-    assert await jobs.several([]) == []
+    assert [found.key for found in await jobs.with_keys([*keys, "unknown"])] == keys
+    assert await jobs.with_keys([]) == []
 
 
 async def test_those_under_way_are_found_however_many_ended_later(jobs: SqliteJobStore) -> None:

@@ -182,13 +182,13 @@ async def test_begun_post_is_remembered_until_it_is_settled_or_refused(
 ) -> None:
     await jobs.submit(job("k1"), [CARD])
     place = Place(TEAM, "D1", "17.5")
-    await outbox.begin(await only(outbox), place)
-    assert (await only(outbox)).begun == PostAttempt(place, clock.now())
+    await outbox.record_attempt(await only(outbox), place)
+    assert (await only(outbox)).unconfirmed == PostAttempt(place, clock.now())
     await tell(jobs, "k1", CARD)
     await outbox.postpone(await only(outbox), START, "no answer")
-    assert (await only(outbox)).begun == PostAttempt(place, clock.now())
+    assert (await only(outbox)).unconfirmed == PostAttempt(place, clock.now())
     await outbox.postpone(await only(outbox), START, "ratelimited", refused=True)
-    assert (await only(outbox)).begun is None
+    assert (await only(outbox)).unconfirmed is None
 
 
 async def test_sent_writes_where_the_card_stands_and_lets_the_reply_go(
@@ -208,10 +208,10 @@ async def test_card_that_was_found_again_is_still_due_as_an_edit(
     jobs: SqliteJobStore, outbox: SqliteOutbox
 ) -> None:
     await jobs.submit(job("k1"), [CARD])
-    await outbox.begin(await only(outbox), Place(TEAM, "C0GENERAL"))
+    await outbox.record_attempt(await only(outbox), Place(TEAM, "C0GENERAL"))
     await outbox.sent(await only(outbox), Delivered(Place(TEAM, "C0GENERAL"), "9.9", current=False))
     notice = await only(outbox)
-    assert (notice.edits, notice.begun) == (True, None)
+    assert (notice.edits, notice.unconfirmed) == (True, None)
 
 
 async def test_turns_are_replies_then_first_cards_then_last_cards_then_the_rest(
@@ -238,14 +238,14 @@ async def test_only_what_there_is_room_for_is_due(jobs: SqliteJobStore, outbox: 
             await jobs.submit(replace(job(f"post{number}{channel}"), place=place), [CARD])
             await jobs.submit(replace(job(f"edit{number}{channel}", card="1.1"), place=place), [CARD])
 
-    async def due(room: SendCapacity = UNLIMITED, busy: tuple[str, ...] = (), limit: int = 9) -> list[str]:
-        found = await outbox.due(START, room, busy=busy, limit=limit, a_channel=1)
+    async def due(capacity: SendCapacity = UNLIMITED, busy: tuple[str, ...] = (), limit: int = 9) -> list[str]:
+        found = await outbox.due(START, capacity, busy=busy, limit=limit, a_channel=1)
         return [notice.job for notice in found]
 
     assert await due() == ["post0C1", "post0C2"]
     assert await due(limit=1) == ["post0C1"]
-    assert await due(SendCapacity(resting=frozenset({"C1"}))) == ["post0C2", "edit0C1"]
+    assert await due(SendCapacity(paused_channels=frozenset({"C1"}))) == ["post0C2", "edit0C1"]
     assert await due(SendCapacity(posts=False)) == ["edit0C1", "edit0C2"]
     assert await due(SendCapacity(posts=False, edits=1)) == ["edit0C1"]
-    assert await due(SendCapacity(edits=0, resting=frozenset({"C1", "C2"}))) == []
+    assert await due(SendCapacity(edits=0, paused_channels=frozenset({"C1", "C2"}))) == []
     assert await due(busy=("C1",)) == ["post0C2"]

@@ -31,11 +31,11 @@ async def test_what_was_begun_is_left_for_the_next_process_oldest_first(path: Pa
     database = Database(path)
     await database.open()
     for view in ("V2", "V1"):
-        await SqlitePendingModals(database, clock).begin(pending_modal(view))
+        await SqlitePendingModals(database, clock).add(pending_modal(view))
         clock.advance(seconds=1)
     await database.close()
     await database.open()
-    assert await SqlitePendingModals(database, clock).left() == [pending_modal("V2"), pending_modal("V1")]
+    assert await SqlitePendingModals(database, clock).unfinished() == [pending_modal("V2"), pending_modal("V1")]
     await database.close()
 
 
@@ -44,27 +44,27 @@ async def test_what_has_ended_is_not_left_and_another_workspaces_view_is_another
 ) -> None:
     pending_modals = SqlitePendingModals(database, clock)
     for each in (pending_modal("V1"), pending_modal("V1", OTHER_TEAM), pending_modal("V2")):
-        await pending_modals.begin(each)
-    await pending_modals.end(pending_modal("V1"))
-    assert await pending_modals.left() == [pending_modal("V1", OTHER_TEAM), pending_modal("V2")]
+        await pending_modals.add(each)
+    await pending_modals.remove(pending_modal("V1"))
+    assert await pending_modals.unfinished() == [pending_modal("V1", OTHER_TEAM), pending_modal("V2")]
 
 
 async def test_one_view_has_one_errand_the_newest(database: Database, clock: FixedClock) -> None:
     pending_modals = SqlitePendingModals(database, clock)
-    await pending_modals.begin(pending_modal("V1"))
+    await pending_modals.add(pending_modal("V1"))
     newer = PendingModal(ModalWork.CHECK, "V1", Place(TEAM, "C1"), "U1", StartRequest())
-    await pending_modals.begin(newer)
-    assert await pending_modals.left() == [newer]
+    await pending_modals.add(newer)
+    assert await pending_modals.unfinished() == [newer]
 
 
 async def test_one_that_cannot_be_read_keeps_no_other_from_being_told(
     database: Database, clock: FixedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     pending_modals = SqlitePendingModals(database, clock)
-    await pending_modals.begin(pending_modal("V1"))
-    await pending_modals.begin(pending_modal("V2"))
+    await pending_modals.add(pending_modal("V1"))
+    await pending_modals.add(pending_modal("V2"))
     await database.write(
         lambda connection: connection.execute("UPDATE pending_modals SET request = '{' WHERE view = 'V1'")
     )
-    assert await pending_modals.left() == [pending_modal("V2")]
+    assert await pending_modals.unfinished() == [pending_modal("V2")]
     assert "what U1 watched cannot be taken up" in caplog.text

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.chat import Answer, Conversation, Finish, ModelRef, Question, Reply, Role, Turn
+from bot.domain.chat import Answer, Conversation, Finish, ModelAnswer, ModelRef, Question, Role, Turn
 from bot.domain.place import Place
 from bot.ports.notifier import PostAttempt
 from bot.ports.questions import OpenQuestion
@@ -21,7 +21,7 @@ MODEL = ModelRef("vertex", "projects/1/endpoints/2", "next-number")
 PLACE = Place(TEAM, "C0GENERAL")
 THREAD = replace(PLACE, thread="1700.1")
 TYPED = Question("command:1.2", PLACE, "U0ADA", "seven", named="next-number", quoted=True)
-REPLY = Reply(MODEL, Answer("eight", Finish.CUT, "MAX_TOKENS"), history_dropped=True)
+ANSWER = ModelAnswer(MODEL, Answer("eight", Finish.CUT, "MAX_TOKENS"), history_dropped=True)
 KEPT = Conversation(THREAD, MODEL, (Turn(Role.USER, "seven"), Turn(Role.MODEL, "eight")))
 
 
@@ -86,15 +86,15 @@ async def test_open_questions_come_oldest_first(questions: SqliteQuestions, cloc
 async def test_an_answer_is_told_piece_by_piece(questions: SqliteQuestions, clock: FixedClock) -> None:
     asked = await questions.add(TYPED)
     assert asked is not None
-    await questions.answer(TYPED.key, REPLY)
-    asked = replace(asked, reply=REPLY)
+    await questions.store_answer(TYPED.key, ANSWER)
+    asked = replace(asked, answer=ANSWER)
     assert await state(questions) == asked
     clock.advance(seconds=3)
-    await questions.begin(TYPED.key, PLACE)
-    assert await state(questions) == replace(asked, begun=PostAttempt(PLACE, clock.now()))
+    await questions.record_attempt(TYPED.key, PLACE)
+    assert await state(questions) == replace(asked, unconfirmed=PostAttempt(PLACE, clock.now()))
     await questions.posted(TYPED.key, THREAD)
     assert await state(questions) == replace(asked, posted=1, thread=THREAD)
-    await questions.begin(TYPED.key, THREAD)
+    await questions.record_attempt(TYPED.key, THREAD)
     await questions.refused(TYPED.key)
     assert await state(questions) == replace(asked, posted=1, thread=THREAD)
 
@@ -103,7 +103,7 @@ async def test_settling_keeps_the_turns_once_and_nothing_else(
     questions: SqliteQuestions, chats: SqliteChatStore, database: Database
 ) -> None:
     await questions.add(TYPED)
-    await questions.answer(TYPED.key, REPLY)
+    await questions.store_answer(TYPED.key, ANSWER)
     await questions.settle(TYPED.key, KEPT)
     await questions.settle(TYPED.key, KEPT)
     assert await chats.conversation(THREAD) == KEPT

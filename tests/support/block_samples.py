@@ -157,7 +157,7 @@ jobs = st.builds(
     checked_at=st.none() | times,
     failure=st.none() | failures,
     data_stats=st.none() | stats,
-    trouble=words,
+    problem=words,
     cancelled_by=people,
     deleted_by=st.just("") | people,
 )

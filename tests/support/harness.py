@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bot.app import Stores, build_use_cases, open_google, open_stores
 from bot.chat.chat_service import ChatService, exchange
-from bot.domain.chat import Reply
+from bot.domain.chat import ModelAnswer
 from bot.domain.jobs import TuningJob
 from bot.domain.place import Place
 from bot.domain.requests import StartRequest
@@ -106,9 +106,9 @@ class Harness:
         assert found is not None
         return found
 
-    async def keep(self, place: Place, question: str, reply: Reply) -> None:
+    async def keep(self, place: Place, question: str, answer: ModelAnswer) -> None:
         """What a settled question leaves behind."""
-        kept = exchange(place, question, reply)
+        kept = exchange(place, question, answer)
         await self.database.write(lambda connection: keep(connection, kept, self.clock.now()))
 
     def at_google(self, job: TuningJob) -> Job:

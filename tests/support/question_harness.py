@@ -8,7 +8,7 @@ import aiohttp
 from bot.app import SYSTEM_CLOCK
 from bot.chat.answer_worker import AnswerWorker
 from bot.chat.chat_service import ChatService
-from bot.domain.chat import Answer, Conversation, ModelRef, Question, Reply
+from bot.domain.chat import Answer, Conversation, ModelAnswer, ModelRef, Question
 from bot.domain.place import Place
 from bot.runtime.background_tasks import BackgroundTasks
 from bot.sandbox.slack import Channel
@@ -59,7 +59,7 @@ class QuestionHarness:
     async def answered(self, question: Question, text: str = "eight") -> None:
         """Put it on paper with its answer, and let a new process go on."""
         assert await self.store.add(question)
-        await self.store.answer(question.key, Reply(MODEL, Answer(text)))
+        await self.store.store_answer(question.key, ModelAnswer(MODEL, Answer(text)))
         await self.questions().take_up()
 
     async def settled(self, within: float = 10.0) -> None:

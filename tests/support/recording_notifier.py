@@ -15,13 +15,13 @@ class RecordingNotifier:
     """A Notifier that records each delivery; a test sets what the next deliveries raise."""
 
     told: list[tuple[str, str, str]] = field(default_factory=list)
-    troubles: list[Exception] = field(default_factory=list)
+    problems: list[Exception] = field(default_factory=list)
     gate: asyncio.Event | None = None
     space: SendCapacity = UNLIMITED
     begun: list[PostAttempt | None] = field(default_factory=list)
     tries: int = 0
 
-    def room(self) -> SendCapacity:
+    def capacity(self) -> SendCapacity:
         return self.space
 
     async def deliver(
@@ -29,16 +29,16 @@ class RecordingNotifier:
         notice: Notice,
         job: TuningJob,
         snapshots: Sequence[Snapshot],
-        begin: Callable[[Place], Awaitable[None]],
+        record_attempt: Callable[[Place], Awaitable[None]],
     ) -> Delivered:
         self.tries += 1
-        self.begun.append(notice.begun)
-        if notice.begun is None and not notice.edits:
-            await begin(job.place)
+        self.begun.append(notice.unconfirmed)
+        if notice.unconfirmed is None and not notice.edits:
+            await record_attempt(job.place)
         if self.gate is not None:
             await self.gate.wait()
-        if self.troubles:
-            raise self.troubles.pop(0)
+        if self.problems:
+            raise self.problems.pop(0)
         self.told.append((str(notice.kind), job.name, job.card))
         return Delivered(job.place, job.card or f"ts of {job.name}")
 

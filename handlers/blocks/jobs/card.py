@@ -150,7 +150,7 @@ def _footer(job: TuningJob) -> str:
 
 
 def _trouble(job: TuningJob) -> str:
-    return "" if job.state.ended else escape_line(job.trouble, 500)
+    return "" if job.state.ended else escape_line(job.problem, 500)
 
 
 def _text(job: TuningJob, profile: BackendProfile, curve: LossCurve, outcome: str, now: datetime) -> str:

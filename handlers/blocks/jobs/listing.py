@@ -31,11 +31,11 @@ def job_list(jobs: Sequence[TuningJob], now: datetime, total: int = 0) -> Messag
     return _bounded(count(total, "tuning"), lines, blocks, total, [])
 
 
-def model_list(models: Sequence[TunedModel], jobs: Sequence[TuningJob], troubles: Sequence[str] = ()) -> Message:
-    """The models as Google lists them; those of this workspace's jobs say so. `troubles` are plain sentences."""
-    said = [sentence(escape_line(trouble, 300)) for trouble in troubles[:3]]
+def model_list(models: Sequence[TunedModel], jobs: Sequence[TuningJob], problems: Sequence[str] = ()) -> Message:
+    """The models as Google lists them; those of this workspace's jobs say so. `problems` are plain sentences."""
+    said = [sentence(escape_line(trouble, 300)) for trouble in problems[:3]]
     if not models:
-        text = "Google lists no tuned models." if not troubles else "I could not list all tuned models."
+        text = "Google lists no tuned models." if not problems else "I could not list all tuned models."
         return compose("\n".join([text, *said]), [section("\n".join([text, *said]), "models_none")])
     made = {resource: job for job in jobs for resource in (job.tuned_model, job.endpoint) if resource}
     lines = [_model(model, made.get(model.resource) or made.get(model.endpoint)) for model in models[:SHOWN]]

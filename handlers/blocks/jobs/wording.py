@@ -48,7 +48,7 @@ def state_words(job: TuningJob) -> str:
 
 def cancel_words(job: TuningJob) -> str:
     """What came of asking for a cancellation, in plain words."""
-    return f"I asked Google to cancel {job.name}. {job.trouble or 'Its card shows when that is done.'}"
+    return f"I asked Google to cancel {job.name}. {job.problem or 'Its card shows when that is done.'}"
 
 
 def google_word(job: TuningJob) -> str:

@@ -42,9 +42,9 @@ def asked_of_google(harness: Harness) -> int:
 
 
 async def ask(asking: AnswerWorker, to: RecordingAnswerPoster, question: Question = SEVEN) -> None:
-    asked = await asking.take(question)
+    asked = await asking.add(question)
     assert asked is not None
-    await asking.see_through(asked, to)
+    await asking.process(asked, to)
 
 
 async def cut_off(work: Awaitable[None], when: Callable[[], Awaitable[object]]) -> None:
@@ -58,9 +58,9 @@ async def cut_off(work: Awaitable[None], when: Callable[[], Awaitable[object]]) 
 
 async def take_up(asking: AnswerWorker, to: RecordingAnswerPoster) -> None:
     """What the next process does with what this one left."""
-    (left,) = await asking.left_open()
-    await asking.see_through(left, to)
-    assert await asking.left_open() == []
+    (left,) = await asking.open_questions()
+    await asking.process(left, to)
+    assert await asking.open_questions() == []
 
 
 async def test_a_question_is_asked_answered_and_kept_with_its_thread(
@@ -69,7 +69,7 @@ async def test_a_question_is_asked_answered_and_kept_with_its_thread(
     to = RecordingAnswerPoster()
     await ask(asking, to)
     assert to.told == ["asking counter", "2 1/1"]
-    assert await asking.left_open() == []
+    assert await asking.open_questions() == []
     conversation = await harness.chats.conversation(THREAD)
     assert conversation is not None
     assert conversation.turns == (Turn(Role.USER, "1"), Turn(Role.MODEL, "2"))
@@ -78,11 +78,11 @@ async def test_a_question_is_asked_answered_and_kept_with_its_thread(
 async def test_the_same_delivery_is_not_taken_again_while_it_is_answered_nor_afterwards(
     asking: AnswerWorker, model: ModelRef
 ) -> None:
-    asked = await asking.take(SEVEN)
+    asked = await asking.add(SEVEN)
     assert asked is not None
-    assert await asking.take(SEVEN) is None
-    await asking.see_through(asked, RecordingAnswerPoster())
-    assert await asking.take(SEVEN) is None
+    assert await asking.add(SEVEN) is None
+    await asking.process(asked, RecordingAnswerPoster())
+    assert await asking.add(SEVEN) is None
 
 
 async def test_a_form_chose_its_model_by_itself(harness: Harness, asking: AnswerWorker, model: ModelRef) -> None:
@@ -121,7 +121,7 @@ async def test_an_answer_that_is_on_paper_is_posted_and_not_paid_for_again(
     after = RecordingAnswerPoster()
     await take_up(asking, after)
     assert after.told == ["2 1/1"]
-    assert after.states[0].begun is not None, "it is to be looked for"
+    assert after.states[0].unconfirmed is not None, "it is to be looked for"
     assert asked_of_google(harness) == 1
     assert await harness.chat.answers_in(THREAD)
 
@@ -129,7 +129,7 @@ async def test_an_answer_that_is_on_paper_is_posted_and_not_paid_for_again(
 async def test_a_question_that_is_too_old_is_given_back_and_not_asked(
     harness: Harness, asking: AnswerWorker, model: ModelRef
 ) -> None:
-    await asking.take(replace(SEVEN, text="what comes\nafter 1?"))
+    await asking.add(replace(SEVEN, text="what comes\nafter 1?"))
     harness.clock.time += ASKED_AGAIN_WITHIN
     harness.clock.advance(seconds=1)
     to = RecordingAnswerPoster()
@@ -149,7 +149,7 @@ async def test_googles_refusal_is_told_and_settles_the_question(
     await ask(asking, to)
     assert len(to.told) == 2
     assert "Endpoint is not found" in to.told[1]
-    assert await asking.left_open() == []
+    assert await asking.open_questions() == []
     assert not await harness.chat.answers_in(THREAD)
 
 
@@ -157,7 +157,7 @@ async def test_a_refusal_is_told_once_slack_is_back(
     harness: Harness, asking: AnswerWorker, model: ModelRef
 ) -> None:
     harness.google.faults.fail(404, "Endpoint is not found.", path=":generateContent")
-    to = RecordingAnswerPoster(troubles=[RetryLater("Slack is away.", 0.01), RetryLater("Slack is away.", 0.01)])
+    to = RecordingAnswerPoster(problems=[RetryLater("Slack is away.", 0.01), RetryLater("Slack is away.", 0.01)])
     await ask(asking, to)
     assert len(to.told) == 2
     assert "Endpoint is not found" in to.told[1]
@@ -178,7 +178,7 @@ async def test_a_refusal_that_was_being_told_is_not_asked_again(
     await take_up(asking, after)
     assert len(after.told) == 1
     assert "interrupted" in after.told[0]
-    assert after.states[0].begun is not None
+    assert after.states[0].unconfirmed is not None
     assert asked_of_google(harness) == 1
 
 
@@ -186,25 +186,25 @@ async def test_without_any_model_it_is_said_how_to_choose_one(harness: Harness, 
     to = RecordingAnswerPoster()
     await ask(asking, to)
     assert "/tune use NAME" in to.told[0]
-    assert await asking.left_open() == []
+    assert await asking.open_questions() == []
 
 
 async def test_a_paid_answer_waits_while_slack_is_away(
     harness: Harness, asking: AnswerWorker, model: ModelRef
 ) -> None:
-    to = RecordingAnswerPoster(troubles=[RetryLater("Slack is away.", 0.01) for _ in range(5)])
+    to = RecordingAnswerPoster(problems=[RetryLater("Slack is away.", 0.01) for _ in range(5)])
     await ask(asking, to)
     assert to.told == ["asking counter", "2 1/1"]
     assert asked_of_google(harness) == 1
-    assert [state.begun for state in to.states] == [None] * 6, "what was refused need not be looked for"
+    assert [state.unconfirmed for state in to.states] == [None] * 6, "what was refused need not be looked for"
 
 
 async def test_a_post_that_may_have_arrived_is_to_be_looked_for(
     harness: Harness, asking: AnswerWorker, model: ModelRef
 ) -> None:
-    to = RecordingAnswerPoster(troubles=[Unconfirmed("Slack's answer was lost.", 0.01)])
+    to = RecordingAnswerPoster(problems=[Unconfirmed("Slack's answer was lost.", 0.01)])
     await ask(asking, to)
-    assert [state.begun is not None for state in to.states] == [False, True]
+    assert [state.unconfirmed is not None for state in to.states] == [False, True]
 
 
 async def test_a_long_answer_goes_on_behind_what_stands(
@@ -227,21 +227,21 @@ async def test_a_long_answer_goes_on_behind_what_stands(
 async def test_an_answer_that_can_never_be_posted_is_explained_and_settled(
     harness: Harness, asking: AnswerWorker, model: ModelRef, error: Exception
 ) -> None:
-    to = RecordingAnswerPoster(troubles=[error])
+    to = RecordingAnswerPoster(problems=[error])
     await ask(asking, to)
     assert to.told == ["asking counter", str(error)]
-    assert (to.states[1].begun is None) == isinstance(error, Undeliverable), "a refused post is not there"
-    assert await asking.left_open() == []
+    assert (to.states[1].unconfirmed is None) == isinstance(error, Undeliverable), "a refused post is not there"
+    assert await asking.open_questions() == []
 
 
 async def test_a_person_who_cannot_be_told_anything_is_not_tried_for_ever(
     asking: AnswerWorker, model: ModelRef, caplog: pytest.LogCaptureFixture
 ) -> None:
     gone = Undeliverable("Slack refuses the message: thread_not_found.")
-    to = RecordingAnswerPoster(troubles=[gone, gone])
+    to = RecordingAnswerPoster(problems=[gone, gone])
     await ask(asking, to)
     assert to.told == ["asking counter"]
-    assert await asking.left_open() == []
+    assert await asking.open_questions() == []
     assert "nobody could be told why command:1.2 has no answer" in caplog.text
 
 
@@ -249,9 +249,9 @@ async def test_a_database_that_refuses_for_a_while_costs_no_answer(
     harness: Harness, asking: AnswerWorker, model: ModelRef
 ) -> None:
     to = RecordingAnswerPoster(gate=asyncio.Event())
-    asked = await asking.take(SEVEN)
+    asked = await asking.add(SEVEN)
     assert asked is not None
-    task = asyncio.create_task(asking.see_through(asked, to))
+    task = asyncio.create_task(asking.process(asked, to))
 
     async def posting() -> bool:
         return bool(to.begun)
@@ -267,6 +267,6 @@ async def test_a_database_that_refuses_for_a_while_costs_no_answer(
     await until(tried_again)
     await harness.database.run(lambda connection: connection.execute("PRAGMA query_only = OFF"))
     await task
-    assert all(state.begun is not None for state in to.states[1:]), "what was posted is found again, not posted"
+    assert all(state.unconfirmed is not None for state in to.states[1:]), "found again, not posted"
     assert asked_of_google(harness) == 1
-    assert await asking.left_open() == []
+    assert await asking.open_questions() == []

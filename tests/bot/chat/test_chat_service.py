@@ -125,8 +125,8 @@ async def test_one_systems_trouble_does_not_hide_the_others_models(harness: Harn
     harness.google.faults.fail(403, "Denied.", path="/v1beta/tunedModels", times=None)
     listed = await harness.chat.models()
     assert [model.display_name for model in listed.models] == ["seen"]
-    assert len(listed.troubles) == 1
-    assert listed.troubles[0].startswith("Gemini API: ")
+    assert len(listed.problems) == 1
+    assert listed.problems[0].startswith("Gemini API: ")
 
 
 async def test_googles_refusal_of_a_question_comes_through(harness: Harness) -> None:

@@ -71,7 +71,7 @@ async def test_what_slack_cannot_take_now_waits_and_holds_back_only_its_own_job(
 ) -> None:
     await harness.tuned("waits")
     await harness.started("goes")
-    slack.troubles.append(RetryLater("Slack asks for a pause.", seconds=7))
+    slack.problems.append(RetryLater("Slack asks for a pause.", seconds=7))
     await send_once(sender)
     await send_once(sender)
     assert slack.told == [("card", "goes", "")]
@@ -89,7 +89,7 @@ async def test_the_pauses_grow_but_not_for_ever(
 ) -> None:
     await harness.started("patient")
     for attempt in range(9):
-        slack.troubles.append(RetryLater("Slack fails.", seconds=0.1))
+        slack.problems.append(RetryLater("Slack fails.", seconds=0.1))
         await send_once(sender)
         pause = min(2.0**attempt, 60.0)
         assert await harness.outbox.due(harness.clock.now() + timedelta(seconds=pause / 2 - 0.1)) == []
@@ -102,7 +102,7 @@ async def test_what_slack_never_takes_is_given_up_and_not_tried_again(
     harness: Harness, slack: RecordingNotifier, sender: OutboxSender
 ) -> None:
     await harness.started("undeliverable")
-    slack.troubles.append(Undeliverable("Slack refuses the message: account_inactive."))
+    slack.problems.append(Undeliverable("Slack refuses the message: account_inactive."))
     await send_once(sender)
     harness.clock.advance(days=1)
     await send_once(sender)
@@ -114,11 +114,11 @@ async def test_a_card_that_cannot_be_drawn_does_not_silence_the_others(
     harness: Harness, slack: RecordingNotifier, sender: OutboxSender
 ) -> None:
     await harness.started("broken")
-    slack.troubles.append(ValueError("a fault of ours"))
+    slack.problems.append(ValueError("a fault of ours"))
     sender.start()
 
     async def met() -> bool:
-        return not slack.troubles
+        return not slack.problems
 
     await until(met)
     await harness.started("fine")
@@ -165,7 +165,7 @@ async def test_a_card_that_moved_is_remembered_where_it_stands_now(harness: Harn
             notice: Notice,
             job: TuningJob,
             snapshots: Sequence[Snapshot],
-            begin: Callable[[Place], Awaitable[None]],
+            record_attempt: Callable[[Place], Awaitable[None]],
         ) -> Delivered:
             return Delivered(replace(job.place, channel="D1"), "9.9")
 
@@ -184,7 +184,7 @@ async def test_losses_travel_with_the_card(harness: Harness, slack: RecordingNot
             notice: Notice,
             job: TuningJob,
             snapshots: Sequence[Snapshot],
-            begin: Callable[[Place], Awaitable[None]],
+            record_attempt: Callable[[Place], Awaitable[None]],
         ) -> Delivered:
             seen.extend(snapshot.step for snapshot in snapshots)
             return Delivered(job.place, "1.1")
@@ -200,19 +200,19 @@ async def test_a_post_is_begun_on_paper_before_it_is_sent(
     harness: Harness, slack: RecordingNotifier, sender: OutboxSender
 ) -> None:
     job = await harness.started("begun")
-    slack.troubles.append(Unconfirmed("Slack's answer was lost.", seconds=1))
+    slack.problems.append(Unconfirmed("Slack's answer was lost.", seconds=1))
     await send_once(sender)
     harness.clock.advance(seconds=2)
     (notice,) = await harness.outbox.due(harness.clock.now())
-    assert notice.begun is not None
-    assert notice.begun.place == job.place
+    assert notice.unconfirmed is not None
+    assert notice.unconfirmed.place == job.place
 
 
 async def test_what_slack_refused_need_not_be_looked_for(
     harness: Harness, slack: RecordingNotifier, sender: OutboxSender
 ) -> None:
     await harness.started("refused")
-    slack.troubles.append(RetryLater("Slack asks for a pause.", seconds=1))
+    slack.problems.append(RetryLater("Slack asks for a pause.", seconds=1))
     await send_once(sender)
     harness.clock.advance(seconds=2)
     await send_once(sender)
@@ -224,7 +224,7 @@ async def test_a_fault_of_ours_after_the_post_was_sent_is_no_reason_to_send_it_a
     harness: Harness, slack: RecordingNotifier, sender: OutboxSender
 ) -> None:
     await harness.started("faulty")
-    slack.troubles.append(KeyError("ts"))
+    slack.problems.append(KeyError("ts"))
     await send_once(sender)
     harness.clock.advance(seconds=301)
     await send_once(sender)

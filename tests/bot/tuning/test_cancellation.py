@@ -75,15 +75,15 @@ async def test_an_answer_that_never_came_is_no_error_and_is_asked_for_again_a_mi
             faults.reset(path=":cancel$")
     told = await harness.tuning.cancel(TEAM, job.key, ADA)
     assert told.cancelled_by == ADA
-    assert told.trouble.startswith("Google has not confirmed the cancellation: ")
-    assert told.trouble.endswith(" I ask again every minute.")
-    assert "Try again" not in told.trouble
+    assert told.problem.startswith("Google has not confirmed the cancellation: ")
+    assert told.problem.endswith(" I ask again every minute.")
+    assert "Try again" not in told.problem
 
     harness.clock.advance(seconds=MINUTE)
     for _ in range(2):
         await harness.refresher.poll(backend, [await harness.newest(job)])
     ended = await harness.newest(job)
-    assert (ended.state, ended.cancelled_by, ended.trouble) == (JobState.CANCELLED, ADA, "")
+    assert (ended.state, ended.cancelled_by, ended.problem) == (JobState.CANCELLED, ADA, "")
     assert harness.at_google(job).phase == "cancelled"
     assert await audited(harness) == [(ADA, "cancel", job.key)]
 
@@ -99,15 +99,15 @@ async def test_a_refusal_stands_on_the_card_until_google_agrees(
     job = await harness.started("refused", backend)
     harness.google.faults.fail(status, path=":cancel$", times=None)
     refused = await harness.tuning.cancel(TEAM, job.key, ADA)
-    assert "has not confirmed the cancellation" in refused.trouble
-    assert words in refused.trouble
+    assert "has not confirmed the cancellation" in refused.problem
+    assert words in refused.problem
     assert await harness.due() == [NoticeKind.CARD]
 
     # Steps come and go, and the words stay; nothing is written where nothing is new.
     for _ in range(2):
         harness.at_google(job).advance()
         await harness.refresher.poll(backend, [await harness.newest(job)])
-        assert (await harness.newest(job)).trouble == refused.trouble
+        assert (await harness.newest(job)).problem == refused.problem
     before = await harness.database.run(lambda db: db.conn.total_changes)
     harness.clock.advance(seconds=MINUTE)
     await harness.refresher.poll(backend, [await harness.newest(job)])
@@ -119,33 +119,33 @@ async def test_a_refusal_stands_on_the_card_until_google_agrees(
     for _ in range(2):
         await harness.refresher.poll(backend, [await harness.newest(job)])
     ended = await harness.newest(job)
-    assert (ended.state, ended.cancelled_by, ended.trouble) == (JobState.CANCELLED, ADA, "")
+    assert (ended.state, ended.cancelled_by, ended.problem) == (JobState.CANCELLED, ADA, "")
 
 
 async def test_words_of_a_refusal_go_once_google_agrees_though_it_takes_its_time(harness: Harness) -> None:
     job = await harness.started("slow to stop")
     harness.google.faults.fail(403, path=":cancel$")
-    assert (await harness.tuning.cancel(TEAM, job.key, ADA)).trouble
+    assert (await harness.tuning.cancel(TEAM, job.key, ADA)).problem
     harness.google.faults.garble("{}", status=200, path=":cancel$", times=None)
     harness.clock.advance(seconds=MINUTE)
     await harness.refresher.poll("vertex", [await harness.newest(job)])
     going_on = await harness.newest(job)
-    assert (going_on.state.ended, going_on.trouble) == (False, "")
+    assert (going_on.state.ended, going_on.problem) == (False, "")
 
 
 async def test_trouble_with_looking_and_with_cancelling_do_not_wipe_each_other_out(harness: Harness) -> None:
     job = await harness.started("twice in trouble")
     harness.google.faults.fail(403, path=":cancel$", times=None)
-    cancelling = (await harness.tuning.cancel(TEAM, job.key, ADA)).trouble
+    cancelling = (await harness.tuning.cancel(TEAM, job.key, ADA)).problem
     looking = harness.google.faults.fail(403, path=r"/tuningJobs/\d+$", times=None)
     poller = polling(harness)
     harness.clock.advance(seconds=MINUTE)
     await poller.round()
-    assert (await harness.newest(job)).trouble.startswith("The last look failed: ")
+    assert (await harness.newest(job)).problem.startswith("The last look failed: ")
     assert asked(harness) == 1, "what cannot be seen is not asked for"
     looking.times = 0
     await poller.round()
-    assert (await harness.newest(job)).trouble == cancelling
+    assert (await harness.newest(job)).problem == cancelling
 
 
 async def test_a_job_that_google_is_stopping_is_not_asked_for_again(harness: Harness) -> None:
@@ -184,7 +184,7 @@ async def test_a_second_click_is_no_error_names_the_first_person_and_is_audited_
     )
     again = await harness.tuning.cancel(TEAM, job.key, "U3")
     assert [told.cancelled_by for told in (first, second, again)] == [ADA] * 3
-    assert [told.trouble for told in (first, second, again)] == [""] * 3
+    assert [told.problem for told in (first, second, again)] == [""] * 3
     assert asked(harness) == 1
     assert await audited(harness) == [(ADA, "cancel", job.key)]
     await harness.refresher.poll(backend, [job])
@@ -251,7 +251,7 @@ async def test_a_cancellation_whose_answer_nobody_can_read_hides_no_other_jobs_n
     harness.at_google(other).finish()
     await restarted(harness).round()
     assert (await harness.newest(other)).state is JobState.SUCCEEDED
-    assert "could not be read" in (await harness.newest(odd)).trouble
+    assert "could not be read" in (await harness.newest(odd)).problem
 
 
 STEPS_OF_A_DELETION = {

@@ -101,7 +101,7 @@ async def test_a_resting_channel_is_passed_over_for_posts_but_not_for_edits(
     await tell(quiet, "post")
     await tell(quiet, "edit", card="1.1")
     await tell(quiet, "elsewhere", channel="C2")
-    slack.space = SendCapacity(resting=frozenset({"C1"}))
+    slack.space = SendCapacity(paused_channels=frozenset({"C1"}))
     await send_once(sender)
     assert {told[1] for told in slack.told} == {"edit", "elsewhere"}
 
@@ -142,7 +142,7 @@ async def test_while_slack_fails_at_everything_one_notice_at_a_time_finds_out(
 ) -> None:
     for number in range(30):
         await tell(quiet, f"job{number:02}", channel=f"C{number}")
-    slack.troubles += [RetryLater("Slack cannot be reached.", seconds=0)] * 13
+    slack.problems += [RetryLater("Slack cannot be reached.", seconds=0)] * 13
     backoff = Backoff(first=0.02, longest=0.04, while_down=0.2)
     sender = OutboxSender(quiet.outbox, quiet.jobs, slack, quiet.clock, backoff)
     sender.start()
@@ -168,6 +168,6 @@ async def test_stop_cuts_off_what_does_not_end_and_remembers_that_it_was_begun(
     await asyncio.sleep(0.1)
     await sender.stop(0.1)
     (notice,) = await quiet.outbox.due(quiet.clock.now())
-    assert notice.begun is not None
+    assert notice.unconfirmed is not None
     await sender.send_due()
     assert slack.tries == 1

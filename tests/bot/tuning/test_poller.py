@@ -1,4 +1,4 @@
-"""Rounds over open jobs: cheap, patient, and none of their troubles ends another's look."""
+"""Rounds over open jobs: cheap, patient, and none of their problems ends another's look."""
 
 import asyncio
 import re
@@ -90,7 +90,7 @@ async def test_a_thousand_jobs_cost_twenty_requests_a_round_and_no_write_where_n
             harness.google.requests.clear()
             await poller.round()
             assert len(harness.google.requests) <= 20, f"round {number}"
-        seen = await harness.jobs.several([job.key for job in jobs])
+        seen = await harness.jobs.with_keys([job.key for job in jobs])
         assert {job.checked_at for job in seen} == {harness.clock.now()}
         assert {job.state for job in seen} == {JobState.RUNNING}
 
@@ -101,12 +101,12 @@ async def test_a_thousand_jobs_cost_twenty_requests_a_round_and_no_write_where_n
         assert len(harness.google.requests) <= 20
         # Losses come to a few jobs a round where each has to be asked for them.
         assert await changes(harness) - written <= 20
-        seen = await harness.jobs.several([job.key for job in jobs])
+        seen = await harness.jobs.with_keys([job.key for job in jobs])
         assert {job.checked_at for job in seen} == {harness.clock.now()}, "the last look is told all the same"
 
         harness.google.jobs.all[500].finish()
         await poller.round()
-        ended = [job.name for job in await harness.jobs.several([job.key for job in jobs]) if job.state.ended]
+        ended = [job.name for job in await harness.jobs.with_keys([job.key for job in jobs]) if job.state.ended]
         assert ended == [harness.google.jobs.all[500].display_name]
 
 
@@ -120,7 +120,7 @@ async def test_a_job_that_the_list_does_not_show_is_asked_for_by_name(tmp_path: 
         for job in harness.google.jobs.all:
             job.finish()
         await polling(harness).round()
-        seen = await harness.jobs.several([job.key for job in jobs])
+        seen = await harness.jobs.with_keys([job.key for job in jobs])
         assert {job.state for job in seen} == {JobState.SUCCEEDED}
 
 
@@ -133,7 +133,7 @@ async def test_an_operation_that_is_gone_is_followed_by_its_tuned_model(
     harness.at_google(job).advance(1)
     await poller.round()
     assert (await harness.newest(job)).state is JobState.RUNNING
-    assert (await harness.newest(job)).trouble == ""
+    assert (await harness.newest(job)).problem == ""
     harness.at_google(job).finish()
     await poller.round()
     assert (await harness.newest(job)).state is JobState.SUCCEEDED
@@ -162,7 +162,7 @@ async def test_one_backends_trouble_does_not_hide_the_others(harness: Harness, p
     await poller.round()
     assert (await harness.newest(gemini)).state is JobState.SUCCEEDED
     assert not (await harness.newest(vertex)).state.ended
-    assert "Google" in (await harness.newest(vertex)).trouble
+    assert "Google" in (await harness.newest(vertex)).problem
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -177,7 +177,7 @@ async def test_an_answer_that_nobody_can_read_hides_no_other_job(
     await poller.round()
     assert (await harness.newest(other)).state is JobState.SUCCEEDED
     troubled = await harness.newest(deep)
-    assert "could not be read" in troubled.trouble
+    assert "could not be read" in troubled.problem
     assert not troubled.state.ended
     assert "RecursionError" in caplog.text
 
@@ -189,8 +189,8 @@ async def test_a_whole_list_that_nobody_can_read_is_told_on_every_card(harness: 
     harness.at_google(gemini).finish()
     await poller.round()
     assert (await harness.newest(gemini)).state is JobState.SUCCEEDED
-    seen = await harness.jobs.several([job.key for job in jobs])
-    assert ["could not be read" in job.trouble for job in seen] == [True] * 12
+    seen = await harness.jobs.with_keys([job.key for job in jobs])
+    assert ["could not be read" in job.problem for job in seen] == [True] * 12
     assert poller.problem() == ""
 
 
@@ -203,7 +203,7 @@ async def test_trouble_that_lasts_is_written_once(harness: Harness, poller: Poll
     assert await changes(harness) == written
     harness.google.faults.clear()
     await poller.round()
-    assert [(await harness.newest(job)).trouble for job in jobs] == ["", "", ""]
+    assert [(await harness.newest(job)).problem for job in jobs] == ["", "", ""]
 
 
 async def test_a_row_that_was_spoilt_hides_no_other_job(harness: Harness, poller: Poller) -> None:
@@ -265,7 +265,7 @@ async def test_a_job_that_stands_still_is_called_stuck_once_and_a_new_step_clear
         assert (await rounds(1)).stuck_at == moved_at + timedelta(minutes=120)
         assert (await rounds(3)).stuck_at == moved_at + timedelta(minutes=120)
         assert (await harness.due()).count("stuck") == 1
-        seen = await harness.jobs.several([job.key for job in jobs])
+        seen = await harness.jobs.with_keys([job.key for job in jobs])
         assert [job.name for job in seen if job.stuck_at] == [still.name]
 
         harness.at_google(still).advance(1)
@@ -287,7 +287,7 @@ async def test_a_job_whose_steps_the_list_does_not_show_is_looked_at_alone_befor
         for _ in range(7):
             harness.clock.advance(minutes=1)
             await poller.round()
-            seen = await harness.jobs.several([job.key for job in jobs])
+            seen = await harness.jobs.with_keys([job.key for job in jobs])
             assert [job.name for job in seen if job.stuck_at] == []
         assert "stuck" not in await harness.due()
 
@@ -299,7 +299,7 @@ async def test_a_job_that_google_does_not_tell_of_is_not_called_stuck(harness: H
     harness.clock.advance(hours=5)
     await poller.round()
     assert (await harness.newest(job)).stuck_at is None
-    assert (await harness.newest(job)).trouble
+    assert (await harness.newest(job)).problem
 
 
 def test_a_job_is_looked_at_less_often_as_it_ages() -> None:
@@ -382,7 +382,7 @@ async def test_stop_cuts_a_round_short_that_hangs_and_says_nothing_of_errors(
         await poller.stop(0.1)
     await asyncio.sleep(0.05)
     assert [record.message for record in caplog.records if record.levelname in ("WARNING", "ERROR")] == []
-    assert (await harness.newest(job)).trouble == ""
+    assert (await harness.newest(job)).problem == ""
 
 
 async def test_rounds_that_end_no_more_are_a_problem(harness: Harness) -> None:

@@ -10,7 +10,7 @@ from bot.domain.jobs import Failure, Hyperparameters, JobState, Operation, Snaps
 from bot.domain.place import Place
 from bot.errors import BotError, GoogleUnavailable, NotFoundAtGoogle
 from bot.ports.notifier import NoticeKind
-from bot.tuning.transitions import call_stuck, fail, missed, observe
+from bot.tuning.transitions import apply_operation, fail, mark_stuck, poll_failed
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 CARD, ENDED, STUCK = NoticeKind.CARD, NoticeKind.ENDED, NoticeKind.STUCK
@@ -24,7 +24,8 @@ def job(state: JobState = JobState.RUNNING, **changes: object) -> TuningJob:
 
 
 def test_the_first_look_confirms_a_submitted_job_and_shows_it() -> None:
-    change = observe(job(JobState.SUBMITTING), Operation("tunedModels/tb-1/operations/1", JobState.QUEUED), NOW)
+    seen = Operation("tunedModels/tb-1/operations/1", JobState.QUEUED)
+    change = apply_operation(job(JobState.SUBMITTING), seen, NOW)
 
     assert change is not None
     assert change.job.state is JobState.QUEUED
@@ -34,12 +35,12 @@ def test_the_first_look_confirms_a_submitted_job_and_shows_it() -> None:
 
 
 def test_a_look_that_shows_nothing_new_changes_nothing() -> None:
-    assert observe(job(moved_at=NOW), Operation("", JobState.RUNNING), NOW + timedelta(minutes=1)) is None
+    assert apply_operation(job(moved_at=NOW), Operation("", JobState.RUNNING), NOW + timedelta(minutes=1)) is None
 
 
 def test_losses_of_known_steps_are_written_and_tell_nobody() -> None:
     known = job(moved_at=NOW, completed_steps=7)
-    change = observe(known, Operation("", JobState.RUNNING, snapshots=(Snapshot(7, 1.0),)), NOW)
+    change = apply_operation(known, Operation("", JobState.RUNNING, snapshots=(Snapshot(7, 1.0),)), NOW)
 
     assert change is not None
     assert list(change.notices) == []
@@ -49,7 +50,7 @@ def test_losses_of_known_steps_are_written_and_tell_nobody() -> None:
 def test_steps_follow_the_last_snapshot_where_google_tells_no_steps() -> None:
     seen = Operation("", JobState.RUNNING, snapshots=(Snapshot(3, 1.5, 1), Snapshot(7, -0.1, 2)))
 
-    change = observe(job(), seen, NOW)
+    change = apply_operation(job(), seen, NOW)
 
     assert change is not None
     assert change.job.completed_steps == 7
@@ -58,7 +59,7 @@ def test_steps_follow_the_last_snapshot_where_google_tells_no_steps() -> None:
 
 
 def test_zero_completed_steps_is_a_value_and_not_unknown() -> None:
-    change = observe(job(completed_steps=None), Operation("", JobState.RUNNING, completed_steps=0), NOW)
+    change = apply_operation(job(completed_steps=None), Operation("", JobState.RUNNING, completed_steps=0), NOW)
 
     assert change is not None
     assert change.job.completed_steps == 0
@@ -66,20 +67,20 @@ def test_zero_completed_steps_is_a_value_and_not_unknown() -> None:
 
 @pytest.mark.parametrize("state", [JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, JobState.LOST])
 def test_an_end_is_told_once_and_never_taken_back(state: JobState) -> None:
-    ended = observe(job(), Operation("", state), NOW)
+    ended = apply_operation(job(), Operation("", state), NOW)
 
     assert ended is not None
     assert list(ended.notices) == [CARD, ENDED]
     assert ended.job.ended_at == NOW
-    assert observe(ended.job, Operation("", JobState.RUNNING), NOW) is None
+    assert apply_operation(ended.job, Operation("", JobState.RUNNING), NOW) is None
     assert fail(ended.job, BotError("late"), NOW) is None
-    assert missed(ended.job, NotFoundAtGoogle("late"), NOW, lost=True) is None
+    assert poll_failed(ended.job, NotFoundAtGoogle("late"), NOW, lost=True) is None
 
 
 def test_a_cancellation_that_google_reports_as_an_error_is_no_failure() -> None:
     seen = Operation("", JobState.FAILED, failure=Failure(code=1, message="The operation was cancelled."))
 
-    change = observe(job(), seen, NOW)
+    change = apply_operation(job(), seen, NOW)
 
     assert change is not None
     assert change.job.state is JobState.CANCELLED
@@ -89,7 +90,7 @@ def test_a_cancellation_that_google_reports_as_an_error_is_no_failure() -> None:
 def test_what_google_no_longer_says_is_kept() -> None:
     known = job(tuned_model="tunedModels/a", endpoint="tunedModels/a", completed_steps=5, epoch=2)
 
-    change = observe(known, Operation("", JobState.RUNNING), NOW)
+    change = apply_operation(known, Operation("", JobState.RUNNING), NOW)
 
     assert change is not None
     assert (change.job.tuned_model, change.job.completed_steps, change.job.epoch) == ("tunedModels/a", 5, 2)
@@ -105,23 +106,23 @@ def test_a_start_that_was_refused_ends_the_job_with_googles_words() -> None:
 
 
 def test_a_failed_look_is_shown_on_the_card_and_cleared_by_the_next_good_one() -> None:
-    troubled = missed(job(), GoogleUnavailable("Google answered 503."), NOW, lost=False)
+    troubled = poll_failed(job(), GoogleUnavailable("Google answered 503."), NOW, lost=False)
     assert troubled is not None
-    assert troubled.job.trouble == "The last look failed: Google answered 503."
+    assert troubled.job.problem == "The last look failed: Google answered 503."
     assert troubled.job.state is JobState.RUNNING
     assert list(troubled.notices) == [CARD]
 
-    again = missed(troubled.job, GoogleUnavailable("Google answered 503."), NOW, lost=False)
+    again = poll_failed(troubled.job, GoogleUnavailable("Google answered 503."), NOW, lost=False)
     assert again is None, "the same trouble is neither written nor told twice"
 
-    good = observe(troubled.job, Operation("", JobState.RUNNING), NOW)
+    good = apply_operation(troubled.job, Operation("", JobState.RUNNING), NOW)
     assert good is not None
-    assert good.job.trouble == ""
+    assert good.job.problem == ""
     assert list(good.notices) == [CARD]
 
 
 def test_a_lost_job_ends_with_advice() -> None:
-    lost = missed(job(), NotFoundAtGoogle("no such job"), NOW, lost=True)
+    lost = poll_failed(job(), NotFoundAtGoogle("no such job"), NOW, lost=True)
     assert lost is not None
     assert lost.job.state is JobState.LOST
     assert lost.job.failure is not None
@@ -135,18 +136,18 @@ HOURS = timedelta(hours=2)
 @pytest.mark.parametrize("state", [JobState.QUEUED, JobState.RUNNING])
 def test_a_job_that_stands_still_for_its_deadline_is_called_stuck_once(state: JobState) -> None:
     still = job(state, moved_at=NOW)
-    assert call_stuck(still, NOW + HOURS - timedelta(seconds=1), HOURS) is None
+    assert mark_stuck(still, NOW + HOURS - timedelta(seconds=1), HOURS) is None
 
-    stuck = call_stuck(still, NOW + HOURS, HOURS)
+    stuck = mark_stuck(still, NOW + HOURS, HOURS)
     assert stuck is not None
     assert list(stuck.notices) == [CARD, STUCK]
     assert stuck.job.stuck_at == NOW + HOURS
-    assert call_stuck(stuck.job, NOW + 2 * HOURS, HOURS) is None
+    assert mark_stuck(stuck.job, NOW + 2 * HOURS, HOURS) is None
 
 
 @pytest.mark.parametrize("state", [state for state in JobState if state.ended] + [JobState.SUBMITTING])
 def test_a_job_that_google_does_not_run_is_never_stuck(state: JobState) -> None:
-    assert call_stuck(job(state, moved_at=NOW), NOW + 9 * HOURS, HOURS) is None
+    assert mark_stuck(job(state, moved_at=NOW), NOW + 9 * HOURS, HOURS) is None
 
 
 @pytest.mark.parametrize(
@@ -160,16 +161,16 @@ def test_a_job_that_google_does_not_run_is_never_stuck(state: JobState) -> None:
 )
 def test_a_new_step_or_state_clears_a_stuck_job(seen: Operation) -> None:
     stuck = job(moved_at=NOW - HOURS, stuck_at=NOW, completed_steps=7)
-    moved = observe(stuck, seen, NOW)
+    moved = apply_operation(stuck, seen, NOW)
 
     assert moved is not None
     assert (moved.job.stuck_at, moved.job.moved_at) == (None, NOW)
     assert list(moved.notices) == [CARD]
-    assert call_stuck(moved.job, NOW + HOURS, HOURS) is not None, "it may come to stand still again"
+    assert mark_stuck(moved.job, NOW + HOURS, HOURS) is not None, "it may come to stand still again"
 
 
 def test_losses_alone_do_not_move_a_job() -> None:
     stuck = job(moved_at=NOW - HOURS, stuck_at=NOW, completed_steps=7)
-    seen = observe(stuck, Operation("", JobState.RUNNING, snapshots=(Snapshot(7, 1.0),)), NOW)
+    seen = apply_operation(stuck, Operation("", JobState.RUNNING, snapshots=(Snapshot(7, 1.0),)), NOW)
     assert seen is not None
     assert seen.job.stuck_at == NOW

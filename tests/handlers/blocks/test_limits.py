@@ -86,8 +86,8 @@ def test_slack_takes_every_list_of_jobs(jobs, now):
     st.lists(words, max_size=8),
 )
 @settings(deadline=None, max_examples=30)
-def test_slack_takes_every_list_of_models(models, jobs, troubles):
-    check_message(model_list(models, jobs, troubles))
+def test_slack_takes_every_list_of_models(models, jobs, problems):
+    check_message(model_list(models, jobs, problems))
 
 
 answers = st.builds(
@@ -156,7 +156,7 @@ def test_the_longest_card_fits():
     job = samples.done(
         samples.GEMINI,
         google_state=long,
-        trouble=long,
+        problem=long,
         failure=Failure(3, long, long),
         data_stats=DataStats(10**9, 10**9, 10**9, 10**9, 10**9, (long,) * 9),
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.app import SYSTEM_CLOCK
-from bot.domain.chat import Answer, Reply
+from bot.domain.chat import Answer, ModelAnswer
 from bot.runtime.background_tasks import BackgroundTasks
 from handlers.delivery.answer_posts import SlackAnswerPoster
 from handlers.delivery.post_finder import ANSWER_EVENT
@@ -97,7 +97,7 @@ async def test_an_app_that_is_shut_out_keeps_the_answer(desk: QuestionHarness, e
     await desk.at.until(lambda: desk.at.calls("chat.postMessage"))
     await asyncio.sleep(0.1)
     (left,) = await desk.store.open_questions()
-    assert left.reply is not None
+    assert left.answer is not None
 
 
 async def test_another_process_finds_the_post_that_was_under_way(desk: QuestionHarness) -> None:
@@ -188,7 +188,7 @@ async def test_who_waits_in_the_channel_is_told_where_the_answer_went(desk: Ques
     asked = await desk.store.add(desk.question("k", outside))
     assert asked is not None
     to = SlackAnswerPoster(desk.once(), desk.at.poster, desk.at.client, desk.tell)
-    posted = await to.post(asked, Reply(MODEL, Answer("eight")), partial(desk.store.begin, "k"))
+    posted = await to.post(asked, ModelAnswer(MODEL, Answer("eight")), partial(desk.store.record_attempt, "k"))
     assert posted.thread.channel != outside.id
     assert desk.heard == ["I cannot post in this channel, so I sent you the answer directly."]
 

@@ -217,20 +217,24 @@ async def test_fifty_edits_a_minute_are_never_more_in_any_minute() -> None:
 
 async def test_room_says_what_may_go_now() -> None:
     pace = RateLimits(post_seconds=0.05, edit_seconds=3.0)
-    assert (pace.room().posts, pace.room().edits, pace.room().resting) == (True, 5, frozenset())
+    assert (pace.capacity().posts, pace.capacity().edits, pace.capacity().paused_channels) == (
+        True,
+        5,
+        frozenset(),
+    )
     async with pace.posting("C1"):
-        assert pace.room().resting == {"C1"}
-    assert pace.room().resting == {"C1"}
+        assert pace.capacity().paused_channels == {"C1"}
+    assert pace.capacity().paused_channels == {"C1"}
     for _ in range(3):
         async with pace.editing():
             pass
-    assert pace.room().edits == 2
+    assert pace.capacity().edits == 2
     pace.pause(Method.POST, 0.1)
     pace.pause(Method.EDIT, 0.1)
-    assert (pace.room().posts, pace.room().edits) == (False, 0)
+    assert (pace.capacity().posts, pace.capacity().edits) == (False, 0)
     await asyncio.sleep(0.2)
-    assert pace.room().posts
-    assert pace.room().resting == frozenset()
+    assert pace.capacity().posts
+    assert pace.capacity().paused_channels == frozenset()
 
 
 async def test_ten_thousand_that_wait_do_not_slow_the_choice(tmp_path: Path) -> None:

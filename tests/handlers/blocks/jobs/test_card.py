@@ -235,9 +235,9 @@ def test_who_cancelled_is_named():
 
 def test_what_does_not_work_is_told_until_the_job_ends():
     trouble = "The last look failed: Google is away (503)"
-    assert trouble in card(a_job(trouble=trouble)).text
-    assert block(card(a_job(trouble=trouble)), "job_footer")["elements"][0]["text"].endswith(trouble)
-    assert trouble not in card(done(trouble=trouble)).text
+    assert trouble in card(a_job(problem=trouble)).text
+    assert block(card(a_job(problem=trouble)), "job_footer")["elements"][0]["text"].endswith(trouble)
+    assert trouble not in card(done(problem=trouble)).text
 
 
 def test_remaining_time_runs_down_between_two_looks():
