@@ -20,6 +20,7 @@ from bot.domain.datasets import Dataset, Dialect
 from bot.domain.jobs import Hyperparameters, JobState, TuningJob, TuningSpec
 from bot.domain.place import Place
 from bot.sandbox.google import GoogleStandIn
+from bot.sandbox.google.vertex_jobs import project_number
 from storage.codecs import job_row
 from storage.database import Database
 from tests.benchmarks.light_slack import CHANNEL, TEAM, USER
@@ -120,7 +121,7 @@ async def _started(google: GoogleStandIn, jobs: int, backend: str) -> dict[str, 
     """The operations by our keys."""
     # No place in the queue while they come in, so that each new one is not weighed against all others.
     google.limits.concurrent_vertex_jobs = 0
-    parent = f"projects/{google.projects.number(google.project)}/locations/us-central1"
+    parent = f"projects/{project_number(google.project)}/locations/us-central1"
     names: dict[str, str] = {}
     for count in range(jobs):
         key = f"bench-{count:05}"

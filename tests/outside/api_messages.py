@@ -18,7 +18,7 @@ TABLE = Path(__file__).parents[2] / "bot" / "sandbox" / "google" / "api_messages
 # The messages that the stand-in reads and writes. A field that holds another message is `value`: any JSON passes.
 SHARED = """TunedModel TunedModelSource TuningTask Hyperparameters Dataset TuningExamples TuningExample
     TuningSnapshot CreateTunedModelMetadata ListTunedModelsResponse SafetySetting SafetyRating Model
-    ListModelsResponse Permission ListPermissionsResponse TransferOwnershipRequest"""
+    ListModelsResponse"""
 PALM = f"""{SHARED} GenerateTextRequest TextPrompt GenerateTextResponse TextCompletion ContentFilter SafetyFeedback
     CountTextTokensRequest CountTextTokensResponse"""
 GEMINI = f"""{SHARED} GenerateContentRequest GenerationConfig Content Part GenerateContentResponse Candidate
@@ -29,7 +29,7 @@ VERTEX = """TuningJob PreTunedModel SupervisedTuningSpec SupervisedHyperParamete
     SupervisedTuningDatasetDistribution SupervisedTuningDatasetDistributionDatasetBucket GoogleRpcStatus
     ListTuningJobsResponse GenerateContentRequest GenerationConfig Content Part GenerateContentResponse Candidate
     GenerateContentResponsePromptFeedback GenerateContentResponseUsageMetadata ModalityTokenCount SafetyRating
-    CountTokensRequest CountTokensResponse Endpoint DeployedModel ListEndpointsResponse UndeployModelRequest Model
+    CountTokensRequest CountTokensResponse Endpoint DeployedModel UndeployModelRequest Model
     DeployedModelRef ListModelsResponse Context ListContextsResponse TensorboardTimeSeries
     TensorboardTimeSeriesMetadata ListTensorboardTimeSeriesResponse ReadTensorboardTimeSeriesDataResponse
     TimeSeriesData TimeSeriesDataPoint Scalar"""

@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from bot.sandbox.google import GoogleStandIn, Job, Limits
-from bot.sandbox.google.journal import Received
+from bot.sandbox.google.request_log import Received
 from bot.sandbox.slack import Channel, Message, Person, SlackStandIn, View
 from bot.sandbox.stage import BUCKET, Stage
 from handlers.transport.manifest import manifest

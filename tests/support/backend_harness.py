@@ -12,7 +12,7 @@ from bot.domain.jobs import Hyperparameters, JobState, Operation, TuningJob, Tun
 from bot.domain.place import Place
 from bot.ports.backends import TrainingData, TuningBackend
 from bot.sandbox.google import GoogleStandIn, Job
-from bot.sandbox.google.journal import Received
+from bot.sandbox.google.request_log import Received
 from tests.outside import discovery, protos
 
 BUCKET = "sandbox-bucket"

@@ -3,9 +3,9 @@
 `GoogleStandIn` is all that others need; it imports nothing of ours, so that it can judge the bot from outside.
 """
 
-from bot.sandbox.google.jobs import Job
-from bot.sandbox.google.limits import Limits
-from bot.sandbox.google.server import GoogleStandIn
+from bot.sandbox.google.google_stand_in import GoogleStandIn
+from bot.sandbox.google.job_register import Job
+from bot.sandbox.google.service_limits import Limits
 from bot.sandbox.google.trainer import Course, Example, Lesson, Prompt, Score, Trainer
 
 __all__ = ["Course", "Example", "GoogleStandIn", "Job", "Lesson", "Limits", "Prompt", "Score", "Trainer"]

@@ -13,7 +13,7 @@ from aiohttp import web
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from bot.sandbox.google.status import USUAL_MESSAGES, GoogleError, error_info
+from bot.sandbox.google.rpc_status import USUAL_MESSAGES, GoogleError, error_info
 
 NO_CREDENTIAL = (
     "Request is missing required authentication credential. Expected OAuth 2 access token, login cookie or "

@@ -6,14 +6,21 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.sandbox.google.answers import Answers, Order, Piece, content_response, speak
-from bot.sandbox.google.datasets import count_tokens
 from bot.sandbox.google.json_bodies import GEMINI, PALM, decode, encode
-from bot.sandbox.google.prompts import check_roles, prompt_of
 from bot.sandbox.google.router import Call, Router, answer
-from bot.sandbox.google.status import invalid, not_found
-from bot.sandbox.google.streams import stream
+from bot.sandbox.google.rpc_status import invalid, not_found
+from bot.sandbox.google.text_generation import (
+    Answers,
+    Order,
+    Piece,
+    check_roles,
+    content_response,
+    prompt_of,
+    speak,
+    stream,
+)
 from bot.sandbox.google.trainer import Course, Prompt
+from bot.sandbox.google.training_files import count_tokens
 from bot.sandbox.google.tuned_models import TunedModels
 
 MODEL = r"(?P<name>(tunedModels|models)/[^/:]+)"

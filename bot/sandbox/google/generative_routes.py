@@ -4,10 +4,10 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.sandbox.google.faults import Faults
+from bot.sandbox.google.fault_injection import Faults
 from bot.sandbox.google.json_bodies import camel, decode
 from bot.sandbox.google.router import Call, Router, answer, page, whole_number
-from bot.sandbox.google.status import invalid, not_found
+from bot.sandbox.google.rpc_status import invalid, not_found
 from bot.sandbox.google.tuned_models import TunedModel, TunedModels
 
 VERSIONS = {"v1beta3": "palm", "v1beta": "gemini"}
@@ -28,10 +28,7 @@ class TunedModelRoutes:
         version = r"/(?P<version>v1beta3|v1beta)/"
         listing = {"pageSize", "pageToken"}
         router.add("POST", version + "tunedModels", self.create, need="oauth", query={"tunedModelId"})
-        router.add("GET", "/(?P<version>v1beta3)/tunedModels", self.list_models, need="key", query=listing)
-        router.add(
-            "GET", "/(?P<version>v1beta)/tunedModels", self.list_models, need="key", query=listing | {"filter"}
-        )
+        router.add("GET", version + "tunedModels", self.list_models, need="key", query=listing)
         router.add("GET", version + MODEL, self.get, need="key")
         router.add("PATCH", version + MODEL, self.patch, need="oauth", query={"updateMask"})
         router.add("DELETE", version + MODEL, self.delete, need="oauth")
@@ -52,33 +49,11 @@ class TunedModelRoutes:
 
     async def list_models(self, call: Call) -> web.Response:
         """List tuned models, newest first."""
-        models = self._filtered(self._models.listed(_system(call)), call.query.get("filter", ""))
+        models = self._models.listed(_system(call))
         size = whole_number(call.query, "pageSize", 10, 1000)
         shown, token = page(models, lambda model: model.number, size, call.query.get("pageToken", ""))
         content: dict[str, Any] = {"tunedModels": [model.view() for model in shown]} if shown else {}
         return answer(content | ({"nextPageToken": token} if token else {}))
-
-    def _filtered(self, models: list[TunedModel], words: str) -> list[TunedModel]:
-        """Keep what a filter asks for: `owner:me`, `readers:me`, `writers:everyone`, and plain words."""
-        for word in words.split():
-            kind, colon, who = word.partition(":")
-            if not colon:
-                models = [model for model in models if word in str(model.facts)]
-                continue
-            if kind not in ("owner", "owners", "readers", "writers") or who not in ("me", "everyone"):
-                raise invalid(f"Invalid filter: {words}", "filter")
-            role = kind.removesuffix("s").upper()
-            models = [
-                model
-                for model in models
-                if any(
-                    permission["role"] == role
-                    and (permission["granteeType"] == "EVERYONE") == (who == "everyone")
-                    and (who == "everyone" or permission["emailAddress"] == self._models.owner)
-                    for permission in model.permissions
-                )
-            ]
-        return models
 
     async def get(self, call: Call) -> web.Response:
         """Show one tuned model."""

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
 
-from bot.sandbox.google.status import TYPE, GoogleError
+from bot.sandbox.google.rpc_status import TYPE, GoogleError
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,16 +8,16 @@ from urllib.parse import quote
 from aiohttp import web
 
 from bot.sandbox.google.json_bodies import timestamp
-from bot.sandbox.google.objects import Buckets, StoredObject
 from bot.sandbox.google.router import Call, Router, answer, whole_number
-from bot.sandbox.google.status import GoogleError
+from bot.sandbox.google.rpc_status import GoogleError
+from bot.sandbox.google.stored_objects import Buckets, StoredObject
 
 SERVICE = "storage.googleapis.com"
 PIECE = 256 * 1024
 
 
 class ObjectRoutes:
-    """buckets get, list, insert, delete; objects get (also its content), list, delete."""
+    """buckets get; objects get (also its content), list, delete."""
 
     def __init__(self, buckets: Buckets) -> None:
         self._buckets = buckets
@@ -30,39 +30,16 @@ class ObjectRoutes:
         def add(method: str, pattern: str, handler: Any) -> None:
             router.add(method, pattern, handler, need="storage", query=None, service=SERVICE)
 
-        add("GET", "/storage/v1/b", self.list_buckets)
-        add("POST", "/storage/v1/b", self.insert_bucket)
         add("GET", bucket, self.get_bucket)
-        add("DELETE", bucket, self.delete_bucket)
         add("GET", bucket + "/o", self.list_objects)
         add("GET", "(/download)?" + stored, self.get_object)
         add("DELETE", stored, self.delete_object)
-
-    async def list_buckets(self, call: Call) -> web.Response:
-        """List all buckets."""
-        items = [self._bucket_view(name, call.base_url) for name in self._buckets.names]
-        return answer({"kind": "storage#buckets", "items": items})
-
-    async def insert_bucket(self, call: Call) -> web.Response:
-        """Create a bucket."""
-        name = (call.body or {}).get("name", "")
-        if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]", name):
-            raise GoogleError(400, f"Invalid bucket name: '{name}'")
-        self._buckets.create(name)
-        return answer(self._bucket_view(name, call.base_url))
 
     async def get_bucket(self, call: Call) -> web.Response:
         """Show a bucket."""
         name = call.arguments["bucket"]
         self._buckets.bucket(name)
         return answer(self._bucket_view(name, call.base_url))
-
-    async def delete_bucket(self, call: Call) -> web.Response:
-        """Delete an empty bucket."""
-        if self._buckets.bucket(call.arguments["bucket"]):
-            raise GoogleError(409, "The bucket you tried to delete is not empty.")
-        self._buckets.remove(call.arguments["bucket"])
-        return web.Response(status=204)
 
     async def list_objects(self, call: Call) -> web.Response:
         """List objects by name, with prefix, delimiter and pages."""
@@ -100,8 +77,7 @@ class ObjectRoutes:
         reply.content_length = end - start
         reply.headers["X-Goog-Generation"] = str(stored.generation)
         reply.headers["X-Goog-Stored-Content-Length"] = str(stored.size)
-        hashes = f"md5={stored.md5}" if stored.crc32c is None else f"crc32c={stored.crc32c},md5={stored.md5}"
-        reply.headers["X-Goog-Hash"] = hashes
+        reply.headers["X-Goog-Hash"] = f"md5={stored.md5}"
         if wanted is not None:
             reply.headers["Content-Range"] = f"bytes {start}-{end - 1}/{stored.size}"
         await reply.prepare(call.request)

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from bot.sandbox.google.status import invalid
+from bot.sandbox.google.rpc_status import invalid
 
 Item = TypeVar("Item")
 

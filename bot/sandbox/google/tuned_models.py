@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.sandbox.google.jobs import Job, Jobs
+from bot.sandbox.google.generative_requests import read_lesson
+from bot.sandbox.google.job_register import Job, Jobs
 from bot.sandbox.google.json_bodies import GEMINI, PALM, Schema, decode, encode, single
-from bot.sandbox.google.lessons import read_lesson
-from bot.sandbox.google.status import GoogleError, failed_precondition, invalid, not_found
+from bot.sandbox.google.rpc_status import GoogleError, failed_precondition, invalid, not_found
 
 MODEL_ID = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 STATES = {"succeeded": "ACTIVE", "failed": "FAILED", "cancelled": "FAILED"}
@@ -27,7 +27,6 @@ class TunedModel:
     facts: dict[str, Any]
     job: Job | None
     operation: str
-    permissions: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def schema(self) -> Schema:
@@ -102,7 +101,6 @@ class TunedModels:
     jobs: Jobs
     random: random.Random
     clock: Callable[[], float]
-    owner: str
     _models: dict[str, TunedModel] = field(default_factory=dict)
     _created: int = 0
 
@@ -196,14 +194,6 @@ class TunedModels:
         self._created += 1
         operation = f"{name}/operations/{self.letters(12)}"
         model = TunedModel(self._created, system, name, facts, job, operation)
-        model.permissions.append(
-            {
-                "name": f"{name}/permissions/{self.letters(12)}",
-                "granteeType": "USER",
-                "emailAddress": self.owner,
-                "role": "OWNER",
-            }
-        )
         self._models[name] = model
         return model
 

@@ -13,9 +13,9 @@ from urllib.parse import quote
 from aiohttp import BodyPartReader, MultipartReader, web
 
 from bot.sandbox.google.object_routes import SERVICE
-from bot.sandbox.google.objects import Buckets, StoredObject, Upload
 from bot.sandbox.google.router import Call, Router, answer, parse_json
-from bot.sandbox.google.status import GoogleError, not_found
+from bot.sandbox.google.rpc_status import GoogleError, not_found
+from bot.sandbox.google.stored_objects import Buckets, StoredObject, Upload
 
 QUANTUM = 256 * 1024
 OCTETS = "application/octet-stream"

@@ -6,7 +6,7 @@ from typing import Any
 from aiohttp import web
 
 from bot.sandbox.google.router import Call, Router, answer, page, whole_number
-from bot.sandbox.google.status import invalid
+from bot.sandbox.google.rpc_status import invalid
 from bot.sandbox.google.vertex_jobs import PARENT, SERVICE, STATES, TuningJob, TuningJobs
 
 CONDITION = re.compile(r'(?P<field>[\w.-]+)\s*(?P<sign>=|:|!=)\s*(?:"(?P<quoted>[^"]*)"|(?P<plain>[^\s"]+))')

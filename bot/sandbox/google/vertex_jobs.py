@@ -1,5 +1,6 @@
 """Vertex AI's tuning jobs: what is kept of each, and how each is shown."""
 
+import hashlib
 import random
 import re
 from collections.abc import Callable
@@ -7,14 +8,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from bot.sandbox.google.datasets import Dataset, data_stats
-from bot.sandbox.google.jobs import Job, Jobs
+from bot.sandbox.google.job_register import Job, Jobs
 from bot.sandbox.google.json_bodies import VERTEX, VERTEX_BETA, Schema, decode, encode
-from bot.sandbox.google.objects import Buckets
-from bot.sandbox.google.projects import Projects
 from bot.sandbox.google.router import Call
-from bot.sandbox.google.status import invalid, not_found
+from bot.sandbox.google.rpc_status import invalid, not_found
+from bot.sandbox.google.stored_objects import Buckets
 from bot.sandbox.google.trainer import Course
+from bot.sandbox.google.training_files import Dataset, data_stats
 from bot.sandbox.google.vertex_requests import check_job, read_training
 
 SERVICE = "aiplatform.googleapis.com"
@@ -125,13 +125,12 @@ class TuningJobs:
 
     jobs: Jobs
     buckets: Buckets
-    projects: Projects
     random: random.Random
     all: list[TuningJob] = field(default_factory=list)
 
     def parent(self, call: Call) -> str:
         """Return `projects/NUMBER/locations/LOCATION` of a call."""
-        return f"projects/{self.projects.number(call.arguments['project'])}/locations/{call.arguments['location']}"
+        return f"projects/{project_number(call.arguments['project'])}/locations/{call.arguments['location']}"
 
     def find(self, fits: Callable[[TuningJob], bool], missing: str) -> TuningJob:
         """Return the newest job that fits, or raise a 404 with this text."""
@@ -201,7 +200,7 @@ class TuningJobs:
     def with_number(self, name: str) -> str:
         """Bring a resource name to the project's number."""
         found = re.fullmatch(r"projects/([^/]+)/(.+)", name)
-        return name if found is None else f"projects/{self.projects.number(found[1])}/{found[2]}"
+        return name if found is None else f"projects/{project_number(found[1])}/{found[2]}"
 
     def _checkpoints(self, job: Job, serving: str) -> list[Checkpoint]:
         """Lay out the checkpoints that success will bring: one an epoch, the last ones when there are many."""
@@ -222,3 +221,11 @@ class TuningJobs:
 def schema_of(call: Call) -> Schema:
     """Return the messages of the version that a call came to."""
     return VERTEX_BETA if call.arguments["version"] == "v1beta1" else VERTEX
+
+
+def project_number(project: str) -> str:
+    """Return the number of a project given by id or number: Vertex AI takes either and answers with the number."""
+    if project.isdigit():
+        return project
+    digest = int(hashlib.sha256(project.encode()).hexdigest(), 16)
+    return str(10**11 + digest % (9 * 10**11))

@@ -6,10 +6,10 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.sandbox.google.jobs import Snapshot
+from bot.sandbox.google.job_register import Snapshot
 from bot.sandbox.google.json_bodies import VERTEX, encode
 from bot.sandbox.google.router import Call, Router, answer, whole_number
-from bot.sandbox.google.status import invalid, not_found
+from bot.sandbox.google.rpc_status import invalid, not_found
 from bot.sandbox.google.vertex_jobs import PARENT, SERVICE, TuningJob, TuningJobs
 
 RUN = "tuning-run-1"

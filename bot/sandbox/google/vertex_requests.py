@@ -5,11 +5,11 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from bot.sandbox.google.datasets import NOT_JSONL, BadDataset, Dataset, read_dataset
-from bot.sandbox.google.limits import Limits
-from bot.sandbox.google.objects import Buckets
-from bot.sandbox.google.status import GoogleError, invalid
+from bot.sandbox.google.rpc_status import GoogleError, invalid
+from bot.sandbox.google.service_limits import Limits
+from bot.sandbox.google.stored_objects import Buckets
 from bot.sandbox.google.trainer import Course, Lesson
+from bot.sandbox.google.training_files import NOT_JSONL, BadDataset, Dataset, read_dataset
 
 URI = re.compile(r"gs://([^/]+)/(.+)")
 LABEL = re.compile(r"[a-z0-9_-]{0,63}")

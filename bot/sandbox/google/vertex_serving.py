@@ -6,14 +6,21 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.sandbox.google.answers import Answers, Piece, content_response, speak
-from bot.sandbox.google.datasets import count_tokens
 from bot.sandbox.google.json_bodies import VERTEX, decode, encode, timestamp
-from bot.sandbox.google.prompts import check_roles, prompt_of, text_of
 from bot.sandbox.google.router import Call, Router, answer, page, whole_number
-from bot.sandbox.google.status import failed_precondition, invalid, not_found
-from bot.sandbox.google.streams import stream
+from bot.sandbox.google.rpc_status import failed_precondition, invalid, not_found
+from bot.sandbox.google.text_generation import (
+    Answers,
+    Piece,
+    check_roles,
+    content_response,
+    prompt_of,
+    speak,
+    stream,
+    text_of,
+)
 from bot.sandbox.google.trainer import Course
+from bot.sandbox.google.training_files import count_tokens
 from bot.sandbox.google.vertex_jobs import PARENT, SERVICE, Checkpoint, TuningJob, TuningJobs, schema_of
 
 ENDPOINT = r"/endpoints/(?P<endpoint>[^/:]+)"
@@ -41,7 +48,6 @@ class ServingRoutes:
         add("POST", target + ":generateContent", self.generate_content)
         add("POST", target + ":streamGenerateContent", self.stream_content)
         add("POST", target + ":countTokens", self.count_tokens)
-        add("GET", PARENT + "/endpoints", self.list_endpoints, listing)
         add("GET", PARENT + ENDPOINT, self.get_endpoint)
         add("DELETE", PARENT + ENDPOINT, self.delete_endpoint)
         add("POST", PARENT + ENDPOINT + ":undeployModel", self.undeploy)
@@ -83,19 +89,6 @@ class ServingRoutes:
     async def get_endpoint(self, call: Call) -> web.Response:
         """Show an endpoint and the model deployed to it."""
         return answer(encode(VERTEX, "Endpoint", self._endpoint_view(*self._endpoint(call))))
-
-    async def list_endpoints(self, call: Call) -> web.Response:
-        """List the endpoints of a location."""
-        parent = self._jobs.parent(call)
-        found = [
-            (made, checkpoint)
-            for made in reversed(self._jobs.all)
-            if made.done
-            for checkpoint in made.checkpoints
-            if checkpoint.endpoint.startswith(f"{parent}/") and checkpoint.endpoint not in self._deleted
-        ]
-        content = {"endpoints": [self._endpoint_view(*one) for one in found]}
-        return answer(encode(VERTEX, "ListEndpointsResponse", content))
 
     async def undeploy(self, call: Call) -> web.Response:
         """Take the model off an endpoint."""

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from bot.sandbox.google import GoogleStandIn, Job
-from bot.sandbox.google.faults import Fault as GoogleFault
-from bot.sandbox.google.faults import Harm
+from bot.sandbox.google.fault_injection import Fault as GoogleFault
+from bot.sandbox.google.fault_injection import Harm
 from bot.sandbox.page.sandbox import Sandbox
 from bot.sandbox.slack import SlackStandIn
 from bot.sandbox.slack.slack_faults import Fault as SlackFault

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -10,22 +11,10 @@ import pytest
 from bot.sandbox.google import GoogleStandIn
 from bot.sandbox.walk import SAMPLE
 from tests.outside import discovery, protos
+from tests.support.clock import FixedClock
 
 LOCATION = "us-central1"
-
-
-class Clock:
-    """A clock that stands still until a test moves it."""
-
-    def __init__(self) -> None:
-        self.now = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def forward(self, seconds: float) -> None:
-        """Move on."""
-        self.now += seconds
+START = 1_800_000_000.0
 
 
 def judge(method: str, path: str, body: Any) -> None:
@@ -63,15 +52,15 @@ async def judge_response(response: httpx.Response) -> None:
 
 
 @pytest.fixture
-def clock() -> Clock:
+def clock() -> FixedClock:
     """The clock of the stand-in."""
-    return Clock()
+    return FixedClock(datetime.fromtimestamp(START, UTC))
 
 
 @pytest.fixture
-async def google(clock: Clock) -> AsyncIterator[GoogleStandIn]:
+async def google(clock: FixedClock) -> AsyncIterator[GoogleStandIn]:
     """A stand-in on the still clock: a job takes 100 seconds of it, 5 of them to prepare."""
-    async with GoogleStandIn(job_seconds=100, clock=clock, seed=1) as stand_in:
+    async with GoogleStandIn(job_seconds=100, clock=clock.timestamp, seed=1) as stand_in:
         yield stand_in
 
 

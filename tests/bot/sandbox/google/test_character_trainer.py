@@ -19,7 +19,7 @@ from bot.sandbox.google import GoogleStandIn, Prompt
 from bot.sandbox.google.character_trainer import CharacterTrainer
 from bot.sandbox.google.training_plan import TOY, Bounds
 from tests.bot.sandbox.google.conftest import jobs_path, numbers, tuned_model_body, tuning_job_body
-from tests.bot.sandbox.google.training import ENDLESS, lesson, lives, operation_done, trained, until
+from tests.support.training_harness import ENDLESS, lesson, lives, operation_done, trained, until
 
 ROOT = Path(__file__).parents[4]
 SHORT = Bounds(pairs=60, passes=4)
@@ -172,7 +172,7 @@ async def test_no_worker_outlives_a_parent_that_is_killed() -> None:
     program = """
 import time
 from bot.sandbox.google.character_trainer import CharacterTrainer
-from tests.bot.sandbox.google.training import ENDLESS, lesson
+from tests.support.training_harness import ENDLESS, lesson
 trainer = CharacterTrainer(bounds=ENDLESS)
 course = trainer.begin(lesson(), 0)
 while not course.account or not trainer.processes:

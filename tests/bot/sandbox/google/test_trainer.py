@@ -6,7 +6,8 @@ import httpx
 import pytest
 
 from bot.sandbox.google import GoogleStandIn, Lesson, Prompt, Score
-from tests.bot.sandbox.google.conftest import Clock, numbers, tuned_model_body
+from tests.bot.sandbox.google.conftest import numbers, tuned_model_body
+from tests.support.clock import FixedClock
 
 
 class Apprentice:
@@ -55,9 +56,9 @@ def apprentice() -> Apprentice:
 
 
 @pytest.fixture
-async def google(clock: Clock, apprentice: Apprentice) -> AsyncIterator[GoogleStandIn]:
+async def google(clock: FixedClock, apprentice: Apprentice) -> AsyncIterator[GoogleStandIn]:
     """A stand-in in which the apprentice trains."""
-    async with GoogleStandIn(trainer=apprentice, clock=clock, job_seconds=0) as stand_in:
+    async with GoogleStandIn(trainer=apprentice, clock=clock.timestamp, job_seconds=0) as stand_in:
         yield stand_in
 
 
@@ -109,19 +110,19 @@ async def test_close_stops_what_trains_and_keeps_the_books(
     assert google.jobs.books()[0]["phase"] == "running"
 
 
-async def test_without_a_pace_only_the_test_moves_a_job(clock: Clock) -> None:
+async def test_without_a_pace_only_the_test_moves_a_job(clock: FixedClock) -> None:
     async with (
-        GoogleStandIn(job_seconds=None, clock=clock) as google,
+        GoogleStandIn(job_seconds=None, clock=clock.timestamp) as google,
         httpx.AsyncClient(
             base_url=google.url, headers={"Authorization": f"Bearer {google.issue_token(1e9)}"}
         ) as client,
     ):
         operation = await begin(client)
-        clock.forward(1e6)
+        clock.advance(seconds=1e6)
         job = google.jobs.find("mine")
         assert (job.phase, job.steps) == ("running", 0)
         job.advance(3)
-        clock.forward(10)
+        clock.advance(seconds=10)
         job.advance()
         assert job.steps == 4
         assert [snapshot.at - job.created for snapshot in job.snapshots] == [1e6, 1e6, 1e6, 1e6 + 10]

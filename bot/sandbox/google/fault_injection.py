@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.sandbox.google.status import GoogleError, retry_info
+from bot.sandbox.google.rpc_status import GoogleError, retry_info
 
 
 class Harm(StrEnum):

@@ -13,7 +13,8 @@ from google.auth.transport.requests import Request
 from google.oauth2 import credentials, service_account
 
 from bot.sandbox.google import GoogleStandIn
-from tests.bot.sandbox.google.conftest import Clock, jobs_path
+from tests.bot.sandbox.google.conftest import jobs_path
+from tests.support.clock import FixedClock
 
 SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
 
@@ -102,10 +103,10 @@ async def test_wrong_request_for_a_token_is_refused(
     assert (refused.status_code, refused.json()["error"]) == (400, error)
 
 
-async def test_token_runs_out_with_the_clock(google: GoogleStandIn, clock: Clock) -> None:
+async def test_token_runs_out_with_the_clock(google: GoogleStandIn, clock: FixedClock) -> None:
     token = google.issue_token(60)
     assert await allowed(google, token) == 200
-    clock.forward(61)
+    clock.advance(seconds=61)
     assert await allowed(google, token) == 401
     fresh = google.issue_token()
     google.credentials.expire_all()

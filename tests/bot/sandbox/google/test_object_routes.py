@@ -9,7 +9,6 @@ import httpx
 import pytest
 
 from bot.sandbox.google import GoogleStandIn
-from bot.sandbox.google.objects import crc32c
 
 QUANTUM = 256 * 1024
 UPLOAD = "/upload/storage/v1/b/bucket/o"
@@ -210,21 +209,3 @@ async def test_generation_precondition_is_held(client: httpx.AsyncClient) -> Non
     assert (await client.get(f"{OBJECTS}/once", params={"alt": "media"})).text == "1"
     assert (await client.delete(f"{OBJECTS}/once")).status_code == 204
     assert (await client.delete(f"{OBJECTS}/once")).status_code == 404
-
-
-async def test_buckets_are_created_listed_and_deleted_only_when_empty(
-    client: httpx.AsyncClient, google: GoogleStandIn
-) -> None:
-    assert (await client.post("/storage/v1/b", json={"name": "second"})).status_code == 200
-    assert (await client.post("/storage/v1/b", json={"name": "second"})).status_code == 409
-    assert (await client.post("/storage/v1/b", json={"name": "No!"})).status_code == 400
-    listed = (await client.get("/storage/v1/b")).json()
-    assert [item["name"] for item in listed["items"]] == ["bucket", "second"]
-    google.buckets.put("bucket", "x", b"x")
-    assert (await client.delete("/storage/v1/b/bucket")).status_code == 409
-    assert (await client.delete("/storage/v1/b/second")).status_code == 204
-
-
-def test_crc32c_is_that_of_the_rfc() -> None:
-    # RFC 3720, B.4: thirty-two bytes of zeros; its printed bytes are little endian.
-    assert crc32c(bytes(32)) == b64encode(bytes.fromhex("8a9136aa")).decode()

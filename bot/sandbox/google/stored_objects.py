@@ -10,31 +10,9 @@ from typing import Any
 from urllib.parse import quote
 
 from bot.sandbox.google.json_bodies import timestamp
-from bot.sandbox.google.status import GoogleError, not_found
+from bot.sandbox.google.rpc_status import GoogleError, not_found
 
-# Larger objects show no crc32c: in plain Python it would take seconds. MD5 is always shown.
-CRC32C_BYTES = 1024 * 1024
 NO_BUCKET = "The specified bucket does not exist."
-
-
-def _crc32c_table() -> list[int]:
-    table = []
-    for byte in range(256):
-        for _ in range(8):
-            byte = (byte >> 1) ^ 0x82F63B78 if byte & 1 else byte >> 1
-        table.append(byte)
-    return table
-
-
-CRC32C_TABLE = _crc32c_table()
-
-
-def crc32c(content: bytes) -> str:
-    """Return the CRC-32C (Castagnoli, RFC 3720) of a content as Google writes it: big endian, base64."""
-    crc = 0xFFFFFFFF
-    for byte in content:
-        crc = (crc >> 8) ^ CRC32C_TABLE[(crc ^ byte) & 0xFF]
-    return base64.b64encode((crc ^ 0xFFFFFFFF).to_bytes(4, "big")).decode()
 
 
 @dataclass(slots=True)
@@ -49,7 +27,6 @@ class StoredObject:
     created: float
     generation: int
     md5: str
-    crc32c: str | None
     metadata: dict[str, str]
 
     def view(self, base_url: str) -> dict[str, Any]:
@@ -73,8 +50,6 @@ class StoredObject:
             "updated": timestamp(self.created),
             "timeStorageClassUpdated": timestamp(self.created),
         }
-        if self.crc32c is not None:
-            view["crc32c"] = self.crc32c
         if self.metadata:
             view["metadata"] = self.metadata
         return view
@@ -105,11 +80,6 @@ class Buckets:
     _buckets: dict[str, dict[str, StoredObject]] = field(default_factory=dict)
     _generation: int = 1_700_000_000_000_000
 
-    @property
-    def names(self) -> list[str]:
-        """The names of all buckets."""
-        return sorted(self._buckets)
-
     def create(self, name: str) -> None:
         """Create an empty bucket.
 
@@ -121,12 +91,6 @@ class Buckets:
                 409, "Your previous request to create the named bucket succeeded and you already own it."
             )
         self._buckets[name] = {}
-
-    def remove(self, name: str) -> None:
-        """Remove a bucket with all that is in it."""
-        for stored in self.bucket(name).values():
-            stored.path.unlink(missing_ok=True)
-        del self._buckets[name]
 
     def bucket(self, name: str) -> dict[str, StoredObject]:
         """Return a bucket's objects by name, or raise Google's 404."""
@@ -178,7 +142,6 @@ class Buckets:
         size = path.stat().st_size
         with path.open("rb") as content:
             md5 = base64.b64encode(hashlib.file_digest(content, _md5).digest()).decode()
-        check = crc32c(path.read_bytes()) if size <= CRC32C_BYTES else None
         self._generation += 1
         if name in objects:
             objects[name].path.unlink(missing_ok=True)
@@ -191,7 +154,6 @@ class Buckets:
             created=self.clock(),
             generation=self._generation,
             md5=md5,
-            crc32c=check,
             metadata=metadata,
         )
         return objects[name]

@@ -4,7 +4,8 @@ import httpx
 import pytest
 
 from bot.sandbox.google import GoogleStandIn
-from tests.bot.sandbox.google.conftest import Clock, jobs_path, pairs_as_vertex_rows, start_job, tuning_job_body
+from tests.bot.sandbox.google.conftest import jobs_path, pairs_as_vertex_rows, start_job, tuning_job_body
+from tests.support.clock import FixedClock
 
 BAD_ROLE = b'{"contents": [{"role": "judge", "parts": [{"text": "x"}]}]}'
 
@@ -21,13 +22,13 @@ BAD_ROLE = b'{"contents": [{"role": "judge", "parts": [{"text": "x"}]}]}'
     ],
 )
 async def test_bad_file_fails_the_job_after_it_was_accepted(
-    client: httpx.AsyncClient, google: GoogleStandIn, clock: Clock, content: bytes, message: str
+    client: httpx.AsyncClient, google: GoogleStandIn, clock: FixedClock, content: bytes, message: str
 ) -> None:
     google.create_bucket("bucket")
     google.buckets.put("bucket", "train.jsonl", content)
     name = await start_job(client, google)
     assert (await client.get(f"/v1/{name}")).json()["state"] == "JOB_STATE_PENDING"
-    clock.forward(5)
+    clock.advance(seconds=5)
     job = (await client.get(f"/v1/{name}")).json()
     assert (job["state"], job["error"]) == ("JOB_STATE_FAILED", {"code": 3, "message": message})
 

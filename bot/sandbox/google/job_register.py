@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.sandbox.google.json_bodies import single
-from bot.sandbox.google.limits import Limits
+from bot.sandbox.google.service_limits import Limits
 from bot.sandbox.google.trainer import Course, Lesson, Score, Trainer
 
 CANCELLED = 1

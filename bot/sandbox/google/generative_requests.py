@@ -2,12 +2,14 @@
 
 from typing import Any
 
-from bot.sandbox.google.limits import Limits
-from bot.sandbox.google.status import invalid
+from bot.sandbox.google.rpc_status import invalid
+from bot.sandbox.google.service_limits import Limits
 from bot.sandbox.google.trainer import Course, Example, Lesson
 
-# What Google fills in when a request leaves it out: epochs, batch size, learning rate.
-DEFAULTS = {"palm": (10, 16, 0.02), "gemini": (5, 4, 0.001)}
+# What Google fills in when a request leaves it out: epochs, batch size, learning rate. The comments of
+# `Hyperparameters` (google/ai/generativelanguage/v1beta3 and v1beta, tuned_model.proto) name two values each for
+# batch size and rate, "based on the number of training examples", and no threshold: these are those for few.
+DEFAULTS = {"palm": (10, 16, 0.002), "gemini": (5, 4, 0.001)}
 TASK = "tuned_model.tuning_task"
 
 
@@ -21,7 +23,8 @@ def read_lesson(
     """
     rows = task.get("trainingData", {}).get("examples", {}).get("examples", [])
     _check_examples(rows, limits)
-    used = _hyperparameters(system, task.get("hyperparameters", {}), limits)
+    given = task.get("hyperparameters", {})
+    used = _hyperparameters(system, given, limits)
     lesson = Lesson(
         examples=[Example((("user", row["textInput"]), ("model", row["output"]))) for row in rows],
         example_count=len(rows),
@@ -29,8 +32,9 @@ def read_lesson(
         epochs=used["epochCount"],
         batch_size=used["batchSize"],
         total_steps=-(-len(rows) * used["epochCount"] // used["batchSize"]),
-        learning_rate=used.get("learningRate"),
-        learning_rate_multiplier=used.get("learningRateMultiplier"),
+        # A rate that is only Google's default would be no good rate for a toy.
+        learning_rate=given.get("learningRate"),
+        learning_rate_multiplier=given.get("learningRateMultiplier"),
         base=base,
     )
     return lesson, used

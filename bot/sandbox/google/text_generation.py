@@ -1,12 +1,18 @@
-"""Answers of models: what tests order for the next questions, and how a trainer's words become candidates."""
+"""How a question to a model is read and answered: what tests order, what a trainer says, whole or streamed."""
 
+import json
 import math
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.sandbox.google.datasets import count_tokens
+from aiohttp import web
+
+from bot.sandbox.google.fault_injection import Cut
+from bot.sandbox.google.router import Call
+from bot.sandbox.google.rpc_status import invalid
 from bot.sandbox.google.trainer import Course, Prompt
+from bot.sandbox.google.training_files import count_tokens
 
 CATEGORIES = (
     "HARM_CATEGORY_SEXUALLY_EXPLICIT",
@@ -164,3 +170,62 @@ def _ratings(harmful: bool, *, vertex: bool) -> list[dict[str, Any]]:
             rating["blocked"] = True
         ratings.append(rating)
     return ratings
+
+
+def check_roles(asked: dict[str, Any]) -> None:
+    """Refuse a request without contents or with a role that Google doesn't know."""
+    contents = asked.get("contents", [])
+    if not contents:
+        raise invalid("* GenerateContentRequest.contents: contents is not specified\n", "contents")
+    for index, content in enumerate(contents):
+        if content.get("role", "user").lower() not in ("user", "model", "function"):
+            raise invalid("Please use a valid role: user, model.", f"contents[{index}].role")
+        if not content.get("parts"):
+            raise invalid(
+                f"* GenerateContentRequest.contents[{index}].parts: contents.parts must not be empty.\n",
+                f"contents[{index}].parts",
+            )
+
+
+def prompt_of(asked: dict[str, Any]) -> Prompt:
+    """Return the prompt of a decoded request."""
+    settings = asked.get("generationConfig", {})
+    return Prompt(
+        turns=tuple(
+            (content.get("role", "user").lower(), text_of(content)) for content in asked.get("contents", [])
+        ),
+        system=text_of(asked.get("systemInstruction", {})),
+        temperature=settings.get("temperature"),
+        max_output_tokens=settings.get("maxOutputTokens"),
+    )
+
+
+def text_of(content: dict[str, Any]) -> str:
+    """Return the text of a content's parts."""
+    return "".join(part.get("text", "") for part in content.get("parts", []))
+
+
+async def stream(call: Call, responses: AsyncIterator[dict[str, Any]]) -> web.StreamResponse:
+    """Send each response as soon as there is one.
+
+    Raises:
+        Cut: a fault asked for the connection to be cut after so many pieces.
+    """
+    events = call.query.get("alt") == "sse"
+    reply = web.StreamResponse(
+        headers={"Content-Type": "text/event-stream" if events else "application/json; charset=UTF-8"}
+    )
+    await reply.prepare(call.request)
+    sent = 0
+    async for response in responses:
+        if call.cut_after is not None and sent >= call.cut_after:
+            raise Cut
+        text = json.dumps(response, ensure_ascii=False)
+        before, after = ("data: ", "\r\n\r\n") if events else (",\r\n" if sent else "[", "")
+        await reply.write(f"{before}{text}{after}".encode())
+        sent += 1
+    # Google's own client for REST refuses anything after the bracket, even a line break.
+    if not events:
+        await reply.write(b"]" if sent else b"[]")
+    await reply.write_eof()
+    return reply

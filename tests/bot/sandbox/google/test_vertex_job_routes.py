@@ -6,12 +6,13 @@ import httpx
 import pytest
 
 from bot.sandbox.google import GoogleStandIn
-from tests.bot.sandbox.google.conftest import Clock, jobs_path, numbers, start_job, tuning_job_body
+from tests.bot.sandbox.google.conftest import jobs_path, numbers, start_job, tuning_job_body
+from tests.support.clock import FixedClock
 
 
 @pytest.mark.usefixtures("bucket")
 async def test_job_goes_from_pending_to_success_with_the_clock(
-    client: httpx.AsyncClient, google: GoogleStandIn, clock: Clock
+    client: httpx.AsyncClient, google: GoogleStandIn, clock: FixedClock
 ) -> None:
     name = await start_job(client, google)
     # Google answers with the project's number, whatever the request named it by.
@@ -19,7 +20,7 @@ async def test_job_goes_from_pending_to_success_with_the_clock(
     states = []
     for _ in range(3):
         states.append((await client.get(f"/v1/{name}")).json()["state"])
-        clock.forward(60)
+        clock.advance(seconds=60)
     assert states == ["JOB_STATE_PENDING", "JOB_STATE_RUNNING", "JOB_STATE_SUCCEEDED"]
     job = (await client.get(f"/v1/{name}")).json()
     assert job["tunedModel"]["model"].endswith("@1")
@@ -50,14 +51,14 @@ async def test_beta_tells_more_than_v1(client: httpx.AsyncClient, google: Google
 
 @pytest.mark.usefixtures("bucket")
 async def test_jobs_beyond_the_quota_wait_and_start_when_a_place_comes_free(
-    client: httpx.AsyncClient, google: GoogleStandIn, clock: Clock
+    client: httpx.AsyncClient, google: GoogleStandIn, clock: FixedClock
 ) -> None:
     names = [await start_job(client, google) for _ in range(3)]
     assert [job.phase for job in google.jobs.all] == ["pending", "queued", "queued"]
     beta = (await client.get(f"/v1beta1/{names[1]}")).json()
     assert (beta["state"], beta["tuningJobState"]) == ("JOB_STATE_QUEUED", "TUNING_JOB_STATE_WAITING_FOR_QUOTA")
     # Nobody looks for a long time: each job still starts when the one before it ended.
-    clock.forward(250)
+    clock.advance(seconds=250)
     assert [job.phase for job in google.jobs.all] == ["succeeded", "succeeded", "running"]
     starts = [(job.started or 0) - google.jobs.all[0].created for job in google.jobs.all]
     assert starts == [0, 100, 200]
@@ -125,12 +126,12 @@ async def test_job_shows_a_state_that_nobody_knows(google: GoogleStandIn, client
 
 @pytest.mark.usefixtures("bucket")
 async def test_paused_job_runs_without_a_step_until_it_goes_on(
-    client: httpx.AsyncClient, google: GoogleStandIn, clock: Clock
+    client: httpx.AsyncClient, google: GoogleStandIn, clock: FixedClock
 ) -> None:
     name = await start_job(client, google)
-    clock.forward(6)
+    clock.advance(seconds=6)
     google.jobs.latest.pause()
-    clock.forward(36_000)
+    clock.advance(seconds=36_000)
     assert (await client.get(f"/v1/{name}")).json()["state"] == "JOB_STATE_RUNNING"
     assert google.jobs.latest.steps == 0
     google.jobs.latest.resume()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bot.sandbox.google.limits import Limits
+from bot.sandbox.google.service_limits import Limits
 from bot.sandbox.google.trainer import Example
 
 NOT_JSONL = "training_dataset_uri should be a GCS object of type JSONL"

@@ -111,3 +111,19 @@ async def test_unknown_base_and_a_generation_that_stopped_training_answer_404(
     assert "is not supported for createTunedModel" in stopped.json()["error"]["message"]
     bases = (await client.get("/v1beta/models")).json()["models"]
     assert all("createTunedModel" not in base["supportedGenerationMethods"] for base in bases)
+
+
+@pytest.mark.parametrize(
+    ("version", "base", "defaults"),
+    [
+        ("v1beta3", "text-bison-001", {"epochCount": 10, "batchSize": 16, "learningRate": 0.002}),
+        ("v1beta", "gemini-1.0-pro-001", {"epochCount": 5, "batchSize": 4, "learningRate": 0.001}),
+    ],
+)
+async def test_hyperparameters_left_out_are_googles_defaults_for_few_examples(
+    client: httpx.AsyncClient, version: str, base: str, defaults: dict[str, float]
+) -> None:
+    body = tuned_model_body(f"models/{base}", numbers())
+    await client.post(f"/{version}/tunedModels", json=body, params={"tunedModelId": "plain"})
+    model = (await client.get(f"/{version}/tunedModels/plain")).json()
+    assert model["tuningTask"]["hyperparameters"] == defaults

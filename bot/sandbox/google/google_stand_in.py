@@ -15,27 +15,25 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from bot.sandbox.google.answers import Answers
-from bot.sandbox.google.credentials import ACCOUNT, Credentials
-from bot.sandbox.google.faults import Cut, Fault, Faults, Harm
+from bot.sandbox.google.credentials import Credentials
+from bot.sandbox.google.fault_injection import Cut, Fault, Faults, Harm
 from bot.sandbox.google.generative_queries import QueryRoutes
 from bot.sandbox.google.generative_routes import TunedModelRoutes
-from bot.sandbox.google.jobs import Jobs
-from bot.sandbox.google.journal import Journal, Received, hide
-from bot.sandbox.google.limits import Limits
+from bot.sandbox.google.job_register import Jobs
 from bot.sandbox.google.object_routes import ObjectRoutes
-from bot.sandbox.google.objects import Buckets
-from bot.sandbox.google.permissions import PermissionRoutes
-from bot.sandbox.google.projects import Projects
+from bot.sandbox.google.request_log import Journal, Received, hide
 from bot.sandbox.google.router import Call, Route, Router, parse_json, read_query
-from bot.sandbox.google.status import GoogleError
-from bot.sandbox.google.tokens import TokenRoutes
+from bot.sandbox.google.rpc_status import GoogleError
+from bot.sandbox.google.service_limits import Limits
+from bot.sandbox.google.stored_objects import Buckets
+from bot.sandbox.google.text_generation import Answers
+from bot.sandbox.google.token_endpoints import TokenRoutes
 from bot.sandbox.google.toy import ToyTrainer
 from bot.sandbox.google.trainer import Trainer
 from bot.sandbox.google.tuned_models import TunedModels
 from bot.sandbox.google.upload_routes import UploadRoutes
 from bot.sandbox.google.vertex_job_routes import TuningJobRoutes
-from bot.sandbox.google.vertex_jobs import TuningJobs
+from bot.sandbox.google.vertex_jobs import TuningJobs, project_number
 from bot.sandbox.google.vertex_metrics import MetricRoutes
 from bot.sandbox.google.vertex_serving import ServingRoutes
 
@@ -85,14 +83,12 @@ class GoogleStandIn:
         pending = 0.0 if job_seconds is None else job_seconds * PENDING_SHARE
         seconds = None if job_seconds is None else job_seconds - pending
         self.jobs = Jobs(trainer or ToyTrainer(seconds), self.limits, clock, pending)
-        self.tuned_models = TunedModels(self.jobs, self._random, clock, ACCOUNT)
-        self.projects = Projects(project)
-        self.tuning_jobs = TuningJobs(self.jobs, self.buckets, self.projects, self._random)
+        self.tuned_models = TunedModels(self.jobs, self._random, clock)
+        self.tuning_jobs = TuningJobs(self.jobs, self.buckets, self._random)
         self._router = Router()
         for routes in (
-            TokenRoutes(self.credentials, project, self.projects.number(project)),
+            TokenRoutes(self.credentials, project, project_number(project)),
             TunedModelRoutes(self.tuned_models, self.faults),
-            PermissionRoutes(self.tuned_models),
             QueryRoutes(self.tuned_models, self.answers),
             TuningJobRoutes(self.tuning_jobs),
             MetricRoutes(self.tuning_jobs),
