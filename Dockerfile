@@ -43,7 +43,9 @@ STOPSIGNAL SIGTERM
 # http.client and not urllib: it uses no proxy, so this request never leaves the container.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 CMD ["python3", "-c", "\
 import http.client, os, sys; \
-health = http.client.HTTPConnection('127.0.0.1', int(os.environ.get('PORT') or 3000), timeout=4); \
+host = (os.environ.get('HOST') or '127.0.0.1').split(',')[0].strip(); \
+host = {'0.0.0.0': '127.0.0.1', '::': '::1'}.get(host, host); \
+health = http.client.HTTPConnection(host, int(os.environ.get('PORT') or 3000), timeout=4); \
 health.request('GET', '/healthz'); \
 sys.exit(health.getresponse().status != 200)"]
 CMD ["tunebot", "run"]

@@ -1,4 +1,4 @@
-"""The command line: `tunebot run`, `backup`, `sandbox`, `check`, `convert`, `manifest`.
+"""The command line: `tunebot run`, `settings`, `backup`, `sandbox`, `check`, `convert`, `manifest`.
 
 Each command imports what it needs when it runs, so that a check of a file does not wait for Slack's libraries.
 """
@@ -43,12 +43,30 @@ def run() -> None:
     from bot.runtime import logs
     from bot.settings import Settings
 
-    settings = Settings.read(os.environ)
+    read = Settings.read(os.environ)
     for name in READ_BY_BOLT:
         os.environ.pop(name, None)
-    logs.set_up(settings.log_level, settings.secrets())
+    logs.set_up(read.log_level, read.secrets())
     sys.setswitchinterval(SWITCH_SECONDS)
-    asyncio.run(app.run(settings))
+    asyncio.run(app.run(read))
+
+
+@cli.command()
+@click.option(
+    "--check",
+    "existing",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Print nothing; end with 1 if this file differs.",
+)
+def settings(existing: Path | None) -> None:
+    """Print every setting as an environment file to fill in, with its default and its meaning."""
+    from bot.settings import env_example
+
+    text = env_example()
+    if existing is None:
+        click.echo(text, nl=False)
+    elif existing.read_text(encoding="utf-8") != text:
+        raise BotError(f"{existing} differs from the settings.", f"Write it again: tunebot settings > {existing}")
 
 
 @cli.command()

@@ -1,15 +1,20 @@
 """Everything that can be set, read once from a mapping (the environment) into one frozen value.
 
 All problems are reported at once, by the variable's own name. Secrets print as ***. Each field's description is
-its row in the README; a test holds the two together. This module reads no files and opens no connections.
+its row in the README and its lines in `.env.example`; tests compare them. This module reads no files but those
+that a variable such as SLACK_BOT_TOKEN_FILE names.
 """
 
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Annotated, Final, Self
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Final, Self, get_args
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from bot.errors import SettingsError
@@ -22,6 +27,19 @@ KNOWN_BACKENDS: Final = ("vertex", "gemini", "palm")
 def _names(text: str) -> tuple[str, ...]:
     """`a, b` -> ("a", "b")."""
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _hosts(text: str) -> tuple[str, ...]:
+    """`0.0.0.0, ::` -> ("0.0.0.0", "::")."""
+    hosts = _names(text)
+    for host in hosts:
+        try:
+            ip_address(host)
+        except ValueError:
+            raise ValueError("should be IP addresses, such as 0.0.0.0 or ::") from None
+    if not hosts:
+        raise ValueError("should be at least one IP address")
+    return hosts
 
 
 def _models_by_backend(text: str) -> dict[str, tuple[str, ...]]:
@@ -57,7 +75,7 @@ class Settings(BaseModel):
         None,
         alias="SLACK_APP_TOKEN",
         description="An app-level token, `xapp-...` with `connections:write`. Set: Socket Mode, no public address "
-        "needed. Unset: HTTP requests on `PORT`.",
+        "needed. Unset: HTTP requests on `PORT`. Required without `SLACK_SIGNING_SECRET`.",
     )
     slack_signing_secret: SecretStr | None = Field(
         None,
@@ -76,6 +94,12 @@ class Settings(BaseModel):
         le=65535,
         description="The port for Slack's requests (`/slack/events`), `/healthz` and `/metrics`; 3000 if "
         "unset. In Socket Mode the last two are served only where this is set.",
+    )
+    hosts: Annotated[tuple[str, ...], BeforeValidator(_hosts)] = Field(
+        ("0.0.0.0",),  # noqa: S104 - only this address can be reached from outside of a container
+        alias="HOST",
+        description="The addresses to listen on at `PORT`, separated by commas: `0.0.0.0` is every IPv4 address, "
+        "`::` every IPv6 address.",
     )
     google_cloud_project: str = Field(
         "", alias="GOOGLE_CLOUD_PROJECT", description="The Google Cloud project. Required for `vertex`."
@@ -154,9 +178,13 @@ class Settings(BaseModel):
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Self:
-        """Raises SettingsError that lists every problem; a variable set to nothing counts as unset."""
+        """Read the settings; a variable set to nothing counts as unset. Blocks while it reads secrets from files.
+
+        Raises SettingsError that lists every problem.
+        """
         given = {name: value.strip() for name, value in environment.items() if value.strip()}
-        problems = _conflicts(given)
+        problems = _read_secret_files(given, secret_names())
+        problems += _conflicts(given)
         try:
             settings = cls.model_validate(given)
         except ValidationError as error:
@@ -209,9 +237,80 @@ class Settings(BaseModel):
         return tuple(value.get_secret_value() for value in values if isinstance(value, SecretStr))
 
 
+def secret_names() -> tuple[str, ...]:
+    """The variables that hold secrets. Each of them may name a file instead, see `secret_file_name`."""
+    return tuple(
+        str(field.alias)
+        for field in Settings.model_fields.values()
+        if SecretStr in (field.annotation, *get_args(field.annotation))
+    )
+
+
+def secret_file_name(name: str) -> str:
+    """SLACK_BOT_TOKEN -> SLACK_BOT_TOKEN_FILE."""
+    return f"{name}_FILE"
+
+
+def env_example() -> str:
+    """Build the text of `.env.example`: every variable and its meaning; what need not be set is commented out."""
+    lines = [
+        "# The settings of Tunebot, written by `tunebot settings`. Copy this file and fill in the copy.",
+        "# Docker reads it with --env-file, and a shell with: set -a; . ./tunebot.env; set +a",
+        "# A variable that is set to nothing counts as unset.",
+    ]
+    for field in Settings.model_fields.values():
+        name, default = str(field.alias), default_text(field)
+        text = str(field.description).replace("`", "")
+        lines += ["", *textwrap.wrap(text, 100, initial_indent="# ", subsequent_indent="# ")]
+        lines.append(f"{name}=" if "Required" in text else f"#{name}={default}")
+        if name in secret_names():
+            lines += ["# Or the path of a file that holds it:", f"#{secret_file_name(name)}="]
+    lines += [
+        "",
+        "# Google's own library reads this one: the path of a service account's key file.",
+        "#GOOGLE_APPLICATION_CREDENTIALS=",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def default_text(field: FieldInfo) -> str:
+    """Return the default as one writes it in the environment; empty where there is none."""
+    if field.is_required():
+        return ""
+    value = field.get_default(call_default_factory=True, validated_data={})
+    return ",".join(value) if isinstance(value, tuple) else str(value or "")
+
+
 def reveal(secret: SecretStr | None) -> str:
     """The secret's value, empty where it is not set."""
     return secret.get_secret_value() if secret is not None else ""
+
+
+def _read_secret_files(given: dict[str, str], names: Sequence[str]) -> list[str]:
+    """Put the content of each `..._FILE` under the secret's own name, and return what is wrong with the files.
+
+    A problem does not name the path: somebody may have put the secret itself there.
+    """
+    problems: list[str] = []
+    for name in names:
+        variable = secret_file_name(name)
+        if variable not in given:
+            continue
+        if name in given:
+            problems.append(f"{variable}: set this or {name}, not both")
+            continue
+        # With an empty text the secret counts as set, so that it is not reported as missing, too.
+        given[name] = ""
+        try:
+            given[name] = Path(given[variable]).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            problems.append(f"{variable}: the file cannot be read: {error.strerror}")
+        except ValueError:
+            problems.append(f"{variable}: the file is not text")
+        else:
+            if not given[name]:
+                problems.append(f"{variable}: the file is empty")
+    return problems
 
 
 def _conflicts(given: Mapping[str, str]) -> list[str]:

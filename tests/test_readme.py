@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from bot.backends import PROFILES
 from bot.cli import cli
-from bot.settings import Settings
+from bot.settings import Settings, default_text
 from handlers.blocks.help import COMMANDS, CommandHelp
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
@@ -16,8 +16,7 @@ README = (Path(__file__).parents[1] / "README.md").read_text()
 
 def setting_row(name: str) -> str:
     field = next(field for field in Settings.model_fields.values() if field.alias == name)
-    value = None if field.is_required() else field.get_default(call_default_factory=True, validated_data={})
-    shown = ",".join(value) if isinstance(value, tuple) else value
+    shown = default_text(field)
     default = f"`{shown}`" if shown else ""
     return f"| `{name}` | {default} | {field.description} |"
 

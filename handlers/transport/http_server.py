@@ -1,6 +1,7 @@
 """The two ways in for Slack's requests: Socket Mode, or HTTP on a port, where health and metrics are, too."""
 
 import asyncio
+import errno
 import logging
 import re
 import time
@@ -126,10 +127,14 @@ class HttpServer:
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=2.0, keepalive_timeout=IDLE_SECONDS)
         await runner.setup()
         try:
-            # Inside a container only the outer address can be reached.
-            await web.TCPSite(runner, "0.0.0.0", port).start()  # noqa: S104
+            for host in self._settings.hosts:
+                await web.TCPSite(runner, host, port).start()
         except OSError as error:
             await runner.cleanup()
+            if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                raise SettingsError(
+                    f"This machine does not have the address {host}.", "Set HOST to addresses that it has."
+                ) from error
             raise SettingsError(
                 f"Port {port} cannot be used: {error.strerror}.", "Set PORT to a free one."
             ) from error

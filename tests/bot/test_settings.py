@@ -1,9 +1,14 @@
 """Everything that can be set, read once."""
 
-import pytest
+import re
+from pathlib import Path
 
-from bot.errors import SettingsError
-from bot.settings import Settings
+import pytest
+from click.testing import CliRunner
+
+from bot.cli import cli
+from bot.errors import BotError, SettingsError
+from bot.settings import Settings, env_example, secret_file_name, secret_names
 
 SOCKET = {"SLACK_BOT_TOKEN": "xoxb-hush-1", "SLACK_APP_TOKEN": "xapp-hush-2"}
 VERTEX = {"GOOGLE_CLOUD_PROJECT": "p", "TUNEBOT_BUCKET": "gs://rows/"}
@@ -114,3 +119,104 @@ def test_an_address_on_whose_way_tokens_can_be_read_is_told(name: str, base: str
     settings = Settings.read({**SOCKET, **VERTEX, name: base})
 
     assert settings.unencrypted_urls == ([name] if told else [])
+
+
+# Secrets in files
+
+
+def test_every_secret_may_be_in_a_file(tmp_path: Path) -> None:
+    given = {}
+    for number, name in enumerate(secret_names()):
+        path = tmp_path / name
+        path.write_text(f"xoxb-hush-{number}\n")
+        given[secret_file_name(name)] = str(path)
+
+    assert len(given) == 5
+    assert set(Settings.read({**given, **VERTEX}).secrets()) == {f"xoxb-hush-{number}" for number in range(5)}
+
+
+def test_all_that_is_wrong_with_secrets_in_files_is_told_at_once_and_once(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_text(" \n")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    given = {
+        "SLACK_BOT_TOKEN_FILE": str(tmp_path / "absent"),
+        "SLACK_APP_TOKEN_FILE": str(tmp_path / "empty"),
+        "GEMINI_API_KEY_FILE": str(tmp_path / "binary"),
+        "SLACK_SIGNING_SECRET": "hush",
+        "SLACK_SIGNING_SECRET_FILE": str(tmp_path / "empty"),
+    }
+
+    with pytest.raises(SettingsError) as caught:
+        Settings.read({**given, **VERTEX})
+
+    assert caught.value.message.splitlines()[1:] == [
+        "  SLACK_BOT_TOKEN_FILE: the file cannot be read: No such file or directory",
+        "  SLACK_APP_TOKEN_FILE: the file is empty",
+        "  SLACK_SIGNING_SECRET_FILE: set this or SLACK_SIGNING_SECRET, not both",
+        "  GEMINI_API_KEY_FILE: the file is not text",
+    ]
+
+
+def test_a_secret_in_the_place_of_a_path_is_not_repeated() -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.read({**SOCKET, **VERTEX, "GEMINI_API_KEY_FILE": "AIza-hush-3"})
+
+    assert "hush" not in str(caught.value)
+
+
+# The addresses to listen on
+
+
+def test_it_listens_on_every_address_that_is_named() -> None:
+    assert Settings.read({**SOCKET, **VERTEX}).hosts == ("0.0.0.0",)
+    assert Settings.read({**SOCKET, **VERTEX, "HOST": "127.0.0.1, ::1"}).hosts == ("127.0.0.1", "::1")
+
+
+@pytest.mark.parametrize("host", ["example.com", "[::1]", "127.0.0.1:3000", ","])
+def test_what_is_no_address_is_refused(host: str) -> None:
+    with pytest.raises(SettingsError, match="HOST: should be"):
+        Settings.read({**SOCKET, **VERTEX, "HOST": host})
+
+
+# The example
+
+
+def lines(text: str) -> dict[str, str]:
+    """The variables that a shell or Docker would read."""
+    return dict(line.split("=", 1) for line in text.splitlines() if line and line[0] != "#")
+
+
+def test_the_repositorys_example_is_made_from_the_code() -> None:
+    path = Path(__file__).parents[2] / ".env.example"
+
+    assert CliRunner().invoke(cli, ["settings"]).output == path.read_text()
+    assert CliRunner().invoke(cli, ["settings", "--check", str(path)]).exit_code == 0
+
+
+def test_an_example_that_differs_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "old"
+    path.write_text(env_example() + "#OLD=\n")
+
+    done = CliRunner().invoke(cli, ["settings", "--check", str(path)])
+
+    assert done.exit_code == 1
+    assert isinstance(done.exception, BotError)
+
+
+def test_who_fills_in_what_the_example_leaves_open_can_start() -> None:
+    empty = lines(env_example())
+    assert set(empty.values()) == {""}
+    with pytest.raises(SettingsError) as caught:
+        Settings.read(empty)
+    assert all(name in caught.value.message for name in empty)
+
+    Settings.read(empty | SOCKET | VERTEX)
+    Settings.read(empty | {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_SIGNING_SECRET": "s"} | VERTEX)
+
+
+def test_the_defaults_that_the_example_shows_are_those_of_the_code() -> None:
+    defaults = dict(re.findall(r"^#([A-Z_]+)=(.+)$", env_example(), re.MULTILINE))
+
+    assert defaults["TUNEBOT_DB"] == "tunebot.db"
+    assert len(defaults) >= 8
+    assert Settings.read(SOCKET | VERTEX | defaults) == Settings.read(SOCKET | VERTEX)
