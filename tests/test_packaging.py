@@ -277,11 +277,17 @@ def test_the_build_sees_only_what_the_image_is_made_of() -> None:
     assert {line[1:] for line in lines if line[0] == "!"} == {"pyproject.toml", "requirements.lock", *PACKAGES}
 
 
-class Health(http.server.BaseHTTPRequestHandler):
-    """Says on /healthz what the server's `status` is, and nothing else."""
+class HealthServer(http.server.HTTPServer):
+    """Answers /healthz with its `status`, and everything else with 404."""
+
+    status = 200
+
+
+class HealthHandler(http.server.BaseHTTPRequestHandler):
+    server: HealthServer
 
     def do_GET(self) -> None:
-        self.send_response(self.server.status if self.path == "/healthz" else 404)  # type: ignore[attr-defined]
+        self.send_response(self.server.status if self.path == "/healthz" else 404)
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
@@ -289,8 +295,8 @@ class Health(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def server() -> Iterator[http.server.HTTPServer]:
-    with http.server.HTTPServer(("127.0.0.1", 0), Health) as server:
+def server() -> Iterator[HealthServer]:
+    with HealthServer(("127.0.0.1", 0), HealthHandler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield server
@@ -298,22 +304,31 @@ def server() -> Iterator[http.server.HTTPServer]:
         thread.join()
 
 
-def health_check(port: int) -> int:
+def health_check(port: int, **variables: str) -> int:
     """The exit code of the image's own check, started as Docker would, but by this Python."""
     command = json.loads(last_stage()["HEALTHCHECK"].partition("CMD ")[2])
     assert command[0] == "python3"
     # A proxy that is set for the bot is not for this question.
-    environment = {**os.environ, "PORT": str(port), "http_proxy": "http://127.0.0.1:9"}
+    environment = {**os.environ, "PORT": str(port), "http_proxy": "http://127.0.0.1:9", **variables}
     return subprocess.run(
         [sys.executable, *command[1:]], env=environment, capture_output=True, timeout=20, check=False
     ).returncode
 
 
 @pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1)])
-def test_the_images_health_is_what_healthz_says(server: http.server.HTTPServer, status: int, code: int) -> None:
-    server.status = status  # type: ignore[attr-defined]
+def test_the_images_health_is_what_healthz_says(server: HealthServer, status: int, code: int) -> None:
+    server.status = status
 
     assert health_check(server.server_port) == code
+
+
+@pytest.mark.parametrize(
+    ("host", "code"),
+    [("", 0), ("0.0.0.0", 0), ("127.0.0.1,::1", 0), ("127.0.0.1", 0), ("::", 1), ("127.0.0.2", 1)],
+)
+def test_the_images_health_is_asked_where_the_bot_listens(server: HealthServer, host: str, code: int) -> None:
+    """The server here listens on 127.0.0.1 alone."""
+    assert health_check(server.server_port, HOST=host) == code
 
 
 def test_the_image_is_unhealthy_where_nothing_listens() -> None:

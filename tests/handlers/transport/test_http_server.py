@@ -104,7 +104,10 @@ async def serve() -> AsyncIterator[Serve]:
     async with AsyncExitStack() as stack:
 
         async def serving(
-            times: Times = QUICK, database: Callable[[], Awaitable[str]] = healthy, poller: str = ""
+            times: Times = QUICK,
+            database: Callable[[], Awaitable[str]] = healthy,
+            poller: str = "",
+            host: str = "",
         ) -> Served:
             slack = await stack.enter_async_context(SlackStandIn(manifest=manifest()))
             port = free_port()
@@ -115,6 +118,7 @@ async def serve() -> AsyncIterator[Serve]:
                     "SLACK_API_URL": slack.api_url,
                     "TUNEBOT_BACKENDS": "gemini",
                     "PORT": str(port),
+                    "HOST": host,
                 }
             )
             session = await stack.enter_async_context(aiohttp.ClientSession())
@@ -399,6 +403,32 @@ async def test_a_taken_port_is_told_before_anything_is_served(serve: Serve) -> N
     with pytest.raises(SettingsError, match=f"Port {served.port} cannot be used"):
         async with served.intake.serving():
             pass
+
+
+async def status_at(host: str, port: int) -> int:
+    async with aiohttp.ClientSession() as session, session.get(f"http://{host}:{port}/healthz") as response:
+        return response.status
+
+
+async def test_it_answers_at_each_address_of_host_and_at_no_other(serve: Serve) -> None:
+    served = await serve(host="127.0.0.1, 127.0.0.2")
+    assert [await status_at(host, served.port) for host in ("127.0.0.1", "127.0.0.2")] == [200, 200]
+    with pytest.raises(aiohttp.ClientConnectorError):
+        await status_at("127.0.0.3", served.port)
+
+
+async def test_it_answers_over_ipv6(serve: Serve) -> None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError as error:
+        pytest.skip(f"this machine has no IPv6: {error}")
+    served = await serve(host="::, 0.0.0.0")
+    assert [await status_at(host, served.port) for host in ("[::1]", "127.0.0.1")] == [200, 200]
+
+
+async def test_an_address_that_this_machine_does_not_have_is_told(serve: Serve) -> None:
+    with pytest.raises(SettingsError, match=r"does not have the address 192\.0\.2\.1"):
+        await serve(host="192.0.2.1")
 
 
 async def test_headers_that_never_end_do_not_hold_a_connection(
