@@ -1,37 +1,36 @@
-"""Everything that can go wrong, as one tree.
+"""Everything that can go wrong, as one tree. A test holds the drawing against the classes.
 
-    BotError                     message: what happened, with the value; hint: what to do next
-    ├── UserError                something a person typed or attached
+    BotError                     what happened, with the value, and what to do next
+    ├── UserError                a person typed or attached something that cannot be used
     │   ├── BadArgument          a word of a command or a field of a form
-    │   ├── NoSuchJob            no job or model of that name in this workspace
-    │   ├── NotAllowed           this person may not do that
-    │   └── Outdated             the button or form belongs to something that has moved on
-    ├── FileError                the attached file, before any row is read
-    │   ├── FileUnavailable      Slack or Cloud Storage does not hand it out
-    │   └── FileTooLarge         over the limit of its way in
-    ├── GoogleError              Google answered with an error, or not at all
-    │   ├── InvalidRequest       400: Google refuses the values
+    │   ├── NoSuchJob            this workspace has no job or model of that name
+    │   └── Outdated             the button or form belongs to something that has changed
+    ├── FileError                the attached file cannot be read
+    │   ├── FileUnavailable      Slack or Cloud Storage does not give it to the bot
+    │   └── FileTooLarge         it is larger than the limit
+    ├── GoogleError              Google answered with an error, or did not answer
+    │   ├── InvalidRequest       400: Google does not accept the values
     │   ├── NotAuthenticated     401, or credentials that cannot be refreshed
     │   ├── PermissionDenied     403
     │   ├── NotFoundAtGoogle     404
     │   ├── AlreadyExists        409
     │   ├── QuotaExceeded        429
-    │   ├── GoogleUnavailable    5xx, time-outs, broken connections
-    │   └── OutcomeUnknown       a create was sent and no answer came: it may have been carried out
-    ├── SlackError               Slack does not take a message
+    │   ├── GoogleUnavailable    408, 5xx, time-outs, broken connections
+    │   └── OutcomeUnknown       a create request was sent, and no answer says whether Google carried it out
+    ├── SlackError               Slack does not accept a message
     │   ├── RetryLater           not now
-    │   │   └── Unconfirmed      a post was sent and no answer came: it may stand in Slack
+    │   │   └── Unconfirmed      a post was sent, and no answer says whether it is in Slack
     │   └── Undeliverable        never
     ├── StorageError             the database
-    └── SettingsError            the environment at start
+    └── SettingsError            the environment variables at the start
 
-Both texts are safe to show to anyone in the workspace: they hold no secrets and no other team's data. Only
-`handlers/errors.py` turns an error into Slack words. This module imports nothing of ours.
+Both texts of an error are safe to show to anyone in the workspace: they contain no secrets and no data of another
+workspace. Only `handlers/errors.py` turns an error into a Slack message. This module imports nothing of ours.
 """
 
 
 class BotError(Exception):
-    """What happened (`message`) and what to do next (`hint`), both plain text without Slack markup."""
+    """Says what happened (`message`) and what to do next (`hint`), both as plain text without Slack markup."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -43,13 +42,13 @@ class BotError(Exception):
 
 
 class UserError(BotError):
-    """A person can put this right by typing or attaching something else."""
+    """A person can correct this by typing or attaching something else."""
 
 
 class BadArgument(UserError):
-    """A value a person gave is missing, unknown or out of range.
+    """A value that a person gave is missing, unknown or out of range.
 
-    `field` names the form field or the command word it stands in, so that a form can show it in place.
+    `field` is the name of the form field or of the command's word, so that a form can show the error at its field.
     """
 
     def __init__(self, message: str, hint: str = "", *, field: str = "") -> None:
@@ -58,31 +57,30 @@ class BadArgument(UserError):
 
 
 class NoSuchJob(UserError):
-    """No job or tuned model of that name is visible from this workspace."""
-
-
-class NotAllowed(UserError):
-    """The person may not do this here."""
+    """This workspace has no job or tuned model of that name."""
 
 
 class Outdated(UserError):
-    """The form or button was made for something that has changed since."""
+    """The form or button was made for something that has changed since then."""
 
 
 class FileError(BotError):
-    """A file cannot be read at all; its rows were not looked at."""
+    """The file cannot be read; none of its rows was checked."""
 
 
 class FileUnavailable(FileError):
-    """The file is gone, or its host does not hand it out to the bot."""
+    """The file was deleted, or its host does not give it to the bot."""
 
 
 class FileTooLarge(FileError):
-    """The file is larger than its way in allows."""
+    """The file is larger than the limit of the system that reads it."""
 
 
 class GoogleError(BotError):
-    """Google's refusal in words; `status` is google.rpc.Code's name, `http_status` 0 when no answer came."""
+    """Google returned an error, or no answer came.
+
+    `status` is the name of a `google.rpc.Code` (google/rpc/code.proto); `http_status` is 0 when no answer came.
+    """
 
     def __init__(self, message: str, hint: str = "", *, status: str = "", http_status: int = 0) -> None:
         super().__init__(message, hint)
@@ -91,7 +89,7 @@ class GoogleError(BotError):
 
 
 class InvalidRequest(GoogleError):
-    """HTTP 400: repeating the same request can only fail again."""
+    """HTTP 400: the same request would fail again."""
 
 
 class NotAuthenticated(GoogleError):
@@ -107,11 +105,11 @@ class NotFoundAtGoogle(GoogleError):
 
 
 class AlreadyExists(GoogleError):
-    """HTTP 409: the id that we chose is taken, by an earlier try of ours or by somebody else."""
+    """HTTP 409: the id that we chose exists, from an earlier try of ours or from somebody else."""
 
 
 class QuotaExceeded(GoogleError):
-    """HTTP 429; `retry_after` is in seconds where Google gave one."""
+    """HTTP 429; `retry_after` is in seconds, None if Google gave no time."""
 
     def __init__(
         self,
@@ -127,22 +125,22 @@ class QuotaExceeded(GoogleError):
 
 
 class GoogleUnavailable(GoogleError):
-    """HTTP 408 or 5xx, a time-out, or a connection that broke; a read may be tried again."""
+    """HTTP 408 or 5xx, a time-out, or a connection that broke; a read may be retried."""
 
 
 class OutcomeUnknown(GoogleError):
-    """A request that creates something was sent and its answer was lost.
+    """A request that creates something was sent, and its answer was lost.
 
-    The job must stay open until it was looked up by our key; sending the request again could pay twice.
+    The job must stay open until it was looked up by our key; a second request could pay twice.
     """
 
 
 class SlackError(BotError):
-    """Slack does not take a message."""
+    """Slack does not accept a message."""
 
 
 class RetryLater(SlackError):
-    """Slack cannot take the message now; it may be tried again after `seconds`."""
+    """Slack cannot accept the message now; it may be retried after `seconds`."""
 
     def __init__(self, message: str, seconds: float) -> None:
         super().__init__(message)
@@ -150,16 +148,16 @@ class RetryLater(SlackError):
 
 
 class Unconfirmed(RetryLater):
-    """A post was sent and no answer says whether it was carried out; it must be looked for before the next try."""
+    """A post was sent, and no answer says whether it is in Slack; search for it before the next try."""
 
 
 class Undeliverable(SlackError):
-    """Slack will never take this message: the channel is gone, or the bot was removed from the workspace."""
+    """Slack will never accept this message: the channel was deleted, or the bot was removed from the workspace."""
 
 
 class StorageError(BotError):
-    """The database refuses: it is locked, full, corrupt, or of another schema."""
+    """The database cannot be used: it is locked, full, corrupt, or has another schema."""
 
 
 class SettingsError(BotError):
-    """The environment is not fit to start with; the message lists every problem."""
+    """The environment variables are wrong; the message lists every problem."""

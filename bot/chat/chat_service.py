@@ -3,15 +3,14 @@
 A model is named by a job of the workspace or by what Google lists; a thread keeps the model it began with.
 """
 
-import difflib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.domain.backend_profile import BackendProfile
 from bot.domain.chat import Conversation, Finish, ModelAnswer, ModelRef, Role, Turn
 from bot.domain.jobs import TunedModel, TuningJob
 from bot.domain.place import Place
+from bot.domain.suggestions import did_you_mean
 from bot.errors import BadArgument, BotError, NoSuchJob
 from bot.ports.backends import TuningBackend
 from bot.ports.registry import offered_backend
@@ -95,8 +94,7 @@ class ChatService:
                 return ModelRef(model.backend, model.endpoint, called)
         known = [job.name for job in await self._jobs.jobs(team) if job.can_answer]
         known += [model.display_name for model in listed]
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f"Did you mean {close[0]}?" if close else "See /tune models for those I can ask."
+        hint = did_you_mean(name, known, otherwise="See /tune models for those I can ask.")
         raise NoSuchJob(f"I know no model named {name!r}.", hint)
 
     async def use(self, place: Place, name: str, user: str) -> ModelRef:
@@ -117,9 +115,6 @@ class ChatService:
                 logger.warning("could not list the models of %s: %s", backend.profile.name, error)
                 problems.append(f"{backend.profile.title}: {error}")
         return ModelList(models, problems)
-
-    def profile(self, model: ModelRef) -> BackendProfile:
-        return offered_backend(self._backends, model.backend).profile
 
 
 def exchange(place: Place, question: str, answer: ModelAnswer) -> Conversation:

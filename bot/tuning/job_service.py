@@ -4,7 +4,6 @@ The row is written before Google is called, and the call is made once. Whatever 
 tells afterwards whether Google has the job: a paid job is neither lost nor started twice.
 """
 
-import difflib
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
@@ -17,6 +16,7 @@ from bot.domain.chat import ModelRef
 from bot.domain.datasets import Dataset
 from bot.domain.jobs import JobState, TunedModel, TuningJob
 from bot.domain.requests import Proposal
+from bot.domain.suggestions import did_you_mean
 from bot.errors import AlreadyExists, BadArgument, BotError, NoSuchJob, OutcomeUnknown, Outdated
 from bot.ports.backends import TrainingData, TuningBackend
 from bot.ports.clock import Clock
@@ -170,7 +170,7 @@ class JobService:
         job = await self._jobs.named(team, name)
         if job is None:
             known = [job.name for job in await self._jobs.jobs(team)]
-            raise NoSuchJob(f"I know no job named {name!r}.", _suggest(name, known))
+            raise NoSuchJob(f"I know no job named {name!r}.", _suggestion(name, known))
         return job
 
     def _data(self, job: TuningJob, profile: BackendProfile) -> TrainingData:
@@ -232,8 +232,7 @@ def _job_of(proposal: Proposal, profile: BackendProfile) -> TuningJob:
     )
 
 
-def _suggest(name: str, known: list[str]) -> str:
+def _suggestion(name: str, known: list[str]) -> str:
     if not known:
         return "Nothing was tuned here yet. Start with /tune."
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"Did you mean {close[0]}?" if close else "See what there is with /tune list."
+    return did_you_mean(name, known, otherwise="See what there is with /tune list.")

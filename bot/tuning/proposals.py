@@ -5,7 +5,6 @@ under an id of its own; that id becomes the job's key, which is why one proposal
 """
 
 import base64
-import difflib
 import re
 import secrets
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from bot.domain.backend_profile import BackendProfile, HyperparameterRule
 from bot.domain.jobs import Hyperparameters, TunedModel, TuningJob, TuningSpec
 from bot.domain.place import Place
 from bot.domain.requests import Proposal, StartRequest
+from bot.domain.suggestions import did_you_mean
 from bot.errors import BadArgument
 from bot.ports.backends import TuningBackend
 from bot.ports.clock import Clock
@@ -157,11 +157,10 @@ class Proposals:
             if job is not None and job.backend == profile.name and job.can_answer:
                 return job.tuned_model
         offered = ", ".join(profile.base_models)
-        close = difflib.get_close_matches(wanted, profile.base_models, n=1)
-        meant = f"Did you mean {close[0]}? " if close else ""
+        suggestion = did_you_mean(wanted, profile.base_models)
         raise BadArgument(
-            f"{wanted!r} is no base model I know for {profile.title}.",
-            f"{meant}Choose one of: {offered}.",
+            f"I know no base model {wanted!r} for {profile.title}.",
+            f"{suggestion} Choose one of: {offered}.".lstrip(),
             field="base_model",
         )
 

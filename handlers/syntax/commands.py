@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from bot.domain.requests import StartRequest
+from bot.domain.suggestions import did_you_mean
 from bot.errors import BadArgument
-from handlers.syntax.lexer import DOUBLE_QUOTES, closest, undo_markup, unquoted, words
+from handlers.syntax.lexer import DOUBLE_QUOTES, undo_markup, unquoted, words
 from handlers.syntax.start_options import looks_like_file, parse_start
 
 
@@ -109,7 +110,7 @@ def parse_tune(text: str) -> TuneCommand:
     if verb in _NAMED:
         return _NAMED[verb](_needed_name(verb, rest))
     raise BadArgument(
-        f"I do not know “{verb}”.", closest(verb, VERBS) or "Write /tune help to see what I understand."
+        f"I do not know “{verb}”.", did_you_mean(verb, VERBS) or "Write /tune help to see what I understand."
     )
 
 

@@ -5,9 +5,8 @@ Beneath `handlers/syntax/commands.py`, which knows what the words mean. Pure.
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from bot.errors import BadArgument
 
@@ -144,9 +143,3 @@ def real(text: str, field: str) -> float:
 def held_out_share(text: str) -> float:
     """`10%` as 0.1; 0 for what is no percentage. Raises BadArgument for a percentage that is no number."""
     return real(text[:-1], "validation") / 100 if text.endswith("%") else 0.0
-
-
-def closest(word: str, known: Iterable[str]) -> str:
-    """`Did you mean ...?`, or nothing where no known word is near."""
-    near = get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"Did you mean {near[0]}?" if near else ""

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from bot.domain.datasets import FieldMapping
 from bot.domain.jobs import Hyperparameters
 from bot.domain.requests import StartRequest
+from bot.domain.suggestions import did_you_mean
 from bot.errors import BadArgument
-from handlers.syntax.lexer import Word, closest, file_location, held_out_share, real, whole, words
+from handlers.syntax.lexer import Word, file_location, held_out_share, real, whole, words
 
 KEYS = {
     "name": "name",
@@ -110,7 +111,7 @@ def _key(word: Word) -> str:
     if known is None:
         raise BadArgument(
             f"I do not know “{word.key}=”.",
-            closest(word.key.lower(), KEYS) or f"The words are {', '.join(_documented_keys())}.",
+            did_you_mean(word.key, KEYS) or f"The words are {', '.join(_documented_keys())}.",
         )
     return known
 

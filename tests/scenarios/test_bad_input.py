@@ -177,7 +177,7 @@ async def test_a_file_too_large_for_its_way(world: World) -> None:
 
 async def test_an_unknown_base_model(world: World) -> None:
     said = await refused(world, "base=gemini-3.5-flesh")
-    assert "'gemini-3.5-flesh' is no base model I know for Vertex AI" in said
+    assert "I know no base model 'gemini-3.5-flesh' for Vertex AI" in said
     assert "Did you mean gemini-3.5-flash?" in said
 
 

@@ -96,7 +96,7 @@ async def test_a_tuned_model_of_the_same_system_can_be_a_base_by_name_or_resourc
     assert [model.display_name for model in await harness.proposals.tuned(TEAM)] == ["first"]
     assert await harness.proposals.tuned("T2") == []
     error = await refusal(wired_again(harness), StartRequest("gemini", base_model="first", file=FILE))
-    assert "no base model I know for Gemini API" in error.message
+    assert "no base model 'first' for Gemini API" in error.message
 
 
 def wired_again(harness: Harness) -> Harness:
