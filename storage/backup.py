@@ -1,7 +1,7 @@
-"""A consistent copy of a database that may be in use, by SQLite's own backup.
+"""Copies a database that may be in use, with SQLite's backup API, so that the copy is consistent.
 
-It reads through a connection of its own: in WAL mode a reader neither waits for the writer nor makes it wait, so
-the copy can also be made by another process than the one that owns the database.
+It reads through a connection of its own. In WAL mode a reader and the writer do not block each other, so another
+process than the bot can make the copy. Source: https://www.sqlite.org/backup.html, https://www.sqlite.org/wal.html.
 """
 
 import sqlite3
@@ -15,18 +15,21 @@ from storage.sqlite_errors import translated_sqlite_errors
 def copy_database(source: Path, target: Path) -> None:
     """Write a copy of `source` as it stands now to the new file `target`. Blocks. Raises StorageError."""
     if target.exists():
-        raise StorageError(f"{target} already exists.", "Name a new file, so that no older copy is lost.")
+        raise StorageError(f"{target} already exists.", "Name a new file, so that you keep the older copy.")
     if not source.is_file():
         raise StorageError(f"There is no database at {source}.", "Set TUNEBOT_DB to the file that Tunebot uses.")
     with translated_sqlite_errors(f"the database {source}"):
-        # mode=rw, not ro: a reader of a WAL database has to take part in its shared memory file.
+        # mode=rw, not ro: a reader of a WAL database must write to its shared memory file.
         opened = sqlite3.connect(f"{source.absolute().as_uri()}?mode=rw", uri=True)
     with closing(opened):
         copy_connection(opened, target)
 
 
 def copy_connection(source: sqlite3.Connection, target: Path) -> None:
-    """Write a copy of what `source` sees to `target`, replacing it only once the copy is whole."""
+    """Write a copy of the database of `source` to `target`, which is replaced only when the copy is complete.
+
+    Blocks. Raises StorageError.
+    """
     partial = target.with_name(target.name + ".part")
     try:
         partial.unlink(missing_ok=True)
@@ -34,7 +37,7 @@ def copy_connection(source: sqlite3.Connection, target: Path) -> None:
         partial.touch(mode=0o600)
         try:
             with translated_sqlite_errors(f"the copy {target}"), closing(sqlite3.connect(partial)) as copy:
-                # All pages in one step: a copy made in several would begin again whenever somebody writes.
+                # All pages in one step: with several steps, each write by another connection would start it again.
                 source.backup(copy, pages=-1)
             partial.replace(target)
         finally:

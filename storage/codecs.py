@@ -1,7 +1,7 @@
-"""Domain values to rows and back. Structured values are JSON: a field that a newer version added is passed over,
-one that is missing takes its default, so an older row stays readable without a migration.
+"""Converts domain values to rows and back. No I/O, and no rules about jobs.
 
-Pure: no database in here, and no rules about jobs.
+Structured values are JSON. A field that a newer version added is ignored and a missing one takes its default, so
+an older row stays readable without a migration.
 """
 
 import math
@@ -34,18 +34,19 @@ _ANSWER = msgspec.json.Decoder(ModelAnswer)
 
 
 def micros(time: datetime) -> int:
-    """Microseconds since 1970; integer arithmetic, since a float would round. Raises TypeError if not aware."""
+    """Return microseconds since 1970, without a float, which would round. Raises TypeError for a naive time."""
     return (time - _EPOCH) // _MICROSECOND
 
 
 def moment(stored: int) -> datetime:
+    """Return the time of `micros`."""
     return _EPOCH + stored * _MICROSECOND
 
 
 def fold(name: str) -> str:
-    """A name as it is compared: letter case aside, and alike however its accents are composed.
+    """Return the form in which names are compared: without case, and with accents composed in one way.
 
-    SQLite's own NOCASE folds ASCII only.
+    SQLite's NOCASE folds ASCII only: https://www.sqlite.org/datatype3.html#collating_sequences.
     """
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
 
@@ -99,7 +100,7 @@ def job_row(job: TuningJob) -> dict[str, Any]:
         "stuck_at": _optional_micros(job.stuck_at),
         "failure": None if job.failure is None else _json(job.failure),
         "data_stats": None if job.data_stats is None else _json(job.data_stats),
-        "trouble": job.problem,
+        "problem": job.problem,
         "cancelled_by": job.cancelled_by,
         "deleted_by": job.deleted_by,
         "card": job.card,
@@ -128,7 +129,7 @@ def read_job(row: Row) -> TuningJob:
         stuck_at=_optional_moment(row["stuck_at"]),
         failure=None if row["failure"] is None else parsed(_FAILURE, row["failure"]),
         data_stats=None if row["data_stats"] is None else parsed(_DATA_STATS, row["data_stats"]),
-        problem=row["trouble"],
+        problem=row["problem"],
         cancelled_by=row["cancelled_by"],
         deleted_by=row["deleted_by"],
         card=row["card"],
@@ -159,7 +160,7 @@ def snapshot_row(job: TuningJob, snapshot: Snapshot) -> dict[str, Any]:
 def read_snapshot(row: Row) -> Snapshot:
     return Snapshot(
         step=row["step"],
-        # SQLite has no NaN, the loss of a tuning that diverged, and keeps NULL in its stead.
+        # SQLite stores NULL for NaN, the loss of a tuning that diverged.
         mean_loss=math.nan if row["mean_loss"] is None else row["mean_loss"],
         epoch=row["epoch"],
         computed_at=_optional_moment(row["computed_at"]),
@@ -168,7 +169,7 @@ def read_snapshot(row: Row) -> Snapshot:
 
 
 def question_row(asked: OpenQuestion) -> dict[str, Any]:
-    """The row of a question that was just asked."""
+    """Return the row of a question that was just asked."""
     question = asked.question
     return {
         "key": question.key,
@@ -214,7 +215,7 @@ def read_question(row: Row) -> OpenQuestion:
 
 
 def answer_text(answer: ModelAnswer) -> str:
-    """An answer as it is stored, see `read_question`."""
+    """Return the JSON of an answer, which `read_question` reads."""
     return _json(answer)
 
 
@@ -239,7 +240,7 @@ def _json(value: object) -> str:
 
 
 def parsed(decoder: msgspec.json.Decoder[T], stored: str) -> T:
-    """A structured value as it was stored. Raises StorageError."""
+    """Decode a structured value. Raises StorageError."""
     try:
         return decoder.decode(stored)
     except msgspec.DecodeError as error:

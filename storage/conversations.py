@@ -1,4 +1,4 @@
-"""Which model answers in a channel, and what was said in a thread. It holds words, and asks no model."""
+"""Stores which model answers in a channel, and the turns of each thread. It sends nothing to a model."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,10 +12,10 @@ from storage.codecs import micros, read_model
 from storage.database import Database
 
 
-def keep(connection: Connection, conversation: Conversation, now: datetime) -> None:
-    """Append the turns to their thread; called inside the transaction that settles what was asked.
+def append_turns(connection: Connection, conversation: Conversation, now: datetime) -> None:
+    """Append the turns to their thread, in the transaction that settles their question.
 
-    The conversation's model becomes the thread's, should it have been another one.
+    The conversation's model becomes the thread's model.
     """
     place, model, at = conversation.place, conversation.model, micros(now)
     connection.execute(
@@ -38,7 +38,7 @@ def keep(connection: Connection, conversation: Conversation, now: datetime) -> N
 
 
 class SqliteChatStore:
-    """The ChatStore of `bot.ports`. Every turn is kept; the last `history` of them are read back."""
+    """The ChatStore of `bot.ports`. It stores every turn and returns the last `history` of a thread."""
 
     def __init__(self, database: Database, clock: Clock, *, history: int = 40) -> None:
         self._database = database
@@ -67,7 +67,7 @@ class SqliteChatStore:
         return await self._database.run(read)
 
     async def unbind(self, team: str, model: ModelRef) -> None:
-        """The model is told by its backend and endpoint; people may call one model by several names."""
+        """Delete by backend and endpoint, because one model may have several names."""
 
         def delete(connection: Connection) -> None:
             connection.execute(
@@ -78,7 +78,7 @@ class SqliteChatStore:
         await self._database.write(delete)
 
     async def conversation(self, place: Place) -> Conversation | None:
-        """The thread's conversation with its last turns; a history that was cut begins with a person's turn."""
+        """Return the thread's conversation with its last turns; the first of them is a person's."""
 
         def read(connection: Connection) -> Conversation | None:
             found = next(
@@ -100,7 +100,7 @@ class SqliteChatStore:
         return await self._database.run(read)
 
     def _cut(self, turns: Sequence[Turn]) -> tuple[Turn, ...]:
-        # Google refuses a history that begins with the model, which a cut between question and answer leaves.
+        # Google rejects a history whose first turn is the model's, which a cut between question and answer leaves.
         if len(turns) == self._history:
             first = next((index for index, turn in enumerate(turns) if turn.role is Role.USER), len(turns))
             return tuple(turns[first:])

@@ -1,11 +1,12 @@
-"""The one connection to SQLite, on a thread of its own, so that the event loop never waits for a disk.
+"""Owns the one connection to SQLite, on a thread of its own, so that the event loop never waits for a disk.
 
-Work is handed over as whole plain functions: nothing of another task can come in between their statements, which
-an `await` inside a transaction would allow. This module knows no tables.
+Callers pass whole synchronous functions, so no other task can run statements inside a transaction, which an
+`await` in it would allow. This module knows no tables.
 
-WAL lets others read while we write. `synchronous=FULL` makes every commit reach the disk before it is
-acknowledged, which costs a fraction of a millisecond: a job's row is committed before Google is called and paid,
-and under NORMAL, SQLite's usual choice with WAL, a power cut could take that row back.
+In WAL mode others can read while we write. With `synchronous=FULL` a commit reaches the disk before it returns,
+which costs a fraction of a millisecond: a job's row is committed before Google is called and paid, and with
+NORMAL, which SQLite recommends for WAL, a power cut could undo that commit.
+Source: https://www.sqlite.org/pragma.html#pragma_synchronous and https://www.sqlite.org/wal.html.
 """
 
 import asyncio
@@ -13,42 +14,43 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 from sqlite_utils import Database as Connection
 
 from bot.errors import StorageError
-from storage.backup import copy_connection, copy_database
+from storage.backup import copy_connection
 from storage.migrations import migrate, read_schema
-from storage.ownership import Ownership
-from storage.sqlite_errors import translated_sqlite_errors
+from storage.sqlite_errors import primary_code, translated_sqlite_errors
 
 T = TypeVar("T")
 
 _MEMORY = ":memory:"
 _BUSY_SECONDS = 5.0
+# A process that is being killed needs a moment until the operating system releases its lock.
+_LOCK_SECONDS = 0.5
 
 
 class Database:
-    """Tunebot's SQLite file; `:memory:` is for tests.
+    """Runs functions on Tunebot's SQLite file; the path `:memory:` is for tests.
 
-    `run` and `write` may be called from any task at once and are carried out in the order of the calls. A task
-    that is cancelled while it waits gets no answer, but its function is carried out wholly or not at all.
+    Any task may call `run` and `write` at any time; the calls run in their order. A task that is cancelled while
+    it waits gets no result, but its function runs completely or not at all.
     """
 
     def __init__(self, path: str | Path) -> None:
-        # Resolved, so that two names of one file ask for the same lock.
+        # Resolved, so that two names of one file use the same lock.
         self._path = None if str(path) == _MEMORY else Path(path).resolve()
         self._thread: ThreadPoolExecutor | None = None
-        self._ownership: Ownership | None = None
+        self._lock: _FileLock | None = None
         self._connection: Connection | None = None
 
     async def open(self) -> None:
-        """Take the file for this process, check it and bring it to the newest schema. Raises StorageError.
+        """Lock the file for this process, check it and migrate it to the newest schema. Raises StorageError.
 
-        A file whose schema is older is copied to PATH.schema-N, N being its schema's number, before it changes.
+        Before a migration the file is copied to PATH.schema-N, where N is the number of its schema.
         """
         if self._thread is not None:
             raise StorageError("The database is open already.")
@@ -60,7 +62,7 @@ class Database:
             raise
 
     async def close(self) -> None:
-        """Finish what was asked for, close the file and let go of it; closing twice is no error."""
+        """Run the calls that were made before, then close and unlock the file; a second call does nothing."""
         thread, self._thread = self._thread, None
         if thread is None:
             return
@@ -70,13 +72,14 @@ class Database:
             thread.shutdown(wait=False)
 
     async def run(self, read: Callable[[Connection], T]) -> T:
-        """Carry out a function that only reads, on the database's thread. Raises StorageError."""
+        """Run a function that only reads, on the database's thread; returns its result. Raises StorageError."""
         return await self._call(lambda: read(self._opened()))
 
     async def write(self, change: Callable[[Connection], T], *, durable: bool = True) -> T:
-        """Carry out a function in one transaction, undone whole if it raises. Raises StorageError.
+        """Run a function in one transaction, which is rolled back if it raises; returns its result.
 
-        With `durable=False` the commit survives the process but not a power cut, unless a durable one follows.
+        Raises StorageError. With `durable=False` a power cut may undo the commit until a durable one follows; the
+        end of the process does not.
         """
 
         def transact() -> T:
@@ -85,14 +88,6 @@ class Database:
                 return change(connection)
 
         return await self._call(transact)
-
-    async def backup(self, target: str | Path) -> None:
-        """Write a consistent copy to a new file while everything goes on. Raises StorageError."""
-        chosen, source = Path(target), self._path
-        if source is not None:
-            await asyncio.to_thread(copy_database, source, chosen)
-        else:
-            await self.run(lambda connection: copy_connection(connection.conn, chosen))
 
     async def _call(self, work: Callable[[], T]) -> T:
         if self._thread is None:
@@ -111,7 +106,7 @@ class Database:
             migrate(self._connection)
             return
         _create_private(self._path)
-        self._ownership = Ownership(self._path)
+        self._lock = _FileLock(self._path)
         with translated_sqlite_errors(f"the database {self._path}"):
             self._connection = _connect(self._path)
             self._prepare(self._connection, self._path)
@@ -143,18 +138,49 @@ class Database:
 
     def _close(self) -> None:
         connection, self._connection = self._connection, None
-        ownership, self._ownership = self._ownership, None
+        lock, self._lock = self._lock, None
         try:
             if connection is not None:
                 connection.close()
         finally:
-            if ownership is not None:
-                ownership.release()
+            if lock is not None:
+                lock.release()
+
+
+class _FileLock:
+    """Locks PATH.lock from the constructor to `release`, because two processes would both poll, post and pay.
+
+    SQLite itself holds the lock, on an empty file beside the database: that works on every system that SQLite
+    runs on, and the operating system releases it however the process ends. The database's own file stays readable
+    to others, for `tunebot backup` and for the sqlite3 shell. Raises StorageError if another process has the lock.
+    """
+
+    def __init__(self, path: Path) -> None:
+        lock = path.with_name(path.name + ".lock")
+        with translated_sqlite_errors(f"the lock {lock}"):
+            self._connection = sqlite3.connect(lock, timeout=_LOCK_SECONDS, isolation_level=None)
+            try:
+                # In this mode SQLite creates no journal file for the lock file, which is never written.
+                self._connection.execute("PRAGMA journal_mode = MEMORY")
+                self._connection.execute("BEGIN EXCLUSIVE")
+            except sqlite3.Error as error:
+                self._connection.close()
+                if primary_code(error) == sqlite3.SQLITE_BUSY:
+                    raise StorageError(
+                        f"Another Tunebot is already using the database {path}.",
+                        "Stop that one first, or set TUNEBOT_DB to another file.",
+                    ) from error
+                raise
+
+    def release(self) -> None:
+        """Let another process use the database."""
+        with closing(self._connection):
+            self._connection.execute("ROLLBACK")
 
 
 def _create_private(path: Path) -> None:
-    # The file holds conversations. SQLite would create it readable to everyone under the usual umask; its side
-    # files take over the database file's permissions.
+    # The file holds conversations, and with the usual umask SQLite would create it readable to every user. SQLite
+    # gives its -wal and -shm files the same permissions: https://www.sqlite.org/wal.html.
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
@@ -166,20 +192,21 @@ def _create_private(path: Path) -> None:
 
 def _connect(path: str | Path) -> Connection:
     raw = sqlite3.connect(path, timeout=_BUSY_SECONDS)
-    # Plugins of sqlite-utils that happen to be installed have no business in here.
+    # Plugins of sqlite-utils that are installed on this machine must not change our connection.
     connection = Connection(raw, execute_plugins=False)
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = FULL")
-    # On macOS only this makes FULL reach the disk itself; elsewhere it does nothing.
+    # macOS needs it to reach the disk with FULL; other systems ignore it:
+    # https://www.sqlite.org/pragma.html#pragma_fullfsync.
     connection.execute("PRAGMA fullfsync = ON")
     return connection
 
 
 @contextmanager
 def _transaction(connection: Connection, *, durable: bool = True) -> Iterator[None]:
-    # IMMEDIATE, because sqlite-utils' own atomic() begins deferred: a transaction that reads and then writes
-    # fails at once, whatever the busy timeout, if another connection wrote in between. Inside it, the atomic()
-    # of every sqlite-utils method becomes a savepoint.
+    # IMMEDIATE, because sqlite-utils' atomic() begins a deferred transaction: one that reads and then writes fails
+    # at once, without the busy timeout, if another connection wrote in between
+    # (https://www.sqlite.org/lang_transaction.html). Inside ours, every atomic() becomes a savepoint.
     if not durable:
         connection.execute("PRAGMA synchronous = NORMAL")
     try:

@@ -1,4 +1,4 @@
-"""How the database fares, for whoever watches the bot: whether it can be read, and what waits in it."""
+"""Answers the health check: whether the database can be read, and how many notices wait in it."""
 
 from datetime import datetime
 
@@ -10,16 +10,16 @@ from storage.database import Database
 
 
 class DatabaseHealth:
-    """Reads only."""
+    """Reads the state of the database; it changes nothing."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def problem(self) -> str:
-        """Why the database cannot be read, or nothing."""
+        """Return why the database cannot be read, or an empty text if it can."""
 
         def read(connection: Connection) -> None:
-            # A real table: what SQLite can answer out of its own head says nothing of the file.
+            # It reads a table: SQLite would answer a query without one without reading the file.
             connection.execute("SELECT count(*) FROM jobs WHERE state = 'running'").fetchone()
 
         try:
@@ -29,11 +29,11 @@ class DatabaseHealth:
         return ""
 
     async def waiting(self, now: datetime) -> tuple[int, float]:
-        """How many notices Slack was not told yet, and for how many seconds the oldest has waited."""
+        """Return how many notices were not sent yet, and for how many seconds the oldest has waited."""
 
         def read(connection: Connection) -> tuple[int, int | None]:
-            asked = "SELECT count(*), min(since) FROM outbox WHERE state = 'pending'"
-            number, since = connection.execute(asked).fetchone()
+            query = "SELECT count(*), min(since) FROM outbox WHERE state = 'pending'"
+            number, since = connection.execute(query).fetchone()
             return number, since
 
         number, since = await self._database.run(read)

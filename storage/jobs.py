@@ -1,6 +1,6 @@
-"""Proposals, jobs and the losses of their steps, with what Slack is told about them in the same transaction.
+"""Stores proposals, jobs and the losses of their steps, with their notices in the same transaction.
 
-It keeps a name unique among a workspace's jobs that are open or alive; what states mean is not decided here.
+A name is unique among a workspace's jobs that are open or have a model. What states mean is not decided here.
 """
 
 import logging
@@ -15,7 +15,7 @@ from bot.domain.requests import Proposal
 from bot.errors import BadArgument, StorageError
 from bot.ports.notifier import NoticeKind
 from bot.ports.stores import AuditEntry, Change
-from storage.audit_log import note
+from storage.audit_log import append_entry
 from storage.codecs import (
     Row,
     fold,
@@ -28,12 +28,12 @@ from storage.codecs import (
     snapshot_row,
 )
 from storage.database import Database
-from storage.outbox import announce
+from storage.outbox import add_notices
 
 logger = logging.getLogger(__name__)
 
-_AT_ONCE = 50
-# Ten times as fast as sqlite-utils' own upsert, which matters for hundreds of jobs with a new step each.
+_ROWS_PER_READ = 50
+# Ten times as fast as sqlite-utils' own upsert, which matters when hundreds of jobs have a new step each.
 _UPSERT_SNAPSHOT = """
     INSERT INTO snapshots (team, job, step, epoch, mean_loss, eval_loss, computed_at)
     VALUES (:team, :job, :step, :epoch, :mean_loss, :eval_loss, :computed_at)
@@ -48,11 +48,11 @@ class SqliteJobStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        # Refreshes that showed nothing new are not worth a write each; they are told from here.
-        self._looks: dict[str, datetime] = {}
+        # When a job was polled without news. It is not written by itself, and is returned with the job.
+        self._polled_at: dict[str, datetime] = {}
 
     async def add_proposal(self, proposal: Proposal) -> None:
-        """A proposal of the same id and workspace is replaced: a form that was checked again."""
+        """Replaces the proposal of the same id and workspace, whose form was checked again."""
         row = proposal_row(proposal)
         await self._database.write(lambda connection: connection.table("proposals").insert(row, replace=True))
 
@@ -65,12 +65,12 @@ class SqliteJobStore:
 
     async def submit(self, job: TuningJob, notices: Sequence[NoticeKind], acts: Sequence[AuditEntry] = ()) -> bool:
         def insert(connection: Connection) -> bool:
-            # The key comes first: a second click on the same form is no quarrel about its own name.
+            # The key is checked first: at a second click on one form, the job's own name is not a taken one.
             if self._find(connection, job.key) is not None:
                 return False
             _refuse_taken_name(connection, job)
             connection.table("jobs").insert(job_row(job))
-            announce(connection, job, notices)
+            add_notices(connection, job, notices)
             _audit(connection, job, acts)
             return True
 
@@ -123,23 +123,23 @@ class SqliteJobStore:
 
     async def with_keys(self, keys: Sequence[str]) -> Sequence[TuningJob]:
         found: list[TuningJob] = []
-        # A few at a time: whoever waits for an answer in Slack comes in between.
-        for start in range(0, len(keys), _AT_ONCE):
-            wanted = list(keys[start : start + _AT_ONCE])
+        # A few rows per call, so that the calls that people in Slack wait for run in between.
+        for start in range(0, len(keys), _ROWS_PER_READ):
+            wanted = list(keys[start : start + _ROWS_PER_READ])
 
             def read(connection: Connection, wanted: list[str] = wanted) -> list[TuningJob]:
                 marks = ", ".join("?" * len(wanted))
-                asked = f"SELECT * FROM jobs WHERE key IN ({marks}) ORDER BY created_at, rowid"  # noqa: S608
-                return list(self._readable(connection.query(asked, wanted)))
+                query = f"SELECT * FROM jobs WHERE key IN ({marks}) ORDER BY created_at, rowid"  # noqa: S608
+                return list(self._readable(connection.query(query, wanted)))
 
             found += await self._database.run(read)
         return found
 
     def mark_checked(self, key: str, at: datetime) -> None:
-        self._looks[key] = at
+        self._polled_at[key] = at
 
     async def change(self, key: str, step: Callable[[TuningJob], Change | None]) -> TuningJob | None:
-        """A change that brings a job back to life is never refused for its name: Google's word is the truth."""
+        """Allows two open jobs of one name where Google says that an ended job goes on: Google decides."""
 
         def apply(connection: Connection) -> TuningJob | None:
             before = self._find(connection, key)
@@ -154,10 +154,10 @@ class SqliteJobStore:
             if change.snapshots:
                 rows = [snapshot_row(after, snapshot) for snapshot in change.snapshots]
                 connection.conn.executemany(_UPSERT_SNAPSHOT, rows)
-            announce(connection, after, change.notices)
+            add_notices(connection, after, change.notices)
             _audit(connection, after, change.acts)
             if after.state.ended:
-                self._looks.pop(key, None)
+                self._polled_at.pop(key, None)
             return after
 
         return await self._database.write(apply)
@@ -178,18 +178,18 @@ class SqliteJobStore:
             try:
                 yield self._read(row)
             except StorageError as error:
-                logger.error("job %s is left alone: %s", row["key"], error)
+                logger.error("job %s cannot be read and is skipped: %s", row["key"], error)
 
     def _read(self, row: Row) -> TuningJob:
         job = read_job(row)
-        look = self._looks.get(job.key)
-        newer = look is not None and (job.checked_at is None or look > job.checked_at)
-        return replace(job, checked_at=look) if newer else job
+        polled_at = self._polled_at.get(job.key)
+        newer = polled_at is not None and (job.checked_at is None or polled_at > job.checked_at)
+        return replace(job, checked_at=polled_at) if newer else job
 
 
 def _audit(connection: Connection, job: TuningJob, acts: Iterable[AuditEntry]) -> None:
     for act in acts:
-        note(connection, job.place.team, act, job.key)
+        append_entry(connection, job.place.team, act, job.key)
 
 
 def _refuse_taken_name(connection: Connection, job: TuningJob) -> None:
@@ -215,6 +215,6 @@ def _refuse_taken_name(connection: Connection, job: TuningJob) -> None:
 
 
 def _listed(under_way: bool) -> str:
-    """The part of a query that chooses a workspace's jobs; constant text, so nothing typed can enter it."""
+    """Return the part of a query that selects a workspace's jobs, which is constant text: no value enters it."""
     states = " AND state IN ('submitting', 'queued', 'running')" if under_way else ""
     return f"FROM jobs WHERE team = ? AND deleted_by = ''{states}"

@@ -1,11 +1,12 @@
-"""What Slack must still be told about jobs. Written by the job store inside its own transactions, read by the one
-sender. It decides what is due and in which order, never what a notice says.
+"""Stores the notices about jobs that Slack must still receive, and decides which are due and in which order.
 
-A job has at most one pending notice of a kind. News that arrive while one is pending join it and raise its
-version; once an older version was told, they are a notice of their own, behind all others.
+The job store adds them in its own transactions; one sender reads them. What a notice says is not decided here.
 
-Each pending notice has a turn, the lower the sooner. It follows from the notice and its job, and is written anew
-whenever one of the two changes, so that an index can answer who comes next however many wait.
+A job has at most one pending notice of a kind. While one is pending, further news join it and raise its version.
+If its older version was sent meanwhile, the news become a new notice behind all others.
+
+Each pending notice has a priority; a lower number is sent sooner. It follows from the notice and its job, and is
+written again whenever one of the two changes, so that an index finds the next notice however many wait.
 """
 
 import json
@@ -23,14 +24,14 @@ from bot.ports.notifier import UNLIMITED, Delivered, Notice, NoticeKind, PostAtt
 from storage.codecs import Row, micros, moment
 from storage.database import Database
 
-# The turns that are posts, and those that are edits; 9 is none of both, see _TAKE_TURNS.
+# The priorities of posts and of edits; a notice of priority 9 is not due, see _SET_PRIORITIES.
 _POSTS: Final = (0, 1)
 _EDITS: Final = (2, 3)
 
-# A reply hangs under its job's card: it has no turn while that was never posted and its notice is pending.
-# Jobs that have ended go before those that go on, with their first cards as with their last ones.
-_TAKE_TURNS: Final = """
-UPDATE outbox SET channel = jobs.channel, turn = CASE
+# A reply belongs into the thread of its job's card, so it waits while the first card is pending. Notices of jobs
+# that have ended come before those of open jobs.
+_SET_PRIORITIES: Final = """
+UPDATE outbox SET channel = jobs.channel, priority = CASE
     WHEN kind <> 'card' AND jobs.card = '' AND EXISTS (
       SELECT 1 FROM outbox AS first
       WHERE first.job = jobs.key AND first.kind = 'card' AND first.state = 'pending'
@@ -42,7 +43,8 @@ UPDATE outbox SET channel = jobs.channel, turn = CASE
 FROM jobs WHERE outbox.job = ? AND outbox.state = 'pending' AND jobs.key = outbox.job
 """
 
-# Nobody postpones a notice for longer: what is due later was postponed before the clock was set back.
+# The sender postpones a notice for at most this long. One that is due later was postponed before the clock was
+# set back, and is due now.
 _LONGEST_WAIT: Final = timedelta(minutes=5)
 
 _ADD: Final = """
@@ -51,43 +53,44 @@ VALUES (?, ?, ?, CAST(strftime('%s', 'now') AS INTEGER) * 1000000)
 ON CONFLICT (job, kind) WHERE state = 'pending' DO UPDATE SET version = version + 1
 """
 
-# Of each channel the first few, channel after channel by leaps through the index: what waits behind is not read.
+# Reads the first few notices of each channel. The recursion jumps from channel to channel in the index, so it does
+# not read the notices that wait behind them.
 _DUE: Final = """
-WITH RECURSIVE lane (channel) AS (
+WITH RECURSIVE pending_channel (channel) AS (
   SELECT min(channel) FROM outbox WHERE state = 'pending'
   UNION ALL
-  SELECT (SELECT min(channel) FROM outbox WHERE state = 'pending' AND channel > lane.channel)
-  FROM lane WHERE lane.channel IS NOT NULL
+  SELECT (SELECT min(channel) FROM outbox WHERE state = 'pending' AND channel > pending_channel.channel)
+  FROM pending_channel WHERE pending_channel.channel IS NOT NULL
 )
 SELECT notice.*, jobs.team AS job_team
-FROM lane
+FROM pending_channel
 CROSS JOIN outbox AS notice
 JOIN jobs ON jobs.key = notice.job
-WHERE lane.channel NOT IN (SELECT value FROM json_each(:closed))
+WHERE pending_channel.channel NOT IN (SELECT value FROM json_each(:closed))
   AND notice.id IN (
-    SELECT id FROM outbox INDEXED BY outbox_turns
-    WHERE state = 'pending' AND channel = lane.channel AND turn BETWEEN :first AND :last
+    SELECT id FROM outbox INDEXED BY outbox_by_priority
+    WHERE state = 'pending' AND channel = pending_channel.channel AND priority BETWEEN :first AND :last
       AND (due_at <= :now OR due_at > :never)
-    ORDER BY turn, id LIMIT :a_channel
+    ORDER BY priority, id LIMIT :a_channel
   )
-ORDER BY notice.turn, notice.id LIMIT :limit
+ORDER BY notice.priority, notice.id LIMIT :limit
 """
 
 
-def announce(connection: Connection, job: TuningJob, kinds: Iterable[NoticeKind]) -> None:
-    """Add these news of a job; called inside the transaction that writes the state they tell."""
+def add_notices(connection: Connection, job: TuningJob, kinds: Iterable[NoticeKind]) -> None:
+    """Add these notices of a job, in the transaction that writes the state that they show."""
     for kind in kinds:
         connection.execute(_ADD, [job.place.team, job.key, kind.value])
-    _take_turns(connection, job.key)
+    _set_priorities(connection, job.key)
 
 
-def _take_turns(connection: Connection, job: str) -> None:
-    """Write anew whose turn the pending notices of this job are."""
-    connection.execute(_TAKE_TURNS, [job])
+def _set_priorities(connection: Connection, job: str) -> None:
+    """Set the priorities of the pending notices of a job."""
+    connection.execute(_SET_PRIORITIES, [job])
 
 
 class SqliteOutbox:
-    """The Outbox of `bot.ports`. Keeps one settled notice per job and kind, the last, for the record."""
+    """The Outbox of `bot.ports`. It keeps the last settled notice of each job and kind."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -103,16 +106,21 @@ class SqliteOutbox:
         a_channel: int = 1000,
     ) -> Sequence[Notice]:
         def read(connection: Connection) -> list[Notice]:
-            def find(turns: tuple[int, int], closed: Collection[str], most: int) -> list[Notice]:
+            def find(priorities: tuple[int, int], closed: Collection[str], most: int) -> list[Notice]:
                 if most <= 0:
                     return []
-                asked: dict[str, Any] = {"now": micros(now), "first": turns[0], "last": turns[1], "limit": most}
-                asked |= {
+                values: dict[str, Any] = {
+                    "now": micros(now),
+                    "first": priorities[0],
+                    "last": priorities[1],
+                    "limit": most,
+                }
+                values |= {
                     "never": micros(now + _LONGEST_WAIT),
                     "closed": json.dumps(sorted(closed)),
                     "a_channel": a_channel,
                 }
-                return [_notice(row) for row in connection.query(_DUE, asked)]
+                return [_notice(row) for row in connection.query(_DUE, values)]
 
             posts = find(_POSTS, {*busy, *capacity.paused_channels}, limit) if capacity.posts else []
             taken = {notice.channel for notice in posts} if a_channel == 1 else set()
@@ -138,22 +146,22 @@ class SqliteOutbox:
                     "UPDATE jobs SET card = ?, channel = ?, thread = ? WHERE key = ?",
                     [delivered.card, place.channel, place.thread, notice.job],
                 )
-            _forget_begun(connection, notice)
+            _forget_attempt(connection, notice)
             connection.execute("UPDATE outbox SET attempts = 0 WHERE id = ?", [notice.id])
             if delivered is None or delivered.current:
-                # News that joined meanwhile begin a turn of their own: a job that never rests would else keep
-                # its place before all others.
+                # News that joined meanwhile become a new notice; otherwise a job with constant news would stay
+                # before all others.
                 newest = replace(notice, version=_version(connection, notice))
                 self._settle(connection, newest, "sent", "")
                 if newest.version != notice.version:
                     team = connection.execute("SELECT team FROM outbox WHERE id = ?", [notice.id]).fetchone()[0]
                     connection.execute(_ADD, [team, notice.job, notice.kind.value])
-            _take_turns(connection, notice.job)
+            _set_priorities(connection, notice.job)
 
         await self._database.write(settle)
 
     async def postpone(self, notice: Notice, until: datetime, reason: str, *, refused: bool = False) -> None:
-        # Whatever joined in the meantime waits too: Slack refuses the channel, not the words.
+        # News that joined meanwhile wait too, because Slack rejected the channel and not the text.
         def delay(connection: Connection) -> None:
             connection.execute(
                 """
@@ -163,17 +171,17 @@ class SqliteOutbox:
                 [micros(until), reason, notice.id],
             )
             if refused:
-                _forget_begun(connection, notice)
+                _forget_attempt(connection, notice)
 
         await self._database.write(delay)
 
     async def give_up(self, notice: Notice, reason: str) -> None:
-        """News that joined since the notice was read stay due: they may have come with another place to tell."""
+        """Leaves news that joined since the notice was read pending: the job may have another place now."""
 
         def settle(connection: Connection) -> None:
-            _forget_begun(connection, notice)
+            _forget_attempt(connection, notice)
             self._settle(connection, notice, "undeliverable", reason)
-            _take_turns(connection, notice.job)
+            _set_priorities(connection, notice.job)
 
         await self._database.write(settle)
 
@@ -186,7 +194,7 @@ class SqliteOutbox:
             [state, reason, micros(self._clock.now()), notice.id, notice.version],
         )
         if settled.rowcount:
-            # A card is told hundreds of times in the life of a job; only the last time is worth keeping.
+            # A card is updated hundreds of times while a job runs; only the last update is kept.
             connection.execute(
                 "DELETE FROM outbox WHERE job = ? AND kind = ? AND state <> 'pending' AND id <> ?",
                 [notice.job, notice.kind.value, notice.id],
@@ -194,13 +202,13 @@ class SqliteOutbox:
 
 
 def _version(connection: Connection, notice: Notice) -> int:
-    """The notice's version now; as it was read if it is settled."""
-    asked = "SELECT version FROM outbox WHERE id = ? AND state = 'pending'"
-    row = connection.execute(asked, [notice.id]).fetchone()
+    """Return the version of the pending notice, or the version that was read if it is settled."""
+    query = "SELECT version FROM outbox WHERE id = ? AND state = 'pending'"
+    row = connection.execute(query, [notice.id]).fetchone()
     return notice.version if row is None else int(row[0])
 
 
-def _forget_begun(connection: Connection, notice: Notice) -> None:
+def _forget_attempt(connection: Connection, notice: Notice) -> None:
     connection.execute(
         "UPDATE outbox SET begun_at = NULL, begun_channel = '', begun_thread = '' WHERE id = ?", [notice.id]
     )
@@ -216,7 +224,7 @@ def _notice(row: Row) -> Notice:
         kind=NoticeKind(row["kind"]),
         job=row["job"],
         channel=row["channel"],
-        edits=row["turn"] in _EDITS,
+        edits=row["priority"] in _EDITS,
         attempts=row["attempts"],
         version=row["version"],
         unconfirmed=unconfirmed,

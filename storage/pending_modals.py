@@ -1,4 +1,4 @@
-"""What people watch in a modal, kept until it ends: what is left was cut off with its process."""
+"""Stores which modals show work in progress, until the work ends; rows of a process that ended are resumed."""
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
@@ -61,5 +61,5 @@ def _readable(rows: Iterable[Row]) -> Iterator[PendingModal]:
                 ModalWork(row["kind"]), row["view"], read_place(row), row["user"], request, row["attempts"]
             )
         except StorageError as error:
-            # A start must not fail for somebody who watched a modal.
-            logger.error("what %s watched cannot be taken up: %s", row["user"], error)
+            # One row that cannot be read must not prevent the start of the bot.
+            logger.error("the modal of %s cannot be read and is skipped: %s", row["user"], error)

@@ -1,7 +1,7 @@
-"""Questions that people still wait for, from before Slack hears that they arrived until their answers stand.
+"""Stores the questions that people wait for, from before Slack's request is acknowledged until they are settled.
 
-A row is deleted when its question is settled: what was said is kept with the thread then, and that it was asked
-among the deliveries already seen. What is asked again, and when, is not decided here.
+A row is deleted when its question is settled: then the thread has its turns, and the table of handled deliveries
+has its key. This module does not decide which question is asked again, or when.
 """
 
 import logging
@@ -17,12 +17,12 @@ from bot.ports.clock import Clock
 from bot.ports.questions import OpenQuestion
 from storage.audit_log import first_time
 from storage.codecs import Row, answer_text, micros, question_row, read_question
-from storage.conversations import keep
+from storage.conversations import append_turns
 from storage.database import Database
 
 logger = logging.getLogger(__name__)
 
-_NOT_BEGUN = "begun_at = NULL, begun_channel = '', begun_thread = ''"
+_NO_ATTEMPT = "begun_at = NULL, begun_channel = '', begun_thread = ''"
 
 
 class SqliteQuestions:
@@ -61,14 +61,14 @@ class SqliteQuestions:
         await self._set(key, "reply = ?", [answer_text(answer)])
 
     async def record_attempt(self, key: str, place: Place) -> None:
-        begun = [micros(self._clock.now()), place.channel, place.thread]
-        await self._set(key, "begun_at = ?, begun_channel = ?, begun_thread = ?", begun)
+        attempt = [micros(self._clock.now()), place.channel, place.thread]
+        await self._set(key, "begun_at = ?, begun_channel = ?, begun_thread = ?", attempt)
 
     async def refused(self, key: str) -> None:
-        await self._set(key, _NOT_BEGUN, [])
+        await self._set(key, _NO_ATTEMPT, [])
 
     async def posted(self, key: str, thread: Place) -> None:
-        change = f"posted = posted + 1, next_channel = ?, next_thread = ?, {_NOT_BEGUN}"
+        change = f"posted = posted + 1, next_channel = ?, next_thread = ?, {_NO_ATTEMPT}"
         await self._set(key, change, [thread.channel, thread.thread])
 
     async def settle(self, key: str, conversation: Conversation | None = None) -> None:
@@ -77,12 +77,12 @@ class SqliteQuestions:
         def forget(connection: Connection) -> None:
             deleted = connection.execute("DELETE FROM questions WHERE key = ?", [key])
             if deleted.rowcount and conversation is not None:
-                keep(connection, conversation, now)
+                append_turns(connection, conversation, now)
 
         await self._database.write(forget)
 
     async def _set(self, key: str, change: str, values: list[Any]) -> None:
-        statement = f"UPDATE questions SET {change} WHERE key = ?"  # noqa: S608 - the changes above, no one's words
+        statement = f"UPDATE questions SET {change} WHERE key = ?"  # noqa: S608 - only the constant changes above
         await self._database.write(lambda connection: connection.execute(statement, [*values, key]))
 
 
@@ -91,4 +91,5 @@ def _readable(rows: Iterable[Row]) -> Iterator[OpenQuestion]:
         try:
             yield read_question(row)
         except StorageError as error:
-            logger.error("question %s is left alone: %s", row["key"], error)
+            # One row that cannot be read must not keep the other people from their answers.
+            logger.error("question %s cannot be read and is skipped: %s", row["key"], error)

@@ -1,4 +1,4 @@
-"""What was found in training files, so that the same file is known at once. It holds text and reads no file."""
+"""Stores the reports on training files, so that a file that was checked needs no second check."""
 
 from datetime import timedelta
 
@@ -8,11 +8,11 @@ from bot.ports.clock import Clock
 from storage.codecs import micros
 from storage.database import Database
 
-_REMEMBERED = timedelta(days=90)
+_KEEP_UNUSED = timedelta(days=90)
 
 
 class SqliteReportCache:
-    """The ReportCache of `bot.ports`. A report that was not used for 90 days is dropped."""
+    """The ReportCache of `bot.ports`. A report that was not written again for 90 days is deleted."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -31,7 +31,7 @@ class SqliteReportCache:
 
         def write(connection: Connection) -> None:
             connection.table("reports").insert(row, replace=True)
-            connection.execute("DELETE FROM reports WHERE used_at <= ?", [micros(now - _REMEMBERED)])
+            connection.execute("DELETE FROM reports WHERE used_at <= ?", [micros(now - _KEEP_UNUSED)])
 
-        # Not durable: a report that a power cut takes is made anew.
+        # Not durable: a report that a power cut undoes is made again.
         await self._database.write(write, durable=False)

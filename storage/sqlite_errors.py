@@ -1,7 +1,8 @@
-"""What SQLite refuses, in words a person can act on. The one place that knows SQLite's result codes.
+"""Translates SQLite's errors into StorageErrors. No other module knows SQLite's result codes.
 
-Only the states of the world are translated: a busy, full, broken or foreign file. A constraint or a statement
-that fails is a mistake of ours and stays the sqlite3 error that it is, so that it is logged with its trace.
+It translates what an administrator can correct: a file that is locked, full, damaged or not ours. A failed
+constraint or statement is a mistake of ours and stays a sqlite3 error, so that the log shows its traceback.
+Source: https://www.sqlite.org/rescode.html.
 """
 
 import sqlite3
@@ -10,24 +11,38 @@ from contextlib import contextmanager
 
 from bot.errors import StorageError
 
-_NOTHING_LOST = "Everything saved before is still there."
+_NOTHING_LOST = "Everything that was saved before is still there."
 
-# By SQLite's primary result code, see https://www.sqlite.org/rescode.html.
-_WORDS = {
+# The message and the hint for each primary result code that is translated.
+_TRANSLATIONS = {
     sqlite3.SQLITE_BUSY: (
         "{subject} is locked by another program.",
-        "Close whatever else has the file open, then try again. " + _NOTHING_LOST,
+        "Close the other program that has the file open, then try again. " + _NOTHING_LOST,
     ),
     sqlite3.SQLITE_LOCKED: (
         "{subject} is locked by another program.",
-        "Close whatever else has the file open, then try again. " + _NOTHING_LOST,
+        "Close the other program that has the file open, then try again. " + _NOTHING_LOST,
+    ),
+    # Two processes recovered or locked the WAL file at the same moment.
+    sqlite3.SQLITE_PROTOCOL: (
+        "{subject} is locked by another program.",
+        "Close the other program that has the file open, then try again. " + _NOTHING_LOST,
+    ),
+    sqlite3.SQLITE_NOMEM: (
+        "There is not enough memory to use {subject}.",
+        "Give Tunebot more memory, then try again. " + _NOTHING_LOST,
+    ),
+    # The disk cannot hold a file of this size.
+    sqlite3.SQLITE_NOLFS: (
+        "There is no room left to save to {subject}.",
+        "Move the database to a disk that takes larger files. " + _NOTHING_LOST,
     ),
     sqlite3.SQLITE_FULL: (
         "There is no room left to save to {subject}.",
         "Free space on its disk, then try again. " + _NOTHING_LOST,
     ),
     sqlite3.SQLITE_IOERR: (
-        "The disk refused to read or save {subject}.",
+        "The disk could not read or save {subject}.",
         "Check the disk's free space, quota and health, then try again. " + _NOTHING_LOST,
     ),
     sqlite3.SQLITE_READONLY: (
@@ -55,19 +70,19 @@ _WORDS = {
 
 @contextmanager
 def translated_sqlite_errors(subject: str = "the database") -> Iterator[None]:
-    """Turn SQLite's refusals inside the block into StorageErrors; `subject` names the file where that helps."""
+    """Raise StorageError for SQLite's errors in the block; `subject` names the file in its message."""
     try:
         yield
     except sqlite3.Error as error:
-        words = _WORDS.get(primary_code(error))
-        if words is None:
+        translation = _TRANSLATIONS.get(primary_code(error))
+        if translation is None:
             raise
-        message, hint = words
+        message, hint = translation
         text = message.format(subject=subject)
         raise StorageError(text[0].upper() + text[1:], hint) from error
 
 
 def primary_code(error: sqlite3.Error) -> int:
-    """SQLite's result code without the byte that only says which step failed; -1 where SQLite was not asked."""
+    """Return SQLite's primary result code, the low byte of the extended one; -1 for an error of Python's own."""
     code: int = getattr(error, "sqlite_errorcode", -1)
     return code if code < 0 else code & 0xFF

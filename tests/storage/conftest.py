@@ -69,7 +69,7 @@ def keep(database: Database, clock: FixedClock) -> Keep:
 
     async def append(conversation: Conversation) -> None:
         now = clock.now()
-        await database.write(lambda connection: conversations.keep(connection, conversation, now))
+        await database.write(lambda connection: conversations.append_turns(connection, conversation, now))
 
     return append
 

@@ -27,7 +27,8 @@ async def test_key_is_remembered_for_a_week_and_then_let_go(
     assert not await journal.first_time("old")
     clock.advance(microseconds=1)
     assert await journal.first_time("other")
-    keys = await database.run(lambda connection: [row["key"] for row in connection.query("SELECT key FROM seen")])
+    rows = await database.run(lambda connection: list(connection.query("SELECT key FROM handled_deliveries")))
+    keys = [row["key"] for row in rows]
     assert keys == ["other"]
     assert await journal.first_time("old")
 

@@ -83,8 +83,8 @@ async def test_process_whose_disk_is_full_refuses_loses_nothing_and_goes_on_when
     path = tmp_path / "tunebot.db"
     result = run(path, "until-full", str(3 * 1024 * 1024))
     assert result.returncode == 0, result.stderr
-    assert re.search(r"The disk refused to read or save the database|There is no room left", result.stderr)
-    assert "Everything saved before is still there." in result.stderr
+    assert re.search(r"The disk could not read or save the database|There is no room left", result.stderr)
+    assert "Everything that was saved before is still there." in result.stderr
     acknowledged = result.stdout.split()
     assert len(acknowledged) > 10
     assert acknowledged[-1] == "afterwards"

@@ -17,6 +17,7 @@ from bot.errors import StorageError
 from bot.ports.notifier import NoticeKind
 from bot.ports.stores import Change
 from storage.audit_log import SqliteAuditLog
+from storage.backup import copy_database
 from storage.conversations import SqliteChatStore
 from storage.database import Database
 from storage.jobs import SqliteJobStore
@@ -43,7 +44,7 @@ async def test_commits_reach_the_disk_and_readers_do_not_wait(on_disk: Database)
 
 async def test_file_of_conversations_is_private_to_its_owner(on_disk: Database, path: Path) -> None:
     await SqliteJobStore(on_disk).submit(job("k1"), [])
-    await on_disk.backup(path.with_name("copy.db"))
+    copy_database(path, path.with_name("copy.db"))
     for name in ("tunebot.db", "tunebot.db-wal", "copy.db"):
         assert stat.S_IMODE(path.with_name(name).stat().st_mode) == 0o600, name
 
@@ -112,7 +113,7 @@ async def test_file_locked_by_another_program_is_a_clear_refusal_and_ends_with_t
     await on_disk.run(lambda connection: connection.execute("PRAGMA busy_timeout = 50").fetchone())
     with closing(sqlite3.connect(path, isolation_level=None)) as shell:
         shell.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StorageError, match=r"locked by another program\. Close whatever else"):
+        with pytest.raises(StorageError, match=r"locked by another program\. Close the other program"):
             await jobs.submit(job("k1"), [])
         assert await jobs.job("k1") is None
     assert await jobs.submit(job("k1"), [])

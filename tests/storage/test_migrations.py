@@ -9,12 +9,19 @@ import pytest
 import sqlite_utils
 
 from bot.domain.jobs import TuningJob
+from bot.domain.place import Place
+from bot.domain.requests import ModalWork, PendingModal, StartRequest
 from bot.errors import StorageError
-from storage.codecs import job_row
+from bot.ports.notifier import NoticeKind
+from storage.audit_log import SqliteAuditLog
+from storage.codecs import job_row, micros
 from storage.database import Database
 from storage.jobs import SqliteJobStore
 from storage.migrations import migrations, read_schema
-from tests.support.builders import job
+from storage.outbox import SqliteOutbox
+from storage.pending_modals import SqlitePendingModals
+from tests.support.builders import START, TEAM, job
+from tests.support.clock import FixedClock
 
 
 @pytest.fixture
@@ -28,8 +35,8 @@ def older(tmp_path: Path) -> Path:
     return path
 
 
-def brought(key: str) -> TuningJob:
-    """The job as it stands once its row is brought up to date: its deadline counts from its last sign of life."""
+def migrated(key: str) -> TuningJob:
+    """The job as its migrated row reads: its deadline starts at its creation, because it was never polled."""
     return replace(job(key), moved_at=job(key).created_at)
 
 
@@ -59,7 +66,7 @@ async def test_new_file_needs_no_backup(tmp_path: Path) -> None:
 async def test_older_schema_is_copied_beside_and_brought_up_to_date(older: Path) -> None:
     database = Database(older)
     await database.open()
-    assert await SqliteJobStore(database).job("k1") == brought("k1")
+    assert await SqliteJobStore(database).job("k1") == migrated("k1")
     await database.close()
     assert {"conversations", "audit"} <= tables(older)
 
@@ -71,7 +78,7 @@ async def test_older_schema_is_copied_beside_and_brought_up_to_date(older: Path)
     # The copy is whole: put in the database's place, it is brought up to date again.
     restored = Database(copy)
     await restored.open()
-    assert await SqliteJobStore(restored).job("k1") == brought("k1")
+    assert await SqliteJobStore(restored).job("k1") == migrated("k1")
     await restored.close()
 
 
@@ -97,7 +104,7 @@ async def test_upgrade_that_fails_half_way_is_undone_whole(older: Path) -> None:
         connection.execute("DROP TABLE audit")
     database = Database(older)
     await database.open()
-    assert await SqliteJobStore(database).job("k1") == brought("k1")
+    assert await SqliteJobStore(database).job("k1") == migrated("k1")
     await database.close()
 
 
@@ -113,3 +120,42 @@ async def test_newer_schema_is_refused_and_left_as_it_is(older: Path) -> None:
     with pytest.raises(StorageError, match=r"written by a newer Tunebot \(m999_votes\)\. Nothing was changed"):
         await Database(older).open()
     assert older.read_bytes() == before
+
+
+async def test_rows_of_the_old_names_are_found_under_the_new_ones(tmp_path: Path) -> None:
+    path = tmp_path / "tunebot.db"
+    with sqlite_utils.Database(path) as db:
+        migrations.apply(db, stop_before="m011_pending_modals")
+        row = job_row(job("k1")) | {"trouble": "Google does not answer."}
+        db.table("jobs").insert({name: row[name] for name in db.table("jobs").columns_dict})
+        db.table("outbox").insert({"team": TEAM, "job": "k1", "kind": "card", "channel": "C0GENERAL", "turn": 1})
+        db.table("seen").insert({"key": "Ev1", "seen_at": micros(START)})
+        db.table("errands").insert(
+            {
+                "team": TEAM,
+                "view": "V1",
+                "kind": "check",
+                "channel": "C1",
+                "thread": "",
+                "user": "U1",
+                "request": '{"backend": "vertex", "name": "capitals"}',
+                "attempts": 1,
+                "begun_at": 7,
+            }
+        )
+
+    database, clock = Database(path), FixedClock(START)
+    await database.open()
+    modal = PendingModal(
+        ModalWork.CHECK, "V1", Place(TEAM, "C1"), "U1", StartRequest(backend="vertex", name="capitals"), attempts=1
+    )
+    modals = SqlitePendingModals(database, clock)
+    assert await modals.unfinished() == [modal]
+    await modals.remove(modal)
+    assert await modals.unfinished() == []
+    assert not await SqliteAuditLog(database, clock).first_time("Ev1")
+    (notice,) = await SqliteOutbox(database, clock).due(START)
+    assert (notice.job, notice.kind, notice.edits) == ("k1", NoticeKind.CARD, False)
+    problems = await database.run(lambda connection: list(connection.query("SELECT problem FROM jobs")))
+    assert problems == [{"problem": "Google does not answer."}]
+    await database.close()

@@ -1,4 +1,4 @@
-"""PendingModalStore last until they are ended, whichever process began them."""
+"""A pending modal is stored until its work ends, also when another process reads it."""
 
 from pathlib import Path
 
@@ -49,7 +49,7 @@ async def test_what_has_ended_is_not_left_and_another_workspaces_view_is_another
     assert await pending_modals.unfinished() == [pending_modal("V1", OTHER_TEAM), pending_modal("V2")]
 
 
-async def test_one_view_has_one_errand_the_newest(database: Database, clock: FixedClock) -> None:
+async def test_one_view_has_one_row_the_newest(database: Database, clock: FixedClock) -> None:
     pending_modals = SqlitePendingModals(database, clock)
     await pending_modals.add(pending_modal("V1"))
     newer = PendingModal(ModalWork.CHECK, "V1", Place(TEAM, "C1"), "U1", StartRequest())
@@ -57,7 +57,7 @@ async def test_one_view_has_one_errand_the_newest(database: Database, clock: Fix
     assert await pending_modals.unfinished() == [newer]
 
 
-async def test_one_that_cannot_be_read_keeps_no_other_from_being_told(
+async def test_row_that_cannot_be_read_does_not_hide_the_others(
     database: Database, clock: FixedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     pending_modals = SqlitePendingModals(database, clock)
@@ -67,4 +67,4 @@ async def test_one_that_cannot_be_read_keeps_no_other_from_being_told(
         lambda connection: connection.execute("UPDATE pending_modals SET request = '{' WHERE view = 'V1'")
     )
     assert await pending_modals.unfinished() == [pending_modal("V2")]
-    assert "what U1 watched cannot be taken up" in caplog.text
+    assert "the modal of U1 cannot be read" in caplog.text

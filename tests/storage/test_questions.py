@@ -131,4 +131,4 @@ async def test_a_row_that_cannot_be_read_hides_no_other(
         lambda connection: connection.execute("UPDATE questions SET reply = '{' WHERE key = 'broken'")
     )
     assert (await questions.open_questions())[0].question == TYPED
-    assert "question broken is left alone" in caplog.text
+    assert "question broken cannot be read" in caplog.text

@@ -60,4 +60,4 @@ async def test_every_table_of_a_workspaces_data_carries_the_team(database: Datab
     )
     assert len(tables) >= 9
     # Event ids are Slack's own and unique across workspaces.
-    assert {name for name, columns in tables.items() if "team" not in columns} == {"seen"}
+    assert {name for name, columns in tables.items() if "team" not in columns} == {"handled_deliveries"}

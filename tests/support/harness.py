@@ -18,7 +18,7 @@ from bot.tuning.job_refresh import JobRefresher
 from bot.tuning.job_service import JobService
 from bot.tuning.proposals import Proposals
 from handlers.assembly import UseCases
-from storage.conversations import SqliteChatStore, keep
+from storage.conversations import SqliteChatStore, append_turns
 from storage.database import Database
 from storage.jobs import SqliteJobStore
 from storage.outbox import SqliteOutbox
@@ -109,7 +109,7 @@ class Harness:
     async def keep(self, place: Place, question: str, answer: ModelAnswer) -> None:
         """What a settled question leaves behind."""
         kept = exchange(place, question, answer)
-        await self.database.write(lambda connection: keep(connection, kept, self.clock.now()))
+        await self.database.write(lambda connection: append_turns(connection, kept, self.clock.now()))
 
     def at_google(self, job: TuningJob) -> Job:
         """Google's own job."""

@@ -17,7 +17,7 @@ from bot.sandbox.slack import SlackStandIn, SlackWorkspace
 from handlers.blocks.said import said
 from handlers.delivery.rate_limits import Method, RateLimits
 from handlers.transport.manifest import manifest
-from storage.outbox import announce
+from storage.outbox import add_notices
 from tests.support.slack_harness import CARD, SlackHarness, open_slack_harness
 
 pytestmark = pytest.mark.long
@@ -247,7 +247,7 @@ async def test_ten_thousand_that_wait_do_not_slow_the_choice(tmp_path: Path) -> 
             for number in range(10_000):
                 name = f"k{number}"
                 db.table("jobs").insert({**row, "key": name, "name": name, "folded_name": name})
-                announce(db, replace(template, key=name), [CARD])
+                add_notices(db, replace(template, key=name), [CARD])
 
         await at.database.write(fill)
         begun = time.perf_counter()

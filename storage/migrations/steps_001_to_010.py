@@ -1,52 +1,13 @@
-"""Every step of the schema, in order, and what it was for. Append only: a step that was released never changes.
+"""Steps 1 to 10 of the schema. A step that was released never changes, so each is complete in itself."""
 
-Times are integers, microseconds since 1970 in UTC: they compare and index as numbers, lose nothing of a datetime,
-and cannot differ in zone or spelling as text can. Every row of a workspace carries its `team`, also where
-another table could tell it, so that a workspace's data can be found, and removed, without a join.
-"""
+from sqlite_utils import Database
 
-from dataclasses import dataclass
-
-from sqlite_utils import Database, Migrations
-
-migrations = Migrations("tunebot")
-
-
-@dataclass(frozen=True, slots=True)
-class Schema:
-    """What a file holds: our steps applied to it, by name, those it still lacks, and those we do not know."""
-
-    applied: tuple[str, ...]
-    pending: tuple[str, ...]
-    unknown: tuple[str, ...]
-    foreign: bool
-
-    @property
-    def number(self) -> int:
-        return len(self.applied)
-
-
-def read_schema(db: Database) -> Schema:
-    """`foreign` means that the file holds tables and none of them came from here."""
-    with Database(memory=True, execute_plugins=False) as empty:
-        known = [step.name for step in migrations.pending(empty)]
-    applied = tuple(step.name for step in migrations.applied(db))
-    return Schema(
-        applied=applied,
-        pending=tuple(name for name in known if name not in applied),
-        unknown=tuple(name for name in applied if name not in known),
-        foreign=not applied and bool(db.table_names()),
-    )
-
-
-def migrate(db: Database) -> None:
-    """Apply what is pending; the caller's transaction, if it has one open, makes all of it one."""
-    migrations.apply(db)
+from storage.migrations.registry import migrations
 
 
 @migrations()
 def m001_jobs(db: Database) -> None:
-    """A proposal waits for a click; its job is written before Google is called; losses are upserted by step."""
+    """Create the tables of proposals, of jobs, which are written before Google is called, and of their losses."""
     db.table("proposals").create(
         {
             "team": str,
@@ -101,7 +62,7 @@ def m001_jobs(db: Database) -> None:
     jobs.create_index(["team", "created_at"], "jobs_by_age")
     jobs.create_index(["team", "owner", "created_at"], "jobs_by_owner")
     jobs.create_index(["team", "channel", "created_at"], "jobs_by_channel")
-    # The poller asks for these in every round; ended jobs pile up and must not slow it down.
+    # The poller reads these in every poll; the growing number of ended jobs must not slow it down.
     db.execute("CREATE INDEX jobs_open ON jobs (created_at) WHERE state IN ('submitting', 'queued', 'running')")
     db.table("snapshots").create(
         {
@@ -122,7 +83,7 @@ def m001_jobs(db: Database) -> None:
 
 @migrations()
 def m002_outbox(db: Database) -> None:
-    """What Slack must still be told is written with the state it tells, so neither exists without the other."""
+    """Create the table of notices, which are written in one transaction with the state that they show."""
     db.table("outbox").create(
         {
             "id": int,
@@ -148,7 +109,7 @@ def m002_outbox(db: Database) -> None:
 
 @migrations()
 def m003_conversations(db: Database) -> None:
-    """A channel has one model that answers, a thread keeps its own model and what was said in it."""
+    """Create the tables of channels' models, of threads with their own model, and of the turns in threads."""
     db.table("channel_models").create(
         {
             "team": str,
@@ -188,9 +149,9 @@ def m003_conversations(db: Database) -> None:
 
 @migrations()
 def m004_journal(db: Database) -> None:
-    """Slack delivers some events twice, so their keys are kept for a while; who did what is kept for good.
+    """Create the table of keys of handled deliveries, because Slack delivers some events twice, and the audit log.
 
-    `seen` has no team: the keys are Slack's event ids, unique across workspaces, and nobody reads them back.
+    `seen` has no team: the keys are Slack's event ids, unique across workspaces, and the bot never lists them.
     """
     db.table("seen").create({"key": str, "seen_at": int}, pk="key", not_null=("key", "seen_at"))
     db.table("seen").create_index(["seen_at"], "seen_by_age")
@@ -204,7 +165,7 @@ def m004_journal(db: Database) -> None:
 
 @migrations()
 def m005_reports(db: Database) -> None:
-    """A file that was checked once is known at once when it is used again; what was found is kept as text."""
+    """Create the table of dataset reports, so that a file that was checked before needs no second check."""
     db.table("reports").create(
         {"team": str, "key": str, "report": str, "used_at": int},
         pk=("team", "key"),
@@ -215,10 +176,10 @@ def m005_reports(db: Database) -> None:
 
 @migrations()
 def m006_outbox_turns(db: Database) -> None:
-    """Whose turn it is must be found without walking all that waits; a post that was begun must survive a crash.
+    """Let an index find the next notice, and store that a post was started, so that a crash does not lose it.
 
-    `turn` and `channel` follow from the notice and its job and are kept here for the index; `begun_*` says where
-    and when a post was begun of which nobody knows yet whether Slack took it.
+    `turn` and `channel` follow from the notice and its job and are stored for the index; `begun_*` says where and
+    when a post was started while Slack's answer is not known.
     """
     outbox = db.table("outbox")
     outbox.add_column("channel", str, not_null_default="")
@@ -228,7 +189,7 @@ def m006_outbox_turns(db: Database) -> None:
     outbox.add_column("begun_thread", str, not_null_default="")
     db.execute("DROP INDEX outbox_due")
     db.execute("CREATE INDEX outbox_turns ON outbox (channel, turn, id, due_at) WHERE state = 'pending'")
-    # Written out: a released step may not change with today's rules.
+    # The rules are written here and not imported, because a released step must not change with them.
     db.execute(
         """
         UPDATE outbox SET channel = jobs.channel, turn = CASE
@@ -247,28 +208,28 @@ def m006_outbox_turns(db: Database) -> None:
 
 @migrations()
 def m007_jobs_that_stand_still(db: Database) -> None:
-    """A job that stands still is called stuck, once; why the last look failed is shown on its card.
+    """Store when a job last progressed, when it was reported as stuck, and why its last poll failed.
 
-    A notice remembers since when it waits, for whoever watches the bot.
+    `since` of a notice says how long it has waited, for the health check.
     """
     jobs = db.table("jobs")
     jobs.add_column("moved_at", int)
     jobs.add_column("stuck_at", int)
     jobs.add_column("trouble", str, not_null_default="")
-    # A job that runs while Tunebot is brought up to date has all of its deadline before it.
+    # The deadline of a job that runs during the update starts at its last poll.
     db.execute("UPDATE jobs SET moved_at = coalesce(checked_at, created_at)")
     db.table("outbox").add_column("since", int)
 
 
 @migrations()
 def m008_jobs_counted(db: Database) -> None:
-    """A list says how many jobs there are; counting thousands must not read each of them."""
+    """Let an index count a workspace's jobs, so that a list with thousands of jobs stays fast."""
     db.table("jobs").create_index(["team", "deleted_by", "state"], "jobs_counted")
 
 
 @migrations()
 def m009_errands(db: Database) -> None:
-    """Whoever starts next goes on with the checks that people watch and tells of the repairs that were cut off."""
+    """Create the table of open modals, so that the next process resumes their checks and reports their repairs."""
     db.table("errands").create(
         {
             "team": str,
@@ -288,9 +249,10 @@ def m009_errands(db: Database) -> None:
 
 @migrations()
 def m010_questions(db: Database) -> None:
-    """A question is on paper before Slack hears that it arrived, and its answer, which is paid for, before a post.
+    """Create the table of questions, which are written before Slack's request is acknowledged.
 
-    A row lives until its question is settled. That its key was there is remembered in `seen`, as of any delivery.
+    An answer, which costs money, is written before it is posted. A row is deleted when its question is settled;
+    its key stays in `seen`, like the key of every delivery.
     """
     db.table("questions").create(
         {
@@ -318,9 +280,3 @@ def m010_questions(db: Database) -> None:
             *("next_channel", "next_thread", "begun_channel", "begun_thread"),
         ),
     )
-
-
-@migrations()
-def m011_pending_modals(db: Database) -> None:
-    """The table of open modals gets the name that the code uses."""
-    db.rename_table("errands", "pending_modals")

@@ -1,0 +1,24 @@
+"""Steps 11 to 20 of the schema. A step that was released never changes, so each is complete in itself."""
+
+from sqlite_utils import Database
+
+from storage.migrations.registry import migrations
+
+
+@migrations()
+def m011_pending_modals(db: Database) -> None:
+    """Rename the table of open modals to the name that the code uses."""
+    db.rename_table("errands", "pending_modals")
+
+
+@migrations()
+def m012_plain_names(db: Database) -> None:
+    """Rename what the code calls handled deliveries, a notice's priority and a job's problem to these names."""
+    db.rename_table("seen", "handled_deliveries")
+    db.execute("ALTER TABLE handled_deliveries RENAME COLUMN seen_at TO handled_at")
+    db.execute("DROP INDEX seen_by_age")
+    db.table("handled_deliveries").create_index(["handled_at"], "handled_deliveries_by_age")
+    db.execute("ALTER TABLE outbox RENAME COLUMN turn TO priority")
+    db.execute("DROP INDEX outbox_turns")
+    db.execute("CREATE INDEX outbox_by_priority ON outbox (channel, priority, id, due_at) WHERE state = 'pending'")
+    db.execute("ALTER TABLE jobs RENAME COLUMN trouble TO problem")
