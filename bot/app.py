@@ -36,7 +36,7 @@ from bot.tuning.job_service import ADOPTION_GRACE, JobService
 from bot.tuning.poller import Poller
 from bot.tuning.proposals import Proposals
 from handlers.assembly import UseCases, build_bolt_app, build_handlers, open_slack
-from handlers.delivery.job_notifier import SlackNotifier
+from handlers.delivery.job_notifier import JobNotifier
 from handlers.transport.http_server import HttpServer
 from handlers.transport.slack_client import TokenCheck
 from handlers.transport.socket_mode import SocketMode
@@ -197,7 +197,7 @@ async def serving(
 
         app_token = reveal(settings.slack_app_token)
         socket = SocketMode(slack.client, app_token, metrics) if app_token else None
-        notifier = SlackNotifier(slack.poster, slack.idempotent_poster, google.profiles, clock)
+        notifier = JobNotifier(slack.poster, slack.idempotent_poster, google.profiles, clock)
         measured = MeasuredNotifier(notifier, metrics, socket.spoke if socket else None)
         sender = OutboxSender(stores.outbox, stores.jobs, measured, clock)
         use_cases = build_use_cases(

@@ -1,7 +1,7 @@
-"""How Slack speaks to the bot: every route on one screen.
+"""Connects Slack's requests to the bot: `register` shows every route.
 
-Handlers are bound methods of small classes, one file a Slack surface. They know the core and never storage,
-backends or the sandbox.
+Listeners are bound methods of small classes, one file for each kind of payload. They use the core and never
+storage, backends or the sandbox.
 """
 
 import re
@@ -12,6 +12,7 @@ from slack_bolt.app.async_app import AsyncApp
 
 from handlers.blocks.chat import ask_form
 from handlers.blocks.datasets import report
+from handlers.blocks.jobs import card
 from handlers.blocks.start import form, prompt
 from handlers.errors import on_error
 from handlers.listeners.actions import Actions
@@ -22,46 +23,50 @@ from handlers.listeners.views import Views
 from handlers.transport.access import Access
 from handlers.transport.manifest import ASK, TUNE, TUNE_FILE
 
-EVERY: Final = re.compile("")  # matches every event type; what nobody handles must still be acknowledged
+ANY_EVENT: Final = re.compile("")  # An event without a listener must still be acknowledged.
 
 
 @dataclass(frozen=True, slots=True)
 class Listeners:
-    """The handlers, one object a Slack surface."""
+    """The listeners, one object for each kind of payload."""
 
     access: Access
     commands: Commands
     actions: Actions
-    submissions: Views
+    views: Views
     shortcuts: Shortcuts
     events: Events
 
 
-def register(app: AsyncApp, to: Listeners) -> None:
-    """Bind every route."""
+def register(app: AsyncApp, listeners: Listeners) -> None:
+    """Bind every route to its listener."""
     app.error(on_error)
-    app.middleware(to.access)
+    app.middleware(listeners.access)
 
-    app.command(TUNE.name)(to.commands.tune)
-    app.command(ASK.name)(to.commands.ask)
-    app.message_shortcut(TUNE_FILE.callback_id)(to.shortcuts.tune_file)
+    commands, shortcuts = listeners.commands, listeners.shortcuts
+    app.command(TUNE.name)(commands.tune)
+    app.command(ASK.name)(commands.ask)
+    app.message_shortcut(TUNE_FILE.callback_id)(shortcuts.tune_file)
 
-    app.view(form.CALLBACK_ID)(to.submissions.start_form)
-    app.view(report.CALLBACK_ID)(to.submissions.start_report)
-    app.view(ask_form.CALLBACK_ID)(to.submissions.ask_form)
+    views = listeners.views
+    app.view(form.FORM_VIEW)(views.start_form)
+    app.view(report.REPORT_VIEW)(views.start_report)
+    app.view(ask_form.ASK_VIEW)(views.ask_form)
 
-    app.action(form.BACKEND_ACTION)(to.actions.form_backend)
-    app.action(form.VALIDATION_ACTION)(to.actions.form_validation)
-    app.action(report.AGAIN_ACTION)(to.actions.form_again)
-    app.action(report.REPAIR_ACTION)(to.actions.report_repair)
-    app.action(report.START_ACTION)(to.actions.report_start)
-    app.action(prompt.OPEN_ACTION)(to.actions.open_form)
-    app.action("job_cancel")(to.actions.job_cancel)
-    app.action("job_refresh")(to.actions.job_refresh)
-    app.action("job_ask")(to.actions.job_ask)
-    app.action("job_use")(to.actions.job_use)
-    app.action("job_delete")(to.actions.job_delete)
+    actions = listeners.actions
+    app.action(form.BACKEND_ACTION)(actions.form_backend)
+    app.action(form.VALIDATION_ACTION)(actions.form_validation)
+    app.action(report.AGAIN_ACTION)(actions.form_again)
+    app.action(report.REPAIR_ACTION)(actions.report_repair)
+    app.action(report.START_ACTION)(actions.report_start)
+    app.action(prompt.OPEN_ACTION)(actions.open_form)
+    app.action(card.CANCEL_ACTION)(actions.job_cancel)
+    app.action(card.REFRESH_ACTION)(actions.job_refresh)
+    app.action(card.ASK_ACTION)(actions.job_ask)
+    app.action(card.USE_ACTION)(actions.job_use)
+    app.action(card.DELETE_ACTION)(actions.job_delete)
 
-    app.event("app_mention")(to.events.app_mention)
-    app.event("message")(to.events.message)
-    app.event(EVERY)(to.events.other)
+    events = listeners.events
+    app.event("app_mention")(events.app_mention)
+    app.event("message")(events.message)
+    app.event(ANY_EVENT)(events.other)

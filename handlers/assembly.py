@@ -6,7 +6,6 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 import aiohttp
@@ -25,11 +24,11 @@ from bot.tuning.job_refresh import JobRefresher
 from bot.tuning.job_service import JobService
 from bot.tuning.proposals import Proposals
 from handlers import Listeners, register
-from handlers.delivery.answer_posts import Questions
+from handlers.delivery.answer_posts import QuestionTasks
 from handlers.delivery.idempotent_poster import IdempotentPoster
 from handlers.delivery.post_finder import PostFinder
 from handlers.delivery.poster import Poster
-from handlers.errors import guarded
+from handlers.errors import report_errors
 from handlers.listeners.actions import Actions
 from handlers.listeners.commands import Commands
 from handlers.listeners.events import Events
@@ -76,7 +75,7 @@ class Handlers:
 
     listeners: Listeners
     check_modal: CheckModal
-    questions: Questions
+    questions: QuestionTasks
     pending_modals: PendingModalStore
     poster: Poster
     tasks: BackgroundTasks
@@ -84,9 +83,9 @@ class Handlers:
     async def resume(self) -> None:
         """Continue each modal and question that was open when the last process ended. Raises StorageError."""
         for modal in await self.pending_modals.unfinished():
-            tell = partial(self.poster.post_ephemeral, modal.place, modal.user)
-            self.tasks.spawn(guarded(self.check_modal.take_up(modal), tell), f"resumed {modal.kind}")
-        await self.questions.take_up()
+            respond = self.poster.respond_ephemeral(modal.place, modal.user)
+            self.tasks.spawn(report_errors(self.check_modal.resume(modal), respond), f"resumed {modal.kind}")
+        await self.questions.resume()
 
 
 @asynccontextmanager
@@ -119,17 +118,16 @@ def build_handlers(
     client, poster = slack.client, slack.poster
     modals = PendingModals(pending_modals, client, poster)
     check_modal = CheckModal(client, use_cases.proposals, slack.files, poster, modals)
-    repair_upload = RepairUpload(use_cases.repair, use_cases.proposals, slack.files, poster)
+    repair_upload = RepairUpload(client, use_cases.repair, use_cases.proposals, slack.files, poster, modals)
     profiles = {profile.name: profile for profile in use_cases.proposals.profiles}
     commands = CommandRunner(use_cases.jobs, use_cases.chat, jobs, profiles, clock)
-    questions = Questions(use_cases.answers, slack.idempotent_poster, poster, client, tasks)
+    questions = QuestionTasks(use_cases.answers, slack.idempotent_poster, poster, client, tasks)
     listeners = Listeners(
         access=Access(slack.identity),
         commands=Commands(check_modal, commands, questions, poster, tasks),
         actions=Actions(
             check_modal,
             repair_upload,
-            modals,
             use_cases.jobs,
             use_cases.refresher,
             use_cases.chat,
@@ -137,7 +135,7 @@ def build_handlers(
             client,
             tasks,
         ),
-        submissions=Views(check_modal, use_cases.proposals, use_cases.jobs, questions, poster, tasks),
+        views=Views(check_modal, use_cases.proposals, use_cases.jobs, questions, poster, tasks),
         shortcuts=Shortcuts(check_modal, tasks),
         events=Events(slack.identity, commands, questions, use_cases.chat, poster, audit_log, tasks),
     )

@@ -1,7 +1,8 @@
-"""Where an error becomes words: the one @app.error, and the same for work that goes on after the acknowledgement.
+"""Turns every error into a message: one handler for what fails before the acknowledgement, one for what fails
+after it.
 
-A BotError says what happened and what to do. Anything else is a fault of ours: it is logged with a short
-reference, and the person is shown that reference and nothing else.
+A BotError carries its own text. Any other error is a bug: it is logged with a short reference, and the person is
+shown that reference and nothing else.
 """
 
 import logging
@@ -9,88 +10,50 @@ import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import aiohttp
 from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError
 
-from bot.errors import BotError, SlackError
+from bot.errors import BotError
 from handlers.blocks.message import Message
-from handlers.blocks.notices import error_message, unexpected_message
+from handlers.blocks.notices import build_error, build_unexpected_error
+from handlers.slack_errors import CALL_ERRORS, error_for_person
 
 logger = logging.getLogger(__name__)
 
-Tell = Callable[[Message], Awaitable[object]]
+# Shows a message to one person: by a response URL, an ephemeral message, a view, or a reply.
+Respond = Callable[[Message], Awaitable[object]]
 
 
-def words(error: Exception) -> Message:
-    """What a person is told of an error; what is not ours to explain is logged with the reference they see."""
+def message_for(error: Exception) -> Message:
+    """Return what a person is shown of an error; log a bug under the reference that the message names."""
     if isinstance(error, SlackApiError):
-        error = in_words(error) or error
+        error = error_for_person(error) or error
     if isinstance(error, BotError):
-        return error_message(error)
+        return build_error(error)
     reference = secrets.token_hex(3)
     logger.error("unexpected error, reference %s", reference, exc_info=error)
-    return unexpected_message(reference)
+    return build_unexpected_error(reference)
 
 
-def in_words(error: SlackApiError) -> SlackError | None:
-    """Slack's refusals that a person can do something about; None for the others, which are ours to mend."""
-    match slack_code(error):
-        case "not_in_channel" | "channel_not_found":
-            return SlackError("I am not in this channel.", "Invite me with /invite, then try again.")
-        case "is_archived":
-            return SlackError("This channel is archived.", "Use another one.")
-        case "expired_trigger_id" | "invalid_trigger_id":
-            return SlackError("Slack gave up waiting before I could open the form.", "Try again.")
-        case "missing_scope":
-            needed = str(error.response.data.get("needed") or "a scope")
-            return SlackError(
-                f"The app lacks the scope {needed}.",
-                "Ask the person who installed Tunebot to add it and to install the app again.",
-            )
-        case "ratelimited":
-            return SlackError("Slack asks me to slow down.", "Try again in a minute.")
-    return None
-
-
-def slack_code(error: SlackApiError) -> str:
-    """Slack's own word for a refusal; empty where not Slack's API answered but, say, a 503's page."""
-    data = getattr(error.response, "data", None)
-    return str(data.get("error") or "") if isinstance(data, dict) else ""
-
-
-def slack_status(error: SlackApiError) -> int:
-    """The HTTP status of a refusal, 200 for most."""
-    return int(getattr(error.response, "status_code", 200))
-
-
-def retry_after(error: SlackApiError) -> float | None:
-    """The seconds for which Slack asks for a pause; None where the refusal is about something else."""
-    if slack_code(error) != "ratelimited" and slack_status(error) != 429:
-        return None
-    asked = str(getattr(error.response, "headers", {}).get("Retry-After", ""))
-    return float(asked) if asked.isdecimal() else 1.0
-
-
-async def guarded(work: Awaitable[None], tell: Tell) -> None:
-    """Run the work; whatever goes wrong is told through `tell`, which may itself fail when Slack is away."""
+async def report_errors(work: Awaitable[None], respond: Respond) -> None:
+    """Do the work, and report any error of it through `respond`."""
     try:
         await work
-    except Exception as error:  # noqa: BLE001 - this is the boundary at which every error must become words
-        await explain(error, tell)
+    except Exception as error:  # noqa: BLE001 - no error may pass this boundary without a message
+        await report(error, respond)
 
 
-async def explain(error: Exception, tell: Tell) -> None:
-    """Tell of an error, if Slack can be reached."""
-    message = words(error)
+async def report(error: Exception, respond: Respond) -> None:
+    """Show the error to the person; log it where Slack cannot be reached."""
+    message = message_for(error)
     try:
-        await tell(message)
-    except (SlackApiError, aiohttp.ClientError, TimeoutError) as failure:
-        logger.warning("could not tell a person of an error: %s", failure)
+        await respond(message)
+    except CALL_ERRORS as failure:
+        logger.warning("could not show an error to a person: %s", failure)
 
 
 async def on_error(error: Exception, body: dict[str, Any]) -> BoltResponse:
-    """What raised before anything was acknowledged. An empty 200 keeps Slack from delivering the same again."""
-    words(error)
+    """Log what a listener raised before it acknowledged; the empty 200 keeps Slack from a redelivery."""
+    message_for(error)
     logger.error("a request of type %s failed before it was handled", body.get("type") or body.get("command"))
     return BoltResponse(status=200, body="")

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from bot.backends import PROFILES
 from bot.cli import cli
 from bot.settings import Settings, default_text
-from handlers.blocks.help import COMMANDS, CommandHelp
+from handlers.syntax.commands import COMMANDS, Command
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
@@ -33,10 +33,8 @@ def test_the_readme_names_no_setting_that_is_not_read() -> None:
 
 
 @pytest.mark.parametrize("row", COMMANDS, ids=lambda row: row.name)
-def test_every_command_stands_in_the_readme_as_help_explains_it(row: CommandHelp) -> None:
-    typed = f"{row.name} {row.arguments}".strip()
-
-    assert f"| `{typed}` | {row.sentence} |" in README
+def test_every_command_stands_in_the_readme_as_help_explains_it(row: Command) -> None:
+    assert f"| `{row.usage}` | {row.summary} |" in README
 
 
 def test_every_tunebot_command_that_the_readme_types_exists() -> None:

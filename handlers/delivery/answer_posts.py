@@ -1,13 +1,12 @@
-"""A question on its way to a model and the answer on its way back into Slack.
+"""Starts and resumes the tasks that answer questions, and posts what they answer.
 
-What a person asked is on paper before Slack hears that it arrived; what follows goes on after a restart, see
-`bot/chat/answer_worker.py`. Here is only how Slack is spoken to: where the answer goes, and how it is found again.
+A question is in the database before Slack receives the acknowledgement; `bot/chat/answer_worker.py` carries it on,
+also after a restart. This module decides only where an answer goes, and how it is found there again.
 """
 
 import logging
 from dataclasses import replace
 
-import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -18,145 +17,158 @@ from bot.errors import BotError
 from bot.ports.notifier import RecordAttempt
 from bot.ports.questions import OpenQuestion, Posted
 from bot.runtime.background_tasks import BackgroundTasks
-from handlers.blocks.chat.answer import answer_messages, ask_messages
+from handlers.blocks.chat.answer import build_answer, build_asked_answer
 from handlers.blocks.message import Message
-from handlers.blocks.said import said
-from handlers.delivery.idempotent_poster import IdempotentPoster, translated_slack_errors
+from handlers.blocks.notices import build_reply
+from handlers.delivery.idempotent_poster import IdempotentPoster
 from handlers.delivery.post_finder import answer_metadata
-from handlers.delivery.poster import NO_ACCESS, Poster
-from handlers.errors import Tell, explain, slack_code, words
+from handlers.delivery.poster import Poster
+from handlers.errors import Respond, message_for, report
+from handlers.slack_errors import CALL_ERRORS, CANNOT_POST, delivery_errors, slack_code
 
 logger = logging.getLogger(__name__)
 
-_FAILED = (SlackApiError, aiohttp.ClientError, TimeoutError)
 
-
-class Questions:
-    """Takes what the surfaces hear, and sees to it in tasks."""
+class QuestionTasks:
+    """Stores questions and answers each of them in a task."""
 
     def __init__(
         self,
-        asking: AnswerWorker,
-        once: IdempotentPoster,
+        answer_worker: AnswerWorker,
+        idempotent_poster: IdempotentPoster,
         poster: Poster,
         client: AsyncWebClient,
         tasks: BackgroundTasks,
     ) -> None:
-        self._asking = asking
-        self._once = once
+        self._answer_worker = answer_worker
+        self._idempotent_poster = idempotent_poster
         self._poster = poster
         self._client = client
         self._tasks = tasks
 
-    async def take(self, question: Question, tell: Tell) -> None:
-        """Write it down; on return it is safe to acknowledge it, and it is being answered.
+    async def accept(self, question: Question, respond: Respond) -> None:
+        """Write the question to the database and start to answer it; then it is safe to acknowledge it.
 
-        A question that was taken before is left alone, also one that was answered. Nothing is raised: what goes
-        wrong is told through `tell`, as is what only the person who typed a command or filled in a form is told.
+        A question that was accepted before, answered or not, is left alone. Nothing is raised: errors go to
+        `respond`, and so does what is for the eyes of the person who typed a command or filled in a form.
         """
         try:
-            asked = await self._asking.add(question)
+            opened = await self._answer_worker.add(question)
         except BotError as error:
-            self._tasks.spawn(explain(error, tell), question.key)
+            self._tasks.spawn(report(error, respond), question.key)
             return
-        if asked is not None:
-            self._see_through(asked, tell if question.quoted else None)
+        if opened is not None:
+            self._spawn(opened, respond if question.quoted else None)
 
-    async def take_up(self) -> None:
-        """Go on with what an earlier process left open; its response URLs are gone with it."""
-        for asked in await self._asking.open_questions():
-            logger.info("taking up %s", asked.question.key)
-            self._see_through(asked, None)
+    async def resume(self) -> None:
+        """Go on with the questions of an earlier process; their response URLs are lost."""
+        for opened in await self._answer_worker.open_questions():
+            logger.info("resuming %s", opened.question.key)
+            self._spawn(opened, None)
 
-    def _see_through(self, asked: OpenQuestion, tell: Tell | None) -> None:
-        to = SlackAnswerPoster(self._once, self._poster, self._client, tell)
-        self._tasks.spawn(self._asking.process(asked, to), asked.question.key)
+    def _spawn(self, opened: OpenQuestion, respond: Respond | None) -> None:
+        poster = SlackAnswerPoster(self._idempotent_poster, self._poster, self._client, respond)
+        self._tasks.spawn(self._answer_worker.process(opened, poster), opened.question.key)
 
 
 class SlackAnswerPoster:
-    """The AnswerPoster of `bot.ports` for one question. `tell`, where there is one, reaches the person alone."""
+    """The AnswerPoster of `bot.ports` for one question; `respond`, where there is one, reaches only the person."""
 
-    def __init__(self, once: IdempotentPoster, poster: Poster, client: AsyncWebClient, tell: Tell | None) -> None:
-        self._once = once
+    def __init__(
+        self,
+        idempotent_poster: IdempotentPoster,
+        poster: Poster,
+        client: AsyncWebClient,
+        respond: Respond | None,
+    ) -> None:
+        self._idempotent_poster = idempotent_poster
         self._poster = poster
         self._client = client
-        self._tell = tell
+        self._respond = respond
 
     async def show_asking(self, question: Question, model: ModelRef) -> None:
-        """Slack takes the status away when the answer is posted; a workspace without it loses nothing."""
+        """Show that the model is being asked. Slack removes the status when the answer is posted.
+
+        Source: docs.slack.dev/reference/methods/assistant.threads.setStatus.
+        """
         if question.quoted:
-            await self._tell_now(said(f"AnswerWorker {model.name}…"))
+            await self._try_to_respond(build_reply(f"Asking {model.name}…"))
             return
         place = question.place
         try:
             await self._client.assistant_threads_setStatus(
                 channel_id=place.channel, thread_ts=place.thread, status=f"is asking {model.name}…"
             )
-        except _FAILED as error:
-            logger.debug("no thinking status: %s", error)
+        except CALL_ERRORS as error:
+            logger.debug("could not set a status: %s", error)
 
     async def post(self, asked: OpenQuestion, answer: ModelAnswer, record_attempt: RecordAttempt) -> Posted:
-        """Question and answer in the channel, or the answer in the thread of a message that shows the question."""
-        with translated_slack_errors():
+        """Post question and answer in the channel, or the answer in the thread of the message that asks."""
+        with delivery_errors():
             place, ts = await self._found_or_posted(asked, answer, record_attempt)
         last = asked.posted + 1 >= len(_messages(asked.question, answer, place))
         return Posted(replace(place, thread=place.thread or ts), last)
 
     async def explain(self, asked: OpenQuestion, error: Exception, record_attempt: RecordAttempt) -> None:
-        """Where the question stands for everyone to see, else for who asked alone."""
-        question, trace = asked.question, answer_metadata(asked.question.key, "error")
-        message = words(error)
-        with translated_slack_errors():
+        """Say why there is no answer: in the thread where everyone sees the question, else to the person alone."""
+        question, metadata = asked.question, answer_metadata(asked.question.key, "error")
+        message = message_for(error)
+        with delivery_errors():
             if not question.quoted:
                 try:
-                    earlier = asked.unconfirmed
-                    if earlier is None or await self._once.find(trace, earlier, record_attempt) is None:
-                        await self._once.post(question.place, message, trace, record_attempt)
+                    if (
+                        asked.unconfirmed is None
+                        or await self._idempotent_poster.find(metadata, asked.unconfirmed, record_attempt) is None
+                    ):
+                        await self._idempotent_poster.post(question.place, message, metadata, record_attempt)
                     return
                 except SlackApiError as refusal:
-                    if slack_code(refusal) not in NO_ACCESS:
+                    if slack_code(refusal) not in CANNOT_POST:
                         raise
-            if not await self._tell_now(message):
+            if not await self._try_to_respond(message):
                 await self._poster.post_ephemeral(question.place, question.user, message)
 
     async def _found_or_posted(
         self, asked: OpenQuestion, answer: ModelAnswer, record_attempt: RecordAttempt
     ) -> tuple[Place, str]:
-        """Where the next message of the answer stands, and its `ts`."""
-        question, trace = asked.question, answer_metadata(asked.question.key, str(asked.posted))
-        earlier = asked.unconfirmed
-        if earlier is not None and (ts := await self._once.find(trace, earlier, record_attempt)) is not None:
-            logger.info("found message %d of the answer to %s", asked.posted, question.key)
-            return earlier.place, ts
+        """Return the place and the `ts` of the answer's next message, posted now or by an earlier attempt."""
+        question, metadata = asked.question, answer_metadata(asked.question.key, str(asked.posted))
+        if asked.unconfirmed is not None:
+            ts = await self._idempotent_poster.find(metadata, asked.unconfirmed, record_attempt)
+            if ts is not None:
+                logger.info("found message %d of the answer to %s", asked.posted, question.key)
+                return asked.unconfirmed.place, ts
         place = asked.thread or question.place
         try:
             message = _messages(question, answer, place)[asked.posted]
-            return place, await self._once.post(place, message, trace, record_attempt)
+            return place, await self._idempotent_poster.post(place, message, metadata, record_attempt)
         except SlackApiError as error:
-            if slack_code(error) not in NO_ACCESS:
+            if slack_code(error) not in CANNOT_POST:
                 raise
-        logger.info("no way into %s, answering %s directly", place.channel, question.key)
+        logger.info("cannot post in %s, answering %s directly", place.channel, question.key)
         direct = Place(place.team, await self._poster.direct_channel(question.user))
         message = _messages(question, answer, direct)[asked.posted]
-        ts = await self._once.post(direct, message, trace, record_attempt)
-        await self._tell_now(said("I cannot post in this channel, so I sent you the answer directly."))
+        ts = await self._idempotent_poster.post(direct, message, metadata, record_attempt)
+        await self._try_to_respond(
+            build_reply("I cannot post in this channel, so I sent you the answer directly.")
+        )
         return direct, ts
 
-    async def _tell_now(self, message: Message) -> bool:
-        """Tell the person privately, if that is still possible. What failed once may by now be gone for good."""
-        if self._tell is None:
+    async def _try_to_respond(self, message: Message) -> bool:
+        """Show the message to the person alone, and return whether that worked; after a failure never again."""
+        if self._respond is None:
             return False
         try:
-            await self._tell(message)
-        except _FAILED as error:
-            logger.info("could not tell a person privately: %s", error)
-            self._tell = None
-        return self._tell is not None
+            await self._respond(message)
+        except CALL_ERRORS as error:
+            logger.info("could not show a message to one person: %s", error)
+            self._respond = None
+        return self._respond is not None
 
 
 def _messages(question: Question, answer: ModelAnswer, place: Place) -> list[Message]:
-    """The whole answer. Where nobody sees the question beside it, it is quoted."""
+    """Build the whole answer; it quotes the question where no message beside it shows the question."""
     model, text, dropped = answer.model.name, answer.answer, answer.history_dropped
     if question.quoted or place.channel != question.place.channel:
-        return ask_messages(question.user, model, question.text, text, history_dropped=dropped)
-    return answer_messages(model, text, history_dropped=dropped)
+        return build_asked_answer(question.user, model, question.text, text, history_dropped=dropped)
+    return build_answer(model, text, history_dropped=dropped)

@@ -1,6 +1,7 @@
-"""The Notifier over Slack: the one job card, kept true by editing it, and the replies under it.
+"""Sends the notices of the outbox to Slack: the one card of a job, kept current by edits, and the replies under
+it.
 
-An edit may be repeated; a post may not, see `handlers/delivery/idempotent_poster.py`.
+An edit may be repeated, a post may not: see `handlers/delivery/idempotent_poster.py`.
 """
 
 import logging
@@ -15,47 +16,44 @@ from bot.domain.jobs import Snapshot, TuningJob
 from bot.domain.place import Place
 from bot.ports.clock import Clock
 from bot.ports.notifier import Delivered, Notice, NoticeKind, PostAttempt, RecordAttempt, SendCapacity
-from handlers.blocks.jobs.card import job_card
-from handlers.blocks.jobs.ended import job_ended
-from handlers.blocks.jobs.stuck import job_stuck
+from handlers.blocks.jobs.card import build_card
+from handlers.blocks.jobs.notices import build_ended, build_stuck
 from handlers.blocks.message import Message
-from handlers.delivery.idempotent_poster import IdempotentPoster, translated_slack_errors
+from handlers.delivery.idempotent_poster import IdempotentPoster
 from handlers.delivery.post_finder import notice_metadata
-from handlers.delivery.poster import NO_ACCESS, Poster
-from handlers.errors import slack_code
+from handlers.delivery.poster import Poster
+from handlers.slack_errors import CANNOT_POST, CHART_REFUSED, MESSAGE_GONE, delivery_errors, slack_code
 
 logger = logging.getLogger(__name__)
 
-_CARD_GONE = {"message_not_found", "cant_update_message", "edit_window_closed", "channel_not_found", "is_inactive"}
-
 
 @dataclass(frozen=True, slots=True)
-class _Telling:
-    """One notice on its way out."""
+class _Delivery:
+    """A notice while it is being delivered."""
 
     notice: Notice
     job: TuningJob
-    record_attempt: RecordAttempt
+    record: RecordAttempt
 
 
-class SlackNotifier:
-    """Tells of jobs at Slack's pace; whatever it raises says whether a post may have arrived."""
+class JobNotifier:
+    """The Notifier of `bot.ports` over Slack, within Slack's rate limits."""
 
     def __init__(
         self,
         poster: Poster,
-        once: IdempotentPoster,
+        idempotent_poster: IdempotentPoster,
         profiles: Mapping[str, BackendProfile],
         clock: Clock,
     ) -> None:
         self._poster = poster
-        self._once = once
+        self._idempotent_poster = idempotent_poster
         self._profiles = profiles
         self._clock = clock
         self._native_chart = True
 
     def capacity(self) -> SendCapacity:
-        return self._poster.pace.capacity()
+        return self._poster.limits.capacity()
 
     async def deliver(
         self,
@@ -64,83 +62,85 @@ class SlackNotifier:
         snapshots: Sequence[Snapshot],
         record_attempt: RecordAttempt,
     ) -> Delivered:
-        """Raises RetryLater, Unconfirmed, Undeliverable."""
-        begun = notice.unconfirmed
-        if begun is not None:
-            ts = await self._once.find(notice_metadata(notice), begun, record_attempt, but=job.card)
+        """Post or edit what the notice stands for. Raises RetryLater, Unconfirmed, Undeliverable."""
+        attempt = notice.unconfirmed
+        if attempt is not None:
+            ts = await self._idempotent_poster.find(
+                notice_metadata(notice), attempt, record_attempt, other_than=job.card
+            )
             if ts is not None:
-                logger.info("%s of %s had arrived: found it in %s", notice.kind, job.key, begun.place.channel)
-                return _adopted(notice, begun, job, ts)
-        telling = _Telling(notice, job, record_attempt)
-        with translated_slack_errors():
+                logger.info("%s of %s had arrived: found it in %s", notice.kind, job.key, attempt.place.channel)
+                return _adopted(notice, attempt, job, ts)
+        delivery = _Delivery(notice, job, record_attempt)
+        with delivery_errors():
             match notice.kind:
                 case NoticeKind.CARD:
-                    return await self._card(telling, snapshots)
+                    return await self._card(delivery, snapshots)
                 case NoticeKind.ENDED:
-                    return await self._reply(telling, job_ended(job, self._profiles[job.backend]))
+                    return await self._reply(delivery, build_ended(job, self._profiles[job.backend]))
                 case NoticeKind.STUCK:
-                    if job.state.ended or job.stuck_at is None:  # it moved before anybody was told
+                    if job.state.ended or job.stuck_at is None:  # It moved on before the notice was sent.
                         return Delivered(job.place, job.card)
                     now = self._clock.now()
-                    return await self._reply(telling, job_stuck(job, self._profiles[job.backend], now))
+                    return await self._reply(delivery, build_stuck(job, self._profiles[job.backend], now))
                 case _:
                     assert_never(notice.kind)
 
-    async def _card(self, telling: _Telling, snapshots: Sequence[Snapshot]) -> Delivered:
+    async def _card(self, delivery: _Delivery, snapshots: Sequence[Snapshot]) -> Delivered:
         try:
-            return await self._put_card(telling, snapshots)
+            return await self._draw_card(delivery, snapshots)
         except SlackApiError as error:
-            if slack_code(error) != "invalid_blocks" or not self._native_chart:
+            if slack_code(error) not in CHART_REFUSED or not self._native_chart:
                 raise
-            logger.warning("this workspace refuses Slack's charts; cards show losses as text from now on")
+            logger.warning("this workspace refuses charts; cards show losses as text from now on")
             self._native_chart = False
-            return await self._put_card(telling, snapshots)
+            return await self._draw_card(delivery, snapshots)
 
-    async def _put_card(self, telling: _Telling, snapshots: Sequence[Snapshot]) -> Delivered:
-        job = telling.job
-        message = job_card(
+    async def _draw_card(self, delivery: _Delivery, snapshots: Sequence[Snapshot]) -> Delivered:
+        job = delivery.job
+        message = build_card(
             job, self._profiles[job.backend], snapshots, self._clock.now(), native_chart=self._native_chart
         )
         if job.card:
             try:
-                await self._poster.edit(job.place.channel, job.card, message, patient=False)
+                await self._poster.edit(job.place.channel, job.card, message, wait_for_pause=False)
                 return Delivered(job.place, job.card)
             except SlackApiError as error:
-                if slack_code(error) not in _CARD_GONE:
+                if slack_code(error) not in MESSAGE_GONE:
                     raise
                 logger.info("the card of %s is gone, posting a new one", job.key)
-        return await self._post(telling, job.place, message)
+        return await self._post(delivery, job.place, message)
 
-    async def _reply(self, telling: _Telling, message: Message) -> Delivered:
-        job = telling.job
+    async def _reply(self, delivery: _Delivery, message: Message) -> Delivered:
+        job = delivery.job
         thread = replace(job.place, thread=job.place.thread or job.card)
-        posted = await self._post(telling, thread, message)
+        posted = await self._post(delivery, thread, message)
         return _replied(job, posted.place)
 
-    async def _post(self, telling: _Telling, place: Place, message: Message) -> Delivered:
-        """Post at the place, or to the job's owner where that channel does not let the bot in."""
+    async def _post(self, delivery: _Delivery, place: Place, message: Message) -> Delivered:
+        """Post at the place, or directly to the job's owner where the bot cannot post in that channel."""
         try:
-            return await self._post_at(telling, place, message)
+            return await self._post_at(delivery, place, message)
         except SlackApiError as error:
-            if slack_code(error) not in NO_ACCESS:
+            if slack_code(error) not in CANNOT_POST:
                 raise
-        job = telling.job
-        logger.info("no way into %s, telling the owner of %s directly", place.channel, job.key)
+        job = delivery.job
+        logger.info("no way into %s, delivery the owner of %s directly", place.channel, job.key)
         direct = Place(place.team, await self._poster.direct_channel(job.owner))
-        return await self._post_at(telling, direct, message)
+        return await self._post_at(delivery, direct, message)
 
-    async def _post_at(self, telling: _Telling, place: Place, message: Message) -> Delivered:
-        ts = await self._once.post(place, message, notice_metadata(telling.notice), telling.record_attempt)
+    async def _post_at(self, delivery: _Delivery, place: Place, message: Message) -> Delivered:
+        ts = await self._idempotent_poster.post(place, message, notice_metadata(delivery.notice), delivery.record)
         return Delivered(place, ts)
 
 
-def _adopted(notice: Notice, begun: PostAttempt, job: TuningJob, ts: str) -> Delivered:
+def _adopted(notice: Notice, attempt: PostAttempt, job: TuningJob, ts: str) -> Delivered:
     if notice.kind is NoticeKind.CARD:
-        return Delivered(begun.place, ts, current=False)
-    return _replied(job, begun.place)
+        return Delivered(attempt.place, ts, current=False)
+    return _replied(job, attempt.place)
 
 
 def _replied(job: TuningJob, place: Place) -> Delivered:
-    """A reply leaves the card where it is, unless it had to go elsewhere: there the next card begins anew."""
+    """Keep the card where it is, or start a new one where the reply had to go to another channel."""
     moved = place.channel != job.place.channel
     return Delivered(place, "") if moved else Delivered(job.place, job.card)

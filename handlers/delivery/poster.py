@@ -1,7 +1,7 @@
-"""How the bot speaks in Slack: every message leaves through here, with the same safe settings and at Slack's pace.
+"""Posts and edits every message of the bot, with the same safe settings and within Slack's rate limits.
 
-Nothing unfurls and nothing is parsed, so a link or a name in somebody's text stays text. Slack's own errors pass
-through as SlackApiError; who called decides what they mean.
+Links are not unfurled and names are not parsed, so other people's text stays text. Slack's errors pass as
+SlackApiError; the caller decides what they mean.
 """
 
 import asyncio
@@ -17,48 +17,35 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from bot.domain.place import Place
 from handlers.blocks.message import Message
 from handlers.delivery.rate_limits import Method, RateLimits
-from handlers.errors import Tell, retry_after, slack_code
+from handlers.errors import Respond
+from handlers.slack_errors import CANNOT_POST, retry_after, slack_code
 
 logger = logging.getLogger(__name__)
 
-# Slack's words for a channel that the bot cannot post in.
-NO_ACCESS: Final = frozenset(
-    {
-        "not_in_channel",
-        "channel_not_found",
-        "is_archived",
-        "restricted_action",
-        "no_permission",
-        "user_not_in_channel",
-    }
-)
-
-_QUIET: Final[dict[str, Any]] = {"unfurl_links": False, "unfurl_media": False}
+_NO_UNFURL: Final[dict[str, Any]] = {"unfurl_links": False, "unfurl_media": False}
 _TRIES: Final = 3
-# The SDK has a time-out of its own, which it leaves out where clients share a session: then it is five minutes.
-ANSWER_SECONDS: Final = 30.0
-
-Begin = Callable[[], Awaitable[None]]
+# slack-sdk ignores its own time-out where clients share a session; the session's default is five minutes.
+CALL_SECONDS: Final = 30.0
 
 
-async def _at_once() -> None:
+async def _nothing() -> None:
     return None
 
 
 class Poster:
-    """Posts, whispers and edits messages with one shared client, at one pace for all.
+    """Posts, edits and shows ephemeral messages with one shared client and one set of rate limits.
 
-    `say` and `edit` wait where Slack asks for a pause, since a person waits for the message; with `patient=False`
-    they raise instead, for those who have better things to do. No answer within `seconds` is a TimeoutError.
+    `post` and `edit` wait where Slack asks for a pause, since a person waits for the message; with
+    `wait_for_pause=False` they raise instead. Both raise TimeoutError after `seconds` without an answer.
     """
 
     def __init__(
-        self, client: AsyncWebClient, pace: RateLimits | None = None, seconds: float = ANSWER_SECONDS
+        self, client: AsyncWebClient, limits: RateLimits | None = None, seconds: float = CALL_SECONDS
     ) -> None:
         self._client = client
         self._seconds = seconds
-        self.pace = pace or RateLimits()
-        # The SDK would repeat a 429 by itself and leave everybody else knocking; here all heed the pause.
+        self.limits = limits or RateLimits()
+        # slack-sdk would repeat a 429 by itself while others go on calling; with our own limits all of them pause.
         self._strict_client = AsyncWebClient(
             token=client.token,
             base_url=client.base_url,
@@ -66,23 +53,23 @@ class Poster:
             retry_handlers=[],
         )
 
-    async def say(
+    async def post(
         self,
         place: Place,
         message: Message,
         *,
         metadata: dict[str, Any] | None = None,
-        begin: Begin = _at_once,
-        patient: bool = True,
+        before: Callable[[], Awaitable[None]] = _nothing,
+        wait_for_pause: bool = True,
     ) -> str:
-        """Post in the channel, or in its thread where the place has one; returns the message's `ts`.
+        """Post in the channel, or in the thread where the place has one; return the message's `ts`.
 
-        `begin` is awaited when the message's turn has come, right before it is sent.
+        `before` is awaited after all waiting, right before the message is sent.
         """
 
         async def send() -> str:
-            async with self.pace.posting(place.channel):
-                await begin()
+            async with self.limits.posting(place.channel):
+                await before()
                 async with asyncio.timeout(self._seconds):
                     answer = await self._strict_client.chat_postMessage(
                         channel=place.channel,
@@ -91,40 +78,40 @@ class Poster:
                         thread_ts=place.thread or None,
                         metadata=metadata,
                         parse="none",
-                        **_QUIET,
+                        **_NO_UNFURL,
                     )
             return str(answer["ts"])
 
-        return await self._paced(Method.POST, send, patient)
+        return await self._send(Method.POST, send, wait_for_pause)
 
-    async def edit(self, channel: str, ts: str, message: Message, *, patient: bool = True) -> None:
-        """Replace the message. Text and blocks go together: an update without blocks would remove them."""
+    async def edit(self, channel: str, ts: str, message: Message, *, wait_for_pause: bool = True) -> None:
+        """Replace the message, always with text and blocks: an update without blocks would remove them."""
 
         async def send() -> str:
-            async with self.pace.editing(), asyncio.timeout(self._seconds):
+            async with self.limits.editing(), asyncio.timeout(self._seconds):
                 await self._strict_client.chat_update(
                     channel=channel, ts=ts, text=message.text, blocks=list(message.blocks), parse="none"
                 )
             return ts
 
-        await self._paced(Method.EDIT, send, patient)
+        await self._send(Method.EDIT, send, wait_for_pause)
 
-    async def _paced(self, method: Method, send: Callable[[], Awaitable[str]], patient: bool) -> str:
-        for left in reversed(range(_TRIES if patient else 1)):
+    async def _send(self, method: Method, send: Callable[[], Awaitable[str]], wait_for_pause: bool) -> str:
+        for left in reversed(range(_TRIES if wait_for_pause else 1)):
             try:
                 return await send()
             except SlackApiError as error:
                 seconds = retry_after(error)
                 if seconds is not None:
-                    self.pace.pause(method, seconds)
+                    self.limits.pause(method, seconds)
                 if seconds is None or not left:
                     raise
         raise AssertionError("the last try returns or raises")
 
     async def post_ephemeral(self, place: Place, user: str, message: Message) -> None:
-        """Show a message to one person only: in the channel, or directly where that does not let the bot in."""
+        """Show a message to one person: in the channel, or directly where the bot cannot post in the channel."""
         try:
-            async with self.pace.whispering(place.channel):
+            async with self.limits.posting_ephemeral(place.channel):
                 await self._client.chat_postEphemeral(
                     channel=place.channel,
                     user=user,
@@ -134,33 +121,47 @@ class Poster:
                     parse="none",
                 )
         except SlackApiError as error:
-            if slack_code(error) not in NO_ACCESS:
+            if slack_code(error) not in CANNOT_POST:
                 raise
-            await self.say(Place(place.team, await self.direct_channel(user)), message)
+            await self.post(Place(place.team, await self.direct_channel(user)), message)
 
-    def answering(self, response_url: str) -> Tell:
-        """Answers a command or a button, up to five times in half an hour; only who typed or pressed sees them."""
+    def respond_ephemeral(self, place: Place, user: str) -> Respond:
+        """Return a Respond that shows ephemeral messages to this person in this place."""
 
-        async def tell(message: Message) -> None:
-            # Bolt's own `respond` opens a connection for each answer, which costs more than all the rest of it.
-            door = AsyncWebhookClient(response_url, session=self._client.session)
-            answer = await door.send(
+        async def respond(message: Message) -> None:
+            await self.post_ephemeral(place, user, message)
+
+        return respond
+
+    def respond_to(self, response_url: str) -> Respond:
+        """Return a Respond that answers a command or a button, visible only to the person who used it.
+
+        A response URL takes five messages within 30 minutes:
+        docs.slack.dev/interactivity/handling-user-interaction#message_responses.
+        """
+
+        async def respond(message: Message) -> None:
+            # Bolt's own `respond` opens a connection for each message, which takes longer than all other steps.
+            webhook = AsyncWebhookClient(response_url, session=self._client.session)
+            answer = await webhook.send(
                 text=message.text,
                 blocks=list(message.blocks),
                 response_type="ephemeral",
                 replace_original=False,
-                **_QUIET,
+                **_NO_UNFURL,
             )
-            # A response URL answers `ok` as plain text, and what it refuses without any error status.
+            # A response URL answers `ok` as plain text, and reports a refusal with status 200 too.
             if answer.status_code != HTTPStatus.OK or "false" in answer.body:
                 logger.warning(
-                    "Slack refused an answer, sending its text alone: %s %s", answer.status_code, answer.body
+                    "Slack refused a response, sending its text alone: %s %s", answer.status_code, answer.body
                 )
-                await door.send(text=message.text, response_type="ephemeral", replace_original=False, **_QUIET)
+                await webhook.send(
+                    text=message.text, response_type="ephemeral", replace_original=False, **_NO_UNFURL
+                )
 
-        return tell
+        return respond
 
     async def direct_channel(self, user: str) -> str:
-        """The channel of the direct messages with a person."""
+        """Return the id of the channel for direct messages with a person."""
         answer = await self._client.conversations_open(users=user)
         return str(answer["channel"]["id"])

@@ -1,4 +1,4 @@
-"""The slash commands: acknowledge, then do the work in a task of our own. A question is on paper before that."""
+"""The slash commands. Each is acknowledged at once, except that a question is written to the database before."""
 
 from typing import Any
 
@@ -6,68 +6,72 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.domain.chat import Question
 from bot.domain.place import Place
-from bot.domain.requests import StartRequest
 from bot.errors import BotError
 from bot.runtime.background_tasks import BackgroundTasks
-from handlers.delivery.answer_posts import Questions
+from handlers.delivery.answer_posts import QuestionTasks
 from handlers.delivery.poster import Poster
-from handlers.errors import Tell, explain, guarded
+from handlers.errors import Respond, report, report_errors
 from handlers.listeners.tune_command import CommandRunner
 from handlers.start_flow.check_modal import CheckModal
-from handlers.syntax.commands import OpenForm, Start, TuneCommand, only_reads, parse_ask, parse_tune
+from handlers.syntax.commands import Runner, only_reads, parse_ask, parse_tune
 
 
 class Commands:
-    """`/tune` and `/ask`."""
+    """`/tune` and `/ask`; the payload is described at docs.slack.dev/interactivity/implementing-slash-commands."""
 
     def __init__(
-        self, forms: CheckModal, verbs: CommandRunner, questions: Questions, poster: Poster, tasks: BackgroundTasks
+        self,
+        check_modal: CheckModal,
+        runner: CommandRunner,
+        questions: QuestionTasks,
+        poster: Poster,
+        tasks: BackgroundTasks,
     ) -> None:
-        self._forms = forms
-        self._verbs = verbs
+        self._check_modal = check_modal
+        self._runner = runner
         self._questions = questions
         self._poster = poster
         self._tasks = tasks
 
     async def tune(self, ack: AsyncAck, command: dict[str, Any]) -> None:
         await ack()
-        tell = self._poster.answering(command["response_url"])
-        # What opens a form has three seconds; what waits for Google must make nobody else wait.
+        respond = self._poster.respond_to(command["response_url"])
+        # A form must open within three seconds, and a command that waits for Google must not delay others.
         start = self._tasks.queue if only_reads(str(command.get("text") or "")) else self._tasks.spawn
-        start(guarded(self._tune(command, tell), tell), "/tune")
+        start(report_errors(self._tune(command, respond), respond), "/tune")
 
-    async def _tune(self, command: dict[str, Any], tell: Tell) -> None:
-        place, user = place_of(command), str(command["user_id"])
-        typed: TuneCommand = parse_tune(str(command.get("text") or ""))
-        match typed:
-            case OpenForm():
-                await self._forms.open(command["trigger_id"], place, StartRequest())
-            case Start(request=request):
-                await self._forms.open_report(command["trigger_id"], place, user, request)
+    async def _tune(self, command: dict[str, Any], respond: Respond) -> None:
+        place, user = _place(command), str(command["user_id"])
+        typed = parse_tune(str(command.get("text") or ""))
+        match typed.runner:
+            case Runner.OPEN_FORM:
+                await self._check_modal.open(command["trigger_id"], place, typed.arguments.request)
+            case Runner.START:
+                await self._check_modal.open_report(command["trigger_id"], place, user, typed.arguments.request)
             case _:
-                await tell(await self._verbs.run(typed, place, user))
+                await respond(await self._runner.run(typed, place, user))
 
     async def ask(self, ack: AsyncAck, command: dict[str, Any]) -> None:
-        """The question is written down before the acknowledgement, so that a crash cannot lose it."""
-        tell = self._poster.answering(command["response_url"])
+        """Write the question to the database before the acknowledgement, so that a crash cannot lose it."""
+        respond = self._poster.respond_to(command["response_url"])
         try:
-            asked = parse_ask(str(command.get("text") or ""))
+            typed = parse_ask(str(command.get("text") or ""))
         except BotError as error:
             await ack()
-            self._tasks.spawn(explain(error, tell), "/ask")
+            self._tasks.spawn(report(error, respond), "/ask")
             return
         question = Question(
             key=f"command:{command['trigger_id']}",
-            place=place_of(command),
+            place=_place(command),
             user=str(command["user_id"]),
-            text=asked.question,
-            named=asked.model,
+            text=typed.question,
+            named=typed.model,
             quoted=True,
         )
-        await self._questions.take(question, tell)
+        await self._questions.accept(question, respond)
         await ack()
 
 
-def place_of(command: dict[str, Any]) -> Place:
-    """A command knows its channel but no thread: Slack allows none there."""
+def _place(command: dict[str, Any]) -> Place:
+    """Return the channel of a command; Slack allows no commands in threads."""
     return Place(str(command["team_id"]), str(command["channel_id"]))

@@ -1,8 +1,8 @@
-"""Mentions, replies in a model's thread, and direct messages.
+"""Mentions, replies in a thread with a model's answer, and direct messages.
 
-Slack delivers events more than once, and a mention that carries a file sometimes only as a `message`: whichever
-copy comes first is answered, by the message's channel and `ts`. An `app_mention` that may have lost its file lets
-the `message` go first.
+Slack delivers events more than once, and a mention with a file sometimes only as a `message`. The first copy is
+handled; the key is the message's channel and `ts`. An `app_mention` that may lack its file lets the `message` go
+first.
 """
 
 import asyncio
@@ -14,120 +14,126 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from bot.chat.chat_service import ChatService
 from bot.domain.chat import Question
 from bot.domain.place import Place
-from bot.domain.requests import StartRequest
 from bot.errors import BotError
 from bot.ports.stores import AuditLog
 from bot.runtime.background_tasks import BackgroundTasks
 from handlers.blocks.message import Message
-from handlers.blocks.start.prompt import start_prompt
-from handlers.delivery.answer_posts import Questions
+from handlers.blocks.start.prompt import build_prompt
+from handlers.delivery.answer_posts import QuestionTasks
 from handlers.delivery.poster import Poster
-from handlers.errors import Tell, guarded
+from handlers.errors import Respond, report_errors
 from handlers.listeners.tune_command import CommandRunner
-from handlers.syntax.commands import Ask, Command, OpenForm, Start, TuneCommand, parse_mention
+from handlers.syntax.commands import Arguments, Runner, TypedCommand, parse_mention
 from handlers.syntax.lexer import undo_markup
 from handlers.transport.access import Identity
 from handlers.transport.slack_files import SCHEME
 
-TWIN_SECONDS: Final = 0.7  # how long such an app_mention leaves its `message` time to come
-_SPOKEN = {None, "file_share", "thread_broadcast"}  # the subtypes of `message` that are a person speaking
+MESSAGE_EVENT_SECONDS: Final = 0.7  # how long an app_mention without a file waits for the `message` with it
+# The subtypes of `message` that a person wrote: docs.slack.dev/reference/events/message.
+_WRITTEN_BY_PEOPLE = {None, "file_share", "thread_broadcast"}
 
 Event = dict[str, Any]
 
 
 class Events:
-    """What people say, as far as it is said to the bot."""
+    """The messages that people write to the bot."""
 
     def __init__(
         self,
         identity: Identity,
-        verbs: CommandRunner,
-        questions: Questions,
+        runner: CommandRunner,
+        questions: QuestionTasks,
         chat: ChatService,
         poster: Poster,
-        journal: AuditLog,
+        audit_log: AuditLog,
         tasks: BackgroundTasks,
     ) -> None:
         self._identity = identity
-        self._verbs = verbs
+        self._runner = runner
         self._questions = questions
         self._chat = chat
         self._poster = poster
-        self._journal = journal
+        self._audit_log = audit_log
         self._tasks = tasks
 
     async def app_mention(self, ack: AsyncAck, event: Event, body: dict[str, Any]) -> None:
-        """A question is written down before the acknowledgement, as in a `message`."""
+        """Handle a mention. A question is written to the database before the acknowledgement."""
         if event.get("files") or not self._may_lack_a_file(event):
-            await self._hear(event, body, addressed=True)
+            await self._handle(event, body, addressed=True)
             await ack()
             return
         await ack()
 
-        async def hear_later() -> None:
-            await asyncio.sleep(TWIN_SECONDS)
-            await self._hear(event, body, addressed=True)
+        async def handle_later() -> None:
+            await asyncio.sleep(MESSAGE_EVENT_SECONDS)
+            await self._handle(event, body, addressed=True)
 
-        self._tasks.spawn(hear_later(), "mention")
+        self._tasks.spawn(handle_later(), "mention")
 
     async def message(self, ack: AsyncAck, event: Event, body: dict[str, Any]) -> None:
-        """A question is written down before the acknowledgement; until then Slack would deliver it again."""
-        if event.get("subtype") in _SPOKEN and event.get("user") and not event.get("bot_id"):
+        """Handle a message. A question is written before the acknowledgement, until which Slack redelivers it."""
+        if event.get("subtype") in _WRITTEN_BY_PEOPLE and event.get("user") and not event.get("bot_id"):
             mentioned = f"<@{self._identity.user}>" in str(event.get("text") or "")
-            await self._hear(event, body, addressed=mentioned or event.get("channel_type") == "im")
+            await self._handle(event, body, addressed=mentioned or event.get("channel_type") == "im")
         await ack()
 
     async def other(self, ack: AsyncAck) -> None:
-        """Acknowledge what nobody handles; Slack would send it again."""
+        """Acknowledge an event that has no listener; Slack would send it again."""
         await ack()
 
-    async def _hear(self, event: Event, body: dict[str, Any], *, addressed: bool) -> None:
-        """On return a question is on paper, and whatever else was said is being done."""
+    async def _handle(self, event: Event, body: dict[str, Any], *, addressed: bool) -> None:
+        """Write a question to the database before returning, and start a task for anything else."""
         place = Place(str(body["team_id"]), str(event["channel"]), str(event.get("thread_ts") or ""))
         thread = Place(place.team, place.channel, place.thread or str(event["ts"]))
-        tell, key = self._tell_in(thread), f"message:{place.channel}:{event['ts']}"
-        said = await self._said(event, place, addressed)
-        if isinstance(said, Ask):
-            question = Question(key, thread, str(event["user"]), said.question, said.model)
-            await self._questions.take(question, tell)
-        elif said is not None:
-            self._tasks.spawn(guarded(self._obey(said, key, event, place, tell), tell), "message")
+        respond, key = self._respond_in(thread), f"message:{place.channel}:{event['ts']}"
+        typed = await self._typed(event, place, addressed)
+        if typed is None:
+            return
+        if isinstance(typed, TypedCommand) and typed.runner is Runner.ASK:
+            arguments = typed.arguments
+            question = Question(key, thread, str(event["user"]), arguments.question, arguments.model)
+            await self._questions.accept(question, respond)
+        else:
+            self._tasks.spawn(report_errors(self._run(typed, key, event, place, respond), respond), "message")
 
-    async def _said(self, event: Event, place: Place, addressed: bool) -> Command | BotError | None:
-        """What it means; None where it is not meant for the bot."""
+    async def _typed(self, event: Event, place: Place, addressed: bool) -> TypedCommand | BotError | None:
+        """Return what the message means, None where it is not meant for the bot."""
         text = str(event.get("text") or "")
         if not addressed:
-            return Ask(undo_markup(text)) if await self._chat.answers_in(place) else None
+            if not await self._chat.answers_in(place):
+                return None
+            return TypedCommand(Runner.ASK, Arguments(question=undo_markup(text)))
         try:
             return parse_mention(text, self._identity.user, has_file=bool(event.get("files")))
         except BotError as error:
             return error
 
-    async def _obey(self, said: TuneCommand | BotError, key: str, event: Event, place: Place, tell: Tell) -> None:
-        if not await self._journal.first_time(key):
+    async def _run(
+        self, typed: TypedCommand | BotError, key: str, event: Event, place: Place, respond: Respond
+    ) -> None:
+        if not await self._audit_log.first_time(key):
             return
-        files: list[dict[str, Any]] = event.get("files") or []
-        match said:
-            case BotError():
-                raise said
-            case Start() | OpenForm():
-                request = said.request if isinstance(said, Start) else StartRequest()
-                if files and not request.file:
-                    request = replace(request, file=SCHEME + str(files[0]["id"]))
-                await tell(start_prompt(request, str(files[0].get("name") or "") if files else ""))
-            case _:
-                await tell(await self._verbs.run(said, place, str(event["user"])))
+        if isinstance(typed, BotError):
+            raise typed
+        if typed.runner in (Runner.START, Runner.OPEN_FORM):
+            files: list[dict[str, Any]] = event.get("files") or []
+            request = typed.arguments.request
+            if files and not request.file:
+                request = replace(request, file=SCHEME + str(files[0]["id"]))
+            await respond(build_prompt(request, str(files[0].get("name") or "") if files else ""))
+        else:
+            await respond(await self._runner.run(typed, place, str(event["user"])))
 
     def _may_lack_a_file(self, event: Event) -> bool:
-        """Whether a file beside these words would be tuned on."""
+        """Return whether the text would start a tuning if a file were attached."""
         try:
-            said = parse_mention(str(event.get("text") or ""), self._identity.user, has_file=True)
+            typed = parse_mention(str(event.get("text") or ""), self._identity.user, has_file=True)
         except BotError:
             return True
-        return isinstance(said, Start | OpenForm)
+        return typed.runner in (Runner.START, Runner.OPEN_FORM)
 
-    def _tell_in(self, thread: Place) -> Tell:
-        async def tell(message: Message) -> None:
-            await self._poster.say(thread, message)
+    def _respond_in(self, thread: Place) -> Respond:
+        async def respond(message: Message) -> None:
+            await self._poster.post(thread, message)
 
-        return tell
+        return respond

@@ -1,4 +1,4 @@
-"""The message shortcut: tune on a file that somebody shared."""
+"""The message shortcut: tune a model on a file that somebody shared."""
 
 from typing import Any
 
@@ -7,16 +7,16 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from bot.domain.place import Place
 from bot.domain.requests import StartRequest
 from bot.runtime.background_tasks import BackgroundTasks
-from handlers.errors import guarded
+from handlers.errors import report_errors
 from handlers.start_flow.check_modal import CheckModal
 from handlers.transport.slack_files import SCHEME
 
 
 class Shortcuts:
-    """Each method is one callback id of `register`."""
+    """Each method handles one callback id of `register`."""
 
-    def __init__(self, forms: CheckModal, tasks: BackgroundTasks) -> None:
-        self._forms = forms
+    def __init__(self, check_modal: CheckModal, tasks: BackgroundTasks) -> None:
+        self._check_modal = check_modal
         self._tasks = tasks
 
     async def tune_file(self, ack: AsyncAck, shortcut: dict[str, Any]) -> None:
@@ -28,5 +28,6 @@ class Shortcuts:
         )
         files: list[dict[str, Any]] = shortcut["message"].get("files") or []
         request = StartRequest(file=SCHEME + str(files[0]["id"]) if files else "")
-        tell = self._forms.tell_by_trigger(shortcut["trigger_id"])
-        self._tasks.spawn(guarded(self._forms.open(shortcut["trigger_id"], place, request), tell), "shortcut")
+        trigger_id = str(shortcut["trigger_id"])
+        opening = self._check_modal.open(trigger_id, place, request)
+        self._tasks.spawn(report_errors(opening, self._check_modal.respond_by_trigger(trigger_id)), "shortcut")

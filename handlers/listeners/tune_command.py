@@ -1,7 +1,7 @@
-"""The commands that need no form, the same for `/tune ...` and for a mention in a thread."""
+"""Carries out the commands that open no modal, the same for `/tune ...` and for a mention in a thread."""
 
-from collections.abc import Mapping
-from typing import assert_never
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
 
 from bot.chat.chat_service import ChatService
 from bot.domain.backend_profile import BackendProfile
@@ -9,19 +9,19 @@ from bot.domain.place import Place
 from bot.ports.clock import Clock
 from bot.ports.stores import JobStore
 from bot.tuning.job_service import JobService
-from handlers.blocks.help import help_message
-from handlers.blocks.jobs.card import job_card
-from handlers.blocks.jobs.listing import SHOWN, job_list, model_list
-from handlers.blocks.jobs.wording import cancel_words
+from handlers.blocks.help import build_help
+from handlers.blocks.jobs.card import build_card
+from handlers.blocks.jobs.listing import SHOWN, build_job_list, build_model_list
+from handlers.blocks.jobs.wording import cancel_text
 from handlers.blocks.message import Message
-from handlers.blocks.said import said
-from handlers.syntax.commands import Cancel, Delete, Help, ListJobs, ListModels, Status, Use
+from handlers.blocks.notices import build_reply
+from handlers.syntax.commands import Arguments, Runner, TypedCommand
 
-Verb = Cancel | Delete | Help | ListJobs | ListModels | Status | Use
+_Run = Callable[[Place, str, Arguments], Awaitable[Message]]
 
 
 class CommandRunner:
-    """Carries out one typed command and says what came of it."""
+    """Carries out one typed command and returns the message that answers it."""
 
     def __init__(
         self,
@@ -36,38 +36,50 @@ class CommandRunner:
         self._jobs = jobs
         self._profiles = profiles
         self._clock = clock
+        self.runners: Final[Mapping[Runner, _Run]] = {
+            Runner.LIST: self._list,
+            Runner.STATUS: self._status,
+            Runner.CANCEL: self._cancel,
+            Runner.DELETE: self._delete,
+            Runner.USE: self._use,
+            Runner.MODELS: self._models,
+            Runner.HELP: self._help,
+        }
 
-    async def run(self, verb: Verb, place: Place, user: str) -> Message:
-        """The answer to show. Raises BotError."""
-        team = place.team
-        match verb:
-            case ListJobs():
-                return await self._list(team, under_way=False)
-            case Status(name=""):
-                return await self._list(team, under_way=True)
-            case Status(name=name):
-                job = await self._tuning.named(team, name)
-                profile = self._tuning.profile(job)
-                snapshots = await self._jobs.snapshots(job.key)
-                return job_card(job, profile, snapshots, self._clock.now(), native_chart=False)
-            case Cancel(name=name):
-                job = await self._tuning.named(team, name)
-                return said(cancel_words(await self._tuning.cancel(team, job.key, user)))
-            case Delete(name=name):
-                job = await self._tuning.named(team, name)
-                await self._tuning.delete(team, job.key, user)
-                return said(f"{job.name} is deleted.")
-            case Use(name=name):
-                model = await self._chat.use(place, name, user)
-                return said(f"{model.name} answers in this channel now. Ask it with /ask, or mention me.")
-            case ListModels():
-                listed = await self._chat.models()
-                return model_list(listed.models, await self._jobs.jobs(team), listed.problems)
-            case Help():
-                return help_message(list(self._profiles.values()))
-            case _:
-                assert_never(verb)
+    async def run(self, typed: TypedCommand, place: Place, user: str) -> Message:
+        """Return the answer to show. Raises BotError."""
+        return await self.runners[typed.runner](place, user, typed.arguments)
 
-    async def _list(self, team: str, *, under_way: bool) -> Message:
+    async def _list(self, place: Place, user: str, arguments: Arguments) -> Message:
+        return await self._jobs_of(place.team, under_way=False)
+
+    async def _status(self, place: Place, user: str, arguments: Arguments) -> Message:
+        if not arguments.name:
+            return await self._jobs_of(place.team, under_way=True)
+        job = await self._tuning.named(place.team, arguments.name)
+        snapshots = await self._jobs.snapshots(job.key)
+        return build_card(job, self._tuning.profile(job), snapshots, self._clock.now(), native_chart=False)
+
+    async def _cancel(self, place: Place, user: str, arguments: Arguments) -> Message:
+        job = await self._tuning.named(place.team, arguments.name)
+        return build_reply(cancel_text(await self._tuning.cancel(place.team, job.key, user)))
+
+    async def _delete(self, place: Place, user: str, arguments: Arguments) -> Message:
+        job = await self._tuning.named(place.team, arguments.name)
+        await self._tuning.delete(place.team, job.key, user)
+        return build_reply(f"{job.name} is deleted.")
+
+    async def _use(self, place: Place, user: str, arguments: Arguments) -> Message:
+        model = await self._chat.use(place, arguments.name, user)
+        return build_reply(f"{model.name} answers in this channel now. Ask it with /ask, or mention me.")
+
+    async def _models(self, place: Place, user: str, arguments: Arguments) -> Message:
+        listed = await self._chat.models()
+        return build_model_list(listed.models, await self._jobs.jobs(place.team), listed.problems)
+
+    async def _help(self, place: Place, user: str, arguments: Arguments) -> Message:
+        return build_help(list(self._profiles.values()))
+
+    async def _jobs_of(self, team: str, *, under_way: bool) -> Message:
         jobs = await self._jobs.jobs(team, limit=SHOWN, under_way=under_way)
-        return job_list(jobs, self._clock.now(), await self._jobs.count_jobs(team, under_way=under_way))
+        return build_job_list(jobs, self._clock.now(), await self._jobs.count_jobs(team, under_way=under_way))

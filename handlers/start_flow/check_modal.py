@@ -1,7 +1,8 @@
-"""The tuning form on its way through Slack: opened, redrawn, checked, answered with the report.
+"""The modal that starts a tuning, from its form to the report: opened, redrawn, checked, answered, resumed after
+a crash.
 
-A trigger lives three seconds and works once, so a view is opened with what is at hand and brought up to date
-afterwards by its id, which needs no trigger.
+A trigger opens one view within three seconds (docs.slack.dev/surfaces/modals). So a view is opened with what is
+already known, and then updated by its id, which needs no trigger.
 """
 
 import asyncio
@@ -9,9 +10,9 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from types import TracebackType
+from typing import Any, Final, Self
 
-import aiohttp
 import stamina
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -21,30 +22,34 @@ from bot.domain.requests import ModalWork, PendingModal, StartRequest
 from bot.errors import BotError
 from bot.ports.files import FileInfo
 from bot.tuning.proposals import Proposals
-from handlers.blocks.datasets.report import checking_view, error_view, message_view, report_message, report_view
+from handlers.blocks.datasets.report import (
+    build_checking_view,
+    build_error_view,
+    build_message_view,
+    build_report_message,
+    build_report_view,
+)
 from handlers.blocks.message import Message
-from handlers.blocks.notices import error_message
+from handlers.blocks.notices import build_error
 from handlers.blocks.private_metadata import unpack_place
-from handlers.blocks.start.form import FormState, start_form
-from handlers.blocks.start.form_reader import read_start_form
+from handlers.blocks.start.form import FormState, build_form
+from handlers.blocks.start.form_reader import read_form
 from handlers.delivery.poster import Poster
-from handlers.errors import Tell, slack_code
-from handlers.start_flow.check_progress import CheckProgress
-from handlers.start_flow.pending_modals import VIEW_GONE, PendingModals
+from handlers.errors import Respond
+from handlers.slack_errors import CALL_ERRORS, CHART_REFUSED, NETWORK_ERRORS, VIEW_GONE, slack_code
+from handlers.start_flow.pending_modals import PendingModals
 from handlers.transport.slack_files import SlackFiles
 
 logger = logging.getLogger(__name__)
 
-RECENT_SECONDS: Final = 1.2  # of the trigger's three, for asking Slack which files were shared lately
-NO_CHART: Final = ("invalid_blocks", "invalid_arguments")  # where a workspace has no native charts
-
-_BROKEN: Final = (aiohttp.ClientError, TimeoutError)
+RECENT_SECONDS: Final = 1.2  # of the trigger's three, to ask Slack for the files that were shared lately
+PROGRESS_SECONDS: Final = 2.0
 
 View = dict[str, Any]
 
 
 class CheckModal:
-    """Opens and answers the form."""
+    """Opens the form, and answers it with the report on the file."""
 
     def __init__(
         self,
@@ -58,110 +63,106 @@ class CheckModal:
         self._proposals = proposals
         self._files = files
         self._poster = poster
-        self._errands = pending_modals
+        self._pending_modals = pending_modals
 
     async def open(self, trigger_id: str, place: Place, request: StartRequest) -> None:
-        """Open the form, filled in with what is known."""
-        view = start_form(await self._state(place, request))
+        """Open the form, filled in with the request."""
+        view = build_form(await self._state(place, request))
         await self._client.views_open(trigger_id=trigger_id, view=view)
 
     async def redraw(self, view: View, *, validation: bool | None = None) -> None:
-        """Show the fields of what is chosen now; what was typed stays."""
-        form = read_start_form(view)
+        """Show the fields of the chosen backend, and keep what was typed."""
+        form = read_form(view)
         state = await self._state(form.place, form.redrawn)
-        drawn = start_form(replace(state, validation=form.validation if validation is None else validation))
+        drawn = build_form(replace(state, validation=form.validation if validation is None else validation))
         await self._client.views_update(view_id=view["id"], hash=view.get("hash"), view=drawn)
 
     async def show_again(self, view: View, request: StartRequest) -> None:
-        """From a report or an error back to the form, filled in."""
+        """Replace a report or an error by the form, filled in with the request."""
         place, _ = unpack_place(str(view.get("private_metadata") or ""))
-        await self._client.views_update(view_id=view["id"], view=start_form(await self._state(place, request)))
+        await self._client.views_update(view_id=view["id"], view=build_form(await self._state(place, request)))
 
     async def open_report(self, trigger_id: str, place: Place, user: str, request: StartRequest) -> None:
-        """`/tune start ...`: the form's answer at once; without a file, the form itself, filled in."""
+        """Check the file of `/tune start ...` at once; without a file, open the form, filled in."""
         if not request.file:
             await self.open(trigger_id, place, request)
             return
-        opened = await self._client.views_open(trigger_id=trigger_id, view=checking_view("your file"))
-        await self.answer(PendingModal(ModalWork.CHECK, str(opened["view"]["id"]), place, user, request))
+        opened = await self._client.views_open(trigger_id=trigger_id, view=build_checking_view("your file"))
+        await self.show_report(PendingModal(ModalWork.CHECK, str(opened["view"]["id"]), place, user, request))
 
-    async def answer(self, pending_modal: PendingModal) -> None:
-        """Check the request and its files, and show what was found in the view that waits for it."""
-        async with self._errands.noted(pending_modal):
-            await self._answer(pending_modal)
-
-    async def take_up(self, pending_modal: PendingModal) -> None:
-        """Go on with what a restart cut off: check again, which changes nothing, or tell what is not done twice.
-
-        A check that two processes did not survive may be what ended them.
-        """
-        if pending_modal.kind is ModalWork.CHECK and not pending_modal.attempts:
-            await self.answer(replace(pending_modal, attempts=1))
-        else:
-            await self._errands.tell(pending_modal)
-
-    async def _answer(self, pending_modal: PendingModal) -> None:
-        place, request = pending_modal.place, pending_modal.request
-        try:
-            async with CheckProgress(self._client, pending_modal.view) as progress:
-                checked = await self._proposals.check(place, pending_modal.user, request, progress)
-        except BotError as error:
-            await self._show(
-                pending_modal, partial(error_view, error, place, request), partial(error_message, error)
+    async def show_report(self, pending: PendingModal) -> None:
+        """Check the request and its files, and show the report in the view that waits for it."""
+        async with self._pending_modals.recorded(pending):
+            try:
+                async with _Progress(self._client, pending.view) as progress:
+                    checked = await self._proposals.check(pending.place, pending.user, pending.request, progress)
+            except BotError as error:
+                view = partial(build_error_view, error, pending.place, pending.request)
+                await self._show(pending, view, partial(build_error, error))
+                return
+            view = partial(
+                build_report_view,
+                checked.report,
+                checked.profile,
+                pending.place,
+                checked.proposal,
+                validation=checked.validation,
+                request=pending.request,
+                earlier=checked.earlier,
             )
-            return
-        draw = partial(
-            report_view,
-            checked.report,
-            checked.profile,
-            place,
-            checked.proposal,
-            validation=checked.validation,
-            request=request,
-            earlier=checked.earlier,
-        )
-        say = partial(
-            report_message, checked.report, checked.profile, checked.proposal, validation=checked.validation
-        )
-        try:
-            await self._show(pending_modal, draw, say)
-        except SlackApiError as error:
-            if slack_code(error) not in NO_CHART:
-                raise
-            # Where the workspace takes no chart of Slack's own, the same is said in words.
-            await self._show(pending_modal, partial(draw, native_chart=False), say)
+            message = partial(
+                build_report_message,
+                checked.report,
+                checked.profile,
+                checked.proposal,
+                validation=checked.validation,
+            )
+            try:
+                await self._show(pending, view, message)
+            except SlackApiError as error:
+                if slack_code(error) not in CHART_REFUSED:
+                    raise
+                await self._show(pending, partial(view, native_chart=False), message)
 
-    async def _show(
-        self, pending_modal: PendingModal, draw: Callable[[], View], say: Callable[[], Message]
-    ) -> None:
-        """In the view or, where the person closed it while the file was read, as a message to them alone.
+    async def resume(self, pending: PendingModal) -> None:
+        """Go on with what a restart interrupted: check again, which changes nothing, or say what is not repeated.
 
-        Whatever Slack made of an earlier try, showing the same once more does no harm.
+        A check that two processes did not survive may itself be what ended them.
+        """
+        if pending.kind is ModalWork.CHECK and not pending.attempts:
+            await self.show_report(replace(pending, attempts=1))
+        else:
+            await self._pending_modals.show_interrupted(pending)
+
+    async def _show(self, pending: PendingModal, view: Callable[[], View], message: Callable[[], Message]) -> None:
+        """Update the view or, where the person closed it during the check, show them a message instead.
+
+        An update may be repeated, so a network error is retried.
         """
         try:
-            async for attempt in stamina.retry_context(on=_BROKEN, attempts=5, timeout=60.0):
+            async for attempt in stamina.retry_context(on=NETWORK_ERRORS, attempts=5, timeout=60.0):
                 with attempt:
-                    await self._client.views_update(view_id=pending_modal.view, view=draw())
+                    await self._client.views_update(view_id=pending.view, view=view())
         except SlackApiError as error:
-            if slack_code(error) != VIEW_GONE:
+            if slack_code(error) not in VIEW_GONE:
                 raise
-            await self._poster.post_ephemeral(pending_modal.place, pending_modal.user, say())
+            await self._poster.post_ephemeral(pending.place, pending.user, message())
 
-    def tell_in_view(self, view_id: str) -> Tell:
-        """Words in place of a view that failed."""
+    def respond_in_view(self, view_id: str) -> Respond:
+        """Return a Respond that replaces this view."""
 
-        async def tell(message: Message) -> None:
-            await self._client.views_update(view_id=view_id, view=message_view(message))
+        async def respond(message: Message) -> None:
+            await self._client.views_update(view_id=view_id, view=build_message_view(message))
 
-        return tell
+        return respond
 
-    def tell_by_trigger(self, trigger_id: str) -> Tell:
-        """Words in a modal of their own, for who has nothing but a trigger."""
+    def respond_by_trigger(self, trigger_id: str) -> Respond:
+        """Return a Respond that opens a view, for a shortcut in a channel that the bot may not post in."""
 
-        async def tell(message: Message) -> None:
-            await self._client.views_open(trigger_id=trigger_id, view=message_view(message))
+        async def respond(message: Message) -> None:
+            await self._client.views_open(trigger_id=trigger_id, view=build_message_view(message))
 
-        return tell
+        return respond
 
     async def _state(self, place: Place, request: StartRequest) -> FormState:
         profile = self._proposals.profile(request.backend)
@@ -174,10 +175,55 @@ class CheckModal:
         )
 
     async def _recent(self, channel: str) -> Sequence[FileInfo]:
-        """Files to pick from; the form opens without them where Slack is slow or does not say."""
+        """Return files to choose from, none where Slack is slow or refuses: the form opens without them."""
         try:
             async with asyncio.timeout(RECENT_SECONDS):
                 return await self._files.recent(channel)
-        except (SlackApiError, aiohttp.ClientError, TimeoutError) as error:
+        except CALL_ERRORS as error:
             logger.info("no recent files for the form: %s", error)
             return ()
+
+
+class _Progress:
+    """Shows in the waiting view how much of the file was read, at most every two seconds, while its block runs."""
+
+    def __init__(self, client: AsyncWebClient, view_id: str) -> None:
+        self._client = client
+        self._view_id = view_id
+        self._name = ""
+        self._percent = 0
+        self._done = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def __call__(self, name: str, done: int, total: int) -> None:
+        """Note that `done` of the `total` bytes of the file `name` were read."""
+        self._name = name
+        self._percent = min(99, 100 * done // total) if total else 0
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._follow(), name="check progress")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # The task is awaited and not cancelled: an update that is under way must not arrive after the report.
+        self._done.set()
+        if self._task is not None:
+            await self._task
+
+    async def _follow(self) -> None:
+        shown = 0
+        while not self._done.is_set():
+            try:
+                await asyncio.wait_for(self._done.wait(), PROGRESS_SECONDS)
+            except TimeoutError:
+                if self._percent != shown:
+                    shown = self._percent
+                    await self._show(shown)
+
+    async def _show(self, percent: int) -> None:
+        try:
+            await self._client.views_update(view_id=self._view_id, view=build_checking_view(self._name, percent))
+        except CALL_ERRORS as error:
+            logger.info("could not show the progress of the check: %s", error)

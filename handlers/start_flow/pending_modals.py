@@ -1,5 +1,8 @@
-"""Work that a person watches in a modal. A process that dies over it leaves the modal as it was, and nobody there
-can tell that from work that goes on: so it is noted first, and whoever starts next takes it up.
+"""Keeps a record of each modal in which a person waits for work, so that a restart cannot leave them waiting
+forever.
+
+A process that dies during the work leaves the modal unchanged. So the work is recorded first, and the next process
+resumes it or says that it was interrupted.
 """
 
 from collections.abc import AsyncIterator
@@ -12,17 +15,15 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.domain.requests import ModalWork, PendingModal
 from bot.errors import BotError
 from bot.ports.stores import PendingModalStore
-from handlers.blocks.datasets.report import error_view
-from handlers.blocks.notices import error_message
+from handlers.blocks.datasets.report import build_error_view
+from handlers.blocks.notices import build_error
 from handlers.delivery.poster import Poster
-from handlers.errors import slack_code
+from handlers.slack_errors import VIEW_GONE, slack_code
 
-VIEW_GONE: Final = "not_found"
-
-_CUT_OFF: Final = {
+_INTERRUPTED: Final = {
     ModalWork.CHECK: BotError(
         "I was restarted more than once while I was checking your file, so I stopped there. Nothing was started.",
-        "Please try again; if it happens again, tell whoever runs me.",
+        "Please try again; if it happens again, tell the person who runs me.",
     ),
     ModalWork.REPAIR: BotError(
         "I was restarted while I was repairing your file.",
@@ -32,33 +33,36 @@ _CUT_OFF: Final = {
 
 
 class PendingModals:
-    """Stores open modals while they last, and tells of those that cannot be started again."""
+    """Records the modals in which work goes on."""
 
-    def __init__(self, pending_modals: PendingModalStore, client: AsyncWebClient, poster: Poster) -> None:
-        self._errands = pending_modals
+    def __init__(self, store: PendingModalStore, client: AsyncWebClient, poster: Poster) -> None:
+        self._store = store
         self._client = client
         self._poster = poster
 
     @asynccontextmanager
-    async def noted(self, pending_modal: PendingModal) -> AsyncIterator[None]:
-        """The block does the work and tells how it went; what is cancelled in it was cut off, too."""
-        await self._errands.add(pending_modal)
+    async def recorded(self, pending: PendingModal) -> AsyncIterator[None]:
+        """Keep the record while the block does the work and shows its result.
+
+        An error ends the record, since the caller shows it. A cancellation keeps it, as a crash does.
+        """
+        await self._store.add(pending)
         try:
             yield
         except Exception:
-            await self._errands.remove(pending_modal)
+            await self._store.remove(pending)
             raise
-        await self._errands.remove(pending_modal)
+        await self._store.remove(pending)
 
-    async def tell(self, pending_modal: PendingModal) -> None:
-        """Say that it was cut off, in the modal or, where that was closed, in the channel."""
-        view = error_view(_CUT_OFF[pending_modal.kind], pending_modal.place, pending_modal.request)
+    async def show_interrupted(self, pending: PendingModal) -> None:
+        """Say that the work was interrupted, in the modal or, where it was closed, in the channel."""
+        error = _INTERRUPTED[pending.kind]
         try:
-            await self._client.views_update(view_id=pending_modal.view, view=view)
-        except SlackApiError as error:
-            if slack_code(error) != VIEW_GONE:
-                raise
-            await self._poster.post_ephemeral(
-                pending_modal.place, pending_modal.user, error_message(_CUT_OFF[pending_modal.kind])
+            await self._client.views_update(
+                view_id=pending.view, view=build_error_view(error, pending.place, pending.request)
             )
-        await self._errands.remove(pending_modal)
+        except SlackApiError as refusal:
+            if slack_code(refusal) not in VIEW_GONE:
+                raise
+            await self._poster.post_ephemeral(pending.place, pending.user, build_error(error))
+        await self._store.remove(pending)

@@ -1,199 +1,289 @@
-"""What people type: the text of /tune, of /ask and of a mention, as one typed request.
+"""The table of all commands, and what people type: the text of /tune, of /ask and of a mention.
 
-Pure: no Slack calls, no look-ups. Whether a name exists or a number is in range is for the use cases to say; here
-a number only has to be one.
+Help, the README's table and the tests read `COMMANDS`. A new command is a row here, a method of `CommandRunner`
+and a block builder. This module is pure: whether a name exists or a number is in range is decided by the use
+cases.
 """
 
 import re
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import partial
 
 from bot.domain.requests import StartRequest
 from bot.domain.suggestions import did_you_mean
 from bot.errors import BadArgument
-from handlers.syntax.lexer import DOUBLE_QUOTES, undo_markup, unquoted, words
+from handlers.syntax.lexer import undo_markup, unquoted, words
 from handlers.syntax.start_options import looks_like_file, parse_start
 
 
-@dataclass(frozen=True, slots=True)
-class OpenForm:
-    """`/tune` alone."""
+class Runner(StrEnum):
+    """The keys of what carries a command out.
+
+    `CommandRunner` binds a method to all but the first three, which open a modal or ask a model.
+    """
+
+    OPEN_FORM = "open_form"
+    START = "start"
+    ASK = "ask"
+    LIST = "list"
+    STATUS = "status"
+    CANCEL = "cancel"
+    DELETE = "delete"
+    USE = "use"
+    MODELS = "models"
+    HELP = "help"
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
-    """`/tune start key=value ...`: opens the form, filled in."""
+class Arguments:
+    """What follows a command; each parser sets the fields that its command takes.
 
-    request: StartRequest
-
-
-@dataclass(frozen=True, slots=True)
-class ListJobs:
-    """`/tune list`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """`/tune status [NAME]`; an empty name means the jobs that are under way."""
+    `name` is that of a job or a tuned model. An empty `model` means that of the thread or of the channel.
+    """
 
     name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Cancel:
-    """`/tune cancel NAME`."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Delete:
-    """`/tune delete NAME`."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Use:
-    """`/tune use NAME`: the channel's model."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class ListModels:
-    """`/tune models`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Help:
-    """`/tune help`, and a mention without words."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """A question; an empty model means the thread's or the channel's."""
-
-    question: str
+    request: StartRequest = field(default_factory=StartRequest)
+    question: str = ""
     model: str = ""
 
 
-TuneCommand: TypeAlias = OpenForm | Start | ListJobs | Status | Cancel | Delete | Use | ListModels | Help
-Command: TypeAlias = TuneCommand | Ask
-
-_ALONE: dict[str, type[ListJobs] | type[ListModels] | type[Help]] = {
-    "list": ListJobs,
-    "models": ListModels,
-    "help": Help,
-}
-_NAMED: dict[str, type[Cancel] | type[Delete] | type[Use]] = {"cancel": Cancel, "delete": Delete, "use": Use}
-_READING = ("list", "status", "help")
-VERBS = ("start", "list", "status", "cancel", "delete", "use", "models", "help")
+NO_ARGUMENTS = Arguments()
 
 
-def parse_tune(text: str) -> TuneCommand:
-    """What stands after `/tune`. Raises BadArgument."""
+@dataclass(frozen=True, slots=True)
+class TypedCommand:
+    """A command as a person typed it."""
+
+    runner: Runner
+    arguments: Arguments = NO_ARGUMENTS
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A row of the table.
+
+    `parse` reads what follows the command's words and raises BadArgument. `in_mention` decides whether the rest
+    of a mention, with or without a file, is the arguments of this command and not the rest of a question.
+    `only_reads`: the database alone answers it, so many may wait in one queue.
+    """
+
+    name: str
+    arguments: str
+    summary: str
+    parse: Callable[[str], Arguments]
+    runner: Runner
+    in_mention: Callable[[str, bool], bool] = lambda rest, has_file: False
+    only_reads: bool = False
+
+    @property
+    def usage(self) -> str:
+        """Return the command as one types it."""
+        return f"{self.name} {self.arguments}".strip()
+
+    @property
+    def word(self) -> str:
+        """Return the sub-command, for example `list`; empty for `/tune` and `/ask` themselves."""
+        return self.name.partition(" ")[2]
+
+
+def parse_tune(text: str) -> TypedCommand:
+    """Parse what follows `/tune`. Raises BadArgument."""
     line = undo_markup(text).strip()
-    verb, rest = _verb(line)
-    if not line:
-        return OpenForm()
-    if verb in ("start", "tune"):
-        return Start(parse_start(rest))
-    if re.match(r"\w+\s*=", line):
-        return Start(parse_start(line))
-    if verb in _ALONE:
-        if rest and verb != "help":
-            raise BadArgument(f"`{verb}` stands alone, but “{rest}” follows it.", f"Write /tune {verb}.")
-        return _ALONE[verb]()
-    if verb == "status":
-        return Status(_name(rest))
-    if verb in _NAMED:
-        return _NAMED[verb](_needed_name(verb, rest))
-    raise BadArgument(
-        f"I do not know “{verb}”.", did_you_mean(verb, VERBS) or "Write /tune help to see what I understand."
-    )
+    word, rest = _first_word(line)
+    command = _TUNE.get(word)
+    if re.match(r"\w+\s*=", line) and word not in ("start", "tune"):
+        # People leave out `start` where they write values.
+        return TypedCommand(Runner.START, _parse_start(line))
+    if command is None:
+        raise BadArgument(
+            f"I do not know “{word}”.",
+            did_you_mean(word, SUB_COMMANDS) or "Write /tune help to see what I understand.",
+        )
+    return TypedCommand(command.runner, command.parse(rest))
 
 
 def only_reads(text: str) -> bool:
-    """Whether what stands after `/tune` is answered out of the database alone."""
-    return _verb(text)[0] in _READING
+    """Return whether the database alone answers what follows `/tune`."""
+    command = _TUNE.get(_first_word(text)[0])
+    return command is not None and command.only_reads
 
 
-def parse_ask(text: str) -> Ask:
-    """What stands after `/ask`: perhaps `model=NAME`, then the question. Raises BadArgument when there is none."""
-    line = undo_markup(text).strip()
-    model, question = _leading_model(line)
-    if not question:
+def parse_ask(text: str) -> Arguments:
+    """Parse what follows `/ask`: an optional `model=NAME`, then the question. Raises BadArgument."""
+    arguments = _parse_ask(undo_markup(text).strip())
+    if not arguments.question:
         raise BadArgument("There is no question.", "Write it after the command: /ask model=NAME your question")
-    return Ask(question, model)
+    return arguments
 
 
-def parse_mention(text: str, bot_user: str, *, has_file: bool = False) -> Command:
-    """What a message says to the bot that it mentions; anything that is no command is a question.
+def parse_mention(text: str, bot_user: str, *, has_file: bool = False) -> TypedCommand:
+    """Parse a message that mentions the bot; what is no command is a question. Raises BadArgument.
 
-    People speak in sentences here, so `list`, `models` and `help` count only alone, and a name of several words
-    needs quotes: “use a loop to count” is a question. With a file attached, a leading `tune` is always a command.
+    People write sentences here, so `list`, `models` and `help` are commands only alone, and a name of several
+    words needs quotes: “use a loop to count” is a question. With a file attached, `tune` at the start is always
+    a command.
     """
     bot = rf"<@{re.escape(bot_user)}(?:\|[^>]*)?>"
-    spoken = re.sub(rf"[\s,]*{bot}\s*(?=[?.!])", "", text)
-    line = undo_markup(re.sub(rf"\s*{bot}\s*[:,]?\s*", " ", spoken)).strip()
-    verb, rest = _verb(line)
+    # A mention before a punctuation mark ends a sentence: “what is this, @Tunebot?”.
+    joined = re.sub(rf"[\s,]*{bot}\s*(?=[?.!])", "", text)
+    line = undo_markup(re.sub(rf"\s*{bot}\s*[:,]?\s*", " ", joined)).strip()
     if not line:
-        return Start(StartRequest()) if has_file else Help()
-    if verb in ("tune", "start") and (has_file or _all_pairs(rest)):
-        return Start(parse_start(rest))
-    if verb in _ALONE and not rest:
-        return _ALONE[verb]()
-    if verb == "status" and (not rest or _one_name(rest)):
-        return Status(_name(rest))
-    if verb in _NAMED and _one_name(rest):
-        return _NAMED[verb](_name(rest))
-    model, question = _leading_model(line)
-    if not question:
-        raise BadArgument(f"You named the model “{model}”, but asked nothing.", "Write the question after it.")
-    return Ask(question, model)
+        return TypedCommand(Runner.START if has_file else Runner.HELP)
+    word, rest = _first_word(line)
+    command = _TUNE.get(word)
+    if command is not None and command.in_mention(rest, has_file):
+        return TypedCommand(command.runner, command.parse(rest))
+    arguments = _parse_ask(line)
+    if not arguments.question:
+        raise BadArgument(
+            f"You named the model “{arguments.model}”, but asked nothing.", "Write the question after it."
+        )
+    return TypedCommand(Runner.ASK, arguments)
 
 
-def quoted(name: str) -> str:
-    """The name as it can be typed after `model=` or a verb, with quotes where it needs them."""
-    if re.fullmatch(r"[^\s\"'“”‘’=<>&`\\]+", name):
-        return name
-    return '"' + re.sub(rf"[{DOUBLE_QUOTES}\\]", r"\\\g<0>", name) + '"'
+def _no_arguments(word: str, rest: str) -> Arguments:
+    if rest:
+        raise BadArgument(f"`{word}` stands alone, but “{rest}” follows it.", f"Write /tune {word}.")
+    return NO_ARGUMENTS
 
 
-def _verb(line: str) -> tuple[str, str]:
+def _parse_help(rest: str) -> Arguments:
+    """Accept `help start` and the like: the help is one page."""
+    return NO_ARGUMENTS
+
+
+def _parse_start(rest: str) -> Arguments:
+    return Arguments(request=parse_start(rest))
+
+
+def _parse_name(rest: str) -> Arguments:
+    inside = unquoted(rest)
+    return Arguments(name=" ".join((rest if inside is None else inside).split()))
+
+
+def _parse_needed_name(word: str, rest: str) -> Arguments:
+    arguments = _parse_name(rest)
+    if not arguments.name:
+        raise BadArgument(f"`{word}` needs a name.", f"Write /tune {word} NAME; /tune list shows the names.")
+    return arguments
+
+
+def _parse_ask(line: str) -> Arguments:
+    match = re.match(r"model\s*=\s*", line, re.IGNORECASE)
+    if match is None:
+        return Arguments(question=line)
+    name = next(words(line[match.end() :], keys=False), None)
+    if name is None:
+        raise BadArgument("`model=` has no name.", "Write it after the =, like model=capitals.", field="model")
+    return Arguments(model=name.value, question=line[match.end() + name.end :].strip())
+
+
+def _first_word(line: str) -> tuple[str, str]:
     first, *rest = line.split(None, 1) or [""]
     return first.lower(), rest[0] if rest else ""
 
 
-def _all_pairs(text: str) -> bool:
+def _alone(rest: str, has_file: bool) -> bool:
+    return not rest
+
+
+def _one_name(rest: str, has_file: bool) -> bool:
+    return bool(rest) and (not re.search(r"\s", rest) or unquoted(rest) is not None)
+
+
+def _one_name_or_none(rest: str, has_file: bool) -> bool:
+    return not rest or _one_name(rest, has_file)
+
+
+def _file_or_pairs(rest: str, has_file: bool) -> bool:
+    if has_file:
+        return True
     try:
-        return all(word.key or looks_like_file(word.value) for word in words(text))
+        return all(word.key or looks_like_file(word.value) for word in words(rest))
     except BadArgument:
         return False
 
 
-def _one_name(text: str) -> bool:
-    return bool(text) and (not re.search(r"\s", text) or unquoted(text) is not None)
+COMMANDS = (
+    Command(
+        "/tune",
+        "",
+        "Opens the form: choose a file, a base model and a name.",
+        partial(_no_arguments, ""),
+        Runner.OPEN_FORM,
+    ),
+    Command(
+        "/tune start",
+        "name=capitals epochs=3 file=LINK",
+        "The same in one line; also base, backend, batch, learning_rate, multiplier, adapter, validation, "
+        "input and output. The file is a link to a Slack file or a gs:// address.",
+        _parse_start,
+        Runner.START,
+        _file_or_pairs,
+    ),
+    Command(
+        "/tune list",
+        "",
+        "Lists what was tuned in this workspace.",
+        partial(_no_arguments, "list"),
+        Runner.LIST,
+        _alone,
+        only_reads=True,
+    ),
+    Command(
+        "/tune status",
+        "[NAME]",
+        "Shows how a tuning goes; without a name, all that are under way.",
+        _parse_name,
+        Runner.STATUS,
+        _one_name_or_none,
+        only_reads=True,
+    ),
+    Command(
+        "/tune cancel",
+        "NAME",
+        "Stops a tuning, where Google can.",
+        partial(_parse_needed_name, "cancel"),
+        Runner.CANCEL,
+        _one_name,
+    ),
+    Command(
+        "/tune delete",
+        "NAME",
+        "Deletes a tuned model at Google.",
+        partial(_parse_needed_name, "delete"),
+        Runner.DELETE,
+        _one_name,
+    ),
+    Command(
+        "/tune use",
+        "NAME",
+        "Makes it the model that answers in this channel.",
+        partial(_parse_needed_name, "use"),
+        Runner.USE,
+        _one_name,
+    ),
+    Command(
+        "/tune models",
+        "",
+        "Lists the tuned models at Google, also those made elsewhere.",
+        partial(_no_arguments, "models"),
+        Runner.MODELS,
+        _alone,
+    ),
+    Command("/tune help", "", "Shows this.", _parse_help, Runner.HELP, _alone, only_reads=True),
+    Command(
+        "/ask",
+        "[model=NAME] question",
+        "Asks a tuned model; go on in the thread under its answer.",
+        parse_ask,
+        Runner.ASK,
+    ),
+)
 
-
-def _name(rest: str) -> str:
-    inside = unquoted(rest)
-    return " ".join((rest if inside is None else inside).split())
-
-
-def _needed_name(verb: str, rest: str) -> str:
-    name = _name(rest)
-    if not name:
-        raise BadArgument(f"`{verb}` needs a name.", f"Write /tune {verb} NAME; /tune list shows the names.")
-    return name
-
-
-def _leading_model(line: str) -> tuple[str, str]:
-    match = re.match(r"model\s*=\s*", line, re.IGNORECASE)
-    if match is None:
-        return "", line
-    first = next(words(line[match.end() :], keys=False), None)
-    if first is None:
-        raise BadArgument("`model=` has no name.", "Write it after the =, like model=capitals.", field="model")
-    return first.value, line[match.end() + first.end :].strip()
+# The commands that begin with /tune, by their sub-command; `tune` is what people write in a mention for `start`.
+_TUNE = {command.word: command for command in COMMANDS if command.name.startswith("/tune")}
+SUB_COMMANDS = tuple(filter(None, _TUNE))
+_TUNE["tune"] = _TUNE["start"]

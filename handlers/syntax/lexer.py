@@ -91,6 +91,13 @@ def _inside(match: re.Match[str]) -> str | None:
     return None if quoted is None else re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL)
 
 
+def quoted(name: str) -> str:
+    """Return the name as it can be typed after `model=` or a sub-command, with quotes where it needs them."""
+    if re.fullmatch(r"[^\s\"'“”‘’=<>&`\\]+", name):
+        return name
+    return '"' + re.sub(rf"[{DOUBLE_QUOTES}\\]", r"\\\g<0>", name) + '"'
+
+
 def file_location(text: str, field: str = "file") -> str:
     """`slack:FILE_ID` or a `gs://` URI, from a link to a Slack file, a file id or a URI. Raises BadArgument."""
     given = text.strip()

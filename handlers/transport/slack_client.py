@@ -13,27 +13,13 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import BotError, SettingsError
 from bot.settings import Settings
-from handlers.errors import slack_code, slack_status
+from handlers.slack_errors import CALL_ERRORS, NETWORK_ERRORS, TOKEN_REFUSED, slack_code, slack_status
 from handlers.transport.access import Identity
 
 logger = logging.getLogger(__name__)
 
 CHECK_SECONDS: Final = 60.0
 LONGEST_CHECK_SECONDS: Final = 600.0
-# Slack's words for a token that no longer opens anything.
-REFUSALS: Final = frozenset(
-    {
-        "invalid_auth",
-        "not_authed",
-        "token_revoked",
-        "token_expired",
-        "account_inactive",
-        "not_allowed_token_type",
-        "access_denied",
-        "team_access_not_granted",
-    }
-)
-_BROKEN: Final = (aiohttp.ClientError, TimeoutError)
 
 
 def slack_client(settings: Settings, session: aiohttp.ClientSession) -> AsyncWebClient:
@@ -77,12 +63,12 @@ class TokenCheck:
         try:
             await self._client.auth_test()
         except SlackApiError as error:
-            if (code := slack_code(error)) not in REFUSALS:
+            if (code := slack_code(error)) not in TOKEN_REFUSED:
                 return
             if not self._problem:
                 logger.error("Slack refuses SLACK_BOT_TOKEN: %s. Until it is renewed I cannot speak there.", code)
             self._problem = f"Slack refuses SLACK_BOT_TOKEN: {code}"
-        except _BROKEN:
+        except NETWORK_ERRORS:
             return
         else:
             if self._problem:
@@ -96,10 +82,10 @@ async def log_in(settings: Settings, client: AsyncWebClient) -> Identity:
     The Socket Mode client retries for ever with a bad app token, so that is tried here once, too.
     """
     try:
-        async for attempt in stamina.retry_context(on=_may_pass, attempts=5, timeout=45.0):
+        async for attempt in stamina.retry_context(on=CALL_ERRORS, attempts=5, timeout=45.0):
             with attempt:
                 return await _log_in(settings, client)
-    except (*_BROKEN, SlackApiError) as error:
+    except CALL_ERRORS as error:
         why = slack_status(error) if isinstance(error, SlackApiError) else type(error).__name__
         raise BotError(
             f"Slack cannot be reached at {settings.slack_api_url} ({why}).", "Check the network and SLACK_API_URL."
@@ -118,10 +104,6 @@ async def _log_in(settings: Settings, client: AsyncWebClient) -> Identity:
         except SlackApiError as error:
             raise _refused("SLACK_APP_TOKEN", error) from error
     return Identity(team=str(found["team_id"]), user=str(found["user_id"]), url=str(found.get("url") or ""))
-
-
-def _may_pass(error: Exception) -> bool:
-    return isinstance(error, (*_BROKEN, SlackApiError))
 
 
 def _refused(name: str, error: SlackApiError) -> SettingsError | SlackApiError:

@@ -21,7 +21,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.domain.place import Place
 from bot.errors import FileTooLarge, FileUnavailable
 from bot.ports.files import FileInfo
-from handlers.errors import slack_code
+from handlers.slack_errors import file_error, file_not_found, no_file_scope
 
 SCHEME: Final = "slack:"
 CHUNK_BYTES: Final = 256 * 1024
@@ -60,7 +60,7 @@ class SlackFiles:
                 _check_answer(response, name)
                 async for chunk in response.aiter_bytes(CHUNK_BYTES):
                     if not received and _HTML_START.match(chunk):
-                        raise _login_page(name)
+                        raise no_file_scope(name)
                     received += len(chunk)
                     if received > expected:
                         raise FileTooLarge(
@@ -131,10 +131,10 @@ class SlackFiles:
         try:
             answer = await self._client.files_info(file=file_id)
         except SlackApiError as error:
-            raise _unavailable(file_id, slack_code(error)) from error
+            raise file_error(file_id, error) from error
         found: dict[str, Any] = answer["file"]
         if not (_seen_by(found, place, user) or self._posted.get(file_id) == place.channel):
-            raise _not_here(file_id)
+            raise file_not_found(file_id)
         return found
 
     def _address(self, url: str, name: str) -> httpx.URL:
@@ -166,18 +166,11 @@ async def _chunks(path: Path) -> AsyncIterator[bytes]:
 
 def _check_answer(response: httpx.Response, name: str) -> None:
     if response.is_redirect or "text/html" in response.headers.get("content-type", ""):
-        raise _login_page(name)
+        raise no_file_scope(name)
     if response.status_code != httpx.codes.OK:
         raise FileUnavailable(
             f"Slack answered {response.status_code} for {name}.", "Share the file again, then start again."
         )
-
-
-def _login_page(name: str) -> FileUnavailable:
-    return FileUnavailable(
-        f"Slack sent a login page instead of {name}: the bot lacks the scope files:read.",
-        "Ask the person who installed Tunebot to add it and to install the app again.",
-    )
 
 
 def _seen_by(found: dict[str, Any], place: Place, user: str) -> bool:
@@ -199,23 +192,3 @@ def _seen_by(found: dict[str, Any], place: Place, user: str) -> bool:
 
 def _shares(found: dict[str, Any]) -> dict[str, dict[str, list[dict[str, Any]]]]:
     return found.get("shares") or {}
-
-
-def _not_here(file_id: str) -> FileUnavailable:
-    """The same for a file that is not there, one that is gone and one that somebody may not see."""
-    return FileUnavailable(
-        f"I find no file {file_id} that you and I both see here.",
-        "Share it in this channel, and /invite me to it if need be; or upload it in the form that /tune opens.",
-    )
-
-
-def _unavailable(file_id: str, code: str) -> FileUnavailable:
-    match code:
-        case "missing_scope":
-            return _login_page("the file")
-        case "file_not_found" | "file_deleted" | "not_in_channel" | "channel_not_found" | "access_denied":
-            return _not_here(file_id)
-        case _:
-            return FileUnavailable(
-                f"Slack does not hand out the file {file_id}: {code}.", "Try again in a moment."
-            )

@@ -22,12 +22,11 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.runtime.metrics import Metrics
-from handlers.errors import slack_code
-from handlers.transport.slack_client import REFUSALS
+from handlers.slack_errors import NETWORK_ERRORS, TOKEN_REFUSED, slack_code
 
 logger = logging.getLogger(__name__)
 
-_BROKEN: Final = (aiohttp.ClientError, OSError, TimeoutError)
+_BROKEN: Final = (*NETWORK_ERRORS, OSError)
 _QUIET: Final = "nothing came in for long"
 
 
@@ -206,7 +205,7 @@ class SocketMode:
                 break
             except SlackApiError as error:
                 code = slack_code(error) or type(error).__name__
-                if code in REFUSALS:
+                if code in TOKEN_REFUSED:
                     longest = self._times.longest_wait_when_refused
                     self._down(f"Slack refuses SLACK_APP_TOKEN: {code}. Start again with a new app-level token")
                 else:

@@ -97,11 +97,11 @@ async def open_parts(file: Path, told: StandInAddresses) -> AsyncIterator[BotPar
         chat = ChatService(backends, SqliteJobStore(database), chats, SqliteAuditLog(database, SYSTEM_CLOCK))
         poster = Poster(client, RateLimits(post_seconds=0.01), 2.0)
 
-        async def tell(message: Message) -> None:
+        async def respond(message: Message) -> None:
             await asyncio.sleep(0)  # a response URL takes it
 
         to = SlackAnswerPoster(
-            IdempotentPoster(poster, PostFinder(client, 2.0), SYSTEM_CLOCK, SETTLES_IN), poster, client, tell
+            IdempotentPoster(poster, PostFinder(client, 2.0), SYSTEM_CLOCK, SETTLES_IN), poster, client, respond
         )
         yield BotParts(told, AnswerWorker(store, chat, SYSTEM_CLOCK, Backoff(first=0.05)), store, chats, to)
 

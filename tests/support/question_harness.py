@@ -13,7 +13,7 @@ from bot.domain.place import Place
 from bot.runtime.background_tasks import BackgroundTasks
 from bot.sandbox.slack import Channel
 from handlers.blocks.message import Message
-from handlers.delivery.answer_posts import Questions
+from handlers.delivery.answer_posts import QuestionTasks
 from handlers.delivery.idempotent_poster import IdempotentPoster
 from handlers.delivery.post_finder import PostFinder
 from storage.audit_log import SqliteAuditLog
@@ -35,14 +35,14 @@ class QuestionHarness:
     tasks: BackgroundTasks = field(default_factory=BackgroundTasks)
     deaf: bool = False
 
-    def questions(self) -> Questions:
+    def questions(self) -> QuestionTasks:
         """As a process has them that just started."""
         at = self.at
         chat = ChatService({}, at.jobs, self.chats, SqliteAuditLog(at.database, SYSTEM_CLOCK))
-        asking = AnswerWorker(self.store, chat, SYSTEM_CLOCK, SHORT_BACKOFF)
-        return Questions(asking, self.once(), at.poster, at.client, self.tasks)
+        answer_worker = AnswerWorker(self.store, chat, SYSTEM_CLOCK, SHORT_BACKOFF)
+        return QuestionTasks(answer_worker, self.idempotent_poster(), at.poster, at.client, self.tasks)
 
-    def once(self) -> IdempotentPoster:
+    def idempotent_poster(self) -> IdempotentPoster:
         return IdempotentPoster(self.at.poster, PostFinder(self.at.client, 2.0), SYSTEM_CLOCK, SETTLES_IN)
 
     def question(self, key: str, channel: Channel | None = None, thread: str = "") -> Question:
@@ -50,7 +50,7 @@ class QuestionHarness:
         place = Place(self.at.slack.workspace.team_id, (channel or self.at.channel).id, thread)
         return Question(key, place, self.at.ada.id, "seven", model=MODEL, quoted=not thread)
 
-    async def tell(self, message: Message) -> None:
+    async def respond(self, message: Message) -> None:
         """A response URL."""
         if self.deaf:
             raise aiohttp.ClientConnectionError("the response URL is gone")
@@ -60,7 +60,7 @@ class QuestionHarness:
         """Put it on paper with its answer, and let a new process go on."""
         assert await self.store.add(question)
         await self.store.store_answer(question.key, ModelAnswer(MODEL, Answer(text)))
-        await self.questions().take_up()
+        await self.questions().resume()
 
     async def settled(self, within: float = 10.0) -> None:
         """Wait until no question is open."""

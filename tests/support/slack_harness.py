@@ -21,7 +21,7 @@ from bot.ports.stores import Change
 from bot.runtime.backoff import Backoff
 from bot.sandbox.slack import Channel, Message, Person, SlackStandIn, WebCall
 from handlers.delivery.idempotent_poster import IdempotentPoster
-from handlers.delivery.job_notifier import SlackNotifier
+from handlers.delivery.job_notifier import JobNotifier
 from handlers.delivery.post_finder import PostFinder
 from handlers.delivery.poster import Poster
 from handlers.delivery.rate_limits import RateLimits
@@ -123,7 +123,7 @@ class SlackHarness:
 async def open_slack_harness(
     directory: Path,
     *,
-    pace: RateLimits | None = None,
+    limits: RateLimits | None = None,
     slack: SlackStandIn | None = None,
     backoff: Backoff = SHORT_BACKOFF,
     seconds: float = 2.0,
@@ -140,16 +140,16 @@ async def open_slack_harness(
             session=session,
             retry_handlers=[AsyncRateLimitErrorRetryHandler(max_retry_count=2)],
         )
-        poster = Poster(client, pace or RateLimits(post_seconds=0.01, edits=1000, edit_seconds=1.0), seconds)
+        poster = Poster(client, limits or RateLimits(post_seconds=0.01, edits=1000, edit_seconds=1.0), seconds)
         database = Database(directory / "tunebot.db")
         await database.open()
         jobs, outbox = SqliteJobStore(database), SqliteOutbox(database, SYSTEM_CLOCK)
 
-        once = IdempotentPoster(poster, PostFinder(client, seconds), SYSTEM_CLOCK, SETTLES_IN)
+        idempotent_poster = IdempotentPoster(poster, PostFinder(client, seconds), SYSTEM_CLOCK, SETTLES_IN)
 
         def renew() -> OutboxSender:
             profiles = {"vertex": VERTEX}
-            notifier = SlackNotifier(poster, once, profiles, SYSTEM_CLOCK)
+            notifier = JobNotifier(poster, idempotent_poster, profiles, SYSTEM_CLOCK)
             return OutboxSender(outbox, jobs, notifier, SYSTEM_CLOCK, backoff)
 
         made = SlackHarness(

@@ -33,7 +33,7 @@ _WHY = {
 }
 
 
-def ask_messages(
+def build_asked_answer(
     user: str, model_name: str, question: str, answer: Answer, *, history_dropped: bool = False
 ) -> list[Message]:
     """For /ask: the question with its answer, and what does not fit as further messages for the thread."""
@@ -44,7 +44,7 @@ def ask_messages(
     return _messages(answer, history_dropped, before=[first], text_before=plain)
 
 
-def answer_messages(model_name: str, answer: Answer, *, history_dropped: bool = False) -> list[Message]:
+def build_answer(model_name: str, answer: Answer, *, history_dropped: bool = False) -> list[Message]:
     """For a mention or a reply in a thread: the answer, with the model's name beneath it."""
     return _messages(answer, history_dropped, after=f"Answered by {code(model_name, 128)}.")
 

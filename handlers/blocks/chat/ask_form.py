@@ -9,7 +9,7 @@ from handlers.blocks.elements import context, input_block, modal, text_input
 from handlers.blocks.message import code
 from handlers.blocks.private_metadata import pack_model, unpack_model
 
-CALLBACK_ID = "ask_form"
+ASK_VIEW = "ask_form"
 _QUESTION = 3_000  # Slack's limit for a text field
 
 
@@ -23,14 +23,14 @@ class AskForm:
     errors: dict[str, str]
 
 
-def ask_form(place: Place, model: ModelRef) -> dict[str, Any]:
+def build_ask_form(place: Place, model: ModelRef) -> dict[str, Any]:
     """The modal; question and answer are posted at the place."""
     question = text_input("question", placeholder="Type your question", longest=_QUESTION, multiline=True)
     blocks = [
         input_block("question", "Your question", question),
         context(f"{code(model.name, 128)} answers in the channel, for everyone to see.", "ask_where"),
     ]
-    return modal(CALLBACK_ID, "Ask the model", blocks, submit="Ask", metadata=pack_model(place, model))
+    return modal(ASK_VIEW, "Ask the model", blocks, submit="Ask", metadata=pack_model(place, model))
 
 
 def read_ask_form(view: dict[str, Any]) -> AskForm:

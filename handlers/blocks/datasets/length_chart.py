@@ -10,7 +10,7 @@ POINTS: Final = 20  # Slack's limit for one series
 _BARS = "▁▂▃▄▅▆▇█"
 
 
-def length_chart(report: DatasetReport, block_id: str) -> Block | None:
+def build_length_chart(report: DatasetReport, block_id: str) -> Block | None:
     """Slack's bar chart of both histograms over the same lengths; None where there is nothing to draw."""
     ranges = _ranges(report)
     if not ranges:
@@ -31,7 +31,7 @@ def length_chart(report: DatasetReport, block_id: str) -> Block | None:
     }
 
 
-def length_words(report: DatasetReport, block_id: str) -> Block | None:
+def build_length_text(report: DatasetReport, block_id: str) -> Block | None:
     """The same as two rows of bars and two sentences; None where there is nothing to tell."""
     ranges = _ranges(report)
     if not ranges:

@@ -1,4 +1,4 @@
-"""What a training file holds and what a start would do with it: in the modal before the start, and in threads."""
+"""Builds the report on a training file and its start, as a view and as a message, and the views around it."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,17 +11,18 @@ from bot.domain.jobs import TuningJob
 from bot.domain.place import Place
 from bot.domain.requests import Proposal, StartRequest
 from bot.errors import BadArgument, BotError
-from handlers.blocks.datasets.length_chart import length_chart, length_words
+from bot.tuning.dataset_repair import RepairedFiles
+from handlers.blocks.datasets.length_chart import build_length_chart, build_length_text
 from handlers.blocks.elements import actions, button, context, facts, modal, section
 from handlers.blocks.formatting import count, listed, sentence
-from handlers.blocks.jobs.wording import NAME, base_words, hyperparameter_words, state_words, where
+from handlers.blocks.jobs.wording import NAME, base_model_text, hyperparameters_text, state_text, where
 from handlers.blocks.message import Block, Message, code, compose, escape, escape_line
 from handlers.blocks.notices import error_text
 from handlers.blocks.private_metadata import pack_place, pack_request
 
-CALLBACK_ID = "start_report"
-CHECKING_ID = "checking"
-ERROR_ID = "start_error"
+REPORT_VIEW = "start_report"
+CHECKING_VIEW = "checking"
+ERROR_VIEW = "start_error"
 AGAIN_ACTION = "form_again"
 REPAIR_ACTION = "report_repair"
 START_ACTION = "report_start"
@@ -41,23 +42,23 @@ _DIALECTS = {
 }
 
 
-def checking_view(name: str, percent: int = 0) -> dict[str, Any]:
-    """The modal while the file is read."""
+def build_checking_view(name: str, percent: int = 0) -> dict[str, Any]:
+    """Build the view that is shown while the file is checked."""
     text = f"I am checking {escape_line(name, NAME)}. For a large file this can take a minute. Nothing starts yet."
-    far = [context(f"{percent}% read.", "checked")] if percent else []
-    return modal(CHECKING_ID, "Checking the file", [section(text, "checking"), *far])
+    progress = [context(f"{percent}% read.", "checked")] if percent else []
+    return modal(CHECKING_VIEW, "Checking the file", [section(text, "checking"), *progress])
 
 
-def repairing_view(place: Place) -> dict[str, Any]:
-    """The modal while the file is repaired."""
+def build_repairing_view(place: Place) -> dict[str, Any]:
+    """Build the view that is shown while the file is repaired."""
     text = (
         "I am repairing the file. I post both files in the channel: the repaired one, and the rows left out. "
         "You can close this."
     )
-    return modal(CHECKING_ID, "Repairing the file", [section(text, "repairing")], metadata=pack_place(place))
+    return modal(CHECKING_VIEW, "Repairing the file", [section(text, "repairing")], metadata=pack_place(place))
 
 
-def report_view(
+def build_report_view(
     report: DatasetReport,
     profile: BackendProfile,
     place: Place,
@@ -68,19 +69,20 @@ def report_view(
     earlier: Sequence[TuningJob] = (),
     native_chart: bool = True,
 ) -> dict[str, Any]:
-    """What was found, and “Start tuning” where there is a proposal; the view remembers its place and its id.
+    """Build the view with the findings, and with “Start tuning” where there is a proposal.
 
-    With a `request`, what has to be changed can be: a button opens the form again, filled in.
+    Its private metadata holds the place and the proposal's id. With a `request`, a button opens the form again,
+    filled in.
     """
     blocks = _blocks(report, profile, proposal, validation, _SHOWN_IN_VIEW)
-    chart = (length_chart if native_chart else length_words)(report, "lengths")
+    chart = (build_length_chart if native_chart else build_length_text)(report, "lengths")
     blocks += [chart] if chart is not None else []
     blocks += [context(_earlier_words(earlier), "earlier")] if earlier else []
     blocks += _choices(report, request)
     if proposal is None:
-        return modal(CALLBACK_ID, "Not ready to start", blocks, metadata=pack_place(place))
+        return modal(REPORT_VIEW, "Not ready to start", blocks, metadata=pack_place(place))
     return modal(
-        CALLBACK_ID,
+        REPORT_VIEW,
         "Ready to start",
         blocks,
         submit="Start tuning",
@@ -89,14 +91,14 @@ def report_view(
     )
 
 
-def report_message(
+def build_report_message(
     report: DatasetReport,
     profile: BackendProfile,
     proposal: Proposal | None = None,
     *,
     validation: DatasetReport | None = None,
 ) -> Message:
-    """The same for a thread; with a proposal there is a button that starts it, its value the proposal's id."""
+    """Build the report for a thread; the value of its “Start tuning” button is the proposal's id."""
     blocks = _blocks(report, profile, proposal, validation, _SHOWN_IN_MESSAGE)
     if proposal is not None:
         start = button("Start tuning", START_ACTION, proposal.id, style="primary")
@@ -110,15 +112,32 @@ def report_message(
     return compose("\n".join(texts), blocks)
 
 
-def error_view(error: BotError, place: Place, request: StartRequest | None = None) -> dict[str, Any]:
-    """A modal in place of one that failed; with a `request`, a button opens the form again, filled in."""
+def build_error_view(error: BotError, place: Place, request: StartRequest | None = None) -> dict[str, Any]:
+    """Build the view that replaces a failed one; with a `request`, a button opens the form again, filled in."""
     blocks = [section(error_text(error), "error"), *_choices(None, request)]
-    return modal(ERROR_ID, "That did not work", blocks, metadata=pack_place(place))
+    return modal(ERROR_VIEW, "That did not work", blocks, metadata=pack_place(place))
 
 
-def message_view(message: Message) -> dict[str, Any]:
-    """A message as a modal, for where there is no channel to post it in."""
-    return modal(ERROR_ID, "That did not work", list(message.blocks))
+def build_message_view(message: Message) -> dict[str, Any]:
+    """Build a view that shows a message."""
+    return modal(ERROR_VIEW, "That did not work", list(message.blocks))
+
+
+def build_repaired_message(repaired: RepairedFiles) -> Message:
+    """Build the message above both files of a repair: how many rows were kept, repaired and left out."""
+    kept = f"*{escape_line(repaired.name, 100)}* repaired: {count(repaired.kept, 'row')} kept"
+    if repaired.repaired:
+        kept += f", {repaired.repaired:,} of them repaired"
+    left_out = f" {count(repaired.rejected, 'row')} left out" if repaired.rejected else " Nothing left out"
+    if repaired.duplicates:
+        left_out += f", {count(repaired.duplicates, 'duplicate')} among them"
+    text = f"{kept}.{left_out}. Both files are in this thread; each row that was left out says why."
+    return compose(text, [section(text, "repaired")])
+
+
+def nothing_kept(repaired: RepairedFiles) -> str:
+    """Return the sentence for a file in which no row can be kept."""
+    return f"No row of {repaired.name} can be tuned on as it is, so there is nothing to repair it to."
 
 
 def _blocks(
@@ -139,7 +158,7 @@ def _blocks(
 
 
 def _found(report: DatasetReport) -> list[Finding]:
-    """Errors first: they are what stands between the person and the start."""
+    """Return the errors, which prevent a start, before the warnings."""
     return [*report.errors, *report.warnings]
 
 
@@ -175,7 +194,7 @@ def _summary(report: DatasetReport) -> str:
 
 
 def _finding(finding: Finding, unit: str) -> str:
-    """`Error in 3 lines (4, 9 and 12): ...`; a finding that names no line is about the whole file."""
+    """Return one finding; one without lines is about the whole file."""
     kind = finding.severity.value.capitalize()
     if finding.lines:
         lines = [f"{line:,}" for line in finding.lines[:5]]
@@ -185,20 +204,20 @@ def _finding(finding: Finding, unit: str) -> str:
         place = f" in {unit if finding.count == 1 else unit + 's'} {listed(lines)}"
     else:
         place = ""
-    said = [f"*{kind}{place}:* {sentence(escape_line(finding.message, _FINDING))}"]
+    parts = [f"*{kind}{place}:* {sentence(escape_line(finding.message, _FINDING))}"]
     if finding.value:
-        said.append(f"Found: {code(finding.value, 80)}.")
+        parts.append(f"Found: {code(finding.value, 80)}.")
     if finding.advice:
-        said.append(sentence(escape_line(finding.advice, _FINDING)))
-    return " ".join(said)
+        parts.append(sentence(escape_line(finding.advice, _FINDING)))
+    return " ".join(parts)
 
 
 def _start(report: DatasetReport, profile: BackendProfile, proposal: Proposal) -> list[Block]:
     spec = proposal.spec
     pairs = [
         ("Name", escape_line(spec.name, NAME)),
-        ("Base model", f"{base_words(spec.base_model)} on {where(profile)}"),
-        ("Hyperparameters", hyperparameter_words(spec.hyperparameters, profile)),
+        ("Base model", f"{base_model_text(spec.base_model)} on {where(profile)}"),
+        ("Hyperparameters", hyperparameters_text(spec.hyperparameters, profile)),
     ]
     if spec.held_out:
         held_out = f"{count(spec.held_out, 'example')} held out, {spec.trained_examples:,} trained on"
@@ -213,26 +232,26 @@ def _start(report: DatasetReport, profile: BackendProfile, proposal: Proposal) -
 def _cost(report: DatasetReport, profile: BackendProfile, proposal: Proposal) -> str:
     chosen = proposal.spec.hyperparameters
     steps = profile.steps(proposal.spec.trained_examples, chosen)
-    said = [f"{count(steps, 'step')} in all." if steps is not None else "Google chooses the number of steps."]
+    parts = [f"{count(steps, 'step')} in all." if steps is not None else "Google chooses the number of steps."]
     epochs = chosen.epochs or profile.default_epochs
     method = escape_line(report.token_method, 120)
     if report.tokens and epochs:
         each = f"{report.tokens:,} in the file, {count(epochs, 'epoch')}; {method}"
-        said.append(f"About {report.tokens * epochs:,} tokens to train on ({each}).")
+        parts.append(f"About {report.tokens * epochs:,} tokens to train on ({each}).")
     elif report.tokens:
-        said.append(f"About {report.tokens:,} tokens an epoch ({method}).")
-    return " ".join(said)
+        parts.append(f"About {report.tokens:,} tokens an epoch ({method}).")
+    return " ".join(parts)
 
 
 def _earlier_words(jobs: Sequence[TuningJob]) -> str:
-    """What was tuned on the very same bytes before."""
-    named = [f"*{escape_line(job.name, NAME)}* ({state_words(job)})" for job in jobs[:3]]
+    """Return the sentence on jobs that were trained on the same bytes."""
+    named = [f"*{escape_line(job.name, NAME)}* ({state_text(job)})" for job in jobs[:3]]
     more = [f"{len(jobs) - 3:,} more"] if len(jobs) > 3 else []
     return f"You tuned on this very file before: {listed([*named, *more])}."
 
 
 def _choices(report: DatasetReport | None, request: StartRequest | None) -> list[Block]:
-    """Buttons that open the form again, with the guessed keys filled in, and that repair what can be repaired."""
+    """Build the buttons that open the form again, with the guessed keys filled in, and that repair the file."""
     if request is None:
         return []
     guess = report.guessed_mapping if report is not None and report.dialect is None else None

@@ -7,26 +7,31 @@ from bot.domain.backend_profile import BackendProfile
 from bot.domain.jobs import JobState, Snapshot, TuningJob
 from handlers.blocks.elements import actions, button, confirm, context, facts, header, section
 from handlers.blocks.formatting import count, moment
-from handlers.blocks.jobs.loss_curve import LossCurve, loss_chart, loss_words
+from handlers.blocks.jobs.loss_curve import LossCurve, build_loss_chart, build_loss_text
 from handlers.blocks.jobs.wording import (
     NAME,
-    base_words,
-    data_words,
-    failure_words,
-    google_word,
-    hyperparameter_words,
-    progress_words,
-    rows_words,
-    state_words,
-    time_words,
+    base_model_text,
+    data_lines,
+    failure_lines,
+    hyperparameters_text,
+    progress_text,
+    rows_text,
+    shown_google_state,
+    state_text,
+    time_text,
     where,
 )
 from handlers.blocks.message import Block, Message, code, compose, escape_line, mention, shorten
 
+CANCEL_ACTION = "job_cancel"
+REFRESH_ACTION = "job_refresh"
+ASK_ACTION = "job_ask"
+USE_ACTION = "job_use"
+DELETE_ACTION = "job_delete"
 _BAR = 20
 
 
-def job_card(
+def build_card(
     job: TuningJob,
     profile: BackendProfile,
     snapshots: Sequence[Snapshot],
@@ -36,10 +41,10 @@ def job_card(
 ) -> Message:
     """The card as it stands at `now`; where Slack refuses its chart block, `native_chart=False` draws in words."""
     curve = LossCurve.of(snapshots)
-    chart = (loss_chart if native_chart else loss_words)(curve, "job_losses")
+    chart = (build_loss_chart if native_chart else build_loss_text)(curve, "job_losses")
     outcome = _outcome(job)
     blocks = [
-        header(f"{shorten(job.name, 90)}: {state_words(job)}", "job_title"),
+        header(f"{shorten(job.name, 90)}: {state_text(job)}", "job_title"),
         section(_standing(job, profile, curve, now), "job_standing"),
         facts(_facts(job, profile), "job_facts"),
         *([chart] if chart else []),
@@ -51,15 +56,15 @@ def job_card(
 
 
 def _standing(job: TuningJob, profile: BackendProfile, curve: LossCurve, now: datetime) -> str:
-    progress = progress_words(job, profile)
-    lines = [f"*{_capital(state_words(job))}*" + (f" · {progress}" if progress else "")]
+    progress = progress_text(job, profile)
+    lines = [f"*{_capital(state_text(job))}*" + (f" · {progress}" if progress else "")]
     if job.percent is not None and not job.state.ended:
         done = round(job.percent / 100 * _BAR)
         lines.append(f"`{'█' * done}{'░' * (_BAR - done)}`")
-    if word := google_word(job):
+    if word := shown_google_state(job):
         lines.append(f"Google calls this state {code(word, 80)}.")
-    lines.append(time_words(job, now))
-    lines.append(curve.in_words() or _no_loss_yet(job, profile))
+    lines.append(time_text(job, now))
+    lines.append(curve.text() or _no_loss_yet(job, profile))
     return "\n".join(line for line in lines if line)
 
 
@@ -74,9 +79,9 @@ def _no_loss_yet(job: TuningJob, profile: BackendProfile) -> str:
 def _facts(job: TuningJob, profile: BackendProfile) -> list[tuple[str, str]]:
     pairs = [
         ("Started by", mention(job.owner)),
-        ("Base model", f"{base_words(job.spec.base_model)} on {where(profile)}"),
-        ("Training data", f"{rows_words(job)}, SHA-256 {code(job.spec.training.sha256[:12])}"),
-        ("Hyperparameters", hyperparameter_words(job.spec.hyperparameters, profile)),
+        ("Base model", f"{base_model_text(job.spec.base_model)} on {where(profile)}"),
+        ("Training data", f"{rows_text(job)}, SHA-256 {code(job.spec.training.sha256[:12])}"),
+        ("Hyperparameters", hyperparameters_text(job.spec.hyperparameters, profile)),
     ]
     if job.spec.validation is not None:
         checked = job.spec.validation
@@ -96,13 +101,13 @@ def _outcome(job: TuningJob) -> str:
     if job.stuck_at and not job.state.ended:
         lines.append(f"It seems stuck: nothing has moved since {moment(job.moved_at or job.created_at)}.")
     if job.failure is not None or job.state in (JobState.FAILED, JobState.LOST):
-        lines += failure_words(job.failure)
+        lines += failure_lines(job.failure)
     if job.data_stats is not None:
-        lines += data_words(job.data_stats, job.spec.training.examples)
+        lines += data_lines(job.data_stats, job.spec.training.examples)
     return "\n".join(lines)
 
 
-def cancel_button(job: TuningJob, profile: BackendProfile) -> Block | None:
+def build_cancel_button(job: TuningJob, profile: BackendProfile) -> Block | None:
     """None where there is nothing to cancel, or no way to."""
     under_way = not job.state.ended and job.state is not JobState.SUBMITTING
     if not under_way or not profile.can_cancel or job.cancelled_by:
@@ -116,7 +121,7 @@ def cancel_button(job: TuningJob, profile: BackendProfile) -> Block | None:
         danger=True,
     )
     label = f"Cancel {shorten(job.name, 50)}"
-    return button("Cancel", "job_cancel", job.key, style="danger", label=label, ask=ask)
+    return button("Cancel", CANCEL_ACTION, job.key, style="danger", label=label, ask=ask)
 
 
 def _buttons(job: TuningJob, profile: BackendProfile) -> list[Block]:
@@ -125,12 +130,12 @@ def _buttons(job: TuningJob, profile: BackendProfile) -> list[Block]:
     name = shorten(job.name, 50)
     elements = []
     if not job.state.ended:
-        elements.append(button("Refresh", "job_refresh", job.key, label=f"Refresh {name}"))
-        if cancel := cancel_button(job, profile):
+        elements.append(button("Refresh", REFRESH_ACTION, job.key, label=f"Refresh {name}"))
+        if cancel := build_cancel_button(job, profile):
             elements.append(cancel)
     if job.can_answer:
-        elements.append(button("Ask it", "job_ask", job.key, style="primary", label=f"Ask it: {name}"))
-        elements.append(button("Use in this channel", "job_use", job.key, label=f"Use in this channel: {name}"))
+        elements.append(button("Ask it", ASK_ACTION, job.key, style="primary", label=f"Ask it: {name}"))
+        elements.append(button("Use in this channel", USE_ACTION, job.key, label=f"Use in this channel: {name}"))
     if job.state.ended and job.tuned_model:
         ask = confirm(
             "Delete this model?",
@@ -139,7 +144,7 @@ def _buttons(job: TuningJob, profile: BackendProfile) -> list[Block]:
             "Keep it",
             danger=True,
         )
-        elements.append(button("Delete", "job_delete", job.key, style="danger", label=f"Delete {name}", ask=ask))
+        elements.append(button("Delete", DELETE_ACTION, job.key, style="danger", label=f"Delete {name}", ask=ask))
     return [actions(elements, "job_actions")] if elements else []
 
 
@@ -154,16 +159,16 @@ def _trouble(job: TuningJob) -> str:
 
 
 def _text(job: TuningJob, profile: BackendProfile, curve: LossCurve, outcome: str, now: datetime) -> str:
-    progress = progress_words(job, profile)
+    progress = progress_text(job, profile)
     parts = [
-        f"Tuning {escape_line(job.name, NAME)} ({base_words(job.spec.base_model)} on {where(profile)}): "
-        f"{state_words(job)}" + (f", {progress}." if progress else "."),
-        f"Google calls this state {code(google_word(job), 80)}." if google_word(job) else "",
-        time_words(job, now),
-        curve.in_words(),
+        f"Tuning {escape_line(job.name, NAME)} ({base_model_text(job.spec.base_model)} on {where(profile)}): "
+        f"{state_text(job)}" + (f", {progress}." if progress else "."),
+        f"Google calls this state {code(shown_google_state(job), 80)}." if shown_google_state(job) else "",
+        time_text(job, now),
+        curve.text(),
         outcome.replace("\n", " "),
-        f"Started by {mention(job.owner)} on {rows_words(job)}: "
-        f"{hyperparameter_words(job.spec.hyperparameters, profile)}.",
+        f"Started by {mention(job.owner)} on {rows_text(job)}: "
+        f"{hyperparameters_text(job.spec.hyperparameters, profile)}.",
         f"Last checked {moment(job.checked_at)}." if job.checked_at else "",
         _trouble(job),
     ]

@@ -6,14 +6,22 @@ from datetime import datetime
 from bot.domain.jobs import TunedModel, TuningJob
 from handlers.blocks.elements import button, context, section
 from handlers.blocks.formatting import count, moment, sentence
-from handlers.blocks.jobs.wording import NAME, base_words, google_word, progress_words, state_words, time_words
+from handlers.blocks.jobs.card import ASK_ACTION
+from handlers.blocks.jobs.wording import (
+    NAME,
+    base_model_text,
+    progress_text,
+    shown_google_state,
+    state_text,
+    time_text,
+)
 from handlers.blocks.message import Block, Message, code, compose, escape_line, shorten
-from handlers.syntax.commands import quoted
+from handlers.syntax.lexer import quoted
 
 SHOWN = 15  # each up to 700 characters; a message takes 13,200
 
 
-def job_list(jobs: Sequence[TuningJob], now: datetime, total: int = 0) -> Message:
+def build_job_list(jobs: Sequence[TuningJob], now: datetime, total: int = 0) -> Message:
     """The jobs in the order given, each with its state and, where it can answer, a button to ask it.
 
     `total` counts those that were left out of `jobs`, too. Owners are not named: a list that is posted in a
@@ -31,16 +39,18 @@ def job_list(jobs: Sequence[TuningJob], now: datetime, total: int = 0) -> Messag
     return _bounded(count(total, "tuning"), lines, blocks, total, [])
 
 
-def model_list(models: Sequence[TunedModel], jobs: Sequence[TuningJob], problems: Sequence[str] = ()) -> Message:
+def build_model_list(
+    models: Sequence[TunedModel], jobs: Sequence[TuningJob], problems: Sequence[str] = ()
+) -> Message:
     """The models as Google lists them; those of this workspace's jobs say so. `problems` are plain sentences."""
-    said = [sentence(escape_line(trouble, 300)) for trouble in problems[:3]]
+    notes = [sentence(escape_line(problem, 300)) for problem in problems[:3]]
     if not models:
         text = "Google lists no tuned models." if not problems else "I could not list all tuned models."
-        return compose("\n".join([text, *said]), [section("\n".join([text, *said]), "models_none")])
+        return compose("\n".join([text, *notes]), [section("\n".join([text, *notes]), "models_none")])
     made = {resource: job for job in jobs for resource in (job.tuned_model, job.endpoint) if resource}
     lines = [_model(model, made.get(model.resource) or made.get(model.endpoint)) for model in models[:SHOWN]]
     blocks = [section(line, f"model_{index}") for index, line in enumerate(lines)]
-    return _bounded(count(len(models), "tuned model"), lines, blocks, len(models), said)
+    return _bounded(count(len(models), "tuned model"), lines, blocks, len(models), notes)
 
 
 def _bounded(what: str, lines: list[str], blocks: list[Block], total: int, notes: list[str]) -> Message:
@@ -52,19 +62,19 @@ def _bounded(what: str, lines: list[str], blocks: list[Block], total: int, notes
 
 
 def _job(job: TuningJob, now: datetime) -> str:
-    progress = progress_words(job) if not job.state.ended else ""
-    state = state_words(job) + (f" ({code(google_word(job), 40)})" if google_word(job) else "")
+    progress = progress_text(job) if not job.state.ended else ""
+    state = state_text(job) + (f" ({code(shown_google_state(job), 40)})" if shown_google_state(job) else "")
     first = f"*{escape_line(job.name, NAME)}* · {state}" + (f" · {progress}" if progress else "")
     rows = count(job.spec.training.examples, "row")
-    second = f"{base_words(job.spec.base_model)} · {rows} · {moment(job.created_at)}"
-    spent = time_words(job, now)
+    second = f"{base_model_text(job.spec.base_model)} · {rows} · {moment(job.created_at)}"
+    spent = time_text(job, now)
     return f"{first}\n{second}" + (f" · {spent}" if spent else "")
 
 
 def _ask(job: TuningJob) -> Block | None:
     if not job.can_answer:
         return None
-    return button("Ask it", "job_ask", job.key, label=f"Ask it: {shorten(job.name, 60)}")
+    return button("Ask it", ASK_ACTION, job.key, label=f"Ask it: {shorten(job.name, 60)}")
 
 
 def _model(model: TunedModel, job: TuningJob | None) -> str:
@@ -73,7 +83,7 @@ def _model(model: TunedModel, job: TuningJob | None) -> str:
     if model.state:
         parts.append(code(model.state, 40))
     if model.base_model:
-        parts.append(f"from {base_words(model.base_model)}")
+        parts.append(f"from {base_model_text(model.base_model)}")
     if model.created_at is not None:
         parts.append(moment(model.created_at))
     if job is not None:

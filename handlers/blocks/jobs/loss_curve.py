@@ -35,7 +35,7 @@ class LossCurve:
         """Those with a loss on the validation file."""
         return tuple(each for each in self.points if _evaluation(each) is not None)
 
-    def in_words(self) -> str:
+    def text(self) -> str:
         """`Mean loss 0.42 at step 23, down from 3.1 at step 1.`; empty where there is none."""
         if self.last is None:
             return ""
@@ -51,7 +51,7 @@ class LossCurve:
         return text
 
 
-def loss_chart(curve: LossCurve, block_id: str) -> Block | None:
+def build_loss_chart(curve: LossCurve, block_id: str) -> Block | None:
     """Slack's line chart of at most 20 points; None below two points, which draw no line.
 
     Slack wants every series to have every point, so the validation loss is drawn where enough steps have one, and
@@ -80,7 +80,7 @@ def loss_chart(curve: LossCurve, block_id: str) -> Block | None:
     }
 
 
-def loss_words(curve: LossCurve, block_id: str) -> Block | None:
+def build_loss_text(curve: LossCurve, block_id: str) -> Block | None:
     """The same curve as a row of bars and a few of its points in words; None below two points."""
     if len(curve.points) < 2:
         return None

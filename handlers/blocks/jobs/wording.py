@@ -37,7 +37,7 @@ _LABELS = {
 }
 
 
-def state_words(job: TuningJob) -> str:
+def state_text(job: TuningJob) -> str:
     """`running`, `waiting in Google's queue`, `deleted`, ...: one phrase without a full stop."""
     if job.deleted_by:
         return "deleted"
@@ -46,18 +46,18 @@ def state_words(job: TuningJob) -> str:
     return _STATES[job.state]
 
 
-def cancel_words(job: TuningJob) -> str:
+def cancel_text(job: TuningJob) -> str:
     """What came of asking for a cancellation, in plain words."""
     return f"I asked Google to cancel {job.name}. {job.problem or 'Its card shows when that is done.'}"
 
 
-def google_word(job: TuningJob) -> str:
+def shown_google_state(job: TuningJob) -> str:
     """Google's own word for the state, where it says something that ours does not."""
     bare = job.google_state.removeprefix("JOB_STATE_").removeprefix("STATE_").upper()
     return "" if bare in _PLAIN_AT_GOOGLE[job.state] else job.google_state
 
 
-def progress_words(job: TuningJob, profile: BackendProfile | None = None) -> str:
+def progress_text(job: TuningJob, profile: BackendProfile | None = None) -> str:
     """`step 9 of 23, epoch 2 of 3, 39%`; empty where Google tells nothing."""
     parts = []
     if job.completed_steps is not None:
@@ -90,7 +90,7 @@ def remaining(job: TuningJob, now: datetime) -> float | None:
     return max(0.0, seen / job.completed_steps * left - since)
 
 
-def time_words(job: TuningJob, now: datetime) -> str:
+def time_text(job: TuningJob, now: datetime) -> str:
     """`5 minutes so far, about 8 minutes left.` or `Took 13 minutes.`; empty before it runs."""
     spent = duration(elapsed(job, now))
     if job.state.ended:
@@ -103,7 +103,7 @@ def time_words(job: TuningJob, now: datetime) -> str:
     return f"{spent} so far, " + (f"{about(left)} left." if left >= 1 else "nearly done.")
 
 
-def hyperparameter_words(chosen: Hyperparameters, profile: BackendProfile | None) -> str:
+def hyperparameters_text(chosen: Hyperparameters, profile: BackendProfile | None) -> str:
     """`epochs 3, batch size 4 (default), learning rate chosen by Google`."""
     rules = {rule.name: rule for rule in profile.hyperparameters} if profile else {}
     given = chosen.given()
@@ -121,14 +121,14 @@ def _hyperparameter(name: str, given: dict[str, int | float], rule: Hyperparamet
     return f"{label} {number(rule.default)} (default)"
 
 
-def rows_words(job: TuningJob) -> str:
+def rows_text(job: TuningJob) -> str:
     """`15 rows from next_number.jsonl`, as mrkdwn."""
     data = job.spec.training
     held_out = f", {job.spec.held_out:,} of them held out for validation" if job.spec.held_out else ""
     return f"{count(data.examples, 'row')} from {escape_line(data.name, 80)}{held_out}"
 
 
-def failure_words(failure: Failure | None) -> list[str]:
+def failure_lines(failure: Failure | None) -> list[str]:
     """Why it ended, in Google's sentence where it is Google's, and what to do about it; mrkdwn, a line each."""
     if failure is None:
         return ["Google gave no reason."]
@@ -139,7 +139,7 @@ def failure_words(failure: Failure | None) -> list[str]:
     return [*said, f"What to do: {hint}"] if hint else said
 
 
-def data_words(stats: DataStats, rows: int) -> list[str]:
+def data_lines(stats: DataStats, rows: int) -> list[str]:
     """What Google says it trained on, one sentence each, dropped and cut rows first."""
     said = []
     if stats.dropped:
@@ -165,6 +165,6 @@ def where(profile: BackendProfile) -> str:
     return escape_line(profile.title, 60)
 
 
-def base_words(base_model: str) -> str:
+def base_model_text(base_model: str) -> str:
     """A base model, or the last part of a tuned model's resource name, as inline code."""
     return code(base_model.rsplit("/", 1)[-1] if base_model.startswith("projects/") else base_model, 120)

@@ -29,7 +29,7 @@ from handlers.blocks.formatting import count, number, sentence, size
 from handlers.blocks.message import Block, escape, shorten
 from handlers.blocks.private_metadata import pack_place
 
-CALLBACK_ID = "start_form"
+FORM_VIEW = "start_form"
 BACKEND_ACTION = "form_backend"
 VALIDATION_ACTION = "form_validation"
 DEFAULT = "default"  # the value of the choice that leaves a hyperparameter alone
@@ -56,7 +56,7 @@ class FormState:
         return next((each for each in self.profiles if each.name == self.request.backend), self.profiles[0])
 
 
-def start_form(state: FormState) -> dict[str, Any]:
+def build_form(state: FormState) -> dict[str, Any]:
     """The modal, at most 100 blocks whatever the profile."""
     profile, request = state.profile, state.request
     validation = profile.takes_validation and (
@@ -79,7 +79,7 @@ def start_form(state: FormState) -> dict[str, Any]:
         context("Nothing starts yet: next I check the file and show you what it holds.", "next"),
     ]
     metadata = pack_place(state.place, backend=profile.name, validation=validation)
-    return modal(CALLBACK_ID, "Tune a model", blocks, submit="Check the file", metadata=metadata)
+    return modal(FORM_VIEW, "Tune a model", blocks, submit="Check the file", metadata=metadata)
 
 
 def _backend(state: FormState) -> list[Block]:

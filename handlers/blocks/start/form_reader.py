@@ -58,7 +58,7 @@ class StartForm:
         )
 
 
-def read_start_form(view: dict[str, Any]) -> StartForm:
+def read_form(view: dict[str, Any]) -> StartForm:
     """The form in a view payload, from a submission or from an action inside it. Raises Outdated."""
     place, kept = unpack_place(str(view.get("private_metadata") or ""))
     reader = _Reader(view)

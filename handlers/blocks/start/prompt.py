@@ -2,14 +2,14 @@
 
 from bot.domain.requests import StartRequest
 from handlers.blocks.elements import actions, button, section
-from handlers.blocks.jobs.wording import hyperparameter_words
+from handlers.blocks.jobs.wording import hyperparameters_text
 from handlers.blocks.message import Message, code, compose, escape_line
 from handlers.blocks.private_metadata import pack_request
 
 OPEN_ACTION = "open_form"
 
 
-def start_prompt(request: StartRequest, file_name: str) -> Message:
+def build_prompt(request: StartRequest, file_name: str) -> Message:
     """Offers the form, filled in with the request; an empty `file_name` means that no file is known yet.
 
     Raises BadArgument when the request is too long for a button.
@@ -21,7 +21,7 @@ def start_prompt(request: StartRequest, file_name: str) -> Message:
     if request.base_model:
         given.append(f"base model {code(request.base_model, 120)}")
     if request.hyperparameters.given():
-        given.append(hyperparameter_words(request.hyperparameters, None))
+        given.append(hyperparameters_text(request.hyperparameters, None))
     about = f" on *{escape_line(file_name, 100)}*" if file_name else ""
     details = f" with {', '.join(given)}" if given else ""
     missing = "" if file_name or request.file else " You can add the file in the form."

@@ -11,14 +11,13 @@ from bot.domain.jobs import Hyperparameters, JobState, TunedModel
 from bot.domain.place import Place
 from bot.domain.requests import StartRequest
 from bot.errors import BadArgument, NoSuchJob, Outdated
-from handlers.blocks.chat.ask_form import ask_form, read_ask_form
-from handlers.blocks.help import COMMANDS, help_message
-from handlers.blocks.jobs.listing import job_list, model_list
-from handlers.blocks.notices import error_message, unexpected_message
+from handlers.blocks.chat.ask_form import build_ask_form, read_ask_form
+from handlers.blocks.help import build_help
+from handlers.blocks.jobs.listing import build_job_list, build_model_list
+from handlers.blocks.notices import build_error, build_reply, build_unexpected_error
 from handlers.blocks.private_metadata import pack_place, pack_request, unpack_model, unpack_place, unpack_request
-from handlers.blocks.said import said
-from handlers.blocks.start.prompt import start_prompt
-from handlers.syntax.commands import VERBS
+from handlers.blocks.start.prompt import build_prompt
+from handlers.syntax.commands import COMMANDS
 from tests.support import block_samples as samples
 from tests.support.block_checks import check_message, check_view
 from tests.support.block_samples import GEMINI, NOW, PLACE, VERTEX, a_job, done
@@ -27,7 +26,7 @@ CREATED = "<!date^1795222500^{date_short_pretty} at {time}|21 November 2026, 00:
 
 
 def test_each_job_is_listed_with_its_state_and_a_way_to_ask_it():
-    message = job_list([a_job(total_steps=12, completed_steps=4), done(key="tb-2")], NOW)
+    message = build_job_list([a_job(total_steps=12, completed_steps=4), done(key="tb-2")], NOW)
     check_message(message)
     running = (
         "*next number* · running · step 4 of 12, 33%\n"
@@ -57,25 +56,25 @@ def test_each_job_is_listed_with_its_state_and_a_way_to_ask_it():
 
 
 def test_a_list_of_jobs_pings_no_owner():
-    message = job_list([a_job(owner="U1"), a_job(state=JobState.FAILED, owner="U2")], NOW)
+    message = build_job_list([a_job(owner="U1"), a_job(state=JobState.FAILED, owner="U2")], NOW)
     check_message(message, mentions=set())
 
 
 def test_a_long_list_says_how_many_more_there_are():
-    message = job_list([a_job()] * 40, NOW)
+    message = build_job_list([a_job()] * 40, NOW)
     check_message(message)
     assert message.blocks[-1]["elements"][0]["text"] == "And 25 more."
 
 
 def test_an_empty_list_says_how_to_begin():
-    assert job_list([], NOW).text == "Nothing here yet. Tune a model with `/tune`."
+    assert build_job_list([], NOW).text == "Nothing here yet. Tune a model with `/tune`."
 
 
 def test_models_of_this_workspace_are_told_from_the_others():
     job = done()
     ours = TunedModel("vertex", job.tuned_model, job.endpoint, "next number", "gemini-3.5-flash", "ACTIVE", NOW)
     other = TunedModel("gemini", "tunedModels/other-1", "tunedModels/other-1", "")
-    message = model_list([ours, other], [job], ["PaLM API: Google is away."])
+    message = build_model_list([ours, other], [job], ["PaLM API: Google is away."])
     check_message(message)
     assert [each["text"]["text"] for each in message.blocks[:2]] == [
         "*next number* · vertex · `ACTIVE` · from `gemini-3.5-flash` · "
@@ -87,14 +86,16 @@ def test_models_of_this_workspace_are_told_from_the_others():
 
 
 def test_no_models_and_no_answer_are_not_the_same():
-    assert model_list([], []).text == "Google lists no tuned models."
-    assert model_list([], [], ["Vertex AI: 503"]).text == "I could not list all tuned models.\nVertex AI: 503."
+    assert build_model_list([], []).text == "Google lists no tuned models."
+    assert (
+        build_model_list([], [], ["Vertex AI: 503"]).text == "I could not list all tuned models.\nVertex AI: 503."
+    )
 
 
 def test_help_names_every_command_and_what_no_longer_trains():
-    message = help_message([VERTEX, GEMINI])
+    message = build_help([VERTEX, GEMINI])
     check_message(message)
-    assert {each.name for each in COMMANDS} >= {f"/tune {verb}" for verb in VERBS} | {"/tune", "/ask"}
+    assert all(f"`{command.usage}`: {command.summary}" in message.text for command in COMMANDS)
     assert "`/tune cancel NAME`: Stops a tuning, where Google can." in message.text
     assert "*Vertex AI:* tunes gemini-3.5-flash, gemini-3.5-flash-lite." in message.text
     assert "*Gemini API:* Google has had no base model" in message.text
@@ -103,7 +104,7 @@ def test_help_names_every_command_and_what_no_longer_trains():
 
 def test_a_prompt_carries_the_whole_request_in_its_button():
     request = StartRequest(name="capitals", hyperparameters=Hyperparameters(epochs=3), file="slack:F1")
-    message = start_prompt(request, "next_number.jsonl")
+    message = build_prompt(request, "next_number.jsonl")
     check_message(message)
     text = (
         "I can tune a model on *next_number.jsonl* with name capitals, epochs 3. "
@@ -133,7 +134,7 @@ def test_a_prompt_carries_the_whole_request_in_its_button():
 
 
 def test_a_prompt_without_a_file_says_where_to_give_one():
-    assert "You can add the file in the form." in start_prompt(StartRequest(), "").text
+    assert "You can add the file in the form." in build_prompt(StartRequest(), "").text
 
 
 @given(samples.requests)
@@ -164,7 +165,7 @@ def test_a_place_comes_back_with_what_was_kept_beside_it():
 
 def test_the_question_form_comes_back_with_its_model():
     model = ModelRef("vertex", "projects/p/locations/us/endpoints/2", "next number")
-    view = ask_form(PLACE, model)
+    view = build_ask_form(PLACE, model)
     check_view(view)
     assert view["callback_id"] == "ask_form"
     filled = {"question": {"question": {"type": "plain_text_input", "value": " What comes after 4? "}}}
@@ -173,7 +174,7 @@ def test_the_question_form_comes_back_with_its_model():
 
 
 def test_an_empty_question_is_said_at_its_field():
-    view = ask_form(PLACE, ModelRef("vertex", "e", "n"))
+    view = build_ask_form(PLACE, ModelRef("vertex", "e", "n"))
     read = read_ask_form({**view, "state": {"values": {"question": {"question": {"value": "  "}}}}})
     assert read.errors == {"question": "Type a question first."}
 
@@ -184,26 +185,26 @@ def test_a_question_form_without_a_model_is_outdated():
 
 
 def test_an_error_says_what_and_what_next():
-    message = error_message(NoSuchJob("I know no job named <x>", "See /tune list"))
+    message = build_error(NoSuchJob("I know no job named <x>", "See /tune list"))
     check_message(message)
     assert message.text == "I know no job named &lt;x&gt;. See /tune list."
     assert message.blocks[0]["text"]["text"] == "I know no job named &lt;x&gt;.\nSee /tune list."
 
 
 def test_an_unexpected_error_shows_its_reference_only():
-    message = unexpected_message("ab12cd")
+    message = build_unexpected_error("ab12cd")
     check_message(message)
     assert "`ab12cd`" in message.text
 
 
 def test_what_is_said_on_a_click_names_who_clicked():
-    message = said("R&D answers here now.", by="U1")
+    message = build_reply("R&D answers here now.", by="U1")
     check_message(message, mentions={"U1"})
     assert message.text == "<@U1>: R&amp;D answers here now."
 
 
 def test_a_name_that_breaks_markup_breaks_nothing():
     job = a_job()
-    message = job_list([replace(job, spec=replace(job.spec, name="*bold*\n<!here>"))], NOW)
+    message = build_job_list([replace(job, spec=replace(job.spec, name="*bold*\n<!here>"))], NOW)
     check_message(message)
     assert message.text.count("\n") == 2

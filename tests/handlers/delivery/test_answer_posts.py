@@ -106,7 +106,7 @@ async def test_another_process_finds_the_post_that_was_under_way(desk: QuestionH
     await desk.at.until(lambda: desk.at.calls("chat.postMessage"))
     await desk.tasks.drain(0.0)
     desk.tasks = BackgroundTasks()
-    await desk.questions().take_up()
+    await desk.questions().resume()
     await desk.settled()
     await asyncio.sleep(0.3)
     (message,) = desk.at.messages("eight")
@@ -177,7 +177,7 @@ async def test_what_went_wrong_in_a_thread_that_the_bot_was_put_out_of_is_told_t
 ) -> None:
     outside = desk.at.slack.add_channel("elsewhere", desk.at.ada, with_bot=False)
     said = desk.at.ada.post(outside, "seven")
-    await desk.questions().take(desk.question("k", outside, said.ts), desk.tell)
+    await desk.questions().accept(desk.question("k", outside, said.ts), desk.respond)
     await desk.settled()
     (message,) = desk.at.messages("TUNEBOT_BACKENDS")
     assert message.channel != outside.id
@@ -187,7 +187,7 @@ async def test_who_waits_in_the_channel_is_told_where_the_answer_went(desk: Ques
     outside = desk.at.slack.add_channel("elsewhere", desk.at.ada, with_bot=False)
     asked = await desk.store.add(desk.question("k", outside))
     assert asked is not None
-    to = SlackAnswerPoster(desk.once(), desk.at.poster, desk.at.client, desk.tell)
+    to = SlackAnswerPoster(desk.idempotent_poster(), desk.at.poster, desk.at.client, desk.respond)
     posted = await to.post(asked, ModelAnswer(MODEL, Answer("eight")), partial(desk.store.record_attempt, "k"))
     assert posted.thread.channel != outside.id
     assert desk.heard == ["I cannot post in this channel, so I sent you the answer directly."]
@@ -197,16 +197,16 @@ async def test_who_waits_in_the_channel_is_told_where_the_answer_went(desk: Ques
 
 
 async def test_what_went_wrong_is_told_privately_to_who_typed_a_command(desk: QuestionHarness) -> None:
-    await desk.questions().take(desk.question("k"), desk.tell)
+    await desk.questions().accept(desk.question("k"), desk.respond)
     await desk.settled()
-    assert desk.heard[0] == "AnswerWorker counter…"
+    assert desk.heard[0] == "Asking counter…"
     assert "TUNEBOT_BACKENDS" in desk.heard[1]
     assert not desk.at.messages()
 
 
 async def test_where_the_private_way_is_gone_it_is_whispered(desk: QuestionHarness) -> None:
     desk.deaf = True
-    await desk.questions().take(desk.question("k"), desk.tell)
+    await desk.questions().accept(desk.question("k"), desk.respond)
     await desk.settled()
     (whispered,) = desk.at.messages("TUNEBOT_BACKENDS")
     assert whispered.visible_to == desk.at.ada.id
@@ -215,7 +215,7 @@ async def test_where_the_private_way_is_gone_it_is_whispered(desk: QuestionHarne
 async def test_after_a_restart_it_is_whispered(desk: QuestionHarness) -> None:
     await desk.store.add(desk.question("k"))
     desk.at.slack.faults.fail("chat.postEphemeral", status=503)
-    await desk.questions().take_up()
+    await desk.questions().resume()
     await desk.settled()
     (whispered,) = desk.at.messages("TUNEBOT_BACKENDS")
     assert whispered.visible_to == desk.at.ada.id
@@ -224,7 +224,7 @@ async def test_after_a_restart_it_is_whispered(desk: QuestionHarness) -> None:
 async def test_in_a_thread_it_is_told_once_also_when_slacks_answer_is_lost(desk: QuestionHarness) -> None:
     said = desk.at.ada.post(desk.at.channel, "seven")
     desk.at.slack.faults.lose_answer("chat.postMessage")
-    await desk.questions().take(desk.question("k", thread=said.ts), desk.tell)
+    await desk.questions().accept(desk.question("k", thread=said.ts), desk.respond)
     await desk.settled()
     (message,) = desk.at.messages("TUNEBOT_BACKENDS")
     assert message.thread_ts == said.ts
@@ -235,11 +235,11 @@ async def test_words_on_an_error_that_a_killed_process_had_posted_are_found_and_
 ) -> None:
     said = desk.at.ada.post(desk.at.channel, "seven")
     desk.at.slack.faults.delay("chat.postMessage", seconds=0.15)
-    await desk.questions().take(desk.question("k", thread=said.ts), desk.tell)
+    await desk.questions().accept(desk.question("k", thread=said.ts), desk.respond)
     await desk.at.until(lambda: desk.at.calls("chat.postMessage"))
     await desk.tasks.drain(0.0)
     desk.tasks = BackgroundTasks()
-    await desk.questions().take_up()
+    await desk.questions().resume()
     await desk.settled()
     await asyncio.sleep(0.3)
     assert len(desk.at.messages()) == 1
@@ -247,15 +247,15 @@ async def test_words_on_an_error_that_a_killed_process_had_posted_are_found_and_
 
 async def test_a_question_that_cannot_be_written_down_is_refused_in_words(desk: QuestionHarness) -> None:
     await desk.at.database.run(lambda connection: connection.execute("PRAGMA query_only = ON"))
-    await desk.questions().take(desk.question("k"), desk.tell)
+    await desk.questions().accept(desk.question("k"), desk.respond)
     await desk.tasks.drain(1.0)
     assert "cannot be written" in desk.heard[0]
 
 
 async def test_a_delivery_that_comes_again_is_left_alone(desk: QuestionHarness) -> None:
     questions = desk.questions()
-    await asyncio.gather(*(questions.take(desk.question("k"), desk.tell) for _ in range(3)))
+    await asyncio.gather(*(questions.accept(desk.question("k"), desk.respond) for _ in range(3)))
     await desk.settled()
-    await questions.take(desk.question("k"), desk.tell)
+    await questions.accept(desk.question("k"), desk.respond)
     await asyncio.sleep(0.1)
     assert len(desk.heard) == 2

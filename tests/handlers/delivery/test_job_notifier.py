@@ -10,7 +10,7 @@ import pytest
 
 from bot.domain.jobs import JobState
 from bot.ports.stores import Change
-from handlers.delivery.post_finder import METADATA_EVENT
+from handlers.delivery.post_finder import NOTICE_EVENT
 from tests.support.slack_harness import SlackHarness, open_slack_harness
 
 
@@ -42,7 +42,7 @@ async def test_a_post_carries_the_metadata_by_which_it_is_found_again(at: SlackH
     await at.told()
     (card,) = at.messages()
     assert card.metadata is not None
-    assert card.metadata["event_type"] == METADATA_EVENT
+    assert card.metadata["event_type"] == NOTICE_EVENT
     payload: dict[str, Any] = card.metadata["event_payload"]
     assert (payload["job"], payload["kind"]) == ("marked", "card")
 

@@ -14,7 +14,7 @@ from bot.domain.place import Place
 from bot.ports.stores import Change
 from bot.runtime.backoff import Backoff
 from bot.sandbox.slack import SlackStandIn, SlackWorkspace
-from handlers.blocks.said import said
+from handlers.blocks.notices import build_reply
 from handlers.delivery.rate_limits import Method, RateLimits
 from handlers.transport.manifest import manifest
 from storage.outbox import add_notices
@@ -39,8 +39,8 @@ def refusals(at: SlackHarness) -> list[str]:
 
 
 async def test_two_hundred_jobs_that_move_at_once_hit_no_limit_and_ends_go_first(tmp_path: Path) -> None:
-    slack, pace = hurried()
-    async with open_slack_harness(tmp_path, slack=slack, pace=pace, seconds=10.0) as at:
+    slack, limits = hurried()
+    async with open_slack_harness(tmp_path, slack=slack, limits=limits, seconds=10.0) as at:
         rooms = [at.channel, *(slack.add_channel(f"room{number}", at.ada) for number in range(9))]
         names = [f"job{number:03}" for number in range(200)]
         for number, name in enumerate(names):
@@ -78,8 +78,8 @@ async def test_two_hundred_jobs_that_move_at_once_hit_no_limit_and_ends_go_first
 
 
 async def test_cards_that_never_rest_take_fair_turns(tmp_path: Path) -> None:
-    slack, pace = hurried()
-    async with open_slack_harness(tmp_path, slack=slack, pace=pace, seconds=10.0) as at:
+    slack, limits = hurried()
+    async with open_slack_harness(tmp_path, slack=slack, limits=limits, seconds=10.0) as at:
         names = [f"job{number:02}" for number in range(20)]
         for number, name in enumerate(names):
             await at.add(name, channel=slack.add_channel(f"room{number}", at.ada))
@@ -102,8 +102,8 @@ async def test_cards_that_never_rest_take_fair_turns(tmp_path: Path) -> None:
 
 
 async def test_people_are_answered_before_cards_and_both_together_keep_the_pace(tmp_path: Path) -> None:
-    slack, pace = hurried()
-    async with open_slack_harness(tmp_path, slack=slack, pace=pace, seconds=10.0) as at:
+    slack, limits = hurried()
+    async with open_slack_harness(tmp_path, slack=slack, limits=limits, seconds=10.0) as at:
         place = Place(slack.workspace.team_id, at.channel.id)
         for number in range(60):
             await at.add(f"job{number:02}")
@@ -111,7 +111,7 @@ async def test_people_are_answered_before_cards_and_both_together_keep_the_pace(
         await asyncio.sleep(0.2)
         async with asyncio.TaskGroup() as people:
             for number in range(10):
-                people.create_task(at.poster.say(place, said(f"answer {number}")))
+                people.create_task(at.poster.post(place, build_reply(f"answer {number}")))
         assert len(at.messages("Tuning")) < 30, "no card went between the answers"
         assert len(at.messages("answer")) == 10
         await at.told(within=20.0)
@@ -122,11 +122,11 @@ async def test_people_are_answered_before_cards_and_both_together_keep_the_pace(
 
 
 async def test_a_whisper_lets_the_card_wait(tmp_path: Path) -> None:
-    slack, pace = hurried()
-    async with open_slack_harness(tmp_path, slack=slack, pace=pace) as at:
+    slack, limits = hurried()
+    async with open_slack_harness(tmp_path, slack=slack, limits=limits) as at:
         at.sender.start()
         for number in range(10):
-            await at.poster.post_ephemeral(Place("T", at.channel.id), at.ada.id, said("only you"))
+            await at.poster.post_ephemeral(Place("T", at.channel.id), at.ada.id, build_reply("only you"))
             await at.add(f"job{number}")
             at.sender.wake()
             await at.told()
@@ -161,16 +161,16 @@ async def test_a_person_gets_the_answer_after_the_pause_that_slack_asked_for(tmp
         place = Place(at.slack.workspace.team_id, at.channel.id)
         begun = time.monotonic()
         async with asyncio.TaskGroup() as people:
-            people.create_task(at.poster.say(place, said("one")))
-            people.create_task(at.poster.say(place, said("two")))
+            people.create_task(at.poster.post(place, build_reply("one")))
+            people.create_task(at.poster.post(place, build_reply("two")))
         assert 0.9 < time.monotonic() - begun < 2.0
         assert len(at.messages()) == 2
         assert len(at.calls("chat.postMessage")) == 3
 
 
 async def test_a_slow_answer_does_not_let_the_next_post_come_too_soon(tmp_path: Path) -> None:
-    slack, pace = hurried()
-    async with open_slack_harness(tmp_path, slack=slack, pace=pace) as at:
+    slack, limits = hurried()
+    async with open_slack_harness(tmp_path, slack=slack, limits=limits) as at:
         for number in range(4):
             await at.add(f"job{number}")
         slack.faults.delay("chat.postMessage", seconds=0.045, times=2)
@@ -180,12 +180,12 @@ async def test_a_slow_answer_does_not_let_the_next_post_come_too_soon(tmp_path: 
 
 
 async def test_a_person_who_is_being_answered_slowly_is_not_overtaken(tmp_path: Path) -> None:
-    slack, pace = hurried()
-    async with open_slack_harness(tmp_path, slack=slack, pace=pace) as at:
+    slack, limits = hurried()
+    async with open_slack_harness(tmp_path, slack=slack, limits=limits) as at:
         slack.faults.delay("chat.postMessage", seconds=0.3)
         place = Place(slack.workspace.team_id, at.channel.id)
         async with asyncio.TaskGroup() as people:
-            people.create_task(at.poster.say(place, said("answer")))
+            people.create_task(at.poster.post(place, build_reply("answer")))
             await at.until(lambda: at.calls("chat.postMessage"))
             await at.add("card")
             at.sender.start()
@@ -196,45 +196,45 @@ async def test_a_person_who_is_being_answered_slowly_is_not_overtaken(tmp_path: 
 
 
 async def test_the_limiters_do_not_grow_with_the_channels() -> None:
-    pace = RateLimits(post_seconds=0.001)
+    limits = RateLimits(post_seconds=0.001)
     for number in range(5_000):
-        async with pace.posting(f"C{number}"):
+        async with limits.posting(f"C{number}"):
             pass
         if not number % 50:
             await asyncio.sleep(0.002)
-    assert len(pace._lanes) <= 200
+    assert len(limits._channels) <= 200
 
 
 async def test_fifty_edits_a_minute_are_never_more_in_any_minute() -> None:
-    pace = RateLimits(edit_seconds=0.6)
+    limits = RateLimits(edit_seconds=0.6)
     times: list[float] = []
     while not times or times[-1] - times[0] < 2.0:
-        async with pace.editing():
+        async with limits.editing():
             times.append(asyncio.get_running_loop().time())
     busiest = max(sum(start <= each < start + 0.6 for each in times) for start in times)
     assert 44 <= busiest <= 50
 
 
 async def test_room_says_what_may_go_now() -> None:
-    pace = RateLimits(post_seconds=0.05, edit_seconds=3.0)
-    assert (pace.capacity().posts, pace.capacity().edits, pace.capacity().paused_channels) == (
+    limits = RateLimits(post_seconds=0.05, edit_seconds=3.0)
+    assert (limits.capacity().posts, limits.capacity().edits, limits.capacity().paused_channels) == (
         True,
         5,
         frozenset(),
     )
-    async with pace.posting("C1"):
-        assert pace.capacity().paused_channels == {"C1"}
-    assert pace.capacity().paused_channels == {"C1"}
+    async with limits.posting("C1"):
+        assert limits.capacity().paused_channels == {"C1"}
+    assert limits.capacity().paused_channels == {"C1"}
     for _ in range(3):
-        async with pace.editing():
+        async with limits.editing():
             pass
-    assert pace.capacity().edits == 2
-    pace.pause(Method.POST, 0.1)
-    pace.pause(Method.EDIT, 0.1)
-    assert (pace.capacity().posts, pace.capacity().edits) == (False, 0)
+    assert limits.capacity().edits == 2
+    limits.pause(Method.POST, 0.1)
+    limits.pause(Method.EDIT, 0.1)
+    assert (limits.capacity().posts, limits.capacity().edits) == (False, 0)
     await asyncio.sleep(0.2)
-    assert pace.capacity().posts
-    assert pace.capacity().paused_channels == frozenset()
+    assert limits.capacity().posts
+    assert limits.capacity().paused_channels == frozenset()
 
 
 async def test_ten_thousand_that_wait_do_not_slow_the_choice(tmp_path: Path) -> None:

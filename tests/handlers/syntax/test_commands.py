@@ -1,7 +1,9 @@
 """What people type, as they type it and as Slack hands it over."""
 
 import html
+import re
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,46 +14,52 @@ from bot.domain.jobs import Hyperparameters
 from bot.domain.requests import StartRequest
 from bot.errors import BadArgument
 from handlers.syntax.commands import (
-    Ask,
-    Cancel,
-    Delete,
-    Help,
-    ListJobs,
-    ListModels,
-    OpenForm,
-    Start,
-    Status,
-    Use,
+    COMMANDS,
+    Arguments,
+    Runner,
+    TypedCommand,
+    only_reads,
     parse_ask,
     parse_mention,
     parse_tune,
-    quoted,
 )
-from handlers.syntax.lexer import file_location, undo_markup
+from handlers.syntax.lexer import file_location, quoted, undo_markup
 from handlers.syntax.start_options import parse_start
 
 PERMALINK = "https://acme.slack.com/files/U0AB/F0123456789/next_number.jsonl"
 
 
+def named(runner: Runner, name: str) -> TypedCommand:
+    return TypedCommand(runner, Arguments(name=name))
+
+
+def start(**values: Any) -> TypedCommand:
+    return TypedCommand(Runner.START, Arguments(request=StartRequest(**values)))
+
+
+def asked(question: str, model: str = "") -> TypedCommand:
+    return TypedCommand(Runner.ASK, Arguments(question=question, model=model))
+
+
 @pytest.mark.parametrize(
     ("text", "command"),
     [
-        ("", OpenForm()),
-        ("   ", OpenForm()),
-        ("list", ListJobs()),
-        ("LIST", ListJobs()),
-        ("models", ListModels()),
-        ("help", Help()),
-        ("help start", Help()),
-        ("status", Status()),
-        ("status capitals", Status("capitals")),
-        ("status my two  words", Status("my two words")),
-        ('cancel "my two words"', Cancel("my two words")),
-        ("delete “my two words”", Delete("my two words")),
-        ("use ‘my model’", Use("my model")),
-        ("use Bob's model", Use("Bob's model")),
-        ("use Bob’s model", Use("Bob’s model")),
-        ("status R&amp;D", Status("R&D")),
+        ("", TypedCommand(Runner.OPEN_FORM)),
+        ("   ", TypedCommand(Runner.OPEN_FORM)),
+        ("list", TypedCommand(Runner.LIST)),
+        ("LIST", TypedCommand(Runner.LIST)),
+        ("models", TypedCommand(Runner.MODELS)),
+        ("help", TypedCommand(Runner.HELP)),
+        ("help start", TypedCommand(Runner.HELP)),
+        ("status", TypedCommand(Runner.STATUS)),
+        ("status capitals", named(Runner.STATUS, "capitals")),
+        ("status my two  words", named(Runner.STATUS, "my two words")),
+        ('cancel "my two words"', named(Runner.CANCEL, "my two words")),
+        ("delete “my two words”", named(Runner.DELETE, "my two words")),
+        ("use ‘my model’", named(Runner.USE, "my model")),
+        ("use Bob's model", named(Runner.USE, "Bob's model")),
+        ("use Bob’s model", named(Runner.USE, "Bob’s model")),
+        ("status R&amp;D", named(Runner.STATUS, "R&D")),
     ],
 )
 def test_a_tune_command_is_read(text, command):
@@ -63,21 +71,19 @@ def test_start_reads_every_value():
         "start name=capitals base=gemini-3.5-flash backend=Vertex epochs=3 batch=4 lr=1e-3 adapter=8 "
         f"file=<{PERMALINK}|next_number.jsonl> validation=gs://bucket/check.jsonl input=question output=answer"
     )
-    assert parse_tune(text) == Start(
-        StartRequest(
-            backend="vertex",
-            base_model="gemini-3.5-flash",
-            name="capitals",
-            hyperparameters=Hyperparameters(epochs=3, batch_size=4, learning_rate=0.001, adapter_size=8),
-            file="slack:F0123456789",
-            validation="gs://bucket/check.jsonl",
-            mapping=FieldMapping("question", "answer"),
-        )
+    assert parse_tune(text) == start(
+        backend="vertex",
+        base_model="gemini-3.5-flash",
+        name="capitals",
+        hyperparameters=Hyperparameters(epochs=3, batch_size=4, learning_rate=0.001, adapter_size=8),
+        file="slack:F0123456789",
+        validation="gs://bucket/check.jsonl",
+        mapping=FieldMapping("question", "answer"),
     )
 
 
 def test_start_without_its_verb_is_understood():
-    assert parse_tune("epochs=3") == Start(StartRequest(hyperparameters=Hyperparameters(epochs=3)))
+    assert parse_tune("epochs=3") == start(hyperparameters=Hyperparameters(epochs=3))
 
 
 @pytest.mark.parametrize(
@@ -180,16 +186,16 @@ def test_what_is_no_file_is_refused(text):
 @pytest.mark.parametrize(
     ("text", "ask"),
     [
-        ("What is the capital of France?", Ask("What is the capital of France?")),
-        ("model=capitals What is it?", Ask("What is it?", "capitals")),
-        ("model=“my capitals” What’s it?", Ask("What’s it?", "my capitals")),
-        ("model = 'my capitals'\nWhat is it?", Ask("What is it?", "my capitals")),
-        ("is 1 &lt; 2 &amp;&amp; 3 &gt; 2?", Ask("is 1 < 2 && 3 > 2?")),
-        ("see <https://example.com/a?b=1&amp;c=2|this>", Ask("see https://example.com/a?b=1&c=2")),
-        ("ask <@U1|bob> in <#C1|general> or <!here>", Ask("ask @bob in #general or @here")),
-        ("what does &amp;lt; mean", Ask("what does &lt; mean")),
-        ("what does <b>bold</b> do", Ask("what does <b>bold</b> do")),
-        ('say "unclosed', Ask('say "unclosed')),
+        ("What is the capital of France?", Arguments(question="What is the capital of France?")),
+        ("model=capitals What is it?", Arguments(question="What is it?", model="capitals")),
+        ("model=“my capitals” What’s it?", Arguments(question="What’s it?", model="my capitals")),
+        ("model = 'my capitals'\nWhat is it?", Arguments(question="What is it?", model="my capitals")),
+        ("is 1 &lt; 2 &amp;&amp; 3 &gt; 2?", Arguments(question="is 1 < 2 && 3 > 2?")),
+        ("see <https://example.com/a?b=1&amp;c=2|this>", Arguments(question="see https://example.com/a?b=1&c=2")),
+        ("ask <@U1|bob> in <#C1|general> or <!here>", Arguments(question="ask @bob in #general or @here")),
+        ("what does &amp;lt; mean", Arguments(question="what does &lt; mean")),
+        ("what does <b>bold</b> do", Arguments(question="what does <b>bold</b> do")),
+        ('say "unclosed', Arguments(question='say "unclosed')),
     ],
 )
 def test_a_question_keeps_its_words(text, ask):
@@ -205,19 +211,19 @@ def test_a_question_without_words_is_refused(text):
 @pytest.mark.parametrize(
     ("text", "command"),
     [
-        ("<@UBOT>", Help()),
-        ("<@UBOT> help", Help()),
-        ("<@UBOT> tune", Start(StartRequest())),
-        ("<@UBOT> tune epochs=3", Start(StartRequest(hyperparameters=Hyperparameters(epochs=3)))),
-        ("<@UBOT|tunebot>: status capitals", Status("capitals")),
-        ('<@UBOT> cancel "my two words"', Cancel("my two words")),
-        ("<@UBOT> list", ListJobs()),
-        ("<@UBOT> list the capitals of Europe", Ask("list the capitals of Europe")),
-        ("<@UBOT> use a loop to count", Ask("use a loop to count")),
-        ("<@UBOT> use capitals", Use("capitals")),
-        ("<@UBOT> tune my guitar, how?", Ask("tune my guitar, how?")),
-        ("What is it, <@UBOT>?", Ask("What is it?")),
-        ("<@UBOT> model=capitals what is it?", Ask("what is it?", "capitals")),
+        ("<@UBOT>", TypedCommand(Runner.HELP)),
+        ("<@UBOT> help", TypedCommand(Runner.HELP)),
+        ("<@UBOT> tune", TypedCommand(Runner.START)),
+        ("<@UBOT> tune epochs=3", start(hyperparameters=Hyperparameters(epochs=3))),
+        ("<@UBOT|tunebot>: status capitals", named(Runner.STATUS, "capitals")),
+        ('<@UBOT> cancel "my two words"', named(Runner.CANCEL, "my two words")),
+        ("<@UBOT> list", TypedCommand(Runner.LIST)),
+        ("<@UBOT> list the capitals of Europe", asked("list the capitals of Europe")),
+        ("<@UBOT> use a loop to count", asked("use a loop to count")),
+        ("<@UBOT> use capitals", named(Runner.USE, "capitals")),
+        ("<@UBOT> tune my guitar, how?", asked("tune my guitar, how?")),
+        ("What is it, <@UBOT>?", asked("What is it?")),
+        ("<@UBOT> model=capitals what is it?", asked("what is it?", "capitals")),
     ],
 )
 def test_a_mention_is_a_command_or_a_question(text, command):
@@ -225,7 +231,7 @@ def test_a_mention_is_a_command_or_a_question(text, command):
 
 
 def test_a_mention_with_a_file_is_a_start_even_without_words():
-    assert parse_mention("<@UBOT>", "UBOT", has_file=True) == Start(StartRequest())
+    assert parse_mention("<@UBOT>", "UBOT", has_file=True) == TypedCommand(Runner.START)
 
 
 def test_a_mention_with_a_file_and_a_typing_error_is_not_sent_to_a_model():
@@ -241,9 +247,9 @@ names = st.text(letters | st.just(" "), min_size=1)
 def test_a_quoted_name_comes_back_however_it_is_typed(name):
     """Slack escapes what is typed; the same words must reach the model's name."""
     typed = html.escape(quoted(name), quote=False)
-    assert parse_ask(f"model={typed} why?") == Ask("why?", name)
-    assert parse_tune(f"use {typed}") == Use(name)
-    assert parse_mention(f"<@UBOT> use {typed}", "UBOT") == Use(name)
+    assert parse_ask(f"model={typed} why?") == Arguments(question="why?", model=name)
+    assert parse_tune(f"use {typed}") == named(Runner.USE, name)
+    assert parse_mention(f"<@UBOT> use {typed}", "UBOT") == named(Runner.USE, name)
     assert parse_start(f"name={undo_markup(typed)} epochs=3").name == name
 
 
@@ -252,3 +258,32 @@ def test_no_text_breaks_the_reader(text):
     for parse in (parse_tune, parse_ask, lambda words: parse_mention(words, "UBOT")):
         with suppress(BadArgument):
             parse(text)
+
+
+def test_no_two_rows_of_the_table_share_a_name_or_a_runner():
+    assert len({command.name for command in COMMANDS}) == len(COMMANDS)
+    assert sorted(command.runner for command in COMMANDS) == sorted(Runner)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_what_the_table_shows_can_be_typed_with_and_without_its_optional_parts(command):
+    shown = command.arguments.replace("LINK", "gs://my-bucket/examples.jsonl").replace("NAME", "capitals")
+    for typed in {shown.replace("[", "").replace("]", ""), re.sub(r"\[[^]]*\]\s*", "", shown)}:
+        if command.name == "/ask":
+            assert parse_ask(typed).question == "question"
+        else:
+            assert parse_tune(f"{command.word} {typed}").runner is command.runner
+
+
+@pytest.mark.parametrize("command", [each for each in COMMANDS if each.word], ids=lambda command: command.name)
+def test_a_mention_understands_the_sub_commands_of_the_table(command):
+    typed = command.arguments.replace("LINK", "gs://my-bucket/examples.jsonl").strip("[]")
+    assert parse_mention(f"<@UBOT> {command.word} {typed}", "UBOT").runner is command.runner
+
+
+@pytest.mark.parametrize(
+    ("text", "reads"),
+    [("list", True), ("STATUS capitals", True), ("help", True), ("", False), ("models", False), ("what", False)],
+)
+def test_only_commands_that_the_database_answers_wait_in_the_queue(text, reads):
+    assert only_reads(text) is reads

@@ -3,12 +3,12 @@
 import pytest
 
 from bot.domain.chat import Answer, Finish
-from handlers.blocks.chat.answer import answer_messages, answer_note, ask_messages
+from handlers.blocks.chat.answer import answer_note, build_answer, build_asked_answer
 from tests.support.block_checks import check_message
 
 
 def ask(question, answer, **options):
-    messages = ask_messages("U1", "capitals", question, answer, **options)
+    messages = build_asked_answer("U1", "capitals", question, answer, **options)
     for message in messages:
         check_message(message, mentions={"U1"})
     return messages
@@ -34,7 +34,7 @@ def test_question_and_answer_stand_in_one_message():
 
 
 def test_an_answer_in_a_thread_names_its_model():
-    (message,) = answer_messages("capitals", Answer("Paris."))
+    (message,) = build_answer("capitals", Answer("Paris."))
     check_message(message)
     assert message.text == "Paris.\nAnswered by `capitals`."
     assert [each["type"] for each in message.blocks] == ["markdown", "context"]
@@ -94,7 +94,7 @@ def test_an_answer_that_is_not_whole_says_so_and_why(answer, note):
 
 
 def test_history_that_was_not_taken_is_admitted():
-    (message,) = answer_messages("capitals", Answer("Paris."), history_dropped=True)
+    (message,) = build_answer("capitals", Answer("Paris."), history_dropped=True)
     assert "it saw only the last question" in message.text
 
 

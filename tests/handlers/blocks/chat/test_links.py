@@ -12,7 +12,7 @@ from bot.sandbox.page.texts.markdown_html import markdown as page
 from bot.sandbox.page.texts.mrkdwn import Names
 from bot.sandbox.slack import SlackWorkspace
 from bot.sandbox.slack.references import live_in_message
-from handlers.blocks.chat.answer import answer_messages
+from handlers.blocks.chat.answer import build_answer
 from handlers.blocks.chat.links import show_addresses
 from handlers.blocks.message import escape_markdown
 
@@ -151,7 +151,7 @@ def test_what_only_some_read_as_a_link_is_none(markdown: str) -> None:
     ],
 )
 def test_nothing_in_an_answer_mentions_anybody(said: str) -> None:
-    (message,) = answer_messages("capitals", Answer(said))
+    (message,) = build_answer("capitals", Answer(said))
     for parse in ("none", "full"):
         assert [
             each for each in live_in_message(message.text, list(message.blocks), parse=parse) if each.label
@@ -175,7 +175,7 @@ def test_the_sandboxs_page_opens_no_hidden_address_either() -> None:
 
 def test_code_that_is_cut_in_the_middle_hides_no_link() -> None:
     long = "`" + "word " * 2_600 + "[our bank](https://evil.example) " * 40 + "`"
-    messages = answer_messages("capitals", Answer(long))
+    messages = build_answer("capitals", Answer(long))
     pieces = [block["text"] for message in messages for block in message.blocks if block["type"] == "markdown"]
     assert len(pieces) > 1
     assert [hidden(piece) for piece in pieces] == [[]] * len(pieces)
@@ -190,7 +190,7 @@ def test_a_fence_that_nobody_closes_may_be_no_code(before: str) -> None:
 
 
 def test_a_fence_that_the_model_never_closed_is_closed_for_it() -> None:
-    (message,) = answer_messages("capitals", Answer("Like so:\n\n```py\na[0](b)"))
+    (message,) = build_answer("capitals", Answer("Like so:\n\n```py\na[0](b)"))
     assert message.blocks[0]["text"] == "Like so:\n\n```py\na[0](b)\n```"
 
 
@@ -213,7 +213,7 @@ def test_no_markdown_hides_an_address(markdown: str) -> None:
 @settings(max_examples=10, deadline=None)
 @given(st.lists(st.sampled_from(FRAGMENTS), min_size=20, max_size=60).map("".join), st.integers(100, 300))
 def test_no_piece_of_a_long_answer_hides_an_address(part: str, times: int) -> None:
-    for message in answer_messages("capitals", Answer(part * times)):
+    for message in build_answer("capitals", Answer(part * times)):
         for block in message.blocks:
             if block["type"] == "markdown":
                 assert hidden(block["text"]) == []

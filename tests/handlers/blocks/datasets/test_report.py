@@ -10,7 +10,12 @@ from bot.domain.datasets import Dialect, FieldMapping
 from bot.domain.jobs import Hyperparameters, TuningSpec
 from bot.domain.requests import Proposal, StartRequest
 from bot.errors import BadArgument, FileUnavailable
-from handlers.blocks.datasets.report import checking_view, error_view, report_message, report_view
+from handlers.blocks.datasets.report import (
+    build_checking_view,
+    build_error_view,
+    build_report_message,
+    build_report_view,
+)
 from handlers.blocks.private_metadata import unpack_request
 from tests.support.block_checks import check_message, check_view
 from tests.support.block_samples import GEMINI, NOW, PLACE, TRAINING, VERTEX
@@ -39,7 +44,7 @@ def plain(text):
 
 
 def view_of(*args, **kwargs):
-    view = report_view(*args, **kwargs)
+    view = build_report_view(*args, **kwargs)
     check_view(view)
     return view
 
@@ -170,13 +175,13 @@ def test_only_the_first_findings_are_shown_and_the_rest_counted():
     view = view_of(bad, VERTEX, PLACE, None)
     assert len(texts(view)) == 31
     assert "And 10 more findings." in json.dumps(view)
-    message = report_message(bad, VERTEX)
+    message = build_report_message(bad, VERTEX)
     check_message(message)
     assert "And 35 more findings." in json.dumps(message.blocks)
 
 
 def test_the_report_in_a_thread_can_start_it():
-    message = report_message(replace(REPORT, findings=(FEW,)), VERTEX, PROPOSAL)
+    message = build_report_message(replace(REPORT, findings=(FEW,)), VERTEX, PROPOSAL)
     check_message(message)
     button = message.blocks[-1]["elements"][0]
     assert (button["action_id"], button["value"]) == ("report_start", "tb-p")
@@ -185,7 +190,7 @@ def test_the_report_in_a_thread_can_start_it():
 
 
 def test_while_the_file_is_read_the_modal_says_so():
-    view = checking_view("<big>.jsonl")
+    view = build_checking_view("<big>.jsonl")
     check_view(view)
     assert "I am checking &lt;big&gt;.jsonl." in view["blocks"][0]["text"]["text"]
     assert "submit" not in view
@@ -193,7 +198,7 @@ def test_while_the_file_is_read_the_modal_says_so():
 
 def test_an_error_leads_back_to_the_form():
     request = StartRequest(name="capitals", file="slack:F1")
-    view = error_view(FileUnavailable("That file was deleted in Slack.", "Share it again."), PLACE, request)
+    view = build_error_view(FileUnavailable("That file was deleted in Slack.", "Share it again."), PLACE, request)
     check_view(view)
     assert texts(view) == ["That file was deleted in Slack.\nShare it again."]
     assert unpack_request(view["blocks"][1]["elements"][0]["value"]) == request
@@ -201,7 +206,7 @@ def test_an_error_leads_back_to_the_form():
 
 def test_a_request_too_long_for_a_button_leaves_the_button_out():
     request = StartRequest(file="gs://b/" + "a" * 1_100, validation="gs://b/" + "b" * 1_100)
-    view = error_view(BadArgument("No.", "Yes."), PLACE, request)
+    view = build_error_view(BadArgument("No.", "Yes."), PLACE, request)
     check_view(view)
     assert len(view["blocks"]) == 1
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bot.domain.jobs import DataStats, Failure, Hyperparameters, JobState, Snapshot
-from handlers.blocks.jobs.card import job_card
+from handlers.blocks.jobs.card import build_card
 from handlers.blocks.jobs.loss_curve import LossCurve, sample
 from handlers.blocks.message import Message
 from tests.support.block_checks import check_message
@@ -16,7 +16,7 @@ CURVE = [Snapshot(1, 3.1), Snapshot(4, 2.05)]
 
 
 def card(job, profile=VERTEX, snapshots=(), now=NOW, **options) -> Message:
-    message = job_card(job, profile, snapshots, now, **options)
+    message = build_card(job, profile, snapshots, now, **options)
     check_message(message, mentions={"U1", "U2"})
     return message
 

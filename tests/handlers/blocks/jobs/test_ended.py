@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 
 from bot.domain.jobs import DataStats, Failure, JobState
-from handlers.blocks.jobs.ended import job_ended
+from handlers.blocks.jobs.notices import build_ended
 from tests.support.block_checks import check_message
 from tests.support.block_samples import NOW, VERTEX, a_job, done
 
 
 def ended(job):
-    message = job_ended(job, VERTEX)
+    message = build_ended(job, VERTEX)
     check_message(message, mentions={"U1", "U2"})
     return message
 
@@ -108,7 +108,7 @@ def test_googles_reason_cannot_ping_anybody():
 
 def test_a_job_that_goes_on_has_no_end():
     with pytest.raises(ValueError, match="has not ended"):
-        job_ended(a_job(), VERTEX)
+        build_ended(a_job(), VERTEX)
 
 
 def test_a_model_with_quotes_in_its_name_can_be_copied_into_a_command():

@@ -15,8 +15,8 @@ from bot.errors import BadArgument, Outdated
 from bot.ports.files import FileInfo
 from bot.sandbox.slack.person.inputs import entered_values, state_values, unmet
 from bot.sandbox.slack.rules.blocks import filled_in
-from handlers.blocks.start.form import FormState, start_form
-from handlers.blocks.start.form_reader import StartForm, field_errors, read_start_form
+from handlers.blocks.start.form import FormState, build_form
+from handlers.blocks.start.form_reader import StartForm, field_errors, read_form
 from tests.support import block_samples as samples
 from tests.support.block_checks import check_view
 from tests.support.block_samples import GEMINI, PLACE, VERTEX
@@ -26,7 +26,7 @@ UPLOAD = {"id": "F9", "name": "mine.jsonl", "size": 1_234}
 
 
 def form(*profiles: BackendProfile, **state: Any) -> dict[str, Any]:
-    view = start_form(FormState(PLACE, profiles or (VERTEX, GEMINI), **state))
+    view = build_form(FormState(PLACE, profiles or (VERTEX, GEMINI), **state))
     check_view(view)
     return view
 
@@ -42,7 +42,7 @@ def fill(view: dict[str, Any], **entries: Any) -> dict[str, Any]:
 
 
 def submit(view: dict[str, Any], **values: Any) -> StartForm:
-    return read_start_form(fill(view, **values))
+    return read_form(fill(view, **values))
 
 
 def block(view: dict[str, Any], block_id: str) -> Any:
@@ -287,9 +287,7 @@ def test_what_is_wrong_is_said_at_its_field(values, errors):
 def test_a_number_that_is_none_is_said_at_its_field():
     view = fill(form(), file_upload=UPLOAD)
     view["state"]["values"]["epochs"]["number"]["value"] = "three"
-    assert read_start_form(view).errors == {
-        "epochs": "`epochs` must be a whole number, not “three”. For example 3."
-    }
+    assert read_form(view).errors == {"epochs": "`epochs` must be a whole number, not “three”. For example 3."}
 
 
 def test_the_validation_file_stays_behind_a_button_until_it_is_wanted():
@@ -309,11 +307,11 @@ def test_a_backend_without_validation_has_no_such_fields():
 def test_what_was_typed_survives_a_change_of_the_backend():
     """Slack keeps values by block and action id; one backend's base model must not be kept for another."""
     vertex = fill(form(), name="capitals", file_upload=UPLOAD, epochs="7", backend="gemini")
-    read = read_start_form(vertex)
+    read = read_form(vertex)
     assert read.request.backend == "gemini"
     redrawn = filled_in(form(request=read.redrawn)["blocks"])
     state = state_values(redrawn, vertex["state"]["values"])
-    again = read_start_form({**vertex, "blocks": redrawn, "state": {"values": state}})
+    again = read_form({**vertex, "blocks": redrawn, "state": {"values": state}})
     assert again.errors == {}
     assert again.request == StartRequest(
         backend="gemini",
@@ -337,15 +335,15 @@ def test_a_refused_value_is_shown_at_its_field_or_nowhere():
 @pytest.mark.parametrize("metadata", ["", "not json", "[]", '{"team":5}'])
 def test_a_form_of_an_older_version_is_outdated(metadata):
     with pytest.raises(Outdated, match="older version"):
-        read_start_form({"private_metadata": metadata, "state": {"values": {}}})
+        read_form({"private_metadata": metadata, "state": {"values": {}}})
 
 
 @given(samples.requests)
 @settings(deadline=None)
 def test_any_request_that_fits_the_form_comes_back_from_it(request_):
-    view = start_form(FormState(PLACE, (VERTEX,), request_, RECENT))
+    view = build_form(FormState(PLACE, (VERTEX,), request_, RECENT))
     blocks = filled_in(view["blocks"])
-    read = read_start_form({**view, "blocks": blocks, "state": {"values": state_values(blocks, {})}})
+    read = read_form({**view, "blocks": blocks, "state": {"values": state_values(blocks, {})}})
     assert set(read.errors) <= {"file_uri", "file_upload", "output_key", "input_key", "validation_uri"}
     chosen = request_.hyperparameters
     assert read.request.hyperparameters == Hyperparameters(

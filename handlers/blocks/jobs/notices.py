@@ -1,0 +1,96 @@
+"""The replies under a job card that mention the job's owner: the job ended, or it makes no progress."""
+
+from datetime import datetime
+from typing import assert_never
+
+from bot.domain.backend_profile import BackendProfile
+from bot.domain.jobs import JobState, TuningJob
+from handlers.blocks.elements import actions, button, section
+from handlers.blocks.formatting import count, duration, sentence
+from handlers.blocks.jobs.card import ASK_ACTION, USE_ACTION, build_cancel_button
+from handlers.blocks.jobs.wording import NAME, data_lines, elapsed, failure_lines, rows_text, where
+from handlers.blocks.message import Block, Message, code, compose, escape_line, mention
+from handlers.syntax.lexer import quoted
+
+_AGAIN = "You can start again with `/tune`."
+
+
+def build_ended(job: TuningJob, profile: BackendProfile) -> Message:
+    """Build the reply with the job's result and the next step. Raises ValueError for a job that has not ended."""
+    text = f"{mention(job.owner)} " + "\n".join(_result(job, profile))
+    return compose(text, [section(text, "ended"), *_buttons(job)])
+
+
+def build_stuck(job: TuningJob, profile: BackendProfile, now: datetime) -> Message:
+    """Build the reply for a job that makes no progress: since when, and what the owner can do."""
+    text = f"{mention(job.owner)} " + "\n".join(_standstill(job, profile, now))
+    cancel = build_cancel_button(job, profile)
+    return compose(text, [section(text, "stuck"), *([actions([cancel], "stuck_actions")] if cancel else [])])
+
+
+def _result(job: TuningJob, profile: BackendProfile) -> list[str]:
+    name = f"*{escape_line(job.name, NAME)}*"
+    match job.state:
+        case JobState.SUCCEEDED:
+            late = ["It ended before Google could cancel it."] if job.cancelled_by else []
+            return [_ready(job, name), *late, *_trained_on(job), *_next(job)]
+        case JobState.FAILED:
+            lines = [f"{name} failed on {where(profile)}.", *failure_lines(job.failure)]
+            return lines if job.failure is not None and job.failure.hint else [*lines, _AGAIN]
+        case JobState.CANCELLED:
+            by = f"by {mention(job.cancelled_by)}" if job.cancelled_by else "at Google, not by me"
+            return [f"{name} was cancelled {by}.", _AGAIN]
+        case JobState.LOST:
+            hint = escape_line(job.failure.hint, 600) if job.failure is not None else ""
+            return [
+                f"{name} is lost: {where(profile)} no longer knows the job.",
+                sentence(hint) or "Look for it in Google's console.",
+                _AGAIN,
+            ]
+        case JobState.SUBMITTING | JobState.QUEUED | JobState.RUNNING:
+            raise ValueError(f"{job.key} has not ended: {job.state}")
+        case _:
+            assert_never(job.state)
+
+
+def _ready(job: TuningJob, name: str) -> str:
+    took = f", after {duration(elapsed(job, job.ended_at))}" if job.ended_at else ""
+    return f"{name} is ready: tuned on {rows_text(job)}{took}."
+
+
+def _trained_on(job: TuningJob) -> list[str]:
+    return data_lines(job.data_stats, job.spec.training.examples) if job.data_stats is not None else []
+
+
+def _next(job: TuningJob) -> list[str]:
+    if not job.can_answer:
+        return ["Google gave it no address to send questions to; look for it in Google's console."]
+    return [f"Ask it: {code('/ask model=' + quoted(job.name) + ' your question')}"]
+
+
+def _buttons(job: TuningJob) -> list[Block]:
+    if not job.can_answer:
+        return []
+    elements = [
+        button("Ask it", ASK_ACTION, job.key, style="primary"),
+        button("Use in this channel", USE_ACTION, job.key),
+    ]
+    return [actions(elements, "ended_actions")]
+
+
+def _standstill(job: TuningJob, profile: BackendProfile, now: datetime) -> list[str]:
+    name = f"*{escape_line(job.name, NAME)}*"
+    since = duration((now - (job.moved_at or job.created_at)).total_seconds())
+    step = "cancel it and start again" if profile.can_cancel else "start again, as this one cannot be cancelled"
+    advice = (
+        f"Google queues tunings behind others and may take hours. If nothing moves by tomorrow, {step}. "
+        "I keep checking, and tell you when it ends."
+    )
+    if job.state is JobState.QUEUED:
+        found = f"{name} seems stuck: it has waited in the queue of {where(profile)} for {since}."
+    elif job.completed_steps:
+        done = count(job.completed_steps, "step")
+        found = f"{name} seems stuck: {where(profile)} has shown no new step for {since}, after {done}."
+    else:
+        found = f"{name} seems stuck: {where(profile)} says that it runs, but has shown no step for {since}."
+    return [found, advice]

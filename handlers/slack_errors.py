@@ -1,0 +1,174 @@
+"""Names every error code of Slack's Web API that the bot acts on, and says what each one means to it.
+
+Slack lists the codes on the page of each method, for example docs.slack.dev/reference/methods/chat.postMessage.
+No other module may name a code. This module imports no other module of `handlers`.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import aiohttp
+from slack_sdk.errors import SlackApiError, SlackClientError
+
+from bot.errors import FileUnavailable, RetryLater, SlackError, Unconfirmed, Undeliverable
+
+logger = logging.getLogger(__name__)
+
+# Errors that say nothing about the request: the connection failed, so the same request may succeed later.
+# A request that was sent may have been carried out all the same.
+NETWORK_ERRORS: Final = (aiohttp.ClientError, TimeoutError, ConnectionError)
+# What a call of Slack's Web API raises where the bot can go on without its result.
+CALL_ERRORS: Final = (SlackApiError, *NETWORK_ERRORS)
+
+_TOKEN_INVALID: Final = frozenset(
+    {"account_inactive", "invalid_auth", "not_authed", "token_expired", "token_revoked"}
+)
+# Slack refuses the token itself, whatever is called with it.
+TOKEN_REFUSED: Final = _TOKEN_INVALID | {
+    "access_denied",
+    "not_allowed_token_type",
+    "team_access_not_granted",
+}
+# The person who installed the app can repair this, so messages wait and none is dropped.
+_APP_REFUSED: Final = _TOKEN_INVALID | {"missing_scope"}
+_PASSING: Final = frozenset({"service_unavailable", "request_timeout", "team_added_to_org"})
+# Slack's pages say of these that "it's possible some aspect of the operation succeeded before the error was
+# raised".
+_OUTCOME_UNKNOWN: Final = frozenset({"internal_error", "fatal_error"})
+
+# The bot cannot post in this channel; it writes to the person directly instead.
+CANNOT_POST: Final = frozenset(
+    {
+        "channel_not_found",
+        "is_archived",
+        "no_permission",
+        "not_in_channel",
+        "restricted_action",
+        "user_not_in_channel",
+    }
+)
+# The message that was to be edited can no longer be edited, so a new one is posted.
+MESSAGE_GONE: Final = frozenset(
+    {"cant_update_message", "channel_not_found", "edit_window_closed", "is_inactive", "message_not_found"}
+)
+THREAD_GONE: Final = frozenset({"thread_not_found"})
+# The person closed the modal.
+VIEW_GONE: Final = frozenset({"not_found"})
+# A workspace without the `data_visualization` block refuses the whole view or message.
+CHART_REFUSED: Final = frozenset({"invalid_arguments", "invalid_blocks"})
+_FILE_HIDDEN: Final = frozenset(
+    {"access_denied", "channel_not_found", "file_deleted", "file_not_found", "not_in_channel"}
+)
+
+
+def slack_code(error: SlackApiError) -> str:
+    """Return the `error` of Slack's answer; empty where a proxy or a 503's page answered in place of the API."""
+    data = getattr(error.response, "data", None)
+    return str(data.get("error") or "") if isinstance(data, dict) else ""
+
+
+def slack_status(error: SlackApiError) -> int:
+    """Return the HTTP status of the answer; Slack sends most refusals with 200."""
+    return int(getattr(error.response, "status_code", 200))
+
+
+def retry_after(error: SlackApiError) -> float | None:
+    """Return the seconds for which Slack asks for a pause, None where the error is not about rate limits.
+
+    Source: docs.slack.dev/apis/web-api/rate-limits.
+    """
+    if slack_code(error) != "ratelimited" and slack_status(error) != 429:
+        return None
+    seconds = str(getattr(error.response, "headers", {}).get("Retry-After", ""))
+    return float(seconds) if seconds.isdecimal() else 1.0
+
+
+def outcome_unknown(error: SlackApiError) -> bool:
+    """Return whether Slack may have carried out the call in spite of the error."""
+    code, status = slack_code(error), slack_status(error)
+    return code in _OUTCOME_UNKNOWN or (not code and status != 429)
+
+
+def unconfirmed(error: Exception) -> Unconfirmed:
+    """Return the error of a post of which nobody knows whether Slack has it, from one of `CALL_ERRORS`."""
+    if isinstance(error, SlackApiError):
+        why = slack_code(error) or str(slack_status(error))
+        return Unconfirmed(f"Slack does not say whether it has the message: {why}.", retry_after(error) or 1.0)
+    return Unconfirmed(f"Slack does not say whether it has the message: {type(error).__name__}.", seconds=1.0)
+
+
+def delivery_error(error: Exception) -> RetryLater | Undeliverable:
+    """Return what an error of slack-sdk or of the network means for a message: send it later, or never."""
+    if isinstance(error, NETWORK_ERRORS):
+        return RetryLater(f"Slack cannot be reached: {type(error).__name__}.", seconds=1.0)
+    if not isinstance(error, SlackApiError):
+        # slack-sdk sent nothing. Its reason concerns the client and not the message, which must not be dropped.
+        return RetryLater(f"slack-sdk did not send the message: {type(error).__name__}.", seconds=30.0)
+    code, status = slack_code(error), slack_status(error)
+    if (seconds := retry_after(error)) is not None:
+        return RetryLater("Slack asks for a pause.", seconds=seconds)
+    if code in _APP_REFUSED:
+        logger.error("Slack refuses the app: %s. Messages wait until the app is installed again.", code)
+        return RetryLater(f"Slack refuses the app: {code}.", seconds=30.0)
+    if status >= 500 or not code or code in _PASSING or code in _OUTCOME_UNKNOWN:
+        return RetryLater(f"Slack fails: {code or status}.", seconds=1.0)
+    return Undeliverable(f"Slack refuses the message: {code}.")
+
+
+@contextmanager
+def delivery_errors() -> Iterator[None]:
+    """Raise RetryLater or Undeliverable in place of what slack-sdk or the network raises inside the block."""
+    try:
+        yield
+    except (SlackClientError, *NETWORK_ERRORS) as error:
+        raise delivery_error(error) from error
+
+
+def error_for_person(error: SlackApiError) -> SlackError | None:
+    """Return the refusals that a person can do something about in clear sentences, None for all others."""
+    match slack_code(error):
+        case "not_in_channel" | "channel_not_found":
+            return SlackError("I am not in this channel.", "Invite me with /invite, then try again.")
+        case "is_archived":
+            return SlackError("This channel is archived.", "Use another one.")
+        case "expired_trigger_id" | "invalid_trigger_id":
+            return SlackError("Slack stopped waiting before I could open the form.", "Try again.")
+        case "missing_scope":
+            needed = str(error.response.data.get("needed") or "a scope")
+            return SlackError(
+                f"The app lacks the scope {needed}.",
+                "Ask the person who installed Tunebot to add it and to install the app again.",
+            )
+        case "ratelimited":
+            return SlackError("Slack asks me to slow down.", "Try again in a minute.")
+    return None
+
+
+def file_error(file_id: str, error: SlackApiError) -> FileUnavailable:
+    """Return what a refusal of files.info means to the person who named the file."""
+    code = slack_code(error)
+    if code == "missing_scope":
+        return no_file_scope("the file")
+    if code in _FILE_HIDDEN:
+        return file_not_found(file_id)
+    return FileUnavailable(
+        f"Slack does not give me the file {file_id}: {code or slack_status(error)}.", "Try again in a moment."
+    )
+
+
+def file_not_found(file_id: str) -> FileUnavailable:
+    """Return one and the same error for a file that does not exist, was deleted, or is hidden from the person."""
+    return FileUnavailable(
+        f"I find no file {file_id} that you and I both see here.",
+        "Share it in this channel, and /invite me to it if need be; or upload it in the form that /tune opens.",
+    )
+
+
+def no_file_scope(name: str) -> FileUnavailable:
+    """Return the error for a download that Slack answered with its login page, as it does without `files:read`."""
+    return FileUnavailable(
+        f"Slack sent a login page instead of {name}: the bot lacks the scope files:read.",
+        "Ask the person who installed Tunebot to add it and to install the app again.",
+    )
