@@ -21,8 +21,8 @@ from handlers.blocks.notices import error_text
 from handlers.blocks.private_metadata import pack_place, pack_request
 
 REPORT_VIEW = "start_report"
-CHECKING_VIEW = "checking"
-ERROR_VIEW = "start_error"
+CHECKING_ID = "checking"
+ERROR_ID = "start_error"
 AGAIN_ACTION = "form_again"
 REPAIR_ACTION = "report_repair"
 START_ACTION = "report_start"
@@ -46,7 +46,7 @@ def build_checking_view(name: str, percent: int = 0) -> dict[str, Any]:
     """Build the view that is shown while the file is checked."""
     text = f"I am checking {escape_line(name, NAME)}. For a large file this can take a minute. Nothing starts yet."
     progress = [context(f"{percent}% read.", "checked")] if percent else []
-    return modal(CHECKING_VIEW, "Checking the file", [section(text, "checking"), *progress])
+    return modal(CHECKING_ID, "Checking the file", [section(text, "checking"), *progress])
 
 
 def build_repairing_view(place: Place) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def build_repairing_view(place: Place) -> dict[str, Any]:
         "I am repairing the file. I post both files in the channel: the repaired one, and the rows left out. "
         "You can close this."
     )
-    return modal(CHECKING_VIEW, "Repairing the file", [section(text, "repairing")], metadata=pack_place(place))
+    return modal(CHECKING_ID, "Repairing the file", [section(text, "repairing")], metadata=pack_place(place))
 
 
 def build_report_view(
@@ -115,12 +115,12 @@ def build_report_message(
 def build_error_view(error: BotError, place: Place, request: StartRequest | None = None) -> dict[str, Any]:
     """Build the view that replaces a failed one; with a `request`, a button opens the form again, filled in."""
     blocks = [section(error_text(error), "error"), *_choices(None, request)]
-    return modal(ERROR_VIEW, "That did not work", blocks, metadata=pack_place(place))
+    return modal(ERROR_ID, "That did not work", blocks, metadata=pack_place(place))
 
 
 def build_message_view(message: Message) -> dict[str, Any]:
     """Build a view that shows a message."""
-    return modal(ERROR_VIEW, "That did not work", list(message.blocks))
+    return modal(ERROR_ID, "That did not work", list(message.blocks))
 
 
 def build_repaired_message(repaired: RepairedFiles) -> Message:

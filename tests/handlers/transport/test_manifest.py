@@ -116,14 +116,14 @@ def test_what_nobody_handles_is_acknowledged_all_the_same(app: Recording) -> Non
     assert isinstance(app.bound["event"][-1], re.Pattern), "the catch-all must come last"
 
 
-def test_what_is_drawn_is_answered(app: Recording) -> None:
-    sources = "".join(path.read_text() for path in Path(handlers.__file__).parent.joinpath("blocks").glob("*.py"))
-    drawn = set(re.findall(r'"(job_(?:ask|cancel|delete|refresh|use))"', sources))
-    named = set(re.findall(r'^[A-Z_]*ACTION = "(\w+)"', sources, re.MULTILINE))
-    assert drawn
-    assert drawn | named == set(app.bound["action"])
-    views = set(re.findall(r'^CALLBACK_ID = "(\w+)"', sources, re.MULTILINE))
-    assert views == set(app.bound["view"])
+def test_every_id_of_a_button_or_a_view_is_a_constant_with_a_route(app: Recording) -> None:
+    folder = Path(handlers.__file__).parent / "blocks"
+    sources = "".join(path.read_text() for path in folder.rglob("*.py"))
+    for kind in ("action", "view"):
+        constants = re.findall(rf'^[A-Z]+_{kind.upper()} = "(\w+)"', sources, re.MULTILINE)
+        assert sorted(constants) == sorted(app.bound[kind])
+    assert not re.findall(r'\bbutton\(\s*"[^"]*",\s*"', sources), "an id belongs in a constant"
+    assert not re.findall(r'\bmodal\(\s*"', sources), "an id belongs in a constant"
 
 
 def test_every_method_that_is_called_is_allowed_by_the_scopes() -> None:
