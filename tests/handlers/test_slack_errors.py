@@ -42,7 +42,7 @@ def refusal(code: str = "", *, status: int = 200, headers: dict[str, str] | None
         headers=headers or {},
         status_code=status,
     )
-    return SlackApiError("The request to the Slack API failed.", response)
+    return SlackApiError("The request to the Slack API failed.", response)  # type: ignore[no-untyped-call]
 
 
 def bare(error: type[Exception]) -> Exception:
