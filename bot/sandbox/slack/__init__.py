@@ -5,6 +5,7 @@ Slack's real rules are enforced with Slack's real error codes. It imports nothin
 
 from bot.sandbox.slack.person import Person, Submission
 from bot.sandbox.slack.records import (
+    AgentSession,
     Channel,
     ChannelKind,
     Delivery,
@@ -23,6 +24,7 @@ __all__ = [
     "APP_TOKEN",
     "BOT_TOKEN",
     "SIGNING_SECRET",
+    "AgentSession",
     "Channel",
     "ChannelKind",
     "ClientRefusal",

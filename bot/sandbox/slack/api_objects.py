@@ -17,11 +17,18 @@ class ApiObjects:
 
     def user(self, user: User) -> Json:
         """Return a user as ``users.info`` shows it."""
+        team = self.team_of(user)
         return {
-            "id": user.id, "team_id": self.workspace.team_id, "name": user.name, "deleted": False,
+            "id": user.id, "team_id": team, "name": user.name, "deleted": user.deleted,
             "real_name": user.real_name, "tz": user.timezone, "is_bot": user.is_bot, "is_app_user": False,
-            "profile": {"real_name": user.real_name, "display_name": user.name, "team": self.workspace.team_id},
+            "is_restricted": user.is_restricted or user.is_ultra_restricted,
+            "is_ultra_restricted": user.is_ultra_restricted, "is_stranger": bool(user.team_id),
+            "profile": {"real_name": user.real_name, "display_name": user.name, "team": team},
         }  # fmt: skip
+
+    def team_of(self, user: User | None) -> str:
+        """Return the id of the workspace that a user belongs to."""
+        return (user.team_id if user is not None else "") or self.workspace.team_id
 
     def channel(self, channel: Channel) -> Json:
         """Return a conversation as ``conversations.info`` shows it."""
@@ -30,7 +37,8 @@ class ApiObjects:
             "id": channel.id, "created": channel.created, "is_archived": channel.is_archived, "is_im": is_im,
             "is_channel": channel.kind is ChannelKind.CHANNEL, "is_group": channel.kind is ChannelKind.GROUP,
             "is_mpim": False, "is_private": channel.kind is not ChannelKind.CHANNEL,
-            "is_member": self.app.bot_user_id in channel.members,
+            "is_member": self.app.bot_user_id in channel.members, "is_ext_shared": channel.is_ext_shared,
+            "is_shared": channel.is_ext_shared,
             "context_team_id": self.workspace.team_id,
         }  # fmt: skip
         if is_im:
@@ -50,15 +58,17 @@ class ApiObjects:
         shown: Json = {"type": "message", "user": message.user, "text": message.text, "ts": message.ts}
         if message.subtype:
             shown["subtype"] = message.subtype
+        author = self.workspace.users.get(message.user)
+        shown["team"] = self.team_of(author)
+        if author is not None and author.team_id:
+            shown |= {"user_team": author.team_id, "source_team": author.team_id}
         if message.bot_id:
-            shown |= {
-                "bot_id": message.bot_id,
-                "app_id": self.app.app_id,
-                "team": self.workspace.team_id,
-                "bot_profile": self.bot(),
-            }
-        else:
-            shown["team"] = self.workspace.team_id
+            bot = self.bot(author)
+            shown |= {"bot_id": message.bot_id, "app_id": bot["app_id"], "bot_profile": bot}
+        if message.subtype == "bot_message":
+            # An app of the old kind has no user: https://docs.slack.dev/reference/events/message/bot_message
+            del shown["user"]
+            shown["username"] = author.real_name if author is not None else ""
         if message.blocks:
             shown["blocks"] = message.blocks
         if message.files:
@@ -97,11 +107,16 @@ class ApiObjects:
             return {"id": file.id, "mode": "file_access", "file_access": "check_file_info"}
         return self.file(file)
 
-    def bot(self) -> Json:
-        """Return the app's bot as ``bots.info`` shows it."""
+    def bot(self, user: User | None = None) -> Json:
+        """Return a bot as ``bots.info`` shows it: the app's own, or that of another app's user."""
+        other = user if user is not None and user.bot_id else None
+        bot_id, app_id, user_id, name = (
+            (other.bot_id, f"A{other.bot_id[1:]}", other.id, other.real_name) if other is not None
+            else (self.app.bot_id, self.app.app_id, self.app.bot_user_id, self.app.name)
+        )  # fmt: skip
         return {
-            "id": self.app.bot_id, "app_id": self.app.app_id, "user_id": self.app.bot_user_id,
-            "name": self.app.name, "deleted": False, "updated": 0, "team_id": self.workspace.team_id, "icons": {},
+            "id": bot_id, "app_id": app_id, "user_id": user_id, "name": name, "deleted": False, "updated": 0,
+            "team_id": self.team_of(other), "icons": {},
         }  # fmt: skip
 
     def file(self, file: File) -> Json:

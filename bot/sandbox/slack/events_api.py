@@ -1,6 +1,6 @@
 """Turns what happens in the workspace into Slack's events, for the app that subscribed to them."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from bot.sandbox.slack.api_objects import ApiObjects
 from bot.sandbox.slack.records import ChannelKind, Delivery, File, Json, Message
@@ -14,8 +14,11 @@ _MESSAGE_EVENTS = {
 }
 
 
+SESSION_STOPPED = "agent_session_stopped"
+
+
 class Outgoing(Protocol):
-    """What takes an event payload and sees to it that it is delivered."""
+    """Delivers event payloads."""
 
     def send_event(self, payload: Json) -> Delivery:
         """Begin delivering and return the record of it."""
@@ -30,11 +33,15 @@ class EventsApi:
         self.objects = objects
         self._outgoing = outgoing
 
-    def send(self, name: str, event: Json) -> None:
-        """Deliver an event if the app subscribes to `name`."""
+    def send(self, name: str, event: Json, **envelope: Any) -> None:
+        """Deliver an event if the app subscribes to `name`; `envelope` replaces fields around the event.
+
+        Source: https://docs.slack.dev/apis/events-api/#event-type-structure
+        """
         if not self.app.subscribes(name):
             return
         event_ts = event.setdefault("event_ts", self.workspace.new_ts())
+        channel = self.workspace.channels.get(str(event.get("channel") or event.get("channel_id")))
         payload = {
             "token": self.app.verification_token,
             "team_id": self.workspace.team_id,
@@ -46,12 +53,14 @@ class EventsApi:
             "event_time": int(float(event_ts)),
             "authorizations": [
                 {
-                    "enterprise_id": None, "team_id": self.workspace.team_id, "user_id": self.app.bot_user_id,
-                    "is_bot": True, "is_enterprise_install": False,
+                    "enterprise_id": self.workspace.enterprise_id, "team_id": self.workspace.team_id,
+                    "user_id": self.app.bot_user_id, "is_bot": True, "is_enterprise_install": False,
                 }
             ],
-            "is_ext_shared_channel": False,
+            "is_ext_shared_channel": channel is not None and channel.is_ext_shared,
+            "context_enterprise_id": self.workspace.enterprise_id,
             "event_context": f"4-{self.workspace.new_id('E')}",
+            **envelope,
         }  # fmt: skip
         self._outgoing.send_event(payload)
 
@@ -113,6 +122,11 @@ class EventsApi:
             item = {"type": "message", "channel": message.channel, "ts": message.ts}
             event: Json = {"user": user, "reaction": name, "item": item, "item_user": message.user}
             self.send(f"reaction_{verb}", {"type": f"reaction_{verb}", **event})
+
+    def session_stopped(self, user: str, channel: str, thread_ts: str, streams: list[str]) -> None:
+        """Tell that a person pressed Stop: https://docs.slack.dev/reference/events/agent_session_stopped"""
+        where: Json = {"channel": channel, "thread_ts": thread_ts, "user": user, "streaming_message_ts": streams}
+        self.send(SESSION_STOPPED, {"type": SESSION_STOPPED, **where})
 
     def home_opened(self, user: str, channel_id: str, tab: str) -> None:
         """Tell that a person opened the app's Home or Messages tab."""

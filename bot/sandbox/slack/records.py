@@ -20,18 +20,26 @@ class ChannelKind(StrEnum):
 
 @dataclass(slots=True)
 class User:
-    """A person or a bot's user."""
+    """A person or a bot's user; `team_id` is empty for the workspace's own, `is_restricted` marks a guest.
+
+    `bot_id` is set for another app's bot, whose posts carry it.
+    """
 
     id: str
     name: str
     real_name: str
     is_bot: bool = False
     timezone: str = "Europe/London"
+    team_id: str = ""
+    is_restricted: bool = False
+    is_ultra_restricted: bool = False
+    deleted: bool = False
+    bot_id: str = ""
 
 
 @dataclass(slots=True)
 class Channel:
-    """A public channel, a private one, or a direct message."""
+    """A public channel, a private one, or a direct message; `is_ext_shared` is Slack Connect's."""
 
     id: str
     name: str
@@ -39,6 +47,7 @@ class Channel:
     members: set[str]
     created: int
     is_archived: bool = False
+    is_ext_shared: bool = False
     messages: list["Message"] = field(default_factory=list)
 
     def message(self, ts: str) -> "Message | None":
@@ -170,6 +179,14 @@ class View:
     def title(self) -> str:
         """The words in the title bar, empty for a Home tab."""
         return str(self.definition.get("title", {}).get("text", ""))
+
+
+@dataclass(slots=True)
+class AgentSession:
+    """An agent's session in one thread: https://docs.slack.dev/ai/agent-sessions/"""
+
+    status: str
+    title: str = ""
 
 
 @dataclass(slots=True)

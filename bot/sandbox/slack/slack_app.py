@@ -14,7 +14,7 @@ EVERY_SCOPE = frozenset(
         "app_mentions:read", "assistant:write", "channels:history", "channels:join", "channels:read",
         "chat:write", "chat:write.public", "commands", "files:read", "files:write", "groups:history",
         "groups:read", "groups:write", "im:history", "im:read", "im:write", "reactions:read",
-        "reactions:write", "team:read", "users:read", "metadata.message:read",
+        "reactions:write", "usergroups:read", "users:read", "metadata.message:read",
     }
 )  # fmt: skip
 

@@ -7,8 +7,8 @@ Methods are named with patterns such as ``chat.*``. Besides the Web API's own na
 import asyncio
 import socket
 import struct
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
@@ -34,6 +34,7 @@ class Fault:
     retry_after: int | None = None
     delay: float = 0.0
     cut: Cut | None = None
+    where: dict[str, str] = field(default_factory=dict)
 
     @property
     def refuses(self) -> bool:
@@ -61,11 +62,16 @@ class Faults:
 
     # The Web API
 
-    def fail(self, method: str = "*", *, times: int | None = 1, error: str = "", status: int = 200) -> None:
-        """Answer the next calls with a Slack error code, an HTTP status, or both; 500 if neither is given."""
+    def fail(
+        self, method: str = "*", *, times: int | None = 1, error: str = "", status: int = 200, **where: str
+    ) -> None:
+        """Answer the next calls with any Slack error code, an HTTP status, or both; 500 if neither is given.
+
+        `where` limits it to calls with these arguments, as ``channel="C1"``.
+        """
         if not error and status == 200:
             status = 500
-        self.rules.append(Fault(method, times, status=status, error=error))
+        self.rules.append(Fault(method, times, status=status, error=error, where=where))
 
     def rate_limit(self, method: str = "*", *, retry_after: int = 1, times: int | None = 1) -> None:
         """Answer HTTP 429 with Retry-After, in seconds."""
@@ -87,10 +93,11 @@ class Faults:
         """Perform the call, then reset the connection before it is answered."""
         self.rules.append(Fault(method, times, cut=Cut.LOSE_ANSWER))
 
-    def take(self, method: str) -> Fault | None:
-        """Return the first rule for this method and count it down."""
+    def take(self, method: str, args: Mapping[str, object] | None = None) -> Fault | None:
+        """Return the first rule for this method and its arguments, and count it down."""
         for rule in self.rules:
-            if fnmatchcase(method, rule.method):
+            here = all(str((args or {}).get(name)) == value for name, value in rule.where.items())
+            if here and fnmatchcase(method, rule.method):
                 if rule.times is not None:
                     rule.times -= 1
                     if rule.times <= 0:

@@ -6,7 +6,7 @@ because it stands for the outside world.
 
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from aiohttp import web
 
@@ -130,10 +130,21 @@ class SlackStandIn:
         self.deliveries.transport = transport
         return transport
 
-    def person(self, name: str, real_name: str = "") -> Person:
-        """Return the person with this name, let into the team where there is none."""
+    def person(self, name: str, real_name: str = "", **more: Any) -> Person:
+        """Return the person with this name, added where there is none.
+
+        `more` are fields of a new one: ``team_id`` of another workspace, ``is_restricted`` for a guest, ...
+        """
         known = next((user for user in self.workspace.users.values() if user.name == name), None)
-        return Person(self._sender, known or self.workspace.add_user(name, real_name))
+        return Person(self._sender, known or self.workspace.add_user(name, real_name, **more))
+
+    def other_bot(self, name: str) -> Person:
+        """Return the bot of another app, which posts like a person does."""
+        return self.person(name, is_bot=True, bot_id=self.workspace.new_id("B"))
+
+    def deliver_event(self, name: str, event: Json, **envelope: Any) -> None:
+        """Deliver any event as it is given, as one without a user; `envelope` replaces fields around it."""
+        self._events.send(name, event, **envelope)
 
     def add_channel(self, name: str, *people: Person, private: bool = False, with_bot: bool = True) -> Channel:
         """Make a channel with these people in it, and the bot unless it is left out."""

@@ -97,7 +97,7 @@ class WebApi:
         return response
 
     async def _answer(self, request: web.Request, record: WebCall, token: str) -> web.Response:
-        fault = self._request_faults.faults.take(record.method)
+        fault = self._request_faults.faults.take(record.method, record.args)
         refused = await self._request_faults.before(fault, request)
         if refused is not None:
             if fault is not None and fault.refuses:

@@ -9,9 +9,10 @@ import mimetypes
 import secrets
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from bot.sandbox.slack.records import (
+    AgentSession,
     Channel,
     ChannelKind,
     Delivery,
@@ -53,6 +54,9 @@ class SlackWorkspace:
         self.homes: dict[str, View] = {}
         self.closed_views: list[View] = []
         self.assistant_threads: dict[tuple[str, str], dict[str, object]] = {}
+        self.agent_sessions: dict[tuple[str, str], AgentSession] = {}
+        self.usergroups: dict[str, list[str]] = {}
+        self.enterprise_id: str | None = None
         self.calls: list[WebCall] = []
         self.deliveries: list[Delivery] = []
         self.version = 0
@@ -92,9 +96,11 @@ class SlackWorkspace:
 
     # People and channels
 
-    def add_user(self, name: str, real_name: str = "", *, user_id: str = "", is_bot: bool = False) -> User:
-        """Let a person (or a bot's user) into the team."""
-        user = User(user_id or self.new_id("U"), name, real_name or name.title(), is_bot)
+    def add_user(
+        self, name: str, real_name: str = "", *, user_id: str = "", is_bot: bool = False, **more: Any
+    ) -> User:
+        """Add a person or a bot's user; `more` are further fields, as ``team_id`` or ``is_restricted``."""
+        user = User(user_id or self.new_id("U"), name, real_name or name.title(), is_bot, **more)
         self.users[user.id] = user
         self.changed()
         return user

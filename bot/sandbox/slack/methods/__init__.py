@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from bot.sandbox.slack.call import Call
 from bot.sandbox.slack.methods import (
+    agent_methods,
     chat_methods,
     chat_streams,
     conversations_methods,
@@ -27,12 +28,12 @@ class Method:
 def method_table(uploads: Uploads) -> dict[str, Method]:
     """Return every method that a bot token may call here."""
     post = ("chat:write",)
-    assistant = ("assistant:write", "chat:write")
+    assistant = ("assistant:write",)
     read_files, write_files = ("files:read",), ("files:write",)
     return {
         "api.test": Method(workspace_methods.api_test),
         "auth.test": Method(workspace_methods.auth_test),
-        "team.info": Method(workspace_methods.team_info, ("team:read",)),
+        "usergroups.users.list": Method(workspace_methods.usergroups_users_list, ("usergroups:read",)),
         "users.info": Method(workspace_methods.users_info, ("users:read",)),
         "bots.info": Method(workspace_methods.bots_info, ("users:read",)),
         "chat.postMessage": Method(chat_methods.post_message, post),
@@ -61,9 +62,9 @@ def method_table(uploads: Uploads) -> dict[str, Method]:
         "files.completeUploadExternal": Method(uploads.complete, write_files),
         "reactions.add": Method(workspace_methods.add_reaction, ("reactions:write",)),
         "reactions.remove": Method(workspace_methods.remove_reaction, ("reactions:write",)),
-        "assistant.threads.setStatus": Method(workspace_methods.set_status, assistant),
-        "assistant.threads.setTitle": Method(workspace_methods.set_title, ("assistant:write",)),
-        "assistant.threads.setSuggestedPrompts": Method(
-            workspace_methods.set_suggested_prompts, ("assistant:write",)
-        ),
+        "agents.sessions.setStatus": Method(agent_methods.set_session_status, post),
+        "agents.sessions.rename": Method(agent_methods.rename_session, post),
+        "assistant.threads.setStatus": Method(agent_methods.set_status, ("assistant:write", *post)),
+        "assistant.threads.setTitle": Method(agent_methods.set_title, assistant),
+        "assistant.threads.setSuggestedPrompts": Method(agent_methods.set_suggested_prompts, assistant),
     }

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from bot.sandbox.slack.call import Call
+from bot.sandbox.slack.methods.agent_methods import STATUSES
 from bot.sandbox.slack.methods.chat_methods import MARKDOWN_CHARACTERS, bot_message, metadata, thread
 from bot.sandbox.slack.records import ChannelKind, Json, Message
 from bot.sandbox.slack.references import live_in_message
@@ -51,12 +52,18 @@ def stop_stream(call: Call) -> Json:
     blocks = call.data("blocks")
     kept = message_blocks(blocks, call.workspace) if blocks else []
     described = metadata(call)
+    status = call.text("session_status")
+    if status not in ("", *STATUSES):
+        raise SlackError("invalid_arguments", messages=[f"[ERROR] invalid session_status: {status}"])
     _grow(call, message)
     if not message.text and not kept:
         raise SlackError("no_text")
     message.blocks = [*message.blocks, *kept]
     message.metadata = described or message.metadata
     message.streaming_until = None
+    session = call.workspace.agent_sessions.get((message.channel, message.thread_ts or ""))
+    if session is not None and status:
+        session.status = status
     call.workspace.changed()
     call.events.message_posted(message)
     shown = call.objects.message(message, with_metadata=True)

@@ -1,4 +1,4 @@
-"""Who is who: tests of the token, users, bots, the team, reactions and the assistant's thread."""
+"""``auth.test``, ``users.*``, ``usergroups.*``, ``bots.*`` and ``reactions.*``."""
 
 from bot.sandbox.slack.call import Call
 from bot.sandbox.slack.records import Json, Message
@@ -31,17 +31,22 @@ def users_info(call: Call) -> Json:
 
 
 def bots_info(call: Call) -> Json:
-    """Describe the app's bot."""
-    if call.text("bot", call.app.bot_id) != call.app.bot_id:
+    """Describe the app's own bot, or another app's."""
+    wanted = call.text("bot", call.app.bot_id)
+    if wanted == call.app.bot_id:
+        return {"ok": True, "bot": call.objects.bot()}
+    other = next((user for user in call.workspace.users.values() if user.bot_id == wanted), None)
+    if other is None:
         raise SlackError("bot_not_found")
-    return {"ok": True, "bot": call.objects.bot()}
+    return {"ok": True, "bot": call.objects.bot(other)}
 
 
-def team_info(call: Call) -> Json:
-    """Describe the team."""
-    workspace = call.workspace
-    team = {"id": workspace.team_id, "name": workspace.name, "domain": workspace.domain, "icon": {}}
-    return {"ok": True, "team": team}
+def usergroups_users_list(call: Call) -> Json:
+    """List the users of a user group: https://docs.slack.dev/reference/methods/usergroups.users.list"""
+    users = call.workspace.usergroups.get(call.required("usergroup"))
+    if users is None:
+        raise SlackError("no_such_subteam")
+    return {"ok": True, "users": list(users)}
 
 
 def add_reaction(call: Call) -> Json:
@@ -78,34 +83,3 @@ def _reacted(call: Call) -> tuple[Message, str]:
     if message is None:
         raise SlackError("message_not_found")
     return message, name
-
-
-def set_status(call: Call) -> Json:
-    """Show "is thinking..." in a thread; the next message there takes it away."""
-    return _keep(call, "status", call.text("status"))
-
-
-def set_title(call: Call) -> Json:
-    """Name an assistant thread."""
-    return _keep(call, "title", call.required("title"))
-
-
-def set_suggested_prompts(call: Call) -> Json:
-    """Offer up to four things to say."""
-    prompts = call.data("prompts")
-    if not isinstance(prompts, list) or not 1 <= len(prompts) <= 4:
-        raise SlackError("invalid_arguments")
-    return _keep(call, "prompts", prompts)
-
-
-def _keep(call: Call, name: str, value: object) -> Json:
-    channel = call.channel("channel_id")
-    thread_ts = call.text("thread_ts")
-    if thread_ts and channel.message(thread_ts) is None:
-        raise SlackError("thread_not_found")
-    thread = call.workspace.assistant_threads.setdefault((channel.id, thread_ts), {})
-    thread[name] = value
-    if not value:
-        del thread[name]
-    call.workspace.changed()
-    return {"ok": True}

@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 
 from bot.sandbox.slack.records import Json
 from bot.sandbox.slack.refusals import ClientRefusal
-from bot.sandbox.slack.rules.blocks import elements_of
-from bot.sandbox.slack.rules.objects import all_options
+from bot.sandbox.slack.rules.block_shapes import elements_of
+from bot.sandbox.slack.rules.element_shapes import all_options
 
 MOST_FILE_BYTES = 10 * 1024 * 1024
 Key: TypeAlias = str | tuple[str, str]

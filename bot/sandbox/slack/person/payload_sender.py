@@ -29,10 +29,13 @@ class PayloadSender:
     def head(self, kind: str, user: User, *, trigger: bool = True) -> Json:
         """Return the fields that every interaction carries."""
         team = {"id": self.workspace.team_id, "domain": self.workspace.domain}
+        enterprise = self.workspace.enterprise_id
         head: Json = {
             "type": kind, "token": self.app.verification_token, "api_app_id": self.app.app_id, "team": team,
-            "user": {"id": user.id, "username": user.name, "name": user.name, "team_id": self.workspace.team_id},
-            "enterprise": None, "is_enterprise_install": False,
+            "user": {"id": user.id, "username": user.name, "name": user.name,
+                     "team_id": self.objects.team_of(user)},
+            "enterprise": {"id": enterprise, "name": enterprise} if enterprise else None,
+            "is_enterprise_install": False,
         }  # fmt: skip
         if trigger:
             head["trigger_id"] = self.workspace.new_trigger(user.id)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from bot.sandbox.slack.events_api import SESSION_STOPPED
 from bot.sandbox.slack.person.form_actions import Forms, Submission
 from bot.sandbox.slack.person.inputs import Given, Key
 from bot.sandbox.slack.person.payload_sender import PayloadSender
@@ -55,12 +56,14 @@ class Person:
         channel = self._channel(where)
         self._sender.app.require_command(command)
         team = self._workspace
+        grid = team.enterprise_id
+        enterprise = {"enterprise_id": grid, "enterprise_name": grid} if grid else {}
         delivery = await self._sender.command(
             {
                 "token": self._sender.app.verification_token, "team_id": team.team_id, "team_domain": team.domain,
                 "channel_id": channel.id, "channel_name": _COMMAND_CHANNEL_NAMES.get(channel.kind, channel.name),
                 "user_id": self.id, "user_name": self.user.name, "command": command, "text": text,
-                "api_app_id": self._sender.app.app_id, "is_enterprise_install": "false",
+                "api_app_id": self._sender.app.app_id, "is_enterprise_install": "false", **enterprise,
                 "response_url": self._sender.responses.issue(self.id, channel.id),
                 "trigger_id": team.new_trigger(self.id),
             }
@@ -89,8 +92,11 @@ class Person:
         *,
         mention_event: bool = True,
         mention_files: bool = True,
+        as_legacy_bot: bool = False,
     ) -> Message:
         """Send a message, in Slack's wire form (see `typed`), with files where given.
+
+        Another app's bot posts with its `bot_id`; `as_legacy_bot` makes it a ``bot_message``, which has no user.
 
         Slack sometimes sends ``app_mention`` without the files, or not at all: so it does here where
         `mention_files` or `mention_event` is false.
@@ -103,8 +109,8 @@ class Person:
             raise ClientRefusal("there is nothing to send")
         message = Message(
             channel.id, self._workspace.new_ts(), self.id, text, thread_ts=thread_ts,
-            subtype="file_share" if kept else None, files=[file.id for file in kept],
-            live=live_in_message(text, []),
+            subtype="bot_message" if as_legacy_bot else "file_share" if kept else None,
+            bot_id=self.user.bot_id or None, files=[file.id for file in kept], live=live_in_message(text, []),
         )  # fmt: skip
         for file in kept:
             file.shares.append((channel.id, message.ts))
@@ -160,7 +166,25 @@ class Person:
             else self._sender.objects.file_permalink(thing)
         )
 
-    # Going places
+    def stop_agent(self, where: Channel | str, thread_ts: str) -> None:
+        """Press the Stop button that Slack shows while the app's session in a thread is ``processing``."""
+        channel = self._channel(where)
+        session = self._workspace.agent_sessions.get((channel.id, thread_ts))
+        if session is None or session.status != "processing":
+            raise ClientRefusal("there is no Stop button in this thread")
+        if not self._sender.app.subscribes(SESSION_STOPPED):
+            raise ClientRefusal("the app does not subscribe to agent_session_stopped")
+        streams = [
+            message
+            for message in channel.messages
+            if message.thread_ts == thread_ts and message.streaming_until is not None and not message.deleted
+        ]
+        for message in streams:
+            message.streaming_until = None
+        self._workspace.changed()
+        self._sender.events.session_stopped(self.id, channel.id, thread_ts, [each.ts for each in streams])
+
+    # Channels, direct messages and the Home tab
 
     def join(self, where: Channel | str) -> Channel:
         """Enter a channel."""

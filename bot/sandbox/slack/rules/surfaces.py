@@ -5,9 +5,9 @@ from typing import Any
 
 from bot.sandbox.slack.records import Json
 from bot.sandbox.slack.refusals import SlackError
-from bot.sandbox.slack.rules.blocks import IN_MESSAGES, IN_VIEWS, MARKDOWN_TEXT, check_blocks, filled_in
-from bot.sandbox.slack.rules.findings import Findings
-from bot.sandbox.slack.rules.objects import check_optional_text, check_text
+from bot.sandbox.slack.rules.block_shapes import IN_MESSAGES, IN_VIEWS, MARKDOWN_TEXT, check_blocks, filled_in
+from bot.sandbox.slack.rules.element_shapes import plain
+from bot.sandbox.slack.rules.shapes import Fields, Findings, Needed, boolean, one_of, shape, string
 from bot.sandbox.slack.workspace import SlackWorkspace
 
 MESSAGE_BLOCKS = 50
@@ -86,30 +86,36 @@ def view_definition(view: Any, *, kind: str | None = None) -> Json:
     return {**json.loads(json.dumps(view)), "blocks": filled_in(view["blocks"])}
 
 
+def _list(findings: Findings, value: Any) -> None:
+    if not isinstance(value, list):
+        findings.add("must be an array")
+
+
+_BOTH: Fields = {
+    "blocks": Needed(_list), "callback_id": string(CALLBACK_ID),
+    "external_id": string(CALLBACK_ID), "private_metadata": string(PRIVATE_METADATA),
+}  # fmt: skip
+_VIEWS = {
+    "modal": shape(
+        **_BOTH, title=Needed(plain(VIEW_TITLE)), submit=plain(VIEW_TITLE), close=plain(VIEW_TITLE),
+        clear_on_close=boolean, notify_on_close=boolean, submit_disabled=boolean,
+    ),
+    "home": shape(**_BOTH),
+}  # fmt: skip
+
+
 def _check_view(findings: Findings, view: Json, kind: str | None) -> None:
-    allowed = (kind,) if kind else ("modal", "home")
-    if view.get("type") not in allowed:
-        with findings.at("type"):
-            findings.add(f"must be one of the allowed values: {', '.join(allowed)}")
-    blocks = view.get("blocks")
-    if not isinstance(blocks, list):
-        findings.add("missing required field: blocks")
-        blocks = []
-    check_blocks(findings, blocks, IN_VIEWS, VIEW_BLOCKS)
-    findings.longest(view, "private_metadata", PRIVATE_METADATA)
-    findings.longest(view, "callback_id", CALLBACK_ID)
-    findings.longest(view, "external_id", CALLBACK_ID)
-    if view.get("type") == "modal":
-        check_text(findings, view, "title", VIEW_TITLE, plain=True)
-        check_optional_text(findings, view, "submit", VIEW_TITLE, plain=True)
-        check_optional_text(findings, view, "close", VIEW_TITLE, plain=True)
-        if view.get("submit") is None and any(_is(block, "input") for block in blocks):
-            findings.add("missing required field: submit")
-    else:
-        for name in ("title", "submit", "close"):
-            if view.get(name) is not None:
-                findings.add(f"invalid additional property: {name}")
-        for index, block in enumerate(blocks):
-            if _is(block, "input") and _is(block.get("element"), "file_input"):
-                with findings.at("blocks", index, "element"):
-                    findings.add("unsupported type: file_input")
+    allowed = (kind,) if kind else tuple(_VIEWS)
+    with findings.at("type"):
+        one_of(*allowed)(findings, view.get("type"))
+    blocks = view["blocks"] if isinstance(view.get("blocks"), list) else []
+    if view.get("type") in _VIEWS:
+        _VIEWS[view["type"]](findings, {name: held for name, held in view.items() if held is not None})
+    is_modal = view.get("type") == "modal"
+    check_blocks(findings, blocks, IN_VIEWS if is_modal else IN_VIEWS - {"alert"}, VIEW_BLOCKS)
+    if is_modal and view.get("submit") is None and any(_is(block, "input") for block in blocks):
+        findings.add("missing required field: submit")
+    for index, block in enumerate(blocks):
+        if not is_modal and _is(block, "input") and _is(block.get("element"), "file_input"):
+            with findings.at("blocks", index, "element"):
+                findings.add("unsupported type: file_input")

@@ -103,6 +103,8 @@ async def test_an_event_in_flight_on_a_cut_socket_comes_again_on_the_next(
     await next_envelope(socket, ack=False)
     slack.faults.drop_sockets()
     assert slack.sockets.connections == []
+    assert (await socket.receive(timeout=2)).type in (aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR)
+    await socket.close()
     again = await next_envelope(await sockets.connect())
     assert again["payload"]["event"]["text"] == "hello"
     await slack.settle()

@@ -32,6 +32,37 @@ async def test_the_next_calls_fail_and_then_it_is_over(
     assert len(general.messages) == 1
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "rate_limited",
+        "org_login_required",
+        "accesslimited",
+        "message_limit_exceeded",
+        "ekm_access_denied",
+        "new_one",
+    ],
+)
+async def test_any_code_of_slacks_known_or_not_is_answered_to_the_calls_that_are_chosen(
+    slack: SlackStandIn, client: AsyncWebClient, ana: Person, general: Channel, refused: Refused, code: str
+) -> None:
+    elsewhere = slack.add_channel("elsewhere", ana)
+    slack.faults.fail("chat.*", error=code, channel=general.id, times=None)
+    assert (await client.chat_postMessage(channel=elsewhere.id, text="x"))["ok"]
+    assert (await refused(client.chat_postMessage(channel=general.id, text="x")))["error"] == code
+    assert (await client.conversations_history(channel=general.id))["messages"] == []
+    slack.faults.clear()
+    assert (await client.chat_postMessage(channel=general.id, text="x"))["ok"]
+
+
+async def test_a_channel_that_slack_does_not_find_once_is_there_again(
+    slack: SlackStandIn, client: AsyncWebClient, general: Channel, refused: Refused
+) -> None:
+    slack.faults.fail("chat.postMessage", error="channel_not_found")
+    assert (await refused(client.chat_postMessage(channel=general.id, text="x")))["error"] == "channel_not_found"
+    assert (await client.chat_postMessage(channel=general.id, text="x"))["ok"]
+
+
 async def test_a_server_error_has_no_slack_answer(
     slack: SlackStandIn, client: AsyncWebClient, general: Channel
 ) -> None:

@@ -14,7 +14,7 @@ from bot.domain.requests import StartRequest
 from bot.errors import BadArgument, Outdated
 from bot.ports.files import FileInfo
 from bot.sandbox.slack.person.inputs import entered_values, state_values, unmet
-from bot.sandbox.slack.rules.blocks import filled_in
+from bot.sandbox.slack.rules.block_shapes import filled_in
 from handlers.blocks.start.form import FormState, build_form
 from handlers.blocks.start.form_reader import StartForm, field_errors, read_form
 from tests.support import block_samples as samples

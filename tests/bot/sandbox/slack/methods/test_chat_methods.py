@@ -208,26 +208,3 @@ async def test_rate_limits_answer_429_and_let_the_patient_through(
     ] == "ratelimited"
     clock.seconds += 60
     assert (await client.chat_update(channel=general.id, ts=ts, text="now"))["ok"]
-
-
-async def test_reactions_are_kept_once_each(client: AsyncWebClient, general: Channel, refused: Refused) -> None:
-    ts = (await client.chat_postMessage(channel=general.id, text="hello"))["ts"]
-    await client.reactions_add(channel=general.id, timestamp=ts, name="eyes")
-    again = await refused(client.reactions_add(channel=general.id, timestamp=ts, name="eyes"))
-    assert again["error"] == "already_reacted"
-    await client.reactions_remove(channel=general.id, timestamp=ts, name="eyes")
-    gone = await refused(client.reactions_remove(channel=general.id, timestamp=ts, name="eyes"))
-    assert gone["error"] == "no_reaction"
-
-
-async def test_people_bots_teams_and_the_token_can_be_looked_up(
-    slack: SlackStandIn, client: AsyncWebClient, ana: Person, refused: Refused
-) -> None:
-    assert (await client.users_info(user=ana.id))["user"]["real_name"] == "Ana"
-    assert (await refused(client.users_info(user="U404")))["error"] == "user_not_found"
-    assert (await client.bots_info(bot=slack.app.bot_id))["bot"]["user_id"] == slack.app.bot_user_id
-    assert (await client.team_info())["team"]["id"] == slack.workspace.team_id
-    identity = await client.auth_test()
-    assert identity["user_id"] == slack.app.bot_user_id
-    assert "chat:write" in identity.headers["x-oauth-scopes"]
-    assert (await refused(client.api_test(error="my_error")))["error"] == "my_error"

@@ -73,6 +73,20 @@ async def test_channels_and_members_are_listed_in_pages(
     assert wrong["error"] == "invalid_cursor"
 
 
+async def test_the_members_of_a_private_channel_are_told_to_those_who_are_in_it(
+    slack: SlackStandIn, client: AsyncWebClient, ana: Person, refused: Refused
+) -> None:
+    secret = slack.add_channel("secret", ana, private=True)
+    hidden = slack.add_channel("hidden", ana, private=True, with_bot=False)
+    assert set((await client.conversations_members(channel=secret.id))["members"]) == {
+        ana.id,
+        slack.app.bot_user_id,
+    }
+    assert (await refused(client.conversations_members(channel=hidden.id)))["error"] == "channel_not_found"
+    slack.app.scopes.discard("groups:read")
+    assert (await refused(client.conversations_members(channel=secret.id)))["error"] == "missing_scope"
+
+
 async def test_permalinks_name_the_message_and_its_thread(
     client: AsyncWebClient, ana: Person, general: Channel
 ) -> None:

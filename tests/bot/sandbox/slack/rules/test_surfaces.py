@@ -8,7 +8,7 @@ from slack_sdk.errors import SlackObjectFormationError
 from slack_sdk.models.blocks import ActionsBlock, ButtonElement, HeaderBlock, ImageBlock, Option, SectionBlock
 
 from bot.sandbox.slack import SlackError, SlackWorkspace
-from bot.sandbox.slack.rules import blocks, elements, objects
+from bot.sandbox.slack.rules import block_shapes, element_shapes
 from bot.sandbox.slack.rules.surfaces import message_blocks, view_definition
 
 Json = dict[str, Any]
@@ -81,6 +81,13 @@ SOUND: list[Json] = [
     },
     table(100, 20),
     feedback(),
+    {**table(201, 20), "type": "data_table", "caption": "Runs", "page_size": 100},
+    {
+        "type": "container",
+        "title": plain("x" * 150),
+        "is_collapsible": True,
+        "child_blocks": [actions(button())] * 10,
+    },
 ]
 UNSOUND: list[tuple[Json, str]] = [
     ({"type": "sparkle"}, "unsupported type: sparkle [json-pointer:/blocks/0]"),
@@ -122,6 +129,15 @@ UNSOUND: list[tuple[Json, str]] = [
     (table(1, 21), "must be an array of 1 to 20 cells"),
     (feedback("x" * 2001), "must be less than 2001 characters"),
     ({"type": "context_actions", "elements": [button()]}, "unsupported type: button"),
+    ({"type": "divider", "colour": "red"}, "invalid additional property: colour [json-pointer:/blocks/0]"),
+    (actions(button(text={**plain("Go"), "verbatim": True})), "invalid additional property: verbatim"),
+    ({**table(202, 1), "type": "data_table", "caption": "Runs"}, "no more than 201 items allowed"),
+    ({**table(), "type": "data_table"}, "missing required field: caption"),
+    ({**table(), "type": "data_table", "caption": "Runs", "rows": [*table(1, 2)["rows"], *table(1, 1)["rows"]]},
+     "all rows must have the same number of cells"),
+    ({"type": "container", "child_blocks": [{"type": "divider"}] * 11}, "no more than 10 items allowed"),
+    ({"type": "container", "child_blocks": [{"type": "header", "text": mrkdwn("x")}]}, "/child_blocks/0/text]"),
+    ({"type": "alert", "text": plain("Careful")}, "unsupported type: alert"),
 ]  # fmt: skip
 
 
@@ -208,6 +224,9 @@ BROKEN_MODALS: list[tuple[Json, str]] = [
     (modal(field({"type": "plain_text_input", "max_length": 3001})), "must be between 1 and 3000"),
     (modal(field({"type": "plain_text_input"}, label=plain("x" * 2001))), "must be less than 2001 characters"),
     (modal(chart()), "unsupported type: data_visualization"),
+    (modal({"type": "alert", "text": plain("x"), "level": "loud"}), "must be one of the allowed values"),
+    ({"type": "home", "blocks": [{"type": "alert", "text": plain("x")}]}, "unsupported type: alert"),
+    (modal(colour="red"), "invalid additional property: colour [json-pointer:/view]"),
     ({"type": "home", "blocks": [], "title": plain("x")}, "invalid additional property: title"),
     ({"type": "home", "blocks": [field({"type": "file_input"})]}, "unsupported type: file_input"),
     ({"type": "window", "blocks": []}, "must be one of the allowed values: modal, home"),
@@ -229,8 +248,9 @@ def test_a_modal_at_its_limits_is_taken() -> None:
         field({"type": "file_input", "max_files": 10}),
         field({"type": "number_input", "is_decimal_allowed": False, "initial_value": "3"}),
         field({"type": "radio_buttons", "options": [option()]}),
+        {"type": "alert", "text": plain("Nothing is billed yet"), "level": "info"},
     ]
-    kept = view_definition(modal(*inputs, *[{"type": "divider"}] * 97, title=plain("x" * 24)))
+    kept = view_definition(modal(*inputs, *[{"type": "divider"}] * 96, title=plain("x" * 24)))
     assert len({block["block_id"] for block in kept["blocks"]}) == 100
 
 
@@ -241,14 +261,14 @@ def test_a_huge_view_is_too_large() -> None:
 
 
 def test_our_limits_are_those_of_slacks_own_model_classes() -> None:
-    assert ButtonElement.action_id_max_length == elements.ACTION_ID
-    assert ButtonElement.text_max_length == elements.BUTTON_TEXT
-    assert ButtonElement.value_max_length == elements.BUTTON_VALUE
-    assert ImageBlock.alt_text_max_length == elements.ALT_TEXT
-    assert SectionBlock.text_max_length == blocks.SECTION_TEXT
-    assert HeaderBlock.text_max_length == blocks.HEADER_TEXT
-    assert Option.label_max_length == objects.OPTION_TEXT
-    assert Option.value_max_length == objects.OPTION_VALUE
+    assert ButtonElement.action_id_max_length == element_shapes.ID
+    assert ButtonElement.text_max_length == element_shapes.BUTTON_TEXT
+    assert ButtonElement.value_max_length == element_shapes.BUTTON_VALUE
+    assert ImageBlock.alt_text_max_length == element_shapes.ALT_TEXT
+    assert SectionBlock.text_max_length == block_shapes.SECTION_TEXT
+    assert HeaderBlock.text_max_length == block_shapes.HEADER_TEXT
+    assert Option.label_max_length == element_shapes.OPTION_TEXT
+    assert Option.value_max_length == element_shapes.OPTION_VALUE
     assert ActionsBlock.elements_max_length == 25
 
 
