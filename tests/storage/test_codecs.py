@@ -131,6 +131,7 @@ def test_any_job_proposal_and_loss_comes_back_as_it_was(
 
 
 @given(TIME)
+@settings(deadline=None)
 def test_time_loses_nothing_as_an_integer(time: datetime) -> None:
     assert moment(micros(time)) == time
 

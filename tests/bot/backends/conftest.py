@@ -4,8 +4,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from bot.backends.google.auth import AccessToken
+from bot.backends.google.http import GoogleHttp
 from bot.sandbox.google import GoogleStandIn
-from tests.support.backend_harness import BUCKET, BackendHarness, judge, open_backend
+from tests.support.backend_harness import BUCKET, RETRY_POLICY, BackendHarness, judge, open_backend
 
 
 @pytest.fixture
@@ -43,3 +45,10 @@ async def gemini(google: GoogleStandIn) -> AsyncIterator[BackendHarness]:
     made = open_backend("gemini", google)
     yield made
     await made.backend.close()
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[GoogleHttp]:
+    made = GoogleHttp(AccessToken("token"), retry_policy=RETRY_POLICY)
+    yield made
+    await made.close()

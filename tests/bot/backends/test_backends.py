@@ -1,13 +1,10 @@
-"""The table of backends: profiles, options, and what they keep to themselves."""
-
-import pytest
+"""The table of backends builds what was asked for, and shows no secret."""
 
 from bot.backends import PROFILES, BackendOptions, build_backends, build_gcs_files
-from bot.backends.profiles import GEMINI, PALM, VERTEX, with_base_models
-from bot.domain.backend_profile import BackendProfile
-from bot.domain.jobs import Hyperparameters
-
-ALL = [VERTEX, GEMINI, PALM]
+from bot.backends.profiles import PALM, VERTEX, with_base_models
+from bot.domain.place import Place
+from bot.sandbox.google import GoogleStandIn
+from tests.support.backend_harness import BUCKET, options
 
 
 async def test_backends_come_in_the_order_they_were_asked_for() -> None:
@@ -28,33 +25,15 @@ async def test_base_models_can_be_replaced() -> None:
         await backend.close()
 
 
-async def test_gs_files_have_connections_of_their_own() -> None:
-    await build_gcs_files(BackendOptions()).close()
+async def test_gs_files_have_connections_of_their_own(google: GoogleStandIn) -> None:
+    google.buckets.put(BUCKET, "train.jsonl", b"{}\n")
+    backends, files = build_backends(["vertex"], options(google)), build_gcs_files(options(google))
+    await backends["vertex"].close()
+    info = await files.describe(Place("T1", "C1"), "U1", f"gs://{BUCKET}/train.jsonl")
+    assert info.size == 3
+    await files.close()
 
 
 def test_secrets_do_not_print() -> None:
     shown = repr(BackendOptions(access_token="ya29.secret", api_key="AIza-secret"))
     assert "secret" not in shown
-
-
-@pytest.mark.parametrize("profile", ALL, ids=lambda profile: profile.name)
-def test_profiles_hold_together(profile: BackendProfile) -> None:
-    fields = set(Hyperparameters.__dataclass_fields__)
-    names = [rule.name for rule in profile.hyperparameters]
-    assert len(set(names)) == len(names)
-    assert set(names) <= fields
-    for rule in profile.hyperparameters:
-        assert rule.default is not None or rule.note, f"{rule.name} says what an empty field means"
-        if rule.excludes:
-            other = profile.rule(rule.excludes)
-            assert other is not None
-            assert other.excludes == rule.name
-    assert profile.base_models
-    assert profile.trains_today or profile.notice
-    epochs = profile.rule("epochs")
-    assert epochs is not None
-    assert (epochs.default or 0) == profile.default_epochs
-
-
-def test_vertex_is_the_only_one_that_trains() -> None:
-    assert [profile.name for profile in ALL if profile.trains_today] == ["vertex"]

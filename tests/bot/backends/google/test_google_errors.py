@@ -1,10 +1,26 @@
-"""Google's errors in words that help: what it said, safe to show, and what to do about it."""
+"""Whatever fails at Google becomes one of our errors, which is safe to show and says what to do."""
 
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.backends.google.google_errors import LONGEST_MESSAGE, google_error, hint_for, job_failure, sanitize
+from bot.backends.google.auth import AccessToken
+from bot.backends.google.cloud_storage import CloudStorage, GcsObject
+from bot.backends.google.google_errors import (
+    LONGEST_MESSAGE,
+    NETWORK_ERRORS,
+    NOTHING_SENT,
+    google_error,
+    hint_for,
+    job_failure,
+    read_retry_after,
+    sanitize,
+)
+from bot.backends.google.http import GoogleHttp
 from bot.errors import (
     AlreadyExists,
     GoogleError,
@@ -12,9 +28,11 @@ from bot.errors import (
     InvalidRequest,
     NotAuthenticated,
     NotFoundAtGoogle,
+    OutcomeUnknown,
     PermissionDenied,
     QuotaExceeded,
 )
+from tests.support.backend_harness import RETRY_POLICY, chunks
 
 
 @pytest.mark.parametrize(
@@ -131,6 +149,7 @@ def test_addresses_lose_their_query() -> None:
 
 
 @given(st.text())
+@settings(deadline=None)
 def test_what_is_shown_is_one_short_printable_line(said: str) -> None:
     shown = sanitize(said)
     assert len(shown) <= LONGEST_MESSAGE
@@ -142,3 +161,104 @@ def test_failure_without_a_reason_says_so() -> None:
         told = job_failure(status)
         assert told.message == "Google gave no reason."
         assert told.hint
+
+
+def test_retry_after_is_read_as_seconds_and_as_a_date() -> None:
+    def read(value: str) -> float | None:
+        return read_retry_after(httpx.Response(429, headers={"retry-after": value}))
+
+    assert read("7") == 7
+    assert read("-3") == 0
+    assert read("soon") is None
+    assert read_retry_after(httpx.Response(429)) is None
+    later = datetime(2100, 1, 1, tzinfo=UTC)
+    assert read(format_datetime(later)) == pytest.approx((later - datetime.now(UTC)).total_seconds(), abs=60)
+    assert read(format_datetime(datetime(2000, 1, 1, tzinfo=UTC))) == 0
+
+
+# The classes of httpx that no request of ours raises.
+NOT_RAISED: dict[type[Exception], str] = {
+    httpx.HTTPError: "the base of RequestError and HTTPStatusError",
+    httpx.HTTPStatusError: "only raise_for_status raises it, which the bot never calls",
+    httpx.CookieConflict: "only a read of cookies by name raises it, which the bot never does",
+    httpx.StreamError: "the base of the next ones",
+    httpx.StreamConsumed: "a mistake of ours: the log must show its traceback",
+    httpx.StreamClosed: "a mistake of ours: the log must show its traceback",
+    httpx.ResponseNotRead: "a mistake of ours: the log must show its traceback",
+    httpx.RequestNotRead: "a mistake of ours: the log must show its traceback",
+}
+HTTPX_ERRORS = [
+    value for value in vars(httpx).values() if isinstance(value, type) and issubclass(value, Exception)
+]
+RAISED = [error_class for error_class in HTTPX_ERRORS if issubclass(error_class, NETWORK_ERRORS)]
+
+
+class Failing(httpx.AsyncBaseTransport):
+    """Raises one error for every request."""
+
+    def __init__(self, error_class: type[Exception]) -> None:
+        self.error_class = error_class
+        self.requests = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.requests += 1
+        raise self.error_class("it failed")
+
+
+def failing(error_class: type[Exception]) -> tuple[Failing, GoogleHttp]:
+    transport = Failing(error_class)
+    client = httpx.AsyncClient(transport=transport)
+    return transport, GoogleHttp(AccessToken("token"), retry_policy=RETRY_POLICY, client=client)
+
+
+def test_every_class_of_httpx_is_mapped_or_has_a_reason() -> None:
+    assert len(RAISED) > 15
+    assert set(HTTPX_ERRORS) == set(RAISED) | set(NOT_RAISED)
+    assert not set(RAISED) & set(NOT_RAISED)
+    assert set(NOTHING_SENT) <= set(RAISED)
+
+
+@pytest.mark.parametrize("error_class", RAISED)
+async def test_read_that_gets_no_answer_is_tried_again_and_ends_with_our_error(
+    error_class: type[Exception],
+) -> None:
+    transport, http = failing(error_class)
+    with pytest.raises(GoogleUnavailable) as caught:
+        await http.read("http://google.test/v1/x")
+    assert caught.value.hint
+    assert transport.requests == RETRY_POLICY.attempts
+    await http.close()
+
+
+@pytest.mark.parametrize("error_class", RAISED)
+async def test_create_that_gets_no_answer_is_sent_once_and_unknown_unless_nothing_was_sent(
+    error_class: type[Exception],
+) -> None:
+    transport, http = failing(error_class)
+    ours = GoogleUnavailable if issubclass(error_class, NOTHING_SENT) else OutcomeUnknown
+    with pytest.raises(GoogleError) as caught:
+        await http.create("http://google.test/v1/x", {})
+    assert type(caught.value) is ours
+    assert transport.requests == 1
+    await http.close()
+
+
+@pytest.mark.parametrize("error_class", RAISED)
+async def test_change_question_and_stream_that_get_no_answer_end_with_our_error(
+    error_class: type[Exception],
+) -> None:
+    url = "http://google.test/v1/x"
+    transport, http = failing(error_class)
+    storage = CloudStorage(http, url)
+    with pytest.raises(GoogleUnavailable):
+        await http.change("DELETE", url)
+    assert transport.requests == 1
+    with pytest.raises(GoogleUnavailable):
+        await http.ask(url, {})
+    with pytest.raises(GoogleUnavailable):
+        await anext(http.events(url, {}))
+    with pytest.raises(GoogleUnavailable):
+        await storage.upload(GcsObject("bucket", "x"), chunks(b"row"))
+    with pytest.raises(GoogleUnavailable):
+        await anext(storage.read(GcsObject("bucket", "x")))
+    await http.close()
