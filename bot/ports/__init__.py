@@ -1,3 +1,3 @@
-"""What the use cases need from the world, as Protocols. The rooms behind them: `bot/backends` (Google),
-`handlers` (Slack), `storage` (SQLite). Only `bot/app.py` knows which class stands behind which port.
+"""What the use cases need from outside, as Protocols. `bot/backends` implements those for Google, `handlers` those
+for Slack, `storage` those for SQLite. Only `bot/app.py` knows which class implements which Protocol.
 """

@@ -1,4 +1,4 @@
-"""What a Google system must be able to do."""
+"""What each Google system that tunes models must do for the core."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,59 +12,84 @@ from bot.errors import BotError
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """The examples of a start: JSONL in the backend's dialect, as chunks that end anywhere and are read once."""
+    """The examples of a start: JSONL in the backend's dialect, in chunks that may end inside a row, read once."""
 
     training: AsyncIterator[bytes]
     validation: AsyncIterator[bytes] | None = None
 
 
 class TuningBackend(Protocol):
-    """One Google system. Every method raises GoogleError's children; reads are retried inside, creates never."""
+    """One Google system. A method retries its reads itself; it never retries a request that creates something."""
 
     @property
-    def profile(self) -> BackendProfile: ...
+    def profile(self) -> BackendProfile:
+        """Return the limits, the base models and the hyperparameters of this system. Never raises."""
+        ...
 
     async def create(self, key: str, spec: TuningSpec, data: TrainingData) -> Operation:
-        """Start the tuning and pay for it. `key` makes the job findable, see `find`.
+        """Start the tuning, which costs money, and return its operation. `key` is what `find` searches for.
 
-        Raises OutcomeUnknown when the create was sent and no answer says whether it was carried out; any
-        other error means that nothing was started.
+        Raises OutcomeUnknown when the create request was sent and no answer says whether Google carried it out,
+        AlreadyExists when a job with this key exists. Any other error (GoogleError, or what `data` raises) means
+        that nothing was started.
         """
         ...
 
     async def find(self, key: str) -> Operation | None:
-        """The job that an earlier `create` with this key made, or None when Google has none."""
+        """Return the operation that an earlier `create` with this key started, None if there is none.
+
+        Raises GoogleError.
+        """
         ...
 
     async def poll(self, jobs: Sequence[TuningJob]) -> Mapping[str, Operation | BotError]:
-        """The present state of each job, by job key, in few requests; one job's error never hides the others.
+        """Return each job's operation or its error by job key, with as few requests as the API allows.
 
-        A job that Google no longer knows maps to NotFoundAtGoogle.
+        The result has every job; one that Google does not know has NotFoundAtGoogle. Raises GoogleError if Google
+        answered for none of them.
         """
         ...
 
     async def cancel(self, job: TuningJob) -> None:
-        """Ask Google to stop the job; best effort, the outcome shows in `poll`. Asking twice does no harm."""
+        """Ask Google to cancel the job. A second request is no error; the outcome comes with `poll`.
+
+        Cancelling is best effort: google/cloud/aiplatform/v1/job_service.proto, `CancelTuningJob`.
+        Raises GoogleError.
+        """
         ...
 
     async def models(self) -> Sequence[TunedModel]:
-        """Every tuned model that Google lists for these credentials, newest first."""
+        """Return every tuned model that Google lists for these credentials, newest first. Raises GoogleError."""
         ...
 
     async def delete(self, model: TunedModel) -> None:
-        """Delete a tuned model and whatever serves it; one that is already gone is no error."""
+        """Delete a tuned model and the endpoint that serves it; one that does not exist is no error.
+
+        Raises GoogleError.
+        """
         ...
 
     async def generate(self, endpoint: str, turns: Sequence[Turn]) -> Answer:
-        """The model's answer to the last turn; earlier turns go along where the profile takes history."""
+        """Return the model's answer to the last turn; the profile says whether earlier turns may be sent.
+
+        Raises GoogleError.
+        """
         ...
 
     async def count_tokens(self, base_model: str, text: str) -> int:
-        """How many tokens the base model makes of a text of at most some 100,000 characters."""
+        """Return how many tokens the text is for the base model, 0 if Google returned no number.
+
+        The text has at most 100,000 characters. Raises GoogleError.
+        """
         ...
 
     def stream(self, endpoint: str, turns: Sequence[Turn]) -> AsyncIterator[Answer]:
-        """The same answer in pieces: each Answer holds the text that is new, the last one how it finished."""
+        """Yield the answer of `generate` in pieces: each has the new text, the last one also how it finished.
+
+        Raises GoogleError, also between two pieces.
+        """
         ...
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Close the connections; the backend cannot be used afterwards. Never raises."""
+        ...

@@ -1,10 +1,12 @@
-"""The time, which a test must be able to set."""
+"""The time, so that a test can set it."""
 
 from datetime import datetime
 from typing import Protocol
 
 
 class Clock(Protocol):
+    """Tells the time. Durations within one process are measured with `time.monotonic`, not with this."""
+
     def now(self) -> datetime:
-        """The time in UTC, aware."""
+        """Return the time in UTC, aware. Never raises."""
         ...

@@ -11,7 +11,7 @@ from bot.domain.place import Place
 class FileInfo:
     """A file that can be read. `location` is `slack:FILE_ID` or a `gs://` URI; `size` is in bytes.
 
-    `version` changes whenever the content does; empty where files never change (Slack's).
+    `version` changes whenever the content does; it is empty where files never change, as in Slack.
     """
 
     location: str
@@ -21,16 +21,16 @@ class FileInfo:
 
 
 class FileReader(Protocol):
-    """Reads one kind of location, as chunks, without holding the file.
+    """Reads the files of one kind of location in chunks and never holds a whole file.
 
-    It reads for the person who asks, in the place where they ask: what they may not see there is not described
-    either, and is refused in the words for a file that does not exist.
+    It reads for one person in one place. A file that this person may not see there raises the same error as a file
+    that does not exist.
     """
 
     async def describe(self, place: Place, user: str, location: str) -> FileInfo:
-        """Raises FileUnavailable."""
+        """Return the file's name, size and version. Raises FileUnavailable, GoogleError."""
         ...
 
     def read(self, place: Place, user: str, location: str) -> AsyncGenerator[bytes, None]:
-        """The file's bytes. Raises FileUnavailable, FileTooLarge."""
+        """Yield the file's bytes in chunks of any size. Raises FileUnavailable, FileTooLarge, GoogleError."""
         ...

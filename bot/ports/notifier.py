@@ -1,4 +1,4 @@
-"""What Slack must still be told about jobs, who remembers it and who tells it."""
+"""The outbox of notices about jobs, and the notifier that posts them to Slack."""
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -11,20 +11,20 @@ from bot.domain.place import Place
 
 
 class NoticeKind(StrEnum):
-    """What the outbox can hold. What each one says is rendered when it is sent, from the newest job."""
+    """The kinds of notices. The text of a notice is built when it is sent, from the newest row of the job."""
 
-    CARD = "card"  # post the job card, or bring it up to date
-    ENDED = "ended"  # the threaded reply that mentions the owner
-    STUCK = "stuck"  # the threaded reply that the job stands still, with a button to cancel it
+    CARD = "card"  # post the job card, or update it
+    ENDED = "ended"  # post the reply in the thread that mentions the owner
+    STUCK = "stuck"  # post the reply in the thread that the job makes no progress, with a button to cancel it
 
 
-# Writes down that a post in this place is about to be sent.
+# Stores that a post in this place is about to be sent. Raises StorageError.
 RecordAttempt = Callable[[Place], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class PostAttempt:
-    """A post that may or may not have reached Slack: no answer to it was ever written down."""
+    """A post that may be in Slack: its attempt was stored, its outcome was not."""
 
     place: Place
     at: datetime
@@ -32,9 +32,10 @@ class PostAttempt:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something that Slack must still be told about a job, in the channel where the job is now.
+    """Something to post about a job, in the channel where the job is now.
 
-    `edits`: by editing the card that stands there, not by a new post.
+    `edits` is true if it updates the card that is in Slack, false if it is a new post. `attempts` counts tries,
+    `version` the changes that joined this notice.
     """
 
     id: int
@@ -49,7 +50,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class SendCapacity:
-    """How much Slack takes at this moment: whether posts at all and in which channels not, and how many edits."""
+    """What Slack's rate limits allow now: whether posts, how many edits, and no post in the paused channels."""
 
     posts: bool = True
     edits: int = 1000
@@ -61,9 +62,9 @@ UNLIMITED: Final = SendCapacity()
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """Where the job's card now stands: its `ts`, and its place if Slack made us choose another one.
+    """Where the job's card is now: its `ts`, and its place, which differs if the first channel refused the post.
 
-    `current` is False for a card that was posted earlier and found again: it must still be brought up to date.
+    `current` is false for a card that was posted earlier and found in Slack: it must be updated.
     """
 
     place: Place
@@ -72,9 +73,9 @@ class Delivered:
 
 
 class Outbox(Protocol):
-    """What Slack must still be told. A job has at most one unsent notice of a kind: newer news join it.
+    """Stores the notices to send. A job has at most one unsent notice of a kind, which newer changes join.
 
-    The order is: replies, first cards, last cards, all other cards; within each, oldest first.
+    The order is: replies, first cards, last cards, all other cards; within each group, oldest first.
     A job's replies wait until its card was posted.
     """
 
@@ -87,34 +88,41 @@ class Outbox(Protocol):
         limit: int = 1000,
         a_channel: int = 1000,
     ) -> Sequence[Notice]:
-        """Unsent notices whose time has come and for which there is room, in order; none of a `busy` channel."""
+        """Return the unsent notices that are due and that the capacity allows, in order.
+
+        Returns none of a `busy` channel, and at most `a_channel` of one channel. Raises StorageError.
+        """
         ...
 
     async def record_attempt(self, notice: Notice, place: Place) -> None:
-        """Write down, for good, that this is about to be posted in this place."""
+        """Store that the notice is about to be posted in this place. Raises StorageError."""
         ...
 
     async def sent(self, notice: Notice, delivered: Delivered | None = None) -> None:
-        """Mark it sent and write down where the card stands, in one transaction.
+        """Mark the notice as sent and store where the card is, in one transaction.
 
-        If newer news joined it since it was read, or the card is not current, it stays due.
+        The notice stays due if changes joined it after it was read, or if the card is not current.
+        Raises StorageError.
         """
         ...
 
     async def postpone(self, notice: Notice, until: datetime, reason: str, *, refused: bool = False) -> None:
-        """Try again later. `refused`: whatever was begun did not reach Slack, so it need not be looked for."""
+        """Make the notice due again at `until`. `refused` deletes the recorded attempt: Slack has no such post.
+
+        Raises StorageError.
+        """
         ...
 
     async def give_up(self, notice: Notice, reason: str) -> None:
-        """Keep it for the record as undeliverable; it is never due again."""
+        """Keep the notice with the reason as undeliverable; it is never due again. Raises StorageError."""
         ...
 
 
 class Notifier(Protocol):
-    """Tells Slack about a job."""
+    """Posts notices about jobs to Slack."""
 
     def capacity(self) -> SendCapacity:
-        """What may be delivered now without asking more of Slack than it allows."""
+        """Return what may be sent now within Slack's rate limits. Never raises."""
         ...
 
     async def deliver(
@@ -124,9 +132,9 @@ class Notifier(Protocol):
         snapshots: Sequence[Snapshot],
         record_attempt: RecordAttempt,
     ) -> Delivered:
-        """Post or update what the notice stands for; `record_attempt` is awaited right before each post.
+        """Post or update what the notice says, or find its unconfirmed post in Slack; return where the card is.
 
-        A notice that was begun before is looked for in Slack first. Raises RetryLater, Undeliverable, and
-        Unconfirmed where a post may have reached Slack.
+        Awaits `record_attempt` right before each post. Raises RetryLater, Undeliverable, Unconfirmed, and what
+        `record_attempt` raises.
         """
         ...

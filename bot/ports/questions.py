@@ -1,4 +1,4 @@
-"""What is remembered of questions until they are answered, and who speaks to the person who asked."""
+"""How questions are stored until they are answered, and how their answers are posted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from bot.ports.notifier import PostAttempt, RecordAttempt
 
 @dataclass(frozen=True, slots=True)
 class OpenQuestion:
-    """A question that a person still waits for. Its `reply` is on paper before any of it is posted.
+    """A question whose answer is not fully posted. `answer` is stored before any part of it is posted.
 
-    `posted` messages of the answer stand in Slack, and the next one belongs into `thread`. `begun` is a message
-    of which nobody knows whether it arrived: the next one of the answer, or words on why there is none.
+    `posted` is how many messages of the answer are in Slack; the next one goes to `thread`. `unconfirmed` is a
+    post that may be in Slack: the next message of the answer, or the one that says why there is no answer.
     """
 
     question: Question
@@ -27,62 +27,74 @@ class OpenQuestion:
 
 
 class QuestionStore(Protocol):
-    """Questions on their way from a person to a model and back. Raises StorageError."""
+    """Stores questions by their key. Every method returns after the transaction was committed."""
 
     async def add(self, question: Question) -> OpenQuestion | None:
-        """Write it down; None, and nothing written, if its key was there within the last week, settled or not."""
+        """Store a new question and return it; None if its key was stored within the last week.
+
+        Slack delivers one event more than once, with the same key. Raises StorageError.
+        """
         ...
 
     async def question(self, key: str) -> OpenQuestion | None:
-        """None once it is settled."""
+        """Return the question, None if it is settled or unknown. Raises StorageError."""
         ...
 
     async def open_questions(self) -> Sequence[OpenQuestion]:
-        """Every question that is not settled, oldest first."""
+        """Return every question that is not settled, oldest first. Raises StorageError."""
         ...
 
-    async def store_answer(self, key: str, answer: ModelAnswer) -> None: ...
+    async def store_answer(self, key: str, answer: ModelAnswer) -> None:
+        """Store the model's answer, so that the model is not asked again. Raises StorageError."""
+        ...
 
     async def record_attempt(self, key: str, place: Place) -> None:
-        """Write down, for good, that its next message is about to be posted in this place."""
+        """Store that the question's next message is about to be posted in this place. Raises StorageError."""
         ...
 
     async def refused(self, key: str) -> None:
-        """Whatever was begun did not reach Slack, so it need not be looked for."""
+        """Delete the recorded attempt, because Slack refused the post. Raises StorageError."""
         ...
 
     async def posted(self, key: str, thread: Place) -> None:
-        """One more message of the answer stands, and the next one belongs into this thread."""
+        """Count one more posted message and store the thread for the next one. Raises StorageError."""
         ...
 
     async def settle(self, key: str, conversation: Conversation | None = None) -> None:
-        """Forget all of it but its key, and append the turns to their thread, in one transaction."""
+        """Delete the question but its key and append the turns to their thread, in one transaction.
+
+        Raises StorageError.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """A message of an answer that stands in Slack: in which thread it goes on, and whether it was the last."""
+    """A message of an answer that is in Slack: the thread for the next one, and whether it was the last one."""
 
     thread: Place
     last: bool
 
 
 class AnswerPoster(Protocol):
-    """Speaks to the person who asked. `record_attempt` is awaited right before each post.
-
-    `post` and `explain` raise RetryLater, Undeliverable, and Unconfirmed where a message may have reached Slack;
-    what was begun before is looked for in Slack first.
-    """
+    """Posts one question's answer to Slack, each message once."""
 
     async def show_asking(self, question: Question, model: ModelRef) -> None:
-        """Show that the model is being asked. Nothing is lost where that fails, so it does not raise."""
+        """Show that the model is being asked. Never raises: the answer does not depend on it."""
         ...
 
     async def post(self, asked: OpenQuestion, answer: ModelAnswer, record_attempt: RecordAttempt) -> Posted:
-        """Post the next message of the answer."""
+        """Post the next message of the answer, or find the unconfirmed one in Slack.
+
+        Awaits `record_attempt` right before the post. Raises RetryLater, Undeliverable, Unconfirmed, and what
+        `record_attempt` raises.
+        """
         ...
 
     async def explain(self, asked: OpenQuestion, error: Exception, record_attempt: RecordAttempt) -> None:
-        """Say why there is no answer."""
+        """Post why there is no answer, or find that post in Slack if it is unconfirmed.
+
+        Awaits `record_attempt` right before the post. Raises RetryLater, Undeliverable, Unconfirmed, and what
+        `record_attempt` raises.
+        """
         ...

@@ -1,4 +1,4 @@
-"""Which backend or file reader stands behind a name that a person typed or a row remembers."""
+"""Finds the backend or the file reader for a name that a person typed or that a row contains."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ from bot.ports.files import FileReader
 
 
 def offered_backend(backends: Mapping[str, TuningBackend], name: str) -> TuningBackend:
-    """The backend of that name, the first one for an empty name. Raises BadArgument."""
+    """Return the backend of that name, the first one for an empty name. Raises BadArgument."""
     if not name:
         return next(iter(backends.values()))
     if (backend := backends.get(name)) is None:
@@ -21,7 +21,7 @@ def offered_backend(backends: Mapping[str, TuningBackend], name: str) -> TuningB
 
 
 def file_reader(files: Mapping[str, FileReader], location: str) -> FileReader:
-    """The reader for a location's scheme, the part before its colon. Raises BadArgument."""
+    """Return the reader for the location's scheme, the part before its colon. Raises BadArgument."""
     if (reader := files.get(location.partition(":")[0])) is None:
         raise BadArgument(
             f"I cannot read {location!r}.", "Give a file shared in Slack, or a gs:// URI.", field="file"

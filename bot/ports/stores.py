@@ -1,4 +1,4 @@
-"""What is remembered of jobs, files, conversations and deliveries."""
+"""How jobs, reports, conversations and open modals are stored. A write is committed when its method returns."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What one transaction writes: the job as it becomes, snapshots, what Slack must be told, and who did what."""
+    """What one transaction writes: the changed job, its new snapshots, its notices, and its audit entries."""
 
     job: TuningJob
     snapshots: Sequence[Snapshot] = ()
@@ -32,105 +32,136 @@ class Change:
 
 
 class JobStore(Protocol):
-    """Proposals and jobs. Raises StorageError."""
+    """Stores proposals and jobs."""
 
-    async def add_proposal(self, proposal: Proposal) -> None: ...
+    async def add_proposal(self, proposal: Proposal) -> None:
+        """Store the proposal under its id. Raises StorageError."""
+        ...
 
-    async def proposal(self, team: str, proposal_id: str) -> Proposal | None: ...
+    async def proposal(self, team: str, proposal_id: str) -> Proposal | None:
+        """Return the workspace's proposal with this id, None if there is none. Raises StorageError."""
+        ...
 
     async def submit(self, job: TuningJob, notices: Sequence[NoticeKind], acts: Sequence[AuditEntry] = ()) -> bool:
-        """Write a new job, its notices and who did what in one transaction; False, and nothing, if the key exists.
+        """Write a new job, its notices and its audit entries in one transaction.
 
-        Raises BadArgument when another job of the workspace that is open or alive has this name.
+        Returns false and writes nothing if the key exists. Raises BadArgument if an open or usable job of the
+        workspace has this name, StorageError.
         """
         ...
 
-    async def job(self, key: str) -> TuningJob | None: ...
+    async def job(self, key: str) -> TuningJob | None:
+        """Return the job of any workspace with this key, also a deleted one. Raises StorageError."""
+        ...
 
     async def named(self, team: str, name: str) -> TuningJob | None:
-        """The newest job of that name (letter case aside) in this workspace, deleted ones left out."""
+        """Return the workspace's newest job of this name that is not deleted; letter case is ignored.
+
+        Raises StorageError.
+        """
         ...
 
     async def jobs(self, team: str, *, limit: int = 50, under_way: bool = False) -> Sequence[TuningJob]:
-        """The workspace's jobs, newest first, without deleted ones; `under_way` leaves those that ended out."""
+        """Return the workspace's jobs that are not deleted, newest first; `under_way` leaves out ended jobs.
+
+        Raises StorageError.
+        """
         ...
 
     async def count_jobs(self, team: str, *, under_way: bool = False) -> int:
-        """How many `jobs` would give without a limit."""
+        """Return how many jobs `jobs` would return without a limit. Raises StorageError."""
         ...
 
     async def open_jobs(self) -> Sequence[OpenJob]:
-        """Every job of every workspace that has not ended, oldest first."""
+        """Return every job of every workspace that has not ended, oldest first. Raises StorageError."""
         ...
 
     async def with_keys(self, keys: Sequence[str]) -> Sequence[TuningJob]:
-        """These jobs, as far as they are there and can be read, oldest first."""
+        """Return the jobs with these keys that exist and can be decoded, oldest first. Raises StorageError."""
         ...
 
     def mark_checked(self, key: str, at: datetime) -> None:
-        """Note a look that showed nothing new: it is told as `checked_at`, and written with the next change."""
+        """Keep in memory when Google last answered for this job, for `checked_at`. Never raises.
+
+        The next change of the job writes it; a poll without news costs no write.
+        """
         ...
 
     async def change(self, key: str, step: Callable[[TuningJob], Change | None]) -> TuningJob | None:
-        """Read, change and write one job in one transaction on the database's thread.
+        """Read, change and write one job in one transaction, on the database's thread.
 
-        `step` is pure and gets the newest job; None leaves everything as it is. Snapshots are upserted on
-        (job, step). Returns the job as it now stands, or None if there is no such job.
+        `step` is pure and gets the newest row; if it returns None, nothing is written. Snapshots are upserted on
+        (job, step). Returns the job as it is then, None if there is no such job. Raises StorageError, and what
+        `step` raises.
         """
         ...
 
     async def snapshots(self, key: str) -> Sequence[Snapshot]:
-        """By step, ascending."""
+        """Return the job's snapshots in ascending order of their steps. Raises StorageError."""
         ...
 
 
 class ReportCache(Protocol):
-    """Remembers reports on files, as text, by everything that they depend on."""
+    """Stores reports on files as text, by everything that they depend on."""
 
-    async def recall(self, team: str, key: str) -> str | None: ...
+    async def recall(self, team: str, key: str) -> str | None:
+        """Return the workspace's report with this key, None if there is none. Raises StorageError."""
+        ...
 
     async def remember(self, team: str, key: str, report: str) -> None:
-        """Keep it in place of an older one; those not used for long are dropped."""
+        """Store the report in place of an older one, and delete reports that were not used for long.
+
+        Raises StorageError.
+        """
         ...
 
 
 class ChatStore(Protocol):
-    """Which model answers where, and what was said."""
+    """Stores which model answers in a channel, and the turns of each thread."""
 
     async def bind(self, place: Place, model: ModelRef, user: str) -> None:
-        """Make it the model of the place's channel."""
+        """Make this the model of the place's channel. Raises StorageError."""
         ...
 
     async def bound(self, place: Place) -> ModelRef | None:
-        """The model of the place's channel."""
+        """Return the model of the place's channel, None if there is none. Raises StorageError."""
         ...
 
     async def unbind(self, team: str, model: ModelRef) -> None:
-        """Take a deleted model from every channel of the workspace."""
+        """Remove a deleted model from every channel of the workspace. Raises StorageError."""
         ...
 
-    async def conversation(self, place: Place) -> Conversation | None: ...
+    async def conversation(self, place: Place) -> Conversation | None:
+        """Return the conversation in the place's thread, None if no model answered there. Raises StorageError."""
+        ...
 
 
 class PendingModalStore(Protocol):
-    """What people watch in a modal, so that whoever starts next can take it up. One view has one row."""
+    """Stores the work that people watch in modals, for the next process to continue. A view has one row."""
 
-    async def add(self, pending_modal: PendingModal) -> None: ...
+    async def add(self, pending_modal: PendingModal) -> None:
+        """Store it before its work begins, in place of an earlier row of the view. Raises StorageError."""
+        ...
 
-    async def remove(self, pending_modal: PendingModal) -> None: ...
+    async def remove(self, pending_modal: PendingModal) -> None:
+        """Delete the row of its view after the work has ended. Raises StorageError."""
+        ...
 
     async def unfinished(self) -> Sequence[PendingModal]:
-        """Those that were begun and have not ended, oldest first."""
+        """Return those that were added and not removed, oldest first. Raises StorageError."""
         ...
 
 
 class AuditLog(Protocol):
-    """What happened already, and who did it."""
+    """Stores which events were handled, and who did what."""
 
     async def first_time(self, key: str) -> bool:
-        """Whether this key (an event id, a message's channel and ts) is new; it is remembered for a week."""
+        """Return whether this key (an event id, a message's channel and `ts`) is new, and keep it for a week.
+
+        Raises StorageError.
+        """
         ...
 
     async def record(self, team: str, user: str, action: str, subject: str) -> None:
-        """Append a line to the audit log."""
+        """Append a line to the audit log. Raises StorageError."""
         ...

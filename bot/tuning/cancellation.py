@@ -1,9 +1,10 @@
-"""Asks Google to stop the jobs that somebody wants stopped, again and again until they have ended.
+"""Asks Google to cancel the jobs that a person cancelled, once a minute until they have ended.
 
-The job's row is the promise: it is written before Google is asked, and whoever looks at the job next keeps it.
-Google takes a cancellation at its best effort only, its answer may be lost, and what it refuses now it may take
-once an administrator has helped. One way leads on from all of these: ask again, with Google's words on the card.
-When this process asked last is remembered in memory only, so that the first look after a start asks at once.
+The job's row says `cancelled_by` before Google is asked, so a crash cannot lose the request. Cancelling is best
+effort at Google (google/cloud/aiplatform/v1/job_service.proto, `CancelTuningJob`), its answer may be lost, and a
+request that is refused now may succeed after an administrator changed a permission. In all these cases the request
+is repeated, and the card shows Google's error. The time of the last request is kept in memory only, so the first
+poll after a start repeats it at once.
 """
 
 import asyncio
@@ -28,7 +29,7 @@ _UNREADABLE: Final = BotError("Its answer could not be read.")
 
 
 class Cancellations:
-    """Sends cancellations to Google and remembers what it said to each."""
+    """Sends cancellations to Google and keeps the error of the last request of each job."""
 
     def __init__(
         self,
@@ -45,49 +46,50 @@ class Cancellations:
         self._problems: dict[str, str] = {}
 
     def problem(self, key: str) -> str:
-        """Why Google has not confirmed the job's cancellation, in words for its card, or nothing."""
+        """Return a sentence on why Google has not confirmed the cancellation, empty if nothing failed."""
         return self._problems.get(key, "")
 
     async def ask(self, job: TuningJob) -> None:
-        """Ask for a job that is marked, unless that was done within the last minute.
+        """Ask Google to cancel a job that is marked as cancelled, unless it was asked within the last minute.
 
-        What goes wrong is written to the job, not raised: it will be asked again.
+        Writes an error of Google's to the job instead of raising it: the request will be repeated.
+        Raises StorageError.
         """
         if not self._due(job.key):
             return
-        # Noted before the call: whoever comes while it is under way need not ask beside it.
+        # Set before the call, so that a second click during the call does not send a second request.
         self._asked[job.key] = self._clock.now()
         try:
             await offered_backend(self._backends, job.backend).cancel(job)
         except BotError as error:
             logger.warning("the cancellation of %s is unconfirmed: %s", job.key, error)
-            await self._note(job.key, _words(error))
+            await self._record(job.key, _problem(error))
         except Exception:
             logger.exception("the cancellation of %s failed unexpectedly", job.key)
-            await self._note(job.key, _words(_UNREADABLE))
+            await self._record(job.key, _problem(_UNREADABLE))
         else:
-            await self._note(job.key, "")
+            await self._record(job.key, "")
 
-    async def ask_again(self, seen: Sequence[TuningJob], most: int) -> None:
-        """Ask for those of the jobs whose turn it is, at most so many at once; who waited longest comes first."""
+    async def ask_again(self, jobs: Sequence[TuningJob], limit: int) -> None:
+        """Repeat the requests that are due, at most `limit`, longest waiting first. Raises StorageError."""
         never = datetime.min.replace(tzinfo=UTC)
-        due = sorted((job.key for job in seen if self._due(job.key)), key=lambda key: self._asked.get(key, never))
+        due = sorted((job.key for job in jobs if self._due(job.key)), key=lambda key: self._asked.get(key, never))
         if due:
-            # Read anew, since the look at Google took its time.
-            jobs = await self._jobs.with_keys(due[:most])
-            await asyncio.gather(*(self.ask(job) for job in jobs if job.cancelled_by and not job.state.ended))
+            # The rows may have changed while Google was polled.
+            newest = await self._jobs.with_keys(due[:limit])
+            await asyncio.gather(*(self.ask(job) for job in newest if job.cancelled_by and not job.state.ended))
 
     def forget(self, key: str) -> None:
-        """The job has ended."""
+        """Delete what is kept in memory about a job that has ended."""
         self._asked.pop(key, None)
         self._problems.pop(key, None)
 
     def _due(self, key: str) -> bool:
         last = self._asked.get(key)
-        # A clock that was set back asks too early once, instead of too late by as much.
+        # After the clock was set back, one request comes too early instead of hours too late.
         return last is None or not timedelta() <= self._clock.now() - last < ASKED_AGAIN_AFTER
 
-    async def _note(self, key: str, problem: str) -> None:
+    async def _record(self, key: str, problem: str) -> None:
         before = self.problem(key)
         if problem == before:
             return
@@ -96,8 +98,8 @@ class Cancellations:
         self._wake_sender()
 
 
-def _words(error: BotError) -> str:
-    """Google's reason; what an administrator can do stays, what a person should try is done without them."""
+def _problem(error: BotError) -> str:
+    """Return Google's reason as sentences. A hint for an administrator stays; the bot itself retries."""
     reason = error.message if error.message.endswith((".", "!", "?", "…")) else f"{error.message}."
     hint = f" {error.hint}" if isinstance(error, PermissionDenied | NotAuthenticated) else ""
     return f"Google has not confirmed the cancellation: {reason}{hint} I ask again every minute."

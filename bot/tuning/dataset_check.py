@@ -1,7 +1,7 @@
-"""The dataset desk: reads a training file from wherever it lies and says all that is to be said about it.
+"""Checks a training file, from Slack or from Cloud Storage, against what a backend accepts.
 
-A file is read once, as it streams in, and held by nobody. What was found is remembered, so that the same file is
-known at once when it is used again.
+A file is read once, in chunks, and never held in memory. Its report is stored, so that the next check of the same
+file needs no read.
 """
 
 import asyncio
@@ -25,18 +25,18 @@ from bot.ports.stores import ReportCache
 
 logger = logging.getLogger(__name__)
 
-Progress = Callable[[str, int, int], None]  # the file, its bytes read so far, its bytes in all
+Progress = Callable[[str, int, int], None]  # the file's name, the bytes read so far, the bytes in total
 
-RULES: Final = 1  # raised when the checks change, so that reports of older ones are made anew
+RULES: Final = 1  # raised when the checks change, so that older reports are not used
 COUNT_SECONDS: Final = 5.0
 
 
 class DatasetCheck:
-    """Checks files against what a backend takes."""
+    """Checks files against the limits and the dialect of a backend."""
 
-    def __init__(self, files: Mapping[str, FileReader], memory: ReportCache) -> None:
+    def __init__(self, files: Mapping[str, FileReader], report_cache: ReportCache) -> None:
         self._files = files
-        self._memory = memory
+        self._report_cache = report_cache
 
     async def report(
         self,
@@ -51,14 +51,15 @@ class DatasetCheck:
         whole: bool = False,
         progress: Progress | None = None,
     ) -> DatasetReport:
-        """All that one pass over the file tells this person in this place. Raises FileError.
+        """Return the report on the file for this person in this place.
 
-        `training` is the training file's report where this is its validation file. `whole` asks for what a
-        remembered report no longer has: the fingerprints that splits and validation files need.
+        `training` is the training file's report if this is its validation file. `whole` reads the file also if its
+        report is stored, for the fingerprints that splits and validation files need: they are not stored.
+        Raises FileError, GoogleError, StorageError.
         """
         profile = backend.profile
         reader = file_reader(self._files, location)
-        # Also before a remembered report is shown: the reader says whether this person may see the file here.
+        # Also before a stored report is returned: the reader decides whether this person may see the file here.
         info = await reader.describe(place, user, location)
         _check_size(info, profile)
         key = _key(info, mapping, profile)
@@ -67,7 +68,7 @@ class DatasetCheck:
         head = bytearray()
         async with aclosing(reader.read(place, user, location)) as chunks:
             report = await check(
-                _noting(chunks, head),
+                _keep_head(chunks, head),
                 info.name,
                 profile.limits,
                 target=profile.dialect,
@@ -77,22 +78,22 @@ class DatasetCheck:
             )
         report = await self._counted(report, bytes(head), backend, base_model)
         if training is None:
-            kept = msgspec.json.encode(replace(report, fingerprints=None)).decode()
-            await self._memory.remember(place.team, key, kept)
+            text = msgspec.json.encode(replace(report, fingerprints=None)).decode()
+            await self._report_cache.remember(place.team, key, text)
         return report
 
     async def _recall(self, team: str, key: str) -> DatasetReport | None:
-        kept = await self._memory.recall(team, key)
+        text = await self._report_cache.recall(team, key)
         try:
-            return None if kept is None else msgspec.json.decode(kept, type=DatasetReport)
+            return None if text is None else msgspec.json.decode(text, type=DatasetReport)
         except msgspec.ValidationError as error:
-            logger.info("a remembered report cannot be read any more, checking anew: %s", error)
+            logger.info("a stored report cannot be decoded, checking the file again: %s", error)
             return None
 
     async def _counted(
         self, report: DatasetReport, head: bytes, backend: TuningBackend, base_model: str
     ) -> DatasetReport:
-        """The report with Google's count of its first rows, where Google counts and in time; else as it is."""
+        """Return the report with Google's token count of its first rows, unchanged if Google gives none in time."""
         sample = await asyncio.to_thread(sample_text, head, report)
         if not sample or base_model not in backend.profile.base_models:
             return report
@@ -100,13 +101,13 @@ class DatasetCheck:
             async with asyncio.timeout(COUNT_SECONDS):
                 tokens = await backend.count_tokens(base_model, sample)
         except (BotError, TimeoutError) as error:
-            logger.info("the tokens of %s stay a guess: %s", report.name, error)
+            logger.info("the token count of %s stays an estimate: %s", report.name, error)
             return report
         return with_counted_tokens(report, sample, tokens) if tokens else report
 
 
-async def _noting(chunks: AsyncGenerator[bytes, None], head: bytearray) -> AsyncIterator[bytes]:
-    """The same chunks; the first bytes are kept aside."""
+async def _keep_head(chunks: AsyncGenerator[bytes, None], head: bytearray) -> AsyncIterator[bytes]:
+    """Yield the same chunks and copy the first bytes into `head`."""
     async for chunk in chunks:
         if len(head) < HEAD_BYTES:
             head += chunk[: HEAD_BYTES - len(head)]
@@ -123,6 +124,6 @@ def _check_size(info: FileInfo, profile: BackendProfile) -> None:
 
 
 def _key(info: FileInfo, mapping: FieldMapping | None, profile: BackendProfile) -> str:
-    """What a report depends on. `info.version` changes with the content, so an overwritten file is read again."""
+    """Return what a report depends on. `info.version` changes with the content of a file."""
     facts = (RULES, info.location, info.version, info.size, mapping, profile.dialect, profile.limits)
     return msgspec.json.encode(facts).decode()

@@ -41,7 +41,7 @@ class RepairedFiles:
 
 
 class DatasetRepair:
-    """Repairs files from wherever they can be read."""
+    """Repairs files from Slack or from Cloud Storage."""
 
     def __init__(self, files: Mapping[str, FileReader]) -> None:
         self._files = files
@@ -50,14 +50,17 @@ class DatasetRepair:
     async def repaired(
         self, place: Place, user: str, request: StartRequest, profile: BackendProfile
     ) -> AsyncIterator[RepairedFiles]:
-        """The request's file, repaired for this backend; the files are gone after the block. Raises FileError."""
+        """Repair the request's file for this backend; both files are deleted after the block.
+
+        Raises FileError, GoogleError.
+        """
         reader = file_reader(self._files, request.file)
         info = await reader.describe(place, user, request.file)
         with TemporaryDirectory(prefix="tunebot-repair-") as directory:
-            # Never the given name: it could lead out of the directory.
+            # Never the given name: it could contain a path out of the directory.
             kept_file, rejected_file = Path(directory, "kept.jsonl"), Path(directory, "rejected.jsonl")
             counts = Repaired()
-            # Opening a new file of our own does not wait; writing to it may, and has a thread.
+            # Opening a new local file does not block; writing to it may, so that runs in a thread.
             with kept_file.open("wb") as kept, rejected_file.open("wb") as rejected:  # noqa: ASYNC230
                 async with aclosing(reader.read(place, user, request.file)) as chunks:
                     pieces = repair(chunks, info.name, profile.limits, profile.dialect, request.mapping)
@@ -76,7 +79,7 @@ class DatasetRepair:
 
 
 def _stem(name: str) -> str:
-    """A file's name without its folders and its ending, to be made into others: nobody's path leads anywhere."""
+    """Return a file's name without folders and suffix, safe to build other file names from."""
     last = re.split(r"[/\\]", name)[-1].removesuffix(".gz").rsplit(".", 1)[0]
     shown = "".join(character for character in last if character.isprintable())
     return shown[:_LONGEST_STEM].strip(". ") or "rows"

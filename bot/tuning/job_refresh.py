@@ -1,7 +1,7 @@
-"""Looks at jobs that Google has confirmed: what is new is written down, what is not costs no write.
+"""Polls jobs that Google has confirmed and writes what is new; an answer without news costs no write.
 
-What the last look at each job showed is remembered in memory only; after a restart the first look is compared with
-the job's row instead. One job's problem never hides another's news.
+A fingerprint of each job's last answer is kept in memory only; after a restart the first answer is compared with
+the job's row. The error of one job never hides the news of another.
 """
 
 import asyncio
@@ -27,10 +27,10 @@ logger = logging.getLogger(__name__)
 LOST_AFTER: Final = timedelta(minutes=10)  # how long a confirmed job may answer 404 before it counts as lost
 STUCK_AFTER: Final = timedelta(hours=2)  # how long a job may go without a new step or state
 
-# A look at so many jobs takes about half of the requests that a round may cost; none is left for doubts then.
+# Polling so many jobs costs about half of the requests of a round; then no stuck job is polled a second time.
 _MANY: Final = 600
-_NOTED_AT_ONCE: Final = 50
-# Cancellations that a look sends to Google again; among many jobs there are hardly any requests left for them.
+_RECORDED_AT_ONCE: Final = 50
+# How many cancellations one poll repeats; among many jobs hardly any requests are left for them.
 _CANCELS: Final = 8
 _CANCELS_AMONG_MANY: Final = 2
 
@@ -58,8 +58,8 @@ class JobRefresher:
         self._wake_sender = wake_sender
         self._lost_after = lost_after
         self._stuck_after = stuck_after
-        self._shown: dict[str, int] = {}
-        self._absent: dict[str, datetime] = {}
+        self._fingerprints: dict[str, int] = {}
+        self._unknown_since: dict[str, datetime] = {}
 
     async def refresh(self, team: str, key: str) -> TuningJob:
         """Poll one job now and bring its card up to date, whether or not anything changed.
@@ -77,74 +77,74 @@ class JobRefresher:
     async def poll(self, backend: str, jobs: Sequence[TuningJob]) -> None:
         """Poll confirmed jobs of one backend and write what is new. Raises BotError if no job could be polled."""
         offered = offered_backend(self._backends, backend)
-        seen = await offered.poll(jobs)
+        polled = await offered.poll(jobs)
         for count, job in enumerate(jobs, start=1):
-            await self._note(job, seen[job.key])
-            if count % _NOTED_AT_ONCE == 0:
-                # What shows nothing new waits for nothing, and Slack must be acknowledged in between.
+            await self._record(job, polled[job.key])
+            if count % _RECORDED_AT_ONCE == 0:
+                # An answer without news awaits nothing; this lets the loop acknowledge Slack's requests.
                 await asyncio.sleep(0)
-        wanted = [job for job in jobs if job.cancelled_by and _goes_on(seen[job.key])]
-        await self._cancellations.ask_again(wanted, _CANCELS if len(jobs) <= _MANY else _CANCELS_AMONG_MANY)
+        cancelled = [job for job in jobs if job.cancelled_by and _still_runs(polled[job.key])]
+        await self._cancellations.ask_again(cancelled, _CANCELS if len(jobs) <= _MANY else _CANCELS_AMONG_MANY)
         if len(jobs) <= _MANY:
-            await self._doubt(offered, [job for job in jobs if isinstance(seen[job.key], Operation)])
+            await self._check_stuck(offered, [job for job in jobs if isinstance(polled[job.key], Operation)])
 
     async def record_failure(self, key: str, error: BotError) -> None:
         """Write to the job that polling it failed, unless its row says so already. Raises StorageError."""
         now = self._clock.now()
         lost = False
         if isinstance(error, NotFoundAtGoogle):
-            # Google may answer so for a job that it made a moment ago, and giving up on a paid job is worse than
-            # asking once more; what counts is for how long this process has heard nothing else.
-            lost = now - self._absent.setdefault(key, now) >= self._lost_after
-        gist = hash(str(error))
-        if lost or self._shown.get(key) != gist:
+            # Google may also return 404 for a job that it created a moment ago, and to give up a paid job is worse
+            # than one more poll. So the job is lost only after 404 for as long as `lost_after` in this process.
+            lost = now - self._unknown_since.setdefault(key, now) >= self._lost_after
+        fingerprint = hash(str(error))
+        if lost or self._fingerprints.get(key) != fingerprint:
             await self._change(key, partial(poll_failed, error=error, now=now, lost=lost))
-            self._shown[key] = gist
+            self._fingerprints[key] = fingerprint
         if lost:
             self._forget(key)
 
-    async def _note(self, job: TuningJob, seen: Operation | BotError) -> None:
+    async def _record(self, job: TuningJob, seen: Operation | BotError) -> None:
         try:
             if isinstance(seen, BotError):
                 await self.record_failure(job.key, seen)
             else:
-                await self._saw(job, seen)
+                await self._record_operation(job, seen)
         except BotError:
-            # The database refuses, which it would do for every other job, too.
+            # The database failed, and it would fail for every other job.
             raise
         except Exception:
-            logger.exception("what a look at %s showed could not be written down", job.key)
+            logger.exception("what Google returned for %s could not be written", job.key)
 
-    async def _saw(self, job: TuningJob, seen: Operation) -> None:
+    async def _record_operation(self, job: TuningJob, seen: Operation) -> None:
         now = self._clock.now()
         problem = self._cancellations.problem(job.key)
-        gist = _gist(seen, problem)
-        self._absent.pop(job.key, None)
+        fingerprint = _fingerprint(seen, problem)
+        self._unknown_since.pop(job.key, None)
         self._jobs.mark_checked(job.key, now)
-        if self._shown.get(job.key) == gist:
+        if self._fingerprints.get(job.key) == fingerprint:
             return
         await self._change(job.key, partial(apply_operation, seen=seen, now=now, problem=problem))
-        self._shown[job.key] = gist
+        self._fingerprints[job.key] = fingerprint
         if seen.state.ended:
             self._forget(job.key)
 
-    async def _doubt(self, backend: TuningBackend, seen: Sequence[TuningJob]) -> None:
-        """Call the first job that stands still stuck, once a look at it alone shows nothing new either.
+    async def _check_stuck(self, backend: TuningBackend, jobs: Sequence[TuningJob]) -> None:
+        """Mark the first job without progress as stuck, after polling it alone also shows no progress.
 
-        A look at many jobs does not read the losses of each, by which alone some of them show their steps.
+        Polling many jobs does not read the losses of each, and some jobs show their steps only by their losses.
         """
         now = self._clock.now()
-        still = next((job for job in seen if past_deadline(job, now, self._stuck_after)), None)
-        if still is None:
+        late = next((job for job in jobs if past_deadline(job, now, self._stuck_after)), None)
+        if late is None:
             return
-        alone = (await backend.poll([still]))[still.key]
+        alone = (await backend.poll([late]))[late.key]
         if isinstance(alone, Operation):
-            await self._note(still, alone)
-            await self._change(still.key, partial(mark_stuck, now=now, deadline=self._stuck_after))
+            await self._record(late, alone)
+            await self._change(late.key, partial(mark_stuck, now=now, deadline=self._stuck_after))
 
     def _forget(self, key: str) -> None:
-        self._shown.pop(key, None)
-        self._absent.pop(key, None)
+        self._fingerprints.pop(key, None)
+        self._unknown_since.pop(key, None)
         self._cancellations.forget(key)
 
     async def _change(self, key: str, step: Callable[[TuningJob], Change | None]) -> None:
@@ -152,20 +152,20 @@ class JobRefresher:
         self._wake_sender()
 
 
-def _goes_on(seen: Operation | BotError) -> bool:
-    """Whether Google runs the job and does not say that it is stopping it."""
+def _still_runs(seen: Operation | BotError) -> bool:
+    """Return whether Google runs the job and has not begun to cancel it."""
     return isinstance(seen, Operation) and not seen.state.ended and not seen.google_state.endswith("CANCELLING")
 
 
-def _gist(seen: Operation, problem: str) -> int:
-    """Differs where a look shows something new, or where other words of problem belong on the card.
+def _fingerprint(seen: Operation, problem: str) -> int:
+    """Return a number that changes when the operation or the problem on the card changes.
 
-    Of the losses only how many there are and the last one count; should an earlier one change after it, that is
-    written with the next step. As text, since the NaN of a tuning that diverged never equals itself.
+    Of the snapshots only their number and the last one count; a change of an earlier one is written with the next
+    step. The last one counts as text, because the NaN of a diverged tuning is not equal to itself.
     """
-    told = (
+    facts = (
         *(seen.name, seen.state, seen.google_state, seen.tuned_model, seen.endpoint),
         *(seen.total_steps, seen.completed_steps, seen.epoch, seen.started_at, seen.ended_at),
         *(seen.failure, seen.data_stats, len(seen.snapshots), repr(seen.snapshots[-1:]), problem),
     )
-    return hash(told)
+    return hash(facts)

@@ -1,7 +1,7 @@
-"""The life of a job: start, adopt, refresh, cancel, delete. The only place that makes Google start a tuning.
+"""Starts, adopts, cancels and deletes jobs. This is the only module that makes Google start a tuning.
 
-The row is written before Google is called, and the call is made once. Whatever happens between the two, the key
-tells afterwards whether Google has the job: a paid job is neither lost nor started twice.
+The row is written before Google is called, and the call is made once. After a crash between the two, a search for
+the job's key shows whether Google has the job: a paid job is neither lost nor started twice.
 """
 
 import logging
@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Final
 
 from bot.datasets import Side, Split, convert
 from bot.domain.backend_profile import BackendProfile
@@ -29,11 +30,11 @@ from bot.tuning.transitions import apply_operation, ask_to_cancel, fail, mark_de
 
 logger = logging.getLogger(__name__)
 
-ADOPTION_GRACE = timedelta(minutes=2)  # how long a create without an answer may take to show at Google
+ADOPTION_GRACE: Final = timedelta(minutes=2)  # how long a job may take to appear at Google after a lost answer
 
 
 class JobService:
-    """The use cases on jobs. Every one takes the workspace's team id and sees that team's jobs only."""
+    """The use cases on jobs. Each takes the id of a workspace (`team`) and sees only its jobs."""
 
     def __init__(
         self,
@@ -58,20 +59,20 @@ class JobService:
         self._unconfirmed: dict[str, datetime] = {}
 
     def profile(self, job: TuningJob) -> BackendProfile:
-        """What the job's backend can do. Raises BadArgument where it is no longer offered."""
+        """Return the profile of the job's backend. Raises BadArgument if it is no longer offered."""
         return offered_backend(self._backends, job.backend).profile
 
     async def accept(self, team: str, proposal_id: str, user: str) -> TuningJob | None:
-        """Write the job's row; after this a crash cannot lose it. None if this proposal was accepted before.
+        """Write the job's row, so that a crash cannot lose it. Returns None if this proposal was accepted before.
 
-        Raises Outdated for an unknown proposal, BadArgument if its name was taken meanwhile.
+        Raises Outdated for an unknown proposal, BadArgument if another job has its name now, StorageError.
         """
         proposal = await self._jobs.proposal(team, proposal_id)
         if proposal is None:
             raise Outdated("I no longer have this form.", "Open it again with /tune.")
         job = _job_of(proposal, offered_backend(self._backends, proposal.spec.backend).profile)
-        # Marked before the row can be seen. A second click neither takes away the first one's mark nor leaves its
-        # own: with that, a start whose process died or whose answer was lost would never be looked up.
+        # Marked before the poller can see the row. A second click must neither remove the first one's mark nor leave
+        # its own: then a start whose answer was lost would never be searched for.
         marked = job.key in self._submitting
         self._submitting.add(job.key)
         accepted = False
@@ -90,12 +91,12 @@ class JobService:
         return job
 
     async def submit(self, job: TuningJob) -> None:
-        """Start an accepted job at Google, once. What goes wrong is written to the job, not raised."""
+        """Start an accepted job at Google, once. Writes Google's error to the job; raises StorageError."""
         try:
             backend = offered_backend(self._backends, job.backend)
             operation = await backend.create(job.key, job.spec, self._data(job, backend.profile))
         except (OutcomeUnknown, AlreadyExists) as error:
-            # Google may have the job: `recover` looks it up by its key before anybody is told anything.
+            # Google may have the job: `recover` searches for its key before anything is posted.
             logger.warning("the start of %s is unconfirmed: %s", job.key, error)
         except BotError as error:
             logger.info("the start of %s was refused: %s", job.key, error)
@@ -106,11 +107,14 @@ class JobService:
             self._submitting.discard(job.key)
 
     async def recover(self, job: TuningJob) -> None:
-        """Look up a job whose start was never confirmed: adopt it, or fail it once it cannot turn up any more."""
+        """Search Google for a job whose start is unconfirmed: adopt it, or fail it after the grace time.
+
+        Raises GoogleError, StorageError.
+        """
         if job.key in self._submitting:
             return
         now = self._clock.now()
-        # Counted from this process's first look: however long an upload took, Google gets the whole grace.
+        # The grace time begins with the first search of this process, however long the upload before it took.
         since = self._unconfirmed.setdefault(job.key, now)
         found = await offered_backend(self._backends, job.backend).find(job.key)
         if found is not None:
@@ -126,17 +130,17 @@ class JobService:
         self._unconfirmed.pop(job.key, None)
 
     async def cancel(self, team: str, key: str, user: str) -> TuningJob:
-        """Have the job stopped. Raises Outdated if it has ended, BadArgument where Google cannot cancel.
+        """Cancel the job. Raises NoSuchJob, Outdated if it has ended, BadArgument if its backend cannot cancel.
 
-        The row says so before Google is asked: from then on whoever looks at the job asks until it has ended, so
-        neither a crash nor a lost answer lets a job run on that a person was told will be cancelled.
+        The row is marked before Google is asked, and each poll repeats the request until the job has ended. So
+        neither a crash nor a lost answer can lose a cancellation that a person asked for.
         """
         job = await self.get(team, key)
         profile = self.profile(job)
         if not profile.can_cancel:
             raise BadArgument(f"{profile.title} cannot cancel a tuning.", "It ends by itself.")
         if job.state is JobState.SUBMITTING:
-            raise Outdated(f"{job.name} is just being handed to Google.", "Try again in a minute.")
+            raise Outdated(f"Google has not confirmed the start of {job.name} yet.", "Try again in a minute.")
         marked = await self._change(key, partial(ask_to_cancel, user=user, now=self._clock.now())) or job
         if marked.state.ended:
             raise Outdated(f"{job.name} has already {_ENDED_WORDS[marked.state]}.", "There is nothing to cancel.")
@@ -144,9 +148,10 @@ class JobService:
         return await self.get(team, key)
 
     async def delete(self, team: str, key: str, user: str) -> TuningJob:
-        """Delete the tuned model at Google and take it out of the lists and channels. Raises Outdated.
+        """Delete the tuned model at Google and remove it from the lists and channels.
 
-        The row is written last: whatever is cut short half-way, the model can be deleted once more.
+        The row is written last, so that an interrupted deletion can be repeated. Raises NoSuchJob, Outdated while
+        the job runs, GoogleError.
         """
         job = await self.get(team, key)
         if not job.state.ended:
@@ -159,14 +164,14 @@ class JobService:
         return await self._change(key, partial(mark_deleted, user=user, now=self._clock.now())) or job
 
     async def get(self, team: str, key: str) -> TuningJob:
-        """The team's job of that key. Raises NoSuchJob, also for a job of another team."""
+        """Return the workspace's job with this key. Raises NoSuchJob, also for a job of another workspace."""
         job = await self._jobs.job(key)
         if job is None or job.place.team != team or job.deleted_by:
-            raise NoSuchJob("That job is gone.", "See what there is with /tune list.")
+            raise NoSuchJob("This job no longer exists.", "See all jobs with /tune list.")
         return job
 
     async def named(self, team: str, name: str) -> TuningJob:
-        """The team's newest job of that name. Raises NoSuchJob that suggests what may have been meant."""
+        """Return the workspace's newest job of this name. Raises NoSuchJob with a suggestion."""
         job = await self._jobs.named(team, name)
         if job is None:
             known = [job.name for job in await self._jobs.jobs(team)]
@@ -174,7 +179,7 @@ class JobService:
         return job
 
     def _data(self, job: TuningJob, profile: BackendProfile) -> TrainingData:
-        """What the backend reads: two files, one file, or the two sides of one."""
+        """Return what the backend reads: one file, two files, or the two sides of one file."""
         spec = job.spec
         if spec.validation_share:
             training = Split(spec.validation_share, Side.TRAINING)
@@ -191,7 +196,7 @@ class JobService:
     async def _rows(
         self, job: TuningJob, dataset: Dataset, profile: BackendProfile, split: Split | None = None
     ) -> AsyncIterator[bytes]:
-        """The rows in the backend's dialect, read anew. Raises Outdated if it is not the file that was checked."""
+        """Yield the rows in the backend's dialect. Raises Outdated if the file is not the one that was checked."""
         reader = file_reader(self._files, dataset.location)
         async with aclosing(reader.read(job.place, job.owner, dataset.location)) as chunks:
             rows = convert(
@@ -235,4 +240,4 @@ def _job_of(proposal: Proposal, profile: BackendProfile) -> TuningJob:
 def _suggestion(name: str, known: list[str]) -> str:
     if not known:
         return "Nothing was tuned here yet. Start with /tune."
-    return did_you_mean(name, known, otherwise="See what there is with /tune list.")
+    return did_you_mean(name, known, otherwise="See all jobs with /tune list.")

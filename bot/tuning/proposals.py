@@ -1,7 +1,7 @@
-"""From what a person asked for to a checked start that waits for one click. Nothing here spends money.
+"""Checks what a person asked for and stores it as a proposal that waits for a click. Nothing here spends money.
 
-Every value is judged before any byte is read, and every byte before anything is proposed. What comes out is stored
-under an id of its own; that id becomes the job's key, which is why one proposal can only ever start one job.
+Every value is checked before any byte of the file is read, and the whole file before anything is proposed. The
+proposal's id becomes the job's key, so one proposal can start one job only.
 """
 
 import base64
@@ -26,14 +26,14 @@ from bot.tuning.dataset_check import DatasetCheck, Progress
 
 LEAST_HELD_OUT: Final = 0.001
 MOST_HELD_OUT: Final = 0.5
-EARLIER_JOBS: Final = 200  # how far back a file is looked for
+EARLIER_JOBS: Final = 200  # among how many jobs one with the same file is searched for
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What the form answers with. `proposal` is None where the data must be put right first.
+    """The result of a check. `proposal` is None if the data must be corrected first.
 
-    `earlier` are the workspace's jobs that were trained on the very same bytes, newest first.
+    `earlier` are the workspace's jobs that were trained on the same bytes, newest first.
     """
 
     profile: BackendProfile
@@ -44,7 +44,7 @@ class CheckResult:
 
 
 class Proposals:
-    """Checks requests against what their backend takes and their files against its limits."""
+    """Checks requests against their backend's profile, and their files against its limits."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class Proposals:
         dataset_check: DatasetCheck,
         clock: Clock,
     ) -> None:
-        """`backends` in the order of preference."""
+        """`backends` are in the order in which the form shows them, the default one first."""
         self._backends = backends
         self._jobs = jobs
         self._dataset_check = dataset_check
@@ -61,22 +61,22 @@ class Proposals:
 
     @property
     def profiles(self) -> Sequence[BackendProfile]:
-        """The offered backends, the default one first."""
+        """Return the profiles of the offered backends, the default one first."""
         return [backend.profile for backend in self._backends.values()]
 
     def profile(self, name: str) -> BackendProfile:
-        """The profile of that name, the default one for an empty name. Raises BadArgument."""
+        """Return the profile of that name, the default one for an empty name. Raises BadArgument."""
         return offered_backend(self._backends, name).profile
 
     async def check(
         self, place: Place, owner: str, request: StartRequest, progress: Progress | None = None
     ) -> CheckResult:
-        """Check the request, read its files, and store a proposal if nothing stands against it.
+        """Check the request, read its files, and store a proposal if there is no error.
 
         Raises BadArgument, FileError; what is wrong with rows is in the reports.
         """
         profile = self.profile(request.backend)
-        base_model = await self._judged(place.team, profile, request)
+        base_model = await self._checked_values(place.team, profile, request)
         if not request.file:
             raise BadArgument(
                 "There is no file to tune on.", "Attach a JSONL file, or give a gs:// URI.", field="file"
@@ -119,12 +119,12 @@ class Proposals:
         await self._jobs.add_proposal(proposal)
         return CheckResult(profile, report, second, proposal, earlier)
 
-    async def judge(self, team: str, request: StartRequest) -> None:
-        """The part of `check` that reads no file and takes no time. Raises BadArgument."""
-        await self._judged(team, self.profile(request.backend), request)
+    async def check_values(self, team: str, request: StartRequest) -> None:
+        """Check the values of a request but not its files, as `check` does first. Raises BadArgument."""
+        await self._checked_values(team, self.profile(request.backend), request)
 
     async def tuned(self, team: str) -> Sequence[TunedModel]:
-        """The workspace's own models that can be tuned again, newest first."""
+        """Return the workspace's own models that can be tuned again, newest first."""
         return [
             TunedModel(job.backend, job.tuned_model, job.endpoint, job.name, job.spec.base_model)
             for job in await self._jobs.jobs(team)
@@ -135,8 +135,8 @@ class Proposals:
         jobs = await self._jobs.jobs(team, limit=EARLIER_JOBS)
         return [job for job in jobs if job.spec.training.sha256 == sha256]
 
-    async def _judged(self, team: str, profile: BackendProfile, request: StartRequest) -> str:
-        """The resolved base model, after everything that was typed was found fit."""
+    async def _checked_values(self, team: str, profile: BackendProfile, request: StartRequest) -> str:
+        """Check everything that was typed and return the id of the base model. Raises BadArgument."""
         check_hyperparameters(profile, request.hyperparameters)
         base_model = await self._base_model(team, profile, request.base_model)
         await self._check_name(team, profile, " ".join(request.name.split()))
@@ -144,7 +144,7 @@ class Proposals:
         return base_model
 
     async def _base_model(self, team: str, profile: BackendProfile, wanted: str) -> str:
-        """A base model's id, or the resource of a tuned model to tune again."""
+        """Return a base model's id, or the resource name of a tuned model to tune again. Raises BadArgument."""
         wanted = wanted.removeprefix("models/")
         if not wanted:
             return profile.base_models[0]
@@ -177,7 +177,7 @@ class Proposals:
             )
 
     async def _free_name(self, team: str, profile: BackendProfile, file_name: str) -> str:
-        """A name made from the file's, numbered where it is taken."""
+        """Return a name made from the file's, with a number if it is taken."""
         stem = re.sub(r"[^a-z0-9]+", "-", file_name.lower().split(".")[0]).strip("-")[: profile.name_limit - 5]
         stem = stem or "model"
         candidate, number = stem, 2
@@ -210,7 +210,7 @@ def _check_validation(profile: BackendProfile, request: StartRequest) -> None:
 
 
 def _held_out(report: DatasetReport, share: float, profile: BackendProfile) -> int:
-    """How many examples the share holds out. Raises BadArgument where that is none, all, or over the limit."""
+    """Return how many examples the share holds out. Raises BadArgument for none, all, or more than the limit."""
     held_out = report.held_out(share)
     if not 0 < held_out < report.examples:
         raise BadArgument(
@@ -229,12 +229,12 @@ def _held_out(report: DatasetReport, share: float, profile: BackendProfile) -> i
 
 
 def new_key() -> str:
-    """A key that both `tunedModelId` and a label's value take: 26 characters of base32 behind `tb-`."""
+    """Return a new key: `tb-` and 26 characters of base32, valid as a `tunedModelId` and as a label's value."""
     return "tb-" + base64.b32encode(secrets.token_bytes(16)).decode().lower().rstrip("=")
 
 
 def check_hyperparameters(profile: BackendProfile, chosen: Hyperparameters) -> None:
-    """Raises BadArgument for the first value that the backend does not take."""
+    """Check each value against the backend's rules. Raises BadArgument for the first that it does not accept."""
     for name, value in chosen.given().items():
         rule = profile.rule(name)
         if rule is None:

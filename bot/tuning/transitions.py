@@ -1,7 +1,7 @@
-"""How a job's record changes with what is learned about it. Pure functions, run inside one transaction.
+"""How a job's row changes: pure functions, which the store runs inside one transaction.
 
-An ended job never changes its state again, so a look at Google that arrives late or twice changes nothing; a
-notice is due only where a person would see a difference.
+A job that has ended never changes its state again, so an answer of Google's that arrives late or twice changes
+nothing. A notice is due only if a person would see a difference.
 """
 
 from dataclasses import replace
@@ -12,7 +12,7 @@ from bot.errors import BotError
 from bot.ports.notifier import NoticeKind
 from bot.ports.stores import AuditEntry, Change
 
-CANCELLED_CODE = 1  # google.rpc.Code.CANCELLED: a cancellation, though it arrives as an error
+CANCELLED_CODE = 1  # google/rpc/code.proto, CANCELLED: Google reports a cancelled operation as an error
 
 _MOVES = ("state", "google_state", "completed_steps", "epoch")
 _SHOWN = (
@@ -31,9 +31,9 @@ _SHOWN = (
 
 
 def apply_operation(job: TuningJob, seen: Operation, now: datetime, problem: str = "") -> Change | None:
-    """The job after a look at its operation; None if it had ended already or if nothing is new.
+    """Apply what Google returned for the job's operation; None if the job has ended or if nothing is new.
 
-    `problem` is what goes wrong though the look did not.
+    `problem` is a problem that polling did not find, e.g. of a cancellation.
     """
     if job.state.ended:
         return None
@@ -64,20 +64,20 @@ def apply_operation(job: TuningJob, seen: Operation, now: datetime, problem: str
 
 
 def past_deadline(job: TuningJob, now: datetime, deadline: timedelta) -> bool:
-    """Whether a job that Google runs has stood still for the deadline and was not called stuck yet."""
+    """Return whether a job that Google runs has made no progress for the deadline and is not marked as stuck."""
     waits = job.state in (JobState.QUEUED, JobState.RUNNING) and job.stuck_at is None
     return waits and now - (job.moved_at or job.created_at) >= deadline
 
 
 def mark_stuck(job: TuningJob, now: datetime, deadline: timedelta) -> Change | None:
-    """The job once it is called stuck; None if it has moved or ended meanwhile, or was called so before."""
+    """Mark the job as stuck; None if it has made progress or ended since, or is marked already."""
     if not past_deadline(job, now, deadline):
         return None
     return Change(replace(job, stuck_at=now), notices=(NoticeKind.CARD, NoticeKind.STUCK))
 
 
 def fail(job: TuningJob, error: BotError, now: datetime) -> Change | None:
-    """The job after it turned out that it never started; nothing was paid."""
+    """End a job that never started, so that nothing was paid; None if it has ended."""
     if job.state.ended:
         return None
     failure = Failure(code=0, message=error.message, hint=error.hint)
@@ -86,9 +86,9 @@ def fail(job: TuningJob, error: BotError, now: datetime) -> Change | None:
 
 
 def poll_failed(job: TuningJob, error: BotError, now: datetime, *, lost: bool) -> Change | None:
-    """The job after a look that failed; `lost` says that Google has long been answering that it knows no such job.
+    """Apply an error of polling; `lost` ends the job, because Google has not known it for long.
 
-    None if it had ended already or if this problem is known.
+    None if the job has ended or if its row has this problem already.
     """
     if job.state.ended:
         return None
@@ -100,12 +100,12 @@ def poll_failed(job: TuningJob, error: BotError, now: datetime, *, lost: bool) -
         )
         after = replace(job, state=JobState.LOST, failure=failure, ended_at=now, problem="")
     else:
-        after = replace(job, problem=f"The last look failed: {error}")
+        after = replace(job, problem=f"The last check at Google failed: {error}")
     return None if after == job else Change(after, notices=_notices(job, after))
 
 
 def ask_to_cancel(job: TuningJob, user: str, now: datetime) -> Change | None:
-    """The job once somebody wants it cancelled; None if it has ended, or if somebody wanted so before."""
+    """Mark the job as cancelled by this person; None if it has ended or is marked already."""
     if job.state.ended or job.cancelled_by:
         return None
     after = replace(job, cancelled_by=user)
@@ -113,9 +113,9 @@ def ask_to_cancel(job: TuningJob, user: str, now: datetime) -> Change | None:
 
 
 def cancellation_unconfirmed(job: TuningJob, problem: str, before: str) -> Change | None:
-    """The job after Google was asked to cancel it: `problem` says what went wrong, `before` what did so last time.
+    """Apply the outcome of a request to cancel: `problem` is its error, `before` the error of the last request.
 
-    None if it has ended, or if there is nothing of that kind to say or to take back.
+    None if the job has ended, or if there is no error to write or to remove.
     """
     if job.state.ended or not (problem or job.problem == before):
         return None
@@ -124,7 +124,7 @@ def cancellation_unconfirmed(job: TuningJob, problem: str, before: str) -> Chang
 
 
 def mark_deleted(job: TuningJob, user: str, now: datetime) -> Change | None:
-    """The job once its model is deleted at Google; None if somebody else was quicker."""
+    """Mark the job as deleted, after its model was deleted at Google; None if it is marked already."""
     if job.deleted_by:
         return None
     after = replace(job, deleted_by=user)
@@ -132,7 +132,7 @@ def mark_deleted(job: TuningJob, user: str, now: datetime) -> Change | None:
 
 
 def _known(*values: int | None) -> int | None:
-    """The first that is not None; 0 is a value."""
+    """Return the first value that is not None; 0 is a value."""
     return next((value for value in values if value is not None), None)
 
 

@@ -48,7 +48,7 @@ class Views:
         errors = form.errors
         if not errors:
             try:
-                await self._proposals.judge(form.place.team, form.request)
+                await self._proposals.check_values(form.place.team, form.request)
             except BadArgument as error:
                 errors = field_errors(view, error)
                 if not errors:

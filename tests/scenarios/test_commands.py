@@ -249,7 +249,7 @@ async def test_a_button_on_an_ended_jobs_old_reply_says_that_the_job_is_gone(wor
     await world.type("delete gone meanwhile")
     await world.shows(card, "Deleted by")
     await world.ada.click(ended, "job_ask")
-    await world.message("That job is gone", "/tune list")
+    await world.message("This job no longer exists", "/tune list")
 
 
 async def test_a_tuned_model_can_be_tuned_again_by_its_name(world: World) -> None:

@@ -130,9 +130,11 @@ async def test_googles_trouble_while_a_job_runs_is_shown_and_passes(world_of: Op
         job.advance()
         await world.shows(card, "step 1")
         fault = world.google.faults.fail(403, "Permission denied.", path="/tuningJobs/", times=None)
-        await world.shows(card, "The last look failed", "Permission denied.", within=3.0)
+        await world.shows(card, "The last check at Google failed", "Permission denied.", within=3.0)
         world.google.faults.remove(fault)
-        await until(lambda: "The last look failed" not in shown_in(card) or None, "the card without trouble")
+        await until(
+            lambda: "The last check at Google failed" not in shown_in(card) or None, "the card without trouble"
+        )
         job.finish()
         await world.message("troubled", "is ready", thread=card.ts)
 

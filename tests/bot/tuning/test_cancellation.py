@@ -141,7 +141,7 @@ async def test_trouble_with_looking_and_with_cancelling_do_not_wipe_each_other_o
     poller = polling(harness)
     harness.clock.advance(seconds=MINUTE)
     await poller.round()
-    assert (await harness.newest(job)).problem.startswith("The last look failed: ")
+    assert (await harness.newest(job)).problem.startswith("The last check at Google failed: ")
     assert asked(harness) == 1, "what cannot be seen is not asked for"
     looking.times = 0
     await poller.round()

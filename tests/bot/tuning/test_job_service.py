@@ -162,7 +162,7 @@ async def test_refresh_of_an_unconfirmed_start_looks_for_it(harness: Harness) ->
 
 async def test_what_cannot_be_cancelled_says_why(harness: Harness) -> None:
     fresh = await harness.accepted("fresh")
-    with pytest.raises(Outdated, match="just being handed to Google"):
+    with pytest.raises(Outdated, match="Google has not confirmed the start"):
         await harness.tuning.cancel(TEAM, fresh.key, ADA)
     done = await harness.tuned("done")
     with pytest.raises(Outdated, match="already succeeded"):

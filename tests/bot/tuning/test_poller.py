@@ -402,7 +402,7 @@ async def test_a_database_that_refuses_ends_the_round_in_words(
     await harness.started("unwritable")
     await harness.database.close()
     await poller.round()
-    assert "the polling round was cut short: The database is closed." in caplog.text
+    assert "the polling round failed: The database is closed." in caplog.text
     assert "Traceback" not in caplog.text
 
 

@@ -122,9 +122,9 @@ async def test_every_refusal_names_its_field(harness: Harness) -> None:
 
 
 async def test_judging_reads_no_file(harness: Harness) -> None:
-    await harness.proposals.judge(TEAM, StartRequest(file="gs://nowhere-at-all/x.jsonl"))
+    await harness.proposals.check_values(TEAM, StartRequest(file="gs://nowhere-at-all/x.jsonl"))
     with pytest.raises(BadArgument):
-        await harness.proposals.judge(TEAM, StartRequest(base_model="nonsense"))
+        await harness.proposals.check_values(TEAM, StartRequest(base_model="nonsense"))
     assert len(harness.google.requests) == 0
 
 

@@ -108,7 +108,7 @@ def test_a_start_that_was_refused_ends_the_job_with_googles_words() -> None:
 def test_a_failed_look_is_shown_on_the_card_and_cleared_by_the_next_good_one() -> None:
     troubled = poll_failed(job(), GoogleUnavailable("Google answered 503."), NOW, lost=False)
     assert troubled is not None
-    assert troubled.job.problem == "The last look failed: Google answered 503."
+    assert troubled.job.problem == "The last check at Google failed: Google answered 503."
     assert troubled.job.state is JobState.RUNNING
     assert list(troubled.notices) == [CARD]
 

@@ -234,7 +234,7 @@ def test_who_cancelled_is_named():
 
 
 def test_what_does_not_work_is_told_until_the_job_ends():
-    trouble = "The last look failed: Google is away (503)"
+    trouble = "The last check at Google failed: Google is away (503)"
     assert trouble in card(a_job(problem=trouble)).text
     assert block(card(a_job(problem=trouble)), "job_footer")["elements"][0]["text"].endswith(trouble)
     assert trouble not in card(done(problem=trouble)).text
