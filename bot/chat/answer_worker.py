@@ -1,7 +1,7 @@
-"""Sees each question through, from the moment it is on paper until its answer stands in Slack and is kept.
+"""Processes each question from the moment it is stored until its answer is posted and the conversation stored.
 
-A question is asked once and its answer told once, also where the process dies in between: the next one takes up
-whatever is still open. Only a question that has no answer on paper is asked again, and only while it is young.
+The model is asked once and each message posted once, also if the process dies in between: the next process
+continues each open question. Only a question without a stored answer is asked again, and only for fifteen minutes.
 """
 
 import asyncio
@@ -17,13 +17,12 @@ from bot.domain.chat import ModelAnswer, Question
 from bot.errors import BotError, RetryLater, SlackError, StorageError, Unconfirmed
 from bot.ports.clock import Clock
 from bot.ports.questions import AnswerPoster, OpenQuestion, QuestionStore
-from bot.runtime.backoff import Backoff
+from bot.runtime.backoff import DEFAULT_BACKOFF, Backoff
 
 logger = logging.getLogger(__name__)
 
-# Later than this nobody expects the answer any more; it would be paid for, and come out of the blue.
+# After this time the person no longer expects an answer, and it would cost money.
 ASKED_AGAIN_WITHIN: Final = timedelta(minutes=15)
-BACKOFF: Final = Backoff()
 
 _QUOTED: Final = 800
 
@@ -31,14 +30,14 @@ _Step = Callable[[OpenQuestion], Awaitable[bool]]
 
 
 class AnswerWorker:
-    """The use cases on questions that a person was told are being asked."""
+    """The use cases on stored questions."""
 
     def __init__(
         self,
         store: QuestionStore,
         chat: ChatService,
         clock: Clock,
-        backoff: Backoff = BACKOFF,
+        backoff: Backoff = DEFAULT_BACKOFF,
         asked_again_within: timedelta = ASKED_AGAIN_WITHIN,
     ) -> None:
         self._store = store
@@ -48,42 +47,45 @@ class AnswerWorker:
         self._asked_again_within = asked_again_within
 
     async def add(self, question: Question) -> OpenQuestion | None:
-        """Write it down; after this a crash cannot lose it. None if this delivery was taken before."""
+        """Store the question, so that a crash cannot lose it. Returns None if Slack delivered it before.
+
+        Raises StorageError.
+        """
         return await self._store.add(question)
 
     async def process(self, asked: OpenQuestion, to: AnswerPoster) -> None:
-        """Go on from wherever it stands, until it is settled: ask, write the answer down, post it, keep it."""
+        """Continue until the question is settled: ask the model, store the answer, post it. Never raises."""
         key = asked.question.key
         try:
             answer = asked.answer or await self._answer(asked, to)
             await self._until_done(key, partial(self._post, answer, to))
-        except Exception as error:  # noqa: BLE001 - whatever stands in the way of an answer must become words
+        except Exception as error:  # noqa: BLE001 - the person must get an explanation of any error
             await self._explain(key, error, to)
 
     async def open_questions(self) -> list[OpenQuestion]:
-        """What an earlier process did not settle, oldest first."""
+        """Return the questions that an earlier process did not settle, oldest first. Raises StorageError."""
         return list(await self._store.open_questions())
 
     async def _answer(self, asked: OpenQuestion, to: AnswerPoster) -> ModelAnswer:
-        """The model's answer, on paper. Raises BotError."""
+        """Ask the model and store its answer. Raises BotError."""
         question = asked.question
         age = self._clock.now() - asked.asked_at
-        # What was begun without an answer are words on why there is none: it was refused, and is not asked again.
+        # An attempted post without a stored answer was an explanation: the model is not asked again.
         if asked.unconfirmed is not None or age > self._asked_again_within:
             raise _interrupted(question)
         model = question.model or await self._chat.model_for(question.place, question.named)
         await to.show_asking(question, model)
         answer = await self._chat.ask(question.place, question.text, model)
 
-        async def write_down(_: OpenQuestion) -> bool:
+        async def store(_: OpenQuestion) -> bool:
             await self._store.store_answer(question.key, answer)
             return True
 
-        await self._until_done(question.key, write_down)
+        await self._until_done(question.key, store)
         return answer
 
     async def _post(self, answer: ModelAnswer, to: AnswerPoster, asked: OpenQuestion) -> bool:
-        """Post the next message of the answer; True once it was the last."""
+        """Post the next message of the answer. Returns whether it was the last one."""
         key = asked.question.key
         posted = await to.post(asked, answer, partial(self._store.record_attempt, key))
         if posted.last:
@@ -93,7 +95,7 @@ class AnswerWorker:
         return posted.last
 
     async def _explain(self, key: str, error: Exception, to: AnswerPoster) -> None:
-        """Say why there is no answer and settle it, also where not even that can be said."""
+        """Post why there is no answer and settle the question, also if Slack never accepts that post."""
 
         async def explain(asked: OpenQuestion) -> bool:
             try:
@@ -101,19 +103,19 @@ class AnswerWorker:
             except (RetryLater, StorageError):
                 raise
             except Exception:
-                logger.exception("nobody could be told why %s has no answer: %s", key, error)
+                logger.exception("could not post why %s has no answer: %s", key, error)
             await self._store.settle(key)
             return True
 
         await self._until_done(key, explain)
 
     async def _until_done(self, key: str, step: _Step) -> None:
-        """Take steps until one is the last, with pauses where Slack or the database fails."""
+        """Repeat the step until it returns true, with pauses while Slack or the database fails."""
         failures, done = 0, False
         while not done:
             try:
                 asked = await self._store.question(key)
-                done = asked is None or await self._taken(asked, step)
+                done = asked is None or await self._attempt(asked, step)
                 failures = 0
             except (RetryLater, StorageError) as error:
                 logger.info("%s waits: %s", key, error)
@@ -121,7 +123,7 @@ class AnswerWorker:
                 await asyncio.sleep(self._backoff.pause(failures, self._backoff.longest, least=least))
                 failures += 1
 
-    async def _taken(self, asked: OpenQuestion, step: _Step) -> bool:
+    async def _attempt(self, asked: OpenQuestion, step: _Step) -> bool:
         try:
             return await step(asked)
         except Unconfirmed:

@@ -1,6 +1,7 @@
-"""Questions to tuned models: which model a place talks to, what was said before, and the answer.
+"""Asks tuned models: which model answers in a place, the earlier turns of its thread, and the answer.
 
-A model is named by a job of the workspace or by what Google lists; a thread keeps the model it began with.
+A model has the name of a job of the workspace or a name that Google lists. A thread keeps the model of its first
+answer.
 """
 
 import logging
@@ -21,30 +22,33 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ModelList:
-    """What Google lists, newest first, and a sentence for each backend that could not be asked."""
+    """The models that Google lists, newest first, and a sentence for each backend whose list failed."""
 
     models: Sequence[TunedModel]
     problems: Sequence[str]
 
 
 class ChatService:
-    """The use cases on models that can be asked. Every one sees one workspace's jobs and bindings only."""
+    """The use cases on models that can be asked. Each sees the jobs and channels of one workspace only."""
 
     def __init__(
-        self, backends: Mapping[str, TuningBackend], jobs: JobStore, chats: ChatStore, journal: AuditLog
+        self, backends: Mapping[str, TuningBackend], jobs: JobStore, chats: ChatStore, audit_log: AuditLog
     ) -> None:
         self._backends = backends
         self._jobs = jobs
         self._chats = chats
-        self._journal = journal
+        self._audit_log = audit_log
 
     async def ask(self, place: Place, question: str, model: ModelRef) -> ModelAnswer:
-        """Send the question, with the thread's earlier turns where the backend takes them. Raises GoogleError."""
+        """Ask the model, with the thread's earlier turns if the backend accepts them.
+
+        Raises BadArgument for an empty question, GoogleError, StorageError.
+        """
         if not question.strip():
             raise BadArgument("There is no question.", "Type it after the command: /ask What can you do?")
         backend = offered_backend(self._backends, model.backend)
         earlier = await self._chats.conversation(place) if place.thread else None
-        # The thread's name for its model may be an old one; its endpoint is what it is.
+        # The name of the thread's model may have changed since; its endpoint does not change.
         same = earlier is not None and earlier.model.endpoint == model.endpoint
         history = earlier.turns if earlier is not None and same else ()
         turns = (
@@ -56,9 +60,9 @@ class ChatService:
         return ModelAnswer(model, answer, history_dropped=bool(history) and not backend.profile.takes_history)
 
     async def model_for(self, place: Place, name: str = "") -> ModelRef:
-        """The named model, else the thread's, else the channel's, else the newest one tuned in the channel.
+        """Return the named model, else the thread's, else the channel's, else the newest one tuned in the channel.
 
-        Raises NoSuchJob, with what to type next.
+        Raises NoSuchJob with the command to type next, StorageError.
         """
         if name:
             return await self.find(place.team, name)
@@ -74,11 +78,11 @@ class ChatService:
         )
 
     async def answers_in(self, place: Place) -> bool:
-        """Whether this thread is a conversation with a model."""
+        """Return whether a model has answered in this thread. Raises StorageError."""
         return bool(place.thread) and await self._chats.conversation(place) is not None
 
     async def find(self, team: str, name: str) -> ModelRef:
-        """A model by the name of a job, or by the display name or resource that Google lists. Raises NoSuchJob."""
+        """Return a model by its job's name, or by a display name or resource at Google. Raises NoSuchJob."""
         job = await self._jobs.named(team, name)
         if job is not None:
             if job.can_answer:
@@ -98,14 +102,14 @@ class ChatService:
         raise NoSuchJob(f"I know no model named {name!r}.", hint)
 
     async def use(self, place: Place, name: str, user: str) -> ModelRef:
-        """Make the named model the one that answers in the place's channel."""
+        """Make the named model the one that answers in the place's channel. Raises NoSuchJob, StorageError."""
         model = await self.find(place.team, name)
         await self._chats.bind(place, model, user)
-        await self._journal.record(place.team, user, "use", f"{place.channel} {model.endpoint}")
+        await self._audit_log.record(place.team, user, "use", f"{place.channel} {model.endpoint}")
         return model
 
     async def models(self) -> ModelList:
-        """All tuned models of all backends; one backend's problem does not hide the others."""
+        """Return all tuned models of all backends; the error of one backend does not hide the others."""
         models: list[TunedModel] = []
         problems: list[str] = []
         for backend in self._backends.values():
@@ -118,7 +122,7 @@ class ChatService:
 
 
 def exchange(place: Place, question: str, answer: ModelAnswer) -> Conversation:
-    """What a thread keeps of a reply that was posted in it: both turns, or none where nothing was answered."""
+    """Return the turns that a thread keeps of a posted answer: both, or none if the model returned no text."""
     turns: tuple[Turn, ...] = ()
     if answer.answer.text and answer.answer.finish in (Finish.COMPLETE, Finish.CUT):
         turns = (Turn(Role.USER, question), Turn(Role.MODEL, answer.answer.text))

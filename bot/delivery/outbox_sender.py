@@ -1,8 +1,8 @@
-"""Empties the outbox into Slack: one sender, so that order and limits are kept in one place.
+"""Sends the outbox's notices to Slack: one sender, so that order and rate limits are kept in one place.
 
-What a notice says is rendered when it is sent, from the newest job. The next notice is chosen only when there is
-room for it, so what is urgent never queues behind what is not; one delivery at a time is under way in a channel,
-and a few altogether. While Slack fails at everything, one notice after the other finds out whether it is back.
+The text of a notice is built when it is sent, from the newest row of its job. The next notice is chosen only when
+Slack's limits allow it, so an urgent one never waits behind others. One delivery at a time runs in a channel, a
+few in all channels together. While every delivery fails, only one at a time tests whether Slack works again.
 """
 
 import asyncio
@@ -21,13 +21,13 @@ from bot.runtime.backoff import DEFAULT_BACKOFF, Backoff
 
 logger = logging.getLogger(__name__)
 
-IDLE_SECONDS: Final = 1.0  # how often postponed notices are looked for when nothing wakes the sender
-TICK_SECONDS: Final = 0.1  # the same while Slack's limits, and nothing else, hold something back
-AT_ONCE: Final = 10  # deliveries under way in all channels together
+IDLE_SECONDS: Final = 1.0  # how often postponed notices are read when nothing wakes the sender
+TICK_SECONDS: Final = 0.1  # the same while Slack's rate limits delay a notice
+AT_ONCE: Final = 10  # deliveries that run at the same time in all channels together
 
 
 class OutboxSender:
-    """Runs beside everything else from `start` to `stop`; `wake` makes it look at the outbox at once."""
+    """Sends notices from `start` to `stop`; `wake` makes it read the outbox at once."""
 
     def __init__(
         self,
@@ -43,35 +43,40 @@ class OutboxSender:
         self._clock = clock
         self._backoff = backoff
         self._news = asyncio.Event()
-        self._under_way: dict[str, asyncio.Task[None]] = {}
-        self._editing: set[str] = set()  # the channels of those that take from the room for edits
-        self._failures = 0  # in a row, whatever the notice
-        self._rest_until = 0.0
+        self._deliveries: dict[str, asyncio.Task[None]] = {}
+        self._editing: set[str] = set()  # the channels of running deliveries that edit a card
+        self._failures = 0  # failed deliveries since the last success, of any notice
+        self._paused_until = 0.0
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
 
     def wake(self) -> None:
+        """Read the outbox now, because a notice was written."""
         self._news.set()
 
     def start(self) -> None:
+        """Start sending, in a task of the running event loop."""
         self._task = asyncio.create_task(self._run(), name="sender")
 
     async def stop(self, seconds: float) -> None:
-        """Begin nothing new and let what is under way be marked; what is cut off is looked for next time."""
+        """Start no delivery, wait for the running ones, and cancel them after `seconds`.
+
+        The next process searches Slack for the posts of the cancelled ones.
+        """
         self._stopping = True
         self.wake()
         if self._task is not None:
             await self._task
         await self.settle(seconds)
-        late = list(self._under_way.values())
+        late = list(self._deliveries.values())
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
 
     async def settle(self, seconds: float | None = None) -> None:
-        """Wait until nothing is under way."""
-        if self._under_way:
-            await asyncio.wait(self._under_way.values(), timeout=seconds)
+        """Wait until no delivery runs, at most so many seconds."""
+        if self._deliveries:
+            await asyncio.wait(self._deliveries.values(), timeout=seconds)
 
     async def _run(self) -> None:
         while not self._stopping:
@@ -83,20 +88,20 @@ class OutboxSender:
                 continue
 
     def _idle_seconds(self) -> float:
-        if (rest := self._rest_until - _now()) > 0:
-            return rest
+        if (pause := self._paused_until - _now()) > 0:
+            return pause
         capacity = self._notifier.capacity()
         limited = capacity.paused_channels or not capacity.edits or not capacity.posts
         return TICK_SECONDS if limited else IDLE_SECONDS
 
     async def send_due(self) -> None:
-        """Begin whatever is due and has room, in order; `settle` waits for it."""
-        free = (1 if self._failures >= AT_ONCE else AT_ONCE) - len(self._under_way)
-        if self._stopping or free <= 0 or _now() < self._rest_until:
+        """Start the deliveries that are due and that Slack's limits allow, in order; `settle` waits for them."""
+        free = (1 if self._failures >= AT_ONCE else AT_ONCE) - len(self._deliveries)
+        if self._stopping or free <= 0 or _now() < self._paused_until:
             return
         capacity = self._notifier.capacity()
         capacity = replace(capacity, edits=max(0, capacity.edits - len(self._editing)))
-        busy = list(self._under_way)
+        busy = list(self._deliveries)
         try:
             notices = await self._outbox.due(self._clock.now(), capacity, busy=busy, limit=free, a_channel=1)
         except BotError as error:
@@ -105,17 +110,17 @@ class OutboxSender:
             return
         for notice in notices:
             task = asyncio.create_task(self._deliver(notice), name=f"deliver {notice.kind} of {notice.job}")
-            self._under_way[notice.channel] = task
+            self._deliveries[notice.channel] = task
             if notice.edits:
                 self._editing.add(notice.channel)
             task.add_done_callback(partial(self._ended, notice.channel))
 
     def _ended(self, channel: str, task: asyncio.Task[None]) -> None:
-        del self._under_way[channel]
+        del self._deliveries[channel]
         self._editing.discard(channel)
         self.wake()
         if not task.cancelled() and (error := task.exception()) is not None:
-            # What is left to escape is the outbox itself: without it nothing can be told, and nothing marked.
+            # Only an error of the outbox itself arrives here: nothing was marked.
             logger.error("%s failed: %s", task.get_name(), error)
             self._note_failure()
 
@@ -123,7 +128,7 @@ class OutboxSender:
         self._failures += 1
         if self._failures >= AT_ONCE:
             pause = self._backoff.pause(self._failures - AT_ONCE, self._backoff.while_down)
-            self._rest_until = _now() + pause
+            self._paused_until = _now() + pause
 
     async def _deliver(self, notice: Notice) -> None:
         job = await self._jobs.job(notice.job)
@@ -131,9 +136,9 @@ class OutboxSender:
             await self._outbox.give_up(notice, "its job is gone")
             return
         try:
-            await self._tell(notice, job)
+            await self._send(notice, job)
         except Undeliverable as error:
-            logger.warning("gave up on telling %s: %s", notice.job, error)
+            logger.warning("gave up a notice of %s: %s", notice.job, error)
             await self._outbox.give_up(notice, str(error))
         except RetryLater as error:
             logger.info("%s of %s waits: %s", notice.kind, notice.job, error)
@@ -142,14 +147,14 @@ class OutboxSender:
             await self._postpone(notice, pause, str(error), refused=not isinstance(error, Unconfirmed))
         except BotError:
             raise
-        except Exception:  # a card that cannot be drawn is a fault of ours; it must not silence all others
-            logger.exception("could not render or send %s of %s", notice.kind, notice.job)
+        except Exception:  # a card that cannot be built is a fault of ours and must not stop the others
+            logger.exception("could not build or send %s of %s", notice.kind, notice.job)
             reason = "unexpected error, see the log"
             await self._postpone(notice, self._backoff.after_fault, reason, refused=False)
         else:
             self._failures = 0
 
-    async def _tell(self, notice: Notice, job: TuningJob) -> None:
+    async def _send(self, notice: Notice, job: TuningJob) -> None:
         snapshots = await self._jobs.snapshots(job.key)
         record_attempt = partial(self._outbox.record_attempt, notice)
         delivered = await self._notifier.deliver(notice, job, snapshots, record_attempt)

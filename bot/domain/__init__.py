@@ -1,5 +1,5 @@
-"""The nouns of Tunebot: what is tuned, how it goes, what comes of it, and what is said about it.
+"""The values of Tunebot: datasets, jobs, models, conversations and places.
 
-Plain frozen values, free of Slack's and Google's wire shapes, so that every room can share them. No I/O, no
-clock and no imports of ours but of each other. Times are aware UTC datetimes; durations are seconds.
+Frozen values without Slack's and Google's JSON, so that every package can use them. No I/O, no clock, no
+imports of ours but of each other. Times are aware UTC datetimes; durations are seconds.
 """

@@ -1,6 +1,6 @@
-"""What one Google system can do, so that forms, cards and checks ask it instead of asking which system it is.
+"""What one Google system can do. Forms, cards and checks read this instead of the system's name.
 
-The values stand in `bot/backends/profiles.py`; this module holds their shape. No I/O and no backend names.
+The values are in `bot/backends/profiles.py`; this module holds their shape. No I/O and no backend names.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from bot.domain.jobs import Hyperparameters, total_steps
 
 @dataclass(frozen=True, slots=True)
 class DatasetLimits:
-    """What a target takes, and what is advised. Characters are Unicode code points; 0 means no such limit."""
+    """The limits of a training file, and Google's advice. Characters are Unicode code points; 0 means no limit."""
 
     min_examples: int = 1
     max_examples: int = 0
@@ -29,10 +29,10 @@ class DatasetLimits:
 
 @dataclass(frozen=True, slots=True)
 class HyperparameterRule:
-    """What a backend takes for one field of Hyperparameters. `default` None: Google chooses, and `note` says how.
+    """What a backend accepts for one field of Hyperparameters. If `default` is None, Google chooses; see `note`.
 
-    `choices` closes the set; otherwise `minimum <= value <= maximum` where those are given. `excludes` names the
-    field that cannot be set together with this one.
+    With `choices` only these are accepted, otherwise `minimum <= value <= maximum` as far as those are set.
+    `excludes` is the name of the field that cannot be set together with this one.
     """
 
     name: str
@@ -48,7 +48,7 @@ class HyperparameterRule:
 
 @dataclass(frozen=True, slots=True)
 class BackendProfile:
-    """What one Google system can do. Handlers and blocks ask this, never which backend it is.
+    """What one Google system can do. Handlers and block builders read this, never the backend's name.
 
     `notice` is a plain sentence shown in the form and in help, e.g. that Google no longer trains there.
     `default_batch_size` 0 means that Google chooses the batch and the number of steps is not known beforehand.
@@ -75,7 +75,7 @@ class BackendProfile:
         return next((rule for rule in self.hyperparameters if rule.name == name), None)
 
     def steps(self, examples: int, chosen: Hyperparameters) -> int | None:
-        """Steps that a start would take; None where Google chooses epochs or batch."""
+        """Return the steps of a start; None if Google chooses the epochs or the batch size."""
         epochs = chosen.epochs or self.default_epochs
         batch = chosen.batch_size or self.default_batch_size
         return total_steps(examples, epochs, batch) if epochs and batch else None

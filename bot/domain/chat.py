@@ -1,4 +1,4 @@
-"""Models that can be asked, and what is said to them and by them."""
+"""Models that can be asked, questions, answers and conversations."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -8,7 +8,7 @@ from bot.domain.place import Place
 
 @dataclass(frozen=True, slots=True)
 class ModelRef:
-    """A model that can be asked: which backend serves it, its endpoint there, and what people call it."""
+    """A model that can be asked: its backend, its endpoint there, and its name for people."""
 
     backend: str
     endpoint: str
@@ -32,12 +32,12 @@ class Finish(StrEnum):
     COMPLETE = "complete"
     CUT = "cut"  # the model's output limit
     BLOCKED = "blocked"  # Google's filters, on the question or on the answer
-    EMPTY = "empty"  # nothing came, and Google gave no reason of the kinds above
+    EMPTY = "empty"  # no text, and no reason of the kinds above
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the model said. `reason` is Google's own word (`SAFETY`, `MAX_TOKENS`, ...), empty when complete."""
+    """The model's text. `reason` is Google's finish reason (`SAFETY`, `MAX_TOKENS`, ...), empty when complete."""
 
     text: str
     finish: Finish = Finish.COMPLETE
@@ -46,10 +46,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a person asks a model. `key` is Slack's own for the delivery that brought it, so it is asked once.
+    """What a person asks a model. `key` comes from Slack's delivery, so a repeated delivery is not asked again.
 
-    `model` is set where a form chose it; else `named` is what the person wrote, empty for the place's own model.
-    The answer quotes the question where no message of the person's shows it.
+    `model` is set if a form chose it; else `named` is the name that the person typed, empty for the place's model.
+    `quoted` is true if no message in Slack shows the question; then the answer quotes it.
     """
 
     key: str
@@ -63,7 +63,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class ModelAnswer:
-    """An answer, who gave it, and whether earlier turns were left out because the backend takes none."""
+    """An answer with its model; `history_dropped` says that the thread's earlier turns could not be sent."""
 
     model: ModelRef
     answer: Answer
@@ -72,7 +72,7 @@ class ModelAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A thread in which a model answers, with its turns so far, oldest first."""
+    """A thread in which a model answers, with its turns, oldest first."""
 
     place: Place
     model: ModelRef

@@ -1,11 +1,11 @@
-"""What is trained on: files of rows, and how a row is written."""
+"""Training files and the dialects of their rows."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Dialect(StrEnum):
-    """How a training row is written. The names are those in the README and in `tunebot convert --to`."""
+    """The keys of a training row. The names are those in the README and in `tunebot convert --to`."""
 
     GEMINI = "gemini"  # {"text_input", "output"}: the Gemini API's and the PaLM API's inline examples
     PALM = "palm"  # {"input_text", "output_text"}: PaLM on Vertex AI
@@ -19,7 +19,7 @@ class Dialect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FieldMapping:
-    """Which keys of a row hold its input and its output, for rows in no known dialect."""
+    """The keys of the input and the output, for rows in no known dialect."""
 
     input: str
     output: str
@@ -27,10 +27,10 @@ class FieldMapping:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A checked file: where it lies and what was found in it.
+    """A checked file: its location and what the check found.
 
-    `location` is `slack:FILE_ID` or a `gs://` URI; `sha256` is of the file's bytes as they were checked, so that
-    a file that changed afterwards is never trained on; `characters` counts all text of all examples.
+    `location` is `slack:FILE_ID` or a `gs://` URI; `sha256` is the hash of the checked bytes, so that a file
+    that changed afterwards is never trained on; `characters` counts all text of all examples.
     """
 
     location: str

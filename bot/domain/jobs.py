@@ -1,4 +1,4 @@
-"""A tuning, from what it starts with to what comes of it, as we keep it and as Google shows it."""
+"""Tuning jobs: what a start needs, our record of a job, and what Google returns about it."""
 
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -10,15 +10,15 @@ from bot.domain.place import Place
 
 
 class JobState(StrEnum):
-    """The life of a job: submitting -> queued -> running -> one of the last four."""
+    """The states of a job: submitting -> queued -> running -> one of the last four."""
 
-    SUBMITTING = "submitting"  # our row is written; whether Google has the job is not yet known
+    SUBMITTING = "submitting"  # our row is written; Google has not confirmed the job
     QUEUED = "queued"
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
-    LOST = "lost"  # Google no longer knows a job that it once confirmed
+    LOST = "lost"  # Google no longer knows a job that it had confirmed
 
     @property
     def ended(self) -> bool:
@@ -27,7 +27,7 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Hyperparameters:
-    """What a person set; None leaves the choice to Google. `adapter_size` is LoRA's rank: 1, 2, 4, 8, 16."""
+    """The values that a person set; None leaves the choice to Google. `adapter_size` is LoRA's rank."""
 
     epochs: int | None = None
     batch_size: int | None = None
@@ -36,16 +36,16 @@ class Hyperparameters:
     adapter_size: int | None = None
 
     def given(self) -> dict[str, int | float]:
-        """The values that were set, by field name, in the order of the fields."""
+        """Return the values that were set, by field name, in the order of the fields."""
         values = ((f.name, getattr(self, f.name)) for f in fields(self))
         return {name: value for name, value in values if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class TuningSpec:
-    """All that a start needs. `base_model` is a base (`gemini-3.5-flash`) or a tuned model's resource name.
+    """Everything that a start needs. `base_model` is an id (`gemini-3.5-flash`) or a tuned model's resource name.
 
-    `validation_share` of the training file is not trained on but validated with: `held_out` examples.
+    `validation_share` of the training file, which is `held_out` examples, is used for validation only.
     """
 
     backend: str
@@ -59,12 +59,12 @@ class TuningSpec:
 
     @property
     def trained_examples(self) -> int:
-        """The examples that are trained on in each epoch."""
+        """The number of examples that each epoch trains on."""
         return self.training.examples - self.held_out
 
 
 def total_steps(examples: int, epochs: int, batch_size: int) -> int:
-    """Steps of a whole tuning: one per batch, the last one cut short (fits every run in Google's documents)."""
+    """Return the steps of a whole tuning: one for each batch, the last of which may be smaller."""
     return ceil(examples * epochs / batch_size)
 
 
@@ -81,7 +81,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why Google ended a job: a google.rpc.Code number, Google's own sentence, and what to do about it."""
+    """Why Google ended a job: a number of google/rpc/code.proto, Google's message, and what to do next."""
 
     code: int
     message: str
@@ -90,7 +90,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class DataStats:
-    """What Google says it trained on; rows may have been dropped or cut in silence."""
+    """What Google says it trained on; Google drops or truncates rows without an error."""
 
     examples: int = 0
     billable_tokens: int = 0
@@ -102,10 +102,10 @@ class DataStats:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One look at a job at Google. None and empty mean that Google did not say.
+    """What Google returned about a job. None and empty mean that the response had no value.
 
-    `name` is Google's handle for polling; `google_state` its own word, shown when we have none for it;
-    `tuned_model` the resource to delete, `endpoint` the resource to query (the same one outside Vertex AI).
+    `name` is the resource to poll, `google_state` Google's word for the state, `tuned_model` the resource to
+    delete, `endpoint` the resource to query, which is the same one outside Vertex AI.
     """
 
     name: str
@@ -125,12 +125,12 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class TuningJob:
-    """Our record of a job. `key` is our own id, carried to Google as `tunedModelId` or as a label.
+    """Our record of a job. `key` is our own id, sent to Google as `tunedModelId` or as a label.
 
-    `checked_at` is the last look that Google answered; `problem` is whatever does not work now, in words for the
-    card: a later look, or a cancellation. `moved_at` is when its state or step last changed, `stuck_at` when it
-    was called stuck since. `cancelled_by` is who wants it cancelled, from the moment on at which that is promised.
-    `card` is the `ts` of the job card; `place` moves to the owner's direct messages where the channel refuses us.
+    `checked_at` is when Google last answered; `problem` is a sentence for the card on what fails now, polling or
+    the cancellation. `moved_at` is when the state or the step last changed, `stuck_at` when the job was marked as
+    stuck after that. `cancelled_by` is the person who cancelled it, also before Google has confirmed that. `card`
+    is the `ts` of the job card; `place` becomes the owner's direct messages if the channel refuses posts.
     """
 
     key: str
@@ -168,12 +168,12 @@ class TuningJob:
 
     @property
     def can_answer(self) -> bool:
-        """Whether a question can be sent to it."""
+        """Whether a question can be sent to its model."""
         return self.state is JobState.SUCCEEDED and bool(self.endpoint) and not self.deleted_by
 
     @property
     def percent(self) -> float | None:
-        """Steps done, 0 to 100; None where Google tells no steps."""
+        """The completed share of the steps, 0 to 100; None if Google returns no steps."""
         if self.state is JobState.SUCCEEDED:
             return 100.0
         if not self.total_steps or self.completed_steps is None:
@@ -183,7 +183,7 @@ class TuningJob:
 
 @dataclass(frozen=True, slots=True)
 class OpenJob:
-    """As much of a job that has not ended as tells whether to look at it now."""
+    """The part of an open job that decides whether it is polled now."""
 
     key: str
     backend: str
@@ -193,7 +193,7 @@ class OpenJob:
 
 @dataclass(frozen=True, slots=True)
 class TunedModel:
-    """A tuned model that Google lists, made here or elsewhere. `endpoint` is what questions are sent to."""
+    """A tuned model that Google lists, from this bot or not. `endpoint` is the resource that answers questions."""
 
     backend: str
     resource: str

@@ -1,11 +1,11 @@
-"""Where in Slack something belongs."""
+"""A place in Slack."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in Slack something belongs: a workspace, a channel of it, and a thread where there is one."""
+    """A workspace, one of its channels, and a thread of it, empty for the channel itself."""
 
     team: str
     channel: str

@@ -1,4 +1,4 @@
-"""What people ask for before anything starts, and what waits for their click or before their eyes."""
+"""What people ask for before a job starts: requests, proposals, and the work that they watch in a modal."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,7 +11,7 @@ from bot.domain.place import Place
 
 @dataclass(frozen=True, slots=True)
 class StartRequest:
-    """A start as a person asked for it, before any of it was looked up; empty means the default.
+    """A start as a person asked for it, before any value was checked; empty means the default.
 
     `file` and `validation` are locations, see Dataset; `validation_share` holds out a share of the training file
     instead of a validation file.
@@ -34,9 +34,9 @@ class ModalWork(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PendingModal:
-    """Work that a person watches in a modal; `view` is the modal's id.
+    """Work whose result a modal will show; `view` is the modal's id.
 
-    `attempts` counts the processes that died or were stopped over it.
+    `attempts` counts the processes that ended before the work did.
     """
 
     kind: ModalWork

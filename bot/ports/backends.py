@@ -53,7 +53,7 @@ class TuningBackend(Protocol):
     async def cancel(self, job: TuningJob) -> None:
         """Ask Google to cancel the job. A second request is no error; the outcome comes with `poll`.
 
-        Cancelling is best effort: google/cloud/aiplatform/v1/job_service.proto, `CancelTuningJob`.
+        Cancelling is best effort: google/cloud/aiplatform/v1/genai_tuning_service.proto, `CancelTuningJob`.
         Raises GoogleError.
         """
         ...

@@ -1,7 +1,8 @@
-"""Work that goes on after Slack was acknowledged: started here, owned here, drained here.
+"""Runs the work that continues after a request of Slack's was acknowledged.
 
-A bare task can be collected in mid-flight and takes its exception with it; these are held until they end, and
-whatever escapes one is logged.
+The event loop keeps only weak references to tasks, so a task that nothing else refers to may be garbage-collected
+while it runs: https://docs.python.org/3/library/asyncio-task.html#asyncio.create_task. These tasks are held until
+they end, and an exception of one is logged.
 """
 
 import asyncio
@@ -19,10 +20,10 @@ Work = Coroutine[Any, Any, None]
 
 
 class BackgroundTasks:
-    """A set of running tasks, and a queue of those that may wait, with one end."""
+    """Owns the running tasks, and a queue of work that may wait."""
 
     def __init__(self, at_once: int = AT_ONCE) -> None:
-        """`at_once`: how many out of the queue run side by side."""
+        """`at_once` is how many works of the queue run at the same time."""
         self._running: set[asyncio.Task[None]] = set()
         self._queued: deque[tuple[Work, str]] = deque()
         self._places = at_once
@@ -32,14 +33,14 @@ class BackgroundTasks:
         return len(self._running) + len(self._queued)
 
     def spawn(self, work: Work, name: str) -> None:
-        """Run it now, beside everything else. After `drain` began it is refused and logged."""
+        """Run the work now. After `drain` began it is refused and logged."""
         if not self._refuses(work, name):
             self._begin(work, name)
 
     def queue(self, work: Work, name: str) -> None:
-        """Run it in its turn, so that a flood of such work leaves the loop to those who must not wait.
+        """Run the work when a place is free, so that many of them do not delay work that must not wait.
 
-        One that waits costs next to nothing. After `drain` began it is refused and logged.
+        After `drain` began it is refused and logged.
         """
         if not self._refuses(work, name):
             self._queued.append((work, name))
@@ -72,7 +73,7 @@ class BackgroundTasks:
             logger.error("%s failed", task.get_name(), exc_info=error)
 
     async def drain(self, seconds: float) -> None:
-        """Take nothing new, wait for what runs and what is queued, then cancel the rest."""
+        """Refuse new work, wait for running and queued work, and cancel what is left after `seconds`."""
         self._closed = True
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -81,7 +82,7 @@ class BackgroundTasks:
         while self._queued:
             work, name = self._queued.popleft()
             work.close()
-            logger.warning("dropped %s: its turn did not come in time", name)
+            logger.warning("dropped %s: it had not begun in time", name)
         late = list(self._running)
         for task in late:
             logger.warning("cancelled %s: it did not end in time", task.get_name())

@@ -1,4 +1,4 @@
-"""How long to wait between tries: one exponential backoff with jitter for the whole bot. It does not sleep."""
+"""The waiting time between tries: one exponential backoff with jitter for the whole bot. It does not sleep."""
 
 import random
 from dataclasses import dataclass
@@ -7,7 +7,11 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Seconds between tries: of one notice, of any notice while Slack fails at all, after a fault of our own."""
+    """The limits of the waiting time in seconds.
+
+    `first` is the first wait and `longest` the limit for one notice or question; `while_down` is the limit while
+    everything fails; `after_fault` is the wait after an error in our own code.
+    """
 
     first: float = 1.0
     longest: float = 60.0
@@ -15,9 +19,13 @@ class Backoff:
     after_fault: float = 300.0
 
     def pause(self, attempts: int, most: float, least: float = 0.0) -> float:
-        """Twice as long each time, with a part of it left to chance: not everything is to come back at once."""
-        whole = min(self.first * 2.0 ** min(attempts, 30), most)
-        return max(least, whole * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load, guards nothing
+        """Return a wait that doubles with each attempt, up to `most`, of which the second half is random.
+
+        The random part keeps many waiting tries from running at the same moment. `least` is a lower limit, e.g.
+        Slack's `Retry-After`.
+        """
+        longest = min(self.first * 2.0 ** min(attempts, 30), most)
+        return max(least, longest * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load, guards nothing
 
 
 DEFAULT_BACKOFF: Final = Backoff()

@@ -1,7 +1,7 @@
-"""Logging for operators: one line an event on standard error, and no secret in any of them.
+"""Logging for operators: one line for each event on standard error, without any secret.
 
-Libraries log whole requests at DEBUG; whatever a line holds, known secrets and things shaped like tokens are
-struck out of the finished text, after formatting, where nothing can slip past.
+Libraries log whole requests at DEBUG. So known secrets, and text that has the form of a token, are replaced in the
+formatted text, after which nothing is added.
 """
 
 import logging
@@ -11,20 +11,21 @@ from typing import Any, Final
 
 _TOKEN_SHAPES: Final = re.compile(
     r"xox[a-z](?:\.xox[a-z])?-[\w-]+|xapp-[\w-]+|ya29\.[\w.-]+|AIza[\w-]{20,}|(?<=Bearer )[\w.~+/-]+=*"
-    # What is in a credentials file: the refresh token, the client's secret, the account's private key.
+    # A credentials file contains a refresh token, a client secret or a private key.
     r"|\b1//[\w-]{20,}|GOCSPX-[\w-]+|-----BEGIN [A-Z ]*PRIVATE KEY-----[\w+/=\\\s]+"
     r"|(?<=ticket=)[\w%-]+|(?<=\bkey=)[\w-]+|\beyJ[\w-]+\.[\w-]+\.[\w-]+"
-    # The address in a command or a click by which anybody may answer it for half an hour, with its slashes
-    # escaped where it stands in JSON; and the addresses that take a file's bytes without any other token.
+    # A response URL lets anyone answer a command or an action for 30 minutes; in JSON its slashes are escaped:
+    # https://docs.slack.dev/interactivity/handling-user-interaction#message_responses. An upload URL accepts a
+    # file's bytes without a token: https://docs.slack.dev/reference/methods/files.getUploadURLExternal.
     r"|(?<=/actions)(?:\\?/[\w-]+)+|(?<=/commands)(?:\\?/[\w-]+)+|(?<=/upload/v1/)[\w-]+|(?<=upload_id=)[\w%-]+"
-    # What Slack sends along as an older proof of itself.
+    # The deprecated verification token: https://docs.slack.dev/authentication/verifying-requests-from-slack.
     r"|(?<=\"token\": \")[^\"]+|(?<='token': ')[^']+",
 )
-STRUCK: Final = "***"
+REDACTED: Final = "***"
 
 
 class RedactingFormatter(logging.Formatter):
-    """Formats a record, its traceback included, and strikes secrets out of the result."""
+    """Formats a record with its traceback and replaces the secrets in the result."""
 
     def __init__(self, secrets: Sequence[str]) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
@@ -32,19 +33,19 @@ class RedactingFormatter(logging.Formatter):
         self._known = re.compile("|".join(known)) if known else None
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        """The line itself; a name or an answer that holds a line's end cannot begin another one."""
+        """Format the line; a line break in a name or an answer is escaped and cannot begin another line."""
         line = super().formatMessage(record)
         return line if line.isprintable() else "".join(map(_visible, line))
 
     def formatException(self, ei: Any) -> str:
-        """The traceback, set in: what an error says cannot pass for a line of its own either."""
+        """Format the traceback indented, so that an error's text cannot look like a log line."""
         return "\n".join(f"  {''.join(map(_visible, line))}" for line in super().formatException(ei).splitlines())
 
     def format(self, record: logging.LogRecord) -> str:
         text = super().format(record)
         if self._known is not None:
-            text = self._known.sub(STRUCK, text)
-        return _TOKEN_SHAPES.sub(STRUCK, text)
+            text = self._known.sub(REDACTED, text)
+        return _TOKEN_SHAPES.sub(REDACTED, text)
 
 
 def _visible(character: str) -> str:
@@ -56,6 +57,6 @@ def set_up(level: str, secrets: Sequence[str]) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(RedactingFormatter(secrets))
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    # These say at INFO what is of no use to an operator: every request, every run of the poller.
+    # At INFO these log every request and every run of the poller, which an operator does not need.
     for chatty in ("httpx", "httpcore", "apscheduler", "aiohttp.access", "stamina"):
         logging.getLogger(chatty).setLevel(max(logging.getLevelName(level), logging.WARNING))

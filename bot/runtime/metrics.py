@@ -1,9 +1,9 @@
-"""What the bot measures of itself, for Prometheus: one registry of its own, filled where things happen.
+"""The bot's metrics for Prometheus, in a registry of their own.
 
 Nothing here decides or sends anything. Labels are states, kinds and statuses, never names of people or jobs.
 """
 
-from collections import Counter as FindingCollector
+import collections
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -24,12 +24,12 @@ _SECONDS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 _ACK_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 3.0)
 _REQUESTS: Final = (0, 1, 2, 5, 10, 20, 50, 100, 1_000, 10_000)
 
-# The requests of the round that the current task belongs to; tasks that a round starts inherit it.
+# The number of requests of the current polling round; tasks that a round starts inherit it.
 _ROUND: ContextVar[list[int] | None] = ContextVar("round", default=None)
 
 
 class Metrics:
-    """All measures of one process."""
+    """All metrics of one process."""
 
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
@@ -38,7 +38,7 @@ class Metrics:
             "tunebot_polling_round_seconds", "Rounds of polling, by length.", buckets=_SECONDS, registry=registry
         )
         self._overruns = Counter(
-            "tunebot_polling_overruns", "Rounds that took longer than the pace.", registry=registry
+            "tunebot_polling_overruns", "Rounds that took longer than their interval.", registry=registry
         )
         self._round_requests = Histogram(
             "tunebot_polling_round_requests",
@@ -49,19 +49,19 @@ class Metrics:
         self._open_jobs = Gauge(
             "tunebot_open_jobs", "Jobs that have not ended.", ["backend", "state"], registry=registry
         )
-        self._pending = Gauge("tunebot_outbox_pending", "Notices that Slack was not told yet.", registry=registry)
-        self._oldest = Gauge(
-            "tunebot_outbox_oldest_seconds", "For how long the oldest of them has waited.", registry=registry
+        self._pending = Gauge(
+            "tunebot_outbox_pending", "Notices that are not sent to Slack yet.", registry=registry
         )
+        self._oldest = Gauge("tunebot_outbox_oldest_seconds", "The age of the oldest of them.", registry=registry)
         self._notices = Counter(
             "tunebot_notices",
-            "Tries to tell Slack of a job: sent, again (tried again later) or failed (given up).",
+            "Deliveries of notices to Slack: sent, again (retried later) or failed (given up).",
             ["kind", "outcome"],
             registry=registry,
         )
         self._acks = Histogram(
             "tunebot_acknowledgement_seconds",
-            "Requests of Slack, by the time until they were acknowledged.",
+            "Slack's requests, by the time until they were acknowledged.",
             buckets=_ACK_SECONDS,
             registry=registry,
         )
@@ -75,12 +75,12 @@ class Metrics:
         self._sockets = Counter("tunebot_slack_sockets", "Sockets opened to Slack.", registry=registry)
 
     def text(self) -> bytes:
-        """All of it in Prometheus' text format, see CONTENT_TYPE."""
+        """Return all metrics in Prometheus' text format, see CONTENT_TYPE."""
         return generate_latest(self._registry)
 
     @contextmanager
-    def round(self, pace: float) -> Iterator[Callable[[], float]]:
-        """Measure a round of polling; gives a function that tells the seconds so far."""
+    def round(self, interval: float) -> Iterator[Callable[[], float]]:
+        """Measure a polling round; yields a function that returns the seconds so far."""
         began, requests = perf_counter(), [0]
         token = _ROUND.set(requests)
         try:
@@ -90,17 +90,17 @@ class Metrics:
             seconds = perf_counter() - began
             self._rounds.observe(seconds)
             self._round_requests.observe(requests[0])
-            if seconds > pace:
+            if seconds > interval:
                 self._overruns.inc()
 
     def open_jobs(self, jobs: Sequence[OpenJob]) -> None:
         """Set how many jobs are open now."""
         self._open_jobs.clear()
-        for (backend, state), number in FindingCollector((job.backend, job.state) for job in jobs).items():
+        for (backend, state), number in collections.Counter((job.backend, job.state) for job in jobs).items():
             self._open_jobs.labels(backend, state.value).set(number)
 
     def waiting(self, pending: int, oldest_seconds: float) -> None:
-        """Set what waits in the outbox now."""
+        """Set how many notices wait in the outbox, and for how long the oldest has waited."""
         self._pending.set(pending)
         self._oldest.set(oldest_seconds)
 
@@ -118,7 +118,7 @@ class Metrics:
 
     @property
     def google_hooks(self) -> dict[str, list[Callable[..., Awaitable[None]]]]:
-        """httpx event hooks that count what is asked of Google and what it answers."""
+        """Return httpx event hooks that count requests to Google and its answers."""
         return {"request": [self._google_asked], "response": [self._google_answered]}
 
     async def _google_asked(self, _: httpx.Request) -> None:
@@ -131,7 +131,7 @@ class Metrics:
 
 
 class MeasuredNotifier:
-    """A Notifier whose tries are counted; `spoke` is told the time before each one that got through."""
+    """A Notifier that counts its deliveries; `spoke` gets the start time of each successful one."""
 
     def __init__(self, notifier: Notifier, metrics: Metrics, spoke: Callable[[float], None] | None) -> None:
         self._notifier = notifier
@@ -148,7 +148,7 @@ class MeasuredNotifier:
         snapshots: Sequence[Snapshot],
         record_attempt: Callable[[Place], Awaitable[None]],
     ) -> Delivered:
-        """Raises as the notifier does."""
+        """See Notifier."""
         began = monotonic()
         try:
             delivered = await self._notifier.deliver(notice, job, snapshots, record_attempt)

@@ -1,10 +1,10 @@
 """Asks Google to cancel the jobs that a person cancelled, once a minute until they have ended.
 
 The job's row says `cancelled_by` before Google is asked, so a crash cannot lose the request. Cancelling is best
-effort at Google (google/cloud/aiplatform/v1/job_service.proto, `CancelTuningJob`), its answer may be lost, and a
-request that is refused now may succeed after an administrator changed a permission. In all these cases the request
-is repeated, and the card shows Google's error. The time of the last request is kept in memory only, so the first
-poll after a start repeats it at once.
+effort at Google (google/cloud/aiplatform/v1/genai_tuning_service.proto, `CancelTuningJob`), its answer may be
+lost, and a request that is refused now may succeed after an administrator changed a permission. In all these cases
+the request is repeated, and the card shows Google's error. The time of the last request is kept in memory only, so
+the first poll after a start repeats it at once.
 """
 
 import asyncio

@@ -93,7 +93,7 @@ class DatasetCheck:
     async def _counted(
         self, report: DatasetReport, head: bytes, backend: TuningBackend, base_model: str
     ) -> DatasetReport:
-        """Return the report with Google's token count of its first rows, unchanged if Google gives none in time."""
+        """Return the report with Google's token count of its first rows, unchanged if none comes in time."""
         sample = await asyncio.to_thread(sample_text, head, report)
         if not sample or base_model not in backend.profile.base_models:
             return report

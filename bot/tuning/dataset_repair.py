@@ -1,7 +1,7 @@
-"""Makes two files of one that cannot be tuned on: the rows that can, repaired where needed, and the others.
+"""Splits a training file into two: the rows that can be trained on, repaired where needed, and the rejected rows.
 
-Both are written to the disk as the rows come, so that a file of any size is repaired in constant memory. Nothing
-here changes the file that was given.
+Both are written to disk row by row, so that a file of any size is repaired in constant memory. The given file is
+never changed.
 """
 
 import asyncio
@@ -27,8 +27,8 @@ _LONGEST_STEM: Final = 100
 class RepairedFiles:
     """The two files and how many rows went where.
 
-    `name` is that of the given file without its ending. `repaired` rows are among the kept
-    ones, `duplicates` among the rejected ones.
+    `name` is the given file's without its suffix. `repaired` rows are part of the kept ones, `duplicates` part of
+    the rejected ones.
     """
 
     name: str

@@ -71,8 +71,8 @@ class JobService:
         if proposal is None:
             raise Outdated("I no longer have this form.", "Open it again with /tune.")
         job = _job_of(proposal, offered_backend(self._backends, proposal.spec.backend).profile)
-        # Marked before the poller can see the row. A second click must neither remove the first one's mark nor leave
-        # its own: then a start whose answer was lost would never be searched for.
+        # Marked before the poller can see the row. A second click must neither remove the first one's mark nor
+        # leave its own: then a start whose answer was lost would never be searched for.
         marked = job.key in self._submitting
         self._submitting.add(job.key)
         accepted = False

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from bot.runtime.logs import STRUCK, RedactingFormatter, set_up
+from bot.runtime.logs import REDACTED, RedactingFormatter, set_up
 
 
 def line(message: str, *values: object, secrets: tuple[str, ...] = (), trouble: Exception | None = None) -> str:
@@ -29,7 +29,7 @@ def line(message: str, *values: object, secrets: tuple[str, ...] = (), trouble: 
 )
 def test_what_is_shaped_like_a_token_is_struck_out(secret: str) -> None:
     assert secret not in line("sent %s to Slack", secret)
-    assert STRUCK in line("sent %s to Slack", secret)
+    assert REDACTED in line("sent %s to Slack", secret)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_known_secrets_are_struck_out_whatever_their_shape() -> None:
 
 
 def test_the_longer_of_two_secrets_goes_whole() -> None:
-    assert line("abcdefgh", secrets=("abcd", "abcdefgh")).endswith(f": {STRUCK}")
+    assert line("abcdefgh", secrets=("abcd", "abcdefgh")).endswith(f": {REDACTED}")
 
 
 def test_a_traceback_is_struck_out_too() -> None:
