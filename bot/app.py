@@ -198,7 +198,7 @@ async def serving(
         app_token = reveal(settings.slack_app_token)
         socket = SocketMode(slack.client, app_token, metrics) if app_token else None
         notifier = JobNotifier(slack.poster, slack.idempotent_poster, google.profiles, clock)
-        measured = MeasuredNotifier(notifier, metrics, socket.spoke if socket else None)
+        measured = MeasuredNotifier(notifier, metrics, socket.note_post if socket else None)
         sender = OutboxSender(stores.outbox, stores.jobs, measured, clock)
         use_cases = build_use_cases(
             stores,

@@ -1,7 +1,7 @@
-"""Middleware that decides who is heard at all, before any listener runs.
+"""Middleware that drops requests from other workspaces before any listener runs.
 
-Only the workspace that the bot's token belongs to is served: a request from elsewhere is acknowledged, so that
-Slack does not send it again, and then dropped.
+The bot serves only the workspace of its token. A request from another one is acknowledged, so that Slack does
+not send it again, and then dropped.
 """
 
 import logging
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who the bot is in its workspace, from auth.test: the team, the bot's user, and the workspace's address."""
+    """The bot's team, its user and the workspace's address, as auth.test returns them."""
 
     team: str
     user: str
@@ -25,9 +25,9 @@ class Identity:
 
 
 class Access(AsyncMiddleware):
-    """Serves one workspace.
+    """Lets the requests of one workspace pass.
 
-    Not a plain function, for which Bolt would make every argument that it might ask for, at every request.
+    It is a class because Bolt builds every possible argument for a middleware function, at every request.
     """
 
     def __init__(self, identity: Identity) -> None:
@@ -36,13 +36,13 @@ class Access(AsyncMiddleware):
     async def async_process(
         self, *, req: AsyncBoltRequest, resp: BoltResponse, next: Callable[[], Awaitable[BoltResponse]]
     ) -> BoltResponse | None:
-        """Drop what comes from another workspace, and people of other companies in shared channels."""
+        """Drop requests of other workspaces, and of people from other companies in shared channels."""
         event = req.body.get("event") or {}
         user = req.body.get("user")
-        clicked = user.get("team_id") if isinstance(user, dict) else None
-        sent = (event.get("user_team"), event.get("source_team"))
-        named = (req.context.team_id, req.context.actor_team_id, *sent, clicked)
-        # In an Enterprise Grid these may name the organisation (E...), which is no workspace.
+        actor = user.get("team_id") if isinstance(user, dict) else None
+        senders = (event.get("user_team"), event.get("source_team"))
+        named = (req.context.team_id, req.context.actor_team_id, *senders, actor)
+        # In an Enterprise organisation these may name the organisation (E...), which is not a workspace.
         others = {str(team) for team in named if str(team).startswith("T")} - {self._identity.team}
         if others:
             logger.warning("dropped a request of workspace %s", ", ".join(sorted(others)))

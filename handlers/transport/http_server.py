@@ -1,4 +1,4 @@
-"""The two ways in for Slack's requests: Socket Mode, or HTTP on a port, where health and metrics are, too."""
+"""Receives Slack's requests by Socket Mode or by HTTP, and serves health and metrics."""
 
 import asyncio
 import errno
@@ -22,11 +22,11 @@ logger = logging.getLogger(__name__)
 EVENTS_PATH: Final = "/slack/events"
 HEALTH_PATH: Final = "/healthz"
 METRICS_PATH: Final = "/metrics"
-# A question of health that takes longer than this is an answer.
-RETRY_POLICY: Final = 2.0
-# Slack gives up on a request after as long; a body that takes longer only holds a place.
+# A database that takes longer to answer counts as not healthy.
+HEALTH_SECONDS: Final = 2.0
+# Slack stops waiting after three seconds (docs.slack.dev/apis/events-api), so a slower body is of no use.
 BODY_SECONDS: Final = 3.0
-# As long may a connection say nothing or not end its headers; proxies keep theirs for up to a minute.
+# How long a connection may be idle or leave its headers unfinished; proxies keep theirs for up to a minute.
 IDLE_SECONDS: Final = 75.0
 
 _SIGNATURE: Final = re.compile(r"v0=[0-9a-f]{64}")
@@ -36,10 +36,10 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class HttpServer:
-    """Socket Mode where there is a `socket`, else HTTP.
+    """Uses Socket Mode where there is a `socket`, else HTTP.
 
-    `problems` are what `/healthz` asks beside the way in and the database; each gives what is wrong, or nothing.
-    `measure` is awaited before each `/metrics`.
+    `/healthz` asks the database, the socket and each of `problems`, which return what is wrong or an empty text.
+    `measure` is awaited before each answer of `/metrics`.
     """
 
     def __init__(
@@ -62,12 +62,12 @@ class HttpServer:
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
-        """Slack's requests reach the app inside this block. Raises SettingsError if the port is taken."""
+        """Receive Slack's requests inside this block. Raises SettingsError if the port cannot be used."""
         port = self._settings.port
         async with AsyncExitStack() as stack:
             if self._socket is None:
                 application = self._app.web_app(path=EVENTS_PATH)
-                application.middlewares.append(self._door)
+                application.middlewares.append(self._refuse_unsigned)
                 await stack.enter_async_context(self._http(self._settings.http_port, application))
                 self._metrics.connected(True)
                 logger.info("listening for Slack on port %d, path %s", self._settings.http_port, EVENTS_PATH)
@@ -79,41 +79,41 @@ class HttpServer:
                 logger.info("connected to Slack by Socket Mode")
             yield
 
-    async def unwell(self) -> list[str]:
-        """What is wrong now."""
+    async def problems(self) -> list[str]:
+        """Return what is wrong now."""
         found = [problem() for problem in self._problems]
         if self._socket is not None:
             found.append(self._socket.problem())
         try:
-            async with asyncio.timeout(RETRY_POLICY):
+            async with asyncio.timeout(HEALTH_SECONDS):
                 found.append(await self._database_problem())
         except TimeoutError:
-            found.append(f"the database did not answer within {RETRY_POLICY:.0f} seconds")
+            found.append(f"the database did not answer within {HEALTH_SECONDS:.0f} seconds")
         return [problem for problem in found if problem]
 
     async def _health(self, _: web.Request) -> web.Response:
-        problems = await self.unwell()
+        problems = await self.problems()
         return web.json_response({"ok": not problems, "problems": problems}, status=503 if problems else 200)
 
-    async def _numbers(self, _: web.Request) -> web.Response:
+    async def _metrics_page(self, _: web.Request) -> web.Response:
         await self._measure()
         return web.Response(body=self._metrics.text(), headers={"content-type": CONTENT_TYPE})
 
     @web.middleware
-    async def _door(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
-        """Keep out what cannot be Slack's before Bolt looks at it, and measure the rest."""
+    async def _refuse_unsigned(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+        """Refuse what cannot be from Slack before Bolt reads it, and measure the rest."""
         if request.path != EVENTS_PATH:
             return await handler(request)
         began = time.perf_counter()
         if not _looks_signed(request):
-            return web.Response(status=401, text="no signature of Slack's")
+            return web.Response(status=401, text="not signed by Slack")
         try:
             async with asyncio.timeout(BODY_SECONDS):
                 await request.read()
         except TimeoutError:
             return web.Response(status=408, text="the body did not come in time")
         except ConnectionError:
-            return web.Response(status=400)  # nobody is there any more to read it
+            return web.Response(status=400)  # The sender is gone, so nobody reads the answer.
         response = await handler(request)
         if response.status == 200:
             self._metrics.acknowledged(time.perf_counter() - began)
@@ -121,9 +121,9 @@ class HttpServer:
 
     @asynccontextmanager
     async def _http(self, port: int, application: web.Application) -> AsyncIterator[None]:
-        """Serve the application, `/healthz`, 200 while all is well, else 503, and `/metrics`."""
+        """Serve the application, `/healthz` (200 without problems, else 503) and `/metrics`."""
         application.router.add_get(HEALTH_PATH, self._health)
-        application.router.add_get(METRICS_PATH, self._numbers)
+        application.router.add_get(METRICS_PATH, self._metrics_page)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=2.0, keepalive_timeout=IDLE_SECONDS)
         await runner.setup()
         try:
@@ -145,7 +145,10 @@ class HttpServer:
 
 
 def _looks_signed(request: web.Request) -> bool:
-    """Whether there is something to check; on anything else Bolt's own check fails with an error of its own."""
+    """Return whether there is a signature to check; on anything else Bolt's check raises an unrelated error.
+
+    Source: docs.slack.dev/authentication/verifying-requests-from-slack.
+    """
     signature = request.headers.get("X-Slack-Signature", "")
     stamp = request.headers.get("X-Slack-Request-Timestamp", "")
     return _SIGNATURE.fullmatch(signature) is not None and _STAMP.fullmatch(stamp) is not None

@@ -1,7 +1,7 @@
-"""What the app declares to Slack, once: `register` binds listeners to it and `tunebot manifest` prints it.
+"""Declares the app to Slack: `register` binds its commands and shortcuts, and `tunebot manifest` prints it.
 
-A command, an event or a scope that is missing in Slack's settings fails in silence there, so nothing of this is
-written down a second time. Keys follow docs.slack.dev/reference/app-manifest.
+Slack reports no error for a command, an event or a scope that is missing in the app's settings, so they are
+declared only here. Keys follow docs.slack.dev/reference/app-manifest.
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ COMMANDS: Final = (TUNE, ASK)
 TUNE_FILE: Final = Shortcut("tune_file", "Tune a model on this", "Open the tuning form with this message's file")
 SHORTCUTS: Final = (TUNE_FILE,)
 
-# Each event that is subscribed to, with the scope without which Slack does not send it.
+# Each subscribed event, with the scope that Slack requires for it.
 EVENTS: Final = {
     "app_mention": "app_mentions:read",
     "message.channels": "channels:history",
@@ -43,15 +43,15 @@ EVENTS: Final = {
 SCOPES: Final = {
     "commands": "the slash commands and the shortcut",
     "chat:write": "every message, the job card, the thinking status",
-    "files:read": "reading the attached training files",
+    "files:read": "reading attached training files",
     "files:write": "posting repaired training files and the rows left out",
-    "metadata.message:read": "finding a card again whose posting was cut off, before it would be posted twice",
-    "im:write": "telling a job's owner directly where a channel does not let the bot in",
+    "metadata.message:read": "finding a card again after an interrupted post, so that it is not posted twice",
+    "im:write": "writing to a job's owner directly where the bot cannot post in the channel",
 }
 
 
 def manifest(request_url: str = "") -> dict[str, Any]:
-    """The app manifest: for Socket Mode, or for HTTP where `request_url` is Slack's way to `/slack/events`."""
+    """Return the app manifest: for HTTP with the `request_url` of `/slack/events`, else for Socket Mode."""
     url = {"url": request_url} if request_url else {}
     hook = {"request_url": request_url} if request_url else {}
     return {

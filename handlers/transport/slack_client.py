@@ -1,4 +1,4 @@
-"""Slack's Web API client, and the first calls with it, which tell a wrong token in one clear line."""
+"""Makes the client of Slack's Web API, logs in with it, and checks the bot's token from time to time."""
 
 import asyncio
 import logging
@@ -23,9 +23,9 @@ LONGEST_CHECK_SECONDS: Final = 600.0
 
 
 def slack_client(settings: Settings, session: aiohttp.ClientSession) -> AsyncWebClient:
-    """One client on one session for the whole process.
+    """Return the one client of the process.
 
-    Only a 429 is repeated: after a broken connection nobody knows whether a message was posted.
+    It repeats only a 429: after a broken connection nobody knows whether a message was posted.
     """
     return AsyncWebClient(
         token=settings.slack_bot_token.get_secret_value(),
@@ -37,7 +37,7 @@ def slack_client(settings: Settings, session: aiohttp.ClientSession) -> AsyncWeb
 
 
 class TokenCheck:
-    """Tries the bot's token now and then, so that one that was revoked is told and not only felt."""
+    """Calls auth.test from time to time, so that health and log report a revoked token."""
 
     def __init__(
         self, client: AsyncWebClient, seconds: float = CHECK_SECONDS, longest: float = LONGEST_CHECK_SECONDS
@@ -48,14 +48,14 @@ class TokenCheck:
         self._problem = ""
 
     def problem(self) -> str:
-        """Why Slack refuses the bot's token, or nothing."""
+        """Return why Slack refuses the bot's token, or an empty text."""
         return self._problem
 
     async def watch(self) -> None:
-        """Runs until it is cancelled; a token that stays refused is tried less and less often."""
+        """Check until cancelled; a token that stays refused is checked less and less often."""
         wait = self._seconds
         while True:
-            await asyncio.sleep(wait * random.uniform(0.8, 1.2))  # noqa: S311 - only so that many do not come at once
+            await asyncio.sleep(wait * random.uniform(0.8, 1.2))  # noqa: S311 - spreads load, guards nothing
             await self._try()
             wait = min(2 * wait, self._longest) if self._problem else self._seconds
 
@@ -66,20 +66,20 @@ class TokenCheck:
             if (code := slack_code(error)) not in TOKEN_REFUSED:
                 return
             if not self._problem:
-                logger.error("Slack refuses SLACK_BOT_TOKEN: %s. Until it is renewed I cannot speak there.", code)
+                logger.error("Slack refuses SLACK_BOT_TOKEN: %s. Until it is renewed I cannot post.", code)
             self._problem = f"Slack refuses SLACK_BOT_TOKEN: {code}"
         except NETWORK_ERRORS:
             return
         else:
             if self._problem:
-                logger.info("Slack takes SLACK_BOT_TOKEN again")
+                logger.info("Slack accepts SLACK_BOT_TOKEN again")
             self._problem = ""
 
 
 async def log_in(settings: Settings, client: AsyncWebClient) -> Identity:
-    """Who we are. Raises SettingsError for a token that Slack refuses, BotError where Slack cannot be reached.
+    """Return the bot's identity. Raises SettingsError for a refused token, BotError where Slack cannot be reached.
 
-    The Socket Mode client retries for ever with a bad app token, so that is tried here once, too.
+    The app-level token is tried too: a Socket Mode client would retry a bad one forever.
     """
     try:
         async for attempt in stamina.retry_context(on=CALL_ERRORS, attempts=5, timeout=45.0):
@@ -107,7 +107,7 @@ async def _log_in(settings: Settings, client: AsyncWebClient) -> Identity:
 
 
 def _refused(name: str, error: SlackApiError) -> SettingsError | SlackApiError:
-    """The token's own trouble in words; trouble of Slack's own, or of a proxy, as it is."""
+    """Return a SettingsError where Slack refuses the token, the same error where Slack or a proxy fails."""
     code = slack_code(error)
     if not code or slack_status(error) >= 500:
         return error

@@ -1,11 +1,11 @@
-"""Reads files that people shared in Slack, for those who can see them there.
+"""Reads files that people shared in Slack, for the people who can see them there.
 
-The bot sees more than each person does: every file of every channel that it is in. Whoever names a file is only
-shown it if Slack's own facts say that they see it too. Whether somebody is in another channel cannot be told with
-the scopes that the bot has, so sharing it where one speaks is the way in for those files.
+The bot sees more than each person: every file of every channel that it is in. A person gets a file only if the
+answer of files.info says that they see it too (docs.slack.dev/reference/methods/files.info). The bot's scopes do
+not show who is in another channel, so a person shares such a file in the channel where they use the bot.
 
-The bot's token travels with every download, so only Slack's own hosts are asked and no redirect is followed. Slack
-answers a missing scope with a login page and HTTP 200: the content is judged, not the status.
+The bot's token is sent with every download, so only Slack's hosts are called and no redirect is followed. Slack
+answers a missing scope with a login page and status 200, so the content decides and not the status.
 """
 
 import asyncio
@@ -34,12 +34,12 @@ class SlackFiles:
     """The FileReader for locations like `slack:F0123ABC`."""
 
     def __init__(self, client: AsyncWebClient, http: httpx.AsyncClient, token: str, own_base: str = "") -> None:
-        """`own_base` is another Slack base, from whose scheme, host and port files may be fetched as well."""
+        """`own_base` is the address of another Slack, from whose host and port files may be fetched too."""
         self._client = client
         self._http = http
         self._token = token
         self._own = _origin(httpx.URL(own_base)) if own_base else None
-        # Slack shares what an app uploads in its own time, and until then its facts name no channel.
+        # Slack shares an uploaded file some time after the upload; until then files.info names no channel.
         self._posted: dict[str, str] = {}
 
     async def describe(self, place: Place, user: str, location: str) -> FileInfo:
@@ -78,7 +78,7 @@ class SlackFiles:
             )
 
     async def recent(self, channel: str, limit: int = 20) -> Sequence[FileInfo]:
-        """The newest files of the channel that look like datasets."""
+        """Return the newest files of the channel whose names look like datasets."""
         answer = await self._client.files_list(channel=channel, count=100)
         files: list[dict[str, Any]] = answer.get("files") or []
         return [
@@ -88,7 +88,7 @@ class SlackFiles:
         ][:limit]
 
     async def shared_in(self, place: Place, user: str, location: str) -> str:
-        """The `ts` of the message that shares the file in the place's channel; empty where none does."""
+        """Return the `ts` of the message that shares the file in the place's channel, or an empty text."""
         if not location.startswith(SCHEME):
             return ""
         shares = _shares(await self._info(place, user, location))
@@ -96,17 +96,18 @@ class SlackFiles:
         return str(messages[0].get("thread_ts") or messages[0]["ts"]) if messages else ""
 
     async def upload(self, files: Sequence[tuple[Path, str]], place: Place) -> Sequence[str]:
-        """Post local files, each under a name, in the place's thread, without holding them; returns their ids.
+        """Upload local files in chunks, each under a name, post them in the place's thread, and return their ids.
 
         An empty file is left out. Raises FileUnavailable.
+        Source: docs.slack.dev/reference/methods/files.completeUploadExternal.
         """
         ids: list[str] = []
         for path, name in files:
             size = (await asyncio.to_thread(path.stat)).st_size
             if not size:
                 continue
-            ticket = await self._client.files_getUploadURLExternal(filename=name, length=size)
-            address = self._address(str(ticket["upload_url"]), name)
+            upload_slot = await self._client.files_getUploadURLExternal(filename=name, length=size)
+            address = self._address(str(upload_slot["upload_url"]), name)
             try:
                 sent = await self._http.post(address, content=_chunks(path), headers={"Content-Length": str(size)})
             except httpx.HTTPError as error:
@@ -115,7 +116,7 @@ class SlackFiles:
                 ) from error
             if sent.status_code != httpx.codes.OK:
                 raise FileUnavailable(f"Slack did not take {name}: {sent.status_code}.", "Try again in a moment.")
-            ids.append(str(ticket["file_id"]))
+            ids.append(str(upload_slot["file_id"]))
             self._posted[ids[-1]] = place.channel
         await self._client.files_completeUploadExternal(
             files=[{"id": file_id} for file_id in ids], channel_id=place.channel, thread_ts=place.thread or None
@@ -123,9 +124,9 @@ class SlackFiles:
         return ids
 
     async def _info(self, place: Place, user: str, location: str) -> dict[str, Any]:
-        """files.info, the one door to a file, open to those who see it. Raises FileUnavailable.
+        """Return the answer of files.info for a person who sees the file. Raises FileUnavailable.
 
-        An event may hold no more than the id, in channels shared with other companies.
+        An event may hold only the file's id, in channels shared with other companies.
         """
         file_id = location.removeprefix(SCHEME)
         try:
@@ -133,12 +134,12 @@ class SlackFiles:
         except SlackApiError as error:
             raise file_error(file_id, error) from error
         found: dict[str, Any] = answer["file"]
-        if not (_seen_by(found, place, user) or self._posted.get(file_id) == place.channel):
+        if not (_visible_to(found, place, user) or self._posted.get(file_id) == place.channel):
             raise file_not_found(file_id)
         return found
 
     def _address(self, url: str, name: str) -> httpx.URL:
-        """The URL as the client itself reads it: no other reading may decide where the token goes."""
+        """Return the URL as httpx parses it: no other parser may decide where the token is sent."""
         try:
             address = httpx.URL(url)
         except httpx.InvalidURL:
@@ -146,19 +147,19 @@ class SlackFiles:
         slack = address.scheme == "https" and address.port is None and _SLACK_HOST.fullmatch(address.host)
         if address.userinfo or not (slack or _origin(address) == self._own):
             raise FileUnavailable(
-                f"{name} does not lie at Slack itself, and I fetch files from nowhere else.",
+                f"{name} is not stored at Slack itself, and I fetch files from no other host.",
                 "Upload the file to this channel.",
             )
         return address
 
 
 def _origin(address: httpx.URL) -> tuple[str, str, int | None]:
-    """Where the token would go, and whether it could be read on its way; a scheme's own port is None to httpx."""
+    """Return scheme, host and port; the default port of a scheme is None in httpx."""
     return address.scheme, address.host, address.port
 
 
 async def _chunks(path: Path) -> AsyncIterator[bytes]:
-    # Opening a file of our own does not wait; reading it may, and has a thread.
+    # Opening a local file does not block; reading it may, so it runs in a thread.
     with path.open("rb") as file:
         while chunk := await asyncio.to_thread(file.read, CHUNK_BYTES):
             yield chunk
@@ -173,12 +174,12 @@ def _check_answer(response: httpx.Response, name: str) -> None:
         )
 
 
-def _seen_by(found: dict[str, Any], place: Place, user: str) -> bool:
-    """Whether Slack's facts on a file say that this person, who speaks in this place, sees it.
+def _visible_to(found: dict[str, Any], place: Place, user: str) -> bool:
+    """Return whether files.info says that this person sees the file.
 
     They do if they uploaded it, if it is public, or if it was shared in the place's channel. Another company's
-    file may be public there and not here, so that does not count. `shares` may be cut short where a file was
-    shared often, and the lists beside it may be missing: either is enough.
+    file may be public there and not here, so that does not count. Slack may cut `shares` short for a file that was
+    shared often, and may leave out the lists of channels; either of them is enough.
     """
     if user and found.get("user") == user:
         return True

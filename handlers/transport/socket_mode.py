@@ -1,8 +1,9 @@
-"""Socket Mode, watched: one line to Slack that is taken down and laid anew as soon as it is broken, silent or old.
+"""Keeps one Socket Mode connection to Slack, and replaces it as soon as it is broken, silent or old.
 
-slack-sdk speaks the protocol. Its own way to reconnect is not used: it closes the old socket before it has a new
-one, tries a used-up address for ever, and two of its attempts at once leave a socket that nobody reads. Here each
-new line is a fresh client, and the old one is let go once the new one has said hello.
+slack-sdk implements the protocol (docs.slack.dev/apis/events-api/using-socket-mode). Its own reconnection is not
+used: it closes the old socket before it has a new one, retries an expired address forever, and two of its
+attempts at the same time leave a socket that nothing reads. Here each connection is a new client, and the old
+one is closed after Slack's `hello` on the new one.
 """
 
 import asyncio
@@ -27,20 +28,21 @@ from handlers.slack_errors import NETWORK_ERRORS, TOKEN_REFUSED, slack_code
 logger = logging.getLogger(__name__)
 
 _BROKEN: Final = (*NETWORK_ERRORS, OSError)
-_QUIET: Final = "nothing came in for long"
+_QUIET: Final = "nothing arrived for a long time"
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """How long to wait for what, in seconds.
+    """How long to wait, in seconds.
 
-    `echo` is within what time something must come in after the bot spoke: Slack tells an app of its own
-    messages, too. After `quiet` a line on which nothing came is replaced, whether or not it is broken: one that
-    answers pings and brings no events looks just like one in a workspace that sleeps, and a new one costs a call.
+    `echo` is the time within which something must arrive after the bot posted: Slack sends an app the events of
+    its own messages too. After `quiet` without any message a connection is replaced, broken or not: one that
+    answers pings and brings no events looks the same as one in a workspace where nothing happens, and a new one
+    costs one call.
     """
 
     ping: float = 8.0
-    look: float = 1.0
+    check: float = 1.0
     hello: float = 10.0
     echo: float = 30.0
     quiet: float = 50.0
@@ -48,11 +50,11 @@ class Times:
     longest_wait: float = 30.0
     longest_wait_when_refused: float = 300.0
     drain: float = 2.0
-    farewell: float = 1.0
+    close: float = 1.0
 
 
-class _OneLine(logging.Filter):
-    """slack-sdk logs a traceback for each connection that breaks; the line above it says as much."""
+class _WithoutTraceback(logging.Filter):
+    """Drops the traceback that slack-sdk logs for each broken connection; its message says the same."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.exc_info = None
@@ -60,36 +62,36 @@ class _OneLine(logging.Filter):
 
 
 _sdk_logger: Final = logging.getLogger(f"{__name__}.sdk")
-_sdk_logger.addFilter(_OneLine())
+_sdk_logger.addFilter(_WithoutTraceback())
 
 
-class _Line(SocketModeClient):
-    """One socket, for once: whatever slack-sdk would reconnect for only says that this line is lost."""
+class _Connection(SocketModeClient):
+    """One socket. Where slack-sdk would reconnect, this connection only notes that it is lost."""
 
     def __init__(self, app_token: str, client: AsyncWebClient, ping: float) -> None:
         super().__init__(app_token, _sdk_logger, client, ping_interval=ping)
         self.lost = asyncio.Event()
         self.hello = asyncio.Event()
-        self.heard_at = time.monotonic()
+        self.received_at = time.monotonic()
         self.echo_at = 0.0
-        self.on_message_listeners.append(self._heard)
-        self.message_listeners.append(self._said)
+        self.on_message_listeners.append(self._note_message)
+        self.message_listeners.append(self._note_hello_or_echo)
 
     async def connect_to_new_endpoint(self, force: bool = False) -> None:
         self.lost.set()
 
-    async def _heard(self, _: aiohttp.WSMessage) -> None:
-        self.heard_at = time.monotonic()
+    async def _note_message(self, _: aiohttp.WSMessage) -> None:
+        self.received_at = time.monotonic()
 
-    async def _said(self, _: object, message: dict[str, Any], __: str | None = None) -> None:
+    async def _note_hello_or_echo(self, _: object, message: dict[str, Any], __: str | None = None) -> None:
         if message.get("type") == "hello":
             self.hello.set()
         event = (message.get("payload") or {}).get("event") or {}
         if event.get("type") == "message" and (event.get("bot_id") or (event.get("message") or {}).get("bot_id")):
             self.echo_at = time.monotonic()
 
-    async def leave(self, seconds: float) -> None:
-        """Close it, in order within so many seconds, else abruptly: a dead peer answers no farewell."""
+    async def close_within(self, seconds: float) -> None:
+        """Close it with a close frame within so many seconds, else abruptly: a dead peer never answers one."""
         with suppress(*_BROKEN):
             async with asyncio.timeout(seconds):
                 await self.close()  # type: ignore[no-untyped-call]
@@ -100,7 +102,7 @@ class _Line(SocketModeClient):
 
 
 class SocketMode:
-    """Brings Slack's requests to the app, from `open` to `close`."""
+    """Passes Slack's requests to the app, from `open` to `close`."""
 
     def __init__(
         self, client: AsyncWebClient, app_token: str, metrics: Metrics, times: Times | None = None
@@ -110,38 +112,38 @@ class SocketMode:
         self._app_token = app_token
         self._metrics = metrics
         self._times = times or Times()
-        self._line: _Line | None = None
+        self._connection: _Connection | None = None
         self._problem = "not connected to Slack"
         self._handling = 0
         self._handled = asyncio.Event()
         self._handled.set()
-        self._spoke_at: float | None = None
+        self._posted_at: float | None = None
         self._echoes = False
         self._closing = False
         self._watching: asyncio.Task[None] | None = None
-        self._leaving: set[asyncio.Task[None]] = set()
+        self._closing_old: set[asyncio.Task[None]] = set()
 
     def problem(self) -> str:
-        """Why Slack cannot reach the bot, or nothing."""
+        """Return why Slack cannot reach the bot, or an empty text."""
         return self._problem
 
-    def spoke(self, since: float) -> None:
-        """Note that the bot said something in Slack, of which Slack will tell it.
+    def note_post(self, since: float) -> None:
+        """Note that the bot posted a message, whose event Slack will send back.
 
-        `since` is a time before it, on the monotonic clock: the echo may be here before the answer to the post.
+        `since` is a time before the post, on the monotonic clock: the event may arrive before the post's answer.
         """
-        self._listen_for_echo()
-        if self._spoke_at is None:
-            self._spoke_at = since
+        self._note_echo()
+        if self._posted_at is None:
+            self._posted_at = since
 
     async def open(self, app: AsyncApp) -> None:
-        """Connect, as often as it takes, and watch the line from then on."""
+        """Connect, however often that must be tried, and watch the connection from then on."""
         self._app = app
-        await self._lay()
+        await self._connect()
         self._watching = asyncio.create_task(self._watch(), name="socket")
 
     async def close(self) -> None:
-        """Take no further request, let those that are being acknowledged go out, and disconnect."""
+        """Accept no more requests, wait for the acknowledgements that are being sent, and disconnect."""
         self._closing = True
         if self._watching is not None:
             self._watching.cancel()
@@ -149,59 +151,59 @@ class SocketMode:
         with suppress(TimeoutError):
             async with asyncio.timeout(self._times.drain):
                 await self._handled.wait()
-        line, self._line = self._line, None
-        if line is not None:
-            await line.leave(self._times.farewell)
-        await asyncio.gather(*self._leaving)
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close_within(self._times.close)
+        await asyncio.gather(*self._closing_old)
         self._metrics.connected(False)
 
     async def _watch(self) -> None:
         while True:
-            line = self._line
-            reason = "it is gone" if line is None else await self._reason_to_leave(line)
+            connection = self._connection
+            reason = "there is none" if connection is None else await self._reason_to_replace(connection)
             if reason:
-                # In a workspace that sleeps this comes every minute and is nobody's news.
+                # Where nothing happens in the workspace, this comes every minute and matters to no one.
                 level = logging.DEBUG if reason == _QUIET else logging.INFO
-                logger.log(level, "laying a new line to Slack: %s", reason)
-                await self._lay()
-            elif line is not None:
+                logger.log(level, "replacing the connection to Slack: %s", reason)
+                await self._connect()
+            elif connection is not None:
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(self._times.look):
-                        await line.lost.wait()
+                    async with asyncio.timeout(self._times.check):
+                        await connection.lost.wait()
 
-    async def _reason_to_leave(self, line: _Line) -> str:
-        if line.lost.is_set():
-            return "Slack or the network ended the old one"
-        if not await line.is_connected():
-            return "the old one does not answer"
+    async def _reason_to_replace(self, connection: _Connection) -> str:
+        if connection.lost.is_set():
+            return "Slack or the network ended it"
+        if not await connection.is_connected():
+            return "it does not answer"
         now = time.monotonic()
-        self._listen_for_echo()
-        if self._spoke_at is not None and now - self._spoke_at > self._times.echo:
-            # Where no echo ever comes, as without the message events, its absence says nothing.
-            trusted, self._echoes, self._spoke_at = self._echoes, False, None
+        self._note_echo()
+        if self._posted_at is not None and now - self._posted_at > self._times.echo:
+            # Where no echo ever came, for example without message events, its absence proves nothing.
+            trusted, self._echoes, self._posted_at = self._echoes, False, None
             if trusted:
-                return "nothing comes in on the old one, not even what I said myself"
-        return _QUIET if now - line.heard_at > self._times.quiet else ""
+                return "nothing arrives on it, not even the events of my own messages"
+        return _QUIET if now - connection.received_at > self._times.quiet else ""
 
-    def _listen_for_echo(self) -> None:
-        """Whatever came in since the bot spoke shows that the line works."""
-        if self._spoke_at is None or self._line is None:
+    def _note_echo(self) -> None:
+        """Take any message that arrived since the bot posted as proof that the connection works."""
+        if self._posted_at is None or self._connection is None:
             return
-        if self._line.echo_at > self._spoke_at:
-            self._echoes, self._spoke_at = True, None
-        elif self._line.heard_at > self._spoke_at:
-            self._spoke_at = None
+        if self._connection.echo_at > self._posted_at:
+            self._echoes, self._posted_at = True, None
+        elif self._connection.received_at > self._posted_at:
+            self._posted_at = None
 
-    async def _lay(self) -> None:
-        """Replace the line by a new one, trying until there is one."""
-        old = self._line
+    async def _connect(self) -> None:
+        """Replace the connection by a new one; try until there is one."""
+        old = self._connection
         if old is None or not await old.is_connected():
             self._down("not connected to Slack")
         wait = self._times.first_wait
         while True:
             longest = self._times.longest_wait
             try:
-                new = await self._connected()
+                new = await self._open_connection()
                 break
             except SlackApiError as error:
                 code = slack_code(error) or type(error).__name__
@@ -212,50 +214,50 @@ class SocketMode:
                     self._down(f"not connected to Slack: {code}")
             except _BROKEN as error:
                 self._down(f"not connected to Slack: {str(error) or type(error).__name__}")
-            await asyncio.sleep(wait * random.uniform(0.8, 1.2))  # noqa: S311 - only so that many do not come at once
+            await asyncio.sleep(wait * random.uniform(0.8, 1.2))  # noqa: S311 - spreads load, guards nothing
             wait = min(2 * wait, longest)
-        self._line, self._problem, self._spoke_at = new, "", None
+        self._connection, self._problem, self._posted_at = new, "", None
         self._metrics.connected(True)
         self._metrics.socket_opened()
         if old is not None:
-            task = asyncio.create_task(self._let_go(old), name="old socket")
-            self._leaving.add(task)
-            task.add_done_callback(self._leaving.discard)
+            task = asyncio.create_task(self._close_old(old), name="old socket")
+            self._closing_old.add(task)
+            task.add_done_callback(self._closing_old.discard)
 
-    async def _connected(self) -> _Line:
-        line = _Line(self._app_token, self._client, self._times.ping)
-        line.socket_mode_request_listeners.append(self._handle)  # type: ignore[arg-type]
+    async def _open_connection(self) -> _Connection:
+        connection = _Connection(self._app_token, self._client, self._times.ping)
+        connection.socket_mode_request_listeners.append(self._handle)  # type: ignore[arg-type]
         try:
             async with asyncio.timeout(self._times.hello):
                 opened = await self._client.apps_connections_open(app_token=self._app_token)
-                line.wss_uri = str(opened["url"])
-                await line.connect()  # type: ignore[no-untyped-call]
-                await line.hello.wait()
+                connection.wss_uri = str(opened["url"])
+                await connection.connect()  # type: ignore[no-untyped-call]
+                await connection.hello.wait()
         except BaseException:
-            await line.leave(self._times.farewell)
+            await connection.close_within(self._times.close)
             raise
-        return line
+        return connection
 
-    async def _let_go(self, line: _Line) -> None:
-        """What came in on the old line is acknowledged on it."""
+    async def _close_old(self, connection: _Connection) -> None:
+        """Close the old connection after its requests were acknowledged on it."""
         with suppress(TimeoutError):
             async with asyncio.timeout(self._times.drain):
                 await self._handled.wait()
-        await line.leave(self._times.farewell)
+        await connection.close_within(self._times.close)
 
-    async def _handle(self, line: SocketModeClient, request: SocketModeRequest) -> None:
+    async def _handle(self, connection: SocketModeClient, request: SocketModeRequest) -> None:
         if self._closing or self._app is None:
-            return  # not acknowledged, so that Slack hands it to whoever serves next
+            return  # Not acknowledged, so that Slack sends it to the next process.
         began = time.perf_counter()
         self._handling += 1
         self._handled.clear()
         try:
             response = await run_async_bolt_app(self._app, request)
-            await send_async_response(line, request, response, time.time())
+            await send_async_response(connection, request, response, time.time())
             if response.status == 200:
                 self._metrics.acknowledged(time.perf_counter() - began)
         except ConnectionError:
-            logger.info("an acknowledgement came too late: its line was gone")
+            logger.info("an acknowledgement came too late: its connection was closed")
         finally:
             self._handling -= 1
             if not self._handling:

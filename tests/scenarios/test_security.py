@@ -377,7 +377,7 @@ async def test_the_token_goes_nowhere_but_to_slack(lying: tuple[World, Crossing]
     own = crossing.origin.removeprefix("http://")
     target = url.format(thief=crossing.thief, host=host, own=own, port=host.rpartition(":")[2])
     said = await told(lying, target or " ")
-    assert "does not lie at Slack itself" in said
+    assert "is not stored at Slack itself" in said
     assert crossing.elsewhere == []
     assert "unexpected error" not in world.stage.log_end()
 

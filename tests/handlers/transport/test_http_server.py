@@ -25,7 +25,7 @@ from handlers.transport.socket_mode import SocketMode, Times
 # A twentieth of the real times and less, with all their proportions.
 QUICK = Times(
     ping=0.2,
-    look=0.02,
+    check=0.02,
     hello=0.5,
     echo=0.4,
     quiet=20.0,
@@ -33,7 +33,7 @@ QUICK = Times(
     longest_wait=0.4,
     longest_wait_when_refused=2.0,
     drain=0.5,
-    farewell=0.2,
+    close=0.2,
 )
 
 
@@ -223,7 +223,7 @@ async def test_a_line_on_which_the_bots_own_words_do_not_come_back_is_laid_anew(
     async def say(text: str) -> None:
         began = time.monotonic()
         await served.app.client.chat_postMessage(channel=served.channel.id, text=text)
-        served.socket.spoke(began)
+        served.socket.note_post(began)
 
     await say("heard")
     await served.slack.settle()
@@ -239,7 +239,7 @@ async def test_a_line_on_which_the_bots_own_words_do_not_come_back_is_laid_anew(
 async def test_where_own_words_never_come_back_their_absence_says_nothing(serve: Serve) -> None:
     served = await serve()
     for _ in range(2):
-        served.socket.spoke(time.monotonic())
+        served.socket.note_post(time.monotonic())
         await asyncio.sleep(2 * QUICK.echo)
     assert served.slack.sockets.opened == 1
 
@@ -376,7 +376,7 @@ async def test_closing_waits_neither_for_a_listener_that_hangs_nor_for_a_dead_sl
     hanging = asyncio.create_task(ada.slash_command(slack.add_channel("tuning", ada), "/tune", "first"))
     await begun.wait()
     slack.faults.silence(deaf=True)
-    async with asyncio.timeout(QUICK.drain + QUICK.farewell + 0.5):
+    async with asyncio.timeout(QUICK.drain + QUICK.close + 0.5):
         await line.close()
     go_on.set()
     assert not (await hanging).acked

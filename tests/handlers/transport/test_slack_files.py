@@ -117,7 +117,7 @@ async def test_the_token_goes_only_to_the_very_origin_and_never_less_safely(
 
     async with serving(info) as url, httpx.AsyncClient(event_hooks={"request": [note]}) as http:
         files = SlackFiles(AsyncWebClient(token="xoxb-1", base_url=f"{url}api/"), http, "xoxb-1", base)
-        with pytest.raises(FileUnavailable, match="does not lie at Slack itself"):
+        with pytest.raises(FileUnavailable, match="is not stored at Slack itself"):
             await anext(files.read(PLACE, "U1", "slack:F1"))
     assert sent == []
 
