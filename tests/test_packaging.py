@@ -5,6 +5,7 @@ import http.server
 import json
 import os
 import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -275,6 +276,34 @@ def test_the_build_sees_only_what_the_image_is_made_of() -> None:
 
     assert lines[0] == "*"
     assert {line[1:] for line in lines if line[0] == "!"} == {"pyproject.toml", "requirements.lock", *PACKAGES}
+
+
+def test_the_readmes_docker_run_gives_the_images_user_its_volume_settings_and_google_credentials() -> None:
+    readme = (ROOT / "README.md").read_text().replace("\\\n", " ")
+    [install] = re.findall(r"^sudo install (.*)$", readme, re.MULTILINE)
+    [run] = re.findall(r"^docker run (.*)$", readme, re.MULTILINE)
+    words = shlex.split(run)
+    mounts = dict(words[at + 1].split(":", 1) for at, word in enumerate(words) if word == "-v")
+    variables = dict(words[at + 1].split("=", 1) for at, word in enumerate(words) if word == "-e")
+    key = install.split()[-1]
+
+    user = last_stage()["USER"].partition(":")[0]
+    assert f"-m 0400 -o {user} " in install
+    assert mounts == {"tunebot-data": last_stage()["VOLUME"], key: "/run/google.json:ro"}
+    assert variables == {"GOOGLE_APPLICATION_CREDENTIALS": "/run/google.json"}
+    assert words[words.index("--env-file") + 1] == "tunebot.env"
+    assert "Copy `.env.example` to `tunebot.env`" in readme
+    assert f"docker build -t {words[-1]} .\n" in readme
+
+
+def test_files_with_secrets_that_the_readme_names_are_not_committed() -> None:
+    done = subprocess.run(
+        ["git", "check-ignore", "tunebot.env", "key.json"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if done.returncode == 128:
+        pytest.skip("not a git clone")
+
+    assert done.stdout.split() == ["tunebot.env", "key.json"]
 
 
 class HealthServer(http.server.HTTPServer):
