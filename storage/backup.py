@@ -13,7 +13,7 @@ from storage.sqlite_errors import translated_sqlite_errors
 
 
 def copy_database(source: Path, target: Path) -> None:
-    """Write a copy of `source` as it stands now to the new file `target`. Blocks. Raises StorageError."""
+    """Write a copy of the present state of `source` to the new file `target`. Blocks. Raises StorageError."""
     if target.exists():
         raise StorageError(f"{target} already exists.", "Name a new file, so that you keep the older copy.")
     if not source.is_file():

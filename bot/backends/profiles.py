@@ -1,6 +1,6 @@
-"""What each Google system can do, as values: limits, hyperparameters, base models, and how it stands today.
+"""Says what each Google system can do, as values: limits, hyperparameters, base models, whether it trains today.
 
-Read from Google's protos, discovery document and pages; see the comments for which. Nothing here acts.
+The comments name the source of each profile. There is no code here that acts.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,8 @@ from bot.domain.datasets import Dialect
 
 _MEGABYTE: Final = 1_000_000
 
+# Hyperparameters are those of google/cloud/aiplatform/v1/tuning_job.proto; base models and limits those of
+# https://cloud.google.com/vertex-ai/generative-ai/docs/models/gemini-supervised-tuning.
 VERTEX: Final = BackendProfile(
     name="vertex",
     title="Vertex AI",
@@ -49,7 +51,8 @@ VERTEX: Final = BackendProfile(
     takes_validation=True,
 )
 
-# Defaults are those of google/ai/generativelanguage/v1beta/tuned_model.proto; limits those of the tuning guide.
+# Hyperparameters and their defaults are those of google/ai/generativelanguage/v1beta/tuned_model.proto, which also
+# limits the name; limits of the data are those of https://ai.google.dev/gemini-api/docs/model-tuning.
 GEMINI: Final = BackendProfile(
     name="gemini",
     title="Gemini API",
@@ -90,12 +93,13 @@ GEMINI: Final = BackendProfile(
     default_epochs=5,
     trains_today=False,
     notice=(
-        "Since May 2025 the Gemini API has no base model left to tune, so Google refuses every start there. "
+        "Since May 2025 the Gemini API has no base model left to tune, so Google rejects every start there. "
         "Tune with Vertex AI instead."
     ),
 )
 
-# Defaults are those of google/ai/generativelanguage/v1beta3/tuned_model.proto.
+# Hyperparameters and their defaults are those of google/ai/generativelanguage/v1beta3/tuned_model.proto, which
+# also limits the name; limits of the data are those of https://developers.generativeai.google/docs/model_tuning_guidance.
 PALM: Final = BackendProfile(
     name="palm",
     title="PaLM API",
@@ -129,5 +133,5 @@ PALM: Final = BackendProfile(
 
 
 def with_base_models(profile: BackendProfile, ids: Sequence[str]) -> BackendProfile:
-    """The profile with other base models to offer; without any, as it is."""
+    """Return the profile with these base models to offer, or unchanged if there are none."""
     return replace(profile, base_models=tuple(ids)) if ids else profile

@@ -1,4 +1,4 @@
-# ruff: noqa: ASYNC240  # these tests look at small files between their awaits
+# ruff: noqa: ASYNC240  # these tests read small files between their awaits
 
 import asyncio
 import sqlite3

@@ -46,7 +46,7 @@ def killed_after(path: Path, lines: int, prefix: str) -> list[str]:
     return [line.strip() for line in acknowledged if line.endswith("\n")]
 
 
-async def check_books(path: Path, acknowledged: list[str], rounds: int) -> None:
+async def check_database(path: Path, acknowledged: list[str], kills: int) -> None:
     """Every acknowledged job is there as it ended, and no job is without its notices and losses."""
     database = Database(path)
     await database.open()
@@ -54,13 +54,13 @@ async def check_books(path: Path, acknowledged: list[str], rounds: int) -> None:
         jobs, outbox = SqliteJobStore(database), SqliteOutbox(database, FixedClock(START))
         check = await database.run(lambda connection: connection.execute("PRAGMA integrity_check").fetchone()[0])
         assert check == "ok"
-        kept = {found.key: found for found in await jobs.jobs(job("any").place.team, limit=1_000_000)}
-        assert set(acknowledged) <= set(kept)
-        assert {kept[key].state for key in acknowledged} == {JobState.SUCCEEDED}
-        # A kill leaves at most one job a round whose writing had not been acknowledged yet.
-        assert len(kept) - len(acknowledged) <= rounds
-        assert {notice.job for notice in await outbox.due(START)} == set(kept)
-        for key, found in kept.items():
+        stored = {found.key: found for found in await jobs.jobs(job("any").place.team, limit=1_000_000)}
+        assert set(acknowledged) <= set(stored)
+        assert {stored[key].state for key in acknowledged} == {JobState.SUCCEEDED}
+        # A kill leaves at most one job whose transaction was not acknowledged yet.
+        assert len(stored) - len(acknowledged) <= kills
+        assert {notice.job for notice in await outbox.due(START)} == set(stored)
+        for key, found in stored.items():
             steps = len(await jobs.snapshots(key))
             assert steps == (20 if found.state is JobState.SUCCEEDED else 0)
     finally:
@@ -71,9 +71,9 @@ async def test_process_killed_while_writing_loses_nothing_that_it_acknowledged(t
     path = tmp_path / "tunebot.db"
     acknowledged: list[str] = []
     for number, lines in enumerate((1, 7, 40)):
-        # Each round also shows that the killed process no longer owns the file.
-        acknowledged += killed_after(path, lines, f"round-{number}-")
-        await check_books(path, acknowledged, number + 1)
+        # This also shows that the killed process no longer owns the file.
+        acknowledged += killed_after(path, lines, f"kill-{number}-")
+        await check_database(path, acknowledged, number + 1)
     assert len(acknowledged) >= 48
 
 
@@ -88,7 +88,7 @@ async def test_process_whose_disk_is_full_refuses_loses_nothing_and_goes_on_when
     acknowledged = result.stdout.split()
     assert len(acknowledged) > 10
     assert acknowledged[-1] == "afterwards"
-    await check_books(path, acknowledged, 1)
+    await check_database(path, acknowledged, 1)
 
 
 async def test_second_process_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-# ruff: noqa: ASYNC240  # these tests look at small files between their awaits
+# ruff: noqa: ASYNC240  # these tests read small files between their awaits
 
 import asyncio
 import sqlite3
@@ -154,10 +154,10 @@ async def test_full_database_refuses_the_whole_change_and_goes_on_when_there_is_
 
     with pytest.raises(StorageError, match=r"no room left .* Free space"):
         await fill()
-    kept = [found.key for found in await jobs.jobs(TEAM, limit=10_000)]
-    assert sorted(kept) == sorted(acknowledged)
-    told = await SqliteOutbox(database, FixedClock(START)).due(START)
-    assert [notice.job for notice in told] == acknowledged
+    stored = [found.key for found in await jobs.jobs(TEAM, limit=10_000)]
+    assert sorted(stored) == sorted(acknowledged)
+    due = await SqliteOutbox(database, FixedClock(START)).due(START)
+    assert [notice.job for notice in due] == acknowledged
     await limit(pages + 1000)
     assert await jobs.submit(job("afterwards"), [])
 

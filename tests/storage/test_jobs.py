@@ -225,16 +225,14 @@ async def test_row_of_a_newer_version_with_unknown_fields_is_still_read(
     assert found.spec == replace(job("k1").spec, training=replace(job("k1").spec.training, characters=0))
 
 
-async def test_row_that_was_spoilt_by_hand_is_a_clear_storage_error(
-    jobs: SqliteJobStore, database: Database
-) -> None:
+async def test_row_that_was_damaged_by_hand_is_a_storage_error(jobs: SqliteJobStore, database: Database) -> None:
     await jobs.submit(job("k1"), [])
     await database.write(lambda connection: connection.table("jobs").update("k1", {"spec": "{oops"}))
     with pytest.raises(StorageError, match="A stored row cannot be read"):
         await jobs.job("k1")
 
 
-async def test_a_look_that_showed_nothing_new_is_told_without_a_write(
+async def test_poll_without_news_changes_checked_at_without_a_write(
     jobs: SqliteJobStore, database: Database
 ) -> None:
     await jobs.submit(job("k1"), [])
@@ -247,7 +245,7 @@ async def test_a_look_that_showed_nothing_new_is_told_without_a_write(
     assert await database.run(lambda connection: connection.conn.total_changes) == changes
 
 
-async def test_the_time_of_a_look_is_written_with_the_next_change(
+async def test_time_of_the_last_poll_is_written_with_the_next_change(
     jobs: SqliteJobStore, database: Database
 ) -> None:
     await jobs.submit(job("k1"), [])

@@ -17,11 +17,11 @@ from tests.support.clock import FixedClock
 CARD, ENDED = NoticeKind.CARD, NoticeKind.ENDED
 
 
-async def tell(jobs: SqliteJobStore, key: str, *kinds: NoticeKind) -> None:
+async def add_news(jobs: SqliteJobStore, key: str, *kinds: NoticeKind) -> None:
     await jobs.change(key, lambda found: Change(found, notices=kinds))
 
 
-async def told(outbox: SqliteOutbox) -> list[tuple[str, NoticeKind]]:
+async def due_notices(outbox: SqliteOutbox) -> list[tuple[str, NoticeKind]]:
     return [(notice.job, notice.kind) for notice in await outbox.due(START)]
 
 
@@ -37,7 +37,7 @@ async def post_card(jobs: SqliteJobStore, key: str) -> None:
 async def test_notices_are_due_oldest_first(jobs: SqliteJobStore, outbox: SqliteOutbox) -> None:
     for key in ("k2", "k1", "k3"):
         await jobs.submit(job(key), [CARD])
-    assert await told(outbox) == [("k2", CARD), ("k1", CARD), ("k3", CARD)]
+    assert await due_notices(outbox) == [("k2", CARD), ("k1", CARD), ("k3", CARD)]
 
 
 async def test_newer_news_join_the_pending_notice_and_keep_its_turn(
@@ -45,8 +45,8 @@ async def test_newer_news_join_the_pending_notice_and_keep_its_turn(
 ) -> None:
     await jobs.submit(job("k1"), [CARD])
     await jobs.submit(job("k2"), [CARD])
-    await tell(jobs, "k1", CARD)
-    await tell(jobs, "k1", CARD, ENDED)
+    await add_news(jobs, "k1", CARD)
+    await add_news(jobs, "k1", CARD, ENDED)
     first, second = await outbox.due(START)
     assert (first.job, first.version) == ("k1", 2)
     assert (second.job, second.version) == ("k2", 0)
@@ -57,7 +57,7 @@ async def test_sent_notice_is_never_due_again(jobs: SqliteJobStore, outbox: Sqli
     notice = await only(outbox)
     await outbox.sent(notice)
     await outbox.sent(notice)
-    assert await told(outbox) == []
+    assert await due_notices(outbox) == []
 
 
 async def test_news_that_joined_a_notice_while_it_was_sent_are_due_behind_all_others(
@@ -66,12 +66,12 @@ async def test_news_that_joined_a_notice_while_it_was_sent_are_due_behind_all_ot
     await jobs.submit(job("k1", card="1.1"), [CARD])
     await jobs.submit(job("k2", card="2.2"), [CARD])
     read_before, _ = await outbox.due(START)
-    await tell(jobs, "k1", CARD)
+    await add_news(jobs, "k1", CARD)
     await outbox.sent(read_before)
-    assert await told(outbox) == [("k2", CARD), ("k1", CARD)]
+    assert await due_notices(outbox) == [("k2", CARD), ("k1", CARD)]
     for notice in await outbox.due(START):
         await outbox.sent(notice)
-    assert await told(outbox) == []
+    assert await due_notices(outbox) == []
 
 
 async def test_news_after_a_sent_notice_are_a_notice_of_their_own(
@@ -80,7 +80,7 @@ async def test_news_after_a_sent_notice_are_a_notice_of_their_own(
     await jobs.submit(job("k1"), [CARD])
     first = await only(outbox)
     await outbox.sent(first)
-    await tell(jobs, "k1", CARD)
+    await add_news(jobs, "k1", CARD)
     second = await only(outbox)
     assert second.id != first.id
     await outbox.sent(first)
@@ -89,28 +89,28 @@ async def test_news_after_a_sent_notice_are_a_notice_of_their_own(
 
 async def test_end_waits_until_the_card_was_posted(jobs: SqliteJobStore, outbox: SqliteOutbox) -> None:
     await jobs.submit(job("k1"), [CARD])
-    await tell(jobs, "k1", ENDED)
+    await add_news(jobs, "k1", ENDED)
     card = await only(outbox)
     assert card.kind is CARD
     await outbox.postpone(card, START + timedelta(minutes=1), "rate limited")
-    assert await told(outbox) == []
+    assert await due_notices(outbox) == []
     await post_card(jobs, "k1")
     await outbox.sent(card)
-    assert await told(outbox) == [("k1", ENDED)]
+    assert await due_notices(outbox) == [("k1", ENDED)]
 
 
 async def test_end_does_not_wait_for_a_mere_update_of_a_posted_card(
     jobs: SqliteJobStore, outbox: SqliteOutbox
 ) -> None:
     await jobs.submit(job("k1", card="1700.1"), [])
-    await tell(jobs, "k1", ENDED, CARD)
-    assert await told(outbox) == [("k1", ENDED), ("k1", CARD)]
+    await add_news(jobs, "k1", ENDED, CARD)
+    assert await due_notices(outbox) == [("k1", ENDED), ("k1", CARD)]
 
 
 async def test_end_is_let_through_once_the_card_was_given_up(jobs: SqliteJobStore, outbox: SqliteOutbox) -> None:
     await jobs.submit(job("k1"), [CARD, ENDED])
     await outbox.give_up(await only(outbox), "channel_not_found")
-    assert await told(outbox) == [("k1", ENDED)]
+    assert await due_notices(outbox) == [("k1", ENDED)]
 
 
 async def test_postponed_notice_comes_back_at_its_time_with_its_attempts_counted(
@@ -119,7 +119,7 @@ async def test_postponed_notice_comes_back_at_its_time_with_its_attempts_counted
     await jobs.submit(job("k1"), [CARD])
     until = START + timedelta(seconds=30)
     await outbox.postpone(await only(outbox), until, "rate limited")
-    await tell(jobs, "k1", CARD)
+    await add_news(jobs, "k1", CARD)
     assert await outbox.due(until - timedelta(microseconds=1)) == []
     (notice,) = await outbox.due(until)
     assert (notice.attempts, notice.version) == (1, 1)
@@ -130,7 +130,7 @@ async def test_notice_postponed_before_the_clock_was_set_back_is_due(
 ) -> None:
     await jobs.submit(job("k1"), [CARD])
     await outbox.postpone(await only(outbox), START + timedelta(minutes=30), "rate limited")
-    assert await told(outbox) == [("k1", CARD)]
+    assert await due_notices(outbox) == [("k1", CARD)]
 
 
 async def test_notice_given_up_is_kept_for_the_record_and_never_due_again(
@@ -150,7 +150,7 @@ async def test_news_that_joined_a_notice_given_up_are_still_due(
 ) -> None:
     await jobs.submit(job("k1"), [CARD])
     refused = await only(outbox)
-    await tell(jobs, "k1", CARD)
+    await add_news(jobs, "k1", CARD)
     await outbox.give_up(refused, "channel_not_found")
     assert (await only(outbox)).version == 1
 
@@ -161,20 +161,20 @@ async def test_outbox_does_not_grow_with_every_update_of_a_card(
     await jobs.submit(job("k1", card="1700.1"), [CARD])
     for _ in range(30):
         await outbox.sent(await only(outbox))
-        await tell(jobs, "k1", CARD)
-    await tell(jobs, "k1", ENDED)
+        await add_news(jobs, "k1", CARD)
+    await add_news(jobs, "k1", ENDED)
     count = await database.run(lambda connection: connection.table("outbox").count)
     assert count == 3  # the last card that was sent, the one that is due, and the end
 
 
-async def test_news_of_a_change_that_fails_are_not_told(jobs: SqliteJobStore, outbox: SqliteOutbox) -> None:
+async def test_notices_of_a_change_that_fails_are_not_due(jobs: SqliteJobStore, outbox: SqliteOutbox) -> None:
     await jobs.submit(job("k1", card="1700.1"), [])
     no_epoch: int = None  # type: ignore[assignment]  # what a mistake in a backend could hand over
     broken = Change(job("k1", state=JobState.SUCCEEDED), [Snapshot(1, 1.0, no_epoch)], [ENDED])
     with pytest.raises(sqlite3.IntegrityError):
         await jobs.change("k1", lambda _: broken)
     assert await jobs.job("k1") == job("k1", card="1700.1")
-    assert await told(outbox) == []
+    assert await due_notices(outbox) == []
 
 
 async def test_begun_post_is_remembered_until_it_is_settled_or_refused(
@@ -184,7 +184,7 @@ async def test_begun_post_is_remembered_until_it_is_settled_or_refused(
     place = Place(TEAM, "D1", "17.5")
     await outbox.record_attempt(await only(outbox), place)
     assert (await only(outbox)).unconfirmed == PostAttempt(place, clock.now())
-    await tell(jobs, "k1", CARD)
+    await add_news(jobs, "k1", CARD)
     await outbox.postpone(await only(outbox), START, "no answer")
     assert (await only(outbox)).unconfirmed == PostAttempt(place, clock.now())
     await outbox.postpone(await only(outbox), START, "ratelimited", refused=True)
@@ -221,8 +221,8 @@ async def test_turns_are_replies_then_first_cards_then_last_cards_then_the_rest(
     await jobs.submit(job("last", state=JobState.FAILED, card="2.2"), [CARD])
     await jobs.submit(job("first"), [CARD])
     await jobs.submit(job("over", state=JobState.FAILED), [CARD, ENDED])
-    await tell(jobs, "last", ENDED)
-    assert await told(outbox) == [
+    await add_news(jobs, "last", ENDED)
+    assert await due_notices(outbox) == [
         ("over", CARD),
         ("last", ENDED),
         ("first", CARD),

@@ -1,4 +1,4 @@
-"""A backend together with the Google stand-in that it talks to, and the judges of what it said there."""
+"""A backend with the Google stand-in that it talks to, and the check of its requests by Google's descriptions."""
 
 import json
 from collections.abc import AsyncIterator, Sequence
@@ -27,7 +27,7 @@ PAIRS = [
     ("thirteen", "fourteen"),
 ]
 BASES = {"vertex": "gemini-3.5-flash", "gemini": "gemini-1.0-pro-001", "palm": "text-bison-001"}
-# Impatient enough for tests, with every mechanism of the real thing.
+# Short waits, so that tests are fast, with every mechanism of the real policy.
 RETRY_POLICY = RetryPolicy(
     answer=2.0, generation=2.0, connect=2.0, attempts=3, first_wait=0.01, longest_wait=0.05, all_attempts=5.0
 )
@@ -98,12 +98,12 @@ class BackendHarness:
         operation = await self.backend.create(key(number), spec, self.data(validation))
         return job_of(key(number), spec, operation)
 
-    async def look(self, job: TuningJob) -> Operation:
+    async def poll_one(self, job: TuningJob) -> Operation:
         """Poll one job; an error is raised."""
-        seen = (await self.backend.poll([job]))[job.key]
-        if not isinstance(seen, Operation):
-            raise seen
-        return seen
+        polled = (await self.backend.poll([job]))[job.key]
+        if not isinstance(polled, Operation):
+            raise polled
+        return polled
 
     async def trained(
         self, number: int = 0, spec: TuningSpec | None = None, *, validation: bool = False
@@ -111,7 +111,7 @@ class BackendHarness:
         """A job that has succeeded."""
         job = await self.create(number, spec, validation=validation)
         self.standin_job(job).finish()
-        return job_of(job.key, job.spec, await self.look(job))
+        return job_of(job.key, job.spec, await self.poll_one(job))
 
     def standin_job(self, job: TuningJob) -> Job:
         """The stand-in's own job behind one of ours."""
@@ -161,7 +161,7 @@ def open_backend(name: str, google: GoogleStandIn, **others: object) -> BackendH
     return BackendHarness(name, google, build_backends([name], options(google, **others))[name])
 
 
-def judge(entry: Received) -> None:
+def check_request(entry: Received) -> None:
     """Hold one request against Google's own descriptions. Raises Mismatch."""
     path = unquote(entry.path)
     if path.startswith("/v1/projects/"):

@@ -25,7 +25,7 @@ from bot.errors import BadArgument, BotError, NotFoundAtGoogle
 from bot.ports.backends import TrainingData
 
 GENERATIVE_LANGUAGE_URL: Final = "https://generativelanguage.googleapis.com"
-ROLES: Final = "the scope generative-language.tuning, and a share of the model if somebody else tuned it"
+ROLES: Final = "the scope generative-language.tuning, and a share of the model if another account tuned it"
 _PAGE_SIZE: Final = 100
 # One poll reads so many pages for each thousand jobs; a job that is not on them is read by name.
 _POLL_PAGES_PER_THOUSAND: Final = 15

@@ -2,7 +2,8 @@
 
 It never creates or changes a bucket. The URL of an upload's session works without credentials, so it reaches
 neither a log nor an error.
-Source: https://cloud.google.com/storage/docs/performing-resumable-uploads and the discovery document storage v1.
+Source: https://cloud.google.com/storage/docs/performing-resumable-uploads and the discovery document storage v1,
+revision 20261009.
 """
 
 import re

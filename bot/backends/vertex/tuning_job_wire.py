@@ -2,7 +2,7 @@
 
 Enums are sent by name: as a number, 4 is ADAPTER_SIZE_SIXTEEN.
 Source: google/cloud/aiplatform/v1/tuning_job.proto and job_state.proto; the fields that the proto lacks come from
-the discovery document aiplatform v1.
+the discovery document aiplatform v1, revision 20261106.
 """
 
 from typing import Final

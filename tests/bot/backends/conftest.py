@@ -1,4 +1,4 @@
-"""A Google on loopback for every test, and each request to it judged by Google's own descriptions afterwards."""
+"""A stand-in for Google on loopback; each request to it is checked by Google's own descriptions afterwards."""
 
 from collections.abc import AsyncIterator
 
@@ -7,7 +7,7 @@ import pytest
 from bot.backends.google.auth import AccessToken
 from bot.backends.google.http import GoogleHttp
 from bot.sandbox.google import GoogleStandIn
-from tests.support.backend_harness import BUCKET, RETRY_POLICY, BackendHarness, judge, open_backend
+from tests.support.backend_harness import BUCKET, RETRY_POLICY, BackendHarness, check_request, open_backend
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ async def google() -> AsyncIterator[GoogleStandIn]:
         standin.create_bucket(BUCKET)
         yield standin
         for entry in standin.requests:
-            judge(entry)
+            check_request(entry)
 
 
 @pytest.fixture(params=["vertex", "gemini", "palm"])

@@ -1,4 +1,4 @@
-"""What every backend owes the use cases, the same body over all three of Google's systems."""
+"""What every backend must do for the use cases, with the same tests for all three of Google's systems."""
 
 import re
 from contextlib import aclosing
@@ -33,14 +33,14 @@ async def test_job_goes_from_start_to_a_model_that_answers(any_backend: BackendH
     assert len(any_backend.google.jobs.books()) == 1
 
     any_backend.standin_job(job).advance(1)
-    running = await any_backend.look(job)
+    running = await any_backend.poll_one(job)
     assert running.state is JobState.RUNNING
     assert running.completed_steps == 1
     assert [snapshot.step for snapshot in running.snapshots] == [1]
     assert running.snapshots[0].computed_at is not None
 
     any_backend.standin_job(job).finish()
-    done = await any_backend.look(job)
+    done = await any_backend.poll_one(job)
     assert done.state is JobState.SUCCEEDED
     assert done.completed_steps == done.total_steps == any_backend.standin_job(job).total_steps
     assert len(done.snapshots) == done.total_steps
@@ -122,7 +122,7 @@ async def test_reads_are_tried_again(any_backend: BackendHarness) -> None:
     any_backend.google.requests.clear()
     for code in (503, 429):
         any_backend.google.faults.fail(code, path=_name(job.operation), method="GET")
-    assert (await any_backend.look(job)).state in (JobState.QUEUED, JobState.RUNNING)
+    assert (await any_backend.poll_one(job)).state in (JobState.QUEUED, JobState.RUNNING)
     assert len(any_backend.google.requests.matching(_name(job.operation), "GET")) == 3
 
 
@@ -131,25 +131,25 @@ async def test_reads_end_after_a_few_tries(any_backend: BackendHarness) -> None:
     any_backend.google.requests.clear()
     any_backend.google.faults.garble(path=_name(job.operation), times=None)
     with pytest.raises(GoogleUnavailable):
-        await any_backend.look(job)
+        await any_backend.poll_one(job)
     assert len(any_backend.google.requests) == 3
 
 
-async def test_expired_token_is_told_with_what_to_set(any_backend: BackendHarness) -> None:
+async def test_expired_token_is_an_error_that_says_what_to_set(any_backend: BackendHarness) -> None:
     job = await any_backend.create()
     any_backend.google.credentials.expire_all()
     with pytest.raises(NotAuthenticated) as caught:
-        await any_backend.look(job)
+        await any_backend.poll_one(job)
     assert "GOOGLE_OAUTH_ACCESS_TOKEN" in caught.value.hint
 
 
-async def test_cancelled_job_is_seen_as_cancelled(any_backend: BackendHarness) -> None:
+async def test_cancelled_job_polls_as_cancelled(any_backend: BackendHarness) -> None:
     job = await any_backend.create()
     any_backend.standin_job(job).advance(1)
     await any_backend.backend.cancel(job)
-    seen = await any_backend.look(job)
-    assert seen.state is JobState.CANCELLED
-    assert seen.failure is None
+    polled = await any_backend.poll_one(job)
+    assert polled.state is JobState.CANCELLED
+    assert polled.failure is None
 
 
 async def test_second_cancellation_does_no_harm(any_backend: BackendHarness) -> None:
@@ -157,18 +157,18 @@ async def test_second_cancellation_does_no_harm(any_backend: BackendHarness) -> 
     any_backend.standin_job(done).finish()
     for job in (stopped, stopped, done):
         await any_backend.backend.cancel(job)
-    assert (await any_backend.look(stopped)).state is JobState.CANCELLED
-    assert (await any_backend.look(done)).state is JobState.SUCCEEDED
+    assert (await any_backend.poll_one(stopped)).state is JobState.CANCELLED
+    assert (await any_backend.poll_one(done)).state is JobState.SUCCEEDED
 
 
-async def test_failed_job_tells_googles_reason_and_what_to_do(any_backend: BackendHarness) -> None:
+async def test_failed_job_has_googles_reason_and_what_to_do(any_backend: BackendHarness) -> None:
     job = await any_backend.create()
     any_backend.standin_job(job).fail(3, "Row: 0. Missing required 'contents' field.")
-    seen = await any_backend.look(job)
-    assert seen.state is JobState.FAILED
-    assert seen.failure is not None
-    assert (seen.failure.code, seen.failure.message) == (3, "Row: 0. Missing required 'contents' field.")
-    assert "convert" in seen.failure.hint
+    polled = await any_backend.poll_one(job)
+    assert polled.state is JobState.FAILED
+    assert polled.failure is not None
+    assert (polled.failure.code, polled.failure.message) == (3, "Row: 0. Missing required 'contents' field.")
+    assert "convert" in polled.failure.hint
 
 
 async def test_models_are_listed_and_deleted_for_good(any_backend: BackendHarness) -> None:
@@ -208,19 +208,19 @@ async def test_many_jobs_are_polled_in_few_requests(any_backend: BackendHarness)
     for job in jobs:
         any_backend.standin_job(job).advance(1)
     any_backend.google.requests.clear()
-    seen = await any_backend.backend.poll(jobs)
-    assert {one.state for one in seen.values() if isinstance(one, Operation)} == {JobState.RUNNING}
+    polled = await any_backend.backend.poll(jobs)
+    assert {one.state for one in polled.values() if isinstance(one, Operation)} == {JobState.RUNNING}
     assert len(any_backend.google.requests) <= 12
 
     for job in jobs[:3]:
         any_backend.standin_job(job).finish()
     any_backend.standin_job(jobs[3]).fail(13, "Internal error encountered.")
-    seen = await any_backend.backend.poll(jobs)
-    states = [one.state for one in seen.values() if isinstance(one, Operation)]
-    assert set(seen) == {job.key for job in jobs}
+    polled = await any_backend.backend.poll(jobs)
+    states = [one.state for one in polled.values() if isinstance(one, Operation)]
+    assert set(polled) == {job.key for job in jobs}
     assert states.count(JobState.SUCCEEDED) == 3
     assert states.count(JobState.FAILED) == 1
-    failed = seen[jobs[3].key]
+    failed = polled[jobs[3].key]
     assert isinstance(failed, Operation)
     assert failed.failure is not None
     assert failed.failure.message == "Internal error encountered."
@@ -229,10 +229,10 @@ async def test_many_jobs_are_polled_in_few_requests(any_backend: BackendHarness)
 async def test_error_of_one_job_hides_no_other(any_backend: BackendHarness) -> None:
     jobs = [await any_backend.create(number) for number in range(3)]
     any_backend.google.faults.fail(403, path=_name(jobs[1].operation), times=None)
-    seen = await any_backend.backend.poll(jobs)
-    assert isinstance(seen[jobs[0].key], Operation)
-    assert isinstance(seen[jobs[1].key], PermissionDenied)
-    assert isinstance(seen[jobs[2].key], Operation)
+    polled = await any_backend.backend.poll(jobs)
+    assert isinstance(polled[jobs[0].key], Operation)
+    assert isinstance(polled[jobs[1].key], PermissionDenied)
+    assert isinstance(polled[jobs[2].key], Operation)
 
 
 async def test_poll_of_nothing_asks_nothing(any_backend: BackendHarness) -> None:
@@ -240,13 +240,13 @@ async def test_poll_of_nothing_asks_nothing(any_backend: BackendHarness) -> None
     assert not any_backend.google.requests
 
 
-async def test_job_that_google_no_longer_knows_is_told(any_backend: BackendHarness) -> None:
+async def test_job_that_google_no_longer_knows_is_an_error_of_its_own(any_backend: BackendHarness) -> None:
     job = await any_backend.create()
     gone = job_of(
         job.key, job.spec, Operation(job.operation[:-1] + "0", JobState.RUNNING, tuned_model="tunedModels/x")
     )
-    seen = await any_backend.backend.poll([gone])
-    assert isinstance(seen[job.key], NotFoundAtGoogle)
+    polled = await any_backend.backend.poll([gone])
+    assert isinstance(polled[job.key], NotFoundAtGoogle)
 
 
 async def test_no_secret_reaches_an_error_or_a_log(
@@ -261,7 +261,7 @@ async def test_no_secret_reaches_an_error_or_a_log(
     )
     any_backend.google.faults.fail(403, f"Token {token} at https://x.test/y?key=AIzaSyA-1234567890 is bad.")
     with pytest.raises(PermissionDenied) as caught:
-        await made.look(job)
+        await made.poll_one(job)
     assert "***" in str(caught.value)
     for text in (str(caught.value), repr(caught.value), caplog.text, repr(made.backend)):
         assert token not in text

@@ -1,4 +1,4 @@
-"""A start is paid for, so on every backend it is sent once, and what became of it can be found out."""
+"""A start costs money, so every backend sends it once, and can find out what became of it."""
 
 import pytest
 
@@ -29,7 +29,7 @@ async def test_start_whose_answer_is_lost_is_found_by_its_key(any_backend: Backe
     assert found is not None
     job = job_of(KEY, any_backend.spec(), found)
     any_backend.standin_job(job).finish()
-    assert (await any_backend.look(job)).state is JobState.SUCCEEDED
+    assert (await any_backend.poll_one(job)).state is JobState.SUCCEEDED
 
 
 async def test_start_that_never_happened_is_not_found(any_backend: BackendHarness) -> None:
@@ -37,10 +37,10 @@ async def test_start_that_never_happened_is_not_found(any_backend: BackendHarnes
     assert await any_backend.backend.find(KEY) is None
 
 
-@pytest.mark.parametrize("harm", ["500", "503", "408", "html", "reset", "hang", "broken json"])
-async def test_start_without_a_clear_answer_is_never_sent_twice(any_backend: BackendHarness, harm: str) -> None:
+@pytest.mark.parametrize("fault", ["500", "503", "408", "html", "reset", "hang", "broken json"])
+async def test_start_without_a_clear_answer_is_never_sent_twice(any_backend: BackendHarness, fault: str) -> None:
     faults = any_backend.google.faults
-    match harm:
+    match fault:
         case "html":
             faults.garble(path=CREATE, times=None)
         case "broken json":
@@ -63,7 +63,7 @@ async def test_start_without_a_clear_answer_is_never_sent_twice(any_backend: Bac
     ("code", "kind"),
     [(400, InvalidRequest), (403, PermissionDenied), (404, NotFoundAtGoogle), (429, QuotaExceeded)],
 )
-async def test_refused_start_is_told_and_not_repeated(
+async def test_rejected_start_is_an_error_and_not_sent_again(
     any_backend: BackendHarness, code: int, kind: type[GoogleError]
 ) -> None:
     any_backend.google.faults.fail(code, "No, said Google.", path=CREATE, times=None, retry_after=0.01)

@@ -59,10 +59,10 @@ async def test_lost_operation_falls_back_to_the_tuned_models_state(genai: Backen
     job = await genai.create()
     genai.standin_job(job).advance(1)
     genai.google.faults.lose_operation(job.operation)
-    seen = await genai.look(job)
-    assert (seen.state, seen.name) == (JobState.RUNNING, job.operation)
+    polled = await genai.poll_one(job)
+    assert (polled.state, polled.name) == (JobState.RUNNING, job.operation)
     genai.standin_job(job).finish()
-    done = await genai.look(job)
+    done = await genai.poll_one(job)
     assert done.state is JobState.SUCCEEDED
     assert done.endpoint == job.tuned_model
     assert done.total_steps == job.total_steps
@@ -72,10 +72,10 @@ async def test_failed_model_without_its_operation_still_says_something(genai: Ba
     job = await genai.create()
     genai.standin_job(job).fail()
     genai.google.faults.lose_operation(job.operation)
-    seen = await genai.look(job)
-    assert seen.state is JobState.FAILED
-    assert seen.failure is not None
-    assert seen.failure.hint
+    polled = await genai.poll_one(job)
+    assert polled.state is JobState.FAILED
+    assert polled.failure is not None
+    assert polled.failure.hint
 
 
 async def test_job_found_without_its_operation_cannot_be_cancelled_but_says_why(genai: BackendHarness) -> None:
@@ -87,7 +87,7 @@ async def test_job_found_without_its_operation_cannot_be_cancelled_but_says_why(
     assert found.name == job.tuned_model
     with pytest.raises(NotFoundAtGoogle, match="no longer has the operation"):
         await genai.backend.cancel(job_of(job.key, job.spec, found))
-    assert (await genai.look(job_of(job.key, job.spec, found))).state is JobState.RUNNING
+    assert (await genai.poll_one(job_of(job.key, job.spec, found))).state is JobState.RUNNING
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ async def test_streaming_learns_the_same(gemini: BackendHarness) -> None:
     assert "".join(piece.text for piece in pieces).strip() == "9"
 
 
-async def test_other_refusals_of_a_conversation_are_told(gemini: BackendHarness) -> None:
+async def test_other_rejections_of_a_conversation_are_raised(gemini: BackendHarness) -> None:
     job = await gemini.trained()
     gemini.google.faults.fail(400, "The input is too long.", path="enerateContent", times=None)
     with pytest.raises(InvalidRequest, match="too long"):

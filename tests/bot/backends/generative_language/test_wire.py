@@ -42,9 +42,9 @@ def test_zeros_that_proto3_leaves_out_are_read_as_zeros() -> None:
         },
     }
     protos.parse("v1beta", "Operation", body)
-    seen = operation(body, named="tunedModels/x")
-    assert (seen.state, seen.total_steps, seen.completed_steps, seen.epoch) == (JobState.RUNNING, 38, 2, 1)
-    assert [(one.epoch, one.mean_loss) for one in seen.snapshots] == [(0, 0.0), (1, -1.1145603e-06)]
+    polled = operation(body, named="tunedModels/x")
+    assert (polled.state, polled.total_steps, polled.completed_steps, polled.epoch) == (JobState.RUNNING, 38, 2, 1)
+    assert [(one.epoch, one.mean_loss) for one in polled.snapshots] == [(0, 0.0), (1, -1.1145603e-06)]
 
 
 @pytest.mark.parametrize(
@@ -60,10 +60,10 @@ def test_zeros_that_proto3_leaves_out_are_read_as_zeros() -> None:
     ],
 )
 def test_every_end_of_an_operation_has_a_state(body: dict[str, Any], state: JobState) -> None:
-    seen = operation(body, named="tunedModels/x")
-    assert seen.state is state
-    assert (seen.failure is not None) == (state is JobState.FAILED)
-    assert bool(seen.endpoint) == (state is JobState.SUCCEEDED)
+    polled = operation(body, named="tunedModels/x")
+    assert polled.state is state
+    assert (polled.failure is not None) == (state is JobState.FAILED)
+    assert bool(polled.endpoint) == (state is JobState.SUCCEEDED)
 
 
 @pytest.mark.parametrize(

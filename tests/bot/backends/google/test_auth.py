@@ -1,4 +1,4 @@
-"""Credentials of every kind, refreshed once however many ask, and plain words when there are none."""
+"""Credentials of every kind are refreshed once for many callers; missing ones are an error with a hint."""
 
 import asyncio
 import json
@@ -59,7 +59,7 @@ async def test_service_account_fetches_one_token_for_many_callers(google: Google
 async def test_one_token_serves_a_whole_job(google: GoogleStandIn) -> None:
     made = open_backend("gemini", google, access_token="")
     job = await made.trained()
-    assert (await made.look(job)).endpoint
+    assert (await made.poll_one(job)).endpoint
     assert tokens_fetched(google) == 1
     await made.backend.close()
 
@@ -83,8 +83,8 @@ async def test_many_refused_at_once_share_one_renewal(google: GoogleStandIn) -> 
     jobs = [await made.create(number) for number in range(6)]
     google.credentials.expire_all()
     before = tokens_fetched(google)
-    seen = await made.backend.poll(jobs)
-    assert not [one for one in seen.values() if isinstance(one, Exception)]
+    polled = await made.backend.poll(jobs)
+    assert not [one for one in polled.values() if isinstance(one, Exception)]
     assert tokens_fetched(google) == before + 1
     await made.backend.close()
 
@@ -157,7 +157,7 @@ async def test_quota_project_that_was_set_comes_before_the_files(google: GoogleS
     assert (await found.headers())["x-goog-user-project"] == "from-settings"
 
 
-async def test_revoked_account_is_told_with_what_to_do(google: GoogleStandIn) -> None:
+async def test_revoked_account_is_an_error_that_says_what_to_do(google: GoogleStandIn) -> None:
     google.credentials.refuse_refresh = True
     with pytest.raises(NotAuthenticated, match="expired or revoked") as caught:
         await user(google).headers()
@@ -212,7 +212,7 @@ async def test_no_credentials_at_all_is_an_error_that_says_what_to_set(
 
 
 @pytest.mark.parametrize("content", [None, "not json", '{"type": "unheard_of"}'])
-async def test_credentials_file_that_is_none_is_told(
+async def test_file_without_credentials_is_an_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None
 ) -> None:
     path = tmp_path / "credentials.json"

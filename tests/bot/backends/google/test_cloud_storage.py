@@ -1,4 +1,4 @@
-"""Cloud Storage: uploads of any length through broken connections, and reads that go on where they broke."""
+"""Uploads of any length and reads resume after a broken connection."""
 
 import random
 from collections.abc import AsyncIterator
@@ -66,10 +66,10 @@ async def test_upload_waits_for_no_more_than_one_chunk(google: GoogleStandIn, st
     assert sent_when == [0, 0, 0, 1, 2, 3, 4, 5] or sent_when[-1] >= 5
 
 
-@pytest.mark.parametrize("harm", ["reset", "lose_answer", "503", "garbled"])
+@pytest.mark.parametrize("fault", ["reset", "lose_answer", "503", "garbled"])
 @pytest.mark.parametrize("nth", [1, 2, 3])
-async def test_upload_goes_on_after_trouble(
-    google: GoogleStandIn, storage: CloudStorage, harm: str, nth: int
+async def test_upload_resumes_after_an_error(
+    google: GoogleStandIn, storage: CloudStorage, fault: str, nth: int
 ) -> None:
     for _ in range(nth - 1):
         google.faults.delay(0, path=UPLOAD, method="PUT")
@@ -79,7 +79,7 @@ async def test_upload_goes_on_after_trouble(
         async for piece in chunks(content(size), CHUNK_UNIT):
             yield piece
 
-    match harm:
+    match fault:
         case "reset":
             google.faults.reset(path=UPLOAD, method="PUT")
         case "lose_answer":
@@ -104,14 +104,16 @@ async def test_upload_gives_up_after_a_few_tries(google: GoogleStandIn, storage:
     assert not google.buckets.bucket(BUCKET)
 
 
-async def test_upload_that_is_refused_is_not_repeated(google: GoogleStandIn, storage: CloudStorage) -> None:
+async def test_rejected_upload_is_not_sent_again(google: GoogleStandIn, storage: CloudStorage) -> None:
     google.faults.fail(403, "No.", path=UPLOAD, method="PUT", times=None)
     with pytest.raises(PermissionDenied):
         await storage.upload(TARGET, chunks(content(9)))
     assert len(google.requests.matching(UPLOAD, "PUT")) == 1
 
 
-async def test_rows_that_break_off_store_nothing(google: GoogleStandIn, storage: CloudStorage) -> None:
+async def test_rows_that_cannot_be_read_to_their_end_store_nothing(
+    google: GoogleStandIn, storage: CloudStorage
+) -> None:
     async def rows() -> AsyncIterator[bytes]:
         yield content(2 * CHUNK_UNIT)
         raise Outdated("The file has changed.")
@@ -127,7 +129,7 @@ async def test_token_is_not_shown_to_the_uploads_session(google: GoogleStandIn, 
     assert "authorization" not in put.headers
 
 
-async def test_session_that_loses_bytes_is_noticed() -> None:
+async def test_session_that_loses_bytes_is_an_error() -> None:
     async def answer(request: web.Request) -> web.Response:
         if request.method == "POST":
             return web.Response(headers={"Location": "/session"})
@@ -141,7 +143,9 @@ async def test_session_that_loses_bytes_is_noticed() -> None:
         await made.close()
 
 
-async def test_bucket_is_checked_in_plain_words(google: GoogleStandIn, storage: CloudStorage) -> None:
+async def test_missing_bucket_and_missing_permission_are_errors_that_name_them(
+    google: GoogleStandIn, storage: CloudStorage
+) -> None:
     await storage.check_bucket(BUCKET)
     with pytest.raises(NotFoundAtGoogle, match="no bucket 'missing'"):
         await storage.check_bucket("missing")
@@ -176,7 +180,7 @@ async def test_empty_file_is_read_as_nothing(storage: CloudStorage) -> None:
 
 
 @pytest.mark.parametrize(("code", "words"), [(404, "no file at"), (403, "may not read")])
-async def test_file_that_cannot_be_had_is_named(
+async def test_file_that_cannot_be_read_is_named(
     google: GoogleStandIn, storage: CloudStorage, code: int, words: str
 ) -> None:
     files = GcsFiles(storage)
@@ -232,7 +236,7 @@ async def _read(url: str) -> bytes:
         await storage.close()
 
 
-async def test_read_goes_on_where_it_broke() -> None:
+async def test_read_resumes_where_the_connection_broke() -> None:
     server = Breaking(content(100_000), 30_000)
     async with serving(server.answer) as url:
         assert await _read(url) == content(100_000)
@@ -240,7 +244,7 @@ async def test_read_goes_on_where_it_broke() -> None:
 
 
 @pytest.mark.parametrize("server", [Breaking(content(100), 0), Breaking(content(100), 30, ranges=False)])
-async def test_read_that_does_not_move_on_ends(server: Breaking) -> None:
+async def test_read_that_makes_no_progress_ends(server: Breaking) -> None:
     async with serving(server.answer) as url:
         with pytest.raises(BotError):
             await _read(url)

@@ -115,12 +115,12 @@ def test_reason_of_an_error_info_counts_too() -> None:
 def test_wait_is_read_from_the_header_or_the_detail() -> None:
     detail = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "12.5s"}
     body = {"error": {"message": "Slow down.", "details": [detail]}}
-    told = google_error(429, body)
-    assert isinstance(told, QuotaExceeded)
-    assert told.retry_after == 12.5
-    told = google_error(429, body, retry_after=3.0)
-    assert isinstance(told, QuotaExceeded)
-    assert told.retry_after == 3.0
+    error = google_error(429, body)
+    assert isinstance(error, QuotaExceeded)
+    assert error.retry_after == 12.5
+    error = google_error(429, body, retry_after=3.0)
+    assert isinstance(error, QuotaExceeded)
+    assert error.retry_after == 3.0
 
 
 @pytest.mark.parametrize(
@@ -158,9 +158,9 @@ def test_what_is_shown_is_one_short_printable_line(said: str) -> None:
 
 def test_failure_without_a_reason_says_so() -> None:
     for status in (None, {}, {"code": "13"}, "text"):
-        told = job_failure(status)
-        assert told.message == "Google gave no reason."
-        assert told.hint
+        error = job_failure(status)
+        assert error.message == "Google gave no reason."
+        assert error.hint
 
 
 def test_retry_after_is_read_as_seconds_and_as_a_date() -> None:

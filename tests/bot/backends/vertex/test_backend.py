@@ -77,18 +77,18 @@ async def test_model_served_from_elsewhere_is_asked_there(vertex: BackendHarness
 async def test_unknown_state_goes_on_being_polled(vertex: BackendHarness) -> None:
     job = await vertex.create()
     vertex.standin_job(job).set_state("JOB_STATE_DREAMING")
-    assert (await vertex.look(job)).google_state == "JOB_STATE_DREAMING"
+    assert (await vertex.poll_one(job)).google_state == "JOB_STATE_DREAMING"
     vertex.standin_job(job).set_state(None)
     vertex.standin_job(job).finish()
-    assert (await vertex.look(job)).state is JobState.SUCCEEDED
+    assert (await vertex.poll_one(job)).state is JobState.SUCCEEDED
 
 
-async def test_dropped_rows_are_told(vertex: BackendHarness) -> None:
+async def test_dropped_rows_are_counted_with_their_reasons(vertex: BackendHarness) -> None:
     vertex.google.limits.vertex_example_tokens = 50
     long = rows(Dialect.VERTEX, [("1", "2"), ("3", "4"), ("much " * 500, "too long")])
     started = await vertex.backend.create(KEY, vertex.spec(), TrainingData(chunks(long)))
     vertex.google.jobs.latest.finish()
-    stats = (await vertex.look(job_of(KEY, vertex.spec(), started))).data_stats
+    stats = (await vertex.poll_one(job_of(KEY, vertex.spec(), started))).data_stats
     assert stats is not None
     assert (stats.examples, stats.dropped) == (3, 1)
     assert stats.billable_tokens > 0

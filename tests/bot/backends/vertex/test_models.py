@@ -10,7 +10,7 @@ from tests.support.backend_harness import BackendHarness
 QUESTION = [Turn(Role.USER, "8")]
 
 
-async def test_deletion_takes_every_checkpoints_endpoint_down(vertex: BackendHarness) -> None:
+async def test_deletion_deletes_the_endpoint_of_every_checkpoint(vertex: BackendHarness) -> None:
     job = await vertex.trained()
     other = await vertex.trained(1)
     made = vertex.google.tuning_jobs.all[0].view(beta=False)["tunedModel"]
@@ -24,7 +24,7 @@ async def test_deletion_takes_every_checkpoints_endpoint_down(vertex: BackendHar
     assert (await vertex.backend.generate(other.endpoint, QUESTION)).text.strip() == "9"
 
 
-async def test_two_spellings_of_an_endpoint_are_taken_down_once(vertex: BackendHarness) -> None:
+async def test_endpoint_with_two_names_is_deleted_once(vertex: BackendHarness) -> None:
     job = await vertex.trained()
     number = job.endpoint.split("/")[1]
     by_id = job.endpoint.replace(f"projects/{number}/", f"projects/{vertex.google.project}/")

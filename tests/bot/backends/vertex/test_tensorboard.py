@@ -9,38 +9,38 @@ from tests.support.backend_harness import BackendHarness
 async def test_losses_are_read_from_tensorboard_with_those_of_validation(vertex: BackendHarness) -> None:
     job = await vertex.create(validation=True)
     vertex.standin_job(job).advance(2)
-    seen = await vertex.look(job)
+    polled = await vertex.poll_one(job)
     shown = vertex.standin_job(job).snapshots
-    assert [snapshot.step for snapshot in seen.snapshots] == [1, 2]
-    assert [snapshot.mean_loss for snapshot in seen.snapshots] == pytest.approx([one.loss for one in shown])
+    assert [snapshot.step for snapshot in polled.snapshots] == [1, 2]
+    assert [snapshot.mean_loss for snapshot in polled.snapshots] == pytest.approx([one.loss for one in shown])
     vertex.standin_job(job).finish()
-    done = await vertex.look(job)
+    done = await vertex.poll_one(job)
     assert any(snapshot.eval_loss is not None for snapshot in done.snapshots)
 
 
-async def test_way_to_the_losses_is_remembered(vertex: BackendHarness) -> None:
+async def test_resource_names_of_losses_are_remembered(vertex: BackendHarness) -> None:
     job = await vertex.create()
     vertex.standin_job(job).advance(1)
-    await vertex.look(job)
+    await vertex.poll_one(job)
     vertex.google.requests.clear()
     vertex.standin_job(job).advance(1)
-    assert len((await vertex.look(job)).snapshots) == 2
+    assert len((await vertex.poll_one(job)).snapshots) == 2
     assert len(vertex.google.requests) == 2
 
 
 @pytest.mark.parametrize("path", ["/metadataStores/", "/timeSeries$", ":read$"])
 @pytest.mark.parametrize("code", [403, 404, 500])
-async def test_trouble_with_losses_never_fails_a_poll(vertex: BackendHarness, path: str, code: int) -> None:
+async def test_error_in_reading_losses_never_fails_a_poll(vertex: BackendHarness, path: str, code: int) -> None:
     vertex.google.faults.fail(code, path=path, times=None)
     job = await vertex.create()
     vertex.standin_job(job).advance(1)
-    assert (await vertex.look(job)).state is JobState.RUNNING
+    assert (await vertex.poll_one(job)).state is JobState.RUNNING
     asked = len(vertex.google.requests.matching(path))
-    assert (await vertex.look(job)).snapshots == ()
+    assert (await vertex.poll_one(job)).snapshots == ()
     assert len(vertex.google.requests.matching(path)) == asked, "what fails is left alone for a while"
     vertex.google.faults.clear()
     vertex.standin_job(job).finish()
-    assert (await vertex.look(job)).snapshots, "a job's end is worth another try"
+    assert (await vertex.poll_one(job)).snapshots, "a job's end is worth another try"
 
 
 async def test_losses_of_many_jobs_take_turns(vertex: BackendHarness) -> None:
@@ -48,8 +48,8 @@ async def test_losses_of_many_jobs_take_turns(vertex: BackendHarness) -> None:
     jobs = [await vertex.create(number) for number in range(10)]
     for job in jobs:
         vertex.standin_job(job).advance(1)
-    told: set[str] = set()
+    with_losses: set[str] = set()
     for _ in range(5):
-        seen = await vertex.backend.poll(jobs)
-        told |= {name for name, one in seen.items() if isinstance(one, Operation) and one.snapshots}
-    assert told == {job.key for job in jobs}
+        polled = await vertex.backend.poll(jobs)
+        with_losses |= {name for name, one in polled.items() if isinstance(one, Operation) and one.snapshots}
+    assert with_losses == {job.key for job in jobs}

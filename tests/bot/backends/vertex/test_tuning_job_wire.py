@@ -34,9 +34,9 @@ JOB = "projects/1/locations/us-central1/tuningJobs/7"
     ],
 )
 def test_every_state_of_google_has_one_of_ours(google_state: str, state: JobState, shown: str) -> None:
-    seen = operation({"name": JOB, "state": google_state})
-    assert (seen.state, seen.google_state) == (state, shown)
-    assert (seen.failure is not None) == (state is JobState.FAILED)
+    polled = operation({"name": JOB, "state": google_state})
+    assert (polled.state, polled.google_state) == (state, shown)
+    assert (polled.failure is not None) == (state is JobState.FAILED)
 
 
 def test_statistics_of_preference_tuning_are_read_too() -> None:
