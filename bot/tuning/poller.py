@@ -31,7 +31,7 @@ _RECOVERED_AT_ONCE: Final = 4
 _JITTER: Final = 0.1  # a share of the interval
 LATE_SECONDS: Final = 300.0
 
-_POLL: Final = "poll"
+POLL_JOB: Final = "poll"
 
 
 class Poller:
@@ -46,6 +46,7 @@ class Poller:
         metrics: Metrics,
         seconds: float,
         late_after: float = LATE_SECONDS,
+        scheduler: AsyncIOScheduler | None = None,
     ) -> None:
         self._job_service = job_service
         self._refresher = refresher
@@ -57,7 +58,7 @@ class Poller:
         self._schedule = PollSchedule(seconds)
         self._started_at = clock.now()
         self._finished = time.monotonic()
-        self._scheduler = AsyncIOScheduler(timezone="UTC", logger=_quiet_logger())
+        self._scheduler = scheduler or AsyncIOScheduler(timezone="UTC", logger=_quiet_logger())
         # APScheduler skips a run later than its misfire grace time, 1 s by default; None means no limit:
         # https://apscheduler.readthedocs.io/en/3.x/userguide.html, "Missed job executions and coalescing".
         self._scheduler.add_job(
@@ -65,7 +66,7 @@ class Poller:
             "interval",
             seconds=seconds,
             jitter=seconds * _JITTER,
-            id=_POLL,
+            id=POLL_JOB,
             misfire_grace_time=None,
             coalesce=True,
             max_instances=1,
@@ -187,7 +188,7 @@ class Poller:
     def _run_missed_round(self) -> None:
         if self._idle.is_set():
             logger.warning("no polling round began in time; the clock may have been set back")
-            self._scheduler.modify_job(_POLL, next_run_time=datetime.now(UTC))
+            self._scheduler.modify_job(POLL_JOB, next_run_time=datetime.now(UTC))
         self._arm_watchdog()
 
 

@@ -12,7 +12,10 @@ from bot.ports.notifier import UNLIMITED, Delivered, Notice, PostAttempt, SendCa
 
 @dataclass
 class RecordingNotifier:
-    """A Notifier that records each delivery; a test sets what the next deliveries raise."""
+    """A Notifier that records each delivery; a test sets what the next deliveries raise.
+
+    `at_once` is how many deliveries ran when each one began.
+    """
 
     told: list[tuple[str, str, str]] = field(default_factory=list)
     problems: list[Exception] = field(default_factory=list)
@@ -20,6 +23,10 @@ class RecordingNotifier:
     space: SendCapacity = UNLIMITED
     begun: list[PostAttempt | None] = field(default_factory=list)
     tries: int = 0
+    at_once: list[int] = field(default_factory=list)
+    _running: int = 0
+    _arrived: int = 0
+    _arrival: asyncio.Event = field(default_factory=asyncio.Event)
 
     def capacity(self) -> SendCapacity:
         return self.space
@@ -32,9 +39,34 @@ class RecordingNotifier:
         record_attempt: Callable[[Place], Awaitable[None]],
     ) -> Delivered:
         self.tries += 1
+        self._running += 1
+        self.at_once.append(self._running)
+        try:
+            return await self._deliver(notice, job, record_attempt)
+        finally:
+            self._running -= 1
+
+    def forget(self) -> None:
+        """Forget every delivery so far."""
+        self.told.clear()
+        self.begun.clear()
+        self.at_once.clear()
+        self.tries = self._arrived = 0
+
+    async def arrived(self, deliveries: int) -> None:
+        """Wait until so many deliveries have recorded their attempts."""
+        while self._arrived < deliveries:
+            self._arrival.clear()
+            await self._arrival.wait()
+
+    async def _deliver(
+        self, notice: Notice, job: TuningJob, record_attempt: Callable[[Place], Awaitable[None]]
+    ) -> Delivered:
         self.begun.append(notice.unconfirmed)
         if notice.unconfirmed is None and not notice.edits:
             await record_attempt(job.place)
+        self._arrived += 1
+        self._arrival.set()
         if self.gate is not None:
             await self.gate.wait()
         if self.problems:

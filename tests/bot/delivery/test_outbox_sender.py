@@ -1,4 +1,4 @@
-"""The outbox is emptied in order, nothing twice, and one job's trouble stays its own."""
+"""The outbox is emptied in order, nothing twice, and the error of one job stays its own."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -56,7 +56,7 @@ async def test_news_during_a_delivery_is_told_afterwards(
     job = await harness.started("news")
     slack.gate = asyncio.Event()
     sending = asyncio.create_task(send_once(sender))
-    await asyncio.sleep(0.05)
+    await slack.arrived(1)
     harness.at_google(job).advance()
     await harness.refresher.poll("vertex", [job])
     slack.gate.set()
@@ -147,9 +147,9 @@ async def test_stop_lets_what_is_under_way_be_marked(
     await harness.tuned("stopping")
     slack.gate = asyncio.Event()
     sender.start()
-    await asyncio.sleep(0.1)
+    await slack.arrived(1)
     stopping = asyncio.create_task(sender.stop(5.0))
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0)  # `stop` begins
     slack.gate.set()
     await stopping
     assert len(slack.told) == 1

@@ -21,15 +21,20 @@ async def test_what_escapes_a_task_is_logged_with_its_name(caplog: pytest.LogCap
 
 async def test_drain_waits_for_what_runs() -> None:
     done = []
+    goes_on = asyncio.Event()
 
     async def work() -> None:
-        await asyncio.sleep(0.05)
+        await goes_on.wait()
         done.append(True)
 
     tasks = BackgroundTasks()
     tasks.spawn(work(), "work")
     assert len(tasks) == 1
-    await tasks.drain(5.0)
+    draining = asyncio.create_task(tasks.drain(5.0))
+    await asyncio.sleep(0)
+    assert not draining.done()
+    goes_on.set()
+    await draining
     assert done == [True]
 
 
@@ -77,7 +82,7 @@ async def test_what_is_queued_begins_in_order_and_only_so_many_at_once() -> None
         tasks.queue(work(number), "list")
     tasks.spawn(work(99), "form")
     assert len(tasks) == 6
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(0)
     assert begun == [0, 1, 99]
     goes_on.set()
     await tasks.drain(5.0)

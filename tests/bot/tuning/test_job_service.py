@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.app import build_use_cases
 from bot.domain.jobs import JobState
 from bot.domain.place import Place
 from bot.errors import BadArgument, NoSuchJob, Outdated
@@ -53,9 +54,9 @@ async def test_a_start_that_google_never_got_fails_only_after_the_grace_and_says
 
 async def test_the_grace_counts_from_this_processs_first_look_however_old_the_row_is(harness: Harness) -> None:
     job = await harness.accepted("old row")
-    harness.tuning._submitting.clear()  # as after a restart: nobody is handing it over any more
     harness.clock.advance(days=2)
-    await harness.tuning.recover(job)
+    restarted = build_use_cases(harness.stores, harness.backends, {}, harness.clock, lambda: None)
+    await restarted.jobs.recover(job)
     assert (await harness.newest(job)).state is JobState.SUBMITTING
 
 

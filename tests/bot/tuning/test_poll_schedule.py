@@ -1,173 +1,28 @@
-"""Who is told first, and who waits for whom."""
+"""Which jobs a round polls: young ones often, old ones once a minute and together."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
-import pytest
-
-from bot.delivery.outbox_sender import OutboxSender
-from bot.domain.jobs import JobState
-from bot.domain.place import Place
-from bot.errors import RetryLater
-from bot.ports.notifier import NoticeKind, SendCapacity
-from bot.ports.stores import Change
-from bot.runtime.backoff import Backoff
-from tests.support.harness import Harness, until
-from tests.support.recording_notifier import RecordingNotifier, send_once
+from bot.domain.jobs import JobState, OpenJob
+from bot.tuning.poll_schedule import PollSchedule, poll_interval
 
 
-@pytest.fixture
-def slack() -> RecordingNotifier:
-    return RecordingNotifier()
+def test_a_job_is_looked_at_less_often_as_it_ages() -> None:
+    ages = [timedelta(minutes=minutes) for minutes in (-60, 0, 1, 3, 12, 30, 600)]
+    assert [poll_interval(age, 5.0) for age in ages] == [5, 5, 5, 15, 30, 60, 60]
+    assert [poll_interval(age, 300.0) for age in ages] == [300] * 7, "never more often than was asked for"
 
 
-@pytest.fixture
-async def sender(harness: Harness, slack: RecordingNotifier) -> AsyncIterator[OutboxSender]:
-    sender = OutboxSender(harness.outbox, harness.jobs, slack, harness.clock)
-    yield sender
-    await sender.stop(1.0)
-
-
-async def tell(
-    harness: Harness, name: str, channel: str = "C1", state: JobState = JobState.RUNNING, card: str = ""
-) -> None:
-    """A job of its own channel, known to nobody at Google, of which Slack must be told."""
-    template = await harness.jobs.named("T1", "template") or await harness.accepted("template")
-    await harness.jobs.submit(
-        replace(
-            template,
-            key=f"key-of-{name}",
-            place=Place("T1", channel),
-            spec=replace(template.spec, name=name),
-            state=state,
-            card=card,
-        ),
-        [NoticeKind.CARD, NoticeKind.ENDED] if state.ended else [NoticeKind.CARD],
-    )
-
-
-@pytest.fixture
-async def quiet(harness: Harness, slack: RecordingNotifier, sender: OutboxSender) -> Harness:
-    """With a template in place of which everything was told."""
-    await tell(harness, "first")
-    for _ in range(2):
-        await send_once(sender)
-    slack.told.clear()
-    slack.tries = 0
-    slack.begun.clear()
-    return harness
-
-
-async def test_ends_and_failures_and_their_cards_go_before_the_rest(
-    quiet: Harness, slack: RecordingNotifier, sender: OutboxSender
-) -> None:
-    await tell(quiet, "routine", card="1.1")
-    await tell(quiet, "new")
-    await tell(quiet, "failed", state=JobState.FAILED, card="2.2")
-    for _ in range(4):
-        await send_once(sender)
-    assert [told[:2] for told in slack.told] == [
-        ("ended", "failed"),
-        ("card", "new"),
-        ("card", "failed"),
-        ("card", "routine"),
-    ]
-
-
-async def test_a_slow_channel_holds_up_nobody_else(
-    quiet: Harness, slack: RecordingNotifier, sender: OutboxSender
-) -> None:
-    await tell(quiet, "slow", channel="C-SLOW")
-    await tell(quiet, "slow too", channel="C-SLOW")
-    slack.gate = asyncio.Event()
-    await sender.send_due()
-    await asyncio.sleep(0.05)
-    gate, slack.gate = slack.gate, None
-    for number in range(5):
-        await tell(quiet, f"quick{number}", channel="C-QUICK")
-        await sender.send_due()
-        await asyncio.sleep(0.05)
-    assert [told[1] for told in slack.told] == [f"quick{number}" for number in range(5)]
-    gate.set()
-    await sender.settle()
-    await send_once(sender)
-    assert [told[1] for told in slack.told][5:] == ["slow", "slow too"]
-
-
-async def test_a_resting_channel_is_passed_over_for_posts_but_not_for_edits(
-    quiet: Harness, slack: RecordingNotifier, sender: OutboxSender
-) -> None:
-    await tell(quiet, "post")
-    await tell(quiet, "edit", card="1.1")
-    await tell(quiet, "elsewhere", channel="C2")
-    slack.space = SendCapacity(paused_channels=frozenset({"C1"}))
-    await send_once(sender)
-    assert {told[1] for told in slack.told} == {"edit", "elsewhere"}
-
-
-async def test_no_more_edits_are_begun_than_there_is_room_for(
-    quiet: Harness, slack: RecordingNotifier, sender: OutboxSender
-) -> None:
-    for number in range(5):
-        await tell(quiet, f"job{number}", channel=f"C{number}", card="1.1")
-    slack.space = SendCapacity(edits=2)
-    slack.gate = asyncio.Event()
-    await sender.send_due()
-    await sender.send_due()
-    await asyncio.sleep(0.05)
-    assert slack.tries == 2
-    slack.gate.set()
-    await send_once(sender)
-    slack.space = SendCapacity(edits=0)
-    await send_once(sender)
-    assert len(slack.told) == 2
-
-
-async def test_routine_cards_take_fair_turns(
-    quiet: Harness, slack: RecordingNotifier, sender: OutboxSender
-) -> None:
-    names = [f"job{number}" for number in range(4)]
-    for name in names:
-        await tell(quiet, name, card="1.1")
-    for _ in range(12):
-        await send_once(sender)
-        for name in names:  # everything moves all the time
-            await quiet.jobs.change(f"key-of-{name}", lambda job: Change(job, notices=[NoticeKind.CARD]))
-    assert [told[1] for told in slack.told] == names * 3
-
-
-async def test_while_slack_fails_at_everything_one_notice_at_a_time_finds_out(
-    quiet: Harness, slack: RecordingNotifier
-) -> None:
-    for number in range(30):
-        await tell(quiet, f"job{number:02}", channel=f"C{number}")
-    slack.problems += [RetryLater("Slack cannot be reached.", seconds=0)] * 13
-    backoff = Backoff(first=0.02, longest=0.04, while_down=0.2)
-    sender = OutboxSender(quiet.outbox, quiet.jobs, slack, quiet.clock, backoff)
-    sender.start()
-    await asyncio.sleep(0.1)
-    assert 10 <= slack.tries <= 14
-    quiet.clock.advance(seconds=1)
-
-    async def all_told() -> bool:
-        quiet.clock.advance(seconds=1)
-        return len(slack.told) == 30
-
-    await until(all_told, within=5.0)
-    assert len(set(slack.told)) == 30
-    await sender.stop(1.0)
-
-
-async def test_stop_cuts_off_what_does_not_end_and_remembers_that_it_was_begun(
-    quiet: Harness, slack: RecordingNotifier, sender: OutboxSender
-) -> None:
-    await tell(quiet, "endless")
-    slack.gate = asyncio.Event()
-    sender.start()
-    await asyncio.sleep(0.1)
-    await sender.stop(0.1)
-    (notice,) = await quiet.outbox.due(quiet.clock.now())
-    assert notice.unconfirmed is not None
-    await sender.send_due()
-    assert slack.tries == 1
+def test_old_jobs_take_their_turns_together_and_new_ones_at_once() -> None:
+    now = datetime(2026, 11, 21, 12, tzinfo=UTC)
+    old = [OpenJob(f"old{n}", "vertex", JobState.RUNNING, now - timedelta(hours=n + 1)) for n in range(3)]
+    young = OpenJob("young", "vertex", JobState.RUNNING, now)
+    turns = PollSchedule(5.0)
+    rounds = []
+    for number in range(25):
+        here = old if number < 3 else [*old, young]
+        rounds.append([job.key for job in turns.due(here, now, timedelta(seconds=number * 5.2))])
+    assert rounds[0] == ["old0", "old1", "old2"], "after a start, everything is looked at"
+    assert all("young" in looked for looked in rounds[3:])
+    olds = [number for number, looked in enumerate(rounds) if "old0" in looked]
+    assert olds == [0, 12, 24]
+    assert all({"old1", "old2"} <= set(rounds[number]) for number in olds)

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from bot.domain.jobs import JobState, OpenJob, TuningJob
+from bot.app import build_use_cases
+from bot.domain.jobs import JobState, TuningJob
 from bot.ports.stores import Change
 from bot.runtime.metrics import Metrics
-from bot.tuning.poll_schedule import PollSchedule, poll_interval
-from bot.tuning.poller import Poller
+from bot.tuning.poller import POLL_JOB, Poller
 from storage.codecs import job_row
 from tests.support.harness import Harness, open_harness, until
 
@@ -214,10 +215,11 @@ async def test_a_row_that_was_spoilt_hides_no_other_job(harness: Harness, poller
     assert (await harness.newest(other)).state is JobState.SUCCEEDED
 
 
-async def test_an_unconfirmed_start_does_not_hide_the_confirmed_ones(harness: Harness, poller: Poller) -> None:
+async def test_an_unconfirmed_start_does_not_hide_the_confirmed_ones(harness: Harness) -> None:
     confirmed = await harness.started("confirmed")
     lost = await harness.accepted("unconfirmed")
-    harness.tuning._submitting.discard(lost.key)
+    restarted = build_use_cases(harness.stores, harness.backends, {}, harness.clock, lambda: None)
+    poller = Poller(restarted.jobs, restarted.refresher, harness.jobs, harness.clock, Metrics(), 0.05)
     harness.google.faults.fail(403, path=r"/tuningJobs$", method="GET", times=None)
     harness.at_google(confirmed).finish()
     await poller.round()
@@ -302,28 +304,6 @@ async def test_a_job_that_google_does_not_tell_of_is_not_called_stuck(harness: H
     assert (await harness.newest(job)).problem
 
 
-def test_a_job_is_looked_at_less_often_as_it_ages() -> None:
-    ages = [timedelta(minutes=minutes) for minutes in (-60, 0, 1, 3, 12, 30, 600)]
-    assert [poll_interval(age, 5.0) for age in ages] == [5, 5, 5, 15, 30, 60, 60]
-    assert [poll_interval(age, 300.0) for age in ages] == [300] * 7, "never more often than was asked for"
-
-
-def test_old_jobs_take_their_turns_together_and_new_ones_at_once() -> None:
-    now = datetime(2026, 11, 21, 12, tzinfo=UTC)
-    old = [OpenJob(f"old{n}", "vertex", JobState.RUNNING, now - timedelta(hours=n + 1)) for n in range(3)]
-    young = OpenJob("young", "vertex", JobState.RUNNING, now)
-    turns = PollSchedule(5.0)
-    rounds = []
-    for number in range(25):
-        here = old if number < 3 else [*old, young]
-        rounds.append([job.key for job in turns.due(here, now, timedelta(seconds=number * 5.2))])
-    assert rounds[0] == ["old0", "old1", "old2"], "after a start, everything is looked at"
-    assert all("young" in looked for looked in rounds[3:])
-    olds = [number for number, looked in enumerate(rounds) if "old0" in looked]
-    assert olds == [0, 12, 24]
-    assert all({"old1", "old2"} <= set(rounds[number]) for number in olds)
-
-
 async def test_the_scheduler_runs_rounds_by_itself(harness: Harness, poller: Poller) -> None:
     job = await harness.started("scheduled")
     harness.at_google(job).finish()
@@ -336,11 +316,15 @@ async def test_the_scheduler_runs_rounds_by_itself(harness: Harness, poller: Pol
     await poller.stop(1.0)
 
 
-async def test_rounds_go_on_after_the_machines_clock_was_set_back(harness: Harness, poller: Poller) -> None:
+async def test_rounds_continue_after_the_machines_clock_was_set_back(harness: Harness) -> None:
     job = await harness.started("an hour ago")
+    scheduler = AsyncIOScheduler(timezone="UTC")
+    poller = Poller(
+        harness.tuning, harness.refresher, harness.jobs, harness.clock, Metrics(), 0.05, scheduler=scheduler
+    )
     poller.start()
-    # As the scheduler stands when the clock is set back by an hour: its next round is an hour away.
-    poller._scheduler.modify_job("poll", next_run_time=datetime.now(UTC) + timedelta(hours=1))
+    # After the clock was set back by an hour, the scheduler's next round is an hour away.
+    scheduler.modify_job(POLL_JOB, next_run_time=datetime.now(UTC) + timedelta(hours=1))
     harness.at_google(job).finish()
 
     async def ended() -> bool:
@@ -350,7 +334,19 @@ async def test_rounds_go_on_after_the_machines_clock_was_set_back(harness: Harne
     await poller.stop(1.0)
 
 
-async def test_stop_waits_for_the_round_under_way_and_no_other_begins(harness: Harness, poller: Poller) -> None:
+def rounds(metrics: Metrics) -> float:
+    """How many rounds have ended."""
+    found = re.search(r"^tunebot_polling_round_seconds_count (.*)$", metrics.text().decode(), re.MULTILINE)
+    assert found is not None
+    return float(found[1])
+
+
+async def test_stop_waits_for_the_round_under_way_and_no_other_begins(harness: Harness) -> None:
+    stopped, goes_on = Metrics(), Metrics()
+    poller, other = (
+        Poller(harness.tuning, harness.refresher, harness.jobs, harness.clock, metrics, 0.05)
+        for metrics in (stopped, goes_on)
+    )
     job = await harness.started("slow look")
     harness.at_google(job).finish()
     harness.google.faults.delay(0.3, path="/tuningJobs/")
@@ -362,9 +358,15 @@ async def test_stop_waits_for_the_round_under_way_and_no_other_begins(harness: H
     await until(asked_google)
     await poller.stop(5.0)
     assert (await harness.newest(job)).state is JobState.SUCCEEDED
-    asked = len(harness.google.requests)
-    await asyncio.sleep(0.15)
-    assert len(harness.google.requests) == asked
+    ended = rounds(stopped)
+    other.start()
+
+    async def another_poller_ran_three_rounds() -> bool:
+        return rounds(goes_on) >= 3
+
+    await until(another_poller_ran_three_rounds)
+    await other.stop(5.0)
+    assert rounds(stopped) == ended
 
 
 async def test_stop_cuts_a_round_short_that_hangs_and_says_nothing_of_errors(
@@ -378,9 +380,8 @@ async def test_stop_cuts_a_round_short_that_hangs_and_says_nothing_of_errors(
         return bool(harness.google.requests.matching("/tuningJobs/"))
 
     await until(asked_google)
-    async with asyncio.timeout(1.0):
-        await poller.stop(0.1)
-    await asyncio.sleep(0.05)
+    await poller.stop(0)
+    await asyncio.sleep(0)
     assert [record.message for record in caplog.records if record.levelname in ("WARNING", "ERROR")] == []
     assert (await harness.newest(job)).problem == ""
 
@@ -391,8 +392,11 @@ async def test_rounds_that_end_no_more_are_a_problem(harness: Harness) -> None:
     await harness.started("hanging look")
     harness.google.faults.hang(path="/tuningJobs/", times=None)
     poller.start()
-    await asyncio.sleep(0.4)
-    assert "no round of polling has ended for" in poller.problem()
+
+    async def late() -> bool:
+        return "no round of polling has ended for" in poller.problem()
+
+    await until(late)
     await poller.stop(0)
 
 

@@ -1,14 +1,18 @@
 """What a start is judged by before anything is spent."""
 
 import re
-from dataclasses import replace
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, replace
 
 import pytest
 
+from bot.app import build_use_cases
 from bot.domain.datasets import FieldMapping
 from bot.domain.jobs import Hyperparameters
+from bot.domain.place import Place
 from bot.domain.requests import StartRequest
 from bot.errors import BadArgument, FileTooLarge, FileUnavailable
+from bot.ports.files import FileInfo
 from bot.tuning.proposals import check_hyperparameters, new_key
 from tests.support.backend_harness import BUCKET
 from tests.support.harness import ADA, FILE, PLACE, TEAM, Harness
@@ -133,13 +137,28 @@ async def test_a_file_that_cannot_be_read_is_told_as_such(harness: Harness) -> N
         await harness.proposals.check(PLACE, ADA, StartRequest(file=f"gs://{BUCKET}/missing.jsonl"))
 
 
+@dataclass
+class LargeFile:
+    """A FileReader of one file of this size."""
+
+    size: int
+    was_read: bool = False
+
+    async def describe(self, place: Place, user: str, location: str) -> FileInfo:
+        return FileInfo(location, "large.jsonl", self.size)
+
+    async def read(self, place: Place, user: str, location: str) -> AsyncGenerator[bytes, None]:
+        self.was_read = True
+        yield b""
+
+
 async def test_a_file_over_the_systems_limit_is_refused_before_it_is_read(harness: Harness) -> None:
-    backend = harness.backends["vertex"]
-    small = replace(backend.profile, limits=replace(backend.profile.limits, file_bytes=100))
-    backend._profile = small  # type: ignore[attr-defined]  # Google's own limit is a gigabyte
-    with pytest.raises(FileTooLarge, match="takes at most 100"):
-        await harness.proposals.check(PLACE, ADA, StartRequest(file=FILE))
-    assert not [entry for entry in harness.google.requests if entry.query.get("alt") == "media"]
+    limit = harness.backends["vertex"].profile.limits.file_bytes
+    file = LargeFile(limit + 1)
+    use_cases = build_use_cases(harness.stores, harness.backends, {"gs": file}, harness.clock, lambda: None)
+    with pytest.raises(FileTooLarge, match=f"takes at most {limit:,}"):
+        await use_cases.proposals.check(PLACE, ADA, StartRequest(file=FILE))
+    assert not file.was_read
 
 
 def test_hyperparameters_are_judged_by_their_rules(harness: Harness) -> None:
