@@ -2,7 +2,7 @@
 
 from sqlite_utils import Database
 
-from storage.migrations.registry import migrations
+from storage.migrations.migration_set import migrations
 
 
 @migrations()

@@ -100,10 +100,7 @@ class CloudStorage:
         return integer(found.get("size")) or 0, text(found.get("generation"))
 
     async def read(self, target: GcsObject) -> AsyncGenerator[bytes, None]:
-        """Yield an object's bytes, all of one generation; after a broken connection it reads on from there.
-
-        Raises GoogleError.
-        """
+        """Yield an object's bytes, all of one generation, also after broken connections. Raises GoogleError."""
         size, generation = await self.describe(target)
         start = failures = 0
         while start < size:
@@ -220,10 +217,7 @@ class _Upload:
             asks_status = True
 
     def _update_stored(self, response: httpx.Response, begin: int, end: int) -> bool:
-        """Read how many bytes Google has stored; returns whether they are more than before.
-
-        Raises GoogleUnavailable if Google lost bytes that it had stored.
-        """
+        """Read how many bytes Google has stored; returns whether they are more. Raises GoogleUnavailable."""
         found = re.fullmatch(r"bytes=0-(\d+)", response.headers.get("range", ""))
         stored = int(found[1]) + 1 if found else 0
         if not begin <= stored <= end:
