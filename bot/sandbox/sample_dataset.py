@@ -1,4 +1,7 @@
-"""The data set that is at hand: fifteen pairs of a number and the next one, in the form that Google documents."""
+"""The sandbox's sample dataset: fifteen pairs of a number and the next one, in the form that Google documents.
+
+Source: https://ai.google.dev/gemini-api/docs/model-tuning
+"""
 
 import json
 from typing import Final

@@ -4,7 +4,6 @@ A person, the stand-ins and the real bot; no account and no network. What answer
 """
 
 import asyncio
-import json
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -14,27 +13,11 @@ from typing import Final
 import click
 
 from bot.sandbox.google import GoogleStandIn
+from bot.sandbox.sample_dataset import SAMPLE, SAMPLE_NAME
 from bot.sandbox.slack import Channel, Message, Person, SlackStandIn, View
 from bot.sandbox.stage import BUCKET, Stage
 
 JOB_SECONDS: Final = 6.0
-SAMPLE: Final = [
-    ("1", "2"),
-    ("3", "4"),
-    ("-3", "-2"),
-    ("twenty two", "twenty three"),
-    ("two hundred", "two hundred one"),
-    ("ninety nine", "one hundred"),
-    ("8", "9"),
-    ("-98", "-97"),
-    ("1,000", "1,001"),
-    ("10,100,000", "10,100,001"),
-    ("thirteen", "fourteen"),
-    ("eighty", "eighty one"),
-    ("one", "two"),
-    ("three", "four"),
-    ("seven", "eight"),
-]
 
 
 async def walk(echo: Callable[[str], None] = click.echo) -> None:
@@ -59,11 +42,10 @@ async def walk(echo: Callable[[str], None] = click.echo) -> None:
 
 
 async def _tune(slack: SlackStandIn, ada: Person, channel: Channel, echo: Callable[[str], None]) -> None:
-    rows = "".join(json.dumps({"text_input": given, "output": wanted}) + "\n" for given, wanted in SAMPLE)
-    echo("Ada types /tune, names the model and uploads next_number.jsonl in the form.\n")
+    echo(f"Ada types /tune, names the model and uploads {SAMPLE_NAME} in the form.\n")
     await ada.slash_command(channel, "/tune")
     await slack.workspace.wait_for_view(ada.id)
-    await ada.submit_view(None, {"name": "next number", "file_upload": ("next_number.jsonl", rows.encode())})
+    await ada.submit_view(None, {"name": "next number", "file_upload": (SAMPLE_NAME, SAMPLE)})
     report = await slack.workspace.wait_for_view(ada.id, lambda view: view.definition.get("submit") is not None)
     echo(_framed("the form answers", _view_text(report)))
     echo("Ada presses Start tuning.\n")

@@ -36,7 +36,9 @@ MANIFEST: dict[str, Any] = {
         }
     },
     "settings": {
-        "event_subscriptions": {"bot_events": ["app_home_opened", "message.channels", "message.im"]},
+        "event_subscriptions": {
+            "bot_events": ["app_home_opened", "message.channels", "message.im", "agent_session_stopped"],
+        },
         "interactivity": {"is_enabled": True},
         "socket_mode_enabled": True,
     },
@@ -77,8 +79,6 @@ FORM: dict[str, Any] = {
         entry("radio", {"type": "radio_buttons", "options": PAIR}),
         entry("person", {"type": "users_select"}),
         entry("channel", {"type": "channels_select"}),
-        entry("day", {"type": "datepicker"}),
-        entry("hour", {"type": "timepicker"}),
         entry("papers", {"type": "file_input", "max_files": 2}),
         {"type": "actions", "block_id": "more", "elements": [
             {"type": "button", "action_id": "push", "text": plain("One more"), "value": "1"},
@@ -118,6 +118,7 @@ class Trial:
         self.app.action(re.compile("beside|go|pick|dots|thumbs"))(self.clicked)
         self.app.shortcut("look")(self.look)
         self.app.event("app_home_opened")(self.home)
+        self.app.event("agent_session_stopped")(self.stopped)
         self.app.event("message")(self.heard)
 
     async def open_form(self, ack: Any, body: dict[str, Any]) -> None:
@@ -173,6 +174,10 @@ class Trial:
     async def home(self, event: dict[str, Any]) -> None:
         if event.get("tab") == "home":
             await self.client.views_publish(user_id=event["user"], view=HOME)
+
+    async def stopped(self, event: dict[str, Any]) -> None:
+        place = {"channel_id": event["channel"], "thread_ts": event["thread_ts"]}
+        await self.client.agents_sessions_setStatus(**place, status="active")
 
     async def count(self, ack: Any, body: dict[str, Any]) -> None:
         await ack()

@@ -42,7 +42,7 @@ _KEYS: Final = """(event) => {
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What is about to be said."""
+    """A message before it is sent."""
 
     text: str
     files: tuple[tuple[str, bytes], ...]

@@ -9,7 +9,7 @@ from nicegui.element import Element
 from bot.sandbox.page.block_kit.block_painters import BlockList
 from bot.sandbox.page.completion import command
 from bot.sandbox.page.composer import Composer, Draft
-from bot.sandbox.page.feed import Feed, channel_entries, status_of, thread_entries
+from bot.sandbox.page.feed import Feed, channel_entries, is_processing, status_of, thread_entries
 from bot.sandbox.page.markup import QUIETLY, Tag, button, tag
 from bot.sandbox.page.reader import Reader, Surface
 from bot.sandbox.slack import Channel, ChannelKind, ClientRefusal, Message, View
@@ -186,6 +186,7 @@ class ThreadPane:
             with tag("p", classes="doing", role="status") as self._doing:
                 ui.spinner("dots", size="1.2em")
                 self._doing_words = tag("span")
+                self._stop = button("Stop", "btn-small", symbol="stop_circle", on_click=self._stop_agent)
             self._composer = Composer(reader, self._send, in_thread=True)
             self._composer.address("Reply in this thread")
         self._composer.takes_drops_on(pane)
@@ -200,6 +201,13 @@ class ThreadPane:
         status = status_of(reader, self.channel, self.root.ts)
         self._doing.set_visibility(bool(status))
         self._doing_words.text = f"{reader.bot_name} {status}" if status else ""
+        self._stop.set_visibility(is_processing(reader, self.channel, self.root.ts))
+
+    def _stop_agent(self) -> None:
+        try:
+            self._reader.person.stop_agent(self.channel, self.root.ts)
+        except ClientRefusal as refusal:
+            self._reader.tell(f"{refusal}.")
 
     def focus(self) -> None:
         """Put the cursor where one writes."""

@@ -128,9 +128,16 @@ def thread_entries(reader: Reader, channel: Channel, root: Message) -> list[Entr
 
 
 def status_of(reader: Reader, channel: Channel, thread_ts: str) -> str:
-    """What the app says that it is doing in a thread, empty for nothing."""
+    """Return what the app does in a thread, in its own words where it gave some; empty for nothing."""
     thread = reader.sandbox.slack.workspace.assistant_threads.get((channel.id, thread_ts), {})
-    return str(thread.get("status", ""))
+    working = "is working..." if is_processing(reader, channel, thread_ts) else ""
+    return str(thread.get("status", "")) or working
+
+
+def is_processing(reader: Reader, channel: Channel, thread_ts: str) -> bool:
+    """Return whether the app's session in a thread is ``processing``, where Slack shows its Stop button."""
+    session = reader.sandbox.slack.workspace.agent_sessions.get((channel.id, thread_ts))
+    return session is not None and session.status == "processing"
 
 
 def _follows(before: Message | None, message: Message) -> bool:

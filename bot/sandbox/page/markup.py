@@ -98,7 +98,7 @@ def run_script(element: Element, body: str) -> None:
 
 
 def quoted(value: str) -> str:
-    """A string as it stands in a script."""
+    """A string as a literal of a script."""
     return json.dumps(value).replace("<", "\\u003c")
 
 

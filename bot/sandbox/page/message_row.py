@@ -57,9 +57,9 @@ class MessageRow:
         """Put a message here; `open_thread` is left out inside a thread."""
         reader, message = self._reader, entry.message
         user = reader.sandbox.slack.workspace.users[message.user]
-        whisper = " whisper" if message.visible_to else ""
+        ephemeral = " ephemeral" if message.visible_to else ""
         with tag(
-            "article", classes=f"message{whisper}", tabindex="-1",
+            "article", classes=f"message{ephemeral}", tabindex="-1",
             aria_label=f"{user.real_name}, {clock(message.ts)}",
         ) as row:  # fmt: skip
             with tag("div", classes="message-side"):

@@ -112,7 +112,7 @@ class Sandbox:
 
 
 def in_channel(message: Message) -> bool:
-    """Whether a message stands in its channel, rather than in a thread alone."""
+    """Whether a message is shown in its channel, and not in a thread alone."""
     return message.thread_ts in (None, message.ts) or message.broadcast
 
 

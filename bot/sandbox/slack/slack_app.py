@@ -11,7 +11,7 @@ from bot.sandbox.slack.refusals import ClientRefusal
 
 EVERY_SCOPE = frozenset(
     {
-        "app_mentions:read", "assistant:write", "channels:history", "channels:join", "channels:read",
+        "app_mentions:read", "assistant:write", "channels:history", "channels:read",
         "chat:write", "chat:write.public", "commands", "files:read", "files:write", "groups:history",
         "groups:read", "groups:write", "im:history", "im:read", "im:write", "reactions:read",
         "reactions:write", "usergroups:read", "users:read", "metadata.message:read",

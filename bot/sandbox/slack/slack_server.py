@@ -1,7 +1,7 @@
 """The stand-in of Slack: one server on a real loopback socket, and the people who use it.
 
 It is shipped so that a newcomer needs no account. It imports nothing of Tunebot outside this package,
-because it stands for the outside world.
+because it judges what Tunebot sends.
 """
 
 from contextlib import AsyncExitStack

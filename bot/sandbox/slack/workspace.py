@@ -1,6 +1,6 @@
 """The little workspace held in memory: its people, channels, messages, files, views and its log.
 
-It changes only through plain methods on one event loop, and wakes whoever waits for a change. It does no I/O.
+It changes only through plain methods on one event loop, and wakes those who wait for a change. It does no I/O.
 """
 
 import asyncio
@@ -133,7 +133,7 @@ class SlackWorkspace:
     # Messages and files
 
     def add_message(self, message: Message) -> Message:
-        """Put a message into its channel and wake whoever waits for it."""
+        """Put a message into its channel."""
         self.channels[message.channel].messages.append(message)
         self.changed()
         return message
@@ -220,17 +220,6 @@ class SlackWorkspace:
 
         return await self.wait_for(probe, within, what="a matching modal")
 
-    async def wait_for_home(
-        self, user: str, matches: Callable[[View], bool] = lambda _: True, within: float = 5.0
-    ) -> View:
-        """Return this user's Home tab once it matches."""
-
-        def probe() -> View | None:
-            view = self.homes.get(user)
-            return view if view is not None and matches(view) else None
-
-        return await self.wait_for(probe, within, what="a matching Home tab")
-
     async def wait_for_call(
         self, method: str, matches: Callable[[WebCall], bool] = lambda _: True, within: float = 5.0
     ) -> WebCall:
@@ -244,24 +233,13 @@ class SlackWorkspace:
             what=f"a matching call of {method}",
         )
 
-    async def wait_for_delivery(
-        self, matches: Callable[[Delivery], bool] = lambda _: True, within: float = 5.0
-    ) -> Delivery:
-        """Return the newest delivery that matches, as soon as it has an outcome."""
-
-        def probe() -> Delivery | None:
-            tried = (each for each in reversed(self.deliveries) if each.attempts)
-            return next((each for each in tried if each.attempts[-1].outcome != "pending" and matches(each)), None)
-
-        return await self.wait_for(probe, within, what="a matching delivery")
-
     def calls_of(self, method: str) -> list[WebCall]:
         """Return all calls of one Web API method, oldest first."""
         return [call for call in self.calls if call.method == method]
 
 
 def _types(name: str, content: bytes) -> tuple[str, str]:
-    """Return MIME type and Slack's `filetype`, told by the name as Slack does."""
+    """Return MIME type and Slack's `filetype`, read from the name as Slack does."""
     extension = name.rsplit(".", 1)[-1].lower() if "." in name else ""
     known = {"jsonl": ("text/plain", "text"), "json": ("text/plain", "json"), "csv": ("text/csv", "csv")}
     if extension in known:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from nicegui import ui
 from nicegui.element import Element
-from nicegui.events import GenericEventArguments, ValueChangeEventArguments
+from nicegui.events import GenericEventArguments
 
 from bot.sandbox.page.block_kit.charts import picture
 from bot.sandbox.page.file_controls import draw_file_input
@@ -190,7 +190,6 @@ def draw_overflow(element: Json, block: Json, surface: Surface) -> Element:
 
 # A number is typed as text: the browser's own number field would swallow what it does not like.
 _KINDS: Final = {"email_text_input": "email", "url_text_input": "url"}
-_PICKERS: Final = {"datepicker": ("date", "selected_date"), "timepicker": ("time", "selected_time")}
 
 
 def draw_text(element: Json, block: Json, surface: Surface) -> Element:
@@ -217,22 +216,6 @@ def draw_text(element: Json, block: Json, surface: Surface) -> Element:
     return drawn
 
 
-def draw_date(element: Json, block: Json, surface: Surface) -> Element:
-    """A day or a time of day, by the browser's own picker."""
-    kind, held = _PICKERS[element["type"]]
-    drawn = ui.input(value=str(surface.value(block, element)[held] or ""))
-    drawn.props["type"] = kind
-    drawn.props("outlined dense").classes("text-field text-field-short")
-    if block["type"] != "input":
-        drawn.props["aria-label"] = element.get("placeholder", {}).get("text", f"Choose a {kind}")
-
-    async def chosen(event: ValueChangeEventArguments[str | None]) -> None:
-        await surface.put(block, element, event.value or None)
-
-    drawn.on_value_change(chosen)
-    return drawn
-
-
 # What is returned is the one control that a label names; None where there are several.
 DrawElement = Callable[[Json, Json, Surface], Element | None]
 
@@ -241,7 +224,6 @@ ELEMENTS: Final[dict[str, DrawElement]] = {
     "channels_select": draw_channel_select,
     "checkboxes": draw_checkboxes,
     "conversations_select": draw_channel_select,
-    "datepicker": draw_date,
     "email_text_input": draw_text,
     "feedback_buttons": draw_feedback,
     "file_input": draw_file_input,
@@ -252,7 +234,6 @@ ELEMENTS: Final[dict[str, DrawElement]] = {
     "plain_text_input": draw_text,
     "radio_buttons": draw_radio_buttons,
     "static_select": draw_select,
-    "timepicker": draw_date,
     "url_text_input": draw_text,
     "users_select": draw_user_select,
 }

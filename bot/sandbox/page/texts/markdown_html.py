@@ -14,7 +14,7 @@ from bot.sandbox.page.texts.mrkdwn import token as slack_token
 
 
 class _Renderer(RendererHTML):
-    """Opens links apart and shows what stands in code with the three characters that Slack escapes decoded."""
+    """Opens links in new windows, and decodes in code the three characters that Slack escapes."""
 
     def slack_token(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
         return tokens[idx].content

@@ -1,21 +1,16 @@
-"""``conversations.*``: finding, reading and joining conversations."""
+"""``conversations.*``: opening, describing and reading conversations."""
 
 import re
 from typing import TypeVar
 
 from bot.sandbox.slack.call import Call
-from bot.sandbox.slack.records import ChannelKind, Json, Message
+from bot.sandbox.slack.records import Json, Message
 from bot.sandbox.slack.refusals import SlackError
 from bot.sandbox.slack.slack_app import READ_SCOPES
 
 T = TypeVar("T")
 
 PAGE = 100
-_TYPES = {
-    ChannelKind.CHANNEL: "public_channel",
-    ChannelKind.GROUP: "private_channel",
-    ChannelKind.IM: "im",
-}
 
 
 def open_conversation(call: Call) -> Json:
@@ -39,44 +34,12 @@ def info(call: Call) -> Json:
     return {"ok": True, "channel": call.objects.channel(channel)}
 
 
-def list_conversations(call: Call) -> Json:
-    """List the conversations that the app may see, in pages."""
-    wanted = set(call.text("types", "public_channel").split(","))
-    call.need(*(READ_SCOPES[kind] for kind, name in _TYPES.items() if name in wanted))
-    seen = [
-        channel
-        for channel in call.workspace.channels.values()
-        if _TYPES[channel.kind] in wanted
-        and (channel.kind is ChannelKind.CHANNEL or call.app.bot_user_id in channel.members)
-        and not (call.flag("exclude_archived") and channel.is_archived)
-    ]
-    page, cursor = _page(call, [call.objects.channel(channel) for channel in seen])
-    return {"ok": True, "channels": page, "response_metadata": {"next_cursor": cursor}}
-
-
 def members(call: Call) -> Json:
     """List who is in a conversation."""
     channel = call.channel()
     call.need(READ_SCOPES[channel.kind])
     page, cursor = _page(call, sorted(channel.members))
     return {"ok": True, "members": page, "response_metadata": {"next_cursor": cursor}}
-
-
-def join(call: Call) -> Json:
-    """Put the bot into a public channel."""
-    channel = call.channel()
-    if channel.kind is not ChannelKind.CHANNEL:
-        raise SlackError("method_not_supported_for_channel_type")
-    if channel.is_archived:
-        raise SlackError("is_archived")
-    already = call.app.bot_user_id in channel.members
-    channel.members.add(call.app.bot_user_id)
-    call.workspace.changed()
-    if not already:
-        call.events.member_joined(call.app.bot_user_id, channel.id)
-    return {"ok": True, "channel": call.objects.channel(channel)} | (
-        {"warning": "already_in_channel"} if already else {}
-    )
 
 
 def history(call: Call) -> Json:

@@ -167,7 +167,7 @@ LOGIN_PAGE = (
 
 
 class FileServer:
-    """Serves uploads, downloads and the login page that stands in the way of the uninvited."""
+    """Serves uploads and downloads, and the login page to a token that may not read."""
 
     def __init__(
         self, workspace: SlackWorkspace, app: SlackApp, uploads: Uploads, request_faults: RequestFaults

@@ -1,4 +1,4 @@
-"""Input elements in a person's hands: from plain values to Slack's ``state.values``.
+"""Turns what a person puts into inputs into Slack's ``state.values``.
 
 The checks are those of Slack's own app, which stops a person before the bot hears anything.
 """
@@ -21,26 +21,18 @@ FileMaker: TypeAlias = Callable[[Given], Json]
 _TEXTS = {"plain_text_input", "number_input", "email_text_input", "url_text_input"}
 _OPTION = {"static_select", "external_select", "radio_buttons"}
 _OPTIONS = {"multi_static_select", "multi_external_select", "checkboxes"}
-_ENTITIES = {
-    "users_select": "selected_user",
-    "conversations_select": "selected_conversation",
-    "channels_select": "selected_channel",
-    "datepicker": "selected_date",
-    "timepicker": "selected_time",
-    "datetimepicker": "selected_date_time",
-    "rich_text_input": "rich_text_value",
-    "multi_users_select": "selected_users",
-    "multi_conversations_select": "selected_conversations",
-    "multi_channels_select": "selected_channels",
+# The field of the state that holds the value, and the field of the element that holds it at first.
+_HELD = {
+    f"{many}{kind}s_select": (f"selected_{kind}{plural}", f"initial_{kind}{plural}")
+    for kind in ("user", "conversation", "channel")
+    for many, plural in (("", ""), ("multi_", "s"))
+} | {
+    "datepicker": ("selected_date", "initial_date"),
+    "timepicker": ("selected_time", "initial_time"),
+    "datetimepicker": ("selected_date_time", "initial_date_time"),
+    "rich_text_input": ("rich_text_value", "initial_value"),
 }
-_INITIAL = {
-    "users_select": "initial_user", "conversations_select": "initial_conversation",
-    "channels_select": "initial_channel", "datepicker": "initial_date", "timepicker": "initial_time",
-    "datetimepicker": "initial_date_time", "rich_text_input": "initial_value",
-    "multi_users_select": "initial_users", "multi_conversations_select": "initial_conversations",
-    "multi_channels_select": "initial_channels",
-}  # fmt: skip
-INPUTS = _TEXTS | _OPTION | _OPTIONS | _ENTITIES.keys() | {"file_input"}
+INPUTS = _TEXTS | _OPTION | _OPTIONS | _HELD.keys() | {"file_input"}
 
 
 def inputs_of(blocks: Sequence[Json]) -> Iterator[tuple[Json, Json]]:
@@ -94,7 +86,8 @@ def _initial(element: Json) -> Json:
     if kind == "file_input":
         return {"type": kind, "files": None}
     empty: Any = [] if kind.startswith("multi_") else None
-    return {"type": kind, _ENTITIES[kind]: element.get(_INITIAL[kind], empty)}
+    held, initial = _HELD[kind]
+    return {"type": kind, held: element.get(initial, empty)}
 
 
 def wire_value(element: Json, given: Given, to_file: FileMaker) -> Json:
@@ -112,7 +105,7 @@ def wire_value(element: Json, given: Given, to_file: FileMaker) -> Json:
     if kind == "file_input":
         files = given if isinstance(given, list) else [given]
         return {"type": kind, "files": _checked_files(element, [to_file(each) for each in files]) or None}
-    return {"type": kind, _ENTITIES[kind]: given}
+    return {"type": kind, _HELD[kind][0]: given}
 
 
 def _option(element: Json, given: Given) -> Json:

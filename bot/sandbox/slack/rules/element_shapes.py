@@ -164,6 +164,7 @@ ELEMENTS: dict[str, Check] = {
     ),
     "email_text_input": _field(**_TEXT_INPUT),
     "url_text_input": _field(**_TEXT_INPUT),
+    "rich_text_input": _field(initial_value=anything, dispatch_action_config=anything),
     "file_input": _element(max_files=whole(1, 10), filetypes=items(100, string(20))),
     **{f"{many}{name}": check for name, pair in _SELECTS.items() for many, check in pair.items()},
 }  # fmt: skip

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from bot.sandbox.google import GoogleStandIn
-from bot.sandbox.walk import SAMPLE
+from bot.sandbox.sample_dataset import PAIRS
 from tests.outside import discovery, protos
 from tests.support.clock import FixedClock
 
@@ -82,7 +82,7 @@ async def stranger(google: GoogleStandIn) -> AsyncIterator[httpx.AsyncClient]:
 
 def numbers() -> list[dict[str, str]]:
     """Return the fifteen rows of the walk's sample: a number and the next one."""
-    return [{"text_input": given, "output": wanted} for given, wanted in SAMPLE]
+    return [{"text_input": given, "output": wanted} for given, wanted in PAIRS]
 
 
 def pairs_as_vertex_rows(rows: list[dict[str, str]]) -> bytes:

@@ -38,6 +38,20 @@ async def test_what_the_app_does_in_a_thread_is_said_there() -> None:
         await expect(page.get_by_text("Trial is thinking…")).to_have_count(0)
 
 
+async def test_the_stop_button_shows_while_a_session_is_processing_and_reaches_the_app() -> None:
+    async with trial() as there, there.open() as page:
+        root = await there.post("An answer")
+        session = {"channel_id": there.channel, "thread_ts": root}
+        await there.client.agents_sessions_setStatus(**session, status="processing")
+        await page.get_by_text("Trial is working...").wait_for()
+        await shown(page, "An answer").hover()
+        await page.get_by_role("button", name="Reply in thread").click()
+        thread = page.get_by_role("region", name="Thread")
+        await thread.get_by_role("button", name="Stop").click()
+        await expect(thread.get_by_role("button", name="Stop")).to_be_hidden()
+        await expect(page.get_by_text("Trial is working...")).to_have_count(0)
+
+
 async def test_messages_are_edited_deleted_and_reacted_to_before_ones_eyes() -> None:
     async with trial() as there, there.open() as page:
         ts = await there.post("first words")

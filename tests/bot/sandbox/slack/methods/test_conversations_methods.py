@@ -50,26 +50,21 @@ async def test_reading_takes_membership_and_the_scope_of_that_kind_of_channel(
     assert (await refused(client.conversations_history(channel=outside.id)))["error"] == "not_in_channel"
     missing = await refused(client.conversations_history(channel=secret.id))
     assert (missing["error"], missing["needed"]) == ("missing_scope", "groups:history")
-    joined = await client.conversations_join(channel=outside.id)
-    assert joined["channel"]["is_member"]
+    slack.invite_bot(outside.id)
     assert (await client.conversations_history(channel=outside.id))["messages"] == []
 
 
-async def test_channels_and_members_are_listed_in_pages(
+async def test_a_channel_is_described_and_its_members_are_listed_in_pages(
     slack: SlackStandIn, client: AsyncWebClient, ana: Person, general: Channel, refused: Refused
 ) -> None:
-    slack.add_channel("hidden", ana, private=True, with_bot=False)
-    slack.add_channel("second", ana, with_bot=False)
-    listed = await client.conversations_list(types="public_channel,private_channel", limit=1)
-    assert [channel["name"] for channel in listed["channels"]] == ["general"]
-    cursor = listed["response_metadata"]["next_cursor"]
-    more = await client.conversations_list(types="public_channel,private_channel", cursor=cursor)
-    assert [channel["name"] for channel in more["channels"]] == ["second"]
-    members = await client.conversations_members(channel=general.id)
-    assert set(members["members"]) == {ana.id, slack.app.bot_user_id}
     described = (await client.conversations_info(channel=general.id))["channel"]
-    assert (described["name"], described["is_private"]) == ("general", False)
-    wrong = await refused(client.conversations_list(cursor="nonsense"))
+    assert [described[name] for name in ("name", "is_private", "is_ext_shared")] == ["general", False, False]
+    first = await client.conversations_members(channel=general.id, limit=1)
+    cursor = first["response_metadata"]["next_cursor"]
+    second = await client.conversations_members(channel=general.id, limit=1, cursor=cursor)
+    assert {*first["members"], *second["members"]} == {ana.id, slack.app.bot_user_id}
+    assert second["response_metadata"]["next_cursor"] == ""
+    wrong = await refused(client.conversations_members(channel=general.id, cursor="nonsense"))
     assert wrong["error"] == "invalid_cursor"
 
 

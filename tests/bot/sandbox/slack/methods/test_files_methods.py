@@ -141,7 +141,7 @@ async def test_a_download_can_break_in_the_middle(
 async def test_shared_channels_send_only_a_files_id(slack: SlackStandIn, ana: Person, general: Channel) -> None:
     slack.workspace.files_are_stubs = True
     file = ana.upload(general, "a.jsonl", b"{}")
-    delivery = await slack.workspace.wait_for_delivery(lambda each: each.event_type == "message")
+    delivery = next(each for each in slack.workspace.deliveries if each.event_type == "message")
     assert delivery.payload["event"]["files"] == [
         {"id": file.id, "mode": "file_access", "file_access": "check_file_info"}
     ]

@@ -112,7 +112,7 @@ async def test_a_home_tab_is_published_and_kept_per_person(
     slack: SlackStandIn, client: AsyncWebClient, ana: Person, refused: Refused
 ) -> None:
     first = (await client.views_publish(user_id=ana.id, view=HOME))["view"]
-    home = await slack.workspace.wait_for_home(ana.id)
+    home = slack.workspace.homes[ana.id]
     assert ana.home is home
     await client.views_publish(user_id=ana.id, view=HOME, hash=first["hash"])
     assert home.updates == 1
