@@ -1,7 +1,7 @@
-"""The Block Kit shapes that our pictures are made of, each within Slack's limit.
+"""Builds the Block Kit elements of all messages and views, each within Slack's limits.
 
-Only shapes: what they say is the pictures' affair. Texts given to `mrkdwn` are escaped already; those given to
-`plain` need no escaping, Slack reads nothing into them.
+Limits: docs.slack.dev/reference/block-kit. Texts given to `mrkdwn` are already escaped; those given to `plain`
+need no escaping, since Slack reads no markup in them.
 """
 
 from collections.abc import Sequence
@@ -26,12 +26,12 @@ METADATA = 3_000
 
 
 def plain(text: str, limit: int) -> Block:
-    """A text object without markup; Slack refuses an empty one, so a dash stands for it."""
+    """Build a text object without markup; Slack refuses an empty one, so it becomes a dash."""
     return {"type": "plain_text", "text": shorten(readable(text), limit) or "-"}
 
 
 def mrkdwn(text: str, limit: int = SECTION_TEXT) -> Block:
-    """A text object of our own markup; `verbatim` keeps Slack from looking for names in what is plain."""
+    """Build a text object with markup; `verbatim` keeps Slack from linking names in plain text."""
     return {"type": "mrkdwn", "text": clip(text, limit) or "-", "verbatim": True}
 
 
@@ -45,7 +45,7 @@ def section(text: str, block_id: str, *, accessory: Block | None = None) -> Bloc
 
 
 def facts(pairs: Sequence[tuple[str, str]], block_id: str) -> Block:
-    """A section of up to ten labelled values in two columns; the values are mrkdwn."""
+    """Build a section of up to ten labelled values in two columns; the values are mrkdwn."""
     fields = [mrkdwn(f"*{label}*\n{value}", FIELD_TEXT) for label, value in pairs[:10]]
     return {"type": "section", "block_id": block_id, "fields": fields}
 
@@ -59,7 +59,7 @@ def actions(elements: Sequence[Block], block_id: str) -> Block:
 
 
 def confirm(title: str, text: str, yes: str, no: str, *, danger: bool = False) -> Block:
-    """A dialog that asks before a button does its work; `text` is plain."""
+    """Build the dialog that asks before a button acts; `text` is plain."""
     dialog = {
         "title": plain(title, 100),
         "text": plain(text, 300),
@@ -72,7 +72,7 @@ def confirm(title: str, text: str, yes: str, no: str, *, danger: bool = False) -
 def button(
     text: str, action_id: str, value: str, *, style: str = "", label: str = "", ask: Block | None = None
 ) -> Block:
-    """A button; `label` is what a screen reader says where `text` alone would not tell buttons apart."""
+    """Build a button; a screen reader reads `label` where several buttons have the same `text`."""
     block: Block = {
         "type": "button",
         "action_id": action_id,
@@ -90,7 +90,7 @@ def button(
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """An option of a select: the value that comes back, and what the person reads."""
+    """An option of a select: the value that Slack sends back, and the text that the person reads."""
 
     value: str
     text: str
@@ -101,7 +101,7 @@ def option(choice: Choice) -> Block:
 
 
 def fitting(choices: Sequence[Choice]) -> list[Choice]:
-    """Those that Slack takes: values of 1 to 150 characters, none of them twice, a hundred at most."""
+    """Return the choices that Slack accepts: values of 1 to 150 characters, each once, at most a hundred."""
     kept: dict[str, Choice] = {}
     for choice in choices:
         if 0 < len(choice.value) <= OPTION_VALUE:
@@ -116,7 +116,7 @@ def select(
     chosen: str = "",
     placeholder: str = "",
 ) -> Block:
-    """A static select of `fitting` choices; one group shows no label. At least one group must hold a choice."""
+    """Build a static select of `fitting` choices; a single group shows no label. Needs at least one choice."""
     kept = [(label, choices) for label, choices in groups if choices]
     block: Block = {"type": "static_select", "action_id": action_id}
     if placeholder:
@@ -185,7 +185,7 @@ def modal(
     close: str = "Close",
     metadata: str = "",
 ) -> dict[str, Any]:
-    """A modal view; without `submit` it has only the button that closes it."""
+    """Build a modal view; without `submit` it has only the button that closes it."""
     view: dict[str, Any] = {
         "type": "modal",
         "callback_id": callback_id,

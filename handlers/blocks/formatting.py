@@ -1,7 +1,4 @@
-"""Numbers, times and sizes in plain words, the same on every picture.
-
-No clock: whoever draws passes the time.
-"""
+"""Formats numbers, times and sizes, the same in every message. It reads no clock: the caller passes the time."""
 
 import math
 from collections.abc import Iterable
@@ -17,7 +14,7 @@ def count(number: int, noun: str, plural: str = "") -> str:
 
 
 def duration(seconds: float) -> str:
-    """The two largest units: `45 seconds`, `1 hour 5 minutes`, `2 days`; seconds only below ten minutes."""
+    """Return the two largest units: `45 seconds`, `1 hour 5 minutes`, `2 days`; seconds only below ten minutes."""
     left = max(0, round(seconds))
     if left >= 600:
         left = round(left / 60) * 60
@@ -34,7 +31,7 @@ def duration(seconds: float) -> str:
 
 
 def about(seconds: float) -> str:
-    """An estimate, no finer than it deserves: whole minutes, below two of them tens of seconds."""
+    """Return a rounded estimate: whole minutes, and tens of seconds below two minutes."""
     grain = 60 if seconds >= 120 else 10
     return f"about {duration(max(grain, round(seconds / grain) * grain))}"
 
@@ -52,7 +49,7 @@ def size(byte_count: int) -> str:
 
 
 def number(value: float) -> str:
-    """A value as a person would type it into a form: `3`, `0.001`, `0.00002`; never with an exponent."""
+    """Return a value as a person types it into a form: `3`, `0.001`, `0.00002`; never with an exponent."""
     text = format(Decimal(repr(value)), "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
@@ -63,12 +60,15 @@ def loss(value: float) -> str:
 
 
 def percent(value: float) -> str:
-    """Whole per cent, rounded down, so that 100% is never claimed early."""
+    """Return whole per cent, rounded down, so that 100% never shows early."""
     return f"{math.floor(value)}%"
 
 
 def moment(time: datetime, form: str = "{date_short_pretty} at {time}") -> str:
-    """A Slack date token that shows in each reader's own time zone, with UTC for those who cannot see it."""
+    """Return a date token, which Slack shows in each reader's time zone, with UTC as its fallback.
+
+    Source: docs.slack.dev/messaging/formatting-message-text#date-formatting.
+    """
     return f"<!date^{int(time.timestamp())}^{form}|{utc(time)}>"
 
 
@@ -85,6 +85,6 @@ def listed(items: Iterable[str], last: str = "and") -> str:
 
 
 def sentence(text: str) -> str:
-    """The text with a full stop where it ends without any mark."""
+    """Return the text with a full stop where it ends without a punctuation mark."""
     trimmed = text.strip()
     return trimmed if not trimmed or trimmed[-1] in ".!?…:" else trimmed + "."

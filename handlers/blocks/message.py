@@ -1,7 +1,8 @@
-"""A finished Slack message, and how other people's words enter one.
+"""A finished Slack message, and the functions that escape other people's text for one.
 
-Everything that a person, a model or Google wrote passes through here before it stands in a text, so that it can
-neither ping anybody nor pose as our own markup. Knows nothing of jobs or models.
+Every text from a person, a model or Google passes through here before it becomes part of a message, so that it
+can neither notify anybody nor look like markup of the bot (docs.slack.dev/messaging/formatting-message-text).
+This module knows nothing of jobs or models.
 """
 
 import re
@@ -12,7 +13,6 @@ from typing import Any, TypeAlias
 Block: TypeAlias = dict[str, Any]
 
 TEXT_LIMIT = 4_000  # chat.update answers msg_too_long above it
-BLOCKS_LIMIT = 50
 ELLIPSIS = "…"
 
 _ENTITY_LIKE = re.compile(r"&(?=#?\w{1,32};)")
@@ -20,15 +20,15 @@ _BARE_AMPERSAND = re.compile(r"&(?!(?:amp|lt|gt);)")
 _QUOTE_MARKERS = re.compile(r"[ ]{0,3}(?:>[ ]?)+")
 _BROADCAST = re.compile(r"@(?=(?:channel|here|everyone)\b)", re.IGNORECASE)
 WORD_JOINER = "\u2060"
-# Characters that show nothing themselves, of which some turn around what follows them, our own words too.
+# Invisible characters. Some reverse the direction of the text after them, the text of the bot included.
 _UNSEEN = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What chat.postMessage and chat.update take; always send both, an update without blocks removes them.
+    """What chat.postMessage and chat.update take. Always send both: an update without blocks removes them.
 
-    `text` is the whole status in words, in mrkdwn: screen readers and notifications read it and skip the blocks.
+    `text` holds the whole content as mrkdwn: screen readers and notifications read it in place of the blocks.
     """
 
     text: str
@@ -36,33 +36,34 @@ class Message:
 
 
 def compose(text: str, blocks: Sequence[Block]) -> Message:
-    """A message with its text, our own mrkdwn, cut to what Slack takes."""
+    """Return a message with its text, which is mrkdwn of the bot, cut to Slack's limit."""
     return Message(clip(text, TEXT_LIMIT), tuple(blocks))
 
 
 def readable(text: str) -> str:
-    """The text without what nobody sees and what would turn the words around it, e.g. an address, backwards."""
+    """Return the text without invisible characters, some of which would reverse the text after them."""
     return _UNSEEN.sub("", text)
 
 
 def escape(text: str) -> str:
-    """Other people's words as mrkdwn that shows them as they are; no mention and no link comes alive."""
+    """Return other people's text as mrkdwn that shows it unchanged, without live mentions and links."""
     return readable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def escape_line(text: str, limit: int = 0) -> str:
-    """The same on one line, for names and labels, cut to `limit` where one is given."""
+    """Return the same on one line, for names and labels, cut to `limit` where one is given."""
     line = escape(" ".join(text.split()))
     return clip(line, limit) if limit else line
 
 
 def code(text: str, limit: int = 200) -> str:
-    """Other people's words as inline code on one line; a backtick, which would end it, becomes an apostrophe."""
+    """Return other people's text as inline code on one line; a backtick, which would end it, becomes `'`."""
     return f"`{escape_line(text, limit).replace('`', chr(39)) or ' '}`"
 
 
 def escape_markdown(text: str) -> str:
-    """A model's Markdown for a `markdown` block: formatting stays, mentions and Slack's own tokens do not.
+    """Return a model's Markdown for a `markdown` block, with its formatting and without mentions and Slack's
+    tokens.
 
     Slack reads `<!channel>`, `<@U...>` and `<url|label>` inside Markdown too and shows `&lt;` as `<`. It does not
     decode entities inside a link's address, so an ampersand is touched only where it would read as an entity. The
@@ -72,7 +73,7 @@ def escape_markdown(text: str) -> str:
 
 
 def markdown_as_text(markdown: str) -> str:
-    """Escaped Markdown for a message's `text`, which is mrkdwn: there every ampersand has to be escaped."""
+    """Return escaped Markdown for a message's `text`, which is mrkdwn: there every ampersand must be escaped."""
     return _BARE_AMPERSAND.sub("&amp;", markdown)
 
 
@@ -84,19 +85,19 @@ def _escape_markdown_line(line: str) -> str:
 
 
 def shorten(text: str, limit: int) -> str:
-    """At most `limit` code points, the last of them an ellipsis where something was cut."""
+    """Return at most `limit` code points, the last of them an ellipsis where something was cut."""
     return text if len(text) <= limit else text[: limit - 1].rstrip() + ELLIPSIS
 
 
 def clip(mrkdwn: str, limit: int) -> str:
-    """Like `shorten` for escaped text: never ends inside an entity or one of our own `<...>` tokens."""
+    """Shorten escaped text, never inside an entity or one of the bot's `<...>` tokens."""
     if len(mrkdwn) <= limit:
         return mrkdwn
     return mrkdwn[: whole_end(mrkdwn, limit - 1)].rstrip() + ELLIPSIS
 
 
 def whole_end(mrkdwn: str, end: int) -> int:
-    """The last place up to `end` at which escaped text can be cut without splitting an entity or a token."""
+    """Return the last index up to `end` where a cut splits no entity and no token of escaped text."""
     token = mrkdwn.rfind("<", 0, end)
     if token >= 0 and ">" not in mrkdwn[token:end]:
         end = token
@@ -107,5 +108,5 @@ def whole_end(mrkdwn: str, end: int) -> int:
 
 
 def mention(user: str) -> str:
-    """A live mention of a person; only for ids that Slack gave us."""
+    """Return a live mention of a person; only for ids that Slack gave us."""
     return f"<@{user}>" if re.fullmatch(r"[UW][A-Z0-9]+", user) else escape_line(user, 80)

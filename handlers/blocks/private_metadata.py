@@ -1,7 +1,7 @@
-"""What views and buttons carry from the moment they are drawn to the moment they are used, as typed values.
+"""Packs and unpacks the values that views and buttons carry: `private_metadata` of a view, `value` of a button.
 
-Slack hands these strings back as they are, possibly after the bot was updated: whatever does not read as expected
-is Outdated, never a crash.
+Slack returns these strings unchanged, possibly after the bot was updated: a string that cannot be read raises
+Outdated.
 """
 
 import json
@@ -29,7 +29,7 @@ _LONG = {short: name for name, short in _SHORT.items()}
 
 
 def pack_request(request: StartRequest) -> str:
-    """A start as compact JSON for a button, only what was set. Raises BadArgument over 2,000 characters."""
+    """Pack what was set of a request as compact JSON. Raises BadArgument above a button's 2,000 characters."""
     packed: dict[str, Any] = {
         short: getattr(request, name) for name, short in _SHORT.items() if getattr(request, name)
     }
@@ -49,7 +49,7 @@ def pack_request(request: StartRequest) -> str:
 
 
 def unpack_request(text: str) -> StartRequest:
-    """The start that `pack_request` wrote. Raises Outdated."""
+    """Unpack what `pack_request` packed. Raises Outdated."""
     packed = _loads(text)
     try:
         keys = packed.get("k")
@@ -65,13 +65,13 @@ def unpack_request(text: str) -> StartRequest:
 
 
 def pack_place(place: Place, **more: Any) -> str:
-    """A place, and what else a view must remember, as JSON of at most 3,000 characters."""
+    """Pack a place and other values of a view as JSON; Slack takes at most 3,000 characters."""
     kept = {f.name: getattr(place, f.name) for f in fields(place) if getattr(place, f.name)}
     return _dumps({**kept, **{key: value for key, value in more.items() if value}})
 
 
 def unpack_place(text: str) -> tuple[Place, dict[str, Any]]:
-    """The place, and whatever else was packed with it. Raises Outdated."""
+    """Unpack the place, and the other values that were packed with it. Raises Outdated."""
     packed = _loads(text)
     try:
         place = Place(
@@ -85,7 +85,7 @@ def unpack_place(text: str) -> tuple[Place, dict[str, Any]]:
 
 
 def pack_model(place: Place, model: ModelRef) -> str:
-    """A place and the model to ask there. Raises BadArgument where Google's name for it is absurdly long."""
+    """Pack a place and a model to ask there. Raises BadArgument where Google's name of the model is too long."""
     text = pack_place(place, backend=model.backend, endpoint=model.endpoint, name=model.name)
     if len(text) > METADATA:
         raise BadArgument(f"Google's name for this model is too long: {len(model.endpoint):,} characters.")
@@ -93,7 +93,7 @@ def pack_model(place: Place, model: ModelRef) -> str:
 
 
 def unpack_model(text: str) -> tuple[Place, ModelRef]:
-    """The place and the model of `pack_model`. Raises Outdated."""
+    """Unpack what `pack_model` packed. Raises Outdated."""
     place, packed = unpack_place(text)
     try:
         return place, msgspec.convert(packed, ModelRef)

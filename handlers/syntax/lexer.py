@@ -1,6 +1,6 @@
-"""The words inside a typed line: quotes, Slack's own markup, file links and numbers.
+"""Splits a typed line into words, and reads Slack's markup, file links and numbers in it.
 
-Beneath `handlers/syntax/commands.py`, which knows what the words mean. Pure.
+`handlers/syntax/commands.py` gives the words their meaning. This module is pure.
 """
 
 import math
@@ -33,7 +33,7 @@ _GS = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]/[^\s/](?:[^\r\n]*[^\r\
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word of a line, its quotes taken off; `end` is where it ends in the line."""
+    """One word of a line without its quotes; `end` is the index in the line where it ends."""
 
     value: str
     end: int
@@ -41,7 +41,10 @@ class Word:
 
 
 def undo_markup(text: str) -> str:
-    """The words a person typed, from the form in which Slack hands them over."""
+    """Return the text as the person typed it, from the markup in which Slack sends it.
+
+    Source: docs.slack.dev/messaging/formatting-message-text#retrieving-messages.
+    """
     plain = _MARKUP.sub(_plain, text)
     # Slack escapes these three and nothing else; the ampersand comes last, so that nothing is undone twice.
     return plain.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
@@ -61,7 +64,7 @@ def _plain(match: re.Match[str]) -> str:
 
 
 def words(text: str, *, keys: bool = True) -> Iterator[Word]:
-    """The words of a line in order; `key=value` and quotes of all shapes are understood. Raises BadArgument."""
+    """Yield the words of a line; reads `key=value` and quotation marks of all kinds. Raises BadArgument."""
     pattern = _WORD if keys else _KEYLESS
     at = 0
     while True:
@@ -81,7 +84,7 @@ def words(text: str, *, keys: bool = True) -> Iterator[Word]:
 
 
 def unquoted(text: str) -> str | None:
-    """What stands inside, where the whole text is one quoted word; else None."""
+    """Return the text inside the quotes where the whole text is one quoted word, else None."""
     match = _KEYLESS.fullmatch(text)
     return None if match is None else _inside(match)
 
@@ -99,7 +102,7 @@ def quoted(name: str) -> str:
 
 
 def file_location(text: str, field: str = "file") -> str:
-    """`slack:FILE_ID` or a `gs://` URI, from a link to a Slack file, a file id or a URI. Raises BadArgument."""
+    """Return `slack:FILE_ID` or a `gs://` URI for a link to a file, a file id or a URI. Raises BadArgument."""
     given = text.strip()
     if match := _SLACK_FILE.fullmatch(given):
         return f"slack:{match.group(1)}"
@@ -128,14 +131,14 @@ def file_location(text: str, field: str = "file") -> str:
 
 
 def whole(text: str, field: str) -> int:
-    """A whole number. Raises BadArgument."""
+    """Parse a whole number. Raises BadArgument."""
     if not re.fullmatch(r"[+-]?[0-9]{1,12}", text.strip()):
         raise BadArgument(f"`{field}` must be a whole number, not “{text[:40]}”.", "For example 3.", field=field)
     return int(text)
 
 
 def real(text: str, field: str) -> float:
-    """A finite number; `1e-4` is one. Raises BadArgument."""
+    """Parse a finite number, for example `1e-4`. Raises BadArgument."""
     try:
         value = float(text)
     except ValueError:
@@ -148,5 +151,5 @@ def real(text: str, field: str) -> float:
 
 
 def held_out_share(text: str) -> float:
-    """`10%` as 0.1; 0 for what is no percentage. Raises BadArgument for a percentage that is no number."""
+    """Return 0.1 for `10%`, and 0 for a text without `%`. Raises BadArgument for `ten%`."""
     return real(text[:-1], "validation") / 100 if text.endswith("%") else 0.0

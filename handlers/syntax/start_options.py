@@ -1,6 +1,6 @@
-"""The `key=value` words that follow `/tune start`, as a StartRequest.
+"""Parses the `key=value` words after `/tune start` into a StartRequest.
 
-Pure, like the rest of what people type: whether a name exists or a number is in range is for the use cases to say.
+This module is pure: whether a name exists or a number is in range is decided by the use cases.
 """
 
 import re
@@ -39,7 +39,7 @@ _LONGEST = 1_200  # a gs:// address: a bucket's 63 characters and an object's 1,
 
 
 def parse_start(text: str) -> StartRequest:
-    """The `key=value` words of a start, Slack's markup undone already. Raises BadArgument.
+    """Parse the `key=value` words of a start, without Slack's markup. Raises BadArgument.
 
     A file's link or address needs no key. Words without a key that follow `name=` belong to the name.
     """
@@ -66,7 +66,7 @@ def parse_start(text: str) -> StartRequest:
 
 
 def looks_like_file(value: str) -> bool:
-    """Whether a word without a key is meant as the file."""
+    """Return whether a word without a key names the file."""
     return value.startswith(("gs://", "http://", "https://")) or bool(re.fullmatch(r"F0[A-Z0-9]{8,}", value))
 
 

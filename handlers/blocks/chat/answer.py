@@ -1,4 +1,4 @@
-"""Questions and answers: a model's Markdown in as many messages as it needs, and why an answer ends early."""
+"""Builds the messages of an answer: the model's Markdown, and why it is missing or ends early."""
 
 from bot.domain.chat import Answer, Finish
 from handlers.blocks.chat.links import show_addresses
@@ -36,7 +36,7 @@ _WHY = {
 def build_asked_answer(
     user: str, model_name: str, question: str, answer: Answer, *, history_dropped: bool = False
 ) -> list[Message]:
-    """For /ask: the question with its answer, and what does not fit as further messages for the thread."""
+    """Build question and answer for /ask; what does not fit becomes more messages for the thread."""
     asked = f"{mention(user)} asked {code(model_name, 128)}:"
     quote = "\n".join(f"> {escape(line)}" for line in shorten(question.strip(), _QUESTION).splitlines() or [" "])
     first = section(clip(f"{asked}\n{quote}", 1_400), "question")
@@ -45,22 +45,22 @@ def build_asked_answer(
 
 
 def build_answer(model_name: str, answer: Answer, *, history_dropped: bool = False) -> list[Message]:
-    """For a mention or a reply in a thread: the answer, with the model's name beneath it."""
+    """Build the answer to a mention or to a reply in a thread, with the model's name below it."""
     return _messages(answer, history_dropped, after=f"Answered by {code(model_name, 128)}.")
 
 
 def answer_note(answer: Answer) -> str:
-    """Why the answer is missing or ends early, with Google's own word, as mrkdwn; empty for a complete one."""
+    """Return why the answer is missing or ends early, with Google's reason, as mrkdwn; empty if complete."""
     word = f" Google's word for it is {code(answer.reason, 80)}." if answer.reason.strip() else ""
     match answer.finish:
         case Finish.BLOCKED:
             why = _WHY.get(answer.reason.strip().upper())
-            said = (
+            stopped = (
                 "Google's filters held the answer back"
                 if not answer.text.strip()
                 else ("Google's filters stopped the answer here")
             )
-            return f"{said}{': ' + why if why else ''}.{word} Try to put the question differently."
+            return f"{stopped}{': ' + why if why else ''}.{word} Try to put the question differently."
         case Finish.CUT:
             return f"The answer ends early: the model reached its limit for one answer.{word} Ask it to go on."
         case Finish.EMPTY:
@@ -98,7 +98,7 @@ def _messages(
 
 
 def _pieces(markdown: str) -> list[str]:
-    """An escaped answer, cut for Slack. Each piece is judged by itself: a cut may bring a link out of its code."""
+    """Cut an escaped answer; links are checked in each piece, since a cut may move one out of its code."""
     pieces: list[str] = []
     for piece in split_markdown(markdown, PIECE):
         shown = show_addresses(piece)

@@ -1,4 +1,4 @@
-"""The modal behind “Ask it”: one question to one model."""
+"""Builds and reads the modal of the “Ask it” button: one question to one model."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ _QUESTION = 3_000  # Slack's limit for a text field
 
 @dataclass(frozen=True, slots=True)
 class AskForm:
-    """The form as it was submitted; `errors` maps block ids to what is wrong there."""
+    """The submitted form; `errors` maps block ids to what is wrong there."""
 
     place: Place
     model: ModelRef
@@ -24,7 +24,7 @@ class AskForm:
 
 
 def build_ask_form(place: Place, model: ModelRef) -> dict[str, Any]:
-    """The modal; question and answer are posted at the place."""
+    """Build the modal; question and answer will be posted in the place."""
     question = text_input("question", placeholder="Type your question", longest=_QUESTION, multiline=True)
     blocks = [
         input_block("question", "Your question", question),
@@ -34,7 +34,7 @@ def build_ask_form(place: Place, model: ModelRef) -> dict[str, Any]:
 
 
 def read_ask_form(view: dict[str, Any]) -> AskForm:
-    """The form in a submitted view. Raises Outdated."""
+    """Read the form from a submitted view. Raises Outdated."""
     place, model = unpack_model(str(view.get("private_metadata") or ""))
     values = (view.get("state") or {}).get("values") or {}
     question = str((values.get("question") or {}).get("question", {}).get("value") or "").strip()

@@ -1,4 +1,4 @@
-"""How long the inputs and outputs of a file are: as Slack's native chart, and in words where Slack refuses it."""
+"""Builds the lengths of the inputs and outputs of a file: as a chart, and as text where charts are refused."""
 
 from typing import Final
 
@@ -11,7 +11,7 @@ _BARS = "▁▂▃▄▅▆▇█"
 
 
 def build_length_chart(report: DatasetReport, block_id: str) -> Block | None:
-    """Slack's bar chart of both histograms over the same lengths; None where there is nothing to draw."""
+    """Build a bar chart of both histograms over the same lengths; None without rows."""
     ranges = _ranges(report)
     if not ranges:
         return None
@@ -32,7 +32,7 @@ def build_length_chart(report: DatasetReport, block_id: str) -> Block | None:
 
 
 def build_length_text(report: DatasetReport, block_id: str) -> Block | None:
-    """The same as two rows of bars and two sentences; None where there is nothing to tell."""
+    """Build the same as two rows of bars and two sentences; None without rows."""
     ranges = _ranges(report)
     if not ranges:
         return None
@@ -45,7 +45,7 @@ def build_length_text(report: DatasetReport, block_id: str) -> Block | None:
 
 
 def _ranges(report: DatasetReport) -> list[tuple[int, int]]:
-    """The lengths that either histogram knows, shortest first; the longest where there are more than 20."""
+    """Return the ranges of either histogram, shortest first; only the longest 20 where there are more."""
     buckets = {(low, high) for each in (report.inputs, report.outputs) for low, high, _ in each.buckets()}
     return sorted(buckets)[-POINTS:]
 
@@ -64,7 +64,7 @@ def _series(name: str, histogram: Histogram, ranges: list[tuple[int, int]]) -> B
 
 
 def _label(low: int, high: int) -> str:
-    """At most Slack's 20 characters."""
+    """Return a label of at most 20 characters, Slack's limit."""
     return f"{_short(low)}-{_short(high)}"
 
 

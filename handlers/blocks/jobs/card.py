@@ -1,4 +1,4 @@
-"""The job card: one message that is edited for as long as a job lives."""
+"""Builds the job card: one message that is edited until the job ends."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -39,13 +39,13 @@ def build_card(
     *,
     native_chart: bool = True,
 ) -> Message:
-    """The card as it stands at `now`; where Slack refuses its chart block, `native_chart=False` draws in words."""
+    """Build the card at the time `now`; `native_chart=False` is for workspaces that refuse the chart block."""
     curve = LossCurve.of(snapshots)
     chart = (build_loss_chart if native_chart else build_loss_text)(curve, "job_losses")
     outcome = _outcome(job)
     blocks = [
         header(f"{shorten(job.name, 90)}: {state_text(job)}", "job_title"),
-        section(_standing(job, profile, curve, now), "job_standing"),
+        section(_progress(job, profile, curve, now), "job_standing"),
         facts(_facts(job, profile), "job_facts"),
         *([chart] if chart else []),
         *([section(outcome, "job_outcome")] if outcome else []),
@@ -55,7 +55,7 @@ def build_card(
     return compose(_text(job, profile, curve, outcome, now), blocks)
 
 
-def _standing(job: TuningJob, profile: BackendProfile, curve: LossCurve, now: datetime) -> str:
+def _progress(job: TuningJob, profile: BackendProfile, curve: LossCurve, now: datetime) -> str:
     progress = progress_text(job, profile)
     lines = [f"*{_capital(state_text(job))}*" + (f" · {progress}" if progress else "")]
     if job.percent is not None and not job.state.ended:
@@ -108,7 +108,7 @@ def _outcome(job: TuningJob) -> str:
 
 
 def build_cancel_button(job: TuningJob, profile: BackendProfile) -> Block | None:
-    """None where there is nothing to cancel, or no way to."""
+    """Build the button, or return None where the job or its backend cannot be cancelled."""
     under_way = not job.state.ended and job.state is not JobState.SUBMITTING
     if not under_way or not profile.can_cancel or job.cancelled_by:
         return None

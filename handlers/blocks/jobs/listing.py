@@ -1,4 +1,4 @@
-"""Lists of jobs and of tuned models, as long as one message can be."""
+"""Builds the lists of jobs and of tuned models, within the length of one message."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -22,10 +22,10 @@ SHOWN = 15  # each up to 700 characters; a message takes 13,200
 
 
 def build_job_list(jobs: Sequence[TuningJob], now: datetime, total: int = 0) -> Message:
-    """The jobs in the order given, each with its state and, where it can answer, a button to ask it.
+    """Build the list of jobs in the given order, each with its state and, where it can answer, a button to ask it.
 
-    `total` counts those that were left out of `jobs`, too. Owners are not named: a list that is posted in a
-    thread would notify each of them.
+    `total` also counts the jobs that are not in `jobs`. Owners are not named: a list in a thread would notify
+    each of them.
     """
     if not jobs:
         text = "Nothing here yet. Tune a model with `/tune`."
@@ -42,7 +42,7 @@ def build_job_list(jobs: Sequence[TuningJob], now: datetime, total: int = 0) -> 
 def build_model_list(
     models: Sequence[TunedModel], jobs: Sequence[TuningJob], problems: Sequence[str] = ()
 ) -> Message:
-    """The models as Google lists them; those of this workspace's jobs say so. `problems` are plain sentences."""
+    """Build the list of models as Google returns them, and mark those that were tuned in this workspace."""
     notes = [sentence(escape_line(problem, 300)) for problem in problems[:3]]
     if not models:
         text = "Google lists no tuned models." if not problems else "I could not list all tuned models."

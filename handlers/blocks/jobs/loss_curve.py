@@ -1,4 +1,4 @@
-"""The loss over the steps of a job: as Slack's native chart, and in words where Slack refuses the chart."""
+"""Builds the loss over the steps of a job: as a chart, and as text where the workspace refuses charts."""
 
 import math
 from collections.abc import Sequence
@@ -10,14 +10,14 @@ from handlers.blocks.formatting import loss
 from handlers.blocks.message import Block
 
 POINTS = 20  # Slack's limit for one series
-_WORDS = 6
+_TEXT_POINTS = 6
 _FEW_EVALUATIONS = 5
 _BARS = "▁▂▃▄▅▆▇█"
 
 
 @dataclass(frozen=True, slots=True)
 class LossCurve:
-    """The snapshots that can be drawn, one a step, ascending; losses that are not numbers are left out."""
+    """The snapshots to draw, one for each step, ascending; losses that are not finite are left out."""
 
     points: tuple[Snapshot, ...]
 
@@ -32,11 +32,11 @@ class LossCurve:
 
     @property
     def evaluated(self) -> tuple[Snapshot, ...]:
-        """Those with a loss on the validation file."""
+        """Return the snapshots with a loss on the validation file."""
         return tuple(each for each in self.points if _evaluation(each) is not None)
 
     def text(self) -> str:
-        """`Mean loss 0.42 at step 23, down from 3.1 at step 1.`; empty where there is none."""
+        """Return `Mean loss 0.42 at step 23, down from 3.1 at step 1.`; empty without a snapshot."""
         if self.last is None:
             return ""
         first, last = self.points[0], self.points[-1]
@@ -52,10 +52,11 @@ class LossCurve:
 
 
 def build_loss_chart(curve: LossCurve, block_id: str) -> Block | None:
-    """Slack's line chart of at most 20 points; None below two points, which draw no line.
+    """Build a line chart of at most 20 points; None below two points, which draw no line.
 
-    Slack wants every series to have every point, so the validation loss is drawn where enough steps have one, and
-    then only those steps are.
+    Each series must have a value for each category
+    (docs.slack.dev/reference/block-kit/blocks/data-visualization-block), so the validation loss is drawn only
+    where enough steps have one, and then only those steps are drawn.
     """
     both = len(curve.evaluated) >= _FEW_EVALUATIONS
     points = sample(curve.evaluated if both else curve.points, POINTS)
@@ -81,11 +82,13 @@ def build_loss_chart(curve: LossCurve, block_id: str) -> Block | None:
 
 
 def build_loss_text(curve: LossCurve, block_id: str) -> Block | None:
-    """The same curve as a row of bars and a few of its points in words; None below two points."""
+    """Build the same curve as a row of bars and a few of its points as text; None below two points."""
     if len(curve.points) < 2:
         return None
     drawn = sample(curve.points, POINTS)
-    named = " · ".join(f"step {each.step:,}: {loss(each.mean_loss)}" for each in sample(curve.points, _WORDS))
+    named = " · ".join(
+        f"step {each.step:,}: {loss(each.mean_loss)}" for each in sample(curve.points, _TEXT_POINTS)
+    )
     lowest = min(curve.points, key=lambda each: each.mean_loss)
     return section(
         f"*Mean loss by step*\n`{_sparkline([each.mean_loss for each in drawn])}`\n"
@@ -95,7 +98,7 @@ def build_loss_text(curve: LossCurve, block_id: str) -> Block | None:
 
 
 def sample(points: Sequence[Snapshot], most: int) -> list[Snapshot]:
-    """At most `most` of them, evenly spread, the first and the last always among them."""
+    """Return at most `most` points, evenly spread, always with the first and the last."""
     if len(points) <= most:
         return list(points)
     stride = (len(points) - 1) / (most - 1)
@@ -123,6 +126,6 @@ def _direction(first: float, last: float) -> str:
 
 def _sparkline(values: Sequence[float]) -> str:
     low, high = min(values), max(values)
-    # Halved before they are subtracted: the distance between two floats may be no float.
+    # Both are halved first, since the difference of two floats may be infinite.
     span = (high / 2 - low / 2) or 1.0
     return "".join(_BARS[round((value / 2 - low / 2) / span * (len(_BARS) - 1))] for value in values)

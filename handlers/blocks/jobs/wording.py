@@ -1,4 +1,4 @@
-"""A job in words, shared by the card, the reply at its end and the lists."""
+"""Describes a job in short texts, shared by the card, the replies under it and the lists."""
 
 from datetime import datetime
 
@@ -18,7 +18,7 @@ _STATES = {
     JobState.CANCELLED: "cancelled",
     JobState.LOST: "lost",
 }
-# Google's own words that say no more than ours do; any other one is shown beside it.
+# Google's states that say no more than our text; any other one is shown next to it.
 _PLAIN_AT_GOOGLE = {
     JobState.SUBMITTING: {""},
     JobState.QUEUED: {"", "QUEUED", "PENDING"},
@@ -38,7 +38,7 @@ _LABELS = {
 
 
 def state_text(job: TuningJob) -> str:
-    """`running`, `waiting in Google's queue`, `deleted`, ...: one phrase without a full stop."""
+    """Return `running`, `waiting in Google's queue`, `deleted`, ...: one phrase without a full stop."""
     if job.deleted_by:
         return "deleted"
     if job.cancelled_by and not job.state.ended:
@@ -47,18 +47,18 @@ def state_text(job: TuningJob) -> str:
 
 
 def cancel_text(job: TuningJob) -> str:
-    """What came of asking for a cancellation, in plain words."""
+    """Return the answer to a person who cancelled a job, as plain text."""
     return f"I asked Google to cancel {job.name}. {job.problem or 'Its card shows when that is done.'}"
 
 
 def shown_google_state(job: TuningJob) -> str:
-    """Google's own word for the state, where it says something that ours does not."""
+    """Return Google's state where it says more than our text, else an empty text."""
     bare = job.google_state.removeprefix("JOB_STATE_").removeprefix("STATE_").upper()
     return "" if bare in _PLAIN_AT_GOOGLE[job.state] else job.google_state
 
 
 def progress_text(job: TuningJob, profile: BackendProfile | None = None) -> str:
-    """`step 9 of 23, epoch 2 of 3, 39%`; empty where Google tells nothing."""
+    """Return `step 9 of 23, epoch 2 of 3, 39%`; empty where Google reports nothing."""
     parts = []
     if job.completed_steps is not None:
         of = f" of {job.total_steps:,}" if job.total_steps else ""
@@ -74,24 +74,24 @@ def progress_text(job: TuningJob, profile: BackendProfile | None = None) -> str:
 
 
 def elapsed(job: TuningJob, now: datetime) -> float:
-    """Seconds from the start at Google, or from our own where Google gave none, to the end or until now."""
+    """Return the seconds from the start at Google, or from ours where Google gave none, to the end or to now."""
     return max(0.0, ((job.ended_at or now) - (job.started_at or job.created_at)).total_seconds())
 
 
 def remaining(job: TuningJob, now: datetime) -> float | None:
-    """Seconds still to go at the pace of the steps done so far; None where there is no pace yet."""
+    """Return the estimated seconds to the end, from the steps done so far; None before the first step."""
     if job.state is not JobState.RUNNING or not job.total_steps or not job.completed_steps:
         return None
     left = job.total_steps - job.completed_steps
-    seen = elapsed(job, job.checked_at or now)
-    if left < 0 or seen <= 0:
+    spent = elapsed(job, job.checked_at or now)
+    if left < 0 or spent <= 0:
         return None
     since = max(0.0, (now - (job.checked_at or now)).total_seconds())
-    return max(0.0, seen / job.completed_steps * left - since)
+    return max(0.0, spent / job.completed_steps * left - since)
 
 
 def time_text(job: TuningJob, now: datetime) -> str:
-    """`5 minutes so far, about 8 minutes left.` or `Took 13 minutes.`; empty before it runs."""
+    """Return `5 minutes so far, about 8 minutes left.`, `Took 13 minutes.` or `Waiting for 2 minutes.`."""
     spent = duration(elapsed(job, now))
     if job.state.ended:
         return f"Took {spent}." if job.ended_at else ""
@@ -104,7 +104,7 @@ def time_text(job: TuningJob, now: datetime) -> str:
 
 
 def hyperparameters_text(chosen: Hyperparameters, profile: BackendProfile | None) -> str:
-    """`epochs 3, batch size 4 (default), learning rate chosen by Google`."""
+    """Return `epochs 3, batch size 4 (default), learning rate chosen by Google`."""
     rules = {rule.name: rule for rule in profile.hyperparameters} if profile else {}
     given = chosen.given()
     left_out = {rule.excludes for name, rule in rules.items() if name in given}
@@ -122,33 +122,33 @@ def _hyperparameter(name: str, given: dict[str, int | float], rule: Hyperparamet
 
 
 def rows_text(job: TuningJob) -> str:
-    """`15 rows from next_number.jsonl`, as mrkdwn."""
+    """Return `15 rows from next_number.jsonl`, as mrkdwn."""
     data = job.spec.training
     held_out = f", {job.spec.held_out:,} of them held out for validation" if job.spec.held_out else ""
     return f"{count(data.examples, 'row')} from {escape_line(data.name, 80)}{held_out}"
 
 
 def failure_lines(failure: Failure | None) -> list[str]:
-    """Why it ended, in Google's sentence where it is Google's, and what to do about it; mrkdwn, a line each."""
+    """Return why the job failed and what to do about it, as mrkdwn lines."""
     if failure is None:
         return ["Google gave no reason."]
     reason = sentence(escape_line(failure.message, 1_200)) or "none was given."
-    # Code 0 is google.rpc.Code's OK: the reason is ours, and Google never had the job.
-    said = [f"Google's reason: {reason}" if failure.code else f"Reason: {reason}"]
+    # Code 0 is google.rpc.Code's OK: the reason is ours, and the job never reached Google.
+    lines = [f"Google's reason: {reason}" if failure.code else f"Reason: {reason}"]
     hint = sentence(escape_line(failure.hint, 600))
-    return [*said, f"What to do: {hint}"] if hint else said
+    return [*lines, f"What to do: {hint}"] if hint else lines
 
 
 def data_lines(stats: DataStats, rows: int) -> list[str]:
-    """What Google says it trained on, one sentence each, dropped and cut rows first."""
-    said = []
+    """Return what Google says that it trained on, a sentence each, dropped and cut rows first."""
+    lines = []
     if stats.dropped:
         why = "; ".join(escape_line(reason, 200) for reason in stats.dropped_reasons[:3])
         whole = f" of {max(rows, stats.dropped):,}" if rows else ""
-        said.append(sentence(f"Google left out {stats.dropped:,}{whole} rows" + (f": {why}" if why else "")))
+        lines.append(sentence(f"Google left out {stats.dropped:,}{whole} rows" + (f": {why}" if why else "")))
     if stats.truncated:
         verb = "was" if stats.truncated == 1 else "were"
-        said.append(f"{count(stats.truncated, 'row')} {verb} too long, and Google cut the end off.")
+        lines.append(f"{count(stats.truncated, 'row')} {verb} too long, and Google cut the end off.")
     counted = []
     if stats.examples:
         counted.append(count(stats.examples, "row"))
@@ -157,8 +157,8 @@ def data_lines(stats: DataStats, rows: int) -> list[str]:
     if stats.steps:
         counted.append(count(stats.steps, "step"))
     if counted:
-        said.append(f"Google trained on {', '.join(counted)}.")
-    return said
+        lines.append(f"Google trained on {', '.join(counted)}.")
+    return lines
 
 
 def where(profile: BackendProfile) -> str:

@@ -1,7 +1,7 @@
-"""The `/tune` form: what it shows for a backend, filled in from what is already known.
+"""Builds the `/tune` form for a backend, filled in with what is already known. `form_reader` reads it back.
 
-Every field that may be left empty means the default, and the default is written beside it, so that changing the
-backend never carries one backend's default into another. Reading it back is `start_form_reader`'s.
+An empty optional field means the default, and the hint shows that default. So a change of the backend never
+takes one backend's default to another.
 """
 
 from collections.abc import Sequence
@@ -38,9 +38,9 @@ _KEY_LENGTH = 100
 
 @dataclass(frozen=True, slots=True)
 class FormState:
-    """What a form is drawn from. The first profile is the default one; `request` fills the fields in.
+    """The content of a form. The first profile is the default one; `request` fills in the fields.
 
-    `recent` are files that can be picked, `tuned` models to tune again, `validation` whether its fields are open.
+    `recent` are files to choose from, `tuned` are models to tune again, `validation` shows the validation fields.
     """
 
     place: Place
@@ -52,12 +52,12 @@ class FormState:
 
     @property
     def profile(self) -> BackendProfile:
-        """The chosen backend's, else the default one's."""
+        """Return the profile of the chosen backend, else the default one."""
         return next((each for each in self.profiles if each.name == self.request.backend), self.profiles[0])
 
 
 def build_form(state: FormState) -> dict[str, Any]:
-    """The modal, at most 100 blocks whatever the profile."""
+    """Build the modal, of at most 100 blocks for every profile."""
     profile, request = state.profile, state.request
     validation = profile.takes_validation and (
         state.validation or bool(request.validation) or request.validation_share > 0
@@ -116,7 +116,7 @@ def _base_model(state: FormState) -> Block:
 
 
 def _file_fields(prefix: str, location: str, recent: Sequence[FileInfo], label: str) -> list[Block]:
-    """The three ways in: upload, a file that is in Slack already, an address."""
+    """Build the three fields for one file: an upload, a file that is already in Slack, an address."""
     in_slack = location.startswith("slack:")
     known = [Choice(each.location, _file_label(each)) for each in recent]
     if in_slack and location not in {choice.value for choice in known}:
@@ -221,7 +221,7 @@ def _number(rule: HyperparameterRule, chosen: int | float | None) -> Block:
         element["min_value"] = number(rule.minimum)
     if rule.maximum is not None:
         element["max_value"] = number(rule.maximum)
-    # A whole field refuses a fraction; what was typed in a command is then shown by the report of its error.
+    # Slack refuses a fraction in a field of whole numbers; the error of the check shows what was typed instead.
     if chosen is not None and (not rule.whole or chosen == int(chosen)):
         element["initial_value"] = number(chosen)
     return element

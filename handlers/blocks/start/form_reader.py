@@ -1,4 +1,4 @@
-"""Reads the `/tune` form back, whole as it was submitted or half-filled as it is while a person still types."""
+"""Reads the `/tune` form back, after its submission or while a person still fills it in."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -29,10 +29,11 @@ _BLOCKS = {
 
 @dataclass(frozen=True, slots=True)
 class StartForm:
-    """The form as a person left it. `errors` maps block ids to what is wrong there; `request` holds the rest.
+    """The values of the form. `errors` maps block ids to what is wrong there; `request` holds the rest.
 
-    `uploaded` are the files that were uploaded in the form itself; the request names them by location. `drawn_for`
-    is the backend whose fields the form showed, which is not the chosen one while a person changes it.
+    `uploaded` are the files that were uploaded in the form itself; the request names them by location.
+    `shown_backend` is the backend whose fields the form showed; it differs from the chosen one while a person
+    changes it.
     """
 
     place: Place
@@ -40,26 +41,26 @@ class StartForm:
     validation: bool
     uploaded: tuple[FileInfo, ...]
     errors: dict[str, str]
-    drawn_for: str = ""
+    shown_backend: str = ""
 
     @property
     def redrawn(self) -> StartRequest:
-        """The request for drawing this same form again.
+        """Return the request with which the same form is built again.
 
-        Slack itself keeps what was uploaded; a base model belongs to the backend that it was chosen for.
+        Slack keeps the uploads of the form; a base model belongs to the backend that it was chosen for.
         """
-        own = {each.location for each in self.uploaded}
-        moved = self.request.backend != self.drawn_for
+        uploads = {each.location for each in self.uploaded}
+        changed = self.request.backend != self.shown_backend
         return replace(
             self.request,
-            base_model="" if moved else self.request.base_model,
-            file="" if self.request.file in own else self.request.file,
-            validation="" if self.request.validation in own else self.request.validation,
+            base_model="" if changed else self.request.base_model,
+            file="" if self.request.file in uploads else self.request.file,
+            validation="" if self.request.validation in uploads else self.request.validation,
         )
 
 
 def read_form(view: dict[str, Any]) -> StartForm:
-    """The form in a view payload, from a submission or from an action inside it. Raises Outdated."""
+    """Read the form from a view payload, of a submission or of an action in it. Raises Outdated."""
     place, kept = unpack_place(str(view.get("private_metadata") or ""))
     reader = _Reader(view)
     training = reader.file("file", required=True)
@@ -80,19 +81,22 @@ def read_form(view: dict[str, Any]) -> StartForm:
         bool(kept.get("validation")),
         tuple(reader.uploaded),
         reader.errors,
-        drawn_for=str(kept.get("backend", "")),
+        shown_backend=str(kept.get("backend", "")),
     )
 
 
 def field_errors(view: dict[str, Any], error: BadArgument) -> dict[str, str]:
-    """The error under the field of this form that it is about; empty where the form shows no such field."""
+    """Return the error under its field in this form; empty where the form shows no such field."""
     block_id = _BLOCKS.get(error.field, error.field)
     shown = {str(block.get("block_id")) for block in view.get("blocks", ()) if block.get("type") == "input"}
     return {block_id: shorten(readable(str(error)), _ERROR_TEXT)} if block_id in shown else {}
 
 
 class _Reader:
-    """Takes one form's values out of Slack's nested dictionaries and notes what is wrong with them."""
+    """Reads one form's values from `view.state.values` and collects what is wrong with them.
+
+    Source: docs.slack.dev/reference/interaction-payloads/view-interactions-payload.
+    """
 
     def __init__(self, view: dict[str, Any]) -> None:
         self._values: dict[str, dict[str, dict[str, Any]]] = (view.get("state") or {}).get("values") or {}
@@ -100,7 +104,7 @@ class _Reader:
         self.errors: dict[str, str] = {}
 
     def _element(self, block_id: str) -> dict[str, Any]:
-        """The block's one element, whatever its action id."""
+        """Return the only element of the block, which may have any action id."""
         return next(iter(self._values.get(block_id, {}).values()), {})
 
     def chosen(self, block_id: str) -> str:
@@ -110,7 +114,7 @@ class _Reader:
         return str(self._element(block_id).get("value") or "").strip()
 
     def file(self, prefix: str, *, required: bool) -> str:
-        """The location of the one file that was given in one of the three ways."""
+        """Return the location of the file that was given in one of the three fields."""
         given: dict[str, str] = {}
         upload = next(iter(self._element(f"{prefix}_upload").get("files") or ()), None)
         if upload is not None:
@@ -125,7 +129,7 @@ class _Reader:
             try:
                 given[f"{prefix}_uri"] = file_location(address, prefix)
             except BadArgument as error:
-                self._note(f"{prefix}_uri", error)
+                self._add_error(f"{prefix}_uri", error)
                 return ""
         if len(set(given.values())) > 1:
             for block_id in list(given)[1:]:
@@ -150,16 +154,16 @@ class _Reader:
         try:
             return parse(typed, name)
         except BadArgument as error:
-            self._note(name, error)
+            self._add_error(name, error)
             return None
 
     def share(self, block_id: str) -> float:
-        """A percentage as a share; 0 where there is none."""
+        """Return a percentage as a share, 0 for an empty field."""
         typed = self.text(block_id)
         try:
             return real(typed, block_id) / 100 if typed else 0.0
         except BadArgument as error:
-            self._note(block_id, error)
+            self._add_error(block_id, error)
             return 0.0
 
     def mapping(self) -> FieldMapping | None:
@@ -172,5 +176,5 @@ class _Reader:
                 return None
         return FieldMapping(pair["input_key"], pair["output_key"])
 
-    def _note(self, block_id: str, error: BadArgument) -> None:
+    def _add_error(self, block_id: str, error: BadArgument) -> None:
         self.errors[block_id] = shorten(readable(str(error)), _ERROR_TEXT)

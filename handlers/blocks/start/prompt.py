@@ -1,4 +1,4 @@
-"""The reply to a mention or a shortcut with a file: a mention cannot open a form, a button can."""
+"""Builds the reply to a mention that starts a tuning: a mention has no trigger, a click on its button has one."""
 
 from bot.domain.requests import StartRequest
 from handlers.blocks.elements import actions, button, section
@@ -10,7 +10,7 @@ OPEN_ACTION = "open_form"
 
 
 def build_prompt(request: StartRequest, file_name: str) -> Message:
-    """Offers the form, filled in with the request; an empty `file_name` means that no file is known yet.
+    """Build the offer to open the form, filled in with the request; `file_name` is empty without a file.
 
     Raises BadArgument when the request is too long for a button.
     """

@@ -225,7 +225,7 @@ def test_everything_that_is_known_is_filled_in():
     )
     tuned = [TunedModel("gemini", "tunedModels/old-one", "tunedModels/old-one", "old one")]
     view = form(request=request, recent=RECENT, tuned=tuned)
-    assert submit(view) == StartForm(PLACE, request, False, (), {}, drawn_for="gemini")
+    assert submit(view) == StartForm(PLACE, request, False, (), {}, shown_backend="gemini")
     assert block(view, "file_recent")["element"]["initial_option"]["text"]["text"] == "big.jsonl (52 MB)"
     assert block(view, "base_model")["element"]["initial_option"]["text"]["text"] == "old one"
 
