@@ -20,11 +20,13 @@ from bot.errors import BotError
 if TYPE_CHECKING:
     from bot.datasets import Repairer
 
-# Bolt reads these by itself: the last two would silently switch it to OAuth and drop the bot's token.
+# Bolt reads these from the environment: the last two would switch it to OAuth and make it ignore the bot's token
+# (slack_bolt/app/async_app.py, `AsyncApp.__init__`).
 READ_BY_BOLT: Final = ("SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET", "SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET")
 CHUNK_BYTES: Final = 1024 * 1024
-# The loop lets go of the interpreter at every send, and the database's thread may then keep it for so long before
-# an acknowledgement goes on; Python's own choice is ten times as much.
+# The event loop releases the interpreter's lock at every send. The database's thread may then hold it for this
+# long before an acknowledgement continues; Python's default is 0.005 s:
+# https://docs.python.org/3/library/sys.html#sys.setswitchinterval.
 SWITCH_SECONDS: Final = 0.0005
 
 
@@ -37,7 +39,7 @@ def cli() -> None:
 @cli.command()
 def run() -> None:
     """Serve the bot, configured by environment variables."""
-    # A stop that comes while the libraries are still loading is obeyed, too.
+    # SIGTERM also ends the process while the libraries are still loading.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     from bot import app
     from bot.runtime import logs
@@ -86,7 +88,7 @@ def backup(file: Path) -> None:
 @click.option("--open", "open_browser", is_flag=True, help="Open the page in the browser.")
 @click.option("--walk", "scripted", is_flag=True, help="No page: walk through the main job and print it.")
 def sandbox(port: int, open_browser: bool, scripted: bool) -> None:
-    """Try all of it on this machine, in a page that looks like a Slack workspace: no account, no network."""
+    """Try the bot on this machine, in a page that looks like a Slack workspace: no account, no network."""
     if scripted:
         from bot.sandbox.walk import walk
 
@@ -110,7 +112,7 @@ def sandbox(port: int, open_browser: bool, scripted: bool) -> None:
 
 
 @cli.command()
-@click.option("--url", default="", help="Slack's way to /slack/events, for HTTP; without it: Socket Mode.")
+@click.option("--url", default="", help="The public URL of /slack/events, for HTTP; without it: Socket Mode.")
 def manifest(url: str) -> None:
     """Print the Slack app manifest, made from the registered commands, events and scopes."""
     from handlers.transport.manifest import manifest as build
@@ -130,7 +132,7 @@ def _mapping(input_key: str, output_key: str) -> FieldMapping | None:
 
 
 def _chunks(file: Path, label: str) -> Iterator[bytes]:
-    """The file's bytes, with a progress bar on standard error where that is a terminal."""
+    """Yield the file's bytes and show a progress bar if standard error is a terminal."""
     with (
         file.open("rb") as source,
         click.progressbar(length=file.stat().st_size, label=f"{label} {file.name}", file=sys.stderr) as bar,
@@ -152,7 +154,7 @@ def _chunks(file: Path, label: str) -> Iterator[bytes]:
     help="Write the rows that can be tuned on, and the others with reasons, into this folder.",
 )
 def check(file: Path, backend: str, input_key: str, output_key: str, directory: Path | None) -> None:
-    """Print the report on a training file; ends with 1 if it cannot be tuned on."""
+    """Print the report on a training file; the exit status is 1 if it cannot be tuned on."""
     from bot.backends import PROFILES
     from bot.datasets import DatasetChecker, Repairer, report_text
 
@@ -169,9 +171,7 @@ def check(file: Path, backend: str, input_key: str, output_key: str, directory: 
         try:
             _write_repaired(directory, file, repairer)
         except FileExistsError as error:
-            raise BotError(
-                f"{error.filename} is there already.", "Move it away, or name another folder."
-            ) from None
+            raise BotError(f"{error.filename} exists already.", "Move it, or name another folder.") from None
     sys.exit(0 if report.ok else 1)
 
 
@@ -205,7 +205,7 @@ def _write_repaired(directory: Path, file: Path, repairer: "Repairer") -> None:
     "--out", type=click.File("wb", lazy=True), default="-", help="The file to write; else standard output."
 )
 def convert(file: Path, target: str, input_key: str, output_key: str, out: BinaryIO) -> None:
-    """Write a training file anew in another dialect; its own is told by its rows."""
+    """Convert a training file to another dialect; its own dialect is detected from its rows."""
     from bot.datasets import Converter, DatasetChecker
     from bot.domain.backend_profile import DatasetLimits
     from bot.domain.datasets import Dialect
@@ -228,7 +228,7 @@ def convert(file: Path, target: str, input_key: str, output_key: str, out: Binar
 
 
 def main() -> None:
-    """The command's entry: our own errors in words on standard error, without a traceback."""
+    """Run the command; print an error of ours on standard error, without a traceback."""
     try:
         cli()
     except BotError as error:

@@ -1,4 +1,4 @@
-"""Everything that can be set, read once from a mapping (the environment) into one frozen value.
+"""The settings, read once from a mapping (the environment variables) into one frozen value.
 
 All problems are reported at once, by the variable's own name. Secrets print as ***. Each field's description is
 its row in the README and its lines in `.env.example`; tests compare them. This module reads no files but those
@@ -158,8 +158,8 @@ class Settings(BaseModel):
         alias="TUNEBOT_POLL_SECONDS",
         gt=0,
         le=3600,
-        description="Seconds between two looks at a young job; older ones are looked at less often, down to once "
-        "a minute after the first half hour.",
+        description="Seconds between two polls of a young job; older jobs are polled less often, down to once a "
+        "minute after the first half hour.",
     )
     stuck_minutes: float = Field(
         120,
@@ -211,7 +211,7 @@ class Settings(BaseModel):
 
     @property
     def own_slack_origin(self) -> str:
-        """Scheme, host and port of another Slack base than Slack's own, else empty."""
+        """Scheme, host and port of a SLACK_API_URL that is not Slack's own, else empty."""
         parts = urlsplit(self.slack_api_url)
         return "" if parts.netloc == "slack.com" else f"{parts.scheme}://{parts.netloc}"
 
@@ -232,7 +232,7 @@ class Settings(BaseModel):
         return self.bucket.removeprefix("gs://").rstrip("/")
 
     def secrets(self) -> tuple[str, ...]:
-        """Every secret value, for the log filter that strikes them out."""
+        """Return every secret value, for the log formatter that replaces them."""
         values = (getattr(self, name) for name in type(self).model_fields)
         return tuple(value.get_secret_value() for value in values if isinstance(value, SecretStr))
 
@@ -282,7 +282,7 @@ def default_text(field: FieldInfo) -> str:
 
 
 def reveal(secret: SecretStr | None) -> str:
-    """The secret's value, empty where it is not set."""
+    """Return the secret's value, empty if it is not set."""
     return secret.get_secret_value() if secret is not None else ""
 
 
@@ -314,7 +314,7 @@ def _read_secret_files(given: dict[str, str], names: Sequence[str]) -> list[str]
 
 
 def _conflicts(given: Mapping[str, str]) -> list[str]:
-    """What is wrong between variables, each one fine by itself; looked at even where single ones are not."""
+    """Return what is wrong with combinations of variables, also if single ones are wrong."""
     problems: list[str] = []
     if "SLACK_APP_TOKEN" not in given and "SLACK_SIGNING_SECRET" not in given:
         problems.append("SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP): set one of the two")
@@ -340,12 +340,12 @@ def _conflicts(given: Mapping[str, str]) -> list[str]:
 
 
 def _field_problems(error: ValidationError) -> list[str]:
-    """One line a variable, without its value, which may be a secret."""
+    """Return one line for each wrong variable, without its value, which may be a secret."""
     return [f"{problem['loc'][0]}: {_plain(problem)}" for problem in error.errors(include_url=False)]
 
 
 def _plain(problem: ErrorDetails) -> str:
-    """Pydantic's sentence, shortened; a pattern is left to the README's words."""
+    """Shorten Pydantic's message; the README describes what a pattern accepts."""
     match problem["type"]:
         case "missing":
             return "is required and not set"
