@@ -78,7 +78,7 @@ async def test_what_is_wrong_is_said_in_two_lines_and_nothing_is_overwritten(wor
         taken.write_text("mine")
         code, said = await backup(world.stage, taken)
         assert code == 1
-        assert said == f"{taken} already exists.\nName a new file, so that no older copy is lost.\n"
+        assert said == f"{taken} already exists.\nName a new file, so that you keep the older copy.\n"
         assert taken.read_text() == "mine"
 
         code, said = await backup(world.stage, world.stage.directory / "missing" / "copy.db")
