@@ -1,13 +1,14 @@
-"""Errors on demand: what tests and the control strip make Google do to the next requests.
+"""Errors on demand: what tests and the sandbox's page make Google do to the next requests.
 
-A fault waits for requests that fit its method and path. Delays let the request go on; everything else ends it.
+A fault waits for requests that fit its method, path and query. A delay lets a request go on, any other ends it.
 """
 
 import asyncio
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from http import HTTPStatus
+from typing import Any, TypedDict, Unpack
 
 from aiohttp import web
 
@@ -26,27 +27,46 @@ class Harm(StrEnum):
     CUT_STREAM = "cut stream"
 
 
+class Chosen(TypedDict, total=False):
+    """Which requests a fault meets: `path` and `query` are regular expressions searched in the raw URL's parts.
+
+    The next one request by default; `times` None means all of them.
+    """
+
+    path: str
+    query: str
+    method: str | None
+    times: int | None
+
+
 @dataclass(slots=True, eq=False)
 class Fault:
     """One fault: `times` requests still to meet (None: all), `hits` met so far.
 
-    Cancel it with `Faults.remove`.
+    `status` and `text` are what a proxy answers; status 0 cuts the connection. Cancel it with `Faults.remove`.
     """
 
     harm: Harm
-    pattern: re.Pattern[str]
+    path: re.Pattern[str]
+    query: re.Pattern[str]
     method: str | None
     times: int | None
     error: GoogleError | None = None
     seconds: float = 0.0
     after: int = 0
     text: str = ""
-    status: int = 502
+    status: int = 0
     hits: int = 0
 
-    def fits(self, method: str, path: str) -> bool:
+    def fits(self, request: web.Request) -> bool:
         """Say whether the fault still waits for such a request."""
-        return self.times != 0 and self.method in (None, method) and bool(self.pattern.search(path))
+        url = request.rel_url
+        return (
+            self.times != 0
+            and self.method in (None, request.method)
+            and bool(self.path.search(url.raw_path))
+            and bool(self.query.search(url.query_string))
+        )
 
     def spend(self) -> None:
         """Count one request met."""
@@ -54,11 +74,31 @@ class Fault:
         if self.times is not None:
             self.times -= 1
 
+    def page(self) -> web.Response:
+        """Return the proxy's answer: it is HTML and holds no google.rpc.Status."""
+        return web.Response(status=self.status, text=self.text, content_type="text/html")
+
+
+def proxy_page(status: int) -> str:
+    """Return the page that a proxy in between shows instead of Google's answer."""
+    # 499 is nginx's own code for a client that closed the connection.
+    known = {499: "Client Closed Request"} | {one.value: one.phrase for one in HTTPStatus}
+    title = f"{status} {known.get(status, 'Error')}"
+    return f"<html><head><title>{title}</title></head><body><h1>{title}</h1><hr>nginx</body></html>"
+
 
 @dataclass(slots=True)
 class Faults:
-    """The faults laid out, first come first met. `path` is a regular expression searched in the raw path."""
+    """The faults laid out, first come first met, and what Google does differently until `clear`.
 
+    A list shows a job only `list_lag` seconds of the stand-in's clock after its creation. With
+    `forbids_unknown_models` a tuned model that never existed is answered with 403, as the Gemini API may do, and
+    with `refuses_concurrent_jobs` a Vertex job over the quota is refused instead of queued.
+    """
+
+    list_lag: float = 0.0
+    forbids_unknown_models: bool = False
+    refuses_concurrent_jobs: bool = False
     _laid: list[Fault] = field(default_factory=list)
     _lost_operations: set[str] = field(default_factory=set)
 
@@ -67,12 +107,10 @@ class Faults:
         code: int,
         message: str | None = None,
         *,
-        path: str = "",
-        method: str | None = None,
-        times: int | None = 1,
         retry_after: float | None = None,
         status: str | None = None,
         details: tuple[dict[str, Any], ...] = (),
+        **chosen: Unpack[Chosen],
     ) -> Fault:
         """Answer with this HTTP code and a google.rpc.Status; `retry_after` is in seconds."""
         headers = {}
@@ -80,46 +118,36 @@ class Faults:
             headers["Retry-After"] = f"{retry_after:g}"
             details = (*details, retry_info(retry_after))
         error = GoogleError(code, message, status=status, details=details, headers=headers)
-        return self._lay(Fault(Harm.FAIL, re.compile(path), method, times, error=error))
+        return self._lay(Harm.FAIL, chosen, error=error)
 
-    def garble(
-        self,
-        text: str = "<html><title>502 Bad Gateway</title></html>",
-        *,
-        status: int = 502,
-        path: str = "",
-        method: str | None = None,
-        times: int | None = 1,
-    ) -> Fault:
-        """Answer with something that isn't Google's JSON, as a proxy in between does."""
-        return self._lay(Fault(Harm.GARBLE, re.compile(path), method, times, text=text, status=status))
+    def garble(self, text: str | None = None, *, status: int = 502, **chosen: Unpack[Chosen]) -> Fault:
+        """Answer with something that is not Google's JSON, by default the page of a proxy in between."""
+        return self._lay(Harm.GARBLE, chosen, status=status, text=proxy_page(status) if text is None else text)
 
-    def delay(self, seconds: float, *, path: str = "", method: str | None = None, times: int | None = 1) -> Fault:
+    def delay(self, seconds: float, **chosen: Unpack[Chosen]) -> Fault:
         """Wait before going on."""
-        return self._lay(Fault(Harm.DELAY, re.compile(path), method, times, seconds=seconds))
+        return self._lay(Harm.DELAY, chosen, seconds=seconds)
 
-    def hang(self, *, path: str = "", method: str | None = None, times: int | None = 1) -> Fault:
+    def hang(self, **chosen: Unpack[Chosen]) -> Fault:
         """Never answer, until the caller goes away or the stand-in stops."""
-        return self._lay(Fault(Harm.HANG, re.compile(path), method, times))
+        return self._lay(Harm.HANG, chosen)
 
-    def reset(self, *, path: str = "", method: str | None = None, times: int | None = 1) -> Fault:
+    def reset(self, **chosen: Unpack[Chosen]) -> Fault:
         """Cut the connection before anything is done."""
-        return self._lay(Fault(Harm.RESET, re.compile(path), method, times))
+        return self._lay(Harm.RESET, chosen)
 
-    def lose_answer(self, *, path: str = "", method: str | None = None, times: int | None = 1) -> Fault:
-        """Do what is asked, then cut the connection instead of answering."""
-        return self._lay(Fault(Harm.LOSE_ANSWER, re.compile(path), method, times))
+    def lose_answer(self, status: int = 0, **chosen: Unpack[Chosen]) -> Fault:
+        """Do what is asked, then cut the connection, or with a status show the page of a proxy (499, 502)."""
+        return self._lay(Harm.LOSE_ANSWER, chosen, status=status, text=proxy_page(status))
 
-    def cut_stream(
-        self,
-        after: int = 1,
-        *,
-        path: str = ":streamGenerateContent",
-        method: str | None = None,
-        times: int | None = 1,
-    ) -> Fault:
+    def cut_stream(self, after: int = 1, **chosen: Unpack[Chosen]) -> Fault:
         """Cut a streamed answer after so many pieces."""
-        return self._lay(Fault(Harm.CUT_STREAM, re.compile(path), method, times, after=after))
+        return self._lay(Harm.CUT_STREAM, {"path": ":streamGenerateContent", **chosen}, after=after)
+
+    def refuse_filter(self, **chosen: Unpack[Chosen]) -> Fault:
+        """Refuse every list that is asked for with a filter, as an API does that does not know the field."""
+        error = GoogleError(400, "Invalid filter expression.")
+        return self._lay(Harm.FAIL, {"query": r"(^|&)filter=", "times": None, **chosen}, error=error)
 
     def lose_operation(self, name: str) -> None:
         """Answer 404 for this operation from now on, while its tuned model lives (`tunedModels/x` or in full)."""
@@ -134,23 +162,26 @@ class Faults:
         self._laid.remove(fault)
 
     def clear(self) -> None:
-        """Take every fault away and find every lost operation again."""
+        """Take every fault away, find every lost operation again and behave as Google usually does."""
         self._laid.clear()
         self._lost_operations.clear()
+        self.list_lag, self.forbids_unknown_models, self.refuses_concurrent_jobs = 0.0, False, False
 
     @property
     def waiting(self) -> list[Fault]:
         """The faults that still wait for a request."""
         return [fault for fault in self._laid if fault.times != 0]
 
-    def _lay(self, fault: Fault) -> Fault:
+    def _lay(self, harm: Harm, chosen: Chosen, **facts: Any) -> Fault:
+        path, query = re.compile(chosen.get("path", "")), re.compile(chosen.get("query", ""))
+        fault = Fault(harm, path, query, chosen.get("method"), chosen.get("times", 1), **facts)
         self._laid.append(fault)
         return fault
 
     async def meet(self, request: web.Request) -> Fault | None:
         """Let a request meet its faults; delays are waited for here, the first other one is returned."""
         for fault in list(self._laid):
-            if not fault.fits(request.method, request.rel_url.raw_path):
+            if not fault.fits(request):
                 continue
             fault.spend()
             if fault.harm is not Harm.DELAY:

@@ -83,8 +83,8 @@ class GoogleStandIn:
         pending = 0.0 if job_seconds is None else job_seconds * PENDING_SHARE
         seconds = None if job_seconds is None else job_seconds - pending
         self.jobs = Jobs(trainer or ToyTrainer(seconds), self.limits, clock, pending)
-        self.tuned_models = TunedModels(self.jobs, self._random, clock)
-        self.tuning_jobs = TuningJobs(self.jobs, self.buckets, self._random)
+        self.tuned_models = TunedModels(self.jobs, self._random, clock, self.faults)
+        self.tuning_jobs = TuningJobs(self.jobs, self.buckets, self._random, self.faults)
         self._router = Router()
         for routes in (
             TokenRoutes(self.credentials, project, project_number(project)),
@@ -209,7 +209,9 @@ class GoogleStandIn:
         except GoogleError as error:
             response = _refused(error, storage=service == "storage.googleapis.com")
         if fault is not None and fault.harm is Harm.LOSE_ANSWER:
-            raise Cut
+            if not fault.status:
+                raise Cut
+            return fault.page()
         return response
 
     async def _read_body(self, route: Route, call: Call, entry: Received) -> None:
@@ -236,7 +238,7 @@ class GoogleStandIn:
             case Fault(harm=Harm.FAIL, error=error) if error is not None:
                 raise error
             case Fault(harm=Harm.GARBLE):
-                return web.Response(status=fault.status, text=fault.text, content_type="text/html")
+                return fault.page()
             case Fault(harm=Harm.RESET):
                 raise Cut
             case Fault(harm=Harm.HANG):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from bot.sandbox.google.fault_injection import Faults
 from bot.sandbox.google.generative_requests import read_lesson
 from bot.sandbox.google.job_register import Job, Jobs
 from bot.sandbox.google.json_bodies import GEMINI, PALM, Schema, decode, encode, single
@@ -101,21 +102,29 @@ class TunedModels:
     jobs: Jobs
     random: random.Random
     clock: Callable[[], float]
+    faults: Faults
     _models: dict[str, TunedModel] = field(default_factory=dict)
     _created: int = 0
 
     def listed(self, system: str) -> list[TunedModel]:
-        """Return the models of one version, newest first."""
-        return [model for model in reversed(self._models.values()) if model.system == system]
+        """Return the models of one version, newest first; the list may lag behind what was created."""
+        shown = self.clock() - self.faults.list_lag
+        return [
+            model
+            for model in reversed(self._models.values())
+            if model.system == system and (model.job is None or model.job.created <= shown)
+        ]
 
     def find(self, system: str, name: str) -> TunedModel:
         """Return a model by name.
 
         Raises:
-            GoogleError: 404 in Google's words.
+            GoogleError: 404 in Google's words, or its 403 while unknown models are forbidden.
         """
         model = self._models.get(name)
         if model is None or model.system != system:
+            if self.faults.forbids_unknown_models:
+                raise GoogleError(403, f"You do not have permission to access tuned model {name}.")
             raise not_found(f"Tuned model {name} does not exist.")
         return model
 

@@ -43,8 +43,8 @@ class TuningJobRoutes:
         conditions = _conditions(call.query.get("filter", ""))
         jobs = [
             made
-            for made in reversed(self._jobs.all)
-            if made.parent == parent and all(_passes(made, *condition) for condition in conditions)
+            for made in self._jobs.listed(parent)
+            if all(_passes(made, *condition) for condition in conditions)
         ]
         size = whole_number(call.query, "pageSize", 100, 1000)
         shown, token = page(jobs, lambda made: made.job.number, size, call.query.get("pageToken", ""))

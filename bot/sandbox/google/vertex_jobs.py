@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from bot.sandbox.google.fault_injection import Faults
 from bot.sandbox.google.job_register import Job, Jobs
 from bot.sandbox.google.json_bodies import VERTEX, VERTEX_BETA, Schema, decode, encode
 from bot.sandbox.google.router import Call
-from bot.sandbox.google.rpc_status import invalid, not_found
+from bot.sandbox.google.rpc_status import GoogleError, invalid, not_found
 from bot.sandbox.google.stored_objects import Buckets
 from bot.sandbox.google.trainer import Course
 from bot.sandbox.google.training_files import Dataset, data_stats
@@ -126,6 +127,7 @@ class TuningJobs:
     jobs: Jobs
     buckets: Buckets
     random: random.Random
+    faults: Faults
     all: list[TuningJob] = field(default_factory=list)
 
     def parent(self, call: Call) -> str:
@@ -138,6 +140,11 @@ class TuningJobs:
             if fits(job):
                 return job
         raise not_found(missing)
+
+    def listed(self, parent: str) -> list[TuningJob]:
+        """Return the jobs of a location, newest first; the list may lag behind what was created."""
+        shown = self.jobs.now() - self.faults.list_lag
+        return [made for made in reversed(self.all) if made.parent == parent and made.job.created <= shown]
 
     def new_id(self) -> str:
         """Return a number of 19 digits, as Vertex AI names its resources."""
@@ -158,6 +165,8 @@ class TuningJobs:
             raise invalid(f"Tuning is not supported in location {location}.", "parent")
         spec = check_job(asked, limits)
         source, course = self._source(asked)
+        if self.faults.refuses_concurrent_jobs and self.jobs.open_vertex_jobs >= limits.concurrent_vertex_jobs:
+            raise GoogleError(429, "Quota exceeded for aiplatform.googleapis.com/global_concurrent_tuning_jobs.")
         training = await read_training(asked, spec, self.buckets, limits, course)
         serving = f"{parent.rsplit('/', 1)[0]}/{limits.serving_locations.get(location, location)}"
         job = self.jobs.add(
