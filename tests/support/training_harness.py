@@ -14,10 +14,10 @@ from bot.sandbox.google.trainer import Course
 from bot.sandbox.google.training_plan import Bounds
 
 # A job with these would go on for hours.
-ENDLESS = Bounds(work=10**12, updates=10**9, seconds=1e6, passes=10**6, pairs=10**9)
+ENDLESS = Bounds(work=10**12, updates=10**7, seconds=1e6, passes=10**6, pairs=10**9)
 
 
-async def until(happened: Callable[[], bool], seconds: float = 30) -> None:
+async def until(happened: Callable[[], bool], seconds: float = 120) -> None:
     """Wait until something is so."""
     async with asyncio.timeout(seconds):
         while True:
@@ -28,7 +28,7 @@ async def until(happened: Callable[[], bool], seconds: float = 30) -> None:
 
 async def operation_done(client: httpx.AsyncClient, operation: str) -> dict[str, Any]:
     """Look at an operation until it is done."""
-    async with asyncio.timeout(90):
+    async with asyncio.timeout(300):
         while True:
             view: dict[str, Any] = (await client.get(f"/v1/{operation}")).json()
             if view.get("done"):

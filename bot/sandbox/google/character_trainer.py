@@ -9,6 +9,7 @@ import contextlib
 import itertools
 import math
 import os
+import pickle
 import subprocess
 import sys
 import threading
@@ -16,14 +17,11 @@ import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-import msgspec
 import numpy as np
 
-from bot.sandbox.google.character_model import CharacterModel
+from bot.sandbox.google.character_model import CharacterModel, Measure
 from bot.sandbox.google.trainer import Lesson, Prompt, Score
-from bot.sandbox.google.training_plan import Bounds, Plan, plain, plan_of
-from bot.sandbox.google.training_wire import Broken, Done, Progress, Report, Sums, Work
-from bot.sandbox.google.training_worker import pack, unpack
+from bot.sandbox.google.training_plan import Bounds, Broken, Done, Plan, Progress, Report, Work, plain, plan_of
 
 WORKER = "bot.sandbox.google.training_worker"
 ROOT = Path(__file__).parents[3]
@@ -180,7 +178,7 @@ class CharacterCourse:
             reported, complaint = False, ""
             # A worker killed at once breaks the pipe that its work goes through.
             with contextlib.suppress(BrokenPipeError), process:
-                reported = self._converse(process, self._work(plan))
+                reported = self._converse(process, plan)
                 assert process.stderr is not None
                 complaint = process.stderr.read().decode(errors="replace").strip()
             self._process = None
@@ -208,37 +206,23 @@ class CharacterCourse:
             )
             return self._process
 
-    def _work(self, plan: Plan) -> Work:
-        base = self._lesson.base
-        known = base._model if isinstance(base, CharacterCourse) else None
-        return Work(
-            pairs=plan.pairs,
-            validation=plan.validation,
-            batch=plan.batch,
-            updates=plan.updates,
-            points=plan.points,
-            rate=plan.rate,
-            room=plan.bounds.answer,
-            seconds=plan.bounds.seconds,
-            seed=self._trainer.seed,
-            base=None if known is None else pack(known),
-        )
-
-    def _converse(self, process: subprocess.Popen[bytes], work: Work) -> bool:
-        """Hand over the work and note every report; return whether the worker came to an end of its own."""
+    def _converse(self, process: subprocess.Popen[bytes], plan: Plan) -> bool:
+        """Send the work and note every report; return whether the worker came to an end of its own."""
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(msgspec.json.encode(work) + b"\n")
+        base = self._lesson.base
+        known = base._model if isinstance(base, CharacterCourse) else None
+        pickle.dump(Work(plan, self._trainer.seed, known), process.stdin)
         process.stdin.flush()
-        reports = msgspec.json.Decoder(Report)
-        # A kill can cut the last line short.
-        while (line := process.stdout.readline()).endswith(b"\n"):
-            if self._note(reports.decode(line), work):
-                return True
+        # A kill can cut the last report short.
+        with contextlib.suppress(EOFError, pickle.UnpicklingError):
+            while not self._note(pickle.load(process.stdout), plan):  # noqa: S301  Our own process wrote it.
+                pass
+            return True
         return False
 
-    def _note(self, report: Report, work: Work) -> bool:
-        """Take down one report; return whether it is the last."""
+    def _note(self, report: Report, plan: Plan) -> bool:
+        """Keep what a report tells; return whether it is the last."""
         now = self._trainer.clock()
         match report:
             case Progress():
@@ -248,18 +232,18 @@ class CharacterCourse:
                 self._moments.append(now)
                 return False
             case Done():
-                if report.updates < work.updates:
+                if report.updates < plan.updates:
                     self._short = (
-                        f" Its {work.seconds:g} seconds were over after {report.updates:,} of {work.updates:,} "
-                        "updates; the steps after that show the last loss measured."
+                        f" Its {plan.bounds.seconds:g} seconds were over after {report.updates:,} of "
+                        f"{plan.updates:,} updates; the steps after that show the last loss measured."
                     )
-                self._model = unpack(report.network)
+                self._model = report.model
                 self._done = now
             case Broken():
                 self._failure = report.reason
         return True
 
 
-def _score(sums: Sums) -> Score:
-    guessed = max(1, sums.guessed)
-    return Score(sums.nats / guessed, sums.right / guessed, sums.guessed)
+def _score(measure: Measure) -> Score:
+    guessed = max(1, measure.guessed)
+    return Score(measure.nats / guessed, measure.right / guessed, measure.guessed)

@@ -20,6 +20,7 @@ from bot.sandbox.google.fault_injection import Cut, Fault, Faults, Harm
 from bot.sandbox.google.generative_queries import QueryRoutes
 from bot.sandbox.google.generative_routes import TunedModelRoutes
 from bot.sandbox.google.job_register import Jobs
+from bot.sandbox.google.memory_trainer import MemoryTrainer
 from bot.sandbox.google.object_routes import ObjectRoutes
 from bot.sandbox.google.request_log import Journal, Received, hide
 from bot.sandbox.google.router import Call, Route, Router, parse_json, read_query
@@ -28,7 +29,6 @@ from bot.sandbox.google.service_limits import Limits
 from bot.sandbox.google.stored_objects import Buckets
 from bot.sandbox.google.text_generation import Answers
 from bot.sandbox.google.token_endpoints import TokenRoutes
-from bot.sandbox.google.toy import ToyTrainer
 from bot.sandbox.google.trainer import Trainer
 from bot.sandbox.google.tuned_models import TunedModels
 from bot.sandbox.google.upload_routes import UploadRoutes
@@ -51,7 +51,7 @@ class GoogleStandIn:
 
     A job takes `job_seconds` from start to success; None stops the clock for jobs, so that only `advance`,
     `finish`, `fail` and `cancel` of each job move it. `clock` tells seconds since 1970. `trainer` replaces the
-    toy that learns by heart.
+    memory that learns by heart.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class GoogleStandIn:
         self.buckets = Buckets(Path(self._directory.name), clock)
         pending = 0.0 if job_seconds is None else job_seconds * PENDING_SHARE
         seconds = None if job_seconds is None else job_seconds - pending
-        self.jobs = Jobs(trainer or ToyTrainer(seconds), self.limits, clock, pending)
+        self.jobs = Jobs(trainer or MemoryTrainer(seconds), self.limits, clock, pending)
         self.tuned_models = TunedModels(self.jobs, self._random, clock, self.faults)
         self.tuning_jobs = TuningJobs(self.jobs, self.buckets, self._random, self.faults)
         self._router = Router()

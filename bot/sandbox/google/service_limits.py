@@ -53,6 +53,6 @@ class Limits:
     vertex_batch_size: int = 8
     # Snapshots shown of one tuning run; a longer run is thinned evenly and keeps its last step.
     snapshots: int = 500
-    # Examples kept in memory for the toy answers, and the characters they may hold together.
+    # Examples kept in memory for the answers, and the characters they may hold together.
     kept_examples: int = 20_000
     kept_characters: int = 16_000_000

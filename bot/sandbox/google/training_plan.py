@@ -1,12 +1,14 @@
 """What a job means for the toy network: which pairs, how many updates, at which rate, said in words.
 
-Nothing here trains or imports numpy. The bounds count work, not seconds, so that a plan is the same everywhere.
+Nothing here trains. The bounds count work, not seconds, so that a plan is the same everywhere. The end of the file
+has what the stand-in and a worker process send each other.
 """
 
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bot.sandbox.google.character_model import CharacterModel, Measure
 from bot.sandbox.google.trainer import Example, Lesson
 
 TOY = "A toy model trained on your laptop; it shows the flow, not the quality."
@@ -144,3 +146,38 @@ def _affordable(pairs: Pairs, batch: int, bounds: Bounds) -> int:
     lengths = sorted(len(question) + len(answer) + 2 for question, answer in pairs)
     cost = lengths[len(lengths) * 9 // 10] * (batch + 6) + 100
     return max(1, min(bounds.updates, bounds.work // cost))
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a worker is to do: a plan, from a network that has learned before or from a fresh one."""
+
+    plan: Plan
+    seed: int
+    base: CharacterModel | None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One point is reached. `validation` is set where it was measured anew."""
+
+    train: Measure
+    validation: Measure | None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Training is over and this came of it; `updates` are fewer than planned when time ran out."""
+
+    model: CharacterModel
+    updates: int
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """Training makes no sense any more, and why."""
+
+    reason: str
+
+
+Report = Progress | Done | Broken
