@@ -56,7 +56,7 @@ async def test_what_can_never_be_told_is_recorded_once_and_not_tried_again(
     await at.told()
     await asyncio.sleep(0.3)
     assert len(at.calls("chat.postMessage")) == 1
-    assert "gave up on telling never" in caplog.text
+    assert "gave up a notice of never" in caplog.text
     rows = await at.database.run(lambda db: list(db.query("SELECT state, reason FROM outbox")))
     assert rows == [{"state": "undeliverable", "reason": "Slack refuses the message: msg_too_long."}]
 
