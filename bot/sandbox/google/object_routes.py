@@ -77,7 +77,8 @@ class ObjectRoutes:
         reply.content_length = end - start
         reply.headers["X-Goog-Generation"] = str(stored.generation)
         reply.headers["X-Goog-Stored-Content-Length"] = str(stored.size)
-        reply.headers["X-Goog-Hash"] = f"md5={stored.md5}"
+        hashes = f"md5={stored.md5}" if stored.crc32c is None else f"crc32c={stored.crc32c},md5={stored.md5}"
+        reply.headers["X-Goog-Hash"] = hashes
         if wanted is not None:
             reply.headers["Content-Range"] = f"bytes {start}-{end - 1}/{stored.size}"
         await reply.prepare(call.request)

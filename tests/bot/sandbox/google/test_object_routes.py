@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from bot.sandbox.google import GoogleStandIn
+from bot.sandbox.google.stored_objects import crc32c
 
 QUANTUM = 256 * 1024
 UPLOAD = "/upload/storage/v1/b/bucket/o"
@@ -209,3 +210,8 @@ async def test_generation_precondition_is_held(client: httpx.AsyncClient) -> Non
     assert (await client.get(f"{OBJECTS}/once", params={"alt": "media"})).text == "1"
     assert (await client.delete(f"{OBJECTS}/once")).status_code == 204
     assert (await client.delete(f"{OBJECTS}/once")).status_code == 404
+
+
+def test_crc32c_is_that_of_the_rfc() -> None:
+    # RFC 3720, B.4: thirty-two bytes of zeros; its printed bytes are little endian.
+    assert crc32c(bytes(32)) == b64encode(bytes.fromhex("8a9136aa")).decode()
