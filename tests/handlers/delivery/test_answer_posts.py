@@ -257,5 +257,5 @@ async def test_a_delivery_that_comes_again_is_left_alone(desk: QuestionHarness) 
     await asyncio.gather(*(questions.accept(desk.question("k"), desk.respond) for _ in range(3)))
     await desk.settled()
     await questions.accept(desk.question("k"), desk.respond)
-    await asyncio.sleep(0.1)
+    await desk.tasks.drain(1.0)
     assert len(desk.heard) == 2
