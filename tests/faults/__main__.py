@@ -1,8 +1,8 @@
-"""A long storm, by hand: starts jobs in bad faults and checks the ledger once it has cleared.
+"""A long run by hand: it starts jobs while faults come, and checks the ledger once no fault is left.
 
     .venv/bin/python -m tests.faults --jobs 200 --seed 7
 
-Ends with 1 if the ledger do not balance. The bot's log and database are kept in the directory that is printed.
+Ends with 1 if the ledger does not balance. The bot's log and database are kept in the directory that is printed.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from tests.faults.load_run import open_load_run
 
 
 async def run(jobs: int, seed: int, people: int, directory: Path) -> bool:
-    """Whether the ledger balance."""
+    """Run it; return whether the ledger balances."""
     began = time.monotonic()
 
     def say(words: str) -> None:
@@ -32,7 +32,7 @@ async def run(jobs: int, seed: int, people: int, directory: Path) -> bool:
     )
     print(f"{place.commands} commands typed for {jobs} jobs\n\n{ledger}\n")
     wrong = ledger.wrong()
-    print("\n".join(wrong) if wrong else "The ledger balance.")
+    print("\n".join(wrong) if wrong else "The ledger balances.")
     return not wrong
 
 

@@ -1,7 +1,7 @@
 """What goes wrong, drawn from a seed: which fault comes next, when, and how hard.
 
-The seed decides the faults and their order. What each of them meets depends on the machine's speed, as it does in
-life: a run with the same seed is the same faults, not the same day.
+The seed decides the faults and their order. Which request each of them meets depends on the
+machine's speed: a run with the same seed has the same faults, but not at the same requests.
 """
 
 import asyncio
@@ -14,10 +14,10 @@ from typing import Final
 
 from bot.sandbox.stage import Stage
 
-SLACK_DOORS: Final = ("chat.postMessage", "chat.update", "chat.*", "views.*", "conversations.*", "files.*", "*")
+SLACK_METHODS: Final = ("chat.postMessage", "chat.update", "chat.*", "views.*", "conversations.*", "files.*", "*")
 STARTS: Final = r"/(tuningJobs|tunedModels)$"
 CANCELS: Final = r":cancel$"
-GOOGLE_DOORS: Final = (
+GOOGLE_PATHS: Final = (
     STARTS,  # and their lists
     CANCELS,
     r"/(tuningJobs|tunedModels|operations)",
@@ -32,7 +32,7 @@ JUMPS: Final = (-1800, -5, 0, 5, 1800)
 
 
 class FaultSchedule:
-    """Blows from `begin` until it is cancelled; `clear` takes every fault away. `counts` counts what came.
+    """Causes one fault after another until it is cancelled; `counts` says how many of each kind came.
 
     `round` is set once every kind of fault has come.
     """
@@ -60,7 +60,7 @@ class FaultSchedule:
             "delivered in another order": (2, self._reordered),
             "Slack away": (1, self._outage),
             "clock jumps": (1, self._clock_jumps),
-            "a lull": (3, self._lull),
+            "no fault": (3, self._no_fault),
         }
 
     async def run(self) -> None:
@@ -83,7 +83,7 @@ class FaultSchedule:
 
     async def _kill(self) -> None:
         await self._stage.kill()
-        await self._rise()
+        await self._start_again()
 
     async def _kill_in_a_post(self) -> None:
         """The bot dies before it has Slack's answer, and Slack carries the post out."""
@@ -120,9 +120,9 @@ class FaultSchedule:
         code = await self._stage.stop()
         if code != 0:
             raise AssertionError(f"SIGTERM ended the bot with {code}:\n{self._stage.log_end()}")
-        await self._rise()
+        await self._start_again()
 
-    async def _rise(self) -> None:
+    async def _start_again(self) -> None:
         await asyncio.sleep(self._chance.choice((0.0, 0.0, 0.5, 1.0)))
         # Nothing is promised of a start while Slack is away: whoever runs the bot starts it again then.
         self._slack.clear()
@@ -130,7 +130,7 @@ class FaultSchedule:
         await self._stage.start()
 
     async def _slack_fails(self) -> None:
-        method, times = self._chance.choice(SLACK_DOORS), self._chance.randint(1, 3)
+        method, times = self._chance.choice(SLACK_METHODS), self._chance.randint(1, 3)
         match self._chance.choice(("503", "500", "429", "internal_error", "late", "hang", "reset", "lost answer")):
             case "503":
                 self._slack.fail(method, times=times, status=503)
@@ -150,7 +150,7 @@ class FaultSchedule:
                 self._slack.lose_answer(method, times=times)
 
     async def _google_fails(self) -> None:
-        path, times = self._chance.choice(GOOGLE_DOORS), self._chance.randint(1, 3)
+        path, times = self._chance.choice(GOOGLE_PATHS), self._chance.randint(1, 3)
         match self._chance.choice(("503", "500", "429", "garbled", "late", "hang", "reset", "lost answer")):
             case "503":
                 self._google.fail(503, path=path, times=times)
@@ -194,7 +194,7 @@ class FaultSchedule:
     async def _clock_jumps(self) -> None:
         self._clock.write_text(str(self._chance.choice(self._jumps)))
 
-    async def _lull(self) -> None:
+    async def _no_fault(self) -> None:
         self._slack.clear()
         await asyncio.sleep(self._chance.uniform(0.5, 1.5))
 

@@ -1,4 +1,4 @@
-"""The accounts after a storm: Google's jobs, our rows and what people read in Slack, each counted on its own.
+"""The ledger of a run: Google's jobs, our rows and what people read in Slack, each counted on its own.
 
 Read from outside, from what each party holds itself: nothing here asks the bot.
 """
@@ -155,7 +155,7 @@ def read(
         payload = (message.metadata or {}).get("event_payload", {})
         if payload.get("kind") in told:
             told[payload["kind"]].setdefault(payload["job"], []).append(message)
-        elif message.bot_id is not None and "Tuning storm" in message.text:
+        elif message.bot_id is not None and "Tuning load" in message.text:
             others += 1
     others += len(told["stuck"])
     return Ledger(

@@ -1,7 +1,6 @@
-"""People who start and cancel jobs while the faults blows, and a bot that is a process of its own between the
-stand-ins.
+"""People who start and cancel jobs while faults come, and the bot as a process of its own between the stand-ins.
 
-They do what people do: type again when nothing comes, click again when Slack shows trouble, click twice at once.
+They do what people do: type again when no answer comes, click again when Slack shows an error, click twice.
 """
 
 import asyncio
@@ -20,6 +19,7 @@ from bot.sandbox.stage import BUCKET, Stage
 from handlers.transport.manifest import manifest
 from tests.faults.fault_schedule import JUMPS, FaultSchedule
 from tests.faults.ledger import Ledger, read
+from tests.support.waiting import wait_until, wait_until_still
 
 ROOT: Final = Path(__file__).parents[2]
 # Twice what the faults may delay a create by, and longer than a killed process's requests are still under way.
@@ -59,8 +59,8 @@ class LoadRun:
             await self.faults.round.wait()
             faults.cancel()
             ending.cancel()
-        say("the faults clears")
-        # What hangs is cut off here, instead of waited for; the last gust is a kill like any other.
+        say("no more faults")
+        # A request that hangs ends here, instead of after its timeout; the last fault is a kill like any other.
         await self.stage.kill()
         self.faults.clear()
         await self.stage.start()
@@ -72,15 +72,19 @@ class LoadRun:
 
     async def _settle(self, jobs: int, say: Callable[[str], None]) -> Ledger:
         # Slack lets fifty cards a minute be edited; the rest is time for the bot's own pauses.
-        last = asyncio.get_running_loop().time() + 30 + 4 * jobs
-        for ticks in itertools.count():
+        looks = itertools.count()
+
+        def settled() -> bool:
             ledger = self.ledger()
-            if ledger.settled or asyncio.get_running_loop().time() > last:
-                break
-            if ticks % 20 == 0:
+            if next(looks) % 200 == 0:
                 say(f"{ledger.open} jobs go on, {ledger.pending} notices wait")
-            await asyncio.sleep(0.5)
-        await asyncio.sleep(1.5)  # whatever is told once too often comes after the end
+            return ledger.settled
+
+        # A ledger that never settles is reported as it is.
+        with contextlib.suppress(AssertionError):
+            await wait_until(settled, "the end of every job and notice", within=30.0 + 4 * jobs)
+        # A message that is posted once too often comes after the end.
+        await wait_until_still(lambda: len(self.stage.slack.workspace.calls), 1.5)
         return self.ledger()
 
     def ledger(self) -> Ledger:
@@ -108,7 +112,7 @@ class LoadRun:
     ) -> None:
         file = person.permalink(person.upload(channel, "numbers.jsonl", NUMBERS))
         for number in numbers:
-            name = f"storm-{number}"
+            name = f"load-{number}"
             backend = BACKENDS[number % len(BACKENDS)]
             await self._press_start(person, await self._report(person, channel, name, backend, file))
             self.submitted.append(name)
@@ -149,8 +153,8 @@ class LoadRun:
             await asyncio.sleep(self.chance.uniform(0.1, 0.5))
 
     async def _cancel(self, person: Person, channel: Channel, name: str) -> None:
-        """Ask until Slack shows that it was heard: by the card's button, by a command, by both at once."""
-        while (heard := self._heard(person, channel, name)) is None:
+        """Cancel by the card's button, by a command or by both at once, until Slack shows that the bot took it."""
+        while (confirmed := self._confirmed(person, channel, name)) is None:
             self.commands += 1
             cards = [message for message in self._said(channel) if message.text.startswith(f"Tuning {name} (")]
             shown = [card for card in cards if "job_cancel" in str(card.blocks)]
@@ -159,12 +163,12 @@ class LoadRun:
                 deeds.append(person.slash_command(channel, "/tune", f"cancel {name}"))
             await asyncio.gather(*deeds)
             with contextlib.suppress(TimeoutError):
-                await self.stage.slack.workspace.wait_for(lambda: self._heard(person, channel, name), 2.0)
-        if heard:
+                await self.stage.slack.workspace.wait_for(lambda: self._confirmed(person, channel, name), 2.0)
+        if confirmed:
             self.cancelled[name] = person.id
 
-    def _heard(self, person: Person, channel: Channel, name: str) -> bool | None:
-        """Whether the person was told that the job is being cancelled; None as long as nothing was told."""
+    def _confirmed(self, person: Person, channel: Channel, name: str) -> bool | None:
+        """Whether Slack shows the person that the job is being cancelled; None while it shows neither."""
         for message in reversed(self._said(channel)):
             if message.text.startswith(
                 (f"I asked Google to cancel {name}.", f"{name} has already been cancelled")

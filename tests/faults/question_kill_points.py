@@ -20,8 +20,7 @@ import aiohttp
 import msgspec
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.app import SYSTEM_CLOCK
-from bot.backends import build_backends
+from bot.app import SYSTEM_CLOCK, open_google, open_stores
 from bot.chat.answer_worker import AnswerWorker
 from bot.chat.chat_service import ChatService
 from bot.domain.chat import ModelRef, Question
@@ -34,10 +33,7 @@ from handlers.delivery.idempotent_poster import IdempotentPoster
 from handlers.delivery.post_finder import PostFinder
 from handlers.delivery.poster import Poster
 from handlers.delivery.rate_limits import RateLimits
-from storage.audit_log import SqliteAuditLog
 from storage.conversations import SqliteChatStore
-from storage.database import Database
-from storage.jobs import SqliteJobStore
 from storage.questions import SqliteQuestions
 from tests.faults.kill_points import KilledAtStep, options
 
@@ -86,15 +82,12 @@ class BotParts:
 async def open_parts(file: Path, told: StandInAddresses) -> AsyncIterator[BotParts]:
     """Open the database, the backend and the client."""
     async with AsyncExitStack() as stack:
-        database = Database(file)
-        await database.open()
-        stack.push_async_callback(database.close)
-        backends = build_backends(["vertex"], options(told.project, told.token, told.google))
-        stack.push_async_callback(backends["vertex"].close)
+        stores = await stack.enter_async_context(open_stores(file, SYSTEM_CLOCK))
+        reach = options(told.project, told.token, told.google)
+        google = await stack.enter_async_context(open_google(["vertex"], reach))
         session = await stack.enter_async_context(aiohttp.ClientSession())
         client = AsyncWebClient(token=told.bot_token, base_url=told.slack, session=session)
-        chats, store = SqliteChatStore(database, SYSTEM_CLOCK), SqliteQuestions(database, SYSTEM_CLOCK)
-        chat = ChatService(backends, SqliteJobStore(database), chats, SqliteAuditLog(database, SYSTEM_CLOCK))
+        chat = ChatService(google.backends, stores.jobs, stores.chats, stores.audit_log)
         poster = Poster(client, RateLimits(post_seconds=0.01), 2.0)
 
         async def respond(message: Message) -> None:
@@ -103,7 +96,8 @@ async def open_parts(file: Path, told: StandInAddresses) -> AsyncIterator[BotPar
         to = SlackAnswerPoster(
             IdempotentPoster(poster, PostFinder(client, 2.0), SYSTEM_CLOCK, SETTLES_IN), poster, client, respond
         )
-        yield BotParts(told, AnswerWorker(store, chat, SYSTEM_CLOCK, Backoff(first=0.05)), store, chats, to)
+        asking = AnswerWorker(stores.questions, chat, SYSTEM_CLOCK, Backoff(first=0.05))
+        yield BotParts(told, asking, stores.questions, stores.chats, to)
 
 
 def key_of(step: int) -> str:

@@ -42,7 +42,7 @@ def answers(slack: SlackStandIn, key: str) -> list[Message]:
     return [message for message in slack.workspace.messages(ephemeral=False) if key in message.text]
 
 
-async def test_killed_at_any_step_a_question_is_one_answer_and_paid_twice_only_if_no_answer_was_on_paper(
+async def test_killed_at_any_step_a_question_is_one_answer_and_paid_twice_only_if_no_answer_was_stored(
     tmp_path: Path,
 ) -> None:
     seen: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""The ledger balance after a short storm, and ledger that do not balance are told."""
+"""The ledger balances after a short run with faults, and a ledger that does not balance says so."""
 
 from collections import Counter
 from pathlib import Path
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.long
 SHORT_JUMPS = (-5, 5, 1800)
 
 
-async def test_after_a_storm_every_start_is_one_row_job_card_and_end_and_cancelled_as_told(
+async def test_after_faults_every_start_is_one_row_job_card_and_end_and_cancelled_as_told(
     tmp_path: Path,
 ) -> None:
     async with open_load_run(7, tmp_path, people=4, jumps=SHORT_JUMPS) as place:
@@ -28,16 +28,16 @@ async def test_after_a_storm_every_start_is_one_row_job_card_and_end_and_cancell
 
 
 def card(state: str = "done", ts: str = "1.1") -> Message:
-    return Message("C1", ts, "UBOT", f"Tuning storm-1 (a on b): {state}.")
+    return Message("C1", ts, "UBOT", f"Tuning load-1 (a on b): {state}.")
 
 
 def end(thread: str = "1.1") -> Message:
-    return Message("C1", "2.2", "UBOT", "storm-1 is ready", thread_ts=thread)
+    return Message("C1", "2.2", "UBOT", "load-1 is ready", thread_ts=thread)
 
 
 def ledger(row: Row | None = None, **changes: object) -> Ledger:
     """Of one job that is as it should be, but for the changes."""
-    row = row or Row("k", "storm-1", "succeeded", "operations/1", "1.1")
+    row = row or Row("k", "load-1", "succeeded", "operations/1", "1.1")
     sound: dict[str, object] = {
         "rows": [row],
         "pending": 0,
@@ -46,35 +46,35 @@ def ledger(row: Row | None = None, **changes: object) -> Ledger:
         "cards": {"k": [card()]},
         "ends": {"k": [end()]},
         "others": 0,
-        "submitted": ["storm-1"],
+        "submitted": ["load-1"],
     }
     return Ledger(**{**sound, **changes})  # type: ignore[arg-type]
 
 
 def cancelled(state: str = "cancelled", by: str = "U1", **changes: object) -> Ledger:
     """Of one job whose cancellation U1 was told of."""
-    row = Row("k", "storm-1", state, "operations/1", "1.1", by)
+    row = Row("k", "load-1", state, "operations/1", "1.1", by)
     told: dict[str, object] = {
         "at_google": {"k": ["cancelled"]},
         "cards": {"k": [card("cancelled")]},
-        "cancelled": {"storm-1": "U1"},
+        "cancelled": {"load-1": "U1"},
         "audited": Counter("k"),
     }
     return ledger(row, **{**told, **changes})
 
 
-def test_sound_books_balance() -> None:
+def test_a_sound_ledger_balances() -> None:
     assert ledger().wrong() == []
-    failed = Row("k", "storm-1", "failed", "", "1.1")
+    failed = Row("k", "load-1", "failed", "", "1.1")
     assert ledger(failed, at_google={}, cards={"k": [card("failed")]}).wrong() == []
     assert cancelled().wrong() == []
-    late = Row("k", "storm-1", "succeeded", "operations/1", "1.1", "U1")
-    assert ledger(late, cancelled={"storm-1": "U1"}, audited=Counter("k")).wrong() == []
+    late = Row("k", "load-1", "succeeded", "operations/1", "1.1", "U1")
+    assert ledger(late, cancelled={"load-1": "U1"}, audited=Counter("k")).wrong() == []
 
 
-def test_whatever_is_twice_missing_or_of_nobody_is_told() -> None:
-    running = Row("k", "storm-1", "running", "operations/1", "1.1")
-    never = Row("k", "storm-1", "failed", "", "1.1")
+def test_what_is_twice_missing_or_without_an_owner_is_reported() -> None:
+    running = Row("k", "load-1", "running", "operations/1", "1.1")
+    never = Row("k", "load-1", "failed", "", "1.1")
     for unsound in (
         ledger(at_google={"k": ["succeeded", "running"]}),
         ledger(at_google={"k": ["failed"]}),
@@ -94,7 +94,7 @@ def test_whatever_is_twice_missing_or_of_nobody_is_told() -> None:
         ledger(undeliverable=1),
         ledger(others=1),
         ledger(submitted=[]),
-        ledger(submitted=["storm-1", "storm-2"]),
+        ledger(submitted=["load-1", "load-2"]),
         ledger(rows=[]),
         cancelled(by=""),
         cancelled(by="U2"),
@@ -103,6 +103,6 @@ def test_whatever_is_twice_missing_or_of_nobody_is_told() -> None:
         cancelled(audited=Counter()),
         cancelled(audited=Counter("kk")),
         cancelled(by="", cancelled={}),
-        cancelled(cancelled={"storm-1": "U1", "storm-2": "U1"}),
+        cancelled(cancelled={"load-1": "U1", "load-2": "U1"}),
     ):
         assert unsound.wrong(), unsound

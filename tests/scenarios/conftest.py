@@ -1,194 +1,28 @@
-"""The real bot, as a process of its own, between the stand-ins: what a scenario starts from."""
+"""What a scenario starts from: a bot of its own, or a channel of its own with a bot that a whole module shares."""
 
-import asyncio
 import itertools
-import socket
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 import pytest_asyncio
 
-from bot.sandbox.google import GoogleStandIn, Job, Limits
-from bot.sandbox.google.request_log import Received
-from bot.sandbox.slack import Channel, Message, Person, SlackStandIn, View
+from bot.sandbox.google import GoogleStandIn, Limits
+from bot.sandbox.slack import SlackStandIn
 from bot.sandbox.stage import BUCKET, Stage
 from handlers.transport.manifest import manifest
-
-T = TypeVar("T")
-NEXT_NUMBER = b"".join(
-    b'{"text_input": "%s", "output": "%s"}\n' % pair
-    for pair in [
-        (b"1", b"2"),
-        (b"3", b"4"),
-        (b"ninety nine", b"one hundred"),
-        (b"seven", b"eight"),
-        (b"-98", b"-97"),
-    ]
-    * 4
-)
-
-
-@dataclass
-class World:
-    """One workspace with the bot in a channel where Ada works, and Google behind it."""
-
-    slack: SlackStandIn
-    google: GoogleStandIn
-    stage: Stage
-    ada: Person
-    channel: Channel
-
-    async def message(self, *words: str, within: float = 15.0, thread: str | None = None) -> Message:
-        """The newest message of the bot before Ada's eyes that shows all these words."""
-        try:
-            return await self.slack.workspace.wait_for(
-                lambda: next(iter(self.messages(*words, thread=thread)[::-1]), None), within
-            )
-        except TimeoutError:
-            said = "\n".join(f"- {message.text}" for message in self.messages())
-            raise AssertionError(f"nobody said {words}; this was said:\n{said}\n{self.stage.log_end()}") from None
-
-    def messages(self, *words: str, thread: str | None = None) -> list[Message]:
-        """All messages of the bot before Ada's eyes that show all these words now."""
-        return [
-            message
-            for message in self.slack.workspace.messages()
-            if message.bot_id is not None
-            and self.ada.id in self.slack.workspace.channels[message.channel].members
-            and message.visible_to in (None, self.ada.id)
-            and (thread is None or message.thread_ts == thread)
-            and all(word in message.text or word in str(message.blocks) for word in words)
-        ]
-
-    async def view(self, *titles: str, within: float = 10.0) -> View:
-        """The modal that Ada sees, once it has one of these titles."""
-        try:
-            return await self.slack.workspace.wait_for_view(self.ada.id, lambda view: view.title in titles, within)
-        except TimeoutError:
-            seen = self.ada.modal
-            shown = "no modal" if seen is None else f"“{seen.title}”: {shown_in(seen)}"
-            said = "\n".join(f"- {message.text}" for message in self.messages())
-            raise AssertionError(f"no modal {titles}, but {shown}\n{said}\n{self.stage.log_end()}") from None
-
-    async def report(self, *titles: str) -> View:
-        """The modal once the check is done."""
-        return await self.view(*(titles or ("Ready to start", "Not ready to start", "That did not work")))
-
-    def share(self, content: bytes = NEXT_NUMBER, name: str = "numbers.jsonl") -> str:
-        """Share a file in the channel; its permalink, as a person copies it."""
-        return self.ada.permalink(self.ada.upload(self.channel, name, content))
-
-    async def type(self, text: str = "") -> None:
-        """Type `/tune ...` in the channel."""
-        await self.ada.slash_command(self.channel, "/tune", text)
-
-    async def start(self, name: str, words: str = "", content: bytes = NEXT_NUMBER, *, file: str = "") -> Message:
-        """Start a tuning in one line and press “Start tuning”; returns its card."""
-        await self.type(f'start name="{name}" {words} file={file or self.share(content)}')
-        report = await self.report()
-        assert report.title == "Ready to start", shown_in(report)
-        submission = await self.ada.submit_view(report)
-        assert submission.action == "clear", submission
-        return await self.card(name)
-
-    async def card(self, name: str) -> Message:
-        """The job card of this name, once it is posted."""
-        return await self.message(f"Tuning {name} (")
-
-    async def started(self, name: str, words: str = "", content: bytes = NEXT_NUMBER) -> tuple[Message, Job]:
-        """A started tuning: its card and Google's own job."""
-        card = await self.start(name, words, content)
-        return card, await self.job(name)
-
-    async def job(self, name: str) -> Job:
-        """Google's own job of this name, once it is there."""
-
-        def find() -> Job | None:
-            return next((job for job in self.google.jobs.all if job.display_name == name), None)
-
-        return await until(find, f"a job {name} at Google")
-
-    async def tuned(self, name: str, words: str = "", content: bytes = NEXT_NUMBER) -> Message:
-        """A tuning that succeeded; returns its card."""
-        card, job = await self.started(name, words, content)
-        job.finish()
-        # The reply under it follows a second later, since the bot posts once a second in a channel.
-        await self.shows(card, "done, ", "Ask it")
-        return card
-
-    async def shows(self, message: Message, *words: str, within: float = 10.0) -> None:
-        """Wait until the message was edited to show all these words."""
-        try:
-            await self.slack.workspace.wait_for(
-                lambda: all(word in message.text or word in str(message.blocks) for word in words) or None, within
-            )
-        except TimeoutError:
-            raise AssertionError(f"{words} are not in: {message.text}\n{self.stage.log_end()}") from None
-
-    def asked(self) -> list[Received]:
-        """The questions that reached a model at Google, oldest first."""
-        return self.google.requests.matching(r":generate(Content|Text)$")
-
-
-def shown_in(surface: View | Message) -> str:
-    """All words on a modal or in a message's blocks."""
-
-    def texts(value: object) -> Iterator[str]:
-        if isinstance(value, dict):
-            for key, each in value.items():
-                if key == "text" and isinstance(each, str):
-                    yield each
-                elif key != "value":
-                    yield from texts(each)
-        elif isinstance(value, list):
-            for each in value:
-                yield from texts(each)
-
-    return "\n".join(texts(surface.blocks))
-
-
-def buttons(surface: View | Message) -> dict[str, str]:
-    """The words on each button, by action id."""
-    return {
-        element["action_id"]: element["text"]["text"]
-        for block in surface.blocks
-        for element in [*block.get("elements", []), block.get("accessory", {})]
-        if element.get("type") == "button"
-    }
-
-
-async def until(probe: Callable[[], T | None], what: str, within: float = 10.0) -> T:
-    """The first result of `probe` that is not None, for what no stand-in tells of."""
-    try:
-        async with asyncio.timeout(within):
-            while (found := probe()) is None:  # noqa: ASYNC110 - Google's stand-in wakes nobody
-                await asyncio.sleep(0.01)
-            return found
-    except TimeoutError:
-        raise AssertionError(f"{what} did not come within {within} s") from None
-
-
-Open = Callable[..., AbstractAsyncContextManager[World]]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from tests.support.bot_harness import BotHarness, OpenBot, free_port
 
 
 @pytest.fixture
-def world_of(tmp_path: Path) -> Open:
-    """Opens a world: `mode` is `socket` or `http`, `environment` adds to what the bot is told."""
+def open_bot(tmp_path: Path) -> OpenBot:
+    """Opens a bot: `mode` is `socket` or `http`, `environment` adds to what the bot is told."""
 
     @asynccontextmanager
-    async def open_world(
+    async def open_one(
         mode: str = "socket", *, job_seconds: float | None = 1.0, environment: dict[str, str] | None = None
-    ) -> AsyncIterator[World]:
+    ) -> AsyncIterator[BotHarness]:
         port = free_port() if mode == "http" else None
         url = f"http://127.0.0.1:{port}/slack/events" if port else None
         async with (
@@ -200,13 +34,13 @@ def world_of(tmp_path: Path) -> Open:
             channel = slack.add_channel("tuning", ada)
             stage = Stage(slack, google, tmp_path, port=port, environment=environment)
             async with stage:
-                yield World(slack, google, stage, ada, channel)
+                yield BotHarness(slack, google, stage, ada, channel)
 
-    return open_world
+    return open_one
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Callable[[], World]]:
+async def shared_bot(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Callable[[], BotHarness]]:
     """One running bot for a whole module; each call gives another channel with another Ada in it."""
     # Nothing moves at Google by itself: tests finish, fail and push each job.
     async with (
@@ -215,22 +49,22 @@ async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Callab
     ):
         google.create_bucket(BUCKET)
         numbers = itertools.count(1)
-        directory = tmp_path_factory.mktemp("town")
+        directory = tmp_path_factory.mktemp("shared_bot")
         environment = {"TUNEBOT_POLL_SECONDS": "0.1"}
         async with Stage(slack, google, directory, environment=environment) as stage:
 
-            def settle_in() -> World:
+            def new_channel() -> BotHarness:
                 number = next(numbers)
                 ada = slack.person(f"ada{number}", f"Ada {number}")
-                return World(slack, google, stage, ada, slack.add_channel(f"room-{number}", ada))
+                return BotHarness(slack, google, stage, ada, slack.add_channel(f"room-{number}", ada))
 
-            yield settle_in
+            yield new_channel
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def world(town: Callable[[], World]) -> AsyncIterator[World]:
-    """A channel of one's own in the module's town, with every fault of the test taken away afterwards."""
-    own = town()
+async def bot(shared_bot: Callable[[], BotHarness]) -> AsyncIterator[BotHarness]:
+    """A channel of one's own in the module's shared_bot, with every fault of the test taken away afterwards."""
+    own = shared_bot()
     scopes = set(own.slack.app.scopes)
     yield own
     own.slack.faults.clear()

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from bot.sandbox.stage import Stage
-from tests.scenarios.conftest import Open, until
+from tests.support.bot_harness import OpenBot
+from tests.support.waiting import wait_until
 
 QUICK = {"TUNEBOT_POLL_SECONDS": "0.05"}
 
@@ -32,10 +33,12 @@ def rows(path: Path, query: str) -> list[tuple[object, ...]]:
 
 
 @pytest.mark.long
-async def test_copies_made_while_the_bot_writes_are_whole_and_can_take_the_databases_place(world_of: Open) -> None:
-    async with world_of(job_seconds=None, environment=QUICK) as world:
-        world.google.limits.concurrent_vertex_jobs = 10
-        jobs = [(await world.started(f"job {number}", "backend=gemini"))[1] for number in range(4)]
+async def test_copies_made_while_the_bot_writes_are_whole_and_can_take_the_databases_place(
+    open_bot: OpenBot,
+) -> None:
+    async with open_bot(job_seconds=None, environment=QUICK) as bot:
+        bot.google.limits.concurrent_vertex_jobs = 10
+        jobs = [(await bot.started(f"job {number}", "backend=gemini"))[1] for number in range(4)]
         over = asyncio.Event()
 
         async def move() -> None:
@@ -43,12 +46,13 @@ async def test_copies_made_while_the_bot_writes_are_whole_and_can_take_the_datab
                 for job in jobs:
                     if job.steps < job.total_steps - 1:
                         job.advance(1)
-                await asyncio.sleep(0.05)
+                seen = len(bot.google.requests)
+                await wait_until(lambda: len(bot.google.requests) > seen, "a poll")  # noqa: B023
 
         moving = asyncio.create_task(move())
-        copies = [world.stage.directory / f"copy-{number}.db" for number in range(3)]
+        copies = [bot.stage.directory / f"copy-{number}.db" for number in range(3)]
         for copy in copies:
-            code, said = await backup(world.stage, copy)
+            code, said = await backup(bot.stage, copy)
             assert code == 0, said
             assert f"to {copy}" in said
         over.set()
@@ -61,31 +65,31 @@ async def test_copies_made_while_the_bot_writes_are_whole_and_can_take_the_datab
             assert rows(copy, f"SELECT key FROM jobs WHERE completed_steps <> {last}") == []
         assert copies[0].stat().st_mode & 0o077 == 0
 
-        await world.stage.stop()
-        (world.stage.directory / "tunebot.db").unlink()
+        await bot.stage.stop()
+        (bot.stage.directory / "tunebot.db").unlink()
         for side in ("-wal", "-shm"):
-            (world.stage.directory / f"tunebot.db{side}").unlink(missing_ok=True)
-        copies[-1].rename(world.stage.directory / "tunebot.db")
-        await world.stage.start()
+            (bot.stage.directory / f"tunebot.db{side}").unlink(missing_ok=True)
+        copies[-1].rename(bot.stage.directory / "tunebot.db")
+        await bot.stage.start()
         for job in jobs:
             job.finish()
-        await until(lambda: len(world.messages("is ready")) == 4 or None, "the ends", within=30.0)
+        await wait_until(lambda: len(bot.messages("is ready")) == 4, "the ends", within=30.0)
 
 
-async def test_what_is_wrong_is_said_in_two_lines_and_nothing_is_overwritten(world_of: Open) -> None:
-    async with world_of(environment=QUICK) as world:
-        taken = world.stage.directory / "taken.db"
+async def test_what_is_wrong_is_said_in_two_lines_and_nothing_is_overwritten(open_bot: OpenBot) -> None:
+    async with open_bot(environment=QUICK) as bot:
+        taken = bot.stage.directory / "taken.db"
         taken.write_text("mine")
-        code, said = await backup(world.stage, taken)
+        code, said = await backup(bot.stage, taken)
         assert code == 1
         assert said == f"{taken} already exists.\nName a new file, so that you keep the older copy.\n"
         assert taken.read_text() == "mine"
 
-        code, said = await backup(world.stage, world.stage.directory / "missing" / "copy.db")
+        code, said = await backup(bot.stage, bot.stage.directory / "missing" / "copy.db")
         assert code == 1
         assert "cannot be written: No such file or directory" in said
 
-        code, said = await backup(world.stage, world.stage.directory / "copy.db", TUNEBOT_DB="/nowhere/tunebot.db")
+        code, said = await backup(bot.stage, bot.stage.directory / "copy.db", TUNEBOT_DB="/nowhere/tunebot.db")
         assert code == 1
         assert "There is no database at /nowhere/tunebot.db" in said
         assert "TUNEBOT_DB" in said

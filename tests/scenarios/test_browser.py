@@ -10,7 +10,7 @@ import re
 import signal
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -20,6 +20,7 @@ from playwright.async_api import Browser, Locator, Page, expect
 
 from bot.sandbox.sample_dataset import SAMPLE
 from tests.support.browser import chromium, line, program, window
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.long
 
@@ -136,7 +137,13 @@ async def test_a_running_tuning_is_cancelled_after_a_question() -> None:
         cancel = page.get_by_role("button", name="Cancel long one")
         # The card is redrawn several times a second; its buttons must stay what they are.
         await cancel.focus()
-        await asyncio.sleep(1.5)
+        told = card(page, "long one: running")
+        before = await told.inner_text()
+
+        async def redrawn() -> bool:
+            return await told.inner_text() != before
+
+        await wait_until(redrawn, "a card drawn anew")
         await expect(cancel).to_be_focused()
         await page.keyboard.press("Enter")
         asked = page.get_by_role("alertdialog", name="Cancel this tuning?")
@@ -282,10 +289,8 @@ def children_of(process_id: int) -> list[int]:
 
 async def left_of(children: list[int]) -> list[int]:
     """Those that stay; a killed process is there until its new parent takes note of it."""
-    for _ in range(50):
-        if not any(map(lives, children)):
-            break
-        await asyncio.sleep(0.1)
+    with suppress(AssertionError):
+        await wait_until(lambda: not any(map(lives, children)), "their end", within=5.0)
     return [child for child in children if lives(child)]
 
 

@@ -9,14 +9,15 @@ import shutil
 import subprocess
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from bot.sandbox.slack import Message
-from tests.scenarios.conftest import Open, World, free_port
 from tests.scenarios.test_socket_mode import answers, health
+from tests.support.bot_harness import BotHarness, OpenBot, free_port
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.long
 
@@ -33,7 +34,7 @@ def clock(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def world(world_of: Open, clock: Path) -> AsyncIterator[World]:
+async def bot(open_bot: OpenBot, clock: Path) -> AsyncIterator[BotHarness]:
     """A bot in Socket Mode that goes by that clock."""
     environment = {
         "LD_PRELOAD": library(),
@@ -46,8 +47,8 @@ async def world(world_of: Open, clock: Path) -> AsyncIterator[World]:
         "TUNEBOT_STUCK_MINUTES": "600",
         "PORT": str(free_port()),
     }
-    async with world_of(job_seconds=None, environment=environment) as world:
-        yield world
+    async with open_bot(job_seconds=None, environment=environment) as bot:
+        yield bot
 
 
 def library() -> str:
@@ -72,44 +73,51 @@ def checked(card: Message) -> int:
 
 
 @asynccontextmanager
-async def watched(world: World) -> AsyncIterator[list[str]]:
+async def watched(bot: BotHarness) -> AsyncIterator[list[str]]:
     """Asks for the health twice a second inside the block, and lists what it says while it is not well."""
     reds: list[str] = []
+    over = asyncio.Event()
 
     async def watch() -> None:
-        while True:
-            status, text = await health(world)
+        while not over.is_set():
+            status, text = await health(bot)
             reds.extend([] if status == 200 else [text])
-            await asyncio.sleep(0.5)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(over.wait(), 0.5)
 
     watching = asyncio.create_task(watch())
     try:
         yield reds
     finally:
-        watching.cancel()
-        await asyncio.wait({watching})
+        over.set()
+        await watching
 
 
-async def test_a_clock_set_two_hours_forward_and_four_back_holds_nothing_up(world: World, clock: Path) -> None:
-    card, job = await world.started("through time")
+async def test_a_clock_set_two_hours_forward_and_four_back_holds_nothing_up(bot: BotHarness, clock: Path) -> None:
+    card, job = await bot.started("through time")
     job.advance()
-    await world.shows(card, "step 1.")
-    async with watched(world) as reds:
+    await bot.shows(card, "step 1.")
+    async with watched(bot) as reds:
         for hours, within in ((2, LONGEST_PACE), (-2, 30.0)):
             put(clock, f"{hours:+}h")
-            await asyncio.sleep(2.5)
-            await answers(world)
+            await answers(bot)
             job.advance()
-            await world.shows(card, f"step {job.steps}.", within=within)
-            wrong = checked(card) - time.time()
-            assert wrong == pytest.approx(3600 * hours, abs=120), "the clock was not wrong at all"
+            await bot.shows(card, f"step {job.steps}.", within=within)
+            await wait_until(
+                lambda: checked(card) - time.time() == pytest.approx(3600 * hours, abs=120),  # noqa: B023
+                "a card by the wrong clock",
+                within=within,
+            )
         job.finish()
-        await world.message("through time", "is ready", thread=card.ts, within=30.0)
-        await world.shows(card, "done")
+        await bot.message("through time", "is ready", thread=card.ts, within=30.0)
+        await bot.shows(card, "done")
         put(clock, "+0s")
-        await asyncio.sleep(5.0)
-        await answers(world)
-    assert len(world.messages("through time", "is ready")) == 1
-    assert len(world.messages("Tuning through time (")) == 1
-    assert (await health(world))[0] == 200
+        earlier = len(bot.google.requests)
+        await wait_until(
+            lambda: len(bot.google.requests) > earlier, "a call after the clock is right again", LONGEST_PACE
+        )
+        await answers(bot)
+    assert len(bot.messages("through time", "is ready")) == 1
+    assert len(bot.messages("Tuning through time (")) == 1
+    assert (await health(bot))[0] == 200
     assert len(reds) <= 4, f"the line to Slack may be laid anew, and at once: {reds}"

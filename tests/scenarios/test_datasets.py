@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.scenarios.conftest import World, shown_in
+from tests.support.bot_harness import BotHarness, shown_in
 from tests.support.data_files import data_file
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -20,41 +20,41 @@ def word_problems() -> bytes:
 
 
 @pytest.mark.parametrize("backend", ["vertex", "gemini", "palm"])
-async def test_next_number_is_tuned_on_everywhere(world: World, backend: str) -> None:
+async def test_next_number_is_tuned_on_everywhere(bot: BotHarness, backend: str) -> None:
     content = data_file("datasets/next_number.jsonl")
-    _, job = await world.started(f"next {backend}", f"backend={backend} epochs=3", content)
+    _, job = await bot.started(f"next {backend}", f"backend={backend} epochs=3", content)
     assert job.lesson.example_count == 15
     if backend != "vertex":
         job.advance()
-        await world.card(f"next {backend}")
+        await bot.card(f"next {backend}")
         job.finish()
-        await world.ada.slash_command(world.channel, "/ask", f'model="next {backend}" thirty one')
+        await bot.ada.slash_command(bot.channel, "/ask", f'model="next {backend}" thirty one')
         return
     job.finish()
-    await world.message(f"next {backend}", "is ready")
-    await world.ada.slash_command(world.channel, "/ask", f'model="next {backend}" thirty one')
-    await world.message("asked", "thirty two")
+    await bot.message(f"next {backend}", "is ready")
+    await bot.ada.slash_command(bot.channel, "/ask", f'model="next {backend}" thirty one')
+    await bot.message("asked", "thirty two")
 
 
-async def test_messages_with_model_turns_are_sent_in_vertex_ais_own_dialect(world: World) -> None:
+async def test_messages_with_model_turns_are_sent_in_vertex_ais_own_dialect(bot: BotHarness) -> None:
     content = data_file("datasets/messages_capitals.jsonl")
-    await world.type(f"start name=capitals file={world.share(content, 'messages_capitals.jsonl')}")
-    report = await world.report("Ready to start")
+    await bot.type(f"start name=capitals file={bot.share(content, 'messages_capitals.jsonl')}")
+    report = await bot.report("Ready to start")
     assert "9 rows" in shown_in(report)
     assert "Gemini 1.0 messages" in shown_in(report)
-    await world.ada.submit_view(report)
-    job = await world.job("capitals")
-    sent = [json.loads(line) for line in world.google.buckets.read(*stored_at(job.request)).decode().splitlines()]
+    await bot.ada.submit_view(report)
+    job = await bot.job("capitals")
+    sent = [json.loads(line) for line in bot.google.buckets.read(*stored_at(job.request)).decode().splitlines()]
     assert len(sent) == 9
     assert [turn["role"] for turn in sent[0]["contents"]] == ["user", "model"]
     job.finish()
-    await world.message("capitals", "is ready")
+    await bot.message("capitals", "is ready")
 
 
-async def test_the_chat_is_refused_as_it_is_and_its_bad_row_named(world: World) -> None:
+async def test_the_chat_is_refused_as_it_is_and_its_bad_row_named(bot: BotHarness) -> None:
     content = data_file("datasets/openai_chat.jsonl")
-    await world.type(f"start name=toy file={world.share(content, 'openai_chat.jsonl')}")
-    report = await world.report("Not ready to start")
+    await bot.type(f"start name=toy file={bot.share(content, 'openai_chat.jsonl')}")
+    report = await bot.report("Not ready to start")
     said = shown_in(report)
     assert "Error in line 4" in said
     assert "no user turn" in said
@@ -62,42 +62,42 @@ async def test_the_chat_is_refused_as_it_is_and_its_bad_row_named(world: World) 
     assert "submit" not in report.definition
 
 
-async def test_the_chat_is_tuned_on_without_its_bad_row(world: World) -> None:
+async def test_the_chat_is_tuned_on_without_its_bad_row(bot: BotHarness) -> None:
     rows = data_file("datasets/openai_chat.jsonl").splitlines(keepends=True)
-    card, job = await world.started("toy chat", content=b"".join(rows[:3] + rows[4:]))
+    card, job = await bot.started("toy chat", content=b"".join(rows[:3] + rows[4:]))
     assert job.lesson.example_count == 4
     job.finish()
-    await world.message("toy chat", "is ready", thread=card.ts)
-    world.google.answers.clear()
-    await world.ada.slash_command(world.channel, "/ask", 'model="toy chat" How often do I water a cactus?')
-    await world.message("asked", "Once in two weeks")
+    await bot.message("toy chat", "is ready", thread=card.ts)
+    bot.google.answers.clear()
+    await bot.ada.slash_command(bot.channel, "/ask", 'model="toy chat" How often do I water a cactus?')
+    await bot.message("asked", "Once in two weeks")
 
 
-async def test_the_chats_long_answer_is_too_long_for_the_gemini_api(world: World) -> None:
+async def test_the_chats_long_answer_is_too_long_for_the_gemini_api(bot: BotHarness) -> None:
     content = data_file("datasets/openai_chat.jsonl")
-    await world.type(f"start backend=gemini name=toy file={world.share(content)}")
-    said = shown_in(await world.report("Not ready to start"))
+    await bot.type(f"start backend=gemini name=toy file={bot.share(content)}")
+    said = shown_in(await bot.report("Not ready to start"))
     assert "the limit is 5,000" in said
 
 
-async def test_word_problems_is_tuned_on_in_one_line_with_its_keys_named(world: World) -> None:
+async def test_word_problems_is_tuned_on_in_one_line_with_its_keys_named(bot: BotHarness) -> None:
     content = word_problems()
-    await world.type(f"start name=word_problems {MAPPING} file={world.share(content, 'word_problems.jsonl')}")
-    report = await world.report("Ready to start")
+    await bot.type(f"start name=word_problems {MAPPING} file={bot.share(content, 'word_problems.jsonl')}")
+    report = await bot.report("Ready to start")
     assert "7,500 rows" in shown_in(report)
-    await world.ada.submit_view(report)
-    await world.card("word_problems")
-    job = await world.job("word_problems")
+    await bot.ada.submit_view(report)
+    await bot.card("word_problems")
+    job = await bot.job("word_problems")
     assert job.lesson.example_count == 7_500
     job.finish()
-    await world.message("word_problems", "is ready: tuned on 7,500 rows")
+    await bot.message("word_problems", "is ready: tuned on 7,500 rows")
 
 
-async def test_word_problems_is_tuned_on_with_its_keys_named_in_the_form(world: World) -> None:
+async def test_word_problems_is_tuned_on_with_its_keys_named_in_the_form(bot: BotHarness) -> None:
     content = word_problems()
-    await world.type()
-    await world.view("Tune a model")
-    submission = await world.ada.submit_view(
+    await bot.type()
+    await bot.view("Tune a model")
+    submission = await bot.ada.submit_view(
         None,
         {
             "name": "word_problems form",
@@ -107,27 +107,27 @@ async def test_word_problems_is_tuned_on_with_its_keys_named_in_the_form(world: 
         },
     )
     assert submission.action == "update", submission.errors
-    report = await world.report("Ready to start")
-    await world.ada.submit_view(report)
-    assert (await world.job("word_problems form")).lesson.example_count == 7_500
+    report = await bot.report("Ready to start")
+    await bot.ada.submit_view(report)
+    assert (await bot.job("word_problems form")).lesson.example_count == 7_500
 
 
 async def test_a_file_of_unknown_keys_is_asked_for_them_and_the_guess_is_one_click_away(
-    world: World,
+    bot: BotHarness,
 ) -> None:
     content = word_problems()
-    await world.type(f"start name=guessed file={world.share(content, 'word_problems.jsonl')}")
-    report = await world.report("Not ready to start")
+    await bot.type(f"start name=guessed file={bot.share(content, 'word_problems.jsonl')}")
+    report = await bot.report("Not ready to start")
     assert "`question` and `answer`" in shown_in(report)
-    await world.ada.click(report, "form_again")
-    await world.ada.submit_view(await world.view("Tune a model"))
-    await world.ada.submit_view(await world.report("Ready to start"))
-    assert (await world.job("guessed")).lesson.example_count == 7_500
+    await bot.ada.click(report, "form_again")
+    await bot.ada.submit_view(await bot.view("Tune a model"))
+    await bot.ada.submit_view(await bot.report("Ready to start"))
+    assert (await bot.job("guessed")).lesson.example_count == 7_500
 
 
-async def test_both_keys_or_neither_must_be_named(world: World) -> None:
-    await world.type("start input=question file=gs://bucket/x.jsonl")
-    await world.message("`output` is missing", "input=question output=answer")
+async def test_both_keys_or_neither_must_be_named(bot: BotHarness) -> None:
+    await bot.type("start input=question file=gs://bucket/x.jsonl")
+    await bot.message("`output` is missing", "input=question output=answer")
 
 
 def stored_at(request: dict[str, dict[str, str]]) -> tuple[str, str]:

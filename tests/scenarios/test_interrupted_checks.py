@@ -5,108 +5,108 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.scenarios.conftest import Open, World, buttons, shown_in
+from tests.support.bot_harness import BotHarness, OpenBot, buttons, shown_in
 
 BROKEN = b'{"text_input": "1", "output": "2"}\n' * 3 + b"{broken\n" + b'{"text_input": "3", "output": "4"}\n' * 3
 
 
 @pytest.fixture
-async def world(world_of: Open) -> AsyncIterator[World]:
+async def bot(open_bot: OpenBot) -> AsyncIterator[BotHarness]:
     """A bot of the test's own, to be killed."""
-    async with world_of(job_seconds=None) as world:
-        yield world
+    async with open_bot(job_seconds=None) as bot:
+        yield bot
 
 
-async def killed_over(world: World, method: str) -> None:
+async def killed_over(bot: BotHarness, method: str) -> None:
     """Once Slack was asked this, which it never answers."""
-    await world.slack.workspace.wait_for(lambda: world.slack.workspace.calls_of(method) or None)
-    await world.stage.kill()
-    world.slack.workspace.calls.clear()
+    await bot.slack.workspace.wait_for(lambda: bot.slack.workspace.calls_of(method) or None)
+    await bot.stage.kill()
+    bot.slack.workspace.calls.clear()
 
 
-def pending_modals(world: World) -> int:
+def pending_modals(bot: BotHarness) -> int:
     """How many the bot's database holds."""
-    with sqlite3.connect(f"file:{world.stage.directory / 'tunebot.db'}?mode=ro", uri=True) as database:
+    with sqlite3.connect(f"file:{bot.stage.directory / 'tunebot.db'}?mode=ro", uri=True) as database:
         return int(database.execute("SELECT count(*) FROM pending_modals").fetchone()[0])
 
 
-async def checking(world: World) -> None:
+async def checking(bot: BotHarness) -> None:
     """A check that hangs in Slack."""
-    file = world.share()
-    world.slack.faults.hang("files.info", times=None)
-    await world.type(f"start name=capitals epochs=3 file={file}")
-    await world.view("Checking the file")
+    file = bot.share()
+    bot.slack.faults.hang("files.info", times=None)
+    await bot.type(f"start name=capitals epochs=3 file={file}")
+    await bot.view("Checking the file")
 
 
-async def test_a_check_that_was_cut_off_goes_on_in_its_modal(world: World) -> None:
-    await checking(world)
-    await killed_over(world, "files.info")
-    world.slack.faults.clear()
-    await world.stage.start()
-    report = await world.report()
+async def test_a_check_that_was_cut_off_goes_on_in_its_modal(bot: BotHarness) -> None:
+    await checking(bot)
+    await killed_over(bot, "files.info")
+    bot.slack.faults.clear()
+    await bot.stage.start()
+    report = await bot.report()
     assert report.title == "Ready to start"
-    assert (await world.ada.submit_view(report)).action == "clear"
-    await world.card("capitals")
-    assert pending_modals(world) == 0
+    assert (await bot.ada.submit_view(report)).action == "clear"
+    await bot.card("capitals")
+    assert pending_modals(bot) == 0
 
 
-async def test_a_check_whose_modal_was_closed_is_told_to_the_person_alone(world: World) -> None:
-    await checking(world)
-    await world.ada.close_view()
-    await killed_over(world, "files.info")
-    world.slack.faults.clear()
-    await world.stage.start()
-    report = await world.message("numbers.jsonl", "fit to tune on")
-    assert report.visible_to == world.ada.id
+async def test_a_check_whose_modal_was_closed_is_told_to_the_person_alone(bot: BotHarness) -> None:
+    await checking(bot)
+    await bot.ada.close_view()
+    await killed_over(bot, "files.info")
+    bot.slack.faults.clear()
+    await bot.stage.start()
+    report = await bot.message("numbers.jsonl", "fit to tune on")
+    assert report.visible_to == bot.ada.id
 
 
-async def test_a_check_that_two_processes_did_not_survive_is_told_and_not_tried_again(world: World) -> None:
-    await checking(world)
-    await killed_over(world, "files.info")
-    await world.stage.start()
-    await killed_over(world, "files.info")
-    world.slack.faults.clear()
-    await world.stage.start()
-    view = await world.report()
+async def test_a_check_that_two_processes_did_not_survive_is_told_and_not_tried_again(bot: BotHarness) -> None:
+    await checking(bot)
+    await killed_over(bot, "files.info")
+    await bot.stage.start()
+    await killed_over(bot, "files.info")
+    bot.slack.faults.clear()
+    await bot.stage.start()
+    view = await bot.report()
     assert "I was restarted more than once" in shown_in(view)
     assert "Nothing was started" in shown_in(view)
-    assert not world.slack.workspace.calls_of("files.info")
-    await world.ada.click(view, "form_again")
-    assert "capitals" in str((await world.view("Tune a model")).blocks)
-    assert pending_modals(world) == 0
+    assert not bot.slack.workspace.calls_of("files.info")
+    await bot.ada.click(view, "form_again")
+    assert "capitals" in str((await bot.view("Tune a model")).blocks)
+    assert pending_modals(bot) == 0
 
 
-async def test_a_repair_that_was_cut_off_by_a_stop_is_told_and_not_begun_again(world: World) -> None:
-    await world.type(f"start name=capitals file={world.share(BROKEN)}")
-    report = await world.report("Not ready to start")
-    world.slack.faults.hang("files.getUploadURLExternal", times=None)
-    await world.ada.click(report, "report_repair")
-    asked = world.slack.workspace.calls_of
-    await world.slack.workspace.wait_for(lambda: asked("files.getUploadURLExternal") or None)
-    assert await world.stage.stop() == 0
-    world.slack.faults.clear()
-    world.slack.workspace.calls.clear()
-    await world.stage.start()
-    view = await world.report("That did not work")
+async def test_a_repair_that_was_cut_off_by_a_stop_is_told_and_not_begun_again(bot: BotHarness) -> None:
+    await bot.type(f"start name=capitals file={bot.share(BROKEN)}")
+    report = await bot.report("Not ready to start")
+    bot.slack.faults.hang("files.getUploadURLExternal", times=None)
+    await bot.ada.click(report, "report_repair")
+    asked = bot.slack.workspace.calls_of
+    await bot.slack.workspace.wait_for(lambda: asked("files.getUploadURLExternal") or None)
+    assert await bot.stage.stop() == 0
+    bot.slack.faults.clear()
+    bot.slack.workspace.calls.clear()
+    await bot.stage.start()
+    view = await bot.report("That did not work")
     assert "I was restarted while I was repairing your file" in shown_in(view)
     assert list(buttons(view).values()) == ["Change something"]
     assert not asked("files.getUploadURLExternal")
 
 
-async def test_a_check_that_fails_after_its_modal_was_closed_says_why(world: World) -> None:
-    await checking(world)
-    await world.ada.close_view()
-    world.slack.faults.clear()
-    world.slack.faults.fail("files.info", error="file_deleted", times=None)
-    await killed_over(world, "files.info")
-    await world.stage.start()
-    said = await world.message("I find no file")
-    assert said.visible_to == world.ada.id
+async def test_a_check_that_fails_after_its_modal_was_closed_says_why(bot: BotHarness) -> None:
+    await checking(bot)
+    await bot.ada.close_view()
+    bot.slack.faults.clear()
+    bot.slack.faults.fail("files.info", error="file_deleted", times=None)
+    await killed_over(bot, "files.info")
+    await bot.stage.start()
+    said = await bot.message("I find no file")
+    assert said.visible_to == bot.ada.id
 
 
-async def test_a_report_is_shown_though_the_way_to_slack_breaks_just_then(world: World) -> None:
-    file = world.share()
-    world.slack.faults.reset("views.update", times=2)
-    await world.type(f"start name=capitals file={file}")
-    assert (await world.report()).title == "Ready to start"
-    assert not world.slack.faults.rules
+async def test_a_report_is_shown_though_the_way_to_slack_breaks_just_then(bot: BotHarness) -> None:
+    file = bot.share()
+    bot.slack.faults.reset("views.update", times=2)
+    await bot.type(f"start name=capitals file={file}")
+    assert (await bot.report()).title == "Ready to start"
+    assert not bot.slack.faults.rules

@@ -10,41 +10,40 @@ from bot.domain.jobs import JobState
 from bot.domain.place import Place
 from storage.database import Database
 from storage.jobs import SqliteJobStore
-from tests.scenarios.conftest import Open, World, buttons, shown_in, until
 from tests.support.backend_harness import open_backend
+from tests.support.bot_harness import BotHarness, OpenBot, buttons, shown_in
+from tests.support.waiting import wait_until
 
 
 async def test_a_job_without_a_new_step_is_called_stuck_in_its_thread_and_can_be_cancelled_there(
-    world_of: Open,
+    open_bot: OpenBot,
 ) -> None:
     environment = {"TUNEBOT_POLL_SECONDS": "0.1", "TUNEBOT_STUCK_MINUTES": "0.03"}
-    async with world_of(job_seconds=None, environment=environment) as world:
-        card, job = await world.started("standing still")
+    async with open_bot(job_seconds=None, environment=environment) as bot:
+        card, job = await bot.started("standing still")
         job.advance(1)
-        await world.shows(card, "step 1")
-        told = await world.message("standing still", "seems stuck", thread=card.ts)
-        assert f"<@{world.ada.id}>" in told.text
+        await bot.shows(card, "step 1")
+        told = await bot.message("standing still", "seems stuck", thread=card.ts)
+        assert f"<@{bot.ada.id}>" in told.text
         assert "has shown no new step" in told.text
-        await world.shows(card, "It seems stuck")
+        await bot.shows(card, "It seems stuck")
 
         job.advance(1)
-        await world.shows(card, "step 2")
-        await until(lambda: "It seems stuck" not in shown_in(card) or None, "the card of a job that moves")
+        await bot.shows(card, "step 2")
+        await wait_until(lambda: "It seems stuck" not in shown_in(card), "the card of a job that moves")
 
-        await until(
-            lambda: len(world.messages("seems stuck", thread=card.ts)) == 2 or None, "the second standstill"
-        )
-        again = world.messages("seems stuck", thread=card.ts)[-1]
+        await wait_until(lambda: len(bot.messages("seems stuck", thread=card.ts)) == 2, "the second standstill")
+        again = bot.messages("seems stuck", thread=card.ts)[-1]
         assert buttons(again) == {"job_cancel": "Cancel"}
-        await world.ada.click(again, "job_cancel")
-        await world.message("standing still", "was cancelled", thread=card.ts)
-        assert len(world.messages("seems stuck", thread=card.ts)) == 2
+        await bot.ada.click(again, "job_cancel")
+        await bot.message("standing still", "was cancelled", thread=card.ts)
+        assert len(bot.messages("seems stuck", thread=card.ts)) == 2
 
 
-async def fill(world: World, number: int) -> None:
+async def fill(bot: BotHarness, number: int) -> None:
     """So many running jobs, at Google and in the database of a bot that is not running."""
-    at_google = open_backend("gemini", world.google)
-    database = Database(world.stage.directory / "tunebot.db")
+    at_google = open_backend("gemini", bot.google)
+    database = Database(bot.stage.directory / "tunebot.db")
     await database.open()
     jobs = SqliteJobStore(database)
     try:
@@ -52,8 +51,8 @@ async def fill(world: World, number: int) -> None:
             job = await at_google.create(count)
             job = replace(
                 job,
-                place=Place(world.slack.workspace.team_id, world.channel.id),
-                owner=world.ada.id,
+                place=Place(bot.slack.workspace.team_id, bot.channel.id),
+                owner=bot.ada.id,
                 state=JobState.RUNNING,
                 created_at=datetime.now(UTC) - timedelta(hours=1, seconds=count),
                 moved_at=datetime.now(UTC),
@@ -66,21 +65,21 @@ async def fill(world: World, number: int) -> None:
 
 
 @pytest.mark.long
-async def test_a_thousand_jobs_that_are_polled_leave_it_quick_to_answer(world_of: Open) -> None:
+async def test_a_thousand_jobs_that_are_polled_leave_it_quick_to_answer(open_bot: OpenBot) -> None:
     # The shortest pace is for young jobs: all of these are an hour old and looked at together, once a minute.
-    async with world_of(job_seconds=None, environment={"TUNEBOT_POLL_SECONDS": "0.5"}) as world:
-        await world.stage.stop()
-        await fill(world, 1000)
-        world.google.requests.clear()
-        await world.stage.start()
+    async with open_bot(job_seconds=None, environment={"TUNEBOT_POLL_SECONDS": "0.5"}) as bot:
+        await bot.stage.stop()
+        await fill(bot, 1000)
+        bot.google.requests.clear()
+        await bot.stage.start()
         seconds: list[float] = []
         for _ in range(60):
-            delivery = await world.ada.slash_command(world.channel, "/tune", "status")
+            delivery = await bot.ada.slash_command(bot.channel, "/tune", "status")
             assert delivery.ack_seconds is not None
             seconds.append(delivery.ack_seconds)
-        await until(lambda: world.google.requests.matching("tunedModels$") or None, "the round")
+        await wait_until(lambda: bot.google.requests.matching("tunedModels$"), "the round")
         assert statistics.median(seconds) < 0.02
         assert max(seconds) < 0.5
-        listed = world.google.requests.matching("tunedModels$", "GET")
+        listed = bot.google.requests.matching("tunedModels$", "GET")
         assert len(listed) <= 20
-        assert len(world.google.requests) - len(listed) <= 20, "a list is enough"
+        assert len(bot.google.requests) - len(listed) <= 20, "a list is enough"

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from bot.sandbox.slack import File
-from tests.scenarios.conftest import NEXT_NUMBER, World, shown_in
+from tests.support.bot_harness import NEXT_NUMBER, BotHarness, shown_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -19,36 +19,36 @@ ROWS = b"".join(b'{"text_input": "of %d", "output": "salary %d"}\n' % (number, n
 BROKEN = ROWS + b'{"text_input": "of nobody"}\n'
 
 
-def elsewhere(world: World) -> World:
-    """The same town as Bob sees it: he is in a private channel with the bot, and Ada is not."""
-    bob = world.slack.person(f"bob-{world.channel.id}", f"Bob {world.channel.id}")
-    return replace(world, ada=bob, channel=world.slack.add_channel(f"board-{world.channel.id}", bob, private=True))
+def elsewhere(bot: BotHarness) -> BotHarness:
+    """The same bot as Bob sees it: he is in a private channel with the bot, and Ada is not."""
+    bob = bot.slack.person(f"bob-{bot.channel.id}", f"Bob {bot.channel.id}")
+    return replace(bot, ada=bob, channel=bot.slack.add_channel(f"board-{bot.channel.id}", bob, private=True))
 
 
-def downloads(world: World, file: File) -> int:
-    return sum(call.args["file"] == file.id for call in world.slack.workspace.calls_of("files.download"))
+def downloads(bot: BotHarness, file: File) -> int:
+    return sum(call.args["file"] == file.id for call in bot.slack.workspace.calls_of("files.download"))
 
 
-async def refused(world: World, given: str) -> str:
+async def refused(bot: BotHarness, given: str) -> str:
     """What Ada is told of a file that she names."""
-    await world.type(f"start file={given}")
-    report = await world.report(REFUSED)
-    await world.ada.close_view(report)
+    await bot.type(f"start file={given}")
+    report = await bot.report(REFUSED)
+    await bot.ada.close_view(report)
     return shown_in(report)
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def private(world: World) -> AsyncIterator[tuple[World, File]]:
+async def private(bot: BotHarness) -> AsyncIterator[tuple[BotHarness, File]]:
     """A file that Bob shared in his private channel, and a proof that nobody else learned anything of it."""
-    board = elsewhere(world)
+    board = elsewhere(bot)
     file = board.ada.upload(board.channel, NAME, ROWS)
     yield board, file
-    workspace = world.slack.workspace
-    hers = [*workspace.closed_views, *workspace.modals.get(world.ada.id, [])]
-    views = {view.id for view in hers if view.user == world.ada.id}
+    workspace = bot.slack.workspace
+    hers = [*workspace.closed_views, *workspace.modals.get(bot.ada.id, [])]
+    views = {view.id for view in hers if view.user == bot.ada.id}
     shown = json.dumps(
         [
-            [[message.text, message.blocks] for message in world.messages()],
+            [[message.text, message.blocks] for message in bot.messages()],
             [call.args for call in workspace.calls if call.args.get("view_id") in views],
         ]
     )
@@ -59,141 +59,143 @@ async def private(world: World) -> AsyncIterator[tuple[World, File]]:
 
 
 async def test_a_file_of_a_private_channel_is_like_one_that_does_not_exist(
-    world: World, private: tuple[World, File]
+    bot: BotHarness, private: tuple[BotHarness, File]
 ) -> None:
     board, file = private
-    unknown = await refused(world, "F0NOSUCHFILE")
+    unknown = await refused(bot, "F0NOSUCHFILE")
     assert "I find no file F0NOSUCHFILE that you and I both see here" in unknown
     assert "Share it in this channel" in unknown
-    gone = world.ada.upload(world.channel, "gone.jsonl", ROWS)
+    gone = bot.ada.upload(bot.channel, "gone.jsonl", ROWS)
     gone.deleted = True
 
     for given in (file, gone):
-        assert await refused(world, given.id) == unknown.replace("F0NOSUCHFILE", given.id)
-    assert await refused(world, board.ada.permalink(file)) == unknown.replace("F0NOSUCHFILE", file.id)
-    assert downloads(world, file) == 0
+        assert await refused(bot, given.id) == unknown.replace("F0NOSUCHFILE", given.id)
+    assert await refused(bot, board.ada.permalink(file)) == unknown.replace("F0NOSUCHFILE", file.id)
+    assert downloads(bot, file) == 0
 
 
 @pytest.mark.parametrize("field", ["file_uri", "validation_uri"])
 async def test_a_link_in_the_form_opens_no_private_file(
-    world: World, private: tuple[World, File], field: str
+    bot: BotHarness, private: tuple[BotHarness, File], field: str
 ) -> None:
     _, file = private
-    await world.type()
-    form = await world.view("Tune a model")
+    await bot.type()
+    form = await bot.view("Tune a model")
     values: dict[str | tuple[str, str], object] = {"file_uri": file.id}
     if field == "validation_uri":
-        await world.ada.click(form, "form_validation")
-        await world.slack.workspace.wait_for_call("views.update", lambda call: call.args["view_id"] == form.id)
+        await bot.ada.click(form, "form_validation")
+        await bot.slack.workspace.wait_for_call("views.update", lambda call: call.args["view_id"] == form.id)
         values = {"file_upload": ("numbers.jsonl", NEXT_NUMBER), field: file.id}
-    submission = await world.ada.submit_view(None, values)
+    submission = await bot.ada.submit_view(None, values)
     assert submission.errors == {}
-    assert f"I find no file {file.id}" in shown_in(await world.report(REFUSED))
+    assert f"I find no file {file.id}" in shown_in(await bot.report(REFUSED))
 
 
-async def test_a_link_in_a_mention_opens_no_private_file(world: World, private: tuple[World, File]) -> None:
+async def test_a_link_in_a_mention_opens_no_private_file(
+    bot: BotHarness, private: tuple[BotHarness, File]
+) -> None:
     _, file = private
-    world.ada.post(world.channel, world.ada.typed(f"@Tunebot tune file={file.id}"))
-    prompt = await world.message("Open the form")
-    await world.ada.click(prompt, "open_form")
-    await world.ada.submit_view(await world.view("Tune a model"))
-    assert f"I find no file {file.id}" in shown_in(await world.report(REFUSED))
+    bot.ada.post(bot.channel, bot.ada.typed(f"@Tunebot tune file={file.id}"))
+    prompt = await bot.message("Open the form")
+    await bot.ada.click(prompt, "open_form")
+    await bot.ada.submit_view(await bot.view("Tune a model"))
+    assert f"I find no file {file.id}" in shown_in(await bot.report(REFUSED))
 
 
-async def test_a_form_that_its_owner_filled_in_opens_nothing_for_who_clicks_on_it(world: World) -> None:
-    board = elsewhere(world)
+async def test_a_form_that_its_owner_filled_in_opens_nothing_for_who_clicks_on_it(bot: BotHarness) -> None:
+    board = elsewhere(bot)
     file = board.ada.upload(board.channel, NAME, ROWS)
-    board.ada.join(world.channel)
-    board.ada.post(world.channel, board.ada.typed(f"@Tunebot tune file={file.id}"))
-    prompt = await world.message("Open the form")
+    board.ada.join(bot.channel)
+    board.ada.post(bot.channel, board.ada.typed(f"@Tunebot tune file={file.id}"))
+    prompt = await bot.message("Open the form")
 
-    await world.ada.click(prompt, "open_form")
-    await world.ada.submit_view(await world.view("Tune a model"))
+    await bot.ada.click(prompt, "open_form")
+    await bot.ada.submit_view(await bot.view("Tune a model"))
 
-    assert f"I find no file {file.id}" in shown_in(await world.report(REFUSED))
-    assert downloads(world, file) == 0
+    assert f"I find no file {file.id}" in shown_in(await bot.report(REFUSED))
+    assert downloads(bot, file) == 0
 
 
 async def test_a_report_that_is_remembered_is_not_shown_to_who_may_not_see_the_file(
-    world: World, private: tuple[World, File]
+    bot: BotHarness, private: tuple[BotHarness, File]
 ) -> None:
     board, file = private
     await board.type(f"start file={file.id}")
     assert "41 rows" in shown_in(await board.report("Ready to start"))
-    read = downloads(world, file)
+    read = downloads(bot, file)
 
-    assert f"I find no file {file.id}" in await refused(world, file.id)
+    assert f"I find no file {file.id}" in await refused(bot, file.id)
 
     # The memory is there, and it is Bob's to use.
     await board.ada.close_view(await board.report("Ready to start"))
     await board.type(f"start file={file.id}")
     assert "41 rows" in shown_in(await board.report("Ready to start"))
-    assert downloads(world, file) == read == 1
+    assert downloads(bot, file) == read == 1
 
 
-async def test_a_file_uploaded_in_somebody_elses_form_is_theirs(world: World) -> None:
-    board = elsewhere(world)
+async def test_a_file_uploaded_in_somebody_elses_form_is_theirs(bot: BotHarness) -> None:
+    board = elsewhere(bot)
     await board.type()
     await board.view("Tune a model")
     await board.ada.submit_view(None, {"file_upload": (NAME, ROWS)})
     await board.report("Ready to start")
-    file = next(each for each in world.slack.workspace.files.values() if each.user == board.ada.id)
+    file = next(each for each in bot.slack.workspace.files.values() if each.user == board.ada.id)
     assert file.shares == []
-    read = downloads(world, file)
+    read = downloads(bot, file)
 
     # Also in a channel where both are: it was never shared there.
-    world.ada.join(board.channel)
-    for place in (world, replace(world, channel=board.channel)):
+    bot.ada.join(board.channel)
+    for place in (bot, replace(bot, channel=board.channel)):
         assert f"I find no file {file.id}" in await refused(place, file.id)
-    assert downloads(world, file) == read
+    assert downloads(bot, file) == read
 
 
-async def test_a_file_of_the_private_channel_where_one_speaks_is_read_and_tuned_on(world: World) -> None:
-    board = elsewhere(world)
-    world.ada.join(board.channel)
+async def test_a_file_of_the_private_channel_where_one_speaks_is_read_and_tuned_on(bot: BotHarness) -> None:
+    board = elsewhere(bot)
+    bot.ada.join(board.channel)
     file = board.ada.upload(board.channel, NAME, ROWS)
-    hers = replace(world, channel=board.channel)
+    hers = replace(bot, channel=board.channel)
     await hers.start(f"in {board.channel.id}", file=file.id)
-    assert (await world.job(f"in {board.channel.id}")).lesson
+    assert (await bot.job(f"in {board.channel.id}")).lesson
 
 
-async def test_ones_own_file_is_read_wherever_it_was_shared(world: World) -> None:
-    board = elsewhere(world)
+async def test_ones_own_file_is_read_wherever_it_was_shared(bot: BotHarness) -> None:
+    board = elsewhere(bot)
     file = board.ada.upload(board.channel, NAME, ROWS)
-    board.ada.join(world.channel)
-    his = replace(board, channel=world.channel)
+    board.ada.join(bot.channel)
+    his = replace(board, channel=bot.channel)
     await his.start(f"own {board.channel.id}", file=file.id)
-    assert (await world.job(f"own {board.channel.id}")).lesson
+    assert (await bot.job(f"own {board.channel.id}")).lesson
 
 
-async def test_a_file_of_any_public_channel_is_read(world: World) -> None:
-    bob = world.slack.person(f"bob-{world.channel.id}")
-    file = bob.upload(world.slack.add_channel(f"open-{world.channel.id}", bob), NAME, ROWS)
-    await world.type(f"start file={file.id}")
-    assert "41 rows" in shown_in(await world.report("Ready to start"))
+async def test_a_file_of_any_public_channel_is_read(bot: BotHarness) -> None:
+    bob = bot.slack.person(f"bob-{bot.channel.id}")
+    file = bob.upload(bot.slack.add_channel(f"open-{bot.channel.id}", bob), NAME, ROWS)
+    await bot.type(f"start file={file.id}")
+    assert "41 rows" in shown_in(await bot.report("Ready to start"))
 
 
-async def test_a_file_of_the_direct_messages_with_the_bot_stays_there(world: World) -> None:
-    bob = world.slack.person(f"bob-{world.channel.id}")
+async def test_a_file_of_the_direct_messages_with_the_bot_stays_there(bot: BotHarness) -> None:
+    bob = bot.slack.person(f"bob-{bot.channel.id}")
     file = bob.upload(bob.open_dm(), NAME, ROWS)
-    assert f"I find no file {file.id}" in await refused(world, file.id)
-    assert downloads(world, file) == 0
+    assert f"I find no file {file.id}" in await refused(bot, file.id)
+    assert downloads(bot, file) == 0
 
 
-async def test_a_repaired_file_can_be_started_on_before_slack_has_shared_it(world: World) -> None:
-    board = elsewhere(world)
+async def test_a_repaired_file_can_be_started_on_before_slack_has_shared_it(bot: BotHarness) -> None:
+    board = elsewhere(bot)
     await board.type(f"start name=mended-{board.channel.id} file={board.share(BROKEN)}")
     report = await board.report("Not ready to start")
-    world.slack.workspace.file_processing_seconds = 600
+    bot.slack.workspace.file_processing_seconds = 600
     try:
         await board.ada.click(report, "report_repair")
         offer = await board.message("Start tuning", "41 rows")
     finally:
-        world.slack.workspace.file_processing_seconds = 0
+        bot.slack.workspace.file_processing_seconds = 0
     await board.ada.click(offer, "report_start")
-    job = await world.job(f"mended-{board.channel.id}")
+    job = await bot.job(f"mended-{board.channel.id}")
     assert job.lesson
 
     # What the bot itself posted among Bob's people is not Ada's either.
-    mended = next(file for file in world.slack.workspace.files.values() if file.name == "numbers.repaired.jsonl")
-    assert f"I find no file {mended.id}" in await refused(world, mended.id)
+    mended = next(file for file in bot.slack.workspace.files.values() if file.name == "numbers.repaired.jsonl")
+    assert f"I find no file {mended.id}" in await refused(bot, mended.id)

@@ -3,7 +3,6 @@
 import asyncio
 import sqlite3
 import sys
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,180 +11,184 @@ import pytest
 from bot.sandbox.google import GoogleStandIn
 from bot.sandbox.slack import Message, SlackStandIn
 from bot.sandbox.stage import Stage
-from tests.scenarios.conftest import Open, World, until
+from tests.support.bot_harness import BotHarness, OpenBot
+from tests.support.waiting import holds, wait_until, wait_until_still
 
 QUICK = {"TUNEBOT_POLL_SECONDS": "0.1"}
 
 
 @pytest.fixture
-async def world(world_of: Open) -> AsyncIterator[World]:
+async def bot(open_bot: OpenBot) -> AsyncIterator[BotHarness]:
     """A bot of the test's own, to be killed."""
-    async with world_of(job_seconds=None, environment=QUICK) as world:
-        yield world
+    async with open_bot(job_seconds=None, environment=QUICK) as bot:
+        yield bot
 
 
-def rows(world: World, query: str) -> list[tuple[object, ...]]:
+def rows(bot: BotHarness, query: str) -> list[tuple[object, ...]]:
     """What the bot's database holds, read from outside."""
-    with sqlite3.connect(f"file:{world.stage.directory / 'tunebot.db'}?mode=ro", uri=True) as database:
+    with sqlite3.connect(f"file:{bot.stage.directory / 'tunebot.db'}?mode=ro", uri=True) as database:
         return database.execute(query).fetchall()
 
 
-async def again(world: World) -> None:
+async def again(bot: BotHarness) -> None:
     """Kill and start again."""
-    await world.stage.kill()
-    await world.stage.start()
+    await bot.stage.kill()
+    await bot.stage.start()
 
 
-async def ready_once(world: World, name: str) -> Message:
+async def ready_once(bot: BotHarness, name: str) -> Message:
     """Wait for the job's end and for the wires to be quiet; one card, one reply, one job."""
-    (await world.job(name)).finish()
-    card = await world.card(name)
-    await world.message(name, "is ready", within=20.0)
-    await world.shows(card, "done")
-    await world.slack.settle()
-    await asyncio.sleep(0.3)
-    assert len([job for job in world.google.jobs.all if job.display_name == name]) == 1
-    assert len(world.messages(name, "is ready")) == 1
-    assert len(world.messages(f"Tuning {name} (")) == 1
-    assert rows(world, "select count(*) from jobs where state not in ('succeeded')") == [(0,)]
+    (await bot.job(name)).finish()
+    card = await bot.card(name)
+    await bot.message(name, "is ready", within=20.0)
+    await bot.shows(card, "done")
+    await bot.slack.settle()
+    await wait_until_still(lambda: len(bot.slack.workspace.calls), 0.3)
+    assert len([job for job in bot.google.jobs.all if job.display_name == name]) == 1
+    assert len(bot.messages(name, "is ready")) == 1
+    assert len(bot.messages(f"Tuning {name} (")) == 1
+    assert rows(bot, "select count(*) from jobs where state not in ('succeeded')") == [(0,)]
     return card
 
 
-async def press_start(world: World, name: str, backend: str = "vertex") -> None:
+async def press_start(bot: BotHarness, name: str, backend: str = "vertex") -> None:
     """Everything up to the click; returns as soon as Slack was told that it arrived."""
-    await world.type(f"start name={name} backend={backend} file={world.share()}")
-    submission = await world.ada.submit_view(await world.report("Ready to start"))
+    await bot.type(f"start name={name} backend={backend} file={bot.share()}")
+    submission = await bot.ada.submit_view(await bot.report("Ready to start"))
     assert submission.action == "clear"
 
 
 async def test_killed_while_the_file_is_uploaded_nothing_was_started_and_nothing_is_said_to_be(
-    world: World,
+    bot: BotHarness,
 ) -> None:
-    world.google.faults.hang(path="/upload/storage", times=1)
-    await press_start(world, "uploading")
-    await again(world)
-    await world.type("status")
-    await world.message("uploading", "being sent to Google")
-    assert world.google.jobs.all == []
+    bot.google.faults.hang(path="/upload/storage", times=1)
+    await press_start(bot, "uploading")
+    await again(bot)
+    await bot.type("status")
+    await bot.message("uploading", "being sent to Google")
+    assert bot.google.jobs.all == []
 
 
 @pytest.mark.parametrize("backend", ["vertex", "gemini", "palm"])
-async def test_killed_after_google_took_the_start_but_before_its_answer_came(world: World, backend: str) -> None:
+async def test_killed_after_google_took_the_start_but_before_its_answer_came(
+    bot: BotHarness, backend: str
+) -> None:
     # The answer to the create never comes; the process dies waiting for it.
-    world.google.faults.lose_answer(path="/(tuningJobs|tunedModels)$", method="POST")
-    world.google.faults.hang(path="/(tuningJobs|tunedModels|operations)", method="GET", times=1)
-    await press_start(world, "adopted", backend)
-    await until(lambda: world.google.jobs.all or None, "the create")
-    await world.stage.kill()
-    world.google.faults.clear()
-    await world.stage.start()
-    await ready_once(world, "adopted")
+    bot.google.faults.lose_answer(path="/(tuningJobs|tunedModels)$", method="POST")
+    bot.google.faults.hang(path="/(tuningJobs|tunedModels|operations)", method="GET", times=1)
+    await press_start(bot, "adopted", backend)
+    await wait_until(lambda: bot.google.jobs.all, "the create")
+    await bot.stage.kill()
+    bot.google.faults.clear()
+    await bot.stage.start()
+    await ready_once(bot, "adopted")
 
 
 @pytest.mark.parametrize("backend", ["vertex", "gemini", "palm"])
-async def test_killed_while_the_job_runs(world: World, backend: str) -> None:
-    _, job = await world.started("running", f"backend={backend}")
+async def test_killed_while_the_job_runs(bot: BotHarness, backend: str) -> None:
+    _, job = await bot.started("running", f"backend={backend}")
     job.advance()
-    await again(world)
-    await ready_once(world, "running")
+    await again(bot)
+    await ready_once(bot, "running")
 
 
 @pytest.mark.long
-async def test_killed_before_the_card_was_posted(world: World) -> None:
-    world.slack.faults.hang("chat.postMessage", times=1)
-    await press_start(world, "cardless")
-    await until(lambda: world.google.jobs.all or None, "the job")
-    await again(world)
-    await ready_once(world, "cardless")
+async def test_killed_before_the_card_was_posted(bot: BotHarness) -> None:
+    bot.slack.faults.hang("chat.postMessage", times=1)
+    await press_start(bot, "cardless")
+    await wait_until(lambda: bot.google.jobs.all, "the job")
+    await again(bot)
+    await ready_once(bot, "cardless")
 
 
-async def test_killed_right_after_the_end_was_told(world: World) -> None:
-    card, job = await world.started("ended")
+async def test_killed_right_after_the_end_was_told(bot: BotHarness) -> None:
+    card, job = await bot.started("ended")
     job.finish()
-    await world.message("ended", "is ready", thread=card.ts)
-    await until(lambda: rows(world, "select 1 from outbox where state = 'pending'") == [] or None, "all marked")
-    await again(world)
-    await ready_once(world, "ended")
+    await bot.message("ended", "is ready", thread=card.ts)
+    await wait_until(lambda: rows(bot, "select 1 from outbox where state = 'pending'") == [], "all marked")
+    await again(bot)
+    await ready_once(bot, "ended")
 
 
-async def test_ended_while_the_bot_was_down(world: World) -> None:
-    _, job = await world.started("meanwhile")
-    await world.stage.kill()
+async def test_ended_while_the_bot_was_down(bot: BotHarness) -> None:
+    _, job = await bot.started("meanwhile")
+    await bot.stage.kill()
     job.finish()
-    await world.stage.start()
-    await ready_once(world, "meanwhile")
+    await bot.stage.start()
+    await ready_once(bot, "meanwhile")
 
 
-async def test_killed_again_and_again(world: World) -> None:
+async def test_killed_again_and_again(bot: BotHarness) -> None:
     for number in range(3):
-        await press_start(world, f"job{number}")
-        await asyncio.sleep(0.05 * number)
-        await again(world)
+        await press_start(bot, f"job{number}")
+        # Each time a little later: at once, once the row is written, once Google has the job.
+        if number == 1:
+            await wait_until(lambda: len(rows(bot, "select 1 from jobs")) == 2, "the second row")
+        elif number == 2:
+            await bot.job("job2")
+        await again(bot)
     # A kill between the row and the create leaves a row that Google knows nothing of: it waits out its grace.
-    known = [job.display_name for job in world.google.jobs.all]
+    known = [job.display_name for job in bot.google.jobs.all]
     assert len(known) == len(set(known))
-    kept = {str(key) for (key,) in rows(world, "select key from jobs")}
+    kept = {str(key) for (key,) in rows(bot, "select key from jobs")}
     assert len(kept) == 3
     for name in known:
-        (await world.job(name)).finish()
-        await world.message(name, "is ready", within=20.0)
+        (await bot.job(name)).finish()
+        await bot.message(name, "is ready", within=20.0)
 
 
-async def test_a_bound_model_and_a_thread_survive(world: World) -> None:
-    await world.tuned("remembered")
-    await world.type("use remembered")
-    await world.message("answers in this channel now")
-    await world.ada.slash_command(world.channel, "/ask", "seven")
-    answer = await world.message("eight", "asked")
-    await until(lambda: rows(world, "select 1 from conversations") or None, "the conversation's row")
-    await again(world)
-    world.ada.post(world.channel, "ninety nine", thread_ts=answer.ts)
-    await world.message("one hundred", thread=answer.ts)
-    assert len(world.asked()[-1].body["contents"]) == 3
+async def test_a_bound_model_and_a_thread_survive(bot: BotHarness) -> None:
+    await bot.tuned("remembered")
+    await bot.type("use remembered")
+    await bot.message("answers in this channel now")
+    await bot.ada.slash_command(bot.channel, "/ask", "seven")
+    answer = await bot.message("eight", "asked")
+    await wait_until(lambda: rows(bot, "select 1 from conversations"), "the conversation's row")
+    await again(bot)
+    bot.ada.post(bot.channel, "ninety nine", thread_ts=answer.ts)
+    await bot.message("one hundred", thread=answer.ts)
+    assert len(bot.asked()[-1].body["contents"]) == 3
 
 
-async def test_a_report_that_was_open_can_still_be_started_after_a_restart(world: World) -> None:
-    await world.type(f"start name=kept file={world.share()}")
-    report = await world.report("Ready to start")
-    await again(world)
-    submission = await world.ada.submit_view(report)
+async def test_a_report_that_was_open_can_still_be_started_after_a_restart(bot: BotHarness) -> None:
+    await bot.type(f"start name=kept file={bot.share()}")
+    report = await bot.report("Ready to start")
+    await again(bot)
+    submission = await bot.ada.submit_view(report)
     assert submission.action == "clear"
-    await ready_once(world, "kept")
+    await ready_once(bot, "kept")
 
 
-async def test_an_event_that_was_answered_is_not_answered_again_after_a_restart(world: World) -> None:
-    await world.tuned("once only")
-    said = world.ada.post(world.channel, world.ada.typed("@Tunebot seven"))
-    await world.message("eight", thread=said.ts)
-    await again(world)
-    deliveries = [each for each in world.slack.workspace.deliveries if each.event_type == "app_mention"]
-    world.slack.deliveries.send_event(deliveries[-1].payload)
-    await world.slack.settle()
-    await asyncio.sleep(1.0)
-    assert len(world.messages("eight", thread=said.ts)) == 1
+async def test_an_event_that_was_answered_is_not_answered_again_after_a_restart(bot: BotHarness) -> None:
+    await bot.tuned("once only")
+    said = bot.ada.post(bot.channel, bot.ada.typed("@Tunebot seven"))
+    await bot.message("eight", thread=said.ts)
+    await again(bot)
+    deliveries = [each for each in bot.slack.workspace.deliveries if each.event_type == "app_mention"]
+    bot.slack.deliveries.send_event(deliveries[-1].payload)
+    await bot.slack.settle()
+    await holds(lambda: len(bot.messages("eight", thread=said.ts)) == 1, 1.0, "one answer")
 
 
 @pytest.mark.parametrize("mode", ["socket", "http"])
-async def test_sigterm_ends_it_within_ten_seconds_with_0(world_of: Open, mode: str) -> None:
-    async with world_of(mode, job_seconds=None, environment=QUICK) as world:
-        _, job = await world.started("stopped")
-        began = time.monotonic()
-        assert await world.stage.stop() == 0
-        assert time.monotonic() - began < 10.0
-        assert "stopped" in world.stage.log_end()
+async def test_sigterm_ends_it_within_ten_seconds_with_0(open_bot: OpenBot, mode: str) -> None:
+    async with open_bot(mode, job_seconds=None, environment=QUICK) as bot:
+        _, job = await bot.started("stopped")
+        assert await bot.stage.stop() == 0
+        assert "the stop took too long" not in bot.stage.log_end()
+        assert "stopped" in bot.stage.log_end()
         job.finish()
-        await world.stage.start()
-        await ready_once(world, "stopped")
+        await bot.stage.start()
+        await ready_once(bot, "stopped")
 
 
-async def test_sigterm_does_not_wait_for_a_google_that_never_answers(world: World) -> None:
-    await world.tuned("slow")
-    world.google.faults.hang(path=":generateContent", times=None)
-    await world.ada.slash_command(world.channel, "/ask", "model=slow seven")
-    await until(lambda: world.asked() or None, "the question")
-    began = time.monotonic()
-    assert await world.stage.stop() == 0
-    assert time.monotonic() - began < 10.0
+async def test_sigterm_does_not_wait_for_a_google_that_never_answers(bot: BotHarness) -> None:
+    await bot.tuned("slow")
+    bot.google.faults.hang(path=":generateContent", times=None)
+    await bot.ada.slash_command(bot.channel, "/ask", "model=slow seven")
+    await wait_until(lambda: bot.asked(), "the question")
+    assert await bot.stage.stop() == 0
+    assert "the stop took too long" not in bot.stage.log_end()
 
 
 async def ended(stage: Stage, **changes: str) -> tuple[int, str]:
@@ -199,13 +202,13 @@ async def ended(stage: Stage, **changes: str) -> tuple[int, str]:
     return process.returncode, said.decode()
 
 
-async def test_a_second_process_on_the_same_database_is_refused(world: World) -> None:
-    code, said = await ended(world.stage)
+async def test_a_second_process_on_the_same_database_is_refused(bot: BotHarness) -> None:
+    code, said = await ended(bot.stage)
     assert code == 1
     assert "tunebot.db" in said
     assert "another" in said.lower()
     assert "Traceback" not in said
-    await world.started("first goes on")
+    await bot.started("first goes on")
 
 
 @pytest.fixture
@@ -247,27 +250,27 @@ async def test_a_taken_port_is_told(stage: Stage) -> None:
     assert "Traceback" not in said
 
 
-async def test_no_secret_is_in_the_log(world_of: Open) -> None:
-    async with world_of(job_seconds=None, environment={**QUICK, "TUNEBOT_LOG_LEVEL": "DEBUG"}) as world:
-        await world.tuned("secretive")
-        log = world.stage.log_file.read_text()
-        environment = world.stage.environment()
+async def test_no_secret_is_in_the_log(open_bot: OpenBot) -> None:
+    async with open_bot(job_seconds=None, environment={**QUICK, "TUNEBOT_LOG_LEVEL": "DEBUG"}) as bot:
+        await bot.tuned("secretive")
+        log = bot.stage.log_file.read_text()
+        environment = bot.stage.environment()
         for name in ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "GOOGLE_OAUTH_ACCESS_TOKEN", "GEMINI_API_KEY"):
             assert environment[name] not in log, name
 
 
 @pytest.mark.parametrize("how", ["closed", "asked to reconnect"])
-async def test_a_socket_that_slack_lets_go_is_taken_up_again(world: World, how: str) -> None:
-    before = list(world.slack.sockets.connections)
+async def test_a_socket_that_slack_lets_go_is_taken_up_again(bot: BotHarness, how: str) -> None:
+    before = list(bot.slack.sockets.connections)
     if how == "closed":
-        world.slack.faults.drop_sockets(abort=False)
+        bot.slack.faults.drop_sockets(abort=False)
     else:
-        world.slack.faults.ask_to_reconnect()
+        bot.slack.faults.ask_to_reconnect()
 
     def only_others() -> bool | None:
-        now = list(world.slack.sockets.connections)
+        now = list(bot.slack.sockets.connections)
         return (bool(now) and not any(each is old for each in now for old in before)) or None
 
-    await until(only_others, "another socket", within=20.0)
-    await world.type("list")
-    await world.message("Nothing here yet")
+    await wait_until(only_others, "another socket", within=20.0)
+    await bot.type("list")
+    await bot.message("Nothing here yet")

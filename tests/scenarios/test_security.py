@@ -24,8 +24,9 @@ from bot.sandbox.slack.deliveries import encoded
 from bot.sandbox.slack.references import live_in_message
 from bot.sandbox.stage import BUCKET, Stage
 from handlers.transport.manifest import manifest
-from tests.scenarios.conftest import NEXT_NUMBER, Open, World, free_port, shown_in, until
+from tests.support.bot_harness import NEXT_NUMBER, BotHarness, OpenBot, free_port, shown_in
 from tests.support.http_server import serving
+from tests.support.waiting import DEADLINE_SECONDS, holds, wait_until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -35,10 +36,10 @@ MEGABYTE = 1_000_000
 # Requests over HTTP
 
 
-def stamped(world: World, body: str, *, at: float | None = None) -> dict[str, str]:
+def stamped(bot: BotHarness, body: str, *, at: float | None = None) -> dict[str, str]:
     """The headers by which Slack proves that a body is its own, at a time."""
     stamp = str(int(time.time() if at is None else at))
-    digest = hmac.new(world.slack.app.signing_secret.encode(), f"v0:{stamp}:{body}".encode(), hashlib.sha256)
+    digest = hmac.new(bot.slack.app.signing_secret.encode(), f"v0:{stamp}:{body}".encode(), hashlib.sha256)
     return {
         "X-Slack-Request-Timestamp": stamp,
         "X-Slack-Signature": f"v0={digest.hexdigest()}",
@@ -46,29 +47,29 @@ def stamped(world: World, body: str, *, at: float | None = None) -> dict[str, st
     }
 
 
-async def sent(world: World, body: str | AsyncIterator[bytes], headers: Mapping[str, str]) -> int:
+async def sent(bot: BotHarness, body: str | AsyncIterator[bytes], headers: Mapping[str, str]) -> int:
     """Knock at the bot's own door; the status of the answer."""
-    url = f"http://127.0.0.1:{world.stage.port}/slack/events"
+    url = f"http://127.0.0.1:{bot.stage.port}/slack/events"
     async with aiohttp.ClientSession() as session, session.post(url, data=body, headers=headers) as answer:
         return answer.status
 
 
-def command(world: World, text: str) -> str:
+def command(bot: BotHarness, text: str) -> str:
     return urlencode(
         {
-            "team_id": world.slack.workspace.team_id,
-            "channel_id": world.channel.id,
-            "user_id": world.ada.id,
+            "team_id": bot.slack.workspace.team_id,
+            "channel_id": bot.channel.id,
+            "user_id": bot.ada.id,
             "command": "/tune",
             "text": text,
             "trigger_id": "1.2.3",
-            "response_url": f"{world.slack.origin}/actions/T0/none",
+            "response_url": f"{bot.slack.origin}/actions/T0/none",
         }
     )
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def http_world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+async def http_bot(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[BotHarness]:
     """A bot that listens on a port, for the tests that knock there."""
     port = free_port()
     url = f"http://127.0.0.1:{port}/slack/events"
@@ -79,12 +80,12 @@ async def http_world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
         google.create_bucket(BUCKET)
         ada = slack.person("ada", "Ada Lovelace")
         async with Stage(slack, google, tmp_path_factory.mktemp("http"), port=port) as stage:
-            yield World(slack, google, stage, ada, slack.add_channel("tuning", ada))
+            yield BotHarness(slack, google, stage, ada, slack.add_channel("tuning", ada))
 
 
-async def test_a_signature_that_does_not_fit_is_refused(http_world: World) -> None:
-    body = command(http_world, "list")
-    good = stamped(http_world, body)
+async def test_a_signature_that_does_not_fit_is_refused(http_bot: BotHarness) -> None:
+    body = command(http_bot, "list")
+    good = stamped(http_bot, body)
     wrong: list[dict[str, str]] = [
         {name: value for name, value in good.items() if name != "X-Slack-Signature"},
         {name: value for name, value in good.items() if name != "X-Slack-Request-Timestamp"},
@@ -95,55 +96,56 @@ async def test_a_signature_that_does_not_fit_is_refused(http_world: World) -> No
         {**good, "X-Slack-Signature": "v0=" + "é" * 64},
         {**good, "X-Slack-Request-Timestamp": str(int(good["X-Slack-Request-Timestamp"]) + 1)},
         {**good, "X-Slack-Request-Timestamp": "soon"},
-        stamped(http_world, body, at=time.time() - 310),
-        stamped(http_world, body, at=time.time() + 310),
-        stamped(http_world, command(http_world, "help")),
+        stamped(http_bot, body, at=time.time() - 310),
+        stamped(http_bot, body, at=time.time() + 310),
+        stamped(http_bot, command(http_bot, "help")),
     ]
-    before = len(http_world.slack.workspace.calls)
-    assert [await sent(http_world, body, headers) for headers in wrong] == [401] * len(wrong)
-    await asyncio.sleep(0.2)
-    # The bot tries its own token now and then.
-    assert {call.method for call in http_world.slack.workspace.calls[before:]} <= {"auth.test"}
-    assert await sent(http_world, body, good) == 200
+    before = len(http_bot.slack.workspace.calls)
+    assert [await sent(http_bot, body, headers) for headers in wrong] == [401] * len(wrong)
+    # The bot checks its own token now and then.
+    await holds(
+        lambda: {call.method for call in http_bot.slack.workspace.calls[before:]} <= {"auth.test"}, 0.2, "silence"
+    )
+    assert await sent(http_bot, body, good) == 200
 
 
-async def test_a_start_that_is_replayed_starts_nothing_again(http_world: World) -> None:
-    _, job = await http_world.started("replayed")
+async def test_a_start_that_is_replayed_starts_nothing_again(http_bot: BotHarness) -> None:
+    _, job = await http_bot.started("replayed")
     submission = next(
-        each for each in reversed(http_world.slack.workspace.deliveries) if each.event_type == "view_submission"
+        each for each in reversed(http_bot.slack.workspace.deliveries) if each.event_type == "view_submission"
     )
     body, _ = encoded(submission)
     # Within five minutes Slack's scheme accepts the same bytes again; the proposal's id is what stands in the way.
-    assert await sent(http_world, body, stamped(http_world, body)) == 200
-    await asyncio.sleep(0.5)
-    assert [each.display_name for each in http_world.google.jobs.all].count("replayed") == 1
-    assert len(http_world.messages("Tuning replayed (")) == 1
+    assert await sent(http_bot, body, stamped(http_bot, body)) == 200
+    await holds(
+        lambda: [each.display_name for each in http_bot.google.jobs.all].count("replayed") == 1, 0.5, "one job"
+    )
+    assert len(http_bot.messages("Tuning replayed (")) == 1
     job.finish()
 
 
-async def test_a_message_that_is_replayed_is_answered_once(http_world: World) -> None:
-    await http_world.tuned("replayed answer")
-    said = http_world.ada.post(http_world.channel, http_world.ada.typed('@Tunebot model="replayed answer" seven'))
-    await http_world.message("eight", thread=said.ts)
+async def test_a_message_that_is_replayed_is_answered_once(http_bot: BotHarness) -> None:
+    await http_bot.tuned("replayed answer")
+    said = http_bot.ada.post(http_bot.channel, http_bot.ada.typed('@Tunebot model="replayed answer" seven'))
+    await http_bot.message("eight", thread=said.ts)
     mention = next(
-        each for each in reversed(http_world.slack.workspace.deliveries) if each.event_type == "app_mention"
+        each for each in reversed(http_bot.slack.workspace.deliveries) if each.event_type == "app_mention"
     )
     body, _ = encoded(mention)
-    asked = len(http_world.asked())
+    asked = len(http_bot.asked())
     # Also under another event id, as a twin of another subscription has.
     for event_id in (mention.payload["event_id"], "EvANOTHER"):
         copy = json.dumps({**mention.payload, "event_id": event_id})
-        assert await sent(http_world, copy, stamped(http_world, copy)) == 200
-    assert await sent(http_world, body, stamped(http_world, body)) == 200
-    await asyncio.sleep(1.2)
-    assert len(http_world.asked()) == asked
-    assert len(http_world.messages("eight", thread=said.ts)) == 1
+        assert await sent(http_bot, copy, stamped(http_bot, copy)) == 200
+    assert await sent(http_bot, body, stamped(http_bot, body)) == 200
+    await holds(lambda: len(http_bot.asked()) == asked, 1.2, "one question at Google")
+    assert len(http_bot.messages("eight", thread=said.ts)) == 1
 
 
-async def test_a_click_from_another_workspace_starts_nothing(http_world: World) -> None:
-    link = http_world.share()
-    await http_world.type(f"start name=foreign file={link}")
-    report = await http_world.report("Ready to start")
+async def test_a_click_from_another_workspace_starts_nothing(http_bot: BotHarness) -> None:
+    link = http_bot.share()
+    await http_bot.type(f"start name=foreign file={link}")
+    report = await http_bot.report("Ready to start")
     payload = {
         "type": "view_submission",
         "team": {"id": "T0ELSEWHERE", "domain": "elsewhere"},
@@ -151,21 +153,20 @@ async def test_a_click_from_another_workspace_starts_nothing(http_world: World) 
         "view": {**report.definition, "id": report.id, "team_id": "T0ELSEWHERE", "state": {"values": {}}},
     }
     body = urlencode({"payload": json.dumps(payload)})
-    assert await sent(http_world, body, stamped(http_world, body)) == 200
-    await asyncio.sleep(0.3)
-    assert "foreign" not in [job.display_name for job in http_world.google.jobs.all]
-    await http_world.ada.close_view(report)
+    assert await sent(http_bot, body, stamped(http_bot, body)) == 200
+    await holds(lambda: "foreign" not in [job.display_name for job in http_bot.google.jobs.all], 0.3, "no job")
+    await http_bot.ada.close_view(report)
 
 
-async def test_a_click_of_another_companys_person_in_a_shared_channel_does_nothing(http_world: World) -> None:
-    card, job = await http_world.started("not theirs")
-    await http_world.shows(card, "job_cancel")
+async def test_a_click_of_another_companys_person_in_a_shared_channel_does_nothing(http_bot: BotHarness) -> None:
+    card, job = await http_bot.started("not theirs")
+    await http_bot.shows(card, "job_cancel")
     payload = {
         "type": "block_actions",
-        "team": {"id": http_world.slack.workspace.team_id, "domain": "sandbox"},
+        "team": {"id": http_bot.slack.workspace.team_id, "domain": "sandbox"},
         "user": {"id": "U0STRANGER", "team_id": "T0ELSEWHERE"},
-        "channel": {"id": http_world.channel.id, "name": "tuning"},
-        "container": {"type": "message", "message_ts": card.ts, "channel_id": http_world.channel.id},
+        "channel": {"id": http_bot.channel.id, "name": "tuning"},
+        "container": {"type": "message", "message_ts": card.ts, "channel_id": http_bot.channel.id},
         "actions": [
             {
                 "type": "button",
@@ -175,22 +176,21 @@ async def test_a_click_of_another_companys_person_in_a_shared_channel_does_nothi
                 "action_ts": "1.000001",
             }
         ],
-        "response_url": f"{http_world.slack.origin}/actions/T0/none",
+        "response_url": f"{http_bot.slack.origin}/actions/T0/none",
         "trigger_id": "1.2.3",
     }
     body = urlencode({"payload": json.dumps(payload)})
-    assert await sent(http_world, body, stamped(http_world, body)) == 200
-    await asyncio.sleep(0.5)
-    assert http_world.google.requests.matching(r":cancel$") == []
+    assert await sent(http_bot, body, stamped(http_bot, body)) == 200
+    await holds(lambda: not http_bot.google.requests.matching(r":cancel$"), 0.5, "no cancellation")
     # The same click of somebody in the workspace is heard.
-    payload["user"] = {"id": http_world.ada.id, "team_id": http_world.slack.workspace.team_id}
+    payload["user"] = {"id": http_bot.ada.id, "team_id": http_bot.slack.workspace.team_id}
     body = urlencode({"payload": json.dumps(payload)})
-    assert await sent(http_world, body, stamped(http_world, body)) == 200
-    await until(lambda: http_world.google.requests.matching(r":cancel$") or None, "the cancellation")
+    assert await sent(http_bot, body, stamped(http_bot, body)) == 200
+    await wait_until(lambda: http_bot.google.requests.matching(r":cancel$"), "the cancellation")
     job.finish()
 
 
-async def test_an_answers_address_elsewhere_gets_the_answer_and_no_token(http_world: World) -> None:
+async def test_an_answers_address_elsewhere_gets_the_answer_and_no_token(http_bot: BotHarness) -> None:
     """Slack signs the address like the rest, so it is used as it is; what goes there opens nothing."""
     heard: list[str] = []
 
@@ -199,42 +199,42 @@ async def test_an_answers_address_elsewhere_gets_the_answer_and_no_token(http_wo
         return web.Response(text="ok")
 
     async with serving(note) as elsewhere:
-        typed = dict(parse_qsl(command(http_world, "status nobody"))) | {"response_url": f"{elsewhere}actions/1"}
+        typed = dict(parse_qsl(command(http_bot, "status nobody"))) | {"response_url": f"{elsewhere}actions/1"}
         body = urlencode(typed)
-        assert await sent(http_world, body, stamped(http_world, body)) == 200
-        await until(lambda: heard or None, "the answer")
+        assert await sent(http_bot, body, stamped(http_bot, body)) == 200
+        await wait_until(lambda: heard, "the answer")
     (answer,) = heard
     assert "I know no job named" in answer
-    secrets = [value for name, value in http_world.stage.told.items() if _is_secret(name)]
+    secrets = [value for name, value in http_bot.stage.told.items() if _is_secret(name)]
     assert len(secrets) > 3
     assert "Authorization" not in answer
     assert [secret for secret in secrets if secret in answer] == []
 
 
-def memory(world: World) -> float:
+def memory(bot: BotHarness) -> float:
     """The bot's peak of resident memory so far, in MB."""
-    lines = Path(f"/proc/{world.stage.process_id}/status").read_text().splitlines()
+    lines = Path(f"/proc/{bot.stage.process_id}/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1024 / MEGABYTE
 
 
-async def test_a_body_of_fifty_megabytes_is_refused_without_being_kept(http_world: World) -> None:
-    before = memory(http_world)
+async def test_a_body_of_fifty_megabytes_is_refused_without_being_kept(http_bot: BotHarness) -> None:
+    before = memory(http_bot)
 
     async def pieces() -> AsyncIterator[bytes]:
         for _ in range(50):
             yield b"a" * MEGABYTE
 
     try:
-        status = await sent(http_world, pieces(), stamped(http_world, "payload="))
+        status = await sent(http_bot, pieces(), stamped(http_bot, "payload="))
     except aiohttp.ClientConnectionError:
         status = 413  # the door was shut while we were still pushing
     assert status in (401, 413)
-    assert memory(http_world) - before < 15
+    assert memory(http_bot) - before < 15
 
 
-async def test_bodies_that_never_end_keep_nobody_out(http_world: World) -> None:
+async def test_bodies_that_never_end_keep_nobody_out(http_bot: BotHarness) -> None:
     writers: list[asyncio.StreamWriter] = []
-    signed = "".join(f"{name}: {value}\r\n" for name, value in stamped(http_world, "a").items()).encode()
+    signed = "".join(f"{name}: {value}\r\n" for name, value in stamped(http_bot, "a").items()).encode()
     heads = (
         b"POST /slack/events HTTP/1.1\r\nHost: bot\r\n" + signed + b"Content-Length: 1000\r\n\r\na",
         b"POST /slack/events HTTP/1.1\r\nHost: bot\r\n" + signed + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n",
@@ -242,18 +242,17 @@ async def test_bodies_that_never_end_keep_nobody_out(http_world: World) -> None:
     )
     readers = []
     for number in range(150):
-        reader, writer = await asyncio.open_connection("127.0.0.1", http_world.stage.port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", http_bot.stage.port)
         writer.write(heads[number % 3])
         readers.append(reader)
         writers.append(writer)
-    began = time.perf_counter()
-    body = command(http_world, "list")
-    assert await sent(http_world, body, stamped(http_world, body)) == 200
-    assert time.perf_counter() - began < 1.0
-    # Those whose body does not come are sent away.
-    async with asyncio.timeout(15):
-        assert b" 408 " in await readers[0].readline()
-        assert b" 408 " in await readers[1].readline()
+    refused = [asyncio.create_task(reader.readline()) for reader in readers[:2]]
+    body = command(http_bot, "list")
+    assert await sent(http_bot, body, stamped(http_bot, body)) == 200
+    assert not any(task.done() for task in refused), "the command waited until the others were refused"
+    # Those whose body does not come are refused.
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        assert all(b" 408 " in line for line in await asyncio.gather(*refused))
     for writer in writers:
         writer.close()
 
@@ -303,8 +302,8 @@ class Crossing:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def lying(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[World, Crossing]]:
-    """A world whose Slack can be made to lie about files, and a thief on another port."""
+async def lying(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[BotHarness, Crossing]]:
+    """A bot whose Slack can be made to lie about files, and a thief on another port."""
     async with GoogleStandIn(job_seconds=None, seed=1) as google, SlackStandIn(manifest=manifest()) as slack:
         google.create_bucket(BUCKET)
         crossing = Crossing(slack)
@@ -328,19 +327,19 @@ async def lying(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple
         ada = slack.person("ada", "Ada Lovelace")
         environment = {"SLACK_API_URL": f"{crossing.origin}/api/"}
         async with Stage(slack, google, tmp_path_factory.mktemp("lying"), environment=environment) as stage:
-            yield World(slack, google, stage, ada, slack.add_channel("tuning", ada)), crossing
+            yield BotHarness(slack, google, stage, ada, slack.add_channel("tuning", ada)), crossing
         for runner in runners:
             await runner.cleanup()
 
 
-async def told(lying: tuple[World, Crossing], url: str, **said: Any) -> str:
+async def told(lying: tuple[BotHarness, Crossing], url: str, **said: Any) -> str:
     """What the report says of a file that Slack claims to lie there."""
-    world, crossing = lying
+    bot, crossing = lying
     crossing.url, crossing.said = url, said
     try:
-        await world.type(f"start file={world.share()}")
-        report = await world.report("That did not work", "Not ready to start", "Ready to start")
-        await world.ada.close_view(report)
+        await bot.type(f"start file={bot.share()}")
+        report = await bot.report("That did not work", "Not ready to start", "Ready to start")
+        await bot.ada.close_view(report)
         return shown_in(report)
     finally:
         crossing.url, crossing.said = "", {}
@@ -371,18 +370,18 @@ async def told(lying: tuple[World, Crossing], url: str, **said: Any) -> str:
         "rows.jsonl",
     ],
 )
-async def test_the_token_goes_nowhere_but_to_slack(lying: tuple[World, Crossing], url: str) -> None:
-    world, crossing = lying
+async def test_the_token_goes_nowhere_but_to_slack(lying: tuple[BotHarness, Crossing], url: str) -> None:
+    bot, crossing = lying
     host = crossing.thief.removeprefix("http://")
     own = crossing.origin.removeprefix("http://")
     target = url.format(thief=crossing.thief, host=host, own=own, port=host.rpartition(":")[2])
     said = await told(lying, target or " ")
     assert "is not stored at Slack itself" in said
     assert crossing.elsewhere == []
-    assert "unexpected error" not in world.stage.log_end()
+    assert "unexpected error" not in bot.stage.log_end()
 
 
-async def test_a_redirect_to_another_host_is_not_followed(lying: tuple[World, Crossing]) -> None:
+async def test_a_redirect_to_another_host_is_not_followed(lying: tuple[BotHarness, Crossing]) -> None:
     _, crossing = lying
     said = await told(lying, f"{crossing.origin}/redirect")
     assert "login page" in said
@@ -390,12 +389,12 @@ async def test_a_redirect_to_another_host_is_not_followed(lying: tuple[World, Cr
 
 
 @pytest.mark.parametrize("size", [5_000, 0], ids=["more than it said", "no size said"])
-async def test_a_download_that_never_ends_is_ended(lying: tuple[World, Crossing], size: int) -> None:
-    world, crossing = lying
-    before = memory(world)
+async def test_a_download_that_never_ends_is_ended(lying: tuple[BotHarness, Crossing], size: int) -> None:
+    bot, crossing = lying
+    before = memory(bot)
     said = await told(lying, f"{crossing.origin}/endless", size=size)
     assert "sends more" in said or "more than" in said
-    assert memory(world) - before < 60
+    assert memory(bot) - before < 60
 
 
 OUTSIDE = Path("/tmp/tunebot-was-here.jsonl")
@@ -412,45 +411,45 @@ NAMES = {
 
 
 @pytest.mark.parametrize("kind", list(NAMES))
-async def test_a_files_name_is_only_ever_shown(http_world: World, kind: str) -> None:
-    world = http_world
-    files = {path.name for path in world.stage.directory.iterdir()}
-    file = world.ada.upload(world.channel, NAMES[kind], NEXT_NUMBER)
-    card = await world.start(f"named {kind}", file=file.id)
-    job = await world.job(f"named {kind}")
+async def test_a_files_name_is_only_ever_shown(http_bot: BotHarness, kind: str) -> None:
+    bot = http_bot
+    files = {path.name for path in bot.stage.directory.iterdir()}
+    file = bot.ada.upload(bot.channel, NAMES[kind], NEXT_NUMBER)
+    card = await bot.start(f"named {kind}", file=file.id)
+    job = await bot.job(f"named {kind}")
     key = job.labels["tunebot-job"]
-    stored = [name for name in world.google.buckets.bucket(BUCKET) if key in name]
+    stored = [name for name in bot.google.buckets.bucket(BUCKET) if key in name]
     assert stored == [f"tunebot/{key}/training.jsonl"]
-    assert {path.name for path in world.stage.directory.iterdir()} == files
+    assert {path.name for path in bot.stage.directory.iterdir()} == files
     assert not OUTSIDE.exists()  # noqa: ASYNC240 - the test has nothing else to do
     job.finish()
-    await world.shows(card, "done")
+    await bot.shows(card, "done")
     assert not re.search(
-        r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", "".join(shown_by_the_bot(world))
+        r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", "".join(shown_by_the_bot(bot))
     )
 
 
 @pytest.mark.parametrize("kind", list(NAMES))
-async def test_a_repaired_files_name_leads_nowhere(http_world: World, kind: str) -> None:
-    world = http_world
-    file = world.ada.upload(world.channel, NAMES[kind], NEXT_NUMBER + b'{"text_input": "no output"}\n')
-    known = set(world.slack.workspace.files)
-    await world.type(f'start name="repaired {kind}" file={file.id}')
-    await world.ada.click(await world.report("Not ready to start"), "report_repair")
+async def test_a_repaired_files_name_leads_nowhere(http_bot: BotHarness, kind: str) -> None:
+    bot = http_bot
+    file = bot.ada.upload(bot.channel, NAMES[kind], NEXT_NUMBER + b'{"text_input": "no output"}\n')
+    known = set(bot.slack.workspace.files)
+    await bot.type(f'start name="repaired {kind}" file={file.id}')
+    await bot.ada.click(await bot.report("Not ready to start"), "report_repair")
 
     def posted() -> list[str] | None:
-        names = [each.name for each in world.slack.workspace.files.values() if each.id not in known]
+        names = [each.name for each in bot.slack.workspace.files.values() if each.id not in known]
         return names if len(names) == 2 else None
 
-    for name in await until(posted, "both files"):
+    for name in await wait_until(posted, "both files"):
         assert re.fullmatch(r"[^/\\]{1,100}\.(repaired|rejected)\.jsonl", name)
         assert name.isprintable()
         assert not name.startswith(".")
     assert not OUTSIDE.exists()  # noqa: ASYNC240 - the test has nothing else to do
-    await world.message("Both files are in this thread")
-    view = world.ada.modal
+    await bot.message("Both files are in this thread")
+    view = bot.ada.modal
     if view is not None:
-        await world.ada.close_view(view)
+        await bot.ada.close_view(view)
 
 
 # Words
@@ -458,7 +457,7 @@ async def test_a_repaired_files_name_leads_nowhere(http_world: World, kind: str)
 EVIL = "<!channel> <!here|x> <@U0ADA> <#C0X> <https://evil.example|your bank> @everyone"
 
 
-def shown_by_the_bot(world: World) -> list[str]:
+def shown_by_the_bot(bot: BotHarness) -> list[str]:
     """All texts that the bot ever showed in messages and forms."""
 
     def texts(value: Any) -> Iterator[str]:
@@ -471,13 +470,13 @@ def shown_by_the_bot(world: World) -> list[str]:
             for each in value:
                 yield from texts(each)
 
-    calls = [call.args for call in world.slack.workspace.calls]
-    return [*texts(calls), *texts([message.blocks for message in world.slack.workspace.messages()])]
+    calls = [call.args for call in bot.slack.workspace.calls]
+    return [*texts(calls), *texts([message.blocks for message in bot.slack.workspace.messages()])]
 
 
-async def said_by_the_bot(world: World) -> list[str]:
+async def said_by_the_bot(bot: BotHarness) -> list[str]:
     """Everything alive in what the bot ever showed in messages and forms, but for people the bot means."""
-    workspace = world.slack.workspace
+    workspace = bot.slack.workspace
     shown = [(message.text, message.blocks) for message in workspace.messages() if message.bot_id is not None]
     shown += [
         (revision.text, revision.blocks)
@@ -496,99 +495,99 @@ async def said_by_the_bot(world: World) -> list[str]:
     return [
         str(each)
         for each in alive
-        if not (each.kind == "user" and each.target == world.ada.id)
+        if not (each.kind == "user" and each.target == bot.ada.id)
         and not (each.kind == "link" and (each.label in ("", each.target) or ":" not in each.target))
     ]
 
 
-async def test_nobodys_words_mention_anybody_or_become_links(http_world: World) -> None:
-    world = http_world
-    evil = world.ada.typed(EVIL)
+async def test_nobodys_words_mention_anybody_or_become_links(http_bot: BotHarness) -> None:
+    bot = http_bot
+    evil = bot.ada.typed(EVIL)
     row = {"text_input": EVIL, "output": EVIL}
     # A name, a file's name, the values in findings; once refused, once started.
-    world.ada.upload(world.channel, f"{EVIL}.jsonl".replace("/", "-"), b"{}")
+    bot.ada.upload(bot.channel, f"{EVIL}.jsonl".replace("/", "-"), b"{}")
     bad = b"\n".join([json.dumps(row).encode(), b'{"text_input": "<!channel>"}', b"<!channel>", b'{"<!here>": 1}'])
-    file = world.ada.upload(world.channel, "<!channel><@U0ADA>.jsonl", bad)
-    await world.type(f'start name="{evil}" base="{evil}" backend="{evil}" file={file.id}')
-    await world.ada.close_view(await world.report())
-    await world.type(f"status {evil}")
-    await world.type(f"start epochs={evil} {evil}")
-    await world.type(evil)
-    good = world.ada.upload(world.channel, "<!channel><@U0ADA>.jsonl", (json.dumps(row).encode() + b"\n") * 12)
+    file = bot.ada.upload(bot.channel, "<!channel><@U0ADA>.jsonl", bad)
+    await bot.type(f'start name="{evil}" base="{evil}" backend="{evil}" file={file.id}')
+    await bot.ada.close_view(await bot.report())
+    await bot.type(f"status {evil}")
+    await bot.type(f"start epochs={evil} {evil}")
+    await bot.type(evil)
+    good = bot.ada.upload(bot.channel, "<!channel><@U0ADA>.jsonl", (json.dumps(row).encode() + b"\n") * 12)
     name = "<!channel> <@U0ADA> <http://evil.example|x>"
-    await world.type(f'start name="{world.ada.typed(name)}" file={good.id}')
-    await world.ada.submit_view(await world.report("Ready to start"))
-    job = await world.job(name)
-    card = await world.message("Tuning &lt;!channel&gt;")
+    await bot.type(f'start name="{bot.ada.typed(name)}" file={good.id}')
+    await bot.ada.submit_view(await bot.report("Ready to start"))
+    job = await bot.job(name)
+    card = await bot.message("Tuning &lt;!channel&gt;")
     # Google's own words.
     job.fail(3, f"Bad row: {EVIL}")
-    await world.shows(card, "failed")
+    await bot.shows(card, "failed")
     # A question and the model's answer.
     answer = (
         f"{EVIL}\n\n> <!channel>\n\n[a](<!here>) `<!channel>` **<@U0ADA>**\n\n"
         "[https://bank.example](https://evil.example) ![bank](https://evil.example/b.png) [bank][1]\n\n"
         "[1]: https://evil.example\n"
     )
-    await world.tuned("safe")
-    world.google.answers.say(answer, times=None)
-    await world.ada.slash_command(world.channel, "/ask", f"model=safe {evil}")
-    told = await world.message("asked")
+    await bot.tuned("safe")
+    bot.google.answers.say(answer, times=None)
+    await bot.ada.slash_command(bot.channel, "/ask", f"model=safe {evil}")
+    told = await bot.message("asked")
     assert "https://bank.example (https://evil.example) bank (https://evil.example/b.png)" in told.text
-    world.google.answers.clear()
-    world.google.faults.fail(400, f"Refused: {EVIL}", path=":generateContent")
-    await world.ada.slash_command(world.channel, "/ask", "model=safe seven")
-    await world.message("Refused")
-    await world.slack.settle()
-    assert await said_by_the_bot(world) == []
+    bot.google.answers.clear()
+    bot.google.faults.fail(400, f"Refused: {EVIL}", path=":generateContent")
+    await bot.ada.slash_command(bot.channel, "/ask", "model=safe seven")
+    await bot.message("Refused")
+    await bot.slack.settle()
+    assert await said_by_the_bot(bot) == []
 
 
 # Secrets
 
 
 @pytest.mark.parametrize("mode", ["socket", "http"])
-async def test_no_secret_is_kept_or_logged(world_of: Open, mode: str) -> None:
+async def test_no_secret_is_kept_or_logged(open_bot: OpenBot, mode: str) -> None:
     debug = {"TUNEBOT_LOG_LEVEL": "DEBUG", "TUNEBOT_POLL_SECONDS": "0.2"}
-    async with world_of(mode, job_seconds=None, environment=debug) as world:
-        await world.tuned("secretive")
-        await world.tuned("secretive too", "backend=gemini")
-        await world.ada.slash_command(world.channel, "/ask", "model=secretive seven")
-        await world.message("eight", "asked")
-        await world.ada.slash_command(world.channel, "/ask", 'model="secretive too" seven')
-        await world.type("models")
-        await world.type("status nobody")
-        own = world.stage.told
+    async with open_bot(mode, job_seconds=None, environment=debug) as bot:
+        await bot.tuned("secretive")
+        await bot.tuned("secretive too", "backend=gemini")
+        await bot.ada.slash_command(bot.channel, "/ask", "model=secretive seven")
+        await bot.message("eight", "asked")
+        await bot.ada.slash_command(bot.channel, "/ask", 'model="secretive too" seven')
+        await bot.type("models")
+        await bot.type("status nobody")
+        own = bot.stage.told
         repeated = f"Bearer {own['GOOGLE_OAUTH_ACCESS_TOKEN']}, https://x.example/?key={own['GEMINI_API_KEY']}"
-        world.google.faults.fail(403, f"No: {repeated}", path=":generateContent")
-        await world.ada.slash_command(world.channel, "/ask", "model=secretive nine")
-        await world.message("No: ")
+        bot.google.faults.fail(403, f"No: {repeated}", path=":generateContent")
+        await bot.ada.slash_command(bot.channel, "/ask", "model=secretive nine")
+        await bot.message("No: ")
         mend = b'{"prompt": "nine", "completion": ""}\n' + b'{"prompt": "a", "completion": "b"}\n' * 12
-        await world.type(f"start file={world.share(mend)}")
-        report = await world.report()
+        await bot.type(f"start file={bot.share(mend)}")
+        report = await bot.report()
         if "report_repair" in str(report.blocks):
-            await world.ada.click(report, "report_repair")
-            await world.message("repaired")
-        secrets = {name: value for name, value in world.stage.told.items() if _is_secret(name)}
-        payloads = [each.payload for each in world.slack.workspace.deliveries]
+            await bot.ada.click(report, "report_repair")
+            await bot.message("repaired")
+        secrets = {name: value for name, value in bot.stage.told.items() if _is_secret(name)}
+        payloads = [each.payload for each in bot.slack.workspace.deliveries]
         secrets |= {
             f"response_url {number}": payload["response_url"].rpartition("/")[2]
             for number, payload in enumerate(payloads)
             if payload.get("response_url")
         }
-        secrets |= {f"upload {id_}": id_ for id_ in world.google.buckets.uploads}
-        secrets["verification token"] = world.slack.app.verification_token
+        secrets |= {f"upload {id_}": id_ for id_ in bot.google.buckets.uploads}
+        secrets["verification token"] = bot.slack.app.verification_token
         assert len(secrets) > 6
         # Keys and tokens go in headers: an address is what logs and errors of libraries show.
-        assert [each.query for each in world.google.requests if {"key", "access_token"} & each.query.keys()] == []
-        assert any("x-goog-api-key" in each.headers for each in world.google.requests)
-        await world.stage.stop()
-        log = world.stage.log_file.read_text()
+        assert [each.query for each in bot.google.requests if {"key", "access_token"} & each.query.keys()] == []
+        assert any("x-goog-api-key" in each.headers for each in bot.google.requests)
+        await bot.stage.stop()
+        log = bot.stage.log_file.read_text()
         assert "DEBUG" in log
-        directory = world.stage.directory
+        directory = bot.stage.directory
         kept = b"".join(path.read_bytes() for path in directory.iterdir() if path.name.startswith("tunebot.db"))
         with sqlite3.connect(directory / "tunebot.db") as database:
             assert database.execute("select count(*) from jobs").fetchone() == (2,)
         assert [name for name, value in secrets.items() if value in log] == []
-        shown = "".join(shown_by_the_bot(world))
+        shown = "".join(shown_by_the_bot(bot))
         assert [name for name, value in secrets.items() if value in shown] == []
         assert [name for name, value in secrets.items() if value.encode() in kept] == []
 

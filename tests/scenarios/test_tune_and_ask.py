@@ -3,26 +3,26 @@
 import pytest
 
 from bot.sandbox.slack import Person, View
-from tests.scenarios.conftest import NEXT_NUMBER, Open, World
+from tests.support.bot_harness import NEXT_NUMBER, BotHarness, OpenBot
 
 BASE = {"vertex": "gemini-3.5-flash", "gemini": "gemini-1.5-flash-001-tuning", "palm": "text-bison-001"}
 
 
-async def start_by_form(world: World, backend: str, name: str, content: bytes = NEXT_NUMBER) -> View:
+async def start_by_form(bot: BotHarness, backend: str, name: str, content: bytes = NEXT_NUMBER) -> View:
     """Open `/tune`, fill it in, upload the file; returns the view with the report."""
-    await world.ada.slash_command(world.channel, "/tune")
-    form = await world.slack.workspace.wait_for_view(world.ada.id)
+    await bot.ada.slash_command(bot.channel, "/tune")
+    form = await bot.slack.workspace.wait_for_view(bot.ada.id)
     if backend != "vertex":
-        await world.ada.select(form, "form_backend", backend)
-        await world.slack.workspace.wait_for_call("views.update", lambda call: call.args["view_id"] == form.id)
-    submission = await world.ada.submit_view(None, {"name": name, "file_upload": ("numbers.jsonl", content)})
+        await bot.ada.select(form, "form_backend", backend)
+        await bot.slack.workspace.wait_for_call("views.update", lambda call: call.args["view_id"] == form.id)
+    submission = await bot.ada.submit_view(None, {"name": name, "file_upload": ("numbers.jsonl", content)})
     assert submission.errors == {}
-    return await report_of(world.ada, world)
+    return await report_of(bot.ada, bot)
 
 
-async def report_of(person: Person, world: World) -> View:
+async def report_of(person: Person, bot: BotHarness) -> View:
     """The view once the check is done."""
-    return await world.slack.workspace.wait_for(
+    return await bot.slack.workspace.wait_for(
         lambda: (
             ((view := person.modal) and view.definition["title"]["text"] != "Checking the file" and view) or None
         ),
@@ -33,21 +33,21 @@ async def report_of(person: Person, world: World) -> View:
 
 @pytest.mark.parametrize("mode", ["socket", "http"])
 @pytest.mark.parametrize("backend", ["vertex", "gemini", "palm"])
-async def test_a_file_becomes_a_model_that_answers(world_of: Open, backend: str, mode: str) -> None:
-    async with world_of(mode) as world:
-        report = await start_by_form(world, backend, "next number")
+async def test_a_file_becomes_a_model_that_answers(open_bot: OpenBot, backend: str, mode: str) -> None:
+    async with open_bot(mode) as bot:
+        report = await start_by_form(bot, backend, "next number")
         assert report.definition["title"]["text"] == "Ready to start"
         assert "20 rows" in str(report.definition["blocks"])
 
-        await world.ada.submit_view(report)
+        await bot.ada.submit_view(report)
 
-        card = await world.message("next number", BASE[backend])
-        ended = await world.message("next number", f"<@{world.ada.id}>", thread=card.ts)
-        assert {reference.target for reference in ended.pings} == {world.ada.id}
-        await world.slack.workspace.wait_for(lambda: "done" in card.text or None, what="the card's end")
+        card = await bot.message("next number", BASE[backend])
+        ended = await bot.message("next number", f"<@{bot.ada.id}>", thread=card.ts)
+        assert {reference.target for reference in ended.pings} == {bot.ada.id}
+        await bot.slack.workspace.wait_for(lambda: "done" in card.text or None, what="the card's end")
         assert card.edits >= 1, "the card is edited, not posted anew"
 
-        await world.ada.slash_command(world.channel, "/ask", "model=“next number” seven")
-        answer = await world.message("eight", f"<@{world.ada.id}> asked")
-        world.ada.post(world.channel, "ninety nine", thread_ts=answer.ts)
-        await world.message("one hundred", thread=answer.ts)
+        await bot.ada.slash_command(bot.channel, "/ask", "model=“next number” seven")
+        answer = await bot.message("eight", f"<@{bot.ada.id}> asked")
+        bot.ada.post(bot.channel, "ninety nine", thread_ts=answer.ts)
+        await bot.message("one hundred", thread=answer.ts)

@@ -1,7 +1,6 @@
 """The use cases over real stores and real backends, with Google's stand-in behind them and a clock that stands."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -123,13 +122,6 @@ class Harness:
         """What Slack must still be told, also what waits behind something else."""
         asked = "SELECT kind FROM outbox WHERE state = 'pending' ORDER BY id"
         return [str(row["kind"]) for row in await self.database.run(lambda db: list(db.query(asked)))]
-
-
-async def until(probe: Callable[[], Awaitable[object]], within: float = 5.0) -> None:
-    """Wait for something that tells nobody when it happens."""
-    async with asyncio.timeout(within):
-        while not await probe():  # noqa: ASYNC110 - rows and Google's log wake nobody
-            await asyncio.sleep(0.01)
 
 
 @asynccontextmanager

@@ -1,6 +1,5 @@
 """Questions as they are wired, before Slack's stand-in. Google is not here: its answers are put on paper."""
 
-import asyncio
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -16,10 +15,10 @@ from handlers.blocks.message import Message
 from handlers.delivery.answer_posts import QuestionTasks
 from handlers.delivery.idempotent_poster import IdempotentPoster
 from handlers.delivery.post_finder import PostFinder
-from storage.audit_log import SqliteAuditLog
 from storage.conversations import SqliteChatStore
 from storage.questions import SqliteQuestions
 from tests.support.slack_harness import SETTLES_IN, SHORT_BACKOFF, SlackHarness
+from tests.support.waiting import wait_until
 
 MODEL = ModelRef("vertex", "projects/1/endpoints/2", "counter")
 
@@ -29,16 +28,22 @@ class QuestionHarness:
     """Questions in an office; `heard` is what a response URL took while it was not `deaf`."""
 
     at: SlackHarness
-    store: SqliteQuestions
-    chats: SqliteChatStore
     heard: list[str] = field(default_factory=list)
     tasks: BackgroundTasks = field(default_factory=BackgroundTasks)
     deaf: bool = False
 
+    @property
+    def store(self) -> SqliteQuestions:
+        return self.at.stores.questions
+
+    @property
+    def chats(self) -> SqliteChatStore:
+        return self.at.stores.chats
+
     def questions(self) -> QuestionTasks:
         """As a process has them that just started."""
         at = self.at
-        chat = ChatService({}, at.jobs, self.chats, SqliteAuditLog(at.database, SYSTEM_CLOCK))
+        chat = ChatService({}, at.jobs, self.chats, at.stores.audit_log)
         answer_worker = AnswerWorker(self.store, chat, SYSTEM_CLOCK, SHORT_BACKOFF)
         return QuestionTasks(answer_worker, self.idempotent_poster(), at.poster, at.client, self.tasks)
 
@@ -64,9 +69,11 @@ class QuestionHarness:
 
     async def settled(self, within: float = 10.0) -> None:
         """Wait until no question is open."""
-        async with asyncio.timeout(within):
-            while await self.store.open_questions():  # noqa: ASYNC110 - rows wake nobody
-                await asyncio.sleep(0.02)
+
+        async def none_open() -> bool:
+            return not await self.store.open_questions()
+
+        await wait_until(none_open, "the last answer", within)
 
     async def conversation(self, channel: str, ts: str) -> Conversation | None:
         return await self.chats.conversation(Place(self.at.slack.workspace.team_id, channel, ts))

@@ -1,8 +1,7 @@
 """The sender, the notifier and the outbox as they are wired, before Slack's stand-in."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +10,7 @@ import aiohttp
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.app import SYSTEM_CLOCK
+from bot.app import SYSTEM_CLOCK, Stores, open_stores
 from bot.backends.profiles import VERTEX
 from bot.delivery.outbox_sender import OutboxSender
 from bot.domain.jobs import Failure, JobState, TuningJob
@@ -28,8 +27,8 @@ from handlers.delivery.rate_limits import RateLimits
 from handlers.transport.manifest import manifest
 from storage.database import Database
 from storage.jobs import SqliteJobStore
-from storage.outbox import SqliteOutbox
 from tests.support.builders import SPEC
+from tests.support.waiting import wait_until
 
 CARD, ENDED = NoticeKind.CARD, NoticeKind.ENDED
 SETTLES_IN = timedelta(seconds=0.2)
@@ -45,11 +44,17 @@ class SlackHarness:
     channel: Channel
     client: AsyncWebClient
     poster: Poster
-    jobs: SqliteJobStore
-    outbox: SqliteOutbox
-    database: Database
+    stores: Stores
     sender: OutboxSender
     renew: Callable[[], OutboxSender]
+
+    @property
+    def jobs(self) -> SqliteJobStore:
+        return self.stores.jobs
+
+    @property
+    def database(self) -> Database:
+        return self.stores.database
 
     def restart(self) -> None:
         """Another process takes over: it knows what is in the database."""
@@ -98,10 +103,12 @@ class SlackHarness:
 
     async def told(self, within: float = 10.0) -> None:
         """Wait until nothing waits."""
-        async with asyncio.timeout(within):
-            while await self.pending():
-                self.sender.wake()
-                await asyncio.sleep(0.02)
+
+        async def nothing_pending() -> bool:
+            self.sender.wake()
+            return not await self.pending()
+
+        await wait_until(nothing_pending, "the last notice", within)
 
     async def until(self, probe: Callable[[], object], within: float = 5.0) -> None:
         """Wait for something that may be seen in Slack, or in its log."""
@@ -132,6 +139,7 @@ async def open_slack_harness(
     async with (
         slack or SlackStandIn(manifest=manifest()) as slack,
         aiohttp.ClientSession() as session,
+        AsyncExitStack() as stack,
     ):
         ada = slack.person("ada")
         client = AsyncWebClient(
@@ -141,16 +149,14 @@ async def open_slack_harness(
             retry_handlers=[AsyncRateLimitErrorRetryHandler(max_retry_count=2)],
         )
         poster = Poster(client, limits or RateLimits(post_seconds=0.01, edits=1000, edit_seconds=1.0), seconds)
-        database = Database(directory / "tunebot.db")
-        await database.open()
-        jobs, outbox = SqliteJobStore(database), SqliteOutbox(database, SYSTEM_CLOCK)
+        stores = await stack.enter_async_context(open_stores(directory / "tunebot.db", SYSTEM_CLOCK))
 
         idempotent_poster = IdempotentPoster(poster, PostFinder(client, seconds), SYSTEM_CLOCK, SETTLES_IN)
 
         def renew() -> OutboxSender:
             profiles = {"vertex": VERTEX}
             notifier = JobNotifier(poster, idempotent_poster, profiles, SYSTEM_CLOCK)
-            return OutboxSender(outbox, jobs, notifier, SYSTEM_CLOCK, backoff)
+            return OutboxSender(stores.outbox, stores.jobs, notifier, SYSTEM_CLOCK, backoff)
 
         made = SlackHarness(
             slack=slack,
@@ -158,9 +164,7 @@ async def open_slack_harness(
             channel=slack.add_channel("tuning", ada),
             client=client,
             poster=poster,
-            jobs=jobs,
-            outbox=outbox,
-            database=database,
+            stores=stores,
             sender=renew(),
             renew=renew,
         )
@@ -168,4 +172,3 @@ async def open_slack_harness(
             yield made
         finally:
             await made.sender.stop(1.0)
-            await database.close()

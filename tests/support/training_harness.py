@@ -1,39 +1,33 @@
 """What the tests of real training share: a lesson, waiting for what happens, and whether a process lives."""
 
-import asyncio
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import httpx
 
 from bot.sandbox.google import Example, Lesson, Trainer
 from bot.sandbox.google.trainer import Course
 from bot.sandbox.google.training_plan import Bounds
+from tests.support.waiting import wait_until
 
 # A job with these would go on for hours.
 ENDLESS = Bounds(work=10**12, updates=10**7, seconds=1e6, passes=10**6, pairs=10**9)
 
 
-async def until(happened: Callable[[], bool], seconds: float = 120) -> None:
-    """Wait until something is so."""
-    async with asyncio.timeout(seconds):
-        while True:
-            if happened():
-                return
-            await asyncio.sleep(0.01)
+# Real training in another process: the slowest thing that a test waits for.
+TRAINING_SECONDS: Final = 300.0
 
 
 async def operation_done(client: httpx.AsyncClient, operation: str) -> dict[str, Any]:
     """Look at an operation until it is done."""
-    async with asyncio.timeout(300):
-        while True:
-            view: dict[str, Any] = (await client.get(f"/v1/{operation}")).json()
-            if view.get("done"):
-                return view
-            await asyncio.sleep(0.05)
+
+    async def done() -> dict[str, Any] | None:
+        view: dict[str, Any] = (await client.get(f"/v1/{operation}")).json()
+        return view if view.get("done") else None
+
+    return await wait_until(done, f"the end of {operation}", within=TRAINING_SECONDS)
 
 
 def lives(process_id: int) -> bool:
@@ -63,5 +57,5 @@ def lesson(rows: int = 15, **more: Any) -> Lesson:
 async def trained(trainer: Trainer, taught: Lesson) -> Course:
     """Train a lesson to its end."""
     course = trainer.begin(taught, time.time())
-    await until(lambda: course.step(time.time()) == taught.total_steps or course.failure(0) is not None)
+    await wait_until(lambda: course.step(time.time()) == taught.total_steps or course.failure(0) is not None)
     return course

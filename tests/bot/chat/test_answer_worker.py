@@ -13,8 +13,9 @@ from bot.domain.place import Place
 from bot.errors import RetryLater, Unconfirmed, Undeliverable
 from bot.runtime.backoff import Backoff
 from storage.questions import SqliteQuestions
-from tests.support.harness import ADA, PLACE, Harness, until
+from tests.support.harness import ADA, PLACE, Harness
 from tests.support.recording_answer_poster import RecordingAnswerPoster
+from tests.support.waiting import wait_until
 
 THREAD = replace(PLACE, thread="1.1")
 SEVEN = Question("command:1.2", PLACE, ADA, "1", quoted=True)
@@ -50,7 +51,7 @@ async def ask(asking: AnswerWorker, to: RecordingAnswerPoster, question: Questio
 async def cut_off(work: Awaitable[None], when: Callable[[], Awaitable[object]]) -> None:
     """End the work in the middle, as a process that stops does."""
     task = asyncio.ensure_future(work)
-    await until(when)
+    await wait_until(when)
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
@@ -256,7 +257,7 @@ async def test_a_database_that_refuses_for_a_while_costs_no_answer(
     async def posting() -> bool:
         return bool(to.begun)
 
-    await until(posting)
+    await wait_until(posting)
     await harness.database.run(lambda connection: connection.execute("PRAGMA query_only = ON"))
     assert to.gate is not None
     to.gate.set()
@@ -264,7 +265,7 @@ async def test_a_database_that_refuses_for_a_while_costs_no_answer(
     async def tried_again() -> bool:
         return len(to.states) > 2
 
-    await until(tried_again)
+    await wait_until(tried_again)
     await harness.database.run(lambda connection: connection.execute("PRAGMA query_only = OFF"))
     await task
     assert all(state.unconfirmed is not None for state in to.states[1:]), "found again, not posted"

@@ -13,8 +13,9 @@ from bot.domain.place import Place
 from bot.errors import RetryLater, Unconfirmed, Undeliverable
 from bot.ports.notifier import Delivered, Notice, NoticeKind
 from bot.ports.stores import Change
-from tests.support.harness import Harness, until
+from tests.support.harness import Harness
 from tests.support.recording_notifier import RecordingNotifier, send_once
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -120,14 +121,14 @@ async def test_a_card_that_cannot_be_drawn_does_not_silence_the_others(
     async def met() -> bool:
         return not slack.problems
 
-    await until(met)
+    await wait_until(met)
     await harness.started("fine")
     sender.wake()
 
     async def told() -> bool:
         return ("card", "fine", "") in slack.told
 
-    await until(told)
+    await wait_until(told)
 
 
 async def test_a_wake_sends_at_once(harness: Harness, slack: RecordingNotifier, sender: OutboxSender) -> None:
@@ -138,7 +139,7 @@ async def test_a_wake_sends_at_once(harness: Harness, slack: RecordingNotifier, 
     async def told() -> bool:
         return bool(slack.told)
 
-    await until(told, within=0.9)
+    await wait_until(told, within=0.9)
 
 
 async def test_stop_lets_what_is_under_way_be_marked(

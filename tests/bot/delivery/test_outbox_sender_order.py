@@ -14,8 +14,9 @@ from bot.errors import RetryLater
 from bot.ports.notifier import NoticeKind, SendCapacity
 from bot.ports.stores import Change
 from bot.runtime.backoff import Backoff
-from tests.support.harness import Harness, until
+from tests.support.harness import Harness
 from tests.support.recording_notifier import RecordingNotifier, send_once
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -90,7 +91,7 @@ async def test_a_slow_channel_holds_up_nobody_else(
     gate, slack.gate = slack.gate, None
     for number in range(5):
         await tell(quiet, f"quick{number}", channel="C-QUICK")
-        await until(partial(told_after_sending, slack, sender, number + 1))
+        await wait_until(partial(told_after_sending, slack, sender, number + 1))
     assert [told[1] for told in slack.told] == [f"quick{number}" for number in range(5)]
     gate.set()
     await sender.settle()
@@ -156,7 +157,7 @@ async def test_while_slack_fails_at_everything_one_notice_at_a_time_finds_out(
         quiet.clock.advance(seconds=1)
         return len(slack.told) == 30
 
-    await until(all_told)
+    await wait_until(all_told)
     assert len(set(slack.told)) == 30
     assert sorted(slack.at_once[:10]) == list(range(1, 11))
     assert slack.at_once[10:14] == [1, 1, 1, 1], "three failures and the first success, each alone"

@@ -16,7 +16,8 @@ from bot.ports.stores import Change
 from bot.runtime.metrics import Metrics
 from bot.tuning.poller import POLL_JOB, Poller
 from storage.codecs import job_row
-from tests.support.harness import Harness, open_harness, until
+from tests.support.harness import Harness, open_harness
+from tests.support.waiting import wait_until
 
 BACKENDS = ("vertex", "gemini", "palm")
 
@@ -312,7 +313,7 @@ async def test_the_scheduler_runs_rounds_by_itself(harness: Harness, poller: Pol
     async def ended() -> bool:
         return (await harness.newest(job)).state.ended
 
-    await until(ended)
+    await wait_until(ended)
     await poller.stop(1.0)
 
 
@@ -330,7 +331,7 @@ async def test_rounds_continue_after_the_machines_clock_was_set_back(harness: Ha
     async def ended() -> bool:
         return (await harness.newest(job)).state.ended
 
-    await until(ended)
+    await wait_until(ended)
     await poller.stop(1.0)
 
 
@@ -355,7 +356,7 @@ async def test_stop_waits_for_the_round_under_way_and_no_other_begins(harness: H
     async def asked_google() -> bool:
         return bool(harness.google.requests.matching("/tuningJobs/"))
 
-    await until(asked_google)
+    await wait_until(asked_google)
     await poller.stop(5.0)
     assert (await harness.newest(job)).state is JobState.SUCCEEDED
     ended = rounds(stopped)
@@ -364,7 +365,7 @@ async def test_stop_waits_for_the_round_under_way_and_no_other_begins(harness: H
     async def another_poller_ran_three_rounds() -> bool:
         return rounds(goes_on) >= 3
 
-    await until(another_poller_ran_three_rounds)
+    await wait_until(another_poller_ran_three_rounds)
     await other.stop(5.0)
     assert rounds(stopped) == ended
 
@@ -379,7 +380,7 @@ async def test_stop_cuts_a_round_short_that_hangs_and_says_nothing_of_errors(
     async def asked_google() -> bool:
         return bool(harness.google.requests.matching("/tuningJobs/"))
 
-    await until(asked_google)
+    await wait_until(asked_google)
     await poller.stop(0)
     await asyncio.sleep(0)
     assert [record.message for record in caplog.records if record.levelname in ("WARNING", "ERROR")] == []
@@ -396,7 +397,7 @@ async def test_rounds_that_end_no_more_are_a_problem(harness: Harness) -> None:
     async def late() -> bool:
         return "no round of polling has ended for" in poller.problem()
 
-    await until(late)
+    await wait_until(late)
     await poller.stop(0)
 
 

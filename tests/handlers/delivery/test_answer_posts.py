@@ -7,13 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import SYSTEM_CLOCK
 from bot.domain.chat import Answer, ModelAnswer
 from bot.runtime.background_tasks import BackgroundTasks
 from handlers.delivery.answer_posts import SlackAnswerPoster
 from handlers.delivery.post_finder import ANSWER_EVENT
-from storage.conversations import SqliteChatStore
-from storage.questions import SqliteQuestions
 from tests.support.question_harness import MODEL, QuestionHarness
 from tests.support.slack_harness import open_slack_harness
 
@@ -23,9 +20,7 @@ LONG = "\n\n".join(f"part{number} " + "word " * 1_500 for number in range(4))
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[QuestionHarness]:
     async with open_slack_harness(tmp_path) as at:
-        made = QuestionHarness(
-            at, SqliteQuestions(at.database, SYSTEM_CLOCK), SqliteChatStore(at.database, SYSTEM_CLOCK)
-        )
+        made = QuestionHarness(at)
         yield made
         await made.tasks.drain(0.0)
 

@@ -252,9 +252,9 @@ async def test_ten_thousand_that_wait_do_not_slow_the_choice(tmp_path: Path) -> 
         await at.database.write(fill)
         begun = time.perf_counter()
         for _ in range(20):
-            (notice,) = await at.outbox.due(template.created_at, limit=10, a_channel=1)
+            (notice,) = await at.stores.outbox.due(template.created_at, limit=10, a_channel=1)
         assert (time.perf_counter() - begun) / 20 < 0.01
         assert notice.job == "template"
         await at.jobs.change("k9999", lambda job: Change(replace(job, state=JobState.FAILED), notices=[CARD]))
-        (notice,) = await at.outbox.due(template.created_at, limit=10, a_channel=1)
+        (notice,) = await at.stores.outbox.due(template.created_at, limit=10, a_channel=1)
         assert notice.job == "k9999"

@@ -18,7 +18,8 @@ from bot.sandbox.google import GoogleStandIn, Prompt
 from bot.sandbox.google.character_trainer import CharacterTrainer
 from bot.sandbox.google.training_plan import TOY, Bounds
 from tests.bot.sandbox.google.conftest import jobs_path, numbers, tuned_model_body, tuning_job_body
-from tests.support.training_harness import ENDLESS, lesson, lives, operation_done, trained, until
+from tests.support.training_harness import ENDLESS, lesson, lives, operation_done, trained
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[4]
 # A busy machine must not cut a lesson short.
@@ -99,7 +100,7 @@ async def test_fifteen_numbers_come_back_right_on_vertex(client: httpx.AsyncClie
     del body["supervisedTuningSpec"]["hyperParameters"]
     body["supervisedTuningSpec"]["validationDatasetUri"] = "gs://bucket/train.jsonl"
     name = (await client.post(jobs_path(google), json=body)).json()["name"]
-    await until(lambda: google.jobs.latest.phase == "succeeded")
+    await wait_until(lambda: google.jobs.latest.phase == "succeeded")
     job = (await client.get(f"/v1/{name}")).json()
     assert job["description"].startswith(TOY)
     shots = google.jobs.latest.snapshots
@@ -127,11 +128,11 @@ async def test_fifteen_numbers_come_back_right_on_vertex(client: httpx.AsyncClie
 @with_bounds(ENDLESS)
 async def test_cancel_ends_the_worker_at_once(client: httpx.AsyncClient, trainer: CharacterTrainer) -> None:
     operation = await started(client, numbers())
-    await until(lambda: bool(trainer.processes))
+    await wait_until(lambda: bool(trainer.processes))
     (worker,) = trainer.processes
     assert lives(worker)
     await client.post(f"/v1/{operation}:cancel")
-    await until(lambda: not lives(worker) and not trainer.processes)
+    await wait_until(lambda: not lives(worker) and not trainer.processes)
     ended = (await client.get(f"/v1/{operation}")).json()
     assert (ended["done"], ended["error"]["code"]) == (True, 1)
 
@@ -158,13 +159,13 @@ async def test_no_worker_outlives_the_stand_in(
     client: httpx.AsyncClient, google: GoogleStandIn, trainer: CharacterTrainer, finished: bool
 ) -> None:
     await started(client, numbers())
-    await until(lambda: bool(trainer.processes))
+    await wait_until(lambda: bool(trainer.processes))
     (worker,) = trainer.processes
     if finished:
         google.jobs.latest.finish()
     assert lives(worker)
     await google.close()
-    await until(lambda: not lives(worker) and not trainer.processes)
+    await wait_until(lambda: not lives(worker) and not trainer.processes)
 
 
 async def test_no_worker_outlives_a_parent_that_is_killed() -> None:
@@ -186,7 +187,7 @@ time.sleep(60)
     assert lives(worker)
     parent.kill()
     await parent.wait()
-    await until(lambda: not lives(worker))
+    await wait_until(lambda: not lives(worker))
 
 
 @with_bounds(Bounds(work=60_000))
@@ -232,7 +233,7 @@ async def test_worker_that_dies_fails_the_job_with_words(
     client: httpx.AsyncClient, google: GoogleStandIn, trainer: CharacterTrainer
 ) -> None:
     operation = await started(client, numbers(), epoch_count=100)
-    await until(lambda: bool(trainer.processes))
+    await wait_until(lambda: bool(trainer.processes))
     os.kill(trainer.processes[0], signal.SIGKILL)
     ended = await operation_done(client, operation)
     assert ended["error"]["message"] == "The worker process of the toy model ended early: exit code -9"
@@ -247,15 +248,15 @@ async def test_learning_rate_that_explodes_fails_the_job_with_advice(trainer: Ch
 async def test_courses_wait_for_their_turn_and_can_be_stopped_meanwhile(bounds: Bounds) -> None:
     trainer = CharacterTrainer(bounds=bounds, workers=1)
     first, second, third = (trainer.begin(lesson(), 0) for _ in range(3))
-    await until(lambda: bool(trainer.processes))
+    await wait_until(lambda: bool(trainer.processes))
     (running,) = [course for course in (first, second, third) if course.process_id is not None]
     waiting = [course for course in (first, second, third) if course is not running]
     waiting[0].stop()
     running.stop()
-    await until(lambda: waiting[1].process_id is not None)
+    await wait_until(lambda: waiting[1].process_id is not None)
     assert trainer.processes == [waiting[1].process_id]
     waiting[1].stop()
-    await until(lambda: not trainer.processes)
+    await wait_until(lambda: not trainer.processes)
     assert [course.failure(0) for course in (first, second, third)] == [None] * 3
 
 

@@ -8,7 +8,7 @@ import pytest
 from bot.sandbox.google import GoogleStandIn
 from tests.bot.sandbox.google.conftest import jobs_path, numbers, start_job, tuned_model_body, tuning_job_body
 from tests.support.clock import FixedClock
-from tests.support.training_harness import until
+from tests.support.waiting import wait_until
 
 MODELS = "/v1beta/tunedModels"
 BROKEN = (httpx.RemoteProtocolError, httpx.ReadError)
@@ -84,7 +84,7 @@ async def test_delayed_question_waits_while_other_requests_pass(
     google.faults.delay(0.5, path=":generateContent$")
     question = {"contents": [{"parts": [{"text": "hello"}]}]}
     asked = asyncio.create_task(client.post("/v1beta/models/gemini-1.0-pro-001:generateContent", json=question))
-    await until(lambda: len(google.requests) == 1)
+    await wait_until(lambda: len(google.requests) == 1)
     assert (await client.get(MODELS)).status_code == 200
     assert not asked.done()
     assert (await asked).status_code == 200
@@ -102,7 +102,7 @@ async def test_stand_in_stops_while_a_request_hangs() -> None:
         google.faults.hang()
         async with httpx.AsyncClient(base_url=google.url) as client:
             asked = asyncio.create_task(client.get(MODELS))
-            await until(lambda: len(google.requests) == 1)
+            await wait_until(lambda: len(google.requests) == 1)
             await google.close()
             with pytest.raises(BROKEN):
                 await asked

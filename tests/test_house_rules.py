@@ -1,0 +1,269 @@
+"""The rules of the house that no linter checks: how tests wait and judge, where files are, and their names."""
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+ROOT: Final = Path(__file__).parents[1]
+SOURCES: Final = ("bot", "handlers", "storage")
+
+# What each package shows: the names of DESIGN, and no other.
+SHOWN: Final = {
+    "bot": "app.py cli.py settings.py errors.py domain ports tuning chat spending people evaluation delivery "
+    "runtime backends datasets sandbox",
+    "handlers": "assembly.py errors.py slack_errors.py listeners syntax start_flow delivery transport blocks",
+}
+# A file name that several packages have, and the one meaning that it has in all of them.
+REPEATED_NAMES: Final = {
+    "__init__.py": "Python's name for a package",
+    "__main__.py": "Python's name for what `python -m` runs",
+    "backend.py": "the TuningBackend of a system of Google's",
+    "jobs.py": "our record of a tuning job, and its store",
+    "questions.py": "a question that is not answered yet, and its store",
+    "pending_modals.py": "a modal that a restart must continue, and its store",
+    "commands.py": "the commands that a person types: their table, and their listener",
+    "errors.py": "the tree of errors, and how Slack shows it",
+    "elements.py": "Block Kit's elements: what builds them, and what checks them",
+    "findings.py": "what a check finds wrong",
+    "report.py": "what the check of a dataset found, and its blocks",
+}
+# Tests of something that no single file holds.
+TESTS_OF_SEVERAL_FILES: Final = {
+    "bot/backends": "a contract that each backend keeps, and what they share",
+    "bot/datasets": "properties of the whole check, its memory, and the files in tests/data",
+    "bot/sandbox/google/test_official_clients.py": "Google's own clients against the stand-in",
+    "bot/sandbox/page/test_access.py": "names and contrasts of the whole page",
+    "bot/sandbox/slack/test_bolt.py": "Bolt for Python against the stand-in",
+    "bot/sandbox/slack/test_bolt_js.py": "Bolt for JavaScript against the stand-in",
+    "bot/sandbox/slack/test_clicks.py": "a click from the person to the app and back",
+    "handlers/blocks/test_limits.py": "Slack's limits for every builder",
+    "handlers/blocks/test_lists_and_prompts.py": "the small builders",
+    "storage/test_crash.py": "a process that is killed while it writes",
+    "storage/test_teams.py": "no store shows another team's rows",
+}
+# Files in which a sleep is the point: it is the load, the fault or the client's own pace.
+SLEEPS: Final = {
+    "tests/support/waiting.py": "the one place that waits",
+    "tests/faults/fault_schedule.py": "the time between two faults",
+    "tests/faults/load_run.py": "the time between two commands of a person",
+    "tests/bot/sandbox/google/clients/genai_walk.py": "a client's own polling, in a process of its own",
+    "tests/bot/sandbox/google/clients/generativeai_walk.py": "a client's own polling, in a process of its own",
+}
+# Files that read a clock to pass the time, and judge nothing by it.
+CLOCKS: Final = {
+    "tests/support/waiting.py": "the deadline",
+    "tests/faults/__main__.py": "the time beside each line that it prints",
+    "tests/bot/sandbox/google/clients/genai_walk.py": "its deadline, in a process of its own",
+    "tests/bot/sandbox/google/clients/generativeai_walk.py": "its deadline, in a process of its own",
+}
+# To become empty: files that do not keep a rule yet.
+STILL_SLEEP: Final = frozenset[str](
+    {
+        "tests/bot/sandbox/google/test_character_trainer.py",
+        "tests/bot/sandbox/google/test_fault_injection.py",
+        "tests/bot/sandbox/google/test_object_routes.py",
+        "tests/bot/sandbox/slack/test_deliveries.py",
+        "tests/handlers/delivery/test_answer_posts.py",
+        "tests/handlers/delivery/test_idempotent_poster.py",
+        "tests/handlers/delivery/test_job_notifier.py",
+        "tests/handlers/delivery/test_rate_limits.py",
+        "tests/handlers/transport/test_http_server.py",
+    }
+)
+STILL_MEASURE: Final = frozenset[str](
+    {
+        "tests/bot/sandbox/google/test_character_trainer.py",
+        "tests/bot/sandbox/google/test_fault_injection.py",
+        "tests/handlers/delivery/test_rate_limits.py",
+        "tests/handlers/transport/test_http_server.py",
+    }
+)
+STILL_PRIVATE: Final = frozenset[str](
+    {
+        "tests/handlers/delivery/test_rate_limits.py",
+        "tests/handlers/transport/test_http_server.py",
+    }
+)
+STILL_REPEATED: Final = frozenset[str](
+    {
+        "notices.py",
+    }
+)
+STILL_ELSEWHERE: Final = frozenset[str](
+    {
+        "tests/bot/delivery/test_outbox_sender_order.py",
+        "tests/handlers/blocks/jobs/test_ended.py",
+        "tests/handlers/blocks/jobs/test_stuck.py",
+    }
+)
+
+
+def python_files(*folders: str) -> list[Path]:
+    return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+
+
+def short(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+def calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
+    """Each call with the dotted name of what is called, as far as it has one."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func), node
+
+
+TESTS: Final = python_files("tests")
+MEASURED: Final = [path for path in TESTS if "benchmarks" not in path.parts]
+
+
+@pytest.mark.parametrize("path", MEASURED, ids=short)
+def test_no_test_sleeps_instead_of_waiting_for_what_it_needs(path: Path) -> None:
+    sleeps = [
+        node.lineno
+        for name, node in calls(parsed(path))
+        if name in ("asyncio.sleep", "time.sleep", "sleep") and node.args and ast.unparse(node.args[0]) != "0"
+    ]
+    assert not sleeps or short(path) in {*SLEEPS, *STILL_SLEEP}, sleeps
+
+
+@pytest.mark.parametrize("path", MEASURED, ids=short)
+def test_no_test_measures_how_long_something_took(path: Path) -> None:
+    readings = [
+        node.lineno
+        for name, node in calls(parsed(path))
+        if name in ("time.monotonic", "time.perf_counter", "time.process_time")
+        or name.endswith("loop().time")
+        or name == "loop.time"
+    ]
+    assert not readings or short(path) in {*CLOCKS, *STILL_MEASURE}, readings
+
+
+@pytest.mark.parametrize("path", TESTS, ids=short)
+def test_no_test_reaches_for_a_private_name(path: Path) -> None:
+    own = {
+        name
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id in ("self", "cls")
+        for name in [node.attr]
+    }
+    private = [
+        f"{node.lineno}: {ast.unparse(node)}"
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Attribute)
+        and re.match(r"_(?!_)", node.attr)
+        and node.attr not in own
+        and ast.unparse(node) != "os._exit"  # It is public in spite of its name.
+    ]
+    private += [
+        f"{node.lineno}: {alias.name}"
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.name.startswith("_") and not alias.name.startswith("__")
+    ]
+    assert not private or short(path) in STILL_PRIVATE, private
+
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def functions(path: Path) -> list[Function]:
+    return [node for node in ast.walk(parsed(path)) if isinstance(node, Function)]
+
+
+def judges_by_itself(function: Function) -> bool:
+    """Whether it asserts, expects an error, or lets Playwright expect something."""
+    return any(isinstance(node, ast.Assert) for node in ast.walk(function)) or any(
+        name in ("pytest.raises", "expect", "pytest.fail", "AssertionError") for name, _ in calls(function)
+    )
+
+
+@cache
+def judging_helpers() -> frozenset[str]:
+    """The names of the tests' own functions that judge, also through one another."""
+    every = [function for path in TESTS for function in functions(path)]
+    found = {function.name for function in every if judges_by_itself(function)}
+    while True:
+        more = {function.name for function in every if called(function) & found} - found
+        if not more:
+            return frozenset(found)
+        found |= more
+
+
+def called(function: Function) -> set[str]:
+    return {name.rpartition(".")[2] for name, _ in calls(function)}
+
+
+@pytest.mark.parametrize("path", [path for path in TESTS if path.name.startswith("test_")], ids=short)
+def test_every_test_judges_something(path: Path) -> None:
+    tests = [function for function in functions(path) if function.name.startswith("test_")]
+    silent = [test.name for test in tests if not judges_by_itself(test) and not called(test) & judging_helpers()]
+    assert not silent
+
+
+def test_a_source_files_test_has_its_name_and_its_place() -> None:
+    elsewhere = []
+    for path in python_files(*(f"tests/{folder}" for folder in SOURCES)):
+        place = path.relative_to(ROOT / "tests")
+        source = ROOT / place.with_name(path.name.removeprefix("test_"))
+        if (
+            path.name.startswith("test_")
+            and not source.exists()
+            and not source.with_suffix("").is_dir()
+            and not {str(place), str(place.parent)} & TESTS_OF_SEVERAL_FILES.keys()
+        ):
+            elsewhere.append(short(path))
+    assert set(elsewhere) <= STILL_ELSEWHERE
+
+
+def test_no_file_name_has_two_meanings() -> None:
+    names = Counter(path.name for path in python_files(*SOURCES))
+    assert {name for name, times in names.items() if times > 1} <= {*REPEATED_NAMES, *STILL_REPEATED}
+
+
+@pytest.mark.parametrize("folder", SHOWN)
+def test_a_package_shows_few_names(folder: str) -> None:
+    shown = {path.name for path in (ROOT / folder).iterdir() if not path.name.startswith(("__", "."))}
+    assert shown <= set(SHOWN[folder].split())
+
+
+# Words that this project gave up, with what they were: not one name of code may bring them back.
+OLD_NAMES: Final = (
+    "OncePoster|Traces|Errands?|Looks|Asking|DatasetDesk|Desk|Verdict|Patience|NotAllowed|Mortal|Town|House|Office"
+    "|Pace|Room|lanes?|note_miss|Weather|Books|see_through|wired"
+)
+
+
+@pytest.mark.parametrize("path", python_files(*SOURCES, "tests"), ids=short)
+def test_no_old_name_comes_back(path: Path) -> None:
+    names = {
+        name
+        for node in ast.walk(parsed(path))
+        for name in (
+            getattr(node, "name", None),
+            getattr(node, "id", None),
+            getattr(node, "attr", None),
+            getattr(node, "arg", None),
+        )
+        if isinstance(name, str)
+    }
+    assert not {name for name in names if re.fullmatch(OLD_NAMES, name)}
+
+
+def test_no_test_reads_what_is_outside_the_repository() -> None:
+    outside = ("../" + "shared", '"shared"' + " / ")
+    assert not [short(path) for path in TESTS if any(words in path.read_text() for words in outside)]
