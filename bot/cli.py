@@ -4,11 +4,15 @@ Each command imports what it needs when it runs, so that a check of a file does 
 """
 
 import asyncio
+import codecs
+import io
 import json
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
@@ -18,7 +22,7 @@ from bot.domain.datasets import FieldMapping
 from bot.errors import BotError
 
 if TYPE_CHECKING:
-    from bot.datasets import Repairer
+    from bot.datasets import Converter, Repairer
 
 # Bolt reads these from the environment: the last two would switch it to OAuth and make it ignore the bot's token
 # (slack_bolt/app/async_app.py, `AsyncApp.__init__`).
@@ -123,6 +127,12 @@ def manifest(url: str) -> None:
 _FILE = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 _INPUT = click.option("--input", "input_key", default="", help="The key of a row that holds the input.")
 _OUTPUT = click.option("--output", "output_key", default="", help="The key of a row that holds the output.")
+_ENCODING = click.option(
+    "--encoding",
+    default="utf-8",
+    show_default=True,
+    help="The encoding of the file's characters.",
+)
 
 
 def _mapping(input_key: str, output_key: str) -> FieldMapping | None:
@@ -131,15 +141,37 @@ def _mapping(input_key: str, output_key: str) -> FieldMapping | None:
     return FieldMapping(input_key, output_key) if input_key else None
 
 
-def _chunks(file: Path, label: str) -> Iterator[bytes]:
-    """Yield the file's bytes and show a progress bar if standard error is a terminal."""
+def _chunks(file: Path, label: str, encoding: str) -> Iterator[bytes]:
+    """Yield the file's bytes in UTF-8 and show a progress bar if standard error is a terminal."""
+    try:
+        # codecs.lookup alone would also find those that are none of text, such as base64.
+        io.TextIOWrapper(io.BytesIO(), encoding)
+        info = codecs.lookup(encoding)
+    except LookupError:
+        raise click.BadParameter(
+            f"{encoding} is no encoding that Python knows; cp1252, gb18030 and shift_jis are some.",
+            param_hint="--encoding",
+        ) from None
+    decoder = info.incrementaldecoder() if info.name != "utf-8" and info.incrementaldecoder else None
     with (
         file.open("rb") as source,
         click.progressbar(length=file.stat().st_size, label=f"{label} {file.name}", file=sys.stderr) as bar,
     ):
         while chunk := source.read(CHUNK_BYTES):
-            yield chunk
+            yield _in_utf8(decoder, chunk, encoding)
             bar.update(len(chunk))
+        yield _in_utf8(decoder, b"", encoding, final=True)
+
+
+def _in_utf8(
+    decoder: codecs.IncrementalDecoder | None, chunk: bytes, encoding: str, *, final: bool = False
+) -> bytes:
+    if decoder is None:
+        return chunk
+    try:
+        return decoder.decode(chunk, final).encode()
+    except UnicodeError as error:
+        raise BotError(f"The file is not in {encoding}: {error}.", "Name another --encoding.") from None
 
 
 @cli.command()
@@ -147,13 +179,16 @@ def _chunks(file: Path, label: str) -> Iterator[bytes]:
 @click.option("--for", "backend", default="vertex", show_default=True, help="The system whose limits count.")
 @_INPUT
 @_OUTPUT
+@_ENCODING
 @click.option(
     "--repair",
     "directory",
     type=click.Path(file_okay=False, path_type=Path),
     help="Write the rows that can be tuned on, and the others with reasons, into this folder.",
 )
-def check(file: Path, backend: str, input_key: str, output_key: str, directory: Path | None) -> None:
+def check(
+    file: Path, backend: str, input_key: str, output_key: str, encoding: str, directory: Path | None
+) -> None:
     """Print the report on a training file; the exit status is 1 if it cannot be tuned on."""
     from bot.backends import PROFILES
     from bot.datasets import DatasetChecker, Repairer, report_text
@@ -162,33 +197,48 @@ def check(file: Path, backend: str, input_key: str, output_key: str, directory: 
         raise click.BadParameter(f"choose one of {', '.join(PROFILES)}", param_hint="--for")
     mapping = _mapping(input_key, output_key)
     checker = DatasetChecker(file.name, profile.limits, target=profile.dialect, mapping=mapping)
-    for chunk in _chunks(file, "Checking"):
+    for chunk in _chunks(file, "Checking", encoding):
         checker.feed(chunk)
     report = checker.finish()
     click.echo(report_text(report))
     if directory is not None:
         repairer = Repairer(file.name, profile.limits, profile.dialect, mapping)
-        try:
-            _write_repaired(directory, file, repairer)
-        except FileExistsError as error:
-            raise BotError(f"{error.filename} exists already.", "Move it, or name another folder.") from None
+        _write_repaired(directory, file, repairer, encoding)
     sys.exit(0 if report.ok else 1)
 
 
-def _write_repaired(directory: Path, file: Path, repairer: "Repairer") -> None:
-    directory.mkdir(parents=True, exist_ok=True)
+def _write_repaired(directory: Path, file: Path, repairer: "Repairer", encoding: str) -> None:
+    from bot.runtime.atomic_files import atomic_file
+
     kept_file = directory / f"{file.stem}.repaired.jsonl"
     rejected_file = directory / f"{file.stem}.rejected.jsonl"
-    with kept_file.open("xb") as kept, rejected_file.open("xb") as rejected:
-        for chunk in _chunks(file, "Repairing"):
-            rows = repairer.feed(chunk)
+    for output in (kept_file, rejected_file):
+        # Also a link that leads nowhere.
+        if os.path.lexists(output):
+            raise BotError(f"{output} exists already.", "Move it, or name another folder.")
+    with _saying_what_failed(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+        with atomic_file(kept_file) as kept, atomic_file(rejected_file) as rejected:
+            for chunk in _chunks(file, "Repairing", encoding):
+                rows = repairer.feed(chunk)
+                kept.write(rows.kept_rows)
+                rejected.write(rows.rejected_rows)
+            rows = repairer.finish()
             kept.write(rows.kept_rows)
             rejected.write(rows.rejected_rows)
-        rows = repairer.finish()
-        kept.write(rows.kept_rows)
-        rejected.write(rows.rejected_rows)
     click.echo(f"{rows.kept:,} rows, {rows.repaired:,} of them repaired: {kept_file}")
+    if rows.cut_turns:
+        click.echo(f"{rows.cut_turns:,} turns without an answer were cut off these rows.")
     click.echo(f"{rows.rejected:,} rows left out, with reasons: {rejected_file}")
+
+
+@contextmanager
+def _saying_what_failed(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise BotError(f"{path} cannot be written: {reason}.", "Nothing of what was there is changed.") from error
 
 
 @cli.command()
@@ -196,35 +246,67 @@ def _write_repaired(directory: Path, file: Path, repairer: "Repairer") -> None:
 @click.option(
     "--to",
     "target",
-    type=click.Choice(["vertex", "gemini", "palm", "openai", "messages", "prompt"]),
+    type=click.Choice(
+        [
+            "vertex",
+            "gemini",
+            "palm",
+            "openai",
+            "messages",
+            "prompt",
+            "sharegpt",
+            "alpaca",
+            "claude",
+            "trl",
+            "preference",
+        ]
+    ),
     required=True,
 )
 @_INPUT
 @_OUTPUT
+@_ENCODING
 @click.option(
-    "--out", type=click.File("wb", lazy=True), default="-", help="The file to write; else standard output."
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="The file to write; else standard output."
 )
-def convert(file: Path, target: str, input_key: str, output_key: str, out: BinaryIO) -> None:
+def convert(file: Path, target: str, input_key: str, output_key: str, encoding: str, out: Path | None) -> None:
     """Convert a training file to another dialect; its own dialect is detected from its rows."""
-    from bot.datasets import Converter, DatasetChecker
+    from bot.datasets import Converter, DatasetChecker, warnings_text
     from bot.domain.backend_profile import DatasetLimits
     from bot.domain.datasets import Dialect
+    from bot.runtime.atomic_files import atomic_file, same_file
 
+    if out is not None and same_file(file, out):
+        raise BotError(
+            f"{out} is the file to convert, and is never written over.", "Name another file with --out."
+        )
     mapping = _mapping(input_key, output_key)
     checker = DatasetChecker(file.name, DatasetLimits(), target=Dialect(target), mapping=mapping)
-    for chunk in _chunks(file, "Checking"):
+    for chunk in _chunks(file, "Checking", encoding):
         checker.feed(chunk)
     report = checker.finish()
     if report.dialect is None or not report.ok:
         finding = report.errors[0]
+        where = f"{report.unit} {finding.lines[0]}: " if finding.lines else ""
         raise BotError(
-            f"{file.name} cannot be converted as it is: {finding.message}",
-            f"{finding.advice} See all of it with: tunebot check {file.name}",
+            f"{file.name} cannot be converted as it is: {where}{finding.message}",
+            f"{finding.advice} See all of it with: tunebot check {shlex.quote(str(file))}",
         )
-    converter = Converter(report.dialect, Dialect(target), mapping, report.sha256)
-    for chunk in _chunks(file, "Converting"):
-        out.write(converter.feed(chunk))
-    out.write(converter.finish())
+    if text := warnings_text(report):
+        click.echo(text, err=True)
+    converter = Converter(report.dialect, Dialect(target), mapping, report.sha256, name=file.name)
+    if out is None:
+        _convert_to(sys.stdout.buffer, converter, file, encoding)
+        return
+    with _saying_what_failed(out), atomic_file(out) as output:
+        _convert_to(output, converter, file, encoding)
+
+
+def _convert_to(output: BinaryIO, converter: "Converter", file: Path, encoding: str) -> None:
+    for chunk in _chunks(file, "Converting", encoding):
+        output.write(converter.feed(chunk))
+    output.write(converter.finish())
+    output.flush()
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from bot.datasets.checks.checker import DatasetChecker
 from bot.datasets.checks.whole_file import validation_limit
 from bot.datasets.findings.findings import Finding, Severity
 from bot.datasets.findings.report import DatasetReport, Histogram
-from bot.datasets.findings.report_text import report_text
+from bot.datasets.findings.report_text import report_text, warnings_text
 from bot.datasets.findings.task_kinds import Task
 from bot.datasets.rewrite.converter import Converter
 from bot.datasets.rewrite.file_repair import Repaired, Repairer
@@ -41,5 +41,6 @@ __all__ = [
     "report_text",
     "sample_text",
     "validation_limit",
+    "warnings_text",
     "with_counted_tokens",
 ]

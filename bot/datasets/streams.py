@@ -42,13 +42,14 @@ async def convert(
     mapping: FieldMapping | None = None,
     sha256: str = "",
     split: Split | None = None,
+    name: str = "",
 ) -> AsyncIterator[bytes]:
     """Yield JSONL chunks in the target dialect; with a `split`, the rows of its side only.
 
     With `sha256`, bytes that differ from the checked ones raise Outdated before the last chunk is yielded, so
     an upload of them is never completed. Without, a bad row raises UserError.
     """
-    converter = Converter(dialect, target, mapping, sha256, split)
+    converter = Converter(dialect, target, mapping, sha256, split, name=name)
     last = b""
     async for piece in _pieces(chunks):
         written = await asyncio.to_thread(converter.feed, piece)

@@ -14,6 +14,10 @@ class Dialect(StrEnum):
     PREFERENCE = "preference"  # {"contents", "completions"}: Vertex AI preference tuning
     OPENAI = "openai"  # {"messages": [{role: system|user|assistant|tool, content}]}
     PROMPT = "prompt"  # {"prompt", "completion"}
+    SHAREGPT = "sharegpt"  # {"conversations": [{from: system|human|gpt, value}]}, or the bare list
+    ALPACA = "alpaca"  # {"instruction", "input", "output"}, with "system" and "history" where there are any
+    CLAUDE = "claude"  # {"system", "messages": [{role: user|assistant, content}]}; read as OPENAI
+    TRL = "trl"  # {"prompt", "chosen", "rejected"}, and OpenAI's {"input", "preferred_output", ...}
     MAPPED = "mapped"  # any other keys, named by the user (`input=question output=answer`)
 
 

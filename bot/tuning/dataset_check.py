@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 Progress = Callable[[str, int, int], None]  # the file's name, the bytes read so far, the bytes in total
 
-RULES: Final = 1  # raised when the checks change, so that older reports are not used
+RULES: Final = 2  # raised when the checks change, so that older reports are not used
 COUNT_SECONDS: Final = 5.0
 
 

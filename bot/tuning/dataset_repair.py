@@ -28,7 +28,7 @@ class RepairedFiles:
     """The two files and how many rows went where.
 
     `name` is the given file's without its suffix. `repaired` rows are part of the kept ones, `duplicates` part of
-    the rejected ones.
+    the rejected ones; `cut_turns` counts turns without an answer that were cut off kept rows.
     """
 
     name: str
@@ -38,6 +38,7 @@ class RepairedFiles:
     repaired: int
     rejected: int
     duplicates: int
+    cut_turns: int
 
 
 class DatasetRepair:
@@ -75,6 +76,7 @@ class DatasetRepair:
                 counts.repaired,
                 counts.rejected,
                 counts.duplicates,
+                counts.cut_turns,
             )
 
 

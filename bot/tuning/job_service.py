@@ -206,6 +206,7 @@ class JobService:
                 mapping=dataset.mapping,
                 sha256=dataset.sha256,
                 split=split,
+                name=dataset.name,
             )
             async for chunk in rows:
                 yield chunk

@@ -36,8 +36,8 @@ class DatasetChecker:
         self._limits = limits
         self._training = training
         self._collector = FindingCollector()
-        self._source = RowSource(name, self._collector, mapping)
         self._row_checker = RowChecker(limits, target, mapping)
+        self._source = RowSource(name, self._collector, mapping, self._row_checker.survey)
         self._size = 0
         self._background = BackgroundScan()
         self._fingerprints = Fingerprints()
@@ -107,6 +107,8 @@ class DatasetChecker:
             else:
                 self._totals.rows += not found.blank
                 self._fingerprints.add((0,) * rows, (0,) * rows)
+        if block.spare:
+            self._fingerprints.add((0,) * block.spare, (0,) * block.spare)
 
     def _count(self, first: int, batch: Batch) -> None:
         inputs = list(map(str.encode, batch.columns.inputs))

@@ -21,6 +21,14 @@ _PHONES = (
 )
 # Almost anything can stand before the @ of an address: it is looked at only once the rest was found.
 _DOMAINS = rb"@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,5}"
+# UTF-8 that was read as Windows-1252, code page 437 or Mac Roman, as bytes and as JSON's escapes; and the
+# character that stands for bytes that could not be read at all.
+_GARBLED = (
+    rb"\xc3[\x82\x83]\xc2[\x80-\xbf]|\xc3\xa2\xe2\x82\xac|\xce\x93\xc3\x87|\xe2\x80\x9a\xc3\x84|\xc3\x90\xc2[\x80-\xbf]"
+    rb"|\xef\xbf\xbd|\\u00[cC][23]\\u00[89abAB][0-9a-fA-F]|\\u00[eE]2\\u20[aA][cC]|\\u0393\\u00[cC]7|\\u[fF]{3}[dD]"
+)
+_GARBLED_STARTS = (b"\\", b"\xc3", b"\xce", b"\xe2", b"\xef")
+_GARBLED_KIND = "garbled text"
 _LOCAL_PART = re.compile(rb"[A-Za-z0-9._%+-]{1,64}$")
 _PLACEHOLDERS = (b"@example.", b"@test.", b"@email.", b"@domain.")
 _ALNUM = re.compile(rb"[A-Za-z0-9]")
@@ -30,7 +38,7 @@ class PersonalData:
     """Counts the lines with such signs, by kind, block after block."""
 
     def __init__(self) -> None:
-        self._pattern = compile_linear(b"|".join((_DOMAINS, _KEYS, _CARDS, _PHONES)))
+        self._pattern = compile_linear(b"|".join((_DOMAINS, _KEYS, _CARDS, _PHONES, _GARBLED)))
         self._counts: dict[str, int] = {}
         self._lines: dict[str, list[int]] = {}
         self._values: dict[str, str] = {}
@@ -61,13 +69,17 @@ class PersonalData:
 
     def report(self, collector: FindingCollector) -> None:
         for kind, count in self._counts.items():
-            collector.add(Problem("personal-data", kind, self._values[kind]), count=count, lines=self._lines[kind])
+            rule = "mojibake" if kind == _GARBLED_KIND else "personal-data"
+            collector.add(Problem(rule, kind, self._values[kind]), count=count, lines=self._lines[kind])
 
 
 def _classify(raw: bytes, start: int, end: int) -> tuple[str, str] | None:
     """Return the kind and the masked value of a match, or None where a closer look shows something harmless."""
     text = raw[start:end]
     before, after = raw[start - 1 : start] if start else b"", raw[end : end + 1]
+    if text.startswith(_GARBLED_STARTS):
+        around = raw[max(0, start - 12) : end + 8].decode("utf-8", "ignore")
+        return _GARBLED_KIND, around.replace("\n", " ")
     if text.startswith(b"@"):
         local = _LOCAL_PART.search(raw, max(0, start - 64), start)
         if local is None or text.lower().startswith(_PLACEHOLDERS) or text[-1:].isdigit():

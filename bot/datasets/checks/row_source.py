@@ -3,26 +3,31 @@
 A file that is no training file at all gives one clear finding instead of one for each line.
 """
 
-import csv
-import io
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 
+from bot.datasets.checks.table_layout import find_layout
 from bot.datasets.findings.collector import FindingCollector, Problem
 from bot.datasets.formats.csv_tables import CsvTable
-from bot.datasets.formats.gzip_unpacker import GzipUnpacker
 from bot.datasets.formats.json_arrays import JsonArray
 from bot.datasets.formats.json_lines import Block, Format, JsonLines
+from bot.datasets.formats.unpacker import Unpacker
 from bot.datasets.rows.column_mapping import guess_mapping
-from bot.datasets.rows.slow_reader import dialect_of
+from bot.datasets.rows.slow_reader import dialect_of, parse_object
 from bot.domain.datasets import FieldMapping
 
-# Enough to see what a file is, and the names in a table's first row.
-_HEAD = 4096
+# Enough to see what a file is, and the rows above a table's column names.
+_HEAD = 64 * 1024
+# The first rows by which a file's dialect is decided.
+_SURVEYED_ROWS = 100
+_SURVEYED_BYTES = 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 _OTHER_FILES = (
-    (b"PK\x03\x04", "a ZIP archive or an Excel file"),
     (b"%PDF", "a PDF file"),
     (b"PAR1", "a Parquet file"),
+    (b"ARROW1", "an Arrow file"),
+    (b"\xff\xff\xff\xff", "an Arrow stream"),
+    (b"{\\rtf", "a file of a word processor (RTF)"),
     (b"\x89PNG", "a picture"),
     (b"\xff\xd8\xff", "a picture"),
     (b"\xd0\xcf\x11\xe0", "an old Office file"),
@@ -30,26 +35,52 @@ _OTHER_FILES = (
     (b"BZh", "a bzip2 file"),
     (b"\xfd7zXZ", "an xz file"),
     (b"\x28\xb5\x2f\xfd", "a Zstandard file"),
-    (b"\xff\xfe", "UTF-16 text"),
-    (b"\xfe\xff", "UTF-16 text"),
+    (b"PK\x03\x04", "an archive inside of an archive"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+    (b"Rar!", "a RAR archive"),
 )
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+# Where Hugging Face's viewer, SQuAD and exports of many programs put the rows of a file that is one object.
+_WRAPPER = re.compile(
+    rb'"(?:data|rows|examples|items|train|records|results|conversations)"\s*+:\s*+(?=\[\s*+[\[{])'
+)
+_COLUMNS = re.compile(rb'\{\s*+"(?:columns"\s*+:\s*+\[|[^"\\]{1,200}"\s*+:\s*+\{\s*+"0"\s*+:)')
+_SIGN_IN = re.compile(rb"(?i)sign[ -]?in|log[ -]?in|slack-edge")
+_SLACK_EXPORT = frozenset({"type", "ts", "user"})
 
 
 class RowSource:
-    """Turns the bytes of a file into blocks of rows."""
+    """Turns the bytes of a file into blocks of rows.
 
-    def __init__(self, name: str, collector: FindingCollector, mapping: FieldMapping | None = None) -> None:
+    `survey` is called once with the first rows, before any of them is yielded.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        collector: FindingCollector,
+        mapping: FieldMapping | None = None,
+        survey: Callable[[Sequence[bytes]], None] | None = None,
+    ) -> None:
         self._name = name.lower().removesuffix(".gz")
         self._collector = collector
         self._mapping = mapping
-        self._unpacker = GzipUnpacker()
+        self._survey = survey
+        self._unpacker = Unpacker()
         self._head = b""
         self._format: Format | None = None
-        self.refused = False
+        self._first_rows: list[Block] = []
+        self._carriage_returns = False
+        self._refused = False
+
+    @property
+    def refused(self) -> bool:
+        """Whether the file as a whole cannot be read."""
+        return self._refused or (isinstance(self._format, CsvTable) and self._format.refused)
 
     @property
     def unpacked(self) -> int:
-        """The bytes read so far, after unpacking gzip."""
+        """The bytes read so far, after unpacking."""
         return self._unpacker.unpacked
 
     @property
@@ -60,21 +91,53 @@ class RowSource:
     def feed(self, data: bytes) -> Iterator[Block]:
         """Yield the rows that the next bytes complete; nothing once the file is `refused`."""
         if not self.refused:
-            yield from self._read(self._unpacker.feed(data))
+            yield from self._surveyed(self._read(self._unpacker.feed(data)))
 
     def finish(self) -> Iterator[Block]:
+        """Yield the rows that are left."""
         if self.refused:
             return
-        yield from self._read(self._unpacker.finish())
+        yield from self._surveyed(self._read(self._unpacker.finish()))
         if self._format is None and not self.refused:
-            yield from self._begin()
+            yield from self._surveyed(self._begin())
         if self._format is not None and not self.refused:
-            yield from self._format.finish()
+            yield from self._surveyed(self._format.finish())
+        yield from self._end_survey()
+
+    def _surveyed(self, blocks: Iterator[Block]) -> Iterator[Block]:
+        """Hold the first rows until they are enough to decide the file's dialect."""
+        for block in blocks:
+            if self._survey is None:
+                yield block
+                continue
+            self._first_rows.append(block)
+            rows = sum(held.count for held in self._first_rows)
+            if rows >= _SURVEYED_ROWS or sum(len(held.raw) for held in self._first_rows) >= _SURVEYED_BYTES:
+                yield from self._end_survey()
+
+    def _end_survey(self) -> Iterator[Block]:
+        if self._survey is None:
+            return
+        lines: list[bytes] = []
+        size = 0
+        for block in self._first_rows:
+            for line in () if block.problem else block.lines:
+                size += len(line)
+                if len(lines) < _SURVEYED_ROWS and size < _SURVEYED_BYTES and line.strip():
+                    lines.append(line)
+        survey, self._survey = self._survey, None
+        if lines and _keys_of(lines[0]) >= _SLACK_EXPORT:
+            self._refuse(Problem("slack-export"))
+            self._first_rows = []
+            return
+        survey(lines)
+        yield from self._first_rows
+        self._first_rows = []
 
     def _read(self, pieces: Iterator[bytes]) -> Iterator[Block]:
         for piece in pieces:
             if self._format is not None:
-                yield from self._format.feed(piece)
+                yield from self._format.feed(self._with_line_ends(piece))
                 continue
             self._head += piece
             if len(self._head) >= _HEAD:
@@ -89,39 +152,98 @@ class RowSource:
         if data.startswith(_BOM):
             data = data[len(_BOM) :]
             self._collector.add(Problem("byte-order-mark"))
-        start = data[:_HEAD].lstrip()
-        lowered = start[:64].lower()
-        if lowered.startswith((b"<!doctype html", b"<html")):
-            self._refuse(Problem("html-page"))
+        head = data[:_HEAD]
+        if b"\n" not in head and b"\r" in head.rstrip(b"\r"):
+            self._carriage_returns = True
+            head = self._with_line_ends(head)
+        problem = _other_file(head)
+        if problem is not None:
+            self._refuse(problem)
             return
-        for magic, what in _OTHER_FILES:
-            if data.startswith(magic):
-                self._refuse(Problem("not-a-text-file", detail=what))
-                return
-        if start.partition(b"\n")[0].strip() == b"{":
-            self._refuse(Problem("json-over-lines"))
-            return
-        if start.startswith(b"["):
-            self._format = JsonArray(self._collector)
-        elif delimiter := self._delimiter(start):
-            self._format = CsvTable(self._collector, delimiter)
-        else:
-            self._format = JsonLines(self._collector)
-        yield from self._format.feed(data)
+        self._format = self._detect(head.lstrip(), len(head) - len(head.lstrip()))
+        yield from self._format.feed(self._with_line_ends(data))
 
-    def _delimiter(self, start: bytes) -> str:
-        """Return what separates a table's fields, or an empty text where the file is no table."""
-        if start.startswith(b"{") or not start:
-            return ""
-        names_line = start.partition(b"\n")[0].strip().decode("utf-8", "replace")
-        delimiter = max(",;\t", key=names_line.count)
-        if self._name.endswith((".csv", ".tsv")):
-            return delimiter
-        names = next(csv.reader(io.StringIO(names_line, newline=""), delimiter=delimiter), [])
-        row = {name.strip(): "" for name in names}
-        known = guess_mapping(row, known_only=True) or dialect_of(row, mapping=self._mapping)
-        return delimiter if len(row) > 1 and known else ""
+    def _with_line_ends(self, piece: bytes) -> bytes:
+        """Write the line ends of old Macs as all others do."""
+        return piece.replace(b"\r", b"\n") if self._carriage_returns else piece
+
+    def _detect(self, start: bytes, blanks: int) -> Format:
+        first_line, _, rest = start.partition(b"\n")
+        if start.startswith(b"["):
+            return JsonArray(self._collector)
+        name = (self._unpacker.name or self._name).lower()
+        if not start.startswith(b"{") and start:
+            layout = find_layout(start.decode("utf-8", "replace"), self._mapping)
+            if name.endswith((".csv", ".tsv")) or (layout.names and self._is_known(layout.names)):
+                return CsvTable(self._collector, layout)
+            return JsonLines(self._collector)
+        if parse_object(first_line) is None or not rest.strip():
+            # The first line alone is no row, so the file is no JSONL: one object, or objects one after the other.
+            if (wrapper := _wrapper(start)) > 0:
+                return JsonArray(self._collector, wrapper=blanks + wrapper)
+            if first_line.strip() == b"{" or _second_object(first_line):
+                return JsonArray(self._collector)
+        return JsonLines(self._collector)
+
+    def _is_known(self, names: Sequence[str]) -> bool:
+        row = dict.fromkeys(names, "")
+        known = dialect_of(row, None, self._mapping) or guess_mapping(row, known_only=True)
+        return known is not None
 
     def _refuse(self, problem: Problem) -> None:
-        self.refused = True
+        self._refused = True
         self._collector.add(problem)
+
+
+def _other_file(head: bytes) -> Problem | None:
+    """Return what a file is that holds no rows of text, or None."""
+    for magic, what in _OTHER_FILES:
+        if head.startswith(magic):
+            return Problem("not-a-text-file", detail=what)
+    if head.startswith(_UTF16):
+        return Problem("utf-16")
+    start = head.lstrip()
+    lowered = start[:64].lower()
+    if lowered.startswith((b"<!doctype html", b"<html")):
+        return Problem("sign-in-page" if _SIGN_IN.search(head) else "html-page")
+    if lowered.startswith((b"<?xml", b"<error")):
+        code = re.search(rb"<Code>(\w{1,60})</Code>", head[:2000])
+        return Problem("error-page", value=code.group(1).decode() if code else "XML")
+    if lowered.startswith(b"version https://git-lfs"):
+        return Problem("lfs-pointer")
+    if _COLUMNS.match(start):
+        return Problem("columns")
+    return None
+
+
+def _wrapper(start: bytes) -> int:
+    """Return how many bytes stand before the array of rows in a file that is one object; 0 where there is none."""
+    for found in _WRAPPER.finditer(start):
+        before = start[: found.start()]
+        if before.count(b"{") - before.count(b"}") == 1 and before.count(b"[") == before.count(b"]"):
+            return found.end()
+    return 0
+
+
+def _second_object(line: bytes) -> bool:
+    """Return whether a second object follows the first one on a line."""
+    depth, at, in_text = 0, 0, False
+    for found in re.finditer(rb'\\.|["{}]', line):
+        token = found.group()
+        if token == b'"':
+            in_text = not in_text
+        elif in_text or len(token) > 1:
+            continue
+        elif token == b"{":
+            if depth == 0 and at:
+                return True
+            depth += 1
+        else:
+            depth -= 1
+            at = found.end()
+    return False
+
+
+def _keys_of(line: bytes) -> frozenset[str]:
+    value = parse_object(line)
+    return frozenset(value) if isinstance(value, dict) else frozenset()

@@ -1,8 +1,11 @@
 """Renders the report as plain text for the command line; `handlers/blocks` renders it for Slack."""
 
+import shlex
+
 from bot.datasets.findings.findings import Finding
 from bot.datasets.findings.report import DatasetReport, Histogram
-from bot.datasets.rows.column_mapping import format_mapping
+from bot.datasets.rows.column_mapping import format_mapping, question_of
+from bot.domain.datasets import FieldMapping
 
 _BAR = 30
 
@@ -12,13 +15,20 @@ def report_text(report: DatasetReport) -> str:
     parts = [_head(report)]
     if report.errors:
         parts.append("\n".join(["Errors", *(_finding(f, report.unit) for f in report.errors)]))
+    if report.guessed_mapping is not None and report.dialect is None:
+        parts.append(_guess(report.guessed_mapping, report.name))
     if report.warnings:
-        parts.append("\n".join(["Warnings", *(_finding(f, report.unit) for f in report.warnings)]))
+        parts.append(warnings_text(report))
     if report.examples:
         parts.append(_histogram("Input characters", report.inputs))
         parts.append(_histogram("Output characters", report.outputs))
     parts.append(_conclusion(report))
     return "\n\n".join(parts) + "\n"
+
+
+def warnings_text(report: DatasetReport) -> str:
+    """Return the warnings alone; empty where there are none."""
+    return "\n".join(["Warnings", *(_finding(f, report.unit) for f in report.warnings)]) if report.warnings else ""
 
 
 def _head(report: DatasetReport) -> str:
@@ -47,6 +57,11 @@ def _finding(finding: Finding, unit: str) -> str:
     times = f" ({finding.count:,} rows)" if finding.count > 1 else ""
     first = f"  {where}{finding.message}{times}  [{finding.rule}]"
     return f"{first}\n    {finding.advice}" if finding.advice else first
+
+
+def _guess(mapping: FieldMapping, name: str) -> str:
+    keys = f"--input {shlex.quote(mapping.input)} --output {shlex.quote(mapping.output)}"
+    return f"{question_of(mapping)}\nThen say so: tunebot check {shlex.quote(name)} {keys}"
 
 
 def _histogram(title: str, histogram: Histogram) -> str:

@@ -29,26 +29,62 @@ RULES: dict[str, Rule] = {
     "html-page": Rule(
         ERROR,
         "This is an HTML page, not a training file.",
-        "A sign-in page came instead of the file: check the bot's files:read scope, or attach the file again.",
+        "Export the rows as JSONL or CSV, and attach that.",
         True,
     ),
     "not-a-text-file": Rule(
         ERROR, "This is {detail}, not a text file.", "Export it as JSONL or CSV and attach that.", True
     ),
+    "utf-16": Rule(ERROR, "The text is UTF-16, not UTF-8.", "Save the file as UTF-8.", True),
+    "sign-in-page": Rule(
+        ERROR,
+        "This is a sign-in page, not a training file.",
+        "Check the bot's files:read scope, or attach the file again.",
+        True,
+    ),
+    "error-page": Rule(
+        ERROR,
+        "This is an error message of a server ({value}), not a training file.",
+        "Download the file again, and look at it before you attach it.",
+        True,
+    ),
+    "lfs-pointer": Rule(
+        ERROR,
+        "This is a Git LFS pointer: it names the file, and does not hold it.",
+        "Run `git lfs pull`, and attach the file itself.",
+        True,
+    ),
+    "slack-export": Rule(
+        ERROR,
+        "This is an export of Slack messages, not a training file.",
+        "Write questions and answers from it as rows.",
+        True,
+    ),
+    "columns": Rule(
+        ERROR,
+        "The file is written by columns, not by rows, as pandas does.",
+        'Write rows instead: `df.to_json(path, orient="records", lines=True)`.',
+        True,
+    ),
+    "several-files": Rule(
+        ERROR, "The archive holds several files: {value}, ...", "Attach the one file to train on.", True
+    ),
+    "broken-zip": Rule(
+        ERROR, "The zip archive cannot be read: {detail}.", "Attach the file as it is, or compress it anew.", True
+    ),
+    "doubled-column": Rule(
+        ERROR,
+        "The table has two columns of one name: {field}.",
+        "Rename or delete one of them: nobody can tell which one is meant.",
+        True,
+    ),
     "broken-gzip": Rule(
         ERROR, "The gzip file is broken or cut off: {detail}.", "Compress it again, or attach it as it is.", True
     ),
-    "json-over-lines": Rule(
-        ERROR,
-        "The JSON is spread over several lines.",
-        f"{_ONE_PER_LINE} `jq -c . FILE` does it.",
-        True,
-    ),
     "broken-array": Rule(
-        ERROR, "The JSON array breaks off: {detail}.", "Save the file again, or write one example a line.", True
-    ),
-    "no-closing-quote": Rule(
-        ERROR, "A quoted field of the table is never closed.", "Close the quotes, or write them twice.", True
+        ERROR,
+        "The JSON array breaks off: {detail}.",
+        "Rows after that place may be missing: save the file again, or go on with the rows that are there.",
     ),
     "file-too-large": Rule(
         ERROR, "The file is over {limit:,} bytes ({value}).", "Split it, or take examples out.", True
@@ -72,12 +108,15 @@ RULES: dict[str, Rule] = {
         True,
     ),
     "unknown-keys": Rule(
-        ERROR, "The rows have keys of no known dialect: {value}.", "Name the keys, for example `{detail}`.", True
+        ERROR, "The rows have keys of no known dialect: {value}.", "{detail} Name the keys of both.", True
     ),
     # A line that is no row at all.
     "not-json": Rule(ERROR, "Not JSON: {detail}.", _ONE_PER_LINE),
+    "almost-json": Rule(
+        ERROR, "Not JSON: {detail}.", "The repaired file puts it right where only one thing can be meant."
+    ),
     "not-an-object": Rule(ERROR, "A row must be a JSON object, not {detail}.", _ONE_PER_LINE),
-    "not-utf8": Rule(ERROR, "The text is not UTF-8.", "Save the file as UTF-8."),
+    "not-utf8": Rule(ERROR, "The text is not UTF-8.{detail}", "Save the file as UTF-8."),
     "nul-character": Rule(ERROR, "A text holds a NUL character.", "Take it out; the repaired file does."),
     "lone-surrogate": Rule(
         ERROR,
@@ -95,9 +134,38 @@ RULES: dict[str, Rule] = {
     "wrong-columns": Rule(
         ERROR, "The row has {value} fields; the table has {limit} columns.", "Quote fields that hold commas."
     ),
+    "cut-off-row": Rule(
+        ERROR,
+        "The file ends inside this row.",
+        "Save the file again, or take the row out; the repaired file does.",
+    ),
+    "no-closing-quote": Rule(
+        ERROR,
+        "A quoted field of the table is never closed.",
+        'Close the quotes, or write quotes inside a text twice ("").',
+    ),
+    "not-a-number": Rule(ERROR, "{field} is {value}, which is no text.", "Write a text or take the row out."),
     # A row that is not an example.
+    "other-keys": Rule(
+        ERROR,
+        "The row has none of the keys of the other rows, which are {detail}; its own are {value}.",
+        "Take it out; the repaired file does.",
+    ),
+    "other-name": Rule(
+        ERROR, "{field} is another name for {detail}.", "Use Google's name; the repaired file does."
+    ),
+    "history-not-read": Rule(
+        ERROR,
+        "{field} is earlier conversation, and cannot be read: {value}.",
+        'Write it as a list of pairs: [["question", "answer"], ...].',
+    ),
+    "bad-answer": Rule(
+        ERROR,
+        "{field} is false: the row shows an answer that is not wanted, and it would be learned.",
+        "Take these rows out; the repaired file does.",
+    ),
     "mixed-dialects": Rule(
-        ERROR, "The row is written as {value}; the file began as {detail}.", "Write all rows in one dialect."
+        ERROR, "The row is written as {value}; most rows are {detail}.", "Write all rows in one dialect."
     ),
     "missing-field": Rule(ERROR, "{field} is missing.", "Add it."),
     "empty-field": Rule(ERROR, "{field} is empty.", "Write a text there or take the row out."),
@@ -150,10 +218,63 @@ RULES: dict[str, Rule] = {
     "system-moved": Rule(
         WARNING, "System texts after the first turn are moved to the front.", "Check that this is meant."
     ),
-    "weight-ignored": Rule(
+    "weight-zero": Rule(
         WARNING,
-        "{field} is 0, which Google has no word for: the turn is learned like all others.",
-        "Take the turn out if the model must not learn it.",
+        "{field} is 0, which Google has no field for: what has it is learned like all else.",
+        "Take these rows or turns out if the model must not learn them.",
+    ),
+    "weight-not-sent": Rule(
+        WARNING,
+        "{field} is {value}, which Google has no field for: all rows count the same.",
+        "Repeat or take out rows where the weight matters.",
+    ),
+    "thoughts-left-out": Rule(
+        WARNING,
+        "What the model thought before its answer ({field}) is left out, text and mark together.",
+        "Nothing to do: only the answer is learned.",
+    ),
+    "context-is-system": Rule(
+        WARNING,
+        "The text of `context` becomes the system text of the example.",
+        "Ask the tuned model with such a text, too; or name `context` as a part of the input.",
+    ),
+    "row-in-wrapper": Rule(
+        WARNING, "The row is inside of `{field}`; what is beside it is left out.", "Nothing to do."
+    ),
+    "number-as-text": Rule(
+        WARNING, "{field} is {value}, and becomes a text.", "Write the label's name if the model should say that."
+    ),
+    "number-left-out": Rule(
+        WARNING, "{value} is in a key that is not sent; JSON has no such number.", "Nothing to do."
+    ),
+    "byte-order-mark-inside": Rule(
+        WARNING, "A row begins with a byte order mark, as where two files were put together.", "Nothing to do."
+    ),
+    "odd-spaces": Rule(
+        WARNING, "Spaces that are none in JSON (no-break spaces) stand between values.", "They are left out."
+    ),
+    "title-row": Rule(
+        WARNING, "A row above the column names is left out: {value}.", "Nothing to do, if it is a title."
+    ),
+    "no-column-names": Rule(
+        WARNING,
+        "The first row looks like data, not like names of columns, and is read as a row: {value}.",
+        "The columns are called {detail}. Write their names into the first row if that is better.",
+    ),
+    "cell-limit": Rule(
+        WARNING,
+        "A cell has exactly {limit:,} characters, where Excel cuts longer ones off.",
+        "Look whether its end is missing.",
+    ),
+    "line-end-in-text": Rule(
+        WARNING,
+        "A row is written over several lines, with raw line ends inside of a text; it is read as one row.",
+        "Nothing to do; JSON wants \\n there.",
+    ),
+    "mojibake": Rule(
+        WARNING,
+        "Characters look garbled: {value}. The text was UTF-8, and a program read it as something else.",
+        "Export it again as UTF-8; the model learns to write these characters.",
     ),
     "preferred-only": Rule(
         WARNING, "Only the preferred answer is learned from; the other is left out.", "Check that this is meant."

@@ -1,18 +1,56 @@
 """Reads CSV and TSV as rows whose keys are the names in the table's first row.
 
-Rows are numbered as a spreadsheet shows them: the names are row 1.
+Rows are numbered as a spreadsheet shows them: where the names are row 1, the first example is row 2.
 """
 
 import csv
 import io
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import msgspec
 
 from bot.datasets.findings.collector import FindingCollector, Problem
+from bot.datasets.formats.encodings import not_utf8
 from bot.datasets.formats.json_lines import MAX_ROW_BYTES, Block
 
 _encode = msgspec.json.Encoder().encode
+# Excel cuts what is longer. Source: "Excel specifications and limits", total number of characters in a cell.
+_EXCEL_CELL = 32_767
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a table is written: what separates fields, how many lines stand above the names, and the names.
+
+    `names` are empty where no row holds any; `titles` counts the records above the names.
+    """
+
+    delimiter: str
+    skipped_lines: int = 0
+    titles: int = 0
+    names: tuple[str, ...] = ()
+
+
+def trimmed(record: Sequence[str]) -> list[str]:
+    """Return the cells without spaces around them and without empty cells at the end."""
+    cells = [cell.strip() for cell in record]
+    while cells and not cells[-1]:
+        cells.pop()
+    return cells
+
+
+def read_records(text: str, delimiter: str) -> Iterator[list[str]]:
+    """Yield the records of a table's text."""
+    # The csv module allows 128 KB a field by default; our limit is that of a row.
+    csv.field_size_limit(max(csv.field_size_limit(), 2 * MAX_ROW_BYTES))
+    # Google Sheets writes quotes in TSV as they are, so there they are plain characters.
+    # Source: a file of Sheets' "Download as tab-separated values".
+    source = io.StringIO(text, newline="")
+    if delimiter == "\t":
+        return csv.reader(source, delimiter=delimiter, quoting=csv.QUOTE_NONE)
+    return csv.reader(source, delimiter=delimiter)
 
 
 class CsvTable:
@@ -20,62 +58,118 @@ class CsvTable:
 
     unit = "row"
 
-    def __init__(self, collector: FindingCollector, delimiter: str) -> None:
+    def __init__(self, collector: FindingCollector, layout: Layout) -> None:
         self._collector = collector
-        self._delimiter = delimiter
+        self._delimiter = layout.delimiter
+        self._quotes = layout.delimiter != "\t"
         self._held = b""
+        self._skipped_lines = layout.skipped_lines
+        self._titles = layout.titles
         self._names: list[str] = []
+        self._wanted = list(layout.names)
         self._next = 1
-        self._broken = False
+        self.refused = False
 
     def feed(self, data: bytes) -> Iterator[Block]:
-        if self._broken:
-            return
         data = self._held + data
-        cut = _last_record_end(data)
+        cut = _last_record_end(data) if self._quotes else data.rfind(b"\n") + 1
         self._held = data[cut:]
         if cut:
             yield from self._records(data[:cut])
         if len(self._held) > MAX_ROW_BYTES:
-            self._broken, self._held = True, b""
-            self._collector.add(Problem("no-closing-quote"), lines=(self._next,))
+            yield from self._open_quote(self._held)
+            self._held = b""
 
     def finish(self) -> Iterator[Block]:
-        if self._held.count(b'"') % 2:
-            self._collector.add(Problem("no-closing-quote"), lines=(self._next,))
+        if self._quotes and self._held.count(b'"') % 2:
+            yield from self._open_quote(self._held)
         elif self._held:
             yield from self._records(self._held)
 
+    def _open_quote(self, data: bytes) -> Iterator[Block]:
+        """Read the lines after a quote that is never closed one by one, so that only the broken ones are lost."""
+        for line in data.splitlines(keepends=True):
+            if line.count(b'"') % 2 and self._is_open(line):
+                number, self._next = self._next, self._next + 1
+                text = line.strip()[:MAX_ROW_BYTES]
+                yield Block(number, text, [text], Problem("no-closing-quote"))
+            else:
+                yield from self._records(line)
+
+    def _is_open(self, line: bytes) -> bool:
+        """Return whether a quoted field of the line is not closed; a quote in a plain field is a character."""
+        *_, last = list(read_records(line.decode("utf-8", "surrogateescape"), self._delimiter))[-1:] or [[""]]
+        return (bool(last) and last[-1].endswith(("\n", "\r"))) or not line.endswith((b"\n", b"\r"))
+
     def _records(self, data: bytes) -> Iterator[Block]:
-        # The csv module allows 128 KB a field by default; our limit is that of a row.
-        csv.field_size_limit(max(csv.field_size_limit(), 2 * MAX_ROW_BYTES))
         text = data.decode("utf-8", "surrogateescape")
+        if self._skipped_lines:
+            self._skipped_lines = 0
+            self._next += 1
+            text = text.partition("\n")[2]
         lines: list[bytes] = []
         first = self._next
-        for record in csv.reader(io.StringIO(text, newline=""), delimiter=self._delimiter):
+        for record in read_records(text, self._delimiter):
             number, self._next = self._next, self._next + 1
             if not self._names:
-                self._names = [name.strip() for name in record]
                 first = self._next
+                if self._titles:
+                    self._titles -= 1
+                    if any(map(str.strip, record)):
+                        self._collector.add(Problem("title-row", value=" ".join(trimmed(record))), lines=(number,))
+                    continue
+                if self._name_columns(record, number):
+                    continue
+                first = number
+            if self.refused:
                 continue
-            problem = None
-            line = b""
-            if record and len(record) != len(self._names):
-                problem = Problem("wrong-columns", value=str(len(record)), limit=len(self._names))
-            elif record:
-                try:
-                    line = _encode(dict(zip(self._names, record, strict=True)))
-                except UnicodeEncodeError:
-                    problem = Problem("not-utf8")
+            line, problem = self._row(record, number)
             if problem is None:
                 lines.append(line)
                 continue
             if lines:
                 yield Block(first, b"\n".join(lines), lines)
-            yield Block(number, b"", problem=problem)
+            shown = self._delimiter.join(record).encode("utf-8", "surrogateescape").replace(b"\n", b" ")
+            yield Block(number, shown, [shown], problem)
             lines, first = [], self._next
         if lines:
             yield Block(first, b"\n".join(lines), lines)
+
+    def _name_columns(self, record: list[str], number: int) -> bool:
+        """Set the names of the columns; return whether the record holds them and is no row."""
+        if not self._wanted:
+            self._names = [f"column{i}" for i in range(1, len(record) + 1)]
+            self._collector.add(
+                Problem("no-column-names", value=", ".join(trimmed(record)), detail=", ".join(self._names[:4])),
+                lines=(number,),
+            )
+            return False
+        self._names = [name.strip() for name in self._wanted]
+        doubled = [name for name, count in Counter(self._names).items() if name and count > 1]
+        if doubled:
+            self.refused = True
+            self._collector.add(Problem("doubled-column", ", ".join(doubled)))
+        while self._names and not self._names[-1]:
+            self._names.pop()
+        self._names = [name or f"column{i}" for i, name in enumerate(self._names, 1)]
+        return True
+
+    def _row(self, record: list[str], number: int) -> tuple[bytes, Problem | None]:
+        """Return a record as a JSON object; empty where all its cells are."""
+        names = self._names
+        if not any(map(str.strip, record)):
+            return b"", None
+        extra = record[len(names) :]
+        if len(record) < len(names) or any(map(str.strip, extra)):
+            return b"", Problem("wrong-columns", value=str(len(record)), limit=len(names))
+        for cell in record:
+            if len(cell) == _EXCEL_CELL:
+                self._collector.add(Problem("cell-limit", limit=_EXCEL_CELL), lines=(number,))
+        try:
+            return _encode(dict(zip(names, record, strict=False))), None
+        except UnicodeEncodeError:
+            raw = self._delimiter.join(record).encode("utf-8", "surrogateescape")
+            return b"", not_utf8(raw)
 
 
 def _last_record_end(data: bytes) -> int:

@@ -1,6 +1,9 @@
-"""Cuts a JSON array into its elements as it streams by, however it is spread over lines.
+"""Cuts JSON that is not one row a line into its items as it streams by.
 
-It looks at brackets, quotes and commas only; the reader of an element finds out whether it is JSON.
+It reads an array, an array in a wrapper object (`{"data": [...]}`), and objects that follow each other
+without commas. It looks at brackets, quotes and line ends only; the reader of an item finds out whether it is
+JSON. Every byte that is no space, bracket or comma between items becomes part of an item, so that no row is lost
+without being counted.
 """
 
 import re
@@ -9,98 +12,165 @@ from collections.abc import Iterator
 from bot.datasets.findings.collector import FindingCollector, Problem
 from bot.datasets.formats.json_lines import MAX_ROW_BYTES, Block
 
-_OUTSIDE = re.compile(rb'["{}\[\],]')
-_INSIDE = re.compile(rb'["\\]')
-_QUOTE, _COMMA, _OPENING = b'"'[0], b","[0], b"[{"
+_OUTSIDE = re.compile(rb'["{}\[\],\n]')
+_INSIDE = re.compile(rb'["\\\n]')
+# A line that begins a row; its indent is bounded, so that few bytes must be there to decide.
+_NEXT_ROW = re.compile(rb"[ \t\r]{0,63}+\{")
+_INDENT = 64
+_QUOTE, _COMMA, _LINE_END, _OPEN_LIST, _OPEN_OBJECT = b'",\n[{'
+# How a bracket changes the depth.
+_STEP = {b"["[0]: 1, b"{"[0]: 1, b"]"[0]: -1, b"}"[0]: -1}
 
 
 class JsonArray:
-    """Reads one row from each element; rows are counted as items, since many arrays are on one line."""
+    """Reads one row from each item; rows are counted as items, since many items are on one line.
+
+    `wrapper` is the number of bytes before the array that is inside of an object.
+    """
 
     unit = "item"
 
-    def __init__(self, collector: FindingCollector) -> None:
+    def __init__(self, collector: FindingCollector, *, wrapper: int = 0) -> None:
         self._collector = collector
         self._held = bytearray()
         self._looked_at = 0
+        self._skip = wrapper
+        self._in_wrapper = bool(wrapper)
+        self._after_wrapper = 0  # open brackets of the wrapper after its array
+        self._in_array = False
         self._depth = 0
         self._in_text = False
+        self._broken_text = False
         self._refusing = False
-        self._closed = False
         self._next = 1
         self._items: list[bytes] = []
 
     def feed(self, data: bytes) -> Iterator[Block]:
-        if self._closed:
-            self._after_end(data)
-            return
-        self._held += data
+        skipped = min(self._skip, len(data))
+        self._skip -= skipped
+        self._held += data[skipped:]
         yield from self._cut()
-        if self._items:
-            yield self._block()
+        yield from self._flush()
 
     def finish(self) -> Iterator[Block]:
-        if not self._closed:
+        rest = bytes(self._held).strip()
+        if self._refusing or (self._depth == self._in_array and not self._in_text):
+            yield from self._element(rest)
+        elif rest:
+            yield from self._bad(rest, Problem("cut-off-row"))
+        yield from self._flush()
+        if self._in_array:
             self._collector.add(Problem("broken-array", detail="it is never closed"))
-        yield from ()
 
     def _cut(self) -> Iterator[Block]:
         held, at, begin = self._held, self._looked_at, 0
         while found := (_INSIDE if self._in_text else _OUTSIDE).search(held, at):
-            token, at = held[found.start()], found.end()
+            start, end = found.span()
+            token = held[start]
+            if self._in_text and token == _LINE_END and self._may_begin_row(held, end):
+                at = start
+                break
+            if self._in_text and token not in (_QUOTE, _LINE_END) and end == len(held):
+                at = start  # what is escaped comes with the next piece
+                break
+            at = end
             if self._in_text:
                 if token == _QUOTE:
                     self._in_text = False
-                elif at == len(held):
-                    at -= 1  # what is escaped comes with the next piece
-                    break
+                elif token == _LINE_END and _NEXT_ROW.match(held, at) and not self._after_wrapper:
+                    # The text is never closed, and the next line begins a row: only this row is lost.
+                    yield from self._bad(bytes(held[begin:start]), Problem("cut-off-row"))
+                    self._in_text, self._depth, begin = False, int(self._in_array), at
+                elif token == _LINE_END:
+                    self._broken_text = True
                 else:
                     at += 1
             elif token == _QUOTE:
                 self._in_text = True
+            elif self._after_wrapper:
+                self._after_wrapper += _STEP.get(token, 0)
+                begin = at
             elif token == _COMMA:
-                if self._depth == 1:
-                    yield from self._element(held[begin : found.start()])
+                if self._depth == self._in_array:
+                    yield from self._element(held[begin:start])
                     begin = at
-            elif token in _OPENING:
+            elif token == _LINE_END:
+                if self._depth == 0:
+                    yield from self._element(held[begin:start])
+                    begin = at
+            elif token in (_OPEN_LIST, _OPEN_OBJECT):
+                if self._depth == 0:
+                    # What stands between items is no row, but is counted as one.
+                    yield from self._element(held[begin:start])
+                    self._in_array = token == _OPEN_LIST
+                    begin = at if self._in_array else start
                 self._depth += 1
-                if self._depth == 1:
-                    begin = at
-            else:
+            elif self._depth > 0:
                 self._depth -= 1
                 if self._depth == 0:
-                    yield from self._element(held[begin : found.start()], last=True)
-                    self._closed = True
-                    self._after_end(bytes(held[at:]))
-                    self._held = bytearray()
-                    return
+                    yield from self._element(held[begin : start if self._in_array else at])
+                    begin = at
+                    if self._in_array and self._in_wrapper:
+                        self._after_wrapper = 1
+                    self._in_array = self._in_wrapper = False
         else:
             at = len(held)
         if at - begin > MAX_ROW_BYTES:
             self._refusing = True
-        if self._refusing:
+        if self._refusing or self._after_wrapper:
             begin = at
         del held[:begin]
         self._looked_at = at - begin
 
-    def _element(self, text: bytearray, *, last: bool = False) -> Iterator[Block]:
+    def _may_begin_row(self, held: bytearray, at: int) -> bool:
+        """Return whether the next line's first bytes are still to come."""
+        return len(held) < at + _INDENT and not held[at:].strip(b" \t\r")
+
+    def _element(self, text: bytes | bytearray) -> Iterator[Block]:
         if self._refusing:
-            self._refusing = False
-            if self._items:
-                yield self._block()
-            self._next += 1
-            yield Block(self._next - 1, b"", problem=Problem("line-too-long", limit=MAX_ROW_BYTES))
+            self._refusing = self._broken_text = False
+            yield from self._bad(b"", Problem("line-too-long", limit=MAX_ROW_BYTES))
             return
-        # Raw line ends stand between values only: a JSON text has none inside quotes.
-        item = bytes(text.strip().replace(b"\n", b" "))
-        if item or not last:
-            self._items.append(item)
+        item = bytes(text.strip())
+        if not item:
+            return
+        if self._broken_text:
+            self._broken_text = False
+            item = _escape_line_ends(item)
+        self._items.append(item.replace(b"\n", b" "))
+
+    def _flush(self) -> Iterator[Block]:
+        if self._items:
+            yield self._block()
 
     def _block(self) -> Block:
         items, self._items = self._items, []
         first, self._next = self._next, self._next + len(items)
         return Block(first, b"\n".join(items), items)
 
-    def _after_end(self, data: bytes) -> None:
-        if data.strip() and "broken-array" not in self._collector.rules():
-            self._collector.add(Problem("broken-array", detail="text follows its end"))
+    def _bad(self, text: bytes, problem: Problem) -> Iterator[Block]:
+        yield from self._flush()
+        line = text.strip()[:MAX_ROW_BYTES].replace(b"\n", b" ")
+        self._next += 1
+        self._broken_text = self._refusing = False
+        yield Block(self._next - 1, line, [line], problem)
+
+
+def _escape_line_ends(item: bytes) -> bytes:
+    """Write raw line ends inside of texts as JSON does; those between values become spaces later."""
+    parts: list[bytes] = []
+    at, in_text = 0, False
+    while found := (_INSIDE if in_text else _OUTSIDE).search(item, at):
+        token, end = item[found.start()], found.end()
+        if token == _QUOTE:
+            in_text = not in_text
+        elif in_text and token == _LINE_END:
+            parts.append(item[at : found.start()].removesuffix(b"\r") + b"\\n")
+            at = end
+            continue
+        elif in_text:
+            end += 1
+        parts.append(item[at:end])
+        at = end
+    parts.append(item[at:])
+    return b"".join(parts)

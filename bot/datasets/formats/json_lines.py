@@ -6,6 +6,8 @@ It holds at most one row of the longest size that is read. It does not look into
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+import msgspec
+
 from bot.datasets.findings.collector import FindingCollector, Problem
 from bot.datasets.formats.re2 import compile_linear
 
@@ -16,24 +18,33 @@ PIECE_BYTES = 256 * 1024
 # Source: https://cloud.google.com/vertex-ai/generative-ai/docs/models/gemini-supervised-tuning
 MAX_ROW_BYTES = 2 * 1024 * 1024
 
+# A row that a raw line end cut in two is put together from at most so many lines.
+_MOST_LINES_OF_ROW = 200
 # As it stands in JSON; the raw byte is no JSON.
 NUL = b"\\u0000"
 _NUL = compile_linear(rb"\\u0000")
 _TWO_ON_A_LINE = compile_linear(rb"\}[ \t\r]*\{")
+_decode = msgspec.json.Decoder().decode
 
 
 class Block:
     """Consecutive rows, numbered from `first`, `count` of them; `raw` is the lines, joined by line ends.
 
-    A `problem` stands for one row that was not read.
+    A `problem` stands for one row that was not read. `spare` lines after the last row belong to it.
     """
 
-    __slots__ = ("_lines", "count", "first", "problem", "raw")
+    __slots__ = ("_lines", "count", "first", "problem", "raw", "spare")
 
     def __init__(
-        self, first: int, raw: bytes, lines: list[bytes] | None = None, problem: Problem | None = None
+        self,
+        first: int,
+        raw: bytes,
+        lines: list[bytes] | None = None,
+        problem: Problem | None = None,
+        spare: int = 0,
     ) -> None:
         self.first = first
+        self.spare = spare
         self.raw = raw
         self.problem = problem
         self.count = len(lines) if lines is not None else _count(raw)
@@ -98,35 +109,89 @@ class JsonLines:
                 return
             yield self._refused()
             data = data[end + 1 :]
-        cut = data.rfind(b"\n") + 1
+        cut = _last_row_end(data)
         if cut:
-            yield self._block(b"".join((*self._held, data[:cut])))
+            yield from self._blocks(b"".join((*self._held, data[:cut])))
             self._held, self._held_size = [], 0
-        self._hold(data[cut:])
+        rest = data[cut:]
+        if rest:
+            self._held.append(rest)
+            self._held_size += len(rest)
+        if self._held_size > PIECE_BYTES and b"\n" in rest:
+            # No row ends in a bracket here: these lines are no JSON, or rows of Windows with spaces behind them.
+            held = b"".join(self._held)
+            cut = held.rfind(b"\n") + 1
+            yield from self._blocks(held[:cut])
+            self._held, self._held_size = [held[cut:]], len(held) - cut
+        if self._held_size > MAX_ROW_BYTES:
+            self._held, self._held_size, self._skipping = [], 0, True
 
     def finish(self) -> Iterator[Block]:
         if self._skipping:
             yield self._refused()
-        elif self._held:
-            yield self._block(b"".join(self._held))
+        elif self._held_size:
+            yield from self._blocks(b"".join(self._held))
 
-    def _hold(self, rest: bytes) -> None:
-        if not rest:
-            return
-        self._held.append(rest)
-        self._held_size += len(rest)
-        if self._held_size > MAX_ROW_BYTES:
-            self._held, self._held_size, self._skipping = [], 0, True
-
-    def _block(self, raw: bytes) -> Block:
-        if not self._windows and b"\r" in raw:
+    def _blocks(self, raw: bytes) -> Iterator[Block]:
+        if not self._windows and b"\r\n" in raw:
             self._windows = True
             self._collector.add(Problem("windows-line-ends"))
+        ends = raw.count(b"\n") + (not raw.endswith(b"\n"))
+        if raw.count(b"}\n") + raw.endswith(b"}") == ends or raw.count(b"}\r\n") + raw.endswith(b"}") == ends:
+            yield self._block(raw)
+        else:
+            yield from self._join(raw)
+
+    def _block(self, raw: bytes) -> Block:
         block = Block(self._line, raw)
         self._line += block.count
         return block
+
+    def _join(self, raw: bytes) -> Iterator[Block]:
+        """Put rows together that were cut in two by a raw line end inside of a text."""
+        lines = Block(1, raw).lines
+        begin = at = 0
+        while at < len(lines):
+            size = _lines_of_row(lines, at)
+            if size > 1:
+                if begin < at:
+                    yield self._block(b"\n".join(lines[begin:at]) + b"\n")
+                row = _joined(lines[at : at + size])
+                self._collector.add(Problem("line-end-in-text"), lines=(self._line,))
+                yield Block(self._line, row, [row], spare=size - 1)
+                self._line += size
+                begin = at + size
+            at += size
+        if begin < len(lines):
+            yield self._block(b"\n".join(lines[begin:]) + b"\n")
 
     def _refused(self) -> Block:
         self._skipping = False
         self._line += 1
         return Block(self._line - 1, b"", problem=Problem("line-too-long", limit=MAX_ROW_BYTES))
+
+
+def _last_row_end(data: bytes) -> int:
+    """Return the place after the last line that ends a row: a row that was cut in two stays together."""
+    plain, windows = data.rfind(b"}\n"), data.rfind(b"}\r\n")
+    return max(plain + 2 if plain >= 0 else 0, windows + 3 if windows >= 0 else 0)
+
+
+def _lines_of_row(lines: Sequence[bytes], at: int) -> int:
+    """Return how many lines make a row that begins here: more than one where only together they are JSON."""
+    if not lines[at].lstrip().startswith(b"{") or lines[at].rstrip().endswith(b"}"):
+        return 1
+    for end in range(at + 1, min(at + _MOST_LINES_OF_ROW, len(lines))):
+        if lines[end].lstrip().startswith(b"{"):
+            return 1
+        if lines[end].rstrip().endswith(b"}"):
+            try:
+                _decode(_joined(lines[at : end + 1]))
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                return 1
+            return end - at + 1
+    return 1
+
+
+def _joined(lines: Sequence[bytes]) -> bytes:
+    return b"\\n".join(line.removesuffix(b"\r") for line in lines)

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from itertools import compress
 
 from bot.datasets.checks.row_source import RowSource
 from bot.datasets.findings.collector import FindingCollector, Problem
@@ -31,6 +30,8 @@ class Converter:
         mapping: FieldMapping | None = None,
         sha256: str = "",
         split: Split | None = None,
+        *,
+        name: str = "",
     ) -> None:
         self._target = target
         self._mapping = mapping
@@ -38,7 +39,7 @@ class Converter:
         self._split = split
         self._sha256 = hashlib.sha256()
         self._collector = FindingCollector()
-        self._source = RowSource("", self._collector, mapping)
+        self._source = RowSource(name, self._collector, mapping)
         self._row_checker = RowChecker(DatasetLimits(), None, mapping)
         self._row_checker.require(dialect)
 
@@ -58,19 +59,37 @@ class Converter:
         return rest
 
     def _convert(self, block: Block) -> bytes:
-        return encode_lines(self._examples(block), self._target, self._mapping)
+        return b"".join(self._written(number, examples) for number, examples in self._examples(block))
 
-    def _examples(self, block: Block) -> Iterator[Example]:
+    def _written(self, first: int, examples: list[Example | None]) -> bytes:
+        """Return the examples of rows that follow each other; None stands for a row of the other side."""
+        try:
+            return encode_lines(filter(None, examples), self._target, self._mapping)
+        except UserError:
+            for number, example in enumerate(examples, first):
+                try:
+                    encode_lines(filter(None, [example]), self._target, self._mapping)
+                except UserError as error:
+                    where = f"{self._source.unit} {number}".capitalize()
+                    raise UserError(f"{where}: {error.message}", error.hint) from None
+            raise
+
+    def _examples(self, block: Block) -> Iterator[tuple[int, list[Example | None]]]:
         for number, found in self._row_checker.read(block):
             if isinstance(found, Batch):
-                yield from self._of_side(found.columns, found.columns.examples())
+                yield number, self._of_side(found.columns, found.columns.examples())
             elif found.example is not None:
-                yield from self._of_side(columns_of(found.example), (found.example,))
+                yield number, self._of_side(columns_of(found.example), (found.example,))
             elif not found.blank:
                 raise self._refused(number, next(p for p in found.problems if p.severity is Severity.ERROR))
 
-    def _of_side(self, columns: Columns, examples: Iterable[Example]) -> Iterable[Example]:
-        return examples if self._split is None else compress(examples, map(self._split.has, columns.inputs))
+    def _of_side(self, columns: Columns, examples: Iterable[Example]) -> list[Example | None]:
+        if self._split is None:
+            return list(examples)
+        return [
+            example if self._split.has(joined) else None
+            for example, joined in zip(examples, columns.inputs, strict=True)
+        ]
 
     def _refused(self, number: int, problem: Problem) -> UserError:
         if self._expected:

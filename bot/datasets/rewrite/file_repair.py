@@ -12,10 +12,11 @@ from bot.datasets.findings.collector import MAX_ROW_PROBLEMS, FindingCollector, 
 from bot.datasets.findings.findings import Severity
 from bot.datasets.formats.json_lines import Block
 from bot.datasets.rewrite.row_repair import repair_row
+from bot.datasets.rows.almost_json import repair_json
 from bot.datasets.rows.examples import encode
 from bot.datasets.rows.fast_reader import Columns, columns_of
 from bot.datasets.rows.row_checker import Batch, RowChecker, RowResult
-from bot.datasets.rows.slow_reader import parse_row
+from bot.datasets.rows.slow_reader import ParsedRow, parse_row
 from bot.domain.backend_profile import DatasetLimits
 from bot.domain.datasets import Dialect, FieldMapping
 from bot.errors import UserError
@@ -30,7 +31,8 @@ _FULL = 0.6
 class Repaired:
     """A part of a repair's output: JSONL of both files, and the counts of rows so far.
 
-    `repaired` rows are among the `kept` ones, `duplicates` among the `rejected` ones. A line of the rejected file
+    `repaired` rows are among the `kept` ones, `duplicates` among the `rejected` ones;
+    `cut_turns` counts turns without an answer that were cut off kept rows. A line of the rejected file
     is {"line", "rules", "reasons", "row"}: items of an array count as lines, and a row that is no JSON is text.
     """
 
@@ -40,6 +42,7 @@ class Repaired:
     repaired: int = 0
     rejected: int = 0
     duplicates: int = 0
+    cut_turns: int = 0
 
 
 class Repairer:
@@ -57,10 +60,10 @@ class Repairer:
         mapping: FieldMapping | None = None,
     ) -> None:
         self._mapping = mapping
-        self._source = RowSource(name, FindingCollector(), mapping)
         self._row_checker = RowChecker(limits, target, mapping)
+        self._source = RowSource(name, FindingCollector(), mapping, self._row_checker.survey)
         self._seen = HashSet()
-        self._kept_rows = self._repaired = self._rejected_rows = self._duplicates = 0
+        self._kept_rows = self._repaired = self._cut_turns = self._rejected_rows = self._duplicates = 0
         self._kept: list[bytes] = []
         self._rejected: list[bytes] = []
 
@@ -83,33 +86,48 @@ class Repairer:
                 lines = block.lines[start : start + len(found.before)]
                 self._keep(number, lines, found.columns)
             elif found.example is not None:
-                self._keep(number, block.lines[start : start + 1], columns_of(found.example))
+                lines = [found.line] if found.line else block.lines[start : start + 1]
+                self._keep(number, lines, columns_of(found.example))
+            elif block.problem is not None:
+                self._reject(number, block.raw, found.problems, is_json=False)
             elif not found.blank:
-                self._repair_row(number, block.lines[start] if block.lines else b"", found)
+                self._repair_row(number, block.lines[start], found)
 
     def _repair_row(self, number: int, line: bytes, result: RowResult) -> None:
         if len(result.problems) >= MAX_ROW_PROBLEMS:
-            self._reject(number, line, result.problems)
+            self._reject(number, line, result.problems, is_json=parse_row(line).row is not None)
             return
-        row = parse_row(line, self._row_checker.dialect, self._mapping).row if line else None
-        if row is None:
+        is_json = True
+        as_json = result.line or line
+        parsed = parse_row(as_json, self._row_checker.dialect, self._mapping)
+        if parsed.row is None:
+            is_json = False
+            as_json = repair_json(line) or b""
+            parsed = parse_row(as_json, self._row_checker.dialect, self._mapping)
+        if parsed.row is None:
             self._reject(number, line, result.problems, is_json=False)
             return
-        repaired = self._in_own_dialect(line) or _encode(repair_row(row, self._row_checker.dialect, self._mapping))
+        repaired, cut = self._in_own_dialect(parsed), 0
+        if not repaired:
+            row, cut = repair_row(parsed.row, self._row_checker.dialect or parsed.dialect, self._mapping)
+            repaired = _encode(row)
         again = self._row_checker.check_row(repaired)
         if again.example is None:
-            self._reject(number, line, result.problems)
+            self._reject(number, line if is_json else as_json, result.problems)
         elif self._keep(number, (repaired,), columns_of(again.example)):
             self._repaired += 1
+            self._cut_turns += cut
 
-    def _in_own_dialect(self, line: bytes) -> bytes:
-        """Return a correct row of another dialect in the file's own; empty where it is not correct."""
-        parsed = parse_row(line, None, self._mapping)
+    def _in_own_dialect(self, parsed: ParsedRow) -> bytes:
+        """Return a correct row of another dialect that the file has many of in its own; empty where it is none."""
         own = self._row_checker.dialect
-        if parsed.example is None or own is None or parsed.dialect is own:
+        foreign = parse_row(_encode(parsed.row), None, self._mapping)
+        if foreign.example is None or own is None or foreign.dialect is own:
+            return b""
+        if not self._row_checker.rewrites(foreign.dialect):
             return b""
         try:
-            return encode(parsed.example, own, self._mapping)
+            return encode(foreign.example, own, self._mapping)
         except UserError:
             return b""
 
@@ -146,6 +164,7 @@ class Repairer:
             repaired=self._repaired,
             rejected=self._rejected_rows,
             duplicates=self._duplicates,
+            cut_turns=self._cut_turns,
         )
 
 

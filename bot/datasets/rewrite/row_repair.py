@@ -1,46 +1,64 @@
 """Repairs what can be repaired in a row without guessing what a person meant.
 
 It changes the parsed row, so the repaired row stays in its dialect; the row checker finds out whether it is an
-example now. The only texts that it removes are turns without an answer.
+example now. The only texts that it removes are turns without an answer, and it counts these.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
+from bot.datasets.rows.chat_rows import CONVERSATION_KEYS
 from bot.datasets.rows.column_mapping import input_keys
 from bot.datasets.rows.examples import BLANK_LINE, PAIRS
+from bot.datasets.rows.json_values import NotANumber
 from bot.domain.datasets import Dialect, FieldMapping
 
-_ANSWERING = {"assistant", "model"}
+_ANSWERING = {"assistant", "model", "gpt", "bot"}
+_ASKING = {"user", "human"}
+_ROLE_KEYS = ("role", "from", "author")
+_SYSTEM_KEYS = ("systemInstruction", "system_instruction")
 
 
-def repair_row(row: Mapping[str, Any], dialect: Dialect | None, mapping: FieldMapping | None) -> dict[str, Any]:
-    """Return the row without NULs, with numbers as text, turns merged and unanswered turns cut off."""
-    repaired: dict[str, Any] = _without_nul(row)
+def repair_row(
+    row: Mapping[str, Any], dialect: Dialect | None, mapping: FieldMapping | None
+) -> tuple[dict[str, Any], int]:
+    """Return the repaired row, and how many of its turns were cut off because no answer belongs to them.
+
+    NULs are taken out, numbers become text, names and shapes become those of the dialect, and turns of one role
+    that follow each other are merged.
+    """
+    repaired: dict[str, Any] = _plain(row)
+    cut = 0
     match dialect:
-        case Dialect.MESSAGES | Dialect.OPENAI:
-            if isinstance(repaired.get("messages"), list):
-                repaired["messages"] = _turns(repaired["messages"])
+        case Dialect.MESSAGES | Dialect.OPENAI | Dialect.SHAREGPT:
+            for key in ("messages", *CONVERSATION_KEYS):
+                if isinstance(repaired.get(key), list):
+                    turns = [_lower_role(turn) for turn in repaired[key]]
+                    repaired[key], cut = _turns(turns)
         case Dialect.VERTEX:
-            if isinstance(repaired.get("contents"), list):
-                repaired["contents"] = _turns([_content(content) for content in repaired["contents"]])
+            cut = _repair_contents(repaired)
         case Dialect.GEMINI | Dialect.PALM | Dialect.PROMPT:
             _numbers_as_text(repaired, PAIRS[dialect])
+        case Dialect.ALPACA:
+            _numbers_as_text(repaired, ("instruction", "input", "output"))
         case Dialect.MAPPED if mapping is not None:
             _numbers_as_text(repaired, (*input_keys(mapping), mapping.output))
         case _:
             pass
-    return repaired
+    return repaired, cut
 
 
-def _without_nul(value: Any) -> Any:
+def _plain(value: Any) -> Any:
+    """Return the value without NULs in its texts, and with null in place of NaN."""
     match value:
         case str():
             return value.replace("\0", "")
         case list():
-            return [_without_nul(item) for item in value]
+            return [_plain(item) for item in value]
         case dict():
-            return {key: _without_nul(item) for key, item in value.items()}
+            return {key: _plain(item) for key, item in value.items()}
+        case NotANumber():
+            return None
         case _:
             return value
 
@@ -51,35 +69,75 @@ def _numbers_as_text(row: dict[str, Any], keys: tuple[str, ...]) -> None:
             row[key] = str(row[key])
 
 
+def _lower_role(turn: Any) -> Any:
+    """Return the turn with its role as dialects write it: without capitals and spaces."""
+    if isinstance(turn, dict):
+        for key in _ROLE_KEYS:
+            if isinstance(turn.get(key), str):
+                return {**turn, key: turn[key].strip().lower()}
+    return turn
+
+
+def _repair_contents(row: dict[str, Any]) -> int:
+    for key in _SYSTEM_KEYS:
+        if isinstance(row.get(key), dict):
+            row[key] = _content(row[key])
+    if not isinstance(row.get("contents"), list):
+        return 0
+    contents = [_content(content) for content in row["contents"]]
+    first = contents[0] if contents else None
+    if isinstance(first, dict) and first.get("role") == "system" and not any(row.get(key) for key in _SYSTEM_KEYS):
+        # Google wants the system text beside the contents, OpenAI in front of them.
+        row["systemInstruction"] = {"parts": first.get("parts")}
+        contents = contents[1:]
+    row["contents"], cut = _turns(contents)
+    return cut
+
+
 def _content(content: Any) -> Any:
-    """Write `parts` as a list, as old documents of Google do not, and OpenAI's role `assistant` as `model`."""
+    """Write `parts` as a list and under its own name, and OpenAI's role `assistant` as `model`.
+
+    Google's own older pages show `parts` as an object.
+    """
     if not isinstance(content, dict):
         return content
-    repaired = dict(content)
+    repaired: dict[str, Any] = _lower_role(content)
+    if "parts" not in repaired:
+        for key in ("content", "text"):
+            if isinstance(repaired.get(key), str):
+                repaired = {k: v for k, v in repaired.items() if k != key} | {"parts": [{"text": repaired[key]}]}
+                break
     if isinstance(repaired.get("parts"), dict):
-        repaired["parts"] = [repaired["parts"]]
+        repaired = {**repaired, "parts": [repaired["parts"]]}
+    elif isinstance(repaired.get("parts"), str):
+        repaired = {**repaired, "parts": [{"text": repaired["parts"]}]}
     if repaired.get("role") == "assistant":
-        repaired["role"] = "model"
+        repaired = {**repaired, "role": "model"}
     return repaired
 
 
-def _turns(turns: list[Any]) -> list[Any]:
-    if not all(isinstance(turn, dict) and isinstance(turn.get("role"), str) for turn in turns):
-        return turns
+def _role(turn: Mapping[str, Any]) -> Any:
+    return next((turn[key] for key in _ROLE_KEYS if key in turn), None)
+
+
+def _turns(turns: list[Any]) -> tuple[list[Any], int]:
+    if not all(isinstance(turn, dict) and isinstance(_role(turn), str) for turn in turns):
+        return turns, 0
     kept: list[dict[str, Any]] = []
     for turn in turns:
-        if turn["role"] == "system" and turn.get("content") == "":
+        if _role(turn) == "system" and turn.get("content", turn.get("value")) == "":
             continue
-        if kept and kept[-1]["role"] == turn["role"] and (merged := _merged(kept[-1], turn)):
+        if kept and _role(kept[-1]) == _role(turn) and (merged := _merged(kept[-1], turn)):
             kept[-1] = merged
         else:
             kept.append(turn)
-    first = next((i for i, turn in enumerate(kept) if turn["role"] != "system"), len(kept))
-    if first < len(kept) - 2 and kept[first]["role"] in _ANSWERING:
+    before = len(kept)
+    first = next((i for i, turn in enumerate(kept) if _role(turn) != "system"), len(kept))
+    if first < len(kept) - 2 and _role(kept[first]) in _ANSWERING:
         del kept[first]
-    if len(kept) - first > 2 and kept[-1]["role"] == "user":
+    if len(kept) - first > 2 and _role(kept[-1]) in _ASKING:
         del kept[-1]
-    return kept
+    return kept, before - len(kept)
 
 
 def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any] | None:

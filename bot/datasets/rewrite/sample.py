@@ -26,7 +26,7 @@ def sample_text(head: bytes, report: DatasetReport) -> str:
     """Return all text of the complete rows in a file's first bytes; empty where none can be read."""
     if report.dialect is None:
         return ""
-    converter = Converter(report.dialect, Dialect.OPENAI, report.mapping)
+    converter = Converter(report.dialect, Dialect.OPENAI, report.mapping, name=report.name)
     rows = b""
     # A file that was cut may end inside a row or inside a compressed block; what came before is enough.
     with suppress(UserError, zlib.error):

@@ -1,4 +1,4 @@
-"""Reads the rows that hold conversations: messages, contents, and preference pairs.
+"""Reads the rows that hold conversations: messages, ShareGPT's conversations, contents, and preference pairs.
 
 Each function returns the example, or None where it added an error to `problems`.
 """
@@ -9,12 +9,17 @@ from typing import Any
 from bot.datasets.findings.collector import Problem, Problems
 from bot.datasets.rows.chat_turns import ChatTurn, order_turns
 from bot.datasets.rows.examples import Example
-from bot.datasets.rows.json_values import describe, kind_of
+from bot.datasets.rows.json_values import (
+    THOUGHT_TYPES,
+    NotANumber,
+    describe,
+    kind_of,
+    says_nothing,
+    text_of,
+)
+from bot.datasets.rows.side_keys import read_side_keys, report_key
 from bot.domain.datasets import Dialect
 
-_CALLS = frozenset(
-    {"tools", "functions", "tool_calls", "function_call", "tool_call_id", "toolConfig", "tool_config"}
-)
 _PART_CALLS = frozenset(
     {
         "functionCall",
@@ -28,47 +33,51 @@ _PART_CALLS = frozenset(
     }
 )
 _PART_MEDIA = frozenset({"inlineData", "fileData", "inline_data", "file_data"})
-_SYSTEM_KEYS = ("systemInstruction", "system_instruction")
 _OPENAI_ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "model"}
 _MESSAGES_ROLES = {"system": "system", "user": "user", "model": "model"}
+# PaLM's chat examples have authors of free choice; these two are Google's own.
+# Source: https://cloud.google.com/vertex-ai/generative-ai/docs/models/tune-text-models-supervised (2023)
+_PALM_ROLES = _OPENAI_ROLES | {"bot": "model", "model": "model"}
+# Source: the conversation templates of FastChat, and the data sets that LLaMA-Factory and axolotl read.
+_SHAREGPT_ROLES = _OPENAI_ROLES | {
+    "human": "user",
+    "gpt": "model",
+    "model": "model",
+    "bot": "model",
+    "chatgpt": "model",
+    "bard": "model",
+    "bing": "model",
+}
+CONVERSATION_KEYS = ("conversations", "conversation")
 
 
 def read_messages(row: Mapping[str, Any], dialect: Dialect, problems: Problems) -> Example | None:
-    """Read a row of `messages`, as OpenAI or gemini-1.0-pro-002 on Vertex AI write them."""
-    known = _OPENAI_ROLES if dialect is Dialect.OPENAI else _MESSAGES_ROLES
-    _report_unused_keys(row, {"messages"}, problems)
-    messages = _list(row, "messages", problems)
-    turns: list[ChatTurn] = []
-    for i, message in _each(messages, problems):
-        place = f"messages[{i}]"
-        if not isinstance(message, dict):
-            problems.add(Problem("wrong-type", place, describe(message), detail="an object"))
-            continue
-        calls = bool(_report_unused_keys(message, {"role", "content"}, problems, of="messages"))
-        role = message.get("role")
-        if role in ("tool", "function"):
-            problems.add(Problem("tool-calls", "A row"))
-            continue
-        text = None if calls else _message_text(message, place, problems)
-        if not isinstance(role, str):
-            problems.add(_missing_or_wrong(f"{place}.role", role))
-        elif role not in known:
-            problems.add(Problem("wrong-role", f"{place}.role", describe(role), detail=_one_of(known)))
-        elif text is not None:
-            turns.append(ChatTurn(known[role], text, f"{place}.content"))
+    """Read a row of `messages`, as OpenAI, PaLM's chat or gemini-1.0-pro-002 on Vertex AI write them."""
+    roles = _OPENAI_ROLES if dialect is Dialect.OPENAI else _MESSAGES_ROLES
+    if any(isinstance(message, dict) and "author" in message for message in _plain_list(row.get("messages"))):
+        roles = _PALM_ROLES
+    turns = read_side_keys(row, {"messages"}, problems)
+    turns += _read_messages(_list(row, "messages", problems), "messages", roles, problems)
     return _example(turns, problems, lenient=dialect is Dialect.OPENAI)
+
+
+def read_conversations(row: Mapping[str, Any], problems: Problems) -> Example | None:
+    """Read a row of ShareGPT: `conversations` of {from, value} or {role, content}."""
+    key = next((key for key in CONVERSATION_KEYS if key in row), CONVERSATION_KEYS[0])
+    turns = read_side_keys(row, {key}, problems)
+    turns += _read_messages(_list(row, key, problems), key, _SHAREGPT_ROLES, problems)
+    return _example(turns, problems, lenient=True)
 
 
 def read_contents(row: Mapping[str, Any], problems: Problems) -> Example | None:
     """Read a row of `contents`, as Gemini on Vertex AI takes it today."""
-    _report_unused_keys(row, {"contents", *_SYSTEM_KEYS}, problems)
-    return _example(_read_turns(row, problems), problems, lenient=False)
+    turns = read_side_keys(row, {"contents"}, problems) + _read_contents(row, problems)
+    return _example(turns, problems, lenient=False)
 
 
 def read_preference(row: Mapping[str, Any], problems: Problems) -> Example | None:
     """Read a row of `contents` that end with the user's turn, and two scored `completions`."""
-    _report_unused_keys(row, {"contents", "completions", *_SYSTEM_KEYS}, problems)
-    turns = _read_turns(row, problems)
+    turns = read_side_keys(row, {"contents", "completions"}, problems) + _read_contents(row, problems)
     answers: dict[float, str] = {}
     completions = _list(row, "completions", problems)
     for i, completion in _each(completions, problems):
@@ -97,6 +106,77 @@ def read_preference(row: Mapping[str, Any], problems: Problems) -> Example | Non
     return Example(system, (*texts, answers[1]), answers[0])
 
 
+def read_chosen(row: Mapping[str, Any], problems: Problems) -> Example | None:
+    """Read a preference row of TRL (`prompt`, `chosen`, `rejected`) or OpenAI (`input`, `preferred_output`, ...).
+
+    Sources: https://huggingface.co/docs/trl/dataset_formats,
+    https://platform.openai.com/docs/guides/direct-preference-optimization
+    """
+    if "preferred_output" in row:
+        prompt_key, chosen_key, rejected_key = "input", "preferred_output", "non_preferred_output"
+        prompt = row.get("input")
+        prompt = prompt.get("messages") if isinstance(prompt, dict) else prompt
+    else:
+        prompt_key, chosen_key, rejected_key = "prompt", "chosen", "rejected"
+        prompt = row.get("prompt")
+    turns = read_side_keys(row, {prompt_key, chosen_key, rejected_key}, problems)
+    chosen, rejected = row.get(chosen_key), row.get(rejected_key)
+    if prompt is None and isinstance(chosen, list) and isinstance(rejected, list) and len(chosen) > 1:
+        # TRL's implicit prompt: both answers repeat the conversation before them.
+        prompt, chosen, rejected = chosen[:-1], chosen[-1:], rejected[-1:]
+    turns += _prompt_turns(prompt, prompt_key, problems)
+    answers = [_answer(value, key, problems) for key, value in ((chosen_key, chosen), (rejected_key, rejected))]
+    if problems.refused or not turns:
+        return None
+    system, texts = order_turns(turns, problems, lenient=True, answered=False)
+    return None if problems.refused else Example(system, (*texts, answers[0]), answers[1])
+
+
+def _prompt_turns(value: Any, key: str, problems: Problems) -> list[ChatTurn]:
+    if isinstance(value, list) and value and all(isinstance(item, dict) and "role" in item for item in value):
+        return _read_messages(value, key, _OPENAI_ROLES, problems)
+    text = text_of(value)
+    if text is None:
+        problems.add(_missing_or_wrong(key, value))
+        return []
+    return [ChatTurn("user", text, key)]
+
+
+def _answer(value: Any, key: str, problems: Problems) -> str:
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict):
+        value = value[0].get("content", value[0].get("value"))
+    text = text_of(value)
+    if text is None:
+        problems.add(_missing_or_wrong(key, value))
+    elif not text.strip():
+        problems.add(Problem("empty-field", key))
+    return text or ""
+
+
+def _read_messages(messages: list[Any], key: str, roles: Mapping[str, str], problems: Problems) -> list[ChatTurn]:
+    turns: list[ChatTurn] = []
+    for i, message in _each(messages, problems):
+        place = f"{key}[{i}]"
+        if not isinstance(message, dict):
+            problems.add(Problem("wrong-type", place, describe(message), detail="an object"))
+            continue
+        role_key = next((k for k in ("role", "from", "author") if k in message), "role")
+        text_key = "value" if "value" in message and "content" not in message else "content"
+        calls = _report_turn_keys(message, {role_key, text_key}, problems, of=key)
+        role = message.get(role_key)
+        if role in ("tool", "function", "function_call", "observation"):
+            problems.add(Problem("tool-calls", "A row"))
+            continue
+        text = None if calls else _message_text(message.get(text_key), f"{place}.{text_key}", problems)
+        if not isinstance(role, str):
+            problems.add(_missing_or_wrong(f"{place}.{role_key}", role))
+        elif role not in roles:
+            problems.add(Problem("wrong-role", f"{place}.{role_key}", describe(role), detail=_one_of(roles)))
+        elif text is not None:
+            turns.append(ChatTurn(roles[role], text, f"{place}.{text_key}"))
+    return turns
+
+
 def _example(turns: list[ChatTurn], problems: Problems, *, lenient: bool) -> Example | None:
     if problems.refused:
         return None
@@ -104,13 +184,8 @@ def _example(turns: list[ChatTurn], problems: Problems, *, lenient: bool) -> Exa
     return None if problems.refused else Example(system, tuple(texts))
 
 
-def _read_turns(row: Mapping[str, Any], problems: Problems) -> list[ChatTurn]:
+def _read_contents(row: Mapping[str, Any], problems: Problems) -> list[ChatTurn]:
     turns: list[ChatTurn] = []
-    for key in _SYSTEM_KEYS:
-        if row.get(key) is not None:
-            content = _content(row[key], key, problems, role="system")
-            if content is not None:
-                turns.append(content)
     for i, item in _each(_list(row, "contents", problems), problems):
         content = _content(item, f"contents[{i}]", problems)
         if content is not None:
@@ -118,56 +193,79 @@ def _read_turns(row: Mapping[str, Any], problems: Problems) -> list[ChatTurn]:
     return turns
 
 
-def _content(value: Any, place: str, problems: Problems, *, role: str = "") -> ChatTurn | None:
+def _content(value: Any, place: str, problems: Problems) -> ChatTurn | None:
     if not isinstance(value, dict):
         problems.add(_missing_or_wrong(place, value, "an object with role and parts"))
         return None
-    _report_unused_keys(value, {"role", "parts"}, problems, of="contents")
-    if not role:
-        role = value.get("role", "")
-        if role not in ("user", "model"):
-            problems.add(
-                Problem("wrong-role", f"{place}.role", describe(role), detail="user or model")
-                if isinstance(role, str) and role
-                else _missing_or_wrong(f"{place}.role", value.get("role"))
-            )
-            return None
+    if "parts" not in value and (other := next((k for k in ("content", "text") if k in value), None)):
+        problems.add(Problem("other-name", f"{place}.{other}", detail='`parts`: [{"text": ...}]'))
+        return None
+    _report_turn_keys(value, {"role", "parts"}, problems, of="contents")
+    role = value.get("role", "")
+    if role not in ("user", "model"):
+        problems.add(
+            Problem("wrong-role", f"{place}.role", describe(role), detail="user or model")
+            if isinstance(role, str) and role
+            else _missing_or_wrong(f"{place}.role", value.get("role"))
+        )
+        return None
     parts = _list(value, "parts", problems, place=f"{place}.")
-    texts = []
+    texts: list[str] = []
     for i, part in _each(parts, problems):
-        where = f"{place}.parts[{i}]"
-        if not isinstance(part, dict):
-            problems.add(Problem("wrong-type", where, describe(part), detail='an object: {"text": ...}'))
-        elif part.keys() & _PART_CALLS:
-            problems.add(Problem("tool-calls", "A row"))
-        elif media := part.keys() & _PART_MEDIA:
-            problems.add(Problem("not-text", "A row", f"a picture or file ({min(media)})"))
-        else:
-            _report_unused_keys(part, {"text"}, problems, of="parts")
-            text = part.get("text")
-            if isinstance(text, str):
-                texts.append(text)
-            else:
-                problems.add(_missing_or_wrong(f"{where}.text", text))
-    return ChatTurn(role, "".join(texts), f"{place}.parts") if len(texts) == len(parts) and parts else None
+        text = _part_text(part, f"{place}.parts[{i}]", problems)
+        if text is None:
+            return None
+        texts.append(text)
+    return ChatTurn(role, "".join(texts), f"{place}.parts") if parts else None
 
 
-def _message_text(message: Mapping[str, Any], place: str, problems: Problems) -> str | None:
-    content = message.get("content")
+def _part_text(part: Any, place: str, problems: Problems) -> str | None:
+    """Return the text of a part, empty for a thought, or None where an error was added."""
+    if not isinstance(part, dict):
+        problems.add(Problem("wrong-type", place, describe(part), detail='an object: {"text": ...}'))
+        return None
+    part = {key: value for key, value in part.items() if not says_nothing(value) or key == "text"}
+    if part.get("thought") is True:
+        # Text and flag go together: the text of a thought is not the answer.
+        problems.add(Problem("thoughts-left-out", "parts.thought"))
+        return ""
+    if part.keys() & _PART_CALLS:
+        problems.add(Problem("tool-calls", "A row"))
+        return None
+    if media := part.keys() & _PART_MEDIA:
+        problems.add(Problem("not-text", "A row", f"a picture or file ({min(media)})"))
+        return None
+    part.pop("thought", None)
+    kind = part.get("type")
+    text = text_of(part) if kind is not None else part.get("text")
+    _report_turn_keys(part, {"text", "type", "value"}, problems, of="parts")
+    if isinstance(text, str):
+        return text
+    problems.add(_missing_or_wrong(f"{place}.text", part.get("text")))
+    return None
+
+
+def _message_text(content: Any, place: str, problems: Problems) -> str | None:
     if isinstance(content, str):
         return content
-    if not isinstance(content, list):
-        problems.add(_missing_or_wrong(f"{place}.content", content))
-        return None
-    texts = []
-    for part in content:
-        if isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str):
-            texts.append(part["text"])
-        else:
-            kind = part.get("type") if isinstance(part, dict) else None
-            problems.add(Problem("not-text", "A row", _part_kind(kind, part)))
-            return None
-    return "\n".join(texts)
+    if isinstance(content, list) and content:
+        answer = [part for part in content if not _is_thought(part)]
+        if len(answer) < len(content):
+            problems.add(Problem("thoughts-left-out", "content.thinking"))
+        for part in answer:
+            if text_of(part) is None:
+                kind = part.get("type") if isinstance(part, dict) else None
+                problems.add(Problem("not-text", "A row", _part_kind(kind, part)))
+                return None
+        return text_of(answer) if answer else ""
+    text = text_of(content)
+    if text is None:
+        problems.add(_missing_or_wrong(place, content))
+    return text
+
+
+def _is_thought(part: Any) -> bool:
+    return isinstance(part, dict) and part.get("type") in THOUGHT_TYPES
 
 
 def _part_kind(kind: object, part: object) -> str:
@@ -175,22 +273,15 @@ def _part_kind(kind: object, part: object) -> str:
     return describe(kind) if isinstance(kind, str) and kind != "text" else kind_of(part)
 
 
-def _report_unused_keys(row: Mapping[str, Any], used: set[str], problems: Problems, *, of: str = "") -> bool:
-    """Report keys that do not become part of the example; return whether they call tools."""
-    called = False
-    for key, value in row.items():
-        if key in used or value is None:
+def _report_turn_keys(turn: Mapping[str, Any], used: set[str], problems: Problems, *, of: str) -> bool:
+    """Report keys of a turn or part that do not become part of the example; return whether any calls tools."""
+    before = problems.refused
+    for key, value in turn.items():
+        if key in used or says_nothing(value):
             continue
-        if key in _CALLS:
-            called = called or bool(value)
-            if value:
-                problems.add(Problem("tool-calls", "A row"))
-        elif key == "weight" and of == "messages":
-            if value == 0:
-                problems.add(Problem("weight-ignored", "weight"))
-        else:
-            problems.add(Problem("keys-left-out", f"{of}.{key}" if of else key))
-    return called
+        if not report_key(key, value, problems):
+            problems.add(Problem("keys-left-out", f"{of}.{key}"))
+    return problems.refused and not before
 
 
 def _each(items: list[Any], problems: Problems) -> Iterator[tuple[int, Any]]:
@@ -199,6 +290,10 @@ def _each(items: list[Any], problems: Problems) -> Iterator[tuple[int, Any]]:
         if problems.enough:
             return
         yield i, item
+
+
+def _plain_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _list(row: Mapping[str, Any], key: str, problems: Problems, *, place: str = "") -> list[Any]:
@@ -214,9 +309,11 @@ def _list(row: Mapping[str, Any], key: str, problems: Problems, *, place: str = 
 def _missing_or_wrong(place: str, value: Any, wanted: str = "text") -> Problem:
     if value is None:
         return Problem("missing-field", place)
+    if isinstance(value, NotANumber):
+        return Problem("not-a-number", place, value.name)
     return Problem("wrong-type", place, describe(value), detail=wanted)
 
 
 def _one_of(roles: Mapping[str, str]) -> str:
-    names = [name for name in roles if name != "developer"]
+    names = [name for name in roles if name != "developer"][:4]
     return f"{', '.join(names[:-1])} or {names[-1]}"

@@ -3,7 +3,7 @@
 A mapping's input may name several keys with a plus (`instruction+input`); their texts are joined by a blank line.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from bot.domain.datasets import FieldMapping
@@ -30,8 +30,14 @@ KNOWN_PAIRS: tuple[tuple[str, str], ...] = (
     ("dialogue", "summary"),
     ("text", "summary"),
     ("text", "label"),
+    ("text", "label_text"),
+    ("prompt", "completion"),
+    ("text_input", "output"),
+    ("input_text", "output_text"),
     ("sentence", "label"),
     ("user", "assistant"),
+    ("frage", "antwort"),
+    ("pregunta", "respuesta"),
     ("q", "a"),
 )
 
@@ -46,19 +52,25 @@ def format_mapping(mapping: FieldMapping) -> str:
     return f"input={mapping.input} output={mapping.output}"
 
 
+def question_of(mapping: FieldMapping | None) -> str:
+    """Return a guess as a question that a person can answer."""
+    if mapping is None:
+        return "Which key holds what people ask, and which what the model should say?"
+    asked = " with ".join(f"`{key}`" for key in input_keys(mapping))
+    return f"Is {asked} what people ask, and `{mapping.output}` what the model should say?"
+
+
 def guess_mapping(row: Mapping[str, Any], *, known_only: bool = False) -> FieldMapping | None:
     """Return the mapping that the row's keys suggest, in any letter case, or None.
 
-    Where no known pair is found, two keys that hold text are taken in their order, unless `known_only`.
+    Numbers count as text, as labels are often numbers. Where no known pair is found, two keys that hold text are
+    taken in their order, unless `known_only`.
     """
-    texts = [key for key, value in row.items() if isinstance(value, str)]
-    by_lower = {key.lower(): key for key in texts}
+    values = [key for key, value in row.items() if isinstance(value, str | int | float) and "+" not in key]
+    by_lower = {key.strip().lower(): key for key in values}
     for known_input, known_output in KNOWN_PAIRS:
         parts = known_input.split("+")
         if known_output in by_lower and all(part in by_lower for part in parts):
             return FieldMapping("+".join(by_lower[part] for part in parts), by_lower[known_output])
-    return None if known_only else _in_order(texts)
-
-
-def _in_order(texts: Sequence[str]) -> FieldMapping | None:
-    return FieldMapping(texts[0], texts[1]) if len(texts) == 2 and not any("+" in t for t in texts) else None
+    texts = [key for key in values if isinstance(row[key], str)]
+    return FieldMapping(texts[0], texts[1]) if len(texts) == 2 and not known_only else None

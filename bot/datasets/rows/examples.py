@@ -73,11 +73,19 @@ def build_row(example: Example, dialect: Dialect, mapping: FieldMapping | None =
             return _messages(example, "model")
         case Dialect.OPENAI:
             return _messages(example, "assistant")
+        case Dialect.SHAREGPT:
+            return _conversations(example)
+        case Dialect.ALPACA:
+            return _alpaca(example)
+        case Dialect.CLAUDE:
+            return _claude(example)
+        case Dialect.TRL:
+            _require_rejected(example)
+            return _pair(example, "prompt", "chosen") | {"rejected": example.rejected}
         case Dialect.VERTEX:
             return _contents(example.system, example.texts)
         case Dialect.PREFERENCE:
-            if not example.rejected:
-                raise UserError("The example has no second answer to prefer less.", "Use a supervised dialect.")
+            _require_rejected(example)
             return _contents(example.system, example.texts[:-1]) | {
                 "completions": [
                     {"score": 1, "completion": _content(1, example.texts[-1])},
@@ -96,7 +104,7 @@ def _pair(example: Example, question: str, answer: str) -> dict[str, Any]:
     if len(example.texts) != 2:
         raise UserError(
             f"A conversation of {len(example.texts)} turns does not fit into one input and one output.",
-            "Use a dialect that takes many turns: vertex, messages or openai.",
+            "Use a dialect that takes many turns: vertex, messages, openai, sharegpt, alpaca or claude.",
         )
     return {question: example.question, answer: example.texts[1]}
 
@@ -105,6 +113,34 @@ def _messages(example: Example, answering: str) -> dict[str, Any]:
     names = ("user", answering)
     system = [{"role": "system", "content": example.system}] if example.system else []
     return {"messages": system + [{"role": names[i % 2], "content": t} for i, t in enumerate(example.texts)]}
+
+
+def _require_rejected(example: Example) -> None:
+    if not example.rejected:
+        raise UserError("The example has no second answer to prefer less.", "Use a supervised dialect.")
+
+
+def _conversations(example: Example) -> dict[str, Any]:
+    names = ("human", "gpt")
+    system = [{"from": "system", "value": example.system}] if example.system else []
+    return {"conversations": system + [{"from": names[i % 2], "value": t} for i, t in enumerate(example.texts)]}
+
+
+def _alpaca(example: Example) -> dict[str, Any]:
+    *before, question, answer = example.texts
+    row: dict[str, Any] = {"instruction": question, "input": "", "output": answer}
+    if example.system:
+        row["system"] = example.system
+    if before:
+        row["history"] = [[before[i], before[i + 1]] for i in range(0, len(before), 2)]
+    return row
+
+
+def _claude(example: Example) -> dict[str, Any]:
+    names = ("user", "assistant")
+    row: dict[str, Any] = {"system": example.system} if example.system else {}
+    row["messages"] = [{"role": names[i % 2], "content": text} for i, text in enumerate(example.texts)]
+    return row
 
 
 def _contents(system: str, texts: Iterable[str]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import msgspec
 
 from bot.datasets.rows.column_mapping import input_keys
 from bot.datasets.rows.examples import PAIRS, Example
+from bot.datasets.rows.side_keys import MEANING_KEYS
 from bot.domain.datasets import Dialect, FieldMapping
 
 # Stands between the texts of an input when they are hashed; no text that is passed on holds it.
@@ -108,7 +109,7 @@ class _VertexRow(_Strict, rename={"system": "systemInstruction"}):
 
 
 class _MappedRow(msgspec.Struct, gc=False):
-    """A row that may have keys that are not mapped."""
+    """A row that may have keys that are not mapped; those that change its meaning are left to `slow_reader`."""
 
 
 def build_fast_reader(dialect: Dialect, mapping: FieldMapping | None = None) -> FastReader | None:
@@ -117,7 +118,7 @@ def build_fast_reader(dialect: Dialect, mapping: FieldMapping | None = None) -> 
         case Dialect.GEMINI | Dialect.PALM | Dialect.PROMPT:
             return _pair_reader(*PAIRS[dialect], _Strict)
         case Dialect.MAPPED if mapping is not None and len({*input_keys(mapping), mapping.output}) == 2:
-            return _pair_reader(mapping.input, mapping.output, _MappedRow)
+            return _pair_reader(mapping.input, mapping.output, _MappedRow, MEANING_KEYS)
         case Dialect.MESSAGES:
             return _chat_reader(_ModelRow, "model")
         case Dialect.OPENAI:
@@ -128,16 +129,25 @@ def build_fast_reader(dialect: Dialect, mapping: FieldMapping | None = None) -> 
             return None
 
 
-def _pair_reader(question: str, answer: str, base: type[msgspec.Struct]) -> FastReader:
+def _pair_reader(
+    question: str, answer: str, base: type[msgspec.Struct], watched: Sequence[str] = ()
+) -> FastReader:
+    """Return a reader of rows with two keys. A row with a value in a `watched` key is left to `slow_reader`."""
+    watched = [key for key in watched if key not in (question, answer)]
+    names = [f"watched_{i}" for i in range(len(watched))]
     row = msgspec.defstruct(
         "_PairRow",
-        [("question", str), ("answer", str)],
+        [("question", str), ("answer", str), *((name, Any, None) for name in names)],
         bases=(base,),
-        rename={"question": question, "answer": answer},
+        rename={"question": question, "answer": answer} | dict(zip(names, watched, strict=True)),
     )
     inputs_of, outputs_of = attrgetter("question"), attrgetter("answer")
+    watched_of = attrgetter(*names) if names else None
+    nothing = (None,) * len(names)
 
     def columns(rows: list[Any]) -> Columns | None:
+        if watched_of is not None and any(map(nothing.__ne__, map(watched_of, rows))):
+            return None
         inputs, outputs = list(map(inputs_of, rows)), list(map(outputs_of, rows))
         if not (all(map(str.strip, inputs)) and all(map(str.strip, outputs))):
             return None

@@ -1,8 +1,23 @@
-"""Describes JSON values in messages about wrong types."""
+"""Describes JSON values in messages, and finds the text in the shapes that other programs give it."""
 
 from typing import Any
 
 from bot.datasets.findings.findings import shorten
+
+# Types of content parts that hold text: OpenAI's chat and Responses API, Anthropic's and Bedrock's messages.
+_TEXT_TYPES = frozenset({"text", "input_text", "output_text"})
+# Types of content parts that hold what a model thought before it answered.
+# Source: https://docs.anthropic.com/en/docs/build-with-claude/extended-thinking
+THOUGHT_TYPES = frozenset({"thinking", "redacted_thinking", "reasoning"})
+
+
+class NotANumber:
+    """Stands for NaN or Infinity, which Python's and JavaScript's writers put into JSON."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
 
 
 def kind_of(value: Any) -> str:
@@ -18,6 +33,8 @@ def kind_of(value: Any) -> str:
             return "text"
         case list():
             return "a list"
+        case NotANumber():
+            return value.name
         case _:
             return "an object"
 
@@ -31,3 +48,27 @@ def describe(value: Any) -> str:
             return f"{kind_of(value)} ({shorten(str(value))})" if value is not None else "null"
         case _:
             return kind_of(value)
+
+
+def says_nothing(value: Any) -> bool:
+    """Return whether a value is only there because a program wrote all fields of an object: null, or empty."""
+    return value is None or (isinstance(value, (list, dict, str)) and not value)
+
+
+def text_of(value: Any) -> str | None:
+    """Return the text of `"..."`, `{"text": ...}`, `{"type": "text", "value": ...}` or a list of these, or None.
+
+    The texts of a list are joined by line ends.
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict):
+        held = {key: item for key, item in value.items() if key != "type" and not says_nothing(item)}
+        if value.get("type", "text") not in _TEXT_TYPES or len(held) > 1:
+            return None
+        key, inner = next(iter(held.items()), ("text", value.get("text", value.get("value"))))
+        return text_of(inner) if key in ("text", "value", "content") and not isinstance(inner, list) else None
+    if isinstance(value, list) and value:
+        texts = [text_of(item) for item in value]
+        return None if None in texts else "\n".join(text for text in texts if text is not None)
+    return None

@@ -3,20 +3,26 @@
 It stores the file's dialect, because all rows must be of one.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bot.datasets.findings.collector import Problem
 from bot.datasets.findings.report import BYTES_PER_TOKEN
 from bot.datasets.formats.json_lines import NUL, Block
-from bot.datasets.rows.column_mapping import format_mapping, guess_mapping
+from bot.datasets.rows.column_mapping import guess_mapping, question_of
 from bot.datasets.rows.examples import BLANK_LINE, Example
 from bot.datasets.rows.fast_reader import FAST_READER_ERRORS, Columns, FastReader, build_fast_reader
-from bot.datasets.rows.slow_reader import ParsedRow, parse_row
+from bot.datasets.rows.slow_reader import ParsedRow, dialect_of, parse_object, parse_row, unwrap
 from bot.domain.backend_profile import DatasetLimits
 from bot.domain.datasets import Dialect, FieldMapping
 
 _UNLIMITED = 1 << 62
+_SHOWN_KEYS = 20
+# Rows of another dialect that are at least this share of the first rows are no stray rows.
+_MIXED_SHARE = 0.2
+_PREFERENCES = (Dialect.PREFERENCE, Dialect.TRL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,7 @@ class RowResult:
     example: Example | None
     problems: tuple[Problem, ...] = ()
     blank: int = 0
+    line: bytes = b""  # the row as JSON, where the file's own bytes are none
 
 
 @dataclass(slots=True)
@@ -60,6 +67,8 @@ class RowChecker:
         self, limits: DatasetLimits, target: Dialect | None = None, mapping: FieldMapping | None = None
     ) -> None:
         self._dialect: Dialect | None = None
+        self._other_form = False
+        self._mixed: frozenset[Dialect] = frozenset()
         self.mapping = mapping
         self.guessed_mapping: FieldMapping | None = None
         self.keys: tuple[str, ...] = ()
@@ -138,6 +147,38 @@ class RowChecker:
             return None
         return batch
 
+    def survey(self, lines: Sequence[bytes]) -> None:
+        """Decide the file's dialect by most of its first rows, so that a stray row decides nothing."""
+        dialects: Counter[Dialect] = Counter()
+        others: Counter[tuple[str, ...]] = Counter()
+        first: dict[tuple[str, ...], Mapping[str, Any]] = {}
+        for line in lines:
+            value = parse_object(line)
+            row = unwrap(value, self.mapping)[0] if isinstance(value, dict) else value
+            if isinstance(value, list):
+                row = parse_row(line).row
+            if not isinstance(row, dict):
+                continue
+            dialect = dialect_of(row, None, self.mapping)
+            if dialect is not None:
+                dialects[dialect] += 1
+            else:
+                keys = tuple(row)[:_SHOWN_KEYS]
+                others[keys] += 1
+                first.setdefault(keys, row)
+        if self._dialect is None and dialects and dialects.total() >= others.total():
+            common = dialects.most_common(1)[0][0]
+            self._mixed = frozenset(d for d, n in dialects.items() if n >= dialects.total() * _MIXED_SHARE)
+            self.require(common)
+        elif others:
+            self._other_form = True
+            self.keys = others.most_common(1)[0][0]
+            self.guessed_mapping = guess_mapping(first[self.keys])
+
+    def rewrites(self, dialect: Dialect | None) -> bool:
+        """Return whether rows of this dialect are so many that they belong to the file, and are no stray rows."""
+        return dialect in self._mixed
+
     def check_row(self, raw: bytes) -> RowResult:
         """Return everything that is wrong with the row."""
         parsed = parse_row(raw, self.dialect, self.mapping)
@@ -147,29 +188,33 @@ class RowChecker:
         if parsed.example is not None:
             for problem in self._over_limits(parsed.example):
                 problems.add(problem)
-        return RowResult(None if problems.refused else parsed.example, tuple(problems))
+        return RowResult(None if problems.refused else parsed.example, tuple(problems), line=parsed.line)
 
     def _compare_dialect(self, parsed: ParsedRow) -> None:
-        """Compare the row's dialect with the file's, which is that of the first row that has one."""
+        """Compare the row's dialect with the file's, which is that of most rows."""
         row, dialect = parsed.row, parsed.dialect
         assert row is not None
-        if dialect is None:
-            keys = tuple(row)[:20]
+        if dialect is None and self.dialect is not None:
+            keys = ", ".join(tuple(row)[:_SHOWN_KEYS]) or "none"
+            parsed.problems.add(Problem("other-keys", value=keys, detail=self.dialect.value))
+        elif dialect is None:
+            keys_of_row = tuple(row)[:_SHOWN_KEYS]
             if not self.keys:
-                self.keys = keys
+                self.keys = keys_of_row
                 self.guessed_mapping = guess_mapping(row)
-            guess = format_mapping(self.guessed_mapping) if self.guessed_mapping else "input=KEY output=KEY"
-            parsed.problems.add(Problem("unknown-keys", value=", ".join(keys) or "none", detail=guess))
-        elif self.dialect is None:
+            question = question_of(self.guessed_mapping)
+            parsed.problems.add(Problem("unknown-keys", value=", ".join(keys_of_row) or "none", detail=question))
+        elif self.dialect is None and not self._other_form:
             self.require(dialect)
         elif dialect is not self.dialect:
             # Its other problems matter only in a file of its own dialect.
-            parsed.problems.replace(Problem("mixed-dialects", value=dialect.value, detail=self.dialect.value))
+            most = self.dialect.value if self.dialect else "keys of no known dialect"
+            parsed.problems.replace(Problem("mixed-dialects", value=dialect.value, detail=most))
             parsed.example = None
-        if self._target is Dialect.PREFERENCE and dialect not in (None, Dialect.PREFERENCE):
+        if self._target is Dialect.PREFERENCE and dialect not in (None, *_PREFERENCES):
             parsed.problems.add(Problem("no-preference"))
-        if dialect is Dialect.PREFERENCE and self._target not in (None, Dialect.PREFERENCE):
-            parsed.problems.add(Problem("preferred-only"))
+        if dialect in _PREFERENCES and self._target not in (None, *_PREFERENCES):
+            parsed.problems.add(Problem("preferred-only", "rejected"))
 
     def _over_limits(self, example: Example) -> list[Problem]:
         limits, found = self._limits, []

@@ -14,10 +14,20 @@ import msgspec
 
 from bot.datasets.findings.collector import Problem, Problems
 from bot.datasets.findings.findings import shorten
-from bot.datasets.rows.chat_rows import read_contents, read_messages, read_preference
+from bot.datasets.formats.encodings import not_utf8
+from bot.datasets.rows.almost_json import why_not_json, without_odd_spaces
+from bot.datasets.rows.chat_rows import (
+    CONVERSATION_KEYS,
+    read_chosen,
+    read_contents,
+    read_conversations,
+    read_messages,
+    read_preference,
+)
 from bot.datasets.rows.column_mapping import input_keys
 from bot.datasets.rows.examples import BLANK_LINE, PAIRS, Example
-from bot.datasets.rows.json_values import describe, kind_of
+from bot.datasets.rows.json_values import NotANumber, describe, kind_of, text_of
+from bot.datasets.rows.side_keys import MEANING_KEYS, read_history, read_side_keys
 from bot.domain.datasets import Dialect, FieldMapping
 
 # The nesting at which protobuf's JSON parser stops: `max_recursion_depth` of google.protobuf.json_format.
@@ -25,7 +35,6 @@ DEEPEST = 100
 # Brackets of one row, each of which takes thirty times its size once it is read. That many are over the token
 # limit of any model even where they stand in a text.
 MOST_BRACKETS = 300_000
-_SHOWN_KEYS = 5
 KEYS: dict[Dialect, frozenset[str]] = {
     Dialect.GEMINI: frozenset(PAIRS[Dialect.GEMINI]),
     Dialect.PALM: frozenset(PAIRS[Dialect.PALM]),
@@ -34,52 +43,103 @@ KEYS: dict[Dialect, frozenset[str]] = {
     Dialect.OPENAI: frozenset({"messages"}),
     Dialect.VERTEX: frozenset({"contents", "systemInstruction"}),
     Dialect.PREFERENCE: frozenset({"contents", "completions", "systemInstruction"}),
+    Dialect.SHAREGPT: frozenset(CONVERSATION_KEYS),
+    Dialect.ALPACA: frozenset({"instruction", "output"}),
+    Dialect.TRL: frozenset({"chosen", "rejected", "preferred_output"}),
 }
+# Keys that hold the whole row: batch requests of Google (`request`) and OpenAI (`body`), the rows of Hugging
+# Face's data viewer (`row`), and exports (`data`, `example`).
+WRAPPER_KEYS = ("request", "body", "row", "data", "example")
 
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+_BOM = b"\xef\xbb\xbf"
 _decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder(enc_hook=lambda _: None).encode
 
 
 @dataclass(slots=True)
 class ParsedRow:
-    """One row as it was read. `dialect` is None where it is unknown, `row` is None where it is no object."""
+    """One row as it was read. `dialect` is None where it is unknown, `row` is None where it is no object.
+
+    `line` is the row as JSON where the file's own bytes are none, and empty where they are.
+    """
 
     dialect: Dialect | None = None
     example: Example | None = None
     problems: Problems = field(default_factory=Problems)
     row: Mapping[str, Any] | None = None
+    line: bytes = b""
+    number: str = ""  # the first NaN or Infinity of the row
 
 
 def parse_row(raw: bytes, expected: Dialect | None = None, mapping: FieldMapping | None = None) -> ParsedRow:
     """Read a line. `expected` is the file's dialect, which decides where the row could be of several."""
     parsed = ParsedRow()
-    value = _parse(raw, parsed.problems)
-    if parsed.problems:
+    value = _parse(raw, parsed)
+    if parsed.problems.refused:
         return parsed
+    value = _conversation(value)
     if not isinstance(value, dict):
         parsed.problems.add(Problem("not-an-object", detail=kind_of(value), value=describe(value)))
         return parsed
     if _too_deep(value):
         parsed.problems.add(Problem("nested-too-deep", limit=DEEPEST))
         return parsed
-    parsed.row = value
-    parsed.dialect = dialect_of(value, expected, mapping)
+    row, wrapper = unwrap(value, mapping)
+    if wrapper:
+        parsed.problems.add(Problem("row-in-wrapper", wrapper))
+    parsed.row = row
+    parsed.dialect = dialect_of(row, expected, mapping)
     match parsed.dialect:
-        case None:
+        case None | Dialect.CLAUDE:
             pass
         case Dialect.GEMINI | Dialect.PALM | Dialect.PROMPT:
-            _read_pair(value, (PAIRS[parsed.dialect][0],), PAIRS[parsed.dialect][1], parsed)
+            _read_pair(row, (PAIRS[parsed.dialect][0],), PAIRS[parsed.dialect][1], parsed)
+        case Dialect.ALPACA:
+            _read_pair(row, ("instruction", "input"), "output", parsed)
         case Dialect.MAPPED:
             assert mapping is not None
-            _read_pair(value, input_keys(mapping), mapping.output, parsed)
+            _read_pair(row, input_keys(mapping), mapping.output, parsed)
         case Dialect.MESSAGES | Dialect.OPENAI:
-            parsed.example = read_messages(value, parsed.dialect, parsed.problems)
+            parsed.example = read_messages(row, parsed.dialect, parsed.problems)
+        case Dialect.SHAREGPT:
+            parsed.example = read_conversations(row, parsed.problems)
         case Dialect.VERTEX:
-            parsed.example = read_contents(value, parsed.problems)
+            parsed.example = read_contents(row, parsed.problems)
         case Dialect.PREFERENCE:
-            parsed.example = read_preference(value, parsed.problems)
+            parsed.example = read_preference(row, parsed.problems)
+        case Dialect.TRL:
+            parsed.example = read_chosen(row, parsed.problems)
     _find_nul(parsed)
+    if parsed.number and not parsed.problems.refused:
+        parsed.problems.add(Problem("number-left-out", value=parsed.number))
     return parsed
+
+
+def parse_object(raw: bytes) -> Any:
+    """Return the JSON value of a line, or None where it is none."""
+    return _parse(raw, ParsedRow())
+
+
+def _conversation(value: Any) -> Any:
+    """Return a bare list of turns as a row of ShareGPT, any other value as it is."""
+    return (
+        {CONVERSATION_KEYS[0]: value} if isinstance(value, list) and value and all(map(_is_turn, value)) else value
+    )
+
+
+def _is_turn(value: Any) -> bool:
+    return isinstance(value, dict) and (value.keys() >= {"from", "value"} or value.keys() >= {"role", "content"})
+
+
+def unwrap(row: Mapping[str, Any], mapping: FieldMapping | None = None) -> tuple[Mapping[str, Any], str]:
+    """Return the row inside of a wrapper and the wrapper's key; the row itself and "" where there is none."""
+    if dialect_of(row, None, mapping) is None:
+        for key in WRAPPER_KEYS:
+            inner = row.get(key)
+            if isinstance(inner, dict) and dialect_of(inner, None, mapping) is not None:
+                return inner, key
+    return row, ""
 
 
 def dialect_of(
@@ -91,11 +151,17 @@ def dialect_of(
         return Dialect.MAPPED
     if "messages" in keys:
         return _chat_dialect(row["messages"], expected)
+    if keys & set(CONVERSATION_KEYS):
+        return Dialect.SHAREGPT
     if "contents" in keys:
         return Dialect.PREFERENCE if "completions" in keys else Dialect.VERTEX
+    if ("chosen" in keys and "rejected" in keys) or "preferred_output" in keys:
+        return Dialect.TRL
     for dialect, (question, answer) in PAIRS.items():
         if question in keys and (answer in keys or dialect is not Dialect.PROMPT):
             return dialect
+    if "instruction" in keys and "output" in keys:
+        return Dialect.ALPACA
     if expected in KEYS and (not keys or keys & KEYS[expected]):
         return expected
     if keys == {"prompt"} or keys == {"completion"}:
@@ -114,30 +180,47 @@ def _chat_dialect(messages: object, expected: Dialect | None) -> Dialect:
 
 
 def _read_pair(row: Mapping[str, Any], questions: Sequence[str], answer: str, parsed: ParsedRow) -> None:
-    parts = [_text(row, key, parsed.problems, optional=i > 0) for i, key in enumerate(questions)]
-    output = _text(row, answer, parsed.problems)
-    if len(questions) == 1 or not any(parts):
+    problems = parsed.problems
+    parts = [_text(row, key, parsed, optional=i > 0) for i, key in enumerate(questions)]
+    output = _text(row, answer, parsed)
+    if len(questions) == 1 or not any(part and part.strip() for part in parts):
         required = [(questions[0], parts[0]), (answer, output)]
     else:
         required = [(answer, output)]
     for key, text in required:
         if text is not None and not text.strip():
-            parsed.problems.add(Problem("empty-field", key))
-    if parsed.dialect is not Dialect.MAPPED and (others := [k for k in row if k not in (*questions, answer)]):
-        parsed.problems.add(Problem("keys-left-out", ", ".join(others[:_SHOWN_KEYS])))
-    if not parsed.problems.refused and output is not None:
+            problems.add(Problem("empty-field", key))
+    used = {*questions, answer}
+    history: list[str] = []
+    if parsed.dialect is Dialect.MAPPED:
+        # Keys that a person did not name are left out, but not in silence where they change what the row means.
+        used |= {key for key in row if key not in MEANING_KEYS}
+    if "history" not in used and "history" in row:
+        history = read_history(row["history"], problems)
+        used.add("history")
+    system = [turn.text for turn in read_side_keys(row, used, problems) if turn.text.strip()]
+    if not problems.refused and output is not None:
         texts = [part for part in parts if part and part.strip()] if len(parts) > 1 else [parts[0] or ""]
-        parsed.example = Example("", (BLANK_LINE.join(texts), output))
+        question = BLANK_LINE.join(texts)
+        parsed.example = Example(BLANK_LINE.join(system), (*history, question, output))
 
 
-def _text(row: Mapping[str, Any], key: str, problems: Problems, *, optional: bool = False) -> str | None:
+def _text(row: Mapping[str, Any], key: str, parsed: ParsedRow, *, optional: bool = False) -> str | None:
     value = row.get(key)
     if isinstance(value, str):
         return value
-    if value is not None:
-        problems.add(Problem("wrong-type", key, describe(value), detail="text"))
+    if isinstance(value, NotANumber):
+        parsed.problems.add(Problem("not-a-number", key, value.name))
+    elif parsed.dialect is Dialect.MAPPED and isinstance(value, int | float):
+        # Labels are often numbers, and a person named this key.
+        parsed.problems.add(Problem("number-as-text", key, describe(value)))
+        return str(value).lower() if isinstance(value, bool) else str(value)
+    elif isinstance(value, dict | list) and (text := text_of(value)) is not None and not isinstance(value, list):
+        return text
+    elif value is not None:
+        parsed.problems.add(Problem("wrong-type", key, describe(value), detail="text"))
     elif not optional:
-        problems.add(Problem("missing-field", key))
+        parsed.problems.add(Problem("missing-field", key))
     return None
 
 
@@ -152,7 +235,8 @@ def _find_nul(parsed: ParsedRow) -> None:
             return
 
 
-def _parse(raw: bytes, problems: Problems) -> Any:
+def _parse(raw: bytes, parsed: ParsedRow) -> Any:
+    problems = parsed.problems
     if len(raw) > MOST_BRACKETS and raw.count(b"[") + raw.count(b"{") > MOST_BRACKETS:
         problems.add(Problem("too-many-values", limit=MOST_BRACKETS))
         return None
@@ -160,35 +244,65 @@ def _parse(raw: bytes, problems: Problems) -> Any:
         return _decode(raw)
     except RecursionError:
         problems.add(Problem("nested-too-deep", limit=DEEPEST))
+        return None
     except UnicodeDecodeError:
-        problems.add(Problem("not-utf8", value=shorten(raw.decode("utf-8", "backslashreplace"))))
+        problems.add(not_utf8(raw))
+        return None
     except msgspec.DecodeError as error:
-        problems.add(_why_not_json(raw, str(error)))
-    return None
+        reason = str(error)
+    if raw.startswith(_BOM):
+        # Files that were put together have a byte order mark where the second one began.
+        problems.add(Problem("byte-order-mark-inside"))
+        parsed.line = raw[len(_BOM) :].strip()
+        return _parse(parsed.line, parsed)
+    return _parse_almost(raw, reason, parsed)
 
 
-def _why_not_json(raw: bytes, reason: str) -> Problem:
-    """Return msgspec's reason, or a better one for what Python calls JSON: lone surrogates, NaN, huge numbers."""
+def _parse_almost(raw: bytes, reason: str, parsed: ParsedRow) -> Any:
+    """Return the value of a line that other programs call JSON, or add the reason why it is none."""
     try:
         text = raw.decode()
     except UnicodeDecodeError:
-        return Problem("not-utf8", value=shorten(raw.decode("utf-8", "backslashreplace")))
-    strange: list[str] = []
+        parsed.problems.add(not_utf8(raw))
+        return None
+    numbers: list[str] = []
     try:
-        json.loads(text, parse_constant=strange.append, parse_int=_short_int)
+        value = json.loads(text, parse_constant=_note(numbers), parse_int=_short_int)
     except (ValueError, RecursionError):
-        detail = reason.removeprefix("JSON is malformed: ").rstrip(".")
-        return Problem("not-json", value=shorten(text), detail=detail[:1].lower() + detail[1:])
-    if strange:
-        return Problem("number-out-of-range", value=strange[0])
-    if (found := _SURROGATE.search(raw)) and "out of range" not in reason:
-        return Problem("lone-surrogate", value=found.group().decode())
-    return Problem("number-out-of-range", value="A number of the row")
+        if (spaced := without_odd_spaces(raw)) is not None:
+            parsed.problems.add(Problem("odd-spaces"))
+            parsed.line = spaced
+            return _decode(spaced)
+        detail, repairable = why_not_json(text, reason)
+        rule = "almost-json" if repairable else "not-json"
+        parsed.problems.add(Problem(rule, value=shorten(text), detail=detail))
+        return None
+    if (found := _SURROGATE.search(raw)) and "out of range" not in reason and not numbers:
+        parsed.problems.add(Problem("lone-surrogate", value=found.group().decode()))
+        return None
+    if not numbers or not isinstance(value, dict):
+        parsed.problems.add(Problem("number-out-of-range", value=numbers[0] if numbers else "A number of the row"))
+        return None
+    try:
+        parsed.line = _encode(value)
+    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError, OverflowError, TypeError):
+        parsed.problems.add(Problem("number-out-of-range", value=numbers[0]))
+        return None
+    parsed.number = numbers[0]
+    return value
 
 
-def _short_int(digits: str) -> int:
-    """Return any number: its value does not matter, and Python refuses to read very long ones."""
-    return len(digits)
+def _note(numbers: list[str]) -> Any:
+    def note(name: str) -> NotANumber:
+        numbers.append(name)
+        return NotANumber(name)
+
+    return note
+
+
+def _short_int(digits: str) -> int | NotANumber:
+    """Python refuses to read very long integers, and msgspec to write those of over 64 bits."""
+    return int(digits) if len(digits) < 20 else NotANumber("a number of over 64 bits")
 
 
 def _too_deep(value: Any) -> bool:

@@ -38,6 +38,10 @@ _DIALECTS = {
     Dialect.PREFERENCE: "preference pairs (contents, completions)",
     Dialect.OPENAI: "OpenAI chat (messages)",
     Dialect.PROMPT: "prompt and completion",
+    Dialect.SHAREGPT: "ShareGPT (conversations)",
+    Dialect.ALPACA: "Alpaca (instruction, input, output)",
+    Dialect.CLAUDE: "Claude (system, messages)",
+    Dialect.TRL: "preference pairs (prompt, chosen, rejected)",
     Dialect.MAPPED: "keys that you named",
 }
 
@@ -128,9 +132,14 @@ def build_repaired_message(repaired: RepairedFiles) -> Message:
     kept = f"*{escape_line(repaired.name, 100)}* repaired: {count(repaired.kept, 'row')} kept"
     if repaired.repaired:
         kept += f", {repaired.repaired:,} of them repaired"
-    left_out = f" {count(repaired.rejected, 'row')} left out" if repaired.rejected else " Nothing left out"
+    if repaired.rejected:
+        left_out = f" {count(repaired.rejected, 'row')} left out"
+    else:
+        left_out = " No row left out" if repaired.cut_turns else " Nothing left out"
     if repaired.duplicates:
         left_out += f", {count(repaired.duplicates, 'duplicate')} among them"
+    if repaired.cut_turns:
+        left_out += f". {count(repaired.cut_turns, 'turn')} without an answer cut off"
     text = f"{kept}.{left_out}. Both files are in this thread; each row that was left out says why."
     return compose(text, [section(text, "repaired")])
 

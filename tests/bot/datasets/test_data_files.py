@@ -64,7 +64,7 @@ def test_word_problems_names_its_keys_and_offers_a_mapping():
     [finding] = report.findings
     assert (finding.rule, finding.count) == ("unknown-keys", 300)
     assert "question, answer" in finding.message
-    assert "input=question output=answer" in finding.advice
+    assert "Is `question` what people ask, and `answer` what the model should say?" in finding.advice
 
 
 @pytest.mark.parametrize(("limits", "target"), [(GEMINI_API, Dialect.GEMINI), (VERTEX, Dialect.VERTEX)])

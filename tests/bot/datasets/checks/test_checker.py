@@ -4,13 +4,15 @@ Expected findings are (rule, how many rows, first lines); `few-examples` is left
 """
 
 import gzip
+import io
 import json
+import zipfile
 from dataclasses import replace
 
 import pytest
 
-from bot.datasets.formats.gzip_unpacker import MAX_UNPACKED_BYTES, GzipUnpacker
 from bot.datasets.formats.json_lines import PIECE_BYTES
+from bot.datasets.formats.unpacker import MAX_UNPACKED_BYTES, Unpacker
 from bot.domain.backend_profile import DatasetLimits
 from bot.domain.datasets import Dialect, FieldMapping
 from tests.support.dataset_builders import GEMINI_API, VERTEX, chat, check_bytes, contents, jsonl, pair, rules
@@ -21,6 +23,14 @@ TURN = contents("user: hi", "model: hello")
 G = jsonl(GOOD)
 T = jsonl(TALK)
 C = jsonl(TURN)
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return target.getvalue()
 
 
 def answers(*scores, role="model"):
@@ -37,26 +47,57 @@ FILES: dict[str, tuple[bytes, list[tuple[str, int, tuple[int, ...]]]]] = {
     "nothing": (b"", [("empty-file", 1, ())]),
     "only blank lines": (b"\n \n\t\n", [("empty-file", 1, ()), ("blank-lines", 3, (1, 2, 3))]),
     "only a byte order mark": (b"\xef\xbb\xbf", [("empty-file", 1, ()), ("byte-order-mark", 1, ())]),
-    "a web page": (b"<!DOCTYPE html><html><body>Sign in</body></html>", [("html-page", 1, ())]),
+    "a sign-in page": (b"<!DOCTYPE html><html><body>Sign in</body></html>", [("sign-in-page", 1, ())]),
+    "a web page": (b"<!DOCTYPE html><html><body><h1>Our canvas</h1></body></html>", [("html-page", 1, ())]),
     "a web page after space": (b"\n  <HTML lang=en>\n" * 3, [("html-page", 1, ())]),
-    "an Excel file": (b"PK\x03\x04" + bytes(range(256)) * 20, [("not-a-text-file", 1, ())]),
+    "an Excel file": (zipped({"[Content_Types].xml": b"<x/>"}), [("not-a-text-file", 1, ())]),
+    "a zip that is none": (b"PK\x03\x04" + bytes(range(256)) * 20, [("broken-zip", 1, ())]),
+    "a zip with one file": (zipped({"__MACOSX/._a": b"x", "dir/": b"", "dir/a.jsonl": G}), []),
+    "a zip with two files": (zipped({"a.jsonl": G, "b.jsonl": G}), [("several-files", 1, ())]),
+    "a zip that is cut off": (zipped({"a.jsonl": G * 9})[:50], [("broken-zip", 1, ())]),
+    "an Arrow stream": (b"\xff\xff\xff\xff" + bytes(99), [("not-a-text-file", 1, ())]),
+    "an RTF file": (b"{\\rtf1\\ansi\n\\f0 \\{\\}\n}", [("not-a-text-file", 1, ())]),
+    "a Git LFS pointer": (
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n",
+        [("lfs-pointer", 1, ())],
+    ),
+    "a server's error": (b"<?xml version='1.0'?><Error><Code>NoSuchKey</Code></Error>", [("error-page", 1, ())]),
+    "an export of Slack": (
+        json.dumps([{"type": "message", "user": "U1", "text": "hi", "ts": "1.2"}]).encode(),
+        [("slack-export", 1, ())],
+    ),
+    "columns of pandas": (b'{"prompt":{"0":"a","1":"b"},"completion":{"0":"c","1":"d"}}', [("columns", 1, ())]),
+    "split columns of pandas": (b'{"columns":["a","b"],"index":[0],"data":[["1","2"]]}', [("columns", 1, ())]),
     "a PDF": (b"%PDF-1.7\n" + b"x" * 99, [("not-a-text-file", 1, ())]),
     "a Parquet file": (b"PAR1" + b"\x00" * 99, [("not-a-text-file", 1, ())]),
-    "UTF-16": (b"\xff\xfe" + '{"text_input": "1"}\n'.encode("utf-16-le"), [("not-a-text-file", 1, ())]),
-    "pretty-printed JSON": (json.dumps(GOOD, indent=2).encode(), [("json-over-lines", 1, ())]),
+    "UTF-16": (b"\xff\xfe" + '{"text_input": "1"}\n'.encode("utf-16-le"), [("utf-16", 1, ())]),
+    "pretty-printed JSON": (json.dumps(GOOD, indent=2).encode(), []),
     "a broken gzip": (gzip.compress(G)[:10] + b"broken", [("broken-gzip", 1, ())]),
     "a cut gzip": (gzip.compress(G * 50)[:-9], [("broken-gzip", 1, ())]),
     "an array that is never closed": (
-        b"[" + G.strip() + b", " + G.strip(),
+        b"[" + G.strip() + b", " + jsonl(pair("3", "4")).strip(),
         [("broken-array", 1, ())],
     ),
-    "an array with text after it": (b"[" + G.strip() + b"] oops", [("broken-array", 1, ())]),
+    "an array with text after it": (b"[" + G.strip() + b"] oops", [("not-json", 1, (2,))]),
     "an empty array": (b"[]", [("empty-file", 1, ())]),
     # Lines that are no rows.
     "plain text": (b"hello\nworld\n", [("not-json", 2, (1, 2))]),
     "one broken row": (G + b'{"text_input": "1", "output": \n' + jsonl(pair("3", "4")), [("not-json", 1, (2,))]),
-    "a trailing comma": (G + b'{"text_input": "3", "output": "4"},\n', [("not-json", 1, (2,))]),
-    "single quotes": (b"{'text_input': '1', 'output': '2'}\n", [("not-json", 1, (1,))]),
+    "a trailing comma": (G + b'{"text_input": "3", "output": "4"},\n', [("almost-json", 1, (2,))]),
+    "a comma before the bracket": (G + b'{"text_input": "3", "output": "4",}\n', [("almost-json", 1, (2,))]),
+    "single quotes": (b"{'text_input': '1', 'output': '2'}\n", [("almost-json", 1, (1,))]),
+    "curly quotes": ("{“text_input”: “1”, “output”: “2”}\n".encode(), [("almost-json", 1, (1,))]),
+    "no-break spaces": (G + '{"text_input":\u00a0"3","output":"a\u00a0b"}\n'.encode(), [("odd-spaces", 1, (2,))]),
+    "a code fence": (b"```jsonl\n" + G + b"```\n", [("not-json", 2, (1, 3))]),
+    "a raw line end in a text": (
+        G + b'{"text_input":"3","output":"a\n\nb"}\n' + jsonl(pair("5", ""), pair("1", "2")),
+        [("empty-field", 1, (5,)), ("line-end-in-text", 1, (2,)), ("duplicate", 1, (6,))],
+    ),
+    "a byte order mark in the middle": (
+        G + b"\xef\xbb\xbf" + jsonl(pair("3", "4")),
+        [("byte-order-mark-inside", 1, (2,))],
+    ),
+    "lone carriage returns": (G.replace(b"\n", b"\r") + jsonl(pair("3", "4")).strip(), []),
     "two rows on a line": (
         G + b'{"text_input":"3","output":"4"} {"text_input":"5","output":"6"}\n',
         [("not-json", 1, (2,))],
@@ -80,8 +121,8 @@ FILES: dict[str, tuple[bytes, list[tuple[str, int, tuple[int, ...]]]]] = {
     "a backslash before u0000": (G + b'{"text_input":"a\\\\u0000b","output":"4"}\n', []),
     "a lone surrogate": (G + b'{"text_input":"\\ud83d","output":"4"}\n', [("lone-surrogate", 1, (2,))]),
     "a surrogate pair": (G + b'{"text_input":"\\ud83d\\ude00","output":"4"}\n', []),
-    "NaN": (G + b'{"text_input":NaN,"output":"4"}\n', [("number-out-of-range", 1, (2,))]),
-    "Infinity": (G + b'{"text_input":"1","output":-Infinity}\n', [("number-out-of-range", 1, (2,))]),
+    "NaN": (G + b'{"text_input":NaN,"output":"4"}\n', [("not-a-number", 1, (2,))]),
+    "Infinity": (G + b'{"text_input":"1","output":-Infinity}\n', [("not-a-number", 1, (2,))]),
     "a huge number": (G + b'{"text_input":1e999,"output":"4"}\n', [("number-out-of-range", 1, (2,))]),
     "ten thousand digits": (
         G + b'{"text_input":' + b"9" * 10_000 + b',"output":"4"}\n',
@@ -103,6 +144,10 @@ FILES: dict[str, tuple[bytes, list[tuple[str, int, tuple[int, ...]]]]] = {
         G + b'{"text_input":"3","output":"4","x":' + b"[" * 200 + b"]" * 200 + b"}\n",
         [("nested-too-deep", 1, (2,))],
     ),
+    "NaN in a key that is not sent": (
+        G + b'{"text_input":"3","output":"4","x":NaN}\n',
+        [("keys-left-out", 1, (2,)), ("number-left-out", 1, (2,))],
+    ),
     # Rows of pairs.
     "a missing output": (G + jsonl({"text_input": "3"}), [("missing-field", 1, (2,))]),
     "a missing input": (G + jsonl({"output": "3"}), [("missing-field", 1, (2,))]),
@@ -116,7 +161,7 @@ FILES: dict[str, tuple[bytes, list[tuple[str, int, tuple[int, ...]]]]] = {
     "a spare key": (G + jsonl(pair("3", "4", id=7)), [("keys-left-out", 1, (2,))]),
     "keys of no dialect": (jsonl({"a": 1, "b": [2]}), [("unknown-keys", 1, (1,))]),
     "two kinds of pairs": (G + jsonl({"input_text": "3", "output_text": "4"}), [("mixed-dialects", 1, (2,))]),
-    "pairs and chats": (T + G * 2, [("mixed-dialects", 2, (2, 3))]),
+    "pairs and chats": (T + G * 2, [("mixed-dialects", 1, (1,)), ("duplicate", 1, (3,))]),
     "OpenAI's and Google's messages": (
         T + jsonl({"messages": [{"role": "user", "content": "a"}, {"role": "model", "content": "b"}]}),
         [("mixed-dialects", 1, (2,))],
@@ -192,7 +237,7 @@ FILES: dict[str, tuple[bytes, list[tuple[str, int, tuple[int, ...]]]]] = {
         + jsonl(
             {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b", "weight": 0}]}
         ),
-        [("weight-ignored", 1, (2,))],
+        [("weight-zero", 1, (2,))],
     ),
     "a name beside a turn": (
         T + jsonl({"messages": [{"role": "user", "content": "a", "name": "Jo"}, TALK["messages"][1]]}),
@@ -293,7 +338,7 @@ def test_there_are_enough_hostile_files():
 
 
 @pytest.mark.parametrize(
-    "case", [name for name in FILES if "megabytes" not in name and "gzip" not in name], ids=str
+    "case", [name for name in FILES if "megabytes" not in name and "zip" not in name], ids=str
 )
 def test_hostile_file_gives_the_same_findings_when_it_is_compressed(case):
     data, expected = FILES[case]
@@ -375,11 +420,43 @@ TABLES: dict[str, tuple[bytes, FieldMapping | None, list[tuple[str, int, tuple[i
     "a table of questions": (b"question,answer\n1,2\n", None, [("unknown-keys", 1, (2,))]),
     "a mapped table": (b"question,answer\n1,2\n3,4\n", FieldMapping("question", "answer"), []),
     "a table in a dialect": (b"text_input,output\n1,2\n", None, []),
+    "capitals in the names": (b"Text_Input,OUTPUT\n1,2\n", None, []),
     "a table with semicolons": (b"text_input;output\n1;2\n", None, []),
+    "semicolons and many commas": (b'Frage;Antwort\n1, a, b;"2, c"\n', FieldMapping("Frage", "Antwort"), []),
+    "Excel's line of the separator": (b"sep=;\ntext_input;output\n1;2\n3;\n", None, [("empty-field", 1, (4,))]),
     "quoted line ends": (b'text_input,output\n"a\nb","c ""d"""\n1,\n', None, [("empty-field", 1, (3,))]),
     "a row too short": (b"text_input,output\n1\n3,4\n", None, [("wrong-columns", 1, (2,))]),
+    "a row too long": (b"text_input,output\n1,2,x\n3,4\n", None, [("wrong-columns", 1, (2,))]),
     "Latin-1 in a table": ("text_input,output\né,2\n3,4\n".encode("latin-1"), None, [("not-utf8", 1, (2,))]),
     "blank rows": (b"text_input,output\n1,2\n\n3,4\n", None, [("blank-lines", 1, (3,))]),
+    "empty columns and rows at the end": (
+        b"text_input,output,,\n1,2,,\n,,,\n3,4,,\n",
+        None,
+        [("blank-lines", 1, (3,))],
+    ),
+    "a column of one name twice": (b"text_input,output,output\n1,2,3\n", None, [("doubled-column", 1, ())]),
+    "no names": (
+        b"How old is the tree?,A hundred years.\nWho planted it?,Nobody knows.\n",
+        None,
+        [("unknown-keys", 2, (1, 2)), ("no-column-names", 1, (1,))],
+    ),
+    "no names, and a mapping": (
+        b"How old is the tree?,A hundred years.\nWho planted it?,Nobody knows.\n",
+        FieldMapping("column1", "column2"),
+        [("no-column-names", 1, (1,))],
+    ),
+    "a title above the names": (
+        b"Questions of May,\n,\ntext_input,output\n1,2\n3,\n",
+        None,
+        [("empty-field", 1, (5,)), ("title-row", 1, (1,))],
+    ),
+    "a cell as long as Excel allows": (
+        b"text_input,output\n1," + b"x" * 32_767 + b"\n",
+        None,
+        [("cell-limit", 1, (2,))],
+    ),
+    "lone carriage returns": (b"text_input,output\r1,2\r3,4", None, []),
+    "tabs, and quotes as characters": (b'text_input\toutput\n"a" is\t5" wide\n"b\t"c"\n', None, []),
     "a quote that is never closed": (
         b'text_input,output\n"1,2\n3,4\n',
         None,
@@ -392,6 +469,7 @@ TABLES: dict[str, tuple[bytes, FieldMapping | None, list[tuple[str, int, tuple[i
 @pytest.mark.parametrize("chunk", [65_536, 3])
 def test_table_gives_exactly_its_findings(case, chunk):
     data, mapping, expected = TABLES[case]
+    chunk = max(chunk, len(data) // 1000)
     assert rules(check_bytes(data, mapping=mapping, name="rows.csv", chunk=chunk)) == expected
 
 
@@ -419,7 +497,7 @@ def test_two_megabytes_that_unpack_without_end_are_left_at_the_limit():
     member = gzip.compress(bytes(1024 * 1024))
     bomb = member * (2 * MAX_UNPACKED_BYTES // (1024 * 1024))
     assert len(bomb) < 5_000_000
-    unpacker, unpacked = GzipUnpacker(), 0
+    unpacker, unpacked = Unpacker(), 0
     for piece in unpacker.feed(bomb):
         assert len(piece) <= PIECE_BYTES
         unpacked += len(piece)

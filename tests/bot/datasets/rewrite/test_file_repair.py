@@ -86,6 +86,139 @@ def test_repair_changes_the_row(good, bad, repaired_row):
     assert check_bytes(jsonl(*kept)).ok
 
 
+def test_turns_that_are_cut_off_are_counted():
+    data = jsonl(
+        GOOD_TALK,
+        chat("user: a", "assistant: b", "user: thanks"),
+        chat("assistant: hi!", "user: c", "assistant: d"),
+    )
+    _, rejected, counts = repaired(data)
+    assert (counts.kept, counts.repaired, counts.cut_turns, rejected) == (3, 2, 2, [])
+
+
+def test_a_stray_row_is_left_out_also_where_it_is_the_first():
+    talks = [chat(f"user: {i}", "assistant: b") for i in range(12)]
+    for stray in (pair("a", "b"), {"version": "1.2", "created": "today"}):
+        kept, rejected, _ = repaired(jsonl(stray, *talks))
+        assert kept == talks
+        assert [row["line"] for row in rejected] == [1]
+
+
+def test_two_forms_of_many_rows_each_become_one():
+    kept, rejected, counts = repaired(
+        jsonl(*(chat(f"user: {i}", "assistant: b") for i in range(6)), pair("a", "b"), pair("c", "d"))
+    )
+    assert kept[-2:] == [chat("user: a", "assistant: b"), chat("user: c", "assistant: d")]
+    assert (counts.repaired, rejected) == (2, [])
+
+
+ALMOST_JSON = {
+    "a call": b"{'text_input': 'it\\'s', 'output': None or 'x'}",
+    "Python's quotes": b"{'text_input': \"it's\", 'output': 'b'}",
+    "curly quotes": "{“text_input”: “it’s”, “output”: “b”}".encode(),
+    "a comma behind": b'{"text_input": "it\'s", "output": "b"},',
+    "a comma inside": b'{"text_input": "it\'s", "output": "b",}',
+}
+
+
+@pytest.mark.parametrize("case", [case for case in ALMOST_JSON if case != "a call"])
+def test_what_is_almost_json_is_repaired(case):
+    kept, rejected, counts = repaired(ALMOST_JSON[case] + b"\n")
+    assert [row["output"] for row in kept] == ["b"]
+    assert kept[0]["text_input"] in ("it's", "it’s")
+    assert (counts.repaired, rejected) == (1, [])
+
+
+def test_what_is_no_literal_is_never_run():
+    kept, rejected, _ = repaired(
+        b"{'text_input': __import__('os').getcwd(), 'output': 'b'}\n" + ALMOST_JSON["a call"]
+    )
+    assert kept == []
+    assert len(rejected) == 2
+
+
+def test_rows_that_python_calls_json_are_kept_as_json():
+    kept, _, counts = repaired(
+        b'\xef\xbb\xbf{"text_input": "1", "output": "2"}\n{"text_input": "3", "output": "4", "x": NaN}\n'
+    )
+    assert kept == [pair("1", "2"), pair("3", "4", x=None)]
+    assert counts.rejected == 0
+
+
+VERTEX_NEAR_MISSES = [
+    ("content for parts", {"contents": [{"role": "user", "content": "a"}, {"role": "model", "content": "b"}]}),
+    ("parts as text", {"contents": [{"role": "user", "parts": "a"}, {"role": "model", "parts": "b"}]}),
+    ("capital roles", contents("User: a", "MODEL: b")),
+]
+
+
+@pytest.mark.parametrize(
+    "row", [case[1] for case in VERTEX_NEAR_MISSES], ids=[case[0] for case in VERTEX_NEAR_MISSES]
+)
+def test_near_misses_of_googles_form_are_repaired(row):
+    kept, _, _ = repaired(jsonl(GOOD_TURN, row))
+    assert kept == [GOOD_TURN, contents("user: a", "model: b")]
+
+
+def test_a_system_turn_moves_beside_the_contents():
+    kept, _, _ = repaired(jsonl(GOOD_TURN, contents("system: be kind", "user: a", "model: b")))
+    assert kept[1] == contents("user: a", "model: b", system="be kind")
+
+
+def test_parts_of_the_system_instruction_become_a_list():
+    row = contents("user: a", "model: b") | {"system_instruction": {"parts": {"text": "be kind"}}}
+    kept, _, _ = repaired(jsonl(GOOD_TURN, row))
+    assert kept[1]["system_instruction"] == {"parts": [{"text": "be kind"}]}
+
+
+ARRAY = b"[" + jsonl(pair("1", "2")).strip()
+SECOND = jsonl(pair("3", "4"))
+CUT_OFF = {
+    "an array that is cut in a row": (ARRAY + b', {"text_input": "3", "ou', 1, 1),
+    "an array that is cut behind a row": (
+        ARRAY + b",\n" + jsonl(pair("3", "4")).strip(),
+        2,
+        0,
+    ),
+    "text behind an array": (ARRAY + b"]\nthe end\n", 1, 1),
+    "rows behind an array": (ARRAY + b"]\n" + jsonl(pair("3", "4")), 2, 0),
+    "an open text in an array": (
+        b'[{"text_input": "1", "output": "2},\n{"text_input": "3", "output": "4"}]',
+        1,
+        1,
+    ),
+    "a raw line end in an array": (
+        b'[{"text_input": "1", "output": "2\n3"}, {"text_input": "4", "output": "5"}]',
+        2,
+        0,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CUT_OFF)
+@pytest.mark.parametrize("chunk", [1, 7, 1000])
+def test_what_the_file_gives_up_is_counted(case, chunk):
+    data, kept, left_out = CUT_OFF[case]
+    repairer = Repairer("rows.json", VERTEX, Dialect.VERTEX)
+    for start in range(0, len(data), chunk):
+        repairer.feed(data[start : start + chunk])
+    counts = repairer.finish()
+    assert (counts.kept, counts.rejected) == (kept, left_out)
+    assert check_bytes(data, chunk=chunk).rows == kept + left_out
+
+
+def test_a_raw_line_end_stays_in_the_text():
+    [row], _, _ = repaired(b'[{"text_input": "1", "output": "2\r\n3"}]')
+    assert row == pair("1", "2\n3")
+
+
+def test_rows_behind_an_open_quote_of_a_table_are_kept():
+    data = b'text_input,output\n1,2\n"3,4\n5,6" wide\n7,8\n'
+    kept, rejected, _ = repaired(data + b'"9,10\n11,12\n', name="a.csv")
+    assert kept == [pair("1", "2"), pair("7", "8"), pair("11", "12")]
+    assert [row["rules"] for row in rejected] == [["wrong-columns"], ["no-closing-quote"]]
+
+
 def test_rejected_rows_come_with_their_line_rules_reasons_and_content():
     data = jsonl(pair("1", "2")) + b"oops\n" + jsonl(pair("3", ""), pair("1", "2"))
     kept, rejected, counts = repaired(data)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.datasets.rows.column_mapping import format_mapping, guess_mapping
+from bot.datasets.rows.column_mapping import format_mapping, guess_mapping, question_of
 from bot.domain.datasets import FieldMapping
 from tests.support.dataset_builders import check_bytes, jsonl
 
@@ -28,12 +28,21 @@ def test_no_mapping_is_guessed_where_the_keys_tell_nothing():
     assert guess_mapping({"a": 1, "b": "2"}) is None
 
 
-def test_alpaca_rows_are_read_by_their_guessed_mapping():
+def test_labels_that_are_numbers_and_names_with_capitals_are_guessed():
+    assert guess_mapping({"id": 7, "Text": "a", "LABEL": 1}) == FieldMapping("Text", "LABEL")
+
+
+def test_a_guess_is_a_question():
+    asked = question_of(FieldMapping("context+question", "answer"))
+    assert asked == "Is `context` with `question` what people ask, and `answer` what the model should say?"
+
+
+def test_rows_with_an_optional_context_are_read_by_their_guessed_mapping():
     data = jsonl(
-        {"instruction": "Add.", "input": "1 and 2", "output": "3"},
-        {"instruction": "Say hi.", "input": "", "output": "hi"},
+        {"instruction": "Add.", "context": "1 and 2", "response": "3"},
+        {"instruction": "Say hi.", "context": "", "response": "hi"},
     )
     guess = check_bytes(data).guessed_mapping
-    assert guess == FieldMapping("instruction+input", "output")
+    assert guess == FieldMapping("instruction+context", "response")
     report = check_bytes(data, mapping=guess)
     assert (report.ok, report.examples) == (True, 2)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,9 +11,11 @@ from bot.domain.datasets import Dialect, FieldMapping
 from bot.domain.jobs import Hyperparameters, TuningSpec
 from bot.domain.requests import Proposal, StartRequest
 from bot.errors import BadArgument, FileUnavailable
+from bot.tuning.dataset_repair import RepairedFiles
 from handlers.blocks.datasets.report import (
     build_checking_view,
     build_error_view,
+    build_repaired_message,
     build_report_message,
     build_report_view,
 )
@@ -214,3 +217,16 @@ def test_a_request_too_long_for_a_button_leaves_the_button_out():
 @pytest.mark.parametrize("dialect", list(Dialect))
 def test_every_dialect_has_a_plain_name(dialect):
     assert "Form: " in texts(view_of(replace(REPORT, dialect=dialect), VERTEX, PLACE, PROPOSAL))[0]
+
+
+@pytest.mark.parametrize(
+    ("cut_turns", "rejected", "words"),
+    [
+        (0, 0, "9 rows kept. Nothing left out. Both"),
+        (2, 0, "9 rows kept. No row left out. 2 turns without an answer cut off. Both"),
+        (1, 3, "9 rows kept. 3 rows left out. 1 turn without an answer cut off. Both"),
+    ],
+)
+def test_a_repair_never_says_that_nothing_was_left_out_where_turns_were_cut(cut_turns, rejected, words):
+    files = RepairedFiles("talks", Path("a"), Path("b"), 9, 0, rejected, 0, cut_turns)
+    assert words in build_repaired_message(files).text

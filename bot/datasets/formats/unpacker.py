@@ -1,10 +1,11 @@
-"""Unpacks a gzip stream, a small piece at a time; other bytes pass through unchanged."""
+"""Unpacks a gzip stream, or a zip with one file, a small piece at a time; other bytes pass through unchanged."""
 
 import zlib
 from collections.abc import Iterator
 
 from bot.datasets.findings.collector import Problem
 from bot.datasets.formats.json_lines import PIECE_BYTES
+from bot.datasets.formats.zip_unpacker import ZIP, ZipUnpacker
 
 # A gzip file can unpack to a thousand times its size.
 MAX_UNPACKED_BYTES = 2 * 1024**3
@@ -13,32 +14,49 @@ _GZIP = b"\x1f\x8b"
 _GZIP_BITS = 16 + zlib.MAX_WBITS
 
 
-class GzipUnpacker:
-    """Yields pieces of at most PIECE_BYTES bytes, and nothing more once `problem` is set."""
+class Unpacker:
+    """Yields pieces of at most PIECE_BYTES bytes, and nothing more once `problem` is set.
+
+    `name` is that of the file inside of a zip, once it is known.
+    """
 
     def __init__(self) -> None:
         self.problem: Problem | None = None
         self.unpacked = 0
         self._first = b""
         self._member: zlib._Decompress | None = None
+        self._zip: ZipUnpacker | None = None
         self._plain = False
+
+    @property
+    def name(self) -> str:
+        return self._zip.name if self._zip is not None else ""
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         if self.problem:
             return
-        if not self._plain and self._member is None:
+        if not self._plain and self._member is None and self._zip is None:
             data = self._first + data
-            if len(data) < len(_GZIP):
+            if len(data) < len(ZIP):
                 self._first = data
                 return
             self._first = b""
-            self._plain = not data.startswith(_GZIP)
-        yield from self._pieces(data) if self._plain else self._gunzip(data)
+            self._zip = ZipUnpacker() if data.startswith(ZIP) else None
+            self._plain = not data.startswith((_GZIP, ZIP))
+        if self._zip is not None:
+            yield from self._unzip(self._zip, data)
+        else:
+            yield from self._pieces(data) if self._plain else self._gunzip(data)
 
     def finish(self) -> Iterator[bytes]:
-        """Yield the rest, and set `problem` for a gzip file that was cut off."""
-        if self._first:
+        """Yield the rest, and set `problem` for a file that was cut off."""
+        if self._first.startswith(_GZIP):
+            yield from self._gunzip(self._first)
+        elif self._first:
             yield from self._pieces(self._first)
+        if self._zip is not None:
+            self._zip.finish()
+            self.problem = self.problem or self._zip.problem
         if self._member is not None and not self._member.eof and not self.problem:
             self.problem = Problem("broken-gzip", detail="it ends too early")
 
@@ -47,6 +65,12 @@ class GzipUnpacker:
             piece = data[start : start + PIECE_BYTES]
             self.unpacked += len(piece)
             yield piece
+
+    def _unzip(self, archive: ZipUnpacker, data: bytes) -> Iterator[bytes]:
+        for piece in archive.feed(data):
+            if self._count(piece):
+                yield piece
+        self.problem = self.problem or archive.problem
 
     def _gunzip(self, data: bytes) -> Iterator[bytes]:
         while data and not self.problem:
@@ -62,8 +86,12 @@ class GzipUnpacker:
                 self.problem = Problem("broken-gzip", detail=str(error).rpartition(": ")[2])
                 return
             data = self._member.unconsumed_tail or self._member.unused_data
-            self.unpacked += len(piece)
-            if self.unpacked > MAX_UNPACKED_BYTES:
-                self.problem = Problem("file-too-large", value="unpacked", limit=MAX_UNPACKED_BYTES)
-            elif piece:
+            if piece and self._count(piece):
                 yield piece
+
+    def _count(self, piece: bytes) -> bool:
+        """Count unpacked bytes; return whether they are still within the limit."""
+        self.unpacked += len(piece)
+        if self.unpacked > MAX_UNPACKED_BYTES:
+            self.problem = Problem("file-too-large", value="unpacked", limit=MAX_UNPACKED_BYTES)
+        return self.problem is None

@@ -1,0 +1,74 @@
+"""Finds out how a table is written: its separator, the rows above its column names, and the names."""
+
+from collections import Counter
+from itertools import islice
+
+from bot.datasets.formats.csv_tables import Layout, read_records, trimmed
+from bot.datasets.rows.column_mapping import guess_mapping
+from bot.datasets.rows.slow_reader import dialect_of
+from bot.domain.datasets import Dialect, FieldMapping
+
+# Commas first: where two separators fit as well, it is the more common one.
+_DELIMITERS = ",;\t|"
+# Rows above the names that are looked through: a title, a date, an empty row.
+_MOST_TITLE_ROWS = 10
+# A cell that is longer, or ends like a sentence, is no name of a column.
+_LONGEST_NAME = 60
+_SENTENCE_ENDS = (".", "?", "!", "。", "？", "！", "…")
+
+
+def find_layout(head: str, mapping: FieldMapping | None) -> Layout:
+    """Return the layout of the table that begins with these lines."""
+    lines = [line + "\n" for line in head.split("\n")]
+    skipped = 0
+    delimiter = ""
+    if lines and lines[0].strip().lower().startswith("sep=") and len(lines[0].strip()) == 5:
+        # Excel's own line that names the separator.
+        delimiter, skipped = lines[0].strip()[4], 1
+    if lines and lines[0].strip().lower() == "sep=" and "\t" in lines[0]:
+        delimiter, skipped = "\t", 1
+    text = "".join(lines[skipped:])
+    if not delimiter:
+        delimiter = max(_DELIMITERS, key=lambda mark: _likeness(text, mark))
+    records = list(islice(read_records(text, delimiter), _MOST_TITLE_ROWS + 1))
+    for number, record in enumerate(records):
+        names = tuple(_known_names([name.strip() for name in record], mapping))
+        if names:
+            return Layout(delimiter, skipped, number, names)
+    width = max((len(trimmed(record)) for record in records), default=0)
+    for number, record in enumerate(records):
+        cells = trimmed(record)
+        if width > 1 and sum(map(bool, cells)) <= 1:
+            continue  # a title, or nothing
+        if len(cells) >= min(width, 2) and all(map(_like_a_name, cells)):
+            return Layout(delimiter, skipped, number, tuple(record))
+        return Layout(delimiter, skipped, number)
+    return Layout(delimiter, skipped)
+
+
+def _likeness(text: str, delimiter: str) -> tuple[int, int, int]:
+    """Return how well a separator cuts the first records into equally many fields: more is better."""
+    widths = [len(record) for record in islice(read_records(text, delimiter), _MOST_TITLE_ROWS) if any(record)]
+    if not widths:
+        return 0, 0, 0
+    width, times = Counter(widths).most_common(1)[0]
+    return (times, width, -_DELIMITERS.index(delimiter)) if width > 1 else (0, 0, -_DELIMITERS.index(delimiter))
+
+
+def _known_names(names: list[str], mapping: FieldMapping | None) -> list[str]:
+    """Return the names where they are of a known form, in the letter case of a dialect; or none."""
+    row = dict.fromkeys(names, "")
+    if len(names) < 2:
+        return []
+    if mapping is not None and dialect_of(row, None, mapping) is Dialect.MAPPED:
+        return names
+    if dialect_of(row) is not None:
+        return names
+    lowered = [name.lower() for name in names]
+    if dialect_of(dict.fromkeys(lowered, "")) is not None:
+        return lowered
+    return names if guess_mapping(row, known_only=True) else []
+
+
+def _like_a_name(cell: str) -> bool:
+    return 0 < len(cell) <= _LONGEST_NAME and not cell.endswith(_SENTENCE_ENDS) and "\n" not in cell

@@ -1,0 +1,145 @@
+"""Says why a line is not JSON, and repairs what can only have been meant in one way.
+
+Every repair is proved by decoding its result: a line that is still not JSON afterwards is left as it was.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+
+import msgspec
+
+# Characters that look like nothing, outside of texts: no-break and other wide spaces, zero-width characters, BOM.
+_ODD_SPACES = "\u00a0\u2007\u202f\u2002\u2003\u2009\u200b\u200c\u200d\u2060\ufeff\u3000"
+_ODD_SPACE = re.compile(f"[{_ODD_SPACES}]")
+# A text in quotes, or one that is never closed; possessive, so that no text takes more than linear time.
+_TEXT = r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)'
+_TEXT_OR_ODD_SPACE = re.compile(rf"{_TEXT}|[{_ODD_SPACES}]", re.DOTALL)
+_TEXT_OR_COMMA = re.compile(rf"{_TEXT}|,(?=[ \t\r\n]*+[}}\]])", re.DOTALL)
+_COMMA_BEFORE_END = re.compile(r",[ \t\r\n]*+[}\]]")
+_CURLY_QUOTE = re.compile("[“”„‟«»]")
+_CONTROL = re.compile(r"[\x00-\x1f]")
+_TWO_VALUES = re.compile(r"\}[ \t\r]*+(?:,[ \t\r]*+)?\{")
+# Python's parser takes a thousand times the size of what it reads.
+_LONGEST_PYTHON = 64 * 1024
+_NAMES = {"\t": "a tab", "\r": "a carriage return", "\n": "a line end", "\0": "a NUL"}
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+
+
+def why_not_json(text: str, reason: str) -> tuple[str, bool]:
+    """Return why a line is not JSON, and whether it is of a kind that can be repaired.
+
+    `reason` is the parser's own, for when nothing better is known.
+    """
+    line = text.strip()
+    if line.startswith(("{'", "{ '")):
+        return "the quotes are single ('), and JSON needs double ones (\")", True
+    if line.startswith("{") and _CURLY_QUOTE.match(line, 1):
+        return 'the quotes are curly (“ ”), and JSON needs straight ones (")', True
+    if line.endswith((",", ";")) and _is_json(line[:-1]):
+        return f"a {_mark(line[-1])} follows the row", True
+    if _COMMA_BEFORE_END.search(line) and _is_json(_without_commas(line)):
+        return "a comma stands before a closing bracket", True
+    return _other_reason(line, reason), False
+
+
+def _other_reason(line: str, reason: str) -> str:
+    if line.startswith("```"):
+        return "this is a code fence of Markdown, not a row"
+    if line.startswith(("//", "#", "/*")):
+        return "this is a comment, and JSON has none"
+    if not line.startswith(("{", "[")):
+        return "this is plain text, and a row begins with {"
+    if "truncated" in reason:
+        return "the row breaks off before its end; a line end inside a text must be written as \\n"
+    if "trailing characters" in reason and _TWO_VALUES.search(line):
+        return "several objects are on one line"
+    if "trailing characters" in reason:
+        return "text follows the end of the row"
+    if (found := _CONTROL.search(line)) is not None:
+        return f"a text holds a raw control character ({_NAMES.get(found.group(), ascii(found.group())[1:-1])})"
+    return _in_words(line, reason)
+
+
+def _mark(mark: str) -> str:
+    return {",": "comma", ";": "semicolon"}[mark]
+
+
+def _in_words(line: str, reason: str) -> str:
+    """Return msgspec's reason with the character that it means."""
+    detail = reason.removeprefix("JSON is malformed: ").rstrip(".")
+    cause, _, place = detail.partition(" (byte ")
+    if not place:
+        return detail[:1].lower() + detail[1:]
+    at = int(place.rstrip(")"))
+    shown = line.encode("utf-8", "surrogatepass")[at : at + 4].decode("utf-8", "ignore")[:1]
+    where = f"at byte {at + 1}" if not shown.isprintable() or not shown else f"at “{shown}” (byte {at + 1})"
+    return f"{cause[:1].lower()}{cause[1:]} {where}"
+
+
+def repair_json(raw: bytes) -> bytes | None:
+    """Return the line as JSON where it can only have been meant in one way, or None."""
+    try:
+        text = raw.decode().strip()
+    except UnicodeDecodeError:
+        return None
+    for candidate in _candidates(text):
+        if _is_json(candidate):
+            return candidate.encode()
+    return _from_python(text)
+
+
+def without_odd_spaces(raw: bytes) -> bytes | None:
+    """Return a line with no-break spaces between its values as JSON, or None where it has other faults."""
+    try:
+        text = raw.decode().strip(" \t\r\n")
+    except UnicodeDecodeError:
+        return None
+    if not _ODD_SPACE.search(text):
+        return None
+    plain = _plain_spaces(text)
+    return plain.encode() if _is_json(plain) else None
+
+
+def _candidates(text: str) -> Iterator[str]:
+    plain = _plain_spaces(text).strip()
+    yield plain
+    if plain.endswith((",", ";")):
+        yield plain[:-1]
+    yield _without_commas(plain.rstrip(",;"))
+    if '"' not in plain:
+        # Inside of texts curly quotes may be meant; here they are the only quotes, so they are JSON's.
+        straight = _CURLY_QUOTE.sub('"', plain)
+        yield straight
+        yield _without_commas(straight.rstrip(",;"))
+
+
+def _plain_spaces(text: str) -> str:
+    if not _ODD_SPACE.search(text):
+        return text
+    return _TEXT_OR_ODD_SPACE.sub(lambda found: found.group() if found.group()[0] == '"' else " ", text)
+
+
+def _without_commas(text: str) -> str:
+    return _TEXT_OR_COMMA.sub(lambda found: "" if found.group() == "," else found.group(), text)
+
+
+def _from_python(text: str) -> bytes | None:
+    """Return a row as JSON that Python's `repr` wrote: single quotes, None, True, False."""
+    text = text.rstrip(",;")
+    if len(text) > _LONGEST_PYTHON or not text.startswith("{") or "'" not in text:
+        return None
+    try:
+        value = ast.literal_eval(text)
+        return _encode(value) if isinstance(value, dict) else None
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError, msgspec.MsgspecError):
+        return None
+
+
+def _is_json(text: str) -> bool:
+    try:
+        _decode(text.encode())
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        return False
+    return True

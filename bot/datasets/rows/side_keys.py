@@ -1,0 +1,97 @@
+"""Reads the keys beside the turns of a row: those that change what the row means, and those that are left out.
+
+A key that changes the meaning becomes part of the example, or is reported in words; it is never "not needed".
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from bot.datasets.findings.collector import Problem, Problems
+from bot.datasets.rows.chat_turns import ChatTurn
+from bot.datasets.rows.json_values import describe, says_nothing, text_of
+
+SYSTEM_KEYS = ("systemInstruction", "system_instruction", "system", "system_prompt", "context")
+_CALL_KEYS = frozenset(
+    {"tools", "functions", "tool_calls", "function_call", "tool_call_id", "toolConfig", "tool_config"}
+)
+_MEDIA_KEYS = frozenset({"image", "images", "video", "videos", "audio", "audios", "attachments"})
+# What a model thought before it answered, as DeepSeek, OpenRouter, vLLM and others write it beside the answer.
+_THOUGHT_KEYS = frozenset(
+    {"reasoning_content", "reasoning", "reasoning_details", "thinking", "thought", "thoughts"}
+)
+_SIGNATURE_KEYS = frozenset({"thoughtSignature", "thought_signature", "signature"})
+# Keys that `read_side_keys` reports in more words than "left out"; a mapped row is searched for these.
+MEANING_KEYS = (*SYSTEM_KEYS, "history", "label", "weight", "rejected", *sorted(_MEDIA_KEYS), "tools")
+
+
+def read_side_keys(row: Mapping[str, Any], used: Collection[str], problems: Problems) -> list[ChatTurn]:
+    """Report the keys that are not in `used`, and return the system texts among them as turns."""
+    system: list[ChatTurn] = []
+    for key, value in row.items():
+        if key in used or says_nothing(value):
+            continue
+        if key in SYSTEM_KEYS:
+            system += _system_turn(key, value, problems)
+        elif not report_key(key, value, problems):
+            problems.add(Problem("keys-left-out", key))
+    return system
+
+
+def report_key(key: str, value: Any, problems: Problems) -> bool:
+    """Report a key that changes what a row or a turn means; return whether it is one."""
+    if key in _CALL_KEYS:
+        problems.add(Problem("tool-calls", "A row"))
+    elif key in _MEDIA_KEYS:
+        problems.add(Problem("not-text", "A row", f"pictures, sound or files ({key})"))
+    elif key in _THOUGHT_KEYS:
+        problems.add(Problem("thoughts-left-out", key))
+    elif key in _SIGNATURE_KEYS:
+        pass  # It belongs to a thought and says nothing without it.
+    elif key == "weight":
+        _report_weight(value, problems)
+    elif key == "label" and isinstance(value, bool):
+        if not value:
+            problems.add(Problem("bad-answer", key))
+    elif key in ("rejected", "non_preferred_output"):
+        problems.add(Problem("preferred-only", key))
+    elif key == "history":
+        problems.add(Problem("history-not-read", key, describe(value)))
+    else:
+        return False
+    return True
+
+
+def _report_weight(value: Any, problems: Problems) -> None:
+    if isinstance(value, int | float) and not isinstance(value, bool) and value == 0:
+        problems.add(Problem("weight-zero", "weight"))
+    elif value != 1:
+        problems.add(Problem("weight-not-sent", "weight", describe(value)))
+
+
+def _system_turn(key: str, value: Any, problems: Problems) -> list[ChatTurn]:
+    held = value
+    if isinstance(value, dict) and "parts" in value:
+        held = value["parts"]
+        if isinstance(held, dict):
+            problems.add(Problem("wrong-type", f"{key}.parts", describe(held), detail="a list"))
+            return []
+    text = text_of(held)
+    if text is None:
+        problems.add(Problem("wrong-type", key, describe(held), detail="text"))
+        return []
+    if key == "context":
+        problems.add(Problem("context-is-system"))
+    return [ChatTurn("system", text, key)]
+
+
+def read_history(value: Any, problems: Problems) -> list[str]:
+    """Return the texts of `[[question, answer], ...]`, as Alpaca's `history` has them."""
+    if says_nothing(value):
+        return []
+    texts: list[str] = []
+    for pair in value if isinstance(value, list) else [value]:
+        if not (isinstance(pair, list) and len(pair) == 2 and all(isinstance(t, str) and t.strip() for t in pair)):
+            problems.add(Problem("history-not-read", "history", describe(value)))
+            return []
+        texts += pair
+    return texts

@@ -1,0 +1,134 @@
+"""The commands `check` and `convert`: what they print, what they write, and what they never write over."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from bot.cli import cli
+from bot.errors import BotError
+from tests.support.dataset_builders import chat, contents, jsonl, pair, rows_of
+
+TALKS = [chat(f"user: question {i}", f"assistant: answer {i}") for i in range(20)]
+
+
+def run(*words: object) -> Result:
+    """Run a command."""
+    return CliRunner().invoke(cli, [str(word) for word in words])
+
+
+def refused(*words: object) -> str:
+    """Run a command that must end with an error of ours, and return the error's message."""
+    error = run(*words).exception
+    assert isinstance(error, BotError)
+    return error.message
+
+
+@pytest.fixture
+def talks(tmp_path: Path) -> Path:
+    path = tmp_path / "talks.jsonl"
+    path.write_bytes(jsonl(*TALKS))
+    return path
+
+
+def test_convert_writes_the_file_when_it_is_complete(talks: Path, tmp_path: Path) -> None:
+    result = run("convert", talks, "--to", "vertex", "--out", tmp_path / "out.jsonl")
+    assert result.exit_code == 0
+    assert rows_of((tmp_path / "out.jsonl").read_bytes())[0] == contents("user: question 0", "model: answer 0")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.jsonl", "talks.jsonl"]
+
+
+def test_convert_writes_to_standard_output(talks: Path) -> None:
+    result = run("convert", talks, "--to", "vertex")
+    assert len(rows_of(result.stdout_bytes)) == 20
+
+
+def spellings(path: Path, tmp_path: Path) -> list[Path]:
+    (tmp_path / "link.jsonl").symlink_to(path)
+    os.link(path, tmp_path / "hard.jsonl")
+    (tmp_path / "folder").mkdir()
+    return [path, tmp_path / "folder" / ".." / path.name, tmp_path / "link.jsonl", tmp_path / "hard.jsonl"]
+
+
+def test_convert_never_writes_over_its_input(talks: Path, tmp_path: Path) -> None:
+    before = talks.read_bytes()
+    for out in spellings(talks, tmp_path):
+        assert "never written over" in refused("convert", talks, "--to", "vertex", "--out", out)
+        assert talks.read_bytes() == before
+
+
+def test_a_row_that_the_target_cannot_take_is_named_and_the_old_output_stays(tmp_path: Path) -> None:
+    source, out = tmp_path / "talks.jsonl", tmp_path / "out.jsonl"
+    long_talk = chat("user: a", "assistant: b", "user: c", "assistant: d")
+    source.write_bytes(jsonl(*TALKS[:7], long_talk, *TALKS[7:]))
+    out.write_bytes(b"an earlier conversion\n")
+    message = refused("convert", source, "--to", "gemini", "--out", out)
+    assert message.startswith("Line 8: A conversation of 4 turns")
+    assert out.read_bytes() == b"an earlier conversion\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.jsonl", "talks.jsonl"]
+
+
+def test_a_bad_row_is_named_before_anything_is_converted(tmp_path: Path) -> None:
+    source = tmp_path / "rows.jsonl"
+    source.write_bytes(jsonl(pair("1", "2"), pair("3", "")))
+    message = refused("convert", source, "--to", "vertex", "--out", tmp_path / "out.jsonl")
+    assert "line 2: output is empty." in message
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_convert_prints_the_warnings_of_the_check(tmp_path: Path) -> None:
+    source = tmp_path / "rows.jsonl"
+    source.write_bytes(jsonl(pair("1", "2", source="a book"), pair("3", "4", weight=0)))
+    result = run("convert", source, "--to", "vertex", "--out", tmp_path / "out.jsonl")
+    assert result.exit_code == 0
+    assert "source is not sent to Google." in result.stderr
+    assert "weight is 0" in result.stderr
+
+
+def test_output_that_cannot_be_written_is_one_sentence(talks: Path, tmp_path: Path) -> None:
+    message = refused("convert", talks, "--to", "vertex", "--out", tmp_path / "missing" / "out.jsonl")
+    assert "cannot be written" in message
+
+
+def test_repair_writes_both_files_and_says_what_was_cut(tmp_path: Path) -> None:
+    source, folder = tmp_path / "talks.jsonl", tmp_path / "repaired"
+    source.write_bytes(jsonl(*TALKS, chat("user: a", "assistant: b", "user: thanks"), {"meta": 1}))
+    result = run("check", source, "--repair", folder)
+    assert "21 rows, 1 of them repaired" in result.stdout
+    assert "1 turns without an answer were cut off" in result.stdout
+    assert "1 rows left out" in result.stdout
+    assert len(rows_of((folder / "talks.repaired.jsonl").read_bytes())) == 21
+    assert [row["line"] for row in rows_of((folder / "talks.rejected.jsonl").read_bytes())] == [22]
+    assert len(list(folder.iterdir())) == 2
+
+
+def test_repair_writes_over_nothing(talks: Path, tmp_path: Path) -> None:
+    (tmp_path / "talks.rejected.jsonl").symlink_to(talks)
+    assert "exists already" in refused("check", talks, "--repair", tmp_path)
+    assert rows_of(talks.read_bytes()) == TALKS
+    assert not (tmp_path / "talks.repaired.jsonl").exists()
+
+
+def test_check_asks_about_its_guess_and_shows_the_options_of_the_command_line(tmp_path: Path) -> None:
+    source = tmp_path / "rows.jsonl"
+    source.write_bytes(jsonl({"the question": "1", "answer": "2"}))
+    result = run("check", source)
+    assert "Is `the question` what people ask, and `answer` what the model should say?" in result.stdout
+    assert "--input 'the question' --output answer" in result.stdout
+    assert run("check", source, "--input", "the question", "--output", "answer").exit_code == 0
+
+
+def test_a_file_in_another_encoding_is_read_where_a_person_names_it(tmp_path: Path) -> None:
+    source = tmp_path / "rows.csv"
+    source.write_bytes("Frage;Antwort\nWo ist der Schlüssel?;Beim Pförtner.\n".encode("cp1252"))
+    named = ["--input", "Frage", "--output", "Antwort"]
+    result = run("check", source, *named)
+    assert result.exit_code == 1
+    assert "It looks like Windows-1252" in result.stdout
+    result = run("convert", source, "--to", "gemini", "--encoding", "cp1252", *named)
+    assert json.loads(result.stdout) == pair("Wo ist der Schlüssel?", "Beim Pförtner.")
+    for name in ("klingon", "base64"):
+        assert "no encoding that Python knows" in run("check", source, "--encoding", name).stderr
+    assert "not in ascii" in refused("check", source, "--encoding", "ascii")
