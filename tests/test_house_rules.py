@@ -36,6 +36,7 @@ REPEATED_NAMES: Final = {
 # Tests of something that no single file holds.
 TESTS_OF_SEVERAL_FILES: Final = {
     "bot/backends": "a contract that each backend keeps, and what they share",
+    "bot/chat/test_answer_queue.py": "many questions at once, over the queue, the backend and the connections",
     "bot/datasets": "properties of the whole check, its memory, and the files in tests/data",
     "bot/sandbox/google/test_official_clients.py": "Google's own clients against the stand-in",
     "bot/sandbox/page/test_access.py": "names and contrasts of the whole page",

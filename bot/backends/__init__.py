@@ -13,7 +13,8 @@ from bot.backends.generative_language.palm import PalmBackend
 from bot.backends.google.auth import AccessToken, Credentials, DefaultCredentials
 from bot.backends.google.cloud_storage import ROLES as STORAGE_ROLES
 from bot.backends.google.cloud_storage import CloudStorage, GcsFiles
-from bot.backends.google.http import EventHooks, GoogleHttp
+from bot.backends.google.connections import EventHooks
+from bot.backends.google.http import GoogleHttp
 from bot.backends.google.retry import RetryPolicy
 from bot.backends.profiles import GEMINI, PALM, VERTEX, with_base_models
 from bot.backends.vertex.backend import ROLES as VERTEX_ROLES

@@ -2,12 +2,14 @@
 
 The model is asked once and each message posted once, also if the process dies in between: the next process
 continues each open question. Only a question without a stored answer is asked again, and only for fifteen minutes.
+A limited number of questions is at Google at a time; the others wait in a queue that is fair to each person.
 """
 
 import asyncio
 import logging
 import textwrap
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -18,11 +20,18 @@ from bot.errors import BotError, RetryLater, SlackError, StorageError, Unconfirm
 from bot.ports.clock import Clock
 from bot.ports.questions import AnswerPoster, OpenQuestion, QuestionStore
 from bot.runtime.backoff import DEFAULT_BACKOFF, Backoff
+from bot.runtime.fair_queue import FairQueue, QueueFull
 
 logger = logging.getLogger(__name__)
 
 # After this time the person no longer expects an answer, and it would cost money.
 ASKED_AGAIN_WITHIN: Final = timedelta(minutes=15)
+
+# Less than the connections for questions, so that a question whose turn it is never waits for a connection.
+ASKED_AT_ONCE: Final = 48
+ASKED_AT_ONCE_BY_ONE: Final = 12
+# A question has up to 40,000 characters and is held in memory while it waits.
+MOST_WAITING: Final = 1000
 
 _QUOTED: Final = 800
 
@@ -39,12 +48,14 @@ class AnswerWorker:
         clock: Clock,
         backoff: Backoff = DEFAULT_BACKOFF,
         asked_again_within: timedelta = ASKED_AGAIN_WITHIN,
+        queue: FairQueue | None = None,
     ) -> None:
         self._store = store
         self._chat = chat
         self._clock = clock
         self._backoff = backoff
         self._asked_again_within = asked_again_within
+        self._queue = queue or FairQueue(ASKED_AT_ONCE, ASKED_AT_ONCE_BY_ONE, MOST_WAITING)
 
     async def add(self, question: Question) -> OpenQuestion | None:
         """Store the question, so that a crash cannot lose it. Returns None if Slack delivered it before.
@@ -74,8 +85,9 @@ class AnswerWorker:
         if asked.unconfirmed is not None or age > self._asked_again_within:
             raise _interrupted(question)
         model = question.model or await self._chat.model_for(question.place, question.named)
-        await to.show_asking(question, model)
-        answer = await self._chat.ask(question.place, question.text, model)
+        async with self._turn(question, to):
+            await to.show_asking(question, model)
+            answer = await self._chat.ask(question.place, question.text, model)
 
         async def store(_: OpenQuestion) -> bool:
             await self._store.store_answer(question.key, answer)
@@ -83,6 +95,26 @@ class AnswerWorker:
 
         await self._until_done(question.key, store)
         return answer
+
+    @asynccontextmanager
+    async def _turn(self, question: Question, to: AnswerPoster) -> AsyncIterator[None]:
+        """Wait for the turn of the question's person, and say that it waits. Raises BotError if too many wait."""
+        person = f"{question.place.team} {question.user}"
+        note = asyncio.create_task(to.show_waiting(question)) if self._queue.must_wait(person) else None
+        try:
+            async with self._queue.turn(person):
+                if note is not None:
+                    # An earlier text must not replace the one that says that the model is being asked.
+                    await note
+                yield
+        except QueueFull:
+            raise BotError(
+                "I cannot take your question now: too many others wait for their answers.",
+                "Ask it again in a few minutes.",
+            ) from None
+        finally:
+            if note is not None:
+                note.cancel()
 
     async def _post(self, answer: ModelAnswer, to: AnswerPoster, asked: OpenQuestion) -> bool:
         """Post the next message of the answer. Returns whether it was the last one."""

@@ -79,6 +79,10 @@ class Posted:
 class AnswerPoster(Protocol):
     """Posts one question's answer to Slack, each message once."""
 
+    async def show_waiting(self, question: Question) -> None:
+        """Show that the question waits for its turn. Never raises: the answer does not depend on it."""
+        ...
+
     async def show_asking(self, question: Question, model: ModelRef) -> None:
         """Show that the model is being asked. Never raises: the answer does not depend on it."""
         ...

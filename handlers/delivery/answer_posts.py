@@ -86,18 +86,27 @@ class SlackAnswerPoster:
         self._client = client
         self._respond = respond
 
+    async def show_waiting(self, question: Question) -> None:
+        """Show that others are answered first."""
+        text = "Your question waits for its turn: many are being asked now. I answer it as soon as I can."
+        await self._show(question, text, "is answering others first…")
+
     async def show_asking(self, question: Question, model: ModelRef) -> None:
-        """Show that the model is being asked. Slack removes the status when the answer is posted.
+        """Show that the model is being asked."""
+        await self._show(question, f"Asking {model.name}…", f"is asking {model.name}…")
+
+    async def _show(self, question: Question, text: str, status: str) -> None:
+        """Show the text to the person alone, or the status in the thread. Slack removes it when the answer comes.
 
         Source: docs.slack.dev/reference/methods/assistant.threads.setStatus.
         """
         if question.quoted:
-            await self._try_to_respond(build_reply(f"Asking {model.name}…"))
+            await self._try_to_respond(build_reply(text))
             return
         place = question.place
         try:
             await self._client.assistant_threads_setStatus(
-                channel_id=place.channel, thread_ts=place.thread, status=f"is asking {model.name}…"
+                channel_id=place.channel, thread_ts=place.thread, status=status
             )
         except CALL_ERRORS as error:
             logger.debug("could not set a status: %s", error)

@@ -23,6 +23,9 @@ class RecordingAnswerPoster:
     free: int = 0
     begun: int = 0
 
+    async def show_waiting(self, question: Question) -> None:
+        self.told.append("waiting")
+
     async def show_asking(self, question: Question, model: ModelRef) -> None:
         self.told.append(f"asking {model.name}")
 

@@ -39,7 +39,7 @@ class GeminiBackend(TunedModelsBackend):
     async def count_tokens(self, base_model: str, text: str) -> int:
         """See TuningBackend."""
         body = {"contents": contents([Turn(Role.USER, text)])}
-        counted = await self._answer_http.ask(self._url(f"models/{base_model}", ":countTokens"), body)
+        counted = await self._answer_http.count(self._url(f"models/{base_model}", ":countTokens"), body)
         return integer(counted.get("totalTokens")) or 0
 
     async def stream(self, endpoint: str, turns: Sequence[Turn]) -> AsyncIterator[Answer]:

@@ -27,7 +27,7 @@ class PalmBackend(TunedModelsBackend):
     async def count_tokens(self, base_model: str, text: str) -> int:
         """See TuningBackend."""
         prompt = {"prompt": {"text": text}}
-        counted = await self._http.ask(self._url(f"models/{base_model}", ":countTextTokens"), prompt)
+        counted = await self._http.count(self._url(f"models/{base_model}", ":countTextTokens"), prompt)
         return integer(counted.get("tokenCount")) or 0
 
     async def stream(self, endpoint: str, turns: Sequence[Turn]) -> AsyncIterator[Answer]:

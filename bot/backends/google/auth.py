@@ -11,6 +11,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
@@ -116,6 +117,9 @@ class DefaultCredentials:
         self._find = find or find_default_credentials
         self._found: GoogleAuthCredentials | None = None
         self._lock = asyncio.Lock()
+        # A thread of its own: the threads that all share may all be busy with files, and without a token every
+        # request to Google would wait for them.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="google token")
 
     async def headers(self) -> Mapping[str, str]:
         if not self._fresh():
@@ -143,7 +147,7 @@ class DefaultCredentials:
 
     async def _refresh(self, required: bool = False) -> None:
         try:
-            await asyncio.to_thread(self._refresh_in_thread)
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._refresh_in_thread)
         except GoogleAuthError as error:
             usable = not required and self._found is not None and self._found.token_state is TokenState.STALE
             if not usable:

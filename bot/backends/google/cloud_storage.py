@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import httpx
 
+from bot.backends.google.connections import Pool
 from bot.backends.google.google_errors import NETWORK_ERRORS, READ_AGAIN, TRY_LATER, network_error
 from bot.backends.google.http import GoogleHttp
 from bot.backends.google.json_fields import integer, text
@@ -154,6 +155,7 @@ class CloudStorage:
                 params={"uploadType": "resumable", "name": target.name},
                 body={"contentType": "application/jsonl"},
                 headers={"x-upload-content-type": "application/jsonl"},
+                pool=Pool.FILES,
             )
         except NETWORK_ERRORS as error:
             raise network_error(error) from error
@@ -228,7 +230,7 @@ class _Upload:
 
     async def _put(self, data: bytes, content_range: str) -> httpx.Response:
         # The session's URL is enough for Google. The token is not sent, because the URL may name any host.
-        return await self._http.client.put(
+        return await self._http.upload_client.put(
             self._session,
             content=data,
             headers={"content-range": content_range, "content-type": "application/jsonl"},

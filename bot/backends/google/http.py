@@ -5,7 +5,7 @@ reaches a log or an error. This module knows no path of any API.
 """
 
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ import msgspec
 from httpx_sse import EventSource, SSEError, aconnect_sse
 
 from bot.backends.google.auth import Credentials
+from bot.backends.google.connections import Connections, EventHooks, Pool
 from bot.backends.google.google_errors import (
     ASK_AGAIN,
     NETWORK_ERRORS,
@@ -33,10 +34,6 @@ logger = logging.getLogger(__name__)
 
 _LOOKED_UP_LATER: Final = "It is looked up at Google before anything is sent again."
 
-# httpx's event hooks: what it calls with each request (`request`) and with each response (`response`).
-# Source: https://www.python-httpx.org/advanced/event-hooks/
-EventHooks = Mapping[str, Sequence[Callable[..., Awaitable[None]]]]
-
 
 class GoogleHttp:
     """Sends requests to one Google system. Raises subclasses of GoogleError; `send` and `open_stream` also raise
@@ -51,34 +48,37 @@ class GoogleHttp:
         *,
         roles: str = "",
         retry_policy: RetryPolicy | None = None,
-        client: httpx.AsyncClient | None = None,
+        connections: Connections | None = None,
         event_hooks: EventHooks | None = None,
     ) -> None:
         self._credentials = credentials
         self._roles = roles
         self.retry_policy = retry_policy or RetryPolicy()
-        self._client = client or httpx.AsyncClient(
-            timeout=httpx.Timeout(self.retry_policy.answer, connect=self.retry_policy.connect),
-            follow_redirects=False,
-            headers={"user-agent": "tunebot"},
-            event_hooks={name: list(hooks) for name, hooks in (event_hooks or {}).items()},
-        )
+        self._connections = connections or Connections(self.retry_policy, event_hooks)
 
     def with_credentials(self, credentials: Credentials) -> "GoogleHttp":
         """Return a client with other credentials on the same connections; closing one of the two closes both."""
-        return GoogleHttp(credentials, roles=self._roles, retry_policy=self.retry_policy, client=self._client)
+        return GoogleHttp(
+            credentials, roles=self._roles, retry_policy=self.retry_policy, connections=self._connections
+        )
 
     async def close(self) -> None:
-        await self._client.aclose()
+        await self._connections.close()
 
     async def read(self, url: str, params: Mapping[str, str | int] | None = None) -> Json:
         """Send a GET, and again after an error that may pass; returns the JSON object of the answer."""
         return await self._send_with_retries(READ_AGAIN, True, "GET", url, params=params)
 
+    async def count(self, url: str, body: Json) -> Json:
+        """POST what Google only counts, free of charge, as `read` does; returns the JSON object of the answer."""
+        return await self._send_with_retries(READ_AGAIN, True, "POST", url, body=body)
+
     async def ask(self, url: str, body: Json) -> Json:
         """POST a question, which changes nothing at Google; returns the JSON object of the answer."""
         seconds = self.retry_policy.generation
-        return await self._send_with_retries(ASK_AGAIN, False, "POST", url, body=body, seconds=seconds)
+        return await self._send_with_retries(
+            ASK_AGAIN, False, "POST", url, body=body, seconds=seconds, pool=Pool.QUESTIONS
+        )
 
     async def create(self, url: str, body: Json, params: Mapping[str, str] | None = None) -> Json:
         """POST something that costs money, once; returns the JSON object of the answer.
@@ -86,7 +86,8 @@ class GoogleHttp:
         Raises OutcomeUnknown unless Google certainly did nothing. Any other error means that Google did nothing.
         """
         try:
-            response = await self.send("POST", url, params=params, body=body, seconds=self.retry_policy.generation)
+            seconds = self.retry_policy.generation
+            response = await self.send("POST", url, params=params, body=body, seconds=seconds, pool=Pool.STARTS)
         except NOTHING_SENT as error:
             raise network_error(error) from error
         except NETWORK_ERRORS as error:
@@ -108,7 +109,7 @@ class GoogleHttp:
     ) -> Json:
         """Send a request that cancels or deletes something, once; returns the JSON object of the answer."""
         try:
-            return self._decode(await self.send(method, url, params=params, body=body))
+            return self._decode(await self.send(method, url, params=params, body=body, pool=Pool.CHANGES))
         except NETWORK_ERRORS as error:
             raise network_error(error) from error
 
@@ -156,6 +157,7 @@ class GoogleHttp:
         body: Json | None = None,
         headers: Mapping[str, str] | None = None,
         seconds: float | None = None,
+        pool: Pool = Pool.READS,
     ) -> httpx.Response:
         """Send one request with the bot's credentials, and after a 401 once more with renewed ones.
 
@@ -166,7 +168,7 @@ class GoogleHttp:
         kind = {} if content is None else {"content-type": "application/json"}
         authorization = await self._credentials.headers()
         for renewed in (False, True):
-            response = await self._client.request(
+            response = await self._connections.client(pool).request(
                 method,
                 url,
                 params=params,
@@ -186,10 +188,11 @@ class GoogleHttp:
         self, url: str, params: Mapping[str, str | int], headers: Mapping[str, str]
     ) -> httpx.Response:
         """Send a GET and return the response before its body is read; the caller closes it. Raises like `send`."""
+        client = self._connections.client(Pool.FILES)
         authorization = await self._credentials.headers()
         for renewed in (False, True):
-            request = self._client.build_request("GET", url, params=params, headers={**headers, **authorization})
-            response = await self._client.send(request, stream=True)
+            request = client.build_request("GET", url, params=params, headers={**headers, **authorization})
+            response = await client.send(request, stream=True)
             if renewed or response.status_code != httpx.codes.UNAUTHORIZED:
                 break
             if not await self._credentials.renew(authorization):
@@ -213,9 +216,9 @@ class GoogleHttp:
         return error
 
     @property
-    def client(self) -> httpx.AsyncClient:
-        """The httpx client, for uploads, which are more than one request with a JSON answer."""
-        return self._client
+    def upload_client(self) -> httpx.AsyncClient:
+        """The httpx client for uploads, which are more than one request with a JSON answer."""
+        return self._connections.client(Pool.FILES)
 
     async def _send_with_retries(
         self,
@@ -227,10 +230,11 @@ class GoogleHttp:
         params: Mapping[str, str | int] | None = None,
         body: Json | None = None,
         seconds: float | None = None,
+        pool: Pool = Pool.READS,
     ) -> Json:
         async def once() -> Json:
             try:
-                response = await self.send(method, url, params=params, body=body, seconds=seconds)
+                response = await self.send(method, url, params=params, body=body, seconds=seconds, pool=pool)
                 self._raise_if_retryable(response, again)
                 return self._decode(response)
             except NETWORK_ERRORS as error:
@@ -248,11 +252,12 @@ class GoogleHttp:
         """Open a streamed answer; the request is sent again only where Google certainly did not answer it."""
         content = msgspec.json.encode(body)
         timeout = self._timeout(self.retry_policy.generation)
+        client = self._connections.client(Pool.QUESTIONS)
 
         async def connect(authorization: Mapping[str, str]) -> EventSource:
             headers = {"content-type": "application/json", **authorization}
             connection = aconnect_sse(
-                self._client, "POST", url, params={"alt": "sse"}, content=content, headers=headers, timeout=timeout
+                client, "POST", url, params={"alt": "sse"}, content=content, headers=headers, timeout=timeout
             )
             try:
                 source = await stack.enter_async_context(connection)

@@ -135,7 +135,7 @@ class VertexBackend:
     async def count_tokens(self, base_model: str, text: str) -> int:
         """See TuningBackend."""
         url = self._hosts.url(f"{self._parent}/publishers/google/models/{base_model}", ":countTokens")
-        counted = await self._http.ask(url, {"contents": contents([Turn(Role.USER, text)])})
+        counted = await self._http.count(url, {"contents": contents([Turn(Role.USER, text)])})
         return integer(counted.get("totalTokens")) or 0
 
     async def stream(self, endpoint: str, turns: Sequence[Turn]) -> AsyncIterator[Answer]:

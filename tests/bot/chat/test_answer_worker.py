@@ -243,7 +243,7 @@ async def test_a_person_who_cannot_be_told_anything_is_not_tried_for_ever(
     await ask(asking, to)
     assert to.told == ["asking counter"]
     assert await asking.open_questions() == []
-    assert "nobody could be told why command:1.2 has no answer" in caplog.text
+    assert "could not post why command:1.2 has no answer" in caplog.text
 
 
 async def test_a_database_that_refuses_for_a_while_costs_no_answer(

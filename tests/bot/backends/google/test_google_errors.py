@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bot.backends.google.auth import AccessToken
 from bot.backends.google.cloud_storage import CloudStorage, GcsObject
+from bot.backends.google.connections import Connections
 from bot.backends.google.google_errors import (
     LONGEST_MESSAGE,
     NETWORK_ERRORS,
@@ -207,8 +208,8 @@ class Failing(httpx.AsyncBaseTransport):
 
 def failing(error_class: type[Exception]) -> tuple[Failing, GoogleHttp]:
     transport = Failing(error_class)
-    client = httpx.AsyncClient(transport=transport)
-    return transport, GoogleHttp(AccessToken("token"), retry_policy=RETRY_POLICY, client=client)
+    connections = Connections(RETRY_POLICY, transport=transport)
+    return transport, GoogleHttp(AccessToken("token"), retry_policy=RETRY_POLICY, connections=connections)
 
 
 def test_every_class_of_httpx_is_mapped_or_has_a_reason() -> None:

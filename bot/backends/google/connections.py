@@ -1,0 +1,81 @@
+"""Keeps the connections to Google in one pool for each kind of request, so that none waits for another kind.
+
+With one pool, five hundred questions to a slow model would occupy every connection, and the polls, the
+cancellations and the starts of paid jobs would wait behind them.
+"""
+
+import ssl
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from enum import StrEnum
+from typing import Final
+
+import httpx
+
+from bot.backends.google.retry import RetryPolicy
+
+# httpx's event hooks: what it calls with each request (`request`) and with each response (`response`).
+# Source: https://www.python-httpx.org/advanced/event-hooks/
+EventHooks = Mapping[str, Sequence[Callable[..., Awaitable[None]]]]
+
+
+class Pool(StrEnum):
+    """The kinds of requests, each of which has connections of its own."""
+
+    QUESTIONS = "questions"  # a model answers, which may take minutes
+    READS = "reads"  # polls, lists and other reads
+    STARTS = "starts"  # creates, which cost money
+    CHANGES = "changes"  # cancellations and deletions
+    FILES = "files"  # uploads and downloads
+
+
+# The most connections of each pool; httpx's own default is 100 for all kinds together.
+CONNECTIONS: Final[Mapping[Pool, int]] = {
+    Pool.QUESTIONS: 64,
+    Pool.READS: 32,
+    Pool.STARTS: 16,
+    Pool.CHANGES: 16,
+    Pool.FILES: 32,
+}
+# So many idle connections stay open; they are closed after httpx's default of five seconds.
+_IDLE: Final = 16
+
+
+class Connections:
+    """One httpx client for each pool, made at its first use; all are closed by `close`.
+
+    `transport` replaces the network.
+    """
+
+    def __init__(
+        self,
+        retry_policy: RetryPolicy,
+        event_hooks: EventHooks | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._retry_policy = retry_policy
+        self._event_hooks = {name: list(hooks) for name, hooks in (event_hooks or {}).items()}
+        self._transport = transport
+        self._clients: dict[Pool, httpx.AsyncClient] = {}
+        self._tls: ssl.SSLContext | None = None
+
+    def client(self, pool: Pool) -> httpx.AsyncClient:
+        """Return the client of this pool. It honours HTTPS_PROXY and NO_PROXY and follows no redirect."""
+        if (client := self._clients.get(pool)) is None:
+            # Reading the certificates takes longer than everything else here, so the pools share them.
+            self._tls = self._tls or httpx.create_ssl_context()
+            client = self._clients[pool] = httpx.AsyncClient(
+                timeout=httpx.Timeout(self._retry_policy.answer, connect=self._retry_policy.connect),
+                limits=httpx.Limits(max_connections=CONNECTIONS[pool], max_keepalive_connections=_IDLE),
+                follow_redirects=False,
+                headers={"user-agent": "tunebot"},
+                event_hooks=self._event_hooks,
+                verify=self._tls,
+                transport=self._transport,
+            )
+        return client
+
+    async def close(self) -> None:
+        """Close every connection. A second call does nothing."""
+        clients, self._clients = list(self._clients.values()), {}
+        for client in clients:
+            await client.aclose()

@@ -1,0 +1,76 @@
+"""Questions that no model answers take no connection from polls, cancellations, and starts."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot.backends.google.auth import DefaultCredentials
+from bot.backends.google.connections import CONNECTIONS, Connections, Pool
+from bot.domain.chat import Role, Turn
+from bot.domain.jobs import JobState
+from bot.sandbox.google import GoogleStandIn
+from tests.support.backend_harness import RETRY_POLICY, BackendHarness, open_backend
+from tests.support.waiting import wait_until
+
+QUESTION = [Turn(Role.USER, "8")]
+PATIENT = replace(RETRY_POLICY, generation=60.0)
+MORE_THAN_THE_POOL = CONNECTIONS[Pool.QUESTIONS] + 40
+
+
+@pytest.fixture(params=["vertex", "gemini", "palm"])
+async def patient(request: pytest.FixtureRequest, google: GoogleStandIn) -> AsyncIterator[BackendHarness]:
+    """A backend that waits long enough for every question to stay unanswered during the test."""
+    made = open_backend(request.param, google, retry_policy=PATIENT)
+    yield made
+    await made.backend.close()
+
+
+async def test_stuck_questions_delay_no_start_no_poll_and_no_cancellation(
+    patient: BackendHarness,
+) -> None:
+    model = await patient.trained(0)
+    stuck = patient.google.faults.hang(path=":generate", times=None)
+    questions = [
+        asyncio.ensure_future(patient.backend.generate(model.endpoint, QUESTION))
+        for _ in range(MORE_THAN_THE_POOL)
+    ]
+
+    await wait_until(lambda: stuck.hits == CONNECTIONS[Pool.QUESTIONS])
+    job = await patient.create(1)
+    assert (await patient.poll_one(job)).state is not JobState.FAILED
+    await patient.backend.cancel(job)
+    assert await patient.backend.models()
+    assert await patient.backend.count_tokens(patient.backend.profile.base_models[0], "one two") > 0
+    assert not any(question.done() for question in questions), "every question still waits for its answer"
+    assert stuck.hits == CONNECTIONS[Pool.QUESTIONS], "the other questions wait for a free connection"
+    for question in questions:
+        question.cancel()
+    await asyncio.gather(*questions, return_exceptions=True)
+
+
+async def test_token_is_fetched_while_every_shared_thread_is_busy(
+    google: GoogleStandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(google.service_account_file(tmp_path)))
+    free = threading.Event()
+    busy = [asyncio.ensure_future(asyncio.to_thread(free.wait)) for _ in range(100)]
+    try:
+        assert (await DefaultCredentials().headers())["authorization"].startswith("Bearer ")
+        assert not any(each.done() for each in busy)
+    finally:
+        free.set()
+        await asyncio.gather(*busy)
+
+
+async def test_each_lane_has_a_client_of_its_own_that_is_made_once_and_closed() -> None:
+    connections = Connections(RETRY_POLICY)
+    clients = [connections.client(pool) for pool in Pool]
+    assert len({id(client) for client in clients}) == len(Pool)
+    assert [connections.client(pool) for pool in Pool] == clients
+    await connections.close()
+    assert all(client.is_closed for client in clients)
+    await connections.close()
