@@ -4,7 +4,9 @@
     ├── UserError                a person typed or attached something that cannot be used
     │   ├── BadArgument          a word of a command or a field of a form
     │   ├── NoSuchJob            this workspace has no job or model of that name
-    │   └── Outdated             the button or form belongs to something that has changed
+    │   ├── Outdated             the button or form belongs to something that has changed
+    │   ├── Forbidden            this person may not do that, or not in this place
+    │   └── TooManyQuestions     a person or a thread asked more than the limit
     ├── FileError                the attached file cannot be read
     │   ├── FileUnavailable      Slack or Cloud Storage does not give it to the bot
     │   └── FileTooLarge         it is larger than the limit
@@ -62,6 +64,14 @@ class NoSuchJob(UserError):
 
 class Outdated(UserError):
     """The form or button was made for something that has changed since then."""
+
+
+class Forbidden(UserError):
+    """This person may not do that, or may not do it in this place."""
+
+
+class TooManyQuestions(UserError):
+    """A person or a thread asked more questions than the operator allows in this time."""
 
 
 class FileError(BotError):

@@ -39,34 +39,35 @@ class Listeners:
 
 
 def register(app: AsyncApp, listeners: Listeners) -> None:
-    """Bind every route to its listener."""
+    """Bind every route to its listener, each behind the one door; what has no listener is only acknowledged."""
     app.error(on_error)
-    app.middleware(listeners.access)
+
+    door = listeners.access
 
     commands, shortcuts = listeners.commands, listeners.shortcuts
-    app.command(TUNE.name)(commands.tune)
-    app.command(ASK.name)(commands.ask)
-    app.message_shortcut(TUNE_FILE.callback_id)(shortcuts.tune_file)
+    app.command(TUNE.name)(door.command(commands.tune))
+    app.command(ASK.name)(door.command(commands.ask))
+    app.message_shortcut(TUNE_FILE.callback_id)(door.shortcut(shortcuts.tune_file))
 
     views = listeners.views
-    app.view(form.FORM_VIEW)(views.start_form)
-    app.view(report.REPORT_VIEW)(views.start_report)
-    app.view(ask_form.ASK_VIEW)(views.ask_form)
+    app.view(form.FORM_VIEW)(door.view(views.start_form))
+    app.view(report.REPORT_VIEW)(door.view(views.start_report))
+    app.view(ask_form.ASK_VIEW)(door.view(views.ask_form))
 
     actions = listeners.actions
-    app.action(form.BACKEND_ACTION)(actions.form_backend)
-    app.action(form.VALIDATION_ACTION)(actions.form_validation)
-    app.action(report.AGAIN_ACTION)(actions.form_again)
-    app.action(report.REPAIR_ACTION)(actions.report_repair)
-    app.action(report.START_ACTION)(actions.report_start)
-    app.action(prompt.OPEN_ACTION)(actions.open_form)
-    app.action(card.CANCEL_ACTION)(actions.job_cancel)
-    app.action(card.REFRESH_ACTION)(actions.job_refresh)
-    app.action(card.ASK_ACTION)(actions.job_ask)
-    app.action(card.USE_ACTION)(actions.job_use)
-    app.action(card.DELETE_ACTION)(actions.job_delete)
+    app.action(form.BACKEND_ACTION)(door.action(actions.form_backend))
+    app.action(form.VALIDATION_ACTION)(door.action(actions.form_validation))
+    app.action(report.AGAIN_ACTION)(door.action(actions.form_again))
+    app.action(report.REPAIR_ACTION)(door.action(actions.report_repair))
+    app.action(report.START_ACTION)(door.action(actions.report_start))
+    app.action(prompt.OPEN_ACTION)(door.action(actions.open_form))
+    app.action(card.CANCEL_ACTION)(door.action(actions.job_cancel))
+    app.action(card.REFRESH_ACTION)(door.action(actions.job_refresh))
+    app.action(card.ASK_ACTION)(door.action(actions.job_ask))
+    app.action(card.USE_ACTION)(door.action(actions.job_use))
+    app.action(card.DELETE_ACTION)(door.action(actions.job_delete))
 
     events = listeners.events
-    app.event("app_mention")(events.app_mention)
-    app.event("message")(events.message)
+    app.event("app_mention")(door.event(events.app_mention))
+    app.event("message")(door.event(events.message))
     app.event(ANY_EVENT)(events.other)

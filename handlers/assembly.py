@@ -41,6 +41,7 @@ from handlers.start_flow.repair_upload import RepairUpload
 from handlers.transport.access import Access, Identity
 from handlers.transport.slack_client import log_in, slack_client
 from handlers.transport.slack_files import SlackFiles
+from handlers.transport.slack_users import SlackUsers
 
 # The limit of a call of Slack's Web API. On a session that is shared, slack-sdk ignores its own `timeout`.
 SLACK_SECONDS: Final = 30.0
@@ -52,6 +53,7 @@ class SlackConnection:
 
     client: AsyncWebClient
     identity: Identity
+    users: SlackUsers
     files: SlackFiles
     poster: Poster
     idempotent_poster: IdempotentPoster
@@ -95,11 +97,12 @@ async def open_slack(settings: Settings, clock: Clock) -> AsyncIterator[SlackCon
     async with aiohttp.ClientSession(timeout=timeout) as session, httpx.AsyncClient(timeout=30.0) as downloads:
         client = slack_client(settings, session)
         identity = await log_in(settings, client)
-        poster = Poster(client)
+        poster, users = Poster(client), SlackUsers(client)
         yield SlackConnection(
             client,
             identity,
-            SlackFiles(client, downloads, reveal(settings.slack_bot_token), settings.own_slack_origin),
+            users,
+            SlackFiles(client, users, downloads, reveal(settings.slack_bot_token), settings.own_slack_origin),
             poster,
             IdempotentPoster(poster, PostFinder(client), clock),
         )
@@ -123,7 +126,7 @@ def build_handlers(
     commands = CommandRunner(use_cases.jobs, use_cases.chat, jobs, profiles, clock)
     questions = QuestionTasks(use_cases.answers, slack.idempotent_poster, poster, client, tasks)
     listeners = Listeners(
-        access=Access(slack.identity),
+        access=Access(slack.identity, slack.users, client, poster, tasks),
         commands=Commands(check_modal, commands, questions, poster, tasks),
         actions=Actions(
             check_modal,

@@ -104,6 +104,7 @@ def job_row(job: TuningJob) -> dict[str, Any]:
         "cancelled_by": job.cancelled_by,
         "deleted_by": job.deleted_by,
         "card": job.card,
+        "prepared_by": job.prepared_by,
     }
 
 
@@ -133,6 +134,7 @@ def read_job(row: Row) -> TuningJob:
         cancelled_by=row["cancelled_by"],
         deleted_by=row["deleted_by"],
         card=row["card"],
+        prepared_by=row["prepared_by"],
     )
 
 

@@ -125,7 +125,8 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class TuningJob:
-    """Our record of a job. `key` is our own id, sent to Google as `tunedModelId` or as a label.
+    """Our record of a job. `owner` is the person who pressed Start; `prepared_by` is the person whose files were
+    checked, empty if that is the owner. `key` is our own id, sent to Google as `tunedModelId` or as a label.
 
     `checked_at` is when Google last answered; `problem` is a sentence for the card on what fails now, polling or
     the cancellation. `moved_at` is when the state or the step last changed, `stuck_at` when the job was marked as
@@ -157,6 +158,7 @@ class TuningJob:
     cancelled_by: str = ""
     deleted_by: str = ""
     card: str = ""
+    prepared_by: str = ""
 
     @property
     def name(self) -> str:
@@ -165,6 +167,11 @@ class TuningJob:
     @property
     def backend(self) -> str:
         return self.spec.backend
+
+    @property
+    def file_reader(self) -> str:
+        """The person for whom the files are read, as at the check."""
+        return self.prepared_by or self.owner
 
     @property
     def can_answer(self) -> bool:

@@ -1,4 +1,4 @@
-"""A place in Slack."""
+"""A place in Slack, and a person who asks for something there."""
 
 from dataclasses import dataclass
 
@@ -10,3 +10,19 @@ class Place:
     team: str
     channel: str
     thread: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Requester:
+    """A person of the bot's workspace who asks for something, and the place where they do.
+
+    Both are what Slack says of the request, never what a button or a view carries. `place.channel` is empty for a
+    view, since Slack shows a view in no channel.
+    """
+
+    user: str
+    place: Place
+
+    @property
+    def team(self) -> str:
+        return self.place.team

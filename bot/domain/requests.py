@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from bot.domain.datasets import FieldMapping
 from bot.domain.jobs import Hyperparameters, TuningSpec
-from bot.domain.place import Place
+from bot.domain.place import Place, Requester
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,10 @@ class PendingModal:
     user: str
     request: StartRequest
     attempts: int = 0
+
+    @property
+    def requester(self) -> Requester:
+        return Requester(self.user, self.place)
 
 
 @dataclass(frozen=True, slots=True)

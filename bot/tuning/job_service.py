@@ -26,6 +26,7 @@ from bot.ports.notifier import NoticeKind
 from bot.ports.registry import file_reader, offered_backend
 from bot.ports.stores import AuditEntry, Change, ChatStore, JobStore
 from bot.tuning.cancellation import Cancellations
+from bot.tuning.permissions import check_start
 from bot.tuning.transitions import apply_operation, ask_to_cancel, fail, mark_deleted
 
 logger = logging.getLogger(__name__)
@@ -62,15 +63,18 @@ class JobService:
         """Return the profile of the job's backend. Raises BadArgument if it is no longer offered."""
         return offered_backend(self._backends, job.backend).profile
 
-    async def accept(self, team: str, proposal_id: str, user: str) -> TuningJob | None:
+    async def accept(self, team: str, proposal_id: str, user: str, channel: str = "") -> TuningJob | None:
         """Write the job's row, so that a crash cannot lose it. Returns None if this proposal was accepted before.
 
-        Raises Outdated for an unknown proposal, BadArgument if another job has its name now, StorageError.
+        `user` becomes the job's owner; `channel` is where the person pressed Start, empty for a view.
+        Raises Outdated for an unknown proposal, Forbidden if the person may not start it there, BadArgument if
+        another job has its name now, StorageError.
         """
         proposal = await self._jobs.proposal(team, proposal_id)
         if proposal is None:
             raise Outdated("I no longer have this form.", "Open it again with /tune.")
-        job = _job_of(proposal, offered_backend(self._backends, proposal.spec.backend).profile)
+        check_start(proposal, user, channel)
+        job = _job_of(proposal, offered_backend(self._backends, proposal.spec.backend).profile, user)
         # Marked before the poller can see the row. A second click must neither remove the first one's mark nor
         # leave its own: then a start whose answer was lost would never be searched for.
         marked = job.key in self._submitting
@@ -198,7 +202,7 @@ class JobService:
     ) -> AsyncIterator[bytes]:
         """Yield the rows in the backend's dialect. Raises Outdated if the file is not the one that was checked."""
         reader = file_reader(self._files, dataset.location)
-        async with aclosing(reader.read(job.place, job.owner, dataset.location)) as chunks:
+        async with aclosing(reader.read(job.place, job.file_reader, dataset.location)) as chunks:
             rows = convert(
                 chunks,
                 dialect=dataset.dialect,
@@ -225,12 +229,13 @@ _ENDED_WORDS = {
 }
 
 
-def _job_of(proposal: Proposal, profile: BackendProfile) -> TuningJob:
+def _job_of(proposal: Proposal, profile: BackendProfile, starter: str) -> TuningJob:
     spec = proposal.spec
     return TuningJob(
         key=proposal.id,
         place=proposal.place,
-        owner=proposal.owner,
+        owner=starter,
+        prepared_by="" if starter == proposal.owner else proposal.owner,
         spec=spec,
         state=JobState.SUBMITTING,
         created_at=proposal.created_at,

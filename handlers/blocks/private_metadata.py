@@ -13,9 +13,9 @@ import msgspec
 from bot.domain.chat import ModelRef
 from bot.domain.datasets import FieldMapping
 from bot.domain.jobs import Hyperparameters
-from bot.domain.place import Place
+from bot.domain.place import Place, Requester
 from bot.domain.requests import StartRequest
-from bot.errors import BadArgument, Outdated
+from bot.errors import BadArgument, Forbidden, Outdated
 from handlers.blocks.elements import BUTTON_VALUE, METADATA
 
 _SHORT = {
@@ -64,39 +64,48 @@ def unpack_request(text: str) -> StartRequest:
         raise _outdated() from error
 
 
-def pack_place(place: Place, **more: Any) -> str:
-    """Pack a place and other values of a view as JSON; Slack takes at most 3,000 characters."""
-    kept = {f.name: getattr(place, f.name) for f in fields(place) if getattr(place, f.name)}
-    return _dumps({**kept, **{key: value for key, value in more.items() if value}})
+def pack_requester(requester: Requester, **more: Any) -> str:
+    """Pack whose view it is, its place and other values as JSON; Slack takes at most 3,000 characters."""
+    place = requester.place
+    kept = {"user": requester.user, **{f.name: getattr(place, f.name) for f in fields(place)}, **more}
+    return _dumps({key: value for key, value in kept.items() if value})
 
 
-def unpack_place(text: str) -> tuple[Place, dict[str, Any]]:
-    """Unpack the place, and the other values that were packed with it. Raises Outdated."""
+def unpack_requester(text: str, sender: Requester) -> tuple[Requester, dict[str, Any]]:
+    """Unpack whose view it is, with its place, and the other values that were packed with it.
+
+    `sender` is who sends the view now. Raises Forbidden if it is not their view, Outdated.
+    """
     packed = _loads(text)
     try:
-        place = Place(
-            msgspec.convert(packed.pop("team", ""), str),
-            msgspec.convert(packed.pop("channel", ""), str),
-            msgspec.convert(packed.pop("thread", ""), str),
+        user, team, channel, thread = (
+            msgspec.convert(packed.pop(name, ""), str) for name in ("user", "team", "channel", "thread")
         )
     except msgspec.ValidationError as error:
         raise _outdated() from error
-    return place, packed
+    if not user or not team:
+        raise _outdated()
+    if (user, team) != (sender.user, sender.team):
+        raise Forbidden("This form was opened by somebody else.", "Open your own with /tune or /ask.")
+    return Requester(user, Place(team, channel, thread)), packed
 
 
-def pack_model(place: Place, model: ModelRef) -> str:
-    """Pack a place and a model to ask there. Raises BadArgument where Google's name of the model is too long."""
-    text = pack_place(place, backend=model.backend, endpoint=model.endpoint, name=model.name)
+def pack_model(requester: Requester, model: ModelRef) -> str:
+    """Pack whose form it is and the model to ask in its place.
+
+    Raises BadArgument where Google's name of the model is too long.
+    """
+    text = pack_requester(requester, backend=model.backend, endpoint=model.endpoint, name=model.name)
     if len(text) > METADATA:
         raise BadArgument(f"Google's name for this model is too long: {len(model.endpoint):,} characters.")
     return text
 
 
-def unpack_model(text: str) -> tuple[Place, ModelRef]:
-    """Unpack what `pack_model` packed. Raises Outdated."""
-    place, packed = unpack_place(text)
+def unpack_model(text: str, sender: Requester) -> tuple[Requester, ModelRef]:
+    """Unpack what `pack_model` packed. Raises Forbidden if it is not the sender's form, Outdated."""
+    requester, packed = unpack_requester(text, sender)
     try:
-        return place, msgspec.convert(packed, ModelRef)
+        return requester, msgspec.convert(packed, ModelRef)
     except msgspec.ValidationError as error:
         raise _outdated() from error
 

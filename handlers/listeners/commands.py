@@ -5,7 +5,7 @@ from typing import Any
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.domain.chat import Question
-from bot.domain.place import Place
+from bot.domain.place import Requester
 from bot.errors import BotError
 from bot.runtime.background_tasks import BackgroundTasks
 from handlers.delivery.answer_posts import QuestionTasks
@@ -33,25 +33,24 @@ class Commands:
         self._poster = poster
         self._tasks = tasks
 
-    async def tune(self, ack: AsyncAck, command: dict[str, Any]) -> None:
+    async def tune(self, ack: AsyncAck, requester: Requester, command: dict[str, Any]) -> None:
         await ack()
         respond = self._poster.respond_to(command["response_url"])
         # A form must open within three seconds, and a command that waits for Google must not delay others.
         start = self._tasks.queue if only_reads(str(command.get("text") or "")) else self._tasks.spawn
-        start(report_errors(self._tune(command, respond), respond), "/tune")
+        start(report_errors(self._tune(requester, command, respond), respond), "/tune")
 
-    async def _tune(self, command: dict[str, Any], respond: Respond) -> None:
-        place, user = _place(command), str(command["user_id"])
+    async def _tune(self, requester: Requester, command: dict[str, Any], respond: Respond) -> None:
         typed = parse_tune(str(command.get("text") or ""))
         match typed.runner:
             case Runner.OPEN_FORM:
-                await self._check_modal.open(command["trigger_id"], place, typed.arguments.request)
+                await self._check_modal.open(command["trigger_id"], requester, typed.arguments.request)
             case Runner.START:
-                await self._check_modal.open_report(command["trigger_id"], place, user, typed.arguments.request)
+                await self._check_modal.open_report(command["trigger_id"], requester, typed.arguments.request)
             case _:
-                await respond(await self._runner.run(typed, place, user))
+                await respond(await self._runner.run(typed, requester))
 
-    async def ask(self, ack: AsyncAck, command: dict[str, Any]) -> None:
+    async def ask(self, ack: AsyncAck, requester: Requester, command: dict[str, Any]) -> None:
         """Write the question to the database before the acknowledgement, so that a crash cannot lose it."""
         respond = self._poster.respond_to(command["response_url"])
         try:
@@ -62,16 +61,11 @@ class Commands:
             return
         question = Question(
             key=f"command:{command['trigger_id']}",
-            place=_place(command),
-            user=str(command["user_id"]),
+            place=requester.place,
+            user=requester.user,
             text=typed.question,
             named=typed.model,
             quoted=True,
         )
         await self._questions.accept(question, respond)
         await ack()
-
-
-def _place(command: dict[str, Any]) -> Place:
-    """Return the channel of a command; Slack allows no commands in threads."""
-    return Place(str(command["team_id"]), str(command["channel_id"]))

@@ -13,7 +13,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.chat.chat_service import ChatService
 from bot.domain.chat import Question
-from bot.domain.place import Place
+from bot.domain.place import Place, Requester
 from bot.errors import BotError
 from bot.ports.stores import AuditLog
 from bot.runtime.background_tasks import BackgroundTasks
@@ -56,34 +56,36 @@ class Events:
         self._audit_log = audit_log
         self._tasks = tasks
 
-    async def app_mention(self, ack: AsyncAck, event: Event, body: dict[str, Any]) -> None:
+    async def app_mention(self, ack: AsyncAck, requester: Requester, body: dict[str, Any]) -> None:
         """Handle a mention. A question is written to the database before the acknowledgement."""
+        event: Event = body["event"]
         if event.get("files") or not self._may_lack_a_file(event):
-            await self._handle(event, body, addressed=True)
+            await self._handle(event, requester, addressed=True)
             await ack()
             return
         await ack()
 
         async def handle_later() -> None:
             await asyncio.sleep(MESSAGE_EVENT_SECONDS)
-            await self._handle(event, body, addressed=True)
+            await self._handle(event, requester, addressed=True)
 
         self._tasks.spawn(handle_later(), "mention")
 
-    async def message(self, ack: AsyncAck, event: Event, body: dict[str, Any]) -> None:
+    async def message(self, ack: AsyncAck, requester: Requester, body: dict[str, Any]) -> None:
         """Handle a message. A question is written before the acknowledgement, until which Slack redelivers it."""
-        if event.get("subtype") in _WRITTEN_BY_PEOPLE and event.get("user") and not event.get("bot_id"):
+        event: Event = body["event"]
+        if event.get("subtype") in _WRITTEN_BY_PEOPLE:
             mentioned = f"<@{self._identity.user}>" in str(event.get("text") or "")
-            await self._handle(event, body, addressed=mentioned or event.get("channel_type") == "im")
+            await self._handle(event, requester, addressed=mentioned or event.get("channel_type") == "im")
         await ack()
 
     async def other(self, ack: AsyncAck) -> None:
         """Acknowledge an event that has no listener; Slack would send it again."""
         await ack()
 
-    async def _handle(self, event: Event, body: dict[str, Any], *, addressed: bool) -> None:
+    async def _handle(self, event: Event, requester: Requester, *, addressed: bool) -> None:
         """Write a question to the database before returning, and start a task for anything else."""
-        place = Place(str(body["team_id"]), str(event["channel"]), str(event.get("thread_ts") or ""))
+        place = requester.place
         thread = Place(place.team, place.channel, place.thread or str(event["ts"]))
         respond, key = self._respond_in(thread), f"message:{place.channel}:{event['ts']}"
         typed = await self._typed(event, place, addressed)
@@ -91,10 +93,10 @@ class Events:
             return
         if isinstance(typed, TypedCommand) and typed.runner is Runner.ASK:
             arguments = typed.arguments
-            question = Question(key, thread, str(event["user"]), arguments.question, arguments.model)
+            question = Question(key, thread, requester.user, arguments.question, arguments.model)
             await self._questions.accept(question, respond)
         else:
-            self._tasks.spawn(report_errors(self._run(typed, key, event, place, respond), respond), "message")
+            self._tasks.spawn(report_errors(self._run(typed, key, event, requester, respond), respond), "message")
 
     async def _typed(self, event: Event, place: Place, addressed: bool) -> TypedCommand | BotError | None:
         """Return what the message means, None where it is not meant for the bot."""
@@ -109,7 +111,7 @@ class Events:
             return error
 
     async def _run(
-        self, typed: TypedCommand | BotError, key: str, event: Event, place: Place, respond: Respond
+        self, typed: TypedCommand | BotError, key: str, event: Event, requester: Requester, respond: Respond
     ) -> None:
         if not await self._audit_log.first_time(key):
             return
@@ -122,7 +124,7 @@ class Events:
                 request = replace(request, file=SCHEME + str(files[0]["id"]))
             await respond(build_prompt(request, str(files[0].get("name") or "") if files else ""))
         else:
-            await respond(await self._runner.run(typed, place, str(event["user"])))
+            await respond(await self._runner.run(typed, requester))
 
     def _may_lack_a_file(self, event: Event) -> bool:
         """Return whether the text would start a tuning if a file were attached."""

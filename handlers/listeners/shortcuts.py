@@ -4,7 +4,7 @@ from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 
-from bot.domain.place import Place
+from bot.domain.place import Requester
 from bot.domain.requests import StartRequest
 from bot.runtime.background_tasks import BackgroundTasks
 from handlers.errors import report_errors
@@ -19,15 +19,10 @@ class Shortcuts:
         self._check_modal = check_modal
         self._tasks = tasks
 
-    async def tune_file(self, ack: AsyncAck, shortcut: dict[str, Any]) -> None:
+    async def tune_file(self, ack: AsyncAck, requester: Requester, shortcut: dict[str, Any]) -> None:
         await ack()
-        place = Place(
-            str(shortcut["team"]["id"]),
-            str(shortcut["channel"]["id"]),
-            str(shortcut["message"].get("thread_ts") or ""),
-        )
         files: list[dict[str, Any]] = shortcut["message"].get("files") or []
         request = StartRequest(file=SCHEME + str(files[0]["id"]) if files else "")
         trigger_id = str(shortcut["trigger_id"])
-        opening = self._check_modal.open(trigger_id, place, request)
+        opening = self._check_modal.open(trigger_id, requester, request)
         self._tasks.spawn(report_errors(opening, self._check_modal.respond_by_trigger(trigger_id)), "shortcut")

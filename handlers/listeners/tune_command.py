@@ -5,10 +5,11 @@ from typing import Final
 
 from bot.chat.chat_service import ChatService
 from bot.domain.backend_profile import BackendProfile
-from bot.domain.place import Place
+from bot.domain.place import Requester
 from bot.ports.clock import Clock
 from bot.ports.stores import JobStore
 from bot.tuning.job_service import JobService
+from bot.tuning.permissions import may_use_buttons
 from handlers.blocks.help import build_help
 from handlers.blocks.jobs.card import build_card
 from handlers.blocks.jobs.listing import SHOWN, build_job_list, build_model_list
@@ -17,7 +18,7 @@ from handlers.blocks.message import Message
 from handlers.blocks.notices import build_reply
 from handlers.syntax.commands import Arguments, Runner, TypedCommand
 
-_Run = Callable[[Place, str, Arguments], Awaitable[Message]]
+_Run = Callable[[Requester, Arguments], Awaitable[Message]]
 
 
 class CommandRunner:
@@ -46,38 +47,45 @@ class CommandRunner:
             Runner.HELP: self._help,
         }
 
-    async def run(self, typed: TypedCommand, place: Place, user: str) -> Message:
+    async def run(self, typed: TypedCommand, requester: Requester) -> Message:
         """Return the answer to show. Raises BotError."""
-        return await self.runners[typed.runner](place, user, typed.arguments)
+        return await self.runners[typed.runner](requester, typed.arguments)
 
-    async def _list(self, place: Place, user: str, arguments: Arguments) -> Message:
-        return await self._jobs_of(place.team, under_way=False)
+    async def _list(self, requester: Requester, arguments: Arguments) -> Message:
+        return await self._jobs_of(requester.team, under_way=False)
 
-    async def _status(self, place: Place, user: str, arguments: Arguments) -> Message:
+    async def _status(self, requester: Requester, arguments: Arguments) -> Message:
         if not arguments.name:
-            return await self._jobs_of(place.team, under_way=True)
-        job = await self._tuning.named(place.team, arguments.name)
+            return await self._jobs_of(requester.team, under_way=True)
+        job = await self._tuning.named(requester.team, arguments.name)
         snapshots = await self._jobs.snapshots(job.key)
-        return build_card(job, self._tuning.profile(job), snapshots, self._clock.now(), native_chart=False)
+        return build_card(
+            job,
+            self._tuning.profile(job),
+            snapshots,
+            self._clock.now(),
+            native_chart=False,
+            with_buttons=may_use_buttons(requester, job),
+        )
 
-    async def _cancel(self, place: Place, user: str, arguments: Arguments) -> Message:
-        job = await self._tuning.named(place.team, arguments.name)
-        return build_reply(cancel_text(await self._tuning.cancel(place.team, job.key, user)))
+    async def _cancel(self, requester: Requester, arguments: Arguments) -> Message:
+        job = await self._tuning.named(requester.team, arguments.name)
+        return build_reply(cancel_text(await self._tuning.cancel(requester.team, job.key, requester.user)))
 
-    async def _delete(self, place: Place, user: str, arguments: Arguments) -> Message:
-        job = await self._tuning.named(place.team, arguments.name)
-        await self._tuning.delete(place.team, job.key, user)
+    async def _delete(self, requester: Requester, arguments: Arguments) -> Message:
+        job = await self._tuning.named(requester.team, arguments.name)
+        await self._tuning.delete(requester.team, job.key, requester.user)
         return build_reply(f"{job.name} is deleted.")
 
-    async def _use(self, place: Place, user: str, arguments: Arguments) -> Message:
-        model = await self._chat.use(place, arguments.name, user)
+    async def _use(self, requester: Requester, arguments: Arguments) -> Message:
+        model = await self._chat.use(requester.place, arguments.name, requester.user)
         return build_reply(f"{model.name} answers in this channel now. Ask it with /ask, or mention me.")
 
-    async def _models(self, place: Place, user: str, arguments: Arguments) -> Message:
+    async def _models(self, requester: Requester, arguments: Arguments) -> Message:
         listed = await self._chat.models()
-        return build_model_list(listed.models, await self._jobs.jobs(place.team), listed.problems)
+        return build_model_list(listed.models, await self._jobs.jobs(requester.team), listed.problems)
 
-    async def _help(self, place: Place, user: str, arguments: Arguments) -> Message:
+    async def _help(self, requester: Requester, arguments: Arguments) -> Message:
         return build_help(list(self._profiles.values()))
 
     async def _jobs_of(self, team: str, *, under_way: bool) -> Message:

@@ -5,14 +5,15 @@ from typing import Any
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.domain.chat import Question
+from bot.domain.place import Requester
 from bot.domain.requests import ModalWork, PendingModal
-from bot.errors import BadArgument, BotError
+from bot.errors import BadArgument, BotError, UserError
 from bot.runtime.background_tasks import BackgroundTasks
 from bot.tuning.job_service import JobService
 from bot.tuning.proposals import Proposals
 from handlers.blocks.chat.ask_form import read_ask_form
 from handlers.blocks.datasets.report import build_checking_view, build_error_view
-from handlers.blocks.private_metadata import unpack_place
+from handlers.blocks.private_metadata import unpack_requester
 from handlers.blocks.start.form_reader import field_errors, read_form
 from handlers.delivery.answer_posts import QuestionTasks
 from handlers.delivery.poster import Poster
@@ -42,51 +43,59 @@ class Views:
         self._poster = poster
         self._tasks = tasks
 
-    async def start_form(self, ack: AsyncAck, body: Body, view: View) -> None:
+    async def start_form(self, ack: AsyncAck, sender: Requester, body: Body) -> None:
         """Show errors under their fields, or the view that waits for the report."""
-        form = read_form(view)
+        view: View = body["view"]
+        try:
+            form = read_form(view, sender)
+        except UserError as error:
+            await ack(response_action="update", view=build_error_view(error, sender))
+            return
         errors = form.errors
         if not errors:
             try:
-                await self._proposals.check_values(form.place.team, form.request)
+                await self._proposals.check_values(sender.team, form.request)
             except BadArgument as error:
                 errors = field_errors(view, error)
                 if not errors:
-                    await ack(response_action="update", view=build_error_view(error, form.place, form.request))
+                    await ack(response_action="update", view=build_error_view(error, form.requester, form.request))
                     return
         if errors:
             await ack(response_action="errors", errors=errors)
             return
         name = form.uploaded[0].name if form.uploaded else "the file"
         await ack(response_action="update", view=build_checking_view(name))
-        user = str(body["user"]["id"])
-        pending = PendingModal(ModalWork.CHECK, str(view["id"]), form.place, user, form.request)
-        respond = self._poster.respond_ephemeral(form.place, user)
+        place, user = form.requester.place, form.requester.user
+        pending = PendingModal(ModalWork.CHECK, str(view["id"]), place, user, form.request)
+        respond = self._poster.respond_ephemeral(place, user)
         self._tasks.spawn(report_errors(self._check_modal.show_report(pending), respond), "check")
 
-    async def start_report(self, ack: AsyncAck, body: Body, view: View) -> None:
+    async def start_report(self, ack: AsyncAck, sender: Requester, body: Body) -> None:
         """Start the job; its row is written before the acknowledgement, so that a crash cannot lose the click."""
-        place, kept = unpack_place(str(view.get("private_metadata") or ""))
-        user = str(body["user"]["id"])
         try:
-            job = await self._tuning.accept(place.team, str(kept.get("proposal", "")), user)
+            requester, kept = unpack_requester(str(body["view"].get("private_metadata") or ""), sender)
+            job = await self._tuning.accept(sender.team, str(kept.get("proposal", "")), sender.user)
         except BotError as error:
-            await ack(response_action="update", view=build_error_view(error, place))
+            await ack(response_action="update", view=build_error_view(error, sender))
             return
         await ack(response_action="clear")
         if job is not None:
-            respond = self._poster.respond_ephemeral(place, user)
+            respond = self._poster.respond_ephemeral(requester.place, requester.user)
             self._tasks.spawn(report_errors(self._tuning.submit(job), respond), f"start {job.key}")
 
-    async def ask_form(self, ack: AsyncAck, body: Body, view: View) -> None:
+    async def ask_form(self, ack: AsyncAck, sender: Requester, body: Body) -> None:
         """Ask the question of the form, written to the database before the acknowledgement."""
-        form = read_ask_form(view)
+        view: View = body["view"]
+        try:
+            form = read_ask_form(view, sender)
+        except UserError as error:
+            await ack(response_action="update", view=build_error_view(error, sender))
+            return
         if form.errors:
             await ack(response_action="errors", errors=form.errors)
             return
-        user = str(body["user"]["id"])
         # Slack keeps a form open whose acknowledgement came late; submitted again, it is still the same question.
         key = f"view:{view['id']}"
-        question = Question(key, form.place, user, form.question, model=form.model, quoted=True)
-        await self._questions.accept(question, self._poster.respond_ephemeral(form.place, user))
+        question = Question(key, form.place, sender.user, form.question, model=form.model, quoted=True)
+        await self._questions.accept(question, self._poster.respond_ephemeral(form.place, sender.user))
         await ack()

@@ -17,7 +17,7 @@ import stamina
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.domain.place import Place
+from bot.domain.place import Requester
 from bot.domain.requests import ModalWork, PendingModal, StartRequest
 from bot.errors import BotError
 from bot.ports.files import FileInfo
@@ -31,7 +31,7 @@ from handlers.blocks.datasets.report import (
 )
 from handlers.blocks.message import Message
 from handlers.blocks.notices import build_error
-from handlers.blocks.private_metadata import unpack_place
+from handlers.blocks.private_metadata import unpack_requester
 from handlers.blocks.start.form import FormState, build_form
 from handlers.blocks.start.form_reader import read_form
 from handlers.delivery.poster import Poster
@@ -65,30 +65,32 @@ class CheckModal:
         self._poster = poster
         self._pending_modals = pending_modals
 
-    async def open(self, trigger_id: str, place: Place, request: StartRequest) -> None:
+    async def open(self, trigger_id: str, requester: Requester, request: StartRequest) -> None:
         """Open the form, filled in with the request."""
-        view = build_form(await self._state(place, request))
+        view = build_form(await self._state(requester, request))
         await self._client.views_open(trigger_id=trigger_id, view=view)
 
-    async def redraw(self, view: View, *, validation: bool | None = None) -> None:
+    async def redraw(self, sender: Requester, view: View, *, validation: bool | None = None) -> None:
         """Show the fields of the chosen backend, and keep what was typed."""
-        form = read_form(view)
-        state = await self._state(form.place, form.redrawn)
+        form = read_form(view, sender)
+        state = await self._state(form.requester, form.redrawn)
         drawn = build_form(replace(state, validation=form.validation if validation is None else validation))
         await self._client.views_update(view_id=view["id"], hash=view.get("hash"), view=drawn)
 
-    async def show_again(self, view: View, request: StartRequest) -> None:
+    async def show_again(self, sender: Requester, view: View, request: StartRequest) -> None:
         """Replace a report or an error by the form, filled in with the request."""
-        place, _ = unpack_place(str(view.get("private_metadata") or ""))
-        await self._client.views_update(view_id=view["id"], view=build_form(await self._state(place, request)))
+        requester, _ = unpack_requester(str(view.get("private_metadata") or ""), sender)
+        form = build_form(await self._state(requester, request))
+        await self._client.views_update(view_id=view["id"], view=form)
 
-    async def open_report(self, trigger_id: str, place: Place, user: str, request: StartRequest) -> None:
+    async def open_report(self, trigger_id: str, requester: Requester, request: StartRequest) -> None:
         """Check the file of `/tune start ...` at once; without a file, open the form, filled in."""
         if not request.file:
-            await self.open(trigger_id, place, request)
+            await self.open(trigger_id, requester, request)
             return
         opened = await self._client.views_open(trigger_id=trigger_id, view=build_checking_view("your file"))
-        await self.show_report(PendingModal(ModalWork.CHECK, str(opened["view"]["id"]), place, user, request))
+        view_id = str(opened["view"]["id"])
+        await self.show_report(PendingModal(ModalWork.CHECK, view_id, requester.place, requester.user, request))
 
     async def show_report(self, pending: PendingModal) -> None:
         """Check the request and its files, and show the report in the view that waits for it."""
@@ -97,14 +99,14 @@ class CheckModal:
                 async with _Progress(self._client, pending.view) as progress:
                     checked = await self._proposals.check(pending.place, pending.user, pending.request, progress)
             except BotError as error:
-                view = partial(build_error_view, error, pending.place, pending.request)
+                view = partial(build_error_view, error, pending.requester, pending.request)
                 await self._show(pending, view, partial(build_error, error))
                 return
             view = partial(
                 build_report_view,
                 checked.report,
                 checked.profile,
-                pending.place,
+                pending.requester,
                 checked.proposal,
                 validation=checked.validation,
                 request=pending.request,
@@ -164,14 +166,14 @@ class CheckModal:
 
         return respond
 
-    async def _state(self, place: Place, request: StartRequest) -> FormState:
+    async def _state(self, requester: Requester, request: StartRequest) -> FormState:
         profile = self._proposals.profile(request.backend)
         return FormState(
-            place,
+            requester,
             self._proposals.profiles,
             request=replace(request, backend=profile.name),
-            recent=await self._recent(place.channel),
-            tuned=await self._proposals.tuned(place.team),
+            recent=await self._recent(requester.place.channel),
+            tuned=await self._proposals.tuned(requester.team),
         )
 
     async def _recent(self, channel: str) -> Sequence[FileInfo]:

@@ -59,7 +59,7 @@ class PendingModals:
         error = _INTERRUPTED[pending.kind]
         try:
             await self._client.views_update(
-                view_id=pending.view, view=build_error_view(error, pending.place, pending.request)
+                view_id=pending.view, view=build_error_view(error, pending.requester, pending.request)
             )
         except SlackApiError as refusal:
             if slack_code(refusal) not in VIEW_GONE:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.domain.place import Place
+from bot.domain.place import Place, Requester
 from bot.domain.requests import ModalWork, PendingModal, StartRequest
 from bot.errors import FileUnavailable
 from bot.tuning.dataset_repair import DatasetRepair, RepairedFiles
@@ -39,10 +39,11 @@ class RepairUpload:
         self._poster = poster
         self._pending_modals = pending_modals
 
-    async def repair(self, view_id: str, place: Place, user: str, request: StartRequest) -> None:
+    async def repair(self, view_id: str, requester: Requester, request: StartRequest) -> None:
         """Post the repaired file, the rejected rows with their reasons, and the report on the repaired file."""
+        place, user = requester.place, requester.user
         async with self._pending_modals.recorded(PendingModal(ModalWork.REPAIR, view_id, place, user, request)):
-            await self._client.views_update(view_id=view_id, view=build_repairing_view(place))
+            await self._client.views_update(view_id=view_id, view=build_repairing_view(requester))
             thread, uploaded = await self._upload(place, user, request)
             checked = await self._proposals.check(thread, user, replace(request, file=SCHEME + uploaded))
             await self._poster.post(

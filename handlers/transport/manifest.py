@@ -46,6 +46,7 @@ SCOPES: Final = {
     "files:read": "reading attached training files",
     "files:write": "posting repaired training files and the rows left out",
     "metadata.message:read": "finding a card again after an interrupted post, so that it is not posted twice",
+    "users:read": "asking Slack who a person is where a request does not say it, and who is a guest",
     "im:write": "writing to a job's owner directly where the bot cannot post in the channel",
 }
 

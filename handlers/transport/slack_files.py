@@ -22,6 +22,7 @@ from bot.domain.place import Place
 from bot.errors import FileTooLarge, FileUnavailable
 from bot.ports.files import FileInfo
 from handlers.slack_errors import file_error, file_not_found, no_file_scope
+from handlers.transport.slack_users import SlackUsers
 
 SCHEME: Final = "slack:"
 CHUNK_BYTES: Final = 256 * 1024
@@ -33,9 +34,17 @@ _DATASET_NAMES = (".jsonl", ".json", ".ndjson", ".csv", ".gz", ".txt")
 class SlackFiles:
     """The FileReader for locations like `slack:F0123ABC`."""
 
-    def __init__(self, client: AsyncWebClient, http: httpx.AsyncClient, token: str, own_base: str = "") -> None:
+    def __init__(
+        self,
+        client: AsyncWebClient,
+        users: SlackUsers,
+        http: httpx.AsyncClient,
+        token: str,
+        own_base: str = "",
+    ) -> None:
         """`own_base` is the address of another Slack, from whose host and port files may be fetched too."""
         self._client = client
+        self._users = users
         self._http = http
         self._token = token
         self._own = _origin(httpx.URL(own_base)) if own_base else None
@@ -134,9 +143,16 @@ class SlackFiles:
         except SlackApiError as error:
             raise file_error(file_id, error) from error
         found: dict[str, Any] = answer["file"]
-        if not (_visible_to(found, place, user) or self._posted.get(file_id) == place.channel):
-            raise file_not_found(file_id)
-        return found
+        if _shown_in(found, place, user) or self._posted.get(file_id) == place.channel:
+            return found
+        if _is_public(found, place) and await self._sees_public_channels(place, user):
+            return found
+        raise file_not_found(file_id)
+
+    async def _sees_public_channels(self, place: Place, user: str) -> bool:
+        """Return whether the person is a full member: a guest sees only the channels that they are in."""
+        person = await self._users.find(user) if user else None
+        return person is not None and place.team in person.teams and not person.is_guest
 
     def _address(self, url: str, name: str) -> httpx.URL:
         """Return the URL as httpx parses it: no other parser may decide where the token is sent."""
@@ -174,21 +190,22 @@ def _check_answer(response: httpx.Response, name: str) -> None:
         )
 
 
-def _visible_to(found: dict[str, Any], place: Place, user: str) -> bool:
-    """Return whether files.info says that this person sees the file.
+def _shown_in(found: dict[str, Any], place: Place, user: str) -> bool:
+    """Return whether files.info says that the person uploaded the file, or that it was shared in their channel.
 
-    They do if they uploaded it, if it is public, or if it was shared in the place's channel. Another company's
-    file may be public there and not here, so that does not count. Slack may cut `shares` short for a file that was
-    shared often, and may leave out the lists of channels; either of them is enough.
+    Slack may cut `shares` short for a file that was shared often, and may leave out the lists of channels; either
+    of them is enough.
     """
     if user and found.get("user") == user:
-        return True
-    team = str(found.get("user_team") or place.team)
-    if found.get("is_public") is True and (team == place.team or not team.startswith("T")):
         return True
     listed = {each for name in ("channels", "groups", "ims") for each in found.get(name) or ()}
     shared = {each for kind in _shares(found).values() for each in kind}
     return bool(place.channel) and place.channel in listed | shared
+
+
+def _is_public(found: dict[str, Any], place: Place) -> bool:
+    """Return whether the file is public in this workspace, and not only in another one that it came from."""
+    return found.get("is_public") is True and found.get("user_team") == place.team
 
 
 def _shares(found: dict[str, Any]) -> dict[str, dict[str, list[dict[str, Any]]]]:

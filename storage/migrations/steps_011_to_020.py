@@ -22,3 +22,9 @@ def m012_plain_names(db: Database) -> None:
     db.execute("DROP INDEX outbox_turns")
     db.execute("CREATE INDEX outbox_by_priority ON outbox (channel, priority, id, due_at) WHERE state = 'pending'")
     db.execute("ALTER TABLE jobs RENAME COLUMN trouble TO problem")
+
+
+@migrations()
+def m013_prepared_by(db: Database) -> None:
+    """Store whose report a job was started from, where another person pressed Start."""
+    db.execute("ALTER TABLE jobs ADD COLUMN prepared_by TEXT NOT NULL DEFAULT ''")

@@ -18,11 +18,12 @@ from bot.domain.jobs import (
     TuningJob,
     TuningSpec,
 )
-from bot.domain.place import Place
+from bot.domain.place import Place, Requester
 from bot.domain.requests import Proposal, StartRequest
 
 NOW = datetime(2026, 11, 21, 1, 0, tzinfo=UTC)
 PLACE = Place("T1", "C1")
+ADA = Requester("U1", PLACE)
 
 VERTEX = BackendProfile(
     name="vertex",

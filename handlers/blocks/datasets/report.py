@@ -8,7 +8,7 @@ from bot.datasets import DatasetReport, Finding
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.datasets import Dialect
 from bot.domain.jobs import TuningJob
-from bot.domain.place import Place
+from bot.domain.place import Requester
 from bot.domain.requests import Proposal, StartRequest
 from bot.errors import BadArgument, BotError
 from bot.tuning.dataset_repair import RepairedFiles
@@ -18,7 +18,7 @@ from handlers.blocks.formatting import count, listed, sentence
 from handlers.blocks.jobs.wording import NAME, base_model_text, hyperparameters_text, state_text, where
 from handlers.blocks.message import Block, Message, code, compose, escape, escape_line
 from handlers.blocks.notices import error_text
-from handlers.blocks.private_metadata import pack_place, pack_request
+from handlers.blocks.private_metadata import pack_request, pack_requester
 
 REPORT_VIEW = "start_report"
 CHECKING_ID = "checking"
@@ -53,19 +53,21 @@ def build_checking_view(name: str, percent: int = 0) -> dict[str, Any]:
     return modal(CHECKING_ID, "Checking the file", [section(text, "checking"), *progress])
 
 
-def build_repairing_view(place: Place) -> dict[str, Any]:
+def build_repairing_view(requester: Requester) -> dict[str, Any]:
     """Build the view that is shown while the file is repaired."""
     text = (
         "I am repairing the file. I post both files in the channel: the repaired one, and the rows left out. "
         "You can close this."
     )
-    return modal(CHECKING_ID, "Repairing the file", [section(text, "repairing")], metadata=pack_place(place))
+    return modal(
+        CHECKING_ID, "Repairing the file", [section(text, "repairing")], metadata=pack_requester(requester)
+    )
 
 
 def build_report_view(
     report: DatasetReport,
     profile: BackendProfile,
-    place: Place,
+    requester: Requester,
     proposal: Proposal | None,
     *,
     validation: DatasetReport | None = None,
@@ -75,8 +77,8 @@ def build_report_view(
 ) -> dict[str, Any]:
     """Build the view with the findings, and with “Start tuning” where there is a proposal.
 
-    Its private metadata holds the place and the proposal's id. With a `request`, a button opens the form again,
-    filled in.
+    Its private metadata holds whose view it is and the proposal's id. With a `request`, a button opens the form
+    again, filled in.
     """
     blocks = _blocks(report, profile, proposal, validation, _SHOWN_IN_VIEW)
     chart = (build_length_chart if native_chart else build_length_text)(report, "lengths")
@@ -84,14 +86,14 @@ def build_report_view(
     blocks += [context(_earlier_words(earlier), "earlier")] if earlier else []
     blocks += _choices(report, request)
     if proposal is None:
-        return modal(REPORT_VIEW, "Not ready to start", blocks, metadata=pack_place(place))
+        return modal(REPORT_VIEW, "Not ready to start", blocks, metadata=pack_requester(requester))
     return modal(
         REPORT_VIEW,
         "Ready to start",
         blocks,
         submit="Start tuning",
         close="Not now",
-        metadata=pack_place(place, proposal=proposal.id),
+        metadata=pack_requester(requester, proposal=proposal.id),
     )
 
 
@@ -116,10 +118,10 @@ def build_report_message(
     return compose("\n".join(texts), blocks)
 
 
-def build_error_view(error: BotError, place: Place, request: StartRequest | None = None) -> dict[str, Any]:
+def build_error_view(error: BotError, requester: Requester, request: StartRequest | None = None) -> dict[str, Any]:
     """Build the view that replaces a failed one; with a `request`, a button opens the form again, filled in."""
     blocks = [section(error_text(error), "error"), *_choices(None, request)]
-    return modal(ERROR_ID, "That did not work", blocks, metadata=pack_place(place))
+    return modal(ERROR_ID, "That did not work", blocks, metadata=pack_requester(requester))
 
 
 def build_message_view(message: Message) -> dict[str, Any]:

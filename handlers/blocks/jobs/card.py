@@ -17,6 +17,7 @@ from handlers.blocks.jobs.wording import (
     progress_text,
     rows_text,
     shown_google_state,
+    started_by,
     state_text,
     time_text,
     where,
@@ -38,8 +39,12 @@ def build_card(
     now: datetime,
     *,
     native_chart: bool = True,
+    with_buttons: bool = True,
 ) -> Message:
-    """Build the card at the time `now`; `native_chart=False` is for workspaces that refuse the chart block."""
+    """Build the card at the time `now`; `native_chart=False` is for workspaces that refuse the chart block.
+
+    `with_buttons=False` is for a place where the buttons would not work, see `bot.tuning.permissions`.
+    """
     curve = LossCurve.of(snapshots)
     chart = (build_loss_chart if native_chart else build_loss_text)(curve, "job_losses")
     outcome = _outcome(job)
@@ -49,7 +54,7 @@ def build_card(
         facts(_facts(job, profile), "job_facts"),
         *([chart] if chart else []),
         *([section(outcome, "job_outcome")] if outcome else []),
-        *_buttons(job, profile),
+        *(_buttons(job, profile) if with_buttons else []),
         context(_footer(job), "job_footer"),
     ]
     return compose(_text(job, profile, curve, outcome, now), blocks)
@@ -78,7 +83,7 @@ def _no_loss_yet(job: TuningJob, profile: BackendProfile) -> str:
 
 def _facts(job: TuningJob, profile: BackendProfile) -> list[tuple[str, str]]:
     pairs = [
-        ("Started by", mention(job.owner)),
+        ("Started by", started_by(job)),
         ("Base model", f"{base_model_text(job.spec.base_model)} on {where(profile)}"),
         ("Training data", f"{rows_text(job)}, SHA-256 {code(job.spec.training.sha256[:12])}"),
         ("Hyperparameters", hyperparameters_text(job.spec.hyperparameters, profile)),
@@ -167,7 +172,7 @@ def _text(job: TuningJob, profile: BackendProfile, curve: LossCurve, outcome: st
         time_text(job, now),
         curve.text(),
         outcome.replace("\n", " "),
-        f"Started by {mention(job.owner)} on {rows_text(job)}: "
+        f"Started by {started_by(job)} on {rows_text(job)}: "
         f"{hyperparameters_text(job.spec.hyperparameters, profile)}.",
         f"Last checked {moment(job.checked_at)}." if job.checked_at else "",
         _trouble(job),

@@ -5,7 +5,7 @@ from datetime import datetime
 from bot.domain.backend_profile import BackendProfile, HyperparameterRule
 from bot.domain.jobs import DataStats, Failure, Hyperparameters, JobState, TuningJob
 from handlers.blocks.formatting import about, count, duration, number, percent, sentence
-from handlers.blocks.message import code, escape_line
+from handlers.blocks.message import code, escape_line, mention
 
 NAME = 128  # Vertex AI's display names, the longest of the three
 
@@ -168,3 +168,9 @@ def where(profile: BackendProfile) -> str:
 def base_model_text(base_model: str) -> str:
     """A base model, or the last part of a tuned model's resource name, as inline code."""
     return code(base_model.rsplit("/", 1)[-1] if base_model.startswith("projects/") else base_model, 120)
+
+
+def started_by(job: TuningJob) -> str:
+    """Return who started the job, and who checked its file where that was another person."""
+    prepared = f", on the report of {mention(job.prepared_by)}" if job.prepared_by else ""
+    return mention(job.owner) + prepared

@@ -10,7 +10,7 @@ from typing import Any
 
 from bot.domain.backend_profile import BackendProfile, HyperparameterRule
 from bot.domain.jobs import TunedModel
-from bot.domain.place import Place
+from bot.domain.place import Requester
 from bot.domain.requests import StartRequest
 from bot.ports.files import FileInfo
 from handlers.blocks.elements import (
@@ -27,7 +27,7 @@ from handlers.blocks.elements import (
 )
 from handlers.blocks.formatting import count, number, sentence, size
 from handlers.blocks.message import Block, escape, shorten
-from handlers.blocks.private_metadata import pack_place
+from handlers.blocks.private_metadata import pack_requester
 
 FORM_VIEW = "start_form"
 BACKEND_ACTION = "form_backend"
@@ -43,7 +43,7 @@ class FormState:
     `recent` are files to choose from, `tuned` are models to tune again, `validation` shows the validation fields.
     """
 
-    place: Place
+    requester: Requester
     profiles: Sequence[BackendProfile]
     request: StartRequest = field(default_factory=StartRequest)
     recent: Sequence[FileInfo] = ()
@@ -78,7 +78,7 @@ def build_form(state: FormState) -> dict[str, Any]:
         *(_hyperparameter(rule, profile, request) for rule in profile.hyperparameters),
         context("Nothing starts yet: next I check the file and show you what it holds.", "next"),
     ]
-    metadata = pack_place(state.place, backend=profile.name, validation=validation)
+    metadata = pack_requester(state.requester, backend=profile.name, validation=validation)
     return modal(FORM_VIEW, "Tune a model", blocks, submit="Check the file", metadata=metadata)
 
 

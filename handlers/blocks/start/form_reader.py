@@ -6,12 +6,12 @@ from typing import Any, TypeVar
 
 from bot.domain.datasets import FieldMapping
 from bot.domain.jobs import Hyperparameters
-from bot.domain.place import Place
+from bot.domain.place import Requester
 from bot.domain.requests import StartRequest
 from bot.errors import BadArgument
 from bot.ports.files import FileInfo
 from handlers.blocks.message import readable, shorten
-from handlers.blocks.private_metadata import unpack_place
+from handlers.blocks.private_metadata import unpack_requester
 from handlers.blocks.start.form import DEFAULT
 from handlers.syntax.lexer import file_location, real, whole
 
@@ -36,7 +36,7 @@ class StartForm:
     changes it.
     """
 
-    place: Place
+    requester: Requester
     request: StartRequest
     validation: bool
     uploaded: tuple[FileInfo, ...]
@@ -59,9 +59,12 @@ class StartForm:
         )
 
 
-def read_form(view: dict[str, Any]) -> StartForm:
-    """Read the form from a view payload, of a submission or of an action in it. Raises Outdated."""
-    place, kept = unpack_place(str(view.get("private_metadata") or ""))
+def read_form(view: dict[str, Any], sender: Requester) -> StartForm:
+    """Read the form from a view payload, of a submission or of an action in it.
+
+    Raises Forbidden if it is not the sender's form, Outdated.
+    """
+    requester, kept = unpack_requester(str(view.get("private_metadata") or ""), sender)
     reader = _Reader(view)
     training = reader.file("file", required=True)
     validation = reader.file("validation", required=False)
@@ -76,7 +79,7 @@ def read_form(view: dict[str, Any]) -> StartForm:
         mapping=reader.mapping(),
     )
     return StartForm(
-        place,
+        requester,
         request,
         bool(kept.get("validation")),
         tuple(reader.uploaded),

@@ -31,7 +31,7 @@ from handlers.blocks.start.form import FormState, build_form
 from handlers.blocks.start.prompt import build_prompt
 from tests.support import block_samples as samples
 from tests.support.block_checks import check_message, check_view
-from tests.support.block_samples import PLACE, long_words, words
+from tests.support.block_samples import ADA, PLACE, long_words, words
 
 OURS = {"U1"}
 
@@ -49,12 +49,12 @@ def test_slack_takes_every_reply_at_the_end(job: TuningJob, profile: BackendProf
 @given(samples.requests, st.lists(st.builds(FileInfo, words, words, samples.counts), max_size=8), st.booleans())
 @settings(deadline=None)
 def test_slack_takes_every_start_form(request_, recent, validation):
-    check_view(build_form(FormState(PLACE, [samples.VERTEX, samples.GEMINI], request_, recent, (), validation)))
+    check_view(build_form(FormState(ADA, [samples.VERTEX, samples.GEMINI], request_, recent, (), validation)))
 
 
 @given(st.lists(samples.models, max_size=8))
 def test_slack_takes_a_form_with_any_tuned_models(tuned):
-    check_view(build_form(FormState(PLACE, [samples.VERTEX], tuned=tuned)))
+    check_view(build_form(FormState(ADA, [samples.VERTEX], tuned=tuned)))
 
 
 @given(
@@ -66,14 +66,14 @@ def test_slack_takes_a_form_with_any_tuned_models(tuned):
 )
 @settings(deadline=None, max_examples=60)
 def test_slack_takes_every_report(report, profile, proposal, validation, request_):
-    check_view(build_report_view(report, profile, PLACE, proposal, validation=validation, request=request_))
+    check_view(build_report_view(report, profile, ADA, proposal, validation=validation, request=request_))
     check_message(build_report_message(report, profile, proposal, validation=validation))
 
 
 @given(long_words, long_words, st.none() | samples.requests)
 def test_slack_takes_every_error(message, hint, request_):
     check_message(build_error(BotError(message, hint)))
-    check_view(build_error_view(BotError(message, hint), PLACE, request_))
+    check_view(build_error_view(BotError(message, hint), ADA, request_))
     check_view(build_checking_view(message))
     check_message(build_unexpected_error("abc123"))
 
@@ -114,7 +114,7 @@ def test_slack_takes_every_answer(name, question, answer, dropped):
 @given(words, words, words)
 def test_slack_takes_every_question_form(backend, endpoint, name):
     try:
-        view = build_ask_form(PLACE, ModelRef(backend, endpoint, name))
+        view = build_ask_form(ADA, ModelRef(backend, endpoint, name))
     except BadArgument:
         assert len(endpoint) + len(backend) + len(name) > 2_000
         return
@@ -151,7 +151,7 @@ def test_the_longest_report_fits():
     for dialect in (None, Dialect.MAPPED):
         each = replace(report, dialect=dialect, guessed_mapping=FieldMapping(long, long))
         check_message(build_report_message(each, samples.GEMINI, proposal, validation=each))
-        check_view(build_report_view(each, samples.GEMINI, PLACE, proposal, validation=each))
+        check_view(build_report_view(each, samples.GEMINI, ADA, proposal, validation=each))
 
 
 def test_the_longest_card_fits():

@@ -8,19 +8,25 @@ from hypothesis import given
 from bot.domain.chat import ModelRef
 from bot.domain.datasets import FieldMapping
 from bot.domain.jobs import Hyperparameters, JobState, TunedModel
-from bot.domain.place import Place
+from bot.domain.place import Place, Requester
 from bot.domain.requests import StartRequest
-from bot.errors import BadArgument, NoSuchJob, Outdated
+from bot.errors import BadArgument, Forbidden, NoSuchJob, Outdated
 from handlers.blocks.chat.ask_form import build_ask_form, read_ask_form
 from handlers.blocks.help import build_help
 from handlers.blocks.jobs.listing import build_job_list, build_model_list
 from handlers.blocks.notices import build_error, build_reply, build_unexpected_error
-from handlers.blocks.private_metadata import pack_place, pack_request, unpack_model, unpack_place, unpack_request
+from handlers.blocks.private_metadata import (
+    pack_request,
+    pack_requester,
+    unpack_model,
+    unpack_request,
+    unpack_requester,
+)
 from handlers.blocks.start.prompt import build_prompt
 from handlers.syntax.commands import COMMANDS
 from tests.support import block_samples as samples
 from tests.support.block_checks import check_message, check_view
-from tests.support.block_samples import GEMINI, NOW, PLACE, VERTEX, a_job, done
+from tests.support.block_samples import ADA, GEMINI, NOW, PLACE, VERTEX, a_job, done
 
 CREATED = "<!date^1795222500^{date_short_pretty} at {time}|21 November 2026, 00:55 UTC>"
 
@@ -159,29 +165,40 @@ def test_a_button_of_an_older_version_is_outdated(text):
 
 
 def test_a_place_comes_back_with_what_was_kept_beside_it():
-    place = Place("T1", "C1", "1.2")
-    assert unpack_place(pack_place(place, proposal="tb-p", empty="")) == (place, {"proposal": "tb-p"})
+    ada = Requester("U1", Place("T1", "C1", "1.2"))
+    assert unpack_requester(pack_requester(ada, proposal="tb-p", empty=""), ada) == (ada, {"proposal": "tb-p"})
+
+
+@pytest.mark.parametrize("sender", [Requester("U2", PLACE), Requester("U1", Place("T2", "C1"))])
+def test_a_view_is_refused_to_everybody_but_the_person_for_whom_it_was_opened(sender):
+    with pytest.raises(Forbidden, match="opened by somebody else"):
+        unpack_requester(pack_requester(ADA, proposal="tb-p"), sender)
+
+
+def test_a_view_that_does_not_say_whose_it_is_is_outdated():
+    with pytest.raises(Outdated):
+        unpack_requester('{"team":"T1","channel":"C1"}', ADA)
 
 
 def test_the_question_form_comes_back_with_its_model():
     model = ModelRef("vertex", "projects/p/locations/us/endpoints/2", "next number")
-    view = build_ask_form(PLACE, model)
+    view = build_ask_form(ADA, model)
     check_view(view)
     assert view["callback_id"] == "ask_form"
     filled = {"question": {"question": {"type": "plain_text_input", "value": " What comes after 4? "}}}
-    read = read_ask_form({**view, "state": {"values": filled}})
+    read = read_ask_form({**view, "state": {"values": filled}}, ADA)
     assert (read.place, read.model, read.question, read.errors) == (PLACE, model, "What comes after 4?", {})
 
 
 def test_an_empty_question_is_said_at_its_field():
-    view = build_ask_form(PLACE, ModelRef("vertex", "e", "n"))
-    read = read_ask_form({**view, "state": {"values": {"question": {"question": {"value": "  "}}}}})
+    view = build_ask_form(ADA, ModelRef("vertex", "e", "n"))
+    read = read_ask_form({**view, "state": {"values": {"question": {"question": {"value": "  "}}}}}, ADA)
     assert read.errors == {"question": "Type a question first."}
 
 
 def test_a_question_form_without_a_model_is_outdated():
     with pytest.raises(Outdated):
-        unpack_model('{"team":"T1"}')
+        unpack_model('{"team":"T1","user":"U1"}', ADA)
 
 
 def test_an_error_says_what_and_what_next():

@@ -33,6 +33,7 @@ METHODS: dict[str, set[str]] = {
     "files.getUploadURLExternal": {"files:write"},
     "files.info": {"files:read"},
     "files.list": {"files:read"},
+    "users.info": {"users:read"},
     "views.open": set(),
     "views.update": set(),
 }

@@ -11,6 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.domain.place import Place
 from bot.errors import FileUnavailable
 from handlers.transport.slack_files import SlackFiles
+from handlers.transport.slack_users import SlackUsers
 from tests.support.http_server import serving
 
 PLACE = Place("T1", "C1")
@@ -28,12 +29,25 @@ def facts() -> dict[str, Any]:
 
 
 @pytest.fixture
-async def files(facts: dict[str, Any]) -> AsyncIterator[SlackFiles]:
-    async def info(_: web.Request) -> web.Response:
+def person() -> dict[str, Any]:
+    """The answer of users.info: a full member of the workspace."""
+    return {"ok": True, "user": {"id": "U1", "team_id": "T1"}}
+
+
+@pytest.fixture
+async def files(facts: dict[str, Any], person: dict[str, Any]) -> AsyncIterator[SlackFiles]:
+    async def info(request: web.Request) -> web.Response:
+        if request.path.endswith("users.info"):
+            return web.json_response(person)
         return web.json_response({"ok": True, "file": facts})
 
     async with serving(info) as url, httpx.AsyncClient() as http:
-        yield SlackFiles(AsyncWebClient(token="xoxb-1", base_url=f"{url}api/"), http, "xoxb-1")
+        yield slack_files(url, http)
+
+
+def slack_files(url: str, http: httpx.AsyncClient, base: str = "") -> SlackFiles:
+    client = AsyncWebClient(token="xoxb-1", base_url=f"{url}api/")
+    return SlackFiles(client, SlackUsers(client), http, "xoxb-1", base)
 
 
 @pytest.mark.parametrize(
@@ -42,8 +56,6 @@ async def files(facts: dict[str, Any]) -> AsyncIterator[SlackFiles]:
         pytest.param({"user": "U1"}, id="their own"),
         pytest.param({"user": "U1", "shares": {}, "groups": []}, id="their own, shared nowhere"),
         pytest.param({"is_public": True}, id="public"),
-        pytest.param({"is_public": True, "user_team": None}, id="public, of no team that is told"),
-        pytest.param({"is_public": True, "user_team": "E1"}, id="public, of the organisation"),
         pytest.param({"shares": {"public": THERE}}, id="shared here, public"),
         pytest.param({"shares": {"private": THERE}}, id="shared here, private"),
         pytest.param({"shares": {"private": THERE}, "user_team": "T9"}, id="shared here by another company"),
@@ -60,6 +72,32 @@ async def test_who_sees_a_file_in_slack_may_have_it_read(
 
 
 @pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param({"ok": True, "user": {"team_id": "T1", "is_restricted": True}}, id="guest"),
+        pytest.param(
+            {"ok": True, "user": {"team_id": "T1", "is_ultra_restricted": True}}, id="guest of a channel"
+        ),
+        pytest.param({"ok": True, "user": {"team_id": "T9"}}, id="of another workspace"),
+        pytest.param({"ok": True, "user": {"team_id": "T1", "is_stranger": True}}, id="stranger"),
+        pytest.param({"ok": True, "user": {"team_id": "T1", "deleted": True}}, id="deleted"),
+        pytest.param({"ok": False, "error": "missing_scope"}, id="Slack does not say"),
+    ],
+)
+async def test_a_public_file_of_another_channel_is_read_for_full_members_only(
+    files: SlackFiles, facts: dict[str, Any], person: dict[str, Any], answer: dict[str, Any]
+) -> None:
+    facts["is_public"] = True
+    person.clear()
+    person |= answer
+    with pytest.raises(FileUnavailable, match="that you and I both see here"):
+        await files.describe(PLACE, "U1", "slack:F1")
+    # In a channel where it was shared, a guest sees it too.
+    facts["channels"] = ["C1"]
+    assert (await files.describe(PLACE, "U1", "slack:F1")).name == "rows.jsonl"
+
+
+@pytest.mark.parametrize(
     "more",
     [
         pytest.param({}, id="shared elsewhere"),
@@ -69,6 +107,8 @@ async def test_who_sees_a_file_in_slack_may_have_it_read(
         ),
         pytest.param({"is_public": "true"}, id="a word for public"),
         pytest.param({"is_public": True, "user_team": "T9"}, id="public at another company"),
+        pytest.param({"is_public": True, "user_team": None}, id="public, of no team that is told"),
+        pytest.param({"is_public": True, "user_team": "E1"}, id="public somewhere in the organisation"),
         pytest.param({"user": None}, id="of nobody"),
         pytest.param({"public_url_shared": True}, id="with a public link"),
     ],
@@ -116,7 +156,7 @@ async def test_the_token_goes_only_to_the_very_origin_and_never_less_safely(
         return web.json_response({"ok": True, "file": {**facts, "user": "U1", "url_private": address}})
 
     async with serving(info) as url, httpx.AsyncClient(event_hooks={"request": [note]}) as http:
-        files = SlackFiles(AsyncWebClient(token="xoxb-1", base_url=f"{url}api/"), http, "xoxb-1", base)
+        files = slack_files(url, http, base)
         with pytest.raises(FileUnavailable, match="is not stored at Slack itself"):
             await anext(files.read(PLACE, "U1", "slack:F1"))
     assert sent == []
@@ -130,5 +170,5 @@ async def test_another_slack_base_hands_out_its_files(facts: dict[str, Any]) -> 
         return web.Response(body=request.headers["Authorization"].encode()[-3:])
 
     async with serving(answer) as url, httpx.AsyncClient() as http:
-        files = SlackFiles(AsyncWebClient(token="xoxb-1", base_url=f"{url}api/"), http, "xoxb-1", url.rstrip("/"))
+        files = slack_files(url, http, url.rstrip("/"))
         assert [chunk async for chunk in files.read(PLACE, "U1", "slack:F1")] == [b"b-1"]

@@ -21,7 +21,7 @@ from handlers.blocks.datasets.report import (
 )
 from handlers.blocks.private_metadata import unpack_request
 from tests.support.block_checks import check_message, check_view
-from tests.support.block_samples import GEMINI, NOW, PLACE, TRAINING, VERTEX
+from tests.support.block_samples import ADA, GEMINI, NOW, PLACE, TRAINING, VERTEX
 
 REPORT = DatasetReport("next_number.jsonl", 900, "ab" * 32, 15, 15, Dialect.GEMINI, characters=80, tokens=40)
 SPEC = TuningSpec("gemini", GEMINI.base_models[0], "next number", Hyperparameters(epochs=3), TRAINING)
@@ -58,13 +58,13 @@ def texts(view):
 
 
 def test_a_good_file_is_ready_to_start():
-    assert view_of(REPORT, GEMINI, PLACE, PROPOSAL) == {
+    assert view_of(REPORT, GEMINI, ADA, PROPOSAL) == {
         "type": "modal",
         "callback_id": "start_report",
         "title": plain("Ready to start"),
         "submit": plain("Start tuning"),
         "close": plain("Not now"),
-        "private_metadata": '{"team":"T1","channel":"C1","proposal":"tb-p"}',
+        "private_metadata": '{"user":"U1","team":"T1","channel":"C1","proposal":"tb-p"}',
         "blocks": [
             {
                 "type": "section",
@@ -117,7 +117,7 @@ def test_a_good_file_is_ready_to_start():
 
 def test_bad_rows_are_named_with_their_lines_and_nothing_can_be_started():
     bad = replace(REPORT, rows=100, examples=92, findings=(FEW, EMPTY_OUTPUT))
-    view = view_of(bad, VERTEX, PLACE, None)
+    view = view_of(bad, VERTEX, ADA, None)
     assert "submit" not in view
     assert texts(view) == [
         "*next_number.jsonl*: 100 rows, 92 of them fit to tune on. "
@@ -130,7 +130,7 @@ def test_bad_rows_are_named_with_their_lines_and_nothing_can_be_started():
 
 def test_one_bad_row_is_one_line():
     finding = replace(EMPTY_OUTPUT, count=1, lines=(1_204,), value="")
-    assert texts(view_of(replace(REPORT, findings=(finding,)), VERTEX, PLACE, None))[1].startswith(
+    assert texts(view_of(replace(REPORT, findings=(finding,)), VERTEX, ADA, None))[1].startswith(
         "*Error in line 1,204:* The output"
     )
 
@@ -138,12 +138,12 @@ def test_one_bad_row_is_one_line():
 def test_items_of_a_json_array_are_called_items():
     finding = replace(EMPTY_OUTPUT, count=2, lines=(1, 2))
     bad = replace(REPORT, findings=(finding,), unit="item")
-    assert "*Error in items 1 and 2:*" in texts(view_of(bad, VERTEX, PLACE, None))[1]
+    assert "*Error in items 1 and 2:*" in texts(view_of(bad, VERTEX, ADA, None))[1]
 
 
 def test_the_number_of_steps_is_not_made_up():
     spec = replace(SPEC, hyperparameters=Hyperparameters())
-    view = view_of(REPORT, VERTEX, PLACE, replace(PROPOSAL, spec=spec))
+    view = view_of(REPORT, VERTEX, ADA, replace(PROPOSAL, spec=spec))
     assert "Google chooses the number of steps. About 40 tokens an epoch" in texts(view)[1]
 
 
@@ -151,7 +151,7 @@ def test_unknown_keys_are_shown_and_the_guess_is_one_click_away():
     keys = ("question", "answer")
     unknown = replace(REPORT, dialect=None, examples=0, keys=keys, guessed_mapping=FieldMapping(*keys))
     request = StartRequest(file="slack:F1", name="math")
-    view = view_of(unknown, VERTEX, PLACE, None, request=request)
+    view = view_of(unknown, VERTEX, ADA, None, request=request)
     assert texts(view)[0] == (
         "*next_number.jsonl*: 15 rows, in no form that I know. The keys are `question` and `answer`. "
         "My guess: input `question`, output `answer`."
@@ -163,19 +163,19 @@ def test_unknown_keys_are_shown_and_the_guess_is_one_click_away():
 
 def test_keys_that_were_named_are_repeated():
     mapped = replace(REPORT, dialect=Dialect.MAPPED, mapping=FieldMapping("question", "answer"))
-    assert "Form: input `question`, output `answer`." in texts(view_of(mapped, VERTEX, PLACE, PROPOSAL))[0]
+    assert "Form: input `question`, output `answer`." in texts(view_of(mapped, VERTEX, ADA, PROPOSAL))[0]
 
 
 def test_both_files_are_reported():
     second = replace(REPORT, name="check.jsonl", findings=(FEW,))
-    view = view_of(REPORT, VERTEX, PLACE, PROPOSAL, validation=second)
+    view = view_of(REPORT, VERTEX, ADA, PROPOSAL, validation=second)
     assert texts(view)[1].startswith("*check.jsonl*: 15 rows")
 
 
 def test_only_the_first_findings_are_shown_and_the_rest_counted():
     many = tuple(replace(EMPTY_OUTPUT, rule=f"r{index}", message=f"Reason {index}") for index in range(40))
     bad = replace(REPORT, findings=many)
-    view = view_of(bad, VERTEX, PLACE, None)
+    view = view_of(bad, VERTEX, ADA, None)
     assert len(texts(view)) == 31
     assert "And 10 more findings." in json.dumps(view)
     message = build_report_message(bad, VERTEX)
@@ -201,7 +201,7 @@ def test_while_the_file_is_read_the_modal_says_so():
 
 def test_an_error_leads_back_to_the_form():
     request = StartRequest(name="capitals", file="slack:F1")
-    view = build_error_view(FileUnavailable("That file was deleted in Slack.", "Share it again."), PLACE, request)
+    view = build_error_view(FileUnavailable("That file was deleted in Slack.", "Share it again."), ADA, request)
     check_view(view)
     assert texts(view) == ["That file was deleted in Slack.\nShare it again."]
     assert unpack_request(view["blocks"][1]["elements"][0]["value"]) == request
@@ -209,14 +209,14 @@ def test_an_error_leads_back_to_the_form():
 
 def test_a_request_too_long_for_a_button_leaves_the_button_out():
     request = StartRequest(file="gs://b/" + "a" * 1_100, validation="gs://b/" + "b" * 1_100)
-    view = build_error_view(BadArgument("No.", "Yes."), PLACE, request)
+    view = build_error_view(BadArgument("No.", "Yes."), ADA, request)
     check_view(view)
     assert len(view["blocks"]) == 1
 
 
 @pytest.mark.parametrize("dialect", list(Dialect))
 def test_every_dialect_has_a_plain_name(dialect):
-    assert "Form: " in texts(view_of(replace(REPORT, dialect=dialect), VERTEX, PLACE, PROPOSAL))[0]
+    assert "Form: " in texts(view_of(replace(REPORT, dialect=dialect), VERTEX, ADA, PROPOSAL))[0]
 
 
 @pytest.mark.parametrize(

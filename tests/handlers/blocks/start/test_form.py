@@ -19,14 +19,14 @@ from handlers.blocks.start.form import FormState, build_form
 from handlers.blocks.start.form_reader import StartForm, field_errors, read_form
 from tests.support import block_samples as samples
 from tests.support.block_checks import check_view
-from tests.support.block_samples import GEMINI, PLACE, VERTEX
+from tests.support.block_samples import ADA, GEMINI, VERTEX
 
 RECENT = (FileInfo("slack:F1", "next_number.jsonl", 900), FileInfo("slack:F2", "big.jsonl", 52_000_000))
 UPLOAD = {"id": "F9", "name": "mine.jsonl", "size": 1_234}
 
 
 def form(*profiles: BackendProfile, **state: Any) -> dict[str, Any]:
-    view = build_form(FormState(PLACE, profiles or (VERTEX, GEMINI), **state))
+    view = build_form(FormState(ADA, profiles or (VERTEX, GEMINI), **state))
     check_view(view)
     return view
 
@@ -42,7 +42,7 @@ def fill(view: dict[str, Any], **entries: Any) -> dict[str, Any]:
 
 
 def submit(view: dict[str, Any], **values: Any) -> StartForm:
-    return read_form(fill(view, **values))
+    return read_form(fill(view, **values), ADA)
 
 
 def block(view: dict[str, Any], block_id: str) -> Any:
@@ -65,7 +65,7 @@ def test_the_form_of_one_backend():
         "title": plain("Tune a model"),
         "submit": plain("Check the file"),
         "close": plain("Close"),
-        "private_metadata": '{"team":"T1","channel":"C1","backend":"vertex"}',
+        "private_metadata": '{"user":"U1","team":"T1","channel":"C1","backend":"vertex"}',
         "blocks": [
             {
                 "type": "input",
@@ -225,7 +225,7 @@ def test_everything_that_is_known_is_filled_in():
     )
     tuned = [TunedModel("gemini", "tunedModels/old-one", "tunedModels/old-one", "old one")]
     view = form(request=request, recent=RECENT, tuned=tuned)
-    assert submit(view) == StartForm(PLACE, request, False, (), {}, shown_backend="gemini")
+    assert submit(view) == StartForm(ADA, request, False, (), {}, shown_backend="gemini")
     assert block(view, "file_recent")["element"]["initial_option"]["text"]["text"] == "big.jsonl (52 MB)"
     assert block(view, "base_model")["element"]["initial_option"]["text"]["text"] == "old one"
 
@@ -287,7 +287,9 @@ def test_what_is_wrong_is_said_at_its_field(values, errors):
 def test_a_number_that_is_none_is_said_at_its_field():
     view = fill(form(), file_upload=UPLOAD)
     view["state"]["values"]["epochs"]["number"]["value"] = "three"
-    assert read_form(view).errors == {"epochs": "`epochs` must be a whole number, not “three”. For example 3."}
+    assert read_form(view, ADA).errors == {
+        "epochs": "`epochs` must be a whole number, not “three”. For example 3."
+    }
 
 
 def test_the_validation_file_stays_behind_a_button_until_it_is_wanted():
@@ -307,11 +309,11 @@ def test_a_backend_without_validation_has_no_such_fields():
 def test_what_was_typed_survives_a_change_of_the_backend():
     """Slack keeps values by block and action id; one backend's base model must not be kept for another."""
     vertex = fill(form(), name="capitals", file_upload=UPLOAD, epochs="7", backend="gemini")
-    read = read_form(vertex)
+    read = read_form(vertex, ADA)
     assert read.request.backend == "gemini"
     redrawn = filled_in(form(request=read.redrawn)["blocks"])
     state = state_values(redrawn, vertex["state"]["values"])
-    again = read_form({**vertex, "blocks": redrawn, "state": {"values": state}})
+    again = read_form({**vertex, "blocks": redrawn, "state": {"values": state}}, ADA)
     assert again.errors == {}
     assert again.request == StartRequest(
         backend="gemini",
@@ -335,15 +337,15 @@ def test_a_refused_value_is_shown_at_its_field_or_nowhere():
 @pytest.mark.parametrize("metadata", ["", "not json", "[]", '{"team":5}'])
 def test_a_form_of_an_older_version_is_outdated(metadata):
     with pytest.raises(Outdated, match="older version"):
-        read_form({"private_metadata": metadata, "state": {"values": {}}})
+        read_form({"private_metadata": metadata, "state": {"values": {}}}, ADA)
 
 
 @given(samples.requests)
 @settings(deadline=None)
 def test_any_request_that_fits_the_form_comes_back_from_it(request_):
-    view = build_form(FormState(PLACE, (VERTEX,), request_, RECENT))
+    view = build_form(FormState(ADA, (VERTEX,), request_, RECENT))
     blocks = filled_in(view["blocks"])
-    read = read_form({**view, "blocks": blocks, "state": {"values": state_values(blocks, {})}})
+    read = read_form({**view, "blocks": blocks, "state": {"values": state_values(blocks, {})}}, ADA)
     assert set(read.errors) <= {"file_uri", "file_upload", "output_key", "input_key", "validation_uri"}
     chosen = request_.hyperparameters
     assert read.request.hyperparameters == Hyperparameters(
