@@ -20,9 +20,8 @@
     │   ├── GoogleUnavailable    408, 5xx, time-outs, broken connections
     │   └── OutcomeUnknown       a create request was sent, and no answer says whether Google carried it out
     ├── SlackError               Slack does not accept a message
-    │   ├── RetryLater           not now
-    │   │   └── Unconfirmed      a post was sent, and no answer says whether it is in Slack
-    │   └── Undeliverable        never
+    │   └── RetryLater           not now
+    │       └── Unconfirmed      a post was sent, and no answer says whether it is in Slack
     ├── StorageError             the database
     └── SettingsError            the environment variables at the start
 
@@ -150,19 +149,20 @@ class SlackError(BotError):
 
 
 class RetryLater(SlackError):
-    """Slack cannot accept the message now; it may be retried after `seconds`."""
+    """Slack cannot accept the message now; it may be retried after `seconds`.
 
-    def __init__(self, message: str, seconds: float) -> None:
+    `final` says that the reason is final if it lasts, as where the channel or the message is gone; how long it
+    must last is in bot/domain/repeated_refusals.py.
+    """
+
+    def __init__(self, message: str, seconds: float, *, final: bool = False) -> None:
         super().__init__(message)
         self.seconds = seconds
+        self.final = final
 
 
 class Unconfirmed(RetryLater):
     """A post was sent, and no answer says whether it is in Slack; search for it before the next try."""
-
-
-class Undeliverable(SlackError):
-    """Slack will never accept this message: the channel was deleted, or the bot was removed from the workspace."""
 
 
 class StorageError(BotError):

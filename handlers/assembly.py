@@ -124,7 +124,7 @@ def build_handlers(
     repair_upload = RepairUpload(client, use_cases.repair, use_cases.proposals, slack.files, poster, modals)
     profiles = {profile.name: profile for profile in use_cases.proposals.profiles}
     commands = CommandRunner(use_cases.jobs, use_cases.chat, jobs, profiles, clock)
-    questions = QuestionTasks(use_cases.answers, slack.idempotent_poster, poster, client, tasks)
+    questions = QuestionTasks(use_cases.answers, slack.idempotent_poster, poster, client, tasks, clock)
     listeners = Listeners(
         access=Access(slack.identity, slack.users, client, poster, tasks),
         commands=Commands(check_modal, commands, questions, poster, tasks),

@@ -12,7 +12,7 @@ from typing import Final
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 
-from bot.errors import FileUnavailable, RetryLater, SlackError, Unconfirmed, Undeliverable
+from bot.errors import FileUnavailable, RetryLater, SlackError, Unconfirmed
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,8 @@ TOKEN_REFUSED: Final = _TOKEN_INVALID | {
 }
 # The person who installed the app can repair this, so messages wait and none is dropped.
 _APP_REFUSED: Final = _TOKEN_INVALID | {"missing_scope"}
-_PASSING: Final = frozenset({"service_unavailable", "request_timeout", "team_added_to_org"})
+# Slack's pages write the first one, and some methods answer the second one.
+_RATE_LIMITED: Final = frozenset({"ratelimited", "rate_limited"})
 # Slack's pages say of these that "it's possible some aspect of the operation succeeded before the error was
 # raised".
 _OUTCOME_UNKNOWN: Final = frozenset({"internal_error", "fatal_error"})
@@ -46,6 +47,10 @@ CANNOT_POST: Final = frozenset(
         "no_permission",
         "not_in_channel",
         "restricted_action",
+        "restricted_action_non_threadable_channel",
+        "restricted_action_read_only_channel",
+        "restricted_action_thread_locked",
+        "restricted_action_thread_only_channel",
         "user_not_in_channel",
     }
 )
@@ -54,6 +59,26 @@ MESSAGE_GONE: Final = frozenset(
     {"cant_update_message", "channel_not_found", "edit_window_closed", "is_inactive", "message_not_found"}
 )
 THREAD_GONE: Final = frozenset({"thread_not_found"})
+# Slack also answers this where the bot is in the channel, for as long as it moves the channel or the workspace.
+_MAY_PASS: Final = frozenset({"channel_not_found"})
+# Slack says this of a channel that it knows, so a first message goes to the person at once.
+NO_ENTRY: Final = CANNOT_POST - _MAY_PASS
+# Slack refuses the blocks or the text of a message, which the bot made; the same text without blocks may pass.
+BAD_MESSAGE: Final = frozenset(
+    {
+        "invalid_arguments",
+        "invalid_blocks",
+        "invalid_blocks_format",
+        "msg_blocks_too_long",
+        "msg_too_long",
+        "no_text",
+    }
+)
+# No direct messages reach this person.
+_PERSON_GONE: Final = frozenset({"cannot_dm_bot", "user_disabled", "user_not_found", "user_not_visible"})
+# Only these codes end the delivery of a message, and only if they last: see bot/domain/repeated_refusals.py. After
+# every other code, also after one that Slack adds next year, the message waits and is sent again.
+FINAL_IF_LASTING: Final = CANNOT_POST | MESSAGE_GONE | THREAD_GONE | BAD_MESSAGE | _PERSON_GONE
 # The person closed the modal.
 VIEW_GONE: Final = frozenset({"not_found"})
 # A workspace without the `data_visualization` block refuses the whole view or message.
@@ -79,7 +104,7 @@ def retry_after(error: SlackApiError) -> float | None:
 
     Source: docs.slack.dev/apis/web-api/rate-limits.
     """
-    if slack_code(error) != "ratelimited" and slack_status(error) != 429:
+    if slack_code(error) not in _RATE_LIMITED and slack_status(error) != 429:
         return None
     seconds = str(getattr(error.response, "headers", {}).get("Retry-After", ""))
     return float(seconds) if seconds.isdecimal() else 1.0
@@ -95,12 +120,16 @@ def unconfirmed(error: Exception) -> Unconfirmed:
     """Return the error of a post of which nobody knows whether Slack has it, from one of `CALL_ERRORS`."""
     if isinstance(error, SlackApiError):
         why = slack_code(error) or str(slack_status(error))
-        return Unconfirmed(f"Slack does not say whether it has the message: {why}.", retry_after(error) or 1.0)
+        return Unconfirmed(
+            f"Slack does not say whether it has the message: {why}.",
+            retry_after(error) or 1.0,
+            final=slack_code(error) in CANNOT_POST,
+        )
     return Unconfirmed(f"Slack does not say whether it has the message: {type(error).__name__}.", seconds=1.0)
 
 
-def delivery_error(error: Exception) -> RetryLater | Undeliverable:
-    """Return what an error of slack-sdk or of the network means for a message: send it later, or never."""
+def delivery_error(error: Exception) -> RetryLater:
+    """Return what an error of slack-sdk or of the network means for a message, which is sent again later."""
     if isinstance(error, NETWORK_ERRORS):
         return RetryLater(f"Slack cannot be reached: {type(error).__name__}.", seconds=1.0)
     if not isinstance(error, SlackApiError):
@@ -112,14 +141,14 @@ def delivery_error(error: Exception) -> RetryLater | Undeliverable:
     if code in _APP_REFUSED:
         logger.error("Slack refuses the app: %s. Messages wait until the app is installed again.", code)
         return RetryLater(f"Slack refuses the app: {code}.", seconds=30.0)
-    if status >= 500 or not code or code in _PASSING or code in _OUTCOME_UNKNOWN:
+    if status >= 500 or not code:
         return RetryLater(f"Slack fails: {code or status}.", seconds=1.0)
-    return Undeliverable(f"Slack refuses the message: {code}.")
+    return RetryLater(f"Slack refuses the message: {code}.", seconds=1.0, final=code in FINAL_IF_LASTING)
 
 
 @contextmanager
 def delivery_errors() -> Iterator[None]:
-    """Raise RetryLater or Undeliverable in place of what slack-sdk or the network raises inside the block."""
+    """Raise RetryLater in place of what slack-sdk or the network raises inside the block."""
     try:
         yield
     except (SlackClientError, *NETWORK_ERRORS) as error:
@@ -141,7 +170,7 @@ def error_for_person(error: SlackApiError) -> SlackError | None:
                 f"The app lacks the scope {needed}.",
                 "Ask the person who installed Tunebot to add it and to install the app again.",
             )
-        case "ratelimited":
+        case "ratelimited" | "rate_limited":
             return SlackError("Slack asks me to slow down.", "Try again in a minute.")
     return None
 

@@ -8,13 +8,14 @@ import math
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from bot.domain.chat import ModelAnswer, ModelRef, Question
 from bot.domain.jobs import DataStats, Failure, JobState, OpenJob, Snapshot, TuningJob, TuningSpec
 from bot.domain.place import Place
+from bot.domain.repeated_refusals import Refusals
 from bot.domain.requests import Proposal
 from bot.errors import StorageError
 from bot.ports.notifier import PostAttempt
@@ -213,7 +214,21 @@ def read_question(row: Row) -> OpenQuestion:
         posted=row["posted"],
         thread=Place(place.team, row["next_channel"], row["next_thread"]) if row["posted"] else None,
         unconfirmed=unconfirmed,
+        refusals=read_refusals(row),
     )
+
+
+# A first refusal that lies in the future was stored before the clock was set back, so the time starts again.
+COUNT_REFUSAL: Final = """
+UPDATE {table} SET refusals = refusals + 1,
+  first_refused_at = CASE WHEN first_refused_at < ? THEN first_refused_at ELSE ? END
+WHERE {key} = ?
+"""
+
+
+def read_refusals(row: Row) -> Refusals:
+    """Return the refusals of a notice or of a question."""
+    return Refusals(row["refusals"], _optional_moment(row["first_refused_at"]))
 
 
 def answer_text(answer: ModelAnswer) -> str:

@@ -32,7 +32,7 @@ class DatabaseHealth:
         """Return how many notices were not sent yet, and for how many seconds the oldest has waited."""
 
         def read(connection: Connection) -> tuple[int, int | None]:
-            query = "SELECT count(*), min(since) FROM outbox WHERE state = 'pending'"
+            query = "SELECT count(*), min(since) FROM outbox WHERE state = 'pending' AND kind <> 'old_card'"
             number, since = connection.execute(query).fetchone()
             return number, since
 

@@ -21,17 +21,18 @@ from bot.domain.jobs import TuningJob
 from bot.domain.place import Place
 from bot.ports.clock import Clock
 from bot.ports.notifier import UNLIMITED, Delivered, Notice, NoticeKind, PostAttempt, SendCapacity
-from storage.codecs import Row, micros, moment
+from storage.codecs import COUNT_REFUSAL, Row, micros, moment, read_refusals
 from storage.database import Database
 
-# The priorities of posts and of edits; a notice of priority 9 is not due, see _SET_PRIORITIES.
+# The first and last priorities of posts and of edits; a notice of priority 9 is not due, see _SET_PRIORITIES.
 _POSTS: Final = (0, 1)
-_EDITS: Final = (2, 3)
+_EDITS: Final = (2, 4)
 
 # A reply belongs into the thread of its job's card, so it waits while the first card is pending. Notices of jobs
 # that have ended come before those of open jobs.
 _SET_PRIORITIES: Final = """
-UPDATE outbox SET channel = jobs.channel, priority = CASE
+UPDATE outbox SET channel = CASE kind WHEN 'old_card' THEN old_channel ELSE jobs.channel END, priority = CASE
+    WHEN kind = 'old_card' THEN 4
     WHEN kind <> 'card' AND jobs.card = '' AND EXISTS (
       SELECT 1 FROM outbox AS first
       WHERE first.job = jobs.key AND first.kind = 'card' AND first.state = 'pending'
@@ -51,6 +52,17 @@ _ADD: Final = """
 INSERT INTO outbox (team, job, kind, since)
 VALUES (?, ?, ?, CAST(strftime('%s', 'now') AS INTEGER) * 1000000)
 ON CONFLICT (job, kind) WHERE state = 'pending' DO UPDATE SET version = version + 1
+"""
+
+# A card that stays where the job was, and whether it was updated after the job had ended.
+_ADD_OLD_CARD: Final = """
+INSERT INTO outbox (team, job, kind, old_channel, old_card, since)
+SELECT team, key, 'old_card', channel, card, CAST(strftime('%s', 'now') AS INTEGER) * 1000000
+FROM jobs WHERE key = :job AND card <> '' AND channel <> :channel
+ON CONFLICT (job, kind) WHERE state = 'pending' DO NOTHING
+"""
+_UPDATE_OLD_CARD_AGAIN: Final = """
+UPDATE OR IGNORE outbox SET state = 'pending', due_at = 0 WHERE job = ? AND kind = 'old_card' AND state = 'sent'
 """
 
 # Reads the first few notices of each channel. The recursion jumps from channel to channel in the index, so it does
@@ -81,6 +93,7 @@ def add_notices(connection: Connection, job: TuningJob, kinds: Iterable[NoticeKi
     """Add these notices of a job, in the transaction that writes the state that they show."""
     for kind in kinds:
         connection.execute(_ADD, [job.place.team, job.key, kind.value])
+    connection.execute(_UPDATE_OLD_CARD_AGAIN, [job.key])
     _set_priorities(connection, job.key)
 
 
@@ -142,12 +155,15 @@ class SqliteOutbox:
         def settle(connection: Connection) -> None:
             if delivered is not None:
                 place = delivered.place
+                connection.execute(_ADD_OLD_CARD, {"job": notice.job, "channel": place.channel})
                 connection.execute(
                     "UPDATE jobs SET card = ?, channel = ?, thread = ? WHERE key = ?",
                     [delivered.card, place.channel, place.thread, notice.job],
                 )
             _forget_attempt(connection, notice)
-            connection.execute("UPDATE outbox SET attempts = 0 WHERE id = ?", [notice.id])
+            connection.execute(
+                "UPDATE outbox SET attempts = 0, refusals = 0, first_refused_at = NULL WHERE id = ?", [notice.id]
+            )
             if delivered is None or delivered.current:
                 # News that joined meanwhile become a new notice; otherwise a job with constant news would stay
                 # before all others.
@@ -160,7 +176,11 @@ class SqliteOutbox:
 
         await self._database.write(settle)
 
-    async def postpone(self, notice: Notice, until: datetime, reason: str, *, refused: bool = False) -> None:
+    async def postpone(
+        self, notice: Notice, until: datetime, reason: str, *, refused: bool = False, final: bool = False
+    ) -> None:
+        now = micros(self._clock.now())
+
         # News that joined meanwhile wait too, because Slack rejected the channel and not the text.
         def delay(connection: Connection) -> None:
             connection.execute(
@@ -172,6 +192,8 @@ class SqliteOutbox:
             )
             if refused:
                 _forget_attempt(connection, notice)
+            if final:
+                connection.execute(COUNT_REFUSAL.format(table="outbox", key="id"), [now, now, notice.id])
 
         await self._database.write(delay)
 
@@ -224,8 +246,10 @@ def _notice(row: Row) -> Notice:
         kind=NoticeKind(row["kind"]),
         job=row["job"],
         channel=row["channel"],
-        edits=row["priority"] in _EDITS,
+        edits=_EDITS[0] <= row["priority"] <= _EDITS[1],
         attempts=row["attempts"],
         version=row["version"],
         unconfirmed=unconfirmed,
+        refusals=read_refusals(row),
+        old_card=row["old_card"],
     )

@@ -16,13 +16,15 @@ from bot.errors import StorageError
 from bot.ports.clock import Clock
 from bot.ports.questions import OpenQuestion
 from storage.audit_log import first_time
-from storage.codecs import Row, answer_text, micros, question_row, read_question
+from storage.codecs import COUNT_REFUSAL, Row, answer_text, micros, question_row, read_question
 from storage.conversations import append_turns
 from storage.database import Database
 
 logger = logging.getLogger(__name__)
 
 _NO_ATTEMPT = "begun_at = NULL, begun_channel = '', begun_thread = ''"
+_NO_REFUSALS = "refusals = 0, first_refused_at = NULL"
+_COUNT_REFUSAL = COUNT_REFUSAL.format(table="questions", key="key")
 
 
 class SqliteQuestions:
@@ -64,11 +66,22 @@ class SqliteQuestions:
         attempt = [micros(self._clock.now()), place.channel, place.thread]
         await self._set(key, "begun_at = ?, begun_channel = ?, begun_thread = ?", attempt)
 
-    async def refused(self, key: str) -> None:
-        await self._set(key, _NO_ATTEMPT, [])
+    async def refused(self, key: str, *, final: bool = False) -> None:
+        now = micros(self._clock.now())
+
+        def forget(connection: Connection) -> None:
+            connection.execute(f"UPDATE questions SET {_NO_ATTEMPT} WHERE key = ?", [key])  # noqa: S608 - a constant
+            if final:
+                connection.execute(_COUNT_REFUSAL, [now, now, key])
+
+        await self._database.write(forget)
+
+    async def count_refusal(self, key: str) -> None:
+        now = micros(self._clock.now())
+        await self._database.write(lambda connection: connection.execute(_COUNT_REFUSAL, [now, now, key]))
 
     async def posted(self, key: str, thread: Place) -> None:
-        change = f"posted = posted + 1, next_channel = ?, next_thread = ?, {_NO_ATTEMPT}"
+        change = f"posted = posted + 1, next_channel = ?, next_thread = ?, {_NO_ATTEMPT}, {_NO_REFUSALS}"
         await self._set(key, change, [thread.channel, thread.thread])
 
     async def settle(self, key: str, conversation: Conversation | None = None) -> None:

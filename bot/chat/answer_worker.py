@@ -32,6 +32,8 @@ ASKED_AT_ONCE: Final = 48
 ASKED_AT_ONCE_BY_ONE: Final = 12
 # A question has up to 40,000 characters and is held in memory while it waits.
 MOST_WAITING: Final = 1000
+# Nobody waits longer for the words on why there is no answer, and nobody paid for them.
+_EXPLAINED_WITHIN: Final = timedelta(days=1)
 
 _QUOTED: Final = 800
 
@@ -65,13 +67,17 @@ class AnswerWorker:
         return await self._store.add(question)
 
     async def process(self, asked: OpenQuestion, to: AnswerPoster) -> None:
-        """Continue until the question is settled: ask the model, store the answer, post it. Never raises."""
+        """Continue until the question is settled: ask the model, store the answer, post it. Never raises.
+
+        An answer cost money, so its question is settled only when all of it is posted.
+        """
         key = asked.question.key
         try:
             answer = asked.answer or await self._answer(asked, to)
-            await self._until_done(key, partial(self._post, answer, to))
         except Exception as error:  # noqa: BLE001 - the person must get an explanation of any error
             await self._explain(key, error, to)
+        else:
+            await self._until_done(key, partial(self._post, answer, to))
 
     async def open_questions(self) -> list[OpenQuestion]:
         """Return the questions that an earlier process did not settle, oldest first. Raises StorageError."""
@@ -132,7 +138,13 @@ class AnswerWorker:
         async def explain(asked: OpenQuestion) -> bool:
             try:
                 await to.explain(asked, error, partial(self._store.record_attempt, key))
-            except (RetryLater, StorageError):
+            except RetryLater as refusal:
+                now = self._clock.now()
+                gone = refusal.final and asked.refusals.end(now)
+                if not gone and now - asked.asked_at < _EXPLAINED_WITHIN:
+                    raise
+                logger.warning("gave up to post why %s has no answer: %s", key, refusal)
+            except StorageError:
                 raise
             except Exception:
                 logger.exception("could not post why %s has no answer: %s", key, error)
@@ -144,6 +156,7 @@ class AnswerWorker:
     async def _until_done(self, key: str, step: _Step) -> None:
         """Repeat the step until it returns true, with pauses while Slack or the database fails."""
         failures, done = 0, False
+        asked: OpenQuestion | None = None
         while not done:
             try:
                 asked = await self._store.question(key)
@@ -152,16 +165,25 @@ class AnswerWorker:
             except (RetryLater, StorageError) as error:
                 logger.info("%s waits: %s", key, error)
                 least = error.seconds if isinstance(error, RetryLater) else 1.0
+                if asked is not None and asked.refusals.end(self._clock.now()):
+                    least = self._backoff.after_fault
                 await asyncio.sleep(self._backoff.pause(failures, self._backoff.longest, least=least))
                 failures += 1
+            except Exception:
+                # A fault of ours must not lose what was paid for; the next version of the bot may post it.
+                logger.exception("could not continue with %s", key)
+                await asyncio.sleep(self._backoff.after_fault)
 
     async def _attempt(self, asked: OpenQuestion, step: _Step) -> bool:
+        key = asked.question.key
         try:
             return await step(asked)
-        except Unconfirmed:
+        except Unconfirmed as error:
+            if error.final:
+                await self._store.count_refusal(key)
             raise
-        except SlackError:
-            await self._store.refused(asked.question.key)
+        except SlackError as error:
+            await self._store.refused(key, final=isinstance(error, RetryLater) and error.final)
             raise
 
 

@@ -13,9 +13,10 @@ from functools import partial
 from typing import Final
 
 from bot.domain.jobs import TuningJob
-from bot.errors import BotError, RetryLater, Unconfirmed, Undeliverable
+from bot.domain.repeated_refusals import ENDS_AFTER
+from bot.errors import BotError, RetryLater, Unconfirmed
 from bot.ports.clock import Clock
-from bot.ports.notifier import Notice, Notifier, Outbox
+from bot.ports.notifier import Notice, NoticeKind, Notifier, Outbox
 from bot.ports.stores import JobStore
 from bot.runtime.backoff import DEFAULT_BACKOFF, Backoff
 
@@ -23,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 IDLE_SECONDS: Final = 1.0  # how often postponed notices are read when nothing wakes the sender
 TICK_SECONDS: Final = 0.1  # the same while Slack's rate limits delay a notice
+OLD_CARD_ENDS_AFTER: Final = timedelta(days=2)  # how long a card that stayed in a closed channel is tried
 AT_ONCE: Final = 10  # deliveries that run at the same time in all channels together
 
 
@@ -137,14 +139,8 @@ class OutboxSender:
             return
         try:
             await self._send(notice, job)
-        except Undeliverable as error:
-            logger.warning("gave up a notice of %s: %s", notice.job, error)
-            await self._outbox.give_up(notice, str(error))
         except RetryLater as error:
-            logger.info("%s of %s waits: %s", notice.kind, notice.job, error)
-            self._note_failure()
-            pause = self._backoff.pause(notice.attempts, self._backoff.longest, least=error.seconds)
-            await self._postpone(notice, pause, str(error), refused=not isinstance(error, Unconfirmed))
+            await self._retry(notice, error)
         except BotError:
             raise
         except Exception:  # a card that cannot be built is a fault of ours and must not stop the others
@@ -154,15 +150,36 @@ class OutboxSender:
         else:
             self._failures = 0
 
+    async def _retry(self, notice: Notice, error: RetryLater) -> None:
+        old_card = notice.kind is NoticeKind.OLD_CARD
+        ends_after = OLD_CARD_ENDS_AFTER if old_card else ENDS_AFTER
+        if error.final and notice.refusals.end(self._clock.now(), ends_after):
+            logger.warning("gave up a notice of %s: %s", notice.job, error)
+            await self._outbox.give_up(notice, str(error))
+            return
+        logger.info("%s of %s waits: %s", notice.kind, notice.job, error)
+        if not error.final:  # A channel that is gone says nothing about the others.
+            self._note_failure()
+        least = self._backoff.after_fault if old_card else error.seconds
+        pause = self._backoff.pause(notice.attempts, self._backoff.longest, least=least)
+        refused = not isinstance(error, Unconfirmed)
+        await self._postpone(notice, pause, str(error), refused=refused, final=error.final)
+
     async def _send(self, notice: Notice, job: TuningJob) -> None:
         snapshots = await self._jobs.snapshots(job.key)
         record_attempt = partial(self._outbox.record_attempt, notice)
         delivered = await self._notifier.deliver(notice, job, snapshots, record_attempt)
-        await self._outbox.sent(notice, delivered)
+        if delivered is None and not job.state.ended:
+            # The old card must show the job's end too, so its notice stays until then.
+            await self._postpone(notice, self._backoff.after_fault, "the job is still open", refused=True)
+        else:
+            await self._outbox.sent(notice, delivered)
 
-    async def _postpone(self, notice: Notice, seconds: float, reason: str, *, refused: bool) -> None:
+    async def _postpone(
+        self, notice: Notice, seconds: float, reason: str, *, refused: bool, final: bool = False
+    ) -> None:
         until = self._clock.now() + timedelta(seconds=seconds)
-        await self._outbox.postpone(notice, until, reason, refused=refused)
+        await self._outbox.postpone(notice, until, reason, refused=refused, final=final)
 
 
 def _now() -> float:

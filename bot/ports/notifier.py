@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 from bot.domain.jobs import Snapshot, TuningJob
 from bot.domain.place import Place
+from bot.domain.repeated_refusals import NO_REFUSALS, Refusals
 
 
 class NoticeKind(StrEnum):
@@ -16,6 +17,8 @@ class NoticeKind(StrEnum):
     CARD = "card"  # post the job card, or update it
     ENDED = "ended"  # post the reply in the thread that mentions the owner
     STUCK = "stuck"  # post the reply in the thread that the job makes no progress, with a button to cancel it
+    # Update the card that stayed in a channel when the job moved to its owner's direct messages.
+    OLD_CARD = "old_card"
 
 
 # Stores that a post in this place is about to be sent. Raises StorageError.
@@ -34,8 +37,8 @@ class PostAttempt:
 class Notice:
     """Something to post about a job, in the channel where the job is now.
 
-    `edits` is true if it updates the card that is in Slack, false if it is a new post. `attempts` counts tries,
-    `version` the changes that joined this notice.
+    `edits` is true if it updates a card that is in Slack, false if it is a new post. `attempts` counts tries,
+    `version` the changes that joined this notice. `old_card` is the `ts` of the card of an OLD_CARD notice.
     """
 
     id: int
@@ -46,6 +49,8 @@ class Notice:
     attempts: int = 0
     version: int = 0
     unconfirmed: PostAttempt | None = None
+    refusals: Refusals = NO_REFUSALS
+    old_card: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +106,18 @@ class Outbox(Protocol):
     async def sent(self, notice: Notice, delivered: Delivered | None = None) -> None:
         """Mark the notice as sent and store where the card is, in one transaction.
 
-        The notice stays due if changes joined it after it was read, or if the card is not current.
+        The notice stays due if changes joined it after it was read, or if the card is not current. If the card
+        has moved to another channel, the same transaction adds an OLD_CARD notice for the one that stays there.
         Raises StorageError.
         """
         ...
 
-    async def postpone(self, notice: Notice, until: datetime, reason: str, *, refused: bool = False) -> None:
+    async def postpone(
+        self, notice: Notice, until: datetime, reason: str, *, refused: bool = False, final: bool = False
+    ) -> None:
         """Make the notice due again at `until`. `refused` deletes the recorded attempt: Slack has no such post.
 
-        Raises StorageError.
+        `final` counts one more of the notice's `refusals`. Raises StorageError.
         """
         ...
 
@@ -131,10 +139,10 @@ class Notifier(Protocol):
         job: TuningJob,
         snapshots: Sequence[Snapshot],
         record_attempt: RecordAttempt,
-    ) -> Delivered:
+    ) -> Delivered | None:
         """Post or update what the notice says, or find its unconfirmed post in Slack; return where the card is.
 
-        Awaits `record_attempt` right before each post. Raises RetryLater, Undeliverable, Unconfirmed, and what
-        `record_attempt` raises.
+        Returns None for a notice that leaves the job's card as it is. Awaits `record_attempt` right before each
+        post. Raises RetryLater, Unconfirmed, and what `record_attempt` raises.
         """
         ...

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from bot.domain.chat import Conversation, ModelAnswer, ModelRef, Question
 from bot.domain.place import Place
+from bot.domain.repeated_refusals import NO_REFUSALS, Refusals
 from bot.ports.notifier import PostAttempt, RecordAttempt
 
 
@@ -24,6 +25,7 @@ class OpenQuestion:
     posted: int = 0
     thread: Place | None = None
     unconfirmed: PostAttempt | None = None
+    refusals: Refusals = NO_REFUSALS
 
 
 class QuestionStore(Protocol):
@@ -52,8 +54,15 @@ class QuestionStore(Protocol):
         """Store that the question's next message is about to be posted in this place. Raises StorageError."""
         ...
 
-    async def refused(self, key: str) -> None:
-        """Delete the recorded attempt, because Slack refused the post. Raises StorageError."""
+    async def refused(self, key: str, *, final: bool = False) -> None:
+        """Delete the recorded attempt, because Slack refused the post. Raises StorageError.
+
+        `final` counts one more of the question's `refusals`; a posted message sets them to none.
+        """
+        ...
+
+    async def count_refusal(self, key: str) -> None:
+        """Count one more of the question's `refusals` and keep the recorded attempt. Raises StorageError."""
         ...
 
     async def posted(self, key: str, thread: Place) -> None:
@@ -90,15 +99,15 @@ class AnswerPoster(Protocol):
     async def post(self, asked: OpenQuestion, answer: ModelAnswer, record_attempt: RecordAttempt) -> Posted:
         """Post the next message of the answer, or find the unconfirmed one in Slack.
 
-        Awaits `record_attempt` right before the post. Raises RetryLater, Undeliverable, Unconfirmed, and what
-        `record_attempt` raises.
+        Awaits `record_attempt` right before the post. Raises RetryLater, Unconfirmed, and what `record_attempt`
+        raises.
         """
         ...
 
     async def explain(self, asked: OpenQuestion, error: Exception, record_attempt: RecordAttempt) -> None:
         """Post why there is no answer, or find that post in Slack if it is unconfirmed.
 
-        Awaits `record_attempt` right before the post. Raises RetryLater, Undeliverable, Unconfirmed, and what
-        `record_attempt` raises.
+        Awaits `record_attempt` right before the post. Raises RetryLater, Unconfirmed, and what `record_attempt`
+        raises.
         """
         ...

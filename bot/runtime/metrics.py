@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 
 from bot.domain.jobs import OpenJob, Snapshot, TuningJob
 from bot.domain.place import Place
-from bot.errors import RetryLater, Undeliverable
+from bot.errors import RetryLater
 from bot.ports.notifier import Delivered, Notice, Notifier, SendCapacity
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -147,16 +147,13 @@ class MeasuredNotifier:
         job: TuningJob,
         snapshots: Sequence[Snapshot],
         record_attempt: Callable[[Place], Awaitable[None]],
-    ) -> Delivered:
+    ) -> Delivered | None:
         """See Notifier."""
         began = monotonic()
         try:
             delivered = await self._notifier.deliver(notice, job, snapshots, record_attempt)
         except RetryLater:
             self._metrics.count_notice(notice.kind.value, "again")
-            raise
-        except Undeliverable:
-            self._metrics.count_notice(notice.kind.value, "failed")
             raise
         self._metrics.count_notice(notice.kind.value, "sent")
         if self._spoke is not None:

@@ -13,6 +13,8 @@ from typing import Any, TypeAlias
 Block: TypeAlias = dict[str, Any]
 
 TEXT_LIMIT = 4_000  # chat.update answers msg_too_long above it
+_SHORT_TEXT = 1_000
+CHART = "data_visualization"  # the type of Slack's block for a chart
 ELLIPSIS = "…"
 
 _ENTITY_LIKE = re.compile(r"&(?=#?\w{1,32};)")
@@ -29,15 +31,29 @@ class Message:
     """What chat.postMessage and chat.update take. Always send both: an update without blocks removes them.
 
     `text` holds the whole content as mrkdwn: screen readers and notifications read it in place of the blocks.
+    `whole` holds it where it is longer than that: it is posted alone where Slack refuses the blocks.
     """
 
     text: str
     blocks: tuple[Block, ...]
+    whole: str = ""
 
 
 def compose(text: str, blocks: Sequence[Block]) -> Message:
     """Return a message with its text, which is mrkdwn of the bot, cut to Slack's limit."""
-    return Message(clip(text, TEXT_LIMIT), tuple(blocks))
+    cut = clip(text, TEXT_LIMIT)
+    return Message(cut, tuple(blocks), text if cut != text else "")
+
+
+def plain_forms(message: Message) -> list[Message]:
+    """Return the message as text without blocks: first with all of its content, then shorter and shorter."""
+    texts = [message.whole, message.text, clip(message.text, _SHORT_TEXT)]
+    return [Message(text, ()) for text in dict.fromkeys(texts) if text]
+
+
+def has_chart(message: Message) -> bool:
+    """Return whether the message draws a chart, which some workspaces refuse."""
+    return any(block.get("type") == CHART for block in message.blocks)
 
 
 def readable(text: str) -> str:

@@ -6,6 +6,7 @@ also after a restart. This module decides only where an answer goes, and how it 
 
 import logging
 from dataclasses import replace
+from typing import Any
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -14,6 +15,7 @@ from bot.chat.answer_worker import AnswerWorker
 from bot.domain.chat import ModelAnswer, ModelRef, Question
 from bot.domain.place import Place
 from bot.errors import BotError
+from bot.ports.clock import Clock
 from bot.ports.notifier import RecordAttempt
 from bot.ports.questions import OpenQuestion, Posted
 from bot.runtime.background_tasks import BackgroundTasks
@@ -24,9 +26,13 @@ from handlers.delivery.idempotent_poster import IdempotentPoster
 from handlers.delivery.post_finder import answer_metadata
 from handlers.delivery.poster import Poster
 from handlers.errors import Respond, message_for, report
-from handlers.slack_errors import CALL_ERRORS, CANNOT_POST, delivery_errors, slack_code
+from handlers.slack_errors import CALL_ERRORS, CANNOT_POST, NO_ENTRY, THREAD_GONE, delivery_errors, slack_code
 
 logger = logging.getLogger(__name__)
+
+_WAITS = (
+    "I cannot post in this channel now. If that does not change, I send you the answer directly in a few minutes."
+)
 
 
 class QuestionTasks:
@@ -39,12 +45,14 @@ class QuestionTasks:
         poster: Poster,
         client: AsyncWebClient,
         tasks: BackgroundTasks,
+        clock: Clock,
     ) -> None:
         self._answer_worker = answer_worker
         self._idempotent_poster = idempotent_poster
         self._poster = poster
         self._client = client
         self._tasks = tasks
+        self._clock = clock
 
     async def accept(self, question: Question, respond: Respond) -> None:
         """Write the question to the database and start to answer it; then it is safe to acknowledge it.
@@ -67,7 +75,7 @@ class QuestionTasks:
             self._spawn(opened, None)
 
     def _spawn(self, opened: OpenQuestion, respond: Respond | None) -> None:
-        poster = SlackAnswerPoster(self._idempotent_poster, self._poster, self._client, respond)
+        poster = SlackAnswerPoster(self._idempotent_poster, self._poster, self._client, self._clock, respond)
         self._tasks.spawn(self._answer_worker.process(opened, poster), opened.question.key)
 
 
@@ -79,11 +87,13 @@ class SlackAnswerPoster:
         idempotent_poster: IdempotentPoster,
         poster: Poster,
         client: AsyncWebClient,
+        clock: Clock,
         respond: Respond | None,
     ) -> None:
         self._idempotent_poster = idempotent_poster
         self._poster = poster
         self._client = client
+        self._clock = clock
         self._respond = respond
 
     async def show_waiting(self, question: Question) -> None:
@@ -125,14 +135,11 @@ class SlackAnswerPoster:
         with delivery_errors():
             if not question.quoted:
                 try:
-                    if (
-                        asked.unconfirmed is None
-                        or await self._idempotent_poster.find(metadata, asked.unconfirmed, record_attempt) is None
-                    ):
+                    if await self._found(asked, metadata, record_attempt) is None:
                         await self._idempotent_poster.post(question.place, message, metadata, record_attempt)
                     return
                 except SlackApiError as refusal:
-                    if slack_code(refusal) not in CANNOT_POST:
+                    if not self._goes_directly(asked, slack_code(refusal)):
                         raise
             if not await self._try_to_respond(message):
                 await self._poster.post_ephemeral(question.place, question.user, message)
@@ -143,7 +150,7 @@ class SlackAnswerPoster:
         """Return the place and the `ts` of the answer's next message, posted now or by an earlier attempt."""
         question, metadata = asked.question, answer_metadata(asked.question.key, str(asked.posted))
         if asked.unconfirmed is not None:
-            ts = await self._idempotent_poster.find(metadata, asked.unconfirmed, record_attempt)
+            ts = await self._found(asked, metadata, record_attempt)
             if ts is not None:
                 logger.info("found message %d of the answer to %s", asked.posted, question.key)
                 return asked.unconfirmed.place, ts
@@ -152,7 +159,9 @@ class SlackAnswerPoster:
             message = _messages(question, answer, place)[asked.posted]
             return place, await self._idempotent_poster.post(place, message, metadata, record_attempt)
         except SlackApiError as error:
-            if slack_code(error) not in CANNOT_POST:
+            if not self._goes_directly(asked, slack_code(error)):
+                if slack_code(error) in CANNOT_POST and not asked.refusals.number:
+                    await self._try_to_respond(build_reply(_WAITS))
                 raise
         logger.info("cannot post in %s, answering %s directly", place.channel, question.key)
         direct = Place(place.team, await self._poster.direct_channel(question.user))
@@ -162,6 +171,25 @@ class SlackAnswerPoster:
             build_reply("I cannot post in this channel, so I sent you the answer directly.")
         )
         return direct, ts
+
+    async def _found(
+        self, asked: OpenQuestion, metadata: dict[str, Any], record_attempt: RecordAttempt
+    ) -> str | None:
+        """Return the `ts` of the question's unconfirmed post, None if there is none or Slack does not have it."""
+        if asked.unconfirmed is None:
+            return None
+        return await self._idempotent_poster.find(
+            metadata, asked.unconfirmed, record_attempt, refusals=asked.refusals
+        )
+
+    def _goes_directly(self, asked: OpenQuestion, code: str) -> bool:
+        """Return whether the message goes to the person directly after this refusal.
+
+        A channel that has a part of the answer was open before, so the rest waits for it for a while.
+        """
+        if code in NO_ENTRY and not asked.posted:
+            return True
+        return code in CANNOT_POST | THREAD_GONE and asked.refusals.move(self._clock.now())
 
     async def _try_to_respond(self, message: Message) -> bool:
         """Show the message to the person alone, and return whether that worked; after a failure never again."""

@@ -11,6 +11,7 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 
 from bot.domain.place import Place
+from bot.domain.repeated_refusals import NO_REFUSALS, Refusals
 from bot.errors import Unconfirmed
 from bot.ports.clock import Clock
 from bot.ports.notifier import PostAttempt, RecordAttempt
@@ -43,18 +44,26 @@ class IdempotentPoster:
         self._settles_in = settles_in
 
     async def find(
-        self, metadata: dict[str, Any], attempt: PostAttempt, record: RecordAttempt, *, other_than: str = ""
+        self,
+        metadata: dict[str, Any],
+        attempt: PostAttempt,
+        record: RecordAttempt,
+        *,
+        refusals: Refusals = NO_REFUSALS,
+        other_than: str = "",
     ) -> str | None:
         """Return the `ts` of the attempted post, or None if it is not in Slack and cannot appear there any more.
 
-        `other_than` is the `ts` of an older post with the same metadata. Raises Unconfirmed.
+        `refusals` are those of the message so far; `other_than` is the `ts` of an older post with the same
+        metadata. Raises Unconfirmed.
         """
         try:
             ts = await self._finder.find(metadata, attempt, other_than=other_than)
         except CALL_ERRORS as error:
-            if isinstance(error, SlackApiError) and slack_code(error) in CANNOT_POST:
-                # A post in this channel could neither be read nor edited, so the message goes to the person
-                # directly.
+            gone = isinstance(error, SlackApiError) and slack_code(error) in CANNOT_POST
+            if gone and refusals.move(self._clock.now()):
+                # The channel stays closed: a post in it could neither be read nor edited, so the message goes to
+                # the person directly.
                 return None
             raise unconfirmed(error) from error
         age = self._clock.now() - attempt.at

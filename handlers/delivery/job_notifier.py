@@ -18,11 +18,19 @@ from bot.ports.clock import Clock
 from bot.ports.notifier import Delivered, Notice, NoticeKind, PostAttempt, RecordAttempt, SendCapacity
 from handlers.blocks.jobs.card import build_card
 from handlers.blocks.jobs.notices import build_ended, build_stuck
-from handlers.blocks.message import Message
+from handlers.blocks.message import Message, has_chart
 from handlers.delivery.idempotent_poster import IdempotentPoster
 from handlers.delivery.post_finder import notice_metadata
 from handlers.delivery.poster import Poster
-from handlers.slack_errors import CANNOT_POST, CHART_REFUSED, MESSAGE_GONE, delivery_errors, slack_code
+from handlers.slack_errors import (
+    BAD_MESSAGE,
+    CANNOT_POST,
+    MESSAGE_GONE,
+    NO_ENTRY,
+    THREAD_GONE,
+    delivery_errors,
+    slack_code,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -61,12 +69,16 @@ class JobNotifier:
         job: TuningJob,
         snapshots: Sequence[Snapshot],
         record_attempt: RecordAttempt,
-    ) -> Delivered:
-        """Post or edit what the notice stands for. Raises RetryLater, Unconfirmed, Undeliverable."""
+    ) -> Delivered | None:
+        """Post or edit what the notice stands for. Raises RetryLater, Unconfirmed."""
         attempt = notice.unconfirmed
         if attempt is not None:
             ts = await self._idempotent_poster.find(
-                notice_metadata(notice), attempt, record_attempt, other_than=job.card
+                notice_metadata(notice),
+                attempt,
+                record_attempt,
+                refusals=notice.refusals,
+                other_than=job.card,
             )
             if ts is not None:
                 logger.info("%s of %s had arrived: found it in %s", notice.kind, job.key, attempt.place.channel)
@@ -76,6 +88,9 @@ class JobNotifier:
             match notice.kind:
                 case NoticeKind.CARD:
                     return await self._card(delivery, snapshots)
+                case NoticeKind.OLD_CARD:
+                    await self._card(delivery, snapshots)
+                    return None
                 case NoticeKind.ENDED:
                     return await self._reply(delivery, build_ended(job, self._profiles[job.backend]))
                 case NoticeKind.STUCK:
@@ -87,26 +102,35 @@ class JobNotifier:
                     assert_never(notice.kind)
 
     async def _card(self, delivery: _Delivery, snapshots: Sequence[Snapshot]) -> Delivered:
+        message = self._build_card(delivery.job, snapshots)
         try:
-            return await self._draw_card(delivery, snapshots)
+            return await self._show_card(delivery, message)
         except SlackApiError as error:
-            if slack_code(error) not in CHART_REFUSED or not self._native_chart:
+            if slack_code(error) not in BAD_MESSAGE or not has_chart(message):
                 raise
-            logger.warning("this workspace refuses charts; cards show losses as text from now on")
+            logger.warning("Slack refuses a card (%s); cards show losses as text from now on", slack_code(error))
             self._native_chart = False
-            return await self._draw_card(delivery, snapshots)
+            return await self._show_card(delivery, self._build_card(delivery.job, snapshots))
 
-    async def _draw_card(self, delivery: _Delivery, snapshots: Sequence[Snapshot]) -> Delivered:
+    def _build_card(self, job: TuningJob, snapshots: Sequence[Snapshot]) -> Message:
+        profile = self._profiles[job.backend]
+        return build_card(job, profile, snapshots, self._clock.now(), native_chart=self._native_chart)
+
+    async def _show_card(self, delivery: _Delivery, message: Message) -> Delivered:
+        """Edit the card, or post it where there is none or it is gone."""
         job = delivery.job
-        message = build_card(
-            job, self._profiles[job.backend], snapshots, self._clock.now(), native_chart=self._native_chart
-        )
+        if delivery.notice.kind is NoticeKind.OLD_CARD:
+            notice = delivery.notice
+            await self._poster.edit(notice.channel, notice.old_card, message, wait_for_pause=False)
+            return Delivered(job.place, job.card)
         if job.card:
             try:
                 await self._poster.edit(job.place.channel, job.card, message, wait_for_pause=False)
                 return Delivered(job.place, job.card)
             except SlackApiError as error:
-                if slack_code(error) not in MESSAGE_GONE:
+                # One answer that the card or the channel is gone may pass, and a second card would stay for ever.
+                gone = slack_code(error) in MESSAGE_GONE | CANNOT_POST
+                if not gone or not delivery.notice.refusals.move(self._clock.now()):
                     raise
                 logger.info("the card of %s is gone, posting a new one", job.key)
         return await self._post(delivery, job.place, message)
@@ -118,14 +142,21 @@ class JobNotifier:
         return _replied(job, posted.place)
 
     async def _post(self, delivery: _Delivery, place: Place, message: Message) -> Delivered:
-        """Post at the place, or directly to the job's owner where the bot cannot post in that channel."""
+        """Post at the place, or directly to the job's owner where the bot cannot post in that channel.
+
+        Where the channel already has a card, it was open before: the notice moves only if it stays closed.
+        """
+        job = delivery.job
         try:
             return await self._post_at(delivery, place, message)
         except SlackApiError as error:
-            if slack_code(error) not in CANNOT_POST:
+            at_once = not job.card and slack_code(error) in NO_ENTRY
+            lasting = slack_code(error) in CANNOT_POST | THREAD_GONE and delivery.notice.refusals.move(
+                self._clock.now()
+            )
+            if not at_once and not lasting:
                 raise
-        job = delivery.job
-        logger.info("no way into %s, delivery the owner of %s directly", place.channel, job.key)
+        logger.info("cannot post in %s, sending the owner of %s a direct message", place.channel, job.key)
         direct = Place(place.team, await self._poster.direct_channel(job.owner))
         return await self._post_at(delivery, direct, message)
 

@@ -7,6 +7,7 @@ SlackApiError; the caller decides what they mean.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -15,10 +16,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.domain.place import Place
-from handlers.blocks.message import Message
+from handlers.blocks.message import Message, has_chart, plain_forms
 from handlers.delivery.rate_limits import Method, RateLimits
 from handlers.errors import Respond
-from handlers.slack_errors import CANNOT_POST, retry_after, slack_code
+from handlers.slack_errors import BAD_MESSAGE, CANNOT_POST, retry_after, slack_code
 
 logger = logging.getLogger(__name__)
 
@@ -64,10 +65,11 @@ class Poster:
     ) -> str:
         """Post in the channel, or in the thread where the place has one; return the message's `ts`.
 
-        `before` is awaited after all waiting, right before the message is sent.
+        `before` is awaited after all waiting, right before the message is sent. Where Slack refuses the message
+        itself, its text is sent without blocks.
         """
 
-        async def send() -> str:
+        async def send(message: Message) -> str:
             async with self.limits.posting(place.channel):
                 await before()
                 async with asyncio.timeout(self._seconds):
@@ -82,19 +84,38 @@ class Poster:
                     )
             return str(answer["ts"])
 
-        return await self._send(Method.POST, send, wait_for_pause)
+        return await self._send_accepted(Method.POST, send, message, wait_for_pause)
 
     async def edit(self, channel: str, ts: str, message: Message, *, wait_for_pause: bool = True) -> None:
-        """Replace the message, always with text and blocks: an update without blocks would remove them."""
+        """Replace the message, always with text and blocks: an update without blocks would remove them.
 
-        async def send() -> str:
+        Where Slack refuses the message itself, its text replaces it without blocks.
+        """
+
+        async def send(message: Message) -> str:
             async with self.limits.editing(), asyncio.timeout(self._seconds):
                 await self._strict_client.chat_update(
                     channel=channel, ts=ts, text=message.text, blocks=list(message.blocks), parse="none"
                 )
             return ts
 
-        await self._send(Method.EDIT, send, wait_for_pause)
+        await self._send_accepted(Method.EDIT, send, message, wait_for_pause)
+
+    async def _send_accepted(
+        self, method: Method, send: Callable[[Message], Awaitable[str]], message: Message, wait_for_pause: bool
+    ) -> str:
+        """Send the message, or the first of its plain forms that Slack accepts."""
+        forms = [message, *plain_forms(message)]
+        if has_chart(message):  # The caller draws it without the chart first.
+            forms = [message]
+        for form in forms:
+            try:
+                return await self._send(method, partial(send, form), wait_for_pause)
+            except SlackApiError as error:
+                if form is forms[-1] or slack_code(error) not in BAD_MESSAGE:
+                    raise
+                logger.error("Slack refuses a message (%s), sending its text alone", slack_code(error))
+        raise AssertionError("the last form returns or raises")
 
     async def _send(self, method: Method, send: Callable[[], Awaitable[str]], wait_for_pause: bool) -> str:
         for left in reversed(range(_TRIES if wait_for_pause else 1)):

@@ -28,3 +28,13 @@ def m012_plain_names(db: Database) -> None:
 def m013_prepared_by(db: Database) -> None:
     """Store whose report a job was started from, where another person pressed Start."""
     db.execute("ALTER TABLE jobs ADD COLUMN prepared_by TEXT NOT NULL DEFAULT ''")
+
+
+@migrations()
+def m014_refusals(db: Database) -> None:
+    """Store how often and since when Slack has refused a message, and which card stayed in another channel."""
+    for table in ("outbox", "questions"):
+        db.table(table).add_column("refusals", int, not_null_default=0)
+        db.table(table).add_column("first_refused_at", int)
+    db.table("outbox").add_column("old_channel", str, not_null_default="")
+    db.table("outbox").add_column("old_card", str, not_null_default="")

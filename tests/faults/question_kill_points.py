@@ -94,7 +94,11 @@ async def open_parts(file: Path, told: StandInAddresses) -> AsyncIterator[BotPar
             await asyncio.sleep(0)  # a response URL takes it
 
         to = SlackAnswerPoster(
-            IdempotentPoster(poster, PostFinder(client, 2.0), SYSTEM_CLOCK, SETTLES_IN), poster, client, respond
+            IdempotentPoster(poster, PostFinder(client, 2.0), SYSTEM_CLOCK, SETTLES_IN),
+            poster,
+            client,
+            SYSTEM_CLOCK,
+            respond,
         )
         asking = AnswerWorker(stores.questions, chat, SYSTEM_CLOCK, Backoff(first=0.05))
         yield BotParts(told, asking, stores.questions, stores.chats, to)

@@ -9,10 +9,10 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 import handlers
-from bot.errors import FileUnavailable, RetryLater, Unconfirmed, Undeliverable
+from bot.errors import FileUnavailable, RetryLater, Unconfirmed
 from handlers import slack_errors
 from handlers.slack_errors import (
-    CANNOT_POST,
+    FINAL_IF_LASTING,
     NETWORK_ERRORS,
     delivery_error,
     delivery_errors,
@@ -116,10 +116,23 @@ def test_what_passes_is_sent_later(error: SlackApiError, seconds: float) -> None
     assert meaning.seconds == seconds
 
 
-@pytest.mark.parametrize("code", ["msg_too_long", "invalid_blocks", *sorted(CANNOT_POST)])
-def test_what_slack_never_takes_is_given_up(code: str) -> None:
+@pytest.mark.parametrize("code", sorted(FINAL_IF_LASTING))
+def test_a_code_of_the_list_is_final_only_if_it_lasts(code: str) -> None:
     error = delivery_error(refusal(code))
-    assert (type(error), str(error)) == (Undeliverable, f"Slack refuses the message: {code}.")
+    assert (type(error), str(error), error.final) == (RetryLater, f"Slack refuses the message: {code}.", True)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        *("rate_limited", "ratelimited", "org_login_required", "accesslimited", "message_limit_exceeded"),
+        *("ekm_access_denied", "enterprise_is_restricted", "team_access_not_granted", "two_factor_setup_required"),
+        *("a_code_that_slack_adds_next_year", "deprecated_endpoint", "method_deprecated", "invalid_auth"),
+    ],
+)
+def test_after_any_other_code_the_message_waits_without_end(code: str) -> None:
+    error = delivery_error(refusal(code))
+    assert (type(error), error.final) == (RetryLater, False)
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,9 @@ class QuestionHarness:
         at = self.at
         chat = ChatService({}, at.jobs, self.chats, at.stores.audit_log)
         answer_worker = AnswerWorker(self.store, chat, SYSTEM_CLOCK, SHORT_BACKOFF)
-        return QuestionTasks(answer_worker, self.idempotent_poster(), at.poster, at.client, self.tasks)
+        return QuestionTasks(
+            answer_worker, self.idempotent_poster(), at.poster, at.client, self.tasks, SYSTEM_CLOCK
+        )
 
     def idempotent_poster(self) -> IdempotentPoster:
         return IdempotentPoster(self.at.poster, PostFinder(self.at.client, 2.0), SYSTEM_CLOCK, SETTLES_IN)

@@ -1,6 +1,7 @@
 """A person in Slack as the asking sees them: a AnswerPoster that writes down what is said, and fails on demand."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from bot.domain.chat import ModelAnswer, ModelRef, Question
@@ -12,7 +13,8 @@ from bot.ports.questions import OpenQuestion, Posted
 class RecordingAnswerPoster:
     """What the person saw, and what the next posts meet: problems, and after `free` of them a gate.
 
-    `pieces` is how many messages an answer takes, `begun` how many posts were begun on paper.
+    `pieces` is how many messages an answer takes, `time_passes` is called before each post,
+    `begun` how many posts were begun on paper.
     """
 
     pieces: int = 1
@@ -22,6 +24,7 @@ class RecordingAnswerPoster:
     gate: asyncio.Event | None = None
     free: int = 0
     begun: int = 0
+    time_passes: Callable[[], None] = lambda: None
 
     async def show_waiting(self, question: Question) -> None:
         self.told.append("waiting")
@@ -40,6 +43,7 @@ class RecordingAnswerPoster:
         self.told.append(str(error))
 
     async def _meet(self, asked: OpenQuestion, record_attempt: RecordAttempt) -> None:
+        self.time_passes()
         self.states.append(asked)
         await record_attempt(asked.question.place)
         self.begun += 1

@@ -97,8 +97,8 @@ class SlackHarness:
         return found
 
     async def pending(self) -> int:
-        """How many notices wait."""
-        asked = "SELECT count(*) AS number FROM outbox WHERE state = 'pending'"
+        """How many notices wait, but for the cards that stayed in another channel."""
+        asked = "SELECT count(*) AS number FROM outbox WHERE state = 'pending' AND kind <> 'old_card'"
         return await self.database.run(lambda db: int(next(db.query(asked))["number"]))
 
     async def told(self, within: float = 10.0) -> None:
@@ -109,6 +109,28 @@ class SlackHarness:
             return not await self.pending()
 
         await wait_until(nothing_pending, "the last notice", within)
+
+    async def refused_twice(self) -> None:
+        """Wait until Slack has refused one message twice in a row for a reason that is final if it lasts."""
+        asked = (
+            "SELECT max(refusals) AS most FROM"
+            " (SELECT refusals FROM outbox WHERE state = 'pending' UNION ALL SELECT refusals FROM questions)"
+        )
+
+        async def twice() -> bool:
+            self.sender.wake()
+            most = await self.database.run(lambda db: next(db.query(asked))["most"])
+            return most is not None and int(most) >= 2
+
+        await wait_until(twice, "two refusals")
+
+    async def time_passes(self, **time: float) -> None:
+        """Let the first refusals lie further in the past, and make every notice due."""
+        micros = timedelta(**time) // timedelta(microseconds=1)
+        for table in ("outbox", "questions"):
+            earlier = f"UPDATE {table} SET first_refused_at = first_refused_at - {micros}"
+            await self.database.write(lambda db, earlier=earlier: db.execute(earlier))  # type: ignore[misc]
+        await self.database.write(lambda db: db.execute("UPDATE outbox SET due_at = 0"))
 
     async def until(self, probe: Callable[[], object], within: float = 5.0) -> None:
         """Wait for something that may be seen in Slack, or in its log."""

@@ -4,7 +4,7 @@ from typing import Final
 
 from bot.datasets import DatasetReport, Histogram
 from handlers.blocks.elements import section
-from handlers.blocks.message import Block
+from handlers.blocks.message import CHART, Block
 
 POINTS: Final = 20  # Slack's limit for one series
 _BARS = "▁▂▃▄▅▆▇█"
@@ -16,7 +16,7 @@ def build_length_chart(report: DatasetReport, block_id: str) -> Block | None:
     if not ranges:
         return None
     return {
-        "type": "data_visualization",
+        "type": CHART,
         "block_id": block_id,
         "title": "Examples by length in characters",
         "chart": {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bot.domain.jobs import Snapshot
 from handlers.blocks.elements import section
 from handlers.blocks.formatting import loss
-from handlers.blocks.message import Block
+from handlers.blocks.message import CHART, Block
 
 POINTS = 20  # Slack's limit for one series
 _TEXT_POINTS = 6
@@ -66,7 +66,7 @@ def build_loss_chart(curve: LossCurve, block_id: str) -> Block | None:
     if both:
         series.append(_series("Validation", points, [_evaluation(each) or 0.0 for each in points]))
     return {
-        "type": "data_visualization",
+        "type": CHART,
         "block_id": block_id,
         "title": "Mean loss by step",
         "chart": {

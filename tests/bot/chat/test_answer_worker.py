@@ -10,7 +10,7 @@ import pytest
 from bot.chat.answer_worker import ASKED_AGAIN_WITHIN, AnswerWorker
 from bot.domain.chat import ModelRef, Question, Role, Turn
 from bot.domain.place import Place
-from bot.errors import RetryLater, Unconfirmed, Undeliverable
+from bot.errors import RetryLater, Unconfirmed
 from bot.runtime.backoff import Backoff
 from storage.questions import SqliteQuestions
 from tests.support.harness import ADA, PLACE, Harness
@@ -19,7 +19,7 @@ from tests.support.waiting import wait_until
 
 THREAD = replace(PLACE, thread="1.1")
 SEVEN = Question("command:1.2", PLACE, ADA, "1", quoted=True)
-IMPATIENT = Backoff(first=0.01, longest=0.05)
+IMPATIENT = Backoff(first=0.001, longest=0.01, after_fault=0.01)
 
 
 @pytest.fixture
@@ -224,26 +224,74 @@ async def test_a_long_answer_goes_on_behind_what_stands(
     assert await harness.chat.answers_in(THREAD)
 
 
-@pytest.mark.parametrize("error", [Undeliverable("Slack refuses the message: msg_too_long."), ValueError("ours")])
-async def test_an_answer_that_can_never_be_posted_is_explained_and_settled(
-    harness: Harness, asking: AnswerWorker, model: ModelRef, error: Exception
+def half_hourly(harness: Harness, problems: list[RetryLater], pieces: int = 1) -> RecordingAnswerPoster:
+    """A poster before whose every attempt half an hour passes."""
+    return RecordingAnswerPoster(
+        pieces=pieces, problems=list(problems), time_passes=lambda: harness.clock.advance(minutes=30)
+    )
+
+
+GONE = RetryLater("Slack refuses the message: channel_not_found.", 0.0, final=True)
+
+
+async def test_an_answer_that_was_paid_for_is_kept_however_long_slack_refuses_it(
+    harness: Harness, asking: AnswerWorker, model: ModelRef
 ) -> None:
-    to = RecordingAnswerPoster(problems=[error])
+    to = half_hourly(harness, [GONE] * 200)
     await ask(asking, to)
-    assert to.told == ["asking counter", str(error)]
-    assert (to.states[1].unconfirmed is None) == isinstance(error, Undeliverable), "a refused post is not there"
+    assert to.told == ["asking counter", "2 1/1"]
+    assert [state.refusals.number for state in to.states] == list(range(201))
+    assert {state.unconfirmed for state in to.states} == {None}, "a refused post is not there"
+    assert asked_of_google(harness) == 1
     assert await asking.open_questions() == []
 
 
-async def test_a_person_who_cannot_be_told_anything_is_not_tried_for_ever(
-    asking: AnswerWorker, model: ModelRef, caplog: pytest.LogCaptureFixture
+async def test_a_search_that_slack_refuses_keeps_the_attempt_and_counts(
+    harness: Harness, asking: AnswerWorker, model: ModelRef
 ) -> None:
-    gone = Undeliverable("Slack refuses the message: thread_not_found.")
-    to = RecordingAnswerPoster(problems=[gone, gone])
+    unsure = Unconfirmed("Slack does not say whether it has the message: channel_not_found.", 0.0, final=True)
+    to = half_hourly(harness, [unsure] * 3)
     await ask(asking, to)
-    assert to.told == ["asking counter"]
+    assert [state.refusals.number for state in to.states] == [0, 1, 2, 3]
+    assert [state.unconfirmed is not None for state in to.states] == [False, True, True, True]
+
+
+async def test_a_fault_of_ours_loses_no_answer(
+    harness: Harness, asking: AnswerWorker, model: ModelRef, caplog: pytest.LogCaptureFixture
+) -> None:
+    to = RecordingAnswerPoster(problems=[ValueError("ours"), ValueError("ours")])
+    await ask(asking, to)
+    assert to.told == ["asking counter", "2 1/1"]
+    assert asked_of_google(harness) == 1
+    assert "could not continue with command:1.2" in caplog.text
+
+
+async def test_each_posted_message_starts_the_count_of_refusals_again(
+    harness: Harness, asking: AnswerWorker, model: ModelRef
+) -> None:
+    to = half_hourly(harness, [GONE, GONE], pieces=2)
+    await ask(asking, to)
+    assert [state.refusals.number for state in to.states] == [0, 1, 2, 0]
+
+
+async def test_words_on_a_missing_answer_are_given_up_after_an_hour_of_refusals(
+    harness: Harness, asking: AnswerWorker, caplog: pytest.LogCaptureFixture
+) -> None:
+    to = half_hourly(harness, [GONE] * 100)
+    await ask(asking, to)
+    assert (to.told, len(to.states)) == ([], 3)
     assert await asking.open_questions() == []
-    assert "could not post why command:1.2 has no answer" in caplog.text
+    assert "gave up to post why command:1.2 has no answer" in caplog.text
+
+
+async def test_words_on_a_missing_answer_are_given_up_after_a_day_of_any_refusal(
+    harness: Harness, asking: AnswerWorker
+) -> None:
+    later = RetryLater("Slack refuses the message: org_login_required.", 0.0)
+    to = half_hourly(harness, [later] * 100)
+    await ask(asking, to)
+    assert (to.told, len(to.states)) == ([], 48)
+    assert await asking.open_questions() == []
 
 
 async def test_a_database_that_refuses_for_a_while_costs_no_answer(

@@ -10,7 +10,7 @@ import pytest
 from bot.delivery.outbox_sender import OutboxSender
 from bot.domain.jobs import Snapshot, TuningJob
 from bot.domain.place import Place
-from bot.errors import RetryLater, Unconfirmed, Undeliverable
+from bot.errors import RetryLater, Unconfirmed
 from bot.ports.notifier import Delivered, Notice, NoticeKind
 from bot.ports.stores import Change
 from tests.support.harness import Harness
@@ -99,16 +99,62 @@ async def test_the_pauses_grow_but_not_for_ever(
     assert len(slack.told) == 1
 
 
-async def test_what_slack_never_takes_is_given_up_and_not_tried_again(
+GONE = RetryLater("Slack refuses the message: channel_not_found.", seconds=0.1, final=True)
+
+
+async def test_what_slack_refuses_three_times_over_an_hour_is_given_up_and_not_tried_again(
     harness: Harness, slack: RecordingNotifier, sender: OutboxSender
 ) -> None:
     await harness.started("undeliverable")
-    slack.problems.append(Undeliverable("Slack refuses the message: account_inactive."))
-    await send_once(sender)
+    slack.problems += [GONE, GONE, GONE]
+    for minutes in (0, 30, 30):
+        harness.clock.advance(minutes=minutes)
+        await send_once(sender)
     harness.clock.advance(days=1)
     await send_once(sender)
-    assert slack.told == []
+    assert (slack.told, slack.tries) == ([], 3)
     assert await harness.due() == []
+
+
+@pytest.mark.parametrize("minutes", [(0, 120), (0, *[1] * 55)])
+async def test_one_more_try_or_less_time_gives_nothing_up(
+    harness: Harness, slack: RecordingNotifier, sender: OutboxSender, minutes: tuple[int, ...]
+) -> None:
+    await harness.started("passing")
+    slack.problems += [GONE] * len(minutes)
+    for pause in minutes:
+        harness.clock.advance(minutes=pause)
+        await send_once(sender)
+    harness.clock.advance(minutes=2)
+    await send_once(sender)
+    assert [told[:2] for told in slack.told] == [("card", "passing")]
+
+
+async def test_a_clock_that_was_set_back_starts_the_time_of_refusals_again(
+    harness: Harness, slack: RecordingNotifier, sender: OutboxSender
+) -> None:
+    await harness.started("set back")
+    slack.problems += [GONE] * 3
+    for hours in (0, -48, 0.5):
+        harness.clock.advance(hours=hours)
+        await send_once(sender)
+    harness.clock.advance(minutes=2)
+    await send_once(sender)
+    assert len(slack.told) == 1
+
+
+async def test_a_channel_that_is_gone_slows_no_other_one(
+    harness: Harness, slack: RecordingNotifier, sender: OutboxSender
+) -> None:
+    await harness.started("gone")
+    slack.problems += [GONE] * 40
+    for _ in range(40):
+        await send_once(sender)
+        harness.clock.advance(seconds=61)
+    await harness.started("fine")
+    for _ in range(3):
+        await send_once(sender)
+    assert ("card", "fine", "") in slack.told
 
 
 async def test_a_card_that_cannot_be_drawn_does_not_silence_the_others(

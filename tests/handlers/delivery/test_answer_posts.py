@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.app import SYSTEM_CLOCK
 from bot.domain.chat import Answer, ModelAnswer
 from bot.runtime.background_tasks import BackgroundTasks
 from handlers.delivery.answer_posts import SlackAnswerPoster
@@ -182,10 +183,56 @@ async def test_who_waits_in_the_channel_is_told_where_the_answer_went(desk: Ques
     outside = desk.at.slack.add_channel("elsewhere", desk.at.ada, with_bot=False)
     asked = await desk.store.add(desk.question("k", outside))
     assert asked is not None
-    to = SlackAnswerPoster(desk.idempotent_poster(), desk.at.poster, desk.at.client, desk.respond)
+    to = SlackAnswerPoster(desk.idempotent_poster(), desk.at.poster, desk.at.client, SYSTEM_CLOCK, desk.respond)
     posted = await to.post(asked, ModelAnswer(MODEL, Answer("eight")), partial(desk.store.record_attempt, "k"))
     assert posted.thread.channel != outside.id
     assert desk.heard == ["I cannot post in this channel, so I sent you the answer directly."]
+
+
+async def test_a_channel_that_is_not_found_for_a_moment_gets_its_answer(desk: QuestionHarness) -> None:
+    desk.at.slack.faults.fail("chat.postMessage", times=3, error="channel_not_found")
+    await desk.answered(desk.question("k"))
+    await desk.settled()
+    (message,) = desk.at.messages("eight")
+    assert message.channel == desk.at.channel.id
+
+
+async def test_a_channel_that_is_gone_for_minutes_lets_its_answer_go_to_the_person(desk: QuestionHarness) -> None:
+    desk.at.slack.faults.fail(
+        "chat.postMessage", times=None, error="channel_not_found", channel=desk.at.channel.id
+    )
+    await desk.answered(desk.question("k"))
+    await desk.at.refused_twice()
+    await desk.at.time_passes(minutes=2)
+    await desk.settled()
+    (message,) = desk.at.messages("asked `counter`", "seven", "eight")
+    direct = desk.at.slack.workspace.direct_message(desk.at.slack.app.bot_user_id, desk.at.ada.id)
+    assert message.channel == direct.id
+
+
+@pytest.mark.parametrize("error", ["thread_not_found", "channel_not_found", "msg_too_long", "org_login_required"])
+async def test_an_answer_that_slack_refuses_for_days_is_kept_and_posted_in_the_end(
+    desk: QuestionHarness, error: str
+) -> None:
+    desk.at.slack.faults.fail("chat.postMessage", times=None, error=error)
+    await desk.answered(desk.question("k"))
+    await desk.at.until(lambda: len(desk.at.calls("chat.postMessage")) > 3)
+    await desk.at.time_passes(days=3)
+    (left,) = await desk.store.open_questions()
+    assert left.answer is not None
+    desk.at.slack.faults.clear()
+    await desk.settled()
+    assert len(desk.at.messages("eight")) == 1
+
+
+async def test_a_long_answer_whose_blocks_slack_refuses_is_posted_whole_as_text(desk: QuestionHarness) -> None:
+    desk.at.slack.faults.fail("chat.postMessage", error="invalid_blocks")
+    await desk.answered(desk.question("k"), LONG)
+    await desk.settled()
+    first, *rest = desk.at.messages()
+    assert not first.blocks
+    assert len(first.text) > 7_000
+    assert len(rest) == 3
 
 
 # Without an answer

@@ -207,6 +207,19 @@ async def test_the_scopes_of_the_manifest_are_enough_to_look_it_up_in_every_kind
     assert len(at.messages()) == 2
 
 
+async def test_a_search_in_a_channel_that_is_not_found_for_a_moment_is_no_reason_to_post_again(
+    at: SlackHarness,
+) -> None:
+    await at.add("hidden")
+    at.slack.faults.lose_answer("chat.postMessage")
+    at.slack.faults.fail("conversations.history", times=3, error="channel_not_found")
+    at.sender.start()
+    await at.told()
+    (card,) = at.messages("hidden")
+    assert len(at.calls("chat.postMessage")) == 1
+    assert (await at.job("hidden")).card == card.ts
+
+
 async def test_a_broken_edit_is_simply_repeated(at: SlackHarness) -> None:
     await at.add("edited")
     at.sender.start()
@@ -227,6 +240,8 @@ async def test_a_card_that_somebody_deleted_is_posted_anew(at: SlackHarness) -> 
     await at.client.chat_delete(channel=card.channel, ts=card.ts)
     at.slack.faults.lose_answer("chat.postMessage")
     await at.move("deleted", 1)
+    await at.refused_twice()
+    await at.time_passes(minutes=2)
     await at.told()
     (again,) = at.messages()
     assert again.ts != card.ts

@@ -12,6 +12,7 @@ from bot.domain.jobs import JobState
 from bot.ports.stores import Change
 from handlers.delivery.post_finder import NOTICE_EVENT
 from tests.support.slack_harness import SlackHarness, open_slack_harness
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -47,18 +48,133 @@ async def test_a_post_carries_the_metadata_by_which_it_is_found_again(at: SlackH
     assert (payload["job"], payload["kind"]) == ("marked", "card")
 
 
-async def test_what_can_never_be_told_is_recorded_once_and_not_tried_again(
+async def test_a_card_whose_blocks_slack_refuses_is_posted_and_edited_as_plain_text(
+    at: SlackHarness, caplog: pytest.LogCaptureFixture
+) -> None:
+    await at.add("plain")
+    at.slack.faults.fail("chat.postMessage", error="invalid_blocks")
+    at.sender.start()
+    await at.told()
+    (card,) = at.messages("plain")
+    assert not card.blocks
+    at.slack.faults.fail("chat.update", error="msg_too_long")
+    await at.move("plain", 3)
+    await at.told()
+    assert (card.edits, bool(card.blocks)) == (1, False)
+    assert "sending its text alone" in caplog.text
+
+
+async def test_a_text_that_slack_never_takes_ends_after_an_hour_of_few_tries(
     at: SlackHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
     await at.add("never")
     at.slack.faults.fail("chat.postMessage", times=None, error="msg_too_long")
     at.sender.start()
+    await at.refused_twice()
+    await at.time_passes(hours=1)
     await at.told()
-    await asyncio.sleep(0.3)
-    assert len(at.calls("chat.postMessage")) == 1
     assert "gave up a notice of never" in caplog.text
     rows = await at.database.run(lambda db: list(db.query("SELECT state, reason FROM outbox")))
     assert rows == [{"state": "undeliverable", "reason": "Slack refuses the message: msg_too_long."}]
+
+
+# What passes, and what is final
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        *("rate_limited", "org_login_required", "accesslimited", "message_limit_exceeded", "ekm_access_denied"),
+        *("channel_not_found", "is_archived", "message_not_found", "a_code_of_next_year"),
+    ],
+)
+async def test_a_refusal_that_passes_moves_no_card_and_loses_no_news(at: SlackHarness, error: str) -> None:
+    await at.add("stays")
+    at.sender.start()
+    await at.told()
+    at.slack.faults.fail("chat.update", times=3, error=error)
+    at.slack.faults.fail("chat.postMessage", times=2, error=error)
+    await at.end("stays")
+    await at.told()
+    card, reply = at.messages()
+    assert ({card.channel, reply.channel}, reply.thread_ts) == ({at.channel.id}, card.ts)
+    assert "done" in card.text
+    assert (await at.job("stays")).card == card.ts
+
+
+async def test_a_first_card_waits_for_a_channel_that_slack_does_not_find_for_a_moment(at: SlackHarness) -> None:
+    await at.add("first")
+    at.slack.faults.fail("chat.postMessage", times=3, error="channel_not_found")
+    at.sender.start()
+    await at.told()
+    (card,) = at.messages("first")
+    assert card.channel == at.channel.id
+
+
+async def test_the_card_that_stayed_in_a_closed_channel_is_put_right_when_the_channel_opens_again(
+    at: SlackHarness,
+) -> None:
+    await at.add("moved")
+    at.sender.start()
+    await at.told()
+    (old,) = at.messages("moved")
+    at.channel.is_archived = True
+    await at.move("moved", 1)
+    await at.refused_twice()
+    await at.time_passes(minutes=2)
+    await at.told()
+    old, new = at.messages("moved")
+    direct = at.slack.workspace.direct_message(at.slack.app.bot_user_id, at.ada.id)
+    assert (new.channel, (await at.job("moved")).card) == (direct.id, new.ts)
+    await at.end("moved")
+    await at.told()
+    assert "done" not in old.text
+    at.channel.is_archived = False
+    await at.until(lambda: "done" in old.text)
+    assert len(at.messages("moved")) == 3, "two cards and one reply"
+    job = await at.job("moved")
+    assert (job.place.channel, job.card) == (direct.id, new.ts)
+
+    async def settled() -> bool:
+        states = await at.database.run(lambda db: list(db.query("SELECT DISTINCT state FROM outbox")))
+        return states == [{"state": "sent"}]
+
+    await wait_until(settled)
+
+
+async def test_an_old_card_in_an_open_channel_follows_the_job_until_its_end(at: SlackHarness) -> None:
+    await at.add("follows")
+    at.sender.start()
+    await at.told()
+    at.slack.faults.fail("chat.update", times=None, error="channel_not_found", channel=at.channel.id)
+    at.slack.faults.fail("chat.postMessage", times=None, error="channel_not_found", channel=at.channel.id)
+    await at.move("follows", 1)
+    await at.refused_twice()
+    await at.time_passes(minutes=2)
+    await at.told()
+    old, new = at.messages("follows")
+    assert old.channel != new.channel
+    at.slack.faults.clear()
+    await at.move("follows", 7)
+    await at.until(lambda: "7" in str(old.blocks))
+    await at.end("follows")
+    await at.until(lambda: "done" in old.text)
+
+
+async def test_an_old_card_of_a_channel_that_stays_closed_is_given_up_after_two_days(
+    at: SlackHarness, caplog: pytest.LogCaptureFixture
+) -> None:
+    await at.add("closed")
+    at.sender.start()
+    await at.told()
+    at.channel.is_archived = True
+    await at.move("closed", 1)
+    await at.refused_twice()
+    await at.time_passes(minutes=2)
+    await at.told()
+    await at.refused_twice()
+    await at.time_passes(days=2)
+    await wait_until(lambda: "gave up a notice of closed" in caplog.text)
 
 
 @pytest.mark.parametrize("error", ["token_revoked", "invalid_auth", "missing_scope", "account_inactive"])
