@@ -8,6 +8,7 @@ import asyncio
 import logging
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
@@ -32,7 +33,7 @@ from bot.tuning.cancellation import Cancellations
 from bot.tuning.dataset_check import DatasetCheck
 from bot.tuning.dataset_repair import DatasetRepair
 from bot.tuning.job_refresh import LOST_AFTER, STUCK_AFTER, JobRefresher
-from bot.tuning.job_service import ADOPTION_GRACE, JobService
+from bot.tuning.job_service import ADOPTION_GRACE, DOUBT_AFTER, JobService
 from bot.tuning.poller import Poller
 from bot.tuning.proposals import Proposals
 from handlers.assembly import UseCases, build_bolt_app, build_handlers, open_slack
@@ -67,6 +68,9 @@ class SystemClock:
 
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
 
 
 SYSTEM_CLOCK: Final = SystemClock()
@@ -138,13 +142,24 @@ def build_use_cases(
     wake_sender: Callable[[], None],
     *,
     adoption_grace: timedelta = ADOPTION_GRACE,
+    doubt_after: timedelta = DOUBT_AFTER,
     lost_after: timedelta = LOST_AFTER,
     stuck_after: timedelta = STUCK_AFTER,
 ) -> UseCases:
     """Build the use cases; `files` maps a location's scheme to its reader, `wake_sender` follows each notice."""
     jobs = stores.jobs
     cancellations = Cancellations(backends, jobs, clock, wake_sender)
-    service = JobService(backends, jobs, stores.chats, files, cancellations, clock, wake_sender, adoption_grace)
+    service = JobService(
+        backends,
+        jobs,
+        stores.chats,
+        files,
+        cancellations,
+        clock,
+        wake_sender,
+        adoption_grace=adoption_grace,
+        doubt_after=doubt_after,
+    )
     refresher = JobRefresher(
         backends, jobs, service, cancellations, clock, wake_sender, lost_after=lost_after, stuck_after=stuck_after
     )

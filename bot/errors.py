@@ -89,12 +89,16 @@ class GoogleError(BotError):
     """Google returned an error, or no answer came.
 
     `status` is the name of a `google.rpc.Code` (google/rpc/code.proto); `http_status` is 0 when no answer came.
+    `from_google` is true if the answer was Google's own, which a proxy's page or an empty answer is not.
     """
 
-    def __init__(self, message: str, hint: str = "", *, status: str = "", http_status: int = 0) -> None:
+    def __init__(
+        self, message: str, hint: str = "", *, status: str = "", http_status: int = 0, from_google: bool = False
+    ) -> None:
         super().__init__(message, hint)
         self.status = status
         self.http_status = http_status
+        self.from_google = from_google
 
 
 class InvalidRequest(GoogleError):
@@ -110,7 +114,7 @@ class PermissionDenied(GoogleError):
 
 
 class NotFoundAtGoogle(GoogleError):
-    """HTTP 404."""
+    """HTTP 404 in Google's own words; a 404 from anything else is a GoogleUnavailable."""
 
 
 class AlreadyExists(GoogleError):
@@ -127,9 +131,10 @@ class QuotaExceeded(GoogleError):
         *,
         status: str = "",
         http_status: int = 429,
+        from_google: bool = False,
         retry_after: float | None = None,
     ) -> None:
-        super().__init__(message, hint, status=status, http_status=http_status)
+        super().__init__(message, hint, status=status, http_status=http_status, from_google=from_google)
         self.retry_after = retry_after
 
 

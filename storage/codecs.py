@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from bot.domain.chat import ModelAnswer, ModelRef, Question
-from bot.domain.jobs import DataStats, Failure, JobState, OpenJob, Snapshot, TuningJob, TuningSpec
+from bot.domain.jobs import DataStats, Failure, JobState, OpenJob, Search, Snapshot, TuningJob, TuningSpec
 from bot.domain.place import Place
 from bot.domain.repeated_refusals import Refusals
 from bot.domain.requests import Proposal
@@ -30,6 +30,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _SPEC = msgspec.json.Decoder(TuningSpec)
 _FAILURE = msgspec.json.Decoder(Failure)
 _DATA_STATS = msgspec.json.Decoder(DataStats)
+_SEARCH = msgspec.json.Decoder(Search)
 _MODEL = msgspec.json.Decoder(ModelRef)
 _ANSWER = msgspec.json.Decoder(ModelAnswer)
 
@@ -106,6 +107,9 @@ def job_row(job: TuningJob) -> dict[str, Any]:
         "deleted_by": job.deleted_by,
         "card": job.card,
         "prepared_by": job.prepared_by,
+        "create_sent_at": _optional_micros(job.create_sent_at),
+        "resumes": job.resumes,
+        "search": None if job.search is None else _json(job.search),
     }
 
 
@@ -136,6 +140,9 @@ def read_job(row: Row) -> TuningJob:
         deleted_by=row["deleted_by"],
         card=row["card"],
         prepared_by=row["prepared_by"],
+        create_sent_at=_optional_moment(row["create_sent_at"]),
+        resumes=row["resumes"],
+        search=None if row["search"] is None else parsed(_SEARCH, row["search"]),
     )
 
 

@@ -1,6 +1,7 @@
 """Stores proposals, jobs and the losses of their steps, with their notices in the same transaction.
 
-A name is unique among a workspace's jobs that are open or have a model. What states mean is not decided here.
+A name is unique among a workspace's jobs that are open, have a model, or are lost, because Google may still run a
+lost one. What states mean is not decided here.
 """
 
 import logging
@@ -197,7 +198,7 @@ def _refuse_taken_name(connection: Connection, job: TuningJob) -> None:
         """
         SELECT name, state FROM jobs
         WHERE team = ? AND folded_name = ? AND deleted_by = ''
-          AND state IN ('submitting', 'queued', 'running', 'succeeded')
+          AND state IN ('submitting', 'queued', 'running', 'succeeded', 'lost')
         LIMIT 1
         """,
         [job.place.team, fold(job.name)],
@@ -208,6 +209,9 @@ def _refuse_taken_name(connection: Connection, job: TuningJob) -> None:
     if taken["state"] == JobState.SUCCEEDED:
         message = f'There is already a model called "{taken["name"]}".'
         hint = "Choose another name, or delete that model first."
+    elif taken["state"] == JobState.LOST:
+        message = f'A job called "{taken["name"]}" was lost, and Google may still run it.'
+        hint = "Choose another name, or delete that job first."
     else:
         message = f'A job called "{taken["name"]}" is still under way.'
         hint = "Choose another name, or wait until that one ends."

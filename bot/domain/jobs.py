@@ -10,7 +10,10 @@ from bot.domain.place import Place
 
 
 class JobState(StrEnum):
-    """The states of a job: submitting -> queued -> running -> one of the last four."""
+    """The states of a job: submitting -> queued -> running -> one of the last four.
+
+    A job that was called lost, or of which it was said that it never started, is open again once Google shows it.
+    """
 
     SUBMITTING = "submitting"  # our row is written; Google has not confirmed the job
     QUEUED = "queued"
@@ -124,6 +127,18 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
+class Search:
+    """For how long the bot has searched Google for a job, in seconds in which it really looked.
+
+    `absent` counts the time in which Google itself said that it has no such job, `unanswered` the time in which no
+    answer said anything. The time between two processes counts as neither.
+    """
+
+    absent: float = 0.0
+    unanswered: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class TuningJob:
     """Our record of a job. `owner` is the person who pressed Start; `prepared_by` is the person whose files were
     checked, empty if that is the owner. `key` is our own id, sent to Google as `tunedModelId` or as a label.
@@ -132,6 +147,10 @@ class TuningJob:
     the cancellation. `moved_at` is when the state or the step last changed, `stuck_at` when the job was marked as
     stuck after that. `cancelled_by` is the person who cancelled it, also before Google has confirmed that. `card`
     is the `ts` of the job card; `place` becomes the owner's direct messages if the channel refuses posts.
+
+    `create_sent_at` is written before the create request is sent: without it, Google was never asked to start this
+    job. `resumes` counts how often a later process began the start again. `search` is set while Google shows no
+    such job. A job in state `submitting` with `stuck_at` is in doubt: the looks have failed for long.
     """
 
     key: str
@@ -159,6 +178,9 @@ class TuningJob:
     deleted_by: str = ""
     card: str = ""
     prepared_by: str = ""
+    create_sent_at: datetime | None = None
+    resumes: int = 0
+    search: Search | None = None
 
     @property
     def name(self) -> str:
@@ -172,6 +194,16 @@ class TuningJob:
     def file_reader(self) -> str:
         """The person for whom the files are read, as at the check."""
         return self.prepared_by or self.owner
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether nobody knows if Google started it, and a person was told so."""
+        return self.state is JobState.SUBMITTING and self.stuck_at is not None
+
+    @property
+    def may_reopen(self) -> bool:
+        """Whether it ended without Google having said how, so that Google may still show it."""
+        return self.state is JobState.LOST or (self.state.ended and not self.operation)
 
     @property
     def can_answer(self) -> bool:

@@ -1,6 +1,6 @@
 """What each Google system that tunes models must do for the core."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,6 +18,10 @@ class TrainingData:
     validation: AsyncIterator[bytes] | None = None
 
 
+# Stores that the create request is about to be sent. What it raises ends the start before anything is sent.
+RecordSent = Callable[[], Awaitable[None]]
+
+
 class TuningBackend(Protocol):
     """One Google system. A method retries its reads itself; it never retries a request that creates something."""
 
@@ -26,20 +30,27 @@ class TuningBackend(Protocol):
         """Return the limits, the base models and the hyperparameters of this system. Never raises."""
         ...
 
-    async def create(self, key: str, spec: TuningSpec, data: TrainingData) -> Operation:
+    async def create(self, key: str, spec: TuningSpec, data: TrainingData, record_sent: RecordSent) -> Operation:
         """Start the tuning, which costs money, and return its operation. `key` is what `find` searches for.
 
-        Raises OutcomeUnknown when the create request was sent and no answer says whether Google carried it out,
-        AlreadyExists when a job with this key exists. Any other error (GoogleError, or what `data` raises) means
-        that nothing was started.
+        Awaits `record_sent` after the files are stored, right before the one request that costs money.
+        Raises OutcomeUnknown when the create request was sent and no answer of Google's own says whether Google
+        carried it out, AlreadyExists when a job with this key exists, also one that another process started. Any
+        other error (GoogleError, or what `data` or `record_sent` raises) means that nothing was started.
         """
         ...
 
-    async def find(self, key: str) -> Operation | None:
-        """Return the operation that an earlier `create` with this key started, None if there is none.
+    async def find(self, key: str, *, thorough: bool = True) -> Operation | None:
+        """Return the operation that an earlier `create` with this key started, None if Google shows none.
 
-        Raises GoogleError.
+        A thorough look asks in two ways, and reads whole lists: its None is Google's own word that no such job
+        exists. Without it, None means only that the cheapest look shows none. Raises GoogleError if nothing is
+        known, also where a list is longer than one look reads; the next look continues there.
         """
+        ...
+
+    def where_to_look(self, key: str) -> str:
+        """Return a sentence that says where a person finds the job with this key at Google. Never raises."""
         ...
 
     async def poll(self, jobs: Sequence[TuningJob]) -> Mapping[str, Operation | BotError]:

@@ -72,6 +72,11 @@ class BackgroundTasks:
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("%s failed", task.get_name(), exc_info=error)
 
+    async def drained(self) -> None:
+        """Wait until nothing runs or is queued; new work is taken meanwhile."""
+        while self._running:
+            await asyncio.wait(self._running)
+
     async def drain(self, seconds: float) -> None:
         """Refuse new work, wait for running and queued work, and cancel what is left after `seconds`."""
         self._closed = True

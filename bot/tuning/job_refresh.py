@@ -7,12 +7,12 @@ the job's row. The error of one job never hides the news of another.
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Final
 
 from bot.domain.jobs import JobState, Operation, TuningJob
-from bot.errors import BotError, NotFoundAtGoogle
+from bot.errors import BotError, GoogleError, NotFoundAtGoogle
 from bot.ports.backends import TuningBackend
 from bot.ports.clock import Clock
 from bot.ports.notifier import NoticeKind
@@ -20,16 +20,18 @@ from bot.ports.registry import offered_backend
 from bot.ports.stores import Change, JobStore
 from bot.tuning.cancellation import Cancellations
 from bot.tuning.job_service import JobService
-from bot.tuning.transitions import apply_operation, mark_stuck, past_deadline, poll_failed
+from bot.tuning.searches import Searches
+from bot.tuning.transitions import apply_operation, mark_stuck, not_shown, past_deadline, poll_failed
 
 logger = logging.getLogger(__name__)
 
-LOST_AFTER: Final = timedelta(minutes=10)  # how long a confirmed job may answer 404 before it counts as lost
+LOST_AFTER: Final = timedelta(minutes=30)  # how long Google must say that it has no such job before it is lost
 STUCK_AFTER: Final = timedelta(hours=2)  # how long a job may go without a new step or state
 
 # Polling so many jobs costs about half of the requests of a round; then no stuck job is polled a second time.
 _MANY: Final = 600
 _RECORDED_AT_ONCE: Final = 50
+_SEARCHED: Final = 4  # so many missing jobs one poll searches for: each may cost a whole list
 # How many cancellations one poll repeats; among many jobs hardly any requests are left for them.
 _CANCELS: Final = 8
 _CANCELS_AMONG_MANY: Final = 2
@@ -59,7 +61,7 @@ class JobRefresher:
         self._lost_after = lost_after
         self._stuck_after = stuck_after
         self._fingerprints: dict[str, int] = {}
-        self._unknown_since: dict[str, datetime] = {}
+        self._searches = Searches(clock, lost_after)
 
     async def refresh(self, team: str, key: str) -> TuningJob:
         """Poll one job now and bring its card up to date, whether or not anything changed.
@@ -83,6 +85,8 @@ class JobRefresher:
             if count % _RECORDED_AT_ONCE == 0:
                 # An answer without news awaits nothing; this lets the loop acknowledge Slack's requests.
                 await asyncio.sleep(0)
+        missing = [job for job in jobs if isinstance(polled[job.key], NotFoundAtGoogle)]
+        await self._search_missing(offered, missing)
         cancelled = [job for job in jobs if job.cancelled_by and _still_runs(polled[job.key])]
         await self._cancellations.ask_again(cancelled, _CANCELS if len(jobs) <= _MANY else _CANCELS_AMONG_MANY)
         if len(jobs) <= _MANY:
@@ -90,18 +94,10 @@ class JobRefresher:
 
     async def record_failure(self, key: str, error: BotError) -> None:
         """Write to the job that polling it failed, unless its row says so already. Raises StorageError."""
-        now = self._clock.now()
-        lost = False
-        if isinstance(error, NotFoundAtGoogle):
-            # Google may also return 404 for a job that it created a moment ago, and to give up a paid job is worse
-            # than one more poll. So the job is lost only after 404 for as long as `lost_after` in this process.
-            lost = now - self._unknown_since.setdefault(key, now) >= self._lost_after
         fingerprint = hash(str(error))
-        if lost or self._fingerprints.get(key) != fingerprint:
-            await self._change(key, partial(poll_failed, error=error, now=now, lost=lost))
+        if self._fingerprints.get(key) != fingerprint:
+            await self._change(key, partial(poll_failed, error=error))
             self._fingerprints[key] = fingerprint
-        if lost:
-            self._forget(key)
 
     async def _record(self, job: TuningJob, seen: Operation | BotError) -> None:
         try:
@@ -115,11 +111,36 @@ class JobRefresher:
         except Exception:
             logger.exception("what Google returned for %s could not be written", job.key)
 
+    async def _search_missing(self, backend: TuningBackend, jobs: Sequence[TuningJob]) -> None:
+        """Search in another way for some of the jobs that Google says it does not have.
+
+        Only when both ways have shown none of a job for as long as `lost_after` is the job lost: to give up a paid
+        job is worse than another look.
+        """
+        by_key = {job.key: job for job in jobs}
+        for key in self._searches.oldest_first(list(by_key))[:_SEARCHED]:
+            job = by_key[key]
+            try:
+                found = await backend.find(key)
+            except GoogleError as error:
+                logger.info("the search for %s failed: %s", key, error)
+                self._searches.looked(key)
+                continue
+            if found is not None:
+                await self._record_operation(job, found)
+                continue
+            where = backend.where_to_look(key)
+            seconds, now = self._searches.looked(key), self._clock.now()
+            change = partial(not_shown, seconds=seconds, grace=self._lost_after, where=where, now=now)
+            after = await self._change(key, change)
+            if after is not None and after.state.ended:
+                self._forget(key)
+
     async def _record_operation(self, job: TuningJob, seen: Operation) -> None:
         now = self._clock.now()
         problem = self._cancellations.problem(job.key)
         fingerprint = _fingerprint(seen, problem)
-        self._unknown_since.pop(job.key, None)
+        self._searches.forget(job.key)
         self._jobs.mark_checked(job.key, now)
         if self._fingerprints.get(job.key) == fingerprint:
             return
@@ -144,12 +165,13 @@ class JobRefresher:
 
     def _forget(self, key: str) -> None:
         self._fingerprints.pop(key, None)
-        self._unknown_since.pop(key, None)
+        self._searches.forget(key)
         self._cancellations.forget(key)
 
-    async def _change(self, key: str, step: Callable[[TuningJob], Change | None]) -> None:
-        await self._jobs.change(key, step)
+    async def _change(self, key: str, step: Callable[[TuningJob], Change | None]) -> TuningJob | None:
+        job = await self._jobs.change(key, step)
         self._wake_sender()
+        return job
 
 
 def _still_runs(seen: Operation | BotError) -> bool:

@@ -1,37 +1,62 @@
 """Starts, adopts, cancels and deletes jobs. This is the only module that makes Google start a tuning.
 
-The row is written before Google is called, and the call is made once. After a crash between the two, a search for
-the job's key shows whether Google has the job: a paid job is neither lost nor started twice.
+The row is written before Google is called, and right before the call also that it is made; the call is made once.
+A start that was not sent is resumed by the next process. For one that was sent and has no answer, a search for the
+job's key shows whether Google has it: a paid job is neither lost nor started twice.
 """
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import aclosing
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 from functools import partial
 from typing import Final
 
-from bot.datasets import Side, Split, convert
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.chat import ModelRef
-from bot.domain.datasets import Dataset
 from bot.domain.jobs import JobState, TunedModel, TuningJob
 from bot.domain.requests import Proposal
 from bot.domain.suggestions import did_you_mean
-from bot.errors import AlreadyExists, BadArgument, BotError, NoSuchJob, OutcomeUnknown, Outdated
-from bot.ports.backends import TrainingData, TuningBackend
+from bot.errors import (
+    AlreadyExists,
+    BadArgument,
+    BotError,
+    GoogleError,
+    GoogleUnavailable,
+    NoSuchJob,
+    OutcomeUnknown,
+    Outdated,
+    StorageError,
+)
+from bot.ports.backends import TuningBackend
 from bot.ports.clock import Clock
 from bot.ports.files import FileReader
 from bot.ports.notifier import NoticeKind
-from bot.ports.registry import file_reader, offered_backend
+from bot.ports.registry import offered_backend
 from bot.ports.stores import AuditEntry, Change, ChatStore, JobStore
 from bot.tuning.cancellation import Cancellations
 from bot.tuning.permissions import check_start
-from bot.tuning.transitions import apply_operation, ask_to_cancel, fail, mark_deleted
+from bot.tuning.searches import Searches
+from bot.tuning.training_data import refuse_cancelled, training_data
+from bot.tuning.transitions import (
+    adopt,
+    ask_to_cancel,
+    count_resume,
+    fail,
+    forget,
+    look_failed,
+    mark_deleted,
+    not_shown,
+    record_create,
+)
 
 logger = logging.getLogger(__name__)
 
-ADOPTION_GRACE: Final = timedelta(minutes=2)  # how long a job may take to appear at Google after a lost answer
+# How long Google must say that it has no job of an unconfirmed start: its list may be minutes late.
+ADOPTION_GRACE: Final = timedelta(minutes=15)
+DOUBT_AFTER: Final = timedelta(minutes=30)  # how long the looks for a start may fail before a person is told
+MOST_RESUMES: Final = 5  # a start that ended so many processes is not begun again
+LOOK_SECONDS: Final = 60.0
 
 
 class JobService:
@@ -46,7 +71,9 @@ class JobService:
         cancellations: Cancellations,
         clock: Clock,
         wake_sender: Callable[[], None],
+        *,
         adoption_grace: timedelta = ADOPTION_GRACE,
+        doubt_after: timedelta = DOUBT_AFTER,
     ) -> None:
         self._backends = backends
         self._jobs = jobs
@@ -57,7 +84,9 @@ class JobService:
         self._adoption_grace = adoption_grace
         self._cancellations = cancellations
         self._submitting: set[str] = set()
-        self._unconfirmed: dict[str, datetime] = {}
+        self._cancelled: set[str] = set()
+        self._doubt_after = doubt_after
+        self._searches = Searches(clock, adoption_grace)
 
     def profile(self, job: TuningJob) -> BackendProfile:
         """Return the profile of the job's backend. Raises BadArgument if it is no longer offered."""
@@ -96,68 +125,137 @@ class JobService:
 
     async def submit(self, job: TuningJob) -> None:
         """Start an accepted job at Google, once. Writes Google's error to the job; raises StorageError."""
+        self._submitting.add(job.key)
         try:
             backend = offered_backend(self._backends, job.backend)
-            operation = await backend.create(job.key, job.spec, self._data(job, backend.profile))
+            data = training_data(job, backend.profile, self._files, lambda: job.key in self._cancelled)
+            operation = await backend.create(job.key, job.spec, data, partial(self._record_create, job))
+        except StorageError:
+            # The row is as it was: a start that was not sent is resumed, one that was sent is searched for.
+            raise
         except (OutcomeUnknown, AlreadyExists) as error:
             # Google may have the job: `recover` searches for its key before anything is posted.
             logger.warning("the start of %s is unconfirmed: %s", job.key, error)
+            await self._change(job.key, partial(record_create, now=self._clock.now()))
         except BotError as error:
             logger.info("the start of %s was refused: %s", job.key, error)
             await self._change(job.key, partial(fail, error=error, now=self._clock.now()))
         else:
-            await self._change(job.key, partial(apply_operation, seen=operation, now=self._clock.now()))
+            await self._change(job.key, partial(adopt, seen=operation, now=self._clock.now()))
         finally:
             self._submitting.discard(job.key)
+            self._cancelled.discard(job.key)
+
+    async def _record_create(self, job: TuningJob) -> None:
+        """Write that the create is about to be sent. Raises Outdated if the job was cancelled, StorageError."""
+        recorded = False
+
+        def record(current: TuningJob) -> Change | None:
+            nonlocal recorded
+            change = record_create(current, self._clock.now())
+            recorded = change is not None
+            return change
+
+        await self._jobs.change(job.key, record)
+        if not recorded:
+            raise refuse_cancelled(job)
 
     async def recover(self, job: TuningJob) -> None:
-        """Search Google for a job whose start is unconfirmed: adopt it, or fail it after the grace time.
+        """Resume a start that was not sent, or search Google for one that was and is unconfirmed.
 
-        Raises GoogleError, StorageError.
+        Adopts the job that Google shows, and ends the job after Google has shown none for the grace time. Raises
+        GoogleError, StorageError.
         """
         if job.key in self._submitting:
             return
-        now = self._clock.now()
-        # The grace time begins with the first search of this process, however long the upload before it took.
-        since = self._unconfirmed.setdefault(job.key, now)
-        found = await offered_backend(self._backends, job.backend).find(job.key)
-        if found is not None:
-            await self._change(job.key, partial(apply_operation, seen=found, now=now))
-        elif now - since >= self._adoption_grace:
-            error = BotError(
-                "The start was interrupted, and Google has no such job: nothing was started, nothing is billed.",
-                "Start it again with /tune.",
-            )
-            await self._change(job.key, partial(fail, error=error, now=now))
-        else:
+        # The caller's copy may be older than a create that has ended since.
+        newest = await self._jobs.job(job.key)
+        if newest is None or newest.state is not JobState.SUBMITTING or job.key in self._submitting:
             return
-        self._unconfirmed.pop(job.key, None)
+        if newest.create_sent_at is None:
+            await self._resume(newest)
+        else:
+            await self._search(newest)
+
+    async def _resume(self, job: TuningJob) -> None:
+        """Begin a start again that an earlier process did not send, unless that ended too many processes."""
+        self._submitting.add(job.key)
+        try:
+            resumed = await self._change(job.key, count_resume)
+            if resumed is None or resumed.state is not JobState.SUBMITTING or resumed.create_sent_at is not None:
+                return
+            if resumed.resumes <= MOST_RESUMES:
+                logger.info("resuming the start of %s, which was not sent to Google", job.key)
+                await self.submit(resumed)
+                return
+            error = BotError(
+                f"The start was interrupted {MOST_RESUMES} times before it was sent: nothing was started, and "
+                "nothing is billed.",
+                "Ask an administrator to look into the log, then start it again with /tune.",
+            )
+            await self._change(job.key, partial(fail, error=error, now=self._clock.now()))
+        finally:
+            self._submitting.discard(job.key)
+
+    async def _search(self, job: TuningJob) -> None:
+        backend = offered_backend(self._backends, job.backend)
+        thorough = self._searches.due(job.key)
+        where = backend.where_to_look(job.key)
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                found = await backend.find(job.key, thorough=thorough)
+        except (GoogleError, TimeoutError) as caught:
+            error = (
+                caught if isinstance(caught, GoogleError) else GoogleUnavailable("Google did not answer in time.")
+            )
+            seconds = self._searches.looked(job.key) if thorough else 0.0
+            change = partial(look_failed, error=error, seconds=seconds, grace=self._doubt_after, where=where)
+            await self._change(job.key, partial(change, now=self._clock.now()))
+            return
+        now = self._clock.now()
+        if found is not None:
+            self._searches.forget(job.key)
+            await self._change(job.key, partial(adopt, seen=found, now=now))
+        elif thorough:
+            seconds = self._searches.looked(job.key)
+            change = partial(not_shown, seconds=seconds, grace=self._adoption_grace, where=where, now=now)
+            await self._change(job.key, change)
 
     async def cancel(self, team: str, key: str, user: str) -> TuningJob:
         """Cancel the job. Raises NoSuchJob, Outdated if it has ended, BadArgument if its backend cannot cancel.
 
         The row is marked before Google is asked, and each poll repeats the request until the job has ended. So
-        neither a crash nor a lost answer can lose a cancellation that a person asked for.
+        neither a crash nor a lost answer can lose a cancellation that a person asked for. A start that was not
+        sent ends at once; one that Google has not confirmed is cancelled as soon as Google shows it.
         """
         job = await self.get(team, key)
         profile = self.profile(job)
         if not profile.can_cancel:
             raise BadArgument(f"{profile.title} cannot cancel a tuning.", "It ends by itself.")
-        if job.state is JobState.SUBMITTING:
-            raise Outdated(f"Google has not confirmed the start of {job.name} yet.", "Try again in a minute.")
+        if job.state.ended:
+            raise Outdated(f"{job.name} has already {_ENDED_WORDS[job.state]}.", "There is nothing to cancel.")
         marked = await self._change(key, partial(ask_to_cancel, user=user, now=self._clock.now())) or job
+        if marked.state is JobState.CANCELLED and not marked.operation:
+            # It was not sent yet; the running upload, if there is one, ends with its next chunk.
+            if key in self._submitting:
+                self._cancelled.add(key)
+            return marked
         if marked.state.ended:
             raise Outdated(f"{job.name} has already {_ENDED_WORDS[marked.state]}.", "There is nothing to cancel.")
-        await self._cancellations.ask(marked)
+        if marked.state is not JobState.SUBMITTING:
+            await self._cancellations.ask(marked)
         return await self.get(team, key)
 
     async def delete(self, team: str, key: str, user: str) -> TuningJob:
         """Delete the tuned model at Google and remove it from the lists and channels.
 
-        The row is written last, so that an interrupted deletion can be repeated. Raises NoSuchJob, Outdated while
-        the job runs, GoogleError.
+        A start that is in doubt is only removed here: it comes back if Google shows it. The row is written last,
+        so that an interrupted deletion can be repeated. Raises NoSuchJob, GoogleError, Outdated while the job
+        runs.
         """
         job = await self.get(team, key)
+        if job.in_doubt:
+            return await self._change(key, partial(forget, user=user, now=self._clock.now())) or job
         if not job.state.ended:
             raise Outdated(f"{job.name} is still {job.state}.", f"Cancel it first: /tune cancel {job.name}")
         if job.tuned_model or job.endpoint:
@@ -181,39 +279,6 @@ class JobService:
             known = [job.name for job in await self._jobs.jobs(team)]
             raise NoSuchJob(f"I know no job named {name!r}.", _suggestion(name, known))
         return job
-
-    def _data(self, job: TuningJob, profile: BackendProfile) -> TrainingData:
-        """Return what the backend reads: one file, two files, or the two sides of one file."""
-        spec = job.spec
-        if spec.validation_share:
-            training = Split(spec.validation_share, Side.TRAINING)
-            validation = Split(spec.validation_share, Side.VALIDATION)
-            return TrainingData(
-                self._rows(job, spec.training, profile, training),
-                self._rows(job, spec.training, profile, validation),
-            )
-        return TrainingData(
-            self._rows(job, spec.training, profile),
-            self._rows(job, spec.validation, profile) if spec.validation is not None else None,
-        )
-
-    async def _rows(
-        self, job: TuningJob, dataset: Dataset, profile: BackendProfile, split: Split | None = None
-    ) -> AsyncIterator[bytes]:
-        """Yield the rows in the backend's dialect. Raises Outdated if the file is not the one that was checked."""
-        reader = file_reader(self._files, dataset.location)
-        async with aclosing(reader.read(job.place, job.file_reader, dataset.location)) as chunks:
-            rows = convert(
-                chunks,
-                dialect=dataset.dialect,
-                target=profile.dialect,
-                mapping=dataset.mapping,
-                sha256=dataset.sha256,
-                split=split,
-                name=dataset.name,
-            )
-            async for chunk in rows:
-                yield chunk
 
     async def _change(self, key: str, step: Callable[[TuningJob], Change | None]) -> TuningJob | None:
         job = await self._jobs.change(key, step)

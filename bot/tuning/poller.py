@@ -18,6 +18,7 @@ from bot.domain.jobs import JobState, TuningJob
 from bot.errors import BotError, GoogleUnavailable, StorageError
 from bot.ports.clock import Clock
 from bot.ports.stores import JobStore
+from bot.runtime.background_tasks import BackgroundTasks
 from bot.runtime.metrics import Metrics
 from bot.tuning.job_refresh import JobRefresher
 from bot.tuning.job_service import JobService
@@ -47,7 +48,9 @@ class Poller:
         seconds: float,
         late_after: float = LATE_SECONDS,
         scheduler: AsyncIOScheduler | None = None,
+        starts: BackgroundTasks | None = None,
     ) -> None:
+        """`starts` runs the starts that are resumed; an upload may take longer than a round."""
         self._job_service = job_service
         self._refresher = refresher
         self._jobs = jobs
@@ -75,6 +78,8 @@ class Poller:
         self._idle.set()
         self._running: asyncio.Task[object] | None = None
         self._stopping = False
+        self._starts = starts or BackgroundTasks()
+        self._resumed: set[str] = set()
         self._watchdog: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
@@ -84,11 +89,15 @@ class Poller:
         self._arm_watchdog()
 
     async def stop(self, seconds: float) -> None:
-        """Start no further round, wait for the running one, and cancel it after `seconds`."""
+        """Start no further round, wait for the running one and for resumed starts, cancel them after `seconds`."""
         self._stopping = True
         if self._watchdog is not None:
             self._watchdog.cancel()
         self._scheduler.pause()
+        await asyncio.gather(self._end_round(seconds), self._starts.drain(seconds))
+        self._scheduler.shutdown(wait=False)
+
+    async def _end_round(self, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
                 await self._idle.wait()
@@ -97,7 +106,6 @@ class Poller:
             if self._running is not None:
                 self._running.cancel()
             await self._idle.wait()
-        self._scheduler.shutdown(wait=False)
 
     def problem(self) -> str:
         """Return why polling has stopped, empty while it works."""
@@ -141,10 +149,14 @@ class Poller:
     async def _poll_backend(self, backend: str, keys: Sequence[str]) -> None:
         jobs = [job for job in await self._jobs.with_keys(keys) if not job.state.ended]
         confirmed = [job for job in jobs if job.state is not JobState.SUBMITTING]
+        unconfirmed = [job for job in jobs if job.state is JobState.SUBMITTING]
+        for job in unconfirmed:
+            if job.create_sent_at is None:
+                self._resume(job)
         gate = asyncio.Semaphore(_RECOVERED_AT_ONCE)
         ended = await asyncio.gather(
             self._poll_confirmed(backend, confirmed),
-            *(self._recover(job, gate) for job in jobs if job.state is JobState.SUBMITTING),
+            *(self._recover(job, gate) for job in unconfirmed if job.create_sent_at is not None),
             return_exceptions=True,
         )
         self._raise_first(ended)
@@ -170,6 +182,20 @@ class Poller:
             raise
         except Exception as error:  # noqa: BLE001 - the error of one job must not stop the search for the next
             await self._refresher.record_failure(job.key, _as_bot_error(error, f"the search for {job.key}"))
+
+    def _resume(self, job: TuningJob) -> None:
+        """Begin a start again that no process has sent; one that runs in this process goes on undisturbed."""
+        if job.key not in self._resumed:
+            self._resumed.add(job.key)
+            self._starts.queue(self._resume_start(job), f"resumed start {job.key}")
+
+    async def _resume_start(self, job: TuningJob) -> None:
+        try:
+            await self._job_service.recover(job)
+        except BotError as error:
+            logger.warning("the start of %s could not be resumed: %s", job.key, error)
+        finally:
+            self._resumed.discard(job.key)
 
     @staticmethod
     def _raise_first(ended: Sequence[object]) -> None:

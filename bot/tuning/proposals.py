@@ -13,7 +13,7 @@ from typing import Final
 
 from bot.datasets import DatasetReport, validation_limit
 from bot.domain.backend_profile import BackendProfile, HyperparameterRule
-from bot.domain.jobs import Hyperparameters, TunedModel, TuningJob, TuningSpec
+from bot.domain.jobs import Hyperparameters, JobState, TunedModel, TuningJob, TuningSpec
 from bot.domain.place import Place
 from bot.domain.requests import Proposal, StartRequest
 from bot.domain.suggestions import did_you_mean
@@ -187,7 +187,9 @@ class Proposals:
 
     async def _taken(self, team: str, name: str) -> bool:
         job = await self._jobs.named(team, name)
-        return job is not None and (not job.state.ended or job.can_answer)
+        if job is None:
+            return False
+        return not job.state.ended or job.state is JobState.LOST or job.can_answer
 
 
 def _check_validation(profile: BackendProfile, request: StartRequest) -> None:

@@ -1,13 +1,14 @@
 """How a job's row changes: pure functions, which the store runs inside one transaction.
 
-A job that has ended never changes its state again, so an answer of Google's that arrives late or twice changes
-nothing. A notice is due only if a person would see a difference.
+A job whose end Google reported never changes its state again, so an answer of Google's that arrives late or twice
+changes nothing. An end that the bot concluded itself, because Google showed no such job, gives way to a job that
+Google shows. A notice is due only if a person would see a difference.
 """
 
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.domain.jobs import Failure, JobState, Operation, TuningJob
+from bot.domain.jobs import Failure, JobState, Operation, Search, TuningJob
 from bot.errors import BotError
 from bot.ports.notifier import NoticeKind
 from bot.ports.stores import AuditEntry, Change
@@ -28,6 +29,7 @@ _SHOWN = (
     "cancelled_by",
     "deleted_by",
 )
+_KEEPS_LOOKING = "I keep looking, and follow the job if Google shows it."
 
 
 def apply_operation(job: TuningJob, seen: Operation, now: datetime, problem: str = "") -> Change | None:
@@ -55,12 +57,39 @@ def apply_operation(job: TuningJob, seen: Operation, now: datetime, problem: str
         failure=None if cancelled else seen.failure,
         data_stats=seen.data_stats or job.data_stats,
         problem="" if state.ended else problem,
+        search=None,
     )
     if job.moved_at is None or any(getattr(job, name) != getattr(after, name) for name in _MOVES):
         after = replace(after, moved_at=now, stuck_at=None)
     if after == job and not seen.snapshots:
         return None
     return Change(replace(after, checked_at=now), seen.snapshots, _notices(job, after))
+
+
+def adopt(job: TuningJob, seen: Operation, now: datetime) -> Change | None:
+    """Apply what Google shows of a job that is open, or that ended without Google's word; None for any other."""
+    if not job.state.ended:
+        return apply_operation(job, seen, now, job.problem if job.cancelled_by else "")
+    if not job.may_reopen:
+        return None
+    opened = replace(
+        job, state=JobState.SUBMITTING, ended_at=None, failure=None, problem="", deleted_by="", stuck_at=None
+    )
+    return apply_operation(opened, seen, now)
+
+
+def record_create(job: TuningJob, now: datetime) -> Change | None:
+    """Write that the create is about to be sent; None if it was sent before or if the job has ended."""
+    if job.state is not JobState.SUBMITTING or job.create_sent_at is not None:
+        return None
+    return Change(replace(job, create_sent_at=now))
+
+
+def count_resume(job: TuningJob) -> Change | None:
+    """Count that a later process begins the start again; None if there is nothing to begin."""
+    if job.state is not JobState.SUBMITTING or job.create_sent_at is not None:
+        return None
+    return Change(replace(job, resumes=job.resumes + 1))
 
 
 def past_deadline(job: TuningJob, now: datetime, deadline: timedelta) -> bool:
@@ -85,30 +114,72 @@ def fail(job: TuningJob, error: BotError, now: datetime) -> Change | None:
     return Change(after, notices=_notices(job, after))
 
 
-def poll_failed(job: TuningJob, error: BotError, now: datetime, *, lost: bool) -> Change | None:
-    """Apply an error of polling; `lost` ends the job, because Google has not known it for long.
-
-    None if the job has ended or if its row has this problem already.
-    """
+def poll_failed(job: TuningJob, error: BotError) -> Change | None:
+    """Apply an error of polling; None if the job has ended or if its row has this problem already."""
     if job.state.ended:
         return None
-    if lost:
-        failure = Failure(
-            code=5,
-            message="Google no longer knows this tuning job.",
-            hint="Look for it in the Google Cloud console; it may have been deleted there.",
-        )
-        after = replace(job, state=JobState.LOST, failure=failure, ended_at=now, problem="")
-    else:
-        after = replace(job, problem=f"The last check at Google failed: {error}")
+    after = replace(job, problem=f"The last check at Google failed: {error}")
     return None if after == job else Change(after, notices=_notices(job, after))
 
 
+def not_shown(job: TuningJob, seconds: float, grace: timedelta, where: str, now: datetime) -> Change | None:
+    """Add time in which Google itself said, in two ways, that it has no such job; after the grace the job ends.
+
+    `where` says where a person finds the job at Google. None if the job has ended.
+    """
+    if job.state.ended:
+        return None
+    before = job.search or Search()
+    searched = replace(before, absent=before.absent + seconds)
+    if searched.absent < grace.total_seconds():
+        after = replace(job, search=searched)
+    elif job.state is not JobState.SUBMITTING:
+        failure = Failure(5, "Google says that it has no such tuning job any more.", f"{where} {_KEEPS_LOOKING}")
+        after = replace(job, state=JobState.LOST, failure=failure, ended_at=now, problem="", search=searched)
+    else:
+        failure = Failure(
+            0,
+            "Google did not confirm the start, and says that it has no such job: as far as it shows, nothing was "
+            "started.",
+            f"{where} If it is not there, start it again with /tune. {_KEEPS_LOOKING}",
+        )
+        state = JobState.CANCELLED if job.cancelled_by else JobState.FAILED
+        after = replace(job, state=state, failure=failure, ended_at=now, problem="", search=searched)
+    return Change(after, notices=_notices(job, after))
+
+
+def look_failed(
+    job: TuningJob, error: BotError, seconds: float, grace: timedelta, where: str, now: datetime
+) -> Change | None:
+    """Add time in which no look for a start succeeded; after the grace the job is in doubt, and a person is told.
+
+    None if the job is confirmed or has ended, or if there is nothing to write.
+    """
+    if job.state is not JobState.SUBMITTING:
+        return None
+    before = job.search or Search()
+    searched = replace(before, unanswered=before.unanswered + seconds)
+    late = job.in_doubt or searched.unanswered >= grace.total_seconds()
+    after = replace(
+        job,
+        search=searched,
+        stuck_at=(job.stuck_at or now) if late else None,
+        problem=f"The last look for it at Google failed: {error}" + (f" {where}" if late else ""),
+    )
+    told = (NoticeKind.STUCK,) if after.in_doubt and not job.in_doubt else ()
+    return None if after == job else Change(after, notices=(*_notices(job, after), *told))
+
+
 def ask_to_cancel(job: TuningJob, user: str, now: datetime) -> Change | None:
-    """Mark the job as cancelled by this person; None if it has ended or is marked already."""
+    """Mark the job as cancelled by this person; None if it has ended or is marked already.
+
+    A start that was not sent ends here: its create is refused before it is sent, see `record_create`.
+    """
     if job.state.ended or job.cancelled_by:
         return None
     after = replace(job, cancelled_by=user)
+    if job.state is JobState.SUBMITTING and job.create_sent_at is None:
+        after = replace(after, state=JobState.CANCELLED, ended_at=now, problem="")
     return Change(after, notices=_notices(job, after), acts=(AuditEntry(user, "cancel", now),))
 
 
@@ -131,6 +202,17 @@ def mark_deleted(job: TuningJob, user: str, now: datetime) -> Change | None:
     return Change(after, notices=_notices(job, after), acts=(AuditEntry(user, "delete", now),))
 
 
+def forget(job: TuningJob, user: str, now: datetime) -> Change | None:
+    """End a job that is in doubt, and free its name, because this person gave it up; None for any other job."""
+    if not job.in_doubt:
+        return None
+    failure = Failure(0, "It was given up in doubt: nobody knows whether Google started it.", _KEEPS_LOOKING)
+    after = replace(
+        job, state=JobState.FAILED, failure=failure, ended_at=now, problem="", deleted_by=user, stuck_at=None
+    )
+    return Change(after, notices=(NoticeKind.CARD,), acts=(AuditEntry(user, "forget", now),))
+
+
 def _known(*values: int | None) -> int | None:
     """Return the first value that is not None; 0 is a value."""
     return next((value for value in values if value is not None), None)
@@ -140,4 +222,5 @@ def _notices(before: TuningJob, after: TuningJob) -> tuple[NoticeKind, ...]:
     if after.state.ended and not before.state.ended:
         return (NoticeKind.CARD, NoticeKind.ENDED)
     changed = any(getattr(before, name) != getattr(after, name) for name in _SHOWN)
+    changed = changed or (before.search is None) != (after.search is None)
     return (NoticeKind.CARD,) if changed else ()

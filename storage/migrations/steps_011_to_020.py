@@ -38,3 +38,16 @@ def m014_refusals(db: Database) -> None:
         db.table(table).add_column("first_refused_at", int)
     db.table("outbox").add_column("old_channel", str, not_null_default="")
     db.table("outbox").add_column("old_card", str, not_null_default="")
+
+
+@migrations()
+def m015_sent_starts(db: Database) -> None:
+    """Store whether a job's create was sent, how often its start was resumed, and how long it was searched for.
+
+    Of a start that is open during the update nobody knows whether it was sent, so it counts as sent.
+    """
+    jobs = db.table("jobs")
+    jobs.add_column("create_sent_at", int)
+    jobs.add_column("resumes", int, not_null_default=0)
+    jobs.add_column("search", str)
+    db.execute("UPDATE jobs SET create_sent_at = created_at")

@@ -8,6 +8,7 @@ right; so do APScheduler's and asyncio's, which read the system's by themselves.
 import asyncio
 import os
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -25,6 +26,9 @@ class ClockFromFile:
 
     def now(self) -> datetime:
         return datetime.now(UTC) + timedelta(seconds=float(self._file.read_text() or 0))
+
+    def monotonic(self) -> float:
+        return time.monotonic()
 
 
 def main() -> None:

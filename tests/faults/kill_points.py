@@ -30,6 +30,7 @@ from bot.domain.place import Place
 from bot.domain.requests import Proposal
 from bot.ports.backends import TuningBackend
 from bot.ports.clock import Clock
+from bot.runtime.background_tasks import BackgroundTasks
 from bot.runtime.metrics import Metrics
 from bot.sandbox.google import GoogleStandIn
 from bot.tuning.job_service import JobService
@@ -85,6 +86,7 @@ class BotParts:
     jobs: SqliteJobStore
     tuning: JobService
     poller: Poller
+    starts: BackgroundTasks
 
     async def start(self, key: str) -> None:
         """What a submitted report does: the row, the acknowledgement, the start."""
@@ -128,8 +130,9 @@ async def open_parts(file: Path, backend: str, reach: BackendOptions, clock: Clo
         stores = await stack.enter_async_context(open_stores(file, clock))
         opened = await stack.enter_async_context(open_google([backend], reach))
         use_cases = build_use_cases(stores, opened.backends, {"gs": opened.files}, clock, lambda: None)
-        poller = Poller(use_cases.jobs, use_cases.refresher, stores.jobs, clock, Metrics(), 5.0)
-        yield BotParts(stores.database, opened.backends[backend], stores.jobs, use_cases.jobs, poller)
+        starts = BackgroundTasks()
+        poller = Poller(use_cases.jobs, use_cases.refresher, stores.jobs, clock, Metrics(), 5.0, starts=starts)
+        yield BotParts(stores.database, opened.backends[backend], stores.jobs, use_cases.jobs, poller, starts)
 
 
 def options(project: str, token: str, url: str) -> BackendOptions:

@@ -90,7 +90,17 @@ async def test_name_of_a_finished_model_is_taken_until_it_is_deleted(jobs: Sqlit
     assert await jobs.submit(job("k2", "mine"), [])
 
 
-@pytest.mark.parametrize("state", [JobState.FAILED, JobState.CANCELLED, JobState.LOST])
+async def test_name_of_a_lost_job_is_taken_until_it_is_deleted_because_google_may_run_it(
+    jobs: SqliteJobStore,
+) -> None:
+    await jobs.submit(job("k1", "mine", state=JobState.LOST), [])
+    with pytest.raises(BadArgument, match=r"was lost, and Google may still run it\..*delete that job first"):
+        await jobs.submit(job("k2", "mine"), [])
+    await jobs.change("k1", lambda lost: Change(replace(lost, deleted_by="U0ADA")))
+    assert await jobs.submit(job("k2", "mine"), [])
+
+
+@pytest.mark.parametrize("state", [JobState.FAILED, JobState.CANCELLED])
 async def test_name_of_a_job_that_ended_badly_is_free_again(jobs: SqliteJobStore, state: JobState) -> None:
     await jobs.submit(job("k1", "mine", state=state), [])
     assert await jobs.submit(job("k2", "mine", minutes=1), [])
@@ -100,9 +110,9 @@ async def test_name_of_a_job_that_ended_badly_is_free_again(jobs: SqliteJobStore
 
 
 async def test_job_that_comes_back_to_life_keeps_its_name_beside_a_newer_one(jobs: SqliteJobStore) -> None:
-    await jobs.submit(job("k1", "mine", state=JobState.LOST), [])
+    await jobs.submit(job("k1", "mine", state=JobState.FAILED), [])
     await jobs.submit(job("k2", "mine", minutes=1), [])
-    back = await jobs.change("k1", lambda lost: Change(replace(lost, state=JobState.SUCCEEDED)))
+    back = await jobs.change("k1", lambda failed: Change(replace(failed, state=JobState.SUCCEEDED)))
     assert back is not None
     assert back.state is JobState.SUCCEEDED
 

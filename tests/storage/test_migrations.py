@@ -36,8 +36,8 @@ def older(tmp_path: Path) -> Path:
 
 
 def migrated(key: str) -> TuningJob:
-    """The job as its migrated row reads: its deadline starts at its creation, because it was never polled."""
-    return replace(job(key), moved_at=job(key).created_at)
+    """The job as its migrated row reads: its deadline starts at its creation, and so does what was sent."""
+    return replace(job(key), moved_at=job(key).created_at, create_sent_at=job(key).created_at)
 
 
 def tables(path: Path) -> set[str]:

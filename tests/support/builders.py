@@ -36,6 +36,9 @@ class StoppedClock:
     def now(self) -> datetime:
         return self.time
 
+    def monotonic(self) -> float:
+        return (self.time - START).total_seconds()
+
     def advance(self, by: timedelta) -> None:
         self.time += by
 

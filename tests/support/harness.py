@@ -2,21 +2,23 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bot.app import Stores, build_use_cases, open_google, open_stores
 from bot.chat.chat_service import ChatService, exchange
 from bot.domain.chat import ModelAnswer
-from bot.domain.jobs import TuningJob
+from bot.domain.jobs import JobState, TuningJob
 from bot.domain.place import Place
 from bot.domain.requests import StartRequest
 from bot.ports.backends import TuningBackend
+from bot.ports.files import FileReader
 from bot.sandbox.google import GoogleStandIn, Job, Limits
 from bot.tuning.job_refresh import JobRefresher
 from bot.tuning.job_service import JobService
 from bot.tuning.proposals import Proposals
 from handlers.assembly import UseCases
+from storage.codecs import job_row
 from storage.conversations import SqliteChatStore, append_turns
 from storage.database import Database
 from storage.jobs import SqliteJobStore
@@ -37,6 +39,7 @@ class Harness:
     clock: FixedClock
     stores: Stores
     backends: Mapping[str, TuningBackend]
+    files: Mapping[str, FileReader]
     use_cases: UseCases
     woken: list[None] = field(default_factory=list)
 
@@ -105,6 +108,15 @@ class Harness:
         assert found is not None
         return found
 
+    def restarted(self) -> UseCases:
+        """The use cases of a new process on the same database, which remembers nothing else."""
+        return build_use_cases(self.stores, self.backends, self.files, self.clock, lambda: None)
+
+    async def forget_start(self, job: TuningJob) -> None:
+        """Make the row as it was before its start was sent, as a backup of the database does."""
+        accepted = replace(job, state=JobState.SUBMITTING, operation="", tuned_model="", create_sent_at=None)
+        await self.database.write(lambda db: db.table("jobs").update(job.key, job_row(accepted)))
+
     async def keep(self, place: Place, question: str, answer: ModelAnswer) -> None:
         """What a settled question leaves behind."""
         kept = exchange(place, question, answer)
@@ -143,6 +155,7 @@ async def open_harness(
             clock=clock,
             stores=stores,
             backends=opened.backends,
+            files={"gs": opened.files},
             use_cases=build_use_cases(
                 stores, opened.backends, {"gs": opened.files}, clock, lambda: woken.append(None)
             ),

@@ -19,10 +19,11 @@ from bot.backends.generative_language.wire import (
 from bot.backends.google.batching import READ_BY_NAME, page_limit, read_each
 from bot.backends.google.http import GoogleHttp
 from bot.backends.google.json_fields import records, text
+from bot.backends.google.list_search import ListSearch
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.jobs import Operation, TunedModel, TuningJob, TuningSpec
 from bot.errors import BadArgument, BotError, NotFoundAtGoogle
-from bot.ports.backends import TrainingData
+from bot.ports.backends import RecordSent, TrainingData
 
 GENERATIVE_LANGUAGE_URL: Final = "https://generativelanguage.googleapis.com"
 ROLES: Final = "the scope generative-language.tuning, and a share of the model if another account tuned it"
@@ -40,6 +41,7 @@ class TunedModelsBackend:
         self._http = http
         self._root = (base_url or GENERATIVE_LANGUAGE_URL).rstrip("/")
         self._base = f"{self._root}/{version}"
+        self._list = ListSearch(http, lambda: f"{self._base}/tunedModels", "tunedModels")
 
     @property
     def profile(self) -> BackendProfile:
@@ -48,23 +50,32 @@ class TunedModelsBackend:
     async def close(self) -> None:
         await self._http.close()
 
-    async def create(self, key: str, spec: TuningSpec, data: TrainingData) -> Operation:
-        """See TuningBackend; the request carries the rows. Raises FileTooLarge, BadArgument before it."""
+    async def create(self, key: str, spec: TuningSpec, data: TrainingData, record_sent: RecordSent) -> Operation:
+        """See TuningBackend; the request carries the rows. Raises FileTooLarge, BadArgument before it.
+
+        Google itself refuses a second create with the same key: it is the tuned model's id.
+        """
         if data.validation is not None:
             raise BadArgument(
                 f"The {self._profile.title} takes no validation examples.", "Leave them out.", field="validation"
             )
         rows = await inline_examples(data.training, self._profile)
         body = create_request(spec, rows, self._profile)
-        created = await self._http.create(f"{self._base}/tunedModels", body, {"tunedModelId": key})
+        created = await self._http.create(
+            f"{self._base}/tunedModels", body, {"tunedModelId": key}, record_sent=record_sent
+        )
         return operation(created, named=f"tunedModels/{key}")
 
-    async def find(self, key: str) -> Operation | None:
-        """See TuningBackend."""
+    async def find(self, key: str, *, thorough: bool = True) -> Operation | None:
+        """See TuningBackend. A thorough look reads the model by its name and in the whole list."""
         try:
             found = await self._http.read(self._url(f"tunedModels/{key}"))
         except NotFoundAtGoogle:
-            return None
+            name = f"tunedModels/{key}"
+            listed = await self._list.whole(key, lambda model: model.get("name") == name) if thorough else None
+            if listed is None:
+                return None
+            found = listed
         name = await self._operation_name(f"tunedModels/{key}")
         if found.get("state") == "FAILED" and "/operations/" in name:
             # Only the operation distinguishes a cancellation from a failure, and gives the reason of a failure.
@@ -72,6 +83,12 @@ class TunedModelsBackend:
                 await self._http.read(f"{self._root}/v1/{_checked_name(name)}"), named=f"tunedModels/{key}"
             )
         return model_operation(found, name=name)
+
+    def where_to_look(self, key: str) -> str:
+        """See TuningBackend."""
+        return (
+            f"Look for the tuned model tunedModels/{key} in the Google AI Studio of the account that the bot uses."
+        )
 
     async def poll(self, jobs: Sequence[TuningJob]) -> Mapping[str, Operation | BotError]:
         """See TuningBackend; reads up to `READ_BY_NAME` jobs one by one, which also gives the total of steps."""

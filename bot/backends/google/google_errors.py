@@ -127,6 +127,27 @@ _CLASSES: Final[Mapping[int, type[GoogleError]]] = {
     404: NotFoundAtGoogle,
     409: AlreadyExists,
 }
+# The names of google.rpc.Code and the HTTP status that each is sent with (google/rpc/code.proto).
+_HTTP_OF_NAME: Final[Mapping[str, int]] = {
+    "CANCELLED": 499,
+    "UNKNOWN": 500,
+    "INVALID_ARGUMENT": 400,
+    "DEADLINE_EXCEEDED": 504,
+    "NOT_FOUND": 404,
+    "ALREADY_EXISTS": 409,
+    "PERMISSION_DENIED": 403,
+    "UNAUTHENTICATED": 401,
+    "RESOURCE_EXHAUSTED": 429,
+    "FAILED_PRECONDITION": 400,
+    "ABORTED": 409,
+    "OUT_OF_RANGE": 400,
+    "UNIMPLEMENTED": 501,
+    "INTERNAL": 500,
+    "UNAVAILABLE": 503,
+    "DATA_LOSS": 500,
+}
+# With these answers to a create, Google certainly started nothing, if they are Google's own.
+REFUSED: Final = frozenset({400, 401, 403, 404, 412, 413, 429})
 _DEFAULT_MESSAGES: Final[Mapping[int, str]] = {
     400: "Google does not take these values",
     401: "Google does not accept the bot's credentials",
@@ -152,6 +173,10 @@ def google_error(http_status: int, body: Any, *, retry_after: float | None = Non
     `roles` names what the bot's account needs, for a 403 that does not say it.
     """
     status = record(record(body).get("error"))
+    own = is_from_google(http_status, status)
+    if http_status == httpx.codes.NOT_FOUND and not own:
+        # A proxy, or Google's own front end for a path that it does not serve, knows nothing about the resource.
+        return not_json(http_status)
     message = sanitize(text(status.get("message")))
     code = text(status.get("status")) or _storage_reason(status)
     default = f"{_DEFAULT_MESSAGES.get(http_status, 'Google cannot answer now')} ({http_status})."
@@ -159,12 +184,23 @@ def google_error(http_status: int, body: Any, *, retry_after: float | None = Non
     hint = hint_for(message, http_status, roles=roles, reasons=_reasons(status))
     if http_status == httpx.codes.TOO_MANY_REQUESTS:
         wait = retry_after if retry_after is not None else _retry_delay(status)
-        return QuotaExceeded(shown, hint, status=code, http_status=http_status, retry_after=wait)
+        return QuotaExceeded(shown, hint, status=code, http_status=http_status, from_google=own, retry_after=wait)
     error_class = _CLASSES.get(http_status)
     if error_class is None:
         ours = 400 <= http_status < 500 and http_status != httpx.codes.REQUEST_TIMEOUT
         error_class = InvalidRequest if ours else GoogleUnavailable
-    return error_class(shown, hint, status=code, http_status=http_status)
+    return error_class(shown, hint, status=code, http_status=http_status, from_google=own)
+
+
+def is_from_google(http_status: int, status: Mapping[str, Any]) -> bool:
+    """Return whether an answer's `error` is Google's own: its code is the HTTP status, and its name fits that.
+
+    Cloud Storage sends no name; its list of errors with a reason counts instead.
+    """
+    if integer(status.get("code")) != http_status:
+        return False
+    name = text(status.get("status"))
+    return _HTTP_OF_NAME.get(name) == http_status if name else bool(_storage_reason(status))
 
 
 def network_error(error: httpx.RequestError | httpx.InvalidURL) -> GoogleUnavailable:

@@ -5,7 +5,7 @@ reaches a log or an error. This module knows no path of any API.
 """
 
 import logging
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from bot.backends.google.google_errors import (
     NETWORK_ERRORS,
     NOTHING_SENT,
     READ_AGAIN,
+    REFUSED,
     decode_answer,
     google_error,
     network_error,
@@ -28,7 +29,14 @@ from bot.backends.google.google_errors import (
 )
 from bot.backends.google.json_fields import Json, integer, record, records, text
 from bot.backends.google.retry import RetryableError, RetryPolicy
-from bot.errors import GoogleError, GoogleUnavailable, NotAuthenticated, OutcomeUnknown
+from bot.errors import (
+    AlreadyExists,
+    GoogleError,
+    GoogleUnavailable,
+    NotAuthenticated,
+    NotFoundAtGoogle,
+    OutcomeUnknown,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -80,23 +88,44 @@ class GoogleHttp:
             ASK_AGAIN, False, "POST", url, body=body, seconds=seconds, pool=Pool.QUESTIONS
         )
 
-    async def create(self, url: str, body: Json, params: Mapping[str, str] | None = None) -> Json:
+    async def create(
+        self,
+        url: str,
+        body: Json,
+        params: Mapping[str, str] | None = None,
+        *,
+        record_sent: Callable[[], Awaitable[None]],
+    ) -> Json:
         """POST something that costs money, once; returns the JSON object of the answer.
 
-        Raises OutcomeUnknown unless Google certainly did nothing. Any other error means that Google did nothing.
+        Awaits `record_sent` when nothing but the request itself is left to do, and raises what that raises.
+        Raises OutcomeUnknown unless Google itself says that it did nothing, AlreadyExists after a 409. Any other
+        error means that Google did nothing.
         """
+        # The token is fetched before the record, because that may take long or fail.
+        await self._credentials.headers()
+        await record_sent()
         try:
-            seconds = self.retry_policy.generation
-            response = await self.send("POST", url, params=params, body=body, seconds=seconds, pool=Pool.STARTS)
+            response = await self.send(
+                "POST",
+                url,
+                params=params,
+                body=body,
+                seconds=self.retry_policy.generation,
+                pool=Pool.STARTS,
+                once=True,
+            )
         except NOTHING_SENT as error:
             raise network_error(error) from error
         except NETWORK_ERRORS as error:
             raise OutcomeUnknown("Google's answer to the start was lost.", _LOOKED_UP_LATER) from error
-        if response.is_client_error and response.status_code != httpx.codes.REQUEST_TIMEOUT:
-            raise self.error_for(response)
         try:
             return self._decode(response)
+        except AlreadyExists:
+            raise
         except GoogleError as error:
+            if error.from_google and response.status_code in REFUSED:
+                raise
             raise OutcomeUnknown(
                 f"Google's answer to the start was broken ({response.status_code}).",
                 _LOOKED_UP_LATER,
@@ -119,16 +148,30 @@ class GoogleHttp:
         """Yield the pages of a list, one GET each: at most `limit` pages of `size`; `field` names the list."""
         token = ""
         for _ in range(limit):
-            query: dict[str, str | int] = {**(params or {}), "pageSize": size}
-            if token:
-                query["pageToken"] = token
-            page = await self.read(url, query)
-            yield records(page.get(field))
-            following = text(page.get("nextPageToken"))
+            rows, following = await self.page(url, field, size=size, token=token, params=params)
+            yield rows
             # A token that Google sends twice would make this loop endless.
             if not following or following == token:
                 return
             token = following
+
+    async def page(
+        self, url: str, field: str, *, size: int, token: str = "", params: Mapping[str, str] | None = None
+    ) -> tuple[list[Json], str]:
+        """Return one page of a list and the token of the next one, which is empty after the last page.
+
+        A list that does not exist is a GoogleUnavailable: it says nothing about any member of the list.
+        """
+        query: dict[str, str | int] = {**(params or {}), "pageSize": size}
+        if token:
+            query["pageToken"] = token
+        try:
+            answer = await self.read(url, query)
+        except NotFoundAtGoogle as error:
+            raise GoogleUnavailable(
+                error.message, error.hint, status=error.status, http_status=error.http_status
+            ) from error
+        return records(answer.get(field)), text(answer.get("nextPageToken"))
 
     async def events(self, url: str, body: Json) -> AsyncGenerator[Json, None]:
         """POST a question and yield the JSON object of each server-sent event of the answer."""
@@ -158,9 +201,11 @@ class GoogleHttp:
         headers: Mapping[str, str] | None = None,
         seconds: float | None = None,
         pool: Pool = Pool.READS,
+        once: bool = False,
     ) -> httpx.Response:
         """Send one request with the bot's credentials, and after a 401 once more with renewed ones.
 
+        With `once`, it is sent once more only if the 401 is Google's own, so that Google certainly did nothing.
         Returns the response whatever its status. Raises NETWORK_ERRORS, and NotAuthenticated or
         GoogleUnavailable where there are no credentials to send.
         """
@@ -178,6 +223,8 @@ class GoogleHttp:
             )
             logger.debug("%s %s -> %s", method, httpx.URL(url).path, response.status_code)
             if renewed or response.status_code != httpx.codes.UNAUTHORIZED:
+                break
+            if once and not self.error_for(response).from_google:
                 break
             if not await self._credentials.renew(authorization):
                 break

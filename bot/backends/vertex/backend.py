@@ -14,7 +14,8 @@ from bot.backends.google.batching import READ_BY_NAME, page_limit, read_each
 from bot.backends.google.cloud_storage import CloudStorage, GcsObject
 from bot.backends.google.generation import content_answer, content_answers, contents
 from bot.backends.google.http import GoogleHttp
-from bot.backends.google.json_fields import Json, integer, last_segment, record, text
+from bot.backends.google.json_fields import Json, integer, last_segment, text
+from bot.backends.vertex.job_search import JobSearch
 from bot.backends.vertex.models import VertexModels
 from bot.backends.vertex.resource_names import VertexHosts
 from bot.backends.vertex.tensorboard import TensorboardLosses
@@ -22,8 +23,8 @@ from bot.backends.vertex.tuning_job_wire import LABEL, create_request, has_valid
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.chat import Answer, Role, Turn
 from bot.domain.jobs import JobState, Operation, TunedModel, TuningJob, TuningSpec
-from bot.errors import BotError, InvalidRequest, OutcomeUnknown
-from bot.ports.backends import TrainingData
+from bot.errors import AlreadyExists, BotError, OutcomeUnknown
+from bot.ports.backends import RecordSent, TrainingData
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +56,8 @@ class VertexBackend:
         self._storage = storage
         self._hosts = hosts
         self._parent = f"projects/{project}/locations/{location}"
+        self._place = f"project {project}, region {location}"
+        self._search = JobSearch(http, self._jobs_url)
         self._bucket = bucket.removeprefix("gs://").rstrip("/")
         self._losses = TensorboardLosses(http, hosts)
         self._models = VertexModels(profile.name, http, hosts, self._parent, self._all_jobs)
@@ -67,8 +70,14 @@ class VertexBackend:
         await self._http.close()
         await self._storage.close()
 
-    async def create(self, key: str, spec: TuningSpec, data: TrainingData) -> Operation:
-        """See TuningBackend. It stores the files first and deletes them if Google certainly started nothing."""
+    async def create(self, key: str, spec: TuningSpec, data: TrainingData, record_sent: RecordSent) -> Operation:
+        """See TuningBackend. It stores the files first and deletes them if Google certainly started nothing.
+
+        Google would start a second job with the same label, so the key is looked up before anything is stored:
+        another process, with a copy of our database, may have used it.
+        """
+        if await self._search.shows(key):
+            raise AlreadyExists("Google already has a job of this start.", "I follow that one.")
         stored: list[GcsObject] = []
         try:
             training = await self._store(data.training, key, "training", stored)
@@ -76,23 +85,26 @@ class VertexBackend:
             if data.validation is not None:
                 validation = await self._store(data.validation, key, "validation", stored)
             body = create_request(key, spec, training, validation, self._profile)
-            created = await self._http.create(self._hosts.url(f"{self._parent}/tuningJobs"), body)
-        except OutcomeUnknown:
+            created = await self._http.create(self._jobs_url(), body, record_sent=record_sent)
+        except (OutcomeUnknown, AlreadyExists):
+            # A job that runs at Google may read these files.
             raise
         except BotError:
             await self._discard(stored)
             raise
         return operation(created)
 
-    async def find(self, key: str) -> Operation | None:
+    async def find(self, key: str, *, thorough: bool = True) -> Operation | None:
         """See TuningBackend. It uses Google's filter first; that no job exists, only the whole list proves."""
-        try:
-            job = await _find_labelled(self._job_pages(_JOB_PAGES, {"filter": f'labels.{LABEL}="{key}"'}), key)
-        except InvalidRequest as error:
-            logger.info("Google does not filter tuning jobs by label: %s", error.message)
-            job = None
-        job = job or await _find_labelled(self._all_jobs(), key)
-        return operation(job) if job else None
+        job = await self._search.find(key, thorough=thorough)
+        return None if job is None else operation(job)
+
+    def where_to_look(self, key: str) -> str:
+        """See TuningBackend."""
+        return (
+            f"In the Google Cloud console, open Vertex AI, Tuning, in {self._place}, and look for a job with the "
+            f"label {LABEL}: {key}."
+        )
 
     async def poll(self, jobs: Sequence[TuningJob]) -> Mapping[str, Operation | BotError]:
         """See TuningBackend; also reads the losses of some of the jobs, see `_jobs_to_read_losses`."""
@@ -198,19 +210,11 @@ class VertexBackend:
         )
         return operation(body, losses)
 
+    def _jobs_url(self) -> str:
+        return self._hosts.url(f"{self._parent}/tuningJobs")
+
     def _all_jobs(self) -> AsyncGenerator[list[Json], None]:
         return self._job_pages(_JOB_PAGES)
 
-    def _job_pages(self, limit: int, params: Mapping[str, str] | None = None) -> AsyncGenerator[list[Json], None]:
-        url = self._hosts.url(f"{self._parent}/tuningJobs")
-        return self._http.pages(url, "tuningJobs", size=_PAGE_SIZE, limit=limit, params=params)
-
-
-async def _find_labelled(pages: AsyncGenerator[list[Json], None], key: str) -> Json | None:
-    """Return the job whose label is our key; a page may contain others, where Google ignored the filter."""
-    async with aclosing(pages):
-        async for page in pages:
-            for job in page:
-                if record(job.get("labels")).get(LABEL) == key:
-                    return job
-    return None
+    def _job_pages(self, limit: int) -> AsyncGenerator[list[Json], None]:
+        return self._http.pages(self._jobs_url(), "tuningJobs", size=_PAGE_SIZE, limit=limit)

@@ -53,6 +53,7 @@ class ServingRoutes:
         add("POST", PARENT + ENDPOINT + ":undeployModel", self.undeploy)
         add("GET", PARENT + "/models", self.list_models, listing)
         add("GET", PARENT + MODEL, self.get_model)
+        add("GET", PARENT + MODEL + ":listVersions", self.list_versions, listing)
         add("DELETE", PARENT + MODEL, self.delete_model)
         add("GET", PARENT + r"/(?:[^:]+/)?operations/(?P<operation>[^/:]+)", self.get_operation)
 
@@ -115,6 +116,14 @@ class ServingRoutes:
     async def get_model(self, call: Call) -> web.Response:
         """Show a tuned model."""
         return answer(encode(VERTEX, "Model", self._model_view(self._model(call))))
+
+    async def list_versions(self, call: Call) -> web.Response:
+        """List the versions of a tuned model: each job makes a model of its own, so there is one.
+
+        ListModelVersionsResponse has the fields of ListModelsResponse.
+        """
+        models = [self._model_view(self._model(call))]
+        return answer(encode(VERTEX, "ListModelsResponse", {"models": models}))
 
     async def list_models(self, call: Call) -> web.Response:
         """List the tuned models of a location."""

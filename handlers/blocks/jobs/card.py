@@ -97,13 +97,18 @@ def _facts(job: TuningJob, profile: BackendProfile) -> list[tuple[str, str]]:
 def _outcome(job: TuningJob) -> str:
     lines = []
     if job.deleted_by:
-        lines.append(f"Deleted by {mention(job.deleted_by)}. It answers no more.")
+        lines.append(_deleted(job))
     elif job.state is JobState.CANCELLED:
-        lines.append(f"Cancelled by {mention(job.cancelled_by)}." if job.cancelled_by else "Cancelled at Google.")
+        lines.append(_cancelled(job))
     elif job.cancelled_by and not job.state.ended:
         who = mention(job.cancelled_by)
-        lines.append(f"{who} wants it cancelled. I ask Google until it stops, which can take a few minutes.")
-    if job.stuck_at and not job.state.ended:
+        what = "I ask Google until it stops, which can take a few minutes."
+        if job.state is JobState.SUBMITTING:
+            what = "I cancel it as soon as Google shows it."
+        lines.append(f"{who} wants it cancelled. {what}")
+    if job.state is JobState.SUBMITTING:
+        lines += _unconfirmed(job)
+    elif job.stuck_at and not job.state.ended:
         lines.append(f"It seems stuck: nothing has moved since {moment(job.moved_at or job.created_at)}.")
     if job.failure is not None or job.state in (JobState.FAILED, JobState.LOST):
         lines += failure_lines(job.failure)
@@ -112,10 +117,33 @@ def _outcome(job: TuningJob) -> str:
     return "\n".join(lines)
 
 
+def _deleted(job: TuningJob) -> str:
+    if job.operation:
+        return f"Deleted by {mention(job.deleted_by)}. It answers no more."
+    return f"Removed by {mention(job.deleted_by)}. If Google shows it later, it comes back here."
+
+
+def _cancelled(job: TuningJob) -> str:
+    if not job.cancelled_by:
+        return "Cancelled at Google."
+    unsent = "" if job.operation or job.create_sent_at else " It was not sent to Google: nothing was started."
+    return f"Cancelled by {mention(job.cancelled_by)}.{unsent}"
+
+
+def _unconfirmed(job: TuningJob) -> list[str]:
+    if job.in_doubt:
+        return [
+            "I do not know whether Google started it, because I cannot look. I keep trying. Its name stays taken, "
+            "so that it is not paid twice. If you see that Google does not have it, you can forget it here."
+        ]
+    if job.search is not None:
+        return ["I do not know yet whether Google started it. I keep looking; please do not start it again."]
+    return []
+
+
 def build_cancel_button(job: TuningJob, profile: BackendProfile) -> Block | None:
     """Build the button, or return None where the job or its backend cannot be cancelled."""
-    under_way = not job.state.ended and job.state is not JobState.SUBMITTING
-    if not under_way or not profile.can_cancel or job.cancelled_by:
+    if job.state.ended or not profile.can_cancel or job.cancelled_by:
         return None
     ask = confirm(
         "Cancel this tuning?",
@@ -127,6 +155,19 @@ def build_cancel_button(job: TuningJob, profile: BackendProfile) -> Block | None
     )
     label = f"Cancel {shorten(job.name, 50)}"
     return button("Cancel", CANCEL_ACTION, job.key, style="danger", label=label, ask=ask)
+
+
+def build_forget_button(job: TuningJob) -> Block:
+    """Build the button that removes a job here of which nobody knows whether Google runs it."""
+    ask = confirm(
+        "Forget this job?",
+        f"{shorten(job.name, NAME)} is removed here and its name is free. If Google does run it, Google charges "
+        "for it; it comes back here as soon as Google shows it.",
+        "Forget it",
+        "Keep looking",
+        danger=True,
+    )
+    return button("Forget it", DELETE_ACTION, job.key, label=f"Forget {shorten(job.name, 50)}", ask=ask)
 
 
 def _buttons(job: TuningJob, profile: BackendProfile) -> list[Block]:
@@ -141,7 +182,9 @@ def _buttons(job: TuningJob, profile: BackendProfile) -> list[Block]:
     if job.can_answer:
         elements.append(button("Ask it", ASK_ACTION, job.key, style="primary", label=f"Ask it: {name}"))
         elements.append(button("Use in this channel", USE_ACTION, job.key, label=f"Use in this channel: {name}"))
-    if job.state.ended and job.tuned_model:
+    if job.in_doubt or job.state is JobState.LOST:
+        elements.append(build_forget_button(job))
+    elif job.state.ended and job.tuned_model:
         ask = confirm(
             "Delete this model?",
             f"{shorten(job.name, NAME)} is deleted at Google and answers no more. This cannot be undone.",

@@ -7,7 +7,7 @@ from bot.domain.backend_profile import BackendProfile
 from bot.domain.jobs import JobState, TuningJob
 from handlers.blocks.elements import actions, button, section
 from handlers.blocks.formatting import count, duration, sentence
-from handlers.blocks.jobs.card import ASK_ACTION, USE_ACTION, build_cancel_button
+from handlers.blocks.jobs.card import ASK_ACTION, USE_ACTION, build_cancel_button, build_forget_button
 from handlers.blocks.jobs.wording import NAME, data_lines, elapsed, failure_lines, rows_text, where
 from handlers.blocks.message import Block, Message, code, compose, escape_line, mention
 from handlers.syntax.lexer import quoted
@@ -24,8 +24,10 @@ def build_ended(job: TuningJob, profile: BackendProfile) -> Message:
 def build_stuck(job: TuningJob, profile: BackendProfile, now: datetime) -> Message:
     """Build the reply for a job that makes no progress: since when, and what the owner can do."""
     text = f"{mention(job.owner)} " + "\n".join(_standstill(job, profile, now))
-    cancel = build_cancel_button(job, profile)
-    return compose(text, [section(text, "stuck"), *([actions([cancel], "stuck_actions")] if cancel else [])])
+    buttons = [each for each in (build_cancel_button(job, profile),) if each is not None]
+    if job.in_doubt:
+        buttons.append(build_forget_button(job))
+    return compose(text, [section(text, "stuck"), *([actions(buttons, "stuck_actions")] if buttons else [])])
 
 
 def _result(job: TuningJob, profile: BackendProfile) -> list[str]:
@@ -45,7 +47,7 @@ def _result(job: TuningJob, profile: BackendProfile) -> list[str]:
             return [
                 f"{name} is lost: {where(profile)} no longer knows the job.",
                 sentence(hint) or "Look for it in Google's console.",
-                _AGAIN,
+                f"Its name stays taken until it is deleted: {code('/tune delete ' + quoted(job.name))}",
             ]
         case JobState.SUBMITTING | JobState.QUEUED | JobState.RUNNING:
             raise ValueError(f"{job.key} has not ended: {job.state}")
@@ -80,6 +82,13 @@ def _buttons(job: TuningJob) -> list[Block]:
 
 def _standstill(job: TuningJob, profile: BackendProfile, now: datetime) -> list[str]:
     name = f"*{escape_line(job.name, NAME)}*"
+    if job.in_doubt:
+        return [
+            f"{name} is in doubt: I do not know whether {where(profile)} started it, and I cannot look.",
+            escape_line(job.problem, 600),
+            "I keep trying, and follow it when Google shows it. If you see that Google does not have it, "
+            "forget it: then you can start it again.",
+        ]
     since = duration((now - (job.moved_at or job.created_at)).total_seconds())
     step = "cancel it and start again" if profile.can_cancel else "start again, as this one cannot be cancelled"
     advice = (

@@ -41,6 +41,8 @@ def state_text(job: TuningJob) -> str:
     """Return `running`, `waiting in Google's queue`, `deleted`, ...: one phrase without a full stop."""
     if job.deleted_by:
         return "deleted"
+    if job.in_doubt:
+        return "in doubt"
     if job.cancelled_by and not job.state.ended:
         return "cancellation requested"
     return _STATES[job.state]
@@ -48,6 +50,10 @@ def state_text(job: TuningJob) -> str:
 
 def cancel_text(job: TuningJob) -> str:
     """Return the answer to a person who cancelled a job, as plain text."""
+    if job.state is JobState.CANCELLED and not job.operation:
+        return f"{job.name} is cancelled: it was not sent to Google yet, and nothing was started."
+    if job.state is JobState.SUBMITTING:
+        return f"Google has not confirmed the start of {job.name} yet. I cancel it as soon as Google shows it."
     return f"I asked Google to cancel {job.name}. {job.problem or 'Its card shows when that is done.'}"
 
 

@@ -71,7 +71,7 @@ async def test_hyperparameter_that_is_not_taken_is_refused_before_any_call(any_b
     taken = {rule.name for rule in any_backend.backend.profile.hyperparameters}
     strange = Hyperparameters(batch_size=2) if "batch_size" not in taken else Hyperparameters(adapter_size=4)
     with pytest.raises(BadArgument, match="takes no"):
-        await any_backend.backend.create(KEY, any_backend.spec(chosen=strange), any_backend.data())
+        await any_backend.start(KEY, any_backend.spec(chosen=strange), any_backend.data())
     assert not any_backend.creates()
 
 

@@ -14,7 +14,7 @@ from bot.app import build_use_cases
 from bot.domain.jobs import JobState, TuningJob
 from bot.ports.stores import Change
 from bot.runtime.metrics import Metrics
-from bot.tuning.poller import POLL_JOB, Poller
+from bot.tuning.poller import LATE_SECONDS, POLL_JOB, Poller
 from storage.codecs import job_row
 from tests.support.harness import Harness, open_harness
 from tests.support.waiting import wait_until
@@ -22,8 +22,8 @@ from tests.support.waiting import wait_until
 BACKENDS = ("vertex", "gemini", "palm")
 
 
-def polling(harness: Harness, seconds: float = 0.05, **changes: float) -> Poller:
-    return Poller(harness.tuning, harness.refresher, harness.jobs, harness.clock, Metrics(), seconds, **changes)
+def polling(harness: Harness, seconds: float = 0.05, late_after: float = LATE_SECONDS) -> Poller:
+    return Poller(harness.tuning, harness.refresher, harness.jobs, harness.clock, Metrics(), seconds, late_after)
 
 
 @pytest.fixture
@@ -218,7 +218,8 @@ async def test_a_row_that_was_spoilt_hides_no_other_job(harness: Harness, poller
 
 async def test_an_unconfirmed_start_does_not_hide_the_confirmed_ones(harness: Harness) -> None:
     confirmed = await harness.started("confirmed")
-    lost = await harness.accepted("unconfirmed")
+    harness.google.faults.lose_answer(path=r"/tuningJobs$", method="POST")
+    lost = await harness.started("unconfirmed")
     restarted = build_use_cases(harness.stores, harness.backends, {}, harness.clock, lambda: None)
     poller = Poller(restarted.jobs, restarted.refresher, harness.jobs, harness.clock, Metrics(), 0.05)
     harness.google.faults.fail(403, path=r"/tuningJobs$", method="GET", times=None)

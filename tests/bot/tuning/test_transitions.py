@@ -10,8 +10,9 @@ from bot.domain.jobs import Failure, Hyperparameters, JobState, Operation, Snaps
 from bot.domain.place import Place
 from bot.errors import BotError, GoogleUnavailable, NotFoundAtGoogle
 from bot.ports.notifier import NoticeKind
-from bot.tuning.transitions import apply_operation, fail, mark_stuck, poll_failed
+from bot.tuning.transitions import apply_operation, fail, mark_stuck, not_shown, poll_failed
 
+HOURS = timedelta(hours=2)
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 CARD, ENDED, STUCK = NoticeKind.CARD, NoticeKind.ENDED, NoticeKind.STUCK
 
@@ -74,7 +75,8 @@ def test_an_end_is_told_once_and_never_taken_back(state: JobState) -> None:
     assert ended.job.ended_at == NOW
     assert apply_operation(ended.job, Operation("", JobState.RUNNING), NOW) is None
     assert fail(ended.job, BotError("late"), NOW) is None
-    assert poll_failed(ended.job, NotFoundAtGoogle("late"), NOW, lost=True) is None
+    assert poll_failed(ended.job, NotFoundAtGoogle("late")) is None
+    assert not_shown(ended.job, 3600.0, HOURS, "", NOW) is None
 
 
 def test_a_cancellation_that_google_reports_as_an_error_is_no_failure() -> None:
@@ -106,13 +108,13 @@ def test_a_start_that_was_refused_ends_the_job_with_googles_words() -> None:
 
 
 def test_a_failed_look_is_shown_on_the_card_and_cleared_by_the_next_good_one() -> None:
-    troubled = poll_failed(job(), GoogleUnavailable("Google answered 503."), NOW, lost=False)
+    troubled = poll_failed(job(), GoogleUnavailable("Google answered 503."))
     assert troubled is not None
     assert troubled.job.problem == "The last check at Google failed: Google answered 503."
     assert troubled.job.state is JobState.RUNNING
     assert list(troubled.notices) == [CARD]
 
-    again = poll_failed(troubled.job, GoogleUnavailable("Google answered 503."), NOW, lost=False)
+    again = poll_failed(troubled.job, GoogleUnavailable("Google answered 503."))
     assert again is None, "the same trouble is neither written nor told twice"
 
     good = apply_operation(troubled.job, Operation("", JobState.RUNNING), NOW)
@@ -122,15 +124,12 @@ def test_a_failed_look_is_shown_on_the_card_and_cleared_by_the_next_good_one() -
 
 
 def test_a_lost_job_ends_with_advice() -> None:
-    lost = poll_failed(job(), NotFoundAtGoogle("no such job"), NOW, lost=True)
+    lost = not_shown(job(), HOURS.total_seconds(), HOURS, "Look into the console.", NOW)
     assert lost is not None
     assert lost.job.state is JobState.LOST
     assert lost.job.failure is not None
     assert "console" in lost.job.failure.hint
     assert list(lost.notices) == [CARD, ENDED]
-
-
-HOURS = timedelta(hours=2)
 
 
 @pytest.mark.parametrize("state", [JobState.QUEUED, JobState.RUNNING])

@@ -41,7 +41,7 @@ async def test_data_that_cannot_travel_is_refused_before_any_call(
     gemini: BackendHarness, data: TrainingData, reason: str
 ) -> None:
     with pytest.raises(BadArgument, match=reason):
-        await gemini.backend.create(KEY, gemini.spec(), data)
+        await gemini.start(KEY, gemini.spec(), data)
     assert not gemini.google.requests
 
 
@@ -51,7 +51,7 @@ async def test_rows_over_four_megabytes_are_refused_before_any_call(gemini: Back
             yield b'{"text_input": "1", "output": "2"}\n' * 1000
 
     with pytest.raises(FileTooLarge, match="4 MB"):
-        await gemini.backend.create(KEY, gemini.spec(), TrainingData(training=endless()))
+        await gemini.start(KEY, gemini.spec(), TrainingData(training=endless()))
     assert not gemini.google.requests
 
 

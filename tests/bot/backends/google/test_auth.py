@@ -71,7 +71,7 @@ async def test_refused_token_is_renewed_once_and_a_start_still_happens_once(goog
         await made.backend.models()
         google.credentials.expire_all()
         before, jobs = tokens_fetched(google), len(google.jobs.books())
-        await made.backend.create(KEYS[name], made.spec(), made.data())
+        await made.start(KEYS[name], made.spec(), made.data())
         assert tokens_fetched(google) == before + 1
         assert len(google.jobs.books()) == jobs + 1
         await made.backend.close()

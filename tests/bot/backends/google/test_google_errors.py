@@ -33,7 +33,7 @@ from bot.errors import (
     PermissionDenied,
     QuotaExceeded,
 )
-from tests.support.backend_harness import RETRY_POLICY, chunks
+from tests.support.backend_harness import RETRY_POLICY, chunks, nothing_recorded
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_googles_own_sentences_have_advice(sentence: str, advice: str) -> None:
         (400, InvalidRequest),
         (401, NotAuthenticated),
         (403, PermissionDenied),
-        (404, NotFoundAtGoogle),
+        (404, GoogleUnavailable),
         (409, AlreadyExists),
         (412, InvalidRequest),
         (413, InvalidRequest),
@@ -91,6 +91,31 @@ def test_every_status_is_an_error_with_advice_whatever_its_body(
     assert str(status) in error.message
     assert error.hint
     assert error.http_status == status
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "own"),
+    [
+        (404, {"code": 404, "status": "NOT_FOUND", "message": "No."}, True),
+        (404, {"code": 404, "message": "No.", "errors": [{"reason": "notFound"}]}, True),
+        (404, {"code": 404, "message": "No."}, False),
+        (404, {"code": 5, "status": "NOT_FOUND"}, False),
+        (404, {"code": 404, "status": "UNAVAILABLE"}, False),
+        (404, {"status": "NOT_FOUND"}, False),
+        (404, "not found", False),
+        (403, {"code": 403, "status": "PERMISSION_DENIED"}, True),
+        (403, {"code": 403, "status": "403 Forbidden"}, False),
+        (409, {"code": 409, "status": "ABORTED"}, True),
+        (429, {"code": 429, "status": "RESOURCE_EXHAUSTED"}, True),
+        (499, {"code": 499, "status": "CANCELLED"}, True),
+        (499, None, False),
+    ],
+)
+def test_an_answer_is_googles_own_only_as_a_status_that_fits(status: int, error: object, own: bool) -> None:
+    found = google_error(status, {"error": error})
+    assert found.from_google is own
+    if status == 404:
+        assert isinstance(found, NotFoundAtGoogle) is own
 
 
 def test_what_google_said_is_shown() -> None:
@@ -238,7 +263,7 @@ async def test_create_that_gets_no_answer_is_sent_once_and_unknown_unless_nothin
     transport, http = failing(error_class)
     ours = GoogleUnavailable if issubclass(error_class, NOTHING_SENT) else OutcomeUnknown
     with pytest.raises(GoogleError) as caught:
-        await http.create("http://google.test/v1/x", {})
+        await http.create("http://google.test/v1/x", {}, record_sent=nothing_recorded)
     assert type(caught.value) is ours
     assert transport.requests == 1
     await http.close()

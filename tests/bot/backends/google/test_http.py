@@ -9,7 +9,7 @@ from aiohttp import web
 from bot.backends.google.http import GoogleHttp
 from bot.domain.chat import Answer, Role, Turn
 from bot.errors import GoogleUnavailable, InvalidRequest, NotAuthenticated, OutcomeUnknown, QuotaExceeded
-from tests.support.backend_harness import SHORT_TIMEOUTS, BackendHarness, open_backend
+from tests.support.backend_harness import SHORT_TIMEOUTS, BackendHarness, nothing_recorded, open_backend
 from tests.support.http_server import serving
 
 QUESTION = [Turn(Role.USER, "8")]
@@ -152,7 +152,7 @@ async def test_answer_that_cannot_be_unpacked_is_named(http: GoogleHttp) -> None
         with pytest.raises(GoogleUnavailable):
             await http.read(url)
         with pytest.raises(OutcomeUnknown):
-            await http.create(url, {})
+            await http.create(url, {}, record_sent=nothing_recorded)
 
 
 async def test_redirect_is_not_followed(http: GoogleHttp) -> None:

@@ -17,7 +17,7 @@ JOB = "projects/1/locations/us-central1/tuningJobs/7"
 
 
 async def test_rows_are_stored_under_the_jobs_key(vertex: BackendHarness) -> None:
-    await vertex.backend.create(KEY, vertex.spec(), vertex.data(validation=True))
+    await vertex.start(KEY, vertex.spec(), vertex.data(validation=True))
     stored = vertex.google.buckets.bucket(BUCKET)
     assert set(stored) == {f"tunebot/{KEY}/training.jsonl", f"tunebot/{KEY}/validation.jsonl"}
     for one in stored.values():
@@ -30,7 +30,7 @@ async def test_rows_are_stored_under_the_jobs_key(vertex: BackendHarness) -> Non
 async def test_missing_bucket_is_named_before_anything_is_started(google: GoogleStandIn) -> None:
     away = open_backend("vertex", google, bucket="gs://no-such-bucket/")
     with pytest.raises(NotFoundAtGoogle, match="no bucket 'no-such-bucket'") as caught:
-        await away.backend.create(KEY, away.spec(), away.data())
+        await away.start(KEY, away.spec(), away.data())
     assert "TUNEBOT_BUCKET" in caught.value.hint
     assert not away.creates()
     await away.backend.close()
@@ -43,7 +43,7 @@ async def test_training_file_goes_when_the_validation_file_cannot_be_read(vertex
 
     data = TrainingData(chunks(rows(Dialect.VERTEX)), validation=broken())
     with pytest.raises(Outdated):
-        await vertex.backend.create(KEY, vertex.spec(), data)
+        await vertex.start(KEY, vertex.spec(), data)
     assert not vertex.google.buckets.bucket(BUCKET)
     assert not vertex.creates()
 
@@ -51,12 +51,12 @@ async def test_training_file_goes_when_the_validation_file_cannot_be_read(vertex
 async def test_files_stay_while_the_outcome_is_unknown(vertex: BackendHarness) -> None:
     vertex.google.faults.lose_answer(path="/tuningJobs$", method="POST")
     with pytest.raises(OutcomeUnknown):
-        await vertex.backend.create(KEY, vertex.spec(), vertex.data())
+        await vertex.start(KEY, vertex.spec(), vertex.data())
     assert set(vertex.google.buckets.bucket(BUCKET)) == {f"tunebot/{KEY}/training.jsonl"}
 
 
 async def test_job_is_found_even_where_google_does_not_filter(vertex: BackendHarness) -> None:
-    await vertex.backend.create(KEY, vertex.spec(), vertex.data())
+    await vertex.start(KEY, vertex.spec(), vertex.data())
     for number in range(3):
         await vertex.create(number)
     vertex.google.requests.clear()
@@ -86,7 +86,7 @@ async def test_unknown_state_goes_on_being_polled(vertex: BackendHarness) -> Non
 async def test_dropped_rows_are_counted_with_their_reasons(vertex: BackendHarness) -> None:
     vertex.google.limits.vertex_example_tokens = 50
     long = rows(Dialect.VERTEX, [("1", "2"), ("3", "4"), ("much " * 500, "too long")])
-    started = await vertex.backend.create(KEY, vertex.spec(), TrainingData(chunks(long)))
+    started = await vertex.start(KEY, vertex.spec(), TrainingData(chunks(long)))
     vertex.google.jobs.latest.finish()
     stats = (await vertex.poll_one(job_of(KEY, vertex.spec(), started))).data_stats
     assert stats is not None

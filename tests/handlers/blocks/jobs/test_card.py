@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.jobs import DataStats, Failure, Hyperparameters, JobState, Snapshot
+from bot.domain.jobs import DataStats, Failure, Hyperparameters, JobState, Search, Snapshot
 from handlers.blocks.jobs.card import build_card
 from handlers.blocks.jobs.loss_curve import LossCurve, sample
 from handlers.blocks.message import Message
@@ -139,12 +139,14 @@ def test_a_finished_job_can_be_asked_used_and_deleted():
 @pytest.mark.parametrize(
     ("job", "expected"),
     [
-        (a_job(state=JobState.SUBMITTING), ["job_refresh"]),
+        (a_job(state=JobState.SUBMITTING), ["job_refresh", "job_cancel"]),
+        (a_job(state=JobState.SUBMITTING, stuck_at=NOW), ["job_refresh", "job_cancel", "job_delete"]),
         (a_job(state=JobState.QUEUED), ["job_refresh", "job_cancel"]),
         (a_job(cancelled_by="U2"), ["job_refresh"]),
         (a_job(state=JobState.FAILED), []),
         (a_job(state=JobState.FAILED, tuned_model="tunedModels/x"), ["job_delete"]),
-        (a_job(state=JobState.LOST), []),
+        (a_job(state=JobState.LOST), ["job_delete"]),
+        (a_job(state=JobState.LOST, tuned_model="tunedModels/x"), ["job_delete"]),
         (done(endpoint=""), ["job_delete"]),
         (done(deleted_by="U2"), []),
     ],
@@ -231,6 +233,22 @@ def test_who_cancelled_is_named():
     assert "<@U2> wants it cancelled. I ask Google until it stops" in asked.text
     assert "Cancelled by <@U2>." in card(a_job(state=JobState.CANCELLED, cancelled_by="U2")).text
     assert "Cancelled at Google." in card(a_job(state=JobState.CANCELLED)).text
+
+
+def test_a_start_that_google_has_not_confirmed_says_what_is_known():
+    assert "I do not know yet" not in card(a_job(state=JobState.SUBMITTING)).text
+    unseen = card(a_job(state=JobState.SUBMITTING, search=Search()))
+    assert "I do not know yet whether Google started it." in unseen.text
+    doubtful = card(a_job(state=JobState.SUBMITTING, search=Search(), stuck_at=NOW, problem="Look for tb-1."))
+    assert block(doubtful, "job_title")["text"]["text"] == "next number: in doubt"
+    assert "because I cannot look" in doubtful.text
+    assert "Look for tb-1." in doubtful.text
+    asked = card(a_job(state=JobState.SUBMITTING, search=Search(), cancelled_by="U2"))
+    assert "I cancel it as soon as Google shows it." in asked.text
+    withdrawn = card(a_job(state=JobState.CANCELLED, cancelled_by="U2", operation=""))
+    assert "It was not sent to Google: nothing was started." in withdrawn.text
+    forgotten = card(a_job(state=JobState.FAILED, deleted_by="U2", operation=""))
+    assert "If Google shows it later, it comes back here." in forgotten.text
 
 
 def test_what_does_not_work_is_told_until_the_job_ends():

@@ -95,7 +95,8 @@ def test_success_without_an_endpoint_offers_no_questions():
         (
             {"state": JobState.LOST},
             "<@U1> *next number* is lost: Vertex AI no longer knows the job.\n"
-            "Look for it in Google's console.\nYou can start again with `/tune`.",
+            "Look for it in Google's console.\n"
+            'Its name stays taken until it is deleted: `/tune delete "next number"`',
         ),
     ],
 )
@@ -176,3 +177,11 @@ def test_the_card_of_a_stuck_job_says_so_until_it_moves_or_ends():
 @settings(deadline=None)
 def test_any_stuck_job_is_a_message_that_slack_takes(job, profile):
     check_message(build_stuck(job, profile, NOW), mentions={"U1", job.owner, job.cancelled_by})
+
+
+def test_a_start_in_doubt_says_where_to_look_and_how_to_give_it_up():
+    job = a_job(state=JobState.SUBMITTING, problem="In the console, look for the label tb-1.", stuck_at=NOW)
+    message = build_stuck(job, VERTEX, NOW)
+    assert message.text.startswith("<@U1> *next number* is in doubt: I do not know whether Vertex AI started it")
+    assert "look for the label tb-1" in message.text
+    assert [button["action_id"] for button in message.blocks[1]["elements"]] == ["job_cancel", "job_delete"]

@@ -1,0 +1,53 @@
+"""Finds tuning jobs by the labels that the bot gave them, because Google chooses a job's name.
+
+Google's filter is asked first. That no job has a label, only a list that was read to its last page proves: Google
+does not document the order of the list, and documents a filter by `labels` only for other lists
+(google/cloud/aiplatform/v1/model_service.proto, `ListModelsRequest.filter`).
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from bot.backends.google.http import GoogleHttp
+from bot.backends.google.json_fields import Json, record, text
+from bot.backends.google.list_search import ListSearch
+from bot.backends.vertex.tuning_job_wire import LABEL
+from bot.errors import InvalidRequest
+
+logger = logging.getLogger(__name__)
+
+_FIELD: Final = "tuningJobs"
+
+
+class JobSearch:
+    """Searches the list of tuning jobs at the address that `url` returns."""
+
+    def __init__(self, http: GoogleHttp, url: Callable[[], str]) -> None:
+        self._list = ListSearch(http, url, _FIELD)
+
+    async def find(self, key: str, *, thorough: bool) -> Json | None:
+        """Return the job with this key; None is Google's word only from a thorough look. Raises GoogleError."""
+        try:
+            found = await self._filtered(key)
+        except InvalidRequest as error:
+            logger.info("Google does not filter tuning jobs by label: %s", error.message)
+            found, thorough = None, True
+        if found is None and thorough:
+            found = await self._list.whole(key, lambda job: _key(job) == key)
+        return found
+
+    async def shows(self, key: str) -> bool:
+        """Return whether a quick look shows a job with this key. Raises GoogleError."""
+        try:
+            return await self._filtered(key) is not None
+        except InvalidRequest:
+            return await self._list.quick(lambda job: _key(job) == key) is not None
+
+    async def _filtered(self, key: str) -> Json | None:
+        # A page contains other jobs, too, where Google ignores the filter.
+        return await self._list.quick(lambda job: _key(job) == key, {"filter": f'labels.{LABEL}="{key}"'})
+
+
+def _key(job: Json) -> str:
+    return text(record(job.get("labels")).get(LABEL))
