@@ -266,6 +266,7 @@ def google_options(settings: Settings) -> BackendOptions:
         vertex_url=settings.vertex_url,
         genai_url=settings.genai_url,
         storage_url=settings.storage_url,
+        gs_prefixes=settings.gs_prefixes,
         base_models=settings.base_models_by_backend,
     )
 

@@ -5,6 +5,7 @@ its row in the README and its lines in `.env.example`; tests compare them. This 
 that a variable such as SLACK_BOT_TOKEN_FILE names.
 """
 
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -50,6 +51,15 @@ def _models_by_backend(text: str) -> dict[str, tuple[str, ...]]:
         name, listed = (backend.strip(), ids) if equals else ("", backend)
         models[name] = models.get(name, ()) + tuple(listed.split())
     return models
+
+
+def _gs_prefixes(text: str) -> tuple[str, ...]:
+    """`gs://bucket, gs://bucket/folder/` -> ("gs://bucket", "gs://bucket/folder/")."""
+    prefixes = _names(text)
+    for prefix in prefixes:
+        if not re.fullmatch(r"gs://[a-z0-9][a-z0-9._-]*(/[^\s]*)?", prefix):
+            raise ValueError("should be buckets or folders such as gs://my-bucket or gs://my-bucket/folder")
+    return prefixes
 
 
 def _base_url(text: str) -> str:
@@ -151,6 +161,13 @@ class Settings(BaseModel):
     )
     storage_url: BaseUrl = Field(
         "", alias="STORAGE_EMULATOR_HOST", description="Another base for Cloud Storage, e.g. an emulator's."
+    )
+    gs_prefixes: Annotated[tuple[str, ...], BeforeValidator(_gs_prefixes)] = Field(
+        (),
+        alias="TUNEBOT_GS_PREFIXES",
+        description="The Cloud Storage buckets and folders that people may name files of, separated by commas: "
+        "`gs://my-bucket` or `gs://my-bucket/folder`. Unset: none. The bot's own copies, in `tunebot/` of a "
+        "bucket, are never read for anybody.",
     )
     database: str = Field("tunebot.db", alias="TUNEBOT_DB", min_length=1, description="The SQLite file.")
     poll_seconds: float = Field(

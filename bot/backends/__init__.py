@@ -12,8 +12,9 @@ from bot.backends.generative_language.gemini import GeminiBackend
 from bot.backends.generative_language.palm import PalmBackend
 from bot.backends.google.auth import AccessToken, Credentials, DefaultCredentials
 from bot.backends.google.cloud_storage import ROLES as STORAGE_ROLES
-from bot.backends.google.cloud_storage import CloudStorage, GcsFiles
+from bot.backends.google.cloud_storage import CloudStorage
 from bot.backends.google.connections import EventHooks
+from bot.backends.google.gcs_files import GcsFiles
 from bot.backends.google.http import GoogleHttp
 from bot.backends.google.retry import RetryPolicy
 from bot.backends.profiles import GEMINI, PALM, VERTEX, with_base_models
@@ -30,7 +31,8 @@ __all__ = ["PROFILES", "BackendOptions", "GcsFiles", "RetryPolicy", "build_backe
 class BackendOptions:
     """What the backends need to know of the settings; an empty text means Google's own default.
 
-    `base_models` maps a backend's name to the ids offered instead of the built-in ones.
+    `gs_prefixes` are the Cloud Storage addresses that people may name, see GcsFiles; `base_models` maps a backend's
+    name to the ids offered instead of the built-in ones.
     """
 
     project: str = ""
@@ -42,6 +44,7 @@ class BackendOptions:
     vertex_url: str = ""
     genai_url: str = ""
     storage_url: str = ""
+    gs_prefixes: Sequence[str] = ()
     base_models: Mapping[str, Sequence[str]] = field(default_factory=dict)
     retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     event_hooks: EventHooks = field(default_factory=dict, repr=False)
@@ -104,4 +107,4 @@ def build_backends(names: Sequence[str], options: BackendOptions) -> dict[str, T
 
 def build_gcs_files(options: BackendOptions) -> GcsFiles:
     """The reader of `gs://` locations, with connections of its own; closed by its `close`."""
-    return GcsFiles(options.storage(options.credentials()))
+    return GcsFiles(options.storage(options.credentials()), options.gs_prefixes)

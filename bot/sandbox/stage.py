@@ -79,6 +79,7 @@ class Stage:
             "SLACK_BOT_TOKEN": app.bot_token,
             "SLACK_API_URL": self.slack.api_url,
             "TUNEBOT_BUCKET": BUCKET,
+            "TUNEBOT_GS_PREFIXES": f"gs://{BUCKET}",
             "TUNEBOT_BACKENDS": "vertex,gemini,palm",
             "TUNEBOT_DB": str(self.directory / "tunebot.db"),
             "TUNEBOT_POLL_SECONDS": "0.3",

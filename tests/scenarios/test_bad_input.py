@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import aiohttp
 import pytest
 
+from bot.sandbox.stage import BUCKET
 from tests.support.bot_harness import NEXT_NUMBER, BotHarness, OpenBot, buttons, shown_in
 from tests.support.waiting import wait_until
 
@@ -305,10 +306,10 @@ async def test_a_missing_bucket(bot: BotHarness) -> None:
     await create_fails(bot, "bucketless", "bucket", "TUNEBOT_BUCKET")
 
 
-async def test_a_file_in_a_bucket_that_is_not_there(bot: BotHarness) -> None:
-    await bot.type("start file=gs://no-such-bucket-here/rows.jsonl")
+async def test_a_file_that_is_not_in_the_bucket(bot: BotHarness) -> None:
+    await bot.type(f"start file=gs://{BUCKET}/no-such-file.jsonl")
     said = shown_in(await bot.report("That did not work"))
-    assert "gs://no-such-bucket-here/rows.jsonl" in said
+    assert f"There is no file at gs://{BUCKET}/no-such-file.jsonl" in said
 
 
 async def test_a_start_whose_answer_is_lost_is_found_again_and_not_repeated(bot: BotHarness) -> None:

@@ -8,7 +8,8 @@ import pytest
 import pytest_asyncio
 
 from bot.sandbox.slack import File
-from tests.support.bot_harness import NEXT_NUMBER, BotHarness, shown_in
+from bot.sandbox.stage import BUCKET
+from tests.support.bot_harness import NEXT_NUMBER, BotHarness, buttons, shown_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -199,3 +200,54 @@ async def test_a_repaired_file_can_be_started_on_before_slack_has_shared_it(bot:
     # What the bot itself posted among Bob's people is not Ada's either.
     mended = next(file for file in bot.slack.workspace.files.values() if file.name == "numbers.repaired.jsonl")
     assert f"I find no file {mended.id}" in await refused(bot, mended.id)
+
+
+async def test_the_bots_own_copy_of_a_private_file_is_read_for_nobody(bot: BotHarness) -> None:
+    board = elsewhere(bot)
+    file = board.ada.upload(board.channel, NAME, ROWS)
+    await board.start(f"copied-{board.channel.id}", file=file.id)
+    await bot.job(f"copied-{board.channel.id}")
+    create = bot.google.requests.matching(r"/tuningJobs$", "POST")[-1]
+    copy = create.body["supervisedTuningSpec"]["trainingDatasetUri"]
+    assert copy.startswith(f"gs://{BUCKET}/tunebot/")
+
+    assert "own copies" in await refused(bot, copy)
+    assert "I may not read gs://another-bucket/rows.jsonl for people" in await refused(
+        bot, "gs://another-bucket/rows.jsonl"
+    )
+
+
+async def test_a_button_of_another_channel_is_refused_with_words(bot: BotHarness) -> None:
+    """The bot's messages show the keys of jobs; one that is sent from elsewhere does nothing."""
+    board = elsewhere(bot)
+    card, job = await board.started(f"theirs-{board.channel.id}")
+    await board.shows(card, "job_cancel")
+    # Slack shows Ada no button with that key, so it is put under one of her own.
+    own, mine = await bot.started(f"hers-{bot.channel.id}")
+    await bot.shows(own, "job_cancel")
+    button = next(
+        element
+        for block in own.blocks
+        for element in block.get("elements", [])
+        if element.get("action_id") == "job_cancel"
+    )
+    button["value"] = job.labels["tunebot-job"]
+    await bot.ada.click(own, "job_cancel")
+    told = await bot.message("This button belongs to a tuning of another channel")
+    assert told.visible_to == bot.ada.id
+    assert bot.google.requests.matching(rf"{job.name}:cancel$") == []
+    for each in (job, mine):
+        each.finish()
+
+
+async def test_the_card_of_another_channel_is_shown_without_buttons(bot: BotHarness) -> None:
+    board = elsewhere(bot)
+    name = f"shown-{board.channel.id}"
+    await board.tuned(name)
+    await bot.type(f"status {name}")
+    shown = await bot.message(f"Tuning {name} (")
+    assert buttons(shown) == {}
+    # Its owner has the buttons everywhere.
+    board.ada.join(bot.channel)
+    await replace(board, channel=bot.channel).type(f"status {name}")
+    await replace(board, channel=bot.channel).message(f"Tuning {name} (", "Delete")

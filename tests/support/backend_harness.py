@@ -160,6 +160,7 @@ def options(google: GoogleStandIn, **others: object) -> BackendOptions:
         vertex_url=google.url,
         genai_url=google.url,
         storage_url=google.url,
+        gs_prefixes=(f"gs://{BUCKET}",),
         retry_policy=RETRY_POLICY,
     )
     return replace(known, **others)  # type: ignore[arg-type]

@@ -7,8 +7,8 @@ revision 20261009.
 """
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
@@ -19,18 +19,16 @@ from bot.backends.google.connections import Pool
 from bot.backends.google.google_errors import NETWORK_ERRORS, READ_AGAIN, TRY_LATER, network_error
 from bot.backends.google.http import GoogleHttp
 from bot.backends.google.json_fields import integer, text
-from bot.domain.place import Place
 from bot.errors import (
     BadArgument,
-    FileUnavailable,
     GoogleError,
     GoogleUnavailable,
     NotFoundAtGoogle,
-    PermissionDenied,
 )
-from bot.ports.files import FileInfo
 
 STORAGE_URL: Final = "https://storage.googleapis.com"
+# The folder of a bucket in which the bot keeps its copies of people's files.
+OWN_FOLDER: Final = "tunebot/"
 ROLES: Final = "Storage Object Admin on the bucket"
 # Google takes multiples of 256 KiB. While a chunk is sent, several copies of it are in memory.
 CHUNK: Final = 2 * 1024 * 1024
@@ -236,45 +234,6 @@ class _Upload:
             headers={"content-range": content_range, "content-type": "application/jsonl"},
             timeout=httpx.Timeout(self._http.retry_policy.generation, connect=self._http.retry_policy.connect),
         )
-
-
-class GcsFiles:
-    """The FileReader of `gs://` locations. Every person may read what the bot's account may read."""
-
-    def __init__(self, storage: CloudStorage) -> None:
-        self._storage = storage
-
-    async def close(self) -> None:
-        await self._storage.close()
-
-    async def describe(self, place: Place, user: str, location: str) -> FileInfo:
-        """See FileReader. Raises BadArgument for a location that names no object."""
-        target = GcsObject.parse(location)
-        with _unavailable(target):
-            size, generation = await self._storage.describe(target)
-        return FileInfo(str(target), target.name.rpartition("/")[2], size, version=generation)
-
-    async def read(self, place: Place, user: str, location: str) -> AsyncGenerator[bytes, None]:
-        """See FileReader."""
-        target = GcsObject.parse(location)
-        with _unavailable(target):
-            async with aclosing(self._storage.read(target)) as chunks:
-                async for chunk in chunks:
-                    yield chunk
-
-
-@contextmanager
-def _unavailable(target: GcsObject) -> Iterator[None]:
-    """Raise FileUnavailable, with the name of the file and what to do, for errors that mean it cannot be read."""
-    try:
-        yield
-    except NotFoundAtGoogle as error:
-        raise FileUnavailable(f"There is no file at {target}.", "Check the address.") from error
-    except PermissionDenied as error:
-        raise FileUnavailable(
-            f"The bot may not read {target}.",
-            "Ask an administrator to give the bot's account Storage Object Viewer on the bucket.",
-        ) from error
 
 
 async def _in_chunks_of(chunks: AsyncIterator[bytes], size: int) -> AsyncGenerator[tuple[bytes, bool], None]:

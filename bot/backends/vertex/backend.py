@@ -11,7 +11,7 @@ from contextlib import aclosing
 from typing import Final
 
 from bot.backends.google.batching import READ_BY_NAME, page_limit, read_each
-from bot.backends.google.cloud_storage import CloudStorage, GcsObject
+from bot.backends.google.cloud_storage import OWN_FOLDER, CloudStorage, GcsObject
 from bot.backends.google.generation import content_answer, content_answers, contents
 from bot.backends.google.http import GoogleHttp
 from bot.backends.google.json_fields import Json, integer, last_segment, text
@@ -160,7 +160,7 @@ class VertexBackend:
 
     async def _store(self, rows: AsyncIterator[bytes], key: str, kind: str, stored: list[GcsObject]) -> str:
         """Upload the rows to our bucket; returns their address and appends it to `stored`."""
-        target = GcsObject(self._bucket, f"tunebot/{key}/{kind}.jsonl")
+        target = GcsObject(self._bucket, f"{OWN_FOLDER}{key}/{kind}.jsonl")
         await self._storage.upload(target, rows)
         stored.append(target)
         return str(target)

@@ -7,13 +7,10 @@ import pytest
 from aiohttp import web
 
 from bot.backends.google.auth import AccessToken
-from bot.backends.google.cloud_storage import CloudStorage, GcsFiles, GcsObject
+from bot.backends.google.cloud_storage import CloudStorage, GcsObject
 from bot.backends.google.http import GoogleHttp
-from bot.domain.place import Place
 from bot.errors import (
-    BadArgument,
     BotError,
-    FileUnavailable,
     GoogleUnavailable,
     NotFoundAtGoogle,
     Outdated,
@@ -25,7 +22,6 @@ from tests.support.http_server import serving
 
 CHUNK_UNIT = 256 * 1024
 TARGET = GcsObject(BUCKET, "tunebot/key/training rows.jsonl")
-PLACE = Place("T1", "C1")
 UPLOAD = "/upload/"
 
 
@@ -164,42 +160,6 @@ async def test_object_is_deleted_and_stays_deleted(google: GoogleStandIn, storag
     await storage.delete(TARGET)
 
 
-async def test_file_is_described_and_read(google: GoogleStandIn, storage: CloudStorage) -> None:
-    files = GcsFiles(storage)
-    await storage.upload(TARGET, chunks(content(600_000), 100_000))
-    info = await files.describe(PLACE, "U1", str(TARGET))
-    assert (info.location, info.name, info.size) == (str(TARGET), "training rows.jsonl", 600_000)
-    read = [chunk async for chunk in files.read(PLACE, "U1", str(TARGET))]
-    assert b"".join(read) == content(600_000)
-    assert len(read) > 1, "it is not held whole"
-
-
-async def test_empty_file_is_read_as_nothing(storage: CloudStorage) -> None:
-    await storage.upload(TARGET, chunks(b""))
-    assert [chunk async for chunk in GcsFiles(storage).read(PLACE, "U1", str(TARGET))] == []
-
-
-@pytest.mark.parametrize(("code", "words"), [(404, "no file at"), (403, "may not read")])
-async def test_file_that_cannot_be_read_is_named(
-    google: GoogleStandIn, storage: CloudStorage, code: int, words: str
-) -> None:
-    files = GcsFiles(storage)
-    google.faults.fail(code, path="/o/", times=None)
-    with pytest.raises(FileUnavailable, match=words) as caught:
-        await files.describe(PLACE, "U1", str(TARGET))
-    assert str(TARGET) in caught.value.message
-    with pytest.raises(FileUnavailable, match=words):
-        [chunk async for chunk in files.read(PLACE, "U1", str(TARGET))]
-
-
-@pytest.mark.parametrize(
-    "address", ["", "gs://", "gs://b", "gs://bucket/", "gs://Bucket/x", "s3://bucket/x", "gs://bucket/a/"]
-)
-async def test_address_of_no_file_is_refused(storage: CloudStorage, address: str) -> None:
-    with pytest.raises(BadArgument, match="not the address"):
-        await GcsFiles(storage).describe(PLACE, "U1", address)
-
-
 class Breaking:
     """Serves an object that breaks off after every `step` bytes."""
 
@@ -231,7 +191,7 @@ class Breaking:
 async def _read(url: str) -> bytes:
     storage = CloudStorage(GoogleHttp(AccessToken("t"), retry_policy=RETRY_POLICY), url)
     try:
-        return b"".join([chunk async for chunk in GcsFiles(storage).read(PLACE, "U1", str(TARGET))])
+        return b"".join([chunk async for chunk in storage.read(TARGET)])
     finally:
         await storage.close()
 
