@@ -31,8 +31,8 @@ __all__ = ["PROFILES", "BackendOptions", "GcsFiles", "RetryPolicy", "build_backe
 class BackendOptions:
     """What the backends need to know of the settings; an empty text means Google's own default.
 
-    `gs_prefixes` are the Cloud Storage addresses that people may name, see GcsFiles; `base_models` maps a backend's
-    name to the ids offered instead of the built-in ones.
+    `gs_prefixes` are the Cloud Storage addresses that people may name, see GcsFiles; `base_models` maps a
+    backend's name to the ids offered instead of the built-in ones.
     """
 
     project: str = ""

@@ -175,9 +175,8 @@ class Access:
 
         async def checked(ack: AsyncAck, body: Payload) -> None:
             try:
-                requester = await self.requester(sender_of_interaction(body))
+                requester = await self._admitted(sender_of_interaction(body))
             except Refused as refused:
-                self._tell(refused, None)
                 view = None if refused.error is None else build_message_view(build_error(refused.error))
                 await (ack() if view is None else ack(response_action="update", view=view))
                 return
@@ -193,21 +192,25 @@ class Access:
     ) -> Route:
         async def checked(ack: AsyncAck, body: Payload) -> None:
             try:
-                requester = await self.requester(read(body))
+                requester = await self._admitted(read(body))
             except Refused as refused:
                 await ack()
-                self._tell(refused, respond(body))
+                told = respond(body) if refused.error is not None else None
+                if refused.error is not None and told is not None:
+                    self._tasks.spawn(report(refused.error, told), "refusal")
                 return
             await listener(ack, requester, body)
 
         return checked
 
-    def _tell(self, refused: Refused, respond: Respond | None) -> None:
-        if refused.error is not None and respond is not None:
-            logger.info("refused a request: %s", refused)
-            self._tasks.spawn(report(refused.error, respond), "refusal")
-        else:
-            logger.debug("refused a request: %s", refused)
+    async def _admitted(self, sender: Sender) -> Requester:
+        try:
+            return await self.requester(sender)
+        except Refused as refused:
+            # Bots and Slack's own notes on a channel are many, and nothing about them is wrong.
+            level = logging.INFO if sender.user and refused.error is not None else logging.DEBUG
+            logger.log(level, "refused a request: %s", refused)
+            raise
 
     def _responding(self, body: Payload) -> Respond | None:
         url = _text(body.get("response_url"))
