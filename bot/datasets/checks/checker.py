@@ -95,7 +95,7 @@ class DatasetChecker:
         if not len(self._fingerprints):
             self._fingerprints.first = block.first
         self._background.scan(block)
-        for number, found in self._row_checker.read(block):
+        for _, number, found in self._row_checker.read(block):
             if isinstance(found, Batch):
                 self._count(number, found)
                 continue
@@ -107,8 +107,6 @@ class DatasetChecker:
             else:
                 self._totals.rows += not found.blank
                 self._fingerprints.add((0,) * rows, (0,) * rows)
-        if block.spare:
-            self._fingerprints.add((0,) * block.spare, (0,) * block.spare)
 
     def _count(self, first: int, batch: Batch) -> None:
         inputs = list(map(str.encode, batch.columns.inputs))

@@ -30,10 +30,11 @@ _decode = msgspec.json.Decoder().decode
 class Block:
     """Consecutive rows, numbered from `first`, `count` of them; `raw` is the lines, joined by line ends.
 
-    A `problem` stands for one row that was not read. `spare` lines after the last row belong to it.
+    A `problem` stands for one row that was not read. Where it `may_join`, raw line ends inside of texts may have
+    cut rows in two.
     """
 
-    __slots__ = ("_lines", "count", "first", "problem", "raw", "spare")
+    __slots__ = ("_lines", "count", "first", "may_join", "problem", "raw")
 
     def __init__(
         self,
@@ -41,10 +42,11 @@ class Block:
         raw: bytes,
         lines: list[bytes] | None = None,
         problem: Problem | None = None,
-        spare: int = 0,
+        *,
+        may_join: bool = False,
     ) -> None:
         self.first = first
-        self.spare = spare
+        self.may_join = may_join
         self.raw = raw
         self.problem = problem
         self.count = len(lines) if lines is not None else _count(raw)
@@ -57,6 +59,35 @@ class Block:
             if not self._lines[-1]:
                 self._lines.pop()
         return self._lines
+
+    def joined(self) -> Iterator[tuple["Block", int]]:
+        """Yield the rows, those that were cut in two put together, as blocks with the lines of their only row.
+
+        The number is 1 for a block of rows that are as the file has them.
+        """
+        if not self.may_join or self._each_line_ends():
+            yield self, 1
+            return
+        lines = self.lines
+        begin = at = 0
+        while at < len(lines):
+            size = _lines_of_row(lines, at)
+            if size > 1:
+                if begin < at:
+                    yield Block(self.first + begin, b"\n".join(lines[begin:at]), lines[begin:at]), 1
+                row = _joined(lines[at : at + size])
+                yield Block(self.first + at, row, [row]), size
+                begin = at + size
+            at += size
+        if begin == 0:
+            yield self, 1
+        elif begin < len(lines):
+            yield Block(self.first + begin, b"\n".join(lines[begin:]), lines[begin:]), 1
+
+    def _each_line_ends(self) -> bool:
+        """Return whether each line ends like a row."""
+        ends = self.raw.count(b"}\n") + self.raw.endswith(b"}")
+        return ends == self.count or self.raw.count(b"}\r\n") + self.raw.endswith(b"}") == self.count
 
     def one_value_a_line(self) -> bool:
         """Whether as many JSON values as lines means that each stands on its own; so it does without a NUL, too.
@@ -111,7 +142,7 @@ class JsonLines:
             data = data[end + 1 :]
         cut = _last_row_end(data)
         if cut:
-            yield from self._blocks(b"".join((*self._held, data[:cut])))
+            yield self._block(b"".join((*self._held, data[:cut])))
             self._held, self._held_size = [], 0
         rest = data[cut:]
         if rest:
@@ -121,7 +152,7 @@ class JsonLines:
             # No row ends in a bracket here: these lines are no JSON, or rows of Windows with spaces behind them.
             held = b"".join(self._held)
             cut = held.rfind(b"\n") + 1
-            yield from self._blocks(held[:cut])
+            yield self._block(held[:cut])
             self._held, self._held_size = [held[cut:]], len(held) - cut
         if self._held_size > MAX_ROW_BYTES:
             self._held, self._held_size, self._skipping = [], 0, True
@@ -130,40 +161,15 @@ class JsonLines:
         if self._skipping:
             yield self._refused()
         elif self._held_size:
-            yield from self._blocks(b"".join(self._held))
-
-    def _blocks(self, raw: bytes) -> Iterator[Block]:
-        if not self._windows and b"\r\n" in raw:
-            self._windows = True
-            self._collector.add(Problem("windows-line-ends"))
-        ends = raw.count(b"\n") + (not raw.endswith(b"\n"))
-        if raw.count(b"}\n") + raw.endswith(b"}") == ends or raw.count(b"}\r\n") + raw.endswith(b"}") == ends:
-            yield self._block(raw)
-        else:
-            yield from self._join(raw)
+            yield self._block(b"".join(self._held))
 
     def _block(self, raw: bytes) -> Block:
-        block = Block(self._line, raw)
+        if not self._windows and b"\r" in raw and b"\r\n" in raw:
+            self._windows = True
+            self._collector.add(Problem("windows-line-ends"))
+        block = Block(self._line, raw, may_join=True)
         self._line += block.count
         return block
-
-    def _join(self, raw: bytes) -> Iterator[Block]:
-        """Put rows together that were cut in two by a raw line end inside of a text."""
-        lines = Block(1, raw).lines
-        begin = at = 0
-        while at < len(lines):
-            size = _lines_of_row(lines, at)
-            if size > 1:
-                if begin < at:
-                    yield self._block(b"\n".join(lines[begin:at]) + b"\n")
-                row = _joined(lines[at : at + size])
-                self._collector.add(Problem("line-end-in-text"), lines=(self._line,))
-                yield Block(self._line, row, [row], spare=size - 1)
-                self._line += size
-                begin = at + size
-            at += size
-        if begin < len(lines):
-            yield self._block(b"\n".join(lines[begin:]) + b"\n")
 
     def _refused(self) -> Block:
         self._skipping = False
@@ -173,8 +179,14 @@ class JsonLines:
 
 def _last_row_end(data: bytes) -> int:
     """Return the place after the last line that ends a row: a row that was cut in two stays together."""
-    plain, windows = data.rfind(b"}\n"), data.rfind(b"}\r\n")
-    return max(plain + 2 if plain >= 0 else 0, windows + 3 if windows >= 0 else 0)
+    end = len(data)
+    for _ in range(_MOST_LINES_OF_ROW):
+        end = data.rfind(b"\n", 0, end)
+        if end < 0:
+            return 0
+        if data[max(0, end - 2) : end].rstrip(b"\r").endswith(b"}"):
+            return end + 1
+    return 0
 
 
 def _lines_of_row(lines: Sequence[bytes], at: int) -> int:

@@ -75,7 +75,7 @@ class Converter:
             raise
 
     def _examples(self, block: Block) -> Iterator[tuple[int, list[Example | None]]]:
-        for number, found in self._row_checker.read(block):
+        for _, number, found in self._row_checker.read(block):
             if isinstance(found, Batch):
                 yield number, self._of_side(found.columns, found.columns.examples())
             elif found.example is not None:

@@ -80,18 +80,18 @@ class Repairer:
         return self._output()
 
     def _repair(self, block: Block) -> None:
-        for number, found in self._row_checker.read(block):
-            start = number - block.first
+        for rows, number, found in self._row_checker.read(block):
+            start = number - rows.first
             if isinstance(found, Batch):
-                lines = block.lines[start : start + len(found.before)]
+                lines = rows.lines[start : start + len(found.before)]
                 self._keep(number, lines, found.columns)
             elif found.example is not None:
-                lines = [found.line] if found.line else block.lines[start : start + 1]
+                lines = [found.line] if found.line else rows.lines[start : start + 1]
                 self._keep(number, lines, columns_of(found.example))
             elif block.problem is not None:
                 self._reject(number, block.raw, found.problems, is_json=False)
             elif not found.blank:
-                self._repair_row(number, block.lines[start], found)
+                self._repair_row(number, rows.lines[start], found)
 
     def _repair_row(self, number: int, line: bytes, result: RowResult) -> None:
         if len(result.problems) >= MAX_ROW_PROBLEMS:

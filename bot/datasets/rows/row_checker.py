@@ -5,7 +5,7 @@ It stores the file's dialect, because all rows must be of one.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.datasets.findings.collector import Problem
@@ -92,17 +92,27 @@ class RowChecker:
         if self._target is not Dialect.PREFERENCE:
             self._fast = build_fast_reader(dialect, self.mapping)
 
-    def read(self, block: Block) -> Iterator[tuple[int, Batch | RowResult]]:
-        """Read correct rows together, halving until the others are alone; yield results with first numbers."""
+    def read(self, block: Block) -> Iterator[tuple[Block, int, Batch | RowResult]]:
+        """Read correct rows together, halving until the others are alone.
+
+        Yields each result with its first number and the block that has its lines.
+        """
         if block.problem is not None:
-            yield block.first, RowResult(None, (block.problem,))
+            yield block, block.first, RowResult(None, (block.problem,))
             return
         batch = self._read_block(block)
         if batch is not None:
-            yield block.first, batch
+            yield block, block.first, batch
             return
-        for first, lines in block.parts():
-            yield from self._read(first, lines)
+        for rows, size in block.joined():
+            if size > 1:
+                result = self.check_row(rows.raw)
+                yield rows, rows.first, replace(result, problems=(*result.problems, Problem("line-end-in-text")))
+                yield rows, rows.first + 1, RowResult(None, blank=size - 1)
+                continue
+            for first, lines in rows.parts():
+                for number, found in self._read(first, lines):
+                    yield rows, number, found
 
     def _read(self, first: int, lines: Sequence[bytes]) -> Iterator[tuple[int, Batch | RowResult]]:
         batch = self._read_together(lines)
