@@ -12,7 +12,7 @@ from bot.datasets.findings.collector import SHOWN_LINES, FindingCollector
 from bot.datasets.findings.fingerprints import Fingerprints, hash_input, hash_output
 from bot.datasets.findings.report import DatasetReport
 from bot.datasets.formats.json_lines import PIECE_BYTES, Block
-from bot.datasets.rows.fast_reader import columns_of
+from bot.datasets.rows.fast_reader import Columns, columns_of, joined
 from bot.datasets.rows.row_checker import Batch, RowChecker, measure
 from bot.domain.backend_profile import DatasetLimits
 from bot.domain.datasets import Dialect, FieldMapping
@@ -95,18 +95,27 @@ class DatasetChecker:
         if not len(self._fingerprints):
             self._fingerprints.first = block.first
         self._background.scan(block)
+        alone: list[Columns] = []
+        first = 0
         for _, number, found in self._row_checker.read(block):
+            if alone and (isinstance(found, Batch) or found.example is None):
+                # Rows that were read one by one are counted together: numbers over many rows cost far less.
+                self._count(first, measure(joined(alone)))
+                alone = []
             if isinstance(found, Batch):
                 self._count(number, found)
                 continue
-            rows = found.blank or 1
+            rows = found.count
             for problem in found.problems:
                 self._collector.add(problem, count=rows, lines=range(number, number + min(rows, SHOWN_LINES)))
             if found.example is not None:
-                self._count(number, measure(columns_of(found.example)))
+                first = first if alone else number
+                alone.append(columns_of(found.example))
             else:
-                self._totals.rows += not found.blank
-                self._fingerprints.add((0,) * rows, (0,) * rows)
+                self._totals.rows += 0 if found.blank else rows
+                self._fingerprints.skip(rows)
+        if alone:
+            self._count(first, measure(joined(alone)))
 
     def _count(self, first: int, batch: Batch) -> None:
         inputs = list(map(str.encode, batch.columns.inputs))

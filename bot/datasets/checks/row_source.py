@@ -41,9 +41,7 @@ _OTHER_FILES = (
 )
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 # Where Hugging Face's viewer, SQuAD and exports of many programs put the rows of a file that is one object.
-_WRAPPER = re.compile(
-    rb'"(?:data|rows|examples|items|train|records|results|conversations)"\s*+:\s*+(?=\[\s*+[\[{])'
-)
+_WRAPPER = re.compile(rb'"(?:data|rows|examples|items|train|records|results)"\s*+:\s*+(?=\[\s*+[\[{])')
 _COLUMNS = re.compile(rb'\{\s*+"(?:columns"\s*+:\s*+\[|[^"\\]{1,200}"\s*+:\s*+\{\s*+"0"\s*+:)')
 _SIGN_IN = re.compile(rb"(?i)sign[ -]?in|log[ -]?in|slack-edge")
 _SLACK_EXPORT = frozenset({"type", "ts", "user"})

@@ -90,7 +90,7 @@ class FindingCollector:
     def add(self, problem: Problem, *, lines: Sequence[int] = (), count: int = 1) -> None:
         """Count a problem. `lines` are the first few of `count` rows; none where the whole file is meant."""
         # The third turn of one row and the fifth of another break the same rule.
-        key = (problem.rule, _PLACE.sub("[]", problem.field))
+        key = (problem.rule, _PLACE.sub("[]", problem.field) if "[" in problem.field else problem.field)
         group = self._groups.get(key)
         if group is None:
             if len(self._groups) >= MAX_GROUPS:

@@ -38,5 +38,7 @@ class Finding:
 
 def shorten(text: str, width: int = SHOWN_VALUE) -> str:
     """Return one printable line of at most `width` characters; a longer text is cut at its end."""
+    if len(text) <= width and text.isprintable():
+        return text
     head = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:width])
     return head if len(text) <= width and len(head) <= width else head[: width - 1] + "…"

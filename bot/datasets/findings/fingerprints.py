@@ -59,6 +59,14 @@ class Fingerprints:
         self._outputs.extend(outputs)
         self.examples += len(inputs) - inputs.count(0)
 
+    def skip(self, lines: int) -> None:
+        """Note that the next lines are no examples."""
+        if len(self._inputs) + lines > MAX_LINES:
+            self.full = True
+            return
+        self._inputs.frombytes(bytes(8 * lines))
+        self._outputs.frombytes(bytes(4 * lines))
+
     def __len__(self) -> int:
         """Lines, examples or not."""
         return len(self._inputs)

@@ -126,6 +126,11 @@ RULES: dict[str, Rule] = {
     "number-out-of-range": Rule(
         ERROR, "{value} is a number that JSON cannot hold.", "Write a plain number or text instead."
     ),
+    "not-read": Rule(
+        ERROR,
+        "Over {limit:,} rows before it could not be used, so this one was not looked at.",
+        "Look at the first rows: the file may be of another kind than it seems.",
+    ),
     "line-too-long": Rule(ERROR, "A row of over {limit:,} bytes was not read.", "Shorten the row or take it out."),
     "nested-too-deep": Rule(ERROR, "Values are nested deeper than {limit}.", "Flatten the row or take it out."),
     "too-many-values": Rule(

@@ -96,13 +96,9 @@ class Block:
         """
         return _NUL.search(self.raw) is None and _TWO_ON_A_LINE.search(self.raw) is None
 
-    def parts(self) -> Iterator[tuple[int, Sequence[bytes]]]:
-        """Numbered runs of lines; a line with an escaped NUL, which no good row has, is a run of its own."""
-        if _NUL.search(self.raw) is None:
-            yield self.first, self.lines
-            return
-        for number, line in enumerate(self.lines, self.first):
-            yield number, (line,)
+    def holds_nul(self) -> bool:
+        """Return whether a text may hold an escaped NUL, which no good row has."""
+        return _NUL.search(self.raw) is not None
 
 
 def _count(raw: bytes) -> int:

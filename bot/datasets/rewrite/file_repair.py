@@ -22,6 +22,7 @@ from bot.domain.datasets import Dialect, FieldMapping
 from bot.errors import UserError
 
 _encode = msgspec.json.Encoder().encode
+_DUPLICATE = RowResult(None, (Problem("duplicate"),), parsed=ParsedRow(row={}))
 _FIRST_SLOTS = 1024
 # The share of used slots above which the table doubles.
 _FULL = 0.6
@@ -33,7 +34,8 @@ class Repaired:
 
     `repaired` rows are among the `kept` ones, `duplicates` among the `rejected` ones;
     `cut_turns` counts turns without an answer that were cut off kept rows. A line of the rejected file
-    is {"line", "rules", "reasons", "row"}: items of an array count as lines, and a row that is no JSON is text.
+    is {"line", "rules", "reasons", "row"}: items of an array count as lines, and a row that is no JSON is text;
+    "rows" says how many rows stand together where a file is so bad that they were not read one by one.
     """
 
     kept_rows: bytes = b""
@@ -86,34 +88,42 @@ class Repairer:
                 lines = rows.lines[start : start + len(found.before)]
                 self._keep(number, lines, found.columns)
             elif found.example is not None:
-                lines = [found.line] if found.line else rows.lines[start : start + 1]
+                line = found.parsed.line if found.parsed else b""
+                lines = [line] if line else rows.lines[start : start + 1]
                 self._keep(number, lines, columns_of(found.example))
-            elif block.problem is not None:
-                self._reject(number, block.raw, found.problems, is_json=False)
+            elif found.count > 1 and not found.blank:
+                self._reject(number, b"\n".join(rows.lines[start : start + found.count]), found, rows=found.count)
+            elif found.parsed is None and not found.blank:
+                self._reject(number, rows.lines[start] if rows.lines else b"", found)
             elif not found.blank:
                 self._repair_row(number, rows.lines[start], found)
 
     def _repair_row(self, number: int, line: bytes, result: RowResult) -> None:
-        if len(result.problems) >= MAX_ROW_PROBLEMS:
-            self._reject(number, line, result.problems, is_json=parse_row(line).row is not None)
+        parsed, as_json = result.parsed, line
+        assert parsed is not None
+        rules = {problem.rule for problem in result.problems}
+        if "almost-json" in rules and (fixed := repair_json(line)) is not None:
+            again = self._row_checker.check_row(fixed)
+            if again.example is not None:
+                self._repaired += self._keep(number, (fixed,), columns_of(again.example))
+                return
+            assert again.parsed is not None
+            parsed, as_json = again.parsed, fixed
+        if parsed.row is None or len(result.problems) >= MAX_ROW_PROBLEMS:
+            self._reject(number, line, result)
             return
-        is_json = True
-        as_json = result.line or line
-        parsed = parse_row(as_json, self._row_checker.dialect, self._mapping)
-        if parsed.row is None:
-            is_json = False
-            as_json = repair_json(line) or b""
-            parsed = parse_row(as_json, self._row_checker.dialect, self._mapping)
-        if parsed.row is None:
-            self._reject(number, line, result.problems, is_json=False)
-            return
-        repaired, cut = self._in_own_dialect(parsed), 0
+        repaired, cut = b"", 0
+        if "mixed-dialects" in rules:
+            repaired = self._in_own_dialect(parsed)
         if not repaired:
             row, cut = repair_row(parsed.row, self._row_checker.dialect or parsed.dialect, self._mapping)
+            if row == parsed.row and as_json is line:
+                self._reject(number, line, result)  # There is nothing to repair.
+                return
             repaired = _encode(row)
         again = self._row_checker.check_row(repaired)
         if again.example is None:
-            self._reject(number, line if is_json else as_json, result.problems)
+            self._reject(number, line, result)
         elif self._keep(number, (repaired,), columns_of(again.example)):
             self._repaired += 1
             self._cut_turns += cut
@@ -121,13 +131,11 @@ class Repairer:
     def _in_own_dialect(self, parsed: ParsedRow) -> bytes:
         """Return a correct row of another dialect that the file has many of in its own; empty where it is none."""
         own = self._row_checker.dialect
-        foreign = parse_row(_encode(parsed.row), None, self._mapping)
-        if foreign.example is None or own is None or foreign.dialect is own:
+        if own is None or not self._row_checker.rewrites(parsed.dialect):
             return b""
-        if not self._row_checker.rewrites(foreign.dialect):
-            return b""
+        foreign = parse_row(parsed.line or _encode(parsed.row), None, self._mapping)
         try:
-            return encode(foreign.example, own, self._mapping)
+            return encode(foreign.example, own, self._mapping) if foreign.example is not None else b""
         except UserError:
             return b""
 
@@ -140,19 +148,20 @@ class Repairer:
                 self._kept_rows += 1
             else:
                 self._duplicates += 1
-                self._reject(first + i, line, (Problem("duplicate"),))
+                self._reject(first + i, line, _DUPLICATE)
         return self._kept_rows - before == len(lines)
 
-    def _reject(self, number: int, line: bytes, problems: Sequence[Problem], *, is_json: bool = True) -> None:
-        reasons = [problem for problem in problems if problem.severity is Severity.ERROR] or list(problems)
-        row = {
+    def _reject(self, number: int, line: bytes, result: RowResult, *, rows: int = 1) -> None:
+        reasons = [p for p in result.problems if p.severity is Severity.ERROR] or list(result.problems)
+        is_json = result.parsed is not None and result.parsed.row is not None and not result.parsed.line
+        record = {
             "line": number,
             "rules": [problem.rule for problem in reasons],
             "reasons": [f"{problem.message()} {problem.advice()}" for problem in reasons],
             "row": msgspec.Raw(line.strip()) if is_json else line.decode("utf-8", "backslashreplace").strip(),
         }
-        self._rejected.append(_encode(row))
-        self._rejected_rows += 1
+        self._rejected.append(_encode({"rows": rows} | record if rows > 1 else record))
+        self._rejected_rows += rows
 
     def _output(self) -> Repaired:
         kept, self._kept = self._kept, []

@@ -104,15 +104,18 @@ def without_odd_spaces(raw: bytes) -> bytes | None:
 
 def _candidates(text: str) -> Iterator[str]:
     plain = _plain_spaces(text).strip()
-    yield plain
-    if plain.endswith((",", ";")):
-        yield plain[:-1]
-    yield _without_commas(plain.rstrip(",;"))
-    if '"' not in plain:
+    if '"' in plain:
+        yield plain.rstrip(",;")
+    elif "\\" not in plain and plain.startswith(("{'", "{ '")):
+        # Without double quotes and escapes, Python's quotes are those of JSON.
+        plain = plain.replace("'", '"')
+        yield plain.rstrip(",;")
+    else:
         # Inside of texts curly quotes may be meant; here they are the only quotes, so they are JSON's.
-        straight = _CURLY_QUOTE.sub('"', plain)
-        yield straight
-        yield _without_commas(straight.rstrip(",;"))
+        plain = _CURLY_QUOTE.sub('"', plain)
+        yield plain.rstrip(",;")
+    if _COMMA_BEFORE_END.search(plain):
+        yield _without_commas(plain.rstrip(",;"))
 
 
 def _plain_spaces(text: str) -> str:

@@ -50,6 +50,15 @@ def columns_of(example: Example) -> Columns:
     return Columns([SEPARATOR.join(texts[:-1])], [texts[-1] + example.rejected], [len(texts)])
 
 
+def joined(parts: Sequence[Columns]) -> Columns:
+    """Return the rows of several columns as one."""
+    return Columns(
+        [text for part in parts for text in part.inputs],
+        [text for part in parts for text in part.outputs],
+        [count for part in parts for count in part.counts],
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class FastReader:
     """Reads one dialect: decodes lines (raises FAST_READER_ERRORS), then splits the rows into columns.

@@ -6,7 +6,10 @@ It stores the file's dialect, because all rows must be of one.
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 from typing import Any
+
+import msgspec
 
 from bot.datasets.findings.collector import Problem
 from bot.datasets.findings.report import BYTES_PER_TOKEN
@@ -19,7 +22,15 @@ from bot.domain.backend_profile import DatasetLimits
 from bot.domain.datasets import Dialect, FieldMapping
 
 _UNLIMITED = 1 << 62
+_decode = msgspec.json.Decoder().decode
 _SHOWN_KEYS = 20
+# Lines that are read together once their block holds a row that is not correct.
+_RUN = 64
+# Rows that are no JSON and are explained one by one. After them, where nearly all rows are so, it is another file,
+# and the others are counted only: a reason takes ten times as long as reading the row.
+_MOST_EXPLAINED = 5_000
+_JUNK_SHARE = 0.9
+_NOT_READ = Problem("not-read", limit=_MOST_EXPLAINED)
 # Rows of another dialect that are at least this share of the first rows are no stray rows.
 _MIXED_SHARE = 0.2
 _PREFERENCES = (Dialect.PREFERENCE, Dialect.TRL)
@@ -27,15 +38,22 @@ _PREFERENCES = (Dialect.PREFERENCE, Dialect.TRL)
 
 @dataclass(frozen=True, slots=True)
 class RowResult:
-    """The problems of a row, or of a run of `blank` lines, which are no rows.
+    """The problems of a row, or of `count` lines that follow each other: `blank` ones are no rows.
 
     `example` is None where an error was found.
     """
 
     example: Example | None
     problems: tuple[Problem, ...] = ()
-    blank: int = 0
-    line: bytes = b""  # the row as JSON, where the file's own bytes are none
+    count: int = 1
+    blank: bool = False
+    parsed: ParsedRow | None = None
+
+
+class _Kind(Enum):
+    CORRECT = auto()
+    BLANK = auto()
+    OTHER = auto()
 
 
 @dataclass(slots=True)
@@ -60,6 +78,16 @@ def measure(columns: Columns) -> Batch:
     return Batch(columns, before, after, max(before), max(after), most)
 
 
+def _is_object(line: bytes) -> bool:
+    """Return whether a line is a JSON object, without a reason where it is none."""
+    if not line.lstrip().startswith(b"{"):
+        return False
+    try:
+        return isinstance(_decode(line), dict)
+    except FAST_READER_ERRORS:
+        return False
+
+
 class RowChecker:
     """Checks the rows of one file, in their order."""
 
@@ -68,11 +96,13 @@ class RowChecker:
     ) -> None:
         self._dialect: Dialect | None = None
         self._other_form = False
+        self._question = ""
         self._mixed: frozenset[Dialect] = frozenset()
         self.mapping = mapping
         self.guessed_mapping: FieldMapping | None = None
         self.keys: tuple[str, ...] = ()
         self._limits = limits
+        self._rows = self._errors = 0
         self._target = target
         self._fast: FastReader | None = None
         self._most_in = limits.input_characters or _UNLIMITED
@@ -93,7 +123,7 @@ class RowChecker:
             self._fast = build_fast_reader(dialect, self.mapping)
 
     def read(self, block: Block) -> Iterator[tuple[Block, int, Batch | RowResult]]:
-        """Read correct rows together, halving until the others are alone.
+        """Read correct rows together and the others alone.
 
         Yields each result with its first number and the block that has its lines.
         """
@@ -102,30 +132,87 @@ class RowChecker:
             return
         batch = self._read_block(block)
         if batch is not None:
+            self._rows += block.count
             yield block, block.first, batch
             return
         for rows, size in block.joined():
             if size > 1:
-                result = self.check_row(rows.raw)
+                result = self._explain(rows.raw)
                 yield rows, rows.first, replace(result, problems=(*result.problems, Problem("line-end-in-text")))
-                yield rows, rows.first + 1, RowResult(None, blank=size - 1)
+                yield rows, rows.first + 1, RowResult(None, count=size - 1, blank=True)
                 continue
-            for first, lines in rows.parts():
-                for number, found in self._read(first, lines):
+            lines, may_hold_nul = rows.lines, rows.holds_nul()
+            for start in range(0, len(lines), _RUN):
+                for number, found in self._read(rows.first + start, lines[start : start + _RUN], may_hold_nul):
                     yield rows, number, found
 
-    def _read(self, first: int, lines: Sequence[bytes]) -> Iterator[tuple[int, Batch | RowResult]]:
-        batch = self._read_together(lines)
+    def _read(
+        self, first: int, lines: Sequence[bytes], may_hold_nul: bool
+    ) -> Iterator[tuple[int, Batch | RowResult]]:
+        """Read a run of lines together; if that fails, the correct ones together and the others alone."""
+        batch = None if may_hold_nul else self._read_together(lines)
         if batch is not None:
+            self._rows += len(lines)
             yield first, batch
-        elif lines and not any(map(bytes.strip, lines)):
-            yield first, RowResult(None, (Problem("blank-lines"),), blank=len(lines))
-        elif len(lines) > 1:
-            half = len(lines) // 2
-            yield from self._read(first, lines[:half])
-            yield from self._read(first + half, lines[half:])
-        elif lines:
-            yield first, self.check_row(lines[0])
+            return
+        begin = 0
+        kinds = [self._kind(line) for line in lines]
+        for i in range(1, len(lines) + 1):
+            if i < len(lines) and kinds[i] is kinds[begin]:
+                continue
+            yield from self._read_run(first + begin, lines[begin:i], kinds[begin])
+            begin = i
+
+    def _kind(self, line: bytes) -> "_Kind":
+        if NUL not in line and self._read_together((line,)) is not None:
+            return _Kind.CORRECT
+        if not line or not line.strip():
+            return _Kind.BLANK
+        return _Kind.OTHER
+
+    def _read_run(
+        self, first: int, lines: Sequence[bytes], kind: "_Kind"
+    ) -> Iterator[tuple[int, Batch | RowResult]]:
+        if kind is _Kind.BLANK:
+            yield first, RowResult(None, (Problem("blank-lines"),), count=len(lines), blank=True)
+            return
+        if kind is _Kind.CORRECT:
+            self._rows += len(lines)
+            batch = self._read_together(lines)
+            if batch is not None:
+                yield first, batch
+                return
+            # Each is within the limits, and only their longest texts together are not.
+            for number, line in enumerate(lines, first):
+                single = self._read_together((line,))
+                assert single is not None
+                yield number, single
+            return
+        not_read = 0
+        for number, line in enumerate(lines, first):
+            if (
+                self._errors >= _MOST_EXPLAINED
+                and self._errors >= self._rows * _JUNK_SHARE
+                and not _is_object(line)
+            ):
+                not_read += 1
+                self._rows += 1
+                self._errors += 1
+                continue
+            if not_read:
+                yield number - not_read, RowResult(None, (_NOT_READ,), count=not_read)
+                not_read = 0
+            yield number, self._explain(line)
+        if not_read:
+            yield first + len(lines) - not_read, RowResult(None, (_NOT_READ,), count=not_read)
+
+    def _explain(self, line: bytes) -> RowResult:
+        result = self.check_row(line)
+        self._rows += 1
+        # A row that can be read but is no example, or is almost JSON, may be one that a repair puts right.
+        if result.parsed is not None and result.parsed.row is None and not result.parsed.repairable:
+            self._errors += 1
+        return result
 
     def _read_block(self, block: Block) -> Batch | None:
         """Return all rows, decoded in one call, or None where any of them has a problem."""
@@ -138,7 +225,7 @@ class RowChecker:
         return self._within_limits(self._fast.columns(rows)) if len(rows) == block.count else None
 
     def _read_together(self, lines: Sequence[bytes]) -> Batch | None:
-        if self._fast is None or not lines or (len(lines) == 1 and NUL in lines[0]):
+        if self._fast is None or not lines:
             return None
         try:
             rows = list(map(self._fast.decode, lines))
@@ -198,7 +285,7 @@ class RowChecker:
         if parsed.example is not None:
             for problem in self._over_limits(parsed.example):
                 problems.add(problem)
-        return RowResult(None if problems.refused else parsed.example, tuple(problems), line=parsed.line)
+        return RowResult(None if problems.refused else parsed.example, tuple(problems), parsed=parsed)
 
     def _compare_dialect(self, parsed: ParsedRow) -> None:
         """Compare the row's dialect with the file's, which is that of most rows."""
@@ -212,8 +299,9 @@ class RowChecker:
             if not self.keys:
                 self.keys = keys_of_row
                 self.guessed_mapping = guess_mapping(row)
-            question = question_of(self.guessed_mapping)
-            parsed.problems.add(Problem("unknown-keys", value=", ".join(keys_of_row) or "none", detail=question))
+            self._question = self._question or question_of(self.guessed_mapping)
+            shown = ", ".join(keys_of_row) or "none"
+            parsed.problems.add(Problem("unknown-keys", value=shown, detail=self._question))
         elif self.dialect is None and not self._other_form:
             self.require(dialect)
         elif dialect is not self.dialect:

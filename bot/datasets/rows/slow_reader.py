@@ -15,6 +15,7 @@ import msgspec
 from bot.datasets.findings.collector import Problem, Problems
 from bot.datasets.findings.findings import shorten
 from bot.datasets.formats.encodings import not_utf8
+from bot.datasets.formats.re2 import compile_linear
 from bot.datasets.rows.almost_json import why_not_json, without_odd_spaces
 from bot.datasets.rows.chat_rows import (
     CONVERSATION_KEYS,
@@ -52,6 +53,8 @@ KEYS: dict[Dialect, frozenset[str]] = {
 WRAPPER_KEYS = ("request", "body", "row", "data", "example")
 
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+# What makes Python read a line that msgspec refuses.
+_PYTHON_JSON = compile_linear(rb"NaN|Infinity|\\u[dD][89a-fA-F]|[0-9]{19}")
 _BOM = b"\xef\xbb\xbf"
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder(enc_hook=lambda _: None).encode
@@ -70,6 +73,7 @@ class ParsedRow:
     row: Mapping[str, Any] | None = None
     line: bytes = b""
     number: str = ""  # the first NaN or Infinity of the row
+    repairable: bool = False  # whether a line that is no JSON is of a kind that can be repaired
 
 
 def parse_row(raw: bytes, expected: Dialect | None = None, mapping: FieldMapping | None = None) -> ParsedRow:
@@ -82,14 +86,17 @@ def parse_row(raw: bytes, expected: Dialect | None = None, mapping: FieldMapping
     if not isinstance(value, dict):
         parsed.problems.add(Problem("not-an-object", detail=kind_of(value), value=describe(value)))
         return parsed
-    if _too_deep(value):
+    if raw.count(b"{") + raw.count(b"[") > DEEPEST and _too_deep(value):
         parsed.problems.add(Problem("nested-too-deep", limit=DEEPEST))
         return parsed
-    row, wrapper = unwrap(value, mapping)
-    if wrapper:
-        parsed.problems.add(Problem("row-in-wrapper", wrapper))
-    parsed.row = row
+    row: Mapping[str, Any] = value
     parsed.dialect = dialect_of(row, expected, mapping)
+    if parsed.dialect is None:
+        row, wrapper = unwrap(value, mapping)
+        if wrapper:
+            parsed.dialect = dialect_of(row, expected, mapping)
+            parsed.problems.add(Problem("row-in-wrapper", wrapper))
+    parsed.row = row
     match parsed.dialect:
         case None | Dialect.CLAUDE:
             pass
@@ -151,7 +158,7 @@ def dialect_of(
         return Dialect.MAPPED
     if "messages" in keys:
         return _chat_dialect(row["messages"], expected)
-    if keys & set(CONVERSATION_KEYS):
+    if not keys.isdisjoint(CONVERSATION_KEYS):
         return Dialect.SHAREGPT
     if "contents" in keys:
         return Dialect.PREFERENCE if "completions" in keys else Dialect.VERTEX
@@ -253,7 +260,7 @@ def _parse(raw: bytes, parsed: ParsedRow) -> Any:
     if raw.startswith(_BOM):
         # Files that were put together have a byte order mark where the second one began.
         problems.add(Problem("byte-order-mark-inside"))
-        parsed.line = raw[len(_BOM) :].strip()
+        parsed.line = raw.lstrip(_BOM).strip()
         return _parse(parsed.line, parsed)
     return _parse_almost(raw, reason, parsed)
 
@@ -265,39 +272,53 @@ def _parse_almost(raw: bytes, reason: str, parsed: ParsedRow) -> Any:
     except UnicodeDecodeError:
         parsed.problems.add(not_utf8(raw))
         return None
-    numbers: list[str] = []
+    if not _PYTHON_JSON.search(raw) and "out of range" not in reason:
+        return _not_json(raw, text, reason, parsed)
     try:
-        value = json.loads(text, parse_constant=_note(numbers), parse_int=_short_int)
+        value = _python_json.decode(text)
     except (ValueError, RecursionError):
-        if (spaced := without_odd_spaces(raw)) is not None:
-            parsed.problems.add(Problem("odd-spaces"))
-            parsed.line = spaced
-            return _decode(spaced)
-        detail, repairable = why_not_json(text, reason)
-        rule = "almost-json" if repairable else "not-json"
-        parsed.problems.add(Problem(rule, value=shorten(text), detail=detail))
-        return None
-    if (found := _SURROGATE.search(raw)) and "out of range" not in reason and not numbers:
+        return _not_json(raw, text, reason, parsed)
+    number = _not_a_number(value)
+    if (found := _SURROGATE.search(raw)) and "out of range" not in reason and not number:
         parsed.problems.add(Problem("lone-surrogate", value=found.group().decode()))
         return None
-    if not numbers or not isinstance(value, dict):
-        parsed.problems.add(Problem("number-out-of-range", value=numbers[0] if numbers else "A number of the row"))
+    if not number or not isinstance(value, dict):
+        parsed.problems.add(Problem("number-out-of-range", value=number or "A number of the row"))
         return None
     try:
         parsed.line = _encode(value)
     except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError, OverflowError, TypeError):
-        parsed.problems.add(Problem("number-out-of-range", value=numbers[0]))
+        parsed.problems.add(Problem("number-out-of-range", value=number))
         return None
-    parsed.number = numbers[0]
+    parsed.number = number
     return value
 
 
-def _note(numbers: list[str]) -> Any:
-    def note(name: str) -> NotANumber:
-        numbers.append(name)
-        return NotANumber(name)
+def _not_json(raw: bytes, text: str, reason: str, parsed: ParsedRow) -> Any:
+    """Return the value of a line with odd spaces, or add the reason why it is no JSON."""
+    if (spaced := without_odd_spaces(raw)) is not None:
+        parsed.problems.add(Problem("odd-spaces"))
+        parsed.line = spaced
+        return _decode(spaced)
+    detail, repairable = why_not_json(text, reason)
+    parsed.repairable = repairable
+    rule = "almost-json" if repairable else "not-json"
+    parsed.problems.add(Problem(rule, value=shorten(text), detail=detail))
+    return None
 
-    return note
+
+def _not_a_number(value: Any) -> str:
+    """Return the name of the first NaN or Infinity in a value, or an empty text."""
+    level = [value]
+    while level:
+        inner = level.pop()
+        if isinstance(inner, NotANumber):
+            return inner.name
+        if isinstance(inner, dict):
+            level += inner.values()
+        elif isinstance(inner, list):
+            level += inner
+    return ""
 
 
 def _short_int(digits: str) -> int | NotANumber:
@@ -317,3 +338,6 @@ def _too_deep(value: Any) -> bool:
         if not level:
             return False
     return True
+
+
+_python_json = json.JSONDecoder(parse_constant=NotANumber, parse_int=_short_int)

@@ -1,12 +1,15 @@
 """What holds for any file: it never crashes the checker, what passes converts, and Google's protos take it."""
 
+import csv
 import gzip
+import io
 import json
+from collections.abc import Callable
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.datasets import Converter, Example, Repairer, encode
+from bot.datasets import Converter, DatasetReport, Example, Repaired, Repairer, encode
 from bot.datasets.rows.fast_reader import build_fast_reader, columns_of
 from bot.datasets.rows.slow_reader import parse_row
 from bot.domain.datasets import Dialect, FieldMapping
@@ -151,6 +154,86 @@ def test_the_quick_reader_reads_as_the_careful_one_does_or_not_at_all(line, dial
     assert careful.example is not None
     assert columns == columns_of(careful.example)
     assert list(columns.examples()) == [careful.example]
+
+
+# Files of every form, whole and damaged: the number of rows is known before the file is written.
+good_rows = st.lists(
+    st.builds(lambda i, text: (f"{i} {text}", text), st.integers(0, 10**6), good_text),
+    min_size=1,
+    max_size=8,
+    unique_by=lambda row: row[0],
+)
+plain_text = st.text(st.characters(codec="utf-8", exclude_categories=["C"]), min_size=1, max_size=20).filter(
+    str.strip
+)
+tables = st.lists(st.tuples(plain_text, plain_text), min_size=1, max_size=8, unique_by=lambda row: row)
+FORMS: dict[str, Callable[[list[bytes]], bytes]] = {
+    "lines": lambda rows: b"\n".join(rows) + b"\n",
+    "windows lines": lambda rows: b"\r\n".join(rows),
+    "array": lambda rows: b"[" + b",\n ".join(rows) + b"]",
+    "array on one line": lambda rows: b"[" + b",".join(rows) + b"]",
+    "pretty array": lambda rows: json.dumps([json.loads(row) for row in rows], indent=1).encode(),
+    "wrapper": lambda rows: b'{"version": "1", "data": [' + b",".join(rows) + b'], "total": 3}',
+    "objects": lambda rows: b"".join(rows),
+    "pretty objects": lambda rows: b"\n".join(json.dumps(json.loads(row), indent=2).encode() for row in rows),
+    "array, then lines": lambda rows: b"[" + rows[0] + b"]\n" + b"\n".join(rows[1:]),
+    "gzip": lambda rows: gzip.compress(b"\n".join(rows)),
+}
+DIALECTS = [*SUPERVISED, Dialect.SHAREGPT, Dialect.ALPACA, Dialect.CLAUDE]
+
+
+def books_of(data: bytes, name: str, chunk: int) -> tuple[DatasetReport, Repaired, bytes]:
+    """Return the report, the counts and the kept rows of a file that comes in chunks."""
+    repairer = Repairer(name, VERTEX, Dialect.VERTEX)
+    parts = [repairer.feed(data[start : start + chunk]) for start in range(0, len(data), chunk)]
+    parts.append(repairer.finish())
+    rejected = rows_of(b"".join(part.rejected_rows for part in parts))
+    assert sum(row.get("rows", 1) for row in rejected) == parts[-1].rejected
+    return check_bytes(data, name=name, chunk=chunk), parts[-1], b"".join(part.kept_rows for part in parts)
+
+
+@many
+@given(good_rows, st.sampled_from(DIALECTS), st.sampled_from([*FORMS]), st.integers(1, 60))
+def test_every_row_of_every_form_is_kept_and_converted(pairs, dialect, form, chunk):
+    data = FORMS[form]([encode(Example("", pair), dialect) for pair in pairs])
+    report, counts, kept = books_of(data, "rows.json", chunk)
+    assert (report.rows, report.examples) == (len(pairs), len(pairs))
+    assert (counts.kept, counts.rejected) == (len(pairs), 0)
+    assert len(rows_of(kept)) == len(pairs)
+    assert report.dialect is not None
+    converter = Converter(report.dialect, Dialect.GEMINI, None, report.sha256, name="rows.json")
+    written = rows_of(converter.feed(data) + converter.finish())
+    assert [(row["text_input"], row["output"]) for row in written] == pairs
+
+
+@many
+@given(good_rows, st.sampled_from([*FORMS]), st.data(), st.integers(1, 60))
+def test_no_row_is_lost_where_a_file_is_cut_or_damaged(pairs, form, data, chunk):
+    """Rows that end before the damage are kept, and what follows them is counted as left out or kept."""
+    rows = [encode(Example("", pair), Dialect.GEMINI) for pair in pairs]
+    whole = FORMS[form](rows)
+    if form == "gzip":
+        return
+    cut = data.draw(st.integers(1, len(whole)))
+    more = data.draw(st.sampled_from([b"", b'"', b"\n{", b"]", b"}", b"\nthe end\n", b"\xff"]))
+    report, counts, kept = books_of(whole[:cut] + more, "rows.json", chunk)
+    assert counts.kept + counts.rejected == report.rows
+    complete = sum(json.dumps(question).encode() + b"," in whole[:cut] for question, _ in pairs) - 1
+    assert counts.kept + counts.rejected >= complete
+    assert len(rows_of(kept)) == counts.kept
+
+
+@many
+@given(tables, st.sampled_from(",;\t|"))
+def test_every_row_of_a_table_is_kept_with_every_character(pairs, delimiter):
+    target = io.StringIO(newline="")
+    if delimiter == "\t":
+        target.write("".join(f"{a}\t{b}\n" for a, b in [("prompt", "completion"), *pairs]))
+    else:
+        csv.writer(target, delimiter=delimiter).writerows([("prompt", "completion"), *pairs])
+    report, counts, kept = books_of(target.getvalue().encode(), "rows.csv", 50)
+    assert report.rows == counts.kept + counts.rejected == len(pairs)
+    assert [(row["prompt"], row["completion"]) for row in rows_of(kept)] == pairs
 
 
 @many

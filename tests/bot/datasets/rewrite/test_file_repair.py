@@ -219,6 +219,31 @@ def test_rows_behind_an_open_quote_of_a_table_are_kept():
     assert [row["rules"] for row in rejected] == [["wrong-columns"], ["no-closing-quote"]]
 
 
+def test_a_file_that_is_no_training_file_is_not_explained_row_by_row():
+    data = b"".join(b"line %d\n" % i for i in range(12_000))
+    report = check_bytes(data)
+    assert {f.rule: f.count for f in report.errors} == {"not-json": 5_000, "not-read": 7_000}
+    repairer = Repairer("a.jsonl", VERTEX, Dialect.VERTEX)
+    parts = [repairer.feed(data), repairer.finish()]
+    rejected = rows_of(b"".join(part.rejected_rows for part in parts))
+    assert parts[-1].rejected == sum(row.get("rows", 1) for row in rejected) == report.rows == 12_000
+    assert "\n".join(row["row"] for row in rejected).encode() + b"\n" == data
+    assert sum(len(part.rejected_rows) for part in parts) < 12 * len(data)
+
+
+def test_rows_that_can_be_repaired_are_repaired_however_many_they_are():
+    data = b"".join(b"{'text_input': '%d', 'output': 'b'}\n" % i for i in range(6_000))
+    _, rejected, counts = repaired(data)
+    assert (counts.kept, counts.repaired, rejected) == (6_000, 6_000, [])
+
+
+def test_good_rows_behind_many_bad_ones_are_kept():
+    bad = b"".join(b"line %d\n" % i for i in range(6_000))
+    good = jsonl(*(pair(str(i), "x") for i in range(200)), pair("a", "b", id=1))
+    _, _, counts = repaired(bad + good)
+    assert (counts.kept, counts.rejected) == (201, 6_000)
+
+
 def test_rejected_rows_come_with_their_line_rules_reasons_and_content():
     data = jsonl(pair("1", "2")) + b"oops\n" + jsonl(pair("3", ""), pair("1", "2"))
     kept, rejected, counts = repaired(data)
