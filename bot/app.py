@@ -36,6 +36,7 @@ from bot.tuning.job_refresh import LOST_AFTER, STUCK_AFTER, JobRefresher
 from bot.tuning.job_service import ADOPTION_GRACE, DOUBT_AFTER, JobService
 from bot.tuning.poller import Poller
 from bot.tuning.proposals import Proposals
+from bot.tuning.sweep import Sweep
 from handlers.assembly import UseCases, build_bolt_app, build_handlers, open_slack
 from handlers.delivery.job_notifier import JobNotifier
 from handlers.transport.http_server import HttpServer
@@ -169,6 +170,7 @@ def build_use_cases(
         refresher=refresher,
         proposals=Proposals(backends, jobs, DatasetCheck(files, stores.report_cache), clock),
         repair=DatasetRepair(files),
+        sweep=Sweep(backends, jobs, clock, wake_sender),
         chat=chat,
         answers=AnswerWorker(stores.questions, chat, clock),
     )
@@ -228,7 +230,15 @@ async def serving(
             slack, use_cases, stores.jobs, stores.pending_modals, stores.audit_log, tasks, clock
         )
         app = build_bolt_app(slack.client, reveal(settings.slack_signing_secret), handlers.listeners)
-        poller = Poller(use_cases.jobs, use_cases.refresher, stores.jobs, clock, metrics, settings.poll_seconds)
+        poller = Poller(
+            use_cases.jobs,
+            use_cases.refresher,
+            stores.jobs,
+            clock,
+            metrics,
+            settings.poll_seconds,
+            sweep=use_cases.sweep.run,
+        )
         token = TokenCheck(slack.client)
         await stack.enter_async_context(background_work(sender, poller, token, tasks))
         # What an earlier process did not finish continues before Slack sends anything new.

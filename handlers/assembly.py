@@ -23,6 +23,7 @@ from bot.tuning.dataset_repair import DatasetRepair
 from bot.tuning.job_refresh import JobRefresher
 from bot.tuning.job_service import JobService
 from bot.tuning.proposals import Proposals
+from bot.tuning.sweep import Sweep
 from handlers import Listeners, register
 from handlers.delivery.answer_posts import QuestionTasks
 from handlers.delivery.idempotent_poster import IdempotentPoster
@@ -67,6 +68,7 @@ class UseCases:
     refresher: JobRefresher
     proposals: Proposals
     repair: DatasetRepair
+    sweep: Sweep
     chat: ChatService
     answers: AnswerWorker
 

@@ -51,6 +51,13 @@ class SqliteJobStore:
         self._database = database
         # When a job was polled without news. It is not written by itself, and is returned with the job.
         self._polled_at: dict[str, datetime] = {}
+        self._installation = ""
+
+    async def installation(self) -> str:
+        if not self._installation:
+            query = "SELECT id FROM installation"
+            self._installation = await self._database.run(lambda db: str(next(iter(db.query(query)))["id"]))
+        return self._installation
 
     async def add_proposal(self, proposal: Proposal) -> None:
         """Replaces the proposal of the same id and workspace, whose form was checked again."""

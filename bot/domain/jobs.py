@@ -127,6 +127,28 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Who started a job, as it is kept at Google with the job. `installation` is the id of the bot's database."""
+
+    installation: str
+    team: str
+    channel: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartedJob:
+    """A job that Google lists and that carries the key of a Tunebot, of this installation or of another one."""
+
+    key: str
+    operation: Operation
+    name: str
+    base_model: str
+    origin: Origin | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Search:
     """For how long the bot has searched Google for a job, in seconds in which it really looked.
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.chat import Answer, Turn
-from bot.domain.jobs import Operation, TunedModel, TuningJob, TuningSpec
+from bot.domain.jobs import Operation, Origin, StartedJob, TunedModel, TuningJob, TuningSpec
 from bot.errors import BotError
 
 
@@ -30,10 +30,13 @@ class TuningBackend(Protocol):
         """Return the limits, the base models and the hyperparameters of this system. Never raises."""
         ...
 
-    async def create(self, key: str, spec: TuningSpec, data: TrainingData, record_sent: RecordSent) -> Operation:
+    async def create(
+        self, key: str, spec: TuningSpec, data: TrainingData, origin: Origin, record_sent: RecordSent
+    ) -> Operation:
         """Start the tuning, which costs money, and return its operation. `key` is what `find` searches for.
 
-        Awaits `record_sent` after the files are stored, right before the one request that costs money.
+        `origin` is stored with the job at Google, where `started_jobs` reads it. Awaits `record_sent` after the
+        files are stored, right before the one request that costs money.
         Raises OutcomeUnknown when the create request was sent and no answer of Google's own says whether Google
         carried it out, AlreadyExists when a job with this key exists, also one that another process started. Any
         other error (GoogleError, or what `data` or `record_sent` raises) means that nothing was started.
@@ -46,6 +49,13 @@ class TuningBackend(Protocol):
         A thorough look asks in two ways, and reads whole lists: its None is Google's own word that no such job
         exists. Without it, None means only that the cheapest look shows none. Raises GoogleError if nothing is
         known, also where a list is longer than one look reads; the next look continues there.
+        """
+        ...
+
+    async def started_jobs(self) -> Sequence[StartedJob]:
+        """Return the jobs with a key of a Tunebot that Google lists, at most as many as one look reads.
+
+        Raises GoogleError.
         """
         ...
 

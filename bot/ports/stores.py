@@ -34,6 +34,10 @@ class Change:
 class JobStore(Protocol):
     """Stores proposals and jobs."""
 
+    async def installation(self) -> str:
+        """Return the id of this database, which a copy of it shares: letters and digits. Raises StorageError."""
+        ...
+
     async def add_proposal(self, proposal: Proposal) -> None:
         """Store the proposal under its id. Raises StorageError."""
         ...

@@ -14,7 +14,7 @@ from typing import Final
 
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.chat import ModelRef
-from bot.domain.jobs import JobState, TunedModel, TuningJob
+from bot.domain.jobs import JobState, Origin, TunedModel, TuningJob
 from bot.domain.requests import Proposal
 from bot.domain.suggestions import did_you_mean
 from bot.errors import (
@@ -129,7 +129,8 @@ class JobService:
         try:
             backend = offered_backend(self._backends, job.backend)
             data = training_data(job, backend.profile, self._files, lambda: job.key in self._cancelled)
-            operation = await backend.create(job.key, job.spec, data, partial(self._record_create, job))
+            origin = Origin(await self._jobs.installation(), job.place.team, job.place.channel, job.owner)
+            operation = await backend.create(job.key, job.spec, data, origin, partial(self._record_create, job))
         except StorageError:
             # The row is as it was: a start that was not sent is resumed, one that was sent is searched for.
             raise
@@ -147,7 +148,10 @@ class JobService:
             self._cancelled.discard(job.key)
 
     async def _record_create(self, job: TuningJob) -> None:
-        """Write that the create is about to be sent. Raises Outdated if the job was cancelled, StorageError."""
+        """Write that the create is about to be sent.
+
+        Raises Outdated if the job was cancelled, AlreadyExists if it was found at Google meanwhile, StorageError.
+        """
         recorded = False
 
         def record(current: TuningJob) -> Change | None:
@@ -156,7 +160,9 @@ class JobService:
             recorded = change is not None
             return change
 
-        await self._jobs.change(job.key, record)
+        newest = await self._jobs.change(job.key, record)
+        if not recorded and newest is not None and newest.operation:
+            raise AlreadyExists("Google already has a job of this start.", "I follow that one.")
         if not recorded:
             raise refuse_cancelled(job)
 

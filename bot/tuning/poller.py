@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -32,7 +32,10 @@ _RECOVERED_AT_ONCE: Final = 4
 _JITTER: Final = 0.1  # a share of the interval
 LATE_SECONDS: Final = 300.0
 
+SWEEP_SECONDS: Final = 900.0
+
 POLL_JOB: Final = "poll"
+SWEEP_JOB: Final = "sweep"
 
 
 class Poller:
@@ -49,8 +52,9 @@ class Poller:
         late_after: float = LATE_SECONDS,
         scheduler: AsyncIOScheduler | None = None,
         starts: BackgroundTasks | None = None,
+        sweep: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """`starts` runs the starts that are resumed; an upload may take longer than a round."""
+        """`starts` runs what may take longer than a round: resumed starts, and `sweep`, also once at the start."""
         self._job_service = job_service
         self._refresher = refresher
         self._jobs = jobs
@@ -74,12 +78,24 @@ class Poller:
             coalesce=True,
             max_instances=1,
         )
+        self._sweep = sweep
+        if sweep is not None:
+            self._scheduler.add_job(
+                self.sweep,
+                "interval",
+                seconds=SWEEP_SECONDS,
+                id=SWEEP_JOB,
+                next_run_time=datetime.now(UTC),
+                misfire_grace_time=None,
+                coalesce=True,
+            )
         self._idle = asyncio.Event()
         self._idle.set()
         self._running: asyncio.Task[object] | None = None
         self._stopping = False
         self._starts = starts or BackgroundTasks()
         self._resumed: set[str] = set()
+        self._sweeping = False
         self._watchdog: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
@@ -106,6 +122,20 @@ class Poller:
             if self._running is not None:
                 self._running.cancel()
             await self._idle.wait()
+
+    async def sweep(self) -> None:
+        """Begin to compare Google's lists with the rows, unless the last comparison still runs."""
+        if self._sweep is not None and not self._sweeping and not self._stopping:
+            self._sweeping = True
+            self._starts.queue(self._run_sweep(self._sweep), "sweep")
+
+    async def _run_sweep(self, sweep: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await sweep()
+        except BotError as error:
+            logger.warning("the comparison with Google's lists failed: %s", error)
+        finally:
+            self._sweeping = False
 
     def problem(self) -> str:
         """Return why polling has stopped, empty while it works."""

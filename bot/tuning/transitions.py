@@ -106,8 +106,8 @@ def mark_stuck(job: TuningJob, now: datetime, deadline: timedelta) -> Change | N
 
 
 def fail(job: TuningJob, error: BotError, now: datetime) -> Change | None:
-    """End a job that never started, so that nothing was paid; None if it has ended."""
-    if job.state.ended:
+    """End a job that never started, so that nothing was paid; None if it has ended or if Google runs it."""
+    if job.state is not JobState.SUBMITTING:
         return None
     failure = Failure(code=0, message=error.message, hint=error.hint)
     after = replace(job, state=JobState.FAILED, failure=failure, ended_at=now, checked_at=now, problem="")

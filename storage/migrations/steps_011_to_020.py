@@ -1,5 +1,7 @@
 """Steps 11 to 20 of the schema. A step that was released never changes, so each is complete in itself."""
 
+import secrets
+
 from sqlite_utils import Database
 
 from storage.migrations.migration_set import migrations
@@ -51,3 +53,10 @@ def m015_sent_starts(db: Database) -> None:
     jobs.add_column("resumes", int, not_null_default=0)
     jobs.add_column("search", str)
     db.execute("UPDATE jobs SET create_sent_at = created_at")
+
+
+@migrations()
+def m016_installation(db: Database) -> None:
+    """Give the database an id, which the jobs that it starts carry at Google; a backup keeps it."""
+    db.table("installation").create({"id": str}, pk="id", not_null=("id",))
+    db.table("installation").insert({"id": secrets.token_hex(8)})

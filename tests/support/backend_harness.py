@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from bot.backends import BackendOptions, RetryPolicy, build_backends
 from bot.domain.datasets import Dataset, Dialect
-from bot.domain.jobs import Hyperparameters, JobState, Operation, TuningJob, TuningSpec
+from bot.domain.jobs import Hyperparameters, JobState, Operation, Origin, TuningJob, TuningSpec
 from bot.domain.place import Place
 from bot.ports.backends import TrainingData, TuningBackend
 from bot.sandbox.google import GoogleStandIn, Job
@@ -17,6 +17,7 @@ from tests.outside import discovery, protos
 
 BUCKET = "sandbox-bucket"
 KEY = "tb-abcdefghijklmnopqrstuvwxyz"
+ORIGIN = Origin("0123456789abcdef", "T1", "C1", "U1")
 TOKEN_PATHS = ("/token", "/v1/token", "/", "/computeMetadata/v1/instance/service-accounts/default/token")
 PAIRS = [
     ("1", "2"),
@@ -96,7 +97,7 @@ class BackendHarness:
 
     async def start(self, key: str, spec: TuningSpec, data: TrainingData) -> Operation:
         """Create a job; nobody keeps that the request was sent."""
-        return await self.backend.create(key, spec, data, nothing_recorded)
+        return await self.backend.create(key, spec, data, ORIGIN, nothing_recorded)
 
     async def create(
         self, number: int = 0, spec: TuningSpec | None = None, *, validation: bool = False

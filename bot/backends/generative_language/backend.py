@@ -14,6 +14,7 @@ from bot.backends.generative_language.wire import (
     inline_examples,
     model_operation,
     operation,
+    started_job,
     tuned_model,
 )
 from bot.backends.google.batching import READ_BY_NAME, page_limit, read_each
@@ -21,7 +22,7 @@ from bot.backends.google.http import GoogleHttp
 from bot.backends.google.json_fields import records, text
 from bot.backends.google.list_search import ListSearch
 from bot.domain.backend_profile import BackendProfile
-from bot.domain.jobs import Operation, TunedModel, TuningJob, TuningSpec
+from bot.domain.jobs import Operation, Origin, StartedJob, TunedModel, TuningJob, TuningSpec
 from bot.errors import BadArgument, BotError, NotFoundAtGoogle
 from bot.ports.backends import RecordSent, TrainingData
 
@@ -50,7 +51,9 @@ class TunedModelsBackend:
     async def close(self) -> None:
         await self._http.close()
 
-    async def create(self, key: str, spec: TuningSpec, data: TrainingData, record_sent: RecordSent) -> Operation:
+    async def create(
+        self, key: str, spec: TuningSpec, data: TrainingData, origin: Origin, record_sent: RecordSent
+    ) -> Operation:
         """See TuningBackend; the request carries the rows. Raises FileTooLarge, BadArgument before it.
 
         Google itself refuses a second create with the same key: it is the tuned model's id.
@@ -60,7 +63,7 @@ class TunedModelsBackend:
                 f"The {self._profile.title} takes no validation examples.", "Leave them out.", field="validation"
             )
         rows = await inline_examples(data.training, self._profile)
-        body = create_request(spec, rows, self._profile)
+        body = create_request(spec, rows, self._profile, origin)
         created = await self._http.create(
             f"{self._base}/tunedModels", body, {"tunedModelId": key}, record_sent=record_sent
         )
@@ -83,6 +86,11 @@ class TunedModelsBackend:
                 await self._http.read(f"{self._root}/v1/{_checked_name(name)}"), named=f"tunedModels/{key}"
             )
         return model_operation(found, name=name)
+
+    async def started_jobs(self) -> Sequence[StartedJob]:
+        """See TuningBackend."""
+        found = (started_job(model) for model in await self._list.members({}))
+        return [started for started in found if started is not None]
 
     def where_to_look(self, key: str) -> str:
         """See TuningBackend."""

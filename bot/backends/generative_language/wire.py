@@ -5,6 +5,7 @@ Source: google/ai/generativelanguage/{v1beta3,v1beta}/tuned_model.proto and mode
 google/longrunning/operations.proto, google/rpc/code.proto.
 """
 
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -13,9 +14,20 @@ import msgspec
 from bot.backends.google.google_errors import job_failure
 from bot.backends.google.json_fields import Json, integer, record, text, timestamp, tuning_snapshots
 from bot.domain.backend_profile import BackendProfile
-from bot.domain.jobs import Failure, JobState, Operation, TunedModel, TuningSpec, total_steps
+from bot.domain.jobs import (
+    Failure,
+    JobState,
+    Operation,
+    Origin,
+    StartedJob,
+    TunedModel,
+    TuningSpec,
+    total_steps,
+)
 from bot.errors import BadArgument, FileTooLarge
 
+_KEY: Final = re.compile(r"tunedModels/(tb-[a-z0-9-]+)")
+_ORIGIN: Final = re.compile(r"Tuned by Tunebot, installation (\w+), team (\w+), channel (\w+), user (\w+)\.")
 _CANCELLED: Final = 1  # google.rpc.Code.CANCELLED
 _FIELDS: Final[Mapping[str, str]] = {
     "epochs": "epochCount",
@@ -30,7 +42,7 @@ _FAILED_WITHOUT_REASON: Final = Failure(
 )
 
 
-def create_request(spec: TuningSpec, rows: Sequence[Json], profile: BackendProfile) -> Json:
+def create_request(spec: TuningSpec, rows: Sequence[Json], profile: BackendProfile, origin: Origin) -> Json:
     """Return the body of tunedModels.create. Raises BadArgument for a hyperparameter outside the profile."""
     hyperparameters: Json = {}
     for name, value in spec.hyperparameters.given().items():
@@ -41,6 +53,7 @@ def create_request(spec: TuningSpec, rows: Sequence[Json], profile: BackendProfi
         hyperparameters[_FIELDS[name]] = value
     body: Json = {
         "displayName": spec.name[: profile.name_limit],
+        "description": _description(origin),
         "tuningTask": {
             "hyperparameters": hyperparameters,
             "trainingData": {"examples": {"examples": list(rows)}},
@@ -51,6 +64,17 @@ def create_request(spec: TuningSpec, rows: Sequence[Json], profile: BackendProfi
     else:
         body["baseModel"] = f"models/{spec.base_model.removeprefix('models/')}"
     return body
+
+
+def _description(origin: Origin) -> str:
+    """Return who started a tuning, as a text that `_origin` reads: a TunedModel has no labels."""
+    who = f"team {origin.team}, channel {origin.channel}, user {origin.owner}"
+    return f"Tuned by Tunebot, installation {origin.installation}, {who}."
+
+
+def _origin(description: str) -> Origin | None:
+    found = _ORIGIN.search(description)
+    return None if found is None else Origin(*found.groups())
 
 
 class _ExampleRow(msgspec.Struct):
@@ -146,6 +170,23 @@ def model_operation(model: Json, *, name: str, examples: int = 0) -> Operation:
         started_at=timestamp(task.get("startTime")),
         ended_at=timestamp(task.get("completeTime")) if state.ended else None,
         failure=_FAILED_WITHOUT_REASON if state is JobState.FAILED else None,
+    )
+
+
+def started_job(model: Json) -> StartedJob | None:
+    """Return a tuned model that a Tunebot started, None for any other. Its operation is the model itself."""
+    found = _KEY.fullmatch(text(model.get("name")))
+    created_at = timestamp(model.get("createTime"))
+    if found is None or created_at is None:
+        return None
+    listed = tuned_model("", model)
+    return StartedJob(
+        key=found[1],
+        operation=model_operation(model, name=""),
+        name=listed.display_name,
+        base_model=listed.base_model.removeprefix("models/"),
+        origin=_origin(text(model.get("description"))),
+        created_at=created_at,
     )
 
 

@@ -5,6 +5,7 @@ next look continues where the last one stopped.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import aclosing
 from typing import Final
 
 from bot.backends.google.http import GoogleHttp
@@ -41,6 +42,15 @@ class ListSearch:
             f"Google's list is longer than the {PAGES_PER_LOOK * _PAGE_SIZE:,} entries that one look reads.",
             "I continue with the next look.",
         )
+
+    async def members(self, params: Mapping[str, str]) -> list[Json]:
+        """Return the members that one look reads. Raises GoogleError."""
+        found: list[Json] = []
+        pages = self._http.pages(self._url(), self._field, size=_PAGE_SIZE, limit=PAGES_PER_LOOK, params=params)
+        async with aclosing(pages):
+            async for page in pages:
+                found += page
+        return found
 
     async def quick(self, fits: Callable[[Json], bool], params: Mapping[str, str] | None = None) -> Json | None:
         """Return a member that fits from the first pages; None proves nothing. Raises GoogleError."""

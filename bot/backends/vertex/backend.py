@@ -19,10 +19,17 @@ from bot.backends.vertex.job_search import JobSearch
 from bot.backends.vertex.models import VertexModels
 from bot.backends.vertex.resource_names import VertexHosts
 from bot.backends.vertex.tensorboard import TensorboardLosses
-from bot.backends.vertex.tuning_job_wire import LABEL, create_request, has_validation, job_state, operation
+from bot.backends.vertex.tuning_job_wire import (
+    LABEL,
+    create_request,
+    has_validation,
+    job_state,
+    operation,
+    started_job,
+)
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.chat import Answer, Role, Turn
-from bot.domain.jobs import JobState, Operation, TunedModel, TuningJob, TuningSpec
+from bot.domain.jobs import JobState, Operation, Origin, StartedJob, TunedModel, TuningJob, TuningSpec
 from bot.errors import AlreadyExists, BotError, OutcomeUnknown
 from bot.ports.backends import RecordSent, TrainingData
 
@@ -70,7 +77,9 @@ class VertexBackend:
         await self._http.close()
         await self._storage.close()
 
-    async def create(self, key: str, spec: TuningSpec, data: TrainingData, record_sent: RecordSent) -> Operation:
+    async def create(
+        self, key: str, spec: TuningSpec, data: TrainingData, origin: Origin, record_sent: RecordSent
+    ) -> Operation:
         """See TuningBackend. It stores the files first and deletes them if Google certainly started nothing.
 
         Google would start a second job with the same label, so the key is looked up before anything is stored:
@@ -84,7 +93,7 @@ class VertexBackend:
             validation = None
             if data.validation is not None:
                 validation = await self._store(data.validation, key, "validation", stored)
-            body = create_request(key, spec, training, validation, self._profile)
+            body = create_request(key, spec, training, validation, self._profile, origin)
             created = await self._http.create(self._jobs_url(), body, record_sent=record_sent)
         except (OutcomeUnknown, AlreadyExists):
             # A job that runs at Google may read these files.
@@ -98,6 +107,11 @@ class VertexBackend:
         """See TuningBackend. It uses Google's filter first; that no job exists, only the whole list proves."""
         job = await self._search.find(key, thorough=thorough)
         return None if job is None else operation(job)
+
+    async def started_jobs(self) -> Sequence[StartedJob]:
+        """See TuningBackend."""
+        found = (started_job(job) for job in await self._search.started())
+        return [started for started in found if started is not None]
 
     def where_to_look(self, key: str) -> str:
         """See TuningBackend."""

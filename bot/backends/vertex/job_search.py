@@ -44,6 +44,13 @@ class JobSearch:
         except InvalidRequest:
             return await self._list.quick(lambda job: _key(job) == key) is not None
 
+    async def started(self) -> list[Json]:
+        """Return the jobs with a key that one look reads. Raises GoogleError."""
+        try:
+            return await self._list.members({"filter": f"labels.{LABEL}:*"})
+        except InvalidRequest:
+            return await self._list.members({})
+
     async def _filtered(self, key: str) -> Json | None:
         # A page contains other jobs, too, where Google ignores the filter.
         return await self._list.quick(lambda job: _key(job) == key, {"filter": f'labels.{LABEL}="{key}"'})

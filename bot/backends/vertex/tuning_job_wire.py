@@ -17,7 +17,9 @@ from bot.domain.jobs import (
     Hyperparameters,
     JobState,
     Operation,
+    Origin,
     Snapshot,
+    StartedJob,
     TunedModel,
     TuningSpec,
 )
@@ -25,6 +27,12 @@ from bot.errors import BadArgument
 
 # The label that holds our key. Google chooses the id of a job, so we can find a job by its label only.
 LABEL: Final = "tunebot-job"
+# Who started it. Label values are lowercase, and Slack's ids have no lowercase letters
+# (https://cloud.google.com/resource-manager/docs/labels-overview).
+_INSTALLATION: Final = "tunebot-installation"
+_TEAM: Final = "tunebot-team"
+_CHANNEL: Final = "tunebot-channel"
+_USER: Final = "tunebot-user"
 _ADAPTERS: Final = {
     1: "ADAPTER_SIZE_ONE",
     2: "ADAPTER_SIZE_TWO",
@@ -42,7 +50,7 @@ _EXPIRED: Final = Failure(
 
 
 def create_request(
-    key: str, spec: TuningSpec, training: str, validation: str | None, profile: BackendProfile
+    key: str, spec: TuningSpec, training: str, validation: str | None, profile: BackendProfile, origin: Origin
 ) -> Json:
     """Return the body of tuningJobs.create. Raises BadArgument for a hyperparameter that Vertex AI rejects."""
     tuning: Json = {"trainingDatasetUri": training}
@@ -54,7 +62,13 @@ def create_request(
     body: Json = {
         "preferenceOptimizationSpec" if preference else "supervisedTuningSpec": tuning,
         "tunedModelDisplayName": spec.name[: profile.name_limit],
-        "labels": {LABEL: key},
+        "labels": {
+            LABEL: key,
+            _INSTALLATION: origin.installation,
+            _TEAM: origin.team.lower(),
+            _CHANNEL: origin.channel.lower(),
+            _USER: origin.owner.lower(),
+        },
     }
     if spec.base_model.startswith("projects/"):
         body["preTunedModel"] = {"tunedModelName": spec.base_model}
@@ -132,6 +146,24 @@ def tuned_model(backend: str, job: Json) -> TunedModel | None:
         base_model=text(job.get("baseModel")) or text(record(job.get("preTunedModel")).get("tunedModelName")),
         state=text(job.get("state")).removeprefix("JOB_STATE_"),
         created_at=timestamp(job.get("endTime")) or timestamp(job.get("createTime")),
+    )
+
+
+def started_job(job: Json) -> StartedJob | None:
+    """Return a job that a Tunebot started, None for any other."""
+    labels = record(job.get("labels"))
+    key, created_at = text(labels.get(LABEL)), timestamp(job.get("createTime"))
+    if not key or created_at is None:
+        return None
+    installation = text(labels.get(_INSTALLATION))
+    slack = [text(labels.get(name)).upper() for name in (_TEAM, _CHANNEL, _USER)]
+    return StartedJob(
+        key=key,
+        operation=operation(job),
+        name=text(job.get("tunedModelDisplayName")) or key,
+        base_model=text(job.get("baseModel")) or text(record(job.get("preTunedModel")).get("tunedModelName")),
+        origin=Origin(installation, *slack) if installation and all(slack) else None,
+        created_at=created_at,
     )
 
 

@@ -16,7 +16,16 @@ from bot.errors import (
     QuotaExceeded,
 )
 from bot.sandbox.google import GoogleStandIn
-from tests.support.backend_harness import BUCKET, KEY, SHORT_TIMEOUTS, BackendHarness, job_of, key, open_backend
+from tests.support.backend_harness import (
+    BUCKET,
+    KEY,
+    ORIGIN,
+    SHORT_TIMEOUTS,
+    BackendHarness,
+    job_of,
+    key,
+    open_backend,
+)
 
 CREATE = r"/(tunedModels|tuningJobs)$"
 
@@ -87,7 +96,7 @@ async def test_start_is_recorded_right_before_it_is_sent_and_not_sent_if_that_fa
         raise Outdated("It was cancelled.")
 
     with pytest.raises(Outdated):
-        await any_backend.backend.create(KEY, any_backend.spec(), any_backend.data(), fail)
+        await any_backend.backend.create(KEY, any_backend.spec(), any_backend.data(), ORIGIN, fail)
     assert not any_backend.creates()
     assert not any_backend.google.buckets.bucket(BUCKET)
 

@@ -10,7 +10,7 @@ from bot.domain.jobs import JobState
 from bot.errors import NotFoundAtGoogle, OutcomeUnknown, Outdated
 from bot.ports.backends import TrainingData
 from bot.sandbox.google import GoogleStandIn
-from tests.support.backend_harness import BUCKET, KEY, BackendHarness, chunks, job_of, open_backend, rows
+from tests.support.backend_harness import BUCKET, KEY, ORIGIN, BackendHarness, chunks, job_of, open_backend, rows
 
 QUESTION = [Turn(Role.USER, "8")]
 JOB = "projects/1/locations/us-central1/tuningJobs/7"
@@ -24,7 +24,13 @@ async def test_rows_are_stored_under_the_jobs_key(vertex: BackendHarness) -> Non
         assert one.path.read_bytes() == rows(Dialect.VERTEX)
     [sent] = vertex.creates()
     assert sent.body["supervisedTuningSpec"]["trainingDatasetUri"] == f"gs://{BUCKET}/tunebot/{KEY}/training.jsonl"
-    assert sent.body["labels"] == {"tunebot-job": KEY}
+    assert sent.body["labels"] == {
+        "tunebot-job": KEY,
+        "tunebot-installation": ORIGIN.installation,
+        "tunebot-team": "t1",
+        "tunebot-channel": "c1",
+        "tunebot-user": "u1",
+    }
 
 
 async def test_missing_bucket_is_named_before_anything_is_started(google: GoogleStandIn) -> None:

@@ -10,7 +10,7 @@ from bot.domain.datasets import Dataset, Dialect
 from bot.domain.jobs import Hyperparameters, JobState, TuningSpec
 from bot.errors import BadArgument
 from tests.outside import discovery
-from tests.support.backend_harness import KEY
+from tests.support.backend_harness import KEY, ORIGIN
 
 JOB = "projects/1/locations/us-central1/tuningJobs/7"
 
@@ -67,6 +67,6 @@ def request(chosen: Hyperparameters, dialect: Dialect = Dialect.VERTEX) -> Any:
     """The body of a create, judged by Google's own description."""
     training = Dataset(location="slack:F1", name="n", sha256="", size=1, examples=9, dialect=dialect)
     spec = TuningSpec("vertex", "gemini-3.5-flash", "n", chosen, training)
-    body = create_request(KEY, spec, "gs://b/t.jsonl", None, VERTEX)
+    body = create_request(KEY, spec, "gs://b/t.jsonl", None, VERTEX, ORIGIN)
     discovery.vertex().check("TuningJob", body, outgoing=True)
     return body
