@@ -15,7 +15,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot.errors import BotError
 from handlers.blocks.message import Message
-from handlers.blocks.notices import build_error, build_unexpected_error
+from handlers.blocks.replies import build_error, build_unexpected_error
 from handlers.slack_errors import CALL_ERRORS, error_for_person
 
 logger = logging.getLogger(__name__)

@@ -22,15 +22,12 @@ SHOWN: Final = {
 # A file name that several packages have, and the one meaning that it has in all of them.
 REPEATED_NAMES: Final = {
     "__init__.py": "Python's name for a package",
-    "__main__.py": "Python's name for what `python -m` runs",
     "backend.py": "the TuningBackend of a system of Google's",
     "jobs.py": "our record of a tuning job, and its store",
     "questions.py": "a question that is not answered yet, and its store",
     "pending_modals.py": "a modal that a restart must continue, and its store",
     "commands.py": "the commands that a person types: their table, and their listener",
     "errors.py": "the tree of errors, and how Slack shows it",
-    "elements.py": "Block Kit's elements: what builds them, and what checks them",
-    "findings.py": "what a check finds wrong",
     "report.py": "what the check of a dataset found, and its blocks",
 }
 # Tests of something that no single file holds.
@@ -42,7 +39,6 @@ TESTS_OF_SEVERAL_FILES: Final = {
     "bot/sandbox/page/test_access.py": "names and contrasts of the whole page",
     "bot/sandbox/slack/test_bolt.py": "Bolt for Python against the stand-in",
     "bot/sandbox/slack/test_bolt_js.py": "Bolt for JavaScript against the stand-in",
-    "bot/sandbox/slack/test_clicks.py": "a click from the person to the app and back",
     "handlers/blocks/test_limits.py": "Slack's limits for every builder",
     "handlers/blocks/test_lists_and_prompts.py": "the small builders",
     "storage/test_crash.py": "a process that is killed while it writes",
@@ -51,6 +47,7 @@ TESTS_OF_SEVERAL_FILES: Final = {
 # Files in which a sleep is the point: it is the load, the fault or the client's own pace.
 SLEEPS: Final = {
     "tests/support/waiting.py": "the one place that waits",
+    "tests/support/clock.py": "it passes the time of a loop that jumps",
     "tests/faults/fault_schedule.py": "the time between two faults",
     "tests/faults/load_run.py": "the time between two commands of a person",
     "tests/bot/sandbox/google/clients/genai_walk.py": "a client's own polling, in a process of its own",
@@ -60,49 +57,10 @@ SLEEPS: Final = {
 CLOCKS: Final = {
     "tests/support/waiting.py": "the deadline",
     "tests/faults/__main__.py": "the time beside each line that it prints",
+    "tests/handlers/transport/test_http_server.py": "the time of a post, which the socket needs",
     "tests/bot/sandbox/google/clients/genai_walk.py": "its deadline, in a process of its own",
     "tests/bot/sandbox/google/clients/generativeai_walk.py": "its deadline, in a process of its own",
 }
-# To become empty: files that do not keep a rule yet.
-STILL_SLEEP: Final = frozenset[str](
-    {
-        "tests/bot/sandbox/google/test_character_trainer.py",
-        "tests/bot/sandbox/google/test_fault_injection.py",
-        "tests/bot/sandbox/google/test_object_routes.py",
-        "tests/bot/sandbox/slack/test_deliveries.py",
-        "tests/handlers/delivery/test_answer_posts.py",
-        "tests/handlers/delivery/test_idempotent_poster.py",
-        "tests/handlers/delivery/test_job_notifier.py",
-        "tests/handlers/delivery/test_rate_limits.py",
-        "tests/handlers/transport/test_http_server.py",
-    }
-)
-STILL_MEASURE: Final = frozenset[str](
-    {
-        "tests/bot/sandbox/google/test_character_trainer.py",
-        "tests/bot/sandbox/google/test_fault_injection.py",
-        "tests/handlers/delivery/test_rate_limits.py",
-        "tests/handlers/transport/test_http_server.py",
-    }
-)
-STILL_PRIVATE: Final = frozenset[str](
-    {
-        "tests/handlers/delivery/test_rate_limits.py",
-        "tests/handlers/transport/test_http_server.py",
-    }
-)
-STILL_REPEATED: Final = frozenset[str](
-    {
-        "notices.py",
-    }
-)
-STILL_ELSEWHERE: Final = frozenset[str](
-    {
-        "tests/bot/delivery/test_outbox_sender_order.py",
-        "tests/handlers/blocks/jobs/test_ended.py",
-        "tests/handlers/blocks/jobs/test_stuck.py",
-    }
-)
 
 
 def python_files(*folders: str) -> list[Path]:
@@ -136,7 +94,7 @@ def test_no_test_sleeps_instead_of_waiting_for_what_it_needs(path: Path) -> None
         for name, node in calls(parsed(path))
         if name in ("asyncio.sleep", "time.sleep", "sleep") and node.args and ast.unparse(node.args[0]) != "0"
     ]
-    assert not sleeps or short(path) in {*SLEEPS, *STILL_SLEEP}, sleeps
+    assert bool(sleeps) == (short(path) in SLEEPS), sleeps or "it needs no exception any more"
 
 
 @pytest.mark.parametrize("path", MEASURED, ids=short)
@@ -146,9 +104,9 @@ def test_no_test_measures_how_long_something_took(path: Path) -> None:
         for name, node in calls(parsed(path))
         if name in ("time.monotonic", "time.perf_counter", "time.process_time")
         or name.endswith("loop().time")
-        or name == "loop.time"
+        or (name == "loop.time" and short(path) != "tests/support/clock.py")
     ]
-    assert not readings or short(path) in {*CLOCKS, *STILL_MEASURE}, readings
+    assert bool(readings) == (short(path) in CLOCKS), readings or "it needs no exception any more"
 
 
 @pytest.mark.parametrize("path", TESTS, ids=short)
@@ -176,7 +134,7 @@ def test_no_test_reaches_for_a_private_name(path: Path) -> None:
         for alias in node.names
         if alias.name.startswith("_") and not alias.name.startswith("__")
     ]
-    assert not private or short(path) in STILL_PRIVATE, private
+    assert not private
 
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -217,23 +175,26 @@ def test_every_test_judges_something(path: Path) -> None:
 
 
 def test_a_source_files_test_has_its_name_and_its_place() -> None:
-    elsewhere = []
+    elsewhere, excepted = [], set()
     for path in python_files(*(f"tests/{folder}" for folder in SOURCES)):
         place = path.relative_to(ROOT / "tests")
         source = ROOT / place.with_name(path.name.removeprefix("test_"))
-        if (
-            path.name.startswith("test_")
-            and not source.exists()
-            and not source.with_suffix("").is_dir()
-            and not {str(place), str(place.parent)} & TESTS_OF_SEVERAL_FILES.keys()
-        ):
-            elsewhere.append(short(path))
-    assert set(elsewhere) <= STILL_ELSEWHERE
+        if path.name.startswith("test_") and not source.exists() and not source.with_suffix("").is_dir():
+            found = {str(place), str(place.parent)} & TESTS_OF_SEVERAL_FILES.keys()
+            excepted |= found
+            if not found:
+                elsewhere.append(short(path))
+    assert not elsewhere
+    assert excepted == TESTS_OF_SEVERAL_FILES.keys(), "an exception is needed no more"
 
 
 def test_no_file_name_has_two_meanings() -> None:
     names = Counter(path.name for path in python_files(*SOURCES))
-    assert {name for name, times in names.items() if times > 1} <= {*REPEATED_NAMES, *STILL_REPEATED}
+    assert {name for name, times in names.items() if times > 1} == REPEATED_NAMES.keys()
+
+
+def test_every_exception_names_a_file_that_exists() -> None:
+    assert {*SLEEPS, *CLOCKS} <= {short(path) for path in MEASURED}
 
 
 @pytest.mark.parametrize("folder", SHOWN)

@@ -21,7 +21,7 @@ from bot.ports.questions import OpenQuestion, Posted
 from bot.runtime.background_tasks import BackgroundTasks
 from handlers.blocks.chat.answer import build_answer, build_asked_answer
 from handlers.blocks.message import Message
-from handlers.blocks.notices import build_reply
+from handlers.blocks.replies import build_reply
 from handlers.delivery.idempotent_poster import IdempotentPoster
 from handlers.delivery.post_finder import answer_metadata
 from handlers.delivery.poster import Poster

@@ -73,8 +73,7 @@ class RateLimits:
         limit = self._channel(channel)
         limit.waiting += 1
         try:
-            await self._wait_for_pause(Method.POST)
-            await limit.limiter.acquire()
+            await self._wait_for_turn(Method.POST, limit.limiter)
             began = _now()
             yield
             await self._count_until_now(limit, began)
@@ -107,8 +106,7 @@ class RateLimits:
         """Wait for the workspace's turn; the block sends one edit."""
         self._editing += 1
         try:
-            await self._wait_for_pause(Method.EDIT)
-            await self._edits.acquire()
+            await self._wait_for_turn(Method.EDIT, self._edits)
         finally:
             self._editing -= 1
         yield
@@ -117,9 +115,14 @@ class RateLimits:
         """Send nothing of this method for so many seconds, as Slack's Retry-After asks."""
         self._paused_until[method] = max(self._paused_until.get(method, -math.inf), _now() + seconds)
 
-    async def _wait_for_pause(self, method: Method) -> None:
-        while left := self._pause_left(method):  # noqa: ASYNC110 - only time ends a pause
-            await asyncio.sleep(left)
+    async def _wait_for_turn(self, method: Method, limiter: AsyncLimiter) -> None:
+        """Wait until no pause is left, then for the limiter, and again if Slack asked for a pause meanwhile."""
+        while True:
+            while left := self._pause_left(method):  # noqa: ASYNC110 - only time ends a pause
+                await asyncio.sleep(left)
+            await limiter.acquire()
+            if not self._pause_left(method):
+                return
 
     def _pause_left(self, method: Method) -> float:
         return max(0.0, self._paused_until.get(method, -math.inf) - _now())

@@ -17,8 +17,8 @@ from bot.tuning.job_service import JobService
 from bot.tuning.permissions import check_buttons
 from handlers.blocks.chat.ask_form import build_ask_form
 from handlers.blocks.jobs.wording import cancel_text
-from handlers.blocks.notices import build_reply
 from handlers.blocks.private_metadata import unpack_request, unpack_requester
+from handlers.blocks.replies import build_reply
 from handlers.delivery.poster import Poster
 from handlers.errors import report_errors
 from handlers.start_flow.check_modal import CheckModal

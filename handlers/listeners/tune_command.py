@@ -15,7 +15,7 @@ from handlers.blocks.jobs.card import build_card
 from handlers.blocks.jobs.listing import SHOWN, build_job_list, build_model_list
 from handlers.blocks.jobs.wording import cancel_text
 from handlers.blocks.message import Message
-from handlers.blocks.notices import build_reply
+from handlers.blocks.replies import build_reply
 from handlers.syntax.commands import Arguments, Runner, TypedCommand
 
 _Run = Callable[[Requester, Arguments], Awaitable[Message]]

@@ -30,8 +30,8 @@ from handlers.blocks.datasets.report import (
     build_report_view,
 )
 from handlers.blocks.message import Message
-from handlers.blocks.notices import build_error
 from handlers.blocks.private_metadata import unpack_requester
+from handlers.blocks.replies import build_error
 from handlers.blocks.start.form import FormState, build_form
 from handlers.blocks.start.form_reader import read_form
 from handlers.delivery.poster import Poster

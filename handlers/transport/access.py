@@ -19,7 +19,7 @@ from bot.errors import Forbidden
 from bot.runtime.background_tasks import BackgroundTasks
 from handlers.blocks.datasets.report import build_message_view
 from handlers.blocks.message import Message
-from handlers.blocks.notices import build_error
+from handlers.blocks.replies import build_error
 from handlers.delivery.poster import Poster
 from handlers.errors import Respond, report
 from handlers.transport.slack_users import SlackUsers

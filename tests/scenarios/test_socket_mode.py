@@ -61,7 +61,7 @@ def quiet(bot: BotHarness) -> None:
 
 async def test_a_line_that_goes_deaf_is_noticed_and_laid_anew_within_a_minute(bot: BotHarness) -> None:
     before = bot.slack.sockets.opened
-    bot.slack.faults.silence(deaf=True)
+    bot.slack.faults.silence(ignore_pings=True)
     await wait_until(lambda: bot.slack.sockets.opened > before, "another socket", within=60.0)
     bot.slack.faults.speak()
     await wait_until(lambda: bot.slack.sockets.connections, "a socket")
@@ -207,7 +207,7 @@ async def test_sigterm_while_google_and_slack_both_hang_ends_in_time_with_0(open
 
 
 async def test_sigterm_while_slack_is_deaf_ends_in_time_with_0(bot: BotHarness) -> None:
-    bot.slack.faults.silence(deaf=True)
+    bot.slack.faults.silence(ignore_pings=True)
     assert await bot.stage.stop() == 0
     quiet(bot)
 
@@ -262,7 +262,7 @@ async def test_a_second_signal_ends_it_at_once(stage: Stage, second: signal.Sign
     process = stage.process_id
     stage.google.faults.hang(times=None)
     stage.slack.faults.hang("*", times=None)
-    stage.slack.faults.silence(deaf=True)
+    stage.slack.faults.silence(ignore_pings=True)
     os.kill(process, signal.SIGTERM)
     await wait_until(lambda: "stopping" in stage.log_end(), "the stop")
     os.kill(process, second)

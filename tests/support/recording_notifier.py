@@ -1,4 +1,4 @@
-"""A Notifier in place of Slack: it records what is delivered, and raises what a test tells it to."""
+"""A Notifier in place of Slack: it records what is delivered, and raises the errors that a test sets."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,14 +14,14 @@ from bot.ports.notifier import UNLIMITED, Delivered, Notice, PostAttempt, SendCa
 class RecordingNotifier:
     """A Notifier that records each delivery; a test sets what the next deliveries raise.
 
-    `at_once` is how many deliveries ran when each one began.
+    `unconfirmed` holds the attempt that each delivery came with, `at_once` how many ran when it started.
     """
 
-    told: list[tuple[str, str, str]] = field(default_factory=list)
+    delivered: list[tuple[str, str, str]] = field(default_factory=list)
     problems: list[Exception] = field(default_factory=list)
     gate: asyncio.Event | None = None
     space: SendCapacity = UNLIMITED
-    begun: list[PostAttempt | None] = field(default_factory=list)
+    unconfirmed: list[PostAttempt | None] = field(default_factory=list)
     tries: int = 0
     at_once: list[int] = field(default_factory=list)
     _running: int = 0
@@ -48,8 +48,8 @@ class RecordingNotifier:
 
     def forget(self) -> None:
         """Forget every delivery so far."""
-        self.told.clear()
-        self.begun.clear()
+        self.delivered.clear()
+        self.unconfirmed.clear()
         self.at_once.clear()
         self.tries = self._arrived = 0
 
@@ -62,7 +62,7 @@ class RecordingNotifier:
     async def _deliver(
         self, notice: Notice, job: TuningJob, record_attempt: Callable[[Place], Awaitable[None]]
     ) -> Delivered:
-        self.begun.append(notice.unconfirmed)
+        self.unconfirmed.append(notice.unconfirmed)
         if notice.unconfirmed is None and not notice.edits:
             await record_attempt(job.place)
         self._arrived += 1
@@ -71,7 +71,7 @@ class RecordingNotifier:
             await self.gate.wait()
         if self.problems:
             raise self.problems.pop(0)
-        self.told.append((str(notice.kind), job.name, job.card))
+        self.delivered.append((str(notice.kind), job.name, job.card))
         return Delivered(job.place, job.card or f"ts of {job.name}")
 
 

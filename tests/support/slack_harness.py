@@ -28,7 +28,7 @@ from handlers.transport.manifest import manifest
 from storage.database import Database
 from storage.jobs import SqliteJobStore
 from tests.support.builders import SPEC
-from tests.support.waiting import wait_until
+from tests.support.waiting import DEADLINE_SECONDS, wait_until
 
 CARD, ENDED = NoticeKind.CARD, NoticeKind.ENDED
 SETTLES_IN = timedelta(seconds=0.2)
@@ -37,7 +37,7 @@ SHORT_BACKOFF = Backoff(first=0.02, longest=0.2, while_down=0.1, after_fault=0.2
 
 @dataclass
 class SlackHarness:
-    """One workspace, one channel in it where Ada started tunings, and everything that tells her of them."""
+    """One workspace, one channel in it where Ada started tunings, and all that sends notices about them."""
 
     slack: SlackStandIn
     ada: Person
@@ -101,8 +101,8 @@ class SlackHarness:
         asked = "SELECT count(*) AS number FROM outbox WHERE state = 'pending' AND kind <> 'old_card'"
         return await self.database.run(lambda db: int(next(db.query(asked))["number"]))
 
-    async def told(self, within: float = 10.0) -> None:
-        """Wait until nothing waits."""
+    async def all_sent(self, within: float = 60.0) -> None:
+        """Wait until no notice is pending."""
 
         async def nothing_pending() -> bool:
             self.sender.wake()
@@ -132,12 +132,12 @@ class SlackHarness:
             await self.database.write(lambda db, earlier=earlier: db.execute(earlier))  # type: ignore[misc]
         await self.database.write(lambda db: db.execute("UPDATE outbox SET due_at = 0"))
 
-    async def until(self, probe: Callable[[], object], within: float = 5.0) -> None:
+    async def until(self, probe: Callable[[], object], within: float = DEADLINE_SECONDS) -> None:
         """Wait for something that may be seen in Slack, or in its log."""
         await self.slack.workspace.wait_for(lambda: True if probe() else None, within)
 
     def messages(self, *words: str) -> list[Message]:
-        """What the bot said with all these words, oldest first."""
+        """Return the posts of the bot that have all these words, oldest first."""
         return [
             message
             for message in self.slack.workspace.messages()

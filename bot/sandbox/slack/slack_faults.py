@@ -48,9 +48,11 @@ class Faults:
     def __init__(self) -> None:
         self.rules: list[Fault] = []
         self.silent = False
-        self.deaf = False
+        self.ignores_pings = False
+        self.sends_hello = True
         self.login_redirects = False
         self._duplicates = 0
+        self._expired_tickets = 0
         self._held: list[asyncio.Future[None]] = []
         self._holding = 0
         self._drop: Callable[[bool], None] = lambda _: None
@@ -140,13 +142,13 @@ class Faults:
 
     # Sockets
 
-    def silence(self, *, deaf: bool = False) -> None:
-        """Keep sockets open and send nothing on them; `deaf` leaves pings unanswered too."""
-        self.silent, self.deaf = True, deaf
+    def silence(self, *, ignore_pings: bool = False) -> None:
+        """Keep sockets open and send nothing on them, with `ignore_pings` no answer to a ping either."""
+        self.silent, self.ignores_pings = True, ignore_pings
 
     def speak(self) -> None:
         """End the silence."""
-        self.silent = self.deaf = False
+        self.silent = self.ignores_pings = False
 
     def drop_sockets(self, *, abort: bool = True) -> None:
         """Cut every open socket at once: reset, or closed politely where `abort` is false."""
@@ -156,17 +158,33 @@ class Faults:
         """Send Slack's ``disconnect`` frame (``warning``, ``refresh_requested``) and close after it."""
         self._reconnect(reason)
 
+    def omit_hello(self) -> None:
+        """Open sockets without Slack's ``hello`` until `clear`."""
+        self.sends_hello = False
+
+    def expire_tickets(self, times: int) -> None:
+        """Hand out the next addresses of sockets expired, so that they open nothing."""
+        self._expired_tickets = times
+
+    def take_expired_ticket(self) -> bool:
+        """Return whether the next address is expired from the start."""
+        if self._expired_tickets:
+            self._expired_tickets -= 1
+            return True
+        return False
+
     def outage(self) -> None:
         """Be gone: cut all sockets and reset every call until `clear`."""
         self.rules.insert(0, Fault("*", None, cut=Cut.RESET))
-        self.silence(deaf=True)
+        self.silence(ignore_pings=True)
         self.drop_sockets()
 
     def clear(self) -> None:
         """End all faults and let go what is held."""
         self.rules.clear()
-        self._duplicates = 0
+        self._duplicates = self._expired_tickets = 0
         self.login_redirects = False
+        self.sends_hello = True
         self.speak()
         self._let_go()
 

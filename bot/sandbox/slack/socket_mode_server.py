@@ -56,7 +56,8 @@ class SocketMode:
     def new_url(self) -> str:
         """Return a WebSocket address that admits one connection."""
         ticket = secrets.token_urlsafe(16)
-        self._tickets.add(ticket)
+        if not self._faults.take_expired_ticket():
+            self._tickets.add(ticket)
         return f"{self.origin.replace('http', 'ws', 1)}/link/?ticket={ticket}&app_id={self._app.app_id}"
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -76,7 +77,8 @@ class SocketMode:
         self.opened += 1
         pinging = asyncio.create_task(self._ping(connection))
         try:
-            await socket.send_json(self._hello())
+            if self._faults.sends_hello:
+                await socket.send_json(self._hello())
             self._workspace.changed()
             await self._listen(connection)
         finally:
@@ -97,12 +99,12 @@ class SocketMode:
         with suppress(ConnectionError):
             while True:
                 await asyncio.sleep(PING_SECONDS)
-                if not self._faults.deaf:
+                if not self._faults.ignores_pings:
                     await connection.socket.ping(b"Ping from the sandbox")
 
     async def _listen(self, connection: Connection) -> None:
         async for frame in connection.socket:
-            if frame.type is WSMsgType.PING and not self._faults.deaf:
+            if frame.type is WSMsgType.PING and not self._faults.ignores_pings:
                 await connection.socket.pong(frame.data)
             elif frame.type is WSMsgType.TEXT:
                 self._acknowledged(connection, frame.data)

@@ -17,8 +17,8 @@ from handlers.blocks.elements import actions, button, context, facts, modal, sec
 from handlers.blocks.formatting import count, listed, sentence
 from handlers.blocks.jobs.wording import NAME, base_model_text, hyperparameters_text, state_text, where
 from handlers.blocks.message import Block, Message, code, compose, escape, escape_line
-from handlers.blocks.notices import error_text
 from handlers.blocks.private_metadata import pack_request, pack_requester
+from handlers.blocks.replies import error_text
 
 REPORT_VIEW = "start_report"
 CHECKING_ID = "checking"

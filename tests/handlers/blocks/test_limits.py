@@ -26,7 +26,7 @@ from handlers.blocks.help import build_help
 from handlers.blocks.jobs.card import build_card
 from handlers.blocks.jobs.listing import build_job_list, build_model_list
 from handlers.blocks.jobs.notices import build_ended
-from handlers.blocks.notices import build_error, build_reply, build_unexpected_error
+from handlers.blocks.replies import build_error, build_reply, build_unexpected_error
 from handlers.blocks.start.form import FormState, build_form
 from handlers.blocks.start.prompt import build_prompt
 from tests.support import block_samples as samples

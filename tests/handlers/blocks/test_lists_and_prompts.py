@@ -14,7 +14,6 @@ from bot.errors import BadArgument, Forbidden, NoSuchJob, Outdated
 from handlers.blocks.chat.ask_form import build_ask_form, read_ask_form
 from handlers.blocks.help import build_help
 from handlers.blocks.jobs.listing import build_job_list, build_model_list
-from handlers.blocks.notices import build_error, build_reply, build_unexpected_error
 from handlers.blocks.private_metadata import (
     pack_request,
     pack_requester,
@@ -22,6 +21,7 @@ from handlers.blocks.private_metadata import (
     unpack_request,
     unpack_requester,
 )
+from handlers.blocks.replies import build_error, build_reply, build_unexpected_error
 from handlers.blocks.start.prompt import build_prompt
 from handlers.syntax.commands import COMMANDS
 from tests.support import block_samples as samples

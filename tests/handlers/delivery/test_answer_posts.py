@@ -14,6 +14,7 @@ from handlers.delivery.answer_posts import SlackAnswerPoster
 from handlers.delivery.post_finder import ANSWER_EVENT
 from tests.support.question_harness import MODEL, QuestionHarness
 from tests.support.slack_harness import open_slack_harness
+from tests.support.waiting import holds
 
 LONG = "\n\n".join(f"part{number} " + "word " * 1_500 for number in range(4))
 
@@ -79,7 +80,7 @@ async def test_a_pause_that_slack_asks_for_needs_no_looking_up(desk: QuestionHar
 async def test_a_paid_answer_outlives_a_slack_that_is_away_for_long(desk: QuestionHarness) -> None:
     desk.at.slack.faults.outage()
     await desk.answered(desk.question("k"))
-    await asyncio.sleep(1.0)
+    await desk.at.until(lambda: len(desk.at.slack.workspace.calls) > 3)
     assert await desk.store.open_questions()
     desk.at.slack.faults.clear()
     await desk.settled()
@@ -91,9 +92,12 @@ async def test_an_app_that_is_shut_out_keeps_the_answer(desk: QuestionHarness, e
     desk.at.slack.faults.fail("chat.postMessage", error=error)
     await desk.answered(desk.question("k"))
     await desk.at.until(lambda: desk.at.calls("chat.postMessage"))
-    await asyncio.sleep(0.1)
-    (left,) = await desk.store.open_questions()
-    assert left.answer is not None
+
+    async def kept() -> bool:
+        (left,) = await desk.store.open_questions()
+        return left.answer is not None
+
+    await holds(kept, 0.2, "the answer in the database")
 
 
 async def test_another_process_finds_the_post_that_was_under_way(desk: QuestionHarness) -> None:
@@ -104,8 +108,8 @@ async def test_another_process_finds_the_post_that_was_under_way(desk: QuestionH
     desk.tasks = BackgroundTasks()
     await desk.questions().resume()
     await desk.settled()
-    await asyncio.sleep(0.3)
     (message,) = desk.at.messages("eight")
+    await holds(lambda: desk.at.messages("eight") == [message], 0.3, "one post")
     assert await desk.conversation(message.channel, message.ts)
 
 
@@ -283,8 +287,7 @@ async def test_words_on_an_error_that_a_killed_process_had_posted_are_found_and_
     desk.tasks = BackgroundTasks()
     await desk.questions().resume()
     await desk.settled()
-    await asyncio.sleep(0.3)
-    assert len(desk.at.messages()) == 1
+    await holds(lambda: len(desk.at.messages()) == 1, 0.3, "one post")
 
 
 async def test_a_question_that_cannot_be_written_down_is_refused_in_words(desk: QuestionHarness) -> None:

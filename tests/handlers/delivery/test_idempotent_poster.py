@@ -1,6 +1,5 @@
 """A post whose answer never came is looked for in Slack before anything is posted again."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from bot.domain.jobs import JobState
 from bot.domain.place import Place
 from bot.ports.notifier import NoticeKind
 from tests.support.slack_harness import CARD, ENDED, SlackHarness, open_slack_harness
+from tests.support.waiting import holds
 
 
 @pytest.fixture
@@ -25,12 +25,12 @@ async def test_an_answer_that_was_lost_is_found_again_and_not_posted_twice(
     await at.add("lost")
     if kind is ENDED:
         at.sender.start()
-        await at.told()
+        await at.all_sent()
         await at.end("lost")
     at.slack.faults.lose_answer("chat.postMessage")
     if kind is CARD:
         at.sender.start()
-    await at.told()
+    await at.all_sent()
     assert len(at.messages()) == (1 if kind is CARD else 2)
     posts = at.calls("chat.postMessage")
     assert len(posts) == len(at.messages())
@@ -44,7 +44,7 @@ async def test_a_card_that_was_found_again_is_brought_up_to_date(at: SlackHarnes
     await at.sender.settle()
     await at.end("stale", JobState.FAILED)
     at.sender.start()
-    await at.told()
+    await at.all_sent()
     card, reply = at.messages()
     assert "failed" in card.text
     assert reply.thread_ts == card.ts
@@ -59,7 +59,7 @@ async def test_nothing_is_posted_again_while_slack_does_not_show_whether_it_has_
     assert len(at.messages()) == 1
     assert (await at.job("unsure")).card == ""
     at.slack.faults.clear()
-    await at.told()
+    await at.all_sent()
     assert len(at.messages()) == 1
     assert (await at.job("unsure")).card == at.messages()[0].ts
 
@@ -68,7 +68,7 @@ async def test_a_post_that_never_arrived_is_posted_once_that_is_certain(at: Slac
     await at.add("reset")
     at.slack.faults.reset("chat.postMessage")
     at.sender.start()
-    await at.told()
+    await at.all_sent()
     assert len(at.messages()) == 1
     assert len(at.calls("chat.postMessage")) == 2
     assert at.calls("conversations.history")
@@ -80,9 +80,8 @@ async def test_a_post_that_slack_still_works_on_is_waited_for(tmp_path: Path) ->
         await at.add("late")
         at.slack.faults.delay("chat.postMessage", seconds=0.25)
         at.sender.start()
-        await at.told()
-        await asyncio.sleep(0.3)
-        assert len(at.messages()) == 1
+        await at.all_sent()
+        await holds(lambda: len(at.messages()) == 1, 0.3, "one card")
 
 
 @pytest.mark.parametrize("error", ["internal_error", "fatal_error"])
@@ -90,7 +89,7 @@ async def test_slacks_own_errors_that_leave_it_open_are_looked_into(at: SlackHar
     await at.add("open")
     at.slack.faults.fail("chat.postMessage", error=error)
     at.sender.start()
-    await at.told()
+    await at.all_sent()
     assert at.calls("conversations.history")
     assert len(at.messages()) == 1
 
@@ -99,7 +98,7 @@ async def test_a_plain_refusal_needs_no_looking_up(at: SlackHarness) -> None:
     await at.add("paused")
     at.slack.faults.rate_limit("chat.postMessage", retry_after=1)
     at.sender.start()
-    await at.told()
+    await at.all_sent()
     assert not at.calls("conversations.history")
     assert len(at.messages()) == 1
 
@@ -115,7 +114,7 @@ async def test_a_post_begun_before_the_clock_was_set_back_is_told_once_without_w
     await at.database.write(lambda db: db.execute(ahead))
     at.restart()
     at.sender.start()
-    await at.told()
+    await at.all_sent()
     assert len(at.messages("numbers")) == 1
 
 
@@ -127,7 +126,7 @@ async def test_another_process_finds_what_the_last_one_had_begun(at: SlackHarnes
     await at.sender.stop(1.0)
     at.restart()
     at.sender.start()
-    await at.told()
+    await at.all_sent()
     assert len(at.messages()) == 1
 
 
@@ -135,13 +134,12 @@ async def test_a_post_that_was_cut_off_while_under_way_is_found_by_the_next_proc
     await at.add("cut off")
     at.slack.faults.delay("chat.postMessage", seconds=0.15)
     at.sender.start()
-    await asyncio.sleep(0.05)
+    await at.until(lambda: at.calls("chat.postMessage"))
     await at.sender.stop(0.0)
     at.restart()
     at.sender.start()
-    await at.told()
-    await asyncio.sleep(0.2)
-    assert len(at.messages()) == 1
+    await at.all_sent()
+    await holds(lambda: len(at.messages()) == 1, 0.3, "one card")
 
 
 async def test_the_look_up_reads_every_page(at: SlackHarness) -> None:
@@ -152,7 +150,7 @@ async def test_the_look_up_reads_every_page(at: SlackHarness) -> None:
     for number in range(450):
         at.ada.post(at.channel, f"small talk {number}")
     at.sender.start()
-    await at.told()
+    await at.all_sent()
     assert len(at.calls("conversations.history")) == 3
     assert len(at.messages()) == 1
 
@@ -162,7 +160,7 @@ async def test_a_reply_in_a_thread_is_looked_for_in_the_thread(at: SlackHarness)
     await at.add("threaded", thread=question.ts)
     at.slack.faults.lose_answer("chat.postMessage")
     at.sender.start()
-    await at.told()
+    await at.all_sent()
     (card,) = at.messages()
     assert card.thread_ts == question.ts
     assert at.calls("conversations.replies")
@@ -173,7 +171,7 @@ async def test_two_jobs_that_lose_their_answers_are_not_taken_for_each_other(at:
     await at.add("twin one")
     await at.add("twin two")
     at.sender.start()
-    await at.told()
+    await at.all_sent()
     one, two = at.messages("twin one"), at.messages("twin two")
     assert (len(one), len(two)) == (1, 1)
     assert (await at.job("twin one")).card == one[0].ts
@@ -188,7 +186,7 @@ async def test_what_went_to_the_owner_directly_is_looked_for_there(at: SlackHarn
     at.slack.faults.delay("chat.postMessage", seconds=0)
     at.slack.faults.lose_answer("chat.postMessage")
     at.sender.start()
-    await at.told()
+    await at.all_sent()
     (card,) = at.messages("direct")
     assert card.channel == direct.id
     job = await at.job("direct")
@@ -203,7 +201,7 @@ async def test_the_scopes_of_the_manifest_are_enough_to_look_it_up_in_every_kind
         await at.add(f"job {private}", channel=room)
     at.slack.faults.lose_answer("chat.postMessage", times=2)
     at.sender.start()
-    await at.told()
+    await at.all_sent()
     assert len(at.messages()) == 2
 
 
@@ -214,7 +212,7 @@ async def test_a_search_in_a_channel_that_is_not_found_for_a_moment_is_no_reason
     at.slack.faults.lose_answer("chat.postMessage")
     at.slack.faults.fail("conversations.history", times=3, error="channel_not_found")
     at.sender.start()
-    await at.told()
+    await at.all_sent()
     (card,) = at.messages("hidden")
     assert len(at.calls("chat.postMessage")) == 1
     assert (await at.job("hidden")).card == card.ts
@@ -223,11 +221,11 @@ async def test_a_search_in_a_channel_that_is_not_found_for_a_moment_is_no_reason
 async def test_a_broken_edit_is_simply_repeated(at: SlackHarness) -> None:
     await at.add("edited")
     at.sender.start()
-    await at.told()
+    await at.all_sent()
     at.slack.faults.lose_answer("chat.update")
     at.slack.faults.reset("chat.update")
     await at.move("edited", 2)
-    await at.told()
+    await at.all_sent()
     assert len(at.messages()) == 1
     assert not at.calls("conversations.history")
 
@@ -235,14 +233,14 @@ async def test_a_broken_edit_is_simply_repeated(at: SlackHarness) -> None:
 async def test_a_card_that_somebody_deleted_is_posted_anew(at: SlackHarness) -> None:
     await at.add("deleted")
     at.sender.start()
-    await at.told()
+    await at.all_sent()
     (card,) = at.messages()
     await at.client.chat_delete(channel=card.channel, ts=card.ts)
     at.slack.faults.lose_answer("chat.postMessage")
     await at.move("deleted", 1)
     await at.refused_twice()
     await at.time_passes(minutes=2)
-    await at.told()
+    await at.all_sent()
     (again,) = at.messages()
     assert again.ts != card.ts
     assert (await at.job("deleted")).card == again.ts

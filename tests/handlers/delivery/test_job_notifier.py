@@ -12,7 +12,7 @@ from bot.domain.jobs import JobState
 from bot.ports.stores import Change
 from handlers.delivery.post_finder import NOTICE_EVENT
 from tests.support.slack_harness import SlackHarness, open_slack_harness
-from tests.support.waiting import wait_until
+from tests.support.waiting import holds, wait_until
 
 
 @pytest.fixture
@@ -24,11 +24,11 @@ async def at(tmp_path: Path) -> AsyncIterator[SlackHarness]:
 async def test_the_card_is_posted_then_edited_and_the_end_is_told_under_it(at: SlackHarness) -> None:
     await at.add("walk")
     at.sender.start()
-    await at.told()
+    await at.all_sent()
     await at.move("walk", 3)
-    await at.told()
+    await at.all_sent()
     await at.end("walk")
-    await at.told()
+    await at.all_sent()
     card, reply = at.messages()
     assert card.edits == 2
     assert "walk" in card.text
@@ -40,7 +40,7 @@ async def test_the_card_is_posted_then_edited_and_the_end_is_told_under_it(at: S
 async def test_a_post_carries_the_metadata_by_which_it_is_found_again(at: SlackHarness) -> None:
     await at.add("marked")
     at.sender.start()
-    await at.told()
+    await at.all_sent()
     (card,) = at.messages()
     assert card.metadata is not None
     assert card.metadata["event_type"] == NOTICE_EVENT
@@ -54,12 +54,12 @@ async def test_a_card_whose_blocks_slack_refuses_is_posted_and_edited_as_plain_t
     await at.add("plain")
     at.slack.faults.fail("chat.postMessage", error="invalid_blocks")
     at.sender.start()
-    await at.told()
+    await at.all_sent()
     (card,) = at.messages("plain")
     assert not card.blocks
     at.slack.faults.fail("chat.update", error="msg_too_long")
     await at.move("plain", 3)
-    await at.told()
+    await at.all_sent()
     assert (card.edits, bool(card.blocks)) == (1, False)
     assert "sending its text alone" in caplog.text
 
@@ -72,7 +72,7 @@ async def test_a_text_that_slack_never_takes_ends_after_an_hour_of_few_tries(
     at.sender.start()
     await at.refused_twice()
     await at.time_passes(hours=1)
-    await at.told()
+    await at.all_sent()
     assert "gave up a notice of never" in caplog.text
     rows = await at.database.run(lambda db: list(db.query("SELECT state, reason FROM outbox")))
     assert rows == [{"state": "undeliverable", "reason": "Slack refuses the message: msg_too_long."}]
@@ -91,11 +91,11 @@ async def test_a_text_that_slack_never_takes_ends_after_an_hour_of_few_tries(
 async def test_a_refusal_that_passes_moves_no_card_and_loses_no_news(at: SlackHarness, error: str) -> None:
     await at.add("stays")
     at.sender.start()
-    await at.told()
+    await at.all_sent()
     at.slack.faults.fail("chat.update", times=3, error=error)
     at.slack.faults.fail("chat.postMessage", times=2, error=error)
     await at.end("stays")
-    await at.told()
+    await at.all_sent()
     card, reply = at.messages()
     assert ({card.channel, reply.channel}, reply.thread_ts) == ({at.channel.id}, card.ts)
     assert "done" in card.text
@@ -106,7 +106,7 @@ async def test_a_first_card_waits_for_a_channel_that_slack_does_not_find_for_a_m
     await at.add("first")
     at.slack.faults.fail("chat.postMessage", times=3, error="channel_not_found")
     at.sender.start()
-    await at.told()
+    await at.all_sent()
     (card,) = at.messages("first")
     assert card.channel == at.channel.id
 
@@ -116,18 +116,18 @@ async def test_the_card_that_stayed_in_a_closed_channel_is_put_right_when_the_ch
 ) -> None:
     await at.add("moved")
     at.sender.start()
-    await at.told()
+    await at.all_sent()
     (old,) = at.messages("moved")
     at.channel.is_archived = True
     await at.move("moved", 1)
     await at.refused_twice()
     await at.time_passes(minutes=2)
-    await at.told()
+    await at.all_sent()
     old, new = at.messages("moved")
     direct = at.slack.workspace.direct_message(at.slack.app.bot_user_id, at.ada.id)
     assert (new.channel, (await at.job("moved")).card) == (direct.id, new.ts)
     await at.end("moved")
-    await at.told()
+    await at.all_sent()
     assert "done" not in old.text
     at.channel.is_archived = False
     await at.until(lambda: "done" in old.text)
@@ -145,13 +145,13 @@ async def test_the_card_that_stayed_in_a_closed_channel_is_put_right_when_the_ch
 async def test_an_old_card_in_an_open_channel_follows_the_job_until_its_end(at: SlackHarness) -> None:
     await at.add("follows")
     at.sender.start()
-    await at.told()
+    await at.all_sent()
     at.slack.faults.fail("chat.update", times=None, error="channel_not_found", channel=at.channel.id)
     at.slack.faults.fail("chat.postMessage", times=None, error="channel_not_found", channel=at.channel.id)
     await at.move("follows", 1)
     await at.refused_twice()
     await at.time_passes(minutes=2)
-    await at.told()
+    await at.all_sent()
     old, new = at.messages("follows")
     assert old.channel != new.channel
     at.slack.faults.clear()
@@ -166,12 +166,12 @@ async def test_an_old_card_of_a_channel_that_stays_closed_is_given_up_after_two_
 ) -> None:
     await at.add("closed")
     at.sender.start()
-    await at.told()
+    await at.all_sent()
     at.channel.is_archived = True
     await at.move("closed", 1)
     await at.refused_twice()
     await at.time_passes(minutes=2)
-    await at.told()
+    await at.all_sent()
     await at.refused_twice()
     await at.time_passes(days=2)
     await wait_until(lambda: "gave up a notice of closed" in caplog.text)
@@ -190,7 +190,7 @@ async def test_an_app_that_is_shut_out_loses_nothing_until_it_is_let_in_again(
     at.slack.faults.clear()
     await at.database.write(lambda db: db.execute("UPDATE outbox SET due_at = 0"))  # half a minute later
     at.sender.start()
-    await at.told()
+    await at.all_sent()
     assert len(at.messages()) == 1
 
 
@@ -210,11 +210,17 @@ async def test_a_refused_chart_turns_into_words_and_the_notice_is_told(at: Slack
     at.slack.workspace.charts_enabled = False
     await at.add("chart")
     at.sender.start()
-    await at.told()
+    await at.all_sent()
     assert len(at.messages("chart")) == 1
 
 
 # Slack is away
+
+
+async def a_call_more(at: SlackHarness) -> None:
+    """Wait until the sender has called Slack once more."""
+    before = len(at.slack.workspace.calls)
+    await at.until(lambda: len(at.slack.workspace.calls) > before)
 
 
 async def test_slack_goes_away_and_comes_back_everything_arrives_once_in_order_and_only_the_newest(
@@ -223,7 +229,7 @@ async def test_slack_goes_away_and_comes_back_everything_arrives_once_in_order_a
     for name in ("posted", "ends"):
         await at.add(name)
     at.sender.start()
-    await at.told()
+    await at.all_sent()
     edits_before = {message.text.splitlines()[0]: message.edits for message in at.messages()}
     at.slack.faults.outage()
     await at.add("born in the dark")
@@ -231,14 +237,14 @@ async def test_slack_goes_away_and_comes_back_everything_arrives_once_in_order_a
         await at.move("posted", step)
         await at.move("born in the dark", step)
         at.sender.wake()
-        await asyncio.sleep(0.03)
+        if not step % 10:
+            await a_call_more(at)
     await at.end("ends")
     await at.end("born in the dark", JobState.FAILED)
     tries = len(at.slack.workspace.calls)
-    await asyncio.sleep(1.0)
-    assert len(at.slack.workspace.calls) - tries <= 60, "bounded, while nobody is there"
+    await holds(lambda: len(at.slack.workspace.calls) - tries <= 60, 1.0, "few calls while Slack is away")
     at.slack.faults.clear()
-    await at.told()
+    await at.all_sent()
     assert len(at.messages()) == 5
     assert len(edits_before) == 2
     for name in ("ends", "born in the dark"):
@@ -256,25 +262,29 @@ async def test_slack_cannot_even_be_connected_to(tmp_path: Path) -> None:
         await at.slack.__aexit__(None, None, None)
         await at.add("nobody there")
         at.sender.start()
-        await asyncio.sleep(0.5)
-        assert at.calls("chat.postMessage") == []
+        await holds(lambda: at.calls("chat.postMessage") == [], 0.5, "no call")
         async with at.slack:
-            await at.told()
+            await at.all_sent()
             assert len(at.messages()) == 1
             assert not at.calls("conversations.history"), "nothing was sent, so nothing need be looked for"
             await at.sender.stop(1.0)
         await at.slack.__aenter__()
 
 
-async def test_one_channel_that_hangs_holds_up_no_other(at: SlackHarness) -> None:
-    await at.add("hanging")
-    at.slack.faults.hang("chat.postMessage", times=1)
-    at.sender.start()
-    await asyncio.sleep(0.1)
-    for number in range(5):
-        room = at.slack.add_channel(f"room{number}", at.ada)
-        await at.add(f"job{number}", channel=room)
-    at.sender.wake()
-    await at.until(lambda: len(at.messages()) == 5, within=1.5)
-    await at.told()
-    assert len(at.messages()) == 6
+async def test_one_channel_that_hangs_holds_up_no_other(tmp_path: Path) -> None:
+    async with open_slack_harness(tmp_path, seconds=60.0) as at:
+        await at.add("hanging")
+        at.slack.faults.hang("chat.postMessage", times=1)
+        at.sender.start()
+        await at.until(lambda: at.calls("chat.postMessage"))
+        for number in range(5):
+            room = at.slack.add_channel(f"room{number}", at.ada)
+            await at.add(f"job{number}", channel=room)
+        at.sender.wake()
+        await at.until(lambda: len(at.messages()) == 5)
+        assert not at.calls("conversations.history"), "the first call still hangs, so nothing was looked for"
+        await at.sender.stop(0.0)
+        at.restart()
+        at.sender.start()
+        await at.all_sent()
+        assert len(at.messages()) == 6

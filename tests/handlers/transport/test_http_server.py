@@ -21,6 +21,7 @@ from handlers.transport.http_server import HttpServer
 from handlers.transport.manifest import manifest
 from handlers.transport.slack_client import TokenCheck, slack_client
 from handlers.transport.socket_mode import SocketMode, Times
+from tests.support.waiting import holds, wait_until
 
 # A twentieth of the real times and less, with all their proportions.
 QUICK = Times(
@@ -28,7 +29,7 @@ QUICK = Times(
     check=0.02,
     hello=0.5,
     echo=0.4,
-    quiet=20.0,
+    quiet=1_000_000.0,
     first_wait=0.05,
     longest_wait=0.4,
     longest_wait_when_refused=2.0,
@@ -50,7 +51,7 @@ class Served:
     channel: Channel
     app: AsyncApp
     token: TokenCheck
-    heard: list[str] = field(default_factory=list)
+    received: list[str] = field(default_factory=list)
 
     async def get(self, path: str) -> tuple[int, str]:
         async with (
@@ -59,31 +60,28 @@ class Served:
         ):
             return response.status, await response.text()
 
-    async def until(self, probe: Callable[[], object], within: float = 8.0) -> float:
-        began = time.monotonic()
-        async with asyncio.timeout(within):
-            while not probe():  # noqa: ASYNC110 - no stand-in tells of this
-                await asyncio.sleep(0.01)
-        return time.monotonic() - began
-
     async def until_well(self) -> None:
-        async with asyncio.timeout(8.0):
-            while (await self.get("/healthz"))[0] != 200:  # noqa: ASYNC110 - health wakes nobody
-                await asyncio.sleep(0.02)
+        """Wait until health is good."""
+
+        async def well() -> bool:
+            return (await self.get("/healthz"))[0] == 200
+
+        await wait_until(well, "good health")
 
     async def until_unwell(self, word: str = "") -> str:
-        async with asyncio.timeout(8.0):
-            while True:
-                status, found = await self.get("/healthz")
-                if status != 200 and word in found:
-                    return found
-                await asyncio.sleep(0.02)
+        """Wait until health names a problem with this word; return what it says."""
+
+        async def unwell() -> str:
+            status, found = await self.get("/healthz")
+            return found if status != 200 and word in found else ""
+
+        return await wait_until(unwell, f"a problem with {word!r}")
 
     async def answers(self) -> None:
-        """A command gets through."""
-        before = len(self.heard)
+        """Check that a command reaches the app."""
+        before = len(self.received)
         await self.ada.slash_command(self.channel, "/tune", "list")
-        await self.until(lambda: len(self.heard) > before)
+        await wait_until(lambda: len(self.received) > before, "the command")
 
 
 def free_port() -> int:
@@ -124,11 +122,11 @@ async def serve() -> AsyncIterator[Serve]:
             session = await stack.enter_async_context(aiohttp.ClientSession())
             client = slack_client(settings, session)
             app = AsyncApp(client=client, process_before_response=True)
-            heard: list[str] = []
+            received: list[str] = []
 
             async def tune(ack: AsyncAck, command: dict[str, str]) -> None:
                 await ack()
-                heard.append(command["text"])
+                received.append(command["text"])
 
             app.command("/tune")(tune)
             metrics = Metrics()
@@ -144,7 +142,7 @@ async def serve() -> AsyncIterator[Serve]:
             await stack.enter_async_context(intake.serving())
             ada = slack.person("ada")
             channel = slack.add_channel("tuning", ada)
-            return Served(slack, intake, line, metrics, port, ada, channel, app, token, heard)
+            return Served(slack, intake, line, metrics, port, ada, channel, app, token, received)
 
         yield serving
 
@@ -178,7 +176,7 @@ async def test_health_names_what_is_wrong(serve: Serve) -> None:
 
 async def test_a_database_that_does_not_answer_is_unwell_all_the_same(serve: Serve) -> None:
     async def hanging() -> str:
-        await asyncio.sleep(60)
+        await asyncio.Event().wait()
         return ""
 
     served = await serve(database=hanging)
@@ -194,8 +192,8 @@ async def test_a_line_that_slack_ends_is_laid_anew(serve: Serve, way: str) -> No
         served.slack.faults.drop_sockets(abort=way == "reset")
     else:
         served.slack.faults.ask_to_reconnect(way)
-    await served.until(lambda: served.slack.sockets.opened == 2)
-    await served.until(lambda: len(served.slack.sockets.connections) == 1)
+    await wait_until(lambda: served.slack.sockets.opened == 2)
+    await wait_until(lambda: len(served.slack.sockets.connections) == 1)
     await served.answers()
     await served.until_well()
 
@@ -204,20 +202,24 @@ async def test_the_new_line_is_there_before_the_old_one_goes(serve: Serve) -> No
     served = await serve()
     served.slack.faults.ask_to_reconnect("warning")
     await served.slack.wait_connected(2)
-    await served.until(lambda: len(served.slack.sockets.connections) == 1)
+    await wait_until(lambda: len(served.slack.sockets.connections) == 1)
 
 
-async def test_a_line_that_answers_no_ping_is_laid_anew(serve: Serve) -> None:
+async def test_a_line_that_answers_no_ping_is_laid_anew(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "handlers.transport.socket_mode")
     served = await serve()
-    served.slack.faults.silence(deaf=True)
-    took = await served.until(lambda: served.slack.sockets.opened > 1)
-    assert took < 60 * QUICK.ping / Times().ping
+    served.slack.faults.silence(ignore_pings=True)
+    await wait_until(lambda: served.slack.sockets.opened > 1)
+    assert "replacing the connection to Slack: it does not answer" in caplog.messages
     served.slack.faults.speak()
     await served.until_well()
     await served.answers()
 
 
-async def test_a_line_on_which_the_bots_own_words_do_not_come_back_is_laid_anew(serve: Serve) -> None:
+async def test_a_line_on_which_the_bots_own_words_do_not_come_back_is_laid_anew(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "handlers.transport.socket_mode")
     served = await serve()
 
     async def say(text: str) -> None:
@@ -227,11 +229,10 @@ async def test_a_line_on_which_the_bots_own_words_do_not_come_back_is_laid_anew(
 
     await say("heard")
     await served.slack.settle()
-    await asyncio.sleep(0.1)
     served.slack.faults.silence()
     await say("not heard")
-    took = await served.until(lambda: served.slack.sockets.opened > 1)
-    assert took < 60 * QUICK.echo / Times().echo
+    await wait_until(lambda: served.slack.sockets.opened > 1)
+    assert any("not even the events of my own messages" in message for message in caplog.messages)
     served.slack.faults.speak()
     await served.answers()
 
@@ -240,13 +241,12 @@ async def test_where_own_words_never_come_back_their_absence_says_nothing(serve:
     served = await serve()
     for _ in range(2):
         served.socket.note_post(time.monotonic())
-        await asyncio.sleep(2 * QUICK.echo)
-    assert served.slack.sockets.opened == 1
+        await holds(lambda: served.slack.sockets.opened == 1, 2 * QUICK.echo, "the first connection")
 
 
 async def test_a_line_on_which_nothing_comes_for_long_is_replaced(serve: Serve) -> None:
     served = await serve(Times(**{**{name: getattr(QUICK, name) for name in QUICK.__slots__}, "quiet": 2.0}))
-    await served.until(lambda: served.slack.sockets.opened >= 2)
+    await wait_until(lambda: served.slack.sockets.opened >= 2)
     await served.answers()
 
 
@@ -259,34 +259,23 @@ async def test_a_failed_reconnect_is_tried_again_with_a_new_address(serve: Serve
     await served.answers()
 
 
-async def test_an_address_that_opens_nothing_is_not_tried_for_ever(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_address_that_opens_nothing_is_not_tried_for_ever(serve: Serve) -> None:
     served = await serve()
-    sockets, new_url = served.slack.sockets, served.slack.sockets.new_url
-    given: list[str] = []
-
-    def used_up() -> str:
-        given.append(new_url())
-        if len(given) <= 2:
-            sockets._tickets.clear()
-        return given[-1]
-
-    monkeypatch.setattr(sockets, "new_url", used_up)
+    asked = len(served.slack.workspace.calls_of("apps.connections.open"))
+    served.slack.faults.expire_tickets(2)
     served.slack.faults.drop_sockets()
-    await served.until(lambda: sockets.opened == 2)
-    assert len(given) == 3
+    await wait_until(lambda: served.slack.sockets.opened == 2)
+    assert len(served.slack.workspace.calls_of("apps.connections.open")) - asked == 3
     await served.answers()
 
 
-async def test_a_line_that_never_says_hello_is_not_taken(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_line_that_never_says_hello_is_not_taken(serve: Serve) -> None:
     served = await serve()
-    hello = served.slack.sockets._hello
-    monkeypatch.setattr(served.slack.sockets, "_hello", lambda: {"type": "nothing"})
+    served.slack.faults.omit_hello()
     served.slack.faults.drop_sockets()
-    await served.until(lambda: served.slack.sockets.opened >= 3)
+    await wait_until(lambda: served.slack.sockets.opened >= 3)
     assert (await served.get("/healthz"))[0] == 503
-    monkeypatch.setattr(served.slack.sockets, "_hello", hello)
+    served.slack.faults.clear()
     await served.until_well()
     await served.answers()
 
@@ -300,10 +289,10 @@ async def test_a_revoked_app_token_is_told_once_turns_health_red_and_is_tried_pa
     served.slack.faults.fail("apps.connections.open", error="token_revoked", times=None)
     served.slack.faults.drop_sockets()
     assert "Slack refuses SLACK_APP_TOKEN: token_revoked" in await served.until_unwell("refuses")
-    await asyncio.sleep(1.5)
+    calls = served.slack.workspace.calls_of
+    await holds(lambda: len(calls("apps.connections.open")) - asked <= 7, 1.5, "few calls")
     told = [record for record in caplog.records if "SLACK_APP_TOKEN" in record.message]
     assert [record.levelno for record in told] == [logging.ERROR]
-    assert len(served.slack.workspace.calls_of("apps.connections.open")) - asked <= 7
     served.slack.faults.clear()
     await served.until_well()
     await served.answers()
@@ -315,7 +304,9 @@ async def test_a_revoked_bot_token_is_told_once_and_turns_health_red(
     served = await serve()
     served.slack.faults.fail("auth.test", error="token_revoked", times=None)
     assert "Slack refuses SLACK_BOT_TOKEN: token_revoked" in await served.until_unwell()
-    await asyncio.sleep(0.5)
+    checks = served.slack.workspace.calls_of
+    before = len(checks("auth.test"))
+    await wait_until(lambda: len(checks("auth.test")) >= before + 3, "three more checks of the token")
     assert len([record for record in caplog.records if "SLACK_BOT_TOKEN" in record.message]) == 1
     served.slack.faults.clear()
     await served.until_well()
@@ -324,7 +315,9 @@ async def test_a_revoked_bot_token_is_told_once_and_turns_health_red(
 async def test_trouble_of_slacks_own_says_nothing_about_the_token(serve: Serve) -> None:
     served = await serve()
     served.slack.faults.fail("auth.test", status=503, times=2)
-    await asyncio.sleep(0.4)
+    checks = served.slack.workspace.calls_of
+    before = len(checks("auth.test"))
+    await wait_until(lambda: len(checks("auth.test")) >= before + 3, "three more checks of the token")
     assert served.token.problem() == ""
 
 
@@ -348,9 +341,9 @@ async def test_what_is_being_acknowledged_when_it_stops_still_is_and_nothing_new
     first = asyncio.create_task(ada.slash_command(channel, "/tune", "first"))
     await begun.wait()
     closing = asyncio.create_task(line.close())
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0)  # It begins to close.
     second = asyncio.create_task(ada.slash_command(channel, "/tune", "second"))
-    await asyncio.sleep(0.05)
+    await wait_until(lambda: len(slack.workspace.deliveries) == 2, "the second command")
     go_on.set()
     await closing
     assert (await first).acked
@@ -375,8 +368,8 @@ async def test_closing_waits_neither_for_a_listener_that_hangs_nor_for_a_dead_sl
     ada = slack.person("ada")
     hanging = asyncio.create_task(ada.slash_command(slack.add_channel("tuning", ada), "/tune", "first"))
     await begun.wait()
-    slack.faults.silence(deaf=True)
-    async with asyncio.timeout(QUICK.drain + QUICK.close + 0.5):
+    slack.faults.silence(ignore_pings=True)
+    async with asyncio.timeout(60):
         await line.close()
     go_on.set()
     assert not (await hanging).acked

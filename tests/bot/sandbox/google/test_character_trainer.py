@@ -18,7 +18,7 @@ from bot.sandbox.google import GoogleStandIn, Prompt
 from bot.sandbox.google.character_trainer import CharacterTrainer
 from bot.sandbox.google.training_plan import TOY, Bounds
 from tests.bot.sandbox.google.conftest import jobs_path, numbers, tuned_model_body, tuning_job_body
-from tests.support.training_harness import ENDLESS, lesson, lives, operation_done, trained
+from tests.support.training_harness import ENDLESS, TRAINING_SECONDS, lesson, lives, operation_done, trained
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[4]
@@ -140,10 +140,15 @@ async def test_cancel_ends_the_worker_at_once(client: httpx.AsyncClient, trainer
 async def test_losses_come_one_by_one_while_the_loop_goes_on(client: httpx.AsyncClient) -> None:
     operation = await started(client, numbers(), batch_size=2, epoch_count=3)
     seen: list[int] = []
-    async with asyncio.timeout(300):
-        while not (view := (await client.get(f"/v1/{operation}")).json()).get("done"):
-            seen.append(view["metadata"].get("completedSteps", 0))
-            await asyncio.sleep(0.01)
+
+    async def done() -> dict[str, Any] | None:
+        view: dict[str, Any] = (await client.get(f"/v1/{operation}")).json()
+        if view.get("done"):
+            return view
+        seen.append(view["metadata"].get("completedSteps", 0))
+        return None
+
+    view = await wait_until(done, "the end of the training", within=TRAINING_SECONDS)
     assert len(set(seen)) > 5
     assert seen == sorted(seen)
     # The loop is free between two steps, too.

@@ -124,13 +124,13 @@ async def test_a_silent_socket_stays_open_and_sends_nothing(
     await slack.settle()
 
 
-async def test_a_deaf_socket_answers_no_ping(slack: SlackStandIn) -> None:
+async def test_a_socket_that_ignores_pings_answers_none(slack: SlackStandIn) -> None:
     async with aiohttp.ClientSession() as session:
         socket = await session.ws_connect(slack.sockets.new_url(), autoping=False)
         await socket.receive_json(timeout=2)
         await socket.ping(b"one")
         assert (await socket.receive(timeout=2)).type is aiohttp.WSMsgType.PONG
-        slack.faults.silence(deaf=True)
+        slack.faults.silence(ignore_pings=True)
         await socket.ping(b"two")
         with pytest.raises(TimeoutError):
             await socket.receive(timeout=0.05)
@@ -165,7 +165,8 @@ class Receiver:
     def __init__(self) -> None:
         self.requests: list[tuple[dict[str, str], str]] = []
         self.responses: list[web.Response] = []
-        self.delay = 0.0
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
 
     async def handle(self, request: web.Request) -> web.Response:
         body = await request.text()
@@ -173,7 +174,7 @@ class Receiver:
         verifier.clock.now = lambda: float(request.headers["X-Slack-Request-Timestamp"])  # type: ignore[method-assign]
         assert verifier.is_valid_request(body, dict(request.headers))
         self.requests.append((dict(request.headers), body))
-        await asyncio.sleep(self.delay)
+        await self.may_answer.wait()
         return self.responses.pop(0) if self.responses else web.Response()
 
 
@@ -208,11 +209,11 @@ async def test_a_slow_endpoint_is_a_timeout_and_one_may_ask_for_no_retry(
     slack: SlackStandIn, receiver: Receiver, ana: Person, general: Channel
 ) -> None:
     slack.deliveries.ack_seconds, slack.deliveries.retry_delays = 0.05, (0.0,)
-    receiver.delay = 0.1
+    receiver.may_answer.clear()
     ana.post(general, "slow")
     await slack.settle()
     assert receiver.requests[1][0]["X-Slack-Retry-Reason"] == "http_timeout"
-    receiver.delay = 0.0
+    receiver.may_answer.set()
     receiver.requests.clear()
     receiver.responses = [web.Response(status=500, headers={"X-Slack-No-Retry": "1"})]
     ana.post(general, "never again")

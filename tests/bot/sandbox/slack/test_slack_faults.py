@@ -130,7 +130,7 @@ async def test_faults_reach_uploads_and_response_urls(
 
 async def test_clear_ends_everything(slack: SlackStandIn, client: AsyncWebClient, general: Channel) -> None:
     slack.faults.fail("*", times=None)
-    slack.faults.silence(deaf=True)
+    slack.faults.silence(ignore_pings=True)
     slack.faults.clear()
     assert (await client.chat_postMessage(channel=general.id, text="x"))["ok"]
     assert not slack.faults.silent
