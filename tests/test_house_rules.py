@@ -56,6 +56,7 @@ SLEEPS: Final = {
 # Files that read a clock to pass the time, and judge nothing by it.
 CLOCKS: Final = {
     "tests/support/waiting.py": "the deadline",
+    "tests/faults/bot_with_wrong_clock.py": "the clock of a bot, whose durations stay right",
     "tests/faults/__main__.py": "the time beside each line that it prints",
     "tests/handlers/transport/test_http_server.py": "the time of a post, which the socket needs",
     "tests/bot/sandbox/google/clients/genai_walk.py": "its deadline, in a process of its own",

@@ -54,7 +54,7 @@ class Kind:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Expected:
     """What happens on each surface: IN, SILENT, or the words that the person is told; None is not tried.
 
     A command names no person's team beside its own, so what users.info decides elsewhere is refused there.
@@ -65,11 +65,11 @@ class Verdict:
     event: str | None
 
 
-def everywhere(what: str) -> Verdict:
-    return Verdict(what, what, what)
+def everywhere(what: str) -> Expected:
+    return Expected(what, what, what)
 
 
-TABLE: dict[str, tuple[Kind, Verdict]] = {
+TABLE: dict[str, tuple[Kind, Expected]] = {
     "a member": (Kind(), everywhere(IN)),
     "a guest": (Kind(named="guest"), everywhere(IN)),
     "a member in a channel that is shared with another company": (
@@ -80,20 +80,20 @@ TABLE: dict[str, tuple[Kind, Verdict]] = {
     "a member, where the event does not say whether the channel is shared": (Kind(shared=None), everywhere(IN)),
     "a member whom Slack names by the organisation": (
         Kind(team=ORGANISATION, user_team=ORGANISATION, shared=True, enterprise=ORGANISATION),
-        Verdict(UNKNOWN, IN, IN),
+        Expected(UNKNOWN, IN, IN),
     ),
-    "a member whose team is missing": (Kind(team=None), Verdict(UNKNOWN, IN, IN)),
+    "a member whose team is missing": (Kind(team=None), Expected(UNKNOWN, IN, IN)),
     "a person of another workspace of the organisation": (
         Kind(named="sister", team=SISTER, enterprise=ORGANISATION),
         everywhere(STRANGER),
     ),
     "the same, named by the organisation alone": (
         Kind(named="sister", team=ORGANISATION, user_team=ORGANISATION, enterprise=ORGANISATION),
-        Verdict(UNKNOWN, STRANGER, STRANGER),
+        Expected(UNKNOWN, STRANGER, STRANGER),
     ),
     "a person of another organisation": (
         Kind(named="stranger", team="E0OTHERS", user_team="E0OTHERS", shared=True),
-        Verdict(UNKNOWN, STRANGER, STRANGER),
+        Expected(UNKNOWN, STRANGER, STRANGER),
     ),
     "a Slack Connect stranger": (
         Kind(named="stranger", team=ELSEWHERE, user_team=ELSEWHERE, shared=True),
@@ -101,25 +101,25 @@ TABLE: dict[str, tuple[Kind, Verdict]] = {
     ),
     "a Slack Connect stranger whose team is missing": (
         Kind(named="stranger", team=None, shared=True),
-        Verdict(UNKNOWN, STRANGER, STRANGER),
+        Expected(UNKNOWN, STRANGER, STRANGER),
     ),
     "a Slack Connect stranger in an event that names our team too": (
         Kind(named="stranger", team=OURS, user_team=ELSEWHERE, shared=True),
-        Verdict(None, None, STRANGER),
+        Expected(None, None, STRANGER),
     ),
     "a Slack Connect stranger in an event that names our team alone": (
         Kind(named="stranger", team=OURS, shared=True),
-        Verdict(None, None, STRANGER),
+        Expected(None, None, STRANGER),
     ),
     "a person whom Slack does not know": (Kind(named="nobody", team=None), everywhere(UNKNOWN)),
     "a person who was deleted": (Kind(named="deleted", team=None), everywhere(UNKNOWN)),
-    "a request without a person": (Kind(user=False), Verdict(UNKNOWN, UNKNOWN, SILENT)),
+    "a request without a person": (Kind(user=False), Expected(UNKNOWN, UNKNOWN, SILENT)),
     "a request for another workspace": (Kind(receiver=ELSEWHERE, team=ELSEWHERE), everywhere(STRANGER)),
     "a request that names no workspace": (Kind(receiver=None, team=None), everywhere(UNKNOWN)),
     "a request for the organisation": (Kind(receiver=ORGANISATION, team=ORGANISATION), everywhere(UNKNOWN)),
     "Slackbot": (Kind(named="slackbot"), everywhere(SILENT)),
     "this very bot": (Kind(named="tunebot"), everywhere(SILENT)),
-    "a bot that users.info knows": (Kind(named="robot", team=None), Verdict(UNKNOWN, SILENT, SILENT)),
+    "a bot that users.info knows": (Kind(named="robot", team=None), Expected(UNKNOWN, SILENT, SILENT)),
 }
 
 BOTS: dict[str, Body] = {
