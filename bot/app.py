@@ -28,6 +28,7 @@ from bot.ports.clock import Clock
 from bot.ports.files import FileReader
 from bot.runtime.background_tasks import BackgroundTasks
 from bot.runtime.metrics import MeasuredNotifier, Metrics
+from bot.runtime.readiness import Readiness
 from bot.settings import Settings, reveal
 from bot.tuning.cancellation import Cancellations
 from bot.tuning.dataset_check import DatasetCheck
@@ -164,21 +165,23 @@ def build_use_cases(
     refresher = JobRefresher(
         backends, jobs, service, cancellations, clock, wake_sender, lost_after=lost_after, stuck_after=stuck_after
     )
+    readiness = Readiness(backends)
     chat = ChatService(backends, jobs, stores.chats, stores.audit_log)
     return UseCases(
         jobs=service,
         refresher=refresher,
-        proposals=Proposals(backends, jobs, DatasetCheck(files, stores.report_cache), clock),
+        proposals=Proposals(backends, jobs, DatasetCheck(files, stores.report_cache), readiness, clock),
         repair=DatasetRepair(files),
         sweep=Sweep(backends, jobs, clock, wake_sender),
         chat=chat,
         answers=AnswerWorker(stores.questions, chat, clock),
+        readiness=readiness,
     )
 
 
 @asynccontextmanager
 async def background_work(
-    sender: OutboxSender, poller: Poller, token: TokenCheck, tasks: BackgroundTasks
+    sender: OutboxSender, poller: Poller, token: TokenCheck, readiness: Readiness, tasks: BackgroundTasks
 ) -> AsyncIterator[None]:
     """Run what no request from Slack starts. On exit the sender ends last: it posts what the others wrote."""
     async with AsyncExitStack() as stack:
@@ -187,6 +190,8 @@ async def background_work(
         poller.start()
         token_check = asyncio.create_task(token.watch(), name="token check")
         stack.callback(token_check.cancel)
+        readiness_check = asyncio.create_task(readiness.watch(), name="readiness check")
+        stack.callback(readiness_check.cancel)
 
         async def drain() -> None:
             await asyncio.gather(poller.stop(DRAIN_SECONDS), tasks.drain(DRAIN_SECONDS))
@@ -240,7 +245,7 @@ async def serving(
             sweep=use_cases.sweep.run,
         )
         token = TokenCheck(slack.client)
-        await stack.enter_async_context(background_work(sender, poller, token, tasks))
+        await stack.enter_async_context(background_work(sender, poller, token, use_cases.readiness, tasks))
         # What an earlier process did not finish continues before Slack sends anything new.
         await handlers.resume()
         health = DatabaseHealth(stores.database)
@@ -251,6 +256,7 @@ async def serving(
             socket,
             health.problem,
             [poller.problem, token.problem],
+            use_cases.readiness.problems,
             partial(_measure_outbox, metrics, health, clock),
         )
         await stack.enter_async_context(server.serving())

@@ -1,6 +1,7 @@
 """Everything that can go wrong, as one tree. A test holds the drawing against the classes.
 
     BotError                     what happened, with the value, and what to do next
+    ├── Interrupted              the process ended during the work, of which nothing remains
     ├── UserError                a person typed or attached something that cannot be used
     │   ├── BadArgument          a word of a command or a field of a form
     │   ├── NoSuchJob            this workspace has no job or model of that name
@@ -31,7 +32,12 @@ workspace. Only `handlers/errors.py` turns an error into a Slack message. This m
 
 
 class BotError(Exception):
-    """Says what happened (`message`) and what to do next (`hint`), both as plain text without Slack markup."""
+    """Says what happened (`message`) and what to do next (`hint`), both as plain text without Slack markup.
+
+    `passing` is true for what usually passes by itself, so that the same thing may be tried again.
+    """
+
+    passing = False
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -40,6 +46,12 @@ class BotError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".rstrip()
+
+
+class Interrupted(BotError):
+    """Work ended before its result was known, and nothing of it remains; it may be done again."""
+
+    passing = True
 
 
 class UserError(BotError):
@@ -124,6 +136,8 @@ class AlreadyExists(GoogleError):
 class QuotaExceeded(GoogleError):
     """HTTP 429; `retry_after` is in seconds, None if Google gave no time."""
 
+    passing = True
+
     def __init__(
         self,
         message: str,
@@ -140,6 +154,8 @@ class QuotaExceeded(GoogleError):
 
 class GoogleUnavailable(GoogleError):
     """HTTP 408 or 5xx, a time-out, or a connection that broke; a read may be retried."""
+
+    passing = True
 
 
 class OutcomeUnknown(GoogleError):
@@ -160,6 +176,8 @@ class RetryLater(SlackError):
     must last is in bot/domain/repeated_refusals.py.
     """
 
+    passing = True
+
     def __init__(self, message: str, seconds: float, *, final: bool = False) -> None:
         super().__init__(message)
         self.seconds = seconds
@@ -172,6 +190,8 @@ class Unconfirmed(RetryLater):
 
 class StorageError(BotError):
     """The database cannot be used: it is locked, full, corrupt, or has another schema."""
+
+    passing = True
 
 
 class SettingsError(BotError):

@@ -66,6 +66,7 @@ def register(app: AsyncApp, listeners: Listeners) -> None:
     app.action(card.ASK_ACTION)(door.action(actions.job_ask))
     app.action(card.USE_ACTION)(door.action(actions.job_use))
     app.action(card.DELETE_ACTION)(door.action(actions.job_delete))
+    app.action(card.AGAIN_ACTION)(door.action(actions.job_again))
 
     events = listeners.events
     app.event("app_mention")(door.event(events.app_mention))

@@ -18,6 +18,7 @@ from bot.chat.chat_service import ChatService
 from bot.ports.clock import Clock
 from bot.ports.stores import AuditLog, JobStore, PendingModalStore
 from bot.runtime.background_tasks import BackgroundTasks
+from bot.runtime.readiness import Readiness
 from bot.settings import Settings, reveal
 from bot.tuning.dataset_repair import DatasetRepair
 from bot.tuning.job_refresh import JobRefresher
@@ -71,6 +72,7 @@ class UseCases:
     sweep: Sweep
     chat: ChatService
     answers: AnswerWorker
+    readiness: Readiness
 
 
 @dataclass(frozen=True, slots=True)

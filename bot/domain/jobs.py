@@ -84,11 +84,15 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why Google ended a job: a number of google/rpc/code.proto, Google's message, and what to do next."""
+    """Why a job failed: a number of google/rpc/code.proto, 0 for a reason of ours, and what to do next.
+
+    `passing` is true where the same start may succeed when it is tried again.
+    """
 
     code: int
     message: str
     hint: str = ""
+    passing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

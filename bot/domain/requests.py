@@ -26,6 +26,20 @@ class StartRequest:
     validation_share: float = 0.0
     mapping: FieldMapping | None = None
 
+    @classmethod
+    def of(cls, spec: TuningSpec) -> "StartRequest":
+        """Return the request that leads to the same start."""
+        return cls(
+            backend=spec.backend,
+            base_model=spec.base_model,
+            name=spec.name,
+            hyperparameters=spec.hyperparameters,
+            file=spec.training.location,
+            validation=spec.validation.location if spec.validation is not None else "",
+            validation_share=spec.validation_share,
+            mapping=spec.training.mapping,
+        )
+
 
 class ModalWork(StrEnum):
     CHECK = "check"

@@ -43,6 +43,20 @@ class TuningBackend(Protocol):
         """
         ...
 
+    async def check_start(self) -> None:
+        """Check what a start needs beside its file: credentials, the project, the bucket. It costs nothing.
+
+        Raises GoogleError with what to do; one that is not `passing` means that every start would fail.
+        """
+        ...
+
+    async def tuned_model(self, resource: str) -> TunedModel | None:
+        """Return the tuned model with this resource name if it can be tuned again, None if there is none.
+
+        Raises BadArgument for what is not the name of a tuned model of this system, or one elsewhere, GoogleError.
+        """
+        ...
+
     async def find(self, key: str, *, thorough: bool = True) -> Operation | None:
         """Return the operation that an earlier `create` with this key started, None if Google shows none.
 

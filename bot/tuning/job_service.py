@@ -23,6 +23,7 @@ from bot.errors import (
     BotError,
     GoogleError,
     GoogleUnavailable,
+    Interrupted,
     NoSuchJob,
     OutcomeUnknown,
     Outdated,
@@ -194,7 +195,7 @@ class JobService:
                 logger.info("resuming the start of %s, which was not sent to Google", job.key)
                 await self.submit(resumed)
                 return
-            error = BotError(
+            error = Interrupted(
                 f"The start was interrupted {MOST_RESUMES} times before it was sent: nothing was started, and "
                 "nothing is billed.",
                 "Ask an administrator to look into the log, then start it again with /tune.",

@@ -5,6 +5,7 @@ proposal's id becomes the job's key, so one proposal can start one job only.
 """
 
 import base64
+import logging
 import re
 import secrets
 from collections.abc import Mapping, Sequence
@@ -17,12 +18,15 @@ from bot.domain.jobs import Hyperparameters, JobState, TunedModel, TuningJob, Tu
 from bot.domain.place import Place
 from bot.domain.requests import Proposal, StartRequest
 from bot.domain.suggestions import did_you_mean
-from bot.errors import BadArgument
+from bot.errors import BadArgument, BotError, GoogleError
 from bot.ports.backends import TuningBackend
 from bot.ports.clock import Clock
 from bot.ports.registry import offered_backend
 from bot.ports.stores import JobStore
+from bot.runtime.readiness import Readiness
 from bot.tuning.dataset_check import DatasetCheck, Progress
+
+logger = logging.getLogger(__name__)
 
 LEAST_HELD_OUT: Final = 0.001
 MOST_HELD_OUT: Final = 0.5
@@ -31,8 +35,9 @@ EARLIER_JOBS: Final = 200  # among how many jobs one with the same file is searc
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """The result of a check. `proposal` is None if the data must be corrected first.
+    """The result of a check. `proposal` is None if something must be corrected first.
 
+    `obstacle` is why a start would fail whatever its file, or, if it is `passing`, why that could not be checked.
     `earlier` are the workspace's jobs that were trained on the same bytes, newest first.
     """
 
@@ -41,6 +46,7 @@ class CheckResult:
     validation: DatasetReport | None
     proposal: Proposal | None
     earlier: Sequence[TuningJob] = ()
+    obstacle: BotError | None = None
 
 
 class Proposals:
@@ -51,12 +57,14 @@ class Proposals:
         backends: Mapping[str, TuningBackend],
         jobs: JobStore,
         dataset_check: DatasetCheck,
+        readiness: Readiness,
         clock: Clock,
     ) -> None:
         """`backends` are in the order in which the form shows them, the default one first."""
         self._backends = backends
         self._jobs = jobs
         self._dataset_check = dataset_check
+        self._readiness = readiness
         self._clock = clock
 
     @property
@@ -67,6 +75,10 @@ class Proposals:
     def profile(self, name: str) -> BackendProfile:
         """Return the profile of that name, the default one for an empty name. Raises BadArgument."""
         return offered_backend(self._backends, name).profile
+
+    def obstacle(self, name: str) -> BotError | None:
+        """Return what is known against a start with this backend, without asking Google."""
+        return self._readiness.problem(name)
 
     async def check(
         self, place: Place, owner: str, request: StartRequest, progress: Progress | None = None
@@ -82,6 +94,7 @@ class Proposals:
                 "There is no file to tune on.", "Attach a JSONL file, or give a gs:// URI.", field="file"
             )
         backend = offered_backend(self._backends, request.backend)
+        await self._check_tuned_base(place.team, backend, base_model)
         report = await self._dataset_check.report(
             place,
             owner,
@@ -105,8 +118,10 @@ class Proposals:
                 progress=progress,
             )
         earlier = await self._trained_on(place.team, report.sha256)
-        if not report.ok or (second is not None and not second.ok):
-            return CheckResult(profile, report, second, None, earlier)
+        obstacle = await self._readiness.check(profile.name)
+        refused = obstacle is not None and not obstacle.passing
+        if refused or not report.ok or (second is not None and not second.ok):
+            return CheckResult(profile, report, second, None, earlier, obstacle)
         name = " ".join(request.name.split()) or await self._free_name(place.team, profile, report.name)
         training = report.dataset(request.file)
         validation = second.dataset(request.validation) if second is not None else None
@@ -117,7 +132,7 @@ class Proposals:
         )
         proposal = Proposal(new_key(), place, owner, spec, self._clock.now())
         await self._jobs.add_proposal(proposal)
-        return CheckResult(profile, report, second, proposal, earlier)
+        return CheckResult(profile, report, second, proposal, earlier, obstacle)
 
     async def check_values(self, team: str, request: StartRequest) -> None:
         """Check the values of a request but not its files, as `check` does first. Raises BadArgument."""
@@ -157,12 +172,41 @@ class Proposals:
             if job is not None and job.backend == profile.name and job.can_answer:
                 return job.tuned_model
         offered = ", ".join(profile.base_models)
-        suggestion = did_you_mean(wanted, profile.base_models)
+        known = [*profile.base_models, *await self._tunable(team, profile)]
+        suggestion = did_you_mean(wanted, known)
         raise BadArgument(
             f"I know no base model {wanted!r} for {profile.title}.",
             f"{suggestion} Choose one of: {offered}.".lstrip(),
             field="base_model",
         )
+
+    async def _check_tuned_base(self, team: str, backend: TuningBackend, base_model: str) -> None:
+        """Check that a tuned model to tune again exists at Google. Raises BadArgument.
+
+        Where Google does not answer, Google's answer to the start decides.
+        """
+        profile = backend.profile
+        if base_model in profile.base_models:
+            return
+        try:
+            found = await backend.tuned_model(base_model)
+        except GoogleError as error:
+            logger.info("whether %s exists is not known: %s", base_model, error)
+            return
+        if found is None:
+            known = await self._tunable(team, profile)
+            raise BadArgument(
+                f"{profile.title} has no tuned model {base_model!r} that can be tuned again.",
+                did_you_mean(base_model, known, otherwise="See the models with /tune models."),
+                field="base_model",
+            )
+
+    async def _tunable(self, team: str, profile: BackendProfile) -> Sequence[str]:
+        """Return the names and the resources of the workspace's models that this backend can tune again."""
+        if not profile.takes_tuned_base:
+            return []
+        models = [model for model in await self.tuned(team) if model.backend == profile.name]
+        return [name for model in models for name in (model.display_name, model.resource)]
 
     async def _check_name(self, team: str, profile: BackendProfile, wanted: str) -> None:
         if len(wanted) > profile.name_limit:

@@ -109,7 +109,7 @@ def fail(job: TuningJob, error: BotError, now: datetime) -> Change | None:
     """End a job that never started, so that nothing was paid; None if it has ended or if Google runs it."""
     if job.state is not JobState.SUBMITTING:
         return None
-    failure = Failure(code=0, message=error.message, hint=error.hint)
+    failure = Failure(code=0, message=error.message, hint=error.hint, passing=error.passing)
     after = replace(job, state=JobState.FAILED, failure=failure, ended_at=now, checked_at=now, problem="")
     return Change(after, notices=_notices(job, after))
 

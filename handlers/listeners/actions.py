@@ -10,6 +10,7 @@ from bot.chat.chat_service import ChatService
 from bot.domain.chat import ModelRef
 from bot.domain.jobs import TuningJob
 from bot.domain.place import Requester
+from bot.domain.requests import StartRequest
 from bot.errors import Outdated
 from bot.runtime.background_tasks import BackgroundTasks
 from bot.tuning.job_refresh import JobRefresher
@@ -75,6 +76,15 @@ class Actions:
 
     async def _delete(self, requester: Requester, body: Body) -> None:
         await self._tuning.delete(requester.team, (await self._job(requester, body)).key, requester.user)
+
+    async def job_again(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
+        """Check the file and the settings of a failed start again, and show the report."""
+        await ack()
+        self._spawn(self._again(requester, body), body)
+
+    async def _again(self, requester: Requester, body: Body) -> None:
+        request = StartRequest.of((await self._job(requester, body)).spec)
+        await self._check_modal.open_report(body["trigger_id"], requester, request)
 
     async def job_use(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
         await ack()

@@ -111,6 +111,7 @@ class CheckModal:
                 validation=checked.validation,
                 request=pending.request,
                 earlier=checked.earlier,
+                obstacle=checked.obstacle,
             )
             message = partial(
                 build_report_message,
@@ -118,6 +119,7 @@ class CheckModal:
                 checked.profile,
                 checked.proposal,
                 validation=checked.validation,
+                obstacle=checked.obstacle,
             )
             try:
                 await self._show(pending, view, message)
@@ -174,6 +176,7 @@ class CheckModal:
             request=replace(request, backend=profile.name),
             recent=await self._recent(requester.place.channel),
             tuned=await self._proposals.tuned(requester.team),
+            obstacle=self._proposals.obstacle(profile.name),
         )
 
     async def _recent(self, channel: str) -> Sequence[FileInfo]:

@@ -49,7 +49,11 @@ class RepairUpload:
             await self._poster.post(
                 thread,
                 build_report_message(
-                    checked.report, checked.profile, checked.proposal, validation=checked.validation
+                    checked.report,
+                    checked.profile,
+                    checked.proposal,
+                    validation=checked.validation,
+                    obstacle=checked.obstacle,
                 ),
             )
 

@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 EVENTS_PATH: Final = "/slack/events"
 HEALTH_PATH: Final = "/healthz"
+READY_PATH: Final = "/readyz"
 METRICS_PATH: Final = "/metrics"
 # A database that takes longer to answer counts as not healthy.
 HEALTH_SECONDS: Final = 2.0
@@ -39,6 +40,7 @@ class HttpServer:
     """Uses Socket Mode where there is a `socket`, else HTTP.
 
     `/healthz` asks the database, the socket and each of `problems`, which return what is wrong or an empty text.
+    `/readyz` also has what `unready` returns: why no tuning can be started, though the process itself is healthy.
     `measure` is awaited before each answer of `/metrics`.
     """
 
@@ -50,6 +52,7 @@ class HttpServer:
         socket: SocketMode | None,
         database_problem: Callable[[], Awaitable[str]],
         problems: Sequence[Callable[[], str]],
+        unready: Callable[[], Sequence[str]],
         measure: Callable[[], Awaitable[None]],
     ) -> None:
         self._settings = settings
@@ -57,6 +60,7 @@ class HttpServer:
         self._metrics = metrics
         self._database_problem = database_problem
         self._problems = problems
+        self._unready = unready
         self._measure = measure
         self._socket = socket
 
@@ -92,8 +96,10 @@ class HttpServer:
         return [problem for problem in found if problem]
 
     async def _health(self, _: web.Request) -> web.Response:
-        problems = await self.problems()
-        return web.json_response({"ok": not problems, "problems": problems}, status=503 if problems else 200)
+        return _state(await self.problems())
+
+    async def _ready(self, _: web.Request) -> web.Response:
+        return _state([*await self.problems(), *self._unready()])
 
     async def _metrics_page(self, _: web.Request) -> web.Response:
         await self._measure()
@@ -121,8 +127,9 @@ class HttpServer:
 
     @asynccontextmanager
     async def _http(self, port: int, application: web.Application) -> AsyncIterator[None]:
-        """Serve the application, `/healthz` (200 without problems, else 503) and `/metrics`."""
+        """Serve the application, `/healthz` and `/readyz` (200 without problems, else 503), and `/metrics`."""
         application.router.add_get(HEALTH_PATH, self._health)
+        application.router.add_get(READY_PATH, self._ready)
         application.router.add_get(METRICS_PATH, self._metrics_page)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=2.0, keepalive_timeout=IDLE_SECONDS)
         await runner.setup()
@@ -142,6 +149,11 @@ class HttpServer:
             yield
         finally:
             await runner.cleanup()
+
+
+def _state(problems: Sequence[str]) -> web.Response:
+    body = {"ok": not problems, "problems": problems}
+    return web.json_response(body, status=503 if problems else 200)
 
 
 def _looks_signed(request: web.Request) -> bool:

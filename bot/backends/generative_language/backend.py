@@ -69,6 +69,24 @@ class TunedModelsBackend:
         )
         return operation(created, named=f"tunedModels/{key}")
 
+    async def check_start(self) -> None:
+        """See TuningBackend."""
+        await self._http.read(f"{self._base}/tunedModels", {"pageSize": 1})
+
+    async def tuned_model(self, resource: str) -> TunedModel | None:
+        """See TuningBackend; a model whose own tuning goes on or failed cannot be tuned again."""
+        if not resource.startswith("tunedModels/"):
+            raise BadArgument(
+                f"{resource!r} is not a tuned model of the {self._profile.title}.",
+                "See the models with /tune models.",
+                field="base_model",
+            )
+        try:
+            found = tuned_model(self._profile.name, await self._http.read(self._url(resource)))
+        except NotFoundAtGoogle:
+            return None
+        return found if found.endpoint else None
+
     async def find(self, key: str, *, thorough: bool = True) -> Operation | None:
         """See TuningBackend. A thorough look reads the model by its name and in the whole list."""
         try:

@@ -6,6 +6,7 @@ Source: https://cloud.google.com/storage/docs/performing-resumable-uploads and t
 revision 20261009.
 """
 
+import logging
 import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
@@ -18,13 +19,18 @@ import httpx
 from bot.backends.google.connections import Pool
 from bot.backends.google.google_errors import NETWORK_ERRORS, READ_AGAIN, TRY_LATER, network_error
 from bot.backends.google.http import GoogleHttp
-from bot.backends.google.json_fields import integer, text
+from bot.backends.google.json_fields import integer, record, text
+from bot.backends.google.locations import serves
 from bot.errors import (
     BadArgument,
     GoogleError,
     GoogleUnavailable,
+    InvalidRequest,
     NotFoundAtGoogle,
+    PermissionDenied,
 )
+
+logger = logging.getLogger(__name__)
 
 STORAGE_URL: Final = "https://storage.googleapis.com"
 # The folder of a bucket in which the bot keeps its copies of people's files.
@@ -34,6 +40,8 @@ ROLES: Final = "Storage Object Admin on the bucket"
 CHUNK: Final = 2 * 1024 * 1024
 _CHUNK_UNIT: Final = 256 * 1024
 _INCOMPLETE: Final = 308
+_BUCKET_FIELDS: Final = "location,customPlacementConfig"
+_PERMISSIONS: Final = ("storage.objects.create", "storage.objects.delete")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +80,52 @@ class CloudStorage:
     async def close(self) -> None:
         await self._http.close()
 
-    async def check_bucket(self, bucket: str) -> None:
-        """Check that the bucket exists and may be listed. Raises NotFoundAtGoogle, PermissionDenied, ..."""
+    async def check_bucket(self, bucket: str, location: str) -> None:
+        """Check that the bucket exists, that the bot may write and delete there, and where it is.
+
+        `location` is where the files are read. Where Google does not show the bucket's own location or the
+        permissions, e.g. an emulator, these count as right. Raises NotFoundAtGoogle, PermissionDenied,
+        InvalidRequest for another location, GoogleError.
+        """
+        await self._check_permissions(bucket)
         try:
-            await self._http.read(f"{self._base}/storage/v1/b/{quote(bucket, safe='')}/o", {"maxResults": 1})
+            found = await self._http.read(self._bucket_url(bucket), {"fields": _BUCKET_FIELDS})
+        except PermissionDenied as error:
+            # The roles that are enough for files do not show the bucket: storage.buckets.get is not in them.
+            logger.debug("the location of %s is not shown: %s", bucket, error)
+            return
         except NotFoundAtGoogle as error:
             raise _no_bucket(bucket, error) from error
+        regions = {text(name) for name in record(found.get("customPlacementConfig")).get("dataLocations") or ()}
+        if not serves(text(found.get("location")), regions, location):
+            where = text(found.get("location")).lower()
+            raise InvalidRequest(
+                f"The bucket {bucket!r} is in {where}, but Google tunes in {location}.",
+                f"Ask an administrator to set TUNEBOT_BUCKET to a bucket in {location}, or to set "
+                "GOOGLE_CLOUD_LOCATION to the bucket's location if Google tunes there.",
+            )
+
+    async def _check_permissions(self, bucket: str) -> None:
+        """Check the bot's permissions, for which it needs no permission itself. Raises as `check_bucket`.
+
+        Source: https://cloud.google.com/storage/docs/json_api/v1/buckets/testIamPermissions.
+        """
+        query = "&".join(f"permissions={name}" for name in _PERMISSIONS)
+        try:
+            found = await self._http.read(f"{self._bucket_url(bucket)}/iam/testPermissions?{query}")
+        except NotFoundAtGoogle as error:
+            raise _no_bucket(bucket, error) from error
+        except InvalidRequest as error:
+            logger.info("the permissions on %s cannot be tested: %s", bucket, error)
+            return
+        granted = found.get("permissions") or ()
+        missing = [name for name in _PERMISSIONS if name not in granted]
+        if missing:
+            raise PermissionDenied(
+                f"The bot may not store files in the bucket {bucket!r}: it lacks {' and '.join(missing)}.",
+                "Ask an administrator to give the bot's Google account Storage Object Admin on the bucket.",
+                http_status=httpx.codes.FORBIDDEN,
+            )
 
     async def upload(self, target: GcsObject, chunks: AsyncIterator[bytes]) -> None:
         """Store an object of any length. Raises GoogleError or what `chunks` raises; then nothing is stored."""
@@ -169,7 +217,10 @@ class CloudStorage:
             raise network_error(error) from error
 
     def _url(self, target: GcsObject) -> str:
-        return f"{self._base}/storage/v1/b/{quote(target.bucket, safe='')}/o/{quote(target.name, safe='')}"
+        return f"{self._bucket_url(target.bucket)}/o/{quote(target.name, safe='')}"
+
+    def _bucket_url(self, bucket: str) -> str:
+        return f"{self._base}/storage/v1/b/{quote(bucket, safe='')}"
 
 
 class _Upload:

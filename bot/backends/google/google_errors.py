@@ -49,6 +49,11 @@ READ_AGAIN: Final = frozenset({408, 429, 500, 502, 503, 504})
 ASK_AGAIN: Final = frozenset({429, 503})
 
 LONGEST_MESSAGE: Final = 300
+NO_REASON: Final = "Google gave no reason."
+NO_REASON_HINT: Final = (
+    "Try it again. If it fails again, an administrator can open the job in the Google Cloud console, which may "
+    "say more."
+)
 TRY_LATER: Final = "This usually passes by itself. Try again in a few minutes."
 
 # A pattern of Google's message -> what to do about it. The first pattern that matches counts.
@@ -108,9 +113,10 @@ _HINTS: Final[tuple[tuple[str, str], ...]] = (
         "Set another learning rate, or leave it empty: then Google chooses.",
     ),
     (
-        r"(quota|limit|exceed|too many|concurrent).*(tuning ?jobs|pipelines)"
+        r"(quota|limit|exceed|too many|concurrent).*(tuning[ _-]?jobs|pipelines)"
         r"|tuning.*(quota|limit|exceed)",
-        "Google runs about one tuning of a project at a time. Wait until the other one has ended, then try again.",
+        "Google runs about one tuning of a project at a time. Try again when the other one has ended, see /tune "
+        "status. An administrator can ask Google for more quota.",
     ),
 )
 _STATUS_HINTS: Final[Mapping[int, str]] = {
@@ -159,6 +165,8 @@ _DEFAULT_MESSAGES: Final[Mapping[int, str]] = {
 # Operation.error and TuningJob.error carry numbers of google.rpc.Code instead of HTTP statuses
 # (google/rpc/code.proto).
 _HTTP_OF_RPC: Final[Mapping[int, int]] = {3: 400, 9: 400, 11: 400, 16: 401, 7: 403, 5: 404, 6: 409, 8: 429}
+# DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, ABORTED, INTERNAL and UNAVAILABLE: the same start may succeed later.
+_PASSING_RPC: Final = frozenset({4, 8, 10, 13, 14})
 
 _SECRETS: Final = re.compile(
     r"ya29\.[\w.~+/-]+|AIza[\w-]{10,}|eyJ[\w-]+\.[\w.-]+|1//[\w-]{20,}|GOCSPX-[\w-]+"
@@ -259,11 +267,10 @@ def job_failure(status: Any) -> Failure:
     error = record(status)
     code = integer(error.get("code")) or 0
     message = sanitize(text(error.get("message")))
-    return Failure(
-        code=code,
-        message=message or "Google gave no reason.",
-        hint=hint_for(message, _HTTP_OF_RPC.get(code, 500)),
-    )
+    if not message:
+        return Failure(code, NO_REASON, NO_REASON_HINT, passing=True)
+    hint = hint_for(message, _HTTP_OF_RPC.get(code, 500))
+    return Failure(code, message, hint, passing=code in _PASSING_RPC)
 
 
 def hint_for(message: str, http_status: int, *, roles: str = "", reasons: str = "") -> str:

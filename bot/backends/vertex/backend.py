@@ -65,6 +65,7 @@ class VertexBackend:
         self._parent = f"projects/{project}/locations/{location}"
         self._place = f"project {project}, region {location}"
         self._search = JobSearch(http, self._jobs_url)
+        self._location = location
         self._bucket = bucket.removeprefix("gs://").rstrip("/")
         self._losses = TensorboardLosses(http, hosts)
         self._models = VertexModels(profile.name, http, hosts, self._parent, self._all_jobs)
@@ -102,6 +103,15 @@ class VertexBackend:
             await self._discard(stored)
             raise
         return operation(created)
+
+    async def check_start(self) -> None:
+        """See TuningBackend; the bucket must be in the location in which Vertex AI tunes."""
+        await self._http.read(self._hosts.url(f"{self._parent}/tuningJobs"), {"pageSize": 1})
+        await self._storage.check_bucket(self._bucket, self._location)
+
+    async def tuned_model(self, resource: str) -> TunedModel | None:
+        """See TuningBackend."""
+        return await self._models.one(resource, self._location)
 
     async def find(self, key: str, *, thorough: bool = True) -> Operation | None:
         """See TuningBackend. It uses Google's filter first; that no job exists, only the whole list proves."""

@@ -16,7 +16,7 @@ from bot.backends.google.json_fields import Json, record, records, text
 from bot.backends.vertex.resource_names import VertexHosts, VertexName
 from bot.backends.vertex.tuning_job_wire import endpoints, tuned_model
 from bot.domain.jobs import TunedModel
-from bot.errors import GoogleError, GoogleUnavailable, NotFoundAtGoogle
+from bot.errors import BadArgument, GoogleError, GoogleUnavailable, NotFoundAtGoogle
 
 _PAGE_SIZE: Final = 100
 _MODEL_PAGES: Final = 50
@@ -50,6 +50,30 @@ class VertexModels:
         return sorted(
             existing, key=lambda model: model.created_at.timestamp() if model.created_at else 0.0, reverse=True
         )
+
+    async def one(self, resource: str, location: str) -> TunedModel | None:
+        """Return the model with this resource name, None if there is none.
+
+        Google tunes a model again in its own location only:
+        https://cloud.google.com/vertex-ai/generative-ai/docs/models/gemini-use-continuous-tuning.
+        Raises BadArgument for another kind of resource and for another location, GoogleError.
+        """
+        name = VertexName.parse(resource)
+        if not name.rest.startswith("models/"):
+            raise BadArgument(
+                f"{resource!r} is not a tuned model.", "See the models with /tune models.", field="base_model"
+            )
+        if name.location != location:
+            raise BadArgument(
+                f"The model {resource!r} is in {name.location}, and Google tunes it again only there.",
+                f"Choose a model in {location}, see /tune models.",
+                field="base_model",
+            )
+        try:
+            found = await self._http.read(self._hosts.url(str(name)))
+        except NotFoundAtGoogle:
+            return None
+        return TunedModel(self._backend, text(found.get("name")), "", text(found.get("displayName")))
 
     async def delete(self, model: TunedModel) -> None:
         """Delete each endpoint that serves only this model, then the model; a missing one is no error."""

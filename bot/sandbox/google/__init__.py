@@ -6,6 +6,18 @@
 from bot.sandbox.google.google_stand_in import GoogleStandIn
 from bot.sandbox.google.job_register import Job
 from bot.sandbox.google.service_limits import Limits
+from bot.sandbox.google.stored_objects import BucketSettings
 from bot.sandbox.google.trainer import Course, Example, Lesson, Prompt, Score, Trainer
 
-__all__ = ["Course", "Example", "GoogleStandIn", "Job", "Lesson", "Limits", "Prompt", "Score", "Trainer"]
+__all__ = [
+    "BucketSettings",
+    "Course",
+    "Example",
+    "GoogleStandIn",
+    "Job",
+    "Lesson",
+    "Limits",
+    "Prompt",
+    "Score",
+    "Trainer",
+]

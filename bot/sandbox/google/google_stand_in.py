@@ -26,7 +26,7 @@ from bot.sandbox.google.request_log import Journal, Received, hide
 from bot.sandbox.google.router import Call, Route, Router, parse_json, read_query
 from bot.sandbox.google.rpc_status import GoogleError
 from bot.sandbox.google.service_limits import Limits
-from bot.sandbox.google.stored_objects import Buckets
+from bot.sandbox.google.stored_objects import Buckets, BucketSettings
 from bot.sandbox.google.text_generation import Answers
 from bot.sandbox.google.token_endpoints import TokenRoutes
 from bot.sandbox.google.trainer import Trainer
@@ -114,9 +114,9 @@ class GoogleStandIn:
         """Give out an access token, for `lifetime` seconds or an hour."""
         return self.credentials.issue(lifetime)
 
-    def create_bucket(self, name: str) -> None:
-        """Create an empty bucket."""
-        self.buckets.create(name)
+    def create_bucket(self, name: str, settings: BucketSettings | None = None) -> None:
+        """Create an empty bucket, in us-central1 unless `settings` say otherwise."""
+        self.buckets.create(name, settings or BucketSettings())
 
     def service_account_file(self, directory: Path) -> Path:
         """Write a service-account key file whose token endpoint is this stand-in."""

@@ -17,7 +17,7 @@ PIECE = 256 * 1024
 
 
 class ObjectRoutes:
-    """buckets get; objects get (also its content), list, delete."""
+    """buckets get and testIamPermissions; objects get (also its content), list, delete."""
 
     def __init__(self, buckets: Buckets) -> None:
         self._buckets = buckets
@@ -31,6 +31,7 @@ class ObjectRoutes:
             router.add(method, pattern, handler, need="storage", query=None, service=SERVICE)
 
         add("GET", bucket, self.get_bucket)
+        add("GET", bucket + "/iam/testPermissions", self.test_permissions)
         add("GET", bucket + "/o", self.list_objects)
         add("GET", "(/download)?" + stored, self.get_object)
         add("DELETE", stored, self.delete_object)
@@ -38,8 +39,18 @@ class ObjectRoutes:
     async def get_bucket(self, call: Call) -> web.Response:
         """Show a bucket."""
         name = call.arguments["bucket"]
-        self._buckets.bucket(name)
+        if "storage.buckets.get" not in self._buckets.settings(name).permissions:
+            message = "The account does not have storage.buckets.get access to the Google Cloud Storage bucket."
+            raise GoogleError(403, message)
         return answer(self._bucket_view(name, call.base_url))
+
+    async def test_permissions(self, call: Call) -> web.Response:
+        """Answer which of the asked permissions the account has on a bucket."""
+        held = self._buckets.settings(call.arguments["bucket"]).permissions
+        asked = call.request.query.getall("permissions", [])
+        granted = [name for name in asked if name in held]
+        content: dict[str, Any] = {"kind": "storage#testIamPermissionsResponse"}
+        return answer(content | ({"permissions": granted} if granted else {}))
 
     async def list_objects(self, call: Call) -> web.Response:
         """List objects by name, with prefix, delimiter and pages."""
@@ -93,20 +104,23 @@ class ObjectRoutes:
         return web.Response(status=204)
 
     def _bucket_view(self, name: str, base_url: str) -> dict[str, Any]:
-        now = timestamp(0)
-        return {
+        now, settings = timestamp(0), self._buckets.settings(name)
+        view: dict[str, Any] = {
             "kind": "storage#bucket",
             "id": name,
             "name": name,
             "selfLink": f"{base_url}/storage/v1/b/{quote(name)}",
-            "location": "US-CENTRAL1",
-            "locationType": "region",
+            "location": settings.location,
+            "locationType": settings.kind,
             "storageClass": "STANDARD",
             "metageneration": "1",
             "etag": "CAE=",
             "timeCreated": now,
             "updated": now,
         }
+        if settings.dual_region:
+            view["customPlacementConfig"] = {"dataLocations": list(settings.dual_region)}
+        return view
 
 
 def _range(header: str | None, size: int) -> tuple[int, int]:

@@ -95,6 +95,19 @@ class Upload:
     stored: StoredObject | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class BucketSettings:
+    """Where a bucket is, and what the bot's account may do there; `dual_region` names two regions, or none."""
+
+    location: str = "US-CENTRAL1"
+    kind: str = "region"
+    dual_region: tuple[str, ...] = ()
+    permissions: frozenset[str] = frozenset(
+        f"storage.{name}"
+        for name in ("objects.create", "objects.delete", "objects.get", "objects.list", "buckets.get")
+    )
+
+
 @dataclass(slots=True)
 class Buckets:
     """All buckets; every file lies under `directory`."""
@@ -103,9 +116,10 @@ class Buckets:
     clock: Callable[[], float]
     uploads: dict[str, Upload] = field(default_factory=dict)
     _buckets: dict[str, dict[str, StoredObject]] = field(default_factory=dict)
+    _settings: dict[str, BucketSettings] = field(default_factory=dict)
     _generation: int = 1_700_000_000_000_000
 
-    def create(self, name: str) -> None:
+    def create(self, name: str, settings: BucketSettings = BucketSettings()) -> None:
         """Create an empty bucket.
 
         Raises:
@@ -116,6 +130,17 @@ class Buckets:
                 409, "Your previous request to create the named bucket succeeded and you already own it."
             )
         self._buckets[name] = {}
+        self._settings[name] = settings
+
+    def change(self, name: str, settings: BucketSettings) -> None:
+        """Change what a bucket's settings are."""
+        self.bucket(name)
+        self._settings[name] = settings
+
+    def settings(self, name: str) -> BucketSettings:
+        """Return a bucket's settings, or raise Google's 404."""
+        self.bucket(name)
+        return self._settings[name]
 
     def bucket(self, name: str) -> dict[str, StoredObject]:
         """Return a bucket's objects by name, or raise Google's 404."""

@@ -37,7 +37,12 @@ class UploadRoutes:
     async def post(self, call: Call) -> web.Response:
         """Begin a resumable upload, or take a whole object at once."""
         bucket = call.arguments["bucket"]
-        self._buckets.bucket(bucket)
+        if "storage.objects.create" not in self._buckets.settings(bucket).permissions:
+            raise GoogleError(
+                403,
+                "The account does not have storage.objects.create access to the Google Cloud Storage object. "
+                "Permission 'storage.objects.create' denied on resource (or it may not exist).",
+            )
         kind = call.query.get("uploadType", "")
         match kind:
             case "resumable" if "upload_id" in call.request.query:

@@ -73,6 +73,7 @@ def build_report_view(
     validation: DatasetReport | None = None,
     request: StartRequest | None = None,
     earlier: Sequence[TuningJob] = (),
+    obstacle: BotError | None = None,
     native_chart: bool = True,
 ) -> dict[str, Any]:
     """Build the view with the findings, and with “Start tuning” where there is a proposal.
@@ -80,7 +81,7 @@ def build_report_view(
     Its private metadata holds whose view it is and the proposal's id. With a `request`, a button opens the form
     again, filled in.
     """
-    blocks = _blocks(report, profile, proposal, validation, _SHOWN_IN_VIEW)
+    blocks = _blocks(report, profile, proposal, validation, obstacle, _SHOWN_IN_VIEW)
     chart = (build_length_chart if native_chart else build_length_text)(report, "lengths")
     blocks += [chart] if chart is not None else []
     blocks += [context(_earlier_words(earlier), "earlier")] if earlier else []
@@ -103,9 +104,10 @@ def build_report_message(
     proposal: Proposal | None = None,
     *,
     validation: DatasetReport | None = None,
+    obstacle: BotError | None = None,
 ) -> Message:
     """Build the report for a thread; the value of its “Start tuning” button is the proposal's id."""
-    blocks = _blocks(report, profile, proposal, validation, _SHOWN_IN_MESSAGE)
+    blocks = _blocks(report, profile, proposal, validation, obstacle, _SHOWN_IN_MESSAGE)
     if proposal is not None:
         start = button("Start tuning", START_ACTION, proposal.id, style="primary")
         blocks.append(actions([start], "report_actions"))
@@ -113,6 +115,8 @@ def build_report_message(
     for each in (report, validation):
         if each is not None:
             texts += [_summary(each), *(_finding(one, each.unit) for one in _found(each)[:_SHOWN_IN_MESSAGE])]
+    if obstacle is not None:
+        texts.append(_obstacle(obstacle))
     if proposal is not None:
         texts.append(_cost(report, profile, proposal))
     return compose("\n".join(texts), blocks)
@@ -156,16 +160,28 @@ def _blocks(
     profile: BackendProfile,
     proposal: Proposal | None,
     validation: DatasetReport | None,
+    obstacle: BotError | None,
     most: int,
 ) -> list[Block]:
     blocks = _report(report, "training", most)
     if validation is not None:
         blocks += _report(validation, "validation", most)
+    if obstacle is not None:
+        blocks.append(section(_obstacle(obstacle), "report_obstacle"))
     if proposal is not None:
         blocks += _start(report, profile, proposal)
+    elif report.ok and (validation is None or validation.ok):
+        text = "Nothing was started. When that is put right, check the file again."
+        blocks.append(context(text, "report_next"))
     else:
         blocks.append(context("Nothing was started. Put the rows right and check the file again.", "report_next"))
     return blocks
+
+
+def _obstacle(obstacle: BotError) -> str:
+    """Return why a start would fail whatever the file, or why that could not be checked."""
+    kind = "Not checked" if obstacle.passing else "Error"
+    return f"*{kind}, not about the file:* {error_text(obstacle)}"
 
 
 def _found(report: DatasetReport) -> list[Finding]:

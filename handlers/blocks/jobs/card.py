@@ -29,6 +29,7 @@ REFRESH_ACTION = "job_refresh"
 ASK_ACTION = "job_ask"
 USE_ACTION = "job_use"
 DELETE_ACTION = "job_delete"
+AGAIN_ACTION = "job_again"
 _BAR = 20
 
 
@@ -170,6 +171,15 @@ def build_forget_button(job: TuningJob) -> Block:
     return button("Forget it", DELETE_ACTION, job.key, label=f"Forget {shorten(job.name, 50)}", ask=ask)
 
 
+def build_again_button(job: TuningJob) -> Block | None:
+    """Build the button that checks the same start again; None unless the job failed for a passing reason."""
+    failed = job.state is JobState.FAILED and not job.deleted_by
+    if not failed or job.failure is None or not job.failure.passing:
+        return None
+    label = f"Try again: {shorten(job.name, 50)}"
+    return button("Try again", AGAIN_ACTION, job.key, style="primary", label=label)
+
+
 def _buttons(job: TuningJob, profile: BackendProfile) -> list[Block]:
     if job.deleted_by:
         return []
@@ -179,6 +189,8 @@ def _buttons(job: TuningJob, profile: BackendProfile) -> list[Block]:
         elements.append(button("Refresh", REFRESH_ACTION, job.key, label=f"Refresh {name}"))
         if cancel := build_cancel_button(job, profile):
             elements.append(cancel)
+    if again := build_again_button(job):
+        elements.append(again)
     if job.can_answer:
         elements.append(button("Ask it", ASK_ACTION, job.key, style="primary", label=f"Ask it: {name}"))
         elements.append(button("Use in this channel", USE_ACTION, job.key, label=f"Use in this channel: {name}"))

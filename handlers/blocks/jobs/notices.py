@@ -7,7 +7,13 @@ from bot.domain.backend_profile import BackendProfile
 from bot.domain.jobs import JobState, TuningJob
 from handlers.blocks.elements import actions, button, section
 from handlers.blocks.formatting import count, duration, sentence
-from handlers.blocks.jobs.card import ASK_ACTION, USE_ACTION, build_cancel_button, build_forget_button
+from handlers.blocks.jobs.card import (
+    ASK_ACTION,
+    USE_ACTION,
+    build_again_button,
+    build_cancel_button,
+    build_forget_button,
+)
 from handlers.blocks.jobs.wording import NAME, data_lines, elapsed, failure_lines, rows_text, where
 from handlers.blocks.message import Block, Message, code, compose, escape_line, mention
 from handlers.syntax.lexer import quoted
@@ -71,6 +77,8 @@ def _next(job: TuningJob) -> list[str]:
 
 
 def _buttons(job: TuningJob) -> list[Block]:
+    if again := build_again_button(job):
+        return [actions([again], "ended_actions")]
     if not job.can_answer:
         return []
     elements = [

@@ -137,7 +137,8 @@ def rows_text(job: TuningJob) -> str:
 def failure_lines(failure: Failure | None) -> list[str]:
     """Return why the job failed and what to do about it, as mrkdwn lines."""
     if failure is None:
-        return ["Google gave no reason."]
+        hint = "Try it again. If it fails again, an administrator can open the job in the Google Cloud console."
+        return ["Google gave no reason.", f"What to do: {hint}"]
     reason = sentence(escape_line(failure.message, 1_200)) or "none was given."
     # Code 0 is google.rpc.Code's OK: the reason is ours, and the job never reached Google.
     lines = [f"Google's reason: {reason}" if failure.code else f"Reason: {reason}"]

@@ -12,6 +12,7 @@ from bot.domain.backend_profile import BackendProfile, HyperparameterRule
 from bot.domain.jobs import TunedModel
 from bot.domain.place import Requester
 from bot.domain.requests import StartRequest
+from bot.errors import BotError
 from bot.ports.files import FileInfo
 from handlers.blocks.elements import (
     Choice,
@@ -28,6 +29,7 @@ from handlers.blocks.elements import (
 from handlers.blocks.formatting import count, number, sentence, size
 from handlers.blocks.message import Block, escape, shorten
 from handlers.blocks.private_metadata import pack_requester
+from handlers.blocks.replies import error_text
 
 FORM_VIEW = "start_form"
 BACKEND_ACTION = "form_backend"
@@ -40,6 +42,8 @@ _KEY_LENGTH = 100
 class FormState:
     """The content of a form. The first profile is the default one; `request` fills in the fields.
 
+    `obstacle` is what is known against a start with the chosen backend.
+
     `recent` are files to choose from, `tuned` are models to tune again, `validation` shows the validation fields.
     """
 
@@ -49,6 +53,7 @@ class FormState:
     recent: Sequence[FileInfo] = ()
     tuned: Sequence[TunedModel] = ()
     validation: bool = False
+    obstacle: BotError | None = None
 
     @property
     def profile(self) -> BackendProfile:
@@ -92,6 +97,8 @@ def _backend(state: FormState) -> list[Block]:
     if profile.notice:
         notice = sentence(escape(profile.notice))
         blocks.append(section(notice if profile.trains_today else f"*Please note:* {notice}", "notice"))
+    if state.obstacle is not None:
+        blocks.append(section(f"*It does not work now:* {error_text(state.obstacle)}", "obstacle"))
     return blocks
 
 

@@ -170,6 +170,7 @@ async def test_a_refusal_that_is_not_googles_own_ends_no_start(
 
 async def test_a_start_under_way_is_not_recovered_beside_itself(harness: Harness) -> None:
     job = await harness.accepted("under way")
+    harness.google.requests.clear()
     harness.clock.advance(days=2)
     await harness.tuning.recover(job)
     harness.clock.advance(days=2)

@@ -11,8 +11,9 @@ from bot.domain.datasets import FieldMapping
 from bot.domain.jobs import Hyperparameters
 from bot.domain.place import Place
 from bot.domain.requests import StartRequest
-from bot.errors import BadArgument, FileTooLarge, FileUnavailable
+from bot.errors import BadArgument, FileTooLarge, FileUnavailable, InvalidRequest
 from bot.ports.files import FileInfo
+from bot.sandbox.google import BucketSettings
 from bot.tuning.proposals import check_hyperparameters, new_key
 from tests.support.backend_harness import BUCKET
 from tests.support.harness import ADA, FILE, PLACE, TEAM, Harness
@@ -182,3 +183,79 @@ async def test_what_was_found_in_a_file_is_remembered_for_its_own_workspace_only
         checked = await harness.proposals.check(place, ADA, StartRequest(file=FILE))
         assert checked.report.examples
         assert reads() == total
+
+
+async def test_bucket_in_another_location_prevents_the_start_in_the_report(harness: Harness) -> None:
+    harness.google.buckets.change(BUCKET, BucketSettings(location="EUROPE-WEST4"))
+    checked = await harness.proposals.check(PLACE, ADA, StartRequest(file=FILE))
+    assert checked.report.ok
+    assert checked.proposal is None
+    assert isinstance(checked.obstacle, InvalidRequest)
+    assert harness.proposals.obstacle("vertex") is checked.obstacle, "the next form says so"
+    harness.google.buckets.change(BUCKET, BucketSettings())
+    again = await harness.proposals.check(PLACE, ADA, StartRequest(file=FILE))
+    assert again.proposal is not None
+    assert again.obstacle is None
+
+
+async def test_google_that_cannot_be_asked_prevents_no_start(harness: Harness) -> None:
+    harness.google.faults.fail(503, path="testPermissions", times=None)
+    checked = await harness.proposals.check(PLACE, ADA, StartRequest(file=FILE))
+    assert checked.proposal is not None
+    assert checked.obstacle is not None
+    assert checked.obstacle.passing
+
+
+@pytest.mark.parametrize("backend", ["vertex", "gemini"])
+async def test_base_that_names_no_tuned_model_is_refused_with_the_nearest_one(
+    harness: Harness, backend: str
+) -> None:
+    job = await harness.tuned("first", backend)
+    name, at, version = job.tuned_model.partition("@")
+    missing = f"{name}7{at}{version}"
+    error = await refused_base(harness, backend, missing)
+    assert f"has no tuned model {missing!r}" in error.message
+    assert job.tuned_model in error.hint
+    assert error.field == "base_model"
+
+
+async def test_base_that_is_nearly_the_name_of_a_model_gets_a_guess(harness: Harness) -> None:
+    await harness.tuned("counter")
+    error = await refused_base(harness, "vertex", "countre")
+    assert "counter" in error.hint
+
+
+async def test_base_that_was_deleted_at_google_is_refused(harness: Harness) -> None:
+    job = await harness.tuned("first")
+    backend = harness.backends["vertex"]
+    (model,) = await backend.models()
+    await backend.delete(model)
+    error = await refused_base(harness, "vertex", "first")
+    assert "that can be tuned again" in error.message
+    assert job.tuned_model in error.message
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        "projects/sandbox-project/locations/europe-west4/models/7",
+        "projects/sandbox-project/locations/us-central1/endpoints/7",
+        "projects/sandbox-project/locations/us-central1/models/../7",
+        "tunedModels/numbers",
+    ],
+)
+async def test_base_that_is_elsewhere_or_of_another_kind_is_refused(harness: Harness, base: str) -> None:
+    await refused_base(harness, "vertex", base)
+
+
+async def test_base_that_google_does_not_answer_for_is_left_to_the_start(harness: Harness) -> None:
+    job = await harness.tuned("first")
+    harness.google.faults.fail(503, path=r"/models/[^/]+$", times=None)
+    request = StartRequest("vertex", base_model=job.tuned_model, file=FILE)
+    assert (await harness.proposals.check(PLACE, ADA, request)).proposal is not None
+
+
+async def refused_base(harness: Harness, backend: str, base: str) -> BadArgument:
+    with pytest.raises(BadArgument) as caught:
+        await harness.proposals.check(PLACE, ADA, StartRequest(backend, base_model=base, name="second", file=FILE))
+    return caught.value

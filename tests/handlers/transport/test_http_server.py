@@ -4,7 +4,7 @@ import asyncio
 import logging
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
@@ -106,6 +106,7 @@ async def serve() -> AsyncIterator[Serve]:
             database: Callable[[], Awaitable[str]] = healthy,
             poller: str = "",
             host: str = "",
+            unready: Sequence[str] = (),
         ) -> Served:
             slack = await stack.enter_async_context(SlackStandIn(manifest=manifest()))
             port = free_port()
@@ -138,13 +139,31 @@ async def serve() -> AsyncIterator[Serve]:
             async def measure() -> None:
                 metrics.waiting(3, 7.5)
 
-            intake = HttpServer(settings, app, metrics, line, database, [lambda: poller, token.problem], measure)
+            problems = [lambda: poller, token.problem]
+            intake = HttpServer(settings, app, metrics, line, database, problems, lambda: unready, measure)
             await stack.enter_async_context(intake.serving())
             ada = slack.person("ada")
             channel = slack.add_channel("tuning", ada)
             return Served(slack, intake, line, metrics, port, ada, channel, app, token, received)
 
         yield serving
+
+
+async def test_process_is_ready_only_where_a_tuning_could_be_started(serve: Serve) -> None:
+    ready = await serve()
+    assert await ready.get("/readyz") == (200, '{"ok": true, "problems": []}')
+    unready = await serve(unready=["Vertex AI: The bot has no Google credentials."])
+    problems = '{"ok": false, "problems": ["Vertex AI: The bot has no Google credentials."]}'
+    assert await unready.get("/readyz") == (503, problems)
+    assert await unready.get("/healthz") == (200, '{"ok": true, "problems": []}'), "a restart would not help"
+
+
+async def test_process_that_is_not_healthy_is_not_ready(serve: Serve) -> None:
+    async def locked() -> str:
+        return "the database is locked"
+
+    served = await serve(database=locked)
+    assert await served.get("/readyz") == (503, '{"ok": false, "problems": ["the database is locked"]}')
 
 
 async def test_health_is_good_and_numbers_are_told_while_all_is_well(serve: Serve) -> None:

@@ -12,11 +12,12 @@ from bot.backends.google.http import GoogleHttp
 from bot.errors import (
     BotError,
     GoogleUnavailable,
+    InvalidRequest,
     NotFoundAtGoogle,
     Outdated,
     PermissionDenied,
 )
-from bot.sandbox.google import GoogleStandIn
+from bot.sandbox.google import BucketSettings, GoogleStandIn
 from tests.support.backend_harness import BUCKET, RETRY_POLICY, chunks
 from tests.support.http_server import serving
 
@@ -139,18 +140,63 @@ async def test_session_that_loses_bytes_is_an_error() -> None:
         await made.close()
 
 
-async def test_missing_bucket_and_missing_permission_are_errors_that_name_them(
+async def test_bucket_that_is_missing_is_an_error_that_names_it(
     google: GoogleStandIn, storage: CloudStorage
 ) -> None:
-    await storage.check_bucket(BUCKET)
+    await storage.check_bucket(BUCKET, "us-central1")
     with pytest.raises(NotFoundAtGoogle, match="no bucket 'missing'"):
-        await storage.check_bucket("missing")
+        await storage.check_bucket("missing", "us-central1")
     with pytest.raises(NotFoundAtGoogle, match="no bucket 'missing'"):
         await storage.upload(GcsObject("missing", "x"), chunks(b"1"))
-    google.faults.fail(403, "You lack storage.objects.list.", path=f"/b/{BUCKET}/o$")
+
+
+async def test_bucket_that_the_bot_may_not_write_to_is_an_error_with_the_role(
+    google: GoogleStandIn, storage: CloudStorage
+) -> None:
+    readable = frozenset({"storage.buckets.get", "storage.objects.get", "storage.objects.delete"})
+    google.create_bucket("readable", BucketSettings(permissions=readable))
     with pytest.raises(PermissionDenied) as caught:
-        await storage.check_bucket(BUCKET)
-    assert "You lack storage.objects.list." in caught.value.message
+        await storage.check_bucket("readable", "us-central1")
+    assert caught.value.message == (
+        "The bot may not store files in the bucket 'readable': it lacks storage.objects.create."
+    )
+    assert "Storage Object Admin" in caught.value.hint
+    with pytest.raises(PermissionDenied):
+        await storage.upload(GcsObject("readable", "x"), chunks(b"1"))
+
+
+async def test_bucket_in_another_location_is_an_error_that_names_both(
+    google: GoogleStandIn, storage: CloudStorage
+) -> None:
+    google.create_bucket("european", BucketSettings(location="EU", kind="multi-region"))
+    await storage.check_bucket("european", "europe-west4")
+    with pytest.raises(InvalidRequest) as caught:
+        await storage.check_bucket("european", "us-central1")
+    assert caught.value.message == "The bucket 'european' is in eu, but Google tunes in us-central1."
+    assert "GOOGLE_CLOUD_LOCATION" in caught.value.hint
+
+
+async def test_dual_region_serves_both_of_its_regions(google: GoogleStandIn, storage: CloudStorage) -> None:
+    both = BucketSettings(location="US", kind="dual-region", dual_region=("US-CENTRAL1", "US-WEST1"))
+    google.create_bucket("dual", both)
+    await storage.check_bucket("dual", "us-west1")
+    with pytest.raises(InvalidRequest):
+        await storage.check_bucket("dual", "us-east4")
+
+
+async def test_role_that_does_not_show_the_bucket_is_enough(google: GoogleStandIn, storage: CloudStorage) -> None:
+    files_only = BucketSettings().permissions - {"storage.buckets.get"}
+    google.create_bucket("private", BucketSettings(permissions=files_only))
+    await storage.check_bucket("private", "us-central1")
+    assert [entry.status for entry in google.requests.matching("/b/private")] == [200, 403]
+
+
+async def test_permissions_that_an_emulator_cannot_test_count_as_right(
+    google: GoogleStandIn, storage: CloudStorage
+) -> None:
+    google.faults.fail(400, "Unknown method.", path="testPermissions")
+    await storage.check_bucket(BUCKET, "us-central1")
+    assert [entry.status for entry in google.requests] == [400, 200]
 
 
 async def test_object_is_deleted_and_stays_deleted(google: GoogleStandIn, storage: CloudStorage) -> None:

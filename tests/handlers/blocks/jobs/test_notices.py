@@ -82,7 +82,10 @@ def test_success_without_an_endpoint_offers_no_questions():
         ),
         (
             {"state": JobState.FAILED},
-            "<@U1> *next number* failed on Vertex AI.\nGoogle gave no reason.\nYou can start again with `/tune`.",
+            "<@U1> *next number* failed on Vertex AI.\nGoogle gave no reason.\n"
+            "What to do: Try it again. If it fails again, an administrator can open the job in the "
+            "Google Cloud console.\n"
+            "You can start again with `/tune`.",
         ),
         (
             {"state": JobState.CANCELLED, "cancelled_by": "U2"},
