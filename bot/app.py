@@ -20,15 +20,18 @@ from typing import Final
 from bot.backends import BackendOptions, build_backends, build_gcs_files
 from bot.chat.answer_worker import AnswerWorker
 from bot.chat.chat_service import ChatService
+from bot.datasets import WORKER_MODULE
 from bot.delivery.outbox_sender import OutboxSender
 from bot.domain.backend_profile import BackendProfile
 from bot.errors import StorageError
 from bot.ports.backends import TuningBackend
 from bot.ports.clock import Clock
 from bot.ports.files import FileReader
+from bot.ports.workers import Workers
 from bot.runtime.background_tasks import BackgroundTasks
 from bot.runtime.metrics import MeasuredNotifier, Metrics
 from bot.runtime.readiness import Readiness
+from bot.runtime.worker_pool import WorkerPool, places
 from bot.settings import Settings, reveal
 from bot.tuning.cancellation import Cancellations
 from bot.tuning.dataset_check import DatasetCheck
@@ -125,6 +128,16 @@ async def open_stores(path: str | Path, clock: Clock) -> AsyncIterator[Stores]:
 
 
 @asynccontextmanager
+async def open_workers() -> AsyncIterator[WorkerPool]:
+    """Open the pool of processes that read files; all of them end after the block."""
+    workers = WorkerPool(WORKER_MODULE, places())
+    try:
+        yield workers
+    finally:
+        await workers.close()
+
+
+@asynccontextmanager
 async def open_google(names: Sequence[str], options: BackendOptions) -> AsyncIterator[Google]:
     """Build the backends of these names and the file reader; their connections close after the block."""
     async with AsyncExitStack() as stack:
@@ -142,13 +155,17 @@ def build_use_cases(
     files: Mapping[str, FileReader],
     clock: Clock,
     wake_sender: Callable[[], None],
+    workers: Workers,
     *,
     adoption_grace: timedelta = ADOPTION_GRACE,
     doubt_after: timedelta = DOUBT_AFTER,
     lost_after: timedelta = LOST_AFTER,
     stuck_after: timedelta = STUCK_AFTER,
 ) -> UseCases:
-    """Build the use cases; `files` maps a location's scheme to its reader, `wake_sender` follows each notice."""
+    """Build the use cases; `files` maps a location's scheme to its reader, `wake_sender` follows each notice.
+
+    `workers` lends the processes in which files are read.
+    """
     jobs = stores.jobs
     cancellations = Cancellations(backends, jobs, clock, wake_sender)
     service = JobService(
@@ -156,6 +173,7 @@ def build_use_cases(
         jobs,
         stores.chats,
         files,
+        workers,
         cancellations,
         clock,
         wake_sender,
@@ -170,8 +188,8 @@ def build_use_cases(
     return UseCases(
         jobs=service,
         refresher=refresher,
-        proposals=Proposals(backends, jobs, DatasetCheck(files, stores.report_cache), readiness, clock),
-        repair=DatasetRepair(files),
+        proposals=Proposals(backends, jobs, DatasetCheck(files, stores.report_cache, workers), readiness, clock),
+        repair=DatasetRepair(files, workers),
         sweep=Sweep(backends, jobs, clock, wake_sender),
         chat=chat,
         answers=AnswerWorker(stores.questions, chat, clock),
@@ -212,6 +230,7 @@ async def serving(
         logger.warning("%s begins with http://: tokens travel unencrypted to that host", name)
     metrics, tasks = Metrics(), BackgroundTasks()
     async with AsyncExitStack() as stack:
+        workers = await stack.enter_async_context(open_workers())
         slack = await stack.enter_async_context(open_slack(settings, clock))
         stores = await stack.enter_async_context(open_stores(settings.database, clock))
         options = replace(google_options(settings), event_hooks=metrics.google_hooks)
@@ -228,6 +247,7 @@ async def serving(
             {"slack": slack.files, "gs": google.files},
             clock,
             sender.wake,
+            workers,
             adoption_grace=adoption_grace,
             stuck_after=settings.stuck_after,
         )

@@ -10,7 +10,8 @@
     │   └── TooManyQuestions     a person or a thread asked more than the limit
     ├── FileError                the attached file cannot be read
     │   ├── FileUnavailable      Slack or Cloud Storage does not give it to the bot
-    │   └── FileTooLarge         it is larger than the limit
+    │   ├── FileTooLarge         it is larger than the limit
+    │   └── TooMuchWork          it needs more time, memory or output than one file may use
     ├── GoogleError              Google answered with an error, or did not answer
     │   ├── InvalidRequest       400: Google does not accept the values
     │   ├── NotAuthenticated     401, or credentials that cannot be refreshed
@@ -95,6 +96,10 @@ class FileUnavailable(FileError):
 
 class FileTooLarge(FileError):
     """The file is larger than the limit of the system that reads it."""
+
+
+class TooMuchWork(FileError):
+    """Reading the file needs more time, memory or output than one file may use."""
 
 
 class GoogleError(BotError):

@@ -53,6 +53,7 @@ def register(app: AsyncApp, listeners: Listeners) -> None:
     app.view(form.FORM_VIEW)(door.view(views.start_form))
     app.view(report.REPORT_VIEW)(door.view(views.start_report))
     app.view(ask_form.ASK_VIEW)(door.view(views.ask_form))
+    app.view_closed(report.CHECKING_ID)(door.closed_view(views.check_closed))
 
     actions = listeners.actions
     app.action(form.BACKEND_ACTION)(door.action(actions.form_backend))

@@ -3,7 +3,7 @@
 `bot/app.py` calls these functions, and so do the tests, with stores, use cases and a clock of their own.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -15,6 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.chat.answer_worker import AnswerWorker
 from bot.chat.chat_service import ChatService
+from bot.domain.requests import PendingModal
 from bot.ports.clock import Clock
 from bot.ports.stores import AuditLog, JobStore, PendingModalStore
 from bot.runtime.background_tasks import BackgroundTasks
@@ -88,10 +89,19 @@ class Handlers:
 
     async def resume(self) -> None:
         """Continue each modal and question that was open when the last process ended. Raises StorageError."""
-        for modal in await self.pending_modals.unfinished():
-            respond = self.poster.respond_ephemeral(modal.place, modal.user)
-            self.tasks.spawn(report_errors(self.check_modal.resume(modal), respond), f"resumed {modal.kind}")
+        modals = await self.pending_modals.unfinished()
+        self.tasks.spawn(self._resume_modals(modals), "resumed modals")
         await self.questions.resume()
+
+    async def _resume_modals(self, modals: Sequence[PendingModal]) -> None:
+        """First say what is not repeated; then check again, one file after the other.
+
+        One of the files may be what ended the last process: then no other check is under way beside it, and the
+        next process knows which it was by its count of attempts.
+        """
+        for modal in sorted(modals, key=self.check_modal.checks_again):
+            respond = self.poster.respond_ephemeral(modal.place, modal.user)
+            await report_errors(self.check_modal.resume(modal), respond)
 
 
 @asynccontextmanager

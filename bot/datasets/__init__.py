@@ -1,31 +1,41 @@
 """Checks, repairs and converts training files as streams of bytes.
 
-It knows neither Slack nor the network. `check`, `convert` and `repair` take async streams; DatasetChecker,
-Converter and Repairer do the work synchronously.
+It knows neither Slack nor the network. `check`, `convert` and `repair` take async streams and work in a
+process of their own; DatasetChecker, Converter and Repairer do the work where they are called.
 """
 
+from bot.datasets.checks.budget import CheckBudget, RepairBudget
 from bot.datasets.checks.checker import DatasetChecker
 from bot.datasets.checks.whole_file import validation_limit
 from bot.datasets.findings.findings import Finding, Severity
-from bot.datasets.findings.report import DatasetReport, Histogram
+from bot.datasets.findings.report import OUT_OF_TIME, DatasetReport, Histogram
 from bot.datasets.findings.report_text import report_text, warnings_text
 from bot.datasets.findings.task_kinds import Task
 from bot.datasets.rewrite.converter import Converter
 from bot.datasets.rewrite.file_repair import Repaired, Repairer
-from bot.datasets.rewrite.sample import HEAD_BYTES, sample_text, with_counted_tokens
+from bot.datasets.rewrite.sample import with_counted_tokens
 from bot.datasets.rewrite.validation_split import Side, Split
 from bot.datasets.rows.column_mapping import format_mapping, guess_mapping
 from bot.datasets.rows.examples import Example, encode
-from bot.datasets.streams import check, convert, repair
+from bot.datasets.streams import WORKER_MODULE, check, convert, repair
+from bot.datasets.worker_tasks import CheckResult, CheckTask, ConvertTask, RepairResult, RepairTask
 
 __all__ = [
-    "HEAD_BYTES",
+    "OUT_OF_TIME",
+    "WORKER_MODULE",
+    "CheckBudget",
+    "CheckResult",
+    "CheckTask",
+    "ConvertTask",
     "Converter",
     "DatasetChecker",
     "DatasetReport",
     "Example",
     "Finding",
     "Histogram",
+    "RepairBudget",
+    "RepairResult",
+    "RepairTask",
     "Repaired",
     "Repairer",
     "Severity",
@@ -39,7 +49,6 @@ __all__ = [
     "guess_mapping",
     "repair",
     "report_text",
-    "sample_text",
     "validation_limit",
     "warnings_text",
     "with_counted_tokens",

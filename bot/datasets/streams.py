@@ -1,83 +1,126 @@
-"""Checks, converts and repairs async streams of bytes in a thread, so the event loop is never blocked."""
+"""Checks, converts and repairs async streams of bytes in a process of their own, never in the bot's."""
 
-import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
+from contextlib import aclosing
+from typing import Final
 
-from bot.datasets.checks.checker import DatasetChecker
-from bot.datasets.findings.report import DatasetReport
 from bot.datasets.formats.json_lines import PIECE_BYTES
-from bot.datasets.rewrite.converter import Converter
-from bot.datasets.rewrite.file_repair import Repaired, Repairer
-from bot.datasets.rewrite.validation_split import Split
-from bot.domain.backend_profile import DatasetLimits
-from bot.domain.datasets import Dialect, FieldMapping
+from bot.datasets.worker_tasks import (
+    END,
+    ERROR,
+    NEXT,
+    OUTPUT,
+    PIECE,
+    RESULT,
+    TASK,
+    CheckResult,
+    CheckTask,
+    ConvertTask,
+    RepairResult,
+    RepairTask,
+    Task,
+    decode_check,
+    decode_failure,
+    decode_repair,
+    encode,
+)
+from bot.ports.workers import Worker
+
+# The module that a pool of workers runs.
+WORKER_MODULE: Final = "bot.datasets.worker"
 
 
 async def check(
+    worker: Worker,
     chunks: AsyncIterable[bytes],
-    name: str,
-    limits: DatasetLimits,
-    target: Dialect | None = None,
-    mapping: FieldMapping | None = None,
-    *,
-    training: DatasetReport | None = None,
+    task: CheckTask,
     progress: Callable[[int], None] | None = None,
-) -> DatasetReport:
-    """Check a stream, see DatasetChecker. `progress` is called with the bytes read so far."""
-    checker = DatasetChecker(name, limits, target, mapping, training)
-    read = 0
-    async for piece in _pieces(chunks):
-        await asyncio.to_thread(checker.feed, piece)
-        read += len(piece)
-        if progress is not None:
-            progress(read)
-    return await asyncio.to_thread(checker.finish)
+) -> CheckResult:
+    """Check a stream. `progress` is called with the bytes read so far. Raises TooMuchWork.
+
+    Where the budget is used up, the rest of the stream is not read, and the report says so.
+    """
+    session = _Session(worker)
+    async for _ in session.run(task, chunks, progress):
+        pass
+    return decode_check(session.result)
 
 
-async def convert(
-    chunks: AsyncIterable[bytes],
-    *,
-    dialect: Dialect,
-    target: Dialect,
-    mapping: FieldMapping | None = None,
-    sha256: str = "",
-    split: Split | None = None,
-    name: str = "",
-) -> AsyncIterator[bytes]:
-    """Yield JSONL chunks in the target dialect; with a `split`, the rows of its side only.
+async def convert(worker: Worker, chunks: AsyncIterable[bytes], task: ConvertTask) -> AsyncGenerator[bytes, None]:
+    """Yield JSONL chunks in the target dialect; with a `split`, the rows of its side only. Raises TooMuchWork.
 
     With `sha256`, bytes that differ from the checked ones raise Outdated before the last chunk is yielded, so
     an upload of them is never completed. Without, a bad row raises UserError.
     """
-    converter = Converter(dialect, target, mapping, sha256, split, name=name)
+    session = _Session(worker)
     last = b""
-    async for piece in _pieces(chunks):
-        written = await asyncio.to_thread(converter.feed, piece)
-        if written:
+    async with aclosing(session.run(task, chunks)) as outputs:
+        async for written in outputs:
             if last:
                 yield last
             last = written
-    last += await asyncio.to_thread(converter.finish)
     if last:
         yield last
 
 
-async def repair(
-    chunks: AsyncIterable[bytes],
-    name: str,
-    limits: DatasetLimits,
-    target: Dialect | None = None,
-    mapping: FieldMapping | None = None,
-) -> AsyncIterator[Repaired]:
-    """Yield the rows of both files with the counts so far; the last item has the counts of the file."""
-    repairer = Repairer(name, limits, target, mapping)
-    async for piece in _pieces(chunks):
-        yield await asyncio.to_thread(repairer.feed, piece)
-    yield await asyncio.to_thread(repairer.finish)
+async def repair(worker: Worker, chunks: AsyncIterable[bytes], task: RepairTask) -> RepairResult:
+    """Repair a stream into the two files of the task, and return the counts. Raises TooMuchWork."""
+    session = _Session(worker)
+    async for _ in session.run(task, chunks):
+        pass
+    return decode_repair(session.result)
+
+
+class _Session:
+    """One task of a worker."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._ended = False
+        self.result = b""
+
+    async def run(
+        self, task: Task, chunks: AsyncIterable[bytes], progress: Callable[[int], None] | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """Yield the outputs that are not empty; afterwards `result` holds the encoded result.
+
+        Raises the error that the process sends, TooMuchWork if it ended.
+        """
+        await self._worker.send(TASK, encode(task))
+        read = 0
+        async for piece in _pieces(chunks):
+            await self._worker.send(PIECE, piece)
+            async for output in self._answers():
+                yield output
+            read += len(piece)
+            if progress is not None:
+                progress(read)
+            if self._ended:
+                return
+        await self._worker.send(END)
+        async for output in self._answers():
+            yield output
+
+    async def _answers(self) -> AsyncIterator[bytes]:
+        """Yield outputs until the process wants the next piece or has ended the task."""
+        while True:
+            message = await self._worker.receive()
+            kind, content = message[:1], message[1:]
+            if kind == OUTPUT:
+                if content:
+                    yield content
+            elif kind == NEXT:
+                return
+            elif kind == RESULT:
+                self.result, self._ended = content, True
+                return
+            else:
+                assert kind == ERROR
+                raise decode_failure(content).error()
 
 
 async def _pieces(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-    """Yield the same bytes in pieces that are large enough to be worth a thread."""
+    """Yield the same bytes in pieces that are large enough to be worth a message."""
     held: list[bytes] = []
     size = 0
     async for chunk in chunks:

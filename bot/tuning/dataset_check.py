@@ -6,14 +6,22 @@ file needs no read.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Final
 
 import msgspec
 
-from bot.datasets import HEAD_BYTES, DatasetReport, check, sample_text, with_counted_tokens
+from bot.datasets import (
+    OUT_OF_TIME,
+    CheckBudget,
+    CheckResult,
+    CheckTask,
+    DatasetReport,
+    check,
+    with_counted_tokens,
+)
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.datasets import FieldMapping
 from bot.domain.place import Place
@@ -22,6 +30,7 @@ from bot.ports.backends import TuningBackend
 from bot.ports.files import FileInfo, FileReader
 from bot.ports.registry import file_reader
 from bot.ports.stores import ReportCache
+from bot.ports.workers import Workers, WorkKind
 
 logger = logging.getLogger(__name__)
 
@@ -29,13 +38,18 @@ Progress = Callable[[str, int, int], None]  # the file's name, the bytes read so
 
 RULES: Final = 2  # raised when the checks change, so that older reports are not used
 COUNT_SECONDS: Final = 5.0
+# Checks of small files have places of their own, so that they never wait for large ones. A small file that takes
+# longer than this is read again among the large ones.
+SMALL_FILE_BYTES: Final = 4 * 1024 * 1024
+SMALL_CPU_SECONDS: Final = 5.0
 
 
 class DatasetCheck:
     """Checks files against the limits and the dialect of a backend."""
 
-    def __init__(self, files: Mapping[str, FileReader], report_cache: ReportCache) -> None:
+    def __init__(self, files: Mapping[str, FileReader], report_cache: ReportCache, workers: Workers) -> None:
         self._files = files
+        self._workers = workers
         self._report_cache = report_cache
 
     async def report(
@@ -55,6 +69,8 @@ class DatasetCheck:
 
         `training` is the training file's report if this is its validation file. `whole` reads the file also if its
         report is stored, for the fingerprints that splits and validation files need: they are not stored.
+        A report that is not `read_in_full` says where the check stopped.
+
         Raises FileError, GoogleError, StorageError.
         """
         profile = backend.profile
@@ -65,22 +81,44 @@ class DatasetCheck:
         key = _key(info, mapping, profile)
         if not whole and training is None and (known := await self._recall(place.team, key)) is not None:
             return known
-        head = bytearray()
-        async with aclosing(reader.read(place, user, location)) as chunks:
-            report = await check(
-                _keep_head(chunks, head),
-                info.name,
-                profile.limits,
-                target=profile.dialect,
-                mapping=mapping,
-                training=training,
-                progress=None if progress is None else lambda done: progress(info.name, done, info.size),
-            )
-        report = await self._counted(report, bytes(head), backend, base_model)
-        if training is None:
-            text = msgspec.json.encode(replace(report, fingerprints=None)).decode()
+        task = CheckTask(
+            info.name,
+            profile.limits,
+            profile.dialect,
+            mapping,
+            training,
+            fingerprints=whole,
+            budget=CheckBudget(),
+        )
+        result = await self._check(place, user, info, task, progress)
+        report = await self._counted(result, backend, base_model)
+        # How far a check comes in its time depends on the machine, so the next one may come further.
+        if training is None and OUT_OF_TIME not in {finding.rule for finding in report.findings}:
+            text = msgspec.json.encode(report.without_fingerprints()).decode()
             await self._report_cache.remember(place.team, key, text)
         return report
+
+    async def _check(
+        self, place: Place, user: str, info: FileInfo, task: CheckTask, progress: Progress | None
+    ) -> CheckResult:
+        small = info.size <= SMALL_FILE_BYTES
+        if small:
+            budget = msgspec.structs.replace(task, budget=replace(task.budget, cpu_seconds=SMALL_CPU_SECONDS))
+            result = await self._check_in(WorkKind.SMALL_CHECK, place, user, info, budget, progress)
+            if OUT_OF_TIME not in {finding.rule for finding in result.report.findings}:
+                return result
+        return await self._check_in(WorkKind.CHECK, place, user, info, task, progress)
+
+    async def _check_in(
+        self, kind: WorkKind, place: Place, user: str, info: FileInfo, task: CheckTask, progress: Progress | None
+    ) -> CheckResult:
+        reader = file_reader(self._files, info.location)
+        async with (
+            self._workers.worker(kind, f"{place.team} {user}") as worker,
+            aclosing(reader.read(place, user, info.location)) as chunks,
+        ):
+            on_read = None if progress is None else lambda done: progress(info.name, done, info.size)
+            return await check(worker, chunks, task, on_read)
 
     async def _recall(self, team: str, key: str) -> DatasetReport | None:
         text = await self._report_cache.recall(team, key)
@@ -90,11 +128,9 @@ class DatasetCheck:
             logger.info("a stored report cannot be decoded, checking the file again: %s", error)
             return None
 
-    async def _counted(
-        self, report: DatasetReport, head: bytes, backend: TuningBackend, base_model: str
-    ) -> DatasetReport:
+    async def _counted(self, result: CheckResult, backend: TuningBackend, base_model: str) -> DatasetReport:
         """Return the report with Google's token count of its first rows, unchanged if none comes in time."""
-        sample = await asyncio.to_thread(sample_text, head, report)
+        report, sample = result.report, result.sample
         if not sample or base_model not in backend.profile.base_models:
             return report
         try:
@@ -104,14 +140,6 @@ class DatasetCheck:
             logger.info("the token count of %s stays an estimate: %s", report.name, error)
             return report
         return with_counted_tokens(report, sample, tokens) if tokens else report
-
-
-async def _keep_head(chunks: AsyncGenerator[bytes, None], head: bytearray) -> AsyncIterator[bytes]:
-    """Yield the same chunks and copy the first bytes into `head`."""
-    async for chunk in chunks:
-        if len(head) < HEAD_BYTES:
-            head += chunk[: HEAD_BYTES - len(head)]
-        yield chunk
 
 
 def _check_size(info: FileInfo, profile: BackendProfile) -> None:

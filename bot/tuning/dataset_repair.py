@@ -4,7 +4,6 @@ Both are written to disk row by row, so that a file of any size is repaired in c
 never changed.
 """
 
-import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
@@ -13,12 +12,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from bot.datasets import Repaired, repair
+from bot.datasets import RepairBudget, RepairTask, repair
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.place import Place
 from bot.domain.requests import StartRequest
 from bot.ports.files import FileReader
 from bot.ports.registry import file_reader
+from bot.ports.workers import Workers, WorkKind
 
 _LONGEST_STEM: Final = 100
 
@@ -44,8 +44,9 @@ class RepairedFiles:
 class DatasetRepair:
     """Repairs files from Slack or from Cloud Storage."""
 
-    def __init__(self, files: Mapping[str, FileReader]) -> None:
+    def __init__(self, files: Mapping[str, FileReader], workers: Workers) -> None:
         self._files = files
+        self._workers = workers
 
     @asynccontextmanager
     async def repaired(
@@ -53,21 +54,28 @@ class DatasetRepair:
     ) -> AsyncIterator[RepairedFiles]:
         """Repair the request's file for this backend; both files are deleted after the block.
 
-        Raises FileError, GoogleError.
+        Raises FileError, TooMuchWork among them, GoogleError.
         """
         reader = file_reader(self._files, request.file)
         info = await reader.describe(place, user, request.file)
         with TemporaryDirectory(prefix="tunebot-repair-") as directory:
             # Never the given name: it could contain a path out of the directory.
             kept_file, rejected_file = Path(directory, "kept.jsonl"), Path(directory, "rejected.jsonl")
-            counts = Repaired()
-            # Opening a new local file does not block; writing to it may, so that runs in a thread.
-            with kept_file.open("wb") as kept, rejected_file.open("wb") as rejected:  # noqa: ASYNC230
-                async with aclosing(reader.read(place, user, request.file)) as chunks:
-                    pieces = repair(chunks, info.name, profile.limits, profile.dialect, request.mapping)
-                    async for counts in pieces:
-                        await asyncio.to_thread(kept.write, counts.kept_rows)
-                        await asyncio.to_thread(rejected.write, counts.rejected_rows)
+            most = profile.limits.file_bytes
+            task = RepairTask(
+                info.name,
+                profile.limits,
+                str(kept_file),
+                str(rejected_file),
+                profile.dialect,
+                request.mapping,
+                RepairBudget(kept_bytes=most) if most else RepairBudget(),
+            )
+            async with (
+                self._workers.worker(WorkKind.CHECK, f"{place.team} {user}") as worker,
+                aclosing(reader.read(place, user, request.file)) as chunks,
+            ):
+                counts = await repair(worker, chunks, task)
             yield RepairedFiles(
                 _stem(info.name),
                 kept_file,

@@ -35,6 +35,7 @@ from bot.ports.files import FileReader
 from bot.ports.notifier import NoticeKind
 from bot.ports.registry import offered_backend
 from bot.ports.stores import AuditEntry, Change, ChatStore, JobStore
+from bot.ports.workers import Workers
 from bot.tuning.cancellation import Cancellations
 from bot.tuning.permissions import check_start
 from bot.tuning.searches import Searches
@@ -69,6 +70,7 @@ class JobService:
         jobs: JobStore,
         chats: ChatStore,
         files: Mapping[str, FileReader],
+        workers: Workers,
         cancellations: Cancellations,
         clock: Clock,
         wake_sender: Callable[[], None],
@@ -80,6 +82,7 @@ class JobService:
         self._jobs = jobs
         self._chats = chats
         self._files = files
+        self._workers = workers
         self._clock = clock
         self._wake_sender = wake_sender
         self._adoption_grace = adoption_grace
@@ -129,7 +132,9 @@ class JobService:
         self._submitting.add(job.key)
         try:
             backend = offered_backend(self._backends, job.backend)
-            data = training_data(job, backend.profile, self._files, lambda: job.key in self._cancelled)
+            data = training_data(
+                job, backend.profile, self._files, self._workers, lambda: job.key in self._cancelled
+            )
             origin = Origin(await self._jobs.installation(), job.place.team, job.place.channel, job.owner)
             operation = await backend.create(job.key, job.spec, data, origin, partial(self._record_create, job))
         except StorageError:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 
-from bot.datasets import Side, Split, convert
+from bot.datasets import ConvertTask, Side, Split, convert
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.datasets import Dataset
 from bot.domain.jobs import TuningJob
@@ -11,10 +11,15 @@ from bot.errors import Outdated
 from bot.ports.backends import TrainingData
 from bot.ports.files import FileReader
 from bot.ports.registry import file_reader
+from bot.ports.workers import Workers, WorkKind
 
 
 def training_data(
-    job: TuningJob, profile: BackendProfile, files: Mapping[str, FileReader], is_cancelled: Callable[[], bool]
+    job: TuningJob,
+    profile: BackendProfile,
+    files: Mapping[str, FileReader],
+    workers: Workers,
+    is_cancelled: Callable[[], bool],
 ) -> TrainingData:
     """Return what the backend reads: one file, two files, or the two sides of one file.
 
@@ -22,7 +27,7 @@ def training_data(
     """
 
     def rows(dataset: Dataset, split: Split | None = None) -> AsyncIterator[bytes]:
-        return _rows(job, dataset, profile, files, is_cancelled, split)
+        return _rows(job, dataset, profile, files, workers, is_cancelled, split)
 
     spec = job.spec
     if spec.validation_share:
@@ -41,20 +46,17 @@ async def _rows(
     dataset: Dataset,
     profile: BackendProfile,
     files: Mapping[str, FileReader],
+    workers: Workers,
     is_cancelled: Callable[[], bool],
     split: Split | None,
 ) -> AsyncIterator[bytes]:
     reader = file_reader(files, dataset.location)
-    async with aclosing(reader.read(job.place, job.file_reader, dataset.location)) as chunks:
-        rows = convert(
-            chunks,
-            dialect=dataset.dialect,
-            target=profile.dialect,
-            mapping=dataset.mapping,
-            sha256=dataset.sha256,
-            split=split,
-            name=dataset.name,
-        )
+    task = ConvertTask(dataset.dialect, profile.dialect, dataset.mapping, dataset.sha256, split, name=dataset.name)
+    async with (
+        workers.worker(WorkKind.CONVERSION, f"{job.place.team} {job.owner}") as worker,
+        aclosing(reader.read(job.place, job.file_reader, dataset.location)) as chunks,
+        aclosing(convert(worker, chunks, task)) as rows,
+    ):
         async for chunk in rows:
             if is_cancelled():
                 raise refuse_cancelled(job)

@@ -184,8 +184,12 @@ def modal(
     submit: str = "",
     close: str = "Close",
     metadata: str = "",
+    notify_on_close: bool = False,
 ) -> dict[str, Any]:
-    """Build a modal view; without `submit` it has only the button that closes it."""
+    """Build a modal view; without `submit` it has only the button that closes it.
+
+    With `notify_on_close` Slack sends `view_closed` when a person closes it.
+    """
     view: dict[str, Any] = {
         "type": "modal",
         "callback_id": callback_id,
@@ -197,4 +201,6 @@ def modal(
         view["submit"] = plain(submit, TITLE)
     if metadata:
         view["private_metadata"] = metadata
+    if notify_on_close:
+        view["notify_on_close"] = True
     return view

@@ -70,6 +70,11 @@ class Views:
         respond = self._poster.respond_ephemeral(place, user)
         self._tasks.spawn(report_errors(self._check_modal.show_report(pending), respond), "check")
 
+    async def check_closed(self, ack: AsyncAck, sender: Requester, body: Body) -> None:
+        """Stop the check whose view was closed."""
+        await ack()
+        self._check_modal.stop(str(body["view"]["id"]), sender)
+
     async def start_report(self, ack: AsyncAck, sender: Requester, body: Body) -> None:
         """Start the job; its row is written before the acknowledgement, so that a crash cannot lose the click."""
         try:

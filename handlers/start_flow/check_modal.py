@@ -21,13 +21,14 @@ from bot.domain.place import Requester
 from bot.domain.requests import ModalWork, PendingModal, StartRequest
 from bot.errors import BotError
 from bot.ports.files import FileInfo
-from bot.tuning.proposals import Proposals
+from bot.tuning.proposals import CheckResult, Proposals
 from handlers.blocks.datasets.report import (
     build_checking_view,
     build_error_view,
     build_message_view,
     build_report_message,
     build_report_view,
+    build_stopped_message,
 )
 from handlers.blocks.message import Message
 from handlers.blocks.private_metadata import unpack_requester
@@ -44,6 +45,7 @@ logger = logging.getLogger(__name__)
 
 RECENT_SECONDS: Final = 1.2  # of the trigger's three, to ask Slack for the files that were shared lately
 PROGRESS_SECONDS: Final = 2.0
+_CLOSED_VIEWS: Final = 1000  # of which it is remembered who closed them
 
 View = dict[str, Any]
 
@@ -64,6 +66,8 @@ class CheckModal:
         self._files = files
         self._poster = poster
         self._pending_modals = pending_modals
+        self._running: dict[str, tuple[PendingModal, asyncio.Timeout]] = {}
+        self._closed: dict[str, tuple[str, str]] = {}
 
     async def open(self, trigger_id: str, requester: Requester, request: StartRequest) -> None:
         """Open the form, filled in with the request."""
@@ -96,11 +100,13 @@ class CheckModal:
         """Check the request and its files, and show the report in the view that waits for it."""
         async with self._pending_modals.recorded(pending):
             try:
-                async with _Progress(self._client, pending.view) as progress:
-                    checked = await self._proposals.check(pending.place, pending.user, pending.request, progress)
+                checked = await self._checked(pending)
             except BotError as error:
                 view = partial(build_error_view, error, pending.requester, pending.request)
                 await self._show(pending, view, partial(build_error, error))
+                return
+            if checked is None:
+                await self._poster.post_ephemeral(pending.place, pending.user, build_stopped_message())
                 return
             view = partial(
                 build_report_view,
@@ -128,12 +134,41 @@ class CheckModal:
                     raise
                 await self._show(pending, partial(view, native_chart=False), message)
 
-    async def resume(self, pending: PendingModal) -> None:
-        """Go on with what a restart interrupted: check again, which changes nothing, or say what is not repeated.
+    def stop(self, view_id: str, sender: Requester) -> None:
+        """Stop the check that this person waits for in this view, also if it has not begun yet."""
+        person = sender.team, sender.user
+        # A view can be closed before Slack's answer to the request that opened it has arrived here.
+        self._closed[view_id] = person
+        if len(self._closed) > _CLOSED_VIEWS:
+            del self._closed[next(iter(self._closed))]
+        if view_id in self._running:
+            pending, running = self._running[view_id]
+            if (pending.place.team, pending.user) == person:
+                running.reschedule(asyncio.get_running_loop().time())
 
-        A check that two processes did not survive may itself be what ended them.
-        """
-        if pending.kind is ModalWork.CHECK and not pending.attempts:
+    async def _checked(self, pending: PendingModal) -> CheckResult | None:
+        """Return the result of the check, None if its view was closed before its end. Raises BotError."""
+        if self._closed.get(pending.view) == (pending.place.team, pending.user):
+            return None
+        try:
+            async with asyncio.timeout(None) as running:
+                self._running[pending.view] = pending, running
+                async with _Progress(self._client, pending.view) as progress:
+                    return await self._proposals.check(pending.place, pending.user, pending.request, progress)
+        except TimeoutError:
+            if not running.expired():
+                raise
+            return None
+        finally:
+            self._running.pop(pending.view, None)
+
+    def checks_again(self, pending: PendingModal) -> bool:
+        """Return whether `resume` checks a file again; it does not if two processes did not survive the check."""
+        return pending.kind is ModalWork.CHECK and not pending.attempts
+
+    async def resume(self, pending: PendingModal) -> None:
+        """Continue after a restart: check again, which changes nothing, or say what is not repeated."""
+        if self.checks_again(pending):
             await self.show_report(replace(pending, attempts=1))
         else:
             await self._pending_modals.show_interrupted(pending)

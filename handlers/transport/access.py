@@ -162,6 +162,10 @@ class Access:
             listener, sender_of_interaction, lambda body: self._responding(body) or self._in_view(body)
         )
 
+    def closed_view(self, listener: Listener) -> Route:
+        """Wrap the listener of a view that was closed; nobody is told of a refusal, since the view is gone."""
+        return self._route(listener, sender_of_interaction, lambda _: None)
+
     def shortcut(self, listener: Listener) -> Route:
         """Wrap the listener of a message shortcut."""
         return self._route(listener, sender_of_interaction, self._responding)

@@ -22,7 +22,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from bot.app import build_use_cases, open_google, open_stores
+from bot.app import build_use_cases, open_google, open_stores, open_workers
 from bot.backends import PROFILES, BackendOptions
 from bot.domain.datasets import Dataset
 from bot.domain.jobs import Hyperparameters, TunedModel, TuningJob, TuningSpec
@@ -129,7 +129,8 @@ async def open_parts(file: Path, backend: str, reach: BackendOptions, clock: Clo
     async with AsyncExitStack() as stack:
         stores = await stack.enter_async_context(open_stores(file, clock))
         opened = await stack.enter_async_context(open_google([backend], reach))
-        use_cases = build_use_cases(stores, opened.backends, {"gs": opened.files}, clock, lambda: None)
+        workers = await stack.enter_async_context(open_workers())
+        use_cases = build_use_cases(stores, opened.backends, {"gs": opened.files}, clock, lambda: None, workers)
         starts = BackgroundTasks()
         poller = Poller(use_cases.jobs, use_cases.refresher, stores.jobs, clock, Metrics(), 5.0, starts=starts)
         yield BotParts(stores.database, opened.backends[backend], stores.jobs, use_cases.jobs, poller, starts)

@@ -107,16 +107,15 @@ async def test_closing_the_report_starts_nothing(bot: BotHarness) -> None:
     assert not bot.messages("Tuning never")
 
 
-async def test_a_form_closed_while_the_file_is_read_still_brings_the_report(bot: BotHarness) -> None:
-    bot.slack.faults.delay("files.download", seconds=0.5)
+async def test_a_form_closed_while_the_file_is_read_stops_the_check(bot: BotHarness) -> None:
+    bot.slack.faults.hang("files.download")
     await bot.type(f"start name=closed file={bot.share()}")
     await bot.ada.close_view(await bot.view("Checking the file"))
 
-    report = await bot.message("numbers.jsonl", "20 rows")
+    said = await bot.message("I stopped checking your file")
 
-    assert report.visible_to == bot.ada.id
-    await bot.ada.click(report, "report_start")
-    await bot.card("closed")
+    assert said.visible_to == bot.ada.id
+    assert not bot.messages("numbers.jsonl", "20 rows")
 
 
 async def test_the_shortcut_on_a_message_with_a_file_opens_the_form_with_that_file(bot: BotHarness) -> None:

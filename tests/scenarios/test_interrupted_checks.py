@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.support.bot_harness import BotHarness, OpenBot, buttons, shown_in
+from tests.support.waiting import wait_until
 
 BROKEN = b'{"text_input": "1", "output": "2"}\n' * 3 + b"{broken\n" + b'{"text_input": "3", "output": "4"}\n' * 3
 
@@ -50,10 +51,25 @@ async def test_a_check_that_was_cut_off_goes_on_in_its_modal(bot: BotHarness) ->
     assert pending_modals(bot) == 0
 
 
+async def test_closing_the_modal_stops_the_check(bot: BotHarness) -> None:
+    await checking(bot)
+    await bot.slack.workspace.wait_for(lambda: bot.slack.workspace.calls_of("files.info") or None)
+    assert await bot.ada.close_view()
+    said = await bot.message("I stopped checking your file", "Nothing was started")
+    assert said.visible_to == bot.ada.id
+    await wait_until(lambda: pending_modals(bot) == 0)
+    bot.slack.faults.clear()
+    bot.slack.workspace.calls.clear()
+    assert not bot.messages("fit to tune on")
+    # The next check is not affected by the one that was stopped.
+    await bot.type(f"start name=capitals file={bot.share()}")
+    assert (await bot.report()).title == "Ready to start"
+
+
 async def test_a_check_whose_modal_was_closed_is_told_to_the_person_alone(bot: BotHarness) -> None:
     await checking(bot)
-    await bot.ada.close_view()
     await killed_over(bot, "files.info")
+    await bot.ada.close_view()
     bot.slack.faults.clear()
     await bot.stage.start()
     report = await bot.message("numbers.jsonl", "fit to tune on")
@@ -95,10 +111,10 @@ async def test_a_repair_that_was_cut_off_by_a_stop_is_told_and_not_begun_again(b
 
 async def test_a_check_that_fails_after_its_modal_was_closed_says_why(bot: BotHarness) -> None:
     await checking(bot)
+    await killed_over(bot, "files.info")
     await bot.ada.close_view()
     bot.slack.faults.clear()
     bot.slack.faults.fail("files.info", error="file_deleted", times=None)
-    await killed_over(bot, "files.info")
     await bot.stage.start()
     said = await bot.message("I find no file")
     assert said.visible_to == bot.ada.id

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bot.app import Stores, build_use_cases, open_google, open_stores
+from bot.app import Stores, build_use_cases, open_google, open_stores, open_workers
 from bot.chat.chat_service import ChatService, exchange
 from bot.domain.chat import ModelAnswer
 from bot.domain.jobs import JobState, TuningJob
@@ -13,6 +13,7 @@ from bot.domain.place import Place
 from bot.domain.requests import StartRequest
 from bot.ports.backends import TuningBackend
 from bot.ports.files import FileReader
+from bot.ports.workers import Workers
 from bot.sandbox.google import GoogleStandIn, Job, Limits
 from bot.tuning.job_refresh import JobRefresher
 from bot.tuning.job_service import JobService
@@ -41,6 +42,7 @@ class Harness:
     backends: Mapping[str, TuningBackend]
     files: Mapping[str, FileReader]
     use_cases: UseCases
+    workers: Workers
     woken: list[None] = field(default_factory=list)
 
     @property
@@ -110,7 +112,7 @@ class Harness:
 
     def restarted(self) -> UseCases:
         """The use cases of a new process on the same database, which remembers nothing else."""
-        return build_use_cases(self.stores, self.backends, self.files, self.clock, lambda: None)
+        return build_use_cases(self.stores, self.backends, self.files, self.clock, lambda: None, self.workers)
 
     async def forget_start(self, job: TuningJob) -> None:
         """Make the row as it was before its start was sent, as a backup of the database does."""
@@ -150,6 +152,7 @@ async def open_harness(
         stores = await stack.enter_async_context(open_stores(directory / "tunebot.db", clock))
         opened = await stack.enter_async_context(open_google(names, options(google)))
         woken: list[None] = []
+        workers = await stack.enter_async_context(open_workers())
         made = Harness(
             google=google,
             clock=clock,
@@ -157,8 +160,9 @@ async def open_harness(
             backends=opened.backends,
             files={"gs": opened.files},
             use_cases=build_use_cases(
-                stores, opened.backends, {"gs": opened.files}, clock, lambda: woken.append(None)
+                stores, opened.backends, {"gs": opened.files}, clock, lambda: woken.append(None), workers
             ),
+            workers=workers,
             woken=woken,
         )
         made.store(rows(opened.backends[names[0]].profile.dialect) * 2)

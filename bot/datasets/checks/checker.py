@@ -4,13 +4,17 @@ Memory does not grow with the file, except for twelve bytes a line in `fingerpri
 decode and one hash of their texts; `slow_reader.py` reads the others one by one.
 """
 
+from collections.abc import Iterator
+from time import process_time
+
 from bot.datasets.checks.background_scan import BackgroundScan
+from bot.datasets.checks.budget import CheckBudget
 from bot.datasets.checks.row_source import RowSource
 from bot.datasets.checks.totals import CUT_ENDS, LONG_OUTPUT, Totals
 from bot.datasets.checks.whole_file import check_amount, check_content, check_size, check_validation, task_of
-from bot.datasets.findings.collector import SHOWN_LINES, FindingCollector
+from bot.datasets.findings.collector import SHOWN_LINES, FindingCollector, Problem
 from bot.datasets.findings.fingerprints import Fingerprints, hash_input, hash_output
-from bot.datasets.findings.report import DatasetReport
+from bot.datasets.findings.report import OUT_OF_TIME, TOO_MANY_BAD_ROWS, DatasetReport
 from bot.datasets.formats.json_lines import PIECE_BYTES, Block
 from bot.datasets.rows.fast_reader import Columns, columns_of, joined
 from bot.datasets.rows.row_checker import Batch, RowChecker, measure
@@ -31,6 +35,7 @@ class DatasetChecker:
         target: Dialect | None = None,
         mapping: FieldMapping | None = None,
         training: DatasetReport | None = None,
+        budget: CheckBudget | None = None,
     ) -> None:
         self._name = name
         self._limits = limits
@@ -42,20 +47,31 @@ class DatasetChecker:
         self._background = BackgroundScan()
         self._fingerprints = Fingerprints()
         self._totals = Totals()
+        self._budget = budget
+        self._began = process_time()
+        self._bad_rows = 0
+        self._last_row = 0
+        self._stop: Problem | None = None
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the budget is used up: what is fed from now on is not read."""
+        return self._stop is not None
 
     def feed(self, chunk: bytes) -> None:
         """Check the next bytes, any number of them."""
         for start in range(0, len(chunk), PIECE_BYTES):
+            if self.stopped:
+                return
             piece = chunk[start : start + PIECE_BYTES]
             self._size += len(piece)
             self._background.hash(piece)
-            for block in self._source.feed(piece):
-                self._check(block)
+            self._check_all(self._source.feed(piece))
 
     def finish(self) -> DatasetReport:
         """Return what was found. The checker cannot be used again."""
-        for block in self._source.finish():
-            self._check(block)
+        if not self.stopped:
+            self._check_all(self._source.finish())
         collector, totals, fingerprints, row_checker = (
             self._collector,
             self._totals,
@@ -67,7 +83,9 @@ class DatasetChecker:
         check_size(collector, totals, self._source.unpacked, self._limits)
         check_content(collector, totals, fingerprints)
         task = task_of(totals, fingerprints)
-        if self._training is None:
+        if self._stop is not None:
+            collector.add(self._stop)
+        elif self._training is None:
             check_amount(collector, totals, task, self._limits)
         else:
             check_validation(collector, fingerprints, self._training, self._limits)
@@ -91,6 +109,25 @@ class DatasetChecker:
             fingerprints=fingerprints,
         )
 
+    def _check_all(self, blocks: Iterator[Block]) -> None:
+        for block in blocks:
+            self._check(block)
+            self._last_row = block.first + max(1, block.count) - 1
+            self._stop = self._over_budget()
+            if self.stopped:
+                return
+
+    def _over_budget(self) -> Problem | None:
+        budget = self._budget
+        if budget is None:
+            return None
+        read = f"{self._source.unit} {self._last_row:,} ({self._size / 1e6:,.1f} MB)"
+        if self._bad_rows > budget.bad_rows:
+            return Problem(TOO_MANY_BAD_ROWS, limit=budget.bad_rows, detail=read)
+        if process_time() - self._began > budget.cpu_seconds:
+            return Problem(OUT_OF_TIME, limit=round(budget.cpu_seconds), detail=read)
+        return None
+
     def _check(self, block: Block) -> None:
         if not len(self._fingerprints):
             self._fingerprints.first = block.first
@@ -112,7 +149,9 @@ class DatasetChecker:
                 first = first if alone else number
                 alone.append(columns_of(found.example))
             else:
-                self._totals.rows += 0 if found.blank else rows
+                bad_rows = 0 if found.blank else rows
+                self._totals.rows += bad_rows
+                self._bad_rows += bad_rows
                 self._fingerprints.skip(rows)
         if alone:
             self._count(first, measure(joined(alone)))

@@ -9,6 +9,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 import xxhash
 
@@ -66,6 +67,19 @@ class Fingerprints:
             return
         self._inputs.frombytes(bytes(8 * lines))
         self._outputs.frombytes(bytes(4 * lines))
+
+    def packed(self) -> tuple[int, int, bool, bytes, bytes]:
+        """Return what `unpacked` takes, to send them to another process of this machine."""
+        return self.first, self.examples, self.full, self._inputs.tobytes(), self._outputs.tobytes()
+
+    @classmethod
+    def unpacked(cls, first: int, examples: int, full: bool, inputs: bytes, outputs: bytes) -> Self:
+        """Return the fingerprints of which these are the packed values."""
+        made = cls()
+        made.first, made.examples, made.full = first, examples, full
+        made._inputs.frombytes(inputs)
+        made._outputs.frombytes(outputs)
+        return made
 
     def __len__(self) -> int:
         """Lines, examples or not."""

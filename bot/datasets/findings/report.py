@@ -1,6 +1,7 @@
 """Defines the result of a check, which the form, the job card and the command line render."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 from bot.datasets.findings.findings import Finding, Severity
 from bot.datasets.findings.fingerprints import Fingerprints
@@ -10,6 +11,10 @@ from bot.domain.datasets import Dataset, Dialect, FieldMapping
 
 TOKEN_METHOD = "estimated: one token for every 4 bytes of text"  # noqa: S105 - a token of a model, no secret
 BYTES_PER_TOKEN = 4
+# The rules of a check that did not read the rest of the file.
+OUT_OF_TIME = "out-of-time"
+TOO_MANY_BAD_ROWS = "too-many-bad-rows"
+STOPS = {OUT_OF_TIME, TOO_MANY_BAD_ROWS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,15 @@ class DatasetReport:
     def ok(self) -> bool:
         """Whether the file can be tuned on as it is."""
         return not self.errors
+
+    @property
+    def read_in_full(self) -> bool:
+        """Whether every row was read; a check may stop at the limits of its budget."""
+        return not any(finding.rule in STOPS for finding in self.findings)
+
+    def without_fingerprints(self) -> Self:
+        """Return the same report without its hashes, to store or send it."""
+        return replace(self, fingerprints=None)
 
     @property
     def repairable(self) -> bool:

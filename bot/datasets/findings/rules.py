@@ -89,6 +89,18 @@ RULES: dict[str, Rule] = {
     "file-too-large": Rule(
         ERROR, "The file is over {limit:,} bytes ({value}).", "Split it, or take examples out.", True
     ),
+    "out-of-time": Rule(
+        ERROR,
+        "Reading this file takes too long, so I stopped after {limit:,} seconds of work. I did not read "
+        "what follows {detail}.",
+        "Split the file, and repair or take out its broken rows first.",
+        True,
+    ),
+    "too-many-bad-rows": Rule(
+        ERROR,
+        "More than {limit:,} rows cannot be tuned on, so I stopped there. I did not read what follows {detail}.",
+        "Look at the first findings: most bad rows have the same cause.",
+    ),
     "inline-too-large": Rule(
         ERROR,
         "The examples make a request of {value} bytes; Google takes {limit:,}.",

@@ -1,12 +1,14 @@
 """Splits a file into two: the rows that can be tuned on, repaired where needed, and the others with reasons."""
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from time import process_time
 
 import msgspec
 import xxhash
 
+from bot.datasets.checks.budget import RepairBudget
 from bot.datasets.checks.row_source import RowSource
 from bot.datasets.findings.collector import MAX_ROW_PROBLEMS, FindingCollector, Problem
 from bot.datasets.findings.findings import Severity
@@ -19,7 +21,7 @@ from bot.datasets.rows.row_checker import Batch, RowChecker, RowResult
 from bot.datasets.rows.slow_reader import ParsedRow, parse_row
 from bot.domain.backend_profile import DatasetLimits
 from bot.domain.datasets import Dialect, FieldMapping
-from bot.errors import UserError
+from bot.errors import TooMuchWork, UserError
 
 _encode = msgspec.json.Encoder().encode
 _DUPLICATE = RowResult(None, (Problem("duplicate"),), parsed=ParsedRow(row={}))
@@ -60,8 +62,13 @@ class Repairer:
         limits: DatasetLimits,
         target: Dialect | None = None,
         mapping: FieldMapping | None = None,
+        budget: RepairBudget | None = None,
     ) -> None:
         self._mapping = mapping
+        self._budget = budget
+        self._began = process_time()
+        self._kept_bytes = self._rejected_bytes = 0
+        self._first_unlisted = self._unlisted = 0
         self._row_checker = RowChecker(limits, target, mapping)
         self._source = RowSource(name, FindingCollector(), mapping, self._row_checker.survey)
         self._seen = HashSet()
@@ -70,16 +77,48 @@ class Repairer:
         self._rejected: list[bytes] = []
 
     def feed(self, chunk: bytes) -> Repaired:
-        """Repair the next bytes."""
-        for block in self._source.feed(chunk):
-            self._repair(block)
+        """Repair the next bytes. Raises TooMuchWork where the budget is used up."""
+        self._repair_all(self._source.feed(chunk))
         return self._output()
 
     def finish(self) -> Repaired:
-        """Repair the rest of the file."""
-        for block in self._source.finish():
-            self._repair(block)
+        """Repair the rest of the file. Raises TooMuchWork where the budget is used up."""
+        self._repair_all(self._source.finish())
+        if self._unlisted:
+            self._rejected.append(_encode(self._unlisted_rows()))
         return self._output()
+
+    def _repair_all(self, blocks: Iterator[Block]) -> None:
+        for block in blocks:
+            self._repair(block)
+            if self._budget is not None:
+                self._hold_to(self._budget, block)
+
+    def _hold_to(self, budget: RepairBudget, block: Block) -> None:
+        where = f"{self._source.unit} {block.first + max(1, block.count) - 1:,}"
+        if process_time() - self._began > budget.cpu_seconds:
+            raise TooMuchWork(
+                f"The repair takes too long, so I stopped at {where} after {budget.cpu_seconds:,.0f} seconds of "
+                "work.",
+                "Split the file and repair its parts, or repair it on your own computer with: tunebot repair FILE",
+            )
+        if self._kept_bytes > budget.kept_bytes:
+            raise TooMuchWork(
+                f"The repaired file would be over {budget.kept_bytes:,} bytes, so I stopped at {where}.",
+                "Split the file and repair its parts.",
+            )
+
+    def _unlisted_rows(self) -> dict[str, object]:
+        unit = self._source.unit
+        return {
+            "line": self._first_unlisted,
+            "rules": [],
+            "reasons": [
+                f"From this {unit} on, {self._unlisted:,} more rows were left out. They are not listed here, "
+                "because this file would be too long; the file that you gave still has them."
+            ],
+            "row": "",
+        }
 
     def _repair(self, block: Block) -> None:
         for rows, number, found in self._row_checker.read(block):
@@ -146,12 +185,20 @@ class Repairer:
             if self._seen.add(xxhash.xxh3_64_intdigest(f"{question}\0\0{answer}".encode())):
                 self._kept.append(line.strip())
                 self._kept_rows += 1
+                self._kept_bytes += len(line) + 1
             else:
                 self._duplicates += 1
                 self._reject(first + i, line, _DUPLICATE)
         return self._kept_rows - before == len(lines)
 
     def _reject(self, number: int, line: bytes, result: RowResult, *, rows: int = 1) -> None:
+        self._rejected_rows += rows
+        if self._unlisted or (
+            self._budget is not None and self._rejected_bytes > self._budget.may_list(self._source.unpacked)
+        ):
+            self._first_unlisted = self._first_unlisted or number
+            self._unlisted += rows
+            return
         reasons = [p for p in result.problems if p.severity is Severity.ERROR] or list(result.problems)
         is_json = result.parsed is not None and result.parsed.row is not None and not result.parsed.line
         record = {
@@ -160,8 +207,9 @@ class Repairer:
             "reasons": [f"{problem.message()} {problem.advice()}" for problem in reasons],
             "row": msgspec.Raw(line.strip()) if is_json else line.decode("utf-8", "backslashreplace").strip(),
         }
-        self._rejected.append(_encode({"rows": rows} | record if rows > 1 else record))
-        self._rejected_rows += rows
+        listed = _encode({"rows": rows} | record if rows > 1 else record)
+        self._rejected.append(listed)
+        self._rejected_bytes += len(listed) + 1
 
     def _output(self) -> Repaired:
         kept, self._kept = self._kept, []

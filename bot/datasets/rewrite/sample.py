@@ -12,6 +12,8 @@ from bot.domain.datasets import Dialect
 from bot.errors import UserError
 
 HEAD_BYTES = 96 * 1024  # of the file, enough for some dozens of rows
+# A packed file can unpack to a thousand times its size, so its head is read a little at a time.
+_STEP_BYTES = 1024
 
 
 class _Message(msgspec.Struct):
@@ -30,7 +32,10 @@ def sample_text(head: bytes, report: DatasetReport) -> str:
     rows = b""
     # A file that was cut may end inside a row or inside a compressed block; what came before is enough.
     with suppress(UserError, zlib.error):
-        rows = converter.feed(head)
+        for start in range(0, len(head), _STEP_BYTES):
+            rows += converter.feed(head[start : start + _STEP_BYTES])
+            if len(rows) >= HEAD_BYTES:
+                break
     decode = msgspec.json.Decoder(_Row).decode
     return "\n".join(message.content for row in rows.splitlines() for message in decode(row).messages)
 

@@ -47,10 +47,25 @@ _DIALECTS = {
 
 
 def build_checking_view(name: str, percent: int = 0) -> dict[str, Any]:
-    """Build the view that is shown while the file is checked."""
-    text = f"I am checking {escape_line(name, NAME)}. For a large file this can take a minute. Nothing starts yet."
+    """Build the view that is shown while the file is checked; closing it stops the check."""
+    text = (
+        f"I am checking {escape_line(name, NAME)}. For a large file this can take a minute. Nothing starts yet. "
+        "If you close this, I stop."
+    )
     progress = [context(f"{percent}% read.", "checked")] if percent else []
-    return modal(CHECKING_ID, "Checking the file", [section(text, "checking"), *progress])
+    return modal(
+        CHECKING_ID,
+        "Checking the file",
+        [section(text, "checking"), *progress],
+        close="Stop",
+        notify_on_close=True,
+    )
+
+
+def build_stopped_message() -> Message:
+    """Build the message to a person who closed the view of a check."""
+    text = "I stopped checking your file, because you closed its window. Nothing was started."
+    return compose(text, [section(text, "stopped")])
 
 
 def build_repairing_view(requester: Requester) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.datasets import convert
+from bot.datasets import ConvertTask
 from bot.domain.datasets import Dialect, FieldMapping
 from tests.support.data_files import data_file
 from tests.support.dataset_builders import (
@@ -10,23 +10,23 @@ from tests.support.dataset_builders import (
     VERTEX,
     check_bytes,
     chunks,
-    joined,
     rows_of,
     rules,
 )
+from tests.support.file_work import FileWork
 
 QUESTION_ANSWER = FieldMapping("question", "answer")
 
 
 @pytest.mark.parametrize(("limits", "target"), [(GEMINI_API, Dialect.GEMINI), (VERTEX, Dialect.VERTEX)])
-async def test_next_number_is_fine_everywhere(limits, target):
+async def test_next_number_is_fine_everywhere(file_work: FileWork, limits, target):
     data = data_file("datasets/next_number.jsonl")
     report = check_bytes(data, limits, target)
     assert report.ok
     assert (report.rows, report.examples, report.dialect) == (15, 15, Dialect.GEMINI)
     assert rules(report) == []
     assert report.dataset("slack:F1").examples == 15
-    written = await joined(convert(chunks(data), dialect=Dialect.GEMINI, target=target, sha256=report.sha256))
+    written = await file_work.converted(chunks(data), ConvertTask(Dialect.GEMINI, target, sha256=report.sha256))
     assert len(rows_of(written)) == 15
 
 
@@ -68,15 +68,15 @@ def test_word_problems_names_its_keys_and_offers_a_mapping():
 
 
 @pytest.mark.parametrize(("limits", "target"), [(GEMINI_API, Dialect.GEMINI), (VERTEX, Dialect.VERTEX)])
-async def test_word_problems_is_fine_once_its_keys_are_mapped(limits, target):
+async def test_word_problems_is_fine_once_its_keys_are_mapped(file_work: FileWork, limits, target):
     data = data_file("datasets/word_problems.jsonl")
     report = check_bytes(data, limits, target, QUESTION_ANSWER)
     assert report.ok
     assert (report.rows, report.examples, report.dialect) == (300, 300, Dialect.MAPPED)
     assert report.mapping == QUESTION_ANSWER
     assert rules(report) == []
-    written = await joined(
-        convert(chunks(data), dialect=Dialect.MAPPED, target=target, mapping=QUESTION_ANSWER, sha256=report.sha256)
+    written = await file_work.converted(
+        chunks(data), ConvertTask(Dialect.MAPPED, target, QUESTION_ANSWER, report.sha256)
     )
     after = check_bytes(written, limits, target)
     assert after.fingerprints is not None

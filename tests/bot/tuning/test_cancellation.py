@@ -35,7 +35,7 @@ async def audited(harness: Harness) -> list[tuple[str, str, str]]:
 
 def restarted(harness: Harness) -> Poller:
     """Another process's use cases and poller over the same database."""
-    use_cases = build_use_cases(harness.stores, harness.backends, {}, harness.clock, lambda: None)
+    use_cases = build_use_cases(harness.stores, harness.backends, {}, harness.clock, lambda: None, harness.workers)
     return Poller(use_cases.jobs, use_cases.refresher, harness.jobs, harness.clock, Metrics(), 0.05)
 
 

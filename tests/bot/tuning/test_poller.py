@@ -220,7 +220,7 @@ async def test_an_unconfirmed_start_does_not_hide_the_confirmed_ones(harness: Ha
     confirmed = await harness.started("confirmed")
     harness.google.faults.lose_answer(path=r"/tuningJobs$", method="POST")
     lost = await harness.started("unconfirmed")
-    restarted = build_use_cases(harness.stores, harness.backends, {}, harness.clock, lambda: None)
+    restarted = build_use_cases(harness.stores, harness.backends, {}, harness.clock, lambda: None, harness.workers)
     poller = Poller(restarted.jobs, restarted.refresher, harness.jobs, harness.clock, Metrics(), 0.05)
     harness.google.faults.fail(403, path=r"/tuningJobs$", method="GET", times=None)
     harness.at_google(confirmed).finish()

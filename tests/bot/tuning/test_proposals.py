@@ -156,7 +156,9 @@ class LargeFile:
 async def test_a_file_over_the_systems_limit_is_refused_before_it_is_read(harness: Harness) -> None:
     limit = harness.backends["vertex"].profile.limits.file_bytes
     file = LargeFile(limit + 1)
-    use_cases = build_use_cases(harness.stores, harness.backends, {"gs": file}, harness.clock, lambda: None)
+    use_cases = build_use_cases(
+        harness.stores, harness.backends, {"gs": file}, harness.clock, lambda: None, harness.workers
+    )
     with pytest.raises(FileTooLarge, match=f"takes at most {limit:,}"):
         await use_cases.proposals.check(PLACE, ADA, StartRequest(file=FILE))
     assert not file.was_read

@@ -147,7 +147,7 @@ async def test_two_bots_on_one_project_do_not_follow_each_others_jobs(
         open_stores(tmp_path / "other.db", harness.clock) as stores,
         open_google(list(harness.backends), options(harness.google)) as opened,
     ):
-        other = build_use_cases(stores, opened.backends, {}, harness.clock, lambda: None)
+        other = build_use_cases(stores, opened.backends, {}, harness.clock, lambda: None, harness.workers)
         await other.sweep.run()
         assert await stores.jobs.jobs(TEAM) == []
         assert await stores.jobs.installation() != await harness.jobs.installation()
