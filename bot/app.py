@@ -23,6 +23,7 @@ from bot.chat.chat_service import ChatService
 from bot.datasets import WORKER_MODULE
 from bot.delivery.outbox_sender import OutboxSender
 from bot.domain.backend_profile import BackendProfile
+from bot.domain.spending import ConfirmationRules
 from bot.errors import StorageError
 from bot.ports.backends import TuningBackend
 from bot.ports.clock import Clock
@@ -33,6 +34,7 @@ from bot.runtime.metrics import MeasuredNotifier, Metrics
 from bot.runtime.readiness import Readiness
 from bot.runtime.worker_pool import WorkerPool, places
 from bot.settings import Settings, reveal
+from bot.spending.price_table import PriceTable, read_price_table
 from bot.tuning.cancellation import Cancellations
 from bot.tuning.dataset_check import DatasetCheck
 from bot.tuning.dataset_repair import DatasetRepair
@@ -161,12 +163,16 @@ def build_use_cases(
     doubt_after: timedelta = DOUBT_AFTER,
     lost_after: timedelta = LOST_AFTER,
     stuck_after: timedelta = STUCK_AFTER,
+    prices: PriceTable | None = None,
+    confirmation_rules: ConfirmationRules | None = None,
 ) -> UseCases:
     """Build the use cases; `files` maps a location's scheme to its reader, `wake_sender` follows each notice.
 
-    `workers` lends the processes in which files are read.
+    `workers` lends the processes in which files are read. Without `prices` it reads the built-in table.
     """
     jobs = stores.jobs
+    prices = prices or read_price_table()
+    rules = confirmation_rules or ConfirmationRules()
     cancellations = Cancellations(backends, jobs, clock, wake_sender)
     service = JobService(
         backends,
@@ -179,6 +185,7 @@ def build_use_cases(
         wake_sender,
         adoption_grace=adoption_grace,
         doubt_after=doubt_after,
+        confirmation_rules=rules,
     )
     refresher = JobRefresher(
         backends, jobs, service, cancellations, clock, wake_sender, lost_after=lost_after, stuck_after=stuck_after
@@ -188,7 +195,15 @@ def build_use_cases(
     return UseCases(
         jobs=service,
         refresher=refresher,
-        proposals=Proposals(backends, jobs, DatasetCheck(files, stores.report_cache, workers), readiness, clock),
+        proposals=Proposals(
+            backends,
+            jobs,
+            DatasetCheck(files, stores.report_cache, workers),
+            readiness,
+            clock,
+            prices,
+            rules,
+        ),
         repair=DatasetRepair(files, workers),
         sweep=Sweep(backends, jobs, clock, wake_sender),
         chat=chat,
@@ -228,6 +243,8 @@ async def serving(
     """
     for name in settings.unencrypted_urls:
         logger.warning("%s begins with http://: tokens travel unencrypted to that host", name)
+    # A table that cannot be read ends the start before anything is opened.
+    prices = read_price_table(settings.prices)
     metrics, tasks = Metrics(), BackgroundTasks()
     async with AsyncExitStack() as stack:
         workers = await stack.enter_async_context(open_workers())
@@ -250,6 +267,8 @@ async def serving(
             workers,
             adoption_grace=adoption_grace,
             stuck_after=settings.stuck_after,
+            prices=prices,
+            confirmation_rules=settings.confirmation_rules,
         )
         handlers = build_handlers(
             slack, use_cases, stores.jobs, stores.pending_modals, stores.audit_log, tasks, clock

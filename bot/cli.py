@@ -1,4 +1,4 @@
-"""The command line: `tunebot run`, `settings`, `backup`, `sandbox`, `check`, `convert`, `manifest`.
+"""The command line: `tunebot run`, `settings`, `prices`, `backup`, `sandbox`, `check`, `convert`, `manifest`.
 
 Each command imports what it needs when it runs, so that a check of a file does not wait for Slack's libraries.
 """
@@ -22,7 +22,8 @@ from bot.domain.datasets import FieldMapping
 from bot.errors import BotError
 
 if TYPE_CHECKING:
-    from bot.datasets import Converter, Repairer
+    from bot.datasets import Converter, DatasetReport, Repairer
+    from bot.domain.backend_profile import BackendProfile
 
 # Bolt reads these from the environment: the last two would switch it to OAuth and make it ignore the bot's token
 # (slack_bolt/app/async_app.py, `AsyncApp.__init__`).
@@ -73,6 +74,14 @@ def settings(existing: Path | None) -> None:
         click.echo(text, nl=False)
     elif existing.read_text(encoding="utf-8") != text:
         raise BotError(f"{existing} differs from the settings.", f"Write it again: tunebot settings > {existing}")
+
+
+@cli.command()
+def prices() -> None:
+    """Print the built-in table of prices and retirements, to change a copy of it for TUNEBOT_PRICES."""
+    from bot.spending.price_table import built_in_text
+
+    click.echo(built_in_text(), nl=False)
 
 
 @cli.command()
@@ -180,6 +189,15 @@ def _in_utf8(
 @_INPUT
 @_OUTPUT
 @_ENCODING
+@click.option("--base", default="", help="The base model whose price counts; without it the system's first one.")
+@click.option("--epochs", type=click.IntRange(1), help="The passes over the rows; without it Google chooses.")
+@click.option(
+    "--hold-out",
+    "held_out_percent",
+    type=click.FloatRange(0, 50),
+    default=0.0,
+    help="The per cent of the rows that are held out for validation, which cost nothing to train.",
+)
 @click.option(
     "--repair",
     "directory",
@@ -187,9 +205,20 @@ def _in_utf8(
     help="Write the rows that can be tuned on, and the others with reasons, into this folder.",
 )
 def check(
-    file: Path, backend: str, input_key: str, output_key: str, encoding: str, directory: Path | None
+    file: Path,
+    backend: str,
+    input_key: str,
+    output_key: str,
+    encoding: str,
+    base: str,
+    epochs: int | None,
+    held_out_percent: float,
+    directory: Path | None,
 ) -> None:
-    """Print the report on a training file; the exit status is 1 if it cannot be tuned on."""
+    """Print the report on a training file and what tuning on it may cost.
+
+    The exit status is 1 if it cannot be tuned on. TUNEBOT_PRICES names another table of prices.
+    """
     from bot.backends import PROFILES
     from bot.datasets import DatasetChecker, Repairer, report_text
 
@@ -201,10 +230,27 @@ def check(
         checker.feed(chunk)
     report = checker.finish()
     click.echo(report_text(report))
+    if report.ok:
+        trained = report.examples - report.held_out(held_out_percent / 100)
+        click.echo(_estimate(report, trained, epochs, profile, base or profile.base_models[0]))
     if directory is not None:
         repairer = Repairer(file.name, profile.limits, profile.dialect, mapping)
         _write_repaired(directory, file, repairer, encoding)
     sys.exit(0 if report.ok else 1)
+
+
+def _estimate(
+    report: "DatasetReport", trained_examples: int, epochs: int | None, profile: "BackendProfile", base_model: str
+) -> str:
+    from bot.settings import read_confirmation_rules
+    from bot.spending.estimate_text import estimate_text
+    from bot.spending.estimates import estimate, reason_to_confirm
+    from bot.spending.price_table import read_price_table
+
+    table = read_price_table(os.environ.get("TUNEBOT_PRICES", "").strip())
+    cost = estimate(report, trained_examples, epochs, profile, base_model, table)
+    confirmation = reason_to_confirm(cost, epochs, read_confirmation_rules(os.environ))
+    return f"Cost of tuning {base_model}\n\n{estimate_text(cost, confirmation)}\n"
 
 
 def _write_repaired(directory: Path, file: Path, repairer: "Repairer", encoding: str) -> None:

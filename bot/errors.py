@@ -5,6 +5,7 @@
     ├── UserError                a person typed or attached something that cannot be used
     │   ├── BadArgument          a word of a command or a field of a form
     │   ├── NoSuchJob            this workspace has no job or model of that name
+    │   ├── ConfirmationNeeded   a start is so large that a person must say yes a second time
     │   ├── Outdated             the button or form belongs to something that has changed
     │   ├── Forbidden            this person may not do that, or not in this place
     │   └── TooManyQuestions     a person or a thread asked more than the limit
@@ -72,6 +73,10 @@ class BadArgument(UserError):
 
 class NoSuchJob(UserError):
     """This workspace has no job or tuned model of that name."""
+
+
+class ConfirmationNeeded(UserError):
+    """The start has an unusual size or price; it needs a second, explicit yes. `message` names the amount."""
 
 
 class Outdated(UserError):

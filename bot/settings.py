@@ -9,15 +9,25 @@ import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from decimal import Decimal
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Final, Self, get_args
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+)
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from bot.domain.spending import ConfirmationRules
 from bot.errors import SettingsError
 
 DEFAULT_PORT: Final = 3000
@@ -71,6 +81,29 @@ def _base_url(text: str) -> str:
 
 
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
+
+
+_CONFIRM_USD: Final = Field(
+    Decimal(50),
+    alias="TUNEBOT_CONFIRM_USD",
+    ge=0,
+    le=1_000_000_000,
+    description="A start that may cost more US dollars than this needs a second yes.",
+)
+_CONFIRM_EPOCH_FACTOR: Final = Field(
+    5,
+    alias="TUNEBOT_CONFIRM_EPOCH_FACTOR",
+    ge=1,
+    le=1_000,
+    description="A start with more than so many times the recommended epochs needs a second yes.",
+)
+
+
+class _ConfirmationSettings(BaseModel):
+    """The settings of the second yes, which the command line reads without the others."""
+
+    confirm_usd: Decimal = _CONFIRM_USD
+    confirm_epoch_factor: int = _CONFIRM_EPOCH_FACTOR
 
 
 class Settings(BaseModel):
@@ -186,6 +219,13 @@ class Settings(BaseModel):
         description="Minutes without a new step or state after which a tuning is called stuck, once, in its "
         "thread.",
     )
+    prices: str = Field(
+        "",
+        alias="TUNEBOT_PRICES",
+        description="A table of prices in place of the built-in one, which `tunebot prices` prints.",
+    )
+    confirm_usd: Decimal = _CONFIRM_USD
+    confirm_epoch_factor: int = _CONFIRM_EPOCH_FACTOR
     log_level: str = Field(
         "INFO",
         alias="TUNEBOT_LOG_LEVEL",
@@ -223,6 +263,10 @@ class Settings(BaseModel):
         return timedelta(minutes=self.stuck_minutes)
 
     @property
+    def confirmation_rules(self) -> ConfirmationRules:
+        return ConfirmationRules(self.confirm_epoch_factor, self.confirm_usd)
+
+    @property
     def http_port(self) -> int:
         return self.port or DEFAULT_PORT
 
@@ -252,6 +296,16 @@ class Settings(BaseModel):
         """Return every secret value, for the log formatter that replaces them."""
         values = (getattr(self, name) for name in type(self).model_fields)
         return tuple(value.get_secret_value() for value in values if isinstance(value, SecretStr))
+
+
+def read_confirmation_rules(environment: Mapping[str, str]) -> ConfirmationRules:
+    """Read only the settings of the second yes, for a command that needs no others. Raises SettingsError."""
+    given = {name: value.strip() for name, value in environment.items() if value.strip()}
+    try:
+        rules = _ConfirmationSettings.model_validate(given)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_field_problems(error)), "The README explains each setting.") from error
+    return ConfirmationRules(rules.confirm_epoch_factor, rules.confirm_usd)
 
 
 def secret_names() -> tuple[str, ...]:

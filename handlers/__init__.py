@@ -13,7 +13,7 @@ from slack_bolt.app.async_app import AsyncApp
 from handlers.blocks.chat import ask_form
 from handlers.blocks.datasets import report
 from handlers.blocks.jobs import card
-from handlers.blocks.start import form, prompt
+from handlers.blocks.start import cost, form, prompt
 from handlers.errors import on_error
 from handlers.listeners.actions import Actions
 from handlers.listeners.commands import Commands
@@ -52,6 +52,7 @@ def register(app: AsyncApp, listeners: Listeners) -> None:
     views = listeners.views
     app.view(form.FORM_VIEW)(door.view(views.start_form))
     app.view(report.REPORT_VIEW)(door.view(views.start_report))
+    app.view(cost.CONFIRM_VIEW)(door.view(views.start_confirmed))
     app.view(ask_form.ASK_VIEW)(door.view(views.ask_form))
     app.view_closed(report.CHECKING_ID)(door.closed_view(views.check_closed))
 

@@ -18,7 +18,7 @@ from typing import BinaryIO, Final, Protocol
 from bot.datasets.checks.checker import DatasetChecker
 from bot.datasets.rewrite.converter import Converter
 from bot.datasets.rewrite.file_repair import Repaired, Repairer
-from bot.datasets.rewrite.sample import HEAD_BYTES, sample_text
+from bot.datasets.rewrite.sample import HEAD_BYTES, NO_SAMPLE, sample_text
 from bot.datasets.worker_tasks import (
     END,
     ERROR,
@@ -85,7 +85,7 @@ class Checking:
 
     def finish(self) -> Iterator[bytes]:
         report = self._checker.finish()
-        sample = "" if self._checker.stopped else sample_text(bytes(self._head), report)
+        sample = NO_SAMPLE if self._checker.stopped else sample_text(bytes(self._head), report)
         if not self._task.fingerprints:
             report = report.without_fingerprints()
         yield RESULT + encode(CheckResult(report, sample))

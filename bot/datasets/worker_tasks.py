@@ -10,6 +10,7 @@ import msgspec
 from bot.datasets.checks.budget import CheckBudget, RepairBudget
 from bot.datasets.findings.fingerprints import Fingerprints
 from bot.datasets.findings.report import DatasetReport
+from bot.datasets.rewrite.sample import Sample
 from bot.datasets.rewrite.validation_split import Split
 from bot.domain.backend_profile import DatasetLimits
 from bot.domain.datasets import Dialect, FieldMapping
@@ -68,7 +69,7 @@ class CheckResult(msgspec.Struct, frozen=True):
     """The report on a file, and a sample of its text for Google to count."""
 
     report: DatasetReport
-    sample: str
+    sample: Sample
 
 
 class RepairResult(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ from math import ceil
 
 from bot.domain.datasets import Dataset
 from bot.domain.place import Place
+from bot.domain.spending import TuningEstimate
 
 
 class JobState(StrEnum):
@@ -48,7 +49,8 @@ class Hyperparameters:
 class TuningSpec:
     """Everything that a start needs. `base_model` is an id (`gemini-3.5-flash`) or a tuned model's resource name.
 
-    `validation_share` of the training file, which is `held_out` examples, is used for validation only.
+    `validation_share` of the training file, which is `held_out` examples, is used for validation only. `estimate`
+    is what the check said about the cost; None for a start that was checked before there were estimates.
     """
 
     backend: str
@@ -59,6 +61,7 @@ class TuningSpec:
     validation: Dataset | None = None
     validation_share: float = 0.0
     held_out: int = 0
+    estimate: TuningEstimate | None = None
 
     @property
     def trained_examples(self) -> int:

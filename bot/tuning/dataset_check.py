@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 Progress = Callable[[str, int, int], None]  # the file's name, the bytes read so far, the bytes in total
 
-RULES: Final = 2  # raised when the checks change, so that older reports are not used
+RULES: Final = 3  # raised when the checks change, so that older reports are not used
 COUNT_SECONDS: Final = 5.0
 # Checks of small files have places of their own, so that they never wait for large ones. A small file that takes
 # longer than this is read again among the large ones.
@@ -131,15 +131,15 @@ class DatasetCheck:
     async def _counted(self, result: CheckResult, backend: TuningBackend, base_model: str) -> DatasetReport:
         """Return the report with Google's token count of its first rows, unchanged if none comes in time."""
         report, sample = result.report, result.sample
-        if not sample or base_model not in backend.profile.base_models:
+        if not sample.texts or base_model not in backend.profile.base_models:
             return report
         try:
             async with asyncio.timeout(COUNT_SECONDS):
-                tokens = await backend.count_tokens(base_model, sample)
+                counts = await asyncio.gather(*(backend.count_tokens(base_model, text) for text in sample.texts))
         except (BotError, TimeoutError) as error:
             logger.info("the token count of %s stays an estimate: %s", report.name, error)
             return report
-        return with_counted_tokens(report, sample, tokens) if tokens else report
+        return with_counted_tokens(report, sample, counts) if all(counts) else report
 
 
 def _check_size(info: FileInfo, profile: BackendProfile) -> None:

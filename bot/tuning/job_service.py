@@ -16,11 +16,13 @@ from bot.domain.backend_profile import BackendProfile
 from bot.domain.chat import ModelRef
 from bot.domain.jobs import JobState, Origin, TunedModel, TuningJob
 from bot.domain.requests import Proposal
+from bot.domain.spending import ConfirmationRules
 from bot.domain.suggestions import did_you_mean
 from bot.errors import (
     AlreadyExists,
     BadArgument,
     BotError,
+    ConfirmationNeeded,
     GoogleError,
     GoogleUnavailable,
     Interrupted,
@@ -36,6 +38,7 @@ from bot.ports.notifier import NoticeKind
 from bot.ports.registry import offered_backend
 from bot.ports.stores import AuditEntry, Change, ChatStore, JobStore
 from bot.ports.workers import Workers
+from bot.spending.estimates import reason_to_confirm
 from bot.tuning.cancellation import Cancellations
 from bot.tuning.permissions import check_start
 from bot.tuning.searches import Searches
@@ -77,6 +80,7 @@ class JobService:
         *,
         adoption_grace: timedelta = ADOPTION_GRACE,
         doubt_after: timedelta = DOUBT_AFTER,
+        confirmation_rules: ConfirmationRules | None = None,
     ) -> None:
         self._backends = backends
         self._jobs = jobs
@@ -86,6 +90,7 @@ class JobService:
         self._clock = clock
         self._wake_sender = wake_sender
         self._adoption_grace = adoption_grace
+        self._confirmation_rules = confirmation_rules or ConfirmationRules()
         self._cancellations = cancellations
         self._submitting: set[str] = set()
         self._cancelled: set[str] = set()
@@ -96,27 +101,37 @@ class JobService:
         """Return the profile of the job's backend. Raises BadArgument if it is no longer offered."""
         return offered_backend(self._backends, job.backend).profile
 
-    async def accept(self, team: str, proposal_id: str, user: str, channel: str = "") -> TuningJob | None:
+    async def accept(
+        self, team: str, proposal_id: str, user: str, channel: str = "", *, confirmed: bool = False
+    ) -> TuningJob | None:
         """Write the job's row, so that a crash cannot lose it. Returns None if this proposal was accepted before.
 
-        `user` becomes the job's owner; `channel` is where the person pressed Start, empty for a view.
-        Raises Outdated for an unknown proposal, Forbidden if the person may not start it there, BadArgument if
-        another job has its name now, StorageError.
+        `user` becomes the job's owner; `channel` is where the person pressed Start, empty for a view. `confirmed`
+        says that the person was shown why this start needs a second yes, and gave it.
+        Raises ConfirmationNeeded without it, Outdated for an unknown proposal, Forbidden if the person may not
+        start it there, BadArgument if another job has its name now, StorageError.
         """
         proposal = await self._jobs.proposal(team, proposal_id)
         if proposal is None:
             raise Outdated("I no longer have this form.", "Open it again with /tune.")
         check_start(proposal, user, channel)
         job = _job_of(proposal, offered_backend(self._backends, proposal.spec.backend).profile, user)
+        acts = [AuditEntry(user, "start", self._clock.now())]
+        chosen = proposal.spec.hyperparameters.epochs
+        if reason := reason_to_confirm(proposal.spec.estimate, chosen, self._confirmation_rules):
+            # A second click on a start that was accepted needs no second yes.
+            if await self._jobs.job(job.key) is not None:
+                return None
+            if not confirmed:
+                raise ConfirmationNeeded(reason, "Confirm it, or change the number of epochs.")
+            acts.insert(0, AuditEntry(user, "confirm a large start", self._clock.now()))
         # Marked before the poller can see the row. A second click must neither remove the first one's mark nor
         # leave its own: then a start whose answer was lost would never be searched for.
         marked = job.key in self._submitting
         self._submitting.add(job.key)
         accepted = False
         try:
-            accepted = await self._jobs.submit(
-                job, [NoticeKind.CARD], [AuditEntry(user, "start", self._clock.now())]
-            )
+            accepted = await self._jobs.submit(job, [NoticeKind.CARD], acts)
         finally:
             if accepted:
                 self._submitting.add(job.key)

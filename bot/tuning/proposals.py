@@ -17,6 +17,7 @@ from bot.domain.backend_profile import BackendProfile, HyperparameterRule
 from bot.domain.jobs import Hyperparameters, JobState, TunedModel, TuningJob, TuningSpec
 from bot.domain.place import Place
 from bot.domain.requests import Proposal, StartRequest
+from bot.domain.spending import ConfirmationRules
 from bot.domain.suggestions import did_you_mean
 from bot.errors import BadArgument, BotError, GoogleError
 from bot.ports.backends import TuningBackend
@@ -24,6 +25,8 @@ from bot.ports.clock import Clock
 from bot.ports.registry import offered_backend
 from bot.ports.stores import JobStore
 from bot.runtime.readiness import Readiness
+from bot.spending.estimates import estimate, reason_to_confirm
+from bot.spending.price_table import PriceTable
 from bot.tuning.dataset_check import DatasetCheck, Progress
 
 logger = logging.getLogger(__name__)
@@ -39,6 +42,7 @@ class CheckResult:
 
     `obstacle` is why a start would fail whatever its file, or, if it is `passing`, why that could not be checked.
     `earlier` are the workspace's jobs that were trained on the same bytes, newest first.
+    `confirmation` says why the start needs a second yes, empty if it needs none.
     """
 
     profile: BackendProfile
@@ -47,6 +51,7 @@ class CheckResult:
     proposal: Proposal | None
     earlier: Sequence[TuningJob] = ()
     obstacle: BotError | None = None
+    confirmation: str = ""
 
 
 class Proposals:
@@ -59,6 +64,8 @@ class Proposals:
         dataset_check: DatasetCheck,
         readiness: Readiness,
         clock: Clock,
+        prices: PriceTable,
+        confirmation_rules: ConfirmationRules,
     ) -> None:
         """`backends` are in the order in which the form shows them, the default one first."""
         self._backends = backends
@@ -66,6 +73,8 @@ class Proposals:
         self._dataset_check = dataset_check
         self._readiness = readiness
         self._clock = clock
+        self._prices = prices
+        self._confirmation_rules = confirmation_rules
 
     @property
     def profiles(self) -> Sequence[BackendProfile]:
@@ -127,12 +136,16 @@ class Proposals:
         validation = second.dataset(request.validation) if second is not None else None
         share = request.validation_share
         held_out = _held_out(report, share, profile) if share else 0
+        chosen = request.hyperparameters
+        priced = await self._priced_model(place.team, base_model)
+        cost = estimate(report, report.examples - held_out, chosen.epochs, profile, priced, self._prices)
         spec = TuningSpec(
-            profile.name, base_model, name, request.hyperparameters, training, validation, share, held_out
+            profile.name, base_model, name, chosen, training, validation, share, held_out, estimate=cost
         )
         proposal = Proposal(new_key(), place, owner, spec, self._clock.now())
         await self._jobs.add_proposal(proposal)
-        return CheckResult(profile, report, second, proposal, earlier, obstacle)
+        confirmation = reason_to_confirm(cost, chosen.epochs, self._confirmation_rules)
+        return CheckResult(profile, report, second, proposal, earlier, obstacle, confirmation)
 
     async def check_values(self, team: str, request: StartRequest) -> None:
         """Check the values of a request but not its files, as `check` does first. Raises BadArgument."""
@@ -207,6 +220,17 @@ class Proposals:
             return []
         models = [model for model in await self.tuned(team) if model.backend == profile.name]
         return [name for model in models for name in (model.display_name, model.resource)]
+
+    async def _priced_model(self, team: str, base_model: str) -> str:
+        """Return the base model whose price counts, also for a tuned model of this workspace; empty if unknown."""
+        jobs = await self._jobs.jobs(team, limit=EARLIER_JOBS) if "/" in base_model else ()
+        bases = {name: job.spec.base_model for job in jobs for name in (job.tuned_model, job.endpoint) if name}
+        # A tuned model may itself have been tuned from a tuned model.
+        for _ in range(len(bases)):
+            if "/" not in base_model:
+                break
+            base_model = bases.get(base_model, "")
+        return "" if "/" in base_model else base_model
 
     async def _check_name(self, team: str, profile: BackendProfile, wanted: str) -> None:
         if len(wanted) > profile.name_limit:

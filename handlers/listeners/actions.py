@@ -11,7 +11,7 @@ from bot.domain.chat import ModelRef
 from bot.domain.jobs import TuningJob
 from bot.domain.place import Requester
 from bot.domain.requests import StartRequest
-from bot.errors import Outdated
+from bot.errors import ConfirmationNeeded, Outdated
 from bot.runtime.background_tasks import BackgroundTasks
 from bot.tuning.job_refresh import JobRefresher
 from bot.tuning.job_service import JobService
@@ -20,6 +20,7 @@ from handlers.blocks.chat.ask_form import build_ask_form
 from handlers.blocks.jobs.wording import cancel_text
 from handlers.blocks.private_metadata import unpack_request, unpack_requester
 from handlers.blocks.replies import build_reply
+from handlers.blocks.start.cost import build_confirm_view
 from handlers.delivery.poster import Poster
 from handlers.errors import report_errors
 from handlers.start_flow.check_modal import CheckModal
@@ -147,12 +148,18 @@ class Actions:
         await self._repair_upload.repair(str(view["id"]), owner, unpack_request(_value(body)))
 
     async def report_start(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
-        """Start the job of a report that was posted in a thread."""
+        """Start the job of a report that was posted in a thread, or ask for a second yes in a modal."""
         await ack()
         self._spawn(self._start(requester, body), body)
 
     async def _start(self, requester: Requester, body: Body) -> None:
-        job = await self._tuning.accept(requester.team, _value(body), requester.user, requester.place.channel)
+        proposal = _value(body)
+        try:
+            job = await self._tuning.accept(requester.team, proposal, requester.user, requester.place.channel)
+        except ConfirmationNeeded as error:
+            view = build_confirm_view(error, requester, proposal)
+            await self._client.views_open(trigger_id=body["trigger_id"], view=view)
+            return
         if job is not None:
             await self._tuning.submit(job)
 

@@ -7,13 +7,14 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from bot.domain.chat import Question
 from bot.domain.place import Requester
 from bot.domain.requests import ModalWork, PendingModal
-from bot.errors import BadArgument, BotError, UserError
+from bot.errors import BadArgument, BotError, ConfirmationNeeded, UserError
 from bot.runtime.background_tasks import BackgroundTasks
 from bot.tuning.job_service import JobService
 from bot.tuning.proposals import Proposals
 from handlers.blocks.chat.ask_form import read_ask_form
 from handlers.blocks.datasets.report import build_checking_view, build_error_view
 from handlers.blocks.private_metadata import unpack_requester
+from handlers.blocks.start.cost import build_confirm_view
 from handlers.blocks.start.form_reader import field_errors, read_form
 from handlers.delivery.answer_posts import QuestionTasks
 from handlers.delivery.poster import Poster
@@ -76,10 +77,24 @@ class Views:
         self._check_modal.stop(str(body["view"]["id"]), sender)
 
     async def start_report(self, ack: AsyncAck, sender: Requester, body: Body) -> None:
-        """Start the job; its row is written before the acknowledgement, so that a crash cannot lose the click."""
+        """Start the job, or ask for a second yes where the start is very large."""
+        await self._start(ack, sender, body, confirmed=False)
+
+    async def start_confirmed(self, ack: AsyncAck, sender: Requester, body: Body) -> None:
+        """Start a very large job, to which the person said yes a second time."""
+        await self._start(ack, sender, body, confirmed=True)
+
+    async def _start(self, ack: AsyncAck, sender: Requester, body: Body, *, confirmed: bool) -> None:
+        """Write the job's row before the acknowledgement, so that a crash cannot lose the click."""
         try:
             requester, kept = unpack_requester(str(body["view"].get("private_metadata") or ""), sender)
-            job = await self._tuning.accept(sender.team, str(kept.get("proposal", "")), sender.user)
+            proposal = str(kept.get("proposal", ""))
+            # The second question was opened by a button of this channel, which may belong to another's report.
+            channel = requester.place.channel if confirmed else ""
+            job = await self._tuning.accept(sender.team, proposal, sender.user, channel, confirmed=confirmed)
+        except ConfirmationNeeded as error:
+            await ack(response_action="update", view=build_confirm_view(error, requester, proposal))
+            return
         except BotError as error:
             await ack(response_action="update", view=build_error_view(error, sender))
             return

@@ -118,6 +118,7 @@ class CheckModal:
                 request=pending.request,
                 earlier=checked.earlier,
                 obstacle=checked.obstacle,
+                confirmation=checked.confirmation,
             )
             message = partial(
                 build_report_message,
@@ -126,6 +127,7 @@ class CheckModal:
                 checked.proposal,
                 validation=checked.validation,
                 obstacle=checked.obstacle,
+                confirmation=checked.confirmation,
             )
             try:
                 await self._show(pending, view, message)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -132,3 +133,55 @@ def test_a_file_in_another_encoding_is_read_where_a_person_names_it(tmp_path: Pa
     for name in ("klingon", "base64"):
         assert "no encoding that Python knows" in run("check", source, "--encoding", name).stderr
     assert "not in ascii" in refused("check", source, "--encoding", "ascii")
+
+
+def test_check_prints_what_each_number_of_passes_may_cost(talks: Path) -> None:
+    result = run("check", talks, "--epochs", "3")
+    assert result.exit_code == 0
+    assert "Cost of tuning gemini-3.5-flash\n" in result.output
+    assert "your choice" in result.output
+    assert "recommended" in result.output
+    assert "Google's price may differ." in result.output
+    assert "second yes" not in result.output
+
+
+def test_check_says_that_a_start_needs_a_second_yes(talks: Path) -> None:
+    result = run("check", talks, "--epochs", "100000")
+    assert "Tunebot asks for a second yes before it starts this. 100,000 passes" in result.output
+
+
+def test_check_leaves_the_rows_that_are_held_out_out_of_the_price(talks: Path) -> None:
+    def tokens(*words: str) -> int:
+        found = re.search(r"About ([\d,]+) tokens in one pass", run("check", talks, *words).output)
+        assert found
+        return int(found[1].replace(",", ""))
+
+    assert 0 < tokens("--hold-out", "50") < tokens()
+
+
+def test_check_reads_the_operators_prices_and_limits(
+    talks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = tmp_path / "prices.toml"
+    mine.write_text('as_of = 2026-12-24\n[models."my-model"]\ntraining = 1000000\n')
+    monkeypatch.setenv("TUNEBOT_PRICES", str(mine))
+    monkeypatch.setenv("TUNEBOT_CONFIRM_USD", "1.50")
+    result = run("check", talks, "--base", "my-model", "--epochs", "1")
+    assert "a table of 24 December 2026" in result.output
+    assert "over $1.50" in result.output
+    monkeypatch.setenv("TUNEBOT_CONFIRM_USD", "free")
+    assert refused("check", talks) == "TUNEBOT_CONFIRM_USD: should be a valid decimal"
+
+
+def test_a_file_that_cannot_be_tuned_on_has_no_price(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text("oops\n")
+    result = run("check", bad)
+    assert result.exit_code == 1
+    assert "Cost" not in result.output
+
+
+def test_prices_prints_the_table_in_the_package() -> None:
+    result = run("prices")
+    assert result.exit_code == 0
+    assert '[models."gemini-3.5-flash"]' in result.output

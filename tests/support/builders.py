@@ -1,12 +1,14 @@
 """Jobs to store, and a clock that stands still."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 
 from bot.domain.datasets import Dataset, Dialect
 from bot.domain.jobs import Hyperparameters, JobState, TuningJob, TuningSpec
 from bot.domain.place import Place
 from bot.domain.requests import Proposal
+from bot.domain.spending import TuningEstimate
 
 START = datetime(2026, 11, 21, 9, 30, 0, 123456, tzinfo=UTC)
 TEAM = "T0ACME"
@@ -26,6 +28,19 @@ SPEC = TuningSpec(
         dialect=Dialect.GEMINI,
         characters=301,
     ),
+)
+
+
+ESTIMATE = TuningEstimate(
+    tokens=1_000,
+    error_percent=30,
+    token_method="estimated",
+    epochs=3,
+    recommended=(2, 4),
+    suggested=4,
+    base_model="gemini-3.5-flash",
+    priced_on=date(2026, 11, 27),
+    training_price=Decimal("10.10"),
 )
 
 

@@ -102,6 +102,7 @@ class DatasetChecker:
             findings=collector.findings(),
             characters=totals.inputs.total + totals.outputs.total,
             tokens=totals.tokens,
+            token_error=totals.token_error(totals.inputs.total + totals.outputs.total),
             inputs=totals.inputs.histogram(),
             outputs=totals.outputs.histogram(),
             unit=self._source.unit,

@@ -6,7 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bot.datasets.findings.collector import SHOWN_LINES
-from bot.datasets.findings.report import BYTES_PER_TOKEN, Histogram
+from bot.datasets.findings.report import (
+    ENGLISH_ERROR,
+    OTHER_SCRIPT_ERROR,
+    TOKENS_PER_1000_BYTES,
+    Histogram,
+)
 from bot.datasets.rows.row_checker import Batch
 
 # How a shorter output ends tells nothing. A power of two, as Lengths counts by these.
@@ -50,7 +55,11 @@ class Totals:
 
     @property
     def tokens(self) -> int:
-        return -(-self.text_bytes // BYTES_PER_TOKEN)
+        return -(-self.text_bytes * TOKENS_PER_1000_BYTES // 1000)
+
+    def token_error(self, characters: int) -> int:
+        """Return by how many per cent `tokens` may be wrong: more where a tenth of the bytes is not ASCII."""
+        return ENGLISH_ERROR if self.text_bytes * 10 <= characters * 11 else OTHER_SCRIPT_ERROR
 
 
 class Lengths:

@@ -19,6 +19,7 @@ from handlers.blocks.jobs.wording import NAME, base_model_text, hyperparameters_
 from handlers.blocks.message import Block, Message, code, compose, escape, escape_line
 from handlers.blocks.private_metadata import pack_request, pack_requester
 from handlers.blocks.replies import error_text
+from handlers.blocks.start.cost import build_cost, cost_text
 
 REPORT_VIEW = "start_report"
 CHECKING_ID = "checking"
@@ -89,14 +90,15 @@ def build_report_view(
     request: StartRequest | None = None,
     earlier: Sequence[TuningJob] = (),
     obstacle: BotError | None = None,
+    confirmation: str = "",
     native_chart: bool = True,
 ) -> dict[str, Any]:
     """Build the view with the findings, and with “Start tuning” where there is a proposal.
 
-    Its private metadata holds whose view it is and the proposal's id. With a `request`, a button opens the form
-    again, filled in.
+    Its private metadata holds whose view it is and the proposal's id. `confirmation` says why the start needs a
+    second yes. With a `request`, a button opens the form again, filled in.
     """
-    blocks = _blocks(report, profile, proposal, validation, obstacle, _SHOWN_IN_VIEW)
+    blocks = _blocks(report, profile, proposal, validation, obstacle, confirmation, _SHOWN_IN_VIEW)
     chart = (build_length_chart if native_chart else build_length_text)(report, "lengths")
     blocks += [chart] if chart is not None else []
     blocks += [context(_earlier_words(earlier), "earlier")] if earlier else []
@@ -120,9 +122,10 @@ def build_report_message(
     *,
     validation: DatasetReport | None = None,
     obstacle: BotError | None = None,
+    confirmation: str = "",
 ) -> Message:
     """Build the report for a thread; the value of its “Start tuning” button is the proposal's id."""
-    blocks = _blocks(report, profile, proposal, validation, obstacle, _SHOWN_IN_MESSAGE)
+    blocks = _blocks(report, profile, proposal, validation, obstacle, confirmation, _SHOWN_IN_MESSAGE)
     if proposal is not None:
         start = button("Start tuning", START_ACTION, proposal.id, style="primary")
         blocks.append(actions([start], "report_actions"))
@@ -134,6 +137,8 @@ def build_report_message(
         texts.append(_obstacle(obstacle))
     if proposal is not None:
         texts.append(_cost(report, profile, proposal))
+        if proposal.spec.estimate is not None:
+            texts.append(cost_text(proposal.spec.estimate))
     return compose("\n".join(texts), blocks)
 
 
@@ -176,6 +181,7 @@ def _blocks(
     proposal: Proposal | None,
     validation: DatasetReport | None,
     obstacle: BotError | None,
+    confirmation: str,
     most: int,
 ) -> list[Block]:
     blocks = _report(report, "training", most)
@@ -184,7 +190,7 @@ def _blocks(
     if obstacle is not None:
         blocks.append(section(_obstacle(obstacle), "report_obstacle"))
     if proposal is not None:
-        blocks += _start(report, profile, proposal)
+        blocks += _start(report, profile, proposal, confirmation)
     elif report.ok and (validation is None or validation.ok):
         text = "Nothing was started. When that is put right, check the file again."
         blocks.append(context(text, "report_next"))
@@ -254,7 +260,7 @@ def _finding(finding: Finding, unit: str) -> str:
     return " ".join(parts)
 
 
-def _start(report: DatasetReport, profile: BackendProfile, proposal: Proposal) -> list[Block]:
+def _start(report: DatasetReport, profile: BackendProfile, proposal: Proposal, confirmation: str) -> list[Block]:
     spec = proposal.spec
     pairs = [
         ("Name", escape_line(spec.name, NAME)),
@@ -265,6 +271,8 @@ def _start(report: DatasetReport, profile: BackendProfile, proposal: Proposal) -
         held_out = f"{count(spec.held_out, 'example')} held out, {spec.trained_examples:,} trained on"
         pairs.append(("Validation", held_out))
     blocks = [facts(pairs, "start_facts"), section(_cost(report, profile, proposal), "start_cost")]
+    if spec.estimate is not None:
+        blocks += build_cost(spec.estimate, confirmation)
     if profile.notice and not profile.trains_today:
         blocks.append(section(f"*Please note:* {sentence(escape(profile.notice))}", "notice"))
     after = "When you start, Google begins to train and to charge for it. A card in the channel shows how it goes."
@@ -275,6 +283,8 @@ def _cost(report: DatasetReport, profile: BackendProfile, proposal: Proposal) ->
     chosen = proposal.spec.hyperparameters
     steps = profile.steps(proposal.spec.trained_examples, chosen)
     parts = [f"{count(steps, 'step')} in all." if steps is not None else "Google chooses the number of steps."]
+    if proposal.spec.estimate is not None:
+        return " ".join(parts)
     epochs = chosen.epochs or profile.default_epochs
     method = escape_line(report.token_method, 120)
     if report.tokens and epochs:

@@ -2,17 +2,21 @@
 
 import asyncio
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
-from bot.domain.jobs import JobState
+from bot.app import build_use_cases
+from bot.domain.jobs import Hyperparameters, JobState
 from bot.domain.place import Place
-from bot.errors import BadArgument, NoSuchJob, Outdated, StorageError
+from bot.domain.requests import StartRequest
+from bot.domain.spending import ConfirmationRules
+from bot.errors import BadArgument, ConfirmationNeeded, NoSuchJob, Outdated, StorageError
 from bot.ports.notifier import NoticeKind
 from bot.tuning.job_refresh import LOST_AFTER
 from bot.tuning.job_service import ADOPTION_GRACE, MOST_RESUMES
 from tests.support.backend_harness import BUCKET
-from tests.support.harness import ADA, FILE, TEAM, Harness
+from tests.support.harness import ADA, FILE, PLACE, TEAM, Harness
 from tests.support.waiting import wait_until
 
 BACKENDS = ("vertex", "gemini", "palm")
@@ -321,3 +325,58 @@ async def test_a_name_is_free_again_once_its_job_failed(harness: Harness) -> Non
 
 def test_a_lost_job_is_not_called_lost_sooner_than_a_start() -> None:
     assert timedelta(minutes=5) < ADOPTION_GRACE <= LOST_AFTER
+
+
+async def checked_with(harness: Harness, epochs: int) -> str:
+    """The id of a proposal with so many epochs."""
+    request = StartRequest(name="large", file=FILE, hyperparameters=Hyperparameters(epochs=epochs))
+    checked = await harness.proposals.check(PLACE, ADA, request)
+    assert checked.proposal is not None
+    return checked.proposal.id
+
+
+async def test_an_absurd_start_is_refused_until_a_person_says_yes_a_second_time(harness: Harness) -> None:
+    proposal = await checked_with(harness, 100_000)
+    for _ in range(2):
+        with pytest.raises(ConfirmationNeeded, match=r"100,000 passes .* It may cost about \$"):
+            await harness.tuning.accept(TEAM, proposal, ADA)
+    assert await harness.jobs.job(proposal) is None
+
+    job = await harness.tuning.accept(TEAM, proposal, ADA, confirmed=True)
+
+    assert job is not None
+    acts = await harness.database.run(lambda db: [row["action"] for row in db.query("SELECT action FROM audit")])
+    assert acts == ["confirm a large start", "start"]
+
+
+async def test_a_confirmed_start_happens_once_and_a_second_click_asks_nothing(harness: Harness) -> None:
+    proposal = await checked_with(harness, 100_000)
+    assert await harness.tuning.accept(TEAM, proposal, ADA, confirmed=True) is not None
+    assert await harness.tuning.accept(TEAM, proposal, ADA, confirmed=True) is None
+    assert await harness.tuning.accept(TEAM, proposal, ADA) is None
+
+
+async def test_a_price_over_the_limit_is_refused_without_a_second_yes(harness: Harness) -> None:
+    strict = build_use_cases(
+        harness.stores,
+        harness.backends,
+        {},
+        harness.clock,
+        lambda: None,
+        harness.workers,
+        confirmation_rules=ConfirmationRules(usd=Decimal(0)),
+    )
+    proposal = await checked_with(harness, 3)
+    with pytest.raises(ConfirmationNeeded, match=r"over \$0\.00"):
+        await strict.jobs.accept(TEAM, proposal, ADA)
+    assert await harness.tuning.accept(TEAM, proposal, ADA) is not None
+
+
+async def test_the_estimate_is_stored_with_the_job(harness: Harness) -> None:
+    job = await harness.tuning.accept(TEAM, await checked_with(harness, 3), ADA)
+    assert job is not None
+    stored = (await harness.newest(job)).spec.estimate
+    assert stored is not None
+    assert stored == job.spec.estimate
+    assert stored.training_price == 10
+    assert stored.cost(3) == Decimal(stored.tokens * 3 * 10) / 1_000_000

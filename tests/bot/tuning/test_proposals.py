@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 import pytest
 
@@ -261,3 +262,52 @@ async def refused_base(harness: Harness, backend: str, base: str) -> BadArgument
     with pytest.raises(BadArgument) as caught:
         await harness.proposals.check(PLACE, ADA, StartRequest(backend, base_model=base, name="second", file=FILE))
     return caught.value
+
+
+async def test_the_price_counts_googles_own_tokens_and_leaves_held_out_rows_out(harness: Harness) -> None:
+    whole = await harness.proposals.check(PLACE, ADA, StartRequest(file=FILE, name="whole"))
+    part = await harness.proposals.check(PLACE, ADA, StartRequest(file=FILE, name="part", validation_share=0.5))
+    assert whole.proposal is not None
+    assert part.proposal is not None
+    all_rows, trained = whole.proposal.spec.estimate, part.proposal.spec.estimate
+    assert all_rows is not None
+    assert trained is not None
+    assert "Google counted" in all_rows.token_method
+    examples, spec = part.report.examples, part.proposal.spec
+    assert 0 < spec.trained_examples < examples
+    assert trained.tokens == -(-all_rows.tokens * spec.trained_examples // examples)
+
+
+async def test_a_count_that_google_refuses_leaves_an_estimate_with_its_error(harness: Harness) -> None:
+    harness.google.faults.fail(500, path=":countTokens$", times=None)
+    checked = await harness.proposals.check(PLACE, ADA, StartRequest(file=FILE))
+    assert checked.proposal is not None
+    known = checked.proposal.spec.estimate
+    assert known is not None
+    assert (known.error_percent, known.token_method) == (30, "estimated: 0.236 tokens for a byte of text")
+
+
+async def test_a_tuned_model_that_is_tuned_again_has_the_price_of_its_own_base(harness: Harness) -> None:
+    first = await harness.tuned("first")
+    again = await harness.proposals.check(PLACE, ADA, StartRequest(file=FILE, base_model="first", name="again"))
+    assert again.proposal is not None
+    spec = again.proposal.spec
+    assert spec.base_model == first.tuned_model
+    assert spec.estimate is not None
+    assert (spec.estimate.base_model, spec.estimate.training_price) == ("gemini-3.5-flash", Decimal(10))
+
+
+async def test_a_tuned_model_that_another_workspace_tuned_has_no_known_price(harness: Harness) -> None:
+    first = await harness.tuned("first")
+    elsewhere = replace(PLACE, team="T2")
+    request = StartRequest(file=FILE, base_model=first.tuned_model)
+    checked = await harness.proposals.check(elsewhere, ADA, request)
+    assert checked.proposal is not None
+    assert checked.proposal.spec.estimate is not None
+    assert checked.proposal.spec.estimate.training_price is None
+
+
+async def test_a_check_says_why_its_start_needs_a_second_yes(harness: Harness) -> None:
+    absurd = StartRequest(file=FILE, hyperparameters=Hyperparameters(epochs=100_000))
+    assert "100,000 passes" in (await harness.proposals.check(PLACE, ADA, absurd)).confirmation
+    assert not (await harness.proposals.check(PLACE, ADA, StartRequest(file=FILE))).confirmation

@@ -91,7 +91,7 @@ def test_a_good_file_is_ready_to_start():
                 "block_id": "start_cost",
                 "text": mrkdwn(
                     "12 steps in all. About 120 tokens to train on "
-                    "(40 in the file, 3 epochs; estimated: one token for every 4 bytes of text)."
+                    "(40 in the file, 3 epochs; estimated: 0.236 tokens for a byte of text)."
                 ),
             },
             {

@@ -1,0 +1,79 @@
+"""What a tuning costs: exact amounts in US dollars, and the estimate that was shown before the start.
+
+Amounts are `Decimal` and never rounded here; only what shows them rounds them.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Context, Decimal, Inexact
+from typing import Final
+
+MILLION_EXPONENT: Final = 6
+# Traps `Inexact`, so that an amount that does not fit raises instead of being rounded.
+_EXACT: Final = Context(prec=200, traps=[Inexact])
+
+
+def cost_of(tokens: int, usd_per_million: Decimal) -> Decimal:
+    """Return the exact price of so many tokens, in US dollars."""
+    return _EXACT.scaleb(_EXACT.multiply(Decimal(tokens), usd_per_million), -MILLION_EXPONENT)
+
+
+def sum_of(*amounts: Decimal) -> Decimal:
+    """Return the exact sum."""
+    total = Decimal(0)
+    for amount in amounts:
+        total = _EXACT.add(total, amount)
+    return total
+
+
+@dataclass(frozen=True, slots=True)
+class TuningEstimate:
+    """What a tuning was estimated to cost when its file was checked; it is stored with the job.
+
+    `tokens` are those of one pass over the rows that are trained on. The true number may be lower or higher by
+    `error_percent`. `epochs` is None if Google chooses. `recommended` are the fewest and the most passes that are
+    recommended for the `task`, `suggested` is the number among them for this size of file. `base_model` is the
+    model whose price counts, also where a tuned model is tuned again; empty if it is not known. The prices are
+    those of the table of `priced_on`, None where it has none: `training_price` in US dollars for a million tokens,
+    `serving_multiplier` times the base model's price for questions to the tuned model.
+    """
+
+    tokens: int
+    error_percent: int
+    token_method: str
+    epochs: int | None
+    recommended: tuple[int, int]
+    suggested: int
+    base_model: str
+    priced_on: date
+    training_price: Decimal | None = None
+    serving_multiplier: Decimal | None = None
+    base_input_price: Decimal | None = None
+    base_output_price: Decimal | None = None
+    task: str = ""
+
+    @property
+    def passes(self) -> int:
+        """The chosen number of passes, the suggested one where Google chooses."""
+        return self.epochs or self.suggested
+
+    def cost(self, passes: int) -> Decimal | None:
+        """Return the exact cost of so many passes; None if the price is unknown."""
+        return None if self.training_price is None else cost_of(self.tokens * passes, self.training_price)
+
+    def highest_cost(self, passes: int) -> Decimal | None:
+        """Return the cost if the number of tokens is too low by the whole error; None if the price is unknown."""
+        if self.training_price is None:
+            return None
+        return cost_of(self.tokens * passes * (100 + self.error_percent), self.training_price.scaleb(-2, _EXACT))
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmationRules:
+    """Above which values a start needs a second, explicit yes.
+
+    `epoch_factor` times the most recommended passes, or `usd`, which the highest estimated cost may not pass.
+    """
+
+    epoch_factor: int = 5
+    usd: Decimal = Decimal(50)

@@ -1,0 +1,89 @@
+"""Estimates what a tuning costs before it starts, and decides which starts need a second, explicit yes.
+
+The number of tokens comes from the check of the file, the prices from a dated table. Nothing here is certain, and
+nothing here asks Google.
+"""
+
+from typing import Final
+
+from bot.datasets import DatasetReport
+from bot.datasets.findings.task_kinds import RECOMMENDED, Recommendation
+from bot.domain.backend_profile import BackendProfile
+from bot.domain.spending import ConfirmationRules, TuningEstimate
+from bot.spending.amounts import about_text, usd_text
+from bot.spending.price_table import PriceTable
+
+# Google's table has one range for every task, so it also counts where the task is not known.
+_ANY_TASK: Final = Recommendation(500)
+_MANY_ROWS: Final = 10  # times as many rows as Google recommends
+
+
+def estimate(
+    report: DatasetReport,
+    trained_examples: int,
+    epochs: int | None,
+    profile: BackendProfile,
+    priced_model: str,
+    prices: PriceTable,
+) -> TuningEstimate:
+    """Return the estimate for a file of which `trained_examples` rows are trained on.
+
+    Where neither the person nor the backend sets the epochs, Google chooses. `priced_model` is the base model
+    whose price counts, empty if it is not known.
+    """
+    row = prices.row(priced_model)
+    recommendation = _recommendation(report)
+    return TuningEstimate(
+        tokens=-(-report.tokens * trained_examples // report.examples) if report.examples else 0,
+        error_percent=report.token_error,
+        token_method=report.token_method,
+        epochs=epochs or profile.default_epochs or None,
+        recommended=recommendation.epochs,
+        suggested=suggested_epochs(trained_examples, recommendation),
+        base_model=priced_model,
+        priced_on=prices.as_of,
+        training_price=row.training,
+        serving_multiplier=row.serving_multiplier,
+        base_input_price=row.input,
+        base_output_price=row.output,
+        task=report.task.value if report.task else "",
+    )
+
+
+def suggested_epochs(examples: int, recommendation: Recommendation) -> int:
+    """Return the passes to begin with, inside the recommended range.
+
+    Few rows give few steps in each pass, so they get the most passes, and very many rows the fewest.
+    """
+    fewest, most = recommendation.epochs
+    if examples < recommendation.examples:
+        return most
+    return fewest if examples >= _MANY_ROWS * recommendation.examples else (fewest + most) // 2
+
+
+def reason_to_confirm(known: TuningEstimate | None, chosen_epochs: int | None, rules: ConfirmationRules) -> str:
+    """Return why a start needs a second yes, as plain sentences that name the amount; empty if it needs none.
+
+    `known` is None for a start that was checked before there were estimates.
+    """
+    most = known.recommended[1] if known else _ANY_TASK.epochs[1]
+    epochs = known.epochs if known else chosen_epochs
+    reasons = []
+    if epochs is not None and epochs > rules.epoch_factor * most:
+        reasons.append(
+            f"{epochs:,} passes over the file are more than {rules.epoch_factor} times the recommended {most}."
+        )
+    cost = known.cost(known.passes) if known else None
+    highest = known.highest_cost(known.passes) if known else None
+    if cost is not None and highest is not None and highest > rules.usd:
+        amounts = f"{about_text(cost)}, and up to {usd_text(highest)}"
+        reasons.append(f"It may cost {amounts}: that is over {usd_text(rules.usd)}.")
+    elif reasons and cost is not None:
+        reasons.append(f"It may cost {about_text(cost)}.")
+    elif reasons:
+        reasons.append("Its price is unknown.")
+    return " ".join(reasons)
+
+
+def _recommendation(report: DatasetReport) -> Recommendation:
+    return RECOMMENDED[report.task] if report.task else _ANY_TASK

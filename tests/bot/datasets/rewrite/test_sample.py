@@ -1,0 +1,60 @@
+"""How a file's tokens are estimated from Google's count of its first rows."""
+
+from dataclasses import replace
+
+import pytest
+
+from bot.datasets import with_counted_tokens
+from bot.datasets.rewrite.sample import SAMPLE_ERROR, WHOLE_ERROR, Sample, sample_text
+from tests.support.dataset_builders import check_bytes, jsonl, pair
+
+FILE = jsonl(*(pair(f"question {number}", f"answer {number}") for number in range(20)))
+
+
+def test_the_whole_of_a_small_file_is_the_sample() -> None:
+    report = check_bytes(FILE)
+    sample = sample_text(FILE, report)
+    assert sample.whole
+    assert len(sample.texts) == 5
+    assert "question 0" in sample.texts[0]
+    assert "answer 19" in sample.texts[-1]
+
+
+def test_a_last_row_without_a_line_end_is_part_of_the_sample() -> None:
+    report = check_bytes(FILE.rstrip())
+    assert sample_text(FILE.rstrip(), report).whole
+
+
+def test_the_complete_rows_of_a_head_are_its_sample() -> None:
+    report = check_bytes(FILE)
+    sample = sample_text(FILE[: len(FILE) // 2], report)
+    assert sample.texts
+    assert not sample.whole
+
+
+def test_a_count_of_all_rows_is_the_number_of_tokens() -> None:
+    report = check_bytes(FILE)
+    counted = with_counted_tokens(report, Sample(("a" * 50, "b" * 50), True), [13, 14])
+    assert (counted.tokens, counted.token_error) == (27, WHOLE_ERROR)
+    assert "27 tokens in all rows" in counted.token_method
+
+
+def test_a_count_of_the_first_rows_is_scaled_to_the_file() -> None:
+    report = replace(check_bytes(FILE), tokens=2360)  # 10,000 bytes
+    counted = with_counted_tokens(report, Sample(("a" * 50, "b" * 50), False), [10, 10])
+    assert (counted.tokens, counted.token_error) == (2000, SAMPLE_ERROR)
+
+
+@pytest.mark.parametrize(("counts", "error"), [([10, 10], SAMPLE_ERROR), ([5, 15], 50), ([19, 1], 90)])
+def test_groups_that_differ_make_the_estimate_less_certain(counts: list[int], error: int) -> None:
+    sample = Sample(("a" * 50, "b" * 50), False)
+    assert with_counted_tokens(check_bytes(FILE), sample, counts).token_error == error
+
+
+def test_text_in_another_script_is_less_certain() -> None:
+    english, japanese = (
+        check_bytes(FILE),
+        check_bytes(jsonl(*(pair(f"質問{n}番", f"回答{n}番") for n in range(20)))),
+    )
+    assert (english.token_error, japanese.token_error) == (30, 60)
+    assert japanese.tokens > 0.5 * japanese.characters

@@ -1,0 +1,69 @@
+"""What a start costs is said before it, and a very large one needs a second yes."""
+
+import pytest
+
+from tests.support.bot_harness import BotHarness, buttons, shown_in
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+def started(bot: BotHarness, name: str) -> list[object]:
+    """The jobs of this name at Google."""
+    return [job for job in bot.google.jobs.all if job.display_name == name]
+
+
+async def test_the_report_shows_the_price_before_anything_starts(bot: BotHarness) -> None:
+    await bot.type(f'start name="priced" epochs=3 file={bot.share()}')
+    report = shown_in(await bot.report())
+    assert "Training may cost less than $0.01" in report
+    assert "your choice" in report
+    assert "Google counted" in report
+    assert "1.5 times" in report
+    assert "Google's price may differ" in report
+
+
+async def test_an_absurd_start_starts_once_and_only_after_a_second_yes(bot: BotHarness) -> None:
+    await bot.type(f'start name="absurd" epochs=21 file={bot.share()}')
+    report = await bot.report()
+    assert "I ask you once more before this starts" in shown_in(report)
+
+    submission = await bot.ada.submit_view(report)
+
+    assert submission.action == "update"
+    question = await bot.view("Really start this?")
+    assert "21 passes" in shown_in(question)
+    assert "about $0.01" in shown_in(question)
+    assert not started(bot, "absurd")
+
+    submission = await bot.ada.submit_view(question)
+
+    assert submission.action == "clear"
+    await bot.card("absurd")
+    await bot.job("absurd")
+    assert len(started(bot, "absurd")) == 1
+
+
+async def test_who_answers_no_to_the_second_question_starts_nothing(bot: BotHarness) -> None:
+    await bot.type(f'start name="declined" epochs=21 file={bot.share()}')
+    await bot.ada.submit_view(await bot.report())
+    await bot.ada.close_view(await bot.view("Really start this?"))
+
+    await bot.start("after it", "epochs=1")
+    await bot.job("after it")
+    assert not started(bot, "declined")
+
+
+async def test_the_button_in_a_message_asks_a_second_time_too(bot: BotHarness) -> None:
+    bot.slack.faults.delay("files.info", seconds=3)
+    await bot.type(f'start name="by button" epochs=21 file={bot.share()}')
+    await bot.ada.close_view(await bot.view("Checking the file"))
+    message = await bot.message("Start tuning")
+    assert buttons(message)["report_start"] == "Start tuning"
+
+    await bot.ada.click(message, "report_start")
+    question = await bot.view("Really start this?")
+    assert not started(bot, "by button")
+
+    await bot.ada.submit_view(question)
+    await bot.job("by button")
+    assert len(started(bot, "by button")) == 1
