@@ -20,6 +20,7 @@ from typing import Final
 from bot.backends import BackendOptions, build_backends, build_gcs_files
 from bot.chat.answer_worker import AnswerWorker
 from bot.chat.chat_service import ChatService
+from bot.chat.question_limits import NO_LIMITS, QuestionLimits
 from bot.datasets import WORKER_MODULE
 from bot.delivery.outbox_sender import OutboxSender
 from bot.domain.backend_profile import BackendProfile
@@ -165,6 +166,7 @@ def build_use_cases(
     stuck_after: timedelta = STUCK_AFTER,
     prices: PriceTable | None = None,
     confirmation_rules: ConfirmationRules | None = None,
+    question_limits: QuestionLimits = NO_LIMITS,
 ) -> UseCases:
     """Build the use cases; `files` maps a location's scheme to its reader, `wake_sender` follows each notice.
 
@@ -207,8 +209,8 @@ def build_use_cases(
         repair=DatasetRepair(files, workers),
         sweep=Sweep(backends, jobs, clock, wake_sender),
         chat=chat,
-        answers=AnswerWorker(stores.questions, chat, clock),
         readiness=readiness,
+        answers=AnswerWorker(stores.questions, chat, clock, limits=question_limits),
     )
 
 
@@ -269,6 +271,7 @@ async def serving(
             stuck_after=settings.stuck_after,
             prices=prices,
             confirmation_rules=settings.confirmation_rules,
+            question_limits=QuestionLimits(settings.questions_per_minute, settings.thread_questions_per_hour),
         )
         handlers = build_handlers(
             slack, use_cases, stores.jobs, stores.pending_modals, stores.audit_log, tasks, clock

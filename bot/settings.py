@@ -226,6 +226,19 @@ class Settings(BaseModel):
     )
     confirm_usd: Decimal = _CONFIRM_USD
     confirm_epoch_factor: int = _CONFIRM_EPOCH_FACTOR
+    questions_per_minute: int = Field(
+        20,
+        alias="TUNEBOT_QUESTIONS_PER_MINUTE",
+        ge=0,
+        description="How many questions one person may send to models within a minute, since each one costs "
+        "money; `0` is no limit.",
+    )
+    thread_questions_per_hour: int = Field(
+        100,
+        alias="TUNEBOT_THREAD_QUESTIONS_PER_HOUR",
+        ge=0,
+        description="How many questions of one thread may be sent to models within an hour; `0` is no limit.",
+    )
     log_level: str = Field(
         "INFO",
         alias="TUNEBOT_LOG_LEVEL",

@@ -1,11 +1,12 @@
 """Stores which model answers in a channel, and the turns of each thread. It sends nothing to a model."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from contextlib import closing
 from datetime import datetime
 
 from sqlite_utils import Database as Connection
 
-from bot.domain.chat import Conversation, ModelRef, Role, Turn
+from bot.domain.chat import Conversation, ModelRef, Role, Turn, estimated_tokens
 from bot.domain.place import Place
 from bot.ports.clock import Clock
 from storage.codecs import micros, read_model
@@ -38,12 +39,11 @@ def append_turns(connection: Connection, conversation: Conversation, now: dateti
 
 
 class SqliteChatStore:
-    """The ChatStore of `bot.ports`. It stores every turn and returns the last `history` of a thread."""
+    """The ChatStore of `bot.ports`. It keeps every turn."""
 
-    def __init__(self, database: Database, clock: Clock, *, history: int = 40) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._history = history
 
     async def bind(self, place: Place, model: ModelRef, user: str) -> None:
         row = {
@@ -77,9 +77,7 @@ class SqliteChatStore:
 
         await self._database.write(delete)
 
-    async def conversation(self, place: Place) -> Conversation | None:
-        """Return the thread's conversation with its last turns; the first of them is a person's."""
-
+    async def conversation(self, place: Place, tokens: int | None = None) -> Conversation | None:
         def read(connection: Connection) -> Conversation | None:
             found = next(
                 connection.query(
@@ -90,18 +88,28 @@ class SqliteChatStore:
             )
             if found is None:
                 return None
-            rows = connection.query(
-                "SELECT role, text FROM turns WHERE conversation = ? ORDER BY id DESC LIMIT ?",
-                [found["id"], self._history],
-            )
-            newest_first = [Turn(Role(row["role"]), row["text"]) for row in rows]
-            return Conversation(place, read_model(found), self._cut(newest_first[::-1]))
+            query = "SELECT role, text FROM turns WHERE conversation = ? ORDER BY id DESC"
+            # Closed at once where the rest of a long thread is not read.
+            with closing(connection.query(query, [found["id"]])) as rows:
+                turns, cut = _newest((Turn(Role(row["role"]), row["text"]) for row in rows), tokens)
+            return Conversation(place, read_model(found), turns, cut)
 
         return await self._database.run(read)
 
-    def _cut(self, turns: Sequence[Turn]) -> tuple[Turn, ...]:
-        # Google rejects a history whose first turn is the model's, which a cut between question and answer leaves.
-        if len(turns) == self._history:
-            first = next((index for index, turn in enumerate(turns) if turn.role is Role.USER), len(turns))
-            return tuple(turns[first:])
-        return tuple(turns)
+
+def _newest(newest_first: Iterable[Turn], tokens: int | None) -> tuple[tuple[Turn, ...], bool]:
+    """Return the newest turns that fit, oldest first, and whether any was left out.
+
+    Google rejects a history whose first turn is the model's, which a cut between question and answer would leave.
+    """
+    kept: list[Turn] = []
+    left = tokens
+    for turn in newest_first:
+        if left is not None:
+            left -= estimated_tokens(turn.text)
+            if left < 0:
+                while kept and kept[-1].role is not Role.USER:
+                    kept.pop()
+                return tuple(reversed(kept)), True
+        kept.append(turn)
+    return tuple(reversed(kept)), False

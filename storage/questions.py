@@ -5,7 +5,8 @@ has its key. This module does not decide which question is asked again, or when.
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlite_utils import Database as Connection
@@ -14,9 +15,9 @@ from bot.domain.chat import Conversation, ModelAnswer, Question
 from bot.domain.place import Place
 from bot.errors import StorageError
 from bot.ports.clock import Clock
-from bot.ports.questions import OpenQuestion
+from bot.ports.questions import AskedTimes, OpenQuestion
 from storage.audit_log import first_time
-from storage.codecs import COUNT_REFUSAL, Row, answer_text, micros, question_row, read_question
+from storage.codecs import COUNT_REFUSAL, Row, answer_text, micros, moment, question_row, read_question
 from storage.conversations import append_turns
 from storage.database import Database
 
@@ -58,6 +59,32 @@ class SqliteQuestions:
             return list(_readable(rows))
 
         return await self._database.run(read)
+
+    async def count(
+        self, question: Question, window: timedelta, check: Callable[[AskedTimes, datetime], None]
+    ) -> None:
+        place, now = question.place, self._clock.now()
+
+        def insert(connection: Connection) -> None:
+            connection.execute("DELETE FROM asked WHERE asked_at <= ?", [micros(now - window)])
+            if next(connection.query("SELECT 1 FROM asked WHERE key = ?", [question.key]), None):
+                return
+            of_person = "team = ? AND user = ?", [place.team, question.user]
+            of_thread = "team = ? AND channel = ? AND thread = ?", [place.team, place.channel, place.thread]
+            thread = _times(connection, *of_thread) if place.thread else []
+            check(AskedTimes(_times(connection, *of_person), thread), now)
+            row = {
+                "key": question.key,
+                "team": place.team,
+                "user": question.user,
+                "channel": place.channel,
+                "thread": place.thread,
+                "asked_at": micros(now),
+            }
+            connection.table("asked").insert(row)
+
+        # Not durable: what a power failure loses is a question of the last hour that is not counted.
+        await self._database.write(insert, durable=False)
 
     async def store_answer(self, key: str, answer: ModelAnswer) -> None:
         await self._set(key, "reply = ?", [answer_text(answer)])
@@ -106,3 +133,9 @@ def _readable(rows: Iterable[Row]) -> Iterator[OpenQuestion]:
         except StorageError as error:
             # One row that cannot be read must not keep the other people from their answers.
             logger.error("question %s cannot be read and is skipped: %s", row["key"], error)
+
+
+def _times(connection: Connection, where: str, values: list[str]) -> list[datetime]:
+    """Return when the questions were asked, oldest first; `where` is constant text."""
+    query = f"SELECT asked_at FROM asked WHERE {where} ORDER BY asked_at"  # noqa: S608
+    return [moment(row["asked_at"]) for row in connection.query(query, values)]

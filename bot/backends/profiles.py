@@ -49,6 +49,8 @@ VERTEX: Final = BackendProfile(
     ),
     name_limit=128,
     takes_validation=True,
+    # The longest example that a model is tuned on: what is longer, a tuned model has never seen.
+    input_tokens=131_072,
 )
 
 # Hyperparameters and their defaults are those of google/ai/generativelanguage/v1beta/tuned_model.proto, which also
@@ -91,6 +93,7 @@ GEMINI: Final = BackendProfile(
     ),
     name_limit=40,
     default_epochs=5,
+    input_tokens=10_000,  # 40,000 characters
     trains_today=False,
     notice=(
         "Since May 2025 the Gemini API has no base model left to tune, so Google rejects every start there. "

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Final
 
 from bot.chat.chat_service import ChatService, exchange
+from bot.chat.question_limits import NO_LIMITS, THREAD_WINDOW, QuestionLimits
 from bot.domain.chat import ModelAnswer, Question
 from bot.errors import BotError, RetryLater, SlackError, StorageError, Unconfirmed
 from bot.ports.clock import Clock
@@ -51,12 +52,14 @@ class AnswerWorker:
         backoff: Backoff = DEFAULT_BACKOFF,
         asked_again_within: timedelta = ASKED_AGAIN_WITHIN,
         queue: FairQueue | None = None,
+        limits: QuestionLimits = NO_LIMITS,
     ) -> None:
         self._store = store
         self._chat = chat
         self._clock = clock
         self._backoff = backoff
         self._asked_again_within = asked_again_within
+        self._limits = limits
         self._queue = queue or FairQueue(ASKED_AT_ONCE, ASKED_AT_ONCE_BY_ONE, MOST_WAITING)
 
     async def add(self, question: Question) -> OpenQuestion | None:
@@ -91,6 +94,9 @@ class AnswerWorker:
         if asked.unconfirmed is not None or age > self._asked_again_within:
             raise _interrupted(question)
         model = question.model or await self._chat.model_for(question.place, question.named)
+        # Counted before it waits for its turn: who is over the limit is told at once, and fills no queue.
+        if self._limits != NO_LIMITS:
+            await self._store.count(question, THREAD_WINDOW, self._limits.check)
         async with self._turn(question, to):
             await to.show_asking(question, model)
             answer = await self._chat.ask(question.place, question.text, model)

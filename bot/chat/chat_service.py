@@ -8,7 +8,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.domain.chat import Conversation, Finish, ModelAnswer, ModelRef, Role, Turn
+from bot.domain.chat import Conversation, Finish, ModelAnswer, ModelRef, Role, Turn, estimated_tokens
 from bot.domain.jobs import TunedModel, TuningJob
 from bot.domain.place import Place
 from bot.domain.suggestions import did_you_mean
@@ -47,17 +47,21 @@ class ChatService:
         if not question.strip():
             raise BadArgument("There is no question.", "Type it after the command: /ask What can you do?")
         backend = offered_backend(self._backends, model.backend)
-        earlier = await self._chats.conversation(place) if place.thread else None
+        budget = max(0, backend.profile.input_tokens - estimated_tokens(question))
+        earlier = await self._chats.conversation(place, budget) if place.thread else None
         # The name of the thread's model may have changed since; its endpoint does not change.
         same = earlier is not None and earlier.model.endpoint == model.endpoint
         history = earlier.turns if earlier is not None and same else ()
-        turns = (
-            (*history, Turn(Role.USER, question))
-            if backend.profile.takes_history
-            else (Turn(Role.USER, question),)
-        )
+        cut = earlier is not None and same and earlier.cut
+        takes_history = backend.profile.takes_history
+        turns = (*(history if takes_history else ()), Turn(Role.USER, question))
         answer = await backend.generate(model.endpoint, turns)
-        return ModelAnswer(model, answer, history_dropped=bool(history) and not backend.profile.takes_history)
+        return ModelAnswer(
+            model,
+            answer,
+            history_dropped=bool(history or cut) and not takes_history,
+            history_cut=cut and takes_history,
+        )
 
     async def model_for(self, place: Place, name: str = "") -> ModelRef:
         """Return the named model, else the thread's, else the channel's, else the newest one tuned in the channel.
@@ -66,7 +70,7 @@ class ChatService:
         """
         if name:
             return await self.find(place.team, name)
-        if place.thread and (conversation := await self._chats.conversation(place)) is not None:
+        if place.thread and (conversation := await self._chats.conversation(place, 0)) is not None:
             return conversation.model
         if (bound := await self._chats.bound(place)) is not None:
             return bound
@@ -79,7 +83,7 @@ class ChatService:
 
     async def answers_in(self, place: Place) -> bool:
         """Return whether a model has answered in this thread. Raises StorageError."""
-        return bool(place.thread) and await self._chats.conversation(place) is not None
+        return bool(place.thread) and await self._chats.conversation(place, 0) is not None
 
     async def find(self, team: str, name: str) -> ModelRef:
         """Return a model by its job's name, or by a display name or resource at Google. Raises NoSuchJob."""

@@ -51,6 +51,7 @@ class BackendProfile:
     """What one Google system can do. Handlers and block builders read this, never the backend's name.
 
     `notice` is a plain sentence shown in the form and in help, e.g. that Google no longer trains there.
+    `input_tokens` is how much of a thread a question may send along, its own text included.
     `default_batch_size` 0 means that Google chooses the batch and the number of steps is not known beforehand.
     """
 
@@ -68,6 +69,7 @@ class BackendProfile:
     can_cancel: bool = True
     shows_losses: bool = True
     takes_history: bool = True
+    input_tokens: int = 8_192
     takes_validation: bool = False
     takes_tuned_base: bool = True
 

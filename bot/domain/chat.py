@@ -44,6 +44,14 @@ class Answer:
     reason: str = ""
 
 
+def estimated_tokens(text: str) -> int:
+    """Return about how many tokens a text is: one for 4 bytes of UTF-8, which is 4 characters of English.
+
+    Other scripts take more tokens a character, and more bytes. Google's own count costs a request for each text.
+    """
+    return -(-len(text.encode(errors="replace")) // 4)
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """What a person asks a model. `key` comes from Slack's delivery, so a repeated delivery is not asked again.
@@ -63,17 +71,22 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class ModelAnswer:
-    """An answer with its model; `history_dropped` says that the thread's earlier turns could not be sent."""
+    """An answer with its model.
+
+    `history_dropped` says that no earlier turn of the thread was sent, `history_cut` that only the newest were.
+    """
 
     model: ModelRef
     answer: Answer
     history_dropped: bool = False
+    history_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A thread in which a model answers, with its turns, oldest first."""
+    """A thread in which a model answers, with its turns, oldest first; `cut` says that older ones are left out."""
 
     place: Place
     model: ModelRef
     turns: tuple[Turn, ...] = field(default=())
+    cut: bool = False

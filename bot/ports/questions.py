@@ -1,8 +1,8 @@
 """How questions are stored until they are answered, and how their answers are posted."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.domain.chat import Conversation, ModelAnswer, ModelRef, Question
@@ -28,6 +28,14 @@ class OpenQuestion:
     refusals: Refusals = NO_REFUSALS
 
 
+@dataclass(frozen=True, slots=True)
+class AskedTimes:
+    """When questions were sent to models, oldest first: by one person, and in one thread."""
+
+    person: Sequence[datetime]
+    thread: Sequence[datetime]
+
+
 class QuestionStore(Protocol):
     """Stores questions by their key. Every method returns after the transaction was committed."""
 
@@ -44,6 +52,16 @@ class QuestionStore(Protocol):
 
     async def open_questions(self) -> Sequence[OpenQuestion]:
         """Return every question that is not settled, oldest first. Raises StorageError."""
+        ...
+
+    async def count(
+        self, question: Question, window: timedelta, check: Callable[[AskedTimes, datetime], None]
+    ) -> None:
+        """Count the question as sent to a model, in one transaction with `check`, which raises if it may not be.
+
+        `check` gets the times within the window and the time now. A question that was counted before is neither
+        checked nor counted again. Raises StorageError, and what `check` raises; then it is not counted.
+        """
         ...
 
     async def store_answer(self, key: str, answer: ModelAnswer) -> None:

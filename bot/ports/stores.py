@@ -135,8 +135,12 @@ class ChatStore(Protocol):
         """Remove a deleted model from every channel of the workspace. Raises StorageError."""
         ...
 
-    async def conversation(self, place: Place) -> Conversation | None:
-        """Return the conversation in the place's thread, None if no model answered there. Raises StorageError."""
+    async def conversation(self, place: Place, tokens: int | None = None) -> Conversation | None:
+        """Return the conversation in the place's thread, None if no model answered there.
+
+        With `tokens`, only the newest turns that are about so many tokens together, see `estimated_tokens`.
+        Raises StorageError.
+        """
         ...
 
 

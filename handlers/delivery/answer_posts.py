@@ -205,7 +205,6 @@ class SlackAnswerPoster:
 
 def _messages(question: Question, answer: ModelAnswer, place: Place) -> list[Message]:
     """Build the whole answer; it quotes the question where no message beside it shows the question."""
-    model, text, dropped = answer.model.name, answer.answer, answer.history_dropped
     if question.quoted or place.channel != question.place.channel:
-        return build_asked_answer(question.user, model, question.text, text, history_dropped=dropped)
-    return build_answer(model, text, history_dropped=dropped)
+        return build_asked_answer(question.user, question.text, answer)
+    return build_answer(answer)

@@ -60,3 +60,18 @@ def m016_installation(db: Database) -> None:
     """Give the database an id, which the jobs that it starts carry at Google; a backup keeps it."""
     db.table("installation").create({"id": str}, pk="id", not_null=("id",))
     db.table("installation").insert({"id": secrets.token_hex(8)})
+
+
+@migrations()
+def m017_asked(db: Database) -> None:
+    """Create the table of the questions of the last hour that were sent to a model, for the limits on them."""
+    table = db.table("asked")
+    table.create(
+        {"key": str, "team": str, "user": str, "channel": str, "thread": str, "asked_at": int},
+        pk="key",
+        not_null={"team", "user", "channel", "thread", "asked_at"},
+        strict=True,
+    )
+    table.create_index(["asked_at"], "asked_by_age")
+    table.create_index(["team", "user", "asked_at"], "asked_by_person")
+    table.create_index(["team", "channel", "thread", "asked_at"], "asked_in_thread")

@@ -1,3 +1,5 @@
+import pytest
+
 from bot.domain.chat import Conversation, ModelRef, Role, Turn
 from bot.domain.place import Place
 from storage.conversations import SqliteChatStore
@@ -57,26 +59,36 @@ async def test_threads_of_a_channel_and_channels_of_a_workspace_do_not_mix(
         assert await chats.conversation(place) == Conversation(place, MODEL, exchange(number))
 
 
-async def test_long_thread_is_read_from_its_end_and_begins_with_a_person(
-    database: Database, clock: FixedClock, keep: Keep
+# Each question and answer below is 10 to 11 bytes, or 3 tokens by the estimate.
+@pytest.mark.parametrize(
+    ("tokens", "kept", "cut"),
+    [
+        (None, [97, 98, 99], False),
+        (18, [97, 98, 99], False),
+        (17, [98, 99], True),
+        (12, [98, 99], True),
+        (11, [99], True),
+        (5, [], True),
+        (0, [], True),
+    ],
+)
+async def test_a_long_thread_is_read_from_its_end_up_to_the_tokens_and_begins_with_a_person(
+    chats: SqliteChatStore, keep: Keep, tokens: int | None, kept: list[int], cut: bool
 ) -> None:
-    chats = SqliteChatStore(database, clock, history=5)
-    for number in range(100):
+    for number in (97, 98, 99):
         await keep(Conversation(THREAD, MODEL, exchange(number)))
-    found = await chats.conversation(THREAD)
+    found = await chats.conversation(THREAD, tokens)
     assert found is not None
-    assert found.turns == exchange(98) + exchange(99)
+    assert found.turns == tuple(turn for number in kept for turn in exchange(number))
+    assert found.cut is cut
 
 
-async def test_history_is_forty_turns_and_older_ones_are_kept(
-    chats: SqliteChatStore, database: Database, keep: Keep
-) -> None:
+async def test_turns_that_are_not_read_are_kept(chats: SqliteChatStore, database: Database, keep: Keep) -> None:
     for number in range(30):
         await keep(Conversation(THREAD, MODEL, exchange(number)))
-    found = await chats.conversation(THREAD)
+    found = await chats.conversation(THREAD, 60)
     assert found is not None
-    assert len(found.turns) == 40
-    assert found.turns[0] == Turn(Role.USER, "question 10")
+    assert found.turns[0].role is Role.USER
     assert await database.run(lambda connection: connection.table("turns").count) == 60
 
 

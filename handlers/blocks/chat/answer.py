@@ -1,6 +1,6 @@
 """Builds the messages of an answer: the model's Markdown, and why it is missing or ends early."""
 
-from bot.domain.chat import Answer, Finish
+from bot.domain.chat import Answer, Finish, ModelAnswer
 from handlers.blocks.chat.links import show_addresses
 from handlers.blocks.chat.markdown import split_markdown
 from handlers.blocks.elements import context, section
@@ -33,20 +33,18 @@ _WHY = {
 }
 
 
-def build_asked_answer(
-    user: str, model_name: str, question: str, answer: Answer, *, history_dropped: bool = False
-) -> list[Message]:
+def build_asked_answer(user: str, question: str, answered: ModelAnswer) -> list[Message]:
     """Build question and answer for /ask; what does not fit becomes more messages for the thread."""
-    asked = f"{mention(user)} asked {code(model_name, 128)}:"
+    asked = f"{mention(user)} asked {code(answered.model.name, 128)}:"
     quote = "\n".join(f"> {escape(line)}" for line in shorten(question.strip(), _QUESTION).splitlines() or [" "])
     first = section(clip(f"{asked}\n{quote}", 1_400), "question")
     plain = f"{asked} {escape_line(question, _QUESTION)}\n"
-    return _messages(answer, history_dropped, before=[first], text_before=plain)
+    return _messages(answered, before=[first], text_before=plain)
 
 
-def build_answer(model_name: str, answer: Answer, *, history_dropped: bool = False) -> list[Message]:
+def build_answer(answered: ModelAnswer) -> list[Message]:
     """Build the answer to a mention or to a reply in a thread, with the model's name below it."""
-    return _messages(answer, history_dropped, after=f"Answered by {code(model_name, 128)}.")
+    return _messages(answered, after=f"Answered by {code(answered.model.name, 128)}.")
 
 
 def answer_note(answer: Answer) -> str:
@@ -70,17 +68,19 @@ def answer_note(answer: Answer) -> str:
 
 
 def _messages(
-    answer: Answer,
-    history_dropped: bool,
+    answered: ModelAnswer,
     *,
     before: list[Block] | None = None,
     text_before: str = "",
     after: str = "",
 ) -> list[Message]:
+    answer = answered.answer
     pieces = _pieces(escape_markdown(answer.text.strip())) or [""]
     notes = [answer_note(answer)]
-    if history_dropped:
+    if answered.history_dropped:
         notes.append("This model takes no earlier messages: it saw only the last question.")
+    if answered.history_cut:
+        notes.append("This thread is longer than the model takes: it saw only the newest messages of it.")
     notes.append(after)
     closing = "\n".join(note for note in notes if note)
     messages = []

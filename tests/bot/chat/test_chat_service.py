@@ -37,6 +37,31 @@ async def test_palm_gets_the_last_question_alone_and_the_reply_says_so(harness: 
     assert (second.answer.text, second.history_dropped) == ("4", True)
 
 
+@pytest.mark.parametrize("backend", ["vertex", "gemini"])
+async def test_a_thread_longer_than_the_model_takes_is_cut_at_its_beginning_and_the_reply_says_so(
+    harness: Harness, backend: str
+) -> None:
+    model = await model_of(harness, "long", backend)
+    harness.google.answers.say("2", times=None)
+    tokens = harness.backends[backend].profile.input_tokens
+    # Two questions of a little more than half of it: the older one does not fit beside the newer.
+    for digit in ("1", "2"):
+        question = digit * (tokens * 4 * 6 // 10)
+        await harness.keep(THREAD, question, await harness.chat.ask(Place(TEAM, "C1"), "1", model))
+    reply = await harness.chat.ask(THREAD, "8", model)
+    sent = harness.google.requests.matching(":generateContent$")[-1].body["contents"]
+    assert [(turn["role"], turn["parts"][0]["text"][0]) for turn in sent] == [
+        ("user", "2"),
+        ("model", "2"),
+        ("user", "8"),
+    ]
+    assert (reply.history_cut, reply.history_dropped) == (True, False)
+    # The question itself counts.
+    alone = await harness.chat.ask(THREAD, "8 " * (tokens * 2 - 1), model)
+    assert len(harness.google.requests.matching(":generateContent$")[-1].body["contents"]) == 1
+    assert alone.history_cut
+
+
 async def test_another_model_in_a_thread_does_not_get_its_turns(harness: Harness) -> None:
     first, second = await model_of(harness, "first"), await model_of(harness, "second")
     await harness.keep(THREAD, "1", await harness.chat.ask(THREAD, "1", first))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bot.datasets import DatasetReport, Finding, Severity
 from bot.domain.backend_profile import BackendProfile
-from bot.domain.chat import Answer, Finish, ModelRef
+from bot.domain.chat import Answer, Finish, ModelAnswer, ModelRef
 from bot.domain.datasets import Dialect, FieldMapping
 from bot.domain.jobs import DataStats, Failure, Hyperparameters, Snapshot, TunedModel, TuningJob, TuningSpec
 from bot.domain.requests import Proposal
@@ -102,12 +102,13 @@ answers = st.builds(
 )
 
 
-@given(words, long_words, answers, st.booleans())
+@given(words, long_words, answers, st.booleans(), st.booleans())
 @settings(deadline=None)
-def test_slack_takes_every_answer(name, question, answer, dropped):
-    for message in build_asked_answer("U1", name, question, answer, history_dropped=dropped):
+def test_slack_takes_every_answer(name, question, answer, dropped, cut):
+    answered = ModelAnswer(ModelRef("vertex", "endpoints/1", name), answer, dropped, cut)
+    for message in build_asked_answer("U1", question, answered):
         check_message(message, mentions=OURS)
-    for message in build_answer(name, answer, history_dropped=dropped):
+    for message in build_answer(answered):
         check_message(message)
 
 

@@ -2,13 +2,15 @@
 
 import pytest
 
-from bot.domain.chat import Answer, Finish
+from bot.domain.chat import Answer, Finish, ModelAnswer, ModelRef
 from handlers.blocks.chat.answer import answer_note, build_answer, build_asked_answer
 from tests.support.block_checks import check_message
 
+CAPITALS = ModelRef("vertex", "projects/1/endpoints/2", "capitals")
 
-def ask(question, answer, **options):
-    messages = build_asked_answer("U1", "capitals", question, answer, **options)
+
+def ask(question, answer):
+    messages = build_asked_answer("U1", question, ModelAnswer(CAPITALS, answer))
     for message in messages:
         check_message(message, mentions={"U1"})
     return messages
@@ -34,7 +36,7 @@ def test_question_and_answer_stand_in_one_message():
 
 
 def test_an_answer_in_a_thread_names_its_model():
-    (message,) = build_answer("capitals", Answer("Paris."))
+    (message,) = build_answer(ModelAnswer(CAPITALS, Answer("Paris.")))
     check_message(message)
     assert message.text == "Paris.\nAnswered by `capitals`."
     assert [each["type"] for each in message.blocks] == ["markdown", "context"]
@@ -94,8 +96,13 @@ def test_an_answer_that_is_not_whole_says_so_and_why(answer, note):
 
 
 def test_history_that_was_not_taken_is_admitted():
-    (message,) = build_answer("capitals", Answer("Paris."), history_dropped=True)
+    (message,) = build_answer(ModelAnswer(CAPITALS, Answer("Paris."), history_dropped=True))
     assert "it saw only the last question" in message.text
+
+
+def test_history_that_was_cut_is_admitted():
+    (message,) = build_answer(ModelAnswer(CAPITALS, Answer("Paris."), history_cut=True))
+    assert "This thread is longer than the model takes: it saw only the newest messages of it." in message.text
 
 
 def test_a_model_cannot_ping_the_channel():

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from bot.domain.chat import Answer
+from bot.domain.chat import Answer, ModelAnswer, ModelRef
 from bot.sandbox.page.texts.markdown_html import markdown as page
 from bot.sandbox.page.texts.mrkdwn import Names
 from bot.sandbox.slack import SlackWorkspace
@@ -15,6 +15,8 @@ from bot.sandbox.slack.references import live_in_message
 from handlers.blocks.chat.answer import build_answer
 from handlers.blocks.chat.links import show_addresses
 from handlers.blocks.message import escape_markdown
+
+CAPITALS = ModelRef("vertex", "projects/1/endpoints/2", "capitals")
 
 JOINER = "\u2060"
 JUDGES = [MarkdownIt("commonmark"), MarkdownIt("js-default"), MarkdownIt("commonmark").disable("code")]
@@ -151,7 +153,7 @@ def test_what_only_some_read_as_a_link_is_none(markdown: str) -> None:
     ],
 )
 def test_nothing_in_an_answer_mentions_anybody(said: str) -> None:
-    (message,) = build_answer("capitals", Answer(said))
+    (message,) = build_answer(ModelAnswer(CAPITALS, Answer(said)))
     for parse in ("none", "full"):
         assert [
             each for each in live_in_message(message.text, list(message.blocks), parse=parse) if each.label
@@ -175,7 +177,7 @@ def test_the_sandboxs_page_opens_no_hidden_address_either() -> None:
 
 def test_code_that_is_cut_in_the_middle_hides_no_link() -> None:
     long = "`" + "word " * 2_600 + "[our bank](https://evil.example) " * 40 + "`"
-    messages = build_answer("capitals", Answer(long))
+    messages = build_answer(ModelAnswer(CAPITALS, Answer(long)))
     pieces = [block["text"] for message in messages for block in message.blocks if block["type"] == "markdown"]
     assert len(pieces) > 1
     assert [hidden(piece) for piece in pieces] == [[]] * len(pieces)
@@ -190,7 +192,7 @@ def test_a_fence_that_nobody_closes_may_be_no_code(before: str) -> None:
 
 
 def test_a_fence_that_the_model_never_closed_is_closed_for_it() -> None:
-    (message,) = build_answer("capitals", Answer("Like so:\n\n```py\na[0](b)"))
+    (message,) = build_answer(ModelAnswer(CAPITALS, Answer("Like so:\n\n```py\na[0](b)")))
     assert message.blocks[0]["text"] == "Like so:\n\n```py\na[0](b)\n```"
 
 
@@ -213,7 +215,7 @@ def test_no_markdown_hides_an_address(markdown: str) -> None:
 @settings(max_examples=10, deadline=None)
 @given(st.lists(st.sampled_from(FRAGMENTS), min_size=20, max_size=60).map("".join), st.integers(100, 300))
 def test_no_piece_of_a_long_answer_hides_an_address(part: str, times: int) -> None:
-    for message in build_answer("capitals", Answer(part * times)):
+    for message in build_answer(ModelAnswer(CAPITALS, Answer(part * times))):
         for block in message.blocks:
             if block["type"] == "markdown":
                 assert hidden(block["text"]) == []
