@@ -5,7 +5,6 @@ an older row stays readable without a migration.
 """
 
 import math
-import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
@@ -14,6 +13,7 @@ import msgspec
 
 from bot.domain.chat import ModelAnswer, ModelRef, Question
 from bot.domain.jobs import DataStats, Failure, JobState, OpenJob, Search, Snapshot, TuningJob, TuningSpec
+from bot.domain.names import same_name
 from bot.domain.place import Place
 from bot.domain.repeated_refusals import Refusals
 from bot.domain.requests import Proposal
@@ -43,14 +43,6 @@ def micros(time: datetime) -> int:
 def moment(stored: int) -> datetime:
     """Return the time of `micros`."""
     return _EPOCH + stored * _MICROSECOND
-
-
-def fold(name: str) -> str:
-    """Return the form in which names are compared: without case, and with accents composed in one way.
-
-    SQLite's NOCASE folds ASCII only: https://www.sqlite.org/datatype3.html#collating_sequences.
-    """
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
 
 
 def proposal_row(proposal: Proposal) -> dict[str, Any]:
@@ -83,7 +75,7 @@ def job_row(job: TuningJob) -> dict[str, Any]:
         "thread": job.place.thread,
         "owner": job.owner,
         "name": job.name,
-        "folded_name": fold(job.name),
+        "folded_name": same_name(job.name),
         "backend": job.backend,
         "state": job.state.value,
         "created_at": micros(job.created_at),

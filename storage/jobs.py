@@ -12,6 +12,7 @@ from datetime import datetime
 from sqlite_utils import Database as Connection
 
 from bot.domain.jobs import JobState, OpenJob, Snapshot, TuningJob
+from bot.domain.names import same_name
 from bot.domain.requests import Proposal
 from bot.errors import BadArgument, StorageError
 from bot.ports.notifier import NoticeKind
@@ -19,7 +20,6 @@ from bot.ports.stores import AuditEntry, Change
 from storage.audit_log import append_entry
 from storage.codecs import (
     Row,
-    fold,
     job_row,
     proposal_row,
     read_job,
@@ -94,7 +94,7 @@ class SqliteJobStore:
                 SELECT * FROM jobs WHERE team = ? AND folded_name = ? AND deleted_by = ''
                 ORDER BY created_at DESC, rowid DESC LIMIT 1
                 """,
-                [team, fold(name)],
+                [team, same_name(name)],
             )
             return next(map(self._read, rows), None)
 
@@ -208,7 +208,7 @@ def _refuse_taken_name(connection: Connection, job: TuningJob) -> None:
           AND state IN ('submitting', 'queued', 'running', 'succeeded', 'lost')
         LIMIT 1
         """,
-        [job.place.team, fold(job.name)],
+        [job.place.team, same_name(job.name)],
     )
     taken = next(rows, None)
     if taken is None:

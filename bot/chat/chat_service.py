@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from bot.domain.chat import Conversation, Finish, ModelAnswer, ModelRef, Role, Turn, estimated_tokens
 from bot.domain.jobs import TunedModel, TuningJob
+from bot.domain.names import same_name
 from bot.domain.place import Place
 from bot.domain.suggestions import did_you_mean
 from bot.errors import BadArgument, BotError, NoSuchJob
@@ -93,8 +94,9 @@ class ChatService:
                 return _model_of(job)
             raise NoSuchJob(f"{job.name} cannot answer: it is {job.state}.", "See /tune list for models that can.")
         listed = (await self.models()).models
+        wanted = same_name(name)
         for model in listed:
-            if name in (model.resource, model.endpoint) or name.casefold() == model.display_name.casefold():
+            if name in (model.resource, model.endpoint) or (wanted and wanted == same_name(model.display_name)):
                 called = model.display_name or model.resource
                 if not model.endpoint:
                     said = f"Google says {model.state}" if model.state else "Google gives it no endpoint"

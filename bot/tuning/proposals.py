@@ -15,6 +15,7 @@ from typing import Final
 from bot.datasets import DatasetReport, validation_limit
 from bot.domain.backend_profile import BackendProfile, HyperparameterRule
 from bot.domain.jobs import Hyperparameters, JobState, TunedModel, TuningJob, TuningSpec
+from bot.domain.names import check_name, written_name
 from bot.domain.place import Place
 from bot.domain.requests import Proposal, StartRequest
 from bot.domain.spending import ConfirmationRules
@@ -131,7 +132,7 @@ class Proposals:
         refused = obstacle is not None and not obstacle.passing
         if refused or not report.ok or (second is not None and not second.ok):
             return CheckResult(profile, report, second, None, earlier, obstacle)
-        name = " ".join(request.name.split()) or await self._free_name(place.team, profile, report.name)
+        name = written_name(request.name) or await self._free_name(place.team, profile, report.name)
         training = report.dataset(request.file)
         validation = second.dataset(request.validation) if second is not None else None
         share = request.validation_share
@@ -167,7 +168,7 @@ class Proposals:
         """Check everything that was typed and return the id of the base model. Raises BadArgument."""
         check_hyperparameters(profile, request.hyperparameters)
         base_model = await self._base_model(team, profile, request.base_model)
-        await self._check_name(team, profile, " ".join(request.name.split()))
+        await self._check_name(team, profile, check_name(request.name))
         _check_validation(profile, request)
         return base_model
 

@@ -5,25 +5,35 @@ can neither notify anybody nor look like markup of the bot (docs.slack.dev/messa
 This module knows nothing of jobs or models.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import re2  # type: ignore[import-untyped]
+
 Block: TypeAlias = dict[str, Any]
 
+COMMAND_LINE = 1_500  # holds each command with a name of 128 characters, all of them escaped
 TEXT_LIMIT = 4_000  # chat.update answers msg_too_long above it
 _SHORT_TEXT = 1_000
 CHART = "data_visualization"  # the type of Slack's block for a chart
 ELLIPSIS = "…"
 
-_ENTITY_LIKE = re.compile(r"&(?=#?\w{1,32};)")
-_BARE_AMPERSAND = re.compile(r"&(?!(?:amp|lt|gt);)")
-_QUOTE_MARKERS = re.compile(r"[ ]{0,3}(?:>[ ]?)+")
-_BROADCAST = re.compile(r"@(?=(?:channel|here|everyone)\b)", re.IGNORECASE)
+_ENTITY_LIKE = re2.compile(r"&(#?\w{1,32};)")
+_SLACK_ENTITIES = ("amp;", "lt;", "gt;")
+_QUOTE_MARKERS = re2.compile(r"[ ]{0,3}(?:>[ ]?)+")
+_BROADCAST = re2.compile(r"(?i)@(channel|here|everyone)\b")
+_PERSON = re2.compile(r"[UW][A-Z0-9]+")
 WORD_JOINER = "\u2060"
 # Invisible characters. Some reverse the direction of the text after them, the text of the bot included.
-_UNSEEN = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNSEEN = dict.fromkeys(
+    code
+    for first, last in (
+        *((0x00, 0x08), (0x0E, 0x1B), (0x7F, 0x84), (0x86, 0x9F)),
+        *((0x202A, 0x202E), (0x2066, 0x2069), (0xD800, 0xDFFF)),
+    )
+    for code in range(first, last + 1)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +68,7 @@ def has_chart(message: Message) -> bool:
 
 def readable(text: str) -> str:
     """Return the text without invisible characters, some of which would reverse the text after them."""
-    return _UNSEEN.sub("", text)
+    return text.translate(_UNSEEN)
 
 
 def escape(text: str) -> str:
@@ -90,14 +100,19 @@ def escape_markdown(text: str) -> str:
 
 def markdown_as_text(markdown: str) -> str:
     """Return escaped Markdown for a message's `text`, which is mrkdwn: there every ampersand must be escaped."""
-    return _BARE_AMPERSAND.sub("&amp;", markdown)
+    first, *pieces = markdown.split("&")
+    return first + "".join(("&" if piece.startswith(_SLACK_ENTITIES) else "&amp;") + piece for piece in pieces)
 
 
 def _escape_markdown_line(line: str) -> str:
     markers = _QUOTE_MARKERS.match(line)
     start = markers.end() if markers else 0
-    rest = _ENTITY_LIKE.sub("&amp;", line[start:]).replace("<", "&lt;").replace(">", "&gt;")
-    return line[:start] + _BROADCAST.sub("@" + WORD_JOINER, rest)
+    rest: str = _ENTITY_LIKE.sub(r"&amp;\1", line[start:]).replace("<", "&lt;").replace(">", "&gt;")
+    return line[:start] + str(_BROADCAST.sub(_without_reach, rest))
+
+
+def _without_reach(broadcast: Any) -> str:
+    return f"@{WORD_JOINER}{broadcast.group(1)}"
 
 
 def shorten(text: str, limit: int) -> str:
@@ -118,11 +133,11 @@ def whole_end(mrkdwn: str, end: int) -> int:
     if token >= 0 and ">" not in mrkdwn[token:end]:
         end = token
     entity = mrkdwn.rfind("&", max(0, end - 5), end)
-    if entity >= 0 and ";" not in mrkdwn[entity:end] and re.match(r"&(?:amp|lt|gt);", mrkdwn[entity:]):
+    if entity >= 0 and ";" not in mrkdwn[entity:end] and mrkdwn.startswith(_SLACK_ENTITIES, entity + 1):
         end = entity
     return end
 
 
 def mention(user: str) -> str:
     """Return a live mention of a person; only for ids that Slack gave us."""
-    return f"<@{user}>" if re.fullmatch(r"[UW][A-Z0-9]+", user) else escape_line(user, 80)
+    return f"<@{user}>" if _PERSON.fullmatch(user) else escape_line(user, 80)

@@ -5,7 +5,6 @@ and a block builder. This module is pure: whether a name exists or a number is i
 cases.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -14,7 +13,7 @@ from functools import partial
 from bot.domain.requests import StartRequest
 from bot.domain.suggestions import did_you_mean
 from bot.errors import BadArgument
-from handlers.syntax.lexer import undo_markup, unquoted, words
+from handlers.syntax.lexer import LONGEST_LINE, leading_key, shown, undo_markup, unquoted, words
 from handlers.syntax.start_options import looks_like_file, parse_start
 
 
@@ -50,6 +49,7 @@ class Arguments:
 
 
 NO_ARGUMENTS = Arguments()
+_BLANKS_AND_COMMAS = " \t\r\n\u00a0,"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +90,15 @@ class Command:
 
 def parse_tune(text: str) -> TypedCommand:
     """Parse what follows `/tune`. Raises BadArgument."""
-    line = undo_markup(text).strip()
+    line = _line(text)
     word, rest = _first_word(line)
     command = _TUNE.get(word)
-    if re.match(r"\w+\s*=", line) and word not in ("start", "tune"):
+    if leading_key(line)[0] and word not in ("start", "tune"):
         # People leave out `start` where they write values.
         return TypedCommand(Runner.START, _parse_start(line))
     if command is None:
         raise BadArgument(
-            f"I do not know “{word}”.",
+            f"I do not know “{shown(word)}”.",
             did_you_mean(word, SUB_COMMANDS) or "Write /tune help to see what I understand.",
         )
     return TypedCommand(command.runner, command.parse(rest))
@@ -125,27 +125,26 @@ def parse_mention(text: str, bot_user: str, *, has_file: bool = False) -> TypedC
     words needs quotes: “use a loop to count” is a question. With a file attached, `tune` at the start is always
     a command.
     """
-    bot = rf"<@{re.escape(bot_user)}(?:\|[^>]*)?>"
-    # A mention before a punctuation mark ends a sentence: “what is this, @Tunebot?”.
-    joined = re.sub(rf"[\s,]*{bot}\s*(?=[?.!])", "", text)
-    line = undo_markup(re.sub(rf"\s*{bot}\s*[:,]?\s*", " ", joined)).strip()
+    line = undo_markup(_without_mention(text, bot_user)).strip()
     if not line:
         return TypedCommand(Runner.START if has_file else Runner.HELP)
     word, rest = _first_word(line)
     command = _TUNE.get(word)
-    if command is not None and command.in_mention(rest, has_file):
+    if command is not None and len(line) > LONGEST_LINE and has_file:
+        raise _too_long(line)
+    if command is not None and len(line) <= LONGEST_LINE and command.in_mention(rest, has_file):
         return TypedCommand(command.runner, command.parse(rest))
     arguments = _parse_ask(line)
     if not arguments.question:
         raise BadArgument(
-            f"You named the model “{arguments.model}”, but asked nothing.", "Write the question after it."
+            f"You named the model “{shown(arguments.model)}”, but asked nothing.", "Write the question after it."
         )
     return TypedCommand(Runner.ASK, arguments)
 
 
 def _no_arguments(word: str, rest: str) -> Arguments:
     if rest:
-        raise BadArgument(f"`{word}` stands alone, but “{rest}” follows it.", f"Write /tune {word}.")
+        raise BadArgument(f"`{word}` stands alone, but “{shown(rest)}” follows it.", f"Write /tune {word}.")
     return NO_ARGUMENTS
 
 
@@ -171,13 +170,53 @@ def _parse_needed_name(word: str, rest: str) -> Arguments:
 
 
 def _parse_ask(line: str) -> Arguments:
-    match = re.match(r"model\s*=\s*", line, re.IGNORECASE)
-    if match is None:
+    key, end = leading_key(line)
+    if key.lower() != "model":
         return Arguments(question=line)
-    name = next(words(line[match.end() :], keys=False), None)
+    after = line[end:]
+    name = next(words(after, keys=False), None)
     if name is None:
         raise BadArgument("`model=` has no name.", "Write it after the =, like model=capitals.", field="model")
-    return Arguments(model=name.value, question=line[match.end() + name.end :].strip())
+    return Arguments(model=name.value, question=after[name.end :].strip())
+
+
+def _line(text: str) -> str:
+    """Return a command's line without Slack's markup. Raises BadArgument for one that nobody types."""
+    if len(text) > LONGEST_LINE:
+        raise _too_long(text)
+    return undo_markup(text).strip()
+
+
+def _too_long(text: str) -> BadArgument:
+    return BadArgument(
+        f"The command has {len(text):,} characters; I read at most {LONGEST_LINE:,}.",
+        "Shorten it, or fill in the form that /tune opens.",
+    )
+
+
+def _without_mention(text: str, bot_user: str) -> str:
+    """Return a message without the mentions of the bot.
+
+    A mention before a punctuation mark ends a sentence: “what is this, @Tunebot?”.
+    """
+    first, *pieces = text.split(f"<@{bot_user}")
+    parts = [[first]]
+    for piece in pieces:
+        label, closed, rest = piece.partition(">")
+        if closed and (not label or (label[0] == "|" and "<" not in label)):
+            parts.append([rest])
+        else:  # The id of another person begins with the bot's.
+            parts[-1] += [f"<@{bot_user}", piece]
+    line, *others = ["".join(part) for part in parts]
+    whole = [line]
+    for other in map(str.lstrip, others):
+        if other.startswith(("?", ".", "!")):
+            whole[-1] = whole[-1].rstrip(_BLANKS_AND_COMMAS)
+            whole.append(other)
+        else:
+            whole[-1] = whole[-1].rstrip()
+            whole.append(" " + (other[1:].lstrip() if other.startswith((":", ",")) else other))
+    return "".join(whole)
 
 
 def _first_word(line: str) -> tuple[str, str]:
@@ -190,7 +229,7 @@ def _alone(rest: str, has_file: bool) -> bool:
 
 
 def _one_name(rest: str, has_file: bool) -> bool:
-    return bool(rest) and (not re.search(r"\s", rest) or unquoted(rest) is not None)
+    return len(rest.split(None, 1)) == 1 or unquoted(rest) is not None
 
 
 def _one_name_or_none(rest: str, has_file: bool) -> bool:

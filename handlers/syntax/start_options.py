@@ -3,15 +3,16 @@
 This module is pure: whether a name exists or a number is in range is decided by the use cases.
 """
 
-import re
 from collections.abc import Iterable
+
+import re2  # type: ignore[import-untyped]
 
 from bot.domain.datasets import FieldMapping
 from bot.domain.jobs import Hyperparameters
 from bot.domain.requests import StartRequest
 from bot.domain.suggestions import did_you_mean
 from bot.errors import BadArgument
-from handlers.syntax.lexer import Word, file_location, held_out_share, real, whole, words
+from handlers.syntax.lexer import Word, file_location, held_out_share, real, shown, whole, words
 
 KEYS = {
     "name": "name",
@@ -35,6 +36,7 @@ KEYS = {
 }
 _WHOLE = {"epochs", "batch_size", "adapter_size"}
 _REAL = {"learning_rate", "learning_rate_multiplier"}
+_FILE_ID = re2.compile(r"F0[A-Z0-9]{8,}")
 _LONGEST = 1_200  # a gs:// address: a bucket's 63 characters and an object's 1,024
 
 
@@ -44,15 +46,16 @@ def parse_start(text: str) -> StartRequest:
     A file's link or address needs no key. Words without a key that follow `name=` belong to the name.
     """
     values: dict[str, str] = {}
+    name_words: list[str] = []
     last = ""
     for word in words(text):
         key = _key(word)
         if not key and last == "name" and not looks_like_file(word.value):
-            values["name"] += " " + word.value
+            name_words.append(word.value)
             continue
         if not key and not looks_like_file(word.value):
             raise BadArgument(
-                f"I cannot place “{word.value}”.",
+                f"I cannot place “{shown(word.value)}”.",
                 "Write every value as key=value, like epochs=3, and put a value with spaces in quotes.",
             )
         key = key or "file"
@@ -62,12 +65,14 @@ def parse_start(text: str) -> StartRequest:
             raise BadArgument(f"`{key}` has no value.", f"Write it right after the =, like {key}=….", field=key)
         values[key] = word.value
         last = key
+    if name_words:
+        values["name"] = " ".join([values["name"], *name_words])
     return _request(values)
 
 
 def looks_like_file(value: str) -> bool:
     """Return whether a word without a key names the file."""
-    return value.startswith(("gs://", "http://", "https://")) or bool(re.fullmatch(r"F0[A-Z0-9]{8,}", value))
+    return value.startswith(("gs://", "http://", "https://")) or bool(_FILE_ID.fullmatch(value))
 
 
 def _request(values: dict[str, str]) -> StartRequest:
@@ -110,7 +115,7 @@ def _key(word: Word) -> str:
     known = KEYS.get(word.key.lower())
     if known is None:
         raise BadArgument(
-            f"I do not know “{word.key}=”.",
+            f"I do not know “{shown(word.key)}=”.",
             did_you_mean(word.key, KEYS) or f"The words are {', '.join(_documented_keys())}.",
         )
     return known

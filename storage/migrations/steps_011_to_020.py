@@ -1,6 +1,7 @@
 """Steps 11 to 20 of the schema. A step that was released never changes, so each is complete in itself."""
 
 import secrets
+import unicodedata
 
 from sqlite_utils import Database
 
@@ -75,3 +76,23 @@ def m017_asked(db: Database) -> None:
     table.create_index(["asked_at"], "asked_by_age")
     table.create_index(["team", "user", "asked_at"], "asked_by_person")
     table.create_index(["team", "channel", "thread", "asked_at"], "asked_in_thread")
+
+
+@migrations()
+def m018_names_as_typed(db: Database) -> None:
+    """Compare names as people type them: with any quotation marks and without invisible characters."""
+    as_typed = str.maketrans(
+        dict.fromkeys('"“”„‟', '"')
+        | dict.fromkeys("'‘’‚‛`", "'")
+        | {"—": "--", "…": "..."}
+        | dict.fromkeys(map(chr, (*range(65024, 65040), 8204, 8205)))
+    )
+
+    def folded(name: str) -> str:
+        joined = " ".join(name.split())
+        visible = "".join(each for each in joined if unicodedata.category(each) not in {"Cc", "Cf", "Cs"})
+        typed = " ".join(visible.split()).translate(as_typed)
+        return unicodedata.normalize("NFC", unicodedata.normalize("NFD", typed).casefold())
+
+    for key, name in db.execute("SELECT key, name FROM jobs").fetchall():
+        db.execute("UPDATE jobs SET folded_name = ? WHERE key = ?", [folded(name), key])

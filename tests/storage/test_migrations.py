@@ -159,3 +159,19 @@ async def test_rows_of_the_old_names_are_found_under_the_new_ones(tmp_path: Path
     problems = await database.run(lambda connection: list(connection.query("SELECT problem FROM jobs")))
     assert problems == [{"problem": "Google does not answer."}]
     await database.close()
+
+
+async def test_a_name_of_an_older_row_is_found_as_people_type_it(tmp_path: Path) -> None:
+    path = tmp_path / "tunebot.db"
+    with sqlite_utils.Database(path) as db:
+        migrations.apply(db, stop_before="m018_names_as_typed")
+        old = job("k1")
+        row = job_row(replace(old, spec=replace(old.spec, name="Bob’s \u202e`model`")))
+        row["folded_name"] = "bob’s \u202e`model`"
+        db.table("jobs").insert({name: row[name] for name in db.table("jobs").columns_dict})
+    database = Database(path)
+    await database.open()
+    found = await SqliteJobStore(database).named(TEAM, "Bob's 'model'")
+    assert found is not None
+    assert found.key == "k1"
+    await database.close()

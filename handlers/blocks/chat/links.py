@@ -6,7 +6,6 @@ nobody. What is no link by CommonMark's rules, but might be one by others, is ta
 does not show. Code stays as it is.
 """
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -16,7 +15,7 @@ from markdown_it.token import Token
 from handlers.blocks.message import WORD_JOINER, escape_markdown
 
 # A link, a reference and the definition that a reference needs: where none of these pairs is, there is no link.
-_JOINT: Final = re.compile(r"\](?=[(\[:])")
+_JOINTS: Final = ("](", "][", "]:")
 _PASSES: Final = 4
 
 
@@ -44,11 +43,13 @@ def show_addresses(markdown: str) -> str:
 
 
 def _taken_apart(text: str) -> str:
-    return _JOINT.sub("]" + WORD_JOINER, text)
+    for joint in _JOINTS:
+        text = text.replace(joint, f"]{WORD_JOINER}{joint[1]}")
+    return text
 
 
 def _shown(markdown: str, parser: MarkdownIt) -> str:
-    if not _JOINT.search(markdown):
+    if not any(joint in markdown for joint in _JOINTS):
         return markdown
     lines = markdown.split("\n")
     # What no token below tells of is no code: definitions, and whatever is nested too deeply.

@@ -1,13 +1,15 @@
 """Cuts long Markdown into pieces that each stand alone: at paragraphs where it can, each code fence closed."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import re2  # type: ignore[import-untyped]
+
 from handlers.blocks.message import whole_end
 
-_FENCE = re.compile(r"( {0,3})(`{3,}|~{3,})([^\n]*)")
+_FENCE = re2.compile(r"( {0,3})(`{3,}|~{3,})([^\n]*)")
 _LONGEST_OPENING = 200
+_LONGEST_ENTITY = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +58,20 @@ def _lines(text: str, limit: int) -> Iterator[str]:
     """Lines with their ends; one that is too long for half a piece is cut at a space, or where it must be."""
     longest = limit // 2 - _LONGEST_OPENING
     for line in text.splitlines(keepends=True):
-        while len(line) > longest:
-            end = line.rfind(" ", longest // 2, longest) + 1 or whole_end(line, longest) or longest
-            yield line[:end]
-            line = line[end:]
-        if line:
-            yield line
+        start = 0
+        while len(line) - start > longest:
+            part = line[start : start + longest + _LONGEST_ENTITY]
+            end = part.rfind(" ", longest // 2, longest) + 1 or whole_end(part, longest) or longest
+            yield part[:end]
+            start += end
+        if rest := line[start:]:
+            yield rest
 
 
 def _fence_after(line: str, fence: _Fence | None) -> _Fence | None:
     """The fence that is open after this line, by CommonMark's rules."""
-    match = _FENCE.match(line)
-    if match is None or len(line) > _LONGEST_OPENING:
+    match = None if len(line) > _LONGEST_OPENING else _FENCE.match(line)
+    if match is None:
         return fence
     marks, info = match.group(2), match.group(3)
     if fence is None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bot.domain.jobs import TunedModel, TuningJob
+from bot.domain.names import quoted, written_name
 from handlers.blocks.elements import button, context, section
 from handlers.blocks.formatting import count, moment, sentence
 from handlers.blocks.jobs.card import ASK_ACTION
@@ -15,9 +16,9 @@ from handlers.blocks.jobs.wording import (
     state_text,
     time_text,
 )
-from handlers.blocks.message import Block, Message, code, compose, escape_line, shorten
-from handlers.syntax.lexer import quoted
+from handlers.blocks.message import COMMAND_LINE, Block, Message, code, compose, escape_line, shorten
 
+_LONGEST_ASK = 350
 SHOWN = 15  # each up to 700 characters; a message takes 13,200
 
 
@@ -78,7 +79,7 @@ def _ask(job: TuningJob) -> Block | None:
 
 
 def _model(model: TunedModel, job: TuningJob | None) -> str:
-    name = model.display_name or model.resource
+    name = model.display_name if written_name(model.display_name) else model.resource
     parts = [f"*{escape_line(name, NAME)}*", escape_line(model.backend, 40)]
     if model.state:
         parts.append(code(model.state, 40))
@@ -89,5 +90,7 @@ def _model(model: TunedModel, job: TuningJob | None) -> str:
     if job is not None:
         parts.append("tuned in this workspace")
         name = job.name
-    ask = code("/ask model=" + quoted(" ".join(name.split())) + " your question")
-    return " · ".join(parts) + f"\n{ask}"
+    # A name of which each character is escaped would take the room of other models.
+    lines = (code(f"/ask model={quoted(each)} your question", COMMAND_LINE) for each in (name, model.resource))
+    ask = next((line for line in lines if len(line) <= _LONGEST_ASK), "")
+    return " · ".join(parts) + f"\n{ask}".rstrip()

@@ -5,6 +5,7 @@ from typing import assert_never
 
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.jobs import JobState, TuningJob
+from bot.domain.names import quoted
 from handlers.blocks.elements import actions, button, section
 from handlers.blocks.formatting import count, duration, sentence
 from handlers.blocks.jobs.card import (
@@ -15,8 +16,7 @@ from handlers.blocks.jobs.card import (
     build_forget_button,
 )
 from handlers.blocks.jobs.wording import NAME, data_lines, elapsed, failure_lines, rows_text, where
-from handlers.blocks.message import Block, Message, code, compose, escape_line, mention
-from handlers.syntax.lexer import quoted
+from handlers.blocks.message import COMMAND_LINE, Block, Message, code, compose, escape_line, mention
 
 _AGAIN = "You can start again with `/tune`."
 
@@ -53,7 +53,7 @@ def _result(job: TuningJob, profile: BackendProfile) -> list[str]:
             return [
                 f"{name} is lost: {where(profile)} no longer knows the job.",
                 sentence(hint) or "Look for it in Google's console.",
-                f"Its name stays taken until it is deleted: {code('/tune delete ' + quoted(job.name))}",
+                f"Its name stays taken until it is deleted: {_typed('/tune delete ' + quoted(job.name))}",
             ]
         case JobState.SUBMITTING | JobState.QUEUED | JobState.RUNNING:
             raise ValueError(f"{job.key} has not ended: {job.state}")
@@ -73,7 +73,12 @@ def _trained_on(job: TuningJob) -> list[str]:
 def _next(job: TuningJob) -> list[str]:
     if not job.can_answer:
         return ["Google gave it no address to send questions to; look for it in Google's console."]
-    return [f"Ask it: {code('/ask model=' + quoted(job.name) + ' your question')}"]
+    return [f"Ask it: {_typed('/ask model=' + quoted(job.name) + ' your question')}"]
+
+
+def _typed(line: str) -> str:
+    """Return a whole line to type: one that was cut would not work."""
+    return code(line, COMMAND_LINE)
 
 
 def _buttons(job: TuningJob) -> list[Block]:

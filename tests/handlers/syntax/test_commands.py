@@ -3,16 +3,20 @@
 import html
 import re
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from bot.backends.profiles import VERTEX
 from bot.domain.datasets import FieldMapping
 from bot.domain.jobs import Hyperparameters
+from bot.domain.names import check_name, same_name, written_name
 from bot.domain.requests import StartRequest
 from bot.errors import BadArgument
+from handlers.blocks.jobs.notices import build_ended
 from handlers.syntax.commands import (
     COMMANDS,
     Arguments,
@@ -23,8 +27,9 @@ from handlers.syntax.commands import (
     parse_mention,
     parse_tune,
 )
-from handlers.syntax.lexer import file_location, quoted, undo_markup
+from handlers.syntax.lexer import file_location, undo_markup
 from handlers.syntax.start_options import parse_start
+from tests.support.block_samples import done
 
 PERMALINK = "https://acme.slack.com/files/U0AB/F0123456789/next_number.jsonl"
 
@@ -239,18 +244,56 @@ def test_a_mention_with_a_file_and_a_typing_error_is_not_sent_to_a_model():
         parse_mention("<@UBOT> tune epochs 3", "UBOT", has_file=True)
 
 
-letters = st.characters(codec="utf-8", exclude_categories=["Cc", "Zs", "Zl", "Zp", "Cf"])
-names = st.text(letters | st.just(" "), min_size=1)
+# What people name models: words in any script, and what breaks a line of code, a quotation or Slack's markup.
+odd = st.sampled_from(
+    [
+        *"`\"'“”‘’„‚<>&|*_~=\\/:;#$%^()[]{}",
+        *("\u202e", "\u2066", "\u200f", "\ufeff", "e\u0301", "\x07", "\n", "  "),
+        *("👩\u200d💻", "🏴\u200d☠️", "❤️", "नमस्ते", "می\u200cخواهم"),
+        *("<b>", "<@U1>", "&lt;", "<!channel>", "model=x", "a@b.c", "R&D", "--", "..."),
+    ]
+)
+raw_names = st.lists(odd | st.text(st.characters(codec="utf-8"), max_size=5), min_size=1, max_size=12).map("".join)
 
 
-@given(names.map(lambda text: " ".join(text.split())).filter(bool))
-def test_a_quoted_name_comes_back_however_it_is_typed(name):
-    """Slack escapes what is typed; the same words must reach the model's name."""
-    typed = html.escape(quoted(name), quote=False)
-    assert parse_ask(f"model={typed} why?") == Arguments(question="why?", model=name)
-    assert parse_tune(f"use {typed}") == named(Runner.USE, name)
-    assert parse_mention(f"<@UBOT> use {typed}", "UBOT") == named(Runner.USE, name)
-    assert parse_start(f"name={undo_markup(typed)} epochs=3").name == name
+def accepted(name: str) -> bool:
+    with suppress(BadArgument):
+        return bool(check_name(name))
+    return False
+
+
+def sent_by_slack(typed: str, *, curly: bool, link: bool) -> str:
+    """What Slack sends for a line that a person copies from the screen, or types on a phone."""
+    if curly:
+        typed = "".join(
+            {'"': "“”", "'": "‘’"}[each][index % 2] if each in "\"'" else each for index, each in enumerate(typed)
+        )
+    sent = html.escape(typed, quote=False)
+    return sent.replace("example.com", "<http://example.com|example.com>") if link else sent
+
+
+@settings(max_examples=400)
+@given(raw_names.filter(accepted), st.booleans())
+@example("my example.com model", False)
+@example("example.com", False)
+@example("‚low quote", False)
+@example("`ticks`", True)
+def test_every_line_that_the_bot_offers_works_when_it_is_typed(name, curly):
+    """The line is taken from the message itself, as a person sees it on the screen."""
+    job = done()
+    job = replace(job, spec=replace(job.spec, name=written_name(name)))
+    text = build_ended(job, VERTEX).text
+    line = html.unescape(text.rpartition("Ask it: `")[2].rstrip("`"))
+    assert line.endswith(" your question"), "nothing is cut off"
+    sent = sent_by_slack(line.removeprefix("/ask "), curly=curly, link="example.com" in name)
+    asked_for = parse_ask(sent)
+    assert asked_for.question == "your question"
+    assert same_name(asked_for.model) == same_name(name)
+    typed = sent.removesuffix(" your question").removeprefix("model=")
+    for command in (parse_tune(f"use {typed}"), parse_mention(f"<@UBOT> use {typed}", "UBOT")):
+        assert command.runner is Runner.USE
+        assert same_name(command.arguments.name) == same_name(name)
+    assert same_name(parse_start(f"name={undo_markup(typed)} epochs=3").name) == same_name(name)
 
 
 @given(st.text(max_size=200))
@@ -287,3 +330,42 @@ def test_a_mention_understands_the_sub_commands_of_the_table(command):
 )
 def test_only_commands_that_the_database_answers_wait_in_the_queue(text, reads):
     assert only_reads(text) is reads
+
+
+LONG = "x" * 39_000
+
+
+@pytest.mark.parametrize("text", [f"status {LONG}", LONG, f"start name={LONG}", " " * 39_000])
+def test_a_line_that_nobody_types_is_refused_before_it_is_parsed(text):
+    with pytest.raises(BadArgument, match="characters; I read at most 4,000"):
+        parse_tune(text)
+
+
+def test_a_long_message_is_a_question_and_with_a_file_a_command_that_is_too_long():
+    assert parse_mention(f"<@UBOT> tune {LONG}", "UBOT").runner is Runner.ASK
+    with pytest.raises(BadArgument, match="characters; I read at most 4,000"):
+        parse_mention(f"<@UBOT> tune {LONG}", "UBOT", has_file=True)
+
+
+@pytest.mark.parametrize("text", [LONG, f"model={LONG}"])
+def test_an_error_shows_the_beginning_of_what_was_typed(text):
+    with pytest.raises(BadArgument) as caught:
+        parse_mention(f"<@UBOT> model={LONG}", "UBOT")
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        ("what is <@UBOT|tunebot>, <@UBOT>?", "what is?"),
+        ("<@UBOT>, <@UBOT>: hello", "hello"),
+        ("ask <@UBOTHER> , <@UBOT> !", "ask @UBOTHER!"),
+        ("<@UBOT|<@UBOT> broken", "<@UBOT| broken"),
+    ],
+)
+def test_only_the_bots_own_mentions_are_left_out(text, question):
+    assert parse_mention(text, "UBOT").arguments.question == question
+
+
+def test_half_a_surrogate_pair_in_a_message_stops_nothing():
+    assert parse_ask("what is \ud83d?").question == "what is ??"

@@ -1,0 +1,75 @@
+"""Decides how a name is written, typed and compared: what the bot shows as a command must work when it is typed.
+
+A name comes back changed. Keyboards put curly quotation marks for straight ones, Slack's clients drop invisible
+characters, and a line of code shows a backtick as an apostrophe. So two names are the same name if nothing but
+these differs.
+"""
+
+import unicodedata
+from typing import Final
+
+from bot.errors import BadArgument
+
+DOUBLE_QUOTES: Final = '"“”„‟'
+SINGLE_QUOTES: Final = "'‘’‚‛"
+_BACKTICK: Final = "`"
+# A word with one of these is put in quotation marks, since the parser would read it in another way.
+_NEEDS_QUOTES: Final = frozenset(DOUBLE_QUOTES + SINGLE_QUOTES + _BACKTICK + "=<>&\\")
+# Zero-width joiners are part of emoji and of words in Persian.
+_JOINERS: Final = frozenset("\u200c\u200d")
+# Control characters, format characters (direction marks among them), and halves of surrogate pairs.
+_INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs"})
+_AS_TYPED: Final = str.maketrans(
+    dict.fromkeys(DOUBLE_QUOTES, '"')
+    | dict.fromkeys(SINGLE_QUOTES + _BACKTICK, "'")
+    # Keyboards join two hyphens and three full stops; Slack's clients drop the selectors of an emoji's form.
+    | {"—": "--", "…": "..."}
+    | dict.fromkeys(map(chr, range(65024, 65040)))
+    | dict.fromkeys(_JOINERS)
+)
+
+
+def written_name(name: str) -> str:
+    """Return a new name as it is stored: on one line, without invisible characters, and with single spaces."""
+    visible = (
+        character
+        for character in " ".join(name.split())
+        if character in _JOINERS or unicodedata.category(character) not in _INVISIBLE
+    )
+    return " ".join("".join(visible).split())
+
+
+def same_name(name: str) -> str:
+    """Return the form in which names are compared: without case, and with what typing changes made equal.
+
+    Accents are composed in one way. SQLite's NOCASE folds ASCII only:
+    https://www.sqlite.org/datatype3.html#collating_sequences.
+    """
+    typed = written_name(name).translate(_AS_TYPED)
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", typed).casefold())
+
+
+def check_name(name: str) -> str:
+    """Return the name as it is stored. Raises BadArgument with the reason for a name that can never be typed."""
+    written = written_name(name)
+    if name.strip() and not written:
+        raise BadArgument(
+            "The name has no visible character, so nobody could type it.", "Choose another one.", field="name"
+        )
+    for word in written.split():
+        if word.startswith("@"):
+            raise BadArgument(
+                f"Slack makes a mention of “{word[:40]}” when somebody types the name.",
+                "Leave the @ out.",
+                field="name",
+            )
+    return written
+
+
+def quoted(name: str) -> str:
+    """Return the name as it is typed after `model=` or a sub-command, in quotation marks where it needs them."""
+    written = written_name(name)
+    if written and not any(character in _NEEDS_QUOTES or character.isspace() for character in written):
+        return written
+    escaped = "".join(f"\\{each}" if each in DOUBLE_QUOTES or each == "\\" else each for each in written)
+    return f'"{escaped}"'
