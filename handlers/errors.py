@@ -13,7 +13,7 @@ from typing import Any
 from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError
 
-from bot.errors import BotError
+from bot.errors import BotError, StorageError
 from handlers.blocks.message import Message
 from handlers.blocks.replies import build_error, build_unexpected_error
 from handlers.slack_errors import CALL_ERRORS, error_for_person
@@ -53,7 +53,12 @@ async def report(error: Exception, respond: Respond) -> None:
 
 
 async def on_error(error: Exception, body: dict[str, Any]) -> BoltResponse:
-    """Log what a listener raised before it acknowledged; the empty 200 keeps Slack from a redelivery."""
+    """Log what a listener raised before it acknowledged; the empty 200 keeps Slack from a redelivery.
+
+    An event that the database could not take is not acknowledged: Slack delivers it three more times within some
+    minutes (docs.slack.dev/apis/events-api), and its key keeps it from being handled twice.
+    """
     message_for(error)
     logger.error("a request of type %s failed before it was handled", body.get("type") or body.get("command"))
-    return BoltResponse(status=200, body="")
+    deliver_again = isinstance(error, StorageError) and body.get("type") == "event_callback"
+    return BoltResponse(status=503 if deliver_again else 200, body="")

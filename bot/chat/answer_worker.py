@@ -37,6 +37,7 @@ MOST_WAITING: Final = 1000
 _EXPLAINED_WITHIN: Final = timedelta(days=1)
 
 _QUOTED: Final = 800
+_LONGEST_STORE_PAUSE: Final = 5.0
 
 _Step = Callable[[OpenQuestion], Awaitable[bool]]
 
@@ -68,6 +69,21 @@ class AnswerWorker:
         Raises StorageError.
         """
         return await self._store.add(question)
+
+    async def add_later(self, question: Question) -> OpenQuestion | None:
+        """Store the question as soon as the database can be used, and return as `add` does.
+
+        Raises StorageError when that takes so long that nobody expects an answer any more.
+        """
+        failures, began = 0, self._clock.now()
+        while True:
+            await asyncio.sleep(self._backoff.pause(failures, _LONGEST_STORE_PAUSE))
+            try:
+                return await self.add(question)
+            except StorageError:
+                if self._clock.now() - began > self._asked_again_within:
+                    raise
+                failures += 1
 
     async def process(self, asked: OpenQuestion, to: AnswerPoster) -> None:
         """Continue until the question is settled: ask the model, store the answer, post it. Never raises.

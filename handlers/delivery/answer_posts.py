@@ -4,9 +4,10 @@ A question is in the database before Slack receives the acknowledgement; `bot/ch
 also after a restart. This module decides only where an answer goes, and how it is found there again.
 """
 
+import asyncio
 import logging
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -14,7 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.chat.answer_worker import AnswerWorker
 from bot.domain.chat import ModelAnswer, ModelRef, Question
 from bot.domain.place import Place
-from bot.errors import BotError
+from bot.errors import BotError, StorageError
 from bot.ports.clock import Clock
 from bot.ports.notifier import RecordAttempt
 from bot.ports.questions import OpenQuestion, Posted
@@ -29,6 +30,9 @@ from handlers.errors import Respond, message_for, report
 from handlers.slack_errors import CALL_ERRORS, CANNOT_POST, NO_ENTRY, THREAD_GONE, delivery_errors, slack_code
 
 logger = logging.getLogger(__name__)
+
+# So many questions are kept in memory while the database cannot be used.
+MOST_KEPT: Final = 200
 
 _WAITS = (
     "I cannot post in this channel now. If that does not change, I send you the answer directly in a few minutes."
@@ -53,18 +57,52 @@ class QuestionTasks:
         self._client = client
         self._tasks = tasks
         self._clock = clock
+        self._kept: set[str] = set()
 
-    async def accept(self, question: Question, respond: Respond) -> None:
+    async def accept(self, question: Question, respond: Respond) -> bool:
         """Write the question to the database and start to answer it; then it is safe to acknowledge it.
 
         A question that was accepted before, answered or not, is left alone. Nothing is raised: errors go to
         `respond`, and so does what is for the eyes of the person who typed a command or filled in a form.
+        Returns false if the database cannot be used: then the question is kept in memory until it can, and Slack
+        may deliver it again.
         """
         try:
             opened = await self._answer_worker.add(question)
+        except StorageError as error:
+            self._keep(question, error, respond)
+            return False
         except BotError as error:
             self._tasks.spawn(report(error, respond), question.key)
+            return True
+        if opened is not None:
+            self._spawn(opened, respond if question.quoted else None)
+        return True
+
+    def _keep(self, question: Question, error: StorageError, respond: Respond) -> None:
+        """Tell the person that the question must wait, and answer it once it is stored."""
+        if question.key in self._kept:
             return
+        if len(self._kept) >= MOST_KEPT:
+            self._tasks.spawn(report(error, respond), question.key)
+            return
+        self._kept.add(question.key)
+        self._tasks.spawn(self._store_later(question, error, respond), f"kept {question.key}")
+
+    async def _store_later(self, question: Question, error: StorageError, respond: Respond) -> None:
+        waits = StorageError(error.message, "I keep your question and answer it as soon as I can use it again.")
+        opened: OpenQuestion | None = None
+        try:
+            # The answer must not overtake the message that it comes later.
+            async with asyncio.TaskGroup() as both:
+                both.create_task(report(waits, respond))
+                try:
+                    opened = await self._answer_worker.add_later(question)
+                except StorageError as last:
+                    lost = StorageError(last.message, "I could not keep your question: ask it again.")
+                    both.create_task(report(lost, respond))
+        finally:
+            self._kept.discard(question.key)
         if opened is not None:
             self._spawn(opened, respond if question.quoted else None)
 

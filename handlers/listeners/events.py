@@ -6,6 +6,7 @@ first.
 """
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from bot.chat.chat_service import ChatService
 from bot.domain.chat import Question
 from bot.domain.place import Place, Requester
-from bot.errors import BotError
+from bot.errors import BotError, StorageError
 from bot.ports.stores import AuditLog
 from bot.runtime.background_tasks import BackgroundTasks
 from handlers.blocks.message import Message
@@ -67,7 +68,9 @@ class Events:
 
         async def handle_later() -> None:
             await asyncio.sleep(MESSAGE_EVENT_SECONDS)
-            await self._handle(event, requester, addressed=True)
+            # A question that could not be stored is kept in memory; its delivery was acknowledged.
+            with suppress(StorageError):
+                await self._handle(event, requester, addressed=True)
 
         self._tasks.spawn(handle_later(), "mention")
 
@@ -84,7 +87,10 @@ class Events:
         await ack()
 
     async def _handle(self, event: Event, requester: Requester, *, addressed: bool) -> None:
-        """Write a question to the database before returning, and start a task for anything else."""
+        """Write a question to the database before returning, and start a task for anything else.
+
+        Raises StorageError if the question could not be written: then Slack delivers it again.
+        """
         place = requester.place
         thread = Place(place.team, place.channel, place.thread or str(event["ts"]))
         respond, key = self._respond_in(thread), f"message:{place.channel}:{event['ts']}"
@@ -94,7 +100,8 @@ class Events:
         if isinstance(typed, TypedCommand) and typed.runner is Runner.ASK:
             arguments = typed.arguments
             question = Question(key, thread, requester.user, arguments.question, arguments.model)
-            await self._questions.accept(question, respond)
+            if not await self._questions.accept(question, respond):
+                raise StorageError("The question is not stored yet.")
         else:
             self._tasks.spawn(report_errors(self._run(typed, key, event, requester, respond), respond), "message")
 

@@ -39,7 +39,7 @@ async def test_commits_reach_the_disk_and_readers_do_not_wait(on_disk: Database)
     assert await pragma("journal_mode") == "wal"
     assert await pragma("synchronous") == 2
     assert await pragma("foreign_keys") == 1
-    assert await pragma("busy_timeout") == 5000
+    assert await pragma("busy_timeout") == 2000
 
 
 async def test_file_of_conversations_is_private_to_its_owner(on_disk: Database, path: Path) -> None:

@@ -1,0 +1,61 @@
+"""While another program has locked the database, people get a message, and no question of theirs is lost."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import pytest
+
+from tests.support.bot_harness import BotHarness, OpenBot
+from tests.support.waiting import wait_until
+
+LOCKED = "The database is locked by another program."
+
+
+@contextmanager
+def locked_by_another_program(bot: BotHarness) -> Iterator[None]:
+    """Hold an exclusive lock on the bot's database inside the block."""
+    path = bot.stage.directory / "tunebot.db"
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=30.0)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        yield
+        other.execute("ROLLBACK")
+
+
+@pytest.mark.parametrize("mode", ["socket", "http"])
+async def test_question_is_kept_while_the_database_is_locked_and_answered_after(
+    open_bot: OpenBot, mode: str
+) -> None:
+    async with open_bot(mode, job_seconds=0.0) as bot:
+        await bot.tuned("counter")
+        with locked_by_another_program(bot):
+            await bot.ada.slash_command(bot.channel, "/ask", "seven")
+            kept = await bot.message(LOCKED, "I keep your question")
+            assert kept.visible_to == bot.ada.id
+            assert not bot.asked()
+        answer = await bot.message("counter", "eight")
+        assert answer.visible_to is None
+        await wait_until(lambda: len(bot.asked()) == 1)
+        assert not bot.messages("operation_timeout")
+
+
+@pytest.mark.parametrize("mode", ["socket", "http"])
+async def test_mention_during_the_lock_is_answered_once_after_it(open_bot: OpenBot, mode: str) -> None:
+    async with open_bot(mode, job_seconds=0.0) as bot:
+        await bot.tuned("counter")
+        with locked_by_another_program(bot):
+            asked = bot.ada.post(bot.channel, bot.ada.typed("@Tunebot seven"))
+            await bot.message(LOCKED, "I keep your question", thread=asked.ts)
+        await bot.message("eight", thread=asked.ts)
+        assert len(bot.asked()) == 1
+        assert len(bot.messages("eight", thread=asked.ts)) == 1
+
+
+async def test_start_during_the_lock_is_refused_and_nothing_is_paid(open_bot: OpenBot) -> None:
+    async with open_bot(job_seconds=None) as bot:
+        await bot.type(f'start name="later" file={bot.share()}')
+        report = await bot.report("Ready to start")
+        with locked_by_another_program(bot):
+            await bot.ada.submit_view(report)
+            await bot.message(LOCKED)
+        assert not bot.google.jobs.all
