@@ -8,7 +8,7 @@ from bot.datasets.checks.budget import CheckBudget, RepairBudget
 from bot.datasets.checks.checker import DatasetChecker
 from bot.datasets.checks.whole_file import validation_limit
 from bot.datasets.findings.findings import Finding, Severity
-from bot.datasets.findings.report import OUT_OF_TIME, DatasetReport, Histogram
+from bot.datasets.findings.report import OUT_OF_TIME, DatasetReport, Histogram, Preview
 from bot.datasets.findings.report_text import report_text, warnings_text
 from bot.datasets.findings.task_kinds import Task
 from bot.datasets.rewrite.converter import Converter
@@ -33,6 +33,7 @@ __all__ = [
     "Example",
     "Finding",
     "Histogram",
+    "Preview",
     "RepairBudget",
     "RepairResult",
     "RepairTask",

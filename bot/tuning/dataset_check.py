@@ -94,7 +94,7 @@ class DatasetCheck:
         report = await self._counted(result, backend, base_model)
         # How far a check comes in its time depends on the machine, so the next one may come further.
         if training is None and OUT_OF_TIME not in {finding.rule for finding in report.findings}:
-            text = msgspec.json.encode(report.without_fingerprints()).decode()
+            text = msgspec.json.encode(replace(report.without_fingerprints(), previews=())).decode()
             await self._report_cache.remember(place.team, key, text)
         return report
 

@@ -5,6 +5,7 @@ decode and one hash of their texts; `slow_reader.py` reads the others one by one
 """
 
 from collections.abc import Iterator
+from itertools import islice
 from time import process_time
 
 from bot.datasets.checks.background_scan import BackgroundScan
@@ -13,13 +14,19 @@ from bot.datasets.checks.row_source import RowSource
 from bot.datasets.checks.totals import CUT_ENDS, LONG_OUTPUT, Totals
 from bot.datasets.checks.whole_file import check_amount, check_content, check_size, check_validation, task_of
 from bot.datasets.findings.collector import SHOWN_LINES, FindingCollector, Problem
+from bot.datasets.findings.findings import shorten
 from bot.datasets.findings.fingerprints import Fingerprints, hash_input, hash_output
-from bot.datasets.findings.report import OUT_OF_TIME, TOO_MANY_BAD_ROWS, DatasetReport
+from bot.datasets.findings.report import OUT_OF_TIME, TOO_MANY_BAD_ROWS, DatasetReport, Preview
 from bot.datasets.formats.json_lines import PIECE_BYTES, Block
+from bot.datasets.rows.examples import Example
 from bot.datasets.rows.fast_reader import Columns, columns_of, joined
 from bot.datasets.rows.row_checker import Batch, RowChecker, measure
 from bot.domain.backend_profile import DatasetLimits
 from bot.domain.datasets import Dialect, FieldMapping
+
+# Examples that are shown, and the characters of each of their texts.
+_PREVIEWS = 2
+_PREVIEWED = 200
 
 
 class DatasetChecker:
@@ -47,6 +54,7 @@ class DatasetChecker:
         self._background = BackgroundScan()
         self._fingerprints = Fingerprints()
         self._totals = Totals()
+        self._previews: list[Preview] = []
         self._budget = budget
         self._began = process_time()
         self._bad_rows = 0
@@ -107,6 +115,7 @@ class DatasetChecker:
             outputs=totals.outputs.histogram(),
             unit=self._source.unit,
             task=task,
+            previews=tuple(self._previews),
             fingerprints=fingerprints,
         )
 
@@ -158,6 +167,9 @@ class DatasetChecker:
             self._count(first, measure(joined(alone)))
 
     def _count(self, first: int, batch: Batch) -> None:
+        if len(self._previews) < _PREVIEWS:
+            examples = islice(batch.columns.examples(), _PREVIEWS - len(self._previews))
+            self._previews += map(_preview, examples)
         inputs = list(map(str.encode, batch.columns.inputs))
         outputs = list(map(str.encode, batch.columns.outputs))
         self._fingerprints.add(list(map(hash_input, inputs)), list(map(hash_output, outputs)))
@@ -167,3 +179,12 @@ class DatasetChecker:
         for i in cut_off:
             if batch.after[i] >= LONG_OUTPUT:
                 self._totals.add_cut_off(first + i, batch.columns.outputs[i])
+
+
+def _preview(example: Example) -> Preview:
+    *before, question, answer = example.texts
+    return Preview(_shown(question), _shown(answer), _shown(example.system), earlier=len(before))
+
+
+def _shown(text: str) -> str:
+    return shorten(text, _PREVIEWED)

@@ -50,6 +50,16 @@ class Histogram:
 
 
 @dataclass(frozen=True, slots=True)
+class Preview:
+    """An example as the model will see it, its texts cut if they are long; `earlier` counts the turns before."""
+
+    question: str
+    answer: str
+    system: str = ""
+    earlier: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class DatasetReport:
     """All results of one pass over a file.
 
@@ -78,6 +88,8 @@ class DatasetReport:
     outputs: Histogram = field(default=Histogram())
     unit: str = "line"
     task: Task | None = None
+    # The first examples. They are the person's own text, so no store and no channel gets them.
+    previews: tuple[Preview, ...] = ()
     # What a validation file is compared with; lives as long as the report does, 12 bytes a line.
     fingerprints: Fingerprints | None = field(default=None, repr=False, compare=False)
 

@@ -3,7 +3,7 @@
 import shlex
 
 from bot.datasets.findings.findings import Finding
-from bot.datasets.findings.report import DatasetReport, Histogram
+from bot.datasets.findings.report import DatasetReport, Histogram, Preview
 from bot.datasets.rows.column_mapping import format_mapping, question_of
 from bot.domain.datasets import FieldMapping
 
@@ -19,6 +19,8 @@ def report_text(report: DatasetReport) -> str:
         parts.append(_guess(report.guessed_mapping, report.name))
     if report.warnings:
         parts.append(warnings_text(report))
+    if report.previews:
+        parts.append(_previews(report.previews))
     if report.examples:
         parts.append(_histogram("Input characters", report.inputs))
         parts.append(_histogram("Output characters", report.outputs))
@@ -62,6 +64,15 @@ def _finding(finding: Finding, unit: str) -> str:
 def _guess(mapping: FieldMapping, name: str) -> str:
     keys = f"--input {shlex.quote(mapping.input)} --output {shlex.quote(mapping.output)}"
     return f"{question_of(mapping)}\nThen say so: tunebot check {shlex.quote(name)} {keys}"
+
+
+def _previews(previews: tuple[Preview, ...]) -> str:
+    lines = ["The first examples, as the model will see them"]
+    for preview in previews:
+        lines += [f"  System:   {preview.system}"] if preview.system else []
+        lines += [f"  ({preview.earlier} earlier turns)"] if preview.earlier else []
+        lines += [f"  Question: {preview.question}", f"  Answer:   {preview.answer}"]
+    return "\n".join(lines)
 
 
 def _histogram(title: str, histogram: Histogram) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from bot.datasets import DatasetReport, Finding
+from bot.datasets import DatasetReport, Finding, Preview
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.datasets import Dialect
 from bot.domain.jobs import TuningJob
@@ -30,6 +30,7 @@ START_ACTION = "report_start"
 _SHOWN_IN_VIEW = 30
 _SHOWN_IN_MESSAGE = 5  # of each file, at up to 1,000 characters; a message takes 13,200 over all its blocks
 _FINDING = 380
+_PREVIEWED = 200
 
 _DIALECTS = {
     Dialect.GEMINI: "Gemini API examples (text_input, output)",
@@ -101,6 +102,7 @@ def build_report_view(
     blocks = _blocks(report, profile, proposal, validation, obstacle, confirmation, _SHOWN_IN_VIEW)
     chart = (build_length_chart if native_chart else build_length_text)(report, "lengths")
     blocks += [chart] if chart is not None else []
+    blocks += [section(_previews(report.previews), "previews")] if report.previews else []
     blocks += [context(_earlier_words(earlier), "earlier")] if earlier else []
     blocks += _choices(report, request)
     if proposal is None:
@@ -239,6 +241,17 @@ def _summary(report: DatasetReport) -> str:
     if report.mapping is not None:
         form = f"input {code(report.mapping.input, 60)}, output {code(report.mapping.output, 60)}"
     return f"{name}: {count(report.rows, 'row')}, {usable} fit to tune on. Form: {form}."
+
+
+def _previews(previews: Sequence[Preview]) -> str:
+    """Return the first examples as the model will see them; only the view shows them, and no channel."""
+    lines = ["*The first examples, as the model will see them:*"]
+    for preview in previews:
+        before = f" (after {count(preview.earlier, 'earlier turn')})" if preview.earlier else ""
+        lines += [f"*System:* {escape_line(preview.system, _PREVIEWED)}"] if preview.system else []
+        lines.append(f"*Question{before}:* {escape_line(preview.question, _PREVIEWED)}")
+        lines.append(f"*Answer:* {escape_line(preview.answer, _PREVIEWED)}")
+    return "\n".join(lines)
 
 
 def _finding(finding: Finding, unit: str) -> str:

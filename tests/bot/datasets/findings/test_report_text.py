@@ -2,7 +2,7 @@
 
 from bot.datasets import report_text
 from bot.domain.datasets import Dialect
-from tests.support.dataset_builders import GEMINI_API, VERTEX, check_bytes, jsonl, pair
+from tests.support.dataset_builders import GEMINI_API, VERTEX, chat, check_bytes, jsonl, pair
 
 
 def test_report_text_says_what_is_wrong_where_and_what_to_do():
@@ -26,3 +26,17 @@ def test_report_text_is_short_for_a_good_file():
     assert "Errors" not in text
     assert "Warnings" not in text
     assert text.endswith("Fine: 600 examples can be tuned on.\n")
+
+
+def test_report_text_shows_the_first_two_examples_as_the_model_will_see_them():
+    first = chat("system: be kind", "user: a", "assistant: b", "user: c", "assistant: d\ne")
+    text = report_text(check_bytes(jsonl(first, *(chat(f"user: {i}", "assistant: x" * 300) for i in range(3)))))
+    assert (
+        "The first examples, as the model will see them\n"
+        "  System:   be kind\n"
+        "  (2 earlier turns)\n"
+        "  Question: c\n"
+        "  Answer:   d\\ne\n"
+        "  Question: 0\n"
+    ) in text
+    assert text.count("Question:") == 2

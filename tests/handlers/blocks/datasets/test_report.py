@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.datasets import DatasetReport, Finding, Severity
+from bot.datasets import DatasetReport, Finding, Preview, Severity
 from bot.domain.datasets import Dialect, FieldMapping
 from bot.domain.jobs import Hyperparameters, TuningSpec
 from bot.domain.requests import Proposal, StartRequest
@@ -230,3 +230,15 @@ def test_every_dialect_has_a_plain_name(dialect):
 def test_a_repair_never_says_that_nothing_was_left_out_where_turns_were_cut(cut_turns, rejected, words):
     files = RepairedFiles("talks", Path("a"), Path("b"), 9, 0, rejected, 0, cut_turns)
     assert words in build_repaired_message(files).text
+
+
+def test_the_view_shows_the_first_examples_and_the_thread_does_not():
+    preview = Preview("Who <!here> is *that*?", "A friend.", system="Be brief.", earlier=2)
+    report = replace(REPORT, previews=(preview,))
+    view = view_of(report, GEMINI, ADA, PROPOSAL)
+    [block] = [block for block in view["blocks"] if block.get("block_id") == "previews"]
+    text = block["text"]["text"]
+    assert "*Question (after 2 earlier turns):* Who &lt;!here&gt; is" in text
+    assert "*Answer:* A friend." in text
+    check_view(view)
+    assert "friend" not in str(build_report_message(report, GEMINI, PROPOSAL))
