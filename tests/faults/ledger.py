@@ -31,8 +31,8 @@ class Row:
 
     @property
     def never_started(self) -> bool:
-        """Failed before Google had it."""
-        return self.state == "failed" and not self.operation
+        """Failed or cancelled before Google had it."""
+        return self.state in ("failed", "cancelled") and not self.operation
 
 
 @dataclass(slots=True)

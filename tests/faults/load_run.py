@@ -171,7 +171,12 @@ class LoadRun:
         """Whether Slack shows the person that the job is being cancelled; None while it shows neither."""
         for message in reversed(self._said(channel)):
             if message.text.startswith(
-                (f"I asked Google to cancel {name}.", f"{name} has already been cancelled")
+                (
+                    f"I asked Google to cancel {name}.",
+                    f"{name} has already been cancelled",
+                    f"{name} is cancelled: it was not sent to Google",
+                    f"Google has not confirmed the start of {name} yet. I cancel it",
+                )
             ):
                 return True
             if message.text.startswith(f"{name} has already"):
