@@ -94,7 +94,7 @@ SNAPSHOTS = st.lists(
 
 
 @given(job=JOB, later=JOB, snapshots=SNAPSHOTS, proposal=st.builds(Proposal, TEXT, PLACE, TEXT, SPEC, TIME))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_job_proposal_and_loss_comes_back_as_it_was(
     job: TuningJob, later: TuningJob, snapshots: list[Snapshot], proposal: Proposal
 ) -> None:
@@ -131,7 +131,6 @@ def test_any_job_proposal_and_loss_comes_back_as_it_was(
 
 
 @given(TIME)
-@settings(deadline=None)
 def test_time_loses_nothing_as_an_integer(time: datetime) -> None:
     assert moment(micros(time)) == time
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.backends.generative_language.wire import model_operation, operation, tuned_model
@@ -47,7 +47,6 @@ FIELDS = st.sampled_from(
 
 
 @given(st.dictionaries(FIELDS, ODD, max_size=6))
-@settings(deadline=None)
 def test_no_answer_of_google_stops_the_poller(body: dict[str, Any]) -> None:
     assert operation(body, named="tunedModels/x").state in JobState
     assert model_operation(body, name="x", examples=9).state in JobState

@@ -69,7 +69,7 @@ NAMES = [line.split('"')[1] for line in CHILD.splitlines() if line.startswith(' 
 
 @pytest.mark.parametrize("work", ["check", "repair"])
 @pytest.mark.parametrize("name", NAMES)
-def test_no_file_fills_the_memory(name, work):
+def test_no_file_fills_the_memory(name: str, work: str) -> None:
     root = Path(__file__).resolve().parents[3]
     done = subprocess.run(
         [sys.executable, "-c", CHILD, name, work], cwd=root, capture_output=True, text=True, check=True

@@ -6,7 +6,7 @@ import io
 import json
 from collections.abc import Callable
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.datasets import Converter, DatasetReport, Example, Repaired, Repairer, encode
@@ -61,12 +61,14 @@ examples = st.builds(
 )
 mappings = st.none() | st.just(MAPPING) | st.just(FieldMapping("question+text_input", "answer"))
 
-many = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+many = settings(max_examples=400)
 
 
 @many
 @given(files, st.integers(1, 50), mappings, st.sampled_from(["a.jsonl", "a.csv", "a.json"]), st.booleans())
-def test_checker_never_crashes_and_chunks_change_nothing(data, chunk, mapping, name, packed):
+def test_checker_never_crashes_and_chunks_change_nothing(
+    data: bytes, chunk: int, mapping: FieldMapping | None, name: str, packed: bool
+) -> None:
     if packed:
         data = gzip.compress(data)
     report = check_bytes(data, GEMINI_API, Dialect.GEMINI, mapping, name=name, chunk=chunk)
@@ -81,7 +83,9 @@ def test_checker_never_crashes_and_chunks_change_nothing(data, chunk, mapping, n
 
 @many
 @given(files, mappings)
-def test_what_passes_for_the_gemini_api_converts_and_parses_into_googles_proto(data, mapping):
+def test_what_passes_for_the_gemini_api_converts_and_parses_into_googles_proto(
+    data: bytes, mapping: FieldMapping | None
+) -> None:
     report = check_bytes(data, GEMINI_API, Dialect.GEMINI, mapping)
     if not report.ok:
         return
@@ -100,7 +104,9 @@ def test_what_passes_for_the_gemini_api_converts_and_parses_into_googles_proto(d
 
 @many
 @given(files, mappings)
-def test_what_passes_for_vertex_converts_and_parses_into_googles_proto(data, mapping):
+def test_what_passes_for_vertex_converts_and_parses_into_googles_proto(
+    data: bytes, mapping: FieldMapping | None
+) -> None:
     report = check_bytes(data, VERTEX, Dialect.VERTEX, mapping)
     if not report.ok:
         return
@@ -121,7 +127,7 @@ def test_what_passes_for_vertex_converts_and_parses_into_googles_proto(data, map
 
 @many
 @given(examples, st.sampled_from(SUPERVISED))
-def test_every_dialect_reads_back_what_it_wrote(example, dialect):
+def test_every_dialect_reads_back_what_it_wrote(example: Example, dialect: Dialect) -> None:
     if dialect in (Dialect.GEMINI, Dialect.PALM, Dialect.PROMPT):
         example = Example("", example.texts[:2])
     line = encode(example, dialect)
@@ -132,7 +138,7 @@ def test_every_dialect_reads_back_what_it_wrote(example, dialect):
 
 @many
 @given(examples, good_text)
-def test_preferences_read_back_what_was_written(example, rejected):
+def test_preferences_read_back_what_was_written(example: Example, rejected: str) -> None:
     example = Example(example.system, example.texts, rejected)
     parsed = parse_row(encode(example, Dialect.PREFERENCE))
     assert (parsed.example, parsed.dialect) == (example, Dialect.PREFERENCE)
@@ -140,7 +146,7 @@ def test_preferences_read_back_what_was_written(example, rejected):
 
 @many
 @given(lines, st.sampled_from([*SUPERVISED, Dialect.MAPPED]))
-def test_the_quick_reader_reads_as_the_careful_one_does_or_not_at_all(line, dialect):
+def test_the_quick_reader_reads_as_the_careful_one_does_or_not_at_all(line: bytes, dialect: Dialect) -> None:
     reader = build_fast_reader(dialect, MAPPING)
     assert reader is not None
     try:
@@ -194,7 +200,9 @@ def books_of(data: bytes, name: str, chunk: int) -> tuple[DatasetReport, Repaire
 
 @many
 @given(good_rows, st.sampled_from(DIALECTS), st.sampled_from([*FORMS]), st.integers(1, 60))
-def test_every_row_of_every_form_is_kept_and_converted(pairs, dialect, form, chunk):
+def test_every_row_of_every_form_is_kept_and_converted(
+    pairs: list[tuple[str, str]], dialect: Dialect, form: str, chunk: int
+) -> None:
     data = FORMS[form]([encode(Example("", pair), dialect) for pair in pairs])
     report, counts, kept = books_of(data, "rows.json", chunk)
     assert (report.rows, report.examples) == (len(pairs), len(pairs))
@@ -208,7 +216,9 @@ def test_every_row_of_every_form_is_kept_and_converted(pairs, dialect, form, chu
 
 @many
 @given(good_rows, st.sampled_from([*FORMS]), st.data(), st.integers(1, 60))
-def test_no_row_is_lost_where_a_file_is_cut_or_damaged(pairs, form, data, chunk):
+def test_no_row_is_lost_where_a_file_is_cut_or_damaged(
+    pairs: list[tuple[str, str]], form: str, data: st.DataObject, chunk: int
+) -> None:
     """Rows that end before the damage are kept, and what follows them is counted as left out or kept."""
     rows = [encode(Example("", pair), Dialect.GEMINI) for pair in pairs]
     whole = FORMS[form](rows)
@@ -225,7 +235,7 @@ def test_no_row_is_lost_where_a_file_is_cut_or_damaged(pairs, form, data, chunk)
 
 @many
 @given(tables, st.sampled_from(",;\t|"))
-def test_every_row_of_a_table_is_kept_with_every_character(pairs, delimiter):
+def test_every_row_of_a_table_is_kept_with_every_character(pairs: list[tuple[str, str]], delimiter: str) -> None:
     target = io.StringIO(newline="")
     if delimiter == "\t":
         target.write("".join(f"{a}\t{b}\n" for a, b in [("prompt", "completion"), *pairs]))
@@ -238,7 +248,7 @@ def test_every_row_of_a_table_is_kept_with_every_character(pairs, delimiter):
 
 @many
 @given(files, mappings)
-def test_a_repaired_file_has_no_bad_row_left_and_no_row_is_lost(data, mapping):
+def test_a_repaired_file_has_no_bad_row_left_and_no_row_is_lost(data: bytes, mapping: FieldMapping | None) -> None:
     repairer = Repairer("a.jsonl", GEMINI_API, Dialect.GEMINI, mapping)
     parts = [repairer.feed(data), repairer.finish()]
     kept = b"".join(part.kept_rows for part in parts)

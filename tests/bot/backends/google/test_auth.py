@@ -114,7 +114,7 @@ def user(google: GoogleStandIn, **others: str) -> DefaultCredentials:
     """A person's login. google-auth ignores the `token_uri` of a user's file, so this one is made in code."""
 
     def find(request: Request) -> Credentials:
-        return Credentials(
+        return Credentials(  # type: ignore[no-untyped-call]
             None,
             refresh_token=google.credentials.refresh_token,
             token_uri=others.get("token_uri", f"{google.url}/token"),
@@ -295,4 +295,4 @@ async def test_error_of_google_auth_becomes_ours(error_class: type[GoogleAuthErr
 
 async def test_refresh_that_google_auth_would_repeat_is_no_fault_of_the_credentials() -> None:
     with pytest.raises(GoogleUnavailable):
-        await failing(exceptions.RefreshError("busy", retryable=True)).headers()
+        await failing(exceptions.RefreshError("busy", retryable=True)).headers()  # type: ignore[no-untyped-call]

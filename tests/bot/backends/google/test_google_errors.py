@@ -5,7 +5,7 @@ from email.utils import format_datetime
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.backends.google.auth import AccessToken
@@ -175,7 +175,6 @@ def test_addresses_lose_their_query() -> None:
 
 
 @given(st.text())
-@settings(deadline=None)
 def test_what_is_shown_is_one_short_printable_line(said: str) -> None:
     shown = sanitize(said)
     assert len(shown) <= LONGEST_MESSAGE

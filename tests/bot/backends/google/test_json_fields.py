@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.backends.google.json_fields import integer, loss_snapshots, number, scalars, timestamp
@@ -12,7 +12,6 @@ from tests.outside import discovery
 
 
 @given(st.integers(-(2**63), 2**63 - 1))
-@settings(deadline=None)
 def test_int64_is_read_as_text_and_as_a_number(value: int) -> None:
     assert integer(str(value)) == integer(value) == value
 
@@ -30,7 +29,6 @@ def test_floats_that_json_lacks_are_unknown(value: object, read: float | None) -
 
 
 @given(st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1)), st.integers(0, 999))  # noqa: DTZ001  Proto wants naive UTC.
-@settings(deadline=None)
 def test_times_are_read_as_protobuf_writes_them(moment: datetime, nanos: int) -> None:
     written = Timestamp()
     written.FromDatetime(moment)

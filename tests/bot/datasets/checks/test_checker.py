@@ -8,6 +8,7 @@ import io
 import json
 import zipfile
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ def zipped(files: dict[str, bytes]) -> bytes:
     return target.getvalue()
 
 
-def answers(*scores, role="model"):
+def answers(*scores: float, role: str = "model") -> dict[str, Any]:
     texts = ("good", "bad", "worse")
     parts = [
         {"score": s, "completion": {"role": role, "parts": [{"text": t}]}}
@@ -324,7 +325,7 @@ FILES: dict[str, tuple[bytes, list[tuple[str, int, tuple[int, ...]]]]] = {
 
 @pytest.mark.parametrize("case", FILES, ids=str)
 @pytest.mark.parametrize("chunk", [1_000_003, 7], ids=["one chunk", "tiny chunks"])
-def test_hostile_file_gives_exactly_its_findings(case, chunk):
+def test_hostile_file_gives_exactly_its_findings(case: str, chunk: int) -> None:
     data, expected = FILES[case]
     if chunk == 7 and len(data) > 100_000:
         chunk = 4_096
@@ -333,14 +334,14 @@ def test_hostile_file_gives_exactly_its_findings(case, chunk):
     assert report.ok is all(f.severity == "warning" for f in report.findings)
 
 
-def test_there_are_enough_hostile_files():
+def test_there_are_enough_hostile_files() -> None:
     assert len(FILES) >= 60
 
 
 @pytest.mark.parametrize(
     "case", [name for name in FILES if "megabytes" not in name and "zip" not in name], ids=str
 )
-def test_hostile_file_gives_the_same_findings_when_it_is_compressed(case):
+def test_hostile_file_gives_the_same_findings_when_it_is_compressed(case: str) -> None:
     data, expected = FILES[case]
     assert rules(check_bytes(gzip.compress(data), chunk=100)) == expected
 
@@ -411,7 +412,7 @@ TARGETED: dict[str, tuple[bytes, DatasetLimits, Dialect, list[tuple[str, int, tu
 
 
 @pytest.mark.parametrize("case", TARGETED, ids=str)
-def test_file_is_held_against_its_target(case):
+def test_file_is_held_against_its_target(case: str) -> None:
     data, limits, target, expected = TARGETED[case]
     assert rules(check_bytes(data, limits, target)) == expected
 
@@ -467,13 +468,13 @@ TABLES: dict[str, tuple[bytes, FieldMapping | None, list[tuple[str, int, tuple[i
 
 @pytest.mark.parametrize("case", TABLES, ids=str)
 @pytest.mark.parametrize("chunk", [65_536, 3])
-def test_table_gives_exactly_its_findings(case, chunk):
+def test_table_gives_exactly_its_findings(case: str, chunk: int) -> None:
     data, mapping, expected = TABLES[case]
     chunk = max(chunk, len(data) // 1000)
     assert rules(check_bytes(data, mapping=mapping, name="rows.csv", chunk=chunk)) == expected
 
 
-def test_few_examples_are_held_against_the_backends_and_then_the_tasks_advice():
+def test_few_examples_are_held_against_the_backends_and_then_the_tasks_advice() -> None:
     few = check_bytes(jsonl(*(pair(f"{i}?", f"it is {i}") for i in range(50))))
     assert [(f.value, f.limit) for f in few.warnings] == [("50", 100)]
     more = check_bytes(jsonl(*(pair(f"{i}?", f"it is {i}") for i in range(120))))
@@ -483,7 +484,7 @@ def test_few_examples_are_held_against_the_backends_and_then_the_tasks_advice():
     assert enough.findings == ()
 
 
-def test_outputs_that_look_cut_off_are_shown_where_most_are_not():
+def test_outputs_that_look_cut_off_are_shown_where_most_are_not() -> None:
     whole = [pair(str(i), f"{i} " + "word " * 60 + "end.") for i in range(20)]
     cut = pair("x", "word " * 60 + "and then the")
     report = check_bytes(jsonl(*whole, cut))
@@ -493,7 +494,7 @@ def test_outputs_that_look_cut_off_are_shown_where_most_are_not():
 
 
 @pytest.mark.long
-def test_two_megabytes_that_unpack_without_end_are_left_at_the_limit():
+def test_two_megabytes_that_unpack_without_end_are_left_at_the_limit() -> None:
     member = gzip.compress(bytes(1024 * 1024))
     bomb = member * (2 * MAX_UNPACKED_BYTES // (1024 * 1024))
     assert len(bomb) < 5_000_000

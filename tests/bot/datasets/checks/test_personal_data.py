@@ -19,7 +19,7 @@ HINTS = {
 
 
 @pytest.mark.parametrize("text", HINTS)
-def test_personal_data_is_hinted_at_and_masked(text):
+def test_personal_data_is_hinted_at_and_masked(text: str) -> None:
     collector, personal = FindingCollector(), PersonalData()
     personal.scan(b"nothing here\n" + text.encode() + b"\n", 10)
     personal.report(collector)
@@ -45,7 +45,7 @@ def test_personal_data_is_hinted_at_and_masked(text):
         "Natalia sold 48/2 = <<48/2=24>>24 clips",
     ],
 )
-def test_harmless_text_is_no_personal_data(text):
+def test_harmless_text_is_no_personal_data(text: str) -> None:
     collector, personal = FindingCollector(), PersonalData()
     personal.scan(text.encode(), 1)
     personal.report(collector)

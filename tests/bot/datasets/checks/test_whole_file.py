@@ -3,7 +3,7 @@
 from tests.support.dataset_builders import chat, check_bytes, jsonl, pair, rules
 
 
-def test_validation_file_is_held_against_its_training_file():
+def test_validation_file_is_held_against_its_training_file() -> None:
     training = check_bytes(jsonl(*(pair(f"{i}?", f"it is {i}") for i in range(2_000))))
     rows = [chat("user: 7?", "assistant: it is 7"), chat("user: new?", "assistant: yes")]
     report = check_bytes(jsonl(*rows), training=training)

@@ -5,7 +5,7 @@ from bot.domain.datasets import Dialect
 from tests.support.dataset_builders import GEMINI_API, VERTEX, chat, check_bytes, jsonl, pair
 
 
-def test_report_text_says_what_is_wrong_where_and_what_to_do():
+def test_report_text_says_what_is_wrong_where_and_what_to_do() -> None:
     data = jsonl(pair("1", "2"), pair("3", ""), pair("1", "2"), pair("x", "y" * 5_001))
     text = report_text(check_bytes(data, GEMINI_API, Dialect.GEMINI))
     assert text.splitlines()[0] == f"File       rows.jsonl, {len(data):,} bytes"
@@ -21,7 +21,7 @@ def test_report_text_says_what_is_wrong_where_and_what_to_do():
     assert "\x1b" not in text
 
 
-def test_report_text_is_short_for_a_good_file():
+def test_report_text_is_short_for_a_good_file() -> None:
     text = report_text(check_bytes(jsonl(*(pair(f"{i}?", f"it is {i}") for i in range(600))), VERTEX))
     assert "Errors" not in text
     assert "Warnings" not in text

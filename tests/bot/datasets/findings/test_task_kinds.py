@@ -1,5 +1,7 @@
 """Which task is guessed from the shape of the examples."""
 
+from typing import Any
+
 import pytest
 
 from bot.datasets.findings.task_kinds import Task
@@ -16,7 +18,7 @@ from tests.support.dataset_builders import chat, check_bytes, jsonl, pair
     ],
     ids=[task.value for task in (Task.CLASSIFICATION, Task.SUMMARIZATION, Task.CHAT, Task.QUESTIONS)],
 )
-def test_task_is_guessed_and_its_epochs_recommended(rows, task):
+def test_task_is_guessed_and_its_epochs_recommended(rows: list[dict[str, Any]], task: Task) -> None:
     report = check_bytes(jsonl(*rows))
     assert report.task is task
     assert report.recommended_epochs == (2, 4)

@@ -30,17 +30,17 @@ def converted(data: bytes, dialect: Dialect, target: Dialect, mapping: FieldMapp
         (Dialect.VERTEX, contents("user: a", "model: b")),
     ],
 )
-def test_pair_is_written_in_each_dialect(dialect, row):
+def test_pair_is_written_in_each_dialect(dialect: Dialect, row: dict[str, Any]) -> None:
     assert rows_of(encode(PAIR, dialect)) == [row]
 
 
-def test_conversation_is_written_as_contents():
+def test_conversation_is_written_as_contents() -> None:
     assert rows_of(encode(TALK, Dialect.VERTEX)) == [
         contents("user: a", "model: b", "user: c", "model: d", system="be kind")
     ]
 
 
-def test_preference_is_written_with_the_better_answer_scored_1():
+def test_preference_is_written_with_the_better_answer_scored_1() -> None:
     example = Example("", ("a", "good"), "bad")
     [row] = rows_of(encode(example, Dialect.PREFERENCE))
     assert row["contents"] == contents("user: a")["contents"]
@@ -50,34 +50,34 @@ def test_preference_is_written_with_the_better_answer_scored_1():
     ]
 
 
-def test_system_text_goes_in_front_of_the_input_of_a_pair():
+def test_system_text_goes_in_front_of_the_input_of_a_pair() -> None:
     assert rows_of(encode(Example("be kind", ("a", "b")), Dialect.GEMINI)) == [
         {"text_input": "be kind\n\na", "output": "b"}
     ]
 
 
-def test_conversation_does_not_fit_into_a_pair():
+def test_conversation_does_not_fit_into_a_pair() -> None:
     with pytest.raises(UserError, match="4 turns"):
         encode(TALK, Dialect.GEMINI)
 
 
-def test_preference_needs_a_second_answer():
+def test_preference_needs_a_second_answer() -> None:
     with pytest.raises(UserError, match="second answer"):
         encode(PAIR, Dialect.PREFERENCE)
 
 
-def test_example_names_its_turns():
+def test_example_names_its_turns() -> None:
     assert PAIR.turns == (Turn(Role.USER, "a"), Turn(Role.MODEL, "b"))
 
 
-def test_openai_row_is_hoisted_merged_and_renamed():
+def test_openai_row_is_hoisted_merged_and_renamed() -> None:
     row = chat("user: a", "system: be kind", "user: b", "assistant: c")
     assert converted(jsonl(row), Dialect.OPENAI, Dialect.VERTEX) == [
         contents("user: a\n\nb", "model: c", system="be kind")
     ]
 
 
-def test_mapped_input_of_two_keys_is_joined_and_an_empty_one_left_out():
+def test_mapped_input_of_two_keys_is_joined_and_an_empty_one_left_out() -> None:
     mapping = FieldMapping("instruction+input", "output")
     data = jsonl(
         {"instruction": "a", "input": "b", "output": "c"}, {"instruction": "a", "input": "", "output": "c"}
@@ -88,14 +88,14 @@ def test_mapped_input_of_two_keys_is_joined_and_an_empty_one_left_out():
     ]
 
 
-def test_mapped_rows_are_written_with_their_keys_again():
+def test_mapped_rows_are_written_with_their_keys_again() -> None:
     mapping = FieldMapping("q", "a")
     assert converted(jsonl({"q": "1", "a": "2", "id": 3}), Dialect.MAPPED, Dialect.MAPPED, mapping) == [
         {"q": "1", "a": "2"}
     ]
 
 
-def test_preference_rows_become_supervised_ones_with_the_better_answer():
+def test_preference_rows_become_supervised_ones_with_the_better_answer() -> None:
     data = encode(Example("", ("a", "good"), "bad"), Dialect.PREFERENCE)
     assert converted(data, Dialect.PREFERENCE, Dialect.VERTEX) == [contents("user: a", "model: good")]
 
@@ -109,14 +109,14 @@ def test_preference_rows_become_supervised_ones_with_the_better_answer():
     ],
     ids=["array", "table", "windows"],
 )
-def test_array_table_and_lines_are_the_same_rows(data):
+def test_array_table_and_lines_are_the_same_rows(data: bytes) -> None:
     assert converted(data, Dialect.GEMINI, Dialect.GEMINI) == [
         {"text_input": "a", "output": "b"},
         {"text_input": 'c, [x] {y} "z"', "output": "d"},
     ]
 
 
-def test_code_with_braces_in_texts_is_read_as_it_stands():
+def test_code_with_braces_in_texts_is_read_as_it_stands() -> None:
     code = "if (a) { b() } { c() }"
     data = jsonl(*({"text_input": f"{i}", "output": code} for i in range(100)))
     assert [row["output"] for row in converted(data, Dialect.GEMINI, Dialect.GEMINI)] == [code] * 100

@@ -31,18 +31,18 @@ CONVERSATIONS = [
 
 
 @pytest.mark.parametrize("turns", [case[1] for case in CONVERSATIONS], ids=[case[0] for case in CONVERSATIONS])
-def test_sharegpt_is_read_as_an_object_and_as_a_bare_list(turns):
+def test_sharegpt_is_read_as_an_object_and_as_a_bare_list(turns: list[dict[str, Any]]) -> None:
     for row in ({"conversations": turns}, turns):
         assert read(row) == (Dialect.SHAREGPT, ("", ANSWER), [])
 
 
-def test_unknown_speakers_of_sharegpt_are_named():
+def test_unknown_speakers_of_sharegpt_are_named() -> None:
     row = {"conversations": [{"from": "narrator", "value": "x"}, *CONVERSATIONS[0][1]]}
     problem = next(iter(parse_row(jsonl(row).strip()).problems))
     assert (problem.rule, problem.value) == ("wrong-role", "narrator")
 
 
-def test_alpaca_is_read_with_its_system_text_and_history():
+def test_alpaca_is_read_with_its_system_text_and_history() -> None:
     row = {"instruction": "And high tide?", "input": "Tell the hour.", "output": "At noon.", "system": "Be brief."}
     texts = ("When is low tide?", "At six.", "And high tide?\n\nTell the hour.", "At noon.")
     assert read(row | {"history": [list(ANSWER)]}) == (Dialect.ALPACA, ("Be brief.", texts), [])
@@ -61,11 +61,11 @@ def test_alpaca_is_read_with_its_system_text_and_history():
     ],
     ids=["pair", "another name", "Claude", "Bedrock", "ShareGPT", "a string", "snake case"],
 )
-def test_a_system_text_beside_the_turns_becomes_that_of_the_example(row):
+def test_a_system_text_beside_the_turns_becomes_that_of_the_example(row: dict[str, Any]) -> None:
     assert read(row)[1:] == (("Be brief.", ANSWER), [])
 
 
-def test_context_becomes_the_system_text_and_that_is_said():
+def test_context_becomes_the_system_text_and_that_is_said() -> None:
     palm: dict[str, Any] = {
         "context": "You keep a lighthouse.",
         "messages": [{"author": "user", "content": ANSWER[0]}],
@@ -74,7 +74,7 @@ def test_context_becomes_the_system_text_and_that_is_said():
     assert read(palm)[1:] == (("You keep a lighthouse.", ANSWER), ["context-is-system"])
 
 
-def test_keys_that_change_the_meaning_are_reported_in_mapped_rows_too():
+def test_keys_that_change_the_meaning_are_reported_in_mapped_rows_too() -> None:
     mapping = FieldMapping("q", "a")
     row = {"q": ANSWER[0], "a": ANSWER[1], "id": 7}
     assert read(row, mapping)[1:] == (("", ANSWER), [])
@@ -100,11 +100,11 @@ def test_keys_that_change_the_meaning_are_reported_in_mapped_rows_too():
     ],
     ids=str,
 )
-def test_keys_beside_a_pair(more, rules):
+def test_keys_beside_a_pair(more: dict[str, Any], rules: list[str]) -> None:
     assert read(pair(*ANSWER, **more))[2] == rules
 
 
-def test_thoughts_of_a_model_are_never_part_of_the_answer():
+def test_thoughts_of_a_model_are_never_part_of_the_answer() -> None:
     row = contents(*TALK)
     row["contents"][1]["parts"] = [
         {"text": "The moon is full.", "thought": True},
@@ -121,7 +121,7 @@ def test_thoughts_of_a_model_are_never_part_of_the_answer():
     assert read({"messages": claude})[1:] == (("", ANSWER), ["thoughts-left-out"])
 
 
-def test_null_fields_of_a_dumped_object_say_nothing():
+def test_null_fields_of_a_dumped_object_say_nothing() -> None:
     nothing = dict.fromkeys(("thought", "inline_data", "file_data", "function_call", "function_response"))
     row = contents(*TALK)
     for content in row["contents"]:
@@ -140,12 +140,12 @@ def test_null_fields_of_a_dumped_object_say_nothing():
     ],
     ids=str,
 )
-def test_text_in_another_shape_is_text(content):
+def test_text_in_another_shape_is_text(content: Any) -> None:
     assert read({"messages": [MESSAGES[0], {"role": "assistant", "content": content}]})[1:] == (("", ANSWER), [])
 
 
 @pytest.mark.parametrize("wrapper", ["request", "body", "row", "data"])
-def test_a_row_inside_of_a_wrapper_is_read_and_that_is_said(wrapper):
+def test_a_row_inside_of_a_wrapper_is_read_and_that_is_said(wrapper: str) -> None:
     assert read({"custom_id": "r1", wrapper: {"messages": MESSAGES}}) == (
         Dialect.OPENAI,
         ("", ANSWER),
@@ -171,19 +171,19 @@ def test_a_row_inside_of_a_wrapper_is_read_and_that_is_said(wrapper):
     ],
     ids=["TRL", "TRL's conversations", "TRL's implicit prompt", "OpenAI"],
 )
-def test_preference_pairs_are_read(row):
+def test_preference_pairs_are_read(row: dict[str, Any]) -> None:
     parsed = parse_row(jsonl(row).strip())
     assert parsed.dialect is Dialect.TRL
     assert parsed.example is not None
     assert (parsed.example.texts, parsed.example.rejected) == (ANSWER, "At five.")
 
 
-def test_another_name_for_parts_is_named_and_never_called_unneeded():
+def test_another_name_for_parts_is_named_and_never_called_unneeded() -> None:
     row = {"contents": [{"role": "user", "content": "x"}, {"role": "model", "content": "y"}]}
     assert read(row)[1:] == (None, ["other-name", "other-name"])
 
 
-def test_labels_that_are_numbers_become_text_in_a_named_column():
+def test_labels_that_are_numbers_become_text_in_a_named_column() -> None:
     row = {"text": "low", "label": 3}
     assert read(row, FieldMapping("text", "label"))[1:] == (("", ("low", "3")), ["number-as-text"])
 
@@ -206,7 +206,7 @@ NOT_JSON = {
 
 
 @pytest.mark.parametrize("line", NOT_JSON, ids=ascii)
-def test_the_reason_why_a_line_is_not_json_is_in_words(line):
+def test_the_reason_why_a_line_is_not_json_is_in_words(line: str) -> None:
     [problem] = parse_row(line.encode()).problems
     assert NOT_JSON[line] in problem.message()
     assert "malformed" not in problem.message()
@@ -222,19 +222,19 @@ def test_the_reason_why_a_line_is_not_json_is_in_words(line):
         ("cp1251", "Где лежит ключ", "Windows-1251"),
     ],
 )
-def test_the_likely_encoding_is_named(encoding, text, name):
+def test_the_likely_encoding_is_named(encoding: str, text: str, name: str) -> None:
     line = b'{"text_input": "' + text.encode(encoding) + b'", "output": "x"}'
     [problem] = parse_row(line).problems
     assert problem.rule == "not-utf8"
     assert f"It looks like {name}." in problem.message()
 
 
-def test_a_line_of_many_escaped_quotes_takes_linear_work():
+def test_a_line_of_many_escaped_quotes_takes_linear_work() -> None:
     """A pattern that begins anew at each quote would never end here."""
     line = b'{"a": 1,, ' + b'\\"' * 300_000
     [problem] = parse_row(line).problems
     assert problem.rule == "not-json"
 
 
-def test_a_mapped_input_of_blank_parts_only_is_empty():
+def test_a_mapped_input_of_blank_parts_only_is_empty() -> None:
     assert read({"q": "\r", "a": "x"}, FieldMapping("q+more", "a"))[1:] == (None, ["empty-field"])

@@ -22,7 +22,7 @@ SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
 def refresh(made: Credentials) -> str:
     """Fetch a token with google-auth, as any client does."""
     with requests.Session() as session:
-        made.refresh(Request(session))
+        made.refresh(Request(session))  # type: ignore[no-untyped-call]
     return str(made.token)
 
 
@@ -40,13 +40,13 @@ async def allowed(google: GoogleStandIn, token: str) -> int:
 async def test_service_account_file_gets_a_token_that_works(google: GoogleStandIn, tmp_path: Path) -> None:
     path = google.service_account_file(tmp_path)
     assert path.stat().st_mode & 0o077 == 0
-    made = service_account.Credentials.from_service_account_file(str(path), scopes=SCOPES)
+    made = service_account.Credentials.from_service_account_file(str(path), scopes=SCOPES)  # type: ignore[no-untyped-call]
     assert await allowed(google, await in_thread(made)) == 200
 
 
 def user(google: GoogleStandIn) -> credentials.Credentials:
     """Return a user's credentials."""
-    return credentials.Credentials(
+    return credentials.Credentials(  # type: ignore[no-untyped-call]
         None,
         refresh_token=google.credentials.refresh_token,
         token_uri=f"{google.url}/token",
@@ -65,7 +65,7 @@ async def test_metadata_server_gives_a_token_that_works(
     # The variable GCE_METADATA_HOST is read once, when google-auth is imported.
     host = google.url.removeprefix("http://")
     monkeypatch.setattr("google.auth.compute_engine._metadata._GCE_METADATA_HOST", host)
-    made = compute_engine.Credentials()
+    made = compute_engine.Credentials()  # type: ignore[no-untyped-call]
     assert await allowed(google, await in_thread(made)) == 200
     async with httpx.AsyncClient(base_url=google.url) as client:
         assert (await client.get("/computeMetadata/v1/project/project-id")).status_code == 403

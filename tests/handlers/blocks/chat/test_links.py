@@ -204,7 +204,7 @@ FRAGMENTS = [
 ]  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.sampled_from(FRAGMENTS) | st.text(max_size=4), max_size=40).map("".join))
 def test_no_markdown_hides_an_address(markdown: str) -> None:
     said = shown(markdown)
@@ -212,7 +212,7 @@ def test_no_markdown_hides_an_address(markdown: str) -> None:
     assert show_addresses(said) == said
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.lists(st.sampled_from(FRAGMENTS), min_size=20, max_size=60).map("".join), st.integers(100, 300))
 def test_no_piece_of_a_long_answer_hides_an_address(part: str, times: int) -> None:
     for message in build_answer(ModelAnswer(CAPITALS, Answer(part * times))):

@@ -2,7 +2,7 @@
 
 import re
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.blocks.chat.markdown import split_markdown
@@ -10,16 +10,16 @@ from handlers.blocks.chat.markdown import split_markdown
 LIMIT = 1_200
 
 
-def test_a_short_text_is_one_piece():
+def test_a_short_text_is_one_piece() -> None:
     assert split_markdown("# Title\n\nText.", LIMIT) == ["# Title\n\nText."]
 
 
-def test_long_text_is_cut_between_paragraphs():
+def test_long_text_is_cut_between_paragraphs() -> None:
     first, second = "a " * 400, "b " * 400
     assert split_markdown(f"{first}\n\n{second}", LIMIT) == [first, second]
 
 
-def test_a_cut_code_fence_is_closed_and_opened_again():
+def test_a_cut_code_fence_is_closed_and_opened_again() -> None:
     code = "\n".join(f"line {number}" for number in range(300))
     pieces = split_markdown(f"Before:\n\n```python\n{code}\n```\n\nAfter.", LIMIT)
     assert len(pieces) == 3
@@ -33,19 +33,19 @@ def test_a_cut_code_fence_is_closed_and_opened_again():
     assert said == code
 
 
-def test_a_tilde_fence_is_not_ended_by_backticks():
+def test_a_tilde_fence_is_not_ended_by_backticks() -> None:
     code = "```\n" + "x\n" * 1_000
     pieces = split_markdown(f"~~~~\n{code}~~~~\n", LIMIT)
     assert all(piece.startswith("~~~~\n") and piece.endswith("~~~~") for piece in pieces)
 
 
-def test_one_endless_line_is_cut_at_spaces():
+def test_one_endless_line_is_cut_at_spaces() -> None:
     pieces = split_markdown("word " * 1_000, LIMIT)
     assert all(len(piece) <= LIMIT for piece in pieces)
     assert all(set(piece.split()) == {"word"} for piece in pieces)
 
 
-def test_an_entity_is_never_cut():
+def test_an_entity_is_never_cut() -> None:
     pieces = split_markdown("&lt;" * 2_000, LIMIT)
     assert "".join(pieces) == "&lt;" * 2_000
     assert all(len(piece) % 4 == 0 for piece in pieces)
@@ -56,8 +56,7 @@ lines = st.sampled_from(typical) | st.text(max_size=40)
 
 
 @given(st.lists(lines, max_size=120).map("".join))
-@settings(deadline=None)
-def test_every_piece_fits_and_nothing_is_lost(text):
+def test_every_piece_fits_and_nothing_is_lost(text: str) -> None:
     pieces = split_markdown(text, LIMIT)
     assert all(0 < len(piece) <= LIMIT for piece in pieces)
     letters = re.compile(r"[^\s`~py]")

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,26 +39,26 @@ EMPTY_OUTPUT = Finding(
 FEW = Finding(Severity.WARNING, "few", "15 examples are few; 100 are advised", count=1)
 
 
-def mrkdwn(text):
+def mrkdwn(text: str) -> dict[str, Any]:
     return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
-def plain(text):
+def plain(text: str) -> dict[str, Any]:
     return {"type": "plain_text", "text": text}
 
 
-def view_of(*args, **kwargs):
+def view_of(*args: Any, **kwargs: Any) -> dict[str, Any]:
     view = build_report_view(*args, **kwargs)
     check_view(view)
     return view
 
 
-def texts(view):
+def texts(view: Any) -> list[str]:
     blocks = view["blocks"] if isinstance(view, dict) else view.blocks
     return [each["text"]["text"] for each in blocks if each["type"] == "section" and "text" in each]
 
 
-def test_a_good_file_is_ready_to_start():
+def test_a_good_file_is_ready_to_start() -> None:
     assert view_of(REPORT, GEMINI, ADA, PROPOSAL) == {
         "type": "modal",
         "callback_id": "start_report",
@@ -115,7 +116,7 @@ def test_a_good_file_is_ready_to_start():
     }
 
 
-def test_bad_rows_are_named_with_their_lines_and_nothing_can_be_started():
+def test_bad_rows_are_named_with_their_lines_and_nothing_can_be_started() -> None:
     bad = replace(REPORT, rows=100, examples=92, findings=(FEW, EMPTY_OUTPUT))
     view = view_of(bad, VERTEX, ADA, None)
     assert "submit" not in view
@@ -128,26 +129,26 @@ def test_bad_rows_are_named_with_their_lines_and_nothing_can_be_started():
     ]
 
 
-def test_one_bad_row_is_one_line():
+def test_one_bad_row_is_one_line() -> None:
     finding = replace(EMPTY_OUTPUT, count=1, lines=(1_204,), value="")
     assert texts(view_of(replace(REPORT, findings=(finding,)), VERTEX, ADA, None))[1].startswith(
         "*Error in line 1,204:* The output"
     )
 
 
-def test_items_of_a_json_array_are_called_items():
+def test_items_of_a_json_array_are_called_items() -> None:
     finding = replace(EMPTY_OUTPUT, count=2, lines=(1, 2))
     bad = replace(REPORT, findings=(finding,), unit="item")
     assert "*Error in items 1 and 2:*" in texts(view_of(bad, VERTEX, ADA, None))[1]
 
 
-def test_the_number_of_steps_is_not_made_up():
+def test_the_number_of_steps_is_not_made_up() -> None:
     spec = replace(SPEC, hyperparameters=Hyperparameters())
     view = view_of(REPORT, VERTEX, ADA, replace(PROPOSAL, spec=spec))
     assert "Google chooses the number of steps. About 40 tokens an epoch" in texts(view)[1]
 
 
-def test_unknown_keys_are_shown_and_the_guess_is_one_click_away():
+def test_unknown_keys_are_shown_and_the_guess_is_one_click_away() -> None:
     keys = ("question", "answer")
     unknown = replace(REPORT, dialect=None, examples=0, keys=keys, guessed_mapping=FieldMapping(*keys))
     request = StartRequest(file="slack:F1", name="math")
@@ -161,18 +162,18 @@ def test_unknown_keys_are_shown_and_the_guess_is_one_click_away():
     assert unpack_request(button["value"]) == replace(request, mapping=FieldMapping("question", "answer"))
 
 
-def test_keys_that_were_named_are_repeated():
+def test_keys_that_were_named_are_repeated() -> None:
     mapped = replace(REPORT, dialect=Dialect.MAPPED, mapping=FieldMapping("question", "answer"))
     assert "Form: input `question`, output `answer`." in texts(view_of(mapped, VERTEX, ADA, PROPOSAL))[0]
 
 
-def test_both_files_are_reported():
+def test_both_files_are_reported() -> None:
     second = replace(REPORT, name="check.jsonl", findings=(FEW,))
     view = view_of(REPORT, VERTEX, ADA, PROPOSAL, validation=second)
     assert texts(view)[1].startswith("*check.jsonl*: 15 rows")
 
 
-def test_only_the_first_findings_are_shown_and_the_rest_counted():
+def test_only_the_first_findings_are_shown_and_the_rest_counted() -> None:
     many = tuple(replace(EMPTY_OUTPUT, rule=f"r{index}", message=f"Reason {index}") for index in range(40))
     bad = replace(REPORT, findings=many)
     view = view_of(bad, VERTEX, ADA, None)
@@ -183,7 +184,7 @@ def test_only_the_first_findings_are_shown_and_the_rest_counted():
     assert "And 35 more findings." in json.dumps(message.blocks)
 
 
-def test_the_report_in_a_thread_can_start_it():
+def test_the_report_in_a_thread_can_start_it() -> None:
     message = build_report_message(replace(REPORT, findings=(FEW,)), VERTEX, PROPOSAL)
     check_message(message)
     button = message.blocks[-1]["elements"][0]
@@ -192,14 +193,14 @@ def test_the_report_in_a_thread_can_start_it():
     assert "15 examples are few" in message.text
 
 
-def test_while_the_file_is_read_the_modal_says_so():
+def test_while_the_file_is_read_the_modal_says_so() -> None:
     view = build_checking_view("<big>.jsonl")
     check_view(view)
     assert "I am checking &lt;big&gt;.jsonl." in view["blocks"][0]["text"]["text"]
     assert "submit" not in view
 
 
-def test_an_error_leads_back_to_the_form():
+def test_an_error_leads_back_to_the_form() -> None:
     request = StartRequest(name="capitals", file="slack:F1")
     view = build_error_view(FileUnavailable("That file was deleted in Slack.", "Share it again."), ADA, request)
     check_view(view)
@@ -207,7 +208,7 @@ def test_an_error_leads_back_to_the_form():
     assert unpack_request(view["blocks"][1]["elements"][0]["value"]) == request
 
 
-def test_a_request_too_long_for_a_button_leaves_the_button_out():
+def test_a_request_too_long_for_a_button_leaves_the_button_out() -> None:
     request = StartRequest(file="gs://b/" + "a" * 1_100, validation="gs://b/" + "b" * 1_100)
     view = build_error_view(BadArgument("No.", "Yes."), ADA, request)
     check_view(view)
@@ -215,7 +216,7 @@ def test_a_request_too_long_for_a_button_leaves_the_button_out():
 
 
 @pytest.mark.parametrize("dialect", list(Dialect))
-def test_every_dialect_has_a_plain_name(dialect):
+def test_every_dialect_has_a_plain_name(dialect: Dialect) -> None:
     assert "Form: " in texts(view_of(replace(REPORT, dialect=dialect), VERTEX, ADA, PROPOSAL))[0]
 
 
@@ -227,7 +228,9 @@ def test_every_dialect_has_a_plain_name(dialect):
         (1, 3, "9 rows kept. 3 rows left out. 1 turn without an answer cut off. Both"),
     ],
 )
-def test_a_repair_never_says_that_nothing_was_left_out_where_turns_were_cut(cut_turns, rejected, words):
+def test_a_repair_never_says_that_nothing_was_left_out_where_turns_were_cut(
+    cut_turns: int, rejected: int, words: str
+) -> None:
     files = RepairedFiles("talks", Path("a"), Path("b"), 9, 0, rejected, 0, cut_turns)
     assert words in build_repaired_message(files).text
 

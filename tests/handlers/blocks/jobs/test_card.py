@@ -1,11 +1,14 @@
 """The job card, whole, and what each state and each backend changes about it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
-from bot.domain.jobs import DataStats, Failure, Hyperparameters, JobState, Search, Snapshot
+from bot.domain.backend_profile import BackendProfile
+from bot.domain.jobs import DataStats, Failure, Hyperparameters, JobState, Search, Snapshot, TuningJob
 from handlers.blocks.jobs.card import build_card
 from handlers.blocks.jobs.loss_curve import LossCurve, sample
 from handlers.blocks.message import Message
@@ -15,13 +18,19 @@ from tests.support.block_samples import GEMINI, NOW, VERTEX, a_job, done
 CURVE = [Snapshot(1, 3.1), Snapshot(4, 2.05)]
 
 
-def card(job, profile=VERTEX, snapshots=(), now=NOW, **options) -> Message:
+def card(
+    job: TuningJob,
+    profile: BackendProfile = VERTEX,
+    snapshots: Sequence[Snapshot] = (),
+    now: datetime = NOW,
+    **options: bool,
+) -> Message:
     message = build_card(job, profile, snapshots, now, **options)
     check_message(message, mentions={"U1", "U2"})
     return message
 
 
-def block(message: Message, block_id: str):
+def block(message: Message, block_id: str) -> Any:
     return next((each for each in message.blocks if each["block_id"] == block_id), None)
 
 
@@ -30,15 +39,15 @@ def buttons(message: Message) -> list[str]:
     return [each["action_id"] for each in found["elements"]] if found else []
 
 
-def mrkdwn(text: str):
+def mrkdwn(text: str) -> dict[str, Any]:
     return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
-def plain(text: str):
+def plain(text: str) -> dict[str, Any]:
     return {"type": "plain_text", "text": text}
 
 
-def test_the_card_of_a_running_job():
+def test_the_card_of_a_running_job() -> None:
     job = a_job(total_steps=12, completed_steps=4, epoch=1)
     message = card(job, snapshots=CURVE)
     checked = "<!date^1795222800^{date_short_pretty} at {time}|21 November 2026, 01:00 UTC>"
@@ -125,7 +134,7 @@ def test_the_card_of_a_running_job():
     ]
 
 
-def test_a_finished_job_can_be_asked_used_and_deleted():
+def test_a_finished_job_can_be_asked_used_and_deleted() -> None:
     message = card(done(total_steps=12, completed_steps=12), snapshots=CURVE)
     assert buttons(message) == ["job_ask", "job_use", "job_delete"]
     delete = block(message, "job_actions")["elements"][2]
@@ -151,15 +160,15 @@ def test_a_finished_job_can_be_asked_used_and_deleted():
         (done(deleted_by="U2"), []),
     ],
 )
-def test_each_state_has_its_buttons(job, expected):
+def test_each_state_has_its_buttons(job: TuningJob, expected: list[str]) -> None:
     assert buttons(card(job)) == expected
 
 
-def test_a_backend_that_cannot_cancel_shows_no_cancel():
+def test_a_backend_that_cannot_cancel_shows_no_cancel() -> None:
     assert buttons(card(a_job(GEMINI), GEMINI)) == ["job_refresh"]
 
 
-def test_defaults_are_told_apart_from_what_was_set():
+def test_defaults_are_told_apart_from_what_was_set() -> None:
     message = card(a_job(GEMINI), GEMINI)
     assert block(message, "job_facts")["fields"][3]["text"] == (
         "*Hyperparameters*\nepochs 3, batch size 4 (default), learning rate 0.001 (default), "
@@ -167,37 +176,37 @@ def test_defaults_are_told_apart_from_what_was_set():
     )
 
 
-def test_a_value_that_the_profile_no_longer_knows_is_still_shown():
+def test_a_value_that_the_profile_no_longer_knows_is_still_shown() -> None:
     job = a_job()
     job = replace(job, spec=replace(job.spec, hyperparameters=Hyperparameters(batch_size=4)))
     assert "batch size 4" in block(card(job), "job_facts")["fields"][3]["text"]
 
 
-def test_a_value_that_rules_another_out_is_shown_alone():
+def test_a_value_that_rules_another_out_is_shown_alone() -> None:
     job = a_job(GEMINI)
     job = replace(job, spec=replace(job.spec, hyperparameters=Hyperparameters(learning_rate_multiplier=0.5)))
     text = block(card(job, GEMINI), "job_facts")["fields"][3]["text"]
     assert text.endswith("batch size 4 (default), learning rate multiplier 0.5")
 
 
-def test_the_epochs_of_a_default_are_counted_too():
+def test_the_epochs_of_a_default_are_counted_too() -> None:
     job = a_job(GEMINI, epoch=2)
     job = replace(job, spec=replace(job.spec, hyperparameters=Hyperparameters()))
     assert "epoch 2 of 5" in card(job, GEMINI).text
 
 
-def test_an_unknown_state_is_shown_in_googles_own_word():
+def test_an_unknown_state_is_shown_in_googles_own_word() -> None:
     message = card(a_job(google_state="JOB_STATE_PAUSED"))
     assert "Google calls this state `JOB_STATE_PAUSED`." in message.text
     assert "Google calls this state `JOB_STATE_PAUSED`." in block(message, "job_standing")["text"]["text"]
 
 
 @pytest.mark.parametrize("word", ["JOB_STATE_RUNNING", "CREATING", ""])
-def test_googles_usual_words_are_not_repeated(word):
+def test_googles_usual_words_are_not_repeated(word: str) -> None:
     assert "Google calls" not in card(a_job(google_state=word)).text
 
 
-def test_a_failure_says_why_and_what_to_do():
+def test_a_failure_says_why_and_what_to_do() -> None:
     failure = Failure(3, "Row: 0. Missing required 'contents' field", "Correct the rows and start again")
     message = card(a_job(state=JobState.FAILED, ended_at=NOW, failure=failure))
     assert block(message, "job_outcome")["text"]["text"] == (
@@ -207,13 +216,13 @@ def test_a_failure_says_why_and_what_to_do():
     assert "Google's reason: Row: 0." in message.text
 
 
-def test_a_reason_of_our_own_is_not_put_into_googles_mouth():
+def test_a_reason_of_our_own_is_not_put_into_googles_mouth() -> None:
     failure = Failure(0, "The start was interrupted: nothing was started.", "Start it again with /tune.")
     message = card(a_job(state=JobState.FAILED, ended_at=NOW, failure=failure))
     assert block(message, "job_outcome")["text"]["text"].startswith("Reason: The start was interrupted")
 
 
-def test_rows_that_google_left_out_are_said_plainly():
+def test_rows_that_google_left_out_are_said_plainly() -> None:
     stats = DataStats(
         examples=12, billable_tokens=340, steps=12, truncated=1, dropped=3, dropped_reasons=("too long", "empty")
     )
@@ -227,7 +236,7 @@ def test_rows_that_google_left_out_are_said_plainly():
     assert said.replace("\n", " ") in message.text
 
 
-def test_who_cancelled_is_named():
+def test_who_cancelled_is_named() -> None:
     asked = card(a_job(cancelled_by="U2"))
     assert block(asked, "job_title")["text"]["text"] == "next number: cancellation requested"
     assert "<@U2> wants it cancelled. I ask Google until it stops" in asked.text
@@ -235,7 +244,7 @@ def test_who_cancelled_is_named():
     assert "Cancelled at Google." in card(a_job(state=JobState.CANCELLED)).text
 
 
-def test_a_start_that_google_has_not_confirmed_says_what_is_known():
+def test_a_start_that_google_has_not_confirmed_says_what_is_known() -> None:
     assert "I do not know yet" not in card(a_job(state=JobState.SUBMITTING)).text
     unseen = card(a_job(state=JobState.SUBMITTING, search=Search()))
     assert "I do not know yet whether Google started it." in unseen.text
@@ -251,51 +260,51 @@ def test_a_start_that_google_has_not_confirmed_says_what_is_known():
     assert "If Google shows it later, it comes back here." in forgotten.text
 
 
-def test_what_does_not_work_is_told_until_the_job_ends():
+def test_what_does_not_work_is_told_until_the_job_ends() -> None:
     trouble = "The last check at Google failed: Google is away (503)"
     assert trouble in card(a_job(problem=trouble)).text
     assert block(card(a_job(problem=trouble)), "job_footer")["elements"][0]["text"].endswith(trouble)
     assert trouble not in card(done(problem=trouble)).text
 
 
-def test_remaining_time_runs_down_between_two_looks():
+def test_remaining_time_runs_down_between_two_looks() -> None:
     job = a_job(total_steps=12, completed_steps=4, checked_at=NOW)
     assert "7 minutes so far, about 5 minutes left." in card(job, now=NOW + timedelta(minutes=3)).text
     assert "nearly done." in card(job, now=NOW + timedelta(hours=1)).text
 
 
-def test_without_steps_no_remaining_time_is_made_up():
+def test_without_steps_no_remaining_time_is_made_up() -> None:
     assert "4 minutes so far. " in card(a_job()).text
     assert "left" not in card(a_job(total_steps=12, completed_steps=0)).text
 
 
-def test_losses_that_a_backend_never_shows_are_not_waited_for():
+def test_losses_that_a_backend_never_shows_are_not_waited_for() -> None:
     assert "Google has not reported a loss yet." in block(card(a_job()), "job_standing")["text"]["text"]
     silent = replace(VERTEX, shows_losses=False)
     assert "Vertex AI shows no losses." in block(card(a_job(), silent), "job_standing")["text"]["text"]
 
 
-def test_a_long_curve_is_drawn_with_twenty_points_first_and_last_among_them():
+def test_a_long_curve_is_drawn_with_twenty_points_first_and_last_among_them() -> None:
     curve = [Snapshot(step, 100 / step) for step in range(1, 500)]
     chart = block(card(a_job(), snapshots=curve), "job_losses")["chart"]
     categories = chart["axis_config"]["categories"]
     assert (len(categories), categories[0], categories[-1]) == (20, "1", "499")
 
 
-def test_the_validation_loss_is_drawn_where_enough_steps_have_one():
+def test_the_validation_loss_is_drawn_where_enough_steps_have_one() -> None:
     curve = [Snapshot(step, 10 / step, eval_loss=12 / step if step % 2 else None) for step in range(1, 20)]
     chart = block(card(a_job(), snapshots=curve), "job_losses")["chart"]
     assert [series["name"] for series in chart["series"]] == ["Training", "Validation"]
     assert chart["axis_config"]["categories"] == [str(step) for step in range(1, 20, 2)]
 
 
-def test_a_single_validation_loss_is_said_in_words():
+def test_a_single_validation_loss_is_said_in_words() -> None:
     message = card(a_job(), snapshots=[Snapshot(1, 3.0), Snapshot(2, 2.0, eval_loss=2.5)])
     assert [each["name"] for each in block(message, "job_losses")["chart"]["series"]] == ["Training"]
     assert "On the validation file 2.5 at step 2." in message.text
 
 
-def test_where_slack_refuses_charts_the_curve_is_words():
+def test_where_slack_refuses_charts_the_curve_is_words() -> None:
     curve = [Snapshot(step, 8.0 - step) for step in range(8)]
     message = card(a_job(), snapshots=curve, native_chart=False)
     assert block(message, "job_losses") == {
@@ -309,24 +318,24 @@ def test_where_slack_refuses_charts_the_curve_is_words():
     }
 
 
-def test_losses_that_are_no_numbers_are_left_out():
+def test_losses_that_are_no_numbers_are_left_out() -> None:
     message = card(a_job(), snapshots=[Snapshot(1, float("nan")), Snapshot(2, float("inf")), Snapshot(3, 1.0)])
     assert block(message, "job_losses") is None
     assert "Mean loss 1 at step 3." in message.text
 
 
-def test_one_step_is_drawn_once():
+def test_one_step_is_drawn_once() -> None:
     curve = LossCurve.of([Snapshot(2, 1.0), Snapshot(1, 2.0), Snapshot(2, 0.5)])
     assert [(each.step, each.mean_loss) for each in curve.points] == [(1, 2.0), (2, 0.5)]
 
 
-def test_a_sample_keeps_both_ends_and_repeats_nothing():
+def test_a_sample_keeps_both_ends_and_repeats_nothing() -> None:
     points = [Snapshot(step, 1.0) for step in range(21)]
     steps = [each.step for each in sample(points, 20)]
     assert (len(steps), len(set(steps)), steps[0], steps[-1]) == (20, 20, 0, 20)
 
 
-def test_a_tuned_base_is_shown_by_the_end_of_its_name():
+def test_a_tuned_base_is_shown_by_the_end_of_its_name() -> None:
     job = a_job()
     job = replace(job, spec=replace(job.spec, base_model="projects/p/locations/us-central1/models/77@1"))
     assert "`77@1` on Vertex AI" in card(job).text

@@ -5,22 +5,24 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
-from bot.domain.jobs import DataStats, Failure, JobState
+from bot.domain.backend_profile import BackendProfile
+from bot.domain.jobs import DataStats, Failure, JobState, TuningJob
 from handlers.blocks.jobs.card import build_card
 from handlers.blocks.jobs.notices import build_ended, build_stuck
+from handlers.blocks.message import Message
 from tests.support.block_checks import check_message
 from tests.support.block_samples import GEMINI, NOW, VERTEX, a_job, done, jobs, profiles
 
 
-def ended(job):
+def ended(job: TuningJob) -> Message:
     message = build_ended(job, VERTEX)
     check_message(message, mentions={"U1", "U2"})
     return message
 
 
-def test_success_says_what_to_do_next():
+def test_success_says_what_to_do_next() -> None:
     message = ended(done())
     text = (
         "<@U1> *next number* is ready: tuned on 15 rows from next_number.jsonl, after 4 minutes.\n"
@@ -55,18 +57,18 @@ def test_success_says_what_to_do_next():
     ]
 
 
-def test_success_admits_dropped_rows():
+def test_success_admits_dropped_rows() -> None:
     assert (
         "Google left out 3 of 15 rows: empty."
         in ended(done(data_stats=DataStats(dropped=3, dropped_reasons=("empty",)))).text
     )
 
 
-def test_success_admits_that_a_cancellation_came_too_late():
+def test_success_admits_that_a_cancellation_came_too_late() -> None:
     assert "It ended before Google could cancel it.\nAsk it:" in ended(done(cancelled_by="U2")).text
 
 
-def test_success_without_an_endpoint_offers_no_questions():
+def test_success_without_an_endpoint_offers_no_questions() -> None:
     message = ended(done(endpoint=""))
     assert "gave it no address to send questions to" in message.text
     assert len(message.blocks) == 1
@@ -103,23 +105,23 @@ def test_success_without_an_endpoint_offers_no_questions():
         ),
     ],
 )
-def test_every_other_end_says_why_and_what_to_do(changes, text):
+def test_every_other_end_says_why_and_what_to_do(changes: dict[str, Any], text: str) -> None:
     message = ended(a_job(ended_at=NOW, **changes))
     assert message.text == text
     assert len(message.blocks) == 1
 
 
-def test_googles_reason_cannot_ping_anybody():
+def test_googles_reason_cannot_ping_anybody() -> None:
     job = a_job(state=JobState.FAILED, failure=Failure(3, "bad row <!channel>", "tell <@U9>"))
     assert "&lt;!channel&gt;" in ended(job).text
 
 
-def test_a_job_that_goes_on_has_no_end():
+def test_a_job_that_goes_on_has_no_end() -> None:
     with pytest.raises(ValueError, match="has not ended"):
         build_ended(a_job(), VERTEX)
 
 
-def test_a_model_with_quotes_in_its_name_can_be_copied_into_a_command():
+def test_a_model_with_quotes_in_its_name_can_be_copied_into_a_command() -> None:
     job = done()
     job = replace(job, spec=replace(job.spec, name='the "best" one'))
     assert r'`/ask model="the \"best\" one" your question`' in ended(job).text
@@ -128,13 +130,13 @@ def test_a_model_with_quotes_in_its_name_can_be_copied_into_a_command():
 STILL: dict[str, Any] = {"moved_at": NOW - timedelta(hours=2, minutes=5), "stuck_at": NOW}
 
 
-def actions(message):
+def actions(message: Message) -> list[str]:
     return [
         each["action_id"] for block in message.blocks for each in block.get("elements", []) if "action_id" in each
     ]
 
 
-def test_a_stuck_job_names_its_owner_the_time_and_what_to_do():
+def test_a_stuck_job_names_its_owner_the_time_and_what_to_do() -> None:
     message = build_stuck(a_job(completed_steps=7, **STILL), VERTEX, NOW)
     check_message(message, mentions={"U1"})
     text = (
@@ -154,13 +156,13 @@ def test_a_stuck_job_names_its_owner_the_time_and_what_to_do():
     assert button["confirm"]["title"]["text"] == "Cancel this tuning?"
 
 
-def test_a_job_that_never_showed_a_step_is_not_said_to_have_stopped():
+def test_a_job_that_never_showed_a_step_is_not_said_to_have_stopped() -> None:
     assert "has shown no step for 2 hours" in build_stuck(a_job(**STILL), VERTEX, NOW).text
     waiting = build_stuck(a_job(state=JobState.QUEUED, **STILL), VERTEX, NOW)
     assert "has waited in the queue of Vertex AI for 2 hours 5 minutes." in waiting.text
 
 
-def test_a_stuck_job_has_no_cancel_button_where_nothing_can_be_cancelled():
+def test_a_stuck_job_has_no_cancel_button_where_nothing_can_be_cancelled() -> None:
     message = build_stuck(a_job(GEMINI, **STILL), GEMINI, NOW)
     check_message(message, mentions={"U1"})
     assert actions(message) == []
@@ -168,7 +170,7 @@ def test_a_stuck_job_has_no_cancel_button_where_nothing_can_be_cancelled():
     assert actions(build_stuck(a_job(cancelled_by="U2", **STILL), VERTEX, NOW)) == []
 
 
-def test_the_card_of_a_stuck_job_says_so_until_it_moves_or_ends():
+def test_the_card_of_a_stuck_job_says_so_until_it_moves_or_ends() -> None:
     stuck = build_card(a_job(**STILL), VERTEX, [], NOW)
     check_message(stuck, mentions={"U1"})
     assert "It seems stuck: nothing has moved since <!date^" in stuck.text
@@ -177,12 +179,11 @@ def test_the_card_of_a_stuck_job_says_so_until_it_moves_or_ends():
 
 
 @given(job=jobs, profile=profiles)
-@settings(deadline=None)
-def test_any_stuck_job_is_a_message_that_slack_takes(job, profile):
+def test_any_stuck_job_is_a_message_that_slack_takes(job: TuningJob, profile: BackendProfile) -> None:
     check_message(build_stuck(job, profile, NOW), mentions={"U1", job.owner, job.cancelled_by})
 
 
-def test_a_start_in_doubt_says_where_to_look_and_how_to_give_it_up():
+def test_a_start_in_doubt_says_where_to_look_and_how_to_give_it_up() -> None:
     job = a_job(state=JobState.SUBMITTING, problem="In the console, look for the label tb-1.", stuck_at=NOW)
     message = build_stuck(job, VERTEX, NOW)
     assert message.text.startswith("<@U1> *next number* is in doubt: I do not know whether Vertex AI started it")

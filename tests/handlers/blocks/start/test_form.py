@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.datasets import FieldMapping
@@ -57,7 +57,7 @@ def plain(text: str) -> dict[str, str]:
     return {"type": "plain_text", "text": text}
 
 
-def test_the_form_of_one_backend():
+def test_the_form_of_one_backend() -> None:
     small = replace(VERTEX, hyperparameters=VERTEX.hyperparameters[:1], takes_validation=False)
     assert form(small) == {
         "type": "modal",
@@ -173,14 +173,14 @@ def test_the_form_of_one_backend():
     }
 
 
-def test_several_backends_can_be_chosen_and_the_choice_redraws_the_form():
+def test_several_backends_can_be_chosen_and_the_choice_redraws_the_form() -> None:
     chosen = block(form(), "backend")
     assert chosen["dispatch_action"] is True
     assert chosen["element"]["action_id"] == "form_backend"
     assert [each["value"] for each in chosen["element"]["options"]] == ["vertex", "gemini"]
 
 
-def test_each_backend_shows_its_own_hyperparameters_and_defaults():
+def test_each_backend_shows_its_own_hyperparameters_and_defaults() -> None:
     vertex, gemini = form(), form(request=StartRequest(backend="gemini"))
     assert [each for each in ids(vertex) if each in Hyperparameters.__dataclass_fields__] == [
         "epochs",
@@ -202,19 +202,19 @@ def test_each_backend_shows_its_own_hyperparameters_and_defaults():
     ]
 
 
-def test_googles_own_rule_for_a_default_stands_beside_the_field():
+def test_googles_own_rule_for_a_default_stands_beside_the_field() -> None:
     rule = replace(VERTEX.hyperparameters[0], maximum=None, note="Google chooses by the number of rows")
     hint = block(form(replace(VERTEX, hyperparameters=(rule,))), "epochs")["hint"]["text"]
     assert hint == "At least 1. Leave it empty: Google chooses by the number of rows."
 
 
-def test_a_backend_that_no_longer_trains_says_so_before_anything_is_sent():
+def test_a_backend_that_no_longer_trains_says_so_before_anything_is_sent() -> None:
     notice = block(form(request=StartRequest(backend="gemini")), "notice")
     assert notice["text"]["text"].startswith("*Please note:* Google has had no base model")
     assert block(form(), "notice") is None
 
 
-def test_everything_that_is_known_is_filled_in():
+def test_everything_that_is_known_is_filled_in() -> None:
     request = StartRequest(
         backend="gemini",
         base_model="tunedModels/old-one",
@@ -230,7 +230,7 @@ def test_everything_that_is_known_is_filled_in():
     assert block(view, "base_model")["element"]["initial_option"]["text"]["text"] == "old one"
 
 
-def test_a_file_from_elsewhere_is_offered_as_the_one_that_was_named():
+def test_a_file_from_elsewhere_is_offered_as_the_one_that_was_named() -> None:
     view = form(request=StartRequest(file="slack:F7"), recent=RECENT)
     assert block(view, "file_recent")["element"]["initial_option"] == {
         "text": plain("The file you named (F7)"),
@@ -238,18 +238,18 @@ def test_a_file_from_elsewhere_is_offered_as_the_one_that_was_named():
     }
 
 
-def test_an_address_is_filled_into_its_field():
+def test_an_address_is_filled_into_its_field() -> None:
     assert submit(form(request=StartRequest(file="gs://bucket/a.jsonl"))).request.file == "gs://bucket/a.jsonl"
 
 
-def test_an_untouched_field_means_the_default():
+def test_an_untouched_field_means_the_default() -> None:
     read = submit(form(request=StartRequest(backend="gemini")), file_upload=UPLOAD)
     assert read.request.hyperparameters == Hyperparameters()
     assert read.request.base_model == "models/gemini-1.5-flash-001-tuning"
     assert (read.request.name, read.request.backend) == ("", "gemini")
 
 
-def test_an_uploaded_file_is_named_by_its_location():
+def test_an_uploaded_file_is_named_by_its_location() -> None:
     read = submit(form(), file_upload=UPLOAD, epochs="3", learning_rate_multiplier="0.5", adapter_size="8")
     assert read.errors == {}
     assert read.request.file == "slack:F9"
@@ -257,7 +257,7 @@ def test_an_uploaded_file_is_named_by_its_location():
     assert read.request.hyperparameters == Hyperparameters(epochs=3, learning_rate_multiplier=0.5, adapter_size=8)
 
 
-def test_a_link_to_a_slack_file_is_taken_where_an_address_is():
+def test_a_link_to_a_slack_file_is_taken_where_an_address_is() -> None:
     link = "https://acme.slack.com/files/U0AB/F0123456789/a.jsonl"
     assert submit(form(), file_uri=link).request.file == "slack:F0123456789"
 
@@ -280,11 +280,11 @@ def test_a_link_to_a_slack_file_is_taken_where_an_address_is():
         ({"file_upload": UPLOAD, "input_key": "question"}, {"output_key": "Give both keys, or neither."}),
     ],
 )
-def test_what_is_wrong_is_said_at_its_field(values, errors):
+def test_what_is_wrong_is_said_at_its_field(values: dict[str, Any], errors: dict[str, str]) -> None:
     assert submit(form(recent=RECENT), **values).errors == errors
 
 
-def test_a_number_that_is_none_is_said_at_its_field():
+def test_a_number_that_is_none_is_said_at_its_field() -> None:
     view = fill(form(), file_upload=UPLOAD)
     view["state"]["values"]["epochs"]["number"]["value"] = "three"
     assert read_form(view, ADA).errors == {
@@ -292,7 +292,7 @@ def test_a_number_that_is_none_is_said_at_its_field():
     }
 
 
-def test_the_validation_file_stays_behind_a_button_until_it_is_wanted():
+def test_the_validation_file_stays_behind_a_button_until_it_is_wanted() -> None:
     closed, opened = form(recent=RECENT), form(recent=RECENT, validation=True)
     assert block(closed, "validation")["elements"][0]["action_id"] == "form_validation"
     assert "validation_upload" not in ids(closed)
@@ -301,12 +301,12 @@ def test_the_validation_file_stays_behind_a_button_until_it_is_wanted():
     assert (read.request.file, read.request.validation, read.validation) == ("slack:F1", "slack:F2", True)
 
 
-def test_a_backend_without_validation_has_no_such_fields():
+def test_a_backend_without_validation_has_no_such_fields() -> None:
     gemini = form(request=StartRequest(backend="gemini", validation="slack:F1"), validation=True)
     assert not [each for each in ids(gemini) if each.startswith("validation")]
 
 
-def test_what_was_typed_survives_a_change_of_the_backend():
+def test_what_was_typed_survives_a_change_of_the_backend() -> None:
     """Slack keeps values by block and action id; one backend's base model must not be kept for another."""
     vertex = fill(form(), name="capitals", file_upload=UPLOAD, epochs="7", backend="gemini")
     read = read_form(vertex, ADA)
@@ -324,7 +324,7 @@ def test_what_was_typed_survives_a_change_of_the_backend():
     )
 
 
-def test_a_refused_value_is_shown_at_its_field_or_nowhere():
+def test_a_refused_value_is_shown_at_its_field_or_nowhere() -> None:
     view = form()
     assert field_errors(view, BadArgument("Too many.", "Take 100.", field="epochs")) == {
         "epochs": "Too many. Take 100."
@@ -335,14 +335,13 @@ def test_a_refused_value_is_shown_at_its_field_or_nowhere():
 
 
 @pytest.mark.parametrize("metadata", ["", "not json", "[]", '{"team":5}'])
-def test_a_form_of_an_older_version_is_outdated(metadata):
+def test_a_form_of_an_older_version_is_outdated(metadata: str) -> None:
     with pytest.raises(Outdated, match="older version"):
         read_form({"private_metadata": metadata, "state": {"values": {}}}, ADA)
 
 
 @given(samples.requests)
-@settings(deadline=None)
-def test_any_request_that_fits_the_form_comes_back_from_it(request_):
+def test_any_request_that_fits_the_form_comes_back_from_it(request_: StartRequest) -> None:
     view = build_form(FormState(ADA, (VERTEX,), request_, RECENT))
     blocks = filled_in(view["blocks"])
     read = read_form({**view, "blocks": blocks, "state": {"values": state_values(blocks, {})}}, ADA)

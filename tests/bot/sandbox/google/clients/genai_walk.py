@@ -16,7 +16,7 @@ client = genai.Client(
     vertexai=True,
     project=project,
     location="us-central1",
-    credentials=Credentials(token),
+    credentials=Credentials(token),  # type: ignore[no-untyped-call]
     http_options=types.HttpOptions(base_url=base_url),
 )
 seen: dict[str, object] = {}

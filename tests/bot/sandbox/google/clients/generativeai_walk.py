@@ -12,7 +12,7 @@ from google.oauth2.credentials import Credentials
 
 host, token, api_key = sys.argv[1:]
 options = {"api_endpoint": host}
-genai.configure(credentials=Credentials(token), transport="rest", client_options=options)
+genai.configure(credentials=Credentials(token), transport="rest", client_options=options)  # type: ignore[no-untyped-call]
 seen: dict[str, object] = {}
 
 rows = [{"text_input": "1", "output": "2"}, {"text_input": "seven", "output": "eight"}] * 5
@@ -44,7 +44,7 @@ genai.configure(api_key=api_key, transport="rest", client_options=options)
 asked = genai.GenerativeModel("tunedModels/official-client")
 seen["answer"] = asked.generate_content("seven").text
 seen["stream"] = [chunk.text for chunk in asked.generate_content("1", stream=True) if chunk.parts]
-genai.configure(credentials=Credentials(token), transport="rest", client_options=options)
+genai.configure(credentials=Credentials(token), transport="rest", client_options=options)  # type: ignore[no-untyped-call]
 genai.delete_tuned_model("tunedModels/official-client")
 seen["left"] = [listed.name for listed in genai.list_tuned_models()]
 print(json.dumps(seen))
