@@ -1,4 +1,4 @@
-"""`tunebot sandbox`: the stand-ins, the real bot between them, and the page, until somebody stops it."""
+"""Serves `tunebot sandbox`: the stand-ins, the real bot between them, and the page, until it is stopped."""
 
 import asyncio
 import signal
@@ -24,7 +24,7 @@ _CLOSE_SECONDS: Final = 1
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals alone: by itself it would raise them again before the bot's process is stopped."""
+    """A server that handles no signals: uvicorn would raise them again before the bot's process is stopped."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -64,7 +64,7 @@ async def serve(
             TemporaryDirectory(prefix="tunebot-sandbox-") as directory,
         ):
             address = f"http://{HOST}:{listener.getsockname()[1]}"
-            async with house(manifest, Path(directory)) as sandbox, page(sandbox, listener):
+            async with open_sandbox(manifest, Path(directory)) as sandbox, page(sandbox, listener):
                 echo(f"The sandbox is open at {address}\nStop it with Ctrl-C. Nothing leaves this machine.")
                 if open_browser:
                     await asyncio.to_thread(webbrowser.open, address)
@@ -76,8 +76,8 @@ async def serve(
 
 
 @asynccontextmanager
-async def house(manifest: dict[str, Any], directory: Path) -> AsyncIterator[Sandbox]:
-    """The stand-ins with two people and their channels, and the bot connected."""
+async def open_sandbox(manifest: dict[str, Any], directory: Path) -> AsyncIterator[Sandbox]:
+    """Open the stand-ins with two people and their channels, and connect the bot."""
     async with GoogleStandIn(trainer=CharacterTrainer()) as google, SlackStandIn(manifest=manifest) as slack:
         google.create_bucket(BUCKET)
         ada, grace = slack.person("ada", "Ada Lovelace"), slack.person("grace", "Grace Hopper")

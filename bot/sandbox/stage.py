@@ -1,4 +1,4 @@
-"""The real bot as a process of its own, standing between the stand-ins of Slack and Google.
+"""The real bot as a process of its own, between the stand-ins of Slack and Google.
 
 Nothing of the bot is replaced: it is started by its own command, and only base addresses differ.
 """
@@ -18,7 +18,7 @@ from bot.sandbox.google import GoogleStandIn
 from bot.sandbox.slack import SlackStandIn
 
 BUCKET: Final = "tunebot-sandbox"
-# Deadlines, not expectations: a machine with more to do than it can is slow to start a process.
+# Deadlines, not expectations: an overloaded machine is slow to start a process.
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 20.0
 RUN: Final = ("-m", "bot", "run")
@@ -47,8 +47,8 @@ class Stage:
         self.port = port
         self.extra = dict(environment or {})
         self.command = command
-        # What the running bot was started with: a token of Google's stand-in is another one each time it is asked.
-        self.told: dict[str, str] = {}
+        # What the running bot was started with: Google's stand-in returns another token for each environment.
+        self.given_environment: dict[str, str] = {}
         self._process: asyncio.subprocess.Process | None = None
         self._log: IO[bytes] | None = None
 
@@ -58,13 +58,13 @@ class Stage:
 
     @property
     def process_id(self) -> int:
-        """The bot's. Raises RuntimeError while it does not run."""
+        """The id of the bot's process. Raises RuntimeError while it does not run."""
         if self._process is None:
             raise RuntimeError("the bot does not run")
         return self._process.pid
 
     def environment(self) -> dict[str, str]:
-        """Everything the bot is told, with nothing of this process's own settings for it."""
+        """Return all settings of the bot; none comes from this process's own environment."""
         app = self.slack.app
         way_in = (
             {"SLACK_APP_TOKEN": app.app_token}
@@ -87,17 +87,23 @@ class Stage:
         }
 
     async def start(self) -> None:
-        """Start the bot and wait until Slack reaches it. Raises RuntimeError with the log's end if it cannot."""
+        """Start the bot and wait until Slack reaches it. Raises RuntimeError with the log's end if it cannot.
+
+        No process and no open file stay behind then.
+        """
         self._log = self.log_file.open("ab")
-        self.told = self.environment()
+        self.given_environment = self.environment()
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, *self.command, env=self.told, stdout=self._log, stderr=self._log
+            sys.executable, *self.command, env=self.given_environment, stdout=self._log, stderr=self._log
         )
         try:
             async with asyncio.timeout(START_SECONDS):
                 await self._ready(self._process)
-        except TimeoutError:
-            raise RuntimeError(f"the bot was not ready in time:\n{self.log_end()}") from None
+        except BaseException as error:
+            await self.kill()
+            if isinstance(error, TimeoutError):
+                raise RuntimeError(f"the bot was not ready in time:\n{self.log_end()}") from None
+            raise
 
     async def _ready(self, process: asyncio.subprocess.Process) -> None:
         while process.returncode is None:
@@ -110,15 +116,15 @@ class Stage:
         raise RuntimeError(f"the bot ended at once, with {process.returncode}:\n{self.log_end()}")
 
     def log_end(self, lines: int = 40) -> str:
-        """The last lines that the bot wrote."""
+        """Return the last lines that the bot wrote."""
         return "\n".join(self.log_file.read_text(errors="replace").splitlines()[-lines:])
 
     async def stop(self) -> int:
-        """SIGTERM, as a container is stopped; returns the exit code."""
+        """Send SIGTERM, as a container is stopped; return the exit code."""
         return await self._end(signal.SIGTERM)
 
     async def kill(self) -> int:
-        """SIGKILL: the bot has no chance to write anything."""
+        """Send SIGKILL: the bot cannot write anything any more. Return the exit code."""
         return await self._end(signal.SIGKILL)
 
     async def _end(self, number: signal.Signals) -> int:

@@ -29,7 +29,7 @@ async def test_a_file_uploaded_in_the_form_is_tuned_on(bot: BotHarness) -> None:
 
     assert submission.action == "update"
     job = await started_from(bot, await bot.report(), "uploaded")
-    assert job.lesson.epochs == 4
+    assert job.training_task.epochs == 4
 
 
 async def test_a_file_that_was_shared_in_the_channel_can_be_picked_in_the_form(bot: BotHarness) -> None:
@@ -68,7 +68,7 @@ async def test_one_line_starts_what_the_form_would(bot: BotHarness) -> None:
     job = await started_from(bot, await bot.report(), "one line")
 
     assert job.base_model == "gemini-3.1-flash-lite"
-    assert job.lesson.epochs == 7
+    assert job.training_task.epochs == 7
     assert "epochs 7" in (await bot.card("one line")).text
 
 
@@ -84,7 +84,7 @@ async def test_one_line_without_a_file_opens_the_form_filled_in(bot: BotHarness)
     submission = await bot.ada.submit_view(form, {"file_upload": ("numbers.jsonl", NEXT_NUMBER)})
     assert submission.errors == {}
     job = await started_from(bot, await bot.report(), "filled")
-    assert job.lesson.epochs == 6
+    assert job.training_task.epochs == 6
 
 
 async def test_a_report_can_be_put_away_and_changed_before_anything_starts(bot: BotHarness) -> None:
@@ -94,7 +94,7 @@ async def test_a_report_can_be_put_away_and_changed_before_anything_starts(bot: 
     form = await bot.view("Tune a model")
     await bot.ada.submit_view(form, {"epochs": "5"})
     job = await started_from(bot, await bot.report(), "changed")
-    assert job.lesson.epochs == 5
+    assert job.training_task.epochs == 5
 
 
 async def test_closing_the_report_starts_nothing(bot: BotHarness) -> None:
@@ -178,7 +178,7 @@ async def test_a_mention_with_a_file_offers_the_form_once(
     name = f"mentioned {bot.channel.id}"
     await bot.ada.submit_view(form, {"name": name})
     job = await started_from(bot, await bot.report(), name)
-    assert job.lesson.epochs == 3
+    assert job.training_task.epochs == 3
     assert len(bot.messages("Open the form")) == 1
 
 

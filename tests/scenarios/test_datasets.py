@@ -23,7 +23,7 @@ def word_problems() -> bytes:
 async def test_next_number_is_tuned_on_everywhere(bot: BotHarness, backend: str) -> None:
     content = data_file("datasets/next_number.jsonl")
     _, job = await bot.started(f"next {backend}", f"backend={backend} epochs=3", content)
-    assert job.lesson.example_count == 15
+    assert job.training_task.example_count == 15
     if backend != "vertex":
         job.advance()
         await bot.card(f"next {backend}")
@@ -65,7 +65,7 @@ async def test_the_chat_is_refused_as_it_is_and_its_bad_row_named(bot: BotHarnes
 async def test_the_chat_is_tuned_on_without_its_bad_row(bot: BotHarness) -> None:
     rows = data_file("datasets/openai_chat.jsonl").splitlines(keepends=True)
     card, job = await bot.started("toy chat", content=b"".join(rows[:3] + rows[4:]))
-    assert job.lesson.example_count == 4
+    assert job.training_task.example_count == 4
     job.finish()
     await bot.message("toy chat", "is ready", thread=card.ts)
     bot.google.answers.clear()
@@ -88,7 +88,7 @@ async def test_word_problems_is_tuned_on_in_one_line_with_its_keys_named(bot: Bo
     await bot.ada.submit_view(report)
     await bot.card("word_problems")
     job = await bot.job("word_problems")
-    assert job.lesson.example_count == 7_500
+    assert job.training_task.example_count == 7_500
     job.finish()
     await bot.message("word_problems", "is ready: tuned on 7,500 rows")
 
@@ -109,7 +109,7 @@ async def test_word_problems_is_tuned_on_with_its_keys_named_in_the_form(bot: Bo
     assert submission.action == "update", submission.errors
     report = await bot.report("Ready to start")
     await bot.ada.submit_view(report)
-    assert (await bot.job("word_problems form")).lesson.example_count == 7_500
+    assert (await bot.job("word_problems form")).training_task.example_count == 7_500
 
 
 async def test_a_file_of_unknown_keys_is_asked_for_them_and_the_guess_is_one_click_away(
@@ -122,7 +122,7 @@ async def test_a_file_of_unknown_keys_is_asked_for_them_and_the_guess_is_one_cli
     await bot.ada.click(report, "form_again")
     await bot.ada.submit_view(await bot.view("Tune a model"))
     await bot.ada.submit_view(await bot.report("Ready to start"))
-    assert (await bot.job("guessed")).lesson.example_count == 7_500
+    assert (await bot.job("guessed")).training_task.example_count == 7_500
 
 
 async def test_both_keys_or_neither_must_be_named(bot: BotHarness) -> None:

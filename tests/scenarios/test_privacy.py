@@ -157,7 +157,7 @@ async def test_a_file_of_the_private_channel_where_one_speaks_is_read_and_tuned_
     file = board.ada.upload(board.channel, NAME, ROWS)
     hers = replace(bot, channel=board.channel)
     await hers.start(f"in {board.channel.id}", file=file.id)
-    assert (await bot.job(f"in {board.channel.id}")).lesson
+    assert (await bot.job(f"in {board.channel.id}")).training_task
 
 
 async def test_ones_own_file_is_read_wherever_it_was_shared(bot: BotHarness) -> None:
@@ -166,7 +166,7 @@ async def test_ones_own_file_is_read_wherever_it_was_shared(bot: BotHarness) -> 
     board.ada.join(bot.channel)
     his = replace(board, channel=bot.channel)
     await his.start(f"own {board.channel.id}", file=file.id)
-    assert (await bot.job(f"own {board.channel.id}")).lesson
+    assert (await bot.job(f"own {board.channel.id}")).training_task
 
 
 async def test_a_file_of_any_public_channel_is_read(bot: BotHarness) -> None:
@@ -195,7 +195,7 @@ async def test_a_repaired_file_can_be_started_on_before_slack_has_shared_it(bot:
         bot.slack.workspace.file_processing_seconds = 0
     await board.ada.click(offer, "report_start")
     job = await bot.job(f"mended-{board.channel.id}")
-    assert job.lesson
+    assert job.training_task
 
     # What the bot itself posted among Bob's people is not Ada's either.
     mended = next(file for file in bot.slack.workspace.files.values() if file.name == "numbers.repaired.jsonl")

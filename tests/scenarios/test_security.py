@@ -205,7 +205,7 @@ async def test_an_answers_address_elsewhere_gets_the_answer_and_no_token(http_bo
         await wait_until(lambda: heard, "the answer")
     (answer,) = heard
     assert "I know no job named" in answer
-    secrets = [value for name, value in http_bot.stage.told.items() if _is_secret(name)]
+    secrets = [value for name, value in http_bot.stage.given_environment.items() if _is_secret(name)]
     assert len(secrets) > 3
     assert "Authorization" not in answer
     assert [secret for secret in secrets if secret in answer] == []
@@ -555,7 +555,7 @@ async def test_no_secret_is_kept_or_logged(open_bot: OpenBot, mode: str) -> None
         await bot.ada.slash_command(bot.channel, "/ask", 'model="secretive too" seven')
         await bot.type("models")
         await bot.type("status nobody")
-        own = bot.stage.told
+        own = bot.stage.given_environment
         repeated = f"Bearer {own['GOOGLE_OAUTH_ACCESS_TOKEN']}, https://x.example/?key={own['GEMINI_API_KEY']}"
         bot.google.faults.fail(403, f"No: {repeated}", path=":generateContent")
         await bot.ada.slash_command(bot.channel, "/ask", "model=secretive nine")
@@ -566,7 +566,7 @@ async def test_no_secret_is_kept_or_logged(open_bot: OpenBot, mode: str) -> None
         if "report_repair" in str(report.blocks):
             await bot.ada.click(report, "report_repair")
             await bot.message("repaired")
-        secrets = {name: value for name, value in bot.stage.told.items() if _is_secret(name)}
+        secrets = {name: value for name, value in bot.stage.given_environment.items() if _is_secret(name)}
         payloads = [each.payload for each in bot.slack.workspace.deliveries]
         secrets |= {
             f"response_url {number}": payload["response_url"].rpartition("/")[2]

@@ -20,7 +20,7 @@ ARGUMENTS: Final = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 # Two cores do all of this at once: the browser, the page, the bot, and what it trains.
-RETRY_POLICY: Final = 30_000.0
+BROWSER_MILLISECONDS: Final = 30_000.0
 
 
 @asynccontextmanager
@@ -43,7 +43,7 @@ async def window(
     """One window; a script that fails in it fails the test, unless its server is to go away."""
     context = await browser.new_context(viewport={"width": width, "height": height})
     page = await context.new_page()
-    page.set_default_timeout(RETRY_POLICY)
+    page.set_default_timeout(BROWSER_MILLISECONDS)
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
 
@@ -77,5 +77,5 @@ async def program(*arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
 async def line(process: asyncio.subprocess.Process) -> str:
     """The next line that the program prints."""
     assert process.stdout is not None
-    async with asyncio.timeout(RETRY_POLICY / 1000):
+    async with asyncio.timeout(BROWSER_MILLISECONDS / 1000):
         return (await process.stdout.readline()).decode().strip()

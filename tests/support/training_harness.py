@@ -1,4 +1,4 @@
-"""What the tests of real training share: a lesson, waiting for what happens, and whether a process lives."""
+"""What the tests of real training share: a training task, how to wait for its end, and whether a process lives."""
 
 import subprocess
 import time
@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import httpx
 
-from bot.sandbox.google import Example, Lesson, Trainer
-from bot.sandbox.google.trainer import Course
+from bot.sandbox.google import Example, Trainer, TrainingTask
+from bot.sandbox.google.trainer import TrainingRun
 from bot.sandbox.google.training_plan import Bounds
 from tests.support.waiting import wait_until
 
@@ -40,8 +40,8 @@ def lives(process_id: int) -> bool:
         return False
 
 
-def lesson(rows: int = 15, **more: Any) -> Lesson:
-    """Return a lesson of made rows."""
+def training_task(rows: int = 15, **more: Any) -> TrainingTask:
+    """Return a training task of made rows."""
     examples = [Example((("user", f"what is {row}?"), ("model", f"{row * row}."))) for row in range(rows)]
     facts: dict[str, Any] = {
         "examples": examples,
@@ -51,11 +51,15 @@ def lesson(rows: int = 15, **more: Any) -> Lesson:
         "batch_size": 4,
     }
     facts["total_steps"] = -(-rows * 2 // 4)
-    return Lesson(**(facts | more))
+    return TrainingTask(**(facts | more))
 
 
-async def trained(trainer: Trainer, taught: Lesson) -> Course:
-    """Train a lesson to its end."""
-    course = trainer.begin(taught, time.time())
-    await wait_until(lambda: course.step(time.time()) == taught.total_steps or course.failure(0) is not None)
-    return course
+async def trained(trainer: Trainer, taught: TrainingTask) -> TrainingRun:
+    """Train a training task to its end."""
+    training_run = trainer.begin(taught, time.time())
+
+    def ended() -> bool:
+        return training_run.step(time.time()) == taught.total_steps or training_run.failure(0) is not None
+
+    await wait_until(ended, "the end of the training", within=TRAINING_SECONDS)
+    return training_run

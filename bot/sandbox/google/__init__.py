@@ -7,17 +7,17 @@ from bot.sandbox.google.google_stand_in import GoogleStandIn
 from bot.sandbox.google.job_register import Job
 from bot.sandbox.google.service_limits import Limits
 from bot.sandbox.google.stored_objects import BucketSettings
-from bot.sandbox.google.trainer import Course, Example, Lesson, Prompt, Score, Trainer
+from bot.sandbox.google.trainer import Example, Prompt, Score, Trainer, TrainingRun, TrainingTask
 
 __all__ = [
     "BucketSettings",
-    "Course",
     "Example",
     "GoogleStandIn",
     "Job",
-    "Lesson",
     "Limits",
     "Prompt",
     "Score",
     "Trainer",
+    "TrainingRun",
+    "TrainingTask",
 ]

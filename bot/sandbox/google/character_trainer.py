@@ -1,6 +1,6 @@
-"""The trainer that really trains: each course is a small network taught by a worker process of its own.
+"""The trainer that really trains: each training run is a small network taught by a worker process of its own.
 
-Only who asks for this trainer may import it, because it needs numpy (the extra `sandbox`). A thread per course
+Only what uses this trainer may import it, because it needs numpy (the extra `sandbox`). A thread per run
 listens to the worker and notes what it reports; the event loop only looks at the notes.
 """
 
@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from bot.sandbox.google.character_model import CharacterModel, Measure
-from bot.sandbox.google.trainer import Lesson, Prompt, Score
+from bot.sandbox.google.trainer import Prompt, Score, TrainingTask
 from bot.sandbox.google.training_plan import Bounds, Broken, Done, Plan, Progress, Report, Work, plain, plan_of
 
 WORKER = "bot.sandbox.google.training_worker"
@@ -33,9 +33,9 @@ NOTHING = Score(0.0, 0.0, 0)
 
 
 class CharacterTrainer:
-    """Trains small character-level networks, as many at once as `workers`; further courses wait for their turn.
+    """Trains small character-level networks, as many at once as `workers`; further runs wait for their turn.
 
-    `clock` must be the stand-in's. The same `seed` and the same lesson make the same model on one machine.
+    `clock` must be the stand-in's. The same `seed` and the same training task make the same model on one machine.
     """
 
     name = "toy-character-model"
@@ -53,26 +53,26 @@ class CharacterTrainer:
         self.bounds = bounds or Bounds()
         # One core stays free for the bot.
         self.turns = threading.Semaphore(workers or max(1, (os.cpu_count() or 1) - 1))
-        self._courses: list[CharacterCourse] = []
+        self._runs: list[CharacterRun] = []
 
-    def begin(self, lesson: Lesson, now: float) -> "CharacterCourse":
-        """Start a course and return at once; its worker starts when it's its turn."""
-        course = CharacterCourse(self, lesson)
-        self._courses.append(course)
-        return course
+    def begin(self, training_task: TrainingTask, now: float) -> "CharacterRun":
+        """Start a training run and return at once; its worker starts when it's its turn."""
+        training_run = CharacterRun(self, training_task)
+        self._runs.append(training_run)
+        return training_run
 
     @property
     def processes(self) -> list[int]:
         """The ids of the worker processes that live."""
-        return [course.process_id for course in self._courses if course.process_id is not None]
+        return [training_run.process_id for training_run in self._runs if training_run.process_id is not None]
 
 
-class CharacterCourse:
-    """A course of the character trainer: what its worker reported so far, and the network that came of it."""
+class CharacterRun:
+    """A run of the character trainer: what its worker reported so far, and the network that it trained."""
 
-    def __init__(self, trainer: CharacterTrainer, lesson: Lesson) -> None:
+    def __init__(self, trainer: CharacterTrainer, training_task: TrainingTask) -> None:
         self._trainer = trainer
-        self._lesson = lesson
+        self._training_task = training_task
         self._plan: Plan | None = None
         # One entry a point: when it was reached, what was measured of it; validation as last measured by then.
         self._moments: list[float] = []
@@ -104,14 +104,14 @@ class CharacterCourse:
     def step(self, now: float) -> int:
         """Return the steps that the worker has reported; the last one is done when the network has arrived."""
         if self._done is not None:
-            return self._lesson.total_steps
+            return self._training_task.total_steps
         if self._plan is None:
             return 0
-        return min(self._plan.steps_at(len(self._moments)), self._lesson.total_steps - 1)
+        return min(self._plan.steps_at(len(self._moments)), self._training_task.total_steps - 1)
 
     def moment(self, step: int) -> float:
         """Return when a step was reported; what is to come is not known."""
-        if self._plan is not None and step < self._lesson.total_steps:
+        if self._plan is not None and step < self._training_task.total_steps:
             point = self._plan.point(step)
             if point <= len(self._moments):
                 return self._moments[point - 1]
@@ -167,7 +167,7 @@ class CharacterCourse:
     def _follow(self) -> None:
         """Plan the work, wait for a turn, start the worker and take down what it says, until it ends."""
         try:
-            plan = self._plan = plan_of(self._lesson, self._trainer.bounds, self._trainer.seed)
+            plan = self._plan = plan_of(self._training_task, self._trainer.bounds, self._trainer.seed)
         except ValueError as error:
             self._failure = str(error)
             return
@@ -187,7 +187,7 @@ class CharacterCourse:
             self._failure = f"The worker process of the toy model ended early: {last}"
 
     def _start(self) -> subprocess.Popen[bytes] | None:
-        """Start the worker, unless the course was stopped while it waited.
+        """Start the worker, unless the training run was stopped while it waited.
 
         A fresh interpreter, not a fork: the event loop's threads and sockets must not be copied. Ctrl-C in the
         terminal reaches only the parent, which ends the worker by itself.
@@ -210,8 +210,8 @@ class CharacterCourse:
         """Send the work and note every report; return whether the worker came to an end of its own."""
         assert process.stdin is not None
         assert process.stdout is not None
-        base = self._lesson.base
-        known = base._model if isinstance(base, CharacterCourse) else None
+        base = self._training_task.base
+        known = base._model if isinstance(base, CharacterRun) else None
         pickle.dump(Work(plan, self._trainer.seed, known), process.stdin)
         process.stdin.flush()
         # A kill can cut the last report short.

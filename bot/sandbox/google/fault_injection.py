@@ -15,7 +15,7 @@ from aiohttp import web
 from bot.sandbox.google.rpc_status import GoogleError, retry_info
 
 
-class Harm(StrEnum):
+class FaultKind(StrEnum):
     """What a fault does to the request that it meets."""
 
     FAIL = "fail"
@@ -46,7 +46,7 @@ class Fault:
     `status` and `text` are what a proxy answers; status 0 cuts the connection. Cancel it with `Faults.remove`.
     """
 
-    harm: Harm
+    kind: FaultKind
     path: re.Pattern[str]
     query: re.Pattern[str]
     method: str | None
@@ -118,36 +118,37 @@ class Faults:
             headers["Retry-After"] = f"{retry_after:g}"
             details = (*details, retry_info(retry_after))
         error = GoogleError(code, message, status=status, details=details, headers=headers)
-        return self._lay(Harm.FAIL, chosen, error=error)
+        return self._add(FaultKind.FAIL, chosen, error=error)
 
     def garble(self, text: str | None = None, *, status: int = 502, **chosen: Unpack[Chosen]) -> Fault:
         """Answer with something that is not Google's JSON, by default the page of a proxy in between."""
-        return self._lay(Harm.GARBLE, chosen, status=status, text=proxy_page(status) if text is None else text)
+        page = proxy_page(status) if text is None else text
+        return self._add(FaultKind.GARBLE, chosen, status=status, text=page)
 
     def delay(self, seconds: float, **chosen: Unpack[Chosen]) -> Fault:
         """Wait before going on."""
-        return self._lay(Harm.DELAY, chosen, seconds=seconds)
+        return self._add(FaultKind.DELAY, chosen, seconds=seconds)
 
     def hang(self, **chosen: Unpack[Chosen]) -> Fault:
         """Never answer, until the caller goes away or the stand-in stops."""
-        return self._lay(Harm.HANG, chosen)
+        return self._add(FaultKind.HANG, chosen)
 
     def reset(self, **chosen: Unpack[Chosen]) -> Fault:
         """Cut the connection before anything is done."""
-        return self._lay(Harm.RESET, chosen)
+        return self._add(FaultKind.RESET, chosen)
 
     def lose_answer(self, status: int = 0, **chosen: Unpack[Chosen]) -> Fault:
         """Do what is asked, then cut the connection, or with a status show the page of a proxy (499, 502)."""
-        return self._lay(Harm.LOSE_ANSWER, chosen, status=status, text=proxy_page(status))
+        return self._add(FaultKind.LOSE_ANSWER, chosen, status=status, text=proxy_page(status))
 
     def cut_stream(self, after: int = 1, **chosen: Unpack[Chosen]) -> Fault:
         """Cut a streamed answer after so many pieces."""
-        return self._lay(Harm.CUT_STREAM, {"path": ":streamGenerateContent", **chosen}, after=after)
+        return self._add(FaultKind.CUT_STREAM, {"path": ":streamGenerateContent", **chosen}, after=after)
 
     def refuse_filter(self, **chosen: Unpack[Chosen]) -> Fault:
         """Refuse every list that is asked for with a filter, as an API does that does not know the field."""
         error = GoogleError(400, "Invalid filter expression.")
-        return self._lay(Harm.FAIL, {"query": r"(^|&)filter=", "times": None, **chosen}, error=error)
+        return self._add(FaultKind.FAIL, {"query": r"(^|&)filter=", "times": None, **chosen}, error=error)
 
     def lose_operation(self, name: str) -> None:
         """Answer 404 for this operation from now on, while its tuned model lives (`tunedModels/x` or in full)."""
@@ -172,9 +173,9 @@ class Faults:
         """The faults that still wait for a request."""
         return [fault for fault in self._laid if fault.times != 0]
 
-    def _lay(self, harm: Harm, chosen: Chosen, **facts: Any) -> Fault:
+    def _add(self, kind: FaultKind, chosen: Chosen, **facts: Any) -> Fault:
         path, query = re.compile(chosen.get("path", "")), re.compile(chosen.get("query", ""))
-        fault = Fault(harm, path, query, chosen.get("method"), chosen.get("times", 1), **facts)
+        fault = Fault(kind, path, query, chosen.get("method"), chosen.get("times", 1), **facts)
         self._laid.append(fault)
         return fault
 
@@ -184,7 +185,7 @@ class Faults:
             if not fault.fits(request):
                 continue
             fault.spend()
-            if fault.harm is not Harm.DELAY:
+            if fault.kind is not FaultKind.DELAY:
                 return fault
             await asyncio.sleep(fault.seconds)
         return None

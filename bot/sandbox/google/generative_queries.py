@@ -19,7 +19,7 @@ from bot.sandbox.google.text_generation import (
     speak,
     stream,
 )
-from bot.sandbox.google.trainer import Course, Prompt
+from bot.sandbox.google.trainer import Prompt, TrainingRun
 from bot.sandbox.google.training_files import count_tokens
 from bot.sandbox.google.tuned_models import TunedModels
 
@@ -61,10 +61,10 @@ class QueryRoutes:
         count = asked.get("candidateCount", 1)
         if not 1 <= count <= 8:
             raise invalid(f"candidate_count must be in the range [1, 8], got {count}", "candidate_count")
-        course = self._course("palm", call.arguments["name"])
+        training_run = self._training_run("palm", call.arguments["name"])
         prompt = Prompt((("user", text),), "", asked.get("temperature"), asked.get("maxOutputTokens"))
         order = self._answers.take(text)
-        pieces = [piece async for piece in speak(order, course, prompt, call.arguments["name"])]
+        pieces = [piece async for piece in speak(order, training_run, prompt, call.arguments["name"])]
         last = pieces[-1]
         if last.block or last.finish in ("SAFETY", "OTHER"):
             reason = "SAFETY" if "SAFETY" in (last.block, last.finish) else "OTHER"
@@ -153,12 +153,12 @@ class QueryRoutes:
         asked = decode(GEMINI, "GenerateContentRequest", call.body or {})
         name = call.arguments["name"]
         check_roles(asked)
-        course = self._course("gemini", name)
+        training_run = self._training_run("gemini", name)
         prompt = prompt_of(asked)
         if name.startswith("tunedModels/"):
             self._check_tuned(name, asked, prompt)
         order: Order = self._answers.take(prompt.text)
-        return speak(order, course, prompt, name)
+        return speak(order, training_run, prompt, name)
 
     def _check_tuned(self, name: str, asked: dict[str, Any], prompt: Prompt) -> None:
         """Refuse what Google's tuned models don't take."""
@@ -171,11 +171,11 @@ class QueryRoutes:
         if length > longest:
             raise invalid(f"The input has {length} characters, the limit is {longest}.", "contents")
 
-    def _course(self, system: str, name: str) -> Course | None:
+    def _training_run(self, system: str, name: str) -> TrainingRun | None:
         if name.startswith("tunedModels/"):
             model = self._models.find(system, name)
             model.require_active()
-            return model.job.course if model.job is not None else None
+            return model.job.training_run if model.job is not None else None
         if name not in {model["name"] for model in self._base_models(system == "palm")}:
             version = "v1beta3" if system == "palm" else "v1beta"
             raise not_found(

@@ -4,7 +4,7 @@ from typing import Any
 
 from bot.sandbox.google.rpc_status import invalid
 from bot.sandbox.google.service_limits import Limits
-from bot.sandbox.google.trainer import Course, Example, Lesson
+from bot.sandbox.google.trainer import Example, TrainingRun, TrainingTask
 
 # What Google fills in when a request leaves it out: epochs, batch size, learning rate. The comments of
 # `Hyperparameters` (google/ai/generativelanguage/v1beta3 and v1beta, tuned_model.proto) name two values each for
@@ -13,10 +13,10 @@ DEFAULTS = {"palm": (10, 16, 0.002), "gemini": (5, 4, 0.001)}
 TASK = "tuned_model.tuning_task"
 
 
-def read_lesson(
-    system: str, task: dict[str, Any], limits: Limits, base: Course | None
-) -> tuple[Lesson, dict[str, Any]]:
-    """Return the lesson of a decoded TuningTask and its hyperparameters with Google's defaults filled in.
+def read_training_task(
+    system: str, task: dict[str, Any], limits: Limits, base: TrainingRun | None
+) -> tuple[TrainingTask, dict[str, Any]]:
+    """Return the training task of a decoded TuningTask and its hyperparameters with Google's defaults filled in.
 
     Raises:
         GoogleError: 400 naming the example or the hyperparameter at fault.
@@ -25,7 +25,7 @@ def read_lesson(
     _check_examples(rows, limits)
     given = task.get("hyperparameters", {})
     used = _hyperparameters(system, given, limits)
-    lesson = Lesson(
+    training_task = TrainingTask(
         examples=[Example((("user", row["textInput"]), ("model", row["output"]))) for row in rows],
         example_count=len(rows),
         validation=(),
@@ -37,7 +37,7 @@ def read_lesson(
         learning_rate_multiplier=given.get("learningRateMultiplier"),
         base=base,
     )
-    return lesson, used
+    return training_task, used
 
 
 def _hyperparameters(system: str, given: dict[str, Any], limits: Limits) -> dict[str, Any]:

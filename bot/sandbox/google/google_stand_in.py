@@ -16,7 +16,7 @@ from typing import Any, Self
 from aiohttp import web
 
 from bot.sandbox.google.credentials import Credentials
-from bot.sandbox.google.fault_injection import Cut, Fault, Faults, Harm
+from bot.sandbox.google.fault_injection import Cut, Fault, FaultKind, Faults
 from bot.sandbox.google.generative_queries import QueryRoutes
 from bot.sandbox.google.generative_routes import TunedModelRoutes
 from bot.sandbox.google.job_register import Jobs
@@ -152,8 +152,8 @@ class GoogleStandIn:
         self._closing.set()
         for job in self.jobs.all:
             # A job that a test finished ahead of its trainer counts as succeeded and may still train.
-            if job.course is not None and job.outcome in (None, "succeeded"):
-                job.course.stop()
+            if job.training_run is not None and job.outcome in (None, "succeeded"):
+                job.training_run.stop()
         if self._runner is not None:
             await self._runner.cleanup()
         self._directory.cleanup()
@@ -190,7 +190,7 @@ class GoogleStandIn:
     async def _respond(self, request: web.Request, raw_path: str, entry: Received) -> web.StreamResponse:
         fault = await self.faults.meet(request)
         if fault is not None:
-            entry.fault = fault.harm
+            entry.fault = fault.kind
         found = self._router.find(request.method, raw_path)
         service = found[0].service if found is not None else ""
         try:
@@ -208,7 +208,7 @@ class GoogleStandIn:
             response = await route.handler(call)
         except GoogleError as error:
             response = _refused(error, storage=service == "storage.googleapis.com")
-        if fault is not None and fault.harm is Harm.LOSE_ANSWER:
+        if fault is not None and fault.kind is FaultKind.LOSE_ANSWER:
             if not fault.status:
                 raise Cut
             return fault.page()
@@ -235,16 +235,16 @@ class GoogleStandIn:
     async def _harm(self, fault: Fault | None, call: Call) -> web.StreamResponse | None:
         """Carry out what a fault does before the call; None lets the call go on."""
         match fault:
-            case Fault(harm=Harm.FAIL, error=error) if error is not None:
+            case Fault(kind=FaultKind.FAIL, error=error) if error is not None:
                 raise error
-            case Fault(harm=Harm.GARBLE):
+            case Fault(kind=FaultKind.GARBLE):
                 return fault.page()
-            case Fault(harm=Harm.RESET):
+            case Fault(kind=FaultKind.RESET):
                 raise Cut
-            case Fault(harm=Harm.HANG):
+            case Fault(kind=FaultKind.HANG):
                 await self._hang(call.request)
                 raise Cut
-            case Fault(harm=Harm.CUT_STREAM):
+            case Fault(kind=FaultKind.CUT_STREAM):
                 call.cut_after = fault.after
         return None
 

@@ -1,6 +1,6 @@
 """Every tuning job ever started here, whichever API started it, and how each moves with the clock.
 
-Nothing runs in the background: a job's state is worked out when somebody looks, from the time and its course.
+Nothing runs in the background: a job's state is computed when a request asks for it, from the time and its run.
 """
 
 import math
@@ -10,7 +10,7 @@ from typing import Any
 
 from bot.sandbox.google.json_bodies import single
 from bot.sandbox.google.service_limits import Limits
-from bot.sandbox.google.trainer import Course, Lesson, Score, Trainer
+from bot.sandbox.google.trainer import Score, Trainer, TrainingRun, TrainingTask
 
 CANCELLED = 1
 UNKNOWN = 2
@@ -47,7 +47,7 @@ class Job:
     base_model: str
     key: str | None
     labels: dict[str, str]
-    lesson: Lesson = field(repr=False)
+    training_task: TrainingTask = field(repr=False)
     request: dict[str, Any] = field(repr=False)
     created: float
     # Why the data cannot be trained on, found when the job was made and told once it prepares.
@@ -57,14 +57,14 @@ class Job:
     outcome: str | None = None
     error: tuple[int, str] | None = None
     shown_state: str | None = None
-    course: Course | None = None
+    training_run: TrainingRun | None = None
     _pushes: list[tuple[int, float]] = field(default_factory=list)
     _frozen: int | None = None
 
     @property
     def total_steps(self) -> int:
         """How many steps the job takes."""
-        return self.lesson.total_steps
+        return self.training_task.total_steps
 
     @property
     def steps(self) -> int:
@@ -82,7 +82,7 @@ class Job:
             return self.outcome
         if self.started is None:
             return "queued"
-        return "pending" if self.course is None else "running"
+        return "pending" if self.training_run is None else "running"
 
     @property
     def snapshots(self) -> list[Snapshot]:
@@ -134,8 +134,8 @@ class Job:
             return
         self._frozen = self._steps(at)
         self.outcome, self.ended, self.error = outcome, at, error
-        if self.course is not None and outcome != "succeeded":
-            self.course.stop()
+        if self.training_run is not None and outcome != "succeeded":
+            self.training_run.stop()
         self.registry.leave(self)
 
     def look(self, now: float) -> None:
@@ -143,14 +143,14 @@ class Job:
         if self.started is None or self.outcome is not None:
             return
         prepared = self.started + self.registry.pending_seconds
-        if self.course is None and (now >= prepared or self._pushes):
+        if self.training_run is None and (now >= prepared or self._pushes):
             if self.flaw is not None:
                 self.end("failed", min(now, prepared), (3, self.flaw))
                 return
-            self.course = self.registry.trainer.begin(self.lesson, min(now, prepared))
-        if self.course is None:
+            self.training_run = self.registry.trainer.begin(self.training_task, min(now, prepared))
+        if self.training_run is None:
             return
-        failure = self.course.failure(now)
+        failure = self.training_run.failure(now)
         if failure is not None:
             self.end("failed", now, (UNKNOWN, failure))
         elif self._steps(now) >= self.total_steps:
@@ -160,22 +160,22 @@ class Job:
         if self._frozen is not None:
             return self._frozen
         pushed = max((steps for steps, at in self._pushes if at <= now), default=0)
-        return max(pushed, self.course.step(now) if self.course is not None else 0)
+        return max(pushed, self.training_run.step(now) if self.training_run is not None else 0)
 
     def _moment(self, step: int) -> float:
-        paced = self.course.moment(step) if self.course is not None else math.inf
+        paced = self.training_run.moment(step) if self.training_run is not None else math.inf
         return min([paced, *(at for steps, at in self._pushes if steps >= step)])
 
     def _snapshot(self, step: int) -> Snapshot:
-        if self.course is None:
+        if self.training_run is None:
             raise ValueError(f"{self.name} has no steps yet")
-        passes = step * self.lesson.batch_size // max(1, self.lesson.example_count)
+        passes = step * self.training_task.batch_size // max(1, self.training_task.example_count)
         return Snapshot(
             step=step,
             # Google counts the passes completed by then, and so shows no epoch at first.
-            epoch=min(self.lesson.epochs, passes),
-            train=self.course.score(step),
-            validation=self.course.validation_score(step),
+            epoch=min(self.training_task.epochs, passes),
+            train=self.training_run.score(step),
+            validation=self.training_run.validation_score(step),
             at=min(self._moment(step), self.registry.now()),
         )
 

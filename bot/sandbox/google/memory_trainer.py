@@ -12,35 +12,35 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from functools import cached_property
 
-from bot.sandbox.google.trainer import Lesson, Prompt, Score
+from bot.sandbox.google.trainer import Prompt, Score, TrainingTask
 
 
 class MemoryTrainer:
-    """Starts courses that take `seconds` of the clock; with None nothing moves by itself, tests push each job."""
+    """Starts training runs that take `seconds` of the clock; with None, tests advance each job."""
 
     name = "toy-nearest-example"
 
     def __init__(self, seconds: float | None) -> None:
         self.seconds = seconds
 
-    def begin(self, lesson: Lesson, now: float) -> "MemoryCourse":
-        """Start a course at `now`."""
-        return MemoryCourse(lesson, now, self.seconds)
+    def begin(self, training_task: TrainingTask, now: float) -> "MemoryRun":
+        """Start a training run at `now`."""
+        return MemoryRun(training_task, now, self.seconds)
 
 
-class MemoryCourse:
-    """One course: each pass over a row halves the chance that the memory misses it, and the loss tells that."""
+class MemoryRun:
+    """One run: each pass over a row halves the chance that the memory misses it, and the loss shows that."""
 
     account = ""
 
-    def __init__(self, lesson: Lesson, start: float, seconds: float | None) -> None:
-        self._lesson = lesson
+    def __init__(self, training_task: TrainingTask, start: float, seconds: float | None) -> None:
+        self._training_task = training_task
         self._start = start
         self._seconds = seconds
 
     def step(self, now: float) -> int:
         """Return the steps that the clock allows by now."""
-        total = self._lesson.total_steps
+        total = self._training_task.total_steps
         if self._seconds is None or now <= self._start:
             return 0
         if self._seconds == 0:
@@ -52,18 +52,18 @@ class MemoryCourse:
         """Return when the clock completes a step."""
         if self._seconds is None:
             return math.inf
-        return self._start + self._seconds * step / self._lesson.total_steps
+        return self._start + self._seconds * step / self._training_task.total_steps
 
     def score(self, step: int) -> Score:
         """Return the loss over the rows before the batch of this step is taken in."""
-        rows = max(1, self._lesson.example_count)
-        passes, further = divmod((step - 1) * self._lesson.batch_size, rows)
+        rows = max(1, self._training_task.example_count)
+        passes, further = divmod((step - 1) * self._training_task.batch_size, rows)
         loss = (further * self._surprise(passes + 1) + (rows - further) * self._surprise(passes)) / rows
         return Score(loss, 1.0 if passes else further / rows, rows)
 
     def validation_score(self, step: int) -> Score | None:
         """Return the same of the validation rows: those that are not among the examples stay a surprise."""
-        count = len(self._lesson.validation)
+        count = len(self._training_task.validation)
         if not count:
             return None
         trained, share = self.score(step), self._known_validation
@@ -82,11 +82,11 @@ class MemoryCourse:
             yield piece
 
     def stop(self) -> None:
-        """Do nothing: no work goes on behind this course."""
+        """Do nothing: no work goes on behind this training run."""
 
     def _surprise(self, passes: int) -> float:
         """Return the nats that a row costs after so many passes; at first every row is as likely as another."""
-        missed = 1 - 1 / (self._lesson.example_count + 1)
+        missed = 1 - 1 / (self._training_task.example_count + 1)
         return -math.log(1 - missed * 0.5**passes)
 
     def _recall(self, question: str) -> str:
@@ -104,15 +104,15 @@ class MemoryCourse:
 
     @cached_property
     def _memory(self) -> dict[str, str]:
-        base = self._lesson.base
-        learned = dict(base._memory) if isinstance(base, MemoryCourse) else {}
-        for example in self._lesson.examples:
+        base = self._training_task.base
+        learned = dict(base._memory) if isinstance(base, MemoryRun) else {}
+        for example in self._training_task.examples:
             learned |= {_plain(said): answered for said, answered in example.pairs}
         return learned
 
     @cached_property
     def _known_validation(self) -> float:
-        pairs = [pair for example in self._lesson.validation for pair in example.pairs]
+        pairs = [pair for example in self._training_task.validation for pair in example.pairs]
         known = sum(self._memory.get(_plain(said)) == answered for said, answered in pairs)
         return known / max(1, len(pairs))
 

@@ -11,7 +11,7 @@ from aiohttp import web
 from bot.sandbox.google.fault_injection import Cut
 from bot.sandbox.google.router import Call
 from bot.sandbox.google.rpc_status import invalid
-from bot.sandbox.google.trainer import Course, Prompt
+from bot.sandbox.google.trainer import Prompt, TrainingRun
 from bot.sandbox.google.training_files import count_tokens
 
 CATEGORIES = (
@@ -87,10 +87,12 @@ class Piece:
     tokens: tuple[int, int] | None = None
 
 
-async def speak(order: Order, course: Course | None, prompt: Prompt, model: str) -> AsyncIterator[Piece]:
+async def speak(
+    order: Order, training_run: TrainingRun | None, prompt: Prompt, model: str
+) -> AsyncIterator[Piece]:
     """Give an answer in pieces; the last one carries the finish reason and the token counts.
 
-    `course` is None for a base model, which here knows nothing and says so.
+    `training_run` is None for a base model, which here knows nothing and says so.
     """
     asked = sum(count_tokens(text) for _, text in prompt.turns) + count_tokens(prompt.system)
     if order.block is not None or not order.candidates:
@@ -98,8 +100,8 @@ async def speak(order: Order, course: Course | None, prompt: Prompt, model: str)
         return
     if order.text is not None:
         words = _said(order.text)
-    elif course is not None:
-        words = course.answer(prompt)
+    elif training_run is not None:
+        words = training_run.answer(prompt)
     else:
         words = _said(f"This is a local stand-in of Google, not {model}: only tuned models answer here.")
     room = math.inf if prompt.max_output_tokens is None else prompt.max_output_tokens * 4

@@ -1,7 +1,7 @@
-"""The seam where something learns: what the stand-in asks of a trainer.
+"""What the stand-in needs of a trainer.
 
-A trainer gets a lesson and returns a course: training under way, which tells its step, its losses and, once
-asked, its answers. The stand-in never waits for it; it looks.
+A trainer gets a training task and returns a training run, which gives its step, its losses and its answers while
+it trains. The stand-in never waits for it.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -27,12 +27,12 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TrainingTask:
     """What is to be learned: the examples kept in memory and the job's hyperparameters.
 
     `learning_rate` is absolute, `learning_rate_multiplier` relative to the default; at most one is set. `base`
-    is the course of the tuned model that is tuned again. `examples` is bounded and may be shorter than the file's
-    `example_count`, which is what steps and epochs are counted by.
+    is the training run of the tuned model that is tuned again. `examples` is bounded and may be shorter than the
+    file's `example_count`, from which steps and epochs are counted.
     """
 
     examples: Sequence[Example]
@@ -43,7 +43,7 @@ class Lesson:
     total_steps: int
     learning_rate: float | None = None
     learning_rate_multiplier: float | None = None
-    base: "Course | None" = None
+    base: "TrainingRun | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +70,16 @@ class Prompt:
         return self.turns[-1][1] if self.turns else ""
 
 
-class Course(Protocol):
+class TrainingRun(Protocol):
     """Training under way, or done. Times are seconds of the stand-in's clock."""
 
     @property
     def account(self) -> str:
-        """What people should know of this course, shown as the description of a job that has none; or nothing."""
+        """What people should know of it, shown as the description of a job without one; or an empty text."""
         ...
 
     def step(self, now: float) -> int:
-        """Return the steps completed by now: 0 to the lesson's total, never falling."""
+        """Return the steps completed by now: 0 to the training task's total, never falling."""
         ...
 
     def moment(self, step: int) -> float:
@@ -108,13 +108,13 @@ class Course(Protocol):
 
 
 class Trainer(Protocol):
-    """Starts courses. `name` is shown as the model's version, so that nobody takes a toy for Google's."""
+    """Starts training runs. `name` is shown as the model's version, so that nobody takes a toy for Google's."""
 
     @property
     def name(self) -> str:
         """A short name without spaces."""
         ...
 
-    def begin(self, lesson: Lesson, now: float) -> Course:
+    def begin(self, training_task: TrainingTask, now: float) -> TrainingRun:
         """Start training at `now` and return at once."""
         ...

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.sandbox.google.character_model import CharacterModel, Measure
-from bot.sandbox.google.trainer import Example, Lesson
+from bot.sandbox.google.trainer import Example, TrainingTask
 
 TOY = "A toy model trained on your laptop; it shows the flow, not the quality."
 Pairs = list[tuple[str, str]]
@@ -90,39 +90,39 @@ class Plan:
         return " ".join(words)
 
 
-def plan_of(lesson: Lesson, bounds: Bounds, seed: int) -> Plan:
-    """Fit a lesson into the bounds: first fewer passes, then a sample of the pairs, chosen by the seed.
+def plan_of(training_task: TrainingTask, bounds: Bounds, seed: int) -> Plan:
+    """Fit a training task into the bounds: first fewer passes, then a sample of the pairs, chosen by the seed.
 
     Raises:
-        ValueError: a lesson without a question that has an answer.
+        ValueError: a training task without a question that has an answer.
     """
-    pairs = pairs_of(lesson.examples, bounds)
+    pairs = pairs_of(training_task.examples, bounds)
     if not pairs:
         raise ValueError("The examples hold no question with an answer: there is nothing to learn from.")
     # Rows that the stand-in did not keep in memory count as one pair each.
-    of = len(pairs) + max(0, lesson.example_count - len(lesson.examples))
-    batch = min(lesson.batch_size, len(pairs), bounds.batch)
+    of = len(pairs) + max(0, training_task.example_count - len(training_task.examples))
+    batch = min(training_task.batch_size, len(pairs), bounds.batch)
     # An epoch needs an update at least, or it would be none.
-    while batch > 1 and _affordable(pairs, batch, bounds) < lesson.epochs:
+    while batch > 1 and _affordable(pairs, batch, bounds) < training_task.epochs:
         batch = (batch + 1) // 2
     affordable = _affordable(pairs, batch, bounds)
-    seen = affordable * batch // lesson.epochs
+    seen = affordable * batch // training_task.epochs
     passes = max(1, min(bounds.passes, bounds.pairs // len(pairs), seen // len(pairs)))
     chosen = random.Random(seed)  # noqa: S311  A sample, not a secret.
     if len(pairs) > seen:
         pairs = chosen.sample(pairs, max(seen, batch))
-    validation = pairs_of(lesson.validation, bounds)
+    validation = pairs_of(training_task.validation, bounds)
     return Plan(
         pairs=pairs,
         of=of,
         validation=chosen.sample(validation, min(len(validation), bounds.validation)),
-        epochs=lesson.epochs,
+        epochs=training_task.epochs,
         passes=passes,
         batch=batch,
-        asked=lesson.batch_size,
-        updates=min(affordable, max(1, round(len(pairs) * lesson.epochs * passes / batch))),
-        steps=lesson.total_steps,
-        rate=lesson.learning_rate or bounds.rate * (lesson.learning_rate_multiplier or 1.0),
+        asked=training_task.batch_size,
+        updates=min(affordable, max(1, round(len(pairs) * training_task.epochs * passes / batch))),
+        steps=training_task.total_steps,
+        rate=training_task.learning_rate or bounds.rate * (training_task.learning_rate_multiplier or 1.0),
         bounds=bounds,
     )
 

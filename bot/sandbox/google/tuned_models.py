@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.sandbox.google.fault_injection import Faults
-from bot.sandbox.google.generative_requests import read_lesson
+from bot.sandbox.google.generative_requests import read_training_task
 from bot.sandbox.google.job_register import Job, Jobs
 from bot.sandbox.google.json_bodies import GEMINI, PALM, Schema, decode, encode, single
 from bot.sandbox.google.rpc_status import GoogleError, failed_precondition, invalid, not_found
@@ -39,8 +39,8 @@ class TunedModel:
         facts = dict(self.facts)
         if self.job is not None:
             job = self.job
-            if not facts["description"] and job.course is not None:
-                facts["description"] = job.course.account
+            if not facts["description"] and job.training_run is not None:
+                facts["description"] = job.training_run.account
             facts["state"] = job.shown_state or STATES.get(job.phase, "CREATING")
             facts["updateTime"] = max(facts["updateTime"], job.ended or 0.0)
             facts["tuningTask"] = {
@@ -155,8 +155,10 @@ class TunedModels:
             raise invalid(
                 f"Invalid tuned_model_id '{model_id}': it must match {MODEL_ID.pattern}.", "tuned_model_id"
             )
-        course = source.job.course if source is not None and source.job is not None else None
-        lesson, hyperparameters = read_lesson(system, asked.get("tuningTask", {}), limits, course)
+        training_run = source.job.training_run if source is not None and source.job is not None else None
+        training_task, hyperparameters = read_training_task(
+            system, asked.get("tuningTask", {}), limits, training_run
+        )
         name = f"tunedModels/{model_id or self._new_id(display_name)}"
         if name in self._models:
             raise GoogleError(409, f"Tuned model {name} already exists.")
@@ -183,7 +185,7 @@ class TunedModels:
             base_model=asked.get("baseModel") or (source.name if source is not None else ""),
             key=model_id or None,
             labels={},
-            lesson=lesson,
+            training_task=training_task,
             request=asked,
         )
         return self._keep(system, name, facts, job)

@@ -14,7 +14,7 @@ from bot.sandbox.google.json_bodies import VERTEX, VERTEX_BETA, Schema, decode, 
 from bot.sandbox.google.router import Call
 from bot.sandbox.google.rpc_status import GoogleError, invalid, not_found
 from bot.sandbox.google.stored_objects import Buckets
-from bot.sandbox.google.trainer import Course
+from bot.sandbox.google.trainer import TrainingRun
 from bot.sandbox.google.training_files import Dataset, data_stats
 from bot.sandbox.google.vertex_requests import check_job, read_training
 
@@ -82,8 +82,8 @@ class TuningJob:
         }
         if phase in ("running", "succeeded") or job.steps:
             facts["experiment"] = self.experiment
-        if not facts.get("description") and job.course is not None:
-            facts["description"] = job.course.account
+        if not facts.get("description") and job.training_run is not None:
+            facts["description"] = job.training_run.account
         if phase == "failed" and job.error is not None:
             facts["error"] = {"code": job.error[0], "message": job.error[1]}
         if phase == "succeeded":
@@ -103,7 +103,7 @@ class TuningJob:
     def _stats(self) -> dict[str, Any] | None:
         if self.dataset is None:
             return None
-        return data_stats(self.dataset, self.job.total_steps, self.job.lesson.epochs)
+        return data_stats(self.dataset, self.job.total_steps, self.job.training_task.epochs)
 
     def _tuned_model(self) -> dict[str, Any]:
         tuned: dict[str, Any] = {"model": f"{self.model}@1", "endpoint": self.checkpoints[-1].endpoint}
@@ -164,10 +164,10 @@ class TuningJobs:
         if location not in limits.vertex_locations:
             raise invalid(f"Tuning is not supported in location {location}.", "parent")
         spec = check_job(asked, limits)
-        source, course = self._source(asked)
+        source, training_run = self._source(asked)
         if self.faults.refuses_concurrent_jobs and self.jobs.open_vertex_jobs >= limits.concurrent_vertex_jobs:
             raise GoogleError(429, "Quota exceeded for aiplatform.googleapis.com/global_concurrent_tuning_jobs.")
-        training = await read_training(asked, spec, self.buckets, limits, course)
+        training = await read_training(asked, spec, self.buckets, limits, training_run)
         serving = f"{parent.rsplit('/', 1)[0]}/{limits.serving_locations.get(location, location)}"
         job = self.jobs.add(
             system="vertex",
@@ -176,7 +176,7 @@ class TuningJobs:
             base_model=asked.get("baseModel") or source,
             key=None,
             labels=asked.get("labels", {}),
-            lesson=training.lesson,
+            training_task=training.training_task,
             request=asked,
             flaw=training.flaw,
         )
@@ -195,7 +195,7 @@ class TuningJobs:
         self.all.append(made)
         return made
 
-    def _source(self, asked: dict[str, Any]) -> tuple[str, Course | None]:
+    def _source(self, asked: dict[str, Any]) -> tuple[str, TrainingRun | None]:
         """Find the tuned model that is tuned again, if one is."""
         if "preTunedModel" not in asked:
             return "", None
@@ -204,7 +204,7 @@ class TuningJobs:
             lambda made: made.model == name.split("@")[0] and made.done, f"Model {name} is not found."
         )
         asked["preTunedModel"]["baseModel"] = source.job.base_model
-        return name, source.job.course
+        return name, source.job.training_run
 
     def with_number(self, name: str) -> str:
         """Bring a resource name to the project's number."""
@@ -213,17 +213,17 @@ class TuningJobs:
 
     def _checkpoints(self, job: Job, serving: str) -> list[Checkpoint]:
         """Lay out the checkpoints that success will bring: one an epoch, the last ones when there are many."""
-        lesson = job.lesson
-        first = max(1, lesson.epochs - self.jobs.limits.vertex_checkpoints + 1)
+        training_task = job.training_task
+        first = max(1, training_task.epochs - self.jobs.limits.vertex_checkpoints + 1)
         return [
             Checkpoint(
                 id=str(epoch - first + 1),
                 epoch=epoch,
-                step=-(-lesson.total_steps * epoch // lesson.epochs),
+                step=-(-training_task.total_steps * epoch // training_task.epochs),
                 endpoint=f"{serving}/endpoints/{self.new_id()}",
                 deployed_model_id=self.new_id(),
             )
-            for epoch in range(first, lesson.epochs + 1)
+            for epoch in range(first, training_task.epochs + 1)
         ]
 
 

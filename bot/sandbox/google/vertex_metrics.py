@@ -104,7 +104,7 @@ class MetricRoutes:
         contexts: list[dict[str, Any]] = []
         for made in self._jobs.all:
             job = made.job
-            if job.phase in ("queued", "pending") or job.course is None or parent not in (None, made.parent):
+            if job.phase in ("queued", "pending") or job.training_run is None or parent not in (None, made.parent):
                 continue
             name = made.experiment.rsplit("/", 1)[1]
             common = {"createTime": job.started, "updateTime": job.started, "schemaVersion": "0.0.1"}
@@ -141,7 +141,7 @@ class MetricRoutes:
                 made.tensorboard == board
                 and made.experiment.endswith(f"/{arguments['experiment']}")
                 and arguments["run"] == RUN
-                and made.job.course is not None
+                and made.job.training_run is not None
             ),
             f"The TensorboardRun {run} does not exist.",
         )
@@ -149,7 +149,7 @@ class MetricRoutes:
 
     @staticmethod
     def _series(made: TuningJob) -> tuple[str, ...]:
-        return TRAIN + EVAL if made.job.lesson.validation else TRAIN
+        return TRAIN + EVAL if made.job.training_task.validation else TRAIN
 
 
 def _series_id(name: str) -> str:

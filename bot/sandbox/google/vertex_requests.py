@@ -8,7 +8,7 @@ from typing import Any
 from bot.sandbox.google.rpc_status import GoogleError, invalid
 from bot.sandbox.google.service_limits import Limits
 from bot.sandbox.google.stored_objects import Buckets
-from bot.sandbox.google.trainer import Course, Lesson
+from bot.sandbox.google.trainer import TrainingRun, TrainingTask
 from bot.sandbox.google.training_files import NOT_JSONL, BadDataset, Dataset, read_dataset
 
 URI = re.compile(r"gs://([^/]+)/(.+)")
@@ -22,7 +22,7 @@ DEFAULTS = {"epochCount": 3, "learningRateMultiplier": 1.0, "adapterSize": "ADAP
 class Training:
     """A job's data: `flaw` is why it fails, when it does; `dataset` is None then."""
 
-    lesson: Lesson
+    training_task: TrainingTask
     dataset: Dataset | None
     flaw: str | None
 
@@ -82,7 +82,7 @@ def _check_hyperparameters(given: dict[str, Any], limits: Limits) -> None:
 
 
 async def read_training(
-    asked: dict[str, Any], spec: str, buckets: Buckets, limits: Limits, base: Course | None
+    asked: dict[str, Any], spec: str, buckets: Buckets, limits: Limits, base: TrainingRun | None
 ) -> Training:
     """Read the job's files and fill in the hyperparameters that the request left out, in place."""
     preference = spec == "preferenceOptimizationSpec"
@@ -100,7 +100,7 @@ async def read_training(
     except BadDataset as error:
         dataset, flaw = None, str(error)
     count = dataset.trained if dataset is not None else 0
-    lesson = Lesson(
+    training_task = TrainingTask(
         examples=dataset.examples if dataset is not None else (),
         example_count=count,
         validation=validation.examples if validation is not None else (),
@@ -110,7 +110,7 @@ async def read_training(
         learning_rate_multiplier=used["learningRateMultiplier"],
         base=base,
     )
-    return Training(lesson, dataset, flaw)
+    return Training(training_task, dataset, flaw)
 
 
 async def _read(uri: str, buckets: Buckets, limits: Limits, kind: str, preference: bool) -> Dataset:

@@ -19,7 +19,7 @@ from bot.sandbox.google.text_generation import (
     stream,
     text_of,
 )
-from bot.sandbox.google.trainer import Course
+from bot.sandbox.google.trainer import TrainingRun
 from bot.sandbox.google.training_files import count_tokens
 from bot.sandbox.google.vertex_jobs import PARENT, SERVICE, Checkpoint, TuningJob, TuningJobs, schema_of
 
@@ -75,7 +75,7 @@ class ServingRoutes:
 
     async def count_tokens(self, call: Call) -> web.Response:
         """Count the tokens of a request."""
-        self._course(call)
+        self._training_run(call)
         asked = decode(schema_of(call), "CountTokensRequest", call.body or {})
         prompt = prompt_of(asked)
         text = "".join(said for _, said in prompt.turns) + text_of(asked.get("systemInstruction", {}))
@@ -160,7 +160,7 @@ class ServingRoutes:
     def _speak(self, call: Call) -> AsyncIterator[Piece]:
         asked = decode(schema_of(call), "GenerateContentRequest", call.body or {})
         check_roles(asked)
-        course = self._course(call)
+        training_run = self._training_run(call)
         settings = asked.get("generationConfig", {})
         if not 0 <= settings.get("temperature", 0) <= 2:
             raise invalid(
@@ -169,15 +169,15 @@ class ServingRoutes:
             )
         prompt = prompt_of(asked)
         name = call.arguments["endpoint"] or call.arguments["published"]
-        return speak(self._answers.take(prompt.text), course, prompt, name)
+        return speak(self._answers.take(prompt.text), training_run, prompt, name)
 
-    def _course(self, call: Call) -> Course | None:
+    def _training_run(self, call: Call) -> TrainingRun | None:
         """Return what answers at an endpoint; None for a base model."""
         if call.arguments["endpoint"]:
             made, checkpoint = self._endpoint(call)
             if not checkpoint.deployed:
                 raise failed_precondition(f"The Endpoint {checkpoint.endpoint} has no deployed model.")
-            return made.job.course
+            return made.job.training_run
         name = call.arguments["published"]
         if name not in self._jobs.jobs.limits.vertex_base_models:
             arguments = call.arguments

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from bot.sandbox.google import GoogleStandIn, Job
 from bot.sandbox.google.fault_injection import Fault as GoogleFault
-from bot.sandbox.google.fault_injection import Harm
+from bot.sandbox.google.fault_injection import FaultKind
 from bot.sandbox.page.sandbox import Sandbox
 from bot.sandbox.slack import SlackStandIn
 from bot.sandbox.slack.slack_faults import Fault as SlackFault
@@ -120,12 +120,12 @@ def _slack_words(rule: SlackFault) -> str:
 
 
 def _google_words(fault: GoogleFault) -> str:
-    match fault.harm:
-        case Harm.FAIL if fault.error is not None:
+    match fault.kind:
+        case FaultKind.FAIL if fault.error is not None:
             return f"answers {fault.error.code}"
-        case Harm.DELAY:
+        case FaultKind.DELAY:
             return f"takes {fault.seconds:g} s longer"
-    return str(fault.harm)
+    return str(fault.kind)
 
 
 def _times(times: int | None) -> str:
@@ -134,9 +134,9 @@ def _times(times: int | None) -> str:
 
 def trainer_words(google: GoogleStandIn) -> str:
     """Return how the sandbox's trainer describes the newest job; empty before the first."""
-    course = google.jobs.latest.course if google.jobs.all else None
+    training_run = google.jobs.latest.training_run if google.jobs.all else None
     # Only a trainer that really trains has an account to give.
-    return str(getattr(course, "account", ""))
+    return str(getattr(training_run, "account", ""))
 
 
 def make_normal(sandbox: Sandbox) -> str:

@@ -3,6 +3,7 @@
 import pytest
 
 from bot.datasets import ConvertTask
+from bot.domain.backend_profile import DatasetLimits
 from bot.domain.datasets import Dialect, FieldMapping
 from tests.support.data_files import data_file
 from tests.support.dataset_builders import (
@@ -19,7 +20,7 @@ QUESTION_ANSWER = FieldMapping("question", "answer")
 
 
 @pytest.mark.parametrize(("limits", "target"), [(GEMINI_API, Dialect.GEMINI), (VERTEX, Dialect.VERTEX)])
-async def test_next_number_is_fine_everywhere(file_work: FileWork, limits, target):
+async def test_next_number_is_fine_everywhere(file_work: FileWork, limits: DatasetLimits, target: Dialect) -> None:
     data = data_file("datasets/next_number.jsonl")
     report = check_bytes(data, limits, target)
     assert report.ok
@@ -31,20 +32,20 @@ async def test_next_number_is_fine_everywhere(file_work: FileWork, limits, targe
 
 
 @pytest.mark.parametrize(("limits", "target"), [(GEMINI_API, Dialect.GEMINI), (VERTEX, Dialect.VERTEX)])
-def test_messages_capitals_is_told_apart_from_openai(limits, target):
+def test_messages_capitals_is_told_apart_from_openai(limits: DatasetLimits, target: Dialect) -> None:
     report = check_bytes(data_file("datasets/messages_capitals.jsonl"), limits, target)
     assert report.ok
     assert (report.rows, report.examples, report.dialect) == (9, 9, Dialect.MESSAGES)
     assert rules(report) == []
 
 
-def test_openai_chat_has_one_bad_row_for_vertex():
+def test_openai_chat_has_one_bad_row_for_vertex() -> None:
     report = check_bytes(data_file("datasets/openai_chat.jsonl"))
     assert (report.rows, report.examples, report.dialect) == (5, 4, Dialect.OPENAI)
     assert rules(report) == [("no-user-turn", 1, (4,))]
 
 
-def test_openai_chat_has_three_bad_rows_for_the_gemini_api():
+def test_openai_chat_has_three_bad_rows_for_the_gemini_api() -> None:
     report = check_bytes(data_file("datasets/openai_chat.jsonl"), GEMINI_API, Dialect.GEMINI)
     assert rules(report) == [
         ("many-turns", 1, (2,)),
@@ -56,7 +57,7 @@ def test_openai_chat_has_three_bad_rows_for_the_gemini_api():
     assert (too_long.value, too_long.limit, too_long.field) == ("9,446", 5_000, "output")
 
 
-def test_word_problems_names_its_keys_and_offers_a_mapping():
+def test_word_problems_names_its_keys_and_offers_a_mapping() -> None:
     report = check_bytes(data_file("datasets/word_problems.jsonl"))
     assert not report.ok
     assert report.keys == ("question", "answer")
@@ -68,7 +69,9 @@ def test_word_problems_names_its_keys_and_offers_a_mapping():
 
 
 @pytest.mark.parametrize(("limits", "target"), [(GEMINI_API, Dialect.GEMINI), (VERTEX, Dialect.VERTEX)])
-async def test_word_problems_is_fine_once_its_keys_are_mapped(file_work: FileWork, limits, target):
+async def test_word_problems_is_fine_once_its_keys_are_mapped(
+    file_work: FileWork, limits: DatasetLimits, target: Dialect
+) -> None:
     data = data_file("datasets/word_problems.jsonl")
     report = check_bytes(data, limits, target, QUESTION_ANSWER)
     assert report.ok

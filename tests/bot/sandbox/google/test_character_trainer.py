@@ -18,11 +18,11 @@ from bot.sandbox.google import GoogleStandIn, Prompt
 from bot.sandbox.google.character_trainer import CharacterTrainer
 from bot.sandbox.google.training_plan import TOY, Bounds
 from tests.bot.sandbox.google.conftest import jobs_path, numbers, tuned_model_body, tuning_job_body
-from tests.support.training_harness import ENDLESS, TRAINING_SECONDS, lesson, lives, operation_done, trained
+from tests.support.training_harness import ENDLESS, TRAINING_SECONDS, lives, operation_done, trained, training_task
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[4]
-# A busy machine must not cut a lesson short.
+# A busy machine must not cut a training task short.
 PATIENT = Bounds(seconds=600)
 SHORT = Bounds(pairs=60, passes=4)
 
@@ -177,11 +177,11 @@ async def test_no_worker_outlives_a_parent_that_is_killed() -> None:
     program = """
 import time
 from bot.sandbox.google.character_trainer import CharacterTrainer
-from tests.support.training_harness import ENDLESS, lesson
+from tests.support.training_harness import ENDLESS, training_task
 trainer = CharacterTrainer(bounds=ENDLESS)
-course = trainer.begin(lesson(total_steps=10**6), 0)
+training_run = trainer.begin(training_task(total_steps=10**6), 0)
 # From then on the worker is past its start and in the middle of its work.
-while not course.step(0):
+while not training_run.step(0):
     time.sleep(0.01)
 print(trainer.processes[0], flush=True)
 time.sleep(60)
@@ -209,8 +209,8 @@ async def test_seven_thousand_rows_train_within_bounds_and_say_so(client: httpx.
 
 @with_bounds(SHORT)
 async def test_same_seed_gives_the_same_losses_and_answers(trainer: CharacterTrainer) -> None:
-    one, same = [await trained(trainer, lesson()) for _ in range(2)]
-    other = await trained(CharacterTrainer(bounds=SHORT, seed=7), lesson())
+    one, same = [await trained(trainer, training_task()) for _ in range(2)]
+    other = await trained(CharacterTrainer(bounds=SHORT, seed=7), training_task())
     steps = range(1, 9)
     assert [one.score(step) for step in steps] == [same.score(step) for step in steps]
     assert [one.score(step) for step in steps] != [other.score(step) for step in steps]
@@ -219,19 +219,19 @@ async def test_same_seed_gives_the_same_losses_and_answers(trainer: CharacterTra
 
 
 async def test_tuned_model_is_tuned_again_from_its_weights(trainer: CharacterTrainer) -> None:
-    first = await trained(trainer, lesson())
-    again = await trained(trainer, lesson(base=first))
+    first = await trained(trainer, training_task())
+    again = await trained(trainer, training_task(base=first))
     assert first.score(1).loss > 1
     assert again.score(1).loss < first.score(1).loss / 20
 
 
 @with_bounds(Bounds(seconds=0.0))
 async def test_job_out_of_time_ends_early_and_says_so(trainer: CharacterTrainer) -> None:
-    course = await trained(trainer, lesson())
-    assert course.failure(0) is None
-    assert "Its 0 seconds were over after 1 of 300 updates" in course.account
-    assert course.score(8) == course.score(1)
-    assert course.moment(8) >= course.moment(1)
+    training_run = await trained(trainer, training_task())
+    assert training_run.failure(0) is None
+    assert "Its 0 seconds were over after 1 of 300 updates" in training_run.account
+    assert training_run.score(8) == training_run.score(1)
+    assert training_run.moment(8) >= training_run.moment(1)
 
 
 async def test_worker_that_dies_fails_the_job_with_words(
@@ -245,32 +245,32 @@ async def test_worker_that_dies_fails_the_job_with_words(
 
 
 async def test_learning_rate_that_explodes_fails_the_job_with_advice(trainer: CharacterTrainer) -> None:
-    course = await trained(trainer, lesson(learning_rate=1e38))
-    assert "lower the learning rate" in (course.failure(0) or "")
+    training_run = await trained(trainer, training_task(learning_rate=1e38))
+    assert "lower the learning rate" in (training_run.failure(0) or "")
 
 
 @with_bounds(ENDLESS)
-async def test_courses_wait_for_their_turn_and_can_be_stopped_meanwhile(bounds: Bounds) -> None:
+async def test_runs_wait_for_their_turn_and_can_be_stopped_meanwhile(bounds: Bounds) -> None:
     trainer = CharacterTrainer(bounds=bounds, workers=1)
-    first, second, third = (trainer.begin(lesson(), 0) for _ in range(3))
+    first, second, third = (trainer.begin(training_task(), 0) for _ in range(3))
     await wait_until(lambda: bool(trainer.processes))
-    (running,) = [course for course in (first, second, third) if course.process_id is not None]
-    waiting = [course for course in (first, second, third) if course is not running]
+    (running,) = [training_run for training_run in (first, second, third) if training_run.process_id is not None]
+    waiting = [training_run for training_run in (first, second, third) if training_run is not running]
     waiting[0].stop()
     running.stop()
     await wait_until(lambda: waiting[1].process_id is not None)
     assert trainer.processes == [waiting[1].process_id]
     waiting[1].stop()
     await wait_until(lambda: not trainer.processes)
-    assert [course.failure(0) for course in (first, second, third)] == [None] * 3
+    assert [training_run.failure(0) for training_run in (first, second, third)] == [None] * 3
 
 
-async def test_course_stopped_at_once_says_that_it_learned_nothing(trainer: CharacterTrainer) -> None:
-    course = trainer.begin(lesson(), 0)
-    course.stop()
-    said = [piece async for piece in course.answer(Prompt((("user", "hi"),)))]
+async def test_training_run_stopped_at_once_says_that_it_learned_nothing(trainer: CharacterTrainer) -> None:
+    training_run = trainer.begin(training_task(), 0)
+    training_run.stop()
+    said = [piece async for piece in training_run.answer(Prompt((("user", "hi"),)))]
     assert said == ["This toy model has learned nothing: its training was broken off."]
-    assert course.failure(0) is None
+    assert training_run.failure(0) is None
 
 
 def test_stand_in_by_itself_needs_no_numpy() -> None:

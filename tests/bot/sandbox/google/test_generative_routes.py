@@ -114,8 +114,8 @@ async def test_camel_case_and_numbers_as_strings_are_taken(
         },
     }
     assert (await client.post("/v1beta/tunedModels", json=body)).status_code == 200
-    lesson = google.jobs.latest.lesson
-    assert (lesson.epochs, lesson.batch_size, lesson.learning_rate_multiplier) == (3, 4, 0.5)
+    training_task = google.jobs.latest.training_task
+    assert (training_task.epochs, training_task.batch_size, training_task.learning_rate_multiplier) == (3, 4, 0.5)
 
 
 async def test_failed_operation_carries_a_grpc_code_under_http_200(

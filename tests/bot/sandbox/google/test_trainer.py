@@ -5,25 +5,25 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from bot.sandbox.google import GoogleStandIn, Lesson, Prompt, Score
+from bot.sandbox.google import GoogleStandIn, Prompt, Score, TrainingTask
 from tests.bot.sandbox.google.conftest import numbers, tuned_model_body
 from tests.support.clock import FixedClock
 
 
 class Apprentice:
-    """A trainer and its only course, which does what the test says."""
+    """A trainer and its only training run, which does what the test says."""
 
     name = "apprentice"
     account = "Learns as the test says."
 
     def __init__(self) -> None:
-        self.lesson: Lesson | None = None
+        self.training_task: TrainingTask | None = None
         self.done = 0
         self.broken: str | None = None
         self.stopped = 0
 
-    def begin(self, lesson: Lesson, now: float) -> "Apprentice":
-        self.lesson = lesson
+    def begin(self, training_task: TrainingTask, now: float) -> "Apprentice":
+        self.training_task = training_task
         return self
 
     def step(self, now: float) -> int:
@@ -69,18 +69,23 @@ async def begin(client: httpx.AsyncClient) -> str:
     return f"/v1/{created.json()['name']}"
 
 
-async def test_trainer_gets_the_users_lesson_and_its_losses_are_shown(
+async def test_trainer_gets_the_users_training_task_and_its_losses_are_shown(
     client: httpx.AsyncClient, apprentice: Apprentice
 ) -> None:
     operation = await begin(client)
-    lesson = apprentice.lesson
-    assert lesson is not None
-    assert (lesson.example_count, lesson.epochs, lesson.batch_size, lesson.learning_rate) == (15, 2, 4, 0.5)
-    assert lesson.examples[0].pairs == [("1", "2")]
+    training_task = apprentice.training_task
+    assert training_task is not None
+    assert (
+        training_task.example_count,
+        training_task.epochs,
+        training_task.batch_size,
+        training_task.learning_rate,
+    ) == (15, 2, 4, 0.5)
+    assert training_task.examples[0].pairs == [("1", "2")]
     apprentice.done = 2
     metadata = (await client.get(operation)).json()["metadata"]
     assert [snapshot["meanLoss"] for snapshot in metadata["snapshots"]] == [1.0, -1.5e-06]
-    apprentice.done = lesson.total_steps
+    apprentice.done = training_task.total_steps
     assert (await client.get(operation)).json()["done"] is True
     question = {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}
     answer = (await client.post("/v1beta/tunedModels/mine:generateContent", json=question)).json()

@@ -2,22 +2,22 @@
 
 import pytest
 
-from bot.sandbox.google import Example, Lesson
+from bot.sandbox.google import Example, TrainingTask
 from bot.sandbox.google.training_plan import TOY, Bounds, Plan, pairs_of, plan_of
 
 BOUNDS = Bounds()
 
 
-def lesson(rows: int, epochs: int, batch: int, length: int = 10, **more: float) -> Lesson:
-    """Return a lesson of made rows, each of `length` characters in question and answer."""
+def training_task(rows: int, epochs: int, batch: int, length: int = 10, **more: float) -> TrainingTask:
+    """Return a training task of made rows, each of `length` characters in question and answer."""
     examples = [Example((("user", f"{row:0{length}}"), ("model", f"{row + 1:0{length}}"))) for row in range(rows)]
     steps = -(-rows * epochs // batch)
-    return Lesson(examples, rows, (), epochs, batch, steps, **more)  # type: ignore[arg-type]
+    return TrainingTask(examples, rows, (), epochs, batch, steps, **more)  # type: ignore[arg-type]
 
 
 def plan(rows: int, epochs: int, batch: int, length: int = 10, **more: float) -> Plan:
-    """Return the plan of such a lesson."""
-    return plan_of(lesson(rows, epochs, batch, length, **more), BOUNDS, seed=0)
+    """Return the plan of such a training task."""
+    return plan_of(training_task(rows, epochs, batch, length, **more), BOUNDS, seed=0)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_seven_thousand_rows_are_sampled_and_the_job_says_so() -> None:
 
 
 def test_batches_that_leave_no_update_for_an_epoch_are_made_smaller_and_the_job_says_so() -> None:
-    made = plan_of(lesson(7473, 100, 64, 250), Bounds(work=500_000), 0)
+    made = plan_of(training_task(7473, 100, 64, 250), Bounds(work=500_000), 0)
     assert made.updates >= 100
     assert made.batch == 4
     assert "The job's batches of 64 are too large for the toy." in made.account
@@ -68,13 +68,13 @@ def test_batches_that_leave_no_update_for_an_epoch_are_made_smaller_and_the_job_
 
 
 def test_sample_is_chosen_by_the_seed() -> None:
-    one, same, other = (plan_of(lesson(7000, 5, 4, 200), BOUNDS, seed).pairs for seed in (1, 1, 2))
+    one, same, other = (plan_of(training_task(7000, 5, 4, 200), BOUNDS, seed).pairs for seed in (1, 1, 2))
     assert one == same != other
 
 
 def test_rows_that_were_not_kept_are_counted() -> None:
-    given = lesson(10, 1, 1)
-    cut = Lesson(given.examples, 1000, (), 1, 1, 1000)
+    given = training_task(10, 1, 1)
+    cut = TrainingTask(given.examples, 1000, (), 1, 1, 1000)
     assert "10 of 1,000 question-answer pairs (a sample" in plan_of(cut, BOUNDS, 0).account
 
 
@@ -109,6 +109,6 @@ def test_chats_become_each_answer_with_what_was_said_last_before_it() -> None:
     assert pairs_of([Example(turns, "Be kind.")], BOUNDS) == [("hello there", "Hi "), ("x" * 160, "y" * 200)]
 
 
-def test_lesson_without_an_answer_is_refused() -> None:
+def test_training_task_without_an_answer_is_refused() -> None:
     with pytest.raises(ValueError, match="nothing to learn from"):
-        plan_of(Lesson([Example((("user", "hi"),))], 1, (), 1, 1, 1), BOUNDS, 0)
+        plan_of(TrainingTask([Example((("user", "hi"),))], 1, (), 1, 1, 1), BOUNDS, 0)

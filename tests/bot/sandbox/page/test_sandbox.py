@@ -5,7 +5,7 @@ from bot.sandbox.page.sandbox import Sandbox
 from bot.sandbox.slack import SlackStandIn
 
 
-def house() -> Sandbox:
+def new_sandbox() -> Sandbox:
     slack = SlackStandIn()
     ada, grace = slack.person("ada", "Ada Lovelace"), slack.person("grace", "Grace Hopper")
     slack.add_channel("tuning", ada, grace)
@@ -14,7 +14,7 @@ def house() -> Sandbox:
 
 
 async def test_a_stranger_is_let_into_public_channels_only() -> None:
-    sandbox = house()
+    sandbox = new_sandbox()
     async with sandbox.slack:
         alan = sandbox.enter("alan")
         await sandbox.slack.settle()
@@ -22,14 +22,14 @@ async def test_a_stranger_is_let_into_public_channels_only() -> None:
 
 
 async def test_nobody_enters_as_the_bot() -> None:
-    sandbox = house()
+    sandbox = new_sandbox()
     async with sandbox.slack:
         assert sandbox.enter("tunebot").id != sandbox.slack.app.bot_user_id
         await sandbox.slack.settle()
 
 
 async def test_new_messages_count_until_they_are_read_and_calls_by_name_count_apart() -> None:
-    sandbox = house()
+    sandbox = new_sandbox()
     async with sandbox.slack:
         ada, grace = sandbox.enter("ada"), sandbox.enter("grace")
         tuning = sandbox.channels(grace)[0]
@@ -42,7 +42,7 @@ async def test_new_messages_count_until_they_are_read_and_calls_by_name_count_ap
 
 
 async def test_what_only_one_person_may_see_is_not_there_for_others() -> None:
-    sandbox = house()
+    sandbox = new_sandbox()
     async with sandbox.slack:
         ada, grace = sandbox.enter("ada"), sandbox.enter("grace")
         tuning = sandbox.channels(ada)[0]
@@ -52,7 +52,7 @@ async def test_what_only_one_person_may_see_is_not_there_for_others() -> None:
 
 
 def test_every_slack_fault_of_the_menu_is_switched_on_and_ends_again() -> None:
-    sandbox = house()
+    sandbox = new_sandbox()
     for action in slack_actions(sandbox.slack):
         assert action.about
         action.act()
@@ -62,7 +62,7 @@ def test_every_slack_fault_of_the_menu_is_switched_on_and_ends_again() -> None:
 
 
 def test_a_bot_that_was_stopped_is_told_from_one_that_is_gone() -> None:
-    sandbox = house()
+    sandbox = new_sandbox()
     assert bot_state(sandbox)[1] == "Tunebot is not connected"
     sandbox.stopped = True
     assert bot_state(sandbox)[1] == "Tunebot is stopped"
