@@ -207,7 +207,7 @@ def test_a_package_shows_few_names(folder: str) -> None:
 # Words that this project gave up, with what they were: not one name of code may bring them back.
 OLD_NAMES: Final = (
     "OncePoster|Traces|Errands?|Looks|Asking|DatasetDesk|Desk|Verdict|Patience|NotAllowed|Mortal|Town|House|Office"
-    "|Pace|Room|lanes?|note_miss|Weather|Books|see_through|wired|TrainingTask|TrainingRun|Harm"
+    "|Pace|Room|lanes?|note_miss|Weather|Books|see_through|wired|Lesson|Course|Harm"
 )
 
 
