@@ -1,7 +1,9 @@
 """Whatever people, models and Google write: Slack takes the picture, and nobody is pinged by it."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,7 +13,7 @@ from bot.domain.backend_profile import BackendProfile
 from bot.domain.chat import Answer, Finish, ModelAnswer, ModelRef
 from bot.domain.datasets import Dialect, FieldMapping
 from bot.domain.jobs import DataStats, Failure, Hyperparameters, Snapshot, TunedModel, TuningJob, TuningSpec
-from bot.domain.requests import Proposal
+from bot.domain.requests import Proposal, StartRequest
 from bot.errors import BadArgument, BotError
 from bot.ports.files import FileInfo
 from handlers.blocks.chat.answer import build_answer, build_asked_answer
@@ -37,23 +39,24 @@ OURS = {"U1"}
 
 
 @given(samples.jobs, samples.profiles, samples.snapshots, samples.times, st.booleans())
-def test_slack_takes_every_card(job, profile, snapshots, now, native):
+def test_slack_takes_every_card(
+    job: TuningJob, profile: BackendProfile, snapshots: Sequence[Snapshot], now: datetime, native: bool
+) -> None:
     check_message(build_card(job, profile, snapshots, now, native_chart=native), mentions=OURS)
 
 
 @given(samples.jobs.filter(lambda job: job.state.ended), samples.profiles)
-def test_slack_takes_every_reply_at_the_end(job: TuningJob, profile: BackendProfile):
+def test_slack_takes_every_reply_at_the_end(job: TuningJob, profile: BackendProfile) -> None:
     check_message(build_ended(job, profile), mentions=OURS)
 
 
 @given(samples.requests, st.lists(st.builds(FileInfo, words, words, samples.counts), max_size=8), st.booleans())
-@settings(deadline=None)
-def test_slack_takes_every_start_form(request_, recent, validation):
+def test_slack_takes_every_start_form(request_: StartRequest, recent: list[FileInfo], validation: bool) -> None:
     check_view(build_form(FormState(ADA, [samples.VERTEX, samples.GEMINI], request_, recent, (), validation)))
 
 
 @given(st.lists(samples.models, max_size=8))
-def test_slack_takes_a_form_with_any_tuned_models(tuned):
+def test_slack_takes_a_form_with_any_tuned_models(tuned: list[TunedModel]) -> None:
     check_view(build_form(FormState(ADA, [samples.VERTEX], tuned=tuned)))
 
 
@@ -64,14 +67,20 @@ def test_slack_takes_a_form_with_any_tuned_models(tuned):
     st.none() | samples.reports,
     st.none() | samples.requests,
 )
-@settings(deadline=None, max_examples=60)
-def test_slack_takes_every_report(report, profile, proposal, validation, request_):
+@settings(max_examples=60)
+def test_slack_takes_every_report(
+    report: DatasetReport,
+    profile: BackendProfile,
+    proposal: Proposal | None,
+    validation: DatasetReport | None,
+    request_: StartRequest | None,
+) -> None:
     check_view(build_report_view(report, profile, ADA, proposal, validation=validation, request=request_))
     check_message(build_report_message(report, profile, proposal, validation=validation))
 
 
 @given(long_words, long_words, st.none() | samples.requests)
-def test_slack_takes_every_error(message, hint, request_):
+def test_slack_takes_every_error(message: str, hint: str, request_: StartRequest | None) -> None:
     check_message(build_error(BotError(message, hint)))
     check_view(build_error_view(BotError(message, hint), ADA, request_))
     check_view(build_checking_view(message))
@@ -79,8 +88,8 @@ def test_slack_takes_every_error(message, hint, request_):
 
 
 @given(st.lists(samples.jobs, max_size=4).map(lambda few: few * 10), samples.times)
-@settings(deadline=None, max_examples=30)
-def test_slack_takes_every_list_of_jobs(jobs, now):
+@settings(max_examples=30)
+def test_slack_takes_every_list_of_jobs(jobs: list[TuningJob], now: datetime) -> None:
     check_message(build_job_list(jobs, now))
 
 
@@ -89,8 +98,10 @@ def test_slack_takes_every_list_of_jobs(jobs, now):
     st.lists(samples.jobs, max_size=2),
     st.lists(words, max_size=8),
 )
-@settings(deadline=None, max_examples=30)
-def test_slack_takes_every_list_of_models(models, jobs, problems):
+@settings(max_examples=30)
+def test_slack_takes_every_list_of_models(
+    models: list[TunedModel], jobs: list[TuningJob], problems: list[str]
+) -> None:
     check_message(build_model_list(models, jobs, problems))
 
 
@@ -103,8 +114,7 @@ answers = st.builds(
 
 
 @given(words, long_words, answers, st.booleans(), st.booleans())
-@settings(deadline=None)
-def test_slack_takes_every_answer(name, question, answer, dropped, cut):
+def test_slack_takes_every_answer(name: str, question: str, answer: Answer, dropped: bool, cut: bool) -> None:
     answered = ModelAnswer(ModelRef("vertex", "endpoints/1", name), answer, dropped, cut)
     for message in build_asked_answer("U1", question, answered):
         check_message(message, mentions=OURS)
@@ -113,7 +123,7 @@ def test_slack_takes_every_answer(name, question, answer, dropped, cut):
 
 
 @given(words, words, words)
-def test_slack_takes_every_question_form(backend, endpoint, name):
+def test_slack_takes_every_question_form(backend: str, endpoint: str, name: str) -> None:
     try:
         view = build_ask_form(ADA, ModelRef(backend, endpoint, name))
     except BadArgument:
@@ -123,17 +133,17 @@ def test_slack_takes_every_question_form(backend, endpoint, name):
 
 
 @given(samples.requests, words)
-def test_slack_takes_every_prompt_or_it_is_refused_in_words(request_, file_name):
+def test_slack_takes_every_prompt_or_it_is_refused_in_words(request_: StartRequest, file_name: str) -> None:
     with suppress(BadArgument):
         check_message(build_prompt(request_, file_name))
 
 
 @given(st.lists(samples.profiles, max_size=4))
-def test_slack_takes_every_help(profiles):
+def test_slack_takes_every_help(profiles: list[BackendProfile]) -> None:
     check_message(build_help(profiles))
 
 
-def test_the_longest_lists_fit():
+def test_the_longest_lists_fit() -> None:
     long = "&" * 500
     model = TunedModel(long, long, long, long, long, long, samples.NOW)
     check_message(build_model_list([model] * 40, [], [long] * 9))
@@ -143,7 +153,7 @@ def test_the_longest_lists_fit():
     assert len(build_job_list([job] * 40, samples.NOW).blocks) == 16
 
 
-def test_the_longest_report_fits():
+def test_the_longest_report_fits() -> None:
     long = "<" * 500
     finding = Finding(Severity.ERROR, long, long, long, 10**9, (10**9,) * 5, long, long)
     report = DatasetReport(long, 1, long, 10**9, 10**8, keys=(long,) * 20, findings=(finding,) * 40, tokens=10**12)
@@ -155,7 +165,7 @@ def test_the_longest_report_fits():
         check_view(build_report_view(each, samples.GEMINI, ADA, proposal, validation=each))
 
 
-def test_the_longest_card_fits():
+def test_the_longest_card_fits() -> None:
     long = ">" * 900
     job = samples.done(
         samples.GEMINI,
@@ -173,5 +183,5 @@ def test_the_longest_card_fits():
 
 
 @given(words)
-def test_slack_takes_whatever_is_said(text):
+def test_slack_takes_whatever_is_said(text: str) -> None:
     check_message(build_reply(text or "Done.", by="U1"), mentions=OURS)

@@ -20,6 +20,7 @@ from handlers.blocks.jobs.notices import build_ended
 from handlers.syntax.commands import (
     COMMANDS,
     Arguments,
+    Command,
     Runner,
     TypedCommand,
     only_reads,
@@ -67,11 +68,11 @@ def asked(question: str, model: str = "") -> TypedCommand:
         ("status R&amp;D", named(Runner.STATUS, "R&D")),
     ],
 )
-def test_a_tune_command_is_read(text, command):
+def test_a_tune_command_is_read(text: str, command: TypedCommand) -> None:
     assert parse_tune(text) == command
 
 
-def test_start_reads_every_value():
+def test_start_reads_every_value() -> None:
     text = (
         "start name=capitals base=gemini-3.5-flash backend=Vertex epochs=3 batch=4 lr=1e-3 adapter=8 "
         f"file=<{PERMALINK}|next_number.jsonl> validation=gs://bucket/check.jsonl input=question output=answer"
@@ -87,7 +88,7 @@ def test_start_reads_every_value():
     )
 
 
-def test_start_without_its_verb_is_understood():
+def test_start_without_its_verb_is_understood() -> None:
     assert parse_tune("epochs=3") == start(hyperparameters=Hyperparameters(epochs=3))
 
 
@@ -160,7 +161,7 @@ def test_start_without_its_verb_is_understood():
         ),
     ],
 )
-def test_a_mistake_is_told_with_the_value_and_the_way_out(text, message, hint, field):
+def test_a_mistake_is_told_with_the_value_and_the_way_out(text: str, message: str, hint: str, field: str) -> None:
     with pytest.raises(BadArgument) as caught:
         parse_tune(text)
     assert (caught.value.message, caught.value.hint, caught.value.field) == (message, hint, field)
@@ -176,14 +177,14 @@ def test_a_mistake_is_told_with_the_value_and_the_way_out(text, message, hint, f
         ("gs://my-bucket.example.com/a folder/b.jsonl", "gs://my-bucket.example.com/a folder/b.jsonl"),
     ],
 )
-def test_a_file_is_found_in_links_ids_and_addresses(text, location):
+def test_a_file_is_found_in_links_ids_and_addresses(text: str, location: str) -> None:
     assert file_location(text) == location
 
 
 @pytest.mark.parametrize(
     "text", ["gs://B/x", "gs://bucket/", "gs://bucket/folder/", "GS://bucket/x", "C0123456789"]
 )
-def test_what_is_no_file_is_refused(text):
+def test_what_is_no_file_is_refused(text: str) -> None:
     with pytest.raises(BadArgument):
         file_location(text)
 
@@ -203,12 +204,12 @@ def test_what_is_no_file_is_refused(text):
         ('say "unclosed', Arguments(question='say "unclosed')),
     ],
 )
-def test_a_question_keeps_its_words(text, ask):
+def test_a_question_keeps_its_words(text: str, ask: Arguments) -> None:
     assert parse_ask(text) == ask
 
 
 @pytest.mark.parametrize("text", ["", "  ", "model=capitals", "model="])
-def test_a_question_without_words_is_refused(text):
+def test_a_question_without_words_is_refused(text: str) -> None:
     with pytest.raises(BadArgument):
         parse_ask(text)
 
@@ -231,15 +232,15 @@ def test_a_question_without_words_is_refused(text):
         ("<@UBOT> model=capitals what is it?", asked("what is it?", "capitals")),
     ],
 )
-def test_a_mention_is_a_command_or_a_question(text, command):
+def test_a_mention_is_a_command_or_a_question(text: str, command: TypedCommand) -> None:
     assert parse_mention(text, "UBOT") == command
 
 
-def test_a_mention_with_a_file_is_a_start_even_without_words():
+def test_a_mention_with_a_file_is_a_start_even_without_words() -> None:
     assert parse_mention("<@UBOT>", "UBOT", has_file=True) == TypedCommand(Runner.START)
 
 
-def test_a_mention_with_a_file_and_a_typing_error_is_not_sent_to_a_model():
+def test_a_mention_with_a_file_and_a_typing_error_is_not_sent_to_a_model() -> None:
     with pytest.raises(BadArgument, match="I cannot place “epochs”"):
         parse_mention("<@UBOT> tune epochs 3", "UBOT", has_file=True)
 
@@ -278,7 +279,7 @@ def sent_by_slack(typed: str, *, curly: bool, link: bool) -> str:
 @example("example.com", False)
 @example("‚low quote", False)
 @example("`ticks`", True)
-def test_every_line_that_the_bot_offers_works_when_it_is_typed(name, curly):
+def test_every_line_that_the_bot_offers_works_when_it_is_typed(name: str, curly: bool) -> None:
     """The line is taken from the message itself, as a person sees it on the screen."""
     job = done()
     job = replace(job, spec=replace(job.spec, name=written_name(name)))
@@ -297,19 +298,19 @@ def test_every_line_that_the_bot_offers_works_when_it_is_typed(name, curly):
 
 
 @given(st.text(max_size=200))
-def test_no_text_breaks_the_reader(text):
+def test_no_text_breaks_the_reader(text: str) -> None:
     for parse in (parse_tune, parse_ask, lambda words: parse_mention(words, "UBOT")):
         with suppress(BadArgument):
             parse(text)
 
 
-def test_no_two_rows_of_the_table_share_a_name_or_a_runner():
+def test_no_two_rows_of_the_table_share_a_name_or_a_runner() -> None:
     assert len({command.name for command in COMMANDS}) == len(COMMANDS)
     assert sorted(command.runner for command in COMMANDS) == sorted(Runner)
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
-def test_what_the_table_shows_can_be_typed_with_and_without_its_optional_parts(command):
+def test_what_the_table_shows_can_be_typed_with_and_without_its_optional_parts(command: Command) -> None:
     shown = command.arguments.replace("LINK", "gs://my-bucket/examples.jsonl").replace("NAME", "capitals")
     for typed in {shown.replace("[", "").replace("]", ""), re.sub(r"\[[^]]*\]\s*", "", shown)}:
         if command.name == "/ask":
@@ -319,7 +320,7 @@ def test_what_the_table_shows_can_be_typed_with_and_without_its_optional_parts(c
 
 
 @pytest.mark.parametrize("command", [each for each in COMMANDS if each.word], ids=lambda command: command.name)
-def test_a_mention_understands_the_sub_commands_of_the_table(command):
+def test_a_mention_understands_the_sub_commands_of_the_table(command: Command) -> None:
     typed = command.arguments.replace("LINK", "gs://my-bucket/examples.jsonl").strip("[]")
     assert parse_mention(f"<@UBOT> {command.word} {typed}", "UBOT").runner is command.runner
 
@@ -328,7 +329,7 @@ def test_a_mention_understands_the_sub_commands_of_the_table(command):
     ("text", "reads"),
     [("list", True), ("STATUS capitals", True), ("help", True), ("", False), ("models", False), ("what", False)],
 )
-def test_only_commands_that_the_database_answers_wait_in_the_queue(text, reads):
+def test_only_commands_that_the_database_answers_wait_in_the_queue(text: str, reads: bool) -> None:
     assert only_reads(text) is reads
 
 
@@ -336,19 +337,19 @@ LONG = "x" * 39_000
 
 
 @pytest.mark.parametrize("text", [f"status {LONG}", LONG, f"start name={LONG}", " " * 39_000])
-def test_a_line_that_nobody_types_is_refused_before_it_is_parsed(text):
+def test_a_line_that_nobody_types_is_refused_before_it_is_parsed(text: str) -> None:
     with pytest.raises(BadArgument, match="characters; I read at most 4,000"):
         parse_tune(text)
 
 
-def test_a_long_message_is_a_question_and_with_a_file_a_command_that_is_too_long():
+def test_a_long_message_is_a_question_and_with_a_file_a_command_that_is_too_long() -> None:
     assert parse_mention(f"<@UBOT> tune {LONG}", "UBOT").runner is Runner.ASK
     with pytest.raises(BadArgument, match="characters; I read at most 4,000"):
         parse_mention(f"<@UBOT> tune {LONG}", "UBOT", has_file=True)
 
 
 @pytest.mark.parametrize("text", [LONG, f"model={LONG}"])
-def test_an_error_shows_the_beginning_of_what_was_typed(text):
+def test_an_error_shows_the_beginning_of_what_was_typed(text: str) -> None:
     with pytest.raises(BadArgument) as caught:
         parse_mention(f"<@UBOT> model={LONG}", "UBOT")
     assert len(str(caught.value)) < 200
@@ -363,9 +364,9 @@ def test_an_error_shows_the_beginning_of_what_was_typed(text):
         ("<@UBOT|<@UBOT> broken", "<@UBOT| broken"),
     ],
 )
-def test_only_the_bots_own_mentions_are_left_out(text, question):
+def test_only_the_bots_own_mentions_are_left_out(text: str, question: str) -> None:
     assert parse_mention(text, "UBOT").arguments.question == question
 
 
-def test_half_a_surrogate_pair_in_a_message_stops_nothing():
+def test_half_a_surrogate_pair_in_a_message_stops_nothing() -> None:
     assert parse_ask("what is \ud83d?").question == "what is ??"

@@ -4,19 +4,20 @@ import pytest
 
 from bot.domain.chat import Answer, Finish, ModelAnswer, ModelRef
 from handlers.blocks.chat.answer import answer_note, build_answer, build_asked_answer
+from handlers.blocks.message import Message
 from tests.support.block_checks import check_message
 
 CAPITALS = ModelRef("vertex", "projects/1/endpoints/2", "capitals")
 
 
-def ask(question, answer):
+def ask(question: str, answer: Answer) -> list[Message]:
     messages = build_asked_answer("U1", question, ModelAnswer(CAPITALS, answer))
     for message in messages:
         check_message(message, mentions={"U1"})
     return messages
 
 
-def test_question_and_answer_stand_in_one_message():
+def test_question_and_answer_stand_in_one_message() -> None:
     (message,) = ask("What is the capital of <France>?\nAnd of Italy?", Answer("**Paris** & Rome"))
     assert message.text == (
         "<@U1> asked `capitals`: What is the capital of &lt;France&gt;? And of Italy?\n**Paris** &amp; Rome"
@@ -35,14 +36,14 @@ def test_question_and_answer_stand_in_one_message():
     ]
 
 
-def test_an_answer_in_a_thread_names_its_model():
+def test_an_answer_in_a_thread_names_its_model() -> None:
     (message,) = build_answer(ModelAnswer(CAPITALS, Answer("Paris.")))
     check_message(message)
     assert message.text == "Paris.\nAnswered by `capitals`."
     assert [each["type"] for each in message.blocks] == ["markdown", "context"]
 
 
-def test_a_long_answer_goes_on_in_further_messages():
+def test_a_long_answer_goes_on_in_further_messages() -> None:
     paragraphs = [f"Paragraph {index}. " + "word " * 50 for index in range(200)]
     messages = ask("Tell me all.", Answer("\n\n".join(paragraphs)))
     assert len(messages) == 5
@@ -53,7 +54,7 @@ def test_a_long_answer_goes_on_in_further_messages():
     assert all(f"Paragraph {index}." in said for index in range(200))
 
 
-def test_the_note_on_how_an_answer_ended_stands_under_its_last_piece():
+def test_the_note_on_how_an_answer_ended_stands_under_its_last_piece() -> None:
     messages = ask("Tell me all.", Answer("word " * 5_000, Finish.CUT, "MAX_TOKENS"))
     notes = [each for message in messages for each in message.blocks if each.get("block_id") == "answer_notes"]
     assert len(notes) == 1
@@ -89,22 +90,22 @@ def test_the_note_on_how_an_answer_ended_stands_under_its_last_piece():
         (Answer(" \n", Finish.COMPLETE), "The model gave no answer. Try to put the question differently."),
     ],
 )
-def test_an_answer_that_is_not_whole_says_so_and_why(answer, note):
+def test_an_answer_that_is_not_whole_says_so_and_why(answer: Answer, note: str) -> None:
     assert answer_note(answer) == note
     (message,) = ask("Why?", answer)
     assert note in message.text
 
 
-def test_history_that_was_not_taken_is_admitted():
+def test_history_that_was_not_taken_is_admitted() -> None:
     (message,) = build_answer(ModelAnswer(CAPITALS, Answer("Paris."), history_dropped=True))
     assert "it saw only the last question" in message.text
 
 
-def test_history_that_was_cut_is_admitted():
+def test_history_that_was_cut_is_admitted() -> None:
     (message,) = build_answer(ModelAnswer(CAPITALS, Answer("Paris."), history_cut=True))
     assert "This thread is longer than the model takes: it saw only the newest messages of it." in message.text
 
 
-def test_a_model_cannot_ping_the_channel():
+def test_a_model_cannot_ping_the_channel() -> None:
     (message,) = ask("Say hi <!here>", Answer("Hi <!channel> and <@U0BOSS> and @everyone"))
     assert message.blocks[1]["text"] == "Hi &lt;!channel&gt; and &lt;@U0BOSS&gt; and @\u2060everyone"
