@@ -28,7 +28,7 @@ def test_report_text_is_short_for_a_good_file() -> None:
     assert text.endswith("Fine: 600 examples can be tuned on.\n")
 
 
-def test_report_text_shows_the_first_two_examples_as_the_model_will_see_them():
+def test_report_text_shows_the_first_two_examples_as_the_model_will_see_them() -> None:
     first = chat("system: be kind", "user: a", "assistant: b", "user: c", "assistant: d\ne")
     text = report_text(check_bytes(jsonl(first, *(chat(f"user: {i}", "assistant: x" * 300) for i in range(3)))))
     assert (

@@ -235,7 +235,7 @@ def test_a_repair_never_says_that_nothing_was_left_out_where_turns_were_cut(
     assert words in build_repaired_message(files).text
 
 
-def test_the_view_shows_the_first_examples_and_the_thread_does_not():
+def test_the_view_shows_the_first_examples_and_the_thread_does_not() -> None:
     preview = Preview("Who <!here> is *that*?", "A friend.", system="Be brief.", earlier=2)
     report = replace(REPORT, previews=(preview,))
     view = view_of(report, GEMINI, ADA, PROPOSAL)
