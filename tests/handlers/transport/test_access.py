@@ -20,7 +20,7 @@ from handlers import Listeners, register
 from handlers.blocks.chat import ask_form
 from handlers.blocks.datasets import report
 from handlers.blocks.jobs import card
-from handlers.blocks.start import form, prompt
+from handlers.blocks.start import cost, form, prompt
 from handlers.delivery.poster import Poster
 from handlers.transport.access import Access, Identity
 from handlers.transport.manifest import ASK, TUNE, TUNE_FILE, manifest
@@ -63,6 +63,11 @@ class Expected:
     command: str | None
     interaction: str | None
     event: str | None
+
+    @property
+    def closed(self) -> str | None:
+        """A view that was closed is as any interaction, but shows its person no words."""
+        return self.interaction if self.interaction in (IN, None) else SILENT
 
 
 def everywhere(what: str) -> Expected:
@@ -199,8 +204,12 @@ ROUTES: dict[tuple[str, str], tuple[str, Callable[[Kind, str, str], Body]]] = {
     ),
     **{
         ("view", callback_id): ("interaction", submission(callback_id))
-        for callback_id in (form.FORM_VIEW, report.REPORT_VIEW, ask_form.ASK_VIEW)
+        for callback_id in (form.FORM_VIEW, report.REPORT_VIEW, cost.CONFIRM_VIEW, ask_form.ASK_VIEW)
     },
+    ("view_closed", report.CHECKING_ID): (
+        "closed",
+        interaction(type="view_closed", view={"id": "V1", "callback_id": report.CHECKING_ID}, is_cleared=False),
+    ),
     ("view_closed", report.CHECKING_ID): (
         "interaction",
         interaction(type="view_closed", view={"id": "V1", "callback_id": report.CHECKING_ID, "type": "modal"}),
@@ -219,6 +228,7 @@ ROUTES: dict[tuple[str, str], tuple[str, Callable[[Kind, str, str], Body]]] = {
             card.ASK_ACTION,
             card.USE_ACTION,
             card.DELETE_ACTION,
+            card.AGAIN_ACTION,
         )
     },
     ("event", "app_mention"): ("event", event("app_mention")),
@@ -259,6 +269,10 @@ class RoutedApp(AsyncApp):
     def view(self, constraints: Any, *args: Any, **kwargs: Any) -> Any:
         self.routes.add(("view", constraints))
         return super().view(constraints, *args, **kwargs)
+
+    def view_closed(self, constraints: Any, *args: Any, **kwargs: Any) -> Any:
+        self.routes.add(("view_closed", constraints))
+        return super().view_closed(constraints, *args, **kwargs)
 
     def view_closed(self, constraints: Any, *args: Any, **kwargs: Any) -> Any:
         self.routes.add(("view_closed", constraints))
