@@ -64,11 +64,6 @@ class Expected:
     interaction: str | None
     event: str | None
 
-    @property
-    def closed(self) -> str | None:
-        """A view that was closed is as any interaction, but shows its person no words."""
-        return self.interaction if self.interaction in (IN, None) else SILENT
-
 
 def everywhere(what: str) -> Expected:
     return Expected(what, what, what)
@@ -207,10 +202,6 @@ ROUTES: dict[tuple[str, str], tuple[str, Callable[[Kind, str, str], Body]]] = {
         for callback_id in (form.FORM_VIEW, report.REPORT_VIEW, cost.CONFIRM_VIEW, ask_form.ASK_VIEW)
     },
     ("view_closed", report.CHECKING_ID): (
-        "closed",
-        interaction(type="view_closed", view={"id": "V1", "callback_id": report.CHECKING_ID}, is_cleared=False),
-    ),
-    ("view_closed", report.CHECKING_ID): (
         "interaction",
         interaction(type="view_closed", view={"id": "V1", "callback_id": report.CHECKING_ID, "type": "modal"}),
     ),
@@ -269,10 +260,6 @@ class RoutedApp(AsyncApp):
     def view(self, constraints: Any, *args: Any, **kwargs: Any) -> Any:
         self.routes.add(("view", constraints))
         return super().view(constraints, *args, **kwargs)
-
-    def view_closed(self, constraints: Any, *args: Any, **kwargs: Any) -> Any:
-        self.routes.add(("view_closed", constraints))
-        return super().view_closed(constraints, *args, **kwargs)
 
     def view_closed(self, constraints: Any, *args: Any, **kwargs: Any) -> Any:
         self.routes.add(("view_closed", constraints))
