@@ -1,27 +1,52 @@
-"""Logging for operators: one line for each event on standard error, without any secret.
+"""Logging for operators: one line for each event on standard error, without secrets or strangers' bytes.
 
-Libraries log whole requests at DEBUG. So known secrets, and text that has the form of a token, are replaced in the
-formatted text, after which nothing is added.
+Libraries log whole requests at DEBUG. So these loggers are kept at INFO, and known secrets, and text that has the
+form of a secret, are replaced in the formatted text, after which nothing is added. RE2 does this in linear time:
+anybody can cause a long line.
 """
 
 import logging
-import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-_TOKEN_SHAPES: Final = re.compile(
-    r"xox[a-z](?:\.xox[a-z])?-[\w-]+|xapp-[\w-]+|ya29\.[\w.-]+|AIza[\w-]{20,}|(?<=Bearer )[\w.~+/-]+=*"
-    # A credentials file contains a refresh token, a client secret or a private key.
-    r"|\b1//[\w-]{20,}|GOCSPX-[\w-]+|-----BEGIN [A-Z ]*PRIVATE KEY-----[\w+/=\\\s]+"
-    r"|(?<=ticket=)[\w%-]+|(?<=\bkey=)[\w-]+|\beyJ[\w-]+\.[\w-]+\.[\w-]+"
-    # A response URL lets anyone answer a command or an action for 30 minutes; in JSON its slashes are escaped:
-    # https://docs.slack.dev/interactivity/handling-user-interaction#message_responses. An upload URL accepts a
-    # file's bytes without a token: https://docs.slack.dev/reference/methods/files.getUploadURLExternal.
-    r"|(?<=/actions)(?:\\?/[\w-]+)+|(?<=/commands)(?:\\?/[\w-]+)+|(?<=/upload/v1/)[\w-]+|(?<=upload_id=)[\w%-]+"
-    # The deprecated verification token: https://docs.slack.dev/authentication/verifying-requests-from-slack.
-    r"|(?<=\"token\": \")[^\"]+|(?<='token': ')[^']+",
-)
+import re2  # type: ignore[import-untyped]
+
 REDACTED: Final = "***"
+_LONGEST_RECORD: Final = 20_000
+_LONGEST_ERROR_LINE: Final = 500  # the text of an error may be a stranger's request or a model's answer
+
+# Between a name and its value in a header, in JSON, in a query and in Python's `repr` of each.
+_IS: Final = r"""(?:["']?\s*[:=]\s*b?["']?|["'],\s*b?["'])"""
+_NAMES_OF_VALUES: Final = (
+    r"(?:token|secret|password|passwd|passphrase|api[_-]?key|access[_-]?key(?:[_-]?id)?|private[_-]?key"
+    r"|signature|credentials?|ticket|upload_id|session[_-]?id)"
+)
+# Each pattern's first group stays, the rest is replaced. A key block goes first, since its value has blanks.
+_SHAPES: Final = tuple(
+    re2.compile(pattern)
+    for pattern in (
+        r"()-----BEGIN [A-Z ]*PRIVATE KEY[A-Z ]*-----[\w+/=\\\s]*(?:-----END [A-Z ]*-----)?",
+        # A header with credentials: https://www.rfc-editor.org/rfc/rfc9110#section-11.6.2.
+        rf"(?i)(\b(?:proxy-)?authorization{_IS})[^\r\n\"',;)}}\]]+",
+        rf"(?i)(\b(?:set-)?cookie{_IS})[^\r\n\"')}}\]]+",
+        r"(\b(?:Bearer|Basic) )[\w.~+/-]+=*",
+        r"(?i)(\bbearer\s+)[\w.~+/-]{16,}=*",
+        # The name and the password in an address, as a proxy's has them: https://www.rfc-editor.org/rfc/rfc3986#section-3.2.1.
+        r"([A-Za-z][A-Za-z0-9+.-]*://)[^\s/\"'<>]+@",
+        rf"(?i)(\b[\w-]*{_NAMES_OF_VALUES}{_IS})[^\s\"'&,;)}}\]]+",
+        r"(\bkey=)[\w-]+",
+        # A response URL lets anyone answer a command or an action for 30 minutes; in JSON its slashes are escaped:
+        # https://docs.slack.dev/interactivity/handling-user-interaction#message_responses. An incoming webhook
+        # posts without a token: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks. An
+        # upload URL accepts a file's bytes: https://docs.slack.dev/reference/methods/files.getUploadURLExternal.
+        r"((?:/actions|/commands|/services|/upload/v1))(?:\\?/[\w-]+)+",
+        # Slack's tokens: https://docs.slack.dev/authentication/tokens. Google's access and refresh tokens, API
+        # keys and client secrets. Then JSON Web Tokens, and the keys of other services that people paste.
+        r"()(?:xox[a-z](?:\.xox[a-z])?-[\w-]+|xapp-[\w-]+|ya29\.[\w.-]+|AIza[\w-]{20,}|\b1//[\w-]{20,}|GOCSPX-[\w-]+"
+        r"|\beyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?|\bsk-[\w-]{16,}|\b[sr]k_(?:live|test)_\w+|\bgh[a-z]_\w{20,}"
+        r"|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}|\bAKIA[A-Z0-9]{12,}|\bhf_\w{20,})",
+    )
+)
 
 
 class RedactingFormatter(logging.Formatter):
@@ -29,34 +54,69 @@ class RedactingFormatter(logging.Formatter):
 
     def __init__(self, secrets: Sequence[str]) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
-        known = sorted((re.escape(secret) for secret in secrets if len(secret) >= 4), key=len, reverse=True)
-        self._known = re.compile("|".join(known)) if known else None
+        known = sorted((re2.escape(secret) for secret in secrets if len(secret) >= 4), key=len, reverse=True)
+        self._known = re2.compile("|".join(known)) if known else None
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         """Format the line; a line break in a name or an answer is escaped and cannot begin another line."""
-        line = super().formatMessage(record)
-        return line if line.isprintable() else "".join(map(_visible, line))
+        return _visible(super().formatMessage(record))
 
     def formatException(self, ei: Any) -> str:
         """Format the traceback indented, so that an error's text cannot look like a log line."""
-        return "\n".join(f"  {''.join(map(_visible, line))}" for line in super().formatException(ei).splitlines())
+        return "\n".join(
+            f"  {_visible(_cut(line, _LONGEST_ERROR_LINE))}" for line in super().formatException(ei).splitlines()
+        )
+
+    def formatStack(self, stack_info: str) -> str:
+        """Format the stack indented, as a traceback."""
+        return "\n".join(f"  {_visible(line)}" for line in stack_info.splitlines())
 
     def format(self, record: logging.LogRecord) -> str:
-        text = super().format(record)
+        # A secret that a cut divides would keep its first part, so the text is cut behind the patterns too.
+        text = _cut(super().format(record), 2 * _LONGEST_RECORD)
         if self._known is not None:
             text = self._known.sub(REDACTED, text)
-        return _TOKEN_SHAPES.sub(REDACTED, text)
+        for shape in _SHAPES:
+            text = shape.sub(_redacted, text)
+        return _cut(text, _LONGEST_RECORD)
 
 
-def _visible(character: str) -> str:
-    return character if character.isprintable() else ascii(character)[1:-1]
+def _redacted(match: Any) -> str:
+    return f"{match.group(1)}{REDACTED}"
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[:limit]}… ({len(text) - limit:,} more characters)"
+
+
+def _visible(line: str) -> str:
+    """Return the line with each control character, direction mark and half of a surrogate pair escaped."""
+    if line.isprintable():
+        return line
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
+
+
+class _NoRequestBytes(logging.Filter):
+    """Keeps the bytes of a request that aiohttp cannot read out of the log: it names the error's class alone."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None and type(error).__module__.startswith("aiohttp.http"):
+            record.msg, record.args = "a request cannot be read: %s", (type(error).__name__,)
+            record.exc_info = record.exc_text = None
+        return True
 
 
 def set_up(level: str, secrets: Sequence[str]) -> None:
     """Send every logger of the process through one redacting handler."""
     handler = logging.StreamHandler()
     handler.setFormatter(RedactingFormatter(secrets))
+    handler.addFilter(_NoRequestBytes())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    wanted: int = logging.getLevelNamesMapping()[level]
     # At INFO these log every request and every run of the poller, which an operator does not need.
     for chatty in ("httpx", "httpcore", "apscheduler", "aiohttp.access", "stamina"):
-        logging.getLogger(chatty).setLevel(max(logging.getLevelName(level), logging.WARNING))
+        logging.getLogger(chatty).setLevel(max(wanted, logging.WARNING))
+    # At DEBUG these log what people write, and whole answers of Slack and Google.
+    for talkative in ("slack_sdk", "slack_bolt", "aiohttp", "asyncio", "google", "markdown_it", "urllib3"):
+        logging.getLogger(talkative).setLevel(max(wanted, logging.INFO))

@@ -9,7 +9,6 @@ Storage's JSON API: https://cloud.google.com/storage/docs/json_api/v1/status-cod
 https://www.python-httpx.org/exceptions/.
 """
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -17,6 +16,7 @@ from typing import Any, Final
 
 import httpx
 import msgspec
+import re2  # type: ignore[import-untyped]
 
 from bot.backends.google.json_fields import Json, integer, number, record, records, text
 from bot.domain.jobs import Failure
@@ -49,6 +49,7 @@ READ_AGAIN: Final = frozenset({408, 429, 500, 502, 503, 504})
 ASK_AGAIN: Final = frozenset({429, 503})
 
 LONGEST_MESSAGE: Final = 300
+_LONGEST_READ: Final = 4_000
 NO_REASON: Final = "Google gave no reason."
 NO_REASON_HINT: Final = (
     "Try it again. If it fails again, an administrator can open the job in the Google Cloud console, which may "
@@ -57,67 +58,70 @@ NO_REASON_HINT: Final = (
 TRY_LATER: Final = "This usually passes by itself. Try again in a few minutes."
 
 # A pattern of Google's message -> what to do about it. The first pattern that matches counts.
-_HINTS: Final[tuple[tuple[str, str], ...]] = (
-    (
-        r"(training|validation)_?dataset_?uri should be",
-        "Google takes a gs:// address of a JSONL file. Check the address, and that the name ends in .jsonl.",
-    ),
-    (
-        r"missing required ['`\"]?contents['`\"]? field",
-        "A row is not in Vertex AI's form. Attach the file here, so that it is converted, or run "
-        "`tunebot convert --to vertex FILE`.",
-    ),
-    (
-        r"multi-?turn chat is not enabled",
-        "This model answers single questions only: ask it outside of a thread.",
-    ),
-    (
-        r"base ?model\b.*\bnot supported|unsupported (base )?model|model .* (does not|doesn't) support tuning"
-        r"|not supported for .*createTunedModel",
-        "Choose another base model. An administrator can set the ones to offer with TUNEBOT_BASE_MODELS.",
-    ),
-    (
-        r"adapter ?size",
-        "Choose another adapter size, or leave it empty: then Google takes the base model's own.",
-    ),
-    (
-        r"permission to access tuned model",
-        "Ask the model's owner to share it with the bot's account, or use a model that the bot tuned.",
-    ),
-    (
-        r"has not been used in project|SERVICE_DISABLED|API is not enabled|it is disabled",
-        "Ask an administrator to switch this API on for the project in the Google Cloud console.",
-    ),
-    (
-        r"billing",
-        "Ask an administrator to check the billing of the Google Cloud project.",
-    ),
-    (
-        r"API key (not valid|expired)|API_KEY_INVALID",
-        "Ask an administrator to set a working GEMINI_API_KEY.",
-    ),
-    (
-        r"insufficient authentication scopes|ACCESS_TOKEN_SCOPE_INSUFFICIENT",
-        "The credentials lack a scope. Log in again with cloud-platform and generative-language.tuning.",
-    ),
-    (
-        r"bucket (does not|doesn't) exist|specified bucket",
-        "Check TUNEBOT_BUCKET, or make the bucket in the same project and location.",
-    ),
-    (
-        r"epoch",
-        "Set other epochs, or leave them empty: then Google chooses.",
-    ),
-    (
-        r"learning_?rate",
-        "Set another learning rate, or leave it empty: then Google chooses.",
-    ),
-    (
-        r"(quota|limit|exceed|too many|concurrent).*(tuning[ _-]?jobs|pipelines)"
-        r"|tuning.*(quota|limit|exceed)",
-        "Google runs about one tuning of a project at a time. Try again when the other one has ended, see /tune "
-        "status. An administrator can ask Google for more quota.",
-    ),
+_HINTS: Final[tuple[tuple[Any, str], ...]] = tuple(
+    (re2.compile(f"(?i){pattern}"), hint)
+    for pattern, hint in (
+        (
+            r"(training|validation)_?dataset_?uri should be",
+            "Google takes a gs:// address of a JSONL file. Check the address, and that the name ends in .jsonl.",
+        ),
+        (
+            r"missing required ['`\"]?contents['`\"]? field",
+            "A row is not in Vertex AI's form. Attach the file here, so that it is converted, or run "
+            "`tunebot convert --to vertex FILE`.",
+        ),
+        (
+            r"multi-?turn chat is not enabled",
+            "This model answers single questions only: ask it outside of a thread.",
+        ),
+        (
+            r"base ?model\b.*\bnot supported|unsupported (base )?model|model .* (does not|doesn't) support tuning"
+            r"|not supported for .*createTunedModel",
+            "Choose another base model. An administrator can set the ones to offer with TUNEBOT_BASE_MODELS.",
+        ),
+        (
+            r"adapter ?size",
+            "Choose another adapter size, or leave it empty: then Google takes the base model's own.",
+        ),
+        (
+            r"permission to access tuned model",
+            "Ask the model's owner to share it with the bot's account, or use a model that the bot tuned.",
+        ),
+        (
+            r"has not been used in project|SERVICE_DISABLED|API is not enabled|it is disabled",
+            "Ask an administrator to switch this API on for the project in the Google Cloud console.",
+        ),
+        (
+            r"billing",
+            "Ask an administrator to check the billing of the Google Cloud project.",
+        ),
+        (
+            r"API key (not valid|expired)|API_KEY_INVALID",
+            "Ask an administrator to set a working GEMINI_API_KEY.",
+        ),
+        (
+            r"insufficient authentication scopes|ACCESS_TOKEN_SCOPE_INSUFFICIENT",
+            "The credentials lack a scope. Log in again with cloud-platform and generative-language.tuning.",
+        ),
+        (
+            r"bucket (does not|doesn't) exist|specified bucket",
+            "Check TUNEBOT_BUCKET, or make the bucket in the same project and location.",
+        ),
+        (
+            r"epoch",
+            "Set other epochs, or leave them empty: then Google chooses.",
+        ),
+        (
+            r"learning_?rate",
+            "Set another learning rate, or leave it empty: then Google chooses.",
+        ),
+        (
+            r"(quota|limit|exceed|too many|concurrent).*(tuning[ _-]?jobs|pipelines)"
+            r"|tuning.*(quota|limit|exceed)",
+            "Google runs about one tuning of a project at a time. Try again when the other one has ended, see "
+            "/tune status. An administrator can ask Google for more quota.",
+        ),
+    )
 )
 _STATUS_HINTS: Final[Mapping[int, str]] = {
     400: "Change what it names, then try again.",
@@ -168,7 +172,8 @@ _HTTP_OF_RPC: Final[Mapping[int, int]] = {3: 400, 9: 400, 11: 400, 16: 401, 7: 4
 # DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, ABORTED, INTERNAL and UNAVAILABLE: the same start may succeed later.
 _PASSING_RPC: Final = frozenset({4, 8, 10, 13, 14})
 
-_SECRETS: Final = re.compile(
+_QUERY: Final = re2.compile(r"(https?://[^\s?]+)\?\S+")
+_SECRETS: Final = re2.compile(
     r"ya29\.[\w.~+/-]+|AIza[\w-]{10,}|eyJ[\w-]+\.[\w.-]+|1//[\w-]{20,}|GOCSPX-[\w-]+"
     r"|(?i:bearer)\s+\S+|(?i:(?:key|access_token|upload_id|token)=)[^\s&\"']+"
 )
@@ -275,9 +280,9 @@ def job_failure(status: Any) -> Failure:
 
 def hint_for(message: str, http_status: int, *, roles: str = "", reasons: str = "") -> str:
     """Return what to do about Google's message, or about the status where no pattern matches the message."""
-    searched = f"{message} {reasons}"
+    searched = f"{message} {reasons}"[:_LONGEST_READ].encode(errors="replace").decode()
     for pattern, hint in _HINTS:
-        if re.search(pattern, searched, re.IGNORECASE):
+        if pattern.search(searched):
             return hint
     if http_status == httpx.codes.FORBIDDEN:
         need = f": it needs {roles}" if roles else ""
@@ -287,10 +292,11 @@ def hint_for(message: str, http_status: int, *, roles: str = "", reasons: str = 
 
 def sanitize(message: str) -> str:
     """Return one line of at most 300 characters without control characters, credentials or query strings."""
-    line = " ".join(message.split())
+    # Only the beginning is shown, so no more is read: somebody else decides how long the message is.
+    line = " ".join(message[:_LONGEST_READ].split())
     line = "".join(character for character in line if character.isprintable())
-    line = re.sub(r"(https?://[^\s?]+)\?\S+", r"\1", line)
-    line = _SECRETS.sub("***", line)
+    line = str(_QUERY.sub(r"\1", line))
+    line = str(_SECRETS.sub("***", line))
     return line if len(line) <= LONGEST_MESSAGE else line[: LONGEST_MESSAGE - 1].rstrip() + "…"
 
 

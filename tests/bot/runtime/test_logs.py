@@ -1,11 +1,19 @@
 """No secret reaches a log line, whichever way it came there."""
 
+import asyncio
+import io
 import logging
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from aiohttp import web
+from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.runtime import logs
 from bot.runtime.logs import REDACTED, RedactingFormatter, set_up
+from bot.sandbox.slack import SlackStandIn
 
 
 def line(message: str, *values: object, secrets: tuple[str, ...] = (), trouble: Exception | None = None) -> str:
@@ -44,6 +52,113 @@ def test_what_is_shaped_like_a_token_is_struck_out(secret: str) -> None:
 )
 def test_what_stands_where_a_secret_stands_is_struck_out(said: str, secret: str) -> None:
     assert secret not in line(said)
+
+
+@pytest.mark.parametrize(
+    ("said", "secret"),
+    [
+        ("cannot reach proxy http://ada:pr0xyPass@proxy.local:3128", "pr0xyPass"),
+        ("cannot reach https://t0kenAlone@example.com/path", "t0kenAlone"),
+        ("http://ada:a@b:c@proxy.local", "a@b:c"),
+        ("GET /v1?access_token=abcDEF123&x=1", "abcDEF123"),
+        ("GET /object?X-Goog-Signature=00ff00ff&X-Goog-Credential=acc%40p", "00ff00ff"),
+        ("GET /object?X-Goog-Signature=00ff00ff&X-Goog-Credential=acc%40p", "acc%40p"),
+        ("{'password': 'hunter2'}", "hunter2"),
+        ('{"client_secret": "s3cr3t", "x": 1}', "s3cr3t"),
+        ("[(b'Authorization', b'Basic YWRhOmh1bnRlcjI='), (b'Host', b'x')]", "YWRhOmh1bnRlcjI"),
+        ("headers: Proxy-Authorization: Basic YWRhOmh1bnRlcjI=", "YWRhOmh1bnRlcjI"),
+        ("{'x-goog-api-key': 'plainkey123'}", "plainkey123"),
+        ("[(b'x-goog-api-key', b'plainkey123')]", "plainkey123"),
+        ("Cookie: d=xyzzy; b=plugh", "plugh"),
+        ("X-Slack-Signature: v0=a1b2c3", "a1b2c3"),
+        ("https://hooks.slack.com/services/T0/B0/s3cretpath", "s3cretpath"),
+        ("https://hooks.slack.com/commands/T0/1/s3cretpath", "s3cretpath"),
+        ("'private_key': '-----BEGIN PRIVATE KEY-----\\nMIIEvQIBADAN\\nBgkq\\n-----END PRIVATE KEY-----'", "Bgkq"),
+        ("key sk-proj-abcdefghijklmnop1234", "abcdefghijklmnop1234"),
+        ("ghp_abcdefghijklmnopqrstuvwxyz0123456789", "abcdefghij"),
+        ("AKIAIOSFODNN7EXAMPLE", "IOSFODNN7"),
+        ("eyJhbGciOi.eyJpc3MiOi.", "eyJpc3MiOi"),
+    ],
+)
+def test_a_secret_that_no_setting_names_is_replaced_by_its_form(said: str, secret: str) -> None:
+    assert secret not in line("%s", said)
+    assert secret not in line("oops", trouble=ValueError(said))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "notice 12 of job abc waits: Slack refuses the message: channel_not_found.",
+        "prompt_tokens=12, max_output_tokens: 2048, status_code: 200",
+        "reading gs://my-bucket/tokens/a.jsonl and https://example.com/a@b?x=1",
+        "resuming command:1.2 of team T1, job key 01ABC",
+    ],
+)
+def test_what_is_no_secret_stays_readable(said: str) -> None:
+    assert line("%s", said).endswith(said)
+
+
+def test_the_text_of_an_error_is_cut_and_its_control_characters_are_escaped() -> None:
+    try:
+        raise ValueError("\x1b[2K\u202e\ud83d" + "stranger " * 10_000)
+    except ValueError as error:
+        said = line("oops", trouble=error)
+    assert len(said) < 3_000
+    assert "more characters" in said
+    assert all(each.isprintable() for each in said.split("\n"))
+
+
+def test_a_huge_line_is_cut() -> None:
+    assert len(line("%s", "word " * 100_000)) < 21_000
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    """What the process logs at DEBUG; every logger is put back afterwards."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    levels = {name: logging.getLogger(name).level for name in root.manager.loggerDict}
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    set_up("DEBUG", ())
+    yield stream
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    for name in root.manager.loggerDict:
+        logging.getLogger(name).setLevel(levels.get(name, logging.NOTSET))
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [b"GET / HTTP/9.9\r\n\r\n", b"STRANGER\x1b[2K BYTES\r\n\r\n", b"\x16\x03\x01STRANGER"],
+)
+async def test_bytes_that_are_no_request_never_reach_the_log(log: io.StringIO, request_bytes: bytes) -> None:
+    runner = web.AppRunner(web.Application(), access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    reader, writer = await asyncio.open_connection(*runner.addresses[0])
+    writer.write(request_bytes)
+    assert b"400" in await reader.readline()
+    writer.close()
+    await runner.cleanup()
+    assert "STRANGER" not in log.getvalue()
+    assert "Traceback" not in log.getvalue()
+
+
+async def test_at_debug_slack_sdk_logs_no_message(log: io.StringIO) -> None:
+    async with SlackStandIn() as slack:
+        client = AsyncWebClient(token=slack.app.bot_token, base_url=slack.api_url)
+        channel = slack.add_channel("general", slack.person("ada"))
+        await client.chat_postMessage(channel=channel.id, text="what Ada wrote")
+        assert slack.workspace.messages()
+    assert "what Ada wrote" not in log.getvalue()
+
+
+def test_the_work_on_a_hostile_line_grows_with_its_length() -> None:
+    """RE2 guarantees it for the patterns; this holds that no pattern is Python's own."""
+    source = Path(str(logs.__file__)).read_text()
+    assert "import re\n" not in source
+    assert line("%s", "eyJ" * 100_000 + "://" * 100_000)
 
 
 def test_known_secrets_are_struck_out_whatever_their_shape() -> None:

@@ -1,0 +1,189 @@
+"""The work on text that others write grows no faster than the text: for every parser and for every renderer.
+
+Work is counted in steps and not in seconds: `sys.settrace` counts the lines that run. A pattern
+of `re` runs no lines, so the modules that read such text may not use `re` at all: RE2 is linear by construction.
+"""
+
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+import bot
+import handlers
+from bot.backends.google.google_errors import hint_for, sanitize
+from bot.backends.profiles import VERTEX
+from bot.domain.chat import Answer, ModelAnswer, ModelRef
+from bot.domain.names import check_name, quoted, same_name, written_name
+from bot.domain.suggestions import did_you_mean
+from bot.errors import BotError
+from handlers.blocks.chat.answer import build_answer, build_asked_answer
+from handlers.blocks.jobs.card import build_card
+from handlers.blocks.jobs.notices import build_ended
+from handlers.blocks.message import clip, code, compose, escape, escape_line, escape_markdown, markdown_as_text
+from handlers.blocks.replies import build_reply
+from handlers.errors import message_for
+from handlers.syntax.commands import parse_ask, parse_mention, parse_tune
+from handlers.syntax.lexer import file_location, undo_markup, unquoted, words
+from handlers.syntax.start_options import parse_start
+from tests.support.block_samples import NOW, done
+
+ROOT = Path(bot.__file__).parent.parent
+SMALL = 2_000
+# A cut, a page or a warm-up may add some steps; a loop in a loop would double the ratio.
+MOST_GROWTH = 2.3
+SOME_STEPS = 400
+
+COUNTER = ModelRef("vertex", "endpoints/1", "counter")
+
+UNITS = {
+    "blanks": " ",
+    "blanks and commas": " ,",
+    "newlines": "\n",
+    "letters": "a",
+    "words": "ab ",
+    "quotes": '"',
+    "quoted words": '"a" ',
+    "apostrophes": "'a",
+    "backslashes": "\\",
+    "backticks": "`",
+    "odd backticks": "`a``",
+    "fences": "```\n",
+    "tildes": "~~~\n",
+    "less than": "<",
+    "tags": "<a>",
+    "half tags": "<a|",
+    "links in angle brackets": "<http://a.b|c>",
+    "mentions": "<@UBOT>",
+    "half mentions": "<@UBOT|",
+    "mentions with blanks": "<@UBOT>  ",
+    "ampersands": "&",
+    "entities": "&amp;",
+    "keys": "a=",
+    "keys with blanks": "a = ",
+    "equals": "=",
+    "brackets": "[",
+    "closed brackets": "]",
+    "pairs of brackets": "[]",
+    "links": "[a](b)",
+    "half links": "[a](",
+    "nested links": "[![",
+    "definitions": "[a]: b\n",
+    "parentheses": "(",
+    "asterisks": "*a ",
+    "asterisks on both sides": "*a_",
+    "underscores": "_",
+    "block quotes": ">",
+    "lists": "- ",
+    "nested lists": " - a\n",
+    "tables": "|a",
+    "table rows": "|a|b|\n|-|-|\n",
+    "headings": "# a\n",
+    "direction marks": "\u202e",
+    "combining characters": "e\u0301",
+    "emoji": "👩‍💻",
+    "control characters": "\x07",
+    "queries": "http://a?",
+    "addresses": "http://",
+    "tokens": "eyJ",
+    "quota": "quota tuning ",
+    "at signs": "@",
+    "broadcasts": "@here ",
+}
+
+
+def steps(work: Callable[[str], object], text: str) -> int:
+    """How many lines of Python run while the work is done."""
+    count = 0
+
+    def trace(frame: FrameType, event: str, argument: Any) -> Any:
+        nonlocal count
+        count += event == "line"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        with suppress(BotError):
+            work(text)
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def card_named(name: str) -> object:
+    job = done()
+    job = replace(job, spec=replace(job.spec, name=name))
+    return build_card(job, VERTEX, [], NOW), build_ended(job, VERTEX)
+
+
+PARSERS: dict[str, Callable[[str], object]] = {
+    "/tune": parse_tune,
+    "/tune start": lambda text: parse_tune("start " + text),
+    "/tune use": lambda text: parse_tune("use " + text),
+    "/ask": parse_ask,
+    "/ask model=": lambda text: parse_ask("model=" + text + " why"),
+    "mention": lambda text: parse_mention("<@UBOT> " + text, "UBOT"),
+    "mention at the end": lambda text: parse_mention(text + " <@UBOT>", "UBOT"),
+    "mention of a start": lambda text: parse_mention("<@UBOT> start " + text, "UBOT"),
+    "mention with a file": lambda text: parse_mention("<@UBOT> start " + text, "UBOT", has_file=True),
+    "start options": parse_start,
+    "words": lambda text: list(words(text)),
+    "markup": undo_markup,
+    "unquoted": unquoted,
+    "file": file_location,
+    "gs:// file": lambda text: file_location("gs://bucket/" + text),
+    "name": check_name,
+    "same name": same_name,
+    "quoted name": lambda text: quoted(written_name(text)),
+    "suggestion": lambda text: did_you_mean(text, ["capitals", text]),
+    "Google's message": sanitize,
+    "hint": lambda text: hint_for(text, 400, reasons=text),
+}
+RENDERERS: dict[str, Callable[[str], object]] = {
+    "escape": escape,
+    "escape a line": lambda text: escape_line(text, 100),
+    "code": code,
+    "clip": lambda text: clip(escape(text), 1_000),
+    "compose": lambda text: compose(escape(text), []),
+    "Markdown": escape_markdown,
+    "Markdown as text": markdown_as_text,
+    "answer": lambda text: build_answer(ModelAnswer(COUNTER, Answer(text))),
+    "asked answer": lambda text: build_asked_answer("U1", text, ModelAnswer(COUNTER, Answer("eight"))),
+    "job": card_named,
+    "reply": build_reply,
+    "error": lambda text: message_for(BotError(text, text)),
+}
+
+
+@pytest.mark.parametrize("work", [*PARSERS.values(), *RENDERERS.values()], ids=[*PARSERS, *RENDERERS])
+def test_twice_the_text_is_at_most_twice_the_work(work: Callable[[str], object]) -> None:
+    steps(work, "a")  # What is imported or compiled once is no part of the work.
+    grew = {}
+    for name, unit in UNITS.items():
+        text = unit * (SMALL // len(unit))
+        once, twice, four_times = counts = tuple(steps(work, text * times) for times in (1, 2, 4))
+        if twice > MOST_GROWTH * once + SOME_STEPS or four_times > MOST_GROWTH * twice + SOME_STEPS:
+            grew[name] = counts
+    assert grew == {}
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        *sorted((Path(handlers.__file__).parent / "syntax").rglob("*.py")),
+        *sorted((Path(handlers.__file__).parent / "blocks").rglob("*.py")),
+        ROOT / "bot/runtime/logs.py",
+        ROOT / "bot/backends/google/google_errors.py",
+        ROOT / "bot/domain/names.py",
+    ],
+    ids=lambda file: str(file.relative_to(ROOT)),
+)
+def test_what_reads_the_text_of_others_uses_no_pattern_of_pythons_own(file: Path) -> None:
+    lines = {line.strip() for line in file.read_text().splitlines()}
+    assert not {line for line in lines if line == "import re" or line.startswith("from re import")}
