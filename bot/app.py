@@ -41,6 +41,7 @@ from bot.tuning.dataset_check import DatasetCheck
 from bot.tuning.dataset_repair import DatasetRepair
 from bot.tuning.job_refresh import LOST_AFTER, STUCK_AFTER, JobRefresher
 from bot.tuning.job_service import ADOPTION_GRACE, DOUBT_AFTER, JobService
+from bot.tuning.lifecycle_log import log_transition
 from bot.tuning.poller import Poller
 from bot.tuning.proposals import Proposals
 from bot.tuning.sweep import Sweep
@@ -118,7 +119,7 @@ async def open_stores(path: str | Path, clock: Clock) -> AsyncIterator[Stores]:
     try:
         yield Stores(
             database=database,
-            jobs=SqliteJobStore(database),
+            jobs=SqliteJobStore(database, log_transition),
             outbox=SqliteOutbox(database, clock),
             chats=SqliteChatStore(database, clock),
             questions=SqliteQuestions(database, clock),

@@ -45,10 +45,16 @@ _UPSERT_SNAPSHOT = """
 
 
 class SqliteJobStore:
-    """The JobStore of `bot.ports`."""
+    """The JobStore of `bot.ports`.
 
-    def __init__(self, database: Database) -> None:
+    `observe` gets each changed job, before and after, once the change is committed; a new job has no `before`.
+    """
+
+    def __init__(
+        self, database: Database, observe: Callable[[TuningJob | None, TuningJob], None] | None = None
+    ) -> None:
         self._database = database
+        self._observe = observe
         # When a job was polled without news. It is not written by itself, and is returned with the job.
         self._polled_at: dict[str, datetime] = {}
         self._installation = ""
@@ -82,7 +88,10 @@ class SqliteJobStore:
             _audit(connection, job, acts)
             return True
 
-        return await self._database.write(insert)
+        submitted = await self._database.write(insert)
+        if submitted and self._observe is not None:
+            self._observe(None, job)
+        return submitted
 
     async def job(self, key: str) -> TuningJob | None:
         return await self._database.run(lambda connection: self._find(connection, key))
@@ -149,6 +158,8 @@ class SqliteJobStore:
     async def change(self, key: str, step: Callable[[TuningJob], Change | None]) -> TuningJob | None:
         """Allows two open jobs of one name where Google says that an ended job goes on: Google decides."""
 
+        changed: list[tuple[TuningJob, TuningJob]] = []
+
         def apply(connection: Connection) -> TuningJob | None:
             before = self._find(connection, key)
             change = None if before is None else step(before)
@@ -166,9 +177,14 @@ class SqliteJobStore:
             _audit(connection, after, change.acts)
             if after.state.ended:
                 self._polled_at.pop(key, None)
+            changed.append((before, after))
             return after
 
-        return await self._database.write(apply)
+        job = await self._database.write(apply)
+        if self._observe is not None:
+            for before, after in changed:
+                self._observe(before, after)
+        return job
 
     async def snapshots(self, key: str) -> Sequence[Snapshot]:
         def read(connection: Connection) -> list[Snapshot]:
