@@ -124,7 +124,7 @@ class FaultSchedule:
 
     async def _start_again(self) -> None:
         await asyncio.sleep(self._chance.choice((0.0, 0.0, 0.5, 1.0)))
-        # Nothing is promised of a start while Slack is away: whoever runs the bot starts it again then.
+        # Nothing is promised of a start while Slack is away: the operator starts the bot again then.
         self._slack.clear()
         self._google.clear()
         await self._stage.start()

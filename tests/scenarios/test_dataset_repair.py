@@ -1,4 +1,4 @@
-"""The dataset desk in Slack: repair with one click, start with one more; hold out a share for validation."""
+"""The check of a dataset in Slack: repair with one click, start with one more; hold out a share for validation."""
 
 import json
 from collections.abc import Sequence

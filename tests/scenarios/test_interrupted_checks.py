@@ -1,4 +1,4 @@
-"""The process dies while a person watches a modal: whoever starts next takes it up."""
+"""The process dies while a person looks at a modal: the next process continues it."""
 
 import sqlite3
 from collections.abc import AsyncIterator

@@ -59,7 +59,7 @@ def quiet(bot: BotHarness) -> None:
         assert noise not in log, log[-4000:]
 
 
-async def test_a_line_that_goes_deaf_is_noticed_and_laid_anew_within_a_minute(bot: BotHarness) -> None:
+async def test_a_connection_that_answers_no_ping_is_replaced_within_a_minute(bot: BotHarness) -> None:
     before = bot.slack.sockets.opened
     bot.slack.faults.silence(ignore_pings=True)
     await wait_until(lambda: bot.slack.sockets.opened > before, "another socket", within=60.0)
@@ -206,7 +206,7 @@ async def test_sigterm_while_google_and_slack_both_hang_ends_in_time_with_0(open
         await bot.message("hanging", "is ready", within=20.0)
 
 
-async def test_sigterm_while_slack_is_deaf_ends_in_time_with_0(bot: BotHarness) -> None:
+async def test_sigterm_while_slack_answers_no_ping_ends_in_time_with_0(bot: BotHarness) -> None:
     bot.slack.faults.silence(ignore_pings=True)
     assert await bot.stage.stop() == 0
     quiet(bot)

@@ -43,7 +43,7 @@ class Harness:
     files: Mapping[str, FileReader]
     use_cases: UseCases
     workers: Workers
-    woken: list[None] = field(default_factory=list)
+    wakes: list[None] = field(default_factory=list)
 
     @property
     def database(self) -> Database:
@@ -151,7 +151,7 @@ async def open_harness(
         clock = FixedClock()
         stores = await stack.enter_async_context(open_stores(directory / "tunebot.db", clock))
         opened = await stack.enter_async_context(open_google(names, options(google)))
-        woken: list[None] = []
+        wakes: list[None] = []
         workers = await stack.enter_async_context(open_workers())
         made = Harness(
             google=google,
@@ -160,10 +160,10 @@ async def open_harness(
             backends=opened.backends,
             files={"gs": opened.files},
             use_cases=build_use_cases(
-                stores, opened.backends, {"gs": opened.files}, clock, lambda: woken.append(None), workers
+                stores, opened.backends, {"gs": opened.files}, clock, lambda: wakes.append(None), workers
             ),
             workers=workers,
-            woken=woken,
+            wakes=wakes,
         )
         made.store(rows(opened.backends[names[0]].profile.dialect) * 2)
         yield made

@@ -1,4 +1,4 @@
-"""Questions as they are wired, before Slack's stand-in. Google is not here: its answers are put on paper."""
+"""Questions with the bot's own parts before Slack's stand-in, without Google: tests store its answers."""
 
 from dataclasses import dataclass, field
 
@@ -25,12 +25,12 @@ MODEL = ModelRef("vertex", "projects/1/endpoints/2", "counter")
 
 @dataclass
 class QuestionHarness:
-    """Questions in an office; `heard` is what a response URL took while it was not `deaf`."""
+    """Questions before Slack's stand-in; `responses` is what the response URL received."""
 
     at: SlackHarness
-    heard: list[str] = field(default_factory=list)
+    responses: list[str] = field(default_factory=list)
     tasks: BackgroundTasks = field(default_factory=BackgroundTasks)
-    deaf: bool = False
+    response_url_fails: bool = False
 
     @property
     def store(self) -> SqliteQuestions:
@@ -41,7 +41,7 @@ class QuestionHarness:
         return self.at.stores.chats
 
     def questions(self) -> QuestionTasks:
-        """As a process has them that just started."""
+        """Return the questions of a process that has just started."""
         at = self.at
         chat = ChatService({}, at.jobs, self.chats, at.stores.audit_log)
         answer_worker = AnswerWorker(self.store, chat, SYSTEM_CLOCK, SHORT_BACKOFF)
@@ -53,18 +53,18 @@ class QuestionHarness:
         return IdempotentPoster(self.at.poster, PostFinder(self.at.client, 2.0), SYSTEM_CLOCK, SETTLES_IN)
 
     def question(self, key: str, channel: Channel | None = None, thread: str = "") -> Question:
-        """By a command, or in a thread."""
+        """Return a question that was asked by a command, or in a thread."""
         place = Place(self.at.slack.workspace.team_id, (channel or self.at.channel).id, thread)
         return Question(key, place, self.at.ada.id, "seven", model=MODEL, quoted=not thread)
 
     async def respond(self, message: Message) -> None:
-        """A response URL."""
-        if self.deaf:
+        """Post to the response URL. Raises ClientConnectionError if it fails."""
+        if self.response_url_fails:
             raise aiohttp.ClientConnectionError("the response URL is gone")
-        self.heard.append(message.text)
+        self.responses.append(message.text)
 
     async def answered(self, question: Question, text: str = "eight") -> None:
-        """Put it on paper with its answer, and let a new process go on."""
+        """Store the question with its answer, and let a new process post it."""
         assert await self.store.add(question)
         await self.store.store_answer(question.key, ModelAnswer(MODEL, Answer(text)))
         await self.questions().resume()

@@ -28,7 +28,7 @@ class Askers:
 
     worker: AnswerWorker
     model: ModelRef
-    told: list[RecordingAnswerPoster] = field(default_factory=list)
+    people: list[RecordingAnswerPoster] = field(default_factory=list)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def ask(self, user: str, times: int = 1) -> Sequence[RecordingAnswerPoster]:
@@ -38,7 +38,7 @@ class Askers:
             asked = await self.worker.add(Question(key, PLACE, user, "1", model=self.model, quoted=True))
             assert asked is not None
             self.tasks.append(asyncio.create_task(self.worker.process(asked, person)))
-        self.told += people
+        self.people += people
         return people
 
 
@@ -78,12 +78,12 @@ async def test_five_hundred_stuck_questions_delay_neither_another_person_nor_a_s
 ) -> None:
     stuck = harness.google.faults.hang(path=":generateContent", times=None)
     people = await askers.ask(ADA, 500)
-    await wait_until(lambda: all(person.told for person in people))
+    await wait_until(lambda: all(person.shown for person in people))
     await wait_until(lambda: stuck.hits == ASKED_AT_ONCE_BY_ONE)
-    assert sum(person.told == ["waiting"] for person in people) == 500 - ASKED_AT_ONCE_BY_ONE
+    assert sum(person.shown == ["waiting"] for person in people) == 500 - ASKED_AT_ONCE_BY_ONE
     (ben,) = await askers.ask(BEN)
     await wait_until(lambda: stuck.hits == ASKED_AT_ONCE_BY_ONE + 1)
-    assert ben.told == ["asking counter"]
+    assert ben.shown == ["asking counter"]
     job = await harness.started("another")
     assert job.state is not JobState.FAILED
     await harness.refresher.poll("vertex", [job])
@@ -94,7 +94,7 @@ async def test_five_hundred_stuck_questions_delay_neither_another_person_nor_a_s
 async def test_everybody_who_waits_is_answered_in_the_end(harness: Harness, narrow: Askers) -> None:
     people = [*await narrow.ask(ADA, 3), *await narrow.ask(BEN, 2)]
     await asyncio.gather(*narrow.tasks)
-    assert [person.told[-1] for person in people] == ["2 1/1"] * 5
+    assert [person.shown[-1] for person in people] == ["2 1/1"] * 5
 
 
 async def test_question_that_finds_the_queue_full_is_refused_with_a_reason(
@@ -102,11 +102,11 @@ async def test_question_that_finds_the_queue_full_is_refused_with_a_reason(
 ) -> None:
     stuck = harness.google.faults.hang(path=":generateContent", times=None)
     await narrow.ask(ADA, 4)
-    await wait_until(lambda: sum(person.told == ["waiting"] for person in narrow.told) == 3)
+    await wait_until(lambda: sum(person.shown == ["waiting"] for person in narrow.people) == 3)
     await wait_until(lambda: stuck.hits == 1)
     (one_more,) = await narrow.ask(ADA)
     await narrow.tasks[-1]
-    assert one_more.told == [
+    assert one_more.shown == [
         "I cannot take your question now: too many others wait for their answers. Ask it again in a few minutes."
     ]
     assert len(await narrow.worker.open_questions()) == 4
@@ -118,7 +118,7 @@ async def test_question_that_waited_when_the_process_ended_is_answered_by_the_ne
     stuck = harness.google.faults.hang(path=":generateContent", times=None)
     await narrow.ask(ADA, 2)
     await wait_until(lambda: stuck.hits == 1)
-    await wait_until(lambda: any(person.told == ["waiting"] for person in narrow.told))
+    await wait_until(lambda: any(person.shown == ["waiting"] for person in narrow.people))
     for task in narrow.tasks:
         task.cancel()
         with suppress(asyncio.CancelledError):
@@ -127,4 +127,4 @@ async def test_question_that_waited_when_the_process_ended_is_answered_by_the_ne
     for left in await narrow.worker.open_questions():
         person = RecordingAnswerPoster()
         await narrow.worker.process(left, person)
-        assert person.told == ["asking counter", "2 1/1"]
+        assert person.shown == ["asking counter", "2 1/1"]

@@ -57,7 +57,7 @@ async def cut_off(work: Awaitable[None], when: Callable[[], Awaitable[object]]) 
         await task
 
 
-async def take_up(asking: AnswerWorker, to: RecordingAnswerPoster) -> None:
+async def resume_answers(asking: AnswerWorker, to: RecordingAnswerPoster) -> None:
     """What the next process does with what this one left."""
     (left,) = await asking.open_questions()
     await asking.process(left, to)
@@ -69,7 +69,7 @@ async def test_a_question_is_asked_answered_and_kept_with_its_thread(
 ) -> None:
     to = RecordingAnswerPoster()
     await ask(asking, to)
-    assert to.told == ["asking counter", "2 1/1"]
+    assert to.shown == ["asking counter", "2 1/1"]
     assert await asking.open_questions() == []
     conversation = await harness.chats.conversation(THREAD)
     assert conversation is not None
@@ -90,7 +90,7 @@ async def test_a_form_chose_its_model_by_itself(harness: Harness, asking: Answer
     await harness.tuned("newest")
     to = RecordingAnswerPoster()
     await ask(asking, to, replace(SEVEN, place=Place(PLACE.team, "C-elsewhere"), model=model))
-    assert to.told == ["asking counter", "2 1/1"]
+    assert to.shown == ["asking counter", "2 1/1"]
 
 
 async def test_cut_off_while_google_thinks_it_is_asked_again_and_answered_once(
@@ -104,8 +104,8 @@ async def test_cut_off_while_google_thinks_it_is_asked_again_and_answered_once(
 
     await cut_off(ask(asking, to), google_thinks)
     harness.clock.time += ASKED_AGAIN_WITHIN
-    await take_up(asking, to)
-    assert to.told == ["asking counter", "asking counter", "2 1/1"]
+    await resume_answers(asking, to)
+    assert to.shown == ["asking counter", "asking counter", "2 1/1"]
     assert asked_of_google(harness) == 2
 
 
@@ -115,13 +115,13 @@ async def test_an_answer_that_is_on_paper_is_posted_and_not_paid_for_again(
     to = RecordingAnswerPoster(gate=asyncio.Event())
 
     async def under_way() -> bool:
-        return bool(to.begun)
+        return bool(to.attempts)
 
     await cut_off(ask(asking, to), under_way)
     harness.clock.advance(days=2)
     after = RecordingAnswerPoster()
-    await take_up(asking, after)
-    assert after.told == ["2 1/1"]
+    await resume_answers(asking, after)
+    assert after.shown == ["2 1/1"]
     assert after.states[0].unconfirmed is not None, "it is to be looked for"
     assert asked_of_google(harness) == 1
     assert await harness.chat.answers_in(THREAD)
@@ -134,8 +134,8 @@ async def test_a_question_that_is_too_old_is_given_back_and_not_asked(
     harness.clock.time += ASKED_AGAIN_WITHIN
     harness.clock.advance(seconds=1)
     to = RecordingAnswerPoster()
-    await take_up(asking, to)
-    assert to.told == [
+    await resume_answers(asking, to)
+    assert to.shown == [
         "I was interrupted before I could answer your question: “what comes after 1?”. "
         "Ask it again if you still want to know."
     ]
@@ -148,8 +148,8 @@ async def test_googles_refusal_is_told_and_settles_the_question(
     harness.google.faults.fail(404, "Endpoint is not found.", path=":generateContent")
     to = RecordingAnswerPoster()
     await ask(asking, to)
-    assert len(to.told) == 2
-    assert "Endpoint is not found" in to.told[1]
+    assert len(to.shown) == 2
+    assert "Endpoint is not found" in to.shown[1]
     assert await asking.open_questions() == []
     assert not await harness.chat.answers_in(THREAD)
 
@@ -160,8 +160,8 @@ async def test_a_refusal_is_told_once_slack_is_back(
     harness.google.faults.fail(404, "Endpoint is not found.", path=":generateContent")
     to = RecordingAnswerPoster(problems=[RetryLater("Slack is away.", 0.01), RetryLater("Slack is away.", 0.01)])
     await ask(asking, to)
-    assert len(to.told) == 2
-    assert "Endpoint is not found" in to.told[1]
+    assert len(to.shown) == 2
+    assert "Endpoint is not found" in to.shown[1]
     assert asked_of_google(harness) == 1
 
 
@@ -172,13 +172,13 @@ async def test_a_refusal_that_was_being_told_is_not_asked_again(
     to = RecordingAnswerPoster(gate=asyncio.Event())
 
     async def under_way() -> bool:
-        return bool(to.begun)
+        return bool(to.attempts)
 
     await cut_off(ask(asking, to), under_way)
     after = RecordingAnswerPoster()
-    await take_up(asking, after)
-    assert len(after.told) == 1
-    assert "interrupted" in after.told[0]
+    await resume_answers(asking, after)
+    assert len(after.shown) == 1
+    assert "interrupted" in after.shown[0]
     assert after.states[0].unconfirmed is not None
     assert asked_of_google(harness) == 1
 
@@ -186,7 +186,7 @@ async def test_a_refusal_that_was_being_told_is_not_asked_again(
 async def test_without_any_model_it_is_said_how_to_choose_one(harness: Harness, asking: AnswerWorker) -> None:
     to = RecordingAnswerPoster()
     await ask(asking, to)
-    assert "/tune use NAME" in to.told[0]
+    assert "/tune use NAME" in to.shown[0]
     assert await asking.open_questions() == []
 
 
@@ -195,7 +195,7 @@ async def test_a_paid_answer_waits_while_slack_is_away(
 ) -> None:
     to = RecordingAnswerPoster(problems=[RetryLater("Slack is away.", 0.01) for _ in range(5)])
     await ask(asking, to)
-    assert to.told == ["asking counter", "2 1/1"]
+    assert to.shown == ["asking counter", "2 1/1"]
     assert asked_of_google(harness) == 1
     assert [state.unconfirmed for state in to.states] == [None] * 6, "what was refused need not be looked for"
 
@@ -214,12 +214,12 @@ async def test_a_long_answer_goes_on_behind_what_stands(
     to = RecordingAnswerPoster(pieces=3, gate=asyncio.Event(), free=1)
 
     async def at_the_second() -> bool:
-        return to.begun == 2
+        return to.attempts == 2
 
     await cut_off(ask(asking, to), at_the_second)
     after = RecordingAnswerPoster(pieces=3)
-    await take_up(asking, after)
-    assert to.told[1:] + after.told == ["2 1/3", "2 2/3", "2 3/3"]
+    await resume_answers(asking, after)
+    assert to.shown[1:] + after.shown == ["2 1/3", "2 2/3", "2 3/3"]
     assert {state.thread for state in after.states} == {THREAD}
     assert await harness.chat.answers_in(THREAD)
 
@@ -239,7 +239,7 @@ async def test_an_answer_that_was_paid_for_is_kept_however_long_slack_refuses_it
 ) -> None:
     to = half_hourly(harness, [GONE] * 200)
     await ask(asking, to)
-    assert to.told == ["asking counter", "2 1/1"]
+    assert to.shown == ["asking counter", "2 1/1"]
     assert [state.refusals.number for state in to.states] == list(range(201))
     assert {state.unconfirmed for state in to.states} == {None}, "a refused post is not there"
     assert asked_of_google(harness) == 1
@@ -261,7 +261,7 @@ async def test_a_fault_of_ours_loses_no_answer(
 ) -> None:
     to = RecordingAnswerPoster(problems=[ValueError("ours"), ValueError("ours")])
     await ask(asking, to)
-    assert to.told == ["asking counter", "2 1/1"]
+    assert to.shown == ["asking counter", "2 1/1"]
     assert asked_of_google(harness) == 1
     assert "could not continue with command:1.2" in caplog.text
 
@@ -279,7 +279,7 @@ async def test_words_on_a_missing_answer_are_given_up_after_an_hour_of_refusals(
 ) -> None:
     to = half_hourly(harness, [GONE] * 100)
     await ask(asking, to)
-    assert (to.told, len(to.states)) == ([], 3)
+    assert (to.shown, len(to.states)) == ([], 3)
     assert await asking.open_questions() == []
     assert "gave up to post why command:1.2 has no answer" in caplog.text
 
@@ -290,7 +290,7 @@ async def test_words_on_a_missing_answer_are_given_up_after_a_day_of_any_refusal
     later = RetryLater("Slack refuses the message: org_login_required.", 0.0)
     to = half_hourly(harness, [later] * 100)
     await ask(asking, to)
-    assert (to.told, len(to.states)) == ([], 48)
+    assert (to.shown, len(to.states)) == ([], 48)
     assert await asking.open_questions() == []
 
 
@@ -303,7 +303,7 @@ async def test_a_database_that_refuses_for_a_while_costs_no_answer(
     task = asyncio.create_task(asking.process(asked, to))
 
     async def posting() -> bool:
-        return bool(to.begun)
+        return bool(to.attempts)
 
     await wait_until(posting)
     await harness.database.run(lambda connection: connection.execute("PRAGMA query_only = ON"))

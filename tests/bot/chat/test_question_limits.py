@@ -74,7 +74,7 @@ class Process:
         asked = await self.worker.add(Question(key, place, user, "1"))
         assert asked is not None
         await self.worker.process(asked, to)
-        return to.told[-1]
+        return to.shown[-1]
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ async def test_one_persons_questions_are_limited_and_those_of_others_are_answere
     assert await process.ask("k3") == "2 1/1"
 
 
-async def test_a_threads_questions_are_limited_whoever_asks(harness: Harness, model: ModelRef) -> None:
+async def test_a_threads_questions_are_limited_for_all_people_together(harness: Harness, model: ModelRef) -> None:
     process = Process(harness)
     for number in range(3):
         assert await process.ask(f"k{number}", f"U{number}", THREAD) == "2 1/1"
@@ -131,7 +131,7 @@ async def test_a_question_that_the_next_process_asks_again_is_not_counted_twice(
     to = RecordingAnswerPoster()
     await Process(harness, limits).worker.process(asked, to)
 
-    assert to.told[-1] == "2 1/1"
+    assert to.shown[-1] == "2 1/1"
     assert "You asked 1 questions" in await Process(harness, limits).ask("k2")
 
 

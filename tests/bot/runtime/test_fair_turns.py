@@ -13,7 +13,7 @@ class Queue:
 
     def __init__(self, places: int) -> None:
         self.turns = FairTurns(places)
-        self.begun: list[str] = []
+        self.started: list[str] = []
         self.ends: dict[str, asyncio.Event] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -21,11 +21,11 @@ class Queue:
         """Wait in the queue of the person whose letter the name begins with."""
         self.ends[name] = asyncio.Event()
         self.tasks[name] = asyncio.create_task(self._work(name))
-        await wait_until(lambda: name in self.begun or self.turns.waiting)
+        await wait_until(lambda: name in self.started or self.turns.waiting)
 
     async def _work(self, name: str) -> None:
         async with self.turns.turn(name[0]):
-            self.begun.append(name)
+            self.started.append(name)
             await self.ends[name].wait()
 
     async def end(self, name: str) -> None:
@@ -37,7 +37,7 @@ class Queue:
         for event in self.ends.values():
             event.set()
         await asyncio.gather(*self.tasks.values(), return_exceptions=True)
-        return self.begun
+        return self.started
 
 
 async def test_a_person_with_many_files_delays_another_by_one_file_only() -> None:
@@ -51,10 +51,10 @@ async def test_no_more_turns_than_places_run_at_once() -> None:
     queue = Queue(places=2)
     for name in ("a1", "a2", "b1"):
         await queue.join(name)
-    assert queue.begun == ["a1", "a2"]
+    assert queue.started == ["a1", "a2"]
     assert queue.turns.waiting == 1
     await queue.end("a2")
-    await wait_until(lambda: queue.begun == ["a1", "a2", "b1"])
+    await wait_until(lambda: queue.started == ["a1", "a2", "b1"])
     await queue.order()
 
 

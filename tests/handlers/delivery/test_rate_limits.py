@@ -1,4 +1,4 @@
-"""Slack's limits are kept, not hit, whatever moves at once and whoever speaks. Time runs twenty times as fast."""
+"""The bot stays within Slack's limits, however many messages are due. Time runs twenty times as fast."""
 
 import asyncio
 import gc
@@ -129,7 +129,7 @@ async def test_people_are_answered_before_cards_and_both_together_keep_the_pace(
         assert order[first : first + 11].count(True) == 10
 
 
-async def test_a_whisper_lets_the_card_wait(tmp_path: Path) -> None:
+async def test_a_card_waits_after_an_ephemeral_message(tmp_path: Path) -> None:
     slack, limits = hurried()
     async with open_slack_harness(tmp_path, slack=slack, limits=limits) as at:
         at.sender.start()

@@ -1,4 +1,4 @@
-"""The ways in, watched: a line to Slack that is broken, silent or refused is noticed, told and laid anew."""
+"""A connection to Slack that is broken, silent or refused is noticed, reported and replaced."""
 
 import asyncio
 import logging
