@@ -1,6 +1,7 @@
 """The check of a dataset in Slack: repair with one click, start with one more; hold out a share for validation."""
 
 import json
+import sqlite3
 from collections.abc import Sequence
 
 from bot.sandbox.stage import BUCKET
@@ -47,6 +48,30 @@ async def test_one_click_repairs_a_file_and_one_more_starts_on_it(open_bot: Open
 
         await bot.ada.click(offer, "report_start")
         await bot.message("40 rows from rows.repaired.jsonl", "done")
+
+
+async def test_a_person_who_presses_start_under_anothers_report_is_the_one_who_started_it(
+    open_bot: OpenBot,
+) -> None:
+    async with open_bot() as bot:
+        bob = bot.slack.person("bob")
+        bot.channel.members.add(bob.id)
+        await check_in_form(bot, jsonl(GOOD) + b"oops\n")
+        report = await report_of(bot.ada, bot)
+        await bot.ada.click(report, "report_repair")
+        said = await bot.message("repaired")
+        offer = await bot.message("Start tuning", thread=said.ts)
+
+        await bob.click(offer, "report_start")
+
+        card = await bot.message("Tuning ", "Started by", "on the report of")
+        assert f"Started by <@{bob.id}>, on the report of <@{bot.ada.id}>" in card.text
+        # The reply about its end mentions the person who started it.
+        await bot.message(f"<@{bob.id}>", "is ready")
+        with sqlite3.connect(bot.stage.directory / "tunebot.db") as database:
+            assert database.execute("SELECT owner, prepared_by FROM jobs").fetchall() == [(bob.id, bot.ada.id)]
+            rows = database.execute("SELECT user FROM audit WHERE action = 'start'").fetchall()
+        assert rows == [(bob.id,)]
 
 
 async def test_a_share_that_is_held_out_reaches_google_as_a_second_file(open_bot: OpenBot) -> None:

@@ -339,3 +339,17 @@ def test_a_tuned_base_is_shown_by_the_end_of_its_name() -> None:
     job = a_job()
     job = replace(job, spec=replace(job.spec, base_model="projects/p/locations/us-central1/models/77@1"))
     assert "`77@1` on Vertex AI" in card(job).text
+
+
+def test_the_card_names_who_pressed_start_and_whose_report_it_was() -> None:
+    message = build_card(a_job(owner="U2", prepared_by="U1"), VERTEX, (), NOW)
+    check_message(message, mentions={"U1", "U2"})
+    assert "Started by <@U2>, on the report of <@U1>" in message.text
+    assert "*Started by*\n<@U2>, on the report of <@U1>" in str(message.blocks).replace("\\n", "\n")
+
+
+def test_a_card_without_buttons_is_otherwise_the_same() -> None:
+    job = a_job(state=JobState.RUNNING)
+    card, bare = build_card(job, VERTEX, (), NOW), build_card(job, VERTEX, (), NOW, with_buttons=False)
+    assert bare.blocks == tuple(block for block in card.blocks if block["type"] != "actions")
+    assert len(bare.blocks) < len(card.blocks)
