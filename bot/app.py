@@ -33,7 +33,7 @@ from bot.ports.workers import Workers
 from bot.runtime.background_tasks import BackgroundTasks
 from bot.runtime.metrics import MeasuredNotifier, Metrics
 from bot.runtime.readiness import Readiness
-from bot.runtime.worker_pool import WorkerPool, places
+from bot.runtime.worker_pool import WorkerPool, work_queues
 from bot.settings import Settings, reveal
 from bot.spending.price_table import PriceTable, read_price_table
 from bot.tuning.cancellation import Cancellations
@@ -134,7 +134,7 @@ async def open_stores(path: str | Path, clock: Clock) -> AsyncIterator[Stores]:
 @asynccontextmanager
 async def open_workers() -> AsyncIterator[WorkerPool]:
     """Open the pool of processes that read files; all of them end after the block."""
-    workers = WorkerPool(WORKER_MODULE, places())
+    workers = WorkerPool(WORKER_MODULE, work_queues())
     try:
         yield workers
     finally:

@@ -16,11 +16,13 @@ from typing import Final
 
 from bot.errors import TooMuchWork
 from bot.ports.workers import WorkKind
-from bot.runtime.fair_turns import FairTurns
+from bot.runtime.fair_queue import FairQueue, QueueFull
 
 logger = logging.getLogger(__name__)
 
 IDLE_SECONDS: Final = 60.0  # for the next file; a process starts in about a quarter of a second and holds 30 MB
+MOST_IDLE: Final = 2
+MOST_WAITING: Final = 10_000
 ANSWER_SECONDS: Final = 600.0  # for one piece of a file, also on a busy machine
 END_SECONDS: Final = 2.0
 _LENGTH_BYTES: Final = 4
@@ -28,11 +30,18 @@ _LENGTH_BYTES: Final = 4
 _KEPT_VARIABLES: Final = ("LANG", "LC_ALL", "PATH", "TMPDIR")
 
 
-def places(processors: int | None = None) -> dict[WorkKind, int]:
-    """Return how many files of each kind are worked on at once on a machine with so many processors."""
+def work_queues(processors: int | None = None) -> dict[WorkKind, FairQueue]:
+    """Return a queue for each kind of work, which bounds how much of it runs at once on so many processors.
+
+    One person never holds all places of a kind, so that another one's file does not wait for theirs.
+    """
     number = max(2, processors or os.cpu_count() or 1)
-    # A conversion mostly waits for Slack and for Cloud Storage.
-    return {WorkKind.SMALL_CHECK: 1, WorkKind.CHECK: number, WorkKind.CONVERSION: 2 * number}
+    return {
+        WorkKind.SMALL_CHECK: FairQueue(2, 1, MOST_WAITING),
+        WorkKind.CHECK: FairQueue(number + 1, number, MOST_WAITING),
+        # A conversion mostly waits for Slack and for Cloud Storage.
+        WorkKind.CONVERSION: FairQueue(2 * number, 2 * number - 1, MOST_WAITING),
+    }
 
 
 class WorkerProcess:
@@ -102,12 +111,13 @@ class WorkerProcess:
 class WorkerPool:
     """Starts processes of one module when they are needed, and ends them when they were idle for a minute."""
 
-    def __init__(self, module: str, at_once: Mapping[WorkKind, int], idle_seconds: float = IDLE_SECONDS) -> None:
+    def __init__(
+        self, module: str, queues: Mapping[WorkKind, FairQueue], idle_seconds: float = IDLE_SECONDS
+    ) -> None:
         """`module` is run with `python -m`; it reads messages from its input and writes them to its output."""
         self._module = module
         self._idle_seconds = idle_seconds
-        self._turns = {kind: FairTurns(number) for kind, number in at_once.items()}
-        self._most_idle = max(at_once.values())
+        self._queues = queues
         self._idle: dict[WorkerProcess, asyncio.TimerHandle] = {}
         self._all: set[WorkerProcess] = set()
         self._closed = False
@@ -119,12 +129,12 @@ class WorkerPool:
 
     def waiting(self, kind: WorkKind) -> int:
         """Return how many files wait for a place among work of this kind."""
-        return self._turns[kind].waiting
+        return self._queues[kind].waiting
 
     @asynccontextmanager
     async def worker(self, kind: WorkKind, person: str) -> AsyncIterator[WorkerProcess]:
         """See Workers in `bot/ports/workers.py`."""
-        async with self._turns[kind].turn(person):
+        async with self._turn(kind, person):
             process = await self._take()
             try:
                 yield process
@@ -133,6 +143,17 @@ class WorkerPool:
                 process.kill()
                 raise
             self._keep(process)
+
+    @asynccontextmanager
+    async def _turn(self, kind: WorkKind, person: str) -> AsyncIterator[None]:
+        try:
+            async with self._queues[kind].turn(person):
+                yield
+        except QueueFull as error:
+            raise TooMuchWork(
+                f"{self.waiting(kind):,} files wait to be read already. Nothing was started.",
+                "Try again in some minutes.",
+            ) from error
 
     async def close(self) -> None:
         """End every process, also in the middle of its work."""
@@ -156,7 +177,7 @@ class WorkerPool:
         return await self._start()
 
     def _keep(self, process: WorkerProcess) -> None:
-        if self._closed or process.ended or len(self._idle) >= self._most_idle:
+        if self._closed or process.ended or len(self._idle) >= MOST_IDLE:
             process.kill()
             return
         timer = asyncio.get_running_loop().call_later(self._idle_seconds, self._end_idle, process)

@@ -39,15 +39,26 @@ Progress = Callable[[str, int, int], None]  # the file's name, the bytes read so
 RULES: Final = 3  # raised when the checks change, so that older reports are not used
 COUNT_SECONDS: Final = 5.0
 # Checks of small files have places of their own, so that they never wait for large ones. A small file that takes
-# longer than this is read again among the large ones.
+# too long for them is read again among the large ones.
 SMALL_FILE_BYTES: Final = 4 * 1024 * 1024
-SMALL_CPU_SECONDS: Final = 5.0
+SMALL_CHECK_BUDGET: Final = CheckBudget(cpu_seconds=5.0)
+CHECK_BUDGET: Final = CheckBudget()
 
 
 class DatasetCheck:
     """Checks files against the limits and the dialect of a backend."""
 
-    def __init__(self, files: Mapping[str, FileReader], report_cache: ReportCache, workers: Workers) -> None:
+    def __init__(
+        self,
+        files: Mapping[str, FileReader],
+        report_cache: ReportCache,
+        workers: Workers,
+        budget: CheckBudget = CHECK_BUDGET,
+        small_budget: CheckBudget = SMALL_CHECK_BUDGET,
+    ) -> None:
+        """`small_budget` is that of a small file's first check; a file over it is checked again with `budget`."""
+        self._budget = budget
+        self._small_budget = small_budget
         self._files = files
         self._workers = workers
         self._report_cache = report_cache
@@ -88,12 +99,12 @@ class DatasetCheck:
             mapping,
             training,
             fingerprints=whole,
-            budget=CheckBudget(),
+            budget=self._budget,
         )
         result = await self._check(place, user, info, task, progress)
         report = await self._counted(result, backend, base_model)
         # How far a check comes in its time depends on the machine, so the next one may come further.
-        if training is None and OUT_OF_TIME not in {finding.rule for finding in report.findings}:
+        if training is None and not _out_of_time(report):
             text = msgspec.json.encode(replace(report.without_fingerprints(), previews=())).decode()
             await self._report_cache.remember(place.team, key, text)
         return report
@@ -101,11 +112,10 @@ class DatasetCheck:
     async def _check(
         self, place: Place, user: str, info: FileInfo, task: CheckTask, progress: Progress | None
     ) -> CheckResult:
-        small = info.size <= SMALL_FILE_BYTES
-        if small:
-            budget = msgspec.structs.replace(task, budget=replace(task.budget, cpu_seconds=SMALL_CPU_SECONDS))
-            result = await self._check_in(WorkKind.SMALL_CHECK, place, user, info, budget, progress)
-            if OUT_OF_TIME not in {finding.rule for finding in result.report.findings}:
+        if info.size <= SMALL_FILE_BYTES:
+            small = msgspec.structs.replace(task, budget=self._small_budget)
+            result = await self._check_in(WorkKind.SMALL_CHECK, place, user, info, small, progress)
+            if not _out_of_time(result.report):
                 return result
         return await self._check_in(WorkKind.CHECK, place, user, info, task, progress)
 
@@ -140,6 +150,10 @@ class DatasetCheck:
             logger.info("the token count of %s stays an estimate: %s", report.name, error)
             return report
         return with_counted_tokens(report, sample, counts) if all(counts) else report
+
+
+def _out_of_time(report: DatasetReport) -> bool:
+    return any(finding.rule == OUT_OF_TIME for finding in report.findings)
 
 
 def _check_size(info: FileInfo, profile: BackendProfile) -> None:

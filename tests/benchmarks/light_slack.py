@@ -29,12 +29,17 @@ class Driver(Protocol):
 
 
 class LightSlack:
-    """An async context manager; `calls` counts what the app asked for, `socket` is set while it is connected."""
+    """An async context manager; `calls` counts what the app asked for, `connected` is set while it is connected.
+
+    `views` are the titles of the modals that the app opened, by id.
+    """
 
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
         self.connected = asyncio.Event()
         self.connected_at = 0.0
+        self.views: dict[str, str] = {}
+        self._change = asyncio.Event()
         self.origin = ""
         self._socket: web.WebSocketResponse | None = None
         self._waiting: dict[str, asyncio.Future[None]] = {}
@@ -45,8 +50,13 @@ class LightSlack:
         """What every app is told."""
         return {"SLACK_BOT_TOKEN": BOT_TOKEN, "SLACK_API_URL": f"{self.origin}/api/"}
 
-    def payload(self) -> dict[str, str]:
-        """A `/tune status` as Slack words it."""
+    async def changed(self) -> None:
+        """Wait until the app opens or updates a view."""
+        self._change.clear()
+        await self._change.wait()
+
+    def payload(self, text: str = "status", user: str = USER) -> dict[str, str]:
+        """A `/tune` command as Slack words it."""
         number = next(self._numbers)
         return {
             "token": "verification",
@@ -54,21 +64,21 @@ class LightSlack:
             "team_domain": "bench",
             "channel_id": CHANNEL,
             "channel_name": "tuning",
-            "user_id": USER,
+            "user_id": user,
             "user_name": "ada",
             "command": "/tune",
-            "text": "status",
+            "text": text,
             "api_app_id": "A0BENCH",
             "is_enterprise_install": "false",
             "response_url": f"{self.origin}/actions/{TEAM}/{number}",
             "trigger_id": f"{number}.1.secret",
         }
 
-    async def command(self) -> float:
+    async def command(self, text: str = "status", user: str = USER) -> float:
         """Over the socket."""
         if self._socket is None:
             raise ConnectionError("the app is not connected")
-        payload = self.payload()
+        payload = self.payload(text, user)
         envelope = f"envelope-{payload['trigger_id']}"
         text = json.dumps(
             {
@@ -107,7 +117,7 @@ class LightSlack:
         await self._runner.cleanup()
 
     async def _api(self, request: web.Request) -> web.Response:
-        await request.read()
+        arguments = await _arguments(request)
         method = request.match_info["method"]
         self.calls[method] += 1
         said: dict[str, Any] = {"ok": True}
@@ -118,6 +128,11 @@ class LightSlack:
                 said |= {"url": f"{self.origin.replace('http', 'ws', 1)}/link/"}
             case "chat.postMessage" | "chat.update":
                 said |= {"ts": f"{next(self._numbers)}.000001", "channel": CHANNEL}
+            case "views.open" | "views.update":
+                view = arguments.get("view_id") or f"V{next(self._numbers)}"
+                self.views[view] = json.loads(arguments["view"])["title"]["text"]
+                self._change.set()
+                said |= {"view": {"id": view}}
         return web.json_response(said)
 
     async def _answer(self, request: web.Request) -> web.Response:
@@ -139,6 +154,14 @@ class LightSlack:
             self._socket = None
             self.connected.clear()
         return socket
+
+
+async def _arguments(request: web.Request) -> dict[str, str]:
+    """The arguments of a call; a nested one is JSON."""
+    if request.content_type == "application/json":
+        body = await request.json()
+        return {name: value if isinstance(value, str) else json.dumps(value) for name, value in body.items()}
+    return {name: str(value) for name, value in (await request.post()).items()}
 
 
 class HttpDriver:

@@ -39,6 +39,10 @@ class App:
         line = next(line for line in lines if line.startswith(which))
         return int(line.split()[1]) * 1024 / 1e6
 
+    def waited(self) -> float:
+        """The seconds that its main thread was ready to run and had no processor, see proc(5), schedstat."""
+        return int(Path(f"/proc/{self.process}/schedstat").read_text().split()[1]) / 1e9
+
     async def metrics(self) -> dict[str, float]:
         """What it measures of itself."""
         url = f"http://127.0.0.1:{self.port}/metrics"

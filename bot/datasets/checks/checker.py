@@ -79,7 +79,9 @@ class DatasetChecker:
     def finish(self) -> DatasetReport:
         """Return what was found. The checker cannot be used again."""
         if not self.stopped:
-            self._check_all(self._source.finish())
+            # Less than one row of the longest size is left; it is no reason to call the file unread.
+            for block in self._source.finish():
+                self._check(block)
         collector, totals, fingerprints, row_checker = (
             self._collector,
             self._totals,
@@ -88,7 +90,8 @@ class DatasetChecker:
         )
         sha256 = self._background.finish()
         self._background.personal.report(collector)
-        check_size(collector, totals, self._source.unpacked, self._limits)
+        if not self.stopped:
+            check_size(collector, totals, self._source.unpacked, self._limits)
         check_content(collector, totals, fingerprints)
         task = task_of(totals, fingerprints)
         if self._stop is not None:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from bot.datasets import WORKER_MODULE, CheckTask
 from bot.domain.backend_profile import DatasetLimits
 from bot.errors import FileUnavailable, TooMuchWork
 from bot.ports.workers import WorkKind
-from bot.runtime.worker_pool import WorkerPool, places
+from bot.runtime.fair_queue import FairQueue
+from bot.runtime.worker_pool import WorkerPool, work_queues
 from tests.support.dataset_builders import chunks
 from tests.support.file_work import FileWork
 from tests.support.waiting import wait_until
@@ -51,7 +53,7 @@ def environment(process_id: int) -> dict[str, str]:
 
 @pytest.fixture
 async def work() -> AsyncIterator[FileWork]:
-    pool = WorkerPool(WORKER_MODULE, {WorkKind.SMALL_CHECK: 1, WorkKind.CHECK: 1, WorkKind.CONVERSION: 1})
+    pool = WorkerPool(WORKER_MODULE, {kind: FairQueue(1, 1, 1) for kind in WorkKind})
     yield FileWork(pool)
     await pool.close()
 
@@ -65,7 +67,7 @@ async def test_a_process_is_used_again_for_the_next_file(work: FileWork) -> None
 
 
 async def test_a_process_without_work_ends_after_a_while() -> None:
-    pool = WorkerPool(WORKER_MODULE, places(), idle_seconds=0.01)
+    pool = WorkerPool(WORKER_MODULE, work_queues(), idle_seconds=0.01)
     await FileWork(pool).checked(chunks(ROWS), CHECK)
     await wait_until(lambda: not pool.process_ids)
     assert (await FileWork(pool).checked(chunks(ROWS), CHECK)).rows == 1
@@ -83,6 +85,27 @@ async def test_one_kind_of_work_is_bounded_and_delays_no_other(work: FileWork) -
     held.go_on.set()
     assert (await first).rows == 10_001
     assert (await second).rows == 1
+
+
+async def test_one_file_too_many_is_refused_with_a_hint(work: FileWork) -> None:
+    held = HeldFile()
+    first = asyncio.create_task(work.checked(held.chunks(), CHECK))
+    await held.read.wait()
+    second = asyncio.create_task(work.checked(chunks(ROWS), CHECK))
+    await wait_until(lambda: work.pool.waiting(WorkKind.CHECK))
+    with pytest.raises(TooMuchWork, match="1 files wait to be read already"):
+        await work.checked(chunks(ROWS), CHECK)
+    held.go_on.set()
+    assert [(await each).rows for each in (first, second)] == [10_001, 1]
+
+
+@pytest.mark.parametrize("kind", WorkKind)
+async def test_one_person_never_holds_all_places_of_a_kind(kind: WorkKind) -> None:
+    queue = work_queues(processors=2)[kind]
+    async with AsyncExitStack() as taken:
+        while not queue.must_wait("ada"):
+            await taken.enter_async_context(queue.turn("ada"))
+        assert not queue.must_wait("bo")
 
 
 async def test_a_check_that_is_cancelled_ends_its_process(work: FileWork) -> None:
@@ -125,7 +148,7 @@ async def test_a_process_that_is_ended_from_outside_is_an_error_with_a_hint(
 
 
 async def test_a_process_that_does_not_start_is_an_error_with_a_hint() -> None:
-    pool = WorkerPool("bot.datasets.no_such_module", places())
+    pool = WorkerPool("bot.datasets.no_such_module", work_queues())
     with pytest.raises(TooMuchWork, match="ended before it was done"):
         await FileWork(pool).checked(chunks(ROWS), CHECK)
     await pool.close()
