@@ -54,9 +54,8 @@ async def test_who_answers_no_to_the_second_question_starts_nothing(bot: BotHarn
 
 
 async def test_the_button_in_a_message_asks_a_second_time_too(bot: BotHarness) -> None:
-    bot.slack.faults.delay("files.info", seconds=3)
+    bot.slack.faults.fail("views.update", error="not_found")  # as if the modal had been closed a moment before
     await bot.type(f'start name="by button" epochs=21 file={bot.share()}')
-    await bot.ada.close_view(await bot.view("Checking the file"))
     message = await bot.message("Start tuning")
     assert buttons(message)["report_start"] == "Start tuning"
 
