@@ -12,9 +12,10 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from bot.backends import BackendOptions, build_backends, build_gcs_files
@@ -35,6 +36,7 @@ from bot.runtime.metrics import MeasuredNotifier, Metrics
 from bot.runtime.readiness import Readiness
 from bot.runtime.worker_pool import WorkerPool, work_queues
 from bot.settings import Settings, reveal
+from bot.spending.month_report import next_month, spend_csv, start_of
 from bot.spending.price_table import PriceTable, read_price_table
 from bot.tuning.cancellation import Cancellations
 from bot.tuning.dataset_check import DatasetCheck
@@ -370,6 +372,19 @@ def _exit_now(service: asyncio.Task[None]) -> None:
     logger.error("the stop took too long, exiting now; %s", state)
     logging.shutdown()
     os._exit(0 if closed else 1)
+
+
+async def spend_csv_of(database: str, month: date, clock: Clock = SYSTEM_CLOCK) -> str:
+    """Return the CSV of a month's tunings, also while a bot is using the database. Raises StorageError.
+
+    It reads a copy, which is migrated if it is of an older version; the database itself stays as it is.
+    """
+    with TemporaryDirectory(prefix="tunebot-spend-") as directory:
+        copy = Path(directory, "tunebot.db")
+        await asyncio.to_thread(copy_database, Path(database), copy)
+        async with open_stores(copy, clock) as stores:
+            jobs = await stores.jobs.started(None, start_of(month), start_of(next_month(month)))
+    return spend_csv(jobs)
 
 
 def backup(database: str, target: Path) -> None:

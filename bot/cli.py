@@ -1,4 +1,4 @@
-"""The command line: `tunebot run`, `settings`, `prices`, `backup`, `sandbox`, `check`, `convert`, `manifest`.
+"""The command line: `tunebot run`, `settings`, `check`, `convert` and more; `tunebot --help` lists all.
 
 Each command imports what it needs when it runs, so that a check of a file does not wait for Slack's libraries.
 """
@@ -94,6 +94,29 @@ def backup(file: Path) -> None:
     database = os.environ.get("TUNEBOT_DB", "").strip() or str(Settings.model_fields["database"].default)
     app.backup(database, file)
     click.echo(f"Copied {database} to {file}, {file.stat().st_size:,} bytes.")
+
+
+@cli.command("export-spend")
+@click.option("--month", required=True, help="The month, like 2026-11, in UTC.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="A new file to write; else standard output."
+)
+def export_spend(month: str, out: Path | None) -> None:
+    """Write what each tuning of a month cost as CSV, also while the bot runs; TUNEBOT_DB names the database."""
+    from bot import app
+    from bot.settings import Settings
+    from bot.spending.month_report import read_month
+
+    database = os.environ.get("TUNEBOT_DB", "").strip() or str(Settings.model_fields["database"].default)
+    text = asyncio.run(app.spend_csv_of(database, read_month(month)))
+    if out is None:
+        click.echo(text.encode(), nl=False)
+        return
+    try:
+        with out.open("x", encoding="utf-8", newline="") as file:
+            file.write(text)
+    except OSError as error:
+        raise BotError(f"{out} cannot be written: {error.strerror}.", "Name a new file.") from error
 
 
 @cli.command()

@@ -21,6 +21,7 @@ from storage.audit_log import append_entry
 from storage.codecs import (
     Row,
     job_row,
+    micros,
     proposal_row,
     read_job,
     read_open_job,
@@ -116,6 +117,20 @@ class SqliteJobStore:
                 [team, limit],
             )
             return [self._read(row) for row in rows]
+
+        return await self._database.run(read)
+
+    async def started(self, team: str | None, since: datetime, until: datetime) -> Sequence[TuningJob]:
+        def read(connection: Connection) -> list[TuningJob]:
+            rows = connection.query(
+                """
+                SELECT * FROM jobs WHERE (team = :team OR :team IS NULL)
+                  AND created_at >= :since AND created_at < :until
+                ORDER BY created_at, rowid
+                """,
+                {"team": team, "since": micros(since), "until": micros(until)},
+            )
+            return list(self._readable(rows))
 
         return await self._database.run(read)
 

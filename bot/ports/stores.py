@@ -72,6 +72,13 @@ class JobStore(Protocol):
         """
         ...
 
+    async def started(self, team: str | None, since: datetime, until: datetime) -> Sequence[TuningJob]:
+        """Return the workspace's jobs that were started from `since` to `until`, also deleted ones, oldest first.
+
+        Without a workspace, those of all. Raises StorageError.
+        """
+        ...
+
     async def count_jobs(self, team: str, *, under_way: bool = False) -> int:
         """Return how many jobs `jobs` would return without a limit. Raises StorageError."""
         ...

@@ -8,6 +8,7 @@ from bot.domain.backend_profile import BackendProfile
 from bot.domain.place import Requester
 from bot.ports.clock import Clock
 from bot.ports.stores import JobStore
+from bot.spending.month_report import month_of, month_report, months_back, next_month, start_of
 from bot.tuning.job_service import JobService
 from bot.tuning.permissions import may_use_buttons
 from handlers.blocks.help import build_help
@@ -16,8 +17,10 @@ from handlers.blocks.jobs.listing import SHOWN, build_job_list, build_model_list
 from handlers.blocks.jobs.wording import cancel_text
 from handlers.blocks.message import Message
 from handlers.blocks.replies import build_reply
+from handlers.blocks.spend import build_spend
 from handlers.syntax.commands import Arguments, Runner, TypedCommand
 
+EARLIER_MONTHS: Final = 6
 _Run = Callable[[Requester, Arguments], Awaitable[Message]]
 
 
@@ -44,6 +47,7 @@ class CommandRunner:
             Runner.DELETE: self._delete,
             Runner.USE: self._use,
             Runner.MODELS: self._models,
+            Runner.SPEND: self._spend,
             Runner.HELP: self._help,
         }
 
@@ -84,6 +88,11 @@ class CommandRunner:
     async def _models(self, requester: Requester, arguments: Arguments) -> Message:
         listed = await self._chat.models()
         return build_model_list(listed.models, await self._jobs.jobs(requester.team), listed.problems)
+
+    async def _spend(self, requester: Requester, arguments: Arguments) -> Message:
+        month = arguments.month or month_of(self._clock.now())
+        since, until = start_of(months_back(month, EARLIER_MONTHS)), start_of(next_month(month))
+        return build_spend(month_report(await self._jobs.started(requester.team, since, until), month))
 
     async def _help(self, requester: Requester, arguments: Arguments) -> Message:
         return build_help(list(self._profiles.values()))

@@ -7,12 +7,14 @@ cases.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from functools import partial
 
 from bot.domain.requests import StartRequest
 from bot.domain.suggestions import did_you_mean
 from bot.errors import BadArgument
+from bot.spending.month_report import read_month
 from handlers.syntax.lexer import LONGEST_LINE, leading_key, shown, undo_markup, unquoted, words
 from handlers.syntax.start_options import looks_like_file, parse_start
 
@@ -32,6 +34,7 @@ class Runner(StrEnum):
     DELETE = "delete"
     USE = "use"
     MODELS = "models"
+    SPEND = "spend"
     HELP = "help"
 
 
@@ -40,12 +43,14 @@ class Arguments:
     """What follows a command; each parser sets the fields that its command takes.
 
     `name` is that of a job or a tuned model. An empty `model` means that of the thread or of the channel.
+    `month` is the first day of a month, None for the present one.
     """
 
     name: str = ""
     request: StartRequest = field(default_factory=StartRequest)
     question: str = ""
     model: str = ""
+    month: date | None = None
 
 
 NO_ARGUMENTS = Arguments()
@@ -160,6 +165,10 @@ def _parse_start(rest: str) -> Arguments:
 def _parse_name(rest: str) -> Arguments:
     inside = unquoted(rest)
     return Arguments(name=" ".join((rest if inside is None else inside).split()))
+
+
+def _parse_month(rest: str) -> Arguments:
+    return Arguments(month=read_month(rest)) if rest.strip() else NO_ARGUMENTS
 
 
 def _parse_needed_name(word: str, rest: str) -> Arguments:
@@ -311,6 +320,14 @@ COMMANDS = (
         partial(_no_arguments, "models"),
         Runner.MODELS,
         _alone,
+    ),
+    Command(
+        "/tune spend",
+        "[MONTH]",
+        "Shows what this workspace's tunings cost, by person and base model; MONTH is like 2026-11.",
+        _parse_month,
+        Runner.SPEND,
+        only_reads=True,
     ),
     Command("/tune help", "", "Shows this.", _parse_help, Runner.HELP, _alone, only_reads=True),
     Command(

@@ -1,5 +1,12 @@
 """What a start costs is said before it, and a very large one needs a second yes."""
 
+import asyncio
+import csv
+import os
+import sys
+from datetime import UTC, datetime
+from decimal import Decimal
+
 import pytest
 
 from tests.support.bot_harness import BotHarness, buttons, shown_in
@@ -66,3 +73,30 @@ async def test_the_button_in_a_message_asks_a_second_time_too(bot: BotHarness) -
     await bot.ada.submit_view(question)
     await bot.job("by button")
     assert len(started(bot, "by button")) == 1
+
+
+async def test_the_card_compares_the_estimate_with_googles_count_and_the_month_adds_it_up(bot: BotHarness) -> None:
+    card = await bot.tuned("compared", "epochs=2")
+    await bot.shows(card, "I estimated", "Google counted", "Google's price may differ")
+
+    await bot.type("spend")
+    said = await bot.message("By base model")
+    assert said.visible_to == bot.ada.id
+    assert f"<@{bot.ada.id}>: less than $0.01 for" in shown_in(said)
+    assert "`gemini-3.5-flash`" in shown_in(said)
+
+    await bot.type("spend last month")
+    assert (await bot.message("is no month")).visible_to == bot.ada.id
+
+
+async def test_a_month_is_exported_while_the_bot_runs(bot: BotHarness) -> None:
+    await bot.tuned("=exported", "epochs=2")
+    environment = {**os.environ, "TUNEBOT_DB": bot.stage.told["TUNEBOT_DB"]}
+    month = f"{datetime.now(UTC):%Y-%m}"
+    command = [sys.executable, "-m", "bot", "export-spend", "--month", month]
+    done = await asyncio.create_subprocess_exec(*command, env=environment, stdout=asyncio.subprocess.PIPE)
+    text = (await done.communicate())[0].decode()
+    rows = {row["name"]: row for row in csv.DictReader(text.splitlines())}
+    exported = rows["'=exported"]
+    assert exported["basis"] == "tokens that Google counted"
+    assert Decimal(exported["google_usd"]) == Decimal(exported["google_tokens"]) * 10 / 1_000_000

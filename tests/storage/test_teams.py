@@ -1,5 +1,7 @@
 """One workspace never sees another's rows."""
 
+from datetime import timedelta
+
 from bot.domain.chat import Conversation, ModelRef, Role, Turn
 from bot.domain.jobs import JobState
 from bot.domain.place import Place
@@ -7,7 +9,7 @@ from storage.conversations import SqliteChatStore
 from storage.database import Database
 from storage.jobs import SqliteJobStore
 from tests.storage.conftest import Keep
-from tests.support.builders import OTHER_TEAM, TEAM, job, proposal
+from tests.support.builders import OTHER_TEAM, START, TEAM, job, proposal
 
 OURS = ModelRef("vertex", "projects/1/endpoints/2", "ours")
 THEIRS = ModelRef("vertex", "projects/1/endpoints/3", "theirs")
@@ -62,3 +64,12 @@ async def test_every_table_of_a_workspaces_data_carries_the_team(database: Datab
     # Event ids are Slack's own and unique across workspaces. The id of the database is of no workspace.
     others = {name for name, columns in tables.items() if "team" not in columns}
     assert others == {"handled_deliveries", "installation"}
+
+
+async def test_spending_of_one_workspace_has_no_job_of_another(jobs: SqliteJobStore) -> None:
+    for key, team, minutes in (("ours", TEAM, 0), ("theirs", OTHER_TEAM, 1), ("later", TEAM, 10)):
+        assert await jobs.submit(job(key, team=team, minutes=minutes), [])
+    until = START + timedelta(minutes=10)
+    assert [each.key for each in await jobs.started(TEAM, START, until)] == ["ours"]
+    assert [each.key for each in await jobs.started(None, START, until)] == ["ours", "theirs"]
+    assert [each.key for each in await jobs.started(TEAM, until, until + timedelta(1))] == ["later"]

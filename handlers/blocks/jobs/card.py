@@ -5,6 +5,7 @@ from datetime import datetime
 
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.jobs import JobState, Snapshot, TuningJob
+from bot.spending.month_report import comparison_sentence
 from handlers.blocks.elements import actions, button, confirm, context, facts, header, section
 from handlers.blocks.formatting import count, moment
 from handlers.blocks.jobs.loss_curve import LossCurve, build_loss_chart, build_loss_text
@@ -115,6 +116,8 @@ def _outcome(job: TuningJob) -> str:
         lines += failure_lines(job.failure)
     if job.data_stats is not None:
         lines += data_lines(job.data_stats, job.spec.training.examples)
+    if compared := comparison_sentence(job):
+        lines.append(escape_line(compared))
     return "\n".join(lines)
 
 

@@ -1,0 +1,63 @@
+"""Builds the answer to `/tune spend`: a month's sums, by person and base model, and the months before it."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from bot.spending.amounts import about_text
+from bot.spending.month_report import MonthReport, Total
+from handlers.blocks.elements import context, section
+from handlers.blocks.formatting import count
+from handlers.blocks.jobs.wording import base_model_text
+from handlers.blocks.message import Block, Message, compose, mention
+
+_SHOWN = 15
+_CERTAINTY = (
+    "Sums of tunings by the month of their start, in UTC. Where Google has said how many tokens it trained on, "
+    "they count; else the estimate does. Prices are those of the table at each start; Google's bill may differ. "
+    "Questions to models are not counted."
+)
+
+
+def build_spend(report: MonthReport) -> Message:
+    """Build the message; people are named by mentions, so it is for the eyes of one person only."""
+    title = f"*{_month(report.month)}*: {_total(report.total)}"
+    parts = [section(title, "spend_total")]
+    texts = [title]
+    groups = (
+        ("By person", "spend_people", [(mention(user), total) for user, total in report.by_person.items()]),
+        (
+            "By base model",
+            "spend_models",
+            [(base_model_text(name), each) for name, each in report.by_model.items()],
+        ),
+        ("Months before", "spend_months", [(_month(month), total) for month, total in report.earlier.items()]),
+    )
+    for label, block_id, lines in groups:
+        if lines:
+            text = _list(label, lines)
+            parts.append(section(text, block_id))
+            texts.append(text)
+    blocks: list[Block] = [*parts, context(_CERTAINTY, "spend_certainty")]
+    return compose("\n".join([*texts, _CERTAINTY]), blocks)
+
+
+def _list(label: str, lines: Sequence[tuple[str, Total]]) -> str:
+    shown = [f"• {name}: {_total(total)}" for name, total in lines[:_SHOWN]]
+    more = [f"And {len(lines) - _SHOWN:,} more."] if len(lines) > _SHOWN else []
+    return "\n".join([f"*{label}*", *shown, *more])
+
+
+def _total(total: Total) -> str:
+    if not total.tunings:
+        return "no tunings."
+    text = f"{about_text(total.amount)} for {count(total.tunings, 'tuning')}"
+    details = []
+    if total.estimated:
+        details.append(f"{about_text(total.estimated)} of it only estimated")
+    if total.unknown:
+        details.append(f"{count(total.unknown, 'tuning')} of unknown cost not counted")
+    return f"{text} ({'; '.join(details)})." if details else f"{text}."
+
+
+def _month(month: date) -> str:
+    return f"{month:%B %Y}"
