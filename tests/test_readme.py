@@ -38,7 +38,7 @@ def test_every_command_stands_in_the_readme_as_help_explains_it(row: Command) ->
 
 
 def test_every_tunebot_command_that_the_readme_types_exists() -> None:
-    typed = set(re.findall(r"\.venv/bin/tunebot (\w+)", README))
+    typed = set(re.findall(r"\.venv/bin/tunebot ([\w-]+)", README))
 
     assert typed
     for name in typed:

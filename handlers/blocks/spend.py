@@ -18,13 +18,14 @@ _CERTAINTY = (
 )
 
 
-def build_spend(report: MonthReport) -> Message:
-    """Build the message; people are named by mentions, so it is for the eyes of one person only."""
+def build_spend(report: MonthReport, *, with_people: bool = True) -> Message:
+    """Build the message; `with_people` mentions people, so it is for a message that only one person sees."""
     title = f"*{_month(report.month)}*: {_total(report.total)}"
     parts = [section(title, "spend_total")]
     texts = [title]
+    people = [(mention(user), total) for user, total in report.by_person.items()] if with_people else []
     groups = (
-        ("By person", "spend_people", [(mention(user), total) for user, total in report.by_person.items()]),
+        ("By person", "spend_people", people),
         (
             "By base model",
             "spend_models",

@@ -103,7 +103,8 @@ class Events:
             if not await self._questions.accept(question, respond):
                 raise StorageError("The question is not stored yet.")
         else:
-            self._tasks.spawn(report_errors(self._run(typed, key, event, requester, respond), respond), "message")
+            answered = replace(requester, place=thread)
+            self._tasks.spawn(report_errors(self._run(typed, key, event, answered, respond), respond), "message")
 
     async def _typed(self, event: Event, place: Place, addressed: bool) -> TypedCommand | BotError | None:
         """Return what the message means, None where it is not meant for the bot."""

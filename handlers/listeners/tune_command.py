@@ -92,7 +92,9 @@ class CommandRunner:
     async def _spend(self, requester: Requester, arguments: Arguments) -> Message:
         month = arguments.month or month_of(self._clock.now())
         since, until = start_of(months_back(month, EARLIER_MONTHS)), start_of(next_month(month))
-        return build_spend(month_report(await self._jobs.started(requester.team, since, until), month))
+        report = month_report(await self._jobs.started(requester.team, since, until), month)
+        # The answer to a mention is posted in its thread, where each name would notify a person.
+        return build_spend(report, with_people=not requester.place.thread)
 
     async def _help(self, requester: Requester, arguments: Arguments) -> Message:
         return build_help(list(self._profiles.values()))

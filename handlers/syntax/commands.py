@@ -5,6 +5,7 @@ and a block builder. This module is pure: whether a name exists or a number is i
 cases.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
@@ -245,6 +246,10 @@ def _one_name_or_none(rest: str, has_file: bool) -> bool:
     return not rest or _one_name(rest, has_file)
 
 
+def _month_or_none(rest: str, has_file: bool) -> bool:
+    return not rest or re.fullmatch(r"[0-9]{4}-[0-9]{2}", rest) is not None
+
+
 def _file_or_pairs(rest: str, has_file: bool) -> bool:
     if has_file:
         return True
@@ -323,10 +328,11 @@ COMMANDS = (
     ),
     Command(
         "/tune spend",
-        "[MONTH]",
-        "Shows what this workspace's tunings cost, by person and base model; MONTH is like 2026-11.",
+        "[2026-11]",
+        "Shows what tunings cost in this month or in the one that you name, by person and base model.",
         _parse_month,
         Runner.SPEND,
+        _month_or_none,
         only_reads=True,
     ),
     Command("/tune help", "", "Shows this.", _parse_help, Runner.HELP, _alone, only_reads=True),

@@ -91,7 +91,7 @@ async def test_the_card_compares_the_estimate_with_googles_count_and_the_month_a
 
 async def test_a_month_is_exported_while_the_bot_runs(bot: BotHarness) -> None:
     await bot.tuned("=exported", "epochs=2")
-    environment = {**os.environ, "TUNEBOT_DB": bot.stage.told["TUNEBOT_DB"]}
+    environment = {**os.environ, "TUNEBOT_DB": bot.stage.environment()["TUNEBOT_DB"]}
     month = f"{datetime.now(UTC):%Y-%m}"
     command = [sys.executable, "-m", "bot", "export-spend", "--month", month]
     done = await asyncio.create_subprocess_exec(*command, env=environment, stdout=asyncio.subprocess.PIPE)
@@ -100,3 +100,11 @@ async def test_a_month_is_exported_while_the_bot_runs(bot: BotHarness) -> None:
     exported = rows["'=exported"]
     assert exported["basis"] == "tokens that Google counted"
     assert Decimal(exported["google_usd"]) == Decimal(exported["google_tokens"]) * 10 / 1_000_000
+
+
+async def test_in_a_thread_the_month_names_nobody(bot: BotHarness) -> None:
+    await bot.started("named", "epochs=2")
+    asked = bot.ada.post(bot.channel, bot.ada.typed("@Tunebot spend"))
+    public = await bot.message("By base model", thread=asked.ts)
+    assert public.visible_to is None
+    assert bot.ada.id not in shown_in(public)

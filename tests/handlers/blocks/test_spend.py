@@ -42,3 +42,10 @@ def test_many_people_and_odd_models_fit_into_one_message() -> None:
     check_message(message, mentions=set(people))
     assert "<!channel>" not in str(message)
     assert "And 385 more." in str(message.blocks)
+
+
+def test_in_a_thread_nobody_is_named() -> None:
+    message = build_spend(REPORT, with_people=False)
+    check_message(message)
+    assert "U1" not in str(message)
+    assert "By base model" in message.text
