@@ -13,7 +13,7 @@ import msgspec
 
 from bot.datasets.findings.collector import FindingCollector, Problem
 from bot.datasets.formats.encodings import not_utf8
-from bot.datasets.formats.json_lines import MAX_ROW_BYTES, Block
+from bot.datasets.formats.json_lines import MAX_ROW_BYTES, PIECE_BYTES, Block
 
 _encode = msgspec.json.Encoder().encode
 # Excel cuts what is longer. Source: "Excel specifications and limits", total number of characters in a cell.
@@ -88,13 +88,22 @@ class CsvTable:
 
     def _open_quote(self, data: bytes) -> Iterator[Block]:
         """Read the lines after a quote that is never closed one by one, so that only the broken ones are lost."""
-        for line in data.splitlines(keepends=True):
+        closed: list[bytes] = []
+        size = 0
+        for line in io.BytesIO(data):
             if line.count(b'"') % 2 and self._is_open(line):
+                yield from self._records(b"".join(closed))
+                closed, size = [], 0
                 number, self._next = self._next, self._next + 1
                 text = line.strip()[:MAX_ROW_BYTES]
                 yield Block(number, text, [text], Problem("no-closing-quote"))
             else:
-                yield from self._records(line)
+                closed.append(line)
+                size += len(line)
+            if size > PIECE_BYTES:
+                yield from self._records(b"".join(closed))
+                closed, size = [], 0
+        yield from self._records(b"".join(closed))
 
     def _is_open(self, line: bytes) -> bool:
         """Return whether a quoted field of the line is not closed; a quote in a plain field is a character."""
@@ -108,6 +117,7 @@ class CsvTable:
             self._next += 1
             text = text.partition("\n")[2]
         lines: list[bytes] = []
+        size = 0
         first = self._next
         for record in read_records(text, self._delimiter):
             number, self._next = self._next, self._next + 1
@@ -126,12 +136,17 @@ class CsvTable:
             line, problem = self._row(record, number)
             if problem is None:
                 lines.append(line)
+                size += len(line)
+                if size > PIECE_BYTES:
+                    # Short rows are many times longer as JSON, and one block is read at once.
+                    yield Block(first, b"\n".join(lines), lines)
+                    lines, first, size = [], self._next, 0
                 continue
             if lines:
                 yield Block(first, b"\n".join(lines), lines)
             shown = self._delimiter.join(record).encode("utf-8", "surrogateescape").replace(b"\n", b" ")
             yield Block(number, shown, [shown], problem)
-            lines, first = [], self._next
+            lines, first, size = [], self._next, 0
         if lines:
             yield Block(first, b"\n".join(lines), lines)
 

@@ -35,7 +35,7 @@ FILES = {
     "one endless text": lambda: itertools.chain([b'{"text_input": "'], itertools.repeat(b"x" * MEGABYTE, 60)),
     "one endless item": lambda: itertools.chain([b'[{"text_input": "'], itertools.repeat(b"x" * MEGABYTE, 60)),
     "an endless quoted field": lambda: itertools.chain(
-        [b'text_input,output\\n"'], itertools.repeat(b"x,\\n" * 300_000, 60)
+        [b'text_input,output\\n"'], itertools.repeat(b"x,y\\n" * 225_000, 5)
     ),
     "zeros in gzip": lambda: packed(itertools.repeat(bytes(MEGABYTE), 300)),
     "empty lists by the million": lambda: itertools.repeat(b'{"messages":[' + b"[]," * 650_000 + b"[]]}\\n", 4),
