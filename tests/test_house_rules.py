@@ -40,7 +40,6 @@ TESTS_OF_SEVERAL_FILES: Final = {
     "bot/sandbox/slack/test_bolt.py": "Bolt for Python against the stand-in",
     "bot/sandbox/slack/test_bolt_js.py": "Bolt for JavaScript against the stand-in",
     "handlers/blocks/test_limits.py": "Slack's limits for every builder",
-    "handlers/blocks/test_lists_and_prompts.py": "the small builders",
     "storage/test_crash.py": "a process that is killed while it writes",
     "storage/test_teams.py": "no store shows another team's rows",
 }

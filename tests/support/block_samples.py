@@ -1,4 +1,8 @@
-"""Jobs, profiles and reports to draw: small fixed ones, and any that hypothesis can think of."""
+"""Jobs, profiles and reports to draw: small fixed ones, and strategies of Hypothesis for any of them.
+
+`builders.py` holds what is stored. The two stay apart because the harnesses and the processes that tests kill import
+`builders`, and must not load Hypothesis.
+"""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

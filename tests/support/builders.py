@@ -1,4 +1,4 @@
-"""Jobs to store, and a clock that stands still."""
+"""Jobs and estimates to store; `block_samples.py` holds what is drawn, with strategies of Hypothesis."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -42,20 +42,6 @@ ESTIMATE = TuningEstimate(
     priced_on=date(2026, 11, 27),
     training_price=Decimal("10.10"),
 )
-
-
-class StoppedClock:
-    def __init__(self) -> None:
-        self.time = START
-
-    def now(self) -> datetime:
-        return self.time
-
-    def monotonic(self) -> float:
-        return (self.time - START).total_seconds()
-
-    def advance(self, by: timedelta) -> None:
-        self.time += by
 
 
 def job(

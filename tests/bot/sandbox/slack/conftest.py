@@ -1,6 +1,7 @@
 """A stand-in with one channel and one person, and Slack's own client to call it with."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,26 +11,17 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.sandbox.slack import APP_TOKEN, BOT_TOKEN, Channel, Person, SlackStandIn, SlackWorkspace
 from tests.bot.sandbox.slack.recorder import Recorder
-
-
-class Clock:
-    """A clock that a test can push forward."""
-
-    def __init__(self) -> None:
-        self.seconds = 1_790_000_000.0
-
-    def __call__(self) -> float:
-        return self.seconds
+from tests.support.clock import FixedClock
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> FixedClock:
+    return FixedClock(datetime.fromtimestamp(1_790_000_000, UTC))
 
 
 @pytest.fixture
-async def slack(clock: Clock) -> AsyncIterator[SlackStandIn]:
-    async with SlackStandIn(SlackWorkspace(now=clock)) as standin:
+async def slack(clock: FixedClock) -> AsyncIterator[SlackStandIn]:
+    async with SlackStandIn(SlackWorkspace(now=clock.timestamp)) as standin:
         standin.deliveries.retry_delays = ()
         yield standin
 

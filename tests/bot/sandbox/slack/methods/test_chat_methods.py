@@ -8,6 +8,7 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.sandbox.slack import APP_TOKEN, BOT_TOKEN, Channel, Person, SlackStandIn
+from tests.support.clock import FixedClock
 
 Refused = Callable[[Awaitable[Any]], Awaitable[dict[str, Any]]]
 SECTION = {"type": "section", "text": {"type": "mrkdwn", "text": "*hello*"}}
@@ -192,19 +193,19 @@ async def test_arguments_may_come_as_form_json_or_query_and_the_token_in_the_bod
 
 
 async def test_rate_limits_answer_429_and_let_the_patient_through(
-    slack: SlackStandIn, client: AsyncWebClient, general: Channel, clock: Any, refused: Refused
+    slack: SlackStandIn, client: AsyncWebClient, general: Channel, clock: FixedClock, refused: Refused
 ) -> None:
     slack.limits.enabled = True
     ts = (await client.chat_postMessage(channel=general.id, text="one"))["ts"]
     assert (await refused(client.chat_postMessage(channel=general.id, text="two")))["error"] == "ratelimited"
     call = slack.workspace.calls[-1]
     assert call.status == 429
-    clock.seconds += 1
+    clock.advance(seconds=1)
     assert (await client.chat_postMessage(channel=general.id, text="two"))["ok"]
     for number in range(50):
         await client.chat_update(channel=general.id, ts=ts, text=str(number))
     assert (await refused(client.chat_update(channel=general.id, ts=ts, text="too much")))[
         "error"
     ] == "ratelimited"
-    clock.seconds += 60
+    clock.advance(seconds=60)
     assert (await client.chat_update(channel=general.id, ts=ts, text="now"))["ok"]

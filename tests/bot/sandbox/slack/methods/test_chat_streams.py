@@ -7,6 +7,7 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.sandbox.slack import Channel, Person, SlackStandIn
+from tests.support.clock import FixedClock
 
 Refused = Callable[[Awaitable[Any]], Awaitable[dict[str, Any]]]
 
@@ -56,14 +57,14 @@ async def test_a_stream_in_a_channel_needs_its_reader(
 
 
 async def test_the_server_ends_a_stream_after_five_minutes_and_then_edits_work(
-    client: AsyncWebClient, ana: Person, clock: Any, refused: Refused
+    client: AsyncWebClient, ana: Person, clock: FixedClock, refused: Refused
 ) -> None:
     direct = ana.open_dm()
     question = ana.post(direct, "question")
     started = await client.chat_startStream(channel=direct.id, thread_ts=question.ts, markdown_text="a")
     where = {"channel": direct.id, "ts": started["ts"]}
     assert (await refused(client.chat_update(**where, text="b")))["error"] == "streaming_state_conflict"
-    clock.seconds += 300
+    clock.advance(seconds=300)
     late = await refused(client.chat_appendStream(**where, markdown_text="b"))
     assert late["error"] == "message_not_in_streaming_state"
     assert (await client.chat_update(**where, text="the rest"))["ok"]

@@ -8,6 +8,7 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.sandbox.slack import BOT_TOKEN, Channel, Person, SlackStandIn
+from tests.support.clock import FixedClock
 
 Refused = Callable[[Awaitable[Any]], Awaitable[dict[str, Any]]]
 BEARER = {"Authorization": f"Bearer {BOT_TOKEN}"}
@@ -39,7 +40,7 @@ async def test_the_sdk_uploads_a_file_into_a_thread(
 
 
 async def test_a_file_is_no_picture_until_slack_knows_its_type(
-    slack: SlackStandIn, client: AsyncWebClient, general: Channel, clock: Any, refused: Refused
+    slack: SlackStandIn, client: AsyncWebClient, general: Channel, clock: FixedClock, refused: Refused
 ) -> None:
     slack.workspace.file_processing_seconds = 5
     answer = await client.files_upload_v2(channel=general.id, filename="loss.png", content=b"\x89PNG")
@@ -48,7 +49,7 @@ async def test_a_file_is_no_picture_until_slack_knows_its_type(
     early = await refused(client.chat_postMessage(channel=general.id, text="curve", blocks=[picture]))
     assert early["error"] == "invalid_blocks"
     assert (await client.files_info(file=file_id))["file"]["mimetype"] == ""
-    clock.seconds += 5
+    clock.advance(seconds=5)
     assert (await client.files_info(file=file_id))["file"]["mimetype"] == "image/png"
     assert (await client.chat_postMessage(channel=general.id, text="curve", blocks=[picture]))["ok"]
 
@@ -79,13 +80,13 @@ async def test_without_token_or_scope_a_login_page_comes_instead(
 
 
 async def test_files_are_listed_by_channel_person_and_time(
-    slack: SlackStandIn, client: AsyncWebClient, ana: Person, general: Channel, clock: Any
+    slack: SlackStandIn, client: AsyncWebClient, ana: Person, general: Channel, clock: FixedClock
 ) -> None:
     bob = slack.person("bob")
     other = slack.add_channel("other", ana, bob)
     hidden = slack.add_channel("hidden", ana, with_bot=False)
     old = ana.upload(general, "old.jsonl", b"1")
-    clock.seconds += 100
+    clock.advance(seconds=100)
     new = ana.upload(general, "new.jsonl", b"2")
     his = bob.upload(other, "his.jsonl", b"3")
     ana.upload(hidden, "hidden.jsonl", b"4")

@@ -6,6 +6,7 @@ from typing import Any
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.sandbox.slack import Person, SlackStandIn
+from tests.support.clock import FixedClock
 
 Refused = Callable[[Awaitable[Any]], Awaitable[dict[str, Any]]]
 
@@ -26,7 +27,7 @@ HOME = {"type": "home", "blocks": [{"type": "divider"}]}
 
 
 async def test_a_trigger_opens_one_view_within_three_seconds(
-    slack: SlackStandIn, client: AsyncWebClient, ana: Person, clock: Any, refused: Refused
+    slack: SlackStandIn, client: AsyncWebClient, ana: Person, clock: FixedClock, refused: Refused
 ) -> None:
     trigger = slack.workspace.new_trigger(ana.id)
     opened = await client.views_open(trigger_id=trigger, view=modal(private_metadata="m"))
@@ -37,7 +38,7 @@ async def test_a_trigger_opens_one_view_within_three_seconds(
     assert (await refused(client.views_open(trigger_id=trigger, view=modal())))["error"] == "exchanged_trigger_id"
     assert (await refused(client.views_open(trigger_id="1.2.3", view=modal())))["error"] == "invalid_trigger_id"
     late = slack.workspace.new_trigger(ana.id)
-    clock.seconds += 3.1
+    clock.advance(seconds=3.1)
     assert (await refused(client.views_open(trigger_id=late, view=modal())))["error"] == "expired_trigger_id"
 
 

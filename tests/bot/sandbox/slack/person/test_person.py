@@ -6,6 +6,7 @@ import aiohttp
 import pytest
 
 from bot.sandbox.slack import Channel, ClientRefusal, Person, SlackStandIn
+from tests.support.clock import FixedClock
 
 
 def heard(slack: SlackStandIn) -> list[str]:
@@ -107,8 +108,8 @@ async def test_a_response_url_works_five_times(general: Channel, response_url: s
     assert [message.visible_to for message in general.messages] == [ana.id] * 5
 
 
-async def test_a_response_url_ends_after_half_an_hour(response_url: str, clock: Any) -> None:
-    clock.seconds += 1801
+async def test_a_response_url_ends_after_half_an_hour(response_url: str, clock: FixedClock) -> None:
+    clock.advance(seconds=1801)
     status, body = await respond(response_url, text="late")
     assert status == 404
     assert "expired_url" in body
