@@ -1,7 +1,7 @@
 """Jobs, profiles and reports to draw: small fixed ones, and strategies of Hypothesis for any of them.
 
-`builders.py` holds what is stored. The two stay apart because the harnesses and the processes that tests kill import
-`builders`, and must not load Hypothesis.
+`builders.py` holds what is stored. The two stay apart because the harnesses and the processes that tests kill
+import `builders`, and must not load Hypothesis.
 """
 
 from datetime import UTC, datetime, timedelta
