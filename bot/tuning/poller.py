@@ -93,7 +93,8 @@ class Poller:
         self._idle.set()
         self._running: asyncio.Task[object] | None = None
         self._stopping = False
-        self._starts = starts or BackgroundTasks()
+        # An empty one counts as false.
+        self._starts = starts if starts is not None else BackgroundTasks()
         self._resumed: set[str] = set()
         self._sweeping = False
         self._watchdog: asyncio.TimerHandle | None = None

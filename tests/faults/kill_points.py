@@ -145,6 +145,7 @@ def options(project: str, token: str, url: str) -> BackendOptions:
         vertex_url=url,
         genai_url=url,
         storage_url=url,
+        gs_prefixes=(f"gs://{BUCKET}",),
         retry_policy=RETRY_POLICY,
     )
 
