@@ -100,7 +100,7 @@ async def test_fifteen_numbers_come_back_right_on_vertex(client: httpx.AsyncClie
     del body["supervisedTuningSpec"]["hyperParameters"]
     body["supervisedTuningSpec"]["validationDatasetUri"] = "gs://bucket/train.jsonl"
     name = (await client.post(jobs_path(google), json=body)).json()["name"]
-    await wait_until(lambda: google.jobs.latest.phase == "succeeded")
+    await wait_until(lambda: google.jobs.latest.phase == "succeeded", "the trained model", within=TRAINING_SECONDS)
     job = (await client.get(f"/v1/{name}")).json()
     assert job["description"].startswith(TOY)
     shots = google.jobs.latest.snapshots
