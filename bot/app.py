@@ -279,7 +279,7 @@ async def serving(
         handlers = build_handlers(
             slack, use_cases, stores.jobs, stores.pending_modals, stores.audit_log, tasks, clock
         )
-        app = build_bolt_app(slack.client, reveal(settings.slack_signing_secret), handlers.listeners)
+        app = build_bolt_app(slack.identity, reveal(settings.slack_signing_secret), handlers.listeners)
         poller = Poller(
             use_cases.jobs,
             use_cases.refresher,

@@ -11,6 +11,7 @@ from typing import Final
 import aiohttp
 import httpx
 from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.chat.answer_worker import AnswerWorker
@@ -159,10 +160,18 @@ def build_handlers(
     return Handlers(listeners, check_modal, questions, pending_modals, poster, tasks)
 
 
-def build_bolt_app(client: AsyncWebClient, signing_secret: str, listeners: Listeners) -> AsyncApp:
-    """Build Bolt's app with every route; Socket Mode signs no requests and needs no secret."""
+def build_bolt_app(identity: Identity, signing_secret: str, listeners: Listeners) -> AsyncApp:
+    """Build Bolt's app with every route; Socket Mode signs no requests and needs no secret.
+
+    The bot has logged in before, so Bolt is told who it is. Else Bolt would call auth.test with a client of its
+    own, which ignores NO_PROXY, while Slack waits for the first acknowledgement.
+    """
+
+    async def authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
+        return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id, bot_user_id=identity.user)
+
     app = AsyncApp(
-        client=client,
+        authorize=authorize,
         signing_secret=signing_secret or None,
         # The acknowledgement leaves when the listener returns. Bolt's default polls for it every 10 ms:
         # slack_bolt/listener/asyncio_runner.py.

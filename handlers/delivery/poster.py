@@ -20,6 +20,7 @@ from handlers.blocks.message import Message, has_chart, plain_forms
 from handlers.delivery.rate_limits import Method, RateLimits
 from handlers.errors import Respond
 from handlers.slack_errors import BAD_MESSAGE, CANNOT_POST, retry_after, slack_code
+from handlers.transport.proxies import proxy_for
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ class Poster:
             session=client.session,
             retry_handlers=[],
         )
+        self._strict_client.proxy = client.proxy
 
     async def post(
         self,
@@ -164,6 +166,7 @@ class Poster:
         async def respond(message: Message) -> None:
             # Bolt's own `respond` opens a connection for each message, which takes longer than all other steps.
             webhook = AsyncWebhookClient(response_url, session=self._client.session)
+            webhook.proxy = proxy_for(response_url)
             answer = await webhook.send(
                 text=message.text,
                 blocks=list(message.blocks),

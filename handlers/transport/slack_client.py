@@ -15,6 +15,7 @@ from bot.errors import BotError, SettingsError
 from bot.settings import Settings
 from handlers.slack_errors import CALL_ERRORS, NETWORK_ERRORS, TOKEN_REFUSED, slack_code, slack_status
 from handlers.transport.access import Identity
+from handlers.transport.proxies import proxy_for
 
 logger = logging.getLogger(__name__)
 
@@ -27,13 +28,15 @@ def slack_client(settings: Settings, session: aiohttp.ClientSession) -> AsyncWeb
 
     It repeats only a 429: after a broken connection nobody knows whether a message was posted.
     """
-    return AsyncWebClient(
+    client = AsyncWebClient(
         token=settings.slack_bot_token.get_secret_value(),
         base_url=settings.slack_api_url + "/",
         session=session,
         timeout=30,
         retry_handlers=[AsyncRateLimitErrorRetryHandler(max_retry_count=2)],
     )
+    client.proxy = proxy_for(client.base_url)
+    return client
 
 
 class TokenCheck:

@@ -24,6 +24,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.runtime.metrics import Metrics
 from handlers.slack_errors import NETWORK_ERRORS, TOKEN_REFUSED, slack_code
+from handlers.transport.proxies import proxy_for
 
 logger = logging.getLogger(__name__)
 
@@ -231,6 +232,7 @@ class SocketMode:
             async with asyncio.timeout(self._times.hello):
                 opened = await self._client.apps_connections_open(app_token=self._app_token)
                 connection.wss_uri = str(opened["url"])
+                connection.proxy = proxy_for(connection.wss_uri)
                 await connection.connect()  # type: ignore[no-untyped-call]
                 await connection.hello.wait()
         except BaseException:
