@@ -12,6 +12,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 MAPPING = "input=question output=answer"
 
 
+JUNK = b"not a row\n" * 150_000
+
+
 def word_problems() -> bytes:
     """7,500 rows: the file's 300, each 25 times with a number of its own."""
     rows = [json.loads(line) for line in data_file("datasets/word_problems.jsonl").splitlines()]
@@ -128,6 +131,13 @@ async def test_a_file_of_unknown_keys_is_asked_for_them_and_the_guess_is_one_cli
 async def test_both_keys_or_neither_must_be_named(bot: BotHarness) -> None:
     await bot.type("start input=question file=gs://bucket/x.jsonl")
     await bot.message("`output` is missing", "input=question output=answer")
+
+
+async def test_a_file_of_junk_is_not_read_to_its_end_and_the_report_says_so(bot: BotHarness) -> None:
+    await bot.type(f"start name=junk file={bot.share(JUNK)}")
+    shown = shown_in(await bot.report("Not ready to start"))
+    assert "More than 100,000 rows cannot be tuned on, so I stopped there." in shown
+    assert "I did not read what follows line 1" in shown
 
 
 def stored_at(request: dict[str, dict[str, str]]) -> tuple[str, str]:

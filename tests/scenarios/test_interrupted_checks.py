@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.support.bot_harness import BotHarness, OpenBot, buttons, shown_in
-from tests.support.waiting import wait_until
+from tests.support.waiting import holds, wait_until
 
 BROKEN = b'{"text_input": "1", "output": "2"}\n' * 3 + b"{broken\n" + b'{"text_input": "3", "output": "4"}\n' * 3
 
@@ -90,6 +90,29 @@ async def test_a_check_that_two_processes_did_not_survive_is_told_and_not_tried_
     await bot.ada.click(view, "form_again")
     assert "capitals" in str((await bot.view("Tune a model")).blocks)
     assert pending_modals(bot) == 0
+
+
+async def test_interrupted_checks_go_on_one_at_a_time_so_that_one_bad_file_stops_no_other(bot: BotHarness) -> None:
+    asked = bot.slack.workspace.calls_of
+    bot.slack.faults.hang("files.info", times=None)
+    for name in ("bad", "good"):
+        await bot.type(f"start name={name} file={bot.share()}")
+    await wait_until(lambda: pending_modals(bot) == 2 and len(asked("files.info")) >= 2)
+    await bot.stage.kill()
+    bot.slack.workspace.calls.clear()
+
+    # The next process ends during the first of the two checks, which it made alone.
+    await bot.stage.start()
+    await bot.slack.workspace.wait_for(lambda: asked("files.info") or None)
+    await holds(lambda: len(asked("files.info")) == 1, 0.5, "one check at a time")
+    await killed_over(bot, "files.info")
+
+    bot.slack.faults.clear()
+    await bot.stage.start()
+    await wait_until(lambda: pending_modals(bot) == 0)
+    # Slack closes the first modal when the second one opens, so its person is told in the channel.
+    await bot.message("I was restarted more than once", "Nothing was started")
+    assert (await bot.report()).title == "Ready to start"
 
 
 async def test_a_repair_that_was_cut_off_by_a_stop_is_told_and_not_begun_again(bot: BotHarness) -> None:
