@@ -154,11 +154,21 @@ RENDERERS: dict[str, Callable[[str], object]] = {
     "Markdown": escape_markdown,
     "Markdown as text": markdown_as_text,
     "answer": lambda text: build_answer(ModelAnswer(COUNTER, Answer(text))),
+    "answer with a link before": lambda text: build_answer(ModelAnswer(COUNTER, Answer("[a](b) " + text))),
+    "answer with a link behind": lambda text: build_answer(ModelAnswer(COUNTER, Answer(text + "\n\n[a](b)"))),
     "asked answer": lambda text: build_asked_answer("U1", text, ModelAnswer(COUNTER, Answer("eight"))),
     "job": card_named,
     "reply": build_reply,
     "error": lambda text: message_for(BotError(text, text)),
 }
+
+
+def test_steps_that_grow_with_the_square_are_seen() -> None:
+    def pairs(text: str) -> object:
+        return sum(one == other for one in text for other in text)
+
+    once, twice = (steps(pairs, "a" * size) for size in (200, 400))
+    assert twice > MOST_GROWTH * once + SOME_STEPS
 
 
 @pytest.mark.parametrize("work", [*PARSERS.values(), *RENDERERS.values()], ids=[*PARSERS, *RENDERERS])

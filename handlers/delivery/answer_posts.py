@@ -7,6 +7,7 @@ also after a restart. This module decides only where an answer goes, and how it 
 import asyncio
 import logging
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from slack_sdk.errors import SlackApiError
@@ -133,6 +134,7 @@ class SlackAnswerPoster:
         self._client = client
         self._clock = clock
         self._respond = respond
+        self._built: dict[bool, list[Message]] = {}
 
     async def show_waiting(self, question: Question) -> None:
         """Show that others are answered first."""
@@ -163,7 +165,7 @@ class SlackAnswerPoster:
         """Post question and answer in the channel, or the answer in the thread of the message that asks."""
         with delivery_errors():
             place, ts = await self._found_or_posted(asked, answer, record_attempt)
-        last = asked.posted + 1 >= len(_messages(asked.question, answer, place))
+        last = asked.posted + 1 >= len(await self._messages(asked.question, answer, place))
         return Posted(replace(place, thread=place.thread or ts), last)
 
     async def explain(self, asked: OpenQuestion, error: Exception, record_attempt: RecordAttempt) -> None:
@@ -194,7 +196,7 @@ class SlackAnswerPoster:
                 return asked.unconfirmed.place, ts
         place = asked.thread or question.place
         try:
-            message = _messages(question, answer, place)[asked.posted]
+            message = (await self._messages(question, answer, place))[asked.posted]
             return place, await self._idempotent_poster.post(place, message, metadata, record_attempt)
         except SlackApiError as error:
             if not self._goes_directly(asked, slack_code(error)):
@@ -203,12 +205,23 @@ class SlackAnswerPoster:
                 raise
         logger.info("cannot post in %s, answering %s directly", place.channel, question.key)
         direct = Place(place.team, await self._poster.direct_channel(question.user))
-        message = _messages(question, answer, direct)[asked.posted]
+        message = (await self._messages(question, answer, direct))[asked.posted]
         ts = await self._idempotent_poster.post(direct, message, metadata, record_attempt)
         await self._try_to_respond(
             build_reply("I cannot post in this channel, so I sent you the answer directly.")
         )
         return direct, ts
+
+    async def _messages(self, question: Question, answer: ModelAnswer, place: Place) -> list[Message]:
+        """Return the whole answer; it quotes the question where no message beside it shows the question.
+
+        It is built once, and outside of the event loop: a model's Markdown can take some hundred milliseconds.
+        """
+        quoted = question.quoted or place.channel != question.place.channel
+        if quoted not in self._built:
+            build = partial(build_asked_answer, question.user, question.text) if quoted else build_answer
+            self._built[quoted] = await asyncio.to_thread(build, answer)
+        return self._built[quoted]
 
     async def _found(
         self, asked: OpenQuestion, metadata: dict[str, Any], record_attempt: RecordAttempt
@@ -239,10 +252,3 @@ class SlackAnswerPoster:
             logger.info("could not show a message to one person: %s", error)
             self._respond = None
         return self._respond is not None
-
-
-def _messages(question: Question, answer: ModelAnswer, place: Place) -> list[Message]:
-    """Build the whole answer; it quotes the question where no message beside it shows the question."""
-    if question.quoted or place.channel != question.place.channel:
-        return build_asked_answer(question.user, question.text, answer)
-    return build_answer(answer)

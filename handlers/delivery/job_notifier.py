@@ -156,6 +156,9 @@ class JobNotifier:
             )
             if not at_once and not lasting:
                 raise
+            thread_gone = slack_code(error) in THREAD_GONE
+        if thread_gone:  # Somebody deleted the card; the channel is open.
+            return await self._post_at(delivery, replace(place, thread=""), message)
         logger.info("cannot post in %s, sending the owner of %s a direct message", place.channel, job.key)
         direct = Place(place.team, await self._poster.direct_channel(job.owner))
         return await self._post_at(delivery, direct, message)

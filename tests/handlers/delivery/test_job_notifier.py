@@ -102,6 +102,20 @@ async def test_a_refusal_that_passes_moves_no_card_and_loses_no_news(at: SlackHa
     assert (await at.job("stays")).card == card.ts
 
 
+async def test_the_end_of_a_job_whose_card_somebody_deleted_is_posted_in_its_channel(at: SlackHarness) -> None:
+    await at.add("deleted")
+    at.sender.start()
+    await at.told()
+    (card,) = at.messages("deleted")
+    await at.client.chat_delete(channel=card.channel, ts=card.ts)
+    await at.end("deleted")
+    await at.refused_twice()
+    await at.time_passes(minutes=2)
+    await at.until(lambda: at.messages("deleted", "is ready"))
+    (ended,) = at.messages("deleted", "is ready")
+    assert (ended.channel, ended.thread_ts) == (at.channel.id, None)
+
+
 async def test_a_first_card_waits_for_a_channel_that_slack_does_not_find_for_a_moment(at: SlackHarness) -> None:
     await at.add("first")
     at.slack.faults.fail("chat.postMessage", times=3, error="channel_not_found")
