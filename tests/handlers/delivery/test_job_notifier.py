@@ -105,7 +105,7 @@ async def test_a_refusal_that_passes_moves_no_card_and_loses_no_news(at: SlackHa
 async def test_the_end_of_a_job_whose_card_somebody_deleted_is_posted_in_its_channel(at: SlackHarness) -> None:
     await at.add("deleted")
     at.sender.start()
-    await at.told()
+    await at.all_sent()
     (card,) = at.messages("deleted")
     await at.client.chat_delete(channel=card.channel, ts=card.ts)
     await at.end("deleted")
