@@ -198,7 +198,8 @@ class GoogleStandIn:
                 page = NOT_FOUND_PAGE.format(path=raw_path.replace("<", "&lt;"))
                 return web.Response(status=404, text=page, content_type="text/html")
             route, arguments = found
-            call = Call(request, arguments, {}, f"http://{request.host}")
+            # aiohttp's own `request.host` has no port where a proxy sent the whole URL.
+            call = Call(request, arguments, {}, f"http://{request.headers.get('Host', request.host)}")
             await self._read_body(route, call, entry)
             early = await self._harm(fault, call)
             if early is not None:
