@@ -28,14 +28,14 @@ class QuestionLimits:
         """Raise TooManyQuestions if one more question is over a limit."""
         if seconds := _wait(asked.person, self.person_per_minute, PERSON_WINDOW, now):
             raise TooManyQuestions(
-                f"You asked {self.person_per_minute} questions within a minute, and I send no more to a model for "
-                "one person, since each one costs money.",
+                f"You asked {_questions(self.person_per_minute)} within a minute, and I send no more to a model "
+                "for one person, since each one costs money.",
                 f"Please ask this one again in {_words(seconds)}.",
             )
         if seconds := _wait(asked.thread, self.thread_per_hour, THREAD_WINDOW, now):
             raise TooManyQuestions(
-                f"This thread had {self.thread_per_hour} questions within an hour, and I send no more to a model "
-                "from one thread, since each one costs money.",
+                f"This thread had {_questions(self.thread_per_hour)} within an hour, and I send no more to a "
+                "model from one thread, since each one costs money.",
                 f"Please ask this one again in {_words(seconds)}, or in a new thread.",
             )
 
@@ -50,6 +50,10 @@ def _wait(times: Sequence[datetime], most: int, window: timedelta, now: datetime
     if not most or len(counted) < most:
         return 0.0
     return (counted[-most] + window - now).total_seconds()
+
+
+def _questions(number: int) -> str:
+    return "one question" if number == 1 else f"{number:,} questions"
 
 
 def _words(seconds: float) -> str:

@@ -132,7 +132,7 @@ async def test_a_question_that_the_next_process_asks_again_is_not_counted_twice(
     await Process(harness, limits).worker.process(asked, to)
 
     assert to.shown[-1] == "2 1/1"
-    assert "You asked 1 questions" in await Process(harness, limits).ask("k2")
+    assert "You asked one question within a minute" in await Process(harness, limits).ask("k2")
 
 
 async def test_a_question_that_no_model_can_answer_is_not_counted(harness: Harness) -> None:
