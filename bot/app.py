@@ -46,6 +46,7 @@ from bot.tuning.job_service import ADOPTION_GRACE, DOUBT_AFTER, JobService
 from bot.tuning.lifecycle_log import log_transition
 from bot.tuning.poller import Poller
 from bot.tuning.proposals import Proposals
+from bot.tuning.retirement_watch import RetirementWatch
 from bot.tuning.sweep import Sweep
 from handlers.assembly import UseCases, build_bolt_app, build_handlers, open_slack
 from handlers.delivery.job_notifier import JobNotifier
@@ -211,6 +212,7 @@ def build_use_cases(
         ),
         repair=DatasetRepair(files, workers),
         sweep=Sweep(backends, jobs, clock, wake_sender),
+        retirements=RetirementWatch(jobs, prices, clock, wake_sender),
         chat=chat,
         readiness=readiness,
         answers=AnswerWorker(stores.questions, chat, clock, limits=question_limits),
@@ -260,7 +262,7 @@ async def serving(
 
         app_token = reveal(settings.slack_app_token)
         socket = SocketMode(slack.client, app_token, metrics) if app_token else None
-        notifier = JobNotifier(slack.poster, slack.idempotent_poster, google.profiles, clock)
+        notifier = JobNotifier(slack.poster, slack.idempotent_poster, google.profiles, clock, prices)
         measured = MeasuredNotifier(notifier, metrics, socket.note_post if socket else None)
         sender = OutboxSender(stores.outbox, stores.jobs, measured, clock)
         use_cases = build_use_cases(
@@ -287,7 +289,7 @@ async def serving(
             clock,
             metrics,
             settings.poll_seconds,
-            sweep=use_cases.sweep.run,
+            sweep=partial(_sweep, use_cases),
         )
         token = TokenCheck(slack.client)
         await stack.enter_async_context(background_work(sender, poller, token, use_cases.readiness, tasks))
@@ -307,6 +309,12 @@ async def serving(
         await stack.enter_async_context(server.serving())
         logger.info("serving workspace %s as %s", slack.identity.team, slack.identity.user)
         yield
+
+
+async def _sweep(use_cases: UseCases) -> None:
+    """Do what the poller does at the start and every few minutes. Raises StorageError."""
+    await use_cases.retirements.run()
+    await use_cases.sweep.run()
 
 
 async def _measure_outbox(metrics: Metrics, health: DatabaseHealth, clock: Clock) -> None:

@@ -67,6 +67,7 @@ def register(app: AsyncApp, listeners: Listeners) -> None:
     app.action(card.REFRESH_ACTION)(door.action(actions.job_refresh))
     app.action(card.ASK_ACTION)(door.action(actions.job_ask))
     app.action(card.USE_ACTION)(door.action(actions.job_use))
+    app.action(card.SUCCESSOR_ACTION)(door.action(actions.job_successor))
     app.action(card.DELETE_ACTION)(door.action(actions.job_delete))
     app.action(card.AGAIN_ACTION)(door.action(actions.job_again))
 

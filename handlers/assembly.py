@@ -26,6 +26,7 @@ from bot.tuning.dataset_repair import DatasetRepair
 from bot.tuning.job_refresh import JobRefresher
 from bot.tuning.job_service import JobService
 from bot.tuning.proposals import Proposals
+from bot.tuning.retirement_watch import RetirementWatch
 from bot.tuning.sweep import Sweep
 from handlers import Listeners, register
 from handlers.delivery.answer_posts import QuestionTasks
@@ -72,6 +73,7 @@ class UseCases:
     proposals: Proposals
     repair: DatasetRepair
     sweep: Sweep
+    retirements: RetirementWatch
     chat: ChatService
     answers: AnswerWorker
     readiness: Readiness

@@ -100,6 +100,7 @@ def job_row(job: TuningJob) -> dict[str, Any]:
         "card": job.card,
         "prepared_by": job.prepared_by,
         "create_sent_at": _optional_micros(job.create_sent_at),
+        "retirement_told": job.retirement_told,
         "resumes": job.resumes,
         "search": None if job.search is None else _json(job.search),
     }
@@ -133,6 +134,7 @@ def read_job(row: Row) -> TuningJob:
         card=row["card"],
         prepared_by=row["prepared_by"],
         create_sent_at=_optional_moment(row["create_sent_at"]),
+        retirement_told=row["retirement_told"],
         resumes=row["resumes"],
         search=None if row["search"] is None else parsed(_SEARCH, row["search"]),
     )

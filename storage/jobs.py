@@ -120,6 +120,13 @@ class SqliteJobStore:
 
         return await self._database.run(read)
 
+    async def usable(self) -> Sequence[TuningJob]:
+        def read(connection: Connection) -> list[str]:
+            rows = connection.query("SELECT key FROM jobs WHERE state = 'succeeded' AND deleted_by = ''")
+            return [row["key"] for row in rows]
+
+        return await self.with_keys(await self._database.run(read))
+
     async def started(self, team: str | None, since: datetime, until: datetime) -> Sequence[TuningJob]:
         def read(connection: Connection) -> list[TuningJob]:
             rows = connection.query(

@@ -180,6 +180,7 @@ class TuningJob:
     `create_sent_at` is written before the create request is sent: without it, Google was never asked to start this
     job. `resumes` counts how often a later process began the start again. `search` is set while Google shows no
     such job. A job in state `submitting` with `stuck_at` is in doubt: the looks have failed for long.
+    `retirement_told` is the last notice that its base model retires, in days before that.
     """
 
     key: str
@@ -210,6 +211,7 @@ class TuningJob:
     create_sent_at: datetime | None = None
     resumes: int = 0
     search: Search | None = None
+    retirement_told: int | None = None
 
     @property
     def name(self) -> str:

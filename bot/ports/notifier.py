@@ -16,6 +16,7 @@ class NoticeKind(StrEnum):
 
     CARD = "card"  # post the job card, or update it
     ENDED = "ended"  # post the reply in the thread that mentions the owner
+    RETIRES = "retires"  # post the reply in the thread that its base model retires, with a button to tune again
     STUCK = "stuck"  # post the reply in the thread that the job makes no progress, with a button to cancel it
     # Update the card that stayed in a channel when the job moved to its owner's direct messages.
     OLD_CARD = "old_card"

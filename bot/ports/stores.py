@@ -72,6 +72,13 @@ class JobStore(Protocol):
         """
         ...
 
+    async def usable(self) -> Sequence[TuningJob]:
+        """Return the jobs of all workspaces that have a model and are not deleted, oldest first.
+
+        Raises StorageError.
+        """
+        ...
+
     async def started(self, team: str | None, since: datetime, until: datetime) -> Sequence[TuningJob]:
         """Return the workspace's jobs that were started from `since` to `until`, also deleted ones, oldest first.
 

@@ -8,7 +8,7 @@ import tomllib
 from calendar import monthrange
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from importlib.resources import files
 from pathlib import Path
@@ -61,14 +61,18 @@ class PriceTable:
         return self.models.get(name) or self.models.get(_VERSION.sub("", name)) or NOT_LISTED
 
     def successors(self, offered: Sequence[str], on: date) -> list[str]:
-        """Return the offered base models that can still be tuned on this day, the last to retire first."""
+        """Return the offered base models that can be tuned on this day.
 
-        def end(name: str) -> date:
-            return self.row(name).tuning_closes or date.max
+        The last to retire comes first, one without a known date last.
+        """
+        closing = {name: self.row(name).tuning_closes for name in offered if self.row(name).tunable}
+        open_ones = [name for name, closes in closing.items() if closes is None or closes > on]
+        return sorted(open_ones, key=lambda name: closing[name] or date.min, reverse=True)
 
-        return sorted(
-            (name for name in offered if self.row(name).tunable and end(name) > on), key=end, reverse=True
-        )
+    def successor(self, offered: Sequence[str], base_model: str, now: datetime) -> str:
+        """Return the base model on which to tune in place of another; empty if none is offered."""
+        tunable = self.successors(offered, now.astimezone(UTC).date())
+        return next((name for name in tunable if name != base_model.removeprefix("models/")), "")
 
 
 def built_in_text() -> str:

@@ -9,7 +9,8 @@ import logging
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC
 from typing import Final
 
 from bot.datasets import DatasetReport, validation_limit
@@ -28,6 +29,7 @@ from bot.ports.stores import JobStore
 from bot.runtime.readiness import Readiness
 from bot.spending.estimates import estimate, reason_to_confirm
 from bot.spending.price_table import PriceTable
+from bot.spending.retirement import base_of, retirement_sentences
 from bot.tuning.dataset_check import DatasetCheck, Progress
 
 logger = logging.getLogger(__name__)
@@ -81,6 +83,20 @@ class Proposals:
     def profiles(self) -> Sequence[BackendProfile]:
         """Return the profiles of the offered backends, the default one first."""
         return [backend.profile for backend in self._backends.values()]
+
+    def retirements(self, backend: str) -> Sequence[str]:
+        """Return a sentence for each base model of this backend whose date of retirement is known."""
+        today = self._clock.now().astimezone(UTC).date()
+        return retirement_sentences(self.profile(backend).base_models, self._prices, today)
+
+    def on_successor(self, job: TuningJob) -> StartRequest:
+        """Return a request for the job's file and settings on a base model that can be tuned in place of its own.
+
+        Raises BadArgument if the job's backend is no longer offered.
+        """
+        offered = self.profile(job.backend).base_models
+        successor = self._prices.successor(offered, base_of(job), self._clock.now())
+        return replace(StartRequest.of(job.spec), base_model=successor, name="")
 
     def profile(self, name: str) -> BackendProfile:
         """Return the profile of that name, the default one for an empty name. Raises BadArgument."""

@@ -213,6 +213,13 @@ def forget(job: TuningJob, user: str, now: datetime) -> Change | None:
     return Change(after, notices=(NoticeKind.CARD,), acts=(AuditEntry(user, "forget", now),))
 
 
+def tell_retirement(job: TuningJob, days: int) -> Change | None:
+    """Write the notice that the base model retires in so many days; None if it was told or the model is gone."""
+    if not job.can_answer or (job.retirement_told is not None and job.retirement_told <= days):
+        return None
+    return Change(replace(job, retirement_told=days), notices=(NoticeKind.CARD, NoticeKind.RETIRES))
+
+
 def _known(*values: int | None) -> int | None:
     """Return the first value that is not None; 0 is a value."""
     return next((value for value in values if value is not None), None)

@@ -16,8 +16,10 @@ from bot.domain.jobs import Snapshot, TuningJob
 from bot.domain.place import Place
 from bot.ports.clock import Clock
 from bot.ports.notifier import Delivered, Notice, NoticeKind, PostAttempt, RecordAttempt, SendCapacity
+from bot.spending.price_table import PriceTable
+from bot.spending.retirement import base_of, retirement_of
 from handlers.blocks.jobs.card import build_card
-from handlers.blocks.jobs.notices import build_ended, build_stuck
+from handlers.blocks.jobs.notices import build_ended, build_retires, build_stuck
 from handlers.blocks.message import Message, has_chart
 from handlers.delivery.idempotent_poster import IdempotentPoster
 from handlers.delivery.post_finder import notice_metadata
@@ -53,11 +55,13 @@ class JobNotifier:
         idempotent_poster: IdempotentPoster,
         profiles: Mapping[str, BackendProfile],
         clock: Clock,
+        prices: PriceTable,
     ) -> None:
         self._poster = poster
         self._idempotent_poster = idempotent_poster
         self._profiles = profiles
         self._clock = clock
+        self._prices = prices
         self._native_chart = True
 
     def capacity(self) -> SendCapacity:
@@ -93,6 +97,13 @@ class JobNotifier:
                     return None
                 case NoticeKind.ENDED:
                     return await self._reply(delivery, build_ended(job, self._profiles[job.backend]))
+                case NoticeKind.RETIRES:
+                    retirement = retirement_of(base_of(job), self._prices)
+                    if retirement is None or not job.can_answer:
+                        return Delivered(job.place, job.card)
+                    now = self._clock.now()
+                    successor = self._prices.successor(self._profiles[job.backend].base_models, base_of(job), now)
+                    return await self._reply(delivery, build_retires(job, retirement, successor, now))
                 case NoticeKind.STUCK:
                     if job.state.ended or job.stuck_at is None:  # It moved on before the notice was sent.
                         return Delivered(job.place, job.card)

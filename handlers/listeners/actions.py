@@ -87,6 +87,15 @@ class Actions:
         request = StartRequest.of((await self._job(requester, body)).spec)
         await self._check_modal.open_report(body["trigger_id"], requester, request)
 
+    async def job_successor(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
+        """Open the form with the job's file on a base model that can be tuned in place of its own."""
+        await ack()
+        self._spawn(self._successor(requester, body), body)
+
+    async def _successor(self, requester: Requester, body: Body) -> None:
+        job = await self._job(requester, body)
+        await self._check_modal.open_successor(body["trigger_id"], requester, job)
+
     async def job_use(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
         await ack()
         self._spawn(self._use(requester, body), body)

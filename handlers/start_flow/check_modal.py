@@ -17,6 +17,7 @@ import stamina
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.domain.jobs import TuningJob
 from bot.domain.place import Requester
 from bot.domain.requests import ModalWork, PendingModal, StartRequest
 from bot.errors import BotError
@@ -73,6 +74,10 @@ class CheckModal:
         """Open the form, filled in with the request."""
         view = build_form(await self._state(requester, request))
         await self._client.views_open(trigger_id=trigger_id, view=view)
+
+    async def open_successor(self, trigger_id: str, requester: Requester, job: TuningJob) -> None:
+        """Open the form with the job's file and settings on another base model. Raises BadArgument."""
+        await self.open(trigger_id, requester, self._proposals.on_successor(job))
 
     async def redraw(self, sender: Requester, view: View, *, validation: bool | None = None) -> None:
         """Show the fields of the chosen backend, and keep what was typed."""
@@ -214,6 +219,7 @@ class CheckModal:
             recent=await self._recent(requester.place.channel),
             tuned=await self._proposals.tuned(requester.team),
             obstacle=self._proposals.obstacle(profile.name),
+            retirements=self._proposals.retirements(profile.name),
         )
 
     async def _recent(self, channel: str) -> Sequence[FileInfo]:

@@ -96,3 +96,9 @@ def m018_names_as_typed(db: Database) -> None:
 
     for key, name in db.execute("SELECT key, name FROM jobs").fetchall():
         db.execute("UPDATE jobs SET folded_name = ? WHERE key = ?", [folded(name), key])
+
+
+@migrations()
+def m019_retirements(db: Database) -> None:
+    """Store which notice that a job's base model retires was told last, so that none is told twice."""
+    db.table("jobs").add_column("retirement_told", int)

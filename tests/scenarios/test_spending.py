@@ -4,12 +4,13 @@ import asyncio
 import csv
 import os
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
-from tests.support.bot_harness import BotHarness, buttons, shown_in
+from tests.support.bot_harness import BotHarness, OpenBot, buttons, shown_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -108,3 +109,32 @@ async def test_in_a_thread_the_month_names_nobody(bot: BotHarness) -> None:
     public = await bot.message("By base model", thread=asked.ts)
     assert public.visible_to is None
     assert bot.ada.id not in shown_in(public)
+
+
+async def test_an_owner_is_told_once_that_a_base_retires_and_can_tune_on_a_successor(
+    open_bot: OpenBot, tmp_path: Path
+) -> None:
+    today = datetime.now(UTC).date()
+    prices = tmp_path / "prices.toml"
+    prices.write_text(
+        f"as_of = {today}\n"
+        f'[models."gemini-3.5-flash"]\ntraining = 10\nretires = {today + timedelta(days=50)}\n'
+        f'[models."gemini-3.5-flash-lite"]\nretires = {today + timedelta(days=500)}\n'
+    )
+    async with open_bot(environment={"TUNEBOT_PRICES": str(prices)}) as bot:
+        card = await bot.tuned("numbers", "epochs=2 base=gemini-3.5-flash")
+        for _ in range(2):
+            await bot.stage.stop()
+            await bot.stage.start()
+            said = await bot.message("retires the base model", thread=card.ts)
+        await bot.shows(card, "Tune on a successor")
+        assert len(bot.messages("retires the base model")) == 1
+        assert f"<@{bot.ada.id}>" in said.text
+
+        await bot.ada.click(said, "job_successor")
+        form = await bot.view("Tune a model")
+        assert "gemini-3.5-flash retires on" in shown_in(form)
+        report = await bot.ada.submit_view(form, {"name": "on a successor"})
+        assert report.errors == {}
+        await bot.ada.submit_view(await bot.report("Ready to start"))
+        assert (await bot.job("on a successor")).base_model.endswith("gemini-3.5-flash-lite")

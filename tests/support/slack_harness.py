@@ -19,6 +19,7 @@ from bot.ports.notifier import NoticeKind
 from bot.ports.stores import Change
 from bot.runtime.backoff import Backoff
 from bot.sandbox.slack import Channel, Message, Person, SlackStandIn, WebCall
+from bot.spending.price_table import read_price_table
 from handlers.delivery.idempotent_poster import IdempotentPoster
 from handlers.delivery.job_notifier import JobNotifier
 from handlers.delivery.post_finder import PostFinder
@@ -177,7 +178,7 @@ async def open_slack_harness(
 
         def renew() -> OutboxSender:
             profiles = {"vertex": VERTEX}
-            notifier = JobNotifier(poster, idempotent_poster, profiles, SYSTEM_CLOCK)
+            notifier = JobNotifier(poster, idempotent_poster, profiles, SYSTEM_CLOCK, read_price_table())
             return OutboxSender(stores.outbox, stores.jobs, notifier, SYSTEM_CLOCK, backoff)
 
         made = SlackHarness(

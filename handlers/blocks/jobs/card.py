@@ -29,6 +29,7 @@ CANCEL_ACTION = "job_cancel"
 REFRESH_ACTION = "job_refresh"
 ASK_ACTION = "job_ask"
 USE_ACTION = "job_use"
+SUCCESSOR_ACTION = "job_successor"
 DELETE_ACTION = "job_delete"
 AGAIN_ACTION = "job_again"
 _BAR = 20
@@ -183,6 +184,12 @@ def build_again_button(job: TuningJob) -> Block | None:
     return button("Try again", AGAIN_ACTION, job.key, style="primary", label=label)
 
 
+def build_successor_button(job: TuningJob) -> Block:
+    """Build the button that opens the form with the same file on another base model."""
+    label = f"Tune on a successor: {shorten(job.name, 50)}"
+    return button("Tune on a successor", SUCCESSOR_ACTION, job.key, label=label)
+
+
 def _buttons(job: TuningJob, profile: BackendProfile) -> list[Block]:
     if job.deleted_by:
         return []
@@ -197,6 +204,8 @@ def _buttons(job: TuningJob, profile: BackendProfile) -> list[Block]:
     if job.can_answer:
         elements.append(button("Ask it", ASK_ACTION, job.key, style="primary", label=f"Ask it: {name}"))
         elements.append(button("Use in this channel", USE_ACTION, job.key, label=f"Use in this channel: {name}"))
+        if job.retirement_told is not None:
+            elements.append(build_successor_button(job))
     if job.in_doubt or job.state is JobState.LOST:
         elements.append(build_forget_button(job))
     elif job.state.ended and job.tuned_model:

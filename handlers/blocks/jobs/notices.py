@@ -1,11 +1,12 @@
 """The replies under a job card that mention the job's owner: the job ended, or it makes no progress."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import assert_never
 
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.jobs import JobState, TuningJob
 from bot.domain.names import quoted
+from bot.spending.retirement import Retirement
 from handlers.blocks.elements import actions, button, section
 from handlers.blocks.formatting import count, duration, sentence
 from handlers.blocks.jobs.card import (
@@ -14,6 +15,7 @@ from handlers.blocks.jobs.card import (
     build_again_button,
     build_cancel_button,
     build_forget_button,
+    build_successor_button,
 )
 from handlers.blocks.jobs.wording import NAME, data_lines, elapsed, failure_lines, rows_text, where
 from handlers.blocks.message import COMMAND_LINE, Block, Message, code, compose, escape_line, mention
@@ -34,6 +36,24 @@ def build_stuck(job: TuningJob, profile: BackendProfile, now: datetime) -> Messa
     if job.in_doubt:
         buttons.append(build_forget_button(job))
     return compose(text, [section(text, "stuck"), *([actions(buttons, "stuck_actions")] if buttons else [])])
+
+
+def build_retires(job: TuningJob, retirement: Retirement, successor: str, now: datetime) -> Message:
+    """Build the reply that the model's base retires; `successor` is a base model to tune on, empty for none."""
+    today = now.astimezone(UTC).date()
+    left = (retirement.retires - today).days
+    when = f"in {count(left, 'day')}" if left > 0 else "now"
+    name = f"*{escape_line(job.name, NAME)}*"
+    parts = [
+        f"{mention(job.owner)} Google retires the base model of {name} {when}; then {name} answers no more.",
+        sentence(escape_line(retirement.sentence(today), 400)),
+    ]
+    if not successor:
+        parts.append("I know no other base model on which it could be tuned now.")
+        return compose(" ".join(parts), [section(" ".join(parts), "retires")])
+    parts.append(f"You can tune the same file on {code(successor, 120)}: the button opens the form, filled in.")
+    blocks = [section(" ".join(parts), "retires"), actions([build_successor_button(job)], "retires_actions")]
+    return compose(" ".join(parts), blocks)
 
 
 def _result(job: TuningJob, profile: BackendProfile) -> list[str]:

@@ -27,7 +27,7 @@ from handlers.blocks.elements import (
     text_input,
 )
 from handlers.blocks.formatting import count, number, sentence, size
-from handlers.blocks.message import Block, escape, shorten
+from handlers.blocks.message import Block, escape, escape_line, shorten
 from handlers.blocks.private_metadata import pack_requester
 from handlers.blocks.replies import error_text
 
@@ -36,13 +36,14 @@ BACKEND_ACTION = "form_backend"
 VALIDATION_ACTION = "form_validation"
 DEFAULT = "default"  # the value of the choice that leaves a hyperparameter alone
 _KEY_LENGTH = 100
+_SHOWN_RETIREMENTS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class FormState:
     """The content of a form. The first profile is the default one; `request` fills in the fields.
 
-    `obstacle` is what is known against a start with the chosen backend.
+    `obstacle` is what is known against a start with the chosen backend, `retirements` when its base models retire.
 
     `recent` are files to choose from, `tuned` are models to tune again, `validation` shows the validation fields.
     """
@@ -54,6 +55,7 @@ class FormState:
     tuned: Sequence[TunedModel] = ()
     validation: bool = False
     obstacle: BotError | None = None
+    retirements: Sequence[str] = ()
 
     @property
     def profile(self) -> BackendProfile:
@@ -70,6 +72,7 @@ def build_form(state: FormState) -> dict[str, Any]:
     blocks = [
         *_backend(state),
         _base_model(state),
+        *_retirements(state),
         input_block(
             "name",
             "Name",
@@ -120,6 +123,15 @@ def _base_model(state: FormState) -> Block:
         return input_block("base_model", "Base model", text_input(action_id, initial=wanted))
     chosen = wanted or (profile.base_models[0] if profile.base_models else "")
     return input_block("base_model", "Base model", select(action_id, groups, chosen=chosen))
+
+
+def _retirements(state: FormState) -> list[Block]:
+    """Build the dates on which base models retire: a model that is tuned on one answers until then."""
+    if not state.retirements:
+        return []
+    lines = [escape_line(text, 300) for text in state.retirements[:_SHOWN_RETIREMENTS]]
+    lines.append("A tuned model answers until its base model retires.")
+    return [context("\n".join(lines), "retirements")]
 
 
 def _file_fields(prefix: str, location: str, recent: Sequence[FileInfo], label: str) -> list[Block]:

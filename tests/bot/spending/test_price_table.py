@@ -1,6 +1,6 @@
 """The table of prices: what is in the package, and what an operator may put in its place."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -130,3 +130,10 @@ def test_successors_are_tunable_and_the_last_to_retire_comes_first() -> None:
         "gemini-3.1-flash-lite",
     ]
     assert table.successors(("gemini-2.5-flash", *offered), date(2027, 4, 19)) == ["gemini-3.5-flash-lite"]
+
+
+def test_a_base_without_a_known_date_is_the_last_choice_and_never_its_own_successor() -> None:
+    table, now = read_price_table(), datetime(2026, 11, 27, tzinfo=UTC)
+    assert table.successors(("gemini-9", "gemini-3.5-flash"), now.date()) == ["gemini-3.5-flash", "gemini-9"]
+    assert table.successor(("gemini-9", "gemini-3.5-flash"), "gemini-3.5-flash", now) == "gemini-9"
+    assert table.successor(("gemini-3.5-flash",), "models/gemini-3.5-flash", now) == ""

@@ -1,7 +1,7 @@
 """The replies under a job card that mention the job's owner."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,8 +9,9 @@ from hypothesis import given
 
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.jobs import DataStats, Failure, JobState, TuningJob
+from bot.spending.retirement import Retirement
 from handlers.blocks.jobs.card import build_card
-from handlers.blocks.jobs.notices import build_ended, build_stuck
+from handlers.blocks.jobs.notices import build_ended, build_retires, build_stuck
 from handlers.blocks.message import Message
 from tests.support.block_checks import check_message
 from tests.support.block_samples import GEMINI, NOW, VERTEX, a_job, done, jobs, profiles
@@ -189,3 +190,37 @@ def test_a_start_in_doubt_says_where_to_look_and_how_to_give_it_up() -> None:
     assert message.text.startswith("<@U1> *next number* is in doubt: I do not know whether Vertex AI started it")
     assert "look for the label tb-1" in message.text
     assert [button["action_id"] for button in message.blocks[1]["elements"]] == ["job_cancel", "job_delete"]
+
+
+RETIREMENT = Retirement("gemini-3.5-flash", date(2027, 5, 19), True, date(2027, 4, 19), date(2026, 11, 27))
+
+
+def test_the_owner_reads_when_the_base_retires_and_can_tune_on_a_successor() -> None:
+    message = build_retires(done(), RETIREMENT, "gemini-3.5-flash-lite", datetime(2027, 3, 20, tzinfo=UTC))
+    check_message(message, mentions={"U1"})
+    assert message.text == (
+        "<@U1> Google retires the base model of *next number* in 60 days; then *next number* answers no more. "
+        "gemini-3.5-flash retires on 19 May 2027 or later, and tuning on it closes on 19 April 2027 (by a table "
+        "of 27 November 2026). You can tune the same file on `gemini-3.5-flash-lite`: the button opens the form, "
+        "filled in."
+    )
+    [button] = message.blocks[-1]["elements"]
+    assert (button["action_id"], button["value"]) == ("job_successor", "tb-1")
+
+
+def test_without_a_successor_there_is_no_button() -> None:
+    message = build_retires(done(), RETIREMENT, "", datetime(2027, 5, 19, tzinfo=UTC))
+    check_message(message, mentions={"U1"})
+    assert "retires the base model of *next number* now" in message.text
+    assert [block["type"] for block in message.blocks] == ["section"]
+
+
+def test_the_card_has_the_button_after_the_owner_was_told() -> None:
+    def actions_of(job: TuningJob) -> set[str]:
+        blocks = build_card(job, VERTEX, (), NOW).blocks
+        elements = [each for block in blocks for each in block.get("elements", ())]
+        return {each["action_id"] for each in elements if "action_id" in each}
+
+    assert "job_successor" in actions_of(done(retirement_told=120))
+    assert "job_successor" not in actions_of(done())
+    assert "job_successor" not in actions_of(done(retirement_told=120, deleted_by="U1"))

@@ -354,3 +354,15 @@ def test_any_request_that_fits_the_form_comes_back_from_it(request_: StartReques
     )
     name = " ".join(request_.name[:128].split())
     assert read.request.name == name
+
+
+def test_the_form_says_when_base_models_retire() -> None:
+    view = build_form(FormState(ADA, (VERTEX,), retirements=["gemini-9 <!channel> retires on 19 May 2027."] * 20))
+    check_view(view)
+    [block] = [each for each in view["blocks"] if each["block_id"] == "retirements"]
+    text = block["elements"][0]["text"]
+    assert text.startswith("gemini-9 &lt;!channel&gt; retires on 19 May 2027.\n")
+    assert text.endswith("A tuned model answers until its base model retires.")
+    assert not [
+        each for each in build_form(FormState(ADA, (VERTEX,)))["blocks"] if each["block_id"] == "retirements"
+    ]

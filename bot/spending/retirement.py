@@ -1,0 +1,71 @@
+"""Says when a model's base retires, and which of the five notices before that is due.
+
+A tuned model is served by its base, so it ends with it. The dates are those of the table of prices; Google may
+move them, so a sentence that names one also names the date of the table.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from bot.domain.jobs import TuningJob
+from bot.spending.estimate_text import day_text
+from bot.spending.price_table import PriceTable
+
+TOLD_BEFORE: Final = (120, 90, 60, 31, 14)  # days
+
+
+@dataclass(frozen=True, slots=True)
+class Retirement:
+    """When a base model retires, by the table of `as_of`; `or_later` says that it is the earliest date."""
+
+    base_model: str
+    retires: date
+    or_later: bool
+    tuning_closes: date
+    as_of: date
+
+    def sentence(self, today: date) -> str:
+        """Return both dates as plain sentences."""
+        later = " or later" if self.or_later else ""
+        when = "retired" if self.retires <= today and not self.or_later else "retires"
+        closing = "closed" if self.tuning_closes <= today else "closes"
+        return (
+            f"{self.base_model} {when} on {day_text(self.retires)}{later}, and tuning on it {closing} on "
+            f"{day_text(self.tuning_closes)} (by a table of {day_text(self.as_of)})."
+        )
+
+
+def retirement_of(base_model: str, prices: PriceTable) -> Retirement | None:
+    """Return when the base model retires; None if the table has no date."""
+    row = prices.row(base_model)
+    if row.retires is None or row.tuning_closes is None:
+        return None
+    return Retirement(
+        base_model.removeprefix("models/"), row.retires, row.or_later, row.tuning_closes, prices.as_of
+    )
+
+
+def base_of(job: TuningJob) -> str:
+    """Return the base model that serves the job's model; empty if it is not known."""
+    known = job.spec.estimate.base_model if job.spec.estimate else ""
+    return known or ("" if "/" in job.spec.base_model else job.spec.base_model)
+
+
+def due_notice(retires: date, today: date, told: int | None) -> int | None:
+    """Return the notice that is due, as its number of days before; None if none is, or if it was told.
+
+    Where several were missed, only the last of them is due. None is due after the day itself.
+    """
+    left = (retires - today).days
+    passed = [days for days in TOLD_BEFORE if 0 <= left <= days]
+    if not passed or (told is not None and told <= min(passed)):
+        return None
+    return min(passed)
+
+
+def retirement_sentences(base_models: Sequence[str], prices: PriceTable, today: date) -> list[str]:
+    """Return a sentence for each of these base models whose date is known, the first to retire first."""
+    known = [found for name in base_models if (found := retirement_of(name, prices)) is not None]
+    return [found.sentence(today) for found in sorted(known, key=lambda found: found.retires)]

@@ -1,0 +1,45 @@
+"""Tells the owners of models in good time that Google retires their base models.
+
+Which notice was told is written in the same transaction as the notice itself, so none is told twice, whenever the
+process ends.
+"""
+
+from collections.abc import Callable
+from datetime import UTC
+from functools import partial
+
+from bot.domain.jobs import TuningJob
+from bot.ports.clock import Clock
+from bot.ports.stores import Change, JobStore
+from bot.spending.price_table import PriceTable
+from bot.spending.retirement import base_of, due_notice, retirement_of
+from bot.tuning.transitions import tell_retirement
+
+
+class RetirementWatch:
+    """Looks at the usable models of all workspaces."""
+
+    def __init__(self, jobs: JobStore, prices: PriceTable, clock: Clock, wake_sender: Callable[[], None]) -> None:
+        self._jobs = jobs
+        self._prices = prices
+        self._clock = clock
+        self._wake_sender = wake_sender
+
+    async def run(self) -> None:
+        """Write the notices that are due today. Raises StorageError."""
+        told = False
+        for job in await self._jobs.usable():
+            if (days := self._due(job)) is not None:
+                await self._jobs.change(job.key, partial(self._tell, days=days))
+                told = True
+        if told:
+            self._wake_sender()
+
+    def _due(self, job: TuningJob) -> int | None:
+        found = retirement_of(base_of(job), self._prices)
+        today = self._clock.now().astimezone(UTC).date()
+        return None if found is None else due_notice(found.retires, today, job.retirement_told)
+
+    def _tell(self, job: TuningJob, days: int) -> Change | None:
+        # The row may have changed since it was read.
+        return tell_retirement(job, days) if self._due(job) == days else None

@@ -1,0 +1,85 @@
+"""Owners are told in good time, each notice once, also over restarts."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot.app import build_use_cases
+from bot.domain.jobs import TuningJob
+from bot.ports.notifier import NoticeKind
+from bot.spending.price_table import read_price_table
+from tests.support.harness import ADA, TEAM, Harness
+
+RETIRES = datetime(2027, 5, 19, 12, tzinfo=UTC)
+
+
+def advance_to(harness: Harness, days_left: int) -> None:
+    harness.clock.advance(seconds=(RETIRES - timedelta(days=days_left) - harness.clock.now()).total_seconds())
+
+
+async def told(harness: Harness, job: TuningJob) -> tuple[int | None, bool]:
+    """Let a new process look; return the last notice of the job, and whether a new one was written."""
+    woken: list[None] = []
+    process = build_use_cases(
+        harness.stores, harness.backends, {}, harness.clock, lambda: woken.append(None), harness.workers
+    )
+    await process.retirements.run()
+    return (await harness.newest(job)).retirement_told, bool(woken)
+
+
+async def notices(harness: Harness) -> int:
+    return (await harness.due()).count(NoticeKind.RETIRES)
+
+
+def test_the_table_has_the_date_of_these_tests() -> None:
+    assert read_price_table().row("gemini-3.5-flash").retires == RETIRES.date()
+
+
+async def test_each_notice_is_written_once_however_often_a_process_looks(harness: Harness) -> None:
+    job = await harness.tuned("numbers")
+    for days, expected in ((150, None), (120, 120), (119, 120), (90, 90), (60, 60), (31, 31), (14, 14), (1, 14)):
+        advance_to(harness, days)
+        assert await told(harness, job) == (expected, days in (120, 90, 60, 31, 14))
+        assert await told(harness, job) == (expected, False)
+    assert await notices(harness) == 1  # nothing was sent meanwhile, so they joined
+
+
+async def test_a_notice_and_its_mark_are_one_transaction(harness: Harness) -> None:
+    job = await harness.tuned("numbers")
+    advance_to(harness, 90)
+    await told(harness, job)
+    rows = await harness.database.run(
+        lambda db: list(db.query("SELECT jobs.retirement_told FROM outbox JOIN jobs ON jobs.key = outbox.job"))
+    )
+    assert {row["retirement_told"] for row in rows} == {90}
+
+
+async def test_a_model_that_was_deleted_is_not_told_of(harness: Harness) -> None:
+    job = await harness.tuned("numbers")
+    await harness.tuning.delete(TEAM, job.key, ADA)
+    advance_to(harness, 90)
+    assert await told(harness, job) == (None, False)
+    assert await notices(harness) == 0
+
+
+@pytest.mark.parametrize("days", [120, 14])
+async def test_a_tuning_that_has_no_model_yet_is_not_told_of(harness: Harness, days: int) -> None:
+    job = await harness.started("numbers")
+    advance_to(harness, days)
+    assert await told(harness, job) == (None, False)
+
+
+async def test_a_successor_is_offered_with_the_same_file_and_settings(harness: Harness) -> None:
+    job = await harness.tuned("numbers")
+    request = harness.proposals.on_successor(job)
+    assert request.file == job.spec.training.location
+    assert request.name == ""
+    assert request.base_model != job.spec.base_model
+    assert request.base_model in harness.backends["vertex"].profile.base_models
+    assert request.hyperparameters == job.spec.hyperparameters
+
+
+async def test_a_base_on_which_tuning_has_closed_is_no_successor(harness: Harness) -> None:
+    job = await harness.tuned("numbers")
+    harness.clock.advance(days=365 * 3)
+    assert harness.proposals.on_successor(job).base_model == ""
