@@ -38,7 +38,7 @@ def work_queues(processors: int | None = None) -> dict[WorkKind, FairQueue]:
     number = max(2, processors or os.cpu_count() or 1)
     return {
         WorkKind.SMALL_CHECK: FairQueue(2, 1, MOST_WAITING),
-        WorkKind.CHECK: FairQueue(number + 1, number, MOST_WAITING),
+        WorkKind.CHECK: FairQueue(number, number - 1, MOST_WAITING),
         # A conversion mostly waits for Slack and for Cloud Storage.
         WorkKind.CONVERSION: FairQueue(2 * number, 2 * number - 1, MOST_WAITING),
     }

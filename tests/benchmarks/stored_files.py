@@ -9,6 +9,7 @@ DIRECTORY/google.json. Models answer after `--answer-seconds`.
 import asyncio
 import gzip
 import json
+import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -139,6 +140,8 @@ async def _serve(directory: Path, large: int, megabytes: int, *, hostile: bool, 
 @click.option("--answer-seconds", default=0.0, help="How long a model takes to answer.")
 def main(directory: Path, large: int, megabytes: int, hostile: bool, answer_seconds: float) -> None:
     """Serve."""
+    # Google's machines take no processor from the bot.
+    os.nice(15)
     asyncio.run(_serve(directory, large, megabytes, hostile=hostile, answer_seconds=answer_seconds))
 
 
