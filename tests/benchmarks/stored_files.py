@@ -123,6 +123,8 @@ async def _serve(directory: Path, large: int, megabytes: int, *, hostile: bool, 
             files.append(f"gs://{BUCKET}/{name}")
         if answer_seconds:
             google.faults.delay(answer_seconds, path=r":(stream)?[gG]enerate(Content|Text)$", times=None)
+        # Google's machines take no processor from the bot.
+        os.nice(15)
         written = directory / "google.part"
         written.write_text(json.dumps({"environment": google.environment(), "files": files}))
         written.rename(directory / "google.json")
@@ -140,8 +142,6 @@ async def _serve(directory: Path, large: int, megabytes: int, *, hostile: bool, 
 @click.option("--answer-seconds", default=0.0, help="How long a model takes to answer.")
 def main(directory: Path, large: int, megabytes: int, hostile: bool, answer_seconds: float) -> None:
     """Serve."""
-    # Google's machines take no processor from the bot.
-    os.nice(15)
     asyncio.run(_serve(directory, large, megabytes, hostile=hostile, answer_seconds=answer_seconds))
 
 
