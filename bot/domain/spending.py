@@ -35,7 +35,8 @@ class TuningEstimate:
     recommended for the `task`, `suggested` is the number among them for this size of file. `base_model` is the
     model whose price counts, also where a tuned model is tuned again; empty if it is not known. The prices are
     those of the table of `priced_on`, None where it has none: `training_price` in US dollars for a million tokens,
-    `serving_multiplier` times the base model's price for questions to the tuned model.
+    `serving_multiplier` times the base model's price for questions to the tuned model. `retires` is when Google
+    turns the base model off, by the same table; `retires_or_later` says that it is the earliest date.
     """
 
     tokens: int
@@ -51,6 +52,8 @@ class TuningEstimate:
     base_input_price: Decimal | None = None
     base_output_price: Decimal | None = None
     task: str = ""
+    retires: date | None = None
+    retires_or_later: bool = False
 
     @property
     def passes(self) -> int:

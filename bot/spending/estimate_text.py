@@ -73,6 +73,15 @@ def certainty_sentence(estimate: TuningEstimate) -> str:
     return f"These are estimates by a table of {day_text(estimate.priced_on)}; Google's price may differ."
 
 
+def retirement_sentence(estimate: TuningEstimate) -> str:
+    """Return until when the tuned model will answer; empty if no date is known."""
+    if estimate.retires is None:
+        return ""
+    later = " or later" if estimate.retires_or_later else ""
+    base = estimate.base_model.removeprefix("models/")
+    return f"Google retires {base} on {day_text(estimate.retires)}{later}; the tuned model answers until then."
+
+
 def passes_table(estimate: TuningEstimate) -> str:
     """Return what each number of passes would cost, a line each, in columns of a fixed-width font."""
     numbers = sorted({*_SHOWN_PASSES, estimate.suggested, *([estimate.epochs] if estimate.epochs else [])})
@@ -98,6 +107,7 @@ def estimate_text(estimate: TuningEstimate, confirmation: str = "") -> str:
         passes_sentence(estimate),
         *("  " + line for line in passes_table(estimate).splitlines()),
         asking_sentence(estimate),
+        *filter(None, [retirement_sentence(estimate)]),
         certainty_sentence(estimate),
     ]
     if confirmation:

@@ -47,6 +47,8 @@ def estimate(
         base_input_price=row.input,
         base_output_price=row.output,
         task=report.task.value if report.task else "",
+        retires=row.retires,
+        retires_or_later=row.or_later,
     )
 
 

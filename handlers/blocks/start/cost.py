@@ -11,6 +11,7 @@ from bot.spending.estimate_text import (
     cost_sentence,
     passes_sentence,
     passes_table,
+    retirement_sentence,
     token_sentence,
 )
 from handlers.blocks.elements import context, modal, section
@@ -25,11 +26,15 @@ def build_cost(estimate: TuningEstimate, confirmation: str) -> list[Block]:
     blocks = [
         section(f"*{_line(cost_sentence(estimate))}* {_line(token_sentence(estimate))}", "cost"),
         section(f"{_line(passes_sentence(estimate))}\n```{escape(passes_table(estimate))}```", "cost_passes"),
-        context(f"{_line(asking_sentence(estimate))} {_line(certainty_sentence(estimate))}", "cost_asking"),
+        context(" ".join(map(_line, filter(None, _later(estimate)))), "cost_asking"),
     ]
     if confirmation:
         blocks.append(section(f"*I ask you once more before this starts.* {_line(confirmation)}", "cost_confirm"))
     return blocks
+
+
+def _later(estimate: TuningEstimate) -> tuple[str, ...]:
+    return asking_sentence(estimate), retirement_sentence(estimate), certainty_sentence(estimate)
 
 
 def cost_text(estimate: TuningEstimate) -> str:

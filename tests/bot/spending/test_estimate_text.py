@@ -1,6 +1,7 @@
 """How an estimate reads, on the command line as in Slack."""
 
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -12,6 +13,7 @@ from bot.spending.estimate_text import (
     estimate_text,
     passes_sentence,
     passes_table,
+    retirement_sentence,
 )
 from tests.support.builders import ESTIMATE
 
@@ -85,3 +87,11 @@ def test_no_price_is_shown_as_certain() -> None:
 def test_the_command_line_says_that_a_second_yes_is_needed() -> None:
     assert "asks for a second yes before it starts this. Too much." in estimate_text(PRICED, "Too much.")
     assert "second yes" not in estimate_text(PRICED)
+
+
+def test_the_text_says_until_when_the_model_will_answer() -> None:
+    retiring = replace(PRICED, retires=date(2027, 5, 19), retires_or_later=True)
+    sentence = "Google retires gemini-3.5-flash on 19 May 2027 or later; the tuned model answers until then."
+    assert sentence in estimate_text(retiring)
+    assert "or later" not in retirement_sentence(replace(retiring, retires_or_later=False))
+    assert "retires" not in estimate_text(PRICED)

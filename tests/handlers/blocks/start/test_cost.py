@@ -1,6 +1,7 @@
 """What a start may cost, as the report and the second question show it."""
 
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -87,3 +88,9 @@ def test_a_base_model_with_any_name_fits_and_mentions_nobody(name: str) -> None:
     blocks = build_cost(odd, name)
     check_message(Message(cost_text(odd), tuple(blocks)))
     assert "<!channel>" not in str(blocks)
+
+
+def test_the_report_says_until_when_the_model_will_answer() -> None:
+    blocks = build_cost(replace(KNOWN, retires=date(2027, 5, 19)), "")
+    check_view(modal("x", "x", blocks))
+    assert "Google retires gemini-3.5-flash on 19 May 2027; the tuned model answers until then." in str(blocks)
