@@ -6,6 +6,7 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 import aiohttp
@@ -30,9 +31,10 @@ from bot.tuning.retirement_watch import RetirementWatch
 from bot.tuning.sweep import Sweep
 from handlers import Listeners, register
 from handlers.delivery.answer_posts import QuestionTasks
-from handlers.delivery.idempotent_poster import IdempotentPoster
+from handlers.delivery.idempotent_poster import SETTLES_IN, IdempotentPoster
 from handlers.delivery.post_finder import PostFinder
-from handlers.delivery.poster import Poster
+from handlers.delivery.poster import CALL_SECONDS, Poster
+from handlers.delivery.rate_limits import RateLimits
 from handlers.errors import report_errors
 from handlers.listeners.actions import Actions
 from handlers.listeners.commands import Commands
@@ -108,20 +110,31 @@ class Handlers:
 
 
 @asynccontextmanager
-async def open_slack(settings: Settings, clock: Clock) -> AsyncIterator[SlackConnection]:
-    """Log in to Slack; both HTTP sessions close after the block. Raises SettingsError, BotError."""
+async def open_slack(
+    settings: Settings,
+    clock: Clock,
+    *,
+    limits: RateLimits | None = None,
+    call_seconds: float = CALL_SECONDS,
+    settles_in: timedelta = SETTLES_IN,
+) -> AsyncIterator[SlackConnection]:
+    """Log in to Slack; both HTTP sessions close after the block. Raises SettingsError, BotError.
+
+    `limits` is how fast Slack is called, `call_seconds` the longest wait for one of its answers, `settles_in` how
+    long a post whose answer was lost may stay unseen.
+    """
     timeout = aiohttp.ClientTimeout(total=SLACK_SECONDS)
     async with aiohttp.ClientSession(timeout=timeout) as session, httpx.AsyncClient(timeout=30.0) as downloads:
         client = slack_client(settings, session)
         identity = await log_in(settings, client)
-        poster, users = Poster(client), SlackUsers(client)
+        poster, users = Poster(client, limits, call_seconds), SlackUsers(client)
         yield SlackConnection(
             client,
             identity,
             users,
             SlackFiles(client, users, downloads, reveal(settings.slack_bot_token), settings.own_slack_origin),
             poster,
-            IdempotentPoster(poster, PostFinder(client), clock),
+            IdempotentPoster(poster, PostFinder(client, call_seconds), clock, settles_in),
         )
 
 

@@ -1,5 +1,5 @@
 """A question through the real use cases, a real database file, a real backend and Slack's own client, in a process
-that kills itself at a chosen step of it; see `clicks` for what a step is.
+that kills itself at a chosen step of it; see `kill_points` for what a step is.
 
     python -m tests.faults.question_kill_points DIRECTORY < told.json
 """

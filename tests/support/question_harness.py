@@ -13,11 +13,9 @@ from bot.runtime.background_tasks import BackgroundTasks
 from bot.sandbox.slack import Channel
 from handlers.blocks.message import Message
 from handlers.delivery.answer_posts import QuestionTasks
-from handlers.delivery.idempotent_poster import IdempotentPoster
-from handlers.delivery.post_finder import PostFinder
 from storage.conversations import SqliteChatStore
 from storage.questions import SqliteQuestions
-from tests.support.slack_harness import SETTLES_IN, SHORT_BACKOFF, SlackHarness
+from tests.support.slack_harness import SHORT_BACKOFF, SlackHarness
 from tests.support.waiting import wait_until
 
 MODEL = ModelRef("vertex", "projects/1/endpoints/2", "counter")
@@ -45,12 +43,10 @@ class QuestionHarness:
         at = self.at
         chat = ChatService({}, at.jobs, self.chats, at.stores.audit_log)
         answer_worker = AnswerWorker(self.store, chat, SYSTEM_CLOCK, SHORT_BACKOFF)
+        slack = at.connection
         return QuestionTasks(
-            answer_worker, self.idempotent_poster(), at.poster, at.client, self.tasks, SYSTEM_CLOCK
+            answer_worker, slack.idempotent_poster, slack.poster, slack.client, self.tasks, SYSTEM_CLOCK
         )
-
-    def idempotent_poster(self) -> IdempotentPoster:
-        return IdempotentPoster(self.at.poster, PostFinder(self.at.client, 2.0), SYSTEM_CLOCK, SETTLES_IN)
 
     def question(self, key: str, channel: Channel | None = None, thread: str = "") -> Question:
         """Return a question that was asked by a command, or in a thread."""

@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import aiohttp
-from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.app import SYSTEM_CLOCK, Stores, open_stores
@@ -19,10 +17,10 @@ from bot.ports.notifier import NoticeKind
 from bot.ports.stores import Change
 from bot.runtime.backoff import Backoff
 from bot.sandbox.slack import Channel, Message, Person, SlackStandIn, WebCall
+from bot.settings import Settings
 from bot.spending.price_table import read_price_table
-from handlers.delivery.idempotent_poster import IdempotentPoster
+from handlers.assembly import SlackConnection, open_slack
 from handlers.delivery.job_notifier import JobNotifier
-from handlers.delivery.post_finder import PostFinder
 from handlers.delivery.poster import Poster
 from handlers.delivery.rate_limits import RateLimits
 from handlers.transport.manifest import manifest
@@ -43,11 +41,18 @@ class SlackHarness:
     slack: SlackStandIn
     ada: Person
     channel: Channel
-    client: AsyncWebClient
-    poster: Poster
+    connection: SlackConnection
     stores: Stores
     sender: OutboxSender
     renew: Callable[[], OutboxSender]
+
+    @property
+    def client(self) -> AsyncWebClient:
+        return self.connection.client
+
+    @property
+    def poster(self) -> Poster:
+        return self.connection.poster
 
     @property
     def jobs(self) -> SqliteJobStore:
@@ -158,35 +163,40 @@ async def open_slack_harness(
     backoff: Backoff = SHORT_BACKOFF,
     seconds: float = 2.0,
 ) -> AsyncIterator[SlackHarness]:
-    """Open it; `seconds` is how long the client waits for an answer."""
-    async with (
-        slack or SlackStandIn(manifest=manifest()) as slack,
-        aiohttp.ClientSession() as session,
-        AsyncExitStack() as stack,
-    ):
+    """Open it; `seconds` is how long the posters wait for an answer."""
+    async with slack or SlackStandIn(manifest=manifest()) as slack, AsyncExitStack() as stack:
         ada = slack.person("ada")
-        client = AsyncWebClient(
-            token=slack.app.bot_token,
-            base_url=slack.api_url,
-            session=session,
-            retry_handlers=[AsyncRateLimitErrorRetryHandler(max_retry_count=2)],
+        settings = Settings.read(
+            {
+                "SLACK_BOT_TOKEN": slack.app.bot_token,
+                "SLACK_SIGNING_SECRET": slack.app.signing_secret,
+                "SLACK_API_URL": slack.api_url,
+                "TUNEBOT_BACKENDS": "palm",
+            }
         )
-        poster = Poster(client, limits or RateLimits(post_seconds=0.01, edits=1000, edit_seconds=1.0), seconds)
+        connection = await stack.enter_async_context(
+            open_slack(
+                settings,
+                SYSTEM_CLOCK,
+                limits=limits or RateLimits(post_seconds=0.01, edits=1000, edit_seconds=1.0),
+                call_seconds=seconds,
+                settles_in=SETTLES_IN,
+            )
+        )
         stores = await stack.enter_async_context(open_stores(directory / "tunebot.db", SYSTEM_CLOCK))
-
-        idempotent_poster = IdempotentPoster(poster, PostFinder(client, seconds), SYSTEM_CLOCK, SETTLES_IN)
 
         def renew() -> OutboxSender:
             profiles = {"vertex": VERTEX}
-            notifier = JobNotifier(poster, idempotent_poster, profiles, SYSTEM_CLOCK, read_price_table())
+            notifier = JobNotifier(
+                connection.poster, connection.idempotent_poster, profiles, SYSTEM_CLOCK, read_price_table()
+            )
             return OutboxSender(stores.outbox, stores.jobs, notifier, SYSTEM_CLOCK, backoff)
 
         made = SlackHarness(
             slack=slack,
             ada=ada,
             channel=slack.add_channel("tuning", ada),
-            client=client,
-            poster=poster,
+            connection=connection,
             stores=stores,
             sender=renew(),
             renew=renew,

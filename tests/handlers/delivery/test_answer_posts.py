@@ -190,7 +190,11 @@ async def test_who_waits_in_the_channel_is_told_where_the_answer_went(harness: Q
     asked = await harness.store.add(harness.question("k", outside))
     assert asked is not None
     to = SlackAnswerPoster(
-        harness.idempotent_poster(), harness.at.poster, harness.at.client, SYSTEM_CLOCK, harness.respond
+        harness.at.connection.idempotent_poster,
+        harness.at.poster,
+        harness.at.client,
+        SYSTEM_CLOCK,
+        harness.respond,
     )
     posted = await to.post(asked, ModelAnswer(MODEL, Answer("eight")), partial(harness.store.record_attempt, "k"))
     assert posted.thread.channel != outside.id
