@@ -289,12 +289,12 @@ def _write_repaired(directory: Path, file: Path, repairer: "Repairer", encoding:
         directory.mkdir(parents=True, exist_ok=True)
         with atomic_file(kept_file) as kept, atomic_file(rejected_file) as rejected:
             for chunk in _chunks(file, "Repairing", encoding):
-                rows = repairer.feed(chunk)
+                for rows in repairer.feed(chunk):
+                    kept.write(rows.kept_rows)
+                    rejected.write(rows.rejected_rows)
+            for rows in repairer.finish():
                 kept.write(rows.kept_rows)
                 rejected.write(rows.rejected_rows)
-            rows = repairer.finish()
-            kept.write(rows.kept_rows)
-            rejected.write(rows.rejected_rows)
     click.echo(f"{rows.kept:,} rows, {rows.repaired:,} of them repaired: {kept_file}")
     if rows.cut_turns:
         click.echo(f"{rows.cut_turns:,} turns without an answer were cut off these rows.")

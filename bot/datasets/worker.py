@@ -104,12 +104,13 @@ class Repairing:
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
         for step in self._steps.of(piece):
-            self._write(self._repairer.feed(step))
+            for part in self._repairer.feed(step):
+                self._write(part)
         yield from ()
 
     def finish(self) -> Iterator[bytes]:
-        last = self._repairer.finish()
-        self._write(last)
+        for last in self._repairer.finish():
+            self._write(last)
         self._kept.flush()
         self._rejected.flush()
         counts = RepairResult(last.kept, last.repaired, last.rejected, last.duplicates, last.cut_turns)

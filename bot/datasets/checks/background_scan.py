@@ -45,6 +45,9 @@ class BackgroundScan:
         self._next = block.first + block.count
         self._raws.append(block.raw if block.raw.endswith(b"\n") else block.raw + b"\n")
         self._held += len(block.raw)
+        # A table's rows are many times longer as JSON than the bytes that were hashed.
+        if self._held >= _SCAN_BYTES:
+            self._start()
 
     def finish(self) -> str:
         """Wait for all work and return the SHA-256 of the file."""

@@ -25,6 +25,8 @@ from bot.errors import TooMuchWork, UserError
 
 _encode = msgspec.json.Encoder().encode
 _DUPLICATE = RowResult(None, (Problem("duplicate"),), parsed=ParsedRow(row={}))
+# Bytes of output that are held at most: a row of a few bytes gives a reason of hundreds.
+_MOST_HELD = 1024 * 1024
 _FIRST_SLOTS = 1024
 # The share of used slots above which the table doubles.
 _FULL = 0.6
@@ -52,8 +54,10 @@ class Repaired:
 class Repairer:
     """Repairs one file: call `feed` with its bytes in any chunks, then `finish`; not thread-safe.
 
-    The repaired file is JSONL in the file's own dialect; good rows keep their bytes. Rows are checked with
-    `limits` and `target` as in a check, so the repaired file passes it, unless too few rows are left.
+    Both are generators, so that the output of one chunk, which can be long, is never held as a whole. The last
+    part that `finish` yields has the counts of the file. The repaired file is JSONL in the file's own dialect;
+    good rows keep their bytes. Rows are checked with `limits` and `target` as in a check, so the repaired file
+    passes it, unless too few rows are left.
     """
 
     def __init__(
@@ -67,7 +71,7 @@ class Repairer:
         self._mapping = mapping
         self._budget = budget
         self._began = process_time()
-        self._kept_bytes = self._rejected_bytes = 0
+        self._kept_bytes = self._rejected_bytes = self._held = 0
         self._first_unlisted = self._unlisted = 0
         self._row_checker = RowChecker(limits, target, mapping)
         self._source = RowSource(name, FindingCollector(), mapping, self._row_checker.survey)
@@ -76,23 +80,26 @@ class Repairer:
         self._kept: list[bytes] = []
         self._rejected: list[bytes] = []
 
-    def feed(self, chunk: bytes) -> Repaired:
+    def feed(self, chunk: bytes) -> Iterator[Repaired]:
         """Repair the next bytes. Raises TooMuchWork where the budget is used up."""
-        self._repair_all(self._source.feed(chunk))
-        return self._output()
+        yield from self._repair_all(self._source.feed(chunk))
 
-    def finish(self) -> Repaired:
+    def finish(self) -> Iterator[Repaired]:
         """Repair the rest of the file. Raises TooMuchWork where the budget is used up."""
-        self._repair_all(self._source.finish())
+        yield from self._repair_all(self._source.finish())
         if self._unlisted:
             self._rejected.append(_encode(self._unlisted_rows()))
-        return self._output()
+        yield self._output()
 
-    def _repair_all(self, blocks: Iterator[Block]) -> None:
+    def _repair_all(self, blocks: Iterator[Block]) -> Iterator[Repaired]:
         for block in blocks:
+            written = self._kept_bytes + self._rejected_bytes
             self._repair(block)
+            self._held += self._kept_bytes + self._rejected_bytes - written
             if self._budget is not None:
                 self._hold_to(self._budget, block)
+            if self._held > _MOST_HELD:
+                yield self._output()
 
     def _hold_to(self, budget: RepairBudget, block: Block) -> None:
         where = f"{self._source.unit} {block.first + max(1, block.count) - 1:,}"
@@ -212,6 +219,7 @@ class Repairer:
         self._rejected_bytes += len(listed) + 1
 
     def _output(self) -> Repaired:
+        self._held = 0
         kept, self._kept = self._kept, []
         rejected, self._rejected = self._rejected, []
         return Repaired(

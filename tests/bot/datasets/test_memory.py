@@ -54,12 +54,17 @@ FILES = {
 }
 name, work = sys.argv[1:]
 if work == "check":
-    worker = DatasetChecker("rows", DatasetLimits(), Dialect.VERTEX)
+    checker = DatasetChecker("rows", DatasetLimits(), Dialect.VERTEX)
+    for chunk in FILES[name]():
+        checker.feed(chunk)
+    checker.finish()
 else:
-    worker = Repairer("rows", DatasetLimits(), Dialect.VERTEX)
-for chunk in FILES[name]():
-    worker.feed(chunk)
-worker.finish()
+    repairer = Repairer("rows", DatasetLimits(), Dialect.VERTEX)
+    for chunk in FILES[name]():
+        for part in repairer.feed(chunk):
+            del part
+    for part in repairer.finish():
+        del part
 for line in open("/proc/self/status"):
     if line.startswith("VmHWM:"):
         print(int(line.split()[1]) / 1024)

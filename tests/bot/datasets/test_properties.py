@@ -191,8 +191,8 @@ DIALECTS = [*SUPERVISED, Dialect.SHAREGPT, Dialect.ALPACA, Dialect.CLAUDE]
 def books_of(data: bytes, name: str, chunk: int) -> tuple[DatasetReport, Repaired, bytes]:
     """Return the report, the counts and the kept rows of a file that comes in chunks."""
     repairer = Repairer(name, VERTEX, Dialect.VERTEX)
-    parts = [repairer.feed(data[start : start + chunk]) for start in range(0, len(data), chunk)]
-    parts.append(repairer.finish())
+    parts = [part for start in range(0, len(data), chunk) for part in repairer.feed(data[start : start + chunk])]
+    parts.extend(repairer.finish())
     rejected = rows_of(b"".join(part.rejected_rows for part in parts))
     assert sum(row.get("rows", 1) for row in rejected) == parts[-1].rejected
     return check_bytes(data, name=name, chunk=chunk), parts[-1], b"".join(part.kept_rows for part in parts)
@@ -250,7 +250,7 @@ def test_every_row_of_a_table_is_kept_with_every_character(pairs: list[tuple[str
 @given(files, mappings)
 def test_a_repaired_file_has_no_bad_row_left_and_no_row_is_lost(data: bytes, mapping: FieldMapping | None) -> None:
     repairer = Repairer("a.jsonl", GEMINI_API, Dialect.GEMINI, mapping)
-    parts = [repairer.feed(data), repairer.finish()]
+    parts = [*repairer.feed(data), *repairer.finish()]
     kept = b"".join(part.kept_rows for part in parts)
     rejected = b"".join(part.rejected_rows for part in parts)
     counts = parts[-1]

@@ -27,8 +27,8 @@ def checked(data: bytes, budget: CheckBudget, fewest: int = 1) -> tuple[DatasetR
 def repaired(data: bytes, budget: RepairBudget | None) -> tuple[int, bytes, bytes]:
     """The number of rejected rows, the kept rows, the list of rejected rows."""
     repairer = Repairer("rows.jsonl", DatasetLimits(), Dialect.VERTEX, budget=budget)
-    parts = [repairer.feed(data[start : start + PIECE]) for start in range(0, len(data), PIECE)]
-    parts.append(repairer.finish())
+    parts = [part for start in range(0, len(data), PIECE) for part in repairer.feed(data[start : start + PIECE])]
+    parts.extend(repairer.finish())
     kept, rejected = (b"".join(getattr(part, name) for part in parts) for name in ("kept_rows", "rejected_rows"))
     return parts[-1].rejected, kept, rejected
 

@@ -21,7 +21,7 @@ def repaired(
     name: str = "rows.jsonl",
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], Repaired]:
     repairer = Repairer(name, limits, target, mapping)
-    parts = [repairer.feed(data), repairer.finish()]
+    parts = [*repairer.feed(data), *repairer.finish()]
     return (
         rows_of(b"".join(p.kept_rows for p in parts)),
         rows_of(b"".join(p.rejected_rows for p in parts)),
@@ -202,8 +202,8 @@ def test_what_the_file_gives_up_is_counted(case: str, chunk: int) -> None:
     data, kept, left_out = CUT_OFF[case]
     repairer = Repairer("rows.json", VERTEX, Dialect.VERTEX)
     for start in range(0, len(data), chunk):
-        repairer.feed(data[start : start + chunk])
-    counts = repairer.finish()
+        list(repairer.feed(data[start : start + chunk]))
+    *_, counts = repairer.finish()
     assert (counts.kept, counts.rejected) == (kept, left_out)
     assert check_bytes(data, chunk=chunk).rows == kept + left_out
 
@@ -225,7 +225,7 @@ def test_a_file_that_is_no_training_file_is_not_explained_row_by_row() -> None:
     report = check_bytes(data)
     assert {f.rule: f.count for f in report.errors} == {"not-json": 5_000, "not-read": 7_000}
     repairer = Repairer("a.jsonl", VERTEX, Dialect.VERTEX)
-    parts = [repairer.feed(data), repairer.finish()]
+    parts = [*repairer.feed(data), *repairer.finish()]
     rejected = rows_of(b"".join(part.rejected_rows for part in parts))
     assert parts[-1].rejected == sum(row.get("rows", 1) for row in rejected) == report.rows == 12_000
     assert "\n".join(row["row"] for row in rejected).encode() + b"\n" == data
@@ -268,8 +268,8 @@ def test_rows_that_the_target_cannot_take_are_rejected() -> None:
 def test_good_rows_keep_their_bytes_and_their_dialect() -> None:
     repairer = Repairer("rows.jsonl", VERTEX, Dialect.VERTEX)
     line = b'{ "output" : "\\u00e9",  "text_input":"1" }'
-    kept = repairer.feed(b"\xef\xbb\xbf" + line + b"\r\n\r\n").kept_rows + repairer.finish().kept_rows
-    assert kept == line + b"\n"
+    parts = [*repairer.feed(b"\xef\xbb\xbf" + line + b"\r\n\r\n"), *repairer.finish()]
+    assert b"".join(part.kept_rows for part in parts) == line + b"\n"
 
 
 def test_rows_of_a_table_are_kept_as_json_lines() -> None:
