@@ -92,7 +92,11 @@ class TooManyQuestions(UserError):
 
 
 class FileError(BotError):
-    """The file cannot be read; none of its rows was checked."""
+    """The file cannot be read; none of its rows was checked. `passing` says that it may be readable later."""
+
+    def __init__(self, message: str, hint: str = "", *, passing: bool = False) -> None:
+        super().__init__(message, hint)
+        self.passing = passing
 
 
 class FileUnavailable(FileError):

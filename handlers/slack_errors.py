@@ -183,7 +183,9 @@ def file_error(file_id: str, error: SlackApiError) -> FileUnavailable:
     if code in _FILE_HIDDEN:
         return file_not_found(file_id)
     return FileUnavailable(
-        f"Slack does not give me the file {file_id}: {code or slack_status(error)}.", "Try again in a moment."
+        f"Slack does not give me the file {file_id}: {code or slack_status(error)}.",
+        "Try again in a moment.",
+        passing=True,
     )
 
 

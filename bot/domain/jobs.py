@@ -160,11 +160,13 @@ class Search:
     """For how long the bot has searched Google for a job, in seconds in which it really looked.
 
     `absent` counts the time in which Google itself said that it has no such job, `unanswered` the time in which no
-    answer said anything. The time between two processes counts as neither.
+    answer said anything. The time between two processes counts as neither. `refused` counts the time in which the
+    start was tried and Google certainly did not carry it out.
     """
 
     absent: float = 0.0
     unanswered: float = 0.0
+    refused: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +181,8 @@ class TuningJob:
 
     `create_sent_at` is written before the create request is sent: without it, Google was never asked to start this
     job. `resumes` counts how often a later process began the start again. `search` is set while Google shows no
-    such job. A job in state `submitting` with `stuck_at` is in doubt: the looks have failed for long.
-    `retirement_told` is the last notice that its base model retires, in days before that.
+    such job, or does not start it. A job in state `submitting` with `stuck_at` is in doubt: the looks have failed
+    for long. `retirement_told` is the last notice that its base model retires, in days before that.
     """
 
     key: str

@@ -153,6 +153,7 @@ class WorkerPool:
             raise TooMuchWork(
                 f"{self.waiting(kind):,} files wait to be read already. Nothing was started.",
                 "Try again in some minutes.",
+                passing=True,
             ) from error
 
     async def close(self) -> None:
@@ -204,6 +205,7 @@ class WorkerPool:
             raise TooMuchWork(
                 f"I could not start a process that reads your file: {error.strerror}. Nothing was started.",
                 "Try again in a minute; if it happens again, tell the person who runs me.",
+                passing=True,
             ) from error
         started = WorkerProcess(process)
         self._all.add(started)

@@ -1,8 +1,9 @@
 """Starts, adopts, cancels and deletes jobs. This is the only module that makes Google start a tuning.
 
 The row is written before Google is called, and right before the call also that it is made; the call is made once.
-A start that was not sent is resumed by the next process. For one that was sent and has no answer, a search for the
-job's key shows whether Google has it: a paid job is neither lost nor started twice.
+A start that was not sent, or that Google certainly did not carry out for a reason that passes, is tried again by
+the poller, also in the next process. For one that was sent and has no answer, a search for the job's key shows
+whether Google has it: a paid job is neither lost nor started twice.
 """
 
 import asyncio
@@ -29,6 +30,7 @@ from bot.errors import (
     NoSuchJob,
     OutcomeUnknown,
     Outdated,
+    QuotaExceeded,
     StorageError,
 )
 from bot.ports.backends import TuningBackend
@@ -42,6 +44,7 @@ from bot.spending.estimates import reason_to_confirm
 from bot.tuning.cancellation import Cancellations
 from bot.tuning.permissions import check_start
 from bot.tuning.searches import Searches
+from bot.tuning.start_retries import StartRetries
 from bot.tuning.training_data import refuse_cancelled, training_data
 from bot.tuning.transitions import (
     adopt,
@@ -52,6 +55,7 @@ from bot.tuning.transitions import (
     look_failed,
     mark_deleted,
     not_shown,
+    postpone,
     record_create,
 )
 
@@ -60,6 +64,7 @@ logger = logging.getLogger(__name__)
 # How long Google must say that it has no job of an unconfirmed start: its list may be minutes late.
 ADOPTION_GRACE: Final = timedelta(minutes=15)
 DOUBT_AFTER: Final = timedelta(minutes=30)  # how long the looks for a start may fail before a person is told
+RETRY_FOR: Final = timedelta(minutes=15)  # how long a start is tried again after errors that pass
 MOST_RESUMES: Final = 5  # a start that ended so many processes is not begun again
 LOOK_SECONDS: Final = 60.0
 
@@ -80,6 +85,7 @@ class JobService:
         *,
         adoption_grace: timedelta = ADOPTION_GRACE,
         doubt_after: timedelta = DOUBT_AFTER,
+        retry_for: timedelta = RETRY_FOR,
         confirmation_rules: ConfirmationRules | None = None,
     ) -> None:
         self._backends = backends
@@ -96,6 +102,8 @@ class JobService:
         self._cancelled: set[str] = set()
         self._doubt_after = doubt_after
         self._searches = Searches(clock, adoption_grace)
+        self._retry_for = retry_for
+        self._retries = StartRetries(clock, retry_for)
 
     def profile(self, job: TuningJob) -> BackendProfile:
         """Return the profile of the job's backend. Raises BadArgument if it is no longer offered."""
@@ -143,7 +151,10 @@ class JobService:
         return job
 
     async def submit(self, job: TuningJob) -> None:
-        """Start an accepted job at Google, once. Writes Google's error to the job; raises StorageError."""
+        """Start an accepted job at Google, once. Writes Google's error to the job; raises StorageError.
+
+        After an error that passes, nothing was started: the row stays, and `recover` tries it again later.
+        """
         self._submitting.add(job.key)
         try:
             backend = offered_backend(self._backends, job.backend)
@@ -158,15 +169,30 @@ class JobService:
         except (OutcomeUnknown, AlreadyExists) as error:
             # Google may have the job: `recover` searches for its key before anything is posted.
             logger.warning("the start of %s is unconfirmed: %s", job.key, error)
+            self._retries.forget(job.key)
             await self._change(job.key, partial(record_create, now=self._clock.now()))
         except BotError as error:
-            logger.info("the start of %s was refused: %s", job.key, error)
-            await self._change(job.key, partial(fail, error=error, now=self._clock.now()))
+            await self._refused(job, error)
         else:
+            self._retries.forget(job.key)
             await self._change(job.key, partial(adopt, seen=operation, now=self._clock.now()))
         finally:
             self._submitting.discard(job.key)
             self._cancelled.discard(job.key)
+
+    async def _refused(self, job: TuningJob, error: BotError) -> None:
+        """Write that nothing was started: the job is tried again later if the error passes, or fails."""
+        logger.info("the start of %s was refused: %s", job.key, error)
+        now = self._clock.now()
+        if error.passing:
+            wait = error.retry_after if isinstance(error, QuotaExceeded) else None
+            seconds = self._retries.failed(job.key, wait or 0.0)
+            change = partial(postpone, error=error, seconds=seconds, limit=self._retry_for, now=now)
+        else:
+            change = partial(fail, error=error, now=now)
+        after = await self._change(job.key, change)
+        if after is None or after.state.ended:
+            self._retries.forget(job.key)
 
     async def _record_create(self, job: TuningJob) -> None:
         """Write that the create is about to be sent.
@@ -200,15 +226,17 @@ class JobService:
         if newest is None or newest.state is not JobState.SUBMITTING or job.key in self._submitting:
             return
         if newest.create_sent_at is None:
-            await self._resume(newest)
+            if self._retries.due(job.key):
+                await self._resume(newest)
         else:
             await self._search(newest)
 
     async def _resume(self, job: TuningJob) -> None:
-        """Begin a start again that an earlier process did not send, unless that ended too many processes."""
+        """Begin a start again that was not sent, unless that ended too many processes."""
         self._submitting.add(job.key)
         try:
-            resumed = await self._change(job.key, count_resume)
+            tried_here = self._retries.tried(job.key)
+            resumed = job if tried_here else await self._change(job.key, count_resume)
             if resumed is None or resumed.state is not JobState.SUBMITTING or resumed.create_sent_at is not None:
                 return
             if resumed.resumes <= MOST_RESUMES:
@@ -264,6 +292,7 @@ class JobService:
         marked = await self._change(key, partial(ask_to_cancel, user=user, now=self._clock.now())) or job
         if marked.state is JobState.CANCELLED and not marked.operation:
             # It was not sent yet; the running upload, if there is one, ends with its next chunk.
+            self._retries.forget(key)
             if key in self._submitting:
                 self._cancelled.add(key)
             return marked

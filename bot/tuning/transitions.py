@@ -82,7 +82,29 @@ def record_create(job: TuningJob, now: datetime) -> Change | None:
     """Write that the create is about to be sent; None if it was sent before or if the job has ended."""
     if job.state is not JobState.SUBMITTING or job.create_sent_at is not None:
         return None
-    return Change(replace(job, create_sent_at=now))
+    after = replace(job, create_sent_at=now, problem="")
+    return Change(after, notices=_notices(job, after))
+
+
+def postpone(job: TuningJob, error: BotError, seconds: float, limit: timedelta, now: datetime) -> Change | None:
+    """Leave a start that Google certainly did not carry out to a later try; after the limit the job fails.
+
+    `seconds` is the time since the last failed try. The row says again that the create was not sent, so that the
+    next process, too, tries again. None if the job has ended or if Google runs it.
+    """
+    if job.state is not JobState.SUBMITTING:
+        return None
+    if job.cancelled_by:
+        after = replace(job, state=JobState.CANCELLED, create_sent_at=None, ended_at=now, problem="", search=None)
+        return Change(after, notices=_notices(job, after))
+    before = job.search or Search()
+    tried = replace(before, refused=before.refused + seconds)
+    if tried.refused >= limit.total_seconds():
+        return fail(replace(job, create_sent_at=None, search=None), error, now)
+    words = f"Google has not started it yet, and I try it again by myself. The reason: {error.message}"
+    # This try did not end the process, so the tries that did are counted anew.
+    after = replace(job, create_sent_at=None, resumes=0, search=tried, problem=words)
+    return Change(after, notices=_notices(job, after))
 
 
 def count_resume(job: TuningJob) -> Change | None:

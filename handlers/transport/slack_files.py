@@ -21,13 +21,15 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.domain.place import Place
 from bot.errors import FileTooLarge, FileUnavailable
 from bot.ports.files import FileInfo
-from handlers.slack_errors import file_error, file_not_found, no_file_scope
+from handlers.slack_errors import NETWORK_ERRORS, file_error, file_not_found, no_file_scope
 from handlers.transport.slack_users import SlackUsers
 
 SCHEME: Final = "slack:"
 CHUNK_BYTES: Final = 256 * 1024
 _SLACK_HOST = re.compile(r"(?:[a-z0-9-]+\.)*(?:slack\.com|slack-files\.com|slack-edge\.com)", re.IGNORECASE)
 _HTML_START = re.compile(rb"\s*<(?:!doctype\s+html|html)", re.IGNORECASE)
+# With these statuses, and with those of a server that fails, Slack may give the file later.
+_PASSING: Final = frozenset({httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS})
 _DATASET_NAMES = (".jsonl", ".json", ".ndjson", ".csv", ".gz", ".txt")
 
 
@@ -79,11 +81,15 @@ class SlackFiles:
                     yield chunk
         except httpx.HTTPError as error:
             raise FileUnavailable(
-                f"The download of {name} from Slack broke off ({type(error).__name__}).", "Try again in a moment."
+                f"The download of {name} from Slack broke off ({type(error).__name__}).",
+                "Try again in a moment.",
+                passing=True,
             ) from error
         if received < expected:
             raise FileUnavailable(
-                f"Slack sent {received:,} of the {expected:,} bytes of {name}.", "Try again in a moment."
+                f"Slack sent {received:,} of the {expected:,} bytes of {name}.",
+                "Try again in a moment.",
+                passing=True,
             )
 
     async def recent(self, channel: str, limit: int = 20) -> Sequence[FileInfo]:
@@ -142,6 +148,12 @@ class SlackFiles:
             answer = await self._client.files_info(file=file_id)
         except SlackApiError as error:
             raise file_error(file_id, error) from error
+        except NETWORK_ERRORS as error:
+            raise FileUnavailable(
+                f"Slack did not say whether I may read the file {file_id} ({type(error).__name__}).",
+                "Try again in a moment.",
+                passing=True,
+            ) from error
         found: dict[str, Any] = answer["file"]
         if _shown_in(found, place, user) or self._posted.get(file_id) == place.channel:
             return found
@@ -182,6 +194,11 @@ async def _chunks(path: Path) -> AsyncIterator[bytes]:
 
 
 def _check_answer(response: httpx.Response, name: str) -> None:
+    # First, because a server that fails also shows a page of HTML.
+    if response.status_code in _PASSING or response.is_server_error:
+        raise FileUnavailable(
+            f"Slack answered {response.status_code} for {name}.", "Try again in a moment.", passing=True
+        )
     if response.is_redirect or "text/html" in response.headers.get("content-type", ""):
         raise no_file_scope(name)
     if response.status_code != httpx.codes.OK:

@@ -1,12 +1,12 @@
 """A click on a button through the real use cases, a real database file and a real backend, in a process that kills
 itself at a chosen step of it.
 
-    python -m tests.faults.kill_points DIRECTORY BACKEND BUTTON FIRST EVERY < told.json
+    python -m tests.faults.kill_points DIRECTORY BACKEND BUTTON FIRST EVERY LAST < told.json
 
 A step is one crossing of the border between the click's coroutine and the event loop: each `await` that waits has
 two, one when it begins to wait and one when it has its answer and nobody has looked at it yet. The process forks
-once for each step FIRST, FIRST + EVERY, ... and ends with the first fork that runs through. Nothing in the product
-knows of this. BUTTON is `start`, `cancel` or `delete`; `told.json` holds the arguments of `options`.
+once for each step FIRST, FIRST + EVERY, ... and ends after LAST, or with the first fork that runs through. Nothing
+in the product knows of this. BUTTON is `start`, `cancel` or `delete`; told.json: the arguments of `options`.
 """
 
 import asyncio
@@ -43,6 +43,7 @@ from tests.support.clock import NOON, FixedClock
 
 T = TypeVar("T")
 TEAM, ADA = "T1", "U1"
+NO_LAST_STEP: Final = 1_000_000
 FILE: Final = f"gs://{BUCKET}/numbers.jsonl"
 
 
@@ -187,13 +188,27 @@ def told(google: GoogleStandIn) -> dict[str, str]:
 
 
 async def die_at_every_step(
-    google: GoogleStandIn, directory: Path, backend: str, button: str, every: int
+    google: GoogleStandIn,
+    directory: Path,
+    backend: str,
+    button: str,
+    every: int,
+    first: int = 1,
+    last: int = NO_LAST_STEP,
 ) -> list[str]:
-    """Kill a click at each step; returns the keys of the jobs, the last of which ran through."""
+    """Kill a click at each step; returns the keys of the jobs. Without `last`, the last one ran through."""
     google.create_bucket(BUCKET)
     google.buckets.put(BUCKET, FILE.rpartition("/")[2], content(backend))
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.faults.kill_points", str(directory), backend, button, "1", str(every)),
+        *(
+            sys.executable,
+            "-m",
+            "tests.faults.kill_points",
+            str(directory),
+            backend,
+            button,
+            *map(str, (first, every, last)),
+        ),
         cwd=ROOT,
         stdin=asyncio.subprocess.PIPE,
     )
@@ -201,7 +216,7 @@ async def die_at_every_step(
     if process.returncode != 0:
         raise AssertionError(f"the clicks ended with {process.returncode}")
     keys = sorted(path.stem for path in directory.glob("tb-*.db"))  # noqa: ASYNC240
-    if keys != [key_of(backend, 1 + every * number) for number in range(len(keys))]:
+    if keys != [key_of(backend, first + every * number) for number in range(len(keys))]:
         raise AssertionError(f"a step is missing: {keys}")
     return keys
 
@@ -218,10 +233,10 @@ async def run(directory: Path, backend: str, button: str, reach: BackendOptions,
 
 def main() -> None:
     """One fork after the other."""
-    directory, backend, button, first, every = sys.argv[1:]
+    directory, backend, button, first, every, last = sys.argv[1:]
     reach = options(**msgspec.json.decode(sys.stdin.buffer.read(), type=dict[str, str]))
     step = int(first)
-    while True:
+    while step <= int(last):
         child = os.fork()
         if not child:
             asyncio.run(run(Path(directory), backend, button, reach, step))

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sqlite3
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -17,8 +18,16 @@ from tests.support.clock import FixedClock
 
 pytestmark = pytest.mark.long
 
-# Every 7th step, so that beginnings of waits and their ends take turns; 1 commands all 250, in about a minute.
+# Every 7th step, so that beginnings of waits and their ends take turns, and each of the few steps between the
+# record that the create is sent and the stored operation; 1 commands all 250.
 EVERY = int(os.environ.get("TUNEBOT_TEST_EVERY_STEP", "7"))
+OUTCOMES = {
+    "started by the second click",
+    "resumed",
+    "failed, nothing at Google",
+    "found at Google",
+    "known already",
+}
 
 
 def at_google(google: GoogleStandIn, key: str) -> int:
@@ -36,14 +45,35 @@ async def test_killed_at_any_step_a_start_is_one_row_and_one_job_or_a_clear_fail
     tmp_path: Path, backend: str
 ) -> None:
     seen: Counter[str] = Counter()
+    dense = tmp_path / "dense"
+    dense.mkdir()
     async with GoogleStandIn(job_seconds=None, seed=5, limits=Limits(concurrent_vertex_jobs=1000)) as google:
-        for key in await die_at_every_step(google, tmp_path, backend, "start", EVERY):
+        killed = await die_at_every_step(google, tmp_path, backend, "start", EVERY)
+        first, last = steps_of_the_create(tmp_path, killed)
+        if EVERY > 1:
+            killed_closely = await die_at_every_step(google, dense, backend, "start", 1, first, last)
+            assert len(killed_closely) == last - first + 1
+            for key in killed_closely:
+                seen[await recover(google, dense, backend, key)] += 1
+        for key in killed:
             seen[await recover(google, tmp_path, backend, key)] += 1
-    assert {"started by the second click", "resumed"} <= seen.keys(), seen
-    # Only a few steps lie between the record that the create is sent and the stored operation.
-    sent = {"found at Google", "failed, nothing at Google"}
-    assert sent <= seen.keys() if EVERY == 1 else sent & seen.keys(), seen
     print(f"{backend}: {dict(seen)}")
+    assert seen.keys() == OUTCOMES
+
+
+def steps_of_the_create(directory: Path, keys: list[str]) -> tuple[int, int]:
+    """The first and the last step that were left out around the create: between no record of it and its answer."""
+    first = 0
+    for key in keys:
+        with sqlite3.connect(f"file:{directory / key}.db?mode=ro", uri=True) as database:
+            row = database.execute("SELECT create_sent_at, operation FROM jobs").fetchone()
+        database.close()
+        step = int(key.rpartition("-")[2])
+        if row is None or row[0] is None:
+            first = step + 1
+        elif row[1]:
+            return first, step - 1
+    raise AssertionError("no start ran through")
 
 
 async def recover(google: GoogleStandIn, directory: Path, backend: str, key: str) -> str:
@@ -65,6 +95,8 @@ async def recover(google: GoogleStandIn, directory: Path, backend: str, key: str
     assert creates(google, key) <= 1
     if job.state is JobState.FAILED:
         assert job.failure is not None
+        assert before, "a start that was accepted by the second click failed"
+        assert before[0].create_sent_at, "a start that was not sent was not resumed"
         assert "nothing was started" in job.failure.message
         assert (job.operation, at_google(google, key)) == ("", 0)
         return "failed, nothing at Google"

@@ -284,12 +284,24 @@ async def create_fails(bot: BotHarness, name: str, *words: str) -> None:
         (403, "Permission 'aiplatform.tuningJobs.create' denied.", "administrator"),
         (403, "Access to the project is denied.", "administrator"),
         (404, "Project not found.", "another project or location"),
-        (429, "Quota exceeded for concurrent tuning jobs.", "one tuning of a project at a time"),
     ],
 )
 async def test_google_refuses_the_start(bot: BotHarness, code: int, sentence: str, advice: str) -> None:
     bot.google.faults.fail(code, sentence, path="/tuningJobs$", method="POST")
     await create_fails(bot, f"refused {code} {len(sentence)}", sentence.rstrip("."), advice)
+
+
+async def test_a_quota_that_is_used_up_for_a_while_delays_the_start(bot: BotHarness) -> None:
+    said = "Quota exceeded for concurrent tuning jobs"
+    fault = bot.google.faults.fail(429, f"{said}.", path="/tuningJobs$", method="POST", times=None, retry_after=0)
+    card = await bot.start("delayed by a quota")
+    await bot.shows(card, said, "I try it again by myself")
+    await wait_until(lambda: fault.hits >= 2, "the second try")
+    assert "delayed by a quota" not in [job.display_name for job in bot.google.jobs.all]
+    bot.google.faults.remove(fault)
+    await bot.shows(card, "running")
+    assert said not in card.text
+    assert len([job for job in bot.google.jobs.all if job.display_name == "delayed by a quota"]) == 1
 
 
 @pytest.mark.parametrize("backend", ["gemini", "palm"])

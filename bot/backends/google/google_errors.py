@@ -158,6 +158,8 @@ _HTTP_OF_NAME: Final[Mapping[str, int]] = {
 }
 # With these answers to a create, Google certainly started nothing, if they are Google's own.
 REFUSED: Final = frozenset({400, 401, 403, 404, 412, 413, 429})
+# A proxy answers these by itself; 499 is nginx's own code for a connection that the client closed.
+_OF_PROXIES: Final = frozenset({404, 499})
 _DEFAULT_MESSAGES: Final[Mapping[int, str]] = {
     400: "Google does not take these values",
     401: "Google does not accept the bot's credentials",
@@ -187,7 +189,7 @@ def google_error(http_status: int, body: Any, *, retry_after: float | None = Non
     """
     status = record(record(body).get("error"))
     own = is_from_google(http_status, status)
-    if http_status == httpx.codes.NOT_FOUND and not own:
+    if http_status in _OF_PROXIES and not own:
         # A proxy, or Google's own front end for a path that it does not serve, knows nothing about the resource.
         return not_json(http_status)
     message = sanitize(text(status.get("message")))

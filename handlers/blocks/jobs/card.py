@@ -141,7 +141,7 @@ def _unconfirmed(job: TuningJob) -> list[str]:
             "I do not know whether Google started it, because I cannot look. I keep trying. Its name stays taken, "
             "so that it is not paid twice. If you see that Google does not have it, you can forget it here."
         ]
-    if job.search is not None:
+    if job.search is not None and job.create_sent_at is not None:
         return ["I do not know yet whether Google started it. I keep looking; please do not start it again."]
     return []
 

@@ -1,25 +1,28 @@
 """The life of a job over real stores and backends: what is paid for is neither lost nor started twice."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
 from bot.app import build_use_cases
-from bot.domain.jobs import Hyperparameters, JobState
+from bot.domain.jobs import Hyperparameters, JobState, TuningJob
 from bot.domain.place import Place
 from bot.domain.requests import StartRequest
 from bot.domain.spending import ConfirmationRules
 from bot.errors import BadArgument, ConfirmationNeeded, NoSuchJob, Outdated, StorageError
 from bot.ports.notifier import NoticeKind
 from bot.tuning.job_refresh import LOST_AFTER
-from bot.tuning.job_service import ADOPTION_GRACE, MOST_RESUMES
+from bot.tuning.job_service import ADOPTION_GRACE, MOST_RESUMES, RETRY_FOR
+from bot.tuning.start_retries import BACKOFF
 from tests.support.backend_harness import BUCKET
 from tests.support.harness import ADA, FILE, PLACE, TEAM, Harness
 from tests.support.waiting import wait_until
 
 BACKENDS = ("vertex", "gemini", "palm")
+CREATE = "/(tunedModels|tuningJobs)$"
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -170,6 +173,131 @@ async def test_a_refusal_that_is_not_googles_own_ends_no_start(
     job = await harness.accepted("behind a proxy", backend)
     await harness.tuning.submit(job)
     assert (await harness.newest(job)).state is JobState.SUBMITTING
+
+
+# What passes before the create is sent, and what Google certainly refused for a while.
+PASSING = {
+    "the look before a create": ("vertex", r"/tuningJobs$", "GET"),
+    "the upload": ("vertex", r"/upload/storage", "POST"),
+    "the file": ("gemini", r"/storage/", "GET"),
+    "the file of a long start": ("vertex", r"/storage/", "GET"),
+}
+
+
+async def until_it_is_tried(harness: Harness, job: TuningJob) -> TuningJob:
+    """Let the longest wait pass and the poller look at it."""
+    harness.clock.advance(seconds=BACKOFF.longest)
+    await harness.tuning.recover(await harness.newest(job))
+    return await harness.newest(job)
+
+
+@pytest.mark.parametrize("what", PASSING)
+async def test_a_passing_fault_before_the_create_delays_a_start_and_does_not_end_it(
+    harness: Harness, what: str
+) -> None:
+    backend, path, method = PASSING[what]
+    job = await harness.accepted("delayed", backend)
+    fault = harness.google.faults.fail(503, path=path, method=method, times=None)
+    await harness.tuning.submit(job)
+    delayed = await until_it_is_tried(harness, job)
+    assert fault.hits
+    assert (delayed.state, delayed.create_sent_at, delayed.resumes) == (JobState.SUBMITTING, None, 0)
+    assert "I try it again by myself" in delayed.problem
+
+    harness.google.faults.clear()
+    started = await until_it_is_tried(harness, job)
+    assert started.operation
+    assert (started.problem, started.search) == ("", None)
+    assert harness.creates() == 1
+    assert len(harness.google.jobs.all) == 1
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+async def test_a_quota_that_is_used_up_for_a_while_delays_a_start_and_google_starts_one_job(
+    harness: Harness, backend: str
+) -> None:
+    job = await harness.accepted("over the quota", backend)
+    harness.google.faults.fail(429, "Quota exceeded.", path=CREATE, method="POST", times=2, retry_after=7)
+    await harness.tuning.submit(job)
+    for expected in (0, 1):
+        delayed = await harness.newest(job)
+        assert (delayed.state, delayed.create_sent_at) == (JobState.SUBMITTING, None)
+        assert "Google says: Quota exceeded." in delayed.problem
+        assert harness.creates() == 1 + expected
+        await until_it_is_tried(harness, job)
+    assert (await harness.newest(job)).operation
+    assert len(harness.google.jobs.all) == 1
+
+
+async def test_a_start_is_not_tried_again_before_its_wait_is_over(harness: Harness) -> None:
+    job = await harness.accepted("patient")
+    harness.google.faults.fail(429, path=CREATE, method="POST", retry_after=60)
+    await harness.tuning.submit(job)
+    await harness.tuning.recover(await harness.newest(job))
+    harness.clock.advance(seconds=59)
+    await harness.tuning.recover(await harness.newest(job))
+    assert harness.creates() == 1
+    harness.clock.advance(seconds=1)
+    await harness.tuning.recover(await harness.newest(job))
+    assert harness.creates() == 2
+    assert (await harness.newest(job)).operation
+
+
+async def test_a_start_that_keeps_failing_ends_after_its_limit_and_may_be_tried_again_by_hand(
+    harness: Harness,
+) -> None:
+    job = await harness.accepted("hopeless")
+    harness.google.faults.fail(429, "Quota exceeded.", path=CREATE, method="POST", times=None)
+    await harness.tuning.submit(job)
+    # In the middle another process takes over: the limit does not begin anew, and the clock decides nothing.
+    for round_ in range(100):
+        if round_ == 3:
+            harness = replace(harness, use_cases=harness.restarted())
+            harness.clock.set_forward(timedelta(days=1))
+        if (await until_it_is_tried(harness, job)).state.ended:
+            break
+    ended = await harness.newest(job)
+    assert ended.state is JobState.FAILED
+    assert ended.failure is not None
+    assert ended.failure.passing
+    assert "Quota exceeded" in ended.failure.message
+    tries = RETRY_FOR.total_seconds() / BACKOFF.longest
+    assert tries <= harness.creates() <= tries + 3
+    assert harness.google.jobs.all == []
+
+
+@pytest.mark.parametrize("backend", ["vertex", "gemini"])
+async def test_a_start_that_waits_for_its_next_try_is_cancelled_at_once(harness: Harness, backend: str) -> None:
+    job = await harness.accepted("cancelled while it waits", backend)
+    harness.google.faults.fail(429, path=CREATE, method="POST")
+    await harness.tuning.submit(job)
+    assert (await harness.tuning.cancel(TEAM, job.key, ADA)).state is JobState.CANCELLED
+    assert (await until_it_is_tried(harness, job)).state is JobState.CANCELLED
+    assert harness.creates() == 1
+    assert harness.google.jobs.all == []
+
+
+async def test_a_start_that_was_cancelled_while_google_refused_it_is_cancelled(harness: Harness) -> None:
+    job = await harness.accepted("refused and cancelled")
+    slow = harness.google.faults.delay(0.3, path=CREATE, method="POST")
+    harness.google.faults.fail(429, path=CREATE, method="POST")
+    start = asyncio.create_task(harness.tuning.submit(job))
+    await wait_until(lambda: slow.hits)
+    await harness.tuning.cancel(TEAM, job.key, ADA)
+    await start
+    assert (await harness.newest(job)).state is JobState.CANCELLED
+    assert (await until_it_is_tried(harness, job)).state is JobState.CANCELLED
+    assert harness.google.jobs.all == []
+
+
+async def test_tries_that_end_in_order_are_no_interruptions(harness: Harness) -> None:
+    job = await harness.accepted("many processes")
+    fault = harness.google.faults.fail(503, path="/upload/storage", times=None)
+    for _ in range(2 * MOST_RESUMES):
+        await harness.restarted().jobs.recover(await harness.newest(job))
+    harness.google.faults.remove(fault)
+    await harness.restarted().jobs.recover(await harness.newest(job))
+    assert (await harness.newest(job)).operation
 
 
 async def test_a_start_under_way_is_not_recovered_beside_itself(harness: Harness) -> None:

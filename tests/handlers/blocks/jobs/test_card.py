@@ -246,7 +246,10 @@ def test_who_cancelled_is_named() -> None:
 
 def test_a_start_that_google_has_not_confirmed_says_what_is_known() -> None:
     assert "I do not know yet" not in card(a_job(state=JobState.SUBMITTING)).text
-    unseen = card(a_job(state=JobState.SUBMITTING, search=Search()))
+    refused = a_job(state=JobState.SUBMITTING, search=Search(refused=5.0), problem="I try it again by myself.")
+    assert "I do not know yet" not in card(refused).text
+    assert "I try it again by myself." in card(refused).text
+    unseen = card(a_job(state=JobState.SUBMITTING, create_sent_at=NOW, search=Search()))
     assert "I do not know yet whether Google started it." in unseen.text
     doubtful = card(a_job(state=JobState.SUBMITTING, search=Search(), stuck_at=NOW, problem="Look for tb-1."))
     assert block(doubtful, "job_title")["text"]["text"] == "next number: in doubt"
