@@ -19,8 +19,7 @@ import handlers
 from bot.backends.google.google_errors import hint_for, sanitize
 from bot.backends.profiles import VERTEX
 from bot.domain.chat import Answer, ModelAnswer, ModelRef
-from bot.domain.names import check_name, quoted, same_name, written_name
-from bot.domain.suggestions import did_you_mean
+from bot.domain.names import check_name, did_you_mean, quoted, same_name, written_name
 from bot.errors import BotError
 from handlers.blocks.chat.answer import build_answer, build_asked_answer
 from handlers.blocks.jobs.card import build_card

@@ -10,12 +10,10 @@ from dataclasses import dataclass
 
 from bot.domain.chat import Conversation, Finish, ModelAnswer, ModelRef, Role, Turn, estimated_tokens
 from bot.domain.jobs import TunedModel, TuningJob
-from bot.domain.names import same_name
+from bot.domain.names import did_you_mean, same_name
 from bot.domain.place import Place
-from bot.domain.suggestions import did_you_mean
 from bot.errors import BadArgument, BotError, NoSuchJob
-from bot.ports.backends import TuningBackend
-from bot.ports.registry import offered_backend
+from bot.ports.backends import TuningBackend, offered_backend
 from bot.ports.stores import AuditLog, ChatStore, JobStore
 
 logger = logging.getLogger(__name__)

@@ -2,10 +2,13 @@
 
 A name comes back changed. Keyboards put curly quotation marks for straight ones, Slack's clients drop invisible
 characters, and a line of code shows a backtick as an apostrophe. So two names are the same name if nothing but
-these differs.
+these differs. Every “did you mean” of the bot comes from here too.
 """
 
+import difflib
 import unicodedata
+from collections.abc import Iterable
+from itertools import islice
 from typing import Final
 
 from bot.errors import BadArgument
@@ -27,6 +30,10 @@ _AS_TYPED: Final = str.maketrans(
     | dict.fromkeys(map(chr, range(65024, 65040)))
     | dict.fromkeys(_JOINERS)
 )
+
+# A comparison takes longer than the text is long, so it is kept small: no name is longer.
+_LONGEST: Final = 128
+_MOST_COMPARED: Final = 300
 
 
 def written_name(name: str) -> str:
@@ -73,3 +80,13 @@ def quoted(name: str) -> str:
         return written
     escaped = "".join(f"\\{each}" if each in DOUBLE_QUOTES or each == "\\" else each for each in written)
     return f'"{escaped}"'
+
+
+def did_you_mean(typed: str, known: Iterable[str], otherwise: str = "") -> str:
+    """Return `Did you mean X?` with the known name that is most like the typed one, or `otherwise` if none is.
+
+    Ignores letter case. Names are alike from a ratio of 0.6, the default of `difflib.get_close_matches`.
+    """
+    by_folded = {name.casefold(): name for name in islice(known, _MOST_COMPARED)}
+    close = difflib.get_close_matches(typed[:_LONGEST].casefold(), by_folded, n=1)
+    return f"Did you mean {by_folded[close[0]]}?" if close else otherwise

@@ -1,4 +1,4 @@
-"""What each Google system that tunes models must do for the core."""
+"""What each Google system that tunes models must do for the core, and how one is found by its name."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Protocol
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.chat import Answer, Turn
 from bot.domain.jobs import Operation, Origin, StartedJob, TunedModel, TuningJob, TuningSpec
-from bot.errors import BotError
+from bot.errors import BadArgument, BotError
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,3 +128,16 @@ class TuningBackend(Protocol):
     async def close(self) -> None:
         """Close the connections; the backend cannot be used afterwards. Never raises."""
         ...
+
+
+def offered_backend(backends: Mapping[str, TuningBackend], name: str) -> TuningBackend:
+    """Return the backend of that name, the first one for an empty name. Raises BadArgument."""
+    if not name:
+        return next(iter(backends.values()))
+    if (backend := backends.get(name)) is None:
+        raise BadArgument(
+            f"{name!r} is not offered here.",
+            f"Choose one of: {', '.join(backends)}. An operator can offer more in TUNEBOT_BACKENDS.",
+            field="backend",
+        )
+    return backend

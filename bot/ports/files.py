@@ -1,10 +1,11 @@
 """Where training files are read from."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from bot.domain.place import Place
+from bot.errors import BadArgument
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +35,12 @@ class FileReader(Protocol):
     def read(self, place: Place, user: str, location: str) -> AsyncGenerator[bytes, None]:
         """Yield the file's bytes in chunks of any size. Raises FileUnavailable, FileTooLarge, GoogleError."""
         ...
+
+
+def file_reader(files: Mapping[str, FileReader], location: str) -> FileReader:
+    """Return the reader for the location's scheme, the part before its colon. Raises BadArgument."""
+    if (reader := files.get(location.partition(":")[0])) is None:
+        raise BadArgument(
+            f"I cannot read {location!r}.", "Give a file shared in Slack, or a gs:// URI.", field="file"
+        )
+    return reader

@@ -16,9 +16,8 @@ from typing import Final
 
 from bot.domain.jobs import TuningJob
 from bot.errors import BotError, NotAuthenticated, PermissionDenied
-from bot.ports.backends import TuningBackend
+from bot.ports.backends import TuningBackend, offered_backend
 from bot.ports.clock import Clock
-from bot.ports.registry import offered_backend
 from bot.ports.stores import JobStore
 from bot.tuning.transitions import cancellation_unconfirmed
 

@@ -27,8 +27,7 @@ from bot.domain.datasets import FieldMapping
 from bot.domain.place import Place
 from bot.errors import BotError, FileTooLarge
 from bot.ports.backends import TuningBackend
-from bot.ports.files import FileInfo, FileReader
-from bot.ports.registry import file_reader
+from bot.ports.files import FileInfo, FileReader, file_reader
 from bot.ports.stores import ReportCache
 from bot.ports.workers import Workers, WorkKind
 

@@ -16,8 +16,7 @@ from bot.datasets import RepairBudget, RepairTask, repair
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.place import Place
 from bot.domain.requests import StartRequest
-from bot.ports.files import FileReader
-from bot.ports.registry import file_reader
+from bot.ports.files import FileReader, file_reader
 from bot.ports.workers import Workers, WorkKind
 
 _LONGEST_STEM: Final = 100

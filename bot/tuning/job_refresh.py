@@ -13,10 +13,9 @@ from typing import Final
 
 from bot.domain.jobs import JobState, Operation, TuningJob
 from bot.errors import BotError, GoogleError, NotFoundAtGoogle
-from bot.ports.backends import TuningBackend
+from bot.ports.backends import TuningBackend, offered_backend
 from bot.ports.clock import Clock
 from bot.ports.notifier import NoticeKind
-from bot.ports.registry import offered_backend
 from bot.ports.stores import Change, JobStore
 from bot.tuning.cancellation import Cancellations
 from bot.tuning.job_service import JobService

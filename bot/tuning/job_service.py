@@ -16,9 +16,9 @@ from typing import Final
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.chat import ModelRef
 from bot.domain.jobs import JobState, Origin, TunedModel, TuningJob
+from bot.domain.names import did_you_mean
 from bot.domain.requests import Proposal
 from bot.domain.spending import ConfirmationRules
-from bot.domain.suggestions import did_you_mean
 from bot.errors import (
     AlreadyExists,
     BadArgument,
@@ -33,11 +33,10 @@ from bot.errors import (
     QuotaExceeded,
     StorageError,
 )
-from bot.ports.backends import TuningBackend
+from bot.ports.backends import TuningBackend, offered_backend
 from bot.ports.clock import Clock
 from bot.ports.files import FileReader
 from bot.ports.notifier import NoticeKind
-from bot.ports.registry import offered_backend
 from bot.ports.stores import AuditEntry, Change, ChatStore, JobStore
 from bot.ports.workers import Workers
 from bot.spending.estimates import reason_to_confirm

@@ -16,15 +16,13 @@ from typing import Final
 from bot.datasets import DatasetReport, validation_limit
 from bot.domain.backend_profile import BackendProfile, HyperparameterRule
 from bot.domain.jobs import Hyperparameters, JobState, TunedModel, TuningJob, TuningSpec
-from bot.domain.names import check_name, written_name
+from bot.domain.names import check_name, did_you_mean, written_name
 from bot.domain.place import Place
 from bot.domain.requests import Proposal, StartRequest
 from bot.domain.spending import ConfirmationRules
-from bot.domain.suggestions import did_you_mean
 from bot.errors import BadArgument, BotError, GoogleError
-from bot.ports.backends import TuningBackend
+from bot.ports.backends import TuningBackend, offered_backend
 from bot.ports.clock import Clock
-from bot.ports.registry import offered_backend
 from bot.ports.stores import JobStore
 from bot.runtime.readiness import Readiness
 from bot.spending.estimates import estimate, reason_to_confirm
@@ -70,19 +68,15 @@ class Proposals:
         prices: PriceTable,
         confirmation_rules: ConfirmationRules,
     ) -> None:
-        """`backends` are in the order in which the form shows them, the default one first."""
+        """`backends` are in the order in which the form shows them, the default one first; so are `profiles`."""
         self._backends = backends
+        self.profiles: Final[Sequence[BackendProfile]] = [backend.profile for backend in backends.values()]
         self._jobs = jobs
         self._dataset_check = dataset_check
         self._readiness = readiness
         self._clock = clock
         self._prices = prices
         self._confirmation_rules = confirmation_rules
-
-    @property
-    def profiles(self) -> Sequence[BackendProfile]:
-        """Return the profiles of the offered backends, the default one first."""
-        return [backend.profile for backend in self._backends.values()]
 
     def retirements(self, backend: str) -> Sequence[str]:
         """Return a sentence for each base model of this backend whose date of retirement is known."""

@@ -9,8 +9,7 @@ from bot.domain.datasets import Dataset
 from bot.domain.jobs import TuningJob
 from bot.errors import Outdated
 from bot.ports.backends import TrainingData
-from bot.ports.files import FileReader
-from bot.ports.registry import file_reader
+from bot.ports.files import FileReader, file_reader
 from bot.ports.workers import Workers, WorkKind
 
 

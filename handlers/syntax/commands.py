@@ -12,8 +12,8 @@ from datetime import date
 from enum import StrEnum
 from functools import partial
 
+from bot.domain.names import did_you_mean
 from bot.domain.requests import StartRequest
-from bot.domain.suggestions import did_you_mean
 from bot.errors import BadArgument
 from bot.spending.month_report import read_month
 from handlers.syntax.lexer import LONGEST_LINE, leading_key, shown, undo_markup, unquoted, words

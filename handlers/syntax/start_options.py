@@ -9,8 +9,8 @@ import re2  # type: ignore[import-untyped]
 
 from bot.domain.datasets import FieldMapping
 from bot.domain.jobs import Hyperparameters
+from bot.domain.names import did_you_mean
 from bot.domain.requests import StartRequest
-from bot.domain.suggestions import did_you_mean
 from bot.errors import BadArgument
 from handlers.syntax.lexer import Word, file_location, held_out_share, real, shown, whole, words
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.domain.names import check_name, quoted, same_name, written_name
+from bot.domain.names import check_name, did_you_mean, quoted, same_name, written_name
 from bot.errors import BadArgument
 
 
@@ -72,3 +72,29 @@ def test_an_empty_name_is_left_to_the_bot() -> None:
 )
 def test_a_name_is_quoted_where_it_must_be(name: str, typed: str) -> None:
     assert quoted(name) == typed
+
+
+KNOWN = ["capitals", "Weather reports", "list"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "suggestion"),
+    [
+        ("capitols", "Did you mean capitals?"),
+        ("CAPITALS", "Did you mean capitals?"),
+        ("weather report", "Did you mean Weather reports?"),
+        ("lsit", "Did you mean list?"),
+    ],
+)
+def test_the_known_name_that_is_most_like_the_typed_one_is_suggested(typed: str, suggestion: str) -> None:
+    assert did_you_mean(typed, KNOWN) == suggestion
+
+
+@pytest.mark.parametrize("typed", ["", "zebra", "?"])
+def test_where_no_known_name_is_alike_the_other_hint_is_given(typed: str) -> None:
+    assert did_you_mean(typed, KNOWN) == ""
+    assert did_you_mean(typed, KNOWN, otherwise="See /tune list.") == "See /tune list."
+
+
+def test_where_nothing_is_known_nothing_is_suggested() -> None:
+    assert did_you_mean("capitals", []) == ""
