@@ -5,12 +5,13 @@ and a block builder. This module is pure: whether a name exists or a number is i
 cases.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from functools import partial
+
+import re2  # type: ignore[import-untyped]
 
 from bot.domain.names import did_you_mean
 from bot.domain.requests import StartRequest
@@ -247,7 +248,7 @@ def _one_name_or_none(rest: str, has_file: bool) -> bool:
 
 
 def _month_or_none(rest: str, has_file: bool) -> bool:
-    return not rest or re.fullmatch(r"[0-9]{4}-[0-9]{2}", rest) is not None
+    return not rest or re2.fullmatch(r"[0-9]{4}-[0-9]{2}", rest) is not None
 
 
 def _file_or_pairs(rest: str, has_file: bool) -> bool:
