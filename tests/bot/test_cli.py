@@ -128,6 +128,12 @@ def test_a_file_in_another_encoding_is_read_where_a_person_names_it(tmp_path: Pa
     result = run("check", source, *named)
     assert result.exit_code == 1
     assert "It looks like Windows-1252" in result.stdout
+    assert "Is the file written in cp1252?" in result.stdout
+    assert "tunebot check rows.csv --encoding cp1252 --repair DIRECTORY" in result.stdout
+    offered = ["--encoding", "cp1252", "--repair", tmp_path / "repaired"]
+    assert run("check", source, *named, *offered).exit_code == 0
+    [row] = rows_of((tmp_path / "repaired" / "rows.repaired.jsonl").read_bytes())
+    assert row == {"Frage": "Wo ist der Schlüssel?", "Antwort": "Beim Pförtner."}
     result = run("convert", source, "--to", "gemini", "--encoding", "cp1252", *named)
     assert json.loads(result.stdout) == pair("Wo ist der Schlüssel?", "Beim Pförtner.")
     for name in ("klingon", "base64"):

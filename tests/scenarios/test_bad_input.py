@@ -156,7 +156,7 @@ async def test_preference_rows_are_not_taken_for_examples_in_silence(bot: BotHar
     }
     await bot.type(f"start name=preferences file={bot.share(json.dumps(row).encode() * 1)}")
     report = await bot.report()
-    assert "Only the preferred answer is learned" in shown_in(report)
+    assert "Should the model learn only the preferred answers?" in shown_in(report)
 
 
 async def test_mixed_dialects(bot: BotHarness) -> None:

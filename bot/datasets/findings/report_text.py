@@ -17,6 +17,11 @@ def report_text(report: DatasetReport) -> str:
         parts.append("\n".join(["Errors", *(_finding(f, report.unit) for f in report.errors)]))
     if report.guessed_mapping is not None and report.dialect is None:
         parts.append(_guess(report.guessed_mapping, report.name))
+    parts += [
+        _encoding(finding.field, report.name)
+        for finding in report.errors
+        if finding.rule == "not-utf8" and finding.field
+    ]
     if report.warnings:
         parts.append(warnings_text(report))
     if report.previews:
@@ -64,6 +69,11 @@ def _finding(finding: Finding, unit: str) -> str:
 def _guess(mapping: FieldMapping, name: str) -> str:
     keys = f"--input {shlex.quote(mapping.input)} --output {shlex.quote(mapping.output)}"
     return f"{question_of(mapping)}\nThen say so: tunebot check {shlex.quote(name)} {keys}"
+
+
+def _encoding(codec: str, name: str) -> str:
+    command = f"tunebot check {shlex.quote(name)} --encoding {codec} --repair DIRECTORY"
+    return f"Is the file written in {codec}?\nThen this writes it as UTF-8, for you to look at: {command}"
 
 
 def _previews(previews: tuple[Preview, ...]) -> str:

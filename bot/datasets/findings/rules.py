@@ -294,7 +294,9 @@ RULES: dict[str, Rule] = {
         "Export it again as UTF-8; the model learns to write these characters.",
     ),
     "preferred-only": Rule(
-        WARNING, "Only the preferred answer is learned from; the other is left out.", "Check that this is meant."
+        WARNING,
+        "Each row has a preferred answer and another one; only the preferred one would be learned.",
+        "Should the model learn only the preferred answers? If not, do not start with this file.",
     ),
     "keys-left-out": Rule(WARNING, "{field} is not sent to Google.", "Nothing, if it is not needed."),
     "duplicate": Rule(

@@ -11,6 +11,13 @@ _MULTIBYTE = (
     ("Shift JIS", "cp932", re.compile("[\u3040-\u30ff\u4e00-\u9fff\u3000-\u303f\uff00-\uffef]")),
     ("Big5", "big5", re.compile("[\u4e00-\u9fff\u3000-\u303f\uff00-\uffef]")),
 )
+# The names that Python and `--encoding` know them by. Windows-1252 holds all letters of Latin-1.
+_CODECS = {shown: codec for shown, codec, _ in _MULTIBYTE} | {
+    "Windows-1252 (or Latin-1)": "cp1252",
+    "Latin-1": "latin-1",
+    "Windows-1251": "cp1251",
+    "EUC-KR": "euc_kr",
+}
 _HIGH = re.compile(rb"[\x80-\xff]+")
 _CYRILLIC = re.compile("[\u0410-\u044f\u0401\u0451]")
 # The bytes of a row that are looked at.
@@ -19,10 +26,11 @@ _ENOUGH = 6
 
 
 def not_utf8(raw: bytes) -> Problem:
-    """Return the problem of a row whose bytes are no UTF-8."""
+    """Return the problem of bytes that are no UTF-8; its field is the likely encoding by its name in Python."""
     encoding = guess_encoding(raw)
     detail = f" It looks like {encoding}." if encoding else ""
-    return Problem("not-utf8", value=shorten(raw.decode("utf-8", "backslashreplace")), detail=detail)
+    shown = shorten(raw.decode("utf-8", "backslashreplace"))
+    return Problem("not-utf8", _CODECS.get(encoding, ""), shown, detail=detail)
 
 
 def guess_encoding(raw: bytes) -> str:

@@ -296,7 +296,7 @@ class RowChecker:
             parsed.problems.add(Problem("other-keys", value=keys, detail=self.dialect.value))
         elif dialect is None:
             keys_of_row = tuple(row)[:_SHOWN_KEYS]
-            if not self.keys:
+            if not self.keys and keys_of_row:
                 self.keys = keys_of_row
                 self.guessed_mapping = guess_mapping(row)
             self._question = self._question or question_of(self.guessed_mapping)
