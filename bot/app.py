@@ -6,25 +6,22 @@ the same functions, with a clock, a database file and backend options of their o
 
 import asyncio
 import logging
-import os
-import signal
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from bot.backends import BackendOptions, build_backends, build_gcs_files
+from bot.backends import BackendOptions, open_google
 from bot.chat.answer_worker import AnswerWorker
 from bot.chat.chat_service import ChatService
 from bot.chat.question_limits import NO_LIMITS, QuestionLimits
 from bot.datasets import WORKER_MODULE
 from bot.delivery.outbox_sender import OutboxSender
-from bot.domain.backend_profile import BackendProfile
 from bot.domain.spending import ConfirmationRules
 from bot.errors import StorageError
 from bot.ports.backends import TuningBackend
@@ -34,6 +31,7 @@ from bot.ports.workers import Workers
 from bot.runtime.background_tasks import BackgroundTasks
 from bot.runtime.metrics import MeasuredNotifier, Metrics
 from bot.runtime.readiness import Readiness
+from bot.runtime.stop_signals import run_until_stopped
 from bot.runtime.worker_pool import WorkerPool, work_queues
 from bot.settings import Settings, reveal
 from bot.spending.month_report import next_month, spend_csv, start_of
@@ -43,7 +41,6 @@ from bot.tuning.dataset_check import DatasetCheck
 from bot.tuning.dataset_repair import DatasetRepair
 from bot.tuning.job_refresh import LOST_AFTER, STUCK_AFTER, JobRefresher
 from bot.tuning.job_service import ADOPTION_GRACE, DOUBT_AFTER, JobService
-from bot.tuning.lifecycle_log import log_transition
 from bot.tuning.poller import Poller
 from bot.tuning.proposals import Proposals
 from bot.tuning.retirement_watch import RetirementWatch
@@ -53,26 +50,16 @@ from handlers.delivery.job_notifier import JobNotifier
 from handlers.transport.http_server import HttpServer
 from handlers.transport.slack_client import TokenCheck
 from handlers.transport.socket_mode import SocketMode
-from storage.audit_log import SqliteAuditLog
+from storage import Stores, open_stores
 from storage.backup import copy_database
-from storage.conversations import SqliteChatStore
-from storage.database import Database
 from storage.health import DatabaseHealth
-from storage.jobs import SqliteJobStore
-from storage.outbox import SqliteOutbox
-from storage.pending_modals import SqlitePendingModals
-from storage.questions import SqliteQuestions
-from storage.report_cache import SqliteReportCache
 
 logger = logging.getLogger(__name__)
 
-# The HTTP server and the sockets close within three seconds before these begin. The sum is less than the ten
-# seconds that `docker stop` gives a container before it sends SIGKILL.
+# The HTTP server and the sockets close within three seconds before these begin. The sum is less than
+# LONGEST_STOP_SECONDS of bot/runtime/stop_signals.py.
 DRAIN_SECONDS: Final = 3.0
 SENDER_SECONDS: Final = 2.0
-LONGEST_STOP_SECONDS: Final = 9.5
-
-_STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 class SystemClock:
@@ -88,52 +75,6 @@ class SystemClock:
 SYSTEM_CLOCK: Final = SystemClock()
 
 
-@dataclass(frozen=True, slots=True)
-class Stores:
-    """Every store of the bot, on one open database."""
-
-    database: Database
-    jobs: SqliteJobStore
-    outbox: SqliteOutbox
-    chats: SqliteChatStore
-    questions: SqliteQuestions
-    pending_modals: SqlitePendingModals
-    report_cache: SqliteReportCache
-    audit_log: SqliteAuditLog
-
-
-@dataclass(frozen=True, slots=True)
-class Google:
-    """The backends by name, the default one first, and the reader of `gs://` locations."""
-
-    backends: Mapping[str, TuningBackend]
-    files: FileReader
-
-    @property
-    def profiles(self) -> dict[str, BackendProfile]:
-        return {name: backend.profile for name, backend in self.backends.items()}
-
-
-@asynccontextmanager
-async def open_stores(path: str | Path, clock: Clock) -> AsyncIterator[Stores]:
-    """Open the database file and migrate it; it closes after the block. Raises StorageError."""
-    database = Database(path)
-    await database.open()
-    try:
-        yield Stores(
-            database=database,
-            jobs=SqliteJobStore(database, log_transition),
-            outbox=SqliteOutbox(database, clock),
-            chats=SqliteChatStore(database, clock),
-            questions=SqliteQuestions(database, clock),
-            pending_modals=SqlitePendingModals(database, clock),
-            report_cache=SqliteReportCache(database, clock),
-            audit_log=SqliteAuditLog(database, clock),
-        )
-    finally:
-        await database.close()
-
-
 @asynccontextmanager
 async def open_workers() -> AsyncIterator[WorkerPool]:
     """Open the pool of processes that read files; all of them end after the block."""
@@ -142,18 +83,6 @@ async def open_workers() -> AsyncIterator[WorkerPool]:
         yield workers
     finally:
         await workers.close()
-
-
-@asynccontextmanager
-async def open_google(names: Sequence[str], options: BackendOptions) -> AsyncIterator[Google]:
-    """Build the backends of these names and the file reader; their connections close after the block."""
-    async with AsyncExitStack() as stack:
-        backends = build_backends(names, options)
-        for backend in backends.values():
-            stack.push_async_callback(backend.close)
-        files = build_gcs_files(options)
-        stack.push_async_callback(files.close)
-        yield Google(backends, files)
 
 
 def build_use_cases(
@@ -342,44 +271,7 @@ def google_options(settings: Settings) -> BackendOptions:
 
 async def run(settings: Settings, clock: Clock = SYSTEM_CLOCK, adoption_grace: timedelta = ADOPTION_GRACE) -> None:
     """Serve until SIGINT or SIGTERM, which also end an incomplete start. Raises BotError if it cannot start."""
-    ready, stop = asyncio.Event(), asyncio.Event()
-    loop = asyncio.get_running_loop()
-    service = asyncio.create_task(_serve(serving(settings, clock, adoption_grace), ready, stop), name="service")
-
-    def begin_stop() -> None:
-        logger.info("stopping: no new requests, finishing what runs")
-        for number in _STOP_SIGNALS:
-            # A second signal ends the process at once, whatever it is doing.
-            loop.remove_signal_handler(number)
-            signal.signal(number, signal.SIG_DFL)
-        loop.call_later(LONGEST_STOP_SECONDS, _exit_now, service)
-        stop.set()
-        if not ready.is_set():
-            service.cancel()
-
-    for number in _STOP_SIGNALS:
-        loop.add_signal_handler(number, begin_stop)
-    try:
-        await service
-    except asyncio.CancelledError:
-        if not stop.is_set():
-            raise
-    logger.info("stopped")
-
-
-async def _serve(bot: AbstractAsyncContextManager[None], ready: asyncio.Event, stop: asyncio.Event) -> None:
-    async with bot:
-        ready.set()
-        await stop.wait()
-
-
-def _exit_now(service: asyncio.Task[None]) -> None:
-    """End the process before the container runtime kills it, e.g. where a thread of a library does not return."""
-    closed = service.done()
-    state = "everything was written" if closed else "some work had not ended"
-    logger.error("the stop took too long, exiting now; %s", state)
-    logging.shutdown()
-    os._exit(0 if closed else 1)
+    await run_until_stopped(serving(settings, clock, adoption_grace))
 
 
 async def spend_csv_of(database: str, month: date, clock: Clock = SYSTEM_CLOCK) -> str:

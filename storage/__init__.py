@@ -1,0 +1,51 @@
+"""Every store of the bot, opened together on one database."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.ports.clock import Clock
+from bot.tuning.lifecycle_log import log_transition
+from storage.audit_log import SqliteAuditLog
+from storage.conversations import SqliteChatStore
+from storage.database import Database
+from storage.jobs import SqliteJobStore
+from storage.outbox import SqliteOutbox
+from storage.pending_modals import SqlitePendingModals
+from storage.questions import SqliteQuestions
+from storage.report_cache import SqliteReportCache
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Every store of the bot, on one open database."""
+
+    database: Database
+    jobs: SqliteJobStore
+    outbox: SqliteOutbox
+    chats: SqliteChatStore
+    questions: SqliteQuestions
+    pending_modals: SqlitePendingModals
+    report_cache: SqliteReportCache
+    audit_log: SqliteAuditLog
+
+
+@asynccontextmanager
+async def open_stores(path: str | Path, clock: Clock) -> AsyncIterator[Stores]:
+    """Open the database file and migrate it; it closes after the block. Raises StorageError."""
+    database = Database(path)
+    await database.open()
+    try:
+        yield Stores(
+            database=database,
+            jobs=SqliteJobStore(database, log_transition),
+            outbox=SqliteOutbox(database, clock),
+            chats=SqliteChatStore(database, clock),
+            questions=SqliteQuestions(database, clock),
+            pending_modals=SqlitePendingModals(database, clock),
+            report_cache=SqliteReportCache(database, clock),
+            audit_log=SqliteAuditLog(database, clock),
+        )
+    finally:
+        await database.close()

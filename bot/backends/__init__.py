@@ -3,7 +3,8 @@
 This table is the only place that knows which class serves which name.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -23,8 +24,30 @@ from bot.backends.vertex.backend import VertexBackend
 from bot.backends.vertex.resource_names import VertexHosts
 from bot.domain.backend_profile import BackendProfile
 from bot.ports.backends import TuningBackend
+from bot.ports.files import FileReader
 
-__all__ = ["PROFILES", "BackendOptions", "GcsFiles", "RetryPolicy", "build_backends", "build_gcs_files"]
+__all__ = [
+    "PROFILES",
+    "BackendOptions",
+    "GcsFiles",
+    "Google",
+    "RetryPolicy",
+    "build_backends",
+    "build_gcs_files",
+    "open_google",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Google:
+    """The backends by name, the default one first, and the reader of `gs://` locations."""
+
+    backends: Mapping[str, TuningBackend]
+    files: FileReader
+
+    @property
+    def profiles(self) -> dict[str, BackendProfile]:
+        return {name: backend.profile for name, backend in self.backends.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,3 +131,15 @@ def build_backends(names: Sequence[str], options: BackendOptions) -> dict[str, T
 def build_gcs_files(options: BackendOptions) -> GcsFiles:
     """The reader of `gs://` locations, with connections of its own; closed by its `close`."""
     return GcsFiles(options.storage(options.credentials()), options.gs_prefixes)
+
+
+@asynccontextmanager
+async def open_google(names: Sequence[str], options: BackendOptions) -> AsyncIterator[Google]:
+    """Build the backends of these names and the file reader; their connections close after the block."""
+    async with AsyncExitStack() as stack:
+        backends = build_backends(names, options)
+        for backend in backends.values():
+            stack.push_async_callback(backend.close)
+        files = build_gcs_files(options)
+        stack.push_async_callback(files.close)
+        yield Google(backends, files)

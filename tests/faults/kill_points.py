@@ -22,8 +22,8 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from bot.app import build_use_cases, open_google, open_stores, open_workers
-from bot.backends import PROFILES, BackendOptions
+from bot.app import build_use_cases, open_workers
+from bot.backends import PROFILES, BackendOptions, open_google
 from bot.domain.datasets import Dataset
 from bot.domain.jobs import Hyperparameters, TunedModel, TuningJob, TuningSpec
 from bot.domain.place import Place
@@ -35,6 +35,7 @@ from bot.runtime.metrics import Metrics
 from bot.sandbox.google import GoogleStandIn
 from bot.tuning.job_service import JobService
 from bot.tuning.poller import Poller
+from storage import open_stores
 from storage.database import Database
 from storage.jobs import SqliteJobStore
 from tests.faults.load_run import ROOT

@@ -20,7 +20,8 @@ import aiohttp
 import msgspec
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.app import SYSTEM_CLOCK, open_google, open_stores
+from bot.app import SYSTEM_CLOCK
+from bot.backends import open_google
 from bot.chat.answer_worker import AnswerWorker
 from bot.chat.chat_service import ChatService
 from bot.domain.chat import ModelRef, Question
@@ -33,6 +34,7 @@ from handlers.delivery.idempotent_poster import IdempotentPoster
 from handlers.delivery.post_finder import PostFinder
 from handlers.delivery.poster import Poster
 from handlers.delivery.rate_limits import RateLimits
+from storage import open_stores
 from storage.conversations import SqliteChatStore
 from storage.questions import SqliteQuestions
 from tests.faults.kill_points import KilledAtStep, options

@@ -5,7 +5,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bot.app import Stores, build_use_cases, open_google, open_stores, open_workers
+from bot.app import build_use_cases, open_workers
+from bot.backends import open_google
 from bot.chat.chat_service import ChatService, exchange
 from bot.domain.chat import ModelAnswer
 from bot.domain.jobs import JobState, TuningJob
@@ -19,6 +20,7 @@ from bot.tuning.job_refresh import JobRefresher
 from bot.tuning.job_service import JobService
 from bot.tuning.proposals import Proposals
 from handlers.assembly import UseCases
+from storage import Stores, open_stores
 from storage.codecs import job_row
 from storage.conversations import SqliteChatStore, append_turns
 from storage.database import Database

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.app import SYSTEM_CLOCK, Stores, open_stores
+from bot.app import SYSTEM_CLOCK
 from bot.backends.profiles import VERTEX
 from bot.delivery.outbox_sender import OutboxSender
 from bot.domain.jobs import Failure, JobState, TuningJob
@@ -24,6 +24,7 @@ from handlers.delivery.job_notifier import JobNotifier
 from handlers.delivery.poster import Poster
 from handlers.delivery.rate_limits import RateLimits
 from handlers.transport.manifest import manifest
+from storage import Stores, open_stores
 from storage.database import Database
 from storage.jobs import SqliteJobStore
 from tests.support.builders import SPEC

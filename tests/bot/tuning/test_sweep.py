@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database as Connection
 
-from bot.app import build_use_cases, open_google, open_stores
+from bot.app import build_use_cases
+from bot.backends import open_google
 from bot.domain.jobs import JobState, TuningJob
 from bot.domain.place import Place
 from bot.ports.notifier import NoticeKind
@@ -15,6 +16,7 @@ from bot.ports.stores import Change
 from bot.runtime.metrics import Metrics
 from bot.tuning.poller import Poller
 from bot.tuning.transitions import ask_to_cancel, forget
+from storage import open_stores
 from tests.support.backend_harness import BUCKET, options
 from tests.support.harness import ADA, PLACE, TEAM, Harness
 from tests.support.waiting import wait_until

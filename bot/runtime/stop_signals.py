@@ -1,0 +1,57 @@
+"""Runs a service until the process gets a signal to stop, and ends the process where the stop takes too long."""
+
+import asyncio
+import logging
+import os
+import signal
+from contextlib import AbstractAsyncContextManager
+from typing import Final
+
+logger = logging.getLogger(__name__)
+
+# Less than the ten seconds that `docker stop` gives a container before it sends SIGKILL.
+LONGEST_STOP_SECONDS: Final = 9.5
+
+_STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+async def run_until_stopped(service: AbstractAsyncContextManager[None]) -> None:
+    """Keep the service open until SIGINT or SIGTERM, which also end an incomplete start. Raises what it raises."""
+    ready, stop = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    serving = asyncio.create_task(_serve(service, ready, stop), name="service")
+
+    def begin_stop() -> None:
+        logger.info("stopping: no new requests, finishing what runs")
+        for number in _STOP_SIGNALS:
+            # A second signal ends the process at once, whatever it is doing.
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+        loop.call_later(LONGEST_STOP_SECONDS, _exit_now, serving)
+        stop.set()
+        if not ready.is_set():
+            serving.cancel()
+
+    for number in _STOP_SIGNALS:
+        loop.add_signal_handler(number, begin_stop)
+    try:
+        await serving
+    except asyncio.CancelledError:
+        if not stop.is_set():
+            raise
+    logger.info("stopped")
+
+
+async def _serve(service: AbstractAsyncContextManager[None], ready: asyncio.Event, stop: asyncio.Event) -> None:
+    async with service:
+        ready.set()
+        await stop.wait()
+
+
+def _exit_now(serving: asyncio.Task[None]) -> None:
+    """End the process before the container runtime kills it, e.g. where a thread of a library does not return."""
+    closed = serving.done()
+    state = "everything was written" if closed else "some work had not ended"
+    logger.error("the stop took too long, exiting now; %s", state)
+    logging.shutdown()
+    os._exit(0 if closed else 1)

@@ -1,0 +1,60 @@
+"""A service is open until the process gets a signal to stop, and is closed then."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from bot.runtime.stop_signals import run_until_stopped
+
+
+class Service:
+    """A service that notes what happened to it; `opening` is what its start waits for."""
+
+    def __init__(self, opening: asyncio.Event | None = None) -> None:
+        self.opening = opening
+        self.begun = asyncio.Event()
+        self.steps: list[str] = []
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        self.begun.set()
+        try:
+            if self.opening is not None:
+                await self.opening.wait()
+            self.steps.append("open")
+            yield
+        finally:
+            self.steps.append("closed")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_closes_the_service(number: signal.Signals) -> None:
+    service = Service()
+    running = asyncio.create_task(run_until_stopped(service.serving()))
+    await service.begun.wait()
+    os.kill(os.getpid(), number)
+    await running
+    assert service.steps == ["open", "closed"]
+
+
+async def test_a_signal_ends_an_incomplete_start() -> None:
+    service = Service(opening=asyncio.Event())
+    running = asyncio.create_task(run_until_stopped(service.serving()))
+    await service.begun.wait()
+    os.kill(os.getpid(), signal.SIGTERM)
+    await running
+    assert service.steps == ["closed"]
+
+
+async def test_what_a_start_raises_comes_out() -> None:
+    @asynccontextmanager
+    async def failing() -> AsyncIterator[None]:
+        raise ValueError("it cannot start")
+        yield
+
+    with pytest.raises(ValueError, match="it cannot start"):
+        await run_until_stopped(failing())
