@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from bot.sandbox.stage import Stage
+from storage.backup import copy_database
 
 SLACK_METHODS: Final = ("chat.postMessage", "chat.update", "chat.*", "views.*", "conversations.*", "files.*", "*")
 STARTS: Final = r"/(tuningJobs|tunedModels)$"
@@ -27,6 +28,15 @@ GOOGLE_PATHS: Final = (
 )
 # A create that is late must be there before the grace of a start is over; see `LoadRun`.
 LONGEST_DELAY: Final = 1.2
+# Codes that Slack lists or may add, none of which is about one message alone.
+SLACK_REFUSALS: Final = (
+    "accesslimited",
+    "ekm_access_denied",
+    "message_limit_exceeded",
+    "org_login_required",
+    "rate_limited",
+    "a_code_of_next_year",
+)
 # Seconds by which the bot's clock is wrong: Slack's signatures, and our search for posts, allow no hour.
 JUMPS: Final = (-1800, -5, 0, 5, 1800)
 
@@ -34,10 +44,19 @@ JUMPS: Final = (-1800, -5, 0, 5, 1800)
 class FaultSchedule:
     """Causes one fault after another until it is cancelled; `counts` says how many of each kind came.
 
-    `round` is set once every kind of fault has come.
+    `round` is set once every kind of fault has come. `restored` is called with True when a backup is made, and
+    with False when it was put back: what the bot learnt between the two it no longer knows.
     """
 
-    def __init__(self, seed: int, stage: Stage, clock: Path, jumps: Sequence[int] = JUMPS) -> None:
+    def __init__(
+        self,
+        seed: int,
+        stage: Stage,
+        clock: Path,
+        jumps: Sequence[int] = JUMPS,
+        restored: Callable[[bool], None] = lambda _: None,
+    ) -> None:
+        self._restored = restored
         self.counts: Counter[str] = Counter()
         self.round = asyncio.Event()
         self._chance = random.Random(seed)
@@ -60,6 +79,12 @@ class FaultSchedule:
             "delivered in another order": (2, self._reordered),
             "Slack away": (1, self._outage),
             "clock jumps": (1, self._clock_jumps),
+            "a proxy answers 404": (2, self._proxy_answers),
+            "499 after a create": (2, self._closed_by_a_proxy),
+            "lists lag": (2, self._lists_lag),
+            "Google away": (1, self._google_away),
+            "Slack refuses for a reason of its own": (2, self._slack_refuses),
+            "a backup is restored": (1, self._restore_backup),
             "no fault": (3, self._no_fault),
         }
 
@@ -193,6 +218,45 @@ class FaultSchedule:
 
     async def _clock_jumps(self) -> None:
         self._clock.write_text(str(self._chance.choice(self._jumps)))
+
+    async def _proxy_answers(self) -> None:
+        """A page of HTML comes with 404, or with 403 or 499, in place of Google's answer to a look."""
+        status, times = self._chance.choice((404, 404, 499)), self._chance.randint(2, 8)
+        self._google.garble(status=status, path=self._chance.choice(GOOGLE_PATHS), times=times)
+
+    async def _closed_by_a_proxy(self) -> None:
+        """Google starts the job, and a proxy says that the connection was closed."""
+        fault = self._google.lose_answer(status=499, path=STARTS, method="POST", times=2)
+        await _until(lambda: fault.times == 0)
+
+    async def _lists_lag(self) -> None:
+        self._google.list_lag = self._chance.uniform(0.5, LONGEST_DELAY)
+
+    async def _google_away(self) -> None:
+        """Every connection breaks, also those that are kept open for the next request."""
+        fault = self._google.reset(times=None)
+        await asyncio.sleep(self._chance.uniform(0.5, 2.0))
+        self._google.remove(fault)
+
+    async def _slack_refuses(self) -> None:
+        error = self._chance.choice(SLACK_REFUSALS)
+        self._slack.fail(self._chance.choice(SLACK_METHODS), times=self._chance.randint(1, 3), error=error)
+
+    async def _restore_backup(self) -> None:
+        """The database is copied while the bot runs, the bot goes on, and the copy is put back."""
+        database = self._stage.directory / "tunebot.db"
+        copy = database.with_name(f"backup-{self.counts['a backup is restored']}.db")
+        self._restored(True)
+        await asyncio.to_thread(copy_database, database, copy)
+        fault = self._google.delay(0.0, path=STARTS, method="POST", times=None)
+        await _until(lambda: fault.hits > 0)
+        await asyncio.sleep(self._chance.uniform(0.0, 1.0))
+        await self._stage.kill()
+        for name in ("tunebot.db-wal", "tunebot.db-shm"):
+            (self._stage.directory / name).unlink(missing_ok=True)
+        copy.replace(database)
+        self._restored(False)
+        await self._start_again()
 
     async def _no_fault(self) -> None:
         self._slack.clear()

@@ -188,6 +188,12 @@ def told(google: GoogleStandIn) -> dict[str, str]:
     return {"project": google.project, "token": google.issue_token(), "url": google.url}
 
 
+def put_file(google: GoogleStandIn, backend: str) -> None:
+    """Put the training file where the starts read it."""
+    google.create_bucket(BUCKET)
+    google.buckets.put(BUCKET, FILE.rpartition("/")[2], content(backend))
+
+
 async def die_at_every_step(
     google: GoogleStandIn,
     directory: Path,
@@ -198,8 +204,6 @@ async def die_at_every_step(
     last: int = NO_LAST_STEP,
 ) -> list[str]:
     """Kill a click at each step; returns the keys of the jobs. Without `last`, the last one ran through."""
-    google.create_bucket(BUCKET)
-    google.buckets.put(BUCKET, FILE.rpartition("/")[2], content(backend))
     process = await asyncio.create_subprocess_exec(
         *(
             sys.executable,

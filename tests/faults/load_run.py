@@ -17,8 +17,9 @@ from bot.sandbox.google import GoogleStandIn, Limits
 from bot.sandbox.slack import Channel, Message, Person, SlackStandIn, View
 from bot.sandbox.stage import BUCKET, Stage
 from handlers.transport.manifest import manifest
+from tests.faults.bystanders import Bystanders, open_bystanders
 from tests.faults.fault_schedule import JUMPS, FaultSchedule
-from tests.faults.ledger import Ledger, read
+from tests.faults.ledger import OPEN, Ledger, read
 from tests.support.waiting import wait_until, wait_until_still
 
 ROOT: Final = Path(__file__).parents[2]
@@ -48,6 +49,11 @@ class LoadRun:
     submitted: list[str] = field(default_factory=list)
     cancelled: dict[str, str] = field(default_factory=dict)
     commands: int = 0
+    bystanders: Bystanders | None = None
+    # The names of jobs about which the bot may know less than people were told, since a backup was put back.
+    restored: set[str] = field(default_factory=set)
+    owners: dict[str, tuple[Person, Channel]] = field(default_factory=dict)
+    _ended_at_copy: set[str] = field(default_factory=set)
 
     async def run(self, jobs: int, say: Callable[[str], None]) -> Ledger:
         """Start so many jobs in bad faults, wait for good faults to settle everything, and count."""
@@ -55,10 +61,12 @@ class LoadRun:
         async with asyncio.TaskGroup() as group:
             faults = group.create_task(self.faults.run())
             ending = group.create_task(self._end_jobs())
+            others = group.create_task(self._others())
             await asyncio.gather(*(self._work(person, channel, numbers, say) for person, channel in self.people))
             await self.faults.round.wait()
             faults.cancel()
             ending.cancel()
+            others.cancel()
         say("no more faults")
         # A request that hangs ends here, instead of after its timeout; the last fault is a kill like any other.
         await self.stage.kill()
@@ -66,9 +74,33 @@ class LoadRun:
         await self.stage.start()
         ending = asyncio.create_task(self._end_jobs())
         try:
+            await self._cancel_again()
             return await self._settle(jobs, say)
         finally:
             ending.cancel()
+
+    async def _others(self) -> None:
+        if self.bystanders is not None:
+            await self.bystanders.run(self.stage.slack)
+
+    def backup(self, begins: bool) -> None:
+        """Remember what a backup loses: the jobs that are open when it is made, or begin before it is put back."""
+        if begins:
+            self._ended_at_copy = {row.name for row in self.ledger().rows if row.state not in OPEN}
+        else:
+            self.restored |= self.owners.keys() - self._ended_at_copy
+
+    async def _cancel_again(self) -> None:
+        """Ask once more for the cancellations that a restored backup does not know."""
+        for name in sorted(name for name in self.restored if to_be_cancelled(name)):
+            self.cancelled.pop(name, None)
+            person, channel = self.owners[name]
+            for _ in range(20):
+                rows = [row for row in self.ledger().rows if row.name == name]
+                if not rows or rows[0].state not in OPEN or rows[0].cancelled_by:
+                    break
+                await person.slash_command(channel, "/tune", f"cancel {name}")
+                await asyncio.sleep(0.3)
 
     async def _settle(self, jobs: int, say: Callable[[str], None]) -> Ledger:
         # Slack lets fifty cards a minute be edited; the rest is time for the bot's own pauses.
@@ -89,7 +121,10 @@ class LoadRun:
 
     def ledger(self) -> Ledger:
         database = self.stage.directory / "tunebot.db"
-        return read(database, self.stage.google, self.stage.slack, self.submitted, self.cancelled)
+        return read(
+            database, self.stage.google, self.stage.slack, self.submitted, self.cancelled, self.restored,
+            self.bystanders,
+        )  # fmt: skip
 
     async def _end_jobs(self) -> None:
         """Some jobs fail at Google, some are cancelled there, some wait to be cancelled here; others succeed."""
@@ -114,7 +149,9 @@ class LoadRun:
         for number in numbers:
             name = f"load-{number}"
             backend = BACKENDS[number % len(BACKENDS)]
-            await self._press_start(person, await self._report(person, channel, name, backend, file))
+            self.owners[name] = (person, channel)
+            while not await self._press_start(person, await self._report(person, channel, name, backend, file)):
+                pass
             self.submitted.append(name)
             if to_be_cancelled(name):
                 await self._cancel(person, channel, name)
@@ -136,18 +173,25 @@ class LoadRun:
                 shown = person.modal
             if shown is not None and shown.title == "Ready to start":
                 return shown
+            if shown is not None and name in self.restored and "already a model named" in str(shown.blocks):
+                return shown
             if shown is not None:
                 await person.close_view(shown)
             await asyncio.sleep(self.chance.uniform(0.1, 0.4))
 
-    async def _press_start(self, person: Person, report: View) -> None:
-        """Click until Slack shows no error: often twice at once, sometimes once more afterwards."""
+    async def _press_start(self, person: Person, report: View) -> bool:
+        """Click until Slack shows no error: often twice at once, sometimes once more afterwards.
+
+        Return False where the report is older than a backup that was put back: it must be asked for again.
+        """
         while True:
             clicks = self.chance.choice((1, 1, 2, 3))
             done = await asyncio.gather(*(person.submit_view(report) for _ in range(clicks)))
             actions = {each.action for each in done}
             if "clear" in actions:
-                return
+                return True
+            if self.restored and "update" in actions:
+                return False
             if actions != {"error"}:
                 raise AssertionError(f"“Start tuning” was answered with {actions}: {report.blocks}")
             await asyncio.sleep(self.chance.uniform(0.1, 0.5))
@@ -155,6 +199,9 @@ class LoadRun:
     async def _cancel(self, person: Person, channel: Channel, name: str) -> None:
         """Cancel by the card's button, by a command or by both at once, until Slack shows that the bot took it."""
         while (confirmed := self._confirmed(person, channel, name)) is None:
+            if name in self.restored:
+                # It may be gone; `_cancel_again` asks for what is left of it.
+                return
             self.commands += 1
             cards = [message for message in self._said(channel) if message.text.startswith(f"Tuning {name} (")]
             shown = [card for card in cards if "job_cancel" in str(card.blocks)]
@@ -220,9 +267,11 @@ async def open_load_run(
         persons = [slack.person(f"ada{number}", f"Ada {number}") for number in range(people)]
         chance = random.Random(seed + 1)
         async with stage:
-            yield LoadRun(
+            place = LoadRun(
                 stage,
-                FaultSchedule(seed, stage, clock, jumps),
+                FaultSchedule(seed, stage, clock, jumps, lambda begins: place.backup(begins)),
                 chance,
                 [(person, slack.add_channel(f"room-{person.user.name}", person)) for person in persons],
+                bystanders=open_bystanders(slack, random.Random(seed + 2)),
             )
+            yield place

@@ -8,7 +8,7 @@ import pytest
 
 from bot.domain.jobs import JobState
 from bot.sandbox.google import GoogleStandIn, Limits
-from tests.faults.kill_points import ADA, die_at_every_step, open_parts, options, told
+from tests.faults.kill_points import ADA, die_at_every_step, open_parts, options, put_file, told
 from tests.support.clock import FixedClock
 
 pytestmark = pytest.mark.long
@@ -25,6 +25,7 @@ async def test_killed_at_any_step_a_cancellation_is_carried_out_or_was_never_tol
 ) -> None:
     seen: Counter[str] = Counter()
     async with GoogleStandIn(job_seconds=None, seed=5, limits=MANY) as google:
+        put_file(google, backend)
         for key in await die_at_every_step(google, tmp_path, backend, "cancel", EVERY):
             seen[await recover(google, tmp_path, backend, key)] += 1
     assert {"never told, not sent", "sent by the next process", "sent before"} <= seen.keys(), seen
@@ -58,6 +59,7 @@ async def test_killed_at_any_step_a_deletion_ends_well_with_the_next_click(
 ) -> None:
     seen: Counter[str] = Counter()
     async with GoogleStandIn(job_seconds=0.05, seed=5, limits=MANY) as google:
+        put_file(google, backend)
         for key in await die_at_every_step(google, tmp_path, backend, "delete", every):
             async with open_parts(tmp_path / f"{key}.db", backend, options(**told(google)), FixedClock()) as here:
                 before = await here.job(key)

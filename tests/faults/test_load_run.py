@@ -20,11 +20,15 @@ async def test_after_faults_every_start_is_one_row_job_card_and_end_and_cancelle
 ) -> None:
     async with open_load_run(7, tmp_path, people=4, jumps=SHORT_JUMPS) as place:
         ledger = await place.run(12, print)
-    print(ledger, dict(place.faults.counts), sep="\n")
+    print(ledger, place.bystanders, dict(place.faults.counts), sep="\n")
     assert ledger.wrong() == []
-    assert len(ledger.rows) == 12
-    assert len(ledger.cancelled) >= 2
-    assert place.faults.counts.keys() >= {"kill -9", "SIGTERM", "Slack away", "delivered twice"}
+    # A backup that is put back may forget a start that nothing was paid for.
+    assert 12 - len(ledger.restored) <= len(ledger.rows) <= 12
+    assert sum(bool(row.cancelled_by) for row in ledger.rows) >= 2
+    assert all(place.faults.counts.values())
+    assert place.bystanders is not None
+    assert place.bystanders.said_by_robot
+    assert place.bystanders.attacks
 
 
 def card(state: str = "done", ts: str = "1.1") -> Message:
@@ -93,6 +97,13 @@ def test_what_is_twice_missing_or_without_an_owner_is_reported() -> None:
         ledger(pending=1),
         ledger(undeliverable=1),
         ledger(others=1),
+        ledger(questions=1),
+        ledger(disturbed=["a bot was answered"]),
+        # A backup that was put back excuses what Slack was told, and never money.
+        ledger(restored=frozenset({"load-1"}), at_google={}),
+        ledger(restored=frozenset({"load-1"}), at_google={"k": ["succeeded", "succeeded"]}),
+        ledger(restored=frozenset({"load-1"}), rows=[]),
+        ledger(running, restored=frozenset({"load-1"}), at_google={"k": ["running"]}),
         ledger(submitted=[]),
         ledger(submitted=["load-1", "load-2"]),
         ledger(rows=[]),
