@@ -67,7 +67,7 @@ def run() -> None:
 )
 def settings(existing: Path | None) -> None:
     """Print every setting as an environment file to fill in, with its default and its meaning."""
-    from bot.settings import env_example
+    from bot.settings.env_example import env_example
 
     text = env_example()
     if existing is None:

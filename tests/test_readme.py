@@ -8,7 +8,8 @@ from click.testing import CliRunner
 
 from bot.backends import PROFILES
 from bot.cli import cli
-from bot.settings import Settings, default_text
+from bot.settings import Settings
+from bot.settings.env_example import default_text
 from handlers.syntax.commands import COMMANDS, Command
 
 README = (Path(__file__).parents[1] / "README.md").read_text()

@@ -8,7 +8,9 @@ from click.testing import CliRunner
 
 from bot.cli import cli
 from bot.errors import BotError, SettingsError
-from bot.settings import Settings, env_example, secret_file_name, secret_names
+from bot.settings import Settings, secret_names
+from bot.settings.env_example import env_example
+from bot.settings.problems import secret_file_name
 
 SOCKET = {"SLACK_BOT_TOKEN": "xoxb-hush-1", "SLACK_APP_TOKEN": "xapp-hush-2"}
 VERTEX = {"GOOGLE_CLOUD_PROJECT": "p", "TUNEBOT_BUCKET": "gs://rows/"}

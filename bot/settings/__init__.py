@@ -1,22 +1,17 @@
 """The settings, read once from a mapping (the environment variables) into one frozen value.
 
 All problems are reported at once, by the variable's own name. Secrets print as ***. Each field's description is
-its row in the README and its lines in `.env.example`; tests compare them. This module reads no files but those
-that a variable such as SLACK_BOT_TOKEN_FILE names.
+its row in the README and its lines in `.env.example`; tests compare them. The package reads no
+files but those that a variable such as SLACK_BOT_TOKEN_FILE names.
 """
 
-import re
-import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
-from ipaddress import ip_address
-from pathlib import Path
 from typing import Annotated, Final, Self, get_args
 from urllib.parse import urlsplit
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -24,63 +19,14 @@ from pydantic import (
     SecretStr,
     ValidationError,
 )
-from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
 
 from bot.domain.spending import ConfirmationRules
 from bot.errors import SettingsError
+from bot.settings.problems import conflicts, field_problems, read_secret_files
+from bot.settings.value_forms import BaseUrl, comma_list, gs_prefix_list, host_list, models_by_backend
 
 DEFAULT_PORT: Final = 3000
 _THIS_MACHINE: Final = ("localhost", "127.0.0.1", "::1")
-KNOWN_BACKENDS: Final = ("vertex", "gemini", "palm")
-
-
-def _names(text: str) -> tuple[str, ...]:
-    """`a, b` -> ("a", "b")."""
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def _hosts(text: str) -> tuple[str, ...]:
-    """`0.0.0.0, ::` -> ("0.0.0.0", "::")."""
-    hosts = _names(text)
-    for host in hosts:
-        try:
-            ip_address(host)
-        except ValueError:
-            raise ValueError("should be IP addresses, such as 0.0.0.0 or ::") from None
-    if not hosts:
-        raise ValueError("should be at least one IP address")
-    return hosts
-
-
-def _models_by_backend(text: str) -> dict[str, tuple[str, ...]]:
-    """`vertex=a b,gemini=c` -> {"vertex": ("a", "b"), "gemini": ("c",)}; without `=`, the name is empty."""
-    models: dict[str, tuple[str, ...]] = {}
-    for part in _names(text):
-        backend, equals, ids = part.partition("=")
-        name, listed = (backend.strip(), ids) if equals else ("", backend)
-        models[name] = models.get(name, ()) + tuple(listed.split())
-    return models
-
-
-def _gs_prefixes(text: str) -> tuple[str, ...]:
-    """`gs://bucket, gs://bucket/folder/` -> ("gs://bucket", "gs://bucket/folder/")."""
-    prefixes = _names(text)
-    for prefix in prefixes:
-        if not re.fullmatch(r"gs://[a-z0-9][a-z0-9._-]*(/[^\s]*)?", prefix):
-            raise ValueError("should be buckets or folders such as gs://my-bucket or gs://my-bucket/folder")
-    return prefixes
-
-
-def _base_url(text: str) -> str:
-    """An http or https base without a trailing slash; a bare `host:port`, as emulators are named, is http."""
-    parts = urlsplit(text if "://" in text else f"http://{text}")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("should be a URL that starts with http:// or https://")
-    return parts.geturl().rstrip("/")
-
-
-BaseUrl = Annotated[str, AfterValidator(_base_url)]
 
 
 _CONFIRM_USD: Final = Field(
@@ -138,7 +84,7 @@ class Settings(BaseModel):
         description="The port for Slack's requests (`/slack/events`), `/healthz` and `/metrics`; 3000 if "
         "unset. In Socket Mode the last two are served only where this is set.",
     )
-    hosts: Annotated[tuple[str, ...], BeforeValidator(_hosts)] = Field(
+    hosts: Annotated[tuple[str, ...], BeforeValidator(host_list)] = Field(
         ("0.0.0.0",),  # noqa: S104 - only this address can be reached from outside of a container
         alias="HOST",
         description="The addresses to listen on at `PORT`, separated by commas: `0.0.0.0` is every IPv4 address, "
@@ -164,13 +110,13 @@ class Settings(BaseModel):
         pattern=r"^(gs://)?[a-z0-9][a-z0-9._-]*/?$|^$",
         description="The Cloud Storage bucket for training files. Required for `vertex`.",
     )
-    backends: Annotated[tuple[str, ...], BeforeValidator(_names)] = Field(
+    backends: Annotated[tuple[str, ...], BeforeValidator(comma_list)] = Field(
         ("vertex",),
         alias="TUNEBOT_BACKENDS",
         description="Which Google systems to offer: `vertex`, `gemini`, `palm`, separated by commas. The first is "
         "the default.",
     )
-    base_models: Annotated[dict[str, tuple[str, ...]], BeforeValidator(_models_by_backend)] = Field(
+    base_models: Annotated[dict[str, tuple[str, ...]], BeforeValidator(models_by_backend)] = Field(
         default_factory=dict,
         alias="TUNEBOT_BASE_MODELS",
         description="Base models to offer instead of the built-in ones: `vertex=ID ID,gemini=ID`. Without a name "
@@ -195,7 +141,7 @@ class Settings(BaseModel):
     storage_url: BaseUrl = Field(
         "", alias="STORAGE_EMULATOR_HOST", description="Another base for Cloud Storage, e.g. an emulator's."
     )
-    gs_prefixes: Annotated[tuple[str, ...], BeforeValidator(_gs_prefixes)] = Field(
+    gs_prefixes: Annotated[tuple[str, ...], BeforeValidator(gs_prefix_list)] = Field(
         (),
         alias="TUNEBOT_GS_PREFIXES",
         description="The Cloud Storage buckets and folders that people may name files of, separated by commas: "
@@ -253,12 +199,12 @@ class Settings(BaseModel):
         Raises SettingsError that lists every problem.
         """
         given = {name: value.strip() for name, value in environment.items() if value.strip()}
-        problems = _read_secret_files(given, secret_names())
-        problems += _conflicts(given)
+        problems = read_secret_files(given, secret_names())
+        problems += conflicts(given)
         try:
             settings = cls.model_validate(given)
         except ValidationError as error:
-            problems = _field_problems(error) + problems
+            problems = field_problems(error) + problems
         if problems:
             lines = "\n".join(f"  {problem}" for problem in problems)
             raise SettingsError(
@@ -317,7 +263,7 @@ def read_confirmation_rules(environment: Mapping[str, str]) -> ConfirmationRules
     try:
         rules = _ConfirmationSettings.model_validate(given)
     except ValidationError as error:
-        raise SettingsError("\n".join(_field_problems(error)), "The README explains each setting.") from error
+        raise SettingsError("\n".join(field_problems(error)), "The README explains each setting.") from error
     return ConfirmationRules(rules.confirm_epoch_factor, rules.confirm_usd)
 
 
@@ -330,110 +276,6 @@ def secret_names() -> tuple[str, ...]:
     )
 
 
-def secret_file_name(name: str) -> str:
-    """SLACK_BOT_TOKEN -> SLACK_BOT_TOKEN_FILE."""
-    return f"{name}_FILE"
-
-
-def env_example() -> str:
-    """Build the text of `.env.example`: every variable and its meaning; what need not be set is commented out."""
-    lines = [
-        "# The settings of Tunebot, written by `tunebot settings`. Copy this file and fill in the copy.",
-        "# Docker reads it with --env-file, and a shell with: set -a; . ./tunebot.env; set +a",
-        "# A variable that is set to nothing counts as unset.",
-    ]
-    for field in Settings.model_fields.values():
-        name, default = str(field.alias), default_text(field)
-        text = str(field.description).replace("`", "")
-        lines += ["", *textwrap.wrap(text, 100, initial_indent="# ", subsequent_indent="# ")]
-        lines.append(f"{name}=" if "Required" in text else f"#{name}={default}")
-        if name in secret_names():
-            lines += ["# Or the path of a file that holds it:", f"#{secret_file_name(name)}="]
-    lines += [
-        "",
-        "# Google's own library reads this one: the path of a service account's key file.",
-        "#GOOGLE_APPLICATION_CREDENTIALS=",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def default_text(field: FieldInfo) -> str:
-    """Return the default as one writes it in the environment; empty where there is none."""
-    if field.is_required():
-        return ""
-    value = field.get_default(call_default_factory=True, validated_data={})
-    return ",".join(value) if isinstance(value, tuple) else str(value or "")
-
-
 def reveal(secret: SecretStr | None) -> str:
     """Return the secret's value, empty if it is not set."""
     return secret.get_secret_value() if secret is not None else ""
-
-
-def _read_secret_files(given: dict[str, str], names: Sequence[str]) -> list[str]:
-    """Put the content of each `..._FILE` under the secret's own name, and return what is wrong with the files.
-
-    A problem does not name the path: somebody may have put the secret itself there.
-    """
-    problems: list[str] = []
-    for name in names:
-        variable = secret_file_name(name)
-        if variable not in given:
-            continue
-        if name in given:
-            problems.append(f"{variable}: set this or {name}, not both")
-            continue
-        # With an empty text the secret counts as set, so that it is not reported as missing, too.
-        given[name] = ""
-        try:
-            given[name] = Path(given[variable]).read_text(encoding="utf-8").strip()
-        except OSError as error:
-            problems.append(f"{variable}: the file cannot be read: {error.strerror}")
-        except ValueError:
-            problems.append(f"{variable}: the file is not text")
-        else:
-            if not given[name]:
-                problems.append(f"{variable}: the file is empty")
-    return problems
-
-
-def _conflicts(given: Mapping[str, str]) -> list[str]:
-    """Return what is wrong with combinations of variables, also if single ones are wrong."""
-    problems: list[str] = []
-    if "SLACK_APP_TOKEN" not in given and "SLACK_SIGNING_SECRET" not in given:
-        problems.append("SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP): set one of the two")
-    backends = _names(given.get("TUNEBOT_BACKENDS", "vertex"))
-    known = ", ".join(KNOWN_BACKENDS)
-    problems += [
-        f"TUNEBOT_BACKENDS: {name!r} is not one of {known}" for name in backends if name not in KNOWN_BACKENDS
-    ]
-    if not backends:
-        problems.append(f"TUNEBOT_BACKENDS: name at least one of {known}")
-    if "vertex" in backends:
-        needed = {
-            "GOOGLE_CLOUD_PROJECT": "Vertex AI runs in a project",
-            "TUNEBOT_BUCKET": "Vertex AI reads training files from a bucket",
-        }
-        problems += [f"{name}: is required, {why}" for name, why in needed.items() if name not in given]
-    problems += [
-        f"TUNEBOT_BASE_MODELS: {name!r} is not in TUNEBOT_BACKENDS"
-        for name in _models_by_backend(given.get("TUNEBOT_BASE_MODELS", ""))
-        if name and name not in backends
-    ]
-    return problems
-
-
-def _field_problems(error: ValidationError) -> list[str]:
-    """Return one line for each wrong variable, without its value, which may be a secret."""
-    return [f"{problem['loc'][0]}: {_plain(problem)}" for problem in error.errors(include_url=False)]
-
-
-def _plain(problem: ErrorDetails) -> str:
-    """Shorten Pydantic's message; the README describes what a pattern accepts."""
-    match problem["type"]:
-        case "missing":
-            return "is required and not set"
-        case "string_pattern_mismatch":
-            return "has a form that is not accepted"
-        case _:
-            return problem["msg"].removeprefix("Value error, ").removeprefix("Input ").split(",")[0]

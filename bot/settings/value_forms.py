@@ -1,0 +1,56 @@
+"""Reads a variable that holds several values, or a URL. Each function raises ValueError with what it expects."""
+
+import re
+from ipaddress import ip_address
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator
+
+
+def comma_list(text: str) -> tuple[str, ...]:
+    """`a, b` -> ("a", "b")."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def host_list(text: str) -> tuple[str, ...]:
+    """`0.0.0.0, ::` -> ("0.0.0.0", "::")."""
+    hosts = comma_list(text)
+    for host in hosts:
+        try:
+            ip_address(host)
+        except ValueError:
+            raise ValueError("should be IP addresses, such as 0.0.0.0 or ::") from None
+    if not hosts:
+        raise ValueError("should be at least one IP address")
+    return hosts
+
+
+def models_by_backend(text: str) -> dict[str, tuple[str, ...]]:
+    """`vertex=a b,gemini=c` -> {"vertex": ("a", "b"), "gemini": ("c",)}; without `=`, the name is empty."""
+    models: dict[str, tuple[str, ...]] = {}
+    for part in comma_list(text):
+        backend, equals, ids = part.partition("=")
+        name, listed = (backend.strip(), ids) if equals else ("", backend)
+        models[name] = models.get(name, ()) + tuple(listed.split())
+    return models
+
+
+def gs_prefix_list(text: str) -> tuple[str, ...]:
+    """`gs://bucket, gs://bucket/folder/` -> ("gs://bucket", "gs://bucket/folder/")."""
+    prefixes = comma_list(text)
+    for prefix in prefixes:
+        if not re.fullmatch(r"gs://[a-z0-9][a-z0-9._-]*(/[^\s]*)?", prefix):
+            raise ValueError("should be buckets or folders such as gs://my-bucket or gs://my-bucket/folder")
+    return prefixes
+
+
+def _base_url(text: str) -> str:
+    """An http or https base without a trailing slash; a bare `host:port`, as emulators are named, is http."""
+    parts = urlsplit(text if "://" in text else f"http://{text}")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("should be a URL that starts with http:// or https://")
+    return parts.geturl().rstrip("/")
+
+
+BaseUrl = Annotated[str, AfterValidator(_base_url)]
