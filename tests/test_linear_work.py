@@ -16,7 +16,8 @@ import pytest
 
 import bot
 import handlers
-from bot.backends.google.google_errors import hint_for, sanitize
+from bot.backends.google.error_hints import hint_for
+from bot.backends.google.google_errors import sanitize
 from bot.backends.profiles import VERTEX
 from bot.domain.chat import Answer, ModelAnswer, ModelRef
 from bot.domain.names import check_name, did_you_mean, quoted, same_name, written_name
@@ -188,6 +189,7 @@ def test_twice_the_text_is_at_most_twice_the_work(work: Callable[[str], object])
         *sorted((Path(handlers.__file__).parent / "syntax").rglob("*.py")),
         *sorted((Path(handlers.__file__).parent / "blocks").rglob("*.py")),
         ROOT / "bot/runtime/logs.py",
+        ROOT / "bot/backends/google/error_hints.py",
         ROOT / "bot/backends/google/google_errors.py",
         ROOT / "bot/domain/names.py",
     ],

@@ -29,7 +29,8 @@ from google.auth.exceptions import (
 )
 from google.auth.transport import Request, Response
 
-from bot.backends.google.google_errors import NETWORK_ERRORS, TRY_LATER, sanitize
+from bot.backends.google.error_hints import TRY_LATER
+from bot.backends.google.google_errors import NETWORK_ERRORS, sanitize
 from bot.errors import GoogleError, GoogleUnavailable, NotAuthenticated
 
 logger = logging.getLogger(__name__)

@@ -17,7 +17,8 @@ from urllib.parse import quote
 import httpx
 
 from bot.backends.google.connections import Pool
-from bot.backends.google.google_errors import NETWORK_ERRORS, READ_AGAIN, TRY_LATER, network_error
+from bot.backends.google.error_hints import TRY_LATER
+from bot.backends.google.google_errors import NETWORK_ERRORS, READ_AGAIN, network_error
 from bot.backends.google.http import GoogleHttp
 from bot.backends.google.json_fields import integer, record, text
 from bot.backends.google.locations import serves

@@ -1,8 +1,8 @@
 """Translates what fails between the bot and Google into our errors, with a hint that says what to do next.
 
-This is the only place that knows Google's error messages, which HTTP statuses and network errors pass by
-themselves, and which of them leave no doubt that Google did nothing. A message of Google's is shown on one short
-line and without anything that looks like a credential. No I/O.
+This is the only place that knows which HTTP statuses and network errors pass by themselves, and which of them
+leave no doubt that Google did nothing; `error_hints` knows Google's messages. A message of
+Google's is shown on one short line and without anything that looks like a credential. No I/O.
 
 Sources: google/rpc/status.proto, google/rpc/code.proto and google/rpc/error_details.proto; the errors of Cloud
 Storage's JSON API: https://cloud.google.com/storage/docs/json_api/v1/status-codes; httpx's classes:
@@ -18,6 +18,7 @@ import httpx
 import msgspec
 import re2  # type: ignore[import-untyped]
 
+from bot.backends.google.error_hints import LONGEST_READ, TRY_LATER, hint_for
 from bot.backends.google.json_fields import Json, integer, number, record, records, text
 from bot.domain.jobs import Failure
 from bot.errors import (
@@ -49,87 +50,11 @@ READ_AGAIN: Final = frozenset({408, 429, 500, 502, 503, 504})
 ASK_AGAIN: Final = frozenset({429, 503})
 
 LONGEST_MESSAGE: Final = 300
-_LONGEST_READ: Final = 4_000
 NO_REASON: Final = "Google gave no reason."
 NO_REASON_HINT: Final = (
     "Try it again. If it fails again, an administrator can open the job in the Google Cloud console, which may "
     "say more."
 )
-TRY_LATER: Final = "This usually passes by itself. Try again in a few minutes."
-
-# A pattern of Google's message -> what to do about it. The first pattern that matches counts.
-_HINTS: Final[tuple[tuple[Any, str], ...]] = tuple(
-    (re2.compile(f"(?i){pattern}"), hint)
-    for pattern, hint in (
-        (
-            r"(training|validation)_?dataset_?uri should be",
-            "Google takes a gs:// address of a JSONL file. Check the address, and that the name ends in .jsonl.",
-        ),
-        (
-            r"missing required ['`\"]?contents['`\"]? field",
-            "A row is not in Vertex AI's form. Attach the file here, so that it is converted, or run "
-            "`tunebot convert --to vertex FILE`.",
-        ),
-        (
-            r"multi-?turn chat is not enabled",
-            "This model answers single questions only: ask it outside of a thread.",
-        ),
-        (
-            r"base ?model\b.*\bnot supported|unsupported (base )?model|model .* (does not|doesn't) support tuning"
-            r"|not supported for .*createTunedModel",
-            "Choose another base model. An administrator can set the ones to offer with TUNEBOT_BASE_MODELS.",
-        ),
-        (
-            r"adapter ?size",
-            "Choose another adapter size, or leave it empty: then Google takes the base model's own.",
-        ),
-        (
-            r"permission to access tuned model",
-            "Ask the model's owner to share it with the bot's account, or use a model that the bot tuned.",
-        ),
-        (
-            r"has not been used in project|SERVICE_DISABLED|API is not enabled|it is disabled",
-            "Ask an administrator to switch this API on for the project in the Google Cloud console.",
-        ),
-        (
-            r"billing",
-            "Ask an administrator to check the billing of the Google Cloud project.",
-        ),
-        (
-            r"API key (not valid|expired)|API_KEY_INVALID",
-            "Ask an administrator to set a working GEMINI_API_KEY.",
-        ),
-        (
-            r"insufficient authentication scopes|ACCESS_TOKEN_SCOPE_INSUFFICIENT",
-            "The credentials lack a scope. Log in again with cloud-platform and generative-language.tuning.",
-        ),
-        (
-            r"bucket (does not|doesn't) exist|specified bucket",
-            "Check TUNEBOT_BUCKET, or make the bucket in the same project and location.",
-        ),
-        (
-            r"epoch",
-            "Set other epochs, or leave them empty: then Google chooses.",
-        ),
-        (
-            r"learning_?rate",
-            "Set another learning rate, or leave it empty: then Google chooses.",
-        ),
-        (
-            r"(quota|limit|exceed|too many|concurrent).*(tuning[ _-]?jobs|pipelines)"
-            r"|tuning.*(quota|limit|exceed)",
-            "Google runs about one tuning of a project at a time. Try again when the other one has ended, see "
-            "/tune status. An administrator can ask Google for more quota.",
-        ),
-    )
-)
-_STATUS_HINTS: Final[Mapping[int, str]] = {
-    400: "Change what it names, then try again.",
-    401: "Ask an administrator to renew the bot's Google credentials.",
-    404: "It may have been deleted, or it is in another project or location.",
-    409: "Use another name.",
-    429: "Wait a minute, then try again. An administrator can ask Google for more quota.",
-}
 _CLASSES: Final[Mapping[int, type[GoogleError]]] = {
     400: InvalidRequest,
     401: NotAuthenticated,
@@ -280,22 +205,10 @@ def job_failure(status: Any) -> Failure:
     return Failure(code, message, hint, passing=code in _PASSING_RPC)
 
 
-def hint_for(message: str, http_status: int, *, roles: str = "", reasons: str = "") -> str:
-    """Return what to do about Google's message, or about the status where no pattern matches the message."""
-    searched = f"{message} {reasons}"[:_LONGEST_READ].encode(errors="replace").decode()
-    for pattern, hint in _HINTS:
-        if pattern.search(searched):
-            return hint
-    if http_status == httpx.codes.FORBIDDEN:
-        need = f": it needs {roles}" if roles else ""
-        return f"Ask an administrator to give the bot's Google account access{need}."
-    return _STATUS_HINTS.get(http_status, TRY_LATER)
-
-
 def sanitize(message: str) -> str:
     """Return one line of at most 300 characters without control characters, credentials or query strings."""
     # Only the beginning is shown, so no more is read: somebody else decides how long the message is.
-    line = " ".join(message[:_LONGEST_READ].split())
+    line = " ".join(message[:LONGEST_READ].split())
     line = "".join(character for character in line if character.isprintable())
     line = str(_QUERY.sub(r"\1", line))
     line = str(_SECRETS.sub("***", line))

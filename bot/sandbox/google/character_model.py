@@ -95,7 +95,7 @@ class CharacterModel:
         return CharacterModel([*self.alphabet, *new], weights)
 
     def batch(self, pairs: Sequence[tuple[str, str]], room: int) -> Batch:
-        """Lay out (question, answer) pairs; an answer of `room` characters or more goes without its end."""
+        """Put (question, answer) pairs into arrays; an answer of `room` characters or more loses its end."""
         rows = [self._row(question, answer, room) for question, answer in pairs]
         longest = max(len(characters) for characters, _ in rows)
         characters = np.full((longest, len(rows)), PAD)

@@ -1,4 +1,4 @@
-"""What a job means for the toy network: which pairs, how many updates, at which rate, said in words.
+"""What a job means for the toy network: which pairs, how many updates, at which rate, and sentences that say so.
 
 Nothing here trains. The bounds count work, not seconds, so that a plan is the same everywhere. The end of the file
 has what the stand-in and a worker process send each other.

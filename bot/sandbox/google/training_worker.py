@@ -24,7 +24,7 @@ VALIDATIONS = 10
 
 
 def train(work: Work) -> Iterator[Report]:
-    """Train as told; the same work gives the same reports on one machine, unless time runs out."""
+    """Train as the plan says; the same work gives the same reports on one machine, unless time runs out."""
     started = time.monotonic()
     plan, room = work.plan, work.plan.bounds.answer
     alphabet = alphabet_of([text for pair in plan.pairs for text in pair], CHARACTERS)

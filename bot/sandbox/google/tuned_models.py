@@ -1,4 +1,4 @@
-"""Tuned models of the Gemini API and the PaLM API: one class for both versions, told apart by their schema."""
+"""Tuned models of the Gemini API and the PaLM API: one class for both versions, which differ in their schema."""
 
 import random
 import re

@@ -212,7 +212,7 @@ class TuningJobs:
         return name if found is None else f"projects/{project_number(found[1])}/{found[2]}"
 
     def _checkpoints(self, job: Job, serving: str) -> list[Checkpoint]:
-        """Lay out the checkpoints that success will bring: one an epoch, the last ones when there are many."""
+        """List the checkpoints of a job that succeeds: one an epoch, the last ones when there are many."""
         training_task = job.training_task
         first = max(1, training_task.epochs - self.jobs.limits.vertex_checkpoints + 1)
         return [

@@ -34,7 +34,7 @@ class Tag(TextElement):
 
 
 def tag(name: str, /, text: str = "", classes: str = "", **attributes: str | None) -> Tag:
-    """Put an element here; underscores in attribute names stand for hyphens, None leaves one out."""
+    """Put an element here; underscores in attribute names become hyphens, None leaves one out."""
     element = Tag(name, text)
     if classes:
         element.classes(classes)
@@ -202,7 +202,7 @@ _COLOURS: Final = ("#7a3e9d", "#a03a2c", "#1f6f54", "#8a5a00", "#365fa8", "#a02c
 
 
 def avatar(user: User, *, small: bool = False) -> Element:
-    """A square with initials; the bot has a symbol. The name always stands beside it."""
+    """A square with initials; the bot has a symbol. The name is always shown beside it."""
     with tag("span", classes=f"avatar{' avatar-small' if small else ''}", aria_hidden="true") as face:
         if user.is_bot:
             face.classes("avatar-bot")

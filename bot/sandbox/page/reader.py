@@ -84,7 +84,7 @@ class Reader:
 
 
 class Surface:
-    """Where blocks stand. `show_error` holds, by block id, what puts an error under an input."""
+    """Where blocks are shown. `show_error` holds, by block id, what puts an error under an input."""
 
     def __init__(self, reader: Reader, thing: Message | View) -> None:
         self.reader = reader

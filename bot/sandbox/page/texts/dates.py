@@ -27,7 +27,7 @@ def full(ts: str) -> str:
 
 
 def day(at: date, today: date) -> str:
-    """`Today`, `Yesterday`, or the date in words."""
+    """`Today`, `Yesterday`, or the date with the name of its month."""
     if at == today:
         return "Today"
     if at == today - timedelta(days=1):

@@ -121,7 +121,7 @@ _EMOJI: Final = re.compile(r":([a-z0-9_+-]{1,40}):")
 
 
 def _around(mark: str) -> str:
-    """The pattern of words between two marks that stand at the edges of words."""
+    """The pattern of words between two marks; each mark is at the edge of a word."""
     return rf"(?<![\w{mark}]){mark}(?=[^\s{mark}])([^{mark}\n]*?[^\s{mark}])?{mark}(?![\w{mark}])"
 
 

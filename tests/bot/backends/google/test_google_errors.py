@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from bot.backends.google.auth import AccessToken
 from bot.backends.google.cloud_storage import CloudStorage, GcsObject
 from bot.backends.google.connections import Connections
+from bot.backends.google.error_hints import hint_for
 from bot.backends.google.google_errors import (
     LONGEST_MESSAGE,
     NETWORK_ERRORS,
     NOTHING_SENT,
     google_error,
-    hint_for,
     job_failure,
     read_retry_after,
     sanitize,
