@@ -190,7 +190,7 @@ class JobService:
         else:
             change = partial(fail, error=error, now=now)
         after = await self._change(job.key, change)
-        if after is None or after.state.ended:
+        if after is None or after.state is not JobState.SUBMITTING:
             self._retries.forget(job.key)
 
     async def _record_create(self, job: TuningJob) -> None:

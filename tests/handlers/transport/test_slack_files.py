@@ -1,6 +1,7 @@
 """Who may read which Slack file, told by the facts that files.info gives."""
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 import httpx
@@ -10,6 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.place import Place
 from bot.errors import FileUnavailable
+from bot.sandbox.slack import SlackStandIn
 from handlers.transport.slack_files import SlackFiles
 from handlers.transport.slack_users import SlackUsers
 from tests.support.http_server import serving
@@ -172,3 +174,38 @@ async def test_another_slack_base_hands_out_its_files(facts: dict[str, Any]) -> 
     async with serving(answer) as url, httpx.AsyncClient() as http:
         files = slack_files(url, http, url.rstrip("/"))
         assert [chunk async for chunk in files.read(PLACE, "U1", "slack:F1")] == [b"b-1"]
+
+
+@pytest.mark.parametrize(
+    ("method", "fault", "passing"),
+    [
+        ("files.info", {"error": "internal_error"}, True),
+        ("files.info", {"error": "a_code_of_next_year"}, True),
+        ("files.info", {"status": 503}, True),
+        ("files.info", None, True),
+        ("files.info", {"error": "file_deleted"}, False),
+        ("files.info", {"error": "missing_scope"}, False),
+        ("files.download", {"status": 503}, True),
+        ("files.download", {"status": 429}, True),
+        ("files.download", None, True),
+        ("files.download", {"status": 404}, False),
+    ],
+)
+async def test_a_file_that_slack_does_not_give_now_is_told_apart_from_one_that_it_never_gives(
+    method: str, fault: dict[str, Any] | None, passing: bool
+) -> None:
+    async with SlackStandIn() as slack, httpx.AsyncClient() as http:
+        ada = slack.person("ada")
+        room = slack.add_channel("room", ada)
+        file = ada.upload(room, "rows.jsonl", b'{"text_input": "1", "output": "2"}\n')
+        client = AsyncWebClient(slack.app.bot_token, base_url=slack.api_url)
+        files = SlackFiles(client, SlackUsers(client), http, slack.app.bot_token, slack.api_url)
+        place = Place(slack.workspace.team_id, room.id)
+        if fault is None:
+            slack.faults.reset(method, times=None)
+        else:
+            slack.faults.fail(method, times=None, **fault)
+        with pytest.raises(FileUnavailable) as raised:
+            async with aclosing(files.read(place, ada.id, f"slack:{file.id}")) as chunks:
+                await anext(chunks)
+        assert raised.value.passing is passing
