@@ -220,6 +220,7 @@ ROUTES: dict[tuple[str, str], tuple[str, Callable[[Kind, str, str], Body]]] = {
             card.USE_ACTION,
             card.DELETE_ACTION,
             card.AGAIN_ACTION,
+            card.SUCCESSOR_ACTION,
         )
     },
     ("event", "app_mention"): ("event", event("app_mention")),
