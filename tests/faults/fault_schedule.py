@@ -44,8 +44,8 @@ JUMPS: Final = (-1800, -5, 0, 5, 1800)
 class FaultSchedule:
     """Causes one fault after another until it is cancelled; `counts` says how many of each kind came.
 
-    `round` is set once every kind of fault has come. `restored` is called with True when a backup is made, and
-    with False when it was put back: what the bot learnt between the two it no longer knows.
+    `round` is set once every kind of fault has come. `restored` is called with the copy of the
+    database that is put back: what the bot learnt since the copy was made it no longer knows.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class FaultSchedule:
         stage: Stage,
         clock: Path,
         jumps: Sequence[int] = JUMPS,
-        restored: Callable[[bool], None] = lambda _: None,
+        restored: Callable[[Path], None] = lambda _: None,
     ) -> None:
         self._restored = restored
         self.counts: Counter[str] = Counter()
@@ -246,7 +246,6 @@ class FaultSchedule:
         """The database is copied while the bot runs, the bot goes on, and the copy is put back."""
         database = self._stage.directory / "tunebot.db"
         copy = database.with_name(f"backup-{self.counts['a backup is restored']}.db")
-        self._restored(True)
         await asyncio.to_thread(copy_database, database, copy)
         fault = self._google.delay(0.0, path=STARTS, method="POST", times=None)
         await _until(lambda: fault.hits > 0)
@@ -254,8 +253,8 @@ class FaultSchedule:
         await self._stage.kill()
         for name in ("tunebot.db-wal", "tunebot.db-shm"):
             (self._stage.directory / name).unlink(missing_ok=True)
+        self._restored(copy)
         copy.replace(database)
-        self._restored(False)
         await self._start_again()
 
     async def _no_fault(self) -> None:

@@ -7,8 +7,9 @@ import asyncio
 import contextlib
 import itertools
 import random
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -53,7 +54,6 @@ class LoadRun:
     # The names of jobs about which the bot may know less than people were told, since a backup was put back.
     restored: set[str] = field(default_factory=set)
     owners: dict[str, tuple[Person, Channel]] = field(default_factory=dict)
-    _ended_at_copy: set[str] = field(default_factory=set)
 
     async def run(self, jobs: int, say: Callable[[str], None]) -> Ledger:
         """Start so many jobs in bad faults, wait for good faults to settle everything, and count."""
@@ -83,12 +83,18 @@ class LoadRun:
         if self.bystanders is not None:
             await self.bystanders.run(self.stage.slack)
 
-    def backup(self, begins: bool) -> None:
-        """Remember what a backup loses: the jobs that are open when it is made, or begin before it is put back."""
-        if begins:
-            self._ended_at_copy = {row.name for row in self.ledger().rows if row.state not in OPEN}
-        else:
-            self.restored |= self.owners.keys() - self._ended_at_copy
+    def restore(self, copy: Path) -> None:
+        """Remember what the copy does not know: jobs that it calls neither ended nor told, and questions."""
+        with closing(sqlite3.connect(copy)) as database:
+            told = database.execute(
+                "SELECT name FROM jobs WHERE state NOT IN (?, ?, ?) AND key NOT IN "
+                "(SELECT job FROM outbox WHERE state = 'pending')",
+                OPEN,
+            ).fetchall()
+            questions = database.execute("SELECT key FROM questions").fetchall()
+        self.restored |= self.owners.keys() - {name for (name,) in told}
+        if self.bystanders is not None:
+            self.bystanders.restored |= {key for (key,) in questions}
 
     async def _cancel_again(self) -> None:
         """Ask once more for the cancellations that a restored backup does not know."""
@@ -269,7 +275,7 @@ async def open_load_run(
         async with stage:
             place = LoadRun(
                 stage,
-                FaultSchedule(seed, stage, clock, jumps, lambda begins: place.backup(begins)),
+                FaultSchedule(seed, stage, clock, jumps, lambda copy: place.restore(copy)),
                 chance,
                 [(person, slack.add_channel(f"room-{person.user.name}", person)) for person in persons],
                 bystanders=open_bystanders(slack, random.Random(seed + 2)),
