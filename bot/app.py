@@ -24,10 +24,12 @@ from bot.datasets import WORKER_MODULE
 from bot.delivery.outbox_sender import OutboxSender
 from bot.domain.spending import ConfirmationRules
 from bot.errors import StorageError
+from bot.people.job_access import JobAccess
 from bot.ports.backends import TuningBackend
 from bot.ports.clock import Clock
 from bot.ports.files import FileReader
 from bot.ports.workers import Workers
+from bot.ports.workspace_members import UNKNOWN_MEMBERS, WorkspaceMembers
 from bot.runtime.background_tasks import BackgroundTasks
 from bot.runtime.metrics import MeasuredNotifier, Metrics
 from bot.runtime.readiness import Readiness
@@ -93,6 +95,7 @@ def build_use_cases(
     wake_sender: Callable[[], None],
     workers: Workers,
     *,
+    members: WorkspaceMembers = UNKNOWN_MEMBERS,
     adoption_grace: timedelta = ADOPTION_GRACE,
     doubt_after: timedelta = DOUBT_AFTER,
     lost_after: timedelta = LOST_AFTER,
@@ -103,7 +106,9 @@ def build_use_cases(
 ) -> UseCases:
     """Build the use cases; `files` maps a location's scheme to its reader, `wake_sender` follows each notice.
 
-    `workers` lends the processes in which files are read. Without `prices` it reads the built-in table.
+    `workers` lends the processes in which files are read. `members` says who can read a channel; without it, each
+    person sees their own jobs and those of the channel where they speak. Without `prices` it reads the built-in
+    table.
     """
     jobs = stores.jobs
     prices = prices or read_price_table()
@@ -112,7 +117,6 @@ def build_use_cases(
     service = JobService(
         backends,
         jobs,
-        stores.chats,
         files,
         workers,
         cancellations,
@@ -126,13 +130,16 @@ def build_use_cases(
         backends, jobs, service, cancellations, clock, wake_sender, lost_after=lost_after, stuck_after=stuck_after
     )
     readiness = Readiness(backends)
-    chat = ChatService(backends, jobs, stores.chats, stores.audit_log)
+    access = JobAccess(jobs, members)
+    chat = ChatService(backends, access, stores.chats, stores.audit_log)
     return UseCases(
         jobs=service,
+        access=access,
         refresher=refresher,
         proposals=Proposals(
             backends,
             jobs,
+            access,
             DatasetCheck(files, stores.report_cache, workers),
             readiness,
             clock,
@@ -201,6 +208,7 @@ async def serving(
             clock,
             sender.wake,
             workers,
+            members=slack.members,
             adoption_grace=adoption_grace,
             stuck_after=settings.stuck_after,
             prices=prices,

@@ -18,6 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.chat.answer_worker import AnswerWorker
 from bot.chat.chat_service import ChatService
 from bot.domain.requests import PendingModal
+from bot.people.job_access import JobAccess
 from bot.ports.clock import Clock
 from bot.ports.stores import AuditLog, JobStore, PendingModalStore
 from bot.runtime.background_tasks import BackgroundTasks
@@ -46,6 +47,7 @@ from handlers.start_flow.check_modal import CheckModal
 from handlers.start_flow.pending_modals import PendingModals
 from handlers.start_flow.repair_upload import RepairUpload
 from handlers.transport.access import Access, Identity
+from handlers.transport.channel_members import ChannelMembers
 from handlers.transport.slack_client import log_in, slack_client
 from handlers.transport.slack_files import SlackFiles
 from handlers.transport.slack_users import SlackUsers
@@ -61,6 +63,7 @@ class SlackConnection:
     client: AsyncWebClient
     identity: Identity
     users: SlackUsers
+    members: ChannelMembers
     files: SlackFiles
     poster: Poster
     idempotent_poster: IdempotentPoster
@@ -71,6 +74,7 @@ class UseCases:
     """What the listeners call, one object a capability."""
 
     jobs: JobService
+    access: JobAccess
     refresher: JobRefresher
     proposals: Proposals
     repair: DatasetRepair
@@ -132,6 +136,7 @@ async def open_slack(
             client,
             identity,
             users,
+            ChannelMembers(client, users, identity.team),
             SlackFiles(client, users, downloads, reveal(settings.slack_bot_token), settings.own_slack_origin),
             poster,
             IdempotentPoster(poster, PostFinder(client, call_seconds), clock, settles_in),
@@ -153,7 +158,7 @@ def build_handlers(
     check_modal = CheckModal(client, use_cases.proposals, slack.files, poster, modals)
     repair_upload = RepairUpload(client, use_cases.repair, use_cases.proposals, slack.files, poster, modals)
     profiles = {profile.name: profile for profile in use_cases.proposals.profiles}
-    commands = CommandRunner(use_cases.jobs, use_cases.chat, jobs, profiles, clock)
+    commands = CommandRunner(use_cases.jobs, use_cases.access, use_cases.chat, jobs, profiles, poster, clock)
     questions = QuestionTasks(use_cases.answers, slack.idempotent_poster, poster, client, tasks, clock)
     listeners = Listeners(
         access=Access(slack.identity, slack.users, client, poster, tasks),
@@ -162,6 +167,7 @@ def build_handlers(
             check_modal,
             repair_upload,
             use_cases.jobs,
+            use_cases.access,
             use_cases.refresher,
             use_cases.chat,
             poster,

@@ -1,15 +1,15 @@
 """Stores which model answers in a channel, and the turns of each thread. It sends nothing to a model."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from datetime import datetime
 
 from sqlite_utils import Database as Connection
 
-from bot.domain.chat import Conversation, ModelRef, Role, Turn, estimated_tokens
+from bot.domain.chat import ChannelModel, Conversation, ModelRef, Role, Turn, estimated_tokens
 from bot.domain.place import Place
 from bot.ports.clock import Clock
-from storage.codecs import micros, read_model
+from storage.codecs import micros, moment, read_model
 from storage.database import Database
 
 
@@ -57,25 +57,37 @@ class SqliteChatStore:
         }
         await self._database.write(lambda connection: connection.table("channel_models").insert(row, replace=True))
 
-    async def bound(self, place: Place) -> ModelRef | None:
-        def read(connection: Connection) -> ModelRef | None:
+    async def bound(self, place: Place) -> ChannelModel | None:
+        def read(connection: Connection) -> ChannelModel | None:
             rows = connection.query(
                 "SELECT * FROM channel_models WHERE team = ? AND channel = ?", [place.team, place.channel]
             )
-            return next(map(read_model, rows), None)
+            row = next(rows, None)
+            return None if row is None else ChannelModel(read_model(row), row["bound_by"], moment(row["bound_at"]))
 
         return await self._database.run(read)
 
-    async def unbind(self, team: str, model: ModelRef) -> None:
-        """Delete by backend and endpoint, because one model may have several names."""
+    async def unbind(self, place: Place) -> None:
+        await self._database.write(
+            lambda connection: connection.execute(
+                "DELETE FROM channel_models WHERE team = ? AND channel = ?", [place.team, place.channel]
+            )
+        )
 
-        def delete(connection: Connection) -> None:
-            connection.execute(
-                "DELETE FROM channel_models WHERE team = ? AND backend = ? AND endpoint = ?",
+    async def channels_of(self, team: str, model: ModelRef) -> Sequence[str]:
+        """Find by backend and endpoint, because one model may have several names."""
+
+        def read(connection: Connection) -> list[str]:
+            rows = connection.query(
+                """
+                SELECT channel FROM channel_models WHERE team = ? AND backend = ? AND endpoint = ?
+                ORDER BY channel
+                """,
                 [team, model.backend, model.endpoint],
             )
+            return [row["channel"] for row in rows]
 
-        await self._database.write(delete)
+        return await self._database.run(read)
 
     async def conversation(self, place: Place, tokens: int | None = None) -> Conversation | None:
         def read(connection: Connection) -> Conversation | None:

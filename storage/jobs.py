@@ -4,6 +4,7 @@ A name is unique among a workspace's jobs that are open, have a model, or are lo
 lost one. What states mean is not decided here.
 """
 
+import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -11,10 +12,11 @@ from datetime import datetime
 
 from sqlite_utils import Database as Connection
 
-from bot.domain.jobs import JobState, OpenJob, Snapshot, TuningJob
-from bot.domain.names import same_name
+from bot.domain.jobs import OpenJob, Snapshot, TuningJob
+from bot.domain.names import name_taken, same_name
+from bot.domain.place import Sight
 from bot.domain.requests import Proposal
-from bot.errors import BadArgument, StorageError
+from bot.errors import StorageError
 from bot.ports.notifier import NoticeKind
 from bot.ports.stores import AuditEntry, Change
 from storage.audit_log import append_entry
@@ -110,11 +112,50 @@ class SqliteJobStore:
 
         return await self._database.run(read)
 
-    async def jobs(self, team: str, *, limit: int = 50, under_way: bool = False) -> Sequence[TuningJob]:
+    async def with_name(self, team: str, name: str) -> Sequence[TuningJob]:
         def read(connection: Connection) -> list[TuningJob]:
             rows = connection.query(
-                f"SELECT * {_listed(under_way)} ORDER BY created_at DESC, rowid DESC LIMIT ?",
-                [team, limit],
+                """
+                SELECT * FROM jobs WHERE team = ? AND folded_name = ? AND deleted_by = ''
+                ORDER BY created_at DESC, rowid DESC
+                """,
+                [team, same_name(name)],
+            )
+            return list(self._readable(rows))
+
+        return await self._database.run(read)
+
+    async def with_resources(self, names: Sequence[str]) -> Sequence[TuningJob]:
+        wanted = json.dumps([name for name in names if name])
+
+        def read(connection: Connection) -> list[TuningJob]:
+            rows = connection.query(
+                """
+                WITH wanted (name) AS (SELECT value FROM json_each(?))
+                SELECT * FROM jobs
+                WHERE tuned_model IN wanted OR endpoint IN wanted OR 'tunedModels/' || key IN wanted
+                ORDER BY created_at, rowid
+                """,
+                [wanted],
+            )
+            return list(self._readable(rows))
+
+        return await self._database.run(read)
+
+    async def channels(self, team: str) -> Sequence[str]:
+        def read(connection: Connection) -> list[str]:
+            rows = connection.query("SELECT DISTINCT channel FROM jobs WHERE team = ? AND deleted_by = ''", [team])
+            return [row["channel"] for row in rows]
+
+        return await self._database.run(read)
+
+    async def jobs(
+        self, team: str, *, limit: int = 50, under_way: bool = False, sight: Sight | None = None
+    ) -> Sequence[TuningJob]:
+        def read(connection: Connection) -> list[TuningJob]:
+            rows = connection.query(
+                f"SELECT * {_listed(under_way, sight)} ORDER BY created_at DESC, rowid DESC LIMIT :limit",
+                {**_seen(team, sight), "limit": limit},
             )
             return [self._read(row) for row in rows]
 
@@ -141,9 +182,9 @@ class SqliteJobStore:
 
         return await self._database.run(read)
 
-    async def count_jobs(self, team: str, *, under_way: bool = False) -> int:
+    async def count_jobs(self, team: str, *, under_way: bool = False, sight: Sight | None = None) -> int:
         def read(connection: Connection) -> int:
-            rows = connection.query(f"SELECT COUNT(*) AS jobs {_listed(under_way)}", [team])
+            rows = connection.query(f"SELECT COUNT(*) AS jobs {_listed(under_way, sight)}", _seen(team, sight))
             return int(next(iter(rows))["jobs"])
 
         return await self._database.run(read)
@@ -239,31 +280,32 @@ def _audit(connection: Connection, job: TuningJob, acts: Iterable[AuditEntry]) -
 
 
 def _refuse_taken_name(connection: Connection, job: TuningJob) -> None:
+    """Raises BadArgument if the name is taken. It says nothing of the other job, which may be private."""
     rows = connection.query(
         """
-        SELECT name, state FROM jobs
+        SELECT 1 FROM jobs
         WHERE team = ? AND folded_name = ? AND deleted_by = ''
           AND state IN ('submitting', 'queued', 'running', 'succeeded', 'lost')
         LIMIT 1
         """,
         [job.place.team, same_name(job.name)],
     )
-    taken = next(rows, None)
-    if taken is None:
-        return
-    if taken["state"] == JobState.SUCCEEDED:
-        message = f'There is already a model called "{taken["name"]}".'
-        hint = "Choose another name, or delete that model first."
-    elif taken["state"] == JobState.LOST:
-        message = f'A job called "{taken["name"]}" was lost, and Google may still run it.'
-        hint = "Choose another name, or delete that job first."
-    else:
-        message = f'A job called "{taken["name"]}" is still under way.'
-        hint = "Choose another name, or wait until that one ends."
-    raise BadArgument(message, hint, field="name")
+    if next(rows, None) is not None:
+        raise name_taken(job.name)
 
 
-def _listed(under_way: bool) -> str:
+def _listed(under_way: bool, sight: Sight | None) -> str:
     """Return the part of a query that selects a workspace's jobs, which is constant text: no value enters it."""
     states = " AND state IN ('submitting', 'queued', 'running')" if under_way else ""
-    return f"FROM jobs WHERE team = ? AND deleted_by = ''{states}"
+    seen = (
+        " AND (owner = :user OR prepared_by = :user OR channel IN (SELECT value FROM json_each(:channels)))"
+        if sight is not None
+        else ""
+    )
+    return f"FROM jobs WHERE team = :team AND deleted_by = ''{states}{seen}"
+
+
+def _seen(team: str, sight: Sight | None) -> dict[str, str]:
+    """Return the values of the query of `_listed`."""
+    seen = {} if sight is None else {"user": sight.user, "channels": json.dumps(sorted(sight.channels))}
+    return {"team": team, **seen}

@@ -17,6 +17,7 @@ from typing import Final
 from bot.chat.chat_service import ChatService, exchange
 from bot.chat.question_limits import NO_LIMITS, THREAD_WINDOW, QuestionLimits
 from bot.domain.chat import ModelAnswer, Question
+from bot.domain.place import Requester
 from bot.errors import BotError, RetryLater, SlackError, StorageError, Unconfirmed
 from bot.ports.clock import Clock
 from bot.ports.questions import AnswerPoster, OpenQuestion, QuestionStore
@@ -109,7 +110,10 @@ class AnswerWorker:
         # An attempted post without a stored answer was an explanation: the model is not asked again.
         if asked.unconfirmed is not None or age > self._asked_again_within:
             raise _interrupted(question)
-        model = question.model or await self._chat.model_for(question.place, question.named)
+        requester = Requester(question.user, question.place)
+        if question.model is not None:
+            await self._chat.check_ask(requester, question.model)
+        model = question.model or await self._chat.model_for(requester, question.named)
         # Counted before it waits for its turn: who is over the limit is told at once, and fills no queue.
         if self._limits != NO_LIMITS:
             await self._store.count(question, THREAD_WINDOW, self._limits.check)

@@ -8,15 +8,24 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.domain.chat import Conversation, Finish, ModelAnswer, ModelRef, Role, Turn, estimated_tokens
+from bot.domain.chat import ChannelModel, Conversation, Finish, ModelAnswer, ModelRef, Role, Turn, estimated_tokens
 from bot.domain.jobs import TunedModel, TuningJob
 from bot.domain.names import did_you_mean, same_name
-from bot.domain.place import Place
+from bot.domain.place import Place, Requester
 from bot.errors import BadArgument, BotError, NoSuchJob
+from bot.people.job_access import SUGGESTED, JobAccess
 from bot.ports.backends import TuningBackend, offered_backend
-from bot.ports.stores import AuditLog, ChatStore, JobStore
+from bot.ports.stores import AuditLog, ChatStore
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenModel:
+    """The model that was chosen for a channel, and who deleted it since, empty if nobody did."""
+
+    chosen: ChannelModel
+    deleted_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +40,10 @@ class ChatService:
     """The use cases on models that can be asked. Each sees the jobs and channels of one workspace only."""
 
     def __init__(
-        self, backends: Mapping[str, TuningBackend], jobs: JobStore, chats: ChatStore, audit_log: AuditLog
+        self, backends: Mapping[str, TuningBackend], access: JobAccess, chats: ChatStore, audit_log: AuditLog
     ) -> None:
         self._backends = backends
-        self._jobs = jobs
+        self._access = access
         self._chats = chats
         self._audit_log = audit_log
 
@@ -62,36 +71,65 @@ class ChatService:
             history_cut=cut and takes_history,
         )
 
-    async def model_for(self, place: Place, name: str = "") -> ModelRef:
-        """Return the named model, else the thread's, else the channel's, else the newest one tuned in the channel.
+    async def model_for(self, requester: Requester, name: str = "") -> ModelRef:
+        """Return the named model, else the thread's, else the one that was chosen for the channel.
 
-        Raises NoSuchJob with the command to type next, StorageError.
+        Raises NoSuchJob with the command to type next, Forbidden if the person may not ask it here, StorageError.
         """
+        place = requester.place
         if name:
-            return await self.find(place.team, name)
+            return await self.find(requester, name)
         if place.thread and (conversation := await self._chats.conversation(place, 0)) is not None:
-            return conversation.model
+            if await self._may_go_on(requester, conversation.model):
+                return conversation.model
+            raise NoSuchJob(
+                "You cannot ask the model of this thread.", "Ask another one: /ask model=NAME your question"
+            )
         if (bound := await self._chats.bound(place)) is not None:
-            return bound
-        for job in await self._jobs.jobs(place.team):
-            if job.can_answer and job.place.channel == place.channel:
-                return _model_of(job)
-        raise NoSuchJob(
-            "No model answers in this channel yet.", "Choose one with /tune use NAME, or tune one with /tune."
-        )
+            await self._check_exists(bound.model)
+            return bound.model
+        raise NoSuchJob("No model was chosen for this channel yet.", "Choose one with /tune use NAME.")
 
-    async def answers_in(self, place: Place) -> bool:
-        """Return whether a model has answered in this thread. Raises StorageError."""
-        return bool(place.thread) and await self._chats.conversation(place, 0) is not None
+    async def answers_in(self, requester: Requester) -> bool:
+        """Return whether a model answered in this thread that the person may ask here. Raises StorageError."""
+        place = requester.place
+        conversation = await self._chats.conversation(place, 0) if place.thread else None
+        return conversation is not None and await self._may_go_on(requester, conversation.model)
 
-    async def find(self, team: str, name: str) -> ModelRef:
-        """Return a model by its job's name, or by a display name or resource at Google. Raises NoSuchJob."""
-        job = await self._jobs.named(team, name)
+    async def _may_go_on(self, requester: Requester, model: ModelRef) -> bool:
+        """Return whether the person may ask the thread's model; everybody may ask the one of the channel."""
+        bound = await self._chats.bound(requester.place)
+        if bound is not None and bound.model.endpoint == model.endpoint:
+            return True
+        job = await self._access.job_of(model)
+        return job is None or await self._access.may_ask(requester, job)
+
+    async def check_ask(self, requester: Requester, model: ModelRef) -> None:
+        """Check that the person may ask this model here. Raises NoSuchJob, Forbidden, StorageError."""
+        bound = await self._chats.bound(requester.place)
+        if bound is not None and bound.model.endpoint == model.endpoint:
+            return
+        if (job := await self._access.job_of(model)) is not None:
+            await self._access.check_ask(requester, await self._access.get(requester, job.key))
+
+    async def find(self, requester: Requester, name: str) -> ModelRef:
+        """Return a model to ask here, by its job's name, or by a display name or resource at Google.
+
+        Raises NoSuchJob, also for a model that the person may not see, Forbidden if they may not ask it here.
+        """
+        model, job = await self._found(requester, name)
+        if job is not None:
+            await self._access.check_ask(requester, job)
+        return model
+
+    async def _found(self, requester: Requester, name: str) -> tuple[ModelRef, TuningJob | None]:
+        """Return the model of this name, and its job where it was tuned by this bot."""
+        job = await self._access.find(requester, name)
         if job is not None:
             if job.can_answer:
-                return _model_of(job)
-            raise NoSuchJob(f"{job.name} cannot answer: it is {job.state}.", "See /tune list for models that can.")
-        listed = (await self.models()).models
+                return _model_of(job), job
+            raise _cannot_answer(job)
+        listed = (await self.models(requester)).models
         wanted = same_name(name)
         for model in listed:
             if name in (model.resource, model.endpoint) or (wanted and wanted == same_name(model.display_name)):
@@ -99,21 +137,73 @@ class ChatService:
                 if not model.endpoint:
                     said = f"Google says {model.state}" if model.state else "Google gives it no endpoint"
                     raise NoSuchJob(f"{called} cannot answer: {said}.", "See /tune models for those that can.")
-                return ModelRef(model.backend, model.endpoint, called)
-        known = [job.name for job in await self._jobs.jobs(team) if job.can_answer]
+                return ModelRef(model.backend, model.endpoint, called), await self._access.job_of(model)
+        known = [job.name for job in await self._access.listed(requester, SUGGESTED) if job.can_answer]
         known += [model.display_name for model in listed]
         hint = did_you_mean(name, known, otherwise="See /tune models for those I can ask.")
         raise NoSuchJob(f"I know no model named {name!r}.", hint)
 
-    async def use(self, place: Place, name: str, user: str) -> ModelRef:
-        """Make the named model the one that answers in the place's channel. Raises NoSuchJob, StorageError."""
-        model = await self.find(place.team, name)
+    async def use(self, requester: Requester, name: str) -> ModelRef:
+        """Make the named model the one that answers in the channel.
+
+        Raises NoSuchJob, Forbidden if the person may not use it in this channel, StorageError.
+        """
+        model, job = await self._found(requester, name)
+        if job is not None:
+            await self._access.check_use(requester, job)
+        return await self._bind(requester, model)
+
+    async def use_job(self, requester: Requester, job: TuningJob) -> ModelRef:
+        """Make the job's model the one that answers in the channel. Raises as `use` does."""
+        if not job.can_answer:
+            raise _cannot_answer(job)
+        await self._access.check_use(requester, job)
+        return await self._bind(requester, _model_of(job))
+
+    async def _bind(self, requester: Requester, model: ModelRef) -> ModelRef:
+        place, user = requester.place, requester.user
         await self._chats.bind(place, model, user)
         await self._audit_log.record(place.team, user, "use", f"{place.channel} {model.endpoint}")
         return model
 
-    async def models(self) -> ModelList:
-        """Return all tuned models of all backends; the error of one backend does not hide the others."""
+    async def use_none(self, requester: Requester) -> ChannelModel | None:
+        """Let no model answer in the channel, and return the one that did, None if there was none.
+
+        Raises StorageError.
+        """
+        place = requester.place
+        before = await self._chats.bound(place)
+        if before is not None:
+            await self._chats.unbind(place)
+            await self._audit_log.record(place.team, requester.user, "use none", place.channel)
+        return before
+
+    async def chosen(self, place: Place) -> ChosenModel | None:
+        """Return the model that was chosen for the channel, None if there is none. Raises StorageError."""
+        bound = await self._chats.bound(place)
+        if bound is None:
+            return None
+        job = await self._access.job_of(bound.model)
+        return ChosenModel(bound, job.deleted_by if job is not None else "")
+
+    async def channels_of(self, job: TuningJob) -> Sequence[Place]:
+        """Return the channels for which the job's model was chosen. Raises StorageError."""
+        team = job.place.team
+        return [Place(team, channel) for channel in await self._chats.channels_of(team, _model_of(job))]
+
+    async def _check_exists(self, model: ModelRef) -> None:
+        """Raises NoSuchJob if the model was deleted: no other one answers in its place."""
+        job = await self._access.job_of(model)
+        if job is not None and job.deleted_by:
+            raise NoSuchJob(
+                f"The model of this channel, {model.name}, was deleted.", "Choose another one with /tune use NAME."
+            )
+
+    async def models(self, requester: Requester) -> ModelList:
+        """Return the tuned models of all backends that this person may see.
+
+        The error of one backend does not hide the others.
+        """
         models: list[TunedModel] = []
         problems: list[str] = []
         for backend in self._backends.values():
@@ -122,7 +212,7 @@ class ChatService:
             except BotError as error:
                 logger.warning("could not list the models of %s: %s", backend.profile.name, error)
                 problems.append(f"{backend.profile.title}: {error}")
-        return ModelList(models, problems)
+        return ModelList(await self._access.visible_models(requester, models), problems)
 
 
 def exchange(place: Place, question: str, answer: ModelAnswer) -> Conversation:
@@ -131,6 +221,10 @@ def exchange(place: Place, question: str, answer: ModelAnswer) -> Conversation:
     if answer.answer.text and answer.answer.finish in (Finish.COMPLETE, Finish.CUT):
         turns = (Turn(Role.USER, question), Turn(Role.MODEL, answer.answer.text))
     return Conversation(place, answer.model, turns)
+
+
+def _cannot_answer(job: TuningJob) -> NoSuchJob:
+    return NoSuchJob(f"{job.name} cannot answer: it is {job.state}.", "See /tune list for models that can.")
 
 
 def _model_of(job: TuningJob) -> ModelRef:

@@ -1,6 +1,7 @@
 """Models that can be asked, questions, answers and conversations."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from bot.domain.place import Place
@@ -13,6 +14,15 @@ class ModelRef:
     backend: str
     endpoint: str
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelModel:
+    """The model that answers in a channel, with who chose it and when."""
+
+    model: ModelRef
+    user: str
+    at: datetime
 
 
 class Role(StrEnum):

@@ -224,6 +224,11 @@ class TuningJob:
         return self.spec.backend
 
     @property
+    def resources(self) -> frozenset[str]:
+        """The names under which Google shows its model, or will show it on the Gemini API."""
+        return frozenset(filter(None, (self.tuned_model, self.endpoint, f"tunedModels/{self.key}")))
+
+    @property
     def file_reader(self) -> str:
         """The person for whom the files are read, as at the check."""
         return self.prepared_by or self.owner

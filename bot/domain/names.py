@@ -73,6 +73,15 @@ def check_name(name: str) -> str:
     return written
 
 
+def name_taken(name: str) -> BadArgument:
+    """Return the error for a name that another job has, perhaps one that the person may not see."""
+    return BadArgument(
+        f'There is already a model named "{name}" in this workspace.',
+        "Choose another name; /tune list shows the models that you can see.",
+        field="name",
+    )
+
+
 def quoted(name: str) -> str:
     """Return the name as it is typed after `model=` or a sub-command, in quotation marks where it needs them."""
     written = written_name(name)

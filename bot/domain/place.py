@@ -26,3 +26,11 @@ class Requester:
     @property
     def team(self) -> str:
         return self.place.team
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a person sees of a workspace's jobs: those that they own or prepared, and those of these channels."""
+
+    user: str
+    channels: frozenset[str]

@@ -15,6 +15,7 @@ class NoticeKind(StrEnum):
     """The kinds of notices. The text of a notice is built when it is sent, from the newest row of the job."""
 
     CARD = "card"  # post the job card, or update it
+    DELETED = "deleted"  # post the reply in the thread that tells the owner who deleted the model
     ENDED = "ended"  # post the reply in the thread that mentions the owner
     RETIRES = "retires"  # post the reply in the thread that its base model retires, with a button to tune again
     STUCK = "stuck"  # post the reply in the thread that the job makes no progress, with a button to cancel it

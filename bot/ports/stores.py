@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from bot.domain.chat import Conversation, ModelRef
+from bot.domain.chat import ChannelModel, Conversation, ModelRef
 from bot.domain.jobs import OpenJob, Snapshot, TuningJob
-from bot.domain.place import Place
+from bot.domain.place import Place, Sight
 from bot.domain.requests import PendingModal, Proposal
 from bot.ports.notifier import NoticeKind
 
@@ -65,10 +65,30 @@ class JobStore(Protocol):
         """
         ...
 
-    async def jobs(self, team: str, *, limit: int = 50, under_way: bool = False) -> Sequence[TuningJob]:
-        """Return the workspace's jobs that are not deleted, newest first; `under_way` leaves out ended jobs.
+    async def with_name(self, team: str, name: str) -> Sequence[TuningJob]:
+        """Return the workspace's jobs of this name that are not deleted, newest first; letter case is ignored.
 
         Raises StorageError.
+        """
+        ...
+
+    async def with_resources(self, names: Sequence[str]) -> Sequence[TuningJob]:
+        """Return the jobs of all workspaces, also deleted ones, whose model has one of these names at Google.
+
+        Oldest first; see `TuningJob.resources`. Raises StorageError.
+        """
+        ...
+
+    async def channels(self, team: str) -> Sequence[str]:
+        """Return the channels in which the workspace has jobs that are not deleted. Raises StorageError."""
+        ...
+
+    async def jobs(
+        self, team: str, *, limit: int = 50, under_way: bool = False, sight: Sight | None = None
+    ) -> Sequence[TuningJob]:
+        """Return the workspace's jobs that are not deleted, newest first; `under_way` leaves out ended jobs.
+
+        With `sight`, only those that the person sees. Raises StorageError.
         """
         ...
 
@@ -86,7 +106,7 @@ class JobStore(Protocol):
         """
         ...
 
-    async def count_jobs(self, team: str, *, under_way: bool = False) -> int:
+    async def count_jobs(self, team: str, *, under_way: bool = False, sight: Sight | None = None) -> int:
         """Return how many jobs `jobs` would return without a limit. Raises StorageError."""
         ...
 
@@ -141,12 +161,16 @@ class ChatStore(Protocol):
         """Make this the model of the place's channel. Raises StorageError."""
         ...
 
-    async def bound(self, place: Place) -> ModelRef | None:
+    async def bound(self, place: Place) -> ChannelModel | None:
         """Return the model of the place's channel, None if there is none. Raises StorageError."""
         ...
 
-    async def unbind(self, team: str, model: ModelRef) -> None:
-        """Remove a deleted model from every channel of the workspace. Raises StorageError."""
+    async def unbind(self, place: Place) -> None:
+        """Let no model answer in the place's channel. Raises StorageError."""
+        ...
+
+    async def channels_of(self, team: str, model: ModelRef) -> Sequence[str]:
+        """Return the channels of the workspace in which this model answers. Raises StorageError."""
         ...
 
     async def conversation(self, place: Place, tokens: int | None = None) -> Conversation | None:

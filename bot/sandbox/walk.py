@@ -54,6 +54,9 @@ async def _tune(slack: SlackStandIn, ada: Person, channel: Channel, echo: Callab
 
 
 async def _chat(slack: SlackStandIn, ada: Person, channel: Channel, echo: Callable[[str], None]) -> None:
+    echo('Ada chooses the model for the channel: /tune use "next number"\n')
+    await ada.slash_command(channel, "/tune", 'use "next number"')
+    await slack.workspace.wait_for_message(lambda message: "answers in this channel" in message.text, 20.0)
     echo("Ada asks: /ask ninety nine\n")
     await ada.slash_command(channel, "/ask", "ninety nine")
     answer = await slack.workspace.wait_for_message(lambda message: "one hundred" in message.text, 20.0)

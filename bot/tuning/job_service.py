@@ -14,9 +14,7 @@ from functools import partial
 from typing import Final
 
 from bot.domain.backend_profile import BackendProfile
-from bot.domain.chat import ModelRef
 from bot.domain.jobs import JobState, Origin, TunedModel, TuningJob
-from bot.domain.names import did_you_mean
 from bot.domain.requests import Proposal
 from bot.domain.spending import ConfirmationRules
 from bot.errors import (
@@ -33,15 +31,15 @@ from bot.errors import (
     QuotaExceeded,
     StorageError,
 )
+from bot.people.job_access import check_start
 from bot.ports.backends import TuningBackend, offered_backend
 from bot.ports.clock import Clock
 from bot.ports.files import FileReader
 from bot.ports.notifier import NoticeKind
-from bot.ports.stores import AuditEntry, Change, ChatStore, JobStore
+from bot.ports.stores import AuditEntry, Change, JobStore
 from bot.ports.workers import Workers
 from bot.spending.estimates import reason_to_confirm
 from bot.tuning.cancellation import Cancellations
-from bot.tuning.permissions import check_start
 from bot.tuning.searches import Searches
 from bot.tuning.start_retries import StartRetries
 from bot.tuning.training_data import refuse_cancelled, training_data
@@ -69,13 +67,15 @@ LOOK_SECONDS: Final = 60.0
 
 
 class JobService:
-    """The use cases on jobs. Each takes the id of a workspace (`team`) and sees only its jobs."""
+    """The use cases on jobs. Each takes the id of a workspace (`team`) and sees only its jobs.
+
+    Whether the person may see or change the job is decided before, by `bot.people`.
+    """
 
     def __init__(
         self,
         backends: Mapping[str, TuningBackend],
         jobs: JobStore,
-        chats: ChatStore,
         files: Mapping[str, FileReader],
         workers: Workers,
         cancellations: Cancellations,
@@ -89,7 +89,6 @@ class JobService:
     ) -> None:
         self._backends = backends
         self._jobs = jobs
-        self._chats = chats
         self._files = files
         self._workers = workers
         self._clock = clock
@@ -275,6 +274,19 @@ class JobService:
             change = partial(not_shown, seconds=seconds, grace=self._adoption_grace, where=where, now=now)
             await self._change(job.key, change)
 
+    def check_cancel(self, job: TuningJob) -> None:
+        """Raises Outdated if the job has ended, BadArgument if its backend cannot cancel."""
+        profile = self.profile(job)
+        if not profile.can_cancel:
+            raise BadArgument(f"{profile.title} cannot cancel a tuning.", "It ends by itself.")
+        if job.state.ended:
+            raise Outdated(f"{job.name} has already {_ENDED_WORDS[job.state]}.", "There is nothing to cancel.")
+
+    def check_delete(self, job: TuningJob) -> None:
+        """Raises Outdated while the job runs, unless it is in doubt."""
+        if not job.in_doubt and not job.state.ended:
+            raise Outdated(f"{job.name} is still {job.state}.", f"Cancel it first: /tune cancel {job.name}")
+
     async def cancel(self, team: str, key: str, user: str) -> TuningJob:
         """Cancel the job. Raises NoSuchJob, Outdated if it has ended, BadArgument if its backend cannot cancel.
 
@@ -283,11 +295,7 @@ class JobService:
         sent ends at once; one that Google has not confirmed is cancelled as soon as Google shows it.
         """
         job = await self.get(team, key)
-        profile = self.profile(job)
-        if not profile.can_cancel:
-            raise BadArgument(f"{profile.title} cannot cancel a tuning.", "It ends by itself.")
-        if job.state.ended:
-            raise Outdated(f"{job.name} has already {_ENDED_WORDS[job.state]}.", "There is nothing to cancel.")
+        self.check_cancel(job)
         marked = await self._change(key, partial(ask_to_cancel, user=user, now=self._clock.now())) or job
         if marked.state is JobState.CANCELLED and not marked.operation:
             # It was not sent yet; the running upload, if there is one, ends with its next chunk.
@@ -302,7 +310,9 @@ class JobService:
         return await self.get(team, key)
 
     async def delete(self, team: str, key: str, user: str) -> TuningJob:
-        """Delete the tuned model at Google and remove it from the lists and channels.
+        """Delete the tuned model at Google and remove it from the lists.
+
+        Channels that chose it keep it as their model, which is deleted: no other one answers in its place.
 
         A start that is in doubt is only removed here: it comes back if Google shows it. The row is written last,
         so that an interrupted deletion can be repeated. Raises NoSuchJob, GoogleError, Outdated while the job
@@ -311,13 +321,11 @@ class JobService:
         job = await self.get(team, key)
         if job.in_doubt:
             return await self._change(key, partial(forget, user=user, now=self._clock.now())) or job
-        if not job.state.ended:
-            raise Outdated(f"{job.name} is still {job.state}.", f"Cancel it first: /tune cancel {job.name}")
+        self.check_delete(job)
         if job.tuned_model or job.endpoint:
             await offered_backend(self._backends, job.backend).delete(
                 TunedModel(job.backend, job.tuned_model, job.endpoint, job.name, job.spec.base_model)
             )
-        await self._chats.unbind(team, ModelRef(job.backend, job.endpoint, job.name))
         return await self._change(key, partial(mark_deleted, user=user, now=self._clock.now())) or job
 
     async def get(self, team: str, key: str) -> TuningJob:
@@ -325,14 +333,6 @@ class JobService:
         job = await self._jobs.job(key)
         if job is None or job.place.team != team or job.deleted_by:
             raise NoSuchJob("This job no longer exists.", "See all jobs with /tune list.")
-        return job
-
-    async def named(self, team: str, name: str) -> TuningJob:
-        """Return the workspace's newest job of this name. Raises NoSuchJob with a suggestion."""
-        job = await self._jobs.named(team, name)
-        if job is None:
-            known = [job.name for job in await self._jobs.jobs(team)]
-            raise NoSuchJob(f"I know no job named {name!r}.", _suggestion(name, known))
         return job
 
     async def _change(self, key: str, step: Callable[[TuningJob], Change | None]) -> TuningJob | None:
@@ -361,9 +361,3 @@ def _job_of(proposal: Proposal, profile: BackendProfile, starter: str) -> Tuning
         created_at=proposal.created_at,
         total_steps=profile.steps(spec.trained_examples, spec.hyperparameters),
     )
-
-
-def _suggestion(name: str, known: list[str]) -> str:
-    if not known:
-        return "Nothing was tuned here yet. Start with /tune."
-    return did_you_mean(name, known, otherwise="See all jobs with /tune list.")

@@ -16,11 +16,12 @@ from typing import Final
 from bot.datasets import DatasetReport, validation_limit
 from bot.domain.backend_profile import BackendProfile, HyperparameterRule
 from bot.domain.jobs import Hyperparameters, JobState, TunedModel, TuningJob, TuningSpec
-from bot.domain.names import check_name, did_you_mean, written_name
-from bot.domain.place import Place
+from bot.domain.names import check_name, did_you_mean, name_taken, written_name
+from bot.domain.place import Place, Requester
 from bot.domain.requests import Proposal, StartRequest
 from bot.domain.spending import ConfirmationRules
 from bot.errors import BadArgument, BotError, GoogleError
+from bot.people.job_access import JobAccess
 from bot.ports.backends import TuningBackend, offered_backend
 from bot.ports.clock import Clock
 from bot.ports.stores import JobStore
@@ -34,6 +35,7 @@ logger = logging.getLogger(__name__)
 
 LEAST_HELD_OUT: Final = 0.001
 MOST_HELD_OUT: Final = 0.5
+SHOWN_BASES: Final = 50  # among how many jobs the form looks for models to tune again
 EARLIER_JOBS: Final = 200  # among how many jobs one with the same file is searched for
 
 
@@ -42,7 +44,7 @@ class CheckResult:
     """The result of a check. `proposal` is None if something must be corrected first.
 
     `obstacle` is why a start would fail whatever its file, or, if it is `passing`, why that could not be checked.
-    `earlier` are the workspace's jobs that were trained on the same bytes, newest first.
+    `earlier` are the jobs that the person sees and that were trained on the same bytes, newest first.
     `confirmation` says why the start needs a second yes, empty if it needs none.
     """
 
@@ -62,6 +64,7 @@ class Proposals:
         self,
         backends: Mapping[str, TuningBackend],
         jobs: JobStore,
+        access: JobAccess,
         dataset_check: DatasetCheck,
         readiness: Readiness,
         clock: Clock,
@@ -72,6 +75,7 @@ class Proposals:
         self._backends = backends
         self.profiles: Final[Sequence[BackendProfile]] = [backend.profile for backend in backends.values()]
         self._jobs = jobs
+        self._access = access
         self._dataset_check = dataset_check
         self._readiness = readiness
         self._clock = clock
@@ -108,13 +112,14 @@ class Proposals:
         Raises BadArgument, FileError; what is wrong with rows is in the reports.
         """
         profile = self.profile(request.backend)
-        base_model = await self._checked_values(place.team, profile, request)
+        requester = Requester(owner, place)
+        base_model = await self._checked_values(requester, profile, request)
         if not request.file:
             raise BadArgument(
                 "There is no file to tune on.", "Attach a JSONL file, or give a gs:// URI.", field="file"
             )
         backend = offered_backend(self._backends, request.backend)
-        await self._check_tuned_base(place.team, backend, base_model)
+        await self._check_tuned_base(requester, backend, base_model)
         report = await self._dataset_check.report(
             place,
             owner,
@@ -137,7 +142,7 @@ class Proposals:
                 training=report,
                 progress=progress,
             )
-        earlier = await self._trained_on(place.team, report.sha256)
+        earlier = await self._trained_on(requester, report.sha256)
         obstacle = await self._readiness.check(profile.name)
         refused = obstacle is not None and not obstacle.passing
         if refused or not report.ok or (second is not None and not second.ok):
@@ -158,32 +163,35 @@ class Proposals:
         confirmation = reason_to_confirm(cost, chosen.epochs, self._confirmation_rules)
         return CheckResult(profile, report, second, proposal, earlier, obstacle, confirmation)
 
-    async def check_values(self, team: str, request: StartRequest) -> None:
+    async def check_values(self, requester: Requester, request: StartRequest) -> None:
         """Check the values of a request but not its files, as `check` does first. Raises BadArgument."""
-        await self._checked_values(team, self.profile(request.backend), request)
+        await self._checked_values(requester, self.profile(request.backend), request)
 
-    async def tuned(self, team: str) -> Sequence[TunedModel]:
-        """Return the workspace's own models that can be tuned again, newest first."""
+    async def tuned(self, requester: Requester) -> Sequence[TunedModel]:
+        """Return the models that this person can tune again in this channel, newest first."""
         return [
             TunedModel(job.backend, job.tuned_model, job.endpoint, job.name, job.spec.base_model)
-            for job in await self._jobs.jobs(team)
-            if job.can_answer and job.tuned_model
+            for job in await self._access.listed(requester, SHOWN_BASES)
+            if job.can_answer and job.tuned_model and await self._access.may_use(requester, job)
         ]
 
-    async def _trained_on(self, team: str, sha256: str) -> Sequence[TuningJob]:
-        jobs = await self._jobs.jobs(team, limit=EARLIER_JOBS)
+    async def _trained_on(self, requester: Requester, sha256: str) -> Sequence[TuningJob]:
+        jobs = await self._access.listed(requester, EARLIER_JOBS)
         return [job for job in jobs if job.spec.training.sha256 == sha256]
 
-    async def _checked_values(self, team: str, profile: BackendProfile, request: StartRequest) -> str:
+    async def _checked_values(self, requester: Requester, profile: BackendProfile, request: StartRequest) -> str:
         """Check everything that was typed and return the id of the base model. Raises BadArgument."""
         check_hyperparameters(profile, request.hyperparameters)
-        base_model = await self._base_model(team, profile, request.base_model)
-        await self._check_name(team, profile, check_name(request.name))
+        base_model = await self._base_model(requester, profile, request.base_model)
+        await self._check_name(requester.team, profile, check_name(request.name))
         _check_validation(profile, request)
         return base_model
 
-    async def _base_model(self, team: str, profile: BackendProfile, wanted: str) -> str:
-        """Return a base model's id, or the resource name of a tuned model to tune again. Raises BadArgument."""
+    async def _base_model(self, requester: Requester, profile: BackendProfile, wanted: str) -> str:
+        """Return a base model's id, or the resource name of a tuned model to tune again.
+
+        Raises BadArgument, Forbidden for a model of another channel that the person sees but may not use here.
+        """
         wanted = wanted.removeprefix("models/")
         if not wanted:
             return profile.base_models[0]
@@ -191,12 +199,19 @@ class Proposals:
             return wanted
         if profile.takes_tuned_base:
             if wanted.startswith(("tunedModels/", "projects/")):
-                return wanted
-            job = await self._jobs.named(team, wanted)
+                job = await self._access.job_of(wanted)
+                if job is None:
+                    return wanted
+                if await self._access.may_see(requester, job):
+                    await self._access.check_use(requester, job)
+                    return wanted
+                raise await self._no_tuned_base(requester, profile, wanted)
+            job = await self._access.find(requester, wanted)
             if job is not None and job.backend == profile.name and job.can_answer:
+                await self._access.check_use(requester, job)
                 return job.tuned_model
         offered = ", ".join(profile.base_models)
-        known = [*profile.base_models, *await self._tunable(team, profile)]
+        known = [*profile.base_models, *await self._tunable(requester, profile)]
         suggestion = did_you_mean(wanted, known)
         raise BadArgument(
             f"I know no base model {wanted!r} for {profile.title}.",
@@ -204,7 +219,7 @@ class Proposals:
             field="base_model",
         )
 
-    async def _check_tuned_base(self, team: str, backend: TuningBackend, base_model: str) -> None:
+    async def _check_tuned_base(self, requester: Requester, backend: TuningBackend, base_model: str) -> None:
         """Check that a tuned model to tune again exists at Google. Raises BadArgument.
 
         Where Google does not answer, Google's answer to the start decides.
@@ -218,18 +233,22 @@ class Proposals:
             logger.info("whether %s exists is not known: %s", base_model, error)
             return
         if found is None:
-            known = await self._tunable(team, profile)
-            raise BadArgument(
-                f"{profile.title} has no tuned model {base_model!r} that can be tuned again.",
-                did_you_mean(base_model, known, otherwise="See the models with /tune models."),
-                field="base_model",
-            )
+            raise await self._no_tuned_base(requester, profile, base_model)
 
-    async def _tunable(self, team: str, profile: BackendProfile) -> Sequence[str]:
-        """Return the names and the resources of the workspace's models that this backend can tune again."""
+    async def _no_tuned_base(self, requester: Requester, profile: BackendProfile, wanted: str) -> BadArgument:
+        """Return the error for a tuned model that does not exist, or not for this person."""
+        known = await self._tunable(requester, profile)
+        return BadArgument(
+            f"{profile.title} has no tuned model {wanted!r} that can be tuned again.",
+            did_you_mean(wanted, known, otherwise="See the models with /tune models."),
+            field="base_model",
+        )
+
+    async def _tunable(self, requester: Requester, profile: BackendProfile) -> Sequence[str]:
+        """Return the names and the resources of the models that the person can tune again with this backend."""
         if not profile.takes_tuned_base:
             return []
-        models = [model for model in await self.tuned(team) if model.backend == profile.name]
+        models = [model for model in await self.tuned(requester) if model.backend == profile.name]
         return [name for model in models for name in (model.display_name, model.resource)]
 
     async def _priced_model(self, team: str, base_model: str) -> str:
@@ -251,9 +270,7 @@ class Proposals:
                 field="name",
             )
         if wanted and await self._taken(team, wanted):
-            raise BadArgument(
-                f"There is already a model named {wanted!r} here.", "Choose another name.", field="name"
-            )
+            raise name_taken(wanted)
 
     async def _free_name(self, team: str, profile: BackendProfile, file_name: str) -> str:
         """Return a name made from the file's, with a number if it is taken."""

@@ -221,7 +221,9 @@ def mark_deleted(job: TuningJob, user: str, now: datetime) -> Change | None:
     if job.deleted_by:
         return None
     after = replace(job, deleted_by=user)
-    return Change(after, notices=_notices(job, after), acts=(AuditEntry(user, "delete", now),))
+    return Change(
+        after, notices=(*_notices(job, after), *_told_owner(job, user)), acts=(AuditEntry(user, "delete", now),)
+    )
 
 
 def forget(job: TuningJob, user: str, now: datetime) -> Change | None:
@@ -232,7 +234,8 @@ def forget(job: TuningJob, user: str, now: datetime) -> Change | None:
     after = replace(
         job, state=JobState.FAILED, failure=failure, ended_at=now, problem="", deleted_by=user, stuck_at=None
     )
-    return Change(after, notices=(NoticeKind.CARD,), acts=(AuditEntry(user, "forget", now),))
+    notices = (NoticeKind.CARD, *_told_owner(job, user))
+    return Change(after, notices=notices, acts=(AuditEntry(user, "forget", now),))
 
 
 def tell_retirement(job: TuningJob, days: int) -> Change | None:
@@ -245,6 +248,11 @@ def tell_retirement(job: TuningJob, days: int) -> Change | None:
 def _known(*values: int | None) -> int | None:
     """Return the first value that is not None; 0 is a value."""
     return next((value for value in values if value is not None), None)
+
+
+def _told_owner(job: TuningJob, user: str) -> tuple[NoticeKind, ...]:
+    """Return the notice to the owner on what another person deleted."""
+    return () if user == job.owner else (NoticeKind.DELETED,)
 
 
 def _notices(before: TuningJob, after: TuningJob) -> tuple[NoticeKind, ...]:

@@ -19,7 +19,7 @@ from bot.ports.notifier import Delivered, Notice, NoticeKind, PostAttempt, Recor
 from bot.spending.price_table import PriceTable
 from bot.spending.retirement import base_of, retirement_of
 from handlers.blocks.jobs.card import build_card
-from handlers.blocks.jobs.notices import build_ended, build_retires, build_stuck
+from handlers.blocks.jobs.notices import build_deleted, build_ended, build_retires, build_stuck
 from handlers.blocks.message import Message, has_chart
 from handlers.delivery.idempotent_poster import IdempotentPoster
 from handlers.delivery.post_finder import notice_metadata
@@ -97,6 +97,8 @@ class JobNotifier:
                     return None
                 case NoticeKind.ENDED:
                     return await self._reply(delivery, build_ended(job, self._profiles[job.backend]))
+                case NoticeKind.DELETED:
+                    return await self._reply(delivery, build_deleted(job))
                 case NoticeKind.RETIRES:
                     retirement = retirement_of(base_of(job), self._prices)
                     if retirement is None or not job.can_answer:

@@ -156,9 +156,10 @@ class Poster:
 
         return respond
 
-    def respond_to(self, response_url: str) -> Respond:
+    def respond_to(self, response_url: str, *, replace: bool = False) -> Respond:
         """Return a Respond that answers a command or a button, visible only to the person who used it.
 
+        With `replace`, the answer takes the place of the message with the button, for who sees that message.
         A response URL takes five messages within 30 minutes:
         docs.slack.dev/interactivity/handling-user-interaction#message_responses.
         """
@@ -171,7 +172,7 @@ class Poster:
                 text=message.text,
                 blocks=list(message.blocks),
                 response_type="ephemeral",
-                replace_original=False,
+                replace_original=replace,
                 **_NO_UNFURL,
             )
             # A response URL answers `ok` as plain text, and reports a refusal with status 200 too.
@@ -180,7 +181,7 @@ class Poster:
                     "Slack refused a response, sending its text alone: %s %s", answer.status_code, answer.body
                 )
                 await webhook.send(
-                    text=message.text, response_type="ephemeral", replace_original=False, **_NO_UNFURL
+                    text=message.text, response_type="ephemeral", replace_original=replace, **_NO_UNFURL
                 )
 
         return respond

@@ -1,5 +1,6 @@
 """Buttons and selects: on the job card, under an ended job, on a start prompt, and in the views of a start."""
 
+import logging
 from collections.abc import Coroutine
 from typing import Any
 
@@ -12,19 +13,24 @@ from bot.domain.jobs import TuningJob
 from bot.domain.place import Requester
 from bot.domain.requests import StartRequest
 from bot.errors import ConfirmationNeeded, Outdated
+from bot.people.job_access import Deed, JobAccess
 from bot.runtime.background_tasks import BackgroundTasks
 from bot.tuning.job_refresh import JobRefresher
 from bot.tuning.job_service import JobService
-from bot.tuning.permissions import check_buttons
 from handlers.blocks.chat.ask_form import build_ask_form
+from handlers.blocks.chat.channel_model import build_chosen, build_model_deleted
+from handlers.blocks.jobs.confirmations import CONFIRM_BLOCK
 from handlers.blocks.jobs.wording import cancel_text
 from handlers.blocks.private_metadata import unpack_request, unpack_requester
 from handlers.blocks.replies import build_reply
 from handlers.blocks.start.cost import build_confirm_view
 from handlers.delivery.poster import Poster
 from handlers.errors import report_errors
+from handlers.slack_errors import CALL_ERRORS
 from handlers.start_flow.check_modal import CheckModal
 from handlers.start_flow.repair_upload import RepairUpload
+
+logger = logging.getLogger(__name__)
 
 Body = dict[str, Any]
 
@@ -40,6 +46,7 @@ class Actions:
         check_modal: CheckModal,
         repair_upload: RepairUpload,
         tuning: JobService,
+        access: JobAccess,
         refresher: JobRefresher,
         chat: ChatService,
         poster: Poster,
@@ -49,6 +56,7 @@ class Actions:
         self._check_modal = check_modal
         self._repair_upload = repair_upload
         self._tuning = tuning
+        self._access = access
         self._refresher = refresher
         self._chat = chat
         self._poster = poster
@@ -60,8 +68,13 @@ class Actions:
         self._spawn(self._cancel(requester, body), body)
 
     async def _cancel(self, requester: Requester, body: Body) -> None:
-        job = await self._tuning.cancel(requester.team, (await self._job(requester, body)).key, requester.user)
-        if job.problem:
+        job = await self._job(requester, body)
+        await self._access.check_deed(requester, job, Deed.CANCEL)
+        job = await self._tuning.cancel(requester.team, job.key, requester.user)
+        if _answers_question(body):
+            respond = self._poster.respond_to(body["response_url"], replace=True)
+            await respond(build_reply(cancel_text(job), by=requester.user))
+        elif job.problem:
             await self._poster.respond_to(body["response_url"])(build_reply(cancel_text(job)))
 
     async def job_refresh(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
@@ -76,7 +89,19 @@ class Actions:
         self._spawn(self._delete(requester, body), body)
 
     async def _delete(self, requester: Requester, body: Body) -> None:
-        await self._tuning.delete(requester.team, (await self._job(requester, body)).key, requester.user)
+        job = await self._job(requester, body)
+        await self._access.check_deed(requester, job, Deed.DELETE)
+        channels = await self._chat.channels_of(job) if job.endpoint else ()
+        await self._tuning.delete(requester.team, job.key, requester.user)
+        if _answers_question(body):
+            respond = self._poster.respond_to(body["response_url"], replace=True)
+            await respond(build_reply(f"{job.name} is deleted.", by=requester.user))
+        for channel in channels:
+            try:
+                await self._poster.post(channel, build_model_deleted(job.name, requester.user))
+            except CALL_ERRORS as error:
+                # The next person who asks there is told it too.
+                logger.info("could not say in %s that its model is deleted: %s", channel.channel, error)
 
     async def job_again(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
         """Check the file and the settings of a failed start again, and show the report."""
@@ -101,11 +126,8 @@ class Actions:
         self._spawn(self._use(requester, body), body)
 
     async def _use(self, requester: Requester, body: Body) -> None:
-        job = await self._job(requester, body)
-        place, user = requester.place, requester.user
-        await self._chat.use(place, job.name, user)
-        text = f"{job.name} answers in this channel now. Ask it with /ask, or mention me."
-        await self._poster.post(place, build_reply(text, by=user))
+        model = await self._chat.use_job(requester, await self._job(requester, body))
+        await self._poster.post(requester.place, build_chosen(model.name, requester.user))
 
     async def job_ask(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
         await ack()
@@ -116,6 +138,7 @@ class Actions:
         if not job.can_answer:
             raise Outdated(f"{job.name} cannot answer: it is {job.state}.", "See /tune list.")
         model = ModelRef(job.backend, job.endpoint, job.name)
+        await self._chat.check_ask(requester, model)
         await self._client.views_open(trigger_id=body["trigger_id"], view=build_ask_form(requester, model))
 
     async def open_form(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
@@ -173,10 +196,8 @@ class Actions:
             await self._tuning.submit(job)
 
     async def _job(self, requester: Requester, body: Body) -> TuningJob:
-        """Return the job of the button. Raises NoSuchJob, Forbidden for a button of another channel."""
-        job = await self._tuning.get(requester.team, _value(body))
-        check_buttons(requester, job)
-        return job
+        """Return the job of the button: its key alone opens nothing. Raises NoSuchJob, also for a hidden one."""
+        return await self._access.get(requester, _value(body))
 
     def _spawn_in_view(self, work: Coroutine[Any, Any, None], body: Body) -> None:
         respond = self._check_modal.respond_in_view(str(body["view"]["id"]))
@@ -184,6 +205,11 @@ class Actions:
 
     def _spawn(self, work: Coroutine[Any, Any, None], body: Body) -> None:
         self._tasks.spawn(report_errors(work, self._poster.respond_to(body["response_url"])), "button")
+
+
+def _answers_question(body: Body) -> bool:
+    """Return whether the button belongs to the question of a typed command, and not to a card."""
+    return bool(body["actions"][0].get("block_id") == CONFIRM_BLOCK)
 
 
 def _value(body: Body) -> str:

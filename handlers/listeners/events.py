@@ -94,7 +94,7 @@ class Events:
         place = requester.place
         thread = Place(place.team, place.channel, place.thread or str(event["ts"]))
         respond, key = self._respond_in(thread), f"message:{place.channel}:{event['ts']}"
-        typed = await self._typed(event, place, addressed)
+        typed = await self._typed(event, requester, addressed)
         if typed is None:
             return
         if isinstance(typed, TypedCommand) and typed.runner is Runner.ASK:
@@ -106,11 +106,11 @@ class Events:
             answered = replace(requester, place=thread)
             self._tasks.spawn(report_errors(self._run(typed, key, event, answered, respond), respond), "message")
 
-    async def _typed(self, event: Event, place: Place, addressed: bool) -> TypedCommand | BotError | None:
+    async def _typed(self, event: Event, requester: Requester, addressed: bool) -> TypedCommand | BotError | None:
         """Return what the message means, None where it is not meant for the bot."""
         text = str(event.get("text") or "")
         if not addressed:
-            if not await self._chat.answers_in(place):
+            if not await self._chat.answers_in(requester):
                 return None
             return TypedCommand(Runner.ASK, Arguments(question=undo_markup(text)))
         try:

@@ -1,26 +1,34 @@
 """Carries out the commands that open no modal, the same for `/tune ...` and for a mention in a thread."""
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Final
 
 from bot.chat.chat_service import ChatService
 from bot.domain.backend_profile import BackendProfile
+from bot.domain.names import same_name
 from bot.domain.place import Requester
+from bot.people.job_access import Deed, JobAccess
 from bot.ports.clock import Clock
 from bot.ports.stores import JobStore
 from bot.spending.month_report import month_of, month_report, months_back, next_month, start_of
 from bot.tuning.job_service import JobService
-from bot.tuning.permissions import may_use_buttons
+from handlers.blocks.chat.channel_model import build_channel_model, build_chosen, build_none_chosen
 from handlers.blocks.help import build_help
 from handlers.blocks.jobs.card import build_card
+from handlers.blocks.jobs.confirmations import build_cancel_question, build_delete_question
 from handlers.blocks.jobs.listing import SHOWN, build_job_list, build_model_list
-from handlers.blocks.jobs.wording import cancel_text
 from handlers.blocks.message import Message
-from handlers.blocks.replies import build_reply
 from handlers.blocks.spend import build_spend
-from handlers.syntax.commands import Arguments, Runner, TypedCommand
+from handlers.delivery.poster import Poster
+from handlers.slack_errors import CALL_ERRORS
+from handlers.syntax.commands import NO_MODEL, Arguments, Runner, TypedCommand
+
+logger = logging.getLogger(__name__)
 
 EARLIER_MONTHS: Final = 6
+MARKED_JOBS: Final = 200  # among how many jobs those are searched for that made one of the listed models
 _Run = Callable[[Requester, Arguments], Awaitable[Message]]
 
 
@@ -30,15 +38,19 @@ class CommandRunner:
     def __init__(
         self,
         tuning: JobService,
+        access: JobAccess,
         chat: ChatService,
         jobs: JobStore,
         profiles: Mapping[str, BackendProfile],
+        poster: Poster,
         clock: Clock,
     ) -> None:
         self._tuning = tuning
+        self._access = access
         self._chat = chat
         self._jobs = jobs
         self._profiles = profiles
+        self._poster = poster
         self._clock = clock
         self.runners: Final[Mapping[Runner, _Run]] = {
             Runner.LIST: self._list,
@@ -56,12 +68,12 @@ class CommandRunner:
         return await self.runners[typed.runner](requester, typed.arguments)
 
     async def _list(self, requester: Requester, arguments: Arguments) -> Message:
-        return await self._jobs_of(requester.team, under_way=False)
+        return await self._jobs_of(requester, under_way=False)
 
     async def _status(self, requester: Requester, arguments: Arguments) -> Message:
         if not arguments.name:
-            return await self._jobs_of(requester.team, under_way=True)
-        job = await self._tuning.named(requester.team, arguments.name)
+            return await self._jobs_of(requester, under_way=True)
+        job = await self._access.named(requester, arguments.name)
         snapshots = await self._jobs.snapshots(job.key)
         return build_card(
             job,
@@ -69,36 +81,63 @@ class CommandRunner:
             snapshots,
             self._clock.now(),
             native_chart=False,
-            with_buttons=may_use_buttons(requester, job),
+            with_buttons=await self._access.may_use(requester, job),
         )
 
     async def _cancel(self, requester: Requester, arguments: Arguments) -> Message:
-        job = await self._tuning.named(requester.team, arguments.name)
-        return build_reply(cancel_text(await self._tuning.cancel(requester.team, job.key, requester.user)))
+        """Ask first; the button of the question cancels."""
+        job = await self._access.named(requester, arguments.name)
+        await self._access.check_deed(requester, job, Deed.CANCEL)
+        self._tuning.check_cancel(job)
+        return build_cancel_question(job)
 
     async def _delete(self, requester: Requester, arguments: Arguments) -> Message:
-        job = await self._tuning.named(requester.team, arguments.name)
-        await self._tuning.delete(requester.team, job.key, requester.user)
-        return build_reply(f"{job.name} is deleted.")
+        """Ask first; the button of the question deletes."""
+        job = await self._access.named(requester, arguments.name)
+        await self._access.check_deed(requester, job, Deed.DELETE)
+        self._tuning.check_delete(job)
+        return build_delete_question(job)
 
     async def _use(self, requester: Requester, arguments: Arguments) -> Message:
-        model = await self._chat.use(requester.place, arguments.name, requester.user)
-        return build_reply(f"{model.name} answers in this channel now. Ask it with /ask, or mention me.")
+        place = requester.place
+        if not arguments.name:
+            return build_channel_model(await self._chat.chosen(place))
+        if same_name(arguments.name) == NO_MODEL:
+            before = await self._chat.use_none(requester)
+            if before is None:
+                return build_channel_model(None)
+            return await self._said_in_channel(requester, partial(build_none_chosen, before.model.name))
+        model = await self._chat.use(requester, arguments.name)
+        return await self._said_in_channel(requester, partial(build_chosen, model.name))
+
+    async def _said_in_channel(self, requester: Requester, build: Callable[[str], Message]) -> Message:
+        """Tell the channel who changed its model, and return the answer to that person.
+
+        The answer to a mention is seen in the channel anyway.
+        """
+        if requester.place.thread:
+            return build(requester.user)
+        try:
+            await self._poster.post(requester.place, build(requester.user))
+        except CALL_ERRORS as error:
+            logger.info("could not say in %s which model answers there: %s", requester.place.channel, error)
+        return build("")
 
     async def _models(self, requester: Requester, arguments: Arguments) -> Message:
-        listed = await self._chat.models()
-        return build_model_list(listed.models, await self._jobs.jobs(requester.team), listed.problems)
+        listed = await self._chat.models(requester)
+        return build_model_list(listed.models, await self._access.listed(requester, MARKED_JOBS), listed.problems)
 
     async def _spend(self, requester: Requester, arguments: Arguments) -> Message:
         month = arguments.month or month_of(self._clock.now())
         since, until = start_of(months_back(month, EARLIER_MONTHS)), start_of(next_month(month))
-        report = month_report(await self._jobs.started(requester.team, since, until), month)
+        report = month_report(await self._access.started(requester, since, until), month)
         # The answer to a mention is posted in its thread, where each name would notify a person.
         return build_spend(report, with_people=not requester.place.thread)
 
     async def _help(self, requester: Requester, arguments: Arguments) -> Message:
         return build_help(list(self._profiles.values()))
 
-    async def _jobs_of(self, team: str, *, under_way: bool) -> Message:
-        jobs = await self._jobs.jobs(team, limit=SHOWN, under_way=under_way)
-        return build_job_list(jobs, self._clock.now(), await self._jobs.count_jobs(team, under_way=under_way))
+    async def _jobs_of(self, requester: Requester, *, under_way: bool) -> Message:
+        jobs = await self._access.listed(requester, SHOWN, under_way=under_way)
+        total = await self._access.count(requester, under_way=under_way)
+        return build_job_list(jobs, self._clock.now(), total)

@@ -55,9 +55,9 @@ class Views:
         errors = form.errors
         if not errors:
             try:
-                await self._proposals.check_values(sender.team, form.request)
-            except BadArgument as error:
-                errors = field_errors(view, error)
+                await self._proposals.check_values(form.requester, form.request)
+            except UserError as error:
+                errors = field_errors(view, error) if isinstance(error, BadArgument) else {}
                 if not errors:
                     await ack(response_action="update", view=build_error_view(error, form.requester, form.request))
                     return

@@ -217,7 +217,7 @@ class CheckModal:
             self._proposals.profiles,
             request=replace(request, backend=profile.name),
             recent=await self._recent(requester.place.channel),
-            tuned=await self._proposals.tuned(requester.team),
+            tuned=await self._proposals.tuned(requester),
             obstacle=self._proposals.obstacle(profile.name),
             retirements=self._proposals.retirements(profile.name),
         )

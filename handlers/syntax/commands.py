@@ -56,6 +56,7 @@ class Arguments:
 
 
 NO_ARGUMENTS = Arguments()
+NO_MODEL = "none"  # after `/tune use`: no model answers in the channel
 _BLANKS_AND_COMMAS = " \t\r\n\u00a0,"
 
 
@@ -280,7 +281,7 @@ COMMANDS = (
     Command(
         "/tune list",
         "",
-        "Lists what was tuned in this workspace.",
+        "Lists what was tuned in the channels that you can read.",
         partial(_no_arguments, "list"),
         Runner.LIST,
         _alone,
@@ -298,7 +299,7 @@ COMMANDS = (
     Command(
         "/tune cancel",
         "NAME",
-        "Stops a tuning, where Google can.",
+        "Stops a tuning, where Google can; it asks first.",
         partial(_parse_needed_name, "cancel"),
         Runner.CANCEL,
         _one_name,
@@ -306,18 +307,18 @@ COMMANDS = (
     Command(
         "/tune delete",
         "NAME",
-        "Deletes a tuned model at Google.",
+        "Deletes a tuned model at Google; it asks first.",
         partial(_parse_needed_name, "delete"),
         Runner.DELETE,
         _one_name,
     ),
     Command(
         "/tune use",
-        "NAME",
-        "Makes it the model that answers in this channel.",
-        partial(_parse_needed_name, "use"),
+        "[NAME]",
+        "Makes it the model that answers in this channel; alone, it shows which one does, and `none` ends that.",
+        _parse_name,
         Runner.USE,
-        _one_name,
+        _one_name_or_none,
     ),
     Command(
         "/tune models",
@@ -330,7 +331,8 @@ COMMANDS = (
     Command(
         "/tune spend",
         "[2026-11]",
-        "Shows what tunings cost in this month or in the one that you name, by person and base model.",
+        "Shows what the tunings that you can see cost in this month or in the one that you name, by person and "
+        "base model.",
         _parse_month,
         Runner.SPEND,
         _month_or_none,

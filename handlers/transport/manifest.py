@@ -47,6 +47,10 @@ SCOPES: Final = {
     "files:write": "posting repaired training files and the rows left out",
     "metadata.message:read": "finding a card again after an interrupted post, so that it is not posted twice",
     "users:read": "asking Slack who a person is where a request does not say it, and who is a guest",
+    "channels:read": "asking Slack which channels are public, and so who may see what was tuned there",
+    "groups:read": "asking Slack who is in a private channel, and so who may see what was tuned there",
+    "im:read": "asking Slack who is in a direct message, and so who may see what was tuned there",
+    "mpim:read": "the same for a direct message of several people",
     "im:write": "writing to a job's owner directly where the bot cannot post in the channel",
 }
 

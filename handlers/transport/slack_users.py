@@ -1,4 +1,5 @@
-"""Asks Slack who a person is, where a payload does not say it: the workspaces, guest or not, bot or not.
+"""Asks Slack who a person is, where a payload does not say it: the workspaces, guest, bot,
+administrator or none of these.
 
 An answer is kept for ten minutes and a failure for one, so a person who writes often costs few calls.
 """
@@ -27,6 +28,7 @@ class SlackUser:
     teams: frozenset[str]
     is_guest: bool = False
     is_bot: bool = False
+    is_admin: bool = False  # an administrator or an owner of the workspace
 
 
 class SlackUsers:
@@ -68,4 +70,5 @@ def _read(found: dict[str, Any]) -> SlackUser | None:
     enterprise: dict[str, Any] = found.get("enterprise_user") or {}
     teams = {str(team) for team in (found.get("team_id"), *(enterprise.get("teams") or ())) if team}
     guest = bool(found.get("is_restricted") or found.get("is_ultra_restricted"))
-    return SlackUser(frozenset(teams), guest, bool(found.get("is_bot")))
+    admin = bool(found.get("is_admin") or found.get("is_owner") or found.get("is_primary_owner"))
+    return SlackUser(frozenset(teams), guest, bool(found.get("is_bot")), admin)

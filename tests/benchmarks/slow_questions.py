@@ -82,7 +82,7 @@ async def measure(
         asking = slack.add_channel("asking", *persons)
         async with Stage(slack, google, directory) as stage:
             teacher = BotHarness(slack, google, stage, persons[0], asking)
-            await teacher.tuned("counter")
+            await teacher.answering("counter")
             bot = BotHarness(slack, google, stage, persons[0], slack.add_channel("tuning", persons[0]))
             await one_round(bot, "warm")
             before = await rounds(bot, "before", number)

@@ -213,12 +213,19 @@ class LoadRun:
             shown = [card for card in cards if "job_cancel" in str(card.blocks)]
             deeds = [person.click(card, "job_cancel") for card in shown[-1:]]
             if not deeds or self.chance.random() < 0.5:
-                deeds.append(person.slash_command(channel, "/tune", f"cancel {name}"))
+                deeds.append(self._cancel_by_command(person, channel, name))
             await asyncio.gather(*deeds)
             with contextlib.suppress(TimeoutError):
                 await self.stage.slack.workspace.wait_for(lambda: self._confirmed(person, channel, name), 2.0)
         if confirmed:
             self.cancelled[name] = person.id
+
+    async def _cancel_by_command(self, person: Person, channel: Channel, name: str) -> None:
+        """Type the command, and say yes to the questions that are shown by then; another round repeats it."""
+        await person.slash_command(channel, "/tune", f"cancel {name}")
+        for message in self._said(channel):
+            if "confirm_deed" in str(message.blocks) and f"Google stops training {name}." in message.text:
+                await person.click(message, "job_cancel")
 
     def _confirmed(self, person: Person, channel: Channel, name: str) -> bool | None:
         """Whether Slack shows the person that the job is being cancelled; None while it shows neither."""

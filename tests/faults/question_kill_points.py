@@ -26,7 +26,9 @@ from bot.chat.answer_worker import AnswerWorker
 from bot.chat.chat_service import ChatService
 from bot.domain.chat import ModelRef, Question
 from bot.domain.place import Place
+from bot.people.job_access import JobAccess
 from bot.ports.questions import OpenQuestion
+from bot.ports.workspace_members import UNKNOWN_MEMBERS
 from bot.runtime.backoff import Backoff
 from handlers.blocks.message import Message
 from handlers.delivery.answer_posts import SlackAnswerPoster
@@ -89,7 +91,9 @@ async def open_parts(file: Path, told: StandInAddresses) -> AsyncIterator[BotPar
         google = await stack.enter_async_context(open_google(["vertex"], reach))
         session = await stack.enter_async_context(aiohttp.ClientSession())
         client = AsyncWebClient(token=told.bot_token, base_url=told.slack, session=session)
-        chat = ChatService(google.backends, stores.jobs, stores.chats, stores.audit_log)
+        chat = ChatService(
+            google.backends, JobAccess(stores.jobs, UNKNOWN_MEMBERS), stores.chats, stores.audit_log
+        )
         poster = Poster(client, RateLimits(post_seconds=0.01), 2.0)
 
         async def respond(message: Message) -> None:

@@ -113,6 +113,7 @@ async def test_a_newcomer_tunes_on_an_uploaded_file_and_talks_to_the_model() -> 
         await page.get_by_label("Reply in this thread").press("Escape")
         await expect(thread).to_have_count(0)
 
+        await command(page, '/tune use "next number"')
         await command(page, "/ask ninety nine")
         answer = page.get_by_role("article").filter(has_text="asked next number")
         await expect(answer.get_by_text("one hundred", exact=True)).to_be_visible()
@@ -226,6 +227,7 @@ async def test_a_colleague_in_a_second_window_asks_the_same_model() -> None:
         await tune(page, "shared", epochs="40")
         await card(other, "shared: done").wait_for(timeout=TRAINED)
         await expect(other.get_by_role("button", name="ada-private")).to_have_count(0)
+        await command(page, "/tune use shared")
         await command(other, "/ask seven")
         answer = page.get_by_role("article").filter(has_text="@Grace Hopper asked shared")
         await expect(answer.get_by_text("eight", exact=True)).to_be_visible()
@@ -251,6 +253,7 @@ async def test_trouble_at_google_is_switched_on_seen_and_switched_off() -> None:
         await tune(page, "troubled", epochs="40")
         await card(page, "troubled: done").wait_for(timeout=TRAINED)
         await page.get_by_role("button", name="Sandbox controls").click()
+        await command(page, "/tune use troubled")
         await page.get_by_role("button", name="Block an answer").click()
         await command(page, "/ask seven")
         await expect(page.get_by_text("Google's filters held the answer back").first).to_be_visible()

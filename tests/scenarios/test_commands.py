@@ -59,7 +59,7 @@ async def test_a_wrong_verb_is_answered_with_the_verb_that_was_meant(bot: BotHar
 
 async def test_cancel_asks_google_and_the_card_says_who_did(bot: BotHarness) -> None:
     card, job = await bot.started("to cancel")
-    await bot.type("cancel to cancel")
+    await bot.type_and_confirm("cancel to cancel")
     await bot.message("I asked Google to cancel to cancel")
     ended = await bot.message("to cancel", "cancelled by", thread=card.ts)
     assert job.phase == "cancelled"
@@ -72,7 +72,7 @@ async def test_cancel_asks_google_and_the_card_says_who_did(bot: BotHarness) -> 
 
 async def test_delete_takes_the_model_away_at_google_and_its_name_is_free_again(bot: BotHarness) -> None:
     card = await bot.tuned("to delete")
-    await bot.type("delete to delete")
+    await bot.type_and_confirm("delete to delete")
     await bot.message("to delete is deleted.")
     await bot.shows(card, f"Deleted by <@{bot.ada.id}>")
     assert buttons(card) == {}
@@ -92,10 +92,24 @@ async def test_use_makes_a_model_the_channels_and_ask_needs_no_name_any_more(bot
     await bot.tuned("channel model")
     await bot.tuned("newer one", content=b'{"text_input": "seven", "output": "nothing"}\n' * 4)
     await bot.type("use channel model")
-    await bot.message("channel model answers in this channel now")
+    await bot.message("channel model* answers in this channel now")
     await bot.ada.slash_command(bot.channel, "/ask", "seven")
     answer = await bot.message("asked `channel model`", "eight")
     assert answer.visible_to is None
+
+
+async def test_use_alone_shows_who_chose_the_model_and_none_ends_it(bot: BotHarness) -> None:
+    await bot.type("use")
+    await bot.message("No model was chosen for this channel")
+    await bot.answering("shown model")
+    public = [each for each in bot.messages("shown model* answers in this channel now") if not each.visible_to]
+    assert [f"chosen by <@{bot.ada.id}>" in each.text for each in public] == [True]
+    await bot.type("use")
+    await bot.message("shown model* answers in this channel.", f"<@{bot.ada.id}> chose it", "/tune use none")
+    await bot.type("use none")
+    await bot.message("shown model* no longer answers in this channel", f"<@{bot.ada.id}> decided")
+    await bot.ada.slash_command(bot.channel, "/ask", "seven")
+    await bot.message("No model was chosen for this channel yet")
 
 
 async def test_models_lists_what_google_has_also_what_was_made_elsewhere(bot: BotHarness) -> None:
@@ -129,7 +143,7 @@ SPOKEN = {
     "models": "tuned model",
     "help": "/tune start",
     "": "/tune start",
-    "cancel “NAME”": "I asked Google to cancel NAME",
+    "cancel “NAME”": "Google stops training NAME",
 }
 
 
@@ -155,9 +169,14 @@ async def test_use_and_delete_by_mention(bot: BotHarness) -> None:
     await bot.tuned("spoken")
     root = bot.ada.post(bot.channel, "a thread")
     bot.ada.post(bot.channel, bot.ada.typed("@Tunebot use spoken"), thread_ts=root.ts)
-    await bot.message("spoken answers in this channel now", thread=root.ts)
+    await bot.message("spoken* answers in this channel now", thread=root.ts)
     bot.ada.post(bot.channel, bot.ada.typed("@Tunebot delete spoken"), thread_ts=root.ts)
-    await bot.message("spoken is deleted", thread=root.ts)
+    question = await bot.message("spoken is deleted at Google and answers no more", thread=root.ts)
+    await bot.ada.click(question, "job_delete")
+    await bot.message(f"<@{bot.ada.id}>: spoken is deleted.", thread=root.ts)
+    await bot.message("spoken*, which answered in this channel, was deleted by")
+    bot.ada.post(bot.channel, bot.ada.typed("@Tunebot seven"))
+    await bot.message("The model of this channel, spoken, was deleted", "/tune use NAME")
 
 
 async def test_the_cancel_button_cancels(bot: BotHarness) -> None:
@@ -180,7 +199,7 @@ async def test_a_cancellation_that_google_refuses_is_told_to_who_asked_and_on_it
     if way == "button":
         await bot.ada.click(card, "job_cancel")
     else:
-        await bot.type(f"cancel refused by {way}")
+        await bot.type_and_confirm(f"cancel refused by {way}")
     reason = "Google has not confirmed the cancellation: "
     told = await bot.message(
         f"I asked Google to cancel refused by {way}. {reason}", "permission. Ask an administrator"
@@ -231,7 +250,7 @@ async def test_ask_under_the_reply_that_a_job_ended_asks_too(bot: BotHarness) ->
 async def test_the_use_button_says_in_the_channel_who_chose_the_model(bot: BotHarness) -> None:
     card = await bot.tuned("button use")
     await bot.ada.click(card, "job_use")
-    said = await bot.message("button use answers in this channel now")
+    said = await bot.message("button use* answers in this channel now")
     assert f"<@{bot.ada.id}>" in said.text
     bot.ada.post(bot.channel, bot.ada.typed("@Tunebot seven"))
     await bot.message("eight", "Answered by `button use`")
@@ -247,7 +266,7 @@ async def test_the_delete_button_deletes(bot: BotHarness) -> None:
 async def test_a_button_on_an_ended_jobs_old_reply_says_that_the_job_is_gone(bot: BotHarness) -> None:
     card = await bot.tuned("gone meanwhile")
     ended = await bot.message("is ready", thread=card.ts)
-    await bot.type("delete gone meanwhile")
+    await bot.type_and_confirm("delete gone meanwhile")
     await bot.shows(card, "Deleted by")
     await bot.ada.click(ended, "job_ask")
     await bot.message("This job no longer exists", "/tune list")

@@ -37,7 +37,7 @@ async def test_ask_posts_question_and_answer_for_everyone(bot: BotHarness, model
 
 async def test_ask_without_any_model_says_how_to_choose_one(bot: BotHarness, model: str) -> None:
     await ask(bot, "seven")
-    told = await bot.message("No model answers in this channel yet", "/tune use NAME")
+    told = await bot.message("No model was chosen for this channel yet", "/tune use NAME")
     assert told.visible_to == bot.ada.id
 
 

@@ -27,7 +27,7 @@ async def test_question_is_kept_while_the_database_is_locked_and_answered_after(
     open_bot: OpenBot, mode: str
 ) -> None:
     async with open_bot(mode, job_seconds=0.0) as bot:
-        await bot.tuned("counter")
+        await bot.answering("counter")
         with locked_by_another_program(bot):
             await bot.ada.slash_command(bot.channel, "/ask", "seven")
             kept = await bot.message(LOCKED, "I keep your question")
@@ -42,7 +42,7 @@ async def test_question_is_kept_while_the_database_is_locked_and_answered_after(
 @pytest.mark.parametrize("mode", ["socket", "http"])
 async def test_mention_during_the_lock_is_answered_once_after_it(open_bot: OpenBot, mode: str) -> None:
     async with open_bot(mode, job_seconds=0.0) as bot:
-        await bot.tuned("counter")
+        await bot.answering("counter")
         with locked_by_another_program(bot):
             asked = bot.ada.post(bot.channel, bot.ada.typed("@Tunebot seven"))
             await bot.message(LOCKED, "I keep your question", thread=asked.ts)

@@ -233,15 +233,65 @@ async def test_a_button_of_another_channel_is_refused_with_words(bot: BotHarness
     )
     button["value"] = job.labels["tunebot-job"]
     await bot.ada.click(own, "job_cancel")
-    told = await bot.message("This button belongs to a tuning of another channel")
+    told = await bot.message("This job no longer exists")
     assert told.visible_to == bot.ada.id
     assert bot.google.requests.matching(rf"{job.name}:cancel$") == []
     for each in (job, mine):
         each.finish()
 
 
-async def test_the_card_of_another_channel_is_shown_without_buttons(bot: BotHarness) -> None:
+async def test_what_was_tuned_in_a_private_channel_does_not_exist_for_others(bot: BotHarness) -> None:
+    """The walk of three people: a member, somebody outside who is an administrator, and the owner elsewhere."""
     board = elsewhere(bot)
+    name = f"board-{board.channel.id}"
+    await board.tuned(name)
+    bot.slack.workspace.users[bot.ada.id].is_admin = True
+    for text in (f"status {name}", f"cancel {name}", f"delete {name}"):
+        await bot.type(text)
+        await bot.slack.workspace.wait_for(lambda: bot.messages("I know no job named", name) or None, 20)
+    await bot.type(f"use {name}")
+    await bot.message("I know no model named", name)
+    await bot.ada.slash_command(bot.channel, "/ask", f"model={name} seven")
+    await bot.type("list")
+    await bot.message("Nothing here yet")
+    await bot.type("models")
+    await bot.slack.settle()
+    assert not [each for each in bot.messages("tuned in this workspace") if name in each.text]
+    assert bot.asked() == []
+
+    # The owner sees and uses it wherever they are.
+    board.ada.join(bot.channel)
+    his = replace(board, channel=bot.channel)
+    await his.type(f"status {name}")
+    await his.message(f"Tuning {name} (", "Delete")
+
+    # Another member of the private channel asks it there, but neither deletes it nor publishes its answers.
+    carl = bot.slack.person(f"carl-{bot.channel.id}")
+    carl.join(board.channel)
+    inside = replace(board, ada=carl)
+    await carl.slash_command(board.channel, "/ask", f"model={name} seven")
+    await inside.message("eight", f"asked `{name}`")
+    await inside.type(f"delete {name}")
+    await inside.message("Only the person who started", "may delete it")
+    await carl.click(await board.card(name), "job_delete")
+    await inside.slack.settle()
+    assert (await bot.job(name)).phase != "deleted"
+
+
+async def test_an_administrator_deletes_what_they_see_and_its_owner_is_told(bot: BotHarness) -> None:
+    card = await bot.tuned(f"hers-{bot.channel.id}")
+    admin = bot.slack.person(f"admin-{bot.channel.id}")
+    bot.slack.workspace.users[admin.id].is_admin = True
+    admin.join(bot.channel)
+    await replace(bot, ada=admin).type_and_confirm(f"delete hers-{bot.channel.id}")
+    told = await bot.message(f"<@{bot.ada.id}> <@{admin.id}> deleted", thread=card.ts)
+    assert bot.ada.id in str(told.pings)
+
+
+async def test_the_card_of_another_channel_is_shown_without_buttons(bot: BotHarness) -> None:
+    """What was tuned in a public channel is seen by each member, and changed by its owner alone."""
+    bob = bot.slack.person(f"bob-{bot.channel.id}", f"Bob {bot.channel.id}")
+    board = replace(bot, ada=bob, channel=bot.slack.add_channel(f"open-{bot.channel.id}", bob))
     name = f"shown-{board.channel.id}"
     await board.tuned(name)
     await bot.type(f"status {name}")

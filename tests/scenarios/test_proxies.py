@@ -10,7 +10,7 @@ from tests.support.forward_proxy import forward_proxy
 
 async def works(bot: BotHarness) -> None:
     """Use every kind of connection: Web API, socket or response URL, file download, Google."""
-    await bot.tuned("counter")
+    await bot.answering("counter")
     await bot.ada.slash_command(bot.channel, "/ask", "seven")
     await bot.message("counter", "eight")
 

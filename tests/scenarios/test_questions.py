@@ -29,7 +29,7 @@ async def bot(open_bot: OpenBot) -> AsyncIterator[BotHarness]:
 
 
 async def prepare(bot: BotHarness) -> None:
-    card = await bot.tuned("counter")
+    card = await bot.answering("counter")
     await bot.message("is ready", thread=card.ts)
 
 

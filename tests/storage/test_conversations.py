@@ -21,19 +21,23 @@ async def test_channel_answers_with_the_model_that_was_bound_last(chats: SqliteC
     assert await chats.bound(THREAD) is None
     await chats.bind(THREAD, OTHER, "U0ADA")
     await chats.bind(Place(TEAM, "C0GENERAL"), MODEL, "U0BOB")
-    assert await chats.bound(THREAD) == MODEL
+    bound = await chats.bound(THREAD)
+    assert bound is not None
+    assert (bound.model, bound.user) == (MODEL, "U0BOB")
     assert await chats.bound(Place(TEAM, "C0RANDOM")) is None
 
 
-async def test_deleted_model_is_taken_from_every_channel_whatever_it_is_called_there(
+async def test_the_channels_of_a_model_are_found_whatever_it_is_called_there(
     chats: SqliteChatStore,
 ) -> None:
     first, second, third = (Place(TEAM, channel) for channel in ("C1", "C2", "C3"))
     await chats.bind(first, MODEL, "U0ADA")
     await chats.bind(second, ModelRef(MODEL.backend, MODEL.endpoint, "its display name"), "U0ADA")
     await chats.bind(third, OTHER, "U0ADA")
-    await chats.unbind(TEAM, MODEL)
-    assert [await chats.bound(place) for place in (first, second, third)] == [None, None, OTHER]
+    assert await chats.channels_of(TEAM, MODEL) == ["C1", "C2"]
+    await chats.unbind(first)
+    assert await chats.channels_of(TEAM, MODEL) == ["C2"]
+    assert await chats.bound(first) is None
 
 
 async def test_turns_are_appended_to_the_thread(chats: SqliteChatStore, keep: Keep) -> None:

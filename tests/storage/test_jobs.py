@@ -74,7 +74,8 @@ async def test_name_is_unique_whatever_its_letter_case(jobs: SqliteJobStore, tak
         await jobs.submit(job("k2", asked), [CARD])
     assert refused.value.field == "name"
     assert str(refused.value) == (
-        f'A job called "{taken}" is still under way. Choose another name, or wait until that one ends.'
+        f'There is already a model named "{asked}" in this workspace. Choose another name; /tune list shows the '
+        "models that you can see."
     )
     assert await jobs.job("k2") is None
     found = await jobs.named(TEAM, asked)
@@ -84,7 +85,7 @@ async def test_name_is_unique_whatever_its_letter_case(jobs: SqliteJobStore, tak
 
 async def test_name_of_a_finished_model_is_taken_until_it_is_deleted(jobs: SqliteJobStore) -> None:
     await jobs.submit(job("k1", "mine", state=JobState.SUCCEEDED), [])
-    with pytest.raises(BadArgument, match=r'already a model called "mine"\..*delete that model first'):
+    with pytest.raises(BadArgument, match=r'already a model named "mine" in this workspace'):
         await jobs.submit(job("k2", "mine"), [])
     await jobs.change("k1", lambda done: Change(replace(done, deleted_by="U0ADA")))
     assert await jobs.submit(job("k2", "mine"), [])
@@ -94,7 +95,7 @@ async def test_name_of_a_lost_job_is_taken_until_it_is_deleted_because_google_ma
     jobs: SqliteJobStore,
 ) -> None:
     await jobs.submit(job("k1", "mine", state=JobState.LOST), [])
-    with pytest.raises(BadArgument, match=r"was lost, and Google may still run it\..*delete that job first"):
+    with pytest.raises(BadArgument, match=r'already a model named "mine" in this workspace'):
         await jobs.submit(job("k2", "mine"), [])
     await jobs.change("k1", lambda lost: Change(replace(lost, deleted_by="U0ADA")))
     assert await jobs.submit(job("k2", "mine"), [])

@@ -112,6 +112,24 @@ class BotHarness:
         await self.shows(card, "done, ", "Ask it")
         return card
 
+    async def answering(self, name: str, words: str = "", content: bytes = NEXT_NUMBER) -> Message:
+        """A tuning that succeeded, and whose model Ada chose for the channel; returns its card."""
+        card = await self.tuned(name, words, content)
+        await self.type(f'use "{name}"')
+        await self.message(f"{name}* answers in this channel now")
+        return card
+
+    async def type_and_confirm(self, text: str) -> None:
+        """Type `/tune cancel ...` or `/tune delete ...`, and say yes to the question."""
+        asked = {message.ts for message in self.messages("confirm_deed")}
+        await self.type(text)
+        question = await self.slack.workspace.wait_for(
+            lambda: next((one for one in self.messages("confirm_deed") if one.ts not in asked), None),
+            DEADLINE_SECONDS,
+            what="the question",
+        )
+        await self.ada.click(question, "job_cancel" if text.startswith("cancel") else "job_delete")
+
     async def shows(self, message: Message, *words: str, within: float = DEADLINE_SECONDS) -> None:
         """Wait until the message was edited to show all these words."""
         try:

@@ -10,7 +10,7 @@ from bot.backends import open_google
 from bot.chat.chat_service import ChatService, exchange
 from bot.domain.chat import ModelAnswer
 from bot.domain.jobs import JobState, TuningJob
-from bot.domain.place import Place
+from bot.domain.place import Place, Requester
 from bot.domain.requests import StartRequest
 from bot.ports.backends import TuningBackend
 from bot.ports.files import FileReader
@@ -31,6 +31,7 @@ from tests.support.clock import FixedClock
 
 TEAM, ADA = "T1", "U1"
 PLACE = Place(TEAM, "C1")
+ASKED_BY_ADA = Requester(ADA, PLACE)
 FILE = f"gs://{BUCKET}/numbers.jsonl"
 
 
@@ -106,6 +107,12 @@ class Harness:
         self.at_google(job).finish()
         await self.refresher.poll(backend, [job])
         return await self.newest(job)
+
+    async def answering(self, name: str, backend: str = "vertex") -> TuningJob:
+        """A job that succeeded, and whose model was chosen for the channel."""
+        job = await self.tuned(name, backend)
+        await self.chat.use_job(ASKED_BY_ADA, job)
+        return job
 
     async def newest(self, job: TuningJob) -> TuningJob:
         found = await self.jobs.job(job.key)

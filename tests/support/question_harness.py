@@ -9,6 +9,8 @@ from bot.chat.answer_worker import AnswerWorker
 from bot.chat.chat_service import ChatService
 from bot.domain.chat import Answer, Conversation, ModelAnswer, ModelRef, Question
 from bot.domain.place import Place
+from bot.people.job_access import JobAccess
+from bot.ports.workspace_members import UNKNOWN_MEMBERS
 from bot.runtime.background_tasks import BackgroundTasks
 from bot.sandbox.slack import Channel
 from handlers.blocks.message import Message
@@ -41,7 +43,7 @@ class QuestionHarness:
     def questions(self) -> QuestionTasks:
         """Return the questions of a process that has just started."""
         at = self.at
-        chat = ChatService({}, at.jobs, self.chats, at.stores.audit_log)
+        chat = ChatService({}, JobAccess(at.jobs, UNKNOWN_MEMBERS), self.chats, at.stores.audit_log)
         answer_worker = AnswerWorker(self.store, chat, SYSTEM_CLOCK, SHORT_BACKOFF)
         slack = at.connection
         return QuestionTasks(

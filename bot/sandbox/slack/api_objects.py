@@ -23,6 +23,7 @@ class ApiObjects:
             "real_name": user.real_name, "tz": user.timezone, "is_bot": user.is_bot, "is_app_user": False,
             "is_restricted": user.is_restricted or user.is_ultra_restricted,
             "is_ultra_restricted": user.is_ultra_restricted, "is_stranger": bool(user.team_id),
+            "is_admin": user.is_admin or user.is_owner, "is_owner": user.is_owner, "is_primary_owner": False,
             "profile": {"real_name": user.real_name, "display_name": user.name, "team": team},
         }  # fmt: skip
 

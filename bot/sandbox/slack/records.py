@@ -35,6 +35,8 @@ class User:
     is_ultra_restricted: bool = False
     deleted: bool = False
     bot_id: str = ""
+    is_admin: bool = False
+    is_owner: bool = False
 
 
 @dataclass(slots=True)

@@ -12,7 +12,9 @@ from handlers.blocks.jobs.loss_curve import LossCurve, build_loss_chart, build_l
 from handlers.blocks.jobs.wording import (
     NAME,
     base_model_text,
+    cancel_loss,
     data_lines,
+    delete_loss,
     failure_lines,
     hyperparameters_text,
     progress_text,
@@ -46,7 +48,7 @@ def build_card(
 ) -> Message:
     """Build the card at the time `now`; `native_chart=False` is for workspaces that refuse the chart block.
 
-    `with_buttons=False` is for a place where the buttons would not work, see `bot.tuning.permissions`.
+    `with_buttons=False` is for a place where the buttons would not work, see `bot.people`.
     """
     curve = LossCurve.of(snapshots)
     chart = (build_loss_chart if native_chart else build_loss_text)(curve, "job_losses")
@@ -152,8 +154,7 @@ def build_cancel_button(job: TuningJob, profile: BackendProfile) -> Block | None
         return None
     ask = confirm(
         "Cancel this tuning?",
-        f"Google stops training {shorten(job.name, NAME)}. What was trained so far is lost, "
-        "and Google may still charge for it.",
+        cancel_loss(job),
         "Cancel the tuning",
         "Let it run",
         danger=True,
@@ -166,8 +167,7 @@ def build_forget_button(job: TuningJob) -> Block:
     """Build the button that removes a job here of which nobody knows whether Google runs it."""
     ask = confirm(
         "Forget this job?",
-        f"{shorten(job.name, NAME)} is removed here and its name is free. If Google does run it, Google charges "
-        "for it; it comes back here as soon as Google shows it.",
+        delete_loss(job),
         "Forget it",
         "Keep looking",
         danger=True,
@@ -211,7 +211,7 @@ def _buttons(job: TuningJob, profile: BackendProfile) -> list[Block]:
     elif job.state.ended and job.tuned_model:
         ask = confirm(
             "Delete this model?",
-            f"{shorten(job.name, NAME)} is deleted at Google and answers no more. This cannot be undone.",
+            delete_loss(job),
             "Delete the model",
             "Keep it",
             danger=True,

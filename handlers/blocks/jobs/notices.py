@@ -29,6 +29,16 @@ def build_ended(job: TuningJob, profile: BackendProfile) -> Message:
     return compose(text, [section(text, "ended"), *_buttons(job)])
 
 
+def build_deleted(job: TuningJob) -> Message:
+    """Build the reply that tells the owner who deleted the model."""
+    name, who = f"*{escape_line(job.name, NAME)}*", mention(job.deleted_by)
+    if job.operation:
+        text = f"{mention(job.owner)} {who} deleted {name}. It answers no more."
+    else:
+        text = f"{mention(job.owner)} {who} removed {name} here. If Google shows it later, it comes back."
+    return compose(text, [section(text, "deleted")])
+
+
 def build_stuck(job: TuningJob, profile: BackendProfile, now: datetime) -> Message:
     """Build the reply for a job that makes no progress: since when, and what the owner can do."""
     text = f"{mention(job.owner)} " + "\n".join(_standstill(job, profile, now))

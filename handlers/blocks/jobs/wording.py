@@ -5,7 +5,7 @@ from datetime import datetime
 from bot.domain.backend_profile import BackendProfile, HyperparameterRule
 from bot.domain.jobs import DataStats, Failure, Hyperparameters, JobState, TuningJob
 from handlers.blocks.formatting import about, count, duration, number, percent, sentence
-from handlers.blocks.message import code, escape_line, mention
+from handlers.blocks.message import code, escape_line, mention, shorten
 
 NAME = 128  # Vertex AI's display names, the longest of the three
 
@@ -55,6 +55,27 @@ def cancel_text(job: TuningJob) -> str:
     if job.state is JobState.SUBMITTING:
         return f"Google has not confirmed the start of {job.name} yet. I cancel it as soon as Google shows it."
     return f"I asked Google to cancel {job.name}. {job.problem or 'Its card shows when that is done.'}"
+
+
+def cancel_loss(job: TuningJob) -> str:
+    """Return what a person loses who cancels the job, as plain text."""
+    return (
+        f"Google stops training {shorten(job.name, NAME)}. What was trained so far is lost, "
+        "and Google may still charge for it."
+    )
+
+
+def delete_loss(job: TuningJob) -> str:
+    """Return what a person loses who deletes the job, as plain text."""
+    name = shorten(job.name, NAME)
+    if job.in_doubt or job.state is JobState.LOST:
+        return (
+            f"{name} is removed here and its name is free. If Google does run it, Google charges for it; it comes "
+            "back here as soon as Google shows it."
+        )
+    if not job.tuned_model:
+        return f"{name} is removed from the lists. It has no model at Google."
+    return f"{name} is deleted at Google and answers no more. This cannot be undone."
 
 
 def shown_google_state(job: TuningJob) -> str:

@@ -43,11 +43,11 @@ class Askers:
 
 
 async def _askers(harness: Harness, queue: FairQueue | None = None) -> AsyncIterator[Askers]:
-    job = await harness.tuned("counter")
+    job = await harness.answering("counter")
     # A question may wait for a minute, which no test does.
     patient = options(harness.google, retry_policy=replace(RETRY_POLICY, generation=60.0))
     backends = build_backends(["vertex"], patient)
-    chat = ChatService(backends, harness.jobs, harness.chats, harness.stores.audit_log)
+    chat = ChatService(backends, harness.use_cases.access, harness.chats, harness.stores.audit_log)
     worker = AnswerWorker(harness.stores.questions, chat, harness.clock, queue=queue)
     made = Askers(worker, ModelRef("vertex", job.endpoint, job.name))
     yield made

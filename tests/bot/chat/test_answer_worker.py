@@ -9,7 +9,7 @@ import pytest
 
 from bot.chat.answer_worker import ASKED_AGAIN_WITHIN, AnswerWorker
 from bot.domain.chat import ModelRef, Question, Role, Turn
-from bot.domain.place import Place
+from bot.domain.place import Place, Requester
 from bot.errors import RetryLater, Unconfirmed
 from bot.runtime.backoff import Backoff
 from storage.questions import SqliteQuestions
@@ -24,7 +24,7 @@ IMPATIENT = Backoff(first=0.001, longest=0.01, after_fault=0.01)
 
 @pytest.fixture
 async def model(harness: Harness) -> ModelRef:
-    job = await harness.tuned("counter")
+    job = await harness.answering("counter")
     return ModelRef("vertex", job.endpoint, job.name)
 
 
@@ -87,7 +87,7 @@ async def test_the_same_delivery_is_not_taken_again_while_it_is_answered_nor_aft
 
 
 async def test_a_form_chose_its_model_by_itself(harness: Harness, asking: AnswerWorker, model: ModelRef) -> None:
-    await harness.tuned("newest")
+    await harness.answering("newest")
     to = RecordingAnswerPoster()
     await ask(asking, to, replace(SEVEN, place=Place(PLACE.team, "C-elsewhere"), model=model))
     assert to.shown == ["asking counter", "2 1/1"]
@@ -124,7 +124,7 @@ async def test_an_answer_that_is_on_paper_is_posted_and_not_paid_for_again(
     assert after.shown == ["2 1/1"]
     assert after.states[0].unconfirmed is not None, "it is to be looked for"
     assert asked_of_google(harness) == 1
-    assert await harness.chat.answers_in(THREAD)
+    assert await harness.chat.answers_in(Requester(ADA, THREAD))
 
 
 async def test_a_question_that_is_too_old_is_given_back_and_not_asked(
@@ -151,7 +151,7 @@ async def test_googles_refusal_is_told_and_settles_the_question(
     assert len(to.shown) == 2
     assert "Endpoint is not found" in to.shown[1]
     assert await asking.open_questions() == []
-    assert not await harness.chat.answers_in(THREAD)
+    assert not await harness.chat.answers_in(Requester(ADA, THREAD))
 
 
 async def test_a_refusal_is_told_once_slack_is_back(
@@ -221,7 +221,7 @@ async def test_a_long_answer_goes_on_behind_what_stands(
     await resume_answers(asking, after)
     assert to.shown[1:] + after.shown == ["2 1/3", "2 2/3", "2 3/3"]
     assert {state.thread for state in after.states} == {THREAD}
-    assert await harness.chat.answers_in(THREAD)
+    assert await harness.chat.answers_in(Requester(ADA, THREAD))
 
 
 def half_hourly(harness: Harness, problems: list[RetryLater], pieces: int = 1) -> RecordingAnswerPoster:

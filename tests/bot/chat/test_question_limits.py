@@ -79,7 +79,7 @@ class Process:
 
 @pytest.fixture
 async def model(harness: Harness) -> ModelRef:
-    job = await harness.tuned("counter")
+    job = await harness.answering("counter")
     return ModelRef("vertex", job.endpoint, job.name)
 
 

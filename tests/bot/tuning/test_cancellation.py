@@ -15,7 +15,7 @@ from bot.runtime.metrics import Metrics
 from bot.tuning.cancellation import ASKED_AGAIN_AFTER
 from bot.tuning.poller import Poller
 from tests.bot.tuning.test_poller import many, polling
-from tests.support.harness import ADA, TEAM, Harness, open_harness
+from tests.support.harness import ADA, ASKED_BY_ADA, TEAM, Harness, open_harness
 
 BACKENDS = ("vertex", "gemini", "palm")
 MINUTE = ASKED_AGAIN_AFTER.total_seconds()
@@ -269,7 +269,7 @@ async def test_a_deletion_that_is_cut_short_half_way_ends_well_the_second_time(
     harness: Harness, backend: str, step: str, lost: bool
 ) -> None:
     job = await harness.tuned("half gone", backend)
-    await harness.chat.use(job.place, job.name, ADA)
+    await harness.chat.use(ASKED_BY_ADA, job.name)
     method = "POST" if step.startswith(":") else "DELETE"
     if lost:
         harness.google.faults.lose_answer(path=step, method=method)
@@ -283,5 +283,7 @@ async def test_a_deletion_that_is_cut_short_half_way_ends_well_the_second_time(
     await asyncio.gather(*(harness.tuning.delete(TEAM, job.key, ADA) for _ in range(2)))
     assert (await harness.newest(job)).deleted_by == ADA
     assert await harness.backends[backend].models() == []
-    assert await harness.chats.bound(job.place) is None
+    chosen = await harness.chat.chosen(job.place)
+    assert chosen is not None
+    assert chosen.deleted_by == ADA
     assert (await audited(harness))[1:] == [(ADA, "delete", job.key)]

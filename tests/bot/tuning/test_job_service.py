@@ -9,7 +9,7 @@ import pytest
 
 from bot.app import build_use_cases
 from bot.domain.jobs import Hyperparameters, JobState, TuningJob
-from bot.domain.place import Place
+from bot.domain.place import Place, Requester
 from bot.domain.requests import StartRequest
 from bot.domain.spending import ConfirmationRules
 from bot.errors import BadArgument, ConfirmationNeeded, NoSuchJob, Outdated, StorageError
@@ -18,7 +18,7 @@ from bot.tuning.job_refresh import LOST_AFTER
 from bot.tuning.job_service import ADOPTION_GRACE, MOST_RESUMES, RETRY_FOR
 from bot.tuning.start_retries import BACKOFF
 from tests.support.backend_harness import BUCKET
-from tests.support.harness import ADA, FILE, PLACE, TEAM, Harness
+from tests.support.harness import ADA, ASKED_BY_ADA, FILE, PLACE, TEAM, Harness
 from tests.support.waiting import wait_until
 
 BACKENDS = ("vertex", "gemini", "palm")
@@ -408,9 +408,10 @@ async def test_who_cancelled_is_kept(harness: Harness, backend: str) -> None:
 @pytest.mark.parametrize("backend", BACKENDS)
 async def test_a_deleted_model_is_gone_from_google_lists_and_channels(harness: Harness, backend: str) -> None:
     job = await harness.tuned("deleted", backend)
-    await harness.chat.use(job.place, job.name, ADA)
+    await harness.chat.use(ASKED_BY_ADA, job.name)
     await harness.tuning.delete(TEAM, job.key, ADA)
-    assert await harness.chats.bound(job.place) is None
+    with pytest.raises(NoSuchJob, match=r"deleted, was deleted\. Choose another one"):
+        await harness.chat.model_for(ASKED_BY_ADA)
     assert await harness.jobs.jobs(TEAM) == []
     assert [model for model in await harness.backends[backend].models() if model.display_name == "deleted"] == []
     with pytest.raises(NoSuchJob):
@@ -421,7 +422,8 @@ async def test_another_workspace_sees_and_touches_nothing(harness: Harness) -> N
     job = await harness.tuned("private")
     for attempt in (
         harness.tuning.get("T2", job.key),
-        harness.tuning.named("T2", job.name),
+        harness.use_cases.access.named(Requester(ADA, Place("T2", "C1")), job.name),
+        harness.use_cases.access.get(Requester(ADA, Place("T2", "C1")), job.key),
         harness.refresher.refresh("T2", job.key),
         harness.tuning.cancel("T2", job.key, ADA),
         harness.tuning.delete("T2", job.key, ADA),
@@ -429,17 +431,17 @@ async def test_another_workspace_sees_and_touches_nothing(harness: Harness) -> N
         with pytest.raises(NoSuchJob):
             await attempt
     with pytest.raises(NoSuchJob):
-        await harness.chat.model_for(Place("T2", job.place.channel))
+        await harness.chat.model_for(Requester(ADA, Place("T2", job.place.channel)))
 
 
 async def test_a_wrong_name_is_met_with_the_nearest_one(harness: Harness) -> None:
     with pytest.raises(NoSuchJob, match="Start with /tune"):
-        await harness.tuning.named(TEAM, "anything")
+        await harness.use_cases.access.named(ASKED_BY_ADA, "anything")
     await harness.tuned("capitals")
     with pytest.raises(NoSuchJob, match=r"Did you mean capitals\?"):
-        await harness.tuning.named(TEAM, "capitols")
+        await harness.use_cases.access.named(ASKED_BY_ADA, "capitols")
     with pytest.raises(NoSuchJob, match="/tune list"):
-        await harness.tuning.named(TEAM, "zebra")
+        await harness.use_cases.access.named(ASKED_BY_ADA, "zebra")
 
 
 async def test_a_name_is_free_again_once_its_job_failed(harness: Harness) -> None:

@@ -10,14 +10,14 @@ import pytest
 from bot.app import build_use_cases
 from bot.domain.datasets import FieldMapping
 from bot.domain.jobs import Hyperparameters
-from bot.domain.place import Place
+from bot.domain.place import Place, Requester
 from bot.domain.requests import StartRequest
 from bot.errors import BadArgument, FileTooLarge, FileUnavailable, InvalidRequest
 from bot.ports.files import FileInfo
 from bot.sandbox.google import BucketSettings
 from bot.tuning.proposals import check_hyperparameters, new_key
 from tests.support.backend_harness import BUCKET
-from tests.support.harness import ADA, FILE, PLACE, TEAM, Harness
+from tests.support.harness import ADA, ASKED_BY_ADA, FILE, PLACE, TEAM, Harness
 
 GOOD = b'{"text_input": "a", "output": "b"}\n'
 
@@ -99,8 +99,8 @@ async def test_a_tuned_model_of_the_same_system_can_be_a_base_by_name_or_resourc
         checked = await harness.proposals.check(PLACE, ADA, StartRequest(file=FILE, base_model=wanted))
         assert checked.proposal is not None
         assert checked.proposal.spec.base_model == job.tuned_model
-    assert [model.display_name for model in await harness.proposals.tuned(TEAM)] == ["first"]
-    assert await harness.proposals.tuned("T2") == []
+    assert [model.display_name for model in await harness.proposals.tuned(ASKED_BY_ADA)] == ["first"]
+    assert await harness.proposals.tuned(Requester(ADA, Place("T2", PLACE.channel))) == []
     error = await refusal(wired_again(harness), StartRequest("gemini", base_model="first", file=FILE))
     assert "no base model 'first' for Gemini API" in error.message
 
@@ -128,9 +128,9 @@ async def test_every_refusal_names_its_field(harness: Harness) -> None:
 
 
 async def test_judging_reads_no_file(harness: Harness) -> None:
-    await harness.proposals.check_values(TEAM, StartRequest(file="gs://nowhere-at-all/x.jsonl"))
+    await harness.proposals.check_values(ASKED_BY_ADA, StartRequest(file="gs://nowhere-at-all/x.jsonl"))
     with pytest.raises(BadArgument):
-        await harness.proposals.check_values(TEAM, StartRequest(base_model="nonsense"))
+        await harness.proposals.check_values(ASKED_BY_ADA, StartRequest(base_model="nonsense"))
     assert len(harness.google.requests) == 0
 
 
@@ -297,11 +297,19 @@ async def test_a_tuned_model_that_is_tuned_again_has_the_price_of_its_own_base(h
     assert (spec.estimate.base_model, spec.estimate.training_price) == ("gemini-3.5-flash", Decimal(10))
 
 
-async def test_a_tuned_model_that_another_workspace_tuned_has_no_known_price(harness: Harness) -> None:
-    first = await harness.tuned("first")
+async def test_a_tuned_model_of_another_workspace_is_no_base_model(harness: Harness) -> None:
+    first = await harness.tuned("first", "gemini")
     elsewhere = replace(PLACE, team="T2")
+    request = StartRequest("gemini", file=FILE, base_model=first.tuned_model)
+    with pytest.raises(BadArgument, match="has no tuned model"):
+        await harness.proposals.check(elsewhere, ADA, request)
+
+
+async def test_a_tuned_model_that_no_job_made_has_no_known_price(harness: Harness) -> None:
+    first = await harness.tuned("first")
+    await harness.database.write(lambda db: db.execute("DELETE FROM jobs"))
     request = StartRequest(file=FILE, base_model=first.tuned_model)
-    checked = await harness.proposals.check(elsewhere, ADA, request)
+    checked = await harness.proposals.check(PLACE, ADA, request)
     assert checked.proposal is not None
     assert checked.proposal.spec.estimate is not None
     assert checked.proposal.spec.estimate.training_price is None

@@ -28,6 +28,9 @@ METHODS: dict[str, set[str]] = {
     # Either one needs the history scope of the channel's own kind; EVENTS holds all of them.
     "conversations.history": {"channels:history", "metadata.message:read"},
     "conversations.replies": {"channels:history", "metadata.message:read"},
+    # The same for the read scopes: who can see a job is asked of every kind of channel.
+    "conversations.info": {"channels:read", "groups:read", "im:read", "mpim:read"},
+    "conversations.members": {"channels:read", "groups:read", "im:read", "mpim:read"},
     "conversations.open": {"im:write"},
     "files.completeUploadExternal": {"files:write"},
     "files.getUploadURLExternal": {"files:write"},

@@ -1,0 +1,182 @@
+"""The one place that decides who sees a job, its model, its file and its name, and who may change or use it.
+
+A job is seen where it was made: by each person who can read that channel or is in that direct message, and by its
+owner. To a person who may not see it, it is as if it did not exist. Among those who see it, only its owner and the
+workspace's administrators may cancel it, delete it, or use it in another channel.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from bot.domain.chat import ModelRef
+from bot.domain.jobs import TunedModel, TuningJob
+from bot.domain.names import did_you_mean
+from bot.domain.place import Requester, Sight
+from bot.domain.requests import Proposal
+from bot.errors import Forbidden, NoSuchJob
+from bot.ports.stores import JobStore
+from bot.ports.workspace_members import WorkspaceMembers
+
+SUGGESTED: Final = 300  # among how many names one that the person may have meant is searched for
+
+
+class Deed(StrEnum):
+    """What only the job's owner or an administrator may do, as a verb for the refusal."""
+
+    CANCEL = "cancel it"
+    DELETE = "delete it"
+    USE = "use it in another channel than its own"
+
+
+class JobAccess:
+    """Finds jobs for a person, and says what the person may do to them."""
+
+    def __init__(self, jobs: JobStore, members: WorkspaceMembers) -> None:
+        self._jobs = jobs
+        self._members = members
+
+    async def may_see(self, requester: Requester, job: TuningJob) -> bool:
+        """Return whether the job exists for this person. Never raises."""
+        if requester.team != job.place.team:
+            return False
+        if requester.user in (job.owner, job.prepared_by):
+            return True
+        return await self._reads(requester, job.place.channel)
+
+    async def sight(self, requester: Requester) -> Sight:
+        """Return what the person sees of all the workspace's jobs. Raises StorageError."""
+        channels = sorted(await self._jobs.channels(requester.team))
+        reads = await asyncio.gather(*(self._reads(requester, channel) for channel in channels))
+        return Sight(requester.user, frozenset(each for each, read in zip(channels, reads, strict=True) if read))
+
+    async def _reads(self, requester: Requester, channel: str) -> bool:
+        # Slack delivers a request only from a channel that the person can read, so it is not asked about that one.
+        return bool(channel) and (
+            channel == requester.place.channel or await self._members.can_read(requester.user, channel)
+        )
+
+    async def visible(self, requester: Requester, jobs: Iterable[TuningJob]) -> list[TuningJob]:
+        """Return those of the jobs that exist for this person, in their order. Never raises."""
+        listed = list(jobs)
+        seen = await asyncio.gather(*(self.may_see(requester, job) for job in listed))
+        return [job for job, sees in zip(listed, seen, strict=True) if sees]
+
+    async def listed(self, requester: Requester, limit: int, *, under_way: bool = False) -> Sequence[TuningJob]:
+        """Return the newest jobs that the person sees. Raises StorageError."""
+        sight = await self.sight(requester)
+        return await self._jobs.jobs(requester.team, limit=limit, under_way=under_way, sight=sight)
+
+    async def count(self, requester: Requester, *, under_way: bool = False) -> int:
+        """Return how many jobs `listed` would return without a limit. Raises StorageError."""
+        return await self._jobs.count_jobs(requester.team, under_way=under_way, sight=await self.sight(requester))
+
+    async def started(self, requester: Requester, since: datetime, until: datetime) -> list[TuningJob]:
+        """Return the jobs that the person sees, also deleted ones, of this time. Raises StorageError."""
+        return await self.visible(requester, await self._jobs.started(requester.team, since, until))
+
+    async def get(self, requester: Requester, key: str) -> TuningJob:
+        """Return the job with this key. Raises NoSuchJob, also for a job that the person may not see."""
+        job = await self._jobs.job(key)
+        if job is None or job.deleted_by or not await self.may_see(requester, job):
+            raise NoSuchJob("This job no longer exists.", "See all jobs with /tune list.")
+        return job
+
+    async def find(self, requester: Requester, name: str) -> TuningJob | None:
+        """Return the newest job of this name that the person sees, None if there is none. Raises StorageError."""
+        seen = await self.visible(requester, await self._jobs.with_name(requester.team, name))
+        return next(iter(seen), None)
+
+    async def named(self, requester: Requester, name: str) -> TuningJob:
+        """Return the newest job of this name that the person sees. Raises NoSuchJob with a suggestion."""
+        job = await self.find(requester, name)
+        if job is None:
+            known = [each.name for each in await self.listed(requester, SUGGESTED)]
+            otherwise = (
+                "See all jobs with /tune list." if known else "Nothing was tuned here yet. Start with /tune."
+            )
+            raise NoSuchJob(f"I know no job named {name!r}.", did_you_mean(name, known, otherwise=otherwise))
+        return job
+
+    async def visible_models(self, requester: Requester, models: Sequence[TunedModel]) -> Sequence[TunedModel]:
+        """Return Google's models without those of jobs that the person may not see. Raises StorageError."""
+        jobs = await self._jobs.with_resources([each for model in models for each in _resources_of(model)])
+        hidden = {name for job in jobs if not await self.may_see(requester, job) for name in job.resources}
+        return [model for model in models if hidden.isdisjoint(_resources_of(model))]
+
+    async def job_of(self, model: ModelRef | TunedModel | str) -> TuningJob | None:
+        """Return the job that made a model, of any workspace; None for a model that no job made.
+
+        A text is the name of a resource at Google. Raises StorageError.
+        """
+        names = [model] if isinstance(model, str) else _resources_of(model)
+        jobs = await self._jobs.with_resources(names)
+        return next((job for job in reversed(jobs) if not job.deleted_by), jobs[-1] if jobs else None)
+
+    async def may_decide(self, requester: Requester, job: TuningJob) -> bool:
+        """Return whether the person may cancel or delete the job, or use it in another channel. Never raises."""
+        if not await self.may_see(requester, job):
+            return False
+        return requester.user == job.owner or await self._members.is_admin(requester.user)
+
+    async def check_deed(self, requester: Requester, job: TuningJob, deed: Deed) -> None:
+        """Raises Forbidden if the person may not do this to the job, NoSuchJob if they do not see it."""
+        if await self.may_decide(requester, job):
+            return
+        if not await self.may_see(requester, job):
+            raise NoSuchJob("This job no longer exists.", "See all jobs with /tune list.")
+        raise Forbidden(
+            f"Only the person who started {job.name} and administrators of this workspace may {deed}.",
+            "Ask one of them.",
+        )
+
+    async def may_use(self, requester: Requester, job: TuningJob) -> bool:
+        """Return whether the person may make the model answer, or tune it again, in the requester's channel."""
+        if requester.place.channel == job.place.channel:
+            return await self.may_see(requester, job)
+        return await self.may_decide(requester, job)
+
+    async def check_use(self, requester: Requester, job: TuningJob) -> None:
+        """Raises Forbidden if the person may not use the model here, NoSuchJob if they do not see it."""
+        if not await self.may_use(requester, job):
+            await self.check_deed(requester, job, Deed.USE)
+
+    async def may_ask(self, requester: Requester, job: TuningJob) -> bool:
+        """Return whether the person may ask the model here: its answers must not leave a private channel.
+
+        Everybody who sees it may ask it in its own channel and in direct messages, and that of a public channel
+        anywhere.
+        """
+        if await self.may_use(requester, job):
+            return True
+        if not await self.may_see(requester, job):
+            return False
+        alone = requester.place.channel.startswith("D")
+        return alone or await self._members.is_public(job.place.channel)
+
+    async def check_ask(self, requester: Requester, job: TuningJob) -> None:
+        """Raises Forbidden if the person sees the model, but may not ask it here."""
+        if not await self.may_ask(requester, job):
+            raise Forbidden(
+                f"{job.name} was tuned in a private place, and its answers would be seen by others here.",
+                "Ask it where it was tuned, or write to me directly.",
+            )
+
+
+def check_start(proposal: Proposal, user: str, channel: str) -> None:
+    """Raises Forbidden if this person may not start what the report proposes.
+
+    The person whose report it is may start it anywhere, others only in the channel where the report is.
+    """
+    if user != proposal.owner and channel != proposal.place.channel:
+        raise Forbidden(
+            "This report belongs to somebody else, in another channel. Nothing was started.",
+            "Check the file yourself with /tune.",
+        )
+
+
+def _resources_of(model: ModelRef | TunedModel) -> list[str]:
+    names = (model.endpoint,) if isinstance(model, ModelRef) else (model.resource, model.endpoint)
+    return [name for name in names if name]

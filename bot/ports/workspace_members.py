@@ -1,0 +1,35 @@
+"""What Slack says of the people of the workspace: which channels they can read, and who administers it."""
+
+from typing import Final, Protocol
+
+
+class WorkspaceMembers(Protocol):
+    """Asks who may read a channel and who is an administrator. Where Slack does not say, the answer is no."""
+
+    async def can_read(self, user: str, channel: str) -> bool:
+        """Return whether the person can read the channel or is in that direct message. Never raises."""
+        ...
+
+    async def is_public(self, channel: str) -> bool:
+        """Return whether each full member of the workspace can read the channel. Never raises."""
+        ...
+
+    async def is_admin(self, user: str) -> bool:
+        """Return whether the person is an administrator or an owner of the workspace. Never raises."""
+        ...
+
+
+class UnknownMembers:
+    """Answers no to everything, as where Slack says nothing."""
+
+    async def can_read(self, user: str, channel: str) -> bool:
+        return False
+
+    async def is_public(self, channel: str) -> bool:
+        return False
+
+    async def is_admin(self, user: str) -> bool:
+        return False
+
+
+UNKNOWN_MEMBERS: Final = UnknownMembers()

@@ -1,0 +1,51 @@
+"""Says which model answers in a channel, who chose it, and that this has changed."""
+
+from bot.chat.chat_service import ChosenModel
+from handlers.blocks.elements import section
+from handlers.blocks.formatting import moment
+from handlers.blocks.message import Message, compose, escape_line, mention
+
+_NAME = 128
+_CHOOSE = "Choose one with `/tune use NAME`."
+
+
+def build_channel_model(chosen: ChosenModel | None) -> Message:
+    """Build the answer to `/tune use` alone."""
+    if chosen is None:
+        return _message(f"No model was chosen for this channel. {_CHOOSE}")
+    bound = chosen.chosen
+    name = f"*{escape_line(bound.model.name, _NAME)}*"
+    since = f"{mention(bound.user)} chose it {moment(bound.at)}"
+    if chosen.deleted_by:
+        return _message(
+            f"{name} answered in this channel, and was deleted by {mention(chosen.deleted_by)}. No model answers "
+            f"in its place. {_CHOOSE}"
+        )
+    return _message(f"{name} answers in this channel. {since}. `/tune use none` ends that.")
+
+
+def build_chosen(name: str, by: str = "") -> Message:
+    """Build the message that the model answers in the channel from now on; `by` is who chose it."""
+    said = f"*{escape_line(name, _NAME)}* answers in this channel now"
+    return _message(f"{said}, chosen by {mention(by)}. {_ASK}" if by else f"{said}. {_ASK}")
+
+
+def build_none_chosen(name: str, by: str = "") -> Message:
+    """Build the message that no model answers in the channel any more; `by` is who decided it."""
+    who = f", as {mention(by)} decided" if by else ""
+    return _message(f"*{escape_line(name, _NAME)}* no longer answers in this channel{who}. {_CHOOSE}")
+
+
+def build_model_deleted(name: str, by: str) -> Message:
+    """Build the message to a channel whose model was deleted."""
+    return _message(
+        f"*{escape_line(name, _NAME)}*, which answered in this channel, was deleted by {mention(by)}. No model "
+        f"answers in its place. {_CHOOSE}"
+    )
+
+
+_ASK = "Ask it with `/ask`, or mention me."
+
+
+def _message(text: str) -> Message:
+    return compose(text, [section(text, "channel_model")])

@@ -1,0 +1,111 @@
+"""Asks Slack who can read a channel and who administers the workspace, for `bot.people`.
+
+An answer on a channel is kept for a minute and a failure for ten seconds. Where Slack does not answer in time, or
+refuses, the answer is no.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Generic, TypeVar
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from handlers.slack_errors import CALL_ERRORS
+from handlers.transport.slack_users import SlackUsers
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+LOOKUP_SECONDS: Final = 5.0
+_KEPT_SECONDS: Final = 60.0
+_FAILURE_KEPT_SECONDS: Final = 10.0
+_MOST_KEPT: Final = 1_000
+_AT_ONCE: Final = 8
+_PAGE: Final = 1_000  # the most that conversations.members returns at once
+
+
+class _Answers(Generic[T]):
+    """Keeps what Slack answered on each channel; those who ask at the same time share one request.
+
+    `unknown` is the answer where Slack gives none.
+    """
+
+    def __init__(self, ask: Callable[[str], Awaitable[T]], unknown: T, seconds: float) -> None:
+        self._ask = ask
+        self._unknown = unknown
+        self._seconds = seconds
+        self._kept: dict[str, tuple[float, asyncio.Future[T]]] = {}
+        self._turns = asyncio.Semaphore(_AT_ONCE)
+
+    async def on(self, channel: str) -> T:
+        """Return the answer on this channel."""
+        loop = asyncio.get_running_loop()
+        until, kept = self._kept.get(channel, (0.0, None))
+        if kept is not None and (loop.time() < until or not kept.done()):
+            return await asyncio.shield(kept)
+        future: asyncio.Future[T] = loop.create_future()
+        if len(self._kept) >= _MOST_KEPT:
+            self._kept.pop(next(iter(self._kept)))
+        self._kept[channel] = (0.0, future)
+        answer, seconds = self._unknown, _FAILURE_KEPT_SECONDS
+        try:
+            async with asyncio.timeout(self._seconds), self._turns:
+                answer, seconds = await self._ask(channel), _KEPT_SECONDS
+        except CALL_ERRORS as error:
+            logger.warning("could not look up who can read %s: %s", channel, error)
+        finally:
+            # Also where this request was cancelled: nobody may wait for it for ever.
+            future.set_result(answer)
+            self._kept[channel] = (loop.time() + seconds, future)
+        return answer
+
+
+class ChannelMembers:
+    """The WorkspaceMembers of `bot.ports`, over conversations.info, conversations.members and users.info.
+
+    They need the scopes `channels:read`, `groups:read`, `im:read`, `mpim:read` and `users:read`.
+    """
+
+    def __init__(
+        self, client: AsyncWebClient, users: SlackUsers, team: str, seconds: float = LOOKUP_SECONDS
+    ) -> None:
+        self._client = client
+        self._users = users
+        self._team = team
+        self._public = _Answers(self._ask_public, False, seconds)
+        self._members: _Answers[frozenset[str]] = _Answers(self._ask_members, frozenset(), seconds)
+
+    async def can_read(self, user: str, channel: str) -> bool:
+        """Return whether the person can read it; a guest reads only channels of which they are a member."""
+        if await self.is_public(channel) and await self._is_full_member(user):
+            return True
+        return user in await self._members.on(channel)
+
+    async def is_public(self, channel: str) -> bool:
+        return await self._public.on(channel)
+
+    async def is_admin(self, user: str) -> bool:
+        found = await self._users.find(user)
+        return found is not None and found.is_admin and self._team in found.teams
+
+    async def _is_full_member(self, user: str) -> bool:
+        found = await self._users.find(user)
+        return found is not None and self._team in found.teams and not found.is_guest and not found.is_bot
+
+    async def _ask_public(self, channel: str) -> bool:
+        """See https://docs.slack.dev/reference/objects/conversation-object."""
+        shown: dict[str, Any] = (await self._client.conversations_info(channel=channel)).get("channel") or {}
+        direct = shown.get("is_im") or shown.get("is_mpim")
+        return not direct and shown.get("is_private") is False
+
+    async def _ask_members(self, channel: str) -> frozenset[str]:
+        found: set[str] = set()
+        cursor = ""
+        while True:
+            page = await self._client.conversations_members(channel=channel, cursor=cursor or None, limit=_PAGE)
+            found.update(page.get("members") or ())
+            cursor = str((page.get("response_metadata") or {}).get("next_cursor") or "")
+            if not cursor:
+                return frozenset(found)

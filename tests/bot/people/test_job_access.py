@@ -1,0 +1,158 @@
+"""Who sees a job and what each person may do to it: every kind of person in every place, in one table."""
+
+from dataclasses import dataclass, replace
+
+import pytest
+
+from bot.domain.jobs import JobState
+from bot.domain.place import Place, Requester
+from bot.domain.requests import StartRequest
+from bot.errors import Forbidden, NoSuchJob, Outdated
+from bot.people.job_access import Deed, JobAccess
+from tests.support.builders import TEAM as STORED_TEAM
+from tests.support.builders import job
+from tests.support.harness import ADA, FILE, PLACE, TEAM, Harness
+
+BOB = "U2"
+OTHER_CHANNEL = "C0OTHER"
+PUBLIC, PRIVATE, DIRECT, ELSEWHERE, WITH_BOT = "C0GENERAL", "C0BOARD", "D0ADA", "C0ELSEWHERE", "D0BOT"
+
+
+@dataclass(frozen=True)
+class Members:
+    """A workspace with a public channel, a private one with Bob in it, and a direct message of Ada's."""
+
+    admins: frozenset[str] = frozenset({"U0ADMIN"})
+    guests: frozenset[str] = frozenset({"U0GUEST"})
+    full: frozenset[str] = frozenset({"U0ADA", "U0BOB", "U0EVE", "U0ADMIN"})
+
+    async def can_read(self, user: str, channel: str) -> bool:
+        inside = {PRIVATE: {"U0ADA", "U0BOB"}, DIRECT: {"U0ADA"}}.get(channel, set())
+        return user in inside or (await self.is_public(channel) and user in self.full)
+
+    async def is_public(self, channel: str) -> bool:
+        return channel in (PUBLIC, ELSEWHERE)
+
+    async def is_admin(self, user: str) -> bool:
+        return user in self.admins
+
+
+# Where the job was made, who comes, where from; then what the person sees, may ask, may use there, may cancel.
+NOTHING = ""
+TABLE = [
+    (PUBLIC, "U0ADA", PUBLIC, "see ask use decide"),
+    (PUBLIC, "U0ADA", ELSEWHERE, "see ask use decide"),
+    (PUBLIC, "U0BOB", PUBLIC, "see ask use"),
+    (PUBLIC, "U0BOB", ELSEWHERE, "see ask"),
+    (PUBLIC, "U0BOB", WITH_BOT, "see ask"),
+    (PUBLIC, "U0ADMIN", ELSEWHERE, "see ask use decide"),
+    (PUBLIC, "U0GUEST", ELSEWHERE, NOTHING),
+    (PUBLIC, "U0GUEST", PUBLIC, "see ask use"),
+    (PRIVATE, "U0ADA", PRIVATE, "see ask use decide"),
+    (PRIVATE, "U0ADA", ELSEWHERE, "see ask use decide"),
+    (PRIVATE, "U0BOB", PRIVATE, "see ask use"),
+    (PRIVATE, "U0BOB", ELSEWHERE, "see"),
+    (PRIVATE, "U0BOB", WITH_BOT, "see ask"),
+    (PRIVATE, "U0BOB", "", "see"),
+    (PRIVATE, "U0EVE", ELSEWHERE, NOTHING),
+    (PRIVATE, "U0EVE", WITH_BOT, NOTHING),
+    (PRIVATE, "U0EVE", "", NOTHING),
+    (PRIVATE, "U0ADMIN", ELSEWHERE, NOTHING),
+    (PRIVATE, "U0ADMIN", PRIVATE, "see ask use decide"),
+    (PRIVATE, "U0GUEST", PUBLIC, NOTHING),
+    (PRIVATE, "U0GUEST", PRIVATE, "see ask use"),
+    (DIRECT, "U0ADA", PUBLIC, "see ask use decide"),
+    (DIRECT, "U0BOB", PUBLIC, NOTHING),
+    (DIRECT, "U0ADMIN", PUBLIC, NOTHING),
+]
+
+
+@pytest.mark.parametrize(("made", "user", "channel", "expected"), TABLE)
+async def test_each_person_sees_and_does_what_the_table_says(
+    harness: Harness, made: str, user: str, channel: str, expected: str
+) -> None:
+    access = JobAccess(harness.jobs, Members())
+    one = replace(job("tb-1", state=JobState.SUCCEEDED), place=Place(STORED_TEAM, made))
+    assert await harness.jobs.submit(one, [])
+    who = Requester(user, Place(STORED_TEAM, channel))
+    may = {
+        "see": await access.may_see(who, one),
+        "ask": await access.may_ask(who, one),
+        "use": await access.may_use(who, one),
+        "decide": await access.may_decide(who, one),
+    }
+    assert " ".join(name for name, yes in may.items() if yes) == expected
+
+    sees = [each.key for each in await access.listed(who, 10)]
+    assert sees == (["tb-1"] if may["see"] else [])
+    assert await access.count(who) == len(sees)
+    assert bool(await access.find(who, "tb-1")) is may["see"]
+    assert bool(await access.started(who, one.created_at, one.created_at.replace(year=2030))) is may["see"]
+    for deed in (Deed.CANCEL, Deed.DELETE):
+        if not may["see"]:
+            with pytest.raises(NoSuchJob):
+                await access.check_deed(who, one, deed)
+        elif not may["decide"]:
+            with pytest.raises(Forbidden, match="Only the person who started"):
+                await access.check_deed(who, one, deed)
+        else:
+            await access.check_deed(who, one, deed)
+    stranger = Requester(user, Place("T0OTHER", channel))
+    assert not await access.may_see(stranger, one)
+
+
+async def test_a_hidden_job_is_answered_like_an_unknown_name(harness: Harness) -> None:
+    access = JobAccess(harness.jobs, Members())
+    hidden = replace(job("tb-1", "salaries", state=JobState.SUCCEEDED), place=Place(STORED_TEAM, PRIVATE))
+    await harness.jobs.submit(hidden, [])
+    eve = Requester("U0EVE", Place(STORED_TEAM, PUBLIC))
+    said = []
+    for name in ("salaries", "salarie"):
+        with pytest.raises(NoSuchJob) as refused:
+            await access.named(eve, name)
+        said.append(str(refused.value).replace(repr(name), "NAME"))
+    assert said[0] == said[1]
+    assert "Nothing was tuned here yet" in said[0]
+    with pytest.raises(NoSuchJob, match="no longer exists"):
+        await access.get(eve, "tb-1")
+
+
+async def test_an_older_job_that_one_sees_is_found_behind_a_hidden_one_of_its_name(harness: Harness) -> None:
+    access = JobAccess(harness.jobs, Members())
+    await harness.jobs.submit(job("tb-1", "twice", state=JobState.FAILED), [])
+    hidden = replace(job("tb-2", "twice", state=JobState.FAILED, minutes=1), place=Place(STORED_TEAM, PRIVATE))
+    await harness.jobs.submit(hidden, [])
+    found = await access.named(Requester("U0EVE", Place(STORED_TEAM, PUBLIC)), "twice")
+    assert found.key == "tb-1"
+
+
+async def proposed(harness: Harness) -> str:
+    """The id of a report that Ada asked for."""
+    checked = await harness.proposals.check(PLACE, ADA, StartRequest("vertex", name="hers", file=FILE))
+    assert checked.proposal is not None
+    return checked.proposal.id
+
+
+async def test_the_person_who_presses_start_is_the_one_who_started_it(harness: Harness) -> None:
+    started = await harness.tuning.accept(TEAM, await proposed(harness), BOB, PLACE.channel)
+    assert started is not None
+    stored = await harness.newest(started)
+    assert (stored.owner, stored.prepared_by, stored.file_reader) == (BOB, ADA, ADA)
+    rows = await harness.database.run(lambda db: list(db.query("SELECT user, action, subject FROM audit")))
+    assert rows == [{"user": BOB, "action": "start", "subject": started.key}]
+
+
+async def test_ones_own_report_was_prepared_by_nobody_else(harness: Harness) -> None:
+    started = await harness.tuning.accept(TEAM, await proposed(harness), ADA)
+    assert started is not None
+    assert (started.owner, started.prepared_by, started.file_reader) == (ADA, "", ADA)
+
+
+@pytest.mark.parametrize("channel", [OTHER_CHANNEL, ""])
+async def test_a_report_of_another_channel_is_started_by_its_owner_alone(harness: Harness, channel: str) -> None:
+    report = await proposed(harness)
+    with pytest.raises(Forbidden, match="Nothing was started"):
+        await harness.tuning.accept(TEAM, report, BOB, channel)
+    with pytest.raises(Outdated):
+        await harness.tuning.accept("T0OTHER", report, ADA, channel)
+    assert await harness.tuning.accept(TEAM, report, ADA, channel) is not None
