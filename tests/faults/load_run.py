@@ -8,7 +8,7 @@ import contextlib
 import itertools
 import random
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -211,7 +211,7 @@ class LoadRun:
             self.commands += 1
             cards = [message for message in self._said(channel) if message.text.startswith(f"Tuning {name} (")]
             shown = [card for card in cards if "job_cancel" in str(card.blocks)]
-            deeds = [person.click(card, "job_cancel") for card in shown[-1:]]
+            deeds: list[Coroutine[Any, Any, object]] = [person.click(card, "job_cancel") for card in shown[-1:]]
             if not deeds or self.chance.random() < 0.5:
                 deeds.append(self._cancel_by_command(person, channel, name))
             await asyncio.gather(*deeds)

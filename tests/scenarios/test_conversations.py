@@ -48,10 +48,11 @@ async def test_ask_without_a_question_says_so(bot: BotHarness, model: str) -> No
     await bot.message("There is no question", "/ask model=NAME your question")
 
 
-async def test_the_newest_model_tuned_in_the_channel_answers_where_none_was_chosen(bot: BotHarness) -> None:
+async def test_the_newest_model_of_the_channel_does_not_answer_where_none_was_chosen(bot: BotHarness) -> None:
     await bot.tuned("own of the channel")
     await ask(bot, "seven")
-    await bot.message("asked `own of the channel`", "eight")
+    await bot.message("No model was chosen for this channel yet", "/tune use NAME")
+    assert bot.messages("asked `own of the channel`") == []
 
 
 async def test_a_thread_goes_on_with_the_earlier_turns(bot: BotHarness, model: str) -> None:

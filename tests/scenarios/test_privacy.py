@@ -252,12 +252,15 @@ async def test_what_was_tuned_in_a_private_channel_does_not_exist_for_others(bot
     await bot.type(f"use {name}")
     await bot.message("I know no model named", name)
     await bot.ada.slash_command(bot.channel, "/ask", f"model={name} seven")
+    before = len(bot.asked())
     await bot.type("list")
-    await bot.message("Nothing here yet")
     await bot.type("models")
     await bot.slack.settle()
-    assert not [each for each in bot.messages("tuned in this workspace") if name in each.text]
-    assert bot.asked() == []
+    assert {each.text.partition(" named")[0] for each in bot.messages(name)} == {
+        "I know no job",
+        "I know no model",
+    }
+    assert len(bot.asked()) == before
 
     # The owner sees and uses it wherever they are.
     board.ada.join(bot.channel)

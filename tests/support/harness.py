@@ -5,6 +5,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from sqlite_utils import Database as Connection
+
 from bot.app import build_use_cases, open_workers
 from bot.backends import open_google
 from bot.chat.chat_service import ChatService, exchange
@@ -113,6 +115,15 @@ class Harness:
         job = await self.tuned(name, backend)
         await self.chat.use_job(ASKED_BY_ADA, job)
         return job
+
+    async def forget_jobs(self) -> None:
+        """Make the models as those that another program tuned: no job of ours made them."""
+
+        def delete(connection: Connection) -> None:
+            for table in ("outbox", "snapshots", "jobs"):
+                connection.table(table).delete_where()
+
+        await self.database.write(delete)
 
     async def newest(self, job: TuningJob) -> TuningJob:
         found = await self.jobs.job(job.key)

@@ -121,14 +121,9 @@ async def test_a_model_of_another_channel_is_not_taken_without_being_chosen(harn
         await harness.chat.model_for(Requester(ADA, Place(TEAM, "C2")))
 
 
-async def forget_all(harness: Harness) -> None:
-    """Make the models as those that another program tuned: no job of ours made them."""
-    await harness.database.write(lambda db: db.execute("DELETE FROM jobs"))
-
-
 async def test_a_model_made_elsewhere_is_found_by_what_google_calls_it(harness: Harness) -> None:
     job = await harness.tuned("Made Elsewhere", "gemini")
-    await forget_all(harness)
+    await harness.forget_jobs()
     for name in ("made elsewhere", job.tuned_model, job.endpoint):
         found = await harness.chat.find(ASKED_BY_ADA, name)
         assert (found.endpoint, found.backend) == (job.endpoint, "gemini")
@@ -136,7 +131,7 @@ async def test_a_model_made_elsewhere_is_found_by_what_google_calls_it(harness: 
 
 async def test_a_model_made_elsewhere_that_is_not_ready_cannot_answer(harness: Harness) -> None:
     await harness.started("being made", "gemini")
-    await forget_all(harness)
+    await harness.forget_jobs()
     with pytest.raises(NoSuchJob, match="being made cannot answer: Google says CREATING"):
         await harness.chat.find(ASKED_BY_ADA, "being made")
 

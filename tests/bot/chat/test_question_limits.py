@@ -138,7 +138,7 @@ async def test_a_question_that_the_next_process_asks_again_is_not_counted_twice(
 async def test_a_question_that_no_model_can_answer_is_not_counted(harness: Harness) -> None:
     process = Process(harness)
     for number in range(5):
-        assert "No model answers in this channel" in await process.ask(f"k{number}")
+        assert "No model was chosen for this channel" in await process.ask(f"k{number}")
 
 
 async def test_the_table_keeps_the_last_hour_only(harness: Harness, model: ModelRef) -> None:

@@ -307,7 +307,7 @@ async def test_a_tuned_model_of_another_workspace_is_no_base_model(harness: Harn
 
 async def test_a_tuned_model_that_no_job_made_has_no_known_price(harness: Harness) -> None:
     first = await harness.tuned("first")
-    await harness.database.write(lambda db: db.execute("DELETE FROM jobs"))
+    await harness.forget_jobs()
     request = StartRequest(file=FILE, base_model=first.tuned_model)
     checked = await harness.proposals.check(PLACE, ADA, request)
     assert checked.proposal is not None
