@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequen
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from bot.sandbox.google import GoogleStandIn, Limits
 from bot.sandbox.slack import Channel, Message, Person, SlackStandIn, View
