@@ -10,7 +10,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def model(bot: BotHarness) -> str:
-    """The name of a model that is there for the whole module."""
+    """The name of a model that is there for the whole module; an administrator may choose it for any channel."""
+    bot.slack.workspace.users[bot.ada.id].is_admin = True
     if not any(job.display_name == "counter" for job in bot.google.jobs.all):
         await bot.tuned("counter")
     return "counter"

@@ -244,7 +244,7 @@ async def test_what_was_tuned_in_a_private_channel_does_not_exist_for_others(bot
     """The walk of three people: a member, somebody outside who is an administrator, and the owner elsewhere."""
     board = elsewhere(bot)
     name = f"board-{board.channel.id}"
-    await board.tuned(name)
+    card = await board.tuned(name)
     bot.slack.workspace.users[bot.ada.id].is_admin = True
     for text in (f"status {name}", f"cancel {name}", f"delete {name}"):
         await bot.type(text)
@@ -276,7 +276,7 @@ async def test_what_was_tuned_in_a_private_channel_does_not_exist_for_others(bot
     await inside.message("eight", f"asked `{name}`")
     await inside.type(f"delete {name}")
     await inside.message("Only the person who started", "may delete it")
-    await carl.click(await board.card(name), "job_delete")
+    await carl.click(card, "job_delete")
     await inside.slack.settle()
     assert (await bot.job(name)).phase != "deleted"
 
