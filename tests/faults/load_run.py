@@ -105,7 +105,7 @@ class LoadRun:
                 rows = [row for row in self.ledger().rows if row.name == name]
                 if not rows or rows[0].state not in OPEN or rows[0].cancelled_by:
                     break
-                await person.slash_command(channel, "/tune", f"cancel {name}")
+                await self._cancel_by_command(person, channel, name)
                 await asyncio.sleep(0.3)
 
     async def _settle(self, jobs: int, say: Callable[[str], None]) -> Ledger:
