@@ -56,8 +56,9 @@ class Fingerprints:
         if len(self._inputs) + len(inputs) > MAX_LINES:
             self.full = True
             return
-        self._inputs.extend(inputs)
-        self._outputs.extend(outputs)
+        # An array takes another array over as a whole, and any other sequence number after number.
+        self._inputs.extend(array("Q", inputs))
+        self._outputs.extend(array("I", outputs))
         self.examples += len(inputs) - inputs.count(0)
 
     def skip(self, lines: int) -> None:
