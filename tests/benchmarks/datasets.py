@@ -46,6 +46,8 @@ BAD_ROWS = {
     "no JSON": b'{"text_input": "question %d", "output": \n',
     "an empty output": b'{"text_input": "question %d", "output": ""}\n',
     "a key that is left out": b'{"text_input": "question %d", "output": "an answer", "id": 7}\n',
+    "no keys": b"{}\n",
+    "one unknown key": b'{"a":1}\n',
     "an unknown role": b'{"messages": [{"role": "user", "content": "%d"}, {"role": "me", "content": "b"}]}\n',
 }
 MOST_MIB = 80
@@ -151,7 +153,8 @@ def check_bad_rows(row: bytes) -> float:
     from bot.domain.backend_profile import DatasetLimits
     from bot.domain.datasets import Dialect
 
-    data = b"".join(row % i for i in range(1_000_000 // len(row % 10_000)))
+    rows = 1_000_000 // len(row.replace(b"%d", b"10000"))
+    data = b"".join(row.replace(b"%d", b"%d" % i) for i in range(rows))
     best = float("inf")
     for _ in range(3):
         started = time.process_time()

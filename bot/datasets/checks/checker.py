@@ -20,7 +20,7 @@ from bot.datasets.findings.report import OUT_OF_TIME, TOO_MANY_BAD_ROWS, Dataset
 from bot.datasets.formats.json_lines import PIECE_BYTES, Block
 from bot.datasets.rows.examples import Example
 from bot.datasets.rows.fast_reader import Columns, columns_of, joined
-from bot.datasets.rows.row_checker import Batch, RowChecker, measure
+from bot.datasets.rows.row_checker import Batch, RowChecker, RowResult, measure
 from bot.domain.backend_profile import DatasetLimits
 from bot.domain.datasets import Dialect, FieldMapping
 
@@ -147,7 +147,7 @@ class DatasetChecker:
         self._background.scan(block)
         alone: list[Columns] = []
         first = 0
-        for _, number, found in self._row_checker.read(block):
+        for number, found, rows in _together(self._row_checker.read(block)):
             if alone and (isinstance(found, Batch) or found.example is None):
                 # Rows that were read one by one are counted together: numbers over many rows cost far less.
                 self._count(first, measure(joined(alone)))
@@ -155,7 +155,6 @@ class DatasetChecker:
             if isinstance(found, Batch):
                 self._count(number, found)
                 continue
-            rows = found.count
             for problem in found.problems:
                 self._collector.add(problem, count=rows, lines=range(number, number + min(rows, SHOWN_LINES)))
             if found.example is not None:
@@ -182,6 +181,29 @@ class DatasetChecker:
         for i in cut_off:
             if batch.after[i] >= LONG_OUTPUT:
                 self._totals.add_cut_off(first + i, batch.columns.outputs[i])
+
+
+def _together(
+    results: Iterator[tuple[Block, int, Batch | RowResult]],
+) -> Iterator[tuple[int, Batch | RowResult, int]]:
+    """Yield each result with its first number and its number of rows; equal bad rows in sequence give one."""
+    held: RowResult | None = None
+    first = rows = 0
+    for _, number, found in results:
+        if held is not None:
+            if found is held:
+                rows += held.count
+                continue
+            yield first, held, rows
+            held = None
+        if isinstance(found, Batch):
+            yield number, found, len(found.before)
+        elif found.example is not None or found.blank:
+            yield number, found, found.count
+        else:
+            held, first, rows = found, number, found.count
+    if held is not None:
+        yield first, held, rows
 
 
 def _preview(example: Example) -> Preview:

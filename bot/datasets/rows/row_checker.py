@@ -31,6 +31,8 @@ _RUN = 64
 _MOST_EXPLAINED = 5_000
 _JUNK_SHARE = 0.9
 _NOT_READ = Problem("not-read", limit=_MOST_EXPLAINED)
+# Short rows often repeat, such as `{}`: so many results of rows of at most so many bytes are stored.
+_MOST_STORED, _LONGEST_STORED = 256, 256
 # Rows of another dialect that are at least this share of the first rows are no stray rows.
 _MIXED_SHARE = 0.2
 _PREFERENCES = (Dialect.PREFERENCE, Dialect.TRL)
@@ -103,6 +105,7 @@ class RowChecker:
         self.keys: tuple[str, ...] = ()
         self._limits = limits
         self._rows = self._errors = 0
+        self._explained: dict[bytes, RowResult] = {}
         self._target = target
         self._fast: FastReader | None = None
         self._most_in = limits.input_characters or _UNLIMITED
@@ -118,6 +121,7 @@ class RowChecker:
     def require(self, dialect: Dialect) -> None:
         """Require this dialect of all rows."""
         self._dialect = dialect
+        self._explained.clear()
         # Every row of a file that holds no preferences is an error where these are wanted.
         if self._target is not Dialect.PREFERENCE:
             self._fast = build_fast_reader(dialect, self.mapping)
@@ -125,7 +129,8 @@ class RowChecker:
     def read(self, block: Block) -> Iterator[tuple[Block, int, Batch | RowResult]]:
         """Read correct rows together and the others alone.
 
-        Yields each result with its first number and the block that has its lines.
+        Yields each result with its first number and the block that has its lines. Equal short rows may have the
+        same result object.
         """
         if block.problem is not None:
             yield block, block.first, RowResult(None, (block.problem,))
@@ -164,6 +169,8 @@ class RowChecker:
             begin = i
 
     def _kind(self, line: bytes) -> "_Kind":
+        if line in self._explained:
+            return _Kind.OTHER
         if NUL not in line and self._read_together((line,)) is not None:
             return _Kind.CORRECT
         if not line or not line.strip():
@@ -207,7 +214,15 @@ class RowChecker:
             yield first + len(lines) - not_read, RowResult(None, (_NOT_READ,), count=not_read)
 
     def _explain(self, line: bytes) -> RowResult:
-        result = self.check_row(line)
+        result = self._explained.get(line)
+        if result is None:
+            dialect = self._dialect
+            result = self.check_row(line)
+            # The row that decides the file's dialect may be one that the fast reader takes from now on.
+            if len(line) <= _LONGEST_STORED and self._dialect is dialect:
+                if len(self._explained) >= _MOST_STORED:
+                    self._explained.clear()
+                self._explained[line] = result
         self._rows += 1
         # A row that can be read but is no example, or is almost JSON, may be one that a repair puts right.
         if result.parsed is not None and result.parsed.row is None and not result.parsed.repairable:

@@ -141,7 +141,7 @@ def _is_turn(value: Any) -> bool:
 
 def unwrap(row: Mapping[str, Any], mapping: FieldMapping | None = None) -> tuple[Mapping[str, Any], str]:
     """Return the row inside of a wrapper and the wrapper's key; the row itself and "" where there is none."""
-    if dialect_of(row, None, mapping) is None:
+    if not row.keys().isdisjoint(WRAPPER_KEYS) and dialect_of(row, None, mapping) is None:
         for key in WRAPPER_KEYS:
             inner = row.get(key)
             if isinstance(inner, dict) and dialect_of(inner, None, mapping) is not None:

@@ -506,3 +506,17 @@ def test_two_megabytes_that_unpack_without_end_are_left_at_the_limit() -> None:
     assert unpacker.problem is not None
     assert unpacker.problem.rule == "file-too-large"
     assert list(unpacker.feed(member)) == []
+
+
+def test_equal_bad_rows_count_like_bad_rows_that_differ() -> None:
+    rows = [b"{}", b"{}", b'{"a":1}', b'{"a":1}', b"[]", b"no JSON", b"no JSON", b"", G.strip(), b"{}", T.strip()]
+    equal = rows * 150
+    different = [row + b" " * (i + 1) if row else row for i, row in enumerate(equal)]
+
+    def found(lines: list[bytes]) -> tuple[int, list[tuple[str, int, tuple[int, ...]]]]:
+        report = check_bytes(b"\n".join(lines), target=Dialect.GEMINI)
+        return report.rows, [(f.rule, f.count, f.lines) for f in report.findings]
+
+    assert found(equal) == found(different)
+    assert found(equal)[0] == 10 * 150
+    assert ("not-json", 300, (6, 7, 17, 18, 28)) in found(equal)[1]
