@@ -49,6 +49,7 @@ SLEEPS: Final = {
     "tests/support/clock.py": "it passes the time of a loop that jumps",
     "tests/faults/fault_schedule.py": "the time between two faults",
     "tests/faults/load_run.py": "the time between two commands of a person",
+    "tests/faults/bystanders.py": "the time between two questions, attacks and words of a bot",
     "tests/bot/sandbox/google/clients/genai_walk.py": "a client's own polling, in a process of its own",
     "tests/bot/sandbox/google/clients/generativeai_walk.py": "a client's own polling, in a process of its own",
 }
