@@ -31,24 +31,20 @@ async def test_bot_without_google_credentials_says_so_everywhere(open_bot: OpenB
 
 
 async def test_start_that_failed_for_a_passing_reason_is_tried_again_with_one_click(open_bot: OpenBot) -> None:
-    async with open_bot(job_seconds=0.0) as bot:
-        fault = bot.google.faults.fail(
-            429,
-            "Quota exceeded for global_concurrent_tuning_jobs.",
-            path="/tuningJobs$",
-            method="POST",
-            times=None,
-        )
+    async with open_bot(job_seconds=600.0) as bot:
         card = await bot.start("again", "epochs=7 adapter=8")
+        await bot.shows(card, "running")
+        bot.google.jobs.find("again").fail(8, "Quota exceeded for global_concurrent_tuning_jobs.")
         await bot.shows(card, "failed", "about one tuning of a project at a time", "Try again")
         failed = await bot.message("again", "failed on Vertex AI", thread=card.ts)
         assert buttons(failed) == {"job_again": "Try again"}
-        bot.google.faults.remove(fault)
         await bot.ada.click(card, "job_again")
         report = await bot.report()
         assert report.title == "Ready to start", shown_in(report)
         assert "epochs 7" in shown_in(report)
         assert "adapter size 8" in shown_in(report)
         await bot.ada.submit_view(report)
+        await wait_until(lambda: len(bot.google.jobs.all) == 2)
+        bot.google.jobs.find("again").finish()
         await bot.message("again", "is ready")
-        assert [job.display_name for job in bot.google.jobs.all] == ["again"]
+        assert [job.display_name for job in bot.google.jobs.all] == ["again", "again"]
