@@ -14,6 +14,9 @@ from bot.sandbox.stage import Stage
 from tests.support.bot_harness import BotHarness, OpenBot
 from tests.support.waiting import holds, wait_until, wait_until_still
 
+# Each test stops or kills the bot and starts it again, most of them more than once.
+pytestmark = pytest.mark.long
+
 QUICK = {"TUNEBOT_POLL_SECONDS": "0.1"}
 
 

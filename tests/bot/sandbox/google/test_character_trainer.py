@@ -178,6 +178,9 @@ async def test_no_worker_outlives_a_parent_that_is_killed() -> None:
 import time
 from bot.sandbox.google.character_trainer import CharacterTrainer
 from tests.support.training_harness import ENDLESS, training_task
+
+# Each test trains a network, which takes both processors for seconds.
+pytestmark = pytest.mark.long
 trainer = CharacterTrainer(bounds=ENDLESS)
 training_run = trainer.begin(training_task(total_steps=10**6), 0)
 # From then on the worker is past its start and in the middle of its work.
