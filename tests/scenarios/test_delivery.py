@@ -138,6 +138,8 @@ async def test_slack_is_away_and_back_everything_arrives_once_in_order_and_only_
 
 async def test_with_slacks_limits_on_people_and_cards_together_are_never_refused(bot: BotHarness) -> None:
     await bot.tuned("model")
+    await bot.ada.slash_command(bot.channel, "/tune", "use model")
+    await bot.message("model", "answers in this channel")
     await all_quiet(bot)
     bot.slack.limits.enabled = True
     bot.slack.workspace.calls.clear()
