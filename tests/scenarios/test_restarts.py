@@ -164,6 +164,8 @@ async def test_a_report_that_was_open_can_still_be_started_after_a_restart(bot: 
 
 async def test_an_event_that_was_answered_is_not_answered_again_after_a_restart(bot: BotHarness) -> None:
     await bot.tuned("once only")
+    await bot.ada.slash_command(bot.channel, "/tune", 'use "once only"')
+    await bot.message("once only", "answers in this channel")
     said = bot.ada.post(bot.channel, bot.ada.typed("@Tunebot seven"))
     await bot.message("eight", thread=said.ts)
     await again(bot)
