@@ -246,7 +246,7 @@ def test_nothing_is_asked_at_import() -> None:
         "import bot.backends as b\n"
         "b.build_backends(list(b.PROFILES), b.BackendOptions())\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[4])
 
 
 # What each class of google-auth's becomes: credentials that do not work, or a token server that may work later.

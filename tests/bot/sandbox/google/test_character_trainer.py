@@ -21,6 +21,9 @@ from tests.bot.sandbox.google.conftest import jobs_path, numbers, tuned_model_bo
 from tests.support.training_harness import ENDLESS, TRAINING_SECONDS, lives, operation_done, trained, training_task
 from tests.support.waiting import wait_until
 
+# Each test trains a network, which takes both processors for seconds.
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[4]
 # A busy machine must not cut a training task short.
 PATIENT = Bounds(seconds=600)
@@ -178,9 +181,6 @@ async def test_no_worker_outlives_a_parent_that_is_killed() -> None:
 import time
 from bot.sandbox.google.character_trainer import CharacterTrainer
 from tests.support.training_harness import ENDLESS, training_task
-
-# Each test trains a network, which takes both processors for seconds.
-pytestmark = pytest.mark.long
 trainer = CharacterTrainer(bounds=ENDLESS)
 training_run = trainer.begin(training_task(total_steps=10**6), 0)
 # From then on the worker is past its start and in the middle of its work.
