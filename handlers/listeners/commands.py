@@ -48,7 +48,8 @@ class Commands:
             case Runner.START:
                 await self._check_modal.open_report(command["trigger_id"], requester, typed.arguments.request)
             case _:
-                await respond(await self._runner.run(typed, requester))
+                if (message := await self._runner.run(typed, requester)) is not None:
+                    await respond(message)
 
     async def ask(self, ack: AsyncAck, requester: Requester, command: dict[str, Any]) -> None:
         """Write the question to the database before the acknowledgement, so that a crash cannot lose it."""

@@ -131,8 +131,8 @@ class Events:
             if files and not request.file:
                 request = replace(request, file=SCHEME + str(files[0]["id"]))
             await respond(build_prompt(request, str(files[0].get("name") or "") if files else ""))
-        else:
-            await respond(await self._runner.run(typed, requester))
+        elif (message := await self._runner.run(typed, requester)) is not None:
+            await respond(message)
 
     def _may_lack_a_file(self, event: Event) -> bool:
         """Return whether the text would start a tuning if a file were attached."""

@@ -29,7 +29,8 @@ logger = logging.getLogger(__name__)
 
 EARLIER_MONTHS: Final = 6
 MARKED_JOBS: Final = 200  # among how many jobs those are searched for that made one of the listed models
-_Run = Callable[[Requester, Arguments], Awaitable[Message]]
+# None says that the channel was told, and that the person saw it there.
+_Run = Callable[[Requester, Arguments], Awaitable[Message | None]]
 
 
 class CommandRunner:
@@ -63,8 +64,8 @@ class CommandRunner:
             Runner.HELP: self._help,
         }
 
-    async def run(self, typed: TypedCommand, requester: Requester) -> Message:
-        """Return the answer to show. Raises BotError."""
+    async def run(self, typed: TypedCommand, requester: Requester) -> Message | None:
+        """Return the answer to show, None if the whole channel was told instead. Raises BotError."""
         return await self.runners[typed.runner](requester, typed.arguments)
 
     async def _list(self, requester: Requester, arguments: Arguments) -> Message:
@@ -98,7 +99,7 @@ class CommandRunner:
         self._tuning.check_delete(job)
         return build_delete_question(job)
 
-    async def _use(self, requester: Requester, arguments: Arguments) -> Message:
+    async def _use(self, requester: Requester, arguments: Arguments) -> Message | None:
         place = requester.place
         if not arguments.name:
             return build_channel_model(await self._chat.chosen(place))
@@ -110,8 +111,8 @@ class CommandRunner:
         model = await self._chat.use(requester, arguments.name)
         return await self._said_in_channel(requester, partial(build_chosen, model.name))
 
-    async def _said_in_channel(self, requester: Requester, build: Callable[[str], Message]) -> Message:
-        """Tell the channel who changed its model, and return the answer to that person.
+    async def _said_in_channel(self, requester: Requester, build: Callable[[str], Message]) -> Message | None:
+        """Tell the channel who changed its model; return the answer to that person where they cannot see that.
 
         The answer to a mention is seen in the channel anyway.
         """
@@ -121,7 +122,8 @@ class CommandRunner:
             await self._poster.post(requester.place, build(requester.user))
         except CALL_ERRORS as error:
             logger.info("could not say in %s which model answers there: %s", requester.place.channel, error)
-        return build("")
+            return build("")
+        return None
 
     async def _models(self, requester: Requester, arguments: Arguments) -> Message:
         listed = await self._chat.models(requester)

@@ -162,7 +162,7 @@ async def test_preference_rows_are_not_taken_for_examples_in_silence(bot: BotHar
 async def test_mixed_dialects(bot: BotHarness) -> None:
     said = await refused(bot, content=GOOD + b'{"prompt": "nine", "completion": "ten"}\n')
     assert "Error in line 2" in said
-    assert "most rows are" in said
+    assert "I read this file as" in said
 
 
 async def test_empty_fields(bot: BotHarness) -> None:

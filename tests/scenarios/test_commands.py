@@ -102,8 +102,8 @@ async def test_use_alone_shows_who_chose_the_model_and_none_ends_it(bot: BotHarn
     await bot.type("use")
     await bot.message("No model was chosen for this channel")
     await bot.answering("shown model")
-    public = [each for each in bot.messages("shown model* answers in this channel now") if not each.visible_to]
-    assert [f"chosen by <@{bot.ada.id}>" in each.text for each in public] == [True]
+    told = bot.messages("shown model* answers in this channel now")
+    assert [(f"chosen by <@{bot.ada.id}>" in each.text, each.visible_to) for each in told] == [(True, None)]
     await bot.type("use")
     await bot.message("shown model* answers in this channel.", f"<@{bot.ada.id}> chose it", "/tune use none")
     await bot.type("use none")

@@ -108,10 +108,10 @@ RULES: dict[str, Rule] = {
         True,
     ),
     "too-few-examples": Rule(
-        ERROR, "There are {value} examples; at least {limit:,} are needed.", "Add examples.", True
+        ERROR, "The file has too few examples: {value}; at least {limit:,} are needed.", "Add examples.", True
     ),
     "too-many-examples": Rule(
-        ERROR, "There are {value} examples; at most {limit:,} are taken.", "Take examples out.", True
+        ERROR, "The file has too many examples: {value}; at most {limit:,} are taken.", "Take examples out.", True
     ),
     "validation-too-large": Rule(
         ERROR,
@@ -182,7 +182,7 @@ RULES: dict[str, Rule] = {
         "Take these rows out; the repaired file does.",
     ),
     "mixed-dialects": Rule(
-        ERROR, "The row is written as {value}; most rows are {detail}.", "Write all rows in one dialect."
+        ERROR, "The row is written as {value}; I read this file as {detail}.", "Write all rows in one dialect."
     ),
     "missing-field": Rule(ERROR, "{field} is missing.", "Add it."),
     "empty-field": Rule(ERROR, "{field} is empty.", "Write a text there or take the row out."),
@@ -334,6 +334,9 @@ RULES: dict[str, Rule] = {
         True,
     ),
     "few-examples": Rule(
-        WARNING, "There are {value} examples; {limit:,} or more are advised for {detail}.", "Add examples.", True
+        WARNING,
+        "The file has few examples: {value}; {limit:,} or more are advised for {detail}.",
+        "Add examples.",
+        True,
     ),
 }
