@@ -3,12 +3,15 @@
 import json
 import os
 import re
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from bot.backends import PROFILES
 from bot.cli import cli
+from bot.cli.dataset_files import BACKENDS
 from bot.errors import BotError
 from tests.support.dataset_builders import chat, contents, jsonl, pair, rows_of
 
@@ -191,3 +194,22 @@ def test_prices_prints_the_table_in_the_package() -> None:
     result = run("prices")
     assert result.exit_code == 0
     assert '[models."gemini-3.5-flash"]' in result.output
+
+
+def test_the_report_as_json_has_what_a_script_needs_and_no_text_of_the_rows(talks: Path, tmp_path: Path) -> None:
+    good = json.loads(run("check", talks, "--json", "--epochs", "2", "--base", "gemini-3.5-flash").stdout)
+    assert (good["ok"], good["rows"], good["examples"]) == (True, 20, 20)
+    assert Decimal(good["cost"]["highest_usd"]) > Decimal(good["cost"]["usd"]) > 0
+    assert "question 0" not in json.dumps(good)
+    source = tmp_path / "rows.jsonl"
+    source.write_bytes(jsonl(pair("1", "2"), pair("3", "")))
+    result = run("check", source, "--json")
+    bad = json.loads(result.stdout)
+    assert (result.exit_code, bad["ok"], "cost" in bad) == (1, False, False)
+    assert [finding["lines"] for finding in bad["findings"] if finding["severity"] == "error"] == [[2]]
+
+
+def test_the_systems_to_choose_from_are_those_of_the_code_and_help_shows_them() -> None:
+    assert tuple(PROFILES) == BACKENDS
+    assert "[vertex|gemini|palm]" in run("check", "-h").stdout
+    assert run("check", "--for", "openai", __file__).exit_code == 2

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bot import app
-from bot.cli import READ_BY_BOLT
+from bot.cli.serving import READ_BY_BOLT
 from bot.runtime import logs
 from bot.settings import Settings
 

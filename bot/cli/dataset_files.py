@@ -1,18 +1,13 @@
-"""The command line: `tunebot run`, `settings`, `check`, `convert` and more; `tunebot --help` lists all.
+"""The commands on training files: `check` and `convert`."""
 
-Each command imports what it needs when it runs, so that a check of a file does not wait for Slack's libraries.
-"""
-
-import asyncio
 import codecs
 import io
-import json
 import os
 import shlex
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields as fields_of
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
@@ -24,137 +19,11 @@ from bot.errors import BotError
 if TYPE_CHECKING:
     from bot.datasets import Converter, DatasetReport, Repairer
     from bot.domain.backend_profile import BackendProfile
+    from bot.domain.spending import TuningEstimate
 
-# Bolt reads these from the environment: the last two would switch it to OAuth and make it ignore the bot's token
-# (slack_bolt/app/async_app.py, `AsyncApp.__init__`).
-READ_BY_BOLT: Final = ("SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET", "SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET")
 CHUNK_BYTES: Final = 1024 * 1024
-# The event loop releases the interpreter's lock at every send. The database's thread may then hold it for this
-# long before an acknowledgement continues; Python's default is 0.005 s:
-# https://docs.python.org/3/library/sys.html#sys.setswitchinterval.
-SWITCH_SECONDS: Final = 0.0005
-
-
-@click.group()
-@click.version_option(package_name="tunebot")
-def cli() -> None:
-    """Tune Gemini models on your own examples and chat with them, without leaving Slack."""
-
-
-@cli.command()
-def run() -> None:
-    """Serve the bot, configured by environment variables."""
-    # SIGTERM also ends the process while the libraries are still loading.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    from bot import app
-    from bot.runtime import logs
-    from bot.settings import Settings
-
-    read = Settings.read(os.environ)
-    for name in READ_BY_BOLT:
-        os.environ.pop(name, None)
-    logs.set_up(read.log_level, read.secrets())
-    sys.setswitchinterval(SWITCH_SECONDS)
-    asyncio.run(app.run(read))
-
-
-@cli.command()
-@click.option(
-    "--check",
-    "existing",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Print nothing; end with 1 if this file differs.",
-)
-def settings(existing: Path | None) -> None:
-    """Print every setting as an environment file to fill in, with its default and its meaning."""
-    from bot.settings.env_example import env_example
-
-    text = env_example()
-    if existing is None:
-        click.echo(text, nl=False)
-    elif existing.read_text(encoding="utf-8") != text:
-        raise BotError(f"{existing} differs from the settings.", f"Write it again: tunebot settings > {existing}")
-
-
-@cli.command()
-def prices() -> None:
-    """Print the built-in table of prices and retirements, to change a copy of it for TUNEBOT_PRICES."""
-    from bot.spending.price_table import built_in_text
-
-    click.echo(built_in_text(), nl=False)
-
-
-@cli.command()
-@click.argument("file", type=click.Path(path_type=Path))
-def backup(file: Path) -> None:
-    """Copy the database to a new FILE, also while the bot runs; TUNEBOT_DB names the database."""
-    from bot import app
-    from bot.settings import Settings
-
-    database = os.environ.get("TUNEBOT_DB", "").strip() or str(Settings.model_fields["database"].default)
-    app.backup(database, file)
-    click.echo(f"Copied {database} to {file}, {file.stat().st_size:,} bytes.")
-
-
-@cli.command("export-spend")
-@click.option("--month", required=True, help="The month, like 2026-11, in UTC.")
-@click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), help="A new file to write; else standard output."
-)
-def export_spend(month: str, out: Path | None) -> None:
-    """Write what each tuning of a month cost as CSV, also while the bot runs; TUNEBOT_DB names the database."""
-    from bot import app
-    from bot.settings import Settings
-    from bot.spending.month_report import read_month
-
-    database = os.environ.get("TUNEBOT_DB", "").strip() or str(Settings.model_fields["database"].default)
-    text = asyncio.run(app.spend_csv_of(database, read_month(month)))
-    if out is None:
-        click.echo(text.encode(), nl=False)
-        return
-    try:
-        with out.open("x", encoding="utf-8", newline="") as file:
-            file.write(text)
-    except OSError as error:
-        raise BotError(f"{out} cannot be written: {error.strerror}.", "Name a new file.") from error
-
-
-@cli.command()
-@click.option("--port", default=0, help="The page's port; without it a free one.")
-@click.option("--open", "open_browser", is_flag=True, help="Open the page in the browser.")
-@click.option("--walk", "scripted", is_flag=True, help="No page: walk through the main job and print it.")
-def sandbox(port: int, open_browser: bool, scripted: bool) -> None:
-    """Try the bot on this machine, in a page that looks like a Slack workspace: no account, no network."""
-    if scripted:
-        from bot.sandbox.walk import walk
-
-        asyncio.run(walk())
-        return
-    from handlers.transport.manifest import manifest as build
-
-    try:
-        from bot.sandbox.serve import serve
-    except ModuleNotFoundError as error:
-        raise BotError(
-            f"The sandbox's page needs the package {error.name}.",
-            "Install it with: pip install '.[sandbox]' (or walk through the main job without it: --walk).",
-        ) from None
-    try:
-        asyncio.run(serve(build(), port=port, open_browser=open_browser))
-    except OSError as error:
-        raise BotError(
-            f"Port {port} cannot be used: {error.strerror}.", "Name another one with --port."
-        ) from error
-
-
-@cli.command()
-@click.option("--url", default="", help="The public URL of /slack/events, for HTTP; without it: Socket Mode.")
-def manifest(url: str) -> None:
-    """Print the Slack app manifest, made from the registered commands, events and scopes."""
-    from handlers.transport.manifest import manifest as build
-
-    click.echo(json.dumps(build(url), indent=2))
-
+# The names of PROFILES in bot/backends, which `--help` must not wait for.
+BACKENDS: Final = ("vertex", "gemini", "palm")
 
 _FILE = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 _INPUT = click.option("--input", "input_key", default="", help="The key of a row that holds the input.")
@@ -206,9 +75,16 @@ def _in_utf8(
         raise BotError(f"The file is not in {encoding}: {error}.", "Name another --encoding.") from None
 
 
-@cli.command()
+@click.command()
 @_FILE
-@click.option("--for", "backend", default="vertex", show_default=True, help="The system whose limits count.")
+@click.option(
+    "--for",
+    "backend",
+    type=click.Choice(BACKENDS),
+    default=BACKENDS[0],
+    show_default=True,
+    help="The system whose limits count.",
+)
 @_INPUT
 @_OUTPUT
 @_ENCODING
@@ -227,6 +103,7 @@ def _in_utf8(
     type=click.Path(file_okay=False, path_type=Path),
     help="Write the rows that can be tuned on, and the others with reasons, into this folder.",
 )
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def check(
     file: Path,
     backend: str,
@@ -237,6 +114,7 @@ def check(
     epochs: int | None,
     held_out_percent: float,
     directory: Path | None,
+    as_json: bool,
 ) -> None:
     """Print the report on a training file and what tuning on it may cost.
 
@@ -245,16 +123,18 @@ def check(
     from bot.backends import PROFILES
     from bot.datasets import DatasetChecker, Repairer, report_text
 
-    if (profile := PROFILES.get(backend)) is None:
-        raise click.BadParameter(f"choose one of {', '.join(PROFILES)}", param_hint="--for")
+    profile = PROFILES[backend]
     mapping = _mapping(input_key, output_key)
     checker = DatasetChecker(file.name, profile.limits, target=profile.dialect, mapping=mapping)
     for chunk in _chunks(file, "Checking", encoding):
         checker.feed(chunk)
     report = checker.finish()
-    click.echo(report_text(report))
-    if report.ok:
-        trained = report.examples - report.held_out(held_out_percent / 100)
+    trained = report.examples - report.held_out(held_out_percent / 100)
+    if as_json:
+        click.echo(_report_json(report, trained, epochs, profile, base or profile.base_models[0]))
+    else:
+        click.echo(report_text(report))
+    if report.ok and not as_json:
         click.echo(_estimate(report, trained, epochs, profile, base or profile.base_models[0]))
     if directory is not None:
         repairer = Repairer(file.name, profile.limits, profile.dialect, mapping)
@@ -262,16 +142,45 @@ def check(
     sys.exit(0 if report.ok else 1)
 
 
+def _report_json(
+    report: "DatasetReport", trained_examples: int, epochs: int | None, profile: "BackendProfile", base_model: str
+) -> str:
+    """Return the report and the estimate without the examples' own texts; amounts are texts, and exact."""
+    import msgspec
+
+    fields: dict[str, object] = {"ok": report.ok}
+    for field in fields_of(report):
+        if field.name not in ("previews", "fingerprints"):
+            fields[field.name] = getattr(report, field.name)
+    if report.ok:
+        cost = _cost(report, trained_examples, epochs, profile, base_model)
+        fields["cost"] = {
+            "estimate": cost,
+            "passes": cost.passes,
+            "usd": cost.cost(cost.passes),
+            "highest_usd": cost.highest_cost(cost.passes),
+        }
+    return msgspec.json.format(msgspec.json.encode(fields)).decode()
+
+
+def _cost(
+    report: "DatasetReport", trained_examples: int, epochs: int | None, profile: "BackendProfile", base_model: str
+) -> "TuningEstimate":
+    from bot.spending.estimates import estimate
+    from bot.spending.price_table import read_price_table
+
+    table = read_price_table(os.environ.get("TUNEBOT_PRICES", "").strip())
+    return estimate(report, trained_examples, epochs, profile, base_model, table)
+
+
 def _estimate(
     report: "DatasetReport", trained_examples: int, epochs: int | None, profile: "BackendProfile", base_model: str
 ) -> str:
     from bot.settings import read_confirmation_rules
     from bot.spending.estimate_text import estimate_text
-    from bot.spending.estimates import estimate, reason_to_confirm
-    from bot.spending.price_table import read_price_table
+    from bot.spending.estimates import reason_to_confirm
 
-    table = read_price_table(os.environ.get("TUNEBOT_PRICES", "").strip())
-    cost = estimate(report, trained_examples, epochs, profile, base_model, table)
+    cost = _cost(report, trained_examples, epochs, profile, base_model)
     confirmation = reason_to_confirm(cost, epochs, read_confirmation_rules(os.environ))
     return f"Cost of tuning {base_model}\n\n{estimate_text(cost, confirmation)}\n"
 
@@ -310,7 +219,7 @@ def _saying_what_failed(path: Path) -> Iterator[None]:
         raise BotError(f"{path} cannot be written: {reason}.", "Nothing of what was there is changed.") from error
 
 
-@cli.command()
+@click.command()
 @_FILE
 @click.option(
     "--to",
@@ -376,12 +285,3 @@ def _convert_to(output: BinaryIO, converter: "Converter", file: Path, encoding: 
         output.write(converter.feed(chunk))
     output.write(converter.finish())
     output.flush()
-
-
-def main() -> None:
-    """Run the command; print an error of ours on standard error, without a traceback."""
-    try:
-        cli()
-    except BotError as error:
-        click.echo(f"{error.message.rstrip()}\n{error.hint}".rstrip(), err=True)
-        sys.exit(1)

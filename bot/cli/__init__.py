@@ -1,0 +1,43 @@
+"""The command line: `tunebot run`, `doctor`, `check` and more; `tunebot --help` lists all.
+
+Each command imports what it needs when it runs, so that a check of a file does not wait for Slack's libraries.
+"""
+
+import sys
+from typing import Final
+
+import click
+
+from bot.cli import backups, costs, dataset_files, serving
+from bot.errors import BotError
+
+COMMANDS: Final = (
+    serving.run,
+    serving.sandbox,
+    serving.manifest,
+    serving.settings,
+    dataset_files.check,
+    dataset_files.convert,
+    backups.backup,
+    costs.export_spend,
+    costs.prices,
+)
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    commands=COMMANDS,
+    epilog="The exit status is 0 if all is well, 1 if not, and 2 if the command was typed wrong.",
+)
+@click.version_option(package_name="tunebot")
+def cli() -> None:
+    """Tune Gemini models on your own examples and chat with them, without leaving Slack."""
+
+
+def main() -> None:
+    """Run the command; print an error of ours on standard error, without a traceback."""
+    try:
+        cli()
+    except BotError as error:
+        click.echo(f"{error.message.rstrip()}\n{error.hint}".rstrip(), err=True)
+        sys.exit(1)
