@@ -9,8 +9,43 @@ from typing import Final
 
 from bot.domain.backend_profile import BackendProfile, DatasetLimits, HyperparameterRule
 from bot.domain.datasets import Dialect
+from bot.domain.generation_settings import SAMPLING, BaseModelTraits, GenerationProfile, NumberRule, Thinking
 
 _MEGABYTE: Final = 1_000_000
+
+_TOP_P: Final = NumberRule("top_p", "Top-p", whole=False, minimum=0, maximum=1)
+_TOP_K: Final = NumberRule("top_k", "Top-k", whole=True, minimum=1, maximum=1_000)
+_CATEGORIES: Final = (
+    "HARM_CATEGORY_HATE_SPEECH",
+    "HARM_CATEGORY_DANGEROUS_CONTENT",
+    "HARM_CATEGORY_HARASSMENT",
+    "HARM_CATEGORY_SEXUALLY_EXPLICIT",
+)
+
+# Limits are those of GenerationConfig in google/cloud/aiplatform/v1/content.proto and of
+# https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference. Which base models ignore the
+# sampling values, and how each thinks least: the models' pages there, of October 2026. A tuned model takes what
+# its base takes, and Google advises the least thinking for it.
+_VERTEX_GENERATION: Final = GenerationProfile(
+    numbers=(
+        NumberRule("temperature", "Temperature", whole=False, minimum=0, maximum=2),
+        _TOP_P,
+        _TOP_K,
+        NumberRule("max_output_tokens", "Most tokens of an answer", whole=True, minimum=1, maximum=65_535),
+    ),
+    most_stop_sequences=5,
+    safety_categories=_CATEGORIES,
+    takes_system_instruction=True,
+    bases=(
+        BaseModelTraits("gemini-3.5-flash-lite", SAMPLING, Thinking.LEVEL),
+        BaseModelTraits("gemini-3.6-", SAMPLING, Thinking.LEVEL),
+        BaseModelTraits("gemini-3.7-", SAMPLING, Thinking.LEVEL),
+        BaseModelTraits("gemini-3.8-", SAMPLING, Thinking.LEVEL),
+        BaseModelTraits("gemini-3", thinking=Thinking.LEVEL),
+        BaseModelTraits("gemini-2.5-pro", thinking=Thinking.BUDGET, thinking_budget=128),
+        BaseModelTraits("gemini-2.5-", thinking=Thinking.BUDGET),
+    ),
+)
 
 # Hyperparameters are those of google/cloud/aiplatform/v1/tuning_job.proto; base models and limits those of
 # https://cloud.google.com/vertex-ai/generative-ai/docs/models/gemini-supervised-tuning.
@@ -51,6 +86,7 @@ VERTEX: Final = BackendProfile(
     takes_validation=True,
     # The longest example that a model is tuned on: what is longer, a tuned model has never seen.
     input_tokens=131_072,
+    generation=_VERTEX_GENERATION,
 )
 
 # Hyperparameters and their defaults are those of google/ai/generativelanguage/v1beta/tuned_model.proto, which also
@@ -99,6 +135,18 @@ GEMINI: Final = BackendProfile(
         "Since May 2025 the Gemini API has no base model left to tune, so Google rejects every start there. "
         "Tune with Vertex AI instead."
     ),
+    # GenerationConfig of google/ai/generativelanguage/v1beta/generative_service.proto. Tuned models take no system
+    # instruction, and answer once: https://ai.google.dev/gemini-api/docs/model-tuning#limitations.
+    generation=GenerationProfile(
+        numbers=(
+            NumberRule("temperature", "Temperature", whole=False, minimum=0, maximum=2),
+            _TOP_P,
+            _TOP_K,
+            NumberRule("max_output_tokens", "Most tokens of an answer", whole=True, minimum=1, maximum=8_192),
+        ),
+        most_stop_sequences=5,
+        safety_categories=_CATEGORIES,
+    ),
 )
 
 # Hyperparameters and their defaults are those of google/ai/generativelanguage/v1beta3/tuned_model.proto, which
@@ -132,6 +180,32 @@ PALM: Final = BackendProfile(
     trains_today=False,
     notice="Google has shut the PaLM API down: it no longer trains or answers. Tune with Vertex AI instead.",
     takes_history=False,
+    # GenerateTextRequest of google/ai/generativelanguage/v1beta3/text_service.proto, and its safety.proto.
+    generation=GenerationProfile(
+        numbers=(
+            NumberRule("temperature", "Temperature", whole=False, minimum=0, maximum=1),
+            _TOP_P,
+            _TOP_K,
+            NumberRule("max_output_tokens", "Most tokens of an answer", whole=True, minimum=1, maximum=1_024),
+            NumberRule(
+                "candidate_count",
+                "Answers to one question",
+                whole=True,
+                minimum=1,
+                maximum=8,
+                note="All of them are shown.",
+            ),
+        ),
+        most_stop_sequences=5,
+        safety_categories=(
+            "HARM_CATEGORY_DEROGATORY",
+            "HARM_CATEGORY_TOXICITY",
+            "HARM_CATEGORY_VIOLENCE",
+            "HARM_CATEGORY_SEXUAL",
+            "HARM_CATEGORY_MEDICAL",
+            "HARM_CATEGORY_DANGEROUS",
+        ),
+    ),
 )
 
 

@@ -3,9 +3,10 @@
 The values are in `bot/backends/profiles.py`; this module holds their shape. No I/O and no backend names.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bot.domain.datasets import Dialect
+from bot.domain.generation_settings import GenerationProfile
 from bot.domain.jobs import Hyperparameters, total_steps
 
 
@@ -53,6 +54,7 @@ class BackendProfile:
     `notice` is a plain sentence shown in the form and in help, e.g. that Google no longer trains there.
     `input_tokens` is how much of a thread a question may send along, its own text included.
     `default_batch_size` 0 means that Google chooses the batch and the number of steps is not known beforehand.
+    `generation` says which settings of an answer its models take.
     """
 
     name: str
@@ -72,6 +74,7 @@ class BackendProfile:
     input_tokens: int = 8_192
     takes_validation: bool = False
     takes_tuned_base: bool = True
+    generation: GenerationProfile = field(default_factory=GenerationProfile)
 
     def rule(self, name: str) -> HyperparameterRule | None:
         return next((rule for rule in self.hyperparameters if rule.name == name), None)

@@ -47,11 +47,15 @@ class Finish(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The model's text. `reason` is Google's finish reason (`SAFETY`, `MAX_TOKENS`, ...), empty when complete."""
+    """The model's text. `reason` is Google's finish reason (`SAFETY`, `MAX_TOKENS`, ...), empty when complete.
+
+    `others` are the further answers to the same question, where more than one was asked for.
+    """
 
     text: str
     finish: Finish = Finish.COMPLETE
     reason: str = ""
+    others: tuple[str, ...] = ()
 
 
 def estimated_tokens(text: str) -> int:

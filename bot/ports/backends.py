@@ -6,6 +6,7 @@ from typing import Protocol
 
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.chat import Answer, Turn
+from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
 from bot.domain.jobs import Operation, Origin, StartedJob, TunedModel, TuningJob, TuningSpec
 from bot.errors import BadArgument, BotError
 
@@ -104,10 +105,18 @@ class TuningBackend(Protocol):
         """
         ...
 
-    async def generate(self, endpoint: str, turns: Sequence[Turn]) -> Answer:
+    async def generate(
+        self,
+        endpoint: str,
+        turns: Sequence[Turn],
+        settings: GenerationSettings = NO_SETTINGS,
+        *,
+        base_model: str = "",
+    ) -> Answer:
         """Return the model's answer to the last turn; the profile says whether earlier turns may be sent.
 
-        Raises GoogleError.
+        Settings that the profile or the base model does not take are not sent; an empty `base_model` is one that
+        nobody knows. Raises GoogleError.
         """
         ...
 
@@ -118,7 +127,14 @@ class TuningBackend(Protocol):
         """
         ...
 
-    def stream(self, endpoint: str, turns: Sequence[Turn]) -> AsyncIterator[Answer]:
+    def stream(
+        self,
+        endpoint: str,
+        turns: Sequence[Turn],
+        settings: GenerationSettings = NO_SETTINGS,
+        *,
+        base_model: str = "",
+    ) -> AsyncIterator[Answer]:
         """Yield the answer of `generate` in pieces: each has the new text, the last one also how it finished.
 
         Raises GoogleError, also between two pieces.

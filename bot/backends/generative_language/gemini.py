@@ -9,10 +9,12 @@ from contextlib import aclosing
 from bot.backends.generative_language.backend import TunedModelsBackend
 from bot.backends.google.auth import ApiKey
 from bot.backends.google.generation import content_answer, content_answers, contents
+from bot.backends.google.generation_requests import content_request
 from bot.backends.google.http import GoogleHttp
 from bot.backends.google.json_fields import Json, integer
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.chat import Answer, Role, Turn
+from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
 from bot.errors import InvalidRequest
 
 
@@ -26,12 +28,21 @@ class GeminiBackend(TunedModelsBackend):
         # not, its later questions are sent without them.
         self._single_turn: set[str] = set()
 
-    async def generate(self, endpoint: str, turns: Sequence[Turn]) -> Answer:
+    async def generate(
+        self,
+        endpoint: str,
+        turns: Sequence[Turn],
+        settings: GenerationSettings = NO_SETTINGS,
+        *,
+        base_model: str = "",
+    ) -> Answer:
         """See TuningBackend."""
         url = self._url(endpoint, ":generateContent")
         while True:
             try:
-                return content_answer(await self._answer_http.ask(url, self._request(endpoint, turns)))
+                return content_answer(
+                    await self._answer_http.ask(url, self._request(endpoint, turns, settings, base_model))
+                )
             except InvalidRequest as error:
                 if not self._needs_single_turn(endpoint, error, turns):
                     raise
@@ -42,11 +53,18 @@ class GeminiBackend(TunedModelsBackend):
         counted = await self._answer_http.count(self._url(f"models/{base_model}", ":countTokens"), body)
         return integer(counted.get("totalTokens")) or 0
 
-    async def stream(self, endpoint: str, turns: Sequence[Turn]) -> AsyncIterator[Answer]:
+    async def stream(
+        self,
+        endpoint: str,
+        turns: Sequence[Turn],
+        settings: GenerationSettings = NO_SETTINGS,
+        *,
+        base_model: str = "",
+    ) -> AsyncIterator[Answer]:
         """See TuningBackend."""
         url = self._url(endpoint, ":streamGenerateContent")
         while True:
-            events = self._answer_http.events(url, self._request(endpoint, turns))
+            events = self._answer_http.events(url, self._request(endpoint, turns, settings, base_model))
             try:
                 async with aclosing(content_answers(events)) as answers:
                     async for answer in answers:
@@ -57,8 +75,11 @@ class GeminiBackend(TunedModelsBackend):
             else:
                 return
 
-    def _request(self, endpoint: str, turns: Sequence[Turn]) -> Json:
-        return {"contents": contents(turns[-1:] if endpoint in self._single_turn else turns)}
+    def _request(
+        self, endpoint: str, turns: Sequence[Turn], settings: GenerationSettings, base_model: str
+    ) -> Json:
+        sent = turns[-1:] if endpoint in self._single_turn else turns
+        return content_request(sent, settings, self._profile.generation, base_model)
 
     def _needs_single_turn(self, endpoint: str, error: InvalidRequest, turns: Sequence[Turn]) -> bool:
         """Return whether Google rejected the earlier turns, and remember it for this endpoint."""

@@ -115,9 +115,10 @@ async def content_answers(responses: AsyncGenerator[Json, None]) -> AsyncGenerat
 
 def text_answer(response: Json) -> Answer:
     """Read the answer in a PaLM GenerateTextResponse, whose `filters` say why there is none."""
-    answer = next((text(candidate.get("output")) for candidate in records(response.get("candidates"))), "")
-    if answer.strip():
-        return Answer(answer)
+    outputs = [text(candidate.get("output")) for candidate in records(response.get("candidates"))]
+    answers = [output for output in outputs if output.strip()]
+    if answers:
+        return Answer(answers[0], others=tuple(answers[1:]))
     filters = records(response.get("filters"))
     if filters:
         return Answer("", Finish.BLOCKED, text(filters[0].get("reason")) or "OTHER")

@@ -13,6 +13,7 @@ from typing import Final
 from bot.backends.google.batching import READ_BY_NAME, page_limit, read_each
 from bot.backends.google.cloud_storage import OWN_FOLDER, CloudStorage, GcsObject
 from bot.backends.google.generation import content_answer, content_answers, contents
+from bot.backends.google.generation_requests import content_request
 from bot.backends.google.http import GoogleHttp
 from bot.backends.google.json_fields import Json, integer, last_segment, text
 from bot.backends.vertex.job_search import JobSearch
@@ -29,6 +30,7 @@ from bot.backends.vertex.tuning_job_wire import (
 )
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.chat import Answer, Role, Turn
+from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
 from bot.domain.jobs import JobState, Operation, Origin, StartedJob, TunedModel, TuningJob, TuningSpec
 from bot.errors import AlreadyExists, BotError, OutcomeUnknown
 from bot.ports.backends import RecordSent, TrainingData
@@ -163,10 +165,18 @@ class VertexBackend:
         """See TuningBackend."""
         await self._models.delete(model)
 
-    async def generate(self, endpoint: str, turns: Sequence[Turn]) -> Answer:
+    async def generate(
+        self,
+        endpoint: str,
+        turns: Sequence[Turn],
+        settings: GenerationSettings = NO_SETTINGS,
+        *,
+        base_model: str = "",
+    ) -> Answer:
         """See TuningBackend."""
         url = self._hosts.url(endpoint, ":generateContent")
-        return content_answer(await self._http.ask(url, {"contents": contents(turns)}))
+        body = content_request(turns, settings, self._profile.generation, base_model)
+        return content_answer(await self._http.ask(url, body))
 
     async def count_tokens(self, base_model: str, text: str) -> int:
         """See TuningBackend."""
@@ -174,10 +184,17 @@ class VertexBackend:
         counted = await self._http.count(url, {"contents": contents([Turn(Role.USER, text)])})
         return integer(counted.get("totalTokens")) or 0
 
-    async def stream(self, endpoint: str, turns: Sequence[Turn]) -> AsyncIterator[Answer]:
+    async def stream(
+        self,
+        endpoint: str,
+        turns: Sequence[Turn],
+        settings: GenerationSettings = NO_SETTINGS,
+        *,
+        base_model: str = "",
+    ) -> AsyncIterator[Answer]:
         """See TuningBackend."""
         url = self._hosts.url(endpoint, ":streamGenerateContent")
-        events = self._http.events(url, {"contents": contents(turns)})
+        events = self._http.events(url, content_request(turns, settings, self._profile.generation, base_model))
         async with aclosing(content_answers(events)) as answers:
             async for answer in answers:
                 yield answer

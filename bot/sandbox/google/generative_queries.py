@@ -14,6 +14,8 @@ from bot.sandbox.google.text_generation import (
     Order,
     Piece,
     check_roles,
+    check_safety,
+    check_settings,
     content_response,
     prompt_of,
     speak,
@@ -58,21 +60,25 @@ class QueryRoutes:
         text = asked.get("prompt", {}).get("text", "")
         if not text:
             raise invalid("The prompt's text must not be empty.", "prompt.text")
-        count = asked.get("candidateCount", 1)
-        if not 1 <= count <= 8:
-            raise invalid(f"candidate_count must be in the range [1, 8], got {count}", "candidate_count")
+        check_settings(asked, "", warmest=1.0)
+        check_safety(asked)
         training_run = self._training_run("palm", call.arguments["name"])
-        prompt = Prompt((("user", text),), "", asked.get("temperature"), asked.get("maxOutputTokens"))
-        order = self._answers.take(text)
-        pieces = [piece async for piece in speak(order, training_run, prompt, call.arguments["name"])]
-        last = pieces[-1]
-        if last.block or last.finish in ("SAFETY", "OTHER"):
-            reason = "SAFETY" if "SAFETY" in (last.block, last.finish) else "OTHER"
-            return answer(encode(PALM, "GenerateTextResponse", {"filters": [{"reason": reason}]}))
+        stops = tuple(asked.get("stopSequences", ()))
+        prompt = Prompt((("user", text),), "", asked.get("temperature"), asked.get("maxOutputTokens"), stops)
         rating = [{"category": name, "probability": "NEGLIGIBLE"} for name in PALM_CATEGORIES]
-        output = {"output": "".join(piece.text for piece in pieces), "safetyRatings": rating}
-        candidates = [output] * count if last.candidates else []
-        return answer(encode(PALM, "GenerateTextResponse", {"candidates": candidates}))
+        candidates, filters = [], []
+        # A candidate that was held back is missing, and a filter says why; after a blocked prompt all are.
+        for _ in range(asked.get("candidateCount", 1)):
+            order = self._answers.take(text)
+            pieces = [piece async for piece in speak(order, training_run, prompt, call.arguments["name"])]
+            last = pieces[-1]
+            if last.block or last.finish in ("SAFETY", "OTHER"):
+                filters.append({"reason": "SAFETY" if "SAFETY" in (last.block, last.finish) else "OTHER"})
+            elif last.candidates:
+                candidates.append({"output": "".join(piece.text for piece in pieces), "safetyRatings": rating})
+            if last.block:
+                break
+        return answer(encode(PALM, "GenerateTextResponse", {"candidates": candidates, "filters": filters}))
 
     async def count_text_tokens(self, call: Call) -> web.Response:
         """Count the tokens of a text."""
@@ -153,6 +159,8 @@ class QueryRoutes:
         asked = decode(GEMINI, "GenerateContentRequest", call.body or {})
         name = call.arguments["name"]
         check_roles(asked)
+        check_settings(asked.get("generationConfig", {}))
+        check_safety(asked)
         training_run = self._training_run("gemini", name)
         prompt = prompt_of(asked)
         if name.startswith("tunedModels/"):

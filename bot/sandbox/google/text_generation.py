@@ -104,6 +104,8 @@ async def speak(
         words = training_run.answer(prompt)
     else:
         words = _said(f"This is a local stand-in of Google, not {model}: only tuned models answer here.")
+    if prompt.stops:
+        words = _until_stop(words, prompt.stops)
     room = math.inf if prompt.max_output_tokens is None else prompt.max_output_tokens * 4
     used = 0
     finish = order.finish or "STOP"
@@ -125,6 +127,23 @@ async def _said(text: str) -> AsyncIterator[str]:
         end = len(text) if space < 0 else space
         yield text[start:end]
         start = end
+
+
+async def _until_stop(words: AsyncIterator[str], stops: tuple[str, ...]) -> AsyncIterator[str]:
+    """End before the first stop sequence, which may lie across two pieces."""
+    kept = max(map(len, stops)) - 1
+    held = ""
+    async for word in words:
+        held += word
+        found = [place for stop in stops if (place := held.find(stop)) >= 0]
+        if found:
+            yield held[: min(found)]
+            return
+        if len(held) > kept:
+            ready = len(held) - kept
+            yield held[:ready]
+            held = held[ready:]
+    yield held
 
 
 def content_response(piece: Piece, model_version: str, response_id: str, *, vertex: bool) -> dict[str, Any]:
@@ -189,6 +208,41 @@ def check_roles(asked: dict[str, Any]) -> None:
             )
 
 
+def check_settings(given: dict[str, Any], at: str = "generation_config", *, warmest: float = 2.0) -> None:
+    """Refuse numbers outside of Google's ranges; `given` is a GenerationConfig or a GenerateTextRequest.
+
+    Source: the comments of both in google/ai/generativelanguage and google/cloud/aiplatform.
+    """
+    for name, shown, least, most in (
+        ("temperature", "temperature", 0.0, warmest),
+        ("topP", "top_p", 0.0, 1.0),
+        ("topK", "top_k", 1.0, math.inf),
+        ("maxOutputTokens", "max_output_tokens", 1.0, math.inf),
+        ("candidateCount", "candidate_count", 1.0, 8.0),
+    ):
+        value = given.get(name)
+        if value is not None and not least <= value <= most:
+            place = f"{at}.{shown}" if at else shown
+            raise invalid(f"{shown} must be in the range [{least:g}, {most:g}], got {value:g}", place)
+    if len(given.get("stopSequences", ())) > 5 or not all(given.get("stopSequences", ())):
+        raise invalid("At most 5 stop sequences are taken, and none of them may be empty.", "stop_sequences")
+    thinking = given.get("thinkingConfig", {})
+    levels = ("MINIMAL", "LOW", "MEDIUM", "HIGH")
+    if not thinking.keys() <= {"includeThoughts", "thinkingBudget", "thinkingLevel"}:
+        raise invalid(f"Unknown thinking config: {sorted(thinking)}.", f"{at}.thinking_config")
+    if "thinkingBudget" in thinking and "thinkingLevel" in thinking:
+        raise invalid("You can only set one of thinking budget and thinking level.", f"{at}.thinking_config")
+    if thinking.get("thinkingLevel", "LOW") not in levels:
+        raise invalid(f"Unknown thinking level: {thinking['thinkingLevel']}.", f"{at}.thinking_config")
+
+
+def check_safety(asked: dict[str, Any]) -> None:
+    """Refuse two settings for one category."""
+    categories = [setting.get("category") for setting in asked.get("safetySettings", ())]
+    if len(set(categories)) < len(categories):
+        raise invalid("There is more than one safety setting for a category.", "safety_settings")
+
+
 def prompt_of(asked: dict[str, Any]) -> Prompt:
     """Return the prompt of a decoded request."""
     settings = asked.get("generationConfig", {})
@@ -199,6 +253,7 @@ def prompt_of(asked: dict[str, Any]) -> Prompt:
         system=text_of(asked.get("systemInstruction", {})),
         temperature=settings.get("temperature"),
         max_output_tokens=settings.get("maxOutputTokens"),
+        stops=tuple(settings.get("stopSequences", ())),
     )
 
 

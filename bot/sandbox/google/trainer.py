@@ -63,6 +63,7 @@ class Prompt:
     system: str = ""
     temperature: float | None = None
     max_output_tokens: int | None = None
+    stops: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:

@@ -8,11 +8,13 @@ from aiohttp import web
 
 from bot.sandbox.google.json_bodies import VERTEX, decode, encode, timestamp
 from bot.sandbox.google.router import Call, Router, answer, page, whole_number
-from bot.sandbox.google.rpc_status import failed_precondition, invalid, not_found
+from bot.sandbox.google.rpc_status import failed_precondition, not_found
 from bot.sandbox.google.text_generation import (
     Answers,
     Piece,
     check_roles,
+    check_safety,
+    check_settings,
     content_response,
     prompt_of,
     speak,
@@ -161,12 +163,8 @@ class ServingRoutes:
         asked = decode(schema_of(call), "GenerateContentRequest", call.body or {})
         check_roles(asked)
         training_run = self._training_run(call)
-        settings = asked.get("generationConfig", {})
-        if not 0 <= settings.get("temperature", 0) <= 2:
-            raise invalid(
-                f"temperature must be in the range [0.0, 2.0], got {settings['temperature']:g}",
-                "generation_config.temperature",
-            )
+        check_settings(asked.get("generationConfig", {}))
+        check_safety(asked)
         prompt = prompt_of(asked)
         name = call.arguments["endpoint"] or call.arguments["published"]
         return speak(self._answers.take(prompt.text), training_run, prompt, name)

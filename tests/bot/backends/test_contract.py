@@ -6,6 +6,7 @@ from contextlib import aclosing
 import pytest
 
 from bot.domain.chat import Finish, Role, Turn
+from bot.domain.generation_settings import GenerationSettings, Safety
 from bot.domain.jobs import Hyperparameters, JobState, Operation, TunedModel
 from bot.errors import (
     BadArgument,
@@ -84,6 +85,22 @@ async def test_streamed_answer_is_the_same_in_pieces(any_backend: BackendHarness
     assert "".join(piece.text for piece in pieces) == whole.text == "the next one is nine"
     assert pieces[-1].finish is Finish.COMPLETE
     assert all(piece.text for piece in pieces[:-1])
+
+
+async def test_settings_reach_the_model_and_the_question_ends_where_they_say(any_backend: BackendHarness) -> None:
+    any_backend.google.answers.say("nine END ten", times=2)
+    job = await any_backend.trained()
+    settings = GenerationSettings(temperature=0.0, top_p=0.9, top_k=3, stop_sequences=("END",), safety=Safety.LOW)
+    base = job.spec.base_model
+    answer = await any_backend.backend.generate(job.endpoint, QUESTION, settings, base_model=base)
+    pieces = [
+        piece async for piece in any_backend.backend.stream(job.endpoint, QUESTION, settings, base_model=base)
+    ]
+    assert (answer.text.strip(), answer.finish) == ("nine", Finish.COMPLETE)
+    assert "".join(piece.text for piece in pieces).strip() == "nine"
+    first, second = (entry.body for entry in any_backend.google.requests.matching(r"enerate(Content|Text)$"))
+    assert first == second
+    assert "BLOCK_LOW_AND_ABOVE" in str(first)
 
 
 async def test_blocked_question_says_so_instead_of_failing(any_backend: BackendHarness) -> None:
