@@ -11,7 +11,7 @@ from typing import Final
 from slack_bolt.app.async_app import AsyncApp
 
 from handlers.blocks.chat import ask_form
-from handlers.blocks.datasets import report
+from handlers.blocks.datasets import check_views, finding_list, report
 from handlers.blocks.jobs import card
 from handlers.blocks.start import cost, form, prompt
 from handlers.errors import on_error
@@ -54,13 +54,15 @@ def register(app: AsyncApp, listeners: Listeners) -> None:
     app.view(report.REPORT_VIEW)(door.view(views.start_report))
     app.view(cost.CONFIRM_VIEW)(door.view(views.start_confirmed))
     app.view(ask_form.ASK_VIEW)(door.view(views.ask_form))
-    app.view_closed(report.CHECKING_ID)(door.closed_view(views.check_closed))
+    app.view_closed(check_views.CHECKING_ID)(door.closed_view(views.check_closed))
 
     actions = listeners.actions
     app.action(form.BACKEND_ACTION)(door.action(actions.form_backend))
     app.action(form.VALIDATION_ACTION)(door.action(actions.form_validation))
-    app.action(report.AGAIN_ACTION)(door.action(actions.form_again))
-    app.action(report.REPAIR_ACTION)(door.action(actions.report_repair))
+    app.action(check_views.AGAIN_ACTION)(door.action(actions.form_again))
+    app.action(check_views.REPAIR_ACTION)(door.action(actions.report_repair))
+    app.action(check_views.CHECK_ACTION)(door.action(actions.report_check))
+    app.action(finding_list.DETAILS_ACTION)(door.action(actions.report_details))
     app.action(report.START_ACTION)(door.action(actions.report_start))
     app.action(prompt.OPEN_ACTION)(door.action(actions.open_form))
     app.action(card.CANCEL_ACTION)(door.action(actions.job_cancel))

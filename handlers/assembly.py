@@ -46,6 +46,7 @@ from handlers.listeners.views import Views
 from handlers.start_flow.check_modal import CheckModal
 from handlers.start_flow.pending_modals import PendingModals
 from handlers.start_flow.repair_upload import RepairUpload
+from handlers.start_flow.report_details import ReportDetails
 from handlers.transport.access import Access, Identity
 from handlers.transport.channel_members import ChannelMembers
 from handlers.transport.slack_client import log_in, slack_client
@@ -155,8 +156,11 @@ def build_handlers(
     """Build one listener object a Slack surface, all on the same use cases and background tasks."""
     client, poster = slack.client, slack.poster
     modals = PendingModals(pending_modals, client, poster)
-    check_modal = CheckModal(client, use_cases.proposals, slack.files, poster, modals)
-    repair_upload = RepairUpload(client, use_cases.repair, use_cases.proposals, slack.files, poster, modals)
+    details = ReportDetails(client)
+    check_modal = CheckModal(client, use_cases.proposals, slack.files, poster, modals, details)
+    repair_upload = RepairUpload(
+        client, use_cases.repair, use_cases.proposals, slack.files, poster, modals, check_modal
+    )
     profiles = {profile.name: profile for profile in use_cases.proposals.profiles}
     commands = CommandRunner(use_cases.jobs, use_cases.access, use_cases.chat, jobs, profiles, poster, clock)
     questions = QuestionTasks(use_cases.answers, slack.idempotent_poster, poster, client, tasks, clock)
@@ -166,6 +170,7 @@ def build_handlers(
         actions=Actions(
             check_modal,
             repair_upload,
+            details,
             use_cases.jobs,
             use_cases.access,
             use_cases.refresher,

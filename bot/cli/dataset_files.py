@@ -36,6 +36,11 @@ _ENCODING = click.option(
 )
 
 
+_PREFERRED = click.option(
+    "--preferred", is_flag=True, help="Learn only the preferred answer of rows that have two answers."
+)
+
+
 def _mapping(input_key: str, output_key: str) -> FieldMapping | None:
     if bool(input_key) != bool(output_key):
         raise click.UsageError("Give --input and --output together.")
@@ -97,6 +102,7 @@ def _in_utf8(
     default=0.0,
     help="The per cent of the rows that are held out for validation, which cost nothing to train.",
 )
+@_PREFERRED
 @click.option(
     "--repair",
     "directory",
@@ -113,6 +119,7 @@ def check(
     base: str,
     epochs: int | None,
     held_out_percent: float,
+    preferred: bool,
     directory: Path | None,
     as_json: bool,
 ) -> None:
@@ -130,16 +137,17 @@ def check(
         checker.feed(chunk)
     report = checker.finish()
     trained = report.examples - report.held_out(held_out_percent / 100)
+    ready = report.ok and (preferred or not report.asks_for_preferred)
     if as_json:
         click.echo(_report_json(report, trained, epochs, profile, base or profile.base_models[0]))
     else:
-        click.echo(report_text(report))
-    if report.ok and not as_json:
+        click.echo(report_text(report, preferred_only=preferred))
+    if ready and not as_json:
         click.echo(_estimate(report, trained, epochs, profile, base or profile.base_models[0]))
     if directory is not None:
         repairer = Repairer(file.name, profile.limits, profile.dialect, mapping)
         _write_repaired(directory, file, repairer, encoding)
-    sys.exit(0 if report.ok else 1)
+    sys.exit(0 if ready else 1)
 
 
 def _report_json(
@@ -244,10 +252,13 @@ def _saying_what_failed(path: Path) -> Iterator[None]:
 @_INPUT
 @_OUTPUT
 @_ENCODING
+@_PREFERRED
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="The file to write; else standard output."
 )
-def convert(file: Path, target: str, input_key: str, output_key: str, encoding: str, out: Path | None) -> None:
+def convert(
+    file: Path, target: str, input_key: str, output_key: str, encoding: str, preferred: bool, out: Path | None
+) -> None:
     """Convert a training file to another dialect; its own dialect is detected from its rows."""
     from bot.datasets import Converter, DatasetChecker, warnings_text
     from bot.domain.backend_profile import DatasetLimits
@@ -269,6 +280,11 @@ def convert(file: Path, target: str, input_key: str, output_key: str, encoding: 
         raise BotError(
             f"{file.name} cannot be converted as it is: {where}{finding.message}",
             f"{finding.advice} See all of it with: tunebot check {shlex.quote(str(file))}",
+        )
+    if report.asks_for_preferred and not preferred:
+        raise BotError(
+            f"{file.name} has a preferred answer and another one in each row; {target} holds one answer.",
+            "Convert with --preferred to keep only the preferred ones, or --to preference or trl to keep both.",
         )
     if text := warnings_text(report):
         click.echo(text, err=True)

@@ -14,7 +14,8 @@ class StartRequest:
     """A start as a person asked for it, before any value was checked; empty means the default.
 
     `file` and `validation` are locations, see Dataset; `validation_share` holds out a share of the training file
-    instead of a validation file.
+    instead of a validation file. `preferred_only` is a person's yes to learning only the preferred answers of a
+    file that has two for each question.
     """
 
     backend: str = ""
@@ -25,6 +26,7 @@ class StartRequest:
     validation: str = ""
     validation_share: float = 0.0
     mapping: FieldMapping | None = None
+    preferred_only: bool = False
 
     @classmethod
     def of(cls, spec: TuningSpec) -> "StartRequest":

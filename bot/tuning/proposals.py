@@ -145,7 +145,9 @@ class Proposals:
         earlier = await self._trained_on(requester, report.sha256)
         obstacle = await self._readiness.check(profile.name)
         refused = obstacle is not None and not obstacle.passing
-        if refused or not report.ok or (second is not None and not second.ok):
+        files = [report] if second is None else [report, second]
+        asks = not request.preferred_only and any(each.asks_for_preferred for each in files)
+        if refused or asks or not all(each.ok for each in files):
             return CheckResult(profile, report, second, None, earlier, obstacle)
         name = written_name(request.name) or await self._free_name(place.team, profile, report.name)
         training = report.dataset(request.file)

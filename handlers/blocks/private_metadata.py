@@ -37,6 +37,8 @@ def pack_request(request: StartRequest) -> str:
         packed["h"] = chosen
     if request.validation_share:
         packed["s"] = request.validation_share
+    if request.preferred_only:
+        packed["p"] = True
     if request.mapping is not None:
         packed["k"] = [request.mapping.input, request.mapping.output]
     text = _dumps(packed)
@@ -58,6 +60,7 @@ def unpack_request(text: str) -> StartRequest:
             **texts,
             validation_share=msgspec.convert(packed.get("s", 0.0), float),
             hyperparameters=msgspec.convert(packed.get("h", {}), Hyperparameters),
+            preferred_only=msgspec.convert(packed.get("p", False), bool),
             mapping=None if keys is None else FieldMapping(*msgspec.convert(keys, tuple[str, str])),
         )
     except msgspec.ValidationError as error:

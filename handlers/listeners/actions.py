@@ -29,6 +29,7 @@ from handlers.errors import report_errors
 from handlers.slack_errors import CALL_ERRORS
 from handlers.start_flow.check_modal import CheckModal
 from handlers.start_flow.repair_upload import RepairUpload
+from handlers.start_flow.report_details import ReportDetails
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ class Actions:
         self,
         check_modal: CheckModal,
         repair_upload: RepairUpload,
+        details: ReportDetails,
         tuning: JobService,
         access: JobAccess,
         refresher: JobRefresher,
@@ -55,6 +57,7 @@ class Actions:
     ) -> None:
         self._check_modal = check_modal
         self._repair_upload = repair_upload
+        self._details = details
         self._tuning = tuning
         self._access = access
         self._refresher = refresher
@@ -178,6 +181,25 @@ class Actions:
         view = body["view"]
         owner, _ = unpack_requester(str(view.get("private_metadata") or ""), requester)
         await self._repair_upload.repair(str(view["id"]), owner, unpack_request(_value(body)))
+
+    async def report_check(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
+        """Check the file again with the answer to the report's question, in its view or in a new one."""
+        await ack()
+        if "view" in body:
+            self._spawn_in_view(self._check_again(requester, body), body)
+        else:
+            self._spawn(self._check_in_new_view(requester, body), body)
+
+    async def _check_again(self, requester: Requester, body: Body) -> None:
+        await self._check_modal.check_again(requester, body["view"], unpack_request(_value(body)))
+
+    async def _check_in_new_view(self, requester: Requester, body: Body) -> None:
+        await self._check_modal.open_report(body["trigger_id"], requester, unpack_request(_value(body)))
+
+    async def report_details(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
+        """Show every finding of the report in a view above it."""
+        await ack()
+        self._spawn_in_view(self._details.show(body["trigger_id"], requester, body["view"]), body)
 
     async def report_start(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
         """Start the job of a report that was posted in a thread, or ask for a second yes in a modal."""

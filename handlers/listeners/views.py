@@ -12,7 +12,7 @@ from bot.runtime.background_tasks import BackgroundTasks
 from bot.tuning.job_service import JobService
 from bot.tuning.proposals import Proposals
 from handlers.blocks.chat.ask_form import read_ask_form
-from handlers.blocks.datasets.report import build_checking_view, build_error_view
+from handlers.blocks.datasets.check_views import build_checking_view, build_error_view
 from handlers.blocks.private_metadata import unpack_requester
 from handlers.blocks.start.cost import build_confirm_view
 from handlers.blocks.start.form_reader import field_errors, read_form

@@ -23,14 +23,13 @@ from bot.domain.requests import ModalWork, PendingModal, StartRequest
 from bot.errors import BotError
 from bot.ports.files import FileInfo
 from bot.tuning.proposals import CheckResult, Proposals
-from handlers.blocks.datasets.report import (
+from handlers.blocks.datasets.check_views import (
     build_checking_view,
     build_error_view,
     build_message_view,
-    build_report_message,
-    build_report_view,
     build_stopped_message,
 )
+from handlers.blocks.datasets.report import build_report_message, build_report_view
 from handlers.blocks.message import Message
 from handlers.blocks.private_metadata import unpack_requester
 from handlers.blocks.replies import build_error
@@ -40,6 +39,7 @@ from handlers.delivery.poster import Poster
 from handlers.errors import Respond
 from handlers.slack_errors import CALL_ERRORS, CHART_REFUSED, NETWORK_ERRORS, VIEW_GONE, slack_code
 from handlers.start_flow.pending_modals import PendingModals
+from handlers.start_flow.report_details import ReportDetails
 from handlers.transport.slack_files import SlackFiles
 
 logger = logging.getLogger(__name__)
@@ -61,8 +61,10 @@ class CheckModal:
         files: SlackFiles,
         poster: Poster,
         pending_modals: PendingModals,
+        details: ReportDetails,
     ) -> None:
         self._client = client
+        self._details = details
         self._proposals = proposals
         self._files = files
         self._poster = poster
@@ -101,6 +103,14 @@ class CheckModal:
         view_id = str(opened["view"]["id"])
         await self.show_report(PendingModal(ModalWork.CHECK, view_id, requester.place, requester.user, request))
 
+    async def check_again(self, sender: Requester, view: View, request: StartRequest) -> None:
+        """Check another request in the view of a report. Raises Forbidden, Outdated."""
+        requester, _ = unpack_requester(str(view.get("private_metadata") or ""), sender)
+        await self._client.views_update(view_id=view["id"], view=build_checking_view("the file"))
+        await self.show_report(
+            PendingModal(ModalWork.CHECK, str(view["id"]), requester.place, requester.user, request)
+        )
+
     async def show_report(self, pending: PendingModal) -> None:
         """Check the request and its files, and show the report in the view that waits for it."""
         async with self._pending_modals.recorded(pending):
@@ -113,33 +123,33 @@ class CheckModal:
             if checked is None:
                 await self._poster.post_ephemeral(pending.place, pending.user, build_stopped_message())
                 return
-            view = partial(
-                build_report_view,
-                checked.report,
-                checked.profile,
-                pending.requester,
-                checked.proposal,
-                validation=checked.validation,
-                request=pending.request,
-                earlier=checked.earlier,
-                obstacle=checked.obstacle,
-                confirmation=checked.confirmation,
-            )
-            message = partial(
-                build_report_message,
-                checked.report,
-                checked.profile,
-                checked.proposal,
-                validation=checked.validation,
-                obstacle=checked.obstacle,
-                confirmation=checked.confirmation,
-            )
-            try:
-                await self._show(pending, view, message)
-            except SlackApiError as error:
-                if slack_code(error) not in CHART_REFUSED:
-                    raise
-                await self._show(pending, partial(view, native_chart=False), message)
+            await self.show_result(pending, checked, pending.request)
+
+    async def show_result(
+        self, pending: PendingModal, checked: CheckResult, request: StartRequest, *, elsewhere: bool = True
+    ) -> None:
+        """Show the result of a check in its view or, where that was closed, `elsewhere`: as a message."""
+        report = self._details.with_previews(pending.view, checked.report)
+        self._details.remember(pending.view, report, checked.validation)
+        view = partial(
+            build_report_view,
+            report,
+            checked.profile,
+            pending.requester,
+            checked.proposal,
+            validation=checked.validation,
+            request=request,
+            earlier=checked.earlier,
+            obstacle=checked.obstacle,
+            confirmation=checked.confirmation,
+        )
+        message = partial(report_message, checked, request) if elsewhere else None
+        try:
+            await self._show(pending, view, message)
+        except SlackApiError as error:
+            if slack_code(error) not in CHART_REFUSED:
+                raise
+            await self._show(pending, partial(view, native_chart=False), message)
 
     def stop(self, view_id: str, sender: Requester) -> None:
         """Stop the check that this person waits for in this view, also if it has not begun yet."""
@@ -180,8 +190,10 @@ class CheckModal:
         else:
             await self._pending_modals.show_interrupted(pending)
 
-    async def _show(self, pending: PendingModal, view: Callable[[], View], message: Callable[[], Message]) -> None:
-        """Update the view or, where the person closed it during the check, show them a message instead.
+    async def _show(
+        self, pending: PendingModal, view: Callable[[], View], message: Callable[[], Message] | None
+    ) -> None:
+        """Update the view or, where the person closed it during the check, show them a message if there is one.
 
         An update may be repeated, so a network error is retried.
         """
@@ -192,7 +204,8 @@ class CheckModal:
         except SlackApiError as error:
             if slack_code(error) not in VIEW_GONE:
                 raise
-            await self._poster.post_ephemeral(pending.place, pending.user, message())
+            if message is not None:
+                await self._poster.post_ephemeral(pending.place, pending.user, message())
 
     def respond_in_view(self, view_id: str) -> Respond:
         """Return a Respond that replaces this view."""
@@ -230,6 +243,19 @@ class CheckModal:
         except CALL_ERRORS as error:
             logger.info("no recent files for the form: %s", error)
             return ()
+
+
+def report_message(checked: CheckResult, request: StartRequest) -> Message:
+    """Return the result of a check as a message, with the question that it leads to."""
+    return build_report_message(
+        checked.report,
+        checked.profile,
+        checked.proposal,
+        validation=checked.validation,
+        request=request,
+        obstacle=checked.obstacle,
+        confirmation=checked.confirmation,
+    )
 
 
 class _Progress:

@@ -15,7 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.domain.requests import ModalWork, PendingModal
 from bot.errors import BotError
 from bot.ports.stores import PendingModalStore
-from handlers.blocks.datasets.report import build_error_view
+from handlers.blocks.datasets.check_views import build_error_view
 from handlers.blocks.replies import build_error
 from handlers.delivery.poster import Poster
 from handlers.slack_errors import VIEW_GONE, slack_code

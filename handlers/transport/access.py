@@ -17,7 +17,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.domain.place import Place, Requester
 from bot.errors import Forbidden
 from bot.runtime.background_tasks import BackgroundTasks
-from handlers.blocks.datasets.report import build_message_view
+from handlers.blocks.datasets.check_views import build_message_view
 from handlers.blocks.message import Message
 from handlers.blocks.replies import build_error
 from handlers.delivery.poster import Poster

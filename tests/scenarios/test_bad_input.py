@@ -129,9 +129,9 @@ async def test_an_empty_file(bot: BotHarness) -> None:
 
 async def test_lines_that_are_not_json(bot: BotHarness) -> None:
     said = await refused(bot, content=GOOD + b"{'text_input': 1}\n" + GOOD + b"oops\n")
-    assert "Error in line 2" in said
+    assert "Line 2:" in said
     assert "the quotes are single" in said
-    assert "Error in line 4" in said
+    assert "Line 4:" in said
     assert "this is plain text" in said
 
 
@@ -156,18 +156,22 @@ async def test_preference_rows_are_not_taken_for_examples_in_silence(bot: BotHar
     }
     await bot.type(f"start name=preferences file={bot.share(json.dumps(row).encode() * 1)}")
     report = await bot.report()
-    assert "Should the model learn only the preferred answers?" in shown_in(report)
+    assert report.title == "Not ready to start"
+    assert "Should the model learn the preferred answers, and nothing of the others?" in shown_in(report)
+    await bot.ada.click(report, "report_check")
+    report = await bot.report("Ready to start")
+    assert "hello" in shown_in(report)
 
 
 async def test_mixed_dialects(bot: BotHarness) -> None:
     said = await refused(bot, content=GOOD + b'{"prompt": "nine", "completion": "ten"}\n')
-    assert "Error in line 2" in said
+    assert "Line 2:" in said
     assert "I read this file as" in said
 
 
 async def test_empty_fields(bot: BotHarness) -> None:
     said = await refused(bot, content=GOOD + b'{"text_input": "nine", "output": "  "}\n')
-    assert "Error in line 2" in said
+    assert "Line 2:" in said
     assert "output is empty" in said
 
 

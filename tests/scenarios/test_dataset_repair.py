@@ -35,11 +35,18 @@ async def test_one_click_repairs_a_file_and_one_more_starts_on_it(open_bot: Open
         await check_in_form(bot, jsonl(rows))
         report = await report_of(bot.ada, bot)
         assert report.definition["title"]["text"] == "Not ready to start"
+        await bot.ada.click(report, "report_details")
+        details = await bot.view("What I found")
+        assert "*Error in line 42:* output is missing." in str(details.definition)
+        await bot.ada.close_view(details)
 
         await bot.ada.click(report, "report_repair")
 
         said = await bot.message("repaired", "40 rows kept", "3 rows left out", "1 duplicate")
         offer = await bot.message("Start tuning", thread=said.ts)
+        assert "Both files are in this thread" in said.text
+        again = await bot.report("Ready to start")
+        assert "rows.repaired.jsonl" in str(again.definition)
         files = {file.name: file for file in bot.slack.workspace.files.values()}
         assert jsonl(GOOD) == files["rows.repaired.jsonl"].content
         reasons = [json.loads(line) for line in files["rows.rejected.jsonl"].content.splitlines()]

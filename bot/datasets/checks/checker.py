@@ -174,7 +174,8 @@ class DatasetChecker:
             self._previews += map(_preview, examples)
         inputs = list(map(str.encode, batch.columns.inputs))
         outputs = list(map(str.encode, batch.columns.outputs))
-        self._fingerprints.add(list(map(hash_input, inputs)), list(map(hash_output, outputs)))
+        compared = list(map(str.encode, batch.columns.compared_outputs())) if batch.columns.rejected else outputs
+        self._fingerprints.add(list(map(hash_input, inputs)), list(map(hash_output, compared)))
         text_bytes = sum(map(len, inputs)) + sum(map(len, outputs)) - sum(batch.columns.counts) + 2 * len(inputs)
         self._totals.add(batch, text_bytes)
         cut_off = [i for i, text in enumerate(batch.columns.outputs) if text[-1] in CUT_ENDS]
@@ -208,7 +209,10 @@ def _together(
 
 def _preview(example: Example) -> Preview:
     *before, question, answer = example.texts
-    return Preview(_shown(question), _shown(answer), _shown(example.system), earlier=len(before))
+    rejected = _shown(example.rejected)
+    return Preview(
+        _shown(question), _shown(answer), _shown(example.system), earlier=len(before), rejected=rejected
+    )
 
 
 def _shown(text: str) -> str:

@@ -15,6 +15,7 @@ BYTES_PER_TOKEN = 4
 OUT_OF_TIME = "out-of-time"
 TOO_MANY_BAD_ROWS = "too-many-bad-rows"
 STOPS = {OUT_OF_TIME, TOO_MANY_BAD_ROWS}
+PREFERRED_ONLY = "preferred-only"
 # Google measured 0.236 billed tokens for a character of English with Gemini's tokenizer. A character of another
 # script has more tokens and more bytes, so bytes are counted; the estimate is then less certain.
 TOKENS_PER_1000_BYTES = 236
@@ -51,12 +52,16 @@ class Histogram:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """An example as the model will see it, its texts cut if they are long; `earlier` counts the turns before."""
+    """An example as the model will see it, its texts cut if they are long; `earlier` counts the turns before.
+
+    `rejected` is the answer to prefer less, which is not learned.
+    """
 
     question: str
     answer: str
     system: str = ""
     earlier: int = 0
+    rejected: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +120,11 @@ class DatasetReport:
     def read_in_full(self) -> bool:
         """Whether every row was read; a check may stop at the limits of its budget."""
         return not any(finding.rule in STOPS for finding in self.findings)
+
+    @property
+    def asks_for_preferred(self) -> bool:
+        """Whether rows have two answers, so that a person must say whether to learn the preferred ones alone."""
+        return any(finding.rule == PREFERRED_ONLY for finding in self.findings)
 
     def without_fingerprints(self) -> Self:
         """Return the same report without its hashes, to store or send it."""

@@ -10,13 +10,18 @@ from bot.domain.datasets import FieldMapping
 _BAR = 30
 
 
-def report_text(report: DatasetReport) -> str:
-    """Return the report as lines of plain text without colours."""
+def report_text(report: DatasetReport, *, preferred_only: bool = False) -> str:
+    """Return the report as lines of plain text without colours.
+
+    With `preferred_only` a person has said already that only the preferred answers are to be learned.
+    """
     parts = [_head(report)]
     if report.errors:
         parts.append("\n".join(["Errors", *(_finding(f, report.unit) for f in report.errors)]))
     if report.guessed_mapping is not None and report.dialect is None:
         parts.append(_guess(report.guessed_mapping, report.name))
+    if report.asks_for_preferred and not preferred_only:
+        parts.append(_preferred(report.name))
     parts += [
         _encoding(finding.field, report.name)
         for finding in report.errors
@@ -29,7 +34,7 @@ def report_text(report: DatasetReport) -> str:
     if report.examples:
         parts.append(_histogram("Input characters", report.inputs))
         parts.append(_histogram("Output characters", report.outputs))
-    parts.append(_conclusion(report))
+    parts.append(_conclusion(report, asks=report.asks_for_preferred and not preferred_only))
     return "\n\n".join(parts) + "\n"
 
 
@@ -46,7 +51,7 @@ def _head(report: DatasetReport) -> str:
         ("File", f"{report.name}, {report.size:,} bytes"),
         ("SHA-256", report.sha256),
         ("Dialect", dialect),
-        ("Rows", f"{report.rows:,}, of which {report.examples:,} are good examples"),
+        ("Rows", f"{report.rows:,}, of which {report.examples:,} can be tuned on"),
         ("Text", f"{report.characters:,} characters, about {report.tokens:,} tokens ({report.token_method})"),
     ]
     if report.task and report.recommended_epochs:
@@ -71,6 +76,11 @@ def _guess(mapping: FieldMapping, name: str) -> str:
     return f"{question_of(mapping)}\nThen say so: tunebot check {shlex.quote(name)} {keys}"
 
 
+def _preferred(name: str) -> str:
+    question = "Should the model learn the preferred answers, and nothing of the others?"
+    return f"{question}\nThen say so: tunebot check {shlex.quote(name)} --preferred"
+
+
 def _encoding(codec: str, name: str) -> str:
     command = f"tunebot check {shlex.quote(name)} --encoding {codec} --repair DIRECTORY"
     return f"Is the file written in {codec}?\nThen this writes it as UTF-8, for you to look at: {command}"
@@ -82,6 +92,7 @@ def _previews(previews: tuple[Preview, ...]) -> str:
         lines += [f"  System:   {preview.system}"] if preview.system else []
         lines += [f"  ({preview.earlier} earlier turns)"] if preview.earlier else []
         lines += [f"  Question: {preview.question}", f"  Answer:   {preview.answer}"]
+        lines += [f"  Not learned: {preview.rejected}"] if preview.rejected else []
     return "\n".join(lines)
 
 
@@ -95,10 +106,21 @@ def _histogram(title: str, histogram: Histogram) -> str:
     return "\n".join([f"{title} (mean {histogram.mean:,.0f}, longest {histogram.longest:,})", *rows])
 
 
-def _conclusion(report: DatasetReport) -> str:
+def _conclusion(report: DatasetReport, *, asks: bool) -> str:
+    if report.ok and asks:
+        return "Not yet: answer the question first."
     if report.ok:
-        return f"Fine: {report.examples:,} examples can be tuned on."
+        return f"Fine: {_examples(report.examples)} can be tuned on."
     bad = report.rows - report.examples
     if bad and report.examples:
-        return f"Not yet: {bad:,} of {report.rows:,} rows must be put right or taken out."
-    return "Not yet: put the errors right and check again."
+        text = f"Not yet: {bad:,} of {report.rows:,} rows must be put right or taken out."
+    else:
+        text = "Not yet: put the errors right and check again."
+    if not report.repairable:
+        return text
+    repair = f"tunebot check {shlex.quote(report.name)} --repair DIRECTORY"
+    return f"{text}\nThis writes the rows that can be kept, and the others with reasons: {repair}"
+
+
+def _examples(number: int) -> str:
+    return "1 example" if number == 1 else f"{number:,} examples"

@@ -296,7 +296,7 @@ RULES: dict[str, Rule] = {
     "preferred-only": Rule(
         WARNING,
         "Each row has a preferred answer and another one; only the preferred one would be learned.",
-        "Should the model learn only the preferred answers? If not, do not start with this file.",
+        "Say whether the model should learn only the preferred answers.",
     ),
     "keys-left-out": Rule(WARNING, "{field} is not sent to Google.", "Nothing, if it is not needed."),
     "duplicate": Rule(

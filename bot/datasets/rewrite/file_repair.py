@@ -188,7 +188,8 @@ class Repairer:
     def _keep(self, first: int, lines: Sequence[bytes], columns: Columns) -> bool:
         """Keep the rows that are new; return whether all of them are."""
         before = self._kept_rows
-        for i, (line, question, answer) in enumerate(zip(lines, columns.inputs, columns.outputs, strict=True)):
+        outputs = columns.compared_outputs()
+        for i, (line, question, answer) in enumerate(zip(lines, columns.inputs, outputs, strict=True)):
             if self._seen.add(xxhash.xxh3_64_intdigest(f"{question}\0\0{answer}".encode())):
                 self._kept.append(line.strip())
                 self._kept_rows += 1

@@ -5,8 +5,8 @@ columns in C (`map`, `chain`, list comparison), because Python code for each row
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from itertools import accumulate, chain
+from dataclasses import dataclass, field
+from itertools import accumulate, chain, repeat
 from operator import attrgetter
 from typing import Any, Literal
 
@@ -30,32 +30,44 @@ class Columns:
 
     `inputs` are all texts before the answer, joined by SEPARATOR; `counts` says how many texts a row has, the
     answer included. An even count is turns alone; an odd one means that the first text is a system text.
+    `rejected` are the answers to prefer less; empty where no row has one.
     """
 
     inputs: list[str]
     outputs: list[str]
     counts: list[int]
+    rejected: list[str] = field(default_factory=list)
 
     def examples(self) -> Iterable[Example]:
-        for joined, output, count in zip(self.inputs, self.outputs, self.counts, strict=True):
+        rejected = self.rejected or repeat("", len(self.inputs))
+        rows = zip(self.inputs, self.outputs, self.counts, rejected, strict=True)
+        for joined, output, count, other in rows:
             texts = joined.split(SEPARATOR) if count > 2 else [joined]
             system = texts.pop(0) if count % 2 else ""
-            yield Example(system, (*texts, output))
+            yield Example(system, (*texts, output), other)
+
+    def compared_outputs(self) -> list[str]:
+        """Return what makes two rows of one input the same: the answer, and the one to prefer less."""
+        if not self.rejected:
+            return self.outputs
+        return [f"{output}{SEPARATOR}{other}" for output, other in zip(self.outputs, self.rejected, strict=True)]
 
 
 def columns_of(example: Example) -> Columns:
     """Return one example as columns."""
     texts = [example.system, *example.texts] if example.system else [*example.texts]
-    # Two answers count as one output: rows that differ in either are not the same.
-    return Columns([SEPARATOR.join(texts[:-1])], [texts[-1] + example.rejected], [len(texts)])
+    rejected = [example.rejected] if example.rejected else []
+    return Columns([SEPARATOR.join(texts[:-1])], [texts[-1]], [len(texts)], rejected)
 
 
 def joined(parts: Sequence[Columns]) -> Columns:
     """Return the rows of several columns as one."""
+    rejected = any(part.rejected for part in parts)
     return Columns(
         [text for part in parts for text in part.inputs],
         [text for part in parts for text in part.outputs],
         [count for part in parts for count in part.counts],
+        [text for part in parts for text in part.rejected or [""] * len(part.inputs)] if rejected else [],
     )
 
 

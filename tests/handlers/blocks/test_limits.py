@@ -18,12 +18,9 @@ from bot.errors import BadArgument, BotError
 from bot.ports.files import FileInfo
 from handlers.blocks.chat.answer import build_answer, build_asked_answer
 from handlers.blocks.chat.ask_form import build_ask_form
-from handlers.blocks.datasets.report import (
-    build_checking_view,
-    build_error_view,
-    build_report_message,
-    build_report_view,
-)
+from handlers.blocks.datasets.check_views import build_checking_view, build_error_view
+from handlers.blocks.datasets.finding_list import build_details_view
+from handlers.blocks.datasets.report import build_report_message, build_report_view
 from handlers.blocks.help import build_help
 from handlers.blocks.jobs.card import build_card
 from handlers.blocks.jobs.listing import build_job_list, build_model_list
@@ -76,6 +73,7 @@ def test_slack_takes_every_report(
     request_: StartRequest | None,
 ) -> None:
     check_view(build_report_view(report, profile, ADA, proposal, validation=validation, request=request_))
+    check_view(build_details_view([report] if validation is None else [report, validation]))
     check_message(build_report_message(report, profile, proposal, validation=validation))
 
 

@@ -18,7 +18,7 @@ from bot.runtime.background_tasks import BackgroundTasks
 from bot.sandbox.slack import SlackStandIn
 from handlers import Listeners, register
 from handlers.blocks.chat import ask_form
-from handlers.blocks.datasets import report
+from handlers.blocks.datasets import check_views, finding_list, report
 from handlers.blocks.jobs import card
 from handlers.blocks.start import cost, form, prompt
 from handlers.delivery.poster import Poster
@@ -201,13 +201,22 @@ ROUTES: dict[tuple[str, str], tuple[str, Callable[[Kind, str, str], Body]]] = {
         ("view", callback_id): ("interaction", submission(callback_id))
         for callback_id in (form.FORM_VIEW, report.REPORT_VIEW, cost.CONFIRM_VIEW, ask_form.ASK_VIEW)
     },
-    ("view_closed", report.CHECKING_ID): (
+    ("view_closed", check_views.CHECKING_ID): (
         "interaction",
-        interaction(type="view_closed", view={"id": "V1", "callback_id": report.CHECKING_ID, "type": "modal"}),
+        interaction(
+            type="view_closed", view={"id": "V1", "callback_id": check_views.CHECKING_ID, "type": "modal"}
+        ),
     ),
     **{
         ("action", action_id): ("interaction", button_in_view(action_id))
-        for action_id in (form.BACKEND_ACTION, form.VALIDATION_ACTION, report.AGAIN_ACTION, report.REPAIR_ACTION)
+        for action_id in (
+            form.BACKEND_ACTION,
+            form.VALIDATION_ACTION,
+            check_views.AGAIN_ACTION,
+            check_views.REPAIR_ACTION,
+            check_views.CHECK_ACTION,
+            finding_list.DETAILS_ACTION,
+        )
     },
     **{
         ("action", action_id): ("interaction", button(action_id))

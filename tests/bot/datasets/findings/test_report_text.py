@@ -9,7 +9,7 @@ def test_report_text_says_what_is_wrong_where_and_what_to_do() -> None:
     data = jsonl(pair("1", "2"), pair("3", ""), pair("1", "2"), pair("x", "y" * 5_001))
     text = report_text(check_bytes(data, GEMINI_API, Dialect.GEMINI))
     assert text.splitlines()[0] == f"File       rows.jsonl, {len(data):,} bytes"
-    assert "Rows       4, of which 2 are good examples\n" in text
+    assert "Rows       4, of which 2 can be tuned on\n" in text
     assert (
         "Errors\n"
         "  line 2: output is empty.  [empty-field]\n"
@@ -17,7 +17,11 @@ def test_report_text_says_what_is_wrong_where_and_what_to_do() -> None:
         "  line 4: The output has 5,001 characters; the limit is 5,000.  [output-too-long]\n"
     ) in text
     assert "  line 3: The same example stands in the file more than once.  [duplicate]\n" in text
-    assert text.endswith("\n\nNot yet: 2 of 4 rows must be put right or taken out.\n")
+    assert text.endswith(
+        "\n\nNot yet: 2 of 4 rows must be put right or taken out.\n"
+        "This writes the rows that can be kept, and the others with reasons: "
+        "tunebot check rows.jsonl --repair DIRECTORY\n"
+    )
     assert "\x1b" not in text
 
 
@@ -40,3 +44,14 @@ def test_report_text_shows_the_first_two_examples_as_the_model_will_see_them() -
         "  Question: 0\n"
     ) in text
     assert text.count("Question:") == 2
+
+
+def test_two_answers_are_asked_about_and_only_the_preferred_one_is_shown_and_counted() -> None:
+    rows = ({"prompt": f"Where is key {i}?", "chosen": "At the desk.", "rejected": "No idea."} for i in range(3))
+    report = check_bytes(jsonl(*rows), VERTEX)
+    text = report_text(report)
+    assert "  Answer:   At the desk.\n  Not learned: No idea.\n" in text
+    assert "tunebot check rows.jsonl --preferred" in text
+    assert text.endswith("Not yet: answer the question first.\n")
+    assert report_text(report, preferred_only=True).endswith("Fine: 3 examples can be tuned on.\n")
+    assert report.characters == 3 * len("Where is key 0?At the desk.")

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,15 +10,8 @@ from bot.datasets import DatasetReport, Finding, Preview, Severity
 from bot.domain.datasets import Dialect, FieldMapping
 from bot.domain.jobs import Hyperparameters, TuningSpec
 from bot.domain.requests import Proposal, StartRequest
-from bot.errors import BadArgument, FileUnavailable
-from bot.tuning.dataset_repair import RepairedFiles
-from handlers.blocks.datasets.report import (
-    build_checking_view,
-    build_error_view,
-    build_repaired_message,
-    build_report_message,
-    build_report_view,
-)
+from handlers.blocks.datasets.finding_list import build_details_view
+from handlers.blocks.datasets.report import build_report_message, build_report_view
 from handlers.blocks.private_metadata import unpack_request
 from tests.support.block_checks import check_message, check_view
 from tests.support.block_samples import ADA, GEMINI, NOW, PLACE, TRAINING, VERTEX
@@ -92,7 +84,7 @@ def test_a_good_file_is_ready_to_start() -> None:
                 "block_id": "start_cost",
                 "text": mrkdwn(
                     "12 steps in all. About 120 tokens to train on "
-                    "(40 in the file, 3 epochs; estimated: 0.236 tokens for a byte of text)."
+                    "(40 in one pass, 3 passes; estimated: 0.236 tokens for a byte of text)."
                 ),
             },
             {
@@ -123,29 +115,27 @@ def test_bad_rows_are_named_with_their_lines_and_nothing_can_be_started() -> Non
     assert texts(view) == [
         "*next_number.jsonl*: 100 rows, 92 of them fit to tune on. "
         "Form: Gemini API examples (text_input, output).",
-        "*Error in lines 4, 9, 12, 40, 41 and 3 more:* The output is empty. Found: ` `. "
-        "Fill it in or leave the row out.",
-        "*Warning:* 15 examples are few; 100 are advised.",
+        "*To put right*\n• *8 rows*, lines 4, 9, 12, …: The output is empty.",
+        "*Good to know*\n• 15 examples are few; 100 are advised.",
     ]
 
 
 def test_one_bad_row_is_one_line() -> None:
     finding = replace(EMPTY_OUTPUT, count=1, lines=(1_204,), value="")
-    assert texts(view_of(replace(REPORT, findings=(finding,)), VERTEX, ADA, None))[1].startswith(
-        "*Error in line 1,204:* The output"
-    )
+    found = texts(view_of(replace(REPORT, findings=(finding,)), VERTEX, ADA, None))[1]
+    assert found == "*To put right*\n• Line 1,204: The output is empty."
 
 
 def test_items_of_a_json_array_are_called_items() -> None:
     finding = replace(EMPTY_OUTPUT, count=2, lines=(1, 2))
     bad = replace(REPORT, findings=(finding,), unit="item")
-    assert "*Error in items 1 and 2:*" in texts(view_of(bad, VERTEX, ADA, None))[1]
+    assert "• *2 rows*, items 1, 2: The output" in texts(view_of(bad, VERTEX, ADA, None))[1]
 
 
 def test_the_number_of_steps_is_not_made_up() -> None:
     spec = replace(SPEC, hyperparameters=Hyperparameters())
     view = view_of(REPORT, VERTEX, ADA, replace(PROPOSAL, spec=spec))
-    assert "Google chooses the number of steps. About 40 tokens an epoch" in texts(view)[1]
+    assert "Google chooses the number of steps. About 40 tokens in one pass" in texts(view)[1]
 
 
 def test_unknown_keys_are_shown_and_the_guess_is_one_click_away() -> None:
@@ -154,12 +144,55 @@ def test_unknown_keys_are_shown_and_the_guess_is_one_click_away() -> None:
     request = StartRequest(file="slack:F1", name="math")
     view = view_of(unknown, VERTEX, ADA, None, request=request)
     assert texts(view)[0] == (
-        "*next_number.jsonl*: 15 rows, in no form that I know. The keys are `question` and `answer`. "
-        "My guess: input `question`, output `answer`."
+        "*next_number.jsonl*: 15 rows, in no form that I know. The keys are `question` and `answer`."
     )
-    button = view["blocks"][-1]["elements"][0]
-    assert (button["action_id"], button["text"]["text"]) == ("form_again", "Fill in question and answer")
-    assert unpack_request(button["value"]) == replace(request, mapping=FieldMapping("question", "answer"))
+    assert texts(view)[1] == "*Is `question` what people ask, and `answer` what the model should say?*"
+    yes, change = view["blocks"][2]["elements"]
+    assert (yes["action_id"], yes["text"]["text"]) == ("report_check", "Yes, check it so")
+    assert unpack_request(yes["value"]) == replace(request, mapping=FieldMapping("question", "answer"))
+    assert (change["action_id"], unpack_request(change["value"])) == ("form_again", request)
+
+
+def test_whether_to_learn_the_preferred_answers_is_asked() -> None:
+    finding = replace(FEW, rule="preferred-only", message="Each row has a preferred answer and another one.")
+    pairs = replace(REPORT, dialect=Dialect.TRL, findings=(finding,))
+    request = StartRequest(file="slack:F1")
+    view = view_of(pairs, VERTEX, ADA, None, request=request)
+    assert "Should the model learn the preferred answers" in texts(view)[1]
+    yes = view["blocks"][2]["elements"][0]
+    assert unpack_request(yes["value"]) == replace(request, preferred_only=True)
+    message = build_report_message(pairs, VERTEX, None, request=request)
+    check_message(message)
+    assert "Yes, the preferred ones" in json.dumps(message.blocks)
+    answered = view_of(pairs, VERTEX, ADA, PROPOSAL, request=replace(request, preferred_only=True))
+    assert "Should the model" not in json.dumps(answered)
+
+
+def test_the_repair_stands_on_top_of_the_report() -> None:
+    broken = replace(EMPTY_OUTPUT, rule="empty-field")
+    view = view_of(replace(REPORT, findings=(broken,)), VERTEX, ADA, None, request=StartRequest(file="slack:F1"))
+    assert texts(view)[1].startswith("*I can repair this file.*")
+    assert [each["text"]["text"] for each in view["blocks"][2]["elements"]] == [
+        "Repair and continue",
+        "Change something",
+    ]
+
+
+def test_findings_of_one_kind_are_one_line_and_each_has_its_details() -> None:
+    places = [replace(EMPTY_OUTPUT, field=f"messages[{i}]", message=f"Turn {i} is empty") for i in range(3)]
+    bad = replace(REPORT, findings=(*places, FEW))
+    text = texts(view_of(bad, VERTEX, ADA, None))[1]
+    assert text == "*To put right*\n• Lines 4, 9, 12, …: Turn 0 is empty. And 2 more of this kind."
+    details = build_details_view([bad, bad])
+    check_view(details)
+    assert texts(details)[1:5] == [
+        *(
+            f"*Error in lines 4, 9, 12, 40, 41 and 3 more:* Turn {i} is empty. Found: ` `. "
+            "Fill it in or leave the row out."
+            for i in range(3)
+        ),
+        "*Warning:* 15 examples are few; 100 are advised.",
+    ]
 
 
 def test_keys_that_were_named_are_repeated() -> None:
@@ -177,11 +210,13 @@ def test_only_the_first_findings_are_shown_and_the_rest_counted() -> None:
     many = tuple(replace(EMPTY_OUTPUT, rule=f"r{index}", message=f"Reason {index}") for index in range(40))
     bad = replace(REPORT, findings=many)
     view = view_of(bad, VERTEX, ADA, None)
-    assert len(texts(view)) == 31
-    assert "And 10 more findings." in json.dumps(view)
+    assert texts(view)[1].endswith("Reason 7.\n• and 32 more kinds")
     message = build_report_message(bad, VERTEX)
     check_message(message)
-    assert "And 35 more findings." in json.dumps(message.blocks)
+    assert "and 32 more kinds" in json.dumps(message.blocks)
+    details = build_details_view([replace(bad, findings=many * 2)])
+    check_view(details)
+    assert "And 35 more findings." in json.dumps(details)
 
 
 def test_the_report_in_a_thread_can_start_it() -> None:
@@ -193,46 +228,9 @@ def test_the_report_in_a_thread_can_start_it() -> None:
     assert "15 examples are few" in message.text
 
 
-def test_while_the_file_is_read_the_modal_says_so() -> None:
-    view = build_checking_view("<big>.jsonl")
-    check_view(view)
-    assert "I am checking &lt;big&gt;.jsonl." in view["blocks"][0]["text"]["text"]
-    assert "submit" not in view
-
-
-def test_an_error_leads_back_to_the_form() -> None:
-    request = StartRequest(name="capitals", file="slack:F1")
-    view = build_error_view(FileUnavailable("That file was deleted in Slack.", "Share it again."), ADA, request)
-    check_view(view)
-    assert texts(view) == ["That file was deleted in Slack.\nShare it again."]
-    assert unpack_request(view["blocks"][1]["elements"][0]["value"]) == request
-
-
-def test_a_request_too_long_for_a_button_leaves_the_button_out() -> None:
-    request = StartRequest(file="gs://b/" + "a" * 1_100, validation="gs://b/" + "b" * 1_100)
-    view = build_error_view(BadArgument("No.", "Yes."), ADA, request)
-    check_view(view)
-    assert len(view["blocks"]) == 1
-
-
 @pytest.mark.parametrize("dialect", list(Dialect))
 def test_every_dialect_has_a_plain_name(dialect: Dialect) -> None:
     assert "Form: " in texts(view_of(replace(REPORT, dialect=dialect), VERTEX, ADA, PROPOSAL))[0]
-
-
-@pytest.mark.parametrize(
-    ("cut_turns", "rejected", "words"),
-    [
-        (0, 0, "9 rows kept. Nothing left out. Both"),
-        (2, 0, "9 rows kept. No row left out. 2 turns without an answer cut off. Both"),
-        (1, 3, "9 rows kept. 3 rows left out. 1 turn without an answer cut off. Both"),
-    ],
-)
-def test_a_repair_never_says_that_nothing_was_left_out_where_turns_were_cut(
-    cut_turns: int, rejected: int, words: str
-) -> None:
-    files = RepairedFiles("talks", Path("a"), Path("b"), 9, 0, rejected, 0, cut_turns)
-    assert words in build_repaired_message(files).text
 
 
 def test_the_view_shows_the_first_examples_and_the_thread_does_not() -> None:

@@ -1,0 +1,143 @@
+"""Builds the views and messages around a report: while a file is read or repaired, and where that failed."""
+
+from dataclasses import replace
+from typing import Any
+
+from bot.datasets import DatasetReport
+from bot.domain.place import Requester
+from bot.domain.requests import StartRequest
+from bot.errors import BadArgument, BotError
+from bot.tuning.dataset_repair import RepairedFiles
+from handlers.blocks.elements import actions, button, context, modal, section
+from handlers.blocks.formatting import count
+from handlers.blocks.jobs.wording import NAME
+from handlers.blocks.message import Block, Message, code, compose, escape_line
+from handlers.blocks.private_metadata import pack_request, pack_requester
+from handlers.blocks.replies import error_text
+
+CHECKING_ID = "checking"
+ERROR_ID = "start_error"
+AGAIN_ACTION = "form_again"
+REPAIR_ACTION = "report_repair"
+CHECK_ACTION = "report_check"
+
+
+def build_checking_view(name: str, percent: int = 0) -> dict[str, Any]:
+    """Build the view that is shown while the file is checked; closing it stops the check."""
+    text = (
+        f"I am checking {escape_line(name, NAME)}. For a large file this can take a minute. Nothing starts yet. "
+        "If you close this, I stop."
+    )
+    progress = [context(f"{percent}% read.", "checked")] if percent else []
+    return modal(
+        CHECKING_ID,
+        "Checking the file",
+        [section(text, "checking"), *progress],
+        close="Stop",
+        notify_on_close=True,
+    )
+
+
+def build_stopped_message() -> Message:
+    """Build the message to a person who closed the view of a check."""
+    text = "I stopped checking your file, because you closed its window. Nothing was started."
+    return compose(text, [section(text, "stopped")])
+
+
+def build_repairing_view(requester: Requester) -> dict[str, Any]:
+    """Build the view that is shown while the file is repaired."""
+    text = (
+        "I am repairing the file. Then I post in the channel what I kept and what I left out, and show you here "
+        "whether you can start. You can close this."
+    )
+    return modal(
+        CHECKING_ID, "Repairing the file", [section(text, "repairing")], metadata=pack_requester(requester)
+    )
+
+
+def build_error_view(error: BotError, requester: Requester, request: StartRequest | None = None) -> dict[str, Any]:
+    """Build the view that replaces a failed one; with a `request`, a button opens the form again, filled in."""
+    blocks = [section(error_text(error), "error"), *build_way_out(None, request)]
+    return modal(ERROR_ID, "That did not work", blocks, metadata=pack_requester(requester))
+
+
+def build_message_view(message: Message) -> dict[str, Any]:
+    """Build a view that shows a message."""
+    return modal(ERROR_ID, "That did not work", list(message.blocks))
+
+
+def build_repaired_message(repaired: RepairedFiles, uploaded: int = 0) -> Message:
+    """Build the message on a repair: how many rows were kept, repaired and left out.
+
+    It promises only the files that were `uploaded` to its thread already.
+    """
+    kept = f"*{escape_line(repaired.name, 100)}* repaired: {count(repaired.kept, 'row')} kept"
+    if repaired.repaired:
+        kept += f", {repaired.repaired:,} of them repaired"
+    if repaired.rejected:
+        left_out = f" {count(repaired.rejected, 'row')} left out"
+    else:
+        left_out = " No row left out" if repaired.cut_turns else " Nothing left out"
+    if repaired.duplicates:
+        left_out += f", {count(repaired.duplicates, 'duplicate')} among them"
+    if repaired.cut_turns:
+        left_out += f". {count(repaired.cut_turns, 'turn')} without an answer cut off"
+    text = f"{kept}.{left_out}.{_uploaded(uploaded)}"
+    return compose(text, [section(text, "repaired")])
+
+
+def _uploaded(files: int) -> str:
+    if not files:
+        return ""
+    if files == 1:
+        return " The repaired file is in this thread."
+    return " Both files are in this thread; each row that was left out says why."
+
+
+def nothing_kept(repaired: RepairedFiles) -> str:
+    """Return the sentence for a file in which no row can be kept."""
+    return f"No row of {repaired.name} can be tuned on as it is, so there is nothing to repair it to."
+
+
+def build_way_out(report: DatasetReport | None, request: StartRequest | None) -> list[Block]:
+    """Build what a person can do next in a view: answer a question, repair the file, change the form."""
+    if request is None:
+        return []
+    try:
+        again = [button("Change something", AGAIN_ACTION, pack_request(request))]
+        if report is not None and (question := build_question(report, request)):
+            *above, asked = question
+            return [*above, {**asked, "elements": [*asked["elements"], *again]}]
+        if report is None or not report.repairable:
+            return [actions(again, "report_choices")]
+        repair = button("Repair and continue", REPAIR_ACTION, pack_request(request), style="primary")
+    except BadArgument:
+        # Too long for a button: the person opens the form with the command instead.
+        return []
+    text = (
+        "*I can repair this file.* I keep the good rows, put right what can only have been meant in one way, and "
+        "list the rest with reasons. Your own file stays as it is."
+    )
+    return [section(text, "report_way_out"), actions([repair, *again], "report_choices")]
+
+
+def build_question(report: DatasetReport, request: StartRequest) -> list[Block]:
+    """Build the question that only a person can answer, with its buttons; nothing where there is none.
+
+    Raises BadArgument for a request that is too long for a button.
+    """
+    guess = report.guessed_mapping if report.dialect is None else None
+    if guess is not None:
+        keys = " with ".join(code(key, 60) for key in guess.input.split("+"))
+        text = f"*Is {keys} what people ask, and {code(guess.output, 60)} what the model should say?*"
+        yes, answered = "Yes, check it so", replace(request, mapping=guess)
+    elif report.asks_for_preferred and not request.preferred_only:
+        text = (
+            "*Each row has a preferred answer and another one. Should the model learn the preferred answers, and "
+            "nothing of the others?*"
+        )
+        yes, answered = "Yes, the preferred ones", replace(request, preferred_only=True)
+    else:
+        return []
+    check = button(yes, CHECK_ACTION, pack_request(answered), style="primary")
+    return [section(text, "report_question"), actions([check], "report_choices")]
