@@ -7,7 +7,7 @@ the same functions, with a clock, a database file and backend options of their o
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -22,9 +22,11 @@ from bot.chat.chat_service import ChatService
 from bot.chat.question_limits import NO_LIMITS, QuestionLimits
 from bot.datasets import WORKER_MODULE
 from bot.delivery.outbox_sender import OutboxSender
+from bot.domain.roles import Role, RoleGrant
 from bot.domain.spending import ConfirmationRules
 from bot.errors import StorageError
 from bot.people.job_access import JobAccess
+from bot.people.roles import Roles
 from bot.ports.backends import TuningBackend
 from bot.ports.clock import Clock
 from bot.ports.files import FileReader
@@ -96,6 +98,8 @@ def build_use_cases(
     workers: Workers,
     *,
     members: WorkspaceMembers = UNKNOWN_MEMBERS,
+    named_roles: Sequence[RoleGrant] = (),
+    start_alone: Role = Role.TUNER,
     adoption_grace: timedelta = ADOPTION_GRACE,
     doubt_after: timedelta = DOUBT_AFTER,
     lost_after: timedelta = LOST_AFTER,
@@ -106,19 +110,21 @@ def build_use_cases(
 ) -> UseCases:
     """Build the use cases; `files` maps a location's scheme to its reader, `wake_sender` follows each notice.
 
-    `workers` lends the processes in which files are read. `members` says who can read a channel; without it, each
-    person sees their own jobs and those of the channel where they speak. Without `prices` it reads the built-in
-    table.
+    `workers` lends the processes in which files are read. `members` says who can read a channel and who is of the
+    workspace; without it, nobody but the people of `named_roles` may do anything. Without `prices` it reads the
+    built-in table.
     """
     jobs = stores.jobs
     prices = prices or read_price_table()
     rules = confirmation_rules or ConfirmationRules()
+    roles = Roles(members, stores.roles, named_roles, start_alone=start_alone)
     cancellations = Cancellations(backends, jobs, clock, wake_sender)
     service = JobService(
         backends,
         jobs,
         files,
         workers,
+        roles,
         cancellations,
         clock,
         wake_sender,
@@ -130,11 +136,12 @@ def build_use_cases(
         backends, jobs, service, cancellations, clock, wake_sender, lost_after=lost_after, stuck_after=stuck_after
     )
     readiness = Readiness(backends)
-    access = JobAccess(jobs, members)
+    access = JobAccess(jobs, members, roles)
     chat = ChatService(backends, access, stores.chats, stores.audit_log)
     return UseCases(
         jobs=service,
         access=access,
+        roles=roles,
         refresher=refresher,
         proposals=Proposals(
             backends,
@@ -209,6 +216,8 @@ async def serving(
             sender.wake,
             workers,
             members=slack.members,
+            named_roles=settings.named_roles,
+            start_alone=settings.start_alone_role,
             adoption_grace=adoption_grace,
             stuck_after=settings.stuck_after,
             prices=prices,

@@ -19,6 +19,7 @@ from bot.chat.answer_worker import AnswerWorker
 from bot.chat.chat_service import ChatService
 from bot.domain.requests import PendingModal
 from bot.people.job_access import JobAccess
+from bot.people.roles import Roles
 from bot.ports.clock import Clock
 from bot.ports.stores import AuditLog, JobStore, PendingModalStore
 from bot.runtime.background_tasks import BackgroundTasks
@@ -76,6 +77,7 @@ class UseCases:
 
     jobs: JobService
     access: JobAccess
+    roles: Roles
     refresher: JobRefresher
     proposals: Proposals
     repair: DatasetRepair

@@ -15,6 +15,7 @@ from storage.outbox import SqliteOutbox
 from storage.pending_modals import SqlitePendingModals
 from storage.questions import SqliteQuestions
 from storage.report_cache import SqliteReportCache
+from storage.roles import SqliteRoles
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Stores:
     pending_modals: SqlitePendingModals
     report_cache: SqliteReportCache
     audit_log: SqliteAuditLog
+    roles: SqliteRoles
 
 
 @asynccontextmanager
@@ -46,6 +48,7 @@ async def open_stores(path: str | Path, clock: Clock) -> AsyncIterator[Stores]:
             pending_modals=SqlitePendingModals(database, clock),
             report_cache=SqliteReportCache(database, clock),
             audit_log=SqliteAuditLog(database, clock),
+            roles=SqliteRoles(database, clock),
         )
     finally:
         await database.close()

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from sqlite_utils import Database as Connection
 
+from bot.domain.place import Requester
 from bot.ports.clock import Clock
 from bot.ports.stores import AuditEntry
 from storage.codecs import micros
@@ -16,8 +17,17 @@ _KEEP_KEYS = timedelta(days=7)
 
 def append_entry(connection: Connection, team: str, act: AuditEntry, subject: str) -> None:
     """Append an entry to the audit log, in the transaction that writes what the person did."""
-    row = {"team": team, "at": micros(act.at), "user": act.user, "action": act.action, "subject": subject}
-    connection.table("audit").insert(row)
+    connection.table("audit").insert(
+        {
+            "team": team,
+            "at": micros(act.at),
+            "user": act.user,
+            "action": act.action,
+            "subject": subject,
+            "channel": act.channel,
+            "result": act.result,
+        }
+    )
 
 
 def first_time(connection: Connection, key: str, now: datetime) -> bool:
@@ -43,6 +53,8 @@ class SqliteAuditLog:
         # transaction, which writes this row to the disk too.
         return await self._database.write(lambda connection: first_time(connection, key, now), durable=False)
 
-    async def record(self, team: str, user: str, action: str, subject: str) -> None:
-        act = AuditEntry(user, action, self._clock.now())
-        await self._database.write(lambda connection: append_entry(connection, team, act, subject))
+    async def record(
+        self, requester: Requester, action: str, subject: str, *, result: str = "", channel: str = ""
+    ) -> None:
+        act = AuditEntry(requester.user, action, self._clock.now(), channel or requester.place.channel, result)
+        await self._database.write(lambda connection: append_entry(connection, requester.team, act, subject))

@@ -14,6 +14,7 @@ from bot.domain.names import did_you_mean, same_name
 from bot.domain.place import Place, Requester
 from bot.errors import BadArgument, BotError, NoSuchJob
 from bot.people.job_access import SUGGESTED, JobAccess
+from bot.people.roles import Deed
 from bot.ports.backends import TuningBackend, offered_backend
 from bot.ports.stores import AuditLog, ChatStore
 
@@ -77,6 +78,7 @@ class ChatService:
         Raises NoSuchJob with the command to type next, Forbidden if the person may not ask it here, StorageError.
         """
         place = requester.place
+        await self._access.check(requester, Deed.ASK)
         if name:
             return await self.find(requester, name)
         if place.thread and (conversation := await self._chats.conversation(place, 0)) is not None:
@@ -100,12 +102,15 @@ class ChatService:
         """Return whether the person may ask the thread's model; everybody may ask the one of the channel."""
         bound = await self._chats.bound(requester.place)
         if bound is not None and bound.model.endpoint == model.endpoint:
-            return True
+            return await self._access.may(requester, Deed.ASK)
         job = await self._access.job_of(model)
-        return job is None or await self._access.may_ask(requester, job)
+        if job is None:
+            return await self._access.may(requester, Deed.ASK)
+        return await self._access.may_ask(requester, job)
 
     async def check_ask(self, requester: Requester, model: ModelRef) -> None:
         """Check that the person may ask this model here. Raises NoSuchJob, Forbidden, StorageError."""
+        await self._access.check(requester, Deed.ASK)
         bound = await self._chats.bound(requester.place)
         if bound is not None and bound.model.endpoint == model.endpoint:
             return
@@ -117,6 +122,7 @@ class ChatService:
 
         Raises NoSuchJob, also for a model that the person may not see, Forbidden if they may not ask it here.
         """
+        await self._access.check(requester, Deed.ASK)
         model, job = await self._found(requester, name)
         if job is not None:
             await self._access.check_ask(requester, job)
@@ -161,21 +167,22 @@ class ChatService:
         return await self._bind(requester, _model_of(job))
 
     async def _bind(self, requester: Requester, model: ModelRef) -> ModelRef:
-        place, user = requester.place, requester.user
-        await self._chats.bind(place, model, user)
-        await self._audit_log.record(place.team, user, "use", f"{place.channel} {model.endpoint}")
+        await self._access.check(requester, Deed.ASK)
+        await self._chats.bind(requester.place, model, requester.user)
+        await self._audit_log.record(requester, "use", model.endpoint)
         return model
 
     async def use_none(self, requester: Requester) -> ChannelModel | None:
         """Let no model answer in the channel, and return the one that did, None if there was none.
 
-        Raises StorageError.
+        Raises Forbidden, StorageError.
         """
+        await self._access.check(requester, Deed.ASK)
         place = requester.place
         before = await self._chats.bound(place)
         if before is not None:
             await self._chats.unbind(place)
-            await self._audit_log.record(place.team, requester.user, "use none", place.channel)
+            await self._audit_log.record(requester, "use none", before.model.endpoint)
         return before
 
     async def chosen(self, place: Place) -> ChosenModel | None:
@@ -202,8 +209,9 @@ class ChatService:
     async def models(self, requester: Requester) -> ModelList:
         """Return the tuned models of all backends that this person may see.
 
-        The error of one backend does not hide the others.
+        The error of one backend does not hide the others. Raises Forbidden, StorageError.
         """
+        await self._access.check(requester, Deed.ASK)
         models: list[TunedModel] = []
         problems: list[str] = []
         for backend in self._backends.values():

@@ -1,14 +1,13 @@
 """The one place that decides who sees a job, its model, its file and its name, and who may change or use it.
 
 A job is seen where it was made: by each person who can read that channel or is in that direct message, and by its
-owner. To a person who may not see it, it is as if it did not exist. Among those who see it, only its owner and the
-workspace's administrators may cancel it, delete it, or use it in another channel.
+owner. To a person who may not see it, it is as if it did not exist. Among those who see it, only its owner and
+those with the role for it (see `bot.people.roles`) may cancel it, delete it, or use it in another channel.
 """
 
 import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from enum import StrEnum
 from typing import Final
 
 from bot.domain.chat import ModelRef
@@ -17,37 +16,41 @@ from bot.domain.names import did_you_mean
 from bot.domain.place import Requester, Sight
 from bot.domain.requests import Proposal
 from bot.errors import Forbidden, NoSuchJob
+from bot.people.roles import Deed, Roles
 from bot.ports.stores import JobStore
 from bot.ports.workspace_members import WorkspaceMembers
 
 SUGGESTED: Final = 300  # among how many names one that the person may have meant is searched for
 
 
-class Deed(StrEnum):
-    """What only the job's owner or an administrator may do, as a verb for the refusal."""
-
-    CANCEL = "cancel it"
-    DELETE = "delete it"
-    USE = "use it in another channel than its own"
-
-
 class JobAccess:
     """Finds jobs for a person, and says what the person may do to them."""
 
-    def __init__(self, jobs: JobStore, members: WorkspaceMembers) -> None:
+    def __init__(self, jobs: JobStore, members: WorkspaceMembers, roles: Roles) -> None:
         self._jobs = jobs
         self._members = members
+        self._roles = roles
+
+    async def may(self, requester: Requester, deed: Deed) -> bool:
+        """Return whether the person may do this here, to a job that is not theirs. Raises StorageError."""
+        return await self._roles.may(requester, deed)
+
+    async def check(self, requester: Requester, deed: Deed) -> None:
+        """Check what the person may do here, whatever the job. Raises Forbidden, StorageError."""
+        await self._roles.check(requester, deed)
 
     async def may_see(self, requester: Requester, job: TuningJob) -> bool:
-        """Return whether the job exists for this person. Never raises."""
+        """Return whether the job exists for this person. Raises StorageError."""
         if requester.team != job.place.team:
             return False
         if requester.user in (job.owner, job.prepared_by):
             return True
-        return await self._reads(requester, job.place.channel)
+        return await self._roles.belongs(requester) and await self._reads(requester, job.place.channel)
 
     async def sight(self, requester: Requester) -> Sight:
         """Return what the person sees of all the workspace's jobs. Raises StorageError."""
+        if not await self._roles.belongs(requester):
+            return Sight(requester.user, frozenset())
         channels = sorted(await self._jobs.channels(requester.team))
         reads = await asyncio.gather(*(self._reads(requester, channel) for channel in channels))
         return Sight(requester.user, frozenset(each for each, read in zip(channels, reads, strict=True) if read))
@@ -59,7 +62,7 @@ class JobAccess:
         )
 
     async def visible(self, requester: Requester, jobs: Iterable[TuningJob]) -> list[TuningJob]:
-        """Return those of the jobs that exist for this person, in their order. Never raises."""
+        """Return those of the jobs that exist for this person, in their order. Raises StorageError."""
         listed = list(jobs)
         seen = await asyncio.gather(*(self.may_see(requester, job) for job in listed))
         return [job for job, sees in zip(listed, seen, strict=True) if sees]
@@ -115,28 +118,31 @@ class JobAccess:
         jobs = await self._jobs.with_resources(names)
         return next((job for job in reversed(jobs) if not job.deleted_by), jobs[-1] if jobs else None)
 
-    async def may_decide(self, requester: Requester, job: TuningJob) -> bool:
-        """Return whether the person may cancel or delete the job, or use it in another channel. Never raises."""
+    async def may_decide(self, requester: Requester, job: TuningJob, deed: Deed) -> bool:
+        """Return whether the person may do this deed of OWN_JOB to the job. Raises StorageError."""
         if not await self.may_see(requester, job):
             return False
-        return requester.user == job.owner or await self._members.is_admin(requester.user)
+        return requester.user == job.owner or await self._roles.may(requester, deed)
 
     async def check_deed(self, requester: Requester, job: TuningJob, deed: Deed) -> None:
         """Raises Forbidden if the person may not do this to the job, NoSuchJob if they do not see it."""
-        if await self.may_decide(requester, job):
+        if await self.may_decide(requester, job, deed):
             return
         if not await self.may_see(requester, job):
             raise NoSuchJob("This job no longer exists.", "See all jobs with /tune list.")
         raise Forbidden(
-            f"Only the person who started {job.name} and administrators of this workspace may {deed}.",
-            "Ask one of them.",
+            f"Only the person who started {job.name}, approvers and administrators of this workspace may {deed}.",
+            "Ask one of them; /tune roles shows who has which role.",
         )
 
     async def may_use(self, requester: Requester, job: TuningJob) -> bool:
-        """Return whether the person may make the model answer, or tune it again, in the requester's channel."""
+        """Return whether the person may make the model answer, or tune it again, in the requester's channel.
+
+        Raises StorageError.
+        """
         if requester.place.channel == job.place.channel:
             return await self.may_see(requester, job)
-        return await self.may_decide(requester, job)
+        return await self.may_decide(requester, job, Deed.USE)
 
     async def check_use(self, requester: Requester, job: TuningJob) -> None:
         """Raises Forbidden if the person may not use the model here, NoSuchJob if they do not see it."""
@@ -149,6 +155,8 @@ class JobAccess:
         Everybody who sees it may ask it in its own channel and in direct messages, and that of a public channel
         anywhere.
         """
+        if not await self._roles.may(requester, Deed.ASK):
+            return False
         if await self.may_use(requester, job):
             return True
         if not await self.may_see(requester, job):
@@ -158,6 +166,7 @@ class JobAccess:
 
     async def check_ask(self, requester: Requester, job: TuningJob) -> None:
         """Raises Forbidden if the person sees the model, but may not ask it here."""
+        await self._roles.check(requester, Deed.ASK)
         if not await self.may_ask(requester, job):
             raise Forbidden(
                 f"{job.name} was tuned in a private place, and its answers would be seen by others here.",

@@ -7,18 +7,23 @@ from typing import Protocol
 
 from bot.domain.chat import ChannelModel, Conversation, ModelRef
 from bot.domain.jobs import OpenJob, Snapshot, TuningJob
-from bot.domain.place import Place, Sight
+from bot.domain.place import Place, Requester, Sight
 from bot.domain.requests import PendingModal, Proposal
 from bot.ports.notifier import NoticeKind
 
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """What a person did to a job, for the audit log."""
+    """What a person did, for the audit log: ids, words of the bot and numbers, never what a person wrote.
+
+    `channel` is where they did it, `result` how it ended; empty where it is done and there is no more to say.
+    """
 
     user: str
     action: str
     at: datetime
+    channel: str = ""
+    result: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +213,11 @@ class AuditLog(Protocol):
         """
         ...
 
-    async def record(self, team: str, user: str, action: str, subject: str) -> None:
-        """Append a line to the audit log. Raises StorageError."""
+    async def record(
+        self, requester: Requester, action: str, subject: str, *, result: str = "", channel: str = ""
+    ) -> None:
+        """Append a line to the audit log: what the person did, and the id of what they did it to.
+
+        `channel` is where, if that is not the place of the request. Raises StorageError.
+        """
         ...

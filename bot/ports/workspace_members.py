@@ -1,4 +1,5 @@
-"""What Slack says of the people of the workspace: which channels they can read, and who administers it."""
+"""What Slack says of the people of the workspace: which channels they can read, which groups they
+are in, and who administers it."""
 
 from typing import Final, Protocol
 
@@ -14,6 +15,14 @@ class WorkspaceMembers(Protocol):
         """Return whether each full member of the workspace can read the channel. Never raises."""
         ...
 
+    async def is_full_member(self, user: str) -> bool:
+        """Return whether the person is of the workspace, and neither a guest nor a bot. Never raises."""
+        ...
+
+    async def in_group(self, user: str, group: str) -> bool:
+        """Return whether the person is in this user group. Never raises."""
+        ...
+
     async def is_admin(self, user: str) -> bool:
         """Return whether the person is an administrator or an owner of the workspace. Never raises."""
         ...
@@ -26,6 +35,12 @@ class UnknownMembers:
         return False
 
     async def is_public(self, channel: str) -> bool:
+        return False
+
+    async def is_full_member(self, user: str) -> bool:
+        return False
+
+    async def in_group(self, user: str, group: str) -> bool:
         return False
 
     async def is_admin(self, user: str) -> bool:

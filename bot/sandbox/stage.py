@@ -83,6 +83,7 @@ class Stage:
             "TUNEBOT_BACKENDS": "vertex,gemini,palm",
             "TUNEBOT_DB": str(self.directory / "tunebot.db"),
             "TUNEBOT_POLL_SECONDS": "0.3",
+            "TUNEBOT_TUNERS": "everyone",
             **self.extra,
         }
 

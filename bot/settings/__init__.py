@@ -8,7 +8,7 @@ files but those that a variable such as SLACK_BOT_TOKEN_FILE names.
 from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
-from typing import Annotated, Final, Self, get_args
+from typing import Annotated, Final, Literal, Self, get_args
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -20,10 +20,20 @@ from pydantic import (
     ValidationError,
 )
 
+from bot.domain.roles import Role, RoleGrant
 from bot.domain.spending import ConfirmationRules
 from bot.errors import SettingsError
 from bot.settings.problems import conflicts, field_problems, read_secret_files
-from bot.settings.value_forms import BaseUrl, comma_list, gs_prefix_list, host_list, models_by_backend
+from bot.settings.value_forms import (
+    BaseUrl,
+    comma_list,
+    grantee_list,
+    gs_prefix_list,
+    host_list,
+    models_by_backend,
+)
+
+Grantees = Annotated[tuple[str, ...], BeforeValidator(grantee_list)]
 
 DEFAULT_PORT: Final = 3000
 _THIS_MACHINE: Final = ("localhost", "127.0.0.1", "::1")
@@ -172,6 +182,34 @@ class Settings(BaseModel):
     )
     confirm_usd: Decimal = _CONFIRM_USD
     confirm_epoch_factor: int = _CONFIRM_EPOCH_FACTOR
+    owners: Grantees = Field(
+        (),
+        alias="TUNEBOT_OWNERS",
+        description="Who owns the bot beside the workspace's administrators: Slack's ids of people (`U...`) and "
+        "user groups (`S...`), separated by commas.",
+    )
+    approvers: Grantees = Field(
+        (),
+        alias="TUNEBOT_APPROVERS",
+        description="Who approves tunings and looks after those of others: ids of people, user groups and "
+        "channels (`C...`), for those who are in them.",
+    )
+    tuners: Grantees = Field(
+        (),
+        alias="TUNEBOT_TUNERS",
+        description="Who may tune: the same ids, or `everyone` for each full member of the workspace.",
+    )
+    askers: Grantees = Field(
+        (),
+        alias="TUNEBOT_ASKERS",
+        description="Who may ask models, with the same values. While nobody is named, here or with `/tune roles`, "
+        "each full member may.",
+    )
+    start_alone: Literal["tuners", "approvers"] = Field(
+        "tuners",
+        alias="TUNEBOT_START_ALONE",
+        description="Who starts a tuning without another's approval: `tuners`, or only `approvers`.",
+    )
     questions_per_minute: int = Field(
         20,
         alias="TUNEBOT_QUESTIONS_PER_MINUTE",
@@ -216,6 +254,22 @@ class Settings(BaseModel):
     def base_models_by_backend(self) -> dict[str, tuple[str, ...]]:
         """The base models to offer instead of the built-in ones, by backend."""
         return {name or self.backends[0]: models for name, models in self.base_models.items()}
+
+    @property
+    def named_roles(self) -> tuple[RoleGrant, ...]:
+        """The roles that the settings give."""
+        lists = {
+            Role.OWNER: self.owners,
+            Role.APPROVER: self.approvers,
+            Role.TUNER: self.tuners,
+            Role.ASKER: self.askers,
+        }
+        return tuple(RoleGrant(role, grantee) for role, grantees in lists.items() for grantee in grantees)
+
+    @property
+    def start_alone_role(self) -> Role:
+        """The least role that starts a tuning without an approval."""
+        return Role.APPROVER if self.start_alone == "approvers" else Role.TUNER
 
     @property
     def stuck_after(self) -> timedelta:

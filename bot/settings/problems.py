@@ -10,6 +10,7 @@ from typing import Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from bot.domain.roles import Role, is_grantee, refusal
 from bot.settings.value_forms import comma_list, models_by_backend
 
 KNOWN_BACKENDS: Final = ("vertex", "gemini", "palm")
@@ -70,6 +71,9 @@ def conflicts(given: Mapping[str, str]) -> list[str]:
         for name in models_by_backend(given.get("TUNEBOT_BASE_MODELS", ""))
         if name and name not in backends
     ]
+    for name, role in {"TUNEBOT_OWNERS": Role.OWNER, "TUNEBOT_APPROVERS": Role.APPROVER}.items():
+        reasons = {refusal(role, grantee) for grantee in comma_list(given.get(name, "")) if is_grantee(grantee)}
+        problems += [f"{name}: {reason}" for reason in sorted(reasons) if reason]
     return problems
 
 

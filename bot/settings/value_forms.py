@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
 
+from bot.domain.roles import is_grantee
+
 
 def comma_list(text: str) -> tuple[str, ...]:
     """`a, b` -> ("a", "b")."""
@@ -34,6 +36,15 @@ def models_by_backend(text: str) -> dict[str, tuple[str, ...]]:
         name, listed = (backend.strip(), ids) if equals else ("", backend)
         models[name] = models.get(name, ()) + tuple(listed.split())
     return models
+
+
+def grantee_list(text: str) -> tuple[str, ...]:
+    """`U0ADA, S0TUNERS, C0GENERAL, everyone` -> the same in a tuple."""
+    grantees = comma_list(text)
+    for grantee in grantees:
+        if not is_grantee(grantee):
+            raise ValueError("should be Slack's ids of people, user groups or channels, or everyone")
+    return grantees
 
 
 def gs_prefix_list(text: str) -> tuple[str, ...]:

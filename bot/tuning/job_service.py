@@ -15,6 +15,7 @@ from typing import Final
 
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.jobs import JobState, Origin, TunedModel, TuningJob
+from bot.domain.place import Requester
 from bot.domain.requests import Proposal
 from bot.domain.spending import ConfirmationRules
 from bot.errors import (
@@ -32,6 +33,7 @@ from bot.errors import (
     StorageError,
 )
 from bot.people.job_access import check_start
+from bot.people.roles import Deed, Roles
 from bot.ports.backends import TuningBackend, offered_backend
 from bot.ports.clock import Clock
 from bot.ports.files import FileReader
@@ -78,6 +80,7 @@ class JobService:
         jobs: JobStore,
         files: Mapping[str, FileReader],
         workers: Workers,
+        roles: Roles,
         cancellations: Cancellations,
         clock: Clock,
         wake_sender: Callable[[], None],
@@ -91,6 +94,7 @@ class JobService:
         self._jobs = jobs
         self._files = files
         self._workers = workers
+        self._roles = roles
         self._clock = clock
         self._wake_sender = wake_sender
         self._adoption_grace = adoption_grace
@@ -121,6 +125,7 @@ class JobService:
         if proposal is None:
             raise Outdated("I no longer have this form.", "Open it again with /tune.")
         check_start(proposal, user, channel)
+        await self._roles.check(Requester(user, proposal.place), Deed.TUNE)
         job = _job_of(proposal, offered_backend(self._backends, proposal.spec.backend).profile, user)
         acts = [AuditEntry(user, "start", self._clock.now())]
         chosen = proposal.spec.hyperparameters.epochs

@@ -22,6 +22,7 @@ from bot.domain.requests import Proposal, StartRequest
 from bot.domain.spending import ConfirmationRules
 from bot.errors import BadArgument, BotError, GoogleError
 from bot.people.job_access import JobAccess
+from bot.people.roles import Deed
 from bot.ports.backends import TuningBackend, offered_backend
 from bot.ports.clock import Clock
 from bot.ports.stores import JobStore
@@ -109,10 +110,12 @@ class Proposals:
     ) -> CheckResult:
         """Check the request, read its files, and store a proposal if there is no error.
 
-        Raises BadArgument, FileError; what is wrong with rows is in the reports.
+        Raises Forbidden for a person who may not tune here, BadArgument, FileError; what is wrong with rows is in
+        the reports.
         """
-        profile = self.profile(request.backend)
         requester = Requester(owner, place)
+        await self.check_person(requester)
+        profile = self.profile(request.backend)
         base_model = await self._checked_values(requester, profile, request)
         if not request.file:
             raise BadArgument(
@@ -164,6 +167,10 @@ class Proposals:
         await self._jobs.add_proposal(proposal)
         confirmation = reason_to_confirm(cost, chosen.epochs, self._confirmation_rules)
         return CheckResult(profile, report, second, proposal, earlier, obstacle, confirmation)
+
+    async def check_person(self, requester: Requester) -> None:
+        """Raises Forbidden if the person may not tune here, StorageError."""
+        await self._access.check(requester, Deed.TUNE)
 
     async def check_values(self, requester: Requester, request: StartRequest) -> None:
         """Check the values of a request but not its files, as `check` does first. Raises BadArgument."""

@@ -13,7 +13,8 @@ from bot.domain.jobs import TuningJob
 from bot.domain.place import Requester
 from bot.domain.requests import StartRequest
 from bot.errors import ConfirmationNeeded, Outdated
-from bot.people.job_access import Deed, JobAccess
+from bot.people.job_access import JobAccess
+from bot.people.roles import Deed
 from bot.runtime.background_tasks import BackgroundTasks
 from bot.tuning.job_refresh import JobRefresher
 from bot.tuning.job_service import JobService

@@ -9,7 +9,8 @@ from bot.chat.chat_service import ChatService
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.names import same_name
 from bot.domain.place import Requester
-from bot.people.job_access import Deed, JobAccess
+from bot.people.job_access import JobAccess
+from bot.people.roles import Deed
 from bot.ports.clock import Clock
 from bot.ports.stores import JobStore
 from bot.spending.month_report import month_of, month_report, months_back, next_month, start_of

@@ -73,7 +73,8 @@ class CheckModal:
         self._closed: dict[str, tuple[str, str]] = {}
 
     async def open(self, trigger_id: str, requester: Requester, request: StartRequest) -> None:
-        """Open the form, filled in with the request."""
+        """Open the form, filled in with the request. Raises Forbidden for a person who may not tune here."""
+        await self._proposals.check_person(requester)
         view = build_form(await self._state(requester, request))
         await self._client.views_open(trigger_id=trigger_id, view=view)
 
@@ -99,6 +100,7 @@ class CheckModal:
         if not request.file:
             await self.open(trigger_id, requester, request)
             return
+        await self._proposals.check_person(requester)
         opened = await self._client.views_open(trigger_id=trigger_id, view=build_checking_view("your file"))
         view_id = str(opened["view"]["id"])
         await self.show_report(PendingModal(ModalWork.CHECK, view_id, requester.place, requester.user, request))

@@ -1,7 +1,7 @@
-"""Asks Slack who can read a channel and who administers the workspace, for `bot.people`.
+"""Asks Slack who can read a channel, who is in a user group, and who administers the workspace, for `bot.people`.
 
-An answer on a channel is kept for a minute and a failure for ten seconds. Where Slack does not answer in time, or
-refuses, the answer is no.
+An answer on a channel or a group is kept for a minute and a failure for ten seconds. Where Slack does not answer
+in time, or refuses, the answer is no.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ _PAGE: Final = 1_000  # the most that conversations.members returns at once
 
 
 class _Answers(Generic[T]):
-    """Keeps what Slack answered on each channel; those who ask at the same time share one request.
+    """Keeps what Slack answered on each channel or group; those who ask at the same time share one request.
 
     `unknown` is the answer where Slack gives none.
     """
@@ -54,7 +54,7 @@ class _Answers(Generic[T]):
             async with asyncio.timeout(self._seconds), self._turns:
                 answer, seconds = await self._ask(channel), _KEPT_SECONDS
         except CALL_ERRORS as error:
-            logger.warning("could not look up who can read %s: %s", channel, error)
+            logger.warning("could not look up who is in %s: %s", channel, error)
         finally:
             # Also where this request was cancelled: nobody may wait for it for ever.
             future.set_result(answer)
@@ -63,9 +63,10 @@ class _Answers(Generic[T]):
 
 
 class ChannelMembers:
-    """The WorkspaceMembers of `bot.ports`, over conversations.info, conversations.members and users.info.
+    """The WorkspaceMembers of `bot.ports`, over conversations.info, conversations.members, usergroups.users.list
+    and users.info.
 
-    They need the scopes `channels:read`, `groups:read`, `im:read`, `mpim:read` and `users:read`.
+    They need the scopes `channels:read`, `groups:read`, `im:read`, `mpim:read`, `usergroups:read`, `users:read`.
     """
 
     def __init__(
@@ -74,12 +75,14 @@ class ChannelMembers:
         self._client = client
         self._users = users
         self._team = team
+        self._seconds = seconds
         self._public = _Answers(self._ask_public, False, seconds)
+        self._groups: _Answers[frozenset[str]] = _Answers(self._ask_group, frozenset(), seconds)
         self._members: _Answers[frozenset[str]] = _Answers(self._ask_members, frozenset(), seconds)
 
     async def can_read(self, user: str, channel: str) -> bool:
         """Return whether the person can read it; a guest reads only channels of which they are a member."""
-        if await self.is_public(channel) and await self._is_full_member(user):
+        if await self.is_public(channel) and await self.is_full_member(user):
             return True
         return user in await self._members.on(channel)
 
@@ -87,11 +90,14 @@ class ChannelMembers:
         return await self._public.on(channel)
 
     async def is_admin(self, user: str) -> bool:
-        found = await self._users.find(user)
+        found = await self._users.find(user, self._seconds)
         return found is not None and found.is_admin and self._team in found.teams
 
-    async def _is_full_member(self, user: str) -> bool:
-        found = await self._users.find(user)
+    async def in_group(self, user: str, group: str) -> bool:
+        return user in await self._groups.on(group)
+
+    async def is_full_member(self, user: str) -> bool:
+        found = await self._users.find(user, self._seconds)
         return found is not None and self._team in found.teams and not found.is_guest and not found.is_bot
 
     async def _ask_public(self, channel: str) -> bool:
@@ -99,6 +105,10 @@ class ChannelMembers:
         shown: dict[str, Any] = (await self._client.conversations_info(channel=channel)).get("channel") or {}
         direct = shown.get("is_im") or shown.get("is_mpim")
         return not direct and shown.get("is_private") is False
+
+    async def _ask_group(self, group: str) -> frozenset[str]:
+        """See https://docs.slack.dev/reference/methods/usergroups.users.list; it has no pages."""
+        return frozenset((await self._client.usergroups_users_list(usergroup=group)).get("users") or ())
 
     async def _ask_members(self, channel: str) -> frozenset[str]:
         found: set[str] = set()

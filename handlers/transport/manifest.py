@@ -51,6 +51,7 @@ SCOPES: Final = {
     "groups:read": "asking Slack who is in a private channel, and so who may see what was tuned there",
     "im:read": "asking Slack who is in a direct message, and so who may see what was tuned there",
     "mpim:read": "the same for a direct message of several people",
+    "usergroups:read": "asking Slack who is in a user group that was given a role",
     "im:write": "writing to a job's owner directly where the bot cannot post in the channel",
 }
 

@@ -1,7 +1,7 @@
 """Asks Slack who a person is, where a payload does not say it: the workspaces, guest, bot,
 administrator or none of these.
 
-An answer is kept for ten minutes and a failure for one, so a person who writes often costs few calls.
+An answer is kept for ten minutes and a failure for ten seconds, so a person who writes often costs few calls.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 LOOKUP_SECONDS: Final = 1.0  # of the three in which Slack must be acknowledged
 _KEPT_SECONDS: Final = 600.0
-_FAILURE_KEPT_SECONDS: Final = 60.0
+_FAILURE_KEPT_SECONDS: Final = 10.0
 _MOST_KEPT: Final = 2_000
 
 
@@ -39,21 +39,21 @@ class SlackUsers:
         self._seconds = seconds
         self._kept: dict[str, tuple[float, SlackUser | None]] = {}
 
-    async def find(self, user: str) -> SlackUser | None:
-        """Return the person, None where Slack does not say who they are. Never raises."""
+    async def find(self, user: str, seconds: float | None = None) -> SlackUser | None:
+        """Return the person, None where Slack does not say in so many seconds who they are. Never raises."""
         now = asyncio.get_running_loop().time()
         until, kept = self._kept.get(user, (0.0, None))
         if now < until:
             return kept
-        found = await self._ask(user)
+        found = await self._ask(user, self._seconds if seconds is None else seconds)
         if len(self._kept) >= _MOST_KEPT:
             self._kept.pop(next(iter(self._kept)))
         self._kept[user] = (now + (_KEPT_SECONDS if found else _FAILURE_KEPT_SECONDS), found)
         return found
 
-    async def _ask(self, user: str) -> SlackUser | None:
+    async def _ask(self, user: str, seconds: float) -> SlackUser | None:
         try:
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(seconds):
                 answer = await self._client.users_info(user=user)
         except CALL_ERRORS as error:
             logger.warning("could not look up who %s is: %s", user, error)

@@ -102,3 +102,16 @@ def m018_names_as_typed(db: Database) -> None:
 def m019_retirements(db: Database) -> None:
     """Store which notice that a job's base model retires was told last, so that none is told twice."""
     db.table("jobs").add_column("retirement_told", int)
+
+
+@migrations()
+def m020_roles(db: Database) -> None:
+    """Create the table of roles, and store where an act of the audit log was done and how it ended."""
+    db.table("roles").create(
+        {"team": str, "role": str, "grantee": str, "given_by": str, "given_at": int},
+        pk=("team", "role", "grantee"),
+        not_null={"given_by", "given_at"},
+        strict=True,
+    )
+    db.table("audit").add_column("channel", str, not_null_default="")
+    db.table("audit").add_column("result", str, not_null_default="")

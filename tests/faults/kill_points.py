@@ -22,7 +22,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from bot.app import build_use_cases, open_workers
+from bot.app import open_workers
 from bot.backends import PROFILES, BackendOptions, open_google
 from bot.domain.datasets import Dataset
 from bot.domain.jobs import Hyperparameters, TunedModel, TuningJob, TuningSpec
@@ -41,6 +41,7 @@ from storage.jobs import SqliteJobStore
 from tests.faults.load_run import ROOT
 from tests.support.backend_harness import BASES, BUCKET, RETRY_POLICY, rows
 from tests.support.clock import NOON, FixedClock
+from tests.support.workspace_people import build_open_use_cases
 
 T = TypeVar("T")
 TEAM, ADA = "T1", "U1"
@@ -132,7 +133,9 @@ async def open_parts(file: Path, backend: str, reach: BackendOptions, clock: Clo
         stores = await stack.enter_async_context(open_stores(file, clock))
         opened = await stack.enter_async_context(open_google([backend], reach))
         workers = await stack.enter_async_context(open_workers())
-        use_cases = build_use_cases(stores, opened.backends, {"gs": opened.files}, clock, lambda: None, workers)
+        use_cases = build_open_use_cases(
+            stores, opened.backends, {"gs": opened.files}, clock, lambda: None, workers
+        )
         starts = BackgroundTasks()
         poller = Poller(use_cases.jobs, use_cases.refresher, stores.jobs, clock, Metrics(), 5.0, starts=starts)
         yield BotParts(stores.database, opened.backends[backend], stores.jobs, use_cases.jobs, poller, starts)

@@ -26,9 +26,7 @@ from bot.chat.answer_worker import AnswerWorker
 from bot.chat.chat_service import ChatService
 from bot.domain.chat import ModelRef, Question
 from bot.domain.place import Place
-from bot.people.job_access import JobAccess
 from bot.ports.questions import OpenQuestion
-from bot.ports.workspace_members import UNKNOWN_MEMBERS
 from bot.runtime.backoff import Backoff
 from handlers.blocks.message import Message
 from handlers.delivery.answer_posts import SlackAnswerPoster
@@ -40,6 +38,7 @@ from storage import open_stores
 from storage.conversations import SqliteChatStore
 from storage.questions import SqliteQuestions
 from tests.faults.kill_points import KilledAtStep, options
+from tests.support.workspace_people import open_access
 
 # Longer than the stand-in is busy with a post whose sender has died.
 SETTLES_IN: Final = timedelta(seconds=0.3)
@@ -91,9 +90,7 @@ async def open_parts(file: Path, told: StandInAddresses) -> AsyncIterator[BotPar
         google = await stack.enter_async_context(open_google(["vertex"], reach))
         session = await stack.enter_async_context(aiohttp.ClientSession())
         client = AsyncWebClient(token=told.bot_token, base_url=told.slack, session=session)
-        chat = ChatService(
-            google.backends, JobAccess(stores.jobs, UNKNOWN_MEMBERS), stores.chats, stores.audit_log
-        )
+        chat = ChatService(google.backends, open_access(stores), stores.chats, stores.audit_log)
         poster = Poster(client, RateLimits(post_seconds=0.01), 2.0)
 
         async def respond(message: Message) -> None:

@@ -1,11 +1,15 @@
 import asyncio
 from datetime import timedelta
 
+from bot.domain.place import Place, Requester
 from storage.audit_log import SqliteAuditLog
 from storage.codecs import moment
 from storage.database import Database
 from tests.support.builders import START, TEAM
 from tests.support.clock import FixedClock
+
+ASKED_BY_ADA = Requester("U0ADA", Place(TEAM, "C0A"))
+ASKED_BY_BOB = Requester("U0BOB", Place(TEAM, "C0B"))
 
 
 async def test_repeated_delivery_is_told_from_a_new_one(journal: SqliteAuditLog) -> None:
@@ -42,11 +46,14 @@ async def test_writes_after_a_first_time_reach_the_disk_again(journal: SqliteAud
 async def test_audit_log_says_who_did_what_when(
     journal: SqliteAuditLog, database: Database, clock: FixedClock
 ) -> None:
-    await journal.record(TEAM, "U0ADA", "start", "next-number")
+    await journal.record(ASKED_BY_ADA, "start", "next-number")
     clock.advance(seconds=5)
-    await journal.record(TEAM, "U0BOB", "cancel", "next-number")
+    await journal.record(ASKED_BY_BOB, "cancel", "next-number", result="refused")
     rows = await database.run(lambda connection: list(connection.query("SELECT * FROM audit ORDER BY id")))
-    assert [(row["team"], row["user"], row["action"], row["subject"], moment(row["at"])) for row in rows] == [
-        (TEAM, "U0ADA", "start", "next-number", START),
-        (TEAM, "U0BOB", "cancel", "next-number", START + timedelta(seconds=5)),
+    later = START + timedelta(seconds=5)
+    assert [
+        [moment(row["at"]), *(value for name, value in row.items() if name not in ("id", "at"))] for row in rows
+    ] == [
+        [START, TEAM, "U0ADA", "start", "next-number", "C0A", ""],
+        [later, TEAM, "U0BOB", "cancel", "next-number", "C0B", "refused"],
     ]

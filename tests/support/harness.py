@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlite_utils import Database as Connection
 
-from bot.app import build_use_cases, open_workers
+from bot.app import open_workers
 from bot.backends import open_google
 from bot.chat.chat_service import ChatService, exchange
 from bot.domain.chat import ModelAnswer
@@ -30,6 +30,7 @@ from storage.jobs import SqliteJobStore
 from storage.outbox import SqliteOutbox
 from tests.support.backend_harness import BUCKET, options, rows
 from tests.support.clock import FixedClock
+from tests.support.workspace_people import build_open_use_cases
 
 TEAM, ADA = "T1", "U1"
 PLACE = Place(TEAM, "C1")
@@ -132,7 +133,7 @@ class Harness:
 
     def restarted(self) -> UseCases:
         """The use cases of a new process on the same database, which remembers nothing else."""
-        return build_use_cases(self.stores, self.backends, self.files, self.clock, lambda: None, self.workers)
+        return build_open_use_cases(self.stores, self.backends, self.files, self.clock, lambda: None, self.workers)
 
     async def forget_start(self, job: TuningJob) -> None:
         """Make the row as it was before its start was sent, as a backup of the database does."""
@@ -179,7 +180,7 @@ async def open_harness(
             stores=stores,
             backends=opened.backends,
             files={"gs": opened.files},
-            use_cases=build_use_cases(
+            use_cases=build_open_use_cases(
                 stores, opened.backends, {"gs": opened.files}, clock, lambda: wakes.append(None), workers
             ),
             workers=workers,

@@ -9,8 +9,6 @@ from bot.chat.answer_worker import AnswerWorker
 from bot.chat.chat_service import ChatService
 from bot.domain.chat import Answer, Conversation, ModelAnswer, ModelRef, Question
 from bot.domain.place import Place
-from bot.people.job_access import JobAccess
-from bot.ports.workspace_members import UNKNOWN_MEMBERS
 from bot.runtime.background_tasks import BackgroundTasks
 from bot.sandbox.slack import Channel
 from handlers.blocks.message import Message
@@ -19,6 +17,7 @@ from storage.conversations import SqliteChatStore
 from storage.questions import SqliteQuestions
 from tests.support.slack_harness import SHORT_BACKOFF, SlackHarness
 from tests.support.waiting import wait_until
+from tests.support.workspace_people import open_access
 
 MODEL = ModelRef("vertex", "projects/1/endpoints/2", "counter")
 
@@ -43,7 +42,7 @@ class QuestionHarness:
     def questions(self) -> QuestionTasks:
         """Return the questions of a process that has just started."""
         at = self.at
-        chat = ChatService({}, JobAccess(at.jobs, UNKNOWN_MEMBERS), self.chats, at.stores.audit_log)
+        chat = ChatService({}, open_access(at.stores), self.chats, at.stores.audit_log)
         answer_worker = AnswerWorker(self.store, chat, SYSTEM_CLOCK, SHORT_BACKOFF)
         slack = at.connection
         return QuestionTasks(

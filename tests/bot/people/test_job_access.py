@@ -7,8 +7,10 @@ import pytest
 from bot.domain.jobs import JobState
 from bot.domain.place import Place, Requester
 from bot.domain.requests import StartRequest
+from bot.domain.roles import Role, RoleGrant
 from bot.errors import Forbidden, NoSuchJob, Outdated
-from bot.people.job_access import Deed, JobAccess
+from bot.people.job_access import JobAccess
+from bot.people.roles import Deed, Roles
 from tests.support.builders import TEAM as STORED_TEAM
 from tests.support.builders import job
 from tests.support.harness import ADA, FILE, PLACE, TEAM, Harness
@@ -24,7 +26,7 @@ class Members:
 
     admins: frozenset[str] = frozenset({"U0ADMIN"})
     guests: frozenset[str] = frozenset({"U0GUEST"})
-    full: frozenset[str] = frozenset({"U0ADA", "U0BOB", "U0EVE", "U0ADMIN"})
+    full: frozenset[str] = frozenset({"U0ADA", "U0BOB", "U0EVE", "U0ADMIN", "U0APPROVER"})
 
     async def can_read(self, user: str, channel: str) -> bool:
         inside = {PRIVATE: {"U0ADA", "U0BOB"}, DIRECT: {"U0ADA"}}.get(channel, set())
@@ -33,8 +35,21 @@ class Members:
     async def is_public(self, channel: str) -> bool:
         return channel in (PUBLIC, ELSEWHERE)
 
+    async def is_full_member(self, user: str) -> bool:
+        return user in self.full
+
+    async def in_group(self, user: str, group: str) -> bool:
+        return False
+
     async def is_admin(self, user: str) -> bool:
         return user in self.admins
+
+
+def access_of(harness: Harness) -> JobAccess:
+    """Who may do what in this workspace, where a guest is a tuner and somebody an approver."""
+    named = (RoleGrant(Role.TUNER, "U0INVITED"), RoleGrant(Role.APPROVER, "U0APPROVER"))
+    members = Members()
+    return JobAccess(harness.jobs, members, Roles(members, harness.stores.roles, named))
 
 
 # Where the job was made, who comes, where from; then what the person sees, may ask, may use there, may cancel.
@@ -47,7 +62,7 @@ TABLE = [
     (PUBLIC, "U0BOB", WITH_BOT, "see ask"),
     (PUBLIC, "U0ADMIN", ELSEWHERE, "see ask use decide"),
     (PUBLIC, "U0GUEST", ELSEWHERE, NOTHING),
-    (PUBLIC, "U0GUEST", PUBLIC, "see ask use"),
+    (PUBLIC, "U0GUEST", PUBLIC, NOTHING),
     (PRIVATE, "U0ADA", PRIVATE, "see ask use decide"),
     (PRIVATE, "U0ADA", ELSEWHERE, "see ask use decide"),
     (PRIVATE, "U0BOB", PRIVATE, "see ask use"),
@@ -60,7 +75,11 @@ TABLE = [
     (PRIVATE, "U0ADMIN", ELSEWHERE, NOTHING),
     (PRIVATE, "U0ADMIN", PRIVATE, "see ask use decide"),
     (PRIVATE, "U0GUEST", PUBLIC, NOTHING),
-    (PRIVATE, "U0GUEST", PRIVATE, "see ask use"),
+    (PRIVATE, "U0GUEST", PRIVATE, NOTHING),
+    (PRIVATE, "U0INVITED", PUBLIC, NOTHING),
+    (PRIVATE, "U0INVITED", PRIVATE, "see ask use"),
+    (PUBLIC, "U0APPROVER", ELSEWHERE, "see ask use decide"),
+    (PRIVATE, "U0APPROVER", PUBLIC, NOTHING),
     (DIRECT, "U0ADA", PUBLIC, "see ask use decide"),
     (DIRECT, "U0BOB", PUBLIC, NOTHING),
     (DIRECT, "U0ADMIN", PUBLIC, NOTHING),
@@ -71,7 +90,7 @@ TABLE = [
 async def test_each_person_sees_and_does_what_the_table_says(
     harness: Harness, made: str, user: str, channel: str, expected: str
 ) -> None:
-    access = JobAccess(harness.jobs, Members())
+    access = access_of(harness)
     one = replace(job("tb-1", state=JobState.SUCCEEDED), place=Place(STORED_TEAM, made))
     assert await harness.jobs.submit(one, [])
     who = Requester(user, Place(STORED_TEAM, channel))
@@ -79,7 +98,7 @@ async def test_each_person_sees_and_does_what_the_table_says(
         "see": await access.may_see(who, one),
         "ask": await access.may_ask(who, one),
         "use": await access.may_use(who, one),
-        "decide": await access.may_decide(who, one),
+        "decide": await access.may_decide(who, one, Deed.DELETE),
     }
     assert " ".join(name for name, yes in may.items() if yes) == expected
 
@@ -102,7 +121,7 @@ async def test_each_person_sees_and_does_what_the_table_says(
 
 
 async def test_a_hidden_job_is_answered_like_an_unknown_name(harness: Harness) -> None:
-    access = JobAccess(harness.jobs, Members())
+    access = access_of(harness)
     hidden = replace(job("tb-1", "salaries", state=JobState.SUCCEEDED), place=Place(STORED_TEAM, PRIVATE))
     await harness.jobs.submit(hidden, [])
     eve = Requester("U0EVE", Place(STORED_TEAM, PUBLIC))
@@ -118,7 +137,7 @@ async def test_a_hidden_job_is_answered_like_an_unknown_name(harness: Harness) -
 
 
 async def test_an_older_job_that_one_sees_is_found_behind_a_hidden_one_of_its_name(harness: Harness) -> None:
-    access = JobAccess(harness.jobs, Members())
+    access = access_of(harness)
     await harness.jobs.submit(job("tb-1", "twice", state=JobState.FAILED), [])
     hidden = replace(job("tb-2", "twice", state=JobState.FAILED, minutes=1), place=Place(STORED_TEAM, PRIVATE))
     await harness.jobs.submit(hidden, [])

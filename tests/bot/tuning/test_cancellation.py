@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import build_use_cases
 from bot.domain.jobs import JobState, TuningJob
 from bot.errors import Outdated
 from bot.ports.notifier import NoticeKind
@@ -35,7 +34,7 @@ async def audited(harness: Harness) -> list[tuple[str, str, str]]:
 
 def restarted(harness: Harness) -> Poller:
     """Another process's use cases and poller over the same database."""
-    use_cases = build_use_cases(harness.stores, harness.backends, {}, harness.clock, lambda: None, harness.workers)
+    use_cases = harness.restarted()
     return Poller(use_cases.jobs, use_cases.refresher, harness.jobs, harness.clock, Metrics(), 0.05)
 
 
@@ -278,7 +277,7 @@ async def test_a_deletion_that_is_cut_short_half_way_ends_well_the_second_time(
     with pytest.raises(Exception, match="Google"):
         await harness.tuning.delete(TEAM, job.key, ADA)
     assert (await harness.newest(job)).deleted_by == ""
-    assert await audited(harness) == [(ADA, "use", f"C1 {job.endpoint}")]
+    assert await audited(harness) == [(ADA, "use", job.endpoint)]
 
     await asyncio.gather(*(harness.tuning.delete(TEAM, job.key, ADA) for _ in range(2)))
     assert (await harness.newest(job)).deleted_by == ADA

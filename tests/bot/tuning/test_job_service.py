@@ -7,7 +7,6 @@ from decimal import Decimal
 
 import pytest
 
-from bot.app import build_use_cases
 from bot.domain.jobs import Hyperparameters, JobState, TuningJob
 from bot.domain.place import Place, Requester
 from bot.domain.requests import StartRequest
@@ -20,6 +19,7 @@ from bot.tuning.start_retries import BACKOFF
 from tests.support.backend_harness import BUCKET
 from tests.support.harness import ADA, ASKED_BY_ADA, FILE, PLACE, TEAM, Harness
 from tests.support.waiting import wait_until
+from tests.support.workspace_people import build_open_use_cases
 
 BACKENDS = ("vertex", "gemini", "palm")
 CREATE = "/(tunedModels|tuningJobs)$"
@@ -487,7 +487,7 @@ async def test_a_confirmed_start_happens_once_and_a_second_click_asks_nothing(ha
 
 
 async def test_a_price_over_the_limit_is_refused_without_a_second_yes(harness: Harness) -> None:
-    strict = build_use_cases(
+    strict = build_open_use_cases(
         harness.stores,
         harness.backends,
         {},

@@ -10,7 +10,6 @@ import httpx
 import pytest
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from bot.app import build_use_cases
 from bot.domain.jobs import JobState, TuningJob
 from bot.ports.stores import Change
 from bot.runtime.metrics import Metrics
@@ -220,7 +219,7 @@ async def test_an_unconfirmed_start_does_not_hide_the_confirmed_ones(harness: Ha
     confirmed = await harness.started("confirmed")
     harness.google.faults.lose_answer(path=r"/tuningJobs$", method="POST")
     lost = await harness.started("unconfirmed")
-    restarted = build_use_cases(harness.stores, harness.backends, {}, harness.clock, lambda: None, harness.workers)
+    restarted = harness.restarted()
     poller = Poller(restarted.jobs, restarted.refresher, harness.jobs, harness.clock, Metrics(), 0.05)
     harness.google.faults.fail(403, path=r"/tuningJobs$", method="GET", times=None)
     harness.at_google(confirmed).finish()

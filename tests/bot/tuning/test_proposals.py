@@ -7,7 +7,6 @@ from decimal import Decimal
 
 import pytest
 
-from bot.app import build_use_cases
 from bot.domain.datasets import FieldMapping
 from bot.domain.jobs import Hyperparameters
 from bot.domain.place import Place, Requester
@@ -18,6 +17,7 @@ from bot.sandbox.google import BucketSettings
 from bot.tuning.proposals import check_hyperparameters, new_key
 from tests.support.backend_harness import BUCKET
 from tests.support.harness import ADA, ASKED_BY_ADA, FILE, PLACE, TEAM, Harness
+from tests.support.workspace_people import build_open_use_cases
 
 GOOD = b'{"text_input": "a", "output": "b"}\n'
 
@@ -157,7 +157,7 @@ class LargeFile:
 async def test_a_file_over_the_systems_limit_is_refused_before_it_is_read(harness: Harness) -> None:
     limit = harness.backends["vertex"].profile.limits.file_bytes
     file = LargeFile(limit + 1)
-    use_cases = build_use_cases(
+    use_cases = build_open_use_cases(
         harness.stores, harness.backends, {"gs": file}, harness.clock, lambda: None, harness.workers
     )
     with pytest.raises(FileTooLarge, match=f"takes at most {limit:,}"):

@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.app import build_use_cases
 from bot.domain.jobs import TuningJob
 from bot.ports.notifier import NoticeKind
 from bot.spending.price_table import read_price_table
 from tests.support.harness import ADA, TEAM, Harness
+from tests.support.workspace_people import build_open_use_cases
 
 RETIRES = datetime(2027, 5, 19, 12, tzinfo=UTC)
 
@@ -20,7 +20,7 @@ def advance_to(harness: Harness, days_left: int) -> None:
 async def told(harness: Harness, job: TuningJob) -> tuple[int | None, bool]:
     """Let a new process look; return the last notice of the job, and whether a new one was written."""
     woken: list[None] = []
-    process = build_use_cases(
+    process = build_open_use_cases(
         harness.stores, harness.backends, {}, harness.clock, lambda: woken.append(None), harness.workers
     )
     await process.retirements.run()

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database as Connection
 
-from bot.app import build_use_cases
 from bot.backends import open_google
 from bot.domain.jobs import JobState, TuningJob
 from bot.domain.place import Place
@@ -20,6 +19,7 @@ from storage import open_stores
 from tests.support.backend_harness import BUCKET, options
 from tests.support.harness import ADA, PLACE, TEAM, Harness
 from tests.support.waiting import wait_until
+from tests.support.workspace_people import build_open_use_cases
 
 BACKENDS = ("vertex", "gemini", "palm")
 CREATE = "/(tunedModels|tuningJobs)$"
@@ -149,7 +149,7 @@ async def test_two_bots_on_one_project_do_not_follow_each_others_jobs(
         open_stores(tmp_path / "other.db", harness.clock) as stores,
         open_google(list(harness.backends), options(harness.google)) as opened,
     ):
-        other = build_use_cases(stores, opened.backends, {}, harness.clock, lambda: None, harness.workers)
+        other = build_open_use_cases(stores, opened.backends, {}, harness.clock, lambda: None, harness.workers)
         await other.sweep.run()
         assert await stores.jobs.jobs(TEAM) == []
         assert await stores.jobs.installation() != await harness.jobs.installation()

@@ -30,6 +30,7 @@ METHODS: dict[str, set[str]] = {
     "conversations.replies": {"channels:history", "metadata.message:read"},
     # The same for the read scopes: who can see a job is asked of every kind of channel.
     "conversations.info": {"channels:read", "groups:read", "im:read", "mpim:read"},
+    "usergroups.users.list": {"usergroups:read"},
     "conversations.members": {"channels:read", "groups:read", "im:read", "mpim:read"},
     "conversations.open": {"im:write"},
     "files.completeUploadExternal": {"files:write"},

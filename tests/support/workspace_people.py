@@ -1,0 +1,31 @@
+"""A workspace of full members who may all tune, for the tests that ask about something else than rights."""
+
+from typing import Any, Final
+
+from bot.app import build_use_cases
+from bot.domain.roles import EVERYONE, Role, RoleGrant
+from bot.people.job_access import JobAccess
+from bot.people.roles import Roles
+from bot.ports.workspace_members import UnknownMembers
+from handlers.assembly import UseCases
+from storage import Stores
+
+EVERYONE_TUNES: Final = (RoleGrant(Role.TUNER, EVERYONE),)
+
+
+class FullMembers(UnknownMembers):
+    """Says that each person is a full member, and no to everything else."""
+
+    async def is_full_member(self, user: str) -> bool:
+        return True
+
+
+def build_open_use_cases(stores: Stores, *parts: Any, **options: Any) -> UseCases:
+    """Build the use cases of `bot/app.py` for such a workspace."""
+    return build_use_cases(stores, *parts, **{"members": FullMembers(), "named_roles": EVERYONE_TUNES, **options})
+
+
+def open_access(stores: Stores) -> JobAccess:
+    """Build who may do what in such a workspace."""
+    members = FullMembers()
+    return JobAccess(stores.jobs, members, Roles(members, stores.roles, EVERYONE_TUNES))
