@@ -28,6 +28,7 @@ REPEATED_NAMES: Final = {
     "pending_modals.py": "a modal that a restart must continue, and its store",
     "commands.py": "the commands that a person types: their table, and their listener",
     "errors.py": "the tree of errors, and how Slack shows it",
+    "roles.py": "the roles that people have, what each may do, and their store",
     "report.py": "what the check of a dataset found, and its blocks",
 }
 # Tests of something that no single file holds.
