@@ -6,17 +6,18 @@ the same functions, with a clock, a database file and backend options of their o
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
-from bot.backends import BackendOptions, open_google
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.backends import BackendOptions, Google, open_google
 from bot.chat.answer_worker import AnswerWorker
 from bot.chat.chat_service import ChatService
 from bot.chat.question_limits import NO_LIMITS, QuestionLimits
@@ -29,17 +30,20 @@ from bot.people.job_access import JobAccess
 from bot.people.roles import Roles
 from bot.ports.backends import TuningBackend
 from bot.ports.clock import Clock
+from bot.ports.diagnosis import Check
 from bot.ports.files import FileReader
 from bot.ports.workers import Workers
 from bot.ports.workspace_members import UNKNOWN_MEMBERS, WorkspaceMembers
 from bot.runtime.background_tasks import BackgroundTasks
+from bot.runtime.doctor import Doctor, Row, run_checks
+from bot.runtime.machine_checks import folder_of, machine_checks
 from bot.runtime.metrics import MeasuredNotifier, Metrics
 from bot.runtime.readiness import Readiness
 from bot.runtime.stop_signals import run_until_stopped
 from bot.runtime.worker_pool import WorkerPool, work_queues
 from bot.settings import Settings, reveal
-from bot.spending.month_report import next_month, spend_csv, start_of
 from bot.spending.price_table import PriceTable, read_price_table
+from bot.spending.retirement import retirement_check
 from bot.tuning.cancellation import Cancellations
 from bot.tuning.dataset_check import DatasetCheck
 from bot.tuning.dataset_repair import DatasetRepair
@@ -49,13 +53,14 @@ from bot.tuning.poller import Poller
 from bot.tuning.proposals import Proposals
 from bot.tuning.retirement_watch import RetirementWatch
 from bot.tuning.sweep import Sweep
-from handlers.assembly import UseCases, build_bolt_app, build_handlers, open_slack
+from handlers.assembly import UseCases, build_bolt_app, build_handlers, open_slack, open_slack_client
 from handlers.delivery.job_notifier import JobNotifier
 from handlers.transport.http_server import HttpServer
+from handlers.transport.slack_checks import SlackChecks
 from handlers.transport.slack_client import TokenCheck
 from handlers.transport.socket_mode import SocketMode
 from storage import Stores, open_stores
-from storage.backup import copy_database
+from storage.database_checks import database_checks
 from storage.health import DatabaseHealth
 
 logger = logging.getLogger(__name__)
@@ -164,7 +169,12 @@ def build_use_cases(
 
 @asynccontextmanager
 async def background_work(
-    sender: OutboxSender, poller: Poller, token: TokenCheck, readiness: Readiness, tasks: BackgroundTasks
+    sender: OutboxSender,
+    poller: Poller,
+    token: TokenCheck,
+    readiness: Readiness,
+    tasks: BackgroundTasks,
+    doctor: Doctor | None = None,
 ) -> AsyncIterator[None]:
     """Run what no request from Slack starts. On exit the sender ends last: it posts what the others wrote."""
     async with AsyncExitStack() as stack:
@@ -175,6 +185,9 @@ async def background_work(
         stack.callback(token_check.cancel)
         readiness_check = asyncio.create_task(readiness.watch(), name="readiness check")
         stack.callback(readiness_check.cancel)
+        if doctor is not None:
+            examination = asyncio.create_task(doctor.watch(), name="doctor")
+            stack.callback(examination.cancel)
 
         async def drain() -> None:
             await asyncio.gather(poller.stop(DRAIN_SECONDS), tasks.drain(DRAIN_SECONDS))
@@ -191,8 +204,6 @@ async def serving(
 
     Raises BotError if it cannot start.
     """
-    for name in settings.unencrypted_urls:
-        logger.warning("%s begins with http://: tokens travel unencrypted to that host", name)
     # A table that cannot be read ends the start before anything is opened.
     prices = read_price_table(settings.prices)
     metrics, tasks = Metrics(), BackgroundTasks()
@@ -238,7 +249,8 @@ async def serving(
             sweep=partial(_sweep, use_cases),
         )
         token = TokenCheck(slack.client)
-        await stack.enter_async_context(background_work(sender, poller, token, use_cases.readiness, tasks))
+        doctor = Doctor(installation_checks(settings, slack.client, google, prices, clock, os.environ))
+        await stack.enter_async_context(background_work(sender, poller, token, use_cases.readiness, tasks, doctor))
         # What an earlier process did not finish continues before Slack sends anything new.
         await handlers.resume()
         health = DatabaseHealth(stores.database)
@@ -250,6 +262,7 @@ async def serving(
             health.problem,
             [poller.problem, token.problem],
             use_cases.readiness.problems,
+            doctor.limits,
             partial(_measure_outbox, metrics, health, clock),
         )
         await stack.enter_async_context(server.serving())
@@ -291,19 +304,34 @@ async def run(settings: Settings, clock: Clock = SYSTEM_CLOCK, adoption_grace: t
     await run_until_stopped(serving(settings, clock, adoption_grace))
 
 
-async def spend_csv_of(database: str, month: date, clock: Clock = SYSTEM_CLOCK) -> str:
-    """Return the CSV of a month's tunings, also while a bot is using the database. Raises StorageError.
+def installation_checks(
+    settings: Settings,
+    client: AsyncWebClient,
+    google: Google,
+    prices: PriceTable,
+    clock: Clock,
+    environment: Mapping[str, str],
+) -> list[Check]:
+    """Return the checks of all that the bot needs but the database, which a running bot has open itself."""
+    slack = SlackChecks(settings, client, list(google.profiles.values()), clock)
+    base_models = next(iter(google.profiles.values())).base_models
+    return [
+        *slack.checks(),
+        *google.checks,
+        retirement_check(base_models, prices, lambda: clock.now().date()),
+        *machine_checks(folder_of(settings.database), settings.unencrypted_urls, environment),
+    ]
 
-    It reads a copy, which is migrated if it is of an older version; the database itself stays as it is.
+
+async def diagnose(settings: Settings, environment: Mapping[str, str], clock: Clock = SYSTEM_CLOCK) -> list[Row]:
+    """Return what each check of the installation finds, also while a bot runs; nothing is changed.
+
+    Raises SettingsError for a table of prices that cannot be read.
     """
-    with TemporaryDirectory(prefix="tunebot-spend-") as directory:
-        copy = Path(directory, "tunebot.db")
-        await asyncio.to_thread(copy_database, Path(database), copy)
-        async with open_stores(copy, clock) as stores:
-            jobs = await stores.jobs.started(None, start_of(month), start_of(next_month(month)))
-    return spend_csv(jobs)
-
-
-def backup(database: str, target: Path) -> None:
-    """Copy the database to a new file, also while a bot is using it. Blocks. Raises StorageError."""
-    copy_database(Path(database), target)
+    prices = read_price_table(settings.prices)
+    async with (
+        open_slack_client(settings) as client,
+        open_google(settings.backends, google_options(settings)) as google,
+    ):
+        checks = installation_checks(settings, client, google, prices, clock, environment)
+        return await run_checks([*checks, *database_checks(settings.database)])

@@ -117,6 +117,13 @@ class Handlers:
 
 
 @asynccontextmanager
+async def open_slack_client(settings: Settings) -> AsyncIterator[AsyncWebClient]:
+    """Open a client of Slack's Web API that has not logged in; its session closes after the block."""
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SLACK_SECONDS)) as session:
+        yield slack_client(settings, session)
+
+
+@asynccontextmanager
 async def open_slack(
     settings: Settings,
     clock: Clock,
@@ -130,9 +137,7 @@ async def open_slack(
     `limits` is how fast Slack is called, `call_seconds` the longest wait for one of its answers, `settles_in` how
     long a post whose answer was lost may stay unseen.
     """
-    timeout = aiohttp.ClientTimeout(total=SLACK_SECONDS)
-    async with aiohttp.ClientSession(timeout=timeout) as session, httpx.AsyncClient(timeout=30.0) as downloads:
-        client = slack_client(settings, session)
+    async with open_slack_client(settings) as client, httpx.AsyncClient(timeout=30.0) as downloads:
         identity = await log_in(settings, client)
         poster, users = Poster(client, limits, call_seconds), SlackUsers(client)
         yield SlackConnection(

@@ -33,6 +33,9 @@ TOKEN_REFUSED: Final = _TOKEN_INVALID | {
 }
 # The person who installed the app can repair this, so messages wait and none is dropped.
 _APP_REFUSED: Final = _TOKEN_INVALID | {"missing_scope"}
+SCOPE_MISSING: Final = frozenset({"missing_scope"})
+# A stand-in or an older Slack does not know the method.
+NO_SUCH_METHOD: Final = frozenset({"unknown_method", "method_deprecated"})
 # Slack's pages write the first one, and some methods answer the second one.
 _RATE_LIMITED: Final = frozenset({"ratelimited", "rate_limited"})
 # Slack's pages say of these that "it's possible some aspect of the operation succeeded before the error was

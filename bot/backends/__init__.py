@@ -15,6 +15,7 @@ from bot.backends.google.auth import AccessToken, Credentials, DefaultCredential
 from bot.backends.google.cloud_storage import ROLES as STORAGE_ROLES
 from bot.backends.google.cloud_storage import CloudStorage
 from bot.backends.google.connections import EventHooks
+from bot.backends.google.credentials_check import credentials_check
 from bot.backends.google.gcs_files import GcsFiles
 from bot.backends.google.http import GoogleHttp
 from bot.backends.google.retry import RetryPolicy
@@ -22,8 +23,10 @@ from bot.backends.profiles import GEMINI, PALM, VERTEX, with_base_models
 from bot.backends.vertex.backend import ROLES as VERTEX_ROLES
 from bot.backends.vertex.backend import VertexBackend
 from bot.backends.vertex.resource_names import VertexHosts
+from bot.backends.vertex.start_checks import PROJECTS_URL
 from bot.domain.backend_profile import BackendProfile
 from bot.ports.backends import TuningBackend
+from bot.ports.diagnosis import Check
 from bot.ports.files import FileReader
 
 __all__ = [
@@ -40,10 +43,11 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Google:
-    """The backends by name, the default one first, and the reader of `gs://` locations."""
+    """The backends by name, the default one first, the reader of `gs://` locations, and the checks of all."""
 
     backends: Mapping[str, TuningBackend]
     files: FileReader
+    checks: Sequence[Check] = ()
 
     @property
     def profiles(self) -> dict[str, BackendProfile]:
@@ -94,6 +98,8 @@ def _vertex(profile: BackendProfile, options: BackendOptions, credentials: Crede
         location=options.location,
         bucket=options.bucket,
         hosts=VertexHosts(options.vertex_url),
+        projects_url=options.vertex_url or PROJECTS_URL,
+        account=credentials.account,
     )
 
 
@@ -142,4 +148,6 @@ async def open_google(names: Sequence[str], options: BackendOptions) -> AsyncIte
             stack.push_async_callback(backend.close)
         files = build_gcs_files(options)
         stack.push_async_callback(files.close)
-        yield Google(backends, files)
+        checks = [credentials_check(options.credentials(), options.quota_project)]
+        checks += [check for backend in backends.values() for check in backend.start_checks()]
+        yield Google(backends, files, checks)

@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
@@ -16,12 +18,11 @@ from bot.errors import BotError
 )
 def export_spend(month: str, out: Path | None) -> None:
     """Write what each tuning of a month cost as CSV, also while the bot runs; TUNEBOT_DB names the database."""
-    from bot import app
     from bot.settings import Settings
     from bot.spending.month_report import read_month
 
     database = os.environ.get("TUNEBOT_DB", "").strip() or str(Settings.model_fields["database"].default)
-    text = asyncio.run(app.spend_csv_of(database, read_month(month)))
+    text = asyncio.run(_spend_csv_of(Path(database), read_month(month)))
     if out is None:
         click.echo(text.encode(), nl=False)
         return
@@ -30,6 +31,24 @@ def export_spend(month: str, out: Path | None) -> None:
             file.write(text)
     except OSError as error:
         raise BotError(f"{out} cannot be written: {error.strerror}.", "Name a new file.") from error
+
+
+async def _spend_csv_of(database: Path, month: date) -> str:
+    """Return the CSV of a month's tunings, also while a bot is using the database. Raises StorageError.
+
+    It reads a copy, which is migrated if it is of an older version; the database itself stays as it is.
+    """
+    from bot.app import SYSTEM_CLOCK
+    from bot.spending.month_report import next_month, spend_csv, start_of
+    from storage import open_stores
+    from storage.backup import copy_database
+
+    with TemporaryDirectory(prefix="tunebot-spend-") as directory:
+        copy = Path(directory, "tunebot.db")
+        await asyncio.to_thread(copy_database, database, copy)
+        async with open_stores(copy, SYSTEM_CLOCK) as stores:
+            jobs = await stores.jobs.started(None, start_of(month), start_of(next_month(month)))
+    return spend_csv(jobs)
 
 
 @click.command()

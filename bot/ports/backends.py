@@ -9,6 +9,7 @@ from bot.domain.chat import Answer, Turn
 from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
 from bot.domain.jobs import Operation, Origin, StartedJob, TunedModel, TuningJob, TuningSpec
 from bot.errors import BadArgument, BotError
+from bot.ports.diagnosis import Check
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,13 @@ class TuningBackend(Protocol):
         """Check what a start needs beside its file: credentials, the project, the bucket. It costs nothing.
 
         Raises GoogleError with what to do; one that is not `passing` means that every start would fail.
+        """
+        ...
+
+    def start_checks(self) -> Sequence[Check]:
+        """Return the checks of all that a start needs or uses, for `tunebot doctor`; none costs anything.
+
+        They need a check named `google.credentials` before them. Never raises.
         """
         ...
 

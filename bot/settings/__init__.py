@@ -236,19 +236,25 @@ class Settings(BaseModel):
 
         Raises SettingsError that lists every problem.
         """
+        settings, problems = cls.examine(environment)
+        if settings is None:
+            lines = "\n".join(f"  {problem}" for problem in problems)
+            raise SettingsError(
+                f"Tunebot cannot start with these settings:\n{lines}\n", "The README explains each."
+            )
+        return settings
+
+    @classmethod
+    def examine(cls, environment: Mapping[str, str]) -> tuple[Self | None, list[str]]:
+        """Return the settings and no problem, or None and every problem, each after its variable's name."""
         given = {name: value.strip() for name, value in environment.items() if value.strip()}
         problems = read_secret_files(given, secret_names())
         problems += conflicts(given)
         try:
             settings = cls.model_validate(given)
         except ValidationError as error:
-            problems = field_problems(error) + problems
-        if problems:
-            lines = "\n".join(f"  {problem}" for problem in problems)
-            raise SettingsError(
-                f"Tunebot cannot start with these settings:\n{lines}\n", "The README explains each."
-            )
-        return settings
+            return None, field_problems(error) + problems
+        return (None, problems) if problems else (settings, [])
 
     @property
     def base_models_by_backend(self) -> dict[str, tuple[str, ...]]:

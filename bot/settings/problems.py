@@ -53,6 +53,7 @@ def conflicts(given: Mapping[str, str]) -> list[str]:
     problems: list[str] = []
     if "SLACK_APP_TOKEN" not in given and "SLACK_SIGNING_SECRET" not in given:
         problems.append("SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP): set one of the two")
+    problems += token_problems(given)
     backends = comma_list(given.get("TUNEBOT_BACKENDS", "vertex"))
     known = ", ".join(KNOWN_BACKENDS)
     problems += [
@@ -74,6 +75,36 @@ def conflicts(given: Mapping[str, str]) -> list[str]:
     for name, role in {"TUNEBOT_OWNERS": Role.OWNER, "TUNEBOT_APPROVERS": Role.APPROVER}.items():
         reasons = {refusal(role, grantee) for grantee in comma_list(given.get(name, "")) if is_grantee(grantee)}
         problems += [f"{name}: {reason}" for reason in sorted(reasons) if reason]
+    return problems
+
+
+# How each kind of Slack's tokens begins, and what it is: https://docs.slack.dev/authentication/tokens.
+_TOKEN_KINDS: Final = {
+    "xoxb-": "the bot's token",
+    "xoxe.xoxb-": "a bot's token that rotates",
+    "xapp-": "an app-level token",
+    "xoxp-": "a user's token",
+    "xoxe.xoxp-": "a user's token that rotates",
+    "xoxe-": "a refresh token",
+}
+_TOKENS: Final = {
+    "SLACK_BOT_TOKEN": (("xoxb-", "xoxe.xoxb-"), "the Bot User OAuth Token under OAuth & Permissions"),
+    "SLACK_APP_TOKEN": (("xapp-",), "a token with connections:write under Basic Information, App-Level Tokens"),
+}
+
+
+def token_problems(given: Mapping[str, str]) -> list[str]:
+    """Return a line for each of Slack's tokens that is of another kind. None of them shows the token."""
+    problems: list[str] = []
+    for name, (wanted, place) in _TOKENS.items():
+        value = given.get(name, "")
+        if not value or value.startswith(wanted):
+            continue
+        kind = next((what for start, what in _TOKEN_KINDS.items() if value.startswith(start)), "")
+        own = next((other for other, (starts, _) in _TOKENS.items() if value.startswith(starts)), "")
+        said = f"holds {kind}" if kind else f"holds no token of Slack's, which begins with {wanted[0]}"
+        fix = f"that belongs into {own}; set {place}" if own else f"set {place}"
+        problems.append(f"{name}: {said}: {fix}")
     return problems
 
 

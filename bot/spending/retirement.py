@@ -4,12 +4,13 @@ A tuned model is served by its base, so it ends with it. The dates are those of 
 move them, so a sentence that names one also names the date of the table.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
 from bot.domain.jobs import TuningJob
+from bot.ports.diagnosis import Check, Diagnosis, good, limited, unknown
 from bot.spending.estimate_text import day_text
 from bot.spending.price_table import PriceTable
 
@@ -69,3 +70,23 @@ def retirement_sentences(base_models: Sequence[str], prices: PriceTable, today: 
     """Return a sentence for each of these base models whose date is known, the first to retire first."""
     known = [found for name in base_models if (found := retirement_of(name, prices)) is not None]
     return [found.sentence(today) for found in sorted(known, key=lambda found: found.retires)]
+
+
+def retirement_check(base_models: Sequence[str], prices: PriceTable, today: Callable[[], date]) -> Check:
+    """Return the check of when the offered base models retire."""
+
+    async def run() -> Diagnosis:
+        known = [found for name in base_models if (found := retirement_of(name, prices)) is not None]
+        closed = [found for found in known if found.tuning_closes <= today()]
+        if not known:
+            return unknown("The table of prices has no date for any of the base models.", _TABLE)
+        said = " ".join(retirement_sentences(base_models, prices, today()))
+        if closed:
+            names = ", ".join(found.base_model for found in closed)
+            return limited(said, f"Leave {names} out of TUNEBOT_BASE_MODELS.")
+        return good(said)
+
+    return Check("google.retirement", "Retirement", run)
+
+
+_TABLE: Final = "tunebot prices > my-prices.toml; add `retires = ...`; set TUNEBOT_PRICES=my-prices.toml"

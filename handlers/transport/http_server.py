@@ -51,7 +51,8 @@ class HttpServer:
     """Uses Socket Mode where there is a `socket`, else HTTP.
 
     `/healthz` asks the database, the socket and each of `problems`, which return what is wrong or an empty text.
-    `/readyz` also has what `unready` returns: why no tuning can be started, though the process itself is healthy.
+    `/readyz` also has what `unready` returns: why no tuning can be started, though the process itself is healthy,
+    and `limits`: what works in part.
     `measure` is awaited before each answer of `/metrics`.
     """
 
@@ -64,6 +65,7 @@ class HttpServer:
         database_problem: Callable[[], Awaitable[str]],
         problems: Sequence[Callable[[], str]],
         unready: Callable[[], Sequence[str]],
+        limits: Callable[[], Sequence[str]],
         measure: Callable[[], Awaitable[None]],
     ) -> None:
         self._settings = settings
@@ -72,6 +74,7 @@ class HttpServer:
         self._database_problem = database_problem
         self._problems = problems
         self._unready = unready
+        self._limits = limits
         self._measure = measure
         self._socket = socket
         self._signatures = Signatures(reveal(settings.slack_signing_secret))
@@ -111,7 +114,7 @@ class HttpServer:
         return _state(await self.problems())
 
     async def _ready(self, _: web.Request) -> web.Response:
-        return _state([*await self.problems(), *self._unready()])
+        return _state([*await self.problems(), *self._unready()], limits=self._limits())
 
     async def _metrics_page(self, _: web.Request) -> web.Response:
         await self._measure()
@@ -171,6 +174,6 @@ class HttpServer:
             await runner.cleanup()
 
 
-def _state(problems: Sequence[str]) -> web.Response:
-    body = {"ok": not problems, "problems": problems}
+def _state(problems: Sequence[str], **more: Sequence[str]) -> web.Response:
+    body = {"ok": not problems, "problems": problems, **more}
     return web.json_response(body, status=503 if problems else 200)

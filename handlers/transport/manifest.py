@@ -55,6 +55,11 @@ SCOPES: Final = {
     "im:write": "writing to a job's owner directly where the bot cannot post in the channel",
 }
 
+# Without these the bot can do nothing at all.
+REQUIRED_SCOPES: Final = frozenset({"commands", "chat:write"})
+# The scopes that Slack gives to agents only: https://docs.slack.dev/ai/developing-ai-apps.
+AGENT_SCOPES: Final = frozenset({"assistant:write"}) & SCOPES.keys()
+
 
 def manifest(request_url: str = "") -> dict[str, Any]:
     """Return the app manifest: for HTTP with the `request_url` of `/slack/events`, else for Socket Mode."""

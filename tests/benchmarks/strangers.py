@@ -65,7 +65,7 @@ async def tunebot() -> AsyncIterator[str]:
         }
     )
     app = AsyncApp(token="xoxb-1-1", signing_secret="secret", process_before_response=True)
-    server = HttpServer(settings, app, Metrics(), None, _healthy, [], list, _nothing)
+    server = HttpServer(settings, app, Metrics(), None, _healthy, [], list, list, _nothing)
     async with server.serving():
         yield f"http://127.0.0.1:{port}{EVENTS_PATH}"
 

@@ -130,11 +130,13 @@ def test_every_secret_may_be_in_a_file(tmp_path: Path) -> None:
     given = {}
     for number, name in enumerate(secret_names()):
         path = tmp_path / name
-        path.write_text(f"xoxb-hush-{number}\n")
+        path.write_text(f"{'xapp' if name == 'SLACK_APP_TOKEN' else 'xoxb'}-hush-{number}\n")
         given[secret_file_name(name)] = str(path)
 
     assert len(given) == 5
-    assert set(Settings.read({**given, **VERTEX}).secrets()) == {f"xoxb-hush-{number}" for number in range(5)}
+    assert {secret[5:] for secret in Settings.read({**given, **VERTEX}).secrets()} == {
+        f"hush-{n}" for n in range(5)
+    }
 
 
 def test_all_that_is_wrong_with_secrets_in_files_is_told_at_once_and_once(tmp_path: Path) -> None:
@@ -222,3 +224,21 @@ def test_the_defaults_that_the_example_shows_are_those_of_the_code() -> None:
     assert defaults["TUNEBOT_DB"] == "tunebot.db"
     assert len(defaults) >= 8
     assert Settings.read(SOCKET | VERTEX | defaults) == Settings.read(SOCKET | VERTEX)
+
+
+@pytest.mark.parametrize(
+    ("name", "token", "said"),
+    [
+        ("SLACK_BOT_TOKEN", "xapp-1-A", "holds an app-level token: that belongs into SLACK_APP_TOKEN"),
+        ("SLACK_APP_TOKEN", "xoxb-1-B", "holds the bot's token: that belongs into SLACK_BOT_TOKEN"),
+        ("SLACK_BOT_TOKEN", "xoxp-1-C", "holds a user's token: set the Bot User OAuth Token"),
+        ("SLACK_BOT_TOKEN", "xoxe-1-D", "holds a refresh token"),
+        ("SLACK_APP_TOKEN", "hush", "holds no token of Slack's, which begins with xapp-"),
+    ],
+)
+def test_a_token_of_another_kind_is_named_and_not_shown(name: str, token: str, said: str) -> None:
+    settings, problems = Settings.examine({**SOCKET, **VERTEX, name: token})
+    assert settings is None
+    assert len(problems) == 1
+    assert problems[0].startswith(f"{name}: {said}")
+    assert token not in problems[0]

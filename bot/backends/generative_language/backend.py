@@ -25,6 +25,7 @@ from bot.domain.backend_profile import BackendProfile
 from bot.domain.jobs import Operation, Origin, StartedJob, TunedModel, TuningJob, TuningSpec
 from bot.errors import BadArgument, BotError, NotFoundAtGoogle
 from bot.ports.backends import RecordSent, TrainingData
+from bot.ports.diagnosis import Check, Diagnosis, good, limited
 
 GENERATIVE_LANGUAGE_URL: Final = "https://generativelanguage.googleapis.com"
 ROLES: Final = "the scope generative-language.tuning, and a share of the model if another account tuned it"
@@ -72,6 +73,21 @@ class TunedModelsBackend:
     async def check_start(self) -> None:
         """See TuningBackend."""
         await self._http.read(f"{self._base}/tunedModels", {"pageSize": 1})
+
+    def start_checks(self) -> Sequence[Check]:
+        """See TuningBackend."""
+        return [
+            Check(f"google.{self._profile.name}", self._profile.title, self._diagnose, needs="google.credentials")
+        ]
+
+    async def _diagnose(self) -> Diagnosis:
+        await self.check_start()
+        if self._profile.trains_today:
+            return good(f"The {self._profile.title} answers.")
+        return limited(
+            f"The {self._profile.title} answers, but Google no longer tunes there.",
+            f"Leave {self._profile.name} out of TUNEBOT_BACKENDS if nobody needs its models.",
+        )
 
     async def tuned_model(self, resource: str) -> TunedModel | None:
         """See TuningBackend; a model whose own tuning goes on or failed cannot be tuned again."""

@@ -68,6 +68,10 @@ class Credentials(Protocol):
         """What to do when Google does not accept them."""
         ...
 
+    def account(self) -> str:
+        """Return whose they are, as `serviceAccount:NAME` of an IAM policy; empty where that is not known."""
+        ...
+
 
 class AccessToken:
     """Sends the OAuth token of the settings, which cannot be renewed."""
@@ -86,6 +90,9 @@ class AccessToken:
     async def renew(self, rejected: Mapping[str, str]) -> bool:
         return False
 
+    def account(self) -> str:
+        return ""
+
 
 class ApiKey:
     """Sends a Gemini API key, with which a tuned model answers; it is not enough to tune one."""
@@ -100,6 +107,9 @@ class ApiKey:
 
     async def renew(self, rejected: Mapping[str, str]) -> bool:
         return False
+
+    def account(self) -> str:
+        return ""
 
 
 class DefaultCredentials:
@@ -135,6 +145,11 @@ class DefaultCredentials:
             if self._current() == rejected:
                 await self._refresh(required=True)
         return True
+
+    def account(self) -> str:
+        name = str(getattr(self._found, "service_account_email", "") or "")
+        # On a Google Cloud machine it is only called the default one.
+        return f"serviceAccount:{name}" if "@" in name else ""
 
     def _fresh(self) -> bool:
         return self._found is not None and self._found.token_state is TokenState.FRESH

@@ -20,7 +20,7 @@ from bot.backends.google.connections import Pool
 from bot.backends.google.error_hints import TRY_LATER
 from bot.backends.google.google_errors import NETWORK_ERRORS, READ_AGAIN, network_error
 from bot.backends.google.http import GoogleHttp
-from bot.backends.google.json_fields import integer, record, text
+from bot.backends.google.json_fields import Json, integer, record, text
 from bot.backends.google.locations import serves
 from bot.errors import (
     BadArgument,
@@ -105,6 +105,15 @@ class CloudStorage:
                 f"Ask an administrator to set TUNEBOT_BUCKET to a bucket in {location}, or to set "
                 "GOOGLE_CLOUD_LOCATION to the bucket's location if Google tunes there.",
             )
+
+    async def project_number(self, bucket: str) -> str:
+        """Return the number of the bucket's project, empty if Google does not say it. Raises GoogleError."""
+        found = await self._http.read(self._bucket_url(bucket), {"fields": "projectNumber"})
+        return text(found.get("projectNumber"))
+
+    async def policy(self, bucket: str) -> Json:
+        """Return who may do what with the bucket, an IAM policy. Raises GoogleError."""
+        return await self._http.read(f"{self._bucket_url(bucket)}/iam")
 
     async def _check_permissions(self, bucket: str) -> None:
         """Check the bot's permissions, for which it needs no permission itself. Raises as `check_bucket`.

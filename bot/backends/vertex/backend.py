@@ -6,7 +6,7 @@ Source: google/cloud/aiplatform/v1/genai_tuning_service.proto and prediction_ser
 """
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Final
 
@@ -19,6 +19,7 @@ from bot.backends.google.json_fields import Json, integer, last_segment, text
 from bot.backends.vertex.job_search import JobSearch
 from bot.backends.vertex.models import VertexModels
 from bot.backends.vertex.resource_names import VertexHosts
+from bot.backends.vertex.start_checks import PROJECTS_URL, VertexPlace, VertexStartChecks
 from bot.backends.vertex.tensorboard import TensorboardLosses
 from bot.backends.vertex.tuning_job_wire import (
     LABEL,
@@ -34,6 +35,7 @@ from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
 from bot.domain.jobs import JobState, Operation, Origin, StartedJob, TunedModel, TuningJob, TuningSpec
 from bot.errors import AlreadyExists, BotError, OutcomeUnknown
 from bot.ports.backends import RecordSent, TrainingData
+from bot.ports.diagnosis import Check
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +61,8 @@ class VertexBackend:
         location: str,
         bucket: str,
         hosts: VertexHosts,
+        projects_url: str = PROJECTS_URL,
+        account: Callable[[], str] = lambda: "",
     ) -> None:
         self._profile = profile
         self._http = http
@@ -69,6 +73,8 @@ class VertexBackend:
         self._search = JobSearch(http, self._jobs_url)
         self._location = location
         self._bucket = bucket.removeprefix("gs://").rstrip("/")
+        place = VertexPlace(project, location, self._bucket, profile.base_models, account, projects_url)
+        self._start_checks = VertexStartChecks(http, storage, hosts, place)
         self._losses = TensorboardLosses(http, hosts)
         self._models = VertexModels(profile.name, http, hosts, self._parent, self._all_jobs)
 
@@ -108,8 +114,12 @@ class VertexBackend:
 
     async def check_start(self) -> None:
         """See TuningBackend; the bucket must be in the location in which Vertex AI tunes."""
-        await self._http.read(self._hosts.url(f"{self._parent}/tuningJobs"), {"pageSize": 1})
-        await self._storage.check_bucket(self._bucket, self._location)
+        await self._start_checks.check_api()
+        await self._start_checks.check_bucket()
+
+    def start_checks(self) -> Sequence[Check]:
+        """See TuningBackend."""
+        return self._start_checks.checks()
 
     async def tuned_model(self, resource: str) -> TunedModel | None:
         """See TuningBackend."""

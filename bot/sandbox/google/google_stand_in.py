@@ -22,6 +22,7 @@ from bot.sandbox.google.generative_routes import TunedModelRoutes
 from bot.sandbox.google.job_register import Jobs
 from bot.sandbox.google.memory_trainer import MemoryTrainer
 from bot.sandbox.google.object_routes import ObjectRoutes
+from bot.sandbox.google.project_routes import ProjectRights, ProjectRoutes
 from bot.sandbox.google.request_log import Journal, Received, hide
 from bot.sandbox.google.router import Call, Route, Router, parse_json, read_query
 from bot.sandbox.google.rpc_status import GoogleError
@@ -79,6 +80,7 @@ class GoogleStandIn:
         self.faults = Faults()
         self.answers = Answers()
         self.credentials = Credentials(clock, project)
+        self.project_rights = ProjectRights()
         self.buckets = Buckets(Path(self._directory.name), clock)
         pending = 0.0 if job_seconds is None else job_seconds * PENDING_SHARE
         seconds = None if job_seconds is None else job_seconds - pending
@@ -94,7 +96,8 @@ class GoogleStandIn:
             MetricRoutes(self.tuning_jobs),
             ServingRoutes(self.tuning_jobs, self.answers),
             UploadRoutes(self.buckets),
-            ObjectRoutes(self.buckets),
+            ObjectRoutes(self.buckets, project_number(project)),
+            ProjectRoutes(self.project_rights, project, project_number(project), self.limits),
         ):
             routes.register(self._router)
 

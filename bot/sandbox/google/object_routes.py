@@ -17,10 +17,11 @@ PIECE = 256 * 1024
 
 
 class ObjectRoutes:
-    """buckets get and testIamPermissions; objects get (also its content), list, delete."""
+    """buckets get, getIamPolicy and testIamPermissions; objects get (also its content), list, delete."""
 
-    def __init__(self, buckets: Buckets) -> None:
+    def __init__(self, buckets: Buckets, project_number: str) -> None:
         self._buckets = buckets
+        self._number = project_number
 
     def register(self, router: Router) -> None:
         """Bind `/storage/v1` and, for content, `/download/storage/v1`."""
@@ -31,6 +32,7 @@ class ObjectRoutes:
             router.add(method, pattern, handler, need="storage", query=None, service=SERVICE)
 
         add("GET", bucket, self.get_bucket)
+        add("GET", bucket + "/iam", self.get_policy)
         add("GET", bucket + "/iam/testPermissions", self.test_permissions)
         add("GET", bucket + "/o", self.list_objects)
         add("GET", "(/download)?" + stored, self.get_object)
@@ -43,6 +45,14 @@ class ObjectRoutes:
             message = "The account does not have storage.buckets.get access to the Google Cloud Storage bucket."
             raise GoogleError(403, message)
         return answer(self._bucket_view(name, call.base_url))
+
+    async def get_policy(self, call: Call) -> web.Response:
+        """Show who may do what with a bucket."""
+        settings = self._buckets.settings(call.arguments["bucket"])
+        if "storage.buckets.getIamPolicy" not in settings.permissions:
+            raise GoogleError(403, "The account does not have storage.buckets.getIamPolicy access to the bucket.")
+        bindings = [{"role": role, "members": list(members)} for role, members in settings.policy.items()]
+        return answer({"kind": "storage#policy", "version": 1, "etag": "CAE=", "bindings": bindings})
 
     async def test_permissions(self, call: Call) -> web.Response:
         """Answer which of the asked permissions the account has on a bucket."""
@@ -110,6 +120,7 @@ class ObjectRoutes:
             "id": name,
             "name": name,
             "selfLink": f"{base_url}/storage/v1/b/{quote(name)}",
+            "projectNumber": settings.project_number or self._number,
             "location": settings.location,
             "locationType": settings.kind,
             "storageClass": "STANDARD",

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -97,7 +97,10 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class BucketSettings:
-    """Where a bucket is, and what the bot's account may do there; `dual_region` names two regions, or none."""
+    """Where a bucket is, and what the bot's account may do there; `dual_region` names two regions, or none.
+
+    `project_number` is empty for a bucket of the bot's own project. `policy` is who else has which role on it.
+    """
 
     location: str = "US-CENTRAL1"
     kind: str = "region"
@@ -106,6 +109,8 @@ class BucketSettings:
         f"storage.{name}"
         for name in ("objects.create", "objects.delete", "objects.get", "objects.list", "buckets.get")
     )
+    project_number: str = ""
+    policy: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -140,7 +140,7 @@ async def serve() -> AsyncIterator[Serve]:
                 metrics.waiting(3, 7.5)
 
             problems = [lambda: poller, token.problem]
-            intake = HttpServer(settings, app, metrics, line, database, problems, lambda: unready, measure)
+            intake = HttpServer(settings, app, metrics, line, database, problems, lambda: unready, list, measure)
             await stack.enter_async_context(intake.serving())
             ada = slack.person("ada")
             channel = slack.add_channel("tuning", ada)
@@ -151,9 +151,9 @@ async def serve() -> AsyncIterator[Serve]:
 
 async def test_process_is_ready_only_where_a_tuning_could_be_started(serve: Serve) -> None:
     ready = await serve()
-    assert await ready.get("/readyz") == (200, '{"ok": true, "problems": []}')
+    assert await ready.get("/readyz") == (200, '{"ok": true, "problems": [], "limits": []}')
     unready = await serve(unready=["Vertex AI: The bot has no Google credentials."])
-    problems = '{"ok": false, "problems": ["Vertex AI: The bot has no Google credentials."]}'
+    problems = '{"ok": false, "problems": ["Vertex AI: The bot has no Google credentials."], "limits": []}'
     assert await unready.get("/readyz") == (503, problems)
     assert await unready.get("/healthz") == (200, '{"ok": true, "problems": []}'), "a restart would not help"
 
@@ -163,7 +163,10 @@ async def test_process_that_is_not_healthy_is_not_ready(serve: Serve) -> None:
         return "the database is locked"
 
     served = await serve(database=locked)
-    assert await served.get("/readyz") == (503, '{"ok": false, "problems": ["the database is locked"]}')
+    assert await served.get("/readyz") == (
+        503,
+        '{"ok": false, "problems": ["the database is locked"], "limits": []}',
+    )
 
 
 async def test_health_is_good_and_numbers_are_told_while_all_is_well(serve: Serve) -> None:

@@ -44,6 +44,7 @@ def method_table(uploads: Uploads) -> dict[str, Method]:
         "chat.startStream": Method(chat_streams.start_stream, post),
         "chat.appendStream": Method(chat_streams.append_stream, post),
         "chat.stopStream": Method(chat_streams.stop_stream, post),
+        "blocks.validate": Method(workspace_methods.validate_blocks),
         "views.open": Method(views_methods.open_view),
         "views.push": Method(views_methods.push),
         "views.update": Method(views_methods.update),

@@ -1,8 +1,9 @@
-"""``auth.test``, ``users.*``, ``usergroups.*``, ``bots.*`` and ``reactions.*``."""
+"""``auth.test``, ``blocks.validate``, ``users.*``, ``usergroups.*``, ``bots.*`` and ``reactions.*``."""
 
 from bot.sandbox.slack.call import Call
 from bot.sandbox.slack.records import Json, Message
 from bot.sandbox.slack.refusals import SlackError
+from bot.sandbox.slack.rules.surfaces import message_blocks, view_definition
 
 
 def api_test(call: Call) -> Json:
@@ -20,6 +21,15 @@ def auth_test(call: Call) -> Json:
         "team_id": workspace.team_id, "user_id": app.bot_user_id, "bot_id": app.bot_id,
         "is_enterprise_install": False,
     }  # fmt: skip
+
+
+def validate_blocks(call: Call) -> Json:
+    """Judge blocks or a view without posting: https://docs.slack.dev/reference/methods/blocks.validate"""
+    if call.data("view") is not None:
+        view_definition(call.data("view"))
+    else:
+        message_blocks(call.data("blocks"), call.workspace)
+    return {"ok": True}
 
 
 def users_info(call: Call) -> Json:

@@ -1,0 +1,137 @@
+"""Runs the checks of the installation, and keeps the newest results for the log and `/readyz`.
+
+The groups of checks run at the same time, the checks of one group one after the other, in their order.
+"""
+
+import asyncio
+import logging
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from textwrap import fill
+from typing import Final
+
+from bot.errors import BotError
+from bot.ports.diagnosis import Check, Diagnosis, Mark, failed, unknown
+
+logger = logging.getLogger(__name__)
+
+CHECK_SECONDS: Final = 20.0
+# The first moments of a process belong to the work that the last one left.
+FIRST_SECONDS: Final = 5.0
+AGAIN_SECONDS: Final = 3_600.0
+SIGNS: Final = {Mark.GOOD: "ok  ", Mark.LIMITED: "note", Mark.UNKNOWN: "?   ", Mark.FAILED: "FAIL"}
+_WIDEST: Final = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the doctor's table."""
+
+    name: str
+    title: str
+    mark: Mark
+    fact: str
+    fix: str = ""
+
+
+async def run_checks(checks: Sequence[Check], check_seconds: float = CHECK_SECONDS) -> list[Row]:
+    """Run every check and return a row for each, in their order. Never raises."""
+    groups = [list(group) for _, group in groupby(checks, lambda check: check.name.partition(".")[0])]
+    found = await asyncio.gather(*(_run_group(group, check_seconds) for group in groups))
+    return [row for rows in found for row in rows]
+
+
+async def _run_group(checks: Sequence[Check], check_seconds: float) -> list[Row]:
+    rows: dict[str, Row] = {}
+    for check in checks:
+        before = rows.get(check.needs)
+        if before is not None and before.mark in (Mark.FAILED, Mark.UNKNOWN):
+            found = unknown(f"Not checked, because “{before.title}” comes first.")
+        else:
+            found = await _run(check, check_seconds)
+        rows[check.name] = Row(check.name, check.title, found.mark, found.fact, found.fix)
+    return list(rows.values())
+
+
+async def _run(check: Check, check_seconds: float) -> Diagnosis:
+    try:
+        async with asyncio.timeout(check_seconds):
+            return await check.run()
+    except BotError as error:
+        return (unknown if error.passing else failed)(error.message, error.hint)
+    except TimeoutError:
+        return unknown(f"No answer within {check_seconds:.0f} seconds.", "Try again; then check the network.")
+    except OSError as error:
+        # ssl.SSLError is one, for certificates that cannot be read.
+        return unknown(f"This machine did not let the check run: {type(error).__name__}.", "See “Certificates”.")
+    except Exception as error:
+        logger.exception("the check %s failed unexpectedly", check.name)
+        return unknown(f"The check itself failed: {type(error).__name__}.", "The log has the details.")
+
+
+def table_text(rows: Sequence[Row], width: int = 0) -> str:
+    """Return the rows as a table for a terminal: a mark, what was checked, the fact, and below it the fix."""
+    widest = max((len(row.title) for row in rows), default=0)
+    indent = " " * (len(SIGNS[Mark.GOOD]) + widest + 4)
+    columns = min(width or shutil.get_terminal_size((100, 24)).columns, _WIDEST)
+    lines: list[str] = []
+    for row in rows:
+        head = f"{SIGNS[row.mark]}  {row.title:<{widest}}  "
+        lines.append(_wrapped(head, row.fact, indent, columns))
+        # A command must be copied as it is, so a fix is never wrapped.
+        lines += [f"{indent}{'     ' if n else 'fix: '}{part}" for n, part in enumerate(row.fix.splitlines())]
+    return "\n".join(lines)
+
+
+def _wrapped(head: str, text: str, indent: str, columns: int) -> str:
+    return fill(
+        text,
+        max(columns, len(indent) + 40),
+        initial_indent=head,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+class Doctor:
+    """Runs the checks now and then, logs what is not good once, and knows the newest results."""
+
+    def __init__(
+        self,
+        checks: Sequence[Check],
+        *,
+        check_seconds: float = CHECK_SECONDS,
+        first_seconds: float = FIRST_SECONDS,
+        again_seconds: float = AGAIN_SECONDS,
+    ) -> None:
+        self._checks = checks
+        self._check_seconds = check_seconds
+        self._first_seconds = first_seconds
+        self._again_seconds = again_seconds
+        self._rows: dict[str, Row] = {}
+
+    def limits(self) -> list[str]:
+        """Return a sentence for each check that is limited or failed, as far as is known. Does not wait."""
+        return [
+            f"{row.title}: {row.fact}" for row in self._rows.values() if row.mark in (Mark.LIMITED, Mark.FAILED)
+        ]
+
+    async def watch(self) -> None:
+        """Run the checks soon and then now and then, until this is cancelled."""
+        await asyncio.sleep(self._first_seconds)
+        while True:
+            await self.examine()
+            await asyncio.sleep(self._again_seconds)
+
+    async def examine(self) -> None:
+        """Run the checks once and log each result that changed. Never raises."""
+        for row in await run_checks(self._checks, self._check_seconds):
+            before = self._rows.get(row.name)
+            self._rows[row.name] = row
+            if before == row or (before is None and row.mark is Mark.GOOD):
+                continue
+            level = logging.WARNING if row.mark in (Mark.LIMITED, Mark.FAILED) else logging.INFO
+            logger.log(level, "doctor.%s check=%s: %s %s", row.mark.value, row.name, row.fact, row.fix)

@@ -1,0 +1,46 @@
+"""A full disk, a clock without a server's time, and a proxy's password that is never shown."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.ports.diagnosis import Mark
+from bot.runtime.doctor import run_checks
+from bot.runtime.machine_checks import compare_clocks, machine_checks
+
+NOW = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("free", "mark"), [(50, Mark.FAILED), (500, Mark.LIMITED), (5_000, Mark.GOOD)])
+async def test_the_space_on_the_disk_is_marked(free: int, mark: Mark, tmp_path: Path) -> None:
+    rows = await run_checks(machine_checks(tmp_path, [], {}, free_bytes=lambda _: free * 1024**2))
+    assert rows[0].mark is mark
+
+
+async def test_a_proxys_password_is_not_shown_and_a_wrong_address_is_named(tmp_path: Path) -> None:
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server:
+        rows = await run_checks(
+            machine_checks(tmp_path, [], {"https_proxy": f"http://ada:s3cret@127.0.0.1:{port}"})
+        )
+    assert rows[2].mark is Mark.GOOD
+    assert f"127.0.0.1:{port}" in rows[2].fact
+    assert "s3cret" not in str(rows)
+    rows = await run_checks(machine_checks(tmp_path, [], {"HTTPS_PROXY": "ftp://ada:s3cret@host"}))
+    assert rows[2].mark is Mark.FAILED
+    assert "s3cret" not in str(rows)
+
+
+async def test_tokens_that_travel_unencrypted_are_a_limit(tmp_path: Path) -> None:
+    rows = await run_checks(machine_checks(tmp_path, ["SLACK_API_URL"], {}))
+    assert (rows[1].mark, rows[1].fix) == (Mark.LIMITED, "Set SLACK_API_URL to an https:// address.")
+
+
+@pytest.mark.parametrize(("seconds", "mark"), [(0, Mark.GOOD), (-40, Mark.LIMITED), (301, Mark.FAILED)])
+def test_the_clock_is_compared_with_a_servers(seconds: int, mark: Mark) -> None:
+    said = (NOW - timedelta(seconds=seconds)).strftime("%a, %d %b %Y %H:%M:%S GMT")
+    assert compare_clocks(said, NOW).mark is mark
+    assert compare_clocks("", NOW).mark is Mark.UNKNOWN
