@@ -8,12 +8,12 @@ from typing import Final
 
 import click
 
-from bot.cli import backups, costs, dataset_files, doctor, serving
+from bot.cli import backups, costs, dataset_files, examination, serving
 from bot.errors import BotError
 
 COMMANDS: Final = (
     serving.run,
-    doctor.doctor,
+    examination.doctor,
     serving.sandbox,
     serving.manifest,
     serving.settings,
