@@ -216,7 +216,7 @@ async def serving(
 
         app_token = reveal(settings.slack_app_token)
         socket = SocketMode(slack.client, app_token, metrics) if app_token else None
-        notifier = JobNotifier(slack.poster, slack.idempotent_poster, google.profiles, clock, prices)
+        notifier = JobNotifier(slack.poster, slack.idempotent_poster, google.profiles, clock, prices, stores.jobs)
         measured = MeasuredNotifier(notifier, metrics, socket.note_post if socket else None)
         sender = OutboxSender(stores.outbox, stores.jobs, measured, clock)
         use_cases = build_use_cases(
@@ -296,6 +296,7 @@ def google_options(settings: Settings) -> BackendOptions:
         storage_url=settings.storage_url,
         gs_prefixes=settings.gs_prefixes,
         base_models=settings.base_models_by_backend,
+        tunings_at_once=settings.tunings_at_once_by_backend,
     )
 
 

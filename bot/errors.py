@@ -20,6 +20,7 @@
     │   ├── NotFoundAtGoogle     404
     │   ├── AlreadyExists        409
     │   ├── QuotaExceeded        429
+    │   │   └── TooManyTunings   Google runs no further tuning of this project at the same time
     │   ├── GoogleUnavailable    408, 5xx, time-outs, broken connections
     │   └── OutcomeUnknown       a create request was sent, and no answer says whether Google carried it out
     ├── SlackError               Slack does not accept a message
@@ -164,6 +165,10 @@ class QuotaExceeded(GoogleError):
     ) -> None:
         super().__init__(message, hint, status=status, http_status=http_status, from_google=from_google)
         self.retry_after = retry_after
+
+
+class TooManyTunings(QuotaExceeded):
+    """HTTP 429 for the number of tunings that run at the same time: nothing was started, and a turn will come."""
 
 
 class GoogleUnavailable(GoogleError):

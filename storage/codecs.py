@@ -101,6 +101,7 @@ def job_row(job: TuningJob) -> dict[str, Any]:
         "prepared_by": job.prepared_by,
         "create_sent_at": _optional_micros(job.create_sent_at),
         "retirement_told": job.retirement_told,
+        "waits_since": _optional_micros(job.waits_since),
         "resumes": job.resumes,
         "search": None if job.search is None else _json(job.search),
     }
@@ -135,6 +136,7 @@ def read_job(row: Row) -> TuningJob:
         prepared_by=row["prepared_by"],
         create_sent_at=_optional_moment(row["create_sent_at"]),
         retirement_told=row["retirement_told"],
+        waits_since=_optional_moment(row["waits_since"]),
         resumes=row["resumes"],
         search=None if row["search"] is None else parsed(_SEARCH, row["search"]),
     )

@@ -12,13 +12,13 @@ from datetime import datetime
 
 from sqlite_utils import Database as Connection
 
-from bot.domain.jobs import OpenJob, Snapshot, TuningJob
+from bot.domain.jobs import JobState, OpenJob, Snapshot, TuningJob
 from bot.domain.names import name_taken, same_name
 from bot.domain.place import Sight
 from bot.domain.requests import Proposal
 from bot.errors import StorageError
 from bot.ports.notifier import NoticeKind
-from bot.ports.stores import AuditEntry, Change
+from bot.ports.stores import Admit, AuditEntry, Change
 from storage.audit_log import append_entry
 from storage.codecs import (
     Row,
@@ -33,10 +33,13 @@ from storage.codecs import (
 )
 from storage.database import Database
 from storage.outbox import add_notices
+from storage.waiting_jobs import count_ahead, next_keys, read_standing, tell_places
 
 logger = logging.getLogger(__name__)
 
 _ROWS_PER_READ = 50
+# The index of open jobs has the same list.
+_OPEN = "('awaiting approval', 'waiting', 'submitting', 'queued', 'running')"
 # Ten times as fast as sqlite-utils' own upsert, which matters when hundreds of jobs have a new step each.
 _UPSERT_SNAPSHOT = """
     INSERT INTO snapshots (team, job, step, epoch, mean_loss, eval_loss, computed_at)
@@ -80,21 +83,47 @@ class SqliteJobStore:
 
         return await self._database.run(read)
 
-    async def submit(self, job: TuningJob, notices: Sequence[NoticeKind], acts: Sequence[AuditEntry] = ()) -> bool:
-        def insert(connection: Connection) -> bool:
+    async def submit(
+        self,
+        job: TuningJob,
+        notices: Sequence[NoticeKind],
+        acts: Sequence[AuditEntry] = (),
+        admit: Admit | None = None,
+    ) -> TuningJob | None:
+        def insert(connection: Connection) -> TuningJob | None:
             # The key is checked first: at a second click on one form, the job's own name is not a taken one.
             if self._find(connection, job.key) is not None:
-                return False
+                return None
             _refuse_taken_name(connection, job)
-            connection.table("jobs").insert(job_row(job))
-            add_notices(connection, job, notices)
-            _audit(connection, job, acts)
-            return True
+            admitted = job if admit is None else admit(job, read_standing(connection, job))
+            connection.table("jobs").insert(job_row(admitted))
+            add_notices(connection, admitted, notices)
+            _audit(connection, admitted, acts)
+            return admitted
 
         submitted = await self._database.write(insert)
-        if submitted and self._observe is not None:
-            self._observe(None, job)
+        if submitted is not None and self._observe is not None:
+            self._observe(None, submitted)
         return submitted
+
+    async def take_turns(
+        self, backend: str, at_once: int, most: int, step: Callable[[TuningJob], Change | None]
+    ) -> Sequence[TuningJob]:
+        """Reads before it writes: in most rounds nobody waits, and the database stays as it is."""
+        changed: list[tuple[TuningJob, TuningJob]] = []
+
+        def take(connection: Connection) -> None:
+            for key in next_keys(connection, backend, at_once, most):
+                self._apply(connection, key, step, changed)
+
+        if not await self._database.run(lambda connection: next_keys(connection, backend, at_once, most)):
+            return []
+        await self._database.write(take)
+        self._observed(changed)
+        return [after for _, after in changed]
+
+    async def ahead(self, job: TuningJob) -> int:
+        return await self._database.run(lambda connection: count_ahead(connection, job))
 
     async def job(self, key: str) -> TuningJob | None:
         return await self._database.run(lambda connection: self._find(connection, key))
@@ -192,10 +221,10 @@ class SqliteJobStore:
     async def open_jobs(self) -> Sequence[OpenJob]:
         def read(connection: Connection) -> list[OpenJob]:
             rows = connection.query(
-                """
-                SELECT key, backend, state, created_at FROM jobs WHERE state IN ('submitting', 'queued', 'running')
+                f"""
+                SELECT key, backend, state, created_at FROM jobs WHERE state IN {_OPEN}
                 ORDER BY created_at, rowid
-                """
+                """  # noqa: S608 - constant text
             )
             return [read_open_job(row) for row in rows]
 
@@ -222,32 +251,43 @@ class SqliteJobStore:
         """Allows two open jobs of one name where Google says that an ended job goes on: Google decides."""
 
         changed: list[tuple[TuningJob, TuningJob]] = []
+        job = await self._database.write(lambda connection: self._apply(connection, key, step, changed))
+        self._observed(changed)
+        return job
 
-        def apply(connection: Connection) -> TuningJob | None:
-            before = self._find(connection, key)
-            change = None if before is None else step(before)
-            if before is None or change is None:
-                return before
-            after = change.job
-            if (after.key, after.place.team) != (key, before.place.team):
-                raise ValueError(f"A change may not move job {key} to another key or workspace.")
-            if after != before:
-                connection.table("jobs").update(key, job_row(after))
-            if change.snapshots:
-                rows = [snapshot_row(after, snapshot) for snapshot in change.snapshots]
-                connection.conn.executemany(_UPSERT_SNAPSHOT, rows)
-            add_notices(connection, after, change.notices)
-            _audit(connection, after, change.acts)
-            if after.state.ended:
-                self._polled_at.pop(key, None)
-            changed.append((before, after))
-            return after
+    def _apply(
+        self,
+        connection: Connection,
+        key: str,
+        step: Callable[[TuningJob], Change | None],
+        changed: list[tuple[TuningJob, TuningJob]],
+    ) -> TuningJob | None:
+        """Change one job in the transaction of the caller, and add it to `changed`."""
+        before = self._find(connection, key)
+        change = None if before is None else step(before)
+        if before is None or change is None:
+            return before
+        after = change.job
+        if (after.key, after.place.team) != (key, before.place.team):
+            raise ValueError(f"A change may not move job {key} to another key or workspace.")
+        if after != before:
+            connection.table("jobs").update(key, job_row(after))
+        if change.snapshots:
+            rows = [snapshot_row(after, snapshot) for snapshot in change.snapshots]
+            connection.conn.executemany(_UPSERT_SNAPSHOT, rows)
+        add_notices(connection, after, change.notices)
+        _audit(connection, after, change.acts)
+        if JobState.WAITING in (before.state, after.state) and before.state is not after.state:
+            tell_places(connection, after.backend)
+        if after.state.ended:
+            self._polled_at.pop(key, None)
+        changed.append((before, after))
+        return after
 
-        job = await self._database.write(apply)
+    def _observed(self, changed: Iterable[tuple[TuningJob, TuningJob]]) -> None:
         if self._observe is not None:
             for before, after in changed:
                 self._observe(before, after)
-        return job
 
     async def snapshots(self, key: str) -> Sequence[Snapshot]:
         def read(connection: Connection) -> list[Snapshot]:
@@ -285,7 +325,7 @@ def _refuse_taken_name(connection: Connection, job: TuningJob) -> None:
         """
         SELECT 1 FROM jobs
         WHERE team = ? AND folded_name = ? AND deleted_by = ''
-          AND state IN ('submitting', 'queued', 'running', 'succeeded', 'lost')
+          AND state IN ('awaiting approval', 'waiting', 'submitting', 'queued', 'running', 'succeeded', 'lost')
         LIMIT 1
         """,
         [job.place.team, same_name(job.name)],
@@ -296,7 +336,7 @@ def _refuse_taken_name(connection: Connection, job: TuningJob) -> None:
 
 def _listed(under_way: bool, sight: Sight | None) -> str:
     """Return the part of a query that selects a workspace's jobs, which is constant text: no value enters it."""
-    states = " AND state IN ('submitting', 'queued', 'running')" if under_way else ""
+    states = f" AND state IN {_OPEN}" if under_way else ""
     seen = (
         " AND (owner = :user OR prepared_by = :user OR channel IN (SELECT value FROM json_each(:channels)))"
         if sight is not None

@@ -38,7 +38,8 @@ UPDATE outbox SET channel = CASE kind WHEN 'old_card' THEN old_channel ELSE jobs
       WHERE first.job = jobs.key AND first.kind = 'card' AND first.state = 'pending'
     ) THEN 9
     WHEN kind <> 'card' THEN 0
-    WHEN jobs.state IN ('submitting', 'queued', 'running') THEN CASE jobs.card WHEN '' THEN 1 ELSE 3 END
+    WHEN jobs.state IN ('awaiting approval', 'waiting', 'submitting', 'queued', 'running')
+      THEN CASE jobs.card WHEN '' THEN 1 ELSE 3 END
     ELSE CASE jobs.card WHEN '' THEN 0 ELSE 2 END
   END
 FROM jobs WHERE outbox.job = ? AND outbox.state = 'pending' AND jobs.key = outbox.job
@@ -91,10 +92,15 @@ ORDER BY notice.priority, notice.id LIMIT :limit
 
 def add_notices(connection: Connection, job: TuningJob, kinds: Iterable[NoticeKind]) -> None:
     """Add these notices of a job, in the transaction that writes the state that they show."""
+    add_notices_of(connection, job.place.team, job.key, kinds)
+
+
+def add_notices_of(connection: Connection, team: str, key: str, kinds: Iterable[NoticeKind]) -> None:
+    """Add these notices of the job with this key, whose row need not be decoded for that."""
     for kind in kinds:
-        connection.execute(_ADD, [job.place.team, job.key, kind.value])
-    connection.execute(_UPDATE_OLD_CARD_AGAIN, [job.key])
-    _set_priorities(connection, job.key)
+        connection.execute(_ADD, [team, key, kind.value])
+    connection.execute(_UPDATE_OLD_CARD_AGAIN, [key])
+    _set_priorities(connection, key)
 
 
 def _set_priorities(connection: Connection, job: str) -> None:

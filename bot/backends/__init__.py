@@ -19,7 +19,7 @@ from bot.backends.google.credentials_check import credentials_check
 from bot.backends.google.gcs_files import GcsFiles
 from bot.backends.google.http import GoogleHttp
 from bot.backends.google.retry import RetryPolicy
-from bot.backends.profiles import GEMINI, PALM, VERTEX, with_base_models
+from bot.backends.profiles import GEMINI, PALM, VERTEX, with_base_models, with_tunings_at_once
 from bot.backends.vertex.backend import ROLES as VERTEX_ROLES
 from bot.backends.vertex.backend import VertexBackend
 from bot.backends.vertex.resource_names import VertexHosts
@@ -59,7 +59,8 @@ class BackendOptions:
     """What the backends need to know of the settings; an empty text means Google's own default.
 
     `gs_prefixes` are the Cloud Storage addresses that people may name, see GcsFiles; `base_models` maps a
-    backend's name to the ids offered instead of the built-in ones.
+    backend's name to the ids offered instead of the built-in ones, `tunings_at_once` maps it to how many tunings
+    run at the same time, instead of the built-in number.
     """
 
     project: str = ""
@@ -73,6 +74,7 @@ class BackendOptions:
     storage_url: str = ""
     gs_prefixes: Sequence[str] = ()
     base_models: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    tunings_at_once: Mapping[str, int] = field(default_factory=dict)
     retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     event_hooks: EventHooks = field(default_factory=dict, repr=False)
 
@@ -128,10 +130,12 @@ def build_backends(names: Sequence[str], options: BackendOptions) -> dict[str, T
     Opens no connection and looks up no credentials yet. Raises KeyError for a name that is not in PROFILES.
     """
     credentials = options.credentials()
-    return {
-        name: build(with_base_models(profile, options.base_models.get(name, ())), options, credentials)
-        for name, (profile, build) in ((name, _TABLE[name]) for name in names)
-    }
+    return {name: _TABLE[name][1](_profile(name, options), options, credentials) for name in names}
+
+
+def _profile(name: str, options: BackendOptions) -> BackendProfile:
+    offered = with_base_models(_TABLE[name][0], options.base_models.get(name, ()))
+    return with_tunings_at_once(offered, options.tunings_at_once.get(name))
 
 
 def build_gcs_files(options: BackendOptions) -> GcsFiles:

@@ -87,6 +87,8 @@ VERTEX: Final = BackendProfile(
     # The longest example that a model is tuned on: what is longer, a tuned model has never seen.
     input_tokens=131_072,
     generation=_VERTEX_GENERATION,
+    # The quota `global_concurrent_tuning_jobs` of a new project.
+    tunings_at_once=1,
 )
 
 # Hyperparameters and their defaults are those of google/ai/generativelanguage/v1beta/tuned_model.proto, which also
@@ -212,3 +214,8 @@ PALM: Final = BackendProfile(
 def with_base_models(profile: BackendProfile, ids: Sequence[str]) -> BackendProfile:
     """Return the profile with these base models to offer, or unchanged if there are none."""
     return replace(profile, base_models=tuple(ids)) if ids else profile
+
+
+def with_tunings_at_once(profile: BackendProfile, number: int | None) -> BackendProfile:
+    """Return the profile with this number of tunings at the same time, or unchanged for None."""
+    return profile if number is None else replace(profile, tunings_at_once=number)

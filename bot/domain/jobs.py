@@ -11,11 +11,13 @@ from bot.domain.spending import TuningEstimate
 
 
 class JobState(StrEnum):
-    """The states of a job: submitting -> queued -> running -> one of the last four.
+    """The states of a job: waiting -> submitting -> queued -> running -> one of the last four.
 
-    A job that was called lost, or of which it was said that it never started, is open again once Google shows it.
+    A job begins as submitting where it need not wait. A job that was called lost, or of which it was said that it
+    never started, is open again once Google shows it.
     """
 
+    WAITING = "waiting"  # it waits in the bot until Google may be asked to run it
     SUBMITTING = "submitting"  # our row is written; Google has not confirmed the job
     QUEUED = "queued"
     RUNNING = "running"
@@ -27,6 +29,11 @@ class JobState(StrEnum):
     @property
     def ended(self) -> bool:
         return self in (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, JobState.LOST)
+
+    @property
+    def in_bot(self) -> bool:
+        """Whether the job waits in the bot, before Google is asked for anything."""
+        return self is JobState.WAITING
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +187,10 @@ class TuningJob:
     is the `ts` of the job card; `place` becomes the owner's direct messages if the channel refuses posts.
 
     `create_sent_at` is written before the create request is sent: without it, Google was never asked to start this
-    job. `resumes` counts how often a later process began the start again. `search` is set while Google shows no
-    such job, or does not start it. A job in state `submitting` with `stuck_at` is in doubt: the looks have failed
-    for long. `retirement_told` is the last notice that its base model retires, in days before that.
+    job. `waits_since` is when the job joined the bot's queue, which gives its place there. `resumes` counts how
+    often a later process began the start again. `search` is set while Google shows no such job, or does not start
+    it. A job in state `submitting` with `stuck_at` is in doubt: the looks have failed for long. `retirement_told`
+    is the last notice that its base model retires, in days before that.
     """
 
     key: str
@@ -214,6 +222,7 @@ class TuningJob:
     resumes: int = 0
     search: Search | None = None
     retirement_told: int | None = None
+    waits_since: datetime | None = None
 
     @property
     def name(self) -> str:
@@ -232,6 +241,13 @@ class TuningJob:
     def file_reader(self) -> str:
         """The person for whom the files are read, as at the check."""
         return self.prepared_by or self.owner
+
+    @property
+    def unsent(self) -> bool:
+        """Whether it is open and Google was not asked to start it, so that it ends without a word to Google."""
+        if self.state is JobState.SUBMITTING:
+            return self.create_sent_at is None
+        return self.state.in_bot
 
     @property
     def in_doubt(self) -> bool:

@@ -36,6 +36,22 @@ class Change:
     acts: Sequence[AuditEntry] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a start depends on, as it is in the transaction that writes the start.
+
+    `running` and `waiting` count the backend's jobs of all workspaces: those that Google runs or is being asked to
+    run, and those that wait in the bot.
+    """
+
+    running: int
+    waiting: int
+
+
+# Decides how a new job is written: returns the row, or raises a BotError, and then nothing is written. It is pure.
+Admit = Callable[[TuningJob, Standing], TuningJob]
+
+
 class JobStore(Protocol):
     """Stores proposals and jobs."""
 
@@ -51,12 +67,33 @@ class JobStore(Protocol):
         """Return the workspace's proposal with this id, None if there is none. Raises StorageError."""
         ...
 
-    async def submit(self, job: TuningJob, notices: Sequence[NoticeKind], acts: Sequence[AuditEntry] = ()) -> bool:
-        """Write a new job, its notices and its audit entries in one transaction.
+    async def submit(
+        self,
+        job: TuningJob,
+        notices: Sequence[NoticeKind],
+        acts: Sequence[AuditEntry] = (),
+        admit: Admit | None = None,
+    ) -> TuningJob | None:
+        """Write a new job, its notices and its audit entries in one transaction; returns the row.
 
-        Returns false and writes nothing if the key exists. Raises BadArgument if an open or usable job of the
-        workspace has this name, StorageError.
+        `admit` changes the row by what the same transaction reads, so that two starts at once see each other.
+        Returns None and writes nothing if the key exists. Raises BadArgument if an open or usable job of the
+        workspace has this name, StorageError, and what `admit` raises.
         """
+        ...
+
+    async def take_turns(
+        self, backend: str, at_once: int, most: int, step: Callable[[TuningJob], Change | None]
+    ) -> Sequence[TuningJob]:
+        """Change the jobs of this backend that have waited longest, as many as may run now, in one transaction.
+
+        `at_once` is how many may run at the same time, 0 for no limit; at most `most` jobs are changed. A job for
+        which `step` returns None is passed over. Returns the changed jobs. Raises StorageError.
+        """
+        ...
+
+    async def ahead(self, job: TuningJob) -> int:
+        """Return how many jobs of its backend, of all workspaces, have waited longer. Raises StorageError."""
         ...
 
     async def job(self, key: str) -> TuningJob | None:

@@ -31,6 +31,7 @@ from bot.settings.value_forms import (
     gs_prefix_list,
     host_list,
     models_by_backend,
+    number_by_backend,
 )
 
 Grantees = Annotated[tuple[str, ...], BeforeValidator(grantee_list)]
@@ -175,6 +176,13 @@ class Settings(BaseModel):
         description="Minutes without a new step or state after which a tuning is called stuck, once, in its "
         "thread.",
     )
+    tunings_at_once: Annotated[dict[str, int], BeforeValidator(number_by_backend)] = Field(
+        default_factory=dict,
+        alias="TUNEBOT_TUNINGS_AT_ONCE",
+        description="How many tunings Google runs at the same time, the others wait in the bot: `2`, or by system "
+        "`vertex=2,gemini=5`; `0` is no limit. Unset: 1 for `vertex`, which is Google's usual quota, and no limit "
+        "for the others.",
+    )
     prices: str = Field(
         "",
         alias="TUNEBOT_PRICES",
@@ -276,6 +284,12 @@ class Settings(BaseModel):
     def start_alone_role(self) -> Role:
         """The least role that starts a tuning without an approval."""
         return Role.APPROVER if self.start_alone == "approvers" else Role.TUNER
+
+    @property
+    def tunings_at_once_by_backend(self) -> dict[str, int]:
+        """How many tunings run at the same time, for each backend for which a number is set."""
+        numbers = {name: self.tunings_at_once.get(name, self.tunings_at_once.get("")) for name in self.backends}
+        return {name: number for name, number in numbers.items() if number is not None}
 
     @property
     def stuck_after(self) -> timedelta:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from bot.domain.roles import Role, is_grantee, refusal
-from bot.settings.value_forms import comma_list, models_by_backend
+from bot.settings.value_forms import comma_list, models_by_backend, number_by_backend
 
 KNOWN_BACKENDS: Final = ("vertex", "gemini", "palm")
 
@@ -75,6 +75,16 @@ def conflicts(given: Mapping[str, str]) -> list[str]:
     for name, role in {"TUNEBOT_OWNERS": Role.OWNER, "TUNEBOT_APPROVERS": Role.APPROVER}.items():
         reasons = {refusal(role, grantee) for grantee in comma_list(given.get(name, "")) if is_grantee(grantee)}
         problems += [f"{name}: {reason}" for reason in sorted(reasons) if reason]
+    try:
+        numbers = number_by_backend(given.get("TUNEBOT_TUNINGS_AT_ONCE", ""))
+    except ValueError:
+        # The field itself reports it.
+        return problems
+    problems += [
+        f"TUNEBOT_TUNINGS_AT_ONCE: {name!r} is not in TUNEBOT_BACKENDS"
+        for name in numbers
+        if name and name not in backends
+    ]
     return problems
 
 

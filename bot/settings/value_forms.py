@@ -47,6 +47,17 @@ def grantee_list(text: str) -> tuple[str, ...]:
     return grantees
 
 
+def number_by_backend(text: str) -> dict[str, int]:
+    """`vertex=2,gemini=5` -> {"vertex": 2, "gemini": 5}; without `=`, the name is empty."""
+    numbers: dict[str, int] = {}
+    for part in comma_list(text):
+        backend, equals, number = part.rpartition("=")
+        if not re.fullmatch(r"[0-9]{1,4}", number.strip()):
+            raise ValueError("should be a number such as 2, or numbers by system such as vertex=2")
+        numbers[backend.strip() if equals else ""] = int(number)
+    return numbers
+
+
 def gs_prefix_list(text: str) -> tuple[str, ...]:
     """`gs://bucket, gs://bucket/folder/` -> ("gs://bucket", "gs://bucket/folder/")."""
     prefixes = comma_list(text)

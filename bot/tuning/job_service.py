@@ -8,8 +8,8 @@ whether Google has it: a paid job is neither lost nor started twice.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
-from datetime import timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -31,6 +31,7 @@ from bot.errors import (
     Outdated,
     QuotaExceeded,
     StorageError,
+    TooManyTunings,
 )
 from bot.people.job_access import check_start
 from bot.people.roles import Deed, Roles
@@ -43,6 +44,7 @@ from bot.ports.workers import Workers
 from bot.spending.estimates import reason_to_confirm
 from bot.tuning.cancellation import Cancellations
 from bot.tuning.searches import Searches
+from bot.tuning.start_queue import StartQueue, admit, wait_again
 from bot.tuning.start_retries import StartRetries
 from bot.tuning.training_data import refuse_cancelled, training_data
 from bot.tuning.transitions import (
@@ -105,6 +107,7 @@ class JobService:
         self._doubt_after = doubt_after
         self._searches = Searches(clock, adoption_grace)
         self._retry_for = retry_for
+        self._queue = StartQueue(backends, jobs, clock)
         self._retries = StartRetries(clock, retry_for)
 
     def profile(self, job: TuningJob) -> BackendProfile:
@@ -126,8 +129,10 @@ class JobService:
             raise Outdated("I no longer have this form.", "Open it again with /tune.")
         check_start(proposal, user, channel)
         await self._roles.check(Requester(user, proposal.place), Deed.TUNE)
-        job = _job_of(proposal, offered_backend(self._backends, proposal.spec.backend).profile, user)
-        acts = [AuditEntry(user, "start", self._clock.now())]
+        profile = offered_backend(self._backends, proposal.spec.backend).profile
+        now = self._clock.now()
+        job = _job_of(proposal, profile, user, now)
+        acts = [AuditEntry(user, "start", now)]
         chosen = proposal.spec.hyperparameters.epochs
         if reason := reason_to_confirm(proposal.spec.estimate, chosen, self._confirmation_rules):
             # A second click on a start that was accepted needs no second yes.
@@ -135,29 +140,52 @@ class JobService:
                 return None
             if not confirmed:
                 raise ConfirmationNeeded(reason, "Confirm it, or change the number of epochs.")
-            acts.insert(0, AuditEntry(user, "confirm a large start", self._clock.now()))
+            acts.insert(0, AuditEntry(user, "confirm a large start", now))
         # Marked before the poller can see the row. A second click must neither remove the first one's mark nor
         # leave its own: then a start whose answer was lost would never be searched for.
         marked = job.key in self._submitting
         self._submitting.add(job.key)
-        accepted = False
+        accepted: TuningJob | None = None
         try:
-            accepted = await self._jobs.submit(job, [NoticeKind.CARD], acts)
+            accepted = await self._jobs.submit(
+                job, [NoticeKind.CARD], acts, partial(admit, at_once=profile.tunings_at_once, now=now)
+            )
         finally:
-            if accepted:
+            if accepted is not None and accepted.state is JobState.SUBMITTING:
                 self._submitting.add(job.key)
             elif not marked:
                 self._submitting.discard(job.key)
-        if not accepted:
+        if accepted is None:
             return None
         self._wake_sender()
-        return job
+        return accepted
+
+    async def begin_turns(self) -> Sequence[TuningJob]:
+        """Return the jobs that waited and whose turn it is, for `submit`. Raises StorageError."""
+        marked: list[str] = []
+
+        def mark(key: str) -> None:
+            # Before the row changes, so that nobody resumes the start that follows at once.
+            self._submitting.add(key)
+            marked.append(key)
+
+        begun: Sequence[TuningJob] = ()
+        try:
+            begun = await self._queue.turns(mark)
+        finally:
+            self._submitting.difference_update(set(marked) - {job.key for job in begun})
+        if begun:
+            self._wake_sender()
+        return begun
 
     async def submit(self, job: TuningJob) -> None:
-        """Start an accepted job at Google, once. Writes Google's error to the job; raises StorageError.
+        """Start an accepted job at Google, once, unless it waits for its turn.
 
-        After an error that passes, nothing was started: the row stays, and `recover` tries it again later.
+        Writes Google's error to the job; raises StorageError. After an error that passes, nothing was started: the
+        row stays, and `recover` tries it again later, or it waits for another turn.
         """
+        if job.state.in_bot:
+            return
         self._submitting.add(job.key)
         try:
             backend = offered_backend(self._backends, job.backend)
@@ -178,16 +206,21 @@ class JobService:
             await self._refused(job, error)
         else:
             self._retries.forget(job.key)
+            self._queue.started(job.backend)
             await self._change(job.key, partial(adopt, seen=operation, now=self._clock.now()))
         finally:
             self._submitting.discard(job.key)
             self._cancelled.discard(job.key)
 
     async def _refused(self, job: TuningJob, error: BotError) -> None:
-        """Write that nothing was started: the job is tried again later if the error passes, or fails."""
+        """Write that nothing was started: the job waits, is tried again later if the error passes, or fails."""
         logger.info("the start of %s was refused: %s", job.key, error)
         now = self._clock.now()
-        if error.passing:
+        change: Callable[[TuningJob], Change | None]
+        if isinstance(error, TooManyTunings):
+            self._queue.refused(job.backend)
+            change = partial(wait_again, error=error, now=now)
+        elif error.passing:
             wait = error.retry_after if isinstance(error, QuotaExceeded) else None
             seconds = self._retries.failed(job.key, wait or 0.0)
             change = partial(postpone, error=error, seconds=seconds, limit=self._retry_for, now=now)
@@ -354,7 +387,7 @@ _ENDED_WORDS = {
 }
 
 
-def _job_of(proposal: Proposal, profile: BackendProfile, starter: str) -> TuningJob:
+def _job_of(proposal: Proposal, profile: BackendProfile, starter: str, now: datetime) -> TuningJob:
     spec = proposal.spec
     return TuningJob(
         key=proposal.id,
@@ -363,6 +396,7 @@ def _job_of(proposal: Proposal, profile: BackendProfile, starter: str) -> Tuning
         prepared_by="" if starter == proposal.owner else proposal.owner,
         spec=spec,
         state=JobState.SUBMITTING,
-        created_at=proposal.created_at,
+        # A start counts in the month in which a person pressed Start, however old the report is.
+        created_at=now,
         total_steps=profile.steps(spec.trained_examples, spec.hyperparameters),
     )

@@ -33,6 +33,8 @@ def _events(before: TuningJob | None, after: TuningJob) -> Iterator[str]:
         # A job that the bot found at Google has an operation from its first row on.
         yield "job.found" if after.operation else "job.accepted"
         return
+    if after.state is JobState.WAITING and before.state is not JobState.WAITING:
+        yield "job.waits"
     if after.create_sent_at is not None and before.create_sent_at is None:
         yield "job.sent"
     if after.cancelled_by and not before.cancelled_by:

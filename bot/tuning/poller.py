@@ -165,9 +165,12 @@ class Poller:
             self._arm_watchdog()
 
     async def _round(self) -> None:
+        for begun in await self._job_service.begin_turns():
+            self._starts.queue(self._start(begun), f"start {begun.key}")
         jobs = await self._jobs.open_jobs()
         self._metrics.open_jobs(jobs)
-        due = self._schedule.due(jobs, self._clock.now(), self._clock.now() - self._started_at)
+        at_google = [job for job in jobs if not job.state.in_bot]
+        due = self._schedule.due(at_google, self._clock.now(), self._clock.now() - self._started_at)
         by_backend: defaultdict[str, list[str]] = defaultdict(list)
         for job in due:
             by_backend[job.backend].append(job.key)
@@ -178,7 +181,7 @@ class Poller:
         self._finished = time.monotonic()
 
     async def _poll_backend(self, backend: str, keys: Sequence[str]) -> None:
-        jobs = [job for job in await self._jobs.with_keys(keys) if not job.state.ended]
+        jobs = [job for job in await self._jobs.with_keys(keys) if not job.state.ended and not job.state.in_bot]
         confirmed = [job for job in jobs if job.state is not JobState.SUBMITTING]
         unconfirmed = [job for job in jobs if job.state is JobState.SUBMITTING]
         for job in unconfirmed:
@@ -213,6 +216,13 @@ class Poller:
             raise
         except Exception as error:  # noqa: BLE001 - the error of one job must not stop the search for the next
             await self._refresher.record_failure(job.key, _as_bot_error(error, f"the search for {job.key}"))
+
+    async def _start(self, job: TuningJob) -> None:
+        """Start a job whose turn it is."""
+        try:
+            await self._job_service.submit(job)
+        except BotError as error:
+            logger.warning("the start of %s could not be written down: %s", job.key, error)
 
     def _resume(self, job: TuningJob) -> None:
         """Begin a start again that no process has sent; one that runs in this process goes on undisturbed."""

@@ -55,7 +55,7 @@ class Sweep:
             row = rows.get(each.key)
             if row is None:
                 await self._add(backend, each)
-            elif row.may_reopen or row.state is JobState.SUBMITTING:
+            elif row.may_reopen or row.state.in_bot or row.state is JobState.SUBMITTING:
                 logger.warning("Google shows %s, which was %s here: following it", each.key, row.state)
                 seen = await _newest(backend, each)
                 await self._jobs.change(each.key, partial(adopt, seen=seen, now=self._clock.now()))

@@ -200,7 +200,7 @@ def ask_to_cancel(job: TuningJob, user: str, now: datetime) -> Change | None:
     if job.state.ended or job.cancelled_by:
         return None
     after = replace(job, cancelled_by=user)
-    if job.state is JobState.SUBMITTING and job.create_sent_at is None:
+    if job.unsent:
         after = replace(after, state=JobState.CANCELLED, ended_at=now, problem="")
     return Change(after, notices=_notices(job, after), acts=(AuditEntry(user, "cancel", now),))
 

@@ -12,10 +12,11 @@ from typing import assert_never
 from slack_sdk.errors import SlackApiError
 
 from bot.domain.backend_profile import BackendProfile
-from bot.domain.jobs import Snapshot, TuningJob
+from bot.domain.jobs import JobState, Snapshot, TuningJob
 from bot.domain.place import Place
 from bot.ports.clock import Clock
 from bot.ports.notifier import Delivered, Notice, NoticeKind, PostAttempt, RecordAttempt, SendCapacity
+from bot.ports.stores import JobStore
 from bot.spending.price_table import PriceTable
 from bot.spending.retirement import base_of, retirement_of
 from handlers.blocks.jobs.card import build_card
@@ -56,12 +57,14 @@ class JobNotifier:
         profiles: Mapping[str, BackendProfile],
         clock: Clock,
         prices: PriceTable,
+        jobs: JobStore,
     ) -> None:
         self._poster = poster
         self._idempotent_poster = idempotent_poster
         self._profiles = profiles
         self._clock = clock
         self._prices = prices
+        self._jobs = jobs
         self._native_chart = True
 
     def capacity(self) -> SendCapacity:
@@ -115,7 +118,7 @@ class JobNotifier:
                     assert_never(notice.kind)
 
     async def _card(self, delivery: _Delivery, snapshots: Sequence[Snapshot]) -> Delivered:
-        message = self._build_card(delivery.job, snapshots)
+        message = await self._build_card(delivery.job, snapshots)
         try:
             return await self._show_card(delivery, message)
         except SlackApiError as error:
@@ -123,11 +126,13 @@ class JobNotifier:
                 raise
             logger.warning("Slack refuses a card (%s); cards show losses as text from now on", slack_code(error))
             self._native_chart = False
-            return await self._show_card(delivery, self._build_card(delivery.job, snapshots))
+            return await self._show_card(delivery, await self._build_card(delivery.job, snapshots))
 
-    def _build_card(self, job: TuningJob, snapshots: Sequence[Snapshot]) -> Message:
+    async def _build_card(self, job: TuningJob, snapshots: Sequence[Snapshot]) -> Message:
         profile = self._profiles[job.backend]
-        return build_card(job, profile, snapshots, self._clock.now(), native_chart=self._native_chart)
+        ahead = await self._jobs.ahead(job) if job.state is JobState.WAITING else 0
+        now = self._clock.now()
+        return build_card(job, profile, snapshots, now, native_chart=self._native_chart, ahead=ahead)
 
     async def _show_card(self, delivery: _Delivery, message: Message) -> Delivered:
         """Edit the card, or post it where there is none or it is gone."""

@@ -7,6 +7,7 @@ from typing import Final
 
 from bot.chat.chat_service import ChatService
 from bot.domain.backend_profile import BackendProfile
+from bot.domain.jobs import JobState
 from bot.domain.names import same_name
 from bot.domain.place import Requester
 from bot.people.job_access import JobAccess
@@ -84,6 +85,7 @@ class CommandRunner:
             self._clock.now(),
             native_chart=False,
             with_buttons=await self._access.may_use(requester, job),
+            ahead=await self._jobs.ahead(job) if job.state is JobState.WAITING else 0,
         )
 
     async def _cancel(self, requester: Requester, arguments: Arguments) -> Message:

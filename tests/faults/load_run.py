@@ -274,7 +274,7 @@ async def open_load_run(
             slack,
             google,
             directory,
-            environment={"TUNEBOT_POLL_SECONDS": "0.3", "PYTHONPATH": str(ROOT)},
+            environment={"TUNEBOT_POLL_SECONDS": "0.3", "TUNEBOT_TUNINGS_AT_ONCE": "0", "PYTHONPATH": str(ROOT)},
             command=("-m", "tests.faults.bot_with_wrong_clock", str(GRACE_SECONDS), str(clock)),
         )
         persons = [slack.person(f"ada{number}", f"Ada {number}") for number in range(people)]

@@ -14,6 +14,9 @@ from bot.sandbox.stage import BUCKET, Stage
 from handlers.transport.manifest import manifest
 from tests.support.bot_harness import BotHarness, OpenBot, free_port
 
+# Most scenarios start jobs side by side; those of the queue set a number.
+NO_QUEUE = {"TUNEBOT_TUNINGS_AT_ONCE": "0"}
+
 
 @pytest.fixture
 def open_bot(tmp_path: Path) -> OpenBot:
@@ -32,7 +35,7 @@ def open_bot(tmp_path: Path) -> OpenBot:
             google.create_bucket(BUCKET)
             ada = slack.person("ada", "Ada Lovelace")
             channel = slack.add_channel("tuning", ada)
-            stage = Stage(slack, google, tmp_path, port=port, environment=environment)
+            stage = Stage(slack, google, tmp_path, port=port, environment={**NO_QUEUE, **(environment or {})})
             async with stage:
                 yield BotHarness(slack, google, stage, ada, channel)
 
@@ -50,7 +53,7 @@ async def shared_bot(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
         google.create_bucket(BUCKET)
         numbers = itertools.count(1)
         directory = tmp_path_factory.mktemp("shared_bot")
-        environment = {"TUNEBOT_POLL_SECONDS": "0.1"}
+        environment = {**NO_QUEUE, "TUNEBOT_POLL_SECONDS": "0.1"}
         async with Stage(slack, google, directory, environment=environment) as stage:
 
             def new_channel() -> BotHarness:

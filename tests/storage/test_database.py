@@ -82,7 +82,7 @@ async def test_close_finishes_what_was_asked_for_before(path: Path) -> None:
     writes = [asyncio.ensure_future(jobs.submit(job(f"k{number}"), [])) for number in range(20)]
     await asyncio.sleep(0)
     await database.close()
-    assert await asyncio.gather(*writes) == [True] * 20
+    assert all(await asyncio.gather(*writes))
     assert count(path, "jobs") == 20
 
 

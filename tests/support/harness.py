@@ -161,9 +161,9 @@ class Harness:
 
 @asynccontextmanager
 async def open_harness(
-    directory: Path, names: Sequence[str] = ("vertex", "gemini", "palm")
+    directory: Path, names: Sequence[str] = ("vertex", "gemini", "palm"), **others: object
 ) -> AsyncIterator[Harness]:
-    """Open it; `names` are the backends that are offered."""
+    """Open it; `names` are the backends that are offered, `others` change their BackendOptions."""
     async with AsyncExitStack() as stack:
         google = await stack.enter_async_context(
             GoogleStandIn(job_seconds=None, seed=3, limits=Limits(concurrent_vertex_jobs=50))
@@ -171,7 +171,7 @@ async def open_harness(
         google.create_bucket(BUCKET)
         clock = FixedClock()
         stores = await stack.enter_async_context(open_stores(directory / "tunebot.db", clock))
-        opened = await stack.enter_async_context(open_google(names, options(google)))
+        opened = await stack.enter_async_context(open_google(names, options(google, **others)))
         wakes: list[None] = []
         workers = await stack.enter_async_context(open_workers())
         made = Harness(

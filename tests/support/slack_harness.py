@@ -189,7 +189,12 @@ async def open_slack_harness(
         def renew() -> OutboxSender:
             profiles = {"vertex": VERTEX}
             notifier = JobNotifier(
-                connection.poster, connection.idempotent_poster, profiles, SYSTEM_CLOCK, read_price_table()
+                connection.poster,
+                connection.idempotent_poster,
+                profiles,
+                SYSTEM_CLOCK,
+                read_price_table(),
+                stores.jobs,
             )
             return OutboxSender(stores.outbox, stores.jobs, notifier, SYSTEM_CLOCK, backoff)
 

@@ -85,6 +85,18 @@ _STATUS_HINTS: Final[Mapping[int, str]] = {
 }
 
 
+_AT_ONCE: Final = re2.compile("(?i)concurrent.*(tuning|pipelines)|(tuning|pipelines).*concurrent")
+
+
+def says_too_many_tunings(message: str) -> bool:
+    """Return whether a refusal for lack of quota is about tunings that run at the same time.
+
+    The quota is `global_concurrent_tuning_jobs` of aiplatform.googleapis.com.
+    """
+    searched = message[:LONGEST_READ].encode(errors="replace").decode()
+    return bool(_AT_ONCE.search(searched))
+
+
 def hint_for(message: str, http_status: int, *, roles: str = "", reasons: str = "") -> str:
     """Return what to do about Google's message, or about the status where no pattern matches the message."""
     searched = f"{message} {reasons}"[:LONGEST_READ].encode(errors="replace").decode()

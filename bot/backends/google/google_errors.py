@@ -18,7 +18,7 @@ import httpx
 import msgspec
 import re2  # type: ignore[import-untyped]
 
-from bot.backends.google.error_hints import LONGEST_READ, TRY_LATER, hint_for
+from bot.backends.google.error_hints import LONGEST_READ, TRY_LATER, hint_for, says_too_many_tunings
 from bot.backends.google.json_fields import Json, integer, number, record, records, text
 from bot.domain.jobs import Failure
 from bot.errors import (
@@ -30,6 +30,7 @@ from bot.errors import (
     NotFoundAtGoogle,
     PermissionDenied,
     QuotaExceeded,
+    TooManyTunings,
 )
 
 # Every class of httpx's that a request can raise; a test holds that no other one reaches us.
@@ -124,7 +125,8 @@ def google_error(http_status: int, body: Any, *, retry_after: float | None = Non
     hint = hint_for(message, http_status, roles=roles, reasons=_reasons(status))
     if http_status == httpx.codes.TOO_MANY_REQUESTS:
         wait = retry_after if retry_after is not None else _retry_delay(status)
-        return QuotaExceeded(shown, hint, status=code, http_status=http_status, from_google=own, retry_after=wait)
+        quota_class = TooManyTunings if says_too_many_tunings(message) else QuotaExceeded
+        return quota_class(shown, hint, status=code, http_status=http_status, from_google=own, retry_after=wait)
     error_class = _CLASSES.get(http_status)
     if error_class is None:
         ours = 400 <= http_status < 500 and http_status != httpx.codes.REQUEST_TIMEOUT

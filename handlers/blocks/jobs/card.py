@@ -45,14 +45,16 @@ def build_card(
     *,
     native_chart: bool = True,
     with_buttons: bool = True,
+    ahead: int = 0,
 ) -> Message:
     """Build the card at the time `now`; `native_chart=False` is for workspaces that refuse the chart block.
 
-    `with_buttons=False` is for a place where the buttons would not work, see `bot.people`.
+    `ahead` is how many jobs start before one that waits in the bot. `with_buttons=False` is for a place where the
+    buttons would not work, see `bot.people`.
     """
     curve = LossCurve.of(snapshots)
     chart = (build_loss_chart if native_chart else build_loss_text)(curve, "job_losses")
-    outcome = _outcome(job)
+    outcome = _outcome(job, profile, ahead)
     blocks = [
         header(f"{shorten(job.name, 90)}: {state_text(job)}", "job_title"),
         section(_progress(job, profile, curve, now), "job_standing"),
@@ -99,8 +101,10 @@ def _facts(job: TuningJob, profile: BackendProfile) -> list[tuple[str, str]]:
     return pairs
 
 
-def _outcome(job: TuningJob) -> str:
+def _outcome(job: TuningJob, profile: BackendProfile, ahead: int) -> str:
     lines = []
+    if job.state is JobState.WAITING and not job.deleted_by:
+        lines.append(_place(profile, ahead))
     if job.deleted_by:
         lines.append(_deleted(job))
     elif job.state is JobState.CANCELLED:
@@ -122,6 +126,16 @@ def _outcome(job: TuningJob) -> str:
     if compared := comparison_sentence(job):
         lines.append(escape_line(compared))
     return "\n".join(lines)
+
+
+def _place(profile: BackendProfile, ahead: int) -> str:
+    """Return why a job waits in the bot, and what must start before it."""
+    most = profile.tunings_at_once
+    reason = f"{where(profile)} runs {count(most, 'tuning')} of this project at a time, so it" if most else "It"
+    before = (
+        f"{count(ahead, 'other tuning')} start{'s' if ahead == 1 else ''} before it" if ahead else "It is next"
+    )
+    return f"{reason} waits here and starts by itself. {before}. Nothing is billed while it waits."
 
 
 def _deleted(job: TuningJob) -> str:

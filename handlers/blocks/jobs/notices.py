@@ -85,7 +85,7 @@ def _result(job: TuningJob, profile: BackendProfile) -> list[str]:
                 sentence(hint) or "Look for it in Google's console.",
                 f"Its name stays taken until it is deleted: {_typed('/tune delete ' + quoted(job.name))}",
             ]
-        case JobState.SUBMITTING | JobState.QUEUED | JobState.RUNNING:
+        case JobState.WAITING | JobState.SUBMITTING | JobState.QUEUED | JobState.RUNNING:
             raise ValueError(f"{job.key} has not ended: {job.state}")
         case _:
             assert_never(job.state)

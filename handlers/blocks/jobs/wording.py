@@ -10,6 +10,7 @@ from handlers.blocks.message import code, escape_line, mention, shorten
 NAME = 128  # Vertex AI's display names, the longest of the three
 
 _STATES = {
+    JobState.WAITING: "waiting for its turn",
     JobState.SUBMITTING: "being sent to Google",
     JobState.QUEUED: "waiting in Google's queue",
     JobState.RUNNING: "running",
@@ -20,6 +21,7 @@ _STATES = {
 }
 # Google's states that say no more than our text; any other one is shown next to it.
 _PLAIN_AT_GOOGLE = {
+    JobState.WAITING: {""},
     JobState.SUBMITTING: {""},
     JobState.QUEUED: {"", "QUEUED", "PENDING"},
     JobState.RUNNING: {"", "RUNNING", "CREATING"},
@@ -59,6 +61,8 @@ def cancel_text(job: TuningJob) -> str:
 
 def cancel_loss(job: TuningJob) -> str:
     """Return what a person loses who cancels the job, as plain text."""
+    if job.state is JobState.WAITING:
+        return f"{shorten(job.name, NAME)} was not sent to Google: nothing is lost, and nothing is billed."
     return (
         f"Google stops training {shorten(job.name, NAME)}. What was trained so far is lost, "
         "and Google may still charge for it."

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bot.backends.google.auth import AccessToken
 from bot.backends.google.cloud_storage import CloudStorage, GcsObject
 from bot.backends.google.connections import Connections
-from bot.backends.google.error_hints import hint_for
+from bot.backends.google.error_hints import hint_for, says_too_many_tunings
 from bot.backends.google.google_errors import (
     LONGEST_MESSAGE,
     NETWORK_ERRORS,
@@ -32,6 +32,7 @@ from bot.errors import (
     OutcomeUnknown,
     PermissionDenied,
     QuotaExceeded,
+    TooManyTunings,
 )
 from tests.support.backend_harness import RETRY_POLICY, chunks, nothing_recorded
 
@@ -287,3 +288,20 @@ async def test_change_question_and_stream_that_get_no_answer_end_with_our_error(
     with pytest.raises(GoogleUnavailable):
         await anext(storage.read(GcsObject("bucket", "x")))
     await http.close()
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("Quota exceeded for aiplatform.googleapis.com/global_concurrent_tuning_jobs.", True),
+        ("Too many concurrent supervised tuning jobs in project p.", True),
+        ("You have reached the limit of tuning jobs that run concurrently.", True),
+        ("Quota exceeded for aiplatform.googleapis.com/online_prediction_requests_per_minute.", False),
+        ("Quota exceeded for quota metric 'Tuning requests' and limit 'per minute'.", False),
+        ("", False),
+    ],
+)
+def test_a_quota_of_tunings_at_the_same_time_is_told_from_other_quotas(message: str, expected: bool) -> None:
+    assert says_too_many_tunings(message) is expected
+    error = google_error(429, {"error": {"code": 429, "message": message, "status": "RESOURCE_EXHAUSTED"}})
+    assert isinstance(error, TooManyTunings) is expected

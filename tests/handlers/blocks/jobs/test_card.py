@@ -23,7 +23,7 @@ def card(
     profile: BackendProfile = VERTEX,
     snapshots: Sequence[Snapshot] = (),
     now: datetime = NOW,
-    **options: bool,
+    **options: Any,
 ) -> Message:
     message = build_card(job, profile, snapshots, now, **options)
     check_message(message, mentions={"U1", "U2"})
@@ -356,3 +356,21 @@ def test_a_card_without_buttons_is_otherwise_the_same() -> None:
     card, bare = build_card(job, VERTEX, (), NOW), build_card(job, VERTEX, (), NOW, with_buttons=False)
     assert bare.blocks == tuple(block for block in card.blocks if block["type"] != "actions")
     assert len(bare.blocks) < len(card.blocks)
+
+
+@pytest.mark.parametrize(
+    ("ahead", "at_once", "words"),
+    [
+        (0, 1, "Vertex AI runs 1 tuning of this project at a time, so it waits here and starts by itself. It is"),
+        (2, 3, "so it waits here and starts by itself. 2 other tunings start before it."),
+        (1, 0, "It waits here and starts by itself. 1 other tuning starts before it."),
+    ],
+)
+def test_a_card_of_a_job_that_waits_says_why_and_what_starts_before_it(
+    ahead: int, at_once: int, words: str
+) -> None:
+    shown = card(a_job(state=JobState.WAITING), replace(VERTEX, tunings_at_once=at_once), ahead=ahead)
+    assert words in block(shown, "job_outcome")["text"]["text"]
+    assert words in shown.text
+    assert "waiting for its turn" in shown.text
+    assert buttons(shown) == ["job_refresh", "job_cancel"]

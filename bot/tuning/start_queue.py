@@ -1,0 +1,113 @@
+"""The queue of the bot: a start waits here until Google may be asked to run it, and starts in its turn.
+
+Google runs about one tuning of a project at a time. Whether a start waits is decided in the transaction that
+writes its row, and a turn is taken in one transaction too, so however the process dies each job has one place and
+starts once. A start that Google refuses because too many tunings run goes back to its place.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from bot.domain.jobs import JobState, TuningJob
+from bot.errors import TooManyTunings
+from bot.ports.backends import TuningBackend
+from bot.ports.clock import Clock
+from bot.ports.notifier import NoticeKind
+from bot.ports.stores import Change, JobStore, Standing
+from bot.runtime.backoff import Backoff
+
+# How long no start is sent after Google refused one because too many tunings run, which may be those of others.
+REFUSED_BACKOFF: Final = Backoff(first=30.0, longest=600.0)
+_ALL: Final = 1_000
+
+
+def admit(job: TuningJob, standing: Standing, at_once: int, now: datetime) -> TuningJob:
+    """Return the new job as it begins: it waits if others wait already, or if as many run as may run at once."""
+    if standing.waiting or (at_once and standing.running >= at_once):
+        return replace(job, state=JobState.WAITING, waits_since=now)
+    return job
+
+
+def take_turn(job: TuningJob) -> Change | None:
+    """Begin the start of a job that waited; None for any other job."""
+    if job.state is not JobState.WAITING:
+        return None
+    return Change(replace(job, state=JobState.SUBMITTING, problem=""), notices=(NoticeKind.CARD,))
+
+
+def wait_again(job: TuningJob, error: TooManyTunings, now: datetime) -> Change | None:
+    """Put a start back into the queue that Google certainly did not carry out; None if it is open no longer.
+
+    It keeps its place, and one that never waited is behind those that do.
+    """
+    if job.state is not JobState.SUBMITTING:
+        return None
+    if job.cancelled_by:
+        after = replace(job, state=JobState.CANCELLED, create_sent_at=None, ended_at=now, problem="", search=None)
+        return Change(after, notices=(NoticeKind.CARD, NoticeKind.ENDED))
+    after = replace(
+        job,
+        state=JobState.WAITING,
+        waits_since=job.waits_since or now,
+        create_sent_at=None,
+        resumes=0,
+        search=None,
+        problem=f"Google runs no further tuning now, and I try it again by myself. The reason: {error.message}",
+    )
+    return Change(after, notices=(NoticeKind.CARD,))
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """How often Google refused starts of a backend one after the other, and when the next one may be sent."""
+
+    times: int
+    until: float
+
+
+class StartQueue:
+    """Gives turns, and keeps in memory for which backends Google has said that it runs no further tuning."""
+
+    def __init__(
+        self,
+        backends: Mapping[str, TuningBackend],
+        jobs: JobStore,
+        clock: Clock,
+        backoff: Backoff = REFUSED_BACKOFF,
+    ) -> None:
+        self._backends = backends
+        self._jobs = jobs
+        self._clock = clock
+        self._backoff = backoff
+        self._refused: dict[str, _Refused] = {}
+
+    def refused(self, backend: str) -> None:
+        """Send no start of this backend for a while, because Google runs no further tuning of the project."""
+        times = self._refused[backend].times if backend in self._refused else 0
+        pause = self._backoff.pause(times, self._backoff.longest)
+        self._refused[backend] = _Refused(times + 1, self._clock.monotonic() + pause)
+
+    def started(self, backend: str) -> None:
+        """Google has taken a start of this backend, so the next one need not be held back."""
+        self._refused.pop(backend, None)
+
+    async def turns(self, mark: Callable[[str], None]) -> Sequence[TuningJob]:
+        """Begin the jobs whose turn it is, and return them; `mark` gets each key before its row changes.
+
+        After a refusal one start at a time is tried. Raises StorageError.
+        """
+        begun: list[TuningJob] = []
+
+        def step(job: TuningJob) -> Change | None:
+            mark(job.key)
+            return take_turn(job)
+
+        for name, backend in self._backends.items():
+            refused = self._refused.get(name)
+            if refused is not None and self._clock.monotonic() < refused.until:
+                continue
+            most = 1 if refused is not None else _ALL
+            begun += await self._jobs.take_turns(name, backend.profile.tunings_at_once, most, step)
+        return begun

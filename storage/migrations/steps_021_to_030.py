@@ -1,0 +1,17 @@
+"""Steps 21 to 30 of the schema. A step that was released never changes, so each is complete in itself."""
+
+from sqlite_utils import Database
+
+from storage.migrations.migration_set import migrations
+
+
+@migrations()
+def m021_start_queue(db: Database) -> None:
+    """Store since when a job has waited in the bot for its turn at Google, and find jobs that wait there."""
+    db.table("jobs").add_column("waits_since", int)
+    db.execute("DROP INDEX jobs_open")
+    db.execute(
+        "CREATE INDEX jobs_open ON jobs (created_at) "
+        "WHERE state IN ('awaiting approval', 'waiting', 'submitting', 'queued', 'running')"
+    )
+    db.execute("CREATE INDEX jobs_waiting ON jobs (backend, waits_since) WHERE state = 'waiting'")

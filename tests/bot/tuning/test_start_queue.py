@@ -1,0 +1,175 @@
+"""The queue of the bot: one tuning runs at a time, the others start in turn, each once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.domain.jobs import JobState, TuningJob
+from bot.runtime.metrics import Metrics
+from bot.spending.month_report import Basis, spend_of
+from bot.tuning.poller import Poller
+from handlers.assembly import UseCases
+from tests.support.harness import ADA, TEAM, Harness, open_harness
+from tests.support.waiting import wait_until
+
+CREATE = "/tuningJobs$"
+QUOTA = "Quota exceeded for aiplatform.googleapis.com/global_concurrent_tuning_jobs."
+
+
+@pytest.fixture
+async def harness(tmp_path: Path) -> AsyncIterator[Harness]:
+    """Vertex AI, which runs one tuning at a time."""
+    async with open_harness(tmp_path, ("vertex",), tunings_at_once={"vertex": 1}) as opened:
+        yield opened
+
+
+async def start(harness: Harness, name: str) -> TuningJob:
+    """Press Start: the job runs, or waits for its turn."""
+    job = await harness.accepted(name)
+    await harness.tuning.submit(job)
+    return await harness.newest(job)
+
+
+async def begin_turns(use_cases: UseCases) -> list[str]:
+    """Start the jobs whose turn it is, as the poller does in each round; returns their names."""
+    begun = await use_cases.jobs.begin_turns()
+    await asyncio.gather(*(use_cases.jobs.submit(job) for job in begun))
+    return [job.name for job in begun]
+
+
+async def finish(harness: Harness, job: TuningJob) -> None:
+    """Let the job end at Google, and poll it."""
+    harness.at_google(job).finish()
+    await harness.refresher.poll("vertex", [await harness.newest(job)])
+
+
+async def test_what_cannot_run_yet_waits_and_starts_in_the_order_of_the_clicks(harness: Harness) -> None:
+    first = await start(harness, "first")
+    waiting = [await start(harness, name) for name in ("second", "third", "fourth")]
+    assert first.state in (JobState.QUEUED, JobState.RUNNING)
+    assert {job.state for job in waiting} == {JobState.WAITING}
+    assert [await harness.jobs.ahead(job) for job in waiting] == [0, 1, 2]
+    assert harness.creates() == 1
+    assert await begin_turns(harness.use_cases) == [], "the first one still runs"
+
+    running, started = first, []
+    for job in waiting:
+        await finish(harness, running)
+        started += await begin_turns(harness.use_cases)
+        assert await begin_turns(harness.use_cases) == []
+        running = job
+    assert started == ["second", "third", "fourth"]
+    assert harness.creates() == 4
+    assert [job.display_name for job in harness.google.jobs.all] == ["first", "second", "third", "fourth"]
+
+
+async def test_of_many_clicks_at_once_one_runs_and_each_other_one_has_a_place(harness: Harness) -> None:
+    jobs = await asyncio.gather(*(harness.accepted(f"job {number}") for number in range(5)))
+    await asyncio.gather(*(harness.tuning.submit(job) for job in jobs))
+    assert sorted(job.state for job in jobs) == [JobState.SUBMITTING] + [JobState.WAITING] * 4
+    waiting = [job for job in jobs if job.state is JobState.WAITING]
+    assert sorted([await harness.jobs.ahead(job) for job in waiting]) == [0, 1, 2, 3]
+    assert harness.creates() == 1
+
+
+async def test_two_rounds_at_once_give_each_turn_once(harness: Harness) -> None:
+    first = await start(harness, "first")
+    await start(harness, "second")
+    await start(harness, "third")
+    await finish(harness, first)
+    begun = await asyncio.gather(*(begin_turns(harness.use_cases) for _ in range(4)))
+    assert sorted(begun) == [[], [], [], ["second"]]
+    assert harness.creates() == 2
+
+
+async def test_the_next_process_starts_a_job_whose_turn_was_taken_and_not_used(harness: Harness) -> None:
+    first, second = await start(harness, "first"), await start(harness, "second")
+    await finish(harness, first)
+    begun = await harness.tuning.begin_turns()
+    assert [job.key for job in begun] == [second.key]
+
+    later = harness.restarted()
+    assert await begin_turns(later) == []
+    await later.jobs.recover(await harness.newest(second))
+    await later.jobs.recover(await harness.newest(second))
+    assert (await harness.newest(second)).operation
+    assert harness.creates() == 2
+
+
+async def test_a_job_that_waits_is_cancelled_without_a_word_to_google(harness: Harness) -> None:
+    first, second, third = [await start(harness, name) for name in ("first", "second", "third")]
+    cancelled = await harness.tuning.cancel(TEAM, second.key, ADA)
+    assert cancelled.state is JobState.CANCELLED
+    assert spend_of(cancelled).basis is Basis.NOTHING
+    assert await harness.jobs.ahead(await harness.newest(third)) == 0
+    await finish(harness, first)
+    assert await begin_turns(harness.use_cases) == ["third"]
+    assert harness.creates() == 2
+
+
+async def test_a_start_that_google_refuses_because_others_run_waits_for_another_turn(harness: Harness) -> None:
+    harness.google.faults.fail(429, QUOTA, path=CREATE, method="POST", times=2)
+    first = await start(harness, "first")
+    assert (first.state, first.create_sent_at) == (JobState.WAITING, None)
+    assert "Google runs no further tuning now" in first.problem
+    second = await start(harness, "second")
+    assert [await harness.jobs.ahead(job) for job in (first, second)] == [0, 1]
+    assert await begin_turns(harness.use_cases) == [], "Google is not asked again at once"
+
+    harness.clock.advance(minutes=1)
+    assert await begin_turns(harness.use_cases) == ["first"]
+    assert (await harness.newest(first)).state is JobState.WAITING
+    harness.clock.advance(minutes=2)
+    assert await begin_turns(harness.use_cases) == ["first"]
+    assert (await harness.newest(first)).operation
+    assert (await harness.newest(first)).problem == ""
+    assert harness.creates() == 3, "the two refused ones are among them"
+    assert len(harness.google.jobs.all) == 1
+
+
+async def test_after_a_restart_a_refused_start_is_tried_again_and_keeps_its_place(harness: Harness) -> None:
+    harness.google.faults.fail(429, QUOTA, path=CREATE, method="POST")
+    await start(harness, "first")
+    await start(harness, "second")
+    assert await begin_turns(harness.restarted()) == ["first"]
+    assert [job.display_name for job in harness.google.jobs.all] == ["first"]
+
+
+async def test_without_a_limit_nobody_waits_until_google_refuses_one(tmp_path: Path) -> None:
+    async with open_harness(tmp_path, ("vertex",), tunings_at_once={"vertex": 0}) as harness:
+        assert (await start(harness, "first")).operation
+        harness.google.faults.fail(429, QUOTA, path=CREATE, method="POST")
+        for name in ("second", "third"):
+            assert (await start(harness, name)).state is JobState.WAITING
+        harness.clock.advance(minutes=1)
+        assert await begin_turns(harness.use_cases) == ["second"], "one try shows whether Google runs more"
+        assert await begin_turns(harness.use_cases) == ["third"]
+
+
+async def test_a_waiting_job_that_is_looked_at_and_polled_stays_as_it_is(harness: Harness) -> None:
+    await start(harness, "first")
+    second = await start(harness, "second")
+    assert (await harness.refresher.refresh(TEAM, second.key)).state is JobState.WAITING
+    await harness.tuning.recover(second)
+    await harness.use_cases.sweep.run()
+    assert (await harness.newest(second)).state is JobState.WAITING
+    poller = Poller(harness.tuning, harness.refresher, harness.jobs, harness.clock, Metrics(), 0.05)
+    await poller.round()
+    assert (await harness.newest(second)).state is JobState.WAITING
+    assert [job.state for job in await harness.jobs.open_jobs()] == [JobState.RUNNING, JobState.WAITING]
+
+
+async def test_a_process_that_dies_during_the_upload_of_a_turn_does_not_lose_the_job(harness: Harness) -> None:
+    first, second = await start(harness, "first"), await start(harness, "second")
+    await finish(harness, first)
+    hanging = harness.google.faults.hang(path=r"/(upload/)?storage/", times=None)
+    turn = asyncio.create_task(begin_turns(harness.use_cases))
+    await wait_until(lambda: hanging.hits)
+    turn.cancel()
+    await asyncio.gather(turn, return_exceptions=True)
+    harness.google.faults.clear()
+    await harness.restarted().jobs.recover(await harness.newest(second))
+    assert (await harness.newest(second)).operation
+    assert harness.creates() == 2
