@@ -27,7 +27,7 @@ from handlers.listeners.tune_command import CommandRunner
 from handlers.syntax.commands import Arguments, Runner, TypedCommand, parse_mention
 from handlers.syntax.lexer import undo_markup
 from handlers.transport.access import Identity
-from handlers.transport.slack_files import SCHEME
+from handlers.transport.attachments import read_attachments
 
 MESSAGE_EVENT_SECONDS: Final = 0.7  # how long an app_mention without a file waits for the `message` with it
 # The subtypes of `message` that a person wrote: docs.slack.dev/reference/events/message.
@@ -126,11 +126,8 @@ class Events:
         if isinstance(typed, BotError):
             raise typed
         if typed.runner in (Runner.START, Runner.OPEN_FORM):
-            files: list[dict[str, Any]] = event.get("files") or []
-            request = typed.arguments.request
-            if files and not request.file:
-                request = replace(request, file=SCHEME + str(files[0]["id"]))
-            await respond(build_prompt(request, str(files[0].get("name") or "") if files else ""))
+            attached = read_attachments(event.get("files") or [])
+            await respond(build_prompt(typed.arguments.request, attached))
         elif (message := await self._runner.run(typed, requester)) is not None:
             await respond(message)
 

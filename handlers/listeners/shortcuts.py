@@ -9,7 +9,7 @@ from bot.domain.requests import StartRequest
 from bot.runtime.background_tasks import BackgroundTasks
 from handlers.errors import report_errors
 from handlers.start_flow.check_modal import CheckModal
-from handlers.transport.slack_files import SCHEME
+from handlers.transport.attachments import read_attachments
 
 
 class Shortcuts:
@@ -21,8 +21,7 @@ class Shortcuts:
 
     async def tune_file(self, ack: AsyncAck, requester: Requester, shortcut: dict[str, Any]) -> None:
         await ack()
-        files: list[dict[str, Any]] = shortcut["message"].get("files") or []
-        request = StartRequest(file=SCHEME + str(files[0]["id"]) if files else "")
+        attached = read_attachments(shortcut["message"].get("files") or [])
         trigger_id = str(shortcut["trigger_id"])
-        opening = self._check_modal.open(trigger_id, requester, request)
+        opening = self._check_modal.open(trigger_id, requester, attached.fill(StartRequest()), attached.others)
         self._tasks.spawn(report_errors(opening, self._check_modal.respond_by_trigger(trigger_id)), "shortcut")

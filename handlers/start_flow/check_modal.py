@@ -72,10 +72,15 @@ class CheckModal:
         self._running: dict[str, tuple[PendingModal, asyncio.Timeout]] = {}
         self._closed: dict[str, tuple[str, str]] = {}
 
-    async def open(self, trigger_id: str, requester: Requester, request: StartRequest) -> None:
-        """Open the form, filled in with the request. Raises Forbidden for a person who may not tune here."""
+    async def open(
+        self, trigger_id: str, requester: Requester, request: StartRequest, left_out: Sequence[str] = ()
+    ) -> None:
+        """Open the form, filled in with the request; `left_out` are names of files that it does not use.
+
+        Raises Forbidden for a person who may not tune here.
+        """
         await self._proposals.check_person(requester)
-        view = build_form(await self._state(requester, request))
+        view = build_form(replace(await self._state(requester, request), left_out=left_out))
         await self._client.views_open(trigger_id=trigger_id, view=view)
 
     async def open_successor(self, trigger_id: str, requester: Requester, job: TuningJob) -> None:

@@ -13,7 +13,8 @@ from handlers.blocks.datasets.check_views import build_repaired_message, build_r
 from handlers.delivery.poster import Poster
 from handlers.start_flow.check_modal import CheckModal, report_message
 from handlers.start_flow.pending_modals import PendingModals
-from handlers.transport.slack_files import SCHEME, SlackFiles
+from handlers.transport.attachments import SCHEME
+from handlers.transport.slack_files import SlackFiles
 
 
 class RepairUpload:

@@ -22,15 +22,14 @@ from bot.domain.place import Place
 from bot.errors import FileTooLarge, FileUnavailable
 from bot.ports.files import FileInfo
 from handlers.slack_errors import NETWORK_ERRORS, file_error, file_not_found, no_file_scope
+from handlers.transport.attachments import DATASET_NAMES, SCHEME
 from handlers.transport.slack_users import SlackUsers
 
-SCHEME: Final = "slack:"
 CHUNK_BYTES: Final = 256 * 1024
 _SLACK_HOST = re.compile(r"(?:[a-z0-9-]+\.)*(?:slack\.com|slack-files\.com|slack-edge\.com)", re.IGNORECASE)
 _HTML_START = re.compile(rb"\s*<(?:!doctype\s+html|html)", re.IGNORECASE)
 # With these statuses, and with those of a server that fails, Slack may give the file later.
 _PASSING: Final = frozenset({httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS})
-_DATASET_NAMES = (".jsonl", ".json", ".ndjson", ".csv", ".gz", ".txt")
 
 
 class SlackFiles:
@@ -99,7 +98,7 @@ class SlackFiles:
         return [
             FileInfo(SCHEME + str(found["id"]), str(found.get("name") or "file"), int(found.get("size") or 0))
             for found in files
-            if str(found.get("name") or "").lower().endswith(_DATASET_NAMES)
+            if str(found.get("name") or "").lower().endswith(DATASET_NAMES)
         ][:limit]
 
     async def shared_in(self, place: Place, user: str, location: str) -> str:

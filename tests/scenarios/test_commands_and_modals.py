@@ -128,6 +128,21 @@ async def test_the_shortcut_on_a_message_with_a_file_opens_the_form_with_that_fi
     await started_from(bot, await bot.report(), "by shortcut")
 
 
+async def test_of_several_files_one_is_trained_on_one_validates_and_the_rest_is_named(bot: BotHarness) -> None:
+    files = [("photo.png", b"\x89PNG"), ("eval.jsonl", NEXT_NUMBER[:120]), ("rows.jsonl", NEXT_NUMBER)]
+    message = bot.ada.post(bot.channel, "look at these", files)
+    await bot.ada.message_shortcut("tune_file", message)
+    form = await bot.view("Tune a model")
+    assert "I leave out photo.png." in str(form.blocks)
+    await bot.ada.submit_view(form, {"name": "of several"})
+    report = await bot.report("Ready to start", "Not ready to start")
+    assert "*rows.jsonl*: 20 rows" in str(report.blocks)
+    assert "*eval.jsonl*: " in str(report.blocks)
+
+    bot.ada.post(bot.channel, bot.ada.typed("@Tunebot tune"), files)
+    await bot.message("on *rows.jsonl*", "validation file I take *eval.jsonl*", "I leave out *photo.png*")
+
+
 async def test_the_shortcut_on_a_message_without_a_file_opens_the_empty_form(bot: BotHarness) -> None:
     message = bot.ada.post(bot.channel, "no file here")
     await bot.ada.message_shortcut("tune_file", message)

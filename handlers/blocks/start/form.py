@@ -26,7 +26,7 @@ from handlers.blocks.elements import (
     select,
     text_input,
 )
-from handlers.blocks.formatting import count, number, sentence, size
+from handlers.blocks.formatting import count, listed, number, sentence, size
 from handlers.blocks.message import Block, escape, escape_line, shorten
 from handlers.blocks.private_metadata import pack_requester
 from handlers.blocks.replies import error_text
@@ -45,6 +45,8 @@ class FormState:
 
     `obstacle` is what is known against a start with the chosen backend, `retirements` when its base models retire.
 
+    `left_out` are the names of files beside the one to train on that are not used.
+
     `recent` are files to choose from, `tuned` are models to tune again, `validation` shows the validation fields.
     """
 
@@ -56,6 +58,7 @@ class FormState:
     validation: bool = False
     obstacle: BotError | None = None
     retirements: Sequence[str] = ()
+    left_out: Sequence[str] = ()
 
     @property
     def profile(self) -> BackendProfile:
@@ -81,6 +84,7 @@ def build_form(state: FormState) -> dict[str, Any]:
             optional=True,
         ),
         *_file_fields("file", request.file, state.recent, "Training file"),
+        *_left_out(state.left_out),
         *(_validation(state, open_fields=validation) if profile.takes_validation else []),
         *_mapping(request),
         *(_hyperparameter(rule, profile, request) for rule in profile.hyperparameters),
@@ -158,6 +162,12 @@ def _file_fields(prefix: str, location: str, recent: Sequence[FileInfo], label: 
         input_block(f"{prefix}_uri", "…or a gs:// address or a link to a Slack file", address, optional=True)
     )
     return blocks
+
+
+def _left_out(names: Sequence[str]) -> list[Block]:
+    if not names:
+        return []
+    return [context(f"I leave out {listed(escape_line(name, 100) for name in names)}.", "left_out")]
 
 
 def _file_label(file: FileInfo) -> str:

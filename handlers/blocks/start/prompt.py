@@ -2,19 +2,23 @@
 
 from bot.domain.requests import StartRequest
 from handlers.blocks.elements import actions, button, section
+from handlers.blocks.formatting import listed
 from handlers.blocks.jobs.wording import hyperparameters_text
 from handlers.blocks.message import Message, code, compose, escape_line
 from handlers.blocks.private_metadata import pack_request
+from handlers.transport.attachments import Attachments
 
 OPEN_ACTION = "open_form"
 
 
-def build_prompt(request: StartRequest, file_name: str) -> Message:
-    """Build the offer to open the form, filled in with the request; `file_name` is empty without a file.
+def build_prompt(typed: StartRequest, attached: Attachments) -> Message:
+    """Build the offer to open the form, filled in with what was typed and attached.
 
     Raises BadArgument when the request is too long for a button.
     """
+    request = attached.fill(typed)
     value = pack_request(request)
+    file_name = attached.training_name if request.file == attached.training else ""
     given = []
     if request.name:
         given.append(f"name {escape_line(request.name, 128)}")
@@ -26,8 +30,23 @@ def build_prompt(request: StartRequest, file_name: str) -> Message:
     details = f" with {', '.join(given)}" if given else ""
     missing = "" if file_name or request.file else " You can add the file in the form."
     offer = f"I can tune a model{about}{details}."
-    text = f"{offer}{missing} Open the form to check it all; nothing starts before that."
+    text = (
+        f"{offer}{missing}{_beside(request, attached)} Open the form to check it all; nothing starts before that."
+    )
     return compose(text, [section(text, "prompt"), actions([_open(value)], "prompt_actions")])
+
+
+def _beside(request: StartRequest, attached: Attachments) -> str:
+    """Return what happens with the files beside the one to train on."""
+    names = [] if request.file == attached.training else [attached.training_name]
+    text = ""
+    if attached.validation and request.validation == attached.validation:
+        name = escape_line(attached.validation_name, 100)
+        text = f" As the validation file I take *{name}*; in the form you can leave it out."
+    else:
+        names.append(attached.validation_name)
+    left_out = [f"*{escape_line(name, 100)}*" for name in (*names, *attached.others) if name]
+    return f"{text} I leave out {listed(left_out)}." if left_out else text
 
 
 def _open(value: str) -> dict[str, object]:

@@ -28,6 +28,7 @@ from handlers.blocks.jobs.notices import build_ended
 from handlers.blocks.replies import build_error, build_reply, build_unexpected_error
 from handlers.blocks.start.form import FormState, build_form
 from handlers.blocks.start.prompt import build_prompt
+from handlers.transport.attachments import Attachments
 from tests.support import block_samples as samples
 from tests.support.block_checks import check_message, check_view
 from tests.support.block_samples import ADA, PLACE, long_words, words
@@ -133,7 +134,7 @@ def test_slack_takes_every_question_form(backend: str, endpoint: str, name: str)
 @given(samples.requests, words)
 def test_slack_takes_every_prompt_or_it_is_refused_in_words(request_: StartRequest, file_name: str) -> None:
     with suppress(BadArgument):
-        check_message(build_prompt(request_, file_name))
+        check_message(build_prompt(request_, Attachments("slack:F1", file_name)))
 
 
 @given(st.lists(samples.profiles, max_size=4))

@@ -3,12 +3,13 @@
 from bot.domain.jobs import Hyperparameters
 from bot.domain.requests import StartRequest
 from handlers.blocks.start.prompt import build_prompt
+from handlers.transport.attachments import Attachments
 from tests.support.block_checks import check_message
 
 
 def test_a_prompt_carries_the_whole_request_in_its_button() -> None:
     request = StartRequest(name="capitals", hyperparameters=Hyperparameters(epochs=3), file="slack:F1")
-    message = build_prompt(request, "next_number.jsonl")
+    message = build_prompt(request, Attachments("slack:F1", "next_number.jsonl"))
     check_message(message)
     text = (
         "I can tune a model on *next_number.jsonl* with name capitals, epochs 3. "
@@ -38,4 +39,13 @@ def test_a_prompt_carries_the_whole_request_in_its_button() -> None:
 
 
 def test_a_prompt_without_a_file_says_where_to_give_one() -> None:
-    assert "You can add the file in the form." in build_prompt(StartRequest(), "").text
+    assert "You can add the file in the form." in build_prompt(StartRequest(), Attachments()).text
+
+
+def test_a_prompt_names_the_files_beside_the_one_to_train_on() -> None:
+    attached = Attachments("slack:F1", "a.jsonl", "slack:F2", "val.jsonl", ("photo.png", "<b>.pdf"))
+    text = build_prompt(StartRequest(), attached).text
+    assert "As the validation file I take *val.jsonl*" in text
+    assert "I leave out *photo.png* and *&lt;b&gt;.pdf*." in text
+    typed = build_prompt(StartRequest(file="gs://b/c"), attached).text
+    assert "I leave out *a.jsonl*, *val.jsonl*, *photo.png* and *&lt;b&gt;.pdf*." in typed
