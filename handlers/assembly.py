@@ -169,7 +169,9 @@ def build_handlers(
         client, use_cases.repair, use_cases.proposals, slack.files, poster, modals, check_modal
     )
     profiles = {profile.name: profile for profile in use_cases.proposals.profiles}
-    commands = CommandRunner(use_cases.jobs, use_cases.access, use_cases.chat, jobs, profiles, poster, clock)
+    commands = CommandRunner(
+        use_cases.jobs, use_cases.access, use_cases.roles, use_cases.chat, jobs, profiles, poster, clock
+    )
     questions = QuestionTasks(use_cases.answers, slack.idempotent_poster, poster, client, tasks, clock)
     listeners = Listeners(
         access=Access(slack.identity, slack.users, client, poster, tasks),

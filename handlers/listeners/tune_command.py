@@ -11,7 +11,7 @@ from bot.domain.jobs import JobState
 from bot.domain.names import same_name
 from bot.domain.place import Requester
 from bot.people.job_access import JobAccess
-from bot.people.roles import Deed
+from bot.people.roles import Deed, Roles
 from bot.ports.clock import Clock
 from bot.ports.stores import JobStore
 from bot.spending.month_report import month_of, month_report, months_back, next_month, start_of
@@ -22,6 +22,7 @@ from handlers.blocks.jobs.card import build_card
 from handlers.blocks.jobs.confirmations import build_cancel_question, build_delete_question
 from handlers.blocks.jobs.listing import SHOWN, build_job_list, build_model_list
 from handlers.blocks.message import Message
+from handlers.blocks.roles import build_role_change, build_roles
 from handlers.blocks.spend import build_spend
 from handlers.delivery.poster import Poster
 from handlers.slack_errors import CALL_ERRORS
@@ -42,6 +43,7 @@ class CommandRunner:
         self,
         tuning: JobService,
         access: JobAccess,
+        roles: Roles,
         chat: ChatService,
         jobs: JobStore,
         profiles: Mapping[str, BackendProfile],
@@ -50,6 +52,7 @@ class CommandRunner:
     ) -> None:
         self._tuning = tuning
         self._access = access
+        self._roles = roles
         self._chat = chat
         self._jobs = jobs
         self._profiles = profiles
@@ -63,6 +66,7 @@ class CommandRunner:
             Runner.USE: self._use,
             Runner.MODELS: self._models,
             Runner.SPEND: self._spend,
+            Runner.ROLES: self._roles_of,
             Runner.HELP: self._help,
         }
 
@@ -138,6 +142,20 @@ class CommandRunner:
         report = month_report(await self._access.started(requester, since, until), month)
         # The answer to a mention is posted in its thread, where each name would notify a person.
         return build_spend(report, with_people=not requester.place.thread)
+
+    async def _roles_of(self, requester: Requester, arguments: Arguments) -> Message:
+        # The answer to a mention is posted in its thread, where each name would notify a person.
+        seen_by_one = not requester.place.thread
+        if arguments.role is None:
+            own = await self._roles.role(requester)
+            return build_roles(await self._roles.grants(requester.team), own, with_mentions=seen_by_one)
+        if arguments.verb == "give":
+            new = await self._roles.give(requester, arguments.role, arguments.target)
+            said = "now has the role" if new else "has the role already:"
+        else:
+            await self._roles.take(requester, arguments.role, arguments.target)
+            said = "no longer has the role"
+        return build_role_change(arguments.target, said, arguments.role, with_mentions=seen_by_one)
 
     async def _help(self, requester: Requester, arguments: Arguments) -> Message:
         return build_help(list(self._profiles.values()))

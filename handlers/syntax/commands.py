@@ -15,9 +15,10 @@ import re2  # type: ignore[import-untyped]
 
 from bot.domain.names import did_you_mean
 from bot.domain.requests import StartRequest
+from bot.domain.roles import Role
 from bot.errors import BadArgument
 from bot.spending.month_report import read_month
-from handlers.syntax.lexer import LONGEST_LINE, leading_key, shown, undo_markup, unquoted, words
+from handlers.syntax.lexer import LONGEST_LINE, leading_key, named_target, shown, undo_markup, unquoted, words
 from handlers.syntax.start_options import looks_like_file, parse_start
 
 
@@ -37,6 +38,7 @@ class Runner(StrEnum):
     USE = "use"
     MODELS = "models"
     SPEND = "spend"
+    ROLES = "roles"
     HELP = "help"
 
 
@@ -45,7 +47,8 @@ class Arguments:
     """What follows a command; each parser sets the fields that its command takes.
 
     `name` is that of a job or a tuned model. An empty `model` means that of the thread or of the channel.
-    `month` is the first day of a month, None for the present one.
+    `month` is the first day of a month, None for the present one. `verb` is what to do with a role, empty to show
+    all; `target` is the id of a person, a user group or a channel, or EVERYONE.
     """
 
     name: str = ""
@@ -53,9 +56,14 @@ class Arguments:
     question: str = ""
     model: str = ""
     month: date | None = None
+    verb: str = ""
+    role: Role | None = None
+    target: str = ""
 
 
 NO_ARGUMENTS = Arguments()
+ROLE_VERBS = ("give", "take")
+_ROLE_USAGE = "Write /tune roles give ROLE @PERSON, or take in place of give."
 NO_MODEL = "none"  # after `/tune use`: no model answers in the channel
 _BLANKS_AND_COMMAS = " \t\r\n\u00a0,"
 
@@ -74,7 +82,8 @@ class Command:
 
     `parse` reads what follows the command's words and raises BadArgument. `in_mention` decides whether the rest
     of a mention, with or without a file, is the arguments of this command and not the rest of a question.
-    `only_reads`: the database alone answers it, so many may wait in one queue.
+    `only_reads`: the database alone answers it, so many may wait in one queue. `takes_ids`: `parse` gets what
+    follows with Slack's markup, which carries the ids of people and channels.
     """
 
     name: str
@@ -84,6 +93,7 @@ class Command:
     runner: Runner
     in_mention: Callable[[str, bool], bool] = lambda rest, has_file: False
     only_reads: bool = False
+    takes_ids: bool = False
 
     @property
     def usage(self) -> str:
@@ -109,7 +119,12 @@ def parse_tune(text: str) -> TypedCommand:
             f"I do not know “{shown(word)}”.",
             did_you_mean(word, SUB_COMMANDS) or "Write /tune help to see what I understand.",
         )
-    return TypedCommand(command.runner, command.parse(rest))
+    return _typed(command, rest, text)
+
+
+def _typed(command: Command, rest: str, line: str) -> TypedCommand:
+    """Parse what follows the command's word; `line` is the same line with Slack's markup. Raises BadArgument."""
+    return TypedCommand(command.runner, command.parse(_first_word(line.strip())[1] if command.takes_ids else rest))
 
 
 def only_reads(text: str) -> bool:
@@ -133,7 +148,8 @@ def parse_mention(text: str, bot_user: str, *, has_file: bool = False) -> TypedC
     words needs quotes: “use a loop to count” is a question. With a file attached, `tune` at the start is always
     a command.
     """
-    line = undo_markup(_without_mention(text, bot_user)).strip()
+    marked = _without_mention(text, bot_user)
+    line = undo_markup(marked).strip()
     if not line:
         return TypedCommand(Runner.START if has_file else Runner.HELP)
     word, rest = _first_word(line)
@@ -141,7 +157,7 @@ def parse_mention(text: str, bot_user: str, *, has_file: bool = False) -> TypedC
     if command is not None and len(line) > LONGEST_LINE and has_file:
         raise _too_long(line)
     if command is not None and len(line) <= LONGEST_LINE and command.in_mention(rest, has_file):
-        return TypedCommand(command.runner, command.parse(rest))
+        return _typed(command, rest, marked)
     arguments = _parse_ask(line)
     if not arguments.question:
         raise BadArgument(
@@ -172,6 +188,21 @@ def _parse_name(rest: str) -> Arguments:
 
 def _parse_month(rest: str) -> Arguments:
     return Arguments(month=read_month(rest)) if rest.strip() else NO_ARGUMENTS
+
+
+def _parse_role(rest: str) -> Arguments:
+    if not rest.strip():
+        return NO_ARGUMENTS
+    given, target = named_target(rest)
+    verb, _, word = " ".join(given.split()).lower().partition(" ")
+    if verb not in ROLE_VERBS or not word:
+        raise BadArgument(f"I do not know what to do with “{shown(undo_markup(rest))}”.", _ROLE_USAGE)
+    try:
+        role = Role(word.removesuffix("s"))
+    except ValueError:
+        known = did_you_mean(word, list(Role), otherwise=f"The roles are {', '.join(Role)}.")
+        raise BadArgument(f"There is no role “{shown(word)}”.", known) from None
+    return Arguments(verb=verb, role=role, target=target)
 
 
 def _parse_needed_name(word: str, rest: str) -> Arguments:
@@ -250,6 +281,10 @@ def _one_name_or_none(rest: str, has_file: bool) -> bool:
 
 def _month_or_none(rest: str, has_file: bool) -> bool:
     return not rest or re2.fullmatch(r"[0-9]{4}-[0-9]{2}", rest) is not None
+
+
+def _role_words(rest: str, has_file: bool) -> bool:
+    return not rest or (rest.split()[0].lower() in ROLE_VERBS and len(rest.split()) > 2)
 
 
 def _file_or_pairs(rest: str, has_file: bool) -> bool:
@@ -337,6 +372,16 @@ COMMANDS = (
         Runner.SPEND,
         _month_or_none,
         only_reads=True,
+    ),
+    Command(
+        "/tune roles",
+        "[give ROLE @PERSON]",
+        "Shows who may do what. Owners give a role, or `take` it: owner, approver, tuner or asker, to a person, a "
+        "user group, a channel or everyone.",
+        _parse_role,
+        Runner.ROLES,
+        _role_words,
+        takes_ids=True,
     ),
     Command("/tune help", "", "Shows this.", _parse_help, Runner.HELP, _alone, only_reads=True),
     Command(

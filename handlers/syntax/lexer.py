@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import re2  # type: ignore[import-untyped]
 
 from bot.domain.names import DOUBLE_QUOTES, SINGLE_QUOTES
+from bot.domain.roles import EVERYONE, is_grantee
 from bot.errors import BadArgument
 
 LONGEST_LINE = 4_000  # two gs:// addresses of full length and all other values fit
@@ -72,6 +73,25 @@ def _plain(inside: str) -> str:
     if _MENTIONED.fullmatch(target):
         return target[0] + (label or target[1:])
     return f"<{inside}>"
+
+
+def named_target(text: str) -> tuple[str, str]:
+    """Split a line with Slack's markup before its last word, and return the id that this word names.
+
+    The word is the mention of a person, a user group or a channel, one of their ids, or `everyone`. Raises
+    BadArgument for any other.
+    """
+    line = text.strip()
+    at = line.rfind("<") if line.endswith(">") else line.rfind(" ") + 1
+    before, word = line[:at], line[at:]
+    target = word.strip("<>").partition("|")[0].removeprefix("!subteam^").lstrip("@#!")
+    named = target.lower() if target.lower() == EVERYONE else target
+    if not is_grantee(named):
+        raise BadArgument(
+            f"I do not see whom or what you mean by “{shown(undo_markup(word))}”.",
+            "End with @ or # and choose the name from the list that Slack shows, or write everyone.",
+        )
+    return undo_markup(before).strip(), named
 
 
 def words(text: str, *, keys: bool = True) -> Iterator[Word]:

@@ -92,7 +92,8 @@ def manifest(request_url: str = "") -> dict[str, Any]:
                     "command": command.name,
                     "description": command.description,
                     "usage_hint": command.usage,
-                    "should_escape": False,
+                    # With it Slack sends the ids of the people and channels that a person names.
+                    "should_escape": command is TUNE,
                     **url,
                 }
                 for command in COMMANDS

@@ -304,3 +304,31 @@ async def test_the_card_of_another_channel_is_shown_without_buttons(bot: BotHarn
     board.ada.join(bot.channel)
     await replace(board, channel=bot.channel).type(f"status {name}")
     await replace(board, channel=bot.channel).message(f"Tuning {name} (", "Delete")
+
+
+async def test_an_owner_gives_a_role_by_name_and_takes_it_again(bot: BotHarness) -> None:
+    """Everyone may tune in the tests' workspace; an approver may also look after the tunings of others."""
+    await bot.tuned(f"given-{bot.channel.id}")
+    owner = bot.slack.person(f"owner-{bot.channel.id}")
+    bot.slack.workspace.users[owner.id].is_admin = True
+    carl = bot.slack.person(f"carl-{bot.channel.id}")
+    for person in (owner, carl):
+        person.join(bot.channel)
+    theirs, his = replace(bot, ada=owner), replace(bot, ada=carl)
+
+    await his.type(f"roles give approver @{carl.user.name}")
+    await his.message("Only owners and administrators of this workspace may give and take roles")
+    await his.type(f"delete given-{bot.channel.id}")
+    await his.message("Only the person who started", "may delete it")
+
+    await theirs.type(f"roles give approver @{carl.user.name}")
+    await theirs.message(f"<@{carl.id}> now has the role approver")
+    await his.type("roles")
+    await his.message("Your role here: approver", f"<@{carl.id}>", "everyone")
+    await his.type(f"delete given-{bot.channel.id}")
+    await his.message("Delete this model?")
+
+    await theirs.type(f"roles take approver @{carl.user.name}")
+    await theirs.message(f"<@{carl.id}> no longer has the role approver")
+    await his.type(f"cancel given-{bot.channel.id}")
+    await his.message("Only the person who started", "may cancel it")

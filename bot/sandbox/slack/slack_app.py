@@ -85,11 +85,12 @@ class SlackApp:
             return True
         return event in self._section("settings", "event_subscriptions").get("bot_events", [])
 
-    def require_command(self, command: str) -> None:
-        """Refuse a slash command that Slack does not know, as its composer does."""
-        known = self.manifest is None or any(entry["command"] == command for entry in self.commands)
-        if not known or "commands" not in self.scopes:
+    def require_command(self, command: str) -> Json:
+        """Return what the manifest declares of a slash command, and refuse one that Slack does not know."""
+        declared = next((entry for entry in self.commands if entry["command"] == command), None)
+        if (declared is None and self.manifest is not None) or "commands" not in self.scopes:
             raise ClientRefusal(f"{command} is not a valid command")
+        return declared or {}
 
     def require_shortcut(self, callback_id: str, kind: str) -> None:
         """Refuse a shortcut of this kind (``message`` or ``global``) that no menu would show."""

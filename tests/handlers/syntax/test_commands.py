@@ -15,6 +15,7 @@ from bot.domain.datasets import FieldMapping
 from bot.domain.jobs import Hyperparameters
 from bot.domain.names import check_name, same_name, written_name
 from bot.domain.requests import StartRequest
+from bot.domain.roles import Role
 from bot.errors import BadArgument
 from handlers.blocks.jobs.notices import build_ended
 from handlers.syntax.commands import (
@@ -309,9 +310,22 @@ def test_no_two_rows_of_the_table_share_a_name_or_a_runner() -> None:
     assert sorted(command.runner for command in COMMANDS) == sorted(Runner)
 
 
+def typed_example(command: Command) -> str:
+    """The arguments that the table shows, with a value for each word in capitals, as Slack sends it."""
+    shown = command.arguments
+    for word, value in (
+        ("LINK", "gs://my-bucket/examples.jsonl"),
+        ("NAME", "capitals"),
+        ("ROLE", "tuner"),
+        ("@PERSON", "<@U0BOB|bob>"),
+    ):
+        shown = shown.replace(word, value)
+    return shown
+
+
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
 def test_what_the_table_shows_can_be_typed_with_and_without_its_optional_parts(command: Command) -> None:
-    shown = command.arguments.replace("LINK", "gs://my-bucket/examples.jsonl").replace("NAME", "capitals")
+    shown = typed_example(command)
     for typed in {shown.replace("[", "").replace("]", ""), re.sub(r"\[[^]]*\]\s*", "", shown)}:
         if command.name == "/ask":
             assert parse_ask(typed).question == "question"
@@ -321,7 +335,7 @@ def test_what_the_table_shows_can_be_typed_with_and_without_its_optional_parts(c
 
 @pytest.mark.parametrize("command", [each for each in COMMANDS if each.word], ids=lambda command: command.name)
 def test_a_mention_understands_the_sub_commands_of_the_table(command: Command) -> None:
-    typed = command.arguments.replace("LINK", "gs://my-bucket/examples.jsonl").strip("[]")
+    typed = typed_example(command).strip("[]")
     assert parse_mention(f"<@UBOT> {command.word} {typed}", "UBOT").runner is command.runner
 
 
@@ -370,3 +384,42 @@ def test_only_the_bots_own_mentions_are_left_out(text: str, question: str) -> No
 
 def test_half_a_surrogate_pair_in_a_message_stops_nothing() -> None:
     assert parse_ask("what is \ud83d?").question == "what is ??"
+
+
+@pytest.mark.parametrize(
+    ("text", "verb", "role", "target"),
+    [
+        ("roles give tuner <@U0BOB|bob>", "give", Role.TUNER, "U0BOB"),
+        ("roles give  Tuners <@U0BOB|Bob Two>", "give", Role.TUNER, "U0BOB"),
+        ("roles take approver <!subteam^S0TEAM|@team>", "take", Role.APPROVER, "S0TEAM"),
+        ("ROLES give asker <#C0LAB|lab>", "give", Role.ASKER, "C0LAB"),
+        ("roles give asker everyone", "give", Role.ASKER, "everyone"),
+        ("roles give asker <!everyone>", "give", Role.ASKER, "everyone"),
+        ("roles give owner U0BOB", "give", Role.OWNER, "U0BOB"),
+        ("roles", "", None, ""),
+    ],
+)
+def test_a_role_is_read_with_the_id_of_who_gets_it(text: str, verb: str, role: Role | None, target: str) -> None:
+    expected = TypedCommand(Runner.ROLES, Arguments(verb=verb, role=role, target=target))
+    assert parse_tune(text) == expected
+    assert parse_mention(f"<@U0TUNEBOT> {text}", "U0TUNEBOT") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("roles give tuner bob", "I do not see whom or what you mean by “bob”."),
+        ("roles give tuner @bob", "I do not see whom or what you mean by “@bob”."),
+        ("roles give tunner <@U0BOB>", "There is no role “tunner”."),
+        ("roles lend tuner <@U0BOB>", "I do not know what to do with “lend tuner @U0BOB”."),
+        ("roles give <@U0BOB>", "I do not know what to do with “give @U0BOB”."),
+    ],
+)
+def test_a_role_that_cannot_be_read_is_refused(text: str, message: str) -> None:
+    with pytest.raises(BadArgument) as refused:
+        parse_tune(text)
+    assert refused.value.message == message
+
+
+def test_a_question_about_roles_is_a_question() -> None:
+    assert parse_mention("<@U0TUNEBOT> roles are what?", "U0TUNEBOT").runner is Runner.ASK

@@ -45,6 +45,17 @@ class Person:
         names |= {user.name: user.id for user in self._workspace.users.values()}
         return typed_words(text, names)
 
+    def typed_in_command(self, text: str) -> str:
+        """Return a command's text where the manifest says ``should_escape``: with ids of people and channels.
+
+        See https://docs.slack.dev/interactivity/implementing-slash-commands/#creating_commands. The mention of a
+        user group is typed by its id, ``@S0GROUP``, since groups have no names here.
+        """
+        ids = {f"@{user.name}": f"<@{user.id}|{user.name}>" for user in self._workspace.users.values()}
+        ids |= {f"#{each.name}": f"<#{each.id}|{each.name}>" for each in self._workspace.channels.values()}
+        ids |= {f"@{group}": f"<!subteam^{group}|@{group}>" for group in self._workspace.usergroups}
+        return " ".join(ids.get(word, word) for word in text.split(" "))
+
     def _channel(self, where: Channel | str) -> Channel:
         found = where if isinstance(where, Channel) else self._workspace.find_channel(where)
         if found is None or self.id not in found.members:
@@ -54,7 +65,7 @@ class Person:
     async def slash_command(self, where: Channel | str, command: str, text: str = "") -> Delivery:
         """Type a slash command; its direct answer, or Slackbot's regret, appears in the channel."""
         channel = self._channel(where)
-        self._sender.app.require_command(command)
+        declared = self._sender.app.require_command(command)
         team = self._workspace
         grid = team.enterprise_id
         enterprise = {"enterprise_id": grid, "enterprise_name": grid} if grid else {}
@@ -62,7 +73,8 @@ class Person:
             {
                 "token": self._sender.app.verification_token, "team_id": team.team_id, "team_domain": team.domain,
                 "channel_id": channel.id, "channel_name": _COMMAND_CHANNEL_NAMES.get(channel.kind, channel.name),
-                "user_id": self.id, "user_name": self.user.name, "command": command, "text": text,
+                "user_id": self.id, "user_name": self.user.name, "command": command,
+                "text": self.typed_in_command(text) if declared.get("should_escape") else text,
                 "api_app_id": self._sender.app.app_id, "is_enterprise_install": "false", **enterprise,
                 "response_url": self._sender.responses.issue(self.id, channel.id),
                 "trigger_id": team.new_trigger(self.id),
