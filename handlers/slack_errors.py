@@ -31,9 +31,10 @@ TOKEN_REFUSED: Final = _TOKEN_INVALID | {
     "not_allowed_token_type",
     "team_access_not_granted",
 }
-# The person who installed the app can repair this, so messages wait and none is dropped.
-_APP_REFUSED: Final = _TOKEN_INVALID | {"missing_scope"}
+# The app was installed without the scope that the method needs.
 SCOPE_MISSING: Final = frozenset({"missing_scope"})
+# The person who installed the app can repair this, so messages wait and none is dropped.
+_APP_REFUSED: Final = _TOKEN_INVALID | SCOPE_MISSING
 # A stand-in or an older Slack does not know the method.
 NO_SUCH_METHOD: Final = frozenset({"unknown_method", "method_deprecated"})
 # Slack's pages write the first one, and some methods answer the second one.

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from bot.ports.clock import Clock
@@ -20,8 +21,12 @@ from storage.roles import SqliteRoles
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """Every store of the bot, on one open database."""
+    """Every store of the bot, on one open database.
 
+    Each job that the database held when it was opened was created at `opened_at` or earlier.
+    """
+
+    opened_at: datetime
     database: Database
     jobs: SqliteJobStore
     outbox: SqliteOutbox
@@ -39,9 +44,13 @@ async def open_stores(path: str | Path, clock: Clock) -> AsyncIterator[Stores]:
     database = Database(path)
     await database.open()
     try:
+        jobs = SqliteJobStore(database, log_transition)
+        # The clock may have been ahead when a job was created.
+        opened_at = max(clock.now(), await jobs.newest_created_at() or clock.now())
         yield Stores(
+            opened_at=opened_at,
             database=database,
-            jobs=SqliteJobStore(database, log_transition),
+            jobs=jobs,
             outbox=SqliteOutbox(database, clock),
             chats=SqliteChatStore(database, clock),
             questions=SqliteQuestions(database, clock),

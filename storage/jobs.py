@@ -24,6 +24,7 @@ from storage.codecs import (
     Row,
     job_row,
     micros,
+    moment,
     proposal_row,
     read_job,
     read_open_job,
@@ -227,6 +228,15 @@ class SqliteJobStore:
                 """  # noqa: S608 - constant text
             )
             return [read_open_job(row) for row in rows]
+
+        return await self._database.run(read)
+
+    async def newest_created_at(self) -> datetime | None:
+        """Return when the newest job was created, None if there is no job. Raises StorageError."""
+
+        def read(connection: Connection) -> datetime | None:
+            (newest,) = connection.execute("SELECT max(created_at) FROM jobs").fetchone()
+            return None if newest is None else moment(newest)
 
         return await self._database.run(read)
 

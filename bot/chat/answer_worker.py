@@ -20,7 +20,7 @@ from bot.domain.chat import ModelAnswer, Question
 from bot.domain.place import Requester
 from bot.errors import BotError, RetryLater, SlackError, StorageError, Unconfirmed
 from bot.ports.clock import Clock
-from bot.ports.questions import AnswerPoster, OpenQuestion, QuestionStore
+from bot.ports.questions import AnswerPoster, OpenQuestion, Posted, QuestionStore
 from bot.runtime.backoff import DEFAULT_BACKOFF, Backoff
 from bot.runtime.fair_queue import FairQueue, QueueFull
 
@@ -92,12 +92,34 @@ class AnswerWorker:
         An answer cost money, so its question is settled only when all of it is posted.
         """
         key = asked.question.key
+        if asked.answer is None and (before := await self._posted_before(asked, to)) is not None:
+            if before.last:
+                await self._until_done(key, self._settle)
+            else:
+                await self._explain(key, _half_posted(asked.question), to)
+            return
         try:
             answer = asked.answer or await self._answer(asked, to)
         except Exception as error:  # noqa: BLE001 - the person must get an explanation of any error
             await self._explain(key, error, to)
         else:
             await self._until_done(key, partial(self._post, answer, to))
+
+    async def _posted_before(self, asked: OpenQuestion, to: AnswerPoster) -> Posted | None:
+        """Return what an earlier process posted of an answer that this database does not have."""
+        found: Posted | None = None
+
+        async def look(newest: OpenQuestion) -> bool:
+            nonlocal found
+            found = await to.posted_before(newest)
+            return True
+
+        await self._until_done(asked.question.key, look)
+        return found
+
+    async def _settle(self, asked: OpenQuestion) -> bool:
+        await self._store.settle(asked.question.key)
+        return True
 
     async def open_questions(self) -> list[OpenQuestion]:
         """Return the questions that an earlier process did not settle, oldest first. Raises StorageError."""
@@ -214,8 +236,19 @@ class AnswerWorker:
 
 
 def _interrupted(question: Question) -> BotError:
-    text = textwrap.shorten(question.text, _QUOTED, placeholder="…")
     return BotError(
-        f"I was interrupted before I could answer your question: “{text}”.",
+        f"I was interrupted before I could answer your question: “{_quoted(question)}”.",
         "Ask it again if you still want to know.",
     )
+
+
+def _half_posted(question: Question) -> BotError:
+    return BotError(
+        f"I posted only a part of the answer to your question: “{_quoted(question)}”. I was interrupted, and the "
+        "rest is not in my database, which was restored from a backup.",
+        "Ask it again if you still want to know.",
+    )
+
+
+def _quoted(question: Question) -> str:
+    return textwrap.shorten(question.text, _QUOTED, placeholder="…")

@@ -114,6 +114,14 @@ class AnswerPoster(Protocol):
         """Show that the model is being asked. Never raises: the answer does not depend on it."""
         ...
 
+    async def posted_before(self, asked: OpenQuestion) -> Posted | None:
+        """Return what Slack shows of an answer that is not in the database, None if Slack shows nothing.
+
+        It looks only for a question of an earlier process: the database may be a restored backup. Raises
+        Unconfirmed.
+        """
+        ...
+
     async def post(self, asked: OpenQuestion, answer: ModelAnswer, record_attempt: RecordAttempt) -> Posted:
         """Post the next message of the answer, or find the unconfirmed one in Slack.
 

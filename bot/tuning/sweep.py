@@ -8,7 +8,6 @@ the same project are left alone: a job carries the id of the database that start
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
 
 from bot.domain.datasets import Dataset
@@ -17,8 +16,7 @@ from bot.domain.place import Place
 from bot.errors import BadArgument, GoogleError
 from bot.ports.backends import TuningBackend
 from bot.ports.clock import Clock
-from bot.ports.notifier import NoticeKind
-from bot.ports.stores import Change, JobStore
+from bot.ports.stores import JobStore
 from bot.tuning.transitions import adopt
 
 logger = logging.getLogger(__name__)
@@ -70,7 +68,8 @@ class Sweep:
         if proposal is None and origin.installation != await self._jobs.installation():
             return
         spec = proposal.spec if proposal is not None else _spec(backend, started)
-        job = _job(started, origin, spec)
+        place = proposal.place if proposal is not None else Place(origin.team, origin.channel)
+        job = _job(started, origin, place, spec)
         logger.warning("Google shows %s, which the database does not know: following it", started.key)
         try:
             await self._jobs.submit(job, [])
@@ -79,7 +78,8 @@ class Sweep:
             renamed = replace(spec, name=f"{spec.name[:100]} {started.key[-4:]}")
             await self._jobs.submit(replace(job, spec=renamed), [])
         seen = await _newest(backend, started)
-        await self._jobs.change(started.key, partial(_first_sight, seen=seen, now=self._clock.now()))
+        # Of a job that ended before the database was put back, Slack may show the end: the notifier looks for it.
+        await self._jobs.change(started.key, partial(adopt, seen=seen, now=self._clock.now()))
         self._wake_sender()
 
 
@@ -92,18 +92,10 @@ async def _newest(backend: TuningBackend, started: StartedJob) -> Operation:
         return started.operation
 
 
-def _first_sight(job: TuningJob, seen: Operation, now: datetime) -> Change | None:
-    """Adopt without the replies: of a job that ended before this database knew it, Slack was told by another."""
-    change = adopt(job, seen, now)
-    if change is None:
-        return None
-    return replace(change, notices=() if change.job.state.ended else (NoticeKind.CARD,))
-
-
-def _job(started: StartedJob, origin: Origin, spec: TuningSpec) -> TuningJob:
+def _job(started: StartedJob, origin: Origin, place: Place, spec: TuningSpec) -> TuningJob:
     return TuningJob(
         key=started.key,
-        place=Place(origin.team, origin.channel),
+        place=place,
         owner=origin.owner,
         spec=spec,
         state=JobState.SUBMITTING,

@@ -111,15 +111,21 @@ class QuestionTasks:
         """Go on with the questions of an earlier process; their response URLs are lost."""
         for opened in await self._answer_worker.open_questions():
             logger.info("resuming %s", opened.question.key)
-            self._spawn(opened, None)
+            self._spawn(opened, None, resumed=True)
 
-    def _spawn(self, opened: OpenQuestion, respond: Respond | None) -> None:
-        poster = SlackAnswerPoster(self._idempotent_poster, self._poster, self._client, self._clock, respond)
+    def _spawn(self, opened: OpenQuestion, respond: Respond | None, *, resumed: bool = False) -> None:
+        poster = SlackAnswerPoster(
+            self._idempotent_poster, self._poster, self._client, self._clock, respond, resumed=resumed
+        )
         self._tasks.spawn(self._answer_worker.process(opened, poster), opened.question.key)
 
 
 class SlackAnswerPoster:
-    """The AnswerPoster of `bot.ports` for one question; `respond`, where there is one, reaches only the person."""
+    """The AnswerPoster of `bot.ports` for one question; `respond`, where there is one, reaches only the person.
+
+    An earlier process may have posted messages of a `resumed` question. They are looked for first, because a
+    database that was restored from a backup does not know them.
+    """
 
     def __init__(
         self,
@@ -128,12 +134,15 @@ class SlackAnswerPoster:
         client: AsyncWebClient,
         clock: Clock,
         respond: Respond | None,
+        *,
+        resumed: bool = False,
     ) -> None:
         self._idempotent_poster = idempotent_poster
         self._poster = poster
         self._client = client
         self._clock = clock
         self._respond = respond
+        self._resumed = resumed
         self._built: dict[bool, list[Message]] = {}
 
     async def show_waiting(self, question: Question) -> None:
@@ -161,6 +170,24 @@ class SlackAnswerPoster:
         except CALL_ERRORS as error:
             logger.debug("could not set a status: %s", error)
 
+    async def posted_before(self, asked: OpenQuestion) -> Posted | None:
+        """Look where the question was asked."""
+        if not self._resumed or asked.unconfirmed is not None:
+            return None
+        question, place = asked.question, asked.question.place
+        ts = await self._earlier(asked, place, answer_metadata(question.key))
+        if ts is None:
+            return None
+        thread = replace(place, thread=place.thread or ts)
+        last = await self._earlier(asked, thread, answer_metadata(question.key, last=True))
+        logger.info("an earlier process answered %s in %s", question.key, place.channel)
+        return Posted(thread, last is not None)
+
+    async def _earlier(self, asked: OpenQuestion, place: Place, metadata: dict[str, Any]) -> str | None:
+        if not self._resumed:
+            return None
+        return await self._idempotent_poster.find_earlier(place, metadata, asked.asked_at)
+
     async def post(self, asked: OpenQuestion, answer: ModelAnswer, record_attempt: RecordAttempt) -> Posted:
         """Post question and answer in the channel, or the answer in the thread of the message that asks."""
         with delivery_errors():
@@ -170,7 +197,7 @@ class SlackAnswerPoster:
 
     async def explain(self, asked: OpenQuestion, error: Exception, record_attempt: RecordAttempt) -> None:
         """Say why there is no answer: in the thread where everyone sees the question, else to the person alone."""
-        question, metadata = asked.question, answer_metadata(asked.question.key, "error")
+        question, metadata = asked.question, answer_metadata(asked.question.key, piece="error", last=True)
         message = message_for(error)
         with delivery_errors():
             if not question.quoted:
@@ -188,16 +215,15 @@ class SlackAnswerPoster:
         self, asked: OpenQuestion, answer: ModelAnswer, record_attempt: RecordAttempt
     ) -> tuple[Place, str]:
         """Return the place and the `ts` of the answer's next message, posted now or by an earlier attempt."""
-        question, metadata = asked.question, answer_metadata(asked.question.key, str(asked.posted))
+        question, piece = asked.question, answer_metadata(asked.question.key, piece=str(asked.posted))
         if asked.unconfirmed is not None:
-            ts = await self._found(asked, metadata, record_attempt)
+            ts = await self._found(asked, piece, record_attempt)
             if ts is not None:
                 logger.info("found message %d of the answer to %s", asked.posted, question.key)
                 return asked.unconfirmed.place, ts
         place = asked.thread or question.place
         try:
-            message = (await self._messages(question, answer, place))[asked.posted]
-            return place, await self._idempotent_poster.post(place, message, metadata, record_attempt)
+            return place, await self._post_piece(asked, answer, place, record_attempt)
         except SlackApiError as error:
             if not self._goes_directly(asked, slack_code(error)):
                 if slack_code(error) in CANNOT_POST and not asked.refusals.number:
@@ -205,12 +231,23 @@ class SlackAnswerPoster:
                 raise
         logger.info("cannot post in %s, answering %s directly", place.channel, question.key)
         direct = Place(place.team, await self._poster.direct_channel(question.user))
-        message = (await self._messages(question, answer, direct))[asked.posted]
-        ts = await self._idempotent_poster.post(direct, message, metadata, record_attempt)
+        ts = await self._post_piece(asked, answer, direct, record_attempt)
         await self._try_to_respond(
             build_reply("I cannot post in this channel, so I sent you the answer directly.")
         )
         return direct, ts
+
+    async def _post_piece(
+        self, asked: OpenQuestion, answer: ModelAnswer, place: Place, record_attempt: RecordAttempt
+    ) -> str:
+        """Post the answer's next message, unless an earlier process did; return its `ts`."""
+        key, number = asked.question.key, asked.posted
+        messages = await self._messages(asked.question, answer, place)
+        if (ts := await self._earlier(asked, place, answer_metadata(key, piece=str(number)))) is not None:
+            logger.info("an earlier process posted message %d of the answer to %s", number, key)
+            return ts
+        metadata = answer_metadata(key, piece=str(number), last=number + 1 >= len(messages))
+        return await self._idempotent_poster.post(place, messages[number], metadata, record_attempt)
 
     async def _messages(self, question: Question, answer: ModelAnswer, place: Place) -> list[Message]:
         """Return the whole answer; it quotes the question where no message beside it shows the question.

@@ -1,10 +1,13 @@
 """Posts each message once, also where the process dies or Slack's answer is lost.
 
 An edit may be repeated, a post may not. So an attempt is written to the database before each post, and an attempt
-without a result is looked for in Slack before anything is posted again.
+without a result is looked for in Slack before anything is posted again. A database that was restored from a backup
+knows nothing of later attempts, so what an earlier process may have posted is looked for once, too.
 """
 
-from datetime import timedelta
+import json
+import logging
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import aiohttp
@@ -22,10 +25,13 @@ from handlers.slack_errors import (
     CALL_ERRORS,
     CANNOT_POST,
     NETWORK_ERRORS,
+    SCOPE_MISSING,
     outcome_unknown,
     slack_code,
     unconfirmed,
 )
+
+logger = logging.getLogger(__name__)
 
 # Slack may still be working on a post whose answer was lost. Until then, a post that is not found may still
 # appear.
@@ -42,6 +48,8 @@ class IdempotentPoster:
         self._finder = finder
         self._clock = clock
         self._settles_in = settles_in
+        # Where this process looked for which posts of an earlier one. Only what existed at the start enters it.
+        self._looked: set[tuple[str, str]] = set()
 
     async def find(
         self,
@@ -75,6 +83,29 @@ class IdempotentPoster:
             raise Unconfirmed(
                 "Slack may still be working on the message.", (self._settles_in - age).total_seconds()
             )
+        return ts
+
+    async def find_earlier(
+        self, place: Place, metadata: dict[str, Any], since: datetime, *, other_than: str = ""
+    ) -> str | None:
+        """Return the `ts` of a post that an earlier process made in this place since then; None if there is none.
+
+        A post that was looked for and not found is not looked for again. Raises Unconfirmed.
+        """
+        looked = (place.channel, json.dumps(metadata, sort_keys=True))
+        if looked in self._looked:
+            return None
+        attempt = PostAttempt(place, self._clock.now())
+        try:
+            ts = await self._finder.find(metadata, attempt, since=since, other_than=other_than)
+        except CALL_ERRORS as error:
+            if isinstance(error, SlackApiError) and slack_code(error) in CANNOT_POST | SCOPE_MISSING:
+                # A message that comes twice is better than one that never comes. What is closed refuses the post.
+                logger.info("cannot look for earlier posts in %s: %s", place.channel, slack_code(error))
+                return None
+            raise unconfirmed(error) from error
+        if ts is None:
+            self._looked.add(looked)
         return ts
 
     async def post(self, place: Place, message: Message, metadata: dict[str, Any], record: RecordAttempt) -> str:

@@ -7,6 +7,7 @@ An edit may be repeated, a post may not: see `handlers/delivery/idempotent_poste
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import assert_never
 
 from slack_sdk.errors import SlackApiError
@@ -23,7 +24,7 @@ from handlers.blocks.jobs.card import build_card
 from handlers.blocks.jobs.notices import build_deleted, build_ended, build_retires, build_stuck
 from handlers.blocks.message import Message, has_chart
 from handlers.delivery.idempotent_poster import IdempotentPoster
-from handlers.delivery.post_finder import notice_metadata
+from handlers.delivery.post_finder import attempt_metadata, content_metadata, notice_metadata
 from handlers.delivery.poster import Poster
 from handlers.slack_errors import (
     BAD_MESSAGE,
@@ -48,7 +49,11 @@ class _Delivery:
 
 
 class JobNotifier:
-    """The Notifier of `bot.ports` over Slack, within Slack's rate limits."""
+    """The Notifier of `bot.ports` over Slack, within Slack's rate limits.
+
+    An earlier process may have posted about the jobs that existed at `opened_at`, when the database was opened.
+    Such posts are looked for first, because a database that was restored from a backup does not know them.
+    """
 
     def __init__(
         self,
@@ -58,6 +63,7 @@ class JobNotifier:
         clock: Clock,
         prices: PriceTable,
         jobs: JobStore,
+        opened_at: datetime,
     ) -> None:
         self._poster = poster
         self._idempotent_poster = idempotent_poster
@@ -65,6 +71,7 @@ class JobNotifier:
         self._clock = clock
         self._prices = prices
         self._jobs = jobs
+        self._opened_at = opened_at
         self._native_chart = True
 
     def capacity(self) -> SendCapacity:
@@ -81,7 +88,7 @@ class JobNotifier:
         attempt = notice.unconfirmed
         if attempt is not None:
             ts = await self._idempotent_poster.find(
-                notice_metadata(notice),
+                attempt_metadata(notice),
                 attempt,
                 record_attempt,
                 refusals=notice.refusals,
@@ -182,7 +189,14 @@ class JobNotifier:
         return await self._post_at(delivery, direct, message)
 
     async def _post_at(self, delivery: _Delivery, place: Place, message: Message) -> Delivered:
-        ts = await self._idempotent_poster.post(place, message, notice_metadata(delivery.notice), delivery.record)
+        notice, job = delivery.notice, delivery.job
+        if job.created_at <= self._opened_at:
+            content = content_metadata(notice, job)
+            ts = await self._idempotent_poster.find_earlier(place, content, job.created_at, other_than=job.card)
+            if ts is not None:
+                logger.info("an earlier process posted %s of %s in %s", notice.kind, job.key, place.channel)
+                return Delivered(place, ts, current=False)
+        ts = await self._idempotent_poster.post(place, message, notice_metadata(notice, job), delivery.record)
         return Delivered(place, ts)
 
 

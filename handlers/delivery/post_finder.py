@@ -6,13 +6,14 @@ Slack said that the post is not there.
 """
 
 import asyncio
-from datetime import timedelta
-from typing import Any, Final
+from datetime import datetime, timedelta
+from typing import Any, Final, assert_never
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.ports.notifier import Notice, PostAttempt
+from bot.domain.jobs import TuningJob
+from bot.ports.notifier import Notice, NoticeKind, PostAttempt
 from handlers.delivery.poster import CALL_SECONDS
 from handlers.slack_errors import THREAD_GONE, slack_code
 
@@ -26,15 +27,47 @@ _AROUND: Final = timedelta(hours=1)
 _PAGE: Final = 200
 
 
-def notice_metadata(notice: Notice) -> dict[str, Any]:
-    """Return the metadata of a post about a job; the number tells a second reply of a kind from the first."""
-    payload = {"job": notice.job, "kind": str(notice.kind), "notice": str(notice.id)}
+def notice_metadata(notice: Notice, job: TuningJob) -> dict[str, Any]:
+    """Return the metadata of a post about a job."""
+    return _about_job(notice, notice=str(notice.id), stage=stage_of(notice, job))
+
+
+def attempt_metadata(notice: Notice) -> dict[str, Any]:
+    """Return what finds an earlier attempt to post this notice; the job may have moved on since."""
+    return _about_job(notice, notice=str(notice.id))
+
+
+def content_metadata(notice: Notice, job: TuningJob) -> dict[str, Any]:
+    """Return what finds a post with the same news; after a backup was restored, its notice has another number."""
+    return _about_job(notice, stage=stage_of(notice, job))
+
+
+def stage_of(notice: Notice, job: TuningJob) -> str:
+    """Return what tells this reply from an earlier one of its kind about the same job."""
+    match notice.kind:
+        case NoticeKind.ENDED | NoticeKind.DELETED:
+            return str(job.state)
+        case NoticeKind.RETIRES:
+            return str(job.retirement_told)
+        case NoticeKind.STUCK:
+            return f"{job.google_state} {job.completed_steps} {job.epoch}"
+        case NoticeKind.CARD | NoticeKind.OLD_CARD:
+            return ""
+        case _:
+            assert_never(notice.kind)
+
+
+def answer_metadata(question: str, **further: str | bool) -> dict[str, Any]:
+    """Return the metadata of a message of the answer to the question with this key.
+
+    `piece` is the message's number, or `error`; `last` says whether no further message follows.
+    """
+    return {"event_type": ANSWER_EVENT, "event_payload": {"question": question, **further}}
+
+
+def _about_job(about: Notice, **further: str) -> dict[str, Any]:
+    payload = {"job": about.job, "kind": str(about.kind), **further}
     return {"event_type": NOTICE_EVENT, "event_payload": payload}
-
-
-def answer_metadata(question: str, piece: str) -> dict[str, Any]:
-    """Return the metadata of one message of the answer to the question with this key."""
-    return {"event_type": ANSWER_EVENT, "event_payload": {"question": question, "piece": piece}}
 
 
 class PostFinder:
@@ -44,13 +77,21 @@ class PostFinder:
         self._client = client
         self._seconds = seconds
 
-    async def find(self, metadata: dict[str, Any], attempt: PostAttempt, *, other_than: str = "") -> str | None:
+    async def find(
+        self,
+        metadata: dict[str, Any],
+        attempt: PostAttempt,
+        *,
+        since: datetime | None = None,
+        other_than: str = "",
+    ) -> str | None:
         """Return the `ts` of the post with this metadata, or None. Raises SlackApiError, TimeoutError.
 
-        `other_than` is the `ts` of an older post to skip.
+        `since` is given where the post may be older than the attempt. `other_than` is the `ts` of an older post to
+        skip.
         """
         window: dict[str, Any] = {
-            "oldest": str((attempt.at - _AROUND).timestamp()),
+            "oldest": str(((since or attempt.at) - _AROUND).timestamp()),
             "latest": str((attempt.at + _AROUND).timestamp()),
             "include_all_metadata": True,
             "limit": _PAGE,

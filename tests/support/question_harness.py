@@ -13,9 +13,11 @@ from bot.runtime.background_tasks import BackgroundTasks
 from bot.sandbox.slack import Channel
 from handlers.blocks.message import Message
 from handlers.delivery.answer_posts import QuestionTasks
+from handlers.delivery.idempotent_poster import IdempotentPoster
+from handlers.delivery.post_finder import PostFinder
 from storage.conversations import SqliteChatStore
 from storage.questions import SqliteQuestions
-from tests.support.slack_harness import SHORT_BACKOFF, SlackHarness
+from tests.support.slack_harness import SETTLES_IN, SHORT_BACKOFF, SlackHarness
 from tests.support.waiting import wait_until
 from tests.support.workspace_people import open_access
 
@@ -45,8 +47,11 @@ class QuestionHarness:
         chat = ChatService({}, open_access(at.stores), self.chats, at.stores.audit_log)
         answer_worker = AnswerWorker(self.store, chat, SYSTEM_CLOCK, SHORT_BACKOFF)
         slack = at.connection
+        # Another process does not remember where this one has looked for posts.
+        finder = PostFinder(slack.client)
+        idempotent_poster = IdempotentPoster(slack.poster, finder, SYSTEM_CLOCK, SETTLES_IN)
         return QuestionTasks(
-            answer_worker, slack.idempotent_poster, slack.poster, slack.client, self.tasks, SYSTEM_CLOCK
+            answer_worker, idempotent_poster, slack.poster, slack.client, self.tasks, SYSTEM_CLOCK
         )
 
     def question(self, key: str, channel: Channel | None = None, thread: str = "") -> Question:

@@ -14,7 +14,7 @@ class RecordingAnswerPoster:
     """An AnswerPoster whose next posts raise `problems`, and after `free` of them wait for `gate`.
 
     `pieces` is how many messages an answer takes, `time_passes` is called before each post,
-    `attempts` how many posts were stored as attempted.
+    `attempts` how many posts were stored as attempted, `before` what an earlier process posted.
     """
 
     pieces: int = 1
@@ -24,6 +24,7 @@ class RecordingAnswerPoster:
     gate: asyncio.Event | None = None
     free: int = 0
     attempts: int = 0
+    before: Posted | None = None
     time_passes: Callable[[], None] = lambda: None
 
     async def show_waiting(self, question: Question) -> None:
@@ -31,6 +32,9 @@ class RecordingAnswerPoster:
 
     async def show_asking(self, question: Question, model: ModelRef) -> None:
         self.shown.append(f"asking {model.name}")
+
+    async def posted_before(self, asked: OpenQuestion) -> Posted | None:
+        return self.before
 
     async def post(self, asked: OpenQuestion, answer: ModelAnswer, record_attempt: RecordAttempt) -> Posted:
         place = asked.thread or asked.question.place

@@ -187,14 +187,14 @@ async def open_slack_harness(
         stores = await stack.enter_async_context(open_stores(directory / "tunebot.db", SYSTEM_CLOCK))
 
         def renew() -> OutboxSender:
-            profiles = {"vertex": VERTEX}
             notifier = JobNotifier(
                 connection.poster,
                 connection.idempotent_poster,
-                profiles,
+                {"vertex": VERTEX},
                 SYSTEM_CLOCK,
                 read_price_table(),
                 stores.jobs,
+                SYSTEM_CLOCK.now(),
             )
             return OutboxSender(stores.outbox, stores.jobs, notifier, SYSTEM_CLOCK, backoff)
 

@@ -9,6 +9,7 @@ import pytest
 
 from bot.app import SYSTEM_CLOCK
 from bot.domain.chat import Answer, ModelAnswer
+from bot.domain.place import Place
 from bot.runtime.background_tasks import BackgroundTasks
 from handlers.delivery.answer_posts import SlackAnswerPoster
 from handlers.delivery.post_finder import ANSWER_EVENT
@@ -43,7 +44,7 @@ async def test_a_post_names_its_question_and_carries_nothing_of_what_was_said(ha
     (message,) = harness.at.messages("eight")
     assert message.metadata == {
         "event_type": ANSWER_EVENT,
-        "event_payload": {"question": "command:1", "piece": "0"},
+        "event_payload": {"question": "command:1", "piece": "0", "last": True},
     }
 
 
@@ -74,7 +75,8 @@ async def test_a_pause_that_slack_asks_for_needs_no_looking_up(harness: Question
     await harness.answered(harness.question("k"))
     await harness.settled()
     assert len(harness.at.messages("eight")) == 1
-    assert not harness.at.calls("conversations.history")
+    # One look, because the question is older than the process.
+    assert len(harness.at.calls("conversations.history")) == 1
 
 
 async def test_a_paid_answer_outlives_a_slack_that_is_away_for_long(harness: QuestionHarness) -> None:
@@ -98,6 +100,42 @@ async def test_an_app_that_is_shut_out_keeps_the_answer(harness: QuestionHarness
         return left.answer is not None
 
     await holds(kept, 0.2, "the answer in the database")
+
+
+async def restored(harness: QuestionHarness, number: int) -> None:
+    """Put the question back as it was after so many messages, or before its answer if negative; go on with it."""
+    place = harness.question("k").place
+    assert await harness.store.add(harness.question("of before")) is not None
+    await harness.at.database.write(lambda db: db.execute("UPDATE questions SET key = 'k'"))
+    if number >= 0:
+        await harness.store.store_answer("k", ModelAnswer(MODEL, Answer(LONG)))
+    if number:
+        (first,) = harness.at.messages("part0")
+        await harness.store.posted("k", Place(place.team, place.channel, first.ts))
+    await harness.questions().resume()
+    await harness.settled()
+
+
+@pytest.mark.parametrize("number", [-1, 0, 1])
+async def test_a_restored_backup_posts_no_message_again(harness: QuestionHarness, number: int) -> None:
+    await harness.answered(harness.question("k"), LONG)
+    await harness.settled()
+    before = [message.ts for message in harness.at.messages()]
+    assert len(before) > 1
+    await restored(harness, number)
+    assert [message.ts for message in harness.at.messages()] == before
+
+
+async def test_a_restored_backup_says_where_the_rest_of_an_answer_is_missing(
+    harness: QuestionHarness,
+) -> None:
+    await harness.answered(harness.question("k"), LONG)
+    await harness.settled()
+    for message in harness.at.messages()[1:]:  # The earlier process ended after the first message.
+        await harness.at.client.chat_delete(channel=message.channel, ts=message.ts)
+    await restored(harness, -1)
+    assert len(harness.at.messages("part0")) == 1
+    assert len(harness.at.calls("chat.postEphemeral")) == 1
 
 
 async def test_another_process_finds_the_post_that_was_under_way(harness: QuestionHarness) -> None:
