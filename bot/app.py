@@ -18,6 +18,7 @@ from typing import Final
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.backends import BackendOptions, Google, open_google
+from bot.chat.answer_settings import AnswerSettings
 from bot.chat.answer_worker import AnswerWorker
 from bot.chat.chat_service import ChatService
 from bot.chat.question_limits import NO_LIMITS, QuestionLimits
@@ -162,6 +163,7 @@ def build_use_cases(
         sweep=Sweep(backends, jobs, clock, wake_sender),
         retirements=RetirementWatch(jobs, prices, clock, wake_sender),
         chat=chat,
+        answer_settings=AnswerSettings(backends, access, stores.chats, stores.audit_log),
         readiness=readiness,
         answers=AnswerWorker(stores.questions, chat, clock, limits=question_limits),
     )

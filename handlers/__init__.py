@@ -10,7 +10,7 @@ from typing import Final
 
 from slack_bolt.app.async_app import AsyncApp
 
-from handlers.blocks.chat import ask_form
+from handlers.blocks.chat import ask_form, channel_settings
 from handlers.blocks.datasets import check_views, finding_list, report
 from handlers.blocks.jobs import card
 from handlers.blocks.start import cost, form, prompt
@@ -55,6 +55,7 @@ def register(app: AsyncApp, listeners: Listeners) -> None:
     app.view(cost.CONFIRM_VIEW)(door.view(views.start_confirmed))
     app.view(ask_form.ASK_VIEW)(door.view(views.ask_form))
     app.view_closed(check_views.CHECKING_ID)(door.closed_view(views.check_closed))
+    app.view(channel_settings.SETTINGS_VIEW)(door.view(views.settings_form))
 
     actions = listeners.actions
     app.action(form.BACKEND_ACTION)(door.action(actions.form_backend))
@@ -69,6 +70,7 @@ def register(app: AsyncApp, listeners: Listeners) -> None:
     app.action(card.REFRESH_ACTION)(door.action(actions.job_refresh))
     app.action(card.ASK_ACTION)(door.action(actions.job_ask))
     app.action(card.USE_ACTION)(door.action(actions.job_use))
+    app.action(channel_settings.SETTINGS_ACTION)(door.action(actions.channel_settings))
     app.action(card.SUCCESSOR_ACTION)(door.action(actions.job_successor))
     app.action(card.DELETE_ACTION)(door.action(actions.job_delete))
     app.action(card.AGAIN_ACTION)(door.action(actions.job_again))

@@ -15,6 +15,7 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.chat.answer_settings import AnswerSettings
 from bot.chat.answer_worker import AnswerWorker
 from bot.chat.chat_service import ChatService
 from bot.domain.requests import PendingModal
@@ -84,6 +85,7 @@ class UseCases:
     sweep: Sweep
     retirements: RetirementWatch
     chat: ChatService
+    answer_settings: AnswerSettings
     answers: AnswerWorker
     readiness: Readiness
 
@@ -169,8 +171,9 @@ def build_handlers(
         client, use_cases.repair, use_cases.proposals, slack.files, poster, modals, check_modal
     )
     profiles = {profile.name: profile for profile in use_cases.proposals.profiles}
+    settings = use_cases.answer_settings
     commands = CommandRunner(
-        use_cases.jobs, use_cases.access, use_cases.roles, use_cases.chat, jobs, profiles, poster, clock
+        use_cases.jobs, use_cases.access, use_cases.roles, use_cases.chat, settings, jobs, profiles, poster, clock
     )
     questions = QuestionTasks(use_cases.answers, slack.idempotent_poster, poster, client, tasks, clock)
     listeners = Listeners(
@@ -184,11 +187,12 @@ def build_handlers(
             use_cases.access,
             use_cases.refresher,
             use_cases.chat,
+            settings,
             poster,
             client,
             tasks,
         ),
-        views=Views(check_modal, use_cases.proposals, use_cases.jobs, questions, poster, tasks),
+        views=Views(check_modal, use_cases.proposals, use_cases.jobs, settings, questions, poster, tasks),
         shortcuts=Shortcuts(check_modal, tasks),
         events=Events(slack.identity, commands, questions, use_cases.chat, poster, audit_log, tasks),
     )

@@ -11,7 +11,8 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from bot.domain.chat import ModelAnswer, ModelRef, Question
+from bot.domain.chat import ChannelSettings, ModelAnswer, ModelRef, Question
+from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
 from bot.domain.jobs import DataStats, Failure, JobState, OpenJob, Search, Snapshot, TuningJob, TuningSpec
 from bot.domain.names import same_name
 from bot.domain.place import Place
@@ -33,6 +34,8 @@ _DATA_STATS = msgspec.json.Decoder(DataStats)
 _SEARCH = msgspec.json.Decoder(Search)
 _MODEL = msgspec.json.Decoder(ModelRef)
 _ANSWER = msgspec.json.Decoder(ModelAnswer)
+_GENERATION = msgspec.json.Decoder(GenerationSettings)
+_CHANNEL_SETTINGS = msgspec.json.Decoder(ChannelSettings)
 
 
 def micros(time: datetime) -> int:
@@ -187,6 +190,7 @@ def question_row(asked: OpenQuestion) -> dict[str, Any]:
         "named": question.named,
         "model": None if question.model is None else _json(question.model),
         "quoted": int(question.quoted),
+        "settings": None if question.settings == NO_SETTINGS else _json(question.settings),
         "asked_at": micros(asked.asked_at),
         "posted": 0,
         "next_channel": "",
@@ -211,6 +215,7 @@ def read_question(row: Row) -> OpenQuestion:
             named=row["named"],
             model=None if row["model"] is None else parsed(_MODEL, row["model"]),
             quoted=bool(row["quoted"]),
+            settings=NO_SETTINGS if row["settings"] is None else parsed(_GENERATION, row["settings"]),
         ),
         asked_at=moment(row["asked_at"]),
         answer=None if row["reply"] is None else parsed(_ANSWER, row["reply"]),
@@ -237,6 +242,16 @@ def read_refusals(row: Row) -> Refusals:
 def answer_text(answer: ModelAnswer) -> str:
     """Return the JSON of an answer, which `read_question` reads."""
     return _json(answer)
+
+
+def channel_settings_text(settings: ChannelSettings) -> str:
+    """Return the JSON of a channel's settings, which `read_channel_settings` reads."""
+    return _json(settings)
+
+
+def read_channel_settings(stored: str) -> ChannelSettings:
+    """Return the settings of a channel. Raises StorageError."""
+    return parsed(_CHANNEL_SETTINGS, stored)
 
 
 def read_model(row: Row) -> ModelRef:

@@ -1,4 +1,4 @@
-"""Stores which model answers in a channel, and the turns of each thread. It sends nothing to a model."""
+"""Stores which model answers in a channel and how, and the turns of each thread. It sends nothing to a model."""
 
 from collections.abc import Iterable, Sequence
 from contextlib import closing
@@ -6,10 +6,19 @@ from datetime import datetime
 
 from sqlite_utils import Database as Connection
 
-from bot.domain.chat import ChannelModel, Conversation, ModelRef, Role, Turn, estimated_tokens
+from bot.domain.chat import (
+    PLAIN_CHANNEL,
+    ChannelModel,
+    ChannelSettings,
+    Conversation,
+    ModelRef,
+    Role,
+    Turn,
+    estimated_tokens,
+)
 from bot.domain.place import Place
 from bot.ports.clock import Clock
-from storage.codecs import micros, moment, read_model
+from storage.codecs import channel_settings_text, micros, moment, read_channel_settings, read_model
 from storage.database import Database
 
 
@@ -72,6 +81,28 @@ class SqliteChatStore:
             lambda connection: connection.execute(
                 "DELETE FROM channel_models WHERE team = ? AND channel = ?", [place.team, place.channel]
             )
+        )
+
+    async def settings(self, place: Place) -> ChannelSettings:
+        def read(connection: Connection) -> ChannelSettings:
+            rows = connection.query(
+                "SELECT settings FROM channel_settings WHERE team = ? AND channel = ?", [place.team, place.channel]
+            )
+            row = next(rows, None)
+            return PLAIN_CHANNEL if row is None else read_channel_settings(row["settings"])
+
+        return await self._database.run(read)
+
+    async def set_settings(self, place: Place, settings: ChannelSettings, user: str) -> None:
+        row = {
+            "team": place.team,
+            "channel": place.channel,
+            "settings": channel_settings_text(settings),
+            "set_by": user,
+            "set_at": micros(self._clock.now()),
+        }
+        await self._database.write(
+            lambda connection: connection.table("channel_settings").insert(row, replace=True)
         )
 
     async def channels_of(self, team: str, model: ModelRef) -> Sequence[str]:

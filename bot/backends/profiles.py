@@ -148,6 +148,7 @@ GEMINI: Final = BackendProfile(
         ),
         most_stop_sequences=5,
         safety_categories=_CATEGORIES,
+        keeps_defaults=True,
     ),
 )
 
@@ -207,6 +208,7 @@ PALM: Final = BackendProfile(
             "HARM_CATEGORY_MEDICAL",
             "HARM_CATEGORY_DANGEROUS",
         ),
+        keeps_defaults=True,
     ),
 )
 

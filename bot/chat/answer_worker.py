@@ -136,12 +136,13 @@ class AnswerWorker:
         if question.model is not None:
             await self._chat.check_ask(requester, question.model)
         model = question.model or await self._chat.model_for(requester, question.named)
+        await self._chat.check_settings(model, question.settings)
         # Counted before it waits for its turn: who is over the limit is told at once, and fills no queue.
         if self._limits != NO_LIMITS:
             await self._store.count(question, THREAD_WINDOW, self._limits.check)
         async with self._turn(question, to):
             await to.show_asking(question, model)
-            answer = await self._chat.ask(question.place, question.text, model)
+            answer = await self._chat.ask(question.place, question.text, model, question.settings)
 
         async def store(_: OpenQuestion) -> bool:
             await self._store.store_answer(question.key, answer)

@@ -8,7 +8,9 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bot.chat.answer_settings import AnswerSettings
 from bot.domain.chat import ChannelModel, Conversation, Finish, ModelAnswer, ModelRef, Role, Turn, estimated_tokens
+from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
 from bot.domain.jobs import TunedModel, TuningJob
 from bot.domain.names import did_you_mean, same_name
 from bot.domain.place import Place, Requester
@@ -47,15 +49,20 @@ class ChatService:
         self._access = access
         self._chats = chats
         self._audit_log = audit_log
+        self._settings = AnswerSettings(backends, access, chats, audit_log)
 
-    async def ask(self, place: Place, question: str, model: ModelRef) -> ModelAnswer:
+    async def ask(
+        self, place: Place, question: str, model: ModelRef, settings: GenerationSettings = NO_SETTINGS
+    ) -> ModelAnswer:
         """Ask the model, with the thread's earlier turns if the backend accepts them.
 
-        Raises BadArgument for an empty question, GoogleError, StorageError.
+        `settings` are the question's own, which stand before those of the channel. Raises BadArgument for an empty
+        question, GoogleError, StorageError.
         """
         if not question.strip():
             raise BadArgument("There is no question.", "Type it after the command: /ask What can you do?")
         backend = offered_backend(self._backends, model.backend)
+        used, base_model = await self._settings.for_question(place, model, settings)
         budget = max(0, backend.profile.input_tokens - estimated_tokens(question))
         earlier = await self._chats.conversation(place, budget) if place.thread else None
         # The name of the thread's model may have changed since; its endpoint does not change.
@@ -64,13 +71,19 @@ class ChatService:
         cut = earlier is not None and same and earlier.cut
         takes_history = backend.profile.takes_history
         turns = (*(history if takes_history else ()), Turn(Role.USER, question))
-        answer = await backend.generate(model.endpoint, turns)
+        answer = await backend.generate(model.endpoint, turns, used, base_model=base_model)
         return ModelAnswer(
             model,
             answer,
             history_dropped=bool(history or cut) and not takes_history,
             history_cut=cut and takes_history,
+            settings=used,
+            overrides=tuple(settings.given()),
         )
+
+    async def check_settings(self, model: ModelRef, settings: GenerationSettings) -> None:
+        """Check what a question sets before anything is sent. Raises BadArgument, StorageError."""
+        await self._settings.check(model, settings)
 
     async def model_for(self, requester: Requester, name: str = "") -> ModelRef:
         """Return the named model, else the thread's, else the one that was chosen for the channel.

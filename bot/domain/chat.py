@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
+from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
 from bot.domain.place import Place
 
 
@@ -23,6 +25,17 @@ class ChannelModel:
     model: ModelRef
     user: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelSettings:
+    """How models answer in a channel, and what is said there when a model is chosen."""
+
+    generation: GenerationSettings = NO_SETTINGS
+    greeting: str = ""
+
+
+PLAIN_CHANNEL: Final = ChannelSettings()
 
 
 class Role(StrEnum):
@@ -71,7 +84,8 @@ class Question:
     """What a person asks a model. `key` comes from Slack's delivery, so a repeated delivery is not asked again.
 
     `model` is set if a form chose it; else `named` is the name that the person typed, empty for the place's model.
-    `quoted` is true if no message in Slack shows the question; then the answer quotes it.
+    `quoted` is true if no message in Slack shows the question; then the answer quotes it. `settings` hold for this
+    question only, before those of the channel.
     """
 
     key: str
@@ -81,6 +95,7 @@ class Question:
     named: str = ""
     model: ModelRef | None = None
     quoted: bool = False
+    settings: GenerationSettings = NO_SETTINGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +103,15 @@ class ModelAnswer:
     """An answer with its model.
 
     `history_dropped` says that no earlier turn of the thread was sent, `history_cut` that only the newest were.
+    `settings` are those that were sent, `overrides` the names of those that the question itself set.
     """
 
     model: ModelRef
     answer: Answer
     history_dropped: bool = False
     history_cut: bool = False
+    settings: GenerationSettings = NO_SETTINGS
+    overrides: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

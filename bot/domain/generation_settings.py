@@ -95,13 +95,17 @@ UNKNOWN_BASE: Final = BaseModelTraits("")
 
 @dataclass(frozen=True, slots=True)
 class GenerationProfile:
-    """Which settings one Google system takes. The first traits whose prefix fits a base model are its own."""
+    """Which settings one Google system takes. The first traits whose prefix fits a base model are its own.
+
+    `keeps_defaults` says that a tuned model has values of its own for what a question leaves out.
+    """
 
     numbers: tuple[NumberRule, ...] = ()
     most_stop_sequences: int = 0
     safety_categories: tuple[str, ...] = ()
     takes_system_instruction: bool = False
     bases: tuple[BaseModelTraits, ...] = ()
+    keeps_defaults: bool = False
 
     def traits(self, base_model: str) -> BaseModelTraits:
         """Return what is known of a base model, given by its id or by its resource name at Google."""

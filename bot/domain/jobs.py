@@ -6,6 +6,7 @@ from enum import StrEnum
 from math import ceil
 
 from bot.domain.datasets import Dataset
+from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
 from bot.domain.place import Place
 from bot.domain.spending import TuningEstimate
 
@@ -286,7 +287,10 @@ class OpenJob:
 
 @dataclass(frozen=True, slots=True)
 class TunedModel:
-    """A tuned model that Google lists, from this bot or not. `endpoint` is the resource that answers questions."""
+    """A tuned model that Google lists, from this bot or not. `endpoint` is the resource that answers questions.
+
+    `defaults` are the settings that Google keeps with the model for questions that set none.
+    """
 
     backend: str
     resource: str
@@ -295,3 +299,4 @@ class TunedModel:
     base_model: str = ""
     state: str = ""
     created_at: datetime | None = None
+    defaults: GenerationSettings = NO_SETTINGS

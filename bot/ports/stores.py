@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from bot.domain.chat import ChannelModel, Conversation, ModelRef
+from bot.domain.chat import ChannelModel, ChannelSettings, Conversation, ModelRef
 from bot.domain.jobs import OpenJob, Snapshot, TuningJob
 from bot.domain.place import Place, Requester, Sight
 from bot.domain.requests import PendingModal, Proposal
@@ -209,6 +209,14 @@ class ChatStore(Protocol):
 
     async def unbind(self, place: Place) -> None:
         """Let no model answer in the place's channel. Raises StorageError."""
+        ...
+
+    async def settings(self, place: Place) -> ChannelSettings:
+        """Return how models answer in the place's channel. Raises StorageError."""
+        ...
+
+    async def set_settings(self, place: Place, settings: ChannelSettings, user: str) -> None:
+        """Store how models answer in the place's channel, and who decided it. Raises StorageError."""
         ...
 
     async def channels_of(self, team: str, model: ModelRef) -> Sequence[str]:

@@ -7,6 +7,7 @@ from typing import Any
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.chat.answer_settings import AnswerSettings
 from bot.chat.chat_service import ChatService
 from bot.domain.chat import ModelRef
 from bot.domain.jobs import TuningJob
@@ -20,6 +21,7 @@ from bot.tuning.job_refresh import JobRefresher
 from bot.tuning.job_service import JobService
 from handlers.blocks.chat.ask_form import build_ask_form
 from handlers.blocks.chat.channel_model import build_chosen, build_model_deleted
+from handlers.blocks.chat.channel_settings import build_settings_form
 from handlers.blocks.jobs.confirmations import CONFIRM_BLOCK
 from handlers.blocks.jobs.wording import cancel_text
 from handlers.blocks.private_metadata import unpack_request, unpack_requester
@@ -52,6 +54,7 @@ class Actions:
         access: JobAccess,
         refresher: JobRefresher,
         chat: ChatService,
+        answer_settings: AnswerSettings,
         poster: Poster,
         client: AsyncWebClient,
         tasks: BackgroundTasks,
@@ -63,6 +66,7 @@ class Actions:
         self._access = access
         self._refresher = refresher
         self._chat = chat
+        self._answer_settings = answer_settings
         self._poster = poster
         self._client = client
         self._tasks = tasks
@@ -131,7 +135,18 @@ class Actions:
 
     async def _use(self, requester: Requester, body: Body) -> None:
         model = await self._chat.use_job(requester, await self._job(requester, body))
-        await self._poster.post(requester.place, build_chosen(model.name, requester.user))
+        greeting = (await self._answer_settings.of_channel(requester.place)).settings.greeting
+        await self._poster.post(requester.place, build_chosen(model.name, requester.user, greeting=greeting))
+
+    async def channel_settings(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
+        """Open the form that changes how models answer in the channel."""
+        await ack()
+        self._spawn(self._channel_settings(requester, body), body)
+
+    async def _channel_settings(self, requester: Requester, body: Body) -> None:
+        answers = await self._answer_settings.of_channel(requester.place)
+        view = build_settings_form(requester, await self._answer_settings.with_defaults(answers))
+        await self._client.views_open(trigger_id=body["trigger_id"], view=view)
 
     async def job_ask(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
         await ack()

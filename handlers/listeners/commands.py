@@ -67,6 +67,7 @@ class Commands:
             text=typed.question,
             named=typed.model,
             quoted=True,
+            settings=typed.settings,
         )
         await self._questions.accept(question, respond)
         await ack()

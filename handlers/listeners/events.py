@@ -99,7 +99,9 @@ class Events:
             return
         if isinstance(typed, TypedCommand) and typed.runner is Runner.ASK:
             arguments = typed.arguments
-            question = Question(key, thread, requester.user, arguments.question, arguments.model)
+            question = Question(
+                key, thread, requester.user, arguments.question, arguments.model, settings=arguments.settings
+            )
             if not await self._questions.accept(question, respond):
                 raise StorageError("The question is not stored yet.")
         else:

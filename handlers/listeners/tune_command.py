@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Final
 
+from bot.chat.answer_settings import AnswerSettings
 from bot.chat.chat_service import ChatService
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.jobs import JobState
@@ -17,6 +18,7 @@ from bot.ports.stores import JobStore
 from bot.spending.month_report import month_of, month_report, months_back, next_month, start_of
 from bot.tuning.job_service import JobService
 from handlers.blocks.chat.channel_model import build_channel_model, build_chosen, build_none_chosen
+from handlers.blocks.chat.channel_settings import build_settings
 from handlers.blocks.help import build_help
 from handlers.blocks.jobs.card import build_card
 from handlers.blocks.jobs.confirmations import build_cancel_question, build_delete_question
@@ -45,6 +47,7 @@ class CommandRunner:
         access: JobAccess,
         roles: Roles,
         chat: ChatService,
+        answer_settings: AnswerSettings,
         jobs: JobStore,
         profiles: Mapping[str, BackendProfile],
         poster: Poster,
@@ -54,6 +57,7 @@ class CommandRunner:
         self._access = access
         self._roles = roles
         self._chat = chat
+        self._answer_settings = answer_settings
         self._jobs = jobs
         self._profiles = profiles
         self._poster = poster
@@ -64,6 +68,7 @@ class CommandRunner:
             Runner.CANCEL: self._cancel,
             Runner.DELETE: self._delete,
             Runner.USE: self._use,
+            Runner.SETTINGS: self._settings,
             Runner.MODELS: self._models,
             Runner.SPEND: self._spend,
             Runner.ROLES: self._roles_of,
@@ -116,10 +121,22 @@ class CommandRunner:
                 return build_channel_model(None)
             return await self._said_in_channel(requester, partial(build_none_chosen, before.model.name))
         model = await self._chat.use(requester, arguments.name)
-        return await self._said_in_channel(requester, partial(build_chosen, model.name))
+        greeting = (await self._answer_settings.of_channel(place)).settings.greeting
+        return await self._said_in_channel(requester, partial(build_chosen, model.name, greeting=greeting))
+
+    async def _settings(self, requester: Requester, arguments: Arguments) -> Message | None:
+        """Show how models answer in the channel, or change it and tell the channel."""
+        if arguments.change is None:
+            return build_settings(await self._answer_settings.of_channel(requester.place))
+        changed = await self._answer_settings.change(requester, arguments.change)
+
+        def build(by: str) -> Message:
+            return build_settings(changed, changed_by=by)
+
+        return await self._said_in_channel(requester, build)
 
     async def _said_in_channel(self, requester: Requester, build: Callable[[str], Message]) -> Message | None:
-        """Tell the channel who changed its model; return the answer to that person where they cannot see that.
+        """Tell the channel who changed something there; return the answer to that person if that failed.
 
         The answer to a mention is seen in the channel anyway.
         """
@@ -128,7 +145,7 @@ class CommandRunner:
         try:
             await self._poster.post(requester.place, build(requester.user))
         except CALL_ERRORS as error:
-            logger.info("could not say in %s which model answers there: %s", requester.place.channel, error)
+            logger.info("could not say in %s what changed there: %s", requester.place.channel, error)
             return build("")
         return None
 

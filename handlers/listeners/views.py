@@ -1,9 +1,11 @@
 """Submitted views. An error under a field must be part of the acknowledgement, so the quick checks come first."""
 
+from collections.abc import Awaitable
 from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 
+from bot.chat.answer_settings import AnswerSettings
 from bot.domain.chat import Question
 from bot.domain.place import Requester
 from bot.domain.requests import ModalWork, PendingModal
@@ -12,6 +14,7 @@ from bot.runtime.background_tasks import BackgroundTasks
 from bot.tuning.job_service import JobService
 from bot.tuning.proposals import Proposals
 from handlers.blocks.chat.ask_form import read_ask_form
+from handlers.blocks.chat.channel_settings import build_settings, read_settings_form, settings_change
 from handlers.blocks.datasets.check_views import build_checking_view, build_error_view
 from handlers.blocks.private_metadata import unpack_requester
 from handlers.blocks.start.cost import build_confirm_view
@@ -33,6 +36,7 @@ class Views:
         check_modal: CheckModal,
         proposals: Proposals,
         tuning: JobService,
+        answer_settings: AnswerSettings,
         questions: QuestionTasks,
         poster: Poster,
         tasks: BackgroundTasks,
@@ -40,6 +44,7 @@ class Views:
         self._check_modal = check_modal
         self._proposals = proposals
         self._tuning = tuning
+        self._answer_settings = answer_settings
         self._questions = questions
         self._poster = poster
         self._tasks = tasks
@@ -119,3 +124,27 @@ class Views:
         question = Question(key, form.place, sender.user, form.question, model=form.model, quoted=True)
         await self._questions.accept(question, self._poster.respond_ephemeral(form.place, sender.user))
         await ack()
+
+    async def settings_form(self, ack: AsyncAck, sender: Requester, body: Body) -> None:
+        """Change how models answer in the channel, and tell the channel; errors go under their fields."""
+        try:
+            requester, shown = read_settings_form(body["view"], sender)
+        except UserError as error:
+            await ack(response_action="update", view=build_error_view(error, sender))
+            return
+        try:
+            changed = await self._answer_settings.change(requester, settings_change(shown))
+        except BadArgument as error:
+            await ack(response_action="errors", errors={error.field or "greeting": str(error)})
+            return
+        except BotError as error:
+            await ack(response_action="update", view=build_error_view(error, sender))
+            return
+        await ack()
+        told = self._poster.post(requester.place, build_settings(changed, changed_by=sender.user))
+        respond = self._poster.respond_ephemeral(requester.place, sender.user)
+        self._tasks.spawn(report_errors(_nothing_of(told), respond), "settings")
+
+
+async def _nothing_of(posted: Awaitable[str]) -> None:
+    await posted

@@ -13,11 +13,14 @@ from functools import partial
 
 import re2  # type: ignore[import-untyped]
 
+from bot.chat.answer_settings import SettingsChange
+from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
 from bot.domain.names import did_you_mean
 from bot.domain.requests import StartRequest
 from bot.domain.roles import Role
 from bot.errors import BadArgument
 from bot.spending.month_report import read_month
+from handlers.syntax.answer_options import DEFAULT, parse_ask_options, parse_settings
 from handlers.syntax.lexer import LONGEST_LINE, leading_key, named_target, shown, undo_markup, unquoted, words
 from handlers.syntax.start_options import looks_like_file, parse_start
 
@@ -39,6 +42,7 @@ class Runner(StrEnum):
     MODELS = "models"
     SPEND = "spend"
     ROLES = "roles"
+    SETTINGS = "settings"
     HELP = "help"
 
 
@@ -48,7 +52,8 @@ class Arguments:
 
     `name` is that of a job or a tuned model. An empty `model` means that of the thread or of the channel.
     `month` is the first day of a month, None for the present one. `verb` is what to do with a role, empty to show
-    all; `target` is the id of a person, a user group or a channel, or EVERYONE.
+    all; `target` is the id of a person, a user group or a channel, or EVERYONE. `settings` are a question's
+    own, `change` is what `/tune settings` changes, None where it only shows them.
     """
 
     name: str = ""
@@ -59,6 +64,8 @@ class Arguments:
     verb: str = ""
     role: Role | None = None
     target: str = ""
+    settings: GenerationSettings = NO_SETTINGS
+    change: SettingsChange | None = None
 
 
 NO_ARGUMENTS = Arguments()
@@ -134,7 +141,7 @@ def only_reads(text: str) -> bool:
 
 
 def parse_ask(text: str) -> Arguments:
-    """Parse what follows `/ask`: an optional `model=NAME`, then the question. Raises BadArgument."""
+    """Parse what follows `/ask`: optional `key=value` words, then the question. Raises BadArgument."""
     arguments = _parse_ask(undo_markup(text).strip())
     if not arguments.question:
         raise BadArgument("There is no question.", "Write it after the command: /ask model=NAME your question")
@@ -160,9 +167,8 @@ def parse_mention(text: str, bot_user: str, *, has_file: bool = False) -> TypedC
         return _typed(command, rest, marked)
     arguments = _parse_ask(line)
     if not arguments.question:
-        raise BadArgument(
-            f"You named the model “{shown(arguments.model)}”, but asked nothing.", "Write the question after it."
-        )
+        named = f"You named the model “{shown(arguments.model)}”" if arguments.model else "You set how to answer"
+        raise BadArgument(f"{named}, but asked nothing.", "Write the question after it.")
     return TypedCommand(Runner.ASK, arguments)
 
 
@@ -213,14 +219,12 @@ def _parse_needed_name(word: str, rest: str) -> Arguments:
 
 
 def _parse_ask(line: str) -> Arguments:
-    key, end = leading_key(line)
-    if key.lower() != "model":
-        return Arguments(question=line)
-    after = line[end:]
-    name = next(words(after, keys=False), None)
-    if name is None:
-        raise BadArgument("`model=` has no name.", "Write it after the =, like model=capitals.", field="model")
-    return Arguments(model=name.value, question=after[name.end :].strip())
+    options = parse_ask_options(line)
+    return Arguments(model=options.model, settings=options.settings, question=options.question)
+
+
+def _parse_settings(rest: str) -> Arguments:
+    return Arguments(change=parse_settings(rest))
 
 
 def _line(text: str) -> str:
@@ -277,6 +281,15 @@ def _one_name(rest: str, has_file: bool) -> bool:
 
 def _one_name_or_none(rest: str, has_file: bool) -> bool:
     return not rest or _one_name(rest, has_file)
+
+
+def _pairs_or_default(rest: str, has_file: bool) -> bool:
+    if not rest or rest.lower() == DEFAULT:
+        return True
+    try:
+        return all(word.key for word in words(rest))
+    except BadArgument:
+        return False
 
 
 def _month_or_none(rest: str, has_file: bool) -> bool:
@@ -348,6 +361,15 @@ COMMANDS = (
         _one_name,
     ),
     Command(
+        "/tune settings",
+        "[temperature=0.2 greeting=TEXT]",
+        "Shows how the model answers in this channel, and changes it; also top_p, top_k, max_tokens, candidates, "
+        "stop, safety and system. `default` takes a value back.",
+        _parse_settings,
+        Runner.SETTINGS,
+        _pairs_or_default,
+    ),
+    Command(
         "/tune use",
         "[NAME]",
         "Makes it the model that answers in this channel; alone, it shows which one does, and `none` ends that.",
@@ -386,8 +408,8 @@ COMMANDS = (
     Command("/tune help", "", "Shows this.", _parse_help, Runner.HELP, _alone, only_reads=True),
     Command(
         "/ask",
-        "[model=NAME] question",
-        "Asks a tuned model; go on in the thread under its answer.",
+        "[model=NAME temperature=0.2] question",
+        "Asks a tuned model, with settings for this question if you like; go on in the thread under its answer.",
         parse_ask,
         Runner.ASK,
     ),

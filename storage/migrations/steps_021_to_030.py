@@ -15,3 +15,14 @@ def m021_start_queue(db: Database) -> None:
         "WHERE state IN ('awaiting approval', 'waiting', 'submitting', 'queued', 'running')"
     )
     db.execute("CREATE INDEX jobs_waiting ON jobs (backend, waits_since) WHERE state = 'waiting'")
+
+
+def m022_answer_settings(db: Database) -> None:
+    """Store how models answer in a channel, and what a question sets for itself."""
+    db.table("channel_settings").create(
+        {"team": str, "channel": str, "settings": str, "set_by": str, "set_at": int},
+        pk=("team", "channel"),
+        not_null={"settings", "set_by", "set_at"},
+        strict=True,
+    )
+    db.table("questions").add_column("settings", str)

@@ -1,6 +1,7 @@
 import pytest
 
-from bot.domain.chat import Conversation, ModelRef, Role, Turn
+from bot.domain.chat import ChannelSettings, Conversation, ModelRef, Role, Turn
+from bot.domain.generation_settings import GenerationSettings, Safety
 from bot.domain.place import Place
 from storage.conversations import SqliteChatStore
 from storage.database import Database
@@ -25,6 +26,15 @@ async def test_channel_answers_with_the_model_that_was_bound_last(chats: SqliteC
     assert bound is not None
     assert (bound.model, bound.user) == (MODEL, "U0BOB")
     assert await chats.bound(Place(TEAM, "C0RANDOM")) is None
+
+
+async def test_the_settings_of_a_channel_come_back_as_they_were_set(chats: SqliteChatStore) -> None:
+    assert await chats.settings(THREAD) == ChannelSettings()
+    set_now = ChannelSettings(GenerationSettings(top_k=3, safety=Safety.NONE, system_instruction=""), "Hello!")
+    await chats.set_settings(THREAD, ChannelSettings(greeting="Older."), "U0ADA")
+    await chats.set_settings(THREAD, set_now, "U0ADA")
+    assert await chats.settings(Place(TEAM, "C0GENERAL")) == set_now
+    assert await chats.settings(Place(TEAM, "C0RANDOM")) == ChannelSettings()
 
 
 async def test_the_channels_of_a_model_are_found_whatever_it_is_called_there(

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from bot.domain.chat import Answer, Conversation, Finish, ModelAnswer, ModelRef, Question, Role, Turn
+from bot.domain.generation_settings import GenerationSettings, Safety
 from bot.domain.place import Place
 from bot.ports.notifier import PostAttempt
 from bot.ports.questions import OpenQuestion
@@ -37,6 +38,7 @@ async def state(questions: SqliteQuestions) -> OpenQuestion:
         TYPED,
         Question("view:V1", PLACE, "U0ADA", "что?\n🧮", model=MODEL, quoted=True),
         Question("message:C0GENERAL:1700.1", THREAD, "U0ADA", "and 1"),
+        replace(TYPED, settings=GenerationSettings(temperature=0.0, safety=Safety.LOW, stop_sequences=("a",))),
     ],
 )
 async def test_a_question_comes_back_as_it_was_written(questions: SqliteQuestions, question: Question) -> None:

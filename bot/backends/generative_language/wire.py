@@ -12,8 +12,9 @@ from typing import Any, Final
 import msgspec
 
 from bot.backends.google.google_errors import job_failure
-from bot.backends.google.json_fields import Json, integer, record, text, timestamp, tuning_snapshots
+from bot.backends.google.json_fields import Json, integer, number, record, text, timestamp, tuning_snapshots
 from bot.domain.backend_profile import BackendProfile
+from bot.domain.generation_settings import GenerationSettings
 from bot.domain.jobs import (
     Failure,
     JobState,
@@ -203,6 +204,11 @@ def tuned_model(backend: str, model: Json) -> TunedModel:
         base_model=source or text(model.get("baseModel")),
         state=state,
         created_at=timestamp(model.get("createTime")),
+        defaults=GenerationSettings(
+            temperature=number(model.get("temperature")),
+            top_p=number(model.get("topP")),
+            top_k=integer(model.get("topK")),
+        ),
     )
 
 

@@ -1,9 +1,12 @@
 """Builds the messages of an answer: the model's Markdown, and why it is missing or ends early."""
 
 from bot.domain.chat import Answer, Finish, ModelAnswer
+from bot.domain.generation_settings import GenerationSettings
+from handlers.blocks.chat.channel_settings import settings_lines
 from handlers.blocks.chat.links import show_addresses
 from handlers.blocks.chat.markdown import split_markdown
 from handlers.blocks.elements import context, section
+from handlers.blocks.formatting import listed
 from handlers.blocks.message import (
     Block,
     Message,
@@ -35,7 +38,7 @@ _WHY = {
 
 def build_asked_answer(user: str, question: str, answered: ModelAnswer) -> list[Message]:
     """Build question and answer for /ask; what does not fit becomes more messages for the thread."""
-    asked = f"{mention(user)} asked {code(answered.model.name, 128)}:"
+    asked = f"{mention(user)} asked {code(answered.model.name, 128)}{_with(answered)}:"
     quote = "\n".join(f"> {escape(line)}" for line in shorten(question.strip(), _QUESTION).splitlines() or [" "])
     first = section(clip(f"{asked}\n{quote}", 1_400), "question")
     plain = f"{asked} {escape_line(question, _QUESTION)}\n"
@@ -44,7 +47,25 @@ def build_asked_answer(user: str, question: str, answered: ModelAnswer) -> list[
 
 def build_answer(answered: ModelAnswer) -> list[Message]:
     """Build the answer to a mention or to a reply in a thread, with the model's name below it."""
-    return _messages(answered, after=f"Answered by {code(answered.model.name, 128)}.")
+    return _messages(answered, after=f"Answered by {code(answered.model.name, 128)}{_with(answered)}.")
+
+
+def _with(answered: ModelAnswer) -> str:
+    """Return ` with temperature: 0.2`, what the question itself set; empty if it set nothing."""
+    own = {name: value for name, value in answered.settings.given().items() if name in answered.overrides}
+    # A system instruction is a text of its own, longer than the line.
+    shown = settings_lines(GenerationSettings(**{**own, "system_instruction": None}))
+    return f" with {listed(shown)}" if shown else ""
+
+
+def _text(answer: Answer) -> str:
+    """Return the model's Markdown, and all answers where there are several."""
+    answers = [each.strip() for each in (answer.text, *answer.others)]
+    if len(answers) == 1:
+        return answers[0]
+    return "\n\n".join(
+        f"**Answer {index} of {len(answers)}**\n\n{text}" for index, text in enumerate(answers, start=1)
+    )
 
 
 def answer_note(answer: Answer) -> str:
@@ -75,7 +96,7 @@ def _messages(
     after: str = "",
 ) -> list[Message]:
     answer = answered.answer
-    pieces = _pieces(escape_markdown(answer.text.strip())) or [""]
+    pieces = _pieces(escape_markdown(_text(answer))) or [""]
     notes = [answer_note(answer)]
     if answered.history_dropped:
         notes.append("This model takes no earlier messages: it saw only the last question.")

@@ -3,7 +3,7 @@
 from bot.chat.chat_service import ChosenModel
 from handlers.blocks.elements import section
 from handlers.blocks.formatting import moment
-from handlers.blocks.message import Message, compose, escape_line, mention
+from handlers.blocks.message import Message, compose, escape, escape_line, mention
 
 _NAME = 128
 _CHOOSE = "Choose one with `/tune use NAME`."
@@ -24,10 +24,14 @@ def build_channel_model(chosen: ChosenModel | None) -> Message:
     return _message(f"{name} answers in this channel. {since}. `/tune use none` ends that.")
 
 
-def build_chosen(name: str, by: str = "") -> Message:
-    """Build the message that the model answers in the channel from now on; `by` is who chose it."""
+def build_chosen(name: str, by: str = "", *, greeting: str = "") -> Message:
+    """Build the message that the model answers in the channel from now on; `by` is who chose it.
+
+    `greeting` is the channel's own text, which people wrote.
+    """
     said = f"*{escape_line(name, _NAME)}* answers in this channel now"
-    return _message(f"{said}, chosen by {mention(by)}. {_ASK}" if by else f"{said}. {_ASK}")
+    said = f"{said}, chosen by {mention(by)}. {_ASK}" if by else f"{said}. {_ASK}"
+    return _message(f"{said}\n{escape(greeting)}".strip())
 
 
 def build_none_chosen(name: str, by: str = "") -> Message:

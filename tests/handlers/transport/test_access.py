@@ -17,7 +17,7 @@ from bot.domain.place import Place, Requester
 from bot.runtime.background_tasks import BackgroundTasks
 from bot.sandbox.slack import SlackStandIn
 from handlers import Listeners, register
-from handlers.blocks.chat import ask_form
+from handlers.blocks.chat import ask_form, channel_settings
 from handlers.blocks.datasets import check_views, finding_list, report
 from handlers.blocks.jobs import card
 from handlers.blocks.start import cost, form, prompt
@@ -199,7 +199,13 @@ ROUTES: dict[tuple[str, str], tuple[str, Callable[[Kind, str, str], Body]]] = {
     ),
     **{
         ("view", callback_id): ("interaction", submission(callback_id))
-        for callback_id in (form.FORM_VIEW, report.REPORT_VIEW, cost.CONFIRM_VIEW, ask_form.ASK_VIEW)
+        for callback_id in (
+            form.FORM_VIEW,
+            report.REPORT_VIEW,
+            cost.CONFIRM_VIEW,
+            ask_form.ASK_VIEW,
+            channel_settings.SETTINGS_VIEW,
+        )
     },
     ("view_closed", check_views.CHECKING_ID): (
         "interaction",
@@ -230,6 +236,7 @@ ROUTES: dict[tuple[str, str], tuple[str, Callable[[Kind, str, str], Body]]] = {
             card.DELETE_ACTION,
             card.AGAIN_ACTION,
             card.SUCCESSOR_ACTION,
+            channel_settings.SETTINGS_ACTION,
         )
     },
     ("event", "app_mention"): ("event", event("app_mention")),

@@ -3,6 +3,7 @@
 import pytest
 
 from bot.domain.chat import Answer, Finish, ModelAnswer, ModelRef
+from bot.domain.generation_settings import GenerationSettings
 from handlers.blocks.chat.answer import answer_note, build_answer, build_asked_answer
 from handlers.blocks.message import Message
 from tests.support.block_checks import check_message
@@ -34,6 +35,18 @@ def test_question_and_answer_stand_in_one_message() -> None:
         },
         {"type": "markdown", "text": "**Paris** & Rome"},
     ]
+
+
+def test_all_answers_are_shown_and_what_the_question_itself_set() -> None:
+    settings = GenerationSettings(temperature=0.9, top_k=3, candidate_count=2, system_instruction="Be kind.")
+    overrides = ("temperature", "candidate_count", "system_instruction")
+    answer = ModelAnswer(CAPITALS, Answer("Paris", others=("*Lyon*",)), settings=settings, overrides=overrides)
+    (message,) = build_answer(answer)
+    assert message.text == (
+        "**Answer 1 of 2**\n\nParis\n\n**Answer 2 of 2**\n\n*Lyon*\n"
+        "Answered by `capitals` with temperature: 0.9 and candidate count: 2."
+    )
+    check_message(message)
 
 
 def test_an_answer_in_a_thread_names_its_model() -> None:

@@ -1,0 +1,156 @@
+"""How models answer in a channel: who sets what, what a model takes of it, and what a question adds.
+
+A question's own settings that its model does not take are refused before anything is sent. A channel's settings
+stay when another model is chosen there; what that model does not take is then not sent.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from bot.domain.backend_profile import BackendProfile
+from bot.domain.chat import PLAIN_CHANNEL, ChannelSettings, ModelRef
+from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
+from bot.domain.place import Place, Requester
+from bot.errors import BadArgument, BotError
+from bot.people.job_access import JobAccess
+from bot.people.roles import Deed
+from bot.ports.backends import TuningBackend, offered_backend
+from bot.ports.stores import AuditLog, ChatStore
+
+logger = logging.getLogger(__name__)
+
+LONGEST_GREETING: Final = 500
+# A model that was tuned again and again on tuned models: so many steps back its base model is searched for.
+_MOST_BASES: Final = 10
+_DEFAULTS_SECONDS: Final = 1.2  # of the three within which a form opens
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsChange:
+    """What a person changes: new values, and the names of those that are left to Google again.
+
+    `greeting` None leaves the greeting as it is. `everything` sets all values anew, the others being left out.
+    """
+
+    generation: GenerationSettings = NO_SETTINGS
+    reset: frozenset[str] = frozenset()
+    greeting: str | None = None
+    everything: bool = False
+
+    def applied_to(self, before: ChannelSettings) -> ChannelSettings:
+        """Return the settings after the change."""
+        kept = PLAIN_CHANNEL if self.everything else before
+        return ChannelSettings(
+            generation=self.generation.over(kept.generation.without(self.reset)),
+            greeting=kept.greeting if self.greeting is None else self.greeting,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelAnswers:
+    """How models answer in a channel. `model` is the chosen one, None where there is none.
+
+    `profile` is that of the model, or of the default system; `base_model` is empty where nobody knows it.
+    `defaults` are the values that Google keeps with the tuned model itself, where they were asked for.
+    """
+
+    settings: ChannelSettings
+    profile: BackendProfile
+    model: ModelRef | None = None
+    base_model: str = ""
+    defaults: GenerationSettings = NO_SETTINGS
+
+    @property
+    def unused(self) -> list[str]:
+        """The names of the settings that the model does not take, so that they are not sent."""
+        taken = self.profile.generation.taken(self.settings.generation, self.base_model).given()
+        return [name for name, value in self.settings.generation.given().items() if name not in taken and value]
+
+
+class AnswerSettings:
+    """The use cases on settings."""
+
+    def __init__(
+        self, backends: Mapping[str, TuningBackend], access: JobAccess, chats: ChatStore, audit_log: AuditLog
+    ) -> None:
+        self._backends = backends
+        self._access = access
+        self._chats = chats
+        self._audit_log = audit_log
+
+    async def of_channel(self, place: Place) -> ChannelAnswers:
+        """Return how models answer in the place's channel. Raises StorageError."""
+        settings, bound = await self._chats.settings(place), await self._chats.bound(place)
+        if bound is None or bound.model.backend not in self._backends:
+            return ChannelAnswers(settings, offered_backend(self._backends, "").profile)
+        base_model = await self._base_model(bound.model)
+        return ChannelAnswers(settings, self._backends[bound.model.backend].profile, bound.model, base_model)
+
+    async def with_defaults(self, answers: ChannelAnswers) -> ChannelAnswers:
+        """Return the same with the defaults that Google keeps with the model; without them if Google is slow.
+
+        Never raises: a form opens without them.
+        """
+        model = answers.model
+        if model is None or not answers.profile.generation.keeps_defaults:
+            return answers
+        try:
+            async with asyncio.timeout(_DEFAULTS_SECONDS):
+                found = await self._backends[model.backend].tuned_model(model.endpoint)
+        except (BotError, TimeoutError) as error:
+            logger.info("no defaults of %s: %s", model.name, error)
+            return answers
+        return answers if found is None else replace(answers, defaults=found.defaults)
+
+    async def change(self, requester: Requester, change: SettingsChange) -> ChannelAnswers:
+        """Change how models answer in the requester's channel, and return how they do then.
+
+        Raises BadArgument for what the channel's model does not take, Forbidden for a person who may ask no model,
+        StorageError.
+        """
+        await self._access.check(requester, Deed.ASK)
+        place = requester.place
+        now = await self.of_channel(place)
+        now.profile.generation.check(change.generation, now.profile.title, now.base_model)
+        if len(change.greeting or "") > LONGEST_GREETING:
+            raise BadArgument(
+                f"The greeting has {len(change.greeting or ''):,} characters; I take at most {LONGEST_GREETING}.",
+                "Shorten it.",
+                field="greeting",
+            )
+        changed = change.applied_to(now.settings)
+        await self._chats.set_settings(place, changed, requester.user)
+        await self._audit_log.record(requester, "settings", place.channel)
+        return replace(now, settings=changed)
+
+    async def check(self, model: ModelRef, settings: GenerationSettings) -> None:
+        """Raise BadArgument for what the model does not take, StorageError."""
+        profile = offered_backend(self._backends, model.backend).profile
+        profile.generation.check(settings, profile.title, await self._base_model(model))
+
+    async def for_question(
+        self, place: Place, model: ModelRef, asked: GenerationSettings
+    ) -> tuple[GenerationSettings, str]:
+        """Return the settings to send with a question, and the model's base model, empty if nobody knows it.
+
+        Raises BadArgument for a backend that is not offered any more, StorageError.
+        """
+        profile = offered_backend(self._backends, model.backend).profile
+        base_model = await self._base_model(model)
+        wanted = asked.over((await self._chats.settings(place)).generation)
+        return profile.generation.taken(wanted, base_model), base_model
+
+    async def _base_model(self, model: ModelRef) -> str:
+        """Return the base model on which the model, or the model that it was tuned on, was tuned."""
+        found: ModelRef | str = model
+        for _ in range(_MOST_BASES):
+            job = await self._access.job_of(found)
+            if job is None:
+                return ""
+            found = job.spec.base_model
+            if not found.startswith(("projects/", "tunedModels/")):
+                return found
+        return ""

@@ -1,0 +1,79 @@
+"""A question is asked with its own settings, then its channel's, and only with what its model takes."""
+
+from dataclasses import replace
+
+import pytest
+
+from bot.chat.answer_settings import SettingsChange
+from bot.domain.chat import ChannelSettings, ModelRef
+from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
+from bot.domain.jobs import TuningJob
+from bot.errors import BadArgument
+from storage.codecs import job_row
+from tests.support.harness import ASKED_BY_ADA, PLACE, Harness
+
+
+def model_of(job: TuningJob) -> ModelRef:
+    return ModelRef(job.backend, job.endpoint, job.name)
+
+
+async def based_on(harness: Harness, job: TuningJob, base_model: str) -> None:
+    """Make the row as if the job had been tuned on this base model."""
+    changed = replace(job, spec=replace(job.spec, base_model=base_model))
+    await harness.database.write(lambda db: db.table("jobs").update(job.key, job_row(changed)))
+
+
+async def test_a_question_stands_before_its_channel_and_the_base_model_decides(harness: Harness) -> None:
+    settings, job = harness.use_cases.answer_settings, await harness.answering("warm")
+    channel = GenerationSettings(temperature=0.5, max_output_tokens=90)
+    await settings.change(ASKED_BY_ADA, SettingsChange(channel, greeting="Hello!"))
+
+    answered = await harness.chat.ask(PLACE, "8", model_of(job), GenerationSettings(temperature=0.0, top_k=2))
+    sent = harness.google.requests.matching(":generateContent")[-1].body["generationConfig"]
+    assert (sent["temperature"], sent["topK"], sent["maxOutputTokens"]) == (0.0, 2, 90)
+    assert sent["thinkingConfig"] == {"thinkingLevel": "MINIMAL"}
+    assert answered.overrides == ("temperature", "top_k")
+    assert answered.settings == GenerationSettings(temperature=0.0, top_k=2, max_output_tokens=90)
+
+    await based_on(harness, job, "gemini-3.5-flash-lite")
+    await harness.chat.ask(PLACE, "8", model_of(job))
+    assert harness.google.requests.matching(":generateContent")[-1].body["generationConfig"] == {
+        "maxOutputTokens": 90,
+        "thinkingConfig": {"thinkingLevel": "MINIMAL"},
+    }
+    assert (await settings.of_channel(PLACE)).unused == ["temperature"]
+    with pytest.raises(BadArgument, match=r"tuned on gemini-3\.5-flash-lite ignore the temperature"):
+        await harness.chat.check_settings(model_of(job), GenerationSettings(temperature=0.0))
+    with pytest.raises(BadArgument, match="ignore the top-p"):
+        await settings.change(ASKED_BY_ADA, SettingsChange(GenerationSettings(top_p=0.5)))
+
+
+async def test_a_model_tuned_on_a_tuned_model_takes_what_its_first_base_takes(harness: Harness) -> None:
+    first = await harness.tuned("first")
+    again = await harness.answering("again")
+    await based_on(harness, first, "gemini-3.5-flash-lite")
+    await based_on(harness, again, first.tuned_model)
+    assert (await harness.use_cases.answer_settings.of_channel(PLACE)).base_model == "gemini-3.5-flash-lite"
+    await harness.forget_jobs()
+    assert (await harness.use_cases.answer_settings.of_channel(PLACE)).base_model == ""
+
+
+async def test_settings_are_taken_back_one_by_one_and_together(harness: Harness) -> None:
+    settings = harness.use_cases.answer_settings
+    both = GenerationSettings(temperature=0.5, top_k=3)
+    await settings.change(ASKED_BY_ADA, SettingsChange(both, greeting="Hello!"))
+    now = await settings.change(ASKED_BY_ADA, SettingsChange(reset=frozenset({"temperature"})))
+    assert now.settings == ChannelSettings(GenerationSettings(top_k=3), "Hello!")
+    now = await settings.change(ASKED_BY_ADA, SettingsChange(everything=True, greeting=""))
+    assert now.settings == ChannelSettings(NO_SETTINGS, "")
+    with pytest.raises(BadArgument, match="501 characters"):
+        await settings.change(ASKED_BY_ADA, SettingsChange(greeting="x" * 501))
+
+
+async def test_the_defaults_that_google_keeps_with_a_model_are_shown(harness: Harness) -> None:
+    await harness.answering("palm one", "palm")
+    settings = harness.use_cases.answer_settings
+    shown = await settings.with_defaults(await settings.of_channel(PLACE))
+    assert shown.defaults.temperature == pytest.approx(0.7)
+    harness.google.faults.fail(503, path="/tunedModels/", times=None)
+    assert (await settings.with_defaults(await settings.of_channel(PLACE))).defaults == NO_SETTINGS
