@@ -21,6 +21,7 @@ from bot.backends import BackendOptions, Google, open_google
 from bot.chat.answer_settings import AnswerSettings
 from bot.chat.answer_worker import AnswerWorker
 from bot.chat.chat_service import ChatService
+from bot.chat.feedback_service import FeedbackService
 from bot.chat.question_limits import NO_LIMITS, QuestionLimits
 from bot.datasets import WORKER_MODULE
 from bot.delivery.outbox_sender import OutboxSender
@@ -46,6 +47,7 @@ from bot.settings import Settings, reveal
 from bot.spending.price_table import PriceTable, read_price_table
 from bot.spending.retirement import retirement_check
 from bot.tuning.cancellation import Cancellations
+from bot.tuning.corrected_file import CorrectedFiles
 from bot.tuning.dataset_check import DatasetCheck
 from bot.tuning.dataset_repair import DatasetRepair
 from bot.tuning.job_refresh import LOST_AFTER, STUCK_AFTER, JobRefresher
@@ -144,6 +146,7 @@ def build_use_cases(
     readiness = Readiness(backends)
     access = JobAccess(jobs, members, roles)
     chat = ChatService(backends, access, stores.chats, stores.audit_log)
+    feedback = FeedbackService(stores.feedback, access, stores.audit_log)
     return UseCases(
         jobs=service,
         access=access,
@@ -165,7 +168,9 @@ def build_use_cases(
         chat=chat,
         answer_settings=AnswerSettings(backends, access, stores.chats, stores.audit_log),
         readiness=readiness,
-        answers=AnswerWorker(stores.questions, chat, clock, limits=question_limits),
+        answers=AnswerWorker(stores.questions, chat, clock, limits=question_limits, feedback=feedback),
+        feedback=feedback,
+        corrected_files=CorrectedFiles(files, workers),
     )
 
 

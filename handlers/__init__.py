@@ -10,7 +10,7 @@ from typing import Final
 
 from slack_bolt.app.async_app import AsyncApp
 
-from handlers.blocks.chat import ask_form, channel_settings
+from handlers.blocks.chat import ask_form, channel_settings, feedback
 from handlers.blocks.datasets import check_views, finding_list, report
 from handlers.blocks.jobs import card
 from handlers.blocks.start import cost, form, prompt
@@ -18,6 +18,7 @@ from handlers.errors import on_error
 from handlers.listeners.actions import Actions
 from handlers.listeners.commands import Commands
 from handlers.listeners.events import Events
+from handlers.listeners.feedback import FeedbackListeners
 from handlers.listeners.shortcuts import Shortcuts
 from handlers.listeners.views import Views
 from handlers.transport.access import Access
@@ -36,6 +37,7 @@ class Listeners:
     views: Views
     shortcuts: Shortcuts
     events: Events
+    feedback: FeedbackListeners
 
 
 def register(app: AsyncApp, listeners: Listeners) -> None:
@@ -74,6 +76,12 @@ def register(app: AsyncApp, listeners: Listeners) -> None:
     app.action(card.SUCCESSOR_ACTION)(door.action(actions.job_successor))
     app.action(card.DELETE_ACTION)(door.action(actions.job_delete))
     app.action(card.AGAIN_ACTION)(door.action(actions.job_again))
+
+    votes = listeners.feedback
+    app.action(feedback.VOTE_ACTION)(door.action(votes.vote))
+    app.action(feedback.SWITCH_ACTION)(door.action(votes.switch_on))
+    app.action(feedback.AGAIN_ACTION)(door.action(votes.again))
+    app.view(feedback.CORRECTION_VIEW)(door.view(votes.correction))
 
     events = listeners.events
     app.event("app_mention")(door.event(events.app_mention))

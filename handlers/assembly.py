@@ -18,6 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.chat.answer_settings import AnswerSettings
 from bot.chat.answer_worker import AnswerWorker
 from bot.chat.chat_service import ChatService
+from bot.chat.feedback_service import FeedbackService
 from bot.domain.requests import PendingModal
 from bot.people.job_access import JobAccess
 from bot.people.roles import Roles
@@ -26,6 +27,7 @@ from bot.ports.stores import AuditLog, JobStore, PendingModalStore
 from bot.runtime.background_tasks import BackgroundTasks
 from bot.runtime.readiness import Readiness
 from bot.settings import Settings, reveal
+from bot.tuning.corrected_file import CorrectedFiles
 from bot.tuning.dataset_repair import DatasetRepair
 from bot.tuning.job_refresh import JobRefresher
 from bot.tuning.job_service import JobService
@@ -42,10 +44,12 @@ from handlers.errors import report_errors
 from handlers.listeners.actions import Actions
 from handlers.listeners.commands import Commands
 from handlers.listeners.events import Events
+from handlers.listeners.feedback import FeedbackListeners
 from handlers.listeners.shortcuts import Shortcuts
 from handlers.listeners.tune_command import CommandRunner
 from handlers.listeners.views import Views
 from handlers.start_flow.check_modal import CheckModal
+from handlers.start_flow.corrections_upload import CorrectionsUpload
 from handlers.start_flow.pending_modals import PendingModals
 from handlers.start_flow.repair_upload import RepairUpload
 from handlers.start_flow.report_details import ReportDetails
@@ -87,6 +91,8 @@ class UseCases:
     chat: ChatService
     answer_settings: AnswerSettings
     answers: AnswerWorker
+    feedback: FeedbackService
+    corrected_files: CorrectedFiles
     readiness: Readiness
 
 
@@ -172,13 +178,33 @@ def build_handlers(
     )
     profiles = {profile.name: profile for profile in use_cases.proposals.profiles}
     settings = use_cases.answer_settings
+    corrections = CorrectionsUpload(
+        client,
+        use_cases.feedback,
+        use_cases.corrected_files,
+        use_cases.proposals,
+        slack.files,
+        poster,
+        check_modal,
+        modals,
+    )
     commands = CommandRunner(
-        use_cases.jobs, use_cases.access, use_cases.roles, use_cases.chat, settings, jobs, profiles, poster, clock
+        use_cases.jobs,
+        use_cases.access,
+        use_cases.roles,
+        use_cases.chat,
+        settings,
+        jobs,
+        profiles,
+        poster,
+        clock,
+        use_cases.feedback,
+        corrections,
     )
     questions = QuestionTasks(use_cases.answers, slack.idempotent_poster, poster, client, tasks, clock)
     listeners = Listeners(
         access=Access(slack.identity, slack.users, client, poster, tasks),
-        commands=Commands(check_modal, commands, questions, poster, tasks),
+        commands=Commands(check_modal, corrections, commands, questions, poster, tasks),
         actions=Actions(
             check_modal,
             repair_upload,
@@ -195,6 +221,7 @@ def build_handlers(
         views=Views(check_modal, use_cases.proposals, use_cases.jobs, settings, questions, poster, tasks),
         shortcuts=Shortcuts(check_modal, tasks),
         events=Events(slack.identity, commands, questions, use_cases.chat, poster, audit_log, tasks),
+        feedback=FeedbackListeners(use_cases.feedback, corrections, poster, client, tasks),
     )
     return Handlers(listeners, check_modal, questions, pending_modals, poster, tasks)
 

@@ -11,6 +11,7 @@ from bot.tuning.lifecycle_log import log_transition
 from storage.audit_log import SqliteAuditLog
 from storage.conversations import SqliteChatStore
 from storage.database import Database
+from storage.feedback import SqliteFeedback
 from storage.jobs import SqliteJobStore
 from storage.outbox import SqliteOutbox
 from storage.pending_modals import SqlitePendingModals
@@ -32,6 +33,7 @@ class Stores:
     outbox: SqliteOutbox
     chats: SqliteChatStore
     questions: SqliteQuestions
+    feedback: SqliteFeedback
     pending_modals: SqlitePendingModals
     report_cache: SqliteReportCache
     audit_log: SqliteAuditLog
@@ -54,6 +56,7 @@ async def open_stores(path: str | Path, clock: Clock) -> AsyncIterator[Stores]:
             outbox=SqliteOutbox(database, clock),
             chats=SqliteChatStore(database, clock),
             questions=SqliteQuestions(database, clock),
+            feedback=SqliteFeedback(database, clock),
             pending_modals=SqlitePendingModals(database, clock),
             report_cache=SqliteReportCache(database, clock),
             audit_log=SqliteAuditLog(database, clock),

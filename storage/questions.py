@@ -6,6 +6,7 @@ has its key. This module does not decide which question is asked again, or when.
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,6 +21,7 @@ from storage.audit_log import first_time
 from storage.codecs import COUNT_REFUSAL, Row, answer_text, micros, moment, question_row, read_question
 from storage.conversations import append_turns
 from storage.database import Database
+from storage.feedback import keep_answer
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +89,16 @@ class SqliteQuestions:
         await self._database.write(insert, durable=False)
 
     async def store_answer(self, key: str, answer: ModelAnswer) -> None:
-        await self._set(key, "reply = ?", [answer_text(answer)])
+        now = self._clock.now()
+
+        def store(connection: Connection) -> None:
+            # What was sent is kept with the answer that people may vote on, and nowhere else.
+            reply = answer_text(replace(answer, sent=()))
+            connection.execute("UPDATE questions SET reply = ? WHERE key = ?", [reply, key])
+            if answer.rating_key:
+                keep_answer(connection, key, answer, now)
+
+        await self._database.write(store)
 
     async def record_attempt(self, key: str, place: Place) -> None:
         attempt = [micros(self._clock.now()), place.channel, place.thread]

@@ -27,6 +27,7 @@ REPEATED_NAMES: Final = {
     "questions.py": "a question that is not answered yet, and its store",
     "pending_modals.py": "a modal that a restart must continue, and its store",
     "commands.py": "the commands that a person types: their table, and their listener",
+    "feedback.py": "votes and corrections on answers: their values, their store, their blocks, their listeners",
     "errors.py": "the tree of errors, and how Slack shows it",
     "roles.py": "the roles that people have, what each may do, and their store",
     "report.py": "what the check of a dataset found, and its blocks",

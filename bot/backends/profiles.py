@@ -132,6 +132,8 @@ GEMINI: Final = BackendProfile(
     name_limit=40,
     default_epochs=5,
     input_tokens=10_000,  # 40,000 characters
+    # tuned_model.proto of v1beta: tunedModelSource; Google answers 400 for this one.
+    tuned_once=("gemini-1.5-flash-001-tuning",),
     trains_today=False,
     notice=(
         "Since May 2025 the Gemini API has no base model left to tune, so Google rejects every start there. "

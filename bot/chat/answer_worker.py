@@ -15,6 +15,7 @@ from functools import partial
 from typing import Final
 
 from bot.chat.chat_service import ChatService, exchange
+from bot.chat.feedback_service import FeedbackService
 from bot.chat.question_limits import NO_LIMITS, THREAD_WINDOW, QuestionLimits
 from bot.domain.chat import ModelAnswer, Question
 from bot.domain.place import Requester
@@ -55,13 +56,16 @@ class AnswerWorker:
         asked_again_within: timedelta = ASKED_AGAIN_WITHIN,
         queue: FairQueue | None = None,
         limits: QuestionLimits = NO_LIMITS,
+        feedback: FeedbackService | None = None,
     ) -> None:
+        """Without `feedback`, nobody can vote on an answer."""
         self._store = store
         self._chat = chat
         self._clock = clock
         self._backoff = backoff
         self._asked_again_within = asked_again_within
         self._limits = limits
+        self._feedback = feedback
         self._queue = queue or FairQueue(ASKED_AT_ONCE, ASKED_AT_ONCE_BY_ONE, MOST_WAITING)
 
     async def add(self, question: Question) -> OpenQuestion | None:
@@ -143,6 +147,8 @@ class AnswerWorker:
         async with self._turn(question, to):
             await to.show_asking(question, model)
             answer = await self._chat.ask(question.place, question.text, model, question.settings)
+        if self._feedback is not None:
+            answer = await self._feedback.ratable(question, answer)
 
         async def store(_: OpenQuestion) -> bool:
             await self._store.store_answer(question.key, answer)

@@ -79,6 +79,7 @@ class ChatService:
             history_cut=cut and takes_history,
             settings=used,
             overrides=tuple(settings.given()),
+            sent=turns,
         )
 
     async def check_settings(self, model: ModelRef, settings: GenerationSettings) -> None:

@@ -12,6 +12,7 @@ from bot.datasets.findings.report import OUT_OF_TIME, DatasetReport, Histogram, 
 from bot.datasets.findings.report_text import report_text, warnings_text
 from bot.datasets.findings.task_kinds import Task
 from bot.datasets.rewrite.converter import Converter
+from bot.datasets.rewrite.corrections import CorrectedRows, correction_rows
 from bot.datasets.rewrite.file_repair import Repaired, Repairer
 from bot.datasets.rewrite.sample import with_counted_tokens
 from bot.datasets.rewrite.validation_split import Side, Split
@@ -28,6 +29,7 @@ __all__ = [
     "CheckTask",
     "ConvertTask",
     "Converter",
+    "CorrectedRows",
     "DatasetChecker",
     "DatasetReport",
     "Example",
@@ -45,6 +47,7 @@ __all__ = [
     "Task",
     "check",
     "convert",
+    "correction_rows",
     "encode",
     "format_mapping",
     "guess_mapping",

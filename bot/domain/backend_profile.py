@@ -54,6 +54,7 @@ class BackendProfile:
     `notice` is a plain sentence shown in the form and in help, e.g. that Google no longer trains there.
     `input_tokens` is how much of a thread a question may send along, its own text included.
     `tunings_at_once` is how many tunings of a project run at the same time, 0 for no limit.
+    `tuned_once` are the base models whose tuned models cannot be tuned again.
     `default_batch_size` 0 means that Google chooses the batch and the number of steps is not known beforehand.
     `generation` says which settings of an answer its models take.
     """
@@ -77,6 +78,7 @@ class BackendProfile:
     takes_tuned_base: bool = True
     generation: GenerationProfile = field(default_factory=GenerationProfile)
     tunings_at_once: int = 0
+    tuned_once: tuple[str, ...] = ()
 
     def rule(self, name: str) -> HyperparameterRule | None:
         return next((rule for rule in self.hyperparameters if rule.name == name), None)

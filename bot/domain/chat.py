@@ -104,6 +104,8 @@ class ModelAnswer:
 
     `history_dropped` says that no earlier turn of the thread was sent, `history_cut` that only the newest were.
     `settings` are those that were sent, `overrides` the names of those that the question itself set.
+    `sent` are the turns that the model was asked with, the question last. `rating_key` is the question's key where
+    people may vote on the answer, else empty.
     """
 
     model: ModelRef
@@ -112,6 +114,8 @@ class ModelAnswer:
     history_cut: bool = False
     settings: GenerationSettings = NO_SETTINGS
     overrides: tuple[str, ...] = ()
+    sent: tuple[Turn, ...] = ()
+    rating_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

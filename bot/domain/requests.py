@@ -46,6 +46,7 @@ class StartRequest:
 class ModalWork(StrEnum):
     CHECK = "check"
     REPAIR = "repair"
+    AGAIN = "again"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,13 +28,15 @@ class Deed(StrEnum):
     DELETE = "delete it"
     SHARE = "share it"
     USE = "use it in another channel than its own"
+    CORRECTIONS = "see the corrections of its answers"
     SEE_SPEND = "see what all tunings cost"
     SEE_AUDIT = "read the audit log"
     MANAGE_ROLES = "give and take roles"
+    SWITCH_FEEDBACK = "switch feedback on or off"
     FORGET_OTHER = "erase what another person left behind"
 
 
-OWN_JOB: Final = frozenset({Deed.CANCEL, Deed.DELETE, Deed.SHARE, Deed.USE})
+OWN_JOB: Final = frozenset({Deed.CANCEL, Deed.DELETE, Deed.SHARE, Deed.USE, Deed.CORRECTIONS})
 
 # The least role that may do each deed; ASK is also open to people without a role while no asker is named.
 LEAST_ROLE: Final[Mapping[Deed, Role]] = {
@@ -46,9 +48,11 @@ LEAST_ROLE: Final[Mapping[Deed, Role]] = {
     Deed.DELETE: Role.APPROVER,
     Deed.SHARE: Role.APPROVER,
     Deed.USE: Role.APPROVER,
+    Deed.CORRECTIONS: Role.APPROVER,
     Deed.SEE_SPEND: Role.APPROVER,
     Deed.SEE_AUDIT: Role.OWNER,
     Deed.MANAGE_ROLES: Role.OWNER,
+    Deed.SWITCH_FEEDBACK: Role.OWNER,
     Deed.FORGET_OTHER: Role.OWNER,
 }
 

@@ -13,6 +13,7 @@ from handlers.delivery.poster import Poster
 from handlers.errors import Respond, report, report_errors
 from handlers.listeners.tune_command import CommandRunner
 from handlers.start_flow.check_modal import CheckModal
+from handlers.start_flow.corrections_upload import CorrectionsUpload
 from handlers.syntax.commands import Runner, only_reads, parse_ask, parse_tune
 
 
@@ -22,12 +23,14 @@ class Commands:
     def __init__(
         self,
         check_modal: CheckModal,
+        corrections: CorrectionsUpload,
         runner: CommandRunner,
         questions: QuestionTasks,
         poster: Poster,
         tasks: BackgroundTasks,
     ) -> None:
         self._check_modal = check_modal
+        self._corrections = corrections
         self._runner = runner
         self._questions = questions
         self._poster = poster
@@ -47,6 +50,8 @@ class Commands:
                 await self._check_modal.open(command["trigger_id"], requester, typed.arguments.request)
             case Runner.START:
                 await self._check_modal.open_report(command["trigger_id"], requester, typed.arguments.request)
+            case Runner.AGAIN:
+                await self._corrections.open_again(command["trigger_id"], requester, typed.arguments.name)
             case _:
                 if (message := await self._runner.run(typed, requester)) is not None:
                     await respond(message)

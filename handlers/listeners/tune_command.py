@@ -7,6 +7,7 @@ from typing import Final
 
 from bot.chat.answer_settings import AnswerSettings
 from bot.chat.chat_service import ChatService
+from bot.chat.feedback_service import FeedbackService
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.jobs import JobState
 from bot.domain.names import same_name
@@ -19,6 +20,7 @@ from bot.spending.month_report import month_of, month_report, months_back, next_
 from bot.tuning.job_service import JobService
 from handlers.blocks.chat.channel_model import build_channel_model, build_chosen, build_none_chosen
 from handlers.blocks.chat.channel_settings import build_settings
+from handlers.blocks.chat.feedback import build_again, build_summary, build_switch, build_switched, build_why
 from handlers.blocks.help import build_help
 from handlers.blocks.jobs.card import build_card
 from handlers.blocks.jobs.confirmations import build_cancel_question, build_delete_question
@@ -28,6 +30,7 @@ from handlers.blocks.roles import build_role_change, build_roles
 from handlers.blocks.spend import build_spend
 from handlers.delivery.poster import Poster
 from handlers.slack_errors import CALL_ERRORS
+from handlers.start_flow.corrections_upload import CorrectionsUpload
 from handlers.syntax.commands import NO_MODEL, Arguments, Runner, TypedCommand
 
 logger = logging.getLogger(__name__)
@@ -52,6 +55,8 @@ class CommandRunner:
         profiles: Mapping[str, BackendProfile],
         poster: Poster,
         clock: Clock,
+        feedback: FeedbackService,
+        corrections: CorrectionsUpload,
     ) -> None:
         self._tuning = tuning
         self._access = access
@@ -62,6 +67,8 @@ class CommandRunner:
         self._profiles = profiles
         self._poster = poster
         self._clock = clock
+        self._feedback = feedback
+        self._corrections = corrections
         self.runners: Final[Mapping[Runner, _Run]] = {
             Runner.LIST: self._list,
             Runner.STATUS: self._status,
@@ -72,6 +79,9 @@ class CommandRunner:
             Runner.MODELS: self._models,
             Runner.SPEND: self._spend,
             Runner.ROLES: self._roles_of,
+            Runner.FEEDBACK: self._feedback_of,
+            Runner.EXPORT: self._export,
+            Runner.AGAIN: self._again,
             Runner.HELP: self._help,
         }
 
@@ -173,6 +183,30 @@ class CommandRunner:
             await self._roles.take(requester, arguments.role, arguments.target)
             said = "no longer has the role"
         return build_role_change(arguments.target, said, arguments.role, with_mentions=seen_by_one)
+
+    async def _feedback_of(self, requester: Requester, arguments: Arguments) -> Message:
+        """Show what people say of a model, or the switch; switching it on shows the reason first."""
+        match same_name(arguments.name):
+            case "":
+                return build_switch(await self._feedback.switch(requester.team))
+            case "on":
+                await self._feedback.check_switch(requester)
+                return build_why()
+            case "off":
+                await self._feedback.set_switch(requester, on=False)
+                return build_switched(on=False, by=requester.user)
+            case _:
+                summary = await self._feedback.summary(requester, arguments.name)
+                # The answer to a mention is read by everybody in its thread.
+                return build_summary(summary, in_public=bool(requester.place.thread))
+
+    async def _export(self, requester: Requester, arguments: Arguments) -> Message:
+        return await self._corrections.export(requester, arguments.name)
+
+    async def _again(self, requester: Requester, arguments: Arguments) -> Message:
+        """Offer a button that opens the form, since a mention can open none."""
+        job, _ = await self._feedback.corrected_job(requester, arguments.name)
+        return build_again(job)
 
     async def _help(self, requester: Requester, arguments: Arguments) -> Message:
         return build_help(list(self._profiles.values()))

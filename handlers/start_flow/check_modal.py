@@ -100,6 +100,12 @@ class CheckModal:
         form = build_form(await self._state(requester, request))
         await self._client.views_update(view_id=view["id"], view=form)
 
+    async def show_form(self, view_id: str, requester: Requester, request: StartRequest, known: FileInfo) -> None:
+        """Replace a view that waits by the form, filled in with the request for this file."""
+        state = await self._state(requester, request)
+        form = build_form(replace(state, recent=(known, *state.recent)))
+        await self._client.views_update(view_id=view_id, view=form)
+
     async def open_report(self, trigger_id: str, requester: Requester, request: StartRequest) -> None:
         """Check the file of `/tune start ...` at once; without a file, open the form, filled in."""
         if not request.file:

@@ -29,6 +29,10 @@ _INTERRUPTED: Final = {
         "I was restarted while I was repairing your file.",
         "Look in the channel whether both files are there; if not, check the file again and repair it from there.",
     ),
+    ModalWork.AGAIN: BotError(
+        "I was restarted while I was putting the file and its corrections together. Nothing was started.",
+        "Type /tune again and the name once more.",
+    ),
 }
 
 

@@ -43,6 +43,9 @@ class Runner(StrEnum):
     SPEND = "spend"
     ROLES = "roles"
     SETTINGS = "settings"
+    FEEDBACK = "feedback"
+    EXPORT = "export"
+    AGAIN = "again"
     HELP = "help"
 
 
@@ -404,6 +407,31 @@ COMMANDS = (
         Runner.ROLES,
         _role_words,
         takes_ids=True,
+    ),
+    Command(
+        "/tune feedback",
+        "[NAME]",
+        "Shows what people say of a model's answers; alone, whether feedback is on. An owner switches it with "
+        "`on` and `off`.",
+        _parse_name,
+        Runner.FEEDBACK,
+        _one_name_or_none,
+    ),
+    Command(
+        "/tune export",
+        "NAME",
+        "Sends you the corrections of a model's answers as a training file, and where each of them comes from.",
+        partial(_parse_needed_name, "export"),
+        Runner.EXPORT,
+        _one_name,
+    ),
+    Command(
+        "/tune again",
+        "NAME",
+        "Opens the form to tune a model again on its file and the corrections of its answers.",
+        partial(_parse_needed_name, "again"),
+        Runner.AGAIN,
+        _one_name,
     ),
     Command("/tune help", "", "Shows this.", _parse_help, Runner.HELP, _alone, only_reads=True),
     Command(

@@ -9,6 +9,7 @@ answers a missing scope with a login page and status 200, so the content decides
 """
 
 import asyncio
+import logging
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from pathlib import Path
@@ -21,9 +22,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.domain.place import Place
 from bot.errors import FileTooLarge, FileUnavailable
 from bot.ports.files import FileInfo
-from handlers.slack_errors import NETWORK_ERRORS, file_error, file_not_found, no_file_scope
+from handlers.slack_errors import CALL_ERRORS, NETWORK_ERRORS, file_error, file_not_found, no_file_scope
 from handlers.transport.attachments import DATASET_NAMES, SCHEME
 from handlers.transport.slack_users import SlackUsers
+
+logger = logging.getLogger(__name__)
 
 CHUNK_BYTES: Final = 256 * 1024
 _SLACK_HOST = re.compile(r"(?:[a-z0-9-]+\.)*(?:slack\.com|slack-files\.com|slack-edge\.com)", re.IGNORECASE)
@@ -156,9 +159,23 @@ class SlackFiles:
         found: dict[str, Any] = answer["file"]
         if _shown_in(found, place, user) or self._posted.get(file_id) == place.channel:
             return found
+        if await self._shared_directly(found, user):
+            return found
         if _is_public(found, place) and await self._sees_public_channels(place, user):
             return found
         raise file_not_found(file_id)
+
+    async def _shared_directly(self, found: dict[str, Any], user: str) -> bool:
+        """Return whether the file is in the person's direct messages with the bot, where it sends them files."""
+        direct = found.get("ims") or ()
+        if not user or not direct:
+            return False
+        try:
+            answer = await self._client.conversations_open(users=user)
+        except CALL_ERRORS as error:
+            logger.info("whether a file was sent to a person is not known: %s", error)
+            return False
+        return str((answer.get("channel") or {}).get("id")) in direct
 
     async def _sees_public_channels(self, place: Place, user: str) -> bool:
         """Return whether the person is a full member: a guest sees only the channels that they are in."""

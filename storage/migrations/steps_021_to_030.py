@@ -17,6 +17,7 @@ def m021_start_queue(db: Database) -> None:
     db.execute("CREATE INDEX jobs_waiting ON jobs (backend, waits_since) WHERE state = 'waiting'")
 
 
+@migrations()
 def m022_answer_settings(db: Database) -> None:
     """Store how models answer in a channel, and what a question sets for itself."""
     db.table("channel_settings").create(
@@ -26,3 +27,45 @@ def m022_answer_settings(db: Database) -> None:
         strict=True,
     )
     db.table("questions").add_column("settings", str)
+
+
+@migrations()
+def m023_feedback(db: Database) -> None:
+    """Create the tables of votes and corrections, of the answers that they are about, and of the switch."""
+    switches = db.table("feedback_switches")
+    switches.create(
+        {"team": str, "is_on": int, "user": str, "at": int},
+        pk="team",
+        not_null={"is_on", "user", "at"},
+        strict=True,
+    )
+    answers = db.table("rated_answers")
+    texts = ("team", "channel", "thread", "user", "backend", "endpoint", "name", "turns", "settings", "text")
+    answers.create(
+        {"key": str, **dict.fromkeys(texts, str), "answered_at": int},
+        pk="key",
+        not_null={*texts, "answered_at"},
+        strict=True,
+    )
+    answers.create_index(["answered_at"], "rated_answers_by_age")
+    answers.create_index(["team", "backend", "endpoint"], "rated_answers_of_model")
+    votes = db.table("votes")
+    votes.create(
+        {
+            **dict.fromkeys(("answer", "user", "team", "vote", "question", "correction"), str),
+            "voted_at": int,
+            "corrected_at": int,
+        },
+        pk=("answer", "user"),
+        not_null={"team", "vote", "voted_at", "question", "correction"},
+        defaults={"question": "", "correction": ""},
+        strict=True,
+    )
+    votes.create_index(["team", "user"], "votes_of_person")
+    exports = db.table("feedback_exports")
+    exports.create(
+        {"team": str, "backend": str, "endpoint": str, "version": int, "sha256": str, "user": str, "at": int},
+        pk=("team", "backend", "endpoint", "version"),
+        not_null={"sha256", "user", "at"},
+        strict=True,
+    )

@@ -3,6 +3,7 @@
 from bot.domain.chat import Answer, Finish, ModelAnswer
 from bot.domain.generation_settings import GenerationSettings
 from handlers.blocks.chat.channel_settings import settings_lines
+from handlers.blocks.chat.feedback import feedback_buttons
 from handlers.blocks.chat.links import show_addresses
 from handlers.blocks.chat.markdown import split_markdown
 from handlers.blocks.elements import context, section
@@ -114,6 +115,8 @@ def _messages(
         if index == len(pieces) - 1 and closing:
             blocks.append(context(closing, "answer_notes"))
             text = clip(text, 3_000) + "\n" + closing
+        if index == len(pieces) - 1 and answered.rating_key:
+            blocks.append(feedback_buttons(answered.rating_key))
         messages.append(compose(text.strip(), blocks))
     return messages
 

@@ -39,7 +39,16 @@ NAMED = (
 )
 ASKING = {Deed.ASK}
 TUNING = {*ASKING, Deed.TUNE, Deed.START_ALONE}
-APPROVING = {*TUNING, Deed.APPROVE, Deed.CANCEL, Deed.DELETE, Deed.SHARE, Deed.USE, Deed.SEE_SPEND}
+APPROVING = {
+    *TUNING,
+    Deed.APPROVE,
+    Deed.CANCEL,
+    Deed.DELETE,
+    Deed.SHARE,
+    Deed.USE,
+    Deed.CORRECTIONS,
+    Deed.SEE_SPEND,
+}
 
 TABLE: list[tuple[str, str, set[Deed]]] = [
     ("U0ADMIN", HALL, set(Deed)),

@@ -17,7 +17,7 @@ from bot.domain.place import Place, Requester
 from bot.runtime.background_tasks import BackgroundTasks
 from bot.sandbox.slack import SlackStandIn
 from handlers import Listeners, register
-from handlers.blocks.chat import ask_form, channel_settings
+from handlers.blocks.chat import ask_form, channel_settings, feedback
 from handlers.blocks.datasets import check_views, finding_list, report
 from handlers.blocks.jobs import card
 from handlers.blocks.start import cost, form, prompt
@@ -205,6 +205,7 @@ ROUTES: dict[tuple[str, str], tuple[str, Callable[[Kind, str, str], Body]]] = {
             cost.CONFIRM_VIEW,
             ask_form.ASK_VIEW,
             channel_settings.SETTINGS_VIEW,
+            feedback.CORRECTION_VIEW,
         )
     },
     ("view_closed", check_views.CHECKING_ID): (
@@ -237,6 +238,9 @@ ROUTES: dict[tuple[str, str], tuple[str, Callable[[Kind, str, str], Body]]] = {
             card.AGAIN_ACTION,
             card.SUCCESSOR_ACTION,
             channel_settings.SETTINGS_ACTION,
+            feedback.VOTE_ACTION,
+            feedback.SWITCH_ACTION,
+            feedback.AGAIN_ACTION,
         )
     },
     ("event", "app_mention"): ("event", event("app_mention")),

@@ -1,0 +1,245 @@
+"""Stores votes and corrections, and the answers that they are about with the exact prompt.
+
+Nothing is kept of an answer before the workspace's switch is on. An answer without a vote is deleted after
+`KEPT_WITHOUT_VOTE`; one with a vote is kept until its person is forgotten.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+from sqlite_utils import Database as Connection
+
+from bot.domain.chat import ModelAnswer, ModelRef, Role, Turn
+from bot.domain.feedback import Correction, FeedbackSums, FeedbackSwitch, RatedAnswer, Vote
+from bot.ports.clock import Clock
+from storage.codecs import Row, micros, moment, parsed, read_model, read_place
+from storage.database import Database
+
+KEPT_WITHOUT_VOTE: Final = timedelta(days=30)
+
+_TURNS = msgspec.json.Decoder(tuple[Turn, ...])
+
+
+def keep_answer(connection: Connection, key: str, answer: ModelAnswer, now: datetime) -> None:
+    """Keep an answer that people may vote on, in the transaction that stores it with its question."""
+    connection.execute(
+        "DELETE FROM rated_answers WHERE answered_at <= ? AND key NOT IN (SELECT answer FROM votes)",
+        [micros(now - KEPT_WITHOUT_VOTE)],
+    )
+    model = answer.model
+    connection.execute(
+        """
+        INSERT OR IGNORE INTO rated_answers
+          (key, team, channel, thread, user, backend, endpoint, name, turns, settings, text, answered_at)
+        SELECT key, team, channel, thread, user, ?, ?, ?, ?, ?, ?, ? FROM questions WHERE key = ?
+        """,
+        [
+            model.backend,
+            model.endpoint,
+            model.name,
+            msgspec.json.encode(answer.sent).decode(),
+            msgspec.json.encode(answer.settings.given()).decode(),
+            answer.answer.text,
+            micros(now),
+            key,
+        ],
+    )
+
+
+class SqliteFeedback:
+    """The FeedbackStore of `bot.ports`."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def switch(self, team: str) -> FeedbackSwitch | None:
+        def read(connection: Connection) -> FeedbackSwitch | None:
+            rows = connection.query("SELECT * FROM feedback_switches WHERE team = ?", [team])
+            return next((FeedbackSwitch(bool(row["is_on"]), row["user"], moment(row["at"])) for row in rows), None)
+
+        return await self._database.run(read)
+
+    async def set_switch(self, team: str, user: str, *, on: bool) -> None:
+        row = {"team": team, "is_on": int(on), "user": user, "at": micros(self._clock.now())}
+        await self._database.write(
+            lambda connection: connection.table("feedback_switches").insert(row, replace=True)
+        )
+
+    async def answer(self, team: str, key: str) -> RatedAnswer | None:
+        def read(connection: Connection) -> RatedAnswer | None:
+            rows = connection.query("SELECT * FROM rated_answers WHERE team = ? AND key = ?", [team, key])
+            return next(map(_read_answer, rows), None)
+
+        return await self._database.run(read)
+
+    async def vote(self, answer: RatedAnswer, user: str, vote: Vote) -> None:
+        now = micros(self._clock.now())
+
+        def write(connection: Connection) -> None:
+            connection.execute(
+                """
+                INSERT INTO votes (answer, user, team, vote, voted_at) VALUES (?, ?, ?, ?, ?)
+                ON CONFLICT (answer, user) DO UPDATE SET vote = excluded.vote, voted_at = excluded.voted_at
+                """,
+                [answer.key, user, answer.place.team, vote.value, now],
+            )
+            if vote is Vote.UP:
+                connection.execute(
+                    "UPDATE votes SET question = '', correction = '', corrected_at = NULL "
+                    "WHERE answer = ? AND user = ?",
+                    [answer.key, user],
+                )
+
+        await self._database.write(write)
+
+    async def correct(self, answer: RatedAnswer, user: str, question: str, text: str) -> None:
+        now = micros(self._clock.now())
+
+        def write(connection: Connection) -> None:
+            connection.execute(
+                """
+                INSERT INTO votes (answer, user, team, vote, question, correction, voted_at, corrected_at)
+                VALUES (?, ?, ?, 'down', ?, ?, ?, ?)
+                ON CONFLICT (answer, user) DO UPDATE SET vote = 'down', question = excluded.question,
+                  correction = excluded.correction, corrected_at = excluded.corrected_at
+                """,
+                [answer.key, user, answer.place.team, question, text, now, now],
+            )
+
+        await self._database.write(write)
+
+    async def sums(self, team: str, model: ModelRef) -> FeedbackSums:
+        def read(connection: Connection) -> FeedbackSums:
+            rows = connection.query(
+                """
+                SELECT COUNT(*) FILTER (WHERE votes.vote = 'up') AS up,
+                  COUNT(*) FILTER (WHERE votes.vote = 'down') AS down,
+                  COUNT(votes.corrected_at) AS corrections
+                FROM votes JOIN rated_answers ON rated_answers.key = votes.answer
+                WHERE rated_answers.team = ? AND backend = ? AND endpoint = ?
+                """,
+                [team, model.backend, model.endpoint],
+            )
+            return next(FeedbackSums(row["up"], row["down"], row["corrections"]) for row in rows)
+
+        return await self._database.run(read)
+
+    async def corrections(self, team: str, model: ModelRef) -> Sequence[Correction]:
+        def read(connection: Connection) -> list[Correction]:
+            rows = connection.query(
+                """
+                SELECT rated_answers.*, votes.user AS corrector, votes.question, votes.correction,
+                  votes.corrected_at
+                FROM votes JOIN rated_answers ON rated_answers.key = votes.answer
+                WHERE rated_answers.team = ? AND backend = ? AND endpoint = ? AND corrected_at IS NOT NULL
+                ORDER BY corrected_at, votes.rowid
+                """,
+                [team, model.backend, model.endpoint],
+            )
+            return [
+                Correction(
+                    _read_answer(row),
+                    row["corrector"],
+                    row["question"],
+                    row["correction"],
+                    moment(row["corrected_at"]),
+                )
+                for row in rows
+            ]
+
+        return await self._database.run(read)
+
+    async def export_version(self, team: str, model: ModelRef, user: str, sha256: str) -> int:
+        now = micros(self._clock.now())
+
+        def write(connection: Connection) -> int:
+            of_model = [team, model.backend, model.endpoint]
+            rows = list(
+                connection.query(
+                    "SELECT version, sha256 FROM feedback_exports WHERE team = ? AND backend = ? AND endpoint = ?",
+                    of_model,
+                )
+            )
+            known = next((row["version"] for row in rows if row["sha256"] == sha256), None)
+            if known is not None:
+                return int(known)
+            version = max((int(row["version"]) for row in rows), default=0) + 1
+            connection.execute(
+                "INSERT INTO feedback_exports (team, backend, endpoint, version, sha256, user, at) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [*of_model, version, sha256, user, now],
+            )
+            return version
+
+        return await self._database.write(write)
+
+    async def forget_person(self, team: str, user: str) -> None:
+        def forget(connection: Connection) -> None:
+            connection.execute("DELETE FROM votes WHERE team = ? AND user = ?", [team, user])
+            _forget_in_histories(connection, team, user)
+            connection.execute(
+                "DELETE FROM votes WHERE answer IN (SELECT key FROM rated_answers WHERE team = ? AND user = ?)",
+                [team, user],
+            )
+            connection.execute("DELETE FROM rated_answers WHERE team = ? AND user = ?", [team, user])
+            connection.execute("UPDATE feedback_exports SET user = '' WHERE team = ? AND user = ?", [team, user])
+
+        await self._database.write(forget)
+
+
+def _forget_in_histories(connection: Connection, team: str, user: str) -> None:
+    """Take the person's questions, and their answers, out of the histories of other people's questions."""
+    asked = list(
+        connection.query(
+            "SELECT channel, turns, text FROM rated_answers WHERE team = ? AND user = ?", [team, user]
+        )
+    )
+    for channel in {row["channel"] for row in asked}:
+        own = {_own_exchange(row) for row in asked if row["channel"] == channel}
+        others = list(
+            connection.query(
+                "SELECT key, turns FROM rated_answers WHERE team = ? AND channel = ? AND user <> ?",
+                [team, channel, user],
+            )
+        )
+        for row in others:
+            turns = parsed(_TURNS, row["turns"])
+            kept = _without(turns, own)
+            if kept != turns:
+                stored = msgspec.json.encode(kept).decode()
+                connection.execute("UPDATE rated_answers SET turns = ? WHERE key = ?", [stored, row["key"]])
+
+
+def _own_exchange(row: Row) -> tuple[str, str]:
+    return parsed(_TURNS, row["turns"])[-1].text, row["text"]
+
+
+def _without(turns: tuple[Turn, ...], exchanges: set[tuple[str, str]]) -> tuple[Turn, ...]:
+    """Return the turns without these pairs of question and answer."""
+    kept: list[Turn] = []
+    skip = False
+    for turn, following in zip(turns, (*turns[1:], None), strict=True):
+        if skip:
+            skip = False
+            continue
+        asked = turn.role is Role.USER and following is not None
+        skip = asked and following is not None and (turn.text, following.text) in exchanges
+        if not skip:
+            kept.append(turn)
+    return tuple(kept)
+
+
+def _read_answer(row: Row) -> RatedAnswer:
+    return RatedAnswer(
+        key=row["key"],
+        place=read_place(row),
+        user=row["user"],
+        model=read_model(row),
+        turns=parsed(_TURNS, row["turns"]),
+        settings=row["settings"],
+        text=row["text"],
+        answered_at=moment(row["answered_at"]),
+    )

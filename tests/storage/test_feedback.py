@@ -1,0 +1,125 @@
+"""What people say of answers is kept once for each person, with the exact prompt, and can be erased by person."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.domain.chat import Answer, ModelAnswer, Question, Role, Turn
+from bot.domain.feedback import FeedbackSums, FeedbackSwitch, RatedAnswer, Vote
+from bot.domain.place import Place
+from storage.database import Database
+from storage.feedback import KEPT_WITHOUT_VOTE, SqliteFeedback
+from storage.questions import SqliteQuestions
+from tests.storage.test_questions import MODEL
+from tests.support.builders import OTHER_TEAM, START, TEAM
+from tests.support.clock import FixedClock
+
+PLACE = Place(TEAM, "C0GENERAL", "1700.1")
+FIRST = (Turn(Role.USER, "seven"), Turn(Role.MODEL, "eight"))
+
+
+@pytest.fixture
+def feedback(database: Database, clock: FixedClock) -> SqliteFeedback:
+    return SqliteFeedback(database, clock)
+
+
+async def answered(
+    questions: SqliteQuestions, key: str, user: str = "U0ADA", history: tuple[Turn, ...] = (), text: str = "seven"
+) -> None:
+    assert await questions.add(Question(key, PLACE, user, text))
+    sent = (*history, Turn(Role.USER, text))
+    await questions.store_answer(key, ModelAnswer(MODEL, Answer("eight"), sent=sent, rating_key=key))
+
+
+async def kept(feedback: SqliteFeedback, key: str) -> RatedAnswer:
+    found = await feedback.answer(TEAM, key)
+    assert found is not None
+    return found
+
+
+async def test_the_switch_is_off_until_somebody_touches_it(feedback: SqliteFeedback) -> None:
+    assert await feedback.switch(TEAM) is None
+    for on in (True, False):
+        await feedback.set_switch(TEAM, "U0ADA", on=on)
+        assert await feedback.switch(TEAM) == FeedbackSwitch(on, "U0ADA", START)
+    assert await feedback.switch(OTHER_TEAM) is None
+
+
+async def test_an_answer_is_kept_with_its_exact_prompt_in_the_transaction_that_stores_it(
+    feedback: SqliteFeedback, questions: SqliteQuestions
+) -> None:
+    await answered(questions, "q1", history=FIRST, text="and 1")
+    await questions.settle("q1")
+    turns = (*FIRST, Turn(Role.USER, "and 1"))
+    assert await kept(feedback, "q1") == RatedAnswer("q1", PLACE, "U0ADA", MODEL, turns, "{}", "eight", START)
+    assert await feedback.answer(OTHER_TEAM, "q1") is None
+    await questions.add(Question("q2", PLACE, "U0ADA", "seven"))
+    await questions.store_answer("q2", ModelAnswer(MODEL, Answer("eight")))
+    assert await feedback.answer(TEAM, "q2") is None
+
+
+async def test_a_person_has_one_vote_for_an_answer_and_a_vote_for_it_ends_the_correction(
+    feedback: SqliteFeedback, questions: SqliteQuestions
+) -> None:
+    await answered(questions, "q1")
+    answer = await kept(feedback, "q1")
+    await feedback.vote(answer, "U0ADA", Vote.UP)
+    await feedback.vote(answer, "U0BOB", Vote.DOWN)
+    assert await feedback.sums(TEAM, MODEL) == FeedbackSums(1, 1, 0)
+    await feedback.correct(answer, "U0ADA", "seven", "nine")
+    await feedback.correct(answer, "U0ADA", "seven?", "ten")
+    assert await feedback.sums(TEAM, MODEL) == FeedbackSums(0, 2, 1)
+    [correction] = await feedback.corrections(TEAM, MODEL)
+    assert (correction.answer, correction.user) == (answer, "U0ADA")
+    assert (correction.question, correction.text, correction.at) == ("seven?", "ten", START)
+    await feedback.vote(answer, "U0ADA", Vote.UP)
+    assert await feedback.sums(TEAM, MODEL) == FeedbackSums(1, 1, 0)
+    assert await feedback.sums(OTHER_TEAM, MODEL) == FeedbackSums()
+    assert await feedback.corrections(OTHER_TEAM, MODEL) == []
+
+
+async def test_an_answer_without_a_vote_is_deleted_after_a_while(
+    feedback: SqliteFeedback, questions: SqliteQuestions, clock: FixedClock
+) -> None:
+    await answered(questions, "voted")
+    await answered(questions, "not voted")
+    await feedback.vote(await kept(feedback, "voted"), "U0ADA", Vote.UP)
+    clock.advance(KEPT_WITHOUT_VOTE - timedelta(microseconds=1))
+    await answered(questions, "next")
+    assert await feedback.answer(TEAM, "not voted")
+    clock.advance(microseconds=1)
+    await answered(questions, "last")
+    assert await feedback.answer(TEAM, "not voted") is None
+    assert await feedback.answer(TEAM, "voted")
+
+
+async def test_an_export_of_the_same_rows_has_the_same_version(feedback: SqliteFeedback) -> None:
+    other = replace(MODEL, endpoint="projects/1/endpoints/3")
+    versions = [await feedback.export_version(TEAM, MODEL, "U0ADA", sha256) for sha256 in ("a", "b", "a", "c")]
+    assert versions == [1, 2, 1, 3]
+    assert await feedback.export_version(TEAM, other, "U0ADA", "b") == 1
+    assert await feedback.export_version(OTHER_TEAM, MODEL, "U0ADA", "b") == 1
+
+
+async def test_nothing_of_a_forgotten_person_is_left(
+    feedback: SqliteFeedback, questions: SqliteQuestions, database: Database
+) -> None:
+    await answered(questions, "bob", user="U0BOB", text="bob's secret")
+    history = (Turn(Role.USER, "bob's secret"), Turn(Role.MODEL, "eight"))
+    await answered(questions, "ada", history=(*FIRST, *history))
+    await feedback.correct(await kept(feedback, "bob"), "U0ADA", "bob's secret", "x")
+    await feedback.correct(await kept(feedback, "ada"), "U0BOB", "seven", "bob's words")
+    await feedback.vote(await kept(feedback, "ada"), "U0ADA", Vote.UP)
+    await feedback.export_version(TEAM, MODEL, "U0BOB", "a")
+    await questions.settle("bob")
+    await feedback.forget_person(OTHER_TEAM, "U0BOB")
+    assert await feedback.sums(TEAM, MODEL) == FeedbackSums(1, 2, 2)
+
+    await feedback.forget_person(TEAM, "U0BOB")
+
+    assert await feedback.sums(TEAM, MODEL) == FeedbackSums(1, 0, 0)
+    assert (await kept(feedback, "ada")).turns == (*FIRST, Turn(Role.USER, "seven"))
+    tables = ("rated_answers", "votes", "feedback_exports")
+    left = await database.run(lambda db: str([list(db.query(f"SELECT * FROM {table}")) for table in tables]))
+    assert "bob" not in left.lower()
