@@ -1,5 +1,6 @@
 """Stores which of Slack's deliveries were handled, so that none is handled twice, and which person did what."""
 
+import logging
 from datetime import datetime, timedelta
 
 from sqlite_utils import Database as Connection
@@ -7,8 +8,11 @@ from sqlite_utils import Database as Connection
 from bot.domain.place import Requester
 from bot.ports.clock import Clock
 from bot.ports.stores import AuditEntry
+from bot.runtime.logs import log_event
 from storage.codecs import micros
 from storage.database import Database
+
+logger = logging.getLogger(__name__)
 
 # Slack sends an event again for some minutes (https://docs.slack.dev/apis/events-api/#retries); a week also covers
 # a person who clicks a button of an old message again.
@@ -27,6 +31,10 @@ def append_entry(connection: Connection, team: str, act: AuditEntry, subject: st
             "channel": act.channel,
             "result": act.result,
         }
+    )
+    # Names of actions and ids only: `result` may quote somebody.
+    log_event(
+        logger, "audit.entry", action=act.action, user=act.user, team=team, channel=act.channel, subject=subject
     )
 
 

@@ -17,6 +17,7 @@ from bot.domain.place import Place
 from bot.errors import StorageError
 from bot.ports.clock import Clock
 from bot.ports.questions import AskedTimes, OpenQuestion
+from bot.runtime.logs import log_event
 from storage.audit_log import first_time
 from storage.codecs import COUNT_REFUSAL, Row, answer_text, micros, moment, question_row, read_question
 from storage.conversations import append_turns
@@ -46,7 +47,17 @@ class SqliteQuestions:
             connection.table("questions").insert(question_row(asked))
             return asked
 
-        return await self._database.write(insert)
+        if (added := await self._database.write(insert)) is not None:
+            place = question.place
+            log_event(
+                logger,
+                "question.accepted",
+                question=question.key,
+                team=place.team,
+                channel=place.channel,
+                user=question.user,
+            )
+        return added
 
     async def question(self, key: str) -> OpenQuestion | None:
         def read(connection: Connection) -> OpenQuestion | None:
@@ -99,6 +110,7 @@ class SqliteQuestions:
                 keep_answer(connection, key, answer, now)
 
         await self._database.write(store)
+        log_event(logger, "question.answered", question=key, finish=answer.answer.finish.value)
 
     async def record_attempt(self, key: str, place: Place) -> None:
         attempt = [micros(self._clock.now()), place.channel, place.thread]
@@ -131,6 +143,7 @@ class SqliteQuestions:
                 append_turns(connection, conversation, now)
 
         await self._database.write(forget)
+        log_event(logger, "question.settled", question=key)
 
     async def _set(self, key: str, change: str, values: list[Any]) -> None:
         statement = f"UPDATE questions SET {change} WHERE key = ?"  # noqa: S608 - only the constant changes above

@@ -2,15 +2,20 @@
 
 import asyncio
 import json
+import logging
 import os
+import platform
 import signal
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
 import click
 
 from bot.errors import BotError
+
+logger = logging.getLogger(__name__)
 
 # Bolt reads these from the environment: the last two would switch it to OAuth and make it ignore the bot's token
 # (slack_bolt/app/async_app.py, `AsyncApp.__init__`).
@@ -30,12 +35,36 @@ def run() -> None:
     from bot.runtime import logs
     from bot.settings import Settings
 
-    read = Settings.read(os.environ)
+    try:
+        read = Settings.read(os.environ)
+    except BotError as error:
+        logs.set_up("INFO", (), os.environ.get("TUNEBOT_LOG_FORM", ""))
+        _log_refusal(error)
+        raise
     for name in READ_BY_BOLT:
         os.environ.pop(name, None)
-    logs.set_up(read.log_level, read.secrets())
+    logs.set_up(read.log_level, read.secrets(), read.log_form)
+    logs.log_event(
+        logger,
+        "process.starting",
+        version=version("tunebot"),
+        python=platform.python_version(),
+        **read.effective(),
+    )
     sys.setswitchinterval(SWITCH_SECONDS)
-    asyncio.run(app.run(read))
+    try:
+        asyncio.run(app.run(read))
+    except BotError as error:
+        _log_refusal(error)
+        sys.exit(1)
+
+
+def _log_refusal(error: BotError) -> None:
+    """Log on one line why the bot does not start."""
+    from bot.runtime.logs import log_event
+
+    reason = "; ".join(line.strip() for line in error.message.splitlines() if line.strip())
+    log_event(logger, "process.refused", logging.ERROR, reason=reason, hint=error.hint)
 
 
 @click.command()

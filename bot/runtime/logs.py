@@ -9,9 +9,16 @@ import logging
 from collections.abc import Sequence
 from typing import Any, Final
 
+import msgspec
 import re2  # type: ignore[import-untyped]
+from structlog.contextvars import bind_contextvars, clear_contextvars, get_contextvars
+from structlog.processors import TimeStamper
+from structlog.stdlib import ExtraAdder, ProcessorFormatter, add_log_level, add_logger_name
+from structlog.typing import EventDict
 
 REDACTED: Final = "***"
+TEXT: Final = "text"
+JSON: Final = "json"
 _LONGEST_RECORD: Final = 20_000
 _LONGEST_ERROR_LINE: Final = 500  # the text of an error may be a stranger's request or a model's answer
 
@@ -48,12 +55,32 @@ _SHAPES: Final = tuple(
     )
 )
 
+_SECRET_NAME: Final = re2.compile(rf"(?i){_NAMES_OF_VALUES}|authorization|cookie")
 
-class RedactingFormatter(logging.Formatter):
-    """Formats a record with its traceback and replaces the secrets in the result."""
+# What structlog adds to a record: https://www.structlog.org/en/stable/standard-library.html. The time is in UTC,
+# and says so by its Z.
+_PROCESSORS: Final = (
+    TimeStamper(fmt="iso", utc=True, key="time"),
+    add_log_level,
+    add_logger_name,
+    ExtraAdder(),
+    lambda _, __, event: _complete(event),
+)
+
+
+class RedactingFormatter(ProcessorFormatter):
+    """Formats a record for a person: the time, the level, the logger, the event, its fields, and a traceback.
+
+    The fields are those of `log_event`, and the ids of the request in which the record was made.
+    """
 
     def __init__(self, secrets: Sequence[str]) -> None:
-        super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+        super().__init__(
+            foreign_pre_chain=_PROCESSORS,
+            processors=[ProcessorFormatter.remove_processors_meta, self._render],
+            keep_exc_info=True,
+            keep_stack_info=True,
+        )
         known = sorted((re2.escape(secret) for secret in secrets if len(secret) >= 4), key=len, reverse=True)
         self._known = re2.compile("|".join(known)) if known else None
 
@@ -72,13 +99,80 @@ class RedactingFormatter(logging.Formatter):
         return "\n".join(f"  {_visible(line)}" for line in stack_info.splitlines())
 
     def format(self, record: logging.LogRecord) -> str:
+        return self.redact(super().format(record))
+
+    def redact(self, text: str) -> str:
+        """Replace the secrets in a text, and cut it."""
         # A secret that a cut divides would keep its first part, so the text is cut behind the patterns too.
-        text = _cut(super().format(record), 2 * _LONGEST_RECORD)
+        text = _cut(text, 2 * _LONGEST_RECORD)
         if self._known is not None:
             text = self._known.sub(REDACTED, text)
         for shape in _SHAPES:
             text = shape.sub(_redacted, text)
         return _cut(text, _LONGEST_RECORD)
+
+    def _render(self, _: Any, __: str, event: EventDict) -> str:
+        for appended in ("exc_info", "stack_info"):
+            event.pop(appended, None)
+        time, level, logger, said = (event.pop(name) for name in ("time", "level", "logger", "event"))
+        fields = "".join(f" {name}={_field(value)}" for name, value in event.items())
+        return f"{time} {level.upper():<7} {logger}: {said}{fields}"
+
+
+class JsonFormatter(RedactingFormatter):
+    """Formats a record as one line of JSON: `time`, `level`, `logger`, `event`, the fields, and `exception`."""
+
+    def __init__(self, secrets: Sequence[str]) -> None:
+        super().__init__(secrets)
+        self.keep_exc_info = self.keep_stack_info = False
+
+    def format(self, record: logging.LogRecord) -> str:
+        # Each value was redacted before it became JSON, which a cut would break.
+        return ProcessorFormatter.format(self, record)
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return record.getMessage()
+
+    def _render(self, _: Any, __: str, event: EventDict) -> str:
+        traceback, stack = event.pop("exc_info", None), event.pop("stack_info", None)
+        if traceback:
+            event["exception"] = self.formatException(traceback)
+        if stack:
+            event["stack"] = self.formatStack(stack)
+        named = {name: REDACTED if _SECRET_NAME.search(name) else value for name, value in event.items()}
+        plain = {
+            name: self.redact(_visible_lines(value)) if isinstance(value, str) else value
+            for name, value in named.items()
+        }
+        return msgspec.json.encode(plain, enc_hook=lambda value: self.redact(str(value))).decode()
+
+
+def log_event(
+    logger: logging.Logger, event: str, level: int = logging.INFO, /, **fields: str | int | float
+) -> None:
+    """Log an event under its stable name. The fields are ids, states and numbers, never the text of a person."""
+    logger.log(level, event, extra=fields)
+
+
+def bind_request(**ids: str) -> None:
+    """Put these ids on every line that is logged for the request of this task; empty ones are left out."""
+    clear_contextvars()
+    bind_contextvars(**{name: value for name, value in ids.items() if value})
+
+
+def _complete(event: EventDict) -> EventDict:
+    """Drop what another formatter of the standard library has left on the record, and add the request's ids."""
+    for name in ("message", "asctime"):
+        event.pop(name, None)
+    for name, value in sorted(get_contextvars().items()):
+        event.setdefault(name, value)
+    return event
+
+
+def _field(value: object) -> str:
+    """Return a value as one word, in quotes where it has blanks or quotes."""
+    said = str(value)
+    return said if said and not re2.search(r"[\s\"=]", said) else msgspec.json.encode(said).decode()
 
 
 def _redacted(match: Any) -> str:
@@ -87,6 +181,10 @@ def _redacted(match: Any) -> str:
 
 def _cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else f"{text[:limit]}… ({len(text) - limit:,} more characters)"
+
+
+def _visible_lines(text: str) -> str:
+    return "\n".join(_visible(line) for line in text.split("\n"))
 
 
 def _visible(line: str) -> str:
@@ -107,10 +205,10 @@ class _NoRequestBytes(logging.Filter):
         return True
 
 
-def set_up(level: str, secrets: Sequence[str]) -> None:
-    """Send every logger of the process through one redacting handler."""
+def set_up(level: str, secrets: Sequence[str], form: str = TEXT) -> None:
+    """Send every logger of the process through one redacting handler; `form` is `text` or `json`."""
     handler = logging.StreamHandler()
-    handler.setFormatter(RedactingFormatter(secrets))
+    handler.setFormatter((JsonFormatter if form == JSON else RedactingFormatter)(secrets))
     handler.addFilter(_NoRequestBytes())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     wanted: int = logging.getLevelNamesMapping()[level]

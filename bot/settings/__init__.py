@@ -32,6 +32,7 @@ from bot.settings.value_forms import (
     host_list,
     models_by_backend,
     number_by_backend,
+    plain_text,
 )
 
 Grantees = Annotated[tuple[str, ...], BeforeValidator(grantee_list)]
@@ -237,6 +238,12 @@ class Settings(BaseModel):
         pattern="^(DEBUG|INFO|WARNING|ERROR)$",
         description="`DEBUG`, `INFO`, `WARNING` or `ERROR`.",
     )
+    log_form: str = Field(
+        "text",
+        alias="TUNEBOT_LOG_FORM",
+        pattern="^(text|json)$",
+        description="How log lines are written: `text` for people, `json` for programs.",
+    )
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Self:
@@ -324,6 +331,15 @@ class Settings(BaseModel):
     @property
     def bucket_name(self) -> str:
         return self.bucket.removeprefix("gs://").rstrip("/")
+
+    def effective(self) -> dict[str, str]:
+        """Return each variable with its value as the bot uses it, for the log; a secret that is set is `***`."""
+        shown = {}
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            secret = isinstance(value, SecretStr)
+            shown[str(field.alias)] = "***" if secret else plain_text(value)
+        return shown
 
     def secrets(self) -> tuple[str, ...]:
         """Return every secret value, for the log formatter that replaces them."""

@@ -76,3 +76,16 @@ def _base_url(text: str) -> str:
 
 
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
+
+
+def plain_text(value: object) -> str:
+    """Return a setting's value as one writes it in the environment; empty for None."""
+    match value:
+        case None:
+            return ""
+        case tuple():
+            return ",".join(map(str, value))
+        case dict():
+            return ",".join(f"{name}={plain_text(each)}" for name, each in value.items())
+        case _:
+            return str(value)

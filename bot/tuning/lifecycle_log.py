@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterator
 
 from bot.domain.jobs import JobState, TuningJob
+from bot.runtime.logs import log_event
 
 logger = logging.getLogger(__name__)
 
@@ -15,16 +16,16 @@ logger = logging.getLogger(__name__)
 def log_transition(before: TuningJob | None, after: TuningJob) -> None:
     """Log what happened to a job between these two rows; `before` is None for a new job."""
     for event in _events(before, after):
-        code = f" code={after.failure.code}" if after.failure is not None and event == "job.failed" else ""
-        logger.info(
-            "%s job=%s team=%s channel=%s backend=%s state=%s%s",
+        failed = after.failure is not None and event == "job.failed"
+        log_event(
+            logger,
             event,
-            after.key,
-            after.place.team,
-            after.place.channel,
-            after.backend,
-            after.state.value,
-            code,
+            job=after.key,
+            team=after.place.team,
+            channel=after.place.channel,
+            backend=after.backend,
+            state=after.state.value,
+            **({"code": after.failure.code} if failed and after.failure is not None else {}),
         )
 
 

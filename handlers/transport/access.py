@@ -9,6 +9,7 @@ each other never end.
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from secrets import token_hex
 from typing import Any, Final
 
 from slack_bolt.context.ack.async_ack import AsyncAck
@@ -17,6 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.domain.place import Place, Requester
 from bot.errors import Forbidden
 from bot.runtime.background_tasks import BackgroundTasks
+from bot.runtime.logs import bind_request
 from handlers.blocks.datasets.check_views import build_message_view
 from handlers.blocks.message import Message
 from handlers.blocks.replies import build_error
@@ -209,12 +211,15 @@ class Access:
 
     async def _admitted(self, sender: Sender) -> Requester:
         try:
-            return await self.requester(sender)
+            requester = await self.requester(sender)
         except Refused as refused:
             # Bots and Slack's own notes on a channel are many, and nothing about them is wrong.
             level = logging.INFO if sender.user and refused.error is not None else logging.DEBUG
             logger.log(level, "refused a request: %s", refused)
             raise
+        place = requester.place
+        bind_request(request=token_hex(4), team=place.team, channel=place.channel, user=requester.user)
+        return requester
 
     def _responding(self, body: Payload) -> Respond | None:
         url = _text(body.get("response_url"))

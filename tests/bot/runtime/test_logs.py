@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import json
 import logging
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from aiohttp import web
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.runtime import logs
-from bot.runtime.logs import REDACTED, RedactingFormatter, set_up
+from bot.runtime.logs import REDACTED, JsonFormatter, RedactingFormatter, bind_request, log_event, set_up
 from bot.sandbox.slack import SlackStandIn
 
 
@@ -215,3 +216,64 @@ def test_an_errors_words_cannot_pass_for_a_line_either() -> None:
     assert first.endswith(": oops")
     assert len(rest) > 3
     assert all(each.startswith("  ") and each.isprintable() for each in rest)
+
+
+def record_of(event: str, trouble: Exception | None = None, **fields: str | int | float) -> logging.LogRecord:
+    """The record that `log_event` makes."""
+    made: list[logging.LogRecord] = []
+    logger = logging.Logger("bot.some")
+
+    def keep(record: logging.LogRecord) -> bool:
+        made.append(record)
+        return False
+
+    logger.addFilter(keep)
+    log_event(logger, event, **fields)
+    if trouble is not None:
+        made[0].exc_info = (type(trouble), trouble, trouble.__traceback__)
+    return made[0]
+
+
+def test_an_event_is_its_name_and_its_fields_with_the_time_in_utc() -> None:
+    said = RedactingFormatter(()).format(record_of("job.started", job="tb-1", code=3, why='a "b" c=d'))
+    stamp, rest = said.split(" ", 1)
+    assert stamp.endswith("Z")
+    assert rest == 'INFO    bot.some: job.started job=tb-1 code=3 why="a \\"b\\" c=d"'
+
+
+def test_the_ids_of_the_request_are_on_its_lines_and_on_no_other() -> None:
+    async def request(number: int) -> str:
+        bind_request(request=f"r{number}", team="T1", channel="")
+        await asyncio.sleep(0)
+        return RedactingFormatter(()).format(record_of("job.started", job=f"tb-{number}"))
+
+    async def both() -> list[str]:
+        return list(await asyncio.gather(request(1), request(2)))
+
+    first, second = asyncio.run(both())
+    assert first.endswith("job.started job=tb-1 request=r1 team=T1")
+    assert second.endswith("job.started job=tb-2 request=r2 team=T1")
+    assert " request=" not in RedactingFormatter(()).format(record_of("job.started"))
+
+
+def test_as_json_each_line_is_one_object_without_secrets() -> None:
+    formatter = JsonFormatter(("hunter22",))
+    try:
+        raise ValueError("Bearer abcdefghijklmnop123 and hunter22\nno")
+    except ValueError as error:
+        said = formatter.format(
+            record_of("job.failed", error, job="tb-1", code=7, api_token="t", why="x" * 60_000)
+        )
+    assert "\n" not in said
+    read = json.loads(said)
+    assert (read["event"], read["level"], read["logger"], read["job"], read["code"]) == (
+        "job.failed",
+        "info",
+        "bot.some",
+        "tb-1",
+        7,
+    )
+    assert read["api_token"] == REDACTED
+    assert "ValueError: Bearer *** and ***" in read["exception"]
+    assert "hunter22" not in said
+    assert len(said) < 40_000

@@ -4,6 +4,7 @@ import logging
 
 import pytest
 
+from bot.runtime.logs import RedactingFormatter
 from tests.support.harness import ADA, PLACE, TEAM, Harness
 
 
@@ -14,11 +15,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> None:
 
 def events(caplog: pytest.LogCaptureFixture) -> list[str]:
     """The names of the events, in order."""
-    return [
-        record.getMessage().partition(" ")[0]
-        for record in caplog.records
-        if record.name == "bot.tuning.lifecycle_log"
-    ]
+    return [record.getMessage() for record in caplog.records if record.name == "bot.tuning.lifecycle_log"]
 
 
 async def test_life_of_a_job_that_succeeds_and_is_deleted(
@@ -29,7 +26,7 @@ async def test_life_of_a_job_that_succeeds_and_is_deleted(
     assert events(caplog) == ["job.accepted", "job.sent", "job.started", "job.succeeded", "job.deleted"]
     for record in caplog.records:
         if record.name == "bot.tuning.lifecycle_log":
-            line = record.getMessage()
+            line = RedactingFormatter(()).format(record)
             assert f" job={job.key} team={TEAM} channel={PLACE.channel} backend=vertex state=" in line
             assert "secret" not in line
             assert ADA not in line
@@ -42,8 +39,9 @@ async def test_start_that_google_refuses_is_a_failure_with_its_code(
     job = await harness.accepted("refused")
     await harness.tuning.submit(job)
     assert events(caplog) == ["job.accepted", "job.sent", "job.failed"]
-    assert caplog.records[-1].getMessage().endswith("state=failed code=0")
-    assert "Base model" not in caplog.records[-1].getMessage()
+    said = RedactingFormatter(()).format(caplog.records[-1])
+    assert said.endswith("state=failed code=0")
+    assert "Base model" not in said
 
 
 async def test_cancellation_is_logged_when_it_is_asked_and_when_the_job_ends(
