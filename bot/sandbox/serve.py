@@ -80,7 +80,8 @@ async def open_sandbox(manifest: dict[str, Any], directory: Path) -> AsyncIterat
     """Open the stand-ins with two people and their channels, and connect the bot."""
     async with GoogleStandIn(trainer=CharacterTrainer()) as google, SlackStandIn(manifest=manifest) as slack:
         google.create_bucket(BUCKET)
-        ada, grace = slack.person("ada", "Ada Lovelace"), slack.person("grace", "Grace Hopper")
+        # Ada administers the workspace, so that she can try what others may not do.
+        ada, grace = slack.person("ada", "Ada Lovelace", is_admin=True), slack.person("grace", "Grace Hopper")
         slack.add_channel("tuning", ada, grace)
         slack.add_channel("random", ada, grace, with_bot=False)
         slack.add_channel("ada-private", ada, private=True)

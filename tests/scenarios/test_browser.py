@@ -236,6 +236,34 @@ async def test_a_colleague_in_a_second_window_asks_the_same_model() -> None:
         await expect(answer.get_by_text("eight", exact=True)).to_be_visible()
 
 
+async def test_a_correction_is_learned_by_the_next_model() -> None:
+    async with sandbox() as (browser, address), window(browser, address) as page:
+        await tune(page, "first", epochs="40")
+        await card(page, "first: done").wait_for(timeout=TRAINED)
+        await command(page, "/tune feedback on")
+        await page.get_by_role("button", name="Switch feedback on").click()
+        await expect(page.get_by_text(re.compile("Feedback is on, as"))).to_be_visible()
+        await command(page, "/ask model=first seven")
+        answer = page.get_by_role("article").filter(has_text="asked first")
+        await expect(answer.get_by_text("eight", exact=True)).to_be_visible()
+        await answer.get_by_role("button", name="Bad answer").click()
+        form = page.get_by_role("dialog", name="A better answer")
+        await expect(form.get_by_label("Question")).to_have_value("seven")
+        await form.get_by_label("Better answer").fill("lucky one")
+        await form.get_by_role("button", name="Save").click()
+        await expect(page.get_by_role("dialog")).to_have_count(0)
+
+        await command(page, "/tune again first")
+        again = page.get_by_role("dialog", name="Tune a model")
+        await again.get_by_role("button", name="Check the file").click()
+        await page.get_by_role("dialog", name="Ready to start").get_by_role("button", name="Start tuning").click()
+        await page.get_by_role("button", name="Yes, start it").click()
+        await card(page, "first-2: done").wait_for(timeout=TRAINED)
+        await command(page, "/ask model=first-2 seven")
+        better = page.get_by_role("article").filter(has_text="asked first-2")
+        await expect(better.get_by_text("lucky one", exact=True)).to_be_visible()
+
+
 async def test_the_bot_is_killed_and_started_again_while_a_tuning_runs() -> None:
     async with sandbox() as (browser, address), window(browser, address) as page:
         await tune(page, "survivor", LONG, "30")
