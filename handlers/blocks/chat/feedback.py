@@ -18,11 +18,11 @@ from handlers.blocks.message import Block, Message, compose, escape, escape_line
 from handlers.blocks.private_metadata import pack_requester, unpack_requester
 from handlers.blocks.replies import build_reply
 
-VOTE_ACTION: Final = "answer_vote"
-AGAIN_ACTION: Final = "corrections_again"
-SWITCH_ACTION: Final = "feedback_switch_on"
-CORRECTION_VIEW: Final = "correction_form"
-JOINING_ID: Final = "joining_file"
+VOTE_ACTION = "answer_vote"
+AGAIN_ACTION = "corrections_again"
+SWITCH_ACTION = "feedback_switch_on"
+CORRECTION_VIEW = "correction_form"
+JOINING_ID = "joining_file"
 _BLOCK: Final = "answer_feedback"
 _FIELD: Final = 3_000  # Slack's limit for a text field
 _NAME: Final = 128
