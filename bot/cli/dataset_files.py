@@ -104,6 +104,11 @@ def _in_utf8(
 )
 @_PREFERRED
 @click.option(
+    "--mask",
+    is_flag=True,
+    help="With --repair: replace e-mail addresses, numbers and keys by placeholders such as [EMAIL_1].",
+)
+@click.option(
     "--repair",
     "directory",
     type=click.Path(file_okay=False, path_type=Path),
@@ -120,6 +125,7 @@ def check(
     epochs: int | None,
     held_out_percent: float,
     preferred: bool,
+    mask: bool,
     directory: Path | None,
     as_json: bool,
 ) -> None:
@@ -130,6 +136,8 @@ def check(
     from bot.backends import PROFILES
     from bot.datasets import DatasetChecker, Repairer, report_text
 
+    if mask and directory is None:
+        raise click.UsageError("Give --mask together with --repair.")
     profile = PROFILES[backend]
     mapping = _mapping(input_key, output_key)
     checker = DatasetChecker(file.name, profile.limits, target=profile.dialect, mapping=mapping)
@@ -145,7 +153,7 @@ def check(
     if ready and not as_json:
         click.echo(_estimate(report, trained, epochs, profile, base or profile.base_models[0]))
     if directory is not None:
-        repairer = Repairer(file.name, profile.limits, profile.dialect, mapping)
+        repairer = Repairer(file.name, profile.limits, profile.dialect, mapping, mask=mask)
         _write_repaired(directory, file, repairer, encoding)
     sys.exit(0 if ready else 1)
 
@@ -213,6 +221,8 @@ def _write_repaired(directory: Path, file: Path, repairer: "Repairer", encoding:
                 kept.write(rows.kept_rows)
                 rejected.write(rows.rejected_rows)
     click.echo(f"{rows.kept:,} rows, {rows.repaired:,} of them repaired: {kept_file}")
+    if rows.masked:
+        click.echo(f"Private values were replaced by placeholders in {rows.masked:,} rows.")
     if rows.cut_turns:
         click.echo(f"{rows.cut_turns:,} turns without an answer were cut off these rows.")
     click.echo(f"{rows.rejected:,} rows left out, with reasons: {rejected_file}")

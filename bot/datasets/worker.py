@@ -99,7 +99,7 @@ class Repairing:
     def __init__(self, task: RepairTask, kept: BinaryIO, rejected: BinaryIO) -> None:
         self._kept = kept
         self._rejected = rejected
-        self._repairer = Repairer(task.name, task.limits, task.target, task.mapping, task.budget)
+        self._repairer = Repairer(task.name, task.limits, task.target, task.mapping, task.budget, mask=task.mask)
         self._steps = _Steps()
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
@@ -113,7 +113,9 @@ class Repairing:
             self._write(last)
         self._kept.flush()
         self._rejected.flush()
-        counts = RepairResult(last.kept, last.repaired, last.rejected, last.duplicates, last.cut_turns)
+        counts = RepairResult(
+            last.kept, last.repaired, last.rejected, last.duplicates, last.cut_turns, last.masked
+        )
         yield RESULT + encode(counts)
 
     def _write(self, repaired: Repaired) -> None:

@@ -49,6 +49,7 @@ class RepairTask(msgspec.Struct, frozen=True, tag="repair"):
     target: Dialect | None = None
     mapping: FieldMapping | None = None
     budget: RepairBudget = RepairBudget()
+    mask: bool = False
 
 
 class ConvertTask(msgspec.Struct, frozen=True, tag="convert"):
@@ -80,6 +81,7 @@ class RepairResult(msgspec.Struct, frozen=True):
     rejected: int
     duplicates: int
     cut_turns: int
+    masked: int
 
 
 class Failure(msgspec.Struct, frozen=True):

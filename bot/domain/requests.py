@@ -15,7 +15,7 @@ class StartRequest:
 
     `file` and `validation` are locations, see Dataset; `validation_share` holds out a share of the training file
     instead of a validation file. `preferred_only` is a person's yes to learning only the preferred answers of a
-    file that has two for each question.
+    file that has two for each question; `mask` asks a repair to replace private values.
     """
 
     backend: str = ""
@@ -27,6 +27,7 @@ class StartRequest:
     validation_share: float = 0.0
     mapping: FieldMapping | None = None
     preferred_only: bool = False
+    mask: bool = False
 
     @classmethod
     def of(cls, spec: TuningSpec) -> "StartRequest":

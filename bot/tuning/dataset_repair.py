@@ -27,7 +27,8 @@ class RepairedFiles:
     """The two files and how many rows went where.
 
     `name` is the given file's without its suffix. `repaired` rows are part of the kept ones, `duplicates` part of
-    the rejected ones; `cut_turns` counts turns without an answer that were cut off kept rows.
+    the rejected ones; `cut_turns` counts turns without an answer that were cut off kept rows, `masked` counts kept
+    rows in which private values were replaced.
     """
 
     name: str
@@ -38,6 +39,7 @@ class RepairedFiles:
     rejected: int
     duplicates: int
     cut_turns: int
+    masked: int = 0
 
 
 class DatasetRepair:
@@ -69,6 +71,7 @@ class DatasetRepair:
                 profile.dialect,
                 request.mapping,
                 RepairBudget(kept_bytes=most) if most else RepairBudget(),
+                mask=request.mask,
             )
             async with (
                 self._workers.worker(WorkKind.CHECK, f"{place.team} {user}") as worker,
@@ -84,6 +87,7 @@ class DatasetRepair:
                 counts.rejected,
                 counts.duplicates,
                 counts.cut_turns,
+                counts.masked,
             )
 
 

@@ -39,6 +39,8 @@ def pack_request(request: StartRequest) -> str:
         packed["s"] = request.validation_share
     if request.preferred_only:
         packed["p"] = True
+    if request.mask:
+        packed["x"] = True
     if request.mapping is not None:
         packed["k"] = [request.mapping.input, request.mapping.output]
     text = _dumps(packed)
@@ -60,6 +62,7 @@ def unpack_request(text: str) -> StartRequest:
             **texts,
             validation_share=msgspec.convert(packed.get("s", 0.0), float),
             hyperparameters=msgspec.convert(packed.get("h", {}), Hyperparameters),
+            mask=msgspec.convert(packed.get("x", False), bool),
             preferred_only=msgspec.convert(packed.get("p", False), bool),
             mapping=None if keys is None else FieldMapping(*msgspec.convert(keys, tuple[str, str])),
         )

@@ -48,7 +48,7 @@ class RepairUpload:
         async with self._pending_modals.recorded(pending):
             await self._client.views_update(view_id=view_id, view=build_repairing_view(requester))
             thread, uploaded = await self._upload(place, user, request)
-            repaired = replace(request, file=SCHEME + uploaded)
+            repaired = replace(request, file=SCHEME + uploaded, mask=False)
             checked = await self._proposals.check(thread, user, repaired)
             await self._poster.post(thread, report_message(checked, repaired))
             await self._check_modal.show_result(pending, checked, repaired, elsewhere=False)

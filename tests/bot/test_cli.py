@@ -213,3 +213,24 @@ def test_the_systems_to_choose_from_are_those_of_the_code_and_help_shows_them() 
     assert tuple(PROFILES) == BACKENDS
     assert "[vertex|gemini|palm]" in run("check", "-h").stdout
     assert run("check", "--for", "openai", __file__).exit_code == 2
+
+
+def test_private_values_are_masked_where_a_person_asks(tmp_path: Path) -> None:
+    source, folder = tmp_path / "talks.jsonl", tmp_path / "repaired"
+    source.write_bytes(jsonl(*(pair(f"Who is ada{i % 2}@corp.org?", f"answer {i}") for i in range(4))))
+    assert "Give --mask together with --repair" in run("check", source, "--mask").output
+    result = run("check", source, "--repair", folder, "--mask")
+    assert "Private values were replaced by placeholders in 4 rows." in result.stdout
+    kept = rows_of((folder / "talks.repaired.jsonl").read_bytes())
+    assert [row["text_input"] for row in kept] == [f"Who is [EMAIL_{1 + i % 2}]?" for i in range(4)]
+
+
+def test_two_answers_are_learned_as_one_only_where_a_person_says_so(tmp_path: Path) -> None:
+    source = tmp_path / "pairs.jsonl"
+    source.write_bytes(jsonl(*({"prompt": f"{i}?", "chosen": f"yes {i}", "rejected": "no"} for i in range(4))))
+    assert run("check", source).exit_code == 1
+    assert run("check", source, "--preferred").exit_code == 0
+    assert "has a preferred answer and another one" in refused("convert", source, "--to", "openai")
+    result = run("convert", source, "--to", "prompt", "--preferred")
+    assert rows_of(result.stdout_bytes)[0] == {"prompt": "0?", "completion": "yes 0"}
+    assert run("convert", source, "--to", "preference").exit_code == 0

@@ -57,6 +57,22 @@ async def test_one_click_repairs_a_file_and_one_more_starts_on_it(open_bot: Open
         await bot.message("40 rows from rows.repaired.jsonl", "done")
 
 
+async def test_one_click_masks_personal_data_and_leaves_no_row_out(open_bot: OpenBot) -> None:
+    rows = [
+        {"text_input": f"Who is person{number}@corp.org?", "output": f"number {number}"} for number in range(20)
+    ]
+    async with open_bot() as bot:
+        await check_in_form(bot, jsonl(rows))
+        report = await bot.report("Ready to start")
+        await bot.ada.click(report, "report_mask")
+        said = await bot.message("20 rows kept", "personal data masked in 20", "Nothing left out")
+        await bot.shows(said, "The repaired file is in this thread.")
+        again = await bot.report("Ready to start")
+        assert "an e-mail address" not in str(again.blocks)
+        [masked] = [file for file in bot.slack.workspace.files.values() if "repaired" in file.name]
+        assert json.loads(masked.content.splitlines()[3])["text_input"] == "Who is [EMAIL_4]?"
+
+
 async def test_a_person_who_presses_start_under_anothers_report_is_the_one_who_started_it(
     open_bot: OpenBot,
 ) -> None:

@@ -16,6 +16,7 @@ OUT_OF_TIME = "out-of-time"
 TOO_MANY_BAD_ROWS = "too-many-bad-rows"
 STOPS = {OUT_OF_TIME, TOO_MANY_BAD_ROWS}
 PREFERRED_ONLY = "preferred-only"
+PERSONAL_DATA = "personal-data"
 # Google measured 0.236 billed tokens for a character of English with Gemini's tokenizer. A character of another
 # script has more tokens and more bytes, so bytes are counted; the estimate is then less certain.
 TOKENS_PER_1000_BYTES = 236
@@ -125,6 +126,13 @@ class DatasetReport:
     def asks_for_preferred(self) -> bool:
         """Whether rows have two answers, so that a person must say whether to learn the preferred ones alone."""
         return any(finding.rule == PREFERRED_ONLY for finding in self.findings)
+
+    @property
+    def may_be_masked(self) -> bool:
+        """Whether rows hold private values that a repair can replace by placeholders."""
+        known = [RULES.get(finding.rule) for finding in self.errors]
+        private = any(finding.rule == PERSONAL_DATA for finding in self.findings)
+        return private and bool(self.rows) and not any(rule is None or rule.whole_file for rule in known)
 
     def without_fingerprints(self) -> Self:
         """Return the same report without its hashes, to store or send it."""

@@ -319,7 +319,9 @@ RULES: dict[str, Rule] = {
         WARNING, "The output looks cut off: it ends with {value}.", "Check it; the model learns to stop like that."
     ),
     "personal-data": Rule(
-        WARNING, "This looks like {field}: {value}.", "Take personal data and secrets out before you tune."
+        WARNING,
+        "This looks like {field}: {value}.",
+        "Take such values out before you tune, or let the repair mask them.",
     ),
     "lopsided-outputs": Rule(
         WARNING,

@@ -13,6 +13,7 @@ from bot.datasets.checks.row_source import RowSource
 from bot.datasets.findings.collector import MAX_ROW_PROBLEMS, FindingCollector, Problem
 from bot.datasets.findings.findings import Severity
 from bot.datasets.formats.json_lines import Block
+from bot.datasets.rewrite.masking import Masker
 from bot.datasets.rewrite.row_repair import repair_row
 from bot.datasets.rows.almost_json import repair_json
 from bot.datasets.rows.examples import encode
@@ -37,7 +38,8 @@ class Repaired:
     """A part of a repair's output: JSONL of both files, and the counts of rows so far.
 
     `repaired` rows are among the `kept` ones, `duplicates` among the `rejected` ones;
-    `cut_turns` counts turns without an answer that were cut off kept rows. A line of the rejected file
+    `cut_turns` counts turns without an answer that were cut off kept rows, `masked` kept rows in which private
+    values were replaced. A line of the rejected file
     is {"line", "rules", "reasons", "row"}: items of an array count as lines, and a row that is no JSON is text;
     "rows" says how many rows stand together where a file is so bad that they were not read one by one.
     """
@@ -49,6 +51,7 @@ class Repaired:
     rejected: int = 0
     duplicates: int = 0
     cut_turns: int = 0
+    masked: int = 0
 
 
 class Repairer:
@@ -57,7 +60,7 @@ class Repairer:
     Both are generators, so that the output of one chunk, which can be long, is never held as a whole. The last
     part that `finish` yields has the counts of the file. The repaired file is JSONL in the file's own dialect;
     good rows keep their bytes. Rows are checked with `limits` and `target` as in a check, so the repaired file
-    passes it, unless too few rows are left.
+    passes it, unless too few rows are left. With `mask`, private values become placeholders, see Masker.
     """
 
     def __init__(
@@ -67,8 +70,12 @@ class Repairer:
         target: Dialect | None = None,
         mapping: FieldMapping | None = None,
         budget: RepairBudget | None = None,
+        *,
+        mask: bool = False,
     ) -> None:
         self._mapping = mapping
+        self._masker = Masker() if mask else None
+        self._masked_rows = 0
         self._budget = budget
         self._began = process_time()
         self._kept_bytes = self._rejected_bytes = self._held = 0
@@ -191,13 +198,20 @@ class Repairer:
         outputs = columns.compared_outputs()
         for i, (line, question, answer) in enumerate(zip(lines, columns.inputs, outputs, strict=True)):
             if self._seen.add(xxhash.xxh3_64_intdigest(f"{question}\0\0{answer}".encode())):
-                self._kept.append(line.strip())
+                self._kept.append(self._masked(line.strip()))
                 self._kept_rows += 1
                 self._kept_bytes += len(line) + 1
             else:
                 self._duplicates += 1
                 self._reject(first + i, line, _DUPLICATE)
         return self._kept_rows - before == len(lines)
+
+    def _masked(self, line: bytes) -> bytes:
+        if self._masker is None:
+            return line
+        masked = self._masker.mask_row(line)
+        self._masked_rows += masked is not line
+        return masked
 
     def _reject(self, number: int, line: bytes, result: RowResult, *, rows: int = 1) -> None:
         self._rejected_rows += rows
@@ -231,6 +245,7 @@ class Repairer:
             rejected=self._rejected_rows,
             duplicates=self._duplicates,
             cut_turns=self._cut_turns,
+            masked=self._masked_rows,
         )
 
 

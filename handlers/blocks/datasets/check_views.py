@@ -19,6 +19,7 @@ CHECKING_ID = "checking"
 ERROR_ID = "start_error"
 AGAIN_ACTION = "form_again"
 REPAIR_ACTION = "report_repair"
+MASK_ACTION = "report_mask"
 CHECK_ACTION = "report_check"
 
 
@@ -74,6 +75,8 @@ def build_repaired_message(repaired: RepairedFiles, uploaded: int = 0) -> Messag
     kept = f"*{escape_line(repaired.name, 100)}* repaired: {count(repaired.kept, 'row')} kept"
     if repaired.repaired:
         kept += f", {repaired.repaired:,} of them repaired"
+    if repaired.masked:
+        kept += f", personal data masked in {repaired.masked:,}"
     if repaired.rejected:
         left_out = f" {count(repaired.rejected, 'row')} left out"
     else:
@@ -108,17 +111,38 @@ def build_way_out(report: DatasetReport | None, request: StartRequest | None) ->
         if report is not None and (question := build_question(report, request)):
             *above, asked = question
             return [*above, {**asked, "elements": [*asked["elements"], *again]}]
-        if report is None or not report.repairable:
+        if report is None or not (report.repairable or report.may_be_masked):
             return [actions(again, "report_choices")]
-        repair = button("Repair and continue", REPAIR_ACTION, pack_request(request), style="primary")
+        repair = _repairs(report, request)
     except BadArgument:
         # Too long for a button: the person opens the form with the command instead.
         return []
-    text = (
-        "*I can repair this file.* I keep the good rows, put right what can only have been meant in one way, and "
-        "list the rest with reasons. Your own file stays as it is."
-    )
-    return [section(text, "report_way_out"), actions([repair, *again], "report_choices")]
+    text = ""
+    if report.repairable:
+        text = (
+            "*I can repair this file.* I keep the good rows, put right what can only have been meant in one way, "
+            "and list the rest with reasons. "
+        )
+    if report.may_be_masked:
+        text += (
+            "*I can mask personal data and keys:* each value becomes a placeholder such as `[EMAIL_1]`, the same "
+            "one in all rows. "
+        )
+    text += "Your own file stays as it is."
+    return [section(text, "report_way_out"), actions([*repair, *again], "report_choices")]
+
+
+def _repairs(report: DatasetReport, request: StartRequest) -> list[Block]:
+    """Build the buttons that repair the file, that mask its private values, or that do both."""
+    buttons = []
+    if report.repairable:
+        buttons.append(button("Repair and continue", REPAIR_ACTION, pack_request(request), style="primary"))
+    if report.may_be_masked:
+        text = "Repair, mask and continue" if report.repairable else "Mask and continue"
+        masked = pack_request(replace(request, mask=True))
+        # Two buttons of one block must have ids of their own.
+        buttons.append(button(text, MASK_ACTION, masked))
+    return buttons
 
 
 def build_question(report: DatasetReport, request: StartRequest) -> list[Block]:

@@ -222,6 +222,7 @@ ROUTES: dict[tuple[str, str], tuple[str, Callable[[Kind, str, str], Body]]] = {
             check_views.AGAIN_ACTION,
             check_views.REPAIR_ACTION,
             check_views.CHECK_ACTION,
+            check_views.MASK_ACTION,
             finding_list.DETAILS_ACTION,
         )
     },

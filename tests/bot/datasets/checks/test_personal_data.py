@@ -11,10 +11,18 @@ HINTS = {
     "call 415-555-2671 now": "a phone number",
     "4111-1111-1111-1111": "a card number",
     "378282246310005": "a card number",
-    "sk-" + "proj-abcdefghijklmnopqrstuv": "a key",
-    "ghp_" + "a1B2" * 9: "a key",
-    "xoxb-" + "123456789012-abc": "a key",
-    "-----BEGIN RSA " + "PRIVATE KEY-----": "a key",
+    "sk-" + "proj-abcdefghijklmnopqrstuv": "a key or token",
+    "ghp_" + "a1B2" * 9: "a key or token",
+    "xoxb-" + "123456789012-abc": "a key or token",
+    "glpat-" + "a1B2" * 5: "a key or token",
+    "hf_" + "a1B2" * 8 + "ab": "a key or token",
+    "https://hooks.slack.com/services/" + "T000/B000/" + "x" * 24: "a key or token",
+    "eyJ" + "hbGciOiJIUzI1NiJ9.eyJ" + "zdWIiOiIxMjM0In0." + "a" * 43: "a key or token",
+    "123456789:AA" + "x" * 33: "a key or token",
+    "pay to DE89 3704 0044 0532 0130 00 please": "a bank account number (IBAN)",
+    "GB82WEST12345698765432": "a bank account number (IBAN)",
+    "NO93 8601 1117 947": "a bank account number (IBAN)",
+    "-----BEGIN RSA " + "PRIVATE KEY-----": "a key or token",
 }
 
 
@@ -42,6 +50,10 @@ def test_personal_data_is_hinted_at_and_masked(text: str) -> None:
         "10.000.000.000",
         "task-based-learning-with-many-words",
         "550e8400-e29b-41d4-a716-446655440000",
+        "DE89 3704 0044 0532 0130 01",
+        "AB12 ABCD EFGH 1234",
+        "ISO9001 ABCD2015",
+        "1234 5678 9012 3456",
         "Natalia sold 48/2 = <<48/2=24>>24 clips",
     ],
 )
