@@ -25,6 +25,7 @@ from bot.chat.feedback_service import FeedbackService
 from bot.chat.question_limits import NO_LIMITS, QuestionLimits
 from bot.datasets import WORKER_MODULE
 from bot.delivery.outbox_sender import OutboxSender
+from bot.domain.approval import ApprovalRules
 from bot.domain.roles import Role, RoleGrant
 from bot.domain.spending import ConfirmationRules
 from bot.errors import StorageError
@@ -46,6 +47,7 @@ from bot.runtime.worker_pool import WorkerPool, work_queues
 from bot.settings import Settings, reveal
 from bot.spending.price_table import PriceTable, read_price_table
 from bot.spending.retirement import retirement_check
+from bot.tuning.approvals import Approvals
 from bot.tuning.cancellation import Cancellations
 from bot.tuning.corrected_file import CorrectedFiles
 from bot.tuning.dataset_check import DatasetCheck
@@ -72,6 +74,9 @@ logger = logging.getLogger(__name__)
 # LONGEST_STOP_SECONDS of bot/runtime/stop_signals.py.
 DRAIN_SECONDS: Final = 3.0
 SENDER_SECONDS: Final = 2.0
+
+
+NO_APPROVALS: Final = ApprovalRules()  # only people who may not start alone need one
 
 
 class SystemClock:
@@ -114,6 +119,7 @@ def build_use_cases(
     stuck_after: timedelta = STUCK_AFTER,
     prices: PriceTable | None = None,
     confirmation_rules: ConfirmationRules | None = None,
+    approval_rules: ApprovalRules = NO_APPROVALS,
     question_limits: QuestionLimits = NO_LIMITS,
 ) -> UseCases:
     """Build the use cases; `files` maps a location's scheme to its reader, `wake_sender` follows each notice.
@@ -126,6 +132,7 @@ def build_use_cases(
     prices = prices or read_price_table()
     rules = confirmation_rules or ConfirmationRules()
     roles = Roles(members, stores.roles, named_roles, start_alone=start_alone)
+    approvals = Approvals(jobs, roles, clock, wake_sender, approval_rules)
     cancellations = Cancellations(backends, jobs, clock, wake_sender)
     service = JobService(
         backends,
@@ -133,6 +140,7 @@ def build_use_cases(
         files,
         workers,
         roles,
+        approvals,
         cancellations,
         clock,
         wake_sender,
@@ -149,6 +157,7 @@ def build_use_cases(
     feedback = FeedbackService(stores.feedback, access, stores.audit_log)
     return UseCases(
         jobs=service,
+        approvals=approvals,
         access=access,
         roles=roles,
         refresher=refresher,
@@ -242,6 +251,7 @@ async def serving(
             stuck_after=settings.stuck_after,
             prices=prices,
             confirmation_rules=settings.confirmation_rules,
+            approval_rules=settings.approval_rules,
             question_limits=QuestionLimits(settings.questions_per_minute, settings.thread_questions_per_hour),
         )
         handlers = build_handlers(
@@ -281,6 +291,7 @@ async def serving(
 
 async def _sweep(use_cases: UseCases) -> None:
     """Do what the poller does at the start and every few minutes. Raises StorageError."""
+    await use_cases.approvals.expire()
     await use_cases.retirements.run()
     await use_cases.sweep.run()
 

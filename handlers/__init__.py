@@ -12,7 +12,7 @@ from slack_bolt.app.async_app import AsyncApp
 
 from handlers.blocks.chat import ask_form, channel_settings, feedback
 from handlers.blocks.datasets import check_views, finding_list, report
-from handlers.blocks.jobs import card
+from handlers.blocks.jobs import approval_request, card
 from handlers.blocks.start import cost, form, prompt
 from handlers.errors import on_error
 from handlers.listeners.actions import Actions
@@ -55,6 +55,7 @@ def register(app: AsyncApp, listeners: Listeners) -> None:
     app.view(form.FORM_VIEW)(door.view(views.start_form))
     app.view(report.REPORT_VIEW)(door.view(views.start_report))
     app.view(cost.CONFIRM_VIEW)(door.view(views.start_confirmed))
+    app.view(approval_request.DECLINE_VIEW)(door.view(views.decline_start))
     app.view(ask_form.ASK_VIEW)(door.view(views.ask_form))
     app.view_closed(check_views.CHECKING_ID)(door.closed_view(views.check_closed))
     app.view(channel_settings.SETTINGS_VIEW)(door.view(views.settings_form))
@@ -69,6 +70,8 @@ def register(app: AsyncApp, listeners: Listeners) -> None:
     app.action(finding_list.DETAILS_ACTION)(door.action(actions.report_details))
     app.action(report.START_ACTION)(door.action(actions.report_start))
     app.action(prompt.OPEN_ACTION)(door.action(actions.open_form))
+    app.action(approval_request.APPROVE_ACTION)(door.action(actions.job_approve))
+    app.action(approval_request.DECLINE_ACTION)(door.action(actions.job_decline))
     app.action(card.CANCEL_ACTION)(door.action(actions.job_cancel))
     app.action(card.REFRESH_ACTION)(door.action(actions.job_refresh))
     app.action(card.ASK_ACTION)(door.action(actions.job_ask))

@@ -27,6 +27,7 @@ from bot.ports.stores import AuditLog, JobStore, PendingModalStore
 from bot.runtime.background_tasks import BackgroundTasks
 from bot.runtime.readiness import Readiness
 from bot.settings import Settings, reveal
+from bot.tuning.approvals import Approvals
 from bot.tuning.corrected_file import CorrectedFiles
 from bot.tuning.dataset_repair import DatasetRepair
 from bot.tuning.job_refresh import JobRefresher
@@ -48,6 +49,7 @@ from handlers.listeners.feedback import FeedbackListeners
 from handlers.listeners.shortcuts import Shortcuts
 from handlers.listeners.tune_command import CommandRunner
 from handlers.listeners.views import Views
+from handlers.start_flow.approval_flow import ApprovalFlow
 from handlers.start_flow.check_modal import CheckModal
 from handlers.start_flow.corrections_upload import CorrectionsUpload
 from handlers.start_flow.pending_modals import PendingModals
@@ -81,6 +83,7 @@ class UseCases:
     """What the listeners call, one object a capability."""
 
     jobs: JobService
+    approvals: Approvals
     access: JobAccess
     roles: Roles
     refresher: JobRefresher
@@ -202,6 +205,7 @@ def build_handlers(
         corrections,
     )
     questions = QuestionTasks(use_cases.answers, slack.idempotent_poster, poster, client, tasks, clock)
+    approvals = ApprovalFlow(client, use_cases.approvals, use_cases.jobs)
     listeners = Listeners(
         access=Access(slack.identity, slack.users, client, poster, tasks),
         commands=Commands(check_modal, corrections, commands, questions, poster, tasks),
@@ -209,6 +213,7 @@ def build_handlers(
             check_modal,
             repair_upload,
             details,
+            approvals,
             use_cases.jobs,
             use_cases.access,
             use_cases.refresher,
@@ -218,7 +223,9 @@ def build_handlers(
             client,
             tasks,
         ),
-        views=Views(check_modal, use_cases.proposals, use_cases.jobs, settings, questions, poster, tasks),
+        views=Views(
+            check_modal, use_cases.proposals, approvals, use_cases.jobs, settings, questions, poster, tasks
+        ),
         shortcuts=Shortcuts(check_modal, tasks),
         events=Events(slack.identity, commands, questions, use_cases.chat, poster, audit_log, tasks),
         feedback=FeedbackListeners(use_cases.feedback, corrections, poster, client, tasks),

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from bot.domain.approval import Approval
 from bot.domain.chat import ChannelSettings, ModelAnswer, ModelRef, Question
 from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
 from bot.domain.jobs import DataStats, Failure, JobState, OpenJob, Search, Snapshot, TuningJob, TuningSpec
@@ -31,6 +32,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _SPEC = msgspec.json.Decoder(TuningSpec)
 _FAILURE = msgspec.json.Decoder(Failure)
 _DATA_STATS = msgspec.json.Decoder(DataStats)
+_APPROVAL = msgspec.json.Decoder(Approval)
 _SEARCH = msgspec.json.Decoder(Search)
 _MODEL = msgspec.json.Decoder(ModelRef)
 _ANSWER = msgspec.json.Decoder(ModelAnswer)
@@ -104,6 +106,7 @@ def job_row(job: TuningJob) -> dict[str, Any]:
         "prepared_by": job.prepared_by,
         "create_sent_at": _optional_micros(job.create_sent_at),
         "retirement_told": job.retirement_told,
+        "approval": None if job.approval is None else _json(job.approval),
         "waits_since": _optional_micros(job.waits_since),
         "resumes": job.resumes,
         "search": None if job.search is None else _json(job.search),
@@ -139,6 +142,7 @@ def read_job(row: Row) -> TuningJob:
         prepared_by=row["prepared_by"],
         create_sent_at=_optional_moment(row["create_sent_at"]),
         retirement_told=row["retirement_told"],
+        approval=None if row["approval"] is None else parsed(_APPROVAL, row["approval"]),
         waits_since=_optional_moment(row["waits_since"]),
         resumes=row["resumes"],
         search=None if row["search"] is None else parsed(_SEARCH, row["search"]),

@@ -31,7 +31,12 @@ _EDITS: Final = (2, 4)
 # A reply belongs into the thread of its job's card, so it waits while the first card is pending. Notices of jobs
 # that have ended come before those of open jobs.
 _SET_PRIORITIES: Final = """
-UPDATE outbox SET channel = CASE kind WHEN 'old_card' THEN old_channel ELSE jobs.channel END, priority = CASE
+UPDATE outbox SET channel = CASE
+    WHEN kind = 'old_card' OR old_card <> '' THEN old_channel
+    WHEN kind = 'approval' THEN target
+    ELSE jobs.channel
+  END, priority = CASE
+    WHEN kind = 'approval' THEN CASE old_card WHEN '' THEN 0 ELSE 2 END
     WHEN kind = 'old_card' THEN 4
     WHEN kind <> 'card' AND jobs.card = '' AND EXISTS (
       SELECT 1 FROM outbox AS first
@@ -52,7 +57,19 @@ _LONGEST_WAIT: Final = timedelta(minutes=5)
 _ADD: Final = """
 INSERT INTO outbox (team, job, kind, since)
 VALUES (?, ?, ?, CAST(strftime('%s', 'now') AS INTEGER) * 1000000)
-ON CONFLICT (job, kind) WHERE state = 'pending' DO UPDATE SET version = version + 1
+ON CONFLICT (job, kind, target) WHERE state = 'pending' DO UPDATE SET version = version + 1
+"""
+
+# An approver has one message for each job, which is updated: its notice becomes pending again.
+_UPDATE_APPROVAL: Final = """
+UPDATE outbox SET
+  version = version + 1, due_at = CASE state WHEN 'pending' THEN due_at ELSE 0 END, state = 'pending'
+WHERE job = ? AND kind = 'approval' AND target = ? AND state <> 'undeliverable'
+"""
+_ADD_APPROVAL: Final = """
+INSERT INTO outbox (team, job, kind, target, since)
+SELECT ?1, ?2, 'approval', ?3, CAST(strftime('%s', 'now') AS INTEGER) * 1000000
+WHERE NOT EXISTS (SELECT 1 FROM outbox WHERE job = ?2 AND kind = 'approval' AND target = ?3)
 """
 
 # A card that stays where the job was, and whether it was updated after the job had ended.
@@ -60,7 +77,7 @@ _ADD_OLD_CARD: Final = """
 INSERT INTO outbox (team, job, kind, old_channel, old_card, since)
 SELECT team, key, 'old_card', channel, card, CAST(strftime('%s', 'now') AS INTEGER) * 1000000
 FROM jobs WHERE key = :job AND card <> '' AND channel <> :channel
-ON CONFLICT (job, kind) WHERE state = 'pending' DO NOTHING
+ON CONFLICT (job, kind, target) WHERE state = 'pending' DO NOTHING
 """
 _UPDATE_OLD_CARD_AGAIN: Final = """
 UPDATE OR IGNORE outbox SET state = 'pending', due_at = 0 WHERE job = ? AND kind = 'old_card' AND state = 'sent'
@@ -92,7 +109,13 @@ ORDER BY notice.priority, notice.id LIMIT :limit
 
 def add_notices(connection: Connection, job: TuningJob, kinds: Iterable[NoticeKind]) -> None:
     """Add these notices of a job, in the transaction that writes the state that they show."""
-    add_notices_of(connection, job.place.team, job.key, kinds)
+    listed = list(kinds)
+    if NoticeKind.APPROVAL in listed and job.approval is not None:
+        for target in job.approval.targets:
+            if not connection.execute(_UPDATE_APPROVAL, [job.key, target]).rowcount:
+                connection.execute(_ADD_APPROVAL, [job.place.team, job.key, target])
+    others = [kind for kind in listed if kind is not NoticeKind.APPROVAL]
+    add_notices_of(connection, job.place.team, job.key, others)
 
 
 def add_notices_of(connection: Connection, team: str, key: str, kinds: Iterable[NoticeKind]) -> None:
@@ -159,7 +182,12 @@ class SqliteOutbox:
 
     async def sent(self, notice: Notice, delivered: Delivered | None = None) -> None:
         def settle(connection: Connection) -> None:
-            if delivered is not None:
+            if delivered is not None and notice.kind is NoticeKind.APPROVAL:
+                connection.execute(
+                    "UPDATE outbox SET old_channel = ?, old_card = ? WHERE id = ?",
+                    [delivered.place.channel, delivered.card, notice.id],
+                )
+            elif delivered is not None:
                 place = delivered.place
                 connection.execute(_ADD_OLD_CARD, {"job": notice.job, "channel": place.channel})
                 connection.execute(
@@ -170,7 +198,11 @@ class SqliteOutbox:
             connection.execute(
                 "UPDATE outbox SET attempts = 0, refusals = 0, first_refused_at = NULL WHERE id = ?", [notice.id]
             )
-            if delivered is None or delivered.current:
+            if notice.kind is NoticeKind.APPROVAL:
+                # Where the job changed meanwhile, the notice has another version: it stays, and is an edit now.
+                if delivered is not None and delivered.current:
+                    self._settle(connection, notice, "sent", "")
+            elif delivered is None or delivered.current:
                 # News that joined meanwhile become a new notice; otherwise a job with constant news would stay
                 # before all others.
                 newest = replace(notice, version=_version(connection, notice))
@@ -224,8 +256,8 @@ class SqliteOutbox:
         if settled.rowcount:
             # A card is updated hundreds of times while a job runs; only the last update is kept.
             connection.execute(
-                "DELETE FROM outbox WHERE job = ? AND kind = ? AND state <> 'pending' AND id <> ?",
-                [notice.job, notice.kind.value, notice.id],
+                "DELETE FROM outbox WHERE job = ? AND kind = ? AND target = ? AND state <> 'pending' AND id <> ?",
+                [notice.job, notice.kind.value, notice.target, notice.id],
             )
 
 
@@ -258,4 +290,5 @@ def _notice(row: Row) -> Notice:
         unconfirmed=unconfirmed,
         refusals=read_refusals(row),
         old_card=row["old_card"],
+        target=row["target"],
     )

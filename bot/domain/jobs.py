@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from math import ceil
 
+from bot.domain.approval import Approval
 from bot.domain.datasets import Dataset
 from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
 from bot.domain.place import Place
@@ -12,12 +13,13 @@ from bot.domain.spending import TuningEstimate
 
 
 class JobState(StrEnum):
-    """The states of a job: waiting -> submitting -> queued -> running -> one of the last four.
+    """The states of a job, in their order; the last four are ends.
 
-    A job begins as submitting where it need not wait. A job that was called lost, or of which it was said that it
-    never started, is open again once Google shows it.
+    A job begins as submitting where it need not wait for anything. A job that was called lost, or of which it was
+    said that it never started, is open again once Google shows it.
     """
 
+    AWAITING_APPROVAL = "awaiting approval"  # an approver must say yes before Google is asked for anything
     WAITING = "waiting"  # it waits in the bot until Google may be asked to run it
     SUBMITTING = "submitting"  # our row is written; Google has not confirmed the job
     QUEUED = "queued"
@@ -34,7 +36,7 @@ class JobState(StrEnum):
     @property
     def in_bot(self) -> bool:
         """Whether the job waits in the bot, before Google is asked for anything."""
-        return self is JobState.WAITING
+        return self in (JobState.AWAITING_APPROVAL, JobState.WAITING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +193,8 @@ class TuningJob:
     job. `waits_since` is when the job joined the bot's queue, which gives its place there. `resumes` counts how
     often a later process began the start again. `search` is set while Google shows no such job, or does not start
     it. A job in state `submitting` with `stuck_at` is in doubt: the looks have failed for long. `retirement_told`
-    is the last notice that its base model retires, in days before that.
+    is the last notice that its base model retires, in days before that. `approval` is None for a start that needed
+    none.
     """
 
     key: str
@@ -224,6 +227,7 @@ class TuningJob:
     search: Search | None = None
     retirement_told: int | None = None
     waits_since: datetime | None = None
+    approval: Approval | None = None
 
     @property
     def name(self) -> str:
@@ -249,6 +253,11 @@ class TuningJob:
         if self.state is JobState.SUBMITTING:
             return self.create_sent_at is None
         return self.state.in_bot
+
+    @property
+    def unstarted(self) -> bool:
+        """Whether Google has not been asked to start it, or has certainly not started it."""
+        return self.create_sent_at is None and not self.operation
 
     @property
     def in_doubt(self) -> bool:

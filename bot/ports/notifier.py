@@ -14,6 +14,9 @@ from bot.domain.repeated_refusals import NO_REFUSALS, Refusals
 class NoticeKind(StrEnum):
     """The kinds of notices. The text of a notice is built when it is sent, from the newest row of the job."""
 
+    # Ask an approver in a place of their own, or update what was asked there. The job's targets each have one.
+    APPROVAL = "approval"
+    APPROVED = "approved"  # post the reply in the thread that tells the owner who approved the start
     CARD = "card"  # post the job card, or update it
     DELETED = "deleted"  # post the reply in the thread that tells the owner who deleted the model
     ENDED = "ended"  # post the reply in the thread that mentions the owner
@@ -40,7 +43,8 @@ class Notice:
     """Something to post about a job, in the channel where the job is now.
 
     `edits` is true if it updates a card that is in Slack, false if it is a new post. `attempts` counts tries,
-    `version` the changes that joined this notice. `old_card` is the `ts` of the card of an OLD_CARD notice.
+    `version` the changes that joined this notice. `old_card` is the `ts` of the card of an OLD_CARD notice, and of
+    the message of an APPROVAL notice that was posted; `target` is the person or the channel that it asks.
     """
 
     id: int
@@ -53,6 +57,7 @@ class Notice:
     unconfirmed: PostAttempt | None = None
     refusals: Refusals = NO_REFUSALS
     old_card: str = ""
+    target: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,7 @@ class Delivered:
 
 
 class Outbox(Protocol):
-    """Stores the notices to send. A job has at most one unsent notice of a kind, which newer changes join.
+    """Stores the notices to send. A job has at most one unsent notice of a kind and target, which changes join.
 
     The order is: replies, first cards, last cards, all other cards; within each group, oldest first.
     A job's replies wait until its card was posted.

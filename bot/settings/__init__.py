@@ -20,6 +20,7 @@ from pydantic import (
     ValidationError,
 )
 
+from bot.domain.approval import ApprovalRules
 from bot.domain.roles import Role, RoleGrant
 from bot.domain.spending import ConfirmationRules
 from bot.errors import SettingsError
@@ -219,6 +220,28 @@ class Settings(BaseModel):
         alias="TUNEBOT_START_ALONE",
         description="Who starts a tuning without another's approval: `tuners`, or only `approvers`.",
     )
+    approval_usd: Decimal | None = Field(
+        None,
+        alias="TUNEBOT_APPROVAL_USD",
+        ge=0,
+        le=1_000_000_000,
+        description="A start that may cost more US dollars than this, or whose price is unknown, needs the yes of "
+        "an approver. Unset: no price needs one.",
+    )
+    approval_hours: float = Field(
+        72,
+        alias="TUNEBOT_APPROVAL_HOURS",
+        gt=0,
+        le=8760,
+        description="Hours in which an approver can decide on a start; then it ends, and nothing was started.",
+    )
+    approvals_channel: str = Field(
+        "",
+        alias="TUNEBOT_APPROVALS_CHANNEL",
+        pattern=r"^[CG][A-Z0-9]{2,}$|^$",
+        description="The id of a channel in which approvers are asked, beside the direct messages to those whom a "
+        "role names. The bot must be in it.",
+    )
     questions_per_minute: int = Field(
         20,
         alias="TUNEBOT_QUESTIONS_PER_MINUTE",
@@ -305,6 +328,10 @@ class Settings(BaseModel):
     @property
     def confirmation_rules(self) -> ConfirmationRules:
         return ConfirmationRules(self.confirm_epoch_factor, self.confirm_usd)
+
+    @property
+    def approval_rules(self) -> ApprovalRules:
+        return ApprovalRules(self.approval_usd, timedelta(hours=self.approval_hours), self.approvals_channel)
 
     @property
     def http_port(self) -> int:

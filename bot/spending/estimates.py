@@ -8,6 +8,7 @@ from typing import Final
 
 from bot.datasets import DatasetReport
 from bot.datasets.findings.task_kinds import RECOMMENDED, Recommendation
+from bot.domain.approval import ApprovalRules
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.spending import ConfirmationRules, TuningEstimate
 from bot.spending.amounts import about_text, usd_text
@@ -84,6 +85,23 @@ def reason_to_confirm(known: TuningEstimate | None, chosen_epochs: int | None, r
         reasons.append(f"It may cost {about_text(cost)}.")
     elif reasons:
         reasons.append("Its price is unknown.")
+    return " ".join(reasons)
+
+
+def reason_to_approve(known: TuningEstimate | None, rules: ApprovalRules, *, alone: bool) -> str:
+    """Return why a start needs an approval, as plain sentences; empty if it needs none.
+
+    `alone` says that the person may start without one. A price that is not known is not below any limit.
+    """
+    reasons = [] if alone else ["The person who asks may not start a tuning alone."]
+    if rules.usd is not None:
+        cost = known.cost(known.passes) if known else None
+        highest = known.highest_cost(known.passes) if known else None
+        if cost is None or highest is None:
+            reasons.append(f"Its price is unknown, and starts over {usd_text(rules.usd)} need an approval.")
+        elif highest > rules.usd:
+            most = "" if usd_text(highest) == usd_text(cost) else f", and up to {usd_text(highest)}"
+            reasons.append(f"It may cost {about_text(cost)}{most}: that is over {usd_text(rules.usd)}.")
     return " ".join(reasons)
 
 

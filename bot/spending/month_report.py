@@ -88,10 +88,9 @@ def spend_of(job: TuningJob) -> Spend:
     known, tokens = job.spec.estimate, google_tokens(job)
     # A job that was given up in doubt is marked as deleted; nobody knows whether Google started it.
     in_doubt = job.create_sent_at is not None and bool(job.deleted_by)
-    unsent = job.create_sent_at is None and not job.operation
     if job.state is JobState.FAILED and not job.operation and not in_doubt:
         return Spend(job, Basis.NOTHING, Decimal(0))
-    if job.state is JobState.CANCELLED and unsent:
+    if job.state is JobState.CANCELLED and job.unstarted:
         return Spend(job, Basis.NOTHING, Decimal(0))
     if known is None or known.training_price is None:
         return Spend(job, Basis.UNKNOWN, Decimal(0))

@@ -42,6 +42,7 @@ from bot.ports.notifier import NoticeKind
 from bot.ports.stores import AuditEntry, Change, JobStore
 from bot.ports.workers import Workers
 from bot.spending.estimates import reason_to_confirm
+from bot.tuning.approvals import Approvals
 from bot.tuning.cancellation import Cancellations
 from bot.tuning.searches import Searches
 from bot.tuning.start_queue import StartQueue, admit, wait_again
@@ -83,6 +84,7 @@ class JobService:
         files: Mapping[str, FileReader],
         workers: Workers,
         roles: Roles,
+        approvals: Approvals,
         cancellations: Cancellations,
         clock: Clock,
         wake_sender: Callable[[], None],
@@ -97,6 +99,7 @@ class JobService:
         self._files = files
         self._workers = workers
         self._roles = roles
+        self._approvals = approvals
         self._clock = clock
         self._wake_sender = wake_sender
         self._adoption_grace = adoption_grace
@@ -128,7 +131,8 @@ class JobService:
         if proposal is None:
             raise Outdated("I no longer have this form.", "Open it again with /tune.")
         check_start(proposal, user, channel)
-        await self._roles.check(Requester(user, proposal.place), Deed.TUNE)
+        requester = Requester(user, proposal.place)
+        await self._roles.check(requester, Deed.TUNE)
         profile = offered_backend(self._backends, proposal.spec.backend).profile
         now = self._clock.now()
         job = _job_of(proposal, profile, user, now)
@@ -147,9 +151,10 @@ class JobService:
         self._submitting.add(job.key)
         accepted: TuningJob | None = None
         try:
-            accepted = await self._jobs.submit(
-                job, [NoticeKind.CARD], acts, partial(admit, at_once=profile.tunings_at_once, now=now)
-            )
+            approval = await self._approvals.needed(requester, job)
+            begin = partial(admit, approval=approval, at_once=profile.tunings_at_once, now=now)
+            notices = [NoticeKind.CARD, *([NoticeKind.APPROVAL] if approval else [])]
+            accepted = await self._jobs.submit(job, notices, acts, begin)
         finally:
             if accepted is not None and accepted.state is JobState.SUBMITTING:
                 self._submitting.add(job.key)

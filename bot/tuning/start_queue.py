@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from bot.domain.approval import Approval
 from bot.domain.jobs import JobState, TuningJob
 from bot.errors import TooManyTunings
 from bot.ports.backends import TuningBackend
@@ -23,8 +24,10 @@ REFUSED_BACKOFF: Final = Backoff(first=30.0, longest=600.0)
 _ALL: Final = 1_000
 
 
-def admit(job: TuningJob, standing: Standing, at_once: int, now: datetime) -> TuningJob:
-    """Return the new job as it begins: it waits if others wait already, or if as many run as may run at once."""
+def admit(job: TuningJob, standing: Standing, approval: Approval | None, at_once: int, now: datetime) -> TuningJob:
+    """Return the new job as it begins: it waits for its approval, or behind others, or for one that runs."""
+    if approval is not None:
+        return replace(job, state=JobState.AWAITING_APPROVAL, approval=approval)
     if standing.waiting or (at_once and standing.running >= at_once):
         return replace(job, state=JobState.WAITING, waits_since=now)
     return job

@@ -256,8 +256,10 @@ def _told_owner(job: TuningJob, user: str) -> tuple[NoticeKind, ...]:
 
 
 def _notices(before: TuningJob, after: TuningJob) -> tuple[NoticeKind, ...]:
+    decided = before.state is JobState.AWAITING_APPROVAL and after.state is not before.state
+    asked = (NoticeKind.APPROVAL,) if decided else ()
     if after.state.ended and not before.state.ended:
-        return (NoticeKind.CARD, NoticeKind.ENDED)
+        return (NoticeKind.CARD, NoticeKind.ENDED, *asked)
     changed = any(getattr(before, name) != getattr(after, name) for name in _SHOWN)
     changed = changed or (before.search is None) != (after.search is None)
-    return (NoticeKind.CARD,) if changed else ()
+    return (NoticeKind.CARD, *asked) if changed else ()

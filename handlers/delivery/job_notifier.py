@@ -15,13 +15,15 @@ from slack_sdk.errors import SlackApiError
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.jobs import JobState, Snapshot, TuningJob
 from bot.domain.place import Place
+from bot.domain.roles import is_person
 from bot.ports.clock import Clock
 from bot.ports.notifier import Delivered, Notice, NoticeKind, PostAttempt, RecordAttempt, SendCapacity
 from bot.ports.stores import JobStore
 from bot.spending.price_table import PriceTable
 from bot.spending.retirement import base_of, retirement_of
+from handlers.blocks.jobs.approval_request import build_approval_request
 from handlers.blocks.jobs.card import build_card
-from handlers.blocks.jobs.notices import build_deleted, build_ended, build_retires, build_stuck
+from handlers.blocks.jobs.notices import build_approved, build_deleted, build_ended, build_retires, build_stuck
 from handlers.blocks.message import Message, has_chart
 from handlers.delivery.idempotent_poster import IdempotentPoster
 from handlers.delivery.post_finder import attempt_metadata, content_metadata, notice_metadata
@@ -100,6 +102,10 @@ class JobNotifier:
         delivery = _Delivery(notice, job, record_attempt)
         with delivery_errors():
             match notice.kind:
+                case NoticeKind.APPROVAL:
+                    return await self._ask_approver(delivery)
+                case NoticeKind.APPROVED:
+                    return await self._reply(delivery, build_approved(job))
                 case NoticeKind.CARD:
                     return await self._card(delivery, snapshots)
                 case NoticeKind.OLD_CARD:
@@ -123,6 +129,16 @@ class JobNotifier:
                     return await self._reply(delivery, build_stuck(job, self._profiles[job.backend], now))
                 case _:
                     assert_never(notice.kind)
+
+    async def _ask_approver(self, delivery: _Delivery) -> Delivered:
+        """Ask an approver, or update the message in which they were asked."""
+        notice, team = delivery.notice, delivery.job.place.team
+        message = build_approval_request(delivery.job)
+        if notice.old_card:
+            await self._poster.edit(notice.channel, notice.old_card, message, wait_for_pause=False)
+            return Delivered(Place(team, notice.channel), notice.old_card)
+        channel = await self._poster.direct_channel(notice.target) if is_person(notice.target) else notice.target
+        return await self._post_at(delivery, Place(team, channel), message)
 
     async def _card(self, delivery: _Delivery, snapshots: Sequence[Snapshot]) -> Delivered:
         message = await self._build_card(delivery.job, snapshots)
@@ -201,7 +217,7 @@ class JobNotifier:
 
 
 def _adopted(notice: Notice, attempt: PostAttempt, job: TuningJob, ts: str) -> Delivered:
-    if notice.kind is NoticeKind.CARD:
+    if notice.kind in (NoticeKind.CARD, NoticeKind.APPROVAL):
         return Delivered(attempt.place, ts, current=False)
     return _replied(job, attempt.place)
 

@@ -51,7 +51,7 @@ def stage_of(notice: Notice, job: TuningJob) -> str:
             return str(job.retirement_told)
         case NoticeKind.STUCK:
             return f"{job.google_state} {job.completed_steps} {job.epoch}"
-        case NoticeKind.CARD | NoticeKind.OLD_CARD:
+        case NoticeKind.CARD | NoticeKind.OLD_CARD | NoticeKind.APPROVAL | NoticeKind.APPROVED:
             return ""
         case _:
             assert_never(notice.kind)

@@ -30,6 +30,7 @@ from handlers.blocks.start.cost import build_confirm_view
 from handlers.delivery.poster import Poster
 from handlers.errors import report_errors
 from handlers.slack_errors import CALL_ERRORS
+from handlers.start_flow.approval_flow import ApprovalFlow
 from handlers.start_flow.check_modal import CheckModal
 from handlers.start_flow.repair_upload import RepairUpload
 from handlers.start_flow.report_details import ReportDetails
@@ -50,6 +51,7 @@ class Actions:
         check_modal: CheckModal,
         repair_upload: RepairUpload,
         details: ReportDetails,
+        approvals: ApprovalFlow,
         tuning: JobService,
         access: JobAccess,
         refresher: JobRefresher,
@@ -62,6 +64,7 @@ class Actions:
         self._check_modal = check_modal
         self._repair_upload = repair_upload
         self._details = details
+        self._approvals = approvals
         self._tuning = tuning
         self._access = access
         self._refresher = refresher
@@ -70,6 +73,15 @@ class Actions:
         self._poster = poster
         self._client = client
         self._tasks = tasks
+
+    async def job_approve(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
+        await ack()
+        self._spawn(self._approvals.approve(requester, _value(body)), body)
+
+    async def job_decline(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
+        """Ask why the start is declined."""
+        await ack()
+        self._spawn(self._approvals.open_decline(body["trigger_id"], requester, _value(body)), body)
 
     async def job_cancel(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
         await ack()

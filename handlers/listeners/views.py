@@ -22,6 +22,7 @@ from handlers.blocks.start.form_reader import field_errors, read_form
 from handlers.delivery.answer_posts import QuestionTasks
 from handlers.delivery.poster import Poster
 from handlers.errors import report_errors
+from handlers.start_flow.approval_flow import ApprovalFlow
 from handlers.start_flow.check_modal import CheckModal
 
 View = dict[str, Any]
@@ -35,6 +36,7 @@ class Views:
         self,
         check_modal: CheckModal,
         proposals: Proposals,
+        approvals: ApprovalFlow,
         tuning: JobService,
         answer_settings: AnswerSettings,
         questions: QuestionTasks,
@@ -43,6 +45,7 @@ class Views:
     ) -> None:
         self._check_modal = check_modal
         self._proposals = proposals
+        self._approvals = approvals
         self._tuning = tuning
         self._answer_settings = answer_settings
         self._questions = questions
@@ -107,6 +110,18 @@ class Views:
         if job is not None:
             respond = self._poster.respond_ephemeral(requester.place, requester.user)
             self._tasks.spawn(report_errors(self._tuning.submit(job), respond), f"start {job.key}")
+
+    async def decline_start(self, ack: AsyncAck, sender: Requester, body: Body) -> None:
+        """Decline a start, with the reason that was typed."""
+        view: View = body["view"]
+        try:
+            await self._approvals.decline(sender, view)
+        except BadArgument as error:
+            await ack(response_action="errors", errors={error.field: str(error)})
+        except BotError as error:
+            await ack(response_action="update", view=build_error_view(error, sender))
+        else:
+            await ack(response_action="clear")
 
     async def ask_form(self, ack: AsyncAck, sender: Requester, body: Body) -> None:
         """Ask the question of the form, written to the database before the acknowledgement."""

@@ -69,3 +69,12 @@ def m023_feedback(db: Database) -> None:
         not_null={"sha256", "user", "at"},
         strict=True,
     )
+
+
+@migrations()
+def m024_approvals(db: Database) -> None:
+    """Store which approval a start needs, and let a notice of one job go to several people."""
+    db.table("jobs").add_column("approval", str)
+    db.table("outbox").add_column("target", str, not_null_default="")
+    db.execute("DROP INDEX outbox_pending")
+    db.execute("CREATE UNIQUE INDEX outbox_pending ON outbox (job, kind, target) WHERE state = 'pending'")

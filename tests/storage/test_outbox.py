@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.domain.approval import Approval
 from bot.domain.jobs import JobState, Snapshot
 from bot.domain.place import Place
 from bot.ports.notifier import UNLIMITED, Delivered, Notice, NoticeKind, PostAttempt, SendCapacity
@@ -249,3 +250,35 @@ async def test_only_what_there_is_room_for_is_due(jobs: SqliteJobStore, outbox: 
     assert await due(SendCapacity(posts=False, edits=1)) == ["edit0C1"]
     assert await due(SendCapacity(edits=0, paused_channels=frozenset({"C1", "C2"}))) == []
     assert await due(busy=("C1",)) == ["post0C2"]
+
+
+async def test_each_approver_has_one_message_of_a_job_which_is_updated(
+    jobs: SqliteJobStore, outbox: SqliteOutbox
+) -> None:
+    approval = Approval("It may cost much.", START, ("C0ASK", "U0BOB"))
+    asked = replace(job("k1", state=JobState.AWAITING_APPROVAL), approval=approval)
+    await jobs.submit(asked, [NoticeKind.APPROVAL])
+    to_channel, to_bob = await outbox.due(START)
+    assert [(notice.target, notice.channel, notice.edits) for notice in (to_channel, to_bob)] == [
+        ("C0ASK", "C0ASK", False),
+        ("U0BOB", "U0BOB", False),
+    ]
+    await outbox.sent(to_channel, Delivered(Place(TEAM, "C0ASK"), "1.1"))
+    # The job changes while Bob's message is on its way, and that message is found again after a crash.
+    await add_news(jobs, "k1", NoticeKind.APPROVAL)
+    await outbox.sent(to_bob, Delivered(Place(TEAM, "D0BOB"), "2.2"))
+    updates = {notice.target: notice for notice in await outbox.due(START)}
+    assert {name: (one.channel, one.old_card, one.edits) for name, one in updates.items()} == {
+        "C0ASK": ("C0ASK", "1.1", True),
+        "U0BOB": ("D0BOB", "2.2", True),
+    }
+    for notice in updates.values():
+        await outbox.sent(notice, Delivered(Place(TEAM, notice.channel), notice.old_card))
+    assert await outbox.due(START) == []
+    found = await jobs.job("k1")
+    assert found is not None
+    assert (found.place.channel, found.card) == ("C0GENERAL", ""), "the job's own card is another message"
+
+    await outbox.give_up(to_bob, "Bob left")
+    await add_news(jobs, "k1", NoticeKind.APPROVAL)
+    assert [notice.target for notice in await outbox.due(START)] == ["C0ASK", "U0BOB"]

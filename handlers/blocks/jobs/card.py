@@ -8,6 +8,7 @@ from bot.domain.jobs import JobState, Snapshot, TuningJob
 from bot.spending.month_report import comparison_sentence
 from handlers.blocks.elements import actions, button, confirm, context, facts, header, section
 from handlers.blocks.formatting import count, moment
+from handlers.blocks.jobs.approval_request import approval_end, approval_text, build_approval_buttons
 from handlers.blocks.jobs.loss_curve import LossCurve, build_loss_chart, build_loss_text
 from handlers.blocks.jobs.wording import (
     NAME,
@@ -103,12 +104,14 @@ def _facts(job: TuningJob, profile: BackendProfile) -> list[tuple[str, str]]:
 
 def _outcome(job: TuningJob, profile: BackendProfile, ahead: int) -> str:
     lines = []
-    if job.state is JobState.WAITING and not job.deleted_by:
+    if job.state is JobState.AWAITING_APPROVAL:
+        lines.append(approval_text(job))
+    if job.state is JobState.WAITING:
         lines.append(_place(profile, ahead))
     if job.deleted_by:
         lines.append(_deleted(job))
     elif job.state is JobState.CANCELLED:
-        lines.append(_cancelled(job))
+        lines.append(approval_end(job) or _cancelled(job))
     elif job.cancelled_by and not job.state.ended:
         who = mention(job.cancelled_by)
         what = "I ask Google until it stops, which can take a few minutes."
@@ -147,7 +150,7 @@ def _deleted(job: TuningJob) -> str:
 def _cancelled(job: TuningJob) -> str:
     if not job.cancelled_by:
         return "Cancelled at Google."
-    unsent = "" if job.operation or job.create_sent_at else " It was not sent to Google: nothing was started."
+    unsent = "" if not job.unstarted else " It was not sent to Google: nothing was started."
     return f"Cancelled by {mention(job.cancelled_by)}.{unsent}"
 
 
@@ -209,6 +212,8 @@ def _buttons(job: TuningJob, profile: BackendProfile) -> list[Block]:
         return []
     name = shorten(job.name, 50)
     elements = []
+    if job.state is JobState.AWAITING_APPROVAL:
+        elements += build_approval_buttons(job)
     if not job.state.ended:
         elements.append(button("Refresh", REFRESH_ACTION, job.key, label=f"Refresh {name}"))
         if cancel := build_cancel_button(job, profile):

@@ -9,6 +9,7 @@ from bot.domain.names import quoted
 from bot.spending.retirement import Retirement
 from handlers.blocks.elements import actions, button, section
 from handlers.blocks.formatting import count, duration, sentence
+from handlers.blocks.jobs.approval_request import approval_end
 from handlers.blocks.jobs.card import (
     ASK_ACTION,
     USE_ACTION,
@@ -37,6 +38,13 @@ def build_deleted(job: TuningJob) -> Message:
     else:
         text = f"{mention(job.owner)} {who} removed {name} here. If Google shows it later, it comes back."
     return compose(text, [section(text, "deleted")])
+
+
+def build_approved(job: TuningJob) -> Message:
+    """Build the reply that tells the owner who approved the start."""
+    by = mention(job.approval.decided_by) if job.approval is not None else "An approver"
+    text = f"{mention(job.owner)} {by} approved *{escape_line(job.name, NAME)}*. It starts by itself in its turn."
+    return compose(text, [section(text, "approved")])
 
 
 def build_stuck(job: TuningJob, profile: BackendProfile, now: datetime) -> Message:
@@ -75,6 +83,8 @@ def _result(job: TuningJob, profile: BackendProfile) -> list[str]:
         case JobState.FAILED:
             lines = [f"{name} failed on {where(profile)}.", *failure_lines(job.failure)]
             return lines if job.failure is not None and job.failure.hint else [*lines, _AGAIN]
+        case JobState.CANCELLED if (end := approval_end(job)) is not None:
+            return [f"{name} was not started. {end}", _AGAIN]
         case JobState.CANCELLED:
             by = f"by {mention(job.cancelled_by)}" if job.cancelled_by else "at Google, not by me"
             return [f"{name} was cancelled {by}.", _AGAIN]
@@ -85,7 +95,13 @@ def _result(job: TuningJob, profile: BackendProfile) -> list[str]:
                 sentence(hint) or "Look for it in Google's console.",
                 f"Its name stays taken until it is deleted: {_typed('/tune delete ' + quoted(job.name))}",
             ]
-        case JobState.WAITING | JobState.SUBMITTING | JobState.QUEUED | JobState.RUNNING:
+        case (
+            JobState.AWAITING_APPROVAL
+            | JobState.WAITING
+            | JobState.SUBMITTING
+            | JobState.QUEUED
+            | JobState.RUNNING
+        ):
             raise ValueError(f"{job.key} has not ended: {job.state}")
         case _:
             assert_never(job.state)

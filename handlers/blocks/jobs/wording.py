@@ -10,6 +10,7 @@ from handlers.blocks.message import code, escape_line, mention, shorten
 NAME = 128  # Vertex AI's display names, the longest of the three
 
 _STATES = {
+    JobState.AWAITING_APPROVAL: "awaiting approval",
     JobState.WAITING: "waiting for its turn",
     JobState.SUBMITTING: "being sent to Google",
     JobState.QUEUED: "waiting in Google's queue",
@@ -21,6 +22,7 @@ _STATES = {
 }
 # Google's states that say no more than our text; any other one is shown next to it.
 _PLAIN_AT_GOOGLE = {
+    JobState.AWAITING_APPROVAL: {""},
     JobState.WAITING: {""},
     JobState.SUBMITTING: {""},
     JobState.QUEUED: {"", "QUEUED", "PENDING"},
@@ -47,6 +49,8 @@ def state_text(job: TuningJob) -> str:
         return "in doubt"
     if job.cancelled_by and not job.state.ended:
         return "cancellation requested"
+    if job.state is JobState.CANCELLED and job.approval is not None and not job.cancelled_by and job.unstarted:
+        return "declined" if job.approval.declined else "not approved in time"
     return _STATES[job.state]
 
 
@@ -61,7 +65,7 @@ def cancel_text(job: TuningJob) -> str:
 
 def cancel_loss(job: TuningJob) -> str:
     """Return what a person loses who cancels the job, as plain text."""
-    if job.state is JobState.WAITING:
+    if job.state.in_bot:
         return f"{shorten(job.name, NAME)} was not sent to Google: nothing is lost, and nothing is billed."
     return (
         f"Google stops training {shorten(job.name, NAME)}. What was trained so far is lost, "

@@ -19,7 +19,7 @@ from bot.sandbox.slack import SlackStandIn
 from handlers import Listeners, register
 from handlers.blocks.chat import ask_form, channel_settings, feedback
 from handlers.blocks.datasets import check_views, finding_list, report
-from handlers.blocks.jobs import card
+from handlers.blocks.jobs import approval_request, card
 from handlers.blocks.start import cost, form, prompt
 from handlers.delivery.poster import Poster
 from handlers.transport.access import Access, Identity
@@ -203,6 +203,7 @@ ROUTES: dict[tuple[str, str], tuple[str, Callable[[Kind, str, str], Body]]] = {
             form.FORM_VIEW,
             report.REPORT_VIEW,
             cost.CONFIRM_VIEW,
+            approval_request.DECLINE_VIEW,
             ask_form.ASK_VIEW,
             channel_settings.SETTINGS_VIEW,
             feedback.CORRECTION_VIEW,
@@ -231,6 +232,8 @@ ROUTES: dict[tuple[str, str], tuple[str, Callable[[Kind, str, str], Body]]] = {
         for action_id in (
             report.START_ACTION,
             prompt.OPEN_ACTION,
+            approval_request.APPROVE_ACTION,
+            approval_request.DECLINE_ACTION,
             card.CANCEL_ACTION,
             card.REFRESH_ACTION,
             card.ASK_ACTION,

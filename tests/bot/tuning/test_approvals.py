@@ -1,0 +1,174 @@
+"""Starts that need the yes of an approver: who is asked, who may decide, and that an approved one starts once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from bot.domain.approval import ApprovalRules
+from bot.domain.jobs import JobState, TuningJob
+from bot.domain.place import Requester
+from bot.domain.requests import StartRequest
+from bot.domain.roles import EVERYONE, Role, RoleGrant
+from bot.errors import BadArgument, Forbidden, NoSuchJob, Outdated
+from bot.spending.month_report import Basis, spend_of
+from handlers.assembly import UseCases
+from tests.support.harness import ADA, FILE, PLACE, TEAM, Harness, open_harness
+from tests.support.workspace_people import build_open_use_cases
+
+BOB, EVE = "U2BOB", "U3EVE"
+ROLES = (
+    RoleGrant(Role.TUNER, EVERYONE),
+    RoleGrant(Role.APPROVER, BOB),
+    RoleGrant(Role.APPROVER, ADA),
+    RoleGrant(Role.OWNER, "S0OWNERS"),
+)
+BY_BOB, BY_EVE, BY_ADA = (Requester(user, replace(PLACE, channel="C9")) for user in (BOB, EVE, ADA))
+EXPIRES = timedelta(hours=10)
+
+
+@pytest.fixture
+async def harness(tmp_path: Path) -> AsyncIterator[Harness]:
+    async with open_harness(tmp_path, ("vertex",)) as opened:
+        yield opened
+
+
+def use_cases(harness: Harness, rules: ApprovalRules | None = None, alone: Role = Role.TUNER) -> UseCases:
+    """A process with these rules; without any, each start needs an approval since it costs more than nothing."""
+    return build_open_use_cases(
+        harness.stores,
+        harness.backends,
+        harness.files,
+        harness.clock,
+        lambda: None,
+        harness.workers,
+        named_roles=ROLES,
+        start_alone=alone,
+        approval_rules=rules or ApprovalRules(Decimal(0), EXPIRES, "C0APPROVALS"),
+    )
+
+
+async def ask(
+    process: UseCases, name: str = "numbers", base: str = "gemini-3.5-flash", user: str = ADA
+) -> TuningJob:
+    """Press Start."""
+    checked = await process.proposals.check(PLACE, user, StartRequest("vertex", base, name, file=FILE))
+    assert checked.proposal is not None
+    job = await process.jobs.accept(TEAM, checked.proposal.id, user)
+    assert job is not None
+    await process.jobs.submit(job)
+    return job
+
+
+async def start_turns(process: UseCases) -> None:
+    await asyncio.gather(*(process.jobs.submit(job) for job in await process.jobs.begin_turns()))
+
+
+async def test_a_start_over_the_price_waits_for_another_person_and_starts_once(harness: Harness) -> None:
+    process = use_cases(harness)
+    job = await ask(process)
+    assert job.state is JobState.AWAITING_APPROVAL
+    assert job.approval is not None
+    assert job.approval.targets == ("C0APPROVALS", BOB), "groups and the person who asks get no direct message"
+    assert "over $0.00" in job.approval.reason
+    assert sorted(await harness.due()) == ["approval", "approval", "card"]
+    await start_turns(process)
+    await process.jobs.recover(job)
+    assert harness.creates() == 0
+
+    with pytest.raises(Forbidden, match="somebody else must approve it"):
+        await process.approvals.approve(BY_ADA, job.key)
+    with pytest.raises(Forbidden, match="approvers, owners and administrators"):
+        await process.approvals.approve(BY_EVE, job.key)
+    with pytest.raises(NoSuchJob):
+        await process.approvals.approve(Requester(BOB, replace(PLACE, team="T2")), job.key)
+
+    clicks = await asyncio.gather(
+        *(process.approvals.approve(BY_BOB, job.key) for _ in range(5)), return_exceptions=True
+    )
+    assert sum(isinstance(click, TuningJob) for click in clicks) == 1
+    assert sum(isinstance(click, Outdated) for click in clicks) == 4
+    await asyncio.gather(*(start_turns(process) for _ in range(3)))
+    started = await harness.newest(job)
+    assert started.operation
+    assert started.approval is not None
+    assert started.approval.decided_by == BOB
+    assert harness.creates() == 1
+    acts = await harness.database.run(
+        lambda db: [(row["user"], row["action"]) for row in db.query("SELECT * FROM audit")]
+    )
+    assert acts == [(ADA, "start"), (BOB, "approve")]
+
+
+async def test_the_next_process_starts_what_was_approved_before_the_last_one_died(harness: Harness) -> None:
+    job = await ask(use_cases(harness))
+    await use_cases(harness).approvals.approve(BY_BOB, job.key)
+    await start_turns(use_cases(harness))
+    assert (await harness.newest(job)).operation
+    assert harness.creates() == 1
+
+
+async def test_a_declined_start_ends_with_the_reason_and_costs_nothing(harness: Harness) -> None:
+    process = use_cases(harness)
+    job = await ask(process)
+    with pytest.raises(BadArgument, match="no reason"):
+        await process.approvals.decline(BY_BOB, job.key, " \n ")
+    with pytest.raises(Forbidden):
+        await process.approvals.decline(BY_ADA, job.key, "I changed my mind")
+    declined = await process.approvals.decline(BY_BOB, job.key, "Take  the\nsmaller model.")
+    assert declined.state is JobState.CANCELLED
+    assert declined.approval is not None
+    assert declined.approval.declined == "Take the smaller model."
+    assert spend_of(declined).basis is Basis.NOTHING
+    with pytest.raises(Outdated):
+        await process.approvals.approve(BY_BOB, job.key)
+    await start_turns(process)
+    assert harness.creates() == 0
+    assert (await ask(process, "numbers")).state is JobState.AWAITING_APPROVAL, "its name is free again"
+
+
+async def test_a_start_that_nobody_decides_on_ends_after_its_time(harness: Harness) -> None:
+    job = await ask(use_cases(harness))
+    harness.clock.advance(EXPIRES - timedelta(seconds=1))
+    await use_cases(harness).approvals.expire()
+    assert (await harness.newest(job)).state is JobState.AWAITING_APPROVAL
+    harness.clock.advance(seconds=1)
+    with pytest.raises(Outdated):
+        await use_cases(harness).approvals.approve(BY_BOB, job.key)
+    await use_cases(harness).approvals.expire()
+    expired = await harness.newest(job)
+    assert expired.state is JobState.CANCELLED
+    assert expired.approval is not None
+    assert not expired.approval.decided_by
+    assert "ended" in await harness.due()
+
+
+async def test_the_person_who_asked_takes_it_back_and_it_cannot_be_approved(harness: Harness) -> None:
+    process = use_cases(harness)
+    job = await ask(process)
+    assert (await process.jobs.cancel(TEAM, job.key, ADA)).state is JobState.CANCELLED
+    with pytest.raises(Outdated):
+        await process.approvals.approve(BY_BOB, job.key)
+    await start_turns(process)
+    assert harness.creates() == 0
+
+
+async def test_who_may_not_start_alone_needs_an_approval_and_an_approver_does_not(harness: Harness) -> None:
+    process = use_cases(harness, ApprovalRules(), Role.APPROVER)
+    asked = await ask(process, "by eve", user=EVE)
+    assert asked.state is JobState.AWAITING_APPROVAL
+    assert asked.approval is not None
+    assert asked.approval.reason == "The person who asks may not start a tuning alone."
+    assert (await ask(process, "by bob", user=BOB)).state is JobState.SUBMITTING
+
+
+async def test_only_a_price_that_is_known_to_be_low_needs_no_approval(harness: Harness) -> None:
+    process = use_cases(harness, ApprovalRules(Decimal(1)))
+    assert (await ask(process, "cheap")).state is JobState.SUBMITTING
+    unknown = await ask(process, "unknown", "gemini-3.5-flash-lite")
+    assert unknown.approval is not None
+    assert unknown.approval.reason == "Its price is unknown, and starts over $1.00 need an approval."
