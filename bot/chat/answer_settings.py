@@ -13,6 +13,7 @@ from typing import Final
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.chat import PLAIN_CHANNEL, ChannelSettings, ModelRef
 from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
+from bot.domain.jobs import TuningJob
 from bot.domain.place import Place, Requester
 from bot.errors import BadArgument, BotError
 from bot.people.job_access import JobAccess
@@ -54,7 +55,8 @@ class ChannelAnswers:
     """How models answer in a channel. `model` is the chosen one, None where there is none.
 
     `profile` is that of the model, or of the default system; `base_model` is empty where nobody knows it.
-    `defaults` are the values that Google keeps with the tuned model itself, where they were asked for.
+    `defaults` are the values that Google keeps with the tuned model itself, where they were asked for, and
+    `tuned_with` is the system instruction with which it was tuned.
     """
 
     settings: ChannelSettings
@@ -62,6 +64,7 @@ class ChannelAnswers:
     model: ModelRef | None = None
     base_model: str = ""
     defaults: GenerationSettings = NO_SETTINGS
+    tuned_with: str = ""
 
     @property
     def unused(self) -> list[str]:
@@ -86,8 +89,14 @@ class AnswerSettings:
         settings, bound = await self._chats.settings(place), await self._chats.bound(place)
         if bound is None or bound.model.backend not in self._backends:
             return ChannelAnswers(settings, offered_backend(self._backends, "").profile)
-        base_model = await self._base_model(bound.model)
-        return ChannelAnswers(settings, self._backends[bound.model.backend].profile, bound.model, base_model)
+        job = await self._access.job_of(bound.model)
+        return ChannelAnswers(
+            settings,
+            self._backends[bound.model.backend].profile,
+            bound.model,
+            await self._base_model(job),
+            tuned_with="" if job is None else job.spec.system_instruction,
+        )
 
     async def with_defaults(self, answers: ChannelAnswers) -> ChannelAnswers:
         """Return the same with the defaults that Google keeps with the model; without them if Google is slow.
@@ -129,28 +138,33 @@ class AnswerSettings:
     async def check(self, model: ModelRef, settings: GenerationSettings) -> None:
         """Raise BadArgument for what the model does not take, StorageError."""
         profile = offered_backend(self._backends, model.backend).profile
-        profile.generation.check(settings, profile.title, await self._base_model(model))
+        base_model = await self._base_model(await self._access.job_of(model))
+        profile.generation.check(settings, profile.title, base_model)
 
     async def for_question(
         self, place: Place, model: ModelRef, asked: GenerationSettings
     ) -> tuple[GenerationSettings, str]:
         """Return the settings to send with a question, and the model's base model, empty if nobody knows it.
 
+        A model that was tuned with a system instruction is asked with the same one, unless the question or the
+        channel sets another.
         Raises BadArgument for a backend that is not offered any more, StorageError.
         """
         profile = offered_backend(self._backends, model.backend).profile
-        base_model = await self._base_model(model)
+        job = await self._access.job_of(model)
+        base_model = await self._base_model(job)
         wanted = asked.over((await self._chats.settings(place)).generation)
+        if wanted.system_instruction is None and job is not None and job.spec.system_instruction:
+            wanted = replace(wanted, system_instruction=job.spec.system_instruction)
         return profile.generation.taken(wanted, base_model), base_model
 
-    async def _base_model(self, model: ModelRef) -> str:
-        """Return the base model on which the model, or the model that it was tuned on, was tuned."""
-        found: ModelRef | str = model
+    async def _base_model(self, job: TuningJob | None) -> str:
+        """Return the base model on which the job's model, or the model that it was tuned on, was tuned."""
         for _ in range(_MOST_BASES):
-            job = await self._access.job_of(found)
             if job is None:
                 return ""
             found = job.spec.base_model
             if not found.startswith(("projects/", "tunedModels/")):
                 return found
+            job = await self._access.job_of(found)
         return ""

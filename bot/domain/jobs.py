@@ -61,6 +61,7 @@ class TuningSpec:
 
     `validation_share` of the training file, which is `held_out` examples, is used for validation only. `estimate`
     is what the check said about the cost; None for a start that was checked before there were estimates.
+    `system_instruction` is the one that most examples have: the model is asked with it, too.
     """
 
     backend: str
@@ -72,6 +73,7 @@ class TuningSpec:
     validation_share: float = 0.0
     held_out: int = 0
     estimate: TuningEstimate | None = None
+    system_instruction: str = ""
 
     @property
     def trained_examples(self) -> int:

@@ -161,7 +161,16 @@ class Proposals:
         priced = await self._priced_model(place.team, base_model)
         cost = estimate(report, report.examples - held_out, chosen.epochs, profile, priced, self._prices)
         spec = TuningSpec(
-            profile.name, base_model, name, chosen, training, validation, share, held_out, estimate=cost
+            profile.name,
+            base_model,
+            name,
+            chosen,
+            training,
+            validation,
+            share,
+            held_out,
+            estimate=cost,
+            system_instruction=report.system_instruction if profile.limits.takes_system else "",
         )
         proposal = Proposal(new_key(), place, owner, spec, self._clock.now())
         await self._jobs.add_proposal(proposal)

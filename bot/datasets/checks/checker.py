@@ -11,6 +11,7 @@ from time import process_time
 from bot.datasets.checks.background_scan import BackgroundScan
 from bot.datasets.checks.budget import CheckBudget
 from bot.datasets.checks.row_source import RowSource
+from bot.datasets.checks.system_texts import SystemTexts
 from bot.datasets.checks.totals import CUT_ENDS, LONG_OUTPUT, Totals
 from bot.datasets.checks.whole_file import check_amount, check_content, check_size, check_validation, task_of
 from bot.datasets.findings.collector import SHOWN_LINES, FindingCollector, Problem
@@ -54,6 +55,7 @@ class DatasetChecker:
         self._background = BackgroundScan()
         self._fingerprints = Fingerprints()
         self._totals = Totals()
+        self._systems = SystemTexts()
         self._previews: list[Preview] = []
         self._budget = budget
         self._began = process_time()
@@ -93,6 +95,8 @@ class DatasetChecker:
         if not self.stopped:
             check_size(collector, totals, self._source.unpacked, self._limits)
         check_content(collector, totals, fingerprints)
+        if self._training is None and self._limits.takes_system:
+            self._systems.report(collector, totals.examples)
         task = task_of(totals, fingerprints)
         if self._stop is not None:
             collector.add(self._stop)
@@ -118,6 +122,7 @@ class DatasetChecker:
             outputs=totals.outputs.histogram(),
             unit=self._source.unit,
             task=task,
+            system_instruction=self._systems.usual(totals.examples),
             previews=tuple(self._previews),
             fingerprints=fingerprints,
         )
@@ -172,6 +177,7 @@ class DatasetChecker:
         if len(self._previews) < _PREVIEWS:
             examples = islice(batch.columns.examples(), _PREVIEWS - len(self._previews))
             self._previews += map(_preview, examples)
+        self._systems.add(batch.columns)
         inputs = list(map(str.encode, batch.columns.inputs))
         outputs = list(map(str.encode, batch.columns.outputs))
         compared = list(map(str.encode, batch.columns.compared_outputs())) if batch.columns.rejected else outputs

@@ -94,6 +94,8 @@ class DatasetReport:
     outputs: Histogram = field(default=Histogram())
     unit: str = "line"
     task: Task | None = None
+    # The system text that more than half of the examples have, with which the model is asked later.
+    system_instruction: str = ""
     # The first examples. They are the person's own text, so no store and no channel gets them.
     previews: tuple[Preview, ...] = ()
     # What a validation file is compared with; lives as long as the report does, 12 bytes a line.

@@ -329,6 +329,12 @@ RULES: dict[str, Rule] = {
         "The model may answer this to everything: add other examples.",
         True,
     ),
+    "system-texts-differ": Rule(
+        WARNING,
+        "The examples do not have the same system instruction: {value}.",
+        "Asked later, the model gets {detail}; `/tune settings` sets another one for a channel.",
+        True,
+    ),
     "not-all-compared": Rule(
         WARNING,
         "Only the first {limit:,} rows were compared with each other.",

@@ -48,6 +48,27 @@ async def test_a_question_stands_before_its_channel_and_the_base_model_decides(h
         await settings.change(ASKED_BY_ADA, SettingsChange(GenerationSettings(top_p=0.5)))
 
 
+async def test_a_model_tuned_with_a_system_instruction_is_asked_with_the_same_one(harness: Harness) -> None:
+    row = b'{"systemInstruction": {"parts": [{"text": "Count on."}]}, "contents": [%s, %s]}\n' % (
+        b'{"role": "user", "parts": [{"text": "8"}]}',
+        b'{"role": "model", "parts": [{"text": "9"}]}',
+    )
+    harness.store(row * 3)
+    job = await harness.answering("counter")
+    assert job.spec.system_instruction == "Count on."
+    settings, model = harness.use_cases.answer_settings, model_of(job)
+
+    async def sent_with(own: GenerationSettings = NO_SETTINGS) -> object:
+        await harness.chat.ask(PLACE, "8", model, own)
+        return harness.google.requests.matching(":generateContent")[-1].body.get("systemInstruction")
+
+    assert await sent_with() == {"parts": [{"text": "Count on."}]}
+    assert (await settings.of_channel(PLACE)).tuned_with == "Count on."
+    await settings.change(ASKED_BY_ADA, SettingsChange(GenerationSettings(system_instruction="Count back.")))
+    assert await sent_with() == {"parts": [{"text": "Count back."}]}
+    assert await sent_with(GenerationSettings(system_instruction="")) is None
+
+
 async def test_a_model_tuned_on_a_tuned_model_takes_what_its_first_base_takes(harness: Harness) -> None:
     first = await harness.tuned("first")
     again = await harness.answering("again")

@@ -42,7 +42,7 @@ def test_messages_capitals_is_told_apart_from_openai(limits: DatasetLimits, targ
 def test_openai_chat_has_one_bad_row_for_vertex() -> None:
     report = check_bytes(data_file("datasets/openai_chat.jsonl"))
     assert (report.rows, report.examples, report.dialect) == (5, 4, Dialect.OPENAI)
-    assert rules(report) == [("no-user-turn", 1, (4,))]
+    assert rules(report) == [("no-user-turn", 1, (4,)), ("system-texts-differ", 1, ())]
 
 
 def test_openai_chat_has_three_bad_rows_for_the_gemini_api() -> None:

@@ -201,7 +201,7 @@ FILES: dict[str, tuple[bytes, list[tuple[str, int, tuple[int, ...]]]]] = {
     ),
     "a system text in the middle": (
         T + jsonl(chat("user: a", "system: x", "assistant: b")),
-        [("system-moved", 1, (2,))],
+        [("system-texts-differ", 1, ()), ("system-moved", 1, (2,))],
     ),
     "a system text in the middle of Google's messages": (
         jsonl(chat("user: a", "model: b"), chat("user: a", "system: x", "model: c")),
