@@ -57,6 +57,7 @@ from bot.tuning.job_service import ADOPTION_GRACE, DOUBT_AFTER, JobService
 from bot.tuning.poller import Poller
 from bot.tuning.proposals import Proposals
 from bot.tuning.retirement_watch import RetirementWatch
+from bot.tuning.sharing import Sharing
 from bot.tuning.sweep import Sweep
 from handlers.assembly import UseCases, build_bolt_app, build_handlers, open_slack, open_slack_client
 from handlers.delivery.job_notifier import JobNotifier
@@ -174,6 +175,7 @@ def build_use_cases(
         repair=DatasetRepair(files, workers),
         sweep=Sweep(backends, jobs, clock, wake_sender),
         retirements=RetirementWatch(jobs, prices, clock, wake_sender),
+        sharing=Sharing(jobs, access, clock, wake_sender),
         chat=chat,
         answer_settings=AnswerSettings(backends, access, stores.chats, stores.audit_log),
         readiness=readiness,

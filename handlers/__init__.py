@@ -12,7 +12,7 @@ from slack_bolt.app.async_app import AsyncApp
 
 from handlers.blocks.chat import ask_form, channel_settings, feedback
 from handlers.blocks.datasets import check_views, finding_list, report
-from handlers.blocks.jobs import approval_request, card
+from handlers.blocks.jobs import approval_request, card, share_form
 from handlers.blocks.start import cost, form, prompt
 from handlers.errors import on_error
 from handlers.listeners.actions import Actions
@@ -57,6 +57,7 @@ def register(app: AsyncApp, listeners: Listeners) -> None:
     app.view(cost.CONFIRM_VIEW)(door.view(views.start_confirmed))
     app.view(approval_request.DECLINE_VIEW)(door.view(views.decline_start))
     app.view(ask_form.ASK_VIEW)(door.view(views.ask_form))
+    app.view(share_form.SHARE_VIEW)(door.view(views.share_form))
     app.view_closed(check_views.CHECKING_ID)(door.closed_view(views.check_closed))
     app.view(channel_settings.SETTINGS_VIEW)(door.view(views.settings_form))
 
@@ -78,6 +79,7 @@ def register(app: AsyncApp, listeners: Listeners) -> None:
     app.action(card.USE_ACTION)(door.action(actions.job_use))
     app.action(channel_settings.SETTINGS_ACTION)(door.action(actions.channel_settings))
     app.action(card.SUCCESSOR_ACTION)(door.action(actions.job_successor))
+    app.action(card.SHARE_ACTION)(door.action(actions.job_share))
     app.action(card.DELETE_ACTION)(door.action(actions.job_delete))
     app.action(card.AGAIN_ACTION)(door.action(actions.job_again))
 

@@ -34,6 +34,7 @@ from bot.tuning.job_refresh import JobRefresher
 from bot.tuning.job_service import JobService
 from bot.tuning.proposals import Proposals
 from bot.tuning.retirement_watch import RetirementWatch
+from bot.tuning.sharing import Sharing
 from bot.tuning.sweep import Sweep
 from handlers import Listeners, register
 from handlers.delivery.answer_posts import QuestionTasks
@@ -41,6 +42,7 @@ from handlers.delivery.idempotent_poster import SETTLES_IN, IdempotentPoster
 from handlers.delivery.post_finder import PostFinder
 from handlers.delivery.poster import CALL_SECONDS, Poster
 from handlers.delivery.rate_limits import RateLimits
+from handlers.delivery.share_posts import SharePosts
 from handlers.errors import report_errors
 from handlers.listeners.actions import Actions
 from handlers.listeners.commands import Commands
@@ -91,6 +93,7 @@ class UseCases:
     repair: DatasetRepair
     sweep: Sweep
     retirements: RetirementWatch
+    sharing: Sharing
     chat: ChatService
     answer_settings: AnswerSettings
     answers: AnswerWorker
@@ -191,10 +194,13 @@ def build_handlers(
         check_modal,
         modals,
     )
+    share_posts = SharePosts(poster)
     commands = CommandRunner(
         use_cases.jobs,
         use_cases.access,
         use_cases.roles,
+        use_cases.sharing,
+        share_posts,
         use_cases.chat,
         settings,
         jobs,
@@ -224,7 +230,17 @@ def build_handlers(
             tasks,
         ),
         views=Views(
-            check_modal, use_cases.proposals, approvals, use_cases.jobs, settings, questions, poster, tasks
+            check_modal,
+            use_cases.proposals,
+            approvals,
+            use_cases.jobs,
+            use_cases.access,
+            use_cases.sharing,
+            share_posts,
+            settings,
+            questions,
+            poster,
+            tasks,
         ),
         shortcuts=Shortcuts(check_modal, tasks),
         events=Events(slack.identity, commands, questions, use_cases.chat, poster, audit_log, tasks),

@@ -31,6 +31,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 _SPEC = msgspec.json.Decoder(TuningSpec)
 _FAILURE = msgspec.json.Decoder(Failure)
+_TARGETS = msgspec.json.Decoder(tuple[str, ...])
 _DATA_STATS = msgspec.json.Decoder(DataStats)
 _APPROVAL = msgspec.json.Decoder(Approval)
 _SEARCH = msgspec.json.Decoder(Search)
@@ -107,6 +108,8 @@ def job_row(job: TuningJob) -> dict[str, Any]:
         "create_sent_at": _optional_micros(job.create_sent_at),
         "retirement_told": job.retirement_told,
         "approval": None if job.approval is None else _json(job.approval),
+        "shared_with": _json(job.shared_with),
+        "shared_by": job.shared_by,
         "waits_since": _optional_micros(job.waits_since),
         "resumes": job.resumes,
         "search": None if job.search is None else _json(job.search),
@@ -143,6 +146,8 @@ def read_job(row: Row) -> TuningJob:
         create_sent_at=_optional_moment(row["create_sent_at"]),
         retirement_told=row["retirement_told"],
         approval=None if row["approval"] is None else parsed(_APPROVAL, row["approval"]),
+        shared_with=parsed(_TARGETS, row["shared_with"]),
+        shared_by=row["shared_by"],
         waits_since=_optional_moment(row["waits_since"]),
         resumes=row["resumes"],
         search=None if row["search"] is None else parsed(_SEARCH, row["search"]),

@@ -174,7 +174,15 @@ class SqliteJobStore:
 
     async def channels(self, team: str) -> Sequence[str]:
         def read(connection: Connection) -> list[str]:
-            rows = connection.query("SELECT DISTINCT channel FROM jobs WHERE team = ? AND deleted_by = ''", [team])
+            rows = connection.query(
+                """
+                SELECT channel FROM jobs WHERE team = :team AND deleted_by = ''
+                UNION
+                SELECT value FROM jobs, json_each(jobs.shared_with)
+                WHERE team = :team AND deleted_by = '' AND substr(value, 1, 1) IN ('C', 'G')
+                """,
+                {"team": team},
+            )
             return [row["channel"] for row in rows]
 
         return await self._database.run(read)
@@ -344,18 +352,25 @@ def _refuse_taken_name(connection: Connection, job: TuningJob) -> None:
         raise name_taken(job.name)
 
 
+_SEEN = """
+  AND (owner = :user OR prepared_by = :user OR channel IN (SELECT value FROM json_each(:channels))
+    OR EXISTS (
+      SELECT 1 FROM json_each(shared_with)
+      WHERE value IN (SELECT value FROM json_each(:targets))
+    ))
+"""
+
+
 def _listed(under_way: bool, sight: Sight | None) -> str:
     """Return the part of a query that selects a workspace's jobs, which is constant text: no value enters it."""
     states = f" AND state IN {_OPEN}" if under_way else ""
-    seen = (
-        " AND (owner = :user OR prepared_by = :user OR channel IN (SELECT value FROM json_each(:channels)))"
-        if sight is not None
-        else ""
-    )
+    seen = _SEEN if sight is not None else ""
     return f"FROM jobs WHERE team = :team AND deleted_by = ''{states}{seen}"
 
 
 def _seen(team: str, sight: Sight | None) -> dict[str, str]:
     """Return the values of the query of `_listed`."""
-    seen = {} if sight is None else {"user": sight.user, "channels": json.dumps(sorted(sight.channels))}
-    return {"team": team, **seen}
+    if sight is None:
+        return {"team": team}
+    channels, targets = json.dumps(sorted(sight.channels)), json.dumps(sorted(sight.shared_targets))
+    return {"team": team, "user": sight.user, "channels": channels, "targets": targets}

@@ -197,6 +197,9 @@ class TuningJob:
     it. A job in state `submitting` with `stuck_at` is in doubt: the looks have failed for long. `retirement_told`
     is the last notice that its base model retires, in days before that. `approval` is None for a start that needed
     none.
+
+    `shared_with` are the ids of the people and channels to which the job is shown beside those of its own channel,
+    or EVERYONE; `shared_by` is the person who changed them last.
     """
 
     key: str
@@ -228,6 +231,8 @@ class TuningJob:
     resumes: int = 0
     search: Search | None = None
     retirement_told: int | None = None
+    shared_with: tuple[str, ...] = ()
+    shared_by: str = ""
     waits_since: datetime | None = None
     approval: Approval | None = None
 

@@ -30,7 +30,11 @@ class Requester:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What a person sees of a workspace's jobs: those that they own or prepared, and those of these channels."""
+    """What a person sees of a workspace's jobs: those that they own or prepared, and those of these channels.
+
+    Also those that are shared with one of `shared_targets`: see `TuningJob.shared_with`.
+    """
 
     user: str
     channels: frozenset[str]
+    shared_targets: frozenset[str] = frozenset()

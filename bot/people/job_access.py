@@ -1,8 +1,9 @@
 """The one place that decides who sees a job, its model, its file and its name, and who may change or use it.
 
-A job is seen where it was made: by each person who can read that channel or is in that direct message, and by its
-owner. To a person who may not see it, it is as if it did not exist. Among those who see it, only its owner and
-those with the role for it (see `bot.people.roles`) may cancel it, delete it, or use it in another channel.
+A job is seen where it was made: by each person who can read that channel or is in that direct message, by its
+owner, and where it is shared. To a person who may not see it, it is as if it did not exist. Among those who see
+it, only its owner and those with the role for it (see `bot.people.roles`) may cancel it, delete it, share it, or
+use it in another channel.
 """
 
 import asyncio
@@ -15,7 +16,8 @@ from bot.domain.jobs import TunedModel, TuningJob
 from bot.domain.names import did_you_mean
 from bot.domain.place import Requester, Sight
 from bot.domain.requests import Proposal
-from bot.errors import Forbidden, NoSuchJob
+from bot.domain.roles import EVERYONE, is_channel, is_person
+from bot.errors import BadArgument, Forbidden, NoSuchJob
 from bot.people.roles import Deed, Roles
 from bot.ports.stores import JobStore
 from bot.ports.workspace_members import WorkspaceMembers
@@ -45,7 +47,14 @@ class JobAccess:
             return False
         if requester.user in (job.owner, job.prepared_by):
             return True
-        return await self._roles.belongs(requester) and await self._reads(requester, job.place.channel)
+        if not await self._roles.belongs(requester):
+            return False
+        if requester.user in job.shared_with or EVERYONE in job.shared_with:
+            return True
+        for channel in (job.place.channel, *filter(is_channel, job.shared_with)):
+            if await self._reads(requester, channel):
+                return True
+        return False
 
     async def sight(self, requester: Requester) -> Sight:
         """Return what the person sees of all the workspace's jobs. Raises StorageError."""
@@ -53,7 +62,8 @@ class JobAccess:
             return Sight(requester.user, frozenset())
         channels = sorted(await self._jobs.channels(requester.team))
         reads = await asyncio.gather(*(self._reads(requester, channel) for channel in channels))
-        return Sight(requester.user, frozenset(each for each, read in zip(channels, reads, strict=True) if read))
+        readable = frozenset(each for each, read in zip(channels, reads, strict=True) if read)
+        return Sight(requester.user, readable, readable | {requester.user, EVERYONE})
 
     async def _reads(self, requester: Requester, channel: str) -> bool:
         # Slack delivers a request only from a channel that the person can read, so it is not asked about that one.
@@ -140,9 +150,22 @@ class JobAccess:
 
         Raises StorageError.
         """
-        if requester.place.channel == job.place.channel:
+        if requester.place.channel in (job.place.channel, *filter(is_channel, job.shared_with)):
             return await self.may_see(requester, job)
         return await self.may_decide(requester, job, Deed.USE)
+
+    async def check_target(self, requester: Requester, target: str) -> None:
+        """Check with whom the person may share: a channel that they can read, somebody whom the bot serves.
+
+        Raises BadArgument, StorageError.
+        """
+        if is_channel(target) and not await self._reads(requester, target):
+            raise BadArgument("You cannot read that channel, or I cannot.", "Invite me there first, and join it.")
+        if is_person(target) and not await self._roles.belongs(Requester(target, requester.place)):
+            raise BadArgument(
+                "That person is no full member of this workspace, so they may not use me.",
+                "An owner can give them a role: /tune roles give asker @PERSON.",
+            )
 
     async def check_use(self, requester: Requester, job: TuningJob) -> None:
         """Raises Forbidden if the person may not use the model here, NoSuchJob if they do not see it."""
@@ -152,8 +175,8 @@ class JobAccess:
     async def may_ask(self, requester: Requester, job: TuningJob) -> bool:
         """Return whether the person may ask the model here: its answers must not leave a private channel.
 
-        Everybody who sees it may ask it in its own channel and in direct messages, and that of a public channel
-        anywhere.
+        Everybody who sees it may ask it in its own channel, in those with which it is shared and in direct
+        messages; that of a public channel, and one that is shared with everyone, anywhere.
         """
         if not await self._roles.may(requester, Deed.ASK):
             return False
@@ -161,8 +184,9 @@ class JobAccess:
             return True
         if not await self.may_see(requester, job):
             return False
-        alone = requester.place.channel.startswith("D")
-        return alone or await self._members.is_public(job.place.channel)
+        if requester.place.channel.startswith("D") or EVERYONE in job.shared_with:
+            return True
+        return await self._members.is_public(job.place.channel)
 
     async def check_ask(self, requester: Requester, job: TuningJob) -> None:
         """Raises Forbidden if the person sees the model, but may not ask it here."""

@@ -21,6 +21,7 @@ class NoticeKind(StrEnum):
     DELETED = "deleted"  # post the reply in the thread that tells the owner who deleted the model
     ENDED = "ended"  # post the reply in the thread that mentions the owner
     RETIRES = "retires"  # post the reply in the thread that its base model retires, with a button to tune again
+    SHARED = "shared"  # post the reply in the thread that tells the owner who shared the job
     STUCK = "stuck"  # post the reply in the thread that the job makes no progress, with a button to cancel it
     # Update the card that stayed in a channel when the job moved to its owner's direct messages.
     OLD_CARD = "old_card"

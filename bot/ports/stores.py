@@ -122,7 +122,10 @@ class JobStore(Protocol):
         ...
 
     async def channels(self, team: str) -> Sequence[str]:
-        """Return the channels in which the workspace has jobs that are not deleted. Raises StorageError."""
+        """Return the channels in which the workspace has jobs that are not deleted, or with which one is shared.
+
+        Raises StorageError.
+        """
         ...
 
     async def jobs(

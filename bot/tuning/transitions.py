@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.domain.jobs import Failure, JobState, Operation, Search, TuningJob
+from bot.domain.place import Requester
 from bot.errors import BotError
 from bot.ports.notifier import NoticeKind
 from bot.ports.stores import AuditEntry, Change
@@ -236,6 +237,20 @@ def forget(job: TuningJob, user: str, now: datetime) -> Change | None:
     )
     notices = (NoticeKind.CARD, *_told_owner(job, user))
     return Change(after, notices=notices, acts=(AuditEntry(user, "forget", now),))
+
+
+def share(job: TuningJob, targets: tuple[str, ...], by: Requester, now: datetime) -> Change | None:
+    """Show the job to these people and channels beside its own; None if nothing changes or it is deleted."""
+    if targets == job.shared_with or job.deleted_by:
+        return None
+    changes = [("share", target) for target in targets if target not in job.shared_with]
+    changes += [("unshare", target) for target in job.shared_with if target not in targets]
+    told = (NoticeKind.SHARED,) if by.user != job.owner else ()
+    return Change(
+        replace(job, shared_with=targets, shared_by=by.user),
+        notices=(NoticeKind.CARD, *told),
+        acts=tuple(AuditEntry(by.user, deed, now, by.place.channel, target) for deed, target in changes),
+    )
 
 
 def tell_retirement(job: TuningJob, days: int) -> Change | None:

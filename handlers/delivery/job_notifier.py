@@ -23,7 +23,14 @@ from bot.spending.price_table import PriceTable
 from bot.spending.retirement import base_of, retirement_of
 from handlers.blocks.jobs.approval_request import build_approval_request
 from handlers.blocks.jobs.card import build_card
-from handlers.blocks.jobs.notices import build_approved, build_deleted, build_ended, build_retires, build_stuck
+from handlers.blocks.jobs.notices import (
+    build_approved,
+    build_deleted,
+    build_ended,
+    build_retires,
+    build_shared,
+    build_stuck,
+)
 from handlers.blocks.message import Message, has_chart
 from handlers.delivery.idempotent_poster import IdempotentPoster
 from handlers.delivery.post_finder import attempt_metadata, content_metadata, notice_metadata
@@ -115,6 +122,8 @@ class JobNotifier:
                     return await self._reply(delivery, build_ended(job, self._profiles[job.backend]))
                 case NoticeKind.DELETED:
                     return await self._reply(delivery, build_deleted(job))
+                case NoticeKind.SHARED:
+                    return await self._reply(delivery, build_shared(job))
                 case NoticeKind.RETIRES:
                     retirement = retirement_of(base_of(job), self._prices)
                     if retirement is None or not job.can_answer:

@@ -23,6 +23,7 @@ from handlers.blocks.chat.ask_form import build_ask_form
 from handlers.blocks.chat.channel_model import build_chosen, build_model_deleted
 from handlers.blocks.chat.channel_settings import build_settings_form
 from handlers.blocks.jobs.confirmations import CONFIRM_BLOCK
+from handlers.blocks.jobs.share_form import build_share_form
 from handlers.blocks.jobs.wording import cancel_text
 from handlers.blocks.private_metadata import unpack_request, unpack_requester
 from handlers.blocks.replies import build_reply
@@ -159,6 +160,16 @@ class Actions:
         answers = await self._answer_settings.of_channel(requester.place)
         view = build_settings_form(requester, await self._answer_settings.with_defaults(answers))
         await self._client.views_open(trigger_id=body["trigger_id"], view=view)
+
+    async def job_share(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
+        """Open the form that says with whom the job is shared."""
+        await ack()
+        self._spawn(self._share(requester, body), body)
+
+    async def _share(self, requester: Requester, body: Body) -> None:
+        job = await self._job(requester, body)
+        await self._access.check_deed(requester, job, Deed.SHARE)
+        await self._client.views_open(trigger_id=body["trigger_id"], view=build_share_form(requester, job))
 
     async def job_ask(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
         await ack()

@@ -18,6 +18,7 @@ from bot.ports.clock import Clock
 from bot.ports.stores import JobStore
 from bot.spending.month_report import month_of, month_report, months_back, next_month, start_of
 from bot.tuning.job_service import JobService
+from bot.tuning.sharing import Sharing
 from handlers.blocks.chat.channel_model import build_channel_model, build_chosen, build_none_chosen
 from handlers.blocks.chat.channel_settings import build_settings
 from handlers.blocks.chat.feedback import build_again, build_summary, build_switch, build_switched, build_why
@@ -25,10 +26,12 @@ from handlers.blocks.help import build_help
 from handlers.blocks.jobs.card import build_card
 from handlers.blocks.jobs.confirmations import build_cancel_question, build_delete_question
 from handlers.blocks.jobs.listing import SHOWN, build_job_list, build_model_list
+from handlers.blocks.jobs.share_form import build_shared_reply
 from handlers.blocks.message import Message
 from handlers.blocks.roles import build_role_change, build_roles
 from handlers.blocks.spend import build_spend
 from handlers.delivery.poster import Poster
+from handlers.delivery.share_posts import SharePosts
 from handlers.slack_errors import CALL_ERRORS
 from handlers.start_flow.corrections_upload import CorrectionsUpload
 from handlers.syntax.commands import NO_MODEL, Arguments, Runner, TypedCommand
@@ -49,6 +52,8 @@ class CommandRunner:
         tuning: JobService,
         access: JobAccess,
         roles: Roles,
+        sharing: Sharing,
+        share_posts: SharePosts,
         chat: ChatService,
         answer_settings: AnswerSettings,
         jobs: JobStore,
@@ -61,6 +66,8 @@ class CommandRunner:
         self._tuning = tuning
         self._access = access
         self._roles = roles
+        self._sharing = sharing
+        self._share_posts = share_posts
         self._chat = chat
         self._answer_settings = answer_settings
         self._jobs = jobs
@@ -78,6 +85,8 @@ class CommandRunner:
             Runner.SETTINGS: self._settings,
             Runner.MODELS: self._models,
             Runner.SPEND: self._spend,
+            Runner.SHARE: self._share,
+            Runner.UNSHARE: self._unshare,
             Runner.ROLES: self._roles_of,
             Runner.FEEDBACK: self._feedback_of,
             Runner.EXPORT: self._export,
@@ -169,6 +178,16 @@ class CommandRunner:
         report = month_report(await self._access.started(requester, since, until), month)
         # The answer to a mention is posted in its thread, where each name would notify a person.
         return build_spend(report, with_people=not requester.place.thread)
+
+    async def _share(self, requester: Requester, arguments: Arguments) -> Message:
+        job = await self._access.named(requester, arguments.name)
+        shared = await self._sharing.add(requester, job, arguments.target)
+        await self._share_posts.tell(requester, shared)
+        return build_shared_reply(shared.job)
+
+    async def _unshare(self, requester: Requester, arguments: Arguments) -> Message:
+        job = await self._access.named(requester, arguments.name)
+        return build_shared_reply((await self._sharing.remove(requester, job, arguments.target)).job)
 
     async def _roles_of(self, requester: Requester, arguments: Arguments) -> Message:
         # The answer to a mention is posted in its thread, where each name would notify a person.

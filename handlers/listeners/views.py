@@ -10,18 +10,22 @@ from bot.domain.chat import Question
 from bot.domain.place import Requester
 from bot.domain.requests import ModalWork, PendingModal
 from bot.errors import BadArgument, BotError, ConfirmationNeeded, UserError
+from bot.people.job_access import JobAccess
 from bot.runtime.background_tasks import BackgroundTasks
 from bot.tuning.job_service import JobService
 from bot.tuning.proposals import Proposals
+from bot.tuning.sharing import Sharing
 from handlers.blocks.chat.ask_form import read_ask_form
 from handlers.blocks.chat.channel_settings import build_settings, read_settings_form, settings_change
 from handlers.blocks.datasets.check_views import build_checking_view, build_error_view
+from handlers.blocks.jobs.share_form import ShareForm, build_shared_reply, read_share_form
 from handlers.blocks.private_metadata import unpack_requester
 from handlers.blocks.start.cost import build_confirm_view
 from handlers.blocks.start.form_reader import field_errors, read_form
 from handlers.delivery.answer_posts import QuestionTasks
 from handlers.delivery.poster import Poster
-from handlers.errors import report_errors
+from handlers.delivery.share_posts import SharePosts
+from handlers.errors import Respond, report_errors
 from handlers.start_flow.approval_flow import ApprovalFlow
 from handlers.start_flow.check_modal import CheckModal
 
@@ -38,6 +42,9 @@ class Views:
         proposals: Proposals,
         approvals: ApprovalFlow,
         tuning: JobService,
+        access: JobAccess,
+        sharing: Sharing,
+        share_posts: SharePosts,
         answer_settings: AnswerSettings,
         questions: QuestionTasks,
         poster: Poster,
@@ -48,6 +55,9 @@ class Views:
         self._approvals = approvals
         self._tuning = tuning
         self._answer_settings = answer_settings
+        self._access = access
+        self._sharing = sharing
+        self._share_posts = share_posts
         self._questions = questions
         self._poster = poster
         self._tasks = tasks
@@ -122,6 +132,23 @@ class Views:
             await ack(response_action="update", view=build_error_view(error, sender))
         else:
             await ack(response_action="clear")
+
+    async def share_form(self, ack: AsyncAck, sender: Requester, body: Body) -> None:
+        """Share the job as the form says, and tell the person how it is shared then."""
+        try:
+            form = read_share_form(body["view"], sender)
+        except UserError as error:
+            await ack(response_action="update", view=build_error_view(error, sender))
+            return
+        await ack()
+        respond = self._poster.respond_ephemeral(form.requester.place, form.requester.user)
+        self._tasks.spawn(report_errors(self._share(form, respond), respond), "share")
+
+    async def _share(self, form: ShareForm, respond: Respond) -> None:
+        job = await self._access.get(form.requester, form.key)
+        shared = await self._sharing.set(form.requester, job, form.targets)
+        await self._share_posts.tell(form.requester, shared)
+        await respond(build_shared_reply(shared.job))
 
     async def ask_form(self, ack: AsyncAck, sender: Requester, body: Body) -> None:
         """Ask the question of the form, written to the database before the acknowledgement."""

@@ -17,7 +17,7 @@ from bot.chat.answer_settings import SettingsChange
 from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
 from bot.domain.names import did_you_mean
 from bot.domain.requests import StartRequest
-from bot.domain.roles import Role
+from bot.domain.roles import EVERYONE, Role
 from bot.errors import BadArgument
 from bot.spending.month_report import read_month
 from handlers.syntax.answer_options import DEFAULT, parse_ask_options, parse_settings
@@ -41,6 +41,8 @@ class Runner(StrEnum):
     USE = "use"
     MODELS = "models"
     SPEND = "spend"
+    SHARE = "share"
+    UNSHARE = "unshare"
     ROLES = "roles"
     SETTINGS = "settings"
     FEEDBACK = "feedback"
@@ -214,6 +216,17 @@ def _parse_role(rest: str) -> Arguments:
     return Arguments(verb=verb, role=role, target=target)
 
 
+def _parse_share(word: str, rest: str) -> Arguments:
+    usage = f"Write /tune {word} NAME @PERSON, #CHANNEL or everyone."
+    if not rest.strip():
+        raise BadArgument(f"`{word}` needs a name, and with whom.", usage)
+    given, target = named_target(rest)
+    name = _parse_name(given).name
+    if not name:
+        raise BadArgument(f"`{word}` needs the name of a tuning.", usage)
+    return Arguments(name=name, target=target)
+
+
 def _parse_needed_name(word: str, rest: str) -> Arguments:
     arguments = _parse_name(rest)
     if not arguments.name:
@@ -299,6 +312,12 @@ def _month_or_none(rest: str, has_file: bool) -> bool:
     return not rest or re2.fullmatch(r"[0-9]{4}-[0-9]{2}", rest) is not None
 
 
+def _name_and_target(rest: str, has_file: bool) -> bool:
+    """A question has no person or channel at its end; with quotes the name may have several words."""
+    name, _, target = rest.rpartition(" ")
+    return _one_name(name, has_file) and (target.startswith(("@", "#")) or target.lower() == EVERYONE)
+
+
 def _role_words(rest: str, has_file: bool) -> bool:
     return not rest or (rest.split()[0].lower() in ROLE_VERBS and len(rest.split()) > 2)
 
@@ -379,6 +398,24 @@ COMMANDS = (
         _parse_name,
         Runner.USE,
         _one_name_or_none,
+    ),
+    Command(
+        "/tune share",
+        "NAME @PERSON",
+        "Shows a tuning to a person, a #channel or everyone, and lets them ask its model.",
+        partial(_parse_share, "share"),
+        Runner.SHARE,
+        _name_and_target,
+        takes_ids=True,
+    ),
+    Command(
+        "/tune unshare",
+        "NAME @PERSON",
+        "Takes that back.",
+        partial(_parse_share, "unshare"),
+        Runner.UNSHARE,
+        _name_and_target,
+        takes_ids=True,
     ),
     Command(
         "/tune models",

@@ -78,3 +78,10 @@ def m024_approvals(db: Database) -> None:
     db.table("outbox").add_column("target", str, not_null_default="")
     db.execute("DROP INDEX outbox_pending")
     db.execute("CREATE UNIQUE INDEX outbox_pending ON outbox (job, kind, target) WHERE state = 'pending'")
+
+
+@migrations()
+def m025_shared_jobs(db: Database) -> None:
+    """Store with whom a job is shared, as a JSON list of ids, and who changed that last."""
+    db.table("jobs").add_column("shared_with", str, not_null_default="[]")
+    db.table("jobs").add_column("shared_by", str, not_null_default="")

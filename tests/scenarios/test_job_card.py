@@ -25,7 +25,7 @@ async def test_the_card_is_one_message_that_is_edited_until_the_end(bot: BotHarn
     assert card.edits >= 2
     assert len(bot.messages("Tuning one card (")) == 1
     assert {reference.target for reference in ended.pings} == {bot.ada.id}
-    assert buttons(card).keys() == {"job_ask", "job_use", "job_delete"}
+    assert buttons(card).keys() == {"job_ask", "job_use", "job_share", "job_delete"}
     assert "/ask model=" in ended.text
 
 

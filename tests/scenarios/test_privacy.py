@@ -332,3 +332,35 @@ async def test_an_owner_gives_a_role_by_name_and_takes_it_again(bot: BotHarness)
     await theirs.message(f"<@{carl.id}> no longer has the role approver")
     await his.type(f"cancel given-{bot.channel.id}")
     await his.message("Only the person who started", "may cancel it")
+
+
+async def test_a_private_tuning_is_shared_with_a_person_and_taken_back(bot: BotHarness) -> None:
+    board = elsewhere(bot)
+    name = f"shared-{board.channel.id}"
+    card = await board.tuned(name)
+    await bot.type(f"status {name}")
+    await bot.message("I know no job named", name)
+
+    # The owner shares it with Ada by the button, and she is told.
+    await board.ada.click(card, "job_share")
+    form = await board.view("Share")
+    await board.ada.submit_view(form, {"people": [bot.ada.id]})
+    await board.message(f"*{name}* is shared with one person")
+    direct = bot.ada.open_dm()
+    hers = replace(bot, channel=direct)
+    await hers.message(f"<@{board.ada.id}> shared the tuning *{name}* here")
+    await bot.type(f"status {name}")
+    assert buttons(await bot.message(f"Tuning {name} (", "one person")) == {}
+    await bot.ada.slash_command(direct, "/ask", f"model={name} seven")
+    await hers.message("eight", f"asked `{name}`")
+    # Its answers do not reach a channel with which it is not shared, and she shares it with nobody.
+    await bot.ada.slash_command(bot.channel, "/ask", f"model={name} seven")
+    await bot.message(f"{name} was tuned in a private place")
+    await bot.type(f"share {name} everyone")
+    await bot.message("Only the person who started", "may share it")
+
+    await board.type(f"unshare {name} @{bot.ada.user.name}")
+    await board.message(f"*{name}* is not shared beyond its channel")
+    before = len(bot.messages("I know no job named", name))
+    await bot.type(f"status {name}")
+    await bot.slack.workspace.wait_for(lambda: len(bot.messages("I know no job named", name)) > before or None, 20)

@@ -20,6 +20,7 @@ from handlers.blocks.jobs.wording import (
     hyperparameters_text,
     progress_text,
     rows_text,
+    shared_text,
     shown_google_state,
     started_by,
     state_text,
@@ -33,6 +34,7 @@ REFRESH_ACTION = "job_refresh"
 ASK_ACTION = "job_ask"
 USE_ACTION = "job_use"
 SUCCESSOR_ACTION = "job_successor"
+SHARE_ACTION = "job_share"
 DELETE_ACTION = "job_delete"
 AGAIN_ACTION = "job_again"
 _BAR = 20
@@ -99,6 +101,8 @@ def _facts(job: TuningJob, profile: BackendProfile) -> list[tuple[str, str]]:
     if job.spec.validation is not None:
         checked = job.spec.validation
         pairs.append(("Validation data", f"{count(checked.examples, 'row')} from {escape_line(checked.name, 80)}"))
+    if job.shared_with:
+        pairs.append(("Shared with", shared_text(job)))
     return pairs
 
 
@@ -223,6 +227,7 @@ def _buttons(job: TuningJob, profile: BackendProfile) -> list[Block]:
     if job.can_answer:
         elements.append(button("Ask it", ASK_ACTION, job.key, style="primary", label=f"Ask it: {name}"))
         elements.append(button("Use in this channel", USE_ACTION, job.key, label=f"Use in this channel: {name}"))
+        elements.append(button("Share", SHARE_ACTION, job.key, label=f"Share {name}"))
         if job.retirement_told is not None:
             elements.append(build_successor_button(job))
     if job.in_doubt or job.state is JobState.LOST:

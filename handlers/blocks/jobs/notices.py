@@ -18,7 +18,7 @@ from handlers.blocks.jobs.card import (
     build_forget_button,
     build_successor_button,
 )
-from handlers.blocks.jobs.wording import NAME, data_lines, elapsed, failure_lines, rows_text, where
+from handlers.blocks.jobs.wording import NAME, data_lines, elapsed, failure_lines, rows_text, shared_text, where
 from handlers.blocks.message import COMMAND_LINE, Block, Message, code, compose, escape_line, mention
 
 _AGAIN = "You can start again with `/tune`."
@@ -45,6 +45,14 @@ def build_approved(job: TuningJob) -> Message:
     by = mention(job.approval.decided_by) if job.approval is not None else "An approver"
     text = f"{mention(job.owner)} {by} approved *{escape_line(job.name, NAME)}*. It starts by itself in its turn."
     return compose(text, [section(text, "approved")])
+
+
+def build_shared(job: TuningJob) -> Message:
+    """Build the reply that tells the owner who changed with whom the job is shared."""
+    name, who = f"*{escape_line(job.name, NAME)}*", mention(job.shared_by)
+    now = f"It is shared with {shared_text(job)} now." if job.shared_with else "It is shared with nobody now."
+    text = f"{mention(job.owner)} {who} changed with whom {name} is shared. {now} Undo it with the button Share."
+    return compose(text, [section(text, "shared")])
 
 
 def build_stuck(job: TuningJob, profile: BackendProfile, now: datetime) -> Message:

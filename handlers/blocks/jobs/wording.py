@@ -4,9 +4,11 @@ from datetime import datetime
 
 from bot.domain.backend_profile import BackendProfile, HyperparameterRule
 from bot.domain.jobs import DataStats, Failure, Hyperparameters, JobState, TuningJob
+from bot.domain.roles import EVERYONE, is_channel, is_person
 from handlers.blocks.formatting import about, count, duration, number, percent, sentence
 from handlers.blocks.message import code, escape_line, mention, shorten
 
+_SHOWN_CHANNELS = 20
 NAME = 128  # Vertex AI's display names, the longest of the three
 
 _STATES = {
@@ -204,6 +206,16 @@ def where(profile: BackendProfile) -> str:
 def base_model_text(base_model: str) -> str:
     """A base model, or the last part of a tuned model's resource name, as inline code."""
     return code(base_model.rsplit("/", 1)[-1] if base_model.startswith("projects/") else base_model, 120)
+
+
+def shared_text(job: TuningJob) -> str:
+    """Return with whom the job is shared. People are counted and not named, since each name would notify them."""
+    people = sum(is_person(target) for target in job.shared_with)
+    parts = ["everyone"] if EVERYONE in job.shared_with else []
+    parts += [f"<#{target}>" for target in job.shared_with if is_channel(target)][:_SHOWN_CHANNELS]
+    if people:
+        parts.append("one person" if people == 1 else f"{people:,} people")
+    return ", ".join(parts)
 
 
 def started_by(job: TuningJob) -> str:

@@ -406,8 +406,26 @@ def test_a_role_is_read_with_the_id_of_who_gets_it(text: str, verb: str, role: R
 
 
 @pytest.mark.parametrize(
+    ("text", "runner", "name", "target"),
+    [
+        ("share capitals <@U0BOB|bob>", Runner.SHARE, "capitals", "U0BOB"),
+        ('share "two  words" <#C0LAB|lab>', Runner.SHARE, "two words", "C0LAB"),
+        ("share R&amp;D everyone", Runner.SHARE, "R&D", "everyone"),
+        ("unshare capitals <@U0BOB>", Runner.UNSHARE, "capitals", "U0BOB"),
+    ],
+)
+def test_with_whom_to_share_is_read_as_an_id(text: str, runner: Runner, name: str, target: str) -> None:
+    expected = TypedCommand(runner, Arguments(name=name, target=target))
+    assert parse_tune(text) == expected
+    assert parse_mention(f"<@U0TUNEBOT> {text}", "U0TUNEBOT") == expected
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("share", "`share` needs a name, and with whom."),
+        ("unshare <@U0BOB>", "`unshare` needs the name of a tuning."),
+        ("share capitals", "I do not see whom or what you mean by “capitals”."),
         ("roles give tuner bob", "I do not see whom or what you mean by “bob”."),
         ("roles give tuner @bob", "I do not see whom or what you mean by “@bob”."),
         ("roles give tunner <@U0BOB>", "There is no role “tunner”."),

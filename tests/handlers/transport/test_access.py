@@ -19,7 +19,7 @@ from bot.sandbox.slack import SlackStandIn
 from handlers import Listeners, register
 from handlers.blocks.chat import ask_form, channel_settings, feedback
 from handlers.blocks.datasets import check_views, finding_list, report
-from handlers.blocks.jobs import approval_request, card
+from handlers.blocks.jobs import approval_request, card, share_form
 from handlers.blocks.start import cost, form, prompt
 from handlers.delivery.poster import Poster
 from handlers.transport.access import Access, Identity
@@ -207,6 +207,7 @@ ROUTES: dict[tuple[str, str], tuple[str, Callable[[Kind, str, str], Body]]] = {
             ask_form.ASK_VIEW,
             channel_settings.SETTINGS_VIEW,
             feedback.CORRECTION_VIEW,
+            share_form.SHARE_VIEW,
         )
     },
     ("view_closed", check_views.CHECKING_ID): (
@@ -238,6 +239,7 @@ ROUTES: dict[tuple[str, str], tuple[str, Callable[[Kind, str, str], Body]]] = {
             card.REFRESH_ACTION,
             card.ASK_ACTION,
             card.USE_ACTION,
+            card.SHARE_ACTION,
             card.DELETE_ACTION,
             card.AGAIN_ACTION,
             card.SUCCESSOR_ACTION,

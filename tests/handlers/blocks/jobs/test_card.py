@@ -136,8 +136,8 @@ def test_the_card_of_a_running_job() -> None:
 
 def test_a_finished_job_can_be_asked_used_and_deleted() -> None:
     message = card(done(total_steps=12, completed_steps=12), snapshots=CURVE)
-    assert buttons(message) == ["job_ask", "job_use", "job_delete"]
-    delete = block(message, "job_actions")["elements"][2]
+    assert buttons(message) == ["job_ask", "job_use", "job_share", "job_delete"]
+    delete = block(message, "job_actions")["elements"][3]
     assert delete["confirm"]["text"]["text"] == (
         "next number is deleted at Google and answers no more. This cannot be undone."
     )
