@@ -6,6 +6,7 @@ Slack said that the post is not there.
 """
 
 import asyncio
+import hashlib
 from datetime import datetime, timedelta
 from typing import Any, Final, assert_never
 
@@ -49,6 +50,9 @@ def stage_of(notice: Notice, job: TuningJob) -> str:
             return str(job.state)
         case NoticeKind.RETIRES:
             return str(job.retirement_told)
+        case NoticeKind.SHARED:
+            # The ids may be longer than Slack's metadata takes.
+            return hashlib.sha256(" ".join((job.shared_by, *job.shared_with)).encode()).hexdigest()[:16]
         case NoticeKind.STUCK:
             return f"{job.google_state} {job.completed_steps} {job.epoch}"
         case NoticeKind.CARD | NoticeKind.OLD_CARD | NoticeKind.APPROVAL | NoticeKind.APPROVED:
