@@ -46,6 +46,6 @@ import http.client, os, sys; \
 host = (os.environ.get('HOST') or '127.0.0.1').split(',')[0].strip(); \
 host = {'0.0.0.0': '127.0.0.1', '::': '::1'}.get(host, host); \
 health = http.client.HTTPConnection(host, int(os.environ.get('PORT') or 3000), timeout=4); \
-health.request('GET', '/healthz'); \
+health.request('GET', '/livez'); \
 sys.exit(health.getresponse().status != 200)"]
 CMD ["tunebot", "run"]

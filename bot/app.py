@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from importlib.metadata import version
 from typing import Final
 
 from slack_sdk.web.async_client import AsyncWebClient
@@ -26,6 +27,7 @@ from bot.chat.question_limits import NO_LIMITS, QuestionLimits
 from bot.datasets import WORKER_MODULE
 from bot.delivery.outbox_sender import OutboxSender
 from bot.domain.approval import ApprovalRules
+from bot.domain.jobs import TuningJob
 from bot.domain.roles import Role, RoleGrant
 from bot.domain.spending import ConfirmationRules
 from bot.errors import StorageError
@@ -54,6 +56,7 @@ from bot.tuning.dataset_check import DatasetCheck
 from bot.tuning.dataset_repair import DatasetRepair
 from bot.tuning.job_refresh import LOST_AFTER, STUCK_AFTER, JobRefresher
 from bot.tuning.job_service import ADOPTION_GRACE, DOUBT_AFTER, JobService
+from bot.tuning.lifecycle_log import log_transition
 from bot.tuning.poller import Poller
 from bot.tuning.proposals import Proposals
 from bot.tuning.retirement_watch import RetirementWatch
@@ -224,11 +227,15 @@ async def serving(
     """
     # A table that cannot be read ends the start before anything is opened.
     prices = read_price_table(settings.prices)
-    metrics, tasks = Metrics(), BackgroundTasks()
+    metrics, tasks = Metrics(version("tunebot"), settings.backends), BackgroundTasks()
     async with AsyncExitStack() as stack:
         workers = await stack.enter_async_context(open_workers())
-        slack = await stack.enter_async_context(open_slack(settings, clock))
-        stores = await stack.enter_async_context(open_stores(settings.database, clock))
+        slack = await stack.enter_async_context(open_slack(settings, clock, count=metrics.slack_call))
+        stores = await stack.enter_async_context(
+            open_stores(
+                settings.database, clock, transition=partial(_note_transition, metrics), question=metrics.question
+            )
+        )
         options = replace(google_options(settings), event_hooks=metrics.google_hooks)
         google = await stack.enter_async_context(open_google(settings.backends, options))
 
@@ -296,6 +303,11 @@ async def _sweep(use_cases: UseCases) -> None:
     await use_cases.approvals.expire()
     await use_cases.retirements.run()
     await use_cases.sweep.run()
+
+
+def _note_transition(metrics: Metrics, before: TuningJob | None, after: TuningJob) -> None:
+    log_transition(before, after)
+    metrics.transition(before, after)
 
 
 async def _measure_outbox(metrics: Metrics, health: DatabaseHealth, clock: Clock) -> None:

@@ -59,7 +59,7 @@ from handlers.start_flow.repair_upload import RepairUpload
 from handlers.start_flow.report_details import ReportDetails
 from handlers.transport.access import Access, Identity
 from handlers.transport.channel_members import ChannelMembers
-from handlers.transport.slack_client import log_in, slack_client
+from handlers.transport.slack_client import CountCall, log_in, slack_client
 from handlers.transport.slack_files import SlackFiles
 from handlers.transport.slack_users import SlackUsers
 
@@ -131,10 +131,13 @@ class Handlers:
 
 
 @asynccontextmanager
-async def open_slack_client(settings: Settings) -> AsyncIterator[AsyncWebClient]:
-    """Open a client of Slack's Web API that has not logged in; its session closes after the block."""
+async def open_slack_client(settings: Settings, count: CountCall | None = None) -> AsyncIterator[AsyncWebClient]:
+    """Open a client of Slack's Web API that has not logged in; its session closes after the block.
+
+    `count` is called after each call.
+    """
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SLACK_SECONDS)) as session:
-        yield slack_client(settings, session)
+        yield slack_client(settings, session, count)
 
 
 @asynccontextmanager
@@ -145,13 +148,14 @@ async def open_slack(
     limits: RateLimits | None = None,
     call_seconds: float = CALL_SECONDS,
     settles_in: timedelta = SETTLES_IN,
+    count: CountCall | None = None,
 ) -> AsyncIterator[SlackConnection]:
     """Log in to Slack; both HTTP sessions close after the block. Raises SettingsError, BotError.
 
     `limits` is how fast Slack is called, `call_seconds` the longest wait for one of its answers, `settles_in` how
-    long a post whose answer was lost may stay unseen.
+    long a post whose answer was lost may stay unseen; `count` is called after each call.
     """
-    async with open_slack_client(settings) as client, httpx.AsyncClient(timeout=30.0) as downloads:
+    async with open_slack_client(settings, count) as client, httpx.AsyncClient(timeout=30.0) as downloads:
         identity = await log_in(settings, client)
         poster, users = Poster(client, limits, call_seconds), SlackUsers(client)
         yield SlackConnection(

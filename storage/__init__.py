@@ -1,11 +1,12 @@
 """Every store of the bot, opened together on one database."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from bot.domain.jobs import TuningJob
 from bot.ports.clock import Clock
 from bot.tuning.lifecycle_log import log_transition
 from storage.audit_log import SqliteAuditLog
@@ -18,6 +19,8 @@ from storage.pending_modals import SqlitePendingModals
 from storage.questions import SqliteQuestions
 from storage.report_cache import SqliteReportCache
 from storage.roles import SqliteRoles
+
+Transition = Callable[[TuningJob | None, TuningJob], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +44,22 @@ class Stores:
 
 
 @asynccontextmanager
-async def open_stores(path: str | Path, clock: Clock) -> AsyncIterator[Stores]:
-    """Open the database file and migrate it; it closes after the block. Raises StorageError."""
+async def open_stores(
+    path: str | Path,
+    clock: Clock,
+    *,
+    transition: Transition = log_transition,
+    question: Callable[[str], None] = lambda outcome: None,
+) -> AsyncIterator[Stores]:
+    """Open the database file and migrate it; it closes after the block. Raises StorageError.
+
+    `transition` is called with the rows before and after each change of a job, `question` with what happened to a
+    question: `accepted`, `answered` or `settled`.
+    """
     database = Database(path)
     await database.open()
     try:
-        jobs = SqliteJobStore(database, log_transition)
+        jobs = SqliteJobStore(database, transition)
         # The clock may have been ahead when a job was created.
         opened_at = max(clock.now(), await jobs.newest_created_at() or clock.now())
         yield Stores(
@@ -55,7 +68,7 @@ async def open_stores(path: str | Path, clock: Clock) -> AsyncIterator[Stores]:
             jobs=jobs,
             outbox=SqliteOutbox(database, clock),
             chats=SqliteChatStore(database, clock),
-            questions=SqliteQuestions(database, clock),
+            questions=SqliteQuestions(database, clock, question),
             feedback=SqliteFeedback(database, clock),
             pending_modals=SqlitePendingModals(database, clock),
             report_cache=SqliteReportCache(database, clock),

@@ -34,9 +34,13 @@ _COUNT_REFUSAL = COUNT_REFUSAL.format(table="questions", key="key")
 class SqliteQuestions:
     """The QuestionStore of `bot.ports`."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, note: Callable[[str], None] = lambda outcome: None
+    ) -> None:
+        """`note` is called with what happened to a question: `accepted`, `answered` or `settled`."""
         self._database = database
         self._clock = clock
+        self._note = note
 
     async def add(self, question: Question) -> OpenQuestion | None:
         asked = OpenQuestion(question, self._clock.now())
@@ -57,6 +61,7 @@ class SqliteQuestions:
                 channel=place.channel,
                 user=question.user,
             )
+            self._note("accepted")
         return added
 
     async def question(self, key: str) -> OpenQuestion | None:
@@ -111,6 +116,7 @@ class SqliteQuestions:
 
         await self._database.write(store)
         log_event(logger, "question.answered", question=key, finish=answer.answer.finish.value)
+        self._note("answered")
 
     async def record_attempt(self, key: str, place: Place) -> None:
         attempt = [micros(self._clock.now()), place.channel, place.thread]
@@ -144,6 +150,7 @@ class SqliteQuestions:
 
         await self._database.write(forget)
         log_event(logger, "question.settled", question=key)
+        self._note("settled")
 
     async def _set(self, key: str, change: str, values: list[Any]) -> None:
         statement = f"UPDATE questions SET {change} WHERE key = ?"  # noqa: S608 - only the constant changes above

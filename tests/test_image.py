@@ -118,7 +118,7 @@ def test_the_readmes_docker_run_gives_the_images_user_its_volume_settings_and_go
 
 
 class HealthServer(http.server.HTTPServer):
-    """Answers /healthz with its `status`, and everything else with 404."""
+    """Answers /livez with its `status`, and everything else with 404."""
 
     status = 200
 
@@ -127,7 +127,7 @@ class HealthHandler(http.server.BaseHTTPRequestHandler):
     server: HealthServer
 
     def do_GET(self) -> None:
-        self.send_response(self.server.status if self.path == "/healthz" else 404)
+        self.send_response(self.server.status if self.path == "/livez" else 404)
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
@@ -156,7 +156,7 @@ def health_check(port: int, **variables: str) -> int:
 
 
 @pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1)])
-def test_the_images_health_is_what_healthz_says(server: HealthServer, status: int, code: int) -> None:
+def test_the_images_health_is_what_livez_says(server: HealthServer, status: int, code: int) -> None:
     server.status = status
 
     assert health_check(server.server_port) == code

@@ -179,6 +179,7 @@ class Poller:
         )
         self._raise_first(ended)
         self._finished = time.monotonic()
+        self._metrics.polled(self._clock.now())
 
     async def _poll_backend(self, backend: str, keys: Sequence[str]) -> None:
         jobs = [job for job in await self._jobs.with_keys(keys) if not job.state.ended and not job.state.in_bot]

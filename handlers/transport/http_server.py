@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 EVENTS_PATH: Final = "/slack/events"
 HEALTH_PATH: Final = "/healthz"
+LIVE_PATH: Final = "/livez"
 READY_PATH: Final = "/readyz"
 METRICS_PATH: Final = "/metrics"
 # A database that takes longer to answer counts as not healthy.
@@ -50,7 +51,8 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class HttpServer:
     """Uses Socket Mode where there is a `socket`, else HTTP.
 
-    `/healthz` asks the database, the socket and each of `problems`, which return what is wrong or an empty text.
+    `/livez` asks the database alone: what a restart may repair. `/healthz` also asks the socket and each of
+    `problems`, which return what is wrong or an empty text.
     `/readyz` also has what `unready` returns: why no tuning can be started, though the process itself is healthy,
     and `limits`: what works in part.
     `measure` is awaited before each answer of `/metrics`.
@@ -103,12 +105,20 @@ class HttpServer:
         found = [problem() for problem in self._problems]
         if self._socket is not None:
             found.append(self._socket.problem())
+        found.append(await self._bounded_database_problem())
+        return [problem for problem in found if problem]
+
+    async def _bounded_database_problem(self) -> str:
         try:
             async with asyncio.timeout(HEALTH_SECONDS):
-                found.append(await self._database_problem())
+                return await self._database_problem()
         except TimeoutError:
-            found.append(f"the database did not answer within {HEALTH_SECONDS:.0f} seconds")
-        return [problem for problem in found if problem]
+            return f"the database did not answer within {HEALTH_SECONDS:.0f} seconds"
+
+    async def _live(self, _: web.Request) -> web.Response:
+        """Answer whether a restart would help: neither Slack nor Google counts here."""
+        problem = await self._bounded_database_problem()
+        return _state([problem] if problem else [])
 
     async def _health(self, _: web.Request) -> web.Response:
         return _state(await self.problems())
@@ -144,7 +154,8 @@ class HttpServer:
 
     @asynccontextmanager
     async def _http(self, port: int, application: web.Application) -> AsyncIterator[None]:
-        """Serve the application, `/healthz` and `/readyz` (200 without problems, else 503), and `/metrics`."""
+        """Serve the application, `/livez`, `/healthz` and `/readyz` (200 or 503), and `/metrics`."""
+        application.router.add_get(LIVE_PATH, self._live)
         application.router.add_get(HEALTH_PATH, self._health)
         application.router.add_get(READY_PATH, self._ready)
         application.router.add_get(METRICS_PATH, self._metrics_page)

@@ -3,13 +3,15 @@
 import asyncio
 import logging
 import random
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 import aiohttp
 import stamina
 from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.errors import BotError, SettingsError
 from bot.settings import Settings
@@ -23,18 +25,44 @@ CHECK_SECONDS: Final = 60.0
 LONGEST_CHECK_SECONDS: Final = 600.0
 
 
-def slack_client(settings: Settings, session: aiohttp.ClientSession) -> AsyncWebClient:
-    """Return the one client of the process.
+# Is called with the method and Slack's error, empty for none, after each call.
+CountCall = Callable[[str, str], None]
+
+
+class _CountingClient(AsyncWebClient):
+    """Counts each call of the Web API by its method and Slack's error."""
+
+    count: CountCall = staticmethod(lambda method, error: None)
+
+    async def api_call(self, api_method: str, **arguments: Any) -> AsyncSlackResponse:
+        try:
+            answer = await super().api_call(api_method, **arguments)
+        except SlackApiError as error:
+            self.count(api_method, slack_code(error) or f"http_{slack_status(error)}")
+            raise
+        except NETWORK_ERRORS:
+            self.count(api_method, "no_answer")
+            raise
+        self.count(api_method, "")
+        return answer
+
+
+def slack_client(
+    settings: Settings, session: aiohttp.ClientSession, count: CountCall | None = None
+) -> AsyncWebClient:
+    """Return the one client of the process; `count` is called after each call.
 
     It repeats only a 429: after a broken connection nobody knows whether a message was posted.
     """
-    client = AsyncWebClient(
+    client = _CountingClient(
         token=settings.slack_bot_token.get_secret_value(),
         base_url=settings.slack_api_url + "/",
         session=session,
         timeout=30,
         retry_handlers=[AsyncRateLimitErrorRetryHandler(max_retry_count=2)],
     )
+    if count is not None:
+        client.count = count
     client.proxy = proxy_for(client.base_url)
     return client
 

@@ -20,8 +20,8 @@ from tests.benchmarks.processes import TUNEBOT, App, serving
 
 BOUND_MEGABYTES = 150
 PACE = "TUNEBOT_POLL_SECONDS"
-_ROUNDS = "tunebot_polling_round_seconds_count"
-_SECONDS = "tunebot_polling_round_seconds_sum"
+_ROUNDS = "tunebot_polling_round_duration_seconds_count"
+_SECONDS = "tunebot_polling_round_duration_seconds_sum"
 _REQUESTS = "tunebot_polling_round_requests_sum"
 
 

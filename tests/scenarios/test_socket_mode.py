@@ -287,14 +287,14 @@ async def test_what_is_measured_can_be_scraped(bot: BotHarness) -> None:
         return re.search(pattern, await text(), re.MULTILINE) is not None
 
     for pattern in (
-        r"^tunebot_polling_round_seconds_count [1-9]",
+        r"^tunebot_polling_round_duration_seconds_count [1-9]",
         r"^tunebot_polling_round_requests_sum [1-9]",
         r'^tunebot_open_jobs\{backend="vertex",state="\w+"\} 1\.0',
         r"^tunebot_outbox_pending 0\.0",
-        r"^tunebot_outbox_oldest_seconds 0\.0",
+        r"^tunebot_outbox_oldest_age_seconds 0\.0",
         r'^tunebot_notices_total\{kind="ended",outcome="sent"\} 1\.0',
-        r'^tunebot_google_answers_total\{status="403"\} 1\.0',
-        r"^tunebot_acknowledgement_seconds_count [1-9]",
+        r'^tunebot_google_requests_total\{api="\w+",method="[\w.]+",status="403"\} 1\.0',
+        r"^tunebot_acknowledgement_duration_seconds_count [1-9]",
         r"^tunebot_slack_connected 1\.0",
         r"^process_resident_memory_bytes",
     ):

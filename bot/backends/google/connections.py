@@ -13,7 +13,8 @@ import httpx
 
 from bot.backends.google.retry import RetryPolicy
 
-# httpx's event hooks: what it calls with each request (`request`) and with each response (`response`).
+# httpx's event hooks: what it calls with each request (`request`) and with each response (`response`); `error` is
+# ours, and is called with a request that got no answer.
 # Source: https://www.python-httpx.org/advanced/event-hooks/
 EventHooks = Mapping[str, Sequence[Callable[..., Awaitable[None]]]]
 
@@ -53,7 +54,10 @@ class Connections:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._retry_policy = retry_policy
-        self._event_hooks = {name: list(hooks) for name, hooks in (event_hooks or {}).items()}
+        given = {name: list(hooks) for name, hooks in (event_hooks or {}).items()}
+        # httpx has no hook for a request without an answer.
+        self._error_hooks = given.pop("error", [])
+        self._event_hooks = given
         self._transport = transport
         self._clients: dict[Pool, httpx.AsyncClient] = {}
         self._tls: ssl.SSLContext | None = None
@@ -73,6 +77,16 @@ class Connections:
                 transport=self._transport,
             )
         return client
+
+    async def note_error(self, error: httpx.RequestError | httpx.InvalidURL) -> None:
+        """Call the hooks named `error` with the request that got no answer."""
+        try:
+            request = error.request if isinstance(error, httpx.RequestError) else None
+        except RuntimeError:  # It failed before there was a request.
+            request = None
+        if request is not None:
+            for hook in self._error_hooks:
+                await hook(request)
 
     async def close(self) -> None:
         """Close every connection. A second call does nothing."""

@@ -213,15 +213,19 @@ class GoogleHttp:
         kind = {} if content is None else {"content-type": "application/json"}
         authorization = await self._credentials.headers()
         for renewed in (False, True):
-            response = await self._connections.client(pool).request(
-                method,
-                url,
-                params=params,
-                content=content,
-                headers={**kind, **(headers or {}), **authorization},
-                timeout=self._timeout(seconds),
-            )
-            logger.debug("%s %s -> %s", method, httpx.URL(url).path, response.status_code)
+            try:
+                response = await self._connections.client(pool).request(
+                    method,
+                    url,
+                    params=params,
+                    content=content,
+                    headers={**kind, **(headers or {}), **authorization},
+                    timeout=self._timeout(seconds),
+                )
+                logger.debug("%s %s -> %s", method, httpx.URL(url).path, response.status_code)
+            except NETWORK_ERRORS as error:
+                await self._connections.note_error(error)
+                raise
             if renewed or response.status_code != httpx.codes.UNAUTHORIZED:
                 break
             if once and not self.error_for(response).from_google:
@@ -311,8 +315,10 @@ class GoogleHttp:
                 if source.response.status_code != httpx.codes.OK:
                     await source.response.aread()
             except NOTHING_SENT as error:
+                await self._connections.note_error(error)
                 raise RetryableError(network_error(error)) from error
             except NETWORK_ERRORS as error:
+                await self._connections.note_error(error)
                 raise network_error(error) from error
             return source
 

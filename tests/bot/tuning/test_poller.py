@@ -337,7 +337,9 @@ async def test_rounds_continue_after_the_machines_clock_was_set_back(harness: Ha
 
 def rounds(metrics: Metrics) -> float:
     """How many rounds have ended."""
-    found = re.search(r"^tunebot_polling_round_seconds_count (.*)$", metrics.text().decode(), re.MULTILINE)
+    found = re.search(
+        r"^tunebot_polling_round_duration_seconds_count (.*)$", metrics.text().decode(), re.MULTILINE
+    )
     assert found is not None
     return float(found[1])
 
@@ -419,7 +421,7 @@ async def test_measures_tell_of_rounds_requests_overruns_and_open_jobs(harness: 
     await harness.jobs.change(waiting.key, lambda job: Change(replace(job, state=JobState.QUEUED, operation="x")))
     await poller.round()
     text = metrics.text().decode()
-    assert "tunebot_polling_round_seconds_count 1.0" in text
+    assert "tunebot_polling_round_duration_seconds_count 1.0" in text
     assert "tunebot_polling_overruns_total 1.0" in text
     assert f'tunebot_open_jobs{{backend="vertex",state="{measured.state}"}} 1.0' in text
     assert 'tunebot_open_jobs{backend="gemini",state="queued"} 1.0' in text

@@ -179,8 +179,8 @@ async def test_health_is_good_and_numbers_are_told_while_all_is_well(serve: Serv
         "tunebot_slack_connected 1.0",
         "tunebot_slack_sockets_total 1.0",
         "tunebot_outbox_pending 3.0",
-        "tunebot_outbox_oldest_seconds 7.5",
-        "tunebot_acknowledgement_seconds_count 1.0",
+        "tunebot_outbox_oldest_age_seconds 7.5",
+        "tunebot_acknowledgement_duration_seconds_count 1.0",
     ):
         assert line in text.splitlines()
 
