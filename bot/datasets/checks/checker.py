@@ -17,6 +17,7 @@ from bot.datasets.checks.whole_file import check_amount, check_content, check_si
 from bot.datasets.findings.collector import SHOWN_LINES, FindingCollector, Problem
 from bot.datasets.findings.findings import shorten
 from bot.datasets.findings.fingerprints import Fingerprints, hash_input, hash_output
+from bot.datasets.findings.near_repeats import NearRepeats
 from bot.datasets.findings.report import OUT_OF_TIME, TOO_MANY_BAD_ROWS, DatasetReport, Preview
 from bot.datasets.formats.json_lines import PIECE_BYTES, Block
 from bot.datasets.rows.examples import Example
@@ -54,6 +55,8 @@ class DatasetChecker:
         self._size = 0
         self._background = BackgroundScan()
         self._fingerprints = Fingerprints()
+        if training is not None and training.fingerprints is not None:
+            self._fingerprints.near = NearRepeats(training.fingerprints.near)
         self._totals = Totals()
         self._systems = SystemTexts()
         self._previews: list[Preview] = []
@@ -182,6 +185,7 @@ class DatasetChecker:
         outputs = list(map(str.encode, batch.columns.outputs))
         compared = list(map(str.encode, batch.columns.compared_outputs())) if batch.columns.rejected else outputs
         self._fingerprints.add(list(map(hash_input, inputs)), list(map(hash_output, compared)))
+        self._fingerprints.near.add(first, batch.columns.inputs, batch.columns.outputs)
         text_bytes = sum(map(len, inputs)) + sum(map(len, outputs)) - sum(batch.columns.counts) + 2 * len(inputs)
         self._totals.add(batch, text_bytes)
         cut_off = [i for i, text in enumerate(batch.columns.outputs) if text[-1] in CUT_ENDS]

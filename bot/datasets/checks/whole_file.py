@@ -3,6 +3,7 @@
 from bot.datasets.checks.totals import LONG_OUTPUT, Totals
 from bot.datasets.findings.collector import FindingCollector, Problem
 from bot.datasets.findings.fingerprints import MAX_LINES, Fingerprints, Repeats
+from bot.datasets.findings.near_repeats import MOST_ROWS
 from bot.datasets.findings.report import DatasetReport
 from bot.datasets.findings.task_kinds import RECOMMENDED, Task, guess_task
 from bot.domain.backend_profile import DatasetLimits
@@ -38,6 +39,19 @@ def check_content(collector: FindingCollector, totals: Totals, fingerprints: Fin
     same, other = fingerprints.repeats()
     _add_repeats(collector, "duplicate", same)
     _add_repeats(collector, "conflicting-outputs", other)
+    near = fingerprints.near
+    near.finish()
+    compared = f" Only the first {MOST_ROWS:,} rows are compared so." if near.full else ""
+    if near.count:
+        collector.add(
+            Problem("near-duplicate", value=f"line {near.of}", detail=compared), count=near.count, lines=near.lines
+        )
+    if near.shared:
+        collector.add(
+            Problem("near-leakage", value=f"line {near.shared_of}", detail=compared),
+            count=near.shared,
+            lines=near.shared_lines,
+        )
     if fingerprints.full:
         collector.add(Problem("not-all-compared", limit=MAX_LINES))
     if totals.cut_off and totals.cut_off <= totals.outputs.at_least(LONG_OUTPUT) * _CUT_OFF_SHARE:

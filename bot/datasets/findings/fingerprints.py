@@ -13,6 +13,8 @@ from typing import Self
 
 import xxhash
 
+from bot.datasets.findings.near_repeats import NearRepeats, PackedSketches
+
 # Lines that are stored (48 MB); the report says so where a file has more.
 MAX_LINES = 4_000_000
 # Hashes that are held as Python ints at one time (about 20 MB, or twice that for a moment).
@@ -48,6 +50,7 @@ class Fingerprints:
         self.first = 1
         self.examples = 0
         self.full = False
+        self.near = NearRepeats()
         self._inputs = array("Q")
         self._outputs = array("I")
 
@@ -69,14 +72,18 @@ class Fingerprints:
         self._inputs.frombytes(bytes(8 * lines))
         self._outputs.frombytes(bytes(4 * lines))
 
-    def packed(self) -> tuple[int, int, bool, bytes, bytes]:
+    def packed(self) -> tuple[int, int, bool, bytes, bytes, PackedSketches]:
         """Return what `unpacked` takes, to send them to another process of this machine."""
-        return self.first, self.examples, self.full, self._inputs.tobytes(), self._outputs.tobytes()
+        inputs, outputs = self._inputs.tobytes(), self._outputs.tobytes()
+        return self.first, self.examples, self.full, inputs, outputs, self.near.packed()
 
     @classmethod
-    def unpacked(cls, first: int, examples: int, full: bool, inputs: bytes, outputs: bytes) -> Self:
+    def unpacked(
+        cls, first: int, examples: int, full: bool, inputs: bytes, outputs: bytes, near: PackedSketches
+    ) -> Self:
         """Return the fingerprints of which these are the packed values."""
         made = cls()
+        made.near = NearRepeats.unpacked(*near)
         made.first, made.examples, made.full = first, examples, full
         made._inputs.frombytes(inputs)
         made._outputs.frombytes(outputs)

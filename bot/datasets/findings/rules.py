@@ -310,6 +310,16 @@ RULES: dict[str, Rule] = {
         "The validation file has examples that are trained on, too.",
         "Take them out of one of the files, or let `validation=10%` split for you.",
     ),
+    "near-duplicate": Rule(
+        WARNING,
+        "The row is nearly the same as an earlier one: most of its words are.{detail}",
+        "Keep one of each if they teach the same.",
+    ),
+    "near-leakage": Rule(
+        WARNING,
+        "The validation file has rows that are nearly the same as rows that are trained on.{detail}",
+        "Take them out of one of the files: the model has seen nearly the answer.",
+    ),
     "byte-order-mark": Rule(
         WARNING, "The file begins with a byte order mark.", "It is left out; nothing to do.", True
     ),

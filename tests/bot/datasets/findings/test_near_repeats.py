@@ -1,0 +1,65 @@
+"""Rows that are nearly the same are found, and rows that only look so are not."""
+
+import random
+from typing import Any
+
+from bot.datasets import Finding
+from bot.datasets.findings.fingerprints import Fingerprints
+from bot.datasets.findings.near_repeats import MOST_ROWS, NearRepeats
+from tests.support.dataset_builders import VERTEX, check_bytes, jsonl, pair
+
+CHANCE = random.Random(5)
+WORDS = [f"word{i}" for i in range(4_000)]
+
+
+def text(words: int = 60) -> str:
+    return " ".join(CHANCE.choices(WORDS, k=words))
+
+
+def nearly(original: str) -> str:
+    words = original.split()
+    words[7] = "changed"
+    return " ".join(words)
+
+
+def rule(rule: str, *rows: Any, **more: Any) -> list[Finding]:
+    return [each for each in check_bytes(jsonl(*rows), VERTEX, **more).findings if each.rule == rule]
+
+
+def test_rows_of_nearly_the_same_words_are_found_with_their_lines() -> None:
+    rows = [pair(text(), f"answer {i}") for i in range(30)]
+    rows += [pair(nearly(rows[i]["text_input"]), f"answer {i}") for i in (4, 9)]
+    [found] = rule("near-duplicate", *rows)
+    assert (found.count, found.lines, found.value) == (2, (31, 32), "line 5")
+
+
+def test_equal_rows_short_rows_and_rows_of_one_template_are_not_nearly_the_same() -> None:
+    long = pair(text(), "an answer")
+    short = [pair(f"What is the capital of country {i}?", f"city {i}") for i in range(30)]
+    template = (
+        "Classify the following message of a customer as one of the classes bill order or other and answer briefly"
+    )
+    filled = [pair(f"{template} with number {i} please", f"class {i}") for i in range(30)]
+    assert rule("near-duplicate", long, long, *short) == []
+    assert rule("near-duplicate", *filled) == []
+
+
+def test_validation_rows_that_were_nearly_trained_on_are_found_in_another_process_too() -> None:
+    rows = [pair(text(), f"answer {i}") for i in range(30)]
+    training = check_bytes(jsonl(*rows), VERTEX)
+    assert training.fingerprints is not None
+    sent = Fingerprints.unpacked(*training.fingerprints.packed())
+    training_elsewhere = check_bytes(jsonl(*rows), VERTEX)
+    assert training_elsewhere.fingerprints is not None
+    training_elsewhere.fingerprints.near = sent.near
+    other = [pair(nearly(rows[3]["text_input"]), "answer 3"), pair(text(), "new")]
+    [found] = rule("near-leakage", *other, training=training_elsewhere)
+    assert (found.count, found.lines, found.value) == (1, (1,), "line 4")
+
+
+def test_only_so_many_rows_are_compared() -> None:
+    near = NearRepeats()
+    near.add(1, ["short"] * (MOST_ROWS + 1), ["a"] * (MOST_ROWS + 1))
+    near.finish()
+    assert near.full
+    assert near.count == 0
