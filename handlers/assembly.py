@@ -165,7 +165,7 @@ async def open_slack(
             ChannelMembers(client, users, identity.team),
             SlackFiles(client, users, downloads, reveal(settings.slack_bot_token), settings.own_slack_origin),
             poster,
-            IdempotentPoster(poster, PostFinder(client, call_seconds), clock, settles_in),
+            IdempotentPoster(poster, PostFinder(client, call_seconds, identity.user), clock, settles_in),
         )
 
 
@@ -214,7 +214,7 @@ def build_handlers(
         use_cases.feedback,
         corrections,
     )
-    questions = QuestionTasks(use_cases.answers, slack.idempotent_poster, poster, client, tasks, clock)
+    questions = QuestionTasks(use_cases.answers, slack.idempotent_poster, poster, tasks, clock)
     approvals = ApprovalFlow(client, use_cases.approvals, use_cases.jobs)
     listeners = Listeners(
         access=Access(slack.identity, slack.users, client, poster, tasks),

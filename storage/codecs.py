@@ -21,7 +21,7 @@ from bot.domain.repeated_refusals import Refusals
 from bot.domain.requests import Proposal
 from bot.errors import StorageError
 from bot.ports.notifier import PostAttempt
-from bot.ports.questions import OpenQuestion
+from bot.ports.questions import LivePost, OpenQuestion
 
 T = TypeVar("T")
 Row = Mapping[str, Any]
@@ -232,7 +232,15 @@ def read_question(row: Row) -> OpenQuestion:
         thread=Place(place.team, row["next_channel"], row["next_thread"]) if row["posted"] else None,
         unconfirmed=unconfirmed,
         refusals=read_refusals(row),
+        live=_read_live(row),
     )
+
+
+def _read_live(row: Row) -> LivePost | None:
+    if row["live_at"] is None:
+        return None
+    place = Place(row["team"], row["live_channel"], row["live_thread"])
+    return LivePost(place, moment(row["live_at"]), row["live_ts"])
 
 
 # A first refusal that lies in the future was stored before the clock was set back, so the time starts again.

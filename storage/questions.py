@@ -136,6 +136,16 @@ class SqliteQuestions:
         now = micros(self._clock.now())
         await self._database.write(lambda connection: connection.execute(_COUNT_REFUSAL, [now, now, key]))
 
+    async def begin_live(self, key: str, place: Place) -> None:
+        begun = [micros(self._clock.now()), place.channel, place.thread]
+        await self._set(key, "live_at = ?, live_channel = ?, live_thread = ?, live_ts = ''", begun)
+
+    async def name_live(self, key: str, ts: str) -> None:
+        await self._set(key, "live_ts = ?", [ts])
+
+    async def forget_live(self, key: str) -> None:
+        await self._set(key, "live_at = NULL, live_ts = ''", [])
+
     async def posted(self, key: str, thread: Place) -> None:
         change = f"posted = posted + 1, next_channel = ?, next_thread = ?, {_NO_ATTEMPT}, {_NO_REFUSALS}"
         await self._set(key, change, [thread.channel, thread.thread])

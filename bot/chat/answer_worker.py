@@ -9,7 +9,8 @@ import asyncio
 import logging
 import textwrap
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -18,12 +19,13 @@ from bot.chat.chat_service import ChatService, exchange
 from bot.chat.feedback_service import FeedbackService
 from bot.chat.question_limits import NO_LIMITS, THREAD_WINDOW, QuestionLimits
 from bot.domain.chat import ModelAnswer, Question
-from bot.domain.place import Requester
+from bot.domain.place import Place, Requester
 from bot.errors import BotError, RetryLater, SlackError, StorageError, Unconfirmed
 from bot.ports.clock import Clock
-from bot.ports.questions import AnswerPoster, OpenQuestion, Posted, QuestionStore
+from bot.ports.questions import AnswerPoster, LiveRecord, OpenQuestion, Posted, QuestionStore
 from bot.runtime.backoff import DEFAULT_BACKOFF, Backoff
 from bot.runtime.fair_queue import FairQueue, QueueFull
+from bot.runtime.ordered_work import OrderedWork, Turn
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +68,7 @@ class AnswerWorker:
         self._asked_again_within = asked_again_within
         self._limits = limits
         self._feedback = feedback
+        self._threads = OrderedWork()
         self._queue = queue or FairQueue(ASKED_AT_ONCE, ASKED_AT_ONCE_BY_ONE, MOST_WAITING)
 
     async def add(self, question: Question) -> OpenQuestion | None:
@@ -93,21 +96,40 @@ class AnswerWorker:
     async def process(self, asked: OpenQuestion, to: AnswerPoster) -> None:
         """Continue until the question is settled: ask the model, store the answer, post it. Never raises.
 
-        An answer cost money, so its question is settled only when all of it is posted.
+        An answer cost money, so its question is settled only when all of it is posted. The questions of one
+        thread are answered in the order in which they came, each with the answers before it.
         """
-        key = asked.question.key
-        if asked.answer is None and (before := await self._posted_before(asked, to)) is not None:
-            if before.last:
-                await self._until_done(key, self._settle)
+        key, place = asked.question.key, asked.question.place
+        with ExitStack() as turns:
+            turn = turns.enter_context(self._threads.join(place if place.thread else key))
+
+            def opened(thread: Place) -> None:
+                """Let what is written under the unfinished answer to a command wait for the whole answer."""
+                if not place.thread:
+                    turns.enter_context(self._threads.join(thread))
+
+            live = StoredLive(self._store, key, opened)
+            if asked.live is not None and asked.live.ts:
+                opened(replace(asked.live.place, thread=asked.live.ts))
+            if asked.answer is None and (before := await self._posted_before(asked, to)) is not None:
+                await turn.wait()
+                if before.last:
+                    await self._until_done(key, self._settle)
+                else:
+                    await self._explain(key, _half_posted(asked.question), to, live)
+                return
+            try:
+                answer = asked.answer or await self._answer(asked, to, turn, live)
+            except Exception as error:  # noqa: BLE001 - the person must get an explanation of any error
+                await turn.wait()
+                await self._explain(key, error, to, live)
             else:
-                await self._explain(key, _half_posted(asked.question), to)
-            return
-        try:
-            answer = asked.answer or await self._answer(asked, to)
-        except Exception as error:  # noqa: BLE001 - the person must get an explanation of any error
-            await self._explain(key, error, to)
-        else:
-            await self._until_done(key, partial(self._post, answer, to))
+                await turn.wait()
+                await self._until_done(key, partial(self._post, answer, to, live))
+
+    def answers_in(self, place: Place) -> bool:
+        """Return whether a question in this thread is being answered now."""
+        return self._threads.busy(place)
 
     async def _posted_before(self, asked: OpenQuestion, to: AnswerPoster) -> Posted | None:
         """Return what an earlier process posted of an answer that this database does not have."""
@@ -129,24 +151,25 @@ class AnswerWorker:
         """Return the questions that an earlier process did not settle, oldest first. Raises StorageError."""
         return list(await self._store.open_questions())
 
-    async def _answer(self, asked: OpenQuestion, to: AnswerPoster) -> ModelAnswer:
+    async def _answer(self, asked: OpenQuestion, to: AnswerPoster, turn: Turn, live: LiveRecord) -> ModelAnswer:
         """Ask the model and store its answer. Raises BotError."""
         question = asked.question
         age = self._clock.now() - asked.asked_at
         # An attempted post without a stored answer was an explanation: the model is not asked again.
         if asked.unconfirmed is not None or age > self._asked_again_within:
             raise _interrupted(question)
+        # Counted before it waits for its turn: who is over the limit is told at once, and fills no queue.
+        if turn.must_wait:
+            await self._count(question)
+            await turn.wait()
         requester = Requester(question.user, question.place)
         if question.model is not None:
             await self._chat.check_ask(requester, question.model)
         model = question.model or await self._chat.model_for(requester, question.named)
         await self._chat.check_settings(model, question.settings)
-        # Counted before it waits for its turn: who is over the limit is told at once, and fills no queue.
-        if self._limits != NO_LIMITS:
-            await self._store.count(question, THREAD_WINDOW, self._limits.check)
-        async with self._turn(question, to):
-            await to.show_asking(question, model)
-            answer = await self._chat.ask(question.place, question.text, model, question.settings)
+        await self._count(question)
+        async with self._turn(question, to), to.show_live(asked, model, live) as show:
+            answer = await self._chat.ask(question.place, question.text, model, question.settings, show)
         if self._feedback is not None:
             answer = await self._feedback.ratable(question, answer)
 
@@ -156,6 +179,11 @@ class AnswerWorker:
 
         await self._until_done(question.key, store)
         return answer
+
+    async def _count(self, question: Question) -> None:
+        """Count the question once. Raises TooManyQuestions, StorageError."""
+        if self._limits != NO_LIMITS:
+            await self._store.count(question, THREAD_WINDOW, self._limits.check)
 
     @asynccontextmanager
     async def _turn(self, question: Question, to: AnswerPoster) -> AsyncIterator[None]:
@@ -177,22 +205,22 @@ class AnswerWorker:
             if note is not None:
                 note.cancel()
 
-    async def _post(self, answer: ModelAnswer, to: AnswerPoster, asked: OpenQuestion) -> bool:
+    async def _post(self, answer: ModelAnswer, to: AnswerPoster, live: LiveRecord, asked: OpenQuestion) -> bool:
         """Post the next message of the answer. Returns whether it was the last one."""
         key = asked.question.key
-        posted = await to.post(asked, answer, partial(self._store.record_attempt, key))
+        posted = await to.post(asked, answer, partial(self._store.record_attempt, key), live)
         if posted.last:
             await self._store.settle(key, exchange(posted.thread, asked.question.text, answer))
         else:
             await self._store.posted(key, posted.thread)
         return posted.last
 
-    async def _explain(self, key: str, error: Exception, to: AnswerPoster) -> None:
+    async def _explain(self, key: str, error: Exception, to: AnswerPoster, live: LiveRecord) -> None:
         """Post why there is no answer and settle the question, also if Slack never accepts that post."""
 
         async def explain(asked: OpenQuestion) -> bool:
             try:
-                await to.explain(asked, error, partial(self._store.record_attempt, key))
+                await to.explain(asked, error, partial(self._store.record_attempt, key), live)
             except RetryLater as refusal:
                 now = self._clock.now()
                 gone = refusal.final and asked.refusals.end(now)
@@ -240,6 +268,28 @@ class AnswerWorker:
         except SlackError as error:
             await self._store.refused(key, final=isinstance(error, RetryLater) and error.final)
             raise
+
+
+@dataclass(slots=True)
+class StoredLive:
+    """The LiveRecord of one question; `opened` is told the thread under a message once there is one."""
+
+    store: QuestionStore
+    key: str
+    opened: Callable[[Place], None]
+    place: Place | None = None
+
+    async def begin(self, place: Place) -> None:
+        self.place = place
+        await self.store.begin_live(self.key, place)
+
+    async def name(self, ts: str) -> None:
+        if self.place is not None:
+            self.opened(replace(self.place, thread=self.place.thread or ts))
+        await self.store.name_live(self.key, ts)
+
+    async def forget(self) -> None:
+        await self.store.forget_live(self.key)
 
 
 def _interrupted(question: Question) -> BotError:

@@ -5,19 +5,31 @@ answer.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from bot.chat.answer_settings import AnswerSettings
-from bot.domain.chat import ChannelModel, Conversation, Finish, ModelAnswer, ModelRef, Role, Turn, estimated_tokens
+from bot.domain.chat import (
+    Answer,
+    ChannelModel,
+    Conversation,
+    Finish,
+    ModelAnswer,
+    ModelRef,
+    Role,
+    Turn,
+    estimated_tokens,
+)
 from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
 from bot.domain.jobs import TunedModel, TuningJob
 from bot.domain.names import did_you_mean, same_name
 from bot.domain.place import Place, Requester
-from bot.errors import BadArgument, BotError, NoSuchJob
+from bot.errors import BadArgument, BotError, GoogleError, NoSuchJob, NotFoundAtGoogle
 from bot.people.job_access import SUGGESTED, JobAccess
 from bot.people.roles import Deed
 from bot.ports.backends import TuningBackend, offered_backend
+from bot.ports.questions import ShowWords
 from bot.ports.stores import AuditLog, ChatStore
 
 logger = logging.getLogger(__name__)
@@ -52,12 +64,18 @@ class ChatService:
         self._settings = AnswerSettings(backends, access, chats, audit_log)
 
     async def ask(
-        self, place: Place, question: str, model: ModelRef, settings: GenerationSettings = NO_SETTINGS
+        self,
+        place: Place,
+        question: str,
+        model: ModelRef,
+        settings: GenerationSettings = NO_SETTINGS,
+        show: ShowWords = lambda words: None,
     ) -> ModelAnswer:
-        """Ask the model, with the thread's earlier turns if the backend accepts them.
+        """Ask the model, with the thread's earlier turns if the backend accepts them; `show` gets each new text.
 
-        `settings` are the question's own, which stand before those of the channel. Raises BadArgument for an empty
-        question, GoogleError, StorageError.
+        `settings` are the question's own, which stand before those of the channel. Where the connection ends in
+        the middle, it returns the text until there: it was paid for. Raises BadArgument for an empty question,
+        GoogleError, StorageError.
         """
         if not question.strip():
             raise BadArgument("There is no question.", "Type it after the command: /ask What can you do?")
@@ -71,7 +89,13 @@ class ChatService:
         cut = earlier is not None and same and earlier.cut
         takes_history = backend.profile.takes_history
         turns = (*(history if takes_history else ()), Turn(Role.USER, question))
-        answer = await backend.generate(model.endpoint, turns, used, base_model=base_model)
+        stream = backend.stream(model.endpoint, turns, used, base_model=base_model)
+        try:
+            answer = await _streamed(stream, show)
+        except NotFoundAtGoogle:
+            # Google has answered 404 to streams of tuned models that it serves. Nothing was generated, so asking
+            # for the whole answer pays for nothing twice.
+            answer = await backend.generate(model.endpoint, turns, used, base_model=base_model)
         return ModelAnswer(
             model,
             answer,
@@ -237,10 +261,28 @@ class ChatService:
         return ModelList(await self._access.visible_models(requester, models), problems)
 
 
+async def _streamed(stream: AsyncGenerator[Answer, None], show: ShowWords) -> Answer:
+    texts: list[str] = []
+    last = Answer("", Finish.EMPTY)
+    try:
+        async with aclosing(stream) as pieces:
+            async for last in pieces:
+                if last.text:
+                    texts.append(last.text)
+                    show(last.text)
+    except GoogleError as error:
+        text = "".join(texts)
+        if not text.strip():
+            raise
+        logger.info("an answer ended early: %s", error)
+        return Answer(text, Finish.DROPPED)
+    return Answer("".join(texts), last.finish, last.reason, last.others)
+
+
 def exchange(place: Place, question: str, answer: ModelAnswer) -> Conversation:
     """Return the turns that a thread keeps of a posted answer: both, or none if the model returned no text."""
     turns: tuple[Turn, ...] = ()
-    if answer.answer.text and answer.answer.finish in (Finish.COMPLETE, Finish.CUT):
+    if answer.answer.text and answer.answer.finish in (Finish.COMPLETE, Finish.CUT, Finish.DROPPED):
         turns = (Turn(Role.USER, question), Turn(Role.MODEL, answer.answer.text))
     return Conversation(place, answer.model, turns)
 

@@ -54,6 +54,7 @@ class Finish(StrEnum):
 
     COMPLETE = "complete"
     CUT = "cut"  # the model's output limit
+    DROPPED = "dropped"  # the connection to Google ended before the answer did
     BLOCKED = "blocked"  # Google's filters, on the question or on the answer
     EMPTY = "empty"  # no text, and no reason of the kinds above
 

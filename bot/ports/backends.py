@@ -1,6 +1,6 @@
 """What each Google system that tunes models must do for the core, and how one is found by its name."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -142,7 +142,7 @@ class TuningBackend(Protocol):
         settings: GenerationSettings = NO_SETTINGS,
         *,
         base_model: str = "",
-    ) -> AsyncIterator[Answer]:
+    ) -> AsyncGenerator[Answer, None]:
         """Yield the answer of `generate` in pieces: each has the new text, the last one also how it finished.
 
         Raises GoogleError, also between two pieces.

@@ -1,6 +1,7 @@
 """How questions are stored until they are answered, and how their answers are posted."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -12,11 +13,24 @@ from bot.ports.notifier import PostAttempt, RecordAttempt
 
 
 @dataclass(frozen=True, slots=True)
+class LivePost:
+    """The message in which an answer is shown while the model writes it, and later the finished answer.
+
+    `begun_at` is when it was about to be posted; `ts` is empty until Slack has said which message it is.
+    """
+
+    place: Place
+    begun_at: datetime
+    ts: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class OpenQuestion:
-    """A question whose answer is not fully posted. `answer` is stored before any part of it is posted.
+    """A question whose answer is not fully posted. `answer` is stored before it is posted as a whole.
 
     `posted` is how many messages of the answer are in Slack; the next one goes to `thread`. `unconfirmed` is a
     post that may be in Slack: the next message of the answer, or the one that says why there is no answer.
+    `live` is the message that shows the unfinished answer; the first message of the answer replaces its content.
     """
 
     question: Question
@@ -26,6 +40,7 @@ class OpenQuestion:
     thread: Place | None = None
     unconfirmed: PostAttempt | None = None
     refusals: Refusals = NO_REFUSALS
+    live: LivePost | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +98,18 @@ class QuestionStore(Protocol):
         """Count one more of the question's `refusals` and keep the recorded attempt. Raises StorageError."""
         ...
 
+    async def begin_live(self, key: str, place: Place) -> None:
+        """Store that the message for the unfinished answer is about to be posted here. Raises StorageError."""
+        ...
+
+    async def name_live(self, key: str, ts: str) -> None:
+        """Store which message shows the unfinished answer. Raises StorageError."""
+        ...
+
+    async def forget_live(self, key: str) -> None:
+        """Forget the message of the unfinished answer: Slack does not have it. Raises StorageError."""
+        ...
+
     async def posted(self, key: str, thread: Place) -> None:
         """Count one more posted message and store the thread for the next one. Raises StorageError."""
         ...
@@ -103,6 +130,20 @@ class Posted:
     last: bool
 
 
+class LiveRecord(Protocol):
+    """Stores the message of one unfinished answer; see the methods of QuestionStore."""
+
+    async def begin(self, place: Place) -> None: ...
+
+    async def name(self, ts: str) -> None: ...
+
+    async def forget(self) -> None: ...
+
+
+# Takes the next words of an answer. It returns at once and never raises.
+ShowWords = Callable[[str], None]
+
+
 class AnswerPoster(Protocol):
     """Posts one question's answer to Slack, each message once."""
 
@@ -110,8 +151,14 @@ class AnswerPoster(Protocol):
         """Show that the question waits for its turn. Never raises: the answer does not depend on it."""
         ...
 
-    async def show_asking(self, question: Question, model: ModelRef) -> None:
-        """Show that the model is being asked. Never raises: the answer does not depend on it."""
+    def show_live(
+        self, asked: OpenQuestion, model: ModelRef, record: LiveRecord
+    ) -> AbstractAsyncContextManager[ShowWords]:
+        """Show inside the block that the model is being asked, and its words as they come.
+
+        Awaits `record` before the message is posted, and before words are added to it. Never raises: the answer
+        does not depend on it. After the block no call to Slack is under way.
+        """
         ...
 
     async def posted_before(self, asked: OpenQuestion) -> Posted | None:
@@ -122,18 +169,23 @@ class AnswerPoster(Protocol):
         """
         ...
 
-    async def post(self, asked: OpenQuestion, answer: ModelAnswer, record_attempt: RecordAttempt) -> Posted:
+    async def post(
+        self, asked: OpenQuestion, answer: ModelAnswer, record_attempt: RecordAttempt, live: LiveRecord
+    ) -> Posted:
         """Post the next message of the answer, or find the unconfirmed one in Slack.
 
-        Awaits `record_attempt` right before the post. Raises RetryLater, Unconfirmed, and what `record_attempt`
-        raises.
+        The first one takes the place of the message that showed the unfinished answer. Awaits `record_attempt`
+        right before a post, and `live` where that message is gone. Raises RetryLater, Unconfirmed, and what the
+        records raise.
         """
         ...
 
-    async def explain(self, asked: OpenQuestion, error: Exception, record_attempt: RecordAttempt) -> None:
+    async def explain(
+        self, asked: OpenQuestion, error: Exception, record_attempt: RecordAttempt, live: LiveRecord
+    ) -> None:
         """Post why there is no answer, or find that post in Slack if it is unconfirmed.
 
-        Awaits `record_attempt` right before the post. Raises RetryLater, Unconfirmed, and what `record_attempt`
-        raises.
+        It takes the place of the message that showed the unfinished answer. Awaits the records and raises as
+        `post` does.
         """
         ...

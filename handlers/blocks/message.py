@@ -98,6 +98,12 @@ def escape_markdown(text: str) -> str:
     return "\n".join(map(_escape_markdown_line, readable(text).splitlines()))
 
 
+def escape_markdown_rest(text: str) -> str:
+    """Return the same for text that goes on inside a line whose beginning was escaped before."""
+    first, *others = readable(text).splitlines() or [""]
+    return "\n".join([_escape_inside_line(first), *map(_escape_markdown_line, others)])
+
+
 def markdown_as_text(markdown: str) -> str:
     """Return escaped Markdown for a message's `text`, which is mrkdwn: there every ampersand must be escaped."""
     first, *pieces = markdown.split("&")
@@ -107,8 +113,12 @@ def markdown_as_text(markdown: str) -> str:
 def _escape_markdown_line(line: str) -> str:
     markers = _QUOTE_MARKERS.match(line)
     start = markers.end() if markers else 0
-    rest: str = _ENTITY_LIKE.sub(r"&amp;\1", line[start:]).replace("<", "&lt;").replace(">", "&gt;")
-    return line[:start] + str(_BROADCAST.sub(_without_reach, rest))
+    return line[:start] + _escape_inside_line(line[start:])
+
+
+def _escape_inside_line(text: str) -> str:
+    rest: str = _ENTITY_LIKE.sub(r"&amp;\1", text).replace("<", "&lt;").replace(">", "&gt;")
+    return str(_BROADCAST.sub(_without_reach, rest))
 
 
 def _without_reach(broadcast: Any) -> str:

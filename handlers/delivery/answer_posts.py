@@ -6,12 +6,13 @@ also after a restart. This module decides only where an answer goes, and how it 
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 from slack_sdk.errors import SlackApiError
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.chat.answer_worker import AnswerWorker
 from bot.domain.chat import ModelAnswer, ModelRef, Question
@@ -19,16 +20,26 @@ from bot.domain.place import Place
 from bot.errors import BotError, StorageError
 from bot.ports.clock import Clock
 from bot.ports.notifier import RecordAttempt
-from bot.ports.questions import OpenQuestion, Posted
+from bot.ports.questions import LiveRecord, OpenQuestion, Posted, ShowWords
 from bot.runtime.background_tasks import BackgroundTasks
 from handlers.blocks.chat.answer import build_answer, build_asked_answer
 from handlers.blocks.message import Message
 from handlers.blocks.replies import build_reply
 from handlers.delivery.idempotent_poster import IdempotentPoster
+from handlers.delivery.live_answer import PROCESSING, WAITING, LiveAnswer, LiveAnswers
 from handlers.delivery.post_finder import answer_metadata
 from handlers.delivery.poster import Poster
 from handlers.errors import Respond, message_for, report
-from handlers.slack_errors import CALL_ERRORS, CANNOT_POST, NO_ENTRY, THREAD_GONE, delivery_errors, slack_code
+from handlers.slack_errors import (
+    CALL_ERRORS,
+    CANNOT_POST,
+    MESSAGE_GONE,
+    NO_ENTRY,
+    THREAD_GONE,
+    delivery_errors,
+    retry_after,
+    slack_code,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -48,16 +59,16 @@ class QuestionTasks:
         answer_worker: AnswerWorker,
         idempotent_poster: IdempotentPoster,
         poster: Poster,
-        client: AsyncWebClient,
         tasks: BackgroundTasks,
         clock: Clock,
+        live: LiveAnswers | None = None,
     ) -> None:
         self._answer_worker = answer_worker
         self._idempotent_poster = idempotent_poster
         self._poster = poster
-        self._client = client
         self._tasks = tasks
         self._clock = clock
+        self._live = live or LiveAnswers(poster)
         self._kept: set[str] = set()
 
     async def accept(self, question: Question, respond: Respond) -> bool:
@@ -107,6 +118,10 @@ class QuestionTasks:
         if opened is not None:
             self._spawn(opened, respond if question.quoted else None)
 
+    def answers_in(self, place: Place) -> bool:
+        """Return whether a question in this thread is being answered now."""
+        return bool(place.thread) and self._answer_worker.answers_in(place)
+
     async def resume(self) -> None:
         """Go on with the questions of an earlier process; their response URLs are lost."""
         for opened in await self._answer_worker.open_questions():
@@ -115,7 +130,7 @@ class QuestionTasks:
 
     def _spawn(self, opened: OpenQuestion, respond: Respond | None, *, resumed: bool = False) -> None:
         poster = SlackAnswerPoster(
-            self._idempotent_poster, self._poster, self._client, self._clock, respond, resumed=resumed
+            self._idempotent_poster, self._poster, self._clock, respond, self._live, resumed=resumed
         )
         self._tasks.spawn(self._answer_worker.process(opened, poster), opened.question.key)
 
@@ -131,48 +146,32 @@ class SlackAnswerPoster:
         self,
         idempotent_poster: IdempotentPoster,
         poster: Poster,
-        client: AsyncWebClient,
         clock: Clock,
         respond: Respond | None,
+        live: LiveAnswers,
         *,
         resumed: bool = False,
     ) -> None:
         self._idempotent_poster = idempotent_poster
         self._poster = poster
-        self._client = client
         self._clock = clock
         self._respond = respond
         self._resumed = resumed
+        self._live = live
+        self._shown: LiveAnswer | None = None
         self._built: dict[bool, list[Message]] = {}
 
     async def show_waiting(self, question: Question) -> None:
         """Show that others are answered first."""
-        text = "Your question waits for its turn: many are being asked now. I answer it as soon as I can."
-        await self._show(question, text, "is answering others first…")
-
-    async def show_asking(self, question: Question, model: ModelRef) -> None:
-        """Show that the model is being asked."""
-        await self._show(question, f"Asking {model.name}…", f"is asking {model.name}…")
-
-    async def _show(self, question: Question, text: str, status: str) -> None:
-        """Show the text to the person alone, or the status in the thread. Slack removes it when the answer comes.
-
-        Source: docs.slack.dev/reference/methods/assistant.threads.setStatus.
-        """
         if question.quoted:
+            text = "Your question waits for its turn: many are being asked now. I answer it as soon as I can."
             await self._try_to_respond(build_reply(text))
-            return
-        place = question.place
-        try:
-            await self._client.assistant_threads_setStatus(
-                channel_id=place.channel, thread_ts=place.thread, status=status
-            )
-        except CALL_ERRORS as error:
-            logger.debug("could not set a status: %s", error)
+        else:
+            await self._live.set_status(question.place, PROCESSING)
 
     async def posted_before(self, asked: OpenQuestion) -> Posted | None:
-        """Look where the question was asked."""
-        if not self._resumed or asked.unconfirmed is not None:
+        """Look where the question was asked, unless the database knows of a message that waits for the answer."""
+        if not self._resumed or asked.unconfirmed is not None or asked.live is not None:
             return None
         question, place = asked.question, asked.question.place
         ts = await self._earlier(asked, place, answer_metadata(question.key))
@@ -188,18 +187,35 @@ class SlackAnswerPoster:
             return None
         return await self._idempotent_poster.find_earlier(place, metadata, asked.asked_at)
 
-    async def post(self, asked: OpenQuestion, answer: ModelAnswer, record_attempt: RecordAttempt) -> Posted:
+    @asynccontextmanager
+    async def show_live(
+        self, asked: OpenQuestion, model: ModelRef, record: LiveRecord
+    ) -> AsyncIterator[ShowWords]:
+        """See AnswerPoster."""
+        self._shown = LiveAnswer(self._live, asked, model, record)
+        async with self._shown.shown() as show:
+            yield show
+
+    async def post(
+        self, asked: OpenQuestion, answer: ModelAnswer, record_attempt: RecordAttempt, live: LiveRecord
+    ) -> Posted:
         """Post question and answer in the channel, or the answer in the thread of the message that asks."""
         with delivery_errors():
-            place, ts = await self._found_or_posted(asked, answer, record_attempt)
+            place, ts = await self._finished_live(asked, answer, live) or await self._found_or_posted(
+                asked, answer, record_attempt
+            )
         last = asked.posted + 1 >= len(await self._messages(asked.question, answer, place))
         return Posted(replace(place, thread=place.thread or ts), last)
 
-    async def explain(self, asked: OpenQuestion, error: Exception, record_attempt: RecordAttempt) -> None:
+    async def explain(
+        self, asked: OpenQuestion, error: Exception, record_attempt: RecordAttempt, live: LiveRecord
+    ) -> None:
         """Say why there is no answer: in the thread where everyone sees the question, else to the person alone."""
         question, metadata = asked.question, answer_metadata(asked.question.key, piece="error", last=True)
         message = message_for(error)
         with delivery_errors():
+            if await self._finish(asked, message, metadata, live) is not None:
+                return
             if not question.quoted:
                 try:
                     if await self._found(asked, metadata, record_attempt) is None:
@@ -210,6 +226,62 @@ class SlackAnswerPoster:
                         raise
             if not await self._try_to_respond(message):
                 await self._poster.post_ephemeral(question.place, question.user, message)
+
+    async def _finished_live(
+        self, asked: OpenQuestion, answer: ModelAnswer, record: LiveRecord
+    ) -> tuple[Place, str] | None:
+        """Return the place and the `ts` of the answer's first message, where it was shown unfinished before."""
+        live = asked.live
+        if live is None or asked.posted:
+            return None
+        messages = await self._messages(asked.question, answer, live.place)
+        metadata = answer_metadata(asked.question.key, piece="0", last=len(messages) == 1)
+        ts = await self._finish(asked, messages[0], metadata, record)
+        return None if ts is None else (live.place, ts)
+
+    async def _finish(
+        self, asked: OpenQuestion, message: Message, metadata: dict[str, Any], record: LiveRecord
+    ) -> str | None:
+        """Put the message in the place of the unfinished answer; return its `ts`, None if Slack has none.
+
+        Repeating it changes nothing. Raises what `delivery_errors` translates, Unconfirmed, StorageError.
+        """
+        live = asked.live
+        if live is None:
+            return None
+        if self._shown is not None and self._shown.ts and await self._shown.finish(message, metadata):
+            return self._shown.ts
+        ts = live.ts or await self._idempotent_poster.find_live(
+            answer_metadata(asked.question.key, piece="0"), live, record, asked.refusals
+        )
+        if ts is None:
+            await record.forget()
+            return None
+        channel = live.place.channel
+        try:
+            if live.place.thread:
+                await self._stop_stream(channel, ts, message)
+            await self._poster.edit(channel, ts, message, metadata=metadata, wait_for_pause=False)
+        except SlackApiError as error:
+            code = slack_code(error)
+            may_pass = code in CANNOT_POST - NO_ENTRY and not asked.refusals.move(self._clock.now())
+            if code not in MESSAGE_GONE | CANNOT_POST or may_pass:
+                raise
+            logger.info("cannot edit the message of %s: %s", asked.question.key, code)
+            await record.forget()
+            return None
+        await self._live.set_status(live.place, WAITING)
+        return ts
+
+    async def _stop_stream(self, channel: str, ts: str, message: Message) -> None:
+        """End a stream that may still be open, since a message that is streamed cannot be edited."""
+        notes = [block for block in message.blocks if block["type"] == "context"]
+        try:
+            await self._poster.stop_stream(channel, ts, blocks=notes or message.blocks[:1])
+        except SlackApiError as error:
+            if retry_after(error) is not None:
+                raise
+            logger.debug("the stream is over: %s", error)
 
     async def _found_or_posted(
         self, asked: OpenQuestion, answer: ModelAnswer, record_attempt: RecordAttempt

@@ -7,6 +7,7 @@ knows nothing of later attempts, so what an earlier process may have posted is l
 
 import json
 import logging
+from collections.abc import Awaitable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from bot.domain.repeated_refusals import NO_REFUSALS, Refusals
 from bot.errors import Unconfirmed
 from bot.ports.clock import Clock
 from bot.ports.notifier import PostAttempt, RecordAttempt
+from bot.ports.questions import LivePost, LiveRecord
 from handlers.blocks.message import Message
 from handlers.delivery.post_finder import PostFinder
 from handlers.delivery.poster import Poster
@@ -65,8 +67,22 @@ class IdempotentPoster:
         `refusals` are those of the message so far; `other_than` is the `ts` of an older post with the same
         metadata. Raises Unconfirmed.
         """
+        return await self._settled(
+            self._finder.find(metadata, attempt, other_than=other_than), attempt, record, refusals
+        )
+
+    async def find_live(
+        self, metadata: dict[str, Any], live: LivePost, record: LiveRecord, refusals: Refusals
+    ) -> str | None:
+        """Return the `ts` of the message that was to show an unfinished answer, as `find` does."""
+        attempt = PostAttempt(live.place, live.begun_at)
+        return await self._settled(self._finder.find_live(metadata, attempt), attempt, record.begin, refusals)
+
+    async def _settled(
+        self, look: Awaitable[str | None], attempt: PostAttempt, record: RecordAttempt, refusals: Refusals
+    ) -> str | None:
         try:
-            ts = await self._finder.find(metadata, attempt, other_than=other_than)
+            ts = await look
         except CALL_ERRORS as error:
             gone = isinstance(error, SlackApiError) and slack_code(error) in CANNOT_POST
             if gone and refusals.move(self._clock.now()):

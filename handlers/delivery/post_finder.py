@@ -7,6 +7,7 @@ Slack said that the post is not there.
 
 import asyncio
 import hashlib
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final, assert_never
 
@@ -77,9 +78,10 @@ def _about_job(about: Notice, **further: str) -> dict[str, Any]:
 class PostFinder:
     """Searches the channel or thread of an attempted post."""
 
-    def __init__(self, client: AsyncWebClient, seconds: float = CALL_SECONDS) -> None:
+    def __init__(self, client: AsyncWebClient, seconds: float = CALL_SECONDS, own_user: str = "") -> None:
         self._client = client
         self._seconds = seconds
+        self._own_user = own_user
 
     async def find(
         self,
@@ -94,6 +96,27 @@ class PostFinder:
         `since` is given where the post may be older than the attempt. `other_than` is the `ts` of an older post to
         skip.
         """
+        return await self._find(
+            attempt, lambda message: message.get("ts") != other_than and _carries(message, metadata), since
+        )
+
+    async def find_live(self, metadata: dict[str, Any], attempt: PostAttempt) -> str | None:
+        """Return the `ts` of the post with this metadata, or of a stream of the bot without a word in this thread.
+
+        A stream gets its metadata at its end. A thread has one question at a time, so the stream can be of no
+        other one.
+        """
+
+        def is_ours(message: dict[str, Any]) -> bool:
+            own = bool(self._own_user) and message.get("user") == self._own_user
+            empty = not (message.get("text") or message.get("blocks") or message.get("metadata"))
+            return _carries(message, metadata) or (own and empty and bool(attempt.place.thread))
+
+        return await self._find(attempt, is_ours)
+
+    async def _find(
+        self, attempt: PostAttempt, matches: Callable[[dict[str, Any]], bool], since: datetime | None = None
+    ) -> str | None:
         window: dict[str, Any] = {
             "oldest": str(((since or attempt.at) - _AROUND).timestamp()),
             "latest": str((attempt.at + _AROUND).timestamp()),
@@ -110,7 +133,7 @@ class PostFinder:
                     return None
                 raise
             for message in page.get("messages") or []:
-                if message.get("ts") != other_than and _carries(message, metadata):
+                if matches(message):
                     return str(message["ts"])
             cursor = str((page.get("response_metadata") or {}).get("next_cursor") or "")
             if not cursor:

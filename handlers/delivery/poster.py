@@ -6,17 +6,18 @@ SlackApiError; the caller decides what they mean.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.domain.place import Place
-from handlers.blocks.message import Message, has_chart, plain_forms
+from handlers.blocks.message import Block, Message, has_chart, plain_forms
 from handlers.delivery.rate_limits import Method, RateLimits
 from handlers.errors import Respond
 from handlers.slack_errors import BAD_MESSAGE, CANNOT_POST, retry_after, slack_code
@@ -28,6 +29,7 @@ _NO_UNFURL: Final[dict[str, Any]] = {"unfurl_links": False, "unfurl_media": Fals
 _TRIES: Final = 3
 # slack-sdk ignores its own time-out where clients share a session; the session's default is five minutes.
 CALL_SECONDS: Final = 30.0
+_STATUS_SECONDS: Final = 3.0  # a status that comes later is of no use
 
 
 async def _nothing() -> None:
@@ -88,7 +90,15 @@ class Poster:
 
         return await self._send_accepted(Method.POST, send, message, wait_for_pause)
 
-    async def edit(self, channel: str, ts: str, message: Message, *, wait_for_pause: bool = True) -> None:
+    async def edit(
+        self,
+        channel: str,
+        ts: str,
+        message: Message,
+        *,
+        metadata: dict[str, Any] | None = None,
+        wait_for_pause: bool = True,
+    ) -> None:
         """Replace the message, always with text and blocks: an update without blocks would remove them.
 
         Where Slack refuses the message itself, its text replaces it without blocks.
@@ -97,11 +107,81 @@ class Poster:
         async def send(message: Message) -> str:
             async with self.limits.editing(), asyncio.timeout(self._seconds):
                 await self._strict_client.chat_update(
-                    channel=channel, ts=ts, text=message.text, blocks=list(message.blocks), parse="none"
+                    channel=channel,
+                    ts=ts,
+                    text=message.text,
+                    blocks=list(message.blocks),
+                    metadata=metadata,
+                    parse="none",
                 )
             return ts
 
         await self._send_accepted(Method.EDIT, send, message, wait_for_pause)
+
+    async def start_stream(self, place: Place, reader: str) -> str:
+        """Begin a streamed message without words in a thread, and return its `ts`.
+
+        In a channel Slack wants to be told whose question is answered:
+        docs.slack.dev/reference/methods/chat.startStream. The streaming methods raise SlackApiError and
+        NETWORK_ERRORS; after a refusal for its rate, a method pauses for everybody.
+        """
+        answer = await self._stream(
+            Method.START_STREAM,
+            self._strict_client.chat_startStream(
+                channel=place.channel,
+                thread_ts=place.thread,
+                recipient_user_id=reader,
+                recipient_team_id=place.team,
+            ),
+        )
+        return str(answer["ts"])
+
+    async def append_stream(self, channel: str, ts: str, markdown: str) -> None:
+        """Add Markdown to a streamed message."""
+        await self._stream(
+            Method.APPEND_STREAM,
+            self._strict_client.chat_appendStream(channel=channel, ts=ts, markdown_text=markdown),
+        )
+
+    async def stop_stream(
+        self,
+        channel: str,
+        ts: str,
+        markdown: str = "",
+        blocks: Sequence[Block] = (),
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Add the last words and blocks to a streamed message and end it; the agent's session waits again."""
+        await self._stream(
+            Method.STOP_STREAM,
+            self._strict_client.chat_stopStream(
+                channel=channel,
+                ts=ts,
+                markdown_text=markdown or None,
+                blocks=list(blocks) or None,
+                metadata=metadata,
+                session_status="active",
+            ),
+        )
+
+    async def set_session_status(self, place: Place, status: str) -> None:
+        """Set the status of the agent's session in a thread: `processing`, `active`, ...
+
+        Source: docs.slack.dev/reference/methods/agents.sessions.setStatus. Raises SlackApiError, NETWORK_ERRORS.
+        """
+        async with asyncio.timeout(_STATUS_SECONDS):
+            await self._strict_client.agents_sessions_setStatus(
+                channel_id=place.channel, thread_ts=place.thread, status=status
+            )
+
+    async def _stream(self, method: Method, call: Awaitable[AsyncSlackResponse]) -> AsyncSlackResponse:
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await call
+        except SlackApiError as error:
+            if (seconds := retry_after(error)) is not None:
+                self.limits.pause(method, seconds)
+            raise
 
     async def _send_accepted(
         self, method: Method, send: Callable[[Message], Awaitable[str]], message: Message, wait_for_pause: bool

@@ -26,6 +26,9 @@ class Method(StrEnum):
 
     POST = "chat.postMessage"
     EDIT = "chat.update"
+    START_STREAM = "chat.startStream"
+    APPEND_STREAM = "chat.appendStream"
+    STOP_STREAM = "chat.stopStream"
 
 
 @dataclass(slots=True)
@@ -62,10 +65,10 @@ class RateLimits:
     def capacity(self) -> SendCapacity:
         """Return what may be sent now without waiting and without delaying a person."""
         edits = 0
-        if not self._editing and not self._pause_left(Method.EDIT):
+        if not self._editing and not self.pause_left(Method.EDIT):
             edits = next((most for most in range(_BURST, 0, -1) if self._edits.has_capacity(most)), 0)
         busy = frozenset(name for name, channel in self._channels.items() if channel.busy)
-        return SendCapacity(not self._pause_left(Method.POST), edits, busy)
+        return SendCapacity(not self.pause_left(Method.POST), edits, busy)
 
     @asynccontextmanager
     async def posting(self, channel: str) -> AsyncIterator[None]:
@@ -118,13 +121,14 @@ class RateLimits:
     async def _wait_for_turn(self, method: Method, limiter: AsyncLimiter) -> None:
         """Wait until no pause is left, then for the limiter, and again if Slack asked for a pause meanwhile."""
         while True:
-            while left := self._pause_left(method):  # noqa: ASYNC110 - only time ends a pause
+            while left := self.pause_left(method):  # noqa: ASYNC110 - only time ends a pause
                 await asyncio.sleep(left)
             await limiter.acquire()
-            if not self._pause_left(method):
+            if not self.pause_left(method):
                 return
 
-    def _pause_left(self, method: Method) -> float:
+    def pause_left(self, method: Method) -> float:
+        """Return for how many seconds nothing of this method is sent."""
         return max(0.0, self._paused_until.get(method, -math.inf) - _now())
 
     def _channel(self, channel: str) -> _Channel:

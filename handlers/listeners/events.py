@@ -112,7 +112,8 @@ class Events:
         """Return what the message means, None where it is not meant for the bot."""
         text = str(event.get("text") or "")
         if not addressed:
-            if not await self._chat.answers_in(requester):
+            # A question that is being answered makes its thread a conversation before the answer is there.
+            if not self._questions.answers_in(requester.place) and not await self._chat.answers_in(requester):
                 return None
             return TypedCommand(Runner.ASK, Arguments(question=undo_markup(text)))
         try:

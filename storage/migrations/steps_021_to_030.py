@@ -85,3 +85,12 @@ def m025_shared_jobs(db: Database) -> None:
     """Store with whom a job is shared, as a JSON list of ids, and who changed that last."""
     db.table("jobs").add_column("shared_with", str, not_null_default="[]")
     db.table("jobs").add_column("shared_by", str, not_null_default="")
+
+
+@migrations()
+def m026_live_answers(db: Database) -> None:
+    """Store in which message an answer is shown while the model writes it."""
+    questions = db.table("questions")
+    questions.add_column("live_at", int)
+    for column in ("live_channel", "live_thread", "live_ts"):
+        questions.add_column(column, str, not_null_default="")

@@ -31,6 +31,7 @@ from bot.runtime.backoff import Backoff
 from handlers.blocks.message import Message
 from handlers.delivery.answer_posts import SlackAnswerPoster
 from handlers.delivery.idempotent_poster import IdempotentPoster
+from handlers.delivery.live_answer import LiveAnswers
 from handlers.delivery.post_finder import PostFinder
 from handlers.delivery.poster import Poster
 from handlers.delivery.rate_limits import RateLimits
@@ -99,9 +100,9 @@ async def open_parts(file: Path, told: StandInAddresses) -> AsyncIterator[BotPar
         to = SlackAnswerPoster(
             IdempotentPoster(poster, PostFinder(client, 2.0), SYSTEM_CLOCK, SETTLES_IN),
             poster,
-            client,
             SYSTEM_CLOCK,
             respond,
+            LiveAnswers(poster),
         )
         asking = AnswerWorker(stores.questions, chat, SYSTEM_CLOCK, Backoff(first=0.05))
         yield BotParts(told, asking, stores.questions, stores.chats, to)

@@ -34,7 +34,7 @@ async def die_at_every_step(told: StandInAddresses, directory: Path) -> list[str
 
 def asked(at: Harness, key: str) -> int:
     """How often Google was asked."""
-    return sum(key in str(call.body) for call in at.google.requests.matching(":generateContent$"))
+    return sum(key in str(call.body) for call in at.google.requests.matching(r":(streamG|g)enerateContent$"))
 
 
 def answers(slack: SlackStandIn, key: str) -> list[Message]:

@@ -367,7 +367,7 @@ async def test_a_503_to_a_start_is_neither_repeated_nor_called_a_failure_at_once
 async def test_google_refuses_a_question(bot: BotHarness, code: int, sentence: str, advice: str) -> None:
     name = f"asked {code}"
     await bot.tuned(name)
-    bot.google.faults.fail(code, sentence, path=":generateContent")
+    bot.google.faults.fail(code, sentence, path=r":(streamG|g)enerateContent")
     await bot.ada.slash_command(bot.channel, "/ask", f'model="{name}" seven')
     told = await bot.message(sentence.rstrip("."), advice)
     assert told.visible_to == bot.ada.id
@@ -379,14 +379,14 @@ async def test_google_refuses_a_question(bot: BotHarness, code: int, sentence: s
 async def test_a_question_outlasts_googles_short_troubles(bot: BotHarness, code: int) -> None:
     name = f"patient {code}"
     await bot.tuned(name)
-    bot.google.faults.fail(code, path=":generateContent", retry_after=0)
+    bot.google.faults.fail(code, path=r":(streamG|g)enerateContent", retry_after=0)
     await bot.ada.slash_command(bot.channel, "/ask", f'model="{name}" seven')
     await bot.message("eight", "asked")
 
 
 async def test_a_quota_that_stays_used_up_is_told(bot: BotHarness) -> None:
     await bot.tuned("quota")
-    bot.google.faults.fail(429, "Quota exceeded.", path=":generateContent", retry_after=600)
+    bot.google.faults.fail(429, "Quota exceeded.", path=r":(streamG|g)enerateContent", retry_after=600)
     await bot.ada.slash_command(bot.channel, "/ask", "model=quota seven")
     await bot.message("Quota exceeded.", "Wait a minute")
 
@@ -395,7 +395,7 @@ async def test_a_trouble_in_a_thread_is_told_in_the_thread(bot: BotHarness) -> N
     await bot.tuned("thread trouble")
     await bot.ada.slash_command(bot.channel, "/ask", 'model="thread trouble" seven')
     answer = await bot.message("eight", "asked")
-    bot.google.faults.fail(404, "Endpoint is not found.", path=":generateContent")
+    bot.google.faults.fail(404, "Endpoint is not found.", path=r":(streamG|g)enerateContent", times=2)
     bot.ada.post(bot.channel, "ninety nine", thread_ts=answer.ts)
     await bot.message("Endpoint is not found", thread=answer.ts)
 

@@ -81,7 +81,7 @@ async def goes_on(bot: BotHarness, answer: Message) -> None:
     """The thread under it knows what was said."""
     before = len(bot.asked()[-1].body["contents"])
     bot.ada.post(bot.slack.workspace.channels[answer.channel], "3", thread_ts=answer.thread_ts or answer.ts)
-    await bot.message("4\nAnswered by", thread=answer.thread_ts or answer.ts)
+    await bot.message("4", "Answered by", thread=answer.thread_ts or answer.ts)
     assert len(bot.asked()[-1].body["contents"]) == before + 2
 
 
@@ -118,7 +118,7 @@ async def test_cut_off_in_a_thread_it_is_asked_again_with_the_earlier_turns(bot:
 
 async def google_thinks(bot: BotHarness, way: Way) -> None:
     """Ask, and wait until Google has the question and gives no answer."""
-    fault = bot.google.faults.hang(path=":generateContent")
+    fault = bot.google.faults.hang(path=r":(streamG|g)enerateContent")
     await way(bot)
     await wait_until(lambda: fault.hits, "the question at Google")
 
@@ -160,7 +160,7 @@ async def test_killed_while_slack_is_still_at_work_on_the_post(bot: BotHarness) 
 
 
 async def test_slack_is_away_when_the_answer_is_there(bot: BotHarness) -> None:
-    fault = bot.google.faults.delay(1.0, path=":generateContent")
+    fault = bot.google.faults.delay(1.0, path=r":(streamG|g)enerateContent")
     await by_command(bot)
     await wait_until(lambda: fault.hits, "the question at Google")
     bot.slack.faults.outage()
@@ -236,7 +236,7 @@ def last(bot: BotHarness, envelope: str) -> Delivery:
 async def test_a_replayed_request_is_answered_once(open_bot: OpenBot, way: Way, envelope: str) -> None:
     async with open_bot("http", job_seconds=None, environment=QUICK) as bot:
         await prepare(bot)
-        fault = bot.google.faults.delay(1.0, path=":generateContent")
+        fault = bot.google.faults.delay(1.0, path=r":(streamG|g)enerateContent")
         await way(bot)
         body, _ = encoded(last(bot, envelope))
         headers = stamped(bot, body)

@@ -189,7 +189,7 @@ async def test_sigterm_ends_it_within_ten_seconds_with_0(open_bot: OpenBot, mode
 
 async def test_sigterm_does_not_wait_for_a_google_that_never_answers(bot: BotHarness) -> None:
     await bot.tuned("slow")
-    bot.google.faults.hang(path=":generateContent", times=None)
+    bot.google.faults.hang(path=r":(streamG|g)enerateContent", times=None)
     await bot.ada.slash_command(bot.channel, "/ask", "model=slow seven")
     await wait_until(lambda: bot.asked(), "the question")
     assert await bot.stage.stop() == 0

@@ -534,7 +534,7 @@ async def test_nobodys_words_mention_anybody_or_become_links(http_bot: BotHarnes
     told = await bot.message("asked")
     assert "https://bank.example (https://evil.example) bank (https://evil.example/b.png)" in told.text
     bot.google.answers.clear()
-    bot.google.faults.fail(400, f"Refused: {EVIL}", path=":generateContent")
+    bot.google.faults.fail(400, f"Refused: {EVIL}", path=r":(streamG|g)enerateContent")
     await bot.ada.slash_command(bot.channel, "/ask", "model=safe seven")
     await bot.message("Refused")
     await bot.slack.settle()
@@ -557,7 +557,7 @@ async def test_no_secret_is_kept_or_logged(open_bot: OpenBot, mode: str) -> None
         await bot.type("status nobody")
         own = bot.stage.given_environment
         repeated = f"Bearer {own['GOOGLE_OAUTH_ACCESS_TOKEN']}, https://x.example/?key={own['GEMINI_API_KEY']}"
-        bot.google.faults.fail(403, f"No: {repeated}", path=":generateContent")
+        bot.google.faults.fail(403, f"No: {repeated}", path=r":(streamG|g)enerateContent")
         await bot.ada.slash_command(bot.channel, "/ask", "model=secretive nine")
         await bot.message("No: ")
         mend = b'{"prompt": "nine", "completion": ""}\n' + b'{"prompt": "a", "completion": "b"}\n' * 12

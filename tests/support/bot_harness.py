@@ -141,7 +141,7 @@ class BotHarness:
 
     def asked(self) -> list[Received]:
         """The questions that reached a model at Google, oldest first."""
-        return self.google.requests.matching(r":generate(Content|Text)$")
+        return self.google.requests.matching(r":(streamG|g)enerate(Content|Text)$")
 
 
 def shown_in(surface: View | Message) -> str:

@@ -48,11 +48,9 @@ class QuestionHarness:
         answer_worker = AnswerWorker(self.store, chat, SYSTEM_CLOCK, SHORT_BACKOFF)
         slack = at.connection
         # Another process does not remember where this one has looked for posts.
-        finder = PostFinder(slack.client)
+        finder = PostFinder(slack.client, own_user=slack.identity.user)
         idempotent_poster = IdempotentPoster(slack.poster, finder, SYSTEM_CLOCK, SETTLES_IN)
-        return QuestionTasks(
-            answer_worker, idempotent_poster, slack.poster, slack.client, self.tasks, SYSTEM_CLOCK
-        )
+        return QuestionTasks(answer_worker, idempotent_poster, slack.poster, self.tasks, SYSTEM_CLOCK)
 
     def question(self, key: str, channel: Channel | None = None, thread: str = "") -> Question:
         """Return a question that was asked by a command, or in a thread."""

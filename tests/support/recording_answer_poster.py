@@ -1,12 +1,13 @@
 """An AnswerPoster in place of Slack: it records what a person would see, and fails on demand."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from bot.domain.chat import ModelAnswer, ModelRef, Question
 from bot.ports.notifier import RecordAttempt
-from bot.ports.questions import OpenQuestion, Posted
+from bot.ports.questions import LiveRecord, OpenQuestion, Posted, ShowWords
 
 
 @dataclass
@@ -19,6 +20,7 @@ class RecordingAnswerPoster:
 
     pieces: int = 1
     shown: list[str] = field(default_factory=list)
+    words: list[str] = field(default_factory=list)
     problems: list[Exception] = field(default_factory=list)
     states: list[OpenQuestion] = field(default_factory=list)
     gate: asyncio.Event | None = None
@@ -30,19 +32,27 @@ class RecordingAnswerPoster:
     async def show_waiting(self, question: Question) -> None:
         self.shown.append("waiting")
 
-    async def show_asking(self, question: Question, model: ModelRef) -> None:
+    @asynccontextmanager
+    async def show_live(
+        self, asked: OpenQuestion, model: ModelRef, record: LiveRecord
+    ) -> AsyncIterator[ShowWords]:
         self.shown.append(f"asking {model.name}")
+        yield self.words.append
 
     async def posted_before(self, asked: OpenQuestion) -> Posted | None:
         return self.before
 
-    async def post(self, asked: OpenQuestion, answer: ModelAnswer, record_attempt: RecordAttempt) -> Posted:
+    async def post(
+        self, asked: OpenQuestion, answer: ModelAnswer, record_attempt: RecordAttempt, live: LiveRecord
+    ) -> Posted:
         place = asked.thread or asked.question.place
         await self._meet(asked, record_attempt)
         self.shown.append(f"{answer.answer.text} {asked.posted + 1}/{self.pieces}")
         return Posted(replace(place, thread=place.thread or "1.1"), last=asked.posted + 1 == self.pieces)
 
-    async def explain(self, asked: OpenQuestion, error: Exception, record_attempt: RecordAttempt) -> None:
+    async def explain(
+        self, asked: OpenQuestion, error: Exception, record_attempt: RecordAttempt, live: LiveRecord
+    ) -> None:
         await self._meet(asked, record_attempt)
         self.shown.append(str(error))
 

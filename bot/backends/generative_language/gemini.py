@@ -3,7 +3,7 @@
 Source: google/ai/generativelanguage/v1beta/generative_service.proto.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from bot.backends.generative_language.backend import TunedModelsBackend
@@ -60,7 +60,7 @@ class GeminiBackend(TunedModelsBackend):
         settings: GenerationSettings = NO_SETTINGS,
         *,
         base_model: str = "",
-    ) -> AsyncIterator[Answer]:
+    ) -> AsyncGenerator[Answer, None]:
         """See TuningBackend."""
         url = self._url(endpoint, ":streamGenerateContent")
         while True:

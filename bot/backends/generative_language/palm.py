@@ -3,7 +3,7 @@
 Source: google/ai/generativelanguage/v1beta3/text_service.proto.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from bot.backends.generative_language.backend import TunedModelsBackend
 from bot.backends.google.generation import text_answer
@@ -46,7 +46,7 @@ class PalmBackend(TunedModelsBackend):
         settings: GenerationSettings = NO_SETTINGS,
         *,
         base_model: str = "",
-    ) -> AsyncIterator[Answer]:
+    ) -> AsyncGenerator[Answer, None]:
         """Yield the whole answer at once: v1beta3 has no method that streams."""
         answer = await self.generate(endpoint, turns, settings, base_model=base_model)
         if answer.text:

@@ -13,7 +13,7 @@ from typing import Final
 
 from bot.backends.google.json_fields import Json, record, records, text
 from bot.domain.chat import Answer, Finish, Role, Turn
-from bot.errors import BadArgument
+from bot.errors import BadArgument, GoogleUnavailable
 
 _FINISHED: Final = frozenset({"", "STOP", "FINISH_REASON_UNSPECIFIED"})
 _BLOCKED: Final = frozenset(
@@ -109,6 +109,9 @@ async def content_answers(responses: AsyncGenerator[Json, None]) -> AsyncGenerat
         async for response in responses:
             if new := read.add(response):
                 yield Answer(new)
+    if read.texts and not read.finish_reason:
+        # A proxy can end a response in a way that looks complete; Google's last response has a finish reason.
+        raise GoogleUnavailable("The answer ended before it was complete.", "Ask again.")
     finished = read.finished()
     yield Answer("", finished.finish, finished.reason)
 

@@ -201,7 +201,7 @@ class VertexBackend:
         settings: GenerationSettings = NO_SETTINGS,
         *,
         base_model: str = "",
-    ) -> AsyncIterator[Answer]:
+    ) -> AsyncGenerator[Answer, None]:
         """See TuningBackend."""
         url = self._hosts.url(endpoint, ":streamGenerateContent")
         events = self._http.events(url, content_request(turns, settings, self._profile.generation, base_model))

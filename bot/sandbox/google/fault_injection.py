@@ -5,6 +5,7 @@ A fault waits for requests that fit its method, path and query. A delay lets a r
 
 import asyncio
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from http import HTTPStatus
@@ -25,6 +26,7 @@ class FaultKind(StrEnum):
     RESET = "reset"
     LOSE_ANSWER = "lose answer"
     CUT_STREAM = "cut stream"
+    PAUSE_STREAM = "pause stream"
 
 
 class Chosen(TypedDict, total=False):
@@ -43,7 +45,8 @@ class Chosen(TypedDict, total=False):
 class Fault:
     """One fault: `times` requests still to meet (None: all), `hits` met so far.
 
-    `status` and `text` are what a proxy answers; status 0 cuts the connection. Cancel it with `Faults.remove`.
+    `status` and `text` are what a proxy answers; status 0 cuts the connection. A pause of a stream sets `reached`
+    when it begins, and `left` where the caller closes the connection. Cancel it with `Faults.remove`.
     """
 
     kind: FaultKind
@@ -57,6 +60,9 @@ class Fault:
     text: str = ""
     status: int = 0
     hits: int = 0
+    goes_on: asyncio.Event = field(default_factory=asyncio.Event)
+    reached: bool = False
+    left: bool = False
 
     def fits(self, request: web.Request) -> bool:
         """Say whether the fault still waits for such a request."""
@@ -73,6 +79,25 @@ class Fault:
         self.hits += 1
         if self.times is not None:
             self.times -= 1
+
+    def go_on(self) -> None:
+        """End the pause of a stream."""
+        self.goes_on.set()
+
+    async def wait(self, sent: int, request: web.Request) -> None:
+        """Pause a stream that has sent so many pieces, if it is time for that."""
+        if self.seconds:
+            await asyncio.sleep(self.seconds)
+        if sent != self.after:
+            return
+        self.reached = True
+        while not self.goes_on.is_set():
+            if request.transport is None or request.transport.is_closing():
+                self.left = True
+                return
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await self.goes_on.wait()
 
     def page(self) -> web.Response:
         """Return the proxy's answer: it is HTML and holds no google.rpc.Status."""
@@ -144,6 +169,11 @@ class Faults:
     def cut_stream(self, after: int = 1, **chosen: Unpack[Chosen]) -> Fault:
         """Cut a streamed answer after so many pieces."""
         return self._add(FaultKind.CUT_STREAM, {"path": ":streamGenerateContent", **chosen}, after=after)
+
+    def pause_stream(self, after: int = 1, seconds: float | None = None, **chosen: Unpack[Chosen]) -> Fault:
+        """Pause a streamed answer after so many pieces until `go_on`, or, with `seconds`, after each piece."""
+        facts = {"after": after if seconds is None else 0, "seconds": seconds or 0.0}
+        return self._add(FaultKind.PAUSE_STREAM, {"path": ":streamGenerateContent", **chosen}, **facts)
 
     def refuse_filter(self, **chosen: Unpack[Chosen]) -> Fault:
         """Refuse every list that is asked for with a filter, as an API does that does not know the field."""

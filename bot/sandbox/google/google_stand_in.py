@@ -250,6 +250,8 @@ class GoogleStandIn:
                 raise Cut
             case Fault(kind=FaultKind.CUT_STREAM):
                 call.cut_after = fault.after
+            case Fault(kind=FaultKind.PAUSE_STREAM):
+                call.pause = fault
         return None
 
     async def _hang(self, request: web.Request) -> None:

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
+from bot.sandbox.google.fault_injection import Fault
 from bot.sandbox.google.rpc_status import invalid
 
 Item = TypeVar("Item")
@@ -22,7 +23,8 @@ SYSTEM_QUERY = {"key", "alt", "$alt", "fields", "prettyPrint", "quotaUser", "$.x
 class Call:
     """One request on its way: `arguments` are the path's named parts, `body` its JSON (None without one).
 
-    `cut_after` is set by a fault: a streamed answer ends without its end after that many pieces.
+    `cut_after` and `pause` are set by faults: a streamed answer ends without its end after that many pieces, or
+    pauses.
     """
 
     request: web.Request
@@ -31,6 +33,7 @@ class Call:
     base_url: str
     body: Any = None
     cut_after: int | None = None
+    pause: Fault | None = None
 
 
 Handler = Callable[[Call], Awaitable[web.StreamResponse]]

@@ -281,6 +281,8 @@ async def stream(call: Call, responses: AsyncIterator[dict[str, Any]]) -> web.St
         before, after = ("data: ", "\r\n\r\n") if events else (",\r\n" if sent else "[", "")
         await reply.write(f"{before}{text}{after}".encode())
         sent += 1
+        if call.pause is not None:
+            await call.pause.wait(sent, call.request)
     # Google's own client for REST refuses anything after the bracket, even a line break.
     if not events:
         await reply.write(b"]" if sent else b"[]")

@@ -1,6 +1,6 @@
 """Builds the messages of an answer: the model's Markdown, and why it is missing or ends early."""
 
-from bot.domain.chat import Answer, Finish, ModelAnswer
+from bot.domain.chat import Answer, Finish, ModelAnswer, ModelRef
 from bot.domain.generation_settings import GenerationSettings
 from handlers.blocks.chat.channel_settings import settings_lines
 from handlers.blocks.chat.feedback import feedback_buttons
@@ -39,10 +39,7 @@ _WHY = {
 
 def build_asked_answer(user: str, question: str, answered: ModelAnswer) -> list[Message]:
     """Build question and answer for /ask; what does not fit becomes more messages for the thread."""
-    asked = f"{mention(user)} asked {code(answered.model.name, 128)}{_with(answered)}:"
-    quote = "\n".join(f"> {escape(line)}" for line in shorten(question.strip(), _QUESTION).splitlines() or [" "])
-    first = section(clip(f"{asked}\n{quote}", 1_400), "question")
-    plain = f"{asked} {escape_line(question, _QUESTION)}\n"
+    first, plain = _asked(user, question, answered.model, _with(answered))
     return _messages(answered, before=[first], text_before=plain)
 
 
@@ -69,6 +66,31 @@ def _text(answer: Answer) -> str:
     )
 
 
+def build_unfinished(model: ModelRef, markdown: str, asked: tuple[str, str] | None = None) -> Message:
+    """Build the message of an answer that the model still writes; `asked` is the person and their question.
+
+    The Markdown comes from `GrowingMarkdown`.
+    """
+    blocks: list[Block] = []
+    text = ""
+    if asked is not None:
+        first, text = _asked(*asked, model)
+        blocks.append(first)
+    if markdown:
+        blocks.append({"type": "markdown", "text": markdown})
+        text += markdown_as_text(markdown)
+    writing = f"{code(model.name, 128)} is writing…"
+    blocks.append(context(writing, "answer_notes"))
+    return compose(clip(text, 3_000) + f"\n{writing}", blocks)
+
+
+def _asked(user: str, question: str, model: ModelRef, settings: str = "") -> tuple[Block, str]:
+    """Return the block and the text that quote a question."""
+    asked = f"{mention(user)} asked {code(model.name, 128)}{settings}:"
+    quote = "\n".join(f"> {escape(line)}" for line in shorten(question.strip(), _QUESTION).splitlines() or [" "])
+    return section(clip(f"{asked}\n{quote}", 1_400), "question"), f"{asked} {escape_line(question, _QUESTION)}\n"
+
+
 def answer_note(answer: Answer) -> str:
     """Return why the answer is missing or ends early, with Google's reason, as mrkdwn; empty if complete."""
     word = f" Google's word for it is {code(answer.reason, 80)}." if answer.reason.strip() else ""
@@ -83,6 +105,8 @@ def answer_note(answer: Answer) -> str:
             return f"{stopped}{': ' + why if why else ''}.{word} Try to put the question differently."
         case Finish.CUT:
             return f"The answer ends early: the model reached its limit for one answer.{word} Ask it to go on."
+        case Finish.DROPPED:
+            return "The answer ends early: the connection to Google broke. This much of it arrived."
         case Finish.EMPTY:
             return f"The model gave no answer.{word} Try to put the question differently."
         case Finish.COMPLETE:

@@ -39,10 +39,11 @@ def show_addresses(markdown: str) -> str:
         # backticks may pair in another way, and what was code be code no more.
         if markdown == before:
             return markdown
-    return _taken_apart(markdown)
+    return taken_apart(markdown)
 
 
-def _taken_apart(text: str) -> str:
+def taken_apart(text: str) -> str:
+    """Return the text with no link in it, by a character in each joint that does not show."""
     for joint in _JOINTS:
         text = text.replace(joint, f"]{WORD_JOINER}{joint[1]}")
     return text
@@ -53,7 +54,7 @@ def _shown(markdown: str, parser: MarkdownIt) -> str:
         return markdown
     lines = markdown.split("\n")
     # What no token below tells of is no code: definitions, and whatever is nested too deeply.
-    shown: list[str | None] = [_taken_apart(line) for line in lines]
+    shown: list[str | None] = [taken_apart(line) for line in lines]
     cells: list[Token] | None = None
     for token in parser.parse(markdown):
         first, end = token.map or (0, 0)
@@ -100,8 +101,8 @@ def _put_row(cells: Sequence[Token], lines: Sequence[str], shown: list[str | Non
         bars, old, rest = rest.partition(cell.content.replace("|", r"\|"))
         if not old:
             return
-        written += _taken_apart(bars) + _written(cell.children or []).replace("|", r"\|")
-    shown[row] = written + _taken_apart(rest)
+        written += taken_apart(bars) + _written(cell.children or []).replace("|", r"\|")
+    shown[row] = written + taken_apart(rest)
 
 
 def _written(tokens: Sequence[Token]) -> str:
@@ -124,7 +125,7 @@ def _written(tokens: Sequence[Token]) -> str:
             case "hardbreak":
                 out += "\\\n"
             case "text":
-                out += _taken_apart(token.content)
+                out += taken_apart(token.content)
             case _:
                 out += token.markup
         words += token.content
@@ -151,4 +152,4 @@ def _address(href: str) -> str:
     """A link's address as text that stays as it is and that Slack makes a link of."""
     # What the escaping did to the address is undone in its own way: these stand for the same address.
     bare = href.removeprefix("%3C").removesuffix("%3E").replace("@%E2%81%A0", "%40").replace("*", "%2A")
-    return _taken_apart(escape_markdown(bare))
+    return taken_apart(escape_markdown(bare))

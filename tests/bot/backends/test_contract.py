@@ -80,7 +80,7 @@ async def test_streamed_answer_is_the_same_in_pieces(any_backend: BackendHarness
     any_backend.google.answers.say("the next one is nine", times=2)
     job = await any_backend.trained()
     whole = await any_backend.backend.generate(job.endpoint, QUESTION)
-    async with aclosing(any_backend.backend.stream(job.endpoint, QUESTION)) as stream:  # type: ignore[type-var]
+    async with aclosing(any_backend.backend.stream(job.endpoint, QUESTION)) as stream:
         pieces = [piece async for piece in stream]
     assert "".join(piece.text for piece in pieces) == whole.text == "the next one is nine"
     assert pieces[-1].finish is Finish.COMPLETE

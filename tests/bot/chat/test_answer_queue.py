@@ -76,7 +76,7 @@ def test_question_whose_turn_it_is_never_waits_for_a_connection() -> None:
 async def test_five_hundred_stuck_questions_delay_neither_another_person_nor_a_start(
     harness: Harness, askers: Askers
 ) -> None:
-    stuck = harness.google.faults.hang(path=":generateContent", times=None)
+    stuck = harness.google.faults.hang(path=r":(streamG|g)enerateContent", times=None)
     people = await askers.ask(ADA, 500)
     await wait_until(lambda: all(person.shown for person in people))
     await wait_until(lambda: stuck.hits == ASKED_AT_ONCE_BY_ONE)
@@ -100,7 +100,7 @@ async def test_everybody_who_waits_is_answered_in_the_end(harness: Harness, narr
 async def test_question_that_finds_the_queue_full_is_refused_with_a_reason(
     harness: Harness, narrow: Askers
 ) -> None:
-    stuck = harness.google.faults.hang(path=":generateContent", times=None)
+    stuck = harness.google.faults.hang(path=r":(streamG|g)enerateContent", times=None)
     await narrow.ask(ADA, 4)
     await wait_until(lambda: sum(person.shown == ["waiting"] for person in narrow.people) == 3)
     await wait_until(lambda: stuck.hits == 1)
@@ -115,7 +115,7 @@ async def test_question_that_finds_the_queue_full_is_refused_with_a_reason(
 async def test_question_that_waited_when_the_process_ended_is_answered_by_the_next_one(
     harness: Harness, narrow: Askers
 ) -> None:
-    stuck = harness.google.faults.hang(path=":generateContent", times=None)
+    stuck = harness.google.faults.hang(path=r":(streamG|g)enerateContent", times=None)
     await narrow.ask(ADA, 2)
     await wait_until(lambda: stuck.hits == 1)
     await wait_until(lambda: any(person.shown == ["waiting"] for person in narrow.people))

@@ -39,7 +39,7 @@ def asking(harness: Harness, questions: SqliteQuestions) -> AnswerWorker:
 
 
 def asked_of_google(harness: Harness) -> int:
-    return len(harness.google.requests.matching(":generateContent$"))
+    return len(harness.google.requests.matching(r":(streamG|g)enerateContent$"))
 
 
 async def ask(asking: AnswerWorker, to: RecordingAnswerPoster, question: Question = SEVEN) -> None:
@@ -96,7 +96,7 @@ async def test_a_form_chose_its_model_by_itself(harness: Harness, asking: Answer
 async def test_cut_off_while_google_thinks_it_is_asked_again_and_answered_once(
     harness: Harness, asking: AnswerWorker, model: ModelRef
 ) -> None:
-    fault = harness.google.faults.hang(path=":generateContent")
+    fault = harness.google.faults.hang(path=r":(streamG|g)enerateContent")
     to = RecordingAnswerPoster()
 
     async def google_thinks() -> bool:
@@ -145,7 +145,7 @@ async def test_a_question_that_is_too_old_is_given_back_and_not_asked(
 async def test_googles_refusal_is_told_and_settles_the_question(
     harness: Harness, asking: AnswerWorker, model: ModelRef
 ) -> None:
-    harness.google.faults.fail(404, "Endpoint is not found.", path=":generateContent")
+    harness.google.faults.fail(404, "Endpoint is not found.", path=r":(streamG|g)enerateContent", times=2)
     to = RecordingAnswerPoster()
     await ask(asking, to)
     assert len(to.shown) == 2
@@ -157,18 +157,18 @@ async def test_googles_refusal_is_told_and_settles_the_question(
 async def test_a_refusal_is_told_once_slack_is_back(
     harness: Harness, asking: AnswerWorker, model: ModelRef
 ) -> None:
-    harness.google.faults.fail(404, "Endpoint is not found.", path=":generateContent")
+    harness.google.faults.fail(404, "Endpoint is not found.", path=r":(streamG|g)enerateContent", times=2)
     to = RecordingAnswerPoster(problems=[RetryLater("Slack is away.", 0.01), RetryLater("Slack is away.", 0.01)])
     await ask(asking, to)
     assert len(to.shown) == 2
     assert "Endpoint is not found" in to.shown[1]
-    assert asked_of_google(harness) == 1
+    assert asked_of_google(harness) == 2
 
 
 async def test_a_refusal_that_was_being_told_is_not_asked_again(
     harness: Harness, asking: AnswerWorker, model: ModelRef
 ) -> None:
-    harness.google.faults.fail(404, "Endpoint is not found.", path=":generateContent")
+    harness.google.faults.fail(404, "Endpoint is not found.", path=r":(streamG|g)enerateContent", times=2)
     to = RecordingAnswerPoster(gate=asyncio.Event())
 
     async def under_way() -> bool:
@@ -180,7 +180,7 @@ async def test_a_refusal_that_was_being_told_is_not_asked_again(
     assert len(after.shown) == 1
     assert "interrupted" in after.shown[0]
     assert after.states[0].unconfirmed is not None
-    assert asked_of_google(harness) == 1
+    assert asked_of_google(harness) == 2
 
 
 async def test_without_any_model_it_is_said_how_to_choose_one(harness: Harness, asking: AnswerWorker) -> None:

@@ -23,7 +23,7 @@ async def test_a_thread_sends_its_earlier_turns(harness: Harness, backend: str) 
     for question in ("1", "3"):
         await harness.keep(THREAD, question, await harness.chat.ask(THREAD, question, model))
     reply = await harness.chat.ask(THREAD, "8", model)
-    sent = harness.google.requests.matching(":generateContent$")[-1].body["contents"]
+    sent = harness.google.requests.matching(r":(streamG|g)enerateContent$")[-1].body["contents"]
     assert [turn["parts"][0]["text"] for turn in sent] == ["1", "2", "3", "4", "8"]
     assert not reply.history_dropped
 
@@ -49,7 +49,7 @@ async def test_a_thread_longer_than_the_model_takes_is_cut_at_its_beginning_and_
         question = digit * (tokens * 4 * 6 // 10)
         await harness.keep(THREAD, question, await harness.chat.ask(Place(TEAM, "C1"), "1", model))
     reply = await harness.chat.ask(THREAD, "8", model)
-    sent = harness.google.requests.matching(":generateContent$")[-1].body["contents"]
+    sent = harness.google.requests.matching(r":(streamG|g)enerateContent$")[-1].body["contents"]
     assert [(turn["role"], turn["parts"][0]["text"][0]) for turn in sent] == [
         ("user", "2"),
         ("model", "2"),
@@ -58,7 +58,7 @@ async def test_a_thread_longer_than_the_model_takes_is_cut_at_its_beginning_and_
     assert (reply.history_cut, reply.history_dropped) == (True, False)
     # The question itself counts.
     alone = await harness.chat.ask(THREAD, "8 " * (tokens * 2 - 1), model)
-    assert len(harness.google.requests.matching(":generateContent$")[-1].body["contents"]) == 1
+    assert len(harness.google.requests.matching(r":(streamG|g)enerateContent$")[-1].body["contents"]) == 1
     assert alone.history_cut
 
 
@@ -66,7 +66,7 @@ async def test_another_model_in_a_thread_does_not_get_its_turns(harness: Harness
     first, second = await model_of(harness, "first"), await model_of(harness, "second")
     await harness.keep(THREAD, "1", await harness.chat.ask(THREAD, "1", first))
     await harness.chat.ask(THREAD, "3", second)
-    assert len(harness.google.requests.matching(":generateContent$")[-1].body["contents"]) == 1
+    assert len(harness.google.requests.matching(r":(streamG|g)enerateContent$")[-1].body["contents"]) == 1
 
 
 async def test_a_blocked_question_is_not_kept_as_history_but_the_thread_is(harness: Harness) -> None:
@@ -93,7 +93,7 @@ async def test_a_cut_answer_is_kept(harness: Harness) -> None:
 async def test_an_empty_question_is_no_question(harness: Harness) -> None:
     with pytest.raises(BadArgument, match="no question"):
         await harness.chat.ask(PLACE, "  \n", ModelRef("vertex", "projects/1/locations/us/endpoints/1", "x"))
-    assert harness.google.requests.matching(":generateContent$") == []
+    assert harness.google.requests.matching(r":(streamG|g)enerateContent$") == []
 
 
 async def test_named_before_the_threads_before_the_channels_and_no_other(
@@ -161,7 +161,7 @@ async def test_one_systems_trouble_does_not_hide_the_others_models(harness: Harn
 
 async def test_googles_refusal_of_a_question_comes_through(harness: Harness) -> None:
     model = await model_of(harness, "refusing")
-    harness.google.faults.fail(404, "Endpoint is not found.", path=":generateContent")
+    harness.google.faults.fail(404, "Endpoint is not found.", path=r":(streamG|g)enerateContent", times=2)
     with pytest.raises(GoogleError, match="Endpoint is not found"):
         await harness.chat.ask(PLACE, "1", model)
 

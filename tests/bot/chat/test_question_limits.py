@@ -84,7 +84,7 @@ async def model(harness: Harness) -> ModelRef:
 
 
 def asked_of_google(harness: Harness) -> int:
-    return len(harness.google.requests.matching(":generateContent$"))
+    return len(harness.google.requests.matching(r":(streamG|g)enerateContent$"))
 
 
 async def test_one_persons_questions_are_limited_and_those_of_others_are_answered(

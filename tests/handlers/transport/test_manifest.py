@@ -21,9 +21,12 @@ from handlers.transport.manifest import EVENTS, SCOPES, manifest
 METHODS: dict[str, set[str]] = {
     "auth.test": set(),
     "apps.connections.open": set(),
-    "assistant.threads.setStatus": {"chat:write", "assistant:write"},
+    "agents.sessions.setStatus": {"chat:write"},
+    "chat.appendStream": {"chat:write"},
     "chat.postEphemeral": {"chat:write"},
     "chat.postMessage": {"chat:write"},
+    "chat.startStream": {"chat:write"},
+    "chat.stopStream": {"chat:write"},
     "chat.update": {"chat:write"},
     # Either one needs the history scope of the channel's own kind; EVENTS holds all of them.
     "conversations.history": {"channels:history", "metadata.message:read"},

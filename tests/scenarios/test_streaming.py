@@ -1,0 +1,175 @@
+"""An answer is shown while the model writes it, and ends as one whole answer whatever happens on the way."""
+
+from collections.abc import Callable
+
+import pytest
+import pytest_asyncio
+
+from bot.sandbox.slack import Message, WebCall
+from tests.support.bot_harness import BotHarness, shown_in
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+STREAMED = ":streamGenerateContent"
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def model(bot: BotHarness) -> str:
+    """The name of a model that answers in the channel."""
+    bot.slack.workspace.users[bot.ada.id].is_admin = True
+    if not any(job.display_name == "counter" for job in bot.google.jobs.all):
+        await bot.tuned("counter")
+    await bot.type("use counter")
+    await bot.message("answers in this channel now")
+    return "counter"
+
+
+def mention(bot: BotHarness, words: str) -> str:
+    """Ask in a thread; returns the thread."""
+    return bot.ada.post(bot.channel, bot.ada.typed(f"@Tunebot {words}")).ts
+
+
+def calls(bot: BotHarness, method: str) -> list[WebCall]:
+    return [call for call in bot.slack.workspace.calls_of(method) if call.args.get("channel") == bot.channel.id]
+
+
+async def one_answer(bot: BotHarness, thread: str, *words: str) -> Message:
+    """The only message in the thread, once it is finished."""
+    answer = await bot.message("Answered by `counter`", *words, thread=thread)
+    assert bot.messages(thread=thread) == [answer]
+    assert answer.streaming_until is None
+    return answer
+
+
+async def test_words_are_streamed_before_the_answer_is_whole(bot: BotHarness, model: str) -> None:
+    bot.google.answers.say("one two three four five")
+    pause = bot.google.faults.pause_stream(after=2)
+    thread = mention(bot, "count")
+    growing = await bot.message("one two", thread=thread)
+    assert growing.streaming_until is not None
+    assert bot.slack.workspace.agent_sessions[bot.channel.id, thread].status == "processing"
+    assert "three" not in growing.text
+    pause.go_on()
+    answer = await one_answer(bot, thread, "one two three four five")
+    assert answer.ts == growing.ts
+    assert bot.slack.workspace.agent_sessions[bot.channel.id, thread].status == "active"
+    (start,) = calls(bot, "chat.startStream")
+    assert start.args["recipient_user_id"] == bot.ada.id
+    edited = [call for call in calls(bot, "chat.update") if call.args["ts"] == answer.ts]
+    assert not edited, "what was streamed is the finished answer"
+
+
+async def test_a_command_shows_its_words_in_the_message_with_its_question(bot: BotHarness, model: str) -> None:
+    bot.google.answers.say("one two three")
+    pause = bot.google.faults.pause_stream(after=2)
+    await bot.ada.slash_command(bot.channel, "/ask", "count")
+    growing = await bot.message("asked `counter`", "one two", "is writing…")
+    pause.go_on()
+    await bot.shows(growing, "one two three")
+    assert "is writing" not in shown_in(growing)
+    assert not bot.messages("Asking")
+
+
+def refuse_stream(bot: BotHarness) -> None:
+    bot.slack.faults.fail("chat.startStream", error="channel_type_not_supported", channel=bot.channel.id)
+
+
+def refuse_words(bot: BotHarness) -> None:
+    bot.slack.faults.fail("chat.appendStream", error="msg_too_long", channel=bot.channel.id)
+
+
+def end_stream(bot: BotHarness) -> None:
+    error = "message_not_in_streaming_state"
+    bot.slack.faults.fail("chat.appendStream", error=error, channel=bot.channel.id)
+
+
+def lose_start(bot: BotHarness) -> None:
+    bot.slack.faults.lose_answer("chat.startStream")
+
+
+def lose_words(bot: BotHarness) -> None:
+    bot.slack.faults.lose_answer("chat.appendStream")
+
+
+def lose_end(bot: BotHarness) -> None:
+    bot.slack.faults.lose_answer("chat.stopStream")
+
+
+def limit_words(bot: BotHarness) -> None:
+    bot.slack.faults.rate_limit("chat.appendStream", retry_after=1)
+
+
+def limit_end(bot: BotHarness) -> None:
+    bot.slack.faults.rate_limit("chat.stopStream", retry_after=1)
+
+
+def refuse_edits(bot: BotHarness) -> None:
+    refuse_stream(bot)
+    bot.slack.faults.fail("chat.update", times=None, error="edit_window_closed", channel=bot.channel.id)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [refuse_stream, refuse_words, end_stream, lose_words, lose_end, limit_words, limit_end],
+)
+async def test_whatever_slack_refuses_one_whole_answer_is_in_the_thread(
+    bot: BotHarness, model: str, fault: Callable[[BotHarness], None]
+) -> None:
+    bot.google.answers.say("one two three four five")
+    pause = bot.google.faults.pause_stream(after=2)
+    fault(bot)
+    thread = mention(bot, "count")
+    await wait_until(lambda: pause.reached, "the first words")
+    await bot.slack.workspace.wait_for(lambda: calls(bot, "chat.startStream") or None, 10)
+    pause.go_on()
+    await one_answer(bot, thread, "one two three four five")
+    assert len(bot.google.requests.matching(STREAMED)) >= 1
+
+
+async def test_where_edits_fail_too_the_whole_answer_is_posted(bot: BotHarness, model: str) -> None:
+    bot.google.answers.say("one two three four five")
+    pause = bot.google.faults.pause_stream(after=2)
+    refuse_edits(bot)
+    thread = mention(bot, "count")
+    await bot.message("one two", "is writing…", thread=thread)
+    pause.go_on()
+    await bot.message("one two three four five", "Answered by", thread=thread)
+
+
+async def test_where_google_refuses_to_stream_the_whole_answer_is_asked_for(bot: BotHarness, model: str) -> None:
+    bot.google.faults.fail(404, "Not found.", path=STREAMED)
+    thread = mention(bot, "seven")
+    await one_answer(bot, thread, "eight")
+
+
+async def test_a_connection_that_breaks_keeps_what_came_and_says_so(bot: BotHarness, model: str) -> None:
+    bot.google.answers.say("one two three four five")
+    bot.google.faults.cut_stream(after=2)
+    asked = len(bot.asked())
+    thread = mention(bot, "count")
+    answer = await one_answer(bot, thread, "one two", "the connection to Google broke")
+    assert "three" not in answer.text
+    assert len(bot.asked()) == asked + 1
+
+
+async def test_a_link_that_comes_in_pieces_is_never_shown_under_other_words(bot: BotHarness, model: str) -> None:
+    bot.google.answers.say("see [the bank ](https://evil.example) and <!channel> or @here now")
+    pause = bot.google.faults.pause_stream(after=5)
+    thread = mention(bot, "link")
+    growing = await bot.message("see [the", thread=thread)
+    assert all(reference.label != "the bank" for reference in growing.live)
+    pause.go_on()
+    answer = await one_answer(bot, thread, "https://evil.example")
+    assert answer.pings == []
+    assert all("the bank" not in str(reference.label) for reference in answer.live)
+    assert all("](" not in str(revision.blocks) for revision in answer.revisions)
+
+
+async def test_a_long_answer_is_streamed_and_goes_on_in_further_messages(bot: BotHarness, model: str) -> None:
+    words = [f"word{number}" for number in range(3_000)]
+    bot.google.answers.say(" ".join(words))
+    thread = mention(bot, "everything")
+    await bot.message("word2999", "Answered by", thread=thread)
+    said = " ".join(shown_in(piece) for piece in bot.messages(thread=thread))
+    assert [word for word in said.split() if word.startswith("word")] == words
