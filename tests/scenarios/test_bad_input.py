@@ -367,7 +367,7 @@ async def test_a_503_to_a_start_is_neither_repeated_nor_called_a_failure_at_once
 async def test_google_refuses_a_question(bot: BotHarness, code: int, sentence: str, advice: str) -> None:
     name = f"asked {code}"
     await bot.tuned(name)
-    bot.google.faults.fail(code, sentence, path=r":(streamG|g)enerateContent")
+    bot.google.faults.fail(code, sentence, path=r":(streamG|g)enerateContent", times=2 if code == 404 else 1)
     await bot.ada.slash_command(bot.channel, "/ask", f'model="{name}" seven')
     told = await bot.message(sentence.rstrip("."), advice)
     assert told.visible_to == bot.ada.id
