@@ -23,6 +23,7 @@ from bot.chat.answer_settings import AnswerSettings
 from bot.chat.answer_worker import AnswerWorker
 from bot.chat.chat_service import ChatService
 from bot.chat.feedback_service import FeedbackService
+from bot.chat.home_page import HomePages
 from bot.chat.question_limits import NO_LIMITS, QuestionLimits
 from bot.datasets import WORKER_MODULE
 from bot.delivery.outbox_sender import OutboxSender
@@ -185,6 +186,7 @@ def build_use_cases(
         answers=AnswerWorker(stores.questions, chat, clock, limits=question_limits, feedback=feedback),
         feedback=feedback,
         corrected_files=CorrectedFiles(files, workers),
+        home_pages=HomePages(access, stores.chats),
     )
 
 
@@ -246,12 +248,13 @@ async def serving(
         )
         measured = MeasuredNotifier(notifier, metrics, socket.note_post if socket else None)
         sender = OutboxSender(stores.outbox, stores.jobs, measured, clock)
+        told = [sender.wake]
         use_cases = build_use_cases(
             stores,
             google.backends,
             {"slack": slack.files, "gs": google.files},
             clock,
-            sender.wake,
+            partial(_tell, told),
             workers,
             members=slack.members,
             named_roles=settings.named_roles,
@@ -266,6 +269,7 @@ async def serving(
         handlers = build_handlers(
             slack, use_cases, stores.jobs, stores.pending_modals, stores.audit_log, tasks, clock
         )
+        told.append(handlers.home_tabs.note_change)
         app = build_bolt_app(slack.identity, reveal(settings.slack_signing_secret), handlers.listeners)
         poller = Poller(
             use_cases.jobs,
@@ -279,6 +283,8 @@ async def serving(
         token = TokenCheck(slack.client)
         doctor = Doctor(installation_checks(settings, slack.client, google, prices, clock, os.environ))
         await stack.enter_async_context(background_work(sender, poller, token, use_cases.readiness, tasks, doctor))
+        home_watch = asyncio.create_task(handlers.home_tabs.watch(), name="Home tabs")
+        stack.callback(home_watch.cancel)
         # What an earlier process did not finish continues before Slack sends anything new.
         await handlers.resume()
         health = DatabaseHealth(stores.database)
@@ -296,6 +302,12 @@ async def serving(
         await stack.enter_async_context(server.serving())
         logger.info("serving workspace %s as %s", slack.identity.team, slack.identity.user)
         yield
+
+
+def _tell(told: Sequence[Callable[[], None]]) -> None:
+    """Tell each of them that a notice on a job was written."""
+    for tell in told:
+        tell()
 
 
 async def _sweep(use_cases: UseCases) -> None:

@@ -12,6 +12,7 @@ from slack_bolt.app.async_app import AsyncApp
 
 from handlers.blocks.chat import ask_form, channel_settings, feedback
 from handlers.blocks.datasets import check_views, finding_list, report
+from handlers.blocks.home import tab
 from handlers.blocks.jobs import approval_request, card, share_form
 from handlers.blocks.start import cost, form, prompt
 from handlers.errors import on_error
@@ -19,6 +20,7 @@ from handlers.listeners.actions import Actions
 from handlers.listeners.commands import Commands
 from handlers.listeners.events import Events
 from handlers.listeners.feedback import FeedbackListeners
+from handlers.listeners.home import HomeListeners
 from handlers.listeners.shortcuts import Shortcuts
 from handlers.listeners.views import Views
 from handlers.transport.access import Access
@@ -38,6 +40,7 @@ class Listeners:
     shortcuts: Shortcuts
     events: Events
     feedback: FeedbackListeners
+    home: HomeListeners
 
 
 def register(app: AsyncApp, listeners: Listeners) -> None:
@@ -88,6 +91,13 @@ def register(app: AsyncApp, listeners: Listeners) -> None:
     app.action(feedback.SWITCH_ACTION)(door.action(votes.switch_on))
     app.action(feedback.AGAIN_ACTION)(door.action(votes.again))
     app.view(feedback.CORRECTION_VIEW)(door.view(votes.correction))
+
+    home = listeners.home
+    app.action(tab.TUNE_ACTION)(door.action(home.tune))
+    app.action(tab.ASK_ACTION)(door.action(home.ask))
+    app.action(tab.HELP_ACTION)(door.action(home.help))
+    app.event("app_home_opened")(door.event(home.opened))
+    app.event("member_joined_channel")(door.own_arrival(home.arrived))
 
     events = listeners.events
     app.event("app_mention")(door.event(events.app_mention))

@@ -19,6 +19,7 @@ from bot.chat.answer_settings import AnswerSettings
 from bot.chat.answer_worker import AnswerWorker
 from bot.chat.chat_service import ChatService
 from bot.chat.feedback_service import FeedbackService
+from bot.chat.home_page import HomePages
 from bot.domain.requests import PendingModal
 from bot.people.job_access import JobAccess
 from bot.people.roles import Roles
@@ -38,6 +39,7 @@ from bot.tuning.sharing import Sharing
 from bot.tuning.sweep import Sweep
 from handlers import Listeners, register
 from handlers.delivery.answer_posts import QuestionTasks
+from handlers.delivery.home_tabs import REFRESH_SECONDS, HomeTabs
 from handlers.delivery.idempotent_poster import SETTLES_IN, IdempotentPoster
 from handlers.delivery.post_finder import PostFinder
 from handlers.delivery.poster import CALL_SECONDS, Poster
@@ -48,6 +50,7 @@ from handlers.listeners.actions import Actions
 from handlers.listeners.commands import Commands
 from handlers.listeners.events import Events
 from handlers.listeners.feedback import FeedbackListeners
+from handlers.listeners.home import HomeListeners
 from handlers.listeners.shortcuts import Shortcuts
 from handlers.listeners.tune_command import CommandRunner
 from handlers.listeners.views import Views
@@ -99,6 +102,7 @@ class UseCases:
     answers: AnswerWorker
     feedback: FeedbackService
     corrected_files: CorrectedFiles
+    home_pages: HomePages
     readiness: Readiness
 
 
@@ -111,6 +115,7 @@ class Handlers:
     questions: QuestionTasks
     pending_modals: PendingModalStore
     poster: Poster
+    home_tabs: HomeTabs
     tasks: BackgroundTasks
 
     async def resume(self) -> None:
@@ -177,6 +182,7 @@ def build_handlers(
     audit_log: AuditLog,
     tasks: BackgroundTasks,
     clock: Clock,
+    home_seconds: float = REFRESH_SECONDS,
 ) -> Handlers:
     """Build one listener object a Slack surface, all on the same use cases and background tasks."""
     client, poster = slack.client, slack.poster
@@ -216,6 +222,7 @@ def build_handlers(
     )
     questions = QuestionTasks(use_cases.answers, slack.idempotent_poster, poster, tasks, clock)
     approvals = ApprovalFlow(client, use_cases.approvals, use_cases.jobs)
+    home_tabs = HomeTabs(client, use_cases.home_pages, clock, home_seconds)
     listeners = Listeners(
         access=Access(slack.identity, slack.users, client, poster, tasks),
         commands=Commands(check_modal, corrections, commands, questions, poster, tasks),
@@ -248,9 +255,20 @@ def build_handlers(
         ),
         shortcuts=Shortcuts(check_modal, tasks),
         events=Events(slack.identity, commands, questions, use_cases.chat, poster, audit_log, tasks),
+        home=HomeListeners(
+            home_tabs,
+            use_cases.home_pages,
+            use_cases.access,
+            use_cases.chat,
+            check_modal,
+            poster,
+            client,
+            audit_log,
+            tasks,
+        ),
         feedback=FeedbackListeners(use_cases.feedback, corrections, poster, client, tasks),
     )
-    return Handlers(listeners, check_modal, questions, pending_modals, poster, tasks)
+    return Handlers(listeners, check_modal, questions, pending_modals, poster, home_tabs, tasks)
 
 
 def build_bolt_app(identity: Identity, signing_secret: str, listeners: Listeners) -> AsyncApp:

@@ -76,6 +76,18 @@ class SqliteChatStore:
 
         return await self._database.run(read)
 
+    async def all_bound(self, team: str) -> Sequence[tuple[str, ChannelModel]]:
+        def read(connection: Connection) -> list[tuple[str, ChannelModel]]:
+            rows = connection.query(
+                "SELECT * FROM channel_models WHERE team = ? ORDER BY bound_at DESC, channel", [team]
+            )
+            return [
+                (row["channel"], ChannelModel(read_model(row), row["bound_by"], moment(row["bound_at"])))
+                for row in rows
+            ]
+
+        return await self._database.run(read)
+
     async def unbind(self, place: Place) -> None:
         await self._database.write(
             lambda connection: connection.execute(

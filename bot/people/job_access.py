@@ -71,6 +71,10 @@ class JobAccess:
             channel == requester.place.channel or await self._members.can_read(requester.user, channel)
         )
 
+    async def may_read(self, requester: Requester, channel: str) -> bool:
+        """Return whether the person can read the channel. Raises StorageError."""
+        return await self._roles.belongs(requester) and await self._reads(requester, channel)
+
     async def visible(self, requester: Requester, jobs: Iterable[TuningJob]) -> list[TuningJob]:
         """Return those of the jobs that exist for this person, in their order. Raises StorageError."""
         listed = list(jobs)

@@ -210,6 +210,10 @@ class ChatStore(Protocol):
         """Return the model of the place's channel, None if there is none. Raises StorageError."""
         ...
 
+    async def all_bound(self, team: str) -> Sequence[tuple[str, ChannelModel]]:
+        """Return each channel of the workspace that has a model, the newest choice first. Raises StorageError."""
+        ...
+
     async def unbind(self, place: Place) -> None:
         """Let no model answer in the place's channel. Raises StorageError."""
         ...

@@ -17,6 +17,7 @@ import stamina
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.domain.backend_profile import BackendProfile
 from bot.domain.jobs import TuningJob
 from bot.domain.place import Requester
 from bot.domain.requests import ModalWork, PendingModal, StartRequest
@@ -71,6 +72,11 @@ class CheckModal:
         self._pending_modals = pending_modals
         self._running: dict[str, tuple[PendingModal, asyncio.Timeout]] = {}
         self._closed: dict[str, tuple[str, str]] = {}
+
+    @property
+    def profiles(self) -> Sequence[BackendProfile]:
+        """The backends that the form offers."""
+        return self._proposals.profiles
 
     async def open(
         self, trigger_id: str, requester: Requester, request: StartRequest, left_out: Sequence[str] = ()

@@ -16,7 +16,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.place import Place, Requester
-from bot.errors import Forbidden
+from bot.errors import BotError, Forbidden
 from bot.runtime.background_tasks import BackgroundTasks
 from bot.runtime.logs import bind_request
 from handlers.blocks.datasets.check_views import build_message_view
@@ -24,6 +24,7 @@ from handlers.blocks.message import Message
 from handlers.blocks.replies import build_error
 from handlers.delivery.poster import Poster
 from handlers.errors import Respond, report
+from handlers.slack_errors import CALL_ERRORS
 from handlers.transport.slack_users import SlackUsers
 
 logger = logging.getLogger(__name__)
@@ -176,6 +177,22 @@ class Access:
         """Wrap the listener of an event; a person is told why only where they wrote to the bot itself."""
         return self._route(listener, sender_of_event, self._where_addressed)
 
+    def own_arrival(self, listener: Callable[[Place, str], Awaitable[None]]) -> Route:
+        """Wrap the listener of `member_joined_channel`: it hears only of this very bot in its own workspace.
+
+        It gets the channel and a key of the event. The event names no person to let in or to refuse.
+        """
+
+        async def checked(ack: AsyncAck, body: Payload) -> None:
+            await ack()
+            event, sender = _object(body.get("event")), sender_of_event(body)
+            team = self._identity.team
+            if sender.user == self._identity.user and sender.channel and set(sender.receivers) == {team}:
+                key = f"arrival:{_text(body.get('event_id')) or event.get('event_ts')}"
+                self._tasks.spawn(_logged(listener(Place(team, sender.channel), key)), "arrival")
+
+        return checked
+
     def view(self, listener: Listener) -> Route:
         """Wrap the listener of a submitted view; who is refused is told why in the acknowledgement."""
 
@@ -242,6 +259,14 @@ class Access:
             return None
         place = Place(self._identity.team, sender.channel, sender.thread)
         return self._poster.respond_ephemeral(place, sender.user)
+
+
+async def _logged(work: Awaitable[None]) -> None:
+    """Do what nobody waits for; where it fails, nobody needs to know but the operator."""
+    try:
+        await work
+    except (*CALL_ERRORS, BotError) as error:
+        logger.info("could not greet a channel: %s", error)
 
 
 def _is_workspace(team: str) -> bool:

@@ -37,6 +37,8 @@ EVENTS: Final = {
     "message.channels": "channels:history",
     "message.groups": "groups:history",
     "message.im": "im:history",
+    "app_home_opened": "im:read",
+    "member_joined_channel": "channels:read",
 }
 
 # Each further scope, with what fails without it.
@@ -52,6 +54,7 @@ SCOPES: Final = {
     "im:read": "asking Slack who is in a direct message, and so who may see what was tuned there",
     "mpim:read": "the same for a direct message of several people",
     "usergroups:read": "asking Slack who is in a user group that was given a role",
+    "assistant:write": "the agent view: what one can say, and what the bot is doing",
     "im:write": "writing to a job's owner directly where the bot cannot post in the channel",
 }
 
@@ -73,9 +76,16 @@ def manifest(request_url: str = "") -> dict[str, Any]:
         },
         "features": {
             "app_home": {
-                "home_tab_enabled": False,
+                "home_tab_enabled": True,
                 "messages_tab_enabled": True,
                 "messages_tab_read_only_enabled": False,
+            },
+            "agent_view": {
+                "agent_description": "Tunes Gemini models on your own examples and lets you chat with them.",
+                "suggested_prompts": [
+                    {"title": "Tune a model", "message": "tune"},
+                    {"title": "What can I do?", "message": "help"},
+                ],
             },
             "bot_user": {"display_name": "Tunebot", "always_online": True},
             "shortcuts": [

@@ -10,7 +10,7 @@ from handlers.blocks.formatting import count, listed, sentence
 from handlers.blocks.message import Block, code, escape_line
 
 DETAILS_ACTION = "report_details"
-DETAILS_VIEW = "report_details"
+DETAILS_ID = "report_details"
 _SHOWN_KINDS = 8  # of errors, and of warnings
 _SHOWN_IN_DETAILS = 45  # of each file
 _KIND = 230
@@ -87,13 +87,13 @@ def build_details_view(reports: Sequence[DatasetReport]) -> dict[str, Any]:
             blocks.append(
                 context(f"And {count(len(found) - _SHOWN_IN_DETAILS, 'more finding')}.", f"more_{number}")
             )
-    return modal(DETAILS_VIEW, "What I found", blocks)
+    return modal(DETAILS_ID, "What I found", blocks)
 
 
 def build_no_details_view() -> dict[str, Any]:
     """Build the view for a report that is no longer known."""
     text = "I no longer have the details of this report. Check the file again to see them."
-    return modal(DETAILS_VIEW, "What I found", [section(text, "no_details")])
+    return modal(DETAILS_ID, "What I found", [section(text, "no_details")])
 
 
 def previews_text(previews: Sequence[Preview]) -> str:

@@ -19,6 +19,7 @@ from bot.sandbox.slack import SlackStandIn
 from handlers import Listeners, register
 from handlers.blocks.chat import ask_form, channel_settings, feedback
 from handlers.blocks.datasets import check_views, finding_list, report
+from handlers.blocks.home import tab
 from handlers.blocks.jobs import approval_request, card, share_form
 from handlers.blocks.start import cost, form, prompt
 from handlers.delivery.poster import Poster
@@ -219,6 +220,9 @@ ROUTES: dict[tuple[str, str], tuple[str, Callable[[Kind, str, str], Body]]] = {
     **{
         ("action", action_id): ("interaction", button_in_view(action_id))
         for action_id in (
+            tab.TUNE_ACTION,
+            tab.ASK_ACTION,
+            tab.HELP_ACTION,
             form.BACKEND_ACTION,
             form.VALIDATION_ACTION,
             check_views.AGAIN_ACTION,
@@ -250,15 +254,24 @@ ROUTES: dict[tuple[str, str], tuple[str, Callable[[Kind, str, str], Body]]] = {
         )
     },
     ("event", "app_mention"): ("event", event("app_mention")),
+    ("event", "app_home_opened"): ("event", event("app_home_opened", tab="home")),
     ("event", "message"): ("event", event("message", channel_type="im")),
 }
+
+
+# The one route that no person comes by: Slack tells that the bot itself came into a channel.
+ARRIVAL = ("event", "member_joined_channel")
 
 
 class RecordingListener:
     """Has any listener method, and writes down for whom each was called."""
 
-    def __init__(self, called: list[tuple[str, Requester]]) -> None:
+    def __init__(self, called: list[tuple[str, Requester]], arrivals: list[Place]) -> None:
         self._called = called
+        self._arrivals = arrivals
+
+    async def arrived(self, place: Place, key: str) -> None:
+        self._arrivals.append(place)
 
     def __getattr__(self, name: str) -> Callable[..., Awaitable[None]]:
         async def listener(ack: AsyncAck, requester: Requester | None = None, body: Body | None = None) -> None:
@@ -309,6 +322,7 @@ class Door:
     app: RoutedApp
     tasks: BackgroundTasks
     called: list[tuple[str, Requester]]
+    arrivals: list[Place]
 
     async def deliver(self, body: Body) -> BoltResponse:
         """Deliver one payload, and wait until the refusal, if it is one, was told."""
@@ -339,13 +353,13 @@ async def open_door() -> AsyncIterator[Door]:
         channel = slack.add_channel("tuning", ada)
         slack.workspace.channels[CHANNEL] = channel
         client = AsyncWebClient(token=slack.app.bot_token, base_url=slack.api_url, session=session)
-        tasks, called = BackgroundTasks(), list[tuple[str, Requester]]()
+        tasks, called, arrivals = BackgroundTasks(), list[tuple[str, Requester]](), list[Place]()
         identity = Identity(slack.workspace.team_id, slack.app.bot_user_id)
         access = Access(identity, SlackUsers(client), client, Poster(client), tasks)
-        recording = {each.name: cast(Any, RecordingListener(called)) for each in fields(Listeners)}
+        recording = {each.name: cast(Any, RecordingListener(called, arrivals)) for each in fields(Listeners)}
         app = RoutedApp(client)
         register(app, Listeners(**(recording | {"access": access})))
-        yield Door(slack, app, tasks, called)
+        yield Door(slack, app, tasks, called, arrivals)
 
 
 def words_told(door: Door, answer: BoltResponse, since: int) -> str:
@@ -357,7 +371,21 @@ def words_told(door: Door, answer: BoltResponse, since: int) -> str:
 
 async def test_the_table_has_every_route(door: Door) -> None:
     bound = {route for route in door.app.routes if isinstance(route[1], str)}
-    assert bound == ROUTES.keys()
+    assert bound == {*ROUTES, ARRIVAL}
+
+
+@pytest.mark.parametrize(
+    ("user", "receiver", "heard"),
+    [("tunebot", OURS, True), ("tunebot", ELSEWHERE, False), ("member", OURS, False)],
+)
+async def test_an_arrival_is_heard_of_this_bot_in_its_own_workspace_alone(
+    door: Door, user: str, receiver: str, heard: bool
+) -> None:
+    body = event("member_joined_channel")(Kind(receiver=receiver), door.user(user), door.slack.origin)
+    answer = await door.deliver(body)
+    assert answer.status == 200
+    assert door.arrivals == ([Place(OURS, CHANNEL)] if heard else [])
+    assert door.called == []
 
 
 @pytest.mark.parametrize("person", TABLE)
@@ -368,8 +396,8 @@ async def test_each_route_lets_in_whom_it_should(door: Door, person: str) -> Non
         expected: str | None = getattr(verdict, surface)
         if expected is None:
             continue
-        if route == "view_closed" and expected != IN:
-            # The view in which a refusal would be shown is gone.
+        if (route == "view_closed" or name == "app_home_opened") and expected != IN:
+            # The view in which a refusal would be shown is gone, or nobody has asked for anything.
             expected = SILENT
         since = len(door.slack.workspace.calls)
         answer = await door.deliver(build(kind, user, door.slack.origin))

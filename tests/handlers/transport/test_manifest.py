@@ -22,6 +22,7 @@ METHODS: dict[str, set[str]] = {
     "auth.test": set(),
     "apps.connections.open": set(),
     "agents.sessions.setStatus": {"chat:write"},
+    "assistant.threads.setSuggestedPrompts": {"assistant:write"},
     "chat.appendStream": {"chat:write"},
     "chat.postEphemeral": {"chat:write"},
     "chat.postMessage": {"chat:write"},
@@ -42,6 +43,8 @@ METHODS: dict[str, set[str]] = {
     "files.list": {"files:read"},
     "users.info": {"users:read"},
     "views.open": set(),
+    "views.publish": set(),
+    "views.push": set(),
     "views.update": set(),
 }
 Listener = Callable[..., Any]
@@ -141,7 +144,8 @@ def test_every_method_that_is_called_is_allowed_by_the_scopes() -> None:
         for path in folder.rglob("*.py")
         for name in re.findall(r"client\.((?:[a-z]+_)+[A-Za-z]+)\(", path.read_text())
     }
-    methods = {name.replace("_", ".") for name in called}
+    # The checks of the installation call each method by its name, to learn what the token may do.
+    methods = {name.replace("_", ".") for name in called} - {"api.call"}
     assert methods == METHODS.keys(), "a new call needs its scope here and in the manifest"
     granted = set(manifest()["oauth_config"]["scopes"]["bot"])
     for method, wanted in METHODS.items():
