@@ -12,7 +12,8 @@ from bot.settings import Settings
 from bot.settings.env_example import default_text
 from handlers.syntax.commands import COMMANDS, Command
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
 
 
 def setting_row(name: str) -> str:
@@ -50,3 +51,17 @@ def test_the_readme_says_which_systems_still_train() -> None:
     for profile in PROFILES.values():
         row = next(line for line in README.splitlines() if f"{profile.title} v1" in line)
         assert ("**yes**" in row) == profile.trains_today
+
+
+def test_every_link_to_a_part_of_the_readme_leads_to_one() -> None:
+    headings = re.findall(r"^#+ (.*)$", README, re.MULTILINE)
+    anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+    assert set(re.findall(r"\]\(#([\w-]+)\)", README)) <= anchors
+
+
+def test_the_example_file_of_the_commands_can_be_tuned_on() -> None:
+    named = set(re.findall(r"tunebot (?:check|convert) (\S*examples\.jsonl)", README))
+
+    assert named == {".github/examples.jsonl"}
+    assert CliRunner().invoke(cli, ["check", str(ROOT / ".github" / "examples.jsonl")]).exit_code == 0
