@@ -243,9 +243,7 @@ async def serving(
 
         app_token = reveal(settings.slack_app_token)
         socket = SocketMode(slack.client, app_token, metrics) if app_token else None
-        notifier = JobNotifier(
-            slack.poster, slack.idempotent_poster, google.profiles, clock, prices, stores.jobs, stores.opened_at
-        )
+        notifier = JobNotifier(slack.poster, slack.idempotent_poster, google.profiles, clock, prices, stores.jobs)
         measured = MeasuredNotifier(notifier, metrics, socket.note_post if socket else None)
         sender = OutboxSender(stores.outbox, stores.jobs, measured, clock)
         told = [sender.wake]

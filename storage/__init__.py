@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from bot.domain.jobs import TuningJob
@@ -25,12 +24,8 @@ Transition = Callable[[TuningJob | None, TuningJob], None]
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """Every store of the bot, on one open database.
+    """Every store of the bot, on one open database."""
 
-    Each job that the database held when it was opened was created at `opened_at` or earlier.
-    """
-
-    opened_at: datetime
     database: Database
     jobs: SqliteJobStore
     outbox: SqliteOutbox
@@ -59,13 +54,9 @@ async def open_stores(
     database = Database(path)
     await database.open()
     try:
-        jobs = SqliteJobStore(database, transition)
-        # The clock may have been ahead when a job was created.
-        opened_at = max(clock.now(), await jobs.newest_created_at() or clock.now())
         yield Stores(
-            opened_at=opened_at,
             database=database,
-            jobs=jobs,
+            jobs=SqliteJobStore(database, transition),
             outbox=SqliteOutbox(database, clock),
             chats=SqliteChatStore(database, clock),
             questions=SqliteQuestions(database, clock, question),

@@ -24,7 +24,6 @@ from storage.codecs import (
     Row,
     job_row,
     micros,
-    moment,
     proposal_row,
     read_job,
     read_open_job,
@@ -65,6 +64,7 @@ class SqliteJobStore:
         # When a job was polled without news. It is not written by itself, and is returned with the job.
         self._polled_at: dict[str, datetime] = {}
         self._installation = ""
+        self._proposed: set[str] = set()
 
     async def installation(self) -> str:
         if not self._installation:
@@ -75,7 +75,18 @@ class SqliteJobStore:
     async def add_proposal(self, proposal: Proposal) -> None:
         """Replaces the proposal of the same id and workspace, whose form was checked again."""
         row = proposal_row(proposal)
-        await self._database.write(lambda connection: connection.table("proposals").insert(row, replace=True))
+
+        def insert(connection: Connection) -> bool:
+            query = "SELECT 1 FROM proposals WHERE team = ? AND id = ?"
+            known = connection.execute(query, [proposal.place.team, proposal.id]).fetchone()
+            connection.table("proposals").insert(row, replace=True)
+            return known is None
+
+        if await self._database.write(insert):
+            self._proposed.add(proposal.id)
+
+    def is_of_this_process(self, key: str) -> bool:
+        return key in self._proposed
 
     async def proposal(self, team: str, proposal_id: str) -> Proposal | None:
         def read(connection: Connection) -> Proposal | None:
@@ -236,15 +247,6 @@ class SqliteJobStore:
                 """  # noqa: S608 - constant text
             )
             return [read_open_job(row) for row in rows]
-
-        return await self._database.run(read)
-
-    async def newest_created_at(self) -> datetime | None:
-        """Return when the newest job was created, None if there is no job. Raises StorageError."""
-
-        def read(connection: Connection) -> datetime | None:
-            (newest,) = connection.execute("SELECT max(created_at) FROM jobs").fetchone()
-            return None if newest is None else moment(newest)
 
         return await self._database.run(read)
 

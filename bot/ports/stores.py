@@ -63,6 +63,10 @@ class JobStore(Protocol):
         """Store the proposal under its id. Raises StorageError."""
         ...
 
+    def is_of_this_process(self, key: str) -> bool:
+        """Return whether the job began with a proposal that this process was the first to store."""
+        ...
+
     async def proposal(self, team: str, proposal_id: str) -> Proposal | None:
         """Return the workspace's proposal with this id, None if there is none. Raises StorageError."""
         ...

@@ -7,7 +7,7 @@ also after a restart. This module decides only where an answer goes, and how it 
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
@@ -46,6 +46,9 @@ logger = logging.getLogger(__name__)
 # So many questions are kept in memory while the database cannot be used.
 MOST_KEPT: Final = 200
 
+# How long a process that is being stopped tries to say that it loses a question.
+_LAST_WORDS_SECONDS: Final = 1.0
+
 _WAITS = (
     "I cannot post in this channel now. If that does not change, I send you the answer directly in a few minutes."
 )
@@ -71,18 +74,19 @@ class QuestionTasks:
         self._live = live or LiveAnswers(poster)
         self._kept: set[str] = set()
 
-    async def accept(self, question: Question, respond: Respond) -> bool:
+    async def accept(self, question: Question, respond: Respond, *, keep: bool = True) -> bool:
         """Write the question to the database and start to answer it; then it is safe to acknowledge it.
 
         A question that was accepted before, answered or not, is left alone. Nothing is raised: errors go to
         `respond`, and so does what is for the eyes of the person who typed a command or filled in a form.
-        Returns false if the database cannot be used: then the question is kept in memory until it can, and Slack
-        may deliver it again.
+        Returns false if the database cannot be used: then the question is held in memory until it can, and Slack
+        may deliver it again. Without `keep` it is not held, and nobody is told.
         """
         try:
             opened = await self._answer_worker.add(question)
         except StorageError as error:
-            self._keep(question, error, respond)
+            if keep:
+                self._keep(question, error, respond)
             return False
         except BotError as error:
             self._tasks.spawn(report(error, respond), question.key)
@@ -92,7 +96,10 @@ class QuestionTasks:
         return True
 
     def _keep(self, question: Question, error: StorageError, respond: Respond) -> None:
-        """Tell the person that the question must wait, and answer it once it is stored."""
+        """Tell the person that the question must wait, and answer it once it is stored.
+
+        A killed process loses what it holds in memory, so the person is not promised an answer.
+        """
         if question.key in self._kept:
             return
         if len(self._kept) >= MOST_KEPT:
@@ -102,7 +109,11 @@ class QuestionTasks:
         self._tasks.spawn(self._store_later(question, error, respond), f"kept {question.key}")
 
     async def _store_later(self, question: Question, error: StorageError, respond: Respond) -> None:
-        waits = StorageError(error.message, "I keep your question and answer it as soon as I can use it again.")
+        waits = StorageError(
+            error.message,
+            "I hold your question in memory and answer it as soon as I can store it. If no answer comes within 15 "
+            "minutes, ask it again.",
+        )
         opened: OpenQuestion | None = None
         try:
             # The answer must not overtake the message that it comes later.
@@ -113,6 +124,14 @@ class QuestionTasks:
                 except StorageError as last:
                     lost = StorageError(last.message, "I could not keep your question: ask it again.")
                     both.create_task(report(lost, respond))
+        except asyncio.CancelledError:
+            stopped = StorageError(
+                error.message, "I am being stopped and cannot keep your question: ask it again."
+            )
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_WORDS_SECONDS):
+                    await report(stopped, respond)
+            raise
         finally:
             self._kept.discard(question.key)
         if opened is not None:

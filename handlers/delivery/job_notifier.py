@@ -7,7 +7,6 @@ An edit may be repeated, a post may not: see `handlers/delivery/idempotent_poste
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import assert_never
 
 from slack_sdk.errors import SlackApiError
@@ -60,8 +59,8 @@ class _Delivery:
 class JobNotifier:
     """The Notifier of `bot.ports` over Slack, within Slack's rate limits.
 
-    An earlier process may have posted about the jobs that existed at `opened_at`, when the database was opened.
-    Such posts are looked for first, because a database that was restored from a backup does not know them.
+    An earlier process may have posted about each job that did not begin with a report of this one. Such posts are
+    looked for first, because a database that was restored from a backup does not know them.
     """
 
     def __init__(
@@ -72,7 +71,6 @@ class JobNotifier:
         clock: Clock,
         prices: PriceTable,
         jobs: JobStore,
-        opened_at: datetime,
     ) -> None:
         self._poster = poster
         self._idempotent_poster = idempotent_poster
@@ -80,7 +78,6 @@ class JobNotifier:
         self._clock = clock
         self._prices = prices
         self._jobs = jobs
-        self._opened_at = opened_at
         self._native_chart = True
 
     def capacity(self) -> SendCapacity:
@@ -215,7 +212,7 @@ class JobNotifier:
 
     async def _post_at(self, delivery: _Delivery, place: Place, message: Message) -> Delivered:
         notice, job = delivery.notice, delivery.job
-        if job.created_at <= self._opened_at:
+        if not self._jobs.is_of_this_process(job.key):
             content = content_metadata(notice, job)
             ts = await self._idempotent_poster.find_earlier(place, content, job.created_at, other_than=job.card)
             if ts is not None:

@@ -1,7 +1,7 @@
 """Submitted views. An error under a field must be part of the acknowledgement, so the quick checks come first."""
 
 from collections.abc import Awaitable
-from typing import Any
+from typing import Any, Final
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 
@@ -31,6 +31,8 @@ from handlers.start_flow.check_modal import CheckModal
 
 View = dict[str, Any]
 Body = dict[str, Any]
+
+_NOT_STORED: Final = "I cannot use my database now, so I have not stored your question. Try again in a moment."
 
 
 class Views:
@@ -164,8 +166,12 @@ class Views:
         # Slack keeps a form open whose acknowledgement came late; submitted again, it is still the same question.
         key = f"view:{view['id']}"
         question = Question(key, form.place, sender.user, form.question, model=form.model, quoted=True)
-        await self._questions.accept(question, self._poster.respond_ephemeral(form.place, sender.user))
-        await ack()
+        respond = self._poster.respond_ephemeral(form.place, sender.user)
+        if await self._questions.accept(question, respond, keep=False):
+            await ack()
+        else:
+            # The form still holds the question, so nothing is lost and nothing needs to be promised.
+            await ack(response_action="errors", errors={"question": _NOT_STORED})
 
     async def settings_form(self, ack: AsyncAck, sender: Requester, body: Body) -> None:
         """Change how models answer in the channel, and tell the channel; errors go under their fields."""

@@ -39,10 +39,7 @@ HOSTILE_TEXTS: Final = (
 
 @dataclass
 class Bystanders:
-    """`acknowledged` counts the questions of which Slack was told that they arrived.
-
-    `restored` are the questions that were open in a backup when it was made, and that was put back later.
-    """
+    """`acknowledged` counts the questions of which Slack was told that they arrived."""
 
     asker: Person
     robot: Person
@@ -52,7 +49,6 @@ class Bystanders:
     acknowledged: int = 0
     asked: int = 0
     attacks: int = 0
-    restored: set[str] = field(default_factory=set)
     said_by_robot: list[Message] = field(default_factory=list)
 
     async def run(self, slack: SlackStandIn) -> None:
@@ -119,8 +115,7 @@ class Bystanders:
             if loud := [each for each in message.live if each.kind == "everyone"]:
                 yield f"a message of ours tells everyone: {loud[0]} in {message.text[:80]!r}"
         for (question, piece), times in answers(slack).items():
-            # A question that a restored backup calls open is answered again: it does not know of the post.
-            if times > 1 and question not in self.restored:
+            if times > 1:
                 yield f"piece {piece} of the answer to {question} was posted {times} times"
         given = len({question for question, _ in answers(slack)})
         if given > self.asked:

@@ -44,8 +44,8 @@ JUMPS: Final = (-1800, -5, 0, 5, 1800)
 class FaultSchedule:
     """Causes one fault after another until it is cancelled; `counts` says how many of each kind came.
 
-    `round` is set once every kind of fault has come. `restored` is called with the copy of the
-    database that is put back: what the bot learnt since the copy was made it no longer knows.
+    `round` is set once every kind of fault has come. `restored` is called with the copy of the database that is
+    put back, and with the database: what the bot learnt since the copy was made it no longer knows.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class FaultSchedule:
         stage: Stage,
         clock: Path,
         jumps: Sequence[int] = JUMPS,
-        restored: Callable[[Path], None] = lambda _: None,
+        restored: Callable[[Path, Path], None] = lambda copy, database: None,
     ) -> None:
         self._restored = restored
         self.counts: Counter[str] = Counter()
@@ -251,9 +251,11 @@ class FaultSchedule:
         await _until(lambda: fault.hits > 0)
         await asyncio.sleep(self._chance.uniform(0.0, 1.0))
         await self._stage.kill()
+        # Nobody restores a backup so fast that a request of the killed process is still under way.
+        await asyncio.sleep(2 * LONGEST_DELAY)
+        self._restored(copy, database)
         for name in ("tunebot.db-wal", "tunebot.db-shm"):
             (self._stage.directory / name).unlink(missing_ok=True)
-        self._restored(copy)
         copy.replace(database)
         await self._start_again()
 

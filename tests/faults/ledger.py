@@ -5,7 +5,7 @@ Read from outside, from what each party holds itself: nothing here asks the bot.
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -50,7 +50,8 @@ class Ledger:
     submitted: list[str] = field(default_factory=list)
     cancelled: dict[str, str] = field(default_factory=dict)  # name -> who was told that it is being cancelled
     audited: Counter[str] = field(default_factory=Counter)  # key -> lines about a cancellation in the audit log
-    restored: frozenset[str] = frozenset()  # names of which a backup that was put back knows less than people
+    forgotten: frozenset[str] = frozenset()  # names of jobs that a backup that was put back did not have
+    lost_keys: frozenset[str] = frozenset()  # their keys
     questions: int = 0  # that wait to be answered
     disturbed: list[str] = field(default_factory=list)  # what bystanders got, or did not get
 
@@ -71,15 +72,16 @@ class Ledger:
         for name, times in Counter(row.name for row in self.rows).items():
             if times > 1:
                 yield f"{name} has {times} rows"
-        for name in sorted(set(self.submitted) - {row.name for row in self.rows} - self.restored):
+        for name in sorted(set(self.submitted) - {row.name for row in self.rows} - self.forgotten):
             yield f"{name} was acknowledged and has no row"
-        for name in sorted({row.name for row in self.rows} - set(self.submitted) - self.restored):
+        for name in sorted({row.name for row in self.rows} - set(self.submitted)):
             yield f"{name} has a row and nobody was told that it was accepted"
         for name in sorted(self.cancelled.keys() - {row.name for row in self.rows}):
             yield f"{name} is said to be cancelled and has no row"
         for key in sorted(self.at_google.keys() - keys):
             yield f"{key or 'a job without a key'} is at Google and has no row"
-        for key in sorted((self.cards.keys() | self.ends.keys()) - keys) if not self.restored else ():
+        # Nothing was paid for a job that the backup did not have and that Google does not have either.
+        for key in sorted((self.cards.keys() | self.ends.keys()) - keys - self.lost_keys):
             yield f"{key} was told in Slack and has no row"
         for row in self.rows:
             yield from (f"{row.name} ({row.key}, {row.state}): {words}" for words in self._wrong_about(row))
@@ -101,9 +103,6 @@ class Ledger:
             yield f"it is said never to have started, and Google has {phases}"
         elif not row.never_started and phases != [row.state]:
             yield f"Google has {phases}"
-        if row.name in self.restored:
-            # The money balances as above; what Slack was told after the backup, the bot does not know.
-            return
         told = self.cancelled.get(row.name, "")
         if told and row.cancelled_by != told:
             yield f"{told} was told that it is being cancelled, and it is so by {row.cancelled_by!r}"
@@ -136,7 +135,7 @@ class Ledger:
             f"{sum(map(len, self.cards.values())):5} cards of {len(self.cards)} jobs",
             f"{sum(map(len, self.ends.values())):5} ends told of {len(self.ends)} jobs",
             f"{self.pending:5} notices still to be told, {self.undeliverable} given up",
-            f"{len(self.restored):5} names of which a backup that was put back knew less",
+            f"{len(self.forgotten):5} names of jobs that a backup that was put back did not have",
         ]
         return "\n".join(lines)
 
@@ -147,14 +146,15 @@ def read(
     slack: SlackStandIn,
     submitted: list[str],
     cancelled: dict[str, str],
-    restored: Iterable[str] = (),
+    forgotten: Mapping[str, str] | None = None,
     bystanders: Bystanders | None = None,
 ) -> Ledger:
     """Count everything as it stands now.
 
     `submitted` are the names whose “Start tuning” was acknowledged; `cancelled` says who was told of which
-    cancellation.
+    cancellation; `forgotten` are the names, by key, of the jobs that a backup that was put back did not have.
     """
+    forgotten = forgotten or {}
     with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
         asked = "SELECT key, name, state, operation, card, cancelled_by FROM jobs"
         rows = [Row(*row) for row in connection.execute(asked)]
@@ -187,7 +187,8 @@ def read(
         submitted=submitted,
         cancelled=cancelled,
         audited=audited,
-        restored=frozenset(restored),
+        forgotten=frozenset(forgotten.values()),
+        lost_keys=frozenset(forgotten),
         questions=questions,
         disturbed=[] if bystanders is None else list(bystanders.wrong(google, slack)),
     )

@@ -53,6 +53,8 @@ class LoadRun:
     bystanders: Bystanders | None = None
     # The names of jobs about which the bot may know less than people were told, since a backup was put back.
     restored: set[str] = field(default_factory=set)
+    # The names, by key, of the jobs that the backup did not have.
+    forgotten: dict[str, str] = field(default_factory=dict)
     owners: dict[str, tuple[Person, Channel]] = field(default_factory=dict)
 
     async def run(self, jobs: int, say: Callable[[str], None]) -> Ledger:
@@ -83,18 +85,15 @@ class LoadRun:
         if self.bystanders is not None:
             await self.bystanders.run(self.stage.slack)
 
-    def restore(self, copy: Path) -> None:
-        """Remember what the copy does not know: jobs that it calls neither ended nor told, and questions."""
-        with closing(sqlite3.connect(copy)) as database:
-            told = database.execute(
-                "SELECT name FROM jobs WHERE state NOT IN (?, ?, ?) AND key NOT IN "
-                "(SELECT job FROM outbox WHERE state = 'pending')",
-                OPEN,
-            ).fetchall()
-            questions = database.execute("SELECT key FROM questions").fetchall()
+    def restore(self, copy: Path, database: Path) -> None:
+        """Remember what the copy does not know, and the database in its place did."""
+        with closing(sqlite3.connect(copy)) as earlier:
+            told = earlier.execute("SELECT name FROM jobs WHERE state NOT IN (?, ?, ?)", OPEN).fetchall()
+            kept = {key for (key,) in earlier.execute("SELECT key FROM jobs")}
+        with closing(sqlite3.connect(database)) as later:
+            jobs = later.execute("SELECT key, name FROM jobs").fetchall()
         self.restored |= self.owners.keys() - {name for (name,) in told}
-        if self.bystanders is not None:
-            self.bystanders.restored |= {key for (key,) in questions}
+        self.forgotten |= {key: name for key, name in jobs if key not in kept}
 
     async def _cancel_again(self) -> None:
         """Ask once more for the cancellations that a restored backup does not know."""
@@ -109,7 +108,8 @@ class LoadRun:
                 await asyncio.sleep(0.3)
 
     async def _settle(self, jobs: int, say: Callable[[str], None]) -> Ledger:
-        # Slack lets fifty cards a minute be edited; the rest is time for the bot's own pauses.
+        # Slack lets fifty cards a minute be edited. A job that is old by a wrong clock is looked at once a minute,
+        # and five looks decide on it.
         looks = itertools.count()
 
         def settled() -> bool:
@@ -120,7 +120,7 @@ class LoadRun:
 
         # A ledger that never settles is reported as it is.
         with contextlib.suppress(AssertionError):
-            await wait_until(settled, "the end of every job and notice", within=30.0 + 4 * jobs)
+            await wait_until(settled, "the end of every job and notice", within=360.0 + 4 * jobs)
         # A message that is posted once too often comes after the end.
         await wait_until_still(lambda: len(self.stage.slack.workspace.calls), 1.5)
         return self.ledger()
@@ -128,7 +128,7 @@ class LoadRun:
     def ledger(self) -> Ledger:
         database = self.stage.directory / "tunebot.db"
         return read(
-            database, self.stage.google, self.stage.slack, self.submitted, self.cancelled, self.restored,
+            database, self.stage.google, self.stage.slack, self.submitted, self.cancelled, self.forgotten,
             self.bystanders,
         )  # fmt: skip
 
@@ -282,7 +282,7 @@ async def open_load_run(
         async with stage:
             place = LoadRun(
                 stage,
-                FaultSchedule(seed, stage, clock, jumps, lambda copy: place.restore(copy)),
+                FaultSchedule(seed, stage, clock, jumps, lambda copy, database: place.restore(copy, database)),
                 chance,
                 [(person, slack.add_channel(f"room-{person.user.name}", person)) for person in persons],
                 bystanders=open_bystanders(slack, random.Random(seed + 2)),

@@ -30,7 +30,7 @@ async def test_question_is_kept_while_the_database_is_locked_and_answered_after(
         await bot.answering("counter")
         with locked_by_another_program(bot):
             await bot.ada.slash_command(bot.channel, "/ask", "seven")
-            kept = await bot.message(LOCKED, "I keep your question")
+            kept = await bot.message(LOCKED, "I hold your question in memory")
             assert kept.visible_to == bot.ada.id
             assert not bot.asked()
         answer = await bot.message("counter", "eight")
@@ -45,10 +45,23 @@ async def test_mention_during_the_lock_is_answered_once_after_it(open_bot: OpenB
         await bot.answering("counter")
         with locked_by_another_program(bot):
             asked = bot.ada.post(bot.channel, bot.ada.typed("@Tunebot seven"))
-            await bot.message(LOCKED, "I keep your question", thread=asked.ts)
+            await bot.message(LOCKED, "I hold your question in memory", thread=asked.ts)
         await bot.message("eight", thread=asked.ts)
         assert len(bot.asked()) == 1
         assert len(bot.messages("eight", thread=asked.ts)) == 1
+
+
+async def test_form_stays_open_with_its_question_while_the_database_is_locked(open_bot: OpenBot) -> None:
+    async with open_bot(job_seconds=0.0) as bot:
+        await bot.ada.click(await bot.tuned("counter"), "job_ask")
+        form = await bot.view("Ask the model")
+        with locked_by_another_program(bot):
+            refused = await bot.ada.submit_view(form, {"question": "seven"})
+        assert refused.action == "errors"
+        assert "have not stored your question" in str(refused.errors)
+        assert (await bot.ada.submit_view(form, {"question": "seven"})).action == "close"
+        await bot.message("counter", "eight")
+        assert len(bot.asked()) == 1
 
 
 async def test_start_during_the_lock_is_refused_and_nothing_is_paid(open_bot: OpenBot) -> None:

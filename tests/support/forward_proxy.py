@@ -22,15 +22,22 @@ class ForwardProxy:
             # A request to a proxy names the whole URL (RFC 9112, section 3.2.2).
             target = urlsplit(first.split(b" ")[1].decode())
             self.targets[target.netloc] += 1
-            up_reader, up_writer = await asyncio.open_connection(target.hostname, target.port)
-            up_writer.write(first)
-            await asyncio.wait(
-                [
-                    asyncio.create_task(_copy(reader, up_writer)),
-                    asyncio.create_task(_copy(up_reader, writer)),
-                ]
-            )
+            await pass_on(reader, writer, str(target.hostname), target.port or 80, first)
         writer.close()
+
+
+async def pass_on(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str, port: int, first: bytes = b""
+) -> None:
+    """Connect to the host, send it `first`, and copy both directions until one ends. Raises OSError."""
+    up_reader, up_writer = await asyncio.open_connection(host, port)
+    up_writer.write(first)
+    await asyncio.wait(
+        [
+            asyncio.create_task(_copy(reader, up_writer)),
+            asyncio.create_task(_copy(up_reader, writer)),
+        ]
+    )
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

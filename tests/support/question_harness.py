@@ -41,11 +41,11 @@ class QuestionHarness:
     def chats(self) -> SqliteChatStore:
         return self.at.stores.chats
 
-    def questions(self) -> QuestionTasks:
+    def questions(self, store: SqliteQuestions | None = None) -> QuestionTasks:
         """Return the questions of a process that has just started."""
         at = self.at
         chat = ChatService({}, open_access(at.stores), self.chats, at.stores.audit_log)
-        answer_worker = AnswerWorker(self.store, chat, SYSTEM_CLOCK, SHORT_BACKOFF)
+        answer_worker = AnswerWorker(store or self.store, chat, SYSTEM_CLOCK, SHORT_BACKOFF)
         slack = at.connection
         # Another process does not remember where this one has looked for posts.
         finder = PostFinder(slack.client, own_user=slack.identity.user)

@@ -13,6 +13,7 @@ from bot.backends.profiles import VERTEX
 from bot.delivery.outbox_sender import OutboxSender
 from bot.domain.jobs import Failure, JobState, TuningJob
 from bot.domain.place import Place
+from bot.domain.requests import Proposal
 from bot.ports.notifier import NoticeKind
 from bot.ports.stores import Change
 from bot.runtime.backoff import Backoff
@@ -70,7 +71,7 @@ class SlackHarness:
     async def add(
         self, name: str, *kinds: NoticeKind, channel: Channel | None = None, card: str = "", thread: str = ""
     ) -> None:
-        """A job that runs."""
+        """A job that runs, and that began in this process."""
         place = Place(self.slack.workspace.team_id, (channel or self.channel).id, thread)
         job = TuningJob(
             key=name,
@@ -81,6 +82,7 @@ class SlackHarness:
             created_at=datetime.now(UTC),
             card=card,
         )
+        await self.jobs.add_proposal(Proposal(name, place, job.owner, job.spec, job.created_at))
         await self.jobs.submit(job, kinds or [CARD])
 
     async def move(self, name: str, step: int) -> None:
@@ -194,7 +196,6 @@ async def open_slack_harness(
                 SYSTEM_CLOCK,
                 read_price_table(),
                 stores.jobs,
-                SYSTEM_CLOCK.now(),
             )
             return OutboxSender(stores.outbox, stores.jobs, notifier, SYSTEM_CLOCK, backoff)
 

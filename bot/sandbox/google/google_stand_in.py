@@ -73,6 +73,8 @@ class GoogleStandIn:
         self._directory = TemporaryDirectory(prefix="google-stand-in-", ignore_cleanup_errors=True)
         self._runner: web.AppRunner | None = None
         self._closing = asyncio.Event()
+        # Of the addresses in answers: `https` where something in front of the port serves TLS.
+        self.scheme = "http"
         self._base_url = ""
         self.project = project
         self.limits = limits or Limits()
@@ -202,7 +204,7 @@ class GoogleStandIn:
                 return web.Response(status=404, text=page, content_type="text/html")
             route, arguments = found
             # aiohttp's own `request.host` has no port where a proxy sent the whole URL.
-            call = Call(request, arguments, {}, f"http://{request.headers.get('Host', request.host)}")
+            call = Call(request, arguments, {}, f"{self.scheme}://{request.headers.get('Host', request.host)}")
             await self._read_body(route, call, entry)
             early = await self._harm(fault, call)
             if early is not None:

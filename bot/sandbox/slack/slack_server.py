@@ -62,6 +62,7 @@ class SlackStandIn:
         self._responses = ResponseUrls(self._events, self._request_faults)
         self._sender = PayloadSender(self._events, self.deliveries, self._responses)
         self._stack = AsyncExitStack()
+        self._public_origin = ""
         self.workspace.add_user(self.app.name.lower(), self.app.name, user_id=self.app.bot_user_id, is_bot=True)
 
     async def __aenter__(self) -> Self:
@@ -114,8 +115,13 @@ class SlackStandIn:
 
     @property
     def origin(self) -> str:
-        """``http://host:port``."""
-        return f"http://{self.host}:{self.port}"
+        """``http://host:port``, or the origin that was given to `serve_as`."""
+        return self._public_origin or f"http://{self.host}:{self.port}"
+
+    def serve_as(self, origin: str) -> None:
+        """Name this origin in every address from now on; something in front of the port serves TLS under it."""
+        self._public_origin = origin
+        self._objects.origin = self.sockets.origin = origin
 
     @property
     def api_url(self) -> str:

@@ -9,15 +9,18 @@ import pytest
 
 from bot.app import SYSTEM_CLOCK
 from bot.chat.answer_worker import StoredLive
-from bot.domain.chat import Answer, ModelAnswer
+from bot.domain.chat import Answer, ModelAnswer, Question
 from bot.domain.place import Place
+from bot.errors import StorageError
+from bot.ports.questions import OpenQuestion
 from bot.runtime.background_tasks import BackgroundTasks
 from handlers.delivery.answer_posts import SlackAnswerPoster
 from handlers.delivery.live_answer import LiveAnswers
 from handlers.delivery.post_finder import ANSWER_EVENT
+from storage.questions import SqliteQuestions
 from tests.support.question_harness import MODEL, QuestionHarness
 from tests.support.slack_harness import open_slack_harness
-from tests.support.waiting import holds
+from tests.support.waiting import holds, wait_until
 
 LONG = "\n\n".join(f"part{number} " + "word " * 1_500 for number in range(4))
 
@@ -102,6 +105,24 @@ async def test_an_app_that_is_shut_out_keeps_the_answer(harness: QuestionHarness
         return left.answer is not None
 
     await holds(kept, 0.2, "the answer in the database")
+
+
+class LockedQuestions(SqliteQuestions):
+    """Takes no question, as while another program has locked the database."""
+
+    async def add(self, question: Question) -> OpenQuestion | None:
+        raise StorageError("The database is locked by another program.")
+
+
+async def test_a_stop_tells_the_person_that_a_question_in_memory_is_lost(harness: QuestionHarness) -> None:
+    questions = harness.questions(LockedQuestions(harness.at.database, SYSTEM_CLOCK))
+    assert not await questions.accept(harness.question("k"), harness.respond)
+    await wait_until(lambda: harness.responses, "a response")
+    await harness.tasks.drain(0.0)
+    held, lost = harness.responses
+    assert "I hold your question in memory" in held
+    assert "If no answer comes within 15 minutes, ask it again." in held
+    assert "I am being stopped and cannot keep your question: ask it again." in lost
 
 
 async def restored(harness: QuestionHarness, number: int) -> None:
