@@ -100,6 +100,7 @@ def job_row(job: TuningJob) -> dict[str, Any]:
         "stuck_at": _optional_micros(job.stuck_at),
         "failure": None if job.failure is None else _json(job.failure),
         "data_stats": None if job.data_stats is None else _json(job.data_stats),
+        "waits_for": job.waits_for,
         "problem": job.problem,
         "cancelled_by": job.cancelled_by,
         "deleted_by": job.deleted_by,
@@ -138,6 +139,7 @@ def read_job(row: Row) -> TuningJob:
         stuck_at=_optional_moment(row["stuck_at"]),
         failure=None if row["failure"] is None else parsed(_FAILURE, row["failure"]),
         data_stats=None if row["data_stats"] is None else parsed(_DATA_STATS, row["data_stats"]),
+        waits_for=row["waits_for"],
         problem=row["problem"],
         cancelled_by=row["cancelled_by"],
         deleted_by=row["deleted_by"],
@@ -171,6 +173,10 @@ def snapshot_row(job: TuningJob, snapshot: Snapshot) -> dict[str, Any]:
         "epoch": snapshot.epoch,
         "mean_loss": snapshot.mean_loss,
         "eval_loss": snapshot.eval_loss,
+        "correct": snapshot.correct,
+        "predictions": snapshot.predictions,
+        "eval_correct": snapshot.eval_correct,
+        "eval_predictions": snapshot.eval_predictions,
         "computed_at": _optional_micros(snapshot.computed_at),
     }
 
@@ -183,6 +189,10 @@ def read_snapshot(row: Row) -> Snapshot:
         epoch=row["epoch"],
         computed_at=_optional_moment(row["computed_at"]),
         eval_loss=row["eval_loss"],
+        correct=row["correct"],
+        predictions=row["predictions"],
+        eval_correct=row["eval_correct"],
+        eval_predictions=row["eval_predictions"],
     )
 
 

@@ -42,11 +42,15 @@ _ROWS_PER_READ = 50
 _OPEN = "('awaiting approval', 'waiting', 'submitting', 'queued', 'running')"
 # Ten times as fast as sqlite-utils' own upsert, which matters when hundreds of jobs have a new step each.
 _UPSERT_SNAPSHOT = """
-    INSERT INTO snapshots (team, job, step, epoch, mean_loss, eval_loss, computed_at)
-    VALUES (:team, :job, :step, :epoch, :mean_loss, :eval_loss, :computed_at)
+    INSERT INTO snapshots (team, job, step, epoch, mean_loss, eval_loss, computed_at,
+      correct, predictions, eval_correct, eval_predictions)
+    VALUES (:team, :job, :step, :epoch, :mean_loss, :eval_loss, :computed_at,
+      :correct, :predictions, :eval_correct, :eval_predictions)
     ON CONFLICT (job, step) DO UPDATE SET
       epoch = excluded.epoch, mean_loss = excluded.mean_loss,
-      eval_loss = excluded.eval_loss, computed_at = excluded.computed_at
+      eval_loss = excluded.eval_loss, computed_at = excluded.computed_at,
+      correct = excluded.correct, predictions = excluded.predictions,
+      eval_correct = excluded.eval_correct, eval_predictions = excluded.eval_predictions
     """
 
 

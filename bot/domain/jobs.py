@@ -88,13 +88,21 @@ def total_steps(examples: int, epochs: int, batch_size: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The loss at one step, as Google computed it. `mean_loss` may be negative; `eval_loss` needs validation."""
+    """What Google computed at one step: the mean loss, which may be negative, and on Vertex AI also the fraction
+    of correct next step predictions, from 0 to 1, and the number of predictions.
+
+    The `eval_` values are of the validation file. A value that Google did not compute at this step is None.
+    """
 
     step: int
     mean_loss: float
     epoch: int = 0
     computed_at: datetime | None = None
     eval_loss: float | None = None
+    correct: float | None = None
+    predictions: int | None = None
+    eval_correct: float | None = None
+    eval_predictions: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +135,8 @@ class Operation:
     """What Google returned about a job. None and empty mean that the response had no value.
 
     `name` is the resource to poll, `google_state` Google's word for the state, `tuned_model` the resource to
-    delete, `endpoint` the resource to query, which is the same one outside Vertex AI.
+    delete, `endpoint` the resource to query, which is the same one outside Vertex AI. `waits_for` is Google's word
+    for what the job waits for or does, for example WAITING_FOR_QUOTA.
     """
 
     name: str
@@ -143,6 +152,7 @@ class Operation:
     ended_at: datetime | None = None
     failure: Failure | None = None
     data_stats: DataStats | None = None
+    waits_for: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +196,7 @@ class TuningJob:
     """Our record of a job. `owner` is the person who pressed Start; `prepared_by` is the person whose files were
     checked, empty if that is the owner. `key` is our own id, sent to Google as `tunedModelId` or as a label.
 
+    `waits_for` is as in Operation.
     `checked_at` is when Google last answered; `problem` is a sentence for the card on what fails now, polling or
     the cancellation. `moved_at` is when the state or the step last changed, `stuck_at` when the job was marked as
     stuck after that. `cancelled_by` is the person who cancelled it, also before Google has confirmed that. `card`
@@ -222,6 +233,7 @@ class TuningJob:
     stuck_at: datetime | None = None
     failure: Failure | None = None
     data_stats: DataStats | None = None
+    waits_for: str = ""
     problem: str = ""
     cancelled_by: str = ""
     deleted_by: str = ""

@@ -186,7 +186,7 @@ def _fingerprint(seen: Operation, problem: str) -> int:
     """
     facts = (
         *(seen.name, seen.state, seen.google_state, seen.tuned_model, seen.endpoint),
-        *(seen.total_steps, seen.completed_steps, seen.epoch, seen.started_at, seen.ended_at),
+        *(seen.total_steps, seen.completed_steps, seen.epoch, seen.waits_for, seen.started_at, seen.ended_at),
         *(seen.failure, seen.data_stats, len(seen.snapshots), repr(seen.snapshots[-1:]), problem),
     )
     return hash(facts)

@@ -23,6 +23,7 @@ _SHOWN = (
     "total_steps",
     "completed_steps",
     "epoch",
+    "waits_for",
     "failure",
     "data_stats",
     "stuck_at",
@@ -53,6 +54,8 @@ def apply_operation(job: TuningJob, seen: Operation, now: datetime, problem: str
         total_steps=_known(seen.total_steps, job.total_steps),
         completed_steps=_known(seen.completed_steps, last, job.completed_steps),
         epoch=_known(seen.epoch, job.epoch),
+        # It is read less often than the state, and holds as long as the state does.
+        waits_for=seen.waits_for or ("" if state is not job.state or state.ended else job.waits_for),
         started_at=seen.started_at or job.started_at,
         ended_at=(seen.ended_at or now) if state.ended else None,
         failure=None if cancelled else seen.failure,

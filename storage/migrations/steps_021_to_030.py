@@ -94,3 +94,14 @@ def m026_live_answers(db: Database) -> None:
     questions.add_column("live_at", int)
     for column in ("live_channel", "live_thread", "live_ts"):
         questions.add_column(column, str, not_null_default="")
+
+
+@migrations()
+def m027_all_metrics(db: Database) -> None:
+    """Store all six metrics that Google computes at a step, and what a job waits for."""
+    snapshots = db.table("snapshots")
+    for column in ("correct", "eval_correct"):
+        snapshots.add_column(column, float)
+    for column in ("predictions", "eval_predictions"):
+        snapshots.add_column(column, int)
+    db.table("jobs").add_column("waits_for", str, not_null_default="")

@@ -135,6 +135,7 @@ async def test_open_jobs_are_those_of_every_team_that_have_not_ended_oldest_firs
         "queued",
         "submitting",
         "waiting",
+        "awaiting approval",
         "theirs",
     ]
 
@@ -144,11 +145,13 @@ async def test_change_writes_job_losses_and_news_together(jobs: SqliteJobStore, 
     moved = await jobs.change(
         "k1",
         lambda found: Change(
-            replace(found, completed_steps=2), [Snapshot(2, 1.25, 1, START, 1.5), Snapshot(1, 2.5)], [CARD]
+            replace(found, completed_steps=2),
+            [Snapshot(2, 1.25, 1, START, 1.5, 0.5, 64, 0.25, 9), Snapshot(1, 2.5)],
+            [CARD],
         ),
     )
     assert moved == replace(job("k1"), completed_steps=2) == await jobs.job("k1")
-    assert await jobs.snapshots("k1") == [Snapshot(1, 2.5), Snapshot(2, 1.25, 1, START, 1.5)]
+    assert await jobs.snapshots("k1") == [Snapshot(1, 2.5), Snapshot(2, 1.25, 1, START, 1.5, 0.5, 64, 0.25, 9)]
     assert [notice.job for notice in await outbox.due(START)] == ["k1"]
 
 

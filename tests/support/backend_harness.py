@@ -178,6 +178,8 @@ def check_request(entry: Received) -> None:
     path = unquote(entry.path)
     if path.startswith("/v1/projects/"):
         discovery.vertex().check_request(entry.method, entry.path, entry.body, entry.query)
+    elif path.startswith("/v1beta1/projects/"):
+        discovery.vertex("v1beta1").check_request(entry.method, entry.path, entry.body, entry.query)
     elif path.startswith(("/v1beta3/", "/v1beta/", "/v1/tunedModels/")):
         protos.check_request(entry.method, path, entry.body, entry.query)
     elif path.startswith("/storage/"):

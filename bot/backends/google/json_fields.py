@@ -115,20 +115,35 @@ def scalars(value: Any) -> dict[int, tuple[float, datetime | None]]:
     return points
 
 
-def loss_snapshots(
-    training: Mapping[int, tuple[float, datetime | None]], validation: Mapping[int, tuple[float, datetime | None]]
-) -> tuple[Snapshot, ...]:
-    """Join the two loss series to snapshots; an evaluation between two training points joins the earlier point.
+Points = Mapping[int, tuple[float, datetime | None]]
 
-    Google evaluates at fewer steps than it trains, so most snapshots have no `eval_loss`.
+
+def metric_snapshots(losses: Points, others: Mapping[str, Points]) -> tuple[Snapshot, ...]:
+    """Join the loss and the other metrics of a training, by the Snapshot's field, to snapshots.
+
+    A point between two steps of the loss joins the earlier step. Google evaluates at fewer steps than it trains,
+    so most snapshots have no value of an evaluation.
     """
-    steps = sorted(training)
-    evaluated: dict[int, float] = {}
-    for step in sorted(validation):
-        earlier = bisect_right(steps, step)
-        if earlier:
-            evaluated[steps[earlier - 1]] = validation[step][0]
-    return tuple(
-        Snapshot(step=step, mean_loss=loss, computed_at=at, eval_loss=evaluated.get(step))
-        for step, (loss, at) in sorted(training.items())
+    steps = sorted(losses)
+    joined: dict[int, dict[str, float]] = {step: {} for step in steps}
+    for field, points in others.items():
+        for step in sorted(points):
+            earlier = bisect_right(steps, step)
+            if earlier:
+                joined[steps[earlier - 1]][field] = points[step][0]
+    return tuple(_snapshot(step, losses[step], joined[step]) for step in steps)
+
+
+def _snapshot(step: int, loss: tuple[float, datetime | None], others: Mapping[str, float]) -> Snapshot:
+    counts = (others.get("predictions"), others.get("eval_predictions"))
+    predictions, eval_predictions = (None if count is None else round(count) for count in counts)
+    return Snapshot(
+        step=step,
+        mean_loss=loss[0],
+        computed_at=loss[1],
+        eval_loss=others.get("eval_loss"),
+        correct=others.get("correct"),
+        predictions=predictions,
+        eval_correct=others.get("eval_correct"),
+        eval_predictions=eval_predictions,
     )

@@ -16,6 +16,7 @@ from bot.backends.google.generation import content_answer, content_answers, cont
 from bot.backends.google.generation_requests import content_request
 from bot.backends.google.http import GoogleHttp
 from bot.backends.google.json_fields import Json, integer, last_segment, text
+from bot.backends.vertex.job_details import NO_DETAILS, JobDetailsReader
 from bot.backends.vertex.job_search import JobSearch
 from bot.backends.vertex.models import VertexModels
 from bot.backends.vertex.resource_names import VertexHosts
@@ -32,7 +33,7 @@ from bot.backends.vertex.tuning_job_wire import (
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.chat import Answer, Role, Turn
 from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
-from bot.domain.jobs import JobState, Operation, Origin, StartedJob, TunedModel, TuningJob, TuningSpec
+from bot.domain.jobs import JobState, Operation, Origin, Snapshot, StartedJob, TunedModel, TuningJob, TuningSpec
 from bot.errors import AlreadyExists, BotError, OutcomeUnknown
 from bot.ports.backends import RecordSent, TrainingData
 from bot.ports.diagnosis import Check
@@ -46,6 +47,7 @@ _JOB_PAGES: Final = 50
 # A poll of many jobs reads the losses of every job that has ended and of so many running ones, those first whose
 # losses were read longest ago.
 _RUNNING_LOSSES_PER_POLL: Final = 2
+_DETAILS_PER_POLL: Final = 2
 
 
 class VertexBackend:
@@ -76,6 +78,7 @@ class VertexBackend:
         place = VertexPlace(project, location, self._bucket, profile.base_models, account, projects_url)
         self._start_checks = VertexStartChecks(http, storage, hosts, place)
         self._losses = TensorboardLosses(http, hosts)
+        self._details = JobDetailsReader(http, hosts)
         self._models = VertexModels(profile.name, http, hosts, self._parent, self._all_jobs)
 
     @property
@@ -153,11 +156,13 @@ class VertexBackend:
         rest = [job for job in jobs if job.key not in listed]
         read = {**listed, **await read_each(rest, self._read_job)}
         bodies = {key: body for key, body in read.items() if not isinstance(body, BotError)}
-        chosen = self._jobs_to_read_losses(bodies)
+        chosen, detailed = self._jobs_to_read_losses(bodies), self._jobs_to_read_details(bodies)
 
         async def with_losses(job: TuningJob) -> Operation:
             body = bodies[job.key]
-            return await self._with_losses(body) if job.key in chosen else operation(body)
+            name = text(body.get("name"))
+            details = await self._details.read(name) if name in detailed else NO_DETAILS
+            return operation(body, await self._read_losses(body) if job.key in chosen else (), details)
 
         polled = await read_each([job for job in jobs if job.key in bodies], with_losses)
         errors = {key: body for key, body in read.items() if isinstance(body, BotError)}
@@ -252,14 +257,19 @@ class VertexBackend:
             running = running[:_RUNNING_LOSSES_PER_POLL]
         return ended.union(running)
 
-    async def _with_losses(self, body: Json) -> Operation:
-        losses = await self._losses.read(
+    def _jobs_to_read_details(self, bodies: Mapping[str, Json]) -> set[str]:
+        """Return the names of the jobs of which this poll reads what they wait for."""
+        open_jobs = [text(body.get("name")) for body in bodies.values() if not job_state(body).ended]
+        many = len(bodies) > READ_BY_NAME
+        return self._details.due(open_jobs, _DETAILS_PER_POLL if many else len(open_jobs))
+
+    async def _read_losses(self, body: Json) -> tuple[Snapshot, ...]:
+        return await self._losses.read(
             text(body.get("name")),
             text(body.get("experiment")),
             validation=has_validation(body),
             final=job_state(body).ended,
         )
-        return operation(body, losses)
 
     def _jobs_url(self) -> str:
         return self._hosts.url(f"{self._parent}/tuningJobs")

@@ -50,17 +50,17 @@ class VertexHosts:
 
     override: str = ""
 
-    def base(self, location: str) -> str:
+    def base(self, location: str, version: str = "v1") -> str:
         """Return the base URL of a location, with the API's version and without a slash at its end."""
         if self.override:
-            return f"{self.override.rstrip('/')}/v1"
+            return f"{self.override.rstrip('/')}/{version}"
         if location == "global":
-            return "https://aiplatform.googleapis.com/v1"
+            return f"https://aiplatform.googleapis.com/{version}"
         if location in _MULTI_REGIONS:
-            return f"https://aiplatform.{location}.rep.googleapis.com/v1"
-        return f"https://{location}-aiplatform.googleapis.com/v1"
+            return f"https://aiplatform.{location}.rep.googleapis.com/{version}"
+        return f"https://{location}-aiplatform.googleapis.com/{version}"
 
-    def url(self, name: str, method: str = "") -> str:
+    def url(self, name: str, method: str = "", *, version: str = "v1") -> str:
         """Return the URL of a resource, with a custom method such as `:cancel`. Raises BadArgument."""
         parsed = VertexName.parse(name)
-        return f"{self.base(parsed.location)}/{parsed}{method}"
+        return f"{self.base(parsed.location, version)}/{parsed}{method}"

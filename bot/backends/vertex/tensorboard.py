@@ -1,7 +1,8 @@
-"""Reads the losses of Vertex AI jobs from the TensorBoard that each job writes to.
+"""Reads the metrics of Vertex AI jobs from the TensorBoard that each job writes to.
 
-The first read of a job takes five requests; the resource names are remembered, so that a later read takes one or
-two. A card is useful without losses, so an error here never fails a poll: the job then has no losses.
+Three are of the training and three of the validation: the loss, the fraction of correct next step predictions, and
+the number of predictions. The first read of a job takes three requests more than there are metrics; the resource
+names are remembered. A card is useful without metrics, so an error here never fails a poll: the job then has none.
 Source: google/cloud/aiplatform/v1/{metadata_service,tensorboard_service}.proto; the metric names are those of
 https://cloud.google.com/vertex-ai/generative-ai/docs/models/gemini-use-supervised-tuning.
 """
@@ -10,19 +11,30 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from bot.backends.google.http import GoogleHttp
-from bot.backends.google.json_fields import Json, last_segment, loss_snapshots, record, records, scalars, text
+from bot.backends.google.json_fields import Json, last_segment, metric_snapshots, record, records, scalars, text
 from bot.backends.vertex.resource_names import VertexHosts
 from bot.domain.jobs import Snapshot
 from bot.errors import BotError
 
 logger = logging.getLogger(__name__)
 
-_TRAINING: Final = "/train_total_loss"
-_VALIDATION: Final = "/eval_total_loss"
+# Google's names of the metrics, and the fields of Snapshot.
+_LOSS: Final = "mean_loss"
+_TRAINING: Final = {
+    "/train_total_loss": _LOSS,
+    "/train_fraction_of_correct_next_step_preds": "correct",
+    "/train_num_predictions": "predictions",
+}
+_VALIDATION: Final = {
+    "/eval_total_loss": "eval_loss",
+    "/eval_fraction_of_correct_next_step_preds": "eval_correct",
+    "/eval_num_predictions": "eval_predictions",
+}
+_METRICS: Final = _TRAINING | _VALIDATION
 _MOST_POINTS: Final = 1_000
 _TIMEOUT_SECONDS: Final = 15.0
 _PAUSE_AFTER_ERROR_SECONDS: Final = 60.0
@@ -31,11 +43,10 @@ _MOST_REMEMBERED: Final = 10_000
 
 @dataclass(slots=True)
 class _Series:
-    """The TensorBoard resource names of one job's losses, empty until known, and when they may be read."""
+    """The TensorBoard resource names of one job's metrics by field, as far as known, and when they may be read."""
 
     run: str = ""
-    training: str = ""
-    validation: str = ""
+    names: dict[str, str] = field(default_factory=dict)
     not_before: float = 0.0
     read_at: float = 0.0
 
@@ -82,13 +93,20 @@ class TensorboardLosses:
     async def _read_losses(self, series: _Series, experiment: str, validation: bool) -> tuple[Snapshot, ...]:
         if not series.run:
             series.run = await self._run(experiment)
-        if series.run and (not series.training or (validation and not series.validation)):
+        wanted = _METRICS if validation else _TRAINING
+        if series.run and not series.names.keys() >= set(wanted.values()):
             await self._find_series(series)
-        if not series.training:
+        names = {field: name for field, name in series.names.items() if field in wanted.values()}
+        if _LOSS not in names:
             return ()
-        training = await self._read_series(series.training)
-        evaluated = await self._read_series(series.validation) if series.validation else {}
-        return loss_snapshots(scalars(training), scalars(evaluated))
+        # All of them end before an error is raised, so that no read goes on behind the poll.
+        read = await asyncio.gather(*map(self._read_series, names.values()), return_exceptions=True)
+        points = {}
+        for metric, body in zip(names, read, strict=True):
+            if isinstance(body, BaseException):
+                raise body
+            points[metric] = scalars(body)
+        return metric_snapshots(points.pop(_LOSS), points)
 
     async def _run(self, experiment: str) -> str:
         """Return the TensorBoard run of an experiment; empty until the job has created one."""
@@ -107,11 +125,8 @@ class TensorboardLosses:
     async def _find_series(self, series: _Series) -> None:
         found = await self._http.read(self._hosts.url(f"{series.run}/timeSeries"), {"pageSize": 1000})
         for listed in records(found.get("tensorboardTimeSeries")):
-            metric = text(listed.get("displayName"))
-            if metric == _TRAINING:
-                series.training = text(listed.get("name"))
-            elif metric == _VALIDATION:
-                series.validation = text(listed.get("name"))
+            if field := _METRICS.get(text(listed.get("displayName"))):
+                series.names[field] = text(listed.get("name"))
 
     async def _read_series(self, name: str) -> Json:
         return await self._http.read(self._hosts.url(name, ":read"), {"maxDataPoints": _MOST_POINTS})

@@ -9,6 +9,7 @@ from typing import Final
 
 from bot.backends.google.google_errors import job_failure, sanitize
 from bot.backends.google.json_fields import Json, integer, last_segment, record, records, text, texts, timestamp
+from bot.backends.vertex.job_details import NO_DETAILS, JobDetails
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.datasets import Dialect
 from bot.domain.jobs import (
@@ -82,14 +83,15 @@ def job_state(job: Json) -> JobState:
     return _state(text(job.get("state")))[0]
 
 
-def operation(job: Json, snapshots: tuple[Snapshot, ...] = ()) -> Operation:
-    """Return what a TuningJob and the losses that were read for it say."""
+def operation(job: Json, snapshots: tuple[Snapshot, ...] = (), details: JobDetails = NO_DETAILS) -> Operation:
+    """Return what a TuningJob, and the metrics and the details that were read for it, say."""
     tuned = record(job.get("tunedModel"))
     endpoint = text(tuned.get("endpoint"))
     google_state = text(job.get("state"))
     state, shown_state = _state(google_state)
     stats = data_stats(job)
-    last = snapshots[-1].step if snapshots else None
+    steps = [*(snapshot.step for snapshot in snapshots[-1:]), *filter(None, [details.steps])]
+    last = max(steps, default=None)
     total = stats.steps or None if stats else None
     if state is JobState.SUCCEEDED and total is not None:
         last = total
@@ -101,11 +103,13 @@ def operation(job: Json, snapshots: tuple[Snapshot, ...] = ()) -> Operation:
         endpoint=endpoint,
         total_steps=total,
         completed_steps=last,
+        epoch=details.epochs,
         snapshots=snapshots,
         started_at=timestamp(job.get("startTime")),
         ended_at=timestamp(job.get("endTime")) if state.ended else None,
         failure=_failure(job, state, google_state),
         data_stats=stats,
+        waits_for="" if state.ended else details.waits_for,
     )
 
 

@@ -9,7 +9,13 @@ from bot.spending.month_report import comparison_sentence
 from handlers.blocks.elements import actions, button, confirm, context, facts, header, section
 from handlers.blocks.formatting import count, moment
 from handlers.blocks.jobs.approval_request import approval_end, approval_text, build_approval_buttons
-from handlers.blocks.jobs.loss_curve import LossCurve, build_loss_chart, build_loss_text
+from handlers.blocks.jobs.loss_curve import (
+    LossCurve,
+    build_correct_chart,
+    build_correct_text,
+    build_loss_chart,
+    build_loss_text,
+)
 from handlers.blocks.jobs.wording import (
     NAME,
     base_model_text,
@@ -25,6 +31,7 @@ from handlers.blocks.jobs.wording import (
     started_by,
     state_text,
     time_text,
+    waits_text,
     where,
 )
 from handlers.blocks.message import Block, Message, code, compose, escape_line, mention, shorten
@@ -55,14 +62,18 @@ def build_card(
     `ahead` is how many jobs start before one that waits in the bot. `with_buttons=False` is for a place where the
     buttons would not work, see `bot.people`.
     """
-    curve = LossCurve.of(snapshots)
-    chart = (build_loss_chart if native_chart else build_loss_text)(curve, "job_losses")
+    epochs = job.spec.hyperparameters.epochs or profile.default_epochs
+    curve = LossCurve.of(snapshots, epochs, job.total_steps or 0)
+    drawn = [
+        (build_loss_chart if native_chart else build_loss_text)(curve, "job_losses"),
+        (build_correct_chart if native_chart else build_correct_text)(curve, "job_correct"),
+    ]
     outcome = _outcome(job, profile, ahead)
     blocks = [
         header(f"{shorten(job.name, 90)}: {state_text(job)}", "job_title"),
         section(_progress(job, profile, curve, now), "job_standing"),
         facts(_facts(job, profile), "job_facts"),
-        *([chart] if chart else []),
+        *(chart for chart in drawn if chart is not None),
         *([section(outcome, "job_outcome")] if outcome else []),
         *(_buttons(job, profile) if with_buttons else []),
         context(_footer(job), "job_footer"),
@@ -78,6 +89,7 @@ def _progress(job: TuningJob, profile: BackendProfile, curve: LossCurve, now: da
         lines.append(f"`{'█' * done}{'░' * (_BAR - done)}`")
     if word := shown_google_state(job):
         lines.append(f"Google calls this state {code(word, 80)}.")
+    lines.append(waits_text(job))
     lines.append(time_text(job, now))
     lines.append(curve.text() or _no_loss_yet(job, profile))
     return "\n".join(line for line in lines if line)
@@ -260,6 +272,7 @@ def _text(job: TuningJob, profile: BackendProfile, curve: LossCurve, outcome: st
         f"Tuning {escape_line(job.name, NAME)} ({base_model_text(job.spec.base_model)} on {where(profile)}): "
         f"{state_text(job)}" + (f", {progress}." if progress else "."),
         f"Google calls this state {code(shown_google_state(job), 80)}." if shown_google_state(job) else "",
+        waits_text(job),
         time_text(job, now),
         curve.text(),
         outcome.replace("\n", " "),

@@ -1,42 +1,63 @@
-"""Builds the loss over the steps of a job: as a chart, and as text where the workspace refuses charts."""
+"""Builds the metrics over the steps of a job: as charts, and as text where the workspace refuses charts."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bot.domain.jobs import Snapshot
 from handlers.blocks.elements import section
-from handlers.blocks.formatting import loss
+from handlers.blocks.formatting import loss, percent
 from handlers.blocks.message import CHART, Block
 
 POINTS = 20  # Slack's limit for one series
 _TEXT_POINTS = 6
 _FEW_EVALUATIONS = 5
+_LABEL = 20  # Slack's limit for the label of a point
+Value = Callable[[Snapshot], float | None]
 _BARS = "▁▂▃▄▅▆▇█"
 
 
 @dataclass(frozen=True, slots=True)
 class LossCurve:
-    """The snapshots to draw, one for each step, ascending; losses that are not finite are left out."""
+    """The snapshots to draw, one for each step, ascending; losses that are not finite are left out.
+
+    `epochs` and `total_steps` are of the whole tuning, 0 where they are not known: then no epoch is marked.
+    """
 
     points: tuple[Snapshot, ...]
+    epochs: int = 0
+    total_steps: int = 0
 
     @classmethod
-    def of(cls, snapshots: Sequence[Snapshot]) -> "LossCurve":
+    def of(cls, snapshots: Sequence[Snapshot], epochs: int = 0, total_steps: int = 0) -> "LossCurve":
         by_step = {each.step: each for each in snapshots if math.isfinite(each.mean_loss)}
-        return cls(tuple(by_step[step] for step in sorted(by_step)))
+        return cls(tuple(by_step[step] for step in sorted(by_step)), epochs, total_steps)
 
     @property
     def last(self) -> Snapshot | None:
         return self.points[-1] if self.points else None
 
-    @property
-    def evaluated(self) -> tuple[Snapshot, ...]:
-        """Return the snapshots with a loss on the validation file."""
-        return tuple(each for each in self.points if _evaluation(each) is not None)
+    def measured(self, value: Value) -> tuple[Snapshot, ...]:
+        """Return the snapshots at which Google measured this value."""
+        return tuple(each for each in self.points if _finite(value(each)) is not None)
+
+    def labels(self, points: Sequence[Snapshot]) -> list[str]:
+        """Return the step of each point; the first one of an epoch names the epoch, where that is known."""
+        labels, before = [], 0
+        for each in points:
+            epoch = self._epoch(each.step)
+            mark = f" · epoch {epoch}" if epoch > before and self.epochs > 1 else ""
+            labels.append(f"{each.step}{mark}"[:_LABEL])
+            before = epoch
+        return labels
+
+    def _epoch(self, step: int) -> int:
+        if not self.epochs or not self.total_steps:
+            return 0
+        return min(self.epochs, max(1, math.ceil(step * self.epochs / self.total_steps)))
 
     def text(self) -> str:
-        """Return `Mean loss 0.42 at step 23, down from 3.1 at step 1.`; empty without a snapshot."""
+        """Return `Mean loss 0.42 at step 23, down from 3.1 at step 1.` and more; empty without a snapshot."""
         if self.last is None:
             return ""
         first, last = self.points[0], self.points[-1]
@@ -45,38 +66,53 @@ class LossCurve:
             text += f", {_direction(first.mean_loss, last.mean_loss)} {loss(first.mean_loss)}"
             text += f" at step {first.step:,}"
         text += "."
-        if self.evaluated:
-            latest = self.evaluated[-1]
-            text += f" On the validation file {loss(_evaluation(latest) or 0.0)} at step {latest.step:,}."
+        if trained := _correct_text(last.correct, last.predictions):
+            text += f" {trained[:1].upper()}{trained[1:]}."
+        if evaluated := self.measured(_eval_loss):
+            latest = evaluated[-1]
+            text += f" On the validation file {loss(_finite(latest.eval_loss) or 0.0)} at step {latest.step:,}"
+            correct = _correct_text(latest.eval_correct, latest.eval_predictions)
+            text += f", {correct}." if correct else "."
         return text
 
 
 def build_loss_chart(curve: LossCurve, block_id: str) -> Block | None:
-    """Build a line chart of at most 20 points; None below two points, which draw no line.
+    """Build a line chart of the loss of at most 20 points; None below two points, which draw no line."""
+    return _chart(curve, block_id, "Mean loss by step", "Mean loss", _mean_loss, _eval_loss)
+
+
+def build_correct_chart(curve: LossCurve, block_id: str) -> Block | None:
+    """Build the same of the fraction of correct predictions; None where Google measures none."""
+    return _chart(curve, block_id, "Correct predictions by step", "Fraction correct", _correct, _eval_correct)
+
+
+def _chart(
+    curve: LossCurve, block_id: str, title: str, label: str, training: Value, validation: Value
+) -> Block | None:
+    """Build a line chart.
 
     Each series must have a value for each category
-    (docs.slack.dev/reference/block-kit/blocks/data-visualization-block), so the validation loss is drawn only
-    where enough steps have one, and then only those steps are drawn.
+    (docs.slack.dev/reference/block-kit/blocks/data-visualization-block), so the validation is drawn only where
+    enough steps were measured with it, and then only those steps are drawn.
     """
-    both = len(curve.evaluated) >= _FEW_EVALUATIONS
-    points = sample(curve.evaluated if both else curve.points, POINTS)
+    trained = curve.measured(training)
+    evaluated = [each for each in curve.measured(validation) if _finite(training(each)) is not None]
+    both = len(evaluated) >= _FEW_EVALUATIONS
+    points = sample(evaluated if both else trained, POINTS)
     if len(points) < 2:
         return None
-    series = [_series("Training", points, [each.mean_loss for each in points])]
+    labels = curve.labels(points)
+    series = [_series("Training", labels, [training(each) for each in points])]
     if both:
-        series.append(_series("Validation", points, [_evaluation(each) or 0.0 for each in points]))
+        series.append(_series("Validation", labels, [validation(each) for each in points]))
     return {
         "type": CHART,
         "block_id": block_id,
-        "title": "Mean loss by step",
+        "title": title,
         "chart": {
             "type": "line",
             "series": series,
-            "axis_config": {
-                "categories": [str(each.step) for each in points],
-                "x_label": "Step",
-                "y_label": "Mean loss",
-            },
+            "axis_config": {"categories": labels, "x_label": "Step", "y_label": label},
         },
     }
 
@@ -86,15 +122,27 @@ def build_loss_text(curve: LossCurve, block_id: str) -> Block | None:
     if len(curve.points) < 2:
         return None
     drawn = sample(curve.points, POINTS)
-    named = " · ".join(
-        f"step {each.step:,}: {loss(each.mean_loss)}" for each in sample(curve.points, _TEXT_POINTS)
-    )
     lowest = min(curve.points, key=lambda each: each.mean_loss)
     return section(
         f"*Mean loss by step*\n`{_sparkline([each.mean_loss for each in drawn])}`\n"
-        f"{named}\nLowest: {loss(lowest.mean_loss)} at step {lowest.step:,}.",
+        f"{_named(curve.points, lambda each: loss(each.mean_loss))}\n"
+        f"Lowest: {loss(lowest.mean_loss)} at step {lowest.step:,}.",
         block_id,
     )
+
+
+def build_correct_text(curve: LossCurve, block_id: str) -> Block | None:
+    """Build the same of the fraction of correct predictions; None below two points."""
+    points = curve.measured(_correct)
+    if len(points) < 2:
+        return None
+    bars = _sparkline([each.correct or 0.0 for each in sample(points, POINTS)])
+    named = _named(points, lambda each: percent(100 * (each.correct or 0.0)))
+    return section(f"*Correct predictions by step*\n`{bars}`\n{named}", block_id)
+
+
+def _named(points: Sequence[Snapshot], shown: Callable[[Snapshot], str]) -> str:
+    return " · ".join(f"step {each.step:,}: {shown(each)}" for each in sample(points, _TEXT_POINTS))
 
 
 def sample(points: Sequence[Snapshot], most: int) -> list[Snapshot]:
@@ -105,17 +153,40 @@ def sample(points: Sequence[Snapshot], most: int) -> list[Snapshot]:
     return [points[round(index * stride)] for index in range(most)]
 
 
-def _series(name: str, points: Sequence[Snapshot], values: Sequence[float]) -> Block:
+def _series(name: str, labels: Sequence[str], values: Sequence[float | None]) -> Block:
     data = [
-        {"label": str(each.step), "value": float(f"{value:.6g}")}
-        for each, value in zip(points, values, strict=True)
+        {"label": label, "value": float(f"{value or 0.0:.6g}")}
+        for label, value in zip(labels, values, strict=True)
     ]
     return {"name": name, "data": data}
 
 
-def _evaluation(snapshot: Snapshot) -> float | None:
-    value = snapshot.eval_loss
+def _mean_loss(snapshot: Snapshot) -> float | None:
+    return snapshot.mean_loss
+
+
+def _eval_loss(snapshot: Snapshot) -> float | None:
+    return snapshot.eval_loss
+
+
+def _correct(snapshot: Snapshot) -> float | None:
+    return snapshot.correct
+
+
+def _eval_correct(snapshot: Snapshot) -> float | None:
+    return snapshot.eval_correct
+
+
+def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
+
+
+def _correct_text(correct: float | None, predictions: int | None) -> str:
+    """Return `81% of 1,024 predictions were correct`; empty where Google measured nothing."""
+    if _finite(correct) is None or correct is None:
+        return ""
+    of = f"{predictions:,} predictions" if predictions else "the predictions"
+    return f"{percent(100 * correct)} of {of} were correct"
 
 
 def _direction(first: float, last: float) -> str:

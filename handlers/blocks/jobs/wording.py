@@ -34,6 +34,12 @@ _PLAIN_AT_GOOGLE = {
     JobState.CANCELLED: {"", "CANCELLED"},
     JobState.LOST: {""},
 }
+_WAITS = {
+    "WAITING_FOR_QUOTA": "It waits for quota: Google runs only so many tunings of this project at a time.",
+    "WAITING_FOR_CAPACITY": "It waits for free machines at Google.",
+    "PROCESSING_DATASET": "Google reads and prepares the rows.",
+    "POST_PROCESSING": "The training is over, and Google prepares the model to answer.",
+}
 _LABELS = {
     "epochs": "epochs",
     "batch_size": "batch size",
@@ -92,6 +98,16 @@ def shown_google_state(job: TuningJob) -> str:
     """Return Google's state where it says more than our text, else an empty text."""
     bare = job.google_state.removeprefix("JOB_STATE_").removeprefix("STATE_").upper()
     return "" if bare in _PLAIN_AT_GOOGLE[job.state] else job.google_state
+
+
+def waits_text(job: TuningJob) -> str:
+    """Return what the job waits for at Google, or what Google does before and after the training; else empty.
+
+    Source: TuningJobState in the discovery document aiplatform v1beta1.
+    """
+    if job.state not in (JobState.QUEUED, JobState.RUNNING):
+        return ""
+    return _WAITS.get(job.waits_for, "")
 
 
 def progress_text(job: TuningJob, profile: BackendProfile | None = None) -> str:

@@ -7,7 +7,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.backends.google.json_fields import integer, loss_snapshots, number, scalars, timestamp
+from bot.backends.google.json_fields import integer, metric_snapshots, number, scalars, timestamp
 from tests.outside import discovery
 
 
@@ -53,7 +53,9 @@ def test_points_at_step_zero_and_of_value_zero_are_read() -> None:
 
 def test_validation_loss_joins_the_step_before_it() -> None:
     training = {1: (3.0, None), 2: (2.0, None), 4: (1.0, None)}
-    shown = loss_snapshots(training, {0: (9.0, None), 3: (2.5, None), 9: (1.5, None)})
+    validation = {0: (9.0, None), 3: (2.5, None), 9: (1.5, None)}
+    shown = metric_snapshots(training, {"eval_loss": validation, "eval_predictions": {9: (200.0, None)}})
+    assert [one.eval_predictions for one in shown] == [None, None, 200]
     assert [(one.step, one.mean_loss, one.eval_loss) for one in shown] == [
         (1, 3.0, None),
         (2, 2.0, 2.5),

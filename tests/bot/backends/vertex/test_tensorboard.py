@@ -15,7 +15,27 @@ async def test_losses_are_read_from_tensorboard_with_those_of_validation(vertex:
     assert [snapshot.mean_loss for snapshot in polled.snapshots] == pytest.approx([one.loss for one in shown])
     vertex.standin_job(job).finish()
     done = await vertex.poll_one(job)
-    assert any(snapshot.eval_loss is not None for snapshot in done.snapshots)
+    last = done.snapshots[-1]
+    (train, validation) = (
+        vertex.standin_job(job).snapshots[-1].train,
+        vertex.standin_job(job).snapshots[-1].validation,
+    )
+    assert validation is not None
+    assert (last.mean_loss, last.correct, last.predictions) == pytest.approx(
+        (train.loss, train.accuracy, train.predictions)
+    )
+    assert (last.eval_loss, last.eval_correct, last.eval_predictions) == pytest.approx(
+        (validation.loss, validation.accuracy, validation.predictions)
+    )
+
+
+async def test_without_a_validation_file_none_of_its_metrics_is_read(vertex: BackendHarness) -> None:
+    job = await vertex.create()
+    vertex.standin_job(job).advance(1)
+    (shot,) = (await vertex.poll_one(job)).snapshots
+    assert (shot.correct, shot.predictions) != (None, None)
+    assert (shot.eval_loss, shot.eval_correct, shot.eval_predictions) == (None, None, None)
+    assert len(vertex.google.requests.matching(":read$")) == 3
 
 
 async def test_resource_names_of_losses_are_remembered(vertex: BackendHarness) -> None:
@@ -25,7 +45,7 @@ async def test_resource_names_of_losses_are_remembered(vertex: BackendHarness) -
     vertex.google.requests.clear()
     vertex.standin_job(job).advance(1)
     assert len((await vertex.poll_one(job)).snapshots) == 2
-    assert len(vertex.google.requests) == 2
+    assert len(vertex.google.requests) == 4
 
 
 @pytest.mark.parametrize("path", ["/metadataStores/", "/timeSeries$", ":read$"])

@@ -90,9 +90,12 @@ def test_the_card_of_a_running_job() -> None:
             "chart": {
                 "type": "line",
                 "series": [
-                    {"name": "Training", "data": [{"label": "1", "value": 3.1}, {"label": "4", "value": 2.05}]}
+                    {
+                        "name": "Training",
+                        "data": [{"label": "1 · epoch 1", "value": 3.1}, {"label": "4", "value": 2.05}],
+                    }
                 ],
-                "axis_config": {"categories": ["1", "4"], "x_label": "Step", "y_label": "Mean loss"},
+                "axis_config": {"categories": ["1 · epoch 1", "4"], "x_label": "Step", "y_label": "Mean loss"},
             },
         },
         {
@@ -305,6 +308,31 @@ def test_a_single_validation_loss_is_said_in_words() -> None:
     message = card(a_job(), snapshots=[Snapshot(1, 3.0), Snapshot(2, 2.0, eval_loss=2.5)])
     assert [each["name"] for each in block(message, "job_losses")["chart"]["series"]] == ["Training"]
     assert "On the validation file 2.5 at step 2." in message.text
+
+
+def test_correct_predictions_have_a_chart_of_their_own_and_epochs_are_marked() -> None:
+    curve = [
+        Snapshot(step, 10 / step, eval_loss=12 / step, correct=step / 20, predictions=64, eval_correct=step / 25)
+        for step in range(1, 13)
+    ]
+    job = replace(a_job(), total_steps=12)
+    job = replace(job, spec=replace(job.spec, hyperparameters=Hyperparameters(epochs=3)))
+    message = card(job, snapshots=curve)
+    losses, correct = (block["chart"] for block in message.blocks if block["type"] == "data_visualization")
+    assert [each["name"] for each in correct["series"]] == ["Training", "Validation"]
+    assert correct["series"][0]["data"][-1] == {"label": "12", "value": 0.6}
+    marked = [label for label in losses["axis_config"]["categories"] if "epoch" in label]
+    assert marked == ["1 · epoch 1", "5 · epoch 2", "9 · epoch 3"]
+    assert "60% of 64 predictions were correct." in message.text
+    assert "On the validation file 1 at step 12, 48% of the predictions were correct." in message.text
+    assert "Correct predictions by step" in str(card(job, snapshots=curve, native_chart=False).blocks)
+
+
+def test_a_waiting_job_says_what_it_waits_for() -> None:
+    waiting = replace(a_job(state=JobState.QUEUED), waits_for="WAITING_FOR_QUOTA")
+    assert "waits for quota" in card(waiting).text
+    assert "free machines" in card(replace(waiting, waits_for="WAITING_FOR_CAPACITY")).text
+    assert "waits" not in card(replace(waiting, waits_for="A_NEW_ONE", state=JobState.RUNNING)).text
 
 
 def test_where_slack_refuses_charts_the_curve_is_words() -> None:
