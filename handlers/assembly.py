@@ -209,6 +209,7 @@ def build_handlers(
         use_cases.jobs,
         use_cases.access,
         use_cases.roles,
+        audit_log,
         use_cases.sharing,
         share_posts,
         use_cases.chat,

@@ -1,15 +1,16 @@
 """Stores which of Slack's deliveries were handled, so that none is handled twice, and which person did what."""
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlite_utils import Database as Connection
 
 from bot.domain.place import Requester
 from bot.ports.clock import Clock
-from bot.ports.stores import AuditEntry
+from bot.ports.stores import AuditEntry, AuditLine
 from bot.runtime.logs import log_event
-from storage.codecs import micros
+from storage.codecs import Row, micros, moment
 from storage.database import Database
 
 logger = logging.getLogger(__name__)
@@ -66,3 +67,18 @@ class SqliteAuditLog:
     ) -> None:
         act = AuditEntry(requester.user, action, self._clock.now(), channel or requester.place.channel, result)
         await self._database.write(lambda connection: append_entry(connection, requester.team, act, subject))
+
+    async def lines(self, team: str | None, limit: int | None = None) -> Sequence[AuditLine]:
+        def read(connection: Connection) -> list[AuditLine]:
+            rows = connection.query(
+                "SELECT * FROM audit WHERE team = :team OR :team IS NULL ORDER BY at DESC, id DESC LIMIT :limit",
+                {"team": team, "limit": -1 if limit is None else limit},
+            )
+            return [_line(row) for row in rows]
+
+        return await self._database.run(read)
+
+
+def _line(row: Row) -> AuditLine:
+    act = AuditEntry(row["user"], row["action"], moment(row["at"]), row["channel"], row["result"])
+    return AuditLine(row["team"], act, row["subject"])

@@ -17,8 +17,9 @@ from bot.domain.place import Place
 from bot.errors import StorageError
 from bot.ports.clock import Clock
 from bot.ports.questions import AskedTimes, OpenQuestion
+from bot.ports.stores import AuditEntry
 from bot.runtime.logs import log_event
-from storage.audit_log import first_time
+from storage.audit_log import append_entry, first_time
 from storage.codecs import COUNT_REFUSAL, Row, answer_text, micros, moment, question_row, read_question
 from storage.conversations import append_turns
 from storage.database import Database
@@ -108,6 +109,9 @@ class SqliteQuestions:
         now = self._clock.now()
 
         def store(connection: Connection) -> None:
+            for asked in connection.query("SELECT team, user, channel FROM questions WHERE key = ?", [key]):
+                act = AuditEntry(asked["user"], "ask", now, asked["channel"])
+                append_entry(connection, asked["team"], act, answer.model.endpoint)
             # What was sent is kept with the answer that people may vote on, and nowhere else.
             reply = answer_text(replace(answer, sent=()))
             connection.execute("UPDATE questions SET reply = ? WHERE key = ?", [reply, key])

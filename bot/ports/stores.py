@@ -27,6 +27,15 @@ class AuditEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditLine:
+    """A line of the audit log. `subject` is what was acted on: a job's key, an endpoint, a role with an id."""
+
+    team: str
+    act: AuditEntry
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """What one transaction writes: the changed job, its new snapshots, its notices, and its audit entries."""
 
@@ -276,4 +285,8 @@ class AuditLog(Protocol):
 
         `channel` is where, if that is not the place of the request. Raises StorageError.
         """
+        ...
+
+    async def lines(self, team: str | None, limit: int | None = None) -> Sequence[AuditLine]:
+        """Return the workspace's newest lines, or those of all workspaces, newest first. Raises StorageError."""
         ...

@@ -136,7 +136,7 @@ class JobService:
         profile = offered_backend(self._backends, proposal.spec.backend).profile
         now = self._clock.now()
         job = _job_of(proposal, profile, user, now)
-        acts = [AuditEntry(user, "start", now)]
+        acts = [AuditEntry(user, "start", now, proposal.place.channel)]
         chosen = proposal.spec.hyperparameters.epochs
         if reason := reason_to_confirm(proposal.spec.estimate, chosen, self._confirmation_rules):
             # A second click on a start that was accepted needs no second yes.
@@ -144,7 +144,7 @@ class JobService:
                 return None
             if not confirmed:
                 raise ConfirmationNeeded(reason, "Confirm it, or change the number of epochs.")
-            acts.insert(0, AuditEntry(user, "confirm a large start", now))
+            acts.insert(0, AuditEntry(user, "confirm a large start", now, proposal.place.channel))
         # Marked before the poller can see the row. A second click must neither remove the first one's mark nor
         # leave its own: then a start whose answer was lost would never be searched for.
         marked = job.key in self._submitting
@@ -330,8 +330,10 @@ class JobService:
         if not job.in_doubt and not job.state.ended:
             raise Outdated(f"{job.name} is still {job.state}.", f"Cancel it first: /tune cancel {job.name}")
 
-    async def cancel(self, team: str, key: str, user: str) -> TuningJob:
-        """Cancel the job. Raises NoSuchJob, Outdated if it has ended, BadArgument if its backend cannot cancel.
+    async def cancel(self, team: str, key: str, user: str, channel: str = "") -> TuningJob:
+        """Cancel the job, as a person asked in this channel.
+
+        Raises NoSuchJob, Outdated if it has ended, BadArgument if its backend cannot cancel.
 
         The row is marked before Google is asked, and each poll repeats the request until the job has ended. So
         neither a crash nor a lost answer can lose a cancellation that a person asked for. A start that was not
@@ -339,7 +341,8 @@ class JobService:
         """
         job = await self.get(team, key)
         self.check_cancel(job)
-        marked = await self._change(key, partial(ask_to_cancel, user=user, now=self._clock.now())) or job
+        ask = partial(ask_to_cancel, user=user, now=self._clock.now(), channel=channel)
+        marked = await self._change(key, ask) or job
         if marked.state is JobState.CANCELLED and not marked.operation:
             # It was not sent yet; the running upload, if there is one, ends with its next chunk.
             self._retries.forget(key)
@@ -352,7 +355,7 @@ class JobService:
             await self._cancellations.ask(marked)
         return await self.get(team, key)
 
-    async def delete(self, team: str, key: str, user: str) -> TuningJob:
+    async def delete(self, team: str, key: str, user: str, channel: str = "") -> TuningJob:
         """Delete the tuned model at Google and remove it from the lists.
 
         Channels that chose it keep it as their model, which is deleted: no other one answers in its place.
@@ -363,13 +366,15 @@ class JobService:
         """
         job = await self.get(team, key)
         if job.in_doubt:
-            return await self._change(key, partial(forget, user=user, now=self._clock.now())) or job
+            given_up = partial(forget, user=user, now=self._clock.now(), channel=channel)
+            return await self._change(key, given_up) or job
         self.check_delete(job)
         if job.tuned_model or job.endpoint:
             await offered_backend(self._backends, job.backend).delete(
                 TunedModel(job.backend, job.tuned_model, job.endpoint, job.name, job.spec.base_model)
             )
-        return await self._change(key, partial(mark_deleted, user=user, now=self._clock.now())) or job
+        deleted = partial(mark_deleted, user=user, now=self._clock.now(), channel=channel)
+        return await self._change(key, deleted) or job
 
     async def get(self, team: str, key: str) -> TuningJob:
         """Return the workspace's job with this key. Raises NoSuchJob, also for a job of another workspace."""

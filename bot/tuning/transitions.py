@@ -196,7 +196,7 @@ def look_failed(
     return None if after == job else Change(after, notices=(*_notices(job, after), *told))
 
 
-def ask_to_cancel(job: TuningJob, user: str, now: datetime) -> Change | None:
+def ask_to_cancel(job: TuningJob, user: str, now: datetime, channel: str = "") -> Change | None:
     """Mark the job as cancelled by this person; None if it has ended or is marked already.
 
     A start that was not sent ends here: its create is refused before it is sent, see `record_create`.
@@ -206,7 +206,7 @@ def ask_to_cancel(job: TuningJob, user: str, now: datetime) -> Change | None:
     after = replace(job, cancelled_by=user)
     if job.unsent:
         after = replace(after, state=JobState.CANCELLED, ended_at=now, problem="")
-    return Change(after, notices=_notices(job, after), acts=(AuditEntry(user, "cancel", now),))
+    return Change(after, notices=_notices(job, after), acts=(AuditEntry(user, "cancel", now, channel),))
 
 
 def cancellation_unconfirmed(job: TuningJob, problem: str, before: str) -> Change | None:
@@ -220,17 +220,16 @@ def cancellation_unconfirmed(job: TuningJob, problem: str, before: str) -> Chang
     return None if after == job else Change(after, notices=_notices(job, after))
 
 
-def mark_deleted(job: TuningJob, user: str, now: datetime) -> Change | None:
+def mark_deleted(job: TuningJob, user: str, now: datetime, channel: str = "") -> Change | None:
     """Mark the job as deleted, after its model was deleted at Google; None if it is marked already."""
     if job.deleted_by:
         return None
     after = replace(job, deleted_by=user)
-    return Change(
-        after, notices=(*_notices(job, after), *_told_owner(job, user)), acts=(AuditEntry(user, "delete", now),)
-    )
+    notices = (*_notices(job, after), *_told_owner(job, user))
+    return Change(after, notices=notices, acts=(AuditEntry(user, "delete", now, channel),))
 
 
-def forget(job: TuningJob, user: str, now: datetime) -> Change | None:
+def forget(job: TuningJob, user: str, now: datetime, channel: str = "") -> Change | None:
     """End a job that is in doubt, and free its name, because this person gave it up; None for any other job."""
     if not job.in_doubt:
         return None
@@ -239,7 +238,7 @@ def forget(job: TuningJob, user: str, now: datetime) -> Change | None:
         job, state=JobState.FAILED, failure=failure, ended_at=now, problem="", deleted_by=user, stuck_at=None
     )
     notices = (NoticeKind.CARD, *_told_owner(job, user))
-    return Change(after, notices=notices, acts=(AuditEntry(user, "forget", now),))
+    return Change(after, notices=notices, acts=(AuditEntry(user, "forget", now, channel),))
 
 
 def share(job: TuningJob, targets: tuple[str, ...], by: Requester, now: datetime) -> Change | None:

@@ -91,7 +91,7 @@ class Actions:
     async def _cancel(self, requester: Requester, body: Body) -> None:
         job = await self._job(requester, body)
         await self._access.check_deed(requester, job, Deed.CANCEL)
-        job = await self._tuning.cancel(requester.team, job.key, requester.user)
+        job = await self._tuning.cancel(requester.team, job.key, requester.user, requester.place.channel)
         if _answers_question(body):
             respond = self._poster.respond_to(body["response_url"], replace=True)
             await respond(build_reply(cancel_text(job), by=requester.user))
@@ -113,7 +113,7 @@ class Actions:
         job = await self._job(requester, body)
         await self._access.check_deed(requester, job, Deed.DELETE)
         channels = await self._chat.channels_of(job) if job.endpoint else ()
-        await self._tuning.delete(requester.team, job.key, requester.user)
+        await self._tuning.delete(requester.team, job.key, requester.user, requester.place.channel)
         if _answers_question(body):
             respond = self._poster.respond_to(body["response_url"], replace=True)
             await respond(build_reply(f"{job.name} is deleted.", by=requester.user))

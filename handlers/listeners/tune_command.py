@@ -15,10 +15,12 @@ from bot.domain.place import Requester
 from bot.people.job_access import JobAccess
 from bot.people.roles import Deed, Roles
 from bot.ports.clock import Clock
-from bot.ports.stores import JobStore
+from bot.ports.stores import AuditLog, JobStore
 from bot.spending.month_report import month_of, month_report, months_back, next_month, start_of
 from bot.tuning.job_service import JobService
 from bot.tuning.sharing import Sharing
+from handlers.blocks.audit import SHOWN as AUDIT_SHOWN
+from handlers.blocks.audit import build_audit
 from handlers.blocks.chat.channel_model import build_channel_model, build_chosen, build_none_chosen
 from handlers.blocks.chat.channel_settings import build_settings
 from handlers.blocks.chat.feedback import build_again, build_summary, build_switch, build_switched, build_why
@@ -52,6 +54,7 @@ class CommandRunner:
         tuning: JobService,
         access: JobAccess,
         roles: Roles,
+        audit_log: AuditLog,
         sharing: Sharing,
         share_posts: SharePosts,
         chat: ChatService,
@@ -66,6 +69,7 @@ class CommandRunner:
         self._tuning = tuning
         self._access = access
         self._roles = roles
+        self._audit_log = audit_log
         self._sharing = sharing
         self._share_posts = share_posts
         self._chat = chat
@@ -88,6 +92,7 @@ class CommandRunner:
             Runner.SHARE: self._share,
             Runner.UNSHARE: self._unshare,
             Runner.ROLES: self._roles_of,
+            Runner.AUDIT: self._audit,
             Runner.FEEDBACK: self._feedback_of,
             Runner.EXPORT: self._export,
             Runner.AGAIN: self._again,
@@ -226,6 +231,14 @@ class CommandRunner:
         """Offer a button that opens the form, since a mention can open none."""
         job, _ = await self._feedback.corrected_job(requester, arguments.name)
         return build_again(job)
+
+    async def _audit(self, requester: Requester, arguments: Arguments) -> Message:
+        await self._roles.check(requester, Deed.SEE_AUDIT)
+        lines = await self._audit_log.lines(requester.team, AUDIT_SHOWN)
+        jobs = await self._jobs.with_keys([line.subject for line in lines])
+        names = {job.key: job.name for job in await self._access.visible(requester, jobs)}
+        # The answer to a mention is posted in its thread, where each name would notify a person.
+        return build_audit(lines, names, with_mentions=not requester.place.thread)
 
     async def _help(self, requester: Requester, arguments: Arguments) -> Message:
         return build_help(list(self._profiles.values()))

@@ -44,6 +44,7 @@ class Runner(StrEnum):
     SHARE = "share"
     UNSHARE = "unshare"
     ROLES = "roles"
+    AUDIT = "audit"
     SETTINGS = "settings"
     FEEDBACK = "feedback"
     EXPORT = "export"
@@ -469,6 +470,14 @@ COMMANDS = (
         partial(_parse_needed_name, "again"),
         Runner.AGAIN,
         _one_name,
+    ),
+    Command(
+        "/tune audit",
+        "",
+        "Shows owners who started, asked, cancelled, deleted, shared or approved what, and who gave which role.",
+        partial(_no_arguments, "audit"),
+        Runner.AUDIT,
+        _alone,
     ),
     Command("/tune help", "", "Shows this.", _parse_help, Runner.HELP, _alone, only_reads=True),
     Command(

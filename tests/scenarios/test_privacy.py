@@ -328,6 +328,11 @@ async def test_an_owner_gives_a_role_by_name_and_takes_it_again(bot: BotHarness)
     await his.type(f"delete given-{bot.channel.id}")
     await his.message("Delete this model?")
 
+    await his.type("audit")
+    await his.message("Only owners and administrators of this workspace may read the audit log")
+    await theirs.type("audit")
+    await theirs.message(f"<@{owner.id}> give a role `approver {carl.id}` in <#{bot.channel.id}>", "start *given-")
+
     await theirs.type(f"roles take approver @{carl.user.name}")
     await theirs.message(f"<@{carl.id}> no longer has the role approver")
     await his.type(f"cancel given-{bot.channel.id}")

@@ -49,6 +49,10 @@ async def test_audit_log_says_who_did_what_when(
     await journal.record(ASKED_BY_ADA, "start", "next-number")
     clock.advance(seconds=5)
     await journal.record(ASKED_BY_BOB, "cancel", "next-number", result="refused")
+    newest, oldest = await journal.lines(TEAM)
+    assert (newest.subject, newest.act.result, oldest.act.at) == ("next-number", "refused", START)
+    assert await journal.lines(TEAM, 1) == await journal.lines(None, 1) == [newest]
+    assert await journal.lines("T0OTHER") == []
     rows = await database.run(lambda connection: list(connection.query("SELECT * FROM audit ORDER BY id")))
     later = START + timedelta(seconds=5)
     assert [
