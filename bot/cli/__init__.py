@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from bot.cli import audit, backups, costs, dataset_files, examination, serving
+from bot.cli import audit_export, backups, costs, dataset_files, examination, serving
 from bot.errors import BotError
 
 COMMANDS: Final = (
@@ -22,7 +22,7 @@ COMMANDS: Final = (
     backups.backup,
     costs.export_spend,
     costs.prices,
-    audit.audit,
+    audit_export.audit,
 )
 
 
