@@ -221,6 +221,14 @@ class SqliteJobStore:
 
         return await self.with_keys(await self._database.run(read))
 
+    async def deleted(self) -> Sequence[TuningJob]:
+        def read(connection: Connection) -> list[TuningJob]:
+            return list(
+                self._readable(connection.query("SELECT * FROM jobs WHERE deleted_by <> '' ORDER BY rowid"))
+            )
+
+        return await self._database.run(read)
+
     async def started(self, team: str | None, since: datetime, until: datetime) -> Sequence[TuningJob]:
         def read(connection: Connection) -> list[TuningJob]:
             rows = connection.query(

@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from bot.cli import audit_export, backups, costs, dataset_files, examination, serving
+from bot.cli import at_google, audit_export, backups, costs, dataset_files, examination, serving
 from bot.errors import BotError
 
 COMMANDS: Final = (
@@ -19,6 +19,8 @@ COMMANDS: Final = (
     serving.settings,
     dataset_files.check,
     dataset_files.convert,
+    at_google.models,
+    at_google.tidy,
     backups.backup,
     costs.export_spend,
     costs.prices,

@@ -8,6 +8,7 @@ from bot.domain.backend_profile import BackendProfile
 from bot.domain.chat import Answer, Turn
 from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
 from bot.domain.jobs import Operation, Origin, StartedJob, TunedModel, TuningJob, TuningSpec
+from bot.domain.leftovers import StoredFile
 from bot.errors import BadArgument, BotError
 from bot.ports.diagnosis import Check
 
@@ -147,6 +148,18 @@ class TuningBackend(Protocol):
 
         Raises GoogleError, also between two pieces.
         """
+        ...
+
+    async def stored_files(self) -> Sequence[StoredFile]:
+        """Return the copies of training files that this system stored in the bucket. Raises GoogleError."""
+        ...
+
+    async def delete_stored_file(self, name: str) -> None:
+        """Delete one of `stored_files`; a missing one is no error. Raises BadArgument for others, GoogleError."""
+        ...
+
+    async def is_served(self, endpoint: str) -> bool:
+        """Return whether this endpoint exists, beside the model that it serves. Raises GoogleError."""
         ...
 
     async def close(self) -> None:

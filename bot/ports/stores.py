@@ -157,6 +157,10 @@ class JobStore(Protocol):
         """
         ...
 
+    async def deleted(self) -> Sequence[TuningJob]:
+        """Return every job whose model a person deleted. Raises StorageError."""
+        ...
+
     async def started(self, team: str | None, since: datetime, until: datetime) -> Sequence[TuningJob]:
         """Return the workspace's jobs that were started from `since` to `until`, also deleted ones, oldest first.
 

@@ -23,6 +23,7 @@ from bot.backends.google.json_fields import records, text
 from bot.backends.google.list_search import ListSearch
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.jobs import Operation, Origin, StartedJob, TunedModel, TuningJob, TuningSpec
+from bot.domain.leftovers import StoredFile
 from bot.errors import BadArgument, BotError, NotFoundAtGoogle
 from bot.ports.backends import RecordSent, TrainingData
 from bot.ports.diagnosis import Check, Diagnosis, good, limited
@@ -88,6 +89,18 @@ class TunedModelsBackend:
             f"The {self._profile.title} answers, but Google no longer tunes there.",
             f"Leave {self._profile.name} out of TUNEBOT_BACKENDS if nobody needs its models.",
         )
+
+    async def stored_files(self) -> Sequence[StoredFile]:
+        """See TuningBackend; here the examples are part of the create request."""
+        return ()
+
+    async def delete_stored_file(self, name: str) -> None:
+        """See TuningBackend."""
+        raise BadArgument(f"{name!r} is no file of the {self._profile.title}.")
+
+    async def is_served(self, endpoint: str) -> bool:
+        """See TuningBackend; here a model is its own endpoint."""
+        return False
 
     async def tuned_model(self, resource: str) -> TunedModel | None:
         """See TuningBackend; a model whose own tuning goes on or failed cannot be tuned again."""

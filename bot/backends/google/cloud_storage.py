@@ -20,8 +20,9 @@ from bot.backends.google.connections import Pool
 from bot.backends.google.error_hints import TRY_LATER
 from bot.backends.google.google_errors import NETWORK_ERRORS, READ_AGAIN, network_error
 from bot.backends.google.http import GoogleHttp
-from bot.backends.google.json_fields import Json, integer, record, text
+from bot.backends.google.json_fields import Json, integer, record, records, text, timestamp
 from bot.backends.google.locations import serves
+from bot.domain.leftovers import StoredFile
 from bot.errors import (
     BadArgument,
     GoogleError,
@@ -41,6 +42,7 @@ ROLES: Final = "Storage Object Admin on the bucket"
 CHUNK: Final = 2 * 1024 * 1024
 _CHUNK_UNIT: Final = 256 * 1024
 _INCOMPLETE: Final = 308
+_LIST_FIELDS: Final = "items(name,size,timeCreated),nextPageToken"
 _BUCKET_FIELDS: Final = "location,customPlacementConfig"
 _PERMISSIONS: Final = ("storage.objects.create", "storage.objects.delete")
 
@@ -150,6 +152,23 @@ class CloudStorage:
             await self._http.change("DELETE", self._url(target))
         except NotFoundAtGoogle:
             return
+
+    async def list(self, bucket: str, prefix: str) -> AsyncGenerator[StoredFile, None]:
+        """Yield every object whose name begins with the prefix, named by its address. Raises GoogleError."""
+        token = ""
+        while True:
+            query = {"prefix": prefix, "fields": _LIST_FIELDS, **({"pageToken": token} if token else {})}
+            try:
+                page = await self._http.read(f"{self._bucket_url(bucket)}/o", query)
+            except NotFoundAtGoogle as error:
+                raise _no_bucket(bucket, error) from error
+            for found in records(page.get("items")):
+                name = str(GcsObject(bucket, text(found.get("name"))))
+                yield StoredFile(name, "", integer(found.get("size")) or 0, timestamp(found.get("timeCreated")))
+            following = text(page.get("nextPageToken"))
+            if not following or following == token:
+                return
+            token = following
 
     async def describe(self, target: GcsObject) -> tuple[int, str]:
         """Return an object's size in bytes and its generation. Raises GoogleError."""

@@ -6,8 +6,10 @@ Source: google/cloud/aiplatform/v1/genai_tuning_service.proto and prediction_ser
 """
 
 import logging
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Final
 
 from bot.backends.google.batching import READ_BY_NAME, page_limit, read_each
@@ -34,7 +36,8 @@ from bot.domain.backend_profile import BackendProfile
 from bot.domain.chat import Answer, Role, Turn
 from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
 from bot.domain.jobs import JobState, Operation, Origin, Snapshot, StartedJob, TunedModel, TuningJob, TuningSpec
-from bot.errors import AlreadyExists, BotError, OutcomeUnknown
+from bot.domain.leftovers import StoredFile
+from bot.errors import AlreadyExists, BadArgument, BotError, NotFoundAtGoogle, OutcomeUnknown
 from bot.ports.backends import RecordSent, TrainingData
 from bot.ports.diagnosis import Check
 
@@ -123,6 +126,26 @@ class VertexBackend:
     def start_checks(self) -> Sequence[Check]:
         """See TuningBackend."""
         return self._start_checks.checks()
+
+    async def stored_files(self) -> Sequence[StoredFile]:
+        """See TuningBackend; their names are those of `_store`."""
+        found = [each async for each in self._storage.list(self._bucket, OWN_FOLDER)]
+        return [replace(each, key=_key_of(each.name)) for each in found]
+
+    async def delete_stored_file(self, name: str) -> None:
+        """See TuningBackend."""
+        target = GcsObject.parse(name)
+        if target.bucket != self._bucket or not _key_of(name):
+            raise BadArgument(f"{name!r} is no file of the bot's own.")
+        await self._storage.delete(target)
+
+    async def is_served(self, endpoint: str) -> bool:
+        """See TuningBackend."""
+        try:
+            await self._http.read(self._hosts.url(endpoint))
+        except NotFoundAtGoogle:
+            return False
+        return True
 
     async def tuned_model(self, resource: str) -> TunedModel | None:
         """See TuningBackend."""
@@ -279,3 +302,9 @@ class VertexBackend:
 
     def _job_pages(self, limit: int) -> AsyncGenerator[list[Json], None]:
         return self._http.pages(self._jobs_url(), "tuningJobs", size=_PAGE_SIZE, limit=limit)
+
+
+def _key_of(name: str) -> str:
+    """Return the job's key in the address of a file that `_store` made, empty for any other address."""
+    found = re.fullmatch(rf"gs://[^/]+/{OWN_FOLDER}(tb-[^/]+)/(?:training|validation)\.jsonl", name)
+    return found[1] if found else ""

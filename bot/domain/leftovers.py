@@ -1,0 +1,25 @@
+"""What is left of tunings at Google that no job needs any more: files in the bucket, and endpoints."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A copy of a training file in the bot's folder of the bucket; `key` is the job's, empty for another file."""
+
+    name: str
+    key: str
+    size: int
+    stored_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A file or an endpoint at Google. `kept` says why it stays, and is empty for what may be deleted."""
+
+    kind: str
+    name: str
+    job: str = ""
+    size: int = 0
+    kept: str = ""
