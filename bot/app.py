@@ -51,6 +51,7 @@ from bot.settings import Settings, reveal
 from bot.spending.price_table import PriceTable, read_price_table
 from bot.spending.retirement import retirement_check
 from bot.tuning.approvals import Approvals
+from bot.tuning.budgets import Budgets
 from bot.tuning.cancellation import Cancellations
 from bot.tuning.corrected_file import CorrectedFiles
 from bot.tuning.dataset_check import DatasetCheck
@@ -138,6 +139,7 @@ def build_use_cases(
     rules = confirmation_rules or ConfirmationRules()
     roles = Roles(members, stores.roles, named_roles, start_alone=start_alone)
     approvals = Approvals(jobs, roles, clock, wake_sender, approval_rules)
+    budgets = Budgets(stores.budgets, jobs, roles, clock)
     cancellations = Cancellations(backends, jobs, clock, wake_sender)
     service = JobService(
         backends,
@@ -165,6 +167,7 @@ def build_use_cases(
         approvals=approvals,
         access=access,
         roles=roles,
+        budgets=budgets,
         refresher=refresher,
         proposals=Proposals(
             backends,
@@ -175,6 +178,8 @@ def build_use_cases(
             clock,
             prices,
             rules,
+            approvals,
+            budgets,
         ),
         repair=DatasetRepair(files, workers),
         sweep=Sweep(backends, jobs, clock, wake_sender),

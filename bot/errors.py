@@ -6,6 +6,7 @@
     │   ├── BadArgument          a word of a command or a field of a form
     │   ├── NoSuchJob            this workspace has no job or model of that name
     │   ├── ConfirmationNeeded   a start is so large that a person must say yes a second time
+    │   ├── OverBudget           it would cost more than the month's budget has left
     │   ├── Outdated             the button or form belongs to something that has changed
     │   ├── Forbidden            this person may not do that, or not in this place
     │   └── TooManyQuestions     a person or a thread asked more than the limit
@@ -78,6 +79,10 @@ class NoSuchJob(UserError):
 
 class ConfirmationNeeded(UserError):
     """The start has an unusual size or price; it needs a second, explicit yes. `message` names the amount."""
+
+
+class OverBudget(UserError):
+    """It would cost more than what is left of a budget of this month."""
 
 
 class Outdated(UserError):

@@ -29,6 +29,7 @@ from bot.runtime.background_tasks import BackgroundTasks
 from bot.runtime.readiness import Readiness
 from bot.settings import Settings, reveal
 from bot.tuning.approvals import Approvals
+from bot.tuning.budgets import Budgets
 from bot.tuning.corrected_file import CorrectedFiles
 from bot.tuning.dataset_repair import DatasetRepair
 from bot.tuning.job_refresh import JobRefresher
@@ -91,6 +92,7 @@ class UseCases:
     approvals: Approvals
     access: JobAccess
     roles: Roles
+    budgets: Budgets
     refresher: JobRefresher
     proposals: Proposals
     repair: DatasetRepair
@@ -212,6 +214,7 @@ def build_handlers(
         audit_log,
         use_cases.sharing,
         share_posts,
+        use_cases.budgets,
         use_cases.chat,
         settings,
         jobs,

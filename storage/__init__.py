@@ -9,6 +9,7 @@ from bot.domain.jobs import TuningJob
 from bot.ports.clock import Clock
 from bot.tuning.lifecycle_log import log_transition
 from storage.audit_log import SqliteAuditLog
+from storage.budgets import SqliteBudgets
 from storage.conversations import SqliteChatStore
 from storage.database import Database
 from storage.feedback import SqliteFeedback
@@ -35,6 +36,7 @@ class Stores:
     pending_modals: SqlitePendingModals
     report_cache: SqliteReportCache
     audit_log: SqliteAuditLog
+    budgets: SqliteBudgets
     roles: SqliteRoles
 
 
@@ -64,6 +66,7 @@ async def open_stores(
             pending_modals=SqlitePendingModals(database, clock),
             report_cache=SqliteReportCache(database, clock),
             audit_log=SqliteAuditLog(database, clock),
+            budgets=SqliteBudgets(database, clock),
             roles=SqliteRoles(database, clock),
         )
     finally:

@@ -12,14 +12,17 @@ from datetime import datetime
 
 from sqlite_utils import Database as Connection
 
+from bot.domain.budgets import Purpose
 from bot.domain.jobs import JobState, OpenJob, Snapshot, TuningJob
 from bot.domain.names import name_taken, same_name
 from bot.domain.place import Sight
 from bot.domain.requests import Proposal
 from bot.errors import StorageError
 from bot.ports.notifier import NoticeKind
-from bot.ports.stores import Admit, AuditEntry, Change
+from bot.ports.stores import Admit, AuditEntry, Change, Standing
+from bot.spending.month_report import month_of, start_of
 from storage.audit_log import append_entry
+from storage.budgets import binding_budgets
 from storage.codecs import (
     Row,
     job_row,
@@ -33,7 +36,7 @@ from storage.codecs import (
 )
 from storage.database import Database
 from storage.outbox import add_notices
-from storage.waiting_jobs import count_ahead, next_keys, read_standing, tell_places
+from storage.waiting_jobs import count_ahead, next_keys, read_counts, tell_places
 
 logger = logging.getLogger(__name__)
 
@@ -111,7 +114,7 @@ class SqliteJobStore:
             if self._find(connection, job.key) is not None:
                 return None
             _refuse_taken_name(connection, job)
-            admitted = job if admit is None else admit(job, read_standing(connection, job))
+            admitted = job if admit is None else admit(job, self._standing(connection, job))
             connection.table("jobs").insert(job_row(admitted))
             add_notices(connection, admitted, notices)
             _audit(connection, admitted, acts)
@@ -327,6 +330,18 @@ class SqliteJobStore:
             return [read_snapshot(row) for row in rows]
 
         return await self._database.run(read)
+
+    def _standing(self, connection: Connection, job: TuningJob) -> Standing:
+        """Return what the start of this job depends on."""
+        place = job.place
+        budgets = binding_budgets(connection, place.team, Purpose.TUNING, place.channel, job.owner)
+        month: list[TuningJob] = []
+        if budgets:
+            since = start_of(month_of(job.created_at))
+            query = "SELECT * FROM jobs WHERE team = ? AND created_at >= ? ORDER BY created_at"
+            # Each of them counts: one that cannot be read ends the start.
+            month = list(map(self._read, connection.query(query, [place.team, micros(since)])))
+        return Standing(*read_counts(connection, job.backend), budgets, month)
 
     def _find(self, connection: Connection, key: str) -> TuningJob | None:
         rows = connection.query("SELECT * FROM jobs WHERE key = ?", [key])

@@ -10,7 +10,6 @@ from sqlite_utils import Database as Connection
 
 from bot.domain.jobs import TuningJob
 from bot.ports.notifier import NoticeKind
-from bot.ports.stores import Standing
 from storage.codecs import micros
 from storage.outbox import add_notices_of
 
@@ -26,9 +25,9 @@ SELECT COUNT(*) FROM jobs WHERE backend = ? AND state = 'waiting'
 _NEXT: Final = "FROM jobs WHERE backend = ? AND state = 'waiting' ORDER BY waits_since, rowid LIMIT ?"
 
 
-def read_standing(connection: Connection, job: TuningJob) -> Standing:
-    """Return what the start of this job depends on."""
-    return Standing(_count(connection, _RUNNING, job.backend), _count(connection, _WAITING, job.backend))
+def read_counts(connection: Connection, backend: str) -> tuple[int, int]:
+    """Return how many jobs of the backend run or are being sent, and how many wait."""
+    return _count(connection, _RUNNING, backend), _count(connection, _WAITING, backend)
 
 
 def next_keys(connection: Connection, backend: str, at_once: int, most: int) -> list[str]:

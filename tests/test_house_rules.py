@@ -30,6 +30,7 @@ REPEATED_NAMES: Final = {
     "feedback.py": "votes and corrections on answers: their values, their store, their blocks, their listeners",
     "errors.py": "the tree of errors, and how Slack shows it",
     "roles.py": "the roles that people have, what each may do, and their store",
+    "budgets.py": "one word for the values, their store, the use cases and the blocks",
     "report.py": "what the check of a dataset found, and its blocks",
 }
 # Tests of something that no single file holds.

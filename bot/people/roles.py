@@ -30,6 +30,7 @@ class Deed(StrEnum):
     USE = "use it in another channel than its own"
     CORRECTIONS = "see the corrections of its answers"
     SEE_SPEND = "see what all tunings cost"
+    SET_BUDGET = "set budgets"
     SEE_AUDIT = "read the audit log"
     MANAGE_ROLES = "give and take roles"
     SWITCH_FEEDBACK = "switch feedback on or off"
@@ -50,6 +51,7 @@ LEAST_ROLE: Final[Mapping[Deed, Role]] = {
     Deed.USE: Role.APPROVER,
     Deed.CORRECTIONS: Role.APPROVER,
     Deed.SEE_SPEND: Role.APPROVER,
+    Deed.SET_BUDGET: Role.OWNER,
     Deed.SEE_AUDIT: Role.OWNER,
     Deed.MANAGE_ROLES: Role.OWNER,
     Deed.SWITCH_FEEDBACK: Role.OWNER,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from bot.domain.budgets import Budget
 from bot.domain.chat import ChannelModel, ChannelSettings, Conversation, ModelRef
 from bot.domain.jobs import OpenJob, Snapshot, TuningJob
 from bot.domain.place import Place, Requester, Sight
@@ -50,11 +51,14 @@ class Standing:
     """What a start depends on, as it is in the transaction that writes the start.
 
     `running` and `waiting` count the backend's jobs of all workspaces: those that Google runs or is being asked to
-    run, and those that wait in the bot.
+    run, and those that wait in the bot. `budgets` are those for tuning that bind this start; `month` are the jobs
+    of the workspace that were started this month, only where there is such a budget.
     """
 
     running: int
     waiting: int
+    budgets: Sequence[Budget] = ()
+    month: Sequence[TuningJob] = ()
 
 
 # Decides how a new job is written: returns the row, or raises a BotError, and then nothing is written. It is pure.

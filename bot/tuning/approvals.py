@@ -14,6 +14,7 @@ from bot.domain.approval import Approval, ApprovalRules
 from bot.domain.jobs import JobState, TuningJob
 from bot.domain.place import Requester
 from bot.domain.roles import Role, is_person
+from bot.domain.spending import TuningEstimate
 from bot.errors import BadArgument, Forbidden, NoSuchJob, Outdated
 from bot.people.roles import Deed, Roles
 from bot.ports.clock import Clock
@@ -71,11 +72,14 @@ class Approvals:
 
     async def needed(self, requester: Requester, job: TuningJob) -> Approval | None:
         """Return the approval that this start needs, None if it needs none. Raises StorageError."""
-        alone = await self._roles.may(requester, Deed.START_ALONE)
-        reason = reason_to_approve(job.spec.estimate, self._rules, alone=alone)
-        if not reason:
+        if not (reason := await self.reason(requester, job.spec.estimate)):
             return None
         return Approval(reason, self._clock.now() + self._rules.expires_after, await self._asked(requester))
+
+    async def reason(self, requester: Requester, known: TuningEstimate | None) -> str:
+        """Return why this person's start needs an approval here, empty if it needs none. Raises StorageError."""
+        alone = await self._roles.may(requester, Deed.START_ALONE)
+        return reason_to_approve(known, self._rules, alone=alone)
 
     async def _asked(self, requester: Requester) -> tuple[str, ...]:
         """Return the approvals channel and the people who are named as approvers, without the one who asks."""

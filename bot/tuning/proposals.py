@@ -19,7 +19,7 @@ from bot.domain.jobs import Hyperparameters, JobState, TunedModel, TuningJob, Tu
 from bot.domain.names import check_name, did_you_mean, name_taken, written_name
 from bot.domain.place import Place, Requester
 from bot.domain.requests import Proposal, StartRequest
-from bot.domain.spending import ConfirmationRules
+from bot.domain.spending import ConfirmationRules, TuningEstimate
 from bot.errors import BadArgument, BotError, GoogleError
 from bot.people.job_access import JobAccess
 from bot.people.roles import Deed
@@ -30,6 +30,8 @@ from bot.runtime.readiness import Readiness
 from bot.spending.estimates import estimate, reason_to_confirm
 from bot.spending.price_table import PriceTable
 from bot.spending.retirement import base_of, retirement_sentences
+from bot.tuning.approvals import Approvals
+from bot.tuning.budgets import Budgets
 from bot.tuning.dataset_check import DatasetCheck, Progress
 
 logger = logging.getLogger(__name__)
@@ -46,7 +48,8 @@ class CheckResult:
 
     `obstacle` is why a start would fail whatever its file, or, if it is `passing`, why that could not be checked.
     `earlier` are the jobs that the person sees and that were trained on the same bytes, newest first.
-    `confirmation` says why the start needs a second yes, empty if it needs none.
+    `confirmation` says why the start needs a second yes, empty if it needs none; `notes` are sentences on the
+    approval that it needs and on budgets that it brings near their edge.
     """
 
     profile: BackendProfile
@@ -56,6 +59,7 @@ class CheckResult:
     earlier: Sequence[TuningJob] = ()
     obstacle: BotError | None = None
     confirmation: str = ""
+    notes: str = ""
 
 
 class Proposals:
@@ -71,6 +75,8 @@ class Proposals:
         clock: Clock,
         prices: PriceTable,
         confirmation_rules: ConfirmationRules,
+        approvals: Approvals,
+        budgets: Budgets,
     ) -> None:
         """`backends` are in the order in which the form shows them, the default one first; so are `profiles`."""
         self._backends = backends
@@ -82,6 +88,8 @@ class Proposals:
         self._clock = clock
         self._prices = prices
         self._confirmation_rules = confirmation_rules
+        self._approvals = approvals
+        self._budgets = budgets
 
     def retirements(self, backend: str) -> Sequence[str]:
         """Return a sentence for each base model of this backend whose date of retirement is known."""
@@ -175,7 +183,14 @@ class Proposals:
         proposal = Proposal(new_key(), place, owner, spec, self._clock.now())
         await self._jobs.add_proposal(proposal)
         confirmation = reason_to_confirm(cost, chosen.epochs, self._confirmation_rules)
-        return CheckResult(profile, report, second, proposal, earlier, obstacle, confirmation)
+        notes = await self._notes(requester, cost)
+        return CheckResult(profile, report, second, proposal, earlier, obstacle, confirmation, notes)
+
+    async def _notes(self, requester: Requester, cost: TuningEstimate) -> str:
+        """Return what a person should know of approvals and budgets before the start. Raises StorageError."""
+        reason = await self._approvals.reason(requester, cost)
+        asked = f"This start waits for the yes of an approver. {reason}" if reason else ""
+        return " ".join(filter(None, [asked, await self._budgets.warning(requester, cost)]))
 
     async def check_person(self, requester: Requester) -> None:
         """Raises Forbidden if the person may not tune here, StorageError."""

@@ -18,6 +18,7 @@ from bot.ports.clock import Clock
 from bot.ports.notifier import NoticeKind
 from bot.ports.stores import Change, JobStore, Standing
 from bot.runtime.backoff import Backoff
+from bot.spending.budget_check import check_start
 
 # How long no start is sent after Google refused one because too many tunings run, which may be those of others.
 REFUSED_BACKOFF: Final = Backoff(first=30.0, longest=600.0)
@@ -25,7 +26,11 @@ _ALL: Final = 1_000
 
 
 def admit(job: TuningJob, standing: Standing, approval: Approval | None, at_once: int, now: datetime) -> TuningJob:
-    """Return the new job as it begins: it waits for its approval, or behind others, or for one that runs."""
+    """Return the new job as it begins: it waits for its approval, or behind others, or for one that runs.
+
+    Raises OverBudget.
+    """
+    check_start(job, standing.budgets, standing.month)
     if approval is not None:
         return replace(job, state=JobState.AWAITING_APPROVAL, approval=approval)
     if standing.waiting or (at_once and standing.running >= at_once):

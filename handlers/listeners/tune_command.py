@@ -17,10 +17,12 @@ from bot.people.roles import Deed, Roles
 from bot.ports.clock import Clock
 from bot.ports.stores import AuditLog, JobStore
 from bot.spending.month_report import month_of, month_report, months_back, next_month, start_of
+from bot.tuning.budgets import Budgets
 from bot.tuning.job_service import JobService
 from bot.tuning.sharing import Sharing
 from handlers.blocks.audit import SHOWN as AUDIT_SHOWN
 from handlers.blocks.audit import build_audit
+from handlers.blocks.budgets import build_budgets
 from handlers.blocks.chat.channel_model import build_channel_model, build_chosen, build_none_chosen
 from handlers.blocks.chat.channel_settings import build_settings
 from handlers.blocks.chat.feedback import build_again, build_summary, build_switch, build_switched, build_why
@@ -57,6 +59,7 @@ class CommandRunner:
         audit_log: AuditLog,
         sharing: Sharing,
         share_posts: SharePosts,
+        budgets: Budgets,
         chat: ChatService,
         answer_settings: AnswerSettings,
         jobs: JobStore,
@@ -72,6 +75,7 @@ class CommandRunner:
         self._audit_log = audit_log
         self._sharing = sharing
         self._share_posts = share_posts
+        self._budgets = budgets
         self._chat = chat
         self._answer_settings = answer_settings
         self._jobs = jobs
@@ -93,6 +97,7 @@ class CommandRunner:
             Runner.UNSHARE: self._unshare,
             Runner.ROLES: self._roles_of,
             Runner.AUDIT: self._audit,
+            Runner.BUDGET: self._budget,
             Runner.FEEDBACK: self._feedback_of,
             Runner.EXPORT: self._export,
             Runner.AGAIN: self._again,
@@ -193,6 +198,13 @@ class CommandRunner:
     async def _unshare(self, requester: Requester, arguments: Arguments) -> Message:
         job = await self._access.named(requester, arguments.name)
         return build_shared_reply((await self._sharing.remove(requester, job, arguments.target)).job)
+
+    async def _budget(self, requester: Requester, arguments: Arguments) -> Message:
+        """Show the budgets, after a change where one is asked for."""
+        if (change := arguments.budget) is not None:
+            await self._budgets.set(requester, change.subject, change.purpose, change.usd)
+        # The answer to a mention is posted in its thread, where each name would notify a person.
+        return build_budgets(await self._budgets.uses(requester), with_people=not requester.place.thread)
 
     async def _roles_of(self, requester: Requester, arguments: Arguments) -> Message:
         # The answer to a mention is posted in its thread, where each name would notify a person.

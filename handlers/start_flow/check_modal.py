@@ -161,6 +161,7 @@ class CheckModal:
             earlier=checked.earlier,
             obstacle=checked.obstacle,
             confirmation=checked.confirmation,
+            notes=checked.notes,
         )
         message = partial(report_message, checked, request) if elsewhere else None
         try:
@@ -274,6 +275,7 @@ def report_message(checked: CheckResult, request: StartRequest) -> Message:
         request=request,
         obstacle=checked.obstacle,
         confirmation=checked.confirmation,
+        notes=checked.notes,
     )
 
 

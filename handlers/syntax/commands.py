@@ -21,6 +21,7 @@ from bot.domain.roles import EVERYONE, Role
 from bot.errors import BadArgument
 from bot.spending.month_report import read_month
 from handlers.syntax.answer_options import DEFAULT, parse_ask_options, parse_settings
+from handlers.syntax.budget_words import BudgetChange, parse_budget_words
 from handlers.syntax.lexer import LONGEST_LINE, leading_key, named_target, shown, undo_markup, unquoted, words
 from handlers.syntax.start_options import looks_like_file, parse_start
 
@@ -45,6 +46,7 @@ class Runner(StrEnum):
     UNSHARE = "unshare"
     ROLES = "roles"
     AUDIT = "audit"
+    BUDGET = "budget"
     SETTINGS = "settings"
     FEEDBACK = "feedback"
     EXPORT = "export"
@@ -59,7 +61,7 @@ class Arguments:
     `name` is that of a job or a tuned model. An empty `model` means that of the thread or of the channel.
     `month` is the first day of a month, None for the present one. `verb` is what to do with a role, empty to show
     all; `target` is the id of a person, a user group or a channel, or EVERYONE. `settings` are a question's
-    own, `change` is what `/tune settings` changes, None where it only shows them.
+    own, `change` is what `/tune settings` changes and `budget` the budget to set, each None where nothing changes.
     """
 
     name: str = ""
@@ -72,6 +74,7 @@ class Arguments:
     target: str = ""
     settings: GenerationSettings = NO_SETTINGS
     change: SettingsChange | None = None
+    budget: BudgetChange | None = None
 
 
 NO_ARGUMENTS = Arguments()
@@ -228,6 +231,10 @@ def _parse_share(word: str, rest: str) -> Arguments:
     return Arguments(name=name, target=target)
 
 
+def _parse_budget(rest: str) -> Arguments:
+    return Arguments(budget=parse_budget_words(rest)) if rest.strip() else NO_ARGUMENTS
+
+
 def _parse_needed_name(word: str, rest: str) -> Arguments:
     arguments = _parse_name(rest)
     if not arguments.name:
@@ -317,6 +324,11 @@ def _name_and_target(rest: str, has_file: bool) -> bool:
     """A question has no person or channel at its end; with quotes the name may have several words."""
     name, _, target = rest.rpartition(" ")
     return _one_name(name, has_file) and (target.startswith(("@", "#")) or target.lower() == EVERYONE)
+
+
+def _budget_words(rest: str, has_file: bool) -> bool:
+    pattern = r"(?i)(none|\$?[0-9][0-9.,]*) ((tuning|questions) )?for [^ ]+"
+    return not rest or re2.fullmatch(pattern, " ".join(rest.split())) is not None
 
 
 def _role_words(rest: str, has_file: bool) -> bool:
@@ -435,6 +447,16 @@ COMMANDS = (
         Runner.SPEND,
         _month_or_none,
         only_reads=True,
+    ),
+    Command(
+        "/tune budget",
+        "[500 for workspace]",
+        "Shows this month's budgets and what is used of them. Owners set one: US dollars or `none`, then `for` a "
+        "channel, a person or the workspace.",
+        _parse_budget,
+        Runner.BUDGET,
+        _budget_words,
+        takes_ids=True,
     ),
     Command(
         "/tune roles",

@@ -105,3 +105,14 @@ def m027_all_metrics(db: Database) -> None:
     for column in ("predictions", "eval_predictions"):
         snapshots.add_column(column, int)
     db.table("jobs").add_column("waits_for", str, not_null_default="")
+
+
+@migrations()
+def m028_budgets(db: Database) -> None:
+    """Create the table of budgets; an amount is text, so that it stays exact."""
+    db.table("budgets").create(
+        {"team": str, "subject": str, "purpose": str, "usd": str, "set_by": str, "set_at": int},
+        pk=("team", "subject", "purpose"),
+        not_null={"usd", "set_by", "set_at"},
+        strict=True,
+    )

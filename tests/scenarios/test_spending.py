@@ -4,6 +4,7 @@ import asyncio
 import csv
 import os
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -138,3 +139,22 @@ async def test_an_owner_is_told_once_that_a_base_retires_and_can_tune_on_a_succe
         assert report.errors == {}
         await bot.ada.submit_view(await bot.report("Ready to start"))
         assert (await bot.job("on a successor")).base_model.endswith("gemini-3.5-flash-lite")
+
+
+async def test_an_owner_sets_a_budget_and_a_start_that_does_not_fit_is_refused(bot: BotHarness) -> None:
+    await bot.type(f"budget 5 for <#{bot.channel.id}>")
+    await bot.message("Only owners and administrators of this workspace may set budgets.")
+    root = bot.slack.person(f"root-{bot.channel.id}")
+    bot.slack.workspace.users[root.id].is_admin = True
+    root.join(bot.channel)
+    await root.slash_command(bot.channel, "/tune", f"budget 0 for <#{bot.channel.id}>")
+    await replace(bot, ada=root).message(f"<#{bot.channel.id}>, tuning: $0.00 of $0.00 (100%)")
+
+    await bot.type(f'start name="over budget" epochs=3 file={bot.share()}')
+    report = await bot.report()
+    assert "The budget of this channel for tuning is then used to 100%" in shown_in(report)
+    assert (await bot.ada.submit_view(report)).action == "update"
+    refusal = shown_in(await bot.view("That did not work"))
+    assert "The budget of this channel for tuning is $0.00 a month." in refusal
+    assert "can raise it with /tune budget" in refusal
+    assert not started(bot, "over budget")

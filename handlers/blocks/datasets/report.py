@@ -38,15 +38,16 @@ def build_report_view(
     earlier: Sequence[TuningJob] = (),
     obstacle: BotError | None = None,
     confirmation: str = "",
+    notes: str = "",
     native_chart: bool = True,
 ) -> dict[str, Any]:
     """Build the view with the findings, and with “Start tuning” where there is a proposal.
 
     Its private metadata holds whose view it is and the proposal's id. `confirmation` says why the start needs a
-    second yes. With a `request`, buttons on top say what to do next.
+    second yes, `notes` what to know of approvals and budgets. With a `request`, buttons on top say what to do.
     """
     blocks = _files(report, validation, build_way_out(report, request), details=True)
-    blocks += _start_or_not(report, profile, proposal, validation, obstacle, confirmation, request)
+    blocks += _start_or_not(report, profile, proposal, validation, obstacle, confirmation, notes, request)
     chart = (build_length_chart if native_chart else build_length_text)(report, "lengths")
     blocks += [chart] if chart is not None else []
     blocks += [section(previews_text(report.previews), "previews")] if report.previews else []
@@ -72,10 +73,11 @@ def build_report_message(
     request: StartRequest | None = None,
     obstacle: BotError | None = None,
     confirmation: str = "",
+    notes: str = "",
 ) -> Message:
     """Build the report for a thread; the value of its “Start tuning” button is the proposal's id."""
     blocks = _files(report, validation, _question(report, request), details=False)
-    blocks += _start_or_not(report, profile, proposal, validation, obstacle, confirmation, request)
+    blocks += _start_or_not(report, profile, proposal, validation, obstacle, confirmation, notes, request)
     if proposal is not None:
         start = button("Start tuning", START_ACTION, proposal.id, style="primary")
         blocks.append(actions([start], "report_actions"))
@@ -117,11 +119,12 @@ def _start_or_not(
     validation: DatasetReport | None,
     obstacle: BotError | None,
     confirmation: str,
+    notes: str,
     request: StartRequest | None,
 ) -> list[Block]:
     blocks = [section(_obstacle(obstacle), "report_obstacle")] if obstacle is not None else []
     if proposal is not None:
-        return [*blocks, *_start(report, profile, proposal, confirmation)]
+        return [*blocks, *_start(report, profile, proposal, confirmation, notes)]
     if _question(report, request):
         text = "Nothing was started. Answer the question on top first."
     elif report.ok and (validation is None or validation.ok):
@@ -145,7 +148,9 @@ def _obstacle(obstacle: BotError) -> str:
     return f"*{kind}, not about the file:* {error_text(obstacle)}"
 
 
-def _start(report: DatasetReport, profile: BackendProfile, proposal: Proposal, confirmation: str) -> list[Block]:
+def _start(
+    report: DatasetReport, profile: BackendProfile, proposal: Proposal, confirmation: str, notes: str
+) -> list[Block]:
     spec = proposal.spec
     pairs = [
         ("Name", escape_line(spec.name, NAME)),
@@ -158,6 +163,8 @@ def _start(report: DatasetReport, profile: BackendProfile, proposal: Proposal, c
     blocks = [facts(pairs, "start_facts"), section(_cost(report, profile, proposal), "start_cost")]
     if spec.estimate is not None:
         blocks += build_cost(spec.estimate, confirmation)
+    if notes:
+        blocks.append(section(escape_line(notes, 1_500), "start_notes"))
     if profile.notice and not profile.trains_today:
         blocks.append(section(f"*Please note:* {sentence(escape(profile.notice))}", "notice"))
     after = "When you start, Google begins to train and to charge for it. A card in the channel shows how it goes."

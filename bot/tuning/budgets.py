@@ -1,0 +1,66 @@
+"""The use cases on budgets: show them, set them, and say before a start what it would take of them."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from bot.domain.budgets import WORKSPACE, Budget, Purpose
+from bot.domain.place import Requester
+from bot.domain.spending import TuningEstimate
+from bot.errors import BadArgument
+from bot.people.roles import Deed, Roles
+from bot.ports.budgets import BudgetStore
+from bot.ports.clock import Clock
+from bot.ports.stores import JobStore
+from bot.spending.budget_check import BudgetUse, highest_cost, tuning_uses, warning
+from bot.spending.month_report import month_of, next_month, start_of
+
+
+class Budgets:
+    """Shows and sets the budgets of one workspace; a start is checked where its row is written."""
+
+    def __init__(self, store: BudgetStore, jobs: JobStore, roles: Roles, clock: Clock) -> None:
+        self._store = store
+        self._jobs = jobs
+        self._roles = roles
+        self._clock = clock
+
+    async def uses(self, requester: Requester) -> Sequence[BudgetUse]:
+        """Return the budgets that the person may see, with what is used of each this month.
+
+        Who may set budgets sees all of them, others those of the workspace, of this channel and of themselves.
+        Raises StorageError.
+        """
+        budgets = await self._store.budgets(requester.team)
+        if not await self._roles.may(requester, Deed.SET_BUDGET):
+            budgets = [each for each in budgets if _binds(each, requester)]
+        return await self._used(requester.team, budgets)
+
+    async def set(self, requester: Requester, subject: str, purpose: Purpose, usd: Decimal | None) -> None:
+        """Set a budget for each month, or none. Raises Forbidden, BadArgument, StorageError."""
+        await self._roles.check(requester, Deed.SET_BUDGET)
+        if subject != WORKSPACE and not subject.startswith(("U", "W", "C", "G")):
+            raise BadArgument("A budget is for the workspace, a channel or a person.", "See /tune help.")
+        await self._store.set(requester, subject, purpose, usd)
+
+    async def warning(self, requester: Requester, known: TuningEstimate | None) -> str:
+        """Return which budgets the start of this person here brings near their edge; empty for none.
+
+        Raises StorageError.
+        """
+        cost = highest_cost(known)
+        if cost is None:
+            return ""
+        budgets = [each for each in await self._store.budgets(requester.team) if _binds(each, requester)]
+        tuning = [each for each in budgets if each.purpose is Purpose.TUNING]
+        return warning(cost, await self._used(requester.team, tuning))
+
+    async def _used(self, team: str, budgets: Sequence[Budget]) -> Sequence[BudgetUse]:
+        if not budgets:
+            return []
+        month = month_of(self._clock.now())
+        jobs = await self._jobs.started(team, start_of(month), start_of(next_month(month)))
+        return tuning_uses([each for each in budgets if each.purpose is Purpose.TUNING], jobs)
+
+
+def _binds(budget: Budget, requester: Requester) -> bool:
+    return budget.subject in (WORKSPACE, requester.place.channel, requester.user)
