@@ -19,6 +19,7 @@ from typing import Final
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.backends import BackendOptions, Google, open_google
+from bot.backends.openai.openai import OpenAi
 from bot.chat.answer_settings import AnswerSettings
 from bot.chat.answer_worker import AnswerWorker
 from bot.chat.chat_service import ChatService
@@ -38,6 +39,7 @@ from bot.ports.backends import TuningBackend
 from bot.ports.clock import Clock
 from bot.ports.diagnosis import Check
 from bot.ports.files import FileReader
+from bot.ports.fine_tuning_jobs import FineTuningJobs
 from bot.ports.workers import Workers
 from bot.ports.workspace_members import UNKNOWN_MEMBERS, WorkspaceMembers
 from bot.runtime.background_tasks import BackgroundTasks
@@ -127,6 +129,7 @@ def build_use_cases(
     confirmation_rules: ConfirmationRules | None = None,
     approval_rules: ApprovalRules = NO_APPROVALS,
     question_limits: QuestionLimits = NO_LIMITS,
+    imports: FineTuningJobs | None = None,
 ) -> UseCases:
     """Build the use cases; `files` maps a location's scheme to its reader, `wake_sender` follows each notice.
 
@@ -192,6 +195,7 @@ def build_use_cases(
         feedback=feedback,
         corrected_files=CorrectedFiles(files, workers),
         home_pages=HomePages(access, stores.chats),
+        imports=imports,
     )
 
 
@@ -252,10 +256,16 @@ async def serving(
         measured = MeasuredNotifier(notifier, metrics, socket.note_post if socket else None)
         sender = OutboxSender(stores.outbox, stores.jobs, measured, clock)
         told = [sender.wake]
+        files: dict[str, FileReader] = {"slack": slack.files, "gs": google.files}
+        openai: OpenAi | None = None
+        if settings.openai_api_key is not None:
+            openai = OpenAi(reveal(settings.openai_api_key), settings.openai_url)
+            stack.push_async_callback(openai.close)
+            files["openai"] = openai
         use_cases = build_use_cases(
             stores,
             google.backends,
-            {"slack": slack.files, "gs": google.files},
+            files,
             clock,
             partial(_tell, told),
             workers,
@@ -268,6 +278,7 @@ async def serving(
             confirmation_rules=settings.confirmation_rules,
             approval_rules=settings.approval_rules,
             question_limits=QuestionLimits(settings.questions_per_minute, settings.thread_questions_per_hour),
+            imports=openai,
         )
         handlers = build_handlers(
             slack, use_cases, stores.jobs, stores.pending_modals, stores.audit_log, tasks, clock

@@ -14,7 +14,7 @@ from handlers.blocks.chat import ask_form, channel_settings, feedback
 from handlers.blocks.datasets import check_views, finding_list, report
 from handlers.blocks.home import tab
 from handlers.blocks.jobs import approval_request, card, share_form
-from handlers.blocks.start import cost, form, prompt
+from handlers.blocks.start import cost, form, import_jobs, prompt
 from handlers.errors import on_error
 from handlers.listeners.actions import Actions
 from handlers.listeners.commands import Commands
@@ -72,6 +72,7 @@ def register(app: AsyncApp, listeners: Listeners) -> None:
     app.action(check_views.MASK_ACTION)(door.action(actions.report_repair))
     app.action(check_views.CHECK_ACTION)(door.action(actions.report_check))
     app.action(finding_list.DETAILS_ACTION)(door.action(actions.report_details))
+    app.action(import_jobs.IMPORT_ACTION)(door.action(actions.import_job))
     app.action(report.START_ACTION)(door.action(actions.report_start))
     app.action(prompt.OPEN_ACTION)(door.action(actions.open_form))
     app.action(approval_request.APPROVE_ACTION)(door.action(actions.job_approve))

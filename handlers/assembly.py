@@ -24,6 +24,7 @@ from bot.domain.requests import PendingModal
 from bot.people.job_access import JobAccess
 from bot.people.roles import Roles
 from bot.ports.clock import Clock
+from bot.ports.fine_tuning_jobs import FineTuningJobs
 from bot.ports.stores import AuditLog, JobStore, PendingModalStore
 from bot.runtime.background_tasks import BackgroundTasks
 from bot.runtime.readiness import Readiness
@@ -58,6 +59,7 @@ from handlers.listeners.views import Views
 from handlers.start_flow.approval_flow import ApprovalFlow
 from handlers.start_flow.check_modal import CheckModal
 from handlers.start_flow.corrections_upload import CorrectionsUpload
+from handlers.start_flow.job_import import JobImport
 from handlers.start_flow.pending_modals import PendingModals
 from handlers.start_flow.repair_upload import RepairUpload
 from handlers.start_flow.report_details import ReportDetails
@@ -106,6 +108,7 @@ class UseCases:
     corrected_files: CorrectedFiles
     home_pages: HomePages
     readiness: Readiness
+    imports: FineTuningJobs | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +209,7 @@ def build_handlers(
         check_modal,
         modals,
     )
+    job_import = JobImport(client, use_cases.imports, use_cases.proposals, check_modal)
     share_posts = SharePosts(poster)
     commands = CommandRunner(
         use_cases.jobs,
@@ -223,17 +227,19 @@ def build_handlers(
         clock,
         use_cases.feedback,
         corrections,
+        job_import,
     )
     questions = QuestionTasks(use_cases.answers, slack.idempotent_poster, poster, tasks, clock)
     approvals = ApprovalFlow(client, use_cases.approvals, use_cases.jobs)
     home_tabs = HomeTabs(client, use_cases.home_pages, clock, home_seconds)
     listeners = Listeners(
         access=Access(slack.identity, slack.users, client, poster, tasks),
-        commands=Commands(check_modal, corrections, commands, questions, poster, tasks),
+        commands=Commands(check_modal, corrections, job_import, commands, questions, poster, tasks),
         actions=Actions(
             check_modal,
             repair_upload,
             details,
+            job_import,
             approvals,
             use_cases.jobs,
             use_cases.access,

@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from bot.cli import at_google, audit_export, backups, costs, dataset_files, examination, serving
+from bot.cli import at_google, audit_export, backups, costs, dataset_files, examination, imports, serving
 from bot.errors import BotError
 
 COMMANDS: Final = (
@@ -21,6 +21,7 @@ COMMANDS: Final = (
     dataset_files.convert,
     at_google.models,
     at_google.tidy,
+    imports.import_job,
     backups.backup,
     costs.export_spend,
     costs.prices,

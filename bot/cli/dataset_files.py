@@ -36,6 +36,20 @@ _ENCODING = click.option(
 )
 
 
+# The dialects that can be written.
+DIALECTS: Final = (
+    "vertex",
+    "gemini",
+    "palm",
+    "openai",
+    "messages",
+    "prompt",
+    "sharegpt",
+    "alpaca",
+    "claude",
+    "trl",
+    "preference",
+)
 _PREFERRED = click.option(
     "--preferred", is_flag=True, help="Learn only the preferred answer of rows that have two answers."
 )
@@ -242,21 +256,7 @@ def _saying_what_failed(path: Path) -> Iterator[None]:
 @click.option(
     "--to",
     "target",
-    type=click.Choice(
-        [
-            "vertex",
-            "gemini",
-            "palm",
-            "openai",
-            "messages",
-            "prompt",
-            "sharegpt",
-            "alpaca",
-            "claude",
-            "trl",
-            "preference",
-        ]
-    ),
+    type=click.Choice(DIALECTS),
     required=True,
 )
 @_INPUT
@@ -270,16 +270,24 @@ def convert(
     file: Path, target: str, input_key: str, output_key: str, encoding: str, preferred: bool, out: Path | None
 ) -> None:
     """Convert a training file to another dialect; its own dialect is detected from its rows."""
-    from bot.datasets import Converter, DatasetChecker, warnings_text
-    from bot.domain.backend_profile import DatasetLimits
-    from bot.domain.datasets import Dialect
-    from bot.runtime.atomic_files import atomic_file, same_file
+    from bot.runtime.atomic_files import same_file
 
     if out is not None and same_file(file, out):
         raise BotError(
             f"{out} is the file to convert, and is never written over.", "Name another file with --out."
         )
-    mapping = _mapping(input_key, output_key)
+    convert_file(file, target, _mapping(input_key, output_key), encoding, out, preferred=preferred)
+
+
+def convert_file(
+    file: Path, target: str, mapping: FieldMapping | None, encoding: str, out: Path | None, *, preferred: bool
+) -> int:
+    """Check a file, write it in another dialect, and return the number of its examples. Raises BotError."""
+    from bot.datasets import Converter, DatasetChecker, warnings_text
+    from bot.domain.backend_profile import DatasetLimits
+    from bot.domain.datasets import Dialect
+    from bot.runtime.atomic_files import atomic_file
+
     checker = DatasetChecker(file.name, DatasetLimits(), target=Dialect(target), mapping=mapping)
     for chunk in _chunks(file, "Checking", encoding):
         checker.feed(chunk)
@@ -301,9 +309,10 @@ def convert(
     converter = Converter(report.dialect, Dialect(target), mapping, report.sha256, name=file.name)
     if out is None:
         _convert_to(sys.stdout.buffer, converter, file, encoding)
-        return
+        return report.examples
     with _saying_what_failed(out), atomic_file(out) as output:
         _convert_to(output, converter, file, encoding)
+    return report.examples
 
 
 def _convert_to(output: BinaryIO, converter: "Converter", file: Path, encoding: str) -> None:

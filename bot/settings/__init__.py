@@ -145,6 +145,13 @@ class Settings(BaseModel):
         alias="GEMINI_API_KEY",
         description="An API key for questions to Gemini API models. Tuning needs OAuth all the same.",
     )
+    openai_api_key: SecretStr | None = Field(
+        None,
+        alias="OPENAI_API_KEY",
+        description="A key of OpenAI, only to read its fine-tuning jobs and their files for `/tune import`. Each "
+        "person who may tune can then read these files.",
+    )
+    openai_url: BaseUrl = Field("", alias="TUNEBOT_OPENAI_URL", description="Another base of OpenAI's API.")
     vertex_url: BaseUrl = Field(
         "", alias="TUNEBOT_VERTEX_URL", description="Another base for every Vertex AI host."
     )
@@ -350,6 +357,7 @@ class Settings(BaseModel):
             "SLACK_API_URL": self.slack_api_url,
             "TUNEBOT_VERTEX_URL": self.vertex_url,
             "TUNEBOT_GENAI_URL": self.genai_url,
+            "TUNEBOT_OPENAI_URL": self.openai_url,
             "STORAGE_EMULATOR_HOST": self.storage_url,
         }
         plain = {name: urlsplit(base).hostname for name, base in bases.items() if base.startswith("http://")}

@@ -33,6 +33,7 @@ from handlers.errors import report_errors
 from handlers.slack_errors import CALL_ERRORS
 from handlers.start_flow.approval_flow import ApprovalFlow
 from handlers.start_flow.check_modal import CheckModal
+from handlers.start_flow.job_import import JobImport
 from handlers.start_flow.repair_upload import RepairUpload
 from handlers.start_flow.report_details import ReportDetails
 
@@ -52,6 +53,7 @@ class Actions:
         check_modal: CheckModal,
         repair_upload: RepairUpload,
         details: ReportDetails,
+        job_import: JobImport,
         approvals: ApprovalFlow,
         tuning: JobService,
         access: JobAccess,
@@ -65,6 +67,7 @@ class Actions:
         self._check_modal = check_modal
         self._repair_upload = repair_upload
         self._details = details
+        self._job_import = job_import
         self._approvals = approvals
         self._tuning = tuning
         self._access = access
@@ -239,6 +242,11 @@ class Actions:
         """Show every finding of the report in a view above it."""
         await ack()
         self._spawn_in_view(self._details.show(body["trigger_id"], requester, body["view"]), body)
+
+    async def import_job(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
+        """Open the form with a fine-tuning job of OpenAI."""
+        await ack()
+        self._spawn(self._job_import.open(body["trigger_id"], requester, _value(body)), body)
 
     async def report_start(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
         """Start the job of a report that was posted in a thread, or ask for a second yes in a modal."""

@@ -14,6 +14,7 @@ from handlers.errors import Respond, report, report_errors
 from handlers.listeners.tune_command import CommandRunner
 from handlers.start_flow.check_modal import CheckModal
 from handlers.start_flow.corrections_upload import CorrectionsUpload
+from handlers.start_flow.job_import import JobImport
 from handlers.syntax.commands import Runner, only_reads, parse_ask, parse_tune
 
 
@@ -24,6 +25,7 @@ class Commands:
         self,
         check_modal: CheckModal,
         corrections: CorrectionsUpload,
+        job_import: JobImport,
         runner: CommandRunner,
         questions: QuestionTasks,
         poster: Poster,
@@ -31,6 +33,7 @@ class Commands:
     ) -> None:
         self._check_modal = check_modal
         self._corrections = corrections
+        self._job_import = job_import
         self._runner = runner
         self._questions = questions
         self._poster = poster
@@ -52,6 +55,8 @@ class Commands:
                 await self._check_modal.open_report(command["trigger_id"], requester, typed.arguments.request)
             case Runner.AGAIN:
                 await self._corrections.open_again(command["trigger_id"], requester, typed.arguments.name)
+            case Runner.IMPORT if typed.arguments.name:
+                await self._job_import.open(command["trigger_id"], requester, typed.arguments.name)
             case _:
                 if (message := await self._runner.run(typed, requester)) is not None:
                     await respond(message)

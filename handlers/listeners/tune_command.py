@@ -38,6 +38,7 @@ from handlers.delivery.poster import Poster
 from handlers.delivery.share_posts import SharePosts
 from handlers.slack_errors import CALL_ERRORS
 from handlers.start_flow.corrections_upload import CorrectionsUpload
+from handlers.start_flow.job_import import JobImport
 from handlers.syntax.commands import NO_MODEL, Arguments, Runner, TypedCommand
 
 logger = logging.getLogger(__name__)
@@ -68,6 +69,7 @@ class CommandRunner:
         clock: Clock,
         feedback: FeedbackService,
         corrections: CorrectionsUpload,
+        job_import: JobImport,
     ) -> None:
         self._tuning = tuning
         self._access = access
@@ -84,6 +86,7 @@ class CommandRunner:
         self._clock = clock
         self._feedback = feedback
         self._corrections = corrections
+        self._job_import = job_import
         self.runners: Final[Mapping[Runner, _Run]] = {
             Runner.LIST: self._list,
             Runner.STATUS: self._status,
@@ -101,6 +104,7 @@ class CommandRunner:
             Runner.FEEDBACK: self._feedback_of,
             Runner.EXPORT: self._export,
             Runner.AGAIN: self._again,
+            Runner.IMPORT: self._import,
             Runner.HELP: self._help,
         }
 
@@ -251,6 +255,9 @@ class CommandRunner:
         names = {job.key: job.name for job in await self._access.visible(requester, jobs)}
         # The answer to a mention is posted in its thread, where each name would notify a person.
         return build_audit(lines, names, with_mentions=not requester.place.thread)
+
+    async def _import(self, requester: Requester, arguments: Arguments) -> Message:
+        return await self._job_import.answer(requester, arguments.name)
 
     async def _help(self, requester: Requester, arguments: Arguments) -> Message:
         return build_help(list(self._profiles.values()))

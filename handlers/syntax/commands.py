@@ -51,6 +51,7 @@ class Runner(StrEnum):
     FEEDBACK = "feedback"
     EXPORT = "export"
     AGAIN = "again"
+    IMPORT = "import"
     HELP = "help"
 
 
@@ -307,6 +308,10 @@ def _one_name_or_none(rest: str, has_file: bool) -> bool:
     return not rest or _one_name(rest, has_file)
 
 
+def _job_id_or_none(rest: str, has_file: bool) -> bool:
+    return not rest or (rest.startswith("ftjob-") and len(rest.split()) == 1)
+
+
 def _pairs_or_default(rest: str, has_file: bool) -> bool:
     if not rest or rest.lower() == DEFAULT:
         return True
@@ -500,6 +505,14 @@ COMMANDS = (
         partial(_no_arguments, "audit"),
         Runner.AUDIT,
         _alone,
+    ),
+    Command(
+        "/tune import",
+        "[ftjob-ID]",
+        "Opens the form with the files and settings of a fine-tuning job at OpenAI; without an id, lists them.",
+        _parse_name,
+        Runner.IMPORT,
+        _job_id_or_none,
     ),
     Command("/tune help", "", "Shows this.", _parse_help, Runner.HELP, _alone, only_reads=True),
     Command(

@@ -25,6 +25,7 @@ _SLACK_FILE = re2.compile(
 )
 _SLACK_MESSAGE = re2.compile(r"https://[\w.-]+\.slack\.com/archives/")
 _FILE_ID = re2.compile(r"F[A-Z0-9]{6,}")
+_OPENAI_FILE = re2.compile(r"openai:file-[A-Za-z0-9_-]{1,100}")
 _GS = re2.compile(r"gs://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]/[^\s/](?:[^\r\n]*[^\r\n/])?")
 _MENTIONED = re2.compile(r"[@#][A-Z0-9]{2,}")
 _WHOLE = re2.compile(r"[+-]?[0-9]{1,12}")
@@ -201,8 +202,13 @@ def _word_end(text: str, at: int) -> int:
 
 
 def file_location(text: str, field: str = "file") -> str:
-    """Return `slack:FILE_ID` or a `gs://` URI for a link to a file, a file id or a URI. Raises BadArgument."""
+    """Return `slack:FILE_ID`, a `gs://` URI or `openai:FILE_ID` for a link to a file, a file id or a URI.
+
+    Raises BadArgument.
+    """
     given = text.strip()
+    if _OPENAI_FILE.fullmatch(given):
+        return given
     if match := _SLACK_FILE.fullmatch(given):
         return f"slack:{match.group(1)}"
     if _FILE_ID.fullmatch(given):

@@ -133,9 +133,9 @@ def test_every_secret_may_be_in_a_file(tmp_path: Path) -> None:
         path.write_text(f"{'xapp' if name == 'SLACK_APP_TOKEN' else 'xoxb'}-hush-{number}\n")
         given[secret_file_name(name)] = str(path)
 
-    assert len(given) == 5
+    assert len(given) == 6
     assert {secret[5:] for secret in Settings.read({**given, **VERTEX}).secrets()} == {
-        f"hush-{n}" for n in range(5)
+        f"hush-{n}" for n in range(6)
     }
 
 

@@ -21,7 +21,7 @@ from handlers.blocks.chat import ask_form, channel_settings, feedback
 from handlers.blocks.datasets import check_views, finding_list, report
 from handlers.blocks.home import tab
 from handlers.blocks.jobs import approval_request, card, share_form
-from handlers.blocks.start import cost, form, prompt
+from handlers.blocks.start import cost, form, import_jobs, prompt
 from handlers.delivery.poster import Poster
 from handlers.transport.access import Access, Identity
 from handlers.transport.manifest import ASK, TUNE, TUNE_FILE, manifest
@@ -236,6 +236,7 @@ ROUTES: dict[tuple[str, str], tuple[str, Callable[[Kind, str, str], Body]]] = {
         ("action", action_id): ("interaction", button(action_id))
         for action_id in (
             report.START_ACTION,
+            import_jobs.IMPORT_ACTION,
             prompt.OPEN_ACTION,
             approval_request.APPROVE_ACTION,
             approval_request.DECLINE_ACTION,
