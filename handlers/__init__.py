@@ -69,6 +69,7 @@ def register(app: AsyncApp, listeners: Listeners) -> None:
     app.action(form.VALIDATION_ACTION)(door.action(actions.form_validation))
     app.action(check_views.AGAIN_ACTION)(door.action(actions.form_again))
     app.action(check_views.REPAIR_ACTION)(door.action(actions.report_repair))
+    app.action(check_views.POST_ACTION)(door.action(actions.report_post))
     app.action(check_views.MASK_ACTION)(door.action(actions.report_repair))
     app.action(check_views.CHECK_ACTION)(door.action(actions.report_check))
     app.action(finding_list.DETAILS_ACTION)(door.action(actions.report_details))

@@ -219,10 +219,16 @@ class Actions:
         await ack()
         self._spawn_in_view(self._repair(requester, body), body)
 
-    async def _repair(self, requester: Requester, body: Body) -> None:
+    async def _repair(self, requester: Requester, body: Body, *, in_channel: bool = False) -> None:
         view = body["view"]
         owner, _ = unpack_requester(str(view.get("private_metadata") or ""), requester)
-        await self._repair_upload.repair(str(view["id"]), owner, unpack_request(_value(body)))
+        request = unpack_request(_value(body))
+        await self._repair_upload.repair(str(view["id"]), owner, request, in_channel=in_channel)
+
+    async def report_post(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
+        """Repair the file of the report, and post it in the channel, masked."""
+        await ack()
+        self._spawn_in_view(self._repair(requester, body, in_channel=True), body)
 
     async def report_check(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
         """Check the file again with the answer to the report's question, in its view or in a new one."""

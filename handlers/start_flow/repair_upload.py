@@ -1,4 +1,8 @@
-"""The “Repair and continue” button: posts both files in a thread, and the report on the repaired one."""
+"""The “Repair and continue” button: sends both files to the person who asked, and the report on the repaired one.
+
+Rows may be private, so they go to that person's direct messages. Only a person who chooses it posts the repaired
+file in the channel, and then with its private values masked; the rows that were left out go nowhere else.
+"""
 
 from dataclasses import replace
 
@@ -38,47 +42,64 @@ class RepairUpload:
         self._poster = poster
         self._pending_modals = pending_modals
 
-    async def repair(self, view_id: str, requester: Requester, request: StartRequest) -> None:
-        """Post the repaired file, the rejected rows with their reasons, and the report on the repaired file.
+    async def repair(
+        self, view_id: str, requester: Requester, request: StartRequest, *, in_channel: bool = False
+    ) -> None:
+        """Send the repaired file, the rejected rows with their reasons, and the report on the repaired file.
 
+        With `in_channel`, the repaired file is masked and posted in the channel, where everybody may start on it.
         The view then shows that report, too: its start and that of the message are the same, and happen once.
         """
         place, user = requester.place, requester.user
+        request = replace(request, mask=request.mask or in_channel)
         pending = PendingModal(ModalWork.REPAIR, view_id, place, user, request)
         async with self._pending_modals.recorded(pending):
             await self._client.views_update(view_id=view_id, view=build_repairing_view(requester))
-            thread, uploaded = await self._upload(place, user, request)
+            direct = Place(place.team, await self._poster.direct_channel(user))
+            home = place if in_channel or place.channel == direct.channel else direct
+            thread, uploaded = await self._upload(place, home, direct, user, request)
             repaired = replace(request, file=SCHEME + uploaded, mask=False)
-            checked = await self._proposals.check(thread, user, repaired)
+            # The tuning belongs where the form was opened, also where its file is sent to the person alone.
+            checked = await self._proposals.check(thread if home == place else place, user, repaired)
             await self._poster.post(thread, report_message(checked, repaired))
             await self._check_modal.show_result(pending, checked, repaired, elsewhere=False)
 
-    async def _upload(self, place: Place, user: str, request: StartRequest) -> tuple[Place, str]:
-        """Return the thread with both files, and the id of the repaired one."""
+    async def _upload(
+        self, place: Place, home: Place, direct: Place, user: str, request: StartRequest
+    ) -> tuple[Place, str]:
+        """Upload the repaired file to `home` and the rejected rows to `direct`, or both to one thread.
+
+        Return the thread with the repaired file, and its id.
+        """
         profile = self._proposals.profile(request.backend)
         async with self._dataset_repair.repaired(place, user, request, profile) as repaired:
             if not repaired.kept:
                 raise FileUnavailable(nothing_kept(repaired), "Look at the reasons in the report.")
-            thread, begun = await self._thread(place, user, request.file, repaired)
-            ids = await self._files.upload(
-                [
-                    (repaired.kept_file, f"{repaired.name}.repaired.jsonl"),
-                    (repaired.rejected_file, f"{repaired.name}.rejected.jsonl"),
-                ],
-                thread,
-            )
-            told = build_repaired_message(repaired, len(ids))
+            thread, begun = await self._thread(place, home, user, request.file, repaired)
+            kept = (repaired.kept_file, f"{repaired.name}.repaired.jsonl")
+            rejected = (repaired.rejected_file, f"{repaired.name}.rejected.jsonl")
+            if home.channel == direct.channel:
+                ids = await self._files.upload([kept, rejected], thread)
+                apart = 0
+            else:
+                ids = await self._files.upload([kept], thread)
+                apart = len(await self._files.upload([rejected], direct))
+            told = build_repaired_message(repaired, len(ids), apart)
             if begun:
                 await self._poster.edit(thread.channel, begun, told)
             else:
                 await self._poster.post(thread, told)
         return thread, ids[0]
 
-    async def _thread(self, place: Place, user: str, location: str, repaired: RepairedFiles) -> tuple[Place, str]:
+    async def _thread(
+        self, place: Place, home: Place, user: str, location: str, repaired: RepairedFiles
+    ) -> tuple[Place, str]:
         """Return the thread of the message that shares the file here, or post the message that starts one.
 
         That message, whose `ts` is returned too, promises no file until they are uploaded.
         """
-        shared = place.thread or await self._files.shared_in(place, user, location)
-        begun = "" if shared else await self._poster.post(place, build_repaired_message(repaired))
-        return replace(place, thread=shared or begun), begun
+        shared = ""
+        if home == place:
+            shared = place.thread or await self._files.shared_in(place, user, location)
+        begun = "" if shared else await self._poster.post(home, build_repaired_message(repaired))
+        return replace(home, thread=shared or begun), begun

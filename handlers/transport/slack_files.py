@@ -135,6 +135,8 @@ class SlackFiles:
                 raise FileUnavailable(f"Slack did not take {name}: {sent.status_code}.", "Try again in a moment.")
             ids.append(str(upload_slot["file_id"]))
             self._posted[ids[-1]] = place.channel
+        if not ids:
+            return ids
         await self._client.files_completeUploadExternal(
             files=[{"id": file_id} for file_id in ids], channel_id=place.channel, thread_ts=place.thread or None
         )
@@ -167,8 +169,8 @@ class SlackFiles:
 
     async def _shared_directly(self, found: dict[str, Any], user: str) -> bool:
         """Return whether the file is in the person's direct messages with the bot, where it sends them files."""
-        direct = found.get("ims") or ()
-        if not user or not direct:
+        direct = {*(found.get("ims") or ()), self._posted.get(str(found.get("id")), "")} - {""}
+        if not user or not any(channel.startswith("D") for channel in direct):
             return False
         try:
             answer = await self._client.conversations_open(users=user)

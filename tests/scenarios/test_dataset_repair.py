@@ -48,13 +48,38 @@ async def test_one_click_repairs_a_file_and_one_more_starts_on_it(open_bot: Open
         again = await bot.report("Ready to start")
         assert "rows.repaired.jsonl" in str(again.definition)
         files = {file.name: file for file in bot.slack.workspace.files.values()}
+        # Both go to Ada alone, and the tuning belongs to the channel all the same.
+        direct = bot.ada.open_dm().id
+        assert {channel for file in files.values() for channel, _ in file.shares} == {direct}
         assert jsonl(GOOD) == files["rows.repaired.jsonl"].content
         reasons = [json.loads(line) for line in files["rows.rejected.jsonl"].content.splitlines()]
         assert [reason["line"] for reason in reasons] == [41, 42, 43]
         assert all(reason["reasons"] for reason in reasons)
 
         await bot.ada.click(offer, "report_start")
-        await bot.message("40 rows from rows.repaired.jsonl", "done")
+        card = await bot.message("40 rows from rows.repaired.jsonl", "done")
+        assert card.channel == bot.channel.id
+
+
+async def test_a_row_with_a_card_number_is_never_posted_in_the_channel(open_bot: OpenBot) -> None:
+    private = "4111 1111 1111 1111"
+    rows = [*GOOD, {"text_input": f"Is {private} mine?", "output": "yes"}, {"text_input": f"and {private}?"}]
+    async with open_bot() as bot:
+        await check_in_form(bot, jsonl(rows))
+        report = await report_of(bot.ada, bot)
+        await bot.ada.click(report, "report_post")
+        said = await bot.message("repaired", "41 rows kept", "sent to the person who asked")
+        assert said.channel == bot.channel.id
+        files = {file.name: file for file in bot.slack.workspace.files.values()}
+        posted, rejected = files["rows.repaired.jsonl"], files["rows.rejected.jsonl"]
+        direct = bot.ada.open_dm().id
+        assert ({channel for channel, _ in posted.shares}, {channel for channel, _ in rejected.shares}) == (
+            {bot.channel.id},
+            {direct},
+        )
+        assert private.encode() not in posted.content
+        seen = [each for each in bot.slack.workspace.messages() if each.channel == bot.channel.id]
+        assert not any(private in each.text or private in str(each.blocks) for each in seen)
 
 
 async def test_one_click_masks_personal_data_and_leaves_no_row_out(open_bot: OpenBot) -> None:
@@ -81,7 +106,7 @@ async def test_a_person_who_presses_start_under_anothers_report_is_the_one_who_s
         bot.channel.members.add(bob.id)
         await check_in_form(bot, jsonl(GOOD) + b"oops\n")
         report = await report_of(bot.ada, bot)
-        await bot.ada.click(report, "report_repair")
+        await bot.ada.click(report, "report_post")
         said = await bot.message("repaired")
         offer = await bot.message("Start tuning", thread=said.ts)
 

@@ -8,7 +8,7 @@ from bot.domain.place import Requester
 from bot.domain.requests import StartRequest
 from bot.errors import BadArgument, BotError
 from bot.tuning.dataset_repair import RepairedFiles
-from handlers.blocks.elements import actions, button, context, modal, section
+from handlers.blocks.elements import actions, button, confirm, context, modal, section
 from handlers.blocks.formatting import count
 from handlers.blocks.jobs.wording import NAME
 from handlers.blocks.message import Block, Message, code, compose, escape_line
@@ -19,6 +19,7 @@ CHECKING_ID = "checking"
 ERROR_ID = "start_error"
 AGAIN_ACTION = "form_again"
 REPAIR_ACTION = "report_repair"
+POST_ACTION = "report_post"
 MASK_ACTION = "report_mask"
 CHECK_ACTION = "report_check"
 
@@ -67,10 +68,10 @@ def build_message_view(message: Message) -> dict[str, Any]:
     return modal(ERROR_ID, "That did not work", list(message.blocks))
 
 
-def build_repaired_message(repaired: RepairedFiles, uploaded: int = 0) -> Message:
+def build_repaired_message(repaired: RepairedFiles, uploaded: int = 0, apart: int = 0) -> Message:
     """Build the message on a repair: how many rows were kept, repaired and left out.
 
-    It promises only the files that were `uploaded` to its thread already.
+    It promises only the files that were `uploaded` to its thread already, or sent to the person `apart`.
     """
     kept = f"*{escape_line(repaired.name, 100)}* repaired: {count(repaired.kept, 'row')} kept"
     if repaired.repaired:
@@ -86,6 +87,8 @@ def build_repaired_message(repaired: RepairedFiles, uploaded: int = 0) -> Messag
     if repaired.cut_turns:
         left_out += f". {count(repaired.cut_turns, 'turn')} without an answer cut off"
     text = f"{kept}.{left_out}.{_uploaded(uploaded)}"
+    if apart:
+        text += " The rows that were left out were sent to the person who asked."
     return compose(text, [section(text, "repaired")])
 
 
@@ -121,7 +124,7 @@ def build_way_out(report: DatasetReport | None, request: StartRequest | None) ->
     if report.repairable:
         text = (
             "*I can repair this file.* I keep the good rows, put right what can only have been meant in one way, "
-            "and list the rest with reasons. "
+            "and list the rest with reasons. Both files go to you alone. "
         )
     if report.may_be_masked:
         text += (
@@ -142,6 +145,14 @@ def _repairs(report: DatasetReport, request: StartRequest) -> list[Block]:
         masked = pack_request(replace(request, mask=True))
         # Two buttons of one block must have ids of their own.
         buttons.append(button(text, MASK_ACTION, masked))
+    ask = confirm(
+        "Post it in the channel?",
+        "Everybody in the channel can read the repaired rows then, and start a tuning on them. Personal data "
+        "that I recognize is masked. The rows that are left out go to you alone.",
+        "Post it",
+        "Keep it private",
+    )
+    buttons.append(button("Repair and post here", POST_ACTION, pack_request(request), ask=ask))
     return buttons
 
 

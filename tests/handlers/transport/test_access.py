@@ -227,6 +227,7 @@ ROUTES: dict[tuple[str, str], tuple[str, Callable[[Kind, str, str], Body]]] = {
             form.VALIDATION_ACTION,
             check_views.AGAIN_ACTION,
             check_views.REPAIR_ACTION,
+            check_views.POST_ACTION,
             check_views.CHECK_ACTION,
             check_views.MASK_ACTION,
             finding_list.DETAILS_ACTION,

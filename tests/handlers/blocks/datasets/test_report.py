@@ -174,6 +174,7 @@ def test_the_repair_stands_on_top_of_the_report() -> None:
     assert texts(view)[1].startswith("*I can repair this file.*")
     assert [each["text"]["text"] for each in view["blocks"][2]["elements"]] == [
         "Repair and continue",
+        "Repair and post here",
         "Change something",
     ]
 
