@@ -55,6 +55,7 @@ from bot.spending.retirement import retirement_check
 from bot.tuning.approvals import Approvals
 from bot.tuning.budgets import Budgets
 from bot.tuning.cancellation import Cancellations
+from bot.tuning.ceiling import NO_CEILING, Ceiling
 from bot.tuning.corrected_file import CorrectedFiles
 from bot.tuning.dataset_check import DatasetCheck
 from bot.tuning.dataset_repair import DatasetRepair
@@ -128,6 +129,7 @@ def build_use_cases(
     prices: PriceTable | None = None,
     confirmation_rules: ConfirmationRules | None = None,
     approval_rules: ApprovalRules = NO_APPROVALS,
+    ceiling: Ceiling = NO_CEILING,
     question_limits: QuestionLimits = NO_LIMITS,
     imports: FineTuningJobs | None = None,
 ) -> UseCases:
@@ -159,7 +161,15 @@ def build_use_cases(
         confirmation_rules=rules,
     )
     refresher = JobRefresher(
-        backends, jobs, service, cancellations, clock, wake_sender, lost_after=lost_after, stuck_after=stuck_after
+        backends,
+        jobs,
+        service,
+        cancellations,
+        clock,
+        wake_sender,
+        lost_after=lost_after,
+        stuck_after=stuck_after,
+        ceiling=ceiling,
     )
     readiness = Readiness(backends)
     access = JobAccess(jobs, members, roles)
@@ -277,6 +287,7 @@ async def serving(
             prices=prices,
             confirmation_rules=settings.confirmation_rules,
             approval_rules=settings.approval_rules,
+            ceiling=Ceiling(settings.ceiling_after, settings.ceiling_usd),
             question_limits=QuestionLimits(settings.questions_per_minute, settings.thread_questions_per_hour),
             imports=openai,
         )

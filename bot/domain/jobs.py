@@ -4,12 +4,16 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
 from math import ceil
+from typing import Final
 
 from bot.domain.approval import Approval
 from bot.domain.datasets import Dataset
 from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
 from bot.domain.place import Place
 from bot.domain.spending import TuningEstimate
+
+# In place of the person who cancelled a job: the limit that is set for every running tuning.
+BY_CEILING: Final = "limit"
 
 
 class JobState(StrEnum):
@@ -199,8 +203,9 @@ class TuningJob:
     `waits_for` is as in Operation.
     `checked_at` is when Google last answered; `problem` is a sentence for the card on what fails now, polling or
     the cancellation. `moved_at` is when the state or the step last changed, `stuck_at` when the job was marked as
-    stuck after that. `cancelled_by` is the person who cancelled it, also before Google has confirmed that. `card`
-    is the `ts` of the job card; `place` becomes the owner's direct messages if the channel refuses posts.
+    stuck after that. `cancelled_by` is the person who cancelled it, or BY_CEILING, also before Google has
+    confirmed that. `card` is the `ts` of the job card; `place` becomes the owner's direct messages if the channel
+    refuses posts.
 
     `create_sent_at` is written before the create request is sent: without it, Google was never asked to start this
     job. `waits_since` is when the job joined the bot's queue, which gives its place there. `resumes` counts how

@@ -249,6 +249,21 @@ class Settings(BaseModel):
         description="The id of a channel in which approvers are asked, beside the direct messages to those whom a "
         "role names. The bot must be in it.",
     )
+    ceiling_hours: float | None = Field(
+        None,
+        alias="TUNEBOT_CEILING_HOURS",
+        gt=0,
+        le=8760,
+        description="Hours after which a running tuning is cancelled by the bot. Unset: no limit.",
+    )
+    ceiling_usd: Decimal | None = Field(
+        None,
+        alias="TUNEBOT_CEILING_USD",
+        gt=0,
+        le=1_000_000_000,
+        description="US dollars after which a running tuning is cancelled by the bot, where Google says its epoch "
+        "and the price is known. Unset: no limit.",
+    )
     questions_per_minute: int = Field(
         20,
         alias="TUNEBOT_QUESTIONS_PER_MINUTE",
@@ -335,6 +350,10 @@ class Settings(BaseModel):
     @property
     def confirmation_rules(self) -> ConfirmationRules:
         return ConfirmationRules(self.confirm_epoch_factor, self.confirm_usd)
+
+    @property
+    def ceiling_after(self) -> timedelta | None:
+        return None if self.ceiling_hours is None else timedelta(hours=self.ceiling_hours)
 
     @property
     def approval_rules(self) -> ApprovalRules:

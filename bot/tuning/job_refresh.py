@@ -11,16 +11,24 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
-from bot.domain.jobs import JobState, Operation, TuningJob
+from bot.domain.jobs import BY_CEILING, JobState, Operation, TuningJob
 from bot.errors import BotError, GoogleError, NotFoundAtGoogle
 from bot.ports.backends import TuningBackend, offered_backend
 from bot.ports.clock import Clock
 from bot.ports.notifier import NoticeKind
 from bot.ports.stores import Change, JobStore
 from bot.tuning.cancellation import Cancellations
+from bot.tuning.ceiling import NO_CEILING, Ceiling
 from bot.tuning.job_service import JobService
 from bot.tuning.searches import Searches
-from bot.tuning.transitions import apply_operation, mark_stuck, not_shown, past_deadline, poll_failed
+from bot.tuning.transitions import (
+    apply_operation,
+    ask_to_cancel,
+    mark_stuck,
+    not_shown,
+    past_deadline,
+    poll_failed,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +58,7 @@ class JobRefresher:
         *,
         lost_after: timedelta = LOST_AFTER,
         stuck_after: timedelta = STUCK_AFTER,
+        ceiling: Ceiling = NO_CEILING,
     ) -> None:
         self._backends = backends
         self._jobs = jobs
@@ -59,6 +68,7 @@ class JobRefresher:
         self._wake_sender = wake_sender
         self._lost_after = lost_after
         self._stuck_after = stuck_after
+        self._ceiling = ceiling
         self._fingerprints: dict[str, int] = {}
         self._searches = Searches(clock, lost_after)
 
@@ -88,8 +98,22 @@ class JobRefresher:
         await self._search_missing(offered, missing)
         cancelled = [job for job in jobs if job.cancelled_by and _still_runs(polled[job.key])]
         await self._cancellations.ask_again(cancelled, _CANCELS if len(jobs) <= _MANY else _CANCELS_AMONG_MANY)
+        for job in jobs:
+            await self._check_ceiling(offered, job, polled[job.key])
         if len(jobs) <= _MANY:
             await self._check_stuck(offered, [job for job in jobs if isinstance(polled[job.key], Operation)])
+
+    async def _check_ceiling(self, backend: TuningBackend, job: TuningJob, seen: Operation | BotError) -> None:
+        """Cancel a job that has reached the limit of a running tuning, once, as a person would."""
+        now = self._clock.now()
+        if job.cancelled_by or not backend.profile.can_cancel or not isinstance(seen, Operation):
+            return
+        if not self._ceiling.reached(job, seen, now):
+            return
+        logger.warning("%s has reached the limit of a running tuning", job.key)
+        after = await self._change(job.key, partial(ask_to_cancel, user=BY_CEILING, now=now))
+        if after is not None and after.cancelled_by == BY_CEILING and not after.state.ended:
+            await self._cancellations.ask(after)
 
     async def record_failure(self, key: str, error: BotError) -> None:
         """Write to the job that polling it failed, unless its row says so already. Raises StorageError."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bot.domain.backend_profile import BackendProfile
-from bot.domain.jobs import JobState, Snapshot, TuningJob
+from bot.domain.jobs import BY_CEILING, JobState, Snapshot, TuningJob
 from bot.spending.month_report import comparison_sentence
 from handlers.blocks.elements import actions, button, confirm, context, facts, header, section
 from handlers.blocks.formatting import count, moment
@@ -20,6 +20,7 @@ from handlers.blocks.jobs.wording import (
     NAME,
     base_model_text,
     cancel_loss,
+    canceller,
     data_lines,
     delete_loss,
     failure_lines,
@@ -129,11 +130,13 @@ def _outcome(job: TuningJob, profile: BackendProfile, ahead: int) -> str:
     elif job.state is JobState.CANCELLED:
         lines.append(approval_end(job) or _cancelled(job))
     elif job.cancelled_by and not job.state.ended:
-        who = mention(job.cancelled_by)
         what = "I ask Google until it stops, which can take a few minutes."
         if job.state is JobState.SUBMITTING:
             what = "I cancel it as soon as Google shows it."
-        lines.append(f"{who} wants it cancelled. {what}")
+        if job.cancelled_by == BY_CEILING:
+            lines.append(f"It has reached {canceller(job)}. {what}")
+        else:
+            lines.append(f"{mention(job.cancelled_by)} wants it cancelled. {what}")
     if job.state is JobState.SUBMITTING:
         lines += _unconfirmed(job)
     elif job.stuck_at and not job.state.ended:
@@ -167,7 +170,7 @@ def _cancelled(job: TuningJob) -> str:
     if not job.cancelled_by:
         return "Cancelled at Google."
     unsent = "" if not job.unstarted else " It was not sent to Google: nothing was started."
-    return f"Cancelled by {mention(job.cancelled_by)}.{unsent}"
+    return f"Cancelled by {canceller(job)}.{unsent}"
 
 
 def _unconfirmed(job: TuningJob) -> list[str]:

@@ -18,7 +18,16 @@ from handlers.blocks.jobs.card import (
     build_forget_button,
     build_successor_button,
 )
-from handlers.blocks.jobs.wording import NAME, data_lines, elapsed, failure_lines, rows_text, shared_text, where
+from handlers.blocks.jobs.wording import (
+    NAME,
+    canceller,
+    data_lines,
+    elapsed,
+    failure_lines,
+    rows_text,
+    shared_text,
+    where,
+)
 from handlers.blocks.message import COMMAND_LINE, Block, Message, code, compose, escape_line, mention
 
 _AGAIN = "You can start again with `/tune`."
@@ -94,7 +103,7 @@ def _result(job: TuningJob, profile: BackendProfile) -> list[str]:
         case JobState.CANCELLED if (end := approval_end(job)) is not None:
             return [f"{name} was not started. {end}", _AGAIN]
         case JobState.CANCELLED:
-            by = f"by {mention(job.cancelled_by)}" if job.cancelled_by else "at Google, not by me"
+            by = f"by {canceller(job)}" if job.cancelled_by else "at Google, not by me"
             return [f"{name} was cancelled {by}.", _AGAIN]
         case JobState.LOST:
             hint = escape_line(job.failure.hint, 600) if job.failure is not None else ""

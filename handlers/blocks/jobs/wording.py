@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from bot.domain.backend_profile import BackendProfile, HyperparameterRule
-from bot.domain.jobs import DataStats, Failure, Hyperparameters, JobState, TuningJob
+from bot.domain.jobs import BY_CEILING, DataStats, Failure, Hyperparameters, JobState, TuningJob
 from bot.domain.roles import EVERYONE, is_channel, is_person
 from handlers.blocks.formatting import about, count, duration, number, percent, sentence
 from handlers.blocks.message import code, escape_line, mention, shorten
@@ -69,6 +69,13 @@ def cancel_text(job: TuningJob) -> str:
     if job.state is JobState.SUBMITTING:
         return f"Google has not confirmed the start of {job.name} yet. I cancel it as soon as Google shows it."
     return f"I asked Google to cancel {job.name}. {job.problem or 'Its card shows when that is done.'}"
+
+
+def canceller(job: TuningJob) -> str:
+    """Return who cancelled the job, as mrkdwn."""
+    if job.cancelled_by == BY_CEILING:
+        return "the limit that is set for running tunings"
+    return mention(job.cancelled_by)
 
 
 def cancel_loss(job: TuningJob) -> str:
