@@ -48,6 +48,7 @@ BAD_ROWS = {
     "a key that is left out": b'{"text_input": "question %d", "output": "an answer", "id": 7}\n',
     "no keys": b"{}\n",
     "one unknown key": b'{"a":1}\n',
+    "empty arrays": b"[]\n",
     "an unknown role": b'{"messages": [{"role": "user", "content": "%d"}, {"role": "me", "content": "b"}]}\n',
 }
 MOST_MIB = 80

@@ -189,6 +189,9 @@ class GoogleStandIn:
             if request.transport is not None:
                 request.transport.abort()
             return web.Response(status=503)
+        except ConnectionError:
+            # The client has hung up while it was answered. Nobody reads this.
+            return web.Response(status=503)
         entry.status = response.status
         return response
 

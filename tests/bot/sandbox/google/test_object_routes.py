@@ -214,3 +214,17 @@ async def test_generation_precondition_is_held(client: httpx.AsyncClient) -> Non
 def test_crc32c_is_that_of_the_rfc() -> None:
     # RFC 3720, B.4: thirty-two bytes of zeros; its printed bytes are little endian.
     assert crc32c(bytes(32)) == b64encode(bytes.fromhex("8a9136aa")).decode()
+
+
+async def test_a_client_that_hangs_up_in_a_download_is_no_error(
+    client: httpx.AsyncClient, google: GoogleStandIn, caplog: pytest.LogCaptureFixture
+) -> None:
+    google.buckets.put("bucket", "large", bytes(32 * 1024 * 1024))
+    # The fixture's client reads every answer to its end.
+    async with (
+        httpx.AsyncClient(base_url=google.url, headers=client.headers) as other,
+        other.stream("GET", f"{OBJECTS}/large", params={"alt": "media"}) as answer,
+    ):
+        assert await anext(answer.aiter_raw(1024))
+    assert (await client.get(f"{OBJECTS}/large")).status_code == 200
+    assert "Error handling request" not in caplog.text
