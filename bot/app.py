@@ -14,11 +14,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from typing import Final
 
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.backends import BackendOptions, Google, open_google
+from bot.backends.google.backup_upload import upload_backup
 from bot.backends.openai.openai import OpenAi
 from bot.chat.answer_settings import AnswerSettings
 from bot.chat.answer_worker import AnswerWorker
@@ -47,6 +49,7 @@ from bot.runtime.doctor import Doctor, Row, run_checks
 from bot.runtime.machine_checks import folder_of, machine_checks
 from bot.runtime.metrics import MeasuredNotifier, Metrics
 from bot.runtime.readiness import Readiness
+from bot.runtime.scheduled_backups import ScheduledBackups
 from bot.runtime.stop_signals import run_until_stopped
 from bot.runtime.worker_pool import WorkerPool, work_queues
 from bot.settings import Settings, reveal
@@ -74,6 +77,7 @@ from handlers.transport.slack_checks import SlackChecks
 from handlers.transport.slack_client import TokenCheck
 from handlers.transport.socket_mode import SocketMode
 from storage import Stores, open_stores
+from storage.backup import copy_database, copy_private
 from storage.database_checks import database_checks
 from storage.health import DatabaseHealth
 
@@ -308,6 +312,7 @@ async def serving(
         token = TokenCheck(slack.client)
         doctor = Doctor(installation_checks(settings, slack.client, google, prices, clock, os.environ))
         await stack.enter_async_context(background_work(sender, poller, token, use_cases.readiness, tasks, doctor))
+        await stack.enter_async_context(scheduled_backups(settings, options, clock))
         home_watch = asyncio.create_task(handlers.home_tabs.watch(), name="Home tabs")
         stack.callback(home_watch.cancel)
         # What an earlier process did not finish continues before Slack sends anything new.
@@ -327,6 +332,39 @@ async def serving(
         await stack.enter_async_context(server.serving())
         logger.info("serving workspace %s as %s", slack.identity.team, slack.identity.user)
         yield
+
+
+@asynccontextmanager
+async def scheduled_backups(settings: Settings, options: BackendOptions, clock: Clock) -> AsyncIterator[None]:
+    """Copy the database now and then inside the block, where the settings say so."""
+    if not settings.backup_to:
+        yield
+        return
+    async with open_backup_target(settings.backup_to, options) as store:
+        copy = partial(copy_database, Path(settings.database))
+        backups = ScheduledBackups(copy, store, clock, settings.backup_hours * 3600)
+        watch = asyncio.create_task(backups.watch(), name="backups")
+        try:
+            yield
+        finally:
+            watch.cancel()
+
+
+@asynccontextmanager
+async def open_backup_target(folder: str, options: BackendOptions) -> AsyncIterator[Store]:
+    """Yield what stores a file in a folder, of this machine or at a `gs://` address, under the file's own name."""
+    if not folder.startswith("gs://"):
+
+        async def store(path: Path) -> None:
+            await asyncio.to_thread(copy_private, path, Path(folder))
+
+        yield store
+        return
+    storage = options.storage(options.credentials())
+    try:
+        yield partial(upload_backup, storage, folder)
+    finally:
+        await storage.close()
 
 
 def _tell(told: Sequence[Callable[[], None]]) -> None:

@@ -4,6 +4,7 @@ It reads through a connection of its own. In WAL mode a reader and the writer do
 process than the bot can make the copy. Source: https://www.sqlite.org/backup.html, https://www.sqlite.org/wal.html.
 """
 
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -47,3 +48,11 @@ def copy_connection(source: sqlite3.Connection, target: Path) -> None:
             f"The copy {target} cannot be written: {error.strerror}.",
             "Name a file in a folder that can be written.",
         ) from error
+
+
+def copy_private(path: Path, folder: Path) -> None:
+    """Copy a file into another folder under its own name, readable by this user alone. Blocks. Raises OSError."""
+    partial = folder / f"{path.name}.part"
+    partial.touch(mode=0o600)
+    shutil.copyfile(path, partial)
+    partial.replace(folder / path.name)

@@ -23,6 +23,7 @@ COMMANDS: Final = (
     at_google.tidy,
     imports.import_job,
     backups.backup,
+    backups.restore,
     costs.export_spend,
     costs.prices,
     audit_export.audit,

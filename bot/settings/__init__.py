@@ -169,6 +169,20 @@ class Settings(BaseModel):
         "bucket, are never read for anybody.",
     )
     database: str = Field("tunebot.db", alias="TUNEBOT_DB", min_length=1, description="The SQLite file.")
+    backup_to: str = Field(
+        "",
+        alias="TUNEBOT_BACKUP_TO",
+        pattern=r"^(gs://[a-z0-9][a-z0-9._-]+(/.*)?|/.*)?$",
+        description="Where the running bot puts copies of its database: `gs://my-bucket/folder`, or the path of a "
+        "folder that begins with `/`. Unset: it makes none.",
+    )
+    backup_hours: float = Field(
+        24,
+        alias="TUNEBOT_BACKUP_HOURS",
+        gt=0,
+        le=720,
+        description="Hours between two copies, where `TUNEBOT_BACKUP_TO` is set.",
+    )
     poll_seconds: float = Field(
         5,
         alias="TUNEBOT_POLL_SECONDS",
