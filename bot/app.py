@@ -49,7 +49,7 @@ from bot.runtime.doctor import Doctor, Row, run_checks
 from bot.runtime.machine_checks import folder_of, machine_checks
 from bot.runtime.metrics import MeasuredNotifier, Metrics
 from bot.runtime.readiness import Readiness
-from bot.runtime.scheduled_backups import ScheduledBackups
+from bot.runtime.scheduled_backups import ScheduledBackups, Store
 from bot.runtime.stop_signals import run_until_stopped
 from bot.runtime.worker_pool import WorkerPool, work_queues
 from bot.settings import Settings, reveal
