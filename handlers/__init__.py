@@ -10,13 +10,14 @@ from typing import Final
 
 from slack_bolt.app.async_app import AsyncApp
 
-from handlers.blocks.chat import ask_form, channel_settings, feedback
+from handlers.blocks.chat import answer, ask_form, channel_settings, feedback
 from handlers.blocks.datasets import check_views, finding_list, report
 from handlers.blocks.home import tab
 from handlers.blocks.jobs import approval_request, card, share_form
 from handlers.blocks.start import cost, form, import_jobs, prompt
 from handlers.errors import on_error
 from handlers.listeners.actions import Actions
+from handlers.listeners.answers import AnswerListeners
 from handlers.listeners.commands import Commands
 from handlers.listeners.events import Events
 from handlers.listeners.feedback import FeedbackListeners
@@ -39,6 +40,7 @@ class Listeners:
     views: Views
     shortcuts: Shortcuts
     events: Events
+    answers: AnswerListeners
     feedback: FeedbackListeners
     home: HomeListeners
 
@@ -88,6 +90,8 @@ def register(app: AsyncApp, listeners: Listeners) -> None:
     app.action(card.DELETE_ACTION)(door.action(actions.job_delete))
     app.action(card.AGAIN_ACTION)(door.action(actions.job_again))
 
+    app.action(answer.TRY_AGAIN_ACTION)(door.action(listeners.answers.try_again))
+
     votes = listeners.feedback
     app.action(feedback.VOTE_ACTION)(door.action(votes.vote))
     app.action(feedback.SWITCH_ACTION)(door.action(votes.switch_on))
@@ -104,4 +108,5 @@ def register(app: AsyncApp, listeners: Listeners) -> None:
     events = listeners.events
     app.event("app_mention")(door.event(events.app_mention))
     app.event("message")(door.event(events.message))
+    app.event("agent_session_stopped")(door.event(listeners.answers.session_stopped))
     app.event(ANY_EVENT)(events.other)

@@ -49,6 +49,7 @@ from handlers.delivery.rate_limits import RateLimits
 from handlers.delivery.share_posts import SharePosts
 from handlers.errors import report_errors
 from handlers.listeners.actions import Actions
+from handlers.listeners.answers import AnswerListeners
 from handlers.listeners.commands import Commands
 from handlers.listeners.events import Events
 from handlers.listeners.feedback import FeedbackListeners
@@ -220,6 +221,7 @@ def build_handlers(
         share_posts,
         use_cases.budgets,
         use_cases.chat,
+        use_cases.answers,
         settings,
         jobs,
         profiles,
@@ -276,6 +278,7 @@ def build_handlers(
             audit_log,
             tasks,
         ),
+        answers=AnswerListeners(questions, poster, tasks),
         feedback=FeedbackListeners(use_cases.feedback, corrections, poster, client, tasks),
     )
     return Handlers(listeners, check_modal, questions, pending_modals, poster, home_tabs, tasks)

@@ -62,6 +62,7 @@ CANNOT_POST: Final = frozenset(
 MESSAGE_GONE: Final = frozenset(
     {"cant_update_message", "channel_not_found", "edit_window_closed", "is_inactive", "message_not_found"}
 )
+CANNOT_DELETE: Final = frozenset({"cant_delete_message"})
 THREAD_GONE: Final = frozenset({"thread_not_found"})
 # Slack also answers this where the bot is in the channel, for as long as it moves the channel or the workspace.
 _MAY_PASS: Final = frozenset({"channel_not_found"})

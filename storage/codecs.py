@@ -37,6 +37,7 @@ _APPROVAL = msgspec.json.Decoder(Approval)
 _SEARCH = msgspec.json.Decoder(Search)
 _MODEL = msgspec.json.Decoder(ModelRef)
 _ANSWER = msgspec.json.Decoder(ModelAnswer)
+_QUESTION = msgspec.json.Decoder(Question)
 _GENERATION = msgspec.json.Decoder(GenerationSettings)
 _CHANNEL_SETTINGS = msgspec.json.Decoder(ChannelSettings)
 
@@ -244,6 +245,20 @@ def read_question(row: Row) -> OpenQuestion:
         refusals=read_refusals(row),
         live=_read_live(row),
     )
+
+
+def failed_row(question: Question, now: datetime) -> dict[str, Any]:
+    """Return the row of a question that may be tried again."""
+    return {
+        "key": question.key,
+        "team": question.place.team,
+        "question": _json(question),
+        "failed_at": micros(now),
+    }
+
+
+def read_failed(row: Row) -> Question:
+    return parsed(_QUESTION, row["question"])
 
 
 def _read_live(row: Row) -> LivePost | None:

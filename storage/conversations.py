@@ -13,6 +13,7 @@ from bot.domain.chat import (
     Conversation,
     ModelRef,
     Role,
+    ThreadState,
     Turn,
     estimated_tokens,
 )
@@ -33,17 +34,18 @@ def append_turns(connection: Connection, conversation: Conversation, now: dateti
         INSERT INTO conversations (team, channel, thread, backend, endpoint, name, created_at)
         VALUES (?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (team, channel, thread) DO UPDATE
-        SET backend = excluded.backend, endpoint = excluded.endpoint, name = excluded.name
+        SET backend = excluded.backend, endpoint = excluded.endpoint, name = excluded.name,
+            state = CASE state WHEN 'ended' THEN '' ELSE state END
         """,
         [place.team, place.channel, place.thread, model.backend, model.endpoint, model.name, at],
     )
     for turn in conversation.turns:
         connection.execute(
             """
-            INSERT INTO turns (team, conversation, role, text, created_at)
-            SELECT team, id, ?, ?, ? FROM conversations WHERE team = ? AND channel = ? AND thread = ?
+            INSERT INTO turns (team, conversation, role, text, created_at, question)
+            SELECT team, id, ?, ?, ?, ? FROM conversations WHERE team = ? AND channel = ? AND thread = ?
             """,
-            [turn.role.value, turn.text, at, place.team, place.channel, place.thread],
+            [turn.role.value, turn.text, at, conversation.question, place.team, place.channel, place.thread],
         )
 
 
@@ -132,6 +134,12 @@ class SqliteChatStore:
 
         return await self._database.run(read)
 
+    async def set_state(self, place: Place, state: ThreadState) -> bool:
+        change = "UPDATE conversations SET state = ? WHERE team = ? AND channel = ? AND thread = ? AND state <> ?"
+        values = [state.value, place.team, place.channel, place.thread, state.value]
+        changed = await self._database.write(lambda connection: connection.execute(change, values).rowcount)
+        return changed > 0
+
     async def conversation(self, place: Place, tokens: int | None = None) -> Conversation | None:
         def read(connection: Connection) -> Conversation | None:
             found = next(
@@ -147,7 +155,7 @@ class SqliteChatStore:
             # Closed at once where the rest of a long thread is not read.
             with closing(connection.query(query, [found["id"]])) as rows:
                 turns, cut = _newest((Turn(Role(row["role"]), row["text"]) for row in rows), tokens)
-            return Conversation(place, read_model(found), turns, cut)
+            return Conversation(place, read_model(found), turns, cut, state=ThreadState(found["state"]))
 
         return await self._database.run(read)
 

@@ -20,7 +20,17 @@ from bot.ports.questions import AskedTimes, OpenQuestion
 from bot.ports.stores import AuditEntry
 from bot.runtime.logs import log_event
 from storage.audit_log import append_entry, first_time
-from storage.codecs import COUNT_REFUSAL, Row, answer_text, micros, moment, question_row, read_question
+from storage.codecs import (
+    COUNT_REFUSAL,
+    Row,
+    answer_text,
+    failed_row,
+    micros,
+    moment,
+    question_row,
+    read_failed,
+    read_question,
+)
 from storage.conversations import append_turns
 from storage.database import Database
 from storage.feedback import keep_answer
@@ -30,6 +40,9 @@ logger = logging.getLogger(__name__)
 _NO_ATTEMPT = "begun_at = NULL, begun_channel = '', begun_thread = ''"
 _NO_REFUSALS = "refusals = 0, first_refused_at = NULL"
 _COUNT_REFUSAL = COUNT_REFUSAL.format(table="questions", key="key")
+
+
+_KEPT = timedelta(days=7)  # as long as the keys of deliveries: then “Try again” is asked once
 
 
 class SqliteQuestions:
@@ -154,10 +167,15 @@ class SqliteQuestions:
         change = f"posted = posted + 1, next_channel = ?, next_thread = ?, {_NO_ATTEMPT}, {_NO_REFUSALS}"
         await self._set(key, change, [thread.channel, thread.thread])
 
-    async def settle(self, key: str, conversation: Conversation | None = None) -> None:
+    async def settle(self, key: str, conversation: Conversation | None = None, *, keep: bool = False) -> None:
         now = self._clock.now()
 
         def forget(connection: Connection) -> None:
+            connection.execute("DELETE FROM failed_questions WHERE failed_at < ?", [micros(now - _KEPT)])
+            if keep:
+                for row in connection.query("SELECT * FROM questions WHERE key = ?", [key]):
+                    failed = failed_row(read_question(row).question, now)
+                    connection.table("failed_questions").insert(failed, replace=True)
             deleted = connection.execute("DELETE FROM questions WHERE key = ?", [key])
             if deleted.rowcount and conversation is not None:
                 append_turns(connection, conversation, now)
@@ -165,6 +183,26 @@ class SqliteQuestions:
         await self._database.write(forget)
         log_event(logger, "question.settled", question=key)
         self._note("settled")
+
+    async def failed(self, key: str) -> Question | None:
+        def read(connection: Connection) -> Question | None:
+            rows = connection.query("SELECT question FROM failed_questions WHERE key = ?", [key])
+            return next((read_failed(row) for row in rows), None)
+
+        return await self._database.run(read)
+
+    async def change_text(self, key: str, text: str) -> bool:
+        change = "UPDATE questions SET text = ? WHERE key = ? AND reply IS NULL"
+        changed = await self._database.write(lambda connection: connection.execute(change, [text, key]).rowcount)
+        return changed > 0
+
+    async def change_turn(self, team: str, key: str, text: str) -> None:
+        change = "UPDATE turns SET text = ? WHERE team = ? AND question = ? AND role = 'user'"
+        await self._database.write(lambda connection: connection.execute(change, [text, team, key]))
+
+    async def forget_turns(self, team: str, key: str) -> None:
+        change = "DELETE FROM turns WHERE team = ? AND question = ?"
+        await self._database.write(lambda connection: connection.execute(change, [team, key]))
 
     async def _set(self, key: str, change: str, values: list[Any]) -> None:
         statement = f"UPDATE questions SET {change} WHERE key = ?"  # noqa: S608 - only the constant changes above

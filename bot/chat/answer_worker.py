@@ -9,7 +9,7 @@ import asyncio
 import logging
 import textwrap
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -18,9 +18,10 @@ from typing import Final
 from bot.chat.chat_service import ChatService, exchange
 from bot.chat.feedback_service import FeedbackService
 from bot.chat.question_limits import NO_LIMITS, THREAD_WINDOW, QuestionLimits
-from bot.domain.chat import ModelAnswer, Question
+from bot.chat.running_answers import End, Ended, RunningAnswer, RunningAnswers
+from bot.domain.chat import UNFINISHED, Answer, Finish, ModelAnswer, Question
 from bot.domain.place import Place, Requester
-from bot.errors import BotError, RetryLater, SlackError, StorageError, Unconfirmed
+from bot.errors import BotError, Outdated, RetryLater, SlackError, StorageError, Unconfirmed
 from bot.ports.clock import Clock
 from bot.ports.questions import AnswerPoster, LiveRecord, OpenQuestion, Posted, QuestionStore
 from bot.runtime.backoff import DEFAULT_BACKOFF, Backoff
@@ -69,6 +70,7 @@ class AnswerWorker:
         self._limits = limits
         self._feedback = feedback
         self._threads = OrderedWork()
+        self._running = RunningAnswers()
         self._queue = queue or FairQueue(ASKED_AT_ONCE, ASKED_AT_ONCE_BY_ONE, MOST_WAITING)
 
     async def add(self, question: Question) -> OpenQuestion | None:
@@ -100,12 +102,14 @@ class AnswerWorker:
         thread are answered in the order in which they came, each with the answers before it.
         """
         key, place = asked.question.key, asked.question.place
-        with ExitStack() as turns:
+        async with AsyncExitStack() as turns:
+            running = await turns.enter_async_context(self._running.running(asked.question))
             turn = turns.enter_context(self._threads.join(place if place.thread else key))
 
             def opened(thread: Place) -> None:
                 """Let what is written under the unfinished answer to a command wait for the whole answer."""
                 if not place.thread:
+                    running.thread = thread
                     turns.enter_context(self._threads.join(thread))
 
             live = StoredLive(self._store, key, opened)
@@ -119,13 +123,44 @@ class AnswerWorker:
                     await self._explain(key, _half_posted(asked.question), to, live)
                 return
             try:
-                answer = asked.answer or await self._answer(asked, to, turn, live)
+                answer = asked.answer or await self._answer(running, asked, to, turn, live)
+            except Ended:
+                running.answered = True
+                await self._until_done(key, partial(self._withdraw, to))
             except Exception as error:  # noqa: BLE001 - the person must get an explanation of any error
+                running.answered = True
                 await turn.wait()
                 await self._explain(key, error, to, live)
             else:
                 await turn.wait()
                 await self._until_done(key, partial(self._post, answer, to, live))
+
+    def stop(self, place: Place, user: str) -> int:
+        """Stop the answers in a thread, or the person's own in a channel; return how many."""
+        return self._running.stop(place, user)
+
+    async def change(self, place: Place, key: str, text: str) -> None:
+        """Respect that the message of a question was edited: the new text is asked, or stands in the thread.
+
+        Raises StorageError.
+        """
+        if await self._store.change_text(key, text):
+            self._running.end(key, End.CHANGED)
+        else:
+            await self._store.change_turn(place.team, key, text)
+
+    async def withdraw(self, place: Place, key: str) -> None:
+        """Respect that the message of a question was deleted. Raises StorageError."""
+        asked = await self._store.question(key)
+        if asked is not None and asked.answer is None:
+            self._running.end(key, End.WITHDRAWN)
+        else:
+            await self._store.forget_turns(place.team, key)
+
+    async def _withdraw(self, to: AnswerPoster, asked: OpenQuestion) -> bool:
+        await to.withdraw(asked)
+        await self._store.settle(asked.question.key)
+        return True
 
     def answers_in(self, place: Place) -> bool:
         """Return whether a question in this thread is being answered now."""
@@ -147,38 +182,84 @@ class AnswerWorker:
         await self._store.settle(asked.question.key)
         return True
 
+    async def try_again(self, key: str, place: Place) -> Question:
+        """Return the question to ask once more, of one that failed or whose answer ended early.
+
+        Its key is always the same, so that it is asked once however often a person presses the button. Raises
+        Outdated where it is no longer kept or belongs to another channel, StorageError.
+        """
+        failed = await self._store.failed(key)
+        same = failed is not None and (failed.place.team, failed.place.channel) == (place.team, place.channel)
+        if failed is None or not same:
+            raise Outdated("I no longer have this question.", "Ask it again.")
+        return replace(failed, key=f"again:{key}")
+
     async def open_questions(self) -> list[OpenQuestion]:
         """Return the questions that an earlier process did not settle, oldest first. Raises StorageError."""
         return list(await self._store.open_questions())
 
-    async def _answer(self, asked: OpenQuestion, to: AnswerPoster, turn: Turn, live: LiveRecord) -> ModelAnswer:
-        """Ask the model and store its answer. Raises BotError."""
+    async def _answer(
+        self, running: RunningAnswer, asked: OpenQuestion, to: AnswerPoster, turn: Turn, live: LiveRecord
+    ) -> ModelAnswer:
+        """Ask the model and store its answer. Raises BotError, and Ended for a question that was withdrawn."""
+        key = asked.question.key
+        while True:
+            try:
+                answer = await self._ask(running, asked, to, turn, live)
+                break
+            except Ended as ended:
+                if ended.why is End.STOPPED:
+                    raise BotError("This question was stopped before a model was asked.") from None
+                if ended.why is not End.CHANGED:
+                    raise
+                running.begin_again()
+            asked = await self._store.question(key) or asked
+        running.answered = True
+
+        async def store(_: OpenQuestion) -> bool:
+            await self._store.store_answer(key, answer)
+            return True
+
+        await self._until_done(key, store)
+        return answer
+
+    async def _ask(
+        self, running: RunningAnswer, asked: OpenQuestion, to: AnswerPoster, turn: Turn, live: LiveRecord
+    ) -> ModelAnswer:
         question = asked.question
         age = self._clock.now() - asked.asked_at
         # An attempted post without a stored answer was an explanation: the model is not asked again.
         if asked.unconfirmed is not None or age > self._asked_again_within:
             raise _interrupted(question)
-        # Counted before it waits for its turn: who is over the limit is told at once, and fills no queue.
-        if turn.must_wait:
+        async with running.may_end():
+            # Counted before it waits for its turn: who is over the limit is told at once, and fills no queue.
+            if turn.must_wait:
+                await self._count(question)
+                await turn.wait()
+            requester = Requester(question.user, question.place)
+            if question.model is not None:
+                await self._chat.check_ask(requester, question.model)
+            model = question.model or await self._chat.model_for(requester, question.named)
+            await self._chat.check_settings(model, question.settings)
             await self._count(question)
-            await turn.wait()
-        requester = Requester(question.user, question.place)
-        if question.model is not None:
-            await self._chat.check_ask(requester, question.model)
-        model = question.model or await self._chat.model_for(requester, question.named)
-        await self._chat.check_settings(model, question.settings)
-        await self._count(question)
-        async with self._turn(question, to), to.show_live(asked, model, live) as show:
-            answer = await self._chat.ask(question.place, question.text, model, question.settings, show)
-        if self._feedback is not None:
-            answer = await self._feedback.ratable(question, answer)
+        async with AsyncExitStack() as stack:
+            async with running.may_end():
+                await stack.enter_async_context(self._turn(question, to))
+            show = await stack.enter_async_context(to.show_live(asked, model, live))
 
-        async def store(_: OpenQuestion) -> bool:
-            await self._store.store_answer(question.key, answer)
-            return True
+            def hear(words: str) -> None:
+                running.received.append(words)
+                show(words)
 
-        await self._until_done(question.key, store)
-        return answer
+            try:
+                async with running.may_end():
+                    answer = await self._chat.ask(question.place, question.text, model, question.settings, hear)
+            except Ended as ended:
+                if ended.why is not End.STOPPED:
+                    raise
+                # What was received was paid for.
+                return ModelAnswer(model, Answer("".join(running.received), Finish.STOPPED))
+        return answer if self._feedback is None else await self._feedback.ratable(question, answer)
 
     async def _count(self, question: Question) -> None:
         """Count the question once. Raises TooManyQuestions, StorageError."""
@@ -210,7 +291,8 @@ class AnswerWorker:
         key = asked.question.key
         posted = await to.post(asked, answer, partial(self._store.record_attempt, key), live)
         if posted.last:
-            await self._store.settle(key, exchange(posted.thread, asked.question.text, answer))
+            turns = exchange(posted.thread, asked.question.text, answer, key)
+            await self._store.settle(key, turns, keep=answer.answer.finish in UNFINISHED)
         else:
             await self._store.posted(key, posted.thread)
         return posted.last
@@ -231,7 +313,7 @@ class AnswerWorker:
                 raise
             except Exception:
                 logger.exception("could not post why %s has no answer: %s", key, error)
-            await self._store.settle(key)
+            await self._store.settle(key, keep=True)
             return True
 
         await self._until_done(key, explain)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from bot.chat.answer_settings import AnswerSettings
 from bot.domain.chat import (
+    UNFINISHED,
     Answer,
     ChannelModel,
     Conversation,
@@ -18,6 +19,7 @@ from bot.domain.chat import (
     ModelAnswer,
     ModelRef,
     Role,
+    ThreadState,
     Turn,
     estimated_tokens,
 )
@@ -120,6 +122,9 @@ class ChatService:
         if name:
             return await self.find(requester, name)
         if place.thread and (conversation := await self._chats.conversation(place, 0)) is not None:
+            job = await self._access.job_of(conversation.model)
+            if job is not None and job.deleted_by:
+                raise _thread_over(conversation.model)
             if await self._may_go_on(requester, conversation.model):
                 return conversation.model
             raise NoSuchJob(
@@ -131,10 +136,30 @@ class ChatService:
         raise NoSuchJob("No model was chosen for this channel yet.", "Choose one with /tune use NAME.")
 
     async def answers_in(self, requester: Requester) -> bool:
-        """Return whether a model answered in this thread that the person may ask here. Raises StorageError."""
+        """Return whether a model answers in this thread that the person may ask here, without being mentioned.
+
+        Raises NoSuchJob once where its model was deleted since, StorageError.
+        """
         place = requester.place
         conversation = await self._chats.conversation(place, 0) if place.thread else None
-        return conversation is not None and await self._may_go_on(requester, conversation.model)
+        if conversation is None or conversation.state is not ThreadState.OPEN:
+            return False
+        job = await self._access.job_of(conversation.model)
+        if job is not None and job.deleted_by:
+            if await self._chats.set_state(place, ThreadState.ENDED):
+                raise _thread_over(conversation.model)
+            return False
+        return await self._may_go_on(requester, conversation.model)
+
+    async def speak_again(self, place: Place) -> None:
+        """End the quiet of a thread in which somebody mentioned the bot. Raises StorageError."""
+        conversation = await self._chats.conversation(place, 0) if place.thread else None
+        if conversation is not None and conversation.state is ThreadState.QUIET:
+            await self._chats.set_state(place, ThreadState.OPEN)
+
+    async def be_quiet(self, place: Place) -> None:
+        """Answer nothing more in this thread until somebody mentions the bot there. Raises StorageError."""
+        await self._chats.set_state(place, ThreadState.QUIET)
 
     async def _may_go_on(self, requester: Requester, model: ModelRef) -> bool:
         """Return whether the person may ask the thread's model; everybody may ask the one of the channel."""
@@ -279,12 +304,19 @@ async def _streamed(stream: AsyncGenerator[Answer, None], show: ShowWords) -> An
     return Answer("".join(texts), last.finish, last.reason, last.others)
 
 
-def exchange(place: Place, question: str, answer: ModelAnswer) -> Conversation:
+def exchange(place: Place, question: str, answer: ModelAnswer, key: str = "") -> Conversation:
     """Return the turns that a thread keeps of a posted answer: both, or none if the model returned no text."""
     turns: tuple[Turn, ...] = ()
-    if answer.answer.text and answer.answer.finish in (Finish.COMPLETE, Finish.CUT, Finish.DROPPED):
+    if answer.answer.text and answer.answer.finish in (Finish.COMPLETE, Finish.CUT, *UNFINISHED):
         turns = (Turn(Role.USER, question), Turn(Role.MODEL, answer.answer.text))
-    return Conversation(place, answer.model, turns)
+    return Conversation(place, answer.model, turns, question=key)
+
+
+def _thread_over(model: ModelRef) -> NoSuchJob:
+    return NoSuchJob(
+        f"The model of this thread, “{model.name}”, was deleted, so nobody answers here any more.",
+        "Ask another one: @Tunebot model=NAME your question",
+    )
 
 
 def _cannot_answer(job: TuningJob) -> NoSuchJob:

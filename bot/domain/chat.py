@@ -55,8 +55,13 @@ class Finish(StrEnum):
     COMPLETE = "complete"
     CUT = "cut"  # the model's output limit
     DROPPED = "dropped"  # the connection to Google ended before the answer did
+    STOPPED = "stopped"  # a person stopped it
     BLOCKED = "blocked"  # Google's filters, on the question or on the answer
     EMPTY = "empty"  # no text, and no reason of the kinds above
+
+
+# An answer that ended so may be asked for again.
+UNFINISHED: Final = frozenset({Finish.DROPPED, Finish.STOPPED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +124,24 @@ class ModelAnswer:
     rating_key: str = ""
 
 
+class ThreadState(StrEnum):
+    """Whether a model answers in a thread without being mentioned."""
+
+    OPEN = ""
+    QUIET = "quiet"  # a person asked the bot to say nothing until it is mentioned
+    ENDED = "ended"  # the model was deleted, and the thread was told so
+
+
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A thread in which a model answers, with its turns, oldest first; `cut` says that older ones are left out."""
+    """A thread in which a model answers, with its turns, oldest first; `cut` says that older ones are left out.
+
+    `question` is the key of the question whose turns are appended.
+    """
 
     place: Place
     model: ModelRef
     turns: tuple[Turn, ...] = field(default=())
     cut: bool = False
+    question: str = ""
+    state: ThreadState = ThreadState.OPEN

@@ -114,11 +114,30 @@ class QuestionStore(Protocol):
         """Count one more posted message and store the thread for the next one. Raises StorageError."""
         ...
 
-    async def settle(self, key: str, conversation: Conversation | None = None) -> None:
+    async def settle(self, key: str, conversation: Conversation | None = None, *, keep: bool = False) -> None:
         """Delete the question but its key and append the turns to their thread, in one transaction.
+
+        With `keep`, the question can be read with `failed` for a week. Raises StorageError.
+        """
+        ...
+
+    async def failed(self, key: str) -> Question | None:
+        """Return a question that was settled with `keep`, None if it is not kept any more. Raises StorageError."""
+        ...
+
+    async def change_text(self, key: str, text: str) -> bool:
+        """Change the text of a question without a stored answer. Returns false if there is none.
 
         Raises StorageError.
         """
+        ...
+
+    async def change_turn(self, team: str, key: str, text: str) -> None:
+        """Change what the thread keeps of a question that was answered. Raises StorageError."""
+        ...
+
+    async def forget_turns(self, team: str, key: str) -> None:
+        """Delete what the thread keeps of a question and its answer. Raises StorageError."""
         ...
 
 
@@ -178,6 +197,10 @@ class AnswerPoster(Protocol):
         right before a post, and `live` where that message is gone. Raises RetryLater, Unconfirmed, and what the
         records raise.
         """
+        ...
+
+    async def withdraw(self, asked: OpenQuestion) -> None:
+        """Delete the message that shows the unfinished answer. Raises RetryLater."""
         ...
 
     async def explain(

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from bot.domain.budgets import Budget
-from bot.domain.chat import ChannelModel, ChannelSettings, Conversation, ModelRef
+from bot.domain.chat import ChannelModel, ChannelSettings, Conversation, ModelRef, ThreadState
 from bot.domain.jobs import OpenJob, Snapshot, TuningJob
 from bot.domain.place import Place, Requester, Sight
 from bot.domain.requests import PendingModal, Proposal
@@ -249,6 +249,14 @@ class ChatStore(Protocol):
 
     async def channels_of(self, team: str, model: ModelRef) -> Sequence[str]:
         """Return the channels of the workspace in which this model answers. Raises StorageError."""
+        ...
+
+    async def set_state(self, place: Place, state: ThreadState) -> bool:
+        """Store whether a model answers in the place's thread without being mentioned.
+
+        An answer of another model opens a thread that ended. Returns false if nothing changed.
+        Raises StorageError.
+        """
         ...
 
     async def conversation(self, place: Place, tokens: int | None = None) -> Conversation | None:

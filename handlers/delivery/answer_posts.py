@@ -15,14 +15,14 @@ from typing import Any, Final
 from slack_sdk.errors import SlackApiError
 
 from bot.chat.answer_worker import AnswerWorker
-from bot.domain.chat import ModelAnswer, ModelRef, Question
-from bot.domain.place import Place
-from bot.errors import BotError, StorageError
+from bot.domain.chat import UNFINISHED, ModelAnswer, ModelRef, Question
+from bot.domain.place import Place, Requester
+from bot.errors import BotError, Outdated, StorageError
 from bot.ports.clock import Clock
 from bot.ports.notifier import RecordAttempt
 from bot.ports.questions import LiveRecord, OpenQuestion, Posted, ShowWords
 from bot.runtime.background_tasks import BackgroundTasks
-from handlers.blocks.chat.answer import build_answer, build_asked_answer
+from handlers.blocks.chat.answer import build_answer, build_asked_answer, with_try_again
 from handlers.blocks.message import Message
 from handlers.blocks.replies import build_reply
 from handlers.delivery.idempotent_poster import IdempotentPoster
@@ -32,6 +32,7 @@ from handlers.delivery.poster import Poster
 from handlers.errors import Respond, message_for, report
 from handlers.slack_errors import (
     CALL_ERRORS,
+    CANNOT_DELETE,
     CANNOT_POST,
     MESSAGE_GONE,
     NO_ENTRY,
@@ -137,6 +138,27 @@ class QuestionTasks:
         if opened is not None:
             self._spawn(opened, respond if question.quoted else None)
 
+    async def try_again(self, key: str, requester: Requester, respond: Respond) -> None:
+        """Ask a question once more whose answer failed or ended early. Raises BotError."""
+        question = await self._answer_worker.try_again(key, requester.place)
+        # Who presses the button is the one who asks, with the rights and the limits of that person.
+        opened = await self._answer_worker.add(replace(question, user=requester.user))
+        if opened is None:
+            raise Outdated("This question was asked again already.")
+        self._spawn(opened, respond if question.quoted else None)
+
+    def stop(self, place: Place, user: str) -> int:
+        """Stop the answers in a thread, or the person's own in a channel; return how many."""
+        return self._answer_worker.stop(place, user)
+
+    async def change(self, place: Place, key: str, text: str) -> None:
+        """Respect that the message of a question was edited. Raises StorageError."""
+        await self._answer_worker.change(place, key, text)
+
+    async def withdraw(self, place: Place, key: str) -> None:
+        """Respect that the message of a question was deleted. Raises StorageError."""
+        await self._answer_worker.withdraw(place, key)
+
     def answers_in(self, place: Place) -> bool:
         """Return whether a question in this thread is being answered now."""
         return bool(place.thread) and self._answer_worker.answers_in(place)
@@ -226,12 +248,26 @@ class SlackAnswerPoster:
         last = asked.posted + 1 >= len(await self._messages(asked.question, answer, place))
         return Posted(replace(place, thread=place.thread or ts), last)
 
+    async def withdraw(self, asked: OpenQuestion) -> None:
+        """Delete the message that shows the unfinished answer; one that was never named has no words."""
+        live = asked.live
+        if live is None or not live.ts:
+            return
+        with delivery_errors():
+            try:
+                await self._stop_stream(live.place.channel, live.ts, build_reply("…"))
+                await self._poster.delete(live.place.channel, live.ts)
+            except SlackApiError as error:
+                if slack_code(error) not in MESSAGE_GONE | CANNOT_POST | CANNOT_DELETE:
+                    raise
+            await self._live.set_status(live.place, WAITING)
+
     async def explain(
         self, asked: OpenQuestion, error: Exception, record_attempt: RecordAttempt, live: LiveRecord
     ) -> None:
         """Say why there is no answer: in the thread where everyone sees the question, else to the person alone."""
         question, metadata = asked.question, answer_metadata(asked.question.key, piece="error", last=True)
-        message = message_for(error)
+        message = with_try_again(message_for(error), question.key)
         with delivery_errors():
             if await self._finish(asked, message, metadata, live) is not None:
                 return
@@ -348,7 +384,10 @@ class SlackAnswerPoster:
         quoted = question.quoted or place.channel != question.place.channel
         if quoted not in self._built:
             build = partial(build_asked_answer, question.user, question.text) if quoted else build_answer
-            self._built[quoted] = await asyncio.to_thread(build, answer)
+            built = await asyncio.to_thread(build, answer)
+            if answer.answer.finish in UNFINISHED:
+                built[-1] = with_try_again(built[-1], question.key)
+            self._built[quoted] = built
         return self._built[quoted]
 
     async def _found(

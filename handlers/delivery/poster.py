@@ -118,6 +118,11 @@ class Poster:
 
         await self._send_accepted(Method.EDIT, send, message, wait_for_pause)
 
+    async def delete(self, channel: str, ts: str) -> None:
+        """Delete a message of the bot. Raises SlackApiError, NETWORK_ERRORS."""
+        async with asyncio.timeout(self._seconds):
+            await self._strict_client.chat_delete(channel=channel, ts=ts)
+
     async def start_stream(self, place: Place, reader: str) -> str:
         """Begin a streamed message without words in a thread, and return its `ts`.
 

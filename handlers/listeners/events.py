@@ -15,7 +15,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from bot.chat.chat_service import ChatService
 from bot.domain.chat import Question
 from bot.domain.place import Place, Requester
-from bot.errors import BotError, StorageError
+from bot.errors import BotError, NoSuchJob, StorageError
 from bot.ports.stores import AuditLog
 from bot.runtime.background_tasks import BackgroundTasks
 from handlers.blocks.message import Message
@@ -26,11 +26,13 @@ from handlers.errors import Respond, report_errors
 from handlers.listeners.tune_command import CommandRunner
 from handlers.syntax.commands import Arguments, Runner, TypedCommand, parse_mention
 from handlers.syntax.lexer import undo_markup
+from handlers.syntax.spoken_to import is_for_the_model
 from handlers.transport.access import Identity
 from handlers.transport.attachments import read_attachments
 
 MESSAGE_EVENT_SECONDS: Final = 0.7  # how long an app_mention without a file waits for the `message` with it
 # The subtypes of `message` that a person wrote: docs.slack.dev/reference/events/message.
+_CHANGED, _DELETED = "message_changed", "message_deleted"
 _WRITTEN_BY_PEOPLE = {None, "file_share", "thread_broadcast"}
 
 Event = dict[str, Any]
@@ -77,10 +79,30 @@ class Events:
     async def message(self, ack: AsyncAck, requester: Requester, body: dict[str, Any]) -> None:
         """Handle a message. A question is written before the acknowledgement, until which Slack redelivers it."""
         event: Event = body["event"]
+        if event.get("subtype") in (_CHANGED, _DELETED):
+            await ack()
+            self._tasks.spawn(self._respect(event, requester), "edited message")
+            return
         if event.get("subtype") in _WRITTEN_BY_PEOPLE:
             mentioned = f"<@{self._identity.user}>" in str(event.get("text") or "")
             await self._handle(event, requester, addressed=mentioned or event.get("channel_type") == "im")
         await ack()
+
+    async def _respect(self, event: Event, requester: Requester) -> None:
+        """Change or withdraw the question of a message that was edited or deleted."""
+        place = requester.place
+        if event["subtype"] == _DELETED:
+            await self._questions.withdraw(place, f"message:{place.channel}:{event.get('deleted_ts')}")
+            return
+        message, before = event.get("message") or {}, event.get("previous_message") or {}
+        text = str(message.get("text") or "")
+        # Slack also tells of a preview that was added, or of a first reply.
+        if text == str(before.get("text") or ""):
+            return
+        typed = self._parsed(text)
+        if isinstance(typed, TypedCommand) and typed.runner is Runner.ASK:
+            key = f"message:{place.channel}:{message.get('ts')}"
+            await self._questions.change(place, key, typed.arguments.question)
 
     async def other(self, ack: AsyncAck) -> None:
         """Acknowledge an event that has no listener; Slack would send it again."""
@@ -112,12 +134,23 @@ class Events:
         """Return what the message means, None where it is not meant for the bot."""
         text = str(event.get("text") or "")
         if not addressed:
-            # A question that is being answered makes its thread a conversation before the answer is there.
-            if not self._questions.answers_in(requester.place) and not await self._chat.answers_in(requester):
+            if not is_for_the_model(text):
                 return None
+            # A question that is being answered makes its thread a conversation before the answer is there.
+            try:
+                if not self._questions.answers_in(requester.place) and not await self._chat.answers_in(requester):
+                    return None
+            except NoSuchJob as error:
+                return error
             return TypedCommand(Runner.ASK, Arguments(question=undo_markup(text)))
+        typed = self._parsed(text, has_file=bool(event.get("files")))
+        if isinstance(typed, TypedCommand) and typed.runner is Runner.ASK:
+            await self._chat.speak_again(requester.place)
+        return typed
+
+    def _parsed(self, text: str, *, has_file: bool = False) -> TypedCommand | BotError:
         try:
-            return parse_mention(text, self._identity.user, has_file=bool(event.get("files")))
+            return parse_mention(text, self._identity.user, has_file=has_file)
         except BotError as error:
             return error
 

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Final
 
 from bot.chat.answer_settings import AnswerSettings
+from bot.chat.answer_worker import AnswerWorker
 from bot.chat.chat_service import ChatService
 from bot.chat.feedback_service import FeedbackService
 from bot.domain.backend_profile import BackendProfile
@@ -32,6 +33,7 @@ from handlers.blocks.jobs.confirmations import build_cancel_question, build_dele
 from handlers.blocks.jobs.listing import SHOWN, build_job_list, build_model_list
 from handlers.blocks.jobs.share_form import build_shared_reply
 from handlers.blocks.message import Message
+from handlers.blocks.replies import build_reply
 from handlers.blocks.roles import build_role_change, build_roles
 from handlers.blocks.spend import build_spend
 from handlers.delivery.poster import Poster
@@ -62,6 +64,7 @@ class CommandRunner:
         share_posts: SharePosts,
         budgets: Budgets,
         chat: ChatService,
+        answers: AnswerWorker,
         answer_settings: AnswerSettings,
         jobs: JobStore,
         profiles: Mapping[str, BackendProfile],
@@ -79,6 +82,7 @@ class CommandRunner:
         self._share_posts = share_posts
         self._budgets = budgets
         self._chat = chat
+        self._answers = answers
         self._answer_settings = answer_settings
         self._jobs = jobs
         self._profiles = profiles
@@ -106,6 +110,8 @@ class CommandRunner:
             Runner.AGAIN: self._again,
             Runner.IMPORT: self._import,
             Runner.HELP: self._help,
+            Runner.STOP: self._stop,
+            Runner.QUIET: self._quiet,
         }
 
     async def run(self, typed: TypedCommand, requester: Requester) -> Message | None:
@@ -258,6 +264,18 @@ class CommandRunner:
 
     async def _import(self, requester: Requester, arguments: Arguments) -> Message:
         return await self._job_import.answer(requester, arguments.name)
+
+    async def _stop(self, requester: Requester, arguments: Arguments) -> Message:
+        number = self._answers.stop(requester.place, requester.user)
+        if not number:
+            return build_reply("No answer is being written here.")
+        return build_reply("I stop the answer." if number == 1 else f"I stop {number} answers.")
+
+    async def _quiet(self, requester: Requester, arguments: Arguments) -> Message:
+        if not requester.place.thread:
+            return build_reply("Write it in a thread in which I answer: @Tunebot quiet")
+        await self._chat.be_quiet(requester.place)
+        return build_reply("I say nothing more in this thread until somebody mentions me.")
 
     async def _help(self, requester: Requester, arguments: Arguments) -> Message:
         return build_help(list(self._profiles.values()))

@@ -53,6 +53,8 @@ class Runner(StrEnum):
     AGAIN = "again"
     IMPORT = "import"
     HELP = "help"
+    STOP = "stop"
+    QUIET = "quiet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -513,6 +515,23 @@ COMMANDS = (
         _parse_name,
         Runner.IMPORT,
         _job_id_or_none,
+    ),
+    Command(
+        "/tune stop",
+        "",
+        "Stops your answers that are being written in this channel; `@Tunebot stop` stops those in a thread.",
+        partial(_no_arguments, "stop"),
+        Runner.STOP,
+        _alone,
+        only_reads=True,
+    ),
+    Command(
+        "/tune quiet",
+        "",
+        "`@Tunebot quiet` in a thread: the bot answers nothing there until somebody mentions it.",
+        partial(_no_arguments, "quiet"),
+        Runner.QUIET,
+        _alone,
     ),
     Command("/tune help", "", "Shows this.", _parse_help, Runner.HELP, _alone, only_reads=True),
     Command(

@@ -103,14 +103,17 @@ def sender_of_event(body: Payload) -> Sender:
     Where a channel is shared, `authorizations` names the workspace that the event is for, and `team_id` may name
     the other one; `user_team` is then the author's workspace or organisation: slack_bolt/request/internals.py.
     """
-    event, authorized = _object(body.get("event")), body.get("authorizations")
+    about, authorized = _object(body.get("event")), body.get("authorizations")
+    # What tells of an edit or a deletion names the author inside the message; only its author can edit it.
+    inside = {"message_changed": "message", "message_deleted": "previous_message"}.get(_text(about.get("subtype")))
+    event = _object(about.get(inside)) if inside else about
     receiver = _object(authorized[0]).get("team_id") if authorized else body.get("team_id")
     teams = [_text(event[name]) for name in ("user_team", "source_team", "team") if event.get(name)]
     # In a channel of this workspace alone, and only there, `team` without `user_team` is the author's.
     if body.get("is_ext_shared_channel") is not False and not event.get("user_team"):
         teams.append("")
     is_bot = bool(event.get("bot_id") or event.get("bot_profile") or event.get("subtype") == "bot_message")
-    user, channel, thread = (_text(event.get(name)) for name in ("user", "channel", "thread_ts"))
+    user, thread, channel = _text(event.get("user")), _text(event.get("thread_ts")), _text(about.get("channel"))
     return Sender(user, (_text(receiver),), tuple(teams), channel, thread, is_bot)
 
 

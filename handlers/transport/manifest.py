@@ -33,6 +33,7 @@ SHORTCUTS: Final = (TUNE_FILE,)
 
 # Each subscribed event, with the scope that Slack requires for it.
 EVENTS: Final = {
+    "agent_session_stopped": "assistant:write",
     "app_mention": "app_mentions:read",
     "message.channels": "channels:history",
     "message.groups": "groups:history",
@@ -44,7 +45,8 @@ EVENTS: Final = {
 # Each further scope, with what fails without it.
 SCOPES: Final = {
     "commands": "the slash commands and the shortcut",
-    "chat:write": "every message, the job card, the thinking status",
+    "assistant:write": "the status of an answer that is being written, with Slack's Stop button",
+    "chat:write": "every message, the job card, streamed answers",
     "files:read": "reading attached training files",
     "files:write": "posting repaired training files and the rows left out",
     "metadata.message:read": "finding a card again after an interrupted post, so that it is not posted twice",
@@ -75,6 +77,7 @@ def manifest(request_url: str = "") -> dict[str, Any]:
             "background_color": "#1a4a6e",
         },
         "features": {
+            "agent_view": {"agent_description": "Answers with the models that were tuned here."},
             "app_home": {
                 "home_tab_enabled": True,
                 "messages_tab_enabled": True,

@@ -116,3 +116,20 @@ def m028_budgets(db: Database) -> None:
         not_null={"usd", "set_by", "set_at"},
         strict=True,
     )
+
+
+@migrations()
+def m029_threads(db: Database) -> None:
+    """Store which question each turn belongs to, where the bot is quiet, and the questions to try again."""
+    turns = db.table("turns")
+    turns.add_column("question", str, not_null_default="")
+    turns.create_index(["team", "question"], "turns_of_question")
+    db.table("conversations").add_column("state", str, not_null_default="")
+    failed = db.table("failed_questions")
+    failed.create(
+        {"key": str, "team": str, "question": str, "failed_at": int},
+        pk="key",
+        not_null={"team", "question", "failed_at"},
+        strict=True,
+    )
+    failed.create_index(["failed_at"], "failed_questions_by_age")

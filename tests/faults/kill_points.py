@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Coroutine, Generator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import msgspec
 
@@ -58,7 +58,22 @@ class KilledAtStep:
         self.steps = 0
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        inner = self._coroutine.__await__()
+        return self._crossings(self._coroutine)
+
+    def in_all_tasks(self) -> "KilledAtStep":
+        """Count the steps of the tasks that are created from now on, too."""
+
+        async def counted(coroutine: Coroutine[Any, Any, T]) -> T:
+            return cast(T, await _Counted(self._crossings(coroutine)))
+
+        def make(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
+            return asyncio.Task(counted(coroutine), loop=loop, **options)
+
+        asyncio.get_running_loop().set_task_factory(make)
+        return self
+
+    def _crossings(self, coroutine: Coroutine[Any, Any, T]) -> Generator[Any, Any, Any]:
+        inner = coroutine.__await__()
         thrown: BaseException | None = None
         while True:
             try:
@@ -78,6 +93,14 @@ class KilledAtStep:
         self.steps += 1
         if self.steps == self._last:
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    crossings: Generator[Any, Any, Any]
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return self.crossings
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,10 +53,18 @@ class StandInAddresses(msgspec.Struct):
     google: str
     slack: str
     bot_token: str
+    bot_user: str
     team: str
     channel: str
     user: str
     endpoint: str
+    # The thread of each step's question; none means that `/ask` asked it.
+    threads: list[str] = []
+
+    def place(self, key: str) -> Place:
+        """Where the question with this key is asked."""
+        number = int(key.removeprefix("ask-"))
+        return Place(self.team, self.channel, self.threads[number] if self.threads else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +78,12 @@ class BotParts:
     to: SlackAnswerPoster
 
     async def hear(self, key: str) -> None:
-        """What `/ask` does: the row, the acknowledgement, the answer."""
-        place = Place(self.told.team, self.told.channel)
+        """What `/ask` or a mention does: the row, the acknowledgement, the answer."""
+        place = self.told.place(key)
         model = ModelRef("vertex", self.told.endpoint, "counter")
-        asked = await self.asking.add(Question(key, place, self.told.user, key, model=model, quoted=True))
+        asked = await self.asking.add(
+            Question(key, place, self.told.user, key, model=model, quoted=not place.thread)
+        )
         await asyncio.sleep(0)  # Slack is answered here
         if asked is not None:
             await self.go_on(asked)
@@ -98,11 +108,11 @@ async def open_parts(file: Path, told: StandInAddresses) -> AsyncIterator[BotPar
             await asyncio.sleep(0)  # a response URL takes it
 
         to = SlackAnswerPoster(
-            IdempotentPoster(poster, PostFinder(client, 2.0), SYSTEM_CLOCK, SETTLES_IN),
+            IdempotentPoster(poster, PostFinder(client, 2.0, told.bot_user), SYSTEM_CLOCK, SETTLES_IN),
             poster,
             SYSTEM_CLOCK,
             respond,
-            LiveAnswers(poster),
+            LiveAnswers(poster, append_seconds=0.0),
         )
         asking = AnswerWorker(stores.questions, chat, SYSTEM_CLOCK, Backoff(first=0.05))
         yield BotParts(told, asking, stores.questions, stores.chats, to)
@@ -117,7 +127,8 @@ async def run(directory: Path, told: StandInAddresses, step: int) -> None:
     """Ask, and die at the step if the question has so many."""
     key = key_of(step)
     async with open_parts(directory / f"{key}.db", told) as here:
-        await KilledAtStep(here.hear(key), step)
+        killed = KilledAtStep(here.hear(key), step)
+        await killed.in_all_tasks()
 
 
 def main() -> None:

@@ -17,6 +17,8 @@ from tests.support.harness import Harness, open_harness
 
 pytestmark = pytest.mark.long
 
+MOST_STEPS, ANSWER = 1_000, "one two three"
+
 
 async def die_at_every_step(told: StandInAddresses, directory: Path) -> list[str]:
     """Kill a question at each step; returns the keys of the questions, the last of which ran through."""
@@ -37,47 +39,61 @@ def asked(at: Harness, key: str) -> int:
     return sum(key in str(call.body) for call in at.google.requests.matching(r":(streamG|g)enerateContent$"))
 
 
-def answers(slack: SlackStandIn, key: str) -> list[Message]:
+def answers(slack: SlackStandIn, told: StandInAddresses, key: str) -> list[Message]:
     """What Slack shows of it, to everyone."""
-    return [message for message in slack.workspace.messages(ephemeral=False) if key in message.text]
+    said = [message for message in slack.workspace.messages(ephemeral=False) if message.bot_id is not None]
+    if told.threads:
+        return [message for message in said if message.thread_ts == told.place(key).thread]
+    return [message for message in said if key in message.text]
 
 
+@pytest.mark.parametrize("threaded", [False, True])
 async def test_killed_at_any_step_a_question_is_one_answer_and_paid_twice_only_if_no_answer_was_stored(
-    tmp_path: Path,
+    tmp_path: Path, threaded: bool
 ) -> None:
     seen: Counter[str] = Counter()
     async with open_harness(tmp_path, ["vertex"]) as at, SlackStandIn(manifest=manifest()) as slack:
         job = await at.tuned("counter")
         ada = slack.person("ada")
+        channel = slack.add_channel("tuning", ada)
         told = StandInAddresses(
             project=at.google.project,
             token=at.google.issue_token(),
             google=at.google.url,
             slack=slack.api_url,
             bot_token=slack.app.bot_token,
+            bot_user=slack.app.bot_user_id,
             team=slack.workspace.team_id,
-            channel=slack.add_channel("tuning", ada).id,
+            channel=channel.id,
             user=ada.id,
             endpoint=job.endpoint,
+            threads=[ada.post(channel, "a question").ts for _ in range(MOST_STEPS)] if threaded else [],
         )
+        at.google.answers.say(ANSWER, times=None)
+        at.google.faults.pause_stream(seconds=0.005, times=None)
         for key in await die_at_every_step(told, tmp_path):
             seen[await recover(at, slack, told, tmp_path / f"{key}.db")] += 1
-    assert seen.keys() == {"delivered again", "asked again", "posted", "found", "done"}, seen
+    # In a thread the message is there before the answer.
+    kinds = {"delivered again", "asked again", "found", "done"} | ({"posted"} if not threaded else set())
+    assert seen.keys() == kinds, seen
     print(dict(seen))
 
 
 async def recover(at: Harness, slack: SlackStandIn, told: StandInAddresses, file: Path) -> str:
     """Another process takes over, and Slack delivers the same once more, twice at once."""
     key = file.stem
-    posts, questions = len(answers(slack, key)), asked(at, key)
+    posts, questions = len(answers(slack, told, key)), asked(at, key)
     async with open_parts(file, told) as here:
         left = await here.store.open_questions()
         assert left or not questions or posts, "Google was asked before the row was written"
         again = [here.hear(key), here.hear(key)]
         await asyncio.gather(*again, *map(here.go_on, left))
         assert await here.store.open_questions() == []
-        (answer,) = answers(slack, key)
-        conversation = await here.chats.conversation(Place(told.team, told.channel, answer.ts))
+        (answer,) = answers(slack, told, key)
+        thread = answer.thread_ts or answer.ts
+        conversation = await here.chats.conversation(Place(told.team, told.channel, thread))
+    assert answer.streaming_until is None
+    assert [block["text"] for block in answer.blocks if block["type"] == "markdown"] == [ANSWER]
     assert conversation is not None
     question, _ = conversation.turns
     assert question.text == key

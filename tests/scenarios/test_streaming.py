@@ -1,6 +1,6 @@
 """An answer is shown while the model writes it, and ends as one whole answer whatever happens on the way."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 import pytest_asyncio
@@ -12,6 +12,7 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 STREAMED = ":streamGenerateContent"
+Stop = Callable[[BotHarness, str], Awaitable[None]]
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -173,3 +174,140 @@ async def test_a_long_answer_is_streamed_and_goes_on_in_further_messages(bot: Bo
     await bot.message("word2999", "Answered by", thread=thread)
     said = " ".join(shown_in(piece) for piece in bot.messages(thread=thread))
     assert [word for word in said.split() if word.startswith("word")] == words
+
+
+# Stop, edits, deletions and Try again
+
+
+async def native_stop(bot: BotHarness, thread: str) -> None:
+    bot.ada.stop_agent(bot.channel, thread)
+
+
+async def typed_stop(bot: BotHarness, thread: str) -> None:
+    bot.ada.post(bot.channel, bot.ada.typed("@Tunebot stop"), thread_ts=thread)
+
+
+@pytest.mark.parametrize("stop", [native_stop, typed_stop])
+async def test_stop_ends_the_answer_and_the_paid_call(bot: BotHarness, model: str, stop: Stop) -> None:
+    bot.google.answers.say("one two three four five")
+    pause = bot.google.faults.pause_stream(after=2)
+    asked = len(bot.asked())
+    thread = mention(bot, "count")
+    growing = await bot.message("one two", thread=thread)
+    await bot.slack.workspace.wait_for(
+        lambda: bot.slack.workspace.agent_sessions.get((bot.channel.id, thread)), 10
+    )
+    await stop(bot, thread)
+    await bot.shows(growing, "one two", "Stopped here", "Try again")
+    assert "three" not in growing.text
+    await wait_until(lambda: pause.left, "the end of the paid call")
+    assert len(bot.asked()) == asked + 1
+    session = bot.slack.workspace.agent_sessions[bot.channel.id, thread]
+    await wait_until(lambda: session.status == "active", "the session to wait again")
+
+
+async def test_a_question_of_a_command_is_stopped_by_a_command(bot: BotHarness, model: str) -> None:
+    bot.google.answers.say("one two three four five")
+    pause = bot.google.faults.pause_stream(after=2)
+    await bot.ada.slash_command(bot.channel, "/ask", "count")
+    growing = await bot.message("asked `counter`", "one two", "is writing…")
+    await bot.type("stop")
+    await bot.message("I stop the answer")
+    await bot.shows(growing, "Stopped here")
+    await wait_until(lambda: pause.left, "the end of the paid call")
+    await bot.type("stop")
+    await bot.message("No answer is being written here")
+
+
+async def test_an_edit_of_an_unanswered_question_asks_the_new_text(bot: BotHarness, model: str) -> None:
+    bot.google.faults.pause_stream(after=1)
+    said = bot.ada.post(bot.channel, bot.ada.typed("@Tunebot seven"))
+    await wait_until(lambda: calls(bot, "chat.startStream"), "the stream")
+    bot.ada.edit(said, bot.ada.typed("@Tunebot ninety nine"))
+    await one_answer(bot, said.ts, "one hundred")
+    assert [turn["parts"][0]["text"] for turn in bot.asked()[-1].body["contents"]] == ["ninety nine"]
+
+
+async def test_an_edit_of_an_answered_question_stands_in_the_thread(bot: BotHarness, model: str) -> None:
+    said = bot.ada.post(bot.channel, bot.ada.typed("@Tunebot seven"))
+    await one_answer(bot, said.ts, "eight")
+    asked = len(bot.asked())
+    bot.ada.edit(said, bot.ada.typed("@Tunebot ninety nine"))
+    await bot.slack.settle()
+    assert len(bot.asked()) == asked, "nobody pays for an edit"
+    bot.ada.post(bot.channel, "and then?", thread_ts=said.ts)
+    await wait_until(lambda: len(bot.asked()) > asked and bot.asked()[-1].body, "the next question")
+    assert [turn["parts"][0]["text"] for turn in bot.asked()[-1].body["contents"]] == [
+        "ninety nine",
+        "eight",
+        "and then?",
+    ]
+
+
+async def test_a_question_that_is_deleted_is_not_answered_and_leaves_no_turns(bot: BotHarness, model: str) -> None:
+    pause = bot.google.faults.pause_stream(after=1)
+    said = bot.ada.post(bot.channel, bot.ada.typed("@Tunebot seven"))
+    await wait_until(lambda: pause.reached, "the stream")
+    bot.ada.delete(said)
+    await wait_until(lambda: pause.left, "the end of the paid call")
+    await wait_until(lambda: calls(bot, "chat.delete"), "the end of the message")
+    second = bot.ada.post(bot.channel, bot.ada.typed("@Tunebot seven"))
+    await one_answer(bot, second.ts, "eight")
+    third = bot.ada.post(bot.channel, "ninety nine", thread_ts=second.ts)
+    await bot.message("one hundred", "Answered by", thread=second.ts)
+    bot.ada.delete(third)
+    await bot.slack.settle()
+    bot.ada.post(bot.channel, "and then?", thread_ts=second.ts)
+    asked = len(bot.asked())
+    await wait_until(lambda: len(bot.asked()) > asked and bot.asked()[-1].body, "the next question")
+    said_before = [turn["parts"][0]["text"] for turn in bot.asked()[-1].body["contents"]]
+    assert said_before == ["seven", "eight", "and then?"]
+
+
+async def test_a_question_that_failed_is_asked_again_by_its_button_and_only_once(
+    bot: BotHarness, model: str
+) -> None:
+    bot.google.faults.fail(400, "Not today.", path=STREAMED)
+    thread = mention(bot, "seven")
+    failed = await bot.message("Not today", "Try again", thread=thread)
+    asked = len(bot.asked())
+    await bot.ada.click(failed, "question_again")
+    await bot.message("eight", "Answered by", thread=thread)
+    await bot.ada.click(failed, "question_again")
+    await bot.message("asked again already")
+    assert len(bot.asked()) == asked + 1
+
+
+async def test_between_people_the_model_says_nothing(bot: BotHarness, model: str) -> None:
+    thread = mention(bot, "seven")
+    await one_answer(bot, thread, "eight")
+    bob = bot.slack.person("bob")
+    asked = len(bot.asked())
+    for words in ("thanks Ada!", f"<@{bob.id}> look", "👍"):
+        bot.ada.post(bot.channel, words, thread_ts=thread)
+    bot.ada.post(bot.channel, bot.ada.typed("@Tunebot quiet"), thread_ts=thread)
+    await bot.message("I say nothing more in this thread", thread=thread)
+    bot.ada.post(bot.channel, "what about 3?", thread_ts=thread)
+    await bot.slack.settle()
+    assert len(bot.asked()) == asked
+    bot.ada.post(bot.channel, bot.ada.typed("@Tunebot ninety nine"), thread_ts=thread)
+    await bot.message("one hundred", thread=thread)
+    bot.ada.post(bot.channel, "and 3?", thread_ts=thread)
+    await wait_until(lambda: len(bot.asked()) == asked + 2, "an answer without a mention")
+
+
+async def test_the_thread_of_a_deleted_model_is_no_conversation_any_more(bot: BotHarness) -> None:
+    bot.slack.workspace.users[bot.ada.id].is_admin = True
+    await bot.answering("short lived")
+    thread = mention(bot, "seven")
+    await bot.message("Answered by `short lived`", thread=thread)
+    await bot.type_and_confirm('delete "short lived"')
+    await bot.message("short lived", "was deleted by")
+    asked = len(bot.asked())
+    bot.ada.post(bot.channel, "and then?", thread_ts=thread)
+    await bot.message("“short lived”, was deleted", thread=thread)
+    told = len(bot.messages(thread=thread))
+    bot.ada.post(bot.channel, "nobody there?", thread_ts=thread)
+    await bot.slack.settle()
+    assert len(bot.messages(thread=thread)) == told
+    assert len(bot.asked()) == asked

@@ -50,6 +50,9 @@ class RecordingAnswerPoster:
         self.shown.append(f"{answer.answer.text} {asked.posted + 1}/{self.pieces}")
         return Posted(replace(place, thread=place.thread or "1.1"), last=asked.posted + 1 == self.pieces)
 
+    async def withdraw(self, asked: OpenQuestion) -> None:
+        self.shown.append("withdrawn")
+
     async def explain(
         self, asked: OpenQuestion, error: Exception, record_attempt: RecordAttempt, live: LiveRecord
     ) -> None:

@@ -6,7 +6,7 @@ from handlers.blocks.chat.channel_settings import settings_lines
 from handlers.blocks.chat.feedback import feedback_buttons
 from handlers.blocks.chat.links import show_addresses
 from handlers.blocks.chat.markdown import split_markdown
-from handlers.blocks.elements import context, section
+from handlers.blocks.elements import actions, button, context, section
 from handlers.blocks.formatting import listed
 from handlers.blocks.message import (
     Block,
@@ -22,6 +22,7 @@ from handlers.blocks.message import (
     shorten,
 )
 
+TRY_AGAIN_ACTION = "question_again"
 PIECE = 11_000  # below Slack's 12,000 for Markdown, so that question and notes fit under 13,200 for all blocks
 _QUESTION = 1_000
 _WHY = {
@@ -91,6 +92,12 @@ def _asked(user: str, question: str, model: ModelRef, settings: str = "") -> tup
     return section(clip(f"{asked}\n{quote}", 1_400), "question"), f"{asked} {escape_line(question, _QUESTION)}\n"
 
 
+def with_try_again(message: Message, key: str) -> Message:
+    """Return the message with a button that asks the question of this key once more."""
+    again = button("Try again", TRY_AGAIN_ACTION, key, label="Ask the same question again")
+    return Message(message.text, (*message.blocks, actions([again], "try_again")), message.whole)
+
+
 def answer_note(answer: Answer) -> str:
     """Return why the answer is missing or ends early, with Google's reason, as mrkdwn; empty if complete."""
     word = f" Google's word for it is {code(answer.reason, 80)}." if answer.reason.strip() else ""
@@ -107,6 +114,8 @@ def answer_note(answer: Answer) -> str:
             return f"The answer ends early: the model reached its limit for one answer.{word} Ask it to go on."
         case Finish.DROPPED:
             return "The answer ends early: the connection to Google broke. This much of it arrived."
+        case Finish.STOPPED:
+            return "Stopped here, as somebody asked." if answer.text.strip() else "Stopped before the first word."
         case Finish.EMPTY:
             return f"The model gave no answer.{word} Try to put the question differently."
         case Finish.COMPLETE:

@@ -1,0 +1,38 @@
+"""What people do to an answer: Slack's Stop, and “Try again”."""
+
+from typing import Any
+
+from slack_bolt.context.ack.async_ack import AsyncAck
+
+from bot.domain.place import Requester
+from bot.runtime.background_tasks import BackgroundTasks
+from handlers.delivery.answer_posts import QuestionTasks
+from handlers.delivery.poster import Poster
+from handlers.errors import report_errors
+
+Body = dict[str, Any]
+
+
+class AnswerListeners:
+    """Each method handles one route of `register`."""
+
+    def __init__(self, questions: QuestionTasks, poster: Poster, tasks: BackgroundTasks) -> None:
+        self._questions = questions
+        self._poster = poster
+        self._tasks = tasks
+
+    async def session_stopped(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
+        """Stop the answer in whose thread a person pressed Slack's Stop.
+
+        Source: docs.slack.dev/reference/events/agent_session_stopped.
+        """
+        await ack()
+        if requester.place.thread:
+            self._questions.stop(requester.place, requester.user)
+
+    async def try_again(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
+        """Ask a question again that failed, or whose answer ended early."""
+        await ack()
+        respond = self._poster.respond_to(body["response_url"])
+        key = str(body["actions"][0].get("value") or "")
+        self._tasks.spawn(report_errors(self._questions.try_again(key, requester, respond), respond), "button")
