@@ -90,7 +90,7 @@ def register(app: AsyncApp, listeners: Listeners) -> None:
     app.action(card.DELETE_ACTION)(door.action(actions.job_delete))
     app.action(card.AGAIN_ACTION)(door.action(actions.job_again))
 
-    app.action(answer.TRY_AGAIN_ACTION)(door.action(listeners.answers.try_again))
+    app.action(answer.AGAIN_ACTION)(door.action(listeners.answers.try_again))
 
     votes = listeners.feedback
     app.action(feedback.VOTE_ACTION)(door.action(votes.vote))

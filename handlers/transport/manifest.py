@@ -45,7 +45,6 @@ EVENTS: Final = {
 # Each further scope, with what fails without it.
 SCOPES: Final = {
     "commands": "the slash commands and the shortcut",
-    "assistant:write": "the status of an answer that is being written, with Slack's Stop button",
     "chat:write": "every message, the job card, streamed answers",
     "files:read": "reading attached training files",
     "files:write": "posting repaired training files and the rows left out",
@@ -77,7 +76,6 @@ def manifest(request_url: str = "") -> dict[str, Any]:
             "background_color": "#1a4a6e",
         },
         "features": {
-            "agent_view": {"agent_description": "Answers with the models that were tuned here."},
             "app_home": {
                 "home_tab_enabled": True,
                 "messages_tab_enabled": True,

@@ -111,7 +111,7 @@ async def test_a_question_that_was_answered_after_the_backup_is_neither_asked_no
 ) -> None:
     await bot.answering("counter")
     await quiet(bot)
-    fault = bot.google.faults.hang(path=":generateContent", times=None)
+    fault = bot.google.faults.hang(path=r":(streamG|g)enerateContent", times=None)
     if by_command:
         await bot.ada.slash_command(bot.channel, "/ask", "seven")
     else:

@@ -22,7 +22,7 @@ from handlers.blocks.message import (
     shorten,
 )
 
-TRY_AGAIN_ACTION = "question_again"
+AGAIN_ACTION = "question_again"
 PIECE = 11_000  # below Slack's 12,000 for Markdown, so that question and notes fit under 13,200 for all blocks
 _QUESTION = 1_000
 _WHY = {
@@ -94,7 +94,7 @@ def _asked(user: str, question: str, model: ModelRef, settings: str = "") -> tup
 
 def with_try_again(message: Message, key: str) -> Message:
     """Return the message with a button that asks the question of this key once more."""
-    again = button("Try again", TRY_AGAIN_ACTION, key, label="Ask the same question again")
+    again = button("Try again", AGAIN_ACTION, key, label="Ask the same question again")
     return Message(message.text, (*message.blocks, actions([again], "try_again")), message.whole)
 
 

@@ -29,7 +29,7 @@ async def test_a_question_stands_before_its_channel_and_the_base_model_decides(h
     await settings.change(ASKED_BY_ADA, SettingsChange(channel, greeting="Hello!"))
 
     answered = await harness.chat.ask(PLACE, "8", model_of(job), GenerationSettings(temperature=0.0, top_k=2))
-    sent = harness.google.requests.matching(":generateContent")[-1].body["generationConfig"]
+    sent = harness.google.requests.matching(r":(streamG|g)enerateContent")[-1].body["generationConfig"]
     assert (sent["temperature"], sent["topK"], sent["maxOutputTokens"]) == (0.0, 2, 90)
     assert sent["thinkingConfig"] == {"thinkingLevel": "MINIMAL"}
     assert answered.overrides == ("temperature", "top_k")
@@ -37,7 +37,7 @@ async def test_a_question_stands_before_its_channel_and_the_base_model_decides(h
 
     await based_on(harness, job, "gemini-3.5-flash-lite")
     await harness.chat.ask(PLACE, "8", model_of(job))
-    assert harness.google.requests.matching(":generateContent")[-1].body["generationConfig"] == {
+    assert harness.google.requests.matching(r":(streamG|g)enerateContent")[-1].body["generationConfig"] == {
         "maxOutputTokens": 90,
         "thinkingConfig": {"thinkingLevel": "MINIMAL"},
     }
@@ -60,7 +60,7 @@ async def test_a_model_tuned_with_a_system_instruction_is_asked_with_the_same_on
 
     async def sent_with(own: GenerationSettings = NO_SETTINGS) -> object:
         await harness.chat.ask(PLACE, "8", model, own)
-        return harness.google.requests.matching(":generateContent")[-1].body.get("systemInstruction")
+        return harness.google.requests.matching(r":(streamG|g)enerateContent")[-1].body.get("systemInstruction")
 
     assert await sent_with() == {"parts": [{"text": "Count on."}]}
     assert (await settings.of_channel(PLACE)).tuned_with == "Count on."

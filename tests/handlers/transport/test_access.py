@@ -17,7 +17,7 @@ from bot.domain.place import Place, Requester
 from bot.runtime.background_tasks import BackgroundTasks
 from bot.sandbox.slack import SlackStandIn
 from handlers import Listeners, register
-from handlers.blocks.chat import ask_form, channel_settings, feedback
+from handlers.blocks.chat import answer, ask_form, channel_settings, feedback
 from handlers.blocks.datasets import check_views, finding_list, report
 from handlers.blocks.home import tab
 from handlers.blocks.jobs import approval_request, card, share_form
@@ -253,10 +253,12 @@ ROUTES: dict[tuple[str, str], tuple[str, Callable[[Kind, str, str], Body]]] = {
             feedback.VOTE_ACTION,
             feedback.SWITCH_ACTION,
             feedback.AGAIN_ACTION,
+            answer.AGAIN_ACTION,
         )
     },
     ("event", "app_mention"): ("event", event("app_mention")),
     ("event", "app_home_opened"): ("event", event("app_home_opened", tab="home")),
+    ("event", "agent_session_stopped"): ("event", event("agent_session_stopped", channel_type="im")),
     ("event", "message"): ("event", event("message", channel_type="im")),
 }
 

@@ -23,6 +23,7 @@ METHODS: dict[str, set[str]] = {
     "apps.connections.open": set(),
     "agents.sessions.setStatus": {"chat:write"},
     "assistant.threads.setSuggestedPrompts": {"assistant:write"},
+    "chat.delete": {"chat:write"},
     "chat.appendStream": {"chat:write"},
     "chat.postEphemeral": {"chat:write"},
     "chat.postMessage": {"chat:write"},
