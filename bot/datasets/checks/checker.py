@@ -85,8 +85,12 @@ class DatasetChecker:
         """Return what was found. The checker cannot be used again."""
         if not self.stopped:
             # Less than one row of the longest size is left; it is no reason to call the file unread.
-            for block in self._source.finish():
-                self._check(block)
+            rest = self._source.finish()
+            if self._source.reads_at_end:
+                self._check_all(rest)
+            else:
+                for block in rest:
+                    self._check(block)
         collector, totals, fingerprints, row_checker = (
             self._collector,
             self._totals,

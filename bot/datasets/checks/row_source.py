@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from bot.datasets.checks.table_layout import find_layout
 from bot.datasets.findings.collector import FindingCollector, Problem
+from bot.datasets.formats.arrow_tables import ARROW_FILES, ArrowTable, can_read_arrow
+from bot.datasets.formats.column_tables import ColumnTable
 from bot.datasets.formats.csv_tables import CsvTable
 from bot.datasets.formats.json_arrays import JsonArray
 from bot.datasets.formats.json_lines import Block, Format, JsonLines
@@ -24,9 +26,6 @@ _SURVEYED_BYTES = 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 _OTHER_FILES = (
     (b"%PDF", "a PDF file"),
-    (b"PAR1", "a Parquet file"),
-    (b"ARROW1", "an Arrow file"),
-    (b"\xff\xff\xff\xff", "an Arrow stream"),
     (b"{\\rtf", "a file of a word processor (RTF)"),
     (b"\x89PNG", "a picture"),
     (b"\xff\xd8\xff", "a picture"),
@@ -42,7 +41,9 @@ _OTHER_FILES = (
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 # Where Hugging Face's viewer, SQuAD and exports of many programs put the rows of a file that is one object.
 _WRAPPER = re.compile(rb'"(?:data|rows|examples|items|train|records|results)"\s*+:\s*+(?=\[\s*+[\[{])')
-_COLUMNS = re.compile(rb'\{\s*+"(?:columns"\s*+:\s*+\[|[^"\\]{1,200}"\s*+:\s*+\{\s*+"0"\s*+:)')
+# The first columns of a file that is written by columns, and one that may be: a row may begin with a list, too.
+_COLUMNS = re.compile(rb'\{\s*+"(?:columns"\s*+:\s*+\[|[^"\\]{1,200}"\s*+:\s*+\{\s*+"0"\s*+:|0"\s*+:\s*+\{)')
+_LISTS = re.compile(rb'\{\s*+"[^"\\]{1,200}"\s*+:\s*+\[\s*+"')
 _SIGN_IN = re.compile(rb"(?i)sign[ -]?in|log[ -]?in|slack-edge")
 _SLACK_EXPORT = frozenset({"type", "ts", "user"})
 
@@ -74,7 +75,14 @@ class RowSource:
     @property
     def refused(self) -> bool:
         """Whether the file as a whole cannot be read."""
-        return self._refused or (isinstance(self._format, CsvTable) and self._format.refused)
+        return self._refused or (
+            isinstance(self._format, CsvTable | ColumnTable | ArrowTable) and self._format.refused
+        )
+
+    @property
+    def reads_at_end(self) -> bool:
+        """Whether the rows are read only after the file's last byte."""
+        return isinstance(self._format, ColumnTable | ArrowTable)
 
     @property
     def unpacked(self) -> int:
@@ -154,6 +162,10 @@ class RowSource:
         if b"\n" not in head and b"\r" in head.rstrip(b"\r"):
             self._carriage_returns = True
             head = self._with_line_ends(head)
+        if head.startswith(tuple(magic for magic, _ in ARROW_FILES)) and can_read_arrow():
+            self._format = ArrowTable(self._collector)
+            yield from self._format.feed(data)
+            return
         problem = _other_file(head)
         if problem is not None:
             self._refuse(problem)
@@ -169,6 +181,8 @@ class RowSource:
         first_line, _, rest = start.partition(b"\n")
         if start.startswith(b"["):
             return JsonArray(self._collector)
+        if _COLUMNS.match(start) or (_LISTS.match(start) and _is_alone(first_line, rest)):
+            return ColumnTable(self._collector)
         name = (self._unpacker.name or self._name).lower()
         if not start.startswith(b"{") and start:
             layout = find_layout(start.decode("utf-8", "replace"), self._mapping)
@@ -195,6 +209,9 @@ class RowSource:
 
 def _other_file(head: bytes) -> Problem | None:
     """Return what a file is that holds no rows of text, or None."""
+    for magic, what in ARROW_FILES:
+        if head.startswith(magic):
+            return Problem("needs-pyarrow", detail=what)
     for magic, what in _OTHER_FILES:
         if head.startswith(magic):
             return Problem("not-a-text-file", detail=what)
@@ -209,9 +226,12 @@ def _other_file(head: bytes) -> Problem | None:
         return Problem("error-page", value=code.group(1).decode() if code else "XML")
     if lowered.startswith(b"version https://git-lfs"):
         return Problem("lfs-pointer")
-    if _COLUMNS.match(start):
-        return Problem("columns")
     return None
+
+
+def _is_alone(first_line: bytes, rest: bytes) -> bool:
+    """Return whether the file is one value, on one line or over several, so that its first line is no row."""
+    return not rest.strip() or parse_object(first_line) is None
 
 
 def _wrapper(start: bytes) -> int:

@@ -62,9 +62,21 @@ RULES: dict[str, Rule] = {
     ),
     "columns": Rule(
         ERROR,
-        "The file is written by columns, not by rows, as pandas does.",
+        "The file is written by columns, not by rows, as pandas does, and is too large to be turned around.",
         'Write rows instead: `df.to_json(path, orient="records", lines=True)`.',
         True,
+    ),
+    "needs-pyarrow": Rule(
+        ERROR,
+        "This is {detail}, which is read only where the package pyarrow is installed.",
+        "Export it as JSONL or CSV; or the person who runs this installs it: pip install 'tunebot[tables]'.",
+        True,
+    ),
+    "broken-table": Rule(
+        ERROR, "The table cannot be read ({detail}).", "Write it again, or export it as JSONL or CSV.", True
+    ),
+    "table-too-large": Rule(
+        ERROR, "The table or its rows are over {limit:,} bytes.", "Export it as JSONL, which may be larger.", True
     ),
     "several-files": Rule(
         ERROR, "The archive holds several files: {value}, ...", "Attach the one file to train on.", True
