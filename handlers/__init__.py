@@ -89,6 +89,7 @@ def register(app: AsyncApp, listeners: Listeners) -> None:
     app.action(card.SHARE_ACTION)(door.action(actions.job_share))
     app.action(card.DELETE_ACTION)(door.action(actions.job_delete))
     app.action(card.AGAIN_ACTION)(door.action(actions.job_again))
+    app.action(card.TUNE_AGAIN_ACTION)(door.action(actions.job_tune_again))
 
     app.action(answer.AGAIN_ACTION)(door.action(listeners.answers.try_again))
 

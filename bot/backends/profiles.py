@@ -87,6 +87,9 @@ VERTEX: Final = BackendProfile(
     # The longest example that a model is tuned on: what is longer, a tuned model has never seen.
     input_tokens=131_072,
     generation=_VERTEX_GENERATION,
+    # As google-cloud-aiplatform builds it: vertexai/tuning/_tuning.py, `_dashboard_uri`.
+    console_url="https://console.cloud.google.com/vertex-ai/generative/language/locations/{location}/tuning/tuningJob/"
+    "{job}?project={project}",
     # The quota `global_concurrent_tuning_jobs` of a new project.
     tunings_at_once=1,
 )

@@ -56,7 +56,8 @@ class BackendProfile:
     `tunings_at_once` is how many tunings of a project run at the same time, 0 for no limit.
     `tuned_once` are the base models whose tuned models cannot be tuned again.
     `default_batch_size` 0 means that Google chooses the batch and the number of steps is not known beforehand.
-    `generation` says which settings of an answer its models take.
+    `generation` says which settings of an answer its models take. `console_url` is the page of a job in Google's
+    console, with {project}, {location} and {job} in it.
     """
 
     name: str
@@ -77,8 +78,20 @@ class BackendProfile:
     takes_validation: bool = False
     takes_tuned_base: bool = True
     generation: GenerationProfile = field(default_factory=GenerationProfile)
+    console_url: str = ""
     tunings_at_once: int = 0
     tuned_once: tuple[str, ...] = ()
+
+    def console_page(self, operation: str) -> str:
+        """Return the address of a job's page in Google's console, empty where it has none.
+
+        `operation` is `projects/P/locations/L/.../ID`.
+        """
+        parts = operation.split("/")
+        known = len(parts) == 6 and all(part.replace("-", "").isalnum() for part in parts)
+        if not self.console_url or not known or parts[::2] != ["projects", "locations", "tuningJobs"]:
+            return ""
+        return self.console_url.format(project=parts[1], location=parts[3], job=parts[5])
 
     def rule(self, name: str) -> HyperparameterRule | None:
         return next((rule for rule in self.hyperparameters if rule.name == name), None)

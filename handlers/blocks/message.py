@@ -17,6 +17,7 @@ COMMAND_LINE = 1_500  # holds each command with a name of 128 characters, all of
 TEXT_LIMIT = 4_000  # chat.update answers msg_too_long above it
 _SHORT_TEXT = 1_000
 CHART = "data_visualization"  # the type of Slack's block for a chart
+CONTAINER = "container"  # the type of Slack's block that folds others
 ELLIPSIS = "…"
 
 _ENTITY_LIKE = re2.compile(r"&(#?\w{1,32};)")
@@ -62,8 +63,8 @@ def plain_forms(message: Message) -> list[Message]:
 
 
 def has_chart(message: Message) -> bool:
-    """Return whether the message draws a chart, which some workspaces refuse."""
-    return any(block.get("type") == CHART for block in message.blocks)
+    """Return whether the message draws a chart or folds blocks, which some workspaces refuse."""
+    return any(block.get("type") in (CHART, CONTAINER) for block in message.blocks)
 
 
 def readable(text: str) -> str:

@@ -124,14 +124,27 @@ class IdempotentPoster:
             self._looked.add(looked)
         return ts
 
-    async def post(self, place: Place, message: Message, metadata: dict[str, Any], record: RecordAttempt) -> str:
+    async def post(
+        self,
+        place: Place,
+        message: Message,
+        metadata: dict[str, Any],
+        record: RecordAttempt,
+        *,
+        broadcast: bool = False,
+    ) -> str:
         """Post the message and return its `ts`. `record` is awaited right before it is sent.
 
         Raises Unconfirmed where the message may have reached Slack, SlackApiError where it has not.
         """
         try:
             return await self._poster.post(
-                place, message, metadata=metadata, before=lambda: record(place), wait_for_pause=False
+                place,
+                message,
+                metadata=metadata,
+                before=lambda: record(place),
+                wait_for_pause=False,
+                broadcast=broadcast,
             )
         except aiohttp.ClientConnectorError:
             raise  # There was no connection, so nothing was sent.

@@ -218,7 +218,11 @@ class JobNotifier:
             if ts is not None:
                 logger.info("an earlier process posted %s of %s in %s", notice.kind, job.key, place.channel)
                 return Delivered(place, ts, current=False)
-        ts = await self._idempotent_poster.post(place, message, notice_metadata(notice, job), delivery.record)
+        # A model that is ready is news for the channel, too.
+        ready = notice.kind is NoticeKind.ENDED and job.can_answer
+        ts = await self._idempotent_poster.post(
+            place, message, notice_metadata(notice, job), delivery.record, broadcast=ready
+        )
         return Delivered(place, ts)
 
 

@@ -66,9 +66,11 @@ class Poster:
         metadata: dict[str, Any] | None = None,
         before: Callable[[], Awaitable[None]] = _nothing,
         wait_for_pause: bool = True,
+        broadcast: bool = False,
     ) -> str:
         """Post in the channel, or in the thread where the place has one; return the message's `ts`.
 
+        With `broadcast`, a reply in a thread is also shown in the channel.
         `before` is awaited after all waiting, right before the message is sent. Where Slack refuses the message
         itself, its text is sent without blocks.
         """
@@ -82,6 +84,7 @@ class Poster:
                         text=message.text,
                         blocks=list(message.blocks),
                         thread_ts=place.thread or None,
+                        reply_broadcast=(broadcast and bool(place.thread)) or None,
                         metadata=metadata,
                         parse="none",
                         **_NO_UNFURL,

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
@@ -135,6 +136,16 @@ class Actions:
     async def _again(self, requester: Requester, body: Body) -> None:
         request = StartRequest.of((await self._job(requester, body)).spec)
         await self._check_modal.open_report(body["trigger_id"], requester, request)
+
+    async def job_tune_again(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
+        """Open the form with the file and the settings of a job that has ended."""
+        await ack()
+        self._spawn(self._tune_again(requester, body), body)
+
+    async def _tune_again(self, requester: Requester, body: Body) -> None:
+        # Its name is taken by its model.
+        request = replace(StartRequest.of((await self._job(requester, body)).spec), name="")
+        await self._check_modal.open(body["trigger_id"], requester, request)
 
     async def job_successor(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
         """Open the form with the job's file on a base model that can be tuned in place of its own."""

@@ -25,7 +25,9 @@ async def test_the_card_is_one_message_that_is_edited_until_the_end(bot: BotHarn
     assert card.edits >= 2
     assert len(bot.messages("Tuning one card (")) == 1
     assert {reference.target for reference in ended.pings} == {bot.ada.id}
-    assert buttons(card).keys() == {"job_ask", "job_use", "job_share", "job_delete"}
+    ready = await bot.message("is ready", thread=card.ts)
+    assert ready.broadcast, "the channel sees it, too"
+    assert buttons(card).keys() == {"job_ask", "job_use", "job_share", "job_tune_again", "job_delete"}
     assert "/ask model=" in ended.text
 
 

@@ -41,8 +41,11 @@ def check_view(view: dict[str, Any]) -> None:
 
 def _check_with_sdk(blocks: list[dict[str, Any]]) -> None:
     for block in blocks:
-        # The SDK knows no charts yet, and no file_input inside an input block.
-        if block["type"] == "data_visualization" or block.get("element", {}).get("type") == "file_input":
+        # The SDK knows no charts and no containers yet, and no file_input inside an input block.
+        if (
+            block["type"] in ("data_visualization", "container")
+            or block.get("element", {}).get("type") == "file_input"
+        ):
             continue
         parsed = SdkBlock.parse(json.loads(json.dumps(block)))
         assert parsed is not None, block["type"]

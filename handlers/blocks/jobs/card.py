@@ -6,7 +6,7 @@ from datetime import datetime
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.jobs import BY_CEILING, JobState, Snapshot, TuningJob
 from bot.spending.month_report import comparison_sentence
-from handlers.blocks.elements import actions, button, confirm, context, facts, header, section
+from handlers.blocks.elements import actions, button, confirm, context, facts, header, plain, section
 from handlers.blocks.formatting import count, moment
 from handlers.blocks.jobs.approval_request import approval_end, approval_text, build_approval_buttons
 from handlers.blocks.jobs.loss_curve import (
@@ -25,6 +25,7 @@ from handlers.blocks.jobs.wording import (
     delete_loss,
     failure_lines,
     hyperparameters_text,
+    mark,
     progress_text,
     rows_text,
     shared_text,
@@ -35,7 +36,7 @@ from handlers.blocks.jobs.wording import (
     waits_text,
     where,
 )
-from handlers.blocks.message import Block, Message, code, compose, escape_line, mention, shorten
+from handlers.blocks.message import CONTAINER, Block, Message, code, compose, escape_line, mention, shorten
 
 CANCEL_ACTION = "job_cancel"
 REFRESH_ACTION = "job_refresh"
@@ -45,6 +46,7 @@ SUCCESSOR_ACTION = "job_successor"
 SHARE_ACTION = "job_share"
 DELETE_ACTION = "job_delete"
 AGAIN_ACTION = "job_again"
+TUNE_AGAIN_ACTION = "job_tune_again"
 _BAR = 20
 
 
@@ -58,7 +60,7 @@ def build_card(
     with_buttons: bool = True,
     ahead: int = 0,
 ) -> Message:
-    """Build the card at the time `now`; `native_chart=False` is for workspaces that refuse the chart block.
+    """Build the card at the time `now`; `native_chart=False` is for workspaces that refuse charts and containers.
 
     `ahead` is how many jobs start before one that waits in the bot. `with_buttons=False` is for a place where the
     buttons would not work, see `bot.people`.
@@ -71,15 +73,30 @@ def build_card(
     ]
     outcome = _outcome(job, profile, ahead)
     blocks = [
-        header(f"{shorten(job.name, 90)}: {state_text(job)}", "job_title"),
+        header(f"{mark(job)} {shorten(job.name, 90)}: {state_text(job)}", "job_title"),
         section(_progress(job, profile, curve, now), "job_standing"),
-        facts(_facts(job, profile), "job_facts"),
         *(chart for chart in drawn if chart is not None),
         *([section(outcome, "job_outcome")] if outcome else []),
         *(_buttons(job, profile) if with_buttons else []),
+        _details(job, profile, folded=native_chart),
         context(_footer(job), "job_footer"),
     ]
     return compose(_text(job, profile, curve, outcome, now), blocks)
+
+
+def _details(job: TuningJob, profile: BackendProfile, *, folded: bool) -> Block:
+    """Build what few people need; without `folded` it stands open."""
+    shown = facts(_facts(job, profile), "job_facts")
+    if not folded:
+        return shown
+    return {
+        "type": CONTAINER,
+        "block_id": "job_details",
+        "title": plain("Details", 150),
+        "child_blocks": [shown],
+        "is_collapsible": True,
+        "default_collapsed": True,
+    }
 
 
 def _progress(job: TuningJob, profile: BackendProfile, curve: LossCurve, now: datetime) -> str:
@@ -114,9 +131,18 @@ def _facts(job: TuningJob, profile: BackendProfile) -> list[tuple[str, str]]:
     if job.spec.validation is not None:
         checked = job.spec.validation
         pairs.append(("Validation data", f"{count(checked.examples, 'row')} from {escape_line(checked.name, 80)}"))
+    if job.operation:
+        pairs.append(("At Google", _at_google(job, profile)))
     if job.shared_with:
         pairs.append(("Shared with", shared_text(job)))
     return pairs
+
+
+def _at_google(job: TuningJob, profile: BackendProfile) -> str:
+    """Return a link to the job in Google's console, where it has a page there, and the name of its resource."""
+    name = code(job.operation, 300)
+    url = profile.console_page(job.operation)
+    return f"<{url}|Open it in Google Cloud>\n{name}" if url else name
 
 
 def _outcome(job: TuningJob, profile: BackendProfile, ahead: int) -> str:
@@ -212,12 +238,17 @@ def build_forget_button(job: TuningJob) -> Block:
 
 
 def build_again_button(job: TuningJob) -> Block | None:
-    """Build the button that checks the same start again; None unless the job failed for a passing reason."""
-    failed = job.state is JobState.FAILED and not job.deleted_by
-    if not failed or job.failure is None or not job.failure.passing:
+    """Build the button that checks the same start again; None unless the job failed or was cancelled."""
+    if job.state not in (JobState.FAILED, JobState.CANCELLED) or job.deleted_by:
         return None
     label = f"Try again: {shorten(job.name, 50)}"
-    return button("Try again", AGAIN_ACTION, job.key, style="primary", label=label)
+    passing = job.failure is not None and job.failure.passing
+    return button("Try again", AGAIN_ACTION, job.key, style="primary" if passing else "", label=label)
+
+
+def build_tune_again_button(job: TuningJob) -> Block:
+    """Build the button that opens the form with the same file and settings."""
+    return button("Tune again", TUNE_AGAIN_ACTION, job.key, label=f"Tune again: {shorten(job.name, 50)}")
 
 
 def build_successor_button(job: TuningJob) -> Block:
@@ -243,8 +274,8 @@ def _buttons(job: TuningJob, profile: BackendProfile) -> list[Block]:
         elements.append(button("Ask it", ASK_ACTION, job.key, style="primary", label=f"Ask it: {name}"))
         elements.append(button("Use in this channel", USE_ACTION, job.key, label=f"Use in this channel: {name}"))
         elements.append(button("Share", SHARE_ACTION, job.key, label=f"Share {name}"))
-        if job.retirement_told is not None:
-            elements.append(build_successor_button(job))
+        successor = job.retirement_told is not None
+        elements.append(build_successor_button(job) if successor else build_tune_again_button(job))
     if job.in_doubt or job.state is JobState.LOST:
         elements.append(build_forget_button(job))
     elif job.state.ended and job.tuned_model:

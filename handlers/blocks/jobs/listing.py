@@ -11,6 +11,7 @@ from handlers.blocks.jobs.card import ASK_ACTION
 from handlers.blocks.jobs.wording import (
     NAME,
     base_model_text,
+    mark,
     progress_text,
     shown_google_state,
     state_text,
@@ -65,7 +66,7 @@ def _bounded(what: str, lines: list[str], blocks: list[Block], total: int, notes
 def _job(job: TuningJob, now: datetime) -> str:
     progress = progress_text(job) if not job.state.ended else ""
     state = state_text(job) + (f" ({code(shown_google_state(job), 40)})" if shown_google_state(job) else "")
-    first = f"*{escape_line(job.name, NAME)}* · {state}" + (f" · {progress}" if progress else "")
+    first = f"{mark(job)} *{escape_line(job.name, NAME)}* · {state}" + (f" · {progress}" if progress else "")
     rows = count(job.spec.training.examples, "row")
     second = f"{base_model_text(job.spec.base_model)} · {rows} · {moment(job.created_at)}"
     spent = time_text(job, now)

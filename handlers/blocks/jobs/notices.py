@@ -145,7 +145,8 @@ def _typed(line: str) -> str:
 
 
 def _buttons(job: TuningJob) -> list[Block]:
-    if again := build_again_button(job):
+    passing = job.failure is not None and job.failure.passing
+    if passing and (again := build_again_button(job)):
         return [actions([again], "ended_actions")]
     if not job.can_answer:
         return []

@@ -22,6 +22,18 @@ _STATES = {
     JobState.CANCELLED: "cancelled",
     JobState.LOST: "lost",
 }
+# Beside the words, never in their place: colour and pictures alone tell some readers nothing.
+_MARKS = {
+    JobState.AWAITING_APPROVAL: "✋",
+    JobState.WAITING: "⏳",
+    JobState.SUBMITTING: "⏳",
+    JobState.QUEUED: "⏳",
+    JobState.RUNNING: "⚙️",
+    JobState.SUCCEEDED: "✅",
+    JobState.FAILED: "❌",
+    JobState.CANCELLED: "⏹️",
+    JobState.LOST: "❓",
+}
 # Google's states that say no more than our text; any other one is shown next to it.
 _PLAIN_AT_GOOGLE = {
     JobState.AWAITING_APPROVAL: {""},
@@ -60,6 +72,13 @@ def state_text(job: TuningJob) -> str:
     if job.state is JobState.CANCELLED and job.approval is not None and not job.cancelled_by and job.unstarted:
         return "declined" if job.approval.declined else "not approved in time"
     return _STATES[job.state]
+
+
+def mark(job: TuningJob) -> str:
+    """Return one sign for what `state_text` says."""
+    if job.deleted_by:
+        return "🗑️"
+    return "❓" if job.in_doubt else _MARKS[job.state]
 
 
 def cancel_text(job: TuningJob) -> str:

@@ -52,7 +52,7 @@ async def test_a_card_whose_blocks_slack_refuses_is_posted_and_edited_as_plain_t
     at: SlackHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
     await at.add("plain")
-    at.slack.faults.fail("chat.postMessage", error="invalid_blocks")
+    at.slack.faults.fail("chat.postMessage", times=2, error="invalid_blocks")
     at.sender.start()
     await at.all_sent()
     (card,) = at.messages("plain")

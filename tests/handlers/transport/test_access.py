@@ -249,6 +249,7 @@ ROUTES: dict[tuple[str, str], tuple[str, Callable[[Kind, str, str], Body]]] = {
             card.DELETE_ACTION,
             card.AGAIN_ACTION,
             card.SUCCESSOR_ACTION,
+            card.TUNE_AGAIN_ACTION,
             channel_settings.SETTINGS_ACTION,
             feedback.VOTE_ACTION,
             feedback.SWITCH_ACTION,

@@ -113,12 +113,23 @@ def draw_input(block: Json, surface: Surface) -> None:
     surface.show_error[block["block_id"]] = show_error
 
 
+def draw_container(block: Json, surface: Surface) -> None:
+    """Blocks that a person folds and unfolds."""
+    with tag("details", classes="container") as folded:
+        if not block.get("default_collapsed"):
+            folded.attribute("open", "")
+        html(text_object(block["title"], surface.reader.names), name="summary")
+        for child in block["child_blocks"]:
+            BLOCKS[child["type"]](child, surface)
+
+
 logger = logging.getLogger(__name__)
 
 DrawBlock = Callable[[Json, Surface], Redraw[Json] | None]
 
 BLOCKS: Final[dict[str, DrawBlock]] = {
     "actions": draw_actions,
+    "container": draw_container,
     "context": draw_context,
     "context_actions": draw_context_actions,
     "data_visualization": draw_chart,

@@ -31,7 +31,8 @@ def card(
 
 
 def block(message: Message, block_id: str) -> Any:
-    return next((each for each in message.blocks if each["block_id"] == block_id), None)
+    blocks = [inner for each in message.blocks for inner in (each, *each.get("child_blocks", ()))]
+    return next((each for each in blocks if each["block_id"] == block_id), None)
 
 
 def buttons(message: Message) -> list[str]:
@@ -59,7 +60,7 @@ def test_the_card_of_a_running_job() -> None:
         f"adapter size chosen by Google. Last checked {checked}."
     )
     assert list(message.blocks) == [
-        {"type": "header", "block_id": "job_title", "text": plain("next number: running")},
+        {"type": "header", "block_id": "job_title", "text": plain("⚙️ next number: running")},
         {
             "type": "section",
             "block_id": "job_standing",
@@ -69,19 +70,6 @@ def test_the_card_of_a_running_job() -> None:
                 "4 minutes so far, about 8 minutes left.\n"
                 "Mean loss 2.05 at step 4, down from 3.1 at step 1."
             ),
-        },
-        {
-            "type": "section",
-            "block_id": "job_facts",
-            "fields": [
-                mrkdwn("*Started by*\n<@U1>"),
-                mrkdwn("*Base model*\n`gemini-3.5-flash` on Vertex AI"),
-                mrkdwn("*Training data*\n15 rows from next_number.jsonl, SHA-256 `abababababab`"),
-                mrkdwn(
-                    "*Hyperparameters*\nepochs 3, learning rate multiplier chosen by Google, "
-                    "adapter size chosen by Google"
-                ),
-            ],
         },
         {
             "type": "data_visualization",
@@ -130,6 +118,28 @@ def test_the_card_of_a_running_job() -> None:
             ],
         },
         {
+            "type": "container",
+            "block_id": "job_details",
+            "title": plain("Details"),
+            "child_blocks": [
+                {
+                    "type": "section",
+                    "block_id": "job_facts",
+                    "fields": [
+                        mrkdwn("*Started by*\n<@U1>"),
+                        mrkdwn("*Base model*\n`gemini-3.5-flash` on Vertex AI"),
+                        mrkdwn("*Training data*\n15 rows from next_number.jsonl, SHA-256 `abababababab`"),
+                        mrkdwn(
+                            "*Hyperparameters*\nepochs 3, learning rate multiplier chosen by Google, "
+                            "adapter size chosen by Google"
+                        ),
+                    ],
+                },
+            ],
+            "is_collapsible": True,
+            "default_collapsed": True,
+        },
+        {
             "type": "context",
             "block_id": "job_footer",
             "elements": [mrkdwn(f"Last checked {checked} · created {created}")],
@@ -139,12 +149,12 @@ def test_the_card_of_a_running_job() -> None:
 
 def test_a_finished_job_can_be_asked_used_and_deleted() -> None:
     message = card(done(total_steps=12, completed_steps=12), snapshots=CURVE)
-    assert buttons(message) == ["job_ask", "job_use", "job_share", "job_delete"]
-    delete = block(message, "job_actions")["elements"][3]
+    assert buttons(message) == ["job_ask", "job_use", "job_share", "job_tune_again", "job_delete"]
+    delete = block(message, "job_actions")["elements"][4]
     assert delete["confirm"]["text"]["text"] == (
         "next number is deleted at Google and answers no more. This cannot be undone."
     )
-    assert block(message, "job_title")["text"]["text"] == "next number: done"
+    assert block(message, "job_title")["text"]["text"] == "✅ next number: done"
     assert "done, step 12 of 12, 100%. Took 4 minutes." in message.text
 
 
@@ -155,8 +165,9 @@ def test_a_finished_job_can_be_asked_used_and_deleted() -> None:
         (a_job(state=JobState.SUBMITTING, stuck_at=NOW), ["job_refresh", "job_cancel", "job_delete"]),
         (a_job(state=JobState.QUEUED), ["job_refresh", "job_cancel"]),
         (a_job(cancelled_by="U2"), ["job_refresh"]),
-        (a_job(state=JobState.FAILED), []),
-        (a_job(state=JobState.FAILED, tuned_model="tunedModels/x"), ["job_delete"]),
+        (a_job(state=JobState.FAILED), ["job_again"]),
+        (a_job(state=JobState.CANCELLED), ["job_again"]),
+        (a_job(state=JobState.FAILED, tuned_model="tunedModels/x"), ["job_again", "job_delete"]),
         (a_job(state=JobState.LOST), ["job_delete"]),
         (a_job(state=JobState.LOST, tuned_model="tunedModels/x"), ["job_delete"]),
         (done(endpoint=""), ["job_delete"]),
@@ -241,7 +252,7 @@ def test_rows_that_google_left_out_are_said_plainly() -> None:
 
 def test_who_cancelled_is_named() -> None:
     asked = card(a_job(cancelled_by="U2"))
-    assert block(asked, "job_title")["text"]["text"] == "next number: cancellation requested"
+    assert block(asked, "job_title")["text"]["text"] == "⚙️ next number: cancellation requested"
     assert "<@U2> wants it cancelled. I ask Google until it stops" in asked.text
     assert "Cancelled by <@U2>." in card(a_job(state=JobState.CANCELLED, cancelled_by="U2")).text
     assert "Cancelled at Google." in card(a_job(state=JobState.CANCELLED)).text
@@ -255,7 +266,7 @@ def test_a_start_that_google_has_not_confirmed_says_what_is_known() -> None:
     unseen = card(a_job(state=JobState.SUBMITTING, create_sent_at=NOW, search=Search()))
     assert "I do not know yet whether Google started it." in unseen.text
     doubtful = card(a_job(state=JobState.SUBMITTING, search=Search(), stuck_at=NOW, problem="Look for tb-1."))
-    assert block(doubtful, "job_title")["text"]["text"] == "next number: in doubt"
+    assert block(doubtful, "job_title")["text"]["text"] == "❓ next number: in doubt"
     assert "because I cannot look" in doubtful.text
     assert "Look for tb-1." in doubtful.text
     asked = card(a_job(state=JobState.SUBMITTING, search=Search(), cancelled_by="U2"))

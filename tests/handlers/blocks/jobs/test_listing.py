@@ -14,10 +14,10 @@ def test_each_job_is_listed_with_its_state_and_a_way_to_ask_it() -> None:
     message = build_job_list([a_job(total_steps=12, completed_steps=4), done(key="tb-2")], NOW)
     check_message(message)
     running = (
-        "*next number* · running · step 4 of 12, 33%\n"
+        "⚙️ *next number* · running · step 4 of 12, 33%\n"
         f"`gemini-3.5-flash` · 15 rows · {CREATED} · 4 minutes so far, about 8 minutes left."
     )
-    finished = f"*next number* · done\n`gemini-3.5-flash` · 15 rows · {CREATED} · Took 4 minutes."
+    finished = f"✅ *next number* · done\n`gemini-3.5-flash` · 15 rows · {CREATED} · Took 4 minutes."
     assert message.text == f"2 tunings:\n{running}\n{finished}"
     assert list(message.blocks) == [
         {
