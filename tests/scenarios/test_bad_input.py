@@ -470,6 +470,9 @@ async def test_forged_old_and_foreign_requests_are_not_served(open_bot: OpenBot)
         assert (await forged(bot, json.dumps(event)))[0] == 200
         await bot.type("list")
         await bot.message("Nothing here yet")
-        said = {call.method for call in bot.slack.workspace.calls[before:]}
+        calls = bot.slack.workspace.calls[before:]
+        # Only the person who typed `list` in this workspace is looked up, for what they may do.
+        assert {call.args.get("user") for call in calls if call.method == "users.info"} <= {bot.ada.id}
+        said = {call.method for call in calls} - {"users.info"}
         assert said <= {"response_url", "auth.test"}, "nothing was posted, opened or looked up for the others"
         assert bot.stage.log_end().count("refused a request: the person is of another workspace") == 2

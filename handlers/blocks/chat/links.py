@@ -25,8 +25,9 @@ def _parser(*more: str) -> MarkdownIt:
     return parser.disable(["text_join", "autolink", "html_inline", "html_block"])
 
 
-# A table's bars end code that would go on without it, so what is code must be code with tables and without.
-_PARSERS: Final = (_parser(), _parser("table"))
+# A table's bars end code that would go on without it, and the backticks of an indented line pair in another way
+# for a reader that knows no indented code. So what is code must be code to all of these.
+_PARSERS: Final = (_parser(), _parser("table"), _parser().disable("code"))
 
 
 def show_addresses(markdown: str) -> str:

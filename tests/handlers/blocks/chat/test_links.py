@@ -204,6 +204,12 @@ FRAGMENTS = [
 ]  # fmt: skip
 
 
+def test_backticks_of_an_indented_line_make_no_code_of_a_link() -> None:
+    markdown = "    a `]\nb\n`c [[a](https://e.example) `d``\n"
+    assert [judge for judge in JUDGES if "link_open" in str(judge.parse(markdown))] != []
+    assert hidden(shown(markdown)) == []
+
+
 @settings(max_examples=300)
 @given(st.lists(st.sampled_from(FRAGMENTS) | st.text(max_size=4), max_size=40).map("".join))
 def test_no_markdown_hides_an_address(markdown: str) -> None:
@@ -212,6 +218,7 @@ def test_no_markdown_hides_an_address(markdown: str) -> None:
     assert show_addresses(said) == said
 
 
+@pytest.mark.long
 @settings(max_examples=10)
 @given(st.lists(st.sampled_from(FRAGMENTS), min_size=20, max_size=60).map("".join), st.integers(100, 300))
 def test_no_piece_of_a_long_answer_hides_an_address(part: str, times: int) -> None:
