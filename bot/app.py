@@ -35,7 +35,9 @@ from bot.domain.jobs import TuningJob
 from bot.domain.roles import Role, RoleGrant
 from bot.domain.spending import ConfirmationRules
 from bot.errors import StorageError
+from bot.people.forgetting import Forgetting
 from bot.people.job_access import JobAccess
+from bot.people.retention import Retention, RetentionRules
 from bot.people.roles import Roles
 from bot.ports.backends import TuningBackend
 from bot.ports.clock import Clock
@@ -126,6 +128,7 @@ def build_use_cases(
     members: WorkspaceMembers = UNKNOWN_MEMBERS,
     named_roles: Sequence[RoleGrant] = (),
     start_alone: Role = Role.TUNER,
+    retention_rules: RetentionRules | None = None,
     adoption_grace: timedelta = ADOPTION_GRACE,
     doubt_after: timedelta = DOUBT_AFTER,
     lost_after: timedelta = LOST_AFTER,
@@ -202,6 +205,8 @@ def build_use_cases(
         sweep=Sweep(backends, jobs, clock, wake_sender),
         retirements=RetirementWatch(jobs, prices, clock, wake_sender),
         sharing=Sharing(jobs, access, clock, wake_sender),
+        forgetting=Forgetting(roles, stores.erasure, stores.feedback),
+        retention=Retention(stores.erasure, jobs, backends, clock, retention_rules or RetentionRules()),
         chat=chat,
         answer_settings=AnswerSettings(backends, access, stores.chats, stores.audit_log),
         readiness=readiness,
@@ -286,6 +291,7 @@ async def serving(
             members=slack.members,
             named_roles=settings.named_roles,
             start_alone=settings.start_alone_role,
+            retention_rules=settings.retention_rules,
             adoption_grace=adoption_grace,
             stuck_after=settings.stuck_after,
             prices=prices,
@@ -378,6 +384,7 @@ async def _sweep(use_cases: UseCases) -> None:
     await use_cases.approvals.expire()
     await use_cases.retirements.run()
     await use_cases.sweep.run()
+    await use_cases.retention.run()
 
 
 def _note_transition(metrics: Metrics, before: TuningJob | None, after: TuningJob) -> None:

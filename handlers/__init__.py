@@ -10,6 +10,7 @@ from typing import Final
 
 from slack_bolt.app.async_app import AsyncApp
 
+from handlers.blocks import forget
 from handlers.blocks.chat import answer, ask_form, channel_settings, feedback
 from handlers.blocks.datasets import check_views, finding_list, report
 from handlers.blocks.home import tab
@@ -88,6 +89,7 @@ def register(app: AsyncApp, listeners: Listeners) -> None:
     app.action(card.SUCCESSOR_ACTION)(door.action(actions.job_successor))
     app.action(card.SHARE_ACTION)(door.action(actions.job_share))
     app.action(card.DELETE_ACTION)(door.action(actions.job_delete))
+    app.action(forget.FORGET_ACTION)(door.action(actions.forget_person))
     app.action(card.AGAIN_ACTION)(door.action(actions.job_again))
     app.action(card.TUNE_AGAIN_ACTION)(door.action(actions.job_tune_again))
 

@@ -21,7 +21,9 @@ from bot.chat.chat_service import ChatService
 from bot.chat.feedback_service import FeedbackService
 from bot.chat.home_page import HomePages
 from bot.domain.requests import PendingModal
+from bot.people.forgetting import Forgetting
 from bot.people.job_access import JobAccess
+from bot.people.retention import Retention
 from bot.people.roles import Roles
 from bot.ports.clock import Clock
 from bot.ports.fine_tuning_jobs import FineTuningJobs
@@ -102,6 +104,8 @@ class UseCases:
     sweep: Sweep
     retirements: RetirementWatch
     sharing: Sharing
+    forgetting: Forgetting
+    retention: Retention
     chat: ChatService
     answer_settings: AnswerSettings
     answers: AnswerWorker
@@ -217,6 +221,7 @@ def build_handlers(
         use_cases.access,
         use_cases.roles,
         audit_log,
+        use_cases.forgetting,
         use_cases.sharing,
         share_posts,
         use_cases.budgets,
@@ -245,6 +250,7 @@ def build_handlers(
             approvals,
             use_cases.jobs,
             use_cases.access,
+            use_cases.forgetting,
             use_cases.refresher,
             use_cases.chat,
             settings,

@@ -12,6 +12,7 @@ from storage.audit_log import SqliteAuditLog
 from storage.budgets import SqliteBudgets
 from storage.conversations import SqliteChatStore
 from storage.database import Database
+from storage.erased_words import SqliteErasure
 from storage.feedback import SqliteFeedback
 from storage.jobs import SqliteJobStore
 from storage.outbox import SqliteOutbox
@@ -38,6 +39,7 @@ class Stores:
     audit_log: SqliteAuditLog
     budgets: SqliteBudgets
     roles: SqliteRoles
+    erasure: SqliteErasure
 
 
 @asynccontextmanager
@@ -68,6 +70,7 @@ async def open_stores(
             audit_log=SqliteAuditLog(database, clock),
             budgets=SqliteBudgets(database, clock),
             roles=SqliteRoles(database, clock),
+            erasure=SqliteErasure(database, clock),
         )
     finally:
         await database.close()

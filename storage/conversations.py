@@ -23,8 +23,8 @@ from storage.codecs import channel_settings_text, micros, moment, read_channel_s
 from storage.database import Database
 
 
-def append_turns(connection: Connection, conversation: Conversation, now: datetime) -> None:
-    """Append the turns to their thread, in the transaction that settles their question.
+def append_turns(connection: Connection, conversation: Conversation, now: datetime, user: str = "") -> None:
+    """Append the turns of this user's question to their thread, in the transaction that settles it.
 
     The conversation's model becomes the thread's model.
     """
@@ -42,15 +42,24 @@ def append_turns(connection: Connection, conversation: Conversation, now: dateti
     for turn in conversation.turns:
         connection.execute(
             """
-            INSERT INTO turns (team, conversation, role, text, created_at, question)
-            SELECT team, id, ?, ?, ?, ? FROM conversations WHERE team = ? AND channel = ? AND thread = ?
+            INSERT INTO turns (team, conversation, role, text, created_at, question, user)
+            SELECT team, id, ?, ?, ?, ?, ? FROM conversations WHERE team = ? AND channel = ? AND thread = ?
             """,
-            [turn.role.value, turn.text, at, conversation.question, place.team, place.channel, place.thread],
+            [
+                turn.role.value,
+                turn.text,
+                at,
+                conversation.question,
+                user,
+                place.team,
+                place.channel,
+                place.thread,
+            ],
         )
 
 
 class SqliteChatStore:
-    """The ChatStore of `bot.ports`. It keeps every turn."""
+    """The ChatStore of `bot.ports`. It keeps every turn until `storage.erased_words` erases it."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database

@@ -176,9 +176,10 @@ class SqliteQuestions:
                 for row in connection.query("SELECT * FROM questions WHERE key = ?", [key]):
                     failed = failed_row(read_question(row).question, now)
                     connection.table("failed_questions").insert(failed, replace=True)
-            deleted = connection.execute("DELETE FROM questions WHERE key = ?", [key])
-            if deleted.rowcount and conversation is not None:
-                append_turns(connection, conversation, now)
+            asked = next(connection.query("SELECT user FROM questions WHERE key = ?", [key]), None)
+            connection.execute("DELETE FROM questions WHERE key = ?", [key])
+            if asked is not None and conversation is not None:
+                append_turns(connection, conversation, now, asked["user"])
 
         await self._database.write(forget)
         log_event(logger, "question.settled", question=key)

@@ -212,8 +212,8 @@ class ReportCache(Protocol):
         """Return the workspace's report with this key, None if there is none. Raises StorageError."""
         ...
 
-    async def remember(self, team: str, key: str, report: str) -> None:
-        """Store the report in place of an older one, and delete reports that were not used for long.
+    async def remember(self, team: str, key: str, report: str, user: str = "") -> None:
+        """Store the report that this user asked for in place of an older one.
 
         Raises StorageError.
         """

@@ -24,6 +24,7 @@ from bot.domain.approval import ApprovalRules
 from bot.domain.roles import Role, RoleGrant
 from bot.domain.spending import ConfirmationRules
 from bot.errors import SettingsError
+from bot.people.retention import RetentionRules
 from bot.settings.problems import conflicts, field_problems, read_secret_files
 from bot.settings.value_forms import (
     BaseUrl,
@@ -278,6 +279,29 @@ class Settings(BaseModel):
         description="US dollars after which a running tuning is cancelled by the bot, where Google says its epoch "
         "and the price is known. Unset: no limit.",
     )
+    conversation_days: int = Field(
+        365,
+        alias="TUNEBOT_CONVERSATION_DAYS",
+        ge=0,
+        le=36_500,
+        description="For how many days questions and answers of threads are kept; `0` is for ever.",
+    )
+    report_days: int = Field(
+        90,
+        alias="TUNEBOT_REPORT_DAYS",
+        ge=0,
+        le=36_500,
+        description="For how many days reports on files, and starts that nobody pressed, are kept; `0` is for "
+        "ever.",
+    )
+    training_file_days: int = Field(
+        90,
+        alias="TUNEBOT_TRAINING_FILE_DAYS",
+        ge=0,
+        le=36_500,
+        description="For how many days after the end of a tuning the bot's copies of its files stay in "
+        "`TUNEBOT_BUCKET`; `0` is for ever.",
+    )
     questions_per_minute: int = Field(
         20,
         alias="TUNEBOT_QUESTIONS_PER_MINUTE",
@@ -356,6 +380,10 @@ class Settings(BaseModel):
         """How many tunings run at the same time, for each backend for which a number is set."""
         numbers = {name: self.tunings_at_once.get(name, self.tunings_at_once.get("")) for name in self.backends}
         return {name: number for name, number in numbers.items() if number is not None}
+
+    @property
+    def retention_rules(self) -> RetentionRules:
+        return RetentionRules(self.conversation_days, self.report_days, self.training_file_days)
 
     @property
     def stuck_after(self) -> timedelta:

@@ -105,7 +105,7 @@ class DatasetCheck:
         # How far a check comes in its time depends on the machine, so the next one may come further.
         if training is None and not _out_of_time(report):
             text = msgspec.json.encode(replace(report.without_fingerprints(), previews=())).decode()
-            await self._report_cache.remember(place.team, key, text)
+            await self._report_cache.remember(place.team, key, text, user)
         return report
 
     async def _check(

@@ -15,6 +15,7 @@ from bot.domain.jobs import TuningJob
 from bot.domain.place import Requester
 from bot.domain.requests import StartRequest
 from bot.errors import ConfirmationNeeded, Outdated
+from bot.people.forgetting import Forgetting
 from bot.people.job_access import JobAccess
 from bot.people.roles import Deed
 from bot.runtime.background_tasks import BackgroundTasks
@@ -23,6 +24,7 @@ from bot.tuning.job_service import JobService
 from handlers.blocks.chat.ask_form import build_ask_form
 from handlers.blocks.chat.channel_model import build_chosen, build_model_deleted
 from handlers.blocks.chat.channel_settings import build_settings_form
+from handlers.blocks.forget import build_forgotten
 from handlers.blocks.jobs.confirmations import CONFIRM_BLOCK
 from handlers.blocks.jobs.share_form import build_share_form
 from handlers.blocks.jobs.wording import cancel_text
@@ -58,6 +60,7 @@ class Actions:
         approvals: ApprovalFlow,
         tuning: JobService,
         access: JobAccess,
+        forgetting: Forgetting,
         refresher: JobRefresher,
         chat: ChatService,
         answer_settings: AnswerSettings,
@@ -72,6 +75,7 @@ class Actions:
         self._approvals = approvals
         self._tuning = tuning
         self._access = access
+        self._forgetting = forgetting
         self._refresher = refresher
         self._chat = chat
         self._answer_settings = answer_settings
@@ -127,6 +131,15 @@ class Actions:
             except CALL_ERRORS as error:
                 # The next person who asks there is told it too.
                 logger.info("could not say in %s that its model is deleted: %s", channel.channel, error)
+
+    async def forget_person(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
+        """Erase what the bot keeps of a person's words, after the question."""
+        await ack()
+        self._spawn(self._forget(requester, body), body)
+
+    async def _forget(self, requester: Requester, body: Body) -> None:
+        erased = await self._forgetting.forget(requester, _value(body))
+        await self._poster.respond_to(body["response_url"], replace=True)(build_forgotten(erased, requester.user))
 
     async def job_again(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
         """Check the file and the settings of a failed start again, and show the report."""

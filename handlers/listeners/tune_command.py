@@ -13,6 +13,7 @@ from bot.domain.backend_profile import BackendProfile
 from bot.domain.jobs import JobState
 from bot.domain.names import same_name
 from bot.domain.place import Requester
+from bot.people.forgetting import Forgetting
 from bot.people.job_access import JobAccess
 from bot.people.roles import Deed, Roles
 from bot.ports.clock import Clock
@@ -27,6 +28,7 @@ from handlers.blocks.budgets import build_budgets
 from handlers.blocks.chat.channel_model import build_channel_model, build_chosen, build_none_chosen
 from handlers.blocks.chat.channel_settings import build_settings
 from handlers.blocks.chat.feedback import build_again, build_summary, build_switch, build_switched, build_why
+from handlers.blocks.forget import build_forget_question
 from handlers.blocks.help import build_help
 from handlers.blocks.jobs.card import build_card
 from handlers.blocks.jobs.confirmations import build_cancel_question, build_delete_question
@@ -60,6 +62,7 @@ class CommandRunner:
         access: JobAccess,
         roles: Roles,
         audit_log: AuditLog,
+        forgetting: Forgetting,
         sharing: Sharing,
         share_posts: SharePosts,
         budgets: Budgets,
@@ -78,6 +81,7 @@ class CommandRunner:
         self._access = access
         self._roles = roles
         self._audit_log = audit_log
+        self._forgetting = forgetting
         self._sharing = sharing
         self._share_posts = share_posts
         self._budgets = budgets
@@ -102,6 +106,7 @@ class CommandRunner:
             Runner.SPEND: self._spend,
             Runner.SHARE: self._share,
             Runner.UNSHARE: self._unshare,
+            Runner.FORGET: self._forget,
             Runner.ROLES: self._roles_of,
             Runner.AUDIT: self._audit,
             Runner.BUDGET: self._budget,
@@ -253,6 +258,12 @@ class CommandRunner:
         """Offer a button that opens the form, since a mention can open none."""
         job, _ = await self._feedback.corrected_job(requester, arguments.name)
         return build_again(job)
+
+    async def _forget(self, requester: Requester, arguments: Arguments) -> Message:
+        """Ask first; the button of the question erases."""
+        user = arguments.target or requester.user
+        await self._forgetting.check(requester, user)
+        return build_forget_question(user, own=user == requester.user)
 
     async def _audit(self, requester: Requester, arguments: Arguments) -> Message:
         await self._roles.check(requester, Deed.SEE_AUDIT)

@@ -17,7 +17,7 @@ from bot.chat.answer_settings import SettingsChange
 from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
 from bot.domain.names import did_you_mean
 from bot.domain.requests import StartRequest
-from bot.domain.roles import EVERYONE, Role
+from bot.domain.roles import EVERYONE, Role, is_person
 from bot.errors import BadArgument
 from bot.spending.month_report import read_month
 from handlers.syntax.answer_options import DEFAULT, parse_ask_options, parse_settings
@@ -44,6 +44,7 @@ class Runner(StrEnum):
     SPEND = "spend"
     SHARE = "share"
     UNSHARE = "unshare"
+    FORGET = "forget"
     ROLES = "roles"
     AUDIT = "audit"
     BUDGET = "budget"
@@ -238,6 +239,15 @@ def _parse_budget(rest: str) -> Arguments:
     return Arguments(budget=parse_budget_words(rest)) if rest.strip() else NO_ARGUMENTS
 
 
+def _parse_forget(rest: str) -> Arguments:
+    if not rest.strip():
+        return NO_ARGUMENTS
+    before, target = named_target(rest)
+    if before or not is_person(target):
+        raise BadArgument("`forget` takes one person.", "Write /tune forget, or /tune forget @PERSON.")
+    return Arguments(target=target)
+
+
 def _parse_needed_name(word: str, rest: str) -> Arguments:
     arguments = _parse_name(rest)
     if not arguments.name:
@@ -336,6 +346,10 @@ def _name_and_target(rest: str, has_file: bool) -> bool:
 def _budget_words(rest: str, has_file: bool) -> bool:
     pattern = r"(?i)(none|\$?[0-9][0-9.,]*) ((tuning|questions) )?for [^ ]+"
     return not rest or re2.fullmatch(pattern, " ".join(rest.split())) is not None
+
+
+def _one_person_or_none(rest: str, has_file: bool) -> bool:
+    return not rest or (rest.startswith("@") and _one_name(rest, has_file))
 
 
 def _role_words(rest: str, has_file: bool) -> bool:
@@ -532,6 +546,16 @@ COMMANDS = (
         partial(_no_arguments, "quiet"),
         Runner.QUIET,
         _alone,
+    ),
+    Command(
+        "/tune forget",
+        "[@PERSON]",
+        "Erases what I keep of your words: conversations, feedback and file reports; it asks first. Owners also "
+        "erase another person's.",
+        _parse_forget,
+        Runner.FORGET,
+        _one_person_or_none,
+        takes_ids=True,
     ),
     Command("/tune help", "", "Shows this.", _parse_help, Runner.HELP, _alone, only_reads=True),
     Command(

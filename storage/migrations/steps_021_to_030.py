@@ -133,3 +133,15 @@ def m029_threads(db: Database) -> None:
         strict=True,
     )
     failed.create_index(["failed_at"], "failed_questions_by_age")
+
+
+@migrations()
+def m030_retention(db: Database) -> None:
+    """Store whose words a turn and a report are, to erase them when that person asks for it.
+
+    Of older rows nobody knows whose they are; they are erased when they are old.
+    """
+    db.table("turns").add_column("user", str, not_null_default="")
+    db.table("turns").create_index(["team", "user"], "turns_of_person")
+    db.table("turns").create_index(["created_at"], "turns_by_age")
+    db.table("reports").add_column("user", str, not_null_default="")

@@ -223,3 +223,13 @@ async def test_who_reads_a_thread_sees_that_the_bot_is_thinking(bot: BotHarness,
     assert call.args["status"] == "processing"
     session = bot.slack.workspace.agent_sessions[bot.channel.id, answer.ts]
     await wait_until(lambda: session.status == "active", "the session to wait again")
+
+
+async def test_a_person_has_what_they_asked_erased_after_a_question(bot: BotHarness) -> None:
+    await bot.answering(f"forgotten-{bot.channel.id}")
+    await bot.ada.slash_command(bot.channel, "/ask", f"the secret of {bot.channel.id}")
+    await bot.message(f"the secret of {bot.channel.id}")
+    await bot.type("forget")
+    question = await bot.message("Erase what I keep of your words?", "cannot be undone")
+    await bot.ada.click(question, "forget_person")
+    await bot.message("it is erased: 2 messages of conversations")

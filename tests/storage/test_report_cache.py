@@ -1,8 +1,10 @@
 """The memory of what was found in training files."""
 
+from datetime import timedelta
 from pathlib import Path
 
 from storage.database import Database
+from storage.erased_words import SqliteErasure
 from storage.report_cache import SqliteReportCache
 from tests.support.clock import FixedClock
 
@@ -27,6 +29,7 @@ async def test_reports_that_nobody_used_for_long_are_dropped(tmp_path: Path) -> 
     await memory.remember("T1", "old", "report")
     clock.advance(days=91)
     await memory.remember("T1", "new", "report")
+    await SqliteErasure(database, clock).expire(None, clock.now() - timedelta(days=90))
 
     assert await memory.recall("T1", "old") is None
     assert await memory.recall("T1", "new") == "report"

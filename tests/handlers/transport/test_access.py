@@ -17,6 +17,7 @@ from bot.domain.place import Place, Requester
 from bot.runtime.background_tasks import BackgroundTasks
 from bot.sandbox.slack import SlackStandIn
 from handlers import Listeners, register
+from handlers.blocks import forget
 from handlers.blocks.chat import answer, ask_form, channel_settings, feedback
 from handlers.blocks.datasets import check_views, finding_list, report
 from handlers.blocks.home import tab
@@ -246,6 +247,7 @@ ROUTES: dict[tuple[str, str], tuple[str, Callable[[Kind, str, str], Body]]] = {
             card.ASK_ACTION,
             card.USE_ACTION,
             card.SHARE_ACTION,
+            forget.FORGET_ACTION,
             card.DELETE_ACTION,
             card.AGAIN_ACTION,
             card.SUCCESSOR_ACTION,

@@ -1,0 +1,66 @@
+"""What a person wrote is erased for that person and for owners, and for nobody else."""
+
+import pytest
+
+from bot.chat.chat_service import exchange
+from bot.domain.chat import Answer, ModelAnswer, ModelRef
+from bot.domain.place import Place, Requester
+from bot.domain.requests import StartRequest
+from bot.errors import Forbidden
+from bot.people.forgetting import Forgetting
+from bot.people.roles import Roles
+from storage.conversations import append_turns
+from tests.support.harness import ADA, ASKED_BY_ADA, FILE, PLACE, TEAM, Harness
+from tests.support.workspace_people import FullMembers
+
+THREAD = Place(TEAM, "C1", "17.5")
+MODEL = ModelRef("vertex", "projects/1/endpoints/2", "counter")
+
+
+class Members(FullMembers):
+    async def is_admin(self, user: str) -> bool:
+        return user == "U0ADMIN"
+
+
+def forgetting(harness: Harness) -> Forgetting:
+    return Forgetting(Roles(Members(), harness.stores.roles), harness.stores.erasure, harness.stores.feedback)
+
+
+async def said(harness: Harness, user: str, question: str, place: Place = THREAD) -> None:
+    """What a settled question of this person leaves behind."""
+    kept = exchange(place, question, ModelAnswer(MODEL, Answer(f"answer to {question}")))
+    await harness.database.write(lambda db: append_turns(db, kept, harness.clock.now(), user))
+
+
+async def texts(harness: Harness, place: Place = THREAD) -> list[str]:
+    found = await harness.chats.conversation(place)
+    return [] if found is None else [turn.text for turn in found.turns]
+
+
+async def rows(harness: Harness, table: str) -> int:
+    return await harness.database.run(lambda db: db.table(table).count)
+
+
+async def test_a_person_is_erased_and_the_others_of_the_thread_are_not(harness: Harness) -> None:
+    await said(harness, ADA, "mine")
+    await said(harness, "U0BOB", "his")
+    await said(harness, ADA, "elsewhere", Place("T0OTHER", "C1", "17.5"))
+    await harness.proposals.check(PLACE, ADA, StartRequest("vertex", name="hers", file=FILE))
+    assert (await rows(harness, "reports"), await rows(harness, "proposals")) == (1, 1)
+
+    erased = await forgetting(harness).forget(ASKED_BY_ADA, ADA)
+    assert (erased.turns, erased.reports, erased.proposals) == (2, 1, 1)
+    assert await texts(harness) == ["his", "answer to his"]
+    assert await texts(harness, Place("T0OTHER", "C1", "17.5")) == ["elsewhere", "answer to elsewhere"]
+    [line] = [each for each in await harness.stores.audit_log.lines(TEAM) if each.act.action == "forget a person"]
+    assert (line.act.user, line.subject, line.act.channel) == (ADA, ADA, PLACE.channel)
+
+    assert (await forgetting(harness).forget(ASKED_BY_ADA, ADA)).turns == 0
+
+
+async def test_only_owners_erase_another_person(harness: Harness) -> None:
+    await said(harness, ADA, "mine")
+    with pytest.raises(Forbidden, match="may erase what another person left behind"):
+        await forgetting(harness).forget(Requester("U0BOB", PLACE), ADA)
+    assert await texts(harness) == ["mine", "answer to mine"]
+    assert (await forgetting(harness).forget(Requester("U0ADMIN", PLACE), ADA)).turns == 2
