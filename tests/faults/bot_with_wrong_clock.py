@@ -1,5 +1,5 @@
 """The bot as `tunebot run` starts it, but for two things that no user may set: a shorter wait for a start of which
-nothing is heard, and a clock that a test sets wrong.
+Google shows nothing, and a clock that a test sets wrong.
 
 The clock's file holds the seconds by which it is wrong. Google's, Slack's and the operating system's clocks stay
 right; so do APScheduler's and asyncio's, which read the system's by themselves.

@@ -39,7 +39,7 @@ HOSTILE_TEXTS: Final = (
 
 @dataclass
 class Bystanders:
-    """`acknowledged` counts the questions of which Slack was told that they arrived."""
+    """`acknowledged` counts the questions that the bot acknowledged."""
 
     asker: Person
     robot: Person

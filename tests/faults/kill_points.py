@@ -1,12 +1,12 @@
 """A click on a button through the real use cases, a real database file and a real backend, in a process that kills
 itself at a chosen step of it.
 
-    python -m tests.faults.kill_points DIRECTORY BACKEND BUTTON FIRST EVERY LAST < told.json
+    python -m tests.faults.kill_points DIRECTORY BACKEND BUTTON FIRST EVERY LAST < addresses.json
 
 A step is one crossing of the border between the click's coroutine and the event loop: each `await` that waits has
 two, one when it begins to wait and one when it has its answer and nobody has looked at it yet. The process forks
 once for each step FIRST, FIRST + EVERY, ... and ends after LAST, or with the first fork that runs through. Nothing
-in the product knows of this. BUTTON is `start`, `cancel` or `delete`; told.json: the arguments of `options`.
+in the product knows of this. BUTTON is `start`, `cancel` or `delete`; addresses.json: the arguments of `options`.
 """
 
 import asyncio
@@ -209,7 +209,7 @@ def key_of(backend: str, step: int) -> str:
     return f"tb-{backend}-{step:05d}"
 
 
-def told(google: GoogleStandIn) -> dict[str, str]:
+def addresses(google: GoogleStandIn) -> dict[str, str]:
     """The arguments of `options`, for a process of its own."""
     return {"project": google.project, "token": google.issue_token(), "url": google.url}
 
@@ -243,7 +243,7 @@ async def die_at_every_step(
         cwd=ROOT,
         stdin=asyncio.subprocess.PIPE,
     )
-    await process.communicate(msgspec.json.encode(told(google)))
+    await process.communicate(msgspec.json.encode(addresses(google)))
     if process.returncode != 0:
         raise AssertionError(f"the clicks ended with {process.returncode}")
     keys = sorted(path.stem for path in directory.glob("tb-*.db"))  # noqa: ASYNC240

@@ -48,7 +48,7 @@ class Ledger:
     ends: dict[str, list[Message]]
     others: int
     submitted: list[str] = field(default_factory=list)
-    cancelled: dict[str, str] = field(default_factory=dict)  # name -> who was told that it is being cancelled
+    cancelled: dict[str, str] = field(default_factory=dict)  # name -> who read that it is being cancelled
     audited: Counter[str] = field(default_factory=Counter)  # key -> lines about a cancellation in the audit log
     forgotten: frozenset[str] = frozenset()  # names of jobs that a backup that was put back did not have
     lost_keys: frozenset[str] = frozenset()  # their keys
@@ -75,21 +75,21 @@ class Ledger:
         for name in sorted(set(self.submitted) - {row.name for row in self.rows} - self.forgotten):
             yield f"{name} was acknowledged and has no row"
         for name in sorted({row.name for row in self.rows} - set(self.submitted)):
-            yield f"{name} has a row and nobody was told that it was accepted"
+            yield f"{name} has a row and was never acknowledged"
         for name in sorted(self.cancelled.keys() - {row.name for row in self.rows}):
             yield f"{name} is said to be cancelled and has no row"
         for key in sorted(self.at_google.keys() - keys):
             yield f"{key or 'a job without a key'} is at Google and has no row"
         # Nothing was paid for a job that the backup did not have and that Google does not have either.
         for key in sorted((self.cards.keys() | self.ends.keys()) - keys - self.lost_keys):
-            yield f"{key} was told in Slack and has no row"
+            yield f"{key} has posts in Slack and no row"
         for row in self.rows:
             yield from (f"{row.name} ({row.key}, {row.state}): {words}" for words in self._wrong_about(row))
         yield from self.disturbed
         if self.questions:
             yield f"{self.questions} questions wait for an answer"
         if self.pending:
-            yield f"{self.pending} notices are still to be told"
+            yield f"{self.pending} notices are not sent"
         if self.undeliverable:
             yield f"{self.undeliverable} notices were given up"
         if self.others:
@@ -103,38 +103,38 @@ class Ledger:
             yield f"it is said never to have started, and Google has {phases}"
         elif not row.never_started and phases != [row.state]:
             yield f"Google has {phases}"
-        told = self.cancelled.get(row.name, "")
-        if told and row.cancelled_by != told:
-            yield f"{told} was told that it is being cancelled, and it is so by {row.cancelled_by!r}"
-        if told and row.state != "cancelled" and phases != [row.state]:
-            yield "it was not cancelled, though that was told"
+        informed = self.cancelled.get(row.name, "")
+        if informed and row.cancelled_by != informed:
+            yield f"{informed} read that it is being cancelled, and it is so by {row.cancelled_by!r}"
+        if informed and row.state != "cancelled" and phases != [row.state]:
+            yield "it was not cancelled, though Slack says so"
         if self.audited[row.key] != bool(row.cancelled_by):
             yield f"its cancellation by {row.cancelled_by!r} stands {self.audited[row.key]} times in the audit log"
         cards, ends = self.cards.get(row.key, []), self.ends.get(row.key, [])
         if len(cards) != 1:
             yield f"it has {len(cards)} cards"
         if len(ends) != 1:
-            yield f"its end was told {len(ends)} times"
+            yield f"its end was posted {len(ends)} times"
         for card in cards[:1]:
             if card.ts != row.card:
                 yield "its card is not the one that the row names"
             if _PHASES.get(row.state, row.state) not in card.text:
                 yield f"its card says: {card.text[:100]}"
             if any(end.thread_ts != card.ts for end in ends):
-                yield "its end is not told under its card"
+                yield "its end is not posted under its card"
 
     def __str__(self) -> str:
         states = Counter("never started" if row.never_started else row.state for row in self.rows)
         counted = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
         jobs = sum(map(len, self.at_google.values()))
         lines = [
-            f"{len(set(self.submitted)):5} starts that Slack was told of",
-            f"{len(self.cancelled):5} cancellations that people were told of",
+            f"{len(set(self.submitted)):5} starts that were acknowledged",
+            f"{len(self.cancelled):5} cancellations that people read about",
             f"{len(self.rows):5} rows here: {counted}",
             f"{jobs:5} jobs at Google under {len(self.at_google)} keys",
             f"{sum(map(len, self.cards.values())):5} cards of {len(self.cards)} jobs",
-            f"{sum(map(len, self.ends.values())):5} ends told of {len(self.ends)} jobs",
-            f"{self.pending:5} notices still to be told, {self.undeliverable} given up",
+            f"{sum(map(len, self.ends.values())):5} ends posted of {len(self.ends)} jobs",
+            f"{self.pending:5} notices not sent, {self.undeliverable} given up",
             f"{len(self.forgotten):5} names of jobs that a backup that was put back did not have",
         ]
         return "\n".join(lines)
@@ -151,7 +151,7 @@ def read(
 ) -> Ledger:
     """Count everything as it stands now.
 
-    `submitted` are the names whose “Start tuning” was acknowledged; `cancelled` says who was told of which
+    `submitted` are the names whose “Start tuning” was acknowledged; `cancelled` says who read about which
     cancellation; `forgotten` are the names, by key, of the jobs that a backup that was put back did not have.
     """
     forgotten = forgotten or {}
@@ -167,22 +167,22 @@ def read(
     for job in google.jobs.books():
         key = job["key"] or job["labels"].get(LABEL, "")
         at_google.setdefault(key, []).append(job["phase"])
-    told: dict[str, dict[str, list[Message]]] = {"card": {}, "ended": {}, "stuck": {}}
+    posts: dict[str, dict[str, list[Message]]] = {"card": {}, "ended": {}, "stuck": {}}
     others = 0
     for message in slack.workspace.messages(ephemeral=False):
         payload = (message.metadata or {}).get("event_payload", {})
-        if payload.get("kind") in told:
-            told[payload["kind"]].setdefault(payload["job"], []).append(message)
+        if payload.get("kind") in posts:
+            posts[payload["kind"]].setdefault(payload["job"], []).append(message)
         elif message.bot_id is not None and "Tuning load" in message.text:
             others += 1
-    others += len(told["stuck"])
+    others += len(posts["stuck"])
     return Ledger(
         rows=rows,
         pending=states["pending"],
         undeliverable=states["undeliverable"],
         at_google=at_google,
-        cards=told["card"],
-        ends=told["ended"],
+        cards=posts["card"],
+        ends=posts["ended"],
         others=others,
         submitted=submitted,
         cancelled=cancelled,

@@ -38,9 +38,9 @@ NUMBERS: Final = b"".join(
 
 @dataclass
 class LoadRun:
-    """Some people, each in a channel of their own; `submitted` are the names that Slack was told are accepted.
+    """Some people, each in a channel of their own; `submitted` are the names whose start was acknowledged.
 
-    `cancelled` says who was told in Slack that the job of this name is being cancelled.
+    `cancelled` says who read in Slack that the job of this name is being cancelled.
     """
 
     stage: Stage
@@ -51,7 +51,7 @@ class LoadRun:
     cancelled: dict[str, str] = field(default_factory=dict)
     commands: int = 0
     bystanders: Bystanders | None = None
-    # The names of jobs about which the bot may know less than people were told, since a backup was put back.
+    # The names of jobs about which the bot may know less than Slack shows, since a backup was put back.
     restored: set[str] = field(default_factory=set)
     # The names, by key, of the jobs that the backup did not have.
     forgotten: dict[str, str] = field(default_factory=dict)
@@ -88,11 +88,11 @@ class LoadRun:
     def restore(self, copy: Path, database: Path) -> None:
         """Remember what the copy does not know, and the database in its place did."""
         with closing(sqlite3.connect(copy)) as earlier:
-            told = earlier.execute("SELECT name FROM jobs WHERE state NOT IN (?, ?, ?)", OPEN).fetchall()
+            ended = earlier.execute("SELECT name FROM jobs WHERE state NOT IN (?, ?, ?)", OPEN).fetchall()
             kept = {key for (key,) in earlier.execute("SELECT key FROM jobs")}
         with closing(sqlite3.connect(database)) as later:
             jobs = later.execute("SELECT key, name FROM jobs").fetchall()
-        self.restored |= self.owners.keys() - {name for (name,) in told}
+        self.restored |= self.owners.keys() - {name for (name,) in ended}
         self.forgotten |= {key: name for key, name in jobs if key not in kept}
 
     async def _cancel_again(self) -> None:

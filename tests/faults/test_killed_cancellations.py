@@ -8,7 +8,7 @@ import pytest
 
 from bot.domain.jobs import JobState
 from bot.sandbox.google import GoogleStandIn, Limits
-from tests.faults.kill_points import ADA, die_at_every_step, open_parts, options, put_file, told
+from tests.faults.kill_points import ADA, addresses, die_at_every_step, open_parts, options, put_file
 from tests.support.clock import FixedClock
 
 pytestmark = pytest.mark.long
@@ -28,7 +28,7 @@ async def test_killed_at_any_step_a_cancellation_is_carried_out_or_was_never_tol
         put_file(google, backend)
         for key in await die_at_every_step(google, tmp_path, backend, "cancel", EVERY):
             seen[await recover(google, tmp_path, backend, key)] += 1
-    assert {"never told, not sent", "sent by the next process", "sent before"} <= seen.keys(), seen
+    assert {"not acknowledged, not sent", "sent by the next process", "sent before"} <= seen.keys(), seen
     print(f"{backend}: {dict(seen)}")
 
 
@@ -36,7 +36,7 @@ async def recover(google: GoogleStandIn, directory: Path, backend: str, key: str
     """Another process takes over and the poller goes its rounds; nobody clicks again."""
     at_google = google.jobs.find(key)
     sent = at_google.phase == "cancelled"
-    async with open_parts(directory / f"{key}.db", backend, options(**told(google)), FixedClock()) as here:
+    async with open_parts(directory / f"{key}.db", backend, options(**addresses(google)), FixedClock()) as here:
         before = await here.job(key)
         assert before is not None
         for _ in range(2):
@@ -46,7 +46,7 @@ async def recover(google: GoogleStandIn, directory: Path, backend: str, key: str
     assert after is not None
     if not before.cancelled_by:
         assert (sent, at_google.phase, after.cancelled_by, audited) == (False, "running", "", 0)
-        return "never told, not sent"
+        return "not acknowledged, not sent"
     assert at_google.phase == "cancelled"
     assert (after.state, after.cancelled_by, after.problem) == (JobState.CANCELLED, ADA, "")
     assert audited == 1
@@ -61,7 +61,9 @@ async def test_killed_at_any_step_a_deletion_ends_well_with_the_next_click(
     async with GoogleStandIn(job_seconds=0.05, seed=5, limits=MANY) as google:
         put_file(google, backend)
         for key in await die_at_every_step(google, tmp_path, backend, "delete", every):
-            async with open_parts(tmp_path / f"{key}.db", backend, options(**told(google)), FixedClock()) as here:
+            async with open_parts(
+                tmp_path / f"{key}.db", backend, options(**addresses(google)), FixedClock()
+            ) as here:
                 before = await here.job(key)
                 assert before is not None
                 if not before.deleted_by:

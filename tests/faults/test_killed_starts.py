@@ -15,7 +15,7 @@ from bot.domain.jobs import JobState
 from bot.sandbox.google import GoogleStandIn, Limits
 from bot.tuning.job_service import ADOPTION_GRACE
 from bot.tuning.searches import LEAST_LOOKS
-from tests.faults.kill_points import TEAM, die_at_every_step, open_parts, options, put_file, told
+from tests.faults.kill_points import TEAM, addresses, die_at_every_step, open_parts, options, put_file
 from tests.support.clock import FixedClock
 
 pytestmark = pytest.mark.long
@@ -90,7 +90,7 @@ def steps_of_the_create(directory: Path, keys: list[str]) -> tuple[int, int]:
 async def recover(google: GoogleStandIn, directory: Path, backend: str, key: str) -> str:
     """Another process takes over, the person clicks again twice at once, and the poller goes its rounds."""
     clock = FixedClock()
-    async with open_parts(directory / f"{key}.db", backend, options(**told(google)), clock) as here:
+    async with open_parts(directory / f"{key}.db", backend, options(**addresses(google)), clock) as here:
         before = await here.jobs.jobs(TEAM)
         already = creates(google, key)
         assert len(before) <= 1

@@ -58,15 +58,15 @@ def ledger(row: Row | None = None, **changes: object) -> Ledger:
 
 
 def cancelled(state: str = "cancelled", by: str = "U1", **changes: object) -> Ledger:
-    """Of one job whose cancellation U1 was told of."""
+    """Of one job whose cancellation U1 read about."""
     row = Row("k", "load-1", state, "operations/1", "1.1", by)
-    told: dict[str, object] = {
+    shown: dict[str, object] = {
         "at_google": {"k": ["cancelled"]},
         "cards": {"k": [card("cancelled")]},
         "cancelled": {"load-1": "U1"},
         "audited": Counter("k"),
     }
-    return ledger(row, **{**told, **changes})
+    return ledger(row, **{**shown, **changes})
 
 
 def test_a_sound_ledger_balances() -> None:

@@ -20,7 +20,7 @@ NO_QUEUE = {"TUNEBOT_TUNINGS_AT_ONCE": "0"}
 
 @pytest.fixture
 def open_bot(tmp_path: Path) -> OpenBot:
-    """Opens a bot: `mode` is `socket` or `http`, `environment` adds to what the bot is told."""
+    """Opens a bot: `mode` is `socket` or `http`, `environment` adds to the bot's environment."""
 
     @asynccontextmanager
     async def open_one(

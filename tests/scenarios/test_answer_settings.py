@@ -10,10 +10,10 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def test_settings_of_a_channel_and_of_a_question(bot: BotHarness) -> None:
     await bot.answering("settled")
     await bot.type('settings temperature=0.5 stop=END greeting="Ask <@U1> numbers."')
-    told = await bot.message(
+    notice = await bot.message(
         "changed how models answer in this channel", "temperature: 0.5", "stop sequences: `END`"
     )
-    assert told.visible_to is None
+    assert notice.visible_to is None
     await bot.ada.slash_command(bot.channel, "/ask", "top_k=3 seven")
     await bot.message("asked `settled` with top-k: 3", "eight")
     config = bot.asked()[-1].body["generationConfig"]
@@ -24,7 +24,7 @@ async def test_settings_of_a_channel_and_of_a_question(bot: BotHarness) -> None:
     bot.ada.post(bot.channel, bot.ada.typed("@Tunebot top_p=0.1 three"))
     await bot.message("Answered by `settled` with top-p: 0.1")
 
-    await bot.ada.click(told, "channel_settings")
+    await bot.ada.click(notice, "channel_settings")
     form = await bot.view("How models answer")
     submission = await bot.ada.submit_view(form, {"stop_sequences": "\n".join("abcdef"), "temperature": "0.25"})
     assert "at most 5 are taken" in submission.errors["stop_sequences"]

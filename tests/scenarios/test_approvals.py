@@ -1,4 +1,4 @@
-"""An approval before people's eyes: who asks, who decides, and what both are told, over a kill."""
+"""An approval before people's eyes: who asks, who decides, and what both read, over a kill."""
 
 from dataclasses import replace
 

@@ -192,7 +192,7 @@ async def test_an_unknown_base_model(bot: BotHarness) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "expected"),
     [
         ("epochs=0", "Epochs is 0, below the least, 1"),
         ("adapter=3", "not one of 1, 2, 4, 8, 16"),
@@ -206,8 +206,8 @@ async def test_an_unknown_base_model(bot: BotHarness) -> None:
         ("backend=palm validation=gs://some-bucket/v.jsonl", "takes no validation"),
     ],
 )
-async def test_a_value_out_of_range(bot: BotHarness, words: str, told: str) -> None:
-    assert told in await refused(bot, words)
+async def test_a_value_out_of_range(bot: BotHarness, words: str, expected: str) -> None:
+    assert expected in await refused(bot, words)
 
 
 async def test_words_that_are_no_numbers(bot: BotHarness) -> None:
@@ -369,8 +369,8 @@ async def test_google_refuses_a_question(bot: BotHarness, code: int, sentence: s
     await bot.tuned(name)
     bot.google.faults.fail(code, sentence, path=r":(streamG|g)enerateContent", times=2 if code == 404 else 1)
     await bot.ada.slash_command(bot.channel, "/ask", f'model="{name}" seven')
-    told = await bot.message(sentence.rstrip("."), advice)
-    assert told.visible_to == bot.ada.id
+    notice = await bot.message(sentence.rstrip("."), advice)
+    assert notice.visible_to == bot.ada.id
     bot.ada.post(bot.channel, bot.ada.typed(f"@Tunebot model=“{name}” seven"))
     await bot.message("eight")
 
@@ -414,8 +414,8 @@ async def test_expired_credentials(open_bot: OpenBot) -> None:
         await bot.tuned("before")
         bot.google.credentials.expire_all()
         await bot.ada.slash_command(bot.channel, "/ask", "model=before seven")
-        told = await bot.message("GOOGLE_OAUTH_ACCESS_TOKEN")
-        assert told.visible_to == bot.ada.id
+        notice = await bot.message("GOOGLE_OAUTH_ACCESS_TOKEN")
+        assert notice.visible_to == bot.ada.id
         card = await bot.start("after")
         await bot.message("after", "failed on", "GOOGLE_OAUTH_ACCESS_TOKEN", thread=card.ts)
 

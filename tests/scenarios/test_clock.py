@@ -43,7 +43,7 @@ async def bot(open_bot: OpenBot, clock: Path) -> AsyncIterator[BotHarness]:
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         "DONT_FAKE_MONOTONIC": "1",
         "TUNEBOT_POLL_SECONDS": "0.2",
-        # Two hours that pass at once without a step would be told as such, and rightly so.
+        # Two hours that pass at once without a step would be reported as such, and rightly so.
         "TUNEBOT_STUCK_MINUTES": "600",
         "PORT": str(free_port()),
     }

@@ -102,8 +102,8 @@ async def test_use_alone_shows_who_chose_the_model_and_none_ends_it(bot: BotHarn
     await bot.type("use")
     await bot.message("No model was chosen for this channel")
     await bot.answering("shown model")
-    told = bot.messages("shown model* answers in this channel now")
-    assert [(f"chosen by <@{bot.ada.id}>" in each.text, each.visible_to) for each in told] == [(True, None)]
+    notice = bot.messages("shown model* answers in this channel now")
+    assert [(f"chosen by <@{bot.ada.id}>" in each.text, each.visible_to) for each in notice] == [(True, None)]
     await bot.type("use")
     await bot.message("shown model* answers in this channel.", f"<@{bot.ada.id}> chose it", "/tune use none")
     await bot.type("use none")
@@ -201,10 +201,10 @@ async def test_a_cancellation_that_google_refuses_is_told_to_who_asked_and_on_it
     else:
         await bot.type_and_confirm(f"cancel refused by {way}")
     reason = "Google has not confirmed the cancellation: "
-    told = await bot.message(
+    notice = await bot.message(
         f"I asked Google to cancel refused by {way}. {reason}", "permission. Ask an administrator"
     )
-    assert told.visible_to == bot.ada.id
+    assert notice.visible_to == bot.ada.id
     await bot.shows(card, "cancellation requested", f"<@{bot.ada.id}> wants it cancelled", reason)
     job.finish()
     await bot.message(f"refused by {way}", "is ready", "It ended before Google could cancel it.", thread=card.ts)

@@ -170,10 +170,10 @@ MENTIONED = [
 ]
 
 
-@pytest.mark.parametrize("told", MENTIONED)
+@pytest.mark.parametrize("mentioned", MENTIONED)
 @pytest.mark.parametrize("threaded", [False, True], ids=["in the channel", "in a thread"])
 async def test_a_mention_with_a_file_offers_the_form_once(
-    bot: BotHarness, told: dict[str, bool], threaded: bool
+    bot: BotHarness, mentioned: dict[str, bool], threaded: bool
 ) -> None:
     root = bot.ada.post(bot.channel, "before") if threaded else None
     said = bot.ada.post(
@@ -181,7 +181,7 @@ async def test_a_mention_with_a_file_offers_the_form_once(
         bot.ada.typed("@Tunebot tune epochs=3"),
         [("numbers.jsonl", NEXT_NUMBER)],
         thread_ts=root.ts if root else None,
-        **told,
+        **mentioned,
     )
 
     prompt = await bot.message("Open the form", "numbers.jsonl")

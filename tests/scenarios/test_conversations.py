@@ -39,8 +39,8 @@ async def test_ask_posts_question_and_answer_for_everyone(bot: BotHarness, model
 
 async def test_ask_without_any_model_says_how_to_choose_one(bot: BotHarness, model: str) -> None:
     await ask(bot, "seven")
-    told = await bot.message("No model was chosen for this channel yet", "/tune use NAME")
-    assert told.visible_to == bot.ada.id
+    notice = await bot.message("No model was chosen for this channel yet", "/tune use NAME")
+    assert notice.visible_to == bot.ada.id
 
 
 async def test_ask_without_a_question_says_so(bot: BotHarness, model: str) -> None:

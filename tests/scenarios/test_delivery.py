@@ -1,4 +1,4 @@
-"""Every message is told once, by the real process: killed at the worst moment, cut off, and with Slack away."""
+"""Every message is posted once, by the real process: killed at the worst moment, cut off, and with Slack away."""
 
 import os
 import signal
@@ -44,7 +44,7 @@ async def killed_before_the_mark(bot: BotHarness, earlier: int) -> None:
 
 
 async def all_quiet(bot: BotHarness) -> None:
-    """Wait until nothing is told any more."""
+    """Wait until nothing more is posted."""
     await wait_until_still(lambda: len(bot.slack.workspace.calls))
 
 

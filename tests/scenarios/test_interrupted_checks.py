@@ -110,7 +110,7 @@ async def test_interrupted_checks_go_on_one_at_a_time_so_that_one_bad_file_stops
     bot.slack.faults.clear()
     await bot.stage.start()
     await wait_until(lambda: pending_modals(bot) == 0)
-    # Slack closes the first modal when the second one opens, so its person is told in the channel.
+    # Slack closes the first modal when the second one opens, so the message goes to the channel.
     await bot.message("I was restarted more than once", "Nothing was started")
     assert (await bot.report()).title == "Ready to start"
 

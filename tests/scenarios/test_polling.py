@@ -1,4 +1,4 @@
-"""The real process polls: stuck jobs are told with a way out, and a thousand jobs leave it quick to answer."""
+"""The real process polls: stuck jobs are reported with a way out, and a thousand jobs leave it quick to answer."""
 
 import statistics
 from dataclasses import replace
@@ -23,9 +23,9 @@ async def test_a_job_without_a_new_step_is_called_stuck_in_its_thread_and_can_be
         card, job = await bot.started("standing still")
         job.advance(1)
         await bot.shows(card, "step 1")
-        told = await bot.message("standing still", "seems stuck", thread=card.ts)
-        assert f"<@{bot.ada.id}>" in told.text
-        assert "has shown no new step" in told.text
+        notice = await bot.message("standing still", "seems stuck", thread=card.ts)
+        assert f"<@{bot.ada.id}>" in notice.text
+        assert "has shown no new step" in notice.text
         await bot.shows(card, "It seems stuck")
 
         job.advance(1)

@@ -31,7 +31,7 @@ def downloads(bot: BotHarness, file: File) -> int:
 
 
 async def refused(bot: BotHarness, given: str) -> str:
-    """What Ada is told of a file that she names."""
+    """What Ada reads about a file that she names."""
     await bot.type(f"start file={given}")
     report = await bot.report(REFUSED)
     await bot.ada.close_view(report)
@@ -233,8 +233,8 @@ async def test_a_button_of_another_channel_is_refused_with_words(bot: BotHarness
     )
     button["value"] = job.labels["tunebot-job"]
     await bot.ada.click(own, "job_cancel")
-    told = await bot.message("This job no longer exists")
-    assert told.visible_to == bot.ada.id
+    notice = await bot.message("This job no longer exists")
+    assert notice.visible_to == bot.ada.id
     assert bot.google.requests.matching(rf"{job.name}:cancel$") == []
     for each in (job, mine):
         each.finish()
@@ -287,8 +287,8 @@ async def test_an_administrator_deletes_what_they_see_and_its_owner_is_told(bot:
     bot.slack.workspace.users[admin.id].is_admin = True
     admin.join(bot.channel)
     await replace(bot, ada=admin).type_and_confirm(f"delete hers-{bot.channel.id}")
-    told = await bot.message(f"<@{bot.ada.id}> <@{admin.id}> deleted", thread=card.ts)
-    assert bot.ada.id in str(told.pings)
+    notice = await bot.message(f"<@{bot.ada.id}> <@{admin.id}> deleted", thread=card.ts)
+    assert bot.ada.id in str(notice.pings)
 
 
 async def test_the_card_of_another_channel_is_shown_without_buttons(bot: BotHarness) -> None:
@@ -346,7 +346,7 @@ async def test_a_private_tuning_is_shared_with_a_person_and_taken_back(bot: BotH
     await bot.type(f"status {name}")
     await bot.message("I know no job named", name)
 
-    # The owner shares it with Ada by the button, and she is told.
+    # The owner shares it with Ada by the button, and she is notice.
     await board.ada.click(card, "job_share")
     form = await board.view("Share")
     await board.ada.submit_view(form, {"people": [bot.ada.id]})

@@ -192,8 +192,8 @@ async def test_a_question_from_before_a_long_break_is_given_back_in_words(bot: B
         database.execute("update questions set asked_at = asked_at - 16 * 60 * 1000000")
     database.close()
     await bot.stage.start()
-    told = await bot.message("I was interrupted", "“seven”", "Ask it again")
-    assert told.visible_to == bot.ada.id
+    notice = await bot.message("I was interrupted", "“seven”", "Ask it again")
+    assert notice.visible_to == bot.ada.id
     assert len(bot.asked()) == 1
     assert not bot.messages("eight")
 

@@ -55,7 +55,7 @@ async def ready_once(bot: BotHarness, name: str) -> Message:
 
 
 async def press_start(bot: BotHarness, name: str, backend: str = "vertex") -> None:
-    """Everything up to the click; returns as soon as Slack was told that it arrived."""
+    """Everything up to the click; returns as soon as it is acknowledged."""
     await bot.type(f"start name={name} backend={backend} file={bot.share()}")
     submission = await bot.ada.submit_view(await bot.report("Ready to start"))
     assert submission.action == "clear"

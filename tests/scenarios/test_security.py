@@ -182,7 +182,7 @@ async def test_a_click_of_another_companys_person_in_a_shared_channel_does_nothi
     body = urlencode({"payload": json.dumps(payload)})
     assert await sent(http_bot, body, stamped(http_bot, body)) == 200
     await holds(lambda: not http_bot.google.requests.matching(r":cancel$"), 0.5, "no cancellation")
-    # The same click of somebody in the workspace is heard.
+    # The same click of somebody in the workspace is handled.
     payload["user"] = {"id": http_bot.ada.id, "team_id": http_bot.slack.workspace.team_id}
     body = urlencode({"payload": json.dumps(payload)})
     assert await sent(http_bot, body, stamped(http_bot, body)) == 200
@@ -192,18 +192,18 @@ async def test_a_click_of_another_companys_person_in_a_shared_channel_does_nothi
 
 async def test_an_answers_address_elsewhere_gets_the_answer_and_no_token(http_bot: BotHarness) -> None:
     """Slack signs the address like the rest, so it is used as it is; what goes there opens nothing."""
-    heard: list[str] = []
+    received: list[str] = []
 
     async def note(request: web.Request) -> web.Response:
-        heard.append(f"{dict(request.headers)} {await request.text()}")
+        received.append(f"{dict(request.headers)} {await request.text()}")
         return web.Response(text="ok")
 
     async with serving(note) as elsewhere:
         typed = dict(parse_qsl(command(http_bot, "status nobody"))) | {"response_url": f"{elsewhere}actions/1"}
         body = urlencode(typed)
         assert await sent(http_bot, body, stamped(http_bot, body)) == 200
-        await wait_until(lambda: heard, "the answer")
-    (answer,) = heard
+        await wait_until(lambda: received, "the answer")
+    (answer,) = received
     assert "I know no job named" in answer
     secrets = [value for name, value in http_bot.stage.given_environment.items() if _is_secret(name)]
     assert len(secrets) > 3
@@ -332,7 +332,7 @@ async def lying(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple
             await runner.cleanup()
 
 
-async def told(lying: tuple[BotHarness, Crossing], url: str, **said: Any) -> str:
+async def refusal(lying: tuple[BotHarness, Crossing], url: str, **said: Any) -> str:
     """What the report says of a file that Slack claims to lie there."""
     bot, crossing = lying
     crossing.url, crossing.said = url, said
@@ -375,7 +375,7 @@ async def test_the_token_goes_nowhere_but_to_slack(lying: tuple[BotHarness, Cros
     host = crossing.thief.removeprefix("http://")
     own = crossing.origin.removeprefix("http://")
     target = url.format(thief=crossing.thief, host=host, own=own, port=host.rpartition(":")[2])
-    said = await told(lying, target or " ")
+    said = await refusal(lying, target or " ")
     assert "is not stored at Slack itself" in said
     assert crossing.elsewhere == []
     assert "unexpected error" not in bot.stage.log_end()
@@ -383,7 +383,7 @@ async def test_the_token_goes_nowhere_but_to_slack(lying: tuple[BotHarness, Cros
 
 async def test_a_redirect_to_another_host_is_not_followed(lying: tuple[BotHarness, Crossing]) -> None:
     _, crossing = lying
-    said = await told(lying, f"{crossing.origin}/redirect")
+    said = await refusal(lying, f"{crossing.origin}/redirect")
     assert "login page" in said
     assert crossing.elsewhere == []
 
@@ -392,7 +392,7 @@ async def test_a_redirect_to_another_host_is_not_followed(lying: tuple[BotHarnes
 async def test_a_download_that_never_ends_is_ended(lying: tuple[BotHarness, Crossing], size: int) -> None:
     bot, crossing = lying
     before = memory(bot)
-    said = await told(lying, f"{crossing.origin}/endless", size=size)
+    said = await refusal(lying, f"{crossing.origin}/endless", size=size)
     assert "sends more" in said or "more than" in said
     assert memory(bot) - before < 60
 
@@ -531,8 +531,8 @@ async def test_nobodys_words_mention_anybody_or_become_links(http_bot: BotHarnes
     await bot.tuned("safe")
     bot.google.answers.say(answer, times=None)
     await bot.ada.slash_command(bot.channel, "/ask", f"model=safe {evil}")
-    told = await bot.message("asked")
-    assert "https://bank.example (https://evil.example) bank (https://evil.example/b.png)" in told.text
+    notice = await bot.message("asked")
+    assert "https://bank.example (https://evil.example) bank (https://evil.example/b.png)" in notice.text
     bot.google.answers.clear()
     bot.google.faults.fail(400, f"Refused: {EVIL}", path=r":(streamG|g)enerateContent")
     await bot.ada.slash_command(bot.channel, "/ask", "model=safe seven")

@@ -157,7 +157,7 @@ async def test_a_database_that_cannot_be_read_turns_health_red(bot: BotHarness) 
 
 
 async def flood(bot: BotHarness, until_set: asyncio.Event) -> int:
-    """Type commands as fast as they are answered until told to stop; how many were acknowledged."""
+    """Type commands as fast as they are answered until the event is set; how many were acknowledged."""
     acknowledged = 0
 
     async def one() -> None:
