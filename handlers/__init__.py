@@ -13,7 +13,7 @@ from slack_bolt.app.async_app import AsyncApp
 from handlers.blocks import forget
 from handlers.blocks.chat import answer, ask_form, channel_settings, feedback
 from handlers.blocks.datasets import check_views, finding_list, report
-from handlers.blocks.home import tab
+from handlers.blocks.home import greeting, tab
 from handlers.blocks.jobs import approval_request, card, share_form
 from handlers.blocks.start import cost, form, import_jobs, prompt
 from handlers.errors import on_error
@@ -105,6 +105,7 @@ def register(app: AsyncApp, listeners: Listeners) -> None:
     app.action(tab.TUNE_ACTION)(door.action(home.tune))
     app.action(tab.ASK_ACTION)(door.action(home.ask))
     app.action(tab.HELP_ACTION)(door.action(home.help))
+    app.action(greeting.CHOOSE_ACTION)(door.action(home.choose))
     app.event("app_home_opened")(door.event(home.opened))
     app.event("member_joined_channel")(door.own_arrival(home.arrived))
 

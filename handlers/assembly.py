@@ -272,12 +272,15 @@ def build_handlers(
             tasks,
         ),
         shortcuts=Shortcuts(check_modal, tasks),
-        events=Events(slack.identity, commands, questions, use_cases.chat, poster, audit_log, tasks),
+        events=Events(
+            slack.identity, commands, questions, use_cases.chat, use_cases.home_pages, poster, audit_log, tasks
+        ),
         home=HomeListeners(
             home_tabs,
             use_cases.home_pages,
             use_cases.access,
             use_cases.chat,
+            questions,
             check_modal,
             poster,
             client,

@@ -104,7 +104,7 @@ class AnswerWorker:
         key, place = asked.question.key, asked.question.place
         async with AsyncExitStack() as turns:
             running = await turns.enter_async_context(self._running.running(asked.question))
-            turn = turns.enter_context(self._threads.join(place if place.thread else key))
+            turn = turns.enter_context(self._threads.join(key if asked.question.stands_alone else place))
 
             def opened(thread: Place) -> None:
                 """Let what is written under the unfinished answer to a command wait for the whole answer."""
@@ -253,7 +253,14 @@ class AnswerWorker:
 
             try:
                 async with running.may_end():
-                    answer = await self._chat.ask(question.place, question.text, model, question.settings, hear)
+                    answer = await self._chat.ask(
+                        question.place,
+                        question.text,
+                        model,
+                        question.settings,
+                        hear,
+                        alone=question.stands_alone,
+                    )
             except Ended as ended:
                 if ended.why is not End.STOPPED:
                     raise

@@ -7,7 +7,7 @@ answer.
 import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.chat.answer_settings import AnswerSettings
 from bot.domain.chat import (
@@ -27,7 +27,7 @@ from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
 from bot.domain.jobs import TunedModel, TuningJob
 from bot.domain.names import did_you_mean, same_name
 from bot.domain.place import Place, Requester
-from bot.errors import BadArgument, BotError, GoogleError, NoSuchJob, NotFoundAtGoogle
+from bot.errors import BadArgument, BotError, GoogleError, NoSuchJob, NotFoundAtGoogle, UserError
 from bot.people.job_access import SUGGESTED, JobAccess
 from bot.people.roles import Deed
 from bot.ports.backends import TuningBackend, offered_backend
@@ -72,11 +72,14 @@ class ChatService:
         model: ModelRef,
         settings: GenerationSettings = NO_SETTINGS,
         show: ShowWords = lambda words: None,
+        *,
+        alone: bool = False,
     ) -> ModelAnswer:
         """Ask the model, with the thread's earlier turns if the backend accepts them; `show` gets each new text.
 
         `settings` are the question's own, which stand before those of the channel. Where the connection ends in
-        the middle, it returns the text until there: it was paid for. Raises BadArgument for an empty question,
+        the middle, it returns the text until there: it was paid for. A question that stands `alone` is asked
+        without history. Raises BadArgument for an empty question,
         GoogleError, StorageError.
         """
         if not question.strip():
@@ -84,7 +87,7 @@ class ChatService:
         backend = offered_backend(self._backends, model.backend)
         used, base_model = await self._settings.for_question(place, model, settings)
         budget = max(0, backend.profile.input_tokens - estimated_tokens(question))
-        earlier = await self._chats.conversation(place, budget) if place.thread else None
+        earlier = None if alone else await self._conversation(place, budget)
         # The name of the thread's model may have changed since; its endpoint does not change.
         same = earlier is not None and earlier.model.endpoint == model.endpoint
         history = earlier.turns if earlier is not None and same else ()
@@ -121,7 +124,10 @@ class ChatService:
         await self._access.check(requester, Deed.ASK)
         if name:
             return await self.find(requester, name)
-        if place.thread and (conversation := await self._chats.conversation(place, 0)) is not None:
+        chosen = await self._chats.bound(place)
+        # What was chosen for direct messages is newer than what answered there before; a thread keeps its model.
+        settled = place.is_direct and not place.thread and chosen is not None
+        if not settled and (conversation := await self._conversation(place, 0)) is not None:
             job = await self._access.job_of(conversation.model)
             if job is not None and job.deleted_by:
                 raise _thread_over(conversation.model)
@@ -130,10 +136,32 @@ class ChatService:
             raise NoSuchJob(
                 "You cannot ask the model of this thread.", "Ask another one: /ask model=NAME your question"
             )
-        if (bound := await self._chats.bound(place)) is not None:
-            await self._check_exists(bound.model)
-            return bound.model
+        if chosen is not None:
+            await self._check_exists(chosen.model)
+            if place.is_direct and (job := await self._access.job_of(chosen.model)) is not None:
+                await self._access.check_ask(requester, await self._access.get(requester, job.key))
+            return chosen.model
         raise NoSuchJob("No model was chosen for this channel yet.", "Choose one with /tune use NAME.")
+
+    async def needs_choice(self, requester: Requester) -> bool:
+        """Return whether one must name or choose a model, since none answers here. Raises StorageError."""
+        try:
+            await self.model_for(requester)
+        except NoSuchJob:
+            return True
+        except UserError:
+            return False
+        return False
+
+    async def _conversation(self, place: Place, tokens: int) -> Conversation | None:
+        """Return the conversation in this place, None if there is none. Raises StorageError.
+
+        Direct messages are one conversation, which a thread in them goes on with until it has its own.
+        """
+        found = await self._chats.conversation(place, tokens) if place.thread else None
+        if found is None and place.is_direct:
+            return await self._chats.conversation(replace(place, thread=""), tokens)
+        return found
 
     async def answers_in(self, requester: Requester) -> bool:
         """Return whether a model answers in this thread that the person may ask here, without being mentioned.
@@ -163,19 +191,22 @@ class ChatService:
 
     async def _may_go_on(self, requester: Requester, model: ModelRef) -> bool:
         """Return whether the person may ask the thread's model; everybody may ask the one of the channel."""
-        bound = await self._chats.bound(requester.place)
-        if bound is not None and bound.model.endpoint == model.endpoint:
+        if await self._answers_everybody(requester.place, model):
             return await self._access.may(requester, Deed.ASK)
         job = await self._access.job_of(model)
         if job is None:
             return await self._access.may(requester, Deed.ASK)
         return await self._access.may_ask(requester, job)
 
+    async def _answers_everybody(self, place: Place, model: ModelRef) -> bool:
+        """Return whether the model was chosen for this channel, whose people may then all ask it."""
+        bound = None if place.is_direct else await self._chats.bound(place)
+        return bound is not None and bound.model.endpoint == model.endpoint
+
     async def check_ask(self, requester: Requester, model: ModelRef) -> None:
         """Check that the person may ask this model here. Raises NoSuchJob, Forbidden, StorageError."""
         await self._access.check(requester, Deed.ASK)
-        bound = await self._chats.bound(requester.place)
-        if bound is not None and bound.model.endpoint == model.endpoint:
+        if await self._answers_everybody(requester.place, model):
             return
         if (job := await self._access.job_of(model)) is not None:
             await self._access.check_ask(requester, await self._access.get(requester, job.key))
@@ -219,15 +250,25 @@ class ChatService:
         """
         model, job = await self._found(requester, name)
         if job is not None:
-            await self._access.check_use(requester, job)
+            await self._check_choice(requester, job)
         return await self._bind(requester, model)
 
     async def use_job(self, requester: Requester, job: TuningJob) -> ModelRef:
         """Make the job's model the one that answers in the channel. Raises as `use` does."""
         if not job.can_answer:
             raise _cannot_answer(job)
-        await self._access.check_use(requester, job)
+        await self._check_choice(requester, job)
         return await self._bind(requester, _model_of(job))
+
+    async def _check_choice(self, requester: Requester, job: TuningJob) -> None:
+        """Check that the person may choose the model here. Raises Forbidden, NoSuchJob, StorageError.
+
+        In direct messages with the bot only the person themselves asks it.
+        """
+        if requester.place.is_direct:
+            await self._access.check_ask(requester, job)
+        else:
+            await self._access.check_use(requester, job)
 
     async def _bind(self, requester: Requester, model: ModelRef) -> ModelRef:
         await self._access.check(requester, Deed.ASK)

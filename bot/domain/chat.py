@@ -103,6 +103,11 @@ class Question:
     quoted: bool = False
     settings: GenerationSettings = NO_SETTINGS
 
+    @property
+    def stands_alone(self) -> bool:
+        """Whether it belongs to no conversation yet: it was asked by a command, outside of a thread."""
+        return self.quoted and not self.place.thread
+
 
 @dataclass(frozen=True, slots=True)
 class ModelAnswer:

@@ -11,6 +11,11 @@ class Place:
     channel: str
     thread: str = ""
 
+    @property
+    def is_direct(self) -> bool:
+        """Whether it is a direct message between the bot and one person: Slack's ids of these begin with D."""
+        return self.channel.startswith("D")
+
 
 @dataclass(frozen=True, slots=True)
 class Requester:

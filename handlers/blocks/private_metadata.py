@@ -70,6 +70,21 @@ def unpack_request(text: str) -> StartRequest:
         raise _outdated() from error
 
 
+def pack_choice(job: str, question: str) -> str:
+    """Pack the key of a job and the question to ask its model, an empty one where a button cannot hold it."""
+    text = _dumps({"job": job, "question": question})
+    return text if len(text) <= BUTTON_VALUE else _dumps({"job": job, "question": ""})
+
+
+def unpack_choice(text: str) -> tuple[str, str]:
+    """Unpack what `pack_choice` packed. Raises Outdated."""
+    packed = _loads(text)
+    try:
+        return msgspec.convert(packed.get("job"), str), msgspec.convert(packed.get("question"), str)
+    except msgspec.ValidationError as error:
+        raise _outdated() from error
+
+
 def pack_requester(requester: Requester, **more: Any) -> str:
     """Pack whose view it is, its place and other values as JSON; Slack takes at most 3,000 characters."""
     place = requester.place

@@ -218,7 +218,7 @@ class SlackAnswerPoster:
         ts = await self._earlier(asked, place, answer_metadata(question.key))
         if ts is None:
             return None
-        thread = replace(place, thread=place.thread or ts)
+        thread = _next_place(question, place, ts)
         last = await self._earlier(asked, thread, answer_metadata(question.key, last=True))
         logger.info("an earlier process answered %s in %s", question.key, place.channel)
         return Posted(thread, last is not None)
@@ -246,7 +246,14 @@ class SlackAnswerPoster:
                 asked, answer, record_attempt
             )
         last = asked.posted + 1 >= len(await self._messages(asked.question, answer, place))
-        return Posted(replace(place, thread=place.thread or ts), last)
+        if last:
+            await self._end_direct_turn(asked.question)
+        return Posted(_next_place(asked.question, place, ts), last)
+
+    async def _end_direct_turn(self, question: Question) -> None:
+        """Say that the bot waits again in direct messages, where no stream ends that says so."""
+        if question.place.is_direct and not question.stands_alone and not question.place.thread:
+            await self._live.set_status(question.place, WAITING)
 
     async def withdraw(self, asked: OpenQuestion) -> None:
         """Delete the message that shows the unfinished answer; one that was never named has no words."""
@@ -268,6 +275,7 @@ class SlackAnswerPoster:
         """Say why there is no answer: in the thread where everyone sees the question, else to the person alone."""
         question, metadata = asked.question, answer_metadata(asked.question.key, piece="error", last=True)
         message = with_try_again(message_for(error), question.key)
+        await self._end_direct_turn(question)
         with delivery_errors():
             if await self._finish(asked, message, metadata, live) is not None:
                 return
@@ -419,3 +427,9 @@ class SlackAnswerPoster:
             logger.info("could not show a message to one person: %s", error)
             self._respond = None
         return self._respond is not None
+
+
+def _next_place(question: Question, place: Place, ts: str) -> Place:
+    """Return where an answer and its conversation go on after a message: under it, or after it directly."""
+    flat = place == question.place and not question.stands_alone
+    return place if flat else replace(place, thread=place.thread or ts)

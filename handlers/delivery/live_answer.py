@@ -19,7 +19,7 @@ from bot.errors import StorageError
 from bot.ports.questions import LiveRecord, OpenQuestion, ShowWords
 from handlers.blocks.chat.answer import PIECE, build_unfinished
 from handlers.blocks.chat.growing_markdown import GrowingMarkdown
-from handlers.blocks.message import Message
+from handlers.blocks.message import Message, readable, shorten
 from handlers.delivery.post_finder import answer_metadata
 from handlers.delivery.poster import Poster
 from handlers.delivery.rate_limits import Method
@@ -35,6 +35,7 @@ EDIT_SECONDS: Final = 1.5
 _EDITS_LEFT: Final = 2
 _REFUSALS_KEPT: Final = 1_000
 # The statuses of an agent's session. While it is processing, Slack shows its Stop button.
+_TITLE: Final = 80  # of the 200 characters that Slack takes
 PROCESSING: Final = "processing"
 WAITING: Final = "active"
 
@@ -60,12 +61,15 @@ class LiveAnswers:
         if len(self._refused) < _REFUSALS_KEPT:
             self._refused.add(channel)
 
-    async def set_status(self, place: Place, status: str) -> None:
-        """Set the status of the agent's session in the thread. Never raises: no answer depends on it."""
-        if not place.thread:
+    async def set_status(self, place: Place, status: str, title: str = "") -> None:
+        """Set the status of the agent's session in the thread. Never raises: no answer depends on it.
+
+        A new session gets the title. Direct messages are one session.
+        """
+        if not place.thread and not place.is_direct:
             return
         try:
-            await self.poster.set_session_status(place, status)
+            await self.poster.set_session_status(place, status, title)
         except CALL_ERRORS as error:
             logger.debug("could not set a status: %s", _reason(error))
 
@@ -152,8 +156,11 @@ class LiveAnswer:
 
     async def _begin(self) -> None:
         streams = False
-        if self.place.thread:
-            status = self._shared.set_status(self.place, PROCESSING)
+        if not self.place.thread:
+            # Slack's streams need a thread; outside of direct messages nothing is set.
+            await self._shared.set_status(self.place, PROCESSING, self._title)
+        else:
+            status = self._shared.set_status(self.place, PROCESSING, self._title)
             if self._question.quoted or not self._shared.may_stream(self.place.channel):
                 await status
             else:
@@ -171,6 +178,11 @@ class LiveAnswer:
             await self._poster.stop_stream(live.place.channel, live.ts, blocks=note)
         self.ts = live.ts
         await self._edit()
+
+    @property
+    def _title(self) -> str:
+        """What Slack names a new session by."""
+        return shorten(readable(" ".join(self._question.text.split())), _TITLE)
 
     # In Slack's stream
 

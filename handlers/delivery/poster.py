@@ -172,14 +172,14 @@ class Poster:
             ),
         )
 
-    async def set_session_status(self, place: Place, status: str) -> None:
-        """Set the status of the agent's session in a thread: `processing`, `active`, ...
+    async def set_session_status(self, place: Place, status: str, title: str = "") -> None:
+        """Set the status of the agent's session in a thread: `processing`, `active`, ...; name it if it is new.
 
         Source: docs.slack.dev/reference/methods/agents.sessions.setStatus. Raises SlackApiError, NETWORK_ERRORS.
         """
         async with asyncio.timeout(_STATUS_SECONDS):
             await self._strict_client.agents_sessions_setStatus(
-                channel_id=place.channel, thread_ts=place.thread, status=status
+                channel_id=place.channel, thread_ts=place.thread or None, status=status, title=title or None
             )
 
     async def _stream(self, method: Method, call: Awaitable[AsyncSlackResponse]) -> AsyncSlackResponse:

@@ -13,11 +13,13 @@ from typing import Any, Final
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.chat.chat_service import ChatService
+from bot.chat.home_page import HomePages
 from bot.domain.chat import Question
 from bot.domain.place import Place, Requester
 from bot.errors import BotError, NoSuchJob, StorageError
 from bot.ports.stores import AuditLog
 from bot.runtime.background_tasks import BackgroundTasks
+from handlers.blocks.home.greeting import build_choice
 from handlers.blocks.message import Message
 from handlers.blocks.start.prompt import build_prompt
 from handlers.delivery.answer_posts import QuestionTasks
@@ -47,6 +49,7 @@ class Events:
         runner: CommandRunner,
         questions: QuestionTasks,
         chat: ChatService,
+        pages: HomePages,
         poster: Poster,
         audit_log: AuditLog,
         tasks: BackgroundTasks,
@@ -55,6 +58,7 @@ class Events:
         self._runner = runner
         self._questions = questions
         self._chat = chat
+        self._pages = pages
         self._poster = poster
         self._audit_log = audit_log
         self._tasks = tasks
@@ -114,13 +118,17 @@ class Events:
         Raises StorageError if the question could not be written: then Slack delivers it again.
         """
         place = requester.place
-        thread = Place(place.team, place.channel, place.thread or str(event["ts"]))
+        # In direct messages question and answer follow each other; a thread for each would hide all answers.
+        flat = place.is_direct and not place.thread
+        thread = place if flat else Place(place.team, place.channel, place.thread or str(event["ts"]))
         respond, key = self._respond_in(thread), f"message:{place.channel}:{event['ts']}"
         typed = await self._typed(event, requester, addressed)
         if typed is None:
             return
         if isinstance(typed, TypedCommand) and typed.runner is Runner.ASK:
             arguments = typed.arguments
+            if place.is_direct and not arguments.model and await self._offers_models(key, requester, arguments):
+                return
             question = Question(
                 key, thread, requester.user, arguments.question, arguments.model, settings=arguments.settings
             )
@@ -129,6 +137,20 @@ class Events:
         else:
             answered = replace(requester, place=thread)
             self._tasks.spawn(report_errors(self._run(typed, key, event, answered, respond), respond), "message")
+
+    async def _offers_models(self, key: str, requester: Requester, arguments: Arguments) -> bool:
+        """Offer the models to choose from where none answers in these direct messages. Raises StorageError."""
+        if not await self._chat.needs_choice(requester):
+            return False
+        models = await self._pages.models(requester)
+        if models and await self._audit_log.first_time(key):
+            respond, message = self._respond_in(requester.place), build_choice(models, arguments.question)
+
+            async def offer() -> None:
+                await respond(message)
+
+            self._tasks.spawn(report_errors(offer(), respond), "choice")
+        return bool(models)
 
     async def _typed(self, event: Event, requester: Requester, addressed: bool) -> TypedCommand | BotError | None:
         """Return what the message means, None where it is not meant for the bot."""

@@ -9,7 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.chat.chat_service import ChatService
 from bot.chat.home_page import HomePages
-from bot.domain.chat import ModelRef
+from bot.domain.chat import ModelRef, Question
 from bot.domain.place import Place, Requester
 from bot.domain.requests import StartRequest
 from bot.errors import Outdated
@@ -17,10 +17,12 @@ from bot.people.job_access import JobAccess
 from bot.ports.stores import AuditLog
 from bot.runtime.background_tasks import BackgroundTasks
 from handlers.blocks.chat.ask_form import build_ask_form
+from handlers.blocks.chat.channel_model import build_chosen
 from handlers.blocks.help import build_help
 from handlers.blocks.home.greeting import GREETING, build_first_contact, suggested_prompts
 from handlers.blocks.home.tab import build_help_view
-from handlers.blocks.private_metadata import unpack_requester
+from handlers.blocks.private_metadata import unpack_choice, unpack_requester
+from handlers.delivery.answer_posts import QuestionTasks
 from handlers.delivery.home_tabs import HomeTabs
 from handlers.delivery.poster import Poster
 from handlers.errors import report_errors
@@ -45,6 +47,7 @@ class HomeListeners:
         pages: HomePages,
         access: JobAccess,
         chat: ChatService,
+        questions: QuestionTasks,
         check_modal: CheckModal,
         poster: Poster,
         client: AsyncWebClient,
@@ -55,6 +58,7 @@ class HomeListeners:
         self._pages = pages
         self._access = access
         self._chat = chat
+        self._questions = questions
         self._check_modal = check_modal
         self._poster = poster
         self._client = client
@@ -119,6 +123,22 @@ class HomeListeners:
     async def _help(self, body: Body) -> None:
         view = build_help_view(build_help(self._check_modal.profiles))
         await self._client.views_open(trigger_id=body["trigger_id"], view=view)
+
+    async def choose(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
+        """Let a model answer in these direct messages, and ask it the question that waits for that."""
+        await ack()
+        respond = self._poster.respond_to(body["response_url"])
+        self._tasks.spawn(report_errors(self._choose(requester, body), respond), "choose")
+
+    async def _choose(self, requester: Requester, body: Body) -> None:
+        key, text = unpack_choice(str(body["actions"][0].get("value") or ""))
+        model = await self._chat.use_job(requester, await self._access.get(requester, key))
+        respond = self._poster.respond_to(body["response_url"], replace=True)
+        await respond(build_chosen(model.name))
+        if text:
+            asked = f"choice:{requester.place.channel}:{body['container']['message_ts']}"
+            question = Question(asked, requester.place, requester.user, text)
+            await self._questions.accept(question, self._poster.respond_ephemeral(requester.place, requester.user))
 
     async def arrived(self, place: Place, key: str) -> None:
         """Say in a channel into which the bot came what one can do, once."""

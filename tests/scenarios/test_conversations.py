@@ -132,8 +132,9 @@ async def test_a_direct_message_is_a_question_to_the_chosen_model(bot: BotHarnes
     direct = bot.ada.open_dm()
     await bot.ada.slash_command(direct, "/tune", f"use {model}")
     await bot.message("answers in this channel now")
-    said = bot.ada.post(direct, "seven")
-    await bot.message("eight", thread=said.ts)
+    bot.ada.post(direct, "seven")
+    answer = await bot.message("eight", "Answered by")
+    assert (answer.channel, answer.thread_ts) == (direct.id, None)
 
 
 async def test_a_blocked_question_says_that_google_blocked_it_and_why(bot: BotHarness, model: str) -> None:

@@ -1,8 +1,10 @@
 """What people see before they type anything: the Home tab, the prompts of the Messages tab, the first contact."""
 
+from dataclasses import replace
+
 import pytest
 
-from bot.sandbox.slack import View
+from bot.sandbox.slack import Message, View
 from handlers.blocks.home.greeting import GREETING
 from tests.support.bot_harness import BotHarness, OpenBot, shown_in
 from tests.support.waiting import wait_until
@@ -75,3 +77,56 @@ async def test_the_messages_tab_suggests_what_to_say_and_a_channel_is_greeted_on
     bot.slack.invite_bot(lobby.id)
     hello = await bot.message("I tune Gemini models on your examples")
     assert (hello.channel, hello.text.count("\n")) == (lobby.id, 1)
+
+
+async def directly(bot: BotHarness, text: str, shown: str) -> Message:
+    """Ada writes to the bot directly, and sees the answer beside her message and not below it."""
+    direct = bot.ada.open_dm()
+    before = {message.ts for message in bot.messages()}
+    bot.ada.post(direct, text)
+
+    def answered() -> Message | None:
+        new = (each for each in bot.messages(shown) if each.ts not in before and each.channel == direct.id)
+        return next(new, None)
+
+    answer = await wait_until(answered, f"{shown} in direct messages")
+    assert answer.thread_ts is None
+    return answer
+
+
+@pytest.mark.parametrize("mode", ["socket", pytest.param("http", marks=pytest.mark.long)])
+async def test_direct_messages_are_one_flat_conversation_with_a_model_that_was_chosen(
+    open_bot: OpenBot, mode: str
+) -> None:
+    async with open_bot(mode, job_seconds=None, environment={"TUNEBOT_POLL_SECONDS": "0.1"}) as bot:
+        await bot.tuned("counter")
+        bob = bot.slack.person("bob", "Bob")
+        asker = replace(bot, ada=bob)
+        choice = await directly(asker, "seven", "Which model shall answer you here?")
+        await bob.click(choice, "choose_model")
+        await wait_until(lambda: asker.messages("*counter* answers in this channel now"), "the chosen model")
+        await wait_until(lambda: asker.messages("eight\nAnswered by"), "the answer to the question that waited")
+        answer = await directly(asker, "ninety nine", "one hundred")
+        texts = [content["parts"][0]["text"] for content in bot.asked()[-1].body["contents"]]
+        assert texts == ["seven", "eight", "ninety nine"]
+        session = bot.slack.workspace.agent_sessions[answer.channel, ""]
+        assert (session.title, session.status) == ("seven", "active")
+
+        bob.post(bob.open_dm(), "3", thread_ts=answer.ts)
+        await wait_until(lambda: asker.messages("4", "Answered by", thread=answer.ts), "the answer in the thread")
+        assert len(bot.asked()[-1].body["contents"]) == 5, "a thread goes on with what was said"
+        await directly(asker, "tune", "Open the form")
+        await directly(asker, "model=nobody seven", "I know no model named")
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_model_of_a_private_channel_is_not_offered_to_who_cannot_read_it(bot: BotHarness) -> None:
+    board = replace(bot, channel=bot.slack.add_channel(f"board-{bot.channel.id}", bot.ada, private=True))
+    await board.tuned(f"secret {bot.channel.id}")
+    bob = bot.slack.person(f"bob-{bot.channel.id}", "Bob")
+    asker = replace(bot, ada=bob)
+    bob.post(bob.open_dm(), "seven")
+    told = await wait_until(
+        lambda: asker.messages("Which model") or asker.messages("No model was chosen"), "words"
+    )
+    assert "secret" not in shown_in(told[0])

@@ -5,9 +5,12 @@ from typing import Final
 
 from bot.domain.jobs import TuningJob
 from bot.domain.names import quoted
-from handlers.blocks.elements import section
-from handlers.blocks.message import Message, compose, readable, shorten
+from handlers.blocks.elements import button, section
+from handlers.blocks.jobs.wording import NAME
+from handlers.blocks.message import Message, compose, escape_line, readable, shorten
+from handlers.blocks.private_metadata import pack_choice
 
+CHOOSE_ACTION = "choose_model"
 GREETING: Final = "What would you like to do?"
 _MODELS: Final = 2  # Slack shows four prompts at most
 _TITLE: Final = 60
@@ -20,6 +23,19 @@ def build_first_contact() -> Message:
         "Ask a tuned model with `/ask`, or choose one for this channel with `/tune use NAME` and mention me."
     )
     return compose(text, [section(text, "first_contact")])
+
+
+def build_choice(models: Sequence[TuningJob], question: str) -> Message:
+    """Build the models to choose from for direct messages; each button asks the chosen one the question."""
+    text = "Which model shall answer you here?"
+    blocks = [section(text, "choice")]
+    for index, job in enumerate(models):
+        pick = button(
+            "Ask it", CHOOSE_ACTION, pack_choice(job.key, question), label=f"Ask {shorten(job.name, 60)}"
+        )
+        blocks.append(section(f"*{escape_line(job.name, NAME)}*", f"choice_{index}", accessory=pick))
+    names = ", ".join(escape_line(job.name, NAME) for job in models)
+    return compose(f"{text} {names}", blocks)
 
 
 def suggested_prompts(models: Sequence[TuningJob]) -> list[dict[str, str]]:

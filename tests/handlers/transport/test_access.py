@@ -20,7 +20,7 @@ from handlers import Listeners, register
 from handlers.blocks import forget
 from handlers.blocks.chat import answer, ask_form, channel_settings, feedback
 from handlers.blocks.datasets import check_views, finding_list, report
-from handlers.blocks.home import tab
+from handlers.blocks.home import greeting, tab
 from handlers.blocks.jobs import approval_request, card, share_form
 from handlers.blocks.start import cost, form, import_jobs, prompt
 from handlers.delivery.poster import Poster
@@ -254,6 +254,7 @@ ROUTES: dict[tuple[str, str], tuple[str, Callable[[Kind, str, str], Body]]] = {
             card.TUNE_AGAIN_ACTION,
             channel_settings.SETTINGS_ACTION,
             feedback.VOTE_ACTION,
+            greeting.CHOOSE_ACTION,
             feedback.SWITCH_ACTION,
             feedback.AGAIN_ACTION,
             answer.AGAIN_ACTION,

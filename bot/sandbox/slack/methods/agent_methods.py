@@ -47,6 +47,9 @@ def _title(call: Call, *, least: int) -> str:
 
 def _thread(call: Call) -> tuple[str, str]:
     channel = call.channel("channel_id")
+    if not call.text("thread_ts"):
+        # Direct messages with an agent are one session: the method's thread_ts is optional.
+        return channel.id, ""
     root = channel.message(call.required("thread_ts"))
     if root is None:
         raise SlackError("thread_not_found")
