@@ -110,7 +110,8 @@ async def test_direct_messages_are_one_flat_conversation_with_a_model_that_was_c
         texts = [content["parts"][0]["text"] for content in bot.asked()[-1].body["contents"]]
         assert texts == ["seven", "eight", "ninety nine"]
         session = bot.slack.workspace.agent_sessions[answer.channel, ""]
-        assert (session.title, session.status) == ("seven", "active")
+        assert session.title == "seven"
+        await wait_until(lambda: session.status == "active", "the end of the turn")
 
         bob.post(bob.open_dm(), "3", thread_ts=answer.ts)
         await wait_until(lambda: asker.messages("4", "Answered by", thread=answer.ts), "the answer in the thread")
