@@ -72,8 +72,16 @@ from bot.tuning.proposals import Proposals
 from bot.tuning.retirement_watch import RetirementWatch
 from bot.tuning.sharing import Sharing
 from bot.tuning.sweep import Sweep
-from handlers.assembly import UseCases, build_bolt_app, build_handlers, open_slack, open_slack_client
+from handlers.assembly import (
+    UseCases,
+    build_bolt_app,
+    build_handlers,
+    build_terminal,
+    open_slack,
+    open_slack_client,
+)
 from handlers.delivery.job_notifier import JobNotifier
+from handlers.transport.command_socket import CommandSocket
 from handlers.transport.http_server import HttpServer
 from handlers.transport.slack_checks import SlackChecks
 from handlers.transport.slack_client import TokenCheck
@@ -281,6 +289,7 @@ async def serving(
             openai = OpenAi(reveal(settings.openai_api_key), settings.openai_url)
             stack.push_async_callback(openai.close)
             files["openai"] = openai
+        limits = QuestionLimits(settings.questions_per_minute, settings.thread_questions_per_hour)
         use_cases = build_use_cases(
             stores,
             google.backends,
@@ -335,6 +344,8 @@ async def serving(
             doctor.limits,
             partial(_measure_outbox, metrics, health, clock),
         )
+        terminal = build_terminal(slack, use_cases, handlers, stores.questions, limits)
+        await stack.enter_async_context(CommandSocket(terminal, settings.database).serving())
         await stack.enter_async_context(server.serving())
         logger.info("serving workspace %s as %s", slack.identity.team, slack.identity.user)
         yield

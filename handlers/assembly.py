@@ -20,6 +20,7 @@ from bot.chat.answer_worker import AnswerWorker
 from bot.chat.chat_service import ChatService
 from bot.chat.feedback_service import FeedbackService
 from bot.chat.home_page import HomePages
+from bot.chat.question_limits import QuestionLimits
 from bot.domain.requests import PendingModal
 from bot.people.forgetting import Forgetting
 from bot.people.job_access import JobAccess
@@ -27,6 +28,7 @@ from bot.people.retention import Retention
 from bot.people.roles import Roles
 from bot.ports.clock import Clock
 from bot.ports.fine_tuning_jobs import FineTuningJobs
+from bot.ports.questions import QuestionStore
 from bot.ports.stores import AuditLog, JobStore, PendingModalStore
 from bot.runtime.background_tasks import BackgroundTasks
 from bot.runtime.readiness import Readiness
@@ -57,6 +59,7 @@ from handlers.listeners.events import Events
 from handlers.listeners.feedback import FeedbackListeners
 from handlers.listeners.home import HomeListeners
 from handlers.listeners.shortcuts import Shortcuts
+from handlers.listeners.terminal import Terminal
 from handlers.listeners.tune_command import CommandRunner
 from handlers.listeners.views import Views
 from handlers.start_flow.approval_flow import ApprovalFlow
@@ -291,6 +294,31 @@ def build_handlers(
         feedback=FeedbackListeners(use_cases.feedback, corrections, poster, client, tasks),
     )
     return Handlers(listeners, check_modal, questions, pending_modals, poster, home_tabs, tasks)
+
+
+def build_terminal(
+    slack: SlackConnection,
+    use_cases: UseCases,
+    handlers: Handlers,
+    questions: QuestionStore,
+    limits: QuestionLimits,
+) -> Terminal:
+    """Build what carries out the commands of a terminal, on the same use cases as Slack's."""
+    return Terminal(
+        team=slack.identity.team,
+        access=handlers.listeners.access,
+        users=slack.users,
+        members=slack.members,
+        proposals=use_cases.proposals,
+        tuning=use_cases.jobs,
+        job_access=use_cases.access,
+        chat=use_cases.chat,
+        questions=questions,
+        limits=limits,
+        files=slack.files,
+        poster=slack.poster,
+        tasks=handlers.tasks,
+    )
 
 
 def build_bolt_app(identity: Identity, signing_secret: str, listeners: Listeners) -> AsyncApp:

@@ -8,7 +8,17 @@ from typing import Final
 
 import click
 
-from bot.cli import at_google, audit_export, backups, costs, dataset_files, examination, imports, serving
+from bot.cli import (
+    at_google,
+    audit_export,
+    backups,
+    costs,
+    dataset_files,
+    examination,
+    imports,
+    serving,
+    through_the_bot,
+)
 from bot.errors import BotError
 
 COMMANDS: Final = (
@@ -19,6 +29,9 @@ COMMANDS: Final = (
     serving.settings,
     dataset_files.check,
     dataset_files.convert,
+    through_the_bot.start,
+    through_the_bot.status,
+    through_the_bot.ask,
     at_google.models,
     at_google.tidy,
     imports.import_job,

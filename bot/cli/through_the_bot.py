@@ -1,0 +1,142 @@
+"""The commands that a running bot carries out, as it does Slack's: `start`, `status` and `ask`."""
+
+import http.client
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import click
+
+from bot.errors import BotError
+
+WAIT_SECONDS: Final = 10.0
+# A check of a large file takes minutes, an answer of a model also.
+ANSWER_SECONDS: Final = 900.0
+
+_Command = Callable[..., None]
+
+
+class _BotConnection(http.client.HTTPConnection):
+    """A connection to the socket beside the database."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=ANSWER_SECONDS)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(ANSWER_SECONDS)
+        self.sock.connect(self._path)
+
+
+def _as_person(command: _Command) -> _Command:
+    """Add the options that name the person and the channel."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Print the bot's answer as JSON."),
+        click.option(
+            "--channel", envvar="TUNEBOT_CHANNEL", required=True, help="The channel's id; or set TUNEBOT_CHANNEL."
+        ),
+        click.option(
+            "--as", "person", envvar="TUNEBOT_AS", required=True, help="The Slack user's id; or set TUNEBOT_AS."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("words", nargs=-1)
+@_as_person
+@click.option("--yes", is_flag=True, help="Also start what needs a second yes, because it is very large.")
+@click.option("--wait", is_flag=True, help="Wait until the tuning has ended; the exit status is 1 if it failed.")
+def start(
+    file: Path, words: tuple[str, ...], person: str, channel: str, as_json: bool, yes: bool, wait: bool
+) -> None:
+    """Tune on FILE as a person of the workspace, through the running bot: WORDS are those of /tune start.
+
+    The file is posted in the channel, where the card then shows the progress. The person needs the same rights as
+    in Slack. Example: tunebot start examples.jsonl name=capitals epochs=3 --as U012 --channel C012
+    """
+    query = {"person": person, "channel": channel, "words": " ".join(words), "name": file.name, "yes": int(yes)}
+    with file.open("rb") as content:
+        answer = _send("start", query, content)
+    if not answer["ok"]:
+        _refuse(answer, as_json, "Add --yes to start it all the same." if answer.get("needs_yes") else "")
+    job = answer["job"]
+    while wait and not job["ended"]:
+        time.sleep(WAIT_SECONDS)
+        job = _send("status", {"person": person, "channel": channel, "name": job["key"]})["jobs"][0]
+    click.echo(json.dumps({**answer, "job": job}, indent=2) if as_json else _job_line(job))
+    sys.exit(1 if wait and job["state"] != "succeeded" else 0)
+
+
+@click.command()
+@click.argument("name", required=False, default="")
+@_as_person
+def status(name: str, person: str, channel: str, as_json: bool) -> None:
+    """Show the tuning NAME, or all that are under way, as the person sees them."""
+    answer = _send("status", {"person": person, "channel": channel, "name": name})
+    if not answer["ok"]:
+        _refuse(answer, as_json)
+    if as_json:
+        click.echo(json.dumps(answer["jobs"], indent=2))
+        return
+    for job in answer["jobs"]:
+        click.echo(_job_line(job))
+    if not answer["jobs"]:
+        click.echo("No tuning is under way.")
+
+
+@click.command()
+@click.argument("question")
+@_as_person
+@click.option("--model", default="", help="The model's name; without it the channel's model.")
+def ask(question: str, person: str, channel: str, as_json: bool, model: str) -> None:
+    """Ask a tuned model as a person of the workspace; nothing is posted in Slack."""
+    answer = _send("ask", {"person": person, "channel": channel, "model": model}, question.encode())
+    if not answer["ok"]:
+        _refuse(answer, as_json)
+    click.echo(json.dumps(answer, indent=2) if as_json else answer["answer"])
+
+
+def _job_line(job: dict[str, Any]) -> str:
+    percent = f", {job['percent']:.0f} %" if job["percent"] is not None and not job["ended"] else ""
+    problem = f": {job['problem']}" if job["problem"] else ""
+    return f"{job['name']}  {job['state']}{percent}  {job['key']}{problem}"
+
+
+def _refuse(answer: dict[str, Any], as_json: bool, hint: str = "") -> None:
+    """Print why the bot did not do it, and end with 1."""
+    if as_json:
+        click.echo(json.dumps(answer, indent=2))
+        sys.exit(1)
+    if answer.get("report"):
+        click.echo(answer["report"])
+    raise BotError(answer["error"], hint or answer.get("hint", ""))
+
+
+def _send(command: str, query: dict[str, Any], body: Any = b"") -> dict[str, Any]:
+    """Send a command to the bot that uses the database; returns its answer. Raises BotError if there is none."""
+    from bot.settings import Settings
+
+    database = os.environ.get("TUNEBOT_DB", "").strip() or str(Settings.model_fields["database"].default)
+    path = f"{os.path.abspath(database)}.sock"
+    connection = _BotConnection(path)
+    try:
+        connection.request("POST", f"/{command}?{urlencode(query)}", body=body)
+        found = json.loads(connection.getresponse().read())
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise BotError(
+            f"No bot answers at {path} ({type(error).__name__}).",
+            "Start the bot, and set TUNEBOT_DB to its database. The command must run as the bot's own user.",
+        ) from error
+    finally:
+        connection.close()
+    return dict(found)
