@@ -56,6 +56,7 @@ from bot.runtime.stop_signals import run_until_stopped
 from bot.runtime.worker_pool import WorkerPool, work_queues
 from bot.settings import Settings, reveal
 from bot.spending.price_table import PriceTable, read_price_table
+from bot.spending.question_costs import QuestionBudgets
 from bot.spending.retirement import retirement_check
 from bot.tuning.approvals import Approvals
 from bot.tuning.budgets import Budgets
@@ -159,7 +160,7 @@ def build_use_cases(
     rules = confirmation_rules or ConfirmationRules()
     roles = Roles(members, stores.roles, named_roles, start_alone=start_alone)
     approvals = Approvals(jobs, roles, clock, wake_sender, approval_rules)
-    budgets = Budgets(stores.budgets, jobs, roles, clock)
+    budgets = Budgets(stores.budgets, jobs, stores.question_spend, roles, clock)
     cancellations = Cancellations(backends, jobs, clock, wake_sender)
     service = JobService(
         backends,
@@ -218,7 +219,14 @@ def build_use_cases(
         chat=chat,
         answer_settings=AnswerSettings(backends, access, stores.chats, stores.audit_log),
         readiness=readiness,
-        answers=AnswerWorker(stores.questions, chat, clock, limits=question_limits, feedback=feedback),
+        answers=AnswerWorker(
+            stores.questions,
+            chat,
+            clock,
+            limits=question_limits,
+            feedback=feedback,
+            budgets=QuestionBudgets(stores.budgets, stores.question_spend, prices, clock),
+        ),
         feedback=feedback,
         corrected_files=CorrectedFiles(files, workers),
         home_pages=HomePages(access, stores.chats),

@@ -17,6 +17,7 @@ from storage.feedback import SqliteFeedback
 from storage.jobs import SqliteJobStore
 from storage.outbox import SqliteOutbox
 from storage.pending_modals import SqlitePendingModals
+from storage.question_spend import SqliteQuestionSpend
 from storage.questions import SqliteQuestions
 from storage.report_cache import SqliteReportCache
 from storage.roles import SqliteRoles
@@ -38,6 +39,7 @@ class Stores:
     report_cache: SqliteReportCache
     audit_log: SqliteAuditLog
     budgets: SqliteBudgets
+    question_spend: SqliteQuestionSpend
     roles: SqliteRoles
     erasure: SqliteErasure
 
@@ -69,6 +71,7 @@ async def open_stores(
             report_cache=SqliteReportCache(database, clock),
             audit_log=SqliteAuditLog(database, clock),
             budgets=SqliteBudgets(database, clock),
+            question_spend=SqliteQuestionSpend(database),
             roles=SqliteRoles(database, clock),
             erasure=SqliteErasure(database, clock),
         )

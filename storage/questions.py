@@ -14,6 +14,7 @@ from sqlite_utils import Database as Connection
 
 from bot.domain.chat import Conversation, ModelAnswer, Question
 from bot.domain.place import Place
+from bot.domain.spending import QuestionCost
 from bot.errors import StorageError
 from bot.ports.clock import Clock
 from bot.ports.questions import AskedTimes, OpenQuestion
@@ -34,6 +35,7 @@ from storage.codecs import (
 from storage.conversations import append_turns
 from storage.database import Database
 from storage.feedback import keep_answer
+from storage.question_spend import add_question
 
 logger = logging.getLogger(__name__)
 
@@ -118,7 +120,7 @@ class SqliteQuestions:
         # Not durable: what a power failure loses is a question of the last hour that is not counted.
         await self._database.write(insert, durable=False)
 
-    async def store_answer(self, key: str, answer: ModelAnswer) -> None:
+    async def store_answer(self, key: str, answer: ModelAnswer, cost: QuestionCost | None = None) -> None:
         now = self._clock.now()
 
         def store(connection: Connection) -> None:
@@ -127,6 +129,9 @@ class SqliteQuestions:
                 append_entry(connection, asked["team"], act, answer.model.endpoint)
             # What was sent is kept with the answer that people may vote on, and nowhere else.
             reply = answer_text(replace(answer, sent=()))
+            for row in list(connection.query("SELECT * FROM questions WHERE key = ? AND reply IS NULL", [key])):
+                if cost is not None:
+                    add_question(connection, row["team"], row["channel"], row["user"], cost, now)
             connection.execute("UPDATE questions SET reply = ? WHERE key = ?", [reply, key])
             if answer.rating_key:
                 keep_answer(connection, key, answer, now)

@@ -27,6 +27,7 @@ from bot.ports.questions import AnswerPoster, LiveRecord, OpenQuestion, Posted, 
 from bot.runtime.backoff import DEFAULT_BACKOFF, Backoff
 from bot.runtime.fair_queue import FairQueue, QueueFull
 from bot.runtime.ordered_work import OrderedWork, Turn
+from bot.spending.question_costs import QuestionBudgets
 
 logger = logging.getLogger(__name__)
 
@@ -60,8 +61,9 @@ class AnswerWorker:
         queue: FairQueue | None = None,
         limits: QuestionLimits = NO_LIMITS,
         feedback: FeedbackService | None = None,
+        budgets: QuestionBudgets | None = None,
     ) -> None:
-        """Without `feedback`, nobody can vote on an answer."""
+        """Without `feedback`, nobody can vote on an answer; without `budgets`, nobody counts what one costs."""
         self._store = store
         self._chat = chat
         self._clock = clock
@@ -69,6 +71,7 @@ class AnswerWorker:
         self._asked_again_within = asked_again_within
         self._limits = limits
         self._feedback = feedback
+        self._budgets = budgets
         self._threads = OrderedWork()
         self._running = RunningAnswers()
         self._queue = queue or FairQueue(ASKED_AT_ONCE, ASKED_AT_ONCE_BY_ONE, MOST_WAITING)
@@ -215,9 +218,12 @@ class AnswerWorker:
                 running.begin_again()
             asked = await self._store.question(key) or asked
         running.answered = True
+        cost = self._budgets.cost(answer) if self._budgets is not None else None
+        if note := await self._budget_note(asked.question):
+            answer = replace(answer, note=note)
 
         async def store(_: OpenQuestion) -> bool:
-            await self._store.store_answer(key, answer)
+            await self._store.store_answer(key, answer, cost)
             return True
 
         await self._until_done(key, store)
@@ -242,6 +248,8 @@ class AnswerWorker:
             model = question.model or await self._chat.model_for(requester, question.named)
             await self._chat.check_settings(model, question.settings)
             await self._count(question)
+            if self._budgets is not None:
+                await self._budgets.check(question)
         async with AsyncExitStack() as stack:
             async with running.may_end():
                 await stack.enter_async_context(self._turn(question, to))
@@ -267,6 +275,14 @@ class AnswerWorker:
                 # What was received was paid for.
                 return ModelAnswer(model, Answer("".join(running.received), Finish.STOPPED))
         return answer if self._feedback is None else await self._feedback.ratable(question, answer)
+
+    async def _budget_note(self, question: Question) -> str:
+        """Return what to say of a budget that is nearly used up; a database that fails says nothing of it."""
+        try:
+            return await self._budgets.note(question) if self._budgets is not None else ""
+        except StorageError as error:
+            logger.info("the budgets for questions could not be read: %s", error)
+            return ""
 
     async def _count(self, question: Question) -> None:
         """Count the question once. Raises TooManyQuestions, StorageError."""

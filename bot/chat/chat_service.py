@@ -109,6 +109,7 @@ class ChatService:
             settings=used,
             overrides=tuple(settings.given()),
             sent=turns,
+            base_model=base_model,
         )
 
     async def check_settings(self, model: ModelRef, settings: GenerationSettings) -> None:
@@ -342,7 +343,7 @@ async def _streamed(stream: AsyncGenerator[Answer, None], show: ShowWords) -> An
             raise
         logger.info("an answer ended early: %s", error)
         return Answer(text, Finish.DROPPED)
-    return Answer("".join(texts), last.finish, last.reason, last.others)
+    return Answer("".join(texts), last.finish, last.reason, last.others, last.usage)
 
 
 def exchange(place: Place, question: str, answer: ModelAnswer, key: str = "") -> Conversation:

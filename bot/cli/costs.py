@@ -34,7 +34,7 @@ def export_spend(month: str, out: Path | None) -> None:
 
 
 async def _spend_csv_of(database: Path, month: date) -> str:
-    """Return the CSV of a month's tunings, also while a bot is using the database. Raises StorageError.
+    """Return the CSV of a month, also while a bot is using the database. Raises StorageError.
 
     It reads a copy, which is migrated if it is of an older version; the database itself stays as it is.
     """
@@ -48,7 +48,8 @@ async def _spend_csv_of(database: Path, month: date) -> str:
         await asyncio.to_thread(copy_database, database, copy)
         async with open_stores(copy, SYSTEM_CLOCK) as stores:
             jobs = await stores.jobs.started(None, start_of(month), start_of(next_month(month)))
-    return spend_csv(jobs)
+            questions = await stores.question_spend.sums(None, month, next_month(month))
+    return spend_csv(jobs, questions)
 
 
 @click.command()

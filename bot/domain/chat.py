@@ -7,6 +7,7 @@ from typing import Final
 
 from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
 from bot.domain.place import Place
+from bot.domain.spending import TokenUse
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +69,16 @@ UNFINISHED: Final = frozenset({Finish.DROPPED, Finish.STOPPED})
 class Answer:
     """The model's text. `reason` is Google's finish reason (`SAFETY`, `MAX_TOKENS`, ...), empty when complete.
 
-    `others` are the further answers to the same question, where more than one was asked for.
+    `others` are the further answers to the same question, where more than one was asked for. `usage` is what
+    Google charges for, None where it did not say it.
     """
 
     text: str
     finish: Finish = Finish.COMPLETE
     reason: str = ""
     others: tuple[str, ...] = ()
+    # Two answers are equal by what they say.
+    usage: TokenUse | None = field(default=None, compare=False)
 
 
 def estimated_tokens(text: str) -> int:
@@ -116,7 +120,8 @@ class ModelAnswer:
     `history_dropped` says that no earlier turn of the thread was sent, `history_cut` that only the newest were.
     `settings` are those that were sent, `overrides` the names of those that the question itself set.
     `sent` are the turns that the model was asked with, the question last. `rating_key` is the question's key where
-    people may vote on the answer, else empty.
+    people may vote on the answer, else empty. `base_model` is the one whose price counts, empty if it is not
+    known; `note` is a sentence on a budget that is nearly used up.
     """
 
     model: ModelRef
@@ -127,6 +132,8 @@ class ModelAnswer:
     overrides: tuple[str, ...] = ()
     sent: tuple[Turn, ...] = ()
     rating_key: str = ""
+    base_model: str = field(default="", compare=False)
+    note: str = ""
 
 
 class ThreadState(StrEnum):

@@ -27,6 +27,42 @@ def sum_of(*amounts: Decimal) -> Decimal:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenUse:
+    """How many tokens Google says that it charges for one answer: of what was sent, and of what was written."""
+
+    input: int
+    output: int
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionCost:
+    """What one answer cost. `use` is None where Google did not say it, `usd` where the price is not known."""
+
+    base_model: str
+    use: TokenUse | None
+    usd: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionSum:
+    """What the answered questions of one person in one channel to models of one base cost in a month.
+
+    `unknown` counts those whose price is not known and not in `usd`.
+    """
+
+    month: date
+    team: str
+    channel: str
+    user: str
+    base_model: str
+    questions: int
+    unknown: int
+    input_tokens: int
+    output_tokens: int
+    usd: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class TuningEstimate:
     """What a tuning was estimated to cost when its file was checked; it is stored with the job.
 

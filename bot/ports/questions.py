@@ -9,6 +9,7 @@ from typing import Protocol
 from bot.domain.chat import Conversation, ModelAnswer, ModelRef, Question
 from bot.domain.place import Place
 from bot.domain.repeated_refusals import NO_REFUSALS, Refusals
+from bot.domain.spending import QuestionCost
 from bot.ports.notifier import PostAttempt, RecordAttempt
 
 
@@ -79,8 +80,11 @@ class QuestionStore(Protocol):
         """
         ...
 
-    async def store_answer(self, key: str, answer: ModelAnswer) -> None:
-        """Store the model's answer, so that the model is not asked again. Raises StorageError."""
+    async def store_answer(self, key: str, answer: ModelAnswer, cost: QuestionCost | None = None) -> None:
+        """Store the model's answer, so that the model is not asked again, and what it cost. Raises StorageError.
+
+        The cost is added once, also where the answer is stored again.
+        """
         ...
 
     async def record_attempt(self, key: str, place: Place) -> None:

@@ -61,7 +61,7 @@ def check_start(job: TuningJob, budgets: Sequence[Budget], jobs: Sequence[Tuning
     """Raises OverBudget if the start does not fit into each of the budgets beside the `jobs` of this month."""
     cost = highest_cost(job.spec.estimate)
     for use in tuning_uses(budgets, jobs):
-        whose = f"{_name(use.budget)} for {use.budget.purpose} is {usd_text(use.budget.usd)} a month"
+        whose = f"{budget_name(use.budget)} for {use.budget.purpose} is {usd_text(use.budget.usd)} a month"
         if cost is None:
             raise OverBudget(
                 f"{whose}, and the price of this start is unknown, so I cannot say that it fits.",
@@ -85,7 +85,7 @@ def near_edge(use: BudgetUse) -> str:
     """Return how much of a budget is used, as a sentence."""
     budget = use.budget
     return (
-        f"{_name(budget)} for {budget.purpose} is then used to {use.percent}%: {usd_text(use.used)} of "
+        f"{budget_name(budget)} for {budget.purpose} is then used to {use.percent}%: {usd_text(use.used)} of "
         f"{usd_text(budget.usd)} this month."
     )
 
@@ -94,7 +94,8 @@ def _binds(budget: Budget, job: TuningJob) -> bool:
     return budget.subject in (WORKSPACE, job.place.channel, job.owner)
 
 
-def _name(budget: Budget) -> str:
+def budget_name(budget: Budget) -> str:
+    """Return `The budget of this channel`, ..., to begin a sentence."""
     if budget.subject == WORKSPACE:
         return "The budget of this workspace"
     return "Your budget" if budget.subject.startswith(("U", "W")) else "The budget of this channel"

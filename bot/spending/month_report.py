@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import Final, TypeVar
 
 from bot.domain.jobs import JobState, TuningJob
-from bot.domain.spending import cost_of, sum_of
+from bot.domain.spending import QuestionSum, cost_of, sum_of
 from bot.errors import BadArgument
 from bot.spending.amounts import about_text, exact_text
 from bot.spending.estimate_text import day_text
@@ -44,12 +44,16 @@ class Spend:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """The sum of some tunings; `unknown` counts those whose cost is not known and not in the sums."""
+    """The sum of some tunings; `unknown` counts those whose cost is not known and not in the sums.
+
+    `expected` is what those were estimated to cost whose tokens Google has counted.
+    """
 
     tunings: int = 0
     counted: Decimal = Decimal(0)
     estimated: Decimal = Decimal(0)
     unknown: int = 0
+    expected: Decimal = Decimal(0)
 
     @property
     def amount(self) -> Decimal:
@@ -65,6 +69,7 @@ class MonthReport:
     by_person: Mapping[str, Total]
     by_model: Mapping[str, Total]
     earlier: Mapping[date, Total]
+    questions: Sequence[QuestionSum] = ()
 
 
 def google_tokens(job: TuningJob) -> int | None:
@@ -154,8 +159,11 @@ def read_month(text: str) -> date:
     raise BadArgument(f"“{shown}” is no month.", "Write it like 2026-11.", field="month")
 
 
-def month_report(jobs: Iterable[TuningJob], month: date) -> MonthReport:
-    """Add up the jobs of this month by person and base model, and those of earlier months by month."""
+def month_report(jobs: Iterable[TuningJob], month: date, questions: Sequence[QuestionSum] = ()) -> MonthReport:
+    """Add up the jobs of this month by person and base model, and those of earlier months by month.
+
+    `questions` are the sums of this month.
+    """
     spent = [spend_of(job) for job in jobs]
     now = [each for each in spent if month_of(each.job.created_at) == month]
     before = [each for each in spent if month_of(each.job.created_at) < month]
@@ -165,6 +173,7 @@ def month_report(jobs: Iterable[TuningJob], month: date) -> MonthReport:
         _grouped(now, lambda each: each.job.owner),
         _grouped(now, lambda each: _model(each.job)),
         dict(sorted(_by(before, lambda each: month_of(each.job.created_at)).items(), reverse=True)),
+        questions,
     )
 
 
@@ -175,7 +184,13 @@ def total_of(spent: Sequence[Spend]) -> Total:
         sum_of(*(each.amount for each in spent if each.basis is Basis.GOOGLE)),
         sum_of(*(each.amount for each in spent if each.basis is Basis.ESTIMATE)),
         sum(each.basis is Basis.UNKNOWN for each in spent),
+        sum_of(*(_expected(each.job) for each in spent if each.basis is Basis.GOOGLE)),
     )
+
+
+def _expected(job: TuningJob) -> Decimal:
+    known = job.spec.estimate
+    return (known.cost(known.passes) if known else None) or Decimal(0)
 
 
 def _grouped(spent: Sequence[Spend], key: Callable[[Spend], str]) -> dict[str, Total]:
@@ -197,18 +212,25 @@ def _model(job: TuningJob) -> str:
 _COLUMNS: Final = (
     *("month", "started_at", "workspace", "channel", "person", "name", "state", "system", "base_model", "epochs"),
     *("estimated_tokens", "estimated_usd", "google_tokens", "google_usd", "usd_per_million", "prices_of", "basis"),
+    *("kind", "questions", "questions_of_unknown_price", "input_tokens", "output_tokens"),
 )
 # A spreadsheet reads a cell that begins with one of these as a formula: owasp.org, “CSV Injection”.
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
-def spend_csv(jobs: Iterable[TuningJob]) -> str:
-    """Return a line for each tuning, with exact amounts; an empty cell is a value that is not known."""
+def spend_csv(jobs: Iterable[TuningJob], questions: Iterable[QuestionSum] = ()) -> str:
+    """Return a line for each tuning and each sum of questions, with exact amounts.
+
+    An empty cell is a value that is not known. The questions of one person in one channel to models of one base
+    are one line; its `google_usd` leaves out those of unknown price.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(_COLUMNS)
     for job in jobs:
-        writer.writerow(map(_cell, _values(job)))
+        writer.writerow(map(_cell, (*_values(job), "tuning", "", "", "", "")))
+    for each in questions:
+        writer.writerow(map(_cell, _question_values(each)))
     return text.getvalue()
 
 
@@ -235,6 +257,26 @@ def _values(job: TuningJob) -> Sequence[str]:
         known.priced_on.isoformat() if known else "",
         spent.basis.value,
     )
+
+
+def _question_values(each: QuestionSum) -> Sequence[str]:
+    known = each.questions > each.unknown
+    values = {
+        "month": f"{each.month:%Y-%m}",
+        "workspace": each.team,
+        "channel": each.channel,
+        "person": each.user,
+        "base_model": each.base_model,
+        "google_tokens": str(each.input_tokens + each.output_tokens),
+        "google_usd": exact_text(each.usd) if known else "",
+        "basis": (Basis.GOOGLE if known else Basis.UNKNOWN).value,
+        "kind": "questions",
+        "questions": str(each.questions),
+        "questions_of_unknown_price": str(each.unknown),
+        "input_tokens": str(each.input_tokens),
+        "output_tokens": str(each.output_tokens),
+    }
+    return [values.get(column, "") for column in _COLUMNS]
 
 
 def _cell(text: str) -> str:

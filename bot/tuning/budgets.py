@@ -1,26 +1,31 @@
 """The use cases on budgets: show them, set them, and say before a start what it would take of them."""
 
 from collections.abc import Sequence
+from datetime import date
 from decimal import Decimal
 
 from bot.domain.budgets import WORKSPACE, Budget, Purpose
 from bot.domain.place import Requester
-from bot.domain.spending import TuningEstimate
+from bot.domain.spending import QuestionSum, TuningEstimate
 from bot.errors import BadArgument
 from bot.people.roles import Deed, Roles
-from bot.ports.budgets import BudgetStore
+from bot.ports.budgets import BudgetStore, QuestionSpendStore
 from bot.ports.clock import Clock
 from bot.ports.stores import JobStore
 from bot.spending.budget_check import BudgetUse, highest_cost, tuning_uses, warning
 from bot.spending.month_report import month_of, next_month, start_of
+from bot.spending.question_costs import question_uses
 
 
 class Budgets:
     """Shows and sets the budgets of one workspace; a start is checked where its row is written."""
 
-    def __init__(self, store: BudgetStore, jobs: JobStore, roles: Roles, clock: Clock) -> None:
+    def __init__(
+        self, store: BudgetStore, jobs: JobStore, questions: QuestionSpendStore, roles: Roles, clock: Clock
+    ) -> None:
         self._store = store
         self._jobs = jobs
+        self._questions = questions
         self._roles = roles
         self._clock = clock
 
@@ -54,12 +59,26 @@ class Budgets:
         tuning = [each for each in budgets if each.purpose is Purpose.TUNING]
         return warning(cost, await self._used(requester.team, tuning))
 
+    async def question_sums(self, requester: Requester, month: date) -> Sequence[QuestionSum]:
+        """Return what questions cost in a month: of all people for who may see that, else of this person.
+
+        Raises StorageError.
+        """
+        sums = await self._questions.sums(requester.team, month, next_month(month))
+        if await self._roles.may(requester, Deed.SEE_SPEND):
+            return sums
+        return [each for each in sums if each.user == requester.user]
+
     async def _used(self, team: str, budgets: Sequence[Budget]) -> Sequence[BudgetUse]:
         if not budgets:
             return []
         month = month_of(self._clock.now())
         jobs = await self._jobs.started(team, start_of(month), start_of(next_month(month)))
-        return tuning_uses([each for each in budgets if each.purpose is Purpose.TUNING], jobs)
+        sums = await self._questions.sums(team, month, next_month(month))
+        return [
+            *tuning_uses([each for each in budgets if each.purpose is Purpose.TUNING], jobs),
+            *question_uses([each for each in budgets if each.purpose is Purpose.QUESTIONS], sums),
+        ]
 
 
 def _binds(budget: Budget, requester: Requester) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 
+from bot.domain.spending import sum_of
 from bot.spending.amounts import about_text
 from bot.spending.month_report import MonthReport, Total
 from handlers.blocks.elements import context, section
@@ -14,7 +15,7 @@ _SHOWN = 15
 _CERTAINTY = (
     "Sums of tunings by the month of their start, in UTC. Where Google has said how many tokens it trained on, "
     "they count; else the estimate does. Prices are those of the table at each start; Google's bill may differ. "
-    "Questions to models are not counted."
+    "A question costs what its tokens cost by the table when it was answered."
 )
 
 
@@ -23,6 +24,10 @@ def build_spend(report: MonthReport, *, with_people: bool = True) -> Message:
     title = f"*{_month(report.month)}*: {_total(report.total)}"
     parts = [section(title, "spend_total")]
     texts = [title]
+    for text, block_id in ((_compared(report.total), "spend_compared"), (_questions(report), "spend_questions")):
+        if text:
+            parts.append(section(text, block_id))
+            texts.append(text)
     people = [(mention(user), total) for user, total in report.by_person.items()] if with_people else []
     groups = (
         ("By person", "spend_people", people),
@@ -40,6 +45,29 @@ def build_spend(report: MonthReport, *, with_people: bool = True) -> Message:
             texts.append(text)
     blocks: list[Block] = [*parts, context(_CERTAINTY, "spend_certainty")]
     return compose("\n".join([*texts, _CERTAINTY]), blocks)
+
+
+def _compared(total: Total) -> str:
+    """Return how the estimates compare with what Google counted; empty before Google counted anything."""
+    if not total.counted or not total.expected:
+        return ""
+    expected, counted = about_text(total.expected), about_text(total.counted)
+    return f"Where Google has counted the tokens: {expected} was estimated, {counted} it became."
+
+
+def _questions(report: MonthReport) -> str:
+    """Return what the questions of the month cost; empty where there were none."""
+    number = sum(each.questions for each in report.questions)
+    if not number:
+        return ""
+    unknown = sum(each.unknown for each in report.questions)
+    sent = sum(each.input_tokens for each in report.questions)
+    written = sum(each.output_tokens for each in report.questions)
+    cost = about_text(sum_of(*(each.usd for each in report.questions)))
+    counted = f"{cost} for {count(number - unknown, 'question')}" if number > unknown else ""
+    rest = f"{count(unknown, 'question')} of unknown price not counted" if unknown else ""
+    tokens = f"{sent:,} tokens sent and {written:,} written"
+    return f"*Questions*: {'; '.join(filter(None, [counted, rest]))} ({tokens})."
 
 
 def _list(label: str, lines: Sequence[tuple[str, Total]]) -> str:

@@ -200,7 +200,8 @@ class CommandRunner:
     async def _spend(self, requester: Requester, arguments: Arguments) -> Message:
         month = arguments.month or month_of(self._clock.now())
         since, until = start_of(months_back(month, EARLIER_MONTHS)), start_of(next_month(month))
-        report = month_report(await self._access.started(requester, since, until), month)
+        sums = await self._budgets.question_sums(requester, month)
+        report = month_report(await self._access.started(requester, since, until), month, sums)
         # The answer to a mention is posted in its thread, where each name would notify a person.
         return build_spend(report, with_people=not requester.place.thread)
 

@@ -463,7 +463,7 @@ COMMANDS = (
         "/tune spend",
         "[2026-11]",
         "Shows what the tunings that you can see cost in this month or in the one that you name, by person and "
-        "base model.",
+        "base model, and what questions cost.",
         _parse_month,
         Runner.SPEND,
         _month_or_none,
@@ -473,7 +473,7 @@ COMMANDS = (
         "/tune budget",
         "[500 for workspace]",
         "Shows this month's budgets and what is used of them. Owners set one: US dollars or `none`, then `for` a "
-        "channel, a person or the workspace.",
+        "channel, a person or the workspace; `500 questions for` is a budget for questions.",
         _parse_budget,
         Runner.BUDGET,
         _budget_words,

@@ -8,11 +8,12 @@ google/cloud/aiplatform/v1/{content,prediction_service}.proto.
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from bot.backends.google.json_fields import Json, record, records, text
+from bot.backends.google.json_fields import Json, integer, record, records, text
 from bot.domain.chat import Answer, Finish, Role, Turn
+from bot.domain.spending import TokenUse
 from bot.errors import BadArgument, GoogleUnavailable
 
 _FINISHED: Final = frozenset({"", "STOP", "FINISH_REASON_UNSPECIFIED"})
@@ -65,12 +66,14 @@ class _PartialAnswer:
     texts: list[str] = field(default_factory=list)
     finish_reason: str = ""
     block_reason: str = ""
+    usage: TokenUse | None = None
 
     def add(self, response: Json) -> str:
         """Add one GenerateContentResponse; returns its text."""
         blocked = text(record(response.get("promptFeedback")).get("blockReason"))
         if blocked and blocked != "BLOCKED_REASON_UNSPECIFIED":
             self.block_reason = blocked
+        self.usage = _usage(record(response.get("usageMetadata"))) or self.usage
         candidate = next(iter(records(response.get("candidates"))), {})
         self.finish_reason = text(candidate.get("finishReason")) or self.finish_reason
         parts = records(record(candidate.get("content")).get("parts"))
@@ -81,7 +84,10 @@ class _PartialAnswer:
         return new
 
     def finished(self) -> Answer:
-        """Return the whole answer and how it ended."""
+        """Return the whole answer, how it ended and what Google charges for it."""
+        return replace(self._answer(), usage=self.usage)
+
+    def _answer(self) -> Answer:
         answer = "".join(self.texts)
         reason = self.finish_reason
         if self.block_reason and not answer:
@@ -113,7 +119,16 @@ async def content_answers(responses: AsyncGenerator[Json, None]) -> AsyncGenerat
         # A proxy can end a response in a way that looks complete; Google's last response has a finish reason.
         raise GoogleUnavailable("The answer ended before it was complete.", "Ask again.")
     finished = read.finished()
-    yield Answer("", finished.finish, finished.reason)
+    yield Answer("", finished.finish, finished.reason, usage=finished.usage)
+
+
+def _usage(metadata: Json) -> TokenUse | None:
+    """Read UsageMetadata; thoughts are charged for as answers are. None where Google says nothing."""
+    sent = integer(metadata.get("promptTokenCount"))
+    written = integer(metadata.get("candidatesTokenCount"))
+    if sent is None and written is None:
+        return None
+    return TokenUse(sent or 0, (written or 0) + (integer(metadata.get("thoughtsTokenCount")) or 0))
 
 
 def text_answer(response: Json) -> Answer:

@@ -136,7 +136,7 @@ def _messages(
         notes.append("This model takes no earlier messages: it saw only the last question.")
     if answered.history_cut:
         notes.append("This thread is longer than the model takes: it saw only the newest messages of it.")
-    notes.append(after)
+    notes += [escape_line(answered.note, 600), after]
     closing = "\n".join(note for note in notes if note)
     messages = []
     for index, piece in enumerate(pieces):

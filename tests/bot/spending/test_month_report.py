@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.jobs import DataStats, Failure, JobState, TuningJob
+from bot.domain.spending import QuestionSum
 from bot.errors import BadArgument
 from bot.spending.month_report import (
     Basis,
@@ -88,10 +89,10 @@ def test_a_month_is_added_up_by_person_and_base_model_and_earlier_months_follow(
 
     report = month_report([september, october, tuned(state=JobState.RUNNING), bob, unknown], NOVEMBER)
 
-    assert report.total == Total(3, Decimal("0.0606"), Decimal("0.0303"), 1)
+    assert report.total == Total(3, Decimal("0.0606"), Decimal("0.0303"), 1, Decimal("0.0303"))
     assert report.total.amount == Decimal("0.0909")
     assert list(report.by_person) == ["U0BOB", "U0ADA"]
-    assert report.by_person["U0BOB"] == Total(2, Decimal("0.0606"), Decimal(0), 1)
+    assert report.by_person["U0BOB"] == Total(2, Decimal("0.0606"), Decimal(0), 1, Decimal("0.0303"))
     assert report.by_model["gemini-3.5-flash"].tunings == 3
     assert list(report.earlier) == [date(2026, 10, 1), date(2026, 9, 1)]
 
@@ -173,3 +174,12 @@ def test_where_nobody_knows_the_passes_nothing_is_compared() -> None:
 def test_a_failure_that_google_refused_costs_nothing() -> None:
     refused = replace(tuned(state=JobState.FAILED), operation="", create_sent_at=START, failure=Failure(3, "No."))
     assert spend_of(refused).basis is Basis.NOTHING
+
+
+def test_questions_are_lines_of_their_own_and_an_unknown_price_is_an_empty_cell() -> None:
+    known = QuestionSum(date(2026, 11, 1), "T1", "C1", "U1", "gemini-3.5-flash", 3, 1, 20, 5, Decimal("0.000030"))
+    unknown = replace(known, unknown=3, usd=Decimal(0))
+    first, second = rows(spend_csv([], [known, unknown]))
+    assert (first["kind"], first["questions"], first["google_usd"]) == ("questions", "3", "0.00003")
+    assert (first["google_tokens"], first["questions_of_unknown_price"]) == ("25", "1")
+    assert (second["google_usd"], second["basis"]) == ("", "unknown")

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
+from bot.domain.spending import QuestionSum
 from bot.spending.month_report import MonthReport, Total
 from handlers.blocks.spend import build_spend
 from tests.support.block_checks import check_message
@@ -49,3 +50,14 @@ def test_in_a_thread_nobody_is_named() -> None:
     check_message(message)
     assert "U1" not in str(message)
     assert "By base model" in message.text
+
+
+def test_questions_and_the_estimates_of_what_google_counted_have_lines_of_their_own() -> None:
+    asked = QuestionSum(NOVEMBER, "T1", "C1", "U1", "gemini-3.5-flash", 3, 1, 2_000, 5, Decimal("1.20"))
+    message = build_spend(replace(REPORT, total=replace(KNOWN, expected=Decimal(10)), questions=(asked, asked)))
+    check_message(message, mentions={"U1"})
+    assert (
+        "Where Google has counted the tokens: about $10.00 was estimated, about $12.35 it became." in message.text
+    )
+    questions = "*Questions*: about $2.40 for 4 questions; 2 questions of unknown price not counted"
+    assert f"{questions} (4,000 tokens sent and 10 written)." in message.text

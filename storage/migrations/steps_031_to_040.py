@@ -1,0 +1,15 @@
+"""Steps 31 to 40 of the schema. A step that was released never changes, so each is complete in itself."""
+
+from sqlite_utils import Database
+
+from storage.migrations.migration_set import migrations
+
+
+@migrations()
+def m031_question_spend(db: Database) -> None:
+    """Create the table of what questions cost; an amount is text, so that it stays exact."""
+    texts = dict.fromkeys(("month", "team", "channel", "user", "base_model"), str)
+    counts = dict.fromkeys(("questions", "unknown", "input_tokens", "output_tokens"), int)
+    db.table("question_spend").create(
+        {**texts, **counts, "usd": str}, pk=tuple(texts), not_null={*counts, "usd"}, strict=True
+    )
