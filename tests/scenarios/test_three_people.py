@@ -5,11 +5,22 @@ The workspace is as it is after the installation: only its administrator has a r
 
 from dataclasses import replace
 
-from tests.support.bot_harness import OpenBot, buttons
+from tests.support.bot_harness import BotHarness, OpenBot, buttons
 
 CARD_NUMBER = "4111 1111 1111 1111"
 ROWS = b"".join(b'{"text_input": "of %d", "output": "salary %d"}\n' % (number, number) for number in range(40))
 PRIVATE_ROWS = ROWS + b'{"text_input": "my card is %s", "output": ""}\n' % CARD_NUMBER.encode()
+
+
+async def unknown(bot: BotHarness, text: str, words: str) -> None:
+    """Type a command whose job does not exist for this person."""
+    before = len(bot.messages(words))
+
+    def told() -> bool | None:
+        return len(bot.messages(words)) > before or None
+
+    await bot.type(text)
+    await bot.slack.workspace.wait_for(told, 20)
 
 
 async def test_three_people_do_only_what_somebody_allowed(open_bot: OpenBot) -> None:
@@ -60,11 +71,7 @@ async def test_three_people_do_only_what_somebody_allowed(open_bot: OpenBot) -> 
         # What was tuned in a private channel does not exist for who is not in it.
         card = await ada.tuned("salaries", content=ROWS)
         for text in ("status salaries", "cancel salaries", "delete salaries", "share salaries everyone"):
-            before = len(as_eve.messages("I know no job named", "salaries"))
-            await as_eve.type(text)
-            await slack.workspace.wait_for(
-                lambda before=before: len(as_eve.messages("I know no job named", "salaries")) > before or None, 20
-            )
+            await unknown(as_eve, text, "I know no job named")
         await as_eve.type("use salaries")
         await as_eve.message("I know no model named", "salaries")
         asked = len(bot.asked())
