@@ -159,13 +159,13 @@ class RowSource:
             data = data[len(_BOM) :]
             self._collector.add(Problem("byte-order-mark"))
         head = data[:_HEAD]
-        if b"\n" not in head and b"\r" in head.rstrip(b"\r"):
-            self._carriage_returns = True
-            head = self._with_line_ends(head)
         if head.startswith(tuple(magic for magic, _ in ARROW_FILES)) and can_read_arrow():
             self._format = ArrowTable(self._collector)
             yield from self._format.feed(data)
             return
+        if b"\n" not in head and b"\r" in head.rstrip(b"\r"):
+            self._carriage_returns = True
+            head = self._with_line_ends(head)
         problem = _other_file(head)
         if problem is not None:
             self._refuse(problem)

@@ -42,6 +42,12 @@ def test_each_form_is_read_as_rows(form: str) -> None:
     assert report.previews[0].question == "question 0?"
 
 
+def test_bytes_that_look_like_old_line_ends_stay_as_they_are() -> None:
+    rows = [{"prompt": f"question {i} " * 20, "completion": "\r" * 40 + f"answer {i}"} for i in range(20_000)]
+    report = check_bytes(written("parquet", rows), VERTEX, chunk=1_000_000)
+    assert (report.examples, report.errors) == (20_000, ())
+
+
 def test_conversations_and_values_that_json_does_not_have_are_read() -> None:
     messages = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]
     rows = [{"messages": messages, "at": datetime.now(UTC), "price": Decimal("1.5"), "raw": b"\xff"}] * 2
