@@ -81,6 +81,8 @@ VERTEX: Final = BackendProfile(
         file_bytes=1_000 * _MEGABYTE,
         validation_examples=5_000,
         validation_share=0.3,
+        takes_tools=True,
+        max_examples_with_files=300_000,
     ),
     name_limit=128,
     takes_validation=True,

@@ -288,7 +288,9 @@ def convert_file(
     from bot.domain.datasets import Dialect
     from bot.runtime.atomic_files import atomic_file
 
-    checker = DatasetChecker(file.name, DatasetLimits(), target=Dialect(target), mapping=mapping)
+    checker = DatasetChecker(
+        file.name, DatasetLimits(takes_tools=target == "vertex"), target=Dialect(target), mapping=mapping
+    )
     for chunk in _chunks(file, "Checking", encoding):
         checker.feed(chunk)
     report = checker.finish()

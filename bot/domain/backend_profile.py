@@ -26,6 +26,8 @@ class DatasetLimits:
     validation_share: float = 0.0  # of the training examples, binding when those are over 1,000
     takes_system: bool = True
     takes_many_turns: bool = True
+    takes_tools: bool = False  # also pictures and other files
+    max_examples_with_files: int = 0
 
 
 @dataclass(frozen=True, slots=True)

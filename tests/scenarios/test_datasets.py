@@ -143,3 +143,26 @@ def stored_at(request: dict[str, dict[str, str]]) -> tuple[str, str]:
     """Bucket and name of a Vertex job's training file."""
     bucket, _, name = request["supervisedTuningSpec"]["trainingDatasetUri"].removeprefix("gs://").partition("/")
     return bucket, name
+
+
+async def test_rows_with_tools_and_pictures_reach_vertex_ai_in_googles_form(bot: BotHarness) -> None:
+    call = {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Bern"}'}}
+    picture = {"type": "image_url", "image_url": {"url": "https://example.org/map.png"}}
+    rows = [
+        {
+            "messages": [
+                {"role": "user", "content": [{"type": "text", "text": f"Weather on day {i}?"}, picture]},
+                {"role": "assistant", "content": None, "tool_calls": [call]},
+                {"role": "tool", "tool_call_id": "c1", "content": "cold"},
+                {"role": "assistant", "content": f"Cold on day {i}."},
+            ],
+            "tools": [{"type": "function", "function": {"name": "weather"}}],
+        }
+        for i in range(12)
+    ]
+    _, job = await bot.started("tools", content="".join(json.dumps(row) + "\n" for row in rows).encode())
+    sent = [json.loads(line) for line in bot.google.buckets.read(*stored_at(job.request)).decode().splitlines()]
+    assert len(sent) == job.training_task.example_count == 12
+    assert sent[0]["contents"][0]["parts"][1]["fileData"]["fileUri"] == "https://example.org/map.png"
+    assert sent[0]["contents"][1]["parts"] == [{"functionCall": {"name": "weather", "args": {"city": "Bern"}}}]
+    assert sent[0]["tools"] == [{"functionDeclarations": [{"name": "weather"}]}]

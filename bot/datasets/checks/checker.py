@@ -100,7 +100,7 @@ class DatasetChecker:
         sha256 = self._background.finish()
         self._background.personal.report(collector)
         if not self.stopped:
-            check_size(collector, totals, self._source.unpacked, self._limits)
+            check_size(collector, totals, self._source.unpacked, row_checker.rows_with_files, self._limits)
         check_content(collector, totals, fingerprints)
         if self._training is None and self._limits.takes_system:
             self._systems.report(collector, totals.examples)

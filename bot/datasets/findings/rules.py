@@ -212,6 +212,31 @@ RULES: dict[str, Rule] = {
         "The last turn is not the model's.",
         "End with the answer to learn; the repaired file cuts the rest.",
     ),
+    "too-many-with-files": Rule(
+        ERROR, "{value} examples show files; at most {limit:,} are taken.", "Take examples out.", True
+    ),
+    "wrong-part": Rule(
+        ERROR,
+        "{field} must hold one of text, functionCall, functionResponse and fileData, and holds {value}.",
+        "Divide the part, or give a picture by its gs:// or https:// address.",
+    ),
+    "tool-answers": Rule(
+        ERROR,
+        "{field} calls {value}, and the next turn answers {detail}.",
+        "Each call needs one functionResponse of its name in the next turn.",
+    ),
+    "tool-arguments": Rule(
+        ERROR, "{field} must be a JSON object, not {value}.", "Write the arguments as a JSON object in a text."
+    ),
+    "tool-unknown": Rule(
+        ERROR, "{field} is {value}, which no call before it has.", "Use the id of the call that it answers."
+    ),
+    "undeclared-tool": Rule(
+        WARNING, "{value} is called and not declared in {field}.", "Declare it, so that the model knows it."
+    ),
+    "schema-left-out": Rule(
+        WARNING, "{field} is a part of a schema that Google does not know, and is left out.", "Nothing to do."
+    ),
     "tool-calls": Rule(
         ERROR, "{field} calls tools, and only text is tuned on.", "Take these rows out; the repaired file does."
     ),

@@ -40,7 +40,7 @@ class Converter:
         self._sha256 = hashlib.sha256()
         self._collector = FindingCollector()
         self._source = RowSource(name, self._collector, mapping)
-        self._row_checker = RowChecker(DatasetLimits(), None, mapping)
+        self._row_checker = RowChecker(DatasetLimits(takes_tools=target is Dialect.VERTEX), None, mapping)
         self._row_checker.require(dialect)
 
     def feed(self, chunk: bytes) -> bytes:

@@ -30,12 +30,15 @@ class Example(msgspec.Struct, frozen=True, gc=False):
     """A system text (empty where there is none) and turns that alternate: user first, model last.
 
     `texts` are the turns' texts without their roles, which follow from their order. `rejected` is the answer to
-    prefer less, in preference rows only.
+    prefer less, in preference rows only. `whole` is the row as Vertex AI takes it where it has tools or files,
+    which texts alone cannot hold; `holds_files` says whether it shows any.
     """
 
     system: str
     texts: tuple[str, ...]
     rejected: str = ""
+    whole: bytes = b""
+    holds_files: bool = False
 
     @property
     def turns(self) -> tuple[Turn, ...]:
@@ -57,9 +60,12 @@ class _Conversation(NamedTuple):
     begin_with_system: tuple[bytes, bytes]
     turns: tuple[bytes, bytes]
     turn_end: bytes
+    takes_whole: bool = False
 
     def line(self, example: Example) -> bytes:
-        """Return the row without a line end."""
+        """Return the row without a line end. Raises UserError for tools or files that the dialect cannot hold."""
+        if example.whole:
+            return _whole(example, takes_whole=self.takes_whole)
         begin = self.begin
         if example.system:
             before, after = self.begin_with_system
@@ -98,8 +104,15 @@ _CONVERSATIONS: dict[Dialect, _Conversation] = {
         (b'{"systemInstruction":{"parts":[{"text":', b'}]},"contents":['),
         (b'{"role":"user","parts":[{"text":', b'{"role":"model","parts":[{"text":'),
         b"}]}",
+        takes_whole=True,
     ),
 }
+
+
+def _whole(example: Example, *, takes_whole: bool) -> bytes:
+    if not takes_whole:
+        raise UserError("The row has tools or files.", "Of all forms only vertex holds them here.")
+    return example.whole
 
 
 def encode(example: Example, dialect: Dialect, mapping: FieldMapping | None = None) -> bytes:
@@ -123,6 +136,8 @@ def encode_lines(examples: Iterable[Example], dialect: Dialect, mapping: FieldMa
 
 def _row(example: Example, dialect: Dialect, mapping: FieldMapping | None) -> dict[str, Any]:
     """Return the row of a dialect that is not written as a conversation, as plain JSON values."""
+    if example.whole:
+        _whole(example, takes_whole=False)
     match dialect:
         case Dialect.MAPPED:
             if mapping is None or len(input_keys(mapping)) != 1:

@@ -105,6 +105,7 @@ class RowChecker:
         self.keys: tuple[str, ...] = ()
         self._limits = limits
         self._rows = self._errors = 0
+        self.rows_with_files = 0
         self._explained: dict[bytes, RowResult] = {}
         self._target = target
         self._fast: FastReader | None = None
@@ -293,11 +294,12 @@ class RowChecker:
 
     def check_row(self, raw: bytes) -> RowResult:
         """Return everything that is wrong with the row."""
-        parsed = parse_row(raw, self.dialect, self.mapping)
+        parsed = parse_row(raw, self.dialect, self.mapping, tools=self._limits.takes_tools)
         problems = parsed.problems
         if parsed.row is not None:
             self._compare_dialect(parsed)
         if parsed.example is not None:
+            self.rows_with_files += parsed.example.holds_files
             for problem in self._over_limits(parsed.example):
                 problems.add(problem)
         return RowResult(None if problems.refused else parsed.example, tuple(problems), parsed=parsed)

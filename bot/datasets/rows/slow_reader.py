@@ -29,6 +29,7 @@ from bot.datasets.rows.column_mapping import input_keys
 from bot.datasets.rows.examples import BLANK_LINE, PAIRS, Example
 from bot.datasets.rows.json_values import NotANumber, describe, kind_of, text_of
 from bot.datasets.rows.side_keys import MEANING_KEYS, read_history, read_side_keys
+from bot.datasets.rows.tool_rows import holds_tools_or_files, read_tool_row
 from bot.domain.datasets import Dialect, FieldMapping
 
 # The nesting at which protobuf's JSON parser stops: `max_recursion_depth` of google.protobuf.json_format.
@@ -76,8 +77,13 @@ class ParsedRow:
     repairable: bool = False  # whether a line that is no JSON is of a kind that can be repaired
 
 
-def parse_row(raw: bytes, expected: Dialect | None = None, mapping: FieldMapping | None = None) -> ParsedRow:
-    """Read a line. `expected` is the file's dialect, which decides where the row could be of several."""
+def parse_row(
+    raw: bytes, expected: Dialect | None = None, mapping: FieldMapping | None = None, *, tools: bool = False
+) -> ParsedRow:
+    """Read a line. `expected` is the file's dialect, which decides where the row could be of several.
+
+    With `tools`, rows that call tools or show files are examples, too.
+    """
     parsed = ParsedRow()
     value = _parse(raw, parsed)
     if parsed.problems.refused:
@@ -100,6 +106,8 @@ def parse_row(raw: bytes, expected: Dialect | None = None, mapping: FieldMapping
     match parsed.dialect:
         case None | Dialect.CLAUDE:
             pass
+        case Dialect.OPENAI | Dialect.VERTEX if tools and holds_tools_or_files(row):
+            parsed.example = read_tool_row(row, parsed.dialect, parsed.problems)
         case Dialect.GEMINI | Dialect.PALM | Dialect.PROMPT:
             _read_pair(row, (PAIRS[parsed.dialect][0],), PAIRS[parsed.dialect][1], parsed)
         case Dialect.ALPACA:

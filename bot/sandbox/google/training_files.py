@@ -83,6 +83,9 @@ def read_dataset(path: Path, limits: Limits, *, preference: bool = False) -> Dat
     return dataset
 
 
+_PART_DATA = ("text", "functionCall", "functionResponse", "fileData")
+
+
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
     with path.open("rb") as lines:
         number = 0
@@ -127,8 +130,23 @@ def _turn(content: Any, index: int) -> tuple[str, str]:
     role = str(content.get("role", "user")).lower()
     if role not in ("user", "model", "system", "function"):
         raise BadDataset(f"Row: {index}. Invalid role '{role}'. Please use a valid role: user, model.")
-    texts = [str(part.get("text", "")) for part in content["parts"] if isinstance(part, dict)]
+    texts = [_part_text(part, index) for part in content["parts"] if isinstance(part, dict)]
     return role, "".join(texts)
+
+
+def _part_text(part: dict[str, Any], index: int) -> str:
+    """Return the text of a part, and other data as JSON: google/cloud/aiplatform/v1/content.proto, `Part.data`."""
+    data = [key for key in _PART_DATA if key in part]
+    if len(data) != 1:
+        raise BadDataset(f"Row: {index}. A part must have exactly one of {', '.join(_PART_DATA)}.")
+    [key] = data
+    if key == "text":
+        return str(part["text"])
+    if not isinstance(part[key], dict):
+        raise BadDataset(f"Row: {index}. '{key}' must be an object.")
+    if key == "fileData" and not {"mimeType", "fileUri"} <= part[key].keys():
+        raise BadDataset(f"Row: {index}. 'fileData' must have mimeType and fileUri.")
+    return json.dumps(part[key])
 
 
 def _drop_reason(turns: Sequence[tuple[str, str]], limits: Limits) -> str | None:

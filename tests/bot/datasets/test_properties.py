@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -62,6 +63,7 @@ examples = st.builds(
 mappings = st.none() | st.just(MAPPING) | st.just(FieldMapping("question+text_input", "answer"))
 
 many = settings(max_examples=400)
+some = settings(max_examples=150)
 
 
 @many
@@ -185,6 +187,21 @@ FORMS: dict[str, Callable[[list[bytes]], bytes]] = {
     "array, then lines": lambda rows: b"[" + rows[0] + b"]\n" + b"\n".join(rows[1:]),
     "gzip": lambda rows: gzip.compress(b"\n".join(rows)),
 }
+# Files that are read as a whole: damage anywhere is damage to all of their rows.
+WHOLE_FORMS: dict[str, Callable[[list[bytes]], bytes]] = {
+    "columns of pandas": lambda rows: _by_columns(rows, lambda column: {str(i): v for i, v in enumerate(column)}),
+    "rows by their index": lambda rows: b"{" + b",".join(b'"%d": %s' % (i, r) for i, r in enumerate(rows)) + b"}",
+    "pandas' split": lambda rows: json.dumps(
+        {"columns": list(json.loads(rows[0])), "data": [list(json.loads(row).values()) for row in rows]}
+    ).encode(),
+}
+
+
+def _by_columns(rows: list[bytes], column: Callable[[list[object]], object]) -> bytes:
+    read = [json.loads(row) for row in rows]
+    return json.dumps({key: column([row[key] for row in read]) for key in read[0]}).encode()
+
+
 DIALECTS = [*SUPERVISED, Dialect.SHAREGPT, Dialect.ALPACA, Dialect.CLAUDE]
 
 
@@ -199,11 +216,11 @@ def books_of(data: bytes, name: str, chunk: int) -> tuple[DatasetReport, Repaire
 
 
 @many
-@given(good_rows, st.sampled_from(DIALECTS), st.sampled_from([*FORMS]), st.integers(1, 60))
+@given(good_rows, st.sampled_from(DIALECTS), st.sampled_from([*FORMS, *WHOLE_FORMS]), st.integers(1, 60))
 def test_every_row_of_every_form_is_kept_and_converted(
     pairs: list[tuple[str, str]], dialect: Dialect, form: str, chunk: int
 ) -> None:
-    data = FORMS[form]([encode(Example("", pair), dialect) for pair in pairs])
+    data = (FORMS | WHOLE_FORMS)[form]([encode(Example("", pair), dialect) for pair in pairs])
     report, counts, kept = books_of(data, "rows.json", chunk)
     assert (report.rows, report.examples) == (len(pairs), len(pairs))
     assert (counts.kept, counts.rejected) == (len(pairs), 0)
@@ -262,3 +279,61 @@ def test_a_repaired_file_has_no_bad_row_left_and_no_row_is_lost(data: bytes, map
     assert after.rows == after.examples == counts.kept
     assert after.ok or after.rows == 0
     assert not any(f.rule == "duplicate" for f in after.findings)
+
+
+names = st.sampled_from(["weather", "look_up", "a b", ""])
+tool_parts = st.one_of(
+    st.fixed_dictionaries({"text": any_text}),
+    st.fixed_dictionaries({"functionCall": st.fixed_dictionaries({"name": names}, optional={"args": values})}),
+    st.fixed_dictionaries({"functionResponse": st.fixed_dictionaries({"name": names, "response": values})}),
+    st.fixed_dictionaries(
+        {"fileData": st.fixed_dictionaries({"mimeType": any_text, "fileUri": any_text}) | values}
+    ),
+    st.just({"fileData": {"mimeType": "image/png", "fileUri": "gs://bucket/a.png"}}),
+    values,
+)
+calls = st.lists(
+    st.fixed_dictionaries(
+        {
+            "id": st.sampled_from(["c1", "c2"]),
+            "function": st.fixed_dictionaries({"name": names, "arguments": any_text}),
+        }
+    )
+    | values,
+    max_size=2,
+)
+tool_messages = st.fixed_dictionaries(
+    {"role": roles}, optional={"content": any_text | values, "tool_calls": calls, "tool_call_id": st.just("c1")}
+)
+tool_rows = st.fixed_dictionaries(
+    {
+        "contents": st.lists(
+            st.fixed_dictionaries({"role": roles, "parts": st.lists(tool_parts, max_size=2)}), max_size=4
+        )
+    },
+    optional={"tools": values},
+) | st.fixed_dictionaries({"messages": st.lists(tool_messages, max_size=4)}, optional={"tools": values})
+
+
+@some
+@given(tool_rows)
+def test_rows_with_tools_never_crash_and_what_passes_is_read_as_it_was_written(row: dict[str, object]) -> None:
+    parsed = parse_row(json.dumps(row).encode(), tools=True)
+    if parsed.example is None or not parsed.example.whole:
+        return
+    written = encode(parsed.example, Dialect.VERTEX)
+    assert parse_row(written, tools=True).example == parsed.example
+    request = protos.parse("v1beta", "GenerateContentRequest", {"model": "models/m", **json.loads(written)})
+    assert [content.role for content in request.contents][-1] == "model"
+
+
+@some
+@given(st.lists(tool_rows.map(lambda row: json.dumps(row).encode()) | lines, max_size=6))
+def test_the_books_of_a_repair_balance_over_rows_with_tools(rows: list[bytes]) -> None:
+    data, limits = b"\n".join(rows), replace(VERTEX, takes_tools=True)
+    repairer = Repairer("a.jsonl", limits, Dialect.VERTEX)
+    parts = [*repairer.feed(data), *repairer.finish()]
+    report = check_bytes(data, limits, Dialect.VERTEX)
+    assert parts[-1].kept + parts[-1].rejected == report.rows
+    after = check_bytes(b"".join(part.kept_rows for part in parts), limits, Dialect.VERTEX)
+    assert after.rows == after.examples == parts[-1].kept
