@@ -61,7 +61,7 @@ SCOPES: Final = {
 
 # Without these the bot can do nothing at all.
 REQUIRED_SCOPES: Final = frozenset({"commands", "chat:write"})
-# The scopes that Slack gives to agents only: https://docs.slack.dev/ai/developing-ai-apps.
+# The scopes that Slack gives to agents only: https://docs.slack.dev/reference/scopes/assistant.write.
 AGENT_SCOPES: Final = frozenset({"assistant:write"}) & SCOPES.keys()
 
 

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from tests.faults.load_run import open_load_run
+from tests.support.fake_time import faketime_library
 
 
 async def run(jobs: int, seed: int, people: int, directory: Path) -> bool:
@@ -24,6 +25,8 @@ async def run(jobs: int, seed: int, people: int, directory: Path) -> bool:
         print(f"{time.monotonic() - began:6.0f} s  {words}", flush=True)
 
     say(f"{jobs} jobs by {people} people, seed {seed}, in {directory}")
+    if faketime_library() is None:
+        say("faketime is not installed: only the bot's own clock jumps")
     async with open_load_run(seed, directory, people) as place:
         ledger = await place.run(jobs, say)
         counts = place.faults.counts

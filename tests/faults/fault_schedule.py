@@ -14,6 +14,7 @@ from typing import Final
 
 from bot.sandbox.stage import Stage
 from storage.backup import copy_database
+from tests.support.fake_time import set_offset
 
 SLACK_METHODS: Final = ("chat.postMessage", "chat.update", "chat.*", "views.*", "conversations.*", "files.*", "*")
 STARTS: Final = r"/(tuningJobs|tunedModels)$"
@@ -46,6 +47,7 @@ class FaultSchedule:
 
     `round` is set once every kind of fault has come. `restored` is called with the copy of the database that is
     put back, and with the database: what the bot learnt since the copy was made it no longer knows.
+    `machine_clock` is libfaketime's file, None where the bot runs without it.
     """
 
     def __init__(
@@ -55,7 +57,9 @@ class FaultSchedule:
         clock: Path,
         jumps: Sequence[int] = JUMPS,
         restored: Callable[[Path, Path], None] = lambda copy, database: None,
+        machine_clock: Path | None = None,
     ) -> None:
+        self._machine_clock = machine_clock
         self._restored = restored
         self.counts: Counter[str] = Counter()
         self.round = asyncio.Event()
@@ -87,6 +91,8 @@ class FaultSchedule:
             "a backup is restored": (1, self._restore_backup),
             "no fault": (3, self._no_fault),
         }
+        if machine_clock is not None:
+            self._faults["the machine's clock jumps"] = (1, self._machine_clock_jumps)
 
     async def run(self) -> None:
         """One fault after the other, for ever: first each kind once, then each as often as its weight."""
@@ -104,7 +110,7 @@ class FaultSchedule:
         """No fault waits any more, and every clock is right."""
         self._slack.clear()
         self._google.clear()
-        self._clock.write_text("0")
+        self._set_clocks()
 
     async def _kill(self) -> None:
         await self._stage.kill()
@@ -217,7 +223,17 @@ class FaultSchedule:
         self._slack.clear()
 
     async def _clock_jumps(self) -> None:
-        self._clock.write_text(str(self._chance.choice(self._jumps)))
+        self._set_clocks(bot=self._chance.choice(self._jumps))
+
+    async def _machine_clock_jumps(self) -> None:
+        """All that runs in the process reads a wrong clock, as the libraries do."""
+        self._set_clocks(machine=self._chance.choice(self._jumps))
+
+    def _set_clocks(self, *, bot: int = 0, machine: int = 0) -> None:
+        """Set by how many seconds each clock is wrong: only one is, since the bot allows for less than an hour."""
+        self._clock.write_text(str(bot))
+        if self._machine_clock is not None:
+            set_offset(self._machine_clock, machine)
 
     async def _proxy_answers(self) -> None:
         """A page of HTML comes with 404, or with 403 or 499, in place of Google's answer to a look."""

@@ -21,6 +21,7 @@ from handlers.transport.manifest import manifest
 from tests.faults.bystanders import Bystanders, open_bystanders
 from tests.faults.fault_schedule import JUMPS, FaultSchedule
 from tests.faults.ledger import OPEN, Ledger, read
+from tests.support.fake_time import faketime_environment, faketime_library, set_offset
 from tests.support.waiting import wait_until, wait_until_still
 
 ROOT: Final = Path(__file__).parents[2]
@@ -263,6 +264,9 @@ async def open_load_run(
     """Open the stand-ins and start the bot; what the bot writes stays in the directory."""
     clock = directory / "clock"
     clock.write_text("0")
+    library, machine_clock = faketime_library(), directory / "machine-clock"
+    faked = {} if library is None else faketime_environment(library, machine_clock)
+    set_offset(machine_clock, 0)
     limits = Limits(concurrent_vertex_jobs=1000)
     async with (
         GoogleStandIn(job_seconds=2.0, seed=seed, limits=limits) as google,
@@ -274,7 +278,12 @@ async def open_load_run(
             slack,
             google,
             directory,
-            environment={"TUNEBOT_POLL_SECONDS": "0.3", "TUNEBOT_TUNINGS_AT_ONCE": "0", "PYTHONPATH": str(ROOT)},
+            environment={
+                **faked,
+                "TUNEBOT_POLL_SECONDS": "0.3",
+                "TUNEBOT_TUNINGS_AT_ONCE": "0",
+                "PYTHONPATH": str(ROOT),
+            },
             command=("-m", "tests.faults.bot_with_wrong_clock", str(GRACE_SECONDS), str(clock)),
         )
         persons = [slack.person(f"ada{number}", f"Ada {number}") for number in range(people)]
@@ -282,7 +291,14 @@ async def open_load_run(
         async with stage:
             place = LoadRun(
                 stage,
-                FaultSchedule(seed, stage, clock, jumps, lambda copy, database: place.restore(copy, database)),
+                FaultSchedule(
+                    seed,
+                    stage,
+                    clock,
+                    jumps,
+                    lambda copy, database: place.restore(copy, database),
+                    machine_clock if faked else None,
+                ),
                 chance,
                 [(person, slack.add_channel(f"room-{person.user.name}", person)) for person in persons],
                 bystanders=open_bystanders(slack, random.Random(seed + 2)),

@@ -1,12 +1,9 @@
 """The whole machine's clock is set wrong under the running process, not just the bot's own.
 
-APScheduler, slack-sdk and other libraries read the system's clock by themselves. libfaketime sets it wrong for one
-process, by what a file says, and leaves the monotonic clock alone, which nobody can set.
+See `tests/support/fake_time.py`.
 """
 
 import asyncio
-import shutil
-import subprocess
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -17,6 +14,7 @@ import pytest
 from bot.sandbox.slack import Message
 from tests.scenarios.test_socket_mode import answers, health
 from tests.support.bot_harness import BotHarness, OpenBot, free_port
+from tests.support.fake_time import faketime_environment, faketime_library, set_offset
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.long
@@ -36,12 +34,11 @@ def clock(tmp_path: Path) -> Path:
 @pytest.fixture
 async def bot(open_bot: OpenBot, clock: Path) -> AsyncIterator[BotHarness]:
     """A bot in Socket Mode that goes by that clock."""
+    library = faketime_library()
+    if library is None:
+        pytest.skip("faketime is not installed; Debian has it as a package of that name")
     environment = {
-        "LD_PRELOAD": library(),
-        "FAKETIME_TIMESTAMP_FILE": str(clock),
-        "FAKETIME_CACHE_DURATION": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        "DONT_FAKE_MONOTONIC": "1",
+        **faketime_environment(library, clock),
         "TUNEBOT_POLL_SECONDS": "0.2",
         # Two hours that pass at once without a step would be reported as such, and rightly so.
         "TUNEBOT_STUCK_MINUTES": "600",
@@ -49,22 +46,6 @@ async def bot(open_bot: OpenBot, clock: Path) -> AsyncIterator[BotHarness]:
     }
     async with open_bot(job_seconds=None, environment=environment) as bot:
         yield bot
-
-
-def library() -> str:
-    """libfaketime, for programs with threads, by its own command's word."""
-    command = shutil.which("faketime")
-    if command is None:
-        pytest.skip("faketime is not installed; Debian has it as a package of that name")
-    asked = [command, "-m", "-f", "+0s", "printenv", "LD_PRELOAD"]
-    return subprocess.run(asked, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
-
-
-def put(clock: Path, offset: str) -> None:
-    """At one stroke: an empty file, read halfway, says that the clock is right."""
-    new = clock.with_suffix(".new")
-    new.write_text(offset)
-    new.replace(clock)
 
 
 def checked(card: Message) -> int:
@@ -99,7 +80,7 @@ async def test_a_clock_set_two_hours_forward_and_four_back_holds_nothing_up(bot:
     await bot.shows(card, "step 1.")
     async with watched(bot) as reds:
         for hours, within in ((2, LONGEST_PACE), (-2, 30.0)):
-            put(clock, f"{hours:+}h")
+            set_offset(clock, hours * 3600)
             await answers(bot)
             job.advance()
             await bot.shows(card, f"step {job.steps}.", within=within)
@@ -111,7 +92,7 @@ async def test_a_clock_set_two_hours_forward_and_four_back_holds_nothing_up(bot:
         job.finish()
         await bot.message("through time", "is ready", thread=card.ts, within=30.0)
         await bot.shows(card, "done")
-        put(clock, "+0s")
+        set_offset(clock, 0)
         earlier = len(bot.google.requests)
         await wait_until(
             lambda: len(bot.google.requests) > earlier, "a call after the clock is right again", LONGEST_PACE

@@ -1,6 +1,6 @@
 """``agents.sessions.*`` and the older ``assistant.threads.*``: what an agent is doing in a thread.
 
-Source: https://docs.slack.dev/ai/agent-sessions/ and https://docs.slack.dev/ai/developing-agents/
+Source: https://docs.slack.dev/ai/agent-sessions/
 """
 
 from bot.sandbox.slack.call import Call

@@ -1,6 +1,6 @@
 """``files.*``: finding files, the three steps of an upload, and the addresses where a file's bytes go in and out.
 
-Source: https://docs.slack.dev/messaging/working-with-files/
+Source: https://docs.slack.dev/reference/methods/files.getUploadURLExternal/
 """
 
 import secrets
