@@ -44,11 +44,11 @@ from bot.tuning.retirement_watch import RetirementWatch
 from bot.tuning.sharing import Sharing
 from bot.tuning.sweep import Sweep
 from handlers import Listeners, register
-from handlers.delivery.answer_posts import QuestionTasks
 from handlers.delivery.home_tabs import REFRESH_SECONDS, HomeTabs
 from handlers.delivery.idempotent_poster import SETTLES_IN, IdempotentPoster
 from handlers.delivery.post_finder import PostFinder
 from handlers.delivery.poster import CALL_SECONDS, Poster
+from handlers.delivery.question_tasks import QuestionTasks
 from handlers.delivery.rate_limits import RateLimits
 from handlers.delivery.share_posts import SharePosts
 from handlers.errors import report_errors

@@ -1,27 +1,23 @@
-"""Starts and resumes the tasks that answer questions, and posts what they answer.
+"""Posts the answers of questions: where each message goes, and how it is found there again.
 
-A question is in the database before Slack receives the acknowledgement; `bot/chat/answer_worker.py` carries it on,
-also after a restart. This module decides only where an answer goes, and how it is found there again.
+`handlers/delivery/question_tasks.py` starts and resumes the tasks that call this module.
 """
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from slack_sdk.errors import SlackApiError
 
-from bot.chat.answer_worker import AnswerWorker
 from bot.domain.chat import UNFINISHED, ModelAnswer, ModelRef, Question
-from bot.domain.place import Place, Requester
-from bot.errors import BotError, Outdated, StorageError
+from bot.domain.place import Place
 from bot.ports.clock import Clock
 from bot.ports.notifier import RecordAttempt
 from bot.ports.questions import LiveRecord, OpenQuestion, Posted, ShowWords
-from bot.runtime.background_tasks import BackgroundTasks
 from handlers.blocks.chat.answer import build_answer, build_asked_answer, with_try_again
 from handlers.blocks.message import Message
 from handlers.blocks.replies import build_reply
@@ -29,7 +25,7 @@ from handlers.delivery.idempotent_poster import IdempotentPoster
 from handlers.delivery.live_answer import PROCESSING, WAITING, LiveAnswer, LiveAnswers
 from handlers.delivery.post_finder import answer_metadata
 from handlers.delivery.poster import Poster
-from handlers.errors import Respond, message_for, report
+from handlers.errors import Respond, message_for
 from handlers.slack_errors import (
     CALL_ERRORS,
     CANNOT_DELETE,
@@ -44,136 +40,9 @@ from handlers.slack_errors import (
 
 logger = logging.getLogger(__name__)
 
-# So many questions are kept in memory while the database cannot be used.
-MOST_KEPT: Final = 200
-
-# How long a process that is being stopped tries to say that it loses a question.
-_LAST_WORDS_SECONDS: Final = 1.0
-
 _WAITS = (
     "I cannot post in this channel now. If that does not change, I send you the answer directly in a few minutes."
 )
-
-
-class QuestionTasks:
-    """Stores questions and answers each of them in a task."""
-
-    def __init__(
-        self,
-        answer_worker: AnswerWorker,
-        idempotent_poster: IdempotentPoster,
-        poster: Poster,
-        tasks: BackgroundTasks,
-        clock: Clock,
-        live: LiveAnswers | None = None,
-    ) -> None:
-        self._answer_worker = answer_worker
-        self._idempotent_poster = idempotent_poster
-        self._poster = poster
-        self._tasks = tasks
-        self._clock = clock
-        self._live = live or LiveAnswers(poster)
-        self._kept: set[str] = set()
-
-    async def accept(self, question: Question, respond: Respond, *, keep: bool = True) -> bool:
-        """Write the question to the database and start to answer it; then it is safe to acknowledge it.
-
-        A question that was accepted before, answered or not, is left alone. Nothing is raised: errors go to
-        `respond`, and so does what is for the eyes of the person who typed a command or filled in a form.
-        Returns false if the database cannot be used: then the question is held in memory until it can, and Slack
-        may deliver it again. Without `keep` it is not held, and nobody is told.
-        """
-        try:
-            opened = await self._answer_worker.add(question)
-        except StorageError as error:
-            if keep:
-                self._keep(question, error, respond)
-            return False
-        except BotError as error:
-            self._tasks.spawn(report(error, respond), question.key)
-            return True
-        if opened is not None:
-            self._spawn(opened, respond if question.quoted else None)
-        return True
-
-    def _keep(self, question: Question, error: StorageError, respond: Respond) -> None:
-        """Tell the person that the question must wait, and answer it once it is stored.
-
-        A killed process loses what it holds in memory, so the person is not promised an answer.
-        """
-        if question.key in self._kept:
-            return
-        if len(self._kept) >= MOST_KEPT:
-            self._tasks.spawn(report(error, respond), question.key)
-            return
-        self._kept.add(question.key)
-        self._tasks.spawn(self._store_later(question, error, respond), f"kept {question.key}")
-
-    async def _store_later(self, question: Question, error: StorageError, respond: Respond) -> None:
-        waits = StorageError(
-            error.message,
-            "I hold your question in memory and answer it as soon as I can store it. If no answer comes within 15 "
-            "minutes, ask it again.",
-        )
-        opened: OpenQuestion | None = None
-        try:
-            # The answer must not overtake the message that it comes later.
-            async with asyncio.TaskGroup() as both:
-                both.create_task(report(waits, respond))
-                try:
-                    opened = await self._answer_worker.add_later(question)
-                except StorageError as last:
-                    lost = StorageError(last.message, "I could not keep your question: ask it again.")
-                    both.create_task(report(lost, respond))
-        except asyncio.CancelledError:
-            stopped = StorageError(
-                error.message, "I am being stopped and cannot keep your question: ask it again."
-            )
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_LAST_WORDS_SECONDS):
-                    await report(stopped, respond)
-            raise
-        finally:
-            self._kept.discard(question.key)
-        if opened is not None:
-            self._spawn(opened, respond if question.quoted else None)
-
-    async def try_again(self, key: str, requester: Requester, respond: Respond) -> None:
-        """Ask a question once more whose answer failed or ended early. Raises BotError."""
-        question = await self._answer_worker.try_again(key, requester.place)
-        # Who presses the button is the one who asks, with the rights and the limits of that person.
-        opened = await self._answer_worker.add(replace(question, user=requester.user))
-        if opened is None:
-            raise Outdated("This question was asked again already.")
-        self._spawn(opened, respond if question.quoted else None)
-
-    def stop(self, place: Place, user: str) -> int:
-        """Stop the answers in a thread, or the person's own in a channel; return how many."""
-        return self._answer_worker.stop(place, user)
-
-    async def change(self, place: Place, key: str, text: str) -> None:
-        """Respect that the message of a question was edited. Raises StorageError."""
-        await self._answer_worker.change(place, key, text)
-
-    async def withdraw(self, place: Place, key: str) -> None:
-        """Respect that the message of a question was deleted. Raises StorageError."""
-        await self._answer_worker.withdraw(place, key)
-
-    def answers_in(self, place: Place) -> bool:
-        """Return whether a question in this thread is being answered now."""
-        return bool(place.thread) and self._answer_worker.answers_in(place)
-
-    async def resume(self) -> None:
-        """Go on with the questions of an earlier process; their response URLs are lost."""
-        for opened in await self._answer_worker.open_questions():
-            logger.info("resuming %s", opened.question.key)
-            self._spawn(opened, None, resumed=True)
-
-    def _spawn(self, opened: OpenQuestion, respond: Respond | None, *, resumed: bool = False) -> None:
-        poster = SlackAnswerPoster(
-            self._idempotent_poster, self._poster, self._clock, respond, self._live, resumed=resumed
-        )
-        self._tasks.spawn(self._answer_worker.process(opened, poster), opened.question.key)
 
 
 class SlackAnswerPoster:

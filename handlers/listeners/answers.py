@@ -6,8 +6,8 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.domain.place import Requester
 from bot.runtime.background_tasks import BackgroundTasks
-from handlers.delivery.answer_posts import QuestionTasks
 from handlers.delivery.poster import Poster
+from handlers.delivery.question_tasks import QuestionTasks
 from handlers.errors import report_errors
 
 Body = dict[str, Any]

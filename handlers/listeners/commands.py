@@ -8,8 +8,8 @@ from bot.domain.chat import Question
 from bot.domain.place import Requester
 from bot.errors import BotError
 from bot.runtime.background_tasks import BackgroundTasks
-from handlers.delivery.answer_posts import QuestionTasks
 from handlers.delivery.poster import Poster
+from handlers.delivery.question_tasks import QuestionTasks
 from handlers.errors import Respond, report, report_errors
 from handlers.listeners.tune_command import CommandRunner
 from handlers.start_flow.check_modal import CheckModal

@@ -22,8 +22,8 @@ from bot.runtime.background_tasks import BackgroundTasks
 from handlers.blocks.home.greeting import build_choice
 from handlers.blocks.message import Message
 from handlers.blocks.start.prompt import build_prompt
-from handlers.delivery.answer_posts import QuestionTasks
 from handlers.delivery.poster import Poster
+from handlers.delivery.question_tasks import QuestionTasks
 from handlers.errors import Respond, report_errors
 from handlers.listeners.tune_command import CommandRunner
 from handlers.syntax.commands import Arguments, Runner, TypedCommand, parse_mention

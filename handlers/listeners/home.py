@@ -22,9 +22,9 @@ from handlers.blocks.help import build_help
 from handlers.blocks.home.greeting import GREETING, build_first_contact, suggested_prompts
 from handlers.blocks.home.tab import build_help_view
 from handlers.blocks.private_metadata import unpack_choice, unpack_requester
-from handlers.delivery.answer_posts import QuestionTasks
 from handlers.delivery.home_tabs import HomeTabs
 from handlers.delivery.poster import Poster
+from handlers.delivery.question_tasks import QuestionTasks
 from handlers.errors import report_errors
 from handlers.slack_errors import CALL_ERRORS
 from handlers.start_flow.check_modal import CheckModal

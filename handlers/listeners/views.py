@@ -22,8 +22,8 @@ from handlers.blocks.jobs.share_form import ShareForm, build_shared_reply, read_
 from handlers.blocks.private_metadata import unpack_requester
 from handlers.blocks.start.cost import build_confirm_view
 from handlers.blocks.start.form_reader import field_errors, read_form
-from handlers.delivery.answer_posts import QuestionTasks
 from handlers.delivery.poster import Poster
+from handlers.delivery.question_tasks import QuestionTasks
 from handlers.delivery.share_posts import SharePosts
 from handlers.errors import Respond, report_errors
 from handlers.start_flow.approval_flow import ApprovalFlow

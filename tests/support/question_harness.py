@@ -12,9 +12,9 @@ from bot.domain.place import Place
 from bot.runtime.background_tasks import BackgroundTasks
 from bot.sandbox.slack import Channel
 from handlers.blocks.message import Message
-from handlers.delivery.answer_posts import QuestionTasks
 from handlers.delivery.idempotent_poster import IdempotentPoster
 from handlers.delivery.post_finder import PostFinder
+from handlers.delivery.question_tasks import QuestionTasks
 from storage.conversations import SqliteChatStore
 from storage.questions import SqliteQuestions
 from tests.support.slack_harness import SETTLES_IN, SHORT_BACKOFF, SlackHarness
