@@ -22,12 +22,12 @@ class AnswerListeners:
         self._tasks = tasks
 
     async def session_stopped(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
-        """Stop the answer in whose thread a person pressed Slack's Stop.
+        """Stop the answer in whose thread, or direct messages, a person pressed Slack's Stop.
 
         Source: docs.slack.dev/reference/events/agent_session_stopped.
         """
         await ack()
-        if requester.place.thread:
+        if requester.place.thread or requester.place.is_direct:
             self._questions.stop(requester.place, requester.user)
 
     async def try_again(self, ack: AsyncAck, requester: Requester, body: Body) -> None:

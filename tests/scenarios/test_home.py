@@ -116,6 +116,13 @@ async def test_direct_messages_are_one_flat_conversation_with_a_model_that_was_c
         bob.post(bob.open_dm(), "3", thread_ts=answer.ts)
         await wait_until(lambda: asker.messages("4", "Answered by", thread=answer.ts), "the answer in the thread")
         assert len(bot.asked()[-1].body["contents"]) == 5, "a thread goes on with what was said"
+        bot.google.answers.say("one two three four five")
+        pause = bot.google.faults.pause_stream(after=2)
+        bob.post(bob.open_dm(), "count")
+        await wait_until(lambda: pause.hits and session.status == "processing", "an answer in the making")
+        bob.stop_agent(answer.channel, "")
+        await wait_until(lambda: asker.messages("one two", "topped"), "the words until the Stop")
+        bot.google.answers.clear()
         await directly(asker, "tune", "Open the form")
         await directly(asker, "model=nobody seven", "I know no model named")
 
