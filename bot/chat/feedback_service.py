@@ -102,6 +102,10 @@ class FeedbackService:
         seen = await self._access.may_decide(requester, job, Deed.CORRECTIONS)
         return FeedbackSummary(job, sums, await self._store.corrections(requester.team, model) if seen else None)
 
+    async def sums(self, job: TuningJob) -> FeedbackSums:
+        """Return the votes on the answers of the job's model, none before it has one. Raises StorageError."""
+        return await self._store.sums(job.place.team, _model_of(job)) if job.endpoint else FeedbackSums()
+
     async def corrected_job(
         self, requester: Requester, name: str = "", *, key: str = ""
     ) -> tuple[TuningJob, Sequence[Correction]]:

@@ -27,7 +27,14 @@ from handlers.blocks.audit import build_audit
 from handlers.blocks.budgets import build_budgets
 from handlers.blocks.chat.channel_model import build_channel_model, build_chosen, build_none_chosen
 from handlers.blocks.chat.channel_settings import build_settings
-from handlers.blocks.chat.feedback import build_again, build_summary, build_switch, build_switched, build_why
+from handlers.blocks.chat.feedback import (
+    build_again,
+    build_summary,
+    build_switch,
+    build_switched,
+    build_why,
+    with_votes,
+)
 from handlers.blocks.forget import build_forget_question
 from handlers.blocks.help import build_help
 from handlers.blocks.jobs.card import build_card
@@ -131,7 +138,7 @@ class CommandRunner:
             return await self._jobs_of(requester, under_way=True)
         job = await self._access.named(requester, arguments.name)
         snapshots = await self._jobs.snapshots(job.key)
-        return build_card(
+        card = build_card(
             job,
             self._tuning.profile(job),
             snapshots,
@@ -140,6 +147,7 @@ class CommandRunner:
             with_buttons=await self._access.may_use(requester, job),
             ahead=await self._jobs.ahead(job) if job.state is JobState.WAITING else 0,
         )
+        return with_votes(card, await self._feedback.sums(job))
 
     async def _cancel(self, requester: Requester, arguments: Arguments) -> Message:
         """Ask first; the button of the question cancels."""

@@ -78,6 +78,9 @@ async def test_a_correction_becomes_the_answer_of_the_next_model(open_bot: OpenB
         await bot.type("feedback counter")
         await bot.message("0 votes for its answers, 1 against, 1 correction", "seven → seven is my number")
 
+        await bot.type("status counter")
+        await bot.message("Tuning counter (", "Feedback: 0 votes for its answers, 1 against, 1 correction.")
+
         await bot.type("export counter")
         await bot.message("I sent you the corrections of *counter* directly, version 1: 1 row")
         files = direct_files(bot)

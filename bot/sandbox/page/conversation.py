@@ -11,6 +11,7 @@ from bot.sandbox.page.completion import command
 from bot.sandbox.page.composer import Composer, Draft
 from bot.sandbox.page.feed import Feed, channel_entries, is_processing, status_of, thread_entries
 from bot.sandbox.page.markup import QUIETLY, Tag, button, tag
+from bot.sandbox.page.prompts import SuggestedPrompts
 from bot.sandbox.page.reader import Reader, Surface
 from bot.sandbox.slack import Channel, ChannelKind, ClientRefusal, Message, View
 
@@ -39,6 +40,7 @@ class Conversation:
         with tag("section", classes="pane", aria_label=self.title) as self._messages:
             self._feed = Feed(reader, f"Messages in {self.title}", open_thread)
             self._welcome = self._make_welcome()
+            self._prompts = SuggestedPrompts(reader, channel, self._say) if self._with_bot else None
             self._composer = Composer(reader, self._send)
             self._composer.address(f"Message {self.title}")
         self._composer.takes_drops_on(self._messages)
@@ -64,6 +66,8 @@ class Conversation:
         self._invite.set_visibility(not direct and self._bot not in channel.members)
         if self._home is not None:
             self._home.refresh()
+        if self._prompts is not None:
+            self._prompts.refresh()
 
     def focus(self) -> None:
         """Put the cursor where one writes."""
@@ -119,6 +123,10 @@ class Conversation:
 
     def _invite_bot(self) -> None:
         self._reader.sandbox.slack.invite_bot(self.channel.id)
+
+    def _say(self, words: str) -> None:
+        self._reader.person.post(self.channel, words)
+        self._feed.to_the_end()
 
     async def _send(self, draft: Draft) -> bool:
         return await say(self._reader, self.channel, draft, self._feed)

@@ -192,6 +192,14 @@ def sums_text(sums: FeedbackSums) -> str:
     return f"{votes} for its answers, {sums.down:,} against, {count(sums.corrections, 'correction')}"
 
 
+def with_votes(card: Message, sums: FeedbackSums) -> Message:
+    """Return the card with the votes on the model's answers, unchanged where there are none."""
+    if sums == FeedbackSums():
+        return card
+    text = f"Feedback: {sums_text(sums)}."
+    return compose(f"{card.whole or card.text} {text}", [*card.blocks, context(text, "job_votes")])
+
+
 def build_exported(export: CorrectionExport) -> Message:
     """Build the answer after the files of an export were sent."""
     name = escape_line(export.job.name, _NAME)

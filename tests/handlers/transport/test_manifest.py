@@ -132,7 +132,7 @@ def test_every_id_of_a_button_or_a_view_is_a_constant_with_a_route(app: Recordin
     folder = Path(handlers.__file__).parent / "blocks"
     sources = "".join(path.read_text() for path in folder.rglob("*.py"))
     for kind in ("action", "view"):
-        constants = re.findall(rf'^[A-Z]+_{kind.upper()} = "(\w+)"', sources, re.MULTILINE)
+        constants = re.findall(rf'^[A-Z_]+_{kind.upper()} = "(\w+)"', sources, re.MULTILINE)
         assert sorted(constants) == sorted(app.bound[kind])
     assert not re.findall(r'\bbutton\(\s*"[^"]*",\s*"', sources), "an id belongs in a constant"
     assert not re.findall(r'\bmodal\(\s*"', sources), "an id belongs in a constant"

@@ -89,3 +89,15 @@ async def test_the_home_tab_is_what_the_app_published() -> None:
         await expect(home.get_by_text("You have counted once")).to_be_visible()
         await page.get_by_role("tab", name="Messages").click()
         await expect(page.get_by_label("Message Trial")).to_be_visible()
+
+
+async def test_a_press_on_a_suggestion_says_it() -> None:
+    async with trial() as there, there.open() as page:
+        await page.get_by_role("button", name="Trial").click()
+        await page.get_by_label("Message Trial").wait_for()
+        direct = await there.client.conversations_open(users=there.ada)
+        await there.client.assistant_threads_setSuggestedPrompts(
+            channel_id=direct["channel"]["id"], prompts=[{"title": "Begin", "message": "let us begin"}]
+        )
+        await page.get_by_role("button", name="Begin").click()
+        await shown(page, "let us begin").wait_for()

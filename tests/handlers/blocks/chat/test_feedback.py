@@ -24,6 +24,7 @@ from handlers.blocks.chat.feedback import (
     build_why,
     read_correction_form,
     read_vote,
+    with_votes,
 )
 from tests.bot.datasets.rewrite.test_corrections import correction
 from tests.support.block_checks import check_message, check_view
@@ -76,6 +77,14 @@ def test_slack_takes_every_message_on_feedback_and_nobody_is_pinged() -> None:
     ):
         check_message(message, mentions={"U1"})
     check_view(build_joining_view(ADA))
+
+
+def test_a_card_shows_the_votes_where_there_are_any() -> None:
+    card = build_thanks()
+    assert with_votes(card, FeedbackSums()) is card
+    told = with_votes(card, FeedbackSums(2, 1, 1))
+    check_message(told)
+    assert told.text.endswith("Feedback: 2 votes for its answers, 1 against, 1 correction.")
 
 
 def test_corrections_are_shown_to_who_may_see_them_and_never_in_public() -> None:
