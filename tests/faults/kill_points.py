@@ -6,7 +6,8 @@ itself at a chosen step of it.
 A step is one crossing of the border between the click's coroutine and the event loop: each `await` that waits has
 two, one when it begins to wait and one when it has its answer and nobody has looked at it yet. The process forks
 once for each step FIRST, FIRST + EVERY, ... and ends after LAST, or with the first fork that runs through. Nothing
-in the product knows of this. BUTTON is `start`, `cancel` or `delete`; addresses.json: the arguments of `options`.
+in the product knows of this. BUTTON is `start`, `approve`, `cancel` or `delete`; addresses.json: the arguments of
+`options`.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ import sys
 from collections.abc import AsyncIterator, Coroutine, Generator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
@@ -24,15 +26,18 @@ import msgspec
 
 from bot.app import open_workers
 from bot.backends import PROFILES, BackendOptions, open_google
+from bot.domain.approval import ApprovalRules
 from bot.domain.datasets import Dataset
 from bot.domain.jobs import Hyperparameters, TunedModel, TuningJob, TuningSpec
-from bot.domain.place import Place
+from bot.domain.place import Place, Requester
 from bot.domain.requests import Proposal
+from bot.domain.roles import Role, RoleGrant
 from bot.ports.backends import TuningBackend
 from bot.ports.clock import Clock
 from bot.runtime.background_tasks import BackgroundTasks
 from bot.runtime.metrics import Metrics
 from bot.sandbox.google import GoogleStandIn
+from bot.tuning.approvals import Approvals
 from bot.tuning.job_service import JobService
 from bot.tuning.poller import Poller
 from storage import open_stores
@@ -41,10 +46,10 @@ from storage.jobs import SqliteJobStore
 from tests.faults.load_run import ROOT
 from tests.support.backend_harness import BASES, BUCKET, RETRY_POLICY, rows
 from tests.support.clock import NOON, FixedClock
-from tests.support.workspace_people import build_open_use_cases
+from tests.support.workspace_people import EVERYONE_TUNES, build_open_use_cases
 
 T = TypeVar("T")
-TEAM, ADA = "T1", "U1"
+TEAM, ADA, BOB = "T1", "U1", "U2BOB"
 NO_LAST_STEP: Final = 1_000_000
 FILE: Final = f"gs://{BUCKET}/numbers.jsonl"
 
@@ -111,6 +116,7 @@ class BotParts:
     backend: TuningBackend
     jobs: SqliteJobStore
     tuning: JobService
+    approvals: Approvals
     poller: Poller
     starts: BackgroundTasks
 
@@ -119,6 +125,12 @@ class BotParts:
         job = await self.tuning.accept(TEAM, key, ADA)
         await asyncio.sleep(0)  # Slack is answered here
         if job is not None:
+            await self.tuning.submit(job)
+
+    async def approve(self, key: str) -> None:
+        """What the button of an approver does."""
+        await self.approvals.approve(Requester(BOB, Place(TEAM, "C2")), key)
+        for job in await self.tuning.begin_turns():
             await self.tuning.submit(job)
 
     async def cancel(self, key: str) -> None:
@@ -143,25 +155,37 @@ class BotParts:
         """What Google lists."""
         return await self.backend.models()
 
-    async def audited(self, action: str) -> int:
-        """How often the audit log says that Ada did this."""
+    async def audited(self, action: str, user: str = ADA) -> int:
+        """How often the audit log says that this person did this."""
         asked = "SELECT COUNT(*) AS lines FROM audit WHERE action = ? AND user = ?"
-        return await self.database.run(lambda db: next(iter(db.query(asked, [action, ADA])))["lines"])
+        return await self.database.run(lambda db: next(iter(db.query(asked, [action, user])))["lines"])
 
 
 @asynccontextmanager
-async def open_parts(file: Path, backend: str, reach: BackendOptions, clock: Clock) -> AsyncIterator[BotParts]:
-    """Open the database and the backend."""
+async def open_parts(
+    file: Path, backend: str, reach: BackendOptions, clock: Clock, *, approvals: bool = False
+) -> AsyncIterator[BotParts]:
+    """Open the database and the backend; with `approvals`, each start needs one, and Bob is an approver."""
     async with AsyncExitStack() as stack:
         stores = await stack.enter_async_context(open_stores(file, clock))
         opened = await stack.enter_async_context(open_google([backend], reach))
         workers = await stack.enter_async_context(open_workers())
         use_cases = build_open_use_cases(
-            stores, opened.backends, {"gs": opened.files}, clock, lambda: None, workers
+            *(stores, opened.backends, {"gs": opened.files}, clock, lambda: None, workers),
+            named_roles=(*EVERYONE_TUNES, RoleGrant(Role.APPROVER, BOB)),
+            approval_rules=ApprovalRules(Decimal(0) if approvals else None),
         )
         starts = BackgroundTasks()
         poller = Poller(use_cases.jobs, use_cases.refresher, stores.jobs, clock, Metrics(), 5.0, starts=starts)
-        yield BotParts(stores.database, opened.backends[backend], stores.jobs, use_cases.jobs, poller, starts)
+        yield BotParts(
+            stores.database,
+            opened.backends[backend],
+            stores.jobs,
+            use_cases.jobs,
+            use_cases.approvals,
+            poller,
+            starts,
+        )
 
 
 def options(project: str, token: str, url: str) -> BackendOptions:
@@ -255,10 +279,13 @@ async def die_at_every_step(
 async def run(directory: Path, backend: str, button: str, reach: BackendOptions, step: int) -> None:
     """Click, and die at the step if the click has so many."""
     key = key_of(backend, step)
-    async with open_parts(directory / f"{key}.db", backend, reach, FixedClock()) as here:
+    approving = button == "approve"
+    async with open_parts(directory / f"{key}.db", backend, reach, FixedClock(), approvals=approving) as here:
         await here.jobs.add_proposal(proposal(key, backend))
         await here.bring_to(button, key)
-        click = {"start": here.start, "cancel": here.cancel, "delete": here.delete}[button]
+        click = {"start": here.start, "approve": here.approve, "cancel": here.cancel, "delete": here.delete}[
+            button
+        ]
         await KilledAtStep(click(key), step)
 
 
