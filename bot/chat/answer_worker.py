@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 ASKED_AGAIN_WITHIN: Final = timedelta(minutes=15)
 
 # Less than the connections for questions, so that a question whose turn it is never waits for a connection.
-ASKED_AT_ONCE: Final = 48
+ASKED_AT_ONCE: Final = 60
 ASKED_AT_ONCE_BY_ONE: Final = 12
 # A question has up to 40,000 characters and is held in memory while it waits.
 MOST_WAITING: Final = 1000

@@ -27,9 +27,13 @@ from handlers.slack_errors import CALL_ERRORS, NETWORK_ERRORS, outcome_unknown, 
 
 logger = logging.getLogger(__name__)
 
-# Slack takes about a hundred appends and fifty edits a minute for the whole workspace, so the more answers are
-# written at once, the more seldom each of them is added to. The first words never wait for that.
-APPEND_SECONDS: Final = 0.6
+# The more answers are written at once, the more seldom each of them is added to; the first words never wait for
+# that. Slack takes fifty edits a minute for the whole workspace. Of appends it takes a hundred a minute and more,
+# and does not say how many more: after it asked for a pause, each answer is added to as if it were a hundred.
+APPEND_SECONDS: Final = 0.5
+_APPEND_SHARE: Final = 0.08
+_SLOW_SHARE: Final = 0.6
+_SLOW_FOR: Final = 300.0
 EDIT_SECONDS: Final = 1.5
 # Edits are shared with the job cards, which must not starve: of a few free ones at a time, one is left to them.
 _EDITS_LEFT: Final = 2
@@ -51,6 +55,17 @@ class LiveAnswers:
         self.edit_seconds = edit_seconds
         self.number = 0
         self._refused: set[str] = set()
+        self._slow_until = 0.0
+
+    def append_pause(self) -> float:
+        """Return how long an answer waits between two appends, in seconds."""
+        slow = asyncio.get_running_loop().time() < self._slow_until
+        share = _SLOW_SHARE if slow else _APPEND_SHARE
+        return max(self.append_seconds, self.number * share) if self.append_seconds else 0.0
+
+    def slow_down(self) -> None:
+        """Append more seldom for some minutes: Slack asked for a pause."""
+        self._slow_until = asyncio.get_running_loop().time() + _SLOW_FOR
 
     def may_stream(self, channel: str) -> bool:
         """Return whether Slack has not refused a stream in this channel; a restart asks again."""
@@ -191,7 +206,7 @@ class LiveAnswer:
         while await self._more():
             if (piece := self._words.take(PIECE - self._sent)) and not await self._append(piece):
                 break
-            await self._pause(self._shared.append_seconds * self._shared.number)
+            await self._pause(self._shared.append_pause())
 
     async def _start(self) -> bool:
         """Begin the stream. Returns false where Slack refuses it. Raises CALL_ERRORS, StorageError."""
@@ -234,6 +249,7 @@ class LiveAnswer:
                     self._streams = False
                     logger.info("a stream takes no more words: %s", _reason(error))
                     return False
+                self._shared.slow_down()
             except NETWORK_ERRORS:
                 self._streams = False  # Nobody knows whether Slack has the words.
                 raise

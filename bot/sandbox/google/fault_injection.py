@@ -5,6 +5,7 @@ A fault waits for requests that fit its method, path and query. A delay lets a r
 
 import asyncio
 import re
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -46,7 +47,8 @@ class Fault:
     """One fault: `times` requests still to meet (None: all), `hits` met so far.
 
     `status` and `text` are what a proxy answers; status 0 cuts the connection. A pause of a stream sets `reached`
-    when it begins, and `left` where the caller closes the connection. Cancel it with `Faults.remove`.
+    when it begins, and `left` where the caller closes the connection; `first_pieces` are the times at which each
+    paused stream sent its first piece. Cancel it with `Faults.remove`.
     """
 
     kind: FaultKind
@@ -63,6 +65,7 @@ class Fault:
     goes_on: asyncio.Event = field(default_factory=asyncio.Event)
     reached: bool = False
     left: bool = False
+    first_pieces: list[float] = field(default_factory=list)
 
     def fits(self, request: web.Request) -> bool:
         """Say whether the fault still waits for such a request."""
@@ -86,6 +89,8 @@ class Fault:
 
     async def wait(self, sent: int, request: web.Request) -> None:
         """Pause a stream that has sent so many pieces, if it is time for that."""
+        if sent == 1:
+            self.first_pieces.append(time.perf_counter())
         if self.seconds:
             await asyncio.sleep(self.seconds)
         if sent != self.after:
