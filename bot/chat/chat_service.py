@@ -180,6 +180,10 @@ class ChatService:
             return False
         return await self._may_go_on(requester, conversation.model)
 
+    async def knows(self, requester: Requester, name: str) -> bool:
+        """Return whether the person sees a job of this name. Raises StorageError."""
+        return await self._access.find(requester, name) is not None
+
     async def speak_again(self, place: Place) -> None:
         """End the quiet of a thread in which somebody mentioned the bot. Raises StorageError."""
         conversation = await self._chats.conversation(place, 0) if place.thread else None

@@ -17,6 +17,7 @@ DOUBLE_QUOTES: Final = '"“”„‟'
 SINGLE_QUOTES: Final = "'‘’‚‛"
 _BACKTICK: Final = "`"
 # A word with one of these is put in quotation marks, since the parser would read it in another way.
+MARKUP = "*_`"  # bold, italics and code, in which the bot shows a name
 _NEEDS_QUOTES: Final = frozenset(DOUBLE_QUOTES + SINGLE_QUOTES + _BACKTICK + "=<>&\\")
 # Zero-width joiners are part of emoji and of words in Persian.
 _JOINERS: Final = frozenset("\u200c\u200d")
@@ -85,7 +86,8 @@ def name_taken(name: str) -> BadArgument:
 def quoted(name: str) -> str:
     """Return the name as it is typed after `model=` or a sub-command, in quotation marks where it needs them."""
     written = written_name(name)
-    if written and not any(character in _NEEDS_QUOTES or character.isspace() for character in written):
+    plain = not any(character in _NEEDS_QUOTES or character.isspace() for character in written)
+    if written and plain and written[0] not in MARKUP:
         return written
     escaped = "".join(f"\\{each}" if each in DOUBLE_QUOTES or each == "\\" else each for each in written)
     return f'"{escaped}"'

@@ -167,6 +167,9 @@ class Events:
             return TypedCommand(Runner.ASK, Arguments(question=undo_markup(text)))
         typed = self._parsed(text, has_file=bool(event.get("files")))
         if isinstance(typed, TypedCommand) and typed.runner is Runner.ASK:
+            named = typed.if_named
+            if named is not None and await self._chat.knows(requester, named.arguments.name):
+                return named
             await self._chat.speak_again(requester.place)
         return typed
 

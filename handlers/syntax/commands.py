@@ -15,7 +15,7 @@ import re2  # type: ignore[import-untyped]
 
 from bot.chat.answer_settings import SettingsChange
 from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
-from bot.domain.names import did_you_mean
+from bot.domain.names import MARKUP, did_you_mean
 from bot.domain.requests import StartRequest
 from bot.domain.roles import EVERYONE, Role, is_person
 from bot.errors import BadArgument
@@ -23,6 +23,7 @@ from bot.spending.month_report import read_month
 from handlers.syntax.answer_options import DEFAULT, parse_ask_options, parse_settings
 from handlers.syntax.budget_words import BudgetChange, parse_budget_words
 from handlers.syntax.lexer import LONGEST_LINE, leading_key, named_target, shown, undo_markup, unquoted, words
+from handlers.syntax.sentences import asks_for_help, asks_to_tune, plain, without_words_around_tune
 from handlers.syntax.start_options import looks_like_file, parse_start
 
 
@@ -84,16 +85,23 @@ class Arguments:
 NO_ARGUMENTS = Arguments()
 ROLE_VERBS = ("give", "take")
 _ROLE_USAGE = "Write /tune roles give ROLE @PERSON, or take in place of give."
+LONGEST_NAME = 160  # a name of 128 characters, in quotes
+_A_NAME = "a name"
 NO_MODEL = "none"  # after `/tune use`: no model answers in the channel
 _BLANKS_AND_COMMAS = " \t\r\n\u00a0,"
 
 
 @dataclass(frozen=True, slots=True)
 class TypedCommand:
-    """A command as a person typed it."""
+    """A command as a person typed it.
+
+    `if_named` is what a question is instead, where it names something: “status my model” is a command if there is
+    a tuning of that name.
+    """
 
     runner: Runner
     arguments: Arguments = NO_ARGUMENTS
+    if_named: "TypedCommand | None" = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,15 +173,23 @@ def parse_mention(text: str, bot_user: str, *, has_file: bool = False) -> TypedC
     """Parse a message that mentions the bot; what is no command is a question. Raises BadArgument.
 
     People write sentences here, so `list`, `models` and `help` are commands only alone, and a name of several
-    words needs quotes: “use a loop to count” is a question. With a file attached, `tune` at the start is always
-    a command.
+    words without quotes is one only if something has that name: “use a loop to count” is a question. With a file
+    attached, `tune` at the start is always a command.
     """
     marked = _without_mention(text, bot_user)
     line = undo_markup(marked).strip()
     if not line:
         return TypedCommand(Runner.START if has_file else Runner.HELP)
+    if asks_for_help(line):
+        return TypedCommand(Runner.HELP)
+    if asks_to_tune(line):
+        return TypedCommand(Runner.START)
     word, rest = _first_word(line)
     command = _TUNE.get(word)
+    if command is None and (alone := _TUNE.get(plain(line))) is not None and alone.in_mention("", has_file):
+        command, rest, marked = alone, "", alone.word  # “Stop!”
+    if has_file and command is not None and command.runner is Runner.START:
+        rest = without_words_around_tune(rest)
     if command is not None and len(line) > LONGEST_LINE and has_file:
         raise _too_long(line)
     if command is not None and len(line) <= LONGEST_LINE and command.in_mention(rest, has_file):
@@ -182,7 +198,10 @@ def parse_mention(text: str, bot_user: str, *, has_file: bool = False) -> TypedC
     if not arguments.question:
         named = f"You named the model “{shown(arguments.model)}”" if arguments.model else "You set how to answer"
         raise BadArgument(f"{named}, but asked nothing.", "Write the question after it.")
-    return TypedCommand(Runner.ASK, arguments)
+    command_if_named = None
+    if command is not None and command.in_mention(f'"{_A_NAME}"', has_file) and len(rest) <= LONGEST_NAME:
+        command_if_named = TypedCommand(command.runner, command.parse(rest.rstrip("?.! ")))
+    return TypedCommand(Runner.ASK, arguments, command_if_named)
 
 
 def _no_arguments(word: str, rest: str) -> Arguments:
@@ -202,7 +221,11 @@ def _parse_start(rest: str) -> Arguments:
 
 def _parse_name(rest: str) -> Arguments:
     inside = unquoted(rest)
-    return Arguments(name=" ".join((rest if inside is None else inside).split()))
+    name = " ".join((rest if inside is None else inside).split())
+    # The bot shows names in bold or as code, and people copy them so. A name with such marks is put in quotes.
+    if inside is None and len(name) > 2 and name[0] in MARKUP and name[-1] == name[0]:
+        name = name[1:-1]
+    return Arguments(name=name)
 
 
 def _parse_month(rest: str) -> Arguments:

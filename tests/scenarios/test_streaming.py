@@ -311,3 +311,14 @@ async def test_the_thread_of_a_deleted_model_is_no_conversation_any_more(bot: Bo
     await bot.slack.settle()
     assert len(bot.messages(thread=thread)) == told
     assert len(bot.asked()) == asked
+
+
+async def test_a_name_of_several_words_needs_no_quotes_in_a_mention(bot: BotHarness, model: str) -> None:
+    if not any(job.display_name == "two words" for job in bot.google.jobs.all):
+        await bot.tuned("two words")
+    asked = len(bot.asked())
+    thread = mention(bot, "status two words")
+    await bot.message("Tuning two words (", thread=thread)
+    thread = mention(bot, "what can you do?")
+    await bot.message("/tune list", thread=thread)
+    assert len(bot.asked()) == asked
