@@ -86,7 +86,7 @@ class Roles:
 
     async def may(self, requester: Requester, deed: Deed) -> bool:
         """Return whether the person may do this here, to a job that is not theirs. Raises StorageError."""
-        if deed is Deed.ASK and not any(grant.role is Role.ASKER for grant in await self.grants(requester.team)):
+        if deed is Deed.ASK and not await self._asker_named(requester.team):
             return await self.belongs(requester)
         role = await self.role(requester)
         return role is not None and role.rank >= self._least[deed].rank
@@ -95,10 +95,15 @@ class Roles:
         """Raises Forbidden, with who may do it, if the person may not do this here; StorageError."""
         if not await self.may(requester, deed):
             who = _WHO[self._least[deed]]
+            if deed is Deed.ASK and not await self._asker_named(requester.team):
+                who = "full members of this workspace and people with a role"
             raise Forbidden(
                 f"Only {who} may {deed}. You have no such role here.",
                 "Ask one of them, or for the role itself: /tune roles shows who has which.",
             )
+
+    async def _asker_named(self, team: str) -> bool:
+        return any(grant.role is Role.ASKER for grant in await self.grants(team))
 
     async def role(self, requester: Requester) -> Role | None:
         """Return the role of the person here that may do the most, None if they have none. Raises StorageError."""

@@ -184,6 +184,7 @@ class Actions:
         self._spawn(self._channel_settings(requester, body), body)
 
     async def _channel_settings(self, requester: Requester, body: Body) -> None:
+        await self._access.check(requester, Deed.ASK)
         answers = await self._answer_settings.of_channel(requester.place)
         view = build_settings_form(requester, await self._answer_settings.with_defaults(answers))
         await self._client.views_open(trigger_id=body["trigger_id"], view=view)

@@ -52,6 +52,7 @@ class RepairUpload:
         """
         place, user = requester.place, requester.user
         request = replace(request, mask=request.mask or in_channel)
+        await self._proposals.check_person(requester)
         pending = PendingModal(ModalWork.REPAIR, view_id, place, user, request)
         async with self._pending_modals.recorded(pending):
             await self._client.views_update(view_id=view_id, view=build_repairing_view(requester))

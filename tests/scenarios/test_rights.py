@@ -1,0 +1,204 @@
+"""Every route for every kind of person, aimed at a tuning that they may not see, or may see and not change.
+
+The routes are those of the table in `test_access.py`, which holds that none is missing, and the commands are those
+of the table of commands. So a new route, and a new command, is tested here without a line.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.request.async_request import AsyncBoltRequest
+
+from bot.app import SYSTEM_CLOCK, build_use_cases
+from bot.domain.jobs import JobState, TuningJob
+from bot.domain.place import Place, Requester
+from bot.domain.requests import Proposal
+from bot.domain.roles import EVERYONE, Role, RoleGrant
+from bot.runtime.background_tasks import BackgroundTasks
+from bot.sandbox.slack import SlackStandIn
+from bot.settings import Settings
+from handlers.assembly import build_bolt_app, build_handlers, open_slack
+from handlers.blocks.private_metadata import pack_requester
+from handlers.delivery.rate_limits import RateLimits
+from handlers.syntax.commands import COMMANDS
+from handlers.transport.manifest import manifest
+from storage import Stores
+from tests.handlers.transport.test_access import ROUTES, Kind
+from tests.support.builders import SPEC
+from tests.support.harness import Harness, open_harness
+from tests.support.waiting import wait_until
+
+SECRET, KEY, REPORT = "secret-salaries", "tb-1", "tb-proposal"
+
+
+@dataclass
+class Rights:
+    """The real listeners before Slack's stand-in, with one tuning of Ada's in a private channel."""
+
+    slack: SlackStandIn
+    app: AsyncApp
+    tasks: BackgroundTasks
+    stores: Stores
+    harness: Harness
+    people: dict[str, str]
+    private: str
+    public: str
+
+    async def job(self) -> TuningJob:
+        found = await self.stores.jobs.job(KEY)
+        assert found is not None
+        return found
+
+    async def deliver(self, body: dict[str, Any]) -> str:
+        """Deliver one payload; all that was shown to anybody after it."""
+        since = len(self.slack.workspace.calls)
+        answer = await self.app.async_dispatch(AsyncBoltRequest(body=body, mode="socket_mode"))
+        await wait_until(lambda: not len(self.tasks), "the end of the tasks")
+        return " ".join([str(answer.body or ""), *(str(call.args) for call in self.slack.workspace.calls[since:])])
+
+    async def by_route(self, route: tuple[str, str], user: str, channel: str) -> str:
+        """Deliver what this route receives, aimed at the private tuning and at the report of another one."""
+        body = ROUTES[route][1](Kind(), user, self.slack.origin)
+        where = Requester(user, Place(self.slack.workspace.team_id, channel))
+        for action in body.get("actions", ()):
+            action["value"] = KEY
+        if body.get("view"):
+            kept = pack_requester(where, proposal=REPORT, key=KEY, job=KEY)
+            body["view"] |= {"private_metadata": kept, "state": {"values": {}}, "blocks": []}
+        if "channel_id" in body:
+            body["channel_id"] = channel
+        if isinstance(body.get("channel"), dict):
+            body["channel"]["id"] = channel
+            body.get("container", {})["channel_id"] = channel
+        if "event" in body:
+            body["event"] |= {"channel": channel, "text": f"<@U0TUNEBOT> delete {SECRET}", "ts": f"1.{user}"}
+        return await self.deliver(body)
+
+    async def typed(self, text: str, user: str, channel: str) -> str:
+        body = ROUTES[("command", "/tune")][1](Kind(), user, self.slack.origin)
+        return await self.deliver(body | {"text": text, "channel_id": channel})
+
+
+@asynccontextmanager
+async def open_rights(harness: Harness) -> AsyncIterator[Rights]:
+    async with AsyncExitStack() as stack:
+        slack = await stack.enter_async_context(SlackStandIn(manifest=manifest()))
+        ada = slack.person("ada")
+        people = {name: slack.person(name).id for name in ("member", "outsider", "admin", "approver")}
+        people["guest"] = slack.person("guest", is_restricted=True).id
+        people["ada"] = ada.id
+        slack.workspace.users[people["admin"]].is_admin = True
+        private, public = slack.add_channel("board", ada, private=True), slack.add_channel("hall", ada)
+        private.members.update({people["member"], people["approver"]})
+        public.members.update(people.values())
+        settings = Settings.read(
+            {
+                "SLACK_BOT_TOKEN": slack.app.bot_token,
+                "SLACK_SIGNING_SECRET": slack.app.signing_secret,
+                "SLACK_API_URL": slack.api_url,
+                "TUNEBOT_BACKENDS": "palm",
+            }
+        )
+        limits = RateLimits(post_seconds=0.01, edits=1000, edit_seconds=1.0)
+        connection = await stack.enter_async_context(open_slack(settings, SYSTEM_CLOCK, limits=limits))
+        stores = harness.stores
+        use_cases = build_use_cases(
+            stores,
+            harness.backends,
+            {"slack": connection.files},
+            SYSTEM_CLOCK,
+            lambda: None,
+            harness.workers,
+            members=connection.members,
+            named_roles=(RoleGrant(Role.TUNER, EVERYONE), RoleGrant(Role.APPROVER, people["approver"])),
+        )
+        tasks = BackgroundTasks()
+        handlers = build_handlers(
+            connection, use_cases, stores.jobs, stores.pending_modals, stores.audit_log, tasks, SYSTEM_CLOCK
+        )
+        place = Place(slack.workspace.team_id, private.id)
+        spec = replace(SPEC, name=SECRET)
+        now = SYSTEM_CLOCK.now()
+        job = TuningJob(KEY, place, ada.id, spec, JobState.SUCCEEDED, now, ended_at=now)
+        model = "projects/1/locations/us-central1/models/1"
+        assert await stores.jobs.submit(replace(job, tuned_model=model, endpoint="projects/1/endpoints/2"), [])
+        await stores.jobs.add_proposal(
+            Proposal(REPORT, place, ada.id, replace(spec, name="another"), SYSTEM_CLOCK.now())
+        )
+        app = build_bolt_app(connection.identity, "", handlers.listeners)
+        yield Rights(slack, app, tasks, stores, harness, people, private.id, public.id)
+
+
+@pytest.fixture
+async def rights(tmp_path: Path) -> AsyncIterator[Rights]:
+    async with open_harness(tmp_path) as harness, open_rights(harness) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("person", ["outsider", "admin", "guest"])
+async def test_no_route_shows_or_changes_a_tuning_to_who_may_not_see_it(rights: Rights, person: str) -> None:
+    user = rights.people[person]
+    before = await rights.job()
+    for route in ROUTES:
+        told = await rights.by_route(route, user, rights.public)
+        # An event names the tuning itself, since a person typed its name.
+        shown = told.replace(f"delete {SECRET}", "").replace(f"'{SECRET}'", "").replace(f"named {SECRET}", "")
+        assert SECRET not in shown, (route, shown)
+        assert await rights.job() == before, route
+    for command in COMMANDS:
+        if command.word:
+            told = await rights.typed(f"{command.word} {example(command.arguments)}", user, rights.public)
+            assert "next_number.jsonl" not in told, command.name
+            assert rights.people["ada"] not in told or command.name == "/tune forget", command.name
+            assert await rights.job() == before, command.name
+    assert await rights.stores.jobs.job(REPORT) is None
+    assert rights.harness.creates() == 0
+
+
+async def test_no_route_lets_a_member_of_the_channel_change_what_is_not_theirs(rights: Rights) -> None:
+    user = rights.people["member"]
+    before = await rights.job()
+    for route in ROUTES:
+        await rights.by_route(route, user, rights.private)
+        after = await rights.job()
+        assert (after.deleted_by, after.cancelled_by, after.shared_with) == ("", "", ()), route
+    for command in COMMANDS:
+        if command.word:
+            await rights.typed(f"{command.word} {example(command.arguments)}", user, rights.private)
+            after = await rights.job()
+            assert replace(after, checked_at=None) == replace(before, checked_at=None), command.name
+
+
+async def test_the_same_buttons_and_commands_work_for_who_may(rights: Rights) -> None:
+    """Without this, the tests above could pass because nothing works."""
+    await rights.typed(f"share {SECRET} everyone", rights.people["approver"], rights.private)
+    assert (await rights.job()).shared_with == (EVERYONE,)
+    told = await rights.typed(f"status {SECRET}", rights.people["outsider"], rights.public)
+    assert "next_number.jsonl" in told
+    assert "I know no job" in await rights.typed(f"status {SECRET}", rights.people["guest"], rights.public)
+    told = await rights.by_route(("action", "job_share"), rights.people["ada"], rights.private)
+    assert SECRET in told
+    delete = ("action", "job_delete")
+    assert "may delete it" in await rights.by_route(delete, rights.people["member"], rights.private)
+    told = await rights.by_route(delete, rights.people["ada"], rights.private)
+    assert "may delete it" not in told
+    assert "no longer exists" not in told
+
+
+def example(arguments: str) -> str:
+    """What the table shows as arguments, about the private tuning and about Ada."""
+    for word, value in (
+        ("NAME", SECRET),
+        ("LINK", "gs://bucket/rows.jsonl"),
+        ("ROLE", "tuner"),
+        ("@PERSON", "<@U0NOBODY>"),
+        ("[", ""),
+        ("]", ""),
+    ):
+        arguments = arguments.replace(word, value)
+    return arguments
