@@ -69,6 +69,7 @@ def register(app: AsyncApp, listeners: Listeners) -> None:
 
     actions = listeners.actions
     app.action(form.BACKEND_ACTION)(door.action(actions.form_backend))
+    app.action(form.ADVANCED_ACTION)(door.action(actions.form_advanced))
     app.action(form.VALIDATION_ACTION)(door.action(actions.form_validation))
     app.action(check_views.AGAIN_ACTION)(door.action(actions.form_again))
     app.action(check_views.REPAIR_ACTION)(door.action(actions.report_repair))

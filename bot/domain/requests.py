@@ -9,13 +9,32 @@ from bot.domain.jobs import Hyperparameters, TuningSpec
 from bot.domain.place import Place, Requester
 
 
+class Quality(StrEnum):
+    """How long to train, where no number of epochs was given: it depends on the file."""
+
+    QUICK = "quick"
+    RECOMMENDED = "recommended"
+    THOROUGH = "thorough"
+
+    def epochs(self, fewest: int, most: int) -> int:
+        """Return the number of epochs, from the fewest and the most that are recommended for a file."""
+        match self:
+            case Quality.QUICK:
+                return fewest
+            case Quality.RECOMMENDED:
+                return (fewest + most) // 2
+            case Quality.THOROUGH:
+                return most
+
+
 @dataclass(frozen=True, slots=True)
 class StartRequest:
     """A start as a person asked for it, before any value was checked; empty means the default.
 
     `file` and `validation` are locations, see Dataset; `validation_share` holds out a share of the training file
     instead of a validation file. `preferred_only` is a person's yes to learning only the preferred answers of a
-    file that has two for each question; `mask` asks a repair to replace private values.
+    file that has two for each question; `mask` asks a repair to replace private values. `quality` sets the epochs
+    where no number of them is given; without both, Google chooses.
     """
 
     backend: str = ""
@@ -28,6 +47,7 @@ class StartRequest:
     mapping: FieldMapping | None = None
     preferred_only: bool = False
     mask: bool = False
+    quality: Quality | None = None
 
     @classmethod
     def of(cls, spec: TuningSpec) -> "StartRequest":

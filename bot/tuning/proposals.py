@@ -165,7 +165,7 @@ class Proposals:
         validation = second.dataset(request.validation) if second is not None else None
         share = request.validation_share
         held_out = _held_out(report, share, profile) if share else 0
-        chosen = request.hyperparameters
+        chosen = _with_epochs(request, report)
         priced = await self._priced_model(place.team, base_model)
         cost = estimate(report, report.examples - held_out, chosen.epochs, profile, priced, self._prices)
         spec = TuningSpec(
@@ -338,6 +338,14 @@ def _check_validation(profile: BackendProfile, request: StartRequest) -> None:
             f"Give a share from {LEAST_HELD_OUT:.1%} to {MOST_HELD_OUT:.0%}.",
             field="validation_share",
         )
+
+
+def _with_epochs(request: StartRequest, report: DatasetReport) -> Hyperparameters:
+    """Return the hyperparameters, with the epochs that the quality means for this file if no number was given."""
+    chosen, recommended = request.hyperparameters, report.recommended_epochs
+    if chosen.epochs is not None or request.quality is None or recommended is None:
+        return chosen
+    return replace(chosen, epochs=request.quality.epochs(*recommended))
 
 
 def _held_out(report: DatasetReport, share: float, profile: BackendProfile) -> int:

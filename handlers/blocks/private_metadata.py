@@ -14,7 +14,7 @@ from bot.domain.chat import ModelRef
 from bot.domain.datasets import FieldMapping
 from bot.domain.jobs import Hyperparameters
 from bot.domain.place import Place, Requester
-from bot.domain.requests import StartRequest
+from bot.domain.requests import Quality, StartRequest
 from bot.errors import BadArgument, Forbidden, Outdated
 from handlers.blocks.elements import BUTTON_VALUE, METADATA
 
@@ -39,6 +39,8 @@ def pack_request(request: StartRequest) -> str:
         packed["s"] = request.validation_share
     if request.preferred_only:
         packed["p"] = True
+    if request.quality is not None:
+        packed["q"] = request.quality.value
     if request.mask:
         packed["x"] = True
     if request.mapping is not None:
@@ -62,6 +64,7 @@ def unpack_request(text: str) -> StartRequest:
             **texts,
             validation_share=msgspec.convert(packed.get("s", 0.0), float),
             hyperparameters=msgspec.convert(packed.get("h", {}), Hyperparameters),
+            quality=msgspec.convert(packed.get("q"), Quality | None),
             mask=msgspec.convert(packed.get("x", False), bool),
             preferred_only=msgspec.convert(packed.get("p", False), bool),
             mapping=None if keys is None else FieldMapping(*msgspec.convert(keys, tuple[str, str])),

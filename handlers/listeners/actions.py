@@ -231,6 +231,11 @@ class Actions:
             self._check_modal.redraw(requester, body["view"], validation=_value(body) == "add"), body
         )
 
+    async def form_advanced(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
+        """Show all fields of the form."""
+        await ack()
+        self._spawn_in_view(self._check_modal.redraw(requester, body["view"], advanced=True), body)
+
     async def form_again(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
         """Replace the report by the form, filled in."""
         await ack()

@@ -93,10 +93,13 @@ class CheckModal:
         """Open the form with the job's file and settings on another base model. Raises BadArgument."""
         await self.open(trigger_id, requester, self._proposals.on_successor(job))
 
-    async def redraw(self, sender: Requester, view: View, *, validation: bool | None = None) -> None:
-        """Show the fields of the chosen backend, and keep what was typed."""
+    async def redraw(
+        self, sender: Requester, view: View, *, validation: bool | None = None, advanced: bool = False
+    ) -> None:
+        """Show the fields of the chosen backend, or all fields, and keep what was typed."""
         form = read_form(view, sender)
         state = await self._state(form.requester, form.redrawn)
+        state = replace(state, advanced=advanced or form.advanced)
         drawn = build_form(replace(state, validation=form.validation if validation is None else validation))
         await self._client.views_update(view_id=view["id"], hash=view.get("hash"), view=drawn)
 

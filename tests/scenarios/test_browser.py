@@ -65,7 +65,9 @@ async def tune(page: Page, name: str, content: bytes = SAMPLE, epochs: str = "")
     form = page.get_by_role("dialog", name="Tune a model")
     await form.get_by_label(re.compile("^Name")).fill(name)
     await upload(page, form, f"{name}.jsonl", content)
-    await form.get_by_label("Epochs").fill(epochs)
+    if epochs:
+        await form.get_by_role("button", name="Advanced").click()
+        await form.get_by_label("Epochs").fill(epochs)
     await form.get_by_role("button", name="Check the file").click()
     await page.get_by_role("dialog", name="Ready to start").get_by_role("button", name="Start tuning").click()
     if epochs:
@@ -92,6 +94,7 @@ async def test_a_newcomer_tunes_on_an_uploaded_file_and_talks_to_the_model() -> 
 
         form = page.get_by_role("dialog", name="Tune a model")
         await form.get_by_label(re.compile("^Name")).fill("next number")
+        await form.get_by_role("button", name="Advanced").click()
         await form.get_by_label("Epochs").fill("some")
         await form.get_by_role("button", name="Check the file").click()
         await expect(form.get_by_text("Please enter a number.")).to_be_visible()

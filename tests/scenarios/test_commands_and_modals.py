@@ -21,7 +21,7 @@ async def started_from(bot: BotHarness, report: View, name: str) -> Job:
 
 async def test_a_file_uploaded_in_the_form_is_tuned_on(bot: BotHarness) -> None:
     await bot.type()
-    await bot.view("Tune a model")
+    await bot.all_fields()
 
     submission = await bot.ada.submit_view(
         None, {"name": "uploaded", "epochs": "4", "file_upload": ("numbers.jsonl", NEXT_NUMBER)}

@@ -19,10 +19,10 @@ async def check_in_form(bot: BotHarness, content: bytes, **fields: object) -> No
     await bot.ada.slash_command(bot.channel, "/tune")
     await bot.slack.workspace.wait_for_view(bot.ada.id)
     if "validation_share" in fields:
-        form = bot.ada.modal
-        assert form is not None
-        await bot.ada.click(form, "form_validation")
-        await bot.slack.workspace.wait_for_call("views.update", lambda call: call.args["view_id"] == form.id)
+        await bot.ada.click(await bot.all_fields(), "form_validation")
+        await bot.slack.workspace.wait_for_view(
+            bot.ada.id, lambda view: any(each["block_id"] == "validation_share" for each in view.blocks)
+        )
     values: dict[str | tuple[str, str], object] = {"file_upload": ("rows.jsonl", content)}
     values.update(fields)
     submission = await bot.ada.submit_view(None, values)

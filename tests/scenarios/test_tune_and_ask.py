@@ -13,8 +13,10 @@ async def start_by_form(bot: BotHarness, backend: str, name: str, content: bytes
     await bot.ada.slash_command(bot.channel, "/tune")
     form = await bot.slack.workspace.wait_for_view(bot.ada.id)
     if backend != "vertex":
+        form = await bot.all_fields()
         await bot.ada.select(form, "form_backend", backend)
-        await bot.slack.workspace.wait_for_call("views.update", lambda call: call.args["view_id"] == form.id)
+        wanted = f"base_model_{backend}"
+        await bot.slack.workspace.wait_for_view(bot.ada.id, lambda view: wanted in str(view.blocks))
     submission = await bot.ada.submit_view(None, {"name": name, "file_upload": ("numbers.jsonl", content)})
     assert submission.errors == {}
     return await report_of(bot.ada, bot)

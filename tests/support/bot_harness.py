@@ -66,6 +66,15 @@ class BotHarness:
             said = "\n".join(f"- {message.text}" for message in self.messages())
             raise AssertionError(f"no modal {titles}, but {shown}\n{said}\n{self.stage.log_end()}") from None
 
+    async def all_fields(self) -> View:
+        """The form of `/tune` that Ada sees, with all its fields."""
+        form = await self.view("Tune a model")
+        await self.ada.click(form, "form_advanced")
+        shown = self.slack.workspace.wait_for_view(
+            self.ada.id, lambda view: any(each["block_id"] == "base_model" for each in view.blocks)
+        )
+        return await shown
+
     async def report(self, *titles: str) -> View:
         """The modal once the check is done."""
         return await self.view(*(titles or ("Ready to start", "Not ready to start", "That did not work")))

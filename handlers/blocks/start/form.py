@@ -11,7 +11,7 @@ from typing import Any
 from bot.domain.backend_profile import BackendProfile, HyperparameterRule
 from bot.domain.jobs import TunedModel
 from bot.domain.place import Requester
-from bot.domain.requests import StartRequest
+from bot.domain.requests import Quality, StartRequest
 from bot.errors import BotError
 from bot.ports.files import FileInfo
 from handlers.blocks.elements import (
@@ -34,8 +34,14 @@ from handlers.blocks.replies import error_text
 FORM_VIEW = "start_form"
 BACKEND_ACTION = "form_backend"
 VALIDATION_ACTION = "form_validation"
+ADVANCED_ACTION = "form_advanced"
 DEFAULT = "default"  # the value of the choice that leaves a hyperparameter alone
 _KEY_LENGTH = 100
+_QUALITIES = (
+    Choice(Quality.QUICK, "Quick: a first look, for the least money"),
+    Choice(Quality.RECOMMENDED, "Recommended: what fits most files"),
+    Choice(Quality.THOROUGH, "Thorough: the longest that is advised"),
+)
 _SHOWN_RETIREMENTS = 8
 
 
@@ -47,7 +53,8 @@ class FormState:
 
     `left_out` are the names of files beside the one to train on that are not used.
 
-    `recent` are files to choose from, `tuned` are models to tune again, `validation` shows the validation fields.
+    `recent` are files to choose from, `tuned` are models to tune again, `validation` shows the validation fields,
+    `advanced` all fields.
     """
 
     requester: Requester
@@ -56,6 +63,7 @@ class FormState:
     recent: Sequence[FileInfo] = ()
     tuned: Sequence[TunedModel] = ()
     validation: bool = False
+    advanced: bool = False
     obstacle: BotError | None = None
     retirements: Sequence[str] = ()
     left_out: Sequence[str] = ()
@@ -65,6 +73,20 @@ class FormState:
         """Return the profile of the chosen backend, else the default one."""
         return next((each for each in self.profiles if each.name == self.request.backend), self.profiles[0])
 
+    @property
+    def shows_all(self) -> bool:
+        """Return whether a person asked for all fields, or gave a value that the short form does not show."""
+        request = self.request
+        usual = ("", *self.profile.base_models[:1])
+        return (
+            self.advanced
+            or self.profile is not self.profiles[0]
+            or request.base_model not in usual
+            or bool(request.hyperparameters.given())
+            or bool(request.validation or request.validation_share)
+            or request.mapping is not None
+        )
+
 
 def build_form(state: FormState) -> dict[str, Any]:
     """Build the modal, of at most 100 blocks for every profile."""
@@ -72,10 +94,12 @@ def build_form(state: FormState) -> dict[str, Any]:
     validation = profile.takes_validation and (
         state.validation or bool(request.validation) or request.validation_share > 0
     )
+    everything = state.shows_all
     blocks = [
-        *_backend(state),
-        _base_model(state),
-        *_retirements(state),
+        *_backend(state, choose=everything),
+        *([_base_model(state), *_retirements(state)] if everything else []),
+        *_file_fields("file", request.file, state.recent, "Training file"),
+        *_left_out(state.left_out),
         input_block(
             "name",
             "Name",
@@ -83,21 +107,39 @@ def build_form(state: FormState) -> dict[str, Any]:
             hint=f"At most {count(profile.name_limit, 'character')}. Leave it empty to name it after the file.",
             optional=True,
         ),
-        *_file_fields("file", request.file, state.recent, "Training file"),
-        *_left_out(state.left_out),
-        *(_validation(state, open_fields=validation) if profile.takes_validation else []),
-        *_mapping(request),
-        *(_hyperparameter(rule, profile, request) for rule in profile.hyperparameters),
+        _quality(request),
+        *(_advanced(state, validation=validation) if everything else [_more_button()]),
         context("Nothing starts yet: next I check the file and show you what it holds.", "next"),
     ]
-    metadata = pack_requester(state.requester, backend=profile.name, validation=validation)
+    metadata = pack_requester(
+        state.requester, backend=profile.name, validation=validation, advanced=state.advanced
+    )
     return modal(FORM_VIEW, "Tune a model", blocks, submit="Check the file", metadata=metadata)
 
 
-def _backend(state: FormState) -> list[Block]:
+def _quality(request: StartRequest) -> Block:
+    element = select("quality", [("", _QUALITIES)], chosen=request.quality or Quality.RECOMMENDED)
+    hint = "How often the model reads the file, which decides the price. You see it before anything starts."
+    return input_block("quality", "Quality", element, hint=hint)
+
+
+def _more_button() -> Block:
+    return actions([button("Advanced", ADVANCED_ACTION, "show")], "advanced")
+
+
+def _advanced(state: FormState, *, validation: bool) -> list[Block]:
+    profile, request = state.profile, state.request
+    return [
+        *(_validation(state, open_fields=validation) if profile.takes_validation else []),
+        *_mapping(request),
+        *(_hyperparameter(rule, profile, request) for rule in profile.hyperparameters),
+    ]
+
+
+def _backend(state: FormState, *, choose: bool) -> list[Block]:
     profile = state.profile
     blocks: list[Block] = []
-    if len(state.profiles) > 1:
+    if choose and len(state.profiles) > 1:
         choices = [Choice(each.name, each.title) for each in state.profiles]
         element = select(BACKEND_ACTION, [("", choices)], chosen=profile.name)
         blocks.append(input_block("backend", "Where to tune", element, dispatches=True))
@@ -257,6 +299,8 @@ def _number(rule: HyperparameterRule, chosen: int | float | None) -> Block:
 
 
 def _hint(rule: HyperparameterRule, profile: BackendProfile) -> str:
+    if rule.name == "epochs":
+        return f"{_range(rule)} Leave it empty: then the quality decides.".lstrip()
     note = sentence(rule.note)
     parts = [note] if rule.choices else [_range(rule), _left_empty(rule, note)]
     if rule.excludes:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from bot.domain.datasets import FieldMapping
 from bot.domain.jobs import Hyperparameters
 from bot.domain.place import Requester
-from bot.domain.requests import StartRequest
+from bot.domain.requests import Quality, StartRequest
 from bot.errors import BadArgument
 from bot.ports.files import FileInfo
 from handlers.blocks.message import readable, shorten
@@ -42,6 +42,7 @@ class StartForm:
     uploaded: tuple[FileInfo, ...]
     errors: dict[str, str]
     shown_backend: str = ""
+    advanced: bool = False
 
     @property
     def redrawn(self) -> StartRequest:
@@ -77,6 +78,7 @@ def read_form(view: dict[str, Any], sender: Requester) -> StartForm:
         validation=validation,
         validation_share=reader.share("validation_share"),
         mapping=reader.mapping(),
+        quality=reader.quality(),
     )
     return StartForm(
         requester,
@@ -85,6 +87,7 @@ def read_form(view: dict[str, Any], sender: Requester) -> StartForm:
         tuple(reader.uploaded),
         reader.errors,
         shown_backend=str(kept.get("backend", "")),
+        advanced=bool(kept.get("advanced")),
     )
 
 
@@ -112,6 +115,11 @@ class _Reader:
 
     def chosen(self, block_id: str) -> str:
         return str((self._element(block_id).get("selected_option") or {}).get("value") or "")
+
+    def quality(self) -> Quality | None:
+        """Return the chosen quality; a value of an older form is none."""
+        chosen = self.chosen("quality")
+        return Quality(chosen) if chosen in set(Quality) else None
 
     def text(self, block_id: str) -> str:
         return str(self._element(block_id).get("value") or "").strip()

@@ -10,7 +10,7 @@ import pytest
 from bot.domain.datasets import FieldMapping
 from bot.domain.jobs import Hyperparameters
 from bot.domain.place import Place, Requester
-from bot.domain.requests import StartRequest
+from bot.domain.requests import Quality, StartRequest
 from bot.errors import BadArgument, FileTooLarge, FileUnavailable, InvalidRequest
 from bot.ports.files import FileInfo
 from bot.sandbox.google import BucketSettings
@@ -319,3 +319,18 @@ async def test_a_check_says_why_its_start_needs_a_second_yes(harness: Harness) -
     absurd = StartRequest(file=FILE, hyperparameters=Hyperparameters(epochs=100_000))
     assert "100,000 passes" in (await harness.proposals.check(PLACE, ADA, absurd)).confirmation
     assert not (await harness.proposals.check(PLACE, ADA, StartRequest(file=FILE))).confirmation
+
+
+@pytest.mark.parametrize(("quality", "epochs"), [("quick", 2), ("recommended", 3), ("thorough", 4), (None, None)])
+async def test_the_quality_means_epochs_by_the_file_unless_a_number_is_given(
+    harness: Harness, quality: str | None, epochs: int | None
+) -> None:
+    chosen = Quality(quality) if quality else None
+    request = StartRequest("vertex", name="by quality", file=FILE, quality=chosen)
+    checked = await harness.proposals.check(PLACE, ADA, request)
+    assert checked.proposal is not None
+    assert checked.proposal.spec.hyperparameters.epochs == epochs
+    given = replace(request, hyperparameters=Hyperparameters(epochs=9))
+    checked = await harness.proposals.check(PLACE, ADA, given)
+    assert checked.proposal is not None
+    assert checked.proposal.spec.hyperparameters.epochs == 9

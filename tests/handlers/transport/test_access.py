@@ -226,6 +226,7 @@ ROUTES: dict[tuple[str, str], tuple[str, Callable[[Kind, str, str], Body]]] = {
             tab.HELP_ACTION,
             form.BACKEND_ACTION,
             form.VALIDATION_ACTION,
+            form.ADVANCED_ACTION,
             check_views.AGAIN_ACTION,
             check_views.REPAIR_ACTION,
             check_views.POST_ACTION,

@@ -10,7 +10,7 @@ from hypothesis import given
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.datasets import FieldMapping
 from bot.domain.jobs import Hyperparameters, TunedModel
-from bot.domain.requests import StartRequest
+from bot.domain.requests import Quality, StartRequest
 from bot.errors import BadArgument, Outdated
 from bot.ports.files import FileInfo
 from bot.sandbox.slack.person.inputs import entered_values, state_values, unmet
@@ -26,7 +26,7 @@ UPLOAD = {"id": "F9", "name": "mine.jsonl", "size": 1_234}
 
 
 def form(*profiles: BackendProfile, **state: Any) -> dict[str, Any]:
-    view = build_form(FormState(ADA, profiles or (VERTEX, GEMINI), **state))
+    view = build_form(FormState(ADA, profiles or (VERTEX, GEMINI), **{"advanced": True, **state}))
     check_view(view)
     return view
 
@@ -57,6 +57,16 @@ def plain(text: str) -> dict[str, str]:
     return {"type": "plain_text", "text": text}
 
 
+def test_the_short_form_asks_for_the_file_the_name_and_the_quality() -> None:
+    view = form(advanced=False, recent=RECENT)
+    assert ids(view) == ["file_upload", "file_recent", "file_uri", "name", "quality", "advanced", "next"]
+    read = submit(view, file_uri="gs://bucket/a.jsonl", quality="thorough")
+    assert read.request == StartRequest("vertex", file="gs://bucket/a.jsonl", quality=Quality.THOROUGH)
+    chosen = form(advanced=False, request=StartRequest(hyperparameters=Hyperparameters(epochs=3)))
+    assert "epochs" in ids(chosen), "a value that was given is shown"
+    assert "backend" in ids(form(advanced=False, request=StartRequest("gemini")))
+
+
 def test_the_form_of_one_backend() -> None:
     small = replace(VERTEX, hyperparameters=VERTEX.hyperparameters[:1], takes_validation=False)
     assert form(small) == {
@@ -65,7 +75,7 @@ def test_the_form_of_one_backend() -> None:
         "title": plain("Tune a model"),
         "submit": plain("Check the file"),
         "close": plain("Close"),
-        "private_metadata": '{"user":"U1","team":"T1","channel":"C1","backend":"vertex"}',
+        "private_metadata": '{"user":"U1","team":"T1","channel":"C1","backend":"vertex","advanced":true}',
         "blocks": [
             {
                 "type": "input",
@@ -80,19 +90,6 @@ def test_the_form_of_one_backend() -> None:
                         {"text": plain("gemini-3.5-flash-lite"), "value": "gemini-3.5-flash-lite"},
                     ],
                     "initial_option": {"text": plain("gemini-3.5-flash"), "value": "gemini-3.5-flash"},
-                },
-            },
-            {
-                "type": "input",
-                "block_id": "name",
-                "label": plain("Name"),
-                "optional": True,
-                "hint": plain("At most 128 characters. Leave it empty to name it after the file."),
-                "element": {
-                    "type": "plain_text_input",
-                    "action_id": "name",
-                    "multiline": False,
-                    "max_length": 128,
                 },
             },
             {
@@ -115,6 +112,39 @@ def test_the_form_of_one_backend() -> None:
                     "action_id": "uri",
                     "multiline": False,
                     "placeholder": plain("gs://my-bucket/examples.jsonl"),
+                },
+            },
+            {
+                "type": "input",
+                "block_id": "name",
+                "label": plain("Name"),
+                "optional": True,
+                "hint": plain("At most 128 characters. Leave it empty to name it after the file."),
+                "element": {
+                    "type": "plain_text_input",
+                    "action_id": "name",
+                    "multiline": False,
+                    "max_length": 128,
+                },
+            },
+            {
+                "type": "input",
+                "block_id": "quality",
+                "label": plain("Quality"),
+                "optional": False,
+                "hint": plain(
+                    "How often the model reads the file, which decides the price. "
+                    "You see it before anything starts."
+                ),
+                "element": {
+                    "type": "static_select",
+                    "action_id": "quality",
+                    "options": [
+                        {"text": plain("Quick: a first look, for the least money"), "value": "quick"},
+                        {"text": plain("Recommended: what fits most files"), "value": "recommended"},
+                        {"text": plain("Thorough: the longest that is advised"), "value": "thorough"},
+                    ],
+                    "initial_option": {"text": plain("Recommended: what fits most files"), "value": "recommended"},
                 },
             },
             {
@@ -149,7 +179,7 @@ def test_the_form_of_one_backend() -> None:
                 "block_id": "epochs",
                 "label": plain("Epochs"),
                 "optional": True,
-                "hint": plain("From 1 to 100. Leave it empty and Google chooses."),
+                "hint": plain("From 1 to 100. Leave it empty: then the quality decides."),
                 "element": {
                     "type": "number_input",
                     "action_id": "number",
@@ -203,8 +233,10 @@ def test_each_backend_shows_its_own_hyperparameters_and_defaults() -> None:
 
 
 def test_googles_own_rule_for_a_default_stands_beside_the_field() -> None:
-    rule = replace(VERTEX.hyperparameters[0], maximum=None, note="Google chooses by the number of rows")
-    hint = block(form(replace(VERTEX, hyperparameters=(rule,))), "epochs")["hint"]["text"]
+    rule = replace(
+        VERTEX.hyperparameters[0], name="batch_size", maximum=None, note="Google chooses by the number of rows"
+    )
+    hint = block(form(replace(VERTEX, hyperparameters=(rule,))), "batch_size")["hint"]["text"]
     assert hint == "At least 1. Leave it empty: Google chooses by the number of rows."
 
 
@@ -225,7 +257,8 @@ def test_everything_that_is_known_is_filled_in() -> None:
     )
     tuned = [TunedModel("gemini", "tunedModels/old-one", "tunedModels/old-one", "old one")]
     view = form(request=request, recent=RECENT, tuned=tuned)
-    assert submit(view) == StartForm(ADA, request, False, (), {}, shown_backend="gemini")
+    read = replace(request, quality=Quality.RECOMMENDED)
+    assert submit(view) == StartForm(ADA, read, False, (), {}, shown_backend="gemini", advanced=True)
     assert block(view, "file_recent")["element"]["initial_option"]["text"]["text"] == "big.jsonl (52 MB)"
     assert block(view, "base_model")["element"]["initial_option"]["text"]["text"] == "old one"
 
@@ -321,6 +354,7 @@ def test_what_was_typed_survives_a_change_of_the_backend() -> None:
         name="capitals",
         hyperparameters=Hyperparameters(epochs=7),
         file="slack:F9",
+        quality=Quality.RECOMMENDED,
     )
 
 
@@ -357,7 +391,9 @@ def test_any_request_that_fits_the_form_comes_back_from_it(request_: StartReques
 
 
 def test_the_form_says_when_base_models_retire() -> None:
-    view = build_form(FormState(ADA, (VERTEX,), retirements=["gemini-9 <!channel> retires on 19 May 2027."] * 20))
+    view = build_form(
+        FormState(ADA, (VERTEX,), advanced=True, retirements=["gemini-9 <!channel> retires on 19 May 2027."] * 20)
+    )
     check_view(view)
     [block] = [each for each in view["blocks"] if each["block_id"] == "retirements"]
     text = block["elements"][0]["text"]
