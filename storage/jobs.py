@@ -175,16 +175,18 @@ class SqliteJobStore:
 
     async def with_resources(self, names: Sequence[str]) -> Sequence[TuningJob]:
         wanted = json.dumps([name for name in names if name])
+        # As a condition on `key` alone, so that its index finds the row.
+        keys = json.dumps([name.removeprefix("tunedModels/") for name in names if name.startswith("tunedModels/")])
 
         def read(connection: Connection) -> list[TuningJob]:
             rows = connection.query(
                 """
-                WITH wanted (name) AS (SELECT value FROM json_each(?))
+                WITH wanted (name) AS (SELECT value FROM json_each(:wanted))
                 SELECT * FROM jobs
-                WHERE tuned_model IN wanted OR endpoint IN wanted OR 'tunedModels/' || key IN wanted
+                WHERE tuned_model IN wanted OR endpoint IN wanted OR key IN (SELECT value FROM json_each(:keys))
                 ORDER BY created_at, rowid
                 """,
-                [wanted],
+                {"wanted": wanted, "keys": keys},
             )
             return list(self._readable(rows))
 

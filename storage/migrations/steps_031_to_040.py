@@ -13,3 +13,10 @@ def m031_question_spend(db: Database) -> None:
     db.table("question_spend").create(
         {**texts, **counts, "usd": str}, pk=tuple(texts), not_null={*counts, "usd"}, strict=True
     )
+
+
+@migrations()
+def m032_resources(db: Database) -> None:
+    """Let indexes find the job of a model, which each question does, however many jobs have ended."""
+    db.table("jobs").create_index(["tuned_model"], "jobs_by_model")
+    db.table("jobs").create_index(["endpoint"], "jobs_by_endpoint")

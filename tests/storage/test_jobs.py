@@ -293,3 +293,23 @@ async def test_those_under_way_are_found_however_many_ended_later(jobs: SqliteJo
     assert await jobs.count_jobs(TEAM, under_way=True) == 1
     assert await jobs.count_jobs(TEAM) == 61
     assert await jobs.count_jobs(OTHER_TEAM) == 0
+
+
+async def test_what_a_command_or_a_question_looks_up_is_found_by_an_index(
+    jobs: SqliteJobStore, database: Database
+) -> None:
+    """However many jobs have ended: tests/benchmarks/growth.py measures it."""
+    asked: list[str] = []
+    await database.run(lambda db: db.conn.set_trace_callback(asked.append))
+    await jobs.jobs(TEAM, limit=50)
+    await jobs.count_jobs(TEAM)
+    await jobs.named(TEAM, "a name")
+    await jobs.with_resources(["projects/p/locations/us/endpoints/1", "tunedModels/tb-1"])
+    await jobs.with_keys(["tb-1"])
+    await jobs.open_jobs()
+    await database.run(lambda db: db.conn.set_trace_callback(None))
+    queries = [text for text in asked if text.lstrip().startswith(("SELECT", "WITH"))]
+    assert len(queries) == 6
+    for text in queries:
+        plan = await database.run(lambda db, text=text: db.execute(f"EXPLAIN QUERY PLAN {text}").fetchall())  # type: ignore[misc]
+        assert not [step for *_, step in plan if step == "SCAN jobs"], text
