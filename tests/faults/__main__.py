@@ -27,7 +27,7 @@ async def run(jobs: int, seed: int, people: int, directory: Path) -> bool:
     say(f"{jobs} jobs by {people} people, seed {seed}, in {directory}")
     if faketime_library() is None:
         say("faketime is not installed: only the bot's own clock jumps")
-    async with open_load_run(seed, directory, people) as place:
+    async with open_load_run(seed, directory, people, fake_time=True) as place:
         ledger = await place.run(jobs, say)
         counts = place.faults.counts
     print(

@@ -259,12 +259,15 @@ def to_be_cancelled(name: str) -> bool:
 
 @asynccontextmanager
 async def open_load_run(
-    seed: int, directory: Path, people: int, jumps: Sequence[int] = JUMPS
+    seed: int, directory: Path, people: int, jumps: Sequence[int] = JUMPS, fake_time: bool = False
 ) -> AsyncIterator[LoadRun]:
-    """Open the stand-ins and start the bot; what the bot writes stays in the directory."""
+    """Open the stand-ins and start the bot; what the bot writes stays in the directory.
+
+    With `fake_time`, libfaketime also sets the clock of the bot's whole process wrong, where it is installed.
+    """
     clock = directory / "clock"
     clock.write_text("0")
-    library, machine_clock = faketime_library(), directory / "machine-clock"
+    library, machine_clock = faketime_library() if fake_time else None, directory / "machine-clock"
     faked = {} if library is None else faketime_environment(library, machine_clock)
     set_offset(machine_clock, 0)
     limits = Limits(concurrent_vertex_jobs=1000)
