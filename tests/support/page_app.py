@@ -32,7 +32,7 @@ MANIFEST: dict[str, Any] = {
     "oauth_config": {
         "scopes": {
             "bot": ["commands", "chat:write", "files:read", "app_mentions:read", "channels:history", "im:history",
-                    "reactions:write", "assistant:write", "channels:read"],
+                    "reactions:write", "assistant:write", "channels:read", "im:write"],
         }
     },
     "settings": {
