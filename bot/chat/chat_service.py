@@ -24,7 +24,7 @@ from bot.domain.chat import (
     estimated_tokens,
 )
 from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
-from bot.domain.jobs import TunedModel, TuningJob
+from bot.domain.jobs import JobState, TunedModel, TuningJob
 from bot.domain.names import did_you_mean, same_name
 from bot.domain.place import Place, Requester
 from bot.errors import BadArgument, BotError, GoogleError, NoSuchJob, NotFoundAtGoogle, UserError
@@ -233,7 +233,7 @@ class ChatService:
         if job is not None:
             if job.can_answer:
                 return _model_of(job), job
-            raise _cannot_answer(job)
+            raise cannot_answer(job)
         listed = (await self.models(requester)).models
         wanted = same_name(name)
         for model in listed:
@@ -241,7 +241,9 @@ class ChatService:
                 called = model.display_name or model.resource
                 if not model.endpoint:
                     said = f"Google says {model.state}" if model.state else "Google gives it no endpoint"
-                    raise NoSuchJob(f"{called} cannot answer: {said}.", "See /tune models for those that can.")
+                    raise NoSuchJob(
+                        f"The model “{called}” cannot answer: {said}.", "See /tune models for those that can."
+                    )
                 return ModelRef(model.backend, model.endpoint, called), await self._access.job_of(model)
         known = [job.name for job in await self._access.listed(requester, SUGGESTED) if job.can_answer]
         known += [model.display_name for model in listed]
@@ -261,7 +263,7 @@ class ChatService:
     async def use_job(self, requester: Requester, job: TuningJob) -> ModelRef:
         """Make the job's model the one that answers in the channel. Raises as `use` does."""
         if not job.can_answer:
-            raise _cannot_answer(job)
+            raise cannot_answer(job)
         await self._check_choice(requester, job)
         return await self._bind(requester, _model_of(job))
 
@@ -365,8 +367,25 @@ def _thread_over(model: ModelRef) -> NoSuchJob:
     )
 
 
-def _cannot_answer(job: TuningJob) -> NoSuchJob:
-    return NoSuchJob(f"{job.name} cannot answer: it is {job.state}.", "See /tune list for models that can.")
+def cannot_answer(job: TuningJob) -> NoSuchJob:
+    """Return why nobody can ask the job's model, and what to do."""
+    name = f"“{job.name}”"
+    if job.deleted_by:
+        return NoSuchJob(f"The model {name} was deleted.", "See /tune list for models that can be asked.")
+    match job.state:
+        case JobState.FAILED | JobState.CANCELLED | JobState.LOST:
+            said = f"The tuning {name} made no model: it is {job.state}."
+            return NoSuchJob(said, "See /tune list for models that can be asked.")
+        case JobState.SUCCEEDED:
+            return NoSuchJob(f"Google gives the model {name} no endpoint yet.", "Try again in some minutes.")
+        case _:
+            done = (
+                f", {job.percent:.0f}% done" if job.percent is not None and job.state is JobState.RUNNING else ""
+            )
+            return NoSuchJob(
+                f"The model {name} is not ready yet: its tuning is {job.state}{done}.",
+                "Its card says when it can be asked.",
+            )
 
 
 def _model_of(job: TuningJob) -> ModelRef:

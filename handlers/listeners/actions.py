@@ -9,12 +9,12 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.chat.answer_settings import AnswerSettings
-from bot.chat.chat_service import ChatService
+from bot.chat.chat_service import ChatService, cannot_answer
 from bot.domain.chat import ModelRef
 from bot.domain.jobs import TuningJob
 from bot.domain.place import Requester
 from bot.domain.requests import StartRequest
-from bot.errors import ConfirmationNeeded, Outdated
+from bot.errors import ConfirmationNeeded
 from bot.people.forgetting import Forgetting
 from bot.people.job_access import JobAccess
 from bot.people.roles import Deed
@@ -206,7 +206,7 @@ class Actions:
     async def _ask(self, requester: Requester, body: Body) -> None:
         job = await self._job(requester, body)
         if not job.can_answer:
-            raise Outdated(f"{job.name} cannot answer: it is {job.state}.", "See /tune list.")
+            raise cannot_answer(job)
         model = ModelRef(job.backend, job.endpoint, job.name)
         await self._chat.check_ask(requester, model)
         await self._client.views_open(trigger_id=body["trigger_id"], view=build_ask_form(requester, model))

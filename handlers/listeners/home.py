@@ -7,12 +7,11 @@ from typing import Any
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.chat.chat_service import ChatService
+from bot.chat.chat_service import ChatService, cannot_answer
 from bot.chat.home_page import HomePages
 from bot.domain.chat import ModelRef, Question
 from bot.domain.place import Place, Requester
 from bot.domain.requests import StartRequest
-from bot.errors import Outdated
 from bot.people.job_access import JobAccess
 from bot.ports.stores import AuditLog
 from bot.runtime.background_tasks import BackgroundTasks
@@ -110,7 +109,7 @@ class HomeListeners:
         requester = _at_home(sender, body)
         job = await self._access.get(requester, str(body["actions"][0].get("value") or ""))
         if not job.can_answer:
-            raise Outdated(f"{job.name} cannot answer: it is {job.state}.", "See /tune list.")
+            raise cannot_answer(job)
         model = ModelRef(job.backend, job.endpoint, job.name)
         await self._chat.check_ask(requester, model)
         await self._client.views_open(trigger_id=body["trigger_id"], view=build_ask_form(requester, model))

@@ -33,6 +33,9 @@ _WHY = {
     "SPII": "it may hold personal data",
     "LANGUAGE": "it is in a language that the model does not take",
     "IMAGE_SAFETY": "a picture in it may be unsafe",
+    "IMAGE_PROHIBITED_CONTENT": "a picture in it may hold content that Google forbids",
+    "IMAGE_RECITATION": "a picture in it repeats another one too closely",
+    "MODEL_ARMOR": "a rule of your own organisation at Google (Model Armor) forbids it",
     "MALFORMED_FUNCTION_CALL": "the model wrote a broken function call",
     "OTHER": "Google does not say why",
 }
@@ -110,6 +113,11 @@ def answer_note(answer: Answer) -> str:
                 else ("Google's filters stopped the answer here")
             )
             return f"{stopped}{': ' + why if why else ''}.{word} Try to put the question differently."
+        case Finish.CUT if not answer.text.strip():
+            return (
+                "The model used up its limit for one answer before it wrote a word: a thinking model may do that."
+                f"{word} Ask for less at a time, or allow longer answers with /tune settings."
+            )
         case Finish.CUT:
             return f"The answer ends early: the model reached its limit for one answer.{word} Ask it to go on."
         case Finish.DROPPED:

@@ -132,13 +132,13 @@ async def test_a_model_made_elsewhere_is_found_by_what_google_calls_it(harness: 
 async def test_a_model_made_elsewhere_that_is_not_ready_cannot_answer(harness: Harness) -> None:
     await harness.started("being made", "gemini")
     await harness.forget_jobs()
-    with pytest.raises(NoSuchJob, match="being made cannot answer: Google says CREATING"):
+    with pytest.raises(NoSuchJob, match="“being made” cannot answer: Google says CREATING"):
         await harness.chat.find(ASKED_BY_ADA, "being made")
 
 
 async def test_an_unfinished_job_cannot_answer_and_says_what_it_is(harness: Harness) -> None:
     await harness.started("unfinished")
-    with pytest.raises(NoSuchJob, match=r"unfinished cannot answer: it is (queued|running)"):
+    with pytest.raises(NoSuchJob, match=r"“unfinished” is not ready yet: its tuning is (queued|running)"):
         await harness.chat.find(ASKED_BY_ADA, "unfinished")
 
 

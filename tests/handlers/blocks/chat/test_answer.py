@@ -122,3 +122,9 @@ def test_history_that_was_cut_is_admitted() -> None:
 def test_a_model_cannot_ping_the_channel() -> None:
     (message,) = ask("Say hi <!here>", Answer("Hi <!channel> and <@U0BOSS> and @everyone"))
     assert message.blocks[1]["text"] == "Hi &lt;!channel&gt; and &lt;@U0BOSS&gt; and @\u2060everyone"
+
+
+def test_an_answer_of_thoughts_alone_says_what_to_do() -> None:
+    note = answer_note(Answer("", Finish.CUT, "MAX_TOKENS"))
+    assert "before it wrote a word" in note
+    assert "/tune settings" in note
