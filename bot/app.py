@@ -279,7 +279,11 @@ async def serving(
         slack = await stack.enter_async_context(open_slack(settings, clock, count=metrics.slack_call))
         stores = await stack.enter_async_context(
             open_stores(
-                settings.database, clock, transition=partial(_note_transition, metrics), question=metrics.question
+                settings.database,
+                clock,
+                transition=partial(_note_transition, metrics),
+                question=metrics.question,
+                first_word=metrics.first_word,
             )
         )
         options = replace(google_options(settings), event_hooks=metrics.google_hooks)

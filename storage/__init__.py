@@ -51,11 +51,12 @@ async def open_stores(
     *,
     transition: Transition = log_transition,
     question: Callable[[str], None] = lambda outcome: None,
+    first_word: Callable[[float], None] = lambda seconds: None,
 ) -> AsyncIterator[Stores]:
     """Open the database file and migrate it; it closes after the block. Raises StorageError.
 
     `transition` is called with the rows before and after each change of a job, `question` with what happened to a
-    question: `accepted`, `answered` or `settled`.
+    question: `accepted`, `answered` or `settled`, `first_word` with the seconds until its answer began in Slack.
     """
     database = Database(path)
     await database.open()
@@ -65,7 +66,7 @@ async def open_stores(
             jobs=SqliteJobStore(database, transition),
             outbox=SqliteOutbox(database, clock),
             chats=SqliteChatStore(database, clock),
-            questions=SqliteQuestions(database, clock, question),
+            questions=SqliteQuestions(database, clock, question, first_word),
             feedback=SqliteFeedback(database, clock),
             pending_modals=SqlitePendingModals(database, clock),
             report_cache=SqliteReportCache(database, clock),

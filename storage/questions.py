@@ -6,6 +6,7 @@ has its key. This module does not decide which question is asked again, or when.
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -51,12 +52,22 @@ class SqliteQuestions:
     """The QuestionStore of `bot.ports`."""
 
     def __init__(
-        self, database: Database, clock: Clock, note: Callable[[str], None] = lambda outcome: None
+        self,
+        database: Database,
+        clock: Clock,
+        note: Callable[[str], None] = lambda outcome: None,
+        first_word: Callable[[float], None] = lambda seconds: None,
     ) -> None:
-        """`note` is called with what happened to a question: `accepted`, `answered` or `settled`."""
+        """`note` is called with what happened to a question: `accepted`, `answered` or `settled`.
+
+        `first_word` is called with the seconds from the question to the first message of its answer in Slack.
+        """
         self._database = database
         self._clock = clock
         self._note = note
+        self._first_word = first_word
+        # The questions whose first word was measured, until they are settled.
+        self._worded: set[str] = set()
 
     async def add(self, question: Question) -> OpenQuestion | None:
         asked = OpenQuestion(question, self._clock.now())
@@ -164,6 +175,7 @@ class SqliteQuestions:
 
     async def name_live(self, key: str, ts: str) -> None:
         await self._set(key, "live_ts = ?", [ts])
+        await self._measure_first_word(key)
 
     async def forget_live(self, key: str) -> None:
         await self._set(key, "live_at = NULL, live_ts = ''", [])
@@ -171,6 +183,16 @@ class SqliteQuestions:
     async def posted(self, key: str, thread: Place) -> None:
         change = f"posted = posted + 1, next_channel = ?, next_thread = ?, {_NO_ATTEMPT}, {_NO_REFUSALS}"
         await self._set(key, change, [thread.channel, thread.thread])
+        await self._measure_first_word(key)
+
+    async def _measure_first_word(self, key: str) -> None:
+        """Measure it once. A figure that cannot be read must not stop an answer that was paid for."""
+        if key in self._worded:
+            return
+        with suppress(StorageError):
+            if (asked := await self.question(key)) is not None:
+                self._worded.add(key)
+                self._first_word(max(0.0, (self._clock.now() - asked.asked_at).total_seconds()))
 
     async def settle(self, key: str, conversation: Conversation | None = None, *, keep: bool = False) -> None:
         now = self._clock.now()
@@ -187,6 +209,7 @@ class SqliteQuestions:
                 append_turns(connection, conversation, now, asked["user"])
 
         await self._database.write(forget)
+        self._worded.discard(key)
         log_event(logger, "question.settled", question=key)
         self._note("settled")
 

@@ -134,3 +134,15 @@ async def test_a_row_that_cannot_be_read_hides_no_other(
     )
     assert (await questions.open_questions())[0].question == TYPED
     assert "question broken cannot be read" in caplog.text
+
+
+async def test_the_first_word_of_an_answer_is_measured_once(database: Database, clock: FixedClock) -> None:
+    measured: list[float] = []
+    questions = SqliteQuestions(database, clock, first_word=measured.append)
+    await questions.add(TYPED)
+    await questions.begin_live(TYPED.key, PLACE)
+    clock.advance(timedelta(seconds=3))
+    await questions.name_live(TYPED.key, "1700.2")
+    clock.advance(timedelta(seconds=9))
+    await questions.posted(TYPED.key, THREAD)
+    assert measured == [3.0]
