@@ -111,13 +111,22 @@ def files_of(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(str(file) for found in here for file in found.files or ())
 
 
-def test_whatever_the_packages_import_comes_with_them_or_with_the_sandboxs_extra() -> None:
+# Which of the packages' files may import what only an extra brings.
+EXTRAS = {"sandbox": "bot/sandbox/", "tables": "bot/datasets/formats/arrow_tables.py"}
+
+
+def test_whatever_the_packages_import_comes_with_them_or_with_an_extra() -> None:
     locked = files_of(pins())
-    extra = PROJECT["project"]["optional-dependencies"].get("sandbox", [])
-    in_sandbox = locked + files_of(canonicalize_name(Requirement(line).name) for line in extra)
+    optional = PROJECT["project"]["optional-dependencies"]
+    extras = {
+        where: files_of(canonicalize_name(Requirement(line).name) for line in optional[name])
+        for name, where in EXTRAS.items()
+    }
 
     for module, importer in sorted(imports()):
-        files = in_sandbox if importer.startswith("bot/sandbox/") else locked
+        files = locked + tuple(
+            file for where, more in extras.items() if importer.startswith(where) for file in more
+        )
         path = module.replace(".", "/")
         assert any(file.startswith((f"{path}/", f"{path}.")) for file in files), f"{importer} imports {module}"
 
