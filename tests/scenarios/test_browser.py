@@ -123,6 +123,7 @@ async def test_a_newcomer_tunes_on_an_uploaded_file_and_talks_to_the_model() -> 
         await command(page, "/ask ninety nine")
         answer = page.get_by_role("article").filter(has_text="asked next number")
         await expect(answer.get_by_text("one hundred", exact=True)).to_be_visible()
+        await command(page, "/tune list")
         await expect(page.get_by_text("Only visible to you").first).to_be_visible()
         await answer.hover()
         await answer.get_by_role("button", name="Reply in thread").click()
