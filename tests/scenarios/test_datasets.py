@@ -99,7 +99,7 @@ async def test_word_problems_is_tuned_on_in_one_line_with_its_keys_named(bot: Bo
 async def test_word_problems_is_tuned_on_with_its_keys_named_in_the_form(bot: BotHarness) -> None:
     content = word_problems()
     await bot.type()
-    await bot.view("Tune a model")
+    await bot.all_fields()
     submission = await bot.ada.submit_view(
         None,
         {

@@ -81,11 +81,11 @@ async def test_a_link_in_the_form_opens_no_private_file(
 ) -> None:
     _, file = private
     await bot.type()
-    form = await bot.view("Tune a model")
+    await bot.view("Tune a model")
     values: dict[str | tuple[str, str], object] = {"file_uri": file.id}
     if field == "validation_uri":
-        await bot.ada.click(form, "form_validation")
-        await bot.slack.workspace.wait_for_call("views.update", lambda call: call.args["view_id"] == form.id)
+        await bot.ada.click(await bot.all_fields(), "form_validation")
+        await bot.slack.workspace.wait_for_view(bot.ada.id, lambda view: field in str(view.blocks))
         values = {"file_upload": ("numbers.jsonl", NEXT_NUMBER), field: file.id}
     submission = await bot.ada.submit_view(None, values)
     assert submission.errors == {}
