@@ -41,31 +41,39 @@ _HINTS: Final[tuple[tuple[Any, str], ...]] = tuple(
             "Ask the model's owner to share it with the bot's account, or use a model that the bot tuned.",
         ),
         (
-            r"has not been used in project|SERVICE_DISABLED|API is not enabled|it is disabled",
+            r"has not been used in project|API is not enabled|API .* (is|it is) disabled",
             "Ask an administrator to switch this API on for the project in the Google Cloud console.",
         ),
         (
-            r"billing",
+            r"billing (account|has not|to be enabled|must be)|enable billing|billing on project",
             "Ask an administrator to check the billing of the Google Cloud project.",
         ),
         (
-            r"API key (not valid|expired)|API_KEY_INVALID",
+            r"API key (not valid|expired)",
             "Ask an administrator to set a working GEMINI_API_KEY.",
         ),
         (
-            r"insufficient authentication scopes|ACCESS_TOKEN_SCOPE_INSUFFICIENT",
+            r"insufficient authentication scopes",
             "The credentials lack a scope. Log in again with cloud-platform and generative-language.tuning.",
+        ),
+        (
+            # The service agent reads the files of a job, and not the account of the bot.
+            r"(service agent|service-[0-9]+@gcp-sa-aiplatform|gcp-sa-).*(permission|access|storage\.)"
+            r"|(permission|access|denied).*(service agent|gcp-sa-)",
+            "Vertex AI's own service agent lacks the bucket, not the bot's account. An administrator gives the "
+            "role Storage Object Viewer on it to "
+            "service-PROJECT_NUMBER@gcp-sa-aiplatform.iam.gserviceaccount.com.",
         ),
         (
             r"bucket (does not|doesn't) exist|specified bucket",
             "Check TUNEBOT_BUCKET, or make the bucket in the same project and location.",
         ),
         (
-            r"epoch",
+            r"epoch_?count|(number of|too many) epochs|epochs (must|should|cannot|is|are) ",
             "Set other epochs, or leave them empty: then Google chooses.",
         ),
         (
-            r"learning_?rate",
+            r"learning_?rate(_?multiplier)?\b|learning rate (must|should|is|cannot)",
             "Set another learning rate, or leave it empty: then Google chooses.",
         ),
         (
@@ -76,6 +84,24 @@ _HINTS: Final[tuple[tuple[Any, str], ...]] = tuple(
         ),
     )
 )
+# A code of `google.rpc.ErrorInfo` says what is wrong whatever the sentence beside it says.
+# Source: google/api/error_reason.proto.
+_REASON_HINTS: Final[Mapping[str, str]] = {
+    "SERVICE_DISABLED": "Ask an administrator to switch this API on for the project in the Google Cloud console.",
+    "BILLING_DISABLED": "Ask an administrator to check the billing of the Google Cloud project.",
+    "API_KEY_INVALID": "Ask an administrator to set a working GEMINI_API_KEY.",
+    "API_KEY_SERVICE_BLOCKED": "Ask an administrator to let the GEMINI_API_KEY call this API.",
+    "ACCESS_TOKEN_SCOPE_INSUFFICIENT": "The credentials lack a scope. Log in again with cloud-platform and "
+    "generative-language.tuning.",
+    "ACCESS_TOKEN_EXPIRED": "Ask an administrator to renew the bot's Google credentials.",
+    "CONSUMER_SUSPENDED": "Google has suspended the project: ask an administrator to look at it in the console.",
+}
+# A sentence about a row may quote its text, which can hold any words.
+_ABOUT_ROW: Final = re2.compile(r"(?i)\W*(row|line|example|record)s?\b[ :#]*[0-9]")
+_ROW_HINT: Final = (
+    "Check the file again here: the report names rows that Google may refuse. Repair or leave out this row."
+)
+_CONTENTS: Final = re2.compile(r"(?i)missing required ['`\"]?contents['`\"]? field")
 _STATUS_HINTS: Final[Mapping[int, str]] = {
     400: "Change what it names, then try again.",
     401: "Ask an administrator to renew the bot's Google credentials.",
@@ -98,8 +124,13 @@ def says_too_many_tunings(message: str) -> bool:
 
 
 def hint_for(message: str, http_status: int, *, roles: str = "", reasons: str = "") -> str:
-    """Return what to do about Google's message, or about the status where no pattern matches the message."""
+    """Return what to do about Google's codes, else about its message, else about the HTTP status."""
+    for reason in reasons.split():
+        if reason in _REASON_HINTS:
+            return _REASON_HINTS[reason]
     searched = f"{message} {reasons}"[:LONGEST_READ].encode(errors="replace").decode()
+    if _ABOUT_ROW.match(searched) and not _CONTENTS.search(searched):
+        return _ROW_HINT
     for pattern, hint in _HINTS:
         if pattern.search(searched):
             return hint

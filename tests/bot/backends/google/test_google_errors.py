@@ -62,6 +62,35 @@ def test_googles_own_sentences_have_advice(sentence: str, advice: str) -> None:
     assert advice in job_failure({"code": 3, "message": sentence}).hint
 
 
+@pytest.mark.parametrize("reason", ["SERVICE_DISABLED", "BILLING_DISABLED", "API_KEY_INVALID"])
+def test_a_code_of_googles_counts_more_than_the_sentence_beside_it(reason: str) -> None:
+    said = hint_for("The learning_rate and the base model are not supported.", 403, reasons=reason)
+    assert "administrator" in said
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Row: 3. Text 'how do I change my billing address?' is too long.",
+        "Row: 12. Invalid JSON near 'the epoch of the adapter size'.",
+        "Line 4: unsupported model of a car, limit exceeded for tuning jobs",
+    ],
+)
+def test_words_of_a_row_are_no_reason_of_googles(sentence: str) -> None:
+    assert "this row" in hint_for(sentence, 400)
+
+
+def test_a_word_of_the_data_is_no_field_of_the_request() -> None:
+    assert "Change what it names" in hint_for("The text about a new epoch of billing is not allowed.", 400)
+
+
+def test_the_service_agent_is_named_where_it_lacks_the_bucket() -> None:
+    agent = "service-123@gcp-sa-aiplatform.iam.gserviceaccount.com"
+    sentence = f"{agent} does not have storage.objects.get access to the Google Cloud Storage object."
+    for code in (7, 9):
+        assert "service agent" in job_failure({"code": code, "message": sentence}).hint
+
+
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
