@@ -209,7 +209,12 @@ class CommandRunner:
         month = arguments.month or month_of(self._clock.now())
         since, until = start_of(months_back(month, EARLIER_MONTHS)), start_of(next_month(month))
         sums = await self._budgets.question_sums(requester, month)
-        report = month_report(await self._access.started(requester, since, until), month, sums)
+        # Sums name no tuning, so who answers for the spending sees those of all.
+        if await self._roles.may(requester, Deed.SEE_SPEND):
+            jobs = await self._jobs.started(requester.team, since, until)
+        else:
+            jobs = await self._access.started(requester, since, until)
+        report = month_report(jobs, month, sums)
         # The answer to a mention is posted in its thread, where each name would notify a person.
         return build_spend(report, with_people=not requester.place.thread)
 
