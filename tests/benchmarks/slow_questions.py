@@ -80,7 +80,7 @@ async def measure(
         google.create_bucket(BUCKET)
         persons = [slack.person(f"ada{each}", f"Ada {each}") for each in range(PERSONS)]
         asking = slack.add_channel("asking", *persons)
-        async with Stage(slack, google, directory) as stage:
+        async with Stage(slack, google, directory, environment={"TUNEBOT_TUNINGS_AT_ONCE": "0"}) as stage:
             teacher = BotHarness(slack, google, stage, persons[0], asking)
             await teacher.answering("counter")
             bot = BotHarness(slack, google, stage, persons[0], slack.add_channel("tuning", persons[0]))

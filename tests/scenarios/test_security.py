@@ -24,6 +24,7 @@ from bot.sandbox.slack.deliveries import encoded
 from bot.sandbox.slack.references import live_in_message
 from bot.sandbox.stage import BUCKET, Stage
 from handlers.transport.manifest import manifest
+from tests.scenarios.conftest import NO_QUEUE
 from tests.support.bot_harness import NEXT_NUMBER, BotHarness, OpenBot, free_port, shown_in
 from tests.support.http_server import serving
 from tests.support.waiting import DEADLINE_SECONDS, holds, wait_until
@@ -79,7 +80,8 @@ async def http_bot(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bo
     ):
         google.create_bucket(BUCKET)
         ada = slack.person("ada", "Ada Lovelace")
-        async with Stage(slack, google, tmp_path_factory.mktemp("http"), port=port) as stage:
+        directory = tmp_path_factory.mktemp("http")
+        async with Stage(slack, google, directory, port=port, environment=NO_QUEUE) as stage:
             yield BotHarness(slack, google, stage, ada, slack.add_channel("tuning", ada))
 
 
@@ -325,7 +327,7 @@ async def lying(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple
             origins.append(f"http://127.0.0.1:{runner.addresses[0][1]}")
         crossing.origin, crossing.thief = origins
         ada = slack.person("ada", "Ada Lovelace")
-        environment = {"SLACK_API_URL": f"{crossing.origin}/api/"}
+        environment = {**NO_QUEUE, "SLACK_API_URL": f"{crossing.origin}/api/"}
         async with Stage(slack, google, tmp_path_factory.mktemp("lying"), environment=environment) as stage:
             yield BotHarness(slack, google, stage, ada, slack.add_channel("tuning", ada)), crossing
         for runner in runners:
