@@ -33,6 +33,8 @@ from handlers.syntax.lexer import file_location, undo_markup, unquoted, words
 from handlers.syntax.start_options import parse_start
 from tests.support.block_samples import NOW, done
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(bot.__file__).parent.parent
 SMALL = 2_000
 # A Markdown parser takes thousands of lines for each of these characters, so an answer shows its growth earlier.

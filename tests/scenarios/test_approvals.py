@@ -2,8 +2,12 @@
 
 from dataclasses import replace
 
+import pytest
+
 from bot.sandbox.slack import Message
 from tests.support.bot_harness import BotHarness, OpenBot, buttons
+
+pytestmark = pytest.mark.long
 
 RULES = {"TUNEBOT_POLL_SECONDS": "0.1", "TUNEBOT_APPROVAL_USD": "0"}
 

@@ -12,6 +12,8 @@ from bot.sandbox.stage import Stage
 from tests.support.bot_harness import OpenBot
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.long
+
 QUICK = {"TUNEBOT_POLL_SECONDS": "0.05"}
 
 

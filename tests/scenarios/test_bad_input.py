@@ -297,6 +297,7 @@ async def test_google_refuses_the_start(bot: BotHarness, code: int, sentence: st
     await create_fails(bot, f"refused {code} {len(sentence)}", sentence.rstrip("."), advice)
 
 
+@pytest.mark.long
 async def test_a_quota_that_is_used_up_for_a_while_delays_the_start(bot: BotHarness) -> None:
     said = "Quota exceeded for concurrent tuning jobs"
     fault = bot.google.faults.fail(429, f"{said}.", path="/tuningJobs$", method="POST", times=None, retry_after=0)
@@ -409,6 +410,7 @@ async def test_looks_outlast_429_and_503_without_anybody_noticing(bot: BotHarnes
     assert not [revision for revision in card.revisions if "last look failed" in revision.text]
 
 
+@pytest.mark.long
 async def test_expired_credentials(open_bot: OpenBot) -> None:
     async with open_bot(job_seconds=None, environment={"TUNEBOT_POLL_SECONDS": "0.2"}) as bot:
         await bot.tuned("before")

@@ -165,6 +165,7 @@ async def test_a_list_in_a_thread_pings_nobody(bot: BotHarness) -> None:
     assert (await bot.message("quiet list", thread=root.ts)).pings == []
 
 
+@pytest.mark.long
 async def test_use_and_delete_by_mention(bot: BotHarness) -> None:
     await bot.tuned("spoken")
     root = bot.ada.post(bot.channel, "a thread")

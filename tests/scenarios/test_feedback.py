@@ -9,6 +9,8 @@ from bot.sandbox.slack import Message, View
 from tests.support.bot_harness import BotHarness, OpenBot, buttons, shown_in
 from tests.support.waiting import DEADLINE_SECONDS, wait_until
 
+pytestmark = pytest.mark.long
+
 QUICK = {"TUNEBOT_POLL_SECONDS": "0.1"}
 THUMBS = "answer_vote"
 

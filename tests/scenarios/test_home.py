@@ -9,6 +9,8 @@ from handlers.blocks.home.greeting import GREETING
 from tests.support.bot_harness import BotHarness, OpenBot, shown_in
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.long
+
 
 async def home(bot: BotHarness, *words: str, without: str = "") -> View:
     """The Home tab that Ada has just opened, once it shows all these words."""

@@ -8,6 +8,8 @@ import pytest
 from tests.support.bot_harness import BotHarness, OpenBot, buttons, shown_in
 from tests.support.waiting import holds, wait_until
 
+pytestmark = pytest.mark.long
+
 BROKEN = b'{"text_input": "1", "output": "2"}\n' * 3 + b"{broken\n" + b'{"text_input": "3", "output": "4"}\n' * 3
 
 

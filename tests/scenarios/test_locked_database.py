@@ -9,6 +9,8 @@ import pytest
 from tests.support.bot_harness import BotHarness, OpenBot
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.long
+
 LOCKED = "The database is locked by another program."
 
 

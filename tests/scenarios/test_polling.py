@@ -15,6 +15,7 @@ from tests.support.bot_harness import BotHarness, OpenBot, buttons, shown_in
 from tests.support.waiting import wait_until
 
 
+@pytest.mark.long
 async def test_a_job_without_a_new_step_is_called_stuck_in_its_thread_and_can_be_cancelled_there(
     open_bot: OpenBot,
 ) -> None:

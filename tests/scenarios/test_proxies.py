@@ -15,6 +15,8 @@ from tests.support.bot_harness import NEXT_NUMBER, BotHarness, OpenBot, free_por
 from tests.support.connect_proxy import ConnectProxy, connect_proxy, tls_in_front, write_certificate
 from tests.support.forward_proxy import forward_proxy
 
+pytestmark = pytest.mark.long
+
 
 async def works(bot: BotHarness) -> None:
     """Use every kind of connection: Web API, socket or response URL, file download, Google."""

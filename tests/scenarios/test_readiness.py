@@ -1,6 +1,7 @@
 """What a start lacks is said before the person presses Start, and a start that failed is tried again."""
 
 import aiohttp
+import pytest
 
 from tests.support.bot_harness import BotHarness, OpenBot, buttons, shown_in
 from tests.support.waiting import wait_until
@@ -30,6 +31,7 @@ async def test_bot_without_google_credentials_says_so_everywhere(open_bot: OpenB
         assert "GOOGLE_APPLICATION_CREDENTIALS" in shown_in(report)
 
 
+@pytest.mark.long
 async def test_start_that_failed_for_a_passing_reason_is_tried_again_with_one_click(open_bot: OpenBot) -> None:
     async with open_bot(job_seconds=600.0) as bot:
         card = await bot.start("again", "epochs=7 adapter=8")

@@ -33,6 +33,8 @@ from tests.support.builders import SPEC
 from tests.support.harness import Harness, open_harness
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.long
+
 SECRET, KEY, REPORT = "secret-salaries", "tb-1", "tb-proposal"
 
 

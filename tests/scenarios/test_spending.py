@@ -112,6 +112,7 @@ async def test_in_a_thread_the_month_names_nobody(bot: BotHarness) -> None:
     assert bot.ada.id not in shown_in(public)
 
 
+@pytest.mark.long
 async def test_an_owner_is_told_once_that_a_base_retires_and_can_tune_on_a_successor(
     open_bot: OpenBot, tmp_path: Path
 ) -> None:

@@ -1,6 +1,10 @@
 """The queue before people's eyes: the card of a job that waits says why, and it starts by itself in its turn."""
 
+import pytest
+
 from tests.support.bot_harness import OpenBot
+
+pytestmark = pytest.mark.long
 
 QUEUE = {"TUNEBOT_POLL_SECONDS": "0.1", "TUNEBOT_TUNINGS_AT_ONCE": "vertex=1"}
 

@@ -5,7 +5,11 @@ The workspace is as it is after the installation: only its administrator has a r
 
 from dataclasses import replace
 
+import pytest
+
 from tests.support.bot_harness import BotHarness, OpenBot, buttons
+
+pytestmark = pytest.mark.long
 
 CARD_NUMBER = "4111 1111 1111 1111"
 ROWS = b"".join(b'{"text_input": "of %d", "output": "salary %d"}\n' % (number, number) for number in range(40))

@@ -95,6 +95,7 @@ async def test_a_job_that_google_deleted_is_lost_after_several_looks_of_two_kind
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.long
 async def test_a_page_of_a_proxy_loses_no_job(harness: Harness, backend: str) -> None:
     jobs = [await harness.started(f"job {number}", backend) for number in range(2)]
     harness.google.faults.garble("<html>404 Not Found</html>", status=404, path="/v1", times=None)

@@ -195,8 +195,10 @@ async def test_every_piece_of_a_long_answer_stands_once_and_in_order(
 
 async def test_two_answers_that_are_lost_are_not_taken_for_each_other(harness: QuestionHarness) -> None:
     harness.at.slack.faults.lose_answer("chat.postMessage", times=2)
-    await harness.answered(harness.question("one"), "first")
-    await harness.answered(harness.question("two"), "second")
+    for key, text in (("one", "first"), ("two", "second")):
+        assert await harness.store.add(harness.question(key))
+        await harness.store.store_answer(key, ModelAnswer(MODEL, Answer(text)))
+    await harness.questions().resume()
     await harness.settled()
     for text in ("first", "second"):
         (message,) = harness.at.messages(text)
@@ -287,6 +289,7 @@ async def test_a_channel_that_is_gone_for_minutes_lets_its_answer_go_to_the_pers
 
 
 @pytest.mark.parametrize("error", ["thread_not_found", "channel_not_found", "msg_too_long", "org_login_required"])
+@pytest.mark.long
 async def test_an_answer_that_slack_refuses_for_days_is_kept_and_posted_in_the_end(
     harness: QuestionHarness, error: str
 ) -> None:

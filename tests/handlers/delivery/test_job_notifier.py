@@ -237,6 +237,7 @@ async def a_call_more(at: SlackHarness) -> None:
     await at.until(lambda: len(at.slack.workspace.calls) > before)
 
 
+@pytest.mark.long
 async def test_slack_goes_away_and_comes_back_everything_arrives_once_in_order_and_only_the_newest(
     at: SlackHarness,
 ) -> None:

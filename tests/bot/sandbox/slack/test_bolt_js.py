@@ -10,7 +10,7 @@ import pytest
 
 from bot.sandbox.slack import APP_TOKEN, BOT_TOKEN, SlackStandIn
 
-pytestmark = pytest.mark.outside
+pytestmark = [pytest.mark.outside, pytest.mark.long]
 
 BOLT = "@slack/bolt@4"
 INSTALL_SECONDS = 60
