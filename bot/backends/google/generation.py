@@ -16,7 +16,8 @@ from bot.domain.chat import Answer, Finish, Role, Turn
 from bot.domain.spending import TokenUse
 from bot.errors import BadArgument, GoogleUnavailable
 
-_FINISHED: Final = frozenset({"", "STOP", "FINISH_REASON_UNSPECIFIED"})
+# Candidate.finish_reason: "If empty, the model has not stopped generating tokens."
+_UNSAID: Final = frozenset({"", "FINISH_REASON_UNSPECIFIED"})
 _BLOCKED: Final = frozenset(
     {
         "SAFETY",
@@ -94,10 +95,11 @@ class _PartialAnswer:
             return Answer("", Finish.BLOCKED, self.block_reason)
         if reason in _BLOCKED:
             return Answer(answer, Finish.BLOCKED, reason)
-        if reason == "MAX_TOKENS" or (answer and reason not in _FINISHED):
-            return Answer(answer, Finish.CUT, reason)
+        said = "" if reason in _UNSAID else reason
+        if said == "MAX_TOKENS" or (answer.strip() and said != "STOP"):
+            return Answer(answer, Finish.CUT, said)
         if not answer.strip():
-            return Answer("", Finish.EMPTY, "" if reason in _FINISHED else reason)
+            return Answer("", Finish.EMPTY, "" if said == "STOP" else said)
         return Answer(answer)
 
 

@@ -37,8 +37,12 @@ _WHY = {
     "IMAGE_RECITATION": "a picture in it repeats another one too closely",
     "MODEL_ARMOR": "a rule of your own organisation at Google (Model Armor) forbids it",
     "MALFORMED_FUNCTION_CALL": "the model wrote a broken function call",
+    "UNEXPECTED_TOOL_CALL": "the model called a function, and it was offered none",
+    "TOO_MANY_TOOL_CALLS": "the model called too many functions one after another",
+    "MALFORMED_RESPONSE": "the model wrote what Google cannot read",
     "OTHER": "Google does not say why",
 }
+_NEW_REASON = "Google gave a reason that this bot does not know"
 
 
 def build_asked_answer(user: str, question: str, answered: ModelAnswer) -> list[Message]:
@@ -104,9 +108,9 @@ def with_try_again(message: Message, key: str) -> Message:
 def answer_note(answer: Answer) -> str:
     """Return why the answer is missing or ends early, with Google's reason, as mrkdwn; empty if complete."""
     word = f" Google's word for it is {code(answer.reason, 80)}." if answer.reason.strip() else ""
+    why = _WHY.get(answer.reason.strip().upper())
     match answer.finish:
         case Finish.BLOCKED:
-            why = _WHY.get(answer.reason.strip().upper())
             stopped = (
                 "Google's filters held the answer back"
                 if not answer.text.strip()
@@ -115,17 +119,22 @@ def answer_note(answer: Answer) -> str:
             return f"{stopped}{': ' + why if why else ''}.{word} Try to put the question differently."
         case Finish.CUT if not answer.text.strip():
             return (
-                "The model used up its limit for one answer before it wrote a word: a thinking model may do that."
+                "The model used up its limit for one answer before it wrote a word: a model's thoughts count too."
                 f"{word} Ask for less at a time, or allow longer answers with /tune settings."
             )
+        case Finish.CUT if not word:
+            return "The answer may end early: Google did not say that it is complete. Ask it to go on."
         case Finish.CUT:
-            return f"The answer ends early: the model reached its limit for one answer.{word} Ask it to go on."
+            if answer.reason.strip().upper() == "MAX_TOKENS":
+                why = "the model reached its limit for one answer"
+            return f"The answer ends early: {why or _NEW_REASON}.{word} Ask it to go on."
         case Finish.DROPPED:
             return "The answer ends early: the connection to Google broke. This much of it arrived."
         case Finish.STOPPED:
             return "Stopped here, as somebody asked." if answer.text.strip() else "Stopped before the first word."
         case Finish.EMPTY:
-            return f"The model gave no answer.{word} Try to put the question differently."
+            because = f": {why or _NEW_REASON}" if word else ""
+            return f"The model gave no answer{because}.{word} Try to put the question differently."
         case Finish.COMPLETE:
             return "" if answer.text.strip() else "The model gave no answer. Try to put the question differently."
 

@@ -17,7 +17,21 @@ from tests.outside import discovery, protos
         ({"promptFeedback": {"blockReason": "NEW_REASON"}}, Answer("", Finish.BLOCKED, "NEW_REASON")),
         ({"candidates": [{"finishReason": "SAFETY"}]}, Answer("", Finish.BLOCKED, "SAFETY")),
         ({"candidates": [{"finishReason": "MAX_TOKENS"}]}, Answer("", Finish.CUT, "MAX_TOKENS")),
+        (
+            {
+                "candidates": [
+                    {"finishReason": "MAX_TOKENS", "content": {"parts": [{"text": "Hm", "thought": True}]}}
+                ]
+            },
+            Answer("", Finish.CUT, "MAX_TOKENS"),
+        ),
         ({"candidates": [{"finishReason": "UNHEARD_OF"}]}, Answer("", Finish.EMPTY, "UNHEARD_OF")),
+        ({"candidates": [{"finishReason": "OTHER"}]}, Answer("", Finish.EMPTY, "OTHER")),
+        (
+            {"candidates": [{"finishReason": "MALFORMED_FUNCTION_CALL"}]},
+            Answer("", Finish.EMPTY, "MALFORMED_FUNCTION_CALL"),
+        ),
+        ({"candidates": [{"finishReason": "FINISH_REASON_UNSPECIFIED"}]}, Answer("", Finish.EMPTY)),
         ({"candidates": [{"finishReason": "STOP", "content": {"role": "model"}}]}, Answer("", Finish.EMPTY)),
     ],
 )
@@ -29,7 +43,9 @@ def test_answers_without_text_say_why(response: dict[str, Any], answer: Answer) 
     ("reason", "finish", "said"),
     [
         ("STOP", Finish.COMPLETE, ""),
-        (None, Finish.COMPLETE, ""),
+        (None, Finish.CUT, ""),
+        ("FINISH_REASON_UNSPECIFIED", Finish.CUT, ""),
+        ("OTHER", Finish.CUT, "OTHER"),
         ("MAX_TOKENS", Finish.CUT, "MAX_TOKENS"),
         ("RECITATION", Finish.BLOCKED, "RECITATION"),
         ("UNHEARD_OF", Finish.CUT, "UNHEARD_OF"),

@@ -99,6 +99,35 @@ def test_the_note_on_how_an_answer_ended_stands_under_its_last_piece() -> None:
             "The answer ends early: the model reached its limit for one answer. "
             "Google's word for it is `MAX_TOKENS`. Ask it to go on.",
         ),
+        (
+            Answer("Half", Finish.CUT, "OTHER"),
+            "The answer ends early: Google does not say why. Google's word for it is `OTHER`. Ask it to go on.",
+        ),
+        (
+            Answer("Half", Finish.CUT, "BRAND_NEW_REASON"),
+            "The answer ends early: Google gave a reason that this bot does not know. "
+            "Google's word for it is `BRAND_NEW_REASON`. Ask it to go on.",
+        ),
+        (
+            Answer("Half", Finish.CUT),
+            "The answer may end early: Google did not say that it is complete. Ask it to go on.",
+        ),
+        (
+            Answer("", Finish.EMPTY, "MALFORMED_FUNCTION_CALL"),
+            "The model gave no answer: the model wrote a broken function call. "
+            "Google's word for it is `MALFORMED_FUNCTION_CALL`. Try to put the question differently.",
+        ),
+        (
+            Answer("", Finish.EMPTY, "BRAND_NEW_REASON"),
+            "The model gave no answer: Google gave a reason that this bot does not know. "
+            "Google's word for it is `BRAND_NEW_REASON`. Try to put the question differently.",
+        ),
+        (
+            Answer("", Finish.CUT, "MAX_TOKENS"),
+            "The model used up its limit for one answer before it wrote a word: a model's thoughts count too. "
+            "Google's word for it is `MAX_TOKENS`. Ask for less at a time, or allow longer answers with "
+            "/tune settings.",
+        ),
         (Answer("", Finish.EMPTY), "The model gave no answer. Try to put the question differently."),
         (Answer(" \n", Finish.COMPLETE), "The model gave no answer. Try to put the question differently."),
     ],
