@@ -1,11 +1,15 @@
-"""The four files of `tests/data/datasets`, checked for both kinds of target and converted."""
+"""The files of `tests/data/datasets`: four of the common kinds, and one for each form that the README names."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from bot.datasets import ConvertTask
 from bot.domain.backend_profile import DatasetLimits
 from bot.domain.datasets import Dialect, FieldMapping
-from tests.support.data_files import data_file
+from tests.support.data_files import DATA, data_file
 from tests.support.dataset_builders import (
     GEMINI_API,
     VERTEX,
@@ -17,6 +21,23 @@ from tests.support.dataset_builders import (
 from tests.support.file_work import FileWork
 
 QUESTION_ANSWER = FieldMapping("question", "answer")
+# The form as the README's table names it, its files in `tests/data/datasets/forms`, what its rows are read as, and
+# how many there are.
+FORMS = [
+    ("Gemini API", "gemini_api", Dialect.GEMINI, 3),
+    ("PaLM on Vertex AI", "palm", Dialect.PALM, 2),
+    ("Gemini on Vertex AI", "vertex", Dialect.VERTEX, 4),
+    ("messages", "messages", Dialect.MESSAGES, 3),
+    ("OpenAI chat", "openai_chat", Dialect.OPENAI, 2),
+    ("prompt and completion", "prompt_completion", Dialect.PROMPT, 4),
+    ("ShareGPT", "sharegpt", Dialect.SHAREGPT, 3),
+    ("Alpaca", "alpaca", Dialect.ALPACA, 3),
+    ("Claude and Bedrock", "claude", Dialect.OPENAI, 2),
+    ("preference pairs", "preference_pairs", Dialect.TRL, 3),
+    ("tools and pictures", "tools_and_pictures", Dialect.VERTEX, 2),
+    ("tools and pictures", "openai_tools", Dialect.OPENAI, 2),
+    ("any other keys", "other_keys", Dialect.MAPPED, 3),
+]
 
 
 @pytest.mark.parametrize(("limits", "target"), [(GEMINI_API, Dialect.GEMINI), (VERTEX, Dialect.VERTEX)])
@@ -85,3 +106,27 @@ async def test_word_problems_is_fine_once_its_keys_are_mapped(
     assert after.fingerprints is not None
     assert report.fingerprints is not None
     assert after.fingerprints.shared_with(report.fingerprints).count == 300
+
+
+@pytest.mark.parametrize(("form", "file", "dialect", "rows"), FORMS, ids=[file for _, file, _, _ in FORMS])
+def test_each_form_of_the_readme_is_recognized_by_its_rows(
+    form: str, file: str, dialect: Dialect, rows: int
+) -> None:
+    mapping = QUESTION_ANSWER if dialect is Dialect.MAPPED else None
+    report = check_bytes(
+        data_file(f"datasets/forms/{file}.jsonl"), replace(VERTEX, takes_tools=True), mapping=mapping
+    )
+    assert (report.dialect, report.rows, report.examples) == (dialect, rows, rows)
+    assert report.ok
+    assert report.asks_for_preferred == (form == "preference pairs")
+    assert rules(report) == ([("preferred-only", rows, (1, 2, 3))] if form == "preference pairs" else [])
+
+
+def test_the_readme_names_the_forms_that_have_a_file() -> None:
+    readme = (Path(__file__).parents[3] / "README.md").read_text()
+    table = readme.partition("| form | a line |\n|---|---|\n")[2].partition("\n\n")[0]
+    named = re.findall(r"^\| ([^|]+) \|", table, re.MULTILINE)
+    assert named == list(dict.fromkeys(form for form, *_ in FORMS))
+    assert {f"{file}.jsonl" for _, file, _, _ in FORMS} == {
+        f.name for f in (DATA / "datasets" / "forms").iterdir()
+    }
