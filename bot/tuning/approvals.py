@@ -26,24 +26,24 @@ ASKED_DIRECTLY: Final = 20  # how many people at most get a direct message about
 LONGEST_REASON: Final = 500
 
 
-def approve(job: TuningJob, user: str, now: datetime) -> Change | None:
+def approve(job: TuningJob, by: Requester, now: datetime) -> Change | None:
     """Let a start that an approver allows join the queue; None if it does not wait for an approval any more."""
     known = job.approval
     if job.state is not JobState.AWAITING_APPROVAL or known is None or now >= known.expires_at:
         return None
-    decided = replace(known, decided_by=user, decided_at=now)
+    decided = replace(known, decided_by=by.user, decided_at=now)
     after = replace(job, state=JobState.WAITING, waits_since=now, approval=decided)
     notices = (NoticeKind.CARD, NoticeKind.APPROVAL, NoticeKind.APPROVED)
-    return Change(after, notices=notices, acts=(AuditEntry(user, "approve", now),))
+    return Change(after, notices=notices, acts=(AuditEntry(by.user, "approve", now, by.place.channel),))
 
 
-def decline(job: TuningJob, user: str, reason: str, now: datetime) -> Change | None:
+def decline(job: TuningJob, by: Requester, reason: str, now: datetime) -> Change | None:
     """End a start that an approver does not allow; None if it does not wait for an approval any more."""
     known = job.approval
     if job.state is not JobState.AWAITING_APPROVAL or known is None:
         return None
-    decided = replace(known, decided_by=user, decided_at=now, declined=reason)
-    return _ended(replace(job, approval=decided), now, (AuditEntry(user, "decline", now),))
+    decided = replace(known, decided_by=by.user, decided_at=now, declined=reason)
+    return _ended(replace(job, approval=decided), now, (AuditEntry(by.user, "decline", now, by.place.channel),))
 
 
 def expire(job: TuningJob, now: datetime) -> Change | None:
@@ -108,7 +108,7 @@ class Approvals:
     async def approve(self, requester: Requester, key: str) -> TuningJob:
         """Approve the start: it joins the queue. Raises what `get` raises, StorageError."""
         job = await self.get(requester, key)
-        return await self._decided(job, partial(approve, user=requester.user, now=self._clock.now()))
+        return await self._decided(job, partial(approve, by=requester, now=self._clock.now()))
 
     async def decline(self, requester: Requester, key: str, reason: str) -> TuningJob:
         """Decline the start. Raises what `get` raises, BadArgument without a reason, StorageError."""
@@ -116,7 +116,7 @@ class Approvals:
         words = " ".join(reason.split())[:LONGEST_REASON]
         if not words:
             raise BadArgument("There is no reason.", "Write why you decline.", field="reason")
-        return await self._decided(job, partial(decline, user=requester.user, reason=words, now=self._clock.now()))
+        return await self._decided(job, partial(decline, by=requester, reason=words, now=self._clock.now()))
 
     async def _decided(self, job: TuningJob, step: Callable[[TuningJob], Change | None]) -> TuningJob:
         decided = False

@@ -99,9 +99,9 @@ async def test_a_start_over_the_price_waits_for_another_person_and_starts_once(h
     assert started.approval.decided_by == BOB
     assert harness.creates() == 1
     acts = await harness.database.run(
-        lambda db: [(row["user"], row["action"]) for row in db.query("SELECT * FROM audit")]
+        lambda db: [(row["user"], row["action"], row["channel"]) for row in db.query("SELECT * FROM audit")]
     )
-    assert acts == [(ADA, "start"), (BOB, "approve")]
+    assert acts == [(ADA, "start", PLACE.channel), (BOB, "approve", BY_BOB.place.channel)]
 
 
 async def test_the_next_process_starts_what_was_approved_before_the_last_one_died(harness: Harness) -> None:
@@ -124,6 +124,8 @@ async def test_a_declined_start_ends_with_the_reason_and_costs_nothing(harness: 
     assert declined.approval is not None
     assert declined.approval.declined == "Take the smaller model."
     assert spend_of(declined).basis is Basis.NOTHING
+    last = (await harness.stores.audit_log.lines(TEAM, 1))[0].act
+    assert (last.user, last.action, last.channel) == (BOB, "decline", BY_BOB.place.channel)
     with pytest.raises(Outdated):
         await process.approvals.approve(BY_BOB, job.key)
     await start_turns(process)
