@@ -159,6 +159,7 @@ def build_use_cases(
     prices = prices or read_price_table()
     rules = confirmation_rules or ConfirmationRules()
     roles = Roles(members, stores.roles, named_roles, start_alone=start_alone)
+    access = JobAccess(jobs, members, roles)
     approvals = Approvals(jobs, roles, clock, wake_sender, approval_rules)
     budgets = Budgets(stores.budgets, jobs, stores.question_spend, roles, clock)
     cancellations = Cancellations(backends, jobs, clock, wake_sender)
@@ -167,7 +168,7 @@ def build_use_cases(
         jobs,
         files,
         workers,
-        roles,
+        access,
         approvals,
         cancellations,
         clock,
@@ -188,7 +189,6 @@ def build_use_cases(
         ceiling=ceiling,
     )
     readiness = Readiness(backends)
-    access = JobAccess(jobs, members, roles)
     chat = ChatService(backends, access, stores.chats, stores.audit_log)
     feedback = FeedbackService(stores.feedback, access, stores.audit_log)
     return UseCases(

@@ -15,7 +15,7 @@ from typing import Final
 
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.jobs import JobState, Origin, TunedModel, TuningJob
-from bot.domain.place import Requester
+from bot.domain.place import Place, Requester
 from bot.domain.requests import Proposal
 from bot.domain.spending import ConfirmationRules
 from bot.errors import (
@@ -33,8 +33,8 @@ from bot.errors import (
     StorageError,
     TooManyTunings,
 )
-from bot.people.job_access import check_start
-from bot.people.roles import Deed, Roles
+from bot.people.job_access import JobAccess, check_start
+from bot.people.roles import Deed
 from bot.ports.backends import TuningBackend, offered_backend
 from bot.ports.clock import Clock
 from bot.ports.files import FileReader
@@ -83,7 +83,7 @@ class JobService:
         jobs: JobStore,
         files: Mapping[str, FileReader],
         workers: Workers,
-        roles: Roles,
+        access: JobAccess,
         approvals: Approvals,
         cancellations: Cancellations,
         clock: Clock,
@@ -98,7 +98,7 @@ class JobService:
         self._jobs = jobs
         self._files = files
         self._workers = workers
-        self._roles = roles
+        self._access = access
         self._approvals = approvals
         self._clock = clock
         self._wake_sender = wake_sender
@@ -125,14 +125,16 @@ class JobService:
         `user` becomes the job's owner; `channel` is where the person pressed Start, empty for a view. `confirmed`
         says that the person was shown why this start needs a second yes, and gave it.
         Raises ConfirmationNeeded without it, Outdated for an unknown proposal, Forbidden if the person may not
-        start it there, BadArgument if another job has its name now, StorageError.
+        start it there, NoSuchJob if its base is a tuned model that they do not see any more, BadArgument if
+        another job has its name now, StorageError.
         """
         proposal = await self._jobs.proposal(team, proposal_id)
         if proposal is None:
             raise Outdated("I no longer have this form.", "Open it again with /tune.")
         check_start(proposal, user, channel)
         requester = Requester(user, proposal.place)
-        await self._roles.check(requester, Deed.TUNE)
+        await self._access.check(requester, Deed.TUNE)
+        await self._access.check_base(Requester(user, Place(team, channel)), proposal)
         profile = offered_backend(self._backends, proposal.spec.backend).profile
         now = self._clock.now()
         job = _job_of(proposal, profile, user, now)

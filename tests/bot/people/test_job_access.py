@@ -175,3 +175,28 @@ async def test_a_report_of_another_channel_is_started_by_its_owner_alone(harness
     with pytest.raises(Outdated):
         await harness.tuning.accept("T0OTHER", report, ADA, channel)
     assert await harness.tuning.accept(TEAM, report, ADA, channel) is not None
+
+
+async def test_the_base_of_a_report_is_checked_again_for_the_person_who_presses_start(harness: Harness) -> None:
+    base = await harness.tuned("first")
+    elsewhere = Place(TEAM, OTHER_CHANNEL)
+
+    async def report(place: Place, owner: str, name: str) -> str:
+        request = StartRequest("vertex", base_model=base.tuned_model, name=name, file=FILE)
+        checked = await harness.proposals.check(place, owner, request)
+        assert checked.proposal is not None
+        return checked.proposal.id
+
+    adas = await report(elsewhere, ADA, "second")
+    with pytest.raises(NoSuchJob, match="Nothing was started"):
+        await harness.tuning.accept(TEAM, adas, BOB, OTHER_CHANNEL)
+    bobs = await report(PLACE, BOB, "third")
+    with pytest.raises(NoSuchJob, match="Nothing was started"):
+        await harness.tuning.accept(TEAM, bobs, BOB)  # In a view, after he left the channel of the model.
+    assert await harness.tuning.accept(TEAM, bobs, BOB, PLACE.channel) is not None
+    assert await harness.tuning.accept(TEAM, adas, ADA) is not None
+
+    late = await report(PLACE, ADA, "fourth")
+    await harness.tuning.delete(TEAM, base.key, ADA)
+    with pytest.raises(NoSuchJob, match="no longer exists"):
+        await harness.tuning.accept(TEAM, late, ADA, PLACE.channel)
