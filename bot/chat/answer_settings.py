@@ -147,16 +147,23 @@ class AnswerSettings:
         """Return the settings to send with a question, and the model's base model, empty if nobody knows it.
 
         A model that was tuned with a system instruction is asked with the same one, unless the question or the
-        channel sets another.
+        channel sets another. Where nobody can set another, because the system has no field for it, only the choice
+        of none is followed.
         Raises BadArgument for a backend that is not offered any more, StorageError.
         """
         profile = offered_backend(self._backends, model.backend).profile
         job = await self._access.job_of(model)
         base_model = await self._base_model(job)
         wanted = asked.over((await self._chats.settings(place)).generation)
-        if wanted.system_instruction is None and job is not None and job.spec.system_instruction:
-            wanted = replace(wanted, system_instruction=job.spec.system_instruction)
-        return profile.generation.taken(wanted, base_model), base_model
+        tuned_with = job.spec.system_instruction if job is not None else ""
+        if not tuned_with:
+            return profile.generation.taken(wanted, base_model), base_model
+        if wanted.system_instruction is None:
+            wanted = replace(wanted, system_instruction=tuned_with)
+        taken = profile.generation.taken(wanted, base_model)
+        if wanted.system_instruction and not profile.generation.takes_system_instruction:
+            taken = replace(taken, system_instruction=tuned_with)
+        return taken, base_model
 
     async def _base_model(self, job: TuningJob | None) -> str:
         """Return the base model on which the job's model, or the model that it was tuned on, was tuned."""

@@ -50,6 +50,14 @@ class Turn:
     text: str
 
 
+def after_system(system: str, question: str) -> str:
+    """Return the question with the system text in front, for a system of Google's that has no field for it.
+
+    Training rows and questions are written so alike: a model is asked as it was tuned.
+    """
+    return f"{system}\n\n{question}"
+
+
 class Finish(StrEnum):
     """Why an answer ended."""
 

@@ -65,7 +65,8 @@ class TuningSpec:
 
     `validation_share` of the training file, which is `held_out` examples, is used for validation only. `estimate`
     is what the check said about the cost; None for a start that was checked before there were estimates.
-    `system_instruction` is the one that most examples have: the model is asked with it, too.
+    `system_instruction` is the one that most examples have: the model is asked with it, too, in a field of
+    its own or in front of the question, as the rows were sent.
     """
 
     backend: str

@@ -124,8 +124,9 @@ class TuningBackend(Protocol):
     ) -> Answer:
         """Return the model's answer to the last turn; the profile says whether earlier turns may be sent.
 
-        Settings that the profile or the base model does not take are not sent; an empty `base_model` is one that
-        nobody knows. Raises GoogleError.
+        Settings that the profile or the base model does not take are not sent, but a system instruction for which
+        there is no field is put in front of the question. An empty `base_model` is one that nobody knows.
+        Raises GoogleError.
         """
         ...
 

@@ -178,7 +178,7 @@ class Proposals:
             share,
             held_out,
             estimate=cost,
-            system_instruction=report.system_instruction if profile.limits.takes_system else "",
+            system_instruction=report.system_instruction,
         )
         proposal = Proposal(new_key(), place, owner, spec, self._clock.now())
         await self._jobs.add_proposal(proposal)

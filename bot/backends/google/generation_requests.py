@@ -6,11 +6,12 @@ google/ai/generativelanguage/v1beta3/text_service.proto.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from bot.backends.google.generation import contents, question
 from bot.backends.google.json_fields import Json
-from bot.domain.chat import Turn
+from bot.domain.chat import Turn, after_system
 from bot.domain.generation_settings import BaseModelTraits, GenerationProfile, GenerationSettings, Safety, Thinking
 
 _NUMBERS: Final = {
@@ -38,7 +39,7 @@ def content_request(
     """
     taken = profile.taken(settings, base_model)
     config = _numbers(taken) | _thinking(profile.traits(base_model))
-    body: Json = {"contents": contents(turns)}
+    body: Json = {"contents": contents(_asked(turns, settings, profile))}
     if taken.system_instruction:
         body["systemInstruction"] = {"parts": [{"text": taken.system_instruction}]}
     if config:
@@ -49,7 +50,22 @@ def content_request(
 def text_request(turns: Sequence[Turn], settings: GenerationSettings, profile: GenerationProfile) -> Json:
     """Return the body of generateText: the last turn alone, and the settings. Raises BadArgument without one."""
     taken = profile.taken(settings, "")
-    return {"prompt": {"text": question(turns)}} | _numbers(taken) | _safety(taken, profile)
+    return (
+        {"prompt": {"text": question(_asked(turns, settings, profile))}}
+        | _numbers(taken)
+        | _safety(taken, profile)
+    )
+
+
+def _asked(turns: Sequence[Turn], settings: GenerationSettings, profile: GenerationProfile) -> Sequence[Turn]:
+    """Return the turns; where there is no field for the system instruction, it stands before the question.
+
+    The rows on which such a system tunes have one question each, with the text before it.
+    """
+    system = settings.system_instruction
+    if profile.takes_system_instruction or not system or not turns or not turns[-1].text.strip():
+        return turns
+    return [*turns[:-1], replace(turns[-1], text=after_system(system, turns[-1].text))]
 
 
 def _numbers(settings: GenerationSettings) -> Json:

@@ -264,7 +264,7 @@ RULES: dict[str, Rule] = {
     "system-in-input": Rule(
         WARNING,
         "This backend takes no system text, so it is put in front of the input.",
-        "Ask the tuned model with the same text in front.",
+        "Tunebot asks with the text of most rows in front, too. Whatever else asks the model must do the same.",
     ),
     "turns-merged": Rule(
         WARNING, "Turns of the {value} that follow each other are merged into one.", "Check that this is meant."

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from bot.datasets.rows.column_mapping import input_keys
-from bot.domain.chat import Role, Turn
+from bot.domain.chat import Role, Turn, after_system
 from bot.domain.datasets import Dialect, FieldMapping
 from bot.errors import UserError
 
@@ -19,7 +19,7 @@ PAIRS: dict[Dialect, tuple[str, str]] = {
     Dialect.PALM: ("input_text", "output_text"),
     Dialect.PROMPT: ("prompt", "completion"),
 }
-# What a system text, and parts of a mapped input, are joined with.
+# What system texts, and parts of a mapped input, are joined with.
 BLANK_LINE = "\n\n"
 
 _encoder = msgspec.json.Encoder()
@@ -47,7 +47,7 @@ class Example(msgspec.Struct, frozen=True, gc=False):
     @property
     def question(self) -> str:
         """The input of a single pair, the system text in front of it."""
-        return f"{self.system}{BLANK_LINE}{self.texts[0]}" if self.system else self.texts[0]
+        return after_system(self.system, self.texts[0]) if self.system else self.texts[0]
 
 
 class _Conversation(NamedTuple):

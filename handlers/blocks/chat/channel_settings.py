@@ -42,7 +42,8 @@ _SAFETY = {
 def build_settings(answers: ChannelAnswers, *, changed_by: str = "") -> Message:
     """Build the message that shows how models answer in the channel; `changed_by` is who has just changed it."""
     lines = settings_lines(answers.settings.generation)
-    if answers.tuned_with and answers.settings.generation.system_instruction is None:
+    own = answers.settings.generation.system_instruction
+    if answers.tuned_with and (own is None or "system_instruction" in answers.unused):
         lines.append(f"system instruction, as it was tuned with: {escape_line(shorten(answers.tuned_with, 400))}")
     if answers.settings.greeting:
         lines.append(f"greeting: {escape_line(answers.settings.greeting, LONGEST_GREETING)}")

@@ -12,6 +12,8 @@ from bot.errors import BadArgument
 from storage.codecs import job_row
 from tests.support.harness import ASKED_BY_ADA, PLACE, Harness
 
+ANSWER = b'{"role": "assistant", "content": "%d"}'
+
 
 def model_of(job: TuningJob) -> ModelRef:
     return ModelRef(job.backend, job.endpoint, job.name)
@@ -67,6 +69,32 @@ async def test_a_model_tuned_with_a_system_instruction_is_asked_with_the_same_on
     await settings.change(ASKED_BY_ADA, SettingsChange(GenerationSettings(system_instruction="Count back.")))
     assert await sent_with() == {"parts": [{"text": "Count back."}]}
     assert await sent_with(GenerationSettings(system_instruction="")) is None
+
+
+@pytest.mark.parametrize("backend", ["gemini", "palm"])
+async def test_where_rows_hold_the_system_text_before_the_question_it_is_asked_so(
+    harness: Harness, backend: str
+) -> None:
+    row = b'{"messages": [{"role": "system", "content": "Count on."}, %s, %s]}\n'
+    lines = [row % (b'{"role": "user", "content": "%d"}' % n, ANSWER % (n + 1)) for n in range(1, 31)]
+    harness.store(b"".join(lines))
+    job = await harness.answering("counter", backend)
+    created = harness.google.requests.matching(r"/tunedModels$|/tunedModels\?")
+    tuned = next(each.body for each in created if each.body)["tuningTask"]["trainingData"]["examples"]["examples"]
+    settings, model = harness.use_cases.answer_settings, model_of(job)
+
+    async def asked(own: GenerationSettings = NO_SETTINGS) -> str:
+        await harness.chat.ask(PLACE, "8", model, own)
+        body = harness.google.requests.matching(r":(streamGenerateContent|generateContent|generateText)")[-1].body
+        return str(body["prompt"]["text"] if backend == "palm" else body["contents"][-1]["parts"][0]["text"])
+
+    assert await asked() == tuned[7]["textInput"] == "Count on.\n\n8"
+    assert (await settings.of_channel(PLACE)).tuned_with == "Count on."
+    assert await asked(GenerationSettings(system_instruction="")) == "8"
+    # One that the channel has for another model cannot be sent here.
+    other = ChannelSettings(GenerationSettings(system_instruction="Be kind."))
+    await harness.chats.set_settings(PLACE, other, "UADA")
+    assert await asked() == "Count on.\n\n8"
 
 
 async def test_a_model_tuned_on_a_tuned_model_takes_what_its_first_base_takes(harness: Harness) -> None:

@@ -8,6 +8,7 @@ from bot.backends.google.generation_requests import content_request, text_reques
 from bot.backends.profiles import GEMINI, PALM, VERTEX
 from bot.domain.chat import Role, Turn
 from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings, Safety
+from bot.errors import BadArgument
 from tests.outside import discovery, protos
 
 QUESTION = [Turn(Role.USER, "8")]
@@ -55,18 +56,24 @@ def test_the_base_model_decides_what_is_sent(base_model: str, config: dict[str, 
     assert vertex(settings, base_model)["generationConfig"] == config
 
 
-def test_gemini_takes_no_system_instruction() -> None:
+def test_gemini_takes_no_system_instruction_and_has_it_before_the_question() -> None:
     body = content_request(QUESTION, ALL, GEMINI.generation, "gemini-1.5-flash-001-tuning")
     protos.parse("v1beta", "GenerateContentRequest", body)
     assert body["generationConfig"] == NUMBERS
     assert "systemInstruction" not in body
+    assert body["contents"] == [{"role": "user", "parts": [{"text": "Count on.\n\n8"}]}]
+    talk = [Turn(Role.USER, "1"), Turn(Role.MODEL, "2"), *QUESTION]
+    sent = content_request(talk, ALL, GEMINI.generation)["contents"]
+    assert [each["parts"][0]["text"] for each in sent] == ["1", "2", "Count on.\n\n8"]
+    with pytest.raises(BadArgument, match="no question"):
+        content_request([Turn(Role.USER, " ")], ALL, GEMINI.generation)
 
 
 def test_palm_takes_several_answers_and_its_own_kinds_of_harm() -> None:
     body = text_request(QUESTION, ALL, PALM.generation)
     protos.parse("v1beta3", "GenerateTextRequest", body)
     safety = body.pop("safetySettings")
-    assert body == {"prompt": {"text": "8"}, "candidateCount": 3} | NUMBERS
+    assert body == {"prompt": {"text": "Count on.\n\n8"}, "candidateCount": 3} | NUMBERS
     assert {each["category"] for each in safety} >= {"HARM_CATEGORY_TOXICITY", "HARM_CATEGORY_MEDICAL"}
 
 
