@@ -36,7 +36,7 @@ from storage.codecs import (
 )
 from storage.database import Database
 from storage.outbox import add_notices
-from storage.waiting_jobs import count_ahead, next_keys, read_counts, tell_places
+from storage.waiting_jobs import count_ahead, next_keys, read_counts, running_keys, tell_places
 
 logger = logging.getLogger(__name__)
 
@@ -143,6 +143,9 @@ class SqliteJobStore:
 
     async def ahead(self, job: TuningJob) -> int:
         return await self._database.run(lambda connection: count_ahead(connection, job))
+
+    async def running(self, backend: str) -> Sequence[TuningJob]:
+        return await self.with_keys(await self._database.run(lambda connection: running_keys(connection, backend)))
 
     async def job(self, key: str) -> TuningJob | None:
         return await self._database.run(lambda connection: self._find(connection, key))
@@ -314,7 +317,9 @@ class SqliteJobStore:
             connection.conn.executemany(_UPSERT_SNAPSHOT, rows)
         add_notices(connection, after, change.notices)
         _audit(connection, after, change.acts)
-        if JobState.WAITING in (before.state, after.state) and before.state is not after.state:
+        moved = JobState.WAITING in (before.state, after.state) and before.state is not after.state
+        # The cards of jobs that wait say which tuning runs, and whether it may hold its place for ever.
+        if moved or (before.stuck_at is None) is not (after.stuck_at is None):
             tell_places(connection, after.backend)
         if after.state.ended:
             self._polled_at.pop(key, None)

@@ -16,7 +16,8 @@ from storage.outbox import add_notices_of
 # How many cards show their new place after each start. Slack takes about 50 edits a minute.
 SHOWN_PLACES: Final = 10
 
-_RUNNING: Final = "SELECT COUNT(*) FROM jobs WHERE backend = ? AND state IN ('submitting', 'queued', 'running')"
+_RUN: Final = "FROM jobs WHERE backend = ? AND state IN ('submitting', 'queued', 'running')"
+_RUNNING: Final = f"SELECT COUNT(*) {_RUN}"
 _WAITING: Final = "SELECT COUNT(*) FROM jobs WHERE backend = ? AND state = 'waiting'"
 _AHEAD: Final = """
 SELECT COUNT(*) FROM jobs WHERE backend = ? AND state = 'waiting'
@@ -34,6 +35,11 @@ def next_keys(connection: Connection, backend: str, at_once: int, most: int) -> 
     """Return the keys of the jobs that have waited longest, at most as many as may run now."""
     free = max(0, at_once - _count(connection, _RUNNING, backend)) if at_once else most
     return [row["key"] for row in connection.query(f"SELECT key {_NEXT}", [backend, min(most, free)])]
+
+
+def running_keys(connection: Connection, backend: str) -> list[str]:
+    """Return the keys of the backend's jobs that run or are being sent."""
+    return [row["key"] for row in connection.query(f"SELECT key {_RUN} ORDER BY created_at, rowid", [backend])]
 
 
 def count_ahead(connection: Connection, job: TuningJob) -> int:

@@ -14,7 +14,7 @@ from typing import Final
 from bot.domain.chat import ModelRef
 from bot.domain.jobs import TunedModel, TuningJob
 from bot.domain.names import did_you_mean
-from bot.domain.place import Requester, Sight
+from bot.domain.place import Place, Requester, Sight
 from bot.domain.requests import Proposal
 from bot.domain.roles import EVERYONE, is_channel, is_person
 from bot.errors import BadArgument, Forbidden, NoSuchJob
@@ -228,6 +228,11 @@ def check_start(proposal: Proposal, user: str, channel: str) -> None:
             "This report belongs to somebody else, in another channel. Nothing was started.",
             "Check the file yourself with /tune.",
         )
+
+
+def known_in(place: Place, job: TuningJob) -> bool:
+    """Return whether each person who reads a post in this place may know the job, its name included."""
+    return place.team == job.place.team and place.channel in (job.place.channel, *job.shared_with)
 
 
 def _resources_of(model: ModelRef | TunedModel) -> list[str]:

@@ -113,6 +113,10 @@ class JobStore(Protocol):
         """Return how many jobs of its backend, of all workspaces, have waited longer. Raises StorageError."""
         ...
 
+    async def running(self, backend: str) -> Sequence[TuningJob]:
+        """Return the jobs of all workspaces that Google runs or that are being sent. Raises StorageError."""
+        ...
+
     async def job(self, key: str) -> TuningJob | None:
         """Return the job of any workspace with this key, also a deleted one. Raises StorageError."""
         ...

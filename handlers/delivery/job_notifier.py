@@ -15,6 +15,7 @@ from bot.domain.backend_profile import BackendProfile
 from bot.domain.jobs import JobState, Snapshot, TuningJob
 from bot.domain.place import Place
 from bot.domain.roles import is_person
+from bot.people.job_access import known_in
 from bot.ports.clock import Clock
 from bot.ports.notifier import Delivered, Notice, NoticeKind, PostAttempt, RecordAttempt, SendCapacity
 from bot.ports.stores import JobStore
@@ -30,6 +31,7 @@ from handlers.blocks.jobs.notices import (
     build_shared,
     build_stuck,
 )
+from handlers.blocks.jobs.queue_place import RunningTuning
 from handlers.blocks.message import Message, has_chart
 from handlers.delivery.idempotent_poster import IdempotentPoster
 from handlers.delivery.post_finder import attempt_metadata, content_metadata, notice_metadata
@@ -159,9 +161,13 @@ class JobNotifier:
 
     async def _build_card(self, job: TuningJob, snapshots: Sequence[Snapshot]) -> Message:
         profile = self._profiles[job.backend]
-        ahead = await self._jobs.ahead(job) if job.state is JobState.WAITING else 0
+        waits = job.state is JobState.WAITING
+        ahead = await self._jobs.ahead(job) if waits else 0
+        others = await self._jobs.running(job.backend) if waits else ()
+        running = [RunningTuning(each, known_in(job.place, each)) for each in others]
         now = self._clock.now()
-        return build_card(job, profile, snapshots, now, native_chart=self._native_chart, ahead=ahead)
+        native = self._native_chart
+        return build_card(job, profile, snapshots, now, native_chart=native, ahead=ahead, running=running)
 
     async def _show_card(self, delivery: _Delivery, message: Message) -> Delivered:
         """Edit the card, or post it where there is none or it is gone."""

@@ -40,6 +40,7 @@ from handlers.blocks.help import build_help
 from handlers.blocks.jobs.card import build_card
 from handlers.blocks.jobs.confirmations import build_cancel_question, build_delete_question
 from handlers.blocks.jobs.listing import SHOWN, build_job_list, build_model_list
+from handlers.blocks.jobs.queue_place import RunningTuning
 from handlers.blocks.jobs.share_form import build_shared_reply
 from handlers.blocks.message import Message
 from handlers.blocks.replies import build_reply
@@ -138,6 +139,8 @@ class CommandRunner:
             return await self._jobs_of(requester, under_way=True)
         job = await self._access.named(requester, arguments.name)
         snapshots = await self._jobs.snapshots(job.key)
+        waits = job.state is JobState.WAITING
+        others = await self._jobs.running(job.backend) if waits else ()
         card = build_card(
             job,
             self._tuning.profile(job),
@@ -145,7 +148,8 @@ class CommandRunner:
             self._clock.now(),
             native_chart=False,
             with_buttons=await self._access.may_use(requester, job),
-            ahead=await self._jobs.ahead(job) if job.state is JobState.WAITING else 0,
+            ahead=await self._jobs.ahead(job) if waits else 0,
+            running=[RunningTuning(each, await self._access.may_see(requester, each)) for each in others],
         )
         return with_votes(card, await self._feedback.sums(job))
 

@@ -14,7 +14,12 @@ async def test_tunings_wait_with_their_place_and_start_in_turn_over_a_kill(open_
         bot.google.limits.concurrent_vertex_jobs = 5
         _, first = await bot.started("first")
         second, third = await bot.start("second"), await bot.start("third")
-        await bot.shows(second, "waiting for its turn", "runs 1 tuning of this project at a time", "It is next.")
+        await bot.shows(
+            second,
+            "waiting for its turn",
+            "runs 1 tuning of this project at a time",
+            "It is next. *first* runs now.",
+        )
         await bot.shows(third, "1 other tuning starts before it.")
         assert len(bot.google.jobs.all) == 1
 

@@ -16,6 +16,7 @@ from handlers.blocks.jobs.loss_curve import (
     build_loss_chart,
     build_loss_text,
 )
+from handlers.blocks.jobs.queue_place import RunningTuning, queue_text
 from handlers.blocks.jobs.wording import (
     NAME,
     base_model_text,
@@ -59,11 +60,12 @@ def build_card(
     native_chart: bool = True,
     with_buttons: bool = True,
     ahead: int = 0,
+    running: Sequence[RunningTuning] = (),
 ) -> Message:
     """Build the card at the time `now`; `native_chart=False` is for workspaces that refuse charts and containers.
 
-    `ahead` is how many jobs start before one that waits in the bot. `with_buttons=False` is for a place where the
-    buttons would not work, see `bot.people`.
+    `ahead` is how many jobs start before one that waits in the bot, `running` are those of its backend that do not
+    wait any more. `with_buttons=False` is for a place where the buttons would not work, see `bot.people`.
     """
     epochs = job.spec.hyperparameters.epochs or profile.default_epochs
     curve = LossCurve.of(snapshots, epochs, job.total_steps or 0)
@@ -71,7 +73,7 @@ def build_card(
         (build_loss_chart if native_chart else build_loss_text)(curve, "job_losses"),
         (build_correct_chart if native_chart else build_correct_text)(curve, "job_correct"),
     ]
-    outcome = _outcome(job, profile, ahead)
+    outcome = _outcome(job, profile, ahead, running)
     blocks = [
         header(f"{mark(job)} {shorten(job.name, 90)}: {state_text(job)}", "job_title"),
         section(_progress(job, profile, curve, now), "job_standing"),
@@ -145,12 +147,12 @@ def _at_google(job: TuningJob, profile: BackendProfile) -> str:
     return f"<{url}|Open it in Google Cloud>\n{name}" if url else name
 
 
-def _outcome(job: TuningJob, profile: BackendProfile, ahead: int) -> str:
+def _outcome(job: TuningJob, profile: BackendProfile, ahead: int, running: Sequence[RunningTuning]) -> str:
     lines = []
     if job.state is JobState.AWAITING_APPROVAL:
         lines.append(approval_text(job))
     if job.state is JobState.WAITING:
-        lines.append(_place(profile, ahead))
+        lines.append(queue_text(profile, ahead, running))
     if job.deleted_by:
         lines.append(_deleted(job))
     elif job.state is JobState.CANCELLED:
@@ -174,16 +176,6 @@ def _outcome(job: TuningJob, profile: BackendProfile, ahead: int) -> str:
     if compared := comparison_sentence(job):
         lines.append(escape_line(compared))
     return "\n".join(lines)
-
-
-def _place(profile: BackendProfile, ahead: int) -> str:
-    """Return why a job waits in the bot, and what must start before it."""
-    most = profile.tunings_at_once
-    reason = f"{where(profile)} runs {count(most, 'tuning')} of this project at a time, so it" if most else "It"
-    before = (
-        f"{count(ahead, 'other tuning')} start{'s' if ahead == 1 else ''} before it" if ahead else "It is next"
-    )
-    return f"{reason} waits here and starts by itself. {before}. Nothing is billed while it waits."
 
 
 def _deleted(job: TuningJob) -> str:

@@ -9,7 +9,7 @@ from bot.domain.place import Place, Requester
 from bot.domain.requests import StartRequest
 from bot.domain.roles import Role, RoleGrant
 from bot.errors import Forbidden, NoSuchJob, Outdated
-from bot.people.job_access import JobAccess
+from bot.people.job_access import JobAccess, known_in
 from bot.people.roles import Deed, Roles
 from tests.support.builders import TEAM as STORED_TEAM
 from tests.support.builders import job
@@ -200,3 +200,12 @@ async def test_the_base_of_a_report_is_checked_again_for_the_person_who_presses_
     await harness.tuning.delete(TEAM, base.key, ADA)
     with pytest.raises(NoSuchJob, match="no longer exists"):
         await harness.tuning.accept(TEAM, late, ADA, PLACE.channel)
+
+
+def test_a_name_may_be_posted_only_where_each_reader_may_know_it() -> None:
+    tuned = replace(job("j1"), shared_with=(OTHER_CHANNEL, BOB))
+    made = tuned.place
+    assert known_in(made, tuned)
+    assert known_in(replace(made, channel=OTHER_CHANNEL), tuned)
+    assert not known_in(replace(made, channel=ELSEWHERE), tuned)
+    assert not known_in(replace(made, team="T0OTHER"), tuned)

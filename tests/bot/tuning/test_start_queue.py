@@ -2,14 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from bot.domain.jobs import JobState, TuningJob
+from bot.ports.notifier import NoticeKind
 from bot.runtime.metrics import Metrics
 from bot.spending.month_report import Basis, spend_of
 from bot.tuning.poller import Poller
+from bot.tuning.transitions import mark_stuck
 from handlers.assembly import UseCases
 from tests.support.harness import ADA, TEAM, Harness, open_harness
 from tests.support.waiting import wait_until
@@ -51,6 +55,7 @@ async def test_what_cannot_run_yet_waits_and_starts_in_the_order_of_the_clicks(h
     assert first.state in (JobState.QUEUED, JobState.RUNNING)
     assert {job.state for job in waiting} == {JobState.WAITING}
     assert [await harness.jobs.ahead(job) for job in waiting] == [0, 1, 2]
+    assert [job.name for job in await harness.jobs.running("vertex")] == ["first"]
     assert harness.creates() == 1
     assert await begin_turns(harness.use_cases) == [], "the first one still runs"
 
@@ -173,3 +178,12 @@ async def test_a_process_that_dies_during_the_upload_of_a_turn_does_not_lose_the
     await harness.restarted().jobs.recover(await harness.newest(second))
     assert (await harness.newest(second)).operation
     assert harness.creates() == 2
+
+
+async def test_the_cards_of_those_that_wait_are_told_that_the_running_one_is_stuck(harness: Harness) -> None:
+    first, second = await start(harness, "first"), await start(harness, "second")
+    await harness.database.write(lambda db: db.execute("UPDATE outbox SET state = 'sent'"))
+    late = harness.clock.now() + timedelta(days=2)
+    await harness.jobs.change(first.key, partial(mark_stuck, now=late, deadline=timedelta(days=1)))
+    due = await harness.outbox.due(harness.clock.now())
+    assert (second.key, NoticeKind.CARD) in [(notice.job, notice.kind) for notice in due]
