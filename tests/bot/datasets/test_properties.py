@@ -250,6 +250,68 @@ def test_no_row_is_lost_where_a_file_is_cut_or_damaged(
     assert len(rows_of(kept)) == counts.kept
 
 
+def openai_preference(example: Example) -> bytes:
+    """Return a row as OpenAI's preference tuning takes it, which the bot only reads."""
+    question, preferred = example.texts
+    row = {
+        "input": {"messages": [{"role": "user", "content": question}]},
+        "preferred_output": [{"role": "assistant", "content": preferred}],
+        "non_preferred_output": [{"role": "assistant", "content": example.rejected}],
+    }
+    return json.dumps(row).encode()
+
+
+PREFERENCES: dict[str, Callable[[Example], bytes]] = {
+    "trl": lambda example: encode(example, Dialect.TRL),
+    "vertex": lambda example: encode(example, Dialect.PREFERENCE),
+    "openai": openai_preference,
+}
+
+
+@some
+@given(
+    good_rows,
+    good_text,
+    st.sampled_from([*PREFERENCES]),
+    st.sampled_from([*FORMS, *WHOLE_FORMS]),
+    st.integers(1, 60),
+)
+def test_every_preference_row_of_every_form_is_kept_and_its_preferred_answer_converted(
+    pairs: list[tuple[str, str]], rejected: str, kind: str, form: str, chunk: int
+) -> None:
+    examples_of_file = [Example("", pair, rejected) for pair in pairs]
+    data = (FORMS | WHOLE_FORMS)[form]([PREFERENCES[kind](example) for example in examples_of_file])
+    report, counts, kept = books_of(data, "rows.json", chunk)
+    assert (report.rows, report.examples, report.asks_for_preferred) == (len(pairs), len(pairs), True)
+    assert (counts.kept, counts.rejected, len(rows_of(kept))) == (len(pairs), 0, len(pairs))
+    assert report.dialect is not None
+    converter = Converter(report.dialect, Dialect.GEMINI, None, report.sha256, name="rows.json")
+    written = rows_of(converter.feed(data) + converter.finish())
+    assert [(row["text_input"], row["output"]) for row in written] == pairs
+
+
+@some
+@given(good_rows, good_text, st.sampled_from([*PREFERENCES]), st.sampled_from([*FORMS]), st.data())
+def test_the_books_of_a_repair_balance_over_damaged_preference_rows(
+    pairs: list[tuple[str, str]], rejected: str, kind: str, form: str, data: st.DataObject
+) -> None:
+    """A damaged row, a missing answer and a cut anywhere are counted, whatever the form."""
+    rows = [PREFERENCES[kind](Example("", pair, rejected)) for pair in pairs]
+    damaged = data.draw(st.integers(0, len(rows) - 1))
+    broken = json.loads(rows[damaged])
+    key = data.draw(st.sampled_from([*broken]))
+    broken[key] = data.draw(st.sampled_from([None, "", [], {}, "words", 1]))
+    rows[damaged] = json.dumps(broken).encode()
+    whole = FORMS[form](rows)
+    cut = len(whole) if form == "gzip" else data.draw(st.integers(1, len(whole)) | st.just(len(whole)))
+    report, counts, kept = books_of(whole[:cut], "rows.json", data.draw(st.integers(1, 60)))
+    assert counts.kept + counts.rejected == report.rows
+    assert len(rows_of(kept)) == counts.kept
+    if cut == len(whole):
+        assert report.rows == len(pairs)
+        assert counts.kept >= len(pairs) - 1 or len(pairs) <= 2
+
+
 @many
 @given(tables, st.sampled_from(",;\t|"))
 def test_every_row_of_a_table_is_kept_with_every_character(pairs: list[tuple[str, str]], delimiter: str) -> None:
