@@ -95,6 +95,7 @@ def register(app: AsyncApp, listeners: Listeners) -> None:
     app.action(card.TUNE_AGAIN_ACTION)(door.action(actions.job_tune_again))
 
     app.action(answer.AGAIN_ACTION)(door.action(listeners.answers.try_again))
+    app.action(answer.SHARE_ACTION)(door.action(listeners.answers.share))
 
     votes = listeners.feedback
     app.action(feedback.VOTE_ACTION)(door.action(votes.vote))

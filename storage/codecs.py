@@ -6,6 +6,7 @@ an older row stays readable without a migration.
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
@@ -211,6 +212,7 @@ def question_row(asked: OpenQuestion) -> dict[str, Any]:
         "model": None if question.model is None else _json(question.model),
         "quoted": int(question.quoted),
         "settings": None if question.settings == NO_SETTINGS else _json(question.settings),
+        "private": int(question.private),
         "asked_at": micros(asked.asked_at),
         "posted": 0,
         "next_channel": "",
@@ -236,6 +238,7 @@ def read_question(row: Row) -> OpenQuestion:
             model=None if row["model"] is None else parsed(_MODEL, row["model"]),
             quoted=bool(row["quoted"]),
             settings=NO_SETTINGS if row["settings"] is None else parsed(_GENERATION, row["settings"]),
+            private=bool(row["private"]),
         ),
         asked_at=moment(row["asked_at"]),
         answer=None if row["reply"] is None else parsed(_ANSWER, row["reply"]),
@@ -259,6 +262,23 @@ def failed_row(question: Question, now: datetime) -> dict[str, Any]:
 
 def read_failed(row: Row) -> Question:
     return parsed(_QUESTION, row["question"])
+
+
+def private_row(question: Question, reply: str, now: datetime) -> dict[str, Any]:
+    """Return the row of a private answer that may be shared."""
+    return {
+        "key": question.key,
+        "team": question.place.team,
+        "question": _json(question),
+        "reply": reply,
+        "answered_at": micros(now),
+    }
+
+
+def read_shared(row: Row, key: str, now: datetime) -> OpenQuestion:
+    """Return the question of this key that posts a private answer in the channel."""
+    question = replace(parsed(_QUESTION, row["question"]), key=key, private=False)
+    return OpenQuestion(question, now, parsed(_ANSWER, row["reply"]))
 
 
 def _read_live(row: Row) -> LivePost | None:

@@ -31,9 +31,9 @@ class SqliteErasure:
                 _deleted(connection, "DELETE FROM reports WHERE team = ? AND user = ?", person),
                 _deleted(connection, "DELETE FROM proposals WHERE team = ? AND owner = ?", person),
             )
-            connection.execute(
-                "DELETE FROM failed_questions WHERE team = ? AND json_extract(question, '$.user') = ?", person
-            )
+            for table in ("failed_questions", "private_answers"):
+                of_person = f"DELETE FROM {table} WHERE team = ? AND json_extract(question, '$.user') = ?"  # noqa: S608
+                connection.execute(of_person, person)
             append_entry(connection, requester.team, act, user)
             return erased
 
@@ -45,6 +45,7 @@ class SqliteErasure:
             if conversations is not None:
                 before = [micros(conversations)]
                 turns = _deleted(connection, "DELETE FROM turns WHERE created_at < ?", before)
+                connection.execute("DELETE FROM private_answers WHERE answered_at < ?", before)
                 empty = (
                     "DELETE FROM conversations WHERE created_at < ? AND id NOT IN (SELECT conversation FROM turns)"
                 )

@@ -29,9 +29,11 @@ from storage.codecs import (
     failed_row,
     micros,
     moment,
+    private_row,
     question_row,
     read_failed,
     read_question,
+    read_shared,
 )
 from storage.conversations import append_turns
 from storage.database import Database
@@ -143,6 +145,9 @@ class SqliteQuestions:
             for row in list(connection.query("SELECT * FROM questions WHERE key = ? AND reply IS NULL", [key])):
                 if cost is not None:
                     add_question(connection, row["team"], row["channel"], row["user"], cost, now)
+                if row["private"]:
+                    kept = private_row(read_question(row).question, reply, now)
+                    connection.table("private_answers").insert(kept, replace=True)
             connection.execute("UPDATE questions SET reply = ? WHERE key = ?", [reply, key])
             if answer.rating_key:
                 keep_answer(connection, key, answer, now)
@@ -199,6 +204,7 @@ class SqliteQuestions:
 
         def forget(connection: Connection) -> None:
             connection.execute("DELETE FROM failed_questions WHERE failed_at < ?", [micros(now - _KEPT)])
+            connection.execute("DELETE FROM private_answers WHERE answered_at < ?", [micros(now - _KEPT)])
             if keep:
                 for row in connection.query("SELECT * FROM questions WHERE key = ?", [key]):
                     failed = failed_row(read_question(row).question, now)
@@ -219,6 +225,22 @@ class SqliteQuestions:
             return next((read_failed(row) for row in rows), None)
 
         return await self._database.run(read)
+
+    async def share(self, key: str, team: str, user: str) -> OpenQuestion | None:
+        now, shared_key = self._clock.now(), f"share:{key}"
+
+        def share(connection: Connection) -> OpenQuestion | None:
+            rows = list(connection.query("SELECT * FROM private_answers WHERE key = ? AND team = ?", [key, team]))
+            shared = next((read_shared(row, shared_key, now) for row in rows), None)
+            if shared is None or shared.question.user != user:
+                return None
+            connection.execute("DELETE FROM private_answers WHERE key = ?", [key])
+            if not first_time(connection, shared_key, now):
+                return None
+            connection.table("questions").insert(question_row(shared) | {"reply": rows[0]["reply"]})
+            return shared
+
+        return await self._database.write(share)
 
     async def change_text(self, key: str, text: str) -> bool:
         change = "UPDATE questions SET text = ? WHERE key = ? AND reply IS NULL"

@@ -185,14 +185,26 @@ class AnswerWorker:
         await self._store.settle(asked.question.key)
         return True
 
-    async def try_again(self, key: str, place: Place) -> Question:
+    async def share(self, key: str, requester: Requester) -> OpenQuestion:
+        """Store that the person's private answer is posted in the channel. Raises Outdated, StorageError."""
+        shared = await self._store.share(key, requester.team, requester.user)
+        if shared is None:
+            raise Outdated("I do not have this answer any more: it was shared already, or is over a week old.")
+        return shared
+
+    async def try_again(self, key: str, requester: Requester) -> Question:
         """Return the question to ask once more, of one that failed or whose answer ended early.
 
         Its key is always the same, so that it is asked once however often a person presses the button. Raises
-        Outdated where it is no longer kept or belongs to another channel, StorageError.
+        Outdated where it is no longer kept or belongs to another channel, a private one to another person,
+        StorageError.
         """
-        failed = await self._store.failed(key)
-        same = failed is not None and (failed.place.team, failed.place.channel) == (place.team, place.channel)
+        failed, place = await self._store.failed(key), requester.place
+        same = (
+            failed is not None
+            and failed.place.team == place.team
+            and (failed.user == requester.user if failed.private else failed.place.channel == place.channel)
+        )
         if failed is None or not same:
             raise Outdated("I no longer have this question.", "Ask it again.")
         return replace(failed, key=f"again:{key}")
@@ -314,7 +326,9 @@ class AnswerWorker:
         key = asked.question.key
         posted = await to.post(asked, answer, partial(self._store.record_attempt, key), live)
         if posted.last:
-            turns = exchange(posted.thread, asked.question.text, answer, key)
+            # A private answer has no thread that could go on.
+            private = asked.question.private
+            turns = None if private else exchange(posted.thread, asked.question.text, answer, key)
             await self._store.settle(key, turns, keep=answer.answer.finish in UNFINISHED)
         else:
             await self._store.posted(key, posted.thread)

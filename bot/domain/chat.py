@@ -103,7 +103,7 @@ class Question:
 
     `model` is set if a form chose it; else `named` is the name that the person typed, empty for the place's model.
     `quoted` is true if no message in Slack shows the question; then the answer quotes it. `settings` hold for this
-    question only, before those of the channel.
+    question only, before those of the channel. A `private` answer is shown to who asked alone.
     """
 
     key: str
@@ -114,6 +114,7 @@ class Question:
     model: ModelRef | None = None
     quoted: bool = False
     settings: GenerationSettings = NO_SETTINGS
+    private: bool = False
 
     @property
     def stands_alone(self) -> bool:

@@ -129,6 +129,14 @@ class QuestionStore(Protocol):
         """Return a question that was settled with `keep`, None if it is not kept any more. Raises StorageError."""
         ...
 
+    async def share(self, key: str, team: str, user: str) -> OpenQuestion | None:
+        """Store a question that posts this person's private answer in the channel, and return it.
+
+        None if there is no such answer: it was shared before, is over a week old, or is another person's. The
+        answer is stored with it, so that no model is asked again. Raises StorageError.
+        """
+        ...
+
     async def change_text(self, key: str, text: str) -> bool:
         """Change the text of a question without a stored answer. Returns false if there is none.
 
@@ -195,7 +203,7 @@ class AnswerPoster(Protocol):
     async def post(
         self, asked: OpenQuestion, answer: ModelAnswer, record_attempt: RecordAttempt, live: LiveRecord
     ) -> Posted:
-        """Post the next message of the answer, or find the unconfirmed one in Slack.
+        """Post the next message of the answer, or find the unconfirmed one in Slack; a private one is only shown.
 
         The first one takes the place of the message that showed the unfinished answer. Awaits `record_attempt`
         right before a post, and `live` where that message is gone. Raises RetryLater, Unconfirmed, and what the

@@ -18,7 +18,7 @@ from bot.domain.place import Place
 from bot.ports.clock import Clock
 from bot.ports.notifier import RecordAttempt
 from bot.ports.questions import LiveRecord, OpenQuestion, Posted, ShowWords
-from handlers.blocks.chat.answer import build_answer, build_asked_answer, with_try_again
+from handlers.blocks.chat.answer import build_answer, build_asked_answer, with_share, with_try_again
 from handlers.blocks.message import Message
 from handlers.blocks.replies import build_reply
 from handlers.delivery.idempotent_poster import IdempotentPoster
@@ -83,6 +83,8 @@ class SlackAnswerPoster:
         """Look where the question was asked, unless the database knows of a message that waits for the answer."""
         if not self._resumed or asked.unconfirmed is not None or asked.live is not None:
             return None
+        if asked.question.private:
+            return None  # Slack does not list messages that only one person sees.
         question, place = asked.question, asked.question.place
         ts = await self._earlier(asked, place, answer_metadata(question.key))
         if ts is None:
@@ -101,7 +103,10 @@ class SlackAnswerPoster:
     async def show_live(
         self, asked: OpenQuestion, model: ModelRef, record: LiveRecord
     ) -> AsyncIterator[ShowWords]:
-        """See AnswerPoster."""
+        """See AnswerPoster. Nothing of a private answer is shown before it is finished."""
+        if asked.question.private:
+            yield lambda words: None
+            return
         self._shown = LiveAnswer(self._live, asked, model, record)
         async with self._shown.shown() as show:
             yield show
@@ -110,6 +115,8 @@ class SlackAnswerPoster:
         self, asked: OpenQuestion, answer: ModelAnswer, record_attempt: RecordAttempt, live: LiveRecord
     ) -> Posted:
         """Post question and answer in the channel, or the answer in the thread of the message that asks."""
+        if asked.question.private:
+            return await self._show_privately(asked, answer)
         with delivery_errors():
             place, ts = await self._finished_live(asked, answer, live) or await self._found_or_posted(
                 asked, answer, record_attempt
@@ -118,6 +125,20 @@ class SlackAnswerPoster:
         if last:
             await self._end_direct_turn(asked.question)
         return Posted(_next_place(asked.question, place, ts), last)
+
+    async def _show_privately(self, asked: OpenQuestion, answer: ModelAnswer) -> Posted:
+        """Show the answer's next message to the person who asked alone.
+
+        Slack cannot say whether it has such a message, so one whose outcome is unknown is shown again.
+        """
+        question = asked.question
+        messages = await self._messages(question, answer, question.place)
+        with delivery_errors():
+            in_channel = await self._poster.post_ephemeral(question.place, question.user, messages[asked.posted])
+        if not in_channel and not asked.posted:
+            text = "I cannot show messages in this channel, so I sent you the answer directly."
+            await self._try_to_respond(build_reply(text))
+        return Posted(question.place, asked.posted + 1 >= len(messages))
 
     async def _end_direct_turn(self, question: Question) -> None:
         """Say that the bot waits again in direct messages, where no stream ends that says so."""
@@ -264,6 +285,8 @@ class SlackAnswerPoster:
             built = await asyncio.to_thread(build, answer)
             if answer.answer.finish in UNFINISHED:
                 built[-1] = with_try_again(built[-1], question.key)
+            if question.private:
+                built[-1] = with_share(built[-1], question.key)
             self._built[quoted] = built
         return self._built[quoted]
 

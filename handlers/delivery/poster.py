@@ -219,22 +219,33 @@ class Poster:
                     raise
         raise AssertionError("the last try returns or raises")
 
-    async def post_ephemeral(self, place: Place, user: str, message: Message) -> None:
-        """Show a message to one person: in the channel, or directly where the bot cannot post in the channel."""
-        try:
-            async with self.limits.posting_ephemeral(place.channel):
-                await self._client.chat_postEphemeral(
-                    channel=place.channel,
-                    user=user,
-                    text=message.text,
-                    blocks=list(message.blocks),
-                    thread_ts=place.thread or None,
-                    parse="none",
-                )
-        except SlackApiError as error:
-            if slack_code(error) not in CANNOT_POST:
-                raise
-            await self.post(Place(place.team, await self.direct_channel(user)), message)
+    async def post_ephemeral(self, place: Place, user: str, message: Message) -> bool:
+        """Show a message to one person: in the channel, or directly where the bot cannot post in the channel.
+
+        Returns whether it was in the channel. Raises SlackApiError, NETWORK_ERRORS.
+        """
+        forms = [message, *plain_forms(message)]
+        for form in forms:
+            try:
+                async with self.limits.posting_ephemeral(place.channel):
+                    await self._client.chat_postEphemeral(
+                        channel=place.channel,
+                        user=user,
+                        text=form.text,
+                        blocks=list(form.blocks),
+                        thread_ts=place.thread or None,
+                        parse="none",
+                    )
+                return True
+            except SlackApiError as error:
+                code = slack_code(error)
+                if code in CANNOT_POST:
+                    break
+                if form is forms[-1] or code not in BAD_MESSAGE:
+                    raise
+                logger.error("Slack refuses a message (%s), showing its text alone", code)
+        await self.post(Place(place.team, await self.direct_channel(user)), message)
+        return False
 
     def respond_ephemeral(self, place: Place, user: str) -> Respond:
         """Return a Respond that shows ephemeral messages to this person in this place."""

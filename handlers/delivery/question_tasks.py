@@ -117,12 +117,18 @@ class QuestionTasks:
 
     async def try_again(self, key: str, requester: Requester, respond: Respond) -> None:
         """Ask a question once more whose answer failed or ended early. Raises BotError."""
-        question = await self._answer_worker.try_again(key, requester.place)
+        question = await self._answer_worker.try_again(key, requester)
         # Who presses the button is the one who asks, with the rights and the limits of that person.
         opened = await self._answer_worker.add(replace(question, user=requester.user))
         if opened is None:
             raise Outdated("This question was asked again already.")
         self._spawn(opened, respond if question.quoted else None)
+
+    async def share(self, key: str, requester: Requester, respond: Respond) -> Place:
+        """Post a person's private answer where it was asked for, once; return that place. Raises BotError."""
+        opened = await self._answer_worker.share(key, requester)
+        self._spawn(opened, respond)
+        return opened.question.place
 
     def stop(self, place: Place, user: str) -> int:
         """Stop the answers in a thread, or the person's own in a channel; return how many."""

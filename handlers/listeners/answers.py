@@ -1,4 +1,4 @@
-"""What people do to an answer: Slack's Stop, and “Try again”."""
+"""What people do to an answer: Slack's Stop, “Try again” and “Share”."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.domain.place import Requester
 from bot.runtime.background_tasks import BackgroundTasks
+from handlers.blocks.chat.answer import build_shared
 from handlers.delivery.poster import Poster
 from handlers.delivery.question_tasks import QuestionTasks
 from handlers.errors import report_errors
@@ -36,3 +37,16 @@ class AnswerListeners:
         respond = self._poster.respond_to(body["response_url"])
         key = str(body["actions"][0].get("value") or "")
         self._tasks.spawn(report_errors(self._questions.try_again(key, requester, respond), respond), "button")
+
+    async def share(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
+        """Post a private answer in the channel in which it was asked for."""
+        await ack()
+        respond = self._poster.respond_to(body["response_url"])
+        self._tasks.spawn(report_errors(self._share(requester, body), respond), "button")
+
+    async def _share(self, requester: Requester, body: Body) -> None:
+        url = body["response_url"]
+        key = str(body["actions"][0].get("value") or "")
+        place = await self._questions.share(key, requester, self._poster.respond_to(url))
+        # The button is gone with the private answer.
+        await self._poster.respond_to(url, replace=True)(build_shared(place.channel))

@@ -78,6 +78,7 @@ class Commands:
             named=typed.model,
             quoted=True,
             settings=typed.settings,
+            private=typed.private,
         )
         await self._questions.accept(question, respond)
         await ack()

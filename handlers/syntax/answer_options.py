@@ -34,6 +34,8 @@ DEFAULT: Final = "default"  # leaves a value to Google again
 NONE: Final = "none"  # no system instruction at all
 _GREETING: Final = "greeting"
 _MODEL: Final = "model"
+_PRIVATE: Final = "private"
+_YES_OR_NO: Final = {"yes": True, "no": False}
 _MOST_STOPS: Final = 20  # more than any model takes: a line of them is not read to its end
 _DOCUMENTED: Final = ("temperature", "top_p", "top_k", "max_tokens", "candidates", "stop", "safety", "system")
 
@@ -45,6 +47,7 @@ class AskOptions:
     model: str = ""
     settings: GenerationSettings = NO_SETTINGS
     question: str = ""
+    private: bool = False
 
 
 def parse_ask_options(line: str) -> AskOptions:
@@ -52,12 +55,12 @@ def parse_ask_options(line: str) -> AskOptions:
 
     A word with an unknown key begins the question: “x=3, what is y?”.
     """
-    model, values = "", _Values()
+    model, private, values = "", None, _Values()
     while True:
         key, start = leading_key(line)
         name = key.lower()
-        if name != _MODEL and name not in KEYS:
-            return AskOptions(model, values.settings(), line)
+        if name not in (_MODEL, _PRIVATE) and name not in KEYS:
+            return AskOptions(model, values.settings(), line, bool(private))
         after = line[start:]
         word = next(words(after, keys=False), None)
         if word is None:
@@ -66,10 +69,12 @@ def parse_ask_options(line: str) -> AskOptions:
                 f"Write it after the =, like {'model=capitals' if name == _MODEL else 'temperature=0.2'}.",
                 field=name,
             )
-        if name == _MODEL and model:
-            raise BadArgument("`model` is given twice.", "Give it once.", field=name)
+        if (name == _MODEL and model) or (name == _PRIVATE and private is not None):
+            raise BadArgument(f"`{name}` is given twice.", "Give it once.", field=name)
         if name == _MODEL:
             model = word.value
+        elif name == _PRIVATE:
+            private = _read_private(word.value)
         else:
             values.add(KEYS[name], word)
         line = after[word.end :].strip()
@@ -126,6 +131,16 @@ class _Values:
     def settings(self) -> GenerationSettings:
         """Return the settings."""
         return GenerationSettings(**self._given)
+
+
+def _read_private(text: str) -> bool:
+    if (answer := _YES_OR_NO.get(text.lower())) is None:
+        raise BadArgument(
+            f"`private` is yes or no, not “{shown(text)}”.",
+            "private=yes shows the answer to you alone.",
+            field=_PRIVATE,
+        )
+    return answer
 
 
 def _value(name: str, text: str) -> Any:

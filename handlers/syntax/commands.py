@@ -78,6 +78,7 @@ class Arguments:
     role: Role | None = None
     target: str = ""
     settings: GenerationSettings = NO_SETTINGS
+    private: bool = False
     change: SettingsChange | None = None
     budget: BudgetChange | None = None
 
@@ -195,6 +196,11 @@ def parse_mention(text: str, bot_user: str, *, has_file: bool = False) -> TypedC
     if command is not None and len(line) <= LONGEST_LINE and command.in_mention(rest, has_file):
         return _typed(command, rest, marked)
     arguments = _parse_ask(line)
+    if arguments.private:
+        raise BadArgument(
+            "`private=yes` is for /ask: a message is answered beside it.",
+            "Type /ask private=yes and your question.",
+        )
     if not arguments.question:
         named = f"You named the model “{shown(arguments.model)}”" if arguments.model else "You set how to answer"
         raise BadArgument(f"{named}, but asked nothing.", "Write the question after it.")
@@ -280,7 +286,9 @@ def _parse_needed_name(word: str, rest: str) -> Arguments:
 
 def _parse_ask(line: str) -> Arguments:
     options = parse_ask_options(line)
-    return Arguments(model=options.model, settings=options.settings, question=options.question)
+    return Arguments(
+        model=options.model, settings=options.settings, question=options.question, private=options.private
+    )
 
 
 def _parse_settings(rest: str) -> Arguments:
@@ -583,8 +591,9 @@ COMMANDS = (
     Command("/tune help", "", "Shows this.", _parse_help, Runner.HELP, _alone, only_reads=True),
     Command(
         "/ask",
-        "[model=NAME temperature=0.2] question",
-        "Asks a tuned model, with settings for this question if you like; go on in the thread under its answer.",
+        "[model=NAME temperature=0.2 private=yes] question",
+        "Asks a tuned model, with settings for this question if you like; go on in the thread under its answer. "
+        "`private=yes` shows the answer to you alone, with a button to share it.",
         parse_ask,
         Runner.ASK,
     ),

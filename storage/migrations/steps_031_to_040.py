@@ -20,3 +20,17 @@ def m032_resources(db: Database) -> None:
     """Let indexes find the job of a model, which each question does, however many jobs have ended."""
     db.table("jobs").create_index(["tuned_model"], "jobs_by_model")
     db.table("jobs").create_index(["endpoint"], "jobs_by_endpoint")
+
+
+@migrations()
+def m033_private_answers(db: Database) -> None:
+    """Store which questions are answered to one person alone, and their answers until that person shares them."""
+    db.table("questions").add_column("private", int, not_null_default=0)
+    answers = db.table("private_answers")
+    answers.create(
+        {"key": str, "team": str, "question": str, "reply": str, "answered_at": int},
+        pk="key",
+        not_null={"team", "question", "reply", "answered_at"},
+        strict=True,
+    )
+    answers.create_index(["answered_at"], "private_answers_by_age")

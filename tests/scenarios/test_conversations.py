@@ -1,8 +1,11 @@
 """Questions to tuned models: by command, by mention, in threads, and answers that are odd in every way."""
 
+import asyncio
+
 import pytest
 import pytest_asyncio
 
+from bot.sandbox.slack import Message
 from tests.support.bot_harness import BotHarness, shown_in
 from tests.support.waiting import wait_until
 
@@ -35,6 +38,33 @@ async def test_ask_posts_question_and_answer_for_everyone(bot: BotHarness, model
     answer = await bot.message(f"<@{bot.ada.id}> asked `counter`", "eight")
     assert answer.visible_to is None
     assert "> seven" in shown_in(answer)
+
+
+async def test_a_private_answer_is_seen_by_who_asked_until_it_is_shared_once(bot: BotHarness, model: str) -> None:
+    await ask(bot, f"private=yes model={model} seven")
+    answer = await bot.message("asked `counter`", "eight", "Only you see this answer")
+    assert answer.visible_to == bot.ada.id
+    assert [each for each in bot.messages("eight") if each.visible_to is None] == []
+    asked = len(bot.asked())
+    await asyncio.gather(bot.ada.click(answer, "answer_share"), bot.ada.click(answer, "answer_share"))
+    await bot.message("I post this answer in")
+    await bot.message("it was shared already")
+    await wait_until(lambda: shared(bot), "the shared answer")
+    (message,) = shared(bot)
+    assert "> seven" in shown_in(message)
+    assert "answer_share" not in str(answer.blocks), "the button is gone"
+    assert len(bot.asked()) == asked
+    bot.ada.post(bot.channel, "ninety nine", thread_ts=message.ts)
+    await bot.message("one hundred", thread=message.ts)
+    assert shared(bot) == [message]
+
+    bot.ada.post(bot.channel, bot.ada.typed("@Tunebot private=yes seven"))
+    await bot.message("`private=yes` is for /ask")
+
+
+def shared(bot: BotHarness) -> list[Message]:
+    """The answers that everybody sees."""
+    return [each for each in bot.messages("asked `counter`", "eight") if each.visible_to is None]
 
 
 async def test_ask_without_any_model_says_how_to_choose_one(bot: BotHarness, model: str) -> None:

@@ -37,6 +37,10 @@ async def by_command(bot: BotHarness) -> None:
     await bot.ada.slash_command(bot.channel, "/ask", "seven")
 
 
+async def privately(bot: BotHarness) -> None:
+    await bot.ada.slash_command(bot.channel, "/ask", "private=yes seven")
+
+
 async def by_form(bot: BotHarness) -> None:
     await bot.ada.click(await bot.card("counter"), "job_ask")
     await submit_form(bot)
@@ -100,6 +104,13 @@ async def test_killed_while_google_thinks(bot: BotHarness, way: Way) -> None:
     await bot.stage.kill()
     await bot.stage.start()
     await goes_on(bot, await answered_once(bot, asked=2))
+
+
+async def test_killed_while_google_thinks_a_private_question_stays_private(bot: BotHarness) -> None:
+    await google_thinks(bot, privately)
+    await bot.stage.kill()
+    await bot.stage.start()
+    assert (await answered_once(bot, asked=2)).visible_to == bot.ada.id
 
 
 async def test_stopped_while_google_thinks(bot: BotHarness) -> None:

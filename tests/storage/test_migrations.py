@@ -8,18 +8,21 @@ from pathlib import Path
 import pytest
 import sqlite_utils
 
+from bot.domain.chat import Question
 from bot.domain.jobs import TuningJob
 from bot.domain.place import Place
 from bot.domain.requests import ModalWork, PendingModal, StartRequest
 from bot.errors import StorageError
 from bot.ports.notifier import NoticeKind
+from bot.ports.questions import OpenQuestion
 from storage.audit_log import SqliteAuditLog
-from storage.codecs import job_row, micros
+from storage.codecs import job_row, micros, question_row
 from storage.database import Database
 from storage.jobs import SqliteJobStore
 from storage.migrations import migrations, read_schema
 from storage.outbox import SqliteOutbox
 from storage.pending_modals import SqlitePendingModals
+from storage.questions import SqliteQuestions
 from tests.support.builders import START, TEAM, job
 from tests.support.clock import FixedClock
 
@@ -174,4 +177,20 @@ async def test_a_name_of_an_older_row_is_found_as_people_type_it(tmp_path: Path)
     found = await SqliteJobStore(database).named(TEAM, "Bob's 'model'")
     assert found is not None
     assert found.key == "k1"
+    await database.close()
+
+
+async def test_a_question_of_an_older_schema_is_not_private(tmp_path: Path) -> None:
+    path = tmp_path / "tunebot.db"
+    question = Question("k1", Place(TEAM, "C1"), "U1", "seven", quoted=True)
+    with sqlite_utils.Database(path) as db:
+        migrations.apply(db, stop_before="m033_private_answers")
+        row = question_row(OpenQuestion(question, START))
+        db.table("questions").insert(
+            {name: row[name] for name in db.table("questions").columns_dict if name in row}
+        )
+    database = Database(path)
+    await database.open()
+    (opened,) = await SqliteQuestions(database, FixedClock(START)).open_questions()
+    assert opened.question == question
     await database.close()

@@ -38,6 +38,7 @@ async def state(questions: SqliteQuestions) -> OpenQuestion:
         TYPED,
         Question("view:V1", PLACE, "U0ADA", "что?\n🧮", model=MODEL, quoted=True),
         Question("message:C0GENERAL:1700.1", THREAD, "U0ADA", "and 1"),
+        replace(TYPED, private=True),
         replace(TYPED, settings=GenerationSettings(temperature=0.0, safety=Safety.LOW, stop_sequences=("a",))),
     ],
 )
@@ -146,3 +147,28 @@ async def test_the_first_word_of_an_answer_is_measured_once(database: Database, 
     clock.advance(timedelta(seconds=9))
     await questions.posted(TYPED.key, THREAD)
     assert measured == [3.0]
+
+
+async def test_a_private_answer_is_shared_once_by_who_asked(questions: SqliteQuestions, clock: FixedClock) -> None:
+    await questions.add(replace(TYPED, private=True))
+    await questions.store_answer(TYPED.key, ANSWER)
+    await questions.settle(TYPED.key)
+    assert await questions.share(TYPED.key, TEAM, "U0BOB") is None
+    assert await questions.share(TYPED.key, "T0OTHER", TYPED.user) is None
+    shared = await questions.share(TYPED.key, TEAM, TYPED.user)
+    assert shared == OpenQuestion(replace(TYPED, key=f"share:{TYPED.key}"), START, ANSWER)
+    assert await state(questions) == shared
+    assert await questions.share(TYPED.key, TEAM, TYPED.user) is None
+
+
+async def test_an_answer_that_everybody_saw_and_one_of_last_week_are_not_shared(
+    questions: SqliteQuestions, clock: FixedClock
+) -> None:
+    for key, private in (("open", False), ("old", True)):
+        await questions.add(replace(TYPED, key=key, private=private))
+        await questions.store_answer(key, ANSWER)
+        await questions.settle(key)
+    clock.advance(timedelta(days=8))
+    await questions.settle("another")
+    assert await questions.share("open", TEAM, TYPED.user) is None
+    assert await questions.share("old", TEAM, TYPED.user) is None

@@ -23,6 +23,7 @@ from handlers.blocks.message import (
 )
 
 AGAIN_ACTION = "question_again"
+SHARE_ACTION = "answer_share"
 PIECE = 11_000  # below Slack's 12,000 for Markdown, so that question and notes fit under 13,200 for all blocks
 _QUESTION = 1_000
 _WHY = {
@@ -103,6 +104,20 @@ def with_try_again(message: Message, key: str) -> Message:
     """Return the message with a button that asks the question of this key once more."""
     again = button("Try again", AGAIN_ACTION, key, label="Ask the same question again")
     return Message(message.text, (*message.blocks, actions([again], "try_again")), message.whole)
+
+
+def with_share(message: Message, key: str) -> Message:
+    """Return a private answer with a button that posts the answer to the question of this key in the channel."""
+    share = button("Share", SHARE_ACTION, key, label="Post this answer in the channel for everybody")
+    note = "Only you see this answer."
+    blocks = [*message.blocks, context(note, "private"), actions([share], "share")]
+    return compose(f"{message.whole or message.text}\n{note}", blocks)
+
+
+def build_shared(channel: str) -> Message:
+    """Build what takes the place of a private answer that was shared."""
+    text = f"I post this answer in <#{channel}>."
+    return compose(text, [section(text, "shared")])
 
 
 def answer_note(answer: Answer) -> str:

@@ -10,7 +10,7 @@ import pytest
 from bot.chat.answer_worker import ASKED_AGAIN_WITHIN, AnswerWorker
 from bot.domain.chat import ModelRef, Question, Role, Turn
 from bot.domain.place import Place, Requester
-from bot.errors import RetryLater, Unconfirmed
+from bot.errors import Outdated, RetryLater, Unconfirmed
 from bot.runtime.backoff import Backoff
 from storage.questions import SqliteQuestions
 from tests.support.harness import ADA, PLACE, Harness
@@ -188,6 +188,18 @@ async def test_without_any_model_it_is_said_how_to_choose_one(harness: Harness, 
     await ask(asking, to)
     assert "/tune use NAME" in to.shown[0]
     assert await asking.open_questions() == []
+
+
+async def test_only_who_asked_a_private_question_may_ask_it_again(
+    harness: Harness, asking: AnswerWorker, model: ModelRef
+) -> None:
+    harness.google.faults.fail(404, "Endpoint is not found.", path=r":(streamG|g)enerateContent", times=2)
+    await ask(asking, RecordingAnswerPoster(), replace(SEVEN, private=True))
+    with pytest.raises(Outdated):
+        await asking.try_again(SEVEN.key, Requester("U0BOB", SEVEN.place))
+    # The button may be in the direct messages, where the bot cannot show it in the channel.
+    again = await asking.try_again(SEVEN.key, Requester(SEVEN.user, Place(SEVEN.place.team, "D1")))
+    assert again == replace(SEVEN, private=True, key=f"again:{SEVEN.key}")
 
 
 async def test_a_paid_answer_waits_while_slack_is_away(

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.chat.chat_service import exchange
-from bot.domain.chat import Answer, ModelAnswer, ModelRef
+from bot.domain.chat import Answer, ModelAnswer, ModelRef, Question
 from bot.domain.place import Place, Requester
 from bot.domain.requests import StartRequest
 from bot.errors import Forbidden
@@ -56,6 +56,17 @@ async def test_a_person_is_erased_and_the_others_of_the_thread_are_not(harness: 
     assert (line.act.user, line.subject, line.act.channel) == (ADA, ADA, PLACE.channel)
 
     assert (await forgetting(harness).forget(ASKED_BY_ADA, ADA)).turns == 0
+
+
+async def test_private_answers_are_erased_too(harness: Harness) -> None:
+    questions = harness.stores.questions
+    for key, user in (("hers", ADA), ("his", "U0BOB")):
+        await questions.add(Question(key, PLACE, user, "seven", quoted=True, private=True))
+        await questions.store_answer(key, ModelAnswer(MODEL, Answer("eight")))
+        await questions.settle(key)
+    await forgetting(harness).forget(ASKED_BY_ADA, ADA)
+    assert await questions.share("hers", TEAM, ADA) is None
+    assert await questions.share("his", TEAM, "U0BOB") is not None
 
 
 async def test_only_owners_erase_another_person(harness: Harness) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -10,8 +11,8 @@ import pytest
 from bot.app import SYSTEM_CLOCK
 from bot.chat.answer_worker import StoredLive
 from bot.domain.chat import Answer, ModelAnswer, Question
-from bot.domain.place import Place
-from bot.errors import StorageError
+from bot.domain.place import Place, Requester
+from bot.errors import Outdated, StorageError
 from bot.ports.questions import OpenQuestion
 from bot.runtime.background_tasks import BackgroundTasks
 from handlers.delivery.answer_posts import SlackAnswerPoster
@@ -340,6 +341,58 @@ async def test_after_a_restart_an_ephemeral_message_is_posted(harness: QuestionH
     await harness.settled()
     (message,) = harness.at.messages("TUNEBOT_BACKENDS")
     assert message.visible_to == harness.at.ada.id
+
+
+async def private_answer(harness: QuestionHarness, text: str = "eight") -> None:
+    """Let a process that has just started go on with a private question whose answer is stored."""
+    await harness.answered(replace(harness.question("command:1"), private=True), text)
+    await harness.settled()
+
+
+async def test_after_a_restart_a_private_answer_is_shown_to_who_asked_alone(harness: QuestionHarness) -> None:
+    harness.at.slack.faults.rate_limit("chat.postEphemeral", retry_after=1)
+    await private_answer(harness)
+    (message,) = harness.at.messages("asked `counter`", "seven", "eight", "Only you")
+    assert message.visible_to == harness.at.ada.id
+    assert not harness.at.calls("chat.postMessage")
+    assert not harness.at.calls("chat.startStream")
+    assert await harness.conversation(message.channel, message.ts) is None
+
+
+async def test_a_long_private_answer_is_shown_whole_and_has_one_button(harness: QuestionHarness) -> None:
+    await private_answer(harness, LONG)
+    shown = [each for each in harness.at.messages() if each.visible_to]
+    assert len(shown) > 1
+    assert [with_button for each in shown if (with_button := "answer_share" in str(each.blocks))] == [True]
+    assert all(f"part{number}" in str([each.blocks for each in shown]) for number in range(4))
+    assert not harness.at.calls("chat.postMessage")
+
+
+async def test_where_the_bot_may_not_post_a_private_answer_goes_to_who_asked_directly(
+    harness: QuestionHarness,
+) -> None:
+    harness.at.slack.faults.fail("chat.postEphemeral", error="not_in_channel")
+    await private_answer(harness)
+    (message,) = harness.at.messages("eight")
+    assert message.channel == harness.at.ada.open_dm().id
+
+
+async def test_a_private_answer_is_shared_once_as_an_answer_that_goes_on(harness: QuestionHarness) -> None:
+    await private_answer(harness)
+    question = harness.question("command:1")
+    ada, bob = (Requester(user, question.place) for user in (question.user, "U0BOB"))
+    tasks = harness.questions()
+    with pytest.raises(Outdated):
+        await tasks.share("command:1", bob, harness.respond)
+    assert await tasks.share("command:1", ada, harness.respond) == question.place
+    with pytest.raises(Outdated):
+        await tasks.share("command:1", ada, harness.respond)
+    await harness.settled()
+    (message,) = [each for each in harness.at.messages("eight") if not each.visible_to]
+    assert "answer_share" not in str(message.blocks)
+    conversation = await harness.conversation(message.channel, message.ts)
+    assert conversation is not None
+    assert [turn.text for turn in conversation.turns] == ["seven", "eight"]
 
 
 async def test_in_a_thread_it_is_told_once_also_when_slacks_answer_is_lost(harness: QuestionHarness) -> None:

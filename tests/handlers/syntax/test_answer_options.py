@@ -30,6 +30,8 @@ from handlers.syntax.answer_options import AskOptions, parse_ask_options, parse_
                 "go on",
             ),
         ),
+        ("private=Yes model=m why?", AskOptions("m", question="why?", private=True)),
+        ("private=no why?", AskOptions(question="why?")),
         ("system=none go on", AskOptions("", GenerationSettings(system_instruction=""), "go on")),
         ("temperature=default go on", AskOptions("", GenerationSettings(), "go on")),
     ],
@@ -47,6 +49,8 @@ def test_known_words_before_a_question_are_settings(line: str, options: AskOptio
         ("safety=strict why?", "`safety` is low, medium, high, none, not “strict”."),
         ("temperature=", "`temperature=` has no value."),
         ("model=", "`model=` has no name."),
+        ("private=maybe why?", "`private` is yes or no, not “maybe”."),
+        ("private=no private=yes why?", "`private` is given twice."),
     ],
 )
 def test_a_wrong_value_is_named(line: str, message: str) -> None:

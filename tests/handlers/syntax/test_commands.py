@@ -237,6 +237,12 @@ def test_a_mention_is_a_command_or_a_question(text: str, command: TypedCommand) 
     assert parse_mention(text, "UBOT") == command
 
 
+def test_a_mention_is_not_answered_privately() -> None:
+    with pytest.raises(BadArgument, match="`private=yes` is for /ask"):
+        parse_mention("<@UBOT> private=yes what is it?", "UBOT")
+    assert parse_mention("<@UBOT> private=no what is it?", "UBOT") == asked("what is it?")
+
+
 def test_a_mention_with_a_file_is_a_start_even_without_words() -> None:
     assert parse_mention("<@UBOT>", "UBOT", has_file=True) == TypedCommand(Runner.START)
 

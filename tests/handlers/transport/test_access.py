@@ -259,6 +259,7 @@ ROUTES: dict[tuple[str, str], tuple[str, Callable[[Kind, str, str], Body]]] = {
             feedback.SWITCH_ACTION,
             feedback.AGAIN_ACTION,
             answer.AGAIN_ACTION,
+            answer.SHARE_ACTION,
         )
     },
     ("event", "app_mention"): ("event", event("app_mention")),

@@ -4,7 +4,7 @@ import pytest
 
 from bot.domain.chat import Answer, Finish, ModelAnswer, ModelRef
 from bot.domain.generation_settings import GenerationSettings
-from handlers.blocks.chat.answer import answer_note, build_answer, build_asked_answer
+from handlers.blocks.chat.answer import answer_note, build_answer, build_asked_answer, build_shared, with_share
 from handlers.blocks.message import Message
 from tests.support.block_checks import check_message
 
@@ -35,6 +35,35 @@ def test_question_and_answer_stand_in_one_message() -> None:
         },
         {"type": "markdown", "text": "**Paris** & Rome"},
     ]
+
+
+def test_a_private_answer_says_so_and_can_be_shared() -> None:
+    (message,) = ask("Which capital?", Answer("Paris"))
+    private = with_share(message, "command:1")
+    check_message(private, mentions={"U1"})
+    assert private.text == f"{message.text}\nOnly you see this answer."
+    assert list(private.blocks[len(message.blocks) :]) == [
+        {
+            "type": "context",
+            "block_id": "private",
+            "elements": [{"type": "mrkdwn", "text": "Only you see this answer.", "verbatim": True}],
+        },
+        {
+            "type": "actions",
+            "block_id": "share",
+            "elements": [
+                {
+                    "type": "button",
+                    "text": {"type": "plain_text", "text": "Share"},
+                    "action_id": "answer_share",
+                    "value": "command:1",
+                    "accessibility_label": "Post this answer in the channel for everybody",
+                }
+            ],
+        },
+    ]
+    check_message(build_shared("C1"))
+    assert build_shared("C1").text == "I post this answer in <#C1>."
 
 
 def test_all_answers_are_shown_and_what_the_question_itself_set() -> None:
