@@ -80,12 +80,16 @@ class SlackAnswerPoster:
             await self._live.set_status(question.place, PROCESSING)
 
     async def posted_before(self, asked: OpenQuestion) -> Posted | None:
-        """Look where the question was asked, unless the database knows of a message that waits for the answer."""
-        if not self._resumed or asked.unconfirmed is not None or asked.live is not None:
+        """Look where the question was asked, unless the database knows of a post that may be in Slack."""
+        if not self._resumed or asked.unconfirmed is not None:
             return None
         if asked.question.private:
             return None  # Slack does not list messages that only one person sees.
         question, place = asked.question, asked.question.place
+        if asked.live is not None:
+            # The message of the unfinished answer waits for the answer, unless a restored backup knows it so only.
+            last = await self._earlier(asked, asked.live.place, answer_metadata(question.key, last=True))
+            return None if last is None else Posted(_next_place(question, asked.live.place, last), True)
         ts = await self._earlier(asked, place, answer_metadata(question.key))
         if ts is None:
             return None

@@ -97,8 +97,8 @@ class TokenCheck:
             if (code := slack_code(error)) not in TOKEN_REFUSED:
                 return
             if not self._problem:
-                logger.error("Slack refuses SLACK_BOT_TOKEN: %s. Until it is renewed I cannot post.", code)
-            self._problem = f"Slack refuses SLACK_BOT_TOKEN: {code}"
+                logger.error("Slack refuses SLACK_BOT_TOKEN (%s). Until it is renewed I cannot post.", code)
+            self._problem = f"Slack refuses SLACK_BOT_TOKEN ({code})"
         except NETWORK_ERRORS:
             return
         else:
@@ -142,4 +142,4 @@ def _refused(name: str, error: SlackApiError) -> SettingsError | SlackApiError:
     code = slack_code(error)
     if not code or slack_status(error) >= 500:
         return error
-    return SettingsError(f"Slack refuses {name}: {code}.", "Copy it again from the app's settings at Slack.")
+    return SettingsError(f"Slack refuses {name} ({code}).", "Copy it again from the app's settings at Slack.")

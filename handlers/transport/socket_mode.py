@@ -210,7 +210,7 @@ class SocketMode:
                 code = slack_code(error) or type(error).__name__
                 if code in TOKEN_REFUSED:
                     longest = self._times.longest_wait_when_refused
-                    self._down(f"Slack refuses SLACK_APP_TOKEN: {code}. Start again with a new app-level token")
+                    self._down(f"Slack refuses SLACK_APP_TOKEN ({code}). Start again with a new app-level token")
                 else:
                     self._down(f"not connected to Slack: {code}")
             except _BROKEN as error:

@@ -227,7 +227,7 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
 async def test_a_wrong_token_ends_the_start_with_one_clear_line(stage: Stage, name: str, wrong: str) -> None:
     code, said = await ended(stage, **{name: wrong})
     assert code == 1
-    assert f"Slack refuses {name}: invalid_auth." in said
+    assert f"Slack refuses {name} (invalid_auth)." in said
     assert "Copy it again" in said
     assert wrong not in said
     assert "Traceback" not in said

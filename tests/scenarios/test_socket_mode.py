@@ -107,7 +107,7 @@ async def test_an_app_token_that_is_revoked_turns_health_red_and_is_said_once(bo
     text = await wait_until(refused, "a red health")
     opened = "apps.connections.open"
     await wait_until_still(lambda: len(bot.slack.workspace.calls_of(opened)), 2.0)
-    assert "Slack refuses SLACK_APP_TOKEN: token_revoked" in text
+    assert "Slack refuses SLACK_APP_TOKEN (token_revoked)" in text
     assert bot.stage.log_file.read_text().count("Slack refuses SLACK_APP_TOKEN") == 1
     assert len(bot.slack.workspace.calls_of("apps.connections.open")) - asked <= 4
     bot.slack.faults.clear()

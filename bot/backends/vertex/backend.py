@@ -49,8 +49,8 @@ _POLL_PAGES_PER_THOUSAND: Final = 12
 _JOB_PAGES: Final = 50
 # A poll of many jobs reads the losses of every job that has ended and of so many running ones, those first whose
 # losses were read longest ago.
-_RUNNING_LOSSES_PER_POLL: Final = 2
-_DETAILS_PER_POLL: Final = 2
+_RUNNING_LOSSES_PER_POLL: Final = 1
+_DETAILS_PER_POLL: Final = 1
 
 
 class VertexBackend:

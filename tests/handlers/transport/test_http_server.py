@@ -310,7 +310,7 @@ async def test_a_revoked_app_token_is_told_once_turns_health_red_and_is_tried_pa
     asked = len(served.slack.workspace.calls_of("apps.connections.open"))
     served.slack.faults.fail("apps.connections.open", error="token_revoked", times=None)
     served.slack.faults.drop_sockets()
-    assert "Slack refuses SLACK_APP_TOKEN: token_revoked" in await served.until_unwell("refuses")
+    assert "Slack refuses SLACK_APP_TOKEN (token_revoked)" in await served.until_unwell("refuses")
     calls = served.slack.workspace.calls_of
     await holds(lambda: len(calls("apps.connections.open")) - asked <= 7, 1.5, "few calls")
     told = [record for record in caplog.records if "SLACK_APP_TOKEN" in record.message]
@@ -325,7 +325,7 @@ async def test_a_revoked_bot_token_is_told_once_and_turns_health_red(
 ) -> None:
     served = await serve()
     served.slack.faults.fail("auth.test", error="token_revoked", times=None)
-    assert "Slack refuses SLACK_BOT_TOKEN: token_revoked" in await served.until_unwell()
+    assert "Slack refuses SLACK_BOT_TOKEN (token_revoked)" in await served.until_unwell()
     checks = served.slack.workspace.calls_of
     before = len(checks("auth.test"))
     await wait_until(lambda: len(checks("auth.test")) >= before + 3, "three more checks of the token")
