@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.bot_harness import BotHarness, shown_in
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.long]
 
 
 async def test_settings_of_a_channel_and_of_a_question(bot: BotHarness) -> None:

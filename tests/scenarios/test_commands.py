@@ -5,7 +5,7 @@ import pytest
 from tests.support.bot_harness import NEXT_NUMBER, BotHarness, buttons, shown_in
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.long]
 
 
 async def test_list_shows_what_was_tuned_and_how_it_stands(bot: BotHarness) -> None:

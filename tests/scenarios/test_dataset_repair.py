@@ -4,9 +4,13 @@ import json
 import sqlite3
 from collections.abc import Sequence
 
+import pytest
+
 from bot.sandbox.stage import BUCKET
 from tests.scenarios.test_tune_and_ask import report_of
 from tests.support.bot_harness import BotHarness, OpenBot
+
+pytestmark = pytest.mark.long
 
 GOOD = [{"text_input": f"question {number}", "output": f"answer {number}"} for number in range(40)]
 

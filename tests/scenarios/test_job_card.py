@@ -6,7 +6,7 @@ from bot.sandbox.slack import ChannelKind
 from tests.support.bot_harness import BotHarness, OpenBot, buttons, shown_in
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.long]
 
 
 async def test_the_card_is_one_message_that_is_edited_until_the_end(bot: BotHarness) -> None:

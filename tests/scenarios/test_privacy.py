@@ -11,7 +11,7 @@ from bot.sandbox.slack import File
 from bot.sandbox.stage import BUCKET
 from tests.support.bot_harness import NEXT_NUMBER, BotHarness, buttons, shown_in
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.long]
 
 REFUSED = "That did not work"
 NAME = "salaries-of-2026.jsonl"

@@ -9,6 +9,8 @@ import pytest
 
 from tests.support.bot_harness import BotHarness, OpenBot
 
+pytestmark = pytest.mark.long
+
 MARK = "stranger-7f3a"
 PATH = "/slack/events"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

@@ -49,7 +49,9 @@ _POLL_PAGES_PER_THOUSAND: Final = 12
 _JOB_PAGES: Final = 50
 # A poll of many jobs reads the losses of every job that has ended and of so many running ones, those first whose
 # losses were read longest ago.
-_RUNNING_LOSSES_PER_POLL: Final = 1
+_RUNNING_LOSSES_PER_POLL: Final = 2
+# From so many jobs on, a poll reads five pages and more of the list, so it reads the losses of one job only.
+_MANY_JOBS: Final = 500
 _DETAILS_PER_POLL: Final = 1
 
 
@@ -277,7 +279,7 @@ class VertexBackend:
         running = [key for key, state in states.items() if state is JobState.RUNNING]
         if len(bodies) > READ_BY_NAME:
             running.sort(key=lambda key: self._losses.last_read(text(bodies[key].get("name"))))
-            running = running[:_RUNNING_LOSSES_PER_POLL]
+            running = running[: 1 if len(bodies) >= _MANY_JOBS else _RUNNING_LOSSES_PER_POLL]
         return ended.union(running)
 
     def _jobs_to_read_details(self, bodies: Mapping[str, Json]) -> set[str]:
