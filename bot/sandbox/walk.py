@@ -29,7 +29,8 @@ async def walk(echo: Callable[[str], None] = click.echo) -> None:
             channel = slack.add_channel("tuning", ada)
             echo(f"Slack and Google are played on {slack.origin} and {google.url}; the bot is the real one.\n")
             async with Stage(slack, google, Path(directory)):
-                printer = asyncio.create_task(_print_messages(slack, echo))
+                shown: dict[str, str] = {}
+                printer = asyncio.create_task(_print_messages(slack, echo, shown))
                 try:
                     await _tune(slack, ada, channel, echo)
                     await _chat(slack, ada, channel, echo)
@@ -38,6 +39,7 @@ async def walk(echo: Callable[[str], None] = click.echo) -> None:
                     printer.cancel()
                     with suppress(asyncio.CancelledError):
                         await printer
+                    _print_news(slack, echo, shown)
     echo("\nThat was all of it. The answers came from a toy that learned the rows by heart, not from Gemini.")
 
 
@@ -62,20 +64,26 @@ async def _chat(slack: SlackStandIn, ada: Person, channel: Channel, echo: Callab
     answer = await slack.workspace.wait_for_message(lambda message: "one hundred" in message.text, 20.0)
     echo("Ada goes on in the thread: seven\n")
     ada.post(channel, "seven", thread_ts=answer.ts)
-    await slack.workspace.wait_for_message(lambda message: "eight" in message.text, 20.0)
+    await slack.workspace.wait_for_message(
+        lambda message: "eight" in message.text and message.streaming_until is None, 20.0
+    )
 
 
-async def _print_messages(slack: SlackStandIn, echo: Callable[[str], None]) -> None:
-    """Print each message of the bot when it appears and each time it is edited."""
-    shown: dict[str, str] = {}
+async def _print_messages(slack: SlackStandIn, echo: Callable[[str], None], shown: dict[str, str]) -> None:
+    """Print each message of the bot when it appears and each time it is edited; `shown` is the text by `ts`."""
     version = -1
     while True:
-        for message in slack.workspace.messages():
-            if message.bot_id is not None and shown.get(message.ts) != message.text:
-                edited = message.ts in shown
-                shown[message.ts] = message.text
-                echo(_framed(_where(message, edited=edited), message.text))
+        _print_news(slack, echo, shown)
         version = await slack.workspace.wait_for_change(version, within=3600.0)
+
+
+def _print_news(slack: SlackStandIn, echo: Callable[[str], None], shown: dict[str, str]) -> None:
+    """Print what is new; a stream that has no word yet is nothing to read."""
+    for message in slack.workspace.messages():
+        if message.bot_id is not None and message.text and shown.get(message.ts) != message.text:
+            edited = message.ts in shown
+            shown[message.ts] = message.text
+            echo(_framed(_where(message, edited=edited), message.text))
 
 
 def _where(message: Message, *, edited: bool) -> str:
