@@ -129,14 +129,14 @@ async def test_direct_messages_are_one_flat_conversation_with_a_model_that_was_c
         await directly(asker, "model=nobody seven", "I know no model named")
 
 
-@pytest.mark.asyncio(loop_scope="module")
-async def test_a_model_of_a_private_channel_is_not_offered_to_who_cannot_read_it(bot: BotHarness) -> None:
-    board = replace(bot, channel=bot.slack.add_channel(f"board-{bot.channel.id}", bot.ada, private=True))
-    await board.tuned(f"secret {bot.channel.id}")
-    bob = bot.slack.person(f"bob-{bot.channel.id}", "Bob")
-    asker = replace(bot, ada=bob)
-    bob.post(bob.open_dm(), "seven")
-    told = await wait_until(
-        lambda: asker.messages("Which model") or asker.messages("No model was chosen"), "words"
-    )
-    assert "secret" not in shown_in(told[0])
+async def test_a_model_of_a_private_channel_is_not_offered_to_who_cannot_read_it(open_bot: OpenBot) -> None:
+    async with open_bot() as bot:
+        board = replace(bot, channel=bot.slack.add_channel(f"board-{bot.channel.id}", bot.ada, private=True))
+        await board.tuned(f"secret {bot.channel.id}")
+        bob = bot.slack.person(f"bob-{bot.channel.id}", "Bob")
+        asker = replace(bot, ada=bob)
+        bob.post(bob.open_dm(), "seven")
+        told = await wait_until(
+            lambda: asker.messages("Which model") or asker.messages("No model was chosen"), "words"
+        )
+        assert "secret" not in shown_in(told[0])
