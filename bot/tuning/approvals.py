@@ -1,7 +1,7 @@
 """Starts that need the yes of an approver: who is asked, who may decide, and what follows.
 
 A start that was approved joins the queue in the same transaction, so it starts exactly once, as every other one.
-Whoever asked cannot approve. What was not decided in time ends, and nothing was sent to Google.
+The person who asked cannot approve. A start on which nobody decides in time ends; nothing was sent to Google.
 """
 
 from collections.abc import Callable
@@ -20,6 +20,7 @@ from bot.people.roles import Deed, Roles
 from bot.ports.clock import Clock
 from bot.ports.notifier import NoticeKind
 from bot.ports.stores import AuditEntry, Change, JobStore
+from bot.runtime.steady_time import SteadyTime
 from bot.spending.estimates import reason_to_approve
 
 ASKED_DIRECTLY: Final = 20  # how many people at most get a direct message about one start
@@ -67,6 +68,7 @@ class Approvals:
         self._jobs = jobs
         self._roles = roles
         self._clock = clock
+        self._steady = SteadyTime(clock)
         self._wake_sender = wake_sender
         self._rules = rules
 
@@ -138,7 +140,7 @@ class Approvals:
     async def expire(self) -> None:
         """End the starts that nobody decided on in time. Raises StorageError."""
         waiting = [job.key for job in await self._jobs.open_jobs() if job.state is JobState.AWAITING_APPROVAL]
-        now = self._clock.now()
+        now = self._steady.now()
         for job in await self._jobs.with_keys(waiting):
             if job.approval is not None and now >= job.approval.expires_at:
                 await self._jobs.change(job.key, partial(expire, now=now))

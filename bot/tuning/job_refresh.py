@@ -17,6 +17,7 @@ from bot.ports.backends import TuningBackend, offered_backend
 from bot.ports.clock import Clock
 from bot.ports.notifier import NoticeKind
 from bot.ports.stores import Change, JobStore
+from bot.runtime.steady_time import SteadyTime
 from bot.tuning.cancellation import Cancellations
 from bot.tuning.ceiling import NO_CEILING, Ceiling
 from bot.tuning.job_service import JobService
@@ -65,6 +66,7 @@ class JobRefresher:
         self._job_service = job_service
         self._cancellations = cancellations
         self._clock = clock
+        self._steady = SteadyTime(clock)
         self._wake_sender = wake_sender
         self._lost_after = lost_after
         self._stuck_after = stuck_after
@@ -108,7 +110,7 @@ class JobRefresher:
         now = self._clock.now()
         if job.cancelled_by or not backend.profile.can_cancel or not isinstance(seen, Operation):
             return
-        if not self._ceiling.reached(job, seen, now):
+        if not self._ceiling.reached(job, seen, self._steady.now()):
             return
         logger.warning("%s has reached the limit of a running tuning", job.key)
         after = await self._change(job.key, partial(ask_to_cancel, user=BY_CEILING, now=now))

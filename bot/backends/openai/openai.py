@@ -58,7 +58,7 @@ class OpenAi:
         return _job(await self._read(f"/v1/fine_tuning/jobs/{job_id}"))
 
     async def describe(self, place: Place, user: str, location: str) -> FileInfo:
-        """See FileReader. Whoever may tune may read the files of the operator's organization there."""
+        """See FileReader. A person who may tune may read the files of the operator's organization there."""
         return await self.file(location)
 
     async def file(self, location: str) -> FileInfo:

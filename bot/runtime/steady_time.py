@@ -1,0 +1,23 @@
+"""The time for decisions that end something people wait or pay for, because a limit of hours has passed.
+
+A clock that steps ahead must not cancel a running tuning. The time here is the earlier of two: what the clock says
+now, and what it said when the process began plus the seconds that have passed since, which no step changes.
+"""
+
+from datetime import datetime, timedelta
+
+from bot.ports.clock import Clock
+
+
+class SteadyTime:
+    """Tells a time that is never ahead of the clock, nor of the process's own count of seconds."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._began_at = clock.now()
+        self._began = clock.monotonic()
+
+    def now(self) -> datetime:
+        """Return the time in UTC, aware. Never raises."""
+        passed = timedelta(seconds=self._clock.monotonic() - self._began)
+        return min(self._clock.now(), self._began_at + passed)
