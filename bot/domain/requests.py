@@ -16,13 +16,13 @@ class Quality(StrEnum):
     RECOMMENDED = "recommended"
     THOROUGH = "thorough"
 
-    def epochs(self, fewest: int, most: int) -> int:
-        """Return the number of epochs, from the fewest and the most that are recommended for a file."""
+    def epochs(self, fewest: int, suggested: int, most: int) -> int:
+        """Return the number of epochs, from those that are recommended for a file."""
         match self:
             case Quality.QUICK:
                 return fewest
             case Quality.RECOMMENDED:
-                return (fewest + most) // 2
+                return suggested
             case Quality.THOROUGH:
                 return most
 

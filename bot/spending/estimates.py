@@ -33,7 +33,7 @@ def estimate(
     whose price counts, empty if it is not known.
     """
     row = prices.row(priced_model)
-    recommendation = _recommendation(report)
+    recommendation = recommendation_for(report)
     return TuningEstimate(
         tokens=-(-report.tokens * trained_examples // report.examples) if report.examples else 0,
         error_percent=report.token_error,
@@ -105,5 +105,6 @@ def reason_to_approve(known: TuningEstimate | None, rules: ApprovalRules, *, alo
     return " ".join(reasons)
 
 
-def _recommendation(report: DatasetReport) -> Recommendation:
+def recommendation_for(report: DatasetReport) -> Recommendation:
+    """Return what is recommended for the task of a file, or for any task where it is not clear."""
     return RECOMMENDED[report.task] if report.task else _ANY_TASK

@@ -27,7 +27,7 @@ from bot.ports.backends import TuningBackend, offered_backend
 from bot.ports.clock import Clock
 from bot.ports.stores import JobStore
 from bot.runtime.readiness import Readiness
-from bot.spending.estimates import estimate, reason_to_confirm
+from bot.spending.estimates import estimate, reason_to_confirm, recommendation_for, suggested_epochs
 from bot.spending.price_table import PriceTable
 from bot.spending.retirement import base_of, retirement_sentences
 from bot.tuning.approvals import Approvals
@@ -165,7 +165,7 @@ class Proposals:
         validation = second.dataset(request.validation) if second is not None else None
         share = request.validation_share
         held_out = _held_out(report, share, profile) if share else 0
-        chosen = _with_epochs(request, report)
+        chosen = _with_epochs(request, report, report.examples - held_out)
         priced = await self._priced_model(place.team, base_model)
         cost = estimate(report, report.examples - held_out, chosen.epochs, profile, priced, self._prices)
         spec = TuningSpec(
@@ -340,12 +340,18 @@ def _check_validation(profile: BackendProfile, request: StartRequest) -> None:
         )
 
 
-def _with_epochs(request: StartRequest, report: DatasetReport) -> Hyperparameters:
-    """Return the hyperparameters, with the epochs that the quality means for this file if no number was given."""
-    chosen, recommended = request.hyperparameters, report.recommended_epochs
-    if chosen.epochs is not None or request.quality is None or recommended is None:
+def _with_epochs(request: StartRequest, report: DatasetReport, examples: int) -> Hyperparameters:
+    """Return the hyperparameters, with the epochs that the quality means for this file if no number was given.
+
+    "Recommended" is the number that the report's table of prices calls recommended.
+    """
+    chosen = request.hyperparameters
+    if chosen.epochs is not None or request.quality is None:
         return chosen
-    return replace(chosen, epochs=request.quality.epochs(*recommended))
+    recommended = recommendation_for(report)
+    fewest, most = recommended.epochs
+    suggested = suggested_epochs(examples, recommended)
+    return replace(chosen, epochs=request.quality.epochs(fewest, suggested, most))
 
 
 def _held_out(report: DatasetReport, share: float, profile: BackendProfile) -> int:

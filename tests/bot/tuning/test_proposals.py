@@ -321,7 +321,7 @@ async def test_a_check_says_why_its_start_needs_a_second_yes(harness: Harness) -
     assert not (await harness.proposals.check(PLACE, ADA, StartRequest(file=FILE))).confirmation
 
 
-@pytest.mark.parametrize(("quality", "epochs"), [("quick", 2), ("recommended", 3), ("thorough", 4), (None, None)])
+@pytest.mark.parametrize(("quality", "epochs"), [("quick", 2), ("recommended", 4), ("thorough", 4), (None, None)])
 async def test_the_quality_means_epochs_by_the_file_unless_a_number_is_given(
     harness: Harness, quality: str | None, epochs: int | None
 ) -> None:
@@ -330,6 +330,9 @@ async def test_the_quality_means_epochs_by_the_file_unless_a_number_is_given(
     checked = await harness.proposals.check(PLACE, ADA, request)
     assert checked.proposal is not None
     assert checked.proposal.spec.hyperparameters.epochs == epochs
+    if chosen is Quality.RECOMMENDED:
+        assert checked.proposal.spec.estimate is not None
+        assert checked.proposal.spec.estimate.suggested == epochs, "as the table of prices says"
     given = replace(request, hyperparameters=Hyperparameters(epochs=9))
     checked = await harness.proposals.check(PLACE, ADA, given)
     assert checked.proposal is not None
