@@ -32,12 +32,12 @@ from bot.datasets import WORKER_MODULE
 from bot.delivery.outbox_sender import OutboxSender
 from bot.domain.approval import ApprovalRules
 from bot.domain.jobs import TuningJob
+from bot.domain.retention_rules import RetentionRules
 from bot.domain.roles import Role, RoleGrant
 from bot.domain.spending import ConfirmationRules
 from bot.errors import StorageError
 from bot.people.forgetting import Forgetting
 from bot.people.job_access import JobAccess
-from bot.people.retention import Retention, RetentionRules
 from bot.people.roles import Roles
 from bot.ports.backends import TuningBackend
 from bot.ports.clock import Clock
@@ -70,9 +70,11 @@ from bot.tuning.job_service import ADOPTION_GRACE, DOUBT_AFTER, JobService
 from bot.tuning.lifecycle_log import log_transition
 from bot.tuning.poller import Poller
 from bot.tuning.proposals import Proposals
+from bot.tuning.retention import Retention
 from bot.tuning.retirement_watch import RetirementWatch
 from bot.tuning.sharing import Sharing
 from bot.tuning.sweep import Sweep
+from bot.tuning.tidying import Tidying
 from handlers.assembly import (
     UseCases,
     build_bolt_app,
@@ -215,7 +217,9 @@ def build_use_cases(
         retirements=RetirementWatch(jobs, prices, clock, wake_sender),
         sharing=Sharing(jobs, access, clock, wake_sender),
         forgetting=Forgetting(roles, stores.erasure, stores.feedback),
-        retention=Retention(stores.erasure, jobs, backends, clock, retention_rules or RetentionRules()),
+        retention=Retention(
+            stores.erasure, Tidying(backends, jobs, clock), clock, retention_rules or RetentionRules()
+        ),
         chat=chat,
         answer_settings=AnswerSettings(backends, access, stores.chats, stores.audit_log),
         readiness=readiness,

@@ -24,7 +24,6 @@ from bot.chat.question_limits import QuestionLimits
 from bot.domain.requests import PendingModal
 from bot.people.forgetting import Forgetting
 from bot.people.job_access import JobAccess
-from bot.people.retention import Retention
 from bot.people.roles import Roles
 from bot.ports.clock import Clock
 from bot.ports.fine_tuning_jobs import FineTuningJobs
@@ -40,6 +39,7 @@ from bot.tuning.dataset_repair import DatasetRepair
 from bot.tuning.job_refresh import JobRefresher
 from bot.tuning.job_service import JobService
 from bot.tuning.proposals import Proposals
+from bot.tuning.retention import Retention
 from bot.tuning.retirement_watch import RetirementWatch
 from bot.tuning.sharing import Sharing
 from bot.tuning.sweep import Sweep

@@ -21,10 +21,10 @@ from pydantic import (
 )
 
 from bot.domain.approval import ApprovalRules
+from bot.domain.retention_rules import RetentionRules
 from bot.domain.roles import Role, RoleGrant
 from bot.domain.spending import ConfirmationRules
 from bot.errors import SettingsError
-from bot.people.retention import RetentionRules
 from bot.settings.problems import conflicts, field_problems, read_secret_files
 from bot.settings.value_forms import (
     BaseUrl,

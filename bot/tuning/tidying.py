@@ -15,6 +15,7 @@ from bot.errors import BotError
 from bot.ports.backends import TuningBackend
 from bot.ports.clock import Clock
 from bot.ports.stores import JobStore
+from bot.runtime.steady_time import SteadyTime
 
 FILE: Final = "file"
 ENDPOINT: Final = "endpoint"
@@ -27,19 +28,25 @@ class Tidying:
     def __init__(self, backends: Mapping[str, TuningBackend], jobs: JobStore, clock: Clock) -> None:
         self._backends = backends
         self._jobs = jobs
-        self._clock = clock
+        self._time = SteadyTime(clock)
 
     async def find(self, kept_for: timedelta) -> list[Leftover]:
         """Return every file of the bot's folder and each endpoint of a deleted model, with why it stays.
 
-        A file stays for `kept_for` after the end of its job. Raises GoogleError if a list cannot be read,
-        StorageError.
+        Raises what `files` raises.
+        """
+        return [*await self.files(kept_for), *await self._endpoints()]
+
+    async def files(self, kept_for: timedelta) -> list[Leftover]:
+        """Return every file of the bot's folder; one stays for `kept_for` after the end of its job.
+
+        Raises GoogleError if a list cannot be read, StorageError.
         """
         found: list[Leftover] = []
         for backend in self._backends.values():
             files = await backend.stored_files()
             found += await self._judge(backend, files, kept_for)
-        return [*found, *await self._endpoints()]
+        return found
 
     async def delete(self, leftover: Leftover) -> None:
         """Delete a file or an endpoint that `find` returned without a reason to keep it. Raises BotError."""
@@ -59,7 +66,7 @@ class Tidying:
         rows: dict[str, TuningJob] = {}
         for start in range(0, len(keys), _KEYS_AT_ONCE):
             rows |= {job.key: job for job in await self._jobs.with_keys(keys[start : start + _KEYS_AT_ONCE])}
-        ended = [job for job in rows.values() if not _reason_here(job, self._clock.now(), kept_for)]
+        ended = [job for job in rows.values() if not _reason_here(job, self._time.now(), kept_for)]
         going_on = await _reasons_at_google(backend, ended)
         judged: list[Leftover] = []
         for file in files:
@@ -67,7 +74,7 @@ class Tidying:
             if job is None:
                 kept = "no job of this database has it; it may be another installation's"
             else:
-                kept = _reason_here(job, self._clock.now(), kept_for) or going_on.get(job.key, "")
+                kept = _reason_here(job, self._time.now(), kept_for) or going_on.get(job.key, "")
             judged.append(Leftover(FILE, file.name, file.key, file.size, kept))
         return judged
 

@@ -1,17 +1,15 @@
 """Erases what is old, once a day: conversations, reports on files, and the bot's copies of training files."""
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from bot.domain.jobs import JobState, TuningJob
+from bot.domain.retention_rules import RetentionRules
 from bot.errors import GoogleError
-from bot.ports.backends import TuningBackend
 from bot.ports.clock import Clock
 from bot.ports.erasure import ErasureStore
-from bot.ports.stores import JobStore
+from bot.runtime.steady_time import SteadyTime
+from bot.tuning.tidying import Tidying
 
 logger = logging.getLogger(__name__)
 
@@ -19,36 +17,26 @@ EVERY: Final = timedelta(days=1)
 _FILES_AT_ONCE: Final = 200  # are deleted on one day, so that a first run is no burst
 
 
-@dataclass(frozen=True, slots=True)
-class RetentionRules:
-    """For how many days each kind is kept; 0 keeps it for ever."""
-
-    conversation_days: int = 365
-    report_days: int = 90
-    training_file_days: int = 90
-
-
 class Retention:
-    """Applies the rules. A file in the bucket is deleted only after its job has ended for so many days."""
+    """Applies the rules. Which files in the bucket are left over is for `Tidying` to say."""
 
     def __init__(
         self,
         erasure: ErasureStore,
-        jobs: JobStore,
-        backends: Mapping[str, TuningBackend],
+        tidying: Tidying,
         clock: Clock,
         rules: RetentionRules,
     ) -> None:
         self._erasure = erasure
-        self._jobs = jobs
-        self._backends = backends
-        self._clock = clock
+        self._tidying = tidying
+        # What is erased does not come back, so a clock that steps ahead must erase nothing.
+        self._time = SteadyTime(clock)
         self._rules = rules
         self._ran_at: datetime | None = None
 
     async def run(self) -> None:
         """Erase what is old, unless that was done within the last day. Raises StorageError."""
-        now = self._clock.now()
+        now = self._time.now()
         if self._ran_at is not None and self._ran_at <= now < self._ran_at + EVERY:
             return
         self._ran_at = now
@@ -67,26 +55,16 @@ class Retention:
     async def _delete_files(self, ended_before: datetime) -> None:
         if not await self._erasure.any_ended(ended_before):
             return
-        for backend in self._backends.values():
-            try:
-                files = await backend.stored_files()
-                jobs = await self._jobs.with_keys([each.key for each in files if each.key])
-                ended = {job.key for job in jobs if _ended(job, ended_before)}
-                old = [each for each in files if each.key in ended]
-                for each in old[:_FILES_AT_ONCE]:
-                    await backend.delete_stored_file(each.name)
-            except GoogleError as error:
-                logger.warning("could not delete old training files of %s: %s", backend.profile.name, error)
-                continue
-            if old:
-                logger.info("deleted %d old training files of %s", len(old[:_FILES_AT_ONCE]), backend.profile.name)
-
-
-def _ended(job: TuningJob, before: datetime) -> bool:
-    """Return whether the job needs its files no more. Google may still run a lost one."""
-    if job.state is JobState.LOST or not job.state.ended:
-        return False
-    return job.ended_at is not None and job.ended_at < before
+        kept_for = timedelta(days=self._rules.training_file_days)
+        try:
+            old = [each for each in await self._tidying.files(kept_for) if not each.kept][:_FILES_AT_ONCE]
+            for each in old:
+                await self._tidying.delete(each)
+        except GoogleError as error:
+            logger.warning("could not delete old training files: %s", error)
+            return
+        if old:
+            logger.info("deleted %d old training files", len(old))
 
 
 def _before(now: datetime, days: int) -> datetime | None:

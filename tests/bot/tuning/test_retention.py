@@ -1,11 +1,14 @@
 """What is old is erased once a day; a file in the bucket only after its job ended for long enough."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from bot.domain.place import Place
 from bot.domain.requests import StartRequest
-from bot.people.retention import Retention, RetentionRules
+from bot.domain.retention_rules import RetentionRules
 from bot.ports.stores import Change
+from bot.tuning.retention import Retention
+from bot.tuning.tidying import Tidying
 from tests.bot.people.test_forgetting import rows, said, texts
 from tests.support.backend_harness import BUCKET
 from tests.support.harness import ADA, FILE, PLACE, TEAM, Harness
@@ -14,7 +17,8 @@ RULES = RetentionRules(conversation_days=30, report_days=10, training_file_days=
 
 
 def retention(harness: Harness, rules: RetentionRules = RULES) -> Retention:
-    return Retention(harness.stores.erasure, harness.jobs, harness.backends, harness.clock, rules)
+    tidying = Tidying(harness.backends, harness.jobs, harness.clock)
+    return Retention(harness.stores.erasure, tidying, harness.clock, rules)
 
 
 async def ended(harness: Harness) -> None:
@@ -52,6 +56,15 @@ async def test_a_file_is_deleted_after_its_job_and_never_before(harness: Harness
     harness.clock.advance(days=2)
     await retention(harness).run()
     assert [running.key in name for name in copies(harness)] == [True]
+
+
+async def test_a_clock_that_steps_ahead_erases_nothing(harness: Harness) -> None:
+    await ended(harness)
+    await said(harness, ADA, "old")
+    process = retention(harness)
+    harness.clock.set_forward(timedelta(days=400))
+    await process.run()
+    assert (len(copies(harness)), await texts(harness)) == (1, ["old", "answer to old"])
 
 
 async def test_it_runs_once_a_day_and_zero_days_keep_everything(harness: Harness) -> None:
