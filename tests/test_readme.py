@@ -1,42 +1,32 @@
 """The README promises only what is there: its tables are those of the code."""
 
 import re
+import runpy
 from pathlib import Path
 
-import pytest
 from click.testing import CliRunner
 
 from bot.backends import PROFILES
 from bot.cli import cli
-from bot.settings import Settings
-from bot.settings.env_example import default_text
-from handlers.syntax.commands import COMMANDS, Command
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 
 
-def setting_row(name: str) -> str:
-    field = next(field for field in Settings.model_fields.values() if field.alias == name)
-    shown = default_text(field)
-    default = f"`{shown}`" if shown else ""
-    return f"| `{name}` | {default} | {field.description} |"
+def test_the_tables_of_settings_and_commands_are_those_that_the_script_writes() -> None:
+    with_tables = runpy.run_path(str(ROOT / ".ci" / "readme.py"), run_name="readme")["with_tables"]
+
+    assert with_tables(README).splitlines() == README.splitlines(), "run .venv/bin/python .ci/readme.py"
 
 
-@pytest.mark.parametrize("name", [field.alias for field in Settings.model_fields.values()])
-def test_every_setting_stands_in_the_readme_as_the_code_explains_it(name: str) -> None:
-    assert setting_row(name) in README
+def test_the_readme_says_which_commands_print_json_and_what_the_exit_status_means() -> None:
+    with_json = {name for name, row in cli.commands.items() if any("--json" in part.opts for part in row.params)}
+    [sentence] = re.findall(
+        r"2 if the command was typed wrong\.\s+((?:[^.]|\n)*?) print JSON with `--json`", README
+    )
 
-
-def test_the_readme_names_no_setting_that_is_not_read() -> None:
-    named = set(re.findall(r"^\| `([A-Z_]+)` \|", README, re.MULTILINE))
-
-    assert named == {field.alias for field in Settings.model_fields.values()}
-
-
-@pytest.mark.parametrize("row", COMMANDS, ids=lambda row: row.name)
-def test_every_command_stands_in_the_readme_as_help_explains_it(row: Command) -> None:
-    assert f"| `{row.usage}` | {row.summary} |" in README
+    assert set(re.findall(r"`(\w+)`", sentence)) == with_json
+    assert CliRunner().invoke(cli, ["no-such-command"]).exit_code == 2
 
 
 def test_every_tunebot_command_that_the_readme_types_exists() -> None:
