@@ -73,6 +73,7 @@ from bot.tuning.proposals import Proposals
 from bot.tuning.retention import Retention
 from bot.tuning.retirement_watch import RetirementWatch
 from bot.tuning.sharing import Sharing
+from bot.tuning.start_recheck import StartRecheck
 from bot.tuning.sweep import Sweep
 from bot.tuning.tidying import Tidying
 from handlers.assembly import (
@@ -162,8 +163,9 @@ def build_use_cases(
     rules = confirmation_rules or ConfirmationRules()
     roles = Roles(members, stores.roles, named_roles, start_alone=start_alone)
     access = JobAccess(jobs, members, roles)
-    approvals = Approvals(jobs, roles, clock, wake_sender, approval_rules)
     budgets = Budgets(stores.budgets, jobs, stores.question_spend, roles, clock)
+    recheck = StartRecheck(backends, access, budgets, prices)
+    approvals = Approvals(jobs, roles, recheck, clock, wake_sender, approval_rules)
     cancellations = Cancellations(backends, jobs, clock, wake_sender)
     service = JobService(
         backends,

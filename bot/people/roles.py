@@ -134,9 +134,22 @@ class Roles:
         if user in filter(is_person, grantees):
             return True
         for group in filter(is_group, dict.fromkeys(grantees)):
-            if await self._members.in_group(user, group):
+            if user in await self._members.group_members(group):
                 return True
         return False
+
+    async def people(self, team: str, *roles: Role) -> Sequence[str]:
+        """Return the people who have one of the roles themselves or by a user group, in the order of the roles.
+
+        Those who have it by a channel, and the administrators, are not listed. Raises StorageError.
+        """
+        found: list[str] = []
+        for grant in await self.grants(team):
+            if grant.role in roles and is_person(grant.grantee):
+                found.append(grant.grantee)
+            elif grant.role in roles and is_group(grant.grantee):
+                found += sorted(await self._members.group_members(grant.grantee))
+        return list(dict.fromkeys(found))
 
     async def grants(self, team: str) -> Sequence[RoleGrant]:
         """Return all roles of the workspace, those of the settings first. Raises StorageError."""

@@ -19,8 +19,8 @@ class WorkspaceMembers(Protocol):
         """Return whether the person is of the workspace, and neither a guest nor a bot. Never raises."""
         ...
 
-    async def in_group(self, user: str, group: str) -> bool:
-        """Return whether the person is in this user group. Never raises."""
+    async def group_members(self, group: str) -> frozenset[str]:
+        """Return the people in this user group, none where Slack does not say. Never raises."""
         ...
 
     async def is_admin(self, user: str) -> bool:
@@ -40,8 +40,8 @@ class UnknownMembers:
     async def is_full_member(self, user: str) -> bool:
         return False
 
-    async def in_group(self, user: str, group: str) -> bool:
-        return False
+    async def group_members(self, group: str) -> frozenset[str]:
+        return frozenset()
 
     async def is_admin(self, user: str) -> bool:
         return False

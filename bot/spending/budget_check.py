@@ -57,11 +57,17 @@ def tuning_uses(budgets: Iterable[Budget], jobs: Sequence[TuningJob]) -> list[Bu
     return uses
 
 
-def check_start(job: TuningJob, budgets: Sequence[Budget], jobs: Sequence[TuningJob]) -> None:
-    """Raises OverBudget if the start does not fit into each of the budgets beside the `jobs` of this month."""
+def check_start(
+    job: TuningJob, budgets: Sequence[Budget], jobs: Sequence[TuningJob], *, to_its_owner: bool = True
+) -> None:
+    """Raises OverBudget if the start does not fit into each of the budgets beside the `jobs` of this month.
+
+    `to_its_owner` says that the person who asked for the start reads it, and not an approver.
+    """
     cost = highest_cost(job.spec.estimate)
     for use in tuning_uses(budgets, jobs):
-        whose = f"{budget_name(use.budget)} for {use.budget.purpose} is {usd_text(use.budget.usd)} a month"
+        name = budget_name(use.budget, own=to_its_owner)
+        whose = f"{name} for {use.budget.purpose} is {usd_text(use.budget.usd)} a month"
         if cost is None:
             raise OverBudget(
                 f"{whose}, and the price of this start is unknown, so I cannot say that it fits.",
@@ -94,8 +100,13 @@ def _binds(budget: Budget, job: TuningJob) -> bool:
     return budget.subject in (WORKSPACE, job.place.channel, job.owner)
 
 
-def budget_name(budget: Budget) -> str:
-    """Return `The budget of this channel`, ..., to begin a sentence."""
+def budget_name(budget: Budget, *, own: bool = True) -> str:
+    """Return `The budget of this channel`, ..., to begin a sentence to the person whose money is spent.
+
+    Without `own`, the sentence is for somebody else, who may read it in another channel.
+    """
     if budget.subject == WORKSPACE:
         return "The budget of this workspace"
-    return "Your budget" if budget.subject.startswith(("U", "W")) else "The budget of this channel"
+    if budget.subject.startswith(("U", "W")):
+        return "Your budget" if own else "The budget of the person who asked"
+    return "The budget of this channel" if own else "The budget of the channel"

@@ -13,7 +13,7 @@ from typing import Final
 from bot.domain.approval import Approval, ApprovalRules
 from bot.domain.jobs import JobState, TuningJob
 from bot.domain.place import Requester
-from bot.domain.roles import Role, is_person
+from bot.domain.roles import Role
 from bot.domain.spending import TuningEstimate
 from bot.errors import BadArgument, Forbidden, NoSuchJob, Outdated
 from bot.people.roles import Deed, Roles
@@ -22,6 +22,7 @@ from bot.ports.notifier import NoticeKind
 from bot.ports.stores import AuditEntry, Change, JobStore
 from bot.runtime.steady_time import SteadyTime
 from bot.spending.estimates import reason_to_approve
+from bot.tuning.start_recheck import StartRecheck
 
 ASKED_DIRECTLY: Final = 20  # how many people at most get a direct message about one start
 LONGEST_REASON: Final = 500
@@ -36,6 +37,18 @@ def approve(job: TuningJob, by: Requester, now: datetime) -> Change | None:
     after = replace(job, state=JobState.WAITING, waits_since=now, approval=decided)
     notices = (NoticeKind.CARD, NoticeKind.APPROVAL, NoticeKind.APPROVED)
     return Change(after, notices=notices, acts=(AuditEntry(by.user, "approve", now, by.place.channel),))
+
+
+def reprice(job: TuningJob, known: TuningEstimate, reason: str) -> Change | None:
+    """Show approvers another price of a start; None if it does not wait for an approval any more."""
+    if job.state is not JobState.AWAITING_APPROVAL or job.approval is None:
+        return None
+    after = replace(
+        job,
+        spec=replace(job.spec, estimate=known),
+        approval=replace(job.approval, reason=reason or job.approval.reason),
+    )
+    return Change(after, notices=(NoticeKind.CARD, NoticeKind.APPROVAL))
 
 
 def decline(job: TuningJob, by: Requester, reason: str, now: datetime) -> Change | None:
@@ -63,10 +76,17 @@ class Approvals:
     """Decides which starts need an approval, and carries out what approvers decide."""
 
     def __init__(
-        self, jobs: JobStore, roles: Roles, clock: Clock, wake_sender: Callable[[], None], rules: ApprovalRules
+        self,
+        jobs: JobStore,
+        roles: Roles,
+        recheck: StartRecheck,
+        clock: Clock,
+        wake_sender: Callable[[], None],
+        rules: ApprovalRules,
     ) -> None:
         self._jobs = jobs
         self._roles = roles
+        self._recheck = recheck
         self._clock = clock
         self._steady = SteadyTime(clock)
         self._wake_sender = wake_sender
@@ -85,9 +105,8 @@ class Approvals:
 
     async def _asked(self, requester: Requester) -> tuple[str, ...]:
         """Return the approvals channel and the people who are named as approvers, without the one who asks."""
-        grants = await self._roles.grants(requester.team)
-        named = [grant.grantee for grant in grants if grant.role in (Role.APPROVER, Role.OWNER)]
-        people = [user for user in dict.fromkeys(filter(is_person, named)) if user != requester.user]
+        named = await self._roles.people(requester.team, Role.APPROVER, Role.OWNER)
+        people = [user for user in named if user != requester.user]
         return (*filter(None, [self._rules.channel]), *people[:ASKED_DIRECTLY])
 
     async def get(self, requester: Requester, key: str) -> TuningJob:
@@ -108,8 +127,21 @@ class Approvals:
         return job
 
     async def approve(self, requester: Requester, key: str) -> TuningJob:
-        """Approve the start: it joins the queue. Raises what `get` raises, StorageError."""
+        """Approve the start: it joins the queue.
+
+        Raises what `get` raises, what `StartRecheck.check` raises, Outdated if its price has changed since the
+        approver was asked, who is then shown the new one, StorageError.
+        """
         job = await self.get(requester, key)
+        await self._recheck.check(job)
+        if (known := self._recheck.repriced(job)) is not None:
+            reason = await self.reason(Requester(job.owner, job.place), known)
+            await self._jobs.change(key, partial(reprice, known=known, reason=reason))
+            self._wake_sender()
+            raise Outdated(
+                f"The price of {job.name} in the table has changed since this was asked. Nothing was started.",
+                "Read the request again: it shows the new price. Approve starts it at that.",
+            )
         return await self._decided(job, partial(approve, by=requester, now=self._clock.now()))
 
     async def decline(self, requester: Requester, key: str, reason: str) -> TuningJob:

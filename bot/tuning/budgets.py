@@ -5,6 +5,7 @@ from datetime import date
 from decimal import Decimal
 
 from bot.domain.budgets import WORKSPACE, Budget, Purpose
+from bot.domain.jobs import TuningJob
 from bot.domain.place import Requester
 from bot.domain.spending import QuestionSum, TuningEstimate
 from bot.errors import BadArgument
@@ -12,7 +13,7 @@ from bot.people.roles import Deed, Roles
 from bot.ports.budgets import BudgetStore, QuestionSpendStore
 from bot.ports.clock import Clock
 from bot.ports.stores import JobStore
-from bot.spending.budget_check import BudgetUse, highest_cost, tuning_uses, warning
+from bot.spending.budget_check import BudgetUse, check_start, highest_cost, tuning_uses, warning
 from bot.spending.month_report import month_of, next_month, start_of
 from bot.spending.question_costs import question_uses
 
@@ -58,6 +59,19 @@ class Budgets:
         budgets = [each for each in await self._store.budgets(requester.team) if _binds(each, requester)]
         tuning = [each for each in budgets if each.purpose is Purpose.TUNING]
         return warning(cost, await self._used(requester.team, tuning))
+
+    async def check_again(self, job: TuningJob) -> None:
+        """Check that a start that waits still fits into the budgets, which may have been lowered since.
+
+        Raises OverBudget, StorageError.
+        """
+        asked_by = Requester(job.owner, job.place)
+        budgets = [each for each in await self._store.budgets(asked_by.team) if _binds(each, asked_by)]
+        tuning = [each for each in budgets if each.purpose is Purpose.TUNING]
+        if tuning:
+            month = month_of(job.created_at)
+            jobs = await self._jobs.started(asked_by.team, start_of(month), start_of(next_month(month)))
+            check_start(job, tuning, [each for each in jobs if each.key != job.key], to_its_owner=False)
 
     async def question_sums(self, requester: Requester, month: date) -> Sequence[QuestionSum]:
         """Return what questions cost in a month: of all people for who may see that, else of this person.

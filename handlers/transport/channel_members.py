@@ -93,8 +93,8 @@ class ChannelMembers:
         found = await self._users.find(user, self._seconds)
         return found is not None and found.is_admin and self._team in found.teams
 
-    async def in_group(self, user: str, group: str) -> bool:
-        return user in await self._groups.on(group)
+    async def group_members(self, group: str) -> frozenset[str]:
+        return await self._groups.on(group)
 
     async def is_full_member(self, user: str) -> bool:
         found = await self._users.find(user, self._seconds)

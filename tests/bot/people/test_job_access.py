@@ -38,8 +38,8 @@ class Members:
     async def is_full_member(self, user: str) -> bool:
         return user in self.full
 
-    async def in_group(self, user: str, group: str) -> bool:
-        return False
+    async def group_members(self, group: str) -> frozenset[str]:
+        return frozenset()
 
     async def is_admin(self, user: str) -> bool:
         return user in self.admins

@@ -23,8 +23,8 @@ class Members(FullMembers):
     async def is_full_member(self, user: str) -> bool:
         return user not in ("U0GUEST", "U0HELPER", "U0INVITED", "U0UNKNOWN")
 
-    async def in_group(self, user: str, group: str) -> bool:
-        return user in {TUNERS: ("U0GINA", "U0HELPER"), OWNERS: ("U0OLGA",)}.get(group, ())
+    async def group_members(self, group: str) -> frozenset[str]:
+        return frozenset({TUNERS: ("U0GINA", "U0HELPER"), OWNERS: ("U0OLGA",)}.get(group, ()))
 
     async def is_admin(self, user: str) -> bool:
         return user == "U0ADMIN"
@@ -84,6 +84,11 @@ async def test_each_person_may_do_what_the_table_says(
     for deed in set(Deed) - expected:
         with pytest.raises(Forbidden, match=r"^Only .* may "):
             await roles.check(at(user, channel), deed)
+
+
+async def test_the_people_of_a_role_are_those_named_and_those_of_its_groups(roles: Roles) -> None:
+    assert await roles.people(TEAM, Role.APPROVER, Role.OWNER) == ["U0OLGA", "U0APPROVER"]
+    assert await roles.people(TEAM, Role.TUNER) == ["U0GINA", "U0HELPER", "U0INVITED"]
 
 
 async def test_without_a_named_role_members_ask_and_administrators_tune(harness: Harness) -> None:

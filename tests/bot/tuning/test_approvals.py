@@ -1,24 +1,31 @@
 """Starts that need the yes of an approver: who is asked, who may decide, and that an approved one starts once."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bot.backends import open_google
 from bot.domain.approval import ApprovalRules
+from bot.domain.budgets import Purpose
 from bot.domain.jobs import JobState, TuningJob
 from bot.domain.place import Requester
 from bot.domain.requests import StartRequest
 from bot.domain.roles import EVERYONE, Role, RoleGrant
-from bot.errors import BadArgument, Forbidden, NoSuchJob, Outdated
+from bot.errors import BadArgument, Forbidden, NoSuchJob, Outdated, OverBudget
+from bot.ports.backends import TuningBackend
 from bot.spending.month_report import Basis, spend_of
+from bot.spending.price_table import read_price_table
 from handlers.assembly import UseCases
+from tests.support.backend_harness import options
 from tests.support.harness import ADA, FILE, PLACE, TEAM, Harness, open_harness
-from tests.support.workspace_people import build_open_use_cases
+from tests.support.workspace_people import FullMembers, build_open_use_cases
 
 BOB, EVE = "U2BOB", "U3EVE"
 ROLES = (
@@ -37,18 +44,27 @@ async def harness(tmp_path: Path) -> AsyncIterator[Harness]:
         yield opened
 
 
-def use_cases(harness: Harness, rules: ApprovalRules | None = None, alone: Role = Role.TUNER) -> UseCases:
+def use_cases(
+    harness: Harness,
+    rules: ApprovalRules | None = None,
+    alone: Role = Role.TUNER,
+    *,
+    backends: Mapping[str, TuningBackend] | None = None,
+    named_roles: Sequence[RoleGrant] = ROLES,
+    **others: Any,
+) -> UseCases:
     """A process with these rules; without any, each start needs an approval since it costs more than nothing."""
     return build_open_use_cases(
         harness.stores,
-        harness.backends,
+        backends or harness.backends,
         harness.files,
         harness.clock,
         lambda: None,
         harness.workers,
-        named_roles=ROLES,
+        named_roles=named_roles,
         start_alone=alone,
         approval_rules=rules or ApprovalRules(Decimal(0), EXPIRES, "C0APPROVALS"),
+        **others,
     )
 
 
@@ -73,7 +89,7 @@ async def test_a_start_over_the_price_waits_for_another_person_and_starts_once(h
     job = await ask(process)
     assert job.state is JobState.AWAITING_APPROVAL
     assert job.approval is not None
-    assert job.approval.targets == ("C0APPROVALS", BOB), "groups and the person who asks get no direct message"
+    assert job.approval.targets == ("C0APPROVALS", BOB), "the person who asks gets no direct message"
     assert "over $0.00" in job.approval.reason
     assert sorted(await harness.due()) == ["approval", "approval", "card"]
     await start_turns(process)
@@ -174,3 +190,46 @@ async def test_only_a_price_that_is_known_to_be_low_needs_no_approval(harness: H
     unknown = await ask(process, "unknown", "gemini-3.5-flash-lite")
     assert unknown.approval is not None
     assert unknown.approval.reason == "Its price is unknown, and starts over $1.00 need an approval."
+
+
+async def test_the_people_of_a_group_with_the_role_are_asked_and_none_where_slack_does_not_say_them(
+    harness: Harness,
+) -> None:
+    class Grouped(FullMembers):
+        async def group_members(self, group: str) -> frozenset[str]:
+            return frozenset({"U8OLGA", ADA}) if group == "S0OWNERS" else frozenset()
+
+    asked = await ask(use_cases(harness, members=Grouped()))
+    assert asked.approval is not None
+    assert asked.approval.targets == ("C0APPROVALS", BOB, "U8OLGA")
+
+
+async def test_an_approval_checks_again_what_may_have_changed_since_the_report(harness: Harness) -> None:
+    job = await ask(use_cases(harness))
+    table = read_price_table()
+    base = job.spec.base_model
+    dearer = replace(table.models[base], training=Decimal(900))
+    today = replace(table, models={**table.models, base: dearer})
+
+    budget = partial(harness.stores.budgets.set, BY_BOB, ADA, Purpose.TUNING)
+    await budget(Decimal(0))
+    with pytest.raises(OverBudget, match="The budget of the person who asked for tuning is"):
+        await use_cases(harness).approvals.approve(BY_BOB, job.key)
+    await budget(None)
+    nobody_tunes = use_cases(harness, members=FullMembers(), named_roles=(RoleGrant(Role.APPROVER, BOB),))
+    with pytest.raises(Forbidden, match="may not tune any more"):
+        await nobody_tunes.approvals.approve(BY_BOB, job.key)
+    others = options(harness.google, base_models={"vertex": ("gemini-3.1-flash-lite",)})
+    async with open_google(("vertex",), others) as fewer:
+        with pytest.raises(BadArgument, match="no longer offered"):
+            await use_cases(harness, backends=fewer.backends).approvals.approve(BY_BOB, job.key)
+    assert (await harness.newest(job)).state is JobState.AWAITING_APPROVAL
+
+    process = use_cases(harness, prices=today)
+    with pytest.raises(Outdated, match="The price of numbers in the table has changed"):
+        await process.approvals.approve(BY_BOB, job.key)
+    shown = await harness.newest(job)
+    assert shown.state is JobState.AWAITING_APPROVAL
+    assert shown.spec.estimate is not None
+    assert shown.spec.estimate.training_price == Decimal(900)
+    assert (await process.approvals.approve(BY_BOB, job.key)).state is JobState.WAITING
