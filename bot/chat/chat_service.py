@@ -318,7 +318,7 @@ class ChatService:
             )
 
     async def models(self, requester: Requester) -> ModelList:
-        """Return the tuned models of all backends that this person may see.
+        """Return the tuned models of all backends that this person may see, newest first.
 
         The error of one backend does not hide the others. Raises Forbidden, StorageError.
         """
@@ -331,7 +331,13 @@ class ChatService:
             except BotError as error:
                 logger.warning("could not list the models of %s: %s", backend.profile.name, error)
                 problems.append(f"{backend.profile.title}: {error}")
+        # One order for all backends: a list that shows only its first models would otherwise show one backend alone.
+        models.sort(key=_created_at, reverse=True)
         return ModelList(await self._access.visible_models(requester, models), problems)
+
+
+def _created_at(model: TunedModel) -> float:
+    return model.created_at.timestamp() if model.created_at else 0.0
 
 
 async def _streamed(stream: AsyncGenerator[Answer, None], show: ShowWords) -> Answer:

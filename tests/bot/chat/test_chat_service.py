@@ -159,6 +159,13 @@ async def test_one_systems_trouble_does_not_hide_the_others_models(harness: Harn
     assert listed.problems[0].startswith("Gemini API: ")
 
 
+async def test_the_newest_model_of_any_backend_comes_first(harness: Harness) -> None:
+    for name, backend in (("first", "vertex"), ("second", "palm"), ("third", "vertex"), ("fourth", "gemini")):
+        await harness.tuned(name, backend)
+    listed = (await harness.chat.models(ASKED_BY_ADA)).models
+    assert [model.display_name for model in listed] == ["fourth", "third", "second", "first"]
+
+
 async def test_googles_refusal_of_a_question_comes_through(harness: Harness) -> None:
     model = await model_of(harness, "refusing")
     harness.google.faults.fail(404, "Endpoint is not found.", path=r":(streamG|g)enerateContent", times=2)
