@@ -331,7 +331,7 @@ class ChatService:
             except BotError as error:
                 logger.warning("could not list the models of %s: %s", backend.profile.name, error)
                 problems.append(f"{backend.profile.title}: {error}")
-        # One order for all backends: a list that shows only its first models would otherwise show one backend alone.
+        # One order for all backends: a list that is cut would otherwise show the models of one backend alone.
         models.sort(key=_created_at, reverse=True)
         return ModelList(await self._access.visible_models(requester, models), problems)
 

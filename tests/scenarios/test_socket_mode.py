@@ -94,28 +94,6 @@ async def test_a_line_that_brings_nothing_is_laid_anew_within_a_minute_though_th
     quiet(bot)
 
 
-async def test_an_app_token_that_is_revoked_turns_health_red_and_is_said_once(bot: BotHarness) -> None:
-    assert (await health(bot))[0] == 200
-    bot.slack.faults.fail("apps.connections.open", error="token_revoked", times=None)
-    asked = len(bot.slack.workspace.calls_of("apps.connections.open"))
-    bot.slack.faults.drop_sockets()
-
-    async def refused() -> str:
-        status, text = await health(bot)
-        return text if status == 503 else ""
-
-    text = await wait_until(refused, "a red health")
-    opened = "apps.connections.open"
-    await wait_until_still(lambda: len(bot.slack.workspace.calls_of(opened)), 2.0)
-    assert "Slack refuses SLACK_APP_TOKEN (token_revoked)" in text
-    assert bot.stage.log_file.read_text().count("Slack refuses SLACK_APP_TOKEN") == 1
-    assert len(bot.slack.workspace.calls_of("apps.connections.open")) - asked <= 4
-    bot.slack.faults.clear()
-    await wait_until(lambda: bot.slack.sockets.connections, "a socket", within=20.0)
-    await answers(bot)
-    assert (await health(bot))[0] == 200
-
-
 @pytest.mark.parametrize("mode", ["socket", "http"])
 async def test_events_that_nobody_handles_are_acknowledged(open_bot: OpenBot, mode: str) -> None:
     async with open_bot(mode, environment=QUICK) as bot:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from typing import Any
 
 import aiohttp
@@ -13,40 +14,53 @@ from slack_sdk.signature import SignatureVerifier
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.sandbox.slack import APP_TOKEN, SIGNING_SECRET, Channel, Person, SlackStandIn
+from tests.support.waiting import DEADLINE_SECONDS
 
 Json = dict[str, Any]
 
 
-class Socket:
-    """A bare Socket Mode client, so that a test decides what is acknowledged."""
+class Sockets:
+    """Bare Socket Mode clients, so that a test decides what is acknowledged."""
 
-    def __init__(self, session: aiohttp.ClientSession, slack: SlackStandIn) -> None:
+    def __init__(self, stack: AsyncExitStack, session: aiohttp.ClientSession, slack: SlackStandIn) -> None:
+        self._stack = stack
         self._session = session
         self._slack = slack
 
     async def connect(self) -> aiohttp.ClientWebSocketResponse:
+        """Return a socket that has said hello; it is closed after the test."""
         caller = AsyncWebClient(token=APP_TOKEN, base_url=self._slack.api_url)
         url = (await caller.apps_connections_open(app_token=APP_TOKEN))["url"]
-        socket = await self._session.ws_connect(str(url))
-        assert (await socket.receive_json(timeout=2))["type"] == "hello"
+        socket = await self.open(str(url))
+        assert (await next_frame(socket))["type"] == "hello"
         return socket
+
+    async def open(self, url: str, *, autoping: bool = True) -> aiohttp.ClientWebSocketResponse:
+        """Return an open socket; it is closed after the test."""
+        return await self._stack.enter_async_context(self._session.ws_connect(url, autoping=autoping))
 
 
 @pytest.fixture
-async def sockets(slack: SlackStandIn) -> AsyncIterator[Socket]:
-    async with aiohttp.ClientSession() as session:
-        yield Socket(session, slack)
+async def sockets(slack: SlackStandIn) -> AsyncIterator[Sockets]:
+    # A socket is closed before its session: aiohttp warns of one that the garbage collector finds open.
+    async with aiohttp.ClientSession() as session, AsyncExitStack() as stack:
+        yield Sockets(stack, session, slack)
+
+
+async def next_frame(socket: aiohttp.ClientWebSocketResponse) -> Json:
+    frame: Json = await socket.receive_json(timeout=DEADLINE_SECONDS)
+    return frame
 
 
 async def next_envelope(socket: aiohttp.ClientWebSocketResponse, *, ack: bool = True) -> Json:
-    envelope: Json = await socket.receive_json(timeout=2)
+    envelope = await next_frame(socket)
     if ack:
         await socket.send_json({"envelope_id": envelope["envelope_id"]})
     return envelope
 
 
 async def test_an_unacknowledged_event_comes_again_with_its_retry_number(
-    slack: SlackStandIn, sockets: Socket, ana: Person, general: Channel
+    slack: SlackStandIn, sockets: Sockets, ana: Person, general: Channel
 ) -> None:
     slack.deliveries.ack_seconds, slack.deliveries.retry_delays = 0.05, (0.0, 0.01)
     socket = await sockets.connect()
@@ -63,7 +77,7 @@ async def test_an_unacknowledged_event_comes_again_with_its_retry_number(
 
 
 async def test_several_sockets_share_the_envelopes(
-    slack: SlackStandIn, sockets: Socket, ana: Person, general: Channel
+    slack: SlackStandIn, sockets: Sockets, ana: Person, general: Channel
 ) -> None:
     first, second = await sockets.connect(), await sockets.connect()
     await slack.wait_connected(2)
@@ -74,28 +88,27 @@ async def test_several_sockets_share_the_envelopes(
     await slack.settle()
 
 
-async def test_a_ticket_admits_once_and_ten_sockets_are_the_most(slack: SlackStandIn, sockets: Socket) -> None:
-    async with aiohttp.ClientSession() as session:
-        with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
-            await session.ws_connect(f"ws://127.0.0.1:{slack.port}/link/?ticket=forged")
-        assert caught.value.status == 403
-        kept = [await sockets.connect() for _ in range(10)]
-        extra = await session.ws_connect(slack.sockets.new_url())
-        assert (await extra.receive_json(timeout=2))["reason"] == "too_many_websockets"
-        assert not any(socket.closed for socket in kept)
+async def test_a_ticket_admits_once_and_ten_sockets_are_the_most(slack: SlackStandIn, sockets: Sockets) -> None:
+    with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
+        await sockets.open(f"ws://127.0.0.1:{slack.port}/link/?ticket=forged")
+    assert caught.value.status == 403
+    kept = [await sockets.connect() for _ in range(10)]
+    extra = await sockets.open(slack.sockets.new_url())
+    assert (await next_frame(extra))["reason"] == "too_many_websockets"
+    assert not any(socket.closed for socket in kept)
 
 
-async def test_a_disconnect_frame_comes_before_the_close(slack: SlackStandIn, sockets: Socket) -> None:
+async def test_a_disconnect_frame_comes_before_the_close(slack: SlackStandIn, sockets: Sockets) -> None:
     socket = await sockets.connect()
     slack.faults.ask_to_reconnect("warning")
-    assert (await socket.receive_json(timeout=2))["reason"] == "warning"
+    assert (await next_frame(socket))["reason"] == "warning"
     slack.faults.ask_to_reconnect()
-    assert (await socket.receive_json(timeout=2))["reason"] == "refresh_requested"
-    assert (await socket.receive(timeout=2)).type is aiohttp.WSMsgType.CLOSE
+    assert (await next_frame(socket))["reason"] == "refresh_requested"
+    assert (await socket.receive(timeout=DEADLINE_SECONDS)).type is aiohttp.WSMsgType.CLOSE
 
 
 async def test_an_event_in_flight_on_a_cut_socket_comes_again_on_the_next(
-    slack: SlackStandIn, sockets: Socket, ana: Person, general: Channel
+    slack: SlackStandIn, sockets: Sockets, ana: Person, general: Channel
 ) -> None:
     slack.deliveries.retry_delays = (0.1,)
     socket = await sockets.connect()
@@ -103,7 +116,10 @@ async def test_an_event_in_flight_on_a_cut_socket_comes_again_on_the_next(
     await next_envelope(socket, ack=False)
     slack.faults.drop_sockets()
     assert slack.sockets.connections == []
-    assert (await socket.receive(timeout=2)).type in (aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR)
+    assert (await socket.receive(timeout=DEADLINE_SECONDS)).type in (
+        aiohttp.WSMsgType.CLOSED,
+        aiohttp.WSMsgType.ERROR,
+    )
     await socket.close()
     again = await next_envelope(await sockets.connect())
     assert again["payload"]["event"]["text"] == "hello"
@@ -111,7 +127,7 @@ async def test_an_event_in_flight_on_a_cut_socket_comes_again_on_the_next(
 
 
 async def test_a_silent_socket_stays_open_and_sends_nothing(
-    slack: SlackStandIn, sockets: Socket, ana: Person, general: Channel
+    slack: SlackStandIn, sockets: Sockets, ana: Person, general: Channel
 ) -> None:
     slack.deliveries.ack_seconds = 0.05
     socket = await sockets.connect()
@@ -124,20 +140,19 @@ async def test_a_silent_socket_stays_open_and_sends_nothing(
     await slack.settle()
 
 
-async def test_a_socket_that_ignores_pings_answers_none(slack: SlackStandIn) -> None:
-    async with aiohttp.ClientSession() as session:
-        socket = await session.ws_connect(slack.sockets.new_url(), autoping=False)
-        await socket.receive_json(timeout=2)
-        await socket.ping(b"one")
-        assert (await socket.receive(timeout=2)).type is aiohttp.WSMsgType.PONG
-        slack.faults.silence(ignore_pings=True)
-        await socket.ping(b"two")
-        with pytest.raises(TimeoutError):
-            await socket.receive(timeout=0.05)
+async def test_a_socket_that_ignores_pings_answers_none(slack: SlackStandIn, sockets: Sockets) -> None:
+    socket = await sockets.open(slack.sockets.new_url(), autoping=False)
+    await next_frame(socket)
+    await socket.ping(b"one")
+    assert (await socket.receive(timeout=DEADLINE_SECONDS)).type is aiohttp.WSMsgType.PONG
+    slack.faults.silence(ignore_pings=True)
+    await socket.ping(b"two")
+    with pytest.raises(TimeoutError):
+        await socket.receive(timeout=0.05)
 
 
 async def test_deliveries_can_be_doubled_and_turned_around(
-    slack: SlackStandIn, sockets: Socket, ana: Person, general: Channel
+    slack: SlackStandIn, sockets: Sockets, ana: Person, general: Channel
 ) -> None:
     socket = await sockets.connect()
     slack.faults.duplicate_deliveries()
