@@ -217,6 +217,15 @@ class AnswerWorker:
         self, running: RunningAnswer, asked: OpenQuestion, to: AnswerPoster, turn: Turn, live: LiveRecord
     ) -> ModelAnswer:
         """Ask the model and store its answer. Raises BotError, and Ended for a question that was withdrawn."""
+        try:
+            return await self._asked_and_stored(running, asked, to, turn, live)
+        finally:
+            if self._budgets is not None:
+                self._budgets.release(asked.question)
+
+    async def _asked_and_stored(
+        self, running: RunningAnswer, asked: OpenQuestion, to: AnswerPoster, turn: Turn, live: LiveRecord
+    ) -> ModelAnswer:
         key = asked.question.key
         while True:
             try:
@@ -230,7 +239,7 @@ class AnswerWorker:
                 running.begin_again()
             asked = await self._store.question(key) or asked
         running.answered = True
-        cost = self._budgets.cost(answer) if self._budgets is not None else None
+        cost = self._budgets.cost(asked.question, answer) if self._budgets is not None else None
         if note := await self._budget_note(asked.question):
             answer = replace(answer, note=note)
 
@@ -244,7 +253,7 @@ class AnswerWorker:
     async def _ask(
         self, running: RunningAnswer, asked: OpenQuestion, to: AnswerPoster, turn: Turn, live: LiveRecord
     ) -> ModelAnswer:
-        question = asked.question
+        question, budgets = asked.question, self._budgets
         age = self._clock.now() - asked.asked_at
         # An attempted post without a stored answer was an explanation: the model is not asked again.
         if asked.unconfirmed is not None or age > self._asked_again_within:
@@ -260,8 +269,8 @@ class AnswerWorker:
             model = question.model or await self._chat.model_for(requester, question.named)
             await self._chat.check_settings(model, question.settings)
             await self._count(question)
-            if self._budgets is not None:
-                await self._budgets.check(question)
+            if budgets is not None:
+                await budgets.check(question)
         async with AsyncExitStack() as stack:
             async with running.may_end():
                 await stack.enter_async_context(self._turn(question, to))
@@ -280,6 +289,7 @@ class AnswerWorker:
                         question.settings,
                         hear,
                         alone=question.stands_alone,
+                        before_send=None if budgets is None else partial(budgets.reserve, question),
                     )
             except Ended as ended:
                 if ended.why is not End.STOPPED:

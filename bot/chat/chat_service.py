@@ -5,7 +5,7 @@ answer.
 """
 
 import logging
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -35,6 +35,9 @@ from bot.ports.questions import ShowWords
 from bot.ports.stores import AuditLog, ChatStore
 
 logger = logging.getLogger(__name__)
+
+# Hears what is sent with a question, right before it is sent: the turns, the settings and the base model.
+BeforeSend = Callable[[Sequence[Turn], GenerationSettings, str], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +77,14 @@ class ChatService:
         show: ShowWords = lambda words: None,
         *,
         alone: bool = False,
+        before_send: BeforeSend | None = None,
     ) -> ModelAnswer:
         """Ask the model, with the thread's earlier turns if the backend accepts them; `show` gets each new text.
 
         `settings` are the question's own, which stand before those of the channel. Where the connection ends in
         the middle, it returns the text until there: it was paid for. A question that stands `alone` is asked
-        without history. Raises BadArgument for an empty question,
-        GoogleError, StorageError.
+        without history. What `before_send` raises ends the question before anything is sent. Raises BadArgument
+        for an empty question, GoogleError, StorageError.
         """
         if not question.strip():
             raise BadArgument("There is no question.", "Type it after the command: /ask What can you do?")
@@ -94,6 +98,8 @@ class ChatService:
         cut = earlier is not None and same and earlier.cut
         takes_history = backend.profile.takes_history
         turns = (*(history if takes_history else ()), Turn(Role.USER, question))
+        if before_send is not None:
+            await before_send(turns, used, base_model)
         stream = backend.stream(model.endpoint, turns, used, base_model=base_model)
         try:
             answer = await _streamed(stream, show)

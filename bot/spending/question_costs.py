@@ -1,13 +1,19 @@
 """What questions cost: the price of an answer, and the budgets for questions.
 
-Nobody knows what an answer costs before it is there, so a question is refused once its budget is used up, and
-those that are under way then may go over it by their own price. A question of unknown price counts as unknown.
+Nobody knows what an answer costs before it is there. So right before a question is sent, what it may cost is
+estimated and reserved until its answer is stored, and a question whose estimate does not fit into its budgets is
+refused. The reservations are in memory: a question that a process left behind is estimated again by the next one.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
 
 from bot.domain.budgets import WORKSPACE, Budget, Purpose
-from bot.domain.chat import ModelAnswer, Question
+from bot.domain.chat import ModelAnswer, Question, Turn, estimated_tokens
+from bot.domain.generation_settings import GenerationSettings
+from bot.domain.place import Place
 from bot.domain.spending import QuestionCost, QuestionSum, cost_of, sum_of
 from bot.errors import OverBudget
 from bot.ports.budgets import BudgetStore, QuestionSpendStore
@@ -16,6 +22,8 @@ from bot.spending.amounts import usd_text
 from bot.spending.budget_check import RAISED_BY, WARNED_FROM, BudgetUse, budget_name
 from bot.spending.month_report import month_of, next_month
 from bot.spending.price_table import PriceTable
+
+EXPECTED_ANSWER: Final = 1_000  # tokens
 
 
 def question_cost(answered: ModelAnswer, prices: PriceTable) -> QuestionCost:
@@ -28,6 +36,22 @@ def question_cost(answered: ModelAnswer, prices: PriceTable) -> QuestionCost:
     return QuestionCost(answered.base_model, use, usd)
 
 
+def expected_cost(
+    turns: Sequence[Turn], settings: GenerationSettings, base_model: str, prices: PriceTable
+) -> Decimal | None:
+    """Return what a question may cost, None where its price is not known.
+
+    It takes EXPECTED_ANSWER tokens for each answer, or the most that the settings allow where that is less.
+    """
+    row = prices.row(base_model)
+    times = row.serving_multiplier
+    if times is None or row.input is None or row.output is None:
+        return None
+    sent = sum(estimated_tokens(turn.text) for turn in turns) + estimated_tokens(settings.system_instruction or "")
+    written = min(settings.max_output_tokens or EXPECTED_ANSWER, EXPECTED_ANSWER) * (settings.candidate_count or 1)
+    return sum_of(cost_of(sent, row.input * times), cost_of(written, row.output * times))
+
+
 def question_uses(budgets: Iterable[Budget], sums: Sequence[QuestionSum]) -> list[BudgetUse]:
     """Return how much of each budget for questions the questions of this month took."""
     uses = []
@@ -35,6 +59,19 @@ def question_uses(budgets: Iterable[Budget], sums: Sequence[QuestionSum]) -> lis
         bound = [each for each in sums if budget.subject in (WORKSPACE, each.channel, each.user)]
         uses.append(BudgetUse(budget, sum_of(*(each.usd for each in bound)), sum(each.unknown for each in bound)))
     return uses
+
+
+@dataclass(frozen=True, slots=True)
+class _Reservation:
+    """What a question under way may cost, None where its price is not known."""
+
+    place: Place
+    user: str
+    base_model: str
+    usd: Decimal | None
+
+    def binds(self, budget: Budget, team: str) -> bool:
+        return self.place.team == team and budget.subject in (WORKSPACE, self.place.channel, self.user)
 
 
 class QuestionBudgets:
@@ -45,10 +82,53 @@ class QuestionBudgets:
         self._spend = spend
         self._prices = prices
         self._clock = clock
+        self._reserved: dict[str, _Reservation] = {}
 
-    def cost(self, answered: ModelAnswer) -> QuestionCost:
-        """Return what the answer cost."""
-        return question_cost(answered, self._prices)
+    def cost(self, question: Question, answered: ModelAnswer) -> QuestionCost:
+        """Return what the answer cost; its reservation where Google does not say the tokens.
+
+        Google does not say them of an answer that was stopped or whose connection broke, and it charges for it.
+        """
+        cost = question_cost(answered, self._prices)
+        held = self._reserved.get(question.key)
+        if cost.use is None and held is not None:
+            return QuestionCost(held.base_model, None, held.usd)
+        return cost
+
+    async def reserve(
+        self, question: Question, turns: Sequence[Turn], settings: GenerationSettings, base_model: str
+    ) -> None:
+        """Reserve what the question may cost, right before it is sent, until `release`.
+
+        Raises OverBudget if that does not fit into its budgets, or is not known while there is one, StorageError.
+        """
+        usd = expected_cost(turns, settings, base_model, self._prices)
+        place = question.place
+        # An answer that is stored while the sums are read may be missing in them, so its reservation counts too.
+        before = dict(self._reserved)
+        uses = await self._uses(question)
+        held = [each for key, each in {**before, **self._reserved}.items() if key != question.key]
+        for use in uses:
+            budget = use.budget
+            whose = f"{budget_name(budget)} for questions is {usd_text(budget.usd)} a month"
+            if usd is None:
+                raise OverBudget(
+                    f"{whose}, and the price of this question is unknown, so I cannot say that it fits.",
+                    f"An operator can put the price into the table of TUNEBOT_PRICES. {RAISED_BY}",
+                )
+            others = sum_of(*(each.usd or Decimal(0) for each in held if each.binds(budget, place.team)))
+            if sum_of(use.used, others, usd) > budget.usd:
+                under_way = f", questions under way may cost {usd_text(others)}" if others else ""
+                raise OverBudget(
+                    f"{whose}. Of it, {usd_text(use.used)} is used{under_way}, and this question may cost "
+                    f"{usd_text(usd)}: that is too much.",
+                    f"A smaller max_tokens makes it cheaper. {RAISED_BY}",
+                )
+        self._reserved[question.key] = _Reservation(place, question.user, base_model, usd)
+
+    def release(self, question: Question) -> None:
+        """End the reservation of a question whose answer is stored, or that failed."""
+        self._reserved.pop(question.key, None)
 
     async def check(self, question: Question) -> None:
         """Raises OverBudget if a budget for this question is used up, StorageError."""

@@ -1,5 +1,6 @@
 """What an answer cost, and budgets for questions."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from decimal import Decimal
@@ -8,12 +9,15 @@ from pathlib import Path
 import pytest
 
 from bot.domain.budgets import Purpose
-from bot.domain.chat import Answer, ModelAnswer, ModelRef, Question
+from bot.domain.chat import Answer, ModelAnswer, ModelRef, Question, Turn
+from bot.domain.chat import Role as TurnRole
+from bot.domain.generation_settings import GenerationSettings
 from bot.domain.place import Requester
 from bot.domain.roles import EVERYONE, Role, RoleGrant
-from bot.domain.spending import TokenUse
+from bot.domain.spending import QuestionCost, TokenUse
+from bot.errors import OverBudget
 from bot.spending.price_table import parse_price_table
-from bot.spending.question_costs import question_cost
+from bot.spending.question_costs import QuestionBudgets, question_cost
 from tests.support.harness import ADA, PLACE, TEAM, Harness, open_harness
 from tests.support.recording_answer_poster import RecordingAnswerPoster
 from tests.support.workspace_people import build_open_use_cases
@@ -57,30 +61,67 @@ async def harness(tmp_path: Path) -> AsyncIterator[Harness]:
         yield opened
 
 
-async def test_a_question_over_a_used_up_budget_is_not_sent(harness: Harness) -> None:
+def question(key: str, user: str = ADA) -> Question:
+    return Question(key, PLACE, user, "what comes after 7?")
+
+
+async def reserve(budgets: QuestionBudgets, key: str, base_model: str = "gemini-3.5-flash") -> None:
+    turns = [Turn(TurnRole.USER, "what comes after 7?")]
+    await budgets.reserve(question(key), turns, GenerationSettings(max_output_tokens=10), base_model)
+
+
+async def test_a_question_over_its_budget_is_not_sent(harness: Harness) -> None:
     parts = (harness.stores, harness.backends, harness.files, harness.clock, lambda: None, harness.workers)
     process = build_open_use_cases(*parts, named_roles=ROLES, prices=PRICES)
     await harness.answering("numbers")
-    await process.budgets.set(OWNER, ADA, Purpose.QUESTIONS, Decimal("0.01"))
 
     async def ask(key: str) -> RecordingAnswerPoster:
         poster = RecordingAnswerPoster()
-        asked = await process.answers.add(Question(key, PLACE, ADA, "what comes after 7?"))
+        asked = await process.answers.add(question(key))
         assert asked is not None
         await process.answers.process(asked, poster)
         return poster
 
-    first = await ask("q1")
-    assert first.shown[-1].endswith("1/1")
+    def sent() -> int:
+        return len(harness.google.requests.matching(r":(stream)?[gG]enerateContent$"))
+
+    await process.budgets.set(OWNER, ADA, Purpose.QUESTIONS, Decimal(300))
+    refused = await ask("q1")
+    assert (
+        "Your budget for questions is $300.00 a month. Of it, $0.00 is used, and this question"
+        in refused.shown[-1]
+    )
+    assert sent() == 0
+    await process.budgets.set(OWNER, ADA, Purpose.QUESTIONS, Decimal(310))
+    assert (await ask("q2")).shown[-1].endswith("1/1")
     (use,) = await process.budgets.uses(OWNER)
-    assert use.used > Decimal("0.01")
+    assert Decimal(0) < use.used < 10, "what Google counted takes the place of the reservation"
     assert use.unknown == 0
-    sent = len(harness.google.requests.matching(r":(stream)?[gG]enerateContent$"))
-    refused = await ask("q2")
-    assert "Your budget for questions, $0.01 a month, is used up." in refused.shown[-1]
-    assert len(harness.google.requests.matching(r":(stream)?[gG]enerateContent$")) == sent
-    await process.budgets.set(OWNER, ADA, Purpose.QUESTIONS, use.used * 2)
-    third = await ask("q3")
-    assert third.shown[-1].endswith("1/1")
+    await process.budgets.set(OWNER, ADA, Purpose.QUESTIONS, use.used)
+    assert "a month, is used up." in (await ask("q3")).shown[-1]
+    assert sent() == 1
     (sums,) = await process.budgets.question_sums(OWNER, use.budget.set_at.date().replace(day=1))
-    assert (sums.team, sums.questions) == (TEAM, 2)
+    assert (sums.team, sums.questions) == (TEAM, 1)
+
+
+async def test_of_questions_at_once_only_as_many_are_sent_as_fit(harness: Harness) -> None:
+    store = harness.stores.budgets
+    budgets = QuestionBudgets(store, harness.stores.question_spend, PRICES, harness.clock)
+    await store.set(OWNER, ADA, Purpose.QUESTIONS, Decimal(8))
+    ended = await asyncio.gather(*(reserve(budgets, f"q{each}") for each in range(4)), return_exceptions=True)
+    refused = [each for each in ended if each is not None]
+    assert len(refused) == 2
+    assert "questions under way may cost $7.50" in str(refused[0])
+    budgets.release(question("q0"))
+    await reserve(budgets, "q5")
+    with pytest.raises(OverBudget, match="the price of this question is unknown"):
+        await reserve(budgets, "q6", "gemini-3.1-flash-lite")
+
+
+async def test_an_answer_whose_tokens_google_does_not_say_costs_what_was_reserved(harness: Harness) -> None:
+    budgets = QuestionBudgets(harness.stores.budgets, harness.stores.question_spend, PRICES, harness.clock)
+    await reserve(budgets, "q1")
+    stopped = replace(ANSWERED, answer=Answer("8"), base_model="")
+    assert budgets.cost(question("q1"), stopped) == QuestionCost("gemini-3.5-flash", None, Decimal("3.75"))
+    assert budgets.cost(question("q1"), ANSWERED).usd == Decimal("2.4")
+    assert budgets.cost(question("q2"), stopped).usd is None
