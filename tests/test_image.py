@@ -151,7 +151,7 @@ def health_check(port: int, **variables: str) -> int:
     # A proxy that is set for the bot is not for this question.
     environment = {**os.environ, "PORT": str(port), "http_proxy": "http://127.0.0.1:9", **variables}
     return subprocess.run(
-        [sys.executable, *command[1:]], env=environment, capture_output=True, timeout=20, check=False
+        [sys.executable, *command[1:]], env=environment, capture_output=True, timeout=60, check=False
     ).returncode
 
 

@@ -75,7 +75,7 @@ async def test_copies_made_while_the_bot_writes_are_whole_and_can_take_the_datab
         await bot.stage.start()
         for job in jobs:
             job.finish()
-        await wait_until(lambda: len(bot.messages("is ready")) == 4, "the ends", within=30.0)
+        await wait_until(lambda: len(bot.messages("is ready")) == 4, "the ends")
 
 
 async def test_what_is_wrong_is_said_in_two_lines_and_nothing_is_overwritten(open_bot: OpenBot) -> None:

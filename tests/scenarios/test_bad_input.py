@@ -276,7 +276,7 @@ async def test_no_such_model(bot: BotHarness) -> None:
 async def create_fails(bot: BotHarness, name: str, *words: str) -> None:
     """Start; the job ends as failed with these words, in the reply and on the card, and its name stays free."""
     card = await bot.start(name)
-    ended = await bot.message(name, "failed on", *words, thread=card.ts, within=5.0)
+    ended = await bot.message(name, "failed on", *words, thread=card.ts)
     assert "What to do:" in ended.text
     await bot.shows(card, "failed", *words)
     assert "job_cancel" not in buttons(card)

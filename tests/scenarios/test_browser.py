@@ -20,12 +20,12 @@ from playwright.async_api import Browser, Locator, Page, expect
 
 from bot.sandbox.sample_dataset import SAMPLE
 from tests.support.browser import chromium, line, program, window
-from tests.support.waiting import wait_until
+from tests.support.waiting import DEADLINE_SECONDS, wait_until
 
 pytestmark = pytest.mark.long
 
 # Trained for real on two cores that also draw the page.
-TRAINED: Final = 90_000.0
+TRAINED: Final = 180_000.0
 LONG: Final = "".join(
     json.dumps({"text_input": f"What comes after {number}?", "output": f"After {number} comes {number + 1}."})
     + "\n"
@@ -315,7 +315,7 @@ async def test_an_interrupt_leaves_no_process_and_no_port() -> None:
             children = children_of(process.pid)
             assert len(children) >= 2, "the bot and the training"
             process.send_signal(signal.SIGINT)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(DEADLINE_SECONDS):
                 assert await process.wait() == 0
             assert await left_of(children) == []
         with socket.socket() as probe:
@@ -331,7 +331,7 @@ def children_of(process_id: int) -> list[int]:
 async def left_of(children: list[int]) -> list[int]:
     """Those that stay; a killed process is there until its new parent takes note of it."""
     with suppress(AssertionError):
-        await wait_until(lambda: not any(map(lives, children)), "their end", within=5.0)
+        await wait_until(lambda: not any(map(lives, children)), "their end")
     return [child for child in children if lives(child)]
 
 

@@ -19,9 +19,6 @@ from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.long
 
-# A job that seems old is looked at once a minute; the rest is for a busy machine.
-LONGEST_PACE = 60.0 + 30.0
-
 
 @pytest.fixture
 def clock(tmp_path: Path) -> Path:
@@ -79,24 +76,21 @@ async def test_a_clock_set_two_hours_forward_and_four_back_holds_nothing_up(bot:
     job.advance()
     await bot.shows(card, "step 1.")
     async with watched(bot) as reds:
-        for hours, within in ((2, LONGEST_PACE), (-2, 30.0)):
+        for hours in (2, -2):
             set_offset(clock, hours * 3600)
             await answers(bot)
             job.advance()
-            await bot.shows(card, f"step {job.steps}.", within=within)
+            await bot.shows(card, f"step {job.steps}.")
             await wait_until(
                 lambda: checked(card) - time.time() == pytest.approx(3600 * hours, abs=120),  # noqa: B023
                 "a card by the wrong clock",
-                within=within,
             )
         job.finish()
-        await bot.message("through time", "is ready", thread=card.ts, within=30.0)
+        await bot.message("through time", "is ready", thread=card.ts)
         await bot.shows(card, "done")
         set_offset(clock, 0)
         earlier = len(bot.google.requests)
-        await wait_until(
-            lambda: len(bot.google.requests) > earlier, "a call after the clock is right again", LONGEST_PACE
-        )
+        await wait_until(lambda: len(bot.google.requests) > earlier, "a call after the clock is right again")
         await answers(bot)
     assert len(bot.messages("through time", "is ready")) == 1
     assert len(bot.messages("Tuning through time (")) == 1

@@ -93,7 +93,7 @@ async def test_a_thread_goes_on_with_the_earlier_turns(bot: BotHarness, model: s
     bot.ada.post(bot.channel, "ninety nine", thread_ts=answer.ts)
     await bot.message("one hundred", thread=answer.ts)
     bot.ada.post(bot.channel, "and 1", thread_ts=answer.ts)
-    await bot.slack.workspace.wait_for(lambda: len(bot.messages("Answered by", thread=answer.ts)) == 2 or None, 10)
+    await bot.slack.workspace.wait_for(lambda: len(bot.messages("Answered by", thread=answer.ts)) == 2 or None)
     assert spoken(bot.asked()[-1].body) == [
         ("user", "seven"),
         ("model", "eight"),

@@ -55,7 +55,7 @@ async def test_killed_between_slacks_answer_and_our_mark_the_card_is_found_again
     await killed_before_the_mark(bot, 0)
     (await bot.job("card")).finish()
     card = await bot.card("card")
-    await bot.message("card", "is ready", thread=card.ts, within=20.0)
+    await bot.message("card", "is ready", thread=card.ts)
     await bot.shows(card, "done")
     await all_quiet(bot)
     assert len(bot.messages("Tuning card (")) == 1
@@ -88,7 +88,7 @@ async def test_killed_while_slack_is_still_at_work_on_the_post(bot: BotHarness) 
     await bot.stage.start()
     await bot.card("late")
     (await bot.job("late")).finish()
-    await bot.message("late", "is ready", within=20.0)
+    await bot.message("late", "is ready")
     await all_quiet(bot)
     assert len(bot.messages("Tuning late (")) == 1
     assert len(posts(bot)) == 2
@@ -98,7 +98,7 @@ async def test_an_answer_that_is_lost_on_the_way_is_no_reason_to_post_again(bot:
     bot.slack.faults.lose_answer("chat.postMessage")
     await press_start(bot, "lost")
     (await bot.job("lost")).finish()
-    await bot.message("lost", "is ready", within=20.0)
+    await bot.message("lost", "is ready")
     await all_quiet(bot)
     assert len(bot.messages("Tuning lost (")) == 1
     assert len(posts(bot)) == 2
@@ -127,8 +127,8 @@ async def test_slack_is_away_and_back_everything_arrives_once_in_order_and_only_
     await holds(lambda: tries() < 60, 2.0, "a pause between tries")
     bot.slack.faults.clear()
     for number, (card, _) in enumerate(jobs[:2]):
-        await bot.message(f"job{number}", "is ready", thread=card.ts, within=40.0)
-        await bot.shows(card, "done", within=30.0)
+        await bot.message(f"job{number}", "is ready", thread=card.ts)
+        await bot.shows(card, "done")
     await all_quiet(bot)
     assert [len(bot.messages(f"Tuning job{number} (")) for number in range(4)] == [1, 1, 1, 1]
     assert [len(bot.messages(f"job{number}", "is ready")) for number in range(4)] == [1, 1, 0, 0]
@@ -149,7 +149,7 @@ async def test_with_slacks_limits_on_people_and_cards_together_are_never_refused
         said = bot.ada.post(bot.channel, bot.ada.typed("@Tunebot seven"))
         await bot.message("eight", thread=said.ts)
     for number in range(3):
-        await bot.message(f"job{number}", "is ready", within=20.0)
+        await bot.message(f"job{number}", "is ready")
     await all_quiet(bot)
     refused = [call.method for call in bot.slack.workspace.calls if call.status == 429]
     assert [method for method in refused if method in ("chat.postMessage", "chat.update")] == []

@@ -248,7 +248,7 @@ async def test_what_was_tuned_in_a_private_channel_does_not_exist_for_others(bot
     bot.slack.workspace.users[bot.ada.id].is_admin = True
     for text in (f"status {name}", f"cancel {name}", f"delete {name}"):
         await bot.type(text)
-        await bot.slack.workspace.wait_for(lambda: bot.messages("I know no job named", name) or None, 20)
+        await bot.slack.workspace.wait_for(lambda: bot.messages("I know no job named", name) or None)
     await bot.type(f"use {name}")
     await bot.message("I know no model named", name)
     await bot.ada.slash_command(bot.channel, "/ask", f"model={name} seven")
@@ -368,4 +368,4 @@ async def test_a_private_tuning_is_shared_with_a_person_and_taken_back(bot: BotH
     await board.message(f"*{name}* is not shared beyond its channel")
     before = len(bot.messages("I know no job named", name))
     await bot.type(f"status {name}")
-    await bot.slack.workspace.wait_for(lambda: len(bot.messages("I know no job named", name)) > before or None, 20)
+    await bot.slack.workspace.wait_for(lambda: len(bot.messages("I know no job named", name)) > before or None)

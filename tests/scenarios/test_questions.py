@@ -79,7 +79,7 @@ def posts(bot: BotHarness, method: str = "chat.postMessage") -> list[WebCall]:
 
 async def answered_once(bot: BotHarness, *, asked: int) -> Message:
     """The answer, once everything is quiet; Google was asked so often for it."""
-    answer = await bot.message("eight", within=30.0)
+    answer = await bot.message("eight")
     await wait_until(lambda: rows(bot, "select count(*) from questions") == [(0,)], "all settled", 20.0)
     await holds(lambda: len(bot.messages("eight")) == 1, 1.0, "one answer")
     assert len(bot.asked()) == asked
@@ -203,7 +203,7 @@ async def test_killed_again_and_again_with_many_questions_each_is_answered_once(
             await bot.stage.kill()
             await bot.stage.start()
     for number in numbers:
-        await bot.message("asked `counter`", f"> {number}", within=60.0)
+        await bot.message("asked `counter`", f"> {number}")
     await wait_until(lambda: rows(bot, "select count(*) from questions") == [(0,)], "all settled", 30.0)
     await wait_until_still(lambda: len(bot.slack.workspace.calls), 1.0)
     assert [len(bot.messages("asked `counter`", f"> {number}")) for number in numbers] == [1] * len(numbers)

@@ -12,7 +12,7 @@ from bot.sandbox.google import GoogleStandIn
 from bot.sandbox.slack import Message, SlackStandIn
 from bot.sandbox.stage import Stage
 from tests.support.bot_harness import BotHarness, OpenBot
-from tests.support.waiting import holds, wait_until, wait_until_still
+from tests.support.waiting import DEADLINE_SECONDS, holds, wait_until, wait_until_still
 
 # Each test stops or kills the bot and starts it again, most of them more than once.
 pytestmark = pytest.mark.long
@@ -43,7 +43,7 @@ async def ready_once(bot: BotHarness, name: str) -> Message:
     """Wait for the job's end and for the wires to be quiet; one card, one reply, one job."""
     (await bot.job(name)).finish()
     card = await bot.card(name)
-    await bot.message(name, "is ready", within=20.0)
+    await bot.message(name, "is ready")
     await bot.shows(card, "done")
     await bot.slack.settle()
     await wait_until_still(lambda: len(bot.slack.workspace.calls), 0.3)
@@ -137,7 +137,7 @@ async def test_killed_again_and_again(bot: BotHarness) -> None:
     assert len(kept) == 3
     for name in known:
         (await bot.job(name)).finish()
-        await bot.message(name, "is ready", within=20.0)
+        await bot.message(name, "is ready")
 
 
 async def test_a_bound_model_and_a_thread_survive(bot: BotHarness) -> None:
@@ -201,7 +201,7 @@ async def ended(stage: Stage, **changes: str) -> tuple[int, str]:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "bot", "run", env={**stage.environment(), **changes}, stderr=asyncio.subprocess.PIPE
     )
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DEADLINE_SECONDS):
         _, said = await process.communicate()
     assert process.returncode is not None
     return process.returncode, said.decode()
@@ -276,6 +276,6 @@ async def test_a_socket_that_slack_lets_go_is_taken_up_again(bot: BotHarness, ho
         now = list(bot.slack.sockets.connections)
         return (bool(now) and not any(each is old for each in now for old in before)) or None
 
-    await wait_until(only_others, "another socket", within=20.0)
+    await wait_until(only_others, "another socket")
     await bot.type("list")
     await bot.message("Nothing here yet")

@@ -18,7 +18,7 @@ from bot.sandbox.google import GoogleStandIn
 from bot.sandbox.slack import SlackStandIn
 from bot.sandbox.stage import BUCKET, Stage
 from tests.support.bot_harness import BotHarness, OpenBot, free_port
-from tests.support.waiting import wait_until, wait_until_still
+from tests.support.waiting import DEADLINE_SECONDS, wait_until, wait_until_still
 
 pytestmark = pytest.mark.long
 
@@ -62,7 +62,7 @@ def quiet(bot: BotHarness) -> None:
 async def test_a_connection_that_answers_no_ping_is_replaced_within_a_minute(bot: BotHarness) -> None:
     before = bot.slack.sockets.opened
     bot.slack.faults.silence(ignore_pings=True)
-    await wait_until(lambda: bot.slack.sockets.opened > before, "another socket", within=60.0)
+    await wait_until(lambda: bot.slack.sockets.opened > before, "another socket")
     bot.slack.faults.speak()
     await wait_until(lambda: bot.slack.sockets.connections, "a socket")
     await answers(bot)
@@ -77,7 +77,7 @@ async def test_a_line_that_is_up_but_silent_is_noticed_once_a_card_moves(bot: Bo
     before = bot.slack.sockets.opened
     bot.slack.faults.silence()
     job.advance(1)
-    await wait_until(lambda: bot.slack.sockets.opened > before, "another socket", within=60.0)
+    await wait_until(lambda: bot.slack.sockets.opened > before, "another socket")
     bot.slack.faults.clear()
     await answers(bot)
 
@@ -88,7 +88,7 @@ async def test_a_line_that_brings_nothing_is_laid_anew_within_a_minute_though_th
     await answers(bot)
     before = bot.slack.sockets.opened
     bot.slack.faults.silence()  # pings are answered: all looks well
-    await wait_until(lambda: bot.slack.sockets.opened > before, "another socket", within=60.0)
+    await wait_until(lambda: bot.slack.sockets.opened > before, "another socket")
     bot.slack.faults.clear()
     await answers(bot)
     quiet(bot)
@@ -145,7 +145,7 @@ async def flood(bot: BotHarness, until_set: asyncio.Event) -> int:
             await asyncio.sleep(0)
 
     people = [asyncio.create_task(one()) for _ in range(16)]
-    await asyncio.wait(people, timeout=30)
+    await asyncio.wait(people, timeout=DEADLINE_SECONDS)
     return acknowledged
 
 
@@ -181,7 +181,7 @@ async def test_sigterm_while_google_and_slack_both_hang_ends_in_time_with_0(open
         bot.slack.faults.clear()
         job.finish()
         await bot.stage.start()
-        await bot.message("hanging", "is ready", within=20.0)
+        await bot.message("hanging", "is ready")
 
 
 async def test_sigterm_while_slack_answers_no_ping_ends_in_time_with_0(bot: BotHarness) -> None:

@@ -122,7 +122,7 @@ async def test_whatever_slack_refuses_one_whole_answer_is_in_the_thread(
     fault(bot)
     thread = mention(bot, "count")
     await wait_until(lambda: pause.reached, "the first words")
-    await bot.slack.workspace.wait_for(lambda: calls(bot, "chat.startStream") or None, 10)
+    await bot.slack.workspace.wait_for(lambda: calls(bot, "chat.startStream") or None)
     pause.go_on()
     await one_answer(bot, thread, "one two three four five")
     assert len(bot.google.requests.matching(STREAMED)) >= 1
@@ -194,9 +194,7 @@ async def test_stop_ends_the_answer_and_the_paid_call(bot: BotHarness, model: st
     asked = len(bot.asked())
     thread = mention(bot, "count")
     growing = await bot.message("one two", thread=thread)
-    await bot.slack.workspace.wait_for(
-        lambda: bot.slack.workspace.agent_sessions.get((bot.channel.id, thread)), 10
-    )
+    await bot.slack.workspace.wait_for(lambda: bot.slack.workspace.agent_sessions.get((bot.channel.id, thread)))
     await stop(bot, thread)
     await bot.shows(growing, "one two", "Stopped here", "Try again")
     assert "three" not in growing.text

@@ -24,7 +24,7 @@ async def unknown(bot: BotHarness, text: str, words: str) -> None:
         return len(bot.messages(words)) > before or None
 
     await bot.type(text)
-    await bot.slack.workspace.wait_for(told, 20)
+    await bot.slack.workspace.wait_for(told)
 
 
 async def test_three_people_do_only_what_somebody_allowed(open_bot: OpenBot) -> None:

@@ -28,7 +28,6 @@ async def report_of(person: Person, bot: BotHarness) -> View:
         lambda: (
             ((view := person.modal) and view.definition["title"]["text"] != "Checking the file" and view) or None
         ),
-        10,
         what="the report",
     )
 

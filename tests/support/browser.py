@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
 
 ROOT: Final = Path(__file__).parents[2]
 CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -20,7 +20,8 @@ ARGUMENTS: Final = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 # Two cores do all of this at once: the browser, the page, the bot, and what it trains.
-BROWSER_MILLISECONDS: Final = 30_000.0
+BROWSER_MILLISECONDS: Final = 90_000.0
+expect.set_options(timeout=BROWSER_MILLISECONDS)
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ def faketime_library() -> str | None:
     if command is None:
         return None
     asked = [command, "-m", "-f", "+0s", "printenv", "LD_PRELOAD"]
-    return subprocess.run(asked, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    return subprocess.run(asked, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
 
 
 def faketime_environment(library: str, clock: Path) -> dict[str, str]:

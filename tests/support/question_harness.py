@@ -18,7 +18,7 @@ from handlers.delivery.question_tasks import QuestionTasks
 from storage.conversations import SqliteChatStore
 from storage.questions import SqliteQuestions
 from tests.support.slack_harness import SETTLES_IN, SHORT_BACKOFF, SlackHarness
-from tests.support.waiting import wait_until
+from tests.support.waiting import DEADLINE_SECONDS, wait_until
 from tests.support.workspace_people import open_access
 
 MODEL = ModelRef("vertex", "projects/1/endpoints/2", "counter")
@@ -69,7 +69,7 @@ class QuestionHarness:
         await self.store.store_answer(question.key, ModelAnswer(MODEL, Answer(text)))
         await self.questions().resume()
 
-    async def settled(self, within: float = 10.0) -> None:
+    async def settled(self, within: float = DEADLINE_SECONDS) -> None:
         """Wait until no question is open."""
 
         async def none_open() -> bool:

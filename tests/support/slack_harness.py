@@ -110,7 +110,7 @@ class SlackHarness:
         asked = "SELECT count(*) AS number FROM outbox WHERE state = 'pending' AND kind <> 'old_card'"
         return await self.database.run(lambda db: int(next(db.query(asked))["number"]))
 
-    async def all_sent(self, within: float = 60.0) -> None:
+    async def all_sent(self, within: float = DEADLINE_SECONDS) -> None:
         """Wait until no notice is pending."""
 
         async def nothing_pending() -> bool:

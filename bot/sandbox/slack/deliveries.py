@@ -20,7 +20,7 @@ import aiohttp
 from bot.sandbox.slack.records import Attempt, Delivery, Json
 from bot.sandbox.slack.slack_app import SlackApp
 from bot.sandbox.slack.slack_faults import Faults
-from bot.sandbox.slack.workspace import SlackWorkspace
+from bot.sandbox.slack.workspace import WAIT_SECONDS, SlackWorkspace
 
 ACK_SECONDS = 3.0
 RETRY_DELAYS = (0.0, 60.0, 300.0)
@@ -69,7 +69,7 @@ class Deliveries:
         await self._attempt(delivery, 0, "")
         return delivery
 
-    async def settle(self, within: float = 10.0) -> None:
+    async def settle(self, within: float = WAIT_SECONDS) -> None:
         """Wait until nothing is on its way; a retry that is a second or more away does not count."""
         await self._workspace.wait_for(
             lambda: None if self._tasks - self._resting else True, within, what="quiet on the wires"

@@ -21,7 +21,7 @@ from bot.sandbox.slack.slack_app import SlackApp
 from bot.sandbox.slack.slack_faults import Faults, RequestFaults
 from bot.sandbox.slack.socket_mode_server import SocketMode
 from bot.sandbox.slack.web_api import RateLimits, WebApi
-from bot.sandbox.slack.workspace import SlackWorkspace
+from bot.sandbox.slack.workspace import WAIT_SECONDS, SlackWorkspace
 
 BOT_TOKEN = "xoxb-sandbox-bot-token"  # noqa: S105 -- opens only this stand-in
 APP_TOKEN = "xapp-1-sandbox-app-token"  # noqa: S105 -- opens only this stand-in
@@ -164,7 +164,7 @@ class SlackStandIn:
         self.workspace.changed()
         self._events.member_joined(self.app.bot_user_id, channel_id)
 
-    async def wait_connected(self, connections: int = 1, within: float = 10.0) -> None:
+    async def wait_connected(self, connections: int = 1, within: float = WAIT_SECONDS) -> None:
         """Wait until the app holds this many sockets."""
         await self.workspace.wait_for(
             lambda: True if len(self.sockets.connections) >= connections else None,
@@ -172,6 +172,6 @@ class SlackStandIn:
             what=f"{connections} Socket Mode connection(s)",
         )
 
-    async def settle(self, within: float = 10.0) -> None:
+    async def settle(self, within: float = WAIT_SECONDS) -> None:
         """Wait until nothing is on its way to the app."""
         await self.deliveries.settle(within)

@@ -27,6 +27,8 @@ from bot.sandbox.slack.refusals import SlackError
 T = TypeVar("T")
 
 TRIGGER_SECONDS = 3.0
+# A limit for what must come and an overloaded machine brings late; nothing that passes waits for so long.
+WAIT_SECONDS = 60.0
 SLACKBOT = "USLACKBOT"
 
 
@@ -180,7 +182,7 @@ class SlackWorkspace:
             if not future.done():
                 future.set_result(None)
 
-    async def wait_for(self, probe: Callable[[], T | None], within: float = 5.0, *, what: str = "") -> T:
+    async def wait_for(self, probe: Callable[[], T | None], within: float = WAIT_SECONDS, *, what: str = "") -> T:
         """Return the first result of `probe` that is not None, asked again after every change."""
         try:
             async with asyncio.timeout(within):
@@ -195,12 +197,12 @@ class SlackWorkspace:
         except TimeoutError:
             raise TimeoutError(f"{what or 'the change'} did not happen within {within} s") from None
 
-    async def wait_for_change(self, since: int, within: float = 5.0) -> int:
+    async def wait_for_change(self, since: int, within: float = WAIT_SECONDS) -> int:
         """Return the workspace's version once it is past `since`."""
         return await self.wait_for(lambda: self.version if self.version > since else None, within)
 
     async def wait_for_message(
-        self, matches: Callable[[Message], bool] = lambda _: True, within: float = 5.0
+        self, matches: Callable[[Message], bool] = lambda _: True, within: float = WAIT_SECONDS
     ) -> Message:
         """Return the newest message that matches, as soon as there is one; edits count."""
         return await self.wait_for(
@@ -210,7 +212,7 @@ class SlackWorkspace:
         )
 
     async def wait_for_view(
-        self, user: str, matches: Callable[[View], bool] = lambda _: True, within: float = 5.0
+        self, user: str, matches: Callable[[View], bool] = lambda _: True, within: float = WAIT_SECONDS
     ) -> View:
         """Return the modal on top for this user once it matches."""
 
@@ -221,7 +223,7 @@ class SlackWorkspace:
         return await self.wait_for(probe, within, what="a matching modal")
 
     async def wait_for_call(
-        self, method: str, matches: Callable[[WebCall], bool] = lambda _: True, within: float = 5.0
+        self, method: str, matches: Callable[[WebCall], bool] = lambda _: True, within: float = WAIT_SECONDS
     ) -> WebCall:
         """Return the newest finished call of a Web API method that matches; its answer may have been lost."""
         return await self.wait_for(

@@ -12,7 +12,7 @@ from bot.domain.jobs import JobState
 from bot.ports.stores import Change
 from handlers.delivery.post_finder import NOTICE_EVENT
 from tests.support.slack_harness import SlackHarness, open_slack_harness
-from tests.support.waiting import holds, wait_until
+from tests.support.waiting import DEADLINE_SECONDS, holds, wait_until
 
 
 @pytest.fixture
@@ -214,7 +214,7 @@ async def test_a_card_that_cannot_be_drawn_stops_no_other(at: SlackHarness) -> N
     await at.add("sound")
     at.sender.start()
     await at.until(lambda: at.messages("sound"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(DEADLINE_SECONDS):
         await at.sender.settle()
     assert await at.pending() == 1
     assert not at.messages("broken")

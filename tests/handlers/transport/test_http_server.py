@@ -21,7 +21,7 @@ from handlers.transport.http_server import HttpServer
 from handlers.transport.manifest import manifest
 from handlers.transport.slack_client import TokenCheck, slack_client
 from handlers.transport.socket_mode import SocketMode, Times
-from tests.support.waiting import holds, wait_until
+from tests.support.waiting import DEADLINE_SECONDS, holds, wait_until
 
 # A twentieth of the real times and less, with all their proportions.
 QUICK = Times(
@@ -391,7 +391,7 @@ async def test_closing_waits_neither_for_a_listener_that_hangs_nor_for_a_dead_sl
     hanging = asyncio.create_task(ada.slash_command(slack.add_channel("tuning", ada), "/tune", "first"))
     await begun.wait()
     slack.faults.silence(ignore_pings=True)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(DEADLINE_SECONDS):
         await line.close()
     go_on.set()
     assert not (await hanging).acked
@@ -454,7 +454,7 @@ async def test_headers_that_never_end_do_not_hold_a_connection(
     for begun in (b"", b"GET /healthz HTTP/1.1\r\nHost: bot\r\nX-Slow: "):
         reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
         writer.write(begun)
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(DEADLINE_SECONDS):
             assert await reader.read() == b""
         writer.close()
     assert (await served.get("/healthz"))[0] == 200

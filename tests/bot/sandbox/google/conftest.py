@@ -12,6 +12,7 @@ from bot.sandbox.google import GoogleStandIn
 from bot.sandbox.sample_dataset import PAIRS
 from tests.outside import discovery, protos
 from tests.support.clock import FixedClock
+from tests.support.waiting import DEADLINE_SECONDS
 
 LOCATION = "us-central1"
 START = 1_800_000_000.0
@@ -69,14 +70,16 @@ async def client(google: GoogleStandIn) -> AsyncIterator[httpx.AsyncClient]:
     """A caller with a token, whose successful answers are all judged."""
     headers = {"Authorization": f"Bearer {google.issue_token(1e6)}"}
     hooks = {"response": [judge_response]}
-    async with httpx.AsyncClient(base_url=google.url, headers=headers, event_hooks=hooks, timeout=5) as caller:
+    async with httpx.AsyncClient(
+        base_url=google.url, headers=headers, event_hooks=hooks, timeout=DEADLINE_SECONDS
+    ) as caller:
         yield caller
 
 
 @pytest.fixture
 async def stranger(google: GoogleStandIn) -> AsyncIterator[httpx.AsyncClient]:
     """A caller without a token, whose answers nobody judges."""
-    async with httpx.AsyncClient(base_url=google.url, timeout=5) as caller:
+    async with httpx.AsyncClient(base_url=google.url, timeout=DEADLINE_SECONDS) as caller:
         yield caller
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from bot.sandbox.google import GoogleStandIn
 from tests.bot.sandbox.google.conftest import numbers, pairs_as_vertex_rows
+from tests.support.waiting import DEADLINE_SECONDS
 
 pytestmark = [pytest.mark.long, pytest.mark.outside]
 CLIENTS = Path(__file__).parent / "clients"
@@ -61,7 +62,7 @@ async def walk(python: Path, script: str, *arguments: str, **environment: str) -
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, err = await asyncio.wait_for(process.communicate(), 90)
+    out, err = await asyncio.wait_for(process.communicate(), DEADLINE_SECONDS)
     assert process.returncode == 0, err.decode()[-3000:]
     seen: dict[str, Any] = json.loads(out)
     return seen

@@ -13,7 +13,7 @@ from bot.sandbox.slack import APP_TOKEN, BOT_TOKEN, SlackStandIn
 pytestmark = [pytest.mark.outside, pytest.mark.long]
 
 BOLT = "@slack/bolt@4"
-INSTALL_SECONDS = 60
+INSTALL_SECONDS = 120
 
 
 async def install(folder: Path, npm: str) -> None:
@@ -46,7 +46,7 @@ async def slack(tmp_path: Path) -> AsyncIterator[SlackStandIn]:
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
         try:
-            await standin.wait_connected(within=20)
+            await standin.wait_connected()
             yield standin
         finally:
             process.kill()

@@ -98,7 +98,7 @@ async def test_a_reset_call_is_not_performed_and_a_lost_answer_is(
 
 async def test_a_hanging_call_ends_with_the_client_or_the_server(slack: SlackStandIn, general: Channel) -> None:
     slack.faults.hang("chat.postMessage")
-    hasty = AsyncWebClient(token=BOT_TOKEN, base_url=slack.api_url, timeout=1, retry_handlers=[])
+    hasty = AsyncWebClient(token=BOT_TOKEN, base_url=slack.api_url, timeout=60, retry_handlers=[])
     calling = asyncio.create_task(hasty.chat_postMessage(channel=general.id, text="x"))
     await slack.workspace.wait_for(lambda: slack.workspace.calls_of("chat.postMessage") or None)
     assert not calling.done()

@@ -34,7 +34,7 @@ job = client.tunings.tune(
 )
 seen["created"] = job.name
 states = []
-deadline = time.monotonic() + 30
+deadline = time.monotonic() + 90
 while not job.has_ended and time.monotonic() < deadline:
     states.append(job.state.value)
     time.sleep(0.1)

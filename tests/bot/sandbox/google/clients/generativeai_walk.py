@@ -27,7 +27,7 @@ operation = genai.create_tuned_model(
 )
 seen["total steps"] = operation.metadata.total_steps
 seen["named"] = operation.metadata.tuned_model
-deadline = time.monotonic() + 30
+deadline = time.monotonic() + 90
 while not operation.done() and time.monotonic() < deadline:
     time.sleep(0.1)
 model = operation.result()
