@@ -1,7 +1,8 @@
 """Every route for every kind of person, aimed at a tuning that they may not see, or may see and not change.
 
-The routes are those of the table in `test_access.py`, which holds that none is missing, and the commands are those
-of the table of commands. So a new route, and a new command, is tested here without a line.
+The routes are those of the table in `test_access.py`, which holds that none is missing, and that none lets in
+people of other workspaces and of Slack Connect. The commands are those of the table of commands. So a new route,
+and a new command, is tested here without a line.
 """
 
 from collections.abc import AsyncIterator
@@ -34,6 +35,10 @@ from tests.support.harness import Harness, open_harness
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.long
+
+# The people of the private channel in which the tuning was made, and full members of the workspace outside of it.
+INSIDE = ("roleless", "asker", "tuner", "approver")
+OUTSIDE = ("outsider", "outside-asker", "outside-tuner", "admin")
 
 SECRET, KEY, REPORT = "secret-salaries", "tb-1", "tb-proposal"
 
@@ -91,12 +96,12 @@ async def open_rights(harness: Harness) -> AsyncIterator[Rights]:
     async with AsyncExitStack() as stack:
         slack = await stack.enter_async_context(SlackStandIn(manifest=manifest()))
         ada = slack.person("ada")
-        people = {name: slack.person(name).id for name in ("member", "outsider", "admin", "approver")}
+        people = {name: slack.person(name).id for name in (*INSIDE, *OUTSIDE)}
         people["guest"] = slack.person("guest", is_restricted=True).id
         people["ada"] = ada.id
         slack.workspace.users[people["admin"]].is_admin = True
         private, public = slack.add_channel("board", ada, private=True), slack.add_channel("hall", ada)
-        private.members.update({people["member"], people["approver"]})
+        private.members.update(people[name] for name in (*INSIDE, "guest"))
         public.members.update(people.values())
         settings = Settings.read(
             {
@@ -117,7 +122,11 @@ async def open_rights(harness: Harness) -> AsyncIterator[Rights]:
             lambda: None,
             harness.workers,
             members=connection.members,
-            named_roles=(RoleGrant(Role.TUNER, EVERYONE), RoleGrant(Role.APPROVER, people["approver"])),
+            named_roles=[
+                *(RoleGrant(Role.TUNER, people[name]) for name in ("tuner", "outside-tuner", "ada")),
+                *(RoleGrant(Role.ASKER, people[name]) for name in ("asker", "outside-asker")),
+                RoleGrant(Role.APPROVER, people["approver"]),
+            ],
         )
         tasks = BackgroundTasks()
         handlers = build_handlers(
@@ -142,7 +151,7 @@ async def rights(tmp_path: Path) -> AsyncIterator[Rights]:
         yield opened
 
 
-@pytest.mark.parametrize("person", ["outsider", "admin", "guest"])
+@pytest.mark.parametrize("person", [*OUTSIDE, "guest"])
 async def test_no_route_shows_or_changes_a_tuning_to_who_may_not_see_it(rights: Rights, person: str) -> None:
     user = rights.people[person]
     before = await rights.job()
@@ -164,8 +173,11 @@ async def test_no_route_shows_or_changes_a_tuning_to_who_may_not_see_it(rights: 
     assert rights.harness.creates() == 0
 
 
-async def test_no_route_lets_a_member_of_the_channel_change_what_is_not_theirs(rights: Rights) -> None:
-    user = rights.people["member"]
+@pytest.mark.parametrize("person", ["tuner", "asker", "roleless", "guest"])
+async def test_no_route_lets_a_member_of_the_channel_change_what_is_not_theirs(
+    rights: Rights, person: str
+) -> None:
+    user = rights.people[person]
     before = await rights.job()
     for route in ROUTES:
         await rights.by_route(route, user, rights.private)
@@ -188,10 +200,40 @@ async def test_the_same_buttons_and_commands_work_for_who_may(rights: Rights) ->
     told = await rights.by_route(("action", "job_share"), rights.people["ada"], rights.private)
     assert SECRET in told
     delete = ("action", "job_delete")
-    assert "may delete it" in await rights.by_route(delete, rights.people["member"], rights.private)
+    assert "may delete it" in await rights.by_route(delete, rights.people["tuner"], rights.private)
     told = await rights.by_route(delete, rights.people["ada"], rights.private)
     assert "may delete it" not in told
     assert "no longer exists" not in told
+
+
+ASKERS = {"asker", "tuner", "ada", "approver", "admin"}
+# What is typed in the channel of the tuning, and who may do it there.
+MAY = [
+    ("status {SECRET}", {"roleless", *ASKERS}),
+    ("settings temperature=0.2", ASKERS),
+    ("use {SECRET}", ASKERS),
+    ("start file=gs://bucket/rows.jsonl", ASKERS - {"asker"}),
+    ("delete {SECRET}", {"ada", "approver", "admin"}),
+    ("cancel {SECRET}", {"ada", "approver", "admin"}),
+    ("share {SECRET} everyone", {"ada", "approver", "admin"}),
+    ("export {SECRET}", {"ada", "approver", "admin"}),
+    ("again {SECRET}", {"ada", "approver", "admin"}),
+    ("audit", {"admin"}),
+    ("budget 5 for workspace", {"admin"}),
+    ("roles give asker everyone", {"admin"}),
+    ("feedback on", {"admin"}),
+    ("forget <@{ADA}>", {"ada", "admin"}),
+]
+
+
+@pytest.mark.parametrize("person", [*INSIDE, "guest", "ada", "admin"])
+async def test_each_person_of_the_channel_may_do_what_the_table_says(rights: Rights, person: str) -> None:
+    rights.slack.workspace.channels[rights.private].members.add(rights.people["admin"])
+    for text, people in MAY:
+        typed = text.format(SECRET=SECRET, ADA=rights.people["ada"])
+        told = await rights.typed(typed, rights.people[person], rights.private)
+        refused = "Only " in told or "I know no" in told
+        assert refused is (person not in people), (text, told)
 
 
 def example(arguments: str) -> str:
