@@ -68,6 +68,7 @@ from bot.tuning.dataset_repair import DatasetRepair
 from bot.tuning.job_refresh import LOST_AFTER, STUCK_AFTER, JobRefresher
 from bot.tuning.job_service import ADOPTION_GRACE, DOUBT_AFTER, JobService
 from bot.tuning.lifecycle_log import log_transition
+from bot.tuning.missing_models import MissingModels
 from bot.tuning.poller import Poller
 from bot.tuning.proposals import Proposals
 from bot.tuning.retention import Retention
@@ -232,6 +233,7 @@ def build_use_cases(
             limits=question_limits,
             feedback=feedback,
             budgets=QuestionBudgets(stores.budgets, stores.question_spend, prices, clock),
+            missing=MissingModels(jobs, access, wake_sender).note,
         ),
         feedback=feedback,
         corrected_files=CorrectedFiles(files, workers),

@@ -128,21 +128,6 @@ class SqliteChatStore:
             lambda connection: connection.table("channel_settings").insert(row, replace=True)
         )
 
-    async def channels_of(self, team: str, model: ModelRef) -> Sequence[str]:
-        """Find by backend and endpoint, because one model may have several names."""
-
-        def read(connection: Connection) -> list[str]:
-            rows = connection.query(
-                """
-                SELECT channel FROM channel_models WHERE team = ? AND backend = ? AND endpoint = ?
-                ORDER BY channel
-                """,
-                [team, model.backend, model.endpoint],
-            )
-            return [row["channel"] for row in rows]
-
-        return await self._database.run(read)
-
     async def set_state(self, place: Place, state: ThreadState) -> bool:
         change = "UPDATE conversations SET state = ? WHERE team = ? AND channel = ? AND thread = ? AND state <> ?"
         values = [state.value, place.team, place.channel, place.thread, state.value]

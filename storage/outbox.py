@@ -33,10 +33,11 @@ _EDITS: Final = (2, 4)
 _SET_PRIORITIES: Final = """
 UPDATE outbox SET channel = CASE
     WHEN kind = 'old_card' OR old_card <> '' THEN old_channel
-    WHEN kind = 'approval' THEN target
+    WHEN target <> '' THEN target
     ELSE jobs.channel
   END, priority = CASE
     WHEN kind = 'approval' THEN CASE old_card WHEN '' THEN 0 ELSE 2 END
+    WHEN kind = 'model_deleted' THEN 0
     WHEN kind = 'old_card' THEN 4
     WHEN kind <> 'card' AND jobs.card = '' AND EXISTS (
       SELECT 1 FROM outbox AS first
@@ -58,6 +59,20 @@ _ADD: Final = """
 INSERT INTO outbox (team, job, kind, since)
 VALUES (?, ?, ?, CAST(strftime('%s', 'now') AS INTEGER) * 1000000)
 ON CONFLICT (job, kind, target) WHERE state = 'pending' DO UPDATE SET version = version + 1
+"""
+
+_ADD_ONCE: Final = """
+INSERT INTO outbox (team, job, kind, since)
+SELECT ?1, ?2, ?3, CAST(strftime('%s', 'now') AS INTEGER) * 1000000
+WHERE NOT EXISTS (SELECT 1 FROM outbox WHERE job = ?2 AND kind = ?3)
+"""
+
+# A notice in each channel that chose the job's model; it has the channel as its target.
+_ADD_IN_CHANNELS: Final = """
+INSERT INTO outbox (team, job, kind, target, since)
+SELECT ?1, ?2, 'model_deleted', channel, CAST(strftime('%s', 'now') AS INTEGER) * 1000000
+FROM channel_models WHERE team = ?1 AND backend = ?3 AND endpoint = ?4
+ON CONFLICT (job, kind, target) WHERE state = 'pending' DO NOTHING
 """
 
 # An approver has one message for each job, which is updated: its notice becomes pending again.
@@ -107,6 +122,9 @@ ORDER BY notice.priority, notice.id LIMIT :limit
 """
 
 
+_NOT_PLAIN: Final = (NoticeKind.APPROVAL, NoticeKind.MODEL_DELETED, NoticeKind.MISSING)
+
+
 def add_notices(connection: Connection, job: TuningJob, kinds: Iterable[NoticeKind]) -> None:
     """Add these notices of a job, in the transaction that writes the state that they show."""
     listed = list(kinds)
@@ -114,7 +132,11 @@ def add_notices(connection: Connection, job: TuningJob, kinds: Iterable[NoticeKi
         for target in job.approval.targets:
             if not connection.execute(_UPDATE_APPROVAL, [job.key, target]).rowcount:
                 connection.execute(_ADD_APPROVAL, [job.place.team, job.key, target])
-    others = [kind for kind in listed if kind is not NoticeKind.APPROVAL]
+    if NoticeKind.MODEL_DELETED in listed:
+        connection.execute(_ADD_IN_CHANNELS, [job.place.team, job.key, job.backend, job.endpoint])
+    if NoticeKind.MISSING in listed:
+        connection.execute(_ADD_ONCE, [job.place.team, job.key, NoticeKind.MISSING.value])
+    others = [kind for kind in listed if kind not in _NOT_PLAIN]
     add_notices_of(connection, job.place.team, job.key, others)
 
 

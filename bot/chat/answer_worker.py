@@ -19,9 +19,9 @@ from bot.chat.chat_service import ChatService, exchange
 from bot.chat.feedback_service import FeedbackService
 from bot.chat.question_limits import NO_LIMITS, THREAD_WINDOW, QuestionLimits
 from bot.chat.running_answers import End, Ended, RunningAnswer, RunningAnswers
-from bot.domain.chat import UNFINISHED, Answer, Finish, ModelAnswer, Question
+from bot.domain.chat import UNFINISHED, Answer, Finish, ModelAnswer, ModelRef, Question
 from bot.domain.place import Place, Requester
-from bot.errors import BotError, Outdated, RetryLater, SlackError, StorageError, Unconfirmed
+from bot.errors import BotError, NotFoundAtGoogle, Outdated, RetryLater, SlackError, StorageError, Unconfirmed
 from bot.ports.clock import Clock
 from bot.ports.questions import AnswerPoster, LiveRecord, OpenQuestion, Posted, QuestionStore
 from bot.runtime.backoff import DEFAULT_BACKOFF, Backoff
@@ -62,6 +62,7 @@ class AnswerWorker:
         limits: QuestionLimits = NO_LIMITS,
         feedback: FeedbackService | None = None,
         budgets: QuestionBudgets | None = None,
+        missing: Callable[[ModelRef], Awaitable[None]] | None = None,
     ) -> None:
         """Without `feedback`, nobody can vote on an answer; without `budgets`, nobody counts what one costs."""
         self._store = store
@@ -72,6 +73,7 @@ class AnswerWorker:
         self._limits = limits
         self._feedback = feedback
         self._budgets = budgets
+        self._missing = missing
         self._threads = OrderedWork()
         self._running = RunningAnswers()
         self._queue = queue or FairQueue(ASKED_AT_ONCE, ASKED_AT_ONCE_BY_ONE, MOST_WAITING)
@@ -291,12 +293,22 @@ class AnswerWorker:
                         alone=question.stands_alone,
                         before_send=None if budgets is None else partial(budgets.reserve, question),
                     )
+            except NotFoundAtGoogle:
+                await self._note_missing(model)
+                raise
             except Ended as ended:
                 if ended.why is not End.STOPPED:
                     raise
                 # What was received was paid for.
                 return ModelAnswer(model, Answer("".join(running.received), Finish.STOPPED))
         return answer if self._feedback is None else await self._feedback.ratable(question, answer)
+
+    async def _note_missing(self, model: ModelRef) -> None:
+        try:
+            if self._missing is not None:
+                await self._missing(model)
+        except StorageError as error:
+            logger.info("that a model is missing could not be written down: %s", error)
 
     async def _budget_note(self, question: Question) -> str:
         """Return what to say of a budget that is nearly used up; a database that fails says nothing of it."""

@@ -310,11 +310,6 @@ class ChatService:
         job = await self._access.job_of(bound.model)
         return ChosenModel(bound, job.deleted_by if job is not None else "")
 
-    async def channels_of(self, job: TuningJob) -> Sequence[Place]:
-        """Return the channels for which the job's model was chosen. Raises StorageError."""
-        team = job.place.team
-        return [Place(team, channel) for channel in await self._chats.channels_of(team, _model_of(job))]
-
     async def _check_exists(self, model: ModelRef) -> None:
         """Raises NoSuchJob if the model was deleted: no other one answers in its place."""
         job = await self._access.job_of(model)

@@ -251,10 +251,6 @@ class ChatStore(Protocol):
         """Store how models answer in the place's channel, and who decided it. Raises StorageError."""
         ...
 
-    async def channels_of(self, team: str, model: ModelRef) -> Sequence[str]:
-        """Return the channels of the workspace in which this model answers. Raises StorageError."""
-        ...
-
     async def set_state(self, place: Place, state: ThreadState) -> bool:
         """Store whether a model answers in the place's thread without being mentioned.
 

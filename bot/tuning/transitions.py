@@ -225,8 +225,16 @@ def mark_deleted(job: TuningJob, user: str, now: datetime, channel: str = "") ->
     if job.deleted_by:
         return None
     after = replace(job, deleted_by=user)
-    notices = (*_notices(job, after), *_told_owner(job, user))
+    channels = (NoticeKind.MODEL_DELETED,) if job.endpoint else ()
+    notices = (*_notices(job, after), *_told_owner(job, user), *channels)
     return Change(after, notices=notices, acts=(AuditEntry(user, "delete", now, channel),))
+
+
+def tell_missing(job: TuningJob) -> Change | None:
+    """Tell the owner, once, that Google does not find the model; None for a job that has none to be found."""
+    if job.deleted_by or not job.can_answer:
+        return None
+    return Change(job, notices=(NoticeKind.MISSING,))
 
 
 def forget(job: TuningJob, user: str, now: datetime, channel: str = "") -> Change | None:

@@ -21,12 +21,14 @@ from bot.ports.notifier import Delivered, Notice, NoticeKind, PostAttempt, Recor
 from bot.ports.stores import JobStore
 from bot.spending.price_table import PriceTable
 from bot.spending.retirement import base_of, retirement_of
+from handlers.blocks.chat.channel_model import build_model_deleted
 from handlers.blocks.jobs.approval_request import build_approval_request
 from handlers.blocks.jobs.card import build_card
 from handlers.blocks.jobs.notices import (
     build_approved,
     build_deleted,
     build_ended,
+    build_missing,
     build_retires,
     build_shared,
     build_stuck,
@@ -121,15 +123,20 @@ class JobNotifier:
                     return await self._reply(delivery, build_ended(job, self._profiles[job.backend]))
                 case NoticeKind.DELETED:
                     return await self._reply(delivery, build_deleted(job))
+                case NoticeKind.MODEL_DELETED:
+                    place = Place(job.place.team, notice.target)
+                    await self._post_at(delivery, place, build_model_deleted(job.name, job.deleted_by))
+                    return None
+                case NoticeKind.MISSING:
+                    return await self._reply(delivery, build_missing(job, self._successor(job)))
                 case NoticeKind.SHARED:
                     return await self._reply(delivery, build_shared(job))
                 case NoticeKind.RETIRES:
                     retirement = retirement_of(base_of(job), self._prices)
                     if retirement is None or not job.can_answer:
                         return Delivered(job.place, job.card)
-                    now = self._clock.now()
-                    successor = self._prices.successor(self._profiles[job.backend].base_models, base_of(job), now)
-                    return await self._reply(delivery, build_retires(job, retirement, successor, now))
+                    reply = build_retires(job, retirement, self._successor(job), self._clock.now())
+                    return await self._reply(delivery, reply)
                 case NoticeKind.STUCK:
                     if job.state.ended or job.stuck_at is None:  # It moved on before the notice was sent.
                         return Delivered(job.place, job.card)
@@ -137,6 +144,11 @@ class JobNotifier:
                     return await self._reply(delivery, build_stuck(job, self._profiles[job.backend], now))
                 case _:
                     assert_never(notice.kind)
+
+    def _successor(self, job: TuningJob) -> str:
+        """Return a base model on which the job's file can be tuned instead, empty if there is none."""
+        offered = self._profiles[job.backend].base_models
+        return self._prices.successor(offered, base_of(job), self._clock.now())
 
     async def _ask_approver(self, delivery: _Delivery) -> Delivered:
         """Ask an approver, or update the message in which they were asked."""

@@ -56,7 +56,11 @@ def stage_of(notice: Notice, job: TuningJob) -> str:
             return hashlib.sha256(" ".join((job.shared_by, *job.shared_with)).encode()).hexdigest()[:16]
         case NoticeKind.STUCK:
             return f"{job.google_state} {job.completed_steps} {job.epoch}"
+        case NoticeKind.MODEL_DELETED:
+            return notice.target
         case NoticeKind.CARD | NoticeKind.OLD_CARD | NoticeKind.APPROVAL | NoticeKind.APPROVED:
+            return ""
+        case NoticeKind.MISSING:
             return ""
         case _:
             assert_never(notice.kind)

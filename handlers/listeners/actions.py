@@ -22,7 +22,7 @@ from bot.runtime.background_tasks import BackgroundTasks
 from bot.tuning.job_refresh import JobRefresher
 from bot.tuning.job_service import JobService
 from handlers.blocks.chat.ask_form import build_ask_form
-from handlers.blocks.chat.channel_model import build_chosen, build_model_deleted
+from handlers.blocks.chat.channel_model import build_chosen
 from handlers.blocks.chat.channel_settings import build_settings_form
 from handlers.blocks.forget import build_forgotten
 from handlers.blocks.jobs.confirmations import CONFIRM_BLOCK
@@ -33,7 +33,6 @@ from handlers.blocks.replies import build_reply
 from handlers.blocks.start.cost import build_confirm_view
 from handlers.delivery.poster import Poster
 from handlers.errors import report_errors
-from handlers.slack_errors import CALL_ERRORS
 from handlers.start_flow.approval_flow import ApprovalFlow
 from handlers.start_flow.check_modal import CheckModal
 from handlers.start_flow.job_import import JobImport
@@ -120,17 +119,10 @@ class Actions:
     async def _delete(self, requester: Requester, body: Body) -> None:
         job = await self._job(requester, body)
         await self._access.check_deed(requester, job, Deed.DELETE)
-        channels = await self._chat.channels_of(job) if job.endpoint else ()
         await self._tuning.delete(requester.team, job.key, requester.user, requester.place.channel)
         if _answers_question(body):
             respond = self._poster.respond_to(body["response_url"], replace=True)
             await respond(build_reply(f"{job.name} is deleted.", by=requester.user))
-        for channel in channels:
-            try:
-                await self._poster.post(channel, build_model_deleted(job.name, requester.user))
-            except CALL_ERRORS as error:
-                # The next person who asks there is told it too.
-                logger.info("could not say in %s that its model is deleted: %s", channel.channel, error)
 
     async def forget_person(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
         """Erase what the bot keeps of a person's words, after the question."""

@@ -37,19 +37,6 @@ async def test_the_settings_of_a_channel_come_back_as_they_were_set(chats: Sqlit
     assert await chats.settings(Place(TEAM, "C0RANDOM")) == ChannelSettings()
 
 
-async def test_the_channels_of_a_model_are_found_whatever_it_is_called_there(
-    chats: SqliteChatStore,
-) -> None:
-    first, second, third = (Place(TEAM, channel) for channel in ("C1", "C2", "C3"))
-    await chats.bind(first, MODEL, "U0ADA")
-    await chats.bind(second, ModelRef(MODEL.backend, MODEL.endpoint, "its display name"), "U0ADA")
-    await chats.bind(third, OTHER, "U0ADA")
-    assert await chats.channels_of(TEAM, MODEL) == ["C1", "C2"]
-    await chats.unbind(first)
-    assert await chats.channels_of(TEAM, MODEL) == ["C2"]
-    assert await chats.bound(first) is None
-
-
 async def test_turns_are_appended_to_the_thread(chats: SqliteChatStore, keep: Keep) -> None:
     assert await chats.conversation(THREAD) is None
     await keep(Conversation(THREAD, MODEL, exchange(1)))

@@ -1,18 +1,22 @@
 import sqlite3
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from bot.domain.approval import Approval
+from bot.domain.chat import ModelRef
 from bot.domain.jobs import JobState, Snapshot
 from bot.domain.place import Place
 from bot.ports.notifier import UNLIMITED, Delivered, Notice, NoticeKind, PostAttempt, SendCapacity
 from bot.ports.stores import Change
+from bot.tuning.transitions import mark_deleted, tell_missing
+from storage.conversations import SqliteChatStore
 from storage.database import Database
 from storage.jobs import SqliteJobStore
 from storage.outbox import SqliteOutbox
-from tests.support.builders import START, TEAM, job
+from tests.support.builders import OTHER_TEAM, START, TEAM, job
 from tests.support.clock import FixedClock
 
 CARD, ENDED = NoticeKind.CARD, NoticeKind.ENDED
@@ -250,6 +254,40 @@ async def test_only_what_there_is_room_for_is_due(jobs: SqliteJobStore, outbox: 
     assert await due(SendCapacity(posts=False, edits=1)) == ["edit0C1"]
     assert await due(SendCapacity(edits=0, paused_channels=frozenset({"C1", "C2"}))) == []
     assert await due(busy=("C1",)) == ["post0C2"]
+
+
+async def test_a_deletion_is_told_in_each_channel_of_the_workspace_that_chose_the_model(
+    jobs: SqliteJobStore, outbox: SqliteOutbox, chats: SqliteChatStore
+) -> None:
+    model = ModelRef("vertex", "projects/1/endpoints/2", "k1")
+    tuned = replace(job("k1", state=JobState.SUCCEEDED), endpoint=model.endpoint, card="1700.1")
+    await jobs.submit(tuned, [])
+    renamed, other = replace(model, name="its display name"), replace(model, endpoint="projects/1/endpoints/3")
+    for team, channel, chosen in (
+        (TEAM, "C1", model),
+        (TEAM, "C2", renamed),
+        (TEAM, "C3", other),
+        (TEAM, "C4", model),
+        (OTHER_TEAM, "C5", model),
+    ):
+        await chats.bind(Place(team, channel), chosen, "U0ADA")
+    await chats.unbind(Place(TEAM, "C4"))
+    await jobs.change("k1", partial(mark_deleted, user="U0BOB", now=START))
+    due = await outbox.due(START)
+    assert [notice.channel for notice in due if notice.kind is NoticeKind.MODEL_DELETED] == ["C1", "C2"]
+    for notice in due:
+        await outbox.sent(notice)
+    assert await outbox.due(START) == []
+
+
+async def test_that_google_does_not_find_a_model_is_told_once(jobs: SqliteJobStore, outbox: SqliteOutbox) -> None:
+    await jobs.submit(replace(job("k1", state=JobState.SUCCEEDED), endpoint="e", card="1700.1"), [])
+    await jobs.change("k1", tell_missing)
+    await jobs.change("k1", tell_missing)
+    assert await due_notices(outbox) == [("k1", NoticeKind.MISSING)]
+    await outbox.sent(await only(outbox), Delivered(Place(TEAM, "C0GENERAL"), "1700.1"))
+    await jobs.change("k1", tell_missing)
+    assert await due_notices(outbox) == []
 
 
 async def test_each_approver_has_one_message_of_a_job_which_is_updated(

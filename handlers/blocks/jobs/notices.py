@@ -91,6 +91,18 @@ def build_retires(job: TuningJob, retirement: Retirement, successor: str, now: d
     return compose(" ".join(parts), blocks)
 
 
+def build_missing(job: TuningJob, successor: str) -> Message:
+    """Build the reply that Google does not find the model; `successor` is as in `build_retires`."""
+    text = (
+        f"{mention(job.owner)} Google answered 404 to a question to *{escape_line(job.name, NAME)}*: it does not "
+        "find the model. Perhaps somebody deleted it at Google, or its base model is retired. I say this once."
+    )
+    blocks: list[Block] = [section(text, "missing")]
+    if successor:
+        blocks.append(actions([build_successor_button(job)], "missing_actions"))
+    return compose(text, blocks)
+
+
 def _result(job: TuningJob, profile: BackendProfile) -> list[str]:
     name = f"*{escape_line(job.name, NAME)}*"
     match job.state:

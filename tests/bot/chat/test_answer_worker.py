@@ -11,6 +11,7 @@ from bot.chat.answer_worker import ASKED_AGAIN_WITHIN, AnswerWorker
 from bot.domain.chat import ModelRef, Question, Role, Turn
 from bot.domain.place import Place, Requester
 from bot.errors import Outdated, RetryLater, Unconfirmed
+from bot.ports.notifier import NoticeKind
 from bot.runtime.backoff import Backoff
 from storage.questions import SqliteQuestions
 from tests.support.harness import ADA, PLACE, Harness
@@ -152,6 +153,15 @@ async def test_googles_refusal_is_told_and_settles_the_question(
     assert "Endpoint is not found" in to.shown[1]
     assert await asking.open_questions() == []
     assert not await harness.chat.answers_in(Requester(ADA, THREAD))
+
+
+async def test_the_owner_of_a_model_that_google_does_not_find_is_told_once(
+    harness: Harness, model: ModelRef
+) -> None:
+    harness.google.faults.fail(404, "Endpoint is not found.", path=r":(streamG|g)enerateContent", times=4)
+    for key in ("q1", "q2"):
+        await ask(harness.use_cases.answers, RecordingAnswerPoster(), replace(SEVEN, key=key))
+    assert (await harness.due()).count(NoticeKind.MISSING) == 1
 
 
 async def test_a_refusal_is_told_once_slack_is_back(

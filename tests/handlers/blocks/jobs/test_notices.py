@@ -11,7 +11,7 @@ from bot.domain.backend_profile import BackendProfile
 from bot.domain.jobs import DataStats, Failure, JobState, TuningJob
 from bot.spending.retirement import Retirement
 from handlers.blocks.jobs.card import build_card
-from handlers.blocks.jobs.notices import build_ended, build_retires, build_stuck
+from handlers.blocks.jobs.notices import build_ended, build_missing, build_retires, build_stuck
 from handlers.blocks.message import Message
 from tests.support.block_checks import check_message
 from tests.support.block_samples import GEMINI, NOW, VERTEX, a_job, done, jobs, profiles
@@ -224,3 +224,11 @@ def test_the_card_has_the_button_after_the_owner_was_told() -> None:
     assert "job_successor" in actions_of(done(retirement_told=120))
     assert "job_successor" not in actions_of(done())
     assert "job_successor" not in actions_of(done(retirement_told=120, deleted_by="U1"))
+
+
+@pytest.mark.parametrize("successor", ["", "gemini-3.5-flash"])
+def test_a_missing_model_is_told_to_its_owner_with_a_way_to_tune_again(successor: str) -> None:
+    message = build_missing(done(), successor)
+    check_message(message, mentions={"U1"})
+    assert "Google answered 404 to a question to *next number*: it does not find the model." in message.text
+    assert len(message.blocks) == (2 if successor else 1)
