@@ -1,6 +1,8 @@
-"""How Hypothesis runs in the whole suite: what a slow machine changes is no reason to fail."""
+"""What holds in the whole suite: how Hypothesis runs, and what saves time in each process of it."""
 
+import gc
 import os
+import sys
 
 from hypothesis import HealthCheck, settings
 
@@ -8,3 +10,13 @@ settings.register_profile("here", deadline=None, suppress_health_check=[HealthCh
 # In CI each run tries the same examples, so that a failure there is the fault of the change that it runs for.
 settings.register_profile("ci", settings.get_profile("here"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+# Each worker, and each process that a test starts, would compile all modules again where a machine says otherwise.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+def pytest_collection_finish() -> None:
+    """Let the collector of garbage pass over what lives as long as the tests: modules, and thousands of items."""
+    gc.collect()
+    gc.freeze()

@@ -13,13 +13,14 @@ from storage.outbox import SqliteOutbox
 from storage.questions import SqliteQuestions
 from tests.support.builders import START
 from tests.support.clock import FixedClock
+from tests.support.ready_database import write_ready_database
 
 Keep = Callable[[Conversation], Awaitable[None]]
 
 
 @pytest.fixture
-async def database() -> AsyncIterator[Database]:
-    database = Database(":memory:")
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    database = Database(write_ready_database(tmp_path / "ready.db"))
     await database.open()
     yield database
     await database.close()

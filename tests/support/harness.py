@@ -7,7 +7,6 @@ from pathlib import Path
 
 from sqlite_utils import Database as Connection
 
-from bot.app import open_workers
 from bot.backends import open_google
 from bot.chat.chat_service import ChatService, exchange
 from bot.domain.chat import ModelAnswer
@@ -30,6 +29,8 @@ from storage.jobs import SqliteJobStore
 from storage.outbox import SqliteOutbox
 from tests.support.backend_harness import BUCKET, options, rows
 from tests.support.clock import FixedClock
+from tests.support.lasting_workers import LASTING_WORKERS
+from tests.support.ready_database import write_ready_database
 from tests.support.workspace_people import build_open_use_cases
 
 TEAM, ADA = "T1", "U1"
@@ -170,10 +171,10 @@ async def open_harness(
         )
         google.create_bucket(BUCKET)
         clock = FixedClock()
-        stores = await stack.enter_async_context(open_stores(directory / "tunebot.db", clock))
+        database = write_ready_database(directory / "tunebot.db")
+        stores = await stack.enter_async_context(open_stores(database, clock))
         opened = await stack.enter_async_context(open_google(names, options(google, **others)))
         wakes: list[None] = []
-        workers = await stack.enter_async_context(open_workers())
         made = Harness(
             google=google,
             clock=clock,
@@ -181,9 +182,9 @@ async def open_harness(
             backends=opened.backends,
             files={"gs": opened.files},
             use_cases=build_open_use_cases(
-                stores, opened.backends, {"gs": opened.files}, clock, lambda: wakes.append(None), workers
+                stores, opened.backends, {"gs": opened.files}, clock, lambda: wakes.append(None), LASTING_WORKERS
             ),
-            workers=workers,
+            workers=LASTING_WORKERS,
             wakes=wakes,
         )
         made.store(rows(opened.backends[names[0]].profile.dialect) * 2)

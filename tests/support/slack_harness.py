@@ -29,6 +29,7 @@ from storage import Stores, open_stores
 from storage.database import Database
 from storage.jobs import SqliteJobStore
 from tests.support.builders import SPEC
+from tests.support.ready_database import write_ready_database
 from tests.support.waiting import DEADLINE_SECONDS, wait_until
 
 CARD, ENDED = NoticeKind.CARD, NoticeKind.ENDED
@@ -186,7 +187,8 @@ async def open_slack_harness(
                 settles_in=SETTLES_IN,
             )
         )
-        stores = await stack.enter_async_context(open_stores(directory / "tunebot.db", SYSTEM_CLOCK))
+        database = write_ready_database(directory / "tunebot.db")
+        stores = await stack.enter_async_context(open_stores(database, SYSTEM_CLOCK))
 
         def renew() -> OutboxSender:
             notifier = JobNotifier(
