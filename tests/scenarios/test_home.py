@@ -64,11 +64,9 @@ async def test_the_messages_tab_suggests_what_to_say_and_a_channel_is_greeted_on
     name = f"counter {bot.channel.id}"
     await bot.tuned(name)
     direct = bot.ada.open_dm()
-    threads = bot.slack.workspace.assistant_threads
     asked = await bot.slack.workspace.wait_for_call("assistant.threads.setSuggestedPrompts")
     assert (asked.args["channel_id"], asked.args["title"]) == (direct.id, GREETING)
-    prompts = threads[direct.id, ""]["prompts"]
-    assert isinstance(prompts, list)
+    prompts = bot.slack.workspace.suggested_prompts[direct.id, ""]
     assert [prompt["title"] for prompt in prompts] == ["Tune a model", f"Ask {name}", "What can I do?"]
     answers = ("Open the form", "answers in this channel now", "/tune start")
     for prompt, answer in zip(prompts, answers, strict=True):

@@ -1,4 +1,4 @@
-"""A workspace with a little app of its own instead of Tunebot: it sends every block and input there is.
+"""A workspace with a little app of its own instead of Tunebot: it sends every block and input that the page draws.
 
 Run as a program, because the page's toolkit keeps one application a process. It prints one line of JSON: where the
 page is and where Slack's Web API is.
@@ -32,7 +32,7 @@ MANIFEST: dict[str, Any] = {
     "oauth_config": {
         "scopes": {
             "bot": ["commands", "chat:write", "files:read", "app_mentions:read", "channels:history", "im:history",
-                    "reactions:write", "assistant:write", "channels:read", "im:write"],
+                    "assistant:write", "channels:read", "im:write"],
         }
     },
     "settings": {
@@ -68,17 +68,14 @@ FORM: dict[str, Any] = {
         entry("words", {"type": "plain_text_input"}, optional=False, hint=plain("Anything at all")),
         entry("story", {"type": "plain_text_input", "multiline": True, "initial_value": "Once"}),
         entry("number", {"type": "number_input", "is_decimal_allowed": False}),
-        entry("address", {"type": "email_text_input"}),
         entry("choice", {"type": "static_select", "option_groups": [
             {"label": plain("First"), "options": [option("red")]},
             {"label": plain("Second"), "options": [option("blue")]},
         ]}),
         entry("switch", {"type": "static_select", "options": PAIR}, dispatch_action=True),
-        entry("several", {"type": "multi_static_select", "options": PAIR}),
         entry("boxes", {"type": "checkboxes", "options": PAIR}),
-        entry("radio", {"type": "radio_buttons", "options": PAIR}),
-        entry("person", {"type": "users_select"}),
-        entry("channel", {"type": "channels_select"}),
+        entry("people", {"type": "multi_users_select"}),
+        entry("channels", {"type": "multi_conversations_select"}),
         entry("papers", {"type": "file_input", "max_files": 2}),
         {"type": "actions", "block_id": "more", "elements": [
             {"type": "button", "action_id": "push", "text": plain("One more"), "value": "1"},
@@ -115,7 +112,7 @@ class Trial:
         self.app.action("push")(self.push)
         self.app.action("switch")(self.switch)
         self.app.action("home")(self.count)
-        self.app.action(re.compile("beside|go|pick|dots|thumbs"))(self.clicked)
+        self.app.action(re.compile("beside|go|pick|thumbs"))(self.clicked)
         self.app.shortcut("look")(self.look)
         self.app.event("app_home_opened")(self.home)
         self.app.event("agent_session_stopped")(self.stopped)

@@ -1,6 +1,7 @@
 """A channel in the middle of the window with the app's Home tab, and a thread at the side."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from nicegui import ui
@@ -11,7 +12,6 @@ from bot.sandbox.page.completion import command
 from bot.sandbox.page.composer import Composer, Draft
 from bot.sandbox.page.feed import Feed, channel_entries, is_processing, status_of, thread_entries
 from bot.sandbox.page.markup import QUIETLY, Tag, button, tag
-from bot.sandbox.page.prompts import SuggestedPrompts
 from bot.sandbox.page.reader import Reader, Surface
 from bot.sandbox.slack import Channel, ChannelKind, ClientRefusal, Message, View
 
@@ -130,6 +130,29 @@ class Conversation:
 
     async def _send(self, draft: Draft) -> bool:
         return await say(self._reader, self.channel, draft, self._feed)
+
+
+class SuggestedPrompts:
+    """A row of buttons, as the app last set them for the whole conversation; a press says what it suggests."""
+
+    def __init__(self, reader: Reader, channel: Channel, say: Callable[[str], None]) -> None:
+        self._reader = reader
+        self._channel = channel
+        self._say = say
+        self._shown: list[dict[str, str]] = []
+        self._row = tag("div", classes="actions prompts", role="group", aria_label="Suggestions")
+
+    def refresh(self) -> None:
+        """Show the suggestions of now."""
+        now = self._reader.sandbox.slack.workspace.suggested_prompts.get((self._channel.id, ""), [])
+        self._row.set_visibility(bool(now))
+        if now == self._shown:
+            return
+        self._shown = now
+        self._row.clear()
+        with self._row:
+            for prompt in now:
+                button(prompt["title"], on_click=partial(self._say, prompt["message"]))
 
 
 async def say(reader: Reader, channel: Channel, draft: Draft, feed: Feed, thread_ts: str | None = None) -> bool:

@@ -4,8 +4,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 
-from nicegui.element import Element
-
 from bot.sandbox.page.markup import Keyed, Redraw, button, run_script, tag
 from bot.sandbox.page.message_row import Entry, MessageRow
 from bot.sandbox.page.reader import Reader
@@ -46,11 +44,6 @@ class Feed:
         self._rows: Keyed[Line] = Keyed(holder, self._draw)
         self._most = _AT_ONCE
         self._entries: Sequence[Entry] = ()
-
-    @property
-    def element(self) -> Element:
-        """The part that scrolls."""
-        return self._scroller
 
     def show(self, entries: Sequence[Entry]) -> None:
         """Show these, the newest of them at first."""
@@ -128,10 +121,8 @@ def thread_entries(reader: Reader, channel: Channel, root: Message) -> list[Entr
 
 
 def status_of(reader: Reader, channel: Channel, thread_ts: str) -> str:
-    """Return what the app does in a thread, in its own words where it gave some; empty for nothing."""
-    thread = reader.sandbox.slack.workspace.assistant_threads.get((channel.id, thread_ts), {})
-    working = "is working..." if is_processing(reader, channel, thread_ts) else ""
-    return str(thread.get("status", "")) or working
+    """Return what the app does in a thread; empty for nothing."""
+    return "is working..." if is_processing(reader, channel, thread_ts) else ""
 
 
 def is_processing(reader: Reader, channel: Channel, thread_ts: str) -> bool:

@@ -11,7 +11,7 @@ from bot.sandbox.slack.refusals import SlackError
 from bot.sandbox.slack.slack_app import HISTORY_SCOPES, SlackApp
 from bot.sandbox.slack.workspace import SlackWorkspace
 
-_JSON_ARGUMENTS = {"blocks", "attachments", "metadata", "view", "files", "chunks", "prompts"}
+_JSON_ARGUMENTS = {"blocks", "attachments", "metadata", "view", "files", "prompts"}
 
 
 class Call:

@@ -55,7 +55,7 @@ class SlackWorkspace:
         self.modals: dict[str, list[View]] = {}
         self.homes: dict[str, View] = {}
         self.closed_views: list[View] = []
-        self.assistant_threads: dict[tuple[str, str], dict[str, object]] = {}
+        self.suggested_prompts: dict[tuple[str, str], list[dict[str, str]]] = {}
         self.agent_sessions: dict[tuple[str, str], AgentSession] = {}
         self.usergroups: dict[str, list[str]] = {}
         self.enterprise_id: str | None = None

@@ -8,9 +8,8 @@ from typing import Final
 from nicegui import ui
 from nicegui.element import Element
 
-from bot.sandbox.page.block_kit.charts import draw_chart, draw_image, picture
+from bot.sandbox.page.block_kit.charts import draw_chart
 from bot.sandbox.page.block_kit.element_painters import draw_element, draw_unknown
-from bot.sandbox.page.block_kit.rich_text import draw_plan, draw_rich_text, draw_table, draw_task_card
 from bot.sandbox.page.markup import Keyed, Redraw, html, tag
 from bot.sandbox.page.reader import Surface
 from bot.sandbox.page.texts.markdown_html import markdown
@@ -45,13 +44,10 @@ def draw_divider(block: Json, surface: Surface) -> None:
 
 
 def draw_context(block: Json, surface: Surface) -> None:
-    """Small words and small pictures in a row."""
+    """Small words in a row."""
     with tag("div", classes="context"):
         for element in block["elements"]:
-            if element["type"] == "image":
-                picture(element, surface, "context-image")
-            else:
-                html(text_object(element, surface.reader.names), "words")
+            html(text_object(element, surface.reader.names), "words")
 
 
 def draw_markdown(block: Json, surface: Surface) -> Redraw[Json]:
@@ -135,14 +131,9 @@ BLOCKS: Final[dict[str, DrawBlock]] = {
     "data_visualization": draw_chart,
     "divider": draw_divider,
     "header": draw_header,
-    "image": draw_image,
     "input": draw_input,
     "markdown": draw_markdown,
-    "plan": draw_plan,
-    "rich_text": draw_rich_text,
     "section": draw_section,
-    "table": draw_table,
-    "task_card": draw_task_card,
 }
 
 
@@ -160,10 +151,10 @@ class BlockList:
     def _draw(self, block: Json) -> Redraw[Json] | None:
         holder = ui.context.slot.parent
         try:
-            return BLOCKS.get(block["type"], draw_unknown)(block, self._surface)
+            return BLOCKS[block["type"]](block, self._surface)
         except (KeyError, TypeError, ValueError, AttributeError):
-            # A block without what its type promises must neither vanish nor take the page down.
+            # An unknown block, or one without what its type promises, must neither vanish nor end the page.
             logger.exception("cannot draw a block of type %s", block["type"])
             holder.clear()
-            draw_unknown(block, self._surface)
+            draw_unknown(block, block, self._surface)
             return None

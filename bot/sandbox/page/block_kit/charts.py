@@ -1,14 +1,11 @@
-"""Charts and images."""
+"""Charts: lines, bars and areas."""
 
-import base64
 from typing import Any, Final
 
 from nicegui import ui
 
-from bot.sandbox.page.markup import Redraw, html, tag
+from bot.sandbox.page.markup import Redraw, tag
 from bot.sandbox.page.reader import Surface
-from bot.sandbox.page.texts.mrkdwn import text_object
-from bot.sandbox.slack import File
 from bot.sandbox.slack.records import Json
 
 _COLOURS: Final = ["#1264a3", "#b8521f", "#2b7a4b", "#8a3ab9", "#a8123e", "#5c5c00"]
@@ -16,7 +13,7 @@ _WORDS: Final = {"color": "#4a4a4f", "fontFamily": "inherit", "fontSize": 12}
 
 
 def draw_chart(block: Json, surface: Surface) -> Redraw[Json]:
-    """A line, bar, area or pie chart; later points are added in place."""
+    """A line, bar or area chart; later points are added in place."""
     with tag("div", classes="chart", role="img", aria_label=in_words(block)) as figure:
         tag("div", block["title"], "chart-title")
         chart = ui.echart(_options(block["chart"]), renderer="svg").classes("chart-area")
@@ -33,26 +30,19 @@ def draw_chart(block: Json, surface: Surface) -> Redraw[Json]:
 def in_words(block: Json) -> str:
     """What the chart shows, for those who do not see it."""
     chart = block["chart"]
-    if chart["type"] == "pie":
-        parts = [f"{each['label']} {each['value']:g}" for each in chart["segments"]]
-    else:
-        parts = [
-            f"{each['name']} from {each['data'][0]['value']:g} at {each['data'][0]['label']} "
-            f"to {each['data'][-1]['value']:g} at {each['data'][-1]['label']}"
-            for each in chart["series"]
-        ]
+    parts = [
+        f"{each['name']} from {each['data'][0]['value']:g} at {each['data'][0]['label']} "
+        f"to {each['data'][-1]['value']:g} at {each['data'][-1]['label']}"
+        for each in chart["series"]
+    ]
     return f"{block['title']}, a {chart['type']} chart. {'; '.join(parts)}."
 
 
 def _options(chart: Json) -> dict[str, Any]:
-    shared: dict[str, Any] = {"animation": False, "color": _COLOURS, "textStyle": {"fontFamily": "inherit"}}
-    if chart["type"] == "pie":
-        slices = [{"name": each["label"], "value": each["value"]} for each in chart["segments"]]
-        return {**shared, "tooltip": {}, "series": [{"type": "pie", "radius": "70%", "data": slices}]}
     axis = chart["axis_config"]
     several = len(chart["series"]) > 1
     return {
-        **shared,
+        "animation": False, "color": _COLOURS, "textStyle": {"fontFamily": "inherit"},
         "tooltip": {"trigger": "axis", "confine": True},
         "legend": {"show": several, "top": 0, "right": 0, "textStyle": _WORDS},
         "grid": {"left": 56, "right": 16, "top": 28 if several else 12, "bottom": 44},
@@ -83,32 +73,3 @@ def _series(kind: str, series: Json, categories: list[str], number: int) -> dict
         "symbolSize": 7,
     }
     return {**drawn, "areaStyle": {"opacity": 0.15}} if kind == "area" else drawn
-
-
-def draw_image(block: Json, surface: Surface) -> None:
-    """A picture with its title."""
-    with tag("figure", classes="figure"):
-        if block.get("title"):
-            html(text_object(block["title"], surface.reader.names), "figure-title", name="figcaption")
-        picture(block, surface, "image")
-
-
-def picture(image: Json, surface: Surface, classes: str) -> None:
-    """The picture itself, with its words for those who cannot see it."""
-    source = str(image.get("image_url") or "")
-    if "slack_file" in image:
-        source = _data_url(_file(image["slack_file"], surface))
-    tag("img", classes=classes, src=source, alt=str(image.get("alt_text") or ""))
-
-
-def _file(reference: Json, surface: Surface) -> File | None:
-    files = surface.reader.sandbox.slack.workspace.files
-    if "id" in reference:
-        return files.get(str(reference["id"]))
-    return next((each for each in files.values() if f"-{each.id}/" in str(reference.get("url"))), None)
-
-
-def _data_url(file: File | None) -> str:
-    if file is None or not file.mimetype.startswith("image/"):
-        return ""
-    return f"data:{file.mimetype};base64,{base64.b64encode(file.content).decode()}"

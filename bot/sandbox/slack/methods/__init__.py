@@ -26,21 +26,18 @@ class Method:
 
 
 def method_table(uploads: Uploads) -> dict[str, Method]:
-    """Return every method that a bot token may call here."""
+    """Return every method that a bot token may call here: those that the bot calls."""
     post = ("chat:write",)
-    assistant = ("assistant:write",)
     read_files, write_files = ("files:read",), ("files:write",)
     return {
         "api.test": Method(workspace_methods.api_test),
         "auth.test": Method(workspace_methods.auth_test),
         "usergroups.users.list": Method(workspace_methods.usergroups_users_list, ("usergroups:read",)),
         "users.info": Method(workspace_methods.users_info, ("users:read",)),
-        "bots.info": Method(workspace_methods.bots_info, ("users:read",)),
         "chat.postMessage": Method(chat_methods.post_message, post),
         "chat.postEphemeral": Method(chat_methods.post_ephemeral, post),
         "chat.update": Method(chat_methods.update, post),
         "chat.delete": Method(chat_methods.delete, post),
-        "chat.getPermalink": Method(chat_methods.get_permalink),
         "chat.startStream": Method(chat_streams.start_stream, post),
         "chat.appendStream": Method(chat_streams.append_stream, post),
         "chat.stopStream": Method(chat_streams.stop_stream, post),
@@ -56,14 +53,8 @@ def method_table(uploads: Uploads) -> dict[str, Method]:
         "conversations.replies": Method(conversations_methods.replies),
         "files.info": Method(files_methods.info, read_files),
         "files.list": Method(files_methods.list_files, read_files),
-        "files.delete": Method(files_methods.delete, write_files),
         "files.getUploadURLExternal": Method(uploads.get_url, write_files),
         "files.completeUploadExternal": Method(uploads.complete, write_files),
-        "reactions.add": Method(workspace_methods.add_reaction, ("reactions:write",)),
-        "reactions.remove": Method(workspace_methods.remove_reaction, ("reactions:write",)),
         "agents.sessions.setStatus": Method(agent_methods.set_session_status, post),
-        "agents.sessions.rename": Method(agent_methods.rename_session, post),
-        "assistant.threads.setStatus": Method(agent_methods.set_status, ("assistant:write", *post)),
-        "assistant.threads.setTitle": Method(agent_methods.set_title, assistant),
-        "assistant.threads.setSuggestedPrompts": Method(agent_methods.set_suggested_prompts, assistant),
+        "assistant.threads.setSuggestedPrompts": Method(agent_methods.set_suggested_prompts, ("assistant:write",)),
     }

@@ -1,4 +1,4 @@
-"""``chat.*`` except streaming: posting, editing, deleting, permalinks."""
+"""``chat.*`` except streaming: posting, editing, deleting."""
 
 from typing import Any
 
@@ -85,7 +85,6 @@ def post_message(call: Call) -> Json:
     message.broadcast = call.flag("reply_broadcast")
     message.metadata = metadata(call)
     call.workspace.add_message(message)
-    call.workspace.assistant_threads.get((channel.id, message.thread_ts or ""), {}).pop("status", None)
     call.events.message_posted(message)
     shown = call.objects.message(message, with_metadata=True)
     return {"ok": True, "channel": channel.id, "ts": message.ts, "message": shown}
@@ -147,12 +146,3 @@ def delete(call: Call) -> Json:
     message.deleted = True
     call.workspace.changed()
     return {"ok": True, "channel": channel.id, "ts": message.ts}
-
-
-def get_permalink(call: Call) -> Json:
-    """Return the address of a message."""
-    channel = call.channel()
-    message = channel.message(call.required("message_ts"))
-    if message is None:
-        raise SlackError("message_not_found")
-    return {"ok": True, "channel": channel.id, "permalink": call.objects.permalink(message)}

@@ -1,8 +1,5 @@
 """``chat.startStream``, ``appendStream`` and ``stopStream``: answers that grow while they are read."""
 
-import re
-from typing import Any
-
 from bot.sandbox.slack.call import Call
 from bot.sandbox.slack.methods.agent_methods import STATUSES
 from bot.sandbox.slack.methods.chat_methods import MARKDOWN_CHARACTERS, bot_message, metadata, thread
@@ -39,7 +36,7 @@ def start_stream(call: Call) -> Json:
 def append_stream(call: Call) -> Json:
     """Add to a streamed message."""
     message = _streaming(call)
-    if not call.text("markdown_text") and not call.data("chunks"):
+    if not call.text("markdown_text"):
         raise SlackError("no_text")
     _grow(call, message)
     call.workspace.changed()
@@ -79,40 +76,10 @@ def _streaming(call: Call) -> Message:
 
 
 def _grow(call: Call, message: Message) -> None:
-    text, tasks = _pieces(call)
+    text = call.text("markdown_text")
     if len(text) > MARKDOWN_CHARACTERS:
         raise SlackError("msg_too_long")
     message.text += text
-    cards = {block["task_id"]: block for block in message.blocks if block["type"] == "task_card"}
-    cards |= {task["task_id"]: task for task in tasks}
-    answer = [{"type": "markdown", "block_id": "stream", "text": message.text}] if message.text else []
-    message.blocks = [*cards.values(), *answer]
+    answer = {"type": "markdown", "block_id": "stream", "text": message.text}
+    message.blocks = [answer] if message.text else []
     message.live = live_in_message("", message.blocks)
-
-
-def _pieces(call: Call) -> tuple[str, list[Json]]:
-    """Return the new text and the new task cards of a call."""
-    chunks: Any = call.data("chunks") or []
-    if not isinstance(chunks, list):
-        raise SlackError("invalid_chunks")
-    text, tasks = call.text("markdown_text"), []
-    for chunk in chunks:
-        match chunk:
-            case {"type": "markdown_text", "text": str(words)}:
-                text += words
-            case {"type": "task_update", "id": str(task_id), "title": str(title)}:
-                status = chunk.get("status", "pending")
-                if not re.fullmatch("pending|in_progress|complete|error", str(status)):
-                    raise SlackError("invalid_chunks")
-                tasks.append(
-                    {
-                        **{name: chunk[name] for name in ("details", "output") if name in chunk},
-                        "type": "task_card", "block_id": f"task-{task_id}", "task_id": task_id,
-                        "title": title, "status": status,
-                    }
-                )  # fmt: skip
-            case {"type": "plan_update", "title": str(title)}:
-                tasks.append({"type": "task_card", "task_id": "plan", "block_id": "plan", "title": title})
-            case _:
-                raise SlackError("invalid_chunks")
-    return text, tasks

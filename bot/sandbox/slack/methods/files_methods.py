@@ -132,17 +132,6 @@ def list_files(call: Call) -> Json:
     return {"ok": True, "files": shown, "paging": paging}
 
 
-def delete(call: Call) -> Json:
-    """Delete one of the app's own files."""
-    file = _visible_file(call)
-    if file.user != call.app.bot_user_id:
-        raise SlackError("cant_delete_file")
-    file.deleted = True
-    file.content = b""
-    call.workspace.changed()
-    return {"ok": True}
-
-
 def _visible_file(call: Call) -> File:
     file = call.workspace.files.get(call.text("file"))
     if file is None or not _seen_by_app(call, file):

@@ -1,7 +1,7 @@
-"""``auth.test``, ``blocks.validate``, ``users.*``, ``usergroups.*``, ``bots.*`` and ``reactions.*``."""
+"""``api.test``, ``auth.test``, ``blocks.validate``, ``users.info`` and ``usergroups.users.list``."""
 
 from bot.sandbox.slack.call import Call
-from bot.sandbox.slack.records import Json, Message
+from bot.sandbox.slack.records import Json
 from bot.sandbox.slack.refusals import SlackError
 from bot.sandbox.slack.rules.surfaces import message_blocks, view_definition
 
@@ -40,56 +40,9 @@ def users_info(call: Call) -> Json:
     return {"ok": True, "user": call.objects.user(user)}
 
 
-def bots_info(call: Call) -> Json:
-    """Describe the app's own bot, or another app's."""
-    wanted = call.text("bot", call.app.bot_id)
-    if wanted == call.app.bot_id:
-        return {"ok": True, "bot": call.objects.bot()}
-    other = next((user for user in call.workspace.users.values() if user.bot_id == wanted), None)
-    if other is None:
-        raise SlackError("bot_not_found")
-    return {"ok": True, "bot": call.objects.bot(other)}
-
-
 def usergroups_users_list(call: Call) -> Json:
     """List the users of a user group: https://docs.slack.dev/reference/methods/usergroups.users.list"""
     users = call.workspace.usergroups.get(call.required("usergroup"))
     if users is None:
         raise SlackError("no_such_subteam")
     return {"ok": True, "users": list(users)}
-
-
-def add_reaction(call: Call) -> Json:
-    """React to a message as the bot."""
-    message, name = _reacted(call)
-    users = message.reactions.setdefault(name, [])
-    if call.app.bot_user_id in users:
-        raise SlackError("already_reacted")
-    users.append(call.app.bot_user_id)
-    call.workspace.changed()
-    call.events.reaction("added", call.app.bot_user_id, name, message)
-    return {"ok": True}
-
-
-def remove_reaction(call: Call) -> Json:
-    """Take the bot's reaction back."""
-    message, name = _reacted(call)
-    users = message.reactions.get(name, [])
-    if call.app.bot_user_id not in users:
-        raise SlackError("no_reaction")
-    users.remove(call.app.bot_user_id)
-    if not users:
-        del message.reactions[name]
-    call.workspace.changed()
-    call.events.reaction("removed", call.app.bot_user_id, name, message)
-    return {"ok": True}
-
-
-def _reacted(call: Call) -> tuple[Message, str]:
-    name = call.text("name").strip(":")
-    if not name:
-        raise SlackError("invalid_name")
-    message = call.channel().message(call.text("timestamp"))
-    if message is None:
-        raise SlackError("message_not_found")
-    return message, name

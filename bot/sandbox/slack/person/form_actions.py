@@ -62,21 +62,17 @@ class Forms:
         return self._sender.objects.file(self._workspace.add_file(self._user.id, name, content))
 
     async def click(self, surface: Message | View, key: Key, value: str | None) -> Delivery:
-        """Press a button, or choose from an overflow menu or a pair of thumbs."""
+        """Press a button, or one of a pair of thumbs."""
         block, element = find_element(_with_value(surface.blocks, key, value), key)
         action: Json = {"type": element["type"]}
         match element["type"]:
-            case "button" | "icon_button":
+            case "button":
                 action |= {name: element[name] for name in ("text", "value", "style") if name in element}
             case "feedback_buttons":
                 side = "negative_button" if value in ("negative", element["negative_button"]["value"]) else (
                     "positive_button"
                 )  # fmt: skip
                 action |= {name: element[side][name] for name in ("text", "value")}
-            case "overflow":
-                action["selected_option"] = next(
-                    option for option in element["options"] if value in (option["value"], option["text"]["text"])
-                )
             case kind:
                 raise ClientRefusal(f"a {kind} cannot be clicked; use select or type")
         return await self._send_action(surface, block, element, action)
@@ -102,21 +98,6 @@ class Forms:
             {**head, **self._sender.surface(self._user, surface), "actions": actions}
         )
 
-    async def suggest(self, surface: Message | View, key: Key, query: str) -> list[Json]:
-        """Type into an external select and return the options that the app offers."""
-        block, element = find_element(surface.blocks, key)
-        if len(query) < element.get("min_query_length", 3):
-            raise ClientRefusal(f"type at least {element.get('min_query_length', 3)} characters")
-        payload = self._sender.head("block_suggestion", self._user, trigger=False) | {
-            "action_id": element["action_id"], "block_id": block["block_id"], "value": query,
-        }  # fmt: skip
-        place = self._sender.surface(self._user, surface)
-        place.pop("response_url", None)
-        delivery = await self._sender.interaction(payload | place)
-        answer = delivery.ack or {}
-        grouped = [option for group in answer.get("option_groups", []) for option in group["options"]]
-        return [*answer.get("options", []), *grouped]
-
     async def submit(self, view: View) -> Submission:
         """Send the form and do what the acknowledgement says."""
         state = self._sender.state(view)
@@ -127,7 +108,7 @@ class Forms:
         self._sender.app.require_interactivity()
         payload = self._sender.head("view_submission", self._user) | {
             "view": self._sender.view(view),
-            "response_urls": self._response_urls(view, state),
+            "response_urls": [],
         }
         delivery = await self._sender.interaction(payload)
         if not delivery.acked:
@@ -164,18 +145,6 @@ class Forms:
             raise SlackError("invalid_errors", messages=[f"no input block is called {name}" for name in strangers])
         view.errors = errors
         return Submission(delivery, "errors", view, errors)
-
-    def _response_urls(self, view: View, state: Json) -> list[Json]:
-        urls = []
-        for block_id, actions in state.items():
-            for action_id, value in actions.items():
-                _, element = find_element(view.blocks, (block_id, action_id))
-                channel = value.get("selected_conversation") or value.get("selected_channel")
-                if element.get("response_url_enabled") and channel:
-                    url = self._sender.responses.issue(self._user.id, channel)
-                    ids = {"block_id": block_id, "action_id": action_id, "channel_id": channel}
-                    urls.append({**ids, "response_url": url})
-        return urls
 
     async def close(self, view: View) -> Delivery | None:
         """Close a modal; the app hears of it where the view asked for that."""

@@ -18,21 +18,15 @@ Key: TypeAlias = str | tuple[str, str]
 Given: TypeAlias = Any
 FileMaker: TypeAlias = Callable[[Given], Json]
 
-_TEXTS = {"plain_text_input", "number_input", "email_text_input", "url_text_input"}
-_OPTION = {"static_select", "external_select", "radio_buttons"}
-_OPTIONS = {"multi_static_select", "multi_external_select", "checkboxes"}
-# The field of the state that holds the value, and the field of the element that holds it at first.
+_TEXTS = {"plain_text_input", "number_input"}
+# The field of the state that holds what was chosen, and the field of the element that holds it at first.
 _HELD = {
-    f"{many}{kind}s_select": (f"selected_{kind}{plural}", f"initial_{kind}{plural}")
-    for kind in ("user", "conversation", "channel")
-    for many, plural in (("", ""), ("multi_", "s"))
-} | {
-    "datepicker": ("selected_date", "initial_date"),
-    "timepicker": ("selected_time", "initial_time"),
-    "datetimepicker": ("selected_date_time", "initial_date_time"),
-    "rich_text_input": ("rich_text_value", "initial_value"),
+    "static_select": ("selected_option", "initial_option"),
+    "checkboxes": ("selected_options", "initial_options"),
+    "multi_users_select": ("selected_users", "initial_users"),
+    "multi_conversations_select": ("selected_conversations", "initial_conversations"),
 }
-INPUTS = _TEXTS | _OPTION | _OPTIONS | _HELD.keys() | {"file_input"}
+INPUTS = _TEXTS | _HELD.keys() | {"file_input"}
 
 
 def inputs_of(blocks: Sequence[Json]) -> Iterator[tuple[Json, Json]]:
@@ -79,15 +73,10 @@ def _initial(element: Json) -> Json:
     kind = element["type"]
     if kind in _TEXTS:
         return {"type": kind, "value": element.get("initial_value")}
-    if kind in _OPTION:
-        return {"type": kind, "selected_option": element.get("initial_option")}
-    if kind in _OPTIONS:
-        return {"type": kind, "selected_options": element.get("initial_options", [])}
     if kind == "file_input":
         return {"type": kind, "files": None}
-    empty: Any = [] if kind.startswith("multi_") else None
     held, initial = _HELD[kind]
-    return {"type": kind, held: element.get(initial, empty)}
+    return {"type": kind, held: element.get(initial, None if kind == "static_select" else [])}
 
 
 def wire_value(element: Json, given: Given, to_file: FileMaker) -> Json:
@@ -98,9 +87,9 @@ def wire_value(element: Json, given: Given, to_file: FileMaker) -> Json:
     kind = element["type"]
     if kind in _TEXTS:
         return {"type": kind, "value": None if given in (None, "") else str(given)}
-    if kind in _OPTION:
+    if kind == "static_select":
         return {"type": kind, "selected_option": None if given is None else _option(element, given)}
-    if kind in _OPTIONS:
+    if kind == "checkboxes":
         return {"type": kind, "selected_options": [_option(element, each) for each in given]}
     if kind == "file_input":
         files = given if isinstance(given, list) else [given]
@@ -109,8 +98,6 @@ def wire_value(element: Json, given: Given, to_file: FileMaker) -> Json:
 
 
 def _option(element: Json, given: Given) -> Json:
-    if element["type"].endswith("external_select") and isinstance(given, dict):
-        return given
     for option in all_options(element):
         if given in (option, option["value"], option["text"]["text"]):
             return option
@@ -164,10 +151,6 @@ def _complaint(element: Json, content: Any) -> str:
                 return f"Please use at least {element['min_length']} characters."
         case "number_input":
             return _number_complaint(element, content)
-        case "email_text_input" if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", content):
-            return "Please enter a valid email address."
-        case "url_text_input" if not re.match(r"https?://[^\s]+$", content):
-            return "Please enter a valid URL."
     return ""
 
 

@@ -251,17 +251,17 @@ class Person:
         return await self._sender.interaction(self._sender.head("shortcut", self.user) | fields)
 
     async def click(self, surface: Message | View, action: Key, value: str | None = None) -> Delivery:
-        """Press a button; `value` tells apart those with one action id, and chooses in menus and thumbs."""
+        """Press a button; `value` tells apart those with one action id, and chooses one of two thumbs."""
         self._see(surface)
         return await self._forms.click(surface, action, value)
 
     async def select(self, surface: Message | View, action: Key, value: Given) -> Delivery | None:
-        """Choose in a select, radio buttons, checkboxes (a list), or a picker."""
+        """Choose in a select or checkboxes; a list where several can be chosen."""
         self._see(surface)
         return await self._forms.put(surface, action, value)
 
     async def type(self, surface: Message | View, action: Key, text: str) -> Delivery | None:
-        """Type into a text, number, address or email input."""
+        """Type into a text or number input."""
         self._see(surface)
         return await self._forms.put(surface, action, text)
 
@@ -270,11 +270,6 @@ class Person:
         seen = self._forms.top(view)
         self._forms.fill(seen, values)
         return seen
-
-    async def suggest(self, surface: Message | View, action: Key, query: str = "") -> list[Json]:
-        """Type into an external select and return what the app offers; pass one on to `select`."""
-        self._see(surface)
-        return await self._forms.suggest(surface, action, query)
 
     async def submit_view(self, view: View | None = None, values: Mapping[Key, Given] | None = None) -> Submission:
         """Fill in and send a modal: texts, numbers, option values, lists of them, files as (name, bytes)."""

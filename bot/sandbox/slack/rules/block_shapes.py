@@ -1,5 +1,6 @@
-"""The fields, types and limits of every block, and on which surface it may be.
+"""The fields, types and limits of the blocks that the bot sends, and on which surface each may be.
 
+Any other block is refused; a new block of the bot's needs a row here first, and a painter in `page/block_kit`.
 Source: https://docs.slack.dev/reference/block-kit/blocks (a page a block, as ``section-block``).
 The tables repeat the product's own knowledge on purpose: this is the judge of what the product sends.
 """
@@ -12,20 +13,15 @@ from bot.sandbox.slack.records import Json
 from bot.sandbox.slack.rules.element_shapes import (
     ELEMENTS,
     ID,
-    IMAGE,
-    IMAGE_SOURCE,
     IN_ACTIONS,
     IN_INPUT,
-    IN_SECTION,
     plain,
     text,
 )
 from bot.sandbox.slack.rules.shapes import (
     Check,
-    Fields,
     Findings,
     Needed,
-    anything,
     boolean,
     by_type,
     items,
@@ -40,7 +36,6 @@ SECTION_TEXT = 3000
 HEADER_TEXT = 150
 MARKDOWN_TEXT = 12_000
 CHART_LABEL = 20
-TABLE_CHARACTERS = 10_000
 
 
 def _block(*also: Check, **fields: Check | Needed) -> Check:
@@ -77,11 +72,6 @@ def _series_cover_the_categories(findings: Findings, chart: Json) -> None:
                 findings.add("series must have one data point for every category")
 
 
-def _pie_is_positive(findings: Findings, segment: Json) -> None:
-    if isinstance(segment.get("value"), int | float) and segment["value"] <= 0:
-        findings.add("value must be greater than 0")
-
-
 def _label_text(findings: Findings, value: Any) -> None:
     if not isinstance(value, str) or not 1 <= len(value) <= CHART_LABEL:
         findings.add(f"categories must be strings of 1 to {CHART_LABEL} characters")
@@ -96,97 +86,35 @@ _SERIES_CHART = shape(
     ),
     series=Needed(items(6, shape(name=_LABEL, data=Needed(items(20, _POINT))), unique="name")),
 )  # fmt: skip
-_CHARTS = {
-    "pie": shape(segments=Needed(items(6, shape(_pie_is_positive, label=_LABEL, value=Needed(number))))),
-    **dict.fromkeys(("line", "bar", "area"), _SERIES_CHART),
-}
-
-_RICH_ELEMENTS = {"rich_text_section", "rich_text_list", "rich_text_preformatted", "rich_text_quote"}
-_RICH_TEXT = _block(elements=Needed(items(500, by_type(dict.fromkeys(_RICH_ELEMENTS, anything)))))
-_HEAD_CELLS: dict[str, Check] = {
-    "raw_text": shape(text=Needed(string(TABLE_CHARACTERS, 1))),
-    "raw_number": shape(value=Needed(number), text=string(TABLE_CHARACTERS)),
-}
-_CELLS = by_type({**_HEAD_CELLS, "rich_text": _RICH_TEXT})
-
-
-def _rows(least: int, most: int) -> Check:
-    def row(findings: Findings, value: Any) -> None:
-        if not isinstance(value, list) or not 1 <= len(value) <= 20:
-            findings.add("must be an array of 1 to 20 cells")
-            return
-        for place, cell in enumerate(value):
-            with findings.at(place):
-                _CELLS(findings, cell)
-
-    check_rows = items(most, row, least=least)
-
-    def check(findings: Findings, value: Any) -> None:
-        check_rows(findings, value)
-        rows = [row for row in value if isinstance(row, list)] if isinstance(value, list) else []
-        cells = [cell for row in rows for cell in row if isinstance(cell, dict)]
-        if sum(len(str(cell.get("text", ""))) for cell in cells) > TABLE_CHARACTERS:
-            findings.add(f"must be less than {TABLE_CHARACTERS + 1} characters over all cells")
-
-    return check
-
-
-def _data_table_is_even(findings: Findings, block: Json) -> None:
-    rows = [row for row in block.get("rows") or [] if isinstance(row, list)]
-    if len({len(row) for row in rows}) > 1:
-        findings.add("all rows must have the same number of cells")
-    if rows and any(isinstance(cell, dict) and cell.get("type") not in _HEAD_CELLS for cell in rows[0]):
-        findings.add("rich_text is not allowed in the first row")
-
-
-_COLUMN = shape(align=one_of("left", "center", "right"), is_wrapped=boolean)
-_TASK: Fields = {
-    "task_id": Needed(string(ID, 1)), "title": Needed(string(SECTION_TEXT, 1)),
-    "status": one_of("pending", "in_progress", "complete", "error"),
-    "details": anything, "output": anything, "sources": anything,
-}  # fmt: skip
+_CHARTS = dict.fromkeys(("line", "bar", "area"), _SERIES_CHART)
 
 BLOCKS: dict[str, Check] = {
     "section": _block(
         _text_or_fields, text=text(SECTION_TEXT), fields=items(10, text(2000)),
-        accessory=by_type(ELEMENTS, IN_SECTION), expand=boolean,
+        accessory=by_type(ELEMENTS, IN_ACTIONS), expand=boolean,
     ),
     "header": _block(text=Needed(plain(HEADER_TEXT)), level=whole(1, 4)),
     "divider": _block(),
-    "image": _block(IMAGE_SOURCE, **IMAGE, title=plain(2000)),
     "actions": _elements(25, *IN_ACTIONS),
     "context": _block(
-        elements=Needed(items(10, by_type({"image": ELEMENTS["image"], **dict.fromkeys(
-            ("plain_text", "mrkdwn"), text(SECTION_TEXT))})))
+        elements=Needed(items(10, by_type(dict.fromkeys(("plain_text", "mrkdwn"), text(SECTION_TEXT)))))
     ),
-    "context_actions": _elements(5, "feedback_buttons", "icon_button"),
+    "context_actions": _elements(5, "feedback_buttons"),
     "input": _block(
         _no_dispatch_of_files, label=Needed(plain(2000)), hint=plain(2000), optional=boolean,
         dispatch_action=boolean, element=Needed(by_type(ELEMENTS, IN_INPUT)),
     ),
     "markdown": _block(text=Needed(string(MARKDOWN_TEXT, 1))),
-    "rich_text": _RICH_TEXT,
-    "table": _block(rows=Needed(_rows(1, 100)), column_settings=items(20, lambda findings, column: (
-        _COLUMN(findings, column) if column is not None else None))),
-    "data_table": _block(
-        _data_table_is_even, rows=Needed(_rows(2, 201)), caption=Needed(string(SECTION_TEXT, 1)),
-        page_size=whole(1, 100), row_header_column_index=whole(0, 19),
-    ),
-    "task_card": _block(**_TASK),
-    "plan": _block(title=Needed(string(SECTION_TEXT, 1)), tasks=items(50, _block(**_TASK), least=0)),
     "data_visualization": _block(title=Needed(string(50, 1)), chart=Needed(by_type(_CHARTS))),
-    "alert": _block(
-        text=Needed(text(SECTION_TEXT)), level=one_of("default", "info", "warning", "error", "success")
-    ),
 }  # fmt: skip
-_CHILDREN = set(BLOCKS) - {"alert", "input", "data_visualization"}
+_CHILDREN = set(BLOCKS) - {"input", "data_visualization"}
 BLOCKS["container"] = _block(
-    title=plain(150), rich_text_title=_RICH_TEXT, subtitle=text(150), icon=ELEMENTS["image"],
-    child_blocks=Needed(items(10, by_type(BLOCKS, _CHILDREN))), is_collapsible=boolean, default_collapsed=boolean,
-    width=one_of("narrow", "standard", "wide", "full"), has_header_divider=boolean,
+    title=plain(150), subtitle=text(150), child_blocks=Needed(items(10, by_type(BLOCKS, _CHILDREN))),
+    is_collapsible=boolean, default_collapsed=boolean, has_header_divider=boolean,
+    width=one_of("narrow", "standard", "wide", "full"),
 )  # fmt: skip
-IN_MESSAGES = set(BLOCKS) - {"input", "alert"}
-IN_VIEWS = {"section", "header", "divider", "image", "actions", "context", "input", "rich_text", "alert"}
+IN_MESSAGES = set(BLOCKS) - {"input"}
+IN_VIEWS = {"section", "header", "divider", "actions", "context", "input"}
 
 
 def check_blocks(findings: Findings, blocks: list[Any], allowed: set[str], most: int) -> None:
@@ -201,8 +129,7 @@ def filled_in(blocks: list[Json]) -> list[Json]:
     for block in copies:
         block.setdefault("block_id", secrets.token_urlsafe(4)[:5])
         for element in elements_of(block):
-            if element.get("type") != "image":
-                element.setdefault("action_id", secrets.token_urlsafe(4)[:5])
+            element.setdefault("action_id", secrets.token_urlsafe(4)[:5])
         if block["type"] == "container":
             block["child_blocks"] = filled_in(block["child_blocks"])
         _fill_texts(block)

@@ -31,15 +31,9 @@ def message_blocks(blocks: Any, workspace: SlackWorkspace) -> list[Json]:
         findings.add("unsupported type: data_visualization")
     if kinds.count("data_visualization") > MOST_CHARTS:
         findings.add(f"no more than {MOST_CHARTS} data_visualization blocks allowed")
-    if kinds.count("table") > 1:
-        findings.add("only one table block allowed")
     markdown = sum(len(block.get("text", "")) for block in blocks if _is(block, "markdown"))
     if markdown > MARKDOWN_TEXT:
         findings.add(f"markdown text must be less than {MARKDOWN_TEXT + 1} characters over all blocks")
-    for index, block in enumerate(blocks):
-        if _is(block, "image") and "slack_file" in block:
-            with findings.at("blocks", index, "slack_file"):
-                _check_slack_file(findings, block["slack_file"], workspace)
     if findings.messages:
         raise SlackError("invalid_blocks", messages=findings.messages)
     if _characters(blocks) > MESSAGE_CHARACTERS:
@@ -49,17 +43,6 @@ def message_blocks(blocks: Any, workspace: SlackWorkspace) -> list[Json]:
 
 def _is(block: Any, kind: str) -> bool:
     return isinstance(block, dict) and block.get("type") == kind
-
-
-def _check_slack_file(findings: Findings, reference: Json, workspace: SlackWorkspace) -> None:
-    file = workspace.files.get(str(reference.get("id")))
-    if file is None:
-        in_url = [each for each in workspace.files.values() if f"-{each.id}/" in str(reference.get("url"))]
-        file = in_url[0] if in_url else None
-    if file is None or file.deleted or workspace.now() < file.ready_at:
-        findings.add("invalid slack file")
-    elif not file.mimetype.startswith("image/"):
-        findings.add("slack file is not an image")
 
 
 def _characters(value: Any) -> int:
@@ -112,7 +95,7 @@ def _check_view(findings: Findings, view: Json, kind: str | None) -> None:
     if view.get("type") in _VIEWS:
         _VIEWS[view["type"]](findings, {name: held for name, held in view.items() if held is not None})
     is_modal = view.get("type") == "modal"
-    check_blocks(findings, blocks, IN_VIEWS if is_modal else IN_VIEWS - {"alert"}, VIEW_BLOCKS)
+    check_blocks(findings, blocks, IN_VIEWS, VIEW_BLOCKS)
     if is_modal and view.get("submit") is None and any(_is(block, "input") for block in blocks):
         findings.add("missing required field: submit")
     for index, block in enumerate(blocks):

@@ -1,4 +1,4 @@
-"""Agent sessions by Slack's own client: their status, their title, and the Stop button."""
+"""Agent sessions and suggested prompts by Slack's own client, and the Stop button."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -11,7 +11,7 @@ from bot.sandbox.slack import Channel, ClientRefusal, Person, SlackStandIn
 Refused = Callable[[Awaitable[Any]], Awaitable[dict[str, Any]]]
 
 
-async def test_a_session_has_a_status_and_keeps_its_first_title_until_it_is_renamed(
+async def test_a_session_has_a_status_and_keeps_its_first_title(
     slack: SlackStandIn, client: AsyncWebClient, ana: Person, general: Channel, refused: Refused
 ) -> None:
     root = ana.post(general, "question").ts
@@ -20,12 +20,10 @@ async def test_a_session_has_a_status_and_keeps_its_first_title_until_it_is_rena
     assert (made["agent_status"], made["title"], made.get("warning")) == ("processing", "First", None)
     later = await client.agents_sessions_setStatus(**place, status="suspended", title="Second")
     assert (later["agent_status"], later["title"]) == ("suspended", "First")
-    await client.agents_sessions_rename(**place, title="Third")
     session = slack.workspace.agent_sessions[general.id, root]
-    assert (session.status, session.title) == ("suspended", "Third")
+    assert (session.status, session.title) == ("suspended", "First")
     wrong = await refused(client.agents_sessions_setStatus(**place, status="thinking..."))
     assert wrong["error"] == "invalid_arguments"
-    assert (await refused(client.agents_sessions_rename(**place, title="x" * 201)))["error"] == "invalid_arguments"
     lost = await refused(client.agents_sessions_setStatus(channel_id=general.id, thread_ts="1.1", status="active"))
     assert lost["error"] == "thread_not_found"
 
@@ -75,3 +73,16 @@ async def test_the_end_of_a_stream_may_set_the_status_of_its_session(
         channel=general.id, ts=stream["ts"], markdown_text="Done", session_status="suspended"
     )
     assert slack.workspace.agent_sessions[general.id, root].status == "suspended"
+
+
+async def test_suggested_prompts_are_kept_for_the_conversation_or_a_thread_of_it(
+    slack: SlackStandIn, client: AsyncWebClient, ana: Person, general: Channel, refused: Refused
+) -> None:
+    root = ana.post(general, "question").ts
+    prompts = [{"title": "Tune", "message": "How do I tune?"}]
+    await client.assistant_threads_setSuggestedPrompts(channel_id=general.id, thread_ts=root, prompts=prompts)
+    assert slack.workspace.suggested_prompts[general.id, root] == prompts
+    lost = await refused(
+        client.assistant_threads_setSuggestedPrompts(channel_id=general.id, thread_ts="1.1", prompts=prompts)
+    )
+    assert lost["error"] == "thread_not_found"

@@ -80,13 +80,3 @@ async def test_the_members_of_a_private_channel_are_told_to_those_who_are_in_it(
     assert (await refused(client.conversations_members(channel=hidden.id)))["error"] == "channel_not_found"
     slack.app.scopes.discard("groups:read")
     assert (await refused(client.conversations_members(channel=secret.id)))["error"] == "missing_scope"
-
-
-async def test_permalinks_name_the_message_and_its_thread(
-    client: AsyncWebClient, ana: Person, general: Channel
-) -> None:
-    root = ana.post(general, "root")
-    reply = ana.post(general, "reply", thread_ts=root.ts)
-    link = (await client.chat_getPermalink(channel=general.id, message_ts=reply.ts))["permalink"]
-    assert f"/p{reply.ts.replace('.', '')}?thread_ts={root.ts}" in link
-    assert link == ana.permalink(reply)

@@ -17,13 +17,8 @@ EVERYTHING = [
     field(
         "backend", {"type": "static_select", "action_id": "a", "options": OPTIONS, "initial_option": OPTIONS[0]}
     ),
-    field("mode", {"type": "radio_buttons", "action_id": "a", "options": OPTIONS}, optional=True),
     field("more", {"type": "checkboxes", "action_id": "a", "options": OPTIONS}, optional=True),
-    field("link", {"type": "url_text_input", "action_id": "a"}, optional=True),
-    field("mail", {"type": "email_text_input", "action_id": "a"}, optional=True),
-    field(
-        "where", {"type": "conversations_select", "action_id": "a", "response_url_enabled": True}, optional=True
-    ),
+    field("where", {"type": "multi_conversations_select", "action_id": "a"}, optional=True),
     field("file", {"type": "file_input", "action_id": "a", "max_files": 1, "filetypes": ["jsonl"]}, optional=True),
 ]
 
@@ -35,11 +30,8 @@ async def test_a_submission_carries_every_inputs_value_in_slacks_shapes(
     sent = await ana.submit_view(
         values={
             "epochs": 5,
-            "mode": "Gemini",
             "more": ["vertex", "palm"],
-            "link": "https://example.com/a",
-            "mail": "ana@example.com",
-            "where": general.id,
+            "where": [general.id],
             "file": ("numbers.jsonl", b"{}"),
         }
     )
@@ -49,13 +41,11 @@ async def test_a_submission_carries_every_inputs_value_in_slacks_shapes(
     assert values["name"] == {"type": "plain_text_input", "value": "numbers"}
     assert values["epochs"] == {"type": "number_input", "value": "5"}
     assert values["backend"]["selected_option"]["value"] == "vertex"
-    assert values["mode"]["selected_option"]["value"] == "gemini"
     assert [option["value"] for option in values["more"]["selected_options"]] == ["vertex", "palm"]
-    assert values["where"]["selected_conversation"] == general.id
+    assert values["where"]["selected_conversations"] == [general.id]
     (file,) = values["file"]["files"]
     assert (file["name"], file["size"], file["user"]) == ("numbers.jsonl", 2, ana.id)
     assert body["view"]["private_metadata"] == "kept"
-    assert body["response_urls"][0]["channel_id"] == general.id
 
 
 async def test_an_empty_file_input_is_sent_as_none(
@@ -65,7 +55,6 @@ async def test_an_empty_file_input_is_sent_as_none(
     await ana.submit_view(values={"epochs": 5})
     values = bolt.seen[0]["view"]["state"]["values"]
     assert values["file"]["a"] == {"type": "file_input", "files": None}
-    assert values["link"]["a"] == {"type": "url_text_input", "value": None}
 
 
 @pytest.mark.parametrize(
@@ -76,8 +65,6 @@ async def test_an_empty_file_input_is_sent_as_none(
         ({"epochs": "101"}, "epochs"),
         ({"epochs": "many"}, "epochs"),
         ({"epochs": 1, "name": "x" * 11}, "name"),
-        ({"epochs": 1, "link": "nowhere"}, "link"),
-        ({"epochs": 1, "mail": "nobody"}, "mail"),
     ],
 )
 async def test_slacks_app_holds_an_unsound_form_back(
@@ -178,22 +165,6 @@ async def test_inputs_speak_up_only_with_dispatch_action(
     assert body["actions"][0]["selected_option"]["value"] == "palm"
     assert body["view"]["state"]["values"]["quiet"]["b"]["value"] == "words"
     assert body["container"] == {"type": "view", "view_id": ana.modal.id}
-
-
-async def test_an_external_select_offers_what_the_app_suggests(
-    slack: SlackStandIn, client: AsyncWebClient, ana: Person, bolt: Recorder
-) -> None:
-    models = field("model", {"type": "external_select", "action_id": "a", "min_query_length": 1})
-    await opened(slack, client, ana, modal(models))
-    assert ana.modal is not None
-    with pytest.raises(ClientRefusal, match="at least 1"):
-        await ana.suggest(ana.modal, "model", "")
-    bolt.answer = {"options": OPTIONS[:1]}
-    (offer,) = await ana.suggest(ana.modal, "model", "ver")
-    assert bolt.seen[0]["value"] == "ver"
-    bolt.answer = {}
-    await ana.submit_view(values={"model": offer})
-    assert bolt.seen[1]["view"]["state"]["values"]["model"]["a"]["selected_option"]["value"] == "vertex"
 
 
 async def test_clicks_in_messages_name_the_button_the_message_and_its_state(
