@@ -211,9 +211,9 @@ class TuningJob:
     `create_sent_at` is written before the create request is sent: without it, Google was never asked to start this
     job. `waits_since` is when the job joined the bot's queue, which gives its place there. `resumes` counts how
     often a later process began the start again. `search` is set while Google shows no such job, or does not start
-    it. A job in state `submitting` with `stuck_at` is in doubt: the looks have failed for long. `retirement_told`
-    is the last notice that its base model retires, in days before that. `approval` is None for a start that needed
-    none.
+    it. A job in state `submitting` with `stuck_at` is in doubt: the searches have failed for long.
+    `retirement_told` is the last notice that its base model retires, in days before that. `approval` is None for a
+    start that needed none.
 
     `shared_with` are the ids of the people and channels to which the job is shown beside those of its own channel,
     or EVERYONE; `shared_by` is the person who changed them last.

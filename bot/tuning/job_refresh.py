@@ -140,7 +140,7 @@ class JobRefresher:
         """Search in another way for some of the jobs that Google says it does not have.
 
         Only when both ways have shown none of a job for as long as `lost_after` is the job lost: to give up a paid
-        job is worse than another look.
+        job is worse than another search.
         """
         by_key = {job.key: job for job in jobs}
         for key in self._searches.oldest_first(list(by_key))[:_SEARCHED]:
@@ -149,13 +149,13 @@ class JobRefresher:
                 found = await backend.find(key)
             except GoogleError as error:
                 logger.info("the search for %s failed: %s", key, error)
-                self._searches.looked(key)
+                self._searches.searched(key)
                 continue
             if found is not None:
                 await self._record_operation(job, found)
                 continue
             where = backend.where_to_look(key)
-            seconds, now = self._searches.looked(key), self._clock.now()
+            seconds, now = self._searches.searched(key), self._clock.now()
             change = partial(not_shown, seconds=seconds, grace=self._lost_after, where=where, now=now)
             after = await self._change(key, change)
             if after is not None and after.state.ended:

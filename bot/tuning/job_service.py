@@ -65,7 +65,7 @@ logger = logging.getLogger(__name__)
 
 # How long Google must say that it has no job of an unconfirmed start: its list may be minutes late.
 ADOPTION_GRACE: Final = timedelta(minutes=15)
-DOUBT_AFTER: Final = timedelta(minutes=30)  # how long the looks for a start may fail before a person is told
+DOUBT_AFTER: Final = timedelta(minutes=30)  # how long the searches for a start may fail before a person is told
 RETRY_FOR: Final = timedelta(minutes=15)  # how long a start is tried again after errors that pass
 MOST_RESUMES: Final = 5  # a start that ended so many processes is not begun again
 LOOK_SECONDS: Final = 60.0
@@ -306,7 +306,7 @@ class JobService:
             error = (
                 caught if isinstance(caught, GoogleError) else GoogleUnavailable("Google did not answer in time.")
             )
-            seconds = self._searches.looked(job.key) if thorough else 0.0
+            seconds = self._searches.searched(job.key) if thorough else 0.0
             change = partial(look_failed, error=error, seconds=seconds, grace=self._doubt_after, where=where)
             await self._change(job.key, partial(change, now=self._clock.now()))
             return
@@ -315,7 +315,7 @@ class JobService:
             self._searches.forget(job.key)
             await self._change(job.key, partial(adopt, seen=found, now=now))
         elif thorough:
-            seconds = self._searches.looked(job.key)
+            seconds = self._searches.searched(job.key)
             change = partial(not_shown, seconds=seconds, grace=self._adoption_grace, where=where, now=now)
             await self._change(job.key, change)
 

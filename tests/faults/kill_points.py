@@ -1,10 +1,10 @@
-"""A click on a button through the real use cases, a real database file and a real backend, in a process that kills
-itself at a chosen step of it.
+"""Presses a button through the real use cases, a real database file and a real backend, in a process that kills
+itself at a chosen step of the work.
 
     python -m tests.faults.kill_points DIRECTORY BACKEND BUTTON FIRST EVERY LAST < addresses.json
 
-A step is one crossing of the border between the click's coroutine and the event loop: each `await` that waits has
-two, one when it begins to wait and one when it has its answer and nobody has looked at it yet. The process forks
+A step is one change between the coroutine of that work and the event loop: each `await` that waits has two, one
+when it begins to wait and one when it has its answer and nothing has read it yet. The process forks
 once for each step FIRST, FIRST + EVERY, ... and ends after LAST, or with the first fork that runs through. Nothing
 in the product knows of this. BUTTON is `start`, `approve`, `cancel` or `delete`; addresses.json: the arguments of
 `options`.
@@ -110,7 +110,7 @@ class _Counted:
 
 @dataclass(frozen=True, slots=True)
 class BotParts:
-    """What a process of the bot has of all this."""
+    """The parts of one process of the bot that a button reaches."""
 
     database: Database
     backend: TuningBackend
@@ -121,14 +121,14 @@ class BotParts:
     starts: BackgroundTasks
 
     async def start(self, key: str) -> None:
-        """What a submitted report does: the row, the acknowledgement, the start."""
+        """Do what a submitted report does: the row, the acknowledgement, the start."""
         job = await self.tuning.accept(TEAM, key, ADA)
-        await asyncio.sleep(0)  # Slack is answered here
+        await asyncio.sleep(0)  # Slack receives its acknowledgement here.
         if job is not None:
             await self.tuning.submit(job)
 
     async def approve(self, key: str) -> None:
-        """What the button of an approver does."""
+        """Do what the button of an approver does."""
         await self.approvals.approve(Requester(BOB, Place(TEAM, "C2")), key)
         for job in await self.tuning.begin_turns():
             await self.tuning.submit(job)
@@ -140,7 +140,7 @@ class BotParts:
         await self.tuning.delete(TEAM, key, ADA)
 
     async def bring_to(self, button: str, key: str) -> None:
-        """Let it come to where this button is shown."""
+        """Bring the job to the state in which this button is shown."""
         if button != "start":
             await self.start(key)
         if button == "delete":
@@ -148,17 +148,17 @@ class BotParts:
                 await self.poller.round()
 
     async def job(self, key: str) -> TuningJob | None:
-        """The row, also once it is deleted."""
+        """Return the row, also once it is deleted."""
         return await self.jobs.job(key)
 
     async def models(self) -> Sequence[TunedModel]:
-        """What Google lists."""
+        """Return the tuned models that Google lists."""
         return await self.backend.models()
 
     async def audited(self, action: str, user: str = ADA) -> int:
-        """How often the audit log says that this person did this."""
-        asked = "SELECT COUNT(*) AS lines FROM audit WHERE action = ? AND user = ?"
-        return await self.database.run(lambda db: next(iter(db.query(asked, [action, user])))["lines"])
+        """Return how often the audit log says that this person did this."""
+        query = "SELECT COUNT(*) AS lines FROM audit WHERE action = ? AND user = ?"
+        return await self.database.run(lambda db: next(iter(db.query(query, [action, user])))["lines"])
 
 
 @asynccontextmanager
@@ -189,7 +189,7 @@ async def open_parts(
 
 
 def options(project: str, token: str, url: str) -> BackendOptions:
-    """What the settings would say to reach the stand-in."""
+    """Return the options of a bot that calls the stand-in."""
     return BackendOptions(
         project=project,
         bucket=BUCKET,
@@ -203,12 +203,12 @@ def options(project: str, token: str, url: str) -> BackendOptions:
 
 
 def content(backend: str) -> bytes:
-    """The training file."""
+    """Return the training file."""
     return rows(PROFILES[backend].dialect) * 2
 
 
 def proposal(key: str, backend: str) -> Proposal:
-    """A checked start of that file."""
+    """Return a checked start of that file."""
     data = content(backend)
     training = Dataset(
         location=FILE,
@@ -229,12 +229,12 @@ def proposal(key: str, backend: str) -> Proposal:
 
 
 def key_of(backend: str, step: int) -> str:
-    """The job's key in the run that ends at this step."""
+    """Return the key of the job in the run that ends at this step."""
     return f"tb-{backend}-{step:05d}"
 
 
 def addresses(google: GoogleStandIn) -> dict[str, str]:
-    """The arguments of `options`, for a process of its own."""
+    """Return the arguments of `options`, for a process of its own."""
     return {"project": google.project, "token": google.issue_token(), "url": google.url}
 
 
@@ -253,7 +253,7 @@ async def die_at_every_step(
     first: int = 1,
     last: int = NO_LAST_STEP,
 ) -> list[str]:
-    """Kill a click at each step; returns the keys of the jobs. Without `last`, the last one ran through."""
+    """Kill the process at each step; return the keys of the jobs. Without `last`, the last one ran through."""
     process = await asyncio.create_subprocess_exec(
         *(
             sys.executable,
@@ -269,7 +269,7 @@ async def die_at_every_step(
     )
     await process.communicate(msgspec.json.encode(addresses(google)))
     if process.returncode != 0:
-        raise AssertionError(f"the clicks ended with {process.returncode}")
+        raise AssertionError(f"the processes ended with {process.returncode}")
     keys = sorted(path.stem for path in directory.glob("tb-*.db"))  # noqa: ASYNC240
     if keys != [key_of(backend, first + every * number) for number in range(len(keys))]:
         raise AssertionError(f"a step is missing: {keys}")
@@ -277,20 +277,20 @@ async def die_at_every_step(
 
 
 async def run(directory: Path, backend: str, button: str, reach: BackendOptions, step: int) -> None:
-    """Click, and die at the step if the click has so many."""
+    """Press the button, and end the process at this step, if the work has so many."""
     key = key_of(backend, step)
     approving = button == "approve"
-    async with open_parts(directory / f"{key}.db", backend, reach, FixedClock(), approvals=approving) as here:
-        await here.jobs.add_proposal(proposal(key, backend))
-        await here.bring_to(button, key)
-        click = {"start": here.start, "approve": here.approve, "cancel": here.cancel, "delete": here.delete}[
-            button
-        ]
-        await KilledAtStep(click(key), step)
+    async with open_parts(directory / f"{key}.db", backend, reach, FixedClock(), approvals=approving) as parts:
+        await parts.jobs.add_proposal(proposal(key, backend))
+        await parts.bring_to(button, key)
+        actions = {
+            "start": parts.start, "approve": parts.approve, "cancel": parts.cancel, "delete": parts.delete,
+        }  # fmt: skip
+        await KilledAtStep(actions[button](key), step)
 
 
 def main() -> None:
-    """One fork after the other."""
+    """Fork one process for each step, one after the other."""
     directory, backend, button, first, every, last = sys.argv[1:]
     reach = options(**msgspec.json.decode(sys.stdin.buffer.read(), type=dict[str, str]))
     step = int(first)

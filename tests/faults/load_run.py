@@ -109,13 +109,13 @@ class LoadRun:
                 await asyncio.sleep(0.3)
 
     async def _settle(self, jobs: int, say: Callable[[str], None]) -> Ledger:
-        # Slack lets fifty cards a minute be edited. A job that is old by a wrong clock is looked at once a minute,
-        # and five looks decide on it.
-        looks = itertools.count()
+        # Slack lets fifty cards a minute be edited. A job that is old by a wrong clock is searched for once a
+        # minute, and five searches decide on it.
+        checks = itertools.count()
 
         def settled() -> bool:
             ledger = self.ledger()
-            if next(looks) % 200 == 0:
+            if next(checks) % 200 == 0:
                 say(f"{ledger.open} jobs go on, {ledger.pending} notices wait")
             return ledger.settled
 

@@ -11,7 +11,7 @@ from bot.domain.jobs import JobState
 from bot.errors import Outdated
 from bot.sandbox.google import GoogleStandIn
 from bot.tuning.job_service import ADOPTION_GRACE
-from bot.tuning.searches import LEAST_LOOKS
+from bot.tuning.searches import LEAST_SEARCHES
 from tests.faults.kill_points import BOB, addresses, die_at_every_step, open_parts, options
 from tests.faults.test_killed_starts import at_google, creates, open_google
 from tests.support.clock import FixedClock
@@ -36,30 +36,30 @@ async def recover(google: GoogleStandIn, directory: Path, key: str) -> str:
     """Another process takes over and goes its rounds; then the approver clicks again."""
     clock = FixedClock()
     reach = options(**addresses(google))
-    async with open_parts(directory / f"{key}.db", "vertex", reach, clock, approvals=True) as here:
-        before = await here.job(key)
+    async with open_parts(directory / f"{key}.db", "vertex", reach, clock, approvals=True) as parts:
+        before = await parts.job(key)
         assert before is not None
 
         async def rounds() -> None:
-            for _ in range(2 * LEAST_LOOKS):
-                await here.poller.round()
-                await here.starts.drained()
-                clock.advance(ADOPTION_GRACE / LEAST_LOOKS + timedelta(seconds=1))
+            for _ in range(2 * LEAST_SEARCHES):
+                await parts.poller.round()
+                await parts.starts.drained()
+                clock.advance(ADOPTION_GRACE / LEAST_SEARCHES + timedelta(seconds=1))
 
         if before.state is JobState.AWAITING_APPROVAL:
             await rounds()
-            waits = await here.job(key)
+            waits = await parts.job(key)
             assert waits is not None
             assert waits.state is JobState.AWAITING_APPROVAL
             assert creates(google, key) == 0, "it was started, and nobody had approved it"
-            await here.approve(key)
+            await parts.approve(key)
         else:
             with pytest.raises(Outdated):
-                await here.approve(key)
+                await parts.approve(key)
         await rounds()
-        job = await here.job(key)
+        job = await parts.job(key)
         assert job is not None
-        assert await here.audited("approve", BOB) == 1
+        assert await parts.audited("approve", BOB) == 1
     assert creates(google, key) <= 1
     if job.state is JobState.FAILED:
         assert job.failure is not None

@@ -36,13 +36,13 @@ async def recover(google: GoogleStandIn, directory: Path, backend: str, key: str
     """Another process takes over and the poller goes its rounds; nobody clicks again."""
     at_google = google.jobs.find(key)
     sent = at_google.phase == "cancelled"
-    async with open_parts(directory / f"{key}.db", backend, options(**addresses(google)), FixedClock()) as here:
-        before = await here.job(key)
+    async with open_parts(directory / f"{key}.db", backend, options(**addresses(google)), FixedClock()) as parts:
+        before = await parts.job(key)
         assert before is not None
         for _ in range(2):
-            await here.poller.round()
-        after = await here.job(key)
-        audited = await here.audited("cancel")
+            await parts.poller.round()
+        after = await parts.job(key)
+        audited = await parts.audited("cancel")
     assert after is not None
     if not before.cancelled_by:
         assert (sent, at_google.phase, after.cancelled_by, audited) == (False, "running", "", 0)
@@ -63,15 +63,15 @@ async def test_killed_at_any_step_a_deletion_ends_well_with_the_next_click(
         for key in await die_at_every_step(google, tmp_path, backend, "delete", every):
             async with open_parts(
                 tmp_path / f"{key}.db", backend, options(**addresses(google)), FixedClock()
-            ) as here:
-                before = await here.job(key)
+            ) as parts:
+                before = await parts.job(key)
                 assert before is not None
                 if not before.deleted_by:
-                    await here.delete(key)
-                after = await here.job(key)
+                    await parts.delete(key)
+                after = await parts.job(key)
                 assert after is not None
-                assert (after.deleted_by, await here.audited("delete")) == (ADA, 1)
-                left = [model.resource for model in await here.models()]
+                assert (after.deleted_by, await parts.audited("delete")) == (ADA, 1)
+                left = [model.resource for model in await parts.models()]
                 assert after.tuned_model not in left
             seen["deleted before" if before.deleted_by else "deleted by the second click"] += 1
     assert seen["deleted by the second click"] > 5

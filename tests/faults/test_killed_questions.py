@@ -20,30 +20,30 @@ pytestmark = pytest.mark.long
 MOST_STEPS, ANSWER = 1_000, "one two three"
 
 
-async def die_at_every_step(told: StandInAddresses, directory: Path) -> list[str]:
-    """Kill a question at each step; returns the keys of the questions, the last of which ran through."""
+async def die_at_every_step(addresses: StandInAddresses, directory: Path) -> list[str]:
+    """Kill the process at each step of a question; return the keys of the questions. The last one ran through."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.faults.question_kill_points", str(directory)),
         cwd=ROOT,
         stdin=asyncio.subprocess.PIPE,
     )
-    await process.communicate(msgspec.json.encode(told))
+    await process.communicate(msgspec.json.encode(addresses))
     assert process.returncode == 0
     keys = sorted(path.stem for path in directory.glob("ask-*.db"))  # noqa: ASYNC240
     assert keys == [key_of(1 + number) for number in range(len(keys))]
     return keys
 
 
-def asked(at: Harness, key: str) -> int:
-    """How often Google was asked."""
+def calls_of_google(at: Harness, key: str) -> int:
+    """Return how often Google was asked this question."""
     return sum(key in str(call.body) for call in at.google.requests.matching(r":(streamG|g)enerateContent$"))
 
 
-def answers(slack: SlackStandIn, told: StandInAddresses, key: str) -> list[Message]:
-    """What Slack shows of it, to everyone."""
+def answers(slack: SlackStandIn, addresses: StandInAddresses, key: str) -> list[Message]:
+    """Return the messages of the bot about this question that everybody sees."""
     said = [message for message in slack.workspace.messages(ephemeral=False) if message.bot_id is not None]
-    if told.threads:
-        return [message for message in said if message.thread_ts == told.place(key).thread]
+    if addresses.threads:
+        return [message for message in said if message.thread_ts == addresses.place(key).thread]
     return [message for message in said if key in message.text]
 
 
@@ -56,13 +56,12 @@ async def test_killed_at_any_step_a_question_is_one_answer_and_paid_twice_only_i
         job = await at.tuned("counter")
         ada = slack.person("ada")
         channel = slack.add_channel("tuning", ada)
-        told = StandInAddresses(
+        addresses = StandInAddresses(
             project=at.google.project,
             token=at.google.issue_token(),
             google=at.google.url,
             slack=slack.api_url,
             bot_token=slack.app.bot_token,
-            bot_user=slack.app.bot_user_id,
             team=slack.workspace.team_id,
             channel=channel.id,
             user=ada.id,
@@ -71,37 +70,37 @@ async def test_killed_at_any_step_a_question_is_one_answer_and_paid_twice_only_i
         )
         at.google.answers.say(ANSWER, times=None)
         at.google.faults.pause_stream(seconds=0.005, times=None)
-        for key in await die_at_every_step(told, tmp_path):
-            seen[await recover(at, slack, told, tmp_path / f"{key}.db")] += 1
+        for key in await die_at_every_step(addresses, tmp_path):
+            seen[await recover(at, slack, addresses, tmp_path / f"{key}.db")] += 1
     # Where the first words are shown before the end, no step leaves an answer without its message.
     assert seen.keys() | {"posted"} == {"delivered again", "asked again", "posted", "found", "done"}, seen
     print(dict(seen))
 
 
-async def recover(at: Harness, slack: SlackStandIn, told: StandInAddresses, file: Path) -> str:
+async def recover(at: Harness, slack: SlackStandIn, addresses: StandInAddresses, file: Path) -> str:
     """Another process takes over, and Slack delivers the same once more, twice at once."""
     key = file.stem
-    posts, questions = len(answers(slack, told, key)), asked(at, key)
-    async with open_parts(file, told) as here:
-        left = await here.store.open_questions()
+    posts, questions = len(answers(slack, addresses, key)), calls_of_google(at, key)
+    async with open_parts(file, addresses) as parts:
+        left = await parts.questions.open_questions()
         assert left or not questions or posts, "Google was asked before the row was written"
-        again = [here.hear(key), here.hear(key)]
-        await asyncio.gather(*again, *map(here.go_on, left))
-        assert await here.store.open_questions() == []
-        (answer,) = answers(slack, told, key)
+        again = [parts.accept(key), parts.accept(key)]
+        await asyncio.gather(*again, *map(parts.process, left))
+        assert await parts.questions.open_questions() == []
+        (answer,) = answers(slack, addresses, key)
         thread = answer.thread_ts or answer.ts
-        conversation = await here.chats.conversation(Place(told.team, told.channel, thread))
+        conversation = await parts.chats.conversation(Place(addresses.team, addresses.channel, thread))
     assert answer.streaming_until is None
     assert [block["text"] for block in answer.blocks if block["type"] == "markdown"] == [ANSWER]
     assert conversation is not None
     question, _ = conversation.turns
     assert question.text == key
     if not left:
-        assert asked(at, key) == 1
+        assert calls_of_google(at, key) == 1
         return "done" if posts else "delivered again"
     if left[0].answer is None:
         assert questions <= 1
-        assert asked(at, key) == questions + 1
+        assert calls_of_google(at, key) == questions + 1
         return "asked again"
-    assert asked(at, key) == questions == 1
+    assert calls_of_google(at, key) == questions == 1
     return "found" if posts else "posted"

@@ -14,7 +14,7 @@ import pytest
 from bot.domain.jobs import JobState
 from bot.sandbox.google import GoogleStandIn, Limits
 from bot.tuning.job_service import ADOPTION_GRACE
-from bot.tuning.searches import LEAST_LOOKS
+from bot.tuning.searches import LEAST_SEARCHES
 from tests.faults.kill_points import TEAM, addresses, die_at_every_step, open_parts, options, put_file
 from tests.support.clock import FixedClock
 
@@ -90,18 +90,18 @@ def steps_of_the_create(directory: Path, keys: list[str]) -> tuple[int, int]:
 async def recover(google: GoogleStandIn, directory: Path, backend: str, key: str) -> str:
     """Another process takes over, the person clicks again twice at once, and the poller goes its rounds."""
     clock = FixedClock()
-    async with open_parts(directory / f"{key}.db", backend, options(**addresses(google)), clock) as here:
-        before = await here.jobs.jobs(TEAM)
+    async with open_parts(directory / f"{key}.db", backend, options(**addresses(google)), clock) as parts:
+        before = await parts.jobs.jobs(TEAM)
         already = creates(google, key)
         assert len(before) <= 1
         assert before or not creates(google, key), "Google was asked before the row was written"
-        await asyncio.gather(here.start(key), here.start(key))
-        for _ in range(2 * LEAST_LOOKS):
-            await here.poller.round()
-            await here.starts.drained()
-            clock.advance(ADOPTION_GRACE / LEAST_LOOKS + timedelta(seconds=1))
-        (job,) = await here.jobs.jobs(TEAM)
-        assert await here.audited("start") == 1
+        await asyncio.gather(parts.start(key), parts.start(key))
+        for _ in range(2 * LEAST_SEARCHES):
+            await parts.poller.round()
+            await parts.starts.drained()
+            clock.advance(ADOPTION_GRACE / LEAST_SEARCHES + timedelta(seconds=1))
+        (job,) = await parts.jobs.jobs(TEAM)
+        assert await parts.audited("start") == 1
         assert not before or before[0].create_sent_at or not already, "the create was sent before that was written"
     assert creates(google, key) <= 1
     if job.state is JobState.FAILED:

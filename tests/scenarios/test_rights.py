@@ -22,7 +22,6 @@ from bot.domain.requests import Proposal
 from bot.domain.roles import EVERYONE, Role, RoleGrant
 from bot.runtime.background_tasks import BackgroundTasks
 from bot.sandbox.slack import SlackStandIn
-from bot.settings import Settings
 from handlers.assembly import build_bolt_app, build_handlers, open_slack
 from handlers.blocks.private_metadata import pack_requester
 from handlers.delivery.rate_limits import RateLimits
@@ -32,6 +31,7 @@ from storage import Stores
 from tests.handlers.transport.test_access import ROUTES, Kind
 from tests.support.builders import SPEC
 from tests.support.harness import Harness, open_harness
+from tests.support.slack_harness import slack_settings
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.long
@@ -103,14 +103,7 @@ async def open_rights(harness: Harness) -> AsyncIterator[Rights]:
         private, public = slack.add_channel("board", ada, private=True), slack.add_channel("hall", ada)
         private.members.update(people[name] for name in (*INSIDE, "guest"))
         public.members.update(people.values())
-        settings = Settings.read(
-            {
-                "SLACK_BOT_TOKEN": slack.app.bot_token,
-                "SLACK_SIGNING_SECRET": slack.app.signing_secret,
-                "SLACK_API_URL": slack.api_url,
-                "TUNEBOT_BACKENDS": "palm",
-            }
-        )
+        settings = slack_settings(slack.api_url, slack.app.bot_token)
         limits = RateLimits(post_seconds=0.01, edits=1000, edit_seconds=1.0)
         connection = await stack.enter_async_context(open_slack(settings, SYSTEM_CLOCK, limits=limits))
         stores = harness.stores

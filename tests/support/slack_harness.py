@@ -158,6 +158,18 @@ class SlackHarness:
         return [call for call in self.slack.workspace.calls if call.method == method]
 
 
+def slack_settings(api_url: str, bot_token: str) -> Settings:
+    """The settings of a bot that calls this Slack; what else it would need is not used."""
+    return Settings.read(
+        {
+            "SLACK_BOT_TOKEN": bot_token,
+            "SLACK_SIGNING_SECRET": "unused",
+            "SLACK_API_URL": api_url,
+            "TUNEBOT_BACKENDS": "palm",
+        }
+    )
+
+
 @asynccontextmanager
 async def open_slack_harness(
     directory: Path,
@@ -170,17 +182,9 @@ async def open_slack_harness(
     """Open it; `seconds` is how long the posters wait for an answer."""
     async with slack or SlackStandIn(manifest=manifest()) as slack, AsyncExitStack() as stack:
         ada = slack.person("ada")
-        settings = Settings.read(
-            {
-                "SLACK_BOT_TOKEN": slack.app.bot_token,
-                "SLACK_SIGNING_SECRET": slack.app.signing_secret,
-                "SLACK_API_URL": slack.api_url,
-                "TUNEBOT_BACKENDS": "palm",
-            }
-        )
         connection = await stack.enter_async_context(
             open_slack(
-                settings,
+                slack_settings(slack.api_url, slack.app.bot_token),
                 SYSTEM_CLOCK,
                 limits=limits or RateLimits(post_seconds=0.01, edits=1000, edit_seconds=1.0),
                 call_seconds=seconds,

@@ -1,7 +1,7 @@
-"""Searches a list at Google to its last page, over several looks if it is long.
+"""Searches a list at Google to its last page, in several parts if it is long.
 
-Only a list that was read to its end shows that something is not in it. How much one look reads is limited, so the
-next look continues where the last one stopped.
+Only a list that was read to its end shows that something is not in it. How much one search reads is limited, so
+the next one continues where the last one stopped.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,8 +13,8 @@ from bot.backends.google.json_fields import Json
 from bot.errors import GoogleUnavailable
 
 _PAGE_SIZE: Final = 100
-# So many requests one look makes at most.
-PAGES_PER_LOOK: Final = 50
+# So many requests one search makes at most.
+PAGES_PER_SEARCH: Final = 50
 
 
 class ListSearch:
@@ -31,22 +31,22 @@ class ListSearch:
 
         Raises GoogleError, also if the end was not reached yet; the next call with this key continues there.
         """
-        for _ in range(PAGES_PER_LOOK):
-            # Kept until the page has come, so that a look which fails or is cancelled continues there, too.
+        for _ in range(PAGES_PER_SEARCH):
+            # Kept until the page has come, so that a search which fails or is cancelled continues there, too.
             found, token = await self._read_page(fits, {}, self._tokens.get(key, ""))
             if found is not None or not token:
                 self._tokens.pop(key, None)
                 return found
             self._tokens[key] = token
         raise GoogleUnavailable(
-            f"Google's list is longer than the {PAGES_PER_LOOK * _PAGE_SIZE:,} entries that one look reads.",
+            f"Google's list is longer than the {PAGES_PER_SEARCH * _PAGE_SIZE:,} entries that one look reads.",
             "I continue with the next look.",
         )
 
     async def members(self, params: Mapping[str, str]) -> list[Json]:
-        """Return the members that one look reads. Raises GoogleError."""
+        """Return the members that one search reads. Raises GoogleError."""
         found: list[Json] = []
-        pages = self._http.pages(self._url(), self._field, size=_PAGE_SIZE, limit=PAGES_PER_LOOK, params=params)
+        pages = self._http.pages(self._url(), self._field, size=_PAGE_SIZE, limit=PAGES_PER_SEARCH, params=params)
         async with aclosing(pages):
             async for page in pages:
                 found += page
@@ -55,7 +55,7 @@ class ListSearch:
     async def quick(self, fits: Callable[[Json], bool], params: Mapping[str, str] | None = None) -> Json | None:
         """Return a member that fits from the first pages; None proves nothing. Raises GoogleError."""
         token = ""
-        for _ in range(PAGES_PER_LOOK):
+        for _ in range(PAGES_PER_SEARCH):
             found, token = await self._read_page(fits, params or {}, token)
             if found is not None or not token:
                 return found

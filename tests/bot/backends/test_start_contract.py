@@ -119,7 +119,7 @@ async def test_look_into_a_list_that_is_cut_off_says_that_it_does_not_know_and_g
     for number in range(2, 5):
         await any_backend.create(number)
     monkeypatch.setattr(list_search, "_PAGE_SIZE", 1)
-    monkeypatch.setattr(list_search, "PAGES_PER_LOOK", 2)
+    monkeypatch.setattr(list_search, "PAGES_PER_SEARCH", 2)
     if any_backend.name == "vertex":
         any_backend.google.faults.fail(400, "Invalid filter.", path=CREATE, method="GET")
         with pytest.raises(GoogleUnavailable, match="longer than"):

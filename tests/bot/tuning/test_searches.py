@@ -10,7 +10,7 @@ from bot.errors import BadArgument
 from bot.ports.notifier import NoticeKind
 from bot.tuning.job_refresh import LOST_AFTER
 from bot.tuning.job_service import ADOPTION_GRACE, DOUBT_AFTER
-from bot.tuning.searches import LEAST_LOOKS, Searches
+from bot.tuning.searches import LEAST_SEARCHES, Searches
 from handlers.assembly import UseCases
 from tests.support.clock import FixedClock
 from tests.support.harness import ADA, TEAM, Harness
@@ -65,16 +65,16 @@ def delete_at_google(harness: Harness, job: TuningJob) -> None:
 def test_a_look_adds_at_most_its_share_however_long_ago_the_last_one_was() -> None:
     clock = FixedClock()
     searches = Searches(clock, timedelta(minutes=10))
-    assert searches.looked("k") == 0.0
+    assert searches.searched("k") == 0.0
     clock.advance(minutes=1)
-    assert searches.looked("k") == 60.0
+    assert searches.searched("k") == 60.0
     assert not searches.due("k")
     clock.advance(hours=9)
     assert searches.due("k")
-    assert searches.looked("k") == 600.0 / LEAST_LOOKS
+    assert searches.searched("k") == 600.0 / LEAST_SEARCHES
     clock.set_forward(timedelta(hours=9))
     assert not searches.due("k")
-    assert searches.looked("k") == 0.0
+    assert searches.searched("k") == 0.0
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
