@@ -25,6 +25,7 @@ from bot.backends.openai.openai import OpenAi
 from bot.chat.answer_settings import AnswerSettings
 from bot.chat.answer_worker import AnswerWorker
 from bot.chat.chat_service import ChatService
+from bot.chat.compare import Comparisons
 from bot.chat.feedback_service import FeedbackService
 from bot.chat.home_page import HomePages
 from bot.chat.question_limits import NO_LIMITS, QuestionLimits
@@ -196,6 +197,7 @@ def build_use_cases(
     readiness = Readiness(backends)
     chat = ChatService(backends, access, stores.chats, stores.audit_log)
     feedback = FeedbackService(stores.feedback, access, stores.audit_log)
+    comparisons = Comparisons(chat, access, stores.comparisons)
     return UseCases(
         jobs=service,
         approvals=approvals,
@@ -234,7 +236,9 @@ def build_use_cases(
             feedback=feedback,
             budgets=QuestionBudgets(stores.budgets, stores.question_spend, prices, clock),
             missing=MissingModels(jobs, access, wake_sender).note,
+            comparisons=comparisons,
         ),
+        comparisons=comparisons,
         feedback=feedback,
         corrected_files=CorrectedFiles(files, workers),
         home_pages=HomePages(access, stores.chats),

@@ -11,7 +11,7 @@ from typing import Final
 from slack_bolt.app.async_app import AsyncApp
 
 from handlers.blocks import forget
-from handlers.blocks.chat import answer, ask_form, channel_settings, feedback
+from handlers.blocks.chat import answer, ask_form, channel_settings, feedback, two_answers
 from handlers.blocks.datasets import check_views, finding_list, report
 from handlers.blocks.home import greeting, tab
 from handlers.blocks.jobs import approval_request, card, share_form
@@ -96,6 +96,8 @@ def register(app: AsyncApp, listeners: Listeners) -> None:
 
     app.action(answer.AGAIN_ACTION)(door.action(listeners.answers.try_again))
     app.action(answer.SHARE_ACTION)(door.action(listeners.answers.share))
+    for vote in two_answers.VOTE_ACTIONS:
+        app.action(vote)(door.action(listeners.answers.compared))
 
     votes = listeners.feedback
     app.action(feedback.VOTE_ACTION)(door.action(votes.vote))

@@ -18,6 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.chat.answer_settings import AnswerSettings
 from bot.chat.answer_worker import AnswerWorker
 from bot.chat.chat_service import ChatService
+from bot.chat.compare import Comparisons
 from bot.chat.feedback_service import FeedbackService
 from bot.chat.home_page import HomePages
 from bot.chat.question_limits import QuestionLimits
@@ -112,6 +113,7 @@ class UseCases:
     chat: ChatService
     answer_settings: AnswerSettings
     answers: AnswerWorker
+    comparisons: Comparisons
     feedback: FeedbackService
     corrected_files: CorrectedFiles
     home_pages: HomePages
@@ -236,6 +238,7 @@ def build_handlers(
         poster,
         clock,
         use_cases.feedback,
+        use_cases.comparisons,
         corrections,
         job_import,
     )
@@ -290,7 +293,7 @@ def build_handlers(
             audit_log,
             tasks,
         ),
-        answers=AnswerListeners(questions, poster, tasks),
+        answers=AnswerListeners(questions, use_cases.comparisons, poster, tasks),
         feedback=FeedbackListeners(use_cases.feedback, corrections, poster, client, tasks),
     )
     return Handlers(listeners, check_modal, questions, pending_modals, poster, home_tabs, tasks)

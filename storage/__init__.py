@@ -10,6 +10,7 @@ from bot.ports.clock import Clock
 from bot.tuning.lifecycle_log import log_transition
 from storage.audit_log import SqliteAuditLog
 from storage.budgets import SqliteBudgets
+from storage.comparisons import SqliteComparisons
 from storage.conversations import SqliteChatStore
 from storage.database import Database
 from storage.erased_words import SqliteErasure
@@ -35,6 +36,7 @@ class Stores:
     chats: SqliteChatStore
     questions: SqliteQuestions
     feedback: SqliteFeedback
+    comparisons: SqliteComparisons
     pending_modals: SqlitePendingModals
     report_cache: SqliteReportCache
     audit_log: SqliteAuditLog
@@ -68,6 +70,7 @@ async def open_stores(
             chats=SqliteChatStore(database, clock),
             questions=SqliteQuestions(database, clock, question, first_word),
             feedback=SqliteFeedback(database, clock),
+            comparisons=SqliteComparisons(database, clock),
             pending_modals=SqlitePendingModals(database, clock),
             report_cache=SqliteReportCache(database, clock),
             audit_log=SqliteAuditLog(database, clock),

@@ -213,6 +213,7 @@ def question_row(asked: OpenQuestion) -> dict[str, Any]:
         "quoted": int(question.quoted),
         "settings": None if question.settings == NO_SETTINGS else _json(question.settings),
         "private": int(question.private),
+        "compare": question.compare,
         "asked_at": micros(asked.asked_at),
         "posted": 0,
         "next_channel": "",
@@ -239,6 +240,7 @@ def read_question(row: Row) -> OpenQuestion:
             quoted=bool(row["quoted"]),
             settings=NO_SETTINGS if row["settings"] is None else parsed(_GENERATION, row["settings"]),
             private=bool(row["private"]),
+            compare=row["compare"],
         ),
         asked_at=moment(row["asked_at"]),
         answer=None if row["reply"] is None else parsed(_ANSWER, row["reply"]),
@@ -299,6 +301,11 @@ WHERE {key} = ?
 def read_refusals(row: Row) -> Refusals:
     """Return the refusals of a notice or of a question."""
     return Refusals(row["refusals"], _optional_moment(row["first_refused_at"]))
+
+
+def read_answer(stored: str) -> ModelAnswer:
+    """Return the answer of `answer_text`. Raises StorageError."""
+    return parsed(_ANSWER, stored)
 
 
 def answer_text(answer: ModelAnswer) -> str:

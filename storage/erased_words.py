@@ -11,6 +11,7 @@ from bot.ports.erasure import Erased
 from bot.ports.stores import AuditEntry
 from storage.audit_log import append_entry
 from storage.codecs import micros
+from storage.comparisons import forget_comparisons
 from storage.database import Database
 
 
@@ -34,6 +35,7 @@ class SqliteErasure:
             for table in ("failed_questions", "private_answers"):
                 of_person = f"DELETE FROM {table} WHERE team = ? AND json_extract(question, '$.user') = ?"  # noqa: S608
                 connection.execute(of_person, person)
+            forget_comparisons(connection, *person)
             append_entry(connection, requester.team, act, user)
             return erased
 

@@ -35,6 +35,7 @@ from storage.codecs import (
     read_question,
     read_shared,
 )
+from storage.comparisons import drop_unfinished, end_comparison
 from storage.conversations import append_turns
 from storage.database import Database
 from storage.feedback import keep_answer
@@ -137,9 +138,11 @@ class SqliteQuestions:
         now = self._clock.now()
 
         def store(connection: Connection) -> None:
+            # The two answers of a comparison were written there as each of them came.
             for asked in connection.query("SELECT team, user, channel FROM questions WHERE key = ?", [key]):
-                act = AuditEntry(asked["user"], "ask", now, asked["channel"])
-                append_entry(connection, asked["team"], act, answer.model.endpoint)
+                if not answer.sides:
+                    act = AuditEntry(asked["user"], "ask", now, asked["channel"])
+                    append_entry(connection, asked["team"], act, answer.model.endpoint)
             # What was sent is kept with the answer that people may vote on, and nowhere else.
             reply = answer_text(replace(answer, sent=()))
             for row in list(connection.query("SELECT * FROM questions WHERE key = ? AND reply IS NULL", [key])):
@@ -149,7 +152,9 @@ class SqliteQuestions:
                     kept = private_row(read_question(row).question, reply, now)
                     connection.table("private_answers").insert(kept, replace=True)
             connection.execute("UPDATE questions SET reply = ? WHERE key = ?", [reply, key])
-            if answer.rating_key:
+            if answer.sides:
+                end_comparison(connection, key, now, keep_words=bool(answer.rating_key))
+            elif answer.rating_key:
                 keep_answer(connection, key, answer, now)
 
         await self._database.write(store)
@@ -211,6 +216,7 @@ class SqliteQuestions:
                     connection.table("failed_questions").insert(failed, replace=True)
             asked = next(connection.query("SELECT user FROM questions WHERE key = ?", [key]), None)
             connection.execute("DELETE FROM questions WHERE key = ?", [key])
+            drop_unfinished(connection, key)
             if asked is not None and conversation is not None:
                 append_turns(connection, conversation, now, asked["user"])
 

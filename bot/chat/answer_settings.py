@@ -165,6 +165,10 @@ class AnswerSettings:
             taken = replace(taken, system_instruction=tuned_with)
         return taken, base_model
 
+    async def base_model(self, model: ModelRef) -> str:
+        """Return the base model on which this model was tuned, empty if nobody knows it. Raises StorageError."""
+        return await self._base_model(await self._access.job_of(model))
+
     async def _base_model(self, job: TuningJob | None) -> str:
         """Return the base model on which the job's model, or the model that it was tuned on, was tuned."""
         for _ in range(_MOST_BASES):

@@ -13,13 +13,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from bot.chat.chat_service import ChatService, exchange
+from bot.chat.compare import AskingSteps, Comparisons, RunningComparison
 from bot.chat.feedback_service import FeedbackService
 from bot.chat.question_limits import NO_LIMITS, THREAD_WINDOW, QuestionLimits
 from bot.chat.running_answers import End, Ended, RunningAnswer, RunningAnswers
-from bot.domain.chat import UNFINISHED, Answer, Finish, ModelAnswer, ModelRef, Question
+from bot.domain.chat import Answer, Finish, ModelAnswer, ModelRef, Question
 from bot.domain.place import Place, Requester
 from bot.errors import BotError, NotFoundAtGoogle, Outdated, RetryLater, SlackError, StorageError, Unconfirmed
 from bot.ports.clock import Clock
@@ -63,8 +64,12 @@ class AnswerWorker:
         feedback: FeedbackService | None = None,
         budgets: QuestionBudgets | None = None,
         missing: Callable[[ModelRef], Awaitable[None]] | None = None,
+        comparisons: Comparisons | None = None,
     ) -> None:
-        """Without `feedback`, nobody can vote on an answer; without `budgets`, nobody counts what one costs."""
+        """Without `feedback`, nobody can vote on an answer; without `budgets`, nobody counts what one costs.
+
+        Without `comparisons`, a question goes to one model only.
+        """
         self._store = store
         self._chat = chat
         self._clock = clock
@@ -74,6 +79,7 @@ class AnswerWorker:
         self._feedback = feedback
         self._budgets = budgets
         self._missing = missing
+        self._comparisons = comparisons
         self._threads = OrderedWork()
         self._running = RunningAnswers()
         self._queue = queue or FairQueue(ASKED_AT_ONCE, ASKED_AT_ONCE_BY_ONE, MOST_WAITING)
@@ -241,7 +247,9 @@ class AnswerWorker:
                 running.begin_again()
             asked = await self._store.question(key) or asked
         running.answered = True
-        cost = self._budgets.cost(asked.question, answer) if self._budgets is not None else None
+        # The two answers of a comparison are stored with their costs already.
+        budgets = None if answer.sides else self._budgets
+        cost = budgets.cost(asked.question, answer) if budgets is not None else None
         if note := await self._budget_note(asked.question):
             answer = replace(answer, note=note)
 
@@ -259,7 +267,10 @@ class AnswerWorker:
         age = self._clock.now() - asked.asked_at
         # An attempted post without a stored answer was an explanation: the model is not asked again.
         if asked.unconfirmed is not None or age > self._asked_again_within:
-            raise _interrupted(question)
+            left = await self._comparisons.left_by(question) if self._comparisons is not None else None
+            if left is None:
+                raise _interrupted(question)
+            return await self._ratable(question, left)
         async with running.may_end():
             # Counted before it waits for its turn: who is over the limit is told at once, and fills no queue.
             if turn.must_wait:
@@ -273,6 +284,13 @@ class AnswerWorker:
             await self._count(question)
             if budgets is not None:
                 await budgets.check(question)
+            comparison = None
+            if question.compare and self._comparisons is not None:
+                await self._count(replace(question, key=f"{question.key}:compared"))
+                comparison = await self._comparisons.begin(question, model)
+        if comparison is not None:
+            async with to.show_live(asked, model, live):
+                return await self._compare(running, question, comparison, to)
         async with AsyncExitStack() as stack:
             async with running.may_end():
                 await stack.enter_async_context(self._turn(question, to))
@@ -301,6 +319,43 @@ class AnswerWorker:
                     raise
                 # What was received was paid for.
                 return ModelAnswer(model, Answer("".join(running.received), Finish.STOPPED))
+        return await self._ratable(question, answer)
+
+    async def _compare(
+        self, running: RunningAnswer, question: Question, comparison: RunningComparison, to: AnswerPoster
+    ) -> ModelAnswer:
+        """Ask the two models of a comparison. Raises BotError if both fail, and Ended."""
+        assert self._comparisons is not None
+        comparisons, budgets = self._comparisons, self._budgets
+        halves = [replace(question, key=f"{question.key}:{index}") for index in range(2)]
+
+        async def reserve(index: int, *sent: Any) -> None:
+            if budgets is not None:
+                await budgets.reserve(halves[index], *sent)
+
+        async def keep(index: int, answer: ModelAnswer) -> None:
+            cost = budgets.cost(halves[index], answer) if budgets is not None else None
+
+            async def store(_: OpenQuestion) -> bool:
+                await comparisons.keep(question.key, index, answer, cost)
+                return True
+
+            await self._until_done(question.key, store)
+
+        steps = AskingSteps(partial(self._turn, question, to), reserve, keep)
+        try:
+            async with running.may_end():
+                return await self._ratable(question, await comparisons.ask(question, comparison, steps))
+        except Ended as ended:
+            if ended.why is not End.STOPPED:
+                raise
+            return await comparisons.stop(comparison, steps)
+        finally:
+            if budgets is not None:
+                for half in halves:
+                    budgets.release(half)
+
+    async def _ratable(self, question: Question, answer: ModelAnswer) -> ModelAnswer:
         return answer if self._feedback is None else await self._feedback.ratable(question, answer)
 
     async def _note_missing(self, model: ModelRef) -> None:
@@ -351,7 +406,7 @@ class AnswerWorker:
             # A private answer has no thread that could go on.
             private = asked.question.private
             turns = None if private else exchange(posted.thread, asked.question.text, answer, key)
-            await self._store.settle(key, turns, keep=answer.answer.finish in UNFINISHED)
+            await self._store.settle(key, turns, keep=answer.unfinished)
         else:
             await self._store.posted(key, posted.thread)
         return posted.last

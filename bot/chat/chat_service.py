@@ -78,22 +78,26 @@ class ChatService:
         *,
         alone: bool = False,
         before_send: BeforeSend | None = None,
+        beside: ModelRef | None = None,
+        is_base: bool = False,
     ) -> ModelAnswer:
         """Ask the model, with the thread's earlier turns if the backend accepts them; `show` gets each new text.
 
         `settings` are the question's own, which stand before those of the channel. Where the connection ends in
         the middle, it returns the text until there: it was paid for. A question that stands `alone` is asked
-        without history. What `before_send` raises ends the question before anything is sent. Raises BadArgument
-        for an empty question, GoogleError, StorageError.
+        without history. What `before_send` raises ends the question before anything is sent. In a comparison,
+        `beside` is the model of the conversation, and where `is_base` the model is its base, which is asked with the
+        same settings. Raises BadArgument for an empty question, GoogleError, StorageError.
         """
         if not question.strip():
             raise BadArgument("There is no question.", "Type it after the command: /ask What can you do?")
         backend = offered_backend(self._backends, model.backend)
-        used, base_model = await self._settings.for_question(place, model, settings)
+        of_thread = beside or model
+        used, base_model = await self._settings.for_question(place, of_thread if is_base else model, settings)
         budget = max(0, backend.profile.input_tokens - estimated_tokens(question))
         earlier = None if alone else await self._conversation(place, budget)
         # The name of the thread's model may have changed since; its endpoint does not change.
-        same = earlier is not None and earlier.model.endpoint == model.endpoint
+        same = earlier is not None and earlier.model.endpoint == of_thread.endpoint
         history = earlier.turns if earlier is not None and same else ()
         cut = earlier is not None and same and earlier.cut
         takes_history = backend.profile.takes_history
@@ -116,7 +120,20 @@ class ChatService:
             overrides=tuple(settings.given()),
             sent=turns,
             base_model=base_model,
+            is_base=is_base,
         )
+
+    async def base_of(self, model: ModelRef) -> ModelRef:
+        """Return the base model of a tuned one as a model to ask. Raises BadArgument, StorageError."""
+        base_model = await self._settings.base_model(model)
+        if not base_model:
+            raise BadArgument(
+                f"I do not know on which base model “{model.name}” was tuned.",
+                "Compare it with another tuned model: /ask compare=NAME your question",
+            )
+        backend = offered_backend(self._backends, model.backend)
+        called = base_model.rpartition("/")[2]
+        return ModelRef(model.backend, backend.base_endpoint(base_model, model.endpoint), called)
 
     async def check_settings(self, model: ModelRef, settings: GenerationSettings) -> None:
         """Check what a question sets before anything is sent. Raises BadArgument, StorageError."""

@@ -103,7 +103,8 @@ class Question:
 
     `model` is set if a form chose it; else `named` is the name that the person typed, empty for the place's model.
     `quoted` is true if no message in Slack shows the question; then the answer quotes it. `settings` hold for this
-    question only, before those of the channel. A `private` answer is shown to who asked alone.
+    question only, before those of the channel. A `private` answer is shown to who asked alone. `compare` names the
+    other model that gets the same question, or is BASE; it is empty where only one model is asked.
     """
 
     key: str
@@ -115,6 +116,7 @@ class Question:
     quoted: bool = False
     settings: GenerationSettings = NO_SETTINGS
     private: bool = False
+    compare: str = ""
 
     @property
     def stands_alone(self) -> bool:
@@ -131,6 +133,9 @@ class ModelAnswer:
     `sent` are the turns that the model was asked with, the question last. `rating_key` is the question's key where
     people may vote on the answer, else empty. `base_model` is the one whose price counts, empty if it is not
     known; `note` is a sentence on a budget that is nearly used up.
+    `is_base` says that the model is a base model and no tuned one. `sides` are the two answers of a comparison in
+    the order in which they are shown; the other fields are then those of the model that would answer alone.
+    `compared` is the comparison's key where people may vote. `problem` says why a side has no answer.
     """
 
     model: ModelRef
@@ -143,6 +148,15 @@ class ModelAnswer:
     rating_key: str = ""
     base_model: str = field(default="", compare=False)
     note: str = ""
+    is_base: bool = False
+    sides: tuple["ModelAnswer", ...] = ()
+    compared: str = ""
+    problem: str = ""
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the question may be asked again, since it was not answered to the end."""
+        return self.answer.finish in UNFINISHED or any(side.problem or side.unfinished for side in self.sides)
 
 
 class ThreadState(StrEnum):

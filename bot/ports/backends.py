@@ -130,6 +130,13 @@ class TuningBackend(Protocol):
         """
         ...
 
+    def base_endpoint(self, base_model: str, endpoint: str) -> str:
+        """Return what `generate` takes to ask a base model, beside the model at `endpoint` that was tuned on it.
+
+        Raises BadArgument for an endpoint that is not one of this system.
+        """
+        ...
+
     async def count_tokens(self, base_model: str, text: str) -> int:
         """Return how many tokens the text is for the base model, 0 if Google returned no number.
 

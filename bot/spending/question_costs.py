@@ -27,9 +27,9 @@ EXPECTED_ANSWER: Final = 1_000  # tokens
 
 
 def question_cost(answered: ModelAnswer, prices: PriceTable) -> QuestionCost:
-    """Return what an answer of a tuned model cost, by the tokens that Google says and the price of its base."""
+    """Return what an answer cost, by the tokens that Google says and the price of the base model."""
     row, use = prices.row(answered.base_model), answered.answer.usage
-    times = row.serving_multiplier
+    times = Decimal(1) if answered.is_base else row.serving_multiplier
     if use is None or times is None or row.input is None or row.output is None:
         return QuestionCost(answered.base_model, use, None)
     usd = sum_of(cost_of(use.input, row.input * times), cost_of(use.output, row.output * times))

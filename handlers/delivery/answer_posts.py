@@ -8,17 +8,17 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from slack_sdk.errors import SlackApiError
 
-from bot.domain.chat import UNFINISHED, ModelAnswer, ModelRef, Question
+from bot.domain.chat import ModelAnswer, ModelRef, Question
 from bot.domain.place import Place
 from bot.ports.clock import Clock
 from bot.ports.notifier import RecordAttempt
 from bot.ports.questions import LiveRecord, OpenQuestion, Posted, ShowWords
 from handlers.blocks.chat.answer import build_answer, build_asked_answer, with_share, with_try_again
+from handlers.blocks.chat.two_answers import build_comparison
 from handlers.blocks.message import Message
 from handlers.blocks.replies import build_reply
 from handlers.delivery.idempotent_poster import IdempotentPoster
@@ -107,9 +107,15 @@ class SlackAnswerPoster:
     async def show_live(
         self, asked: OpenQuestion, model: ModelRef, record: LiveRecord
     ) -> AsyncIterator[ShowWords]:
-        """See AnswerPoster. Nothing of a private answer is shown before it is finished."""
-        if asked.question.private:
+        """See AnswerPoster. Nothing is shown of a private answer, and of a comparison, before it is finished."""
+        question = asked.question
+        if question.private:
             yield lambda words: None
+            return
+        if question.compare:
+            await self._live.set_status(question.place, PROCESSING)
+            yield lambda words: None
+            await self._live.set_status(question.place, WAITING)
             return
         self._shown = LiveAnswer(self._live, asked, model, record)
         async with self._shown.shown() as show:
@@ -285,9 +291,8 @@ class SlackAnswerPoster:
         """
         quoted = question.quoted or place.channel != question.place.channel
         if quoted not in self._built:
-            build = partial(build_asked_answer, question.user, question.text) if quoted else build_answer
-            built = await asyncio.to_thread(build, answer)
-            if answer.answer.finish in UNFINISHED:
+            built = await asyncio.to_thread(_built, answer, question, quoted=quoted)
+            if answer.unfinished:
                 built[-1] = with_try_again(built[-1], question.key)
             if question.private:
                 built[-1] = with_share(built[-1], question.key)
@@ -323,6 +328,12 @@ class SlackAnswerPoster:
             logger.info("could not show a message to one person: %s", error)
             self._respond = None
         return self._respond is not None
+
+
+def _built(answer: ModelAnswer, question: Question, *, quoted: bool) -> list[Message]:
+    if answer.sides:
+        return build_comparison(answer, (question.user, question.text) if quoted else None)
+    return build_asked_answer(question.user, question.text, answer) if quoted else build_answer(answer)
 
 
 def _next_place(question: Question, place: Place, ts: str) -> Place:

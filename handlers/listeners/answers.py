@@ -1,12 +1,14 @@
-"""What people do to an answer: Slack's Stop, “Try again” and “Share”."""
+"""What people do to an answer: Slack's Stop, “Try again”, “Share”, and their vote on two answers."""
 
 from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 
+from bot.chat.compare import Comparisons
 from bot.domain.place import Requester
 from bot.runtime.background_tasks import BackgroundTasks
 from handlers.blocks.chat.answer import build_shared
+from handlers.blocks.chat.two_answers import build_voted, read_choice
 from handlers.delivery.poster import Poster
 from handlers.delivery.question_tasks import QuestionTasks
 from handlers.errors import report_errors
@@ -17,8 +19,11 @@ Body = dict[str, Any]
 class AnswerListeners:
     """Each method handles one route of `register`."""
 
-    def __init__(self, questions: QuestionTasks, poster: Poster, tasks: BackgroundTasks) -> None:
+    def __init__(
+        self, questions: QuestionTasks, comparisons: Comparisons, poster: Poster, tasks: BackgroundTasks
+    ) -> None:
         self._questions = questions
+        self._comparisons = comparisons
         self._poster = poster
         self._tasks = tasks
 
@@ -50,3 +55,14 @@ class AnswerListeners:
         place = await self._questions.share(key, requester, self._poster.respond_to(url))
         # The button is gone with the private answer.
         await self._poster.respond_to(url, replace=True)(build_shared(place.channel))
+
+    async def compared(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
+        """Store the person's vote on a comparison, and show them alone which model is which."""
+        await ack()
+        respond = self._poster.respond_to(body["response_url"])
+        self._tasks.spawn(report_errors(self._compared(requester, body), respond), "vote")
+
+    async def _compared(self, requester: Requester, body: Body) -> None:
+        key, choice = read_choice(str(body["actions"][0].get("value") or ""))
+        comparison = await self._comparisons.vote(requester, key, choice)
+        await self._poster.respond_to(body["response_url"])(build_voted(comparison, choice))

@@ -79,6 +79,7 @@ class Commands:
             quoted=True,
             settings=typed.settings,
             private=typed.private,
+            compare=typed.compare,
         )
         await self._questions.accept(question, respond)
         await ack()

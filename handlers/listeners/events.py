@@ -130,7 +130,13 @@ class Events:
             if place.is_direct and not arguments.model and await self._offers_models(key, requester, arguments):
                 return
             question = Question(
-                key, thread, requester.user, arguments.question, arguments.model, settings=arguments.settings
+                key,
+                thread,
+                requester.user,
+                arguments.question,
+                arguments.model,
+                settings=arguments.settings,
+                compare=arguments.compare,
             )
             if not await self._questions.accept(question, respond):
                 raise StorageError("The question is not stored yet.")

@@ -8,6 +8,7 @@ from typing import Final
 from bot.chat.answer_settings import AnswerSettings
 from bot.chat.answer_worker import AnswerWorker
 from bot.chat.chat_service import ChatService
+from bot.chat.compare import Comparisons
 from bot.chat.feedback_service import FeedbackService
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.jobs import JobState
@@ -35,6 +36,7 @@ from handlers.blocks.chat.feedback import (
     build_why,
     with_votes,
 )
+from handlers.blocks.chat.two_answers import with_comparisons
 from handlers.blocks.forget import build_forget_question
 from handlers.blocks.help import build_help
 from handlers.blocks.jobs.card import build_card
@@ -82,6 +84,7 @@ class CommandRunner:
         poster: Poster,
         clock: Clock,
         feedback: FeedbackService,
+        comparisons: Comparisons,
         corrections: CorrectionsUpload,
         job_import: JobImport,
     ) -> None:
@@ -101,6 +104,7 @@ class CommandRunner:
         self._poster = poster
         self._clock = clock
         self._feedback = feedback
+        self._comparisons = comparisons
         self._corrections = corrections
         self._job_import = job_import
         self.runners: Final[Mapping[Runner, _Run]] = {
@@ -151,7 +155,8 @@ class CommandRunner:
             ahead=await self._jobs.ahead(job) if waits else 0,
             running=[RunningTuning(each, await self._access.may_see(requester, each)) for each in others],
         )
-        return with_votes(card, await self._feedback.sums(job))
+        card = with_votes(card, await self._feedback.sums(job))
+        return with_comparisons(card, await self._comparisons.sums(requester, job))
 
     async def _cancel(self, requester: Requester, arguments: Arguments) -> Message:
         """Ask first; the button of the question cancels."""

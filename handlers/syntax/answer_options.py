@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from bot.chat.answer_settings import SettingsChange
+from bot.domain.comparison import BASE
 from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings, Safety
 from bot.domain.names import did_you_mean
 from bot.errors import BadArgument
@@ -35,6 +36,9 @@ NONE: Final = "none"  # no system instruction at all
 _GREETING: Final = "greeting"
 _MODEL: Final = "model"
 _PRIVATE: Final = "private"
+_COMPARE: Final = "compare"
+_COMPARE_WORD: Final = "compare "  # only in small letters: “Compare Paris and Rome” is a question
+_EXAMPLES: Final = {_MODEL: "model=capitals", _COMPARE: "compare=base", _PRIVATE: "private=yes"}
 _YES_OR_NO: Final = {"yes": True, "no": False}
 _MOST_STOPS: Final = 20  # more than any model takes: a line of them is not read to its end
 _DOCUMENTED: Final = ("temperature", "top_p", "top_k", "max_tokens", "candidates", "stop", "safety", "system")
@@ -48,31 +52,39 @@ class AskOptions:
     settings: GenerationSettings = NO_SETTINGS
     question: str = ""
     private: bool = False
+    compare: str = ""
 
 
-def parse_ask_options(line: str) -> AskOptions:
+def parse_ask_options(line: str, *, compare_word: bool = False) -> AskOptions:
     """Parse the known `key=value` words at the start; the rest is the question. Raises BadArgument.
 
-    A word with an unknown key begins the question: “x=3, what is y?”.
+    A word with an unknown key begins the question: “x=3, what is y?”. With `compare_word`, the word `compare`
+    among them means `compare=base`.
     """
-    model, private, values = "", None, _Values()
+    model, compare, private, values = "", "", None, _Values()
     while True:
+        if compare_word and not compare and line.startswith(_COMPARE_WORD):
+            compare, line = BASE, line.removeprefix(_COMPARE_WORD).strip()
+            continue
         key, start = leading_key(line)
         name = key.lower()
-        if name not in (_MODEL, _PRIVATE) and name not in KEYS:
-            return AskOptions(model, values.settings(), line, bool(private))
+        if name not in (_MODEL, _PRIVATE, _COMPARE) and name not in KEYS:
+            return AskOptions(model, values.settings(), line, bool(private), compare)
         after = line[start:]
         word = next(words(after, keys=False), None)
         if word is None:
             raise BadArgument(
-                f"`{name}=` has no {'name' if name == _MODEL else 'value'}.",
-                f"Write it after the =, like {'model=capitals' if name == _MODEL else 'temperature=0.2'}.",
+                f"`{name}=` has no {'name' if name in (_MODEL, _COMPARE) else 'value'}.",
+                f"Write it after the =, like {'temperature=0.2' if name in KEYS else _EXAMPLES[name]}.",
                 field=name,
             )
-        if (name == _MODEL and model) or (name == _PRIVATE and private is not None):
+        given = {_MODEL: bool(model), _COMPARE: bool(compare), _PRIVATE: private is not None}
+        if given.get(name):
             raise BadArgument(f"`{name}` is given twice.", "Give it once.", field=name)
         if name == _MODEL:
             model = word.value
+        elif name == _COMPARE:
+            compare = word.value
         elif name == _PRIVATE:
             private = _read_private(word.value)
         else:

@@ -66,7 +66,8 @@ class Arguments:
     `name` is that of a job or a tuned model. An empty `model` means that of the thread or of the channel.
     `month` is the first day of a month, None for the present one. `verb` is what to do with a role, empty to show
     all; `target` is the id of a person, a user group or a channel, or EVERYONE. `settings` are a question's
-    own, `change` is what `/tune settings` changes and `budget` the budget to set, each None where nothing changes.
+    own, `compare` names the other model to ask, `change` is what `/tune settings` changes and `budget` the budget
+    to set, each None where nothing changes.
     """
 
     name: str = ""
@@ -79,6 +80,7 @@ class Arguments:
     target: str = ""
     settings: GenerationSettings = NO_SETTINGS
     private: bool = False
+    compare: str = ""
     change: SettingsChange | None = None
     budget: BudgetChange | None = None
 
@@ -164,7 +166,7 @@ def only_reads(text: str) -> bool:
 
 def parse_ask(text: str) -> Arguments:
     """Parse what follows `/ask`: optional `key=value` words, then the question. Raises BadArgument."""
-    arguments = _parse_ask(undo_markup(text).strip())
+    arguments = _parse_ask(undo_markup(text).strip(), compare_word=True)
     if not arguments.question:
         raise BadArgument("There is no question.", "Write it after the command: /ask model=NAME your question")
     return arguments
@@ -284,10 +286,14 @@ def _parse_needed_name(word: str, rest: str) -> Arguments:
     return arguments
 
 
-def _parse_ask(line: str) -> Arguments:
-    options = parse_ask_options(line)
+def _parse_ask(line: str, *, compare_word: bool = False) -> Arguments:
+    options = parse_ask_options(line, compare_word=compare_word)
     return Arguments(
-        model=options.model, settings=options.settings, question=options.question, private=options.private
+        model=options.model,
+        settings=options.settings,
+        question=options.question,
+        private=options.private,
+        compare=options.compare,
     )
 
 
@@ -591,9 +597,10 @@ COMMANDS = (
     Command("/tune help", "", "Shows this.", _parse_help, Runner.HELP, _alone, only_reads=True),
     Command(
         "/ask",
-        "[model=NAME temperature=0.2 private=yes] question",
+        "[compare] [model=NAME temperature=0.2 private=yes] question",
         "Asks a tuned model, with settings for this question if you like; go on in the thread under its answer. "
-        "`private=yes` shows the answer to you alone, with a button to share it.",
+        "`private=yes` shows the answer to you alone, with a button to share it. `compare` also asks its base "
+        "model, and `compare=NAME` another tuned one: vote on the two answers to see which is which.",
         parse_ask,
         Runner.ASK,
     ),

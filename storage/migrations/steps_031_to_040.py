@@ -34,3 +34,26 @@ def m033_private_answers(db: Database) -> None:
         strict=True,
     )
     answers.create_index(["answered_at"], "private_answers_by_age")
+
+
+@migrations()
+def m034_comparisons(db: Database) -> None:
+    """Store comparisons of two models: the models in their hidden order, their answers, and people's votes."""
+    db.table("questions").add_column("compare", str, not_null_default="")
+    places = dict.fromkeys(("key", "team", "channel", "thread", "user", "text"), str)
+    comparisons = db.table("comparisons")
+    comparisons.create(
+        {**places, "asked_at": int, "finished_at": int}, pk="key", not_null={*places, "asked_at"}, strict=True
+    )
+    comparisons.create_index(["asked_at"], "comparisons_by_age")
+    models = dict.fromkeys(("part", "backend", "endpoint", "name"), str)
+    sides = db.table("comparison_sides")
+    sides.create(
+        {"comparison": str, "side": int, **models, "settings": str, "reply": str},
+        pk=("comparison", "side"),
+        not_null=set(models),
+        strict=True,
+    )
+    sides.create_index(["endpoint"], "comparison_sides_by_endpoint")
+    votes = {"comparison": str, "user": str, "team": str, "choice": str, "voted_at": int}
+    db.table("comparison_votes").create(votes, pk=("comparison", "user"), not_null=set(votes), strict=True)

@@ -67,6 +67,37 @@ def shared(bot: BotHarness) -> list[Message]:
     return [each for each in bot.messages("asked `counter`", "eight") if each.visible_to is None]
 
 
+async def test_a_comparison_hides_the_models_until_one_votes(bot: BotHarness, model: str) -> None:
+    await ask(bot, f"compare model={model} seven")
+    answer = await bot.message("compared `counter` and its base model", "eight")
+    assert answer.visible_to is None
+    tuned, base = (call.path for call in sorted(bot.asked()[-2:], key=lambda call: "publishers" in call.path))
+    assert "/endpoints/" in tuned
+    assert "/locations/us/publishers/google/models/gemini-" in base, "a base 3.x answers in no single region"
+    blocks = [block for block in answer.blocks if block["type"] in ("section", "markdown")]
+    assert [block["text"]["text"] for block in blocks[1::2]] == ["*A*", "*B*"]
+    letter = "ab"[[block["text"] for block in blocks[2::2]].index("eight")]
+    other = "ba"["ab".index(letter)]
+
+    await bot.ada.click(answer, f"comparison_{other}")
+    await bot.message(f"for {other.upper()} is stored", f"{letter.upper()} is *counter*", "base model *gemini-")
+    await bot.type(f"status {model}")
+    await bot.message("Compared with its base model", "0 votes for this model, 1 against, 0 for neither")
+    await bot.ada.click(answer, f"comparison_{letter}")
+    await bot.message(f"for {letter.upper()} is stored")
+    grace = bot.slack.person("grace")
+    bot.channel.members.add(grace.id)
+    await grace.click(answer, "comparison_same")
+    await bot.slack.workspace.wait_for(
+        lambda: next((each for each in bot.slack.workspace.messages() if each.visible_to == grace.id), None)
+    )
+    await bot.type(f"status {model}")
+    await bot.message("1 vote for this model, 0 against, 1 for neither")
+
+    bot.ada.post(bot.channel, "ninety nine", thread_ts=answer.ts)
+    await bot.message("one hundred", "Answered by `counter`", thread=answer.ts)
+
+
 async def test_ask_without_any_model_says_how_to_choose_one(bot: BotHarness, model: str) -> None:
     await ask(bot, "seven")
     notice = await bot.message("No model was chosen for this channel yet", "/tune use NAME")

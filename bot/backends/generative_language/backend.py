@@ -71,6 +71,10 @@ class TunedModelsBackend:
         )
         return operation(created, named=f"tunedModels/{key}")
 
+    def base_endpoint(self, base_model: str, endpoint: str) -> str:
+        """See TuningBackend."""
+        return f"models/{base_model.removeprefix('models/')}"
+
     async def check_start(self) -> None:
         """See TuningBackend."""
         await self._http.read(f"{self._base}/tunedModels", {"pageSize": 1})

@@ -21,7 +21,7 @@ from bot.backends.google.json_fields import Json, integer, last_segment, text
 from bot.backends.vertex.job_details import NO_DETAILS, JobDetailsReader
 from bot.backends.vertex.job_search import JobSearch
 from bot.backends.vertex.models import VertexModels
-from bot.backends.vertex.resource_names import VertexHosts
+from bot.backends.vertex.resource_names import VertexHosts, VertexName, published_model
 from bot.backends.vertex.start_checks import PROJECTS_URL, VertexPlace, VertexStartChecks
 from bot.backends.vertex.tensorboard import TensorboardLosses
 from bot.backends.vertex.tuning_job_wire import (
@@ -217,6 +217,10 @@ class VertexBackend:
         url = self._hosts.url(endpoint, ":generateContent")
         body = content_request(turns, settings, self._profile.generation, base_model)
         return content_answer(await self._http.ask(url, body))
+
+    def base_endpoint(self, base_model: str, endpoint: str) -> str:
+        """See TuningBackend; the base model is asked in the same part of the world as the tuned one."""
+        return published_model(base_model, VertexName.parse(endpoint))
 
     async def count_tokens(self, base_model: str, text: str) -> int:
         """See TuningBackend."""

@@ -13,6 +13,9 @@ from bot.errors import BadArgument
 _NAME: Final = re.compile(r"projects/([a-z0-9.:-]+)/locations/([a-z0-9-]+)/([A-Za-z0-9_.@/-]+)")
 # The hosts of multi-regions have another form: https://cloud.google.com/vertex-ai/generative-ai/docs/learn/locations.
 _MULTI_REGIONS: Final = ("us", "eu")
+_CONTINENTS: Final = {"us": "us", "europe": "eu"}
+# The base models that single regions serve; those since Gemini 3 answer in `us`, `eu` and `global` only.
+_SERVED_IN_REGIONS: Final = re.compile(r"gemini-[12](?:\.|-)|text-|chat-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,14 @@ class VertexName:
 
     def __str__(self) -> str:
         return f"projects/{self.project}/locations/{self.location}/{self.rest}"
+
+
+def published_model(base_model: str, beside: VertexName) -> str:
+    """Return the resource name of a base model of Google's, served where `beside` is, or as near as it can be."""
+    name, location = base_model.rpartition("/")[2], beside.location
+    if location not in _MULTI_REGIONS and _SERVED_IN_REGIONS.match(name) is None:
+        location = _CONTINENTS.get(location.partition("-")[0], "global")
+    return str(VertexName(beside.project, location, f"publishers/google/models/{name}"))
 
 
 @dataclass(frozen=True, slots=True)

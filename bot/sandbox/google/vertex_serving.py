@@ -163,6 +163,7 @@ class ServingRoutes:
         asked = decode(schema_of(call), "GenerateContentRequest", call.body or {})
         check_roles(asked)
         training_run = self._training_run(call)
+        self._check_location(call)
         check_settings(asked.get("generationConfig", {}))
         check_safety(asked)
         prompt = prompt_of(asked)
@@ -185,6 +186,16 @@ class ServingRoutes:
                 "you are using a valid model version."
             )
         return None
+
+    def _check_location(self, call: Call) -> None:
+        """Refuse a base model since Gemini 3 in a single region: it answers in `global`, `us` and `eu` only.
+
+        Source: https://cloud.google.com/vertex-ai/generative-ai/docs/learn/locations.
+        """
+        name, location = call.arguments["published"], call.arguments["location"]
+        regional = location not in ("global", "us", "eu")
+        if regional and name and name.startswith("gemini-") and name[7:8] not in "12":
+            raise not_found(f"Publisher Model `publishers/google/models/{name}` was not found in {location}.")
 
     def _endpoint(self, call: Call) -> tuple[TuningJob, Checkpoint]:
         name = f"{self._jobs.parent(call)}/endpoints/{call.arguments['endpoint']}"

@@ -48,16 +48,16 @@ _NEW_REASON = "Google gave a reason that this bot does not know"
 
 def build_asked_answer(user: str, question: str, answered: ModelAnswer) -> list[Message]:
     """Build question and answer for /ask; what does not fit becomes more messages for the thread."""
-    first, plain = _asked(user, question, answered.model, _with(answered))
+    first, plain = _asked(user, question, answered.model, settings_note(answered))
     return _messages(answered, before=[first], text_before=plain)
 
 
 def build_answer(answered: ModelAnswer) -> list[Message]:
     """Build the answer to a mention or to a reply in a thread, with the model's name below it."""
-    return _messages(answered, after=f"Answered by {code(answered.model.name, 128)}{_with(answered)}.")
+    return _messages(answered, after=f"Answered by {code(answered.model.name, 128)}{settings_note(answered)}.")
 
 
-def _with(answered: ModelAnswer) -> str:
+def settings_note(answered: ModelAnswer) -> str:
     """Return ` with temperature: 0.2`, what the question itself set; empty if it set nothing."""
     own = {name: value for name, value in answered.settings.given().items() if name in answered.overrides}
     # A system instruction is a text of its own, longer than the line.
@@ -96,8 +96,13 @@ def build_unfinished(model: ModelRef, markdown: str, asked: tuple[str, str] | No
 def _asked(user: str, question: str, model: ModelRef, settings: str = "") -> tuple[Block, str]:
     """Return the block and the text that quote a question."""
     asked = f"{mention(user)} asked {code(model.name, 128)}{settings}:"
-    quote = "\n".join(f"> {escape(line)}" for line in shorten(question.strip(), _QUESTION).splitlines() or [" "])
-    return section(clip(f"{asked}\n{quote}", 1_400), "question"), f"{asked} {escape_line(question, _QUESTION)}\n"
+    block = section(clip(f"{asked}\n{quoted_question(question)}", 1_400), "question")
+    return block, f"{asked} {escape_line(question, _QUESTION)}\n"
+
+
+def quoted_question(question: str) -> str:
+    """Return a question as mrkdwn that quotes it, cut where it is long."""
+    return "\n".join(f"> {escape(line)}" for line in shorten(question.strip(), _QUESTION).splitlines() or [" "])
 
 
 def with_try_again(message: Message, key: str) -> Message:
@@ -162,7 +167,7 @@ def _messages(
     after: str = "",
 ) -> list[Message]:
     answer = answered.answer
-    pieces = _pieces(escape_markdown(_text(answer))) or [""]
+    pieces = text_pieces(answer) or [""]
     notes = [answer_note(answer)]
     if answered.history_dropped:
         notes.append("This model takes no earlier messages: it saw only the last question.")
@@ -184,6 +189,11 @@ def _messages(
             blocks.append(feedback_buttons(answered.rating_key))
         messages.append(compose(text.strip(), blocks))
     return messages
+
+
+def text_pieces(answer: Answer) -> list[str]:
+    """Return the model's Markdown, escaped, in pieces that each fit into a message; none for an empty answer."""
+    return _pieces(escape_markdown(_text(answer)))
 
 
 def _pieces(markdown: str) -> list[str]:

@@ -32,6 +32,8 @@ from handlers.syntax.answer_options import AskOptions, parse_ask_options, parse_
         ),
         ("private=Yes model=m why?", AskOptions("m", question="why?", private=True)),
         ("private=no why?", AskOptions(question="why?")),
+        ('compare="my model" why?', AskOptions(compare="my model", question="why?")),
+        ("compare why?", AskOptions(question="compare why?")),
         ("system=none go on", AskOptions("", GenerationSettings(system_instruction=""), "go on")),
         ("temperature=default go on", AskOptions("", GenerationSettings(), "go on")),
     ],
@@ -51,6 +53,7 @@ def test_known_words_before_a_question_are_settings(line: str, options: AskOptio
         ("model=", "`model=` has no name."),
         ("private=maybe why?", "`private` is yes or no, not “maybe”."),
         ("private=no private=yes why?", "`private` is given twice."),
+        ("compare=a compare=b why?", "`compare` is given twice."),
     ],
 )
 def test_a_wrong_value_is_named(line: str, message: str) -> None:

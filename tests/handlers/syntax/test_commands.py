@@ -237,6 +237,12 @@ def test_a_mention_is_a_command_or_a_question(text: str, command: TypedCommand) 
     assert parse_mention(text, "UBOT") == command
 
 
+@pytest.mark.parametrize("line", ["compare model=m why?", "model=m compare why?", "compare=base model=m why?"])
+def test_ask_takes_the_word_compare_before_the_question(line: str) -> None:
+    assert parse_ask(line) == Arguments(model="m", question="why?", compare="base")
+    assert parse_ask("Compare Paris and Rome").question == "Compare Paris and Rome"
+
+
 def test_a_mention_is_not_answered_privately() -> None:
     with pytest.raises(BadArgument, match="`private=yes` is for /ask"):
         parse_mention("<@UBOT> private=yes what is it?", "UBOT")

@@ -18,7 +18,7 @@ from bot.runtime.background_tasks import BackgroundTasks
 from bot.sandbox.slack import SlackStandIn
 from handlers import Listeners, register
 from handlers.blocks import forget
-from handlers.blocks.chat import answer, ask_form, channel_settings, feedback
+from handlers.blocks.chat import answer, ask_form, channel_settings, feedback, two_answers
 from handlers.blocks.datasets import check_views, finding_list, report
 from handlers.blocks.home import greeting, tab
 from handlers.blocks.jobs import approval_request, card, share_form
@@ -260,6 +260,7 @@ ROUTES: dict[tuple[str, str], tuple[str, Callable[[Kind, str, str], Body]]] = {
             feedback.AGAIN_ACTION,
             answer.AGAIN_ACTION,
             answer.SHARE_ACTION,
+            *two_answers.VOTE_ACTIONS,
         )
     },
     ("event", "app_mention"): ("event", event("app_mention")),

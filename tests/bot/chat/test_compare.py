@@ -1,0 +1,232 @@
+"""Two models get one question, each is paid once, and nobody sees before their vote which is which."""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import pytest
+
+from bot.chat.answer_worker import ASKED_AGAIN_WITHIN, AnswerWorker
+from bot.chat.compare import Comparisons
+from bot.chat.question_limits import QuestionLimits
+from bot.domain.chat import ModelAnswer, ModelRef, Question
+from bot.domain.comparison import BASE, Choice, ComparisonSum
+from bot.domain.place import Place, Requester
+from bot.errors import Outdated
+from bot.ports.notifier import RecordAttempt
+from bot.ports.questions import LiveRecord, OpenQuestion, Posted
+from bot.runtime.backoff import Backoff
+from bot.spending.price_table import read_price_table
+from bot.spending.question_costs import QuestionBudgets
+from tests.support.harness import ADA, PLACE, Harness
+from tests.support.recording_answer_poster import RecordingAnswerPoster
+from tests.support.waiting import wait_until
+
+BASES = r"/publishers/"
+ENDPOINTS = r"/endpoints/"
+MODELS = r"/(publishers|endpoints)/.+:(streamG|g)enerateContent$"
+KEY = "command:1.2"
+
+
+@dataclass
+class ComparedAnswers(RecordingAnswerPoster):
+    """It keeps the whole answers that were posted."""
+
+    def __post_init__(self) -> None:
+        self.whole: list[ModelAnswer] = []
+
+    async def post(
+        self, asked: OpenQuestion, answer: ModelAnswer, record_attempt: RecordAttempt, live: LiveRecord
+    ) -> Posted:
+        self.whole.append(answer)
+        return await super().post(asked, answer, record_attempt, live)
+
+
+@pytest.fixture
+async def model(harness: Harness) -> ModelRef:
+    job = await harness.answering("counter")
+    return ModelRef("vertex", job.endpoint, job.name)
+
+
+def worker(harness: Harness, *, tuned_first: bool = True, per_minute: int = 0) -> tuple[AnswerWorker, Comparisons]:
+    """What a process has; each one has its own opinion on the order."""
+    stores = harness.stores
+    comparisons = Comparisons(harness.chat, harness.use_cases.access, stores.comparisons, toss=lambda: tuned_first)
+    budgets = QuestionBudgets(stores.budgets, stores.question_spend, read_price_table(), harness.clock)
+    impatient = Backoff(first=0.001, longest=0.01, after_fault=0.01)
+    made = AnswerWorker(
+        stores.questions,
+        harness.chat,
+        harness.clock,
+        impatient,
+        limits=QuestionLimits(per_minute),
+        feedback=harness.use_cases.feedback,
+        budgets=budgets,
+        comparisons=comparisons,
+    )
+    return made, comparisons
+
+
+def question(model: ModelRef, compare: str = BASE) -> Question:
+    return Question(KEY, PLACE, ADA, "seven", model=model, quoted=True, compare=compare)
+
+
+async def ask(asking: AnswerWorker, to: RecordingAnswerPoster, asked: Question) -> None:
+    opened = await asking.add(asked)
+    assert opened is not None
+    await asking.process(opened, to)
+
+
+def paid(harness: Harness, which: str) -> int:
+    return sum(bool(call.status == 200) for call in harness.google.requests.matching(which + r".+enerateContent$"))
+
+
+@pytest.mark.parametrize("tuned_first", [True, False])
+async def test_both_are_asked_alike_and_a_vote_says_which_is_which(
+    harness: Harness, model: ModelRef, tuned_first: bool
+) -> None:
+    asking, comparisons = worker(harness, tuned_first=tuned_first)
+    to = ComparedAnswers()
+    await ask(
+        asking, to, replace(question(model), settings=replace(question(model).settings, max_output_tokens=9))
+    )
+    (whole,) = to.whole
+    assert [side.model == model for side in whole.sides] == [tuned_first, not tuned_first]
+    assert [side.is_base for side in whole.sides] == [not tuned_first, tuned_first]
+    first, second = harness.google.requests.matching(MODELS)
+    assert first.body == second.body
+    assert whole.compared == KEY
+
+    requester = Requester(ADA, PLACE)
+    job = await harness.use_cases.access.named(requester, "counter")
+    for choice in (Choice.A, Choice.SAME, Choice.B):
+        shown = await comparisons.vote(requester, KEY, choice)
+        assert [side.model == model for side in shown.sides] == [tuned_first, not tuned_first]
+    await comparisons.vote(Requester("U-grace", PLACE), KEY, Choice.SAME)
+    (total,) = await comparisons.sums(requester, job)
+    base = next(side.model for side in whole.sides if side.is_base)
+    won, lost = (0, 1) if tuned_first else (1, 0)
+    assert total == ComparisonSum(base, True, better=won, worse=lost, same=1)
+    for stranger in (Requester("U-eve", Place(PLACE.team, "C-other")), Requester(ADA, Place("T-other", "C1"))):
+        with pytest.raises(Outdated):
+            await comparisons.vote(stranger, KEY, Choice.A)
+
+
+async def test_a_side_that_is_stored_is_not_asked_again_and_keeps_its_place(
+    harness: Harness, model: ModelRef
+) -> None:
+    fault = harness.google.faults.hang(path=BASES)
+    asking, _ = worker(harness)
+    to = ComparedAnswers()
+    task = asyncio.create_task(ask(asking, to, question(model)))
+
+    async def one_is_stored() -> bool:
+        found = await harness.stores.comparisons.comparison(KEY)
+        return bool(fault.hits) and found is not None and any(side.answer for side in found.sides)
+
+    await wait_until(one_is_stored)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+    harness.google.faults.clear()
+    next_one, _ = worker(harness, tuned_first=False)
+    (left,) = await next_one.open_questions()
+    await next_one.process(left, to)
+    (whole,) = to.whole
+    assert [side.model == model for side in whole.sides] == [True, False]
+    assert (paid(harness, ENDPOINTS), paid(harness, BASES)) == (1, 1)
+    sums = await harness.stores.question_spend.sums(
+        PLACE.team, harness.clock.time.date().replace(day=1), harness.clock.time.date().replace(year=2100)
+    )
+    assert sum(each.questions for each in sums) == 2
+
+
+async def test_half_a_comparison_that_was_paid_is_shown_also_when_it_is_too_late_for_the_rest(
+    harness: Harness, model: ModelRef
+) -> None:
+    asking, _ = worker(harness)
+    opened = await asking.add(question(model))
+    assert opened is not None
+    begun = await worker(harness)[1].begin(question(model), model)
+    answer = await harness.chat.ask(PLACE, "seven", model)
+    await harness.stores.comparisons.store_side(KEY, 0, answer, None)
+    harness.clock.time += ASKED_AGAIN_WITHIN * 2
+    to = ComparedAnswers()
+    await asking.process(opened, to)
+    (whole,) = to.whole
+    assert whole.sides[0].answer == answer.answer
+    assert whole.sides[1].problem == "I was interrupted before this model answered."
+    assert whole.compared == ""
+    assert begun.comparison.key == KEY
+    assert paid(harness, BASES) == 0
+
+
+async def test_a_side_that_fails_says_so_in_its_place_and_both_failing_is_a_failure(
+    harness: Harness, model: ModelRef
+) -> None:
+    harness.google.faults.fail(403, path=BASES, times=None)
+    asking, _ = worker(harness)
+    to = ComparedAnswers()
+    await ask(asking, to, question(model))
+    (whole,) = to.whole
+    assert whole.sides[0].answer.text
+    assert whole.sides[1].problem
+    assert whole.unfinished
+    assert whole.compared == ""
+    assert await harness.stores.questions.failed(KEY) is not None, "both can be asked again"
+
+    harness.google.faults.fail(403, path=ENDPOINTS, times=None)
+    await ask(asking, to, replace(question(model), key="command:2"))
+    assert len(to.whole) == 1
+    assert await harness.stores.comparisons.comparison("command:2") is None
+    assert await asking.open_questions() == []
+
+
+async def test_both_questions_count_and_a_model_is_not_compared_with_itself(
+    harness: Harness, model: ModelRef
+) -> None:
+    asking, _ = worker(harness, per_minute=1)
+    to = ComparedAnswers()
+    await ask(asking, to, question(model))
+    assert "You asked one question within a minute" in to.shown[-1]
+    asking, _ = worker(harness)
+    await ask(asking, to, replace(question(model, "counter"), key="command:3"))
+    assert "there are no two models to compare" in to.shown[-1]
+    await ask(asking, to, replace(question(model, "unknown"), key="command:4"))
+    assert "I know no model named 'unknown'" in to.shown[-1]
+    assert harness.google.requests.matching(MODELS) == []
+
+
+async def test_two_tuned_models_are_compared_and_the_words_stay_only_with_feedback(
+    harness: Harness, model: ModelRef
+) -> None:
+    await harness.answering("newest")
+    asking, comparisons = worker(harness)
+    to = ComparedAnswers()
+    await ask(asking, to, question(model, "newest"))
+    (whole,) = to.whole
+    assert [side.model.name for side in whole.sides] == ["counter", "newest"]
+    assert await words(harness) == []
+
+    await harness.stores.feedback.set_switch(PLACE.team, ADA, on=True)
+    await ask(asking, to, replace(question(model, "newest"), key="command:5"))
+    assert await words(harness) == ["seven"]
+    await comparisons.vote(Requester("U-grace", PLACE), "command:5", Choice.B)
+    await harness.stores.erasure.forget(Requester(ADA, PLACE), ADA)
+    assert await words(harness) == []
+    job = await harness.use_cases.access.named(Requester(ADA, PLACE), "newest")
+    (total,) = await comparisons.sums(Requester(ADA, PLACE), job)
+    assert (total.other, total.better) == (model, 1), "another person's vote still counts"
+
+
+async def words(harness: Harness) -> list[str]:
+    """What is kept of questions in comparisons, with both answers."""
+    query = """
+    SELECT text FROM comparisons WHERE text <> ''
+      AND (SELECT COUNT(reply) FROM comparison_sides WHERE comparison = key) = 2
+    """
+    found = await harness.database.run(lambda connection: list(connection.query(query)))
+    kept = "SELECT 1 FROM comparison_sides WHERE reply IS NOT NULL"
+    replies = await harness.database.run(lambda connection: list(connection.query(kept)))
+    assert len(replies) == 2 * len(found)
+    return [str(row["text"]) for row in found]
