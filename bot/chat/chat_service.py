@@ -86,8 +86,8 @@ class ChatService:
         `settings` are the question's own, which stand before those of the channel. Where the connection ends in
         the middle, it returns the text until there: it was paid for. A question that stands `alone` is asked
         without history. What `before_send` raises ends the question before anything is sent. In a comparison,
-        `beside` is the model of the conversation, and where `is_base` the model is its base, which is asked with the
-        same settings. Raises BadArgument for an empty question, GoogleError, StorageError.
+        `beside` is the model of the conversation, and where `is_base` the model is its base, which is asked with
+        the same settings. Raises BadArgument for an empty question, GoogleError, StorageError.
         """
         if not question.strip():
             raise BadArgument("There is no question.", "Type it after the command: /ask What can you do?")
