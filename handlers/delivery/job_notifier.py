@@ -7,7 +7,7 @@ An edit may be repeated, a post may not: see `handlers/delivery/idempotent_poste
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import assert_never
+from typing import Final, assert_never
 
 from slack_sdk.errors import SlackApiError
 
@@ -40,6 +40,7 @@ from handlers.delivery.post_finder import attempt_metadata, content_metadata, no
 from handlers.delivery.poster import Poster
 from handlers.slack_errors import (
     BAD_MESSAGE,
+    CALL_ERRORS,
     CANNOT_POST,
     MESSAGE_GONE,
     NO_ENTRY,
@@ -49,6 +50,10 @@ from handlers.slack_errors import (
 )
 
 logger = logging.getLogger(__name__)
+
+# Statuses of an agent's session: docs.slack.dev/reference/methods/agents.sessions.setStatus
+_ACTIVE: Final = "active"
+_SUSPENDED: Final = "suspended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +118,18 @@ class JobNotifier:
                 case NoticeKind.APPROVAL:
                     return await self._ask_approver(delivery)
                 case NoticeKind.APPROVED:
+                    await self._set_session(job, _ACTIVE)
                     return await self._reply(delivery, build_approved(job))
                 case NoticeKind.CARD:
+                    if job.state is JobState.AWAITING_APPROVAL:
+                        await self._set_session(job, _SUSPENDED)
                     return await self._card(delivery, snapshots)
                 case NoticeKind.OLD_CARD:
                     await self._card(delivery, snapshots)
                     return None
                 case NoticeKind.ENDED:
+                    if job.approval is not None and job.unstarted:
+                        await self._set_session(job, _ACTIVE)
                     return await self._reply(delivery, build_ended(job, self._profiles[job.backend]))
                 case NoticeKind.DELETED:
                     return await self._reply(delivery, build_deleted(job))
@@ -149,6 +159,18 @@ class JobNotifier:
         """Return a base model on which the job's file can be tuned instead, empty if there is none."""
         offered = self._profiles[job.backend].base_models
         return self._prices.successor(offered, base_of(job), self._clock.now())
+
+    async def _set_session(self, job: TuningJob, status: str) -> None:
+        """Show in the agent's session in which the person asked whether it waits for an approval.
+
+        No notice depends on it. A channel outside of a thread is no session.
+        """
+        if not job.place.is_direct and not job.place.thread:
+            return
+        try:
+            await self._poster.set_session_status(job.place, status)
+        except CALL_ERRORS as error:
+            logger.debug("could not set the status of a session: %s", error)
 
     async def _ask_approver(self, delivery: _Delivery) -> Delivered:
         """Ask an approver, or update the message in which they were asked."""

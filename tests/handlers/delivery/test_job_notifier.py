@@ -3,12 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bot.domain.jobs import JobState
+from bot.domain.approval import Approval
+from bot.domain.jobs import JobState, TuningJob
+from bot.ports.notifier import NoticeKind
 from bot.ports.stores import Change
 from handlers.delivery.post_finder import NOTICE_EVENT
 from tests.support.slack_harness import SlackHarness, open_slack_harness
@@ -35,6 +38,26 @@ async def test_the_card_is_posted_then_edited_and_the_end_is_told_under_it(at: S
     assert reply.thread_ts == card.ts
     assert "is ready" in reply.text
     assert (await at.job("walk")).card == card.ts
+
+
+async def test_the_session_of_who_asked_is_suspended_until_an_approver_decides(at: SlackHarness) -> None:
+    direct = at.ada.open_dm()
+    await at.add("asked", NoticeKind.CARD, channel=direct)
+    approval = Approval("It may cost much.", datetime.now(UTC))
+
+    def wait_for_approval(job: TuningJob) -> Change:
+        after = replace(job, state=JobState.AWAITING_APPROVAL, approval=approval)
+        return Change(after, notices=[NoticeKind.CARD])
+
+    def let_it_wait(job: TuningJob) -> Change:
+        after = replace(job, state=JobState.WAITING, approval=replace(approval, decided_by="U0BOB"))
+        return Change(after, notices=[NoticeKind.CARD, NoticeKind.APPROVED])
+
+    at.sender.start()
+    for step, status in ((wait_for_approval, "suspended"), (let_it_wait, "active")):
+        await at.jobs.change("asked", step)
+        await at.all_sent()
+        assert at.slack.workspace.agent_sessions[direct.id, ""].status == status
 
 
 async def test_a_post_carries_the_metadata_by_which_it_is_found_again(at: SlackHarness) -> None:
