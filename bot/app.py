@@ -66,6 +66,7 @@ from bot.tuning.ceiling import NO_CEILING, Ceiling
 from bot.tuning.corrected_file import CorrectedFiles
 from bot.tuning.dataset_check import DatasetCheck
 from bot.tuning.dataset_repair import DatasetRepair
+from bot.tuning.google_sharing import GoogleSharing
 from bot.tuning.job_refresh import LOST_AFTER, STUCK_AFTER, JobRefresher
 from bot.tuning.job_service import ADOPTION_GRACE, DOUBT_AFTER, JobService
 from bot.tuning.lifecycle_log import log_transition
@@ -153,6 +154,7 @@ def build_use_cases(
     ceiling: Ceiling = NO_CEILING,
     question_limits: QuestionLimits = NO_LIMITS,
     imports: FineTuningJobs | None = None,
+    share_domains: Sequence[str] = (),
 ) -> UseCases:
     """Build the use cases; `files` maps a location's scheme to its reader, `wake_sender` follows each notice.
 
@@ -221,6 +223,7 @@ def build_use_cases(
         sweep=Sweep(backends, jobs, clock, wake_sender),
         retirements=RetirementWatch(jobs, prices, clock, wake_sender),
         sharing=Sharing(jobs, access, clock, wake_sender),
+        google_sharing=GoogleSharing(backends, access, stores.audit_log, share_domains),
         forgetting=Forgetting(roles, stores.erasure, stores.feedback),
         retention=Retention(
             stores.erasure, Tidying(backends, jobs, clock), clock, retention_rules or RetentionRules()
@@ -333,6 +336,7 @@ async def serving(
             ceiling=Ceiling(settings.ceiling_after, settings.ceiling_usd),
             question_limits=QuestionLimits(settings.questions_per_minute, settings.thread_questions_per_hour),
             imports=openai,
+            share_domains=settings.google_share_domains,
         )
         handlers = build_handlers(
             slack, use_cases, stores.jobs, stores.pending_modals, stores.audit_log, tasks, clock

@@ -37,6 +37,7 @@ from bot.tuning.approvals import Approvals
 from bot.tuning.budgets import Budgets
 from bot.tuning.corrected_file import CorrectedFiles
 from bot.tuning.dataset_repair import DatasetRepair
+from bot.tuning.google_sharing import GoogleSharing
 from bot.tuning.job_refresh import JobRefresher
 from bot.tuning.job_service import JobService
 from bot.tuning.proposals import Proposals
@@ -108,6 +109,7 @@ class UseCases:
     sweep: Sweep
     retirements: RetirementWatch
     sharing: Sharing
+    google_sharing: GoogleSharing
     forgetting: Forgetting
     retention: Retention
     chat: ChatService
@@ -229,6 +231,7 @@ def build_handlers(
         use_cases.forgetting,
         use_cases.sharing,
         share_posts,
+        use_cases.google_sharing,
         use_cases.budgets,
         use_cases.chat,
         use_cases.answers,

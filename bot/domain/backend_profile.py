@@ -79,6 +79,7 @@ class BackendProfile:
     input_tokens: int = 8_192
     takes_validation: bool = False
     takes_tuned_base: bool = True
+    shares_with_accounts: bool = False
     generation: GenerationProfile = field(default_factory=GenerationProfile)
     console_url: str = ""
     tunings_at_once: int = 0

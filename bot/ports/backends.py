@@ -166,6 +166,17 @@ class TuningBackend(Protocol):
         """Delete one of `stored_files`; a missing one is no error. Raises BadArgument for others, GoogleError."""
         ...
 
+    async def open_to(self, model: str, account: str) -> None:
+        """Let a Google account, named by its e-mail address, read and ask the model; again changes nothing.
+
+        Raises BadArgument where the profile does not say `shares_with_accounts`, GoogleError.
+        """
+        ...
+
+    async def close_to(self, model: str, account: str) -> bool:
+        """Take that back; returns false if the account had no such right. Raises as `open_to` does."""
+        ...
+
     async def is_served(self, endpoint: str) -> bool:
         """Return whether this endpoint exists, beside the model that it serves. Raises GoogleError."""
         ...

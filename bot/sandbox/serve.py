@@ -80,12 +80,13 @@ async def open_sandbox(manifest: dict[str, Any], directory: Path) -> AsyncIterat
     """Open the stand-ins with two people and their channels, and connect the bot."""
     async with GoogleStandIn(trainer=CharacterTrainer()) as google, SlackStandIn(manifest=manifest) as slack:
         google.create_bucket(BUCKET)
-        # Ada administers the workspace, so that she can try what others may not do.
+        # Ada administers the workspace and approves what Grace, in a second window, asks to start.
         ada, grace = slack.person("ada", "Ada Lovelace", is_admin=True), slack.person("grace", "Grace Hopper")
         slack.add_channel("tuning", ada, grace)
         slack.add_channel("random", ada, grace, with_bot=False)
         slack.add_channel("ada-private", ada, private=True)
-        async with Stage(slack, google, directory) as stage:
+        rules = {"TUNEBOT_START_ALONE": "approvers", "TUNEBOT_APPROVERS": ada.id}
+        async with Stage(slack, google, directory, environment=rules) as stage:
             yield Sandbox(slack, google, stage)
 
 

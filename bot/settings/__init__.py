@@ -29,6 +29,7 @@ from bot.settings.problems import conflicts, field_problems, read_secret_files
 from bot.settings.value_forms import (
     BaseUrl,
     comma_list,
+    domain_list,
     grantee_list,
     gs_prefix_list,
     host_list,
@@ -168,6 +169,13 @@ class Settings(BaseModel):
         description="The Cloud Storage buckets and folders that people may name files of, separated by commas: "
         "`gs://my-bucket` or `gs://my-bucket/folder`. Unset: none. The bot's own copies, in `tunebot/` of a "
         "bucket, are never read for anybody.",
+    )
+    google_share_domains: Annotated[tuple[str, ...], BeforeValidator(domain_list)] = Field(
+        (),
+        alias="TUNEBOT_GOOGLE_SHARE_DOMAINS",
+        description="The domains, separated by commas, to whose Google accounts the owner of a model of the "
+        "Gemini or PaLM API may open it at Google with `/tune share NAME ada@example.com`. Such an account asks "
+        "it outside of Slack and of the budgets. Unset: none.",
     )
     database: str = Field("tunebot.db", alias="TUNEBOT_DB", min_length=1, description="The SQLite file.")
     backup_to: str = Field(

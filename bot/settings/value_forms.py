@@ -67,6 +67,15 @@ def gs_prefix_list(text: str) -> tuple[str, ...]:
     return prefixes
 
 
+def domain_list(text: str) -> tuple[str, ...]:
+    """`example.com, example.org` -> ("example.com", "example.org")."""
+    domains = tuple(domain.lower() for domain in comma_list(text))
+    for domain in domains:
+        if not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", domain):
+            raise ValueError("should be domains such as example.com")
+    return domains
+
+
 def _base_url(text: str) -> str:
     """An http or https base without a trailing slash; a bare `host:port`, as emulators are named, is http."""
     parts = urlsplit(text if "://" in text else f"http://{text}")

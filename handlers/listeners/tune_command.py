@@ -11,6 +11,7 @@ from bot.chat.chat_service import ChatService
 from bot.chat.compare import Comparisons
 from bot.chat.feedback_service import FeedbackService
 from bot.domain.backend_profile import BackendProfile
+from bot.domain.google_accounts import is_account
 from bot.domain.jobs import JobState
 from bot.domain.names import same_name
 from bot.domain.place import Requester
@@ -21,6 +22,7 @@ from bot.ports.clock import Clock
 from bot.ports.stores import AuditLog, JobStore
 from bot.spending.month_report import month_of, month_report, months_back, next_month, start_of
 from bot.tuning.budgets import Budgets
+from bot.tuning.google_sharing import GoogleSharing
 from bot.tuning.job_service import JobService
 from bot.tuning.sharing import Sharing
 from handlers.blocks.audit import SHOWN as AUDIT_SHOWN
@@ -75,6 +77,7 @@ class CommandRunner:
         forgetting: Forgetting,
         sharing: Sharing,
         share_posts: SharePosts,
+        google_sharing: GoogleSharing,
         budgets: Budgets,
         chat: ChatService,
         answers: AnswerWorker,
@@ -95,6 +98,7 @@ class CommandRunner:
         self._forgetting = forgetting
         self._sharing = sharing
         self._share_posts = share_posts
+        self._google_sharing = google_sharing
         self._budgets = budgets
         self._chat = chat
         self._answers = answers
@@ -229,12 +233,18 @@ class CommandRunner:
 
     async def _share(self, requester: Requester, arguments: Arguments) -> Message:
         job = await self._access.named(requester, arguments.name)
+        if is_account(arguments.target):
+            await self._google_sharing.add(requester, job, arguments.target)
+            return build_reply(f"{arguments.target} may now ask {job.name} at Google, outside of Slack.")
         shared = await self._sharing.add(requester, job, arguments.target)
         await self._share_posts.tell(requester, shared)
         return build_shared_reply(shared.job)
 
     async def _unshare(self, requester: Requester, arguments: Arguments) -> Message:
         job = await self._access.named(requester, arguments.name)
+        if is_account(arguments.target):
+            await self._google_sharing.remove(requester, job, arguments.target)
+            return build_reply(f"{arguments.target} may no longer ask {job.name} at Google.")
         return build_shared_reply((await self._sharing.remove(requester, job, arguments.target)).job)
 
     async def _budget(self, requester: Requester, arguments: Arguments) -> Message:

@@ -259,7 +259,7 @@ def _parse_share(word: str, rest: str) -> Arguments:
     usage = f"Write /tune {word} NAME @PERSON, #CHANNEL or everyone."
     if not rest.strip():
         raise BadArgument(f"`{word}` needs a name, and with whom.", usage)
-    given, target = named_target(rest)
+    given, target = named_target(rest, accounts=True)
     name = _parse_name(given).name
     if not name:
         raise BadArgument(f"`{word}` needs the name of a tuning.", usage)
@@ -473,7 +473,8 @@ COMMANDS = (
     Command(
         "/tune share",
         "NAME @PERSON",
-        "Shows a tuning to a person, a #channel or everyone, and lets them ask its model.",
+        "Shows a tuning to a person, a #channel or everyone, and lets them ask its model. An e-mail address opens "
+        "a model of the Gemini or PaLM API to that Google account, where the operator allows it.",
         partial(_parse_share, "share"),
         Runner.SHARE,
         _name_and_target,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import re2  # type: ignore[import-untyped]
 
+from bot.domain.google_accounts import is_account
 from bot.domain.names import DOUBLE_QUOTES, SINGLE_QUOTES
 from bot.domain.roles import EVERYONE, is_grantee
 from bot.errors import BadArgument
@@ -76,16 +77,20 @@ def _plain(inside: str) -> str:
     return f"<{inside}>"
 
 
-def named_target(text: str) -> tuple[str, str]:
+def named_target(text: str, *, accounts: bool = False) -> tuple[str, str]:
     """Split a line with Slack's markup before its last word, and return the id that this word names.
 
-    The word is the mention of a person, a user group or a channel, one of their ids, or `everyone`. Raises
-    BadArgument for any other.
+    The word is the mention of a person, a user group or a channel, one of their ids, or `everyone`; with
+    `accounts` also an e-mail address. Raises BadArgument for any other.
     """
     line = text.strip()
     at = line.rfind("<") if line.endswith(">") else line.rfind(" ") + 1
     before, word = line[:at], line[at:]
     target = word.strip("<>").partition("|")[0].removeprefix("!subteam^").lstrip("@#!")
+    # Slack makes a link of an e-mail address: docs.slack.dev/messaging/formatting-message-text
+    address = target.removeprefix("mailto:").lower()
+    if accounts and is_account(address):
+        return undo_markup(before).strip(), address
     named = target.lower() if target.lower() == EVERYONE else target
     if not is_grantee(named):
         raise BadArgument(

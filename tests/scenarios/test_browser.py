@@ -228,14 +228,30 @@ async def tab_to(page: Page, wanted: Locator) -> None:
     raise AssertionError(f"no Tab leads to {wanted}")
 
 
-async def test_a_colleague_in_a_second_window_asks_the_same_model() -> None:
+async def test_one_window_asks_for_a_start_and_the_other_approves_it_at_the_price_of_the_table() -> None:
     async with (
         sandbox() as (browser, address),
         window(browser, address) as page,
         window(browser, f"{address}/?as=grace") as other,
     ):
-        await tune(page, "shared", epochs="40")
-        await card(other, "shared: done").wait_for(timeout=TRAINED)
+        await page.get_by_role("button", name="Sandbox controls").click()
+        await page.get_by_role("button", name="Prices").click()
+        prices = page.get_by_role("dialog", name="The bot's table of prices")
+        table = await prices.get_by_role("textbox").input_value()
+        await prices.get_by_role("textbox").fill(table.replace("training = 10.00", "training = 123.00"))
+        await prices.get_by_role("button", name="Use this table").click()
+        await expect(page.get_by_text("The bot uses this table now.")).to_be_visible()
+        await expect(page.get_by_text("Tunebot is connected")).to_be_visible()
+        await page.get_by_role("button", name="Sandbox controls").click()
+
+        await tune(other, "shared", epochs="40")
+        asked = card(page, "shared: awaiting approval")
+        await expect(asked.get_by_text("may not start a tuning alone")).to_be_visible()
+        await expect(asked.get_by_text(re.compile(r"cost about \$0\.2\d for 40 passes"))).to_be_visible()
+        await asked.get_by_role("button", name="Approve").click()
+        await page.get_by_role("alertdialog").get_by_role("button", name="Approve").click()
+        await expect(other.get_by_text(re.compile("Ada Lovelace approved"))).to_be_visible()
+        await card(page, "shared: done").wait_for(timeout=TRAINED)
         await expect(other.get_by_role("button", name="ada-private")).to_have_count(0)
         await command(page, "/tune use shared")
         await command(other, "/ask seven")

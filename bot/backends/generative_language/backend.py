@@ -24,7 +24,7 @@ from bot.backends.google.list_search import ListSearch
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.jobs import Operation, Origin, StartedJob, TunedModel, TuningJob, TuningSpec
 from bot.domain.leftovers import StoredFile
-from bot.errors import BadArgument, BotError, NotFoundAtGoogle
+from bot.errors import AlreadyExists, BadArgument, BotError, NotFoundAtGoogle
 from bot.ports.backends import RecordSent, TrainingData
 from bot.ports.diagnosis import Check, Diagnosis, good, limited
 
@@ -34,6 +34,7 @@ _PAGE_SIZE: Final = 100
 # One poll reads so many pages for each thousand jobs; a job that is not on them is read by name.
 _POLL_PAGES_PER_THOUSAND: Final = 15
 _MODEL_PAGES: Final = 50
+_PERMISSION_PAGES: Final = 20
 
 
 class TunedModelsBackend:
@@ -101,6 +102,28 @@ class TunedModelsBackend:
     async def delete_stored_file(self, name: str) -> None:
         """See TuningBackend."""
         raise BadArgument(f"{name!r} is no file of the {self._profile.title}.")
+
+    async def open_to(self, model: str, account: str) -> None:
+        """See TuningBackend. Source: google/ai/generativelanguage/{v1beta3,v1beta}/permission_service.proto."""
+        body = {"granteeType": "USER", "emailAddress": account, "role": "READER"}
+        try:
+            await self._http.change("POST", self._url(model, "/permissions"), body)
+        except AlreadyExists:
+            return
+
+    async def close_to(self, model: str, account: str) -> bool:
+        """See TuningBackend. Only a reader's right is taken: the owner's account needs its own."""
+        pages = self._http.pages(
+            self._url(model, "/permissions"), "permissions", size=_PAGE_SIZE, limit=_PERMISSION_PAGES
+        )
+        async with aclosing(pages):
+            async for rows in pages:
+                for row in rows:
+                    address, role = text(row.get("emailAddress")), text(row.get("role"))
+                    if address.lower() == account and role == "READER":
+                        await self._http.change("DELETE", self._url(text(row.get("name"))))
+                        return True
+        return False
 
     async def is_served(self, endpoint: str) -> bool:
         """See TuningBackend; here a model is its own endpoint."""

@@ -141,6 +141,14 @@ class VertexBackend:
             raise BadArgument(f"{name!r} is no file of the bot's own.")
         await self._storage.delete(target)
 
+    async def open_to(self, model: str, account: str) -> None:
+        """See TuningBackend; here IAM gives rights to a whole project."""
+        raise BadArgument(f"{self._profile.title} has no rights for one model.", "Use IAM.")
+
+    async def close_to(self, model: str, account: str) -> bool:
+        """See TuningBackend."""
+        raise BadArgument(f"{self._profile.title} has no rights for one model.", "Use IAM.")
+
     async def is_served(self, endpoint: str) -> bool:
         """See TuningBackend."""
         try:

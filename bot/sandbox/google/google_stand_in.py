@@ -22,6 +22,7 @@ from bot.sandbox.google.generative_routes import TunedModelRoutes
 from bot.sandbox.google.job_register import Jobs
 from bot.sandbox.google.memory_trainer import MemoryTrainer
 from bot.sandbox.google.object_routes import ObjectRoutes
+from bot.sandbox.google.permission_routes import PermissionRoutes
 from bot.sandbox.google.project_routes import ProjectRights, ProjectRoutes
 from bot.sandbox.google.request_log import Journal, Received, hide
 from bot.sandbox.google.router import Call, Route, Router, parse_json, read_query
@@ -90,9 +91,11 @@ class GoogleStandIn:
         self.tuned_models = TunedModels(self.jobs, self._random, clock, self.faults)
         self.tuning_jobs = TuningJobs(self.jobs, self.buckets, self._random, self.faults)
         self._router = Router()
+        self.permissions = PermissionRoutes(self.tuned_models)
         for routes in (
             TokenRoutes(self.credentials, project, project_number(project)),
             TunedModelRoutes(self.tuned_models, self.faults),
+            self.permissions,
             QueryRoutes(self.tuned_models, self.answers),
             TuningJobRoutes(self.tuning_jobs),
             MetricRoutes(self.tuning_jobs),

@@ -18,7 +18,10 @@ from bot.sandbox.page.fault_menu import (
     trainer_words,
 )
 from bot.sandbox.page.markup import QUIETLY, Keyed, busy_while, button, icon, tag
+from bot.sandbox.page.price_dialog import change_prices
 from bot.sandbox.page.reader import Reader
+from bot.sandbox.price_file import PriceFile
+from bot.sandbox.stage import Stage
 
 _LOG_LINES: Final = 60
 _LOG_SECONDS: Final = 1.0
@@ -74,10 +77,18 @@ class ControlStrip:
         with tag("div", classes="control-groups"):
             if sandbox.stage is not None:
                 self._group("The bot", process_actions(sandbox, sandbox.stage))
+                self._money(sandbox.stage)
             if sandbox.google is not None:
                 self._group("Google", google_actions(sandbox.google))
             self._group("Slack", slack_actions(sandbox.slack))
             self._trainer = tag("p", classes="toy")
+
+    def _money(self, stage: Stage) -> None:
+        prices = PriceFile(stage)
+        with tag("div", classes="control-group", role="group", aria_label="Money"):
+            tag("h3", "Money", "control-title")
+            drawn = button("Prices", "btn-small", title="Change the bot's table of prices.")
+            busy_while(drawn, lambda: change_prices(self._reader, prices))
 
     def _group(self, title: str, actions: Sequence[FaultAction]) -> None:
         with tag("div", classes="control-group", role="group", aria_label=title):

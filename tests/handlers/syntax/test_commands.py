@@ -423,6 +423,8 @@ def test_a_role_is_read_with_the_id_of_who_gets_it(text: str, verb: str, role: R
         ("share capitals <@U0BOB|bob>", Runner.SHARE, "capitals", "U0BOB"),
         ('share "two  words" <#C0LAB|lab>', Runner.SHARE, "two words", "C0LAB"),
         ("share R&amp;D everyone", Runner.SHARE, "R&D", "everyone"),
+        ("share capitals <mailto:Bob@Example.com|Bob@Example.com>", Runner.SHARE, "capitals", "bob@example.com"),
+        ("unshare capitals bob@example.com", Runner.UNSHARE, "capitals", "bob@example.com"),
         ("unshare capitals <@U0BOB>", Runner.UNSHARE, "capitals", "U0BOB"),
     ],
 )
