@@ -250,7 +250,9 @@ def build_handlers(
     home_tabs = HomeTabs(client, use_cases.home_pages, clock, home_seconds)
     listeners = Listeners(
         access=Access(slack.identity, slack.users, client, poster, tasks),
-        commands=Commands(check_modal, corrections, job_import, commands, questions, poster, tasks),
+        commands=Commands(
+            check_modal, corrections, job_import, commands, questions, use_cases.chat, poster, tasks
+        ),
         actions=Actions(
             check_modal,
             repair_upload,

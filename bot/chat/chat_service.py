@@ -5,7 +5,7 @@ answer.
 """
 
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -27,7 +27,7 @@ from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
 from bot.domain.jobs import JobState, TunedModel, TuningJob
 from bot.domain.names import did_you_mean, same_name
 from bot.domain.place import Place, Requester
-from bot.errors import BadArgument, BotError, GoogleError, NoSuchJob, NotFoundAtGoogle, UserError
+from bot.errors import BadArgument, BotError, GoogleError, NoSuchJob, NotFoundAtGoogle, StorageError, UserError
 from bot.people.job_access import SUGGESTED, JobAccess
 from bot.people.roles import Deed
 from bot.ports.backends import TuningBackend, offered_backend
@@ -206,6 +206,14 @@ class ChatService:
     async def knows(self, requester: Requester, name: str) -> bool:
         """Return whether the person sees a job of this name. Raises StorageError."""
         return await self._access.find(requester, name) is not None
+
+    async def names_among(self, requester: Requester, candidates: Iterable[str]) -> frozenset[str]:
+        """Return those that are names of tunings which the person sees; none where the database fails."""
+        try:
+            return frozenset([name for name in candidates if await self.knows(requester, name)])
+        except StorageError as error:
+            logger.info("no names could be looked up: %s", error)
+            return frozenset()
 
     async def speak_again(self, place: Place) -> None:
         """End the quiet of a thread in which somebody mentioned the bot. Raises StorageError."""

@@ -5,13 +5,14 @@ Outdated.
 """
 
 import json
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import msgspec
 
 from bot.domain.chat import ModelRef
 from bot.domain.datasets import FieldMapping
+from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
 from bot.domain.jobs import Hyperparameters
 from bot.domain.place import Place, Requester
 from bot.domain.requests import Quality, StartRequest
@@ -73,17 +74,28 @@ def unpack_request(text: str) -> StartRequest:
         raise _outdated() from error
 
 
-def pack_choice(job: str, question: str) -> str:
-    """Pack the key of a job and the question to ask its model, an empty one where a button cannot hold it."""
-    text = _dumps({"job": job, "question": question})
-    return text if len(text) <= BUTTON_VALUE else _dumps({"job": job, "question": ""})
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The key of a job, and what to ask its model: the question, its settings, the model to compare it with."""
+
+    job: str
+    question: str = ""
+    settings: GenerationSettings = NO_SETTINGS
+    compare: str = ""
 
 
-def unpack_choice(text: str) -> tuple[str, str]:
+def pack_choice(choice: Choice) -> str:
+    """Pack a choice; where a button cannot hold it, the job alone."""
+    settings = choice.settings.given()
+    packed = {"job": choice.job, "question": choice.question, "settings": settings, "compare": choice.compare}
+    text = _dumps({key: value for key, value in packed.items() if value or key in ("job", "question")})
+    return text if len(text) <= BUTTON_VALUE else _dumps({"job": choice.job, "question": ""})
+
+
+def unpack_choice(text: str) -> Choice:
     """Unpack what `pack_choice` packed. Raises Outdated."""
-    packed = _loads(text)
     try:
-        return msgspec.convert(packed.get("job"), str), msgspec.convert(packed.get("question"), str)
+        return msgspec.convert(_loads(text), Choice)
     except msgspec.ValidationError as error:
         raise _outdated() from error
 

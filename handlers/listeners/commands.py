@@ -4,6 +4,7 @@ from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 
+from bot.chat.chat_service import ChatService
 from bot.domain.chat import Question
 from bot.domain.place import Requester
 from bot.errors import BotError
@@ -28,6 +29,7 @@ class Commands:
         job_import: JobImport,
         runner: CommandRunner,
         questions: QuestionTasks,
+        chat: ChatService,
         poster: Poster,
         tasks: BackgroundTasks,
     ) -> None:
@@ -36,6 +38,7 @@ class Commands:
         self._job_import = job_import
         self._runner = runner
         self._questions = questions
+        self._chat = chat
         self._poster = poster
         self._tasks = tasks
 
@@ -65,7 +68,10 @@ class Commands:
         """Write the question to the database before the acknowledgement, so that a crash cannot lose it."""
         respond = self._poster.respond_to(command["response_url"])
         try:
-            typed = parse_ask(str(command.get("text") or ""))
+            text = str(command.get("text") or "")
+            typed = parse_ask(text)
+            if len(typed.unquoted) > 1:
+                typed = parse_ask(text, await self._chat.names_among(requester, typed.unquoted))
         except BotError as error:
             await ack()
             self._tasks.spawn(report(error, respond), "/ask")

@@ -6,6 +6,7 @@ first.
 """
 
 import asyncio
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
@@ -21,6 +22,7 @@ from bot.ports.stores import AuditLog
 from bot.runtime.background_tasks import BackgroundTasks
 from handlers.blocks.home.greeting import build_choice
 from handlers.blocks.message import Message
+from handlers.blocks.private_metadata import Choice
 from handlers.blocks.start.prompt import build_prompt
 from handlers.delivery.poster import Poster
 from handlers.delivery.question_tasks import QuestionTasks
@@ -103,7 +105,7 @@ class Events:
         # Slack also tells of a preview that was added, or of a first reply.
         if text == str(before.get("text") or ""):
             return
-        typed = self._parsed(text)
+        typed = await self._parsed_with_names(text, requester)
         if isinstance(typed, TypedCommand) and typed.runner is Runner.ASK:
             key = f"message:{place.channel}:{message.get('ts')}"
             await self._questions.change(place, key, typed.arguments.question)
@@ -149,8 +151,9 @@ class Events:
         if not await self._chat.needs_choice(requester):
             return False
         models = await self._pages.models(requester)
+        asked = Choice("", arguments.question, arguments.settings, arguments.compare)
         if models and await self._audit_log.first_time(key):
-            respond, message = self._respond_in(requester.place), build_choice(models, arguments.question)
+            respond, message = self._respond_in(requester.place), build_choice(models, asked)
 
             async def offer() -> None:
                 await respond(message)
@@ -171,7 +174,7 @@ class Events:
             except NoSuchJob as error:
                 return error
             return TypedCommand(Runner.ASK, Arguments(question=undo_markup(text)))
-        typed = self._parsed(text, has_file=bool(event.get("files")))
+        typed = await self._parsed_with_names(text, requester, has_file=bool(event.get("files")))
         if isinstance(typed, TypedCommand) and typed.runner is Runner.ASK:
             named = typed.if_named
             if named is not None and await self._chat.knows(requester, named.arguments.name):
@@ -179,9 +182,21 @@ class Events:
             await self._chat.speak_again(requester.place)
         return typed
 
-    def _parsed(self, text: str, *, has_file: bool = False) -> TypedCommand | BotError:
+    async def _parsed_with_names(
+        self, text: str, requester: Requester, *, has_file: bool = False
+    ) -> TypedCommand | BotError:
+        """Parse a message; the name of a model may have several words without quotes."""
+        typed = self._parsed(text, has_file=has_file)
+        if isinstance(typed, BotError) or len(typed.arguments.unquoted) < 2:
+            return typed
+        names = await self._chat.names_among(requester, typed.arguments.unquoted)
+        return self._parsed(text, has_file=has_file, names=names)
+
+    def _parsed(
+        self, text: str, *, has_file: bool = False, names: Collection[str] = frozenset()
+    ) -> TypedCommand | BotError:
         try:
-            return parse_mention(text, self._identity.user, has_file=has_file)
+            return parse_mention(text, self._identity.user, has_file=has_file, names=names)
         except BotError as error:
             return error
 

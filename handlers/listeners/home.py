@@ -130,13 +130,20 @@ class HomeListeners:
         self._tasks.spawn(report_errors(self._choose(requester, body), respond), "choose")
 
     async def _choose(self, requester: Requester, body: Body) -> None:
-        key, text = unpack_choice(str(body["actions"][0].get("value") or ""))
-        model = await self._chat.use_job(requester, await self._access.get(requester, key))
+        chosen = unpack_choice(str(body["actions"][0].get("value") or ""))
+        model = await self._chat.use_job(requester, await self._access.get(requester, chosen.job))
         respond = self._poster.respond_to(body["response_url"], replace=True)
         await respond(build_chosen(model.name))
-        if text:
+        if chosen.question:
             asked = f"choice:{requester.place.channel}:{body['container']['message_ts']}"
-            question = Question(asked, requester.place, requester.user, text)
+            question = Question(
+                asked,
+                requester.place,
+                requester.user,
+                chosen.question,
+                settings=chosen.settings,
+                compare=chosen.compare,
+            )
             await self._questions.accept(question, self._poster.respond_ephemeral(requester.place, requester.user))
 
     async def arrived(self, place: Place, key: str) -> None:

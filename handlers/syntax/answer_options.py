@@ -3,14 +3,14 @@
 This module is pure: which values a model takes is decided by the use cases.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from bot.chat.answer_settings import SettingsChange
 from bot.domain.comparison import BASE
 from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings, Safety
-from bot.domain.names import did_you_mean
+from bot.domain.names import DOUBLE_QUOTES, SINGLE_QUOTES, did_you_mean
 from bot.errors import BadArgument
 from handlers.syntax.lexer import Word, leading_key, real, shown, whole, words
 
@@ -41,6 +41,9 @@ _COMPARE_WORD: Final = "compare "  # only in small letters: “Compare Paris and
 _EXAMPLES: Final = {_MODEL: "model=capitals", _COMPARE: "compare=base", _PRIVATE: "private=yes"}
 _YES_OR_NO: Final = {"yes": True, "no": False}
 _MOST_STOPS: Final = 20  # more than any model takes: a line of them is not read to its end
+LONGEST_NAME: Final = 160  # a name of 128 characters, in quotes
+_MOST_WORDS: Final = 8  # of a name without quotes
+QUOTES: Final = DOUBLE_QUOTES + SINGLE_QUOTES
 _DOCUMENTED: Final = ("temperature", "top_p", "top_k", "max_tokens", "candidates", "stop", "safety", "system")
 
 
@@ -53,15 +56,20 @@ class AskOptions:
     question: str = ""
     private: bool = False
     compare: str = ""
+    # The names that a person may mean who typed one of several words without quotes, after model= or compare=.
+    unquoted: tuple[str, ...] = field(default=(), compare=False)
 
 
-def parse_ask_options(line: str, *, compare_word: bool = False) -> AskOptions:
+def parse_ask_options(
+    line: str, *, compare_word: bool = False, names: Collection[str] = frozenset()
+) -> AskOptions:
     """Parse the known `key=value` words at the start; the rest is the question. Raises BadArgument.
 
     A word with an unknown key begins the question: “x=3, what is y?”. With `compare_word`, the word `compare`
-    among them means `compare=base`.
+    among them means `compare=base`. `names` are those of `unquoted` that are names of models.
     """
     model, compare, private, values = "", "", None, _Values()
+    unquoted: list[str] = []
     while True:
         if compare_word and not compare and line.startswith(_COMPARE_WORD):
             compare, line = BASE, line.removeprefix(_COMPARE_WORD).strip()
@@ -69,7 +77,7 @@ def parse_ask_options(line: str, *, compare_word: bool = False) -> AskOptions:
         key, start = leading_key(line)
         name = key.lower()
         if name not in (_MODEL, _PRIVATE, _COMPARE) and name not in KEYS:
-            return AskOptions(model, values.settings(), line, bool(private), compare)
+            return AskOptions(model, values.settings(), line, bool(private), compare, tuple(unquoted))
         after = line[start:]
         word = next(words(after, keys=False), None)
         if word is None:
@@ -78,6 +86,10 @@ def parse_ask_options(line: str, *, compare_word: bool = False) -> AskOptions:
                 f"Write it after the =, like {'temperature=0.2' if name in KEYS else _EXAMPLES[name]}.",
                 field=name,
             )
+        if name in (_MODEL, _COMPARE):
+            meant = list(_unquoted_names(after))
+            unquoted += [each.value for each in meant]
+            word = _longest(meant, names) or word
         given = {_MODEL: bool(model), _COMPARE: bool(compare), _PRIVATE: private is not None}
         if given.get(name):
             raise BadArgument(f"`{name}` is given twice.", "Give it once.", field=name)
@@ -90,6 +102,29 @@ def parse_ask_options(line: str, *, compare_word: bool = False) -> AskOptions:
         else:
             values.add(KEYS[name], word)
         line = after[word.end :].strip()
+
+
+def _unquoted_names(text: str) -> Iterator[Word]:
+    """Yield the names of one, two and more words with which a text may begin, if no quote begins it."""
+    line = text[:LONGEST_NAME].partition("\n")[0]
+    end = 0
+    for number, word in enumerate(line.split()):
+        if number == _MOST_WORDS or word[0] in QUOTES or leading_key(word)[0]:
+            return
+        end = line.index(word, end) + len(word)
+        yield Word(line[:end].strip().rstrip(",:;"), end)
+
+
+def _longest(meant: Sequence[Word], names: Collection[str]) -> Word | None:
+    """Return the one of these that is a name, None for none. Raises BadArgument where more than one is."""
+    known = [each for each in meant if each.value in names]
+    if len(known) > 1:
+        raise BadArgument(
+            f"“{shown(known[0].value)}” and “{shown(known[-1].value)}” are both names of models.",
+            "Put the name that you mean in quotes.",
+            field=_MODEL,
+        )
+    return known[0] if known else None
 
 
 def parse_settings(text: str) -> SettingsChange | None:

@@ -5,7 +5,7 @@ and a block builder. This module is pure: whether a name exists or a number is i
 cases.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -20,7 +20,7 @@ from bot.domain.requests import StartRequest
 from bot.domain.roles import EVERYONE, Role, is_person
 from bot.errors import BadArgument
 from bot.spending.month_report import read_month
-from handlers.syntax.answer_options import DEFAULT, parse_ask_options, parse_settings
+from handlers.syntax.answer_options import DEFAULT, LONGEST_NAME, parse_ask_options, parse_settings
 from handlers.syntax.budget_words import BudgetChange, parse_budget_words
 from handlers.syntax.lexer import LONGEST_LINE, leading_key, named_target, shown, undo_markup, unquoted, words
 from handlers.syntax.sentences import asks_for_help, asks_to_tune, plain, without_words_around_tune
@@ -81,6 +81,7 @@ class Arguments:
     settings: GenerationSettings = NO_SETTINGS
     private: bool = False
     compare: str = ""
+    unquoted: tuple[str, ...] = field(default=(), compare=False)
     change: SettingsChange | None = None
     budget: BudgetChange | None = None
 
@@ -88,7 +89,6 @@ class Arguments:
 NO_ARGUMENTS = Arguments()
 ROLE_VERBS = ("give", "take")
 _ROLE_USAGE = "Write /tune roles give ROLE @PERSON, or take in place of give."
-LONGEST_NAME = 160  # a name of 128 characters, in quotes
 _A_NAME = "a name"
 NO_MODEL = "none"  # after `/tune use`: no model answers in the channel
 _BLANKS_AND_COMMAS = " \t\r\n\u00a0,"
@@ -164,20 +164,26 @@ def only_reads(text: str) -> bool:
     return command is not None and command.only_reads
 
 
-def parse_ask(text: str) -> Arguments:
-    """Parse what follows `/ask`: optional `key=value` words, then the question. Raises BadArgument."""
-    arguments = _parse_ask(undo_markup(text).strip(), compare_word=True)
+def parse_ask(text: str, names: Collection[str] = frozenset()) -> Arguments:
+    """Parse what follows `/ask`: optional `key=value` words, then the question. Raises BadArgument.
+
+    Of a name without quotes only the first word is read. When it is parsed again with `names`, those of `unquoted`
+    that models have, it is the whole name.
+    """
+    arguments = _parse_ask(undo_markup(text).strip(), compare_word=True, names=names)
     if not arguments.question:
         raise BadArgument("There is no question.", "Write it after the command: /ask model=NAME your question")
     return arguments
 
 
-def parse_mention(text: str, bot_user: str, *, has_file: bool = False) -> TypedCommand:
+def parse_mention(
+    text: str, bot_user: str, *, has_file: bool = False, names: Collection[str] = frozenset()
+) -> TypedCommand:
     """Parse a message that mentions the bot; what is no command is a question. Raises BadArgument.
 
     People write sentences here, so `list`, `models` and `help` are commands only alone, and a name of several
     words without quotes is one only if something has that name: “use a loop to count” is a question. With a file
-    attached, `tune` at the start is always a command.
+    attached, `tune` at the start is always a command. `names` are as in `parse_ask`.
     """
     marked = _without_mention(text, bot_user)
     line = undo_markup(marked).strip()
@@ -197,7 +203,7 @@ def parse_mention(text: str, bot_user: str, *, has_file: bool = False) -> TypedC
         raise _too_long(line)
     if command is not None and len(line) <= LONGEST_LINE and command.in_mention(rest, has_file):
         return _typed(command, rest, marked)
-    arguments = _parse_ask(line)
+    arguments = _parse_ask(line, names=names)
     if arguments.private:
         raise BadArgument(
             "`private=yes` is for /ask: a message is answered beside it.",
@@ -286,14 +292,15 @@ def _parse_needed_name(word: str, rest: str) -> Arguments:
     return arguments
 
 
-def _parse_ask(line: str, *, compare_word: bool = False) -> Arguments:
-    options = parse_ask_options(line, compare_word=compare_word)
+def _parse_ask(line: str, *, compare_word: bool = False, names: Collection[str]) -> Arguments:
+    options = parse_ask_options(line, compare_word=compare_word, names=names)
     return Arguments(
         model=options.model,
         settings=options.settings,
         question=options.question,
         private=options.private,
         compare=options.compare,
+        unquoted=options.unquoted,
     )
 
 

@@ -372,8 +372,8 @@ async def test_google_refuses_a_question(bot: BotHarness, code: int, sentence: s
     await bot.ada.slash_command(bot.channel, "/ask", f'model="{name}" seven')
     notice = await bot.message(sentence.rstrip("."), advice)
     assert notice.visible_to == bot.ada.id
-    bot.ada.post(bot.channel, bot.ada.typed(f"@Tunebot model=“{name}” seven"))
-    await bot.message("eight")
+    bot.ada.post(bot.channel, bot.ada.typed(f"@Tunebot model={name} seven"))
+    await bot.message("eight", f"Answered by `{name}`")
 
 
 @pytest.mark.parametrize("code", [429, 503])
@@ -394,7 +394,7 @@ async def test_a_quota_that_stays_used_up_is_told(bot: BotHarness) -> None:
 
 async def test_a_trouble_in_a_thread_is_told_in_the_thread(bot: BotHarness) -> None:
     await bot.tuned("thread trouble")
-    await bot.ada.slash_command(bot.channel, "/ask", 'model="thread trouble" seven')
+    await bot.ada.slash_command(bot.channel, "/ask", "model=thread trouble seven")
     answer = await bot.message("eight", "asked")
     bot.google.faults.fail(404, "Endpoint is not found.", path=r":(streamG|g)enerateContent", times=2)
     bot.ada.post(bot.channel, "ninety nine", thread_ts=answer.ts)

@@ -1,6 +1,7 @@
 """Builds what the bot says first: in a channel into which it came, and above the direct messages."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from bot.domain.jobs import TuningJob
@@ -8,7 +9,7 @@ from bot.domain.names import quoted
 from handlers.blocks.elements import button, section
 from handlers.blocks.jobs.wording import NAME
 from handlers.blocks.message import Message, compose, escape_line, readable, shorten
-from handlers.blocks.private_metadata import pack_choice
+from handlers.blocks.private_metadata import Choice, pack_choice
 
 CHOOSE_ACTION = "choose_model"
 GREETING: Final = "What would you like to do?"
@@ -25,13 +26,13 @@ def build_first_contact() -> Message:
     return compose(text, [section(text, "first_contact")])
 
 
-def build_choice(models: Sequence[TuningJob], question: str) -> Message:
-    """Build the models to choose from for direct messages; each button asks the chosen one the question."""
+def build_choice(models: Sequence[TuningJob], asked: Choice) -> Message:
+    """Build the models to choose from for direct messages; each button asks the chosen one what was asked."""
     text = "Which model shall answer you here?"
     blocks = [section(text, "choice")]
     for index, job in enumerate(models):
         pick = button(
-            "Ask it", CHOOSE_ACTION, pack_choice(job.key, question), label=f"Ask {shorten(job.name, 60)}"
+            "Ask it", CHOOSE_ACTION, pack_choice(replace(asked, job=job.key)), label=f"Ask {shorten(job.name, 60)}"
         )
         blocks.append(section(f"*{escape_line(job.name, NAME)}*", f"choice_{index}", accessory=pick))
     names = ", ".join(escape_line(job.name, NAME) for job in models)

@@ -43,6 +43,35 @@ def test_known_words_before_a_question_are_settings(line: str, options: AskOptio
 
 
 @pytest.mark.parametrize(
+    ("line", "names", "options"),
+    [
+        ("model=my model what now?", {"my model"}, AskOptions("my model", question="what now?")),
+        ("model=my  model, what now?", {"my  model"}, AskOptions("my  model", question="what now?")),
+        (
+            "model=my model temperature=1 why?",
+            {"my model"},
+            AskOptions("my model", GenerationSettings(1.0), "why?"),
+        ),
+        ("compare=my model model=m why?", {"my model", "m"}, AskOptions("m", question="why?", compare="my model")),
+        ("model=my model what now?", {"my"}, AskOptions("my", question="model what now?")),
+        ("model=my model what now?", set(), AskOptions("my", question="model what now?")),
+        ('model="my" model what now?', {"my model"}, AskOptions("my", question="model what now?")),
+    ],
+)
+def test_a_name_of_several_words_needs_no_quotes_where_a_model_has_it(
+    line: str, names: set[str], options: AskOptions
+) -> None:
+    assert parse_ask_options(line, names=names) == options
+
+
+def test_a_name_that_could_be_two_models_is_asked_for_in_quotes() -> None:
+    with pytest.raises(BadArgument, match="“my” and “my model” are both names of models"):
+        parse_ask_options("model=my model what now?", names={"my", "my model"})
+    assert parse_ask_options("model=my what now?").unquoted == ("my", "my what", "my what now?")
+    assert parse_ask_options('model="my model" what now?').unquoted == ()
+
+
+@pytest.mark.parametrize(
     ("line", "message"),
     [
         ("temperature=warm why?", "`temperature` must be a number, not “warm”."),
