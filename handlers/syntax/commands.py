@@ -15,6 +15,7 @@ import re2  # type: ignore[import-untyped]
 
 from bot.chat.answer_settings import SettingsChange
 from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
+from bot.domain.google_accounts import is_account
 from bot.domain.names import MARKUP, did_you_mean
 from bot.domain.requests import StartRequest
 from bot.domain.roles import EVERYONE, Role, is_person
@@ -382,9 +383,10 @@ def _month_or_none(rest: str, has_file: bool) -> bool:
 
 
 def _name_and_target(rest: str, has_file: bool) -> bool:
-    """A question has no person or channel at its end; with quotes the name may have several words."""
+    """A question has no person, channel or address at its end; with quotes the name may have several words."""
     name, _, target = rest.rpartition(" ")
-    return _one_name(name, has_file) and (target.startswith(("@", "#")) or target.lower() == EVERYONE)
+    named = target.startswith(("@", "#")) or target.lower() == EVERYONE or is_account(target.lower())
+    return named and _one_name(name, has_file)
 
 
 def _budget_words(rest: str, has_file: bool) -> bool:
