@@ -99,7 +99,7 @@ def sandbox(port: int, open_browser: bool, scripted: bool) -> None:
     from handlers.transport.manifest import manifest as build
 
     try:
-        from bot.sandbox.serve import serve
+        from bot.sandbox.serve import PortTaken, serve
     except ModuleNotFoundError as error:
         raise BotError(
             f"The sandbox's page needs the package {error.name}.",
@@ -107,10 +107,8 @@ def sandbox(port: int, open_browser: bool, scripted: bool) -> None:
         ) from None
     try:
         asyncio.run(serve(build(), port=port, open_browser=open_browser))
-    except OSError as error:
-        raise BotError(
-            f"Port {port} cannot be used: {error.strerror}.", "Name another one with --port."
-        ) from error
+    except PortTaken as error:
+        raise BotError(f"Port {port} cannot be used: {error}.", "Name another one with --port.") from error
 
 
 @click.command()

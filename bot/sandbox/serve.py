@@ -23,6 +23,10 @@ HOST: Final = "127.0.0.1"
 _CLOSE_SECONDS: Final = 1
 
 
+class PortTaken(Exception):
+    """The page's port cannot be used; the text says why."""
+
+
 class _Server(uvicorn.Server):
     """A server that handles no signals: uvicorn would raise them again before the bot's process is stopped."""
 
@@ -51,8 +55,8 @@ async def serve(
 ) -> None:
     """Serve the page on loopback until SIGINT or SIGTERM; port 0 takes a free one.
 
-    `manifest` is the app's, from which the workspace learns its commands, scopes and events. Raises OSError where
-    the port is taken.
+    `manifest` is the app's, from which the workspace learns its commands, scopes and events. Raises PortTaken if
+    the port cannot be used.
     """
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -60,12 +64,15 @@ async def serve(
         loop.add_signal_handler(number, stopping.set)
     try:
         with (
-            socket.create_server((HOST, port)) as listener,
+            _listen(port) as listener,
             TemporaryDirectory(prefix="tunebot-sandbox-") as directory,
         ):
             address = f"http://{HOST}:{listener.getsockname()[1]}"
             async with open_sandbox(manifest, Path(directory)) as sandbox, page(sandbox, listener):
-                echo(f"The sandbox is open at {address}\nStop it with Ctrl-C. Nothing leaves this machine.")
+                echo(
+                    f"The sandbox is open at {address}\n"
+                    "Nothing leaves this machine. Stop it with Ctrl-C: then all messages and models are gone."
+                )
                 if open_browser:
                     await asyncio.to_thread(webbrowser.open, address)
                 await stopping.wait()
@@ -73,6 +80,13 @@ async def serve(
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
+
+
+def _listen(port: int) -> socket.socket:
+    try:
+        return socket.create_server((HOST, port))
+    except OSError as error:
+        raise PortTaken(error.strerror or str(error)) from error
 
 
 @asynccontextmanager

@@ -36,9 +36,12 @@ class CharacterTrainer:
     """Trains small character-level networks, as many at once as `workers`; further runs wait for their turn.
 
     `clock` must be the stand-in's. The same `seed` and the same training task make the same model on one machine.
+    `spread_seconds` may be changed at any time: over so many seconds the reports of a run are spread, for
+    people to watch; with 0 they come as they are made.
     """
 
     name = "toy-character-model"
+    spread_seconds = 0.0
 
     def __init__(
         self,
@@ -84,7 +87,7 @@ class CharacterRun:
         self._failure: str | None = None
         self._asked = itertools.count()
         self._lock = threading.Lock()
-        self._stopped = False
+        self._stopped = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         # A daemon, so that a program that forgets to close the stand-in still ends, and the worker with it.
         self._thread = threading.Thread(target=self._follow, name="training", daemon=True)
@@ -156,7 +159,7 @@ class CharacterRun:
     def stop(self) -> None:
         """Kill the worker, or give up its turn."""
         with self._lock:
-            self._stopped = True
+            self._stopped.set()
             if self._process is not None:
                 self._process.kill()
 
@@ -182,7 +185,7 @@ class CharacterRun:
                 assert process.stderr is not None
                 complaint = process.stderr.read().decode(errors="replace").strip()
             self._process = None
-        if not reported and not self._stopped:
+        if not reported and not self._stopped.is_set():
             last = complaint.splitlines()[-1] if complaint else f"exit code {process.returncode}"
             self._failure = f"The worker process of the toy model ended early: {last}"
 
@@ -193,7 +196,7 @@ class CharacterRun:
         terminal reaches only the parent, which ends the worker by itself.
         """
         with self._lock:
-            if self._stopped:
+            if self._stopped.is_set():
                 return None
             paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
             self._process = subprocess.Popen(  # noqa: S603  Our own module, by our own interpreter.
@@ -223,6 +226,8 @@ class CharacterRun:
 
     def _note(self, report: Report, plan: Plan) -> bool:
         """Keep what a report tells; return whether it is the last."""
+        if isinstance(report, Progress) and self._trainer.spread_seconds:
+            self._stopped.wait(self._trainer.spread_seconds / plan.points)
         now = self._trainer.clock()
         match report:
             case Progress():

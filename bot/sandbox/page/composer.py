@@ -163,6 +163,8 @@ class Composer:
         self._offered = offered
         self._list.set_visibility(bool(offered))
         self._box.props["data-offers"] = "true" if offered else "false"
+        if not offered:
+            self._box.props.set_optional("aria-activedescendant", None)
         self._options.show([(each.text, index == self._chosen, each) for index, each in enumerate(offered)])
 
     def _option(self, offer: Suggestion) -> Redraw[Suggestion]:

@@ -85,10 +85,7 @@ class Conversation:
                 f"{bot} is the real one; Slack and Google are played on this machine. What answers is a toy model "
                 "that is trained right here: it shows the flow, not the quality.",
             )
-            with tag("ol", classes="welcome-steps"):
-                tag("li", "Take the sample: fifteen pairs of a number and the next one.")
-                tag("li", f"Send it, open the form that {bot} offers, and press Start tuning.")
-                tag("li", "When it is done, write /ask ninety nine.")
+            tag("p", "The sample is fifteen pairs of a number and the next one. The steps are listed at the side.")
             with tag("div", classes="welcome-ways"):
                 button("Try it with the sample", "btn-primary", symbol="science", on_click=self._try_sample)
                 if self.channel.kind is not ChannelKind.IM:
@@ -158,6 +155,7 @@ class SuggestedPrompts:
 async def say(reader: Reader, channel: Channel, draft: Draft, feed: Feed, thread_ts: str | None = None) -> bool:
     """Send a draft as a message or a command; False where Slack does not take it."""
     person = reader.person
+    reader.acts()
     typed = command(draft.text)
     try:
         if typed is not None and thread_ts is not None:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from bot.sandbox.google import GoogleStandIn, Job
+from bot.sandbox.google.character_trainer import CharacterTrainer
 from bot.sandbox.google.fault_injection import Fault as GoogleFault
 from bot.sandbox.google.fault_injection import FaultKind
 from bot.sandbox.page.sandbox import Sandbox
@@ -17,6 +18,7 @@ from bot.sandbox.stage import Stage
 _FEW = 5
 _SLOW_SECONDS = 2.0
 _PAUSE_SECONDS = 5
+_TRAINING_SECONDS = 60.0
 _OPEN = ("queued", "pending", "running")
 # A code of Slack's that passes: https://docs.slack.dev/reference/methods/chat.postMessage
 _PASSING_ERROR = "fatal_error"
@@ -51,7 +53,15 @@ def google_actions(google: GoogleStandIn) -> list[FaultAction]:
         job.fail()
         return f"{job.display_name or job.name} fails with an internal error."
 
+    def train_slowly() -> str:
+        if not isinstance(trainer := google.jobs.trainer, CharacterTrainer):
+            return "Nothing is trained here."
+        trainer.spread_seconds = _TRAINING_SECONDS
+        return f"From now on a training takes {_TRAINING_SECONDS:g} seconds longer: watch the card."
+
     return [
+        FaultAction("Train slowly", f"A training takes {_TRAINING_SECONDS:g} seconds longer: watch the card.",
+                    train_slowly),
         FaultAction("Fail", f"The next {_FEW} calls to Google are answered with 503.",
                     lambda: faults.fail(503, "The service is currently unavailable.", times=_FEW)),
         FaultAction("Slow down", f"Google takes {_SLOW_SECONDS:g} seconds longer for every call.",
@@ -111,6 +121,9 @@ def active(sandbox: Sandbox) -> list[str]:
     if sandbox.google is not None:
         waiting = sandbox.google.faults.waiting
         found += [f"Google: {_google_words(fault)}{_times(fault.times)}" for fault in waiting]
+        trainer = sandbox.google.jobs.trainer
+        if isinstance(trainer, CharacterTrainer) and trainer.spread_seconds:
+            found.append("Google: trains slowly")
     return found
 
 
@@ -145,6 +158,8 @@ def make_normal(sandbox: Sandbox) -> str:
     if sandbox.google is not None:
         sandbox.google.faults.clear()
         sandbox.google.answers.clear()
+        if isinstance(trainer := sandbox.google.jobs.trainer, CharacterTrainer):
+            trainer.spread_seconds = 0.0
     return "Google and Slack behave again."
 
 

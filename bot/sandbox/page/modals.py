@@ -26,6 +26,7 @@ class ModalHost:
         self._reader = reader
         self._shown: View | None = None
         self._looks: object = None
+        self._root = ""
         self._busy = False
         with ui.dialog().props("no-backdrop-dismiss no-shake transition-duration=150") as self._dialog:
             self._panel = tag("div", classes="modal", tabindex="-1")
@@ -39,7 +40,7 @@ class ModalHost:
 
     def refresh(self) -> None:
         """Show what the workspace holds for this person now."""
-        view = self._reader.person.modal
+        view = self._view()
         if view is not self._shown:
             self._shown, self._looks = view, None
             if view is None:
@@ -57,6 +58,16 @@ class ModalHost:
             renewed = self._looks is not None and self._looks != looks and not view.errors
             self._looks = looks
             self._fill(view, renewed=renewed)
+
+    def _view(self) -> View | None:
+        """Return the view on top, if this is the window where its form was asked for; other windows show none."""
+        view = self._reader.person.modal
+        if view is None or view.root_view_id == self._root:
+            return view
+        if not self._reader.sandbox.opens_in(self._reader.person, self._reader.client.id):
+            return None
+        self._root = view.root_view_id
+        return view
 
     def _build(self, view: View) -> None:
         self._panel.clear()

@@ -17,7 +17,7 @@ class Sidebar:
         self._reader = reader
         self._open = open_channel
         self._current = ""
-        with tag("nav", classes="sidebar", aria_label="Channels and direct messages"):
+        with tag("nav", aria_label="Channels and direct messages"):
             tag("h2", "Channels", "sidebar-head")
             self._channels = Keyed[Channel](tag("ul", classes="places"), self._draw, name="li")
             tag("h2", "Direct messages", "sidebar-head")

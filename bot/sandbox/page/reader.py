@@ -35,6 +35,10 @@ class Reader:
         if self.client.has_socket_connection:
             self.sandbox.mark_read(self.person, place, ts)
 
+    def acts(self) -> None:
+        """Note that the person does something in this window."""
+        self.sandbox.acts_in(self.person, self.client.id)
+
     def tell(self, text: str) -> None:
         """Show a short notice that goes away by itself."""
         with self.client:
@@ -42,6 +46,7 @@ class Reader:
 
     async def attempt(self, act: Awaitable[T]) -> T | None:
         """Do what a person wants; where Slack's own app would refuse, say why."""
+        self.acts()
         try:
             done = await act
         except ClientRefusal as refusal:

@@ -20,6 +20,7 @@ class Sandbox:
     stage: Stage | None = None
     stopped: bool = False
     _read: dict[tuple[str, str], str] = field(default_factory=dict)
+    _windows: dict[str, str] = field(default_factory=dict)
 
     def commands(self) -> list[Json]:
         """The app's slash commands, from its manifest."""
@@ -94,6 +95,14 @@ class Sandbox:
     def mark_read(self, person: Person, place: str, ts: str) -> None:
         """Note that a person has read a channel, or a thread (`channel/ts`), up to here."""
         self._read[person.id, place] = max(ts, self._read.get((person.id, place), ""))
+
+    def acts_in(self, person: Person, window: str) -> None:
+        """Note that a person did something in this window: what the app opens in answer opens there."""
+        self._windows[person.id] = window
+
+    def opens_in(self, person: Person, window: str) -> bool:
+        """Whether what the app opens for a person opens in this window, which is the one where they last acted."""
+        return self._windows.get(person.id, window) == window
 
     def read_up_to(self, person: Person, place: str) -> str:
         """The ts up to which a person has read a place, empty where they never were."""

@@ -10,6 +10,7 @@ from nicegui.client import Client
 from bot.sandbox.page.control_strip import ControlStrip
 from bot.sandbox.page.conversation import Conversation, ThreadPane
 from bot.sandbox.page.feed import Announcer
+from bot.sandbox.page.first_steps import FirstSteps
 from bot.sandbox.page.markup import tag
 from bot.sandbox.page.modals import ModalHost
 from bot.sandbox.page.navigation import Sidebar, TopBar
@@ -38,7 +39,9 @@ class Window:
         with tag("div", classes="app"):
             self._topbar = TopBar(self._reader)
             with tag("div", classes="columns"):
-                self._sidebar = Sidebar(self._reader, self._open_by_hand)
+                with tag("div", classes="sidebar"):
+                    self._sidebar = Sidebar(self._reader, self._open_by_hand)
+                    self._steps = FirstSteps(self._reader)
                 self._main = tag("main", classes="main", id="main", tabindex="-1")
                 self._side = tag("aside", classes="side", aria_label="Thread")
             self._controls = ControlStrip(self._reader)
@@ -83,6 +86,7 @@ class Window:
                 self._thread.refresh()
         self._conversation.refresh()
         self._sidebar.show(self._conversation.channel.id)
+        self._steps.refresh()
         self._modals.refresh()
         self._controls.refresh()
         self._announcer.refresh()

@@ -9,7 +9,9 @@ from bot.sandbox.page.reader import Surface
 from bot.sandbox.slack.records import Json
 
 _COLOURS: Final = ["#1264a3", "#b8521f", "#2b7a4b", "#8a3ab9", "#a8123e", "#5c5c00"]
-_WORDS: Final = {"color": "#4a4a4f", "fontFamily": "inherit", "fontSize": 12}
+# The font is named: the widths of words are measured outside of the page, where "inherit" names no font.
+_FONT: Final = 'Roboto, system-ui, -apple-system, "Segoe UI", sans-serif'
+_WORDS: Final = {"color": "#4a4a4f", "fontFamily": _FONT, "fontSize": 12}
 
 
 def draw_chart(block: Json, surface: Surface) -> Redraw[Json]:
@@ -42,7 +44,7 @@ def _options(chart: Json) -> dict[str, Any]:
     axis = chart["axis_config"]
     several = len(chart["series"]) > 1
     return {
-        "animation": False, "color": _COLOURS, "textStyle": {"fontFamily": "inherit"},
+        "animation": False, "color": _COLOURS, "textStyle": {"fontFamily": _FONT},
         "tooltip": {"trigger": "axis", "confine": True},
         "legend": {"show": several, "top": 0, "right": 0, "textStyle": _WORDS},
         "grid": {"left": 56, "right": 16, "top": 28 if several else 12, "bottom": 44},

@@ -1,5 +1,6 @@
 """What people need who hear the page, see little of it, or use no mouse: names, roles and contrast."""
 
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -7,6 +8,7 @@ from playwright.async_api import Page, expect
 
 from tests.bot.sandbox.page.block_kit.test_block_painters import BLOCKS
 from tests.bot.sandbox.page.test_modals import opened
+from tests.support.npm_packages import install
 from tests.support.page_harness import shown, trial
 
 pytestmark = pytest.mark.long
@@ -109,6 +111,48 @@ async def test_forms_and_questions_are_named_and_readable() -> None:
         await page.get_by_role("button", name="Go", exact=True).click()
         await page.get_by_role("alertdialog", name="Really?").wait_for()
         assert await findings(page) == []
+
+
+# Every rule of axe-core; each finding with the rule and the element.
+AXE: Final = """async () => (await axe.run(document)).violations.flatMap(
+  (rule) => rule.nodes.map((node) => `${rule.id}: ${node.html.slice(0, 160)} ${node.failureSummary}`))"""
+
+
+@pytest.mark.outside
+async def test_axe_core_finds_nothing(tmp_path: Path) -> None:
+    await install("axe-core@4", tmp_path)
+    script = (tmp_path / "node_modules" / "axe-core" / "axe.min.js").read_text()
+
+    async with trial() as there, there.open() as page:
+        await page.evaluate(script)
+
+        async def found() -> list[str]:
+            # What fades in has arrived by then.
+            await page.wait_for_timeout(400)
+            violations: list[str] = await page.evaluate(AXE)
+            return violations
+
+        assert await found() == []
+        root = await there.post("all", BLOCKS)
+        await there.post("a reply", thread_ts=root)
+        await page.get_by_role("button", name="1 reply").click()
+        await page.get_by_role("button", name="Sandbox controls").click()
+        box = page.get_by_label("Message #tuning")
+        await box.fill("/")
+        await page.locator(".completion").first.wait_for()
+        assert await found() == []
+        await page.get_by_label("Reply in this thread").press("Escape")
+        await box.fill("words")
+        await expect(page.locator(".completion").first).to_be_hidden()
+        assert await found() == []
+        form = await opened(page)
+        await form.get_by_role("button", name="Send it").click()
+        await form.get_by_text("Please complete this required field.").wait_for()
+        assert await found() == []
+        await page.keyboard.press("Escape")
+        await page.get_by_role("button", name="Go", exact=True).click()
+        await page.get_by_role("alertdialog", name="Really?").wait_for()
+        assert await found() == []
 
 
 async def test_the_focus_is_always_to_be_seen() -> None:

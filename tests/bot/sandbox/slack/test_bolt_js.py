@@ -9,35 +9,18 @@ from pathlib import Path
 import pytest
 
 from bot.sandbox.slack import APP_TOKEN, BOT_TOKEN, SlackStandIn
+from tests.support.npm_packages import install
 
 pytestmark = [pytest.mark.outside, pytest.mark.long]
 
 BOLT = "@slack/bolt@4"
-INSTALL_SECONDS = 120
-
-
-async def install(folder: Path, npm: str) -> None:
-    """Install Bolt for JavaScript into a folder, or skip with npm's reason."""
-    arguments = ["install", "--no-audit", "--no-fund", "--loglevel=error", BOLT]
-    process = await asyncio.create_subprocess_exec(
-        npm, *arguments, cwd=folder, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
-    )
-    try:
-        _, errors = await asyncio.wait_for(process.communicate(), INSTALL_SECONDS)
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-        pytest.skip(f"npm did not install {BOLT} within {INSTALL_SECONDS} s")
-    if process.returncode:
-        pytest.skip(f"npm could not install {BOLT}: {errors.decode().strip()[-200:]}")
 
 
 @pytest.fixture
 async def slack(tmp_path: Path) -> AsyncIterator[SlackStandIn]:
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        pytest.skip("node and npm are not installed")
-    await install(tmp_path, npm)
+    await install(BOLT, tmp_path)
+    node = shutil.which("node")
+    assert node is not None
     script = shutil.copy(Path(__file__).with_name("bolt_app.cjs"), tmp_path)
     async with SlackStandIn() as standin:
         tokens = {"BOT_TOKEN": BOT_TOKEN, "APP_TOKEN": APP_TOKEN, "SLACK_API_URL": standin.api_url}
