@@ -43,6 +43,17 @@ def test_the_readme_says_which_systems_still_train() -> None:
         assert ("**yes**" in row) == profile.trains_today
 
 
+def test_the_moving_picture_is_small_has_words_and_stands_still_where_motion_is_unwanted() -> None:
+    [still, moving] = re.findall(r'(?:srcset|src)="([^"]+)"', README)
+    [words] = re.findall(r'<img [^>]*alt="([^"]+)"', README)
+
+    assert "prefers-reduced-motion: reduce" in README.partition(f'srcset="{still}"')[0].splitlines()[-1]
+    assert b"ANIM" in (ROOT / moving).read_bytes()[:64]
+    assert (ROOT / moving).stat().st_size < 1_500_000
+    assert b"acTL" not in (ROOT / still).read_bytes()[:64]
+    assert len(words) > 100
+
+
 def test_every_link_to_a_part_of_the_readme_leads_to_one() -> None:
     headings = re.findall(r"^#+ (.*)$", README, re.MULTILINE)
     anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}

@@ -65,8 +65,8 @@ async def test_errors_stand_under_their_fields_and_are_tied_to_them() -> None:
         await expect(number).to_have_attribute("aria-invalid", "false")
 
 
-async def test_a_form_that_the_app_redraws_keeps_what_was_typed() -> None:
-    async with trial() as there, there.open() as page:
+async def test_a_form_that_the_app_redraws_keeps_what_was_typed_and_is_in_one_window_only() -> None:
+    async with trial() as there, there.open() as page, there.open() as other:
         form = await opened(page)
         await form.get_by_label("Words").fill("still here")
         await form.get_by_label("Switch").select_option("Blue")
@@ -74,6 +74,9 @@ async def test_a_form_that_the_app_redraws_keeps_what_was_typed() -> None:
         await expect(form.get_by_text("You chose blue")).to_be_visible()
         await expect(form.get_by_label("Words")).to_have_value("still here")
         await expect(form.get_by_label("Switch")).to_have_value("blue")
+        await there.post("seen in both windows")
+        await shown(other, "seen in both windows").wait_for()
+        await expect(other.get_by_role("dialog")).to_have_count(0)
 
 
 async def test_a_second_form_lies_on_top_of_the_first_and_escape_closes_one_at_a_time() -> None:

@@ -1,6 +1,8 @@
 """What the windows share: who sees which channel, and what is new to whom."""
 
-from bot.sandbox.page.fault_menu import active, bot_state, make_normal, slack_actions
+from bot.sandbox.google import GoogleStandIn
+from bot.sandbox.google.character_trainer import CharacterTrainer
+from bot.sandbox.page.fault_menu import active, bot_state, google_actions, make_normal, slack_actions
 from bot.sandbox.page.sandbox import Sandbox
 from bot.sandbox.slack import SlackStandIn
 
@@ -59,6 +61,29 @@ def test_every_slack_fault_of_the_menu_is_switched_on_and_ends_again() -> None:
     assert any("429" in each or "ratelimited" in each for each in active(sandbox))
     make_normal(sandbox)
     assert active(sandbox) == []
+
+
+async def test_a_training_is_slow_on_demand_and_fast_again() -> None:
+    sandbox = new_sandbox()
+    trainer = CharacterTrainer()
+    async with GoogleStandIn(trainer=trainer) as google:
+        sandbox.google = google
+        [slowly] = [action for action in google_actions(google) if action.name == "Train slowly"]
+        slowly.act()
+        assert trainer.spread_seconds > 0
+        assert "Google: trains slowly" in active(sandbox)
+        make_normal(sandbox)
+    assert trainer.spread_seconds == 0
+    assert active(sandbox) == []
+
+
+def test_what_the_app_opens_opens_in_the_window_where_the_person_last_acted() -> None:
+    sandbox = new_sandbox()
+    ada, grace = sandbox.enter("ada"), sandbox.enter("grace")
+    assert sandbox.opens_in(ada, "first")
+    sandbox.acts_in(ada, "second")
+    assert [sandbox.opens_in(ada, window) for window in ("first", "second")] == [False, True]
+    assert sandbox.opens_in(grace, "first")
 
 
 def test_a_bot_that_was_stopped_is_told_from_one_that_is_gone() -> None:
