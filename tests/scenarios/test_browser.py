@@ -128,7 +128,7 @@ async def test_a_newcomer_tunes_on_an_uploaded_file_and_talks_to_the_model() -> 
         await expect(thread.get_by_text("eight", exact=True)).to_be_visible()
         await expect(page.get_by_role("button", name="2 replies")).to_be_visible()
         steps = page.get_by_role("region", name="First steps")
-        await expect(steps.get_by_text("Done.")).to_have_count(await steps.get_by_role("listitem").count())
+        await expect(steps.get_by_text("Done.", exact=True)).to_have_count(await steps.get_by_role("listitem").count())
 
 
 async def test_a_running_tuning_is_cancelled_after_a_question() -> None:
