@@ -120,7 +120,7 @@ async def test_direct_messages_are_one_flat_conversation_with_a_model_that_was_c
         bot.google.answers.say("one two three four five")
         pause = bot.google.faults.pause_stream(after=2)
         bob.post(bob.open_dm(), "count")
-        await wait_until(lambda: pause.hits and session.status == "processing", "an answer in the making")
+        await wait_until(lambda: pause.reached and session.status == "processing", "an answer in the making")
         bob.stop_agent(answer.channel, "")
         await wait_until(lambda: asker.messages("one two", "topped"), "the words until the Stop")
         bot.google.answers.clear()

@@ -121,14 +121,10 @@ def proxy_page(status: int) -> str:
 class Faults:
     """The faults laid out, first come first met, and what Google does differently until `clear`.
 
-    A list shows a job only `list_lag` seconds of the stand-in's clock after its creation. With
-    `forbids_unknown_models` a tuned model that never existed is answered with 403, as the Gemini API may do, and
-    with `refuses_concurrent_jobs` a Vertex job over the quota is refused instead of queued.
+    A list shows a job only `list_lag` seconds of the stand-in's clock after its creation.
     """
 
     list_lag: float = 0.0
-    forbids_unknown_models: bool = False
-    refuses_concurrent_jobs: bool = False
     _laid: list[Fault] = field(default_factory=list)
     _lost_operations: set[str] = field(default_factory=set)
 
@@ -201,7 +197,7 @@ class Faults:
         """Take every fault away, find every lost operation again and behave as Google usually does."""
         self._laid.clear()
         self._lost_operations.clear()
-        self.list_lag, self.forbids_unknown_models, self.refuses_concurrent_jobs = 0.0, False, False
+        self.list_lag = 0.0
 
     @property
     def waiting(self) -> list[Fault]:

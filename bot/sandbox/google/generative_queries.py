@@ -183,7 +183,7 @@ class QueryRoutes:
         if name.startswith("tunedModels/"):
             model = self._models.find(system, name)
             model.require_active()
-            return model.job.training_run if model.job is not None else None
+            return model.job.training_run
         if name not in {model["name"] for model in self._base_models(system == "palm")}:
             version = "v1beta3" if system == "palm" else "v1beta"
             raise not_found(

@@ -86,14 +86,14 @@ class TunedModelRoutes:
             model
             for system in VERSIONS.values()
             for model in self._models.listed(system)
-            if model.name == name and model.job is not None and not self._faults.has_lost(model.operation)
+            if model.name == name and not self._faults.has_lost(model.operation)
         ]
         return answer({"operations": [model.operation_view() for model in found]} if found else {})
 
     async def cancel_operation(self, call: Call) -> web.Response:
         """Ask for the end of a tuning; one that has ended stays as it is."""
         model = self._operation(call)
-        if model.job is not None and model.job.phase not in ("succeeded", "failed", "cancelled"):
+        if model.job.phase not in ("succeeded", "failed", "cancelled"):
             model.job.cancel()
         return answer({})
 

@@ -213,12 +213,6 @@ class Jobs:
         raise KeyError(name)
 
     @property
-    def open_vertex_jobs(self) -> int:
-        """How many jobs of Vertex AI wait or go on."""
-        self.settle()
-        return len(self._waiting) + len(self._placed)
-
-    @property
     def latest(self) -> Job:
         """The job created last."""
         return self.all[-1]

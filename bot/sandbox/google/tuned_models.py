@@ -20,13 +20,13 @@ SCHEMAS: dict[str, Schema] = {"palm": PALM, "gemini": GEMINI}
 
 @dataclass(eq=False)
 class TunedModel:
-    """One tuned model: `facts` in natural values; `job` is None for one that was trained elsewhere."""
+    """One tuned model and the job that makes it; `facts` are in natural values."""
 
     number: int
     system: str
     name: str
     facts: dict[str, Any]
-    job: Job | None
+    job: Job
     operation: str
 
     @property
@@ -36,26 +36,22 @@ class TunedModel:
 
     def view(self) -> dict[str, Any]:
         """Return its TunedModel as JSON."""
-        facts = dict(self.facts)
-        if self.job is not None:
-            job = self.job
-            if not facts["description"] and job.training_run is not None:
-                facts["description"] = job.training_run.account
-            facts["state"] = job.shown_state or STATES.get(job.phase, "CREATING")
-            facts["updateTime"] = max(facts["updateTime"], job.ended or 0.0)
-            facts["tuningTask"] = {
-                "startTime": job.started,
-                "completeTime": job.ended,
-                "snapshots": self._snapshots(),
-                "hyperparameters": facts["tuningTask"]["hyperparameters"],
-            }
+        facts, job = dict(self.facts), self.job
+        if not facts["description"] and job.training_run is not None:
+            facts["description"] = job.training_run.account
+        facts["state"] = job.shown_state or STATES.get(job.phase, "CREATING")
+        facts["updateTime"] = max(facts["updateTime"], job.ended or 0.0)
+        facts["tuningTask"] = {
+            "startTime": job.started,
+            "completeTime": job.ended,
+            "snapshots": self._snapshots(),
+            "hyperparameters": facts["tuningTask"]["hyperparameters"],
+        }
         return encode(self.schema, "TunedModel", facts)
 
     def operation_view(self) -> dict[str, Any]:
         """Return its operation as JSON: metadata always, then `response` or `error` once done."""
         job = self.job
-        if job is None:
-            raise not_found(f"Operation {self.operation} not found.")
         phase = job.phase
         metadata = {
             "totalSteps": job.total_steps,
@@ -83,11 +79,11 @@ class TunedModel:
 
     def require_active(self) -> None:
         """Raise Google's 400 while the model cannot answer."""
-        if self.job is not None and self.job.phase != "succeeded":
+        if self.job.phase != "succeeded":
             raise failed_precondition(f"Model {self.name} is not ready to serve: it is not ACTIVE.")
 
     def _snapshots(self) -> list[dict[str, Any]]:
-        if self.job is None or self.job.phase in ("queued", "pending"):
+        if self.job.phase in ("queued", "pending"):
             return []
         return [
             {"step": one.step, "epoch": one.epoch, "meanLoss": one.loss, "computeTime": one.at}
@@ -112,19 +108,13 @@ class TunedModels:
         return [
             model
             for model in reversed(self._models.values())
-            if model.system == system and (model.job is None or model.job.created <= shown)
+            if model.system == system and model.job.created <= shown
         ]
 
     def find(self, system: str, name: str) -> TunedModel:
-        """Return a model by name.
-
-        Raises:
-            GoogleError: 404 in Google's words, or its 403 while unknown models are forbidden.
-        """
+        """Return a model by name, or raise Google's 404."""
         model = self._models.get(name)
         if model is None or model.system != system:
-            if self.faults.forbids_unknown_models:
-                raise GoogleError(403, f"You do not have permission to access tuned model {name}.")
             raise not_found(f"Tuned model {name} does not exist.")
         return model
 
@@ -155,7 +145,7 @@ class TunedModels:
             raise invalid(
                 f"Invalid tuned_model_id '{model_id}': it must match {MODEL_ID.pattern}.", "tuned_model_id"
             )
-        training_run = source.job.training_run if source is not None and source.job is not None else None
+        training_run = source.job.training_run if source is not None else None
         training_task, hyperparameters = read_training_task(
             system, asked.get("tuningTask", {}), limits, training_run
         )
@@ -188,25 +178,15 @@ class TunedModels:
             training_task=training_task,
             request=asked,
         )
-        return self._keep(system, name, facts, job)
-
-    def adopt(self, system: str, view: dict[str, Any]) -> TunedModel:
-        """Take in a finished model from its JSON, as one that was trained elsewhere."""
-        facts = decode(SCHEMAS[system], "TunedModel", view)
-        return self._keep(system, facts["name"], facts, None)
+        self._created += 1
+        operation = f"{name}/operations/{self.letters(12)}"
+        model = self._models[name] = TunedModel(self._created, system, name, facts, job, operation)
+        return model
 
     def delete(self, model: TunedModel) -> None:
         """Delete a model; its training, if still going on, ends."""
-        if model.job is not None:
-            model.job.cancel()
+        model.job.cancel()
         del self._models[model.name]
-
-    def _keep(self, system: str, name: str, facts: dict[str, Any], job: Job | None) -> TunedModel:
-        self._created += 1
-        operation = f"{name}/operations/{self.letters(12)}"
-        model = TunedModel(self._created, system, name, facts, job, operation)
-        self._models[name] = model
-        return model
 
     def _source(self, system: str, asked: dict[str, Any]) -> TunedModel | None:
         """Check the base model; return the tuned model when one is tuned again."""

@@ -12,7 +12,7 @@ from bot.sandbox.google.fault_injection import Faults
 from bot.sandbox.google.job_register import Job, Jobs
 from bot.sandbox.google.json_bodies import VERTEX, VERTEX_BETA, Schema, decode, encode
 from bot.sandbox.google.router import Call
-from bot.sandbox.google.rpc_status import GoogleError, invalid, not_found
+from bot.sandbox.google.rpc_status import invalid, not_found
 from bot.sandbox.google.stored_objects import Buckets
 from bot.sandbox.google.trainer import TrainingRun
 from bot.sandbox.google.training_files import Dataset, data_stats
@@ -165,8 +165,6 @@ class TuningJobs:
             raise invalid(f"Tuning is not supported in location {location}.", "parent")
         spec = check_job(asked, limits)
         source, training_run = self._source(asked)
-        if self.faults.refuses_concurrent_jobs and self.jobs.open_vertex_jobs >= limits.concurrent_vertex_jobs:
-            raise GoogleError(429, "Quota exceeded for aiplatform.googleapis.com/global_concurrent_tuning_jobs.")
         training = await read_training(asked, spec, self.buckets, limits, training_run)
         serving = f"{parent.rsplit('/', 1)[0]}/{limits.serving_locations.get(location, location)}"
         job = self.jobs.add(

@@ -37,7 +37,7 @@ class Window:
             frame.tag = "div"
         tag("a", "Skip to the messages", "skip", href="#main")
         with tag("div", classes="app"):
-            self._topbar = TopBar(self._reader)
+            TopBar(self._reader)
             with tag("div", classes="columns"):
                 with tag("div", classes="sidebar"):
                     self._sidebar = Sidebar(self._reader, self._open_by_hand)

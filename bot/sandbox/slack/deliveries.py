@@ -125,7 +125,7 @@ class Deliveries:
         await self._faults.gate()
         transport = self.transport
         assert transport is not None, "the server sets the transport before anybody can act"
-        attempt = Attempt(self._workspace.now(), retry_num, transport.name)
+        attempt = Attempt(retry_num, transport.name)
         delivery.attempts.append(attempt)
         started = time.perf_counter()
         try:
@@ -186,15 +186,6 @@ class HttpDelivery:
             "X-Slack-Signature": f"v0={digest.hexdigest()}",
             "User-Agent": _USER_AGENT,
         }
-
-    async def verify_url(self) -> bool:
-        """Send the challenge by which Slack checks an events address, and tell whether it came back."""
-        challenge = self._workspace.new_id("challenge")
-        payload = {"token": self._app.verification_token, "challenge": challenge, "type": "url_verification"}
-        body = json.dumps(payload)
-        headers = self.signed(body) | {"Content-Type": "application/json"}
-        async with self._session.post(self.url, data=body, headers=headers) as answer:
-            return answer.status == 200 and challenge in await answer.text()
 
     async def close(self) -> None:
         """Let go of the client's connections."""

@@ -1,6 +1,6 @@
 """Turns what happens in the workspace into Slack's events, for the app that subscribed to them."""
 
-from typing import Any, Protocol
+from typing import Protocol
 
 from bot.sandbox.slack.api_objects import ApiObjects
 from bot.sandbox.slack.records import ChannelKind, Delivery, File, Json, Message
@@ -33,8 +33,8 @@ class EventsApi:
         self.objects = objects
         self._outgoing = outgoing
 
-    def send(self, name: str, event: Json, **envelope: Any) -> None:
-        """Deliver an event if the app subscribes to `name`; `envelope` replaces fields around the event.
+    def send(self, name: str, event: Json) -> None:
+        """Deliver an event if the app subscribes to `name`.
 
         Source: https://docs.slack.dev/apis/events-api/#event-type-structure
         """
@@ -60,7 +60,6 @@ class EventsApi:
             "is_ext_shared_channel": channel is not None and channel.is_ext_shared,
             "context_enterprise_id": self.workspace.enterprise_id,
             "event_context": f"4-{self.workspace.new_id('E')}",
-            **envelope,
         }  # fmt: skip
         self._outgoing.send_event(payload)
 

@@ -153,7 +153,6 @@ class View:
     previous_view_id: str | None = None
     entered: dict[str, Json] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
-    response_urls: list[Json] = field(default_factory=list)
     updates: int = 0
 
     @property
@@ -218,7 +217,6 @@ class WebCall:
 class Attempt:
     """One try at handing a delivery over; `outcome` is ``acked``, ``timeout``, ``error`` or ``no_connection``."""
 
-    sent_at: float
     retry_num: int
     transport: str
     outcome: str = "pending"

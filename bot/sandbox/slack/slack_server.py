@@ -148,10 +148,6 @@ class SlackStandIn:
         """Return the bot of another app, which posts like a person does."""
         return self.person(name, is_bot=True, bot_id=self.workspace.new_id("B"))
 
-    def deliver_event(self, name: str, event: Json, **envelope: Any) -> None:
-        """Deliver any event as it is given, as one without a user; `envelope` replaces fields around it."""
-        self._events.send(name, event, **envelope)
-
     def add_channel(self, name: str, *people: Person, private: bool = False, with_bot: bool = True) -> Channel:
         """Make a channel with these people in it, and the bot unless it is left out."""
         members = [person.id for person in people]

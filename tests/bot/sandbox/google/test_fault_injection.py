@@ -164,29 +164,6 @@ async def test_filter_is_refused_and_the_list_without_it_is_not(
         assert (await client.get(jobs_path(google), params={"pageSize": 5})).status_code == 200
 
 
-async def test_tuned_model_that_never_existed_may_be_forbidden(
-    client: httpx.AsyncClient, google: GoogleStandIn
-) -> None:
-    google.faults.forbids_unknown_models = True
-    refused = await client.get(f"{MODELS}/none")
-    assert (refused.status_code, refused.json()["error"]["status"]) == (403, "PERMISSION_DENIED")
-    google.faults.clear()
-    assert (await client.get(f"{MODELS}/none")).status_code == 404
-
-
-@pytest.mark.usefixtures("bucket")
-async def test_job_over_the_quota_is_refused_until_a_place_is_free(
-    client: httpx.AsyncClient, google: GoogleStandIn
-) -> None:
-    google.faults.refuses_concurrent_jobs = True
-    await start_job(client, google)
-    refused = await client.post(jobs_path(google), json=tuning_job_body())
-    assert (refused.status_code, refused.json()["error"]["status"]) == (429, "RESOURCE_EXHAUSTED")
-    assert len(google.jobs.all) == 1
-    google.jobs.latest.finish()
-    await start_job(client, google)
-
-
 @pytest.mark.parametrize("alt", ["sse", "json"])
 async def test_stream_is_cut_in_the_middle(client: httpx.AsyncClient, google: GoogleStandIn, alt: str) -> None:
     google.faults.cut_stream(1)

@@ -98,8 +98,7 @@ async def over_http(slack: SlackStandIn) -> AsyncIterator[None]:
     try:
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
-        transport = await slack.deliver_over_http(f"http://127.0.0.1:{runner.addresses[0][1]}/slack/events")
-        assert await transport.verify_url()
+        await slack.deliver_over_http(f"http://127.0.0.1:{runner.addresses[0][1]}/slack/events")
         yield
     finally:
         await runner.cleanup()

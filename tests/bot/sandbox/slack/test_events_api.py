@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.sandbox.slack import Channel, Person, SlackStandIn
@@ -61,23 +60,6 @@ async def test_a_workspace_of_an_enterprise_says_so_everywhere(
     assert payload["context_enterprise_id"] == payload["authorizations"][0]["enterprise_id"] == "E0GRID"
     assert (await ana.slash_command(general, "/tune")).payload["enterprise_id"] == "E0GRID"
     assert (await ana.shortcut("tune")).payload["enterprise"]["id"] == "E0GRID"
-
-
-@pytest.mark.parametrize("missing", ["user", "team", "channel"])
-async def test_an_event_can_lack_what_others_have(slack: SlackStandIn, general: Channel, missing: str) -> None:
-    event = {
-        "type": "message",
-        "user": "U0GONE",
-        "team": "T0OTHER",
-        "channel": general.id,
-        "text": "hi",
-        "ts": "1.1",
-    }
-    del event[missing]
-    slack.deliver_event("message.channels", event, team_id="T0OTHER", is_ext_shared_channel=True)
-    payload = slack.workspace.deliveries[-1].payload
-    assert missing not in payload["event"]
-    assert (payload["team_id"], payload["is_ext_shared_channel"]) == ("T0OTHER", True)
 
 
 async def test_edits_and_deletions_by_the_app_itself_are_told_too(
