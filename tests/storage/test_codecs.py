@@ -2,6 +2,8 @@
 
 import asyncio
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +17,7 @@ from bot.ports.stores import Change
 from storage.codecs import micros, moment
 from storage.database import Database
 from storage.jobs import SqliteJobStore
+from tests.support.ready_database import write_ready_database
 
 TEXT = st.text(max_size=30)
 COUNT = st.integers(0, 2**63 - 1)
@@ -108,7 +111,7 @@ def test_any_job_proposal_and_loss_comes_back_as_it_was(
     )
 
     async def store_and_read() -> None:
-        database = Database(":memory:")
+        database = Database(write_ready_database(Path(directory) / "tunebot.db"))
         await database.open()
         try:
             jobs = SqliteJobStore(database)
@@ -127,7 +130,8 @@ def test_any_job_proposal_and_loss_comes_back_as_it_was(
         finally:
             await database.close()
 
-    asyncio.run(store_and_read())
+    with TemporaryDirectory() as directory:
+        asyncio.run(store_and_read())
 
 
 @given(TIME)

@@ -62,8 +62,8 @@ examples = st.builds(
 )
 mappings = st.none() | st.just(MAPPING) | st.just(FieldMapping("question+text_input", "answer"))
 
-many = settings(max_examples=400)
-some = settings(max_examples=150)
+many = settings(max_examples=150)
+some = settings(max_examples=60)
 
 
 @many

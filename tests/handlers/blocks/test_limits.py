@@ -65,7 +65,7 @@ def test_slack_takes_a_form_with_any_tuned_models(tuned: list[TunedModel]) -> No
     st.none() | samples.reports,
     st.none() | samples.requests,
 )
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_slack_takes_every_report(
     report: DatasetReport,
     profile: BackendProfile,

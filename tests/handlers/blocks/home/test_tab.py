@@ -18,7 +18,7 @@ from tests.support.block_samples import ADA, NOW, done, words
 
 
 @given(st.lists(samples.jobs, max_size=8), st.lists(words, max_size=10), samples.times)
-@settings(max_examples=30)
+@settings(max_examples=20)
 def test_slack_takes_every_home_tab(jobs: Sequence[TuningJob], names: Sequence[str], now: datetime) -> None:
     chosen = [("C1", ChannelModel(ModelRef("vertex", "e", name), "U1", NOW)) for name in names]
     view = json.loads(json.dumps(build_home(ADA, HomePage(jobs, jobs, chosen), now)))
