@@ -1,6 +1,7 @@
 """What holds in the whole suite: how Hypothesis runs, and what saves time in each process of it."""
 
 import gc
+import importlib.util
 import os
 import sys
 
@@ -14,6 +15,10 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 # Each worker, and each process that a test starts, would compile all modules again where a machine says otherwise.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# httpcore tries to import it in each request, and each failing import searches every folder again.
+if importlib.util.find_spec("sniffio") is None:
+    sys.modules["sniffio"] = None  # type: ignore[assignment]
 
 
 def pytest_collection_finish() -> None:

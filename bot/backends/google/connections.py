@@ -4,9 +4,11 @@ With one pool, five hundred questions to a slow model would occupy every connect
 cancellations and the starts of paid jobs would wait behind them.
 """
 
+import os
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 import httpx
@@ -60,20 +62,17 @@ class Connections:
         self._event_hooks = given
         self._transport = transport
         self._clients: dict[Pool, httpx.AsyncClient] = {}
-        self._tls: ssl.SSLContext | None = None
 
     def client(self, pool: Pool) -> httpx.AsyncClient:
         """Return the client of this pool. It honours HTTPS_PROXY and NO_PROXY and follows no redirect."""
         if (client := self._clients.get(pool)) is None:
-            # Reading the certificates takes longer than everything else here, so the pools share them.
-            self._tls = self._tls or httpx.create_ssl_context()
             client = self._clients[pool] = httpx.AsyncClient(
                 timeout=httpx.Timeout(self._retry_policy.answer, connect=self._retry_policy.connect),
                 limits=httpx.Limits(max_connections=CONNECTIONS[pool], max_keepalive_connections=_IDLE),
                 follow_redirects=False,
                 headers={"user-agent": "tunebot"},
                 event_hooks=self._event_hooks,
-                verify=self._tls,
+                verify=_tls_context(os.environ.get("SSL_CERT_FILE", ""), os.environ.get("SSL_CERT_DIR", "")),
                 transport=self._transport,
             )
         return client
@@ -93,3 +92,12 @@ class Connections:
         clients, self._clients = list(self._clients.values()), {}
         for client in clients:
             await client.aclose()
+
+
+@lru_cache(maxsize=4)
+def _tls_context(file: str, directory: str) -> ssl.SSLContext:
+    """Return what holds the certificates that are trusted: of this file or folder, else those of certifi.
+
+    Reading them holds the event loop for some hundredths of a second, so all backends and pools share them.
+    """
+    return httpx.create_ssl_context()
