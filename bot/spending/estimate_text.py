@@ -29,7 +29,7 @@ def cost_sentence(estimate: TuningEstimate) -> str:
         tokens = f"About {estimate.tokens * estimate.passes:,} training tokens for {passes}"
         return f"{tokens}; I do not know {what}, so I cannot say what that costs."
     chosen = "" if estimate.epochs else " if Google chooses as recommended"
-    most = "" if usd_text(highest) == usd_text(cost) else f", and hardly more than {usd_text(highest)}"
+    most = "" if usd_text(highest) == usd_text(cost) else f", perhaps up to {usd_text(highest)}"
     return f"Training may cost {about_text(cost)} for {passes}{chosen}{most}."
 
 
@@ -37,7 +37,7 @@ def token_sentence(estimate: TuningEstimate) -> str:
     """Return how many tokens one pass has and how certain that is."""
     return (
         f"About {estimate.tokens:,} tokens in one pass over the rows that are trained on, "
-        f"give or take {estimate.error_percent}% ({estimate.token_method})."
+        f"give or take {estimate.error_percent}%, which is a guess ({estimate.token_method})."
     )
 
 

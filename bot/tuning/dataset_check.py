@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 Progress = Callable[[str, int, int], None]  # the file's name, the bytes read so far, the bytes in total
 
-RULES: Final = 4  # raised when the checks change, so that older reports are not used
+RULES: Final = 5  # raised when the checks change, so that older reports are not used
 COUNT_SECONDS: Final = 5.0
 # Checks of small files have places of their own, so that they never wait for large ones. A small file that takes
 # too long for them is read again among the large ones.

@@ -125,6 +125,7 @@ class DatasetChecker:
             characters=totals.inputs.total + totals.outputs.total,
             tokens=totals.tokens,
             token_error=totals.token_error(totals.inputs.total + totals.outputs.total),
+            texts=totals.texts,
             inputs=totals.inputs.histogram(),
             outputs=totals.outputs.histogram(),
             unit=self._source.unit,

@@ -11,6 +11,7 @@ from bot.datasets.findings.report import (
     OTHER_SCRIPT_ERROR,
     TOKENS_PER_1000_BYTES,
     Histogram,
+    turns_error,
 )
 from bot.datasets.rows.row_checker import Batch
 
@@ -18,6 +19,8 @@ from bot.datasets.rows.row_checker import Batch
 LONG_OUTPUT = 256
 # Characters that seldom end a finished answer.
 CUT_ENDS = frozenset(string.ascii_letters + ",;:-–—(")
+# So many characters of the first rows show how many of all are digits.
+_SAMPLED = 64 * 1024
 # A question and its answer, after a system text.
 _SINGLE = 3
 
@@ -29,6 +32,9 @@ class Totals:
     rows: int = 0
     examples: int = 0
     text_bytes: int = 0
+    texts: int = 0
+    sampled: int = 0
+    sampled_digits: int = 0
     many_turns: int = 0
     cut_off: int = 0
     cut_off_lines: list[int] = field(default_factory=list)
@@ -45,6 +51,9 @@ class Totals:
         self.inputs.add(batch.before, batch.most_before)
         self.outputs.add(batch.after, batch.most_after)
         self.text_bytes += text_bytes
+        self.texts += sum(batch.columns.counts)
+        if self.sampled < _SAMPLED:
+            self._sample(batch)
 
     def add_cut_off(self, line: int, output: str) -> None:
         """Note an output that ends like one that was cut."""
@@ -58,8 +67,24 @@ class Totals:
         return -(-self.text_bytes * TOKENS_PER_1000_BYTES // 1000)
 
     def token_error(self, characters: int) -> int:
-        """Return by how many per cent `tokens` may be wrong: more where a tenth of the bytes is not ASCII."""
-        return ENGLISH_ERROR if self.text_bytes * 10 <= characters * 11 else OTHER_SCRIPT_ERROR
+        """Return by how many per cent `tokens` may be wrong, as far as one can guess.
+
+        More where a tenth of the bytes is not ASCII, where there are digits, each of which may be a token of its
+        own, and where texts are short, because Google adds some tokens to each.
+        """
+        script = ENGLISH_ERROR if self.text_bytes * 10 <= characters * 11 else OTHER_SCRIPT_ERROR
+        most = (1000 - TOKENS_PER_1000_BYTES) * 100
+        digits = -(-self.sampled_digits * most // (self.sampled * TOKENS_PER_1000_BYTES)) if self.sampled else 0
+        return script + digits + turns_error(self.texts, self.tokens)
+
+    def _sample(self, batch: Batch) -> None:
+        # Row by row, so that the result does not depend on how many rows come together.
+        for texts in zip(batch.columns.inputs, batch.columns.outputs, strict=True):
+            if self.sampled >= _SAMPLED:
+                return
+            text = "".join(texts)[:_SAMPLED]
+            self.sampled += len(text)
+            self.sampled_digits += sum(map(text.count, string.digits))
 
 
 class Lengths:

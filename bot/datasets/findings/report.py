@@ -22,6 +22,9 @@ PERSONAL_DATA = "personal-data"
 TOKENS_PER_1000_BYTES = 236
 ENGLISH_ERROR = 30
 OTHER_SCRIPT_ERROR = 60
+# Google does not say how many tokens it adds around each turn. Its open model Gemma adds five.
+# Source: https://ai.google.dev/gemma/docs/core/prompt-structure
+_TOKENS_OF_A_TURN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,8 @@ class DatasetReport:
     ones that can be tuned on; `unit` is what `lines` of findings count ("line", or "item" of a JSON array).
     `guessed_mapping` is offered where the rows are in no known dialect and no mapping was given; `keys` are
     then the keys of the first row. `characters` counts all text of the good examples, `tokens` estimates it: the
-    true number may be lower or higher by `token_error` per cent.
+    true number may be lower or higher by `token_error` per cent, which is a guess. `texts` counts the texts of the
+    good examples: system texts, questions and answers.
     """
 
     name: str
@@ -90,6 +94,7 @@ class DatasetReport:
     tokens: int = 0
     token_method: str = TOKEN_METHOD
     token_error: int = ENGLISH_ERROR
+    texts: int = 0
     inputs: Histogram = field(default=Histogram())
     outputs: Histogram = field(default=Histogram())
     unit: str = "line"
@@ -167,3 +172,8 @@ class DatasetReport:
             characters=self.characters,
             mapping=self.mapping,
         )
+
+
+def turns_error(texts: int, tokens: int) -> int:
+    """Return by how many per cent `tokens` may be too low, because Google adds some to each of the texts."""
+    return -(-100 * _TOKENS_OF_A_TURN * texts // tokens) if tokens else 0

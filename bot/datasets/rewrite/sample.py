@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from bot.datasets.findings.report import TOKENS_PER_1000_BYTES, DatasetReport
+from bot.datasets.findings.report import TOKENS_PER_1000_BYTES, DatasetReport, turns_error
 from bot.datasets.rewrite.converter import Converter
 from bot.domain.datasets import Dialect
 from bot.errors import UserError
@@ -15,8 +15,8 @@ from bot.errors import UserError
 HEAD_BYTES = 96 * 1024  # of the file, enough for some dozens of rows
 # A packed file can unpack to a thousand times its size, so its head is read a little at a time.
 _STEP_BYTES = 1024
-SAMPLE_ERROR = 10
-WHOLE_ERROR = 3  # Google adds some tokens to each row, and we join the texts of rows
+# A guess: the model that Google counts for and the one that it bills need not have the same tokens.
+COUNT_ERROR = 10
 _GROUPS = 5
 _FEWEST_IN_GROUP = 4
 
@@ -68,21 +68,24 @@ def sample_text(head: bytes, report: DatasetReport) -> Sample:
 def with_counted_tokens(report: DatasetReport, sample: Sample, counts: Sequence[int]) -> DatasetReport:
     """Return the report with its tokens estimated from Google's count of each group of the sample.
 
-    The error is how much the group that differs most from all of them differs, but at least a tenth: the rows that
-    were not sampled may differ more.
+    The error is a guess: how much the group that differs most from all of them differs, but at least a tenth,
+    because the rows that were not sampled may differ more. To it comes what Google adds to each turn of a row,
+    which a count of the rows' joined texts does not hold.
     """
     sizes = [len(text.encode()) for text in sample.texts]
     size, counted = sum(sizes), sum(counts)
     if sample.whole:
         method = f"Google counted {counted:,} tokens in all rows"
-        return replace(report, tokens=counted, token_method=method, token_error=WHOLE_ERROR)
+        error = COUNT_ERROR + turns_error(report.texts, counted)
+        return replace(report, tokens=counted, token_method=method, token_error=error)
     differences = (
         abs(-(-100 * group * size // (bytes_of_group * counted)) - 100)
         for group, bytes_of_group in zip(counts, sizes, strict=True)
     )
+    tokens = -(-report.tokens * 1000 * counted // (TOKENS_PER_1000_BYTES * size))
     return replace(
         report,
-        tokens=-(-report.tokens * 1000 * counted // (TOKENS_PER_1000_BYTES * size)),
+        tokens=tokens,
         token_method=f"estimated from Google's count of {counted:,} tokens in the first rows",
-        token_error=max(SAMPLE_ERROR, *differences),
+        token_error=max(COUNT_ERROR, *differences) + turns_error(report.texts, tokens),
     )

@@ -22,7 +22,7 @@ UNKNOWN = replace(PRICED, training_price=None)
 
 
 def test_the_price_is_about_and_has_a_highest_value() -> None:
-    assert cost_sentence(PRICED) == ("Training may cost about $0.30 for 3 passes, and hardly more than $0.39.")
+    assert cost_sentence(PRICED) == ("Training may cost about $0.30 for 3 passes, perhaps up to $0.39.")
 
 
 def test_an_unknown_price_is_called_unknown_and_never_zero() -> None:

@@ -34,8 +34,8 @@ def test_the_price_is_shown_with_its_error_its_table_and_what_asking_costs() -> 
             "type": "section",
             "block_id": "cost",
             "text": mrkdwn(
-                "*Training may cost about $0.30 for 3 passes, and hardly more than $0.39.* About 10,000 tokens in "
-                "one pass over the rows that are trained on, give or take 30% (estimated)."
+                "*Training may cost about $0.30 for 3 passes, perhaps up to $0.39.* About 10,000 tokens in "
+                "one pass over the rows that are trained on, give or take 30%, which is a guess (estimated)."
             ),
         },
         {
