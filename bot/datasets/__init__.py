@@ -11,6 +11,8 @@ from bot.datasets.findings.findings import Finding, Severity
 from bot.datasets.findings.report import OUT_OF_TIME, DatasetReport, Histogram, Preview
 from bot.datasets.findings.report_text import report_text, warnings_text
 from bot.datasets.findings.task_kinds import Task
+from bot.datasets.formats.pictures import PICTURE_NAMES
+from bot.datasets.formats.zip_unpacker import stored_header
 from bot.datasets.rewrite.converter import Converter
 from bot.datasets.rewrite.corrections import CorrectedRows, correction_rows
 from bot.datasets.rewrite.file_repair import Repaired, Repairer
@@ -18,11 +20,12 @@ from bot.datasets.rewrite.sample import with_counted_tokens
 from bot.datasets.rewrite.validation_split import Side, Split
 from bot.datasets.rows.column_mapping import format_mapping, guess_mapping
 from bot.datasets.rows.examples import Example, encode
-from bot.datasets.streams import WORKER_MODULE, check, convert, repair
-from bot.datasets.worker_tasks import CheckResult, CheckTask, ConvertTask, RepairResult, RepairTask
+from bot.datasets.streams import WORKER_MODULE, check, convert, pictures, repair
+from bot.datasets.worker_tasks import CheckResult, CheckTask, ConvertTask, PicturesTask, RepairResult, RepairTask
 
 __all__ = [
     "OUT_OF_TIME",
+    "PICTURE_NAMES",
     "WORKER_MODULE",
     "CheckBudget",
     "CheckResult",
@@ -35,6 +38,7 @@ __all__ = [
     "Example",
     "Finding",
     "Histogram",
+    "PicturesTask",
     "Preview",
     "RepairBudget",
     "RepairResult",
@@ -51,8 +55,10 @@ __all__ = [
     "encode",
     "format_mapping",
     "guess_mapping",
+    "pictures",
     "repair",
     "report_text",
+    "stored_header",
     "validation_limit",
     "warnings_text",
     "with_counted_tokens",

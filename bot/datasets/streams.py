@@ -5,6 +5,7 @@ from contextlib import aclosing
 from typing import Final
 
 from bot.datasets.formats.json_lines import PIECE_BYTES
+from bot.datasets.formats.pictures import Picture
 from bot.datasets.worker_tasks import (
     END,
     ERROR,
@@ -16,11 +17,13 @@ from bot.datasets.worker_tasks import (
     CheckResult,
     CheckTask,
     ConvertTask,
+    PicturesTask,
     RepairResult,
     RepairTask,
     Task,
     decode_check,
     decode_failure,
+    decode_picture,
     decode_repair,
     encode,
 )
@@ -61,6 +64,15 @@ async def convert(worker: Worker, chunks: AsyncIterable[bytes], task: ConvertTas
             last = written
     if last:
         yield last
+
+
+async def pictures(
+    worker: Worker, chunks: AsyncIterable[bytes], task: PicturesTask
+) -> AsyncGenerator[Picture, None]:
+    """Yield the pictures of a zip, each whole. Raises TooMuchWork, and Outdated at the end for other bytes."""
+    async with aclosing(_Session(worker).run(task, chunks)) as outputs:
+        async for output in outputs:
+            yield decode_picture(output)
 
 
 async def repair(worker: Worker, chunks: AsyncIterable[bytes], task: RepairTask) -> RepairResult:

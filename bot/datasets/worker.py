@@ -5,6 +5,7 @@ first where memory runs out. What it writes to its error output goes into the bo
 what a file holds.
 """
 
+import hashlib
 import os
 import resource
 import sys
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
 from bot.datasets.checks.checker import DatasetChecker
+from bot.datasets.formats.pictures import PictureFolder
+from bot.datasets.formats.unpacker import Unpacker
 from bot.datasets.rewrite.converter import Converter
 from bot.datasets.rewrite.file_repair import Repaired, Repairer
 from bot.datasets.rewrite.sample import HEAD_BYTES, NO_SAMPLE, sample_text
@@ -29,6 +32,7 @@ from bot.datasets.worker_tasks import (
     CheckTask,
     ConvertTask,
     Failure,
+    PicturesTask,
     RepairResult,
     RepairTask,
     Task,
@@ -36,7 +40,7 @@ from bot.datasets.worker_tasks import (
     encode,
     failure_of,
 )
-from bot.errors import BotError, TooMuchWork
+from bot.errors import BotError, Outdated, TooMuchWork
 
 NICENESS: Final = 10
 # A hostile row of two megabytes can create objects of thirty times its size, and hashes take 48 MB.
@@ -135,7 +139,13 @@ class Converting:
 
     def __init__(self, task: ConvertTask) -> None:
         self._converter = Converter(
-            task.dialect, task.target, task.mapping, task.sha256, task.split, name=task.name
+            task.dialect,
+            task.target,
+            task.mapping,
+            task.sha256,
+            task.split,
+            name=task.name,
+            pictures=task.pictures,
         )
         self._steps = _Steps()
 
@@ -145,6 +155,30 @@ class Converting:
 
     def finish(self) -> Iterator[bytes]:
         yield OUTPUT + self._converter.finish()
+        yield RESULT
+
+
+class TakingPictures:
+    """Takes the pictures out of a zip."""
+
+    done = False
+
+    def __init__(self, task: PicturesTask) -> None:
+        self._unpacker = Unpacker(PictureFolder(keep=True))
+        self._expected = task.sha256
+        self._sha256 = hashlib.sha256()
+
+    def feed(self, piece: bytes) -> Iterator[bytes]:
+        self._sha256.update(piece)
+        for start in range(0, len(piece), PACKED_STEP):
+            for _ in self._unpacker.feed(piece[start : start + PACKED_STEP]):
+                pass
+            for picture in self._unpacker.folder.take():
+                yield OUTPUT + encode(picture)
+
+    def finish(self) -> Iterator[bytes]:
+        if self._sha256.hexdigest() != self._expected:
+            raise Outdated("The file has changed since it was checked.", "Check it again, then start anew.")
         yield RESULT
 
 
@@ -202,6 +236,8 @@ def _reading(task: Task, files: ExitStack) -> Reading:
             return Repairing(task, kept, rejected)
         case ConvertTask():
             return Converting(task)
+        case PicturesTask():
+            return TakingPictures(task)
 
 
 def _out_of_memory() -> Failure:
@@ -215,7 +251,7 @@ def _out_of_memory() -> Failure:
 def _limit_cpu(task: Task) -> None:
     """Let the kernel end the process where one row alone takes longer than a whole file may."""
     used = resource.getrusage(resource.RUSAGE_SELF)
-    budget = CONVERSION_CPU_SECONDS if isinstance(task, ConvertTask) else task.budget.cpu_seconds
+    budget = CONVERSION_CPU_SECONDS if isinstance(task, ConvertTask | PicturesTask) else task.budget.cpu_seconds
     most = int(used.ru_utime + used.ru_stime + budget) + CPU_GRACE_SECONDS
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))

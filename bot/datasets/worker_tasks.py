@@ -10,6 +10,7 @@ import msgspec
 from bot.datasets.checks.budget import CheckBudget, RepairBudget
 from bot.datasets.findings.fingerprints import Fingerprints
 from bot.datasets.findings.report import DatasetReport
+from bot.datasets.formats.pictures import Picture
 from bot.datasets.rewrite.sample import Sample
 from bot.datasets.rewrite.validation_split import Split
 from bot.domain.backend_profile import DatasetLimits
@@ -61,9 +62,16 @@ class ConvertTask(msgspec.Struct, frozen=True, tag="convert"):
     sha256: str = ""
     split: Split | None = None
     name: str = ""
+    pictures: dict[str, tuple[str, str]] | None = None
 
 
-Task = CheckTask | RepairTask | ConvertTask
+class PicturesTask(msgspec.Struct, frozen=True, tag="pictures"):
+    """Take the pictures out of a zip with these bytes."""
+
+    sha256: str
+
+
+Task = CheckTask | RepairTask | ConvertTask | PicturesTask
 
 
 class CheckResult(msgspec.Struct, frozen=True):
@@ -116,6 +124,7 @@ def _from_wire(kind: type, value: Any) -> Any:
 encode: Final = msgspec.msgpack.Encoder(enc_hook=_to_wire).encode
 decode_task: Final = msgspec.msgpack.Decoder(Task, dec_hook=_from_wire).decode
 decode_check: Final = msgspec.msgpack.Decoder(CheckResult, dec_hook=_from_wire).decode
+decode_picture: Final = msgspec.msgpack.Decoder(Picture).decode
 decode_repair: Final = msgspec.msgpack.Decoder(RepairResult).decode
 decode_failure: Final = msgspec.msgpack.Decoder(Failure).decode
 

@@ -34,7 +34,8 @@ class Dataset:
     """A checked file: its location and what the check found.
 
     `location` is `slack:FILE_ID` or a `gs://` URI; `sha256` is the hash of the checked bytes, so that a file
-    that changed afterwards is never trained on; `characters` counts all text of all examples.
+    that changed afterwards is never trained on; `characters` counts all text of all examples, `pictures` the
+    different pictures that lie beside the rows.
     """
 
     location: str
@@ -45,3 +46,4 @@ class Dataset:
     dialect: Dialect
     characters: int = 0
     mapping: FieldMapping | None = None
+    pictures: int = 0

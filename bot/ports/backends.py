@@ -1,7 +1,7 @@
 """What each Google system that tunes models must do for the core, and how one is found by its name."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from bot.domain.backend_profile import BackendProfile
@@ -14,11 +14,26 @@ from bot.ports.diagnosis import Check
 
 
 @dataclass(frozen=True, slots=True)
+class PictureToStore:
+    """A picture that rows show; `mime` is its kind, such as `image/png`."""
+
+    sha256: str
+    mime: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingData:
-    """The examples of a start: JSONL in the backend's dialect, in chunks that may end inside a row, read once."""
+    """The examples of a start: JSONL in the backend's dialect, in chunks that may end inside a row, read once.
+
+    `pictures`, where there are any, lie beside the rows. They are read before the rows, and the backend writes
+    into `addresses` where it stored each one, by its `sha256`: the rows name these addresses.
+    """
 
     training: AsyncIterator[bytes]
     validation: AsyncIterator[bytes] | None = None
+    pictures: AsyncGenerator[PictureToStore, None] | None = None
+    addresses: dict[str, str] = field(default_factory=dict)
 
 
 # Stores that the create request is about to be sent. What it raises ends the start before anything is sent.

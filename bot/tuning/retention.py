@@ -14,7 +14,9 @@ from bot.tuning.tidying import Tidying
 logger = logging.getLogger(__name__)
 
 EVERY: Final = timedelta(days=1)
-_FILES_AT_ONCE: Final = 200  # are deleted on one day, so that a first run is no burst
+# The files of so many jobs, and so many files, are deleted on one day, so that a first run is no burst.
+_JOBS_AT_ONCE: Final = 200
+_FILES_AT_ONCE: Final = 10_000
 
 
 class Retention:
@@ -57,7 +59,10 @@ class Retention:
             return
         kept_for = timedelta(days=self._rules.training_file_days)
         try:
-            old = [each for each in await self._tidying.files(kept_for) if not each.kept][:_FILES_AT_ONCE]
+            old = [each for each in await self._tidying.files(kept_for) if not each.kept]
+            # All files of one start together, which are many where pictures lie beside its rows.
+            jobs = set(list(dict.fromkeys(each.job for each in old))[:_JOBS_AT_ONCE])
+            old = [each for each in old if each.job in jobs][:_FILES_AT_ONCE]
             for each in old:
                 await self._tidying.delete(each)
         except GoogleError as error:

@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bot.datasets import PICTURE_NAMES
 from bot.domain.requests import StartRequest
 
 SCHEME = "slack:"
+MOST_PICTURES = 9  # beside one file: Slack takes ten files in a message, and in a field of a form
 DATASET_NAMES = (
     *(".jsonl", ".json", ".ndjson", ".csv", ".tsv", ".gz", ".zip", ".txt"),
     *(".parquet", ".arrow", ".feather"),
@@ -23,13 +25,17 @@ _SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Attachments:
-    """The files of one message; an empty location or name means that there is none. `others` are names."""
+    """The files of one message; an empty location or name means that there is none.
+
+    `pictures` are the names of those that the training file's rows may show, `others` the names of the rest.
+    """
 
     training: str = ""
     training_name: str = ""
     validation: str = ""
     validation_name: str = ""
     others: tuple[str, ...] = ()
+    pictures: tuple[str, ...] = ()
 
     def fill(self, request: StartRequest) -> StartRequest:
         """Return the request with the files that it does not name itself."""
@@ -49,15 +55,33 @@ def read_attachments(files: Sequence[Mapping[str, Any]]) -> Attachments:
     training = next((file for file in data if not _VALIDATION.search(_name(file))), data[0])
     rest = [file for file in data if file is not training]
     validation = next((file for file in rest if _VALIDATION.search(_name(file))), rest[0] if rest else None)
-    others = [_name(file) for file in files if file is not training and file is not validation]
+    pictures = [file for file in files if is_picture(_name(file)) and file is not training][:MOST_PICTURES]
+    used = [training, validation, *pictures]
+    others = [_name(file) for file in files if not any(file is each for each in used)]
     more = [f"{len(others) - _SHOWN} more"] if len(others) > _SHOWN else []
     return Attachments(
-        SCHEME + str(training["id"]),
+        location_of(str(training["id"]), [str(file["id"]) for file in pictures]),
         _name(training),
         SCHEME + str(validation["id"]) if validation is not None else "",
         _name(validation) if validation is not None else "",
         (*others[:_SHOWN], *more),
+        tuple(map(_name, pictures)),
     )
+
+
+def is_picture(name: str) -> bool:
+    """Return whether a file has the name of a picture."""
+    return name.lower().endswith(PICTURE_NAMES)
+
+
+def location_of(rows: str, pictures: Sequence[str] = ()) -> str:
+    """Return the location of a file in Slack and of the pictures that its rows show, from their ids."""
+    return SCHEME + "+".join([rows, *pictures])
+
+
+def file_ids(location: str) -> list[str]:
+    """Return the ids of a location: first the file with the rows, then its pictures."""
+    return location.removeprefix(SCHEME).split("+")
 
 
 def _name(file: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ import asyncio
 import logging
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,11 +20,12 @@ import httpx
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.datasets import stored_header
 from bot.domain.place import Place
 from bot.errors import FileTooLarge, FileUnavailable
 from bot.ports.files import FileInfo
 from handlers.slack_errors import CALL_ERRORS, NETWORK_ERRORS, file_error, file_not_found, no_file_scope
-from handlers.transport.attachments import DATASET_NAMES, SCHEME
+from handlers.transport.attachments import DATASET_NAMES, SCHEME, file_ids
 from handlers.transport.slack_users import SlackUsers
 
 logger = logging.getLogger(__name__)
@@ -36,7 +38,7 @@ _PASSING: Final = frozenset({httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_R
 
 
 class SlackFiles:
-    """The FileReader for locations like `slack:F0123ABC`."""
+    """The FileReader for locations like `slack:F0123ABC`, and `slack:F0123ABC+F0456DEF` for rows with pictures."""
 
     def __init__(
         self,
@@ -56,11 +58,23 @@ class SlackFiles:
         self._posted: dict[str, str] = {}
 
     async def describe(self, place: Place, user: str, location: str) -> FileInfo:
-        found = await self._info(place, user, location)
-        return FileInfo(location, str(found.get("name") or "file"), int(found.get("size") or 0))
+        found = [await self._info(place, user, each) for each in file_ids(location)]
+        headers = sum(len(_header(each)) for each in found) if len(found) > 1 else 0
+        size = sum(int(each.get("size") or 0) for each in found)
+        return FileInfo(location, str(found[0].get("name") or "file"), headers + size)
 
     async def read(self, place: Place, user: str, location: str) -> AsyncGenerator[bytes, None]:
-        found = await self._info(place, user, location)
+        """See FileReader. Rows with their pictures are yielded as a zip of them all that packs nothing."""
+        ids = file_ids(location)
+        for each in ids:
+            found = await self._info(place, user, each)
+            if len(ids) > 1:
+                yield _header(found)
+            async with aclosing(self._read_one(found)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+
+    async def _read_one(self, found: dict[str, Any]) -> AsyncGenerator[bytes, None]:
         name = str(found.get("name") or "file")
         url = str(found.get("url_private_download") or found.get("url_private") or "")
         address = self._address(url, name)
@@ -108,7 +122,7 @@ class SlackFiles:
         """Return the `ts` of the message that shares the file in the place's channel, or an empty text."""
         if not location.startswith(SCHEME):
             return ""
-        shares = _shares(await self._info(place, user, location))
+        shares = _shares(await self._info(place, user, file_ids(location)[0]))
         messages = [message for kind in shares.values() for message in kind.get(place.channel, ())]
         return str(messages[0].get("thread_ts") or messages[0]["ts"]) if messages else ""
 
@@ -142,12 +156,11 @@ class SlackFiles:
         )
         return ids
 
-    async def _info(self, place: Place, user: str, location: str) -> dict[str, Any]:
+    async def _info(self, place: Place, user: str, file_id: str) -> dict[str, Any]:
         """Return the answer of files.info for a person who sees the file. Raises FileUnavailable.
 
         An event may hold only the file's id, in channels shared with other companies.
         """
-        file_id = location.removeprefix(SCHEME)
         try:
             answer = await self._client.files_info(file=file_id)
         except SlackApiError as error:
@@ -197,6 +210,10 @@ class SlackFiles:
                 "Upload the file to this channel.",
             )
         return address
+
+
+def _header(found: dict[str, Any]) -> bytes:
+    return stored_header(str(found.get("name") or "file"), int(found.get("size") or 0))
 
 
 def _origin(address: httpx.URL) -> tuple[str, str, int | None]:

@@ -6,6 +6,7 @@ from bot.sandbox.google import Job
 from bot.sandbox.slack import View
 from bot.sandbox.stage import BUCKET
 from tests.support.bot_harness import NEXT_NUMBER, BotHarness, buttons, shown_in
+from tests.support.dataset_builders import PNG, jsonl
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -30,6 +31,35 @@ async def test_a_file_uploaded_in_the_form_is_tuned_on(bot: BotHarness) -> None:
     assert submission.action == "update"
     job = await started_from(bot, await bot.report(), "uploaded")
     assert job.training_task.epochs == 4
+
+
+async def test_pictures_that_are_uploaded_beside_the_rows_are_stored_with_them(bot: BotHarness) -> None:
+    shown = {"fileData": {"mimeType": "image/png", "fileUri": "images/cat.png"}}
+    rows = [
+        {
+            "contents": [
+                {"role": "user", "parts": [shown, {"text": f"What is in picture {number}?"}]},
+                {"role": "model", "parts": [{"text": f"Cat {number}."}]},
+            ]
+        }
+        for number in range(20)
+    ]
+    await bot.type()
+    await bot.view("Tune a model")
+
+    await bot.ada.submit_view(
+        None, {"name": "with cats", "file_upload": [("cats.jsonl", jsonl(*rows)), ("cat.png", PNG)]}
+    )
+
+    report = await bot.report()
+    assert "1 picture that they show" in shown_in(report)
+    assert "[picture images/cat.png]" in shown_in(report)
+    await started_from(bot, report, "with cats")
+    stored = bot.google.buckets.bucket(BUCKET)
+    [picture] = [name for name in stored if name.endswith(".png")]
+    assert stored[picture].path.read_bytes() == PNG
+    [training] = [name for name in stored if name.startswith(picture.partition("pictures/")[0] + "training")]
+    assert stored[training].path.read_bytes().count(f"gs://{BUCKET}/{picture}".encode()) == 20
 
 
 async def test_a_file_that_was_shared_in_the_channel_can_be_picked_in_the_form(bot: BotHarness) -> None:

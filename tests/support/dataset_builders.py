@@ -1,10 +1,12 @@
 """What the tests of datasets share: limits like those of the backends, and one call that checks bytes."""
 
+import io
 import json
+import zipfile
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
-from bot.datasets import DatasetChecker, DatasetReport
+from bot.datasets import DatasetChecker, DatasetReport, Finding
 from bot.domain.backend_profile import DatasetLimits
 from bot.domain.datasets import Dialect, FieldMapping
 
@@ -24,6 +26,19 @@ VERTEX = DatasetLimits(
     validation_examples=5_000,
     validation_share=0.3,
 )
+
+
+# The first bytes of pictures, which say what they are.
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
+JPEG = b"\xff\xd8\xff\xe0" + bytes(60)
+
+
+def zipped(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", method) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return target.getvalue()
 
 
 def check_bytes(
@@ -86,3 +101,9 @@ def rules(
 ) -> list[tuple[str, int, tuple[int, ...]]]:
     """(rule, count, first lines) of each finding; small files always have too few examples to advise."""
     return [(f.rule, f.count, f.lines) for f in report.findings if f.rule not in without]
+
+
+def finding(report: DatasetReport, rule: str) -> Finding:
+    """The report's one finding of this rule."""
+    [found] = [each for each in report.findings if each.rule == rule]
+    return found

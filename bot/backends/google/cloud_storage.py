@@ -40,6 +40,7 @@ OWN_FOLDER: Final = "tunebot/"
 ROLES: Final = "Storage Object Admin on the bucket"
 # Google takes multiples of 256 KiB. While a chunk is sent, several copies of it are in memory.
 CHUNK: Final = 2 * 1024 * 1024
+JSONL_TYPE: Final = "application/jsonl"
 _CHUNK_UNIT: Final = 256 * 1024
 _INCOMPLETE: Final = 308
 _LIST_FIELDS: Final = "items(name,size,timeCreated),nextPageToken"
@@ -139,9 +140,11 @@ class CloudStorage:
                 http_status=httpx.codes.FORBIDDEN,
             )
 
-    async def upload(self, target: GcsObject, chunks: AsyncIterator[bytes]) -> None:
+    async def upload(
+        self, target: GcsObject, chunks: AsyncIterator[bytes], content_type: str = JSONL_TYPE
+    ) -> None:
         """Store an object of any length. Raises GoogleError or what `chunks` raises; then nothing is stored."""
-        upload = _Upload(self._http, await self._start_session(target))
+        upload = _Upload(self._http, await self._start_session(target, content_type), content_type)
         async with aclosing(_in_chunks_of(chunks, self._chunk)) as parts:
             async for part, last in parts:
                 await upload.append(part, last)
@@ -220,7 +223,7 @@ class CloudStorage:
             raise GoogleUnavailable(f"{target} cannot be read from the middle on.", "Try again.")
         raise self._http.error_for(response)
 
-    async def _start_session(self, target: GcsObject) -> str:
+    async def _start_session(self, target: GcsObject, content_type: str) -> str:
         """Start a resumable upload; returns the URL of its session."""
         url = f"{self._base}/upload/storage/v1/b/{quote(target.bucket, safe='')}/o"
         try:
@@ -228,8 +231,8 @@ class CloudStorage:
                 "POST",
                 url,
                 params={"uploadType": "resumable", "name": target.name},
-                body={"contentType": "application/jsonl"},
-                headers={"x-upload-content-type": "application/jsonl"},
+                body={"contentType": content_type},
+                headers={"x-upload-content-type": content_type},
                 pool=Pool.FILES,
             )
         except NETWORK_ERRORS as error:
@@ -255,7 +258,8 @@ class CloudStorage:
 class _Upload:
     """One resumable upload; it knows how many bytes Google has stored."""
 
-    def __init__(self, http: GoogleHttp, session: str) -> None:
+    def __init__(self, http: GoogleHttp, session: str, content_type: str) -> None:
+        self._content_type = content_type
         self._http = http
         self._session = session
         self._stored = 0
@@ -311,7 +315,7 @@ class _Upload:
         return await self._http.upload_client.put(
             self._session,
             content=data,
-            headers={"content-range": content_range, "content-type": "application/jsonl"},
+            headers={"content-range": content_range, "content-type": self._content_type},
             timeout=httpx.Timeout(self._http.retry_policy.generation, connect=self._http.retry_policy.connect),
         )
 

@@ -6,14 +6,12 @@ Source: google/cloud/aiplatform/v1/genai_tuning_service.proto and prediction_ser
 """
 
 import logging
-import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import replace
 from typing import Final
 
 from bot.backends.google.batching import READ_BY_NAME, page_limit, read_each
-from bot.backends.google.cloud_storage import OWN_FOLDER, CloudStorage, GcsObject
+from bot.backends.google.cloud_storage import CloudStorage, GcsObject
 from bot.backends.google.generation import content_answer, content_answers, contents
 from bot.backends.google.generation_requests import content_request
 from bot.backends.google.http import GoogleHttp
@@ -23,6 +21,7 @@ from bot.backends.vertex.job_search import JobSearch
 from bot.backends.vertex.models import VertexModels
 from bot.backends.vertex.resource_names import VertexHosts, VertexName, published_model
 from bot.backends.vertex.start_checks import PROJECTS_URL, VertexPlace, VertexStartChecks
+from bot.backends.vertex.start_files import StartFiles
 from bot.backends.vertex.tensorboard import TensorboardLosses
 from bot.backends.vertex.tuning_job_wire import (
     LABEL,
@@ -37,7 +36,7 @@ from bot.domain.chat import Answer, Role, Turn
 from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
 from bot.domain.jobs import JobState, Operation, Origin, Snapshot, StartedJob, TunedModel, TuningJob, TuningSpec
 from bot.domain.leftovers import StoredFile
-from bot.errors import AlreadyExists, BadArgument, BotError, NotFoundAtGoogle, OutcomeUnknown
+from bot.errors import AlreadyExists, BotError, NotFoundAtGoogle, OutcomeUnknown
 from bot.ports.backends import RecordSent, TrainingData
 from bot.ports.diagnosis import Check
 
@@ -80,6 +79,7 @@ class VertexBackend:
         self._search = JobSearch(http, self._jobs_url)
         self._location = location
         self._bucket = bucket.removeprefix("gs://").rstrip("/")
+        self._files = StartFiles(storage, self._bucket)
         place = VertexPlace(project, location, self._bucket, profile.base_models, account, projects_url)
         self._start_checks = VertexStartChecks(http, storage, hosts, place)
         self._losses = TensorboardLosses(http, hosts)
@@ -106,17 +106,19 @@ class VertexBackend:
             raise AlreadyExists("Google already has a job of this start.", "I follow that one.")
         stored: list[GcsObject] = []
         try:
-            training = await self._store(data.training, key, "training", stored)
+            if data.pictures is not None:
+                await self._files.store_pictures(data.pictures, key, stored, data.addresses)
+            training = await self._files.store(data.training, key, "training", stored)
             validation = None
             if data.validation is not None:
-                validation = await self._store(data.validation, key, "validation", stored)
+                validation = await self._files.store(data.validation, key, "validation", stored)
             body = create_request(key, spec, training, validation, self._profile, origin)
             created = await self._http.create(self._jobs_url(), body, record_sent=record_sent)
         except (OutcomeUnknown, AlreadyExists):
             # A job that runs at Google may read these files.
             raise
         except BotError:
-            await self._discard(stored)
+            await self._files.discard(stored)
             raise
         return operation(created)
 
@@ -130,16 +132,12 @@ class VertexBackend:
         return self._start_checks.checks()
 
     async def stored_files(self) -> Sequence[StoredFile]:
-        """See TuningBackend; their names are those of `_store`."""
-        found = [each async for each in self._storage.list(self._bucket, OWN_FOLDER)]
-        return [replace(each, key=_key_of(each.name)) for each in found]
+        """See TuningBackend."""
+        return await self._files.all()
 
     async def delete_stored_file(self, name: str) -> None:
         """See TuningBackend."""
-        target = GcsObject.parse(name)
-        if target.bucket != self._bucket or not _key_of(name):
-            raise BadArgument(f"{name!r} is no file of the bot's own.")
-        await self._storage.delete(target)
+        await self._files.delete(name)
 
     async def open_to(self, model: str, account: str) -> None:
         """See TuningBackend; here IAM gives rights to a whole project."""
@@ -251,21 +249,6 @@ class VertexBackend:
             async for answer in answers:
                 yield answer
 
-    async def _store(self, rows: AsyncIterator[bytes], key: str, kind: str, stored: list[GcsObject]) -> str:
-        """Upload the rows to our bucket; returns their address and appends it to `stored`."""
-        target = GcsObject(self._bucket, f"{OWN_FOLDER}{key}/{kind}.jsonl")
-        await self._storage.upload(target, rows)
-        stored.append(target)
-        return str(target)
-
-    async def _discard(self, stored: Sequence[GcsObject]) -> None:
-        for target in stored:
-            try:
-                await self._storage.delete(target)
-            except BotError as error:
-                # The caller raises why no job was started, which matters more; a file that stays does no harm.
-                logger.warning("%s could not be deleted: %s", target, error)
-
     async def _read_job(self, job: TuningJob) -> Json:
         return await self._http.read(self._hosts.url(job.operation))
 
@@ -316,9 +299,3 @@ class VertexBackend:
 
     def _job_pages(self, limit: int) -> AsyncGenerator[list[Json], None]:
         return self._http.pages(self._jobs_url(), "tuningJobs", size=_PAGE_SIZE, limit=limit)
-
-
-def _key_of(name: str) -> str:
-    """Return the job's key in the address of a file that `_store` made, empty for any other address."""
-    found = re.fullmatch(rf"gs://[^/]+/{OWN_FOLDER}(tb-[^/]+)/(?:training|validation)\.jsonl", name)
-    return found[1] if found else ""

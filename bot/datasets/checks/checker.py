@@ -10,6 +10,7 @@ from time import process_time
 
 from bot.datasets.checks.background_scan import BackgroundScan
 from bot.datasets.checks.budget import CheckBudget
+from bot.datasets.checks.named_pictures import NamedPictures
 from bot.datasets.checks.row_source import RowSource
 from bot.datasets.checks.system_texts import SystemTexts
 from bot.datasets.checks.totals import CUT_ENDS, LONG_OUTPUT, Totals
@@ -59,6 +60,7 @@ class DatasetChecker:
             self._fingerprints.near = NearRepeats(training.fingerprints.near)
         self._totals = Totals()
         self._systems = SystemTexts()
+        self._named_pictures = NamedPictures()
         self._previews: list[Preview] = []
         self._budget = budget
         self._began = process_time()
@@ -99,7 +101,9 @@ class DatasetChecker:
         )
         sha256 = self._background.finish()
         self._background.personal.report(collector)
+        pictures = 0
         if not self.stopped:
+            pictures = self._named_pictures.report(collector, self._source.pictures, self._source.data_name)
             check_size(collector, totals, self._source.unpacked, row_checker.rows_with_files, self._limits)
         check_content(collector, totals, fingerprints)
         if self._training is None and self._limits.takes_system:
@@ -124,8 +128,11 @@ class DatasetChecker:
             findings=collector.findings(),
             characters=totals.inputs.total + totals.outputs.total,
             tokens=totals.tokens,
+            token_method=totals.token_method,
             token_error=totals.token_error(totals.inputs.total + totals.outputs.total),
             texts=totals.texts,
+            files=totals.files,
+            pictures=pictures,
             inputs=totals.inputs.histogram(),
             outputs=totals.outputs.histogram(),
             unit=self._source.unit,
@@ -171,6 +178,9 @@ class DatasetChecker:
             for problem in found.problems:
                 self._collector.add(problem, count=rows, lines=range(number, number + min(rows, SHOWN_LINES)))
             if found.example is not None:
+                if found.example.files:
+                    self._totals.files += found.example.files
+                    self._named_pictures.add(number, found.example.pictures)
                 first = first if alone else number
                 alone.append(columns_of(found.example))
             else:

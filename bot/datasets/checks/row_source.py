@@ -4,7 +4,7 @@ A file that is no training file at all gives one clear finding instead of one fo
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from bot.datasets.checks.table_layout import find_layout
 from bot.datasets.findings.collector import FindingCollector, Problem
@@ -13,6 +13,7 @@ from bot.datasets.formats.column_tables import ColumnTable
 from bot.datasets.formats.csv_tables import CsvTable
 from bot.datasets.formats.json_arrays import JsonArray
 from bot.datasets.formats.json_lines import Block, Format, JsonLines
+from bot.datasets.formats.pictures import PictureFile
 from bot.datasets.formats.unpacker import Unpacker
 from bot.datasets.rows.column_mapping import guess_mapping
 from bot.datasets.rows.slow_reader import dialect_of, parse_object
@@ -88,6 +89,16 @@ class RowSource:
     def unpacked(self) -> int:
         """The bytes read so far, after unpacking."""
         return self._unpacker.unpacked
+
+    @property
+    def data_name(self) -> str:
+        """The path of the rows in a zip, once it is known; empty for a file that is no zip."""
+        return self._unpacker.name
+
+    @property
+    def pictures(self) -> Mapping[str, PictureFile]:
+        """The pictures of a zip, by path; all of them once the file was read to its end."""
+        return self._unpacker.folder.files
 
     @property
     def unit(self) -> str:

@@ -9,6 +9,8 @@ from bot.datasets.findings.collector import SHOWN_LINES
 from bot.datasets.findings.report import (
     ENGLISH_ERROR,
     OTHER_SCRIPT_ERROR,
+    TOKEN_METHOD,
+    TOKENS_OF_A_PICTURE,
     TOKENS_PER_1000_BYTES,
     Histogram,
     turns_error,
@@ -33,6 +35,7 @@ class Totals:
     examples: int = 0
     text_bytes: int = 0
     texts: int = 0
+    files: int = 0
     sampled: int = 0
     sampled_digits: int = 0
     many_turns: int = 0
@@ -64,7 +67,14 @@ class Totals:
 
     @property
     def tokens(self) -> int:
-        return -(-self.text_bytes * TOKENS_PER_1000_BYTES // 1000)
+        return -(-self.text_bytes * TOKENS_PER_1000_BYTES // 1000) + self.files * TOKENS_OF_A_PICTURE
+
+    @property
+    def token_method(self) -> str:
+        if not self.files:
+            return TOKEN_METHOD
+        many = f"each of {self.files:,} pictures or other files" if self.files > 1 else "a picture or another file"
+        return f"{TOKEN_METHOD}, and {TOKENS_OF_A_PICTURE:,} for {many}"
 
     def token_error(self, characters: int) -> int:
         """Return by how many per cent `tokens` may be wrong, as far as one can guess.

@@ -20,6 +20,9 @@ PERSONAL_DATA = "personal-data"
 # Google measured 0.236 billed tokens for a character of English with Gemini's tokenizer. A character of another
 # script has more tokens and more bytes, so bytes are counted; the estimate is then less certain.
 TOKENS_PER_1000_BYTES = 236
+# What Gemini 3 counts for a picture at its usual resolution; a long video, sound or document has more.
+# Source: https://docs.cloud.google.com/vertex-ai/generative-ai/docs/multimodal/image-understanding
+TOKENS_OF_A_PICTURE = 1_120
 ENGLISH_ERROR = 30
 OTHER_SCRIPT_ERROR = 60
 # Google does not say how many tokens it adds around each turn. Its open model Gemma adds five.
@@ -77,7 +80,8 @@ class DatasetReport:
     `guessed_mapping` is offered where the rows are in no known dialect and no mapping was given; `keys` are
     then the keys of the first row. `characters` counts all text of the good examples, `tokens` estimates it: the
     true number may be lower or higher by `token_error` per cent, which is a guess. `texts` counts the texts of the
-    good examples: system texts, questions and answers.
+    good examples: system texts, questions and answers; `files` counts the pictures and other files that they show,
+    `pictures` the different ones that lie beside the rows.
     """
 
     name: str
@@ -95,6 +99,8 @@ class DatasetReport:
     token_method: str = TOKEN_METHOD
     token_error: int = ENGLISH_ERROR
     texts: int = 0
+    files: int = 0
+    pictures: int = 0
     inputs: Histogram = field(default=Histogram())
     outputs: Histogram = field(default=Histogram())
     unit: str = "line"
@@ -139,7 +145,12 @@ class DatasetReport:
         """Whether rows hold private values that a repair can replace by placeholders."""
         known = [RULES.get(finding.rule) for finding in self.errors]
         private = any(finding.rule == PERSONAL_DATA for finding in self.findings)
-        return private and bool(self.rows) and not any(rule is None or rule.whole_file for rule in known)
+        return (
+            private
+            and bool(self.rows)
+            and not self.pictures
+            and not any(rule is None or rule.whole_file for rule in known)
+        )
 
     def without_fingerprints(self) -> Self:
         """Return the same report without its hashes, to store or send it."""
@@ -148,6 +159,9 @@ class DatasetReport:
     @property
     def repairable(self) -> bool:
         """Whether a repair would make this a file that can be tuned on, or a better one."""
+        # The repaired file is sent without the pictures that lie beside this one.
+        if self.pictures:
+            return False
         # A report that was remembered may name a rule that is no more.
         known = (RULES.get(finding.rule) for finding in self.errors)
         if not self.rows or any(rule is None or rule.whole_file for rule in known):
@@ -171,6 +185,7 @@ class DatasetReport:
             dialect=self.dialect,
             characters=self.characters,
             mapping=self.mapping,
+            pictures=self.pictures,
         )
 
 

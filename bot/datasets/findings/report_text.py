@@ -54,6 +54,8 @@ def _head(report: DatasetReport) -> str:
         ("Rows", f"{report.rows:,}, of which {report.examples:,} can be tuned on"),
         ("Text", f"{report.characters:,} characters, about {report.tokens:,} tokens ({report.token_method})"),
     ]
+    if report.pictures:
+        facts.append(("Pictures", f"{report.pictures:,} beside the rows; a start stores them with the rows"))
     if report.task and report.recommended_epochs:
         low, high = report.recommended_epochs
         facts.append(("Looks like", f"{report.task.value}; Google recommends {low} to {high} epochs"))

@@ -220,6 +220,30 @@ RULES: dict[str, Rule] = {
         "{field} must hold one of text, functionCall, functionResponse and fileData, and holds {value}.",
         "Divide the part, or give a picture by its gs:// or https:// address.",
     ),
+    "too-many-pictures": Rule(
+        ERROR, "{value} pictures are in the row; at most {limit} are taken.", "Take pictures out of the row."
+    ),
+    "picture-missing": Rule(
+        ERROR,
+        "Rows show pictures that do not lie beside them: {value}.",
+        "Put the file and its pictures into one zip; in Slack they may also be attached beside the file.",
+        True,
+    ),
+    "picture-kind": Rule(
+        ERROR,
+        "Rows show what is by its first bytes no PNG, JPEG, WebP, HEIC or HEIF picture: {value}.",
+        "Save it as PNG or JPEG.",
+        True,
+    ),
+    "picture-too-large": Rule(
+        ERROR, "Rows show pictures of more than {limit:,} bytes: {value}.", "Make them smaller.", True
+    ),
+    "unused-pictures": Rule(
+        WARNING,
+        "No row shows {value}.",
+        "Look for a misspelt path. Where rows show other pictures, a start stores these in the bucket, too.",
+        True,
+    ),
     "tool-answers": Rule(
         ERROR,
         "{field} calls {value}, and the next turn answers {detail}.",

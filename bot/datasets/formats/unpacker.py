@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from bot.datasets.findings.collector import Problem
 from bot.datasets.formats.json_lines import PIECE_BYTES
+from bot.datasets.formats.pictures import PictureFolder
 from bot.datasets.formats.zip_unpacker import ZIP, ZipUnpacker
 
 # A gzip file can unpack to a thousand times its size.
@@ -17,10 +18,11 @@ _GZIP_BITS = 16 + zlib.MAX_WBITS
 class Unpacker:
     """Yields pieces of at most PIECE_BYTES bytes, and nothing more once `problem` is set.
 
-    `name` is that of the file inside of a zip, once it is known.
+    `name` is that of the file inside of a zip, once it is known; `folder` takes the pictures beside it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, folder: PictureFolder | None = None) -> None:
+        self.folder = PictureFolder() if folder is None else folder
         self.problem: Problem | None = None
         self.unpacked = 0
         self._first = b""
@@ -41,7 +43,7 @@ class Unpacker:
                 self._first = data
                 return
             self._first = b""
-            self._zip = ZipUnpacker() if data.startswith(ZIP) else None
+            self._zip = ZipUnpacker(self.folder) if data.startswith(ZIP) else None
             self._plain = not data.startswith((_GZIP, ZIP))
         if self._zip is not None:
             yield from self._unzip(self._zip, data)

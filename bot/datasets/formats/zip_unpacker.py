@@ -1,4 +1,4 @@
-"""Unpacks a zip archive that holds one file, as a stream.
+"""Unpacks a zip archive that holds one file of rows, and maybe pictures beside it, as a stream.
 
 A zip's table of contents is at its end, but each file has a header of its own in front of it, which is enough to
 read the first one. Source: APPNOTE.TXT of PKWARE, sections 4.3.7 (local file header) and 4.3.9 (data descriptor).
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from bot.datasets.findings.collector import Problem
 from bot.datasets.formats.json_lines import PIECE_BYTES
+from bot.datasets.formats.pictures import PICTURE_NAMES, PictureFolder
 
 ZIP = b"PK\x03\x04"
 _HEADER = struct.Struct("<4sHHHHHIIIHH")
@@ -20,10 +21,16 @@ _IGNORED = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini")
 
 
 class ZipUnpacker:
-    """Yields the bytes of the one file in pieces of at most PIECE_BYTES. Nothing follows once `problem` is set."""
+    """Yields the bytes of the one file in pieces of at most PIECE_BYTES. Nothing follows once `problem` is set.
 
-    def __init__(self) -> None:
+    The pictures beside it are put into `folder`.
+    """
+
+    def __init__(self, folder: PictureFolder) -> None:
         self.problem: Problem | None = None
+        self._folder = folder
+        self._in_picture = False
+        self._read = 0
         self.name = ""
         self._held = b""
         self._inflate: zlib._Decompress | None = None
@@ -32,6 +39,7 @@ class ZipUnpacker:
         self._between = True
 
     def feed(self, data: bytes) -> Iterator[bytes]:
+        self._read += len(data)
         data = self._held + data
         self._held = b""
         while data and not self.problem:
@@ -50,7 +58,10 @@ class ZipUnpacker:
                     return
                 data = self._inflate.unconsumed_tail or self._inflate.unused_data
                 self._between = self._inflate.eof
-            if piece and not self._ignoring:
+            if self._in_picture:
+                self.problem = self.problem or self._folder.add(piece, self._read)
+                self._end_picture()
+            elif piece and not self._ignoring:
                 yield piece
 
     def finish(self) -> None:
@@ -83,6 +94,7 @@ class ZipUnpacker:
             return b""
         name = data[_HEADER.size : _HEADER.size + name_size].decode("utf-8", "replace")
         self._ignoring = name.endswith("/") or any(part in name for part in _IGNORED)
+        self._in_picture = not self._ignoring and name.lower().endswith(PICTURE_NAMES)
         if not self._ignoring:
             self._take(name, flags, method)
             if self.problem:
@@ -90,15 +102,30 @@ class ZipUnpacker:
         self._inflate = zlib.decompressobj(-zlib.MAX_WBITS) if method == _DEFLATED else None
         self._left = packed
         self._between = self._inflate is None and not packed
+        self._end_picture()
         return data[end:]
+
+    def _end_picture(self) -> None:
+        if self._in_picture and self._between:
+            self._folder.end()
+            self._in_picture = False
 
     def _take(self, name: str, flags: int, method: int) -> None:
         if name.startswith(_OFFICE):
             self.problem = Problem("not-a-text-file", detail="an Excel or Office file")
-        elif self.name:
+        elif self.name and not self._in_picture:
             self.problem = Problem("several-files", value=f"{self.name}, {name}")
         elif flags & _ENCRYPTED:
             self.problem = Problem("broken-zip", detail="it is encrypted")
         elif method not in (_STORED, _DEFLATED) or (method == _STORED and flags & _SIZES_FOLLOW):
             self.problem = Problem("broken-zip", detail="it is packed in a way that cannot be read as it comes")
-        self.name = self.name or name
+        elif self._in_picture:
+            self.problem = self._folder.begin(name)
+        if not self._in_picture:
+            self.name = self.name or name
+
+
+def stored_header(name: str, size: int) -> bytes:
+    """Return what stands in front of a file's bytes in a zip that packs nothing."""
+    path = name.encode()
+    return _HEADER.pack(ZIP, 20, 1 << 11, _STORED, 0, 0, 0, size, size, len(path), 0) + path

@@ -1,16 +1,20 @@
 """Writes a checked file's examples in another dialect while the file's bytes are read."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+
+import msgspec
 
 from bot.datasets.checks.row_source import RowSource
 from bot.datasets.findings.collector import FindingCollector, Problem
 from bot.datasets.findings.findings import Severity
 from bot.datasets.formats.json_lines import Block
+from bot.datasets.formats.pictures import find_picture
 from bot.datasets.rewrite.validation_split import Split
 from bot.datasets.rows.examples import Example, encode_lines
 from bot.datasets.rows.fast_reader import Columns, columns_of
 from bot.datasets.rows.row_checker import Batch, RowChecker
+from bot.datasets.rows.tool_rows import with_addresses
 from bot.domain.backend_profile import DatasetLimits
 from bot.domain.datasets import Dialect, FieldMapping
 from bot.errors import Outdated, UserError
@@ -20,7 +24,8 @@ class Converter:
     """Bytes of a file in `dialect` in, JSONL in `target` out; one file and one thread at a time.
 
     With a `split` only the rows of its side are written. With `sha256`, any difference from the checked bytes is
-    Outdated; without, a bad row is a UserError.
+    Outdated; without, a bad row is a UserError. `pictures` are the address and the kind of each picture beside the
+    rows, by its path; rows then name the addresses.
     """
 
     def __init__(
@@ -32,8 +37,10 @@ class Converter:
         split: Split | None = None,
         *,
         name: str = "",
+        pictures: Mapping[str, tuple[str, str]] | None = None,
     ) -> None:
         self._target = target
+        self._pictures = pictures
         self._mapping = mapping
         self._expected = sha256
         self._split = split
@@ -79,7 +86,8 @@ class Converter:
             if isinstance(found, Batch):
                 yield number, self._of_side(found.columns, found.columns.examples())
             elif found.example is not None:
-                yield number, self._of_side(columns_of(found.example), (found.example,))
+                columns = columns_of(found.example)
+                yield number, self._of_side(columns, (self._with_addresses(found.example),))
             elif not found.blank:
                 raise self._refused(number, next(p for p in found.problems if p.severity is Severity.ERROR))
 
@@ -90,6 +98,20 @@ class Converter:
             example if self._split.has(joined) else None
             for example, joined in zip(examples, columns.inputs, strict=True)
         ]
+
+    def _with_addresses(self, example: Example) -> Example:
+        if not example.pictures or self._pictures is None:
+            return example
+        known, rows = self._pictures, self._source.data_name
+
+        def find(name: str) -> tuple[str, str]:
+            path = find_picture(name, rows, known)
+            # The check refuses a row whose picture is missing, so the file is another one.
+            if not path:
+                raise _outdated()
+            return known[path]
+
+        return msgspec.structs.replace(example, whole=with_addresses(example.whole, find))
 
     def _refused(self, number: int, problem: Problem) -> UserError:
         if self._expected:

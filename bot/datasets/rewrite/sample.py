@@ -42,7 +42,8 @@ NO_SAMPLE = Sample((), False)
 
 def sample_text(head: bytes, report: DatasetReport) -> Sample:
     """Return the text of the complete rows in a file's first bytes; no groups where none can be read."""
-    if report.dialect is None:
+    # A text that is counted holds no picture.
+    if report.dialect is None or report.files:
         return NO_SAMPLE
     converter = Converter(report.dialect, Dialect.OPENAI, report.mapping, name=report.name)
     rows: list[bytes] = []

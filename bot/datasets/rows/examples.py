@@ -31,14 +31,15 @@ class Example(msgspec.Struct, frozen=True, gc=False):
 
     `texts` are the turns' texts without their roles, which follow from their order. `rejected` is the answer to
     prefer less, in preference rows only. `whole` is the row as Vertex AI takes it where it has tools or files,
-    which texts alone cannot hold; `holds_files` says whether it shows any.
+    which texts alone cannot hold; `files` counts those that it shows, `pictures` are the paths of those beside it.
     """
 
     system: str
     texts: tuple[str, ...]
     rejected: str = ""
     whole: bytes = b""
-    holds_files: bool = False
+    files: int = 0
+    pictures: tuple[str, ...] = ()
 
     @property
     def turns(self) -> tuple[Turn, ...]:

@@ -299,7 +299,7 @@ class RowChecker:
         if parsed.row is not None:
             self._compare_dialect(parsed)
         if parsed.example is not None:
-            self.rows_with_files += parsed.example.holds_files
+            self.rows_with_files += parsed.example.files > 0
             for problem in self._over_limits(parsed.example):
                 problems.add(problem)
         return RowResult(None if problems.refused else parsed.example, tuple(problems), parsed=parsed)

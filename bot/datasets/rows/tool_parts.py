@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bot.datasets.findings.collector import Problem, Problems
+from bot.datasets.formats.pictures import relative_name
 from bot.datasets.rows.json_values import describe, says_nothing
 
 FUNCTION_CALL, FUNCTION_RESPONSE, FILE_PART = "functionCall", "functionResponse", "fileData"
@@ -135,8 +136,20 @@ def _file(value: Any, place: str, problems: Problems) -> dict[str, Any] | None:
 
 
 def file_part(uri: Any, mime: str, place: str, problems: Problems) -> dict[str, Any] | None:
-    """Return the part of a file at a gs:// or https:// address, or None where an error was added."""
-    if not isinstance(uri, str) or not _URI.fullmatch(uri):
-        add_wrong(place, uri, "a gs:// or https:// address", problems)
-        return None
-    return {FILE_PART: {"mimeType": mime, "fileUri": uri}}
+    """Return the part of a file at a gs:// or https:// address or of a picture beside the rows.
+
+    None where an error was added.
+    """
+    if isinstance(uri, str) and _URI.fullmatch(uri):
+        return {FILE_PART: {"mimeType": mime, "fileUri": uri}}
+    if isinstance(uri, str) and mime.startswith("image/") and (name := relative_name(uri)):
+        return {FILE_PART: {"mimeType": mime, "fileUri": name}}
+    add_wrong(place, uri, "a gs:// or https:// address, or the path of a picture beside the rows", problems)
+    return None
+
+
+def file_shown(part: dict[str, Any]) -> str:
+    """Return a file's part as text."""
+    held = part[FILE_PART]
+    kind = "picture" if held["mimeType"].startswith("image/") else "file"
+    return f"[{kind} {held['fileUri']}]"

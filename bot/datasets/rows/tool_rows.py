@@ -6,13 +6,14 @@ holds the whole row as Vertex AI takes it. Sources: `Content`, `Part`, `Function
 https://cloud.google.com/vertex-ai/generative-ai/docs/models/tune-function-calling
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any
 
 import msgspec
 
 from bot.datasets.findings.collector import Problem, Problems
+from bot.datasets.formats.pictures import MOST_IN_A_ROW, relative_name
 from bot.datasets.rows.chat_turns import order_turns
 from bot.datasets.rows.examples import Example
 from bot.datasets.rows.json_values import describe, says_nothing
@@ -25,6 +26,7 @@ from bot.datasets.rows.tool_parts import (
     FUNCTION_RESPONSE,
     TOOL_KEYS,
     add_wrong,
+    file_shown,
     holds_tools_or_files,
     read_part,
 )
@@ -33,6 +35,7 @@ from bot.domain.datasets import Dialect
 __all__ = ["holds_tools_or_files", "read_tool_row"]
 
 _encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
 _ROLES = {"user": "user", "model": "model", "function": "user", "tool": "user"}
 Contents = list[dict[str, Any]]
 
@@ -51,6 +54,9 @@ def read_tool_row(row: Mapping[str, Any], dialect: Dialect, problems: Problems) 
     if problems.refused:
         return None
     _check_calls(contents, tools, problems)
+    pictures = sum(_is_picture(part) for content in contents for part in content["parts"])
+    if pictures > MOST_IN_A_ROW:
+        problems.add(Problem("too-many-pictures", value=f"{pictures:,}", limit=MOST_IN_A_ROW))
     joined, _ = order_turns(system, Problems(), lenient=True)
     if problems.refused:
         return None
@@ -59,8 +65,23 @@ def read_tool_row(row: Mapping[str, Any], dialect: Dialect, problems: Problems) 
     if tools:
         whole["tools"] = tools
     texts = tuple(" ".join(_shown(part) for part in content["parts"]) for content in contents)
-    files = any(FILE_PART in part for content in contents for part in content["parts"])
-    return Example(joined, texts, whole=_encode(whole), holds_files=files)
+    shown = [part[FILE_PART] for content in contents for part in content["parts"] if FILE_PART in part]
+    named = tuple(dict.fromkeys(file["fileUri"] for file in shown if relative_name(file["fileUri"])))
+    return Example(joined, texts, whole=_encode(whole), files=len(shown), pictures=named)
+
+
+def with_addresses(whole: bytes, find: Callable[[str], tuple[str, str]]) -> bytes:
+    """Return the row of an example with the address and the kind of each picture that it names by a path."""
+    row = _decode(whole)
+    for content in row["contents"]:
+        for part in content["parts"]:
+            if (held := part.get(FILE_PART)) and relative_name(held["fileUri"]):
+                held["fileUri"], held["mimeType"] = find(held["fileUri"])
+    return _encode(row)
+
+
+def _is_picture(part: Mapping[str, Any]) -> bool:
+    return FILE_PART in part and part[FILE_PART]["mimeType"].startswith("image/")
 
 
 def _read_contents(value: Any, problems: Problems) -> Contents:
@@ -142,7 +163,7 @@ def _check_calls(contents: Contents, tools: list[dict[str, Any]], problems: Prob
                 problems.add(Problem("undeclared-tool", "tools", name))
 
 
-def _shown(part: Mapping[str, Any]) -> str:
+def _shown(part: dict[str, Any]) -> str:
     """Return a part as text: its length and its words count like those of other texts."""
     if FUNCTION_CALL in part:
         call = part[FUNCTION_CALL]
@@ -151,5 +172,5 @@ def _shown(part: Mapping[str, Any]) -> str:
         answer = part[FUNCTION_RESPONSE]
         return f"{answer['name']} = {_encode(answer['response']).decode()}"
     if FILE_PART in part:
-        return f"[{part[FILE_PART]['fileUri']}]"
+        return file_shown(part)
     return str(part["text"])

@@ -44,7 +44,8 @@ def summary_text(report: DatasetReport) -> str:
     form = _DIALECTS[report.dialect]
     if report.mapping is not None:
         form = f"input {code(report.mapping.input, 60)}, output {code(report.mapping.output, 60)}"
-    return f"{name}: {count(report.rows, 'row')}, {usable} fit to tune on. Form: {form}."
+    beside = f" Beside the rows: {count(report.pictures, 'picture')} that they show." if report.pictures else ""
+    return f"{name}: {count(report.rows, 'row')}, {usable} fit to tune on. Form: {form}.{beside}"
 
 
 def build_findings(report: DatasetReport, prefix: str, *, details: bool) -> list[Block]:

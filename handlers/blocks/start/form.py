@@ -43,6 +43,9 @@ _QUALITIES = (
     Choice(Quality.THOROUGH, "Thorough: the longest that is advised"),
 )
 _SHOWN_RETIREMENTS = 8
+# Slack's most. Source: https://docs.slack.dev/reference/block-kit/block-elements/file-input-element
+_MOST_UPLOADS = 10
+_BESIDE = ", also with pictures that its rows name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,7 @@ def build_form(state: FormState) -> dict[str, Any]:
     blocks = [
         *_backend(state, choose=everything),
         *([_base_model(state), *_retirements(state)] if everything else []),
-        *_file_fields("file", request.file, state.recent, "Training file"),
+        *_file_fields("file", request.file, state.recent, "Training file", pictures=profile.limits.takes_tools),
         *_left_out(state.left_out),
         input_block(
             "name",
@@ -180,19 +183,27 @@ def _retirements(state: FormState) -> list[Block]:
     return [context("\n".join(lines), "retirements")]
 
 
-def _file_fields(prefix: str, location: str, recent: Sequence[FileInfo], label: str) -> list[Block]:
-    """Build the three fields for one file: an upload, a file that is already in Slack, an address."""
+def _file_fields(
+    prefix: str, location: str, recent: Sequence[FileInfo], label: str, *, pictures: bool = False
+) -> list[Block]:
+    """Build the three fields for one file: an upload, a file that is already in Slack, an address.
+
+    With `pictures` those that its rows show may be uploaded beside it.
+    """
     in_slack = location.startswith("slack:")
     known = [Choice(each.location, _file_label(each)) for each in recent]
     if in_slack and location not in {choice.value for choice in known}:
-        known.insert(0, Choice(location, f"The file you named ({location.removeprefix('slack:')})"))
+        named, *beside = location.removeprefix("slack:").split("+")
+        with_pictures = f", {count(len(beside), 'picture')}" if beside else ""
+        known.insert(0, Choice(location, f"The file you named ({named}{with_pictures})"))
     known = fitting(known)
     blocks = [
         input_block(
             f"{prefix}_upload",
             f"{label}: upload it",
-            {"type": "file_input", "action_id": "upload", "max_files": 1},
-            hint="JSONL, up to 10 MB. Share a larger file in this channel first, then pick it below.",
+            {"type": "file_input", "action_id": "upload", "max_files": _MOST_UPLOADS if pictures else 1},
+            hint=f"JSONL, up to 10 MB{_BESIDE if pictures else ''}. "
+            "Share a larger file in this channel first, then pick it below.",
             optional=True,
         )
     ]

@@ -1,6 +1,6 @@
 """Reads the `/tune` form back, after its submission or while a person still fills it in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -10,10 +10,12 @@ from bot.domain.place import Requester
 from bot.domain.requests import Quality, StartRequest
 from bot.errors import BadArgument
 from bot.ports.files import FileInfo
+from handlers.blocks.formatting import listed
 from handlers.blocks.message import readable, shorten
 from handlers.blocks.private_metadata import unpack_requester
 from handlers.blocks.start.form import DEFAULT
 from handlers.syntax.lexer import file_location, real, whole
+from handlers.transport.attachments import is_picture, location_of
 
 N = TypeVar("N", int, float)
 
@@ -127,11 +129,11 @@ class _Reader:
     def file(self, prefix: str, *, required: bool) -> str:
         """Return the location of the file that was given in one of the three fields."""
         given: dict[str, str] = {}
-        upload = next(iter(self._element(f"{prefix}_upload").get("files") or ()), None)
-        if upload is not None:
-            found = FileInfo(
-                f"slack:{upload['id']}", str(upload.get("name") or "file"), int(upload.get("size") or 0)
-            )
+        uploads = self._element(f"{prefix}_upload").get("files") or ()
+        if uploads:
+            found = self._uploads(f"{prefix}_upload", uploads)
+            if found is None:
+                return ""
             self.uploaded.append(found)
             given[f"{prefix}_upload"] = found.location
         if picked := self.chosen(f"{prefix}_recent"):
@@ -148,6 +150,19 @@ class _Reader:
         elif not given and required:
             self.errors[f"{prefix}_upload"] = "Upload a file, pick one shared here, or give an address."
         return next(iter(given.values()), "")
+
+    def _uploads(self, block_id: str, uploads: Sequence[dict[str, Any]]) -> FileInfo | None:
+        """Return the file with the rows and the pictures beside it as one, None where an error was added."""
+        rows = [upload for upload in uploads if not is_picture(str(upload.get("name") or ""))]
+        # A single file is taken whatever its name is: the check says what it is.
+        rows = rows or list(uploads[:1])
+        if len(rows) > 1:
+            names = listed(shorten(str(each.get("name") or "file"), 60) for each in rows[:3])
+            self.errors[block_id] = f"Upload one file with rows, and beside it only pictures; these are {names}."
+            return None
+        pictures = [str(upload["id"]) for upload in uploads if upload is not rows[0]]
+        size = sum(int(upload.get("size") or 0) for upload in uploads)
+        return FileInfo(location_of(str(rows[0]["id"]), pictures), str(rows[0].get("name") or "file"), size)
 
     def hyperparameters(self) -> Hyperparameters:
         return Hyperparameters(

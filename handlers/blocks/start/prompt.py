@@ -45,6 +45,9 @@ def _beside(request: StartRequest, attached: Attachments) -> str:
         text = f" As the validation file I take *{name}*; in the form you can leave it out."
     else:
         names.append(attached.validation_name)
+    if names[:1] != [attached.training_name] and attached.pictures:
+        pictures = listed(f"*{escape_line(each, 100)}*" for each in attached.pictures)
+        text = f" Its rows may show {pictures}.{text}"
     left_out = [f"*{escape_line(name, 100)}*" for name in (*names, *attached.others) if name]
     return f"{text} I leave out {listed(left_out)}." if left_out else text
 

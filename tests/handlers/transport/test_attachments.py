@@ -14,7 +14,7 @@ def file(name: str, mimetype: str = "text/plain") -> dict[str, str]:
     ("names", "training", "validation", "others"),
     [
         (["rows.tsv"], "rows.tsv", "", ()),
-        (["photo.png", "rows.jsonl"], "rows.jsonl", "", ("photo.png",)),
+        (["photo.png", "rows.jsonl"], "rows.jsonl", "", ()),
         (["one.jsonl", "two.csv", "three.csv", "notes.pdf"], "one.jsonl", "two.csv", ("three.csv", "notes.pdf")),
         (["my_val.jsonl", "my_train.jsonl"], "my_train.jsonl", "my_val.jsonl", ()),
         (["latest.jsonl", "evaluate-this.jsonl"], "latest.jsonl", "evaluate-this.jsonl", ()),
@@ -39,3 +39,15 @@ def test_what_a_person_typed_goes_before_what_is_attached() -> None:
     assert found.fill(StartRequest(file="gs://b/c")) == StartRequest(file="gs://b/c")
     held_out = StartRequest(validation_share=0.1)
     assert found.fill(held_out) == StartRequest(validation_share=0.1, file="slack:F-a.jsonl")
+
+
+def test_pictures_beside_the_rows_become_a_part_of_their_location() -> None:
+    found = read_attachments([file(name) for name in ("a.png", "rows.jsonl", "B.JPG", "val.jsonl", "notes.pdf")])
+    assert found.training == "slack:F-rows.jsonl+F-a.png+F-B.JPG"
+    assert (found.validation, found.pictures, found.others) == (
+        "slack:F-val.jsonl",
+        ("a.png", "B.JPG"),
+        ("notes.pdf",),
+    )
+    many = read_attachments([file("rows.jsonl"), *(file(f"{number}.png") for number in range(12))])
+    assert (len(many.pictures), many.others) == (9, ("9.png", "10.png", "11.png"))

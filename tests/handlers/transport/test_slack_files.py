@@ -9,11 +9,15 @@ import pytest
 from aiohttp import web
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.datasets.formats.pictures import PictureFile
+from bot.datasets.formats.unpacker import Unpacker
 from bot.domain.place import Place
 from bot.errors import FileUnavailable
 from bot.sandbox.slack import SlackStandIn
+from handlers.transport.attachments import location_of
 from handlers.transport.slack_files import SlackFiles
 from handlers.transport.slack_users import SlackUsers
+from tests.support.dataset_builders import PNG
 from tests.support.http_server import serving
 
 PLACE = Place("T1", "C1")
@@ -209,3 +213,24 @@ async def test_a_file_that_slack_does_not_give_now_is_told_apart_from_one_that_i
             async with aclosing(files.read(place, ada.id, f"slack:{file.id}")) as chunks:
                 await anext(chunks)
         assert raised.value.passing is passing
+
+
+async def test_rows_and_their_pictures_are_read_as_one_zip_by_whom_may_see_all_of_them() -> None:
+    async with SlackStandIn() as slack, httpx.AsyncClient() as http:
+        ada, bob = slack.person("ada"), slack.person("bob")
+        room, hidden = slack.add_channel("room", ada), slack.add_channel("hidden", bob, private=True)
+        rows = b'{"text_input": "1", "output": "2"}\n' * 3
+        files = [ada.upload(room, "rows.jsonl", rows), ada.upload(room, "a.png", PNG)]
+        secret = bob.upload(hidden, "b.png", PNG)
+        client = AsyncWebClient(slack.app.bot_token, base_url=slack.api_url)
+        reader = SlackFiles(client, SlackUsers(client), http, slack.app.bot_token, slack.api_url)
+        place = Place(slack.workspace.team_id, room.id)
+        location = location_of(files[0].id, [files[1].id])
+        info = await reader.describe(place, ada.id, location)
+        content = b"".join([chunk async for chunk in reader.read(place, ada.id, location)])
+        assert (info.name, info.size) == ("rows.jsonl", len(content))
+        unpacker = Unpacker()
+        assert b"".join([*unpacker.feed(content), *unpacker.finish()]) == rows
+        assert unpacker.folder.files == {"a.png": PictureFile("image/png", len(PNG))}
+        with pytest.raises(FileUnavailable):
+            await reader.describe(place, ada.id, location_of(files[0].id, [secret.id]))

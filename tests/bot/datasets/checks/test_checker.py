@@ -4,9 +4,7 @@ Expected findings are (rule, how many rows, first lines); `few-examples` is left
 """
 
 import gzip
-import io
 import json
-import zipfile
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +14,17 @@ from bot.datasets.formats.json_lines import PIECE_BYTES
 from bot.datasets.formats.unpacker import MAX_UNPACKED_BYTES, Unpacker
 from bot.domain.backend_profile import DatasetLimits
 from bot.domain.datasets import Dialect, FieldMapping
-from tests.support.dataset_builders import GEMINI_API, VERTEX, chat, check_bytes, contents, jsonl, pair, rules
+from tests.support.dataset_builders import (
+    GEMINI_API,
+    VERTEX,
+    chat,
+    check_bytes,
+    contents,
+    jsonl,
+    pair,
+    rules,
+    zipped,
+)
 
 GOOD = pair("1", "2")
 TALK = chat("user: hi", "assistant: hello")
@@ -24,14 +32,6 @@ TURN = contents("user: hi", "model: hello")
 G = jsonl(GOOD)
 T = jsonl(TALK)
 C = jsonl(TURN)
-
-
-def zipped(files: dict[str, bytes]) -> bytes:
-    target = io.BytesIO()
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    return target.getvalue()
 
 
 def answers(*scores: float, role: str = "model") -> dict[str, Any]:
