@@ -30,6 +30,9 @@ from bot.domain.datasets import Dialect, FieldMapping
 # Examples that are shown, and the characters of each of their texts.
 _PREVIEWS = 2
 _PREVIEWED = 200
+# What pandas, Python, R, Excel and JavaScript write where a cell is empty.
+_BLANK_WORDS = frozenset({"nan", "none", "null", "<na>", "#n/a", "undefined", "nat"})
+_LONGEST_BLANK = 9
 
 
 class DatasetChecker:
@@ -203,10 +206,17 @@ class DatasetChecker:
         self._fingerprints.near.add(first, batch.columns.inputs, batch.columns.outputs)
         text_bytes = sum(map(len, inputs)) + sum(map(len, outputs)) - sum(batch.columns.counts) + 2 * len(inputs)
         self._totals.add(batch, text_bytes)
+        self._note_blank_words(first, batch)
         cut_off = [i for i, text in enumerate(batch.columns.outputs) if text[-1] in CUT_ENDS]
         for i in cut_off:
             if batch.after[i] >= LONG_OUTPUT:
                 self._totals.add_cut_off(first + i, batch.columns.outputs[i])
+
+    def _note_blank_words(self, first: int, batch: Batch) -> None:
+        """Warn of outputs that are a program's word for nothing, such as `nan`."""
+        for i, length in enumerate(batch.after):
+            if length <= _LONGEST_BLANK and (word := batch.columns.outputs[i]).strip().lower() in _BLANK_WORDS:
+                self._collector.add(Problem("only-a-blank-word", "output", word), lines=(first + i,))
 
 
 def _together(

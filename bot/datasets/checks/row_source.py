@@ -38,8 +38,19 @@ _OTHER_FILES = (
     (b"PK\x03\x04", "an archive inside of an archive"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
     (b"Rar!", "a RAR archive"),
+    (b"\x1f\x8b", "an archive inside of an archive"),
 )
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+# How text in two or four bytes a character begins, with a byte order mark or with two characters of ASCII.
+_WIDE = (
+    (re.compile(rb"\xff\xfe\0\0|\0\0\xfe\xff"), "utf-32", "UTF-32"),
+    (re.compile(rb"[^\0]\0\0\0[^\0]\0\0\0"), "utf-32-le", "UTF-32"),
+    (re.compile(rb"\0\0\0[^\0]\0\0\0[^\0]"), "utf-32-be", "UTF-32"),
+    (re.compile(rb"\xff\xfe|\xfe\xff"), "utf-16", "UTF-16"),
+    (re.compile(rb"[^\0]\0[^\0]\0"), "utf-16-le", "UTF-16"),
+    (re.compile(rb"\0[^\0]\0[^\0]"), "utf-16-be", "UTF-16"),
+)
+# A line of a chat log: what stands in brackets is followed by text, as in no array.
+_CHAT_LOG = re.compile(rb'\[[^\]\[{"\n]{1,40}\][ \t]*+[^\s,\]]')
 # Where Hugging Face's viewer, SQuAD and exports of many programs put the rows of a file that is one object.
 _WRAPPER = re.compile(rb'"(?:data|rows|examples|items|train|records|results)"\s*+:\s*+(?=\[\s*+[\[{])')
 # The first columns of a file that is written by columns, and one that may be: a row may begin with a list, too.
@@ -190,7 +201,7 @@ class RowSource:
 
     def _detect(self, start: bytes, blanks: int) -> Format:
         first_line, _, rest = start.partition(b"\n")
-        if start.startswith(b"["):
+        if start.startswith(b"[") and not _CHAT_LOG.match(start):
             return JsonArray(self._collector)
         if _COLUMNS.match(start) or (_LISTS.match(start) and _is_alone(first_line, rest)):
             return ColumnTable(self._collector)
@@ -226,8 +237,9 @@ def _other_file(head: bytes) -> Problem | None:
     for magic, what in _OTHER_FILES:
         if head.startswith(magic):
             return Problem("not-a-text-file", detail=what)
-    if head.startswith(_UTF16):
-        return Problem("utf-16")
+    for begin, codec, what in _WIDE:
+        if begin.match(head):
+            return Problem("utf-16", codec, what)
     start = head.lstrip()
     lowered = start[:64].lower()
     if lowered.startswith((b"<!doctype html", b"<html")):

@@ -14,6 +14,8 @@ _DELIMITERS = ",;\t|"
 _MOST_TITLE_ROWS = 10
 # A cell that is longer, or ends like a sentence, is no name of a column.
 _LONGEST_NAME = 60
+# Records by which it is decided whether quotes enclose fields.
+_COMPARED = 200
 _SENTENCE_ENDS = (".", "?", "!", "。", "？", "！", "…")
 
 
@@ -30,25 +32,40 @@ def find_layout(head: str, mapping: FieldMapping | None) -> Layout:
     text = "".join(lines[skipped:])
     if not delimiter:
         delimiter = max(_DELIMITERS, key=lambda mark: _likeness(text, mark))
-    records = list(islice(read_records(text, delimiter), _MOST_TITLE_ROWS + 1))
+    quotes = delimiter != "\t" or _tabs_in_quotes(text)
+    records = list(islice(read_records(text, delimiter, quotes=quotes), _MOST_TITLE_ROWS + 1))
     for number, record in enumerate(records):
         names = tuple(_known_names([name.strip() for name in record], mapping))
         if names:
-            return Layout(delimiter, skipped, number, names)
+            return Layout(delimiter, skipped, number, names, quotes)
     width = max((len(trimmed(record)) for record in records), default=0)
     for number, record in enumerate(records):
         cells = trimmed(record)
         if width > 1 and sum(map(bool, cells)) <= 1:
             continue  # a title, or nothing
         if len(cells) >= min(width, 2) and all(map(_like_a_name, cells)):
-            return Layout(delimiter, skipped, number, tuple(record))
-        return Layout(delimiter, skipped, number)
-    return Layout(delimiter, skipped)
+            return Layout(delimiter, skipped, number, tuple(record), quotes)
+        return Layout(delimiter, skipped, number, quotes=quotes)
+    return Layout(delimiter, skipped, quotes=quotes)
+
+
+def _tabs_in_quotes(text: str) -> bool:
+    """Return whether quotes enclose fields of a table with tabs: only then are all of its records equally long.
+
+    Excel encloses fields that hold a line end or a quote. Google Sheets writes quotes as they are, and no line end
+    inside of a field. Source: files of both programs.
+    """
+    plain, quoted = (
+        {len(record) for record in list(islice(read_records(text, "\t", quotes=quotes), _COMPARED))[:-1] if record}
+        for quotes in (False, True)
+    )
+    return len(plain) > 1 and len(quoted) == 1
 
 
 def _likeness(text: str, delimiter: str) -> tuple[int, int, int]:
     """Return how well a separator cuts the first records into equally many fields: more is better."""
-    widths = [len(record) for record in islice(read_records(text, delimiter), _MOST_TITLE_ROWS) if any(record)]
+    records = read_records(text, delimiter, quotes=delimiter != "\t")
+    widths = [len(record) for record in islice(records, _MOST_TITLE_ROWS) if any(record)]
     if not widths:
         return 0, 0, 0
     width, times = Counter(widths).most_common(1)[0]

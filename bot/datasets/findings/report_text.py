@@ -25,7 +25,7 @@ def report_text(report: DatasetReport, *, preferred_only: bool = False) -> str:
     parts += [
         _encoding(finding.field, report.name)
         for finding in report.errors
-        if finding.rule == "not-utf8" and finding.field
+        if finding.rule in ("not-utf8", "utf-16") and finding.field
     ]
     if report.warnings:
         parts.append(warnings_text(report))

@@ -35,7 +35,7 @@ RULES: dict[str, Rule] = {
     "not-a-text-file": Rule(
         ERROR, "This is {detail}, not a text file.", "Export it as JSONL or CSV and attach that.", True
     ),
-    "utf-16": Rule(ERROR, "The text is UTF-16, not UTF-8.", "Save the file as UTF-8.", True),
+    "utf-16": Rule(ERROR, "The text is {value}, not UTF-8.", "Save the file as UTF-8.", True),
     "sign-in-page": Rule(
         ERROR,
         "This is a sign-in page, not a training file.",
@@ -73,7 +73,10 @@ RULES: dict[str, Rule] = {
         True,
     ),
     "broken-table": Rule(
-        ERROR, "The table cannot be read ({detail}).", "Write it again, or export it as JSONL or CSV.", True
+        ERROR,
+        "This begins like {detail}, and cannot be read as one: it is damaged, cut off, or something else.",
+        "Write the file again, or export it as JSONL or CSV.",
+        True,
     ),
     "table-too-large": Rule(
         ERROR, "The table or its rows are over {limit:,} bytes.", "Export it as JSONL, which may be larger.", True
@@ -161,7 +164,9 @@ RULES: dict[str, Rule] = {
         ERROR, "The row was not read: it holds over {limit:,} lists and objects.", "Take the row out."
     ),
     "wrong-columns": Rule(
-        ERROR, "The row has {value} fields; the table has {limit} columns.", "Quote fields that hold commas."
+        ERROR,
+        "The table has {limit} columns, and the row another number: {value}.",
+        "Quote fields that hold the separator.",
     ),
     "cut-off-row": Rule(
         ERROR,
@@ -262,10 +267,15 @@ RULES: dict[str, Rule] = {
         WARNING, "{field} is a part of a schema that Google does not know, and is left out.", "Nothing to do."
     ),
     "tool-calls": Rule(
-        ERROR, "{field} calls tools, and only text is tuned on.", "Take these rows out; the repaired file does."
+        ERROR,
+        "{field} calls tools, which are read in Google's and OpenAI's form only, for Vertex AI.",
+        "Take these rows out; the repaired file does.",
     ),
     "not-text": Rule(
-        ERROR, "{field} holds {value}, and only text is tuned on.", "Take these rows out; the repaired file does."
+        ERROR,
+        "{field} holds {value}: these are taken for Vertex AI only, by an address or a path, in Google's or "
+        "OpenAI's form.",
+        "Take these rows out; the repaired file does.",
     ),
     "completions": Rule(
         ERROR, "A preference row needs two completions, scored 0 and 1: {detail}.", "Score one 1 and the other 0."
@@ -316,6 +326,19 @@ RULES: dict[str, Rule] = {
         "The text of `context` becomes the system text of the example.",
         "Ask the tuned model with such a text, too; or name `context` as a part of the input.",
     ),
+    "cut-cells": Rule(
+        ERROR,
+        "The viewer that wrote the file cut cells of the row: {value}.",
+        "Take the rows from the data set itself; the repaired file leaves this one out.",
+    ),
+    "json-in-text": Rule(
+        WARNING, "{field} is JSON inside of a text, and is read as if it stood there itself.", "Nothing to do."
+    ),
+    "only-a-blank-word": Rule(
+        WARNING,
+        "The output is nothing but {value}, as programs write an empty cell.",
+        "Take these rows out if they have no answer: the model learns to say that.",
+    ),
     "row-in-wrapper": Rule(
         WARNING, "The row is inside of `{field}`; what is beside it is left out.", "Nothing to do."
     ),
@@ -351,7 +374,7 @@ RULES: dict[str, Rule] = {
     ),
     "mojibake": Rule(
         WARNING,
-        "Characters look garbled: {value}. The text was UTF-8, and a program read it as something else.",
+        "Characters look garbled: {value}. A program read the text in another encoding than it was written in.",
         "Export it again as UTF-8; the model learns to write these characters.",
     ),
     "preferred-only": Rule(

@@ -3,6 +3,7 @@
 A Parquet file begins with its end: it is written to a temporary file and read from there, some rows at a time.
 """
 
+import logging
 from collections.abc import Iterator
 from contextlib import suppress
 from importlib.util import find_spec
@@ -12,6 +13,8 @@ from typing import IO, Any
 from bot.datasets.findings.collector import FindingCollector, Problem
 from bot.datasets.formats.column_tables import blocks_of
 from bot.datasets.formats.json_lines import Block
+
+logger = logging.getLogger(__name__)
 
 # The files that pyarrow reads, by their first bytes.
 ARROW_FILES = ((b"PAR1", "a Parquet file"), (b"ARROW1", "an Arrow file"), (b"\xff\xff\xff\xff", "an Arrow stream"))
@@ -34,9 +37,12 @@ class ArrowTable:
         self._collector = collector
         self._file: IO[bytes] = TemporaryFile(prefix="tunebot-table-")  # noqa: SIM115 - `finish` closes it
         self._size = 0
+        self._kind = "a table"
         self.refused = False
 
     def feed(self, data: bytes) -> Iterator[Block]:
+        if not self._size:
+            self._kind = next((what for magic, what in ARROW_FILES if data.startswith(magic)), self._kind)
         self._size += len(data)
         if self._size > MOST_BYTES:
             self._refuse(Problem("table-too-large", limit=MOST_BYTES))
@@ -60,7 +66,8 @@ class ArrowTable:
                         return
                     yield block
         except (pyarrow.ArrowException, OSError, ValueError, KeyError, TypeError, OverflowError) as error:
-            self._refuse(Problem("broken-table", detail=type(error).__name__))
+            logger.debug("a table cannot be read: %s", type(error).__name__)
+            self._refuse(Problem("broken-table", detail=self._kind))
         finally:
             with suppress(OSError):
                 self._file.close()

@@ -5,6 +5,7 @@ Rows are numbered as a spreadsheet shows them: where the names are row 1, the fi
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,19 +19,23 @@ from bot.datasets.formats.json_lines import MAX_ROW_BYTES, PIECE_BYTES, Block
 _encode = msgspec.json.Encoder().encode
 # Excel cuts what is longer. Source: "Excel specifications and limits", total number of characters in a cell.
 _EXCEL_CELL = 32_767
+# A cell of the line under the names of a Markdown table.
+_RULE = re.compile(r":?-{3,}:?")
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
     """How a table is written: what separates fields, how many lines stand above the names, and the names.
 
-    `names` are empty where no row holds any; `titles` counts the records above the names.
+    `names` are empty where no row holds any; `titles` counts the records above the names. `quotes` says whether
+    quotes enclose fields, or are characters like others.
     """
 
     delimiter: str
     skipped_lines: int = 0
     titles: int = 0
     names: tuple[str, ...] = ()
+    quotes: bool = True
 
 
 def trimmed(record: Sequence[str]) -> list[str]:
@@ -41,14 +46,12 @@ def trimmed(record: Sequence[str]) -> list[str]:
     return cells
 
 
-def read_records(text: str, delimiter: str) -> Iterator[list[str]]:
-    """Yield the records of a table's text."""
+def read_records(text: str, delimiter: str, *, quotes: bool) -> Iterator[list[str]]:
+    """Yield the records of a table's text; `quotes` as in Layout."""
     # The csv module allows 128 KB a field by default; our limit is that of a row.
     csv.field_size_limit(max(csv.field_size_limit(), 2 * MAX_ROW_BYTES))
-    # Google Sheets writes quotes in TSV as they are, so there they are plain characters.
-    # Source: a file of Sheets' "Download as tab-separated values".
     source = io.StringIO(text, newline="")
-    if delimiter == "\t":
+    if not quotes:
         return csv.reader(source, delimiter=delimiter, quoting=csv.QUOTE_NONE)
     return csv.reader(source, delimiter=delimiter)
 
@@ -61,7 +64,7 @@ class CsvTable:
     def __init__(self, collector: FindingCollector, layout: Layout) -> None:
         self._collector = collector
         self._delimiter = layout.delimiter
-        self._quotes = layout.delimiter != "\t"
+        self._quotes = layout.quotes
         self._held = b""
         self._skipped_lines = layout.skipped_lines
         self._titles = layout.titles
@@ -86,6 +89,9 @@ class CsvTable:
         elif self._held:
             yield from self._records(self._held)
 
+    def _read(self, text: str) -> Iterator[list[str]]:
+        return read_records(text, self._delimiter, quotes=self._quotes)
+
     def _open_quote(self, data: bytes) -> Iterator[Block]:
         """Read the lines after a quote that is never closed one by one, so that only the broken ones are lost."""
         closed: list[bytes] = []
@@ -107,7 +113,7 @@ class CsvTable:
 
     def _is_open(self, line: bytes) -> bool:
         """Return whether a quoted field of the line is not closed; a quote in a plain field is a character."""
-        *_, last = list(read_records(line.decode("utf-8", "surrogateescape"), self._delimiter))[-1:] or [[""]]
+        *_, last = list(self._read(line.decode("utf-8", "surrogateescape")))[-1:] or [[""]]
         return (bool(last) and last[-1].endswith(("\n", "\r"))) or not line.endswith((b"\n", b"\r"))
 
     def _records(self, data: bytes) -> Iterator[Block]:
@@ -119,7 +125,7 @@ class CsvTable:
         lines: list[bytes] = []
         size = 0
         first = self._next
-        for record in read_records(text, self._delimiter):
+        for record in self._read(text):
             number, self._next = self._next, self._next + 1
             if not self._names:
                 first = self._next
@@ -172,6 +178,9 @@ class CsvTable:
     def _row(self, record: list[str], number: int) -> tuple[bytes, Problem | None]:
         """Return a record as a JSON object; empty where all its cells are."""
         names = self._names
+        if self._delimiter == "|":
+            # What stands beside a bar in a table of Markdown only aligns the columns.
+            record = ["" if _RULE.fullmatch(cell.strip()) else cell.strip() for cell in record]
         if not any(map(str.strip, record)):
             return b"", None
         extra = record[len(names) :]

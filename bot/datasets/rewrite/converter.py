@@ -116,7 +116,7 @@ class Converter:
     def _refused(self, number: int, problem: Problem) -> UserError:
         if self._expected:
             return _outdated()
-        return UserError(f"{self._source.unit} {number}: {problem.message()}".capitalize(), problem.advice())
+        return UserError(f"{self._source.unit.capitalize()} {number}: {problem.message()}", problem.advice())
 
 
 def _outdated() -> Outdated:

@@ -16,7 +16,10 @@ _ODD_SPACE = re.compile(f"[{_ODD_SPACES}]")
 _TEXT = r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)'
 _TEXT_OR_ODD_SPACE = re.compile(rf"{_TEXT}|[{_ODD_SPACES}]", re.DOTALL)
 _TEXT_OR_COMMA = re.compile(rf"{_TEXT}|,(?=[ \t\r\n]*+[}}\]])", re.DOTALL)
+_TEXT_WITH_CONTROL = re.compile(_TEXT, re.DOTALL)
 _COMMA_BEFORE_END = re.compile(r",[ \t\r\n]*+[}\]]")
+# A date or a name in brackets, and text after it.
+_CHAT_LOG = re.compile(r'\[[^\]\[{"\n]{1,40}\][ \t]*+[^\s,\]]')
 _CURLY_QUOTE = re.compile("[“”„‟«»]")
 _CONTROL = re.compile(r"[\x00-\x1f]")
 _TWO_VALUES = re.compile(r"\}[ \t\r]*+(?:,[ \t\r]*+)?\{")
@@ -41,7 +44,8 @@ def why_not_json(text: str, reason: str) -> tuple[str, bool]:
         return f"a {_mark(line[-1])} follows the row", True
     if _COMMA_BEFORE_END.search(line) and _is_json(_without_commas(line)):
         return "a comma stands before a closing bracket", True
-    return _other_reason(line, reason), False
+    raw_control = line.startswith("{") and _CONTROL.search(line) is not None and _is_json(_with_escapes(line))
+    return _other_reason(line, reason), raw_control
 
 
 def _other_reason(line: str, reason: str) -> str:
@@ -49,8 +53,10 @@ def _other_reason(line: str, reason: str) -> str:
         return "this is a code fence of Markdown, not a row"
     if line.startswith(("//", "#", "/*")):
         return "this is a comment, and JSON has none"
-    if not line.startswith(("{", "[")):
+    if not line.startswith(("{", "[")) or _CHAT_LOG.match(line):
         return "this is plain text, and a row begins with {"
+    if "object keys must be strings" in reason:
+        return "the names of keys have no double quotes"
     if "truncated" in reason:
         return "the row breaks off before its end; a line end inside a text must be written as \\n"
     if "trailing characters" in reason and _TWO_VALUES.search(line):
@@ -114,8 +120,17 @@ def _candidates(text: str) -> Iterator[str]:
         # Inside of texts curly quotes may be meant; here they are the only quotes, so they are JSON's.
         plain = _CURLY_QUOTE.sub('"', plain)
         yield plain.rstrip(",;")
+    if _CONTROL.search(plain):
+        yield _with_escapes(plain.rstrip(",;"))
     if _COMMA_BEFORE_END.search(plain):
         yield _without_commas(plain.rstrip(",;"))
+
+
+def _with_escapes(text: str) -> str:
+    """Return the text with each raw control character inside of a text written as JSON wants it."""
+    return _TEXT_WITH_CONTROL.sub(
+        lambda found: _CONTROL.sub(lambda mark: f"\\u{ord(mark.group()):04x}", found.group()), text
+    )
 
 
 def _plain_spaces(text: str) -> str:

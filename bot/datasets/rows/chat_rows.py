@@ -121,8 +121,11 @@ def read_chosen(row: Mapping[str, Any], problems: Problems) -> Example | None:
         prompt = row.get("prompt")
     turns = read_side_keys(row, {prompt_key, chosen_key, rejected_key}, problems)
     chosen, rejected = row.get(chosen_key), row.get(rejected_key)
-    if prompt is None and isinstance(chosen, list) and isinstance(rejected, list) and len(chosen) > 1:
-        # TRL's implicit prompt: both answers repeat the conversation before them.
+    if isinstance(chosen, list) and isinstance(rejected, list) and len(chosen) > 1 and _holds(chosen, prompt):
+        # TRL's implicit prompt: both answers repeat the conversation before them, also where `prompt` is its text.
+        if chosen[:-1] != rejected[:-1]:
+            wanted = f"a list that begins like {chosen_key}"
+            problems.add(Problem("wrong-type", rejected_key, "another conversation", detail=wanted))
         prompt, chosen, rejected = chosen[:-1], chosen[-1:], rejected[-1:]
     turns += _prompt_turns(prompt, prompt_key, problems)
     answers = [_answer(value, key, problems) for key, value in ((chosen_key, chosen), (rejected_key, rejected))]
@@ -130,6 +133,11 @@ def read_chosen(row: Mapping[str, Any], problems: Problems) -> Example | None:
         return None
     system, texts = order_turns(turns, problems, lenient=True, answered=False)
     return None if problems.refused else Example(system, (*texts, answers[0]), answers[1])
+
+
+def _holds(turns: list[Any], prompt: Any) -> bool:
+    """Return whether there is no prompt beside the turns, or only the text of one of them."""
+    return prompt is None or any(isinstance(turn, dict) and turn.get("content") == prompt for turn in turns[:-1])
 
 
 def _prompt_turns(value: Any, key: str, problems: Problems) -> list[ChatTurn]:

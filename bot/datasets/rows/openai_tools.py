@@ -55,7 +55,7 @@ def read_openai_contents(value: Any, problems: Problems) -> tuple[list[ChatTurn]
     if not isinstance(value, list) or not value:
         add_wrong("messages", value, "a list", problems)
         return system, contents
-    before = ""
+    before, last = "", 0
     for i, message in enumerate(value):
         place = f"messages[{i}]"
         if problems.enough:
@@ -82,14 +82,15 @@ def read_openai_contents(value: Any, problems: Problems) -> tuple[list[ChatTurn]
             parts = _content(message.get("content"), place, problems) + _calls(message, names, place, problems)
         # The answers of several calls are one turn; a person's words after them are not.
         if contents and before == role:
-            if any(FUNCTION_CALL in part for part in contents[-1]["parts"]):
-                problems.add(Problem("tool-answers", place, "a tool", detail="nothing"))
-            contents[-1]["parts"] += parts
-            if role not in ("tool", "function"):
+            called = [part[FUNCTION_CALL]["name"] for part in contents[-1]["parts"] if FUNCTION_CALL in part]
+            if called:
+                problems.add(Problem("tool-answers", f"messages[{last}]", ", ".join(called), detail="nothing"))
+            elif role not in ("tool", "function"):
                 problems.add(Problem("turns-merged", value=_ROLES[role]))
+            contents[-1]["parts"] += parts
         else:
             contents.append({"role": _ROLES[role], "parts": parts})
-        before = role
+        before, last = role, i
     return system, contents
 
 

@@ -49,7 +49,7 @@ def report_key(key: str, value: Any, problems: Problems) -> bool:
         pass  # It belongs to a thought and says nothing without it.
     elif key == "weight":
         _report_weight(value, problems)
-    elif key == "label" and isinstance(value, bool):
+    elif key in ("label", "kto_tag") and isinstance(value, bool):
         if not value:
             problems.add(Problem("bad-answer", key))
     elif key in ("rejected", "non_preferred_output"):

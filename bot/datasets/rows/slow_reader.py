@@ -53,6 +53,9 @@ KEYS: dict[Dialect, frozenset[str]] = {
 # Face's data viewer (`row`), and exports (`data`, `example`).
 WRAPPER_KEYS = ("request", "body", "row", "data", "example")
 
+# Keys whose list a table can only hold as a text.
+_TURN_KEYS = {"messages", "contents", *CONVERSATION_KEYS}
+
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 # What makes Python read a line that msgspec refuses.
 _PYTHON_JSON = compile_linear(rb"NaN|Infinity|\\u[dD][89a-fA-F]|[0-9]{19}")
@@ -88,10 +91,11 @@ def parse_row(
     value = _parse(raw, parsed)
     if parsed.problems.refused:
         return parsed
-    value = _conversation(value)
+    value = _conversation(_decoded(value, parsed))
     if not isinstance(value, dict):
         parsed.problems.add(Problem("not-an-object", detail=kind_of(value), value=describe(value)))
         return parsed
+    # A text can hold brackets behind escapes, so what was inside of one is looked through, too.
     if raw.count(b"{") + raw.count(b"[") > DEEPEST and _too_deep(value):
         parsed.problems.add(Problem("nested-too-deep", limit=DEEPEST))
         return parsed
@@ -102,6 +106,8 @@ def parse_row(
         if wrapper:
             parsed.dialect = dialect_of(row, expected, mapping)
             parsed.problems.add(Problem("row-in-wrapper", wrapper))
+            if cut := value.get("truncated_cells"):
+                parsed.problems.add(Problem("cut-cells", value=describe(cut)))
     parsed.row = row
     match parsed.dialect:
         case None | Dialect.CLAUDE:
@@ -134,6 +140,29 @@ def parse_row(
 def parse_object(raw: bytes) -> Any:
     """Return the JSON value of a line, or None where it is none."""
     return _parse(raw, ParsedRow())
+
+
+def _decoded(value: Any, parsed: ParsedRow) -> Any:
+    """Return a row, or its turns, that are written as JSON inside of a text, as what they say."""
+    if isinstance(value, str):
+        if isinstance(inner := _inner(value, "{"), dict):
+            parsed.problems.add(Problem("json-in-text", "The row"))
+            return inner
+    elif isinstance(value, dict):
+        for key in _TURN_KEYS & value.keys():
+            if isinstance(inner := _inner(value[key], "["), list):
+                parsed.problems.add(Problem("json-in-text", key))
+                value = {**value, key: inner}
+    return value
+
+
+def _inner(value: Any, begin: str) -> Any:
+    if not isinstance(value, str) or not value.lstrip().startswith(begin):
+        return None
+    try:
+        return _decode(value)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        return None
 
 
 def _conversation(value: Any) -> Any:
