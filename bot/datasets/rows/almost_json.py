@@ -16,11 +16,12 @@ _ODD_SPACE = re.compile(f"[{_ODD_SPACES}]")
 _TEXT = r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)'
 _TEXT_OR_ODD_SPACE = re.compile(rf"{_TEXT}|[{_ODD_SPACES}]", re.DOTALL)
 _TEXT_OR_COMMA = re.compile(rf"{_TEXT}|,(?=[ \t\r\n]*+[}}\]])", re.DOTALL)
-_TEXT_WITH_CONTROL = re.compile(_TEXT, re.DOTALL)
+_WHOLE_TEXT = re.compile(_TEXT, re.DOTALL)
 _COMMA_BEFORE_END = re.compile(r",[ \t\r\n]*+[}\]]")
 # A date or a name in brackets, and text after it.
 _CHAT_LOG = re.compile(r'\[[^\]\[{"\n]{1,40}\][ \t]*+[^\s,\]]')
 _CURLY_QUOTE = re.compile("[“”„‟«»]")
+_ESCAPED = re.compile(r"[\x01-\x1f]")
 _CONTROL = re.compile(r"[\x00-\x1f]")
 _TWO_VALUES = re.compile(r"\}[ \t\r]*+(?:,[ \t\r]*+)?\{")
 # Python's parser takes a thousand times the size of what it reads.
@@ -128,8 +129,9 @@ def _candidates(text: str) -> Iterator[str]:
 
 def _with_escapes(text: str) -> str:
     """Return the text with each raw control character inside of a text written as JSON wants it."""
-    return _TEXT_WITH_CONTROL.sub(
-        lambda found: _CONTROL.sub(lambda mark: f"\\u{ord(mark.group()):04x}", found.group()), text
+    # A NUL stays: Google takes none.
+    return _WHOLE_TEXT.sub(
+        lambda found: _ESCAPED.sub(lambda mark: f"\\u{ord(mark.group()):04x}", found.group()), text
     )
 
 

@@ -105,7 +105,7 @@ FILES: dict[str, tuple[bytes, list[tuple[str, int, tuple[int, ...]]]]] = {
         G + b'{"text_input":"3",\n"output":"4"}{"text_input":"5","output":"6"}\n',
         [("not-json", 2, (2, 3))],
     ),
-    "a raw control character": (G + b'{"text_input":"a\x01b","output":"4"}\n', [("not-json", 1, (2,))]),
+    "a raw control character": (G + b'{"text_input":"a\x01b","output":"4"}\n', [("almost-json", 1, (2,))]),
     "a raw NUL": (G + b'{"text_input":"a\x00b","output":"4"}\n', [("not-json", 1, (2,))]),
     "cut off in the middle": (G + b'{"text_input": "3", "outp', [("not-json", 1, (2,))]),
     "numbers": (b"1\n2\n", [("not-an-object", 2, (1, 2))]),

@@ -67,7 +67,7 @@ def test_a_call_at_the_end_needs_no_answer_and_a_picture_is_a_part() -> None:
         ([ASKED, {"role": "model", "parts": [{"text": " "}]}], "empty-field"),
         ([{"role": "user", "parts": [{"fileData": {"fileUri": "gs://b/a.png"}}]}, SAID], "missing-field"),
         (
-            [{"role": "user", "parts": [{"fileData": {"mimeType": "image/png", "fileUri": "a.png"}}]}, SAID],
+            [{"role": "user", "parts": [{"fileData": {"mimeType": "image/png", "fileUri": "../a.png"}}]}, SAID],
             "wrong-type",
         ),
         ([ASKED, {"role": "robot", "parts": [{"text": "a"}]}], "wrong-role"),
