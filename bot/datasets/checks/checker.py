@@ -214,6 +214,8 @@ class DatasetChecker:
 
     def _note_blank_words(self, first: int, batch: Batch) -> None:
         """Warn of outputs that are a program's word for nothing, such as `nan`."""
+        if min(batch.after) > _LONGEST_BLANK:
+            return
         for i, length in enumerate(batch.after):
             if length <= _LONGEST_BLANK and (word := batch.columns.outputs[i]).strip().lower() in _BLANK_WORDS:
                 self._collector.add(Problem("only-a-blank-word", "output", word), lines=(first + i,))
