@@ -1,9 +1,10 @@
 """Finds out how a table is written: its separator, the rows above its column names, and the names."""
 
 from collections import Counter
+from dataclasses import replace
 from itertools import islice
 
-from bot.datasets.formats.csv_tables import Layout, read_records, trimmed
+from bot.datasets.formats.csv_tables import Layout, is_markdown_line, read_records, trimmed
 from bot.datasets.rows.column_mapping import guess_mapping
 from bot.datasets.rows.slow_reader import dialect_of
 from bot.domain.datasets import Dialect, FieldMapping
@@ -21,6 +22,13 @@ _SENTENCE_ENDS = (".", "?", "!", "。", "？", "！", "…")
 
 def find_layout(head: str, mapping: FieldMapping | None) -> Layout:
     """Return the layout of the table that begins with these lines."""
+    layout, records = _layout(head, mapping)
+    under_names = records[layout.titles + 1 : layout.titles + 2]
+    return replace(layout, markdown=layout.delimiter == "|" and any(map(is_markdown_line, under_names)))
+
+
+def _layout(head: str, mapping: FieldMapping | None) -> tuple[Layout, list[list[str]]]:
+    """Return the layout and the first records."""
     lines = [line + "\n" for line in head.split("\n")]
     skipped = 0
     delimiter = ""
@@ -37,16 +45,16 @@ def find_layout(head: str, mapping: FieldMapping | None) -> Layout:
     for number, record in enumerate(records):
         names = tuple(_known_names([name.strip() for name in record], mapping))
         if names:
-            return Layout(delimiter, skipped, number, names, quotes)
+            return Layout(delimiter, skipped, number, names, quotes), records
     width = max((len(trimmed(record)) for record in records), default=0)
     for number, record in enumerate(records):
         cells = trimmed(record)
         if width > 1 and sum(map(bool, cells)) <= 1:
             continue  # a title, or nothing
         if len(cells) >= min(width, 2) and all(map(_like_a_name, cells)):
-            return Layout(delimiter, skipped, number, tuple(record), quotes)
-        return Layout(delimiter, skipped, number, quotes=quotes)
-    return Layout(delimiter, skipped, quotes=quotes)
+            return Layout(delimiter, skipped, number, tuple(record), quotes), records
+        return Layout(delimiter, skipped, number, quotes=quotes), records
+    return Layout(delimiter, skipped, quotes=quotes), records
 
 
 def _tabs_in_quotes(text: str) -> bool:

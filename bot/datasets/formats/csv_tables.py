@@ -28,7 +28,7 @@ class Layout:
     """How a table is written: what separates fields, how many lines stand above the names, and the names.
 
     `names` are empty where no row holds any; `titles` counts the records above the names. `quotes` says whether
-    quotes enclose fields, or are characters like others.
+    quotes enclose fields, or are characters like others; `markdown` that a line of dashes is under the names.
     """
 
     delimiter: str
@@ -36,6 +36,7 @@ class Layout:
     titles: int = 0
     names: tuple[str, ...] = ()
     quotes: bool = True
+    markdown: bool = False
 
 
 def trimmed(record: Sequence[str]) -> list[str]:
@@ -44,6 +45,12 @@ def trimmed(record: Sequence[str]) -> list[str]:
     while cells and not cells[-1]:
         cells.pop()
     return cells
+
+
+def is_markdown_line(record: Sequence[str]) -> bool:
+    """Return whether a record is the line under the names of a Markdown table."""
+    cells = list(filter(None, map(str.strip, record)))
+    return len(cells) > 1 and all(map(_RULE.fullmatch, cells))
 
 
 def read_records(text: str, delimiter: str, *, quotes: bool) -> Iterator[list[str]]:
@@ -65,6 +72,7 @@ class CsvTable:
         self._collector = collector
         self._delimiter = layout.delimiter
         self._quotes = layout.quotes
+        self._markdown = layout.markdown
         self._held = b""
         self._skipped_lines = layout.skipped_lines
         self._titles = layout.titles
@@ -178,9 +186,9 @@ class CsvTable:
     def _row(self, record: list[str], number: int) -> tuple[bytes, Problem | None]:
         """Return a record as a JSON object; empty where all its cells are."""
         names = self._names
-        if self._delimiter == "|":
-            # What stands beside a bar in a table of Markdown only aligns the columns.
-            record = ["" if _RULE.fullmatch(cell.strip()) else cell.strip() for cell in record]
+        if self._markdown:
+            # Spaces beside a bar only align the columns.
+            record = [] if is_markdown_line(record) else [cell.strip() for cell in record]
         if not any(map(str.strip, record)):
             return b"", None
         extra = record[len(names) :]
