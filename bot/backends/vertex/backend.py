@@ -36,7 +36,7 @@ from bot.domain.chat import Answer, Role, Turn
 from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
 from bot.domain.jobs import JobState, Operation, Origin, Snapshot, StartedJob, TunedModel, TuningJob, TuningSpec
 from bot.domain.leftovers import StoredFile
-from bot.errors import AlreadyExists, BotError, NotFoundAtGoogle, OutcomeUnknown
+from bot.errors import AlreadyExists, BadArgument, BotError, NotFoundAtGoogle, OutcomeUnknown
 from bot.ports.backends import RecordSent, TrainingData
 from bot.ports.diagnosis import Check
 

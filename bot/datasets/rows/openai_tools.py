@@ -1,6 +1,7 @@
-"""Converts OpenAI's tool calls, tool messages and pictures to the parts that Vertex AI takes.
+"""Converts the tool calls, tool messages and pictures of OpenAI and Anthropic to the parts that Vertex AI takes.
 
-Source: https://platform.openai.com/docs/guides/fine-tuning, "function calling" and "vision".
+Sources: https://platform.openai.com/docs/guides/fine-tuning, "function calling" and "vision";
+https://docs.anthropic.com/en/docs/build-with-claude/tool-use, blocks `tool_use` and `tool_result`.
 """
 
 import mimetypes
@@ -79,7 +80,8 @@ def read_openai_contents(value: Any, problems: Problems) -> tuple[list[ChatTurn]
         if role in ("tool", "function"):
             parts = _answer(message, names, place, problems)
         else:
-            parts = _content(message.get("content"), place, problems) + _calls(message, names, place, problems)
+            parts = _content(message.get("content"), names, place, problems)
+            parts += _calls(message, names, place, problems)
         # The answers of several calls are one turn; a person's words after them are not.
         if contents and before == role:
             called = [part[FUNCTION_CALL]["name"] for part in contents[-1]["parts"] if FUNCTION_CALL in part]
@@ -97,9 +99,7 @@ def read_openai_contents(value: Any, problems: Problems) -> tuple[list[ChatTurn]
 def read_openai_tools(row: Mapping[str, Any], problems: Problems) -> list[dict[str, Any]]:
     """Return `tools` or the older `functions` as Vertex AI's declarations."""
     listed = row.get("tools")
-    functions = (
-        [tool.get("function") for tool in listed if isinstance(tool, dict)] if isinstance(listed, list) else []
-    )
+    functions = [_declared(tool) for tool in listed if isinstance(tool, dict)] if isinstance(listed, list) else []
     older = row.get("functions")
     functions += older if isinstance(older, list) else []
     declared: list[dict[str, Any]] = []
@@ -118,6 +118,13 @@ def read_openai_tools(row: Mapping[str, Any], problems: Problems) -> list[dict[s
                 made["parameters"] = schema
         declared.append(made)
     return [{"functionDeclarations": declared}] if declared else []
+
+
+def _declared(tool: Mapping[str, Any]) -> Any:
+    """Return a tool's declaration in OpenAI's form; Anthropic writes it without a wrapper."""
+    if "input_schema" in tool and "function" not in tool:
+        return {**tool, "parameters": tool["input_schema"]}
+    return tool.get("function")
 
 
 def _schema(value: Mapping[str, Any], problems: Problems, depth: int) -> dict[str, Any]:
@@ -185,7 +192,7 @@ def _answer(message: Mapping[str, Any], names: Mapping[str, str], place: str, pr
     return [{FUNCTION_RESPONSE: {"name": name, "response": {"content": text} if response is None else response}}]
 
 
-def _content(value: Any, place: str, problems: Problems) -> list[Part]:
+def _content(value: Any, names: dict[str, str], place: str, problems: Problems) -> list[Part]:
     if says_nothing(value):
         return []
     if (text := text_of(value)) is not None and not isinstance(value, list):
@@ -206,6 +213,14 @@ def _content(value: Any, place: str, problems: Problems) -> list[Part]:
             mime = mime if mime.startswith("image/") else "image/jpeg"
             if (made := file_part(url, mime, f"{where}.image_url.url", problems)) is not None:
                 parts.append(made)
+        elif isinstance(part, dict) and kind == "tool_use":
+            used = {"id": part.get("id"), "function": {"name": part.get("name"), "arguments": part.get("input")}}
+            parts += _calls({"tool_calls": [used]}, names, where, problems)
+        elif isinstance(part, dict) and kind == "tool_result":
+            answer = {"tool_call_id": part.get("tool_use_id"), "content": part.get("content") or ""}
+            parts += _answer(answer, names, where, problems)
+        elif isinstance(part, dict) and kind in ("thinking", "redacted_thinking"):
+            problems.add(Problem("thoughts-left-out", "content.thinking"))
         else:
             problems.add(Problem("wrong-part", where, describe(kind) if kind else describe(part)))
     return parts

@@ -25,7 +25,12 @@ TOOL_KEYS = frozenset(
 )
 _OTHER_NAMES = {"function_call": FUNCTION_CALL, "function_response": FUNCTION_RESPONSE, "file_data": FILE_PART}
 _RICH_PARTS = frozenset({FUNCTION_CALL, FUNCTION_RESPONSE, FILE_PART, *_OTHER_NAMES})
-_RICH_TYPES = frozenset({"image_url", "input_audio", "input_image", "image", "file", "input_file", "video_url"})
+_RICH_TYPES = frozenset(
+    {
+        *("image_url", "input_audio", "input_image", "image", "file", "input_file", "video_url"),
+        *("tool_use", "tool_result"),
+    }
+)
 _SIDE = frozenset({"thoughtSignature", "thought_signature", "videoMetadata", "video_metadata"})
 # What Vertex AI tunes on beside text. Source: .../docs/models/tune-gemini-overview, "supported modalities".
 _MIME = re.compile(r"(?:image|audio|video)/[a-z0-9.+-]{1,60}|application/pdf|text/plain")

@@ -176,3 +176,30 @@ def test_more_rows_with_files_than_google_takes_are_an_error() -> None:
     shown = [{"contents": [{"role": "user", "parts": [PICTURE, {"text": f"{i}?"}]}, SAID]} for i in range(4)]
     assert ("too-many-with-files", 1, ()) in rules(check_bytes(jsonl(*shown), TAKES_TOOLS))
     assert check_bytes(jsonl(*shown[:3]), TAKES_TOOLS).ok
+
+
+def test_anthropics_calls_and_answers_are_converted_and_thoughts_left_out() -> None:
+    call = {"type": "tool_use", "id": "t1", "name": "weather", "input": {"city": "Bern"}}
+    answer = {"type": "tool_result", "tool_use_id": "t1", "content": [{"type": "text", "text": "4"}]}
+    thought = {"type": "thinking", "thinking": "Hm.", "signature": "x"}
+    schema = {"type": "object", "properties": {"city": {"type": "string"}}}
+    row = {
+        "system": "Be brief.",
+        "tools": [{"name": "weather", "description": "Says it.", "input_schema": schema}],
+        "messages": [
+            {"role": "user", "content": "Weather in Bern?"},
+            {"role": "assistant", "content": [thought, {"type": "text", "text": "I look."}, call]},
+            {"role": "user", "content": [answer]},
+            {"role": "assistant", "content": [{"type": "text", "text": "Four degrees."}]},
+        ],
+    }
+    whole, problems = read(row)
+    assert problems == ["thoughts-left-out"]
+    assert whole is not None
+    assert whole["contents"] == [
+        ASKED,
+        {"role": "model", "parts": [{"text": "I look."}, CALL["parts"][0]]},
+        {"role": "user", "parts": [{"functionResponse": {"name": "weather", "response": {"content": "4"}}}]},
+        SAID,
+    ]
+    assert whole["tools"][0]["functionDeclarations"][0]["parameters"]["properties"] == {"city": {"type": "STRING"}}
