@@ -11,10 +11,15 @@ from typing import Any, Final
 
 import msgspec
 import re2  # type: ignore[import-untyped]
+from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 from structlog.contextvars import bind_contextvars, clear_contextvars, get_contextvars
 from structlog.processors import TimeStamper
 from structlog.stdlib import ExtraAdder, ProcessorFormatter, add_log_level, add_logger_name
 from structlog.typing import EventDict
+
+from bot.runtime.google_calls import call_name
+
+logger = logging.getLogger(__name__)
 
 REDACTED: Final = "***"
 TEXT: Final = "text"
@@ -205,15 +210,37 @@ class _NoRequestBytes(logging.Filter):
         return True
 
 
+def log_retry(details: RetryDetails) -> None:
+    """Log that a call is sent again: which call, why, and after how many seconds.
+
+    The reason is the error's class and code and never its text, which may quote what a person wrote. The name of
+    the retried call is ``METHOD /path`` for a request to Google, of which the API and the method are logged.
+    """
+    error = getattr(details.caused_by, "error", details.caused_by)
+    answer: Any = getattr(error, "response", None)
+    code = getattr(error, "http_status", 0) or (answer.get("error") if hasattr(answer, "get") else None)
+    method, _, path = details.name.partition(" ")
+    log_event(
+        logger,
+        "retry.scheduled",
+        call=" ".join(call_name(method, path)) if path.startswith("/") else details.name,
+        why=" ".join(str(part) for part in (type(error).__name__, code) if part),
+        attempt=details.retry_num,
+        wait_seconds=round(details.wait_for, 2),
+    )
+
+
 def set_up(level: str, secrets: Sequence[str], form: str = TEXT) -> None:
     """Send every logger of the process through one redacting handler; `form` is `text` or `json`."""
     handler = logging.StreamHandler()
     handler.setFormatter((JsonFormatter if form == JSON else RedactingFormatter)(secrets))
     handler.addFilter(_NoRequestBytes())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    # Without this, stamina prints retries past our handler, with structlog's own settings.
+    set_on_retry_hooks((log_retry,))
     wanted: int = logging.getLevelNamesMapping()[level]
     # At INFO these log every request and every run of the poller, which an operator does not need.
-    for chatty in ("httpx", "httpcore", "apscheduler", "aiohttp.access", "stamina"):
+    for chatty in ("httpx", "httpcore", "apscheduler", "aiohttp.access"):
         logging.getLogger(chatty).setLevel(max(wanted, logging.WARNING))
     # At DEBUG these log what people write, and whole answers of Slack and Google.
     for talkative in ("slack_sdk", "slack_bolt", "aiohttp", "asyncio", "google", "markdown_it", "urllib3"):

@@ -221,7 +221,9 @@ class CheckModal:
         An update may be repeated, so a network error is retried.
         """
         try:
-            async for attempt in stamina.retry_context(on=NETWORK_ERRORS, attempts=5, timeout=60.0):
+            async for attempt in stamina.retry_context(on=NETWORK_ERRORS, attempts=5, timeout=60.0).with_name(
+                "Slack views.update", (), {}
+            ):
                 with attempt:
                     await self._client.views_update(view_id=pending.view, view=view())
         except SlackApiError as error:

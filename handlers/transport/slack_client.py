@@ -113,7 +113,9 @@ async def log_in(settings: Settings, client: AsyncWebClient) -> Identity:
     The app-level token is tried too: a Socket Mode client would retry a bad one forever.
     """
     try:
-        async for attempt in stamina.retry_context(on=CALL_ERRORS, attempts=5, timeout=45.0):
+        async for attempt in stamina.retry_context(on=CALL_ERRORS, attempts=5, timeout=45.0).with_name(
+            "Slack log-in", (), {}
+        ):
             with attempt:
                 return await _log_in(settings, client)
     except CALL_ERRORS as error:

@@ -297,7 +297,7 @@ class GoogleHttp:
                     raise RetryableError(error) from error.__cause__
                 raise
 
-        return await self.retry_policy.run(once)
+        return await self.retry_policy.run(once, f"{method} {httpx.URL(url).path}")
 
     async def _open_events(self, stack: AsyncExitStack, url: str, body: Json) -> EventSource:
         """Open a streamed answer; the request is sent again only where Google certainly did not answer it."""
@@ -333,7 +333,7 @@ class GoogleHttp:
                 raise self.error_for(source.response)
             return source
 
-        return await self.retry_policy.run(once)
+        return await self.retry_policy.run(once, f"POST {httpx.URL(url).path}")
 
     def _raise_if_retryable(self, response: httpx.Response, again: frozenset[int]) -> None:
         if response.status_code in again:

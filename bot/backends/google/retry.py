@@ -28,8 +28,10 @@ class RetryPolicy:
         """Wait before the next attempt of an upload or download that failed `attempts` times in a row."""
         await asyncio.sleep(min(self.first_wait * 2 ** (attempts - 1), self.longest_wait))
 
-    async def run(self, once: Callable[[], Awaitable[Result]]) -> Result:
+    async def run(self, once: Callable[[], Awaitable[Result]], call: str) -> Result:
         """Call `once` until it returns or raises an error that is not a RetryableError.
+
+        `call` is its name in the log of retries: ``METHOD /path``, or some words.
 
         Raises that error, or the one inside the last RetryableError.
         """
@@ -49,7 +51,7 @@ class RetryPolicy:
             wait_initial=self.first_wait,
             wait_max=self.longest_wait,
             wait_jitter=self.first_wait,
-        )
+        ).with_name(call, (), {})
         try:
             async for attempt in attempts:
                 with attempt:

@@ -102,7 +102,7 @@ class OpenAi:
             return answer
 
         try:
-            return await self._retry_policy.run(once)
+            return await self._retry_policy.run(once, "OpenAI")
         except GoogleUnavailable as error:
             raise _away(error.message) from error
 

@@ -11,9 +11,20 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from slack_sdk.web.async_client import AsyncWebClient
+from stamina.instrumentation import RetryDetails, get_on_retry_hooks, set_on_retry_hooks
 
+from bot.backends.google.retry import RetryableError
+from bot.errors import GoogleUnavailable
 from bot.runtime import logs
-from bot.runtime.logs import REDACTED, JsonFormatter, RedactingFormatter, bind_request, log_event, set_up
+from bot.runtime.logs import (
+    REDACTED,
+    JsonFormatter,
+    RedactingFormatter,
+    bind_request,
+    log_event,
+    log_retry,
+    set_up,
+)
 from bot.sandbox.slack import SlackStandIn
 
 
@@ -119,10 +130,12 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     levels = {name: logging.getLogger(name).level for name in root.manager.loggerDict}
+    hooks = get_on_retry_hooks()
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
     set_up("DEBUG", ())
     yield stream
+    set_on_retry_hooks(hooks)
     root.handlers[:] = handlers
     root.setLevel(level)
     for name in root.manager.loggerDict:
@@ -239,6 +252,18 @@ def test_an_event_is_its_name_and_its_fields_with_the_time_in_utc() -> None:
     stamp, rest = said.split(" ", 1)
     assert stamp.endswith("Z")
     assert rest == 'INFO    bot.some: job.started job=tb-1 code=3 why="a \\"b\\" c=d"'
+
+
+def test_a_retry_is_logged_with_what_why_and_when_and_without_the_errors_text(log: io.StringIO) -> None:
+    error = RetryableError(GoogleUnavailable("Row 3 says “my secret words”.", http_status=503))
+    path = "/v1/projects/p/locations/us-central1/tuningJobs/7"
+    log_retry(RetryDetails(f"GET {path}", (), {}, 1, 0.514, 0.0, error))
+    log_retry(RetryDetails("Slack log-in", (), {}, 2, 1.0, 0.5, ConnectionError("words")))
+    google, slack = log.getvalue().splitlines()
+    assert google.endswith(
+        'retry.scheduled call="aiplatform tuningJobs.get" why="GoogleUnavailable 503" attempt=1 wait_seconds=0.51'
+    )
+    assert slack.endswith('retry.scheduled call="Slack log-in" why=ConnectionError attempt=2 wait_seconds=1.0')
 
 
 def test_the_ids_of_the_request_are_on_its_lines_and_on_no_other() -> None:

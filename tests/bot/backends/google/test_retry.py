@@ -60,7 +60,7 @@ async def test_other_errors_are_not_tried_again() -> None:
         raise KeyError("a mistake of ours")
 
     with pytest.raises(KeyError):
-        await RetryPolicy().run(once)
+        await RetryPolicy().run(once, "GET /v1/models")
     assert calls == 1
 
 
