@@ -98,6 +98,26 @@ async def test_a_comparison_hides_the_models_until_one_votes(bot: BotHarness, mo
     await bot.message("one hundred", "Answered by `counter`", thread=answer.ts)
 
 
+async def test_text_in_any_script_and_size_reaches_the_model_and_other_bots_do_not(
+    bot: BotHarness, model: str
+) -> None:
+    written = "שלום 👩‍💻 مرحبا 🇩🇪"
+    question = bot.ada.post(bot.channel, bot.ada.typed(f"@Tunebot model={model} {written}"))
+    await bot.message("Answered by", thread=question.ts)
+    assert spoken(bot.asked()[-1].body) == [("user", written)]
+
+    asked = len(bot.asked())
+    robot = bot.slack.other_bot("robot")
+    bot.channel.members.add(robot.id)
+    robot.post(bot.channel, "one more?", thread_ts=question.ts)
+    robot.post(bot.channel, bot.ada.typed(f"@Tunebot model={model} one more?"))
+    paste = "long " * 5_000 + "end"
+    bot.ada.post(bot.channel, paste, thread_ts=question.ts)
+    await wait_until(lambda: len(bot.messages("Answered by", thread=question.ts)) == 2, "the second answer")
+    assert [role_and_text[1] for role_and_text in spoken(bot.asked()[-1].body)][::2] == [written, paste]
+    assert len(bot.asked()) == asked + 1, "what another bot says is no question"
+
+
 async def test_ask_without_any_model_says_how_to_choose_one(bot: BotHarness, model: str) -> None:
     await ask(bot, "seven")
     notice = await bot.message("No model was chosen for this channel yet", "/tune use NAME")
