@@ -98,7 +98,7 @@ class JobAccess:
         """Return the job with this key. Raises NoSuchJob, also for a job that the person may not see."""
         job = await self._jobs.job(key)
         if job is None or job.deleted_by or not await self.may_see(requester, job):
-            raise NoSuchJob("This job no longer exists.", "See all jobs with /tune list.")
+            raise NoSuchJob("This tuning no longer exists.", "See all tunings with /tune list.")
         return job
 
     async def find(self, requester: Requester, name: str) -> TuningJob | None:
@@ -112,9 +112,9 @@ class JobAccess:
         if job is None:
             known = [each.name for each in await self.listed(requester, SUGGESTED)]
             otherwise = (
-                "See all jobs with /tune list." if known else "Nothing was tuned here yet. Start with /tune."
+                "See all tunings with /tune list." if known else "Nothing was tuned here yet. Start with /tune."
             )
-            raise NoSuchJob(f"I know no job named {name!r}.", did_you_mean(name, known, otherwise=otherwise))
+            raise NoSuchJob(f"I know no tuning named {name!r}.", did_you_mean(name, known, otherwise=otherwise))
         return job
 
     async def visible_models(self, requester: Requester, models: Sequence[TunedModel]) -> Sequence[TunedModel]:
@@ -143,7 +143,7 @@ class JobAccess:
         if await self.may_decide(requester, job, deed):
             return
         if not await self.may_see(requester, job):
-            raise NoSuchJob("This job no longer exists.", "See all jobs with /tune list.")
+            raise NoSuchJob("This tuning no longer exists.", "See all tunings with /tune list.")
         raise Forbidden(
             f"Only the person who started {job.name}, approvers and administrators of this workspace may {deed}.",
             "Ask one of them; /tune roles shows who has which role.",

@@ -116,7 +116,7 @@ class Approvals:
         """
         job = await self._jobs.job(key)
         if job is None or job.place.team != requester.team or job.approval is None:
-            raise NoSuchJob("This job no longer exists.", "See all jobs with /tune list.")
+            raise NoSuchJob("This tuning no longer exists.", "See all tunings with /tune list.")
         await self._roles.check(requester, Deed.APPROVE)
         if requester.user == job.owner:
             raise Forbidden("You asked for this start, so somebody else must approve it.", "Ask another approver.")

@@ -382,7 +382,7 @@ class JobService:
         """Return the workspace's job with this key. Raises NoSuchJob, also for a job of another workspace."""
         job = await self._jobs.job(key)
         if job is None or job.place.team != team or job.deleted_by:
-            raise NoSuchJob("This job no longer exists.", "See all jobs with /tune list.")
+            raise NoSuchJob("This tuning no longer exists.", "See all tunings with /tune list.")
         return job
 
     async def _change(self, key: str, step: Callable[[TuningJob], Change | None]) -> TuningJob | None:

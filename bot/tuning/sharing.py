@@ -75,7 +75,7 @@ class Sharing:
 
         after = await self._jobs.change(job.key, step)
         if after is None or not before:
-            raise NoSuchJob("This job no longer exists.", "See all jobs with /tune list.")
+            raise NoSuchJob("This tuning no longer exists.", "See all tunings with /tune list.")
         self._wake_sender()
         old, new = before[-1].shared_with, after.shared_with
         return Shared(after, tuple(x for x in new if x not in old), tuple(x for x in old if x not in new))

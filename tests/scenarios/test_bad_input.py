@@ -266,7 +266,7 @@ async def test_no_such_model(bot: BotHarness) -> None:
     for text in ("status nobody", "cancel nobody", "delete nobody", "use nobody"):
         await bot.type(text)
     await wait_until(lambda: len(bot.messages("nobody")) == 4, "four answers")
-    assert all("no job named" in said.text or "no model named" in said.text for said in bot.messages("nobody"))
+    assert all("no tuning named" in said.text or "no model named" in said.text for said in bot.messages("nobody"))
     assert all("/tune" in said.text for said in bot.messages("nobody"))
 
 

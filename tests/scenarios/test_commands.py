@@ -47,7 +47,7 @@ async def test_status_without_a_name_shows_only_what_is_under_way(bot: BotHarnes
 async def test_a_wrong_name_is_answered_with_the_name_that_was_meant(bot: BotHarness) -> None:
     await bot.tuned("capitals of Europe")
     await bot.type("status capitals of Eurpe")
-    await bot.message("I know no job named", "capitals of Eurpe", "Did you mean capitals of Europe?")
+    await bot.message("I know no tuning named", "capitals of Eurpe", "Did you mean capitals of Europe?")
     await bot.ada.slash_command(bot.channel, "/ask", 'model="capitals of Erope" who?')
     await bot.message("I know no model named", "Did you mean capitals of Europe?")
 
@@ -270,7 +270,7 @@ async def test_a_button_on_an_ended_jobs_old_reply_says_that_the_job_is_gone(bot
     await bot.type_and_confirm("delete gone meanwhile")
     await bot.shows(card, "Deleted by")
     await bot.ada.click(ended, "job_ask")
-    await bot.message("This job no longer exists", "/tune list")
+    await bot.message("This tuning no longer exists", "/tune list")
 
 
 async def test_a_tuned_model_can_be_tuned_again_by_its_name(bot: BotHarness) -> None:

@@ -233,7 +233,7 @@ async def test_a_button_of_another_channel_is_refused_with_words(bot: BotHarness
     )
     button["value"] = job.labels["tunebot-job"]
     await bot.ada.click(own, "job_cancel")
-    notice = await bot.message("This job no longer exists")
+    notice = await bot.message("This tuning no longer exists")
     assert notice.visible_to == bot.ada.id
     assert bot.google.requests.matching(rf"{job.name}:cancel$") == []
     for each in (job, mine):
@@ -248,7 +248,7 @@ async def test_what_was_tuned_in_a_private_channel_does_not_exist_for_others(bot
     bot.slack.workspace.users[bot.ada.id].is_admin = True
     for text in (f"status {name}", f"cancel {name}", f"delete {name}"):
         await bot.type(text)
-        await bot.slack.workspace.wait_for(lambda: bot.messages("I know no job named", name) or None)
+        await bot.slack.workspace.wait_for(lambda: bot.messages("I know no tuning named", name) or None)
     await bot.type(f"use {name}")
     await bot.message("I know no model named", name)
     await bot.ada.slash_command(bot.channel, "/ask", f"model={name} seven")
@@ -344,7 +344,7 @@ async def test_a_private_tuning_is_shared_with_a_person_and_taken_back(bot: BotH
     name = f"shared-{board.channel.id}"
     card = await board.tuned(name)
     await bot.type(f"status {name}")
-    await bot.message("I know no job named", name)
+    await bot.message("I know no tuning named", name)
 
     # The owner shares it with Ada by the button, and she is notice.
     await board.ada.click(card, "job_share")
@@ -366,6 +366,6 @@ async def test_a_private_tuning_is_shared_with_a_person_and_taken_back(bot: BotH
 
     await board.type(f"unshare {name} @{bot.ada.user.name}")
     await board.message(f"*{name}* is not shared beyond its channel")
-    before = len(bot.messages("I know no job named", name))
+    before = len(bot.messages("I know no tuning named", name))
     await bot.type(f"status {name}")
-    await bot.slack.workspace.wait_for(lambda: len(bot.messages("I know no job named", name)) > before or None)
+    await bot.slack.workspace.wait_for(lambda: len(bot.messages("I know no tuning named", name)) > before or None)

@@ -206,7 +206,7 @@ async def test_an_answers_address_elsewhere_gets_the_answer_and_no_token(http_bo
         assert await sent(http_bot, body, stamped(http_bot, body)) == 200
         await wait_until(lambda: received, "the answer")
     (answer,) = received
-    assert "I know no job named" in answer
+    assert "I know no tuning named" in answer
     secrets = [value for name, value in http_bot.stage.given_environment.items() if _is_secret(name)]
     assert len(secrets) > 3
     assert "Authorization" not in answer

@@ -75,7 +75,7 @@ async def test_three_people_do_only_what_somebody_allowed(open_bot: OpenBot) -> 
         # What was tuned in a private channel does not exist for who is not in it.
         card = await ada.tuned("salaries", content=ROWS)
         for text in ("status salaries", "cancel salaries", "delete salaries", "share salaries everyone"):
-            await unknown(as_eve, text, "I know no job named")
+            await unknown(as_eve, text, "I know no tuning named")
         await as_eve.type("use salaries")
         await as_eve.message("I know no model named", "salaries")
         asked = len(bot.asked())

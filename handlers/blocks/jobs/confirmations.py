@@ -18,7 +18,11 @@ def build_delete_question(job: TuningJob) -> Message:
     """Build the question whether to delete the job's model, with what is lost."""
     yes = "Delete the model" if job.tuned_model else "Remove it"
     return _question(
-        job, "Delete this model?" if job.tuned_model else "Remove this job?", delete_loss(job), yes, DELETE_ACTION
+        job,
+        "Delete this model?" if job.tuned_model else "Remove this tuning?",
+        delete_loss(job),
+        yes,
+        DELETE_ACTION,
     )
 
 

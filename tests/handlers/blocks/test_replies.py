@@ -6,10 +6,10 @@ from tests.support.block_checks import check_message
 
 
 def test_an_error_says_what_and_what_next() -> None:
-    message = build_error(NoSuchJob("I know no job named <x>", "See /tune list"))
+    message = build_error(NoSuchJob("I know no tuning named <x>", "See /tune list"))
     check_message(message)
-    assert message.text == "I know no job named &lt;x&gt;. See /tune list."
-    assert message.blocks[0]["text"]["text"] == "I know no job named &lt;x&gt;.\nSee /tune list."
+    assert message.text == "I know no tuning named &lt;x&gt;. See /tune list."
+    assert message.blocks[0]["text"]["text"] == "I know no tuning named &lt;x&gt;.\nSee /tune list."
 
 
 def test_an_unexpected_error_shows_its_reference_only() -> None:
