@@ -1,7 +1,7 @@
 """A question through the real use cases, a real database file, a real backend and Slack's own client, in a process
 that kills itself at a chosen step of it; see `kill_points` for what a step is.
 
-    python -m tests.faults.question_kill_points DIRECTORY < addresses.json
+    python -m tests.faults.question_kill_points DIRECTORY FIRST EVERY < addresses.json
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -22,6 +22,7 @@ from bot.app import SYSTEM_CLOCK
 from bot.backends import open_google
 from bot.chat.answer_worker import AnswerWorker
 from bot.chat.chat_service import ChatService
+from bot.chat.compare import Comparisons
 from bot.domain.chat import ModelRef, Question
 from bot.domain.place import Place
 from bot.ports.questions import OpenQuestion
@@ -32,6 +33,7 @@ from handlers.delivery.answer_posts import SlackAnswerPoster
 from handlers.delivery.live_answer import LiveAnswers
 from handlers.delivery.rate_limits import RateLimits
 from storage import open_stores
+from storage.comparisons import SqliteComparisons
 from storage.conversations import SqliteChatStore
 from storage.questions import SqliteQuestions
 from tests.faults.kill_points import KilledAtStep, options
@@ -56,6 +58,8 @@ class StandInAddresses(msgspec.Struct):
     endpoint: str
     # The thread of each step's question; none means that `/ask` asked it.
     threads: list[str] = []
+    # The other model of a comparison, by its endpoint; none means that one model is asked.
+    compare: str = ""
 
     def place(self, key: str) -> Place:
         """Return where the question with this key is asked."""
@@ -70,6 +74,7 @@ class BotParts:
     addresses: StandInAddresses
     worker: AnswerWorker
     questions: SqliteQuestions
+    comparisons: SqliteComparisons
     chats: SqliteChatStore
     answer_poster: SlackAnswerPoster
 
@@ -78,7 +83,15 @@ class BotParts:
         place = self.addresses.place(key)
         model = ModelRef("vertex", self.addresses.endpoint, "counter")
         opened = await self.worker.add(
-            Question(key, place, self.addresses.user, key, model=model, quoted=not place.thread)
+            Question(
+                key,
+                place,
+                self.addresses.user,
+                key,
+                model=model,
+                quoted=not place.thread,
+                compare=self.addresses.compare,
+            )
         )
         await asyncio.sleep(0)  # Slack receives its acknowledgement here.
         if opened is not None:
@@ -95,6 +108,8 @@ async def open_parts(file: Path, addresses: StandInAddresses) -> AsyncIterator[B
     async with AsyncExitStack() as stack:
         stores = await stack.enter_async_context(open_stores(file, SYSTEM_CLOCK))
         reach = options(addresses.project, addresses.token, addresses.google)
+        # A question is not sent again when a slow machine takes long to connect.
+        reach = replace(reach, retry_policy=replace(reach.retry_policy, connect=20.0))
         google = await stack.enter_async_context(open_google(["vertex"], reach))
         slack = await stack.enter_async_context(
             open_slack(
@@ -117,8 +132,9 @@ async def open_parts(file: Path, addresses: StandInAddresses) -> AsyncIterator[B
             respond,
             LiveAnswers(slack.poster, append_seconds=0.0),
         )
-        worker = AnswerWorker(stores.questions, chat, SYSTEM_CLOCK, Backoff(first=0.05))
-        yield BotParts(addresses, worker, stores.questions, stores.chats, answer_poster)
+        comparisons = Comparisons(chat, open_access(stores), stores.comparisons)
+        worker = AnswerWorker(stores.questions, chat, SYSTEM_CLOCK, Backoff(first=0.05), comparisons=comparisons)
+        yield BotParts(addresses, worker, stores.questions, stores.comparisons, stores.chats, answer_poster)
 
 
 def key_of(step: int) -> str:
@@ -138,7 +154,7 @@ def main() -> None:
     """Fork one process for each step, one after the other."""
     directory = Path(sys.argv[1])
     addresses = msgspec.json.decode(sys.stdin.buffer.read(), type=StandInAddresses)
-    for step in itertools.count(1):
+    for step in itertools.count(int(sys.argv[2]), int(sys.argv[3])):
         child = os.fork()
         if not child:
             asyncio.run(run(directory, addresses, step))

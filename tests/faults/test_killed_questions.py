@@ -3,13 +3,15 @@
 import asyncio
 import sys
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from bot.domain.place import Place
-from bot.sandbox.slack import Message, SlackStandIn
+from bot.sandbox.slack import Message, Person, SlackStandIn
 from handlers.transport.manifest import manifest
 from tests.faults.load_run import ROOT
 from tests.faults.question_kill_points import StandInAddresses, key_of, open_parts
@@ -18,25 +20,31 @@ from tests.support.harness import Harness, open_harness
 pytestmark = pytest.mark.long
 
 MOST_STEPS, ANSWER = 1_000, "one two three"
+MODELS = r":(streamG|g)enerateContent$"
 
 
-async def die_at_every_step(addresses: StandInAddresses, directory: Path) -> list[str]:
-    """Kill the process at each step of a question; return the keys of the questions. The last one ran through."""
+async def die_at_every_step(
+    addresses: StandInAddresses, directory: Path, *, first: int = 1, every: int = 1
+) -> list[str]:
+    """Kill the process at each step of a question; return the keys of the questions. The last one ran through.
+
+    With `first` and `every`, only at some of the steps.
+    """
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.faults.question_kill_points", str(directory)),
+        *(sys.executable, "-m", "tests.faults.question_kill_points", str(directory), str(first), str(every)),
         cwd=ROOT,
         stdin=asyncio.subprocess.PIPE,
     )
     await process.communicate(msgspec.json.encode(addresses))
     assert process.returncode == 0
     keys = sorted(path.stem for path in directory.glob("ask-*.db"))  # noqa: ASYNC240
-    assert keys == [key_of(1 + number) for number in range(len(keys))]
+    assert keys == [key_of(first + every * number) for number in range(len(keys))]
     return keys
 
 
 def calls_of_google(at: Harness, key: str) -> int:
     """Return how often Google was asked this question."""
-    return sum(key in str(call.body) for call in at.google.requests.matching(r":(streamG|g)enerateContent$"))
+    return sum(key in str(call.body) for call in at.google.requests.matching(MODELS))
 
 
 def answers(slack: SlackStandIn, addresses: StandInAddresses, key: str) -> list[Message]:
@@ -47,15 +55,15 @@ def answers(slack: SlackStandIn, addresses: StandInAddresses, key: str) -> list[
     return [message for message in said if key in message.text]
 
 
-@pytest.mark.parametrize("threaded", [False, True])
-async def test_killed_at_any_step_a_question_is_one_answer_and_paid_twice_only_if_no_answer_was_stored(
-    tmp_path: Path, threaded: bool
-) -> None:
-    seen: Counter[str] = Counter()
-    async with open_harness(tmp_path, ["vertex"]) as at, SlackStandIn(manifest=manifest()) as slack:
+@asynccontextmanager
+async def stand_ins(directory: Path) -> AsyncIterator[tuple[Harness, SlackStandIn, Person, StandInAddresses]]:
+    """Open Google with a tuned model, and Slack with Ada in a channel; both serve other processes too."""
+    async with open_harness(directory, ["vertex"]) as at, SlackStandIn(manifest=manifest()) as slack:
         job = await at.tuned("counter")
         ada = slack.person("ada")
         channel = slack.add_channel("tuning", ada)
+        at.google.answers.say(ANSWER, times=None)
+        at.google.faults.pause_stream(seconds=0.005, times=None)
         addresses = StandInAddresses(
             project=at.google.project,
             token=at.google.issue_token(),
@@ -66,10 +74,19 @@ async def test_killed_at_any_step_a_question_is_one_answer_and_paid_twice_only_i
             channel=channel.id,
             user=ada.id,
             endpoint=job.endpoint,
-            threads=[ada.post(channel, "a question").ts for _ in range(MOST_STEPS)] if threaded else [],
         )
-        at.google.answers.say(ANSWER, times=None)
-        at.google.faults.pause_stream(seconds=0.005, times=None)
+        yield at, slack, ada, addresses
+
+
+@pytest.mark.parametrize("threaded", [False, True])
+async def test_killed_at_any_step_a_question_is_one_answer_and_paid_twice_only_if_no_answer_was_stored(
+    tmp_path: Path, threaded: bool
+) -> None:
+    seen: Counter[str] = Counter()
+    async with stand_ins(tmp_path) as (at, slack, ada, addresses):
+        if threaded:
+            channel = slack.workspace.channels[addresses.channel]
+            addresses.threads = [ada.post(channel, "a question").ts for _ in range(MOST_STEPS)]
         for key in await die_at_every_step(addresses, tmp_path):
             seen[await recover(at, slack, addresses, tmp_path / f"{key}.db")] += 1
     # Where the first words are shown before the end, no step leaves an answer without its message.
@@ -104,3 +121,46 @@ async def recover(at: Harness, slack: SlackStandIn, addresses: StandInAddresses,
         return "asked again"
     assert calls_of_google(at, key) == questions == 1
     return "found" if posts else "posted"
+
+
+async def test_killed_at_any_step_a_comparison_is_one_whole_and_no_stored_answer_is_paid_again(
+    tmp_path: Path,
+) -> None:
+    seen: Counter[str] = Counter()
+    async with stand_ins(tmp_path) as (at, slack, _, addresses):
+        addresses.compare = (await at.tuned("other")).endpoint
+        for key in await die_at_every_step(addresses, tmp_path, first=60, every=5):
+            seen[await recover_comparison(at, slack, addresses, tmp_path / f"{key}.db")] += 1
+    assert {"0 of 2 stored", "2 of 2 stored"} <= seen.keys(), seen
+    print(dict(seen))
+
+
+async def recover_comparison(at: Harness, slack: SlackStandIn, addresses: StandInAddresses, file: Path) -> str:
+    """Another process takes over; return how many of the two answers the killed one had stored."""
+    key = file.stem
+    endpoints = (addresses.endpoint, addresses.compare)
+
+    def paid() -> list[int]:
+        calls = [call for call in at.google.requests.matching(MODELS) if key in str(call.body)]
+        return [sum(endpoint.rpartition("/")[2] in call.path for call in calls) for endpoint in endpoints]
+
+    before = paid()
+    async with open_parts(file, addresses) as parts:
+        left = await parts.questions.open_questions()
+        found = await parts.comparisons.comparison(key)
+        assert found is not None or before == [0, 0], "Google was asked before the row was written"
+        whole = bool(left and left[0].answer is not None) or (not left and bool(answers(slack, addresses, key)))
+        stored = {each.model.endpoint: whole or each.answer is not None for each in (found.sides if found else ())}
+        await asyncio.gather(parts.accept(key), *map(parts.process, left))
+        assert await parts.questions.open_questions() == []
+        after = await parts.comparisons.comparison(key)
+    assert after is not None
+    if found is not None and left:
+        assert [side.model for side in after.sides] == [side.model for side in found.sides], "the order stays"
+    for endpoint, earlier, now in zip(endpoints, before, paid(), strict=True):
+        assert earlier <= 1
+        assert now == earlier + (not stored.get(endpoint, False))
+    (answer,) = answers(slack, addresses, key)
+    markdown = [block["text"] for block in answer.blocks if block["type"] == "markdown"]
+    assert markdown == [ANSWER, ANSWER], answer.text
+    return f"{sum(stored.values())} of 2 stored"
