@@ -149,8 +149,9 @@ class BotHarness:
             raise AssertionError(f"{words} are not in: {message.text}\n{self.stage.log_end()}") from None
 
     def asked(self) -> list[Received]:
-        """The questions that reached a model at Google, oldest first."""
-        return self.google.requests.matching(r":(streamG|g)enerate(Content|Text)$")
+        """The questions that reached a model at Google, oldest first, once their words were read."""
+        sent = self.google.requests.matching(r":(streamG|g)enerate(Content|Text)$")
+        return [request for request in sent if request.body is not None]
 
 
 def shown_in(surface: View | Message) -> str:
