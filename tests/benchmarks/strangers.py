@@ -20,7 +20,7 @@ from slack_bolt.app.async_app import AsyncApp
 from bot.runtime.metrics import Metrics
 from bot.settings import Settings
 from handlers.transport.http_server import EVENTS_PATH, HttpServer
-from tests.support.bot_harness import free_port
+from tests.support.http_server import free_port
 
 BOUND_SECONDS = 0.001
 BODY = b"payload=" + b"a" * 2_000

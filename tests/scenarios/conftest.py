@@ -12,7 +12,8 @@ from bot.sandbox.google import GoogleStandIn, Limits
 from bot.sandbox.slack import SlackStandIn
 from bot.sandbox.stage import BUCKET, Stage
 from handlers.transport.manifest import manifest
-from tests.support.bot_harness import BotHarness, OpenBot, free_port
+from tests.support.bot_harness import BotHarness, OpenBot
+from tests.support.http_server import free_port
 
 # Most scenarios start jobs side by side; those of the queue set a number.
 NO_QUEUE = {"TUNEBOT_TUNINGS_AT_ONCE": "0"}

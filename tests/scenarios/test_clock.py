@@ -13,8 +13,9 @@ import pytest
 
 from bot.sandbox.slack import Message
 from tests.scenarios.test_socket_mode import answers, health
-from tests.support.bot_harness import BotHarness, OpenBot, free_port
+from tests.support.bot_harness import BotHarness, OpenBot
 from tests.support.fake_time import faketime_environment, faketime_library, set_offset
+from tests.support.http_server import free_port
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.long

@@ -11,9 +11,10 @@ from bot.sandbox.google import GoogleStandIn
 from bot.sandbox.slack import SlackStandIn
 from bot.sandbox.stage import BUCKET, Stage
 from handlers.transport.manifest import manifest
-from tests.support.bot_harness import NEXT_NUMBER, BotHarness, OpenBot, free_port
+from tests.support.bot_harness import NEXT_NUMBER, BotHarness, OpenBot
 from tests.support.connect_proxy import ConnectProxy, connect_proxy, tls_in_front, write_certificate
 from tests.support.forward_proxy import forward_proxy
+from tests.support.http_server import free_port
 
 pytestmark = pytest.mark.long
 

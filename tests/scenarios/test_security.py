@@ -25,8 +25,8 @@ from bot.sandbox.slack.references import live_in_message
 from bot.sandbox.stage import BUCKET, Stage
 from handlers.transport.manifest import manifest
 from tests.scenarios.conftest import NO_QUEUE
-from tests.support.bot_harness import NEXT_NUMBER, BotHarness, OpenBot, free_port, shown_in
-from tests.support.http_server import serving
+from tests.support.bot_harness import NEXT_NUMBER, BotHarness, OpenBot, shown_in
+from tests.support.http_server import free_port, serving
 from tests.support.waiting import DEADLINE_SECONDS, holds, wait_until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -17,7 +17,8 @@ import pytest
 from bot.sandbox.google import GoogleStandIn
 from bot.sandbox.slack import SlackStandIn
 from bot.sandbox.stage import BUCKET, Stage
-from tests.support.bot_harness import BotHarness, OpenBot, free_port
+from tests.support.bot_harness import BotHarness, OpenBot
+from tests.support.http_server import free_port
 from tests.support.waiting import DEADLINE_SECONDS, wait_until, wait_until_still
 
 pytestmark = pytest.mark.long

@@ -1,6 +1,5 @@
 """The real bot, as a process of its own, between the stand-ins of Slack and Google."""
 
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -179,12 +178,6 @@ def buttons(surface: View | Message) -> dict[str, str]:
         for element in [*block.get("elements", []), block.get("accessory", {})]
         if element.get("type") == "button"
     }
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 OpenBot = Callable[..., AbstractAsyncContextManager[BotHarness]]

@@ -1,9 +1,16 @@
-"""A tiny HTTP server with one answer, for what the stand-in of Google never does."""
+"""A tiny HTTP server with one answer, for what the stand-in of Google never does, and ports for other servers."""
 
+import random
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Final
 
 from aiohttp import web
+
+# Below the ports that the kernel gives to sockets that ask for any (ip(7), ip_local_port_range): nothing takes a
+# free port in the seconds in which the program starts that is to listen there.
+PORTS: Final = range(20_000, 32_000)
 
 
 @asynccontextmanager
@@ -19,3 +26,17 @@ async def serving(answer: Callable[[web.Request], Awaitable[web.StreamResponse]]
         yield f"http://{host}:{port}/"
     finally:
         await runner.cleanup()
+
+
+def free_port() -> int:
+    """Return a port on which nothing listens, for a program that starts later. Raises OSError if there is none."""
+    chance = random.SystemRandom()
+    for _ in range(100):
+        port = chance.choice(PORTS)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("0.0.0.0", port))
+            except OSError:
+                continue
+            return port
+    raise OSError("no port is free")

@@ -21,6 +21,7 @@ from handlers.transport.http_server import HttpServer
 from handlers.transport.manifest import manifest
 from handlers.transport.slack_client import TokenCheck, slack_client
 from handlers.transport.socket_mode import SocketMode, Times
+from tests.support.http_server import free_port
 from tests.support.waiting import DEADLINE_SECONDS, holds, wait_until
 
 # Only what passes without Slack is short. The limits for what Slack answers hold on a busy machine too; a test in
@@ -87,12 +88,6 @@ class Served:
         before = len(self.received)
         await self.ada.slash_command(self.channel, "/tune", "list")
         await wait_until(lambda: len(self.received) > before, "the command")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def healthy() -> str:

@@ -14,6 +14,7 @@ from slack_sdk.signature import SignatureVerifier
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.sandbox.slack import APP_TOKEN, SIGNING_SECRET, Channel, Person, SlackStandIn
+from tests.support.http_server import free_port
 from tests.support.waiting import DEADLINE_SECONDS
 
 Json = dict[str, Any]
@@ -253,8 +254,8 @@ async def test_a_plain_http_answer_to_a_command_is_shown_to_its_user(
 
 
 async def test_an_address_where_nobody_listens_is_no_connection(
-    slack: SlackStandIn, ana: Person, general: Channel, unused_tcp_port: int
+    slack: SlackStandIn, ana: Person, general: Channel
 ) -> None:
-    await slack.deliver_over_http(f"http://127.0.0.1:{unused_tcp_port}/slack/events")
+    await slack.deliver_over_http(f"http://127.0.0.1:{free_port()}/slack/events")
     delivery = await ana.slash_command(general, "/tune")
     assert delivery.attempts[0].outcome == "no_connection"
