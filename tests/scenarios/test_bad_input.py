@@ -251,7 +251,7 @@ async def test_a_name_that_is_taken_between_report_and_start(bot: BotHarness) ->
     bob = bot.slack.person(f"bob-{bot.channel.id}")
     bob.join(bot.channel)
     await bob.slash_command(bot.channel, "/tune", f"start name=raced file={link}")
-    report = await bot.slack.workspace.wait_for_view(bob.id, lambda view: view.title == "Ready to start", 10)
+    report = await bot.slack.workspace.wait_for_view(bob.id, lambda view: view.title == "Ready to start")
     await bot.type(f"start name=raced file={link}")
     mine = await bot.report("Ready to start")
     await bob.submit_view(report)

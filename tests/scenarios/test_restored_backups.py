@@ -123,9 +123,9 @@ async def test_a_question_that_was_answered_after_the_backup_is_neither_asked_no
     await bot.stage.start()
     await bot.message("eight")
     # A streamed answer carries the metadata that finds it from its end on.
-    await wait_until(lambda: rows(bot, "select count(*) from questions") == [(0,)], "the end of the answer", 20.0)
+    await wait_until(lambda: rows(bot, "select count(*) from questions") == [(0,)], "the end of the answer")
     await restore(bot, copy)
-    await wait_until(lambda: rows(bot, "select count(*) from questions") == [(0,)], "all settled", 20.0)
+    await wait_until(lambda: rows(bot, "select count(*) from questions") == [(0,)], "all settled")
     await quiet(bot)
     assert len(bot.messages("eight")) == 1
     assert len(bot.asked()) == 2
