@@ -239,7 +239,7 @@ class CharacterRun:
             case Done():
                 if report.updates < plan.updates:
                     self._short = (
-                        f" Its {plan.bounds.seconds:g} seconds were over after {report.updates:,} of "
+                        f" Its {plan.bounds.seconds:g} seconds of one core were over after {report.updates:,} of "
                         f"{plan.updates:,} updates; the steps after that show the last loss measured."
                     )
                 self._model = report.model

@@ -19,13 +19,14 @@ Pairs = list[tuple[str, str]]
 class Bounds:
     """How much one job may cost. `work` is about 8 microseconds of one core each; `seconds` is the last resort.
 
-    `question` and `answer` are characters read and written at most. A small file is repeated until `pairs` of
-    pairs make an epoch, at most `passes` times, because few steps teach a fresh network nothing.
+    `seconds` are those in which the worker computes, not those that pass. `question` and `answer` are characters
+    read and written at most. A small file is repeated until `pairs` of pairs make an epoch, at most `passes`
+    times, because few steps teach a fresh network nothing.
     """
 
     work: int = 1_500_000
     updates: int = 6_000
-    seconds: float = 30.0
+    seconds: float = 60.0
     batch: int = 32
     question: int = 160
     answer: int = 200

@@ -232,7 +232,7 @@ async def test_tuned_model_is_tuned_again_from_its_weights(trainer: CharacterTra
 async def test_job_out_of_time_ends_early_and_says_so(trainer: CharacterTrainer) -> None:
     training_run = await trained(trainer, training_task())
     assert training_run.failure(0) is None
-    assert "Its 0 seconds were over after 1 of 300 updates" in training_run.account
+    assert "Its 0 seconds of one core were over after 1 of 300 updates" in training_run.account
     assert training_run.score(8) == training_run.score(1)
     assert training_run.moment(8) >= training_run.moment(1)
 
