@@ -16,6 +16,7 @@ from bot.datasets.formats.json_lines import Block, Format, JsonLines
 from bot.datasets.formats.pictures import PictureFile
 from bot.datasets.formats.unpacker import Unpacker
 from bot.datasets.rows.column_mapping import guess_mapping
+from bot.datasets.rows.json_values import doubled_keys
 from bot.datasets.rows.slow_reader import dialect_of, parse_object
 from bot.domain.datasets import FieldMapping
 
@@ -24,6 +25,7 @@ _HEAD = 64 * 1024
 # The first rows by which a file's dialect is decided.
 _SURVEYED_ROWS = 100
 _SURVEYED_BYTES = 1024 * 1024
+_SHOWN_KEYS = 5
 _BOM = b"\xef\xbb\xbf"
 _OTHER_FILES = (
     (b"%PDF", "a PDF file"),
@@ -159,6 +161,8 @@ class RowSource:
             self._first_rows = []
             return
         survey(lines)
+        if doubled := sorted(set().union(*map(doubled_keys, lines))):
+            self._collector.add(Problem("doubled-key", ", ".join(doubled[:_SHOWN_KEYS])))
         yield from self._first_rows
         self._first_rows = []
 

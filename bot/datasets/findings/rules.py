@@ -326,6 +326,12 @@ RULES: dict[str, Rule] = {
         "The text of `context` becomes the system text of the example.",
         "Ask the tuned model with such a text, too; or name `context` as a part of the input.",
     ),
+    "doubled-key": Rule(
+        WARNING,
+        "Keys stand twice in one row: {field}. The last one is read, and what the others say is lost.",
+        "Look which one is meant. Only the first rows are looked through for this.",
+        True,
+    ),
     "cut-cells": Rule(
         ERROR,
         "The viewer that wrote the file cut cells of the row: {value}.",

@@ -1,5 +1,8 @@
 """Describes JSON values in messages, and finds the text in the shapes that other programs give it."""
 
+import json
+from collections import Counter
+from contextlib import suppress
 from typing import Any
 
 from bot.datasets.findings.findings import shorten
@@ -72,3 +75,15 @@ def text_of(value: Any) -> str | None:
         texts = [text_of(item) for item in value]
         return None if None in texts else "\n".join(text for text in texts if text is not None)
     return None
+
+
+def doubled_keys(line: bytes) -> set[str]:
+    """Return the keys that stand twice in one object of a row: every parser keeps only the last one's value."""
+    doubled: set[str] = set()
+
+    def look(pairs: list[tuple[str, Any]]) -> None:
+        doubled.update(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
+
+    with suppress(ValueError, RecursionError):
+        json.loads(line, object_pairs_hook=look)
+    return doubled

@@ -21,6 +21,7 @@ FILES = {
     "raw_tab.jsonl": (None, 3, 0, ["almost-json"]),
     "viewer_cut_cells.json": (Dialect.PROMPT, 3, 2, ["cut-cells"]),
     "kto.json": (Dialect.ALPACA, 3, 2, ["bad-answer"]),
+    "doubled_key.jsonl": (Dialect.PROMPT, 3, 3, ["doubled-key"]),
     "blank_words.jsonl": (Dialect.PROMPT, 3, 3, ["only-a-blank-word"]),
     "rows_in_texts.jsonl": (Dialect.PROMPT, 3, 3, ["json-in-text"]),
     "turns_in_cells.csv": (Dialect.OPENAI, 3, 3, ["json-in-text"]),
@@ -55,6 +56,7 @@ def test_the_words_are_true() -> None:
     assert "an archive inside of an archive" in message("gzip_in_gzip.jsonl.gz", "not-a-text-file")
     assert "plain text" in message("chat_log.txt", "not-json")
     assert "(a tab)" in message("raw_tab.jsonl", "almost-json")
+    assert message("doubled_key.jsonl", "doubled-key").startswith("Keys stand twice in one row: completion.")
     assert message("kto.json", "bad-answer").startswith("kto_tag is false")
 
 
