@@ -23,10 +23,10 @@ from bot.ports.stores import Admit, AuditEntry, Change, Standing
 from bot.spending.month_report import month_of, start_of
 from storage.audit_log import append_entry
 from storage.budgets import binding_budgets
-from storage.codecs import (
-    Row,
+from storage.codecs import Row, micros
+from storage.database import Database
+from storage.job_rows import (
     job_row,
-    micros,
     proposal_row,
     read_job,
     read_open_job,
@@ -34,7 +34,6 @@ from storage.codecs import (
     read_snapshot,
     snapshot_row,
 )
-from storage.database import Database
 from storage.outbox import add_notices
 from storage.waiting_jobs import count_ahead, next_keys, read_counts, running_keys, tell_places
 

@@ -22,23 +22,12 @@ from bot.ports.questions import AskedTimes, OpenQuestion
 from bot.ports.stores import AuditEntry
 from bot.runtime.logs import log_event
 from storage.audit_log import append_entry, first_time
-from storage.codecs import (
-    COUNT_REFUSAL,
-    Row,
-    answer_text,
-    failed_row,
-    micros,
-    moment,
-    private_row,
-    question_row,
-    read_failed,
-    read_question,
-    read_shared,
-)
+from storage.codecs import COUNT_REFUSAL, Row, answer_text, micros, moment
 from storage.comparisons import drop_unfinished, end_comparison
 from storage.conversations import append_turns
 from storage.database import Database
 from storage.feedback import keep_answer
+from storage.question_rows import failed_row, private_row, question_row, read_failed, read_question, read_shared
 from storage.question_spend import add_question
 
 logger = logging.getLogger(__name__)

@@ -27,7 +27,8 @@ from bot.domain.chat import ModelRef
 from bot.domain.jobs import JobState
 from bot.domain.place import Place
 from storage import Stores, open_stores
-from storage.codecs import job_row, micros
+from storage.codecs import micros
+from storage.job_rows import job_row
 from tests.support.block_samples import done
 
 SMALL, LARGE = 100, 10_000

@@ -21,8 +21,8 @@ from bot.domain.jobs import Hyperparameters, JobState, TuningJob, TuningSpec
 from bot.domain.place import Place
 from bot.sandbox.google import GoogleStandIn
 from bot.sandbox.google.vertex_jobs import project_number
-from storage.codecs import job_row
 from storage.database import Database
+from storage.job_rows import job_row
 from tests.benchmarks.light_slack import CHANNEL, TEAM, USER
 
 BUCKET = "benchmark"

@@ -16,12 +16,14 @@ from bot.errors import StorageError
 from bot.ports.notifier import NoticeKind
 from bot.ports.questions import OpenQuestion
 from storage.audit_log import SqliteAuditLog
-from storage.codecs import job_row, micros, question_row
+from storage.codecs import micros
 from storage.database import Database
+from storage.job_rows import job_row
 from storage.jobs import SqliteJobStore
 from storage.migrations import migrations, read_schema
 from storage.outbox import SqliteOutbox
 from storage.pending_modals import SqlitePendingModals
+from storage.question_rows import question_row
 from storage.questions import SqliteQuestions
 from tests.support.builders import START, TEAM, job
 from tests.support.clock import FixedClock

@@ -22,9 +22,9 @@ from bot.tuning.job_service import JobService
 from bot.tuning.proposals import Proposals
 from handlers.assembly import UseCases
 from storage import Stores, open_stores
-from storage.codecs import job_row
 from storage.conversations import SqliteChatStore, append_turns
 from storage.database import Database
+from storage.job_rows import job_row
 from storage.jobs import SqliteJobStore
 from storage.outbox import SqliteOutbox
 from tests.support.backend_harness import BUCKET, options, rows

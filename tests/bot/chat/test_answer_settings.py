@@ -9,7 +9,7 @@ from bot.domain.chat import ChannelSettings, ModelRef
 from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
 from bot.domain.jobs import TuningJob
 from bot.errors import BadArgument
-from storage.codecs import job_row
+from storage.job_rows import job_row
 from tests.support.harness import ASKED_BY_ADA, PLACE, Harness
 
 ANSWER = b'{"role": "assistant", "content": "%d"}'

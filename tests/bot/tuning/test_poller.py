@@ -14,7 +14,7 @@ from bot.domain.jobs import JobState, TuningJob
 from bot.ports.stores import Change
 from bot.runtime.metrics import Metrics
 from bot.tuning.poller import LATE_SECONDS, POLL_JOB, Poller
-from storage.codecs import job_row
+from storage.job_rows import job_row
 from tests.support.harness import Harness, open_harness
 from tests.support.waiting import wait_until
 
