@@ -1,6 +1,6 @@
 """A scripted walk through the main job on this machine: every Slack message is printed as it appears.
 
-A person, the stand-ins and the real bot; no account and no network. What answers is a toy that learns by heart.
+A person, the stand-ins and the real bot; no account and no network. A toy answers, which only remembers the rows.
 """
 
 import asyncio

@@ -29,7 +29,7 @@ ROOT: Final = Path(__file__).parents[2]
 GRACE_SECONDS: Final = 3.0
 BACKENDS: Final = ("vertex", "gemini", "palm")
 # One of so many jobs is cancelled by who started it. It never ends by itself, so that a cancellation that is lost
-# leaves it running for ever, which the ledger tell.
+# leaves it running for ever, which the ledger shows.
 CANCELLED_OF: Final = 4
 NUMBERS: Final = b"".join(
     b'{"text_input": "%s", "output": "%s"}\n' % pair

@@ -33,7 +33,7 @@ async def test_killed_at_any_step_an_approved_start_is_one_job_and_one_that_nobo
 
 
 async def recover(google: GoogleStandIn, directory: Path, key: str) -> str:
-    """Another process takes over and goes its rounds; then the approver clicks again."""
+    """Start another process and poll in it; then the approver clicks again."""
     clock = FixedClock()
     reach = options(**addresses(google))
     async with open_parts(directory / f"{key}.db", "vertex", reach, clock, approvals=True) as parts:

@@ -33,7 +33,7 @@ async def test_killed_at_any_step_a_cancellation_is_carried_out_or_was_never_tol
 
 
 async def recover(google: GoogleStandIn, directory: Path, backend: str, key: str) -> str:
-    """Another process takes over and the poller goes its rounds; nobody clicks again."""
+    """Start another process and poll in it; nobody clicks again."""
     at_google = google.jobs.find(key)
     sent = at_google.phase == "cancelled"
     async with open_parts(directory / f"{key}.db", backend, options(**addresses(google)), FixedClock()) as parts:

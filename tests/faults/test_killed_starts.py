@@ -88,7 +88,7 @@ def steps_of_the_create(directory: Path, keys: list[str]) -> tuple[int, int]:
 
 
 async def recover(google: GoogleStandIn, directory: Path, backend: str, key: str) -> str:
-    """Another process takes over, the person clicks again twice at once, and the poller goes its rounds."""
+    """Start another process, in which the person clicks twice at once; then poll."""
     clock = FixedClock()
     async with open_parts(directory / f"{key}.db", backend, options(**addresses(google)), clock) as parts:
         before = await parts.jobs.jobs(TEAM)

@@ -1,4 +1,4 @@
-"""The real process and its line to Slack: watched while it serves, and let go cleanly when it stops."""
+"""The real process and its connection to Slack: checked while it serves, and closed cleanly when it stops."""
 
 import asyncio
 import os

@@ -2,6 +2,8 @@
 
 import asyncio
 from datetime import UTC
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,6 +15,7 @@ from bot.domain.requests import Proposal
 from bot.ports.stores import Change
 from storage.database import Database
 from storage.jobs import SqliteJobStore
+from tests.support.ready_database import write_ready_database
 
 TEXT = st.text(max_size=30)
 COUNT = st.integers(0, 2**63 - 1)
@@ -106,7 +109,7 @@ def test_any_job_proposal_and_loss_comes_back_as_it_was(
     )
 
     async def store_and_read() -> None:
-        database = Database(":memory:")
+        database = Database(write_ready_database(Path(directory) / "tunebot.db"))
         await database.open()
         try:
             jobs = SqliteJobStore(database)
@@ -125,4 +128,5 @@ def test_any_job_proposal_and_loss_comes_back_as_it_was(
         finally:
             await database.close()
 
-    asyncio.run(store_and_read())
+    with TemporaryDirectory() as directory:
+        asyncio.run(store_and_read())

@@ -90,7 +90,7 @@ class Block:
         return ends == self.count or self.raw.count(b"}\r\n") + self.raw.endswith(b"}") == self.count
 
     def one_value_a_line(self) -> bool:
-        """Whether as many JSON values as lines means that each stands on its own; so it does without a NUL, too.
+        """Return whether as many JSON values as lines means that each is on a line of its own, without a NUL.
 
         False may be a text that only looks like two values on a line.
         """

@@ -1,4 +1,4 @@
-"""The stand-in itself: one HTTP server on one loopback port that speaks for every Google system.
+"""The stand-in itself: one HTTP server on one loopback port that answers for every Google system.
 
 It is for tests and the sandbox: it keeps everything in memory and a temporary directory, and must never be
 reachable from elsewhere.
@@ -52,8 +52,8 @@ class GoogleStandIn:
     """A local stand-in of Google; use it as an async context manager.
 
     A job takes `job_seconds` from start to success; None stops the clock for jobs, so that only `advance`,
-    `finish`, `fail` and `cancel` of each job move it. `clock` tells seconds since 1970. `trainer` replaces the
-    memory that learns by heart.
+    `finish`, `fail` and `cancel` of each job move it. `clock` tells seconds since 1970. `trainer` replaces
+    the memory.
     """
 
     def __init__(
@@ -154,7 +154,7 @@ class GoogleStandIn:
         self._base_url = f"http://{host}:{port}"
 
     async def close(self) -> None:
-        """Stop listening, end what hangs and what trains, and remove the stored objects; the books stay."""
+        """Stop listening, end what hangs and what trains, and remove the stored objects; the jobs are kept."""
         if self._closing.is_set():
             return
         self._closing.set()

@@ -1,4 +1,4 @@
-"""What trains by default: a memory that follows the stand-in's clock and needs no numpy.
+"""Trains by default: a memory that follows the stand-in's clock and needs no numpy.
 
 Tests and `tunebot sandbox --walk` use it. It is not a second network: it keeps the rows and answers with the
 nearest one. What really trains is `character_trainer.py`.

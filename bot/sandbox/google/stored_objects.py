@@ -39,7 +39,7 @@ def crc32c(content: bytes) -> str:
 
 @dataclass(slots=True)
 class StoredObject:
-    """One object: its content lies in `path`."""
+    """One object; the file `path` has its content."""
 
     bucket: str
     name: str

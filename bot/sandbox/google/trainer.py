@@ -1,4 +1,4 @@
-"""What the stand-in needs of a trainer.
+"""Says what the stand-in needs from a trainer.
 
 A trainer gets a training task and returns a training run, which gives its step, its losses and its answers while
 it trains. The stand-in never waits for it.

@@ -50,7 +50,7 @@ class Checkpoint:
 
 @dataclass(eq=False)
 class TuningJob:
-    """One tuning job and what comes of it. Names hold the project's number, as Google's do."""
+    """One tuning job, its model and its endpoints. Names contain the project's number, as Google's do."""
 
     job: Job
     parent: str

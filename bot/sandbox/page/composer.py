@@ -1,4 +1,4 @@
-"""Where one writes: words, commands that complete as one types, files, and the sample data set."""
+"""Draws the field to write in: text, commands that complete while a person types, files, the sample dataset."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -93,7 +93,7 @@ class Composer:
             button("Send", "btn-send", symbol="send", on_click=self._send_now)
 
     def address(self, label: str) -> None:
-        """Say where words go."""
+        """Show the name of the conversation to write to."""
         self._box.props["placeholder"] = label
         self._box.props["aria-label"] = label
 
@@ -113,7 +113,7 @@ class Composer:
             self._show([])
 
     def begin(self, text: str) -> None:
-        """Put words here for the person to go on with."""
+        """Put text here that the person continues."""
         self._write(text)
         self._typed()
         self.focus()

@@ -1,4 +1,4 @@
-"""The list of messages of a channel or of a thread, and the part that reads new messages aloud."""
+"""Draws the messages of a channel or of a thread, and the part that a screen reader reads aloud."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime

@@ -17,7 +17,7 @@ Give = Callable[[list[Any]], Awaitable[None]]
 
 
 class Picker:
-    """Hands chosen or dropped files on as (name, bytes); the uploader itself stays out of sight."""
+    """Gives chosen or dropped files as (name, bytes) to a function; the uploader itself is not shown."""
 
     def __init__(self, zone: Element, give: Give, *, multiple: bool = True) -> None:
         self._give = give

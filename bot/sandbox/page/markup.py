@@ -52,7 +52,7 @@ def html(content: str, classes: str = "", name: str = "div") -> ui.html:
 
 
 def icon(name: str) -> Element:
-    """A picture that says nothing to those who hear the page."""
+    """A picture that a screen reader leaves out."""
     return tag("span", name, "icon material-icons", aria_hidden="true")
 
 

@@ -1,4 +1,4 @@
-"""What can be done with a message: react, reply, the app's shortcuts, and one's own edits."""
+"""Draws the actions of a message: react, reply, the app's shortcuts, and edits of a person's own message."""
 
 from collections.abc import Callable
 from functools import partial

@@ -10,7 +10,7 @@ from bot.sandbox.page.markup import QUIETLY, Tag, button, run_script, tag
 from bot.sandbox.page.reader import Reader, Surface
 from bot.sandbox.slack import ClientRefusal, View
 
-# Where one begins: the first field, else the words at the top; somebody who was quicker is left where they are.
+# The cursor is put into the first field, else on the title; where a person has chosen a field already, it stays.
 _BEGIN: Final = """
 if ($.contains(document.activeElement) && document.activeElement !== $) return;
 const field = $.querySelector(

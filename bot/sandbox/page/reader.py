@@ -1,4 +1,4 @@
-"""One person at one window: acts through Slack's own actions and shows what Slack does not allow."""
+"""Acts for one person at one window, and shows what Slack does not allow."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Reader:
-    """Who sits at this window. Nothing here draws the workspace; dialogs and short notices only."""
+    """The person at this window. It draws dialogs and short notices, and not the workspace."""
 
     def __init__(self, sandbox: Sandbox, person: Person, client: Client) -> None:
         self.sandbox = sandbox

@@ -1,4 +1,4 @@
-"""One Web API call in the hands of its method: its arguments, and the workspace it works on."""
+"""One call of a Web API method: its arguments, and the workspace that it changes."""
 
 import json
 import re

@@ -25,7 +25,7 @@ class Outgoing(Protocol):
 
 
 class EventsApi:
-    """Says to the app what it is entitled to hear, and nothing else."""
+    """Sends the app the events to which it subscribes and that its scopes allow."""
 
     def __init__(self, workspace: SlackWorkspace, app: SlackApp, objects: ApiObjects, outgoing: Outgoing) -> None:
         self.workspace = workspace

@@ -1,4 +1,4 @@
-"""The things a Slack workspace holds, and what happened on its wires.
+"""What a Slack workspace contains, and the requests that were sent and received.
 
 Plain records: they know nothing of HTTP, sockets or rules.
 """

@@ -1,6 +1,6 @@
 """Finds what Slack turns into live mentions and links, so that a test can prove that nobody is pinged.
 
-It errs on the side of finding: a mention inside code marks still counts.
+A mention inside code marks counts, too: it is better to find too many than too few.
 """
 
 import html

@@ -1,4 +1,4 @@
-"""The ways in which the stand-in says no.
+"""The errors with which the stand-in refuses something.
 
 Kept apart so that rules and methods can refuse without knowing how a refusal travels.
 """

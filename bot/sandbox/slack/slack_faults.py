@@ -180,7 +180,7 @@ class Faults:
         self.drop_sockets()
 
     def clear(self) -> None:
-        """End all faults and let go what is held."""
+        """End all faults, and send the deliveries that were held."""
         self.rules.clear()
         self._duplicates = self._expired_tickets = 0
         self.login_redirects = False

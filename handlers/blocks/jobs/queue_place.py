@@ -28,7 +28,7 @@ def queue_text(profile: BackendProfile, ahead: int, running: Sequence[RunningTun
     before = (
         f"{count(ahead, 'other tuning')} start{'s' if ahead == 1 else ''} before it" if ahead else "It is next"
     )
-    # Those that need a person first: they may hold the place for ever.
+    # Those that need a person first: they may keep the place without an end.
     held = sorted(running, key=lambda each: each.job.stuck_at is None)[:_NAMED] if most else ()
     sentences = [
         f"{reason} waits here and starts by itself. {before}.",

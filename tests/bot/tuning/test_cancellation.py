@@ -210,7 +210,7 @@ async def test_among_a_thousand_jobs_a_round_keeps_to_its_requests_and_all_are_a
         jobs = await many(harness, 1000, backend)
         for job in jobs[::100]:
             await marked(harness, job)
-        # Accepted, and nothing comes of it: a job that ends costs requests for its last losses, whyever it ends.
+        # Accepted without an effect: a job that ends costs requests for its last losses, whatever the reason.
         harness.google.faults.garble("{}", status=200, path=":cancel$", times=None)
         poller, asked_for = restarted(harness), set()
         for _ in range(6):
