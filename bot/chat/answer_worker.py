@@ -342,7 +342,7 @@ class AnswerWorker:
 
             await self._until_done(question.key, store)
 
-        steps = AskingSteps(partial(self._turn, question, to), reserve, keep)
+        steps = AskingSteps(partial(self._turn, question, to), reserve, keep, self._note_missing)
         try:
             async with running.may_end():
                 return await self._ratable(question, await comparisons.ask(question, comparison, steps))

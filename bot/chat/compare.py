@@ -19,7 +19,7 @@ from bot.domain.generation_settings import GenerationSettings
 from bot.domain.jobs import TuningJob
 from bot.domain.place import Requester
 from bot.domain.spending import QuestionCost
-from bot.errors import BadArgument, BotError, Outdated
+from bot.errors import BadArgument, BotError, NotFoundAtGoogle, Outdated
 from bot.people.job_access import JobAccess
 from bot.people.roles import Deed
 from bot.ports.comparison_store import ComparisonStore
@@ -30,12 +30,14 @@ logger = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class AskingSteps:
     """What is done around each question: the turn of the person who asks is held while it is asked, and its budget
-    is reserved right before it is sent; `keep` returns when the answer of one side is stored.
+    is reserved right before it is sent; `keep` returns when the answer of one side is stored. `missing` notes a
+    model that Google does not find.
     """
 
     turn: Callable[[], AbstractAsyncContextManager[None]]
     reserve: Callable[[int, Sequence[Turn], GenerationSettings, str], Awaitable[None]]
     keep: Callable[[int, ModelAnswer], Awaitable[None]]
+    missing: Callable[[ModelRef], Awaitable[None]]
 
 
 @dataclass(slots=True)
@@ -113,17 +115,22 @@ class Comparisons:
             return known
         sides = running.comparison.sides
         async with steps.turn():
-            answer = await self._chat.ask(
-                question.place,
-                question.text,
-                sides[index].model,
-                question.settings,
-                running.received[index].append,
-                alone=question.stands_alone,
-                beside=sides[running.comparison.asked].model,
-                is_base=sides[index].part is Part.BASE,
-                before_send=partial(steps.reserve, index),
-            )
+            try:
+                answer = await self._chat.ask(
+                    question.place,
+                    question.text,
+                    sides[index].model,
+                    question.settings,
+                    running.received[index].append,
+                    alone=question.stands_alone,
+                    beside=sides[running.comparison.asked].model,
+                    is_base=sides[index].part is Part.BASE,
+                    before_send=partial(steps.reserve, index),
+                )
+            except NotFoundAtGoogle:
+                if sides[index].part is not Part.BASE:
+                    await steps.missing(sides[index].model)
+                raise
         # Earlier words of a thread may be another person's, so they are not kept.
         answer = running.answers[index] = replace(answer, sent=answer.sent[-1:])
         await steps.keep(index, answer)

@@ -1,6 +1,7 @@
 """Two models get one question, each is paid once, and nobody sees before their vote which is which."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -48,7 +49,13 @@ async def model(harness: Harness) -> ModelRef:
     return ModelRef("vertex", job.endpoint, job.name)
 
 
-def worker(harness: Harness, *, tuned_first: bool = True, per_minute: int = 0) -> tuple[AnswerWorker, Comparisons]:
+def worker(
+    harness: Harness,
+    *,
+    tuned_first: bool = True,
+    per_minute: int = 0,
+    missing: Callable[[ModelRef], Awaitable[None]] | None = None,
+) -> tuple[AnswerWorker, Comparisons]:
     """What a process has; each one has its own opinion on the order."""
     stores = harness.stores
     comparisons = Comparisons(harness.chat, harness.use_cases.access, stores.comparisons, toss=lambda: tuned_first)
@@ -63,6 +70,7 @@ def worker(harness: Harness, *, tuned_first: bool = True, per_minute: int = 0) -
         feedback=harness.use_cases.feedback,
         budgets=budgets,
         comparisons=comparisons,
+        missing=missing,
     )
     return made, comparisons
 
@@ -165,7 +173,12 @@ async def test_a_side_that_fails_says_so_in_its_place_and_both_failing_is_a_fail
     harness: Harness, model: ModelRef
 ) -> None:
     harness.google.faults.fail(403, path=BASES, times=None)
-    asking, _ = worker(harness)
+    missing: list[ModelRef] = []
+
+    async def note(gone: ModelRef) -> None:
+        missing.append(gone)
+
+    asking, _ = worker(harness, missing=note)
     to = ComparedAnswers()
     await ask(asking, to, question(model))
     (whole,) = to.whole
@@ -175,8 +188,9 @@ async def test_a_side_that_fails_says_so_in_its_place_and_both_failing_is_a_fail
     assert whole.compared == ""
     assert await harness.stores.questions.failed(KEY) is not None, "both can be asked again"
 
-    harness.google.faults.fail(403, path=ENDPOINTS, times=None)
+    harness.google.faults.fail(404, path=ENDPOINTS, times=None)
     await ask(asking, to, replace(question(model), key="command:2"))
+    assert missing == [model], "its owner is told"
     assert len(to.whole) == 1
     assert await harness.stores.comparisons.comparison("command:2") is None
     assert await asking.open_questions() == []
