@@ -32,8 +32,16 @@ async def report_of(person: Person, bot: BotHarness) -> View:
     )
 
 
-@pytest.mark.parametrize("mode", ["socket", "http"])
-@pytest.mark.parametrize("backend", ["vertex", "gemini", "palm"])
+@pytest.mark.parametrize(
+    ("backend", "mode"),
+    [
+        # Each backend and each mode here, and the other pairs among the long tests.
+        *(("vertex", "http"), ("gemini", "socket"), ("palm", "socket")),
+        pytest.param("vertex", "socket", marks=pytest.mark.long),
+        pytest.param("gemini", "http", marks=pytest.mark.long),
+        pytest.param("palm", "http", marks=pytest.mark.long),
+    ],
+)
 async def test_a_file_becomes_a_model_that_answers(open_bot: OpenBot, backend: str, mode: str) -> None:
     async with open_bot(mode) as bot:
         report = await start_by_form(bot, backend, "next number")

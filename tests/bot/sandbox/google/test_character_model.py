@@ -74,6 +74,7 @@ def test_it_learns_pairs_by_heart(pupil: CharacterModel) -> None:
     assert mean_loss(pupil, pupil.batch(PAIRS, 20)) < 0.1
 
 
+@pytest.mark.long
 def test_fifteen_numbers_are_learned_in_a_hundred_updates() -> None:
     pairs = [(row["text_input"], row["output"]) for row in numbers()]
     model = CharacterModel.fresh(alphabet_of([text for pair in pairs for text in pair], 100), 128, seed=0)
