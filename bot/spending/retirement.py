@@ -72,6 +72,12 @@ def retirement_sentences(base_models: Sequence[str], prices: PriceTable, today: 
     return [found.sentence(today) for found in sorted(known, key=lambda found: found.retires)]
 
 
+def closed_sentence(base_model: str, prices: PriceTable, today: date) -> str:
+    """Return a sentence if tuning on the base model has closed by the table's dates; empty if not."""
+    found = retirement_of(base_model, prices)
+    return found.sentence(today) if found is not None and found.tuning_closes <= today else ""
+
+
 def retirement_check(base_models: Sequence[str], prices: PriceTable, today: Callable[[], date]) -> Check:
     """Return the check of when the offered base models retire."""
 

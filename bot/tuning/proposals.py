@@ -29,7 +29,7 @@ from bot.ports.stores import JobStore
 from bot.runtime.readiness import Readiness
 from bot.spending.estimates import estimate, reason_to_confirm, recommendation_for, suggested_epochs
 from bot.spending.price_table import PriceTable
-from bot.spending.retirement import base_of, retirement_sentences
+from bot.spending.retirement import base_of, closed_sentence, retirement_sentences
 from bot.tuning.approvals import Approvals
 from bot.tuning.budgets import Budgets
 from bot.tuning.dataset_check import DatasetCheck, Progress
@@ -95,6 +95,11 @@ class Proposals:
         """Return a sentence for each base model of this backend whose date of retirement is known."""
         today = self._clock.now().astimezone(UTC).date()
         return retirement_sentences(self.profile(backend).base_models, self._prices, today)
+
+    def closed(self, backend: str, base_model: str) -> str:
+        """Return a sentence if tuning on this base model has closed, on the backend's first one if it is empty."""
+        chosen = base_model or next(iter(self.profile(backend).base_models), "")
+        return closed_sentence(chosen, self._prices, self._clock.now().astimezone(UTC).date())
 
     def on_successor(self, job: TuningJob) -> StartRequest:
         """Return a request for the job's file and settings on a base model that can be tuned in place of its own.

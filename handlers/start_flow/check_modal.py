@@ -258,6 +258,7 @@ class CheckModal:
             tuned=await self._proposals.tuned(requester),
             obstacle=self._proposals.obstacle(profile.name),
             retirements=self._proposals.retirements(profile.name),
+            closed=self._proposals.closed(profile.name, request.base_model),
         )
 
     async def _recent(self, channel: str) -> Sequence[FileInfo]:

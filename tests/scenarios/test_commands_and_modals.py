@@ -159,11 +159,11 @@ async def test_the_shortcut_on_a_message_with_a_file_opens_the_form_with_that_fi
 
 
 async def test_of_several_files_one_is_trained_on_one_validates_and_the_rest_is_named(bot: BotHarness) -> None:
-    files = [("photo.png", b"\x89PNG"), ("eval.jsonl", NEXT_NUMBER[:120]), ("rows.jsonl", NEXT_NUMBER)]
+    files = [("notes.docx", b"PK"), ("eval.jsonl", NEXT_NUMBER[:120]), ("rows.jsonl", NEXT_NUMBER)]
     message = bot.ada.post(bot.channel, "look at these", files)
     await bot.ada.message_shortcut("tune_file", message)
     form = await bot.view("Tune a model")
-    assert "I leave out photo.png." in str(form.blocks)
+    assert "I leave out notes.docx." in str(form.blocks)
     await bot.ada.submit_view(form, {"name": "of several"})
     report = await bot.report("Ready to start", "Not ready to start")
     assert "*rows.jsonl*: 20 rows" in str(report.blocks)

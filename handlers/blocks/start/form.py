@@ -52,7 +52,8 @@ _BESIDE = ", also with pictures that its rows name"
 class FormState:
     """The content of a form. The first profile is the default one; `request` fills in the fields.
 
-    `obstacle` is what is known against a start with the chosen backend, `retirements` when its base models retire.
+    `obstacle` is what is known against a start with the chosen backend, `retirements` when its base models retire,
+    `closed` says that tuning on the chosen base model has closed.
 
     `left_out` are the names of files beside the one to train on that are not used.
 
@@ -69,6 +70,7 @@ class FormState:
     advanced: bool = False
     obstacle: BotError | None = None
     retirements: Sequence[str] = ()
+    closed: str = ""
     left_out: Sequence[str] = ()
 
     @property
@@ -151,6 +153,9 @@ def _backend(state: FormState, *, choose: bool) -> list[Block]:
         blocks.append(section(notice if profile.trains_today else f"*Please note:* {notice}", "notice"))
     if state.obstacle is not None:
         blocks.append(section(f"*It does not work now:* {error_text(state.obstacle)}", "obstacle"))
+    if state.closed:
+        where = "" if choose else ", behind *Advanced*"
+        blocks.append(section(f"*Please note:* {escape(state.closed)} Choose another one{where}.", "closed"))
     return blocks
 
 

@@ -201,6 +201,17 @@ async def test_bucket_in_another_location_prevents_the_start_in_the_report(harne
     assert again.obstacle is None
 
 
+async def test_the_form_is_told_that_tuning_on_a_base_model_has_closed(harness: Harness) -> None:
+    assert harness.proposals.closed("vertex", "") == ""
+    harness.clock.advance(days=3_000)
+    first = harness.proposals.profile("vertex").base_models[0]
+    said = harness.proposals.closed("vertex", "")
+    assert said == harness.proposals.closed("vertex", first)
+    assert said.startswith(f"{first} ")
+    assert "tuning on it closed on" in said
+    assert harness.proposals.closed("vertex", "projects/1/locations/l/models/2@1") == ""
+
+
 async def test_google_that_cannot_be_asked_prevents_no_start(harness: Harness) -> None:
     harness.google.faults.fail(503, path="testPermissions", times=None)
     checked = await harness.proposals.check(PLACE, ADA, StartRequest(file=FILE))

@@ -390,6 +390,15 @@ def test_any_request_that_fits_the_form_comes_back_from_it(request_: StartReques
     assert read.request.name == name
 
 
+def test_the_short_form_says_that_tuning_on_the_base_model_has_closed_and_where_to_choose_another() -> None:
+    view = build_form(FormState(ADA, (VERTEX,), closed="gemini-9 retired on <!channel>."))
+    check_view(view)
+    [block] = [each for each in view["blocks"] if each["block_id"] == "closed"]
+    assert block["text"]["text"] == (
+        "*Please note:* gemini-9 retired on &lt;!channel&gt;. Choose another one, behind *Advanced*."
+    )
+
+
 def test_the_form_says_when_base_models_retire() -> None:
     view = build_form(
         FormState(ADA, (VERTEX,), advanced=True, retirements=["gemini-9 <!channel> retires on 19 May 2027."] * 20)
