@@ -170,7 +170,7 @@ async def test_of_several_files_one_is_trained_on_one_validates_and_the_rest_is_
     assert "*eval.jsonl*: " in str(report.blocks)
 
     bot.ada.post(bot.channel, bot.ada.typed("@Tunebot tune"), files)
-    await bot.message("on *rows.jsonl*", "validation file I take *eval.jsonl*", "I leave out *photo.png*")
+    await bot.message("on *rows.jsonl*", "validation file I take *eval.jsonl*", "I leave out *notes.docx*")
 
 
 async def test_the_shortcut_on_a_message_without_a_file_opens_the_empty_form(bot: BotHarness) -> None:
