@@ -1,11 +1,12 @@
 """Runs a service until the process gets a signal to stop, and ends the process where the stop takes too long."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
 from contextlib import AbstractAsyncContextManager
-from typing import Final
+from typing import Any, Final
 
 logger = logging.getLogger(__name__)
 
@@ -53,5 +54,23 @@ def _exit_now(serving: asyncio.Task[None]) -> None:
     closed = serving.done()
     state = "everything was written" if closed else "some work had not ended"
     logger.error("the stop took too long, exiting now; %s", state)
+    for task in asyncio.all_tasks():
+        logger.error("%s still waits in %s", task.get_name(), where(task))
     logging.shutdown()
     os._exit(0 if closed else 1)
+
+
+def where(task: asyncio.Task[Any]) -> str:
+    """Return the functions in which a task waits, the outermost first, without any value of theirs."""
+    found: list[str] = []
+    inner: object = task.get_coro()
+    while inner is not None:
+        frame = getattr(inner, "cr_frame", None) or getattr(inner, "ag_frame", None)
+        if frame is not None:
+            found.append(f"{frame.f_code.co_qualname}:{frame.f_lineno}")
+        waited_for = getattr(inner, "cr_await", None) or getattr(inner, "ag_await", None)
+        if type(waited_for).__name__ == "async_generator_asend":
+            # It shows its generator to nobody but the garbage collector.
+            waited_for = next(iter(gc.get_referents(waited_for)), None)
+        inner = waited_for
+    return " > ".join(found)

@@ -169,12 +169,15 @@ class DatasetChecker:
             self._fingerprints.first = block.first
         self._background.scan(block)
         alone: list[Columns] = []
-        first = 0
+        first = skipped = 0
         for number, found, rows in _together(self._row_checker.read(block)):
             if alone and (isinstance(found, Batch) or found.example is None):
                 # Rows that were read one by one are counted together: numbers over many rows cost far less.
                 self._count(first, measure(joined(alone)))
                 alone = []
+            if skipped and (isinstance(found, Batch) or found.example is not None):
+                self._fingerprints.skip(skipped)
+                skipped = 0
             if isinstance(found, Batch):
                 self._count(number, found)
                 continue
@@ -190,9 +193,10 @@ class DatasetChecker:
                 bad_rows = 0 if found.blank else rows
                 self._totals.rows += bad_rows
                 self._bad_rows += bad_rows
-                self._fingerprints.skip(rows)
+                skipped += rows
         if alone:
             self._count(first, measure(joined(alone)))
+        self._fingerprints.skip(skipped)
 
     def _count(self, first: int, batch: Batch) -> None:
         if len(self._previews) < _PREVIEWS:

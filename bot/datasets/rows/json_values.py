@@ -12,6 +12,7 @@ _TEXT_TYPES = frozenset({"text", "input_text", "output_text"})
 # Types of content parts that hold what a model thought before it answered.
 # Source: https://docs.anthropic.com/en/docs/build-with-claude/extended-thinking
 THOUGHT_TYPES = frozenset({"thinking", "redacted_thinking", "reasoning"})
+_LARGE_INT = 1 << 63
 
 
 class NotANumber:
@@ -44,6 +45,8 @@ def kind_of(value: Any) -> str:
 
 def describe(value: Any) -> str:
     """Return the value itself where it is short, otherwise what it is."""
+    if type(value) is int and -_LARGE_INT < value < _LARGE_INT:
+        return f"a number ({value})"  # This is the same as below, for the many small numbers of bad rows.
     match value:
         case str():
             return shorten(value)

@@ -7,7 +7,6 @@ This module does not know the limits of a target.
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -55,6 +54,10 @@ WRAPPER_KEYS = ("request", "body", "row", "data", "example")
 
 # Keys whose list a table can only hold as a text.
 _TURN_KEYS = {"messages", "contents", *CONVERSATION_KEYS}
+# In Python 3.11 an attribute of an enum's class costs a call, and a bad row would need thirty of them.
+_VERTEX, _OPENAI, _MESSAGES, _MAPPED = Dialect.VERTEX, Dialect.OPENAI, Dialect.MESSAGES, Dialect.MAPPED
+_PREFERENCE, _TRL, _SHAREGPT = Dialect.PREFERENCE, Dialect.TRL, Dialect.SHAREGPT
+_ALPACA, _CLAUDE, _PROMPT = Dialect.ALPACA, Dialect.CLAUDE, Dialect.PROMPT
 
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 # What makes Python read a line that msgspec refuses.
@@ -64,8 +67,7 @@ _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder(enc_hook=lambda _: None).encode
 
 
-@dataclass(slots=True)
-class ParsedRow:
+class ParsedRow(msgspec.Struct):
     """One row as it was read. `dialect` is None where it is unknown, `row` is None where it is no object.
 
     `line` is the row as JSON where the file's own bytes are none, and empty where they are.
@@ -73,7 +75,7 @@ class ParsedRow:
 
     dialect: Dialect | None = None
     example: Example | None = None
-    problems: Problems = field(default_factory=Problems)
+    problems: Problems = msgspec.field(default_factory=Problems)
     row: Mapping[str, Any] | None = None
     line: bytes = b""
     number: str = ""  # the first NaN or Infinity of the row
@@ -109,32 +111,45 @@ def parse_row(
             if cut := value.get("truncated_cells"):
                 parsed.problems.add(Problem("cut-cells", value=describe(cut)))
     parsed.row = row
-    match parsed.dialect:
-        case None | Dialect.CLAUDE:
-            pass
-        case Dialect.OPENAI | Dialect.VERTEX if tools and holds_tools_or_files(row):
-            parsed.example = read_tool_row(row, parsed.dialect, parsed.problems)
-        case Dialect.GEMINI | Dialect.PALM | Dialect.PROMPT:
-            _read_pair(row, (PAIRS[parsed.dialect][0],), PAIRS[parsed.dialect][1], parsed)
-        case Dialect.ALPACA:
-            _read_pair(row, ("instruction", "input"), "output", parsed)
-        case Dialect.MAPPED:
-            assert mapping is not None
-            _read_pair(row, input_keys(mapping), mapping.output, parsed)
-        case Dialect.MESSAGES | Dialect.OPENAI:
-            parsed.example = read_messages(row, parsed.dialect, parsed.problems)
-        case Dialect.SHAREGPT:
-            parsed.example = read_conversations(row, parsed.problems)
-        case Dialect.VERTEX:
-            parsed.example = read_contents(row, parsed.problems)
-        case Dialect.PREFERENCE:
-            parsed.example = read_preference(row, parsed.problems)
-        case Dialect.TRL:
-            parsed.example = read_chosen(row, parsed.problems)
+    _read_as(parsed.dialect, row, parsed, mapping, tools=tools)
     _find_nul(parsed)
     if parsed.number and not parsed.problems.refused:
         parsed.problems.add(Problem("number-left-out", value=parsed.number))
     return parsed
+
+
+def _read_as(
+    dialect: Dialect | None,
+    row: Mapping[str, Any],
+    parsed: ParsedRow,
+    mapping: FieldMapping | None,
+    *,
+    tools: bool,
+) -> None:
+    """Read the row as one of this dialect. Comparing with `is` takes a tenth of the time that `match` takes."""
+    problems = parsed.problems
+    if dialect is None or dialect is _CLAUDE:
+        return
+    if tools and (dialect is _OPENAI or dialect is _VERTEX) and holds_tools_or_files(row):
+        parsed.example = read_tool_row(row, dialect, problems)
+    elif dialect is _VERTEX:
+        parsed.example = read_contents(row, problems)
+    elif dialect is _OPENAI or dialect is _MESSAGES:
+        parsed.example = read_messages(row, dialect, problems)
+    elif dialect is _MAPPED:
+        assert mapping is not None
+        _read_pair(row, input_keys(mapping), mapping.output, parsed)
+    elif dialect is _ALPACA:
+        _read_pair(row, ("instruction", "input"), "output", parsed)
+    elif dialect is _SHAREGPT:
+        parsed.example = read_conversations(row, problems)
+    elif dialect is _PREFERENCE:
+        parsed.example = read_preference(row, problems)
+    elif dialect is _TRL:
+        parsed.example = read_chosen(row, problems)
+    else:
+        question, answer = PAIRS[dialect]
+        _read_pair(row, (question,), answer, parsed)
 
 
 def parse_object(raw: bytes) -> Any:
@@ -192,35 +207,35 @@ def dialect_of(
     """Return the dialect of the row's keys; `expected` where they could be of several."""
     keys = row.keys()
     if mapping is not None and (keys & {*input_keys(mapping), mapping.output}):
-        return Dialect.MAPPED
+        return _MAPPED
     if "messages" in keys:
         return _chat_dialect(row["messages"], expected)
     if not keys.isdisjoint(CONVERSATION_KEYS):
-        return Dialect.SHAREGPT
+        return _SHAREGPT
     if "contents" in keys:
-        return Dialect.PREFERENCE if "completions" in keys else Dialect.VERTEX
+        return _PREFERENCE if "completions" in keys else _VERTEX
     if ("chosen" in keys and "rejected" in keys) or "preferred_output" in keys:
-        return Dialect.TRL
+        return _TRL
     for dialect, (question, answer) in PAIRS.items():
-        if question in keys and (answer in keys or dialect is not Dialect.PROMPT):
+        if question in keys and (answer in keys or dialect is not _PROMPT):
             return dialect
     if "instruction" in keys and "output" in keys:
-        return Dialect.ALPACA
+        return _ALPACA
     if expected in KEYS and (not keys or keys & KEYS[expected]):
         return expected
     if keys == {"prompt"} or keys == {"completion"}:
-        return Dialect.PROMPT
-    return Dialect.MAPPED if mapping is not None and not keys else None
+        return _PROMPT
+    return _MAPPED if mapping is not None and not keys else None
 
 
 def _chat_dialect(messages: object, expected: Dialect | None) -> Dialect:
     rows = messages if isinstance(messages, list) else []
     roles = [message.get("role") for message in rows if isinstance(message, dict)]
     if "assistant" in roles:
-        return Dialect.OPENAI
+        return _OPENAI
     if "model" in roles:
-        return Dialect.MESSAGES
-    return expected if expected in (Dialect.MESSAGES, Dialect.OPENAI) else Dialect.OPENAI
+        return _MESSAGES
+    return expected if expected in (_MESSAGES, _OPENAI) else _OPENAI
 
 
 def _read_pair(row: Mapping[str, Any], questions: Sequence[str], answer: str, parsed: ParsedRow) -> None:
@@ -236,7 +251,7 @@ def _read_pair(row: Mapping[str, Any], questions: Sequence[str], answer: str, pa
             problems.add(Problem("empty-field", key))
     used = {*questions, answer}
     history: list[str] = []
-    if parsed.dialect is Dialect.MAPPED:
+    if parsed.dialect is _MAPPED:
         # Keys that a person did not name are left out, but not in silence where they change what the row means.
         used |= {key for key in row if key not in MEANING_KEYS}
     if "history" not in used and "history" in row:
@@ -255,7 +270,7 @@ def _text(row: Mapping[str, Any], key: str, parsed: ParsedRow, *, optional: bool
         return value
     if isinstance(value, NotANumber):
         parsed.problems.add(Problem("not-a-number", key, value.name))
-    elif parsed.dialect is Dialect.MAPPED and isinstance(value, int | float):
+    elif parsed.dialect is _MAPPED and isinstance(value, int | float):
         # Labels are often numbers, and a person named this key.
         parsed.problems.add(Problem("number-as-text", key, describe(value)))
         return str(value).lower() if isinstance(value, bool) else str(value)
@@ -309,14 +324,14 @@ def _parse_almost(raw: bytes, reason: str, parsed: ParsedRow) -> Any:
     except UnicodeDecodeError:
         parsed.problems.add(not_utf8(raw))
         return None
-    if not _PYTHON_JSON.search(raw) and "out of range" not in reason:
+    if not (b"NaN" in raw or _PYTHON_JSON.search(raw)) and "out of range" not in reason:
         return _not_json(raw, text, reason, parsed)
     try:
         value = _python_json.decode(text)
     except (ValueError, RecursionError):
         return _not_json(raw, text, reason, parsed)
     number = _not_a_number(value)
-    if (found := _SURROGATE.search(raw)) and "out of range" not in reason and not number:
+    if not number and "out of range" not in reason and (found := _SURROGATE.search(raw)):
         parsed.problems.add(Problem("lone-surrogate", value=found.group().decode()))
         return None
     if not number or not isinstance(value, dict):
