@@ -31,7 +31,7 @@ _LONGEST_ERROR_LINE: Final = 500  # the text of an error may be a stranger's req
 _IS: Final = r"""(?:["']?\s*[:=]\s*b?["']?|["'],\s*b?["'])"""
 _NAMES_OF_VALUES: Final = (
     r"(?:token|secret|password|passwd|passphrase|api[_-]?key|access[_-]?key(?:[_-]?id)?|private[_-]?key"
-    r"|signature|credentials?|ticket|upload_id|session[_-]?id)"
+    r"|account[_-]?key|signature|\bsig|\bpwd|credentials?|ticket|upload_id|session[_-]?id)"
 )
 # Each pattern's first group stays, the rest is replaced. A key block goes first, since its value has blanks.
 _SHAPES: Final = tuple(
@@ -51,12 +51,13 @@ _SHAPES: Final = tuple(
         # https://docs.slack.dev/interactivity/handling-user-interaction#message_responses. An incoming webhook
         # posts without a token: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks. An
         # upload URL accepts a file's bytes: https://docs.slack.dev/reference/methods/files.getUploadURLExternal.
-        r"((?:/actions|/commands|/services|/upload/v1))(?:\\?/[\w-]+)+",
+        r"((?:/actions|/commands|/services|/workflows|/triggers|/upload/v1))(?:\\?/[\w-]+)+",
         # Slack's tokens: https://docs.slack.dev/authentication/tokens. Google's access and refresh tokens, API
         # keys and client secrets. Then JSON Web Tokens, and the keys of other services that people paste.
         r"()(?:xox[a-z](?:\.xox[a-z])?-[\w-]+|xapp-[\w-]+|ya29\.[\w.-]+|AIza[\w-]{20,}|\b1//[\w-]{20,}|GOCSPX-[\w-]+"
         r"|\beyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?|\bsk-[\w-]{16,}|\b[sr]k_(?:live|test)_\w+|\bgh[a-z]_\w{20,}"
-        r"|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}|\bAKIA[A-Z0-9]{12,}|\bhf_\w{20,})",
+        r"|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}|\bA[KS]IA[A-Z0-9]{12,}|\bhf_\w{20,}|\bnpm_\w{20,}|\bpypi-[\w-]{20,}"
+        r"|\bSG\.[\w-]{16,}\.[\w-]{16,}|\bdop_v1_\w{20,})",
     )
 )
 

@@ -53,9 +53,9 @@ def _exit_now(serving: asyncio.Task[None]) -> None:
     """End the process before the container runtime kills it, e.g. where a thread of a library does not return."""
     closed = serving.done()
     state = "everything was written" if closed else "some work had not ended"
-    logger.error("the stop took too long, exiting now; %s", state)
     for task in asyncio.all_tasks():
-        logger.error("%s still waits in %s", task.get_name(), where(task))
+        logger.info("%s still waits in %s", task.get_name(), where(task))
+    logger.error("the stop took too long, exiting now; %s", state)
     logging.shutdown()
     os._exit(0 if closed else 1)
 

@@ -28,7 +28,8 @@ class Stage:
     """Starts, stops and kills the bot; its log is kept in the directory beside its database.
 
     `port` set: the bot serves HTTP there and Slack's requests arrive signed. Unset: Socket Mode. `command` is what
-    Python runs: the bot's own command, or a test's that starts it in another way.
+    Python runs: the bot's own command, or a test's that starts it in another way. `start_seconds` is how long a
+    start may take, START_SECONDS where it is not given.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Stage:
         port: int | None = None,
         environment: Mapping[str, str] | None = None,
         command: Sequence[str] = RUN,
+        start_seconds: float | None = None,
     ) -> None:
         self.slack = slack
         self.google = google
@@ -47,6 +49,7 @@ class Stage:
         self.port = port
         self.extra = dict(environment or {})
         self.command = command
+        self.start_seconds = start_seconds
         # What the running bot was started with: Google's stand-in returns another token for each environment.
         self.given_environment: dict[str, str] = {}
         self._process: asyncio.subprocess.Process | None = None
@@ -98,7 +101,7 @@ class Stage:
             sys.executable, *self.command, env=self.given_environment, stdout=self._log, stderr=self._log
         )
         try:
-            async with asyncio.timeout(START_SECONDS):
+            async with asyncio.timeout(self.start_seconds or START_SECONDS):
                 await self._ready(self._process)
         except BaseException as error:
             await self.kill()

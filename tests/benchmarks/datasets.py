@@ -49,6 +49,16 @@ BAD_ROWS = {
     "no keys": b"{}\n",
     "one unknown key": b'{"a":1}\n',
     "empty arrays": b"[]\n",
+    "short keys, each another": b'{"k%d":1}\n',
+    "NaN for the output": b'{"text_input": "question %d", "output": NaN}\n',
+    "no output": b'{"text_input": "question %d"}\n',
+    "a number for the output": b'{"text_input": "question %d", "output": %d}\n',
+    "no-break spaces": b'{"text_input":\xc2\xa0"question %d", "output": "an answer"}\n',
+    "bytes that are no UTF-8": b'{"text_input": "\xff %d", "output": "an answer"}\n',
+    "a NUL in a text": b'{"text_input": "question %d\\u0000", "output": "an answer"}\n',
+    "quotes of Python": b"{'text_input': 'question %d', 'output': 'an answer'}\n",
+    "two turns of one role": b'{"messages":[{"role":"user","content":"%d"},{"role":"user","content":"b"}]}\n',
+    "only an answer to prefer": b'{"chosen":"answer %d","rejected":1}\n',
     "an unknown role": b'{"messages": [{"role": "user", "content": "%d"}, {"role": "me", "content": "b"}]}\n',
 }
 MOST_MIB = 80

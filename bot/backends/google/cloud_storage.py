@@ -158,7 +158,7 @@ class CloudStorage:
 
     async def list(self, bucket: str, prefix: str) -> AsyncGenerator[StoredFile, None]:
         """Yield every object whose name begins with the prefix, named by its address. Raises GoogleError."""
-        token = ""
+        token, read = "", set[str]()
         while True:
             query = {"prefix": prefix, "fields": _LIST_FIELDS, **({"pageToken": token} if token else {})}
             try:
@@ -169,8 +169,10 @@ class CloudStorage:
                 name = str(GcsObject(bucket, text(found.get("name"))))
                 yield StoredFile(name, "", integer(found.get("size")) or 0, timestamp(found.get("timeCreated")))
             following = text(page.get("nextPageToken"))
-            if not following or following == token:
+            # A list whose tokens lead back to an earlier page would never end.
+            if not following or following in read:
                 return
+            read.add(following)
             token = following
 
     async def describe(self, target: GcsObject) -> tuple[int, str]:

@@ -86,6 +86,8 @@ _HTTP_OF_NAME: Final[Mapping[str, int]] = {
 REFUSED: Final = frozenset({400, 401, 403, 404, 412, 413, 429})
 # A proxy answers these by itself; 499 is nginx's own code for a connection that the client closed.
 _OF_PROXIES: Final = frozenset({404, 499})
+# The request was not the reason for these.
+_CUT_OFF: Final = frozenset({408, 499})
 _DEFAULT_MESSAGES: Final[Mapping[int, str]] = {
     400: "Google does not take these values",
     401: "Google does not accept the bot's credentials",
@@ -107,14 +109,17 @@ _SECRETS: Final = re2.compile(
 )
 
 
-def google_error(http_status: int, body: Any, *, retry_after: float | None = None, roles: str = "") -> GoogleError:
+def google_error(
+    http_status: int, body: Any, *, retry_after: float | None = None, roles: str = "", storage: bool = True
+) -> GoogleError:
     """Return the error for a failed call.
 
     `body` is the answer's JSON, which holds a google.rpc.Status under `error`, or None where it was no JSON.
-    `roles` names what the bot's account needs, for a 403 that does not say it.
+    `roles` names what the bot's account needs, for a 403 that does not say it. `storage` says whether Cloud
+    Storage was asked, which writes its errors in its own form.
     """
     status = record(record(body).get("error"))
-    own = is_from_google(http_status, status)
+    own = is_from_google(http_status, status, storage=storage)
     if http_status in _OF_PROXIES and not own:
         # A proxy, or Google's own front end for a path that it does not serve, knows nothing about the resource.
         return not_json(http_status)
@@ -129,20 +134,20 @@ def google_error(http_status: int, body: Any, *, retry_after: float | None = Non
         return quota_class(shown, hint, status=code, http_status=http_status, from_google=own, retry_after=wait)
     error_class = _CLASSES.get(http_status)
     if error_class is None:
-        ours = 400 <= http_status < 500 and http_status != httpx.codes.REQUEST_TIMEOUT
+        ours = 400 <= http_status < 500 and http_status not in _CUT_OFF
         error_class = InvalidRequest if ours else GoogleUnavailable
     return error_class(shown, hint, status=code, http_status=http_status, from_google=own)
 
 
-def is_from_google(http_status: int, status: Mapping[str, Any]) -> bool:
+def is_from_google(http_status: int, status: Mapping[str, Any], *, storage: bool = True) -> bool:
     """Return whether an answer's `error` is Google's own: its code is the HTTP status, and its name fits that.
 
-    Cloud Storage sends no name; its list of errors with a reason counts instead.
+    Cloud Storage, and no other API of Google's, sends no name; its list of errors with a reason counts instead.
     """
     if integer(status.get("code")) != http_status:
         return False
     name = text(status.get("status"))
-    return _HTTP_OF_NAME.get(name) == http_status if name else bool(_storage_reason(status))
+    return _HTTP_OF_NAME.get(name) == http_status if name else storage and bool(_storage_reason(status))
 
 
 def network_error(error: httpx.RequestError | httpx.InvalidURL) -> GoogleUnavailable:

@@ -184,7 +184,7 @@ class GoogleHttp:
                     received = decode_answer(event.data.encode())
                     if "error" in received:
                         status = integer(record(received["error"]).get("code"))
-                        raise google_error(status or 500, received, roles=self._roles)
+                        raise google_error(status or 500, received, roles=self._roles, storage=False)
                     yield received
             except SSEError as error:
                 raise not_json(source.response.status_code) from error
@@ -261,7 +261,13 @@ class GoogleHttp:
         # Without `alt=sse`, Google's streaming methods answer an error as a list with one member.
         if isinstance(body, list) and body:
             body = body[0]
-        error = google_error(response.status_code, body, retry_after=read_retry_after(response), roles=self._roles)
+        error = google_error(
+            response.status_code,
+            body,
+            retry_after=read_retry_after(response),
+            roles=self._roles,
+            storage="/storage/" in response.request.url.path,
+        )
         if isinstance(error, NotAuthenticated):
             error.hint = self._credentials.hint
         return error

@@ -54,7 +54,7 @@ class DatasetChecker:
         self._limits = limits
         self._training = training
         self._collector = FindingCollector()
-        self._row_checker = RowChecker(limits, target, mapping)
+        self._row_checker = RowChecker(limits, target, mapping, counts_only=True)
         self._source = RowSource(name, self._collector, mapping, self._row_checker.survey)
         self._size = 0
         self._background = BackgroundScan()

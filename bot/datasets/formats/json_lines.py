@@ -65,7 +65,7 @@ class Block:
 
         The number is 1 for a block of rows that are as the file has them.
         """
-        if not self.may_join or self._each_line_ends():
+        if not self.may_join or b"{" not in self.raw or self._each_line_ends():
             yield self, 1
             return
         lines = self.lines

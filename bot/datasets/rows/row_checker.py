@@ -5,11 +5,12 @@ It stores the file's dialect, because all rows must be of one.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from bot.datasets.findings.collector import Problem
 from bot.datasets.findings.report import BYTES_PER_TOKEN
@@ -17,7 +18,7 @@ from bot.datasets.formats.json_lines import NUL, Block
 from bot.datasets.rows.column_mapping import guess_mapping, question_of
 from bot.datasets.rows.examples import BLANK_LINE, Example
 from bot.datasets.rows.fast_reader import FAST_READER_ERRORS, Columns, FastReader, build_fast_reader
-from bot.datasets.rows.slow_reader import ParsedRow, dialect_of, parse_object, parse_row, unwrap
+from bot.datasets.rows.slow_reader import WRAPPER_KEYS, ParsedRow, dialect_of, parse_object, parse_row, unwrap
 from bot.domain.backend_profile import DatasetLimits
 from bot.domain.datasets import Dialect, FieldMapping
 
@@ -33,13 +34,15 @@ _JUNK_SHARE = 0.9
 _NOT_READ = Problem("not-read", limit=_MOST_EXPLAINED)
 # Short rows often repeat, such as `{}`: so many results of rows of at most so many bytes are stored.
 _MOST_STORED, _LONGEST_STORED = 256, 256
+# A row of so many bytes is not nested too deep.
+_SHALLOW = 100
 # Rows of another dialect that are at least this share of the first rows are no stray rows.
 _MIXED_SHARE = 0.2
-_PREFERENCES = (Dialect.PREFERENCE, Dialect.TRL)
+# See `slow_reader.py` on what an attribute of an enum's class costs.
+_PREFERENCE, _PREFERENCES = Dialect.PREFERENCE, (Dialect.PREFERENCE, Dialect.TRL)
 
 
-@dataclass(frozen=True, slots=True)
-class RowResult:
+class RowResult(msgspec.Struct, frozen=True):
     """The problems of a row, or of `count` lines that follow each other: `blank` ones are no rows.
 
     `example` is None where an error was found.
@@ -56,6 +59,9 @@ class _Kind(Enum):
     CORRECT = auto()
     BLANK = auto()
     OTHER = auto()
+
+
+_CORRECT, _BLANK, _OTHER = _Kind
 
 
 @dataclass(slots=True)
@@ -94,8 +100,16 @@ class RowChecker:
     """Checks the rows of one file, in their order."""
 
     def __init__(
-        self, limits: DatasetLimits, target: Dialect | None = None, mapping: FieldMapping | None = None
+        self,
+        limits: DatasetLimits,
+        target: Dialect | None = None,
+        mapping: FieldMapping | None = None,
+        *,
+        counts_only: bool = False,
     ) -> None:
+        """With `counts_only`, short rows of unknown keys share the result of the first of them."""
+        self._counts_only = counts_only and target is not _PREFERENCE
+        self._of_unknown_keys: RowResult | None = None
         self._dialect: Dialect | None = None
         self._other_form = False
         self._question = ""
@@ -124,7 +138,7 @@ class RowChecker:
         self._dialect = dialect
         self._explained.clear()
         # Every row of a file that holds no preferences is an error where these are wanted.
-        if self._target is not Dialect.PREFERENCE:
+        if self._target is not _PREFERENCE:
             self._fast = build_fast_reader(dialect, self.mapping)
 
     def read(self, block: Block) -> Iterator[tuple[Block, int, Batch | RowResult]]:
@@ -161,6 +175,9 @@ class RowChecker:
             self._rows += len(lines)
             yield first, batch
             return
+        if not any(lines):
+            yield from self._read_run(first, lines, _BLANK)
+            return
         begin = 0
         kinds = [self._kind(line) for line in lines]
         for i in range(1, len(lines) + 1):
@@ -171,20 +188,20 @@ class RowChecker:
 
     def _kind(self, line: bytes) -> "_Kind":
         if line in self._explained:
-            return _Kind.OTHER
-        if NUL not in line and self._read_together((line,)) is not None:
-            return _Kind.CORRECT
+            return _OTHER
+        if self._fast is not None and NUL not in line and self._read_together((line,)) is not None:
+            return _CORRECT
         if not line or not line.strip():
-            return _Kind.BLANK
-        return _Kind.OTHER
+            return _BLANK
+        return _OTHER
 
     def _read_run(
         self, first: int, lines: Sequence[bytes], kind: "_Kind"
     ) -> Iterator[tuple[int, Batch | RowResult]]:
-        if kind is _Kind.BLANK:
+        if kind is _BLANK:
             yield first, RowResult(None, (Problem("blank-lines"),), count=len(lines), blank=True)
             return
-        if kind is _Kind.CORRECT:
+        if kind is _CORRECT:
             self._rows += len(lines)
             batch = self._read_together(lines)
             if batch is not None:
@@ -201,7 +218,7 @@ class RowChecker:
             if (
                 self._errors >= _MOST_EXPLAINED
                 and self._errors >= self._rows * _JUNK_SHARE
-                and not _is_object(line)
+                and not (b"{" in line and _is_object(line))
             ):
                 not_read += 1
                 self._rows += 1
@@ -218,7 +235,12 @@ class RowChecker:
         result = self._explained.get(line)
         if result is None:
             dialect = self._dialect
+            if self._of_unknown_keys is not None and self._has_unknown_keys(line):
+                self._rows += 1
+                return self._of_unknown_keys
             result = self.check_row(line)
+            if self._of_unknown_keys is None and [problem.rule for problem in result.problems] == ["unknown-keys"]:
+                self._of_unknown_keys = result
             # The row that decides the file's dialect may be one that the fast reader takes from now on.
             if len(line) <= _LONGEST_STORED and self._dialect is dialect:
                 if len(self._explained) >= _MOST_STORED:
@@ -229,6 +251,20 @@ class RowChecker:
         if result.parsed is not None and result.parsed.row is None and not result.parsed.repairable:
             self._errors += 1
         return result
+
+    def _has_unknown_keys(self, line: bytes) -> bool:
+        """Return whether `check_row` would say of a short row that its keys are unknown, and nothing else."""
+        if not self._counts_only or self._dialect is not None or len(line) > _SHALLOW:
+            return False
+        try:
+            row = _decode(line)
+        except FAST_READER_ERRORS:
+            return False
+        return (
+            type(row) is dict
+            and row.keys().isdisjoint(WRAPPER_KEYS)
+            and dialect_of(row, None, self.mapping) is None
+        )
 
     def _read_block(self, block: Block) -> Batch | None:
         """Return all rows, decoded in one call, or None where any of them has a problem."""
@@ -294,7 +330,7 @@ class RowChecker:
 
     def check_row(self, raw: bytes) -> RowResult:
         """Return everything that is wrong with the row."""
-        parsed = parse_row(raw, self.dialect, self.mapping, tools=self._limits.takes_tools)
+        parsed = parse_row(raw, self._dialect, self.mapping, tools=self._limits.takes_tools)
         problems = parsed.problems
         if parsed.row is not None:
             self._compare_dialect(parsed)
@@ -308,9 +344,9 @@ class RowChecker:
         """Compare the row's dialect with the file's, which is that of most rows."""
         row, dialect = parsed.row, parsed.dialect
         assert row is not None
-        if dialect is None and self.dialect is not None:
+        if dialect is None and self._dialect is not None:
             keys = ", ".join(tuple(row)[:_SHOWN_KEYS]) or "none"
-            parsed.problems.add(Problem("other-keys", value=keys, detail=self.dialect.value))
+            parsed.problems.add(Problem("other-keys", value=keys, detail=self._dialect.value))
         elif dialect is None:
             keys_of_row = tuple(row)[:_SHOWN_KEYS]
             if not self.keys and keys_of_row:
@@ -319,14 +355,14 @@ class RowChecker:
             self._question = self._question or question_of(self.guessed_mapping)
             shown = ", ".join(keys_of_row) or "none"
             parsed.problems.add(Problem("unknown-keys", value=shown, detail=self._question))
-        elif self.dialect is None and not self._other_form:
+        elif self._dialect is None and not self._other_form:
             self.require(dialect)
-        elif dialect is not self.dialect:
+        elif dialect is not self._dialect:
             # Its other problems matter only in a file of its own dialect.
-            most = self.dialect.value if self.dialect else "keys of no known dialect"
+            most = self._dialect.value if self._dialect else "keys of no known dialect"
             parsed.problems.replace(Problem("mixed-dialects", value=dialect.value, detail=most))
             parsed.example = None
-        if self._target is Dialect.PREFERENCE and dialect not in (None, *_PREFERENCES):
+        if self._target is _PREFERENCE and dialect not in (None, *_PREFERENCES):
             parsed.problems.add(Problem("no-preference"))
         if dialect in _PREFERENCES and self._target not in (None, *_PREFERENCES):
             parsed.problems.add(Problem("preferred-only", "rejected"))

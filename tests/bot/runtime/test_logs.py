@@ -89,6 +89,11 @@ def test_what_stands_where_a_secret_stands_is_struck_out(said: str, secret: str)
         ("key sk-proj-abcdefghijklmnop1234", "abcdefghijklmnop1234"),
         ("ghp_abcdefghijklmnopqrstuvwxyz0123456789", "abcdefghij"),
         ("AKIAIOSFODNN7EXAMPLE", "IOSFODNN7"),
+        ("https://hooks.slack.com/triggers/T0/1/s3cretpath", "s3cretpath"),
+        ("https://a.example/c?sv=1&sig=00ff%2F00&se=2", "00ff"),
+        ("DefaultEndpointsProtocol=https;AccountKey=abcd1234==;", "abcd1234"),
+        ("npm_abcdefghijklmnopqrstuvwxyz0123456789", "abcdefghij"),
+        ("pypi-AgEIcHlwaS5vcmcCJDAwMDAw", "AgEIcHlwaS5vcmc"),
         ("eyJhbGciOi.eyJpc3MiOi.", "eyJpc3MiOi"),
     ],
 )

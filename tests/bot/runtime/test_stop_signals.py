@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from bot.runtime.stop_signals import run_until_stopped
+from bot.runtime.stop_signals import run_until_stopped, where
 
 
 class Service:
@@ -58,3 +58,22 @@ async def test_what_a_start_raises_comes_out() -> None:
 
     with pytest.raises(ValueError, match="it cannot start"):
         await run_until_stopped(failing())
+
+
+async def test_where_a_task_waits_is_said_by_its_functions_also_inside_of_generators() -> None:
+    never = asyncio.Event()
+
+    @asynccontextmanager
+    async def slow_to_close() -> AsyncIterator[None]:
+        yield
+        await never.wait()
+
+    async def stop() -> None:
+        async with slow_to_close():
+            pass
+
+    task = asyncio.create_task(stop())
+    await asyncio.sleep(0)
+    steps = [step.partition(":")[0].rpartition(".")[2] for step in where(task).split(" > ")]
+    assert steps == ["stop", "__aexit__", "slow_to_close", "wait"]
+    task.cancel()

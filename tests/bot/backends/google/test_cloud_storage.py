@@ -140,6 +140,17 @@ async def test_session_that_loses_bytes_is_an_error() -> None:
         await made.close()
 
 
+async def test_a_list_whose_pages_lead_back_to_the_first_ends() -> None:
+    async def answer(request: web.Request) -> web.Response:
+        following = {"a": "b", "b": "a"}.get(request.query.get("pageToken", ""), "a")
+        return web.json_response({"items": [{"name": "x"}], "nextPageToken": following})
+
+    async with serving(answer) as url:
+        made = CloudStorage(GoogleHttp(AccessToken("t"), retry_policy=RETRY_POLICY), url, CHUNK_UNIT)
+        assert len([found async for found in made.list(BUCKET, "")]) == 3
+        await made.close()
+
+
 async def test_bucket_that_is_missing_is_an_error_that_names_it(
     google: GoogleStandIn, storage: CloudStorage
 ) -> None:

@@ -106,6 +106,7 @@ def test_the_service_agent_is_named_where_it_lacks_the_bucket() -> None:
         (500, GoogleUnavailable),
         (503, GoogleUnavailable),
         (302, GoogleUnavailable),
+        (499, GoogleUnavailable),
         (599, GoogleUnavailable),
     ],
 )
@@ -146,6 +147,14 @@ def test_an_answer_is_googles_own_only_as_a_status_that_fits(status: int, error:
     assert found.from_google is own
     if status == 404:
         assert isinstance(found, NotFoundAtGoogle) is own
+
+
+def test_the_form_of_cloud_storage_counts_from_cloud_storage_alone() -> None:
+    body = {"error": {"code": 404, "message": "No.", "errors": [{"reason": "notFound"}]}}
+    assert isinstance(google_error(404, body, storage=True), NotFoundAtGoogle)
+    page = google_error(404, body, storage=False)
+    assert isinstance(page, GoogleUnavailable)
+    assert not page.from_google
 
 
 def test_what_google_said_is_shown() -> None:

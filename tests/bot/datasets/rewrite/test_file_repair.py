@@ -232,6 +232,15 @@ def test_a_file_that_is_no_training_file_is_not_explained_row_by_row() -> None:
     assert sum(len(part.rejected_rows) for part in parts) < 12 * len(data)
 
 
+def test_rows_of_unknown_keys_are_counted_by_the_check_and_explained_by_the_repair() -> None:
+    data = b"".join(b'{"k%d":1}\n' % i for i in range(300))
+    [finding] = check_bytes(data).errors
+    assert (finding.rule, finding.count, finding.value) == ("unknown-keys", 300, "k0")
+    _, rejected, _ = repaired(data)
+    assert [row["row"] for row in rejected] == [{f"k{i}": 1} for i in range(300)]
+    assert all(f"k{i}" in row["reasons"][0] for i, row in enumerate(rejected))
+
+
 def test_rows_that_can_be_repaired_are_repaired_however_many_they_are() -> None:
     data = b"".join(b"{'text_input': '%d', 'output': 'b'}\n" % i for i in range(6_000))
     _, rejected, counts = repaired(data)
