@@ -39,6 +39,8 @@ SLACK_REFUSALS: Final = (
     "rate_limited",
     "a_code_of_next_year",
 )
+# The longest wait for what is done between two faults.
+LONGEST_WORK: Final = 60.0
 # Seconds by which the bot's clock is wrong: Slack's signatures, and our search for posts, allow no hour.
 JUMPS: Final = (-1800, -5, 0, 5, 1800)
 
@@ -48,7 +50,8 @@ class FaultSchedule:
 
     `round` is set once every kind of fault has come. `restored` is called with the copy of the database that is
     put back, and with the database: what the bot learnt since the copy was made it no longer knows.
-    `machine_clock` is libfaketime's file, None where the bot runs without it.
+    `machine_clock` is libfaketime's file, None where the bot runs without it. So many calls of Slack come between
+    two faults, because on a machine with too much work the next fault would else come before anything is done.
     """
 
     def __init__(
@@ -59,7 +62,9 @@ class FaultSchedule:
         jumps: Sequence[int] = JUMPS,
         restored: Callable[[Path, Path], None] = lambda copy, database: None,
         machine_clock: Path | None = None,
+        calls_a_fault: int = 0,
     ) -> None:
+        self._calls_a_fault = calls_a_fault
         self._machine_clock = machine_clock
         self._restored = restored
         self.counts: Counter[str] = Counter()
@@ -103,6 +108,9 @@ class FaultSchedule:
                 self.counts[name] += 1
                 await self._faults[name][1]()
                 await asyncio.sleep(self._chance.uniform(0.1, 0.5))
+                calls = self._stage.slack.workspace.calls
+                enough = len(calls) + self._calls_a_fault
+                await _until(lambda: len(calls) >= enough, LONGEST_WORK)  # noqa: B023 - it ends in this round
             self.round.set()
             cards = [name for name, (weight, _) in self._faults.items() for _ in range(weight)]
             self._chance.shuffle(cards)
