@@ -139,13 +139,14 @@ class Stage:
             process.send_signal(number)
         try:
             async with asyncio.timeout(STOP_SECONDS):
-                code = await process.wait()
+                return await process.wait()
         except TimeoutError:
             process.kill()
-            code = await process.wait()
-        if self._log is not None:
-            self._log.close()
-        return code
+            return await process.wait()
+        finally:
+            # Also where who waits for the end is cancelled.
+            if self._log is not None:
+                self._log.close()
 
     async def __aenter__(self) -> Self:
         await self.start()

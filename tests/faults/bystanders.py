@@ -1,4 +1,4 @@
-"""Those who start nothing while the faults come: a person who asks questions, another bot, and an attacker.
+"""Those who start nothing while the faults come: who asks questions, another bot, an attacker, one without rights.
 
 What each of them must get, or must never get, is counted in Slack and at Google, as the jobs are in ledger.py.
 """
@@ -37,6 +37,17 @@ HOSTILE_TEXTS: Final = (
 )
 
 
+# What a person without a role tries; the last words are theirs and a good file's.
+TRESPASSES: Final = (
+    "start name=mine file={file}",
+    "roles give owner <@{me}>",
+    "budget none for workspace",
+    "settings temperature=2",
+    "audit",
+)
+GOOD_FILE: Final = b'{"text_input": "1", "output": "2"}\n' * 20
+
+
 @dataclass
 class Bystanders:
     """`acknowledged` counts the questions that the bot acknowledged."""
@@ -44,11 +55,13 @@ class Bystanders:
     asker: Person
     robot: Person
     attacker: Person
+    powerless: Person
     room: Channel
     chance: random.Random
     acknowledged: int = 0
     asked: int = 0
     attacks: int = 0
+    trespasses: int = 0
     said_by_robot: list[Message] = field(default_factory=list)
 
     async def run(self, slack: SlackStandIn) -> None:
@@ -57,6 +70,7 @@ class Bystanders:
             group.create_task(self._ask(slack))
             group.create_task(self._talk())
             group.create_task(self._attack())
+            group.create_task(self._trespass())
 
     async def _ask(self, slack: SlackStandIn) -> None:
         """Ask one of the models that are said to be ready, as soon as there is one."""
@@ -101,6 +115,18 @@ class Bystanders:
                 if (shown := self.attacker.modal) is not None:
                     await self.attacker.close_view(shown)
 
+    async def _trespass(self) -> None:
+        """Try what nobody allowed this person."""
+        file = self.powerless.permalink(self.powerless.upload(self.room, "mine.jsonl", GOOD_FILE))
+        for text in itertools.cycle(TRESPASSES):
+            await asyncio.sleep(self.chance.uniform(0.5, 2.0))
+            self.trespasses += 1
+            typed = text.format(file=file, me=self.powerless.id)
+            await self.powerless.slash_command(self.room, "/tune", typed)
+            with contextlib.suppress(Exception):
+                if (shown := self.powerless.modal) is not None:
+                    await self.powerless.submit_view(shown)
+
     def wrong(self, google: GoogleStandIn, slack: SlackStandIn) -> Iterator[str]:
         """Say what nobody may have got, one line each."""
         ours = [message for message in slack.workspace.messages() if message.user == slack.app.bot_user_id]
@@ -125,7 +151,7 @@ class Bystanders:
         return (
             f"{self.asked} questions asked, {self.acknowledged} acknowledged; "
             f"{len(self.said_by_robot)} messages of another bot; "
-            f"{self.attacks} hostile commands, mentions and files"
+            f"{self.attacks} hostile commands, mentions and files; {self.trespasses} commands without a right"
         )
 
 
@@ -141,7 +167,8 @@ def answers(slack: SlackStandIn) -> Counter[tuple[str, str]]:
 
 
 def open_bystanders(slack: SlackStandIn, chance: random.Random) -> Bystanders:
-    """Three of them in a room with the bot."""
+    """Four of them in a room with the bot."""
     asker, attacker = slack.person("curious", "Curious"), slack.person("mallory", "Mallory")
-    robot = slack.other_bot("robot")
-    return Bystanders(asker, robot, attacker, slack.add_channel("room-of-others", asker, attacker, robot), chance)
+    robot, powerless = slack.other_bot("robot"), slack.person("eve", "Eve")
+    room = slack.add_channel("room-of-others", asker, attacker, robot, powerless)
+    return Bystanders(asker, robot, attacker, powerless, room, chance)

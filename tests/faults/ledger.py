@@ -5,7 +5,7 @@ Read from outside, from what each party holds itself: nothing here asks the bot.
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -15,7 +15,7 @@ from bot.sandbox.slack import Message, SlackStandIn
 from tests.faults.bystanders import Bystanders
 
 LABEL: Final = "tunebot-job"
-OPEN: Final = ("submitting", "queued", "running")
+OPEN: Final = ("awaiting approval", "waiting", "submitting", "queued", "running")
 _PHASES: Final = {"succeeded": "done", "failed": "failed", "cancelled": "cancelled"}
 
 
@@ -29,6 +29,7 @@ class Row:
     operation: str
     card: str
     cancelled_by: str = ""
+    owner: str = ""
 
     @property
     def never_started(self) -> bool:
@@ -52,6 +53,10 @@ class Ledger:
     audited: Counter[str] = field(default_factory=Counter)  # key -> lines about a cancellation in the audit log
     forgotten: frozenset[str] = frozenset()  # names of jobs that a backup that was put back did not have
     lost_keys: frozenset[str] = frozenset()  # their keys
+    need_approval: frozenset[str] = frozenset()  # the people who may not start alone
+    powerless: str = ""  # the person who may start nothing
+    approved: Counter[str] = field(default_factory=Counter)  # key -> lines about an approval in the audit log
+    restored: frozenset[str] = frozenset()  # names of jobs of which the audit log may have lost lines
     questions: int = 0  # that wait to be answered
     disturbed: list[str] = field(default_factory=list)  # what bystanders got, or did not get
 
@@ -97,10 +102,18 @@ class Ledger:
 
     def _wrong_about(self, row: Row) -> Iterator[str]:
         phases = self.at_google.get(row.key, [])
+        if row.owner and row.owner == self.powerless:
+            yield "it was started by a person who may start nothing"
+        if row.owner in self.need_approval and row.name not in self.restored:
+            approvals = self.approved[row.key]
+            if approvals > 1 or (phases and not approvals):
+                yield f"it was approved {approvals} times, and Google has {phases}"
         if row.state in OPEN:
             yield "it has not ended"
         elif row.never_started and phases:
             yield f"it is said never to have started, and Google has {phases}"
+        elif row.state == "failed" and phases == ["cancelled"] and row.name in self.restored:
+            pass  # The Gemini API lists a cancelled model as failed; of a forgotten job nothing else is left.
         elif not row.never_started and phases != [row.state]:
             yield f"Google has {phases}"
         informed = self.cancelled.get(row.name, "")
@@ -148,6 +161,8 @@ def read(
     cancelled: dict[str, str],
     forgotten: Mapping[str, str] | None = None,
     bystanders: Bystanders | None = None,
+    need_approval: Collection[str] = (),
+    restored: Collection[str] = (),
 ) -> Ledger:
     """Count everything as it stands now.
 
@@ -156,10 +171,12 @@ def read(
     """
     forgotten = forgotten or {}
     with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
-        asked = "SELECT key, name, state, operation, card, cancelled_by FROM jobs"
+        asked = "SELECT key, name, state, operation, card, cancelled_by, owner FROM jobs"
         rows = [Row(*row) for row in connection.execute(asked)]
         lines = connection.execute("SELECT subject FROM audit WHERE action = 'cancel'")
         audited = Counter(subject for (subject,) in lines)
+        lines = connection.execute("SELECT subject FROM audit WHERE action = 'approve'")
+        approved = Counter(subject for (subject,) in lines)
         ((questions,),) = connection.execute("SELECT COUNT(*) FROM questions")
         states = Counter(state for (state,) in connection.execute("SELECT state FROM outbox"))
     connection.close()
@@ -189,6 +206,10 @@ def read(
         audited=audited,
         forgotten=frozenset(forgotten.values()),
         lost_keys=frozenset(forgotten),
+        need_approval=frozenset(need_approval),
+        powerless="" if bystanders is None else bystanders.powerless.id,
+        approved=approved,
+        restored=frozenset(restored),
         questions=questions,
         disturbed=[] if bystanders is None else list(bystanders.wrong(google, slack)),
     )

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from bot.sandbox.google import GoogleStandIn, Limits
 from bot.sandbox.slack import Channel, Message, Person, SlackStandIn, View
+from bot.sandbox.slack.refusals import ClientRefusal
 from bot.sandbox.stage import BUCKET, Stage
 from handlers.transport.manifest import manifest
 from tests.faults.bystanders import Bystanders, open_bystanders
@@ -39,6 +40,8 @@ BACKENDS: Final = ("vertex", "gemini", "palm")
 # One of so many jobs is cancelled by who started it. It never ends by itself, so that a cancellation that is lost
 # leaves it running for ever, which the ledger shows.
 CANCELLED_OF: Final = 4
+# One of so many jobs is asked for by a newcomer, who may not start alone, and approved by the person of the room.
+ASKED_FOR_OF: Final = 3
 NUMBERS: Final = b"".join(
     b'{"text_input": "%s", "output": "%s"}\n' % pair
     for pair in [(b"1", b"2"), (b"3", b"4"), (b"ninety nine", b"one hundred"), (b"seven", b"eight")] * 5
@@ -61,6 +64,8 @@ class LoadRun:
     commands: int = 0
     patience: float = FIRST_PATIENCE
     bystanders: Bystanders | None = None
+    # Who, by room, may not start a tuning alone.
+    newcomers: dict[str, Person] = field(default_factory=dict)
     # The names of jobs about which the bot may know less than Slack shows, since a backup was put back.
     restored: set[str] = field(default_factory=set)
     # The names, by key, of the jobs that the backup did not have.
@@ -86,6 +91,7 @@ class LoadRun:
         await self.stage.start()
         ending = asyncio.create_task(self._end_jobs())
         try:
+            await self._approve_again()
             await self._cancel_again()
             return await self._settle(jobs, say)
         finally:
@@ -98,12 +104,19 @@ class LoadRun:
     def restore(self, copy: Path, database: Path) -> None:
         """Remember what the copy does not know, and the database in its place did."""
         with closing(sqlite3.connect(copy)) as earlier:
-            ended = earlier.execute("SELECT name FROM jobs WHERE state NOT IN (?, ?, ?)", OPEN).fetchall()
+            open_ones = ", ".join("?" * len(OPEN))
+            ended = earlier.execute(f"SELECT name FROM jobs WHERE state NOT IN ({open_ones})", OPEN).fetchall()
             kept = {key for (key,) in earlier.execute("SELECT key FROM jobs")}
         with closing(sqlite3.connect(database)) as later:
             jobs = later.execute("SELECT key, name FROM jobs").fetchall()
         self.restored |= self.owners.keys() - {name for (name,) in ended}
         self.forgotten |= {key: name for key, name in jobs if key not in kept}
+
+    async def _approve_again(self) -> None:
+        """Approve what waits for it, since a restored backup does not know the first approval."""
+        for row in self.ledger().rows:
+            if row.state == "awaiting approval":
+                await self._approve(*self.owners[row.name], row.name)
 
     async def _cancel_again(self) -> None:
         """Ask once more for the cancellations that a restored backup does not know."""
@@ -146,7 +159,7 @@ class LoadRun:
         database = self.stage.directory / "tunebot.db"
         return read(
             database, self.stage.google, self.stage.slack, self.submitted, self.cancelled, self.forgotten,
-            self.bystanders,
+            self.bystanders, [person.id for person in self.newcomers.values()], self.restored,
         )  # fmt: skip
 
     async def _end_jobs(self) -> None:
@@ -173,9 +186,12 @@ class LoadRun:
             name = f"load-{number}"
             backend = BACKENDS[number % len(BACKENDS)]
             self.owners[name] = (person, channel)
-            while not await self._press_start(person, await self._report(person, channel, name, backend, file)):
+            asker = self.newcomers[channel.id] if number % ASKED_FOR_OF == 0 else person
+            while not await self._press_start(asker, await self._report(asker, channel, name, backend, file)):
                 pass
             self.submitted.append(name)
+            if asker is not person:
+                await self._approve(person, channel, name)
             if to_be_cancelled(name):
                 await self._cancel(person, channel, name)
             if number % 10 == 0:
@@ -222,6 +238,30 @@ class LoadRun:
             if actions != {"error"}:
                 raise AssertionError(f"“Start tuning” was answered with {actions}: {report.blocks}")
             await asyncio.sleep(self.chance.uniform(0.1, 0.5))
+
+    async def _approve(self, person: Person, channel: Channel, name: str) -> None:
+        """Press Approve, often twice at once, until the card says that the start waits no more."""
+        while True:
+            cards = [message for message in self._said(channel) if message.text.startswith(f"Tuning {name} (")]
+            if cards and "awaiting approval" not in cards[-1].text:
+                return
+            if name in self.restored and not any(row.name == name for row in self.ledger().rows):
+                return
+            clicks = self.chance.choice((1, 1, 2)) if cards else 0
+            await asyncio.gather(*(self._press_approve(person, cards[-1]) for _ in range(clicks)))
+            with contextlib.suppress(TimeoutError):
+                await self.stage.slack.workspace.wait_for(
+                    lambda: self._said_approved(channel, name), self.chance.uniform(0.5, 2.0)
+                )
+
+    async def _press_approve(self, person: Person, card: Message) -> None:
+        """Press the button, which a first press may have taken away meanwhile."""
+        with contextlib.suppress(ClientRefusal):
+            await person.click(card, "job_approve")
+
+    def _said_approved(self, channel: Channel, name: str) -> bool | None:
+        cards = [message for message in self._said(channel) if message.text.startswith(f"Tuning {name} (")]
+        return True if cards and "awaiting approval" not in cards[-1].text else None
 
     async def _cancel(self, person: Person, channel: Channel, name: str) -> None:
         """Cancel by the card's button, by a command or by both at once, until Slack shows that the bot took it."""
@@ -304,6 +344,13 @@ async def open_load_run(
     ):
         google.create_bucket(BUCKET)
         slack.limits.enabled = True
+        persons = [slack.person(f"ada{number}", f"Ada {number}") for number in range(people)]
+        newcomers = [slack.person(f"new{number}", f"New {number}") for number in range(people)]
+        rooms = [slack.add_channel(f"room-{person.user.name}", person) for person in persons]
+        for newcomer, room in zip(newcomers, rooms, strict=True):
+            newcomer.join(room)
+        bystanders = open_bystanders(slack, random.Random(seed + 2))
+        tuners = [person.id for person in (*newcomers, bystanders.attacker)]
         stage = Stage(
             slack,
             google,
@@ -312,12 +359,14 @@ async def open_load_run(
                 **faked,
                 "TUNEBOT_POLL_SECONDS": "0.3",
                 "TUNEBOT_TUNINGS_AT_ONCE": "0",
+                "TUNEBOT_START_ALONE": "approvers",
+                "TUNEBOT_TUNERS": ",".join(tuners),
+                "TUNEBOT_APPROVERS": ",".join(person.id for person in persons),
                 "PYTHONPATH": str(ROOT),
             },
             command=("-m", "tests.faults.bot_with_wrong_clock", str(GRACE_SECONDS), str(clock)),
             start_seconds=START_SECONDS,
         )
-        persons = [slack.person(f"ada{number}", f"Ada {number}") for number in range(people)]
         chance = random.Random(seed + 1)
         async with stage:
             place = LoadRun(
@@ -332,7 +381,8 @@ async def open_load_run(
                     CALLS_A_FAULT if fake_time else 0,
                 ),
                 chance,
-                [(person, slack.add_channel(f"room-{person.user.name}", person)) for person in persons],
-                bystanders=open_bystanders(slack, random.Random(seed + 2)),
+                list(zip(persons, rooms, strict=True)),
+                bystanders=bystanders,
+                newcomers={room.id: newcomer for newcomer, room in zip(newcomers, rooms, strict=True)},
             )
             yield place

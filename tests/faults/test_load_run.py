@@ -31,6 +31,8 @@ async def test_after_faults_every_start_is_one_row_job_card_and_end_and_cancelle
     assert place.bystanders is not None
     assert place.bystanders.said_by_robot
     assert place.bystanders.attacks
+    assert place.bystanders.trespasses
+    assert ledger.approved
 
 
 def card(state: str = "done", ts: str = "1.1") -> Message:
@@ -77,12 +79,19 @@ def test_a_sound_ledger_balances() -> None:
     assert cancelled().wrong() == []
     late = Row("k", "load-1", "succeeded", "operations/1", "1.1", "U1")
     assert ledger(late, cancelled={"load-1": "U1"}, audited=Counter("k")).wrong() == []
+    asked = Row("k", "load-1", "succeeded", "operations/1", "1.1", owner="UNEW")
+    assert ledger(asked, need_approval={"UNEW"}, approved=Counter("k")).wrong() == []
+    assert ledger(asked, need_approval={"UNEW"}, restored={"load-1"}).wrong() == []
 
 
 def test_what_is_twice_missing_or_without_an_owner_is_reported() -> None:
     running = Row("k", "load-1", "running", "operations/1", "1.1")
     never = Row("k", "load-1", "failed", "", "1.1")
+    asked = Row("k", "load-1", "succeeded", "operations/1", "1.1", owner="UNEW")
     for unsound in (
+        ledger(asked, powerless="UNEW"),
+        ledger(asked, need_approval={"UNEW"}),
+        ledger(asked, need_approval={"UNEW"}, approved=Counter("kk")),
         ledger(at_google={"k": ["succeeded", "running"]}),
         ledger(at_google={"k": ["failed"]}),
         ledger(at_google={}),
