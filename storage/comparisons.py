@@ -53,6 +53,7 @@ class SqliteComparisons:
                 made = {
                     "comparison": key,
                     "side": index,
+                    "team": place.team,
                     "part": side.part.value,
                     "backend": model.backend,
                     "endpoint": model.endpoint,
@@ -105,12 +106,12 @@ class SqliteComparisons:
         FROM comparison_sides AS own
           JOIN comparison_sides AS other ON other.comparison = own.comparison AND other.side <> own.side
           JOIN comparison_votes AS votes ON votes.comparison = own.comparison
-        WHERE own.endpoint = ? AND own.backend = ? AND votes.team = ?
+        WHERE own.team = ? AND own.endpoint = ? AND own.backend = ?
         GROUP BY other.backend, other.endpoint, against_base ORDER BY against_base DESC, name
         """
 
         def read(connection: Connection) -> list[ComparisonSum]:
-            rows = connection.query(query, [model.endpoint, model.backend, team])
+            rows = connection.query(query, [team, model.endpoint, model.backend])
             return [
                 ComparisonSum(read_model(row), bool(row["against_base"]), row["better"], row["worse"], row["same"])
                 for row in rows

@@ -6,7 +6,7 @@ anybody can cause a long line.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -218,8 +218,9 @@ def log_retry(details: RetryDetails) -> None:
     the retried call is ``METHOD /path`` for a request to Google, of which the API and the method are logged.
     """
     error = getattr(details.caused_by, "error", details.caused_by)
-    answer: Any = getattr(error, "response", None)
-    code = getattr(error, "http_status", 0) or (answer.get("error") if hasattr(answer, "get") else None)
+    # The body of an answer of Slack's that is not JSON, such as a proxy's page, is text.
+    answer: object = getattr(getattr(error, "response", None), "data", None)
+    code = getattr(error, "http_status", 0) or (answer.get("error") if isinstance(answer, Mapping) else None)
     method, _, path = details.name.partition(" ")
     log_event(
         logger,

@@ -46,7 +46,7 @@ def m034_comparisons(db: Database) -> None:
         {**places, "asked_at": int, "finished_at": int}, pk="key", not_null={*places, "asked_at"}, strict=True
     )
     comparisons.create_index(["asked_at"], "comparisons_by_age")
-    models = dict.fromkeys(("part", "backend", "endpoint", "name"), str)
+    models = dict.fromkeys(("team", "part", "backend", "endpoint", "name"), str)
     sides = db.table("comparison_sides")
     sides.create(
         {"comparison": str, "side": int, **models, "settings": str, "reply": str},
@@ -54,6 +54,6 @@ def m034_comparisons(db: Database) -> None:
         not_null=set(models),
         strict=True,
     )
-    sides.create_index(["endpoint"], "comparison_sides_by_endpoint")
+    sides.create_index(["team", "endpoint"], "comparison_sides_by_endpoint")
     votes = {"comparison": str, "user": str, "team": str, "choice": str, "voted_at": int}
     db.table("comparison_votes").create(votes, pk=("comparison", "user"), not_null=set(votes), strict=True)

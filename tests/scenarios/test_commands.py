@@ -131,7 +131,7 @@ async def test_models_still_lists_the_others_when_one_system_fails(bot: BotHarne
 
 async def test_help_names_every_command_and_says_where_google_no_longer_trains(bot: BotHarness) -> None:
     await bot.type("help")
-    helped = await bot.message("/tune start", "/tune cancel NAME", "/ask [model=NAME")
+    helped = await bot.message("/tune start", "/tune cancel NAME", "/ask [compare] [model=NAME")
     assert "no base model left to tune" in helped.text
     assert "shut the PaLM API down" in helped.text
 

@@ -257,7 +257,7 @@ async def test_what_was_tuned_in_a_private_channel_does_not_exist_for_others(bot
     await bot.type("models")
     await bot.slack.settle()
     assert {each.text.partition(" named")[0] for each in bot.messages(name)} == {
-        "I know no job",
+        "I know no tuning",
         "I know no model",
     }
     assert len(bot.asked()) == before

@@ -189,7 +189,7 @@ async def test_the_same_buttons_and_commands_work_for_who_may(rights: Rights) ->
     assert (await rights.job()).shared_with == (EVERYONE,)
     told = await rights.typed(f"status {SECRET}", rights.people["outsider"], rights.public)
     assert "next_number.jsonl" in told
-    assert "I know no job" in await rights.typed(f"status {SECRET}", rights.people["guest"], rights.public)
+    assert "I know no tuning" in await rights.typed(f"status {SECRET}", rights.people["guest"], rights.public)
     told = await rights.by_route(("action", "job_share"), rights.people["ada"], rights.private)
     assert SECRET in told
     delete = ("action", "job_delete")

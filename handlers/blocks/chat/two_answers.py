@@ -15,8 +15,15 @@ from handlers.blocks.formatting import count
 from handlers.blocks.message import Block, Message, clip, code, compose, escape_line, markdown_as_text, mention
 
 _LETTERS: Final = ("A", "B")
-_CHOICES: Final = {Choice.A: "A is better", Choice.B: "B is better", Choice.SAME: "About the same"}
-VOTE_ACTIONS: Final = tuple(f"comparison_{choice.value}" for choice in _CHOICES)
+FIRST_BETTER_ACTION = "comparison_a"
+SECOND_BETTER_ACTION = "comparison_b"
+SAME_ACTION = "comparison_same"
+VOTE_ACTIONS: Final = (FIRST_BETTER_ACTION, SECOND_BETTER_ACTION, SAME_ACTION)
+_CHOICES: Final = {
+    Choice.A: ("A is better", FIRST_BETTER_ACTION),
+    Choice.B: ("B is better", SECOND_BETTER_ACTION),
+    Choice.SAME: ("About the same", SAME_ACTION),
+}
 
 
 def build_comparison(answered: ModelAnswer, asked: tuple[str, str] | None = None) -> list[Message]:
@@ -89,8 +96,8 @@ def _closing(answered: ModelAnswer) -> str:
 def _buttons(key: str) -> Block:
     return actions(
         [
-            button(text, f"comparison_{choice.value}", f"{choice.value} {key}", label=f"Vote: {text}")
-            for choice, text in _CHOICES.items()
+            button(text, action, f"{choice.value} {key}", label=f"Vote: {text}")
+            for choice, (text, action) in _CHOICES.items()
         ],
         "comparison",
     )
