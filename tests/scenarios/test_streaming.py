@@ -218,9 +218,10 @@ async def test_a_question_of_a_command_is_stopped_by_a_command(bot: BotHarness, 
 
 
 async def test_an_edit_of_an_unanswered_question_asks_the_new_text(bot: BotHarness, model: str) -> None:
-    bot.google.faults.pause_stream(after=1)
+    pause = bot.google.faults.pause_stream(after=1)
     said = bot.ada.post(bot.channel, bot.ada.typed("@Tunebot seven"))
-    await wait_until(lambda: calls(bot, "chat.startStream"), "the stream")
+    # Only then does the pause belong to this question, and not to the edited one.
+    await wait_until(lambda: pause.reached and calls(bot, "chat.startStream"), "the stream")
     bot.ada.edit(said, bot.ada.typed("@Tunebot ninety nine"))
     await one_answer(bot, said.ts, "one hundred")
     assert [turn["parts"][0]["text"] for turn in bot.asked()[-1].body["contents"]] == ["ninety nine"]
