@@ -12,7 +12,7 @@ import msgspec
 from sqlite_utils import Database as Connection
 
 from bot.domain.chat import ModelAnswer, ModelRef, Question
-from bot.domain.comparison import Choice, Comparison, ComparisonSum, Part, Side
+from bot.domain.comparison import Comparison, ComparisonSum, Part, Preference, Side
 from bot.domain.spending import QuestionCost
 from bot.ports.clock import Clock
 from bot.ports.stores import AuditEntry
@@ -87,7 +87,7 @@ class SqliteComparisons:
 
         await self._database.write(write)
 
-    async def vote(self, comparison: Comparison, user: str, choice: Choice) -> None:
+    async def vote(self, comparison: Comparison, user: str, choice: Preference) -> None:
         now = micros(self._clock.now())
         change = """
         INSERT INTO comparison_votes (comparison, user, team, choice, voted_at)

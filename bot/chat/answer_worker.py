@@ -347,7 +347,7 @@ class AnswerWorker:
             async with running.may_end():
                 return await self._ratable(question, await comparisons.ask(question, comparison, steps))
         except Ended as ended:
-            if ended.why is not End.STOPPED:
+            if ended.why is not End.STOPPED or not comparison.has_begun:
                 raise
             return await comparisons.stop(comparison, steps)
         finally:

@@ -10,11 +10,10 @@ import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 from bot.chat.chat_service import ChatService
 from bot.domain.chat import Answer, Finish, ModelAnswer, ModelRef, Question, Turn
-from bot.domain.comparison import BASE, Choice, Comparison, ComparisonSum, Part, Side
+from bot.domain.comparison import BASE, Comparison, ComparisonSum, Part, Preference, Side
 from bot.domain.generation_settings import GenerationSettings
 from bot.domain.jobs import TuningJob
 from bot.domain.place import Requester
@@ -42,14 +41,20 @@ class AskingSteps:
 
 @dataclass(slots=True)
 class RunningComparison:
-    """A comparison whose models are being asked: what each has written so far, and its answer."""
+    """A comparison whose models are being asked: which were asked yet, what each has written, its answer."""
 
     comparison: Comparison
+    sent: set[int] = field(default_factory=set)
     received: tuple[list[str], list[str]] = field(default_factory=lambda: ([], []))
     answers: list[ModelAnswer | None] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.answers = [side.answer for side in self.comparison.sides]
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a model was sent the question, by this process or by an earlier one."""
+        return bool(self.sent) or any(answer is not None for answer in self.answers)
 
 
 class Comparisons:
@@ -114,6 +119,11 @@ class Comparisons:
         if (known := running.answers[index]) is not None:
             return known
         sides = running.comparison.sides
+
+        async def before_send(turns: Sequence[Turn], settings: GenerationSettings, base_model: str) -> None:
+            await steps.reserve(index, turns, settings, base_model)
+            running.sent.add(index)
+
         async with steps.turn():
             try:
                 answer = await self._chat.ask(
@@ -125,7 +135,7 @@ class Comparisons:
                     alone=question.stands_alone,
                     beside=sides[running.comparison.asked].model,
                     is_base=sides[index].part is Part.BASE,
-                    before_send=partial(steps.reserve, index),
+                    before_send=before_send,
                 )
             except NotFoundAtGoogle:
                 if sides[index].part is not Part.BASE:
@@ -137,14 +147,20 @@ class Comparisons:
         return answer
 
     async def stop(self, running: RunningComparison, steps: AskingSteps) -> ModelAnswer:
-        """Return the whole with what each model had written when a person stopped it: that was paid for."""
+        """Return the whole with what each model had written when a person stopped it: that was paid for.
+
+        A model that was not asked yet cost nothing, so nothing of it is stored.
+        """
+        answers: list[ModelAnswer] = []
         for index, side in enumerate(running.comparison.sides):
-            if running.answers[index] is None:
-                answer = Answer("".join(running.received[index]), Finish.STOPPED)
-                running.answers[index] = ModelAnswer(side.model, answer, is_base=side.part is Part.BASE)
-            if (stopped := running.answers[index]) is not None:
-                await steps.keep(index, stopped)
-        return _whole(running.comparison, [each for each in running.answers if each is not None])
+            answer = running.answers[index]
+            if answer is None:
+                written = Answer("".join(running.received[index]), Finish.STOPPED)
+                answer = ModelAnswer(side.model, written, is_base=side.part is Part.BASE)
+            if index in running.sent:
+                await steps.keep(index, answer)
+            answers.append(answer)
+        return _whole(running.comparison, answers)
 
     async def keep(self, key: str, index: int, answer: ModelAnswer, cost: QuestionCost | None) -> None:
         """Store the answer of one side and what it cost, once. Raises StorageError."""
@@ -160,7 +176,7 @@ class Comparisons:
             return None
         return _whole(comparison, [side.answer or _failed(side, _INTERRUPTED) for side in comparison.sides])
 
-    async def vote(self, requester: Requester, key: str, choice: Choice) -> Comparison:
+    async def vote(self, requester: Requester, key: str, choice: Preference) -> Comparison:
         """Store the person's vote in place of an earlier one, and return which model is which.
 
         Raises Forbidden, Outdated, StorageError.

@@ -19,7 +19,7 @@ class Part(StrEnum):
     OTHER = "other"  # another tuned model
 
 
-class Choice(StrEnum):
+class Preference(StrEnum):
     """A vote: for the first answer, for the second, or for neither."""
 
     A = "a"

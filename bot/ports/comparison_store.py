@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from bot.domain.chat import ModelAnswer, ModelRef, Question
-from bot.domain.comparison import Choice, Comparison, ComparisonSum, Side
+from bot.domain.comparison import Comparison, ComparisonSum, Preference, Side
 from bot.domain.spending import QuestionCost
 
 
@@ -34,7 +34,7 @@ class ComparisonStore(Protocol):
         """
         ...
 
-    async def vote(self, comparison: Comparison, user: str, choice: Choice) -> None:
+    async def vote(self, comparison: Comparison, user: str, choice: Preference) -> None:
         """Store the person's vote in place of an earlier one. Raises StorageError."""
         ...
 

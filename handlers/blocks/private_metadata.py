@@ -75,7 +75,7 @@ def unpack_request(text: str) -> StartRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ModelPick:
     """The key of a job, and what to ask its model: the question, its settings, the model to compare it with."""
 
     job: str
@@ -84,7 +84,7 @@ class Choice:
     compare: str = ""
 
 
-def pack_choice(choice: Choice) -> str:
+def pack_choice(choice: ModelPick) -> str:
     """Pack a choice; where a button cannot hold it, the job alone."""
     settings = choice.settings.given()
     packed = {"job": choice.job, "question": choice.question, "settings": settings, "compare": choice.compare}
@@ -92,10 +92,10 @@ def pack_choice(choice: Choice) -> str:
     return text if len(text) <= BUTTON_VALUE else _dumps({"job": choice.job, "question": ""})
 
 
-def unpack_choice(text: str) -> Choice:
+def unpack_choice(text: str) -> ModelPick:
     """Unpack what `pack_choice` packed. Raises Outdated."""
     try:
-        return msgspec.convert(_loads(text), Choice)
+        return msgspec.convert(_loads(text), ModelPick)
     except msgspec.ValidationError as error:
         raise _outdated() from error
 

@@ -332,7 +332,8 @@ class SlackAnswerPoster:
 
 def _built(answer: ModelAnswer, question: Question, *, quoted: bool) -> list[Message]:
     if answer.sides:
-        return build_comparison(answer, (question.user, question.text) if quoted else None)
+        asked = (question.user, question.text) if quoted else None
+        return build_comparison(answer, asked, goes_on=not question.private)
     return build_asked_answer(question.user, question.text, answer) if quoted else build_answer(answer)
 
 

@@ -58,9 +58,9 @@ def stage_of(notice: Notice, job: TuningJob) -> str:
             return f"{job.google_state} {job.completed_steps} {job.epoch}"
         case NoticeKind.MODEL_DELETED:
             return notice.target
-        case NoticeKind.CARD | NoticeKind.OLD_CARD | NoticeKind.APPROVAL | NoticeKind.APPROVED:
-            return ""
-        case NoticeKind.MISSING:
+        case (
+            NoticeKind.CARD | NoticeKind.OLD_CARD | NoticeKind.APPROVAL | NoticeKind.APPROVED | NoticeKind.MISSING
+        ):
             return ""
         case _:
             assert_never(notice.kind)

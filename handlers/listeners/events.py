@@ -22,7 +22,7 @@ from bot.ports.stores import AuditLog
 from bot.runtime.background_tasks import BackgroundTasks
 from handlers.blocks.home.greeting import build_choice
 from handlers.blocks.message import Message
-from handlers.blocks.private_metadata import Choice
+from handlers.blocks.private_metadata import ModelPick
 from handlers.blocks.start.prompt import build_prompt
 from handlers.delivery.poster import Poster
 from handlers.delivery.question_tasks import QuestionTasks
@@ -151,7 +151,7 @@ class Events:
         if not await self._chat.needs_choice(requester):
             return False
         models = await self._pages.models(requester)
-        asked = Choice("", arguments.question, arguments.settings, arguments.compare)
+        asked = ModelPick("", arguments.question, arguments.settings, arguments.compare)
         if models and await self._audit_log.first_time(key):
             respond, message = self._respond_in(requester.place), build_choice(models, asked)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from bot.domain.chat import ModelAnswer
-from bot.domain.comparison import Choice, Comparison, ComparisonSum, Part, Side
+from bot.domain.comparison import Comparison, ComparisonSum, Part, Preference, Side
 from bot.errors import Outdated
 from handlers.blocks.chat.answer import PIECE, answer_note, quoted_question, settings_note, text_pieces
 from handlers.blocks.elements import actions, button, context, section
@@ -20,16 +20,19 @@ SECOND_BETTER_ACTION = "comparison_b"
 SAME_ACTION = "comparison_same"
 VOTE_ACTIONS: Final = (FIRST_BETTER_ACTION, SECOND_BETTER_ACTION, SAME_ACTION)
 _CHOICES: Final = {
-    Choice.A: ("A is better", FIRST_BETTER_ACTION),
-    Choice.B: ("B is better", SECOND_BETTER_ACTION),
-    Choice.SAME: ("About the same", SAME_ACTION),
+    Preference.A: ("A is better", FIRST_BETTER_ACTION),
+    Preference.B: ("B is better", SECOND_BETTER_ACTION),
+    Preference.SAME: ("About the same", SAME_ACTION),
 }
 
 
-def build_comparison(answered: ModelAnswer, asked: tuple[str, str] | None = None) -> list[Message]:
+def build_comparison(
+    answered: ModelAnswer, asked: tuple[str, str] | None = None, *, goes_on: bool = True
+) -> list[Message]:
     """Build the two answers under each other, with the buttons to vote; what does not fit becomes more messages.
 
-    `asked` is the person and their question, where no message beside it shows the question.
+    `asked` is the person and their question, where no message beside it shows the question. `goes_on` says that
+    people may reply to the answers, as they cannot to private ones.
     """
     first = _intro(answered, asked)
     pages: list[tuple[list[Block], list[str]]] = [([first], [str(first["text"]["text"])])]
@@ -52,7 +55,7 @@ def build_comparison(answered: ModelAnswer, asked: tuple[str, str] | None = None
         if note := _side_note(side):
             pages[-1][0].append(context(note, f"notes_{letter.lower()}"))
             pages[-1][1].append(note)
-    closing = _closing(answered)
+    closing = _closing(answered, goes_on=goes_on)
     pages[-1][0].append(context(closing, "answer_notes"))
     pages[-1][1].append(closing)
     if answered.compared:
@@ -86,11 +89,11 @@ def _side_note(side: ModelAnswer) -> str:
     return "\n".join(filter(None, notes))
 
 
-def _closing(answered: ModelAnswer) -> str:
-    goes_on = f"Replies in the thread go to {code(answered.model.name, 128)}."
+def _closing(answered: ModelAnswer, *, goes_on: bool) -> str:
     blind = "Vote, and I tell you alone which model wrote which."
     how = blind if answered.compared else "There is nothing to vote on."
-    return "\n".join(filter(None, [f"{how} {goes_on}", escape_line(answered.note, 600)]))
+    more = f" Replies go to {code(answered.model.name, 128)}." if goes_on else ""
+    return "\n".join(filter(None, [how + more, escape_line(answered.note, 600)]))
 
 
 def _buttons(key: str) -> Block:
@@ -103,20 +106,20 @@ def _buttons(key: str) -> Block:
     )
 
 
-def read_choice(value: str) -> tuple[str, Choice]:
+def read_choice(value: str) -> tuple[str, Preference]:
     """Return the key and the vote of a pressed button. Raises Outdated."""
     choice, _, key = value.partition(" ")
-    if choice not in [each.value for each in Choice] or not key:
+    if choice not in [each.value for each in Preference] or not key:
         raise Outdated("I cannot read this button any more.", "Ask the two models again.")
-    return key, Choice(choice)
+    return key, Preference(choice)
 
 
-def build_voted(comparison: Comparison, choice: Choice) -> Message:
+def build_voted(comparison: Comparison, choice: Preference) -> Message:
     """Build what a person sees after a vote: which model is which."""
     names = " and ".join(
         f"{letter} is {_called(side)}" for letter, side in zip(_LETTERS, comparison.sides, strict=True)
     )
-    said = "that both are about the same" if choice is Choice.SAME else f"for {choice.value.upper()}"
+    said = "that both are about the same" if choice is Preference.SAME else f"for {choice.value.upper()}"
     text = f"Your vote {said} is stored. {names}. Press another button if you change your mind."
     return compose(text, [section(text, "voted")])
 

@@ -9,7 +9,7 @@ from bot.domain.names import quoted
 from handlers.blocks.elements import button, section
 from handlers.blocks.jobs.wording import NAME
 from handlers.blocks.message import Message, compose, escape_line, readable, shorten
-from handlers.blocks.private_metadata import Choice, pack_choice
+from handlers.blocks.private_metadata import ModelPick, pack_choice
 
 CHOOSE_ACTION = "choose_model"
 GREETING: Final = "What would you like to do?"
@@ -26,7 +26,7 @@ def build_first_contact() -> Message:
     return compose(text, [section(text, "first_contact")])
 
 
-def build_choice(models: Sequence[TuningJob], asked: Choice) -> Message:
+def build_choice(models: Sequence[TuningJob], asked: ModelPick) -> Message:
     """Build the models to choose from for direct messages; each button asks the chosen one what was asked."""
     text = "Which model shall answer you here?"
     blocks = [section(text, "choice")]

@@ -30,6 +30,7 @@ from handlers.blocks.formatting import count, listed, number, sentence, size
 from handlers.blocks.message import Block, escape, escape_line, shorten
 from handlers.blocks.private_metadata import pack_requester
 from handlers.blocks.replies import error_text
+from handlers.transport.attachments import file_ids
 
 FORM_VIEW = "start_form"
 BACKEND_ACTION = "form_backend"
@@ -198,7 +199,7 @@ def _file_fields(
     in_slack = location.startswith("slack:")
     known = [Choice(each.location, _file_label(each)) for each in recent]
     if in_slack and location not in {choice.value for choice in known}:
-        named, *beside = location.removeprefix("slack:").split("+")
+        named, *beside = file_ids(location)
         with_pictures = f", {count(len(beside), 'picture')}" if beside else ""
         known.insert(0, Choice(location, f"The file you named ({named}{with_pictures})"))
     known = fitting(known)

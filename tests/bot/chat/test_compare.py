@@ -2,16 +2,16 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 
 import pytest
 
 from bot.chat.answer_worker import ASKED_AGAIN_WITHIN, AnswerWorker
-from bot.chat.compare import Comparisons
+from bot.chat.compare import AskingSteps, Comparisons
 from bot.chat.question_limits import QuestionLimits
 from bot.domain.chat import ModelAnswer, ModelRef, Question
-from bot.domain.comparison import BASE, Choice, ComparisonSum
+from bot.domain.comparison import BASE, ComparisonSum, Preference
 from bot.domain.place import Place, Requester
 from bot.errors import Outdated
 from bot.ports.notifier import RecordAttempt
@@ -107,17 +107,39 @@ async def test_both_are_asked_alike_and_a_vote_says_which_is_which(
 
     requester = Requester(ADA, PLACE)
     job = await harness.use_cases.access.named(requester, "counter")
-    for choice in (Choice.A, Choice.SAME, Choice.B):
+    for choice in (Preference.A, Preference.SAME, Preference.B):
         shown = await comparisons.vote(requester, KEY, choice)
         assert [side.model == model for side in shown.sides] == [tuned_first, not tuned_first]
-    await comparisons.vote(Requester("U-grace", PLACE), KEY, Choice.SAME)
+    await comparisons.vote(Requester("U-grace", PLACE), KEY, Preference.SAME)
     (total,) = await comparisons.sums(requester, job)
     base = next(side.model for side in whole.sides if side.is_base)
     won, lost = (0, 1) if tuned_first else (1, 0)
     assert total == ComparisonSum(base, True, better=won, worse=lost, same=1)
     for stranger in (Requester("U-eve", Place(PLACE.team, "C-other")), Requester(ADA, Place("T-other", "C1"))):
         with pytest.raises(Outdated):
-            await comparisons.vote(stranger, KEY, Choice.A)
+            await comparisons.vote(stranger, KEY, Preference.A)
+
+
+async def test_a_stopped_comparison_stores_only_the_models_that_were_asked(
+    harness: Harness, model: ModelRef
+) -> None:
+    _, comparisons = worker(harness)
+    running = await comparisons.begin(question(model), model)
+    assert not running.has_begun
+    running.sent.add(1)
+    running.received[1].append("eig")
+    kept: list[tuple[int, str]] = []
+
+    async def nothing(*_: object) -> None:
+        return None
+
+    async def keep(index: int, answer: ModelAnswer) -> None:
+        kept.append((index, answer.answer.text))
+
+    whole = await comparisons.stop(running, AskingSteps(nullcontext, nothing, keep, nothing))
+    assert kept == [(1, "eig")]
+    assert [side.answer.text for side in whole.sides] == ["", "eig"]
+    assert (running.has_begun, whole.compared) == (True, "")
 
 
 async def test_a_side_that_is_stored_is_not_asked_again_and_keeps_its_place(
@@ -225,7 +247,7 @@ async def test_two_tuned_models_are_compared_and_the_words_stay_only_with_feedba
     await harness.stores.feedback.set_switch(PLACE.team, ADA, on=True)
     await ask(asking, to, replace(question(model, "newest"), key="command:5"))
     assert await words(harness) == ["seven"]
-    await comparisons.vote(Requester("U-grace", PLACE), "command:5", Choice.B)
+    await comparisons.vote(Requester("U-grace", PLACE), "command:5", Preference.B)
     await harness.stores.erasure.forget(Requester(ADA, PLACE), ADA)
     assert await words(harness) == []
     job = await harness.use_cases.access.named(Requester(ADA, PLACE), "newest")

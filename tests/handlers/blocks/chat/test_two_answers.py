@@ -5,7 +5,7 @@ import json
 import pytest
 
 from bot.domain.chat import Answer, Finish, ModelAnswer, ModelRef
-from bot.domain.comparison import Choice, Comparison, ComparisonSum, Part, Side
+from bot.domain.comparison import Comparison, ComparisonSum, Part, Preference, Side
 from bot.domain.place import Place
 from bot.errors import Outdated
 from handlers.blocks.chat.two_answers import build_comparison, build_voted, read_choice, with_comparisons
@@ -48,7 +48,13 @@ def test_a_side_that_failed_says_why_and_then_there_is_nothing_to_vote_on() -> N
     (message,) = build_comparison(ModelAnswer(CAPITALS, whole.answer, sides=(failed, whole.sides[1])))
     check_message(message)
     assert "*A:* `gemini-3.5-flash`\nNo answer: Google has no &lt;such&gt; model.\n*B:* `capitals`" in message.text
-    assert message.text.endswith("There is nothing to vote on. Replies in the thread go to `capitals`.")
+    assert message.text.endswith("There is nothing to vote on. Replies go to `capitals`.")
+
+
+def test_private_answers_promise_no_replies() -> None:
+    (message,) = build_comparison(compared("Lyon", "Paris"), ("U1", "Why?"), goes_on=False)
+    check_message(message, mentions={"U1"})
+    assert message.text.endswith("Vote, and I tell you alone which model wrote which.")
 
 
 def test_long_answers_become_more_messages_and_the_last_one_has_the_buttons() -> None:
@@ -68,7 +74,7 @@ def test_long_answers_become_more_messages_and_the_last_one_has_the_buttons() ->
 
 def test_a_vote_says_which_is_which() -> None:
     sides = (Side(BASE, Part.BASE), Side(CAPITALS, Part.ASKED))
-    message = build_voted(Comparison("command:1", Place("T1", "C1"), "U1", sides), Choice.B)
+    message = build_voted(Comparison("command:1", Place("T1", "C1"), "U1", sides), Preference.B)
     check_message(message)
     assert message.text == (
         "Your vote for B is stored. A is the base model *gemini-3.5-flash* and B is *capitals*. "
