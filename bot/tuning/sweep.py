@@ -84,12 +84,19 @@ class Sweep:
 
 
 async def _newest(backend: TuningBackend, started: StartedJob) -> Operation:
-    """Return the operation by itself, which says more than a list: why it ended, and what to poll."""
+    """Return the operation by itself, which says more than a list: how and why it ended, and what to poll.
+
+    Where it cannot be read now, the job is followed as one that runs: a list shows a cancelled tuned model as a
+    failed one, and an end that is written stays. The next poll reads how it ended.
+    """
+    listed = started.operation
     try:
-        return await backend.find(started.key, thorough=False) or started.operation
+        return await backend.find(started.key, thorough=False) or listed
     except GoogleError as error:
         logger.info("only the list says something about %s: %s", started.key, error)
-        return started.operation
+        if listed.state is not JobState.FAILED:
+            return listed
+        return replace(listed, state=JobState.RUNNING, google_state="", failure=None, ended_at=None)
 
 
 def _job(started: StartedJob, origin: Origin, place: Place, spec: TuningSpec) -> TuningJob:

@@ -112,8 +112,6 @@ class Ledger:
             yield "it has not ended"
         elif row.never_started and phases:
             yield f"it is said never to have started, and Google has {phases}"
-        elif row.state == "failed" and phases == ["cancelled"] and row.name in self.restored:
-            pass  # The Gemini API lists a cancelled model as failed; of a forgotten job nothing else is left.
         elif not row.never_started and phases != [row.state]:
             yield f"Google has {phases}"
         informed = self.cancelled.get(row.name, "")

@@ -153,13 +153,10 @@ class TunedModelsBackend:
             if listed is None:
                 return None
             found = listed
-        name = await self._operation_name(f"tunedModels/{key}")
-        if found.get("state") == "FAILED" and "/operations/" in name:
-            # Only the operation distinguishes a cancellation from a failure, and gives the reason of a failure.
-            return operation(
-                await self._http.read(f"{self._root}/v1/{_checked_name(name)}"), named=f"tunedModels/{key}"
-            )
-        return model_operation(found, name=name)
+        model = f"tunedModels/{key}"
+        name = await self._operation_name(model)
+        ended = await self._read_operation(name, model) if found.get("state") == "FAILED" else None
+        return ended or model_operation(found, name=name)
 
     async def started_jobs(self) -> Sequence[StartedJob]:
         """See TuningBackend."""
@@ -215,16 +212,27 @@ class TunedModelsBackend:
     async def _read_job(self, job: TuningJob) -> Operation:
         """Read one job by name; where its operation no longer exists, its tuned model has the state."""
         model = _model_name(job)
-        if "/operations/" in job.operation:
-            try:
-                # Google binds operations of both generations to v1, and those of v1beta3 to nothing else.
-                found = await self._http.read(f"{self._root}/v1/{_checked_name(job.operation)}")
-            except NotFoundAtGoogle:
-                pass
-            else:
-                return operation(found, named=model)
+        if (running := await self._read_operation(job.operation, model)) is not None:
+            return running
         found = await self._http.read(self._url(model))
+        if found.get("state") == "FAILED" and "/operations/" not in job.operation:
+            ended = await self._read_operation(await self._operation_name(model), model)
+            if ended is not None:
+                return ended
         return model_operation(found, name=job.operation or model, examples=job.spec.training.examples)
+
+    async def _read_operation(self, name: str, model: str) -> Operation | None:
+        """Return what the operation of a model says, None where Google has none.
+
+        Only an operation distinguishes a cancellation from a failure, and gives the reason of a failure.
+        """
+        if "/operations/" not in name:
+            return None
+        try:
+            # Google binds operations of both generations to v1, and those of v1beta3 to nothing else.
+            return operation(await self._http.read(f"{self._root}/v1/{_checked_name(name)}"), named=model)
+        except NotFoundAtGoogle:
+            return None
 
     async def _read_list(self, jobs: Sequence[TuningJob]) -> dict[str, Operation | BotError]:
         """Return the jobs that the list contains, by key, without failed ones: the list gives no reason."""

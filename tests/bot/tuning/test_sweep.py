@@ -131,6 +131,25 @@ async def test_the_end_of_a_job_that_the_database_did_not_know_is_due(harness: H
     assert sorted(await harness.due()) == [NoticeKind.CARD, NoticeKind.ENDED]
 
 
+@pytest.mark.parametrize("at_end", [True, False])
+@pytest.mark.parametrize("backend", BACKENDS)
+async def test_a_job_that_only_the_list_shows_ends_as_google_says_and_not_as_the_list_does(
+    harness: Harness, backend: str, at_end: bool
+) -> None:
+    """The list of tuned models shows a cancelled tuning as a failed one."""
+    job = await harness.started("cancelled at Google", backend)
+    await lose_row(harness, job, proposal=False)
+    if at_end:
+        harness.at_google(job).cancel()
+    fault = harness.google.faults.fail(403, path=r"/(operations|tunedModels/|tuningJobs/)", times=None)
+    await sweep(harness)
+    found = await harness.newest(job)
+    harness.google.faults.remove(fault)
+    harness.at_google(job).cancel()
+    await harness.refresher.poll(backend, [found])
+    assert (await harness.newest(job)).state is JobState.CANCELLED
+
+
 async def test_a_found_job_whose_name_is_taken_by_now_gets_another_one(harness: Harness) -> None:
     job = await harness.started("same name")
     await lose_row(harness, job, proposal=True)
