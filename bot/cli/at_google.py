@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bot.cli.env_file_option import env_file_option
 from bot.errors import BotError
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
+@env_file_option
 @click.option("--json", "as_json", is_flag=True, help="Print the models as JSON.")
 def models(as_json: bool) -> None:
     """List the tuned models at Google, also those that no Tunebot made.
@@ -66,6 +68,7 @@ async def _models() -> "tuple[list[TunedModel], list[str]]":
 
 
 @click.command()
+@env_file_option
 @click.option(
     "--dry-run", is_flag=True, help="Delete nothing; print what would be deleted and why the rest stays."
 )

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bot.cli.env_file_option import env_file_option
+
 if TYPE_CHECKING:
     from bot.ports.stores import AuditLine
 
 
 @click.command()
+@env_file_option
 @click.option("--csv", "form", flag_value="csv", default=True, help="As CSV, which is the default.")
 @click.option("--json", "form", flag_value="json", help="As JSON.")
 def audit(form: str) -> None:

@@ -8,8 +8,11 @@ from tempfile import TemporaryDirectory
 
 import click
 
+from bot.cli.env_file_option import env_file_option
+
 
 @click.command()
+@env_file_option
 @click.argument("file")
 def backup(file: str) -> None:
     """Copy the database to a new FILE, also while the bot runs; TUNEBOT_DB names the database.
@@ -28,6 +31,7 @@ def backup(file: str) -> None:
 
 
 @click.command()
+@env_file_option
 @click.argument("file", type=click.Path(path_type=Path))
 def restore(file: Path) -> None:
     """Put FILE, a copy of the database, in its place; TUNEBOT_DB names the database. Stop the bot first.

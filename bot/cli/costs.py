@@ -8,10 +8,12 @@ from tempfile import TemporaryDirectory
 
 import click
 
+from bot.cli.env_file_option import env_file_option
 from bot.errors import BotError
 
 
 @click.command("export-spend")
+@env_file_option
 @click.option("--month", required=True, help="The month, like 2026-11, in UTC.")
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="A new file to write; else standard output."

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 import click
 
+from bot.cli.env_file_option import env_file_option
 from bot.domain.datasets import FieldMapping
 from bot.errors import BotError
 
@@ -95,6 +96,7 @@ def _in_utf8(
 
 
 @click.command()
+@env_file_option
 @_FILE
 @click.option(
     "--for",

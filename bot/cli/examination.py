@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bot.cli.env_file_option import env_file_option
+
 if TYPE_CHECKING:
     from bot.runtime.doctor import Row
 
 
 @click.command()
+@env_file_option
 @click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON.")
 def doctor(as_json: bool) -> None:
     """Check the settings, Slack, Google, the database and this machine, and say how to repair each fault.

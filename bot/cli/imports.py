@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from bot.cli.dataset_files import DIALECTS, convert_file
+from bot.cli.env_file_option import env_file_option
 from bot.errors import BotError
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ _SHOWN = 50
 
 
 @click.command("import")
+@env_file_option
 @click.argument("source", default="")
 @click.option("--to", "target", type=click.Choice(DIALECTS), default="vertex", show_default=True)
 @click.option(

@@ -13,6 +13,7 @@ from typing import Final
 
 import click
 
+from bot.cli.env_file_option import env_file_option
 from bot.errors import BotError
 
 logger = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ SWITCH_SECONDS: Final = 0.0005
 
 
 @click.command()
+@env_file_option
 def run() -> None:
     """Serve the bot, configured by environment variables."""
     # SIGTERM also ends the process while the libraries are still loading.

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 import click
 
+from bot.cli.env_file_option import env_file_option
 from bot.errors import BotError
 
 WAIT_SECONDS: Final = 10.0
@@ -38,6 +39,7 @@ class _BotConnection(http.client.HTTPConnection):
 def _as_person(command: _Command) -> _Command:
     """Add the options that name the person and the channel."""
     for option in (
+        env_file_option,
         click.option("--json", "as_json", is_flag=True, help="Print the bot's answer as JSON."),
         click.option(
             "--channel", envvar="TUNEBOT_CHANNEL", required=True, help="The channel's id; or set TUNEBOT_CHANNEL."

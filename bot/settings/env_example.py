@@ -12,7 +12,9 @@ def env_example() -> str:
     """Build the text of `.env.example`: every variable and its meaning; what need not be set is commented out."""
     lines = [
         "# The settings of Tunebot, written by `tunebot settings`. Copy this file and fill in the copy.",
-        "# Docker reads it with --env-file, and a shell with: set -a; . ./tunebot.env; set +a",
+        "# Read it with --env-file tunebot.env, which Docker and each command of Tunebot that needs settings has:",
+        "#   tunebot run --env-file tunebot.env",
+        "# Write values without quotes: Docker would keep them. What the environment has wins over the file.",
         "# A variable that is set to nothing counts as unset.",
     ]
     for field in Settings.model_fields.values():
