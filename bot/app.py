@@ -27,6 +27,7 @@ from bot.chat.answer_worker import AnswerWorker
 from bot.chat.chat_service import ChatService
 from bot.chat.compare import Comparisons
 from bot.chat.feedback_service import FeedbackService
+from bot.chat.gone_models import GoneModels
 from bot.chat.home_page import HomePages
 from bot.chat.question_limits import NO_LIMITS, QuestionLimits
 from bot.datasets import WORKER_MODULE
@@ -197,7 +198,9 @@ def build_use_cases(
         ceiling=ceiling,
     )
     readiness = Readiness(backends)
-    chat = ChatService(backends, access, stores.chats, stores.audit_log)
+    answer_settings = AnswerSettings(backends, access, stores.chats, stores.audit_log)
+    gone = GoneModels(prices, clock)
+    chat = ChatService(backends, access, stores.chats, stores.audit_log, answer_settings, gone)
     feedback = FeedbackService(stores.feedback, access, stores.audit_log)
     comparisons = Comparisons(chat, access, stores.comparisons)
     return UseCases(
@@ -229,7 +232,7 @@ def build_use_cases(
             stores.erasure, Tidying(backends, jobs, clock), clock, retention_rules or RetentionRules()
         ),
         chat=chat,
-        answer_settings=AnswerSettings(backends, access, stores.chats, stores.audit_log),
+        answer_settings=answer_settings,
         readiness=readiness,
         answers=AnswerWorker(
             stores.questions,

@@ -10,6 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from bot.chat.answer_settings import AnswerSettings
+from bot.chat.gone_models import GoneModels
 from bot.domain.chat import (
     UNFINISHED,
     Answer,
@@ -60,13 +61,20 @@ class ChatService:
     """The use cases on models that can be asked. Each sees the jobs and channels of one workspace only."""
 
     def __init__(
-        self, backends: Mapping[str, TuningBackend], access: JobAccess, chats: ChatStore, audit_log: AuditLog
+        self,
+        backends: Mapping[str, TuningBackend],
+        access: JobAccess,
+        chats: ChatStore,
+        audit_log: AuditLog,
+        settings: AnswerSettings,
+        gone: GoneModels,
     ) -> None:
         self._backends = backends
         self._access = access
         self._chats = chats
         self._audit_log = audit_log
-        self._settings = AnswerSettings(backends, access, chats, audit_log)
+        self._settings = settings
+        self._gone = gone
 
     async def ask(
         self,
@@ -104,13 +112,10 @@ class ChatService:
         turns = (*(history if takes_history else ()), Turn(Role.USER, question))
         if before_send is not None:
             await before_send(turns, used, base_model)
-        stream = backend.stream(model.endpoint, turns, used, base_model=base_model)
         try:
-            answer = await _streamed(stream, show)
-        except NotFoundAtGoogle:
-            # Google has answered 404 to streams of tuned models that it serves. Nothing was generated, so asking
-            # for the whole answer pays for nothing twice.
-            answer = await backend.generate(model.endpoint, turns, used, base_model=base_model)
+            answer = await _answered(backend, model.endpoint, turns, used, base_model, show)
+        except GoogleError as error:
+            raise self._gone.explained(error, model, base_model, backend.profile, is_base=is_base) from error
         return ModelAnswer(
             model,
             answer,
@@ -364,6 +369,22 @@ class ChatService:
 
 def _created_at(model: TunedModel) -> float:
     return model.created_at.timestamp() if model.created_at else 0.0
+
+
+async def _answered(
+    backend: TuningBackend,
+    endpoint: str,
+    turns: Sequence[Turn],
+    settings: GenerationSettings,
+    base_model: str,
+    show: ShowWords,
+) -> Answer:
+    try:
+        return await _streamed(backend.stream(endpoint, turns, settings, base_model=base_model), show)
+    except NotFoundAtGoogle:
+        # Google has answered 404 to streams of tuned models that it serves. Nothing was generated, so asking
+        # for the whole answer pays for nothing twice.
+        return await backend.generate(endpoint, turns, settings, base_model=base_model)
 
 
 async def _streamed(stream: AsyncGenerator[Answer, None], show: ShowWords) -> Answer:

@@ -6,10 +6,11 @@ move them, so a sentence that names one also names the date of the table.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date
 from typing import Final
 
 from bot.domain.jobs import TuningJob
+from bot.ports.clock import Clock
 from bot.ports.diagnosis import Check, Diagnosis, good, limited, unknown
 from bot.spending.estimate_text import day_text
 from bot.spending.price_table import PriceTable
@@ -46,6 +47,11 @@ def retirement_of(base_model: str, prices: PriceTable) -> Retirement | None:
     return Retirement(
         base_model.removeprefix("models/"), row.retires, row.or_later, row.tuning_closes, prices.as_of
     )
+
+
+def utc_day(clock: Clock) -> date:
+    """Return today's date in UTC, the day to which a date of the table is compared."""
+    return clock.now().astimezone(UTC).date()
 
 
 def base_of(job: TuningJob) -> str:

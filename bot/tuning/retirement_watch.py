@@ -5,14 +5,13 @@ process ends.
 """
 
 from collections.abc import Callable
-from datetime import UTC
 from functools import partial
 
 from bot.domain.jobs import TuningJob
 from bot.ports.clock import Clock
 from bot.ports.stores import Change, JobStore
 from bot.spending.price_table import PriceTable
-from bot.spending.retirement import base_of, due_notice, retirement_of
+from bot.spending.retirement import base_of, due_notice, retirement_of, utc_day
 from bot.tuning.transitions import tell_retirement
 
 
@@ -37,8 +36,7 @@ class RetirementWatch:
 
     def _due(self, job: TuningJob) -> int | None:
         found = retirement_of(base_of(job), self._prices)
-        today = self._clock.now().astimezone(UTC).date()
-        return None if found is None else due_notice(found.retires, today, job.retirement_told)
+        return None if found is None else due_notice(found.retires, utc_day(self._clock), job.retirement_told)
 
     def _tell(self, job: TuningJob, days: int) -> Change | None:
         # The row may have changed since it was read.

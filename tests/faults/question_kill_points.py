@@ -21,7 +21,6 @@ import msgspec
 from bot.app import SYSTEM_CLOCK
 from bot.backends import open_google
 from bot.chat.answer_worker import AnswerWorker
-from bot.chat.chat_service import ChatService
 from bot.chat.compare import Comparisons
 from bot.domain.chat import ModelRef, Question
 from bot.domain.place import Place
@@ -38,7 +37,7 @@ from storage.conversations import SqliteChatStore
 from storage.questions import SqliteQuestions
 from tests.faults.kill_points import KilledAtStep, options
 from tests.support.slack_harness import slack_settings
-from tests.support.workspace_people import open_access
+from tests.support.workspace_people import open_access, open_chat
 
 # Longer than the stand-in is busy with a post whose sender has died.
 SETTLES_IN: Final = timedelta(seconds=0.3)
@@ -120,7 +119,7 @@ async def open_parts(file: Path, addresses: StandInAddresses) -> AsyncIterator[B
                 settles_in=SETTLES_IN,
             )
         )
-        chat = ChatService(google.backends, open_access(stores), stores.chats, stores.audit_log)
+        chat = open_chat(stores, google.backends)
 
         async def respond(message: Message) -> None:
             await asyncio.sleep(0)  # a response URL takes it

@@ -6,7 +6,6 @@ import aiohttp
 
 from bot.app import SYSTEM_CLOCK
 from bot.chat.answer_worker import AnswerWorker
-from bot.chat.chat_service import ChatService
 from bot.domain.chat import Answer, Conversation, ModelAnswer, ModelRef, Question
 from bot.domain.place import Place
 from bot.runtime.background_tasks import BackgroundTasks
@@ -19,7 +18,7 @@ from storage.conversations import SqliteChatStore
 from storage.questions import SqliteQuestions
 from tests.support.slack_harness import SETTLES_IN, SHORT_BACKOFF, SlackHarness
 from tests.support.waiting import DEADLINE_SECONDS, wait_until
-from tests.support.workspace_people import open_access
+from tests.support.workspace_people import open_chat
 
 MODEL = ModelRef("vertex", "projects/1/endpoints/2", "counter")
 
@@ -44,7 +43,7 @@ class QuestionHarness:
     def questions(self, store: SqliteQuestions | None = None) -> QuestionTasks:
         """Return the questions of a process that has just started."""
         at = self.at
-        chat = ChatService({}, open_access(at.stores), self.chats, at.stores.audit_log)
+        chat = open_chat(at.stores, {})
         answer_worker = AnswerWorker(store or self.store, chat, SYSTEM_CLOCK, SHORT_BACKOFF)
         slack = at.connection
         # Another process does not remember where this one has looked for posts.

@@ -1,12 +1,18 @@
 """A workspace of full members who may all tune, for the tests that ask about something else than rights."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
-from bot.app import build_use_cases
+from bot.app import SYSTEM_CLOCK, build_use_cases
+from bot.chat.answer_settings import AnswerSettings
+from bot.chat.chat_service import ChatService
+from bot.chat.gone_models import GoneModels
 from bot.domain.roles import EVERYONE, Role, RoleGrant
 from bot.people.job_access import JobAccess
 from bot.people.roles import Roles
+from bot.ports.backends import TuningBackend
 from bot.ports.workspace_members import UnknownMembers
+from bot.spending.price_table import read_price_table
 from handlers.assembly import UseCases
 from storage import Stores
 
@@ -29,3 +35,11 @@ def open_access(stores: Stores) -> JobAccess:
     """Build who may do what in such a workspace."""
     members = FullMembers()
     return JobAccess(stores.jobs, members, Roles(members, stores.roles, EVERYONE_TUNES))
+
+
+def open_chat(stores: Stores, backends: Mapping[str, TuningBackend]) -> ChatService:
+    """Build the use cases on models in such a workspace."""
+    access = open_access(stores)
+    settings = AnswerSettings(backends, access, stores.chats, stores.audit_log)
+    gone = GoneModels(read_price_table(), SYSTEM_CLOCK)
+    return ChatService(backends, access, stores.chats, stores.audit_log, settings, gone)

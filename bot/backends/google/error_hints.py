@@ -10,6 +10,12 @@ import re2  # type: ignore[import-untyped]
 LONGEST_READ: Final = 4_000
 TRY_LATER: Final = "This usually passes by itself. Try again in a few minutes."
 
+# Google says of a model that it is off for good. The errors of other calls name fields that are deprecated.
+_RETIRED: Final = (
+    r"\b(models?|endpoint)\b.*\b(is|are|was|been) (now )?"
+    r"(retired|discontinued|no longer (available|served|supported)|shut down|turned off)"
+)
+
 # A pattern of Google's message -> what to do about it. The first pattern that matches counts.
 _HINTS: Final[tuple[tuple[Any, str], ...]] = tuple(
     (re2.compile(f"(?i){pattern}"), hint)
@@ -32,6 +38,7 @@ _HINTS: Final[tuple[tuple[Any, str], ...]] = tuple(
             r"|not supported for .*createTunedModel",
             "Choose another base model. An administrator can set the ones to offer with TUNEBOT_BASE_MODELS.",
         ),
+        (_RETIRED, "Choose another base model: Google no longer serves this one."),
         (
             r"adapter ?size",
             "Choose another adapter size, or leave it empty: then Google takes the base model's own.",
@@ -111,6 +118,7 @@ _STATUS_HINTS: Final[Mapping[int, str]] = {
 }
 
 
+_SAYS_RETIRED: Final = re2.compile(f"(?i){_RETIRED}")
 _AT_ONCE: Final = re2.compile("(?i)concurrent.*(tuning|pipelines)|(tuning|pipelines).*concurrent")
 
 
@@ -121,6 +129,12 @@ def says_too_many_tunings(message: str) -> bool:
     """
     searched = message[:LONGEST_READ].encode(errors="replace").decode()
     return bool(_AT_ONCE.search(searched))
+
+
+def says_retired(message: str) -> bool:
+    """Return whether Google says in this message that it no longer serves a model."""
+    searched = message[:LONGEST_READ].encode(errors="replace").decode()
+    return bool(_SAYS_RETIRED.search(searched))
 
 
 def hint_for(message: str, http_status: int, *, roles: str = "", reasons: str = "") -> str:

@@ -10,7 +10,6 @@ import pytest
 from bot.backends import build_backends
 from bot.backends.google.connections import CONNECTIONS, Pool
 from bot.chat.answer_worker import ASKED_AT_ONCE, ASKED_AT_ONCE_BY_ONE, AnswerWorker
-from bot.chat.chat_service import ChatService
 from bot.domain.chat import ModelRef, Question
 from bot.domain.jobs import JobState
 from bot.runtime.fair_queue import FairQueue
@@ -18,6 +17,7 @@ from tests.support.backend_harness import RETRY_POLICY, options
 from tests.support.harness import ADA, PLACE, TEAM, Harness
 from tests.support.recording_answer_poster import RecordingAnswerPoster
 from tests.support.waiting import wait_until
+from tests.support.workspace_people import open_chat
 
 BEN = "U2"
 
@@ -47,7 +47,7 @@ async def _askers(harness: Harness, queue: FairQueue | None = None) -> AsyncIter
     # A question may wait for a minute, which no test does.
     patient = options(harness.google, retry_policy=replace(RETRY_POLICY, generation=60.0))
     backends = build_backends(["vertex"], patient)
-    chat = ChatService(backends, harness.use_cases.access, harness.chats, harness.stores.audit_log)
+    chat = open_chat(harness.stores, backends)
     worker = AnswerWorker(harness.stores.questions, chat, harness.clock, queue=queue)
     made = Askers(worker, ModelRef("vertex", job.endpoint, job.name))
     yield made

@@ -6,7 +6,7 @@ import pytest
 
 from bot.domain.chat import Finish, ModelRef, Role, Turn
 from bot.domain.place import Place, Requester
-from bot.errors import BadArgument, GoogleError, NoSuchJob
+from bot.errors import BadArgument, GoogleError, NoSuchJob, NotFoundAtGoogle
 from tests.support.harness import ADA, ASKED_BY_ADA, PLACE, TEAM, Harness
 
 THREAD = replace(PLACE, thread="1.1")
@@ -171,6 +171,35 @@ async def test_googles_refusal_of_a_question_comes_through(harness: Harness) -> 
     harness.google.faults.fail(404, "Endpoint is not found.", path=r":(streamG|g)enerateContent", times=2)
     with pytest.raises(GoogleError, match="Endpoint is not found"):
         await harness.chat.ask(PLACE, "1", model)
+
+
+async def test_a_model_that_google_does_not_find_is_named_with_all_that_is_known(harness: Harness) -> None:
+    model = await model_of(harness, "refusing")
+
+    async def refusal() -> GoogleError:
+        with pytest.raises(GoogleError) as caught:
+            await harness.chat.ask(PLACE, "1", model)
+        return caught.value
+
+    path = r":(streamG|g)enerateContent"
+    harness.google.faults.fail(404, "Endpoint is not found.", path=path, times=2)
+    early = await refusal()
+    assert early.message == "Google does not find the model “refusing”. Google says: Endpoint is not found."
+    assert "It may have been deleted" in early.hint, "nobody knows why"
+
+    harness.google.faults.fail(400, "Model gemini-3.1-flash-lite is no longer available.", path=path)
+    said = await refusal()
+    assert said.message.startswith("Google no longer serves “refusing”. Google says: Model gemini-3.1-flash-lite")
+    assert said.hint == "Tune its file again on gemini-3.5-flash-lite: “Tune again” under its card opens the form."
+
+    harness.google.faults.fail(400, "The input is too long.", path=path)
+    assert "too long" in (await refusal()).message
+
+    harness.clock.advance(days=400)
+    harness.google.faults.fail(404, "Endpoint is not found.", path=path, times=2)
+    late = await refusal()
+    assert isinstance(late, NotFoundAtGoogle), "its owner is told once, too"
+    assert "and its base model gemini-3.5-flash may be retired: its date is 19 May 2027 or later" in late.message
 
 
 async def test_a_model_of_a_system_that_is_no_longer_offered_says_so(harness: Harness) -> None:
