@@ -13,6 +13,7 @@ from bot.datasets.rows.json_values import (
     THOUGHT_TYPES,
     NotANumber,
     describe,
+    has_type,
     kind_of,
     says_nothing,
     text_of,
@@ -257,7 +258,7 @@ def _message_text(content: Any, place: str, problems: Problems) -> str | None:
     if isinstance(content, str):
         return content
     if isinstance(content, list) and content:
-        answer = [part for part in content if not _is_thought(part)]
+        answer = [part for part in content if not has_type(part, THOUGHT_TYPES)]
         if len(answer) < len(content):
             problems.add(Problem("thoughts-left-out", "content.thinking"))
         for part in answer:
@@ -270,10 +271,6 @@ def _message_text(content: Any, place: str, problems: Problems) -> str | None:
     if text is None:
         problems.add(_missing_or_wrong(place, content))
     return text
-
-
-def _is_thought(part: Any) -> bool:
-    return isinstance(part, dict) and part.get("type") in THOUGHT_TYPES
 
 
 def _part_kind(kind: object, part: object) -> str:

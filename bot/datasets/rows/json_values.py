@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Collection
 from contextlib import suppress
 from typing import Any
 
@@ -61,6 +62,11 @@ def says_nothing(value: Any) -> bool:
     return value is None or (isinstance(value, (list, dict, str)) and not value)
 
 
+def has_type(part: Any, types: Collection[str]) -> bool:
+    """Return whether a value is an object whose `type` is one of these; a `type` may be any value, a list too."""
+    return isinstance(part, dict) and isinstance(kind := part.get("type"), str) and kind in types
+
+
 def text_of(value: Any) -> str | None:
     """Return the text of `"..."`, `{"text": ...}`, `{"type": "text", "value": ...}` or a list of these, or None.
 
@@ -70,7 +76,7 @@ def text_of(value: Any) -> str | None:
         return value
     if isinstance(value, dict):
         held = {key: item for key, item in value.items() if key != "type" and not says_nothing(item)}
-        if value.get("type", "text") not in _TEXT_TYPES or len(held) > 1:
+        if ("type" in value and not has_type(value, _TEXT_TYPES)) or len(held) > 1:
             return None
         key, inner = next(iter(held.items()), ("text", value.get("text", value.get("value"))))
         return text_of(inner) if key in ("text", "value", "content") and not isinstance(inner, list) else None

@@ -6,7 +6,7 @@ from typing import Any
 
 from bot.datasets.findings.collector import Problem, Problems
 from bot.datasets.formats.pictures import relative_name
-from bot.datasets.rows.json_values import describe, says_nothing
+from bot.datasets.rows.json_values import describe, has_type, says_nothing
 
 FUNCTION_CALL, FUNCTION_RESPONSE, FILE_PART = "functionCall", "functionResponse", "fileData"
 # Source: `FunctionDeclaration.name` in google/cloud/aiplatform/v1/tool.proto.
@@ -54,7 +54,7 @@ def _is_rich(turn: Any) -> bool:
         return True
     parts = turn.get("parts", turn.get("content"))
     return isinstance(parts, list) and any(
-        isinstance(part, dict) and (not _RICH_PARTS.isdisjoint(part) or part.get("type") in _RICH_TYPES)
+        isinstance(part, dict) and (not _RICH_PARTS.isdisjoint(part) or has_type(part, _RICH_TYPES))
         for part in parts
     )
 

@@ -29,7 +29,9 @@ values = st.recursive(
     leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(any_text, inner, max_size=3)
 )
 roles = st.sampled_from(["system", "user", "assistant", "model", "tool", "developer", ""])
-parts = st.lists(st.fixed_dictionaries({"text": any_text}) | values, max_size=3) | values
+types = st.sampled_from(["text", "thinking", "image_url", "tool_use"]) | values
+typed_part = st.fixed_dictionaries({"type": types}, optional={"text": any_text})
+parts = st.lists(st.fixed_dictionaries({"text": any_text}) | typed_part | values, max_size=3) | values
 messages = st.lists(
     st.fixed_dictionaries({}, optional={"role": roles, "content": any_text | parts, "weight": leaves}), max_size=5
 )

@@ -238,3 +238,16 @@ def test_a_line_of_many_escaped_quotes_takes_linear_work() -> None:
 
 def test_a_mapped_input_of_blank_parts_only_is_empty() -> None:
     assert read({"q": "\r", "a": "x"}, FieldMapping("q+more", "a"))[1:] == (None, ["empty-field"])
+
+
+@pytest.mark.parametrize("kind", [{}, [], {"type": "text"}, 1, None], ids=repr)
+@pytest.mark.parametrize("tools", [False, True])
+def test_a_part_whose_type_is_no_text_is_an_error_and_stops_no_check(kind: Any, tools: bool) -> None:
+    part = {"type": kind, "image": "x"}
+    for row in (
+        {"messages": [{"role": "user", "content": [part]}, MESSAGES[1]]},
+        {"chosen": part, "rejected": ""},
+    ):
+        parsed = parse_row(jsonl(row).strip(), tools=tools)
+        assert parsed.problems.refused
+        assert parsed.example is None
