@@ -5,6 +5,7 @@
     ├── UserError                a person typed or attached something that cannot be used
     │   ├── BadArgument          a word of a command or a field of a form
     │   ├── NoSuchJob            this workspace has no job or model of that name
+    │   │   └── JobDeleted       the job of a button, and its model, were deleted since
     │   ├── ConfirmationNeeded   a start is so large that a person must say yes a second time
     │   ├── OverBudget           it would cost more than the month's budget has left
     │   ├── Outdated             the button or form belongs to something that has changed
@@ -75,6 +76,14 @@ class BadArgument(UserError):
 
 class NoSuchJob(UserError):
     """This workspace has no job or tuned model of that name."""
+
+
+class JobDeleted(NoSuchJob):
+    """The job with this key, and its model if it had one, were deleted since the person was shown them."""
+
+    def __init__(self, message: str, hint: str = "", *, key: str) -> None:
+        super().__init__(message, hint)
+        self.key = key
 
 
 class ConfirmationNeeded(UserError):

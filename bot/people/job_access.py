@@ -17,7 +17,7 @@ from bot.domain.names import did_you_mean
 from bot.domain.place import Place, Requester, Sight
 from bot.domain.requests import Proposal
 from bot.domain.roles import EVERYONE, is_channel, is_person
-from bot.errors import BadArgument, Forbidden, NoSuchJob
+from bot.errors import BadArgument, Forbidden, JobDeleted, NoSuchJob
 from bot.people.roles import Deed, Roles
 from bot.ports.stores import JobStore
 from bot.ports.workspace_members import WorkspaceMembers
@@ -95,10 +95,17 @@ class JobAccess:
         return await self.visible(requester, await self._jobs.started(requester.team, since, until))
 
     async def get(self, requester: Requester, key: str) -> TuningJob:
-        """Return the job with this key. Raises NoSuchJob, also for a job that the person may not see."""
+        """Return the job with this key.
+
+        Raises JobDeleted for a job that was deleted, NoSuchJob, also for a job that the person may not see.
+        """
         job = await self._jobs.job(key)
-        if job is None or job.deleted_by or not await self.may_see(requester, job):
+        if job is None or not await self.may_see(requester, job):
             raise NoSuchJob("This tuning no longer exists.", "See all tunings with /tune list.")
+        if job.deleted_by:
+            what = "model" if job.endpoint else "tuning"
+            hint = "See /tune list for models that can be asked."
+            raise JobDeleted(f"The {what} “{job.name}” was deleted.", hint, key=key)
         return job
 
     async def find(self, requester: Requester, name: str) -> TuningJob | None:

@@ -31,6 +31,7 @@ from handlers.blocks.jobs.wording import cancel_text
 from handlers.blocks.private_metadata import unpack_request, unpack_requester
 from handlers.blocks.replies import build_reply
 from handlers.blocks.start.cost import build_confirm_view
+from handlers.delivery.dead_buttons import report_press
 from handlers.delivery.poster import Poster
 from handlers.errors import report_errors
 from handlers.start_flow.approval_flow import ApprovalFlow
@@ -301,7 +302,7 @@ class Actions:
         self._tasks.spawn(report_errors(work, respond), "view")
 
     def _spawn(self, work: Coroutine[Any, Any, None], body: Body) -> None:
-        self._tasks.spawn(report_errors(work, self._poster.respond_to(body["response_url"])), "button")
+        self._tasks.spawn(report_press(work, body, self._poster), "button")
 
 
 def _answers_question(body: Body) -> bool:

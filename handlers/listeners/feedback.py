@@ -18,6 +18,7 @@ from handlers.blocks.chat.feedback import (
     read_vote,
 )
 from handlers.blocks.datasets.check_views import build_error_view
+from handlers.delivery.dead_buttons import report_press
 from handlers.delivery.poster import Poster
 from handlers.errors import report_errors
 from handlers.start_flow.corrections_upload import CorrectionsUpload
@@ -89,4 +90,4 @@ class FeedbackListeners:
         await ack()
         key = str(body["actions"][0].get("value") or "-")
         opening = self._corrections.open_again(body["trigger_id"], requester, key=key)
-        self._tasks.spawn(report_errors(opening, self._poster.respond_to(body["response_url"])), "again")
+        self._tasks.spawn(report_press(opening, body, self._poster), "again")

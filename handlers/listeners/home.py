@@ -21,6 +21,7 @@ from handlers.blocks.help import build_help
 from handlers.blocks.home.greeting import GREETING, build_first_contact, suggested_prompts
 from handlers.blocks.home.tab import build_help_view
 from handlers.blocks.private_metadata import unpack_choice, unpack_requester
+from handlers.delivery.dead_buttons import report_press
 from handlers.delivery.home_tabs import HomeTabs
 from handlers.delivery.poster import Poster
 from handlers.delivery.question_tasks import QuestionTasks
@@ -126,8 +127,7 @@ class HomeListeners:
     async def choose(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
         """Let a model answer in these direct messages, and ask it the question that waits for that."""
         await ack()
-        respond = self._poster.respond_to(body["response_url"])
-        self._tasks.spawn(report_errors(self._choose(requester, body), respond), "choose")
+        self._tasks.spawn(report_press(self._choose(requester, body), body, self._poster), "choose")
 
     async def _choose(self, requester: Requester, body: Body) -> None:
         chosen = unpack_choice(str(body["actions"][0].get("value") or ""))

@@ -264,13 +264,16 @@ async def test_the_delete_button_deletes(bot: BotHarness) -> None:
     assert buttons(card) == {}
 
 
-async def test_a_button_on_an_ended_jobs_old_reply_says_that_the_job_is_gone(bot: BotHarness) -> None:
+async def test_a_press_under_a_deleted_model_says_so_and_removes_its_buttons(bot: BotHarness) -> None:
     card = await bot.tuned("gone meanwhile")
     ended = await bot.message("is ready", thread=card.ts)
     await bot.type_and_confirm("delete gone meanwhile")
     await bot.shows(card, "Deleted by")
     await bot.ada.click(ended, "job_ask")
-    await bot.message("This tuning no longer exists", "/tune list")
+    told = await bot.message("The model “gone meanwhile” was deleted", "/tune list")
+    assert told.visible_to == bot.ada.id
+    await wait_until(lambda: buttons(ended) == {}, "the buttons to be removed")
+    assert "is ready" in shown_in(ended)
 
 
 async def test_a_tuned_model_can_be_tuned_again_by_its_name(bot: BotHarness) -> None:

@@ -41,6 +41,7 @@ from handlers.blocks.message import CONTAINER, Block, Message, code, compose, es
 
 CANCEL_ACTION = "job_cancel"
 REFRESH_ACTION = "job_refresh"
+BUTTONS_BLOCK = "job_actions"
 ASK_ACTION = "job_ask"
 USE_ACTION = "job_use"
 SUCCESSOR_ACTION = "job_successor"
@@ -279,7 +280,7 @@ def _buttons(job: TuningJob, profile: BackendProfile) -> list[Block]:
             danger=True,
         )
         elements.append(button("Delete", DELETE_ACTION, job.key, style="danger", label=f"Delete {name}", ask=ask))
-    return [actions(elements, "job_actions")] if elements else []
+    return [actions(elements, BUTTONS_BLOCK)] if elements else []
 
 
 def _footer(job: TuningJob) -> str:
