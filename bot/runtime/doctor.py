@@ -14,6 +14,7 @@ from typing import Final
 
 from bot.errors import BotError
 from bot.ports.diagnosis import Check, Diagnosis, Mark, failed, unknown
+from bot.runtime.logs import log_event
 
 logger = logging.getLogger(__name__)
 
@@ -134,4 +135,4 @@ class Doctor:
             if before == row or (before is None and row.mark is Mark.GOOD):
                 continue
             level = logging.WARNING if row.mark in (Mark.LIMITED, Mark.FAILED) else logging.INFO
-            logger.log(level, "doctor.%s check=%s: %s %s", row.mark.value, row.name, row.fact, row.fix)
+            log_event(logger, f"doctor.{row.mark.value}", level, check=row.name, fact=row.fact, fix=row.fix)

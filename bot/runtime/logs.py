@@ -61,6 +61,30 @@ _SHAPES: Final = tuple(
     )
 )
 
+# Words behind the name of a secret in sentences of ours that are none, as in "SLACK_BOT_TOKEN: is required".
+# The others are Slack's codes for a token that it refuses: https://docs.slack.dev/reference/methods/auth.test.
+_NO_SECRETS: Final = frozenset(
+    {
+        *(
+            "is",
+            "has",
+            "holds",
+            "set",
+            "the",
+            "should",
+            "no",
+            "not",
+            "none",
+            "null",
+            "true",
+            "false",
+            "information",
+        ),
+        *("invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "access_denied"),
+        *("not_allowed_token_type", "team_access_not_granted", "missing_scope", "ratelimited"),
+    }
+)
+
 _SECRET_NAME: Final = re2.compile(rf"(?i){_NAMES_OF_VALUES}|authorization|cookie")
 
 # What structlog adds to a record: https://www.structlog.org/en/stable/standard-library.html. The time is in UTC,
@@ -182,7 +206,9 @@ def _field(value: object) -> str:
 
 
 def _redacted(match: Any) -> str:
-    return f"{match.group(1)}{REDACTED}"
+    kept = match.group(1)
+    harmless = match.group(0)[len(kept) :].rstrip(".").lower() in _NO_SECRETS
+    return match.group(0) if harmless else f"{kept}{REDACTED}"
 
 
 def _cut(text: str, limit: int) -> str:

@@ -8,6 +8,7 @@ import pytest
 from bot.errors import GoogleUnavailable, PermissionDenied
 from bot.ports.diagnosis import Check, Diagnosis, Mark, good, limited
 from bot.runtime.doctor import Doctor, run_checks, table_text
+from bot.runtime.logs import RedactingFormatter
 
 
 class Part:
@@ -57,16 +58,20 @@ async def test_what_passes_by_itself_and_what_does_not_answer_are_unknown_and_no
 
 async def test_the_log_says_each_change_once_and_limits_are_known(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="bot.runtime.doctor")
-    part = Part(limited("Half.", "Mend it."))
-    doctor = Doctor([Check("a.part", "Part", part.run)])
+    part = Part(limited("No token here.", "Mend it."))
+    doctor = Doctor([Check("google.credentials", "Part", part.run)])
     await doctor.examine()
     await doctor.examine()
-    assert doctor.limits() == ["Part: Half."]
+    assert doctor.limits() == ["Part: No token here."]
     part.found = good("Whole.")
     await doctor.examine()
     assert doctor.limits() == []
-    said = [record.getMessage() for record in caplog.records]
-    assert said == ["doctor.limited check=a.part: Half. Mend it.", "doctor.good check=a.part: Whole. "]
+    log = RedactingFormatter([])
+    said = [log.format(record).partition("bot.runtime.doctor: ")[2] for record in caplog.records]
+    assert said == [
+        'doctor.limited check=google.credentials fact="No token here." fix="Mend it."',
+        'doctor.good check=google.credentials fact=Whole. fix=""',
+    ]
 
 
 async def test_the_table_wraps_facts_and_never_commands() -> None:
