@@ -53,6 +53,7 @@ SLEEPS: Final = {
     "tests/faults/fault_schedule.py": "the time between two faults",
     "tests/faults/load_run.py": "the time between two commands of a person",
     "tests/faults/bystanders.py": "the time between two questions, attacks and words of a bot",
+    "tests/faults/spenders.py": "the time between two starts, and between two looks at the money",
     "tests/bot/sandbox/google/clients/genai_walk.py": "a client's own polling, in a process of its own",
     "tests/bot/sandbox/google/clients/generativeai_walk.py": "a client's own polling, in a process of its own",
 }

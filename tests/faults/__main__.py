@@ -33,7 +33,7 @@ async def run(jobs: int, seed: int, people: int, directory: Path) -> bool:
     print(
         f"\n{sum(counts.values())} faults: {', '.join(f'{count} {name}' for name, count in counts.most_common())}"
     )
-    print(f"{place.commands} commands typed for {jobs} jobs\n{place.bystanders}\n\n{ledger}\n")
+    print(f"{place.commands} commands typed for {jobs} jobs\n{place.bystanders}\n{place.spenders}\n\n{ledger}\n")
     wrong = ledger.wrong()
     print("\n".join(wrong) if wrong else "The ledger balances.")
     return not wrong

@@ -12,9 +12,10 @@ from typing import Final
 
 from bot.sandbox.google import GoogleStandIn
 from bot.sandbox.slack import Message, SlackStandIn
+from tests.faults.books import LABEL
 from tests.faults.bystanders import Bystanders
+from tests.faults.spenders import Spenders
 
-LABEL: Final = "tunebot-job"
 OPEN: Final = ("awaiting approval", "waiting", "submitting", "queued", "running")
 _PHASES: Final = {"succeeded": "done", "failed": "failed", "cancelled": "cancelled"}
 
@@ -49,6 +50,8 @@ class Ledger:
     ends: dict[str, list[Message]]
     others: int
     submitted: list[str] = field(default_factory=list)
+    tried: frozenset[str] = frozenset()  # names whose start may have been refused for its budget
+    refused: frozenset[str] = frozenset()  # those of them that were
     cancelled: dict[str, str] = field(default_factory=dict)  # name -> who read that it is being cancelled
     audited: Counter[str] = field(default_factory=Counter)  # key -> lines about a cancellation in the audit log
     forgotten: frozenset[str] = frozenset()  # names of jobs that a backup that was put back did not have
@@ -79,8 +82,10 @@ class Ledger:
                 yield f"{name} has {times} rows"
         for name in sorted(set(self.submitted) - {row.name for row in self.rows} - self.forgotten):
             yield f"{name} was acknowledged and has no row"
-        for name in sorted({row.name for row in self.rows} - set(self.submitted)):
+        for name in sorted({row.name for row in self.rows} - set(self.submitted) - self.tried):
             yield f"{name} has a row and was never acknowledged"
+        for name in sorted({row.name for row in self.rows} & self.refused - self.forgotten):
+            yield f"{name} has a row and was refused for its budget"
         for name in sorted(self.cancelled.keys() - {row.name for row in self.rows}):
             yield f"{name} is said to be cancelled and has no row"
         for key in sorted(self.at_google.keys() - keys):
@@ -161,6 +166,7 @@ def read(
     bystanders: Bystanders | None = None,
     need_approval: Collection[str] = (),
     restored: Collection[str] = (),
+    spenders: Spenders | None = None,
 ) -> Ledger:
     """Count everything as it stands now.
 
@@ -199,7 +205,9 @@ def read(
         cards=posts["card"],
         ends=posts["ended"],
         others=others,
-        submitted=submitted,
+        submitted=submitted + ([] if spenders is None else spenders.accepted),
+        tried=frozenset(() if spenders is None else spenders.tried),
+        refused=frozenset(() if spenders is None else spenders.refused),
         cancelled=cancelled,
         audited=audited,
         forgotten=frozenset(forgotten.values()),

@@ -18,10 +18,13 @@ from bot.sandbox.google import GoogleStandIn, Limits
 from bot.sandbox.slack import Channel, Message, Person, SlackStandIn, View
 from bot.sandbox.slack.refusals import ClientRefusal
 from bot.sandbox.stage import BUCKET, Stage
+from bot.spending.price_table import built_in_text
 from handlers.transport.manifest import manifest
+from tests.faults.books import over_budget, read_entries, read_tunings, wrong_money, wrong_turns
 from tests.faults.bystanders import Bystanders, open_bystanders
 from tests.faults.fault_schedule import JUMPS, FaultSchedule
 from tests.faults.ledger import OPEN, Ledger, read
+from tests.faults.spenders import Spenders, open_spenders
 from tests.support.fake_time import faketime_environment, faketime_library, set_offset
 from tests.support.waiting import wait_until, wait_until_still
 
@@ -46,6 +49,12 @@ NUMBERS: Final = b"".join(
     b'{"text_input": "%s", "output": "%s"}\n' % pair
     for pair in [(b"1", b"2"), (b"3", b"4"), (b"ninety nine", b"one hundred"), (b"seven", b"eight")] * 5
 )
+# The tokens of one pass over it, by the rule of four characters each that Google's stand-in goes by.
+TOKENS: Final = 70
+# Dear enough that a few tunings of this small file reach a budget of some dollars.
+DEAR: Final = ("training = 10.00", "training = 1000.00")
+# How many tunings Google may run at the same time: the others wait in the bot.
+AT_ONCE: Final = {"vertex": 2, "gemini": 1}
 
 
 @dataclass
@@ -64,6 +73,7 @@ class LoadRun:
     commands: int = 0
     patience: float = FIRST_PATIENCE
     bystanders: Bystanders | None = None
+    spenders: Spenders | None = None
     # Who, by room, may not start a tuning alone.
     newcomers: dict[str, Person] = field(default_factory=dict)
     # The names of jobs about which the bot may know less than Slack shows, since a backup was put back.
@@ -75,15 +85,20 @@ class LoadRun:
     async def run(self, jobs: int, say: Callable[[str], None]) -> Ledger:
         """Start so many jobs in bad faults, wait for good faults to settle everything, and count."""
         numbers = iter(range(1, jobs + 1))
+        if self.spenders is not None:
+            await self.spenders.set_budgets(self.stage.slack)
         async with asyncio.TaskGroup() as group:
+            watch = group.create_task(self._watch_money())
             faults = group.create_task(self.faults.run())
             ending = group.create_task(self._end_jobs())
             others = group.create_task(self._others())
-            await asyncio.gather(*(self._work(person, channel, numbers, say) for person, channel in self.people))
+            work = [self._work(person, channel, numbers, say) for person, channel in self.people]
+            await asyncio.gather(self._spend(), *work)
             await self.faults.round.wait()
             faults.cancel()
             ending.cancel()
             others.cancel()
+            watch.cancel()
         say("no more faults")
         # A request that hangs ends here, instead of after its timeout; the last fault is a kill like any other.
         await self.stage.kill()
@@ -93,9 +108,35 @@ class LoadRun:
         try:
             await self._approve_again()
             await self._cancel_again()
-            return await self._settle(jobs, say)
+            ledger = await self._settle(jobs, say)
+            ledger.disturbed += self._wrong_books(ledger)
+            return ledger
         finally:
             ending.cancel()
+
+    async def _spend(self) -> None:
+        async def report(person: Person, channel: Channel, name: str, backend: str, file: str) -> View:
+            self.owners[name] = (person, channel)
+            return await self._report(person, channel, name, backend, file)
+
+        if self.spenders is not None:
+            await self.spenders.run(report, NUMBERS)
+
+    async def _watch_money(self) -> None:
+        if self.spenders is not None:
+            await self.spenders.watch(self.stage.directory / "tunebot.db", lambda: set(self.forgotten))
+
+    def _wrong_books(self, ledger: Ledger) -> Iterator[str]:
+        """Say where the money or the order of the starts is wrong."""
+        entries = read_entries(self.stage.directory / "tunebot.db")
+        tunings = read_tunings(self.stage.google)
+        excused = {row.key for row in ledger.rows if row.name in self.restored} | self.forgotten.keys()
+        yield from wrong_turns(entries, tunings, AT_ONCE, excused)
+        if self.spenders is not None:
+            budgets = self.spenders.budgets
+            yield from dict.fromkeys(self.spenders.passed)
+            yield from over_budget(entries, budgets, self.forgotten)
+            yield from wrong_money(entries, tunings, TOKENS, budgets, self.forgotten)
 
     async def _others(self) -> None:
         if self.bystanders is not None:
@@ -159,7 +200,7 @@ class LoadRun:
         database = self.stage.directory / "tunebot.db"
         return read(
             database, self.stage.google, self.stage.slack, self.submitted, self.cancelled, self.forgotten,
-            self.bystanders, [person.id for person in self.newcomers.values()], self.restored,
+            self.bystanders, [person.id for person in self.newcomers.values()], self.restored, self.spenders,
         )  # fmt: skip
 
     async def _end_jobs(self) -> None:
@@ -315,12 +356,9 @@ class LoadRun:
         ]
 
 
-def is_checked(view: View) -> bool:
-    return "blocks" in view.definition and "Checking" not in view.title
-
-
 def to_be_cancelled(name: str) -> bool:
-    return int(name.rpartition("-")[2]) % CANCELLED_OF == 0
+    kind, _, number = name.rpartition("-")
+    return kind == "load" and int(number) % CANCELLED_OF == 0
 
 
 @asynccontextmanager
@@ -350,6 +388,10 @@ async def open_load_run(
         for newcomer, room in zip(newcomers, rooms, strict=True):
             newcomer.join(room)
         bystanders = open_bystanders(slack, random.Random(seed + 2))
+        spenders = open_spenders(slack, random.Random(seed + 3))
+        prices = directory / "prices.toml"
+        prices.write_text(built_in_text().replace(*DEAR), encoding="utf-8")
+        approvers = [*persons, *spenders.people]
         tuners = [person.id for person in (*newcomers, bystanders.attacker)]
         stage = Stage(
             slack,
@@ -358,10 +400,12 @@ async def open_load_run(
             environment={
                 **faked,
                 "TUNEBOT_POLL_SECONDS": "0.3",
-                "TUNEBOT_TUNINGS_AT_ONCE": "0",
+                "TUNEBOT_TUNINGS_AT_ONCE": ",".join(f"{name}={number}" for name, number in AT_ONCE.items()),
+                "TUNEBOT_PRICES": str(prices),
+                "TUNEBOT_OWNERS": spenders.owner.id,
                 "TUNEBOT_START_ALONE": "approvers",
                 "TUNEBOT_TUNERS": ",".join(tuners),
-                "TUNEBOT_APPROVERS": ",".join(person.id for person in persons),
+                "TUNEBOT_APPROVERS": ",".join(person.id for person in approvers),
                 "PYTHONPATH": str(ROOT),
             },
             command=("-m", "tests.faults.bot_with_wrong_clock", str(GRACE_SECONDS), str(clock)),
@@ -383,6 +427,7 @@ async def open_load_run(
                 chance,
                 list(zip(persons, rooms, strict=True)),
                 bystanders=bystanders,
+                spenders=spenders,
                 newcomers={room.id: newcomer for newcomer, room in zip(newcomers, rooms, strict=True)},
             )
             yield place
