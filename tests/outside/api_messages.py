@@ -17,8 +17,7 @@ from tests.outside import discovery, protos
 TABLE = Path(__file__).parents[2] / "bot" / "sandbox" / "google" / "api_messages.json"
 # The messages that the stand-in reads and writes. A field that holds another message is `value`: any JSON passes.
 SHARED = """TunedModel TunedModelSource TuningTask Hyperparameters Dataset TuningExamples TuningExample
-    TuningSnapshot CreateTunedModelMetadata ListTunedModelsResponse SafetySetting SafetyRating Model
-    ListModelsResponse"""
+    TuningSnapshot CreateTunedModelMetadata ListTunedModelsResponse SafetySetting SafetyRating"""
 PALM = f"""{SHARED} GenerateTextRequest TextPrompt GenerateTextResponse TextCompletion ContentFilter SafetyFeedback
     CountTextTokensRequest CountTextTokensResponse"""
 GEMINI = f"""{SHARED} GenerateContentRequest GenerationConfig Content Part GenerateContentResponse Candidate

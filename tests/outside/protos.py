@@ -21,7 +21,6 @@ ROUTES: tuple[tuple[str, str, str | None, str], ...] = (
     ("POST", r"tunedModels", "TunedModel", "Operation"),
     ("GET", r"tunedModels", None, "ListTunedModelsResponse"),
     ("GET", r"tunedModels/[^/:]+", None, "TunedModel"),
-    ("PATCH", r"tunedModels/[^/:]+", "TunedModel", "TunedModel"),
     ("DELETE", r"tunedModels/[^/:]+", None, "Empty"),
     ("GET", r"tunedModels/[^/:]+/operations", None, "ListOperationsResponse"),
     ("GET", r"tunedModels/[^/:]+/operations/[^/:]+", None, "Operation"),
@@ -36,19 +35,15 @@ ROUTES: tuple[tuple[str, str, str | None, str], ...] = (
     ),
     ("POST", r"models/[^/:]+:countTokens", "CountTokensRequest", "CountTokensResponse"),
     ("POST", r"models/[^/:]+:countTextTokens", "CountTextTokensRequest", "CountTextTokensResponse"),
-    ("GET", r"models", None, "ListModelsResponse"),
-    ("GET", r"models/[^/:]+", None, "Model"),
     ("GET", r"tunedModels/[^/:]+/permissions", None, "ListPermissionsResponse"),
     ("POST", r"tunedModels/[^/:]+/permissions", "Permission", "Permission"),
     ("GET", r"tunedModels/[^/:]+/permissions/[^/:]+", None, "Permission"),
-    ("PATCH", r"tunedModels/[^/:]+/permissions/[^/:]+", "Permission", "Permission"),
     ("DELETE", r"tunedModels/[^/:]+/permissions/[^/:]+", None, "Empty"),
     ("POST", r"tunedModels/[^/:]+:transferOwnership", "TransferOwnershipRequest", "TransferOwnershipResponse"),
 )
 QUERIES = {
     "GET tunedModels": {"pageSize", "pageToken", "filter"},
     "POST tunedModels": {"tunedModelId"},
-    "GET models": {"pageSize", "pageToken"},
 }
 MODULES = {
     "v1beta3": google.ai.generativelanguage_v1beta3,
@@ -85,8 +80,6 @@ def check_request(
     """Check a request to `/v1beta3/...`, `/v1beta/...` or `/v1/...` (operations) by path, query and body."""
     version, below, request, _ = _route(method, path)
     known = SYSTEM_QUERIES | QUERIES.get(f"{method} {below}", set())
-    if method == "PATCH":
-        known = known | {"updateMask"}
     if unknown := set(query or {}) - known:
         raise Mismatch(f"{method} {path}: unknown query parameters {sorted(unknown)}")
     if version == "v1beta3" and query and "filter" in query:

@@ -1,4 +1,4 @@
-"""Questions to the models of the Gemini API and the PaLM API, and the list of base models."""
+"""Questions to the models of the Gemini API and the PaLM API."""
 
 import dataclasses
 from collections.abc import AsyncIterator
@@ -37,7 +37,7 @@ PALM_CATEGORIES = (
 
 
 class QueryRoutes:
-    """generateText, generateContent, streamGenerateContent, countTokens, and models get and list."""
+    """generateText, generateContent, streamGenerateContent and countTokens."""
 
     def __init__(self, models: TunedModels, answers: Answers) -> None:
         self._models = models
@@ -50,9 +50,6 @@ class QueryRoutes:
         router.add("POST", f"/v1beta/{MODEL}:generateContent", self.generate_content, need="key")
         router.add("POST", f"/v1beta/{MODEL}:streamGenerateContent", self.stream_content, need="key")
         router.add("POST", f"/v1beta/{MODEL}:countTokens", self.count_tokens, need="key")
-        version = "/(?P<version>v1beta3|v1beta)/"
-        router.add("GET", f"{version}models", self.list_models, need="key", query={"pageSize", "pageToken"})
-        router.add("GET", f"{version}(?P<name>models/[^/:]+)", self.get_model, need="key")
 
     async def generate_text(self, call: Call) -> web.Response:
         """Complete a text with a PaLM model, up to eight times at once."""
@@ -115,46 +112,6 @@ class QueryRoutes:
         content = {"totalTokens": count, "promptTokensDetails": details}
         return answer(encode(GEMINI, "CountTokensResponse", content))
 
-    async def list_models(self, call: Call) -> web.Response:
-        """List the base models of a version."""
-        palm = call.arguments["version"] == "v1beta3"
-        schema = PALM if palm else GEMINI
-        return answer(encode(schema, "ListModelsResponse", {"models": self._base_models(palm)}))
-
-    async def get_model(self, call: Call) -> web.Response:
-        """Show one base model."""
-        palm = call.arguments["version"] == "v1beta3"
-        for model in self._base_models(palm):
-            if model["name"] == call.arguments["name"]:
-                return answer(encode(PALM if palm else GEMINI, "Model", model))
-        raise not_found(
-            f"Model is not found: {call.arguments['name']} for api version {call.arguments['version']}"
-        )
-
-    def _base_models(self, palm: bool) -> list[dict[str, Any]]:
-        limits = self._models.jobs.limits
-        names, trains, query = (
-            (limits.palm_base_models, limits.palm_trains, "generateText")
-            if palm
-            else (limits.gemini_base_models, limits.gemini_trains, "generateContent")
-        )
-        methods = [query, "countTextTokens" if palm else "countTokens"]
-        return [
-            {
-                "name": name,
-                "version": "001",
-                "displayName": name.removeprefix("models/"),
-                "description": "Served by a local stand-in of Google.",
-                "inputTokenLimit": 8196 if palm else 32768,
-                "outputTokenLimit": 1024 if palm else 8192,
-                "supportedGenerationMethods": methods + (["createTunedModel"] if trains else []),
-                "temperature": 0.7 if palm else 0.9,
-                "topP": 0.95,
-                "topK": 40,
-            }
-            for name in names
-        ]
-
     def _speak(self, call: Call) -> AsyncIterator[Piece]:
         asked = decode(GEMINI, "GenerateContentRequest", call.body or {})
         name = call.arguments["name"]
@@ -184,7 +141,8 @@ class QueryRoutes:
             model = self._models.find(system, name)
             model.require_active()
             return model.job.training_run
-        if name not in {model["name"] for model in self._base_models(system == "palm")}:
+        limits = self._models.jobs.limits
+        if name not in (limits.palm_base_models if system == "palm" else limits.gemini_base_models):
             version = "v1beta3" if system == "palm" else "v1beta"
             raise not_found(
                 f"{name} is not found for API version {version}, or is not supported for generateContent. Call "

@@ -5,19 +5,17 @@ from typing import Any
 from aiohttp import web
 
 from bot.sandbox.google.fault_injection import Faults
-from bot.sandbox.google.json_bodies import camel, decode
 from bot.sandbox.google.router import Call, Router, answer, page, whole_number
-from bot.sandbox.google.rpc_status import invalid, not_found
+from bot.sandbox.google.rpc_status import not_found
 from bot.sandbox.google.tuned_models import TunedModel, TunedModels
 
 VERSIONS = {"v1beta3": "palm", "v1beta": "gemini"}
 MODEL = r"(?P<name>tunedModels/[^/:]+)"
 OPERATION = r"(?P<name>tunedModels/[^/:]+/operations/[^/:]+)"
-CHANGEABLE = {"displayName", "description", "temperature", "topP", "topK", "readerProjectNumbers"}
 
 
 class TunedModelRoutes:
-    """tunedModels create, get, list, patch, delete, and operations get, list, cancel."""
+    """tunedModels create, get, list, delete, and operations get, list, cancel."""
 
     def __init__(self, models: TunedModels, faults: Faults) -> None:
         self._models = models
@@ -30,7 +28,6 @@ class TunedModelRoutes:
         router.add("POST", version + "tunedModels", self.create, need="oauth", query={"tunedModelId"})
         router.add("GET", version + "tunedModels", self.list_models, need="key", query=listing)
         router.add("GET", version + MODEL, self.get, need="key")
-        router.add("PATCH", version + MODEL, self.patch, need="oauth", query={"updateMask"})
         router.add("DELETE", version + MODEL, self.delete, need="oauth")
         router.add("GET", "/v1(beta)?/" + OPERATION, self.get_operation, need="key")
         router.add(
@@ -58,17 +55,6 @@ class TunedModelRoutes:
     async def get(self, call: Call) -> web.Response:
         """Show one tuned model."""
         return answer(self._models.find(_system(call), call.arguments["name"]).view())
-
-    async def patch(self, call: Call) -> web.Response:
-        """Change the fields that the mask names, or without one those that the body holds."""
-        model = self._models.find(_system(call), call.arguments["name"])
-        changes = decode(model.schema, "TunedModel", call.body or {}, "tuned_model")
-        mask = [camel(field) for field in call.query.get("updateMask", "").split(",") if field]
-        for field in mask or [field for field in changes if field in CHANGEABLE]:
-            if field not in CHANGEABLE or field not in model.schema.messages["TunedModel"]:
-                raise invalid(f"Field {field} cannot be updated.", "update_mask")
-            model.facts[field] = changes.get(field)
-        return answer(model.view())
 
     async def delete(self, call: Call) -> web.Response:
         """Delete a tuned model and with it its operation."""

@@ -63,27 +63,20 @@ class ObjectRoutes:
         return answer(content | ({"permissions": granted} if granted else {}))
 
     async def list_objects(self, call: Call) -> web.Response:
-        """List objects by name, with prefix, delimiter and pages."""
-        prefix, delimiter = call.query.get("prefix", ""), call.query.get("delimiter", "")
-        after = call.query.get("pageToken", "")
+        """List objects by name, with prefix and pages."""
+        prefix, after = call.query.get("prefix", ""), call.query.get("pageToken", "")
         size = whole_number(call.query, "maxResults", 1000, 1000)
         items: list[StoredObject] = []
-        prefixes: set[str] = set()
         token = ""
         for name, stored in sorted(self._buckets.bucket(call.arguments["bucket"]).items()):
             if not name.startswith(prefix) or (after and name <= after):
                 continue
-            end = name.find(delimiter, len(prefix)) if delimiter else -1
-            if end >= 0:
-                prefixes.add(name[: end + len(delimiter)])
-            elif len(items) < size:
-                items.append(stored)
-            else:
+            if len(items) == size:
                 token = items[-1].name
                 break
+            items.append(stored)
         content: dict[str, Any] = {"kind": "storage#objects"}
         content |= {"items": [stored.view(call.base_url) for stored in items]} if items else {}
-        content |= {"prefixes": sorted(prefixes)} if prefixes else {}
         return answer(content | ({"nextPageToken": token} if token else {}))
 
     async def get_object(self, call: Call) -> web.StreamResponse:

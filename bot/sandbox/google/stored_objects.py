@@ -90,7 +90,6 @@ class Upload:
     content_type: str
     metadata: dict[str, str]
     path: Path
-    generation_match: int | None
     received: int = 0
     stored: StoredObject | None = None
 
@@ -178,16 +177,6 @@ class Buckets:
     def new_file(self) -> Path:
         """Return the path of a new file to write a content to."""
         return self.directory / secrets.token_hex(12)
-
-    def check_generation(self, bucket: str, name: str, wanted: int | None) -> None:
-        """Hold an `ifGenerationMatch`: 0 means that there must be no such object.
-
-        Raises:
-            GoogleError: 412 when the object is of another generation.
-        """
-        existing = self.bucket(bucket).get(name)
-        if wanted is not None and wanted != (existing.generation if existing is not None else 0):
-            raise GoogleError(412, "At least one of the pre-conditions you specified did not hold.")
 
     def keep(
         self, bucket: str, name: str, path: Path, content_type: str, metadata: dict[str, str]

@@ -1,4 +1,4 @@
-"""Cloud Storage's uploads: resumable in chunks, multipart, and plain media.
+"""Cloud Storage's uploads: resumable in chunks as the bot sends them, and multipart as Google's own client does.
 
 Content goes to a file as it arrives. A resumable upload keeps what came before a broken connection, down to a
 whole 256 KiB, and tells how far it is when asked.
@@ -6,7 +6,6 @@ whole 256 KiB, and tells how far it is when asked.
 
 import re
 import secrets
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -23,7 +22,7 @@ CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
 
 
 class UploadRoutes:
-    """objects insert in its three ways."""
+    """objects insert in two of its ways."""
 
     def __init__(self, buckets: Buckets) -> None:
         self._buckets = buckets
@@ -31,7 +30,7 @@ class UploadRoutes:
     def register(self, router: Router) -> None:
         """Bind the upload path, with and without `/resumable` before it."""
         path = r"(/resumable)?/upload/storage/v1/b/(?P<bucket>[^/]+)/o"
-        for method, handler in (("POST", self.post), ("PUT", self.put), ("DELETE", self.cancel)):
+        for method, handler in (("POST", self.post), ("PUT", self.put)):
             router.add(method, path, handler, need="storage", body="stream", query=None, service=SERVICE)
 
     async def post(self, call: Call) -> web.Response:
@@ -51,8 +50,6 @@ class UploadRoutes:
                 return await self._begin(call, bucket)
             case "multipart":
                 return await self._multipart(call, bucket)
-            case "media":
-                return await self._media(call, bucket)
         raise GoogleError(400, f"Unknown upload type: '{kind}'")
 
     async def put(self, call: Call) -> web.Response:
@@ -93,13 +90,6 @@ class UploadRoutes:
             )
         return _incomplete(upload)
 
-    async def cancel(self, call: Call) -> web.Response:
-        """Give up a resumable upload."""
-        upload = self._upload(call)
-        upload.path.unlink(missing_ok=True)
-        del self._buckets.uploads[upload.id]
-        return web.Response(status=499)
-
     async def _begin(self, call: Call, bucket: str) -> web.Response:
         metadata: dict[str, Any] = parse_json(await call.request.read()) or {}
         name = call.query.get("name") or metadata.get("name", "")
@@ -114,9 +104,7 @@ class UploadRoutes:
             or OCTETS,
             metadata=metadata.get("metadata", {}),
             path=self._buckets.new_file(),
-            generation_match=_generation(call),
         )
-        self._buckets.check_generation(bucket, name, upload.generation_match)
         upload.path.touch()
         self._buckets.uploads[upload.id] = upload
         session = (
@@ -142,7 +130,6 @@ class UploadRoutes:
             raise
 
     def _complete(self, call: Call, upload: Upload) -> web.Response:
-        self._buckets.check_generation(upload.bucket, upload.name, upload.generation_match)
         upload.stored = self._buckets.keep(
             upload.bucket, upload.name, upload.path, upload.content_type, upload.metadata
         )
@@ -156,33 +143,15 @@ class UploadRoutes:
         first = await _next_part(reader)
         metadata: dict[str, Any] = parse_json(bytes(await first.read())) or {}
         part = await _next_part(reader)
-        name = call.query.get("name") or metadata.get("name", "")
+        name = metadata.get("name", "")
+        if not name:
+            raise GoogleError(400, "Required parameter: name")
         kind = metadata.get("contentType") or part.headers.get("Content-Type") or OCTETS
         path = self._buckets.new_file()
         with path.open("wb") as content:
             while piece := await part.read_chunk(QUANTUM):
                 content.write(piece)
-        return self._keep(call, bucket, name, path, kind, metadata.get("metadata", {}))
-
-    async def _media(self, call: Call, bucket: str) -> web.Response:
-        path = self._buckets.new_file()
-        with path.open("wb") as content:
-            async for piece in call.request.content.iter_chunked(QUANTUM):
-                content.write(piece)
-        kind = call.request.headers.get("Content-Type") or OCTETS
-        return self._keep(call, bucket, call.query.get("name", ""), path, kind, {})
-
-    def _keep(
-        self, call: Call, bucket: str, name: str, path: Path, kind: str, metadata: dict[str, str]
-    ) -> web.Response:
-        try:
-            if not name:
-                raise GoogleError(400, "Required parameter: name")
-            self._buckets.check_generation(bucket, name, _generation(call))
-        except GoogleError:
-            path.unlink()
-            raise
-        stored: StoredObject = self._buckets.keep(bucket, name, path, kind, metadata)
+        stored: StoredObject = self._buckets.keep(bucket, name, path, kind, metadata.get("metadata", {}))
         return answer(stored.view(call.base_url))
 
     def _upload(self, call: Call) -> Upload:
@@ -203,11 +172,6 @@ def _truncate(upload: Upload, size: int) -> None:
     with upload.path.open("r+b") as content:
         content.truncate(size)
     upload.received = size
-
-
-def _generation(call: Call) -> int | None:
-    wanted = call.query.get("ifGenerationMatch")
-    return None if wanted is None else int(wanted)
 
 
 async def _next_part(reader: MultipartReader) -> BodyPartReader:

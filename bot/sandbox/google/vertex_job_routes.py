@@ -7,9 +7,10 @@ from aiohttp import web
 
 from bot.sandbox.google.router import Call, Router, answer, page, whole_number
 from bot.sandbox.google.rpc_status import invalid
-from bot.sandbox.google.vertex_jobs import PARENT, SERVICE, STATES, TuningJob, TuningJobs
+from bot.sandbox.google.vertex_jobs import PARENT, SERVICE, TuningJob, TuningJobs
 
-CONDITION = re.compile(r'(?P<field>[\w.-]+)\s*(?P<sign>=|:|!=)\s*(?:"(?P<quoted>[^"]*)"|(?P<plain>[^\s"]+))')
+# `labels.KEY="VALUE"`, and `labels.KEY:*` for any value: the filters that the bot sends.
+FILTER = re.compile(r'labels\.([a-z0-9_-]+)(?:="([^"]*)"|:\*)')
 
 
 class TuningJobRoutes:
@@ -40,12 +41,13 @@ class TuningJobRoutes:
     async def list_jobs(self, call: Call) -> web.Response:
         """List the jobs of a location that pass the filter, newest first."""
         parent = self._jobs.parent(call)
-        conditions = _conditions(call.query.get("filter", ""))
-        jobs = [
-            made
-            for made in self._jobs.listed(parent)
-            if all(_passes(made, *condition) for condition in conditions)
-        ]
+        jobs = self._jobs.listed(parent)
+        if words := call.query.get("filter"):
+            wanted = FILTER.fullmatch(words)
+            if wanted is None:
+                raise invalid(f"Invalid filter expression: {words}", "filter")
+            labels = ((made, made.job.labels.get(wanted[1])) for made in jobs)
+            jobs = [made for made, label in labels if label is not None and wanted[2] in (None, label)]
         size = whole_number(call.query, "pageSize", 100, 1000)
         shown, token = page(jobs, lambda made: made.job.number, size, call.query.get("pageToken", ""))
         content: dict[str, Any] = {"tuningJobs": [made.view(beta=_beta(call)) for made in shown]} if shown else {}
@@ -65,36 +67,3 @@ class TuningJobRoutes:
 
 def _beta(call: Call) -> bool:
     return call.arguments["version"] == "v1beta1"
-
-
-def _conditions(words: str) -> list[tuple[str, str, str]]:
-    """Read a filter: conditions on a label, the state or the name, joined by AND."""
-    conditions = []
-    for part in re.split(r"\s+AND\s+", words.strip()) if words.strip() else []:
-        found = CONDITION.fullmatch(part.strip())
-        if found is None:
-            raise invalid(f"Invalid filter expression: {words}", "filter")
-        value = found["quoted"] if found["quoted"] is not None else found["plain"]
-        conditions.append((found["field"], found["sign"], value))
-    return conditions
-
-
-def _passes(made: TuningJob, name: str, sign: str, value: str) -> bool:
-    job = made.job
-    if name.startswith("labels."):
-        actual = job.labels.get(name.removeprefix("labels."))
-    elif name == "labels":
-        return value in job.labels
-    else:
-        known = {
-            "state": job.shown_state or STATES[job.phase],
-            "tunedModelDisplayName": job.display_name,
-            "tuned_model_display_name": job.display_name,
-            "base_model": job.base_model,
-            "baseModel": job.base_model,
-        }
-        if name not in known:
-            raise invalid(f"Invalid filter: field {name} cannot be filtered by.", "filter")
-        actual = known[name]
-    same = actual is not None and (value == "*" or actual == value)
-    return not same if sign == "!=" else same

@@ -118,8 +118,6 @@ class WebApi:
         return response
 
     def _perform(self, call: Call, token: str) -> web.Response:
-        if call.method == "api.test":
-            return web.json_response(self._methods["api.test"].perform(call))
         if call.method == CONNECT:
             self._check_token(token, self._app.app_token, self._app.bot_token)
             return web.json_response({"ok": True, "url": self._sockets.new_url()})

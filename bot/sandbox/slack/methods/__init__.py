@@ -30,7 +30,6 @@ def method_table(uploads: Uploads) -> dict[str, Method]:
     post = ("chat:write",)
     read_files, write_files = ("files:read",), ("files:write",)
     return {
-        "api.test": Method(workspace_methods.api_test),
         "auth.test": Method(workspace_methods.auth_test),
         "usergroups.users.list": Method(workspace_methods.usergroups_users_list, ("usergroups:read",)),
         "users.info": Method(workspace_methods.users_info, ("users:read",)),

@@ -15,17 +15,9 @@ METADATA_NAME = 255
 
 
 def content(call: Call, limit: int) -> tuple[str, list[Json]]:
-    """Return text and blocks of a message, or refuse them; ``markdown_text`` becomes a block."""
+    """Return text and blocks of a message, or refuse them."""
     text = call.text("text")
     blocks = call.data("blocks")
-    markdown = call.text("markdown_text")
-    if markdown:
-        if text or blocks:
-            raise SlackError("markdown_text_conflict")
-        if len(markdown) > MARKDOWN_CHARACTERS:
-            raise SlackError("msg_too_long")
-        blocks = [{"type": "markdown", "text": markdown}]
-        text = markdown
     if len(text) > limit:
         raise SlackError("msg_too_long")
     kept = message_blocks(blocks, call.workspace) if blocks not in (None, "", []) else []

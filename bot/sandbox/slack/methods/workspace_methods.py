@@ -1,16 +1,9 @@
-"""``api.test``, ``auth.test``, ``blocks.validate``, ``users.info`` and ``usergroups.users.list``."""
+"""``auth.test``, ``blocks.validate``, ``users.info`` and ``usergroups.users.list``."""
 
 from bot.sandbox.slack.call import Call
 from bot.sandbox.slack.records import Json
 from bot.sandbox.slack.refusals import SlackError
 from bot.sandbox.slack.rules.surfaces import message_blocks, view_definition
-
-
-def api_test(call: Call) -> Json:
-    """Answer what was asked; ``error`` makes it fail with that code."""
-    if call.text("error"):
-        raise SlackError(call.text("error"), args=call.args)
-    return {"ok": True, "args": call.args}
 
 
 def auth_test(call: Call) -> Json:

@@ -195,19 +195,6 @@ async def test_flash_cannot_be_tuned_again(client: httpx.AsyncClient, google: Go
     assert (await client.post("/v1beta/tunedModels", json=again)).status_code == 400
 
 
-async def test_patch_changes_what_the_mask_names(client: httpx.AsyncClient) -> None:
-    await create(client, "v1beta", "named")
-    changed = await client.patch(
-        "/v1beta/tunedModels/named",
-        json={"displayName": "new", "description": "left out"},
-        params={"updateMask": "display_name"},
-    )
-    assert changed.json()["displayName"] == "new"
-    assert "description" not in changed.json()
-    refused = await client.patch("/v1beta/tunedModels/named", json={}, params={"updateMask": "state"})
-    assert refused.status_code == 400
-
-
 async def test_deleted_model_is_gone_and_its_training_ends(
     client: httpx.AsyncClient, google: GoogleStandIn
 ) -> None:

@@ -24,9 +24,9 @@ async def test_no_secret_is_kept(google: GoogleStandIn) -> None:
     token = google.issue_token()
     secrets = [token, google.api_key, google.credentials.refresh_token, "client-secret-1"]
     async with httpx.AsyncClient(base_url=google.url) as client:
-        await client.get("/v1beta/models", headers={"Authorization": f"Bearer {token}"})
-        await client.get("/v1beta/models", headers={"x-goog-api-key": google.api_key})
-        await client.get("/v1beta/models", params={"key": google.api_key})
+        await client.get("/v1beta/tunedModels", headers={"Authorization": f"Bearer {token}"})
+        await client.get("/v1beta/tunedModels", headers={"x-goog-api-key": google.api_key})
+        await client.get("/v1beta/tunedModels", params={"key": google.api_key})
         form = {
             "grant_type": "refresh_token",
             "refresh_token": google.credentials.refresh_token,

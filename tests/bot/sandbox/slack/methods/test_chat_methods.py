@@ -66,8 +66,6 @@ async def test_metadata_comes_back_in_history_only_when_asked_for(
         ({"text": "x", "blocks": [SECTION] * 51}, "invalid_blocks"),
         ({"text": "x", "blocks": "no json"}, "invalid_blocks_format"),
         ({"text": "x", "metadata": {"event_type": "job"}}, "invalid_metadata_schema"),
-        ({"markdown_text": "x" * 12_001}, "msg_too_long"),
-        ({"markdown_text": "x", "text": "y"}, "markdown_text_conflict"),
         ({"text": "x", "channel": "C404"}, "channel_not_found"),
     ],
 )
