@@ -18,11 +18,10 @@ from aiohttp import web
 from bot.sandbox.google.credentials import Credentials
 from bot.sandbox.google.fault_injection import Cut, Fault, FaultKind, Faults
 from bot.sandbox.google.generative_queries import QueryRoutes
-from bot.sandbox.google.generative_routes import TunedModelRoutes
+from bot.sandbox.google.generative_routes import PermissionRoutes, TunedModelRoutes
 from bot.sandbox.google.job_register import Jobs
 from bot.sandbox.google.memory_trainer import MemoryTrainer
 from bot.sandbox.google.object_routes import ObjectRoutes
-from bot.sandbox.google.permission_routes import PermissionRoutes
 from bot.sandbox.google.project_routes import ProjectRights, ProjectRoutes
 from bot.sandbox.google.request_log import Journal, Received, hide
 from bot.sandbox.google.router import Call, Route, Router, parse_json, read_query

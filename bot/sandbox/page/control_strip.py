@@ -18,9 +18,8 @@ from bot.sandbox.page.fault_menu import (
     trainer_words,
 )
 from bot.sandbox.page.markup import QUIETLY, Keyed, busy_while, button, icon, tag
-from bot.sandbox.page.price_dialog import change_prices
+from bot.sandbox.page.price_dialog import PriceFile, change_prices
 from bot.sandbox.page.reader import Reader
-from bot.sandbox.price_file import PriceFile
 from bot.sandbox.stage import Stage
 
 _LOG_LINES: Final = 60

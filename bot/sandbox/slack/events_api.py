@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from bot.sandbox.slack.api_objects import ApiObjects
-from bot.sandbox.slack.records import ChannelKind, Delivery, File, Json, Message
+from bot.sandbox.slack.records import ChannelKind, Delivery, Json, Message
 from bot.sandbox.slack.slack_app import SlackApp
 from bot.sandbox.slack.workspace import SlackWorkspace
 
@@ -108,19 +108,6 @@ class EventsApi:
             "ts": ts, "event_ts": ts, "hidden": True, **fields,
         }  # fmt: skip
         self.send(_MESSAGE_EVENTS[channel.kind], event)
-
-    def file_shared(self, file: File, channel_id: str, user: str) -> None:
-        """Tell that a file is now seen in a channel."""
-        if self.app.bot_user_id in self.workspace.channels[channel_id].members:
-            event: Json = {"file_id": file.id, "user_id": user, "file": {"id": file.id}, "channel_id": channel_id}
-            self.send("file_shared", {"type": "file_shared", **event})
-
-    def reaction(self, verb: str, user: str, name: str, message: Message) -> None:
-        """Tell of a reaction; `verb` is ``added`` or ``removed``."""
-        if self.app.bot_user_id in self.workspace.channels[message.channel].members:
-            item = {"type": "message", "channel": message.channel, "ts": message.ts}
-            event: Json = {"user": user, "reaction": name, "item": item, "item_user": message.user}
-            self.send(f"reaction_{verb}", {"type": f"reaction_{verb}", **event})
 
     def session_stopped(self, user: str, channel: str, thread_ts: str, streams: list[str]) -> None:
         """Tell that a person pressed Stop: https://docs.slack.dev/reference/events/agent_session_stopped"""

@@ -13,8 +13,8 @@ EVERY_SCOPE = frozenset(
     {
         "app_mentions:read", "assistant:write", "channels:history", "channels:read",
         "chat:write", "chat:write.public", "commands", "files:read", "files:write", "groups:history",
-        "groups:read", "groups:write", "im:history", "im:read", "im:write", "reactions:read",
-        "reactions:write", "usergroups:read", "users:read", "metadata.message:read",
+        "groups:read", "groups:write", "im:history", "im:read", "im:write", "usergroups:read",
+        "users:read", "metadata.message:read",
     }
 )  # fmt: skip
 
@@ -33,10 +33,6 @@ EVENT_SCOPES = {
     "message.channels": "channels:history",
     "message.groups": "groups:history",
     "message.im": "im:history",
-    "reaction_added": "reactions:read",
-    "reaction_removed": "reactions:read",
-    "file_shared": "files:read",
-    "file_deleted": "files:read",
     "member_joined_channel": "channels:read",
 }
 
@@ -92,14 +88,14 @@ class SlackApp:
             raise ClientRefusal(f"{command} is not a valid command")
         return declared or {}
 
-    def require_shortcut(self, callback_id: str, kind: str) -> None:
-        """Refuse a shortcut of this kind (``message`` or ``global``) that no menu would show."""
+    def require_shortcut(self, callback_id: str) -> None:
+        """Refuse a shortcut on messages that no menu would show."""
         declared = self._section("features").get("shortcuts", [])
         known = self.manifest is None or any(
-            entry["callback_id"] == callback_id and entry["type"] == kind for entry in declared
+            entry["callback_id"] == callback_id and entry["type"] == "message" for entry in declared
         )
         if not known or "commands" not in self.scopes:
-            raise ClientRefusal(f"no {kind} shortcut has the callback id {callback_id!r}")
+            raise ClientRefusal(f"no shortcut has the callback id {callback_id!r}")
         self.require_interactivity()
 
     def require_interactivity(self) -> None:

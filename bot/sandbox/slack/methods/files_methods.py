@@ -100,8 +100,6 @@ def _share(call: Call, channel: Channel, files: list[File]) -> None:
         file.shares.append((channel.id, message.ts))
     call.workspace.add_message(message)
     call.events.message_posted(message)
-    for file in files:
-        call.events.file_shared(file, channel.id, call.app.bot_user_id)
 
 
 def info(call: Call) -> Json:

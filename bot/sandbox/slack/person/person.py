@@ -128,8 +128,6 @@ class Person:
             file.shares.append((channel.id, message.ts))
         self._workspace.add_message(message)
         self._sender.events.message_posted(message, mention_event=mention_event, mention_files=mention_files)
-        for file in kept:
-            self._sender.events.file_shared(file, channel.id, self.id)
         return message
 
     def upload(self, where: Channel | str, name: str, content: bytes, text: str = "") -> File:
@@ -160,15 +158,10 @@ class Person:
     def react(self, message: Message, name: str) -> None:
         """Put a reaction on a message; once more takes it back."""
         users = message.reactions.setdefault(name, [])
-        verb = "removed" if self.id in users else "added"
-        if verb == "added":
-            users.append(self.id)
-        else:
-            users.remove(self.id)
+        (users.remove if self.id in users else users.append)(self.id)
         if not users:
             del message.reactions[name]
         self._workspace.changed()
-        self._sender.events.reaction(verb, self.id, name, message)
 
     def permalink(self, thing: Message | File) -> str:
         """Copy the link of a message or a file."""
@@ -235,7 +228,7 @@ class Person:
 
     async def message_shortcut(self, callback_id: str, message: Message) -> Delivery:
         """Choose a shortcut from a message's menu."""
-        self._sender.app.require_shortcut(callback_id, "message")
+        self._sender.app.require_shortcut(callback_id)
         channel = self._channel(message.channel)
         payload: Json = self._sender.head("message_action", self.user) | {
             "callback_id": callback_id, "action_ts": self._workspace.new_ts(), "message_ts": message.ts,
@@ -243,12 +236,6 @@ class Person:
             "response_url": self._sender.responses.issue(self.id, channel.id, None),
         }  # fmt: skip
         return await self._sender.interaction(payload)
-
-    async def shortcut(self, callback_id: str) -> Delivery:
-        """Choose a global shortcut."""
-        self._sender.app.require_shortcut(callback_id, "global")
-        fields = {"callback_id": callback_id, "action_ts": self._workspace.new_ts()}
-        return await self._sender.interaction(self._sender.head("shortcut", self.user) | fields)
 
     async def click(self, surface: Message | View, action: Key, value: str | None = None) -> Delivery:
         """Press a button; `value` tells apart those with one action id, and chooses one of two thumbs."""

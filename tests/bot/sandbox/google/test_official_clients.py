@@ -120,8 +120,6 @@ async def test_google_generativeai_tunes_and_asks(former_client: Path, quick_goo
         "snapshots": 5,
         "listed": ["tunedModels/official-client"],
         "owned": "official client",
-        "bases": list(google.limits.gemini_base_models),
-        "description": "changed",
         "answer": "eight",
         "stream": ["2"],
         "left": [],

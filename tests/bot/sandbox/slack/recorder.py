@@ -44,7 +44,6 @@ class Recorder:
         app.options("a")(self.take)
         app.shortcut("tune_file")(self.take)
         app.event("message")(self.heard)
-        app.event("file_shared")(self.heard)
         return app
 
     async def heard(self) -> None:

@@ -59,7 +59,8 @@ async def test_a_workspace_of_an_enterprise_says_so_everywhere(
     payload = slack.workspace.deliveries[-1].payload
     assert payload["context_enterprise_id"] == payload["authorizations"][0]["enterprise_id"] == "E0GRID"
     assert (await ana.slash_command(general, "/tune")).payload["enterprise_id"] == "E0GRID"
-    assert (await ana.shortcut("tune")).payload["enterprise"]["id"] == "E0GRID"
+    shortcut = await ana.message_shortcut("tune", slack.workspace.messages()[-1])
+    assert shortcut.payload["enterprise"]["id"] == "E0GRID"
 
 
 async def test_edits_and_deletions_by_the_app_itself_are_told_too(

@@ -52,7 +52,7 @@ async def test_commands_shortcuts_and_the_home_tab_must_be_declared(declared: Sl
         await ana.slash_command(public, "/ask")
     assert not (await ana.slash_command(public, "/tune")).acked
     message = ana.post(public, "hello")
-    with pytest.raises(ClientRefusal, match="no message shortcut has the callback id 'other'"):
+    with pytest.raises(ClientRefusal, match="no shortcut has the callback id 'other'"):
         await ana.message_shortcut("other", message)
     with pytest.raises(ClientRefusal, match="not configured to handle interactive"):
         await ana.message_shortcut("tune_file", message)

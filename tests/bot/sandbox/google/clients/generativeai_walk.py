@@ -35,9 +35,6 @@ seen["state"] = model.state.name
 seen["snapshots"] = len(model.tuning_task.snapshots)
 seen["listed"] = [listed.name for listed in genai.list_tuned_models()]
 seen["owned"] = genai.get_tuned_model("tunedModels/official-client").display_name
-seen["bases"] = [listed.name for listed in genai.list_models()]
-changed = genai.update_tuned_model("tunedModels/official-client", {"description": "changed"})
-seen["description"] = changed.description
 
 # An API key is enough to ask.
 genai.configure(api_key=api_key, transport="rest", client_options=options)
