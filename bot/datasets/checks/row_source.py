@@ -5,6 +5,7 @@ A file that is no training file at all gives one clear finding instead of one fo
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from bot.datasets.checks.table_layout import find_layout
 from bot.datasets.findings.collector import FindingCollector, Problem
@@ -40,8 +41,11 @@ _OTHER_FILES = (
     (b"PK\x03\x04", "an archive inside of an archive"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
     (b"Rar!", "a RAR archive"),
+    (b"PK\x05\x06", "a zip archive without files"),
     (b"\x1f\x8b", "an archive inside of an archive"),
 )
+# Where a tar archive has its mark. Source: POSIX.1-2001, "ustar Interchange Format".
+_TAR_MARK = 257
 # How text in two or four bytes a character begins, with a byte order mark or with two characters of ASCII.
 _WIDE = (
     (re.compile(rb"\xff\xfe\0\0|\0\0\xfe\xff"), "utf-32", "UTF-32"),
@@ -56,10 +60,15 @@ _CHAT_LOG = re.compile(rb'\[[^\]\[{"\n]{1,40}\][ \t]*+[^\s,\]]')
 # Where Hugging Face's viewer, SQuAD and exports of many programs put the rows of a file that is one object.
 _WRAPPER = re.compile(rb'"(?:data|rows|examples|items|train|records|results)"\s*+:\s*+(?=\[\s*+[\[{])')
 # The first columns of a file that is written by columns, and one that may be: a row may begin with a list, too.
-_COLUMNS = re.compile(rb'\{\s*+"(?:columns"\s*+:\s*+\[|[^"\\]{1,200}"\s*+:\s*+\{\s*+"0"\s*+:|0"\s*+:\s*+\{)')
+_COLUMNS = re.compile(
+    rb'\{\s*+"(?:(?:columns|index)"\s*+:\s*+\[|data"\s*+:\s*+\[\s*+\[\s*+["\dtfn-]'
+    rb'|[^"\\]{1,200}"\s*+:\s*+\{\s*+"0"\s*+:|0"\s*+:\s*+\{)'
+)
 _LISTS = re.compile(rb'\{\s*+"[^"\\]{1,200}"\s*+:\s*+\[\s*+"')
 _SIGN_IN = re.compile(rb"(?i)sign[ -]?in|log[ -]?in|slack-edge")
-_SLACK_EXPORT = frozenset({"type", "ts", "user"})
+# The keys of a message of Slack's: one that a person or an app wrote.
+_SLACK_EXPORT = frozenset({"type", "ts"})
+_SLACK_AUTHOR = frozenset({"user", "bot_id", "subtype"})
 
 
 class RowSource:
@@ -156,7 +165,7 @@ class RowSource:
                 if len(lines) < _SURVEYED_ROWS and size < _SURVEYED_BYTES and line.strip():
                     lines.append(line)
         survey, self._survey = self._survey, None
-        if lines and _keys_of(lines[0]) >= _SLACK_EXPORT:
+        if lines and _is_slack_message(parse_object(lines[0])):
             self._refuse(Problem("slack-export"))
             self._first_rows = []
             return
@@ -215,7 +224,8 @@ class RowSource:
             if name.endswith((".csv", ".tsv")) or (layout.names and self._is_known(layout.names)):
                 return CsvTable(self._collector, layout)
             return JsonLines(self._collector)
-        if parse_object(first_line) is None or not rest.strip():
+        row = parse_object(first_line)
+        if row is None or not (rest.strip() or dialect_of(row, None, self._mapping)):
             # The first line alone is no row, so the file is no JSONL: one object, or objects one after the other.
             if (wrapper := _wrapper(start)) > 0:
                 return JsonArray(self._collector, wrapper=blanks + wrapper)
@@ -241,6 +251,8 @@ def _other_file(head: bytes) -> Problem | None:
     for magic, what in _OTHER_FILES:
         if head.startswith(magic):
             return Problem("not-a-text-file", detail=what)
+    if head.startswith(b"ustar", _TAR_MARK):
+        return Problem("not-a-text-file", detail="a tar archive")
     for begin, codec, what in _WIDE:
         if begin.match(head):
             return Problem("utf-16", codec, what)
@@ -289,6 +301,11 @@ def _second_object(line: bytes) -> bool:
     return False
 
 
-def _keys_of(line: bytes) -> frozenset[str]:
-    value = parse_object(line)
-    return frozenset(value) if isinstance(value, dict) else frozenset()
+def _is_slack_message(value: Any) -> bool:
+    """Return whether a value is a message of a Slack export, or an answer of Slack's API with messages."""
+    if not isinstance(value, dict):
+        return False
+    messages = value.get("messages")
+    if isinstance(messages, list) and messages and isinstance(messages[0], dict):
+        value = messages[0]
+    return value.keys() >= _SLACK_EXPORT and not _SLACK_AUTHOR.isdisjoint(value)

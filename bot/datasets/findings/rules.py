@@ -308,13 +308,23 @@ RULES: dict[str, Rule] = {
     ),
     "weight-zero": Rule(
         WARNING,
-        "{field} is 0, which Google has no field for: what has it is learned like all else.",
+        "{field} is {value}, which Google has no field for: what has it is learned like all else.",
         "Take these rows or turns out if the model must not learn them.",
     ),
     "weight-not-sent": Rule(
         WARNING,
         "{field} is {value}, which Google has no field for: all rows count the same.",
         "Repeat or take out rows where the weight matters.",
+    ),
+    "shown-left-out": Rule(
+        WARNING,
+        "{field} is what the model would be shown beside the conversation, and is not sent to Google.",
+        "Write it into the system text or into the question if the answers need it.",
+    ),
+    "thoughts-in-text": Rule(
+        WARNING,
+        "What a model thought stands inside of texts (it ends with {value}), and would be learned as an answer.",
+        "Take it out of the answers if people should not read it: all from <think> to </think>.",
     ),
     "thoughts-left-out": Rule(
         WARNING,

@@ -174,7 +174,9 @@ class CsvTable:
             )
             return False
         self._names = [name.strip() for name in self._wanted]
-        doubled = [name for name, count in Counter(self._names).items() if name and count > 1]
+        counts = Counter(name.lower() for name in self._names)
+        # Names match in any letter case, so `Completion` beside `completion` is doubled, too.
+        doubled = [name for name in dict.fromkeys(self._names) if name and counts[name.lower()] > 1]
         if doubled:
             self.refused = True
             self._collector.add(Problem("doubled-column", ", ".join(doubled)))

@@ -15,7 +15,8 @@ from bot.domain.datasets import Dialect, FieldMapping
 
 _ANSWERING = {"assistant", "model", "gpt", "bot"}
 _ASKING = {"user", "human"}
-_ROLE_KEYS = ("role", "from", "author")
+_ROLE_KEYS = ("role", "from", "author", "speaker", "sender")
+_OTHER_ROLES = _ROLE_KEYS[1:]
 _SYSTEM_KEYS = ("systemInstruction", "system_instruction")
 
 
@@ -95,7 +96,7 @@ def _repair_contents(row: dict[str, Any]) -> int:
 
 
 def _content(content: Any) -> Any:
-    """Write `parts` as a list and under its own name, and OpenAI's role `assistant` as `model`.
+    """Write `parts` as a list and under its own name, and other names of the model's role as `model`.
 
     Google's own older pages show `parts` as an object.
     """
@@ -103,15 +104,20 @@ def _content(content: Any) -> Any:
         return content
     repaired: dict[str, Any] = _lower_role(content)
     if "parts" not in repaired:
-        for key in ("content", "text"):
-            if isinstance(repaired.get(key), str):
-                repaired = {k: v for k, v in repaired.items() if k != key} | {"parts": [{"text": repaired[key]}]}
+        for key in ("content", "text", "part", "message", "value"):
+            if key in repaired:
+                repaired = {k: v for k, v in repaired.items() if k != key} | {"parts": repaired[key]}
                 break
+    if "role" not in repaired and (key := next((k for k in _OTHER_ROLES if k in repaired), "")):
+        repaired = {("role" if k == key else k): v for k, v in repaired.items()}
     if isinstance(repaired.get("parts"), dict):
         repaired = {**repaired, "parts": [repaired["parts"]]}
     elif isinstance(repaired.get("parts"), str):
         repaired = {**repaired, "parts": [{"text": repaired["parts"]}]}
-    if repaired.get("role") == "assistant":
+    if isinstance(repaired.get("parts"), list):
+        parts = [{"text": part} if isinstance(part, str) else part for part in repaired["parts"]]
+        repaired = {**repaired, "parts": parts}
+    if repaired.get("role") in _ANSWERING:
         repaired = {**repaired, "role": "model"}
     return repaired
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.datasets.findings.collector import Problem, Problems
 from bot.datasets.rows.chat_turns import ChatTurn, order_turns
-from bot.datasets.rows.examples import Example
+from bot.datasets.rows.examples import BLANK_LINE, Example
 from bot.datasets.rows.json_values import (
     THOUGHT_TYPES,
     NotANumber,
@@ -18,7 +18,7 @@ from bot.datasets.rows.json_values import (
     says_nothing,
     text_of,
 )
-from bot.datasets.rows.side_keys import read_side_keys, report_key
+from bot.datasets.rows.side_keys import WEIGHT_KEYS, read_side_keys, report_key
 from bot.domain.datasets import Dialect
 
 _PART_CALLS = frozenset(
@@ -49,7 +49,17 @@ _SHAREGPT_ROLES = _OPENAI_ROLES | {
     "bard": "model",
     "bing": "model",
 }
+# Names under which `parts` is looked for where it is missing.
+_OTHER_PARTS = ("content", "text", "part", "message", "value")
+_NEVER_LEARNED = ("user", "human", "system", "developer")
 CONVERSATION_KEYS = ("conversations", "conversation")
+# Names that programs give to the role and the text of a turn; the first one is that of the dialect itself.
+_ROLE_NAMES = ("role", "from", "author", "speaker", "sender")
+_TEXT_NAMES = ("content", "value", "text", "message", "parts")
+
+
+# The keys of what is answered, in a preference row. Sources: TRL, LLaMA-Factory, and Intel's orca_dpo_pairs.
+_PROMPT_KEYS = ("prompt", "question", "instruction", *CONVERSATION_KEYS)
 
 
 def read_messages(row: Mapping[str, Any], dialect: Dialect, problems: Problems) -> Example | None:
@@ -113,14 +123,19 @@ def read_chosen(row: Mapping[str, Any], problems: Problems) -> Example | None:
     Sources: https://huggingface.co/docs/trl/dataset_formats,
     https://platform.openai.com/docs/guides/direct-preference-optimization
     """
+    beside = ""
     if "preferred_output" in row:
         prompt_key, chosen_key, rejected_key = "input", "preferred_output", "non_preferred_output"
         prompt = row.get("input")
         prompt = prompt.get("messages") if isinstance(prompt, dict) else prompt
     else:
-        prompt_key, chosen_key, rejected_key = "prompt", "chosen", "rejected"
-        prompt = row.get("prompt")
-    turns = read_side_keys(row, {prompt_key, chosen_key, rejected_key}, problems)
+        chosen_key, rejected_key = "chosen", "rejected"
+        prompt_key = next((key for key in _PROMPT_KEYS if key in row), "prompt")
+        prompt = row.get(prompt_key)
+        extra = row.get("input") if prompt_key == "instruction" else None
+        if isinstance(prompt, str) and isinstance(extra, str):
+            beside, prompt = "input", BLANK_LINE.join(filter(None, (prompt, extra)))
+    turns = read_side_keys(row, {prompt_key, chosen_key, rejected_key, beside}, problems)
     chosen, rejected = row.get(chosen_key), row.get(rejected_key)
     if isinstance(chosen, list) and isinstance(rejected, list) and len(chosen) > 1 and _holds(chosen, prompt):
         # TRL's implicit prompt: both answers repeat the conversation before them, also where `prompt` is its text.
@@ -142,8 +157,11 @@ def _holds(turns: list[Any], prompt: Any) -> bool:
 
 
 def _prompt_turns(value: Any, key: str, problems: Problems) -> list[ChatTurn]:
-    if isinstance(value, list) and value and all(isinstance(item, dict) and "role" in item for item in value):
-        return _read_messages(value, key, _OPENAI_ROLES, problems)
+    if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+        if all("role" in item for item in value):
+            return _read_messages(value, key, _OPENAI_ROLES, problems)
+        if all("from" in item for item in value):
+            return _read_messages(value, key, _SHAREGPT_ROLES, problems)
     text = text_of(value)
     if text is None:
         problems.add(_missing_or_wrong(key, value))
@@ -152,8 +170,10 @@ def _prompt_turns(value: Any, key: str, problems: Problems) -> list[ChatTurn]:
 
 
 def _answer(value: Any, key: str, problems: Problems) -> str:
-    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict):
-        value = value[0].get("content", value[0].get("value"))
+    if isinstance(value, list) and len(value) == 1:
+        [value] = value
+    if isinstance(value, dict) and not value.keys().isdisjoint(_ROLE_NAMES):
+        value = value.get("content", value.get("value"))
     text = text_of(value)
     if text is None:
         problems.add(_missing_or_wrong(key, value))
@@ -169,8 +189,8 @@ def _read_messages(messages: list[Any], key: str, roles: Mapping[str, str], prob
         if not isinstance(message, dict):
             problems.add(Problem("wrong-type", place, describe(message), detail="an object"))
             continue
-        role_key = next((k for k in ("role", "from", "author") if k in message), "role")
-        text_key = "value" if "value" in message and "content" not in message else "content"
+        role_key = next((k for k in _ROLE_NAMES if k in message), "role")
+        text_key = next((k for k in _TEXT_NAMES if k in message), "content")
         calls = _report_turn_keys(message, {role_key, text_key}, problems, of=key)
         role = message.get(role_key)
         if role in ("tool", "function", "function_call", "observation"):
@@ -206,8 +226,11 @@ def _content(value: Any, place: str, problems: Problems) -> ChatTurn | None:
     if not isinstance(value, dict):
         problems.add(_missing_or_wrong(place, value, "an object with role and parts"))
         return None
-    if "parts" not in value and (other := next((k for k in ("content", "text") if k in value), None)):
+    if "parts" not in value and (other := next((k for k in _OTHER_PARTS if k in value), None)):
         problems.add(Problem("other-name", f"{place}.{other}", detail='`parts`: [{"text": ...}]'))
+        return None
+    if "role" not in value and (other := next((k for k in _ROLE_NAMES if k in value), None)):
+        problems.add(Problem("other-name", f"{place}.{other}", detail="`role`"))
         return None
     _report_turn_keys(value, {"role", "parts"}, problems, of="contents")
     role = value.get("role", "")
@@ -284,6 +307,8 @@ def _report_turn_keys(turn: Mapping[str, Any], used: set[str], problems: Problem
     for key, value in turn.items():
         if key in used or says_nothing(value):
             continue
+        if key in WEIGHT_KEYS and turn.get("role", turn.get("from")) in _NEVER_LEARNED:
+            continue  # Google learns the model's turns only.
         if not report_key(key, value, problems):
             problems.add(Problem("keys-left-out", f"{of}.{key}"))
     return problems.refused and not before
@@ -320,5 +345,5 @@ def _missing_or_wrong(place: str, value: Any, wanted: str = "text") -> Problem:
 
 
 def _one_of(roles: Mapping[str, str]) -> str:
-    names = [name for name in roles if name != "developer"][:4]
+    names = ["system", "human", "gpt"] if "gpt" in roles else [name for name in roles if name != "developer"][:4]
     return f"{', '.join(names[:-1])} or {names[-1]}"

@@ -13,6 +13,8 @@ _TEXT_TYPES = frozenset({"text", "input_text", "output_text"})
 # Types of content parts that hold what a model thought before it answered.
 # Source: https://docs.anthropic.com/en/docs/build-with-claude/extended-thinking
 THOUGHT_TYPES = frozenset({"thinking", "redacted_thinking", "reasoning"})
+# Keys beside the text of a part that do not change it. Sources: Anthropic's prompt caching and citations.
+_BESIDE_TEXT = frozenset({"type", "cache_control", "citations", "annotations", "logprobs"})
 _LARGE_INT = 1 << 63
 
 
@@ -75,7 +77,7 @@ def text_of(value: Any) -> str | None:
     if isinstance(value, str):
         return value
     if isinstance(value, dict):
-        held = {key: item for key, item in value.items() if key != "type" and not says_nothing(item)}
+        held = {key: item for key, item in value.items() if key not in _BESIDE_TEXT and not says_nothing(item)}
         if ("type" in value and not has_type(value, _TEXT_TYPES)) or len(held) > 1:
             return None
         key, inner = next(iter(held.items()), ("text", value.get("text", value.get("value"))))

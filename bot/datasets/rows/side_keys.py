@@ -10,10 +10,36 @@ from bot.datasets.findings.collector import Problem, Problems
 from bot.datasets.rows.chat_turns import ChatTurn
 from bot.datasets.rows.json_values import describe, says_nothing, text_of
 
-SYSTEM_KEYS = ("systemInstruction", "system_instruction", "system", "system_prompt", "context")
+SYSTEM_KEYS = (
+    "systemInstruction",
+    "system_instruction",
+    "system",
+    "system_prompt",
+    "system_message",
+    "instructions",  # of OpenAI's Responses API
+    "context",
+)
+_SYSTEM_NAMES = frozenset(key.lower() for key in SYSTEM_KEYS)
 _CALL_KEYS = frozenset(
     {"tools", "functions", "tool_calls", "function_call", "tool_call_id", "toolConfig", "tool_config"}
 )
+# Numbers and marks that say how much a row or a turn counts, and those that say that it does not count.
+WEIGHT_KEYS = frozenset(
+    {
+        "weight",
+        "sample_weight",
+        "loss_weight",
+        "loss",
+        "loss_mask",
+        "train",
+        "trainable",
+        "train_on_turn",
+    }
+)
+_MASK_KEYS = frozenset({"mask", "masked", "ignore_loss"})
+# Examples and documents that a model is shown beside the conversation, as in PaLM's `examples` and TRL's
+# `documents`.
+_SHOWN_KEYS = frozenset({"examples", "documents", "few_shot", "demonstrations"})
 _MEDIA_KEYS = frozenset({"image", "images", "video", "videos", "audio", "audios", "attachments"})
 # What a model thought before it answered, as DeepSeek, OpenRouter, vLLM and others write it beside the answer.
 _THOUGHT_KEYS = frozenset(
@@ -21,7 +47,7 @@ _THOUGHT_KEYS = frozenset(
 )
 _SIGNATURE_KEYS = frozenset({"thoughtSignature", "thought_signature", "signature"})
 # Keys that `read_side_keys` reports in more words than "left out"; a mapped row is searched for these.
-MEANING_KEYS = (*SYSTEM_KEYS, "history", "label", "weight", "rejected", *sorted(_MEDIA_KEYS), "tools")
+MEANING_KEYS = (*SYSTEM_KEYS, "history", "label", *sorted(WEIGHT_KEYS), "rejected", *sorted(_MEDIA_KEYS), "tools")
 
 
 def read_side_keys(row: Mapping[str, Any], used: Collection[str], problems: Problems) -> list[ChatTurn]:
@@ -30,7 +56,7 @@ def read_side_keys(row: Mapping[str, Any], used: Collection[str], problems: Prob
     for key, value in row.items():
         if key in used or says_nothing(value):
             continue
-        if key in SYSTEM_KEYS:
+        if key.lower() in _SYSTEM_NAMES:
             system += _system_turn(key, value, problems)
         elif not report_key(key, value, problems):
             problems.add(Problem("keys-left-out", key))
@@ -47,8 +73,13 @@ def report_key(key: str, value: Any, problems: Problems) -> bool:
         problems.add(Problem("thoughts-left-out", key))
     elif key in _SIGNATURE_KEYS:
         pass  # It belongs to a thought and says nothing without it.
-    elif key == "weight":
-        _report_weight(value, problems)
+    elif key in WEIGHT_KEYS:
+        _report_weight(key, value, problems)
+    elif key in _MASK_KEYS:
+        if value not in (0, "0"):
+            problems.add(Problem("weight-not-sent", key, describe(value)))
+    elif key in _SHOWN_KEYS and isinstance(value, list):
+        problems.add(Problem("shown-left-out", key))
     elif key in ("label", "kto_tag") and isinstance(value, bool):
         if not value:
             problems.add(Problem("bad-answer", key))
@@ -61,11 +92,14 @@ def report_key(key: str, value: Any, problems: Problems) -> bool:
     return True
 
 
-def _report_weight(value: Any, problems: Problems) -> None:
-    if isinstance(value, int | float) and not isinstance(value, bool) and value == 0:
-        problems.add(Problem("weight-zero", "weight"))
-    elif value != 1:
-        problems.add(Problem("weight-not-sent", "weight", describe(value)))
+def _report_weight(key: str, value: Any, problems: Problems) -> None:
+    # The cells of a table are texts.
+    said = value.strip().lower() if isinstance(value, str) else value
+    if said in (0, "0", "0.0", "false"):
+        shown = "false" if value is False or said == "false" else "0"
+        problems.add(Problem("weight-zero", key, shown))
+    elif said not in (1, "1", "1.0", "true"):
+        problems.add(Problem("weight-not-sent", key, describe(value)))
 
 
 def _system_turn(key: str, value: Any, problems: Problems) -> list[ChatTurn]:

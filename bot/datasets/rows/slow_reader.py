@@ -48,9 +48,9 @@ KEYS: dict[Dialect, frozenset[str]] = {
     Dialect.ALPACA: frozenset({"instruction", "output"}),
     Dialect.TRL: frozenset({"chosen", "rejected", "preferred_output"}),
 }
-# Keys that hold the whole row: batch requests of Google (`request`) and OpenAI (`body`), the rows of Hugging
-# Face's data viewer (`row`), and exports (`data`, `example`).
-WRAPPER_KEYS = ("request", "body", "row", "data", "example")
+# Keys that hold the whole row: batch requests of Google (`request`), OpenAI (`body`) and Anthropic (`params`),
+# the rows of Hugging Face's data viewer (`row`), and exports (`data`, `example`).
+WRAPPER_KEYS = ("request", "body", "row", "data", "example", "params")
 
 # Keys whose list a table can only hold as a text.
 _TURN_KEYS = {"messages", "contents", *CONVERSATION_KEYS}
@@ -211,7 +211,7 @@ def dialect_of(
     if "messages" in keys:
         return _chat_dialect(row["messages"], expected)
     if not keys.isdisjoint(CONVERSATION_KEYS):
-        return _SHAREGPT
+        return _TRL if "chosen" in keys and "rejected" in keys else _SHAREGPT
     if "contents" in keys:
         return _PREFERENCE if "completions" in keys else _VERTEX
     if ("chosen" in keys and "rejected" in keys) or "preferred_output" in keys:

@@ -3,13 +3,18 @@
 The files are in `tests/data/datasets/near_misses`.
 """
 
+import io
+import json
+import tarfile
+from typing import Any
+
 import pytest
 
 from bot.backends.profiles import VERTEX
 from bot.datasets import Repairer
 from bot.domain.datasets import Dialect
 from tests.support.data_files import DATA, data_file
-from tests.support.dataset_builders import check_bytes, finding, rules
+from tests.support.dataset_builders import check_bytes, finding, jsonl, rules
 
 FOLDER = "datasets/near_misses"
 NOTES = ("few-examples", "near-duplicate", "duplicate", "lopsided-outputs", "preferred-only", "row-in-wrapper")
@@ -68,3 +73,137 @@ def test_cells_in_quotes_and_cells_of_markdown_are_whole_and_without_their_marks
         "Where is key 0 kept?",
         "At desk 3, with the porter.",
     )
+
+
+ASKED, SAID = "Where is the key kept?", "With the porter."
+PAIR = {"prompt": ASKED, "completion": SAID}
+USER, MODEL = {"role": "user", "content": ASKED}, {"role": "assistant", "content": SAID}
+CHAT = {"messages": [USER, MODEL]}
+CONTENTS = {
+    "contents": [{"role": "user", "parts": [{"text": ASKED}]}, {"role": "model", "parts": [{"text": SAID}]}]
+}
+
+
+def _tar(data: bytes) -> bytes:
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w") as archive:
+        member = tarfile.TarInfo("train.jsonl")
+        member.size = len(data)
+        archive.addfile(member, io.BytesIO(data))
+    return target.getvalue()
+
+
+def _named(**row: Any) -> bytes:
+    return jsonl({**CHAT, **row})
+
+
+@pytest.mark.parametrize(
+    ("data", "found"),
+    [
+        pytest.param(b"prompt,Completion,completion\nq,a,b\n", ["doubled-column"], id="doubled in another case"),
+        pytest.param(_tar(jsonl(PAIR, PAIR)), ["not-a-text-file"], id="tar"),
+        pytest.param(b"PK\x05\x06" + bytes(18), ["not-a-text-file"], id="empty zip"),
+        pytest.param(
+            jsonl({"ts": "1.2", "bot_id": "B1", "type": "message"}), ["slack-export"], id="an app's message"
+        ),
+        pytest.param(
+            jsonl({"ok": True, "messages": [{"type": "message", "user": "U1", "ts": "1.2"}]}),
+            ["slack-export"],
+            id="an answer of Slack's API",
+        ),
+        pytest.param(_named(examples=[{"input": "a"}]), ["shown-left-out"], id="examples to show"),
+        pytest.param(_named(train=False), ["weight-zero"], id="a row that is not trained on"),
+        pytest.param(_named(weight="0"), ["weight-zero"], id="a weight from a table"),
+        pytest.param(_named(sample_weight=0.5), ["weight-not-sent"], id="a weight of a row"),
+        pytest.param(_named(mask=1), ["weight-not-sent"], id="a masked row"),
+        pytest.param(_named(train=True, mask=0, weight="1"), [], id="marks that say nothing"),
+        pytest.param(
+            jsonl({"messages": [{**USER, "train": False}, {**MODEL, "train": False}]}),
+            ["weight-zero"],
+            id="a turn that is not trained on",
+        ),
+        pytest.param(jsonl({**PAIR, "completion": f"<think>hm</think>{SAID}"}), ["thoughts-in-text"], id="think"),
+        pytest.param(
+            jsonl({**PAIR, "completion": f"<think>hm</think>{SAID}"})
+            .replace(b"<", b"\\u003c")
+            .replace(b">", b"\\u003E"),
+            ["thoughts-in-text"],
+            id="think in escapes",
+        ),
+        pytest.param(
+            jsonl({**PAIR, "prompt": "\u0420\u201c\u0420\u0491\u0420\u00b5?"}), ["mojibake"], id="Cyrillic"
+        ),
+    ],
+)
+def test_what_changes_the_meaning_of_a_file_or_row_is_named(data: bytes, found: list[str]) -> None:
+    name = "rows.csv" if data.startswith(b"prompt,") else "rows.jsonl"
+    assert [rule for rule, _, _ in rules(check_bytes(data, VERTEX.limits, name=name), without=NOTES)] == found
+
+
+@pytest.mark.parametrize(
+    ("row", "system"),
+    [
+        pytest.param({**CHAT, "System": "Be brief."}, "Be brief.", id="system in capitals"),
+        pytest.param({**CHAT, "instructions": "Be brief."}, "Be brief.", id="instructions"),
+        pytest.param(
+            {**CHAT, "system": [{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}]},
+            "Be brief.",
+            id="a cached block",
+        ),
+        pytest.param(
+            {"custom_id": "1", "params": {**CHAT, "system": "Be brief."}}, "Be brief.", id="a batch's params"
+        ),
+        pytest.param(
+            {"conversations": [{"speaker": "user", "text": ASKED}, {"speaker": "assistant", "text": SAID}]},
+            "",
+            id="text",
+        ),
+        pytest.param({"messages": CONTENTS["contents"]}, "", id="parts in messages"),
+        pytest.param(
+            {"conversations": [{"from": "human", "value": ASKED}], "chosen": {"from": "gpt", "value": SAID}}
+            | {"rejected": {"from": "gpt", "value": "No."}},
+            "",
+            id="ShareGPT with two answers",
+        ),
+        pytest.param({"question": ASKED, "chosen": SAID, "rejected": "No."}, "", id="question and two answers"),
+    ],
+)
+def test_a_variation_is_read_whole_and_nothing_is_said_to_be_left_out(row: dict[str, Any], system: str) -> None:
+    report = check_bytes(jsonl(row), VERTEX.limits)
+    assert report.ok
+    [preview] = report.previews
+    assert (preview.system, preview.question, preview.answer) == (system, ASKED, SAID)
+    assert rules(report, without=(*NOTES, "keys-left-out")) == []
+
+
+def test_alpacas_input_is_a_part_of_what_two_answers_answer() -> None:
+    row = {"instruction": "Answer.", "input": ASKED, "chosen": SAID, "rejected": "No."}
+    [preview] = check_bytes(jsonl(row), VERTEX.limits).previews
+    assert preview.question == f"Answer.\\n\\n{ASKED}"
+
+
+def test_pandas_split_is_read_in_any_order_of_its_keys() -> None:
+    whole = {"data": [[ASKED, SAID], [ASKED, SAID]], "index": [0, 1], "columns": ["prompt", "completion"]}
+    for keys in (("data", "index", "columns"), ("index", "columns", "data")):
+        report = check_bytes(
+            json.dumps({key: whole[key] for key in keys}).encode(), VERTEX.limits, name="rows.json"
+        )
+        assert (report.ok, report.examples) == (True, 2)
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        [{"role": "user", "part": [{"text": ASKED}]}, {"role": "model", "message": SAID}],
+        [{"author": "user", "parts": [ASKED]}, {"author": "bot", "parts": {"text": SAID}}],
+        [{"role": "user", "content": {"text": ASKED}}, {"role": "model", "content": [{"text": SAID}]}],
+    ],
+)
+def test_other_names_in_contents_are_errors_that_a_repair_mends(turns: list[dict[str, Any]]) -> None:
+    data = jsonl({"contents": turns})
+    report = check_bytes(data, VERTEX.limits)
+    assert not report.ok
+    assert "keys-left-out" not in [rule for rule, _, _ in rules(report)]
+    repairer = Repairer("rows.jsonl", VERTEX.limits, Dialect.VERTEX)
+    parts = [*repairer.feed(data), *repairer.finish()]
+    assert json.loads(b"".join(part.kept_rows for part in parts)) == CONTENTS
