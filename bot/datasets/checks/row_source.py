@@ -59,6 +59,9 @@ _WIDE = (
 _CHAT_LOG = re.compile(rb'\[[^\]\[{"\n]{1,40}\][ \t]*+[^\s,\]]')
 # Where Hugging Face's viewer, SQuAD and exports of many programs put the rows of a file that is one object.
 _WRAPPER = re.compile(rb'"(?:data|rows|examples|items|train|records|results)"\s*+:\s*+(?=\[\s*+[\[{])')
+# Other lists of objects in such a file, and those that describe the rows.
+_OTHER_LIST = re.compile(rb'"([^"\\]{1,60})"\s*+:\s*+\[\s*+\{')
+_NO_ROWS = {b"features", b"fields", b"columns"}
 # The first columns of a file that is written by columns, and one that may be: a row may begin with a list, too.
 _COLUMNS = re.compile(
     rb'\{\s*+"(?:(?:columns|index)"\s*+:\s*+\[|data"\s*+:\s*+\[\s*+\[\s*+["\dtfn-]'
@@ -228,6 +231,9 @@ class RowSource:
         if row is None or not (rest.strip() or dialect_of(row, None, self._mapping)):
             # The first line alone is no row, so the file is no JSONL: one object, or objects one after the other.
             if (wrapper := _wrapper(start)) > 0:
+                if others := sorted(set(_OTHER_LIST.findall(start[:wrapper])) - _NO_ROWS):
+                    names = ", ".join(name.decode("utf-8", "replace") for name in others)
+                    self._collector.add(Problem("other-lists", value=names))
                 return JsonArray(self._collector, wrapper=blanks + wrapper)
             if first_line.strip() == b"{" or _second_object(first_line):
                 return JsonArray(self._collector)

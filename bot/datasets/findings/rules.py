@@ -373,6 +373,23 @@ RULES: dict[str, Rule] = {
     "title-row": Rule(
         WARNING, "A row above the column names is left out: {value}.", "Nothing to do, if it is a title."
     ),
+    "backslash-quotes": Rule(
+        WARNING,
+        'Quotes inside of cells are written \\" as in JSON; they are read as quotes.',
+        'Nothing to do; tables double them ("").',
+        True,
+    ),
+    "other-lists": Rule(
+        WARNING,
+        "The file holds other lists beside its rows ({value}), and they are left out.",
+        "Write the rows of each list into a file of its own: one to train on, one to validate with.",
+        True,
+    ),
+    "answer-beside": Rule(
+        WARNING,
+        "The row is a question in `request` and its answer in `response`; what is beside them is left out.",
+        "Nothing to do.",
+    ),
     "no-column-names": Rule(
         WARNING,
         "The first row looks like data, not like names of columns, and is read as a row: {value}.",

@@ -19,6 +19,9 @@ from bot.datasets.formats.json_lines import MAX_ROW_BYTES, PIECE_BYTES, Block
 _encode = msgspec.json.Encoder().encode
 # Excel cuts what is longer. Source: "Excel specifications and limits", total number of characters in a cell.
 _EXCEL_CELL = 32_767
+# A quoted field with `\\"` inside of it, and text after that.
+_BACKSLASH_QUOTE = re.compile(rb'(?:\A|[,;\t|\n])"(?:[^"\\]++|\\[^"]|"")*+\\"(?![,;\t|"\r\n])')
+_ESCAPE, _DOUBLED = re.compile(rb'\\[\\"]'), {b'\\"': b'""'}
 # A cell of the line under the names of a Markdown table.
 _RULE = re.compile(r":?-{3,}:?")
 
@@ -74,6 +77,7 @@ class CsvTable:
         self._quotes = layout.quotes
         self._markdown = layout.markdown
         self._held = b""
+        self._backslashes = False
         self._skipped_lines = layout.skipped_lines
         self._titles = layout.titles
         self._names: list[str] = []
@@ -82,7 +86,7 @@ class CsvTable:
         self.refused = False
 
     def feed(self, data: bytes) -> Iterator[Block]:
-        data = self._held + data
+        data = self._with_doubled_quotes(self._held + data)
         cut = _last_record_end(data) if self._quotes else data.rfind(b"\n") + 1
         self._held = data[cut:]
         if cut:
@@ -96,6 +100,23 @@ class CsvTable:
             yield from self._open_quote(self._held)
         elif self._held:
             yield from self._records(self._held)
+
+    def _with_doubled_quotes(self, data: bytes) -> bytes:
+        """Return the bytes with quotes that are written as in JSON (`\\"`) as tables write them (`""`).
+
+        A table that doubles its quotes has no text after `\\"`, so that one such place shows which kind it is.
+        """
+        if not self._quotes or b'\\"' not in data:
+            return data
+        if not self._backslashes and _BACKSLASH_QUOTE.search(data):
+            self._backslashes = True
+            self._collector.add(Problem("backslash-quotes"))
+        # Two backslashes are one that is no mark, so that the quote after them ends its field.
+        return (
+            _ESCAPE.sub(lambda found: _DOUBLED.get(found.group(), found.group()), data)
+            if self._backslashes
+            else data
+        )
 
     def _read(self, text: str) -> Iterator[list[str]]:
         return read_records(text, self._delimiter, quotes=self._quotes)

@@ -14,10 +14,12 @@ _MULTIBYTE = (
 # The names that Python and `--encoding` know them by. Windows-1252 holds all letters of Latin-1.
 _CODECS = {shown: codec for shown, codec, _ in _MULTIBYTE} | {
     "Windows-1252 (or Latin-1)": "cp1252",
-    "Latin-1": "latin-1",
     "Windows-1251": "cp1251",
     "EUC-KR": "euc_kr",
 }
+_OLD = {"Mac Roman": "mac_roman", "code page 850 (DOS)": "cp850"}
+_CODECS |= _OLD
+_WESTERN = re.compile("[äöüÄÖÜßéèêëàâçîïôùûñáíóúåæøœ–—‘’“”]")
 _HIGH = re.compile(rb"[\x80-\xff]+")
 _CYRILLIC = re.compile("[\u0410-\u044f\u0401\u0451]")
 # The bytes of a row that are looked at.
@@ -44,7 +46,10 @@ def guess_encoding(raw: bytes) -> str:
         return ""
     if all(len(run) == 1 for run in runs) or high / len(runs) < 2:
         # Single letters between plain ones: a language of Latin letters.
-        return "Windows-1252 (or Latin-1)" if _decodes(sample, "cp1252") else "Latin-1"
+        if _decodes(sample, "cp1252"):
+            return "Windows-1252 (or Latin-1)"
+        # Bytes that Windows-1252 does not have: old Macs or DOS, by what is more often a letter.
+        return max(_OLD, key=lambda shown: len(_WESTERN.findall(sample.decode(_OLD[shown]))))
     cyrillic = sample.decode("cp1251", "replace")
     if len(_CYRILLIC.findall(cyrillic)) >= high * 0.9:
         return "Windows-1251"

@@ -21,6 +21,8 @@ _INDENT = 64
 _EMPTY = re.compile(rb"(?:\s*+(?:\[\]|\{\}))++")
 _QUOTE, _COMMA, _LINE_END, _OPEN_LIST, _OPEN_OBJECT = b'",\n[{'
 # How a bracket changes the depth.
+# The depth in a wrapper at which the rows of its other lists are.
+_IN_OTHER_LIST = 2
 _STEP = {b"["[0]: 1, b"{"[0]: 1, b"]"[0]: -1, b"}"[0]: -1}
 
 
@@ -39,6 +41,8 @@ class JsonArray:
         self._skip = wrapper
         self._in_wrapper = bool(wrapper)
         self._after_wrapper = 0  # open brackets of the wrapper after its array
+        self._in_other_list = False
+        self._other_rows = 0  # objects of the wrapper's lists after its rows
         self._in_array = False
         self._depth = 0
         self._in_text = False
@@ -63,6 +67,9 @@ class JsonArray:
         yield from self._flush()
         if self._in_array:
             self._collector.add(Problem("broken-array", detail="it is never closed"))
+        if self._other_rows:
+            shown = f"{self._other_rows:,} object{'s' if self._other_rows > 1 else ''}"
+            self._collector.add(Problem("other-lists", value=shown))
 
     def _cut(self) -> Iterator[Block]:
         held, at, begin = self._held, self._looked_at, 0
@@ -90,7 +97,7 @@ class JsonArray:
             elif token == _QUOTE:
                 self._in_text = True
             elif self._after_wrapper:
-                self._after_wrapper += _STEP.get(token, 0)
+                self._count_other(token)
                 begin = at
             elif token == _COMMA:
                 if self._depth == self._in_array:
@@ -126,6 +133,14 @@ class JsonArray:
             begin = at
         del held[:begin]
         self._looked_at = at - begin
+
+    def _count_other(self, token: int) -> None:
+        """Count what other lists of the wrapper hold after its rows."""
+        if self._after_wrapper == 1:
+            self._in_other_list = token == _OPEN_LIST
+        elif token == _OPEN_OBJECT and self._in_other_list and self._after_wrapper == _IN_OTHER_LIST:
+            self._other_rows += 1
+        self._after_wrapper += _STEP.get(token, 0)
 
     def _may_begin_row(self, held: bytearray, at: int) -> bool:
         """Return whether the next line's first bytes are still to come."""

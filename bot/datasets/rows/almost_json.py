@@ -21,6 +21,13 @@ _COMMA_BEFORE_END = re.compile(r",[ \t\r\n]*+[}\]]")
 # A date or a name in brackets, and text after it.
 _CHAT_LOG = re.compile(r'\[[^\]\[{"\n]{1,40}\][ \t]*+[^\s,\]]')
 _CURLY_QUOTE = re.compile("[“”„‟«»]")
+_TEXT_OR_CURLY_QUOTE = re.compile(rf"{_TEXT}|[“”„‟«»]", re.DOTALL)
+# Words that Python and JavaScript write where JSON has null, true and false; keys without quotes; wide marks.
+_WORDS = {"None": "null", "undefined": "null", "nan": "null", "NaN": "null", "True": "true", "False": "false"}
+_TEXT_OR_WORD = re.compile(rf"{_TEXT}|\b(?:None|undefined|nan|NaN|True|False)\b", re.DOTALL)
+_TEXT_OR_KEY = re.compile(rf"{_TEXT}|(?<=[{{,])([ \t]*+)([A-Za-z_$][A-Za-z0-9_$]*+)(?=[ \t]*+:)", re.DOTALL)
+_WIDE_MARKS = str.maketrans("：，｛｝［］", ":,{}[]")
+_TEXT_OR_WIDE_MARK = re.compile(rf"{_TEXT}|[：，｛｝［］]", re.DOTALL)
 _ESCAPED = re.compile(r"[\x01-\x1f]")
 _CONTROL = re.compile(r"[\x00-\x1f]")
 _TWO_VALUES = re.compile(r"\}[ \t\r]*+(?:,[ \t\r]*+)?\{")
@@ -45,6 +52,14 @@ def why_not_json(text: str, reason: str) -> tuple[str, bool]:
         return f"a {_mark(line[-1])} follows the row", True
     if _COMMA_BEFORE_END.search(line) and _is_json(_without_commas(line)):
         return "a comma stands before a closing bracket", True
+    if line.startswith("{"):
+        if _is_json(_with_json_words(line)):
+            word = next(w for w in (f.group() for f in _TEXT_OR_WORD.finditer(line)) if w in _WORDS)
+            return f"it holds {word}, where JSON has {_WORDS[word]}", True
+        if _is_json(_with_quoted_keys(line)):
+            return "the names of keys have no double quotes", True
+        if _is_json(_with_narrow_marks(line)):
+            return "the marks between texts are full-width ones (：，), and JSON needs : and ,", True
     raw_control = line.startswith("{") and _CONTROL.search(line) is not None and _is_json(_with_escapes(line))
     return _other_reason(line, reason), raw_control
 
@@ -121,6 +136,12 @@ def _candidates(text: str) -> Iterator[str]:
         # Inside of texts curly quotes may be meant; here they are the only quotes, so they are JSON's.
         plain = _CURLY_QUOTE.sub('"', plain)
         yield plain.rstrip(",;")
+    yield from (
+        _curly_as_straight(plain),
+        _with_json_words(plain),
+        _with_quoted_keys(plain),
+        _with_narrow_marks(plain),
+    )
     if _CONTROL.search(plain):
         yield _with_escapes(plain.rstrip(",;"))
     if _COMMA_BEFORE_END.search(plain):
@@ -132,6 +153,27 @@ def _with_escapes(text: str) -> str:
     # A NUL stays: Google takes none.
     return _WHOLE_TEXT.sub(
         lambda found: _ESCAPED.sub(lambda mark: f"\\u{ord(mark.group()):04x}", found.group()), text
+    )
+
+
+def _curly_as_straight(text: str) -> str:
+    """Return the text with curly quotes outside of straight ones as straight ones."""
+    return _TEXT_OR_CURLY_QUOTE.sub(lambda found: '"' if len(found.group()) == 1 else found.group(), text)
+
+
+def _with_json_words(text: str) -> str:
+    return _TEXT_OR_WORD.sub(lambda found: _WORDS.get(found.group(), found.group()), text)
+
+
+def _with_quoted_keys(text: str) -> str:
+    return _TEXT_OR_KEY.sub(
+        lambda found: f'{found.group(1)}"{found.group(2)}"' if found.group(2) else found.group(), text
+    )
+
+
+def _with_narrow_marks(text: str) -> str:
+    return _TEXT_OR_WIDE_MARK.sub(
+        lambda found: found.group().translate(_WIDE_MARKS) if len(found.group()) == 1 else found.group(), text
     )
 
 

@@ -107,7 +107,11 @@ def parse_row(
         row, wrapper = unwrap(value, mapping)
         if wrapper:
             parsed.dialect = dialect_of(row, expected, mapping)
-            parsed.problems.add(Problem("row-in-wrapper", wrapper))
+            if (answer := _answer_beside(wrapper, value, row)) is not None:
+                row = {**row, "contents": [*row["contents"], answer]}
+                parsed.problems.add(Problem("answer-beside"))
+            else:
+                parsed.problems.add(Problem("row-in-wrapper", wrapper))
             if cut := value.get("truncated_cells"):
                 parsed.problems.add(Problem("cut-cells", value=describe(cut)))
     parsed.row = row
@@ -199,6 +203,23 @@ def unwrap(row: Mapping[str, Any], mapping: FieldMapping | None = None) -> tuple
             if isinstance(inner, dict) and dialect_of(inner, None, mapping) is not None:
                 return inner, key
     return row, ""
+
+
+def _answer_beside(wrapper: str, whole: Mapping[str, Any], row: Mapping[str, Any]) -> Any:
+    """Return the answer of a line that a batch prediction of Google's wrote, or None where there is none.
+
+    Source: https://cloud.google.com/vertex-ai/generative-ai/docs/multimodal/batch-prediction-gemini
+    """
+    response, contents = whole.get("response"), row.get("contents")
+    if wrapper != "request" or not isinstance(response, dict) or not isinstance(contents, list) or not contents:
+        return None
+    candidates = response.get("candidates")
+    if not isinstance(candidates, list) or not candidates or not isinstance(candidates[0], dict):
+        return None
+    answer, last = candidates[0].get("content"), contents[-1]
+    if not isinstance(answer, dict) or not isinstance(last, dict) or last.get("role") == "model":
+        return None
+    return {"role": "model", **answer}
 
 
 def dialect_of(

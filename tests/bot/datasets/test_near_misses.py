@@ -207,3 +207,77 @@ def test_other_names_in_contents_are_errors_that_a_repair_mends(turns: list[dict
     repairer = Repairer("rows.jsonl", VERTEX.limits, Dialect.VERTEX)
     parts = [*repairer.feed(data), *repairer.finish()]
     assert json.loads(b"".join(part.kept_rows for part in parts)) == CONTENTS
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ('{"prompt": "Is it None?", "completion": "True", "rating": None}', "it holds None, where JSON has null"),
+        ('{"prompt": "Is it None?", "completion": "True", "good": True}', "it holds True, where JSON has true"),
+        (
+            '{"prompt": "Is it None?", "completion": "True", "a": NaN, "b": nan}',
+            "it holds NaN, where JSON has null",
+        ),
+        ('{prompt: "Is it None?", completion : "True"}', "the names of keys have no double quotes"),
+        ('{"prompt"："Is it None?"，"completion"："True"}', "full-width ones (：，)"),
+        ('{“prompt”: "Is it None?", "completion": “True”}', "the quotes are curly"),
+    ],
+)
+def test_what_programs_write_for_json_is_named_in_words_and_mended(line: str, reason: str) -> None:
+    data = f"{line}\n".encode()
+    assert reason in finding(check_bytes(data, VERTEX.limits), "almost-json").message
+    repairer = Repairer("rows.jsonl", VERTEX.limits, Dialect.VERTEX)
+    parts = [*repairer.feed(data), *repairer.finish()]
+    row = json.loads(b"".join(part.kept_rows for part in parts))
+    assert (row["prompt"], row["completion"]) == ("Is it None?", "True")
+
+
+def test_a_batchs_answer_beside_its_question_is_a_part_of_the_example() -> None:
+    request = {"contents": CONTENTS["contents"][:1]}
+    answer = {"parts": [{"text": SAID}]}
+    report = check_bytes(
+        jsonl({"request": request, "response": {"candidates": [{"content": answer}]}}), VERTEX.limits
+    )
+    assert (report.ok, report.previews[0].answer) == (True, SAID)
+    assert [rule for rule, _, _ in rules(report, without=NOTES)] == ["answer-beside"]
+    refused = check_bytes(jsonl({"request": request, "response": {"candidates": []}}), VERTEX.limits)
+    assert "no-answer-at-end" in [rule for rule, _, _ in rules(refused)]
+
+
+@pytest.mark.parametrize(
+    ("lists", "said"),
+    [
+        ({"train": [PAIR, PAIR], "meta": {"a": {}}, "test": [PAIR, {**PAIR, "a": {}}]}, "2 objects"),
+        ({"test": [PAIR], "train": [PAIR, PAIR]}, "test"),
+        ({"features": [{"name": "prompt"}], "rows": [PAIR, PAIR], "meta": {"a": {"b": {}}}, "partial": []}, None),
+    ],
+)
+def test_other_lists_beside_the_rows_are_said_to_be_left_out(lists: dict[str, Any], said: str | None) -> None:
+    report = check_bytes(json.dumps(lists).encode(), VERTEX.limits, name="rows.json")
+    assert report.examples == 2
+    assert [f.value for f in report.findings if f.rule == "other-lists"] == ([said] if said else [])
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 65_536])
+def test_quotes_behind_backslashes_are_quotes(chunk: int) -> None:
+    table = b'prompt,completion\n"Say \\"hi\\"","In C:\\\\"\nplain,"5\\" and\nmore"\n'
+    report = check_bytes(table, VERTEX.limits, name="rows.csv", chunk=chunk)
+    assert [rule for rule, _, _ in rules(report, without=NOTES)] == ["backslash-quotes"]
+    first, second = report.previews
+    assert (first.question, first.answer) == ('Say "hi"', "In C:\\\\")
+    assert (second.question, second.answer) == ("plain", '5" and\\nmore')
+    path = b'prompt,completion\n"a","C:\\"\n"b","D:\\"\n'
+    assert rules(check_bytes(path, VERTEX.limits, name="rows.csv", chunk=chunk), without=NOTES) == []
+
+
+@pytest.mark.parametrize(
+    ("codec", "asked", "shown"),
+    [
+        ("mac_roman", "Où est la clé ?", "Mac Roman"),
+        ("cp850", "Wo ist der Schlüssel?", "code page 850 (DOS)"),
+        ("cp1252", "Wo ist der Schlüssel?", "Windows-1252"),
+    ],
+)
+def test_the_encoding_of_latin_letters_is_named(codec: str, asked: str, shown: str) -> None:
+    data = f"prompt,completion\n{asked},{asked}\n".encode(codec)
+    assert shown in finding(check_bytes(data, VERTEX.limits, name="rows.csv"), "not-utf8").message
