@@ -69,14 +69,15 @@ class BackgroundScan:
         self._running.append(self._executor.submit(self._work, *work))
         self._wait(_MAX_QUEUED)
 
-    def _pop(self) -> tuple[bytes, bytes, int]:
-        data, raw = b"".join(self._pieces), b"".join(self._raws)
+    def _pop(self) -> tuple[list[bytes], list[bytes], int]:
+        work = self._pieces, self._raws, self._first
         self._pieces, self._raws, self._held = [], [], 0
-        return data, raw, self._first
+        return work
 
-    def _work(self, data: bytes, raw: bytes, first: int) -> None:
-        self._sha256.update(data)
-        self.personal.scan(raw, first)
+    def _work(self, pieces: list[bytes], raws: list[bytes], first: int) -> None:
+        # The joins release the lock, too, where they are of a megabyte or more.
+        self._sha256.update(b"".join(pieces))
+        self.personal.scan(b"".join(raws), first)
 
     def _wait(self, allowed: int) -> None:
         while len(self._running) > allowed:

@@ -6,6 +6,7 @@ decode and one hash of their texts; `slow_reader.py` reads the others one by one
 
 from collections.abc import Iterator
 from itertools import islice
+from operator import itemgetter
 from time import process_time
 
 from bot.datasets.checks.background_scan import BackgroundScan
@@ -13,7 +14,7 @@ from bot.datasets.checks.budget import CheckBudget
 from bot.datasets.checks.named_pictures import NamedPictures
 from bot.datasets.checks.row_source import RowSource
 from bot.datasets.checks.system_texts import SystemTexts
-from bot.datasets.checks.totals import CUT_ENDS, LONG_OUTPUT, Totals
+from bot.datasets.checks.totals import CUT_END, LONG_OUTPUT, Totals
 from bot.datasets.checks.whole_file import check_amount, check_content, check_size, check_validation, task_of
 from bot.datasets.findings.collector import SHOWN_LINES, FindingCollector, Problem
 from bot.datasets.findings.findings import shorten
@@ -33,6 +34,7 @@ _PREVIEWED = 200
 # What pandas, Python, R, Excel and JavaScript write where a cell is empty.
 _BLANK_WORDS = frozenset({"nan", "none", "null", "<na>", "#n/a", "undefined", "nat"})
 _LONGEST_BLANK = 9
+_last_character = itemgetter(-1)
 
 
 class DatasetChecker:
@@ -211,8 +213,8 @@ class DatasetChecker:
         text_bytes = sum(map(len, inputs)) + sum(map(len, outputs)) - sum(batch.columns.counts) + 2 * len(inputs)
         self._totals.add(batch, text_bytes)
         self._note_blank_words(first, batch)
-        cut_off = [i for i, text in enumerate(batch.columns.outputs) if text[-1] in CUT_ENDS]
-        for i in cut_off:
+        for found in CUT_END.finditer("".join(map(_last_character, batch.columns.outputs))):
+            i = found.start()
             if batch.after[i] >= LONG_OUTPUT:
                 self._totals.add_cut_off(first + i, batch.columns.outputs[i])
 

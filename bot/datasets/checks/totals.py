@@ -1,5 +1,6 @@
 """Adds up a file's rows, a block at a time."""
 
+import re
 import string
 from collections import Counter
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from bot.datasets.rows.row_checker import Batch
 # How a shorter output ends tells nothing. A power of two, as Lengths counts by these.
 LONG_OUTPUT = 256
 # Characters that seldom end a finished answer.
-CUT_ENDS = frozenset(string.ascii_letters + ",;:-–—(")
+CUT_END = re.compile(r"[A-Za-z,;:\-–—(]")
 # So many characters of the first rows show how many of all are digits.
 _SAMPLED = 64 * 1024
 # A question and its answer, after a system text.

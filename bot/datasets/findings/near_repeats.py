@@ -28,12 +28,12 @@ PackedSketches: TypeAlias = tuple[bytes, bytes, bytes, list[int]]
 
 
 class _Words(dict[str, int]):
-    """The hash of each word, which is computed once."""
+    """The hash of each word, whatever its case, which is computed once: few words are new, and `lower` is slow."""
 
     def __missing__(self, word: str) -> int:
         if len(self) > 50_000:
             self.clear()
-        found = self[word] = xxhash.xxh32_intdigest(word.encode())
+        found = self[word] = xxhash.xxh32_intdigest(word.lower().encode())
         return found
 
 
@@ -68,7 +68,7 @@ class NearRepeats:
         hash_of = self._hash.__getitem__
         for i in range(min(left, len(inputs))):
             text = f"{inputs[i][-_LONGEST:]} {outputs[i][:_LONGEST]}"
-            words = set(map(hash_of, set(text.lower().split())))
+            words = set(map(hash_of, text.split()))
             if len(words) < _FEWEST_WORDS:
                 continue
             whole = xxhash.xxh32_intdigest(f"{inputs[i]} {outputs[i]}".encode())
