@@ -8,7 +8,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -156,12 +156,13 @@ def build_use_cases(
     question_limits: QuestionLimits = NO_LIMITS,
     imports: FineTuningJobs | None = None,
     share_domains: Sequence[str] = (),
+    failures: Callable[[Collection[str]], Sequence[str]] = lambda _: (),
 ) -> UseCases:
     """Build the use cases; `files` maps a location's scheme to its reader, `wake_sender` follows each notice.
 
     `workers` lends the processes in which files are read. `members` says who can read a channel and who is of the
     workspace; without it, nobody but the people of `named_roles` may do anything. Without `prices` it reads the
-    built-in table.
+    built-in table. `failures` returns what the doctor knows of the checks of these names.
     """
     jobs = stores.jobs
     prices = prices or read_price_table()
@@ -221,6 +222,7 @@ def build_use_cases(
             rules,
             approvals,
             budgets,
+            failures,
         ),
         repair=DatasetRepair(files, workers),
         sweep=Sweep(backends, jobs, clock, wake_sender),
@@ -319,6 +321,7 @@ async def serving(
             openai = OpenAi(reveal(settings.openai_api_key), settings.openai_url)
             stack.push_async_callback(openai.close)
             files["openai"] = openai
+        doctor = Doctor(installation_checks(settings, slack.client, google, prices, clock, os.environ))
         limits = QuestionLimits(settings.questions_per_minute, settings.thread_questions_per_hour)
         use_cases = build_use_cases(
             stores,
@@ -340,6 +343,7 @@ async def serving(
             question_limits=QuestionLimits(settings.questions_per_minute, settings.thread_questions_per_hour),
             imports=openai,
             share_domains=settings.google_share_domains,
+            failures=doctor.failures,
         )
         handlers = build_handlers(
             slack, use_cases, stores.jobs, stores.pending_modals, stores.audit_log, tasks, clock
@@ -356,7 +360,6 @@ async def serving(
             sweep=partial(_sweep, use_cases),
         )
         token = TokenCheck(slack.client)
-        doctor = Doctor(installation_checks(settings, slack.client, google, prices, clock, os.environ))
         await stack.enter_async_context(background_work(sender, poller, token, use_cases.readiness, tasks, doctor))
         await stack.enter_async_context(scheduled_backups(settings, options, clock))
         home_watch = asyncio.create_task(handlers.home_tabs.watch(), name="Home tabs")

@@ -6,7 +6,7 @@ The groups of checks run at the same time, the checks of one group one after the
 import asyncio
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from textwrap import fill
@@ -119,6 +119,10 @@ class Doctor:
         return [
             f"{row.title}: {row.fact}" for row in self._rows.values() if row.mark in (Mark.LIMITED, Mark.FAILED)
         ]
+
+    def failures(self, names: Collection[str]) -> list[str]:
+        """Return what failed of the checks of these names, as far as is known. Does not wait."""
+        return [row.fact for row in self._rows.values() if row.name in names and row.mark is Mark.FAILED]
 
     async def watch(self) -> None:
         """Run the checks soon and then now and then, until this is cancelled."""

@@ -8,7 +8,7 @@ import base64
 import logging
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC
 from typing import Final
@@ -77,8 +77,12 @@ class Proposals:
         confirmation_rules: ConfirmationRules,
         approvals: Approvals,
         budgets: Budgets,
+        failures: Callable[[Collection[str]], Sequence[str]] = lambda _: (),
     ) -> None:
-        """`backends` are in the order in which the form shows them, the default one first; so are `profiles`."""
+        """`backends` are in the order in which the form shows them, the default one first; so are `profiles`.
+
+        `failures` returns what failed of the checks of these names, without asking anybody.
+        """
         self._backends = backends
         self.profiles: Final[Sequence[BackendProfile]] = [backend.profile for backend in backends.values()]
         self._jobs = jobs
@@ -90,6 +94,8 @@ class Proposals:
         self._confirmation_rules = confirmation_rules
         self._approvals = approvals
         self._budgets = budgets
+        self._failures = failures
+        self._checks = {name: {each.name for each in backend.start_checks()} for name, backend in backends.items()}
 
     def retirements(self, backend: str) -> Sequence[str]:
         """Return a sentence for each base model of this backend whose date of retirement is known."""
@@ -117,6 +123,15 @@ class Proposals:
     def obstacle(self, name: str) -> BotError | None:
         """Return what is known against a start with this backend, without asking Google."""
         return self._readiness.problem(name)
+
+    def warnings(self, name: str) -> Sequence[str]:
+        """Return why tunings with this backend may fail at Google, as far as known, without asking Google.
+
+        It is what the checks of the backend found and no check before a start does: the permission to tune, and
+        that Google itself can read the bucket. Raises BadArgument for an unknown backend.
+        """
+        offered = self.profile(name).name
+        return () if self._readiness.problem(offered) is not None else self._failures(self._checks[offered])
 
     async def check(
         self, place: Place, owner: str, request: StartRequest, progress: Progress | None = None
@@ -188,7 +203,7 @@ class Proposals:
         proposal = Proposal(new_key(), place, owner, spec, self._clock.now())
         await self._jobs.add_proposal(proposal)
         confirmation = reason_to_confirm(cost, chosen.epochs, self._confirmation_rules)
-        notes = await self._notes(requester, cost)
+        notes = " ".join(filter(None, [*self.warnings(profile.name), await self._notes(requester, cost)]))
         return CheckResult(profile, report, second, proposal, earlier, obstacle, confirmation, notes)
 
     async def _notes(self, requester: Requester, cost: TuningEstimate) -> str:

@@ -257,6 +257,7 @@ class CheckModal:
             recent=await self._recent(requester.place.channel),
             tuned=await self._proposals.tuned(requester),
             obstacle=self._proposals.obstacle(profile.name),
+            warnings=self._proposals.warnings(profile.name),
             retirements=self._proposals.retirements(profile.name),
             closed=self._proposals.closed(profile.name, request.base_model),
         )

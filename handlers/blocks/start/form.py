@@ -53,8 +53,8 @@ _BESIDE = ", also with pictures that its rows name"
 class FormState:
     """The content of a form. The first profile is the default one; `request` fills in the fields.
 
-    `obstacle` is what is known against a start with the chosen backend, `retirements` when its base models retire,
-    `closed` says that tuning on the chosen base model has closed.
+    `obstacle` is what is known against a start with the chosen backend, `warnings` why its tunings may fail at
+    Google, `retirements` when its base models retire, `closed` that tuning on the chosen base model has closed.
 
     `left_out` are the names of files beside the one to train on that are not used.
 
@@ -70,6 +70,7 @@ class FormState:
     validation: bool = False
     advanced: bool = False
     obstacle: BotError | None = None
+    warnings: Sequence[str] = ()
     retirements: Sequence[str] = ()
     closed: str = ""
     left_out: Sequence[str] = ()
@@ -154,6 +155,9 @@ def _backend(state: FormState, *, choose: bool) -> list[Block]:
         blocks.append(section(notice if profile.trains_today else f"*Please note:* {notice}", "notice"))
     if state.obstacle is not None:
         blocks.append(section(f"*It does not work now:* {error_text(state.obstacle)}", "obstacle"))
+    if state.warnings:
+        found = escape_line(" ".join(state.warnings), 1_500)
+        blocks.append(section(f"*A tuning may fail:* {found} `tunebot doctor` says how to repair it.", "warnings"))
     if state.closed:
         where = "" if choose else ", behind *Advanced*"
         blocks.append(section(f"*Please note:* {escape(state.closed)} Choose another one{where}.", "closed"))

@@ -63,6 +63,7 @@ async def test_the_log_says_each_change_once_and_limits_are_known(caplog: pytest
     await doctor.examine()
     await doctor.examine()
     assert doctor.limits() == ["Part: No token here."]
+    assert doctor.failures({"google.credentials"}) == [], "it works in part"
     part.found = good("Whole.")
     await doctor.examine()
     assert doctor.limits() == []

@@ -13,6 +13,7 @@ from bot.domain.place import Place, Requester
 from bot.domain.requests import Quality, StartRequest
 from bot.errors import BadArgument, FileTooLarge, FileUnavailable, InvalidRequest
 from bot.ports.files import FileInfo
+from bot.runtime.doctor import Doctor
 from bot.sandbox.google import BucketSettings
 from bot.tuning.proposals import check_hyperparameters, new_key
 from tests.support.backend_harness import BUCKET
@@ -199,6 +200,33 @@ async def test_bucket_in_another_location_prevents_the_start_in_the_report(harne
     again = await harness.proposals.check(PLACE, ADA, StartRequest(file=FILE))
     assert again.proposal is not None
     assert again.obstacle is None
+
+
+async def test_what_only_the_doctor_finds_is_told_before_and_in_the_report_and_prevents_no_start(
+    harness: Harness,
+) -> None:
+    doctor = Doctor(harness.backends["vertex"].start_checks())
+    proposals = build_open_use_cases(
+        harness.stores,
+        harness.backends,
+        harness.files,
+        harness.clock,
+        lambda: None,
+        harness.workers,
+        failures=doctor.failures,
+    ).proposals
+    harness.google.project_rights.permissions = frozenset({"aiplatform.endpoints.predict"})
+    permissions = BucketSettings().permissions | {"storage.buckets.getIamPolicy"}
+    harness.google.buckets.change(BUCKET, BucketSettings(project_number="42", permissions=permissions))
+    assert proposals.warnings("vertex") == [], "the doctor has not been there"
+    await doctor.examine()
+    told = proposals.warnings("vertex")
+    assert "lacks aiplatform.tuningJobs.create" in told[0]
+    assert "service agent may not read it" in told[1]
+    assert proposals.warnings("gemini") == []
+    checked = await proposals.check(PLACE, ADA, StartRequest(file=FILE))
+    assert checked.proposal is not None
+    assert checked.notes.startswith(" ".join(told))
 
 
 async def test_the_form_is_told_that_tuning_on_a_base_model_has_closed(harness: Harness) -> None:

@@ -399,6 +399,15 @@ def test_the_short_form_says_that_tuning_on_the_base_model_has_closed_and_where_
     )
 
 
+def test_the_form_says_why_a_tuning_may_fail_before_anybody_fills_it_in() -> None:
+    for advanced in (False, True):
+        view = build_form(FormState(ADA, (VERTEX,), advanced=advanced, warnings=["It lacks <!channel>.", "No."]))
+        (shown,) = (each for each in view["blocks"] if each["block_id"] == "warnings")
+        assert shown["text"]["text"] == (
+            "*A tuning may fail:* It lacks &lt;!channel&gt;. No. `tunebot doctor` says how to repair it."
+        )
+
+
 def test_the_form_says_when_base_models_retire() -> None:
     view = build_form(
         FormState(ADA, (VERTEX,), advanced=True, retirements=["gemini-9 <!channel> retires on 19 May 2027."] * 20)
