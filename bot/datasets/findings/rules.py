@@ -228,6 +228,11 @@ RULES: dict[str, Rule] = {
     "too-many-pictures": Rule(
         ERROR, "{value} pictures are in the row; at most {limit} are taken.", "Take pictures out of the row."
     ),
+    "picture-marks": Rule(
+        ERROR,
+        "The number of pictures ({value}) is not that of the <image> marks in the questions ({detail}).",
+        "Write one <image> for each picture, where the model should see it.",
+    ),
     "picture-missing": Rule(
         ERROR,
         "Rows show pictures that do not lie beside them: {value}.",
@@ -252,7 +257,7 @@ RULES: dict[str, Rule] = {
     "tool-answers": Rule(
         ERROR,
         "{field} calls {value}, and the next turn answers {detail}.",
-        "Each call needs one functionResponse of its name in the next turn.",
+        "Each call needs its answer in the next turn: a functionResponse of its name, a tool message of its id.",
     ),
     "tool-arguments": Rule(
         ERROR, "{field} must be a JSON object, not {value}.", "Write the arguments as a JSON object in a text."
@@ -268,7 +273,8 @@ RULES: dict[str, Rule] = {
     ),
     "tool-calls": Rule(
         ERROR,
-        "{field} calls tools, which are read in Google's and OpenAI's form only, for Vertex AI.",
+        "{field} calls tools: these are taken for Vertex AI only, in the forms of Google, OpenAI, Anthropic, "
+        "Bedrock and ShareGPT.",
         "Take these rows out; the repaired file does.",
     ),
     "not-text": Rule(

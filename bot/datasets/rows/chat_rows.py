@@ -40,7 +40,7 @@ _MESSAGES_ROLES = {"system": "system", "user": "user", "model": "model"}
 # Source: https://cloud.google.com/vertex-ai/generative-ai/docs/models/tune-text-models-supervised (2023)
 _PALM_ROLES = _OPENAI_ROLES | {"bot": "model", "model": "model"}
 # Source: the conversation templates of FastChat, and the data sets that LLaMA-Factory and axolotl read.
-_SHAREGPT_ROLES = _OPENAI_ROLES | {
+SHAREGPT_ROLES = _OPENAI_ROLES | {
     "human": "user",
     "gpt": "model",
     "model": "model",
@@ -74,10 +74,15 @@ def read_messages(row: Mapping[str, Any], dialect: Dialect, problems: Problems) 
 
 def read_conversations(row: Mapping[str, Any], problems: Problems) -> Example | None:
     """Read a row of ShareGPT: `conversations` of {from, value} or {role, content}."""
-    key = next((key for key in CONVERSATION_KEYS if key in row), CONVERSATION_KEYS[0])
+    key = conversation_key(row)
     turns = read_side_keys(row, {key}, problems)
-    turns += _read_messages(_list(row, key, problems), key, _SHAREGPT_ROLES, problems)
+    turns += _read_messages(_list(row, key, problems), key, SHAREGPT_ROLES, problems)
     return _example(turns, problems, lenient=True)
+
+
+def conversation_key(row: Mapping[str, Any]) -> str:
+    """Return the key of the turns in a row of ShareGPT."""
+    return next((key for key in CONVERSATION_KEYS if key in row), CONVERSATION_KEYS[0])
 
 
 def read_contents(row: Mapping[str, Any], problems: Problems) -> Example | None:
@@ -161,7 +166,7 @@ def _prompt_turns(value: Any, key: str, problems: Problems) -> list[ChatTurn]:
         if all("role" in item for item in value):
             return _read_messages(value, key, _OPENAI_ROLES, problems)
         if all("from" in item for item in value):
-            return _read_messages(value, key, _SHAREGPT_ROLES, problems)
+            return _read_messages(value, key, SHAREGPT_ROLES, problems)
     text = text_of(value)
     if text is None:
         problems.add(_missing_or_wrong(key, value))
@@ -281,7 +286,7 @@ def _message_text(content: Any, place: str, problems: Problems) -> str | None:
     if isinstance(content, str):
         return content
     if isinstance(content, list) and content:
-        answer = [part for part in content if not has_type(part, THOUGHT_TYPES)]
+        answer = [part for part in content if not (has_type(part, THOUGHT_TYPES) or _is_reasoning(part))]
         if len(answer) < len(content):
             problems.add(Problem("thoughts-left-out", "content.thinking"))
         for part in answer:
@@ -294,6 +299,11 @@ def _message_text(content: Any, place: str, problems: Problems) -> str | None:
     if text is None:
         problems.add(_missing_or_wrong(place, content))
     return text
+
+
+def _is_reasoning(part: Any) -> bool:
+    """Return whether a block holds what a model of Bedrock's thought."""
+    return isinstance(part, dict) and "reasoningContent" in part
 
 
 def _part_kind(kind: object, part: object) -> str:

@@ -13,6 +13,7 @@ import msgspec
 from bot.datasets.findings.collector import Problem, Problems
 from bot.datasets.rows.chat_turns import ChatTurn
 from bot.datasets.rows.json_values import describe, says_nothing, text_of
+from bot.datasets.rows.side_keys import WEIGHT_KEYS, report_key
 from bot.datasets.rows.tool_parts import FUNCTION_CALL, FUNCTION_NAME, FUNCTION_RESPONSE, add_wrong, file_part
 
 _decode = msgspec.json.Decoder().decode
@@ -44,27 +45,31 @@ _SCHEMA = frozenset(
         "anyOf",
     }
 )
+_MESSAGE_KEYS = frozenset({"role", "content", "tool_calls", "function_call", "tool_call_id"})
 _DEEPEST_SCHEMA = 30
 Part = dict[str, Any]
 
 
-def read_openai_contents(value: Any, problems: Problems) -> tuple[list[ChatTurn], list[dict[str, Any]]]:
+def read_openai_contents(
+    value: Any, problems: Problems, key: str = "messages"
+) -> tuple[list[ChatTurn], list[dict[str, Any]]]:
     """Return the system texts and the contents; turns of one role that follow each other become one."""
     system: list[ChatTurn] = []
     contents: list[dict[str, Any]] = []
     names: dict[str, str] = {}
     if not isinstance(value, list) or not value:
-        add_wrong("messages", value, "a list", problems)
+        add_wrong(key, value, "a list", problems)
         return system, contents
     before, last = "", 0
     for i, message in enumerate(value):
-        place = f"messages[{i}]"
+        place = f"{key}[{i}]"
         if problems.enough:
             break
         if not isinstance(message, dict):
             add_wrong(place, message, "an object", problems)
             continue
         role = message.get("role")
+        _report_keys(message, key, problems)
         if role in ("system", "developer"):
             text = text_of(message.get("content"))
             if text is None:
@@ -86,7 +91,7 @@ def read_openai_contents(value: Any, problems: Problems) -> tuple[list[ChatTurn]
         if contents and before == role:
             called = [part[FUNCTION_CALL]["name"] for part in contents[-1]["parts"] if FUNCTION_CALL in part]
             if called:
-                problems.add(Problem("tool-answers", f"messages[{last}]", ", ".join(called), detail="nothing"))
+                problems.add(Problem("tool-answers", f"{key}[{last}]", ", ".join(called), detail="nothing"))
             elif role not in ("tool", "function"):
                 problems.add(Problem("turns-merged", value=_ROLES[role]))
             contents[-1]["parts"] += parts
@@ -96,10 +101,25 @@ def read_openai_contents(value: Any, problems: Problems) -> tuple[list[ChatTurn]
     return system, contents
 
 
+def _report_keys(message: Mapping[str, Any], key: str, problems: Problems) -> None:
+    """Report what stands beside a message's text and calls, and is no part of the example."""
+    for name, value in message.items():
+        if name in _MESSAGE_KEYS or says_nothing(value):
+            continue
+        if name in WEIGHT_KEYS and message.get("role") != "assistant":
+            continue  # Google learns the model's turns only.
+        if name == "name" and message.get("role") in ("tool", "function"):
+            continue
+        if not report_key(name, value, problems):
+            problems.add(Problem("keys-left-out", f"{key}.{name}"))
+
+
 def read_openai_tools(row: Mapping[str, Any], problems: Problems) -> list[dict[str, Any]]:
     """Return `tools` or the older `functions` as Vertex AI's declarations."""
     listed = row.get("tools")
-    functions = [_declared(tool) for tool in listed if isinstance(tool, dict)] if isinstance(listed, list) else []
+    functions = [_declared(tool) for tool in listed] if isinstance(listed, list) else []
+    if not isinstance(listed, list) and not says_nothing(listed):
+        add_wrong("tools", listed, "a list", problems)
     older = row.get("functions")
     functions += older if isinstance(older, list) else []
     declared: list[dict[str, Any]] = []
@@ -120,8 +140,10 @@ def read_openai_tools(row: Mapping[str, Any], problems: Problems) -> list[dict[s
     return [{"functionDeclarations": declared}] if declared else []
 
 
-def _declared(tool: Mapping[str, Any]) -> Any:
+def _declared(tool: Any) -> Any:
     """Return a tool's declaration in OpenAI's form; Anthropic writes it without a wrapper."""
+    if not isinstance(tool, dict):
+        return tool
     if "input_schema" in tool and "function" not in tool:
         return {**tool, "parameters": tool["input_schema"]}
     return tool.get("function")

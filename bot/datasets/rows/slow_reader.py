@@ -18,6 +18,8 @@ from bot.datasets.formats.re2 import compile_linear
 from bot.datasets.rows.almost_json import why_not_json, without_odd_spaces
 from bot.datasets.rows.chat_rows import (
     CONVERSATION_KEYS,
+    SHAREGPT_ROLES,
+    conversation_key,
     read_chosen,
     read_contents,
     read_conversations,
@@ -27,6 +29,7 @@ from bot.datasets.rows.chat_rows import (
 from bot.datasets.rows.column_mapping import input_keys
 from bot.datasets.rows.examples import BLANK_LINE, PAIRS, Example
 from bot.datasets.rows.json_values import NotANumber, describe, kind_of, text_of
+from bot.datasets.rows.other_tools import as_openai_tools
 from bot.datasets.rows.side_keys import MEANING_KEYS, read_history, read_side_keys
 from bot.datasets.rows.tool_rows import holds_tools_or_files, read_tool_row
 from bot.domain.datasets import Dialect, FieldMapping
@@ -134,6 +137,11 @@ def _read_as(
     problems = parsed.problems
     if dialect is None or dialect is _CLAUDE:
         return
+    if tools and (dialect is _OPENAI or dialect is _SHAREGPT):
+        key = conversation_key(row) if dialect is _SHAREGPT else "messages"
+        if (written := as_openai_tools(row, key, SHAREGPT_ROLES, problems)) is not None:
+            parsed.example = read_tool_row(written, _OPENAI, problems, key)
+            return
     if tools and (dialect is _OPENAI or dialect is _VERTEX) and holds_tools_or_files(row):
         parsed.example = read_tool_row(row, dialect, problems)
     elif dialect is _VERTEX:

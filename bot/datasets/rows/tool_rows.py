@@ -40,15 +40,20 @@ _ROLES = {"user": "user", "model": "model", "function": "user", "tool": "user"}
 Contents = list[dict[str, Any]]
 
 
-def read_tool_row(row: Mapping[str, Any], dialect: Dialect, problems: Problems) -> Example | None:
-    """Read a row of contents or of messages, or return None where an error was added."""
+def read_tool_row(
+    row: Mapping[str, Any], dialect: Dialect, problems: Problems, shown_key: str = "messages"
+) -> Example | None:
+    """Read a row of contents or of messages, or return None where an error was added.
+
+    `shown_key` is what the file calls the messages.
+    """
     key = "contents" if dialect is Dialect.VERTEX else "messages"
     system = read_side_keys(row, {key, *TOOL_KEYS}, problems)
     if dialect is Dialect.VERTEX:
         contents = _read_contents(row.get("contents"), problems)
         tools = _read_tools(row.get("tools"), problems)
     else:
-        moved, contents = read_openai_contents(row.get("messages"), problems)
+        moved, contents = read_openai_contents(row.get("messages"), problems, shown_key)
         system += moved
         tools = read_openai_tools(row, problems)
     if problems.refused:
