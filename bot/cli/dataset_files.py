@@ -260,6 +260,7 @@ def _saying_what_failed(path: Path) -> Iterator[None]:
     "target",
     type=click.Choice(DIALECTS),
     required=True,
+    help="The dialect to write.",
 )
 @_INPUT
 @_OUTPUT

@@ -51,7 +51,9 @@ async def _examine() -> "list[Row]":
     for problem in problems:
         name, _, fact = problem.partition(": ")
         fix = _FIXES.get(name.split()[0], "Correct it; what each setting means: tunebot settings")
-        rows.append(Row(f"settings.{name.split()[0]}", name.split()[0], Mark.FAILED, fact, fix))
+        # Where the problem names two variables, the fact must name them too.
+        said = problem if " or " in name else fact
+        rows.append(Row(f"settings.{name.split()[0]}", name.split()[0], Mark.FAILED, said, fix))
     database = os.environ.get("TUNEBOT_DB", "tunebot.db")
     return [*rows, *await run_checks(machine_checks(folder_of(database), (), os.environ))]
 

@@ -25,7 +25,14 @@ _SHOWN = 50
 @click.command("import")
 @env_file_option
 @click.argument("source", default="")
-@click.option("--to", "target", type=click.Choice(DIALECTS), default="vertex", show_default=True)
+@click.option(
+    "--to",
+    "target",
+    type=click.Choice(DIALECTS),
+    default="vertex",
+    show_default=True,
+    help="The dialect to write.",
+)
 @click.option(
     "--out",
     "directory",

@@ -30,7 +30,7 @@ SWITCH_SECONDS: Final = 0.0005
 @click.command()
 @env_file_option
 def run() -> None:
-    """Serve the bot, configured by environment variables."""
+    """Serve the bot, with the settings of the environment and of the file that --env-file names."""
     # SIGTERM also ends the process while the libraries are still loading.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     from bot import app
@@ -65,7 +65,7 @@ def _log_refusal(error: BotError) -> None:
     """Log on one line why the bot does not start."""
     from bot.runtime.logs import log_event
 
-    reason = "; ".join(line.strip() for line in error.message.splitlines() if line.strip())
+    reason = "; ".join(line.strip() for line in error.message.splitlines() if line.strip()).replace(":; ", ": ")
     log_event(logger, "process.refused", logging.ERROR, reason=reason, hint=error.hint)
 
 
@@ -90,7 +90,7 @@ def settings(existing: Path | None) -> None:
 @click.command()
 @click.option("--port", default=0, help="The page's port; without it a free one.")
 @click.option("--open", "open_browser", is_flag=True, help="Open the page in the browser.")
-@click.option("--walk", "scripted", is_flag=True, help="No page: walk through the main job and print it.")
+@click.option("--walk", "scripted", is_flag=True, help="No page: print all steps as text.")
 def sandbox(port: int, open_browser: bool, scripted: bool) -> None:
     """Try the bot on this machine, in a page that looks like a Slack workspace: no account, no network."""
     if scripted:

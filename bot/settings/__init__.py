@@ -346,7 +346,8 @@ class Settings(BaseModel):
         if settings is None:
             lines = "\n".join(f"  {problem}" for problem in problems)
             raise SettingsError(
-                f"Tunebot cannot start with these settings:\n{lines}\n", "The README explains each."
+                f"These settings do not work:\n{lines}\n",
+                "What each one means: tunebot settings. What else is wrong, with the repair: tunebot doctor.",
             )
         return settings
 
