@@ -155,9 +155,13 @@ def _part(part: Any) -> Any:
         return {"type": "tool_result", "tool_use_id": result.get("toolUseId"), "content": _result(result)}
     if "reasoningContent" in part:
         return {"type": "thinking"}
-    if (picture := part.get("image")) is None and part.get("type") == "image":
-        picture = part
-    if picture is None or picture == {"type": "image"}:
+    # Bedrock's block has no type, and holds an object.
+    picture = part.get("image")
+    if part.get("type") == "image":
+        picture = picture or part
+    elif part.get("type") is not None or not isinstance(picture, dict):
+        return part
+    if picture == {"type": "image"}:
         return part
     source = picture.get("source") if isinstance(picture, dict) else picture
     if isinstance(source, dict):
