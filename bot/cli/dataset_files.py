@@ -18,6 +18,7 @@ from bot.domain.datasets import FieldMapping
 from bot.errors import BotError
 
 if TYPE_CHECKING:
+    from bot.cli.local_pictures import LocalPictures
     from bot.datasets import Converter, DatasetReport, Repairer
     from bot.domain.backend_profile import BackendProfile
     from bot.domain.spending import TuningEstimate
@@ -36,6 +37,11 @@ _ENCODING = click.option(
     help="The encoding of the file's characters.",
 )
 
+_PICTURES = click.option(
+    "--pictures",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The folder in which the pictures are that rows name by a path.",
+)
 
 # The dialects that can be written.
 DIALECTS: Final = (
@@ -60,6 +66,12 @@ def _mapping(input_key: str, output_key: str) -> FieldMapping | None:
     if bool(input_key) != bool(output_key):
         raise click.UsageError("Give --input and --output together.")
     return FieldMapping(input_key, output_key) if input_key else None
+
+
+def _pictures(folder: Path | None) -> "LocalPictures | None":
+    from bot.cli.local_pictures import LocalPictures
+
+    return LocalPictures(folder) if folder is not None else None
 
 
 def _chunks(file: Path, label: str, encoding: str) -> Iterator[bytes]:
@@ -119,6 +131,7 @@ def _in_utf8(
     help="The per cent of the rows that are held out for validation, which cost nothing to train.",
 )
 @_PREFERRED
+@_PICTURES
 @click.option(
     "--mask",
     is_flag=True,
@@ -141,6 +154,7 @@ def check(
     epochs: int | None,
     held_out_percent: float,
     preferred: bool,
+    pictures: Path | None,
     mask: bool,
     directory: Path | None,
     as_json: bool,
@@ -156,7 +170,9 @@ def check(
         raise click.UsageError("Give --mask together with --repair.")
     profile = PROFILES[backend]
     mapping = _mapping(input_key, output_key)
-    checker = DatasetChecker(file.name, profile.limits, target=profile.dialect, mapping=mapping)
+    checker = DatasetChecker(
+        file.name, profile.limits, target=profile.dialect, mapping=mapping, pictures=_pictures(pictures)
+    )
     for chunk in _chunks(file, "Checking", encoding):
         checker.feed(chunk)
     report = checker.finish()
@@ -266,11 +282,19 @@ def _saying_what_failed(path: Path) -> Iterator[None]:
 @_OUTPUT
 @_ENCODING
 @_PREFERRED
+@_PICTURES
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="The file to write; else standard output."
 )
 def convert(
-    file: Path, target: str, input_key: str, output_key: str, encoding: str, preferred: bool, out: Path | None
+    file: Path,
+    target: str,
+    input_key: str,
+    output_key: str,
+    encoding: str,
+    preferred: bool,
+    pictures: Path | None,
+    out: Path | None,
 ) -> None:
     """Convert a training file to another dialect; its own dialect is detected from its rows."""
     from bot.runtime.atomic_files import same_file
@@ -279,11 +303,19 @@ def convert(
         raise BotError(
             f"{out} is the file to convert, and is never written over.", "Name another file with --out."
         )
-    convert_file(file, target, _mapping(input_key, output_key), encoding, out, preferred=preferred)
+    mapping = _mapping(input_key, output_key)
+    convert_file(file, target, mapping, encoding, out, preferred=preferred, pictures=pictures)
 
 
 def convert_file(
-    file: Path, target: str, mapping: FieldMapping | None, encoding: str, out: Path | None, *, preferred: bool
+    file: Path,
+    target: str,
+    mapping: FieldMapping | None,
+    encoding: str,
+    out: Path | None,
+    *,
+    preferred: bool,
+    pictures: Path | None = None,
 ) -> int:
     """Check a file, write it in another dialect, and return the number of its examples. Raises BotError."""
     from bot.datasets import Converter, DatasetChecker, warnings_text
@@ -291,8 +323,9 @@ def convert_file(
     from bot.domain.datasets import Dialect
     from bot.runtime.atomic_files import atomic_file
 
+    limits = DatasetLimits(takes_tools=target == "vertex")
     checker = DatasetChecker(
-        file.name, DatasetLimits(takes_tools=target == "vertex"), target=Dialect(target), mapping=mapping
+        file.name, limits, target=Dialect(target), mapping=mapping, pictures=_pictures(pictures)
     )
     for chunk in _chunks(file, "Checking", encoding):
         checker.feed(chunk)

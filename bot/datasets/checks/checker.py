@@ -4,7 +4,7 @@ Memory does not grow with the file, except for twelve bytes a line in `fingerpri
 decode and one hash of their texts; `slow_reader.py` reads the others one by one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from operator import itemgetter
 from time import process_time
@@ -22,6 +22,7 @@ from bot.datasets.findings.fingerprints import Fingerprints, hash_input, hash_ou
 from bot.datasets.findings.near_repeats import NearRepeats
 from bot.datasets.findings.report import OUT_OF_TIME, TOO_MANY_BAD_ROWS, DatasetReport, Preview
 from bot.datasets.formats.json_lines import PIECE_BYTES, Block
+from bot.datasets.formats.pictures import PictureFile
 from bot.datasets.rows.examples import Example
 from bot.datasets.rows.fast_reader import Columns, columns_of, joined
 from bot.datasets.rows.row_checker import Batch, RowChecker, RowResult, measure
@@ -40,7 +41,8 @@ _last_character = itemgetter(-1)
 class DatasetChecker:
     """Checks the bytes of one file: call `feed` with any chunks, then `finish`; not thread-safe.
 
-    `training` is the report of the training file where this file is its validation file.
+    `training` is the report of the training file where this file is its validation file; `pictures` are what lies
+    beside a file that is no zip.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class DatasetChecker:
         mapping: FieldMapping | None = None,
         training: DatasetReport | None = None,
         budget: CheckBudget | None = None,
+        pictures: Mapping[str, PictureFile] | None = None,
     ) -> None:
         self._name = name
         self._limits = limits
@@ -66,6 +69,7 @@ class DatasetChecker:
         self._totals = Totals()
         self._systems = SystemTexts()
         self._named_pictures = NamedPictures()
+        self._pictures = pictures
         self._previews: list[Preview] = []
         self._budget = budget
         self._began = process_time()
@@ -108,7 +112,10 @@ class DatasetChecker:
         self._background.personal.report(collector)
         pictures = 0
         if not self.stopped:
-            pictures = self._named_pictures.report(collector, self._source.pictures, self._source.data_name)
+            beside = self._source.pictures
+            if not beside and self._pictures is not None:
+                beside = self._pictures
+            pictures = self._named_pictures.report(collector, beside, self._source.data_name)
             check_size(collector, totals, self._source.unpacked, row_checker.rows_with_files, self._limits)
         check_content(collector, totals, fingerprints)
         if self._training is None and self._limits.takes_system:

@@ -236,7 +236,8 @@ RULES: dict[str, Rule] = {
     "picture-missing": Rule(
         ERROR,
         "Rows show pictures that do not lie beside them: {value}.",
-        "Put the file and its pictures into one zip; in Slack they may also be attached beside the file.",
+        "Put the file and its pictures into one zip; in Slack they may also be attached beside the file, and "
+        "`tunebot check` takes their folder as --pictures.",
         True,
     ),
     "picture-kind": Rule(
