@@ -171,7 +171,13 @@ class SlackFiles:
                 "Try again in a moment.",
                 passing=True,
             ) from error
-        found: dict[str, Any] = answer["file"]
+        found: dict[str, Any] | None = answer.get("file")
+        if not found:
+            raise FileUnavailable(
+                f"Slack answered without saying anything about the file {file_id}.",
+                "Try again in a moment.",
+                passing=True,
+            )
         if _shown_in(found, place, user) or self._posted.get(file_id) == place.channel:
             return found
         if await self._shared_directly(found, user):

@@ -58,7 +58,11 @@ class SlackUsers:
         except CALL_ERRORS as error:
             logger.warning("could not look up who %s is: %s", user, error)
             return None
-        return _read(answer["user"])
+        found = answer.get("user")
+        if not isinstance(found, dict):
+            logger.warning("could not look up who %s is: users.info answered without a user", user)
+            return None
+        return _read(found)
 
 
 def _read(found: dict[str, Any]) -> SlackUser | None:

@@ -86,6 +86,9 @@ async def serving(
             if process.returncode is None:
                 process.terminate()
             await process.wait()
+    said = await asyncio.to_thread(log.read_text)
+    if "unexpected error" in said:  # what it did quickly was an excuse, so its times say nothing
+        raise click.ClickException(f"it met an error that it did not expect:\n{said[-2000:]}")
 
 
 async def _listens(port: int) -> None:

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 import aiohttp
 import pytest
+from aiohttp import web
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.sandbox.slack import SlackStandIn
 from handlers.transport.channel_members import ChannelMembers
 from handlers.transport.manifest import manifest
 from handlers.transport.slack_users import SlackUsers
+from tests.support.http_server import serving
 
 
 @dataclass
@@ -92,3 +94,15 @@ async def test_an_answer_is_remembered_for_a_short_time() -> None:
         for _ in range(5):
             assert await at.members.can_read(ada.id, channel)
         assert len(at.slack.workspace.calls_of("conversations.members")) == 1
+
+
+async def test_a_person_of_whom_slack_says_nothing_is_nobody() -> None:
+    async def nothing(_: web.Request) -> web.Response:
+        return web.json_response({"ok": True})
+
+    async with serving(nothing) as url, aiohttp.ClientSession() as session:
+        client = AsyncWebClient("xoxb-1", base_url=f"{url}api/", session=session)
+        members = ChannelMembers(client, SlackUsers(client), "T1", 5.0)
+        assert not await members.is_full_member("U1")
+        assert not await members.is_admin("U1")
+        assert not await members.can_read("U1", "C1")

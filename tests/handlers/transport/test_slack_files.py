@@ -234,3 +234,12 @@ async def test_rows_and_their_pictures_are_read_as_one_zip_by_whom_may_see_all_o
         assert unpacker.folder.files == {"a.png": PictureFile("image/png", len(PNG))}
         with pytest.raises(FileUnavailable):
             await reader.describe(place, ada.id, location_of(files[0].id, [secret.id]))
+
+
+async def test_an_answer_without_a_file_is_a_clear_refusal() -> None:
+    async def nothing(_: web.Request) -> web.Response:
+        return web.json_response({"ok": True})
+
+    async with serving(nothing) as url, httpx.AsyncClient() as http:
+        with pytest.raises(FileUnavailable, match="without saying anything about the file F1"):
+            await slack_files(url, http).describe(PLACE, "U1", "slack:F1")
