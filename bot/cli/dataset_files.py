@@ -252,6 +252,9 @@ def _write_repaired(directory: Path, file: Path, repairer: "Repairer", encoding:
             for rows in repairer.finish():
                 kept.write(rows.kept_rows)
                 rejected.write(rows.rejected_rows)
+    if not rows.kept and not rows.rejected:
+        click.echo(f"No row could be read, as the report says; {kept_file} and {rejected_file} are empty.")
+        return
     click.echo(f"{rows.kept:,} rows, {rows.repaired:,} of them repaired: {kept_file}")
     if rows.masked:
         click.echo(f"Private values were replaced by placeholders in {rows.masked:,} rows.")

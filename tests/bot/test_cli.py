@@ -108,6 +108,14 @@ def test_repair_writes_both_files_and_says_what_was_cut(tmp_path: Path) -> None:
     assert len(list(folder.iterdir())) == 2
 
 
+def test_repair_counts_no_rows_of_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    doubled = tmp_path / "doubled.csv"
+    doubled.write_text("prompt,completion,Completion\nq,a,b\n")
+    result = run("check", doubled, "--repair", tmp_path / "out")
+    assert "No row could be read, as the report says" in result.stdout
+    assert "left out" not in result.stdout
+
+
 def test_repair_writes_over_nothing(talks: Path, tmp_path: Path) -> None:
     (tmp_path / "talks.rejected.jsonl").symlink_to(talks)
     assert "exists already" in refused("check", talks, "--repair", tmp_path)

@@ -258,7 +258,7 @@ RULES: dict[str, Rule] = {
     "tool-answers": Rule(
         ERROR,
         "{field} calls {value}, and the next turn answers {detail}.",
-        "Each call needs its answer in the next turn: a functionResponse of its name, a tool message of its id.",
+        "Answer each call in the next turn: a functionResponse of its name, or a tool message of its id.",
     ),
     "tool-arguments": Rule(
         ERROR, "{field} must be a JSON object, not {value}.", "Write the arguments as a JSON object in a text."
