@@ -3,7 +3,8 @@
 slack-sdk implements the protocol (docs.slack.dev/apis/events-api/using-socket-mode). Its own reconnection is not
 used: it closes the old socket before it has a new one, retries an expired address forever, and two of its
 attempts at the same time leave a socket that nothing reads. Here each connection is a new client, and the old
-one is closed after Slack's `hello` on the new one.
+one is closed after Slack's `hello` on the new one. One that Slack said it would end receives until Slack ends it,
+because Slack sends a command only once.
 """
 
 import asyncio
@@ -39,7 +40,8 @@ class Times:
     `echo` is the time within which something must arrive after the bot posted: Slack sends an app the events of
     its own messages too. After `quiet` without any message a connection is replaced, broken or not: one that
     answers pings and brings no events looks the same as one in a workspace where nothing happens, and a new one
-    costs one call.
+    costs one call. `farewell` is the longest time for which a connection that Slack said it would end stays open:
+    Slack ends it about ten seconds after the warning (docs.slack.dev/apis/events-api/using-socket-mode).
     """
 
     ping: float = 8.0
@@ -50,6 +52,7 @@ class Times:
     first_wait: float = 1.0
     longest_wait: float = 30.0
     longest_wait_when_refused: float = 300.0
+    farewell: float = 20.0
     drain: float = 2.0
     close: float = 1.0
 
@@ -67,11 +70,12 @@ _sdk_logger.addFilter(_WithoutTraceback())
 
 
 class _Connection(SocketModeClient):
-    """One socket. Where slack-sdk would reconnect, this connection only notes that it is lost."""
+    """One socket. Where slack-sdk would reconnect, this connection only notes that it is lost or has ended."""
 
     def __init__(self, app_token: str, client: AsyncWebClient, ping: float) -> None:
         super().__init__(app_token, _sdk_logger, client, ping_interval=ping)
         self.lost = asyncio.Event()
+        self.ended = asyncio.Event()
         self.hello = asyncio.Event()
         self.received_at = time.monotonic()
         self.echo_at = 0.0
@@ -80,6 +84,8 @@ class _Connection(SocketModeClient):
 
     async def connect_to_new_endpoint(self, force: bool = False) -> None:
         self.lost.set()
+        if self.current_session is None or self.current_session.closed:
+            self.ended.set()
 
     async def _note_message(self, _: aiohttp.WSMessage) -> None:
         self.received_at = time.monotonic()
@@ -121,6 +127,7 @@ class SocketMode:
         self._posted_at: float | None = None
         self._echoes = False
         self._closing = False
+        self._leaving: set[asyncio.Task[bool]] = set()
         self._watching: asyncio.Task[None] | None = None
         self._closing_old: set[asyncio.Task[None]] = set()
 
@@ -146,6 +153,8 @@ class SocketMode:
     async def close(self) -> None:
         """Accept no more requests, wait for the acknowledgements that are being sent, and disconnect."""
         self._closing = True
+        for farewell in self._leaving:
+            farewell.cancel()
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.wait({self._watching})
@@ -241,7 +250,13 @@ class SocketMode:
         return connection
 
     async def _close_old(self, connection: _Connection) -> None:
-        """Close the old connection after its requests were acknowledged on it."""
+        """Let Slack end the old connection if it said so, and close it after its requests were acknowledged."""
+        if connection.lost.is_set() and not self._closing:
+            farewell = asyncio.create_task(connection.ended.wait(), name="farewell")
+            self._leaving.add(farewell)
+            await asyncio.wait({farewell}, timeout=self._times.farewell)
+            self._leaving.discard(farewell)
+            farewell.cancel()
         with suppress(TimeoutError):
             async with asyncio.timeout(self._times.drain):
                 await self._handled.wait()

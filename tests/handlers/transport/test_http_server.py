@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import aiohttp
 import pytest
@@ -35,6 +36,7 @@ QUICK = Times(
     first_wait=0.05,
     longest_wait=0.4,
     longest_wait_when_refused=2.0,
+    farewell=0.2,
     drain=30.0,
     close=1.0,
 )
@@ -225,6 +227,24 @@ async def test_the_new_line_is_there_before_the_old_one_goes(serve: Serve) -> No
     served.slack.faults.ask_to_reconnect("warning")
     await served.slack.wait_connected(2)
     await wait_until(lambda: len(served.slack.sockets.connections) == 1)
+
+
+async def test_a_line_that_slack_will_end_brings_commands_until_slack_ends_it(serve: Serve) -> None:
+    served = await serve(replace(QUICK, farewell=1_000_000.0))
+    (old,) = served.slack.sockets.connections
+
+    def received(commands: int) -> bool:
+        return len(served.received) == commands
+
+    served.slack.faults.ask_to_reconnect("warning")
+    await served.slack.wait_connected(2)
+    for number in range(1, 5):
+        # Slack sends to the connections by turns.
+        await served.ada.slash_command(served.channel, "/tune", "list")
+        await wait_until(partial(received, number), "the command")
+    assert old in served.slack.sockets.connections
+    await old.socket.close()
+    await served.answers()
 
 
 async def test_a_line_that_answers_no_ping_is_laid_anew(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
