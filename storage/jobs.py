@@ -20,7 +20,7 @@ from bot.domain.requests import Proposal
 from bot.errors import StorageError
 from bot.ports.notifier import NoticeKind
 from bot.ports.stores import Admit, AuditEntry, Change, Standing
-from bot.spending.month_report import month_of, start_of
+from bot.spending.month_report import month_of, next_month, start_of
 from storage.audit_log import append_entry
 from storage.budgets import binding_budgets
 from storage.codecs import Row, micros
@@ -125,14 +125,17 @@ class SqliteJobStore:
         return submitted
 
     async def take_turns(
-        self, backend: str, at_once: int, most: int, step: Callable[[TuningJob], Change | None]
+        self, backend: str, at_once: int, most: int, step: Callable[[TuningJob, Standing], Change | None]
     ) -> Sequence[TuningJob]:
         """Reads before it writes: in most rounds nobody waits, and the database stays as it is."""
         changed: list[tuple[TuningJob, TuningJob]] = []
 
         def take(connection: Connection) -> None:
+            def with_standing(job: TuningJob) -> Change | None:
+                return step(job, self._standing(connection, job))
+
             for key in next_keys(connection, backend, at_once, most):
-                self._apply(connection, key, step, changed)
+                self._apply(connection, key, with_standing, changed)
 
         if not await self._database.run(lambda connection: next_keys(connection, backend, at_once, most)):
             return []
@@ -343,10 +346,11 @@ class SqliteJobStore:
         budgets = binding_budgets(connection, place.team, Purpose.TUNING, place.channel, job.owner)
         month: list[TuningJob] = []
         if budgets:
-            since = start_of(month_of(job.created_at))
-            query = "SELECT * FROM jobs WHERE team = ? AND created_at >= ? ORDER BY created_at"
+            first = month_of(job.created_at)
+            query = "SELECT * FROM jobs WHERE team = ? AND created_at >= ? AND created_at < ? ORDER BY created_at"
+            limits = [micros(start_of(first)), micros(start_of(next_month(first)))]
             # Each of them counts: one that cannot be read ends the start.
-            month = list(map(self._read, connection.query(query, [place.team, micros(since)])))
+            month = list(map(self._read, connection.query(query, [place.team, *limits])))
         return Standing(*read_counts(connection, job.backend), budgets, month)
 
     def _find(self, connection: Connection, key: str) -> TuningJob | None:

@@ -52,7 +52,7 @@ class Standing:
 
     `running` and `waiting` count the backend's jobs of all workspaces: those that Google runs or is being asked to
     run, and those that wait in the bot. `budgets` are those for tuning that bind this start; `month` are the jobs
-    of the workspace that were started this month, only where there is such a budget.
+    of the workspace that were started in the month of this start, only where there is such a budget.
     """
 
     running: int
@@ -100,7 +100,7 @@ class JobStore(Protocol):
         ...
 
     async def take_turns(
-        self, backend: str, at_once: int, most: int, step: Callable[[TuningJob], Change | None]
+        self, backend: str, at_once: int, most: int, step: Callable[[TuningJob, Standing], Change | None]
     ) -> Sequence[TuningJob]:
         """Change the jobs of this backend that have waited longest, as many as may run now, in one transaction.
 

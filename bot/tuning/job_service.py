@@ -178,10 +178,11 @@ class JobService:
 
         begun: Sequence[TuningJob] = ()
         try:
-            begun = await self._queue.turns(mark)
+            changed = await self._queue.turns(mark)
+            begun = [job for job in changed if job.state is JobState.SUBMITTING]
         finally:
             self._submitting.difference_update(set(marked) - {job.key for job in begun})
-        if begun:
+        if marked:
             self._wake_sender()
         return begun
 

@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Final
 
 from bot.domain.approval import Approval
-from bot.domain.jobs import JobState, TuningJob
-from bot.errors import TooManyTunings
+from bot.domain.jobs import Failure, JobState, TuningJob
+from bot.errors import OverBudget, TooManyTunings
 from bot.ports.backends import TuningBackend
 from bot.ports.clock import Clock
 from bot.ports.notifier import NoticeKind
@@ -38,10 +38,27 @@ def admit(job: TuningJob, standing: Standing, approval: Approval | None, at_once
     return job
 
 
-def take_turn(job: TuningJob) -> Change | None:
-    """Begin the start of a job that waited; None for any other job."""
+def take_turn(job: TuningJob, standing: Standing, now: datetime) -> Change | None:
+    """Begin the start of a job that waited, or end it if a budget was lowered so far; None for any other job.
+
+    What still waits for a turn or an approval takes nothing of the budget here: it comes later.
+    """
     if job.state is not JobState.WAITING:
         return None
+    others = [each for each in standing.month if each.key != job.key and not each.state.in_bot]
+    try:
+        check_start(job, standing.budgets, others)
+    except OverBudget:
+        # The card is read by others, who need not know the amounts.
+        failure = Failure(
+            0,
+            "While it waited for its turn, a budget of this month became too small for it: nothing was started, "
+            "and nothing is billed.",
+            "See /tune budget. Owners and administrators of this workspace can raise it.",
+            passing=True,
+        )
+        ended = replace(job, state=JobState.FAILED, failure=failure, ended_at=now, problem="")
+        return Change(ended, notices=(NoticeKind.CARD, NoticeKind.ENDED))
     return Change(replace(job, state=JobState.SUBMITTING, problem=""), notices=(NoticeKind.CARD,))
 
 
@@ -102,15 +119,16 @@ class StartQueue:
         self._refused.pop(backend, None)
 
     async def turns(self, mark: Callable[[str], None]) -> Sequence[TuningJob]:
-        """Begin the jobs whose turn it is, and return them; `mark` gets each key before its row changes.
+        """Begin or end the jobs whose turn it is, and return them; see `take_turn`.
 
-        After a refusal one start at a time is tried. Raises StorageError.
+        `mark` gets each key before its row changes. After a refusal one start at a time is tried. Raises
+        StorageError.
         """
         begun: list[TuningJob] = []
 
-        def step(job: TuningJob) -> Change | None:
+        def step(job: TuningJob, standing: Standing) -> Change | None:
             mark(job.key)
-            return take_turn(job)
+            return take_turn(job, standing, self._clock.now())
 
         for name, backend in self._backends.items():
             refused = self._refused.get(name)

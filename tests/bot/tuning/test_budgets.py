@@ -91,6 +91,30 @@ async def test_of_many_starts_at_once_only_as_many_as_fit_are_taken(harness: Har
     assert await used(process) == [(PLACE.channel, 3 * MOST, 100)]
 
 
+async def test_what_waits_in_the_queue_is_not_started_after_a_budget_was_lowered(tmp_path: Path) -> None:
+    async with open_harness(tmp_path, ("vertex",), tunings_at_once={"vertex": 1}) as harness:
+        roles = (RoleGrant(Role.TUNER, EVERYONE), RoleGrant(Role.OWNER, OWNER.user))
+        parts = (harness.stores, harness.backends, harness.files, harness.clock, lambda: None, harness.workers)
+        process = build_open_use_cases(*parts, named_roles=roles)
+        await process.budgets.set(OWNER, WORKSPACE, Purpose.TUNING, 4 * MOST)
+        states = [await start(harness, process, name) for name in ("one", "two", "three")]
+        assert states == [JobState.SUBMITTING, JobState.WAITING, JobState.WAITING]
+        await process.jobs.cancel(TEAM, "one", ADA)
+        await process.budgets.set(OWNER, WORKSPACE, Purpose.TUNING, MOST)
+
+        assert [job.key for job in await process.jobs.begin_turns()] == ["two"], "what waits behind it comes later"
+        await process.jobs.cancel(TEAM, "two", ADA)
+        await process.budgets.set(OWNER, WORKSPACE, Purpose.TUNING, MOST - Decimal("0.01"))
+        assert await process.jobs.begin_turns() == []
+        ended = await process.jobs.get(TEAM, "three")
+        assert ended.state is JobState.FAILED
+        assert ended.failure is not None
+        assert ended.failure.message.startswith(
+            "While it waited for its turn, a budget of this month became too small"
+        )
+        assert await used(process) == [(WORKSPACE, Decimal(0), 0)]
+
+
 async def test_each_budget_binds_its_own_channel_and_person(harness: Harness, process: UseCases) -> None:
     await process.budgets.set(OWNER, PLACE.channel, Purpose.TUNING, Decimal(0))
     await process.budgets.set(OWNER, "U2", Purpose.TUNING, MOST)
