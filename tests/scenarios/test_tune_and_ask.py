@@ -4,6 +4,7 @@ import pytest
 
 from bot.sandbox.slack import Person, View
 from tests.support.bot_harness import NEXT_NUMBER, BotHarness, OpenBot
+from tests.support.waiting import wait_until
 
 BASE = {"vertex": "gemini-3.5-flash", "gemini": "gemini-1.5-flash-001-tuning", "palm": "text-bison-001"}
 
@@ -60,3 +61,16 @@ async def test_a_file_becomes_a_model_that_answers(open_bot: OpenBot, backend: s
         answer = await bot.message("eight", f"<@{bot.ada.id}> asked")
         bot.ada.post(bot.channel, "ninety nine", thread_ts=answer.ts)
         await bot.message("one hundred", thread=answer.ts)
+
+        await bot.ada.slash_command(bot.channel, "/ask", "private=yes compare model=“next number” seven")
+        private = await bot.message("compared `next number` and its base model", "Only you see this answer")
+        assert private.visible_to == bot.ada.id
+        await bot.ada.click(private, "comparison_same")
+        await bot.message("both are about the same")
+        await bot.ada.click(private, "answer_share")
+        shared = await wait_until(
+            lambda: next((each for each in bot.messages("compared `next number`") if not each.visible_to), None),
+            "the shared comparison",
+        )
+        await bot.ada.click(shared, "comparison_a")
+        await bot.message("Your vote for A is stored")
