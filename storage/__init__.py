@@ -15,12 +15,11 @@ from storage.conversations import SqliteChatStore
 from storage.database import Database
 from storage.erased_words import SqliteErasure
 from storage.feedback import SqliteFeedback
+from storage.file_checks import SqlitePendingModals, SqliteReportCache
 from storage.jobs import SqliteJobStore
 from storage.outbox import SqliteOutbox
-from storage.pending_modals import SqlitePendingModals
 from storage.question_spend import SqliteQuestionSpend
 from storage.questions import SqliteQuestions
-from storage.report_cache import SqliteReportCache
 from storage.roles import SqliteRoles
 
 Transition = Callable[[TuningJob | None, TuningJob], None]

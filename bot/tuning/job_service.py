@@ -45,8 +45,7 @@ from bot.spending.estimates import reason_to_confirm
 from bot.tuning.approvals import Approvals
 from bot.tuning.cancellation import Cancellations
 from bot.tuning.searches import Searches
-from bot.tuning.start_queue import StartQueue, admit, wait_again
-from bot.tuning.start_retries import StartRetries
+from bot.tuning.start_queue import StartQueue, StartRetries, admit, wait_again
 from bot.tuning.training_data import refuse_cancelled, training_data
 from bot.tuning.transitions import (
     adopt,

@@ -3,11 +3,15 @@
 Google runs about one tuning of a project at a time. Whether a start waits is decided in the transaction that
 writes its row, and a turn is taken in one transaction too, so however the process dies each job has one place and
 starts once. A start that Google refuses because too many tunings run goes back to its place.
+
+`StartRetries` measures when a start that Google has not carried out is tried again, and for how long it was tried.
+Its time is monotonic, so that no change of the clock ends a start. The time between two failed tries is kept in
+the job's row, so a restart of the bot does not begin the limit anew; it only makes the next try come sooner.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from bot.domain.approval import Approval
@@ -23,6 +27,9 @@ from bot.spending.budget_check import check_start
 # How long no start is sent after Google refused one because too many tunings run, which may be those of others.
 REFUSED_BACKOFF: Final = Backoff(first=30.0, longest=600.0)
 _ALL: Final = 1_000
+RETRY_BACKOFF: Final = Backoff(first=2.0, longest=120.0)
+# A time between two tries counts at most as this share of the limit: a machine that slept tried nothing.
+_LARGEST_SHARE: Final = 5
 
 
 def admit(job: TuningJob, standing: Standing, approval: Approval | None, at_once: int, now: datetime) -> TuningJob:
@@ -137,3 +144,47 @@ class StartQueue:
             most = 1 if refused is not None else _ALL
             begun += await self._jobs.take_turns(name, backend.profile.tunings_at_once, most, step)
         return begun
+
+
+@dataclass(frozen=True, slots=True)
+class _Tries:
+    """How many tries failed in this process, when the last one did and when the next one is due."""
+
+    failed: int
+    last: float
+    due: float
+
+
+class StartRetries:
+    """Keeps in memory which starts failed in this process; `limit` is the time after which a start is given up."""
+
+    def __init__(self, clock: Clock, limit: timedelta, backoff: Backoff = RETRY_BACKOFF) -> None:
+        self._clock = clock
+        self._most = limit.total_seconds() / _LARGEST_SHARE
+        self._backoff = backoff
+        self._tries: dict[str, _Tries] = {}
+
+    def tried(self, key: str) -> bool:
+        """Return whether this process has tried this start and was refused."""
+        return key in self._tries
+
+    def due(self, key: str) -> bool:
+        """Return whether the next try may begin."""
+        tries = self._tries.get(key)
+        return tries is None or self._clock.monotonic() >= tries.due
+
+    def failed(self, key: str, at_least: float = 0.0) -> float:
+        """Count a failed try; returns the seconds since the one before, 0 for the first of this process.
+
+        `at_least` is a lower limit in seconds for the wait until the next try.
+        """
+        now = self._clock.monotonic()
+        before = self._tries.get(key) or _Tries(0, now, now)
+        longest = self._backoff.longest
+        pause = self._backoff.pause(before.failed, longest, min(at_least, longest))
+        self._tries[key] = replace(before, failed=before.failed + 1, last=now, due=now + pause)
+        return min(now - before.last, self._most)
+
+    def forget(self, key: str) -> None:
+        """Delete what is kept about a start that Google has, or that has ended."""
+        self._tries.pop(key, None)

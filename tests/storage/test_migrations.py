@@ -18,11 +18,11 @@ from bot.ports.questions import OpenQuestion
 from storage.audit_log import SqliteAuditLog
 from storage.codecs import micros
 from storage.database import Database
+from storage.file_checks import SqlitePendingModals
 from storage.job_rows import job_row
 from storage.jobs import SqliteJobStore
 from storage.migrations import migrations, read_schema
 from storage.outbox import SqliteOutbox
-from storage.pending_modals import SqlitePendingModals
 from storage.question_rows import question_row
 from storage.questions import SqliteQuestions
 from tests.support.builders import START, TEAM, job

@@ -15,7 +15,7 @@ from bot.errors import BadArgument, ConfirmationNeeded, NoSuchJob, Outdated, Sto
 from bot.ports.notifier import NoticeKind
 from bot.tuning.job_refresh import LOST_AFTER
 from bot.tuning.job_service import ADOPTION_GRACE, MOST_RESUMES, RETRY_FOR
-from bot.tuning.start_retries import BACKOFF
+from bot.tuning.start_queue import RETRY_BACKOFF
 from tests.support.backend_harness import BUCKET
 from tests.support.harness import ADA, ASKED_BY_ADA, FILE, PLACE, TEAM, Harness
 from tests.support.waiting import wait_until
@@ -186,7 +186,7 @@ PASSING = {
 
 async def until_it_is_tried(harness: Harness, job: TuningJob) -> TuningJob:
     """Let the longest wait pass and the poller look at it."""
-    harness.clock.advance(seconds=BACKOFF.longest)
+    harness.clock.advance(seconds=RETRY_BACKOFF.longest)
     await harness.tuning.recover(await harness.newest(job))
     return await harness.newest(job)
 
@@ -261,7 +261,7 @@ async def test_a_start_that_keeps_failing_ends_after_its_limit_and_may_be_tried_
     assert ended.failure is not None
     assert ended.failure.passing
     assert "Quota exceeded" in ended.failure.message
-    tries = RETRY_FOR.total_seconds() / BACKOFF.longest
+    tries = RETRY_FOR.total_seconds() / RETRY_BACKOFF.longest
     assert tries <= harness.creates() <= tries + 3
     assert harness.google.jobs.all == []
 

@@ -1,5 +1,6 @@
-"""A pending modal is stored until its work ends, also when another process reads it."""
+"""A pending modal is stored until its work ends, and a report until nobody used it for long."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ from bot.domain.jobs import Hyperparameters
 from bot.domain.place import Place
 from bot.domain.requests import ModalWork, PendingModal, StartRequest
 from storage.database import Database
-from storage.pending_modals import SqlitePendingModals
+from storage.erased_words import SqliteErasure
+from storage.file_checks import SqlitePendingModals, SqliteReportCache
 from tests.support.builders import OTHER_TEAM, TEAM
 from tests.support.clock import FixedClock
 
@@ -68,3 +70,30 @@ async def test_row_that_cannot_be_read_does_not_hide_the_others(
     )
     assert await pending_modals.unfinished() == [pending_modal("V2")]
     assert "the modal of U1 cannot be read" in caplog.text
+
+
+async def test_a_report_is_recalled_by_its_team_and_key_only(tmp_path: Path) -> None:
+    database = Database(tmp_path / "tunebot.db")
+    await database.open()
+    memory = SqliteReportCache(database, FixedClock())
+    await memory.remember("T1", "key", "old")
+    await memory.remember("T1", "key", "new")
+
+    assert await memory.recall("T1", "key") == "new"
+    assert await memory.recall("T2", "key") is None
+    assert await memory.recall("T1", "other") is None
+    await database.close()
+
+
+async def test_reports_that_nobody_used_for_long_are_dropped(tmp_path: Path) -> None:
+    database, clock = Database(tmp_path / "tunebot.db"), FixedClock()
+    await database.open()
+    memory = SqliteReportCache(database, clock)
+    await memory.remember("T1", "old", "report")
+    clock.advance(days=91)
+    await memory.remember("T1", "new", "report")
+    await SqliteErasure(database, clock).expire(None, clock.now() - timedelta(days=90))
+
+    assert await memory.recall("T1", "old") is None
+    assert await memory.recall("T1", "new") == "report"
+    await database.close()

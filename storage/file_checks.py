@@ -1,4 +1,8 @@
-"""Stores which modals show work in progress, until the work ends; rows of a process that ended are resumed."""
+"""Stores what belongs to the check of a training file: the modals that show work in progress, and the reports.
+
+A modal's row stays until its work ends; rows of a process that ended are resumed. A file that has a report needs
+no second check.
+"""
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
@@ -51,6 +55,31 @@ class SqlitePendingModals:
             return list(_readable(connection.query("SELECT * FROM pending_modals ORDER BY begun_at")))
 
         return await self._database.run(read)
+
+
+class SqliteReportCache:
+    """The ReportCache of `bot.ports`. It keeps a report until `storage.erased_words` erases it."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def recall(self, team: str, key: str) -> str | None:
+        def read(connection: Connection) -> str | None:
+            rows = connection.query("SELECT report FROM reports WHERE team = ? AND key = ?", [team, key])
+            return next((str(row["report"]) for row in rows), None)
+
+        return await self._database.run(read)
+
+    async def remember(self, team: str, key: str, report: str, user: str = "") -> None:
+        now = self._clock.now()
+        row = {"team": team, "key": key, "report": report, "used_at": micros(now), "user": user}
+
+        def write(connection: Connection) -> None:
+            connection.table("reports").insert(row, replace=True)
+
+        # Not durable: a report that a power cut undoes is made again.
+        await self._database.write(write, durable=False)
 
 
 def _readable(rows: Iterable[Row]) -> Iterator[PendingModal]:
