@@ -25,7 +25,6 @@ REPEATED_NAMES: Final = {
     "backend.py": "the TuningBackend of a system of Google's",
     "jobs.py": "our record of a tuning job, and its store",
     "questions.py": "a question that is not answered yet, and its store",
-    "pending_modals.py": "a modal that a restart must continue, and its store",
     "commands.py": "the commands that a person types: their table, and their listener",
     "feedback.py": "votes and corrections on answers: their values, their store, their blocks, their listeners",
     "errors.py": "the tree of errors, and how Slack shows it",
