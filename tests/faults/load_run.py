@@ -327,8 +327,10 @@ class LoadRun:
     async def _cancel_by_command(self, person: Person, channel: Channel, name: str) -> None:
         """Type the command, and say yes to the questions that are shown by then; another round repeats it."""
         await person.slash_command(channel, "/tune", f"cancel {name}")
+        # What is asked of a job that waits in the bot reads otherwise than of one that Google trains.
+        questions = (f"Google stops training {name}.", f"{name} was not sent to Google:")
         for message in self._said(channel):
-            if "confirm_deed" in str(message.blocks) and f"Google stops training {name}." in message.text:
+            if "confirm_deed" in str(message.blocks) and any(each in message.text for each in questions):
                 await person.click(message, "job_cancel")
 
     def _confirmed(self, person: Person, channel: Channel, name: str) -> bool | None:
