@@ -68,8 +68,9 @@ from handlers.start_flow.approval_flow import ApprovalFlow
 from handlers.start_flow.check_modal import CheckModal
 from handlers.start_flow.corrections_upload import CorrectionsUpload
 from handlers.start_flow.job_import import JobImport
-from handlers.start_flow.pending_modals import PendingModals, ReportDetails
+from handlers.start_flow.pending_modals import PendingModals
 from handlers.start_flow.repair_upload import RepairUpload
+from handlers.start_flow.report_details import ReportDetails
 from handlers.transport.access import Access, Identity
 from handlers.transport.channel_members import ChannelMembers
 from handlers.transport.slack_client import CountCall, log_in, slack_client

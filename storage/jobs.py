@@ -26,20 +26,16 @@ from storage.budgets import binding_budgets
 from storage.codecs import Row, micros
 from storage.database import Database
 from storage.job_rows import (
-    count_ahead,
     job_row,
-    next_keys,
     proposal_row,
-    read_counts,
     read_job,
     read_open_job,
     read_proposal,
     read_snapshot,
-    running_keys,
     snapshot_row,
-    tell_places,
 )
 from storage.outbox import add_notices
+from storage.waiting_jobs import count_ahead, next_keys, read_counts, running_keys, tell_places
 
 logger = logging.getLogger(__name__)
 

@@ -241,7 +241,7 @@ class AnswerWorker:
                 break
             except Ended as ended:
                 if ended.why is End.STOPPED:
-                    raise BotError("This question was stopped before a model was asked.") from None
+                    raise BotError("This question was stopped before an answer came.") from None
                 if ended.why is not End.CHANGED:
                     raise
                 running.begin_again()

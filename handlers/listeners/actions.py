@@ -37,8 +37,8 @@ from handlers.errors import report_errors
 from handlers.start_flow.approval_flow import ApprovalFlow
 from handlers.start_flow.check_modal import CheckModal
 from handlers.start_flow.job_import import JobImport
-from handlers.start_flow.pending_modals import ReportDetails
 from handlers.start_flow.repair_upload import RepairUpload
+from handlers.start_flow.report_details import ReportDetails
 
 logger = logging.getLogger(__name__)
 

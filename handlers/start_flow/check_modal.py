@@ -39,7 +39,8 @@ from handlers.blocks.start.form_reader import read_form
 from handlers.delivery.poster import Poster
 from handlers.errors import Respond
 from handlers.slack_errors import CALL_ERRORS, CHART_REFUSED, NETWORK_ERRORS, VIEW_GONE, slack_code
-from handlers.start_flow.pending_modals import PendingModals, ReportDetails
+from handlers.start_flow.pending_modals import PendingModals
+from handlers.start_flow.report_details import ReportDetails
 from handlers.transport.slack_files import SlackFiles
 
 logger = logging.getLogger(__name__)

@@ -3,32 +3,23 @@ forever.
 
 A process that dies during the work leaves the modal unchanged. So the work is recorded first, and the next process
 resumes it or says that it was interrupted.
-
-The reports that open modals show are kept for the “Details” button, in memory and the newest of them only: a
-person asks for details right after the check, and a check can be repeated.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.datasets import DatasetReport
-from bot.domain.place import Requester
 from bot.domain.requests import ModalWork, PendingModal
 from bot.errors import BotError
 from bot.ports.stores import PendingModalStore
 from handlers.blocks.datasets.check_views import build_error_view
-from handlers.blocks.datasets.finding_list import build_details_view, build_no_details_view
-from handlers.blocks.private_metadata import unpack_requester
 from handlers.blocks.replies import build_error
 from handlers.delivery.poster import Poster
 from handlers.slack_errors import VIEW_GONE, slack_code
 
-KEPT_REPORTS: Final = 300
 _INTERRUPTED: Final = {
     ModalWork.CHECK: BotError(
         "I was restarted more than once while I was checking your file, so I stopped there. Nothing was started.",
@@ -79,32 +70,3 @@ class PendingModals:
                 raise
             await self._poster.post_ephemeral(pending.place, pending.user, build_error(error))
         await self._store.remove(pending)
-
-
-class ReportDetails:
-    """Remembers which reports the open views show."""
-
-    def __init__(self, client: AsyncWebClient) -> None:
-        self._client = client
-        self._shown: dict[str, Sequence[DatasetReport]] = {}
-
-    def remember(self, view_id: str, report: DatasetReport, validation: DatasetReport | None) -> None:
-        """Keep the reports that a view shows; the oldest ones are forgotten."""
-        reports = [report] if validation is None else [report, validation]
-        self._shown[view_id] = [each.without_fingerprints() for each in reports]
-        if len(self._shown) > KEPT_REPORTS:
-            del self._shown[next(iter(self._shown))]
-
-    def with_previews(self, view_id: str, report: DatasetReport) -> DatasetReport:
-        """Return a report with the examples that its view showed before: no store keeps them."""
-        for earlier in self._shown.get(view_id, ())[:1]:
-            if not report.previews and earlier.sha256 == report.sha256:
-                return replace(report, previews=earlier.previews)
-        return report
-
-    async def show(self, trigger_id: str, sender: Requester, view: dict[str, Any]) -> None:
-        """Open the view with every finding. Raises Forbidden if the report is not the sender's, Outdated."""
-        unpack_requester(str(view.get("private_metadata") or ""), sender)
-        reports = self._shown.get(str(view["id"]))
-        details = build_no_details_view() if reports is None else build_details_view(reports)
-        await self._client.views_push(trigger_id=trigger_id, view=details)
