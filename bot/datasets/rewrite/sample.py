@@ -76,7 +76,7 @@ def with_counted_tokens(report: DatasetReport, sample: Sample, counts: Sequence[
     sizes = [len(text.encode()) for text in sample.texts]
     size, counted = sum(sizes), sum(counts)
     if sample.whole:
-        method = f"Google counted {counted:,} tokens in all rows"
+        method = f"Google counted {counted:,} tokens in the texts of all rows, and may add some to each turn"
         error = COUNT_ERROR + turns_error(report.texts, counted)
         return replace(report, tokens=counted, token_method=method, token_error=error)
     differences = (

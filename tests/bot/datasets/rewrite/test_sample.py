@@ -36,7 +36,7 @@ def test_a_count_of_all_rows_is_the_number_of_tokens_and_lacks_what_google_adds_
     report = replace(check_bytes(FILE), texts=40)
     counted = with_counted_tokens(report, Sample(("a" * 5000, "b" * 5000), True), [1300, 1400])
     assert (counted.tokens, counted.token_error) == (2700, COUNT_ERROR + 8)
-    assert "2,700 tokens in all rows" in counted.token_method
+    assert "2,700 tokens in the texts of all rows, and may add some to each turn" in counted.token_method
 
 
 def test_a_count_of_the_first_rows_is_scaled_to_the_file() -> None:
