@@ -6,6 +6,7 @@ The groups of checks run at the same time, the checks of one group one after the
 import asyncio
 import logging
 import shutil
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -22,6 +23,8 @@ CHECK_SECONDS: Final = 20.0
 # The first moments of a process belong to the work that the last one left.
 FIRST_SECONDS: Final = 5.0
 AGAIN_SECONDS: Final = 3_600.0
+# What was not good is checked again so long after its last check, if somebody reads it.
+SOON_SECONDS: Final = 60.0
 SIGNS: Final = {Mark.GOOD: "ok  ", Mark.LIMITED: "note", Mark.UNKNOWN: "?   ", Mark.FAILED: "FAIL"}
 _WIDEST: Final = 120
 
@@ -98,7 +101,10 @@ def _wrapped(head: str, text: str, indent: str, columns: int) -> str:
 
 
 class Doctor:
-    """Runs the checks now and then, logs what is not good once, and knows the newest results."""
+    """Runs the checks now and then, logs what is not good once, and knows the newest results.
+
+    Who reads the results has what is not good among them checked again: a fault that somebody repaired is soon gone.
+    """
 
     def __init__(
         self,
@@ -107,36 +113,69 @@ class Doctor:
         check_seconds: float = CHECK_SECONDS,
         first_seconds: float = FIRST_SECONDS,
         again_seconds: float = AGAIN_SECONDS,
+        soon_seconds: float = SOON_SECONDS,
     ) -> None:
         self._checks = checks
         self._check_seconds = check_seconds
         self._first_seconds = first_seconds
         self._again_seconds = again_seconds
+        self._soon_seconds = soon_seconds
         self._rows: dict[str, Row] = {}
+        self._read = asyncio.Event()  # somebody has read a result that is not good
 
     def limits(self) -> list[str]:
         """Return a sentence for each check that is limited or failed, as far as is known. Does not wait."""
-        return [
-            f"{row.title}: {row.fact}" for row in self._rows.values() if row.mark in (Mark.LIMITED, Mark.FAILED)
-        ]
+        found = [row for row in self._rows.values() if row.mark in (Mark.LIMITED, Mark.FAILED)]
+        self._note_read(found)
+        return [f"{row.title}: {row.fact}" for row in found]
 
     def failures(self, names: Collection[str]) -> list[str]:
         """Return what failed of the checks of these names, as far as is known. Does not wait."""
-        return [row.fact for row in self._rows.values() if row.name in names and row.mark is Mark.FAILED]
+        found = [row for row in self._rows.values() if row.name in names and row.mark is Mark.FAILED]
+        self._note_read(found)
+        return [row.fact for row in found]
 
     async def watch(self) -> None:
         """Run the checks soon and then now and then, until this is cancelled."""
         await asyncio.sleep(self._first_seconds)
         while True:
             await self.examine()
-            await asyncio.sleep(self._again_seconds)
+            ended = time.monotonic()
+            whole_at = ended + self._again_seconds
+            while await self._is_read_before(whole_at):
+                await asyncio.sleep(ended + self._soon_seconds - time.monotonic())
+                self._read.clear()
+                await self._examine([check for check in self._checks if not self._is_good(check)])
+                ended = time.monotonic()
 
     async def examine(self) -> None:
-        """Run the checks once and log each result that changed. Never raises."""
-        for row in await run_checks(self._checks, self._check_seconds):
+        """Run all checks once and log each result that changed. Never raises."""
+        await self._examine(self._checks)
+
+    async def _examine(self, checks: Sequence[Check]) -> None:
+        for row in await run_checks(checks, self._check_seconds):
             before = self._rows.get(row.name)
             self._rows[row.name] = row
             if before == row or (before is None and row.mark is Mark.GOOD):
                 continue
             level = logging.WARNING if row.mark in (Mark.LIMITED, Mark.FAILED) else logging.INFO
             log_event(logger, f"doctor.{row.mark.value}", level, check=row.name, fact=row.fact, fix=row.fix)
+
+    def _note_read(self, found: Sequence[Row]) -> None:
+        if found:
+            self._read.set()
+
+    def _is_good(self, check: Check) -> bool:
+        row = self._rows.get(check.name)
+        return row is not None and row.mark is Mark.GOOD
+
+    async def _is_read_before(self, moment: float) -> bool:
+        """Wait until somebody reads a result that is not good; return False if nobody did before this moment."""
+        left = moment - time.monotonic()
+        if left <= 0:
+            return False
+        try:
+            async with asyncio.timeout(left):
+                return await self._read.wait()
+        except TimeoutError:
+            return False

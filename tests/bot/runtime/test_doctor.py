@@ -9,6 +9,7 @@ from bot.errors import GoogleUnavailable, PermissionDenied
 from bot.ports.diagnosis import Check, Diagnosis, Mark, good, limited
 from bot.runtime.doctor import Doctor, run_checks, table_text
 from bot.runtime.logs import RedactingFormatter
+from tests.support.waiting import holds, wait_until
 
 
 class Part:
@@ -82,3 +83,49 @@ async def test_the_table_wraps_facts_and_never_commands() -> None:
     assert lines[0].startswith("note  Part  fact fact")
     assert max(len(line) for line in lines if "gcloud" not in line) <= 60
     assert [line.strip() for line in lines[-2:]] == [f"fix: {command}".strip(), "then this"]
+
+
+async def test_a_repaired_fault_is_soon_gone_for_who_reads_the_results_and_good_checks_are_not_run_again() -> None:
+    broken, whole = Part(PermissionDenied("No.", "Ask.")), Part(good("Fine."))
+    doctor = Doctor(
+        [Check("a.broken", "Broken", broken.run), Check("b.whole", "Whole", whole.run)],
+        first_seconds=0,
+        soon_seconds=0.02,
+    )
+    watch = asyncio.create_task(doctor.watch())
+    try:
+        await wait_until(lambda: broken.asked == 1)
+        await holds(lambda: broken.asked == 1, 0.1, "nobody reads, so nothing is checked again: that")
+        broken.found = good("Mended.")
+        await wait_until(lambda: doctor.failures({"a.broken"}) == [])
+        assert doctor.limits() == []
+        assert (broken.asked, whole.asked) == (2, 1)
+    finally:
+        watch.cancel()
+
+
+async def test_a_fault_is_checked_no_more_often_however_often_it_is_read() -> None:
+    broken = Part(PermissionDenied("No.", "Ask."))
+    doctor = Doctor([Check("a.broken", "Broken", broken.run)], first_seconds=0, soon_seconds=3_600.0)
+    watch = asyncio.create_task(doctor.watch())
+    try:
+        await wait_until(lambda: doctor.failures({"a.broken"}))
+        await holds(lambda: doctor.limits() and broken.asked == 1, 0.1, "within the time, one check: that")
+    finally:
+        watch.cancel()
+
+
+async def test_all_checks_run_in_their_turn_also_while_a_fault_is_read_all_the_time() -> None:
+    broken, whole = Part(PermissionDenied("No.", "Ask.")), Part(good("Fine."))
+    doctor = Doctor(
+        [Check("a.broken", "Broken", broken.run), Check("b.whole", "Whole", whole.run)],
+        first_seconds=0,
+        soon_seconds=0,
+        again_seconds=0.02,
+    )
+    watch = asyncio.create_task(doctor.watch())
+    try:
+        await wait_until(lambda: doctor.limits() and whole.asked == 3)
+        assert broken.asked > whole.asked
+    finally:
+        watch.cancel()
