@@ -103,7 +103,7 @@ def _wrapped(head: str, text: str, indent: str, columns: int) -> str:
 class Doctor:
     """Runs the checks now and then, logs what is not good once, and knows the newest results.
 
-    Who reads the results has what is not good among them checked again: a fault that somebody repaired is soon gone.
+    Who reads the results has what is not good among them checked again, so that a repaired fault is soon gone.
     """
 
     def __init__(
