@@ -130,7 +130,8 @@ class Ledger:
         if len(cards) != 1:
             yield f"it has {len(cards)} cards"
         if len(ends) != 1:
-            yield f"its end was posted {len(ends)} times"
+            told = "; ".join(f"{end.text[:100]!r} at {end.ts} under {end.thread_ts}" for end in ends)
+            yield f"its end was posted {len(ends)} times: {told}"
         for card in cards[:1]:
             if card.ts != row.card:
                 yield "its card is not the one that the row names"
