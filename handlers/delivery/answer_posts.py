@@ -181,7 +181,7 @@ class SlackAnswerPoster:
                 return
             if not question.quoted:
                 try:
-                    if await self._found(asked, metadata, record_attempt) is None:
+                    if await self._found(asked, metadata) is None:
                         await self._idempotent_poster.post(question.place, message, metadata, record_attempt)
                     return
                 except SlackApiError as refusal:
@@ -215,7 +215,7 @@ class SlackAnswerPoster:
         if self._shown is not None and self._shown.ts and await self._shown.finish(message, metadata):
             return self._shown.ts
         ts = live.ts or await self._idempotent_poster.find_live(
-            answer_metadata(asked.question.key, piece="0"), live, record, asked.refusals
+            answer_metadata(asked.question.key, piece="0"), live, asked.refusals
         )
         if ts is None:
             await record.forget()
@@ -252,7 +252,7 @@ class SlackAnswerPoster:
         """Return the place and the `ts` of the answer's next message, posted now or by an earlier attempt."""
         question, piece = asked.question, answer_metadata(asked.question.key, piece=str(asked.posted))
         if asked.unconfirmed is not None:
-            ts = await self._found(asked, piece, record_attempt)
+            ts = await self._found(asked, piece)
             if ts is not None:
                 logger.info("found message %d of the answer to %s", asked.posted, question.key)
                 return asked.unconfirmed.place, ts
@@ -299,15 +299,11 @@ class SlackAnswerPoster:
             self._built[quoted] = built
         return self._built[quoted]
 
-    async def _found(
-        self, asked: OpenQuestion, metadata: dict[str, Any], record_attempt: RecordAttempt
-    ) -> str | None:
+    async def _found(self, asked: OpenQuestion, metadata: dict[str, Any]) -> str | None:
         """Return the `ts` of the question's unconfirmed post, None if there is none or Slack does not have it."""
         if asked.unconfirmed is None:
             return None
-        return await self._idempotent_poster.find(
-            metadata, asked.unconfirmed, record_attempt, refusals=asked.refusals
-        )
+        return await self._idempotent_poster.find(metadata, asked.unconfirmed, refusals=asked.refusals)
 
     def _goes_directly(self, asked: OpenQuestion, code: str) -> bool:
         """Return whether the message goes to the person directly after this refusal.

@@ -19,7 +19,7 @@ from bot.domain.repeated_refusals import NO_REFUSALS, Refusals
 from bot.errors import Unconfirmed
 from bot.ports.clock import Clock
 from bot.ports.notifier import PostAttempt, RecordAttempt
-from bot.ports.questions import LivePost, LiveRecord
+from bot.ports.questions import LivePost
 from handlers.blocks.message import Message
 from handlers.delivery.post_finder import PostFinder
 from handlers.delivery.poster import Poster
@@ -35,8 +35,8 @@ from handlers.slack_errors import (
 
 logger = logging.getLogger(__name__)
 
-# Slack may still be working on a post whose answer was lost. Until then, a post that is not found may still
-# appear.
+# Slack may still be working on a post whose answer was lost. Only a search so long after a first one that found
+# nothing shows that the post will not appear.
 SETTLES_IN: Final = timedelta(seconds=10)
 
 
@@ -52,12 +52,14 @@ class IdempotentPoster:
         self._settles_in = settles_in
         # Where this process looked for which posts of an earlier one. Only what existed at the start enters it.
         self._looked: set[tuple[str, str]] = set()
+        # When a post was first searched for and not found. The time of an attempt says less, because the clock may
+        # have been set since.
+        self._missed: dict[tuple[Place, datetime, str], float] = {}
 
     async def find(
         self,
         metadata: dict[str, Any],
         attempt: PostAttempt,
-        record: RecordAttempt,
         *,
         refusals: Refusals = NO_REFUSALS,
         other_than: str = "",
@@ -67,20 +69,22 @@ class IdempotentPoster:
         `refusals` are those of the message so far; `other_than` is the `ts` of an older post with the same
         metadata. Raises Unconfirmed.
         """
-        return await self._settled(
-            self._finder.find(metadata, attempt, other_than=other_than), attempt, record, refusals
-        )
+        look = self._finder.find(metadata, attempt, other_than=other_than)
+        return await self._settled(look, attempt, metadata, refusals)
 
-    async def find_live(
-        self, metadata: dict[str, Any], live: LivePost, record: LiveRecord, refusals: Refusals
-    ) -> str | None:
+    async def find_live(self, metadata: dict[str, Any], live: LivePost, refusals: Refusals) -> str | None:
         """Return the `ts` of the message that was to show an unfinished answer, as `find` does."""
         attempt = PostAttempt(live.place, live.begun_at)
-        return await self._settled(self._finder.find_live(metadata, attempt), attempt, record.begin, refusals)
+        return await self._settled(self._finder.find_live(metadata, attempt), attempt, metadata, refusals)
 
     async def _settled(
-        self, look: Awaitable[str | None], attempt: PostAttempt, record: RecordAttempt, refusals: Refusals
+        self,
+        look: Awaitable[str | None],
+        attempt: PostAttempt,
+        metadata: dict[str, Any],
+        refusals: Refusals,
     ) -> str | None:
+        post = (attempt.place, attempt.at, json.dumps(metadata, sort_keys=True))
         try:
             ts = await look
         except CALL_ERRORS as error:
@@ -90,15 +94,11 @@ class IdempotentPoster:
                 # the person directly.
                 return None
             raise unconfirmed(error) from error
-        age = self._clock.now() - attempt.at
-        if ts is None and age < timedelta():
-            # The clock was set back since the attempt, so its age is unknown: the wait starts again.
-            await record(attempt.place)
-            age = timedelta()
-        if ts is None and age < self._settles_in:
-            raise Unconfirmed(
-                "Slack may still be working on the message.", (self._settles_in - age).total_seconds()
-            )
+        now = self._clock.monotonic()
+        wait = self._missed.setdefault(post, now) + self._settles_in.total_seconds() - now
+        if ts is None and wait > 0:
+            raise Unconfirmed("Slack may still be working on the message.", wait)
+        del self._missed[post]
         return ts
 
     async def find_earlier(

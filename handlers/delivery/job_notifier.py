@@ -105,7 +105,6 @@ class JobNotifier:
             ts = await self._idempotent_poster.find(
                 attempt_metadata(notice),
                 attempt,
-                record_attempt,
                 refusals=notice.refusals,
                 other_than=job.card,
             )

@@ -1,13 +1,18 @@
 """A post whose answer never came is looked for in Slack before anything is posted again."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from bot.domain.jobs import JobState
 from bot.domain.place import Place
-from bot.ports.notifier import NoticeKind
+from bot.errors import Unconfirmed
+from bot.ports.notifier import NoticeKind, PostAttempt
+from handlers.delivery.idempotent_poster import SETTLES_IN, IdempotentPoster
+from handlers.delivery.post_finder import NOTICE_EVENT, PostFinder
+from tests.support.clock import FixedClock
 from tests.support.slack_harness import CARD, ENDED, SlackHarness, open_slack_harness
 from tests.support.waiting import holds
 
@@ -116,6 +121,19 @@ async def test_a_post_begun_before_the_clock_was_set_back_is_told_once_without_w
     at.sender.start()
     await at.all_sent()
     assert len(at.messages("numbers")) == 1
+
+
+async def test_a_post_is_certain_to_be_missing_only_after_time_that_no_clock_shows(at: SlackHarness) -> None:
+    clock = FixedClock()
+    poster = IdempotentPoster(at.connection.poster, PostFinder(at.connection.client), clock)
+    attempt = PostAttempt(Place(at.slack.workspace.team_id, at.channel.id), clock.now())
+    metadata = {"event_type": NOTICE_EVENT, "event_payload": {"job": "late"}}
+    for jump in (timedelta(hours=1), timedelta(hours=-2)):
+        clock.set_forward(jump)
+        with pytest.raises(Unconfirmed):
+            await poster.find(metadata, attempt)
+    clock.advance(SETTLES_IN)
+    assert await poster.find(metadata, attempt) is None
 
 
 async def test_another_process_finds_what_the_last_one_had_begun(at: SlackHarness) -> None:
