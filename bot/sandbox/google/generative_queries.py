@@ -1,26 +1,15 @@
 """Questions to the models of the Gemini API and the PaLM API."""
 
-import dataclasses
 from collections.abc import AsyncIterator
 from typing import Any
 
 from aiohttp import web
 
+from bot.sandbox.google.content_requests import check_roles, check_safety, check_settings, prompt_of
 from bot.sandbox.google.json_bodies import GEMINI, PALM, decode, encode
 from bot.sandbox.google.router import Call, Router, answer
 from bot.sandbox.google.rpc_status import invalid, not_found
-from bot.sandbox.google.text_generation import (
-    Answers,
-    Order,
-    Piece,
-    check_roles,
-    check_safety,
-    check_settings,
-    content_response,
-    prompt_of,
-    speak,
-    stream,
-)
+from bot.sandbox.google.text_generation import Answers, ContentRoutes, Piece, content_response, speak
 from bot.sandbox.google.trainer import Prompt, TrainingRun
 from bot.sandbox.google.training_files import count_tokens
 from bot.sandbox.google.tuned_models import TunedModels
@@ -36,7 +25,7 @@ PALM_CATEGORIES = (
 )
 
 
-class QueryRoutes:
+class QueryRoutes(ContentRoutes):
     """generateText, generateContent, streamGenerateContent and countTokens."""
 
     def __init__(self, models: TunedModels, answers: Answers) -> None:
@@ -83,26 +72,6 @@ class QueryRoutes:
         count = count_tokens(asked.get("prompt", {}).get("text", ""))
         return answer(encode(PALM, "CountTextTokensResponse", {"tokenCount": count}))
 
-    async def generate_content(self, call: Call) -> web.Response:
-        """Answer in one piece."""
-        pieces = [piece async for piece in self._speak(call)]
-        text = "".join(piece.text for piece in pieces)
-        whole = dataclasses.replace(pieces[-1], text=text)
-        return answer(self._response(call, whole))
-
-    async def stream_content(self, call: Call) -> web.StreamResponse:
-        """Answer piece by piece."""
-        pieces = self._speak(call)
-        # The first piece is made before the headers leave, so that a refusal still is an HTTP error.
-        first = await anext(pieces)
-
-        async def responses() -> AsyncIterator[dict[str, Any]]:
-            yield self._response(call, first)
-            async for piece in pieces:
-                yield self._response(call, piece)
-
-        return await stream(call, responses())
-
     async def count_tokens(self, call: Call) -> web.Response:
         """Count the tokens of a request."""
         asked = decode(GEMINI, "CountTokensRequest", call.body or {})
@@ -122,8 +91,7 @@ class QueryRoutes:
         prompt = prompt_of(asked)
         if name.startswith("tunedModels/"):
             self._check_tuned(name, asked, prompt)
-        order: Order = self._answers.take(prompt.text)
-        return speak(order, training_run, prompt, name)
+        return speak(self._answers.take(prompt.text), training_run, prompt, name)
 
     def _check_tuned(self, name: str, asked: dict[str, Any], prompt: Prompt) -> None:
         """Refuse what Google's tuned models don't take."""

@@ -3,12 +3,10 @@
 Source: google/ai/generativelanguage/{v1beta3,v1beta}, model_service.proto and permission_service.proto.
 """
 
-from typing import Any
-
 from aiohttp import web
 
 from bot.sandbox.google.fault_injection import Faults
-from bot.sandbox.google.router import Call, Router, answer, page, whole_number
+from bot.sandbox.google.router import Call, Router, answer, list_answer
 from bot.sandbox.google.rpc_status import GoogleError, invalid, not_found
 from bot.sandbox.google.tuned_models import TunedModel, TunedModels
 
@@ -53,10 +51,9 @@ class TunedModelRoutes:
     async def list_models(self, call: Call) -> web.Response:
         """List tuned models, newest first."""
         models = self._models.listed(_system(call))
-        size = whole_number(call.query, "pageSize", 10, 1000)
-        shown, token = page(models, lambda model: model.number, size, call.query.get("pageToken", ""))
-        content: dict[str, Any] = {"tunedModels": [model.view() for model in shown]} if shown else {}
-        return answer(content | ({"nextPageToken": token} if token else {}))
+        return list_answer(
+            call, "tunedModels", models, lambda model: model.number, TunedModel.view, size=10, largest=1000
+        )
 
     async def get(self, call: Call) -> web.Response:
         """Show one tuned model."""
@@ -141,11 +138,8 @@ class PermissionRoutes:
 
     async def list_permissions(self, call: Call) -> web.Response:
         """List the rights to a model."""
-        size = whole_number(call.query, "pageSize", 10, 1000)
         newest_first = self.held(self._model(call))[::-1]
-        shown, token = page(newest_first, _number, size, call.query.get("pageToken", ""))
-        content: dict[str, Any] = {"permissions": shown} if shown else {}
-        return answer(content | ({"nextPageToken": token} if token else {}))
+        return list_answer(call, "permissions", newest_first, _number, dict, size=10, largest=1000)
 
     async def delete(self, call: Call) -> web.Response:
         """Take a right back."""

@@ -137,16 +137,28 @@ def answer(content: dict[str, Any]) -> web.Response:
     return web.json_response(content, headers={"Vary": "Origin, X-Origin, Referer"})
 
 
-def page(items: Sequence[Item], order: Callable[[Item], int], size: int, token: str) -> tuple[list[Item], str]:
-    """Cut one page out of `items`, sorted by falling `order`, and return it with the next page's token.
+def list_answer(
+    call: Call,
+    name: str,
+    items: Sequence[Item],
+    order: Callable[[Item], int],
+    view: Callable[[Item], dict[str, Any]],
+    *,
+    size: int,
+    largest: int,
+) -> web.Response:
+    """Answer with one page of `items`, which are sorted by falling `order`; `name` is the list's field.
 
-    The token carries the order of the last item shown, so items that come or go between two pages shift nothing.
+    The next page's token carries the order of the last item shown, so items that come or go between two pages
+    shift nothing. `size` is a page's length where the call says none.
     """
     try:
-        last = int(base64.urlsafe_b64decode(token or "LTE="))
+        last = int(base64.urlsafe_b64decode(call.query.get("pageToken") or "LTE="))
     except ValueError as error:
         raise invalid("Invalid page token.", "page_token") from error
     rest = [item for item in items if last < 0 or order(item) < last]
-    shown = rest[:size]
-    more = len(rest) > size
-    return shown, base64.urlsafe_b64encode(str(order(shown[-1])).encode()).decode() if more else ""
+    shown = rest[: whole_number(call.query, "pageSize", size, largest)]
+    content: dict[str, Any] = {name: [view(item) for item in shown]} if shown else {}
+    if len(rest) > len(shown):
+        content["nextPageToken"] = base64.urlsafe_b64encode(str(order(shown[-1])).encode()).decode()
+    return answer(content)

@@ -1,7 +1,9 @@
-"""How a question to a model is read and answered: what tests order, what a trainer says, whole or streamed."""
+"""How a question to a model is answered: what tests order, what a trainer says, whole or streamed."""
 
+import dataclasses
 import json
 import math
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,8 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from bot.sandbox.google.fault_injection import Cut
-from bot.sandbox.google.router import Call
-from bot.sandbox.google.rpc_status import invalid
+from bot.sandbox.google.router import Call, answer
 from bot.sandbox.google.trainer import Prompt, TrainingRun
 from bot.sandbox.google.training_files import count_tokens
 
@@ -193,98 +194,48 @@ def _ratings(harmful: bool, *, vertex: bool) -> list[dict[str, Any]]:
     return ratings
 
 
-def check_roles(asked: dict[str, Any]) -> None:
-    """Refuse a request without contents or with a role that Google doesn't know."""
-    contents = asked.get("contents", [])
-    if not contents:
-        raise invalid("* GenerateContentRequest.contents: contents is not specified\n", "contents")
-    for index, content in enumerate(contents):
-        if content.get("role", "user").lower() not in ("user", "model", "function"):
-            raise invalid("Please use a valid role: user, model.", f"contents[{index}].role")
-        if not content.get("parts"):
-            raise invalid(
-                f"* GenerateContentRequest.contents[{index}].parts: contents.parts must not be empty.\n",
-                f"contents[{index}].parts",
-            )
+class ContentRoutes(ABC):
+    """generateContent and its stream: each API says how it reads a question and how it writes an answer."""
 
+    @abstractmethod
+    def _speak(self, call: Call) -> AsyncIterator[Piece]:
+        """Check a request, and return its answer in pieces."""
 
-def check_settings(given: dict[str, Any], at: str = "generation_config", *, warmest: float = 2.0) -> None:
-    """Refuse numbers outside of Google's ranges; `given` is a GenerationConfig or a GenerateTextRequest.
+    @abstractmethod
+    def _response(self, call: Call, piece: Piece) -> dict[str, Any]:
+        """Return a piece as the API's GenerateContentResponse."""
 
-    Source: the comments of both in google/ai/generativelanguage and google/cloud/aiplatform.
-    """
-    for name, shown, least, most in (
-        ("temperature", "temperature", 0.0, warmest),
-        ("topP", "top_p", 0.0, 1.0),
-        ("topK", "top_k", 1.0, math.inf),
-        ("maxOutputTokens", "max_output_tokens", 1.0, math.inf),
-        ("candidateCount", "candidate_count", 1.0, 8.0),
-    ):
-        value = given.get(name)
-        if value is not None and not least <= value <= most:
-            place = f"{at}.{shown}" if at else shown
-            raise invalid(f"{shown} must be in the range [{least:g}, {most:g}], got {value:g}", place)
-    if len(given.get("stopSequences", ())) > 5 or not all(given.get("stopSequences", ())):
-        raise invalid("At most 5 stop sequences are taken, and none of them may be empty.", "stop_sequences")
-    thinking = given.get("thinkingConfig", {})
-    levels = ("MINIMAL", "LOW", "MEDIUM", "HIGH")
-    if not thinking.keys() <= {"includeThoughts", "thinkingBudget", "thinkingLevel"}:
-        raise invalid(f"Unknown thinking config: {sorted(thinking)}.", f"{at}.thinking_config")
-    if "thinkingBudget" in thinking and "thinkingLevel" in thinking:
-        raise invalid("You can only set one of thinking budget and thinking level.", f"{at}.thinking_config")
-    if thinking.get("thinkingLevel", "LOW") not in levels:
-        raise invalid(f"Unknown thinking level: {thinking['thinkingLevel']}.", f"{at}.thinking_config")
+    async def generate_content(self, call: Call) -> web.Response:
+        """Answer in one piece."""
+        pieces = [piece async for piece in self._speak(call)]
+        text = "".join(piece.text for piece in pieces)
+        return answer(self._response(call, dataclasses.replace(pieces[-1], text=text)))
 
+    async def stream_content(self, call: Call) -> web.StreamResponse:
+        """Answer piece by piece, each as soon as there is one.
 
-def check_safety(asked: dict[str, Any]) -> None:
-    """Refuse two settings for one category."""
-    categories = [setting.get("category") for setting in asked.get("safetySettings", ())]
-    if len(set(categories)) < len(categories):
-        raise invalid("There is more than one safety setting for a category.", "safety_settings")
-
-
-def prompt_of(asked: dict[str, Any]) -> Prompt:
-    """Return the prompt of a decoded request."""
-    settings = asked.get("generationConfig", {})
-    return Prompt(
-        turns=tuple(
-            (content.get("role", "user").lower(), text_of(content)) for content in asked.get("contents", [])
-        ),
-        system=text_of(asked.get("systemInstruction", {})),
-        temperature=settings.get("temperature"),
-        max_output_tokens=settings.get("maxOutputTokens"),
-        stops=tuple(settings.get("stopSequences", ())),
-    )
-
-
-def text_of(content: dict[str, Any]) -> str:
-    """Return the text of a content's parts."""
-    return "".join(part.get("text", "") for part in content.get("parts", []))
-
-
-async def stream(call: Call, responses: AsyncIterator[dict[str, Any]]) -> web.StreamResponse:
-    """Send each response as soon as there is one.
-
-    Raises:
-        Cut: a fault asked for the connection to be cut after so many pieces.
-    """
-    events = call.query.get("alt") == "sse"
-    reply = web.StreamResponse(
-        headers={"Content-Type": "text/event-stream" if events else "application/json; charset=UTF-8"}
-    )
-    await reply.prepare(call.request)
-    sent = 0
-    async for response in responses:
-        if call.cut_after is not None and sent >= call.cut_after:
-            raise Cut
-        text = json.dumps(response, ensure_ascii=False)
-        before, after = ("data: ", "\r\n\r\n") if events else (",\r\n" if sent else "[", "")
-        await reply.write(f"{before}{text}{after}".encode())
-        sent += 1
-        if call.pause is not None:
-            await call.pause.wait(sent, call.request)
-    # Google's own client for REST refuses anything after the bracket, even a line break.
-    if not events:
-        await reply.write(b"]" if sent else b"[]")
-    await reply.write_eof()
-    return reply
+        Raises:
+            Cut: a fault asked for the connection to be cut after so many pieces.
+        """
+        # A refusal comes from here, before the headers leave, and so is an HTTP error.
+        pieces = self._speak(call)
+        events = call.query.get("alt") == "sse"
+        reply = web.StreamResponse(
+            headers={"Content-Type": "text/event-stream" if events else "application/json; charset=UTF-8"}
+        )
+        await reply.prepare(call.request)
+        sent = 0
+        async for piece in pieces:
+            if call.cut_after is not None and sent >= call.cut_after:
+                raise Cut
+            text = json.dumps(self._response(call, piece), ensure_ascii=False)
+            before, after = ("data: ", "\r\n\r\n") if events else (",\r\n" if sent else "[", "")
+            await reply.write(f"{before}{text}{after}".encode())
+            sent += 1
+            if call.pause is not None:
+                await call.pause.wait(sent, call.request)
+        # Google's own client for REST refuses anything after the bracket, even a line break.
+        if not events:
+            await reply.write(b"]" if sent else b"[]")
+        await reply.write_eof()
+        return reply

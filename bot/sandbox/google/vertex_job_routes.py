@@ -1,11 +1,11 @@
 """Vertex AI's paths for tuning jobs: create, get, list with its filter, cancel, on v1 and v1beta1."""
 
 import re
-from typing import Any
+from functools import partial
 
 from aiohttp import web
 
-from bot.sandbox.google.router import Call, Router, answer, page, whole_number
+from bot.sandbox.google.router import Call, Router, answer, list_answer
 from bot.sandbox.google.rpc_status import invalid
 from bot.sandbox.google.vertex_jobs import PARENT, SERVICE, TuningJob, TuningJobs
 
@@ -48,10 +48,8 @@ class TuningJobRoutes:
                 raise invalid(f"Invalid filter expression: {words}", "filter")
             labels = ((made, made.job.labels.get(wanted[1])) for made in jobs)
             jobs = [made for made, label in labels if label is not None and wanted[2] in (None, label)]
-        size = whole_number(call.query, "pageSize", 100, 1000)
-        shown, token = page(jobs, lambda made: made.job.number, size, call.query.get("pageToken", ""))
-        content: dict[str, Any] = {"tuningJobs": [made.view(beta=_beta(call)) for made in shown]} if shown else {}
-        return answer(content | ({"nextPageToken": token} if token else {}))
+        view = partial(TuningJob.view, beta=_beta(call))
+        return list_answer(call, "tuningJobs", jobs, lambda made: made.job.number, view, size=100, largest=1000)
 
     async def cancel(self, call: Call) -> web.Response:
         """Ask for the end of a job; one that has ended stays as it is."""

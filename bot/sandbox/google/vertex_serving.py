@@ -1,26 +1,15 @@
 """What comes of Vertex AI's tuning: endpoints and models, questions to them and to base models, deletion."""
 
-import dataclasses
 from collections.abc import AsyncIterator
 from typing import Any
 
 from aiohttp import web
 
+from bot.sandbox.google.content_requests import check_roles, check_safety, check_settings, prompt_of, text_of
 from bot.sandbox.google.json_bodies import VERTEX, decode, encode, timestamp
-from bot.sandbox.google.router import Call, Router, answer, page, whole_number
+from bot.sandbox.google.router import Call, Router, answer, list_answer
 from bot.sandbox.google.rpc_status import failed_precondition, not_found
-from bot.sandbox.google.text_generation import (
-    Answers,
-    Piece,
-    check_roles,
-    check_safety,
-    check_settings,
-    content_response,
-    prompt_of,
-    speak,
-    stream,
-    text_of,
-)
+from bot.sandbox.google.text_generation import Answers, ContentRoutes, Piece, content_response, speak
 from bot.sandbox.google.trainer import TrainingRun
 from bot.sandbox.google.training_files import count_tokens
 from bot.sandbox.google.vertex_jobs import PARENT, SERVICE, Checkpoint, TuningJob, TuningJobs, schema_of
@@ -30,7 +19,7 @@ PUBLISHED = r"/publishers/google/models/(?P<published>[^/:]+)"
 MODEL = r"/models/(?P<model>[^/:@]+)(?:@(?P<model_version>[^/:]+))?"
 
 
-class ServingRoutes:
+class ServingRoutes(ContentRoutes):
     """endpoints and models get, list, delete, undeployModel; generateContent, its stream, countTokens."""
 
     def __init__(self, tuning_jobs: TuningJobs, answers: Answers) -> None:
@@ -58,22 +47,6 @@ class ServingRoutes:
         add("GET", PARENT + MODEL + ":listVersions", self.list_versions, listing)
         add("DELETE", PARENT + MODEL, self.delete_model)
         add("GET", PARENT + r"/(?:[^:]+/)?operations/(?P<operation>[^/:]+)", self.get_operation)
-
-    async def generate_content(self, call: Call) -> web.Response:
-        """Answer in one piece."""
-        pieces = [piece async for piece in self._speak(call)]
-        whole = dataclasses.replace(pieces[-1], text="".join(piece.text for piece in pieces))
-        return answer(self._response(call, whole))
-
-    async def stream_content(self, call: Call) -> web.StreamResponse:
-        """Answer piece by piece."""
-        pieces = self._speak(call)
-
-        async def responses() -> AsyncIterator[dict[str, Any]]:
-            async for piece in pieces:
-                yield self._response(call, piece)
-
-        return await stream(call, responses())
 
     async def count_tokens(self, call: Call) -> web.Response:
         """Count the tokens of a request."""
@@ -117,15 +90,11 @@ class ServingRoutes:
 
     async def get_model(self, call: Call) -> web.Response:
         """Show a tuned model."""
-        return answer(encode(VERTEX, "Model", self._model_view(self._model(call))))
+        return answer(self._model_view(self._model(call)))
 
     async def list_versions(self, call: Call) -> web.Response:
-        """List the versions of a tuned model: each job makes a model of its own, so there is one.
-
-        ListModelVersionsResponse has the fields of ListModelsResponse.
-        """
-        models = [self._model_view(self._model(call))]
-        return answer(encode(VERTEX, "ListModelsResponse", {"models": models}))
+        """List the versions of a tuned model: each job makes a model of its own, so there is one."""
+        return answer({"models": [self._model_view(self._model(call))]})
 
     async def list_models(self, call: Call) -> web.Response:
         """List the tuned models of a location."""
@@ -135,10 +104,9 @@ class ServingRoutes:
             for made in reversed(self._jobs.all)
             if made.done and made.parent == parent and made.model not in self._deleted
         ]
-        size = whole_number(call.query, "pageSize", 100, 100)
-        shown, token = page(found, lambda made: made.job.number, size, call.query.get("pageToken", ""))
-        content = {"models": [self._model_view(made) for made in shown], "nextPageToken": token}
-        return answer(encode(VERTEX, "ListModelsResponse", content))
+        return list_answer(
+            call, "models", found, lambda made: made.job.number, self._model_view, size=100, largest=100
+        )
 
     async def delete_model(self, call: Call) -> web.Response:
         """Delete a model that is deployed nowhere."""
@@ -231,7 +199,7 @@ class ServingRoutes:
         }
 
     def _model_view(self, made: TuningJob) -> dict[str, Any]:
-        return {
+        facts = {
             "name": made.model,
             "versionId": "1",
             "displayName": made.job.display_name,
@@ -244,6 +212,7 @@ class ServingRoutes:
             "createTime": made.job.ended,
             "updateTime": made.job.ended,
         }
+        return encode(VERTEX, "Model", facts)
 
     def _operation(self, of: str, metadata: str, response: str) -> dict[str, Any]:
         now = timestamp(self._jobs.jobs.now())

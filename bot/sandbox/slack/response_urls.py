@@ -74,13 +74,8 @@ class ResponseUrls:
             return _refused(error.code, 200)
         return web.Response(text="ok")
 
-    def show(self, user: str, channel: str, body: Json, original: Message | None = None) -> Message | None:
-        """Do what an answer says: show, replace or delete; used for commands' direct answers too."""
-        if body.get("delete_original"):
-            if original is not None:
-                original.deleted = True
-                self._workspace.changed()
-            return None
+    def show(self, user: str, channel: str, body: Json, original: Message | None = None) -> Message:
+        """Do what an answer says: show or replace; used for commands' direct answers too."""
         text = str(body.get("text") or "")
         blocks = message_blocks(body["blocks"], self._workspace) if body.get("blocks") else []
         if not text and not blocks:

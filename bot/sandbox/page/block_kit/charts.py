@@ -1,4 +1,4 @@
-"""Charts: lines, bars and areas."""
+"""Charts: lines and bars."""
 
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ _WORDS: Final = {"color": "#4a4a4f", "fontFamily": _FONT, "fontSize": 12}
 
 
 def draw_chart(block: Json, surface: Surface) -> Redraw[Json]:
-    """A line, bar or area chart; later points are added in place."""
+    """A line or bar chart; later points are added in place."""
     with tag("div", classes="chart", role="img", aria_label=in_words(block)) as figure:
         tag("div", block["title"], "chart-title")
         chart = ui.echart(_options(block["chart"]), renderer="svg").classes("chart-area")
@@ -65,7 +65,7 @@ def _options(chart: Json) -> dict[str, Any]:
 
 def _series(kind: str, series: Json, categories: list[str], number: int) -> dict[str, Any]:
     values = {point["label"]: point["value"] for point in series["data"]}
-    drawn: dict[str, Any] = {
+    return {
         "name": series["name"],
         "type": "bar" if kind == "bar" else "line",
         "data": [values.get(label) for label in categories],
@@ -74,4 +74,3 @@ def _series(kind: str, series: Json, categories: list[str], number: int) -> dict
         "symbol": "diamond" if number else "circle",
         "symbolSize": 7,
     }
-    return {**drawn, "areaStyle": {"opacity": 0.15}} if kind == "area" else drawn

@@ -23,8 +23,7 @@ def open_conversation(call: Call) -> Json:
     if users[0] not in call.workspace.users:
         raise SlackError("user_not_found")
     channel = call.workspace.direct_message(call.app.bot_user_id, users[0])
-    shown = call.objects.channel(channel) if call.flag("return_im") else {"id": channel.id}
-    return {"ok": True, "channel": shown}
+    return {"ok": True, "channel": {"id": channel.id}}
 
 
 def info(call: Call) -> Json:

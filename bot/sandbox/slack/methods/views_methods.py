@@ -15,7 +15,6 @@ def open_view(call: Call) -> Json:
     """Open a modal for the person whose trigger this is."""
     definition = view_definition(call.data("view"), kind="modal")
     user = call.workspace.spend_trigger(call.text("trigger_id"))
-    _refuse_taken_external_id(call.workspace, definition, None)
     view = new_view(call.workspace, user, definition)
     call.workspace.closed_views += call.workspace.modals.get(user, [])
     call.workspace.modals[user] = [view]
@@ -26,19 +25,16 @@ def push(call: Call) -> Json:
     """Put a modal on top of the open one."""
     definition = view_definition(call.data("view"), kind="modal")
     user = call.workspace.spend_trigger(call.text("trigger_id"))
-    _refuse_taken_external_id(call.workspace, definition, None)
     return _answer(call, push_view(call.workspace, user, definition))
 
 
 def update(call: Call) -> Json:
     """Replace an open modal's content; what was typed into blocks that stay is kept."""
     definition = view_definition(call.data("view"))
-    external = call.text("external_id")
-    view = call.workspace.view(call.text("view_id")) if not external else _by_external_id(call.workspace, external)
+    view = call.workspace.view(call.text("view_id"))
     if view is None:
         raise SlackError("not_found")
     _refuse_stale_hash(call, view)
-    _refuse_taken_external_id(call.workspace, definition, view)
     replace_view(view, definition)
     return _answer(call, view)
 
@@ -89,17 +85,6 @@ def replace_view(view: View, definition: Json) -> None:
 
 def _new_hash(workspace: SlackWorkspace) -> str:
     return f"{int(workspace.now())}.{secrets.token_hex(4)}"
-
-
-def _by_external_id(workspace: SlackWorkspace, external: str) -> View | None:
-    open_views = [view for stack in workspace.modals.values() for view in stack] + [*workspace.homes.values()]
-    return next((view for view in open_views if view.definition.get("external_id") == external), None)
-
-
-def _refuse_taken_external_id(workspace: SlackWorkspace, definition: Json, own: View | None) -> None:
-    external = definition.get("external_id")
-    if external and _by_external_id(workspace, external) not in (None, own):
-        raise SlackError("duplicate_external_id")
 
 
 def _refuse_stale_hash(call: Call, view: View) -> None:

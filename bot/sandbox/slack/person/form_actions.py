@@ -34,35 +34,47 @@ class Submission:
     problem: str = ""
 
 
-class Forms:
-    """One person's dealings with modals, buttons and selects."""
+class FormActions:
+    """What a person does with modals, buttons and selects."""
 
     def __init__(self, sender: PayloadSender, user: User) -> None:
+        self.user = user
+        self.id = user.id
         self._sender = sender
         self._workspace = sender.workspace
-        self._user = user
 
-    def top(self, view: View | None) -> View:
+    def _top(self, view: View | None) -> View:
         """Return the view meant: the one given, or the modal that the person sees."""
-        seen = view or self._workspace.top_view(self._user.id)
+        seen = view or self._workspace.top_view(self.id)
         if seen is None:
-            raise ClientRefusal(f"{self._user.name} has no modal open")
+            raise ClientRefusal(f"{self.user.name} has no modal open")
         return seen
 
-    def fill(self, surface: Message | View, values: Mapping[Key, Given]) -> None:
-        """Put values into inputs without telling the app."""
-        for block_id, actions in entered_values(surface.blocks, values, self._to_file).items():
-            surface.entered.setdefault(block_id, {}).update(actions)
+    def _see(self, surface: Message | View) -> None:
+        """Refuse to touch what is no longer, or never was, before this person's eyes."""
+        if isinstance(surface, View):
+            if self._workspace.view(surface.id) is not surface or surface.user != self.id:
+                raise ClientRefusal(f"{self.user.name} does not see this view")
+        elif surface.deleted or surface.visible_to not in (None, self.id):
+            raise ClientRefusal(f"{self.user.name} does not see this message")
+
+    def fill(self, values: Mapping[Key, Given], view: View | None = None) -> View:
+        """Put values, keyed by block id or action id, into the open modal without sending anything."""
+        seen = self._top(view)
+        for block_id, actions in entered_values(seen.blocks, values, self._to_file).items():
+            seen.entered.setdefault(block_id, {}).update(actions)
         self._workspace.changed()
+        return seen
 
     def _to_file(self, given: Given) -> Json:
         if isinstance(given, File):
             return self._sender.objects.file(given)
         name, content = given
-        return self._sender.objects.file(self._workspace.add_file(self._user.id, name, content))
+        return self._sender.objects.file(self._workspace.add_file(self.id, name, content))
 
-    async def click(self, surface: Message | View, key: Key, value: str | None) -> Delivery:
-        """Press a button, or one of a pair of thumbs."""
+    async def click(self, surface: Message | View, key: Key, value: str | None = None) -> Delivery:
+        """Press a button; `value` tells apart those with one action id, and chooses one of two thumbs."""
+        self._see(surface)
         block, element = find_element(_with_value(surface.blocks, key, value), key)
         action: Json = {"type": element["type"]}
         match element["type"]:
@@ -74,11 +86,15 @@ class Forms:
                 )  # fmt: skip
                 action |= {name: element[side][name] for name in ("text", "value")}
             case kind:
-                raise ClientRefusal(f"a {kind} cannot be clicked; use select or type")
+                raise ClientRefusal(f"a {kind} cannot be clicked; use select")
         return await self._send_action(surface, block, element, action)
 
-    async def put(self, surface: Message | View, key: Key, given: Given) -> Delivery | None:
-        """Put a value into an element; the app hears of it where the element acts at once."""
+    async def select(self, surface: Message | View, key: Key, given: Given) -> Delivery | None:
+        """Type into an input, or choose: a list where several can be chosen.
+
+        The app hears of it where the element acts at once.
+        """
+        self._see(surface)
         block, element = find_element(surface.blocks, key)
         if element["type"] not in INPUTS:
             raise ClientRefusal(f"a {element['type']} holds no value; use click")
@@ -91,22 +107,27 @@ class Forms:
 
     async def _send_action(self, surface: Message | View, block: Json, element: Json, action: Json) -> Delivery:
         self._sender.app.require_interactivity()
-        head = self._sender.head("block_actions", self._user)
+        head = self._sender.head("block_actions", self.user)
         ids = {"action_id": element["action_id"], "block_id": block["block_id"]}
         actions = [{**ids, **action, "action_ts": self._workspace.new_ts()}]
         return await self._sender.interaction(
-            {**head, **self._sender.surface(self._user, surface), "actions": actions}
+            {**head, **self._sender.surface(self.user, surface), "actions": actions}
         )
 
-    async def submit(self, view: View) -> Submission:
-        """Send the form and do what the acknowledgement says."""
+    async def submit_view(self, view: View | None = None, values: Mapping[Key, Given] | None = None) -> Submission:
+        """Fill in and send a modal, and do what the acknowledgement says.
+
+        The values are texts, numbers, option values, lists of them, and files as (name, bytes).
+        """
+        view = self.fill(values or {}, view)
+        self._see(view)
         state = self._sender.state(view)
         view.errors = unmet(view.blocks, state)
         if view.errors:
             self._workspace.changed()
             raise ClientRefusal("the form is not complete", view.errors)
         self._sender.app.require_interactivity()
-        payload = self._sender.head("view_submission", self._user) | {
+        payload = self._sender.head("view_submission", self.user) | {
             "view": self._sender.view(view),
             "response_urls": [],
         }
@@ -127,16 +148,16 @@ class Forms:
             case "close":
                 self._take_away(view)
             case "clear":
-                self._workspace.closed_views += self._workspace.modals.pop(self._user.id, [])
+                self._workspace.closed_views += self._workspace.modals.pop(self.id, [])
             case "update":
                 replace_view(view, view_definition(ack.get("view"), kind="modal"))
             case "push":
-                push_view(self._workspace, self._user.id, view_definition(ack.get("view"), kind="modal"))
+                push_view(self._workspace, self.id, view_definition(ack.get("view"), kind="modal"))
             case "errors":
                 return self._show_errors(view, delivery, dict(ack.get("errors") or {}))
             case _:
                 raise SlackError("invalid_response_action", messages=[action])
-        return Submission(delivery, action, self._workspace.top_view(self._user.id))
+        return Submission(delivery, action, self._workspace.top_view(self.id))
 
     def _show_errors(self, view: View, delivery: Delivery, errors: dict[str, str]) -> Submission:
         inputs = {block["block_id"] for block in view.blocks if block["type"] == "input"}
@@ -146,23 +167,24 @@ class Forms:
         view.errors = errors
         return Submission(delivery, "errors", view, errors)
 
-    async def close(self, view: View) -> Delivery | None:
+    async def close_view(self, view: View | None = None) -> Delivery | None:
         """Close a modal; the app hears of it where the view asked for that."""
+        view = self._top(view)
         everything = view.definition.get("clear_on_close", False)
         if everything:
-            self._workspace.closed_views += self._workspace.modals.pop(self._user.id, [])
+            self._workspace.closed_views += self._workspace.modals.pop(self.id, [])
         else:
             self._take_away(view)
         self._workspace.changed()
         if not view.definition.get("notify_on_close"):
             return None
-        payload = self._sender.head("view_closed", self._user, trigger=False)
+        payload = self._sender.head("view_closed", self.user, trigger=False)
         return await self._sender.interaction(
             {**payload, "view": self._sender.view(view), "is_cleared": everything}
         )
 
     def _take_away(self, view: View) -> None:
-        stack = self._workspace.modals.get(self._user.id, [])
+        stack = self._workspace.modals.get(self.id, [])
         if view in stack:
             stack.remove(view)
             self._workspace.closed_views.append(view)

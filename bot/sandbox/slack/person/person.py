@@ -1,11 +1,9 @@
 """A person in the workspace, with the verbs that Slack's own app offers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from bot.sandbox.slack.events_api import SESSION_STOPPED
-from bot.sandbox.slack.person.form_actions import Forms, Submission
-from bot.sandbox.slack.person.inputs import Given, Key
-from bot.sandbox.slack.person.payload_sender import PayloadSender
+from bot.sandbox.slack.person.form_actions import FormActions
 from bot.sandbox.slack.records import (
     Channel,
     ChannelKind,
@@ -14,7 +12,6 @@ from bot.sandbox.slack.records import (
     Json,
     Message,
     Revision,
-    User,
     View,
 )
 from bot.sandbox.slack.references import live_in_message
@@ -22,20 +19,11 @@ from bot.sandbox.slack.references import typed as typed_words
 from bot.sandbox.slack.refusals import ClientRefusal, SlackError
 from bot.sandbox.slack.workspace import SLACKBOT
 
-__all__ = ["Person", "Submission"]
-
 _COMMAND_CHANNEL_NAMES = {ChannelKind.GROUP: "privategroup", ChannelKind.IM: "directmessage"}
 
 
-class Person:
+class Person(FormActions):
     """Acts as one user; whatever Slack's app itself would not allow raises `ClientRefusal`."""
-
-    def __init__(self, sender: PayloadSender, user: User) -> None:
-        self.user = user
-        self.id = user.id
-        self._sender = sender
-        self._workspace = sender.workspace
-        self._forms = Forms(sender, user)
 
     # Writing
 
@@ -224,7 +212,7 @@ class Person:
         """The modal that this person sees."""
         return self._workspace.top_view(self.id)
 
-    # Shortcuts, buttons, forms
+    # Shortcuts
 
     async def message_shortcut(self, callback_id: str, message: Message) -> Delivery:
         """Choose a shortcut from a message's menu."""
@@ -236,42 +224,3 @@ class Person:
             "response_url": self._sender.responses.issue(self.id, channel.id, None),
         }  # fmt: skip
         return await self._sender.interaction(payload)
-
-    async def click(self, surface: Message | View, action: Key, value: str | None = None) -> Delivery:
-        """Press a button; `value` tells apart those with one action id, and chooses one of two thumbs."""
-        self._see(surface)
-        return await self._forms.click(surface, action, value)
-
-    async def select(self, surface: Message | View, action: Key, value: Given) -> Delivery | None:
-        """Choose in a select or checkboxes; a list where several can be chosen."""
-        self._see(surface)
-        return await self._forms.put(surface, action, value)
-
-    async def type(self, surface: Message | View, action: Key, text: str) -> Delivery | None:
-        """Type into a text or number input."""
-        self._see(surface)
-        return await self._forms.put(surface, action, text)
-
-    def fill(self, values: Mapping[Key, Given], view: View | None = None) -> View:
-        """Put values, keyed by block id or action id, into the open modal without sending anything."""
-        seen = self._forms.top(view)
-        self._forms.fill(seen, values)
-        return seen
-
-    async def submit_view(self, view: View | None = None, values: Mapping[Key, Given] | None = None) -> Submission:
-        """Fill in and send a modal: texts, numbers, option values, lists of them, files as (name, bytes)."""
-        seen = self.fill(values or {}, view)
-        self._see(seen)
-        return await self._forms.submit(seen)
-
-    async def close_view(self, view: View | None = None) -> Delivery | None:
-        """Close a modal."""
-        return await self._forms.close(self._forms.top(view))
-
-    def _see(self, surface: Message | View) -> None:
-        """Refuse to touch what is no longer, or never was, before this person's eyes."""
-        if isinstance(surface, View):
-            if self._workspace.view(surface.id) is not surface or surface.user != self.id:
-                raise ClientRefusal(f"{self.user.name} does not see this view")
-        elif surface.deleted or surface.visible_to not in (None, self.id):
-            raise ClientRefusal(f"{self.user.name} does not see this message")

@@ -86,7 +86,7 @@ _SERIES_CHART = shape(
     ),
     series=Needed(items(6, shape(name=_LABEL, data=Needed(items(20, _POINT))), unique="name")),
 )  # fmt: skip
-_CHARTS = dict.fromkeys(("line", "bar", "area"), _SERIES_CHART)
+_CHARTS = dict.fromkeys(("line", "bar"), _SERIES_CHART)
 
 BLOCKS: dict[str, Check] = {
     "section": _block(

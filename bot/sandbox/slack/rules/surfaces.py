@@ -76,7 +76,7 @@ def _list(findings: Findings, value: Any) -> None:
 
 _BOTH: Fields = {
     "blocks": Needed(_list), "callback_id": string(CALLBACK_ID),
-    "external_id": string(CALLBACK_ID), "private_metadata": string(PRIVATE_METADATA),
+    "private_metadata": string(PRIVATE_METADATA),
 }  # fmt: skip
 _VIEWS = {
     "modal": shape(

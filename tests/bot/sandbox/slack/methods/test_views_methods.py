@@ -96,19 +96,6 @@ async def test_three_views_are_the_highest_stack(
     assert ana.modal.title == "2"
 
 
-async def test_external_ids_name_one_view(
-    slack: SlackStandIn, client: AsyncWebClient, ana: Person, refused: Refused
-) -> None:
-    bob = slack.person("bob")
-    await client.views_open(trigger_id=slack.workspace.new_trigger(ana.id), view=modal(external_id="job-1"))
-    trigger = slack.workspace.new_trigger(bob.id)
-    taken = await refused(client.views_open(trigger_id=trigger, view=modal(external_id="job-1")))
-    assert taken["error"] == "duplicate_external_id"
-    await client.views_update(external_id="job-1", view=modal("Renamed", external_id="job-1"))
-    assert ana.modal is not None
-    assert ana.modal.title == "Renamed"
-
-
 async def test_a_home_tab_is_published_and_kept_per_person(
     slack: SlackStandIn, client: AsyncWebClient, ana: Person, refused: Refused
 ) -> None:

@@ -159,7 +159,7 @@ async def test_inputs_speak_up_only_with_dispatch_action(
     loud = field("loud", {"type": "static_select", "action_id": "a", "options": OPTIONS}, dispatch_action=True)
     await opened(slack, client, ana, modal(quiet, loud))
     assert ana.modal is not None
-    assert await ana.type(ana.modal, "quiet", "words") is None
+    assert await ana.select(ana.modal, "quiet", "words") is None
     assert (await ana.select(ana.modal, "loud", "palm")) is not None
     (body,) = bolt.seen
     assert body["actions"][0]["selected_option"]["value"] == "palm"
