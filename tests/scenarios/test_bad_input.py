@@ -52,7 +52,7 @@ async def test_two_files(bot: BotHarness) -> None:
 
 async def test_a_picture(bot: BotHarness) -> None:
     said = await refused(bot, content=b"\x89PNG\r\n\x1a\n" + bytes(64), name="rows.png")
-    assert "not a text file" in said
+    assert "not a training file" in said
     assert "JSONL or CSV" in said
 
 

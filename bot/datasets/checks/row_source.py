@@ -43,6 +43,12 @@ _OTHER_FILES = (
     (b"Rar!", "a RAR archive"),
     (b"PK\x05\x06", "a zip archive without files"),
     (b"\x1f\x8b", "an archive inside of an archive"),
+    (b"\x80\x02", "a file of Python's pickle"),
+    (b"\x80\x03", "a file of Python's pickle"),
+    (b"\x80\x04", "a file of Python's pickle"),
+    (b"\x80\x05", "a file of Python's pickle"),
+    (b"\x93NUMPY", "a file of NumPy"),
+    (b"Obj\x01", "an Avro file"),
 )
 # Where a tar archive has its mark. Source: POSIX.1-2001, "ustar Interchange Format".
 _TAR_MARK = 257
@@ -68,6 +74,8 @@ _COLUMNS = re.compile(
     rb'|[^"\\]{1,200}"\s*+:\s*+\{\s*+"0"\s*+:|0"\s*+:\s*+\{)'
 )
 _LISTS = re.compile(rb'\{\s*+"[^"\\]{1,200}"\s*+:\s*+\[\s*+"')
+_ERROR_CODE = re.compile(rb"<Code>(\w{1,60})</Code>")
+_EXCEL = re.compile(rb"(?i)progid=.Excel\.|office:spreadsheet")
 _SIGN_IN = re.compile(rb"(?i)sign[ -]?in|log[ -]?in|slack-edge")
 # The keys of a message of Slack's: one that a person or an app wrote.
 _SLACK_EXPORT = frozenset({"type", "ts"})
@@ -267,7 +275,11 @@ def _other_file(head: bytes) -> Problem | None:
     if lowered.startswith((b"<!doctype html", b"<html")):
         return Problem("sign-in-page" if _SIGN_IN.search(head) else "html-page")
     if lowered.startswith((b"<?xml", b"<error")):
-        code = re.search(rb"<Code>(\w{1,60})</Code>", head[:2000])
+        code = _ERROR_CODE.search(head[:2000])
+        if code is None and not lowered.startswith(b"<error") and b"<Error>" not in head[:2000]:
+            return Problem(
+                "not-a-text-file", detail="a table of Excel in XML" if _EXCEL.search(head) else "an XML file"
+            )
         return Problem("error-page", value=code.group(1).decode() if code else "XML")
     if lowered.startswith(b"version https://git-lfs"):
         return Problem("lfs-pointer")

@@ -33,7 +33,7 @@ RULES: dict[str, Rule] = {
         True,
     ),
     "not-a-text-file": Rule(
-        ERROR, "This is {detail}, not a text file.", "Export it as JSONL or CSV and attach that.", True
+        ERROR, "This is {detail}, not a training file.", "Export it as JSONL or CSV and attach that.", True
     ),
     "utf-16": Rule(ERROR, "The text is {value}, not UTF-8.", "Save the file as UTF-8.", True),
     "sign-in-page": Rule(
@@ -369,13 +369,15 @@ RULES: dict[str, Rule] = {
         WARNING, "{field} is {value}, and becomes a text.", "Write the label's name if the model should say that."
     ),
     "number-left-out": Rule(
-        WARNING, "{value} is in a key that is not sent; JSON has no such number.", "Nothing to do."
+        WARNING, "A key that is not sent holds {value}, for which JSON has no number.", "Nothing to do."
     ),
     "byte-order-mark-inside": Rule(
         WARNING, "A row begins with a byte order mark, as where two files were put together.", "Nothing to do."
     ),
     "odd-spaces": Rule(
-        WARNING, "Spaces that are none in JSON (no-break spaces) stand between values.", "They are left out."
+        WARNING,
+        "Spaces that are none in JSON (such as no-break spaces, or control characters) stand between values.",
+        "They are left out.",
     ),
     "title-row": Rule(
         WARNING, "A row above the column names is left out: {value}.", "Nothing to do, if it is a title."

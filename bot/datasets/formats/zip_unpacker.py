@@ -16,6 +16,7 @@ ZIP = b"PK\x03\x04"
 _HEADER = struct.Struct("<4sHHHHHIIIHH")
 _STORED, _DEFLATED, _ENCRYPTED, _SIZES_FOLLOW = 0, 8, 1, 8
 _OFFICE = ("[Content_Types].xml", "mimetype", "_rels/")
+_APPLE = (".iwa", "Index.zip")
 # What macOS and Windows put beside a file.
 _IGNORED = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini")
 
@@ -113,6 +114,8 @@ class ZipUnpacker:
     def _take(self, name: str, flags: int, method: int) -> None:
         if name.startswith(_OFFICE):
             self.problem = Problem("not-a-text-file", detail="an Excel or Office file")
+        elif name.endswith(_APPLE):
+            self.problem = Problem("not-a-text-file", detail="a file of Numbers or Pages")
         elif self.name and not self._in_picture:
             self.problem = Problem("several-files", value=f"{self.name}, {name}")
         elif flags & _ENCRYPTED:

@@ -9,8 +9,11 @@ from collections.abc import Iterator
 
 import msgspec
 
-# Characters that look like nothing, outside of texts: no-break and other wide spaces, zero-width characters, BOM.
-_ODD_SPACES = "\u00a0\u2007\u202f\u2002\u2003\u2009\u200b\u200c\u200d\u2060\ufeff\u3000"
+# Characters that look like nothing, outside of texts: no-break and other wide spaces, zero-width characters, BOM, and
+# the marks that Python takes for spaces, among them the one in front of each row of a JSON text sequence (RFC 7464).
+_ODD_SPACES = (
+    "\u00a0\u2007\u202f\u2002\u2003\u2009\u200b\u200c\u200d\u2060\ufeff\u3000\x0b\x0c\x1c-\x1f\x85\u2028\u2029"
+)
 _ODD_SPACE = re.compile(f"[{_ODD_SPACES}]")
 # A text in quotes, or one that is never closed; possessive, so that no text takes more than linear time.
 _TEXT = r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)'
@@ -43,7 +46,7 @@ def why_not_json(text: str, reason: str) -> tuple[str, bool]:
 
     `reason` is the parser's own, for when nothing better is known.
     """
-    line = text.strip()
+    line = text.strip(" \t\r\n")
     if line.startswith(("{'", "{ '")):
         return "the quotes are single ('), and JSON needs double ones (\")", True
     if line.startswith("{") and _CURLY_QUOTE.match(line, 1):

@@ -5,6 +5,7 @@ This module does not know the limits of a target.
 """
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -407,6 +408,12 @@ def _short_int(digits: str) -> int | NotANumber:
     return int(digits) if len(digits) < 20 else NotANumber("a number of over 64 bits")
 
 
+def _finite(digits: str) -> float | NotANumber:
+    """Python reads what is too large for a float as infinity, which JSON has no word for."""
+    number = float(digits)
+    return number if math.isfinite(number) else NotANumber("a number that is too large")
+
+
 def _too_deep(value: Any) -> bool:
     level = [value]
     for _ in range(DEEPEST):
@@ -421,4 +428,4 @@ def _too_deep(value: Any) -> bool:
     return True
 
 
-_python_json = json.JSONDecoder(parse_constant=NotANumber, parse_int=_short_int)
+_python_json = json.JSONDecoder(parse_constant=NotANumber, parse_int=_short_int, parse_float=_finite)

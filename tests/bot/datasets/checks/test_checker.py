@@ -122,7 +122,7 @@ FILES: dict[str, tuple[bytes, list[tuple[str, int, tuple[int, ...]]]]] = {
     "a surrogate pair": (G + b'{"text_input":"\\ud83d\\ude00","output":"4"}\n', []),
     "NaN": (G + b'{"text_input":NaN,"output":"4"}\n', [("not-a-number", 1, (2,))]),
     "Infinity": (G + b'{"text_input":"1","output":-Infinity}\n', [("not-a-number", 1, (2,))]),
-    "a huge number": (G + b'{"text_input":1e999,"output":"4"}\n', [("number-out-of-range", 1, (2,))]),
+    "a huge number": (G + b'{"text_input":1e999,"output":"4"}\n', [("not-a-number", 1, (2,))]),
     "ten thousand digits": (
         G + b'{"text_input":' + b"9" * 10_000 + b',"output":"4"}\n',
         [("not-a-number", 1, (2,))],
