@@ -60,6 +60,27 @@ BAD_ROWS = {
     "two turns of one role": b'{"messages":[{"role":"user","content":"%d"},{"role":"user","content":"b"}]}\n',
     "only an answer to prefer": b'{"chosen":"answer %d","rejected":1}\n',
     "an unknown role": b'{"messages": [{"role": "user", "content": "%d"}, {"role": "me", "content": "b"}]}\n',
+    "another unknown role each": b'{"messages": [{"role": "r%d", "content": "a"}]}\n',
+    "a number for messages": b'{"messages":5}\n',
+    "a number for messages, each another": b'{"messages":%d}\n',
+    "a number for contents": b'{"contents":5}\n',
+    "a number for contents, each another": b'{"contents":%d}\n',
+    "a number for conversations": b'{"conversations":%d}\n',
+    "a number for an instruction": b'{"instruction":%d,"output":""}\n',
+    "a number for an answer to prefer": b'{"prompt":"a","chosen":%d,"rejected":[]}\n',
+    "a number for completions": b'{"contents":[],"completions":%d}\n',
+    "a text for messages": b'{"messages":"text %d"}\n',
+    "lists for texts": b'{"text_input":[%d],"output":[]}\n',
+    "objects for texts": b'{"prompt":{"a":%d},"completion":{}}\n',
+    "numbers for messages": b'{"messages":[1,2,%d]}\n',
+    "nulls for turns": b'{"contents":[null,null,{"a":%d}]}\n',
+    "nulls for roles and texts": b'{"messages":[{"role":null,"content":null},{"role":%d,"content":null}]}\n',
+    "numbers for parts": b'{"contents":[{"role":"user","parts":%d},{"role":"model","parts":[1]}]}\n',
+    "a number for a part's text": b'{"contents":[{"role":"user","parts":[{"text":%d}]}]}\n',
+    "nested lists": b'{"messages":[[[[%d]]]]}\n',
+    "a number for a system instruction": b'{"systemInstruction":%d,"contents":[{"role":"user","parts":[]}]}\n',
+    "a thousand parts": b'{"contents":[{"role":"user","parts":[' + b'{"text":"%d"},' * 999 + b"1]}]}\n",
+    "a thousand wrong turns": b'{"messages":[' + b'{"role":"me","content":%d},' * 999 + b"1]}\n",
 }
 MOST_MIB = 80
 FEWEST_TIMES_OPENAI = 5.0
@@ -164,7 +185,7 @@ def check_bad_rows(row: bytes) -> float:
     from bot.domain.backend_profile import DatasetLimits
     from bot.domain.datasets import Dialect
 
-    rows = 1_000_000 // len(row.replace(b"%d", b"10000"))
+    rows = max(1, 1_000_000 // len(row.replace(b"%d", b"10000")))
     data = b"".join(row.replace(b"%d", b"%d" % i) for i in range(rows))
     best = float("inf")
     for _ in range(3):

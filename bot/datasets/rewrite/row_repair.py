@@ -13,8 +13,9 @@ from bot.datasets.rows.examples import BLANK_LINE, PAIRS
 from bot.datasets.rows.json_values import NotANumber
 from bot.domain.datasets import Dialect, FieldMapping
 
-_ANSWERING = {"assistant", "model", "gpt", "bot"}
-_ASKING = {"user", "human"}
+# Tuples, because the value of a role may be a list, which no set can be asked for.
+_ANSWERING = ("assistant", "model", "gpt", "bot")
+_ASKING = ("user", "human")
 _ROLE_KEYS = ("role", "from", "author", "speaker", "sender")
 _OTHER_ROLES = _ROLE_KEYS[1:]
 _SYSTEM_KEYS = ("systemInstruction", "system_instruction")

@@ -4,9 +4,13 @@ import csv
 import gzip
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import reduce
+from operator import getitem
+from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -164,6 +168,28 @@ def test_the_quick_reader_reads_as_the_careful_one_does_or_not_at_all(line: byte
     assert careful.example is not None
     assert columns == columns_of(careful.example)
     assert list(columns.examples()) == [careful.example]
+
+
+def places(value: object, before: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the path of each value inside of a JSON value."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in items:
+        yield (*before, key)
+        yield from places(inner, (*before, key))
+
+
+@pytest.mark.parametrize("wrong", [None, 5, True, "words", [], [None], ["user"], {}, {"text": 5}, [[5]] * 3])
+@pytest.mark.parametrize(
+    "dialect", [*SUPERVISED, Dialect.SHAREGPT, Dialect.ALPACA, Dialect.PREFERENCE, Dialect.TRL]
+)
+def test_a_value_of_any_type_at_any_place_is_kept_or_left_out(dialect: Dialect, wrong: object) -> None:
+    line = encode(Example("", ("a question", "an answer"), "another answer"), dialect)
+    for *path, last in places(json.loads(line)):
+        row = json.loads(line)
+        reduce(getitem, path, row)[last] = wrong
+        report, counts, kept = books_of(line + b"\n" + json.dumps(row).encode(), "rows.jsonl", 1000)
+        assert counts.kept + counts.rejected == report.rows == 2
+        assert len(rows_of(kept)) == counts.kept
 
 
 # Files of every form, whole and damaged: the number of rows is known before the file is written.
