@@ -34,7 +34,7 @@ from storage.job_rows import (
     read_snapshot,
     snapshot_row,
 )
-from storage.outbox import add_notices
+from storage.outbox import add_notices, close_channels
 from storage.waiting_jobs import count_ahead, next_keys, read_counts, running_keys, tell_places
 
 logger = logging.getLogger(__name__)
@@ -318,6 +318,8 @@ class SqliteJobStore:
             rows = [snapshot_row(after, snapshot) for snapshot in change.snapshots]
             connection.conn.executemany(_UPSERT_SNAPSHOT, rows)
         add_notices(connection, after, change.notices)
+        if change.closed:
+            close_channels(connection, after, change.closed)
         _audit(connection, after, change.acts)
         moved = JobState.WAITING in (before.state, after.state) and before.state is not after.state
         # The cards of jobs that wait say which tuning runs, and whether it may hold its place for ever.

@@ -37,7 +37,7 @@ UPDATE outbox SET channel = CASE
     ELSE jobs.channel
   END, priority = CASE
     WHEN kind = 'approval' THEN CASE old_card WHEN '' THEN 0 ELSE 2 END
-    WHEN kind = 'model_deleted' THEN 0
+    WHEN kind IN ('model_deleted', 'model_unshared') THEN 0
     WHEN kind = 'old_card' THEN 4
     WHEN kind <> 'card' AND jobs.card = '' AND EXISTS (
       SELECT 1 FROM outbox AS first
@@ -72,6 +72,15 @@ _ADD_IN_CHANNELS: Final = """
 INSERT INTO outbox (team, job, kind, target, since)
 SELECT ?1, ?2, 'model_deleted', channel, CAST(strftime('%s', 'now') AS INTEGER) * 1000000
 FROM channel_models WHERE team = ?1 AND backend = ?3 AND endpoint = ?4
+ON CONFLICT (job, kind, target) WHERE state = 'pending' DO NOTHING
+"""
+
+_UNBIND: Final = """
+DELETE FROM channel_models WHERE team = ? AND channel = ? AND backend = ? AND endpoint = ?
+"""
+_ADD_UNSHARED: Final = """
+INSERT INTO outbox (team, job, kind, target, since)
+VALUES (?, ?, 'model_unshared', ?, CAST(strftime('%s', 'now') AS INTEGER) * 1000000)
 ON CONFLICT (job, kind, target) WHERE state = 'pending' DO NOTHING
 """
 
@@ -138,6 +147,15 @@ def add_notices(connection: Connection, job: TuningJob, kinds: Iterable[NoticeKi
         connection.execute(_ADD_ONCE, [job.place.team, job.key, NoticeKind.MISSING.value])
     others = [kind for kind in listed if kind not in _NOT_PLAIN]
     add_notices_of(connection, job.place.team, job.key, others)
+
+
+def close_channels(connection: Connection, job: TuningJob, channels: Iterable[str]) -> None:
+    """Let the job's model answer no longer in these channels, and tell those that had chosen it."""
+    for channel in channels:
+        model = [job.place.team, channel, job.backend, job.endpoint]
+        if job.endpoint and connection.execute(_UNBIND, model).rowcount:
+            connection.execute(_ADD_UNSHARED, [job.place.team, job.key, channel])
+    _set_priorities(connection, job.key)
 
 
 def add_notices_of(connection: Connection, team: str, key: str, kinds: Iterable[NoticeKind]) -> None:

@@ -87,7 +87,8 @@ class AnswerSettings:
     async def of_channel(self, place: Place) -> ChannelAnswers:
         """Return how models answer in the place's channel. Raises StorageError."""
         settings, bound = await self._chats.settings(place), await self._chats.bound(place)
-        if bound is None or bound.model.backend not in self._backends:
+        gone = bound is None or not await self._access.still_answers(place, bound)
+        if bound is None or gone or bound.model.backend not in self._backends:
             return ChannelAnswers(settings, offered_backend(self._backends, "").profile)
         job = await self._access.job_of(bound.model)
         return ChannelAnswers(

@@ -300,6 +300,12 @@ class AnswerWorker:
                 running.received.append(words)
                 show(words)
 
+            async def before_send(*sent: Any) -> None:
+                # It may have waited for long: meanwhile the model may be shared with this person no longer.
+                await self._chat.check_ask(requester, model)
+                if budgets is not None:
+                    await budgets.reserve(question, *sent)
+
             try:
                 async with running.may_end():
                     answer = await self._chat.ask(
@@ -309,7 +315,7 @@ class AnswerWorker:
                         question.settings,
                         hear,
                         alone=question.stands_alone,
-                        before_send=None if budgets is None else partial(budgets.reserve, question),
+                        before_send=before_send,
                     )
             except NotFoundAtGoogle:
                 await self._note_missing(model)

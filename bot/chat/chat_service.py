@@ -43,10 +43,14 @@ BeforeSend = Callable[[Sequence[Turn], GenerationSettings, str], Awaitable[None]
 
 @dataclass(frozen=True, slots=True)
 class ChosenModel:
-    """The model that was chosen for a channel, and who deleted it since, empty if nobody did."""
+    """The model that was chosen for a channel, and who deleted it since, empty if nobody did.
+
+    `may_answer` is false where nobody shows it to the channel any more, and who chose it may not use it there now.
+    """
 
     chosen: ChannelModel
     deleted_by: str = ""
+    may_answer: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +173,12 @@ class ChatService:
             await self._check_exists(chosen.model)
             if place.is_direct and (job := await self._access.job_of(chosen.model)) is not None:
                 await self._access.check_ask(requester, await self._access.get(requester, job.key))
+            elif not await self._access.still_answers(place, chosen):
+                raise NoSuchJob(
+                    "The model that was chosen for this channel may not be used here any more, and no other one "
+                    "answers in its place.",
+                    "Choose another one with /tune use NAME.",
+                )
             return chosen.model
         raise NoSuchJob("No model was chosen for this channel yet.", "Choose one with /tune use NAME.")
 
@@ -242,7 +252,9 @@ class ChatService:
     async def _answers_everybody(self, place: Place, model: ModelRef) -> bool:
         """Return whether the model was chosen for this channel, whose people may then all ask it."""
         bound = None if place.is_direct else await self._chats.bound(place)
-        return bound is not None and bound.model.endpoint == model.endpoint
+        if bound is None or bound.model.endpoint != model.endpoint:
+            return False
+        return await self._access.still_answers(place, bound)
 
     async def check_ask(self, requester: Requester, model: ModelRef) -> None:
         """Check that the person may ask this model here. Raises NoSuchJob, Forbidden, StorageError."""
@@ -319,17 +331,17 @@ class ChatService:
         await self._audit_log.record(requester, "use", model.endpoint)
         return model
 
-    async def use_none(self, requester: Requester) -> ChannelModel | None:
-        """Let no model answer in the channel, and return the one that did, None if there was none.
+    async def use_none(self, requester: Requester) -> ChosenModel | None:
+        """Let no model answer in the channel, and return the one that was chosen, None if there was none.
 
         Raises Forbidden, StorageError.
         """
         await self._access.check(requester, Deed.ASK)
         place = requester.place
-        before = await self._chats.bound(place)
+        before = await self.chosen(place)
         if before is not None:
             await self._chats.unbind(place)
-            await self._audit_log.record(requester, "use none", before.model.endpoint)
+            await self._audit_log.record(requester, "use none", before.chosen.model.endpoint)
         return before
 
     async def chosen(self, place: Place) -> ChosenModel | None:
@@ -338,7 +350,8 @@ class ChatService:
         if bound is None:
             return None
         job = await self._access.job_of(bound.model)
-        return ChosenModel(bound, job.deleted_by if job is not None else "")
+        deleted_by = job.deleted_by if job is not None else ""
+        return ChosenModel(bound, deleted_by, bool(deleted_by) or await self._access.still_answers(place, bound))
 
     async def _check_exists(self, model: ModelRef) -> None:
         """Raises NoSuchJob if the model was deleted: no other one answers in its place."""

@@ -121,6 +121,8 @@ class Comparisons:
         sides = running.comparison.sides
 
         async def before_send(turns: Sequence[Turn], settings: GenerationSettings, base_model: str) -> None:
+            of_whom = sides[running.comparison.asked] if sides[index].part is Part.BASE else sides[index]
+            await self._chat.check_ask(Requester(question.user, question.place), of_whom.model)
             await steps.reserve(index, turns, settings, base_model)
             running.sent.add(index)
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from bot.domain.chat import ChannelModel
 from bot.domain.jobs import TuningJob
-from bot.domain.place import Requester
+from bot.domain.place import Place, Requester
 from bot.people.job_access import JobAccess
 from bot.ports.stores import ChatStore
 
@@ -40,6 +40,7 @@ class HomePages:
             (channel, chosen)
             for channel, chosen in await self._chats.all_bound(requester.team)
             if await self._access.may_read(requester, channel)
+            and await self._access.still_answers(Place(requester.team, channel), chosen)
         ]
         return HomePage(own[:OWN], await self._askable(requester, jobs), answering[:ANSWERING])
 

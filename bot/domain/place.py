@@ -21,12 +21,15 @@ class Place:
 class Requester:
     """A person of the bot's workspace who asks for something, and the place where they do.
 
-    Both are what Slack says of the request, never what a button or a view carries. `place.channel` is empty for a
-    view, since Slack shows a view in no channel.
+    Of a request that Slack delivers, both are what Slack says, never what a button or a view carries, and
+    `place.channel` is empty for a view, since Slack shows a view in no channel. Slack delivers a request only from
+    a channel that the person can read. `present` is false where the place is stored or comes from a view: then the
+    person may have left the channel, or the workspace, and who needs to know asks Slack.
     """
 
     user: str
     place: Place
+    present: bool = True
 
     @property
     def team(self) -> str:

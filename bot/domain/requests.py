@@ -86,7 +86,7 @@ class PendingModal:
 
     @property
     def requester(self) -> Requester:
-        return Requester(self.user, self.place)
+        return Requester(self.user, self.place, present=False)
 
 
 @dataclass(frozen=True, slots=True)

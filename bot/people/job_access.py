@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
-from bot.domain.chat import ModelRef
+from bot.domain.chat import ChannelModel, ModelRef
 from bot.domain.jobs import TunedModel, TuningJob
 from bot.domain.names import did_you_mean
 from bot.domain.place import Place, Requester, Sight
@@ -66,10 +66,7 @@ class JobAccess:
         return Sight(requester.user, readable, readable | {requester.user, EVERYONE})
 
     async def _reads(self, requester: Requester, channel: str) -> bool:
-        # Slack delivers a request only from a channel that the person can read, so it is not asked about that one.
-        return bool(channel) and (
-            channel == requester.place.channel or await self._members.can_read(requester.user, channel)
-        )
+        return bool(channel) and await self._roles.is_in(requester, channel)
 
     async def may_read(self, requester: Requester, channel: str) -> bool:
         """Return whether the person can read the channel. Raises StorageError."""
@@ -172,7 +169,7 @@ class JobAccess:
         """
         if is_channel(target) and not await self._reads(requester, target):
             raise BadArgument("You cannot read that channel, or I cannot.", "Invite me there first, and join it.")
-        if is_person(target) and not await self._roles.belongs(Requester(target, requester.place)):
+        if is_person(target) and not await self._roles.belongs(Requester(target, requester.place, present=False)):
             raise BadArgument(
                 "That person is no full member of this workspace, so they may not use me.",
                 "An owner can give them a role: /tune roles give asker @PERSON.",
@@ -182,6 +179,24 @@ class JobAccess:
         """Raises Forbidden if the person may not use the model here, NoSuchJob if they do not see it."""
         if not await self.may_use(requester, job):
             await self.check_deed(requester, job, Deed.USE)
+
+    async def still_answers(self, place: Place, chosen: ChannelModel) -> bool:
+        """Return whether the model that was chosen for this channel may still answer all people of it.
+
+        It may where the channel itself knows the model. Elsewhere it may only as long as the person who chose it
+        has the right to: in direct messages to ask it, in a channel to use it there. Raises StorageError.
+        """
+        job = await self.job_of(chosen.model)
+        if job is None:
+            return True
+        if job.deleted_by or job.place.team != place.team:
+            return False
+        if not place.is_direct and place.channel in (job.place.channel, *job.shared_with):
+            return True
+        chooser = Requester(chosen.user, place, present=False)
+        if not await self._roles.belongs(chooser):
+            return False
+        return await (self.may_ask if place.is_direct else self.may_use)(chooser, job)
 
     async def check_base(self, requester: Requester, proposal: Proposal) -> None:
         """Check that the person may still tune the proposal's base model, where a job made it.
@@ -197,7 +212,8 @@ class JobAccess:
                 "The model that this start is based on no longer exists. Nothing was started.",
                 "Check the file again with /tune, and choose another base model.",
             )
-        await self.check_use(Requester(requester.user, proposal.place), job)
+        pressed_there = requester.present and requester.place.channel == proposal.place.channel
+        await self.check_use(Requester(requester.user, proposal.place, pressed_there), job)
 
     async def may_ask(self, requester: Requester, job: TuningJob) -> bool:
         """Return whether the person may ask the model here: its answers must not leave a private channel.

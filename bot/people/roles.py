@@ -107,6 +107,8 @@ class Roles:
 
     async def role(self, requester: Requester) -> Role | None:
         """Return the role of the person here that may do the most, None if they have none. Raises StorageError."""
+        if not await self._known(requester):
+            return None
         if await self._members.is_admin(requester.user):
             return Role.OWNER
         grants = await self.grants(requester.team)
@@ -117,17 +119,32 @@ class Roles:
 
     async def belongs(self, requester: Requester) -> bool:
         """Return whether the bot serves this person: a full member of the workspace, or one with a role."""
+        if not await self._known(requester):
+            return False
         if await self._members.is_full_member(requester.user):
             return True
         grants = await self.grants(requester.team)
         return await self._in_person(requester.user, [grant.grantee for grant in grants])
 
+    async def _known(self, requester: Requester) -> bool:
+        """Return whether the person is of the workspace now: somebody with a role may have left the company."""
+        return requester.present or await self._members.is_member(requester.user)
+
     async def _has(self, requester: Requester, grantees: Sequence[str]) -> bool:
         if await self._in_person(requester.user, grantees):
             return True
-        # Slack delivers a request only from a channel that the person can read.
-        for_members = EVERYONE in grantees or requester.place.channel in filter(is_channel, grantees)
-        return for_members and await self._members.is_full_member(requester.user)
+        if not await self._members.is_full_member(requester.user):
+            return False
+        channel = requester.place.channel
+        return EVERYONE in grantees or (
+            channel in filter(is_channel, grantees) and await self.is_in(requester, channel)
+        )
+
+    async def is_in(self, requester: Requester, channel: str) -> bool:
+        """Return whether the person can read this channel, by the request itself or by Slack's word."""
+        if requester.present and channel == requester.place.channel:
+            return True
+        return await self._members.can_read(requester.user, channel)
 
     async def _in_person(self, user: str, grantees: Sequence[str]) -> bool:
         """Return whether the person is one of them, or in a user group that is."""

@@ -22,6 +22,8 @@ class NoticeKind(StrEnum):
     ENDED = "ended"  # post the reply in the thread that mentions the owner
     MISSING = "missing"  # post the reply in the thread that Google does not find the model, once for a job
     MODEL_DELETED = "model_deleted"  # post in each channel for which the model was chosen that it is deleted
+    # Post in a channel that chose the model that it is no longer shared there; the target is that channel.
+    MODEL_UNSHARED = "model_unshared"
     RETIRES = "retires"  # post the reply in the thread that its base model retires, with a button to tune again
     SHARED = "shared"  # post the reply in the thread that tells the owner who shared the job
     STUCK = "stuck"  # post the reply in the thread that the job makes no progress, with a button to cancel it

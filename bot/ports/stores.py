@@ -38,12 +38,16 @@ class AuditLine:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What one transaction writes: the changed job, its new snapshots, its notices, and its audit entries."""
+    """What one transaction writes: the changed job, its new snapshots, its notices, and its audit entries.
+
+    `closed` are channels whose chosen model this job's is no longer; those of them that chose it are told.
+    """
 
     job: TuningJob
     snapshots: Sequence[Snapshot] = ()
     notices: Sequence[NoticeKind] = ()
     acts: Sequence[AuditEntry] = ()
+    closed: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,10 @@ class WorkspaceMembers(Protocol):
         """Return whether the person is of the workspace, and neither a guest nor a bot. Never raises."""
         ...
 
+    async def is_member(self, user: str) -> bool:
+        """Return whether the person is of the workspace now, also as a guest, and not a bot. Never raises."""
+        ...
+
     async def group_members(self, group: str) -> frozenset[str]:
         """Return the people in this user group, none where Slack does not say. Never raises."""
         ...
@@ -38,6 +42,9 @@ class UnknownMembers:
         return False
 
     async def is_full_member(self, user: str) -> bool:
+        return False
+
+    async def is_member(self, user: str) -> bool:
         return False
 
     async def group_members(self, group: str) -> frozenset[str]:

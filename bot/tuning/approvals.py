@@ -135,7 +135,7 @@ class Approvals:
         job = await self.get(requester, key)
         await self._recheck.check(job)
         if (known := self._recheck.repriced(job)) is not None:
-            reason = await self.reason(Requester(job.owner, job.place), known)
+            reason = await self.reason(Requester(job.owner, job.place, present=False), known)
             await self._jobs.change(key, partial(reprice, known=known, reason=reason))
             self._wake_sender()
             raise Outdated(

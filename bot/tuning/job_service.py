@@ -131,9 +131,11 @@ class JobService:
         if proposal is None:
             raise Outdated("I no longer have this form.", "Open it again with /tune.")
         check_start(proposal, user, channel)
-        requester = Requester(user, proposal.place)
+        # A second yes is given in a view, which stays open also for a person who leaves the channel meanwhile.
+        pressed_in = Requester(user, Place(team, channel), present=not confirmed)
+        requester = Requester(user, proposal.place, pressed_in.present and channel == proposal.place.channel)
         await self._access.check(requester, Deed.TUNE)
-        await self._access.check_base(Requester(user, Place(team, channel)), proposal)
+        await self._access.check_base(pressed_in, proposal)
         profile = offered_backend(self._backends, proposal.spec.backend).profile
         now = self._clock.now()
         job = _job_of(proposal, profile, user, now)

@@ -141,7 +141,7 @@ class Proposals:
         Raises Forbidden for a person who may not tune here, BadArgument, FileError; what is wrong with rows is in
         the reports.
         """
-        requester = Requester(owner, place)
+        requester = Requester(owner, place, present=False)
         await self.check_person(requester)
         profile = self.profile(request.backend)
         base_model = await self._checked_values(requester, profile, request)

@@ -36,7 +36,7 @@ class StartRecheck:
         Raises Forbidden if the person who asked may not tune any more, BadArgument if its base model is not
         offered, NoSuchJob if that was a tuned model which is gone, OverBudget, StorageError.
         """
-        asked_by = Requester(job.owner, job.place)
+        asked_by = Requester(job.owner, job.place, present=False)
         if not await self._access.may(asked_by, Deed.TUNE):
             raise Forbidden("The person who asked for this start may not tune any more.", _DECLINE)
         await self._check_base(asked_by, job)

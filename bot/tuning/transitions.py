@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from bot.domain.jobs import Failure, JobState, Operation, Search, TuningJob
 from bot.domain.place import Requester
+from bot.domain.roles import is_channel
 from bot.errors import BotError
 from bot.ports.notifier import NoticeKind
 from bot.ports.stores import AuditEntry, Change
@@ -254,12 +255,14 @@ def share(job: TuningJob, targets: tuple[str, ...], by: Requester, now: datetime
     if targets == job.shared_with or job.deleted_by:
         return None
     changes = [("share", target) for target in targets if target not in job.shared_with]
-    changes += [("unshare", target) for target in job.shared_with if target not in targets]
+    removed = [target for target in job.shared_with if target not in targets]
+    changes += [("unshare", target) for target in removed]
     told = (NoticeKind.SHARED,) if by.user != job.owner else ()
     return Change(
         replace(job, shared_with=targets, shared_by=by.user),
         notices=(NoticeKind.CARD, *told),
         acts=tuple(AuditEntry(by.user, deed, now, by.place.channel, target) for deed, target in changes),
+        closed=[target for target in removed if is_channel(target) and target != job.place.channel],
     )
 
 

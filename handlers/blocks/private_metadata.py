@@ -123,7 +123,7 @@ def unpack_requester(text: str, sender: Requester) -> tuple[Requester, dict[str,
         raise _outdated()
     if (user, team) != (sender.user, sender.team):
         raise Forbidden("This form was opened by somebody else.", "Open your own with /tune or /ask.")
-    return Requester(user, Place(team, channel, thread)), packed
+    return Requester(user, Place(team, channel, thread), present=False), packed
 
 
 def pack_model(requester: Requester, model: ModelRef) -> str:

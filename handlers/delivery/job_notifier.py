@@ -21,7 +21,7 @@ from bot.ports.notifier import Delivered, Notice, NoticeKind, PostAttempt, Recor
 from bot.ports.stores import JobStore
 from bot.spending.price_table import PriceTable
 from bot.spending.retirement import base_of, retirement_of
-from handlers.blocks.chat.channel_model import build_model_deleted
+from handlers.blocks.chat.channel_model import build_model_deleted, build_model_unshared
 from handlers.blocks.jobs.approval_request import build_approval_request
 from handlers.blocks.jobs.card import build_card
 from handlers.blocks.jobs.notices import (
@@ -135,6 +135,10 @@ class JobNotifier:
                 case NoticeKind.MODEL_DELETED:
                     place = Place(job.place.team, notice.target)
                     await self._post_at(delivery, place, build_model_deleted(job.name, job.deleted_by))
+                    return None
+                case NoticeKind.MODEL_UNSHARED:
+                    place = Place(job.place.team, notice.target)
+                    await self._post_at(delivery, place, build_model_unshared(job.name, job.shared_by))
                     return None
                 case NoticeKind.MISSING:
                     return await self._reply(delivery, build_missing(job, self._successor(job)))

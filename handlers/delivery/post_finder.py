@@ -58,6 +58,9 @@ def stage_of(notice: Notice, job: TuningJob) -> str:
             return f"{job.google_state} {job.completed_steps} {job.epoch}"
         case NoticeKind.MODEL_DELETED:
             return notice.target
+        case NoticeKind.MODEL_UNSHARED:
+            # It may be shared there again, and unshared once more, which is then told once more.
+            return f"{notice.target} {notice.id}"
         case (
             NoticeKind.CARD | NoticeKind.OLD_CARD | NoticeKind.APPROVAL | NoticeKind.APPROVED | NoticeKind.MISSING
         ):

@@ -184,7 +184,7 @@ class CommandRunner:
             before = await self._chat.use_none(requester)
             if before is None:
                 return build_channel_model(None)
-            return await self._said_in_channel(requester, partial(build_none_chosen, before.model.name))
+            return await self._said_in_channel(requester, partial(build_none_chosen, before))
         model = await self._chat.use(requester, arguments.name)
         greeting = (await self._answer_settings.of_channel(place)).settings.greeting
         return await self._said_in_channel(requester, partial(build_chosen, model.name, greeting=greeting))

@@ -100,6 +100,10 @@ class ChannelMembers:
         found = await self._users.find(user, self._seconds)
         return found is not None and self._team in found.teams and not found.is_guest and not found.is_bot
 
+    async def is_member(self, user: str) -> bool:
+        found = await self._users.find(user, self._seconds)
+        return found is not None and self._team in found.teams and not found.is_bot
+
     async def _ask_public(self, channel: str) -> bool:
         """See https://docs.slack.dev/reference/objects/conversation-object."""
         shown: dict[str, Any] = (await self._client.conversations_info(channel=channel)).get("channel") or {}

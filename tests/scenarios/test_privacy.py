@@ -369,3 +369,39 @@ async def test_a_private_tuning_is_shared_with_a_person_and_taken_back(bot: BotH
     before = len(bot.messages("I know no tuning named", name))
     await bot.type(f"status {name}")
     await bot.slack.workspace.wait_for(lambda: len(bot.messages("I know no tuning named", name)) > before or None)
+
+
+async def test_a_channel_is_told_that_its_model_is_no_longer_shared_and_it_answers_there_no_more(
+    bot: BotHarness,
+) -> None:
+    """Neither to a command, nor to a mention, nor in the thread of an earlier answer."""
+    at = bot.channel.name
+    bob = bot.slack.person(f"bob-{at}")
+    lab = bot.slack.add_channel(f"lab-{at}", bob, private=True)
+    bot.ada.join(lab)
+    there = replace(bot, ada=bob, channel=lab)
+    board = replace(bot, channel=bot.slack.add_channel(f"salaries-{at}", bot.ada, private=True))
+    name = f"secret-{at}"
+    await board.tuned(name)
+    await board.type(f"share {name} #{lab.name}")
+    await there.message("shared the tuning", name)
+    await there.type(f"use {name}")
+    await there.message(name, "answers in this channel now")
+    said = bob.post(lab, bob.typed("@Tunebot seven"))
+    await there.message("eight", thread=said.ts)
+    asked = len(bot.asked())
+
+    await board.type(f"unshare {name} #{lab.name}")
+    await there.message(name, f"is no longer shared with it, as <@{bot.ada.id}> decided", "/tune use NAME")
+    await bob.slash_command(lab, "/ask", "seven")
+    await there.message("No model was chosen for this channel yet")
+    again = bob.post(lab, bob.typed("@Tunebot seven"))
+    await there.message("No model was chosen for this channel yet", thread=again.ts)
+    bob.post(lab, "ninety nine", thread_ts=said.ts)
+    bob.post(lab, bob.typed("@Tunebot ninety nine"), thread_ts=said.ts)
+    await there.message("You cannot ask the model of this thread", thread=said.ts)
+    await there.type("use")
+    await there.message("No model was chosen for this channel. Choose one")
+    await bot.slack.settle()
+    assert len(bot.asked()) == asked
+    assert len(there.messages("is no longer shared with it")) == 1

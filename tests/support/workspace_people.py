@@ -25,6 +25,9 @@ class FullMembers(UnknownMembers):
     async def is_full_member(self, user: str) -> bool:
         return True
 
+    async def is_member(self, user: str) -> bool:
+        return True
+
 
 def build_open_use_cases(stores: Stores, *parts: Any, **options: Any) -> UseCases:
     """Build the use cases of `bot/app.py` for such a workspace."""

@@ -21,6 +21,11 @@ def build_channel_model(chosen: ChosenModel | None) -> Message:
             f"{name} answered in this channel, and was deleted by {mention(chosen.deleted_by)}. No model answers "
             f"in its place. {_CHOOSE}"
         )
+    if not chosen.may_answer:
+        return _message(
+            f"The model that {mention(bound.user)} chose for this channel may not be used here any more. No model "
+            f"answers in its place. {_CHOOSE}"
+        )
     return _message(f"{name} answers in this channel. {since}. `/tune use none` ends that.")
 
 
@@ -34,10 +39,12 @@ def build_chosen(name: str, by: str = "", *, greeting: str = "") -> Message:
     return _message(f"{said}\n{escape(greeting)}".strip())
 
 
-def build_none_chosen(name: str, by: str = "") -> Message:
+def build_none_chosen(before: ChosenModel, by: str = "") -> Message:
     """Build the message that no model answers in the channel any more; `by` is who decided it."""
     who = f", as {mention(by)} decided" if by else ""
-    return _message(f"*{escape_line(name, _NAME)}* no longer answers in this channel{who}. {_CHOOSE}")
+    # What the channel may not know any more has no name here.
+    name = f"*{escape_line(before.chosen.model.name, _NAME)}*" if before.may_answer else "The chosen model"
+    return _message(f"{name} no longer answers in this channel{who}. {_CHOOSE}")
 
 
 def build_model_deleted(name: str, by: str) -> Message:
@@ -45,6 +52,14 @@ def build_model_deleted(name: str, by: str) -> Message:
     return _message(
         f"*{escape_line(name, _NAME)}*, which answered in this channel, was deleted by {mention(by)}. No model "
         f"answers in its place. {_CHOOSE}"
+    )
+
+
+def build_model_unshared(name: str, by: str) -> Message:
+    """Build the message to a channel with which its model is no longer shared."""
+    return _message(
+        f"*{escape_line(name, _NAME)}*, which answered in this channel, is no longer shared with it, as "
+        f"{mention(by)} decided. No model answers in its place. {_CHOOSE}"
     )
 
 

@@ -266,3 +266,23 @@ async def words(harness: Harness) -> list[str]:
     replies = await harness.database.run(lambda connection: list(connection.query(kept)))
     assert len(replies) == 2 * len(found)
     return [str(row["text"]) for row in found]
+
+
+@pytest.mark.parametrize("compare", [BASE, "other"])
+async def test_a_model_that_was_hidden_while_its_comparison_waited_is_not_asked(
+    harness: Harness, model: ModelRef, monkeypatch: pytest.MonkeyPatch, compare: str
+) -> None:
+    await harness.tuned("other")
+    asking, _ = worker(harness)
+    to = ComparedAnswers()
+    begun = harness.use_cases.chat.check_settings
+
+    async def hidden_meanwhile(*values: object) -> None:
+        await begun(*values)  # type: ignore[arg-type]
+        moved = "UPDATE jobs SET channel = 'C0PRIVATE', owner = 'U0EVE'"
+        await harness.database.write(lambda db: db.execute(moved))
+
+    monkeypatch.setattr(harness.chat, "check_settings", hidden_meanwhile)
+    await ask(asking, to, question(model, compare))
+    assert paid(harness, BASES) == paid(harness, ENDPOINTS) == 0
+    assert to.whole == []

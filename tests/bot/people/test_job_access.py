@@ -1,6 +1,7 @@
 """Who sees a job and what each person may do to it: every kind of person in every place, in one table."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -11,9 +12,11 @@ from bot.domain.roles import Role, RoleGrant
 from bot.errors import Forbidden, NoSuchJob, Outdated
 from bot.people.job_access import JobAccess, known_in
 from bot.people.roles import Deed, Roles
+from handlers.assembly import UseCases
 from tests.support.builders import TEAM as STORED_TEAM
 from tests.support.builders import job
 from tests.support.harness import ADA, FILE, PLACE, TEAM, Harness
+from tests.support.workspace_people import EVERYONE_TUNES, FullMembers, build_open_use_cases
 
 BOB = "U2"
 OTHER_CHANNEL = "C0OTHER"
@@ -38,11 +41,30 @@ class Members:
     async def is_full_member(self, user: str) -> bool:
         return user in self.full
 
+    async def is_member(self, user: str) -> bool:
+        return user in self.full | self.guests | {"U0INVITED"}
+
     async def group_members(self, group: str) -> frozenset[str]:
         return frozenset()
 
     async def is_admin(self, user: str) -> bool:
         return user in self.admins
+
+
+@dataclass
+class Readers(FullMembers):
+    """Full members, and who of them reads which channel."""
+
+    of: dict[str, set[str]] = field(default_factory=dict)
+
+    async def can_read(self, user: str, channel: str) -> bool:
+        return user in self.of.get(channel, set())
+
+
+def in_workspace(harness: Harness, readers: Readers, roles: Sequence[RoleGrant] = EVERYONE_TUNES) -> UseCases:
+    """The use cases of a workspace with these readers and roles."""
+    parts = (harness.backends, harness.files, harness.clock, lambda: None, harness.workers)
+    return build_open_use_cases(harness.stores, *parts, members=readers, named_roles=roles)
 
 
 def access_of(harness: Harness) -> JobAccess:
@@ -178,28 +200,47 @@ async def test_a_report_of_another_channel_is_started_by_its_owner_alone(harness
 
 
 async def test_the_base_of_a_report_is_checked_again_for_the_person_who_presses_start(harness: Harness) -> None:
+    readers = Readers()
+    use = in_workspace(harness, readers)
     base = await harness.tuned("first")
     elsewhere = Place(TEAM, OTHER_CHANNEL)
 
     async def report(place: Place, owner: str, name: str) -> str:
         request = StartRequest("vertex", base_model=base.tuned_model, name=name, file=FILE)
-        checked = await harness.proposals.check(place, owner, request)
+        checked = await use.proposals.check(place, owner, request)
         assert checked.proposal is not None
         return checked.proposal.id
 
     adas = await report(elsewhere, ADA, "second")
     with pytest.raises(NoSuchJob, match="Nothing was started"):
-        await harness.tuning.accept(TEAM, adas, BOB, OTHER_CHANNEL)
+        await use.jobs.accept(TEAM, adas, BOB, OTHER_CHANNEL)
+    readers.of[PLACE.channel] = {BOB}
     bobs = await report(PLACE, BOB, "third")
+    readers.of.clear()
     with pytest.raises(NoSuchJob, match="Nothing was started"):
-        await harness.tuning.accept(TEAM, bobs, BOB)  # In a view, after he left the channel of the model.
-    assert await harness.tuning.accept(TEAM, bobs, BOB, PLACE.channel) is not None
-    assert await harness.tuning.accept(TEAM, adas, ADA) is not None
+        await use.jobs.accept(TEAM, bobs, BOB)  # In a view, after he left the channel of the model.
+    assert await use.jobs.accept(TEAM, bobs, BOB, PLACE.channel) is not None
+    assert await use.jobs.accept(TEAM, adas, ADA) is not None
 
     late = await report(PLACE, ADA, "fourth")
-    await harness.tuning.delete(TEAM, base.key, ADA)
+    await use.jobs.delete(TEAM, base.key, ADA)
     with pytest.raises(NoSuchJob, match="no longer exists"):
-        await harness.tuning.accept(TEAM, late, ADA, PLACE.channel)
+        await use.jobs.accept(TEAM, late, ADA, PLACE.channel)
+
+
+async def test_a_person_tunes_by_a_role_of_a_channel_only_while_they_are_in_it(harness: Harness) -> None:
+    """Between the form and the report, between the report and Start, and at a second yes, which a view gives."""
+    readers = Readers({PLACE.channel: {BOB}})
+    use = in_workspace(harness, readers, [RoleGrant(Role.TUNER, PLACE.channel)])
+    checked = await use.proposals.check(PLACE, BOB, StartRequest("vertex", file=FILE))
+    assert checked.proposal is not None
+    readers.of.clear()
+    with pytest.raises(Forbidden, match="may tune a model"):
+        await use.proposals.check(PLACE, BOB, StartRequest("vertex", file=FILE))
+    for channel, confirmed in (("", False), (PLACE.channel, True)):
+        with pytest.raises(Forbidden, match="may tune a model"):
+            await use.jobs.accept(TEAM, checked.proposal.id, BOB, channel, confirmed=confirmed)
+    assert await use.jobs.accept(TEAM, checked.proposal.id, BOB, PLACE.channel) is not None
 
 
 def test_a_name_may_be_posted_only_where_each_reader_may_know_it() -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
@@ -233,3 +233,60 @@ async def test_an_approval_checks_again_what_may_have_changed_since_the_report(h
     assert shown.spec.estimate is not None
     assert shown.spec.estimate.training_price == Decimal(900)
     assert (await process.approvals.approve(BY_BOB, job.key)).state is JobState.WAITING
+
+
+@dataclass
+class Leaving(FullMembers):
+    """Ada and Bob read the channel until they leave it; who is gone has left the company."""
+
+    left: set[str] = field(default_factory=set)
+    gone: set[str] = field(default_factory=set)
+
+    async def can_read(self, user: str, channel: str) -> bool:
+        return channel == PLACE.channel and user not in self.left | self.gone
+
+    async def is_member(self, user: str) -> bool:
+        return user not in self.gone
+
+
+# How Ada may tune, and what happens to her between the request and its approval.
+WAYS_OUT = [
+    (RoleGrant(Role.TUNER, PLACE.channel), "left"),
+    (RoleGrant(Role.TUNER, PLACE.channel), "gone"),
+    (RoleGrant(Role.TUNER, ADA), "gone"),
+]
+
+
+@pytest.mark.parametrize(("tunes", "how"), WAYS_OUT)
+async def test_who_lost_the_right_while_their_start_waited_starts_nothing(
+    harness: Harness, tunes: RoleGrant, how: str
+) -> None:
+    members = Leaving()
+    process = use_cases(harness, members=members, named_roles=[tunes, RoleGrant(Role.APPROVER, BOB)])
+    job = await ask(process)
+    getattr(members, how).add(ADA)
+    with pytest.raises(Forbidden, match="may not tune any more"):
+        await process.approvals.approve(BY_BOB, job.key)
+    assert (await harness.newest(job)).state is JobState.AWAITING_APPROVAL
+    getattr(members, how).clear()
+    assert (await process.approvals.approve(BY_BOB, job.key)).state is JobState.WAITING
+
+
+@pytest.mark.parametrize("grantee", [BOB, PLACE.channel])
+async def test_an_approver_who_lost_the_role_between_the_request_and_the_press_decides_nothing(
+    harness: Harness, grantee: str
+) -> None:
+    """Also where the role is that of a channel which they have left, while the view for the reason was open."""
+    members = Leaving()
+    roles = (RoleGrant(Role.TUNER, ADA), RoleGrant(Role.OWNER, EVE))
+    before = use_cases(harness, members=members, named_roles=(*roles, RoleGrant(Role.APPROVER, grantee)))
+    job = await ask(before)
+    in_view = Requester(BOB, PLACE, present=False)
+    assert await before.approvals.get(in_view, job.key)
+    members.left.add(BOB)
+    after = use_cases(harness, members=members, named_roles=roles) if grantee == BOB else before
+    with pytest.raises(Forbidden, match="may approve a tuning"):
+        await after.approvals.approve(in_view, job.key)
+    with pytest.raises(Forbidden, match="may approve a tuning"):
+        await after.approvals.decline(in_view, job.key, "no")
+    assert (await harness.newest(job)).state is JobState.AWAITING_APPROVAL

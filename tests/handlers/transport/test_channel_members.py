@@ -51,6 +51,9 @@ async def test_each_kind_of_person_reads_what_slack_says() -> None:
             "guest": [False, False, False, False],
             "stranger": [False, False, False, False],
         }
+        gone = workspace.add_user("gone", deleted=True).id
+        members = [await at.members.is_member(user) for user in (ada.id, guest, stranger, gone, "U0NOBODY")]
+        assert members == [True, True, False, False, False]
         assert [await at.members.is_public(channel) for channel in (public, private, direct)] == [
             True,
             False,

@@ -58,7 +58,12 @@ def test_the_form_of_a_correction_comes_back_with_its_answer() -> None:
     assert view["blocks"][2]["element"]["initial_value"] == "<!channel>"
     values = {name: {name: {"value": name}} for name in ("question", "better")}
     form = read_correction_form({**view, "state": {"values": values}}, ADA)
-    assert (form.requester, form.key, form.question, form.text) == (ADA, ANSWER.key, "question", "better")
+    assert (form.requester, form.key, form.question, form.text) == (
+        replace(ADA, present=False),
+        ANSWER.key,
+        "question",
+        "better",
+    )
 
 
 def test_slack_takes_every_message_on_feedback_and_nobody_is_pinged() -> None:

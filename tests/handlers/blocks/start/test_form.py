@@ -258,7 +258,9 @@ def test_everything_that_is_known_is_filled_in() -> None:
     tuned = [TunedModel("gemini", "tunedModels/old-one", "tunedModels/old-one", "old one")]
     view = form(request=request, recent=RECENT, tuned=tuned)
     read = replace(request, quality=Quality.RECOMMENDED)
-    assert submit(view) == StartForm(ADA, read, False, (), {}, shown_backend="gemini", advanced=True)
+    assert submit(view) == StartForm(
+        replace(ADA, present=False), read, False, (), {}, shown_backend="gemini", advanced=True
+    )
     assert block(view, "file_recent")["element"]["initial_option"]["text"]["text"] == "big.jsonl (52 MB)"
     assert block(view, "base_model")["element"]["initial_option"]["text"]["text"] == "old one"
 
