@@ -322,7 +322,6 @@ async def serving(
             stack.push_async_callback(openai.close)
             files["openai"] = openai
         doctor = Doctor(installation_checks(settings, slack.client, google, prices, clock, os.environ))
-        limits = QuestionLimits(settings.questions_per_minute, settings.thread_questions_per_hour)
         use_cases = build_use_cases(
             stores,
             google.backends,
@@ -378,7 +377,7 @@ async def serving(
             doctor.limits,
             partial(_measure_outbox, metrics, health, clock),
         )
-        terminal = build_terminal(slack, use_cases, handlers, stores.questions, limits)
+        terminal = build_terminal(slack, use_cases, handlers)
         await stack.enter_async_context(CommandSocket(terminal, settings.database).serving())
         await stack.enter_async_context(server.serving())
         logger.info("serving workspace %s as %s", slack.identity.team, slack.identity.user)

@@ -21,14 +21,12 @@ from bot.chat.chat_service import ChatService
 from bot.chat.compare import Comparisons
 from bot.chat.feedback_service import FeedbackService
 from bot.chat.home_page import HomePages
-from bot.chat.question_limits import QuestionLimits
 from bot.domain.requests import PendingModal
 from bot.people.forgetting import Forgetting
 from bot.people.job_access import JobAccess
 from bot.people.roles import Roles
 from bot.ports.clock import Clock
 from bot.ports.fine_tuning_jobs import FineTuningJobs
-from bot.ports.questions import QuestionStore
 from bot.ports.stores import AuditLog, JobStore, PendingModalStore
 from bot.runtime.background_tasks import BackgroundTasks
 from bot.runtime.readiness import Readiness
@@ -308,8 +306,6 @@ def build_terminal(
     slack: SlackConnection,
     use_cases: UseCases,
     handlers: Handlers,
-    questions: QuestionStore,
-    limits: QuestionLimits,
 ) -> Terminal:
     """Build what carries out the commands of a terminal, on the same use cases as Slack's."""
     return Terminal(
@@ -320,9 +316,7 @@ def build_terminal(
         proposals=use_cases.proposals,
         tuning=use_cases.jobs,
         job_access=use_cases.access,
-        chat=use_cases.chat,
-        questions=questions,
-        limits=limits,
+        answers=use_cases.answers,
         files=slack.files,
         poster=slack.poster,
         tasks=handlers.tasks,

@@ -37,6 +37,9 @@ _NO_REFUSALS = "refusals = 0, first_refused_at = NULL"
 _COUNT_REFUSAL = COUNT_REFUSAL.format(table="questions", key="key")
 
 
+# Whose question it is, and where: the fields of its lines in the log.
+_WHO = "SELECT team, channel, user FROM questions WHERE key = ?"
+
 _KEPT = timedelta(days=7)  # as long as the keys of deliveries: then “Try again” is asked once
 
 
@@ -72,14 +75,8 @@ class SqliteQuestions:
 
         if (added := await self._database.write(insert)) is not None:
             place = question.place
-            log_event(
-                logger,
-                "question.accepted",
-                question=question.key,
-                team=place.team,
-                channel=place.channel,
-                user=question.user,
-            )
+            who = {"team": place.team, "channel": place.channel, "user": question.user}
+            log_event(logger, "question.accepted", question=question.key, **who)
             self._note("accepted")
         return added
 
@@ -125,10 +122,12 @@ class SqliteQuestions:
 
     async def store_answer(self, key: str, answer: ModelAnswer, cost: QuestionCost | None = None) -> None:
         now = self._clock.now()
+        who: dict[str, str] = {}
 
         def store(connection: Connection) -> None:
             # The two answers of a comparison were written there as each of them came.
-            for asked in connection.query("SELECT team, user, channel FROM questions WHERE key = ?", [key]):
+            for asked in connection.query(_WHO, [key]):
+                who.update(asked)
                 if not answer.sides:
                     act = AuditEntry(asked["user"], "ask", now, asked["channel"])
                     append_entry(connection, asked["team"], act, answer.model.endpoint)
@@ -147,7 +146,7 @@ class SqliteQuestions:
                 keep_answer(connection, key, answer, now)
 
         await self._database.write(store)
-        log_event(logger, "question.answered", question=key, finish=answer.answer.finish.value)
+        log_event(logger, "question.answered", question=key, finish=answer.answer.finish.value, **who)
         self._note("answered")
 
     async def record_attempt(self, key: str, place: Place) -> None:
@@ -195,6 +194,7 @@ class SqliteQuestions:
 
     async def settle(self, key: str, conversation: Conversation | None = None, *, keep: bool = False) -> None:
         now = self._clock.now()
+        who: dict[str, str] = {}
 
         def forget(connection: Connection) -> None:
             connection.execute("DELETE FROM failed_questions WHERE failed_at < ?", [micros(now - _KEPT)])
@@ -203,15 +203,15 @@ class SqliteQuestions:
                 for row in connection.query("SELECT * FROM questions WHERE key = ?", [key]):
                     failed = failed_row(read_question(row).question, now)
                     connection.table("failed_questions").insert(failed, replace=True)
-            asked = next(connection.query("SELECT user FROM questions WHERE key = ?", [key]), None)
+            who.update(next(connection.query(_WHO, [key]), {}))
             connection.execute("DELETE FROM questions WHERE key = ?", [key])
             drop_unfinished(connection, key)
-            if asked is not None and conversation is not None:
-                append_turns(connection, conversation, now, asked["user"])
+            if who and conversation is not None:
+                append_turns(connection, conversation, now, who["user"])
 
         await self._database.write(forget)
         self._worded.discard(key)
-        log_event(logger, "question.settled", question=key)
+        log_event(logger, "question.settled", question=key, **who)
         self._note("settled")
 
     async def failed(self, key: str) -> Question | None:

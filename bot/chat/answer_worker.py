@@ -27,6 +27,7 @@ from bot.ports.clock import Clock
 from bot.ports.questions import AnswerPoster, LiveRecord, OpenQuestion, Posted, QuestionStore
 from bot.runtime.backoff import DEFAULT_BACKOFF, Backoff
 from bot.runtime.fair_queue import FairQueue, QueueFull
+from bot.runtime.logs import log_event
 from bot.runtime.ordered_work import OrderedWork, Turn
 from bot.spending.question_costs import QuestionBudgets
 
@@ -140,11 +141,51 @@ class AnswerWorker:
                 await self._until_done(key, partial(self._withdraw, to))
             except Exception as error:  # noqa: BLE001 - the person must get an explanation of any error
                 running.answered = True
+                _note_failure(asked.question, error)
                 await turn.wait()
                 await self._explain(key, error, to, live)
             else:
                 await turn.wait()
                 await self._until_done(key, partial(self._post, answer, to, live))
+
+    async def ask_unposted(self, question: Question) -> ModelAnswer:
+        """Ask a question whose answer goes to a program that waits for it. Raises BotError.
+
+        In all else it is like the others: it counts in the limits, the budgets, the costs and the audit log.
+        """
+        await self.add(question)
+        try:
+            answer = await self._answer_unposted(question)
+        except Exception as error:
+            _note_failure(question, error)
+            await self._until_done(question.key, self._settle)
+            raise
+        finally:
+            if self._budgets is not None:
+                self._budgets.release(question)
+        await self._until_done(question.key, self._settle)
+        return answer
+
+    async def _answer_unposted(self, question: Question) -> ModelAnswer:
+        budgets = self._budgets
+        model = await self._chat.model_for(Requester(question.user, question.place), question.named)
+        await self._count(question)
+        if budgets is not None:
+            await budgets.check(question)
+        async with self._turn(question):
+            try:
+                answer = await self._chat.ask(
+                    question.place,
+                    question.text,
+                    model,
+                    question.settings,
+                    alone=True,
+                    before_send=None if budgets is None else partial(budgets.reserve, question),
+                )
+            except NotFoundAtGoogle:
+                await self._note_missing(model)
+                raise
+        return await self._stored(question, answer, budgets)
 
     def stop(self, place: Place, user: str) -> int:
         """Stop the answers in a thread, or the person's own in a channel; return how many."""
@@ -218,8 +259,15 @@ class AnswerWorker:
         return replace(failed, key=f"again:{key}")
 
     async def open_questions(self) -> list[OpenQuestion]:
-        """Return the questions that an earlier process did not settle, oldest first. Raises StorageError."""
-        return list(await self._store.open_questions())
+        """Return the questions that an earlier process did not settle, oldest first. Raises StorageError.
+
+        Of those that are posted nowhere, nobody waits for the answer any more: they are settled.
+        """
+        left = list(await self._store.open_questions())
+        for asked in left:
+            if asked.question.is_unposted:
+                await self._store.settle(asked.question.key)
+        return [asked for asked in left if not asked.question.is_unposted]
 
     async def _answer(
         self, running: RunningAnswer, asked: OpenQuestion, to: AnswerPoster, turn: Turn, live: LiveRecord
@@ -248,16 +296,21 @@ class AnswerWorker:
             asked = await self._store.question(key) or asked
         running.answered = True
         # The two answers of a comparison are stored with their costs already.
-        budgets = None if answer.sides else self._budgets
-        cost = budgets.cost(asked.question, answer) if budgets is not None else None
-        if note := await self._budget_note(asked.question):
+        return await self._stored(asked.question, answer, None if answer.sides else self._budgets)
+
+    async def _stored(
+        self, question: Question, answer: ModelAnswer, budgets: QuestionBudgets | None
+    ) -> ModelAnswer:
+        """Store an answer with its cost; returns it with what is to say of a budget."""
+        cost = budgets.cost(question, answer) if budgets is not None else None
+        if note := await self._budget_note(question):
             answer = replace(answer, note=note)
 
         async def store(_: OpenQuestion) -> bool:
-            await self._store.store_answer(key, answer, cost)
+            await self._store.store_answer(question.key, answer, cost)
             return True
 
-        await self._until_done(key, store)
+        await self._until_done(question.key, store)
         return answer
 
     async def _ask(
@@ -385,10 +438,12 @@ class AnswerWorker:
             await self._store.count(question, THREAD_WINDOW, self._limits.check)
 
     @asynccontextmanager
-    async def _turn(self, question: Question, to: AnswerPoster) -> AsyncIterator[None]:
+    async def _turn(self, question: Question, to: AnswerPoster | None = None) -> AsyncIterator[None]:
         """Wait for the turn of the question's person, and say that it waits. Raises BotError if too many wait."""
         person = f"{question.place.team} {question.user}"
-        note = asyncio.create_task(to.show_waiting(question)) if self._queue.must_wait(person) else None
+        note = None
+        if to is not None and self._queue.must_wait(person):
+            note = asyncio.create_task(to.show_waiting(question))
         try:
             async with self._queue.turn(person):
                 if note is not None:
@@ -492,6 +547,13 @@ class StoredLive:
 
     async def forget(self) -> None:
         await self.store.forget_live(self.key)
+
+
+def _note_failure(question: Question, error: Exception) -> None:
+    """Log that a question has no answer, by the class of the error: its words may be those of a person."""
+    place, why = question.place, type(error).__name__
+    who = {"team": place.team, "channel": place.channel, "user": question.user}
+    log_event(logger, "question.failed", question=question.key, why=why, **who)
 
 
 def _interrupted(question: Question) -> BotError:

@@ -106,6 +106,8 @@ def ask(question: str, person: str, channel: str, as_json: bool, model: str) -> 
     if not answer["ok"]:
         _refuse(answer, as_json)
     click.echo(json.dumps(answer, indent=2) if as_json else answer["answer"])
+    if answer["note"] and not as_json:
+        click.echo(answer["note"], err=True)
 
 
 def _job_line(job: dict[str, Any]) -> str:

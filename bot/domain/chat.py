@@ -9,6 +9,9 @@ from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
 from bot.domain.place import Place
 from bot.domain.spending import TokenUse
 
+# The key of a question that no message of Slack's asked begins so.
+UNPOSTED: Final = "terminal:"
+
 
 @dataclass(frozen=True, slots=True)
 class ModelRef:
@@ -117,6 +120,11 @@ class Question:
     settings: GenerationSettings = NO_SETTINGS
     private: bool = False
     compare: str = ""
+
+    @property
+    def is_unposted(self) -> bool:
+        """Whether its answer goes to a program that waits for it, and is posted nowhere."""
+        return self.key.startswith(UNPOSTED)
 
     @property
     def stands_alone(self) -> bool:

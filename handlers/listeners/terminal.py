@@ -10,15 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bot.chat.chat_service import ChatService
-from bot.chat.question_limits import THREAD_WINDOW, QuestionLimits
+from bot.chat.answer_worker import AnswerWorker
 from bot.datasets import report_text
-from bot.domain.chat import Question
+from bot.domain.chat import UNPOSTED, Question
 from bot.domain.jobs import TuningJob
 from bot.domain.place import Place, Requester
 from bot.errors import BadArgument, BotError, ConfirmationNeeded, Forbidden
 from bot.people.job_access import JobAccess
-from bot.ports.questions import QuestionStore
 from bot.ports.workspace_members import WorkspaceMembers
 from bot.runtime.background_tasks import BackgroundTasks
 from bot.runtime.logs import bind_request, log_event
@@ -49,9 +47,7 @@ class Terminal:
     proposals: Proposals
     tuning: JobService
     job_access: JobAccess
-    chat: ChatService
-    questions: QuestionStore
-    limits: QuestionLimits
+    answers: AnswerWorker
     files: SlackFiles
     poster: Poster
     tasks: BackgroundTasks
@@ -117,14 +113,18 @@ class Terminal:
     async def ask(self, person: str, channel: str, model: str, text: str) -> dict[str, Any]:
         """Ask the model of that name, or the channel's; the answer is for the terminal alone."""
         requester = await self.requester(person, channel)
-        chosen = await self.chat.model_for(requester, model)
-        await self.chat.check_ask(requester, chosen)
-        question = Question(f"terminal:{secrets.token_hex(8)}", requester.place, person, text)
-        await self.questions.count(question, THREAD_WINDOW, self.limits.check)
-        log_event(logger, "terminal.question", question=question.key)
-        answered = await self.chat.ask(requester.place, text, chosen)
+        key = f"{UNPOSTED}{secrets.token_hex(8)}"
+        answered = await self.answers.ask_unposted(
+            Question(key, requester.place, person, text, named=model, quoted=True)
+        )
         answer = answered.answer
-        return {"ok": True, "model": chosen.name, "answer": answer.text, "finish": answer.finish.value}
+        return {
+            "ok": True,
+            "model": answered.model.name,
+            "answer": answer.text,
+            "finish": answer.finish.value,
+            "note": answered.note,
+        }
 
 
 def job_json(job: TuningJob) -> dict[str, Any]:

@@ -40,6 +40,10 @@ async def test_a_pipeline_tunes_waits_and_asks(bot: BotHarness, tmp_path: Path) 
     assert (status, json.loads(out)[0]["state"]) == (0, "succeeded")
     status, out, errors = await tunebot(bot, "ask", "1", "--model", "nightly")
     assert (status, out.strip()) == (0, "2"), errors
+    log = bot.stage.log_end(200)
+    for event in ("question.accepted question=terminal:", "audit.entry action=ask", "question.answered"):
+        assert event in log
+    assert not bot.messages("asked `nightly`")
     # The rights are those of Slack.
     secret = bot.slack.add_channel("secret", private=True)
     status, _, errors = await tunebot(bot, "status", channel=secret.id)

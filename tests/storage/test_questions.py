@@ -1,6 +1,7 @@
 """A question is kept from before it is acknowledged until its answer stands, and its key for a week."""
 
 import asyncio
+import logging
 from dataclasses import replace
 from datetime import timedelta
 
@@ -11,6 +12,7 @@ from bot.domain.generation_settings import GenerationSettings, Safety
 from bot.domain.place import Place
 from bot.ports.notifier import PostAttempt
 from bot.ports.questions import OpenQuestion
+from bot.runtime.logs import RedactingFormatter
 from storage.audit_log import SqliteAuditLog
 from storage.conversations import SqliteChatStore
 from storage.database import Database
@@ -46,6 +48,22 @@ async def test_a_question_comes_back_as_it_was_written(questions: SqliteQuestion
     asked = await questions.add(question)
     assert asked == OpenQuestion(question, START)
     assert await state(questions) == asked
+
+
+async def test_each_line_of_the_log_says_whose_question_it_is_and_where_and_none_has_its_text(
+    questions: SqliteQuestions, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="storage.questions")
+    await questions.add(TYPED)
+    await questions.store_answer(TYPED.key, ANSWER)
+    await questions.settle(TYPED.key)
+    said = [RedactingFormatter([]).format(record).partition("storage.questions: ")[2] for record in caplog.records]
+    who = f"team={TEAM} channel={PLACE.channel} user={TYPED.user}"
+    assert said == [
+        f"question.accepted question={TYPED.key} {who}",
+        f"question.answered question={TYPED.key} finish=cut {who}",
+        f"question.settled question={TYPED.key} {who}",
+    ]
 
 
 async def test_the_same_delivery_is_refused_while_open_after_the_answer_and_for_a_week(

@@ -77,6 +77,24 @@ async def test_a_question_is_asked_answered_and_kept_with_its_thread(
     assert conversation.turns == (Turn(Role.USER, "1"), Turn(Role.MODEL, "2"))
 
 
+async def test_a_question_of_the_terminal_is_answered_there_and_kept_nowhere(
+    harness: Harness, asking: AnswerWorker, questions: SqliteQuestions, model: ModelRef
+) -> None:
+    answered = await asking.ask_unposted(replace(SEVEN, key="terminal:1"))
+    assert (answered.model, answered.answer.text) == (model, "2")
+    assert await questions.open_questions() == []
+    assert await harness.chats.conversation(PLACE) is None
+
+
+async def test_a_question_of_the_terminal_that_a_killed_process_left_is_neither_asked_nor_posted(
+    harness: Harness, asking: AnswerWorker, questions: SqliteQuestions, model: ModelRef
+) -> None:
+    assert await questions.add(replace(SEVEN, key="terminal:1"))
+    assert await asking.open_questions() == []
+    assert await questions.open_questions() == []
+    assert asked_of_google(harness) == 0
+
+
 async def test_the_same_delivery_is_not_taken_again_while_it_is_answered_nor_afterwards(
     asking: AnswerWorker, model: ModelRef
 ) -> None:

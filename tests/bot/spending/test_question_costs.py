@@ -104,6 +104,26 @@ async def test_a_question_over_its_budget_is_not_sent(harness: Harness) -> None:
     assert (sums.team, sums.questions) == (TEAM, 1)
 
 
+async def test_a_question_of_the_terminal_is_held_against_the_budgets_and_counted_like_any_other(
+    harness: Harness,
+) -> None:
+    parts = (harness.stores, harness.backends, harness.files, harness.clock, lambda: None, harness.workers)
+    process = build_open_use_cases(*parts, named_roles=ROLES, prices=PRICES)
+    await harness.answering("numbers")
+    await process.budgets.set(OWNER, ADA, Purpose.QUESTIONS, Decimal(300))
+    with pytest.raises(OverBudget, match=r"this question may cost \$"):
+        await process.answers.ask_unposted(question("terminal:1"))
+    assert harness.google.requests.matching(r"generateContent$") == []
+    await process.budgets.set(OWNER, ADA, Purpose.QUESTIONS, Decimal(310))
+    answered = await process.answers.ask_unposted(question("terminal:2"))
+    assert answered.answer.text
+    (use,) = await process.budgets.uses(OWNER)
+    assert Decimal(0) < use.used < 10
+    (line, *_) = await harness.stores.audit_log.lines(TEAM)
+    assert (line.act.action, line.act.user) == ("ask", ADA)
+    assert await harness.stores.questions.open_questions() == []
+
+
 async def test_of_questions_at_once_only_as_many_are_sent_as_fit(harness: Harness) -> None:
     store = harness.stores.budgets
     budgets = QuestionBudgets(store, harness.stores.question_spend, PRICES, harness.clock)
