@@ -17,6 +17,8 @@ from bot.cli.env_file_option import env_file_option
 from bot.errors import BotError
 
 WAIT_SECONDS: Final = 10.0
+# A bot that is upgraded answers nothing for a moment; the tuning goes on without it.
+RESTART_SECONDS: Final = 600.0
 # A check of a large file takes minutes, an answer of a model also.
 ANSWER_SECONDS: Final = 900.0
 
@@ -72,11 +74,32 @@ def start(
     if not answer["ok"]:
         _refuse(answer, as_json, "Add --yes to start it all the same." if answer.get("needs_yes") else "")
     job = answer["job"]
-    while wait and not job["ended"]:
-        time.sleep(WAIT_SECONDS)
-        job = _send("status", {"person": person, "channel": channel, "name": job["key"]})["jobs"][0]
+    if wait:
+        job = _wait_for_end(job, {"person": person, "channel": channel, "name": job["key"]})
     click.echo(json.dumps({**answer, "job": job}, indent=2) if as_json else _job_line(job))
     sys.exit(1 if wait and job["state"] != "succeeded" else 0)
+
+
+def _wait_for_end(job: dict[str, Any], query: dict[str, Any]) -> dict[str, Any]:
+    """Ask for the job until it has ended, with a progress bar where standard error is a terminal."""
+    answered_at = time.monotonic()
+    try:
+        with click.progressbar(length=100, label=f"Tuning {job['name']}", file=sys.stderr) as bar:
+            while not job["ended"]:
+                time.sleep(WAIT_SECONDS)
+                if isinstance(answer := _try_to_send("status", query), Exception):
+                    if time.monotonic() - answered_at > RESTART_SECONDS:
+                        raise _no_bot(answer) from answer
+                    continue
+                answered_at = time.monotonic()
+                if not answer["ok"]:
+                    raise BotError(answer["error"], answer.get("hint", ""))
+                job = answer["jobs"][0]
+                bar.update(int(job["percent"] or 0) - bar.pos)
+    except KeyboardInterrupt:
+        click.echo(f"\nThe tuning goes on. See it with: tunebot status {job['key']}", err=True)
+        raise
+    return job
 
 
 @click.command()
@@ -128,19 +151,32 @@ def _refuse(answer: dict[str, Any], as_json: bool, hint: str = "") -> None:
 
 def _send(command: str, query: dict[str, Any], body: Any = b"") -> dict[str, Any]:
     """Send a command to the bot that uses the database; returns its answer. Raises BotError if there is none."""
+    answer = _try_to_send(command, query, body)
+    if isinstance(answer, Exception):
+        raise _no_bot(answer) from answer
+    return answer
+
+
+def _try_to_send(command: str, query: dict[str, Any], body: Any = b"") -> dict[str, Any] | Exception:
+    connection = _BotConnection(_socket())
+    try:
+        connection.request("POST", f"/{command}?{urlencode(query)}", body=body)
+        return dict(json.loads(connection.getresponse().read()))
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        return error
+    finally:
+        connection.close()
+
+
+def _socket() -> str:
     from bot.settings import Settings
 
     database = os.environ.get("TUNEBOT_DB", "").strip() or str(Settings.model_fields["database"].default)
-    path = f"{os.path.abspath(database)}.sock"
-    connection = _BotConnection(path)
-    try:
-        connection.request("POST", f"/{command}?{urlencode(query)}", body=body)
-        found = json.loads(connection.getresponse().read())
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise BotError(
-            f"No bot answers at {path} ({type(error).__name__}).",
-            "Start the bot, and set TUNEBOT_DB to its database. The command must run as the bot's own user.",
-        ) from error
-    finally:
-        connection.close()
-    return dict(found)
+    return f"{os.path.abspath(database)}.sock"
+
+
+def _no_bot(error: Exception) -> BotError:
+    return BotError(
+        f"No bot answers at {_socket()} ({type(error).__name__}).",
+        "Start the bot, and set TUNEBOT_DB to its database. The command must run as the bot's own user.",
+    )
