@@ -33,7 +33,9 @@ from bot.domain.datasets import Dialect, FieldMapping
 _PREVIEWS = 2
 _PREVIEWED = 200
 # What pandas, Python, R, Excel and JavaScript write where a cell is empty.
-_BLANK_WORDS = frozenset({"nan", "none", "null", "<na>", "#n/a", "undefined", "nat"})
+_BLANK_WORDS = frozenset({"nan", "none", "null", "<na>", "#n/a", "undefined", "nat"}) | {
+    f"#{error}" for error in ("value!", "ref!", "name?", "div/0!", "num!", "null!")
+}
 _LONGEST_BLANK = 9
 _last_character = itemgetter(-1)
 

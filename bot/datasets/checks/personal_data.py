@@ -1,8 +1,13 @@
-"""Finds signs of personal data, secrets, garbled text and thoughts in raw rows, and counts their lines.
+"""Finds signs of personal data, and of what no text should hold from which a model learns, and counts their lines.
+
+The latter are garbled text, thoughts, calls of tools, marks of pictures and of prompt templates, entities of HTML,
+and control characters. All are searched in the raw rows.
 
 A sign is no proof: it makes a person look before the text becomes part of a model. Values are shown masked,
 because many people may read the report.
 """
+
+import re
 
 from bot.datasets.checks.private_values import EMAIL, PATTERN, private_value
 from bot.datasets.findings.collector import SHOWN_LINES, FindingCollector, Problem
@@ -17,17 +22,62 @@ _GARBLED = (
 _GARBLED_STARTS = (b"\\", b"\xc3", b"\xce", b"\xd0", b"\xe2", b"\xef")
 _GARBLED_KIND = "garbled text"
 # The end of what a model thought, as open models write it in front of their answers: `<think>...</think>`.
-_THOUGHT = rb"</think(?:ing)?>|\\u003[cC]/think(?:ing)?\\u003[eE]"
+_LESS, _MORE, _AND = rb"(?:<|\\u003[cC])", rb"(?:>|\\u003[eE])", rb"(?:&|\\u0026)"
+_THOUGHT = _LESS + rb"/(?:think(?:ing)?|thoughts?|reasoning|scratchpad)" + _MORE
 _THOUGHT_KIND = "a thought"
+# How models of Qwen, Nous, Mistral and Llama write a call of a tool into their answer.
+_CALL = _LESS + rb"(?:tool_call|function_call|\|python_tag\|)" + _MORE + rb"|\[TOOL_CALLS\]"
+_CALL_KIND = "the call of a tool"
+# Where LLaVA, LLaMA-Factory and Llama put a picture into a question.
+_PICTURE = _LESS + rb"(?:image|\|image\|)" + _MORE
+_PICTURE_KIND = "the mark of a picture"
+# The marks around turns in the prompts of Claude 2, ChatML, Llama 2 and 3, Gemma, Phi and Alpaca.
+_TEMPLATE = (
+    rb"\\n\\n(?:Human|Assistant): |\\n\\n### (?:Response|Assistant):|\[/INST\]|"
+    + _LESS
+    + rb"(?:\|im_start\||\|start_header_id\||start_of_turn|\|assistant\|)"
+    + _MORE
+)
+_TEMPLATE_KIND = "the mark of a prompt"
+_ENTITY = _AND + rb"(?:amp|lt|gt|quot|apos|nbsp|#(?:x[0-9a-fA-F]{2}|[0-9]{2})[0-9a-fA-F]{0,4});"
+_ENTITY_KIND = "an entity of HTML"
+# Characters that no screen shows, but not the tab and the line ends; a NUL is an error of its row.
+_CONTROL = rb"\\u00(?:0[1-8bBeEfF]|1[0-9a-fA-F]|7[fF])|\x7f"
+_CONTROL_KIND = "a control character"
 # The rules of the kinds that are no personal data.
-_RULES = {_GARBLED_KIND: "mojibake", _THOUGHT_KIND: "thoughts-in-text"}
+_RULES = {
+    _GARBLED_KIND: "mojibake",
+    _THOUGHT_KIND: "thoughts-in-text",
+    _CALL_KIND: "tool-call-in-text",
+    _PICTURE_KIND: "picture-mark-in-text",
+    _TEMPLATE_KIND: "template-in-text",
+    _ENTITY_KIND: "html-entities",
+    _CONTROL_KIND: "control-characters",
+}
+# What is recognized by its own text, in this order.
+_KINDS = tuple(
+    (compile_linear(pattern), kind)
+    for pattern, kind in (
+        (_THOUGHT, _THOUGHT_KIND),
+        (_CALL, _CALL_KIND),
+        (_PICTURE, _PICTURE_KIND),
+        (_TEMPLATE, _TEMPLATE_KIND),
+        (_ENTITY, _ENTITY_KIND),
+        (_CONTROL, _CONTROL_KIND),
+    )
+)
+_KIND_STARTS = (b"<", b"\\", b"[", b"&", b"\x7f")
+# The keys and types beside which a mark of a picture has its picture.
+_SHOWN_PICTURE = re.compile(rb'"images?"|"image_url"|"fileData"|"file_data"')
+# A row of Anthropic's HH-RLHF, whose marks are read as turns.
+_TWO_DIALOGUES = re.compile(rb'\s*+\{\s*+"(?:chosen|rejected)"\s*+:\s*+"\\n\\nHuman: ')
 
 
 class PersonalData:
     """Counts the lines with such signs, by kind, block after block."""
 
     def __init__(self) -> None:
-        self._pattern = compile_linear(b"|".join((PATTERN, _GARBLED, _THOUGHT)))
+        self._pattern = compile_linear(b"|".join((PATTERN, _GARBLED, *(kind.pattern for kind, _ in _KINDS))))
         self._counts: dict[str, int] = {}
         self._lines: dict[str, list[int]] = {}
         self._values: dict[str, str] = {}
@@ -65,10 +115,39 @@ class PersonalData:
             )
 
 
+def _is_escaped(raw: bytes, at: int) -> bool:
+    """Return whether a backslash is itself written as JSON escapes it, and begins nothing."""
+    before = raw[max(0, at - 64) : at]
+    return raw.startswith(b"\\", at) and (len(before) - len(before.rstrip(b"\\"))) % 2 == 1
+
+
+def _kind_of_mark(mark: bytes) -> str:
+    return next((kind for pattern, kind in _KINDS if pattern.fullmatch(mark)), "")
+
+
+def _line_around(raw: bytes, at: int) -> bytes:
+    end = raw.find(b"\n", at)
+    return raw[raw.rfind(b"\n", 0, at) + 1 : end if end >= 0 else len(raw)]
+
+
+def _unescaped(mark: bytes) -> str:
+    """Return a mark as a person reads it; control characters stay as JSON writes them."""
+    text = mark.decode().strip().replace("\\n", "").strip()
+    for escape, character in (("3c", "<"), ("3e", ">"), ("26", "&")):
+        text = text.replace(f"\\u00{escape}", character).replace(f"\\u00{escape.upper()}", character)
+    return text
+
+
 def _classify(raw: bytes, start: int, end: int) -> tuple[str, str] | None:
     """Return the kind of a match and what of it may be shown, or None for something harmless."""
-    if raw[start : start + 3] == b"</t" or raw[start : start + 7].lower() == b"\\u003c/":
-        return _THOUGHT_KIND, raw[start:end].decode().replace("\\u003c", "<").replace("\\u003e", ">")
+    if _is_escaped(raw, start):
+        return None
+    if raw.startswith(_KIND_STARTS, start) and (kind := _kind_of_mark(raw[start:end])):
+        if kind == _PICTURE_KIND and _SHOWN_PICTURE.search(_line_around(raw, start)):
+            return None
+        if kind == _TEMPLATE_KIND and _TWO_DIALOGUES.match(_line_around(raw, start)):
+            return None
+        return kind, _unescaped(raw[start:end])
     if raw.startswith(_GARBLED_STARTS, start):
         around = raw[max(0, start - 12) : end + 8].decode("utf-8", "ignore")
         return _GARBLED_KIND, around.replace("\n", " ")

@@ -333,6 +333,31 @@ RULES: dict[str, Rule] = {
         "What a model thought stands inside of texts (it ends with {value}), and would be learned as an answer.",
         "Take it out of the answers if people should not read it: all from <think> to </think>.",
     ),
+    "tool-call-in-text": Rule(
+        WARNING,
+        "Calls of tools stand inside of texts ({value}), and would be learned as words of the answer.",
+        "Write them as calls, in Google's or OpenAI's form, or take these rows out.",
+    ),
+    "picture-mark-in-text": Rule(
+        WARNING,
+        "A text holds {value}, and the row shows no picture: what the answer speaks of would be missing.",
+        "Name the picture in `images`, in the order of the marks, or take the mark out.",
+    ),
+    "template-in-text": Rule(
+        WARNING,
+        "Marks of another model's prompt stand inside of texts ({value}), and would be learned as words.",
+        "Write each turn as a turn of its own, without these marks.",
+    ),
+    "html-entities": Rule(
+        WARNING,
+        "Texts hold entities of HTML ({value}), as a web page or Slack writes its text.",
+        "Turn them into characters, unless the model should write HTML.",
+    ),
+    "control-characters": Rule(
+        WARNING,
+        "Texts hold control characters ({value}), which no screen shows.",
+        "Take them out: the model learns to write them.",
+    ),
     "thoughts-left-out": Rule(
         WARNING,
         "What the model thought before its answer ({field}) is left out, text and mark together.",
@@ -359,7 +384,7 @@ RULES: dict[str, Rule] = {
     ),
     "only-a-blank-word": Rule(
         WARNING,
-        "The output is nothing but {value}, as programs write an empty cell.",
+        "The output is nothing but {value}, as programs write an empty cell or a broken formula.",
         "Take these rows out if they have no answer: the model learns to say that.",
     ),
     "row-in-wrapper": Rule(
@@ -376,7 +401,7 @@ RULES: dict[str, Rule] = {
     ),
     "odd-spaces": Rule(
         WARNING,
-        "Spaces that are none in JSON (such as no-break spaces, or control characters) stand between values.",
+        "Spaces or marks that are none in JSON (such as no-break spaces) stand between values.",
         "They are left out.",
     ),
     "title-row": Rule(

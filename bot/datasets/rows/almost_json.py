@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-# Characters that look like nothing, outside of texts: no-break and other wide spaces, zero-width characters, BOM, and
-# the marks that Python takes for spaces, among them the one in front of each row of a JSON text sequence (RFC 7464).
+# Characters that look like nothing, outside of texts: no-break and other wide spaces, zero-width characters, BOM,
+# and the marks that Python takes for spaces; one is in front of each row of a JSON text sequence (RFC 7464).
 _ODD_SPACES = (
     "\u00a0\u2007\u202f\u2002\u2003\u2009\u200b\u200c\u200d\u2060\ufeff\u3000\x0b\x0c\x1c-\x1f\x85\u2028\u2029"
 )

@@ -1,4 +1,4 @@
-"""Files of the same kinds as those of `test_near_misses.py`, from other programs: nothing is lost, nothing is false.
+"""Files of the same kinds as those of `test_near_misses.py`, from other programs: nothing lost, nothing false.
 
 Each is checked, converted and repaired; the rows of the file are those that are kept and those that are left out.
 """

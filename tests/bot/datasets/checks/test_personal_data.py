@@ -4,6 +4,7 @@ import pytest
 
 from bot.datasets.checks.personal_data import PersonalData
 from bot.datasets.findings.collector import FindingCollector
+from bot.datasets.findings.findings import Severity
 
 HINTS = {
     "jo.doe+x@corp.co.uk": "an e-mail address",
@@ -60,5 +61,49 @@ def test_personal_data_is_hinted_at_and_masked(text: str) -> None:
 def test_harmless_text_is_no_personal_data(text: str) -> None:
     collector, personal = FindingCollector(), PersonalData()
     personal.scan(text.encode(), 1)
+    personal.report(collector)
+    assert collector.findings() == ()
+
+
+MARKS = {
+    rb"hm</reasoning> Yes.": ("thoughts-in-text", "</reasoning>"),
+    rb"<tool_call>{\"name\": 1}</tool_call>": ("tool-call-in-text", "<tool_call>"),
+    rb"[TOOL_CALLS] [1]": ("tool-call-in-text", "[TOOL_CALLS]"),
+    rb"\u003c|python_tag|\u003e": ("tool-call-in-text", "<|python_tag|>"),
+    rb"<image>\nWhat is it?": ("picture-mark-in-text", "<image>"),
+    rb"\n\nHuman: Hi": ("template-in-text", "Human:"),
+    rb"[INST] Hi [/INST] Hello": ("template-in-text", "[/INST]"),
+    rb"\u003C|im_start|\u003Euser": ("template-in-text", "<|im_start|>"),
+    rb"Hi\n\n### Response:\nHello": ("template-in-text", "### Response:"),
+    rb"salt &amp; pepper": ("html-entities", "&amp;"),
+    rb"don\u0026#39;t": ("html-entities", "&#39;"),
+    rb"a\u001b[0mb": ("control-characters", "\\u001b"),
+    b"a\x7fb": ("control-characters", "\\x7f"),
+}
+
+
+@pytest.mark.parametrize("text", MARKS)
+def test_what_no_text_should_hold_is_named_with_its_line(text: bytes) -> None:
+    collector, personal = FindingCollector(), PersonalData()
+    personal.scan(b'{"prompt":"nothing"}\n{"prompt":"' + text + b'"}\n', 10)
+    personal.report(collector)
+    [finding] = collector.findings()
+    assert (finding.rule, finding.value) == (MARKS[text][0], MARKS[text][1])
+    assert (finding.lines, finding.severity) == ((11,), Severity.WARNING)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        rb'{"prompt": "<image>\nWhat is it?", "images": ["a.png"]}',
+        rb'{"chosen": "\n\nHuman: Hi\n\nAssistant: Hello", "rejected": "\n\nHuman: Hi\n\nAssistant: No"}',
+        rb'{"prompt": "Write \\u001b as an escape, & then ; a < b > c"}',
+        rb'{"prompt": "one\ttwo\r\nthree\u000afour"}',
+        rb'{"prompt": "The human: said &c.; see [INST"}',
+    ],
+)
+def test_marks_that_are_read_and_characters_that_are_no_marks_are_not_named(line: bytes) -> None:
+    collector, personal = FindingCollector(), PersonalData()
+    personal.scan(line + b"\n", 1)
     personal.report(collector)
     assert collector.findings() == ()
