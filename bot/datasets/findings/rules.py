@@ -137,6 +137,7 @@ RULES: dict[str, Rule] = {
     "unknown-keys": Rule(
         ERROR, "The rows have keys of no known dialect: {value}.", "{detail} Name the keys of both.", True
     ),
+    "other-export": Rule(ERROR, "No examples are here; I found {value}.", "{detail}", True),
     # A line that is no row at all.
     "not-json": Rule(ERROR, "Not JSON: {detail}.", _ONE_PER_LINE),
     "almost-json": Rule(
@@ -421,7 +422,7 @@ RULES: dict[str, Rule] = {
     ),
     "answer-beside": Rule(
         WARNING,
-        "The row is a question in `request` and its answer in `response`; what is beside them is left out.",
+        "The row is a question in `{field}` and its answer beside it; what else is beside them is left out.",
         "Nothing to do.",
     ),
     "no-column-names": Rule(

@@ -3,11 +3,13 @@
 Each function returns the example, or None where it added an error to `problems`.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bot.datasets.findings.collector import Problem, Problems
 from bot.datasets.rows.chat_turns import ChatTurn, order_turns
+from bot.datasets.rows.column_mapping import value_at
 from bot.datasets.rows.examples import BLANK_LINE, Example
 from bot.datasets.rows.json_values import (
     THOUGHT_TYPES,
@@ -34,7 +36,14 @@ _PART_CALLS = frozenset(
     }
 )
 _PART_MEDIA = frozenset({"inlineData", "fileData", "inline_data", "file_data"})
-_OPENAI_ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "model"}
+# `chatbot` is Cohere's word for the model.
+_OPENAI_ROLES = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "assistant": "model",
+    "chatbot": "model",
+}
 _MESSAGES_ROLES = {"system": "system", "user": "user", "model": "model"}
 # PaLM's chat examples have authors of free choice; these two are Google's own.
 # Source: https://cloud.google.com/vertex-ai/generative-ai/docs/models/tune-text-models-supervised (2023)
@@ -57,6 +66,11 @@ CONVERSATION_KEYS = ("conversations", "conversation")
 _ROLE_NAMES = ("role", "from", "author", "speaker", "sender")
 _TEXT_NAMES = ("content", "value", "text", "message", "parts")
 
+
+# Other names of the turns that data sets and exports have; the value must be a list of turns, too.
+_OTHER_TURN_KEYS = frozenset({"turns", "dialog", "dialogue", "chat", "chat_messages", "transcript", "thread"})
+# How texts of Anthropic's HH-RLHF mark their turns.
+_MARK_OF_TURN = re.compile(r"(?:\A|\n\n)(Human|Assistant):[ \n]?")
 
 # The keys of what is answered, in a preference row. Sources: TRL, LLaMA-Factory, and Intel's orca_dpo_pairs.
 _PROMPT_KEYS = ("prompt", "question", "instruction", *CONVERSATION_KEYS)
@@ -82,7 +96,37 @@ def read_conversations(row: Mapping[str, Any], problems: Problems) -> Example | 
 
 def conversation_key(row: Mapping[str, Any]) -> str:
     """Return the key of the turns in a row of ShareGPT."""
-    return next((key for key in CONVERSATION_KEYS if key in row), CONVERSATION_KEYS[0])
+    return next((key for key in CONVERSATION_KEYS if key in row), "") or turns_key(row) or CONVERSATION_KEYS[0]
+
+
+def turns_key(row: Mapping[str, Any]) -> str:
+    """Return another key that holds turns, in any letter case; empty where there is none."""
+    for key, value in row.items():
+        if isinstance(value, list) and key.lower() in _OTHER_TURN_KEYS and holds_turns(value):
+            return key
+    return ""
+
+
+def holds_turns(value: Any) -> bool:
+    """Return whether a value is a turn, with a role and a text, or a list of turns."""
+    if isinstance(value, list):
+        return bool(value) and all(isinstance(turn, dict) and holds_turns(turn) for turn in value)
+    return isinstance(value, dict) and not (
+        value.keys().isdisjoint(_ROLE_NAMES) or value.keys().isdisjoint(_TEXT_NAMES)
+    )
+
+
+def read_sides(
+    row: Mapping[str, Any], question: str, answer: str, used: set[str], problems: Problems
+) -> Example | None:
+    """Read a row whose question, answer or both are lists of turns, as TRL, LangSmith and Langfuse write them."""
+    turns = read_side_keys(row, used, problems) + _prompt_turns(value_at(row, question), question, problems)
+    said = value_at(row, answer)
+    if holds_turns(said):
+        turns += _prompt_turns(said if isinstance(said, list) else [said], answer, problems)
+    else:
+        turns.append(ChatTurn("model", _answer(said, answer, problems), answer))
+    return _example(turns, problems, lenient=True)
 
 
 def read_contents(row: Mapping[str, Any], problems: Problems) -> Example | None:
@@ -142,6 +186,8 @@ def read_chosen(row: Mapping[str, Any], problems: Problems) -> Example | None:
             beside, prompt = "input", BLANK_LINE.join(filter(None, (prompt, extra)))
     turns = read_side_keys(row, {prompt_key, chosen_key, rejected_key, beside}, problems)
     chosen, rejected = row.get(chosen_key), row.get(rejected_key)
+    if prompt is None:
+        chosen, rejected = _dialogue(chosen), _dialogue(rejected)
     if isinstance(chosen, list) and isinstance(rejected, list) and len(chosen) > 1 and _holds(chosen, prompt):
         # TRL's implicit prompt: both answers repeat the conversation before them, also where `prompt` is its text.
         if chosen[:-1] != rejected[:-1]:
@@ -156,6 +202,18 @@ def read_chosen(row: Mapping[str, Any], problems: Problems) -> Example | None:
     return None if problems.refused else Example(system, (*texts, answers[0]), answers[1])
 
 
+def _dialogue(value: Any) -> Any:
+    """Return a text of Anthropic's HH-RLHF as turns, any other value as it is."""
+    if not isinstance(value, str) or not value.lstrip().startswith("Human:"):
+        return value
+    _, *pieces = _MARK_OF_TURN.split(value.strip())
+    roles = {"Human": "user", "Assistant": "assistant"}
+    return [
+        {"role": roles[name], "content": text.strip()}
+        for name, text in zip(pieces[::2], pieces[1::2], strict=True)
+    ]
+
+
 def _holds(turns: list[Any], prompt: Any) -> bool:
     """Return whether there is no prompt beside the turns, or only the text of one of them."""
     return prompt is None or any(isinstance(turn, dict) and turn.get("content") == prompt for turn in turns[:-1])
@@ -165,7 +223,7 @@ def _prompt_turns(value: Any, key: str, problems: Problems) -> list[ChatTurn]:
     if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
         if all("role" in item for item in value):
             return _read_messages(value, key, _OPENAI_ROLES, problems)
-        if all("from" in item for item in value):
+        if holds_turns(value):
             return _read_messages(value, key, SHAREGPT_ROLES, problems)
     text = text_of(value)
     if text is None:

@@ -25,8 +25,9 @@ def order_turns(
 
     `lenient` merges turns of one role and moves system texts to the front, each with a warning, as is right for
     OpenAI's rows; otherwise both are errors. `answered` False wants the user's turn last. What is returned
-    alongside an error means nothing.
+    alongside an error means nothing. A system text without a word says nothing, and is no turn.
     """
+    turns = [turn for turn in turns if turn.role != "system" or turn.text.strip()]
     for message in turns:
         if not message.text.strip():
             problems.add(Problem("empty-field", message.place))

@@ -1,8 +1,10 @@
 """Maps rows with unknown keys: guesses which keys hold input and output, and reads what a person names.
 
 A mapping's input may name several keys with a plus (`instruction+input`); their texts are joined by a blank line.
+A key with a dot (`inputs.question`) is one inside of an object, where the row has no such key itself.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,6 +33,11 @@ KNOWN_PAIRS: tuple[tuple[str, str], ...] = (
     ("text", "summary"),
     ("text", "label"),
     ("text", "label_text"),
+    ("text", "annotation"),
+    ("question", "expectedoutput"),
+    ("input", "expectedoutput"),
+    ("textinput", "output"),
+    ("inputtext", "outputtext"),
     ("prompt", "completion"),
     ("text_input", "output"),
     ("input_text", "output_text"),
@@ -40,6 +47,16 @@ KNOWN_PAIRS: tuple[tuple[str, str], ...] = (
     ("pregunta", "respuesta"),
     ("q", "a"),
 )
+
+
+# Names of what says something about a row, and is neither asked nor answered.
+_ABOUT_ROW = re.compile(
+    r"(?:^|_)(?:id|ids|uuid|guid|hash|url|uri|date|time|timestamp|at|lang|language|locale|model|split|state|status|type"
+    r"|version|object|email|agent|by)$"
+)
+# What is never an answer.
+_ASKED = frozenset({"question", "query", "prompt", "instruction", "context", "input", "system", "user"})
+_TEXTS = frozenset({"content", "value", "text", "parts"})
 
 
 def input_keys(mapping: FieldMapping) -> tuple[str, ...]:
@@ -60,17 +77,65 @@ def question_of(mapping: FieldMapping | None) -> str:
     return f"Is {asked} what people ask, and `{mapping.output}` what the model should say?"
 
 
+def value_at(row: Mapping[str, Any], path: str) -> Any:
+    """Return the value of a key, or of a path of keys inside of objects (`inputs.question`); None without one."""
+    if path in row or "." not in path:
+        return row.get(path)
+    key, _, rest = path.partition(".")
+    inner = row.get(key)
+    return value_at(inner, rest) if isinstance(inner, dict) else None
+
+
 def guess_mapping(row: Mapping[str, Any], *, known_only: bool = False) -> FieldMapping | None:
     """Return the mapping that the row's keys suggest, in any letter case, or None.
 
     Numbers count as text, as labels are often numbers. Where no known pair is found, two keys that hold text are
-    taken in their order, unless `known_only`.
+    taken in their order, unless `known_only`; names of ids, dates and the like are never among them. Keys inside
+    of objects are looked at where those of the row itself suggest nothing.
     """
-    values = [key for key, value in row.items() if isinstance(value, str | int | float) and "+" not in key]
-    by_lower = {key.strip().lower(): key for key in values}
+    own = {key: value for key, value in row.items() if _may_be_text(value) and "+" not in key}
+    inner = {
+        f"{key}.{name}": value
+        for key, held in row.items()
+        if isinstance(held, dict) and not _may_be_text(held)
+        for name, value in held.items()
+        if _may_be_text(value) and "+" not in key + name
+    }
+    known = _known_pair(own) or _known_pair(own | inner)
+    return known if known or known_only else _two_texts(own) or _two_texts(own | inner)
+
+
+def _may_be_text(value: Any) -> bool:
+    """Return whether a value is text, a number, a turn, or a list of turns."""
+    if isinstance(value, list):
+        return bool(value) and all(isinstance(turn, dict) and _may_be_text(turn) for turn in value)
+    return isinstance(value, str | int | float) or (
+        isinstance(value, dict) and ("role" in value or "from" in value) and not value.keys().isdisjoint(_TEXTS)
+    )
+
+
+def _known_pair(values: Mapping[str, Any]) -> FieldMapping | None:
+    names = [key.rpartition(".")[2].strip().lower() for key in values]
+    by_name = {name: key for name, key in zip(names, values, strict=True) if names.count(name) == 1}
+    by_name |= {key.strip().lower(): key for key in values}
     for known_input, known_output in KNOWN_PAIRS:
         parts = known_input.split("+")
-        if known_output in by_lower and all(part in by_lower for part in parts):
-            return FieldMapping("+".join(by_lower[part] for part in parts), by_lower[known_output])
-    texts = [key for key in values if isinstance(row[key], str)]
-    return FieldMapping(texts[0], texts[1]) if len(texts) == 2 and not known_only else None
+        if known_output in by_name and all(part in by_name for part in parts):
+            return FieldMapping("+".join(by_name[part] for part in parts), by_name[known_output])
+    return None
+
+
+def _two_texts(values: Mapping[str, Any]) -> FieldMapping | None:
+    texts = [
+        key
+        for key, value in values.items()
+        if not isinstance(value, int | float) and not _ABOUT_ROW.search(_words(key))
+    ]
+    if len(texts) != 2 or texts[1].strip().lower() in _ASKED:
+        return None
+    return FieldMapping(texts[0], texts[1])
+
+
+def _words(key: str) -> str:
+    """Return a key in small letters with a line between its words, also where capitals divide them."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|\W+", "_", key).lower()

@@ -18,6 +18,7 @@ from bot.datasets.formats.json_lines import NUL, Block
 from bot.datasets.rows.column_mapping import guess_mapping, question_of
 from bot.datasets.rows.examples import BLANK_LINE, Example
 from bot.datasets.rows.fast_reader import FAST_READER_ERRORS, Columns, FastReader, build_fast_reader
+from bot.datasets.rows.other_exports import export_of
 from bot.datasets.rows.slow_reader import WRAPPER_KEYS, ParsedRow, dialect_of, parse_object, parse_row, unwrap
 from bot.domain.backend_profile import DatasetLimits
 from bot.domain.datasets import Dialect, FieldMapping
@@ -84,6 +85,10 @@ def measure(columns: Columns) -> Batch:
         before = [length - count + 2 for length, count in zip(before, columns.counts, strict=True)]
     after = list(map(len, columns.outputs))
     return Batch(columns, before, after, max(before), max(after), most)
+
+
+def _guess(row: Mapping[str, Any]) -> FieldMapping | None:
+    return None if export_of(row) is not None else guess_mapping(row)
 
 
 def _is_object(line: bytes) -> bool:
@@ -322,7 +327,7 @@ class RowChecker:
         elif others:
             self._other_form = True
             self.keys = others.most_common(1)[0][0]
-            self.guessed_mapping = guess_mapping(first[self.keys])
+            self.guessed_mapping = _guess(first[self.keys])
 
     def rewrites(self, dialect: Dialect | None) -> bool:
         """Return whether rows of this dialect are so many that they belong to the file, and are no stray rows."""
@@ -351,10 +356,13 @@ class RowChecker:
             keys_of_row = tuple(row)[:_SHOWN_KEYS]
             if not self.keys and keys_of_row:
                 self.keys = keys_of_row
-                self.guessed_mapping = guess_mapping(row)
-            self._question = self._question or question_of(self.guessed_mapping)
-            shown = ", ".join(keys_of_row) or "none"
-            parsed.problems.add(Problem("unknown-keys", value=shown, detail=self._question))
+                self.guessed_mapping = _guess(row)
+            if (export := export_of(row)) is not None:
+                parsed.problems.add(Problem("other-export", value=export.what, detail=export.advice))
+            else:
+                self._question = self._question or question_of(self.guessed_mapping)
+                shown = ", ".join(keys_of_row) or "none"
+                parsed.problems.add(Problem("unknown-keys", value=shown, detail=self._question))
         elif self._dialect is None and not self._other_form:
             self.require(dialect)
         elif dialect is not self._dialect:

@@ -39,15 +39,40 @@ WEIGHT_KEYS = frozenset(
 _MASK_KEYS = frozenset({"mask", "masked", "ignore_loss"})
 # Examples and documents that a model is shown beside the conversation, as in PaLM's `examples` and TRL's
 # `documents`.
-_SHOWN_KEYS = frozenset({"examples", "documents", "few_shot", "demonstrations"})
+_SHOWN_KEYS = frozenset({"examples", "documents", "few_shot", "demonstrations", "choices", "options"})
 _MEDIA_KEYS = frozenset({"image", "images", "video", "videos", "audio", "audios", "attachments"})
 # What a model thought before it answered, as DeepSeek, OpenRouter, vLLM and others write it beside the answer.
 _THOUGHT_KEYS = frozenset(
-    {"reasoning_content", "reasoning", "reasoning_details", "thinking", "thought", "thoughts"}
+    {
+        "reasoning_content",
+        "reasoning",
+        "reasoning_details",
+        "thinking",
+        "thought",
+        "thoughts",
+        "chain_of_thought",
+        "complex_cot",
+        "cot",
+    }
 )
-_SIGNATURE_KEYS = frozenset({"thoughtSignature", "thought_signature", "signature"})
+_SIGNATURE_KEYS = frozenset({"thoughtsignature", "thought_signature", "signature"})
 # Keys that `read_side_keys` reports in more words than "left out"; a mapped row is searched for these.
-MEANING_KEYS = (*SYSTEM_KEYS, "history", "label", *sorted(WEIGHT_KEYS), "rejected", *sorted(_MEDIA_KEYS), "tools")
+MEANING_NAMES = frozenset(
+    {
+        *_SYSTEM_NAMES,
+        *("history", "label", "kto_tag", "rejected", "tools"),
+        *WEIGHT_KEYS,
+        *_MEDIA_KEYS,
+        *_SHOWN_KEYS,
+        *_THOUGHT_KEYS,
+    }
+)
+# As they are written. People name the columns of tables in capitals, too.
+_CAPITALS = (
+    *("System", "Context", "Instructions", "History", "Label", "Weight", "Rejected", "Image", "Images", "Choices"),
+    *("Options", "Reasoning", "Thinking", "Thought", "Complex_CoT", "CoT"),
+)
+MEANING_KEYS = (*SYSTEM_KEYS, *sorted(MEANING_NAMES.difference(SYSTEM_KEYS, {"systeminstruction"})), *_CAPITALS)
 
 
 def read_side_keys(row: Mapping[str, Any], used: Collection[str], problems: Problems) -> list[ChatTurn]:
@@ -65,28 +90,29 @@ def read_side_keys(row: Mapping[str, Any], used: Collection[str], problems: Prob
 
 def report_key(key: str, value: Any, problems: Problems) -> bool:
     """Report a key that changes what a row or a turn means; return whether it is one."""
+    name, key = key, key if key in _CALL_KEYS else key.lower()
     if key in _CALL_KEYS:
         problems.add(Problem("tool-calls", "A row"))
     elif key in _MEDIA_KEYS:
-        problems.add(Problem("not-text", "A row", f"pictures, sound or files ({key})"))
+        problems.add(Problem("not-text", "A row", f"pictures, sound or files ({name})"))
     elif key in _THOUGHT_KEYS:
-        problems.add(Problem("thoughts-left-out", key))
+        problems.add(Problem("thoughts-left-out", name))
     elif key in _SIGNATURE_KEYS:
         pass  # It belongs to a thought and says nothing without it.
     elif key in WEIGHT_KEYS:
-        _report_weight(key, value, problems)
+        _report_weight(name, value, problems)
     elif key in _MASK_KEYS:
         if value not in (0, "0"):
-            problems.add(Problem("weight-not-sent", key, describe(value)))
+            problems.add(Problem("weight-not-sent", name, describe(value)))
     elif key in _SHOWN_KEYS and isinstance(value, list):
-        problems.add(Problem("shown-left-out", key))
+        problems.add(Problem("shown-left-out", name))
     elif key in ("label", "kto_tag") and isinstance(value, bool):
         if not value:
-            problems.add(Problem("bad-answer", key))
+            problems.add(Problem("bad-answer", name))
     elif key in ("rejected", "non_preferred_output"):
-        problems.add(Problem("preferred-only", key))
+        problems.add(Problem("preferred-only", name))
     elif key == "history":
-        problems.add(Problem("history-not-read", key, describe(value)))
+        problems.add(Problem("history-not-read", name, describe(value)))
     else:
         return False
     return True

@@ -21,17 +21,21 @@ from bot.datasets.rows.chat_rows import (
     CONVERSATION_KEYS,
     SHAREGPT_ROLES,
     conversation_key,
+    holds_turns,
     read_chosen,
     read_contents,
     read_conversations,
     read_messages,
     read_preference,
+    read_sides,
+    turns_key,
 )
-from bot.datasets.rows.column_mapping import input_keys
+from bot.datasets.rows.column_mapping import input_keys, value_at
 from bot.datasets.rows.examples import BLANK_LINE, PAIRS, Example
 from bot.datasets.rows.json_values import NotANumber, describe, kind_of, text_of
+from bot.datasets.rows.other_exports import export_of
 from bot.datasets.rows.other_tools import as_openai_tools
-from bot.datasets.rows.side_keys import MEANING_KEYS, read_history, read_side_keys
+from bot.datasets.rows.side_keys import MEANING_NAMES, read_history, read_side_keys
 from bot.datasets.rows.tool_rows import holds_tools_or_files, read_tool_row
 from bot.domain.datasets import Dialect, FieldMapping
 
@@ -111,9 +115,9 @@ def parse_row(
         row, wrapper = unwrap(value, mapping)
         if wrapper:
             parsed.dialect = dialect_of(row, expected, mapping)
-            if (answer := _answer_beside(wrapper, value, row)) is not None:
-                row = {**row, "contents": [*row["contents"], answer]}
-                parsed.problems.add(Problem("answer-beside"))
+            if (answered := _answered(wrapper, value, row)) is not None:
+                row = answered
+                parsed.problems.add(Problem("answer-beside", wrapper))
             else:
                 parsed.problems.add(Problem("row-in-wrapper", wrapper))
             if cut := value.get("truncated_cells"):
@@ -195,18 +199,12 @@ def _inner(value: Any, begin: str) -> Any:
 
 def _conversation(value: Any) -> Any:
     """Return a bare list of turns as a row of ShareGPT, any other value as it is."""
-    return (
-        {CONVERSATION_KEYS[0]: value} if isinstance(value, list) and value and all(map(_is_turn, value)) else value
-    )
-
-
-def _is_turn(value: Any) -> bool:
-    return isinstance(value, dict) and (value.keys() >= {"from", "value"} or value.keys() >= {"role", "content"})
+    return {CONVERSATION_KEYS[0]: value} if isinstance(value, list) and holds_turns(value) else value
 
 
 def unwrap(row: Mapping[str, Any], mapping: FieldMapping | None = None) -> tuple[Mapping[str, Any], str]:
     """Return the row inside of a wrapper and the wrapper's key; the row itself and "" where there is none."""
-    if not row.keys().isdisjoint(WRAPPER_KEYS) and dialect_of(row, None, mapping) is None:
+    if not row.keys().isdisjoint(WRAPPER_KEYS) and dialect_of(row, None, mapping) is None and not export_of(row):
         for key in WRAPPER_KEYS:
             inner = row.get(key)
             if isinstance(inner, dict) and dialect_of(inner, None, mapping) is not None:
@@ -214,21 +212,28 @@ def unwrap(row: Mapping[str, Any], mapping: FieldMapping | None = None) -> tuple
     return row, ""
 
 
-def _answer_beside(wrapper: str, whole: Mapping[str, Any], row: Mapping[str, Any]) -> Any:
-    """Return the answer of a line that a batch prediction of Google's wrote, or None where there is none.
+def _answered(wrapper: str, whole: Mapping[str, Any], row: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the row in a wrapper with the answer that stands beside it, or None where there is none.
 
-    Source: https://cloud.google.com/vertex-ai/generative-ai/docs/multimodal/batch-prediction-gemini
+    Sources: https://cloud.google.com/vertex-ai/generative-ai/docs/multimodal/batch-prediction-gemini and
+    https://platform.openai.com/docs/api-reference/chat/list for completions that OpenAI stored.
     """
-    response, contents = whole.get("response"), row.get("contents")
-    if wrapper != "request" or not isinstance(response, dict) or not isinstance(contents, list) or not contents:
+    response = whole.get("response", whole)
+    if isinstance(response, dict) and isinstance(response.get("body"), dict):
+        response = response["body"] if wrapper != "body" or "response" in whole else response
+    if wrapper not in ("request", "body") or not isinstance(response, dict):
         return None
-    candidates = response.get("candidates")
-    if not isinstance(candidates, list) or not candidates or not isinstance(candidates[0], dict):
-        return None
-    answer, last = candidates[0].get("content"), contents[-1]
-    if not isinstance(answer, dict) or not isinstance(last, dict) or last.get("role") == "model":
-        return None
-    return {"role": "model", **answer}
+    for key, answers, inner, role in (
+        ("contents", "candidates", "content", "model"),
+        ("messages", "choices", "message", "assistant"),
+    ):
+        turns, said = row.get(key), response.get(answers)
+        if not isinstance(turns, list) or not turns or not isinstance(said, list) or not said:
+            continue
+        answer, last = said[0].get(inner) if isinstance(said[0], dict) else None, turns[-1]
+        if isinstance(answer, dict) and isinstance(last, dict) and last.get("role") != role:
+            return {**row, key: [*turns, {"role": role, **answer}]}
+    return None
 
 
 def dialect_of(
@@ -236,7 +241,9 @@ def dialect_of(
 ) -> Dialect | None:
     """Return the dialect of the row's keys; `expected` where they could be of several."""
     keys = row.keys()
-    if mapping is not None and (keys & {*input_keys(mapping), mapping.output}):
+    if mapping is not None and any(
+        value_at(row, key) is not None or key in keys for key in (*input_keys(mapping), mapping.output)
+    ):
         return _MAPPED
     if "messages" in keys:
         return _chat_dialect(row["messages"], expected)
@@ -253,6 +260,8 @@ def dialect_of(
         return _ALPACA
     if expected in KEYS and (not keys or keys & KEYS[expected]):
         return expected
+    if turns_key(row):
+        return _SHAREGPT
     if keys == {"prompt"} or keys == {"completion"}:
         return _PROMPT
     return _MAPPED if mapping is not None and not keys else None
@@ -270,6 +279,10 @@ def _chat_dialect(messages: object, expected: Dialect | None) -> Dialect:
 
 def _read_pair(row: Mapping[str, Any], questions: Sequence[str], answer: str, parsed: ParsedRow) -> None:
     problems = parsed.problems
+    if len(questions) == 1 and any(holds_turns(value_at(row, key)) for key in (questions[0], answer)):
+        used = {questions[0], answer, *_unnamed(row, parsed)}
+        parsed.example = read_sides(row, questions[0], answer, used, problems)
+        return
     parts = [_text(row, key, parsed, optional=i > 0) for i, key in enumerate(questions)]
     output = _text(row, answer, parsed)
     if len(questions) == 1 or not any(part and part.strip() for part in parts):
@@ -279,23 +292,33 @@ def _read_pair(row: Mapping[str, Any], questions: Sequence[str], answer: str, pa
     for key, text in required:
         if text is not None and not text.strip():
             problems.add(Problem("empty-field", key))
-    used = {*questions, answer}
+    used = {*questions, answer, *_unnamed(row, parsed)}
     history: list[str] = []
-    if parsed.dialect is _MAPPED:
-        # Keys that a person did not name are left out, but not in silence where they change what the row means.
-        used |= {key for key in row if key not in MEANING_KEYS}
     if "history" not in used and "history" in row:
         history = read_history(row["history"], problems)
         used.add("history")
     system = [turn.text for turn in read_side_keys(row, used, problems) if turn.text.strip()]
+    for path in (*questions, answer):
+        parent, _, name = path.rpartition(".")
+        if path not in row and isinstance(beside := value_at(row, parent), dict):
+            named = {name, *_unnamed(beside, parsed), *(key.rpartition(".")[2] for key in (*questions, answer))}
+            system += [turn.text for turn in read_side_keys(beside, named, problems) if turn.text.strip()]
     if not problems.refused and output is not None:
         texts = [part for part in parts if part and part.strip()] if len(parts) > 1 else [parts[0] or ""]
         question = BLANK_LINE.join(texts)
         parsed.example = Example(BLANK_LINE.join(system), (*history, question, output))
 
 
+def _unnamed(row: Mapping[str, Any], parsed: ParsedRow) -> set[str]:
+    """Return the keys that a person did not name and that may be left out in silence.
+
+    Those that change what the row means are not among them.
+    """
+    return {key for key in row if key.lower() not in MEANING_NAMES} if parsed.dialect is _MAPPED else set()
+
+
 def _text(row: Mapping[str, Any], key: str, parsed: ParsedRow, *, optional: bool = False) -> str | None:
-    value = row.get(key)
+    value = value_at(row, key)
     if isinstance(value, str):
         return value
     if isinstance(value, NotANumber):

@@ -75,3 +75,121 @@ def test_the_marks_of_a_json_text_sequence_are_no_part_of_its_rows() -> None:
 def test_a_number_too_large_for_json_spoils_no_row_where_it_is_not_sent() -> None:
     report = check(jsonl(*({**row, "score": 7} for row in rows())).replace(b"7}", b"1e999}"))
     assert (report.examples, found(report)) == (6, ["keys-left-out", "number-left-out"])
+
+
+def human(i: int, answer: str) -> str:
+    return f"\n\nHuman: Hello\n\nAssistant: Hi.\n\nHuman: {asked(i)}\n\nAssistant: {answer}"
+
+
+def test_two_dialogues_of_hh_rlhf_are_one_conversation_with_two_answers() -> None:
+    report = check(jsonl(*({"chosen": human(i, said(i)), "rejected": human(i, "No.")} for i in range(6))))
+    assert (report.dialect, report.examples, found(report)) == (Dialect.TRL, 6, ["preferred-only"])
+    first = report.previews[0]
+    assert (first.earlier, first.question, first.answer, first.rejected) == (2, asked(0), said(0), "No.")
+
+
+def test_dialogues_that_differ_before_their_last_answers_are_left_out() -> None:
+    other = human(0, "No.").replace("Hi.", "Go away.")
+    report = check(jsonl({"chosen": human(0, said(0)), "rejected": other}))
+    assert "rejected must be a list that begins like chosen" in finding(report, "wrong-type").message
+
+
+USER, MODEL = {"role": "user", "content": asked(0)}, {"role": "assistant", "content": said(0)}
+
+
+@pytest.mark.parametrize(
+    ("row", "mapping"),
+    [
+        pytest.param({"prompt": [USER], "completion": [MODEL]}, None, id="TRL's turns"),
+        pytest.param({"prompt": [USER], "completion": said(0)}, None, id="turns and a text"),
+        pytest.param({"turns": [USER, MODEL]}, None, id="turns"),
+        pytest.param({"Dialog": [USER, MODEL]}, None, id="a dialog"),
+        pytest.param(
+            {
+                "chat_messages": [
+                    {"sender": "human", "text": asked(0)},
+                    {"sender": "assistant", "text": said(0)},
+                ]
+            },
+            None,
+            id="an export of Claude",
+        ),
+        pytest.param({"messages": [{"role": "system", "content": ""}, USER, MODEL]}, None, id="no system text"),
+        pytest.param(
+            {"request": {"messages": [USER]}, "choices": [{"message": MODEL}]}, None, id="a stored completion"
+        ),
+        pytest.param(
+            {"body": {"messages": [USER]}, "response": {"body": {"choices": [{"message": MODEL}]}}},
+            None,
+            id="a batch with its answers",
+        ),
+        pytest.param(
+            {"inputs": {"question": asked(0)}, "outputs": {"answer": said(0)}},
+            FieldMapping("inputs.question", "outputs.answer"),
+            id="LangSmith",
+        ),
+        pytest.param(
+            {"id": "a", "input": [USER], "output": MODEL, "model": "m"},
+            FieldMapping("input", "output"),
+            id="Langfuse",
+        ),
+        pytest.param(
+            {"id": "a", "input": {"question": asked(0)}, "expectedOutput": said(0), "status": "ACTIVE"},
+            FieldMapping("input.question", "expectedOutput"),
+            id="a data set of Langfuse",
+        ),
+        pytest.param(
+            {
+                "inputs": {"text": asked(0)},
+                "annotation": said(0),
+                "annotation_agent": "ada",
+                "status": "Validated",
+            },
+            FieldMapping("inputs.text", "annotation"),
+            id="Argilla 1",
+        ),
+        pytest.param(
+            {"translation": {"en": asked(0), "de": said(0)}},
+            FieldMapping("translation.en", "translation.de"),
+            id="translations",
+        ),
+    ],
+)
+def test_what_other_tools_write_is_read_or_asked_about_with_the_right_keys(
+    row: dict[str, Any], mapping: FieldMapping | None
+) -> None:
+    data = jsonl(row)
+    assert check(data).guessed_mapping == mapping
+    report = check(data, mapping=mapping)
+    assert report.ok
+    [preview] = report.previews
+    assert (preview.question, preview.answer) == (asked(0), said(0))
+
+
+def test_capital_roles_of_cohere_are_mended() -> None:
+    turns = [{"role": "User", "content": asked(0)}, {"role": "Chatbot", "content": said(0)}]
+    repairer = Repairer("a.jsonl", VERTEX.limits, Dialect.VERTEX)
+    *_, last = [*repairer.feed(jsonl({"messages": turns})), *repairer.finish()]
+    assert (last.kept, last.repaired) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "rule"),
+    [
+        ("thinking", "hm", "thoughts-left-out"),
+        ("Complex_CoT", "hm", "thoughts-left-out"),
+        ("choices", ["a", "b"], "shown-left-out"),
+        ("kto_tag", False, "bad-answer"),
+        ("Weight", "0", "weight-zero"),
+        ("Images", ["a.png"], "not-text"),
+    ],
+)
+def test_a_mapped_row_says_what_changes_its_meaning_also_in_capitals(key: str, value: Any, rule: str) -> None:
+    data = jsonl({"question": asked(0), "answer": said(0), key: value})
+    assert rule in found(check(data, mapping=FieldMapping("question", "answer")))
+
+
+def test_a_mapped_row_has_the_system_text_beside_its_inner_keys() -> None:
+    row = {"inputs": {"question": asked(0), "System": "Be brief."}, "outputs": {"answer": said(0)}}
+    report = check(jsonl(row), mapping=FieldMapping("inputs.question", "outputs.answer"))
+    assert report.previews[0].system == "Be brief."

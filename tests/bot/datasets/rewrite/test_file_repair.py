@@ -54,12 +54,6 @@ REPAIRED_ROWS = [
         chat("user: a", "assistant: b"),
     ),
     (
-        "an empty system text is left out",
-        GOOD_TALK,
-        chat("system: ", "user: a", "assistant: b"),
-        chat("user: a", "assistant: b"),
-    ),
-    (
         "parts become a list",
         GOOD_TURN,
         {"contents": [{"role": "user", "parts": {"text": "a"}}, GOOD_TURN["contents"][1]]},

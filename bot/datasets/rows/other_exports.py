@@ -1,0 +1,120 @@
+"""Names what rows are that other programs export and that are no examples as they stand, and how to get examples.
+
+Such rows hold questions without answers, answers without questions, or trees of messages. A guess of their keys
+would train on ids.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+_PAIR = '{"prompt": ..., "completion": ...}'
+_CHAT = '{"messages": [{"role": "user", ...}, {"role": "assistant", ...}]}'
+
+
+_OF_ERRORS = frozenset({"error", "ok", "success", "status", "code", "message", "detail", "request_id"})
+
+
+class Export(NamedTuple):
+    """What the rows of a file are, and what to do with them."""
+
+    what: str
+    advice: str
+
+
+def _has(*keys: str) -> Callable[[Mapping[str, Any]], bool]:
+    return lambda row: row.keys() >= set(keys)
+
+
+def _holds(**kinds: type) -> Callable[[Mapping[str, Any]], bool]:
+    """Return a test for keys with values of these types."""
+    return lambda row: all(isinstance(row.get(key), kind) for key, kind in kinds.items())
+
+
+def _is_error(row: Mapping[str, Any]) -> bool:
+    return isinstance(row.get("error"), dict | str) and row.keys() <= _OF_ERRORS
+
+
+def _is_turn(row: Mapping[str, Any]) -> bool:
+    return isinstance(row.get("role"), str) and not row.keys().isdisjoint(("content", "text", "parts"))
+
+
+def _is_shortcut(row: Mapping[str, Any]) -> bool:
+    return "doc_id" in row or str(row.get("url", "")).startswith("https://docs.google.com/")
+
+
+def _by(key: str) -> str:
+    return f"Join them by `{key}` with the rows that were sent, which have the questions; write both as {_CHAT}."
+
+
+_PATHS = "Write one conversation of each row, from the first question to an answer, as " + _CHAT + "."
+_TICKETS = f"Write what the customer asked and what was answered as one row: {_PAIR}."
+# Sources: OpenAI's Batch API, Anthropic's Message Batches, Google's batch mode; the exports of Label Studio,
+# Argilla, OpenAssistant, ChatGPT, Zendesk and Intercom; Axolotl's `input_output` rows; LMSYS's arena.
+_EXPORTS: tuple[tuple[Callable[[Mapping[str, Any]], bool], Export], ...] = (
+    (
+        _has("custom_id", "response"),
+        Export("answers of a batch of OpenAI, without their questions", _by("custom_id")),
+    ),
+    (
+        _has("custom_id", "result"),
+        Export("answers of a batch of Anthropic, without their questions", _by("custom_id")),
+    ),
+    (_holds(key=str, response=dict), Export("answers of a batch, without their questions", _by("key"))),
+    (
+        _holds(data=dict, annotations=list),
+        Export(
+            "tasks of Label Studio with their annotations",
+            "Export them as JSON-MIN or CSV, where the answers are columns.",
+        ),
+    ),
+    (
+        _holds(fields=dict, responses=dict),
+        Export(
+            "records of Argilla, with lists of responses",
+            f"Write one field and the response that counts as one row: {_PAIR}.",
+        ),
+    ),
+    (
+        _holds(segments=list),
+        Export(
+            "segments of Axolotl, of which only some are learned",
+            f"Write what stands before an answer, and the answer, as one row: {_PAIR}.",
+        ),
+    ),
+    (_has("message_tree_id", "prompt"), Export("trees of OpenAssistant's messages", _PATHS)),
+    (_has("message_id", "parent_id"), Export("single messages of OpenAssistant, one a row", _PATHS)),
+    (_holds(mapping=dict, title=str), Export("an export of ChatGPT's conversations, each a tree", _PATHS)),
+    (_has("conversation_a", "conversation_b"), Export("pairs of conversations that were compared", _PATHS)),
+    (_holds(conversation_parts=dict), Export("conversations of Intercom", _TICKETS)),
+    (_holds(tickets=list), Export("an export of tickets", _TICKETS)),
+    (_has("subject", "description", "comments"), Export("tickets of a help desk", _TICKETS)),
+    (
+        _holds(intents=list),
+        Export("intents of a chatbot", f"Write each pattern with a response as one row: {_PAIR}."),
+    ),
+    (_has("cells", "nbformat"), Export("a Jupyter notebook", "Write the rows from it as JSONL, and attach that.")),
+    (
+        _is_shortcut,
+        Export("a shortcut, not the Google document itself", "Download it as CSV instead."),
+    ),
+    (
+        _is_error,
+        Export("the error message of a server", "Download the file again, and look at it before you attach it."),
+    ),
+    (
+        _is_turn,
+        Export("single turns, one a row", f"Put the turns of one conversation into one row: {_CHAT}."),
+    ),
+    (
+        lambda row: row.keys() == {"text"},
+        Export(
+            "single texts, without question and answer",
+            f"Divide each into what people ask and what the model should say: {_PAIR}.",
+        ),
+    ),
+)
+
+
+def export_of(row: Mapping[str, Any]) -> Export | None:
+    """Return what a row of unknown keys is where that is known, or None."""
+    return next((export for fits, export in _EXPORTS if fits(row)), None)
