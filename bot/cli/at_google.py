@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -116,7 +117,9 @@ def _settings() -> "Settings":
 async def _google(settings: "Settings") -> "AsyncIterator[Google]":
     from bot.app import google_options
     from bot.backends import open_google
+    from bot.runtime.logs import say_retries
 
+    say_retries(partial(click.echo, err=True))
     async with open_google(settings.backends, google_options(settings)) as google:
         yield google
 

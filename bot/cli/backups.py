@@ -3,6 +3,7 @@
 import asyncio
 import os
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -55,9 +56,11 @@ def _database() -> Path:
 async def _upload(database: Path, folder: str) -> str:
     """Copy the database and store the copy in the bucket; returns its name."""
     from bot.app import google_options, open_backup_target
+    from bot.runtime.logs import say_retries
     from bot.settings import Settings
     from storage.backup import copy_database
 
+    say_retries(partial(click.echo, err=True))
     with TemporaryDirectory(prefix="tunebot-backup-") as directory:
         copy = Path(directory, f"tunebot-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.db")
         await asyncio.to_thread(copy_database, database, copy)

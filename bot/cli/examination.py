@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -38,9 +39,11 @@ async def _examine() -> "list[Row]":
     from bot import app
     from bot.ports.diagnosis import Mark
     from bot.runtime.doctor import Row, run_checks
+    from bot.runtime.logs import say_retries
     from bot.runtime.machine_checks import folder_of, machine_checks
     from bot.settings import Settings
 
+    say_retries(partial(click.echo, err=True))
     settings, problems = Settings.examine(os.environ)
     if settings is not None:
         return [

@@ -5,6 +5,7 @@ import os
 import shlex
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, BinaryIO
@@ -105,8 +106,10 @@ def _line(job: "FineTuningJob") -> str:
 @asynccontextmanager
 async def _openai(environment: Mapping[str, str]) -> AsyncIterator["OpenAi"]:
     from bot.backends.openai.openai import OpenAi
+    from bot.runtime.logs import say_retries
     from bot.settings.problems import read_secret_files
 
+    say_retries(partial(click.echo, err=True))
     given = {name: value.strip() for name, value in environment.items() if value.strip()}
     if problems := read_secret_files(given, ["OPENAI_API_KEY"]):
         raise BotError(problems[0], "Set OPENAI_API_KEY, or the path of a file that holds it.")

@@ -6,7 +6,7 @@ anybody can cause a long line.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -17,6 +17,7 @@ from structlog.processors import TimeStamper
 from structlog.stdlib import ExtraAdder, ProcessorFormatter, add_log_level, add_logger_name
 from structlog.typing import EventDict
 
+from bot.errors import BotError
 from bot.runtime.google_calls import call_name
 
 logger = logging.getLogger(__name__)
@@ -238,24 +239,37 @@ class _NoRequestBytes(logging.Filter):
 
 
 def log_retry(details: RetryDetails) -> None:
-    """Log that a call is sent again: which call, why, and after how many seconds.
+    """Log that a call is sent again: which call, why, and after how many seconds."""
+    call, why = _call_and_reason(details)
+    wait = round(details.wait_for, 2)
+    log_event(logger, "retry.scheduled", call=call, why=why, attempt=details.retry_num, wait_seconds=wait)
+
+
+def say_retries(say: Callable[[str], object]) -> None:
+    """Tell the operator at a terminal of each call that is sent again, in a sentence, in place of the log."""
+
+    def said(details: RetryDetails) -> None:
+        error = getattr(details.caused_by, "error", details.caused_by)
+        why = type(error).__name__
+        reason = error.message if isinstance(error, BotError) else f"{details.name} was not answered ({why})."
+        say(f"{reason} The next try is in {details.wait_for:.1f} seconds.")
+
+    set_on_retry_hooks((said,))
+
+
+def _call_and_reason(details: RetryDetails) -> tuple[str, str]:
+    """Return which call is sent again, and why.
 
     The reason is the error's class and code and never its text, which may quote what a person wrote. The name of
-    the retried call is ``METHOD /path`` for a request to Google, of which the API and the method are logged.
+    the retried call is ``METHOD /path`` for a request to Google, of which the API and the method are returned.
     """
     error = getattr(details.caused_by, "error", details.caused_by)
     # The body of an answer of Slack's that is not JSON, such as a proxy's page, is text.
     answer: object = getattr(getattr(error, "response", None), "data", None)
     code = getattr(error, "http_status", 0) or (answer.get("error") if isinstance(answer, Mapping) else None)
     method, _, path = details.name.partition(" ")
-    log_event(
-        logger,
-        "retry.scheduled",
-        call=" ".join(call_name(method, path)) if path.startswith("/") else details.name,
-        why=" ".join(str(part) for part in (type(error).__name__, code) if part),
-        attempt=details.retry_num,
-        wait_seconds=round(details.wait_for, 2),
-    )
+    call = " ".join(call_name(method, path)) if path.startswith("/") else details.name
+    return call, " ".join(str(part) for part in (type(error).__name__, code) if part)
 
 
 def set_up(level: str, secrets: Sequence[str], form: str = TEXT) -> None:

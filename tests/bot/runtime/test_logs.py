@@ -23,6 +23,7 @@ from bot.runtime.logs import (
     bind_request,
     log_event,
     log_retry,
+    say_retries,
     set_up,
 )
 from bot.sandbox.slack import SlackStandIn
@@ -272,6 +273,21 @@ def test_a_retry_is_logged_with_what_why_and_when_and_without_the_errors_text(lo
         'retry.scheduled call="aiplatform tuningJobs.get" why="GoogleUnavailable 503" attempt=1 wait_seconds=0.51'
     )
     assert slack.endswith('retry.scheduled call="Slack log-in" why=ConnectionError attempt=2 wait_seconds=1.0')
+
+
+def test_who_types_at_a_terminal_reads_of_a_retry_in_a_sentence() -> None:
+    before, said = get_on_retry_hooks(), list[str]()
+    say_retries(said.append)
+    try:
+        (hook,) = get_on_retry_hooks()
+        hook(RetryDetails("OpenAI", (), {}, 1, 0.52, 0.0, RetryableError(GoogleUnavailable("OpenAI is away."))))
+        hook(RetryDetails("GET /v1/projects/p", (), {}, 2, 1.0, 0.5, ConnectionError("words")))
+    finally:
+        set_on_retry_hooks(before)
+    assert said == [
+        "OpenAI is away. The next try is in 0.5 seconds.",
+        "GET /v1/projects/p was not answered (ConnectionError). The next try is in 1.0 seconds.",
+    ]
 
 
 def test_the_ids_of_the_request_are_on_its_lines_and_on_no_other() -> None:
