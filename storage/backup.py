@@ -40,6 +40,8 @@ def copy_connection(source: sqlite3.Connection, target: Path) -> None:
             with translated_sqlite_errors(f"the copy {target}"), closing(sqlite3.connect(partial)) as copy:
                 # All pages in one step: with several steps, each write by another connection would start it again.
                 source.backup(copy, pages=-1)
+                # In WAL mode also a reader writes two more files beside it, which a read-only folder refuses.
+                copy.execute("PRAGMA journal_mode = DELETE")
             partial.replace(target)
         finally:
             partial.unlink(missing_ok=True)

@@ -31,6 +31,10 @@ def note_of(path: Path) -> str:
         return str(connection.execute("SELECT said FROM note").fetchone()[0])
 
 
+def named(folder: Path, pattern: str) -> list[str]:
+    return [each.name for each in folder.glob(pattern)]
+
+
 async def test_a_copy_is_put_in_place_and_the_earlier_database_is_kept(tmp_path: Path) -> None:
     path, copy = await database_at(tmp_path / "tunebot.db", "old"), tmp_path / "copy.db"
     copy_database(path, copy)
@@ -55,6 +59,7 @@ async def test_while_a_bot_runs_nothing_is_replaced(tmp_path: Path) -> None:
     async with open_stores(path, SYSTEM_CLOCK):
         with pytest.raises(StorageError, match="Another Tunebot"):
             restore_database(copy, path, NOW)
+        assert named(tmp_path, "copy.db*") == ["copy.db"], "a copy is one file, also once it was read"
     assert note_of(path) == "new"
 
 
