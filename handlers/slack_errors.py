@@ -99,6 +99,11 @@ def slack_code(error: SlackApiError) -> str:
     return str(data.get("error") or "") if isinstance(data, dict) else ""
 
 
+def reason_of(error: Exception) -> str:
+    """Return what to log of one of `CALL_ERRORS`."""
+    return slack_code(error) if isinstance(error, SlackApiError) else type(error).__name__
+
+
 def slack_status(error: SlackApiError) -> int:
     """Return the HTTP status of the answer; Slack sends most refusals with 200."""
     return int(getattr(error.response, "status_code", 200))

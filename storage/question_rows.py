@@ -1,5 +1,6 @@
 """Converts questions, those that failed and those that a person may share to rows and back. No I/O."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -24,6 +25,7 @@ from storage.codecs import (
 
 _MODEL = msgspec.json.Decoder(ModelRef)
 _QUESTION = msgspec.json.Decoder(Question)
+_LIVE = msgspec.json.Decoder(list[tuple[str, str, int, str]])
 _GENERATION = msgspec.json.Decoder(GenerationSettings)
 
 
@@ -77,7 +79,7 @@ def read_question(row: Row) -> OpenQuestion:
         thread=Place(place.team, row["next_channel"], row["next_thread"]) if row["posted"] else None,
         unconfirmed=unconfirmed,
         refusals=read_refusals(row),
-        live=_read_live(row),
+        live=read_live(row),
     )
 
 
@@ -112,8 +114,14 @@ def read_shared(row: Row, key: str, now: datetime) -> OpenQuestion:
     return OpenQuestion(question, now, read_answer(row["reply"]))
 
 
-def _read_live(row: Row) -> LivePost | None:
-    if row["live_at"] is None:
-        return None
-    place = Place(row["team"], row["live_channel"], row["live_thread"])
-    return LivePost(place, moment(row["live_at"]), row["live_ts"])
+def read_live(row: Row) -> tuple[LivePost, ...]:
+    """Return the messages that show the unfinished answer."""
+    return tuple(
+        LivePost(Place(row["team"], channel, thread), moment(begun), ts)
+        for channel, thread, begun, ts in parsed(_LIVE, row["live"])
+    )
+
+
+def live_text(live: Iterable[LivePost]) -> str:
+    """Return the JSON that `read_live` reads."""
+    return json_text([(each.place.channel, each.place.thread, micros(each.begun_at), each.ts) for each in live])

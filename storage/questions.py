@@ -18,7 +18,7 @@ from bot.domain.place import Place
 from bot.domain.spending import QuestionCost
 from bot.errors import StorageError
 from bot.ports.clock import Clock
-from bot.ports.questions import AskedTimes, OpenQuestion
+from bot.ports.questions import AskedTimes, LivePost, OpenQuestion
 from bot.ports.stores import AuditEntry
 from bot.runtime.logs import log_event
 from storage.audit_log import append_entry, first_time
@@ -27,7 +27,16 @@ from storage.comparisons import drop_unfinished, end_comparison
 from storage.conversations import append_turns
 from storage.database import Database
 from storage.feedback import keep_answer
-from storage.question_rows import failed_row, private_row, question_row, read_failed, read_question, read_shared
+from storage.question_rows import (
+    failed_row,
+    live_text,
+    private_row,
+    question_row,
+    read_failed,
+    read_live,
+    read_question,
+    read_shared,
+)
 from storage.question_spend import add_question
 
 logger = logging.getLogger(__name__)
@@ -36,9 +45,10 @@ _NO_ATTEMPT = "begun_at = NULL, begun_channel = '', begun_thread = ''"
 _NO_REFUSALS = "refusals = 0, first_refused_at = NULL"
 _COUNT_REFUSAL = COUNT_REFUSAL.format(table="questions", key="key")
 
-
 # Whose question it is, and where: the fields of its lines in the log.
 _WHO = "SELECT team, channel, user FROM questions WHERE key = ?"
+
+_Live = tuple[LivePost, ...]
 
 _KEPT = timedelta(days=7)  # as long as the keys of deliveries: then “Try again” is asked once
 
@@ -168,15 +178,26 @@ class SqliteQuestions:
         await self._database.write(lambda connection: connection.execute(_COUNT_REFUSAL, [now, now, key]))
 
     async def begin_live(self, key: str, place: Place) -> None:
-        begun = [micros(self._clock.now()), place.channel, place.thread]
-        await self._set(key, "live_at = ?, live_channel = ?, live_thread = ?, live_ts = ''", begun)
+        begun = LivePost(place, self._clock.now())
+        await self._change_live(key, lambda live: (*(each for each in live if each.ts), begun))
 
     async def name_live(self, key: str, ts: str) -> None:
-        await self._set(key, "live_ts = ?", [ts])
+        await self._change_live(key, lambda live: (*live[:-1], *(replace(each, ts=ts) for each in live[-1:])))
         await self._measure_first_word(key)
 
     async def forget_live(self, key: str) -> None:
-        await self._set(key, "live_at = NULL, live_ts = ''", [])
+        await self._change_live(key, lambda live: live[:-1])
+
+    async def keep_live(self, key: str, number: int) -> None:
+        await self._change_live(key, lambda live: live[:number])
+
+    async def _change_live(self, key: str, change: Callable[[_Live], _Live]) -> None:
+        def write(connection: Connection) -> None:
+            for row in list(connection.query("SELECT team, live FROM questions WHERE key = ?", [key])):
+                changed = live_text(change(read_live(row)))
+                connection.execute("UPDATE questions SET live = ? WHERE key = ?", [changed, key])
+
+        await self._database.write(write)
 
     async def posted(self, key: str, thread: Place) -> None:
         change = f"posted = posted + 1, next_channel = ?, next_thread = ?, {_NO_ATTEMPT}, {_NO_REFUSALS}"

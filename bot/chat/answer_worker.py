@@ -120,13 +120,13 @@ class AnswerWorker:
 
             def opened(thread: Place) -> None:
                 """Let what is written under the unfinished answer to a command wait for the whole answer."""
-                if not place.thread:
+                if not place.thread and running.thread is None:
                     running.thread = thread
                     turns.enter_context(self._threads.join(thread))
 
             live = StoredLive(self._store, key, opened)
-            if asked.live is not None and asked.live.ts:
-                opened(replace(asked.live.place, thread=asked.live.ts))
+            if asked.live and asked.live[0].ts:
+                opened(replace(asked.live[0].place, thread=asked.live[0].ts))
             if asked.answer is None and (before := await self._posted_before(asked, to)) is not None:
                 await turn.wait()
                 if before.last:
@@ -547,6 +547,9 @@ class StoredLive:
 
     async def forget(self) -> None:
         await self.store.forget_live(self.key)
+
+    async def keep(self, number: int) -> None:
+        await self.store.keep_live(self.key, number)
 
 
 def _note_failure(question: Question, error: Exception) -> None:

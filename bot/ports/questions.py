@@ -15,7 +15,7 @@ from bot.ports.notifier import PostAttempt, RecordAttempt
 
 @dataclass(frozen=True, slots=True)
 class LivePost:
-    """The message in which an answer is shown while the model writes it, and later the finished answer.
+    """A message in which an answer is shown while the model writes it, and later the finished answer.
 
     `begun_at` is when it was about to be posted; `ts` is empty until Slack has said which message it is.
     """
@@ -31,7 +31,7 @@ class OpenQuestion:
 
     `posted` is how many messages of the answer are in Slack; the next one goes to `thread`. `unconfirmed` is a
     post that may be in Slack: the next message of the answer, or the one that says why there is no answer.
-    `live` is the message that shows the unfinished answer; the first message of the answer replaces its content.
+    `live` are the messages that show the unfinished answer, in order; those of the answer replace their content.
     """
 
     question: Question
@@ -41,7 +41,7 @@ class OpenQuestion:
     thread: Place | None = None
     unconfirmed: PostAttempt | None = None
     refusals: Refusals = NO_REFUSALS
-    live: LivePost | None = None
+    live: tuple[LivePost, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +103,22 @@ class QuestionStore(Protocol):
         ...
 
     async def begin_live(self, key: str, place: Place) -> None:
-        """Store that the message for the unfinished answer is about to be posted here. Raises StorageError."""
+        """Store that the next message for the unfinished answer is about to be posted here. Raises StorageError.
+
+        One that was begun before and has no name yet is the same message.
+        """
         ...
 
     async def name_live(self, key: str, ts: str) -> None:
-        """Store which message shows the unfinished answer. Raises StorageError."""
+        """Store which message was begun last. Raises StorageError."""
         ...
 
     async def forget_live(self, key: str) -> None:
-        """Forget the message of the unfinished answer: Slack does not have it. Raises StorageError."""
+        """Forget the message that was begun last: Slack does not have it. Raises StorageError."""
+        ...
+
+    async def keep_live(self, key: str, number: int) -> None:
+        """Forget all messages of the unfinished answer but the first `number` of them. Raises StorageError."""
         ...
 
     async def posted(self, key: str, thread: Place) -> None:
@@ -162,13 +169,15 @@ class Posted:
 
 
 class LiveRecord(Protocol):
-    """Stores the message of one unfinished answer; see the methods of QuestionStore."""
+    """Stores the messages of one unfinished answer; see the methods of QuestionStore."""
 
     async def begin(self, place: Place) -> None: ...
 
     async def name(self, ts: str) -> None: ...
 
     async def forget(self) -> None: ...
+
+    async def keep(self, number: int) -> None: ...
 
 
 # Takes the next words of an answer. It returns at once and never raises.
@@ -205,14 +214,14 @@ class AnswerPoster(Protocol):
     ) -> Posted:
         """Post the next message of the answer, or find the unconfirmed one in Slack; a private one is only shown.
 
-        The first one takes the place of the message that showed the unfinished answer. Awaits `record_attempt`
-        right before a post, and `live` where that message is gone. Raises RetryLater, Unconfirmed, and what the
-        records raise.
+        It takes the place of the message that showed the same part of the unfinished answer. Awaits
+        `record_attempt` right before a post, and `live` where that message is gone. Raises RetryLater,
+        Unconfirmed, and what the records raise.
         """
         ...
 
     async def withdraw(self, asked: OpenQuestion) -> None:
-        """Delete the message that shows the unfinished answer. Raises RetryLater."""
+        """Delete the messages that show the unfinished answer. Raises RetryLater."""
         ...
 
     async def explain(
@@ -220,7 +229,7 @@ class AnswerPoster(Protocol):
     ) -> None:
         """Post why there is no answer, or find that post in Slack if it is unconfirmed.
 
-        It takes the place of the message that showed the unfinished answer. Awaits the records and raises as
+        It takes the place of the messages that showed the unfinished answer. Awaits the records and raises as
         `post` does.
         """
         ...

@@ -7,7 +7,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import Any
 
 from slack_sdk.errors import SlackApiError
@@ -22,7 +21,8 @@ from handlers.blocks.chat.two_answers import build_comparison
 from handlers.blocks.message import Message
 from handlers.blocks.replies import build_reply
 from handlers.delivery.idempotent_poster import IdempotentPoster
-from handlers.delivery.live_answer import PROCESSING, WAITING, LiveAnswer, LiveAnswers
+from handlers.delivery.live_answer import LiveAnswer, next_place
+from handlers.delivery.live_pace import PROCESSING, WAITING, LiveAnswers
 from handlers.delivery.post_finder import answer_metadata
 from handlers.delivery.poster import Poster
 from handlers.errors import Respond, message_for
@@ -86,14 +86,18 @@ class SlackAnswerPoster:
         if asked.question.private:
             return None  # Slack does not list messages that only one person sees.
         question, place = asked.question, asked.question.place
-        if asked.live is not None:
-            # The message of the unfinished answer waits for the answer, unless a restored backup knows it so only.
-            last = await self._earlier(asked, asked.live.place, answer_metadata(question.key, last=True))
-            return None if last is None else Posted(_next_place(question, asked.live.place, last), True)
+        if asked.live:
+            # The messages of the unfinished answer wait for it, unless a restored backup knows them so only.
+            live = asked.live[0]
+            for place in dict.fromkeys((live.place, next_place(question, live.place, live.ts))):
+                last = await self._earlier(asked, place, answer_metadata(question.key, last=True))
+                if last is not None:
+                    return Posted(next_place(question, place, last), True)
+            return None
         ts = await self._earlier(asked, place, answer_metadata(question.key))
         if ts is None:
             return None
-        thread = _next_place(question, place, ts)
+        thread = next_place(question, place, ts)
         last = await self._earlier(asked, thread, answer_metadata(question.key, last=True))
         logger.info("an earlier process answered %s in %s", question.key, place.channel)
         return Posted(thread, last is not None)
@@ -128,13 +132,15 @@ class SlackAnswerPoster:
         if asked.question.private:
             return await self._show_privately(asked, answer)
         with delivery_errors():
+            # An earlier process showed more of an answer that was lost than this one has.
+            await self._drop(asked, len(await self._messages(asked.question, answer, asked.question.place)), live)
             place, ts = await self._finished_live(asked, answer, live) or await self._found_or_posted(
                 asked, answer, record_attempt
             )
         last = asked.posted + 1 >= len(await self._messages(asked.question, answer, place))
         if last:
             await self._end_direct_turn(asked.question)
-        return Posted(_next_place(asked.question, place, ts), last)
+        return Posted(next_place(asked.question, place, ts), last)
 
     async def _show_privately(self, asked: OpenQuestion, answer: ModelAnswer) -> Posted:
         """Show the answer's next message to the person who asked alone.
@@ -156,18 +162,36 @@ class SlackAnswerPoster:
             await self._live.set_status(question.place, WAITING)
 
     async def withdraw(self, asked: OpenQuestion) -> None:
-        """Delete the message that shows the unfinished answer; one that was never named has no words."""
-        live = asked.live
-        if live is None or not live.ts:
-            return
+        """Delete the messages that show the unfinished answer; one that was never named has no words."""
         with delivery_errors():
-            try:
-                await self._stop_stream(live.place.channel, live.ts, build_reply("…"))
-                await self._poster.delete(live.place.channel, live.ts)
-            except SlackApiError as error:
-                if slack_code(error) not in MESSAGE_GONE | CANNOT_POST | CANNOT_DELETE:
-                    raise
-            await self._live.set_status(live.place, WAITING)
+            for live in asked.live:
+                if live.ts:
+                    await self._delete(live.place.channel, live.ts)
+                    await self._live.set_status(live.place, WAITING)
+
+    async def _drop(self, asked: OpenQuestion, number: int, record: LiveRecord) -> None:
+        """Delete the messages of the unfinished answer from this number on, and forget them.
+
+        Repeating it changes nothing. Raises what `delivery_errors` translates, Unconfirmed, StorageError.
+        """
+        for index in range(number, len(asked.live)):
+            live = asked.live[index]
+            if ts := live.ts or await self._find_live(asked, index):
+                await self._delete(live.place.channel, ts)
+        if len(asked.live) > number:
+            await record.keep(number)
+
+    async def _find_live(self, asked: OpenQuestion, number: int) -> str | None:
+        metadata = answer_metadata(asked.question.key, piece=str(number))
+        return await self._idempotent_poster.find_live(metadata, asked.live[number], asked.refusals)
+
+    async def _delete(self, channel: str, ts: str) -> None:
+        try:
+            await self._stop_stream(channel, ts, build_reply("…"))
+            await self._poster.delete(channel, ts)
+        except SlackApiError as error:
+            if slack_code(error) not in MESSAGE_GONE | CANNOT_POST | CANNOT_DELETE:
+                raise
 
     async def explain(
         self, asked: OpenQuestion, error: Exception, record_attempt: RecordAttempt, live: LiveRecord
@@ -177,7 +201,8 @@ class SlackAnswerPoster:
         message = with_try_again(message_for(error), question.key)
         await self._end_direct_turn(question)
         with delivery_errors():
-            if await self._finish(asked, message, metadata, live) is not None:
+            await self._drop(asked, 1, live)
+            if await self._finish(asked, 0, message, metadata, live) is not None:
                 return
             if not question.quoted:
                 try:
@@ -193,32 +218,33 @@ class SlackAnswerPoster:
     async def _finished_live(
         self, asked: OpenQuestion, answer: ModelAnswer, record: LiveRecord
     ) -> tuple[Place, str] | None:
-        """Return the place and the `ts` of the answer's first message, where it was shown unfinished before."""
-        live = asked.live
-        if live is None or asked.posted:
+        """Return the place and the `ts` of the answer's next message, where it was shown unfinished before."""
+        number = asked.posted
+        if number >= len(asked.live):
             return None
-        messages = await self._messages(asked.question, answer, live.place)
-        metadata = answer_metadata(asked.question.key, piece="0", last=len(messages) == 1)
-        ts = await self._finish(asked, messages[0], metadata, record)
-        return None if ts is None else (live.place, ts)
+        place = asked.live[number].place
+        messages = await self._messages(asked.question, answer, place)
+        metadata = answer_metadata(asked.question.key, piece=str(number), last=number + 1 >= len(messages))
+        ts = await self._finish(asked, number, messages[number], metadata, record)
+        return None if ts is None else (place, ts)
 
     async def _finish(
-        self, asked: OpenQuestion, message: Message, metadata: dict[str, Any], record: LiveRecord
+        self, asked: OpenQuestion, number: int, message: Message, metadata: dict[str, Any], record: LiveRecord
     ) -> str | None:
-        """Put the message in the place of the unfinished answer; return its `ts`, None if Slack has none.
+        """Put the message in the place of this part of the unfinished answer.
 
-        Repeating it changes nothing. Raises what `delivery_errors` translates, Unconfirmed, StorageError.
+        Return its `ts`, None if Slack has none; then the later parts are deleted, which stand before its new
+        message. Repeating it changes nothing. Raises what `delivery_errors` translates, Unconfirmed, StorageError.
         """
-        live = asked.live
-        if live is None:
+        if number >= len(asked.live):
             return None
-        if self._shown is not None and self._shown.ts and await self._shown.finish(message, metadata):
-            return self._shown.ts
-        ts = live.ts or await self._idempotent_poster.find_live(
-            answer_metadata(asked.question.key, piece="0"), live, asked.refusals
-        )
+        live = asked.live[number]
+        if live.ts and self._shown is not None and await self._shown.finish(number, message, metadata):
+            return live.ts
+        ts = live.ts or await self._find_live(asked, number)
         if ts is None:
-            await record.forget()
+            await self._drop(asked, number + 1, record)
+            await record.keep(number)
             return None
         channel = live.place.channel
         try:
@@ -231,7 +257,7 @@ class SlackAnswerPoster:
             if code not in MESSAGE_GONE | CANNOT_POST or may_pass:
                 raise
             logger.info("cannot edit the message of %s: %s", asked.question.key, code)
-            await record.forget()
+            await self._drop(asked, number, record)
             return None
         await self._live.set_status(live.place, WAITING)
         return ts
@@ -331,9 +357,3 @@ def _built(answer: ModelAnswer, question: Question, *, quoted: bool) -> list[Mes
         asked = (question.user, question.text) if quoted else None
         return build_comparison(answer, asked, goes_on=not question.private)
     return build_asked_answer(question.user, question.text, answer) if quoted else build_answer(answer)
-
-
-def _next_place(question: Question, place: Place, ts: str) -> Place:
-    """Return where an answer and its conversation go on after a message: under it, or after it directly."""
-    flat = place == question.place and not question.stands_alone
-    return place if flat else replace(place, thread=place.thread or ts)

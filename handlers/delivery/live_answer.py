@@ -1,96 +1,48 @@
-"""Shows an answer in Slack while the model writes it: in Slack's own stream, or in a message that is edited.
+"""Shows an answer in Slack while the model writes it: in Slack's own streams, or in messages that are edited.
 
-Nothing here decides what the answer is: whatever fails, the finished answer replaces what is shown, in
-`handlers/delivery/answer_posts.py`. Which message it is, is stored before the first words go into it.
+An answer that outgrows a message goes on in the next one, cut where the finished answer is cut. Nothing here
+decides what the answer is: whatever fails, the finished answer replaces what is shown, in
+`handlers/delivery/answer_posts.py`. Which messages these are is stored before the first words go into them.
 """
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Any, Final
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
 
-from bot.domain.chat import ModelRef
+from bot.domain.chat import ModelRef, Question
 from bot.domain.place import Place
 from bot.errors import StorageError
 from bot.ports.questions import LiveRecord, OpenQuestion, ShowWords
-from handlers.blocks.chat.answer import PIECE, build_unfinished
+from handlers.blocks.chat.answer import PIECE, build_full, build_unfinished
 from handlers.blocks.chat.growing_markdown import GrowingMarkdown
+from handlers.blocks.chat.markdown import first_piece
 from handlers.blocks.message import Message, readable, shorten
+from handlers.delivery.live_pace import PROCESSING, WAITING, LiveAnswers
 from handlers.delivery.post_finder import answer_metadata
-from handlers.delivery.poster import Poster
 from handlers.delivery.rate_limits import Method
-from handlers.slack_errors import CALL_ERRORS, NETWORK_ERRORS, outcome_unknown, retry_after, slack_code
+from handlers.slack_errors import CALL_ERRORS, NETWORK_ERRORS, outcome_unknown, reason_of, retry_after
 
 logger = logging.getLogger(__name__)
 
-# The more answers are written at once, the more seldom each of them is added to; the first words never wait for
-# that. Slack takes fifty edits a minute for the whole workspace. Of appends it takes a hundred a minute and more,
-# and does not say how many more: after it asked for a pause, each answer is added to as if it were a hundred.
-APPEND_SECONDS: Final = 0.5
-_APPEND_SHARE: Final = 0.08
-_SLOW_SHARE: Final = 0.6
-_SLOW_FOR: Final = 300.0
-EDIT_SECONDS: Final = 1.5
 # Edits are shared with the job cards, which must not starve: of a few free ones at a time, one is left to them.
 _EDITS_LEFT: Final = 2
-_REFUSALS_KEPT: Final = 1_000
-# The statuses of an agent's session. While it is processing, Slack shows its Stop button.
 _TITLE: Final = 80  # of the 200 characters that Slack takes
-PROCESSING: Final = "processing"
-WAITING: Final = "active"
 
 
-class LiveAnswers:
-    """What all answers that are being written share: their number, and where Slack refuses streams."""
-
-    def __init__(
-        self, poster: Poster, *, append_seconds: float = APPEND_SECONDS, edit_seconds: float = EDIT_SECONDS
-    ) -> None:
-        self.poster = poster
-        self.append_seconds = append_seconds
-        self.edit_seconds = edit_seconds
-        self.number = 0
-        self._refused: set[str] = set()
-        self._slow_until = 0.0
-
-    def append_pause(self) -> float:
-        """Return how long an answer waits between two appends, in seconds."""
-        slow = asyncio.get_running_loop().time() < self._slow_until
-        share = _SLOW_SHARE if slow else _APPEND_SHARE
-        return max(self.append_seconds, self.number * share) if self.append_seconds else 0.0
-
-    def slow_down(self) -> None:
-        """Append more seldom for some minutes: Slack asked for a pause."""
-        self._slow_until = asyncio.get_running_loop().time() + _SLOW_FOR
-
-    def may_stream(self, channel: str) -> bool:
-        """Return whether Slack has not refused a stream in this channel; a restart asks again."""
-        return channel not in self._refused
-
-    def refuse(self, channel: str) -> None:
-        """Remember that Slack takes no streams in this channel: its plan, or the channel's kind."""
-        if len(self._refused) < _REFUSALS_KEPT:
-            self._refused.add(channel)
-
-    async def set_status(self, place: Place, status: str, title: str = "") -> None:
-        """Set the status of the agent's session in the thread. Never raises: no answer depends on it.
-
-        A new session gets the title. Direct messages are one session.
-        """
-        if not place.thread and not place.is_direct:
-            return
-        try:
-            await self.poster.set_session_status(place, status, title)
-        except CALL_ERRORS as error:
-            logger.debug("could not set a status: %s", _reason(error))
+def next_place(question: Question, place: Place, ts: str) -> Place:
+    """Return where an answer and its conversation go on after a message: under it, or after it directly."""
+    flat = place == question.place and not question.stands_alone
+    return place if flat else replace(place, thread=place.thread or ts)
 
 
 class LiveAnswer:
-    """The message that shows one unfinished answer; `ts` is empty while there is none."""
+    """The messages that show one unfinished answer; one of them grows."""
 
     def __init__(self, shared: LiveAnswers, asked: OpenQuestion, model: ModelRef, record: LiveRecord) -> None:
         self._shared = shared
@@ -102,11 +54,15 @@ class LiveAnswer:
         self._words = GrowingMarkdown()
         self._news, self._over = asyncio.Event(), asyncio.Event()
         self._sending = False
-        # Whether Slack still streams the message, and certainly has these first characters and no others.
+        # The messages before the one that grows, as Slack has them.
+        self._full: list[tuple[Message, dict[str, Any]]] = []
+        # The message that grows: its place, its `ts`, empty while there is none, and its words.
+        self._place = self._question.place
+        self._ts = ""
+        self._text = ""
+        # Whether Slack still streams it, and certainly has these first characters and no others.
         self._streams = False
         self._sent = 0
-        self.place = self._question.place
-        self.ts = ""
 
     @asynccontextmanager
     async def shown(self) -> AsyncIterator[ShowWords]:
@@ -116,7 +72,7 @@ class LiveAnswer:
         try:
             yield self._add
         except asyncio.CancelledError:
-            task.cancel()  # The process ends: the next one finds the message.
+            task.cancel()  # The process ends: the next one finds the messages.
             raise
         finally:
             self._over.set()
@@ -130,124 +86,222 @@ class LiveAnswer:
         self._words.add(words)
         self._news.set()
 
-    async def finish(self, message: Message, metadata: dict[str, Any]) -> bool:
-        """End the stream with the rest of the finished message; returns whether Slack shows exactly that now.
+    async def finish(self, number: int, message: Message, metadata: dict[str, Any]) -> bool:
+        """Let this part of the answer show the finished message; returns whether Slack shows exactly that now.
 
-        Raises SlackApiError where Slack asks for a pause.
+        It ends the stream of the part that grows with the rest of its message. Raises SlackApiError where Slack
+        asks for a pause.
         """
-        if not self._streams:
+        if number < len(self._full):
+            return self._full[number] == (message, metadata)
+        if number > len(self._full) or not self._streams:
             return False
+        try:
+            return await self._end_stream(message, metadata, WAITING)
+        except NETWORK_ERRORS as error:
+            logger.info("could not end a stream: %s", reason_of(error))
+            return False
+
+    async def _end_stream(self, message: Message, metadata: dict[str, Any], status: str) -> bool:
+        """End the stream so that it is the message. Returns false where it cannot be.
+
+        Raises SlackApiError where Slack asks for a pause, NETWORK_ERRORS.
+        """
         blocks = list(message.blocks)
         markdown = str(blocks.pop(0)["text"]) if blocks and blocks[0]["type"] == "markdown" else ""
-        shown = self._words.shown[: self._sent]
-        if not markdown.startswith(shown) or not (markdown or blocks):
+        sent = self._shown[: self._sent]
+        if not markdown.startswith(sent) or not (markdown or blocks):
             return False
         self._streams = False
         try:
-            await self._poster.stop_stream(self.place.channel, self.ts, markdown[len(shown) :], blocks, metadata)
-        except CALL_ERRORS as error:
-            if isinstance(error, SlackApiError) and retry_after(error) is not None:
+            rest = markdown[len(sent) :]
+            await self._poster.stop_stream(self._place.channel, self._ts, rest, blocks, metadata, status=status)
+        except SlackApiError as error:
+            if retry_after(error) is not None:
                 self._streams = True
                 raise
-            logger.info("could not end a stream: %s", _reason(error))
+            logger.info("could not end a stream: %s", reason_of(error))
             return False
         return True
 
+    @property
+    def _shown(self) -> str:
+        """The words of the message that grows; a message begins with no empty lines."""
+        return self._text.lstrip("\n")
+
     async def _show(self) -> None:
         try:
-            if self._asked.live is not None:
-                await self._shared.set_status(self.place, PROCESSING)
-                await self._go_on()
+            if self._asked.live:
+                await self._shared.set_status(self._place, PROCESSING)
+                if not await self._go_on():
+                    return
             elif self._asked.posted or self._asked.unconfirmed is not None:
                 return
             else:
                 await self._begin()
+            await self._grow()
         except StorageError as error:
             logger.warning("cannot show an answer before it is finished: %s", error)
         except CALL_ERRORS as error:
-            logger.info("cannot show an answer any longer before it is finished: %s", _reason(error))
+            logger.info("cannot show an answer any longer before it is finished: %s", reason_of(error))
         except Exception:
             logger.exception("cannot show an answer before it is finished")
 
     async def _begin(self) -> None:
-        streams = False
-        if not self.place.thread:
+        """Show that the model is asked, and begin the stream where Slack takes one."""
+        if not self._place.thread:
             # Slack's streams need a thread; outside of direct messages nothing is set.
-            await self._shared.set_status(self.place, PROCESSING, self._title)
+            await self._shared.set_status(self._place, PROCESSING, self._title)
+            return
+        status = self._shared.set_status(self._place, PROCESSING, self._title)
+        if self._question.quoted or not self._shared.may_stream(self._place.channel):
+            await status
         else:
-            status = self._shared.set_status(self.place, PROCESSING, self._title)
-            if self._question.quoted or not self._shared.may_stream(self.place.channel):
-                await status
-            else:
-                streams, _ = await asyncio.gather(self._start(), status)
-        await (self._stream() if streams else self._edit())
+            await asyncio.gather(self._start(), status)
 
-    async def _go_on(self) -> None:
-        """Edit the message that an earlier process began: its words belong to an answer that is lost."""
+    async def _go_on(self) -> bool:
+        """Edit the messages that an earlier process began: their words belong to an answer that is lost.
+
+        Returns false where the first one is not known: the finished answer looks for it.
+        """
         live = self._asked.live
-        if live is None or not live.ts:
-            return  # The finished answer looks for the message.
-        self.place = live.place
-        with suppress(SlackApiError):
-            note = build_unfinished(self._model, "").blocks
-            await self._poster.stop_stream(live.place.channel, live.ts, blocks=note)
-        self.ts = live.ts
-        await self._edit()
+        for each in live if live[0].ts else ():
+            note = build_unfinished(self._model, "", self._asked_in(each.place) if each is live[0] else None)
+            if each.ts:
+                with suppress(SlackApiError):
+                    await self._poster.stop_stream(
+                        each.place.channel, each.ts, blocks=note.blocks, status=PROCESSING
+                    )
+                if each is not live[0]:
+                    with suppress(SlackApiError):
+                        await self._poster.edit(each.place.channel, each.ts, note, wait_for_pause=False)
+        self._place, self._ts = live[0].place, live[0].ts
+        return bool(self._ts)
 
     @property
     def _title(self) -> str:
         """What Slack names a new session by."""
         return shorten(readable(" ".join(self._question.text.split())), _TITLE)
 
+    def _asked_in(self, place: Place) -> tuple[str, str] | None:
+        """Return the person and the question that an answer's first message quotes in this place."""
+        quoted = self._question.quoted or place.channel != self._question.place.channel
+        return (self._question.user, self._question.text) if quoted else None
+
+    async def _grow(self) -> None:
+        """Show the words until the answer is over. Raises CALL_ERRORS, StorageError."""
+        while await self._more():
+            if words := self._words.take():
+                self._text += words
+                while len(self._text) > PIECE and (cut := first_piece(self._text, PIECE)) is not None:
+                    if not await self._fill(*cut):
+                        return
+                await self._update()
+            streams = self._streams
+            await self._pause(
+                self._shared.append_pause() if streams else self._shared.edit_seconds * self._shared.number
+            )
+
+    async def _fill(self, piece: str, rest: str) -> bool:
+        """Finish the message that grows with its piece of the answer, and go on in the next one.
+
+        Returns false where that cannot be done before the answer is over. Raises CALL_ERRORS, StorageError.
+        """
+        if piece.strip():
+            number = len(self._full)
+            asked = self._asked_in(self._place) if not number else None
+            message = build_full(self._model, piece, asked)
+            metadata = answer_metadata(self._question.key, piece=str(number), last=False)
+            if not await self._finish_piece(message, metadata):
+                return False
+            self._full.append((message, metadata))
+            self._place = next_place(self._question, self._place, self._ts)
+            self._ts, self._streams, self._sent = "", False, 0
+            self._text = rest
+            return await self._begin_next()
+        self._text = rest
+        return True
+
+    async def _finish_piece(self, message: Message, metadata: dict[str, Any]) -> bool:
+        """Let the message that grows be this one. Returns false where the answer is over before."""
+        while not self._over.is_set():
+            if self._ts and not self._streams and self._poster.limits.capacity().edits < _EDITS_LEFT:
+                await self._pause(self._shared.edit_seconds)
+                continue
+            try:
+                self._sending = True
+                if self._streams and await self._end_stream(message, metadata, PROCESSING):
+                    return True
+                await self._leave_stream()
+                if self._ts:
+                    edited = self._place.channel, self._ts, message
+                    await self._poster.edit(*edited, metadata=metadata, wait_for_pause=False)
+                else:
+                    await self._post(message, metadata)
+                return True
+            except SlackApiError as error:
+                if (seconds := retry_after(error)) is None:
+                    raise
+            finally:
+                self._sending = False
+            await self._pause(seconds)
+        return False
+
+    async def _begin_next(self) -> bool:
+        """Begin the next message. Returns false where an earlier process began one whose `ts` is not known."""
+        number = len(self._full)
+        if number < len(self._asked.live):
+            self._place, self._ts = self._asked.live[number].place, self._asked.live[number].ts
+            return bool(self._ts)
+        if self._place.thread and self._shared.may_stream(self._place.channel):
+            await self._start()
+        return not self._over.is_set()
+
+    async def _update(self) -> None:
+        """Show the words that the message that grows has by now. Raises CALL_ERRORS, StorageError."""
+        if not self._streams:
+            await self._post_or_edit()
+        elif (words := self._shown[self._sent :]) and not await self._append(words):
+            await self._leave_stream()
+
     # In Slack's stream
 
-    async def _stream(self) -> None:
-        """Stream until the answer is over."""
-        while await self._more():
-            if (piece := self._words.take(PIECE - self._sent)) and not await self._append(piece):
-                break
-            await self._pause(self._shared.append_pause())
-
-    async def _start(self) -> bool:
-        """Begin the stream. Returns false where Slack refuses it. Raises CALL_ERRORS, StorageError."""
-        while True:
+    async def _start(self) -> None:
+        """Begin a stream, unless Slack refuses it. Raises CALL_ERRORS, StorageError."""
+        while not self._over.is_set():
             await self._pause(self._poster.limits.pause_left(Method.START_STREAM))
             self._sending = True
             try:
-                await self._record.begin(self.place)
-                ts = await self._poster.start_stream(self.place, self._question.user)
+                await self._record.begin(self._place)
+                ts = await self._poster.start_stream(self._place, self._question.user)
                 await self._record.name(ts)
-                self.ts, self._streams = ts, True
-                return True
+                self._ts, self._streams = ts, True
+                return
             except SlackApiError as error:
                 if outcome_unknown(error):
                     raise
                 await self._record.forget()
                 if retry_after(error) is None:
-                    logger.info("Slack takes no stream here: %s", _reason(error))
-                    self._shared.refuse(self.place.channel)
-                    return False
-                if self._over.is_set():
-                    raise
+                    logger.info("Slack takes no stream here: %s", reason_of(error))
+                    self._shared.refuse(self._place.channel)
+                    return
             except aiohttp.ClientConnectorError:
                 await self._record.forget()
                 raise
             finally:
                 self._sending = False
 
-    async def _append(self, piece: str) -> bool:
+    async def _append(self, words: str) -> bool:
         """Add to the stream. Returns false where it takes no more: it ended, or is too long."""
         while not self._over.is_set():
             self._sending = True
             try:
-                await self._poster.append_stream(self.place.channel, self.ts, piece)
-                self._sent += len(piece)
+                await self._poster.append_stream(self._place.channel, self._ts, words)
+                self._sent += len(words)
                 return True
             except SlackApiError as error:
                 if retry_after(error) is None:
-                    # The finished answer replaces what is shown.
-                    self._streams = False
-                    logger.info("a stream takes no more words: %s", _reason(error))
+                    logger.info("a stream takes no more words: %s", reason_of(error))
                     return False
                 self._shared.slow_down()
             except NETWORK_ERRORS:
@@ -256,42 +310,41 @@ class LiveAnswer:
             finally:
                 self._sending = False
             await self._pause(self._poster.limits.pause_left(Method.APPEND_STREAM))
-        return False
+        return True
+
+    async def _leave_stream(self) -> None:
+        """End a stream that takes no more words: its message is edited from now on. Raises NETWORK_ERRORS."""
+        if not self._streams:
+            return
+        self._streams = False
+        note = [] if self._sent else list(build_unfinished(self._model, "").blocks)
+        with suppress(SlackApiError):  # Slack ends a stream by itself after five minutes.
+            await self._poster.stop_stream(self._place.channel, self._ts, blocks=note, status=PROCESSING)
 
     # In a message that is edited
 
-    async def _edit(self) -> None:
-        """Post the first words and edit the message until the answer is over. Raises CALL_ERRORS."""
-        while await self._more():
-            if self._words.take(PIECE - len(self._words.shown)):
-                await self._post_or_edit()
-            await self._pause(self._shared.edit_seconds * self._shared.number)
-
     async def _post_or_edit(self) -> None:
-        quoted = self._question.quoted or self.place.channel != self._question.place.channel
-        asked = (self._question.user, self._question.text) if quoted else None
-        message = build_unfinished(self._model, self._words.shown, asked)
+        message = build_unfinished(self._model, self._shown, None if self._full else self._asked_in(self._place))
         try:
-            if not self.ts:
-                await self._post(message)
+            if not self._ts:
+                await self._post(message, answer_metadata(self._question.key, piece=str(len(self._full))))
             elif self._poster.limits.capacity().edits >= _EDITS_LEFT:
                 self._sending = True
-                await self._poster.edit(self.place.channel, self.ts, message, wait_for_pause=False)
+                await self._poster.edit(self._place.channel, self._ts, message, wait_for_pause=False)
         except SlackApiError as error:
             if retry_after(error) is None:
                 raise
         finally:
             self._sending = False
 
-    async def _post(self, message: Message) -> None:
+    async def _post(self, message: Message, metadata: dict[str, Any]) -> None:
         async def begin() -> None:
             self._sending = True
-            await self._record.begin(self.place)
+            await self._record.begin(self._place)
 
-        metadata = answer_metadata(self._question.key, piece="0")
         try:
             ts = await self._poster.post(
-                self.place, message, metadata=metadata, before=begin, wait_for_pause=False
+                self._place, message, metadata=metadata, before=begin, wait_for_pause=False
             )
         except SlackApiError as error:
             if not outcome_unknown(error):
@@ -301,7 +354,7 @@ class LiveAnswer:
             await self._record.forget()
             raise
         await self._record.name(ts)
-        self.ts = ts
+        self._ts = ts
 
     # What both wait for
 
@@ -317,7 +370,3 @@ class LiveAnswer:
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await self._over.wait()
-
-
-def _reason(error: Exception) -> str:
-    return slack_code(error) if isinstance(error, SlackApiError) else type(error).__name__

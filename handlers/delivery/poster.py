@@ -158,8 +158,10 @@ class Poster:
         markdown: str = "",
         blocks: Sequence[Block] = (),
         metadata: dict[str, Any] | None = None,
+        *,
+        status: str = "active",
     ) -> None:
-        """Add the last words and blocks to a streamed message and end it; the agent's session waits again."""
+        """Add the last words and blocks to a streamed message and end it; the agent's session gets the status."""
         await self._stream(
             Method.STOP_STREAM,
             self._strict_client.chat_stopStream(
@@ -168,7 +170,7 @@ class Poster:
                 markdown_text=markdown or None,
                 blocks=list(blocks) or None,
                 metadata=metadata,
-                session_status="active",
+                session_status=status,
             ),
         )
 

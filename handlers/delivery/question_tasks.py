@@ -19,7 +19,7 @@ from bot.ports.questions import OpenQuestion
 from bot.runtime.background_tasks import BackgroundTasks
 from handlers.delivery.answer_posts import SlackAnswerPoster
 from handlers.delivery.idempotent_poster import IdempotentPoster
-from handlers.delivery.live_answer import LiveAnswers
+from handlers.delivery.live_pace import LiveAnswers
 from handlers.delivery.poster import Poster
 from handlers.errors import Respond, report
 

@@ -57,3 +57,18 @@ def m034_comparisons(db: Database) -> None:
     sides.create_index(["team", "endpoint"], "comparison_sides_by_endpoint")
     votes = {"comparison": str, "user": str, "team": str, "choice": str, "voted_at": int}
     db.table("comparison_votes").create(votes, pk=("comparison", "user"), not_null=set(votes), strict=True)
+
+
+@migrations()
+def m035_live_messages(db: Database) -> None:
+    """Store all messages that show an unfinished answer: a JSON list of channel, thread, when it began, and ts."""
+    questions = db.table("questions")
+    questions.add_column("live", str, not_null_default="[]")
+    db.execute(
+        """
+        UPDATE questions SET live = json_array(json_array(live_channel, live_thread, live_at, live_ts))
+        WHERE live_at IS NOT NULL
+        """
+    )
+    for column in ("live_at", "live_channel", "live_thread", "live_ts"):
+        db.execute(f"ALTER TABLE questions DROP COLUMN {column}")

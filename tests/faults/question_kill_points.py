@@ -29,7 +29,7 @@ from bot.runtime.backoff import Backoff
 from handlers.assembly import open_slack
 from handlers.blocks.message import Message
 from handlers.delivery.answer_posts import SlackAnswerPoster
-from handlers.delivery.live_answer import LiveAnswers
+from handlers.delivery.live_pace import LiveAnswers
 from handlers.delivery.rate_limits import RateLimits
 from storage import open_stores
 from storage.comparisons import SqliteComparisons

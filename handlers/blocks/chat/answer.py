@@ -93,6 +93,16 @@ def build_unfinished(model: ModelRef, markdown: str, asked: tuple[str, str] | No
     return compose(clip(text, 3_000) + f"\n{writing}", blocks)
 
 
+def build_full(model: ModelRef, piece: str, asked: tuple[str, str] | None = None) -> Message:
+    """Build a message of an answer that goes on in the next one, as in the finished answer."""
+    blocks, text = [], ""
+    if asked is not None:
+        first, text = _asked(*asked, model)
+        blocks.append(first)
+    blocks.append({"type": "markdown", "text": piece})
+    return compose((text + markdown_as_text(piece)).strip(), blocks)
+
+
 def _asked(user: str, question: str, model: ModelRef, settings: str = "") -> tuple[Block, str]:
     """Return the block and the text that quote a question."""
     asked = f"{mention(user)} asked {code(model.name, 128)}{settings}:"

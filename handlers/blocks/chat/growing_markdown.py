@@ -20,34 +20,27 @@ _TAIL: Final = 200
 
 
 class GrowingMarkdown:
-    """An answer that grows; `shown` is what `take` has returned until now."""
+    """An answer that grows."""
 
     def __init__(self) -> None:
         self._waiting = ""
-        self._shown: list[str] = []
-
-    @property
-    def shown(self) -> str:
-        return "".join(self._shown)
+        self._begun = False
 
     def add(self, text: str) -> None:
         """Add the next words of the model."""
         self._waiting += readable(text)
-        if not self._shown:
+        if not self._begun:
             self._waiting = self._waiting.lstrip()
 
-    def take(self, limit: int) -> str:
-        """Return the next piece that can be shown, of at most `limit` characters; empty if there is none yet."""
-        ready = self._waiting[: _decided(self._waiting[:limit])]
+    def take(self) -> str:
+        """Return the next piece that can be shown; empty if there is none yet."""
+        ready = self._waiting[: _decided(self._waiting)]
         if not ready:
             return ""
-        escape = escape_markdown_rest if self._shown else escape_markdown
-        piece = taken_apart(escape(ready))
-        if len(piece) > limit:
-            return ""
+        escape = escape_markdown_rest if self._begun else escape_markdown
         self._waiting = self._waiting[len(ready) :]
-        self._shown.append(piece)
-        return piece
+        self._begun = True
+        return str(taken_apart(escape(ready)))
 
 
 def _decided(text: str) -> int:

@@ -27,31 +27,46 @@ def split_markdown(text: str, limit: int) -> list[str]:
 
     A fence that is open where a piece ends is closed there and opened again in the next one.
     """
-    pieces: list[str] = []
+    pieces = (piece.strip("\n") for piece, _ in _cuts(_lines(text, limit), limit))
+    return [piece for piece in pieces if piece.strip()]
+
+
+def first_piece(text: str, limit: int) -> tuple[str, str] | None:
+    """Return the first piece of a text that grows, and the rest, or None while all of it may stay one piece.
+
+    `split_markdown` finds the same pieces in the whole text; the first one is empty where it drops that piece.
+    """
+    lines = _lines(text, limit)
+    piece, rest = next(_cuts(lines, limit), ("", ""))
+    return (piece.strip("\n"), rest + "".join(lines)) if rest else None
+
+
+def _cuts(lines: Iterator[str], limit: int) -> Iterator[tuple[str, str]]:
+    """Yield each piece, and what the next one begins with, which is empty after the last piece."""
     held: list[str] = []
     length = 0
     fence: _Fence | None = None
-    for line in _lines(text, limit):
+    for line in lines:
         room = limit - (len(fence.closing) + 1 if fence else 0)
         after = _fence_after(line, fence)
         # A line that opens a fence must leave room to close it again in the same piece.
         needed = len(line) + (len(after.closing) + 1 if after and not fence else 0)
         if length + needed > room and held:
             if fence:
-                pieces.append("".join(held) + _newline(held) + fence.closing)
+                piece = "".join(held) + _newline(held) + fence.closing
                 held = [fence.opening]
             else:
                 keep = _paragraph(held)
-                pieces.append("".join(held[:keep]))
+                piece = "".join(held[:keep])
                 held = held[keep:]
             length = sum(map(len, held))
+            yield piece, "".join(held) + line
         held.append(line)
         length += len(line)
         fence = after
     if held:
         # One that the model never closed, e.g. at its limit, is closed as well: not everybody reads it as code.
-        pieces.append("".join(held) + (_newline(held) + fence.closing if fence else ""))
-    return [piece for piece in (piece.strip("\n") for piece in pieces) if piece.strip()]
+        yield "".join(held) + (_newline(held) + fence.closing if fence else ""), ""
 
 
 def _lines(text: str, limit: int) -> Iterator[str]:

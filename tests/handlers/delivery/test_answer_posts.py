@@ -16,7 +16,7 @@ from bot.errors import Outdated, StorageError
 from bot.ports.questions import OpenQuestion
 from bot.runtime.background_tasks import BackgroundTasks
 from handlers.delivery.answer_posts import SlackAnswerPoster
-from handlers.delivery.live_answer import LiveAnswers
+from handlers.delivery.live_pace import LiveAnswers
 from handlers.delivery.post_finder import ANSWER_EVENT
 from storage.questions import SqliteQuestions
 from tests.support.question_harness import MODEL, QuestionHarness

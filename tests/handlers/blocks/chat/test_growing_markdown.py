@@ -35,8 +35,7 @@ def grown(chunks: list[str]) -> list[str]:
     pieces = []
     for chunk in chunks:
         growing.add(chunk)
-        pieces.append(growing.take(11_000))
-    assert growing.shown == "".join(pieces)
+        pieces.append(growing.take())
     return pieces
 
 
@@ -62,11 +61,3 @@ def test_chunks_of_any_size_show_what_one_chunk_shows(text: str, size: int) -> N
 )
 def test_plain_markdown_is_shown_as_in_the_finished_answer(text: str) -> None:
     assert "".join(grown(cut(text, 3))) == show_addresses(escape_markdown(text))
-
-
-def test_a_piece_is_never_longer_than_its_limit() -> None:
-    growing = GrowingMarkdown()
-    growing.add("word " * 100)
-    assert 0 < len(growing.take(50)) <= 50
-    growing.add("<" * 100)
-    assert len(growing.take(10)) <= 10
