@@ -63,6 +63,8 @@ class LiveAnswer:
         # Whether Slack still streams it, and certainly has these first characters and no others.
         self._streams = False
         self._sent = 0
+        # What it shows where it is edited.
+        self._edited = ""
 
     @asynccontextmanager
     async def shown(self) -> AsyncIterator[ShowWords]:
@@ -191,12 +193,11 @@ class LiveAnswer:
     async def _grow(self) -> None:
         """Show the words until the answer is over. Raises CALL_ERRORS, StorageError."""
         while await self._more():
-            if words := self._words.take():
-                self._text += words
-                while len(self._text) > PIECE and (cut := first_piece(self._text, PIECE)) is not None:
-                    if not await self._fill(*cut):
-                        return
-                await self._update()
+            self._text += self._words.take()
+            while len(self._text) > PIECE and (cut := first_piece(self._text, PIECE)) is not None:
+                if not await self._fill(*cut):
+                    return
+            await self._update()
             streams = self._streams
             await self._pause(
                 self._shared.append_pause() if streams else self._shared.edit_seconds * self._shared.number
@@ -216,7 +217,7 @@ class LiveAnswer:
                 return False
             self._full.append((message, metadata))
             self._place = next_place(self._question, self._place, self._ts)
-            self._ts, self._streams, self._sent = "", False, 0
+            self._ts, self._streams, self._sent, self._edited = "", False, 0, ""
             self._text = rest
             return await self._begin_next()
         self._text = rest
@@ -259,10 +260,10 @@ class LiveAnswer:
 
     async def _update(self) -> None:
         """Show the words that the message that grows has by now. Raises CALL_ERRORS, StorageError."""
-        if not self._streams:
-            await self._post_or_edit()
-        elif (words := self._shown[self._sent :]) and not await self._append(words):
+        if self._streams and (words := self._shown[self._sent :]) and not await self._append(words):
             await self._leave_stream()
+        if not self._streams and not await self._post_or_edit():
+            self._news.set()  # The same words are tried again after the pause.
 
     # In Slack's stream
 
@@ -323,19 +324,28 @@ class LiveAnswer:
 
     # In a message that is edited
 
-    async def _post_or_edit(self) -> None:
-        message = build_unfinished(self._model, self._shown, None if self._full else self._asked_in(self._place))
+    async def _post_or_edit(self) -> bool:
+        """Let the message show the words. Returns false where Slack's limits leave no room for that now."""
+        shown = self._shown
+        if shown == self._edited:
+            return True
+        message = build_unfinished(self._model, shown, None if self._full else self._asked_in(self._place))
         try:
             if not self._ts:
                 await self._post(message, answer_metadata(self._question.key, piece=str(len(self._full))))
             elif self._poster.limits.capacity().edits >= _EDITS_LEFT:
                 self._sending = True
                 await self._poster.edit(self._place.channel, self._ts, message, wait_for_pause=False)
+            else:
+                return False
         except SlackApiError as error:
             if retry_after(error) is None:
                 raise
+            return False
         finally:
             self._sending = False
+        self._edited = shown
+        return True
 
     async def _post(self, message: Message, metadata: dict[str, Any]) -> None:
         async def begin() -> None:

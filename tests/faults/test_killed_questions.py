@@ -56,13 +56,15 @@ def answers(slack: SlackStandIn, addresses: StandInAddresses, key: str) -> list[
 
 
 @asynccontextmanager
-async def stand_ins(directory: Path) -> AsyncIterator[tuple[Harness, SlackStandIn, Person, StandInAddresses]]:
+async def stand_ins(
+    directory: Path, says: str = ANSWER
+) -> AsyncIterator[tuple[Harness, SlackStandIn, Person, StandInAddresses]]:
     """Open Google with a tuned model, and Slack with Ada in a channel; both serve other processes too."""
     async with open_harness(directory, ["vertex"]) as at, SlackStandIn(manifest=manifest()) as slack:
         job = await at.tuned("counter")
         ada = slack.person("ada")
         channel = slack.add_channel("tuning", ada)
-        at.google.answers.say(ANSWER, times=None)
+        at.google.answers.say(says, times=None)
         at.google.faults.pause_stream(seconds=0.005, times=None)
         addresses = StandInAddresses(
             project=at.google.project,
@@ -121,6 +123,32 @@ async def recover(at: Harness, slack: SlackStandIn, addresses: StandInAddresses,
         return "asked again"
     assert calls_of_google(at, key) == questions == 1
     return "found" if posts else "posted"
+
+
+async def test_killed_at_any_step_a_long_answer_is_whole_and_in_order_in_its_messages(tmp_path: Path) -> None:
+    words = [f"{number}" + "x" * 250 for number in range(120)]
+    numbers: Counter[int] = Counter()
+    async with stand_ins(tmp_path, " ".join(words)) as (at, slack, ada, addresses):
+        channel = slack.workspace.channels[addresses.channel]
+        addresses.threads = [ada.post(channel, "a question").ts for _ in range(5 * MOST_STEPS)]
+        for key in await die_at_every_step(addresses, tmp_path, first=60, every=40):
+            questions = calls_of_google(at, key)
+            numbers[len(answers(slack, addresses, key))] += 1
+            async with open_parts(tmp_path / f"{key}.db", addresses) as parts:
+                left = await parts.questions.open_questions()
+                await asyncio.gather(parts.accept(key), *map(parts.process, left))
+                assert await parts.questions.open_questions() == []
+            posted = answers(slack, addresses, key)
+            text = " ".join(
+                block["text"] for each in posted for block in each.blocks if block["type"] == "markdown"
+            )
+            assert text.split() == words, key
+            assert all(each.streaming_until is None for each in posted)
+            asked_again = bool(left) and left[0].answer is None
+            assert calls_of_google(at, key) == questions + (asked_again or (not left and not questions))
+    # The last run was not killed: all its messages are there.
+    assert {1, 2, 3} <= numbers.keys(), numbers
+    print(dict(numbers))
 
 
 async def test_killed_at_any_step_a_comparison_is_one_whole_and_no_stored_answer_is_paid_again(

@@ -3,6 +3,7 @@
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from bot.domain.place import Place
 from bot.domain.requests import ModalWork, PendingModal, StartRequest
 from bot.errors import StorageError
 from bot.ports.notifier import NoticeKind
-from bot.ports.questions import OpenQuestion
+from bot.ports.questions import LivePost, OpenQuestion
 from storage.audit_log import SqliteAuditLog
 from storage.codecs import micros
 from storage.database import Database
@@ -195,4 +196,21 @@ async def test_a_question_of_an_older_schema_is_not_private(tmp_path: Path) -> N
     await database.open()
     (opened,) = await SqliteQuestions(database, FixedClock(START)).open_questions()
     assert opened.question == question
+    await database.close()
+
+
+async def test_the_message_of_an_unfinished_answer_of_an_older_schema_is_its_first_one(tmp_path: Path) -> None:
+    path = tmp_path / "tunebot.db"
+    question = Question("k1", Place(TEAM, "C1", "1700.1"), "U1", "seven")
+    with sqlite_utils.Database(path) as db:
+        migrations.apply(db, stop_before="m035_live_messages")
+        row = question_row(OpenQuestion(question, START))
+        live = {"live_at": 1_000_000, "live_channel": "C1", "live_thread": "1700.1", "live_ts": "1700.2"}
+        db.table("questions").insert(row | {"key": "k0"})
+        db.table("questions").insert(row | live)
+    database = Database(path)
+    await database.open()
+    none, opened = await SqliteQuestions(database, FixedClock(START)).open_questions()
+    assert none.live == ()
+    assert opened.live == (LivePost(question.place, datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC), "1700.2"),)
     await database.close()

@@ -11,7 +11,7 @@ from bot.domain.chat import Answer, Conversation, Finish, ModelAnswer, ModelRef,
 from bot.domain.generation_settings import GenerationSettings, Safety
 from bot.domain.place import Place
 from bot.ports.notifier import PostAttempt
-from bot.ports.questions import OpenQuestion
+from bot.ports.questions import LivePost, OpenQuestion
 from bot.runtime.logs import RedactingFormatter
 from storage.audit_log import SqliteAuditLog
 from storage.conversations import SqliteChatStore
@@ -190,3 +190,19 @@ async def test_an_answer_that_everybody_saw_and_one_of_last_week_are_not_shared(
     await questions.settle("another")
     assert await questions.share("open", TEAM, TYPED.user) is None
     assert await questions.share("old", TEAM, TYPED.user) is None
+
+
+async def test_the_messages_of_an_unfinished_answer_are_stored_in_their_order(questions: SqliteQuestions) -> None:
+    await questions.add(TYPED)
+    await questions.begin_live(TYPED.key, PLACE)
+    await questions.begin_live(TYPED.key, PLACE)  # tried again
+    await questions.name_live(TYPED.key, "1700.1")
+    await questions.begin_live(TYPED.key, THREAD)
+    await questions.name_live(TYPED.key, "1700.2")
+    await questions.begin_live(TYPED.key, THREAD)
+    posts = LivePost(PLACE, START, "1700.1"), LivePost(THREAD, START, "1700.2"), LivePost(THREAD, START)
+    assert (await state(questions)).live == posts
+    await questions.forget_live(TYPED.key)
+    assert (await state(questions)).live == posts[:2]
+    await questions.keep_live(TYPED.key, 1)
+    assert (await state(questions)).live == posts[:1]

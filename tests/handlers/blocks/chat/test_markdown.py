@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.blocks.chat.markdown import split_markdown
+from handlers.blocks.chat.markdown import first_piece, split_markdown
 
 LIMIT = 1_200
 
@@ -62,3 +62,18 @@ def test_every_piece_fits_and_nothing_is_lost(text: str) -> None:
     letters = re.compile(r"[^\s`~py]")
     # Fences are written again at the cuts; everything else stands there once and in order.
     assert "".join(letters.findall("".join(pieces))) == "".join(letters.findall(text))
+
+
+@given(st.lists(lines, max_size=120).map("".join), st.integers(1, 400))
+def test_a_text_that_grows_is_cut_where_the_whole_text_is_cut(text: str, size: int) -> None:
+    pieces, held = [], ""
+    # A line that has not ended may still become one that is cut elsewhere.
+    for at in range(0, len(text), size * 40):
+        held += text[at : at + size * 40]
+        ended = held[: held.rfind("\n") + 1]
+        while (cut := first_piece(ended, LIMIT)) is not None:
+            piece, ended = cut
+            held = ended + held[held.rfind("\n") + 1 :]
+            pieces += [piece] if piece.strip() else []
+    assert pieces == split_markdown(text, LIMIT)[: len(pieces)]
+    assert len(held) <= LIMIT + size * 40 + 400
