@@ -16,10 +16,11 @@ from bot.datasets.formats.zip_unpacker import stored_header
 from bot.datasets.rewrite.converter import Converter
 from bot.datasets.rewrite.corrections import CorrectedRows, correction_rows
 from bot.datasets.rewrite.file_repair import Repaired, Repairer
+from bot.datasets.rewrite.row_writer import encode
 from bot.datasets.rewrite.sample import with_counted_tokens
 from bot.datasets.rewrite.validation_split import Side, Split
 from bot.datasets.rows.column_mapping import format_mapping, guess_mapping
-from bot.datasets.rows.examples import Example, encode
+from bot.datasets.rows.examples import Example
 from bot.datasets.streams import WORKER_MODULE, check, convert, pictures, repair
 from bot.datasets.worker_tasks import CheckResult, CheckTask, ConvertTask, PicturesTask, RepairResult, RepairTask
 

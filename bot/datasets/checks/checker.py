@@ -23,9 +23,9 @@ from bot.datasets.findings.near_repeats import NearRepeats
 from bot.datasets.findings.report import OUT_OF_TIME, TOO_MANY_BAD_ROWS, DatasetReport, Preview
 from bot.datasets.formats.json_lines import PIECE_BYTES, Block
 from bot.datasets.formats.pictures import PictureFile
+from bot.datasets.rows.columns import Columns, columns_of, joined
 from bot.datasets.rows.examples import Example
-from bot.datasets.rows.fast_reader import Columns, columns_of, joined
-from bot.datasets.rows.row_checker import Batch, RowChecker, RowResult, measure
+from bot.datasets.rows.row_checker import RowChecker, RowResult
 from bot.domain.backend_profile import DatasetLimits
 from bot.domain.datasets import Dialect, FieldMapping
 
@@ -182,14 +182,14 @@ class DatasetChecker:
         alone: list[Columns] = []
         first = skipped = 0
         for number, found, rows in _together(self._row_checker.read(block)):
-            if alone and (isinstance(found, Batch) or found.example is None):
+            if alone and (isinstance(found, Columns) or found.example is None):
                 # Rows that were read one by one are counted together: numbers over many rows cost far less.
-                self._count(first, measure(joined(alone)))
+                self._count(first, joined(alone))
                 alone = []
-            if skipped and (isinstance(found, Batch) or found.example is not None):
+            if skipped and (isinstance(found, Columns) or found.example is not None):
                 self._fingerprints.skip(skipped)
                 skipped = 0
-            if isinstance(found, Batch):
+            if isinstance(found, Columns):
                 self._count(number, found)
                 continue
             for problem in found.problems:
@@ -206,39 +206,37 @@ class DatasetChecker:
                 self._bad_rows += bad_rows
                 skipped += rows
         if alone:
-            self._count(first, measure(joined(alone)))
+            self._count(first, joined(alone))
         self._fingerprints.skip(skipped)
 
-    def _count(self, first: int, batch: Batch) -> None:
+    def _count(self, first: int, columns: Columns) -> None:
         if len(self._previews) < _PREVIEWS:
-            examples = islice(batch.columns.examples(), _PREVIEWS - len(self._previews))
-            self._previews += map(_preview, examples)
-        self._systems.add(batch.columns)
-        inputs = list(map(str.encode, batch.columns.inputs))
-        outputs = list(map(str.encode, batch.columns.outputs))
-        compared = list(map(str.encode, batch.columns.compared_outputs())) if batch.columns.rejected else outputs
+            self._previews += map(_preview, islice(columns.examples(), _PREVIEWS - len(self._previews)))
+        self._systems.add(columns)
+        inputs, outputs = list(map(str.encode, columns.inputs)), list(map(str.encode, columns.outputs))
+        compared = list(map(str.encode, columns.compared_outputs())) if columns.rejected else outputs
         self._fingerprints.add(list(map(hash_input, inputs)), list(map(hash_output, compared)))
-        self._fingerprints.near.add(first, batch.columns.inputs, batch.columns.outputs)
-        text_bytes = sum(map(len, inputs)) + sum(map(len, outputs)) - sum(batch.columns.counts) + 2 * len(inputs)
-        self._totals.add(batch, text_bytes)
-        self._note_blank_words(first, batch)
-        for found in CUT_END.finditer("".join(map(_last_character, batch.columns.outputs))):
+        self._fingerprints.near.add(first, columns.inputs, columns.outputs)
+        separators = len(columns.texts) - 2 * len(columns)
+        self._totals.add(columns, sum(map(len, inputs)) + sum(map(len, outputs)) - separators)
+        self._note_blank_words(first, columns)
+        for found in CUT_END.finditer("".join(map(_last_character, columns.outputs))):
             i = found.start()
-            if batch.after[i] >= LONG_OUTPUT:
-                self._totals.add_cut_off(first + i, batch.columns.outputs[i])
+            if columns.after[i] >= LONG_OUTPUT:
+                self._totals.add_cut_off(first + i, columns.outputs[i])
 
-    def _note_blank_words(self, first: int, batch: Batch) -> None:
+    def _note_blank_words(self, first: int, columns: Columns) -> None:
         """Warn of outputs that are a program's word for nothing, such as `nan`."""
-        if min(batch.after) > _LONGEST_BLANK:
+        if min(columns.after) > _LONGEST_BLANK:
             return
-        for i, length in enumerate(batch.after):
-            if length <= _LONGEST_BLANK and (word := batch.columns.outputs[i]).strip().lower() in _BLANK_WORDS:
+        for i, length in enumerate(columns.after):
+            if length <= _LONGEST_BLANK and (word := columns.outputs[i]).strip().lower() in _BLANK_WORDS:
                 self._collector.add(Problem("only-a-blank-word", "output", word), lines=(first + i,))
 
 
 def _together(
-    results: Iterator[tuple[Block, int, Batch | RowResult]],
-) -> Iterator[tuple[int, Batch | RowResult, int]]:
+    results: Iterator[tuple[Block, int, Columns | RowResult]],
+) -> Iterator[tuple[int, Columns | RowResult, int]]:
     """Yield each result with its first number and its number of rows; equal bad rows in sequence give one."""
     held: RowResult | None = None
     first = rows = 0
@@ -249,8 +247,8 @@ def _together(
                 continue
             yield first, held, rows
             held = None
-        if isinstance(found, Batch):
-            yield number, found, len(found.before)
+        if isinstance(found, Columns):
+            yield number, found, len(found)
         elif found.example is not None or found.blank:
             yield number, found, found.count
         else:

@@ -16,7 +16,7 @@ from bot.datasets.findings.report import (
     Histogram,
     turns_error,
 )
-from bot.datasets.rows.row_checker import Batch
+from bot.datasets.rows.columns import Columns
 
 # How a shorter output ends tells nothing. A power of two, as Lengths counts by these.
 LONG_OUTPUT = 256
@@ -46,18 +46,18 @@ class Totals:
     inputs: "Lengths" = field(default_factory=lambda: Lengths())
     outputs: "Lengths" = field(default_factory=lambda: Lengths())
 
-    def add(self, batch: Batch, text_bytes: int) -> None:
+    def add(self, columns: Columns, text_bytes: int) -> None:
         """Count good rows; `text_bytes` is the size of all their texts."""
-        self.rows += len(batch.before)
-        self.examples += len(batch.before)
-        if batch.most_texts > _SINGLE:
-            self.many_turns += sum(map(_SINGLE.__lt__, batch.columns.counts))
-        self.inputs.add(batch.before, batch.most_before)
-        self.outputs.add(batch.after, batch.most_after)
+        self.rows += len(columns)
+        self.examples += len(columns)
+        if columns.most_texts > _SINGLE:
+            self.many_turns += sum(map(_SINGLE.__lt__, columns.counts))
+        self.inputs.add(columns.before)
+        self.outputs.add(columns.after)
         self.text_bytes += text_bytes
-        self.texts += sum(batch.columns.counts)
+        self.texts += len(columns.texts)
         if self.sampled < _SAMPLED:
-            self._sample(batch)
+            self._sample(columns)
 
     def add_cut_off(self, line: int, output: str) -> None:
         """Note an output that ends like one that was cut."""
@@ -88,9 +88,9 @@ class Totals:
         digits = -(-self.sampled_digits * most // (self.sampled * TOKENS_PER_1000_BYTES)) if self.sampled else 0
         return script + digits + turns_error(self.texts, self.tokens)
 
-    def _sample(self, batch: Batch) -> None:
+    def _sample(self, columns: Columns) -> None:
         # Row by row, so that the result does not depend on how many rows come together.
-        for texts in zip(batch.columns.inputs, batch.columns.outputs, strict=True):
+        for texts in zip(columns.inputs, columns.outputs, strict=True):
             if self.sampled >= _SAMPLED:
                 return
             text = "".join(texts)[:_SAMPLED]
@@ -106,12 +106,12 @@ class Lengths:
         self.total = 0
         self.longest = 0
 
-    def add(self, lengths: Sequence[int], longest: int) -> None:
+    def add(self, lengths: Sequence[int]) -> None:
         bits = bytes(map(int.bit_length, lengths))
         for size in set(bits):
             self._counts[size] += bits.count(size)
         self.total += sum(lengths)
-        self.longest = max(self.longest, longest)
+        self.longest = max(self.longest, *lengths)
 
     def at_least(self, length: int) -> int:
         """Return how many texts have at least this length, a power of two."""

@@ -1,7 +1,8 @@
 """Writes a checked file's examples in another dialect while the file's bytes are read."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from itertools import compress, count
 
 import msgspec
 
@@ -10,10 +11,11 @@ from bot.datasets.findings.collector import FindingCollector, Problem
 from bot.datasets.findings.findings import Severity
 from bot.datasets.formats.json_lines import Block
 from bot.datasets.formats.pictures import find_picture
+from bot.datasets.rewrite.row_writer import encode, encode_columns
 from bot.datasets.rewrite.validation_split import Split
-from bot.datasets.rows.examples import Example, encode_lines
-from bot.datasets.rows.fast_reader import Columns, columns_of
-from bot.datasets.rows.row_checker import Batch, RowChecker
+from bot.datasets.rows.columns import Columns, columns_of
+from bot.datasets.rows.examples import Example
+from bot.datasets.rows.row_checker import RowChecker
 from bot.datasets.rows.tool_rows import with_addresses
 from bot.domain.backend_profile import DatasetLimits
 from bot.domain.datasets import Dialect, FieldMapping
@@ -66,38 +68,35 @@ class Converter:
         return rest
 
     def _convert(self, block: Block) -> bytes:
-        return b"".join(self._written(number, examples) for number, examples in self._examples(block))
+        return b"".join(self._rows(block))
 
-    def _written(self, first: int, examples: list[Example | None]) -> bytes:
-        """Return the examples of rows that follow each other; None stands for a row of the other side."""
-        try:
-            return encode_lines(filter(None, examples), self._target, self._mapping)
-        except UserError:
-            for number, example in enumerate(examples, first):
-                try:
-                    encode_lines(filter(None, [example]), self._target, self._mapping)
-                except UserError as error:
-                    where = f"{self._source.unit} {number}".capitalize()
-                    raise UserError(f"{where}: {error.message}", error.hint) from None
-            raise
-
-    def _examples(self, block: Block) -> Iterator[tuple[int, list[Example | None]]]:
+    def _rows(self, block: Block) -> Iterator[bytes]:
         for _, number, found in self._row_checker.read(block):
-            if isinstance(found, Batch):
-                yield number, self._of_side(found.columns, found.columns.examples())
+            if isinstance(found, Columns):
+                yield self._written(number, found)
             elif found.example is not None:
-                columns = columns_of(found.example)
-                yield number, self._of_side(columns, (self._with_addresses(found.example),))
+                if self._split is None or self._split.has(columns_of(found.example).inputs[0]):
+                    yield self._written_alone(number, self._with_addresses(found.example))
             elif not found.blank:
                 raise self._refused(number, next(p for p in found.problems if p.severity is Severity.ERROR))
 
-    def _of_side(self, columns: Columns, examples: Iterable[Example]) -> list[Example | None]:
-        if self._split is None:
-            return list(examples)
-        return [
-            example if self._split.has(joined) else None
-            for example, joined in zip(examples, columns.inputs, strict=True)
-        ]
+    def _written(self, first: int, columns: Columns) -> bytes:
+        """Return the rows of this side among rows that follow each other."""
+        taken = None if self._split is None else list(map(self._split.has, columns.inputs))
+        rows = columns if taken is None else columns.where(taken)
+        try:
+            return encode_columns(rows, self._target, self._mapping)
+        except UserError:
+            # Row by row, to name the one that the target cannot hold.
+            numbers = count(first) if taken is None else compress(count(first), taken)
+            return b"".join(map(self._written_alone, numbers, rows.examples()))
+
+    def _written_alone(self, number: int, example: Example) -> bytes:
+        try:
+            return encode(example, self._target, self._mapping) + b"\n"
+        except UserError as error:
+            where = f"{self._source.unit} {number}".capitalize()
+            raise UserError(f"{where}: {error.message}", error.hint) from None
 
     def _with_addresses(self, example: Example) -> Example:
         if not example.pictures or self._pictures is None:

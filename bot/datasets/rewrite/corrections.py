@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from bot.datasets.rows.examples import Example, encode
+from bot.datasets.rewrite.row_writer import encode
+from bot.datasets.rows.examples import Example
 from bot.domain.datasets import Dialect, FieldMapping
 from bot.domain.feedback import Correction
 

@@ -15,10 +15,10 @@ from bot.datasets.findings.findings import Severity
 from bot.datasets.formats.json_lines import Block
 from bot.datasets.rewrite.masking import Masker
 from bot.datasets.rewrite.row_repair import repair_row
+from bot.datasets.rewrite.row_writer import encode
 from bot.datasets.rows.almost_json import repair_json
-from bot.datasets.rows.examples import encode
-from bot.datasets.rows.fast_reader import Columns, columns_of
-from bot.datasets.rows.row_checker import Batch, RowChecker, RowResult
+from bot.datasets.rows.columns import Columns, columns_of
+from bot.datasets.rows.row_checker import RowChecker, RowResult
 from bot.datasets.rows.slow_reader import ParsedRow, parse_row
 from bot.domain.backend_profile import DatasetLimits
 from bot.domain.datasets import Dialect, FieldMapping
@@ -137,9 +137,9 @@ class Repairer:
     def _repair(self, block: Block) -> None:
         for rows, number, found in self._row_checker.read(block):
             start = number - rows.first
-            if isinstance(found, Batch):
-                lines = rows.lines[start : start + len(found.before)]
-                self._keep(number, lines, found.columns)
+            if isinstance(found, Columns):
+                lines = rows.lines[start : start + len(found)]
+                self._keep(number, lines, found)
             elif found.example is not None:
                 line = found.parsed.line if found.parsed else b""
                 lines = [line] if line else rows.lines[start : start + 1]

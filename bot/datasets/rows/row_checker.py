@@ -5,7 +5,6 @@ It stores the file's dialect, because all rows must be of one.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
@@ -16,8 +15,9 @@ from bot.datasets.findings.collector import Problem
 from bot.datasets.findings.report import BYTES_PER_TOKEN
 from bot.datasets.formats.json_lines import NUL, Block
 from bot.datasets.rows.column_mapping import guess_mapping, question_of
+from bot.datasets.rows.columns import Columns
 from bot.datasets.rows.examples import BLANK_LINE, Example
-from bot.datasets.rows.fast_reader import FAST_READER_ERRORS, Columns, FastReader, build_fast_reader
+from bot.datasets.rows.fast_reader import FAST_READER_ERRORS, FastReader, build_fast_reader
 from bot.datasets.rows.other_exports import export_of
 from bot.datasets.rows.slow_reader import WRAPPER_KEYS, ParsedRow, dialect_of, parse_object, parse_row, unwrap
 from bot.domain.backend_profile import DatasetLimits
@@ -65,28 +65,6 @@ class _Kind(Enum):
 _CORRECT, _BLANK, _OTHER = _Kind
 
 
-@dataclass(slots=True)
-class Batch:
-    """Good rows with the lengths of their texts: `before` the answer, and of the answer; and the most of each."""
-
-    columns: Columns
-    before: list[int]
-    after: list[int]
-    most_before: int
-    most_after: int
-    most_texts: int
-
-
-def measure(columns: Columns) -> Batch:
-    """Count the characters of columns that hold at least one row."""
-    most = max(columns.counts)
-    before = list(map(len, columns.inputs))
-    if most > 2:  # the separators between texts do not count
-        before = [length - count + 2 for length, count in zip(before, columns.counts, strict=True)]
-    after = list(map(len, columns.outputs))
-    return Batch(columns, before, after, max(before), max(after), most)
-
-
 def _guess(row: Mapping[str, Any]) -> FieldMapping | None:
     return None if export_of(row) is not None else guess_mapping(row)
 
@@ -132,6 +110,7 @@ class RowChecker:
         self._most_out = limits.output_characters or _UNLIMITED
         # A character is at most four bytes, so at most one estimated token.
         self._most = limits.tokens_per_example or _UNLIMITED
+        self._limits_characters = min(self._most_in, self._most_out, self._most) < _UNLIMITED
 
     @property
     def dialect(self) -> Dialect | None:
@@ -146,7 +125,7 @@ class RowChecker:
         if self._target is not _PREFERENCE:
             self._fast = build_fast_reader(dialect, self.mapping)
 
-    def read(self, block: Block) -> Iterator[tuple[Block, int, Batch | RowResult]]:
+    def read(self, block: Block) -> Iterator[tuple[Block, int, Columns | RowResult]]:
         """Read correct rows together and the others alone.
 
         Yields each result with its first number and the block that has its lines. Equal short rows may have the
@@ -173,7 +152,7 @@ class RowChecker:
 
     def _read(
         self, first: int, lines: Sequence[bytes], may_hold_nul: bool
-    ) -> Iterator[tuple[int, Batch | RowResult]]:
+    ) -> Iterator[tuple[int, Columns | RowResult]]:
         """Read a run of lines together; if that fails, the correct ones together and the others alone."""
         batch = None if may_hold_nul else self._read_together(lines)
         if batch is not None:
@@ -202,7 +181,7 @@ class RowChecker:
 
     def _read_run(
         self, first: int, lines: Sequence[bytes], kind: "_Kind"
-    ) -> Iterator[tuple[int, Batch | RowResult]]:
+    ) -> Iterator[tuple[int, Columns | RowResult]]:
         if kind is _BLANK:
             yield first, RowResult(None, (Problem("blank-lines"),), count=len(lines), blank=True)
             return
@@ -271,7 +250,7 @@ class RowChecker:
             and dialect_of(row, None, self.mapping) is None
         )
 
-    def _read_block(self, block: Block) -> Batch | None:
+    def _read_block(self, block: Block) -> Columns | None:
         """Return all rows, decoded in one call, or None where any of them has a problem."""
         if self._fast is None or not block.one_value_a_line():
             return None
@@ -281,7 +260,7 @@ class RowChecker:
             return None
         return self._within_limits(self._fast.columns(rows)) if len(rows) == block.count else None
 
-    def _read_together(self, lines: Sequence[bytes]) -> Batch | None:
+    def _read_together(self, lines: Sequence[bytes]) -> Columns | None:
         if self._fast is None or not lines:
             return None
         try:
@@ -290,16 +269,16 @@ class RowChecker:
             return None
         return self._within_limits(self._fast.columns(rows))
 
-    def _within_limits(self, columns: Columns | None) -> Batch | None:
+    def _within_limits(self, columns: Columns | None) -> Columns | None:
         if columns is None or not columns.counts:
             return None
-        batch = measure(columns)
-        most_in, most_out = batch.most_before, batch.most_after
-        if most_in > self._most_in or most_out > self._most_out or most_in + most_out > self._most:
+        if self._limits_characters:
+            most_in, most_out = max(columns.before), max(columns.after)
+            if most_in > self._most_in or most_out > self._most_out or most_in + most_out > self._most:
+                return None
+        if columns.most_texts > 2 and not (self._limits.takes_system and self._limits.takes_many_turns):
             return None
-        if batch.most_texts > 2 and not (self._limits.takes_system and self._limits.takes_many_turns):
-            return None
-        return batch
+        return columns
 
     def survey(self, lines: Sequence[bytes]) -> None:
         """Decide the file's dialect by most of its first rows, so that a stray row decides nothing."""

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.datasets import Converter, DatasetReport, Example, Repaired, Repairer, encode
-from bot.datasets.rows.fast_reader import build_fast_reader, columns_of
+from bot.datasets.rows.columns import columns_of
+from bot.datasets.rows.fast_reader import build_fast_reader
 from bot.datasets.rows.slow_reader import parse_row
 from bot.domain.datasets import Dialect, FieldMapping
 from tests.outside import protos
