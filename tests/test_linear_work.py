@@ -28,9 +28,10 @@ from handlers.blocks.jobs.notices import build_ended
 from handlers.blocks.message import clip, code, compose, escape, escape_line, escape_markdown, markdown_as_text
 from handlers.blocks.replies import build_reply
 from handlers.errors import message_for
-from handlers.syntax.commands import parse_ask, parse_mention, parse_tune
+from handlers.syntax.arguments import parse_ask
 from handlers.syntax.lexer import file_location, undo_markup, unquoted, words
 from handlers.syntax.start_options import parse_start
+from handlers.syntax.typed_text import parse_mention, parse_tune
 from tests.support.block_samples import NOW, done
 
 pytestmark = pytest.mark.long

@@ -16,7 +16,9 @@ from handlers.listeners.tune_command import CommandRunner
 from handlers.start_flow.check_modal import CheckModal
 from handlers.start_flow.corrections_upload import CorrectionsUpload
 from handlers.start_flow.job_import import JobImport
-from handlers.syntax.commands import Runner, only_reads, parse_ask, parse_tune
+from handlers.syntax.arguments import parse_ask
+from handlers.syntax.commands import Runner
+from handlers.syntax.typed_text import only_reads, parse_tune
 
 
 class Commands:

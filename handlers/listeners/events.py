@@ -28,9 +28,11 @@ from handlers.delivery.poster import Poster
 from handlers.delivery.question_tasks import QuestionTasks
 from handlers.errors import Respond, report_errors
 from handlers.listeners.tune_command import CommandRunner
-from handlers.syntax.commands import Arguments, Runner, TypedCommand, parse_mention
+from handlers.syntax.arguments import Arguments
+from handlers.syntax.commands import Runner
 from handlers.syntax.lexer import undo_markup
 from handlers.syntax.spoken_to import is_for_the_model
+from handlers.syntax.typed_text import TypedCommand, parse_mention
 from handlers.transport.access import Identity
 from handlers.transport.attachments import read_attachments
 

@@ -55,7 +55,9 @@ from handlers.delivery.share_posts import SharePosts
 from handlers.slack_errors import CALL_ERRORS
 from handlers.start_flow.corrections_upload import CorrectionsUpload
 from handlers.start_flow.job_import import JobImport
-from handlers.syntax.commands import NO_MODEL, Arguments, Runner, TypedCommand
+from handlers.syntax.arguments import NO_MODEL, Arguments
+from handlers.syntax.commands import Runner
+from handlers.syntax.typed_text import TypedCommand
 
 logger = logging.getLogger(__name__)
 

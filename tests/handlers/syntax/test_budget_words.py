@@ -6,8 +6,10 @@ import pytest
 
 from bot.domain.budgets import Purpose
 from bot.errors import BadArgument
+from handlers.syntax.arguments import NO_ARGUMENTS
 from handlers.syntax.budget_words import BudgetChange, parse_budget_words
-from handlers.syntax.commands import NO_ARGUMENTS, Runner, parse_tune
+from handlers.syntax.commands import Runner
+from handlers.syntax.typed_text import parse_tune
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 import pytest
 
-from handlers.syntax.commands import Runner, TypedCommand, parse_mention, parse_tune
+from handlers.syntax.commands import Runner
+from handlers.syntax.typed_text import TypedCommand, parse_mention, parse_tune
 
 BOT = "U0TUNEBOT"
 

@@ -13,8 +13,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 import handlers
 from handlers import Listeners, register
 from handlers.blocks.help import build_help
-from handlers.syntax.commands import COMMANDS, Runner, parse_tune
+from handlers.syntax.commands import COMMANDS, Runner
 from handlers.syntax.start_options import KEYS
+from handlers.syntax.typed_text import parse_tune
 from handlers.transport.manifest import EVENTS, SCOPES, manifest
 
 # Each Web API method that the handlers call, with the bot scopes of which Slack wants one (docs.slack.dev).

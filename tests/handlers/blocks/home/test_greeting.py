@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from bot.domain.names import quoted
 from handlers.blocks.home.greeting import build_first_contact, suggested_prompts
-from handlers.syntax.commands import Runner, parse_mention
+from handlers.syntax.commands import Runner
+from handlers.syntax.typed_text import parse_mention
 from tests.support.block_checks import check_message
 from tests.support.block_samples import done
 
