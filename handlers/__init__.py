@@ -14,7 +14,7 @@ from handlers.blocks import forget
 from handlers.blocks.chat import answer, ask_form, channel_settings, feedback, two_answers
 from handlers.blocks.datasets import check_views, finding_list, report
 from handlers.blocks.home import greeting, tab
-from handlers.blocks.jobs import approval_request, card, share_form
+from handlers.blocks.jobs import approval_request, card_buttons, share_form
 from handlers.blocks.start import cost, form, import_jobs, prompt
 from handlers.errors import on_error
 from handlers.listeners.actions import Actions
@@ -82,17 +82,17 @@ def register(app: AsyncApp, listeners: Listeners) -> None:
     app.action(prompt.OPEN_ACTION)(door.action(actions.open_form))
     app.action(approval_request.APPROVE_ACTION)(door.action(actions.job_approve))
     app.action(approval_request.DECLINE_ACTION)(door.action(actions.job_decline))
-    app.action(card.CANCEL_ACTION)(door.action(actions.job_cancel))
-    app.action(card.REFRESH_ACTION)(door.action(actions.job_refresh))
-    app.action(card.ASK_ACTION)(door.action(actions.job_ask))
-    app.action(card.USE_ACTION)(door.action(actions.job_use))
+    app.action(card_buttons.CANCEL_ACTION)(door.action(actions.job_cancel))
+    app.action(card_buttons.REFRESH_ACTION)(door.action(actions.job_refresh))
+    app.action(card_buttons.ASK_ACTION)(door.action(actions.job_ask))
+    app.action(card_buttons.USE_ACTION)(door.action(actions.job_use))
     app.action(channel_settings.SETTINGS_ACTION)(door.action(actions.channel_settings))
-    app.action(card.SUCCESSOR_ACTION)(door.action(actions.job_successor))
-    app.action(card.SHARE_ACTION)(door.action(actions.job_share))
-    app.action(card.DELETE_ACTION)(door.action(actions.job_delete))
+    app.action(card_buttons.SUCCESSOR_ACTION)(door.action(actions.job_successor))
+    app.action(card_buttons.SHARE_ACTION)(door.action(actions.job_share))
+    app.action(card_buttons.DELETE_ACTION)(door.action(actions.job_delete))
     app.action(forget.FORGET_ACTION)(door.action(actions.forget_person))
-    app.action(card.AGAIN_ACTION)(door.action(actions.job_again))
-    app.action(card.TUNE_AGAIN_ACTION)(door.action(actions.job_tune_again))
+    app.action(card_buttons.AGAIN_ACTION)(door.action(actions.job_again))
+    app.action(card_buttons.TUNE_AGAIN_ACTION)(door.action(actions.job_tune_again))
 
     app.action(answer.AGAIN_ACTION)(door.action(listeners.answers.try_again))
     app.action(answer.SHARE_ACTION)(door.action(listeners.answers.share))

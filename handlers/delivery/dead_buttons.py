@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Sequence
 from typing import Any
 
 from bot.errors import JobDeleted
-from handlers.blocks.jobs.card import BUTTONS_BLOCK
+from handlers.blocks.jobs.card_buttons import BUTTONS_BLOCK
 from handlers.blocks.message import Block, Message
 from handlers.delivery.poster import Poster
 from handlers.errors import report

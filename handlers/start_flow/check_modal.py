@@ -10,8 +10,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import stamina
 from slack_sdk.errors import SlackApiError
@@ -39,14 +38,13 @@ from handlers.blocks.start.form_reader import read_form
 from handlers.delivery.poster import Poster
 from handlers.errors import Respond
 from handlers.slack_errors import CALL_ERRORS, CHART_REFUSED, NETWORK_ERRORS, VIEW_GONE, slack_code
-from handlers.start_flow.pending_modals import PendingModals
+from handlers.start_flow.pending_modals import PendingModals, ViewProgress
 from handlers.start_flow.report_details import ReportDetails
 from handlers.transport.slack_files import SlackFiles
 
 logger = logging.getLogger(__name__)
 
 RECENT_SECONDS: Final = 1.2  # of the trigger's three, to ask Slack for the files that were shared lately
-PROGRESS_SECONDS: Final = 2.0
 _CLOSED_VIEWS: Final = 1000  # of which it is remembered who closed them
 
 View = dict[str, Any]
@@ -193,7 +191,7 @@ class CheckModal:
         try:
             async with asyncio.timeout(None) as running:
                 self._running[pending.view] = pending, running
-                async with _Progress(self._client, pending.view) as progress:
+                async with ViewProgress(self._client, pending.view) as progress:
                     return await self._proposals.check(pending.place, pending.user, pending.request, progress)
         except TimeoutError:
             if not running.expired():
@@ -284,48 +282,3 @@ def report_message(checked: CheckResult, request: StartRequest) -> Message:
         confirmation=checked.confirmation,
         notes=checked.notes,
     )
-
-
-class _Progress:
-    """Shows in the waiting view how much of the file was read, at most every two seconds, while its block runs."""
-
-    def __init__(self, client: AsyncWebClient, view_id: str) -> None:
-        self._client = client
-        self._view_id = view_id
-        self._name = ""
-        self._percent = 0
-        self._done = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-
-    def __call__(self, name: str, done: int, total: int) -> None:
-        """Note that `done` of the `total` bytes of the file `name` were read."""
-        self._name = name
-        self._percent = min(99, 100 * done // total) if total else 0
-
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._follow(), name="check progress")
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        # The task is awaited and not cancelled: an update that is under way must not arrive after the report.
-        self._done.set()
-        if self._task is not None:
-            await self._task
-
-    async def _follow(self) -> None:
-        shown = 0
-        while not self._done.is_set():
-            try:
-                await asyncio.wait_for(self._done.wait(), PROGRESS_SECONDS)
-            except TimeoutError:
-                if self._percent != shown:
-                    shown = self._percent
-                    await self._show(shown)
-
-    async def _show(self, percent: int) -> None:
-        try:
-            await self._client.views_update(view_id=self._view_id, view=build_checking_view(self._name, percent))
-        except CALL_ERRORS as error:
-            logger.info("could not show the progress of the check: %s", error)

@@ -1,13 +1,15 @@
-"""Keeps a record of each modal in which a person waits for work, so that a restart cannot leave them waiting
-forever.
+"""The modals in which a person waits for work: what they show meanwhile, and a record of each of them.
 
 A process that dies during the work leaves the modal unchanged. So the work is recorded first, and the next process
 resumes it or says that it was interrupted.
 """
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final
+from types import TracebackType
+from typing import Final, Self
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -15,11 +17,14 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.domain.requests import ModalWork, PendingModal
 from bot.errors import BotError
 from bot.ports.stores import PendingModalStore
-from handlers.blocks.datasets.check_views import build_error_view
+from handlers.blocks.datasets.check_views import build_checking_view, build_error_view
 from handlers.blocks.replies import build_error
 from handlers.delivery.poster import Poster
-from handlers.slack_errors import VIEW_GONE, slack_code
+from handlers.slack_errors import CALL_ERRORS, VIEW_GONE, slack_code
 
+logger = logging.getLogger(__name__)
+
+PROGRESS_SECONDS: Final = 2.0
 _INTERRUPTED: Final = {
     ModalWork.CHECK: BotError(
         "I was restarted more than once while I was checking your file, so I stopped there. Nothing was started.",
@@ -34,6 +39,51 @@ _INTERRUPTED: Final = {
         "Type /tune again and the name once more.",
     ),
 }
+
+
+class ViewProgress:
+    """Shows in the waiting view how much of the file was read, at most every two seconds, while its block runs."""
+
+    def __init__(self, client: AsyncWebClient, view_id: str) -> None:
+        self._client = client
+        self._view_id = view_id
+        self._name = ""
+        self._percent = 0
+        self._done = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def __call__(self, name: str, done: int, total: int) -> None:
+        """Note that `done` of the `total` bytes of the file `name` were read."""
+        self._name = name
+        self._percent = min(99, 100 * done // total) if total else 0
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._follow(), name="check progress")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # The task is awaited and not cancelled: an update that is under way must not arrive after the report.
+        self._done.set()
+        if self._task is not None:
+            await self._task
+
+    async def _follow(self) -> None:
+        shown = 0
+        while not self._done.is_set():
+            try:
+                await asyncio.wait_for(self._done.wait(), PROGRESS_SECONDS)
+            except TimeoutError:
+                if self._percent != shown:
+                    shown = self._percent
+                    await self._show(shown)
+
+    async def _show(self, percent: int) -> None:
+        try:
+            await self._client.views_update(view_id=self._view_id, view=build_checking_view(self._name, percent))
+        except CALL_ERRORS as error:
+            logger.info("could not show the progress of the check: %s", error)
 
 
 class PendingModals:

@@ -6,9 +6,10 @@ from datetime import datetime
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.jobs import BY_CEILING, JobState, Snapshot, TuningJob
 from bot.spending.month_report import comparison_sentence
-from handlers.blocks.elements import actions, button, confirm, context, facts, header, plain, section
+from handlers.blocks.elements import context, facts, header, plain, section
 from handlers.blocks.formatting import count, moment
-from handlers.blocks.jobs.approval_request import approval_end, approval_text, build_approval_buttons
+from handlers.blocks.jobs.approval_request import approval_end, approval_text
+from handlers.blocks.jobs.card_buttons import build_buttons
 from handlers.blocks.jobs.loss_curve import (
     LossCurve,
     build_correct_chart,
@@ -20,10 +21,8 @@ from handlers.blocks.jobs.queue_place import RunningTuning, queue_text
 from handlers.blocks.jobs.wording import (
     NAME,
     base_model_text,
-    cancel_loss,
     canceller,
     data_lines,
-    delete_loss,
     failure_lines,
     hyperparameters_text,
     mark,
@@ -39,16 +38,6 @@ from handlers.blocks.jobs.wording import (
 )
 from handlers.blocks.message import CONTAINER, Block, Message, code, compose, escape_line, mention, shorten
 
-CANCEL_ACTION = "job_cancel"
-REFRESH_ACTION = "job_refresh"
-BUTTONS_BLOCK = "job_actions"
-ASK_ACTION = "job_ask"
-USE_ACTION = "job_use"
-SUCCESSOR_ACTION = "job_successor"
-SHARE_ACTION = "job_share"
-DELETE_ACTION = "job_delete"
-AGAIN_ACTION = "job_again"
-TUNE_AGAIN_ACTION = "job_tune_again"
 _BAR = 20
 
 
@@ -80,7 +69,7 @@ def build_card(
         section(_progress(job, profile, curve, now), "job_standing"),
         *(chart for chart in drawn if chart is not None),
         *([section(outcome, "job_outcome")] if outcome else []),
-        *(_buttons(job, profile) if with_buttons else []),
+        *(build_buttons(job, profile) if with_buttons else []),
         _details(job, profile, folded=native_chart),
         context(_footer(job), "job_footer"),
     ]
@@ -201,86 +190,6 @@ def _unconfirmed(job: TuningJob) -> list[str]:
     if job.search is not None and job.create_sent_at is not None:
         return ["I do not know yet whether Google started it. I keep looking; please do not start it again."]
     return []
-
-
-def build_cancel_button(job: TuningJob, profile: BackendProfile) -> Block | None:
-    """Build the button, or return None where the job or its backend cannot be cancelled."""
-    if job.state.ended or not profile.can_cancel or job.cancelled_by:
-        return None
-    ask = confirm(
-        "Cancel this tuning?",
-        cancel_loss(job),
-        "Cancel the tuning",
-        "Let it run",
-        danger=True,
-    )
-    label = f"Cancel {shorten(job.name, 50)}"
-    return button("Cancel", CANCEL_ACTION, job.key, style="danger", label=label, ask=ask)
-
-
-def build_forget_button(job: TuningJob) -> Block:
-    """Build the button that removes a job here of which nobody knows whether Google runs it."""
-    ask = confirm(
-        "Forget this job?",
-        delete_loss(job),
-        "Forget it",
-        "Keep looking",
-        danger=True,
-    )
-    return button("Forget it", DELETE_ACTION, job.key, label=f"Forget {shorten(job.name, 50)}", ask=ask)
-
-
-def build_again_button(job: TuningJob) -> Block | None:
-    """Build the button that checks the same start again; None unless the job failed or was cancelled."""
-    if job.state not in (JobState.FAILED, JobState.CANCELLED) or job.deleted_by:
-        return None
-    label = f"Try again: {shorten(job.name, 50)}"
-    passing = job.failure is not None and job.failure.passing
-    return button("Try again", AGAIN_ACTION, job.key, style="primary" if passing else "", label=label)
-
-
-def build_tune_again_button(job: TuningJob) -> Block:
-    """Build the button that opens the form with the same file and settings."""
-    return button("Tune again", TUNE_AGAIN_ACTION, job.key, label=f"Tune again: {shorten(job.name, 50)}")
-
-
-def build_successor_button(job: TuningJob) -> Block:
-    """Build the button that opens the form with the same file on another base model."""
-    label = f"Tune on a successor: {shorten(job.name, 50)}"
-    return button("Tune on a successor", SUCCESSOR_ACTION, job.key, label=label)
-
-
-def _buttons(job: TuningJob, profile: BackendProfile) -> list[Block]:
-    if job.deleted_by:
-        return []
-    name = shorten(job.name, 50)
-    elements = []
-    if job.state is JobState.AWAITING_APPROVAL:
-        elements += build_approval_buttons(job)
-    if not job.state.ended:
-        elements.append(button("Refresh", REFRESH_ACTION, job.key, label=f"Refresh {name}"))
-        if cancel := build_cancel_button(job, profile):
-            elements.append(cancel)
-    if again := build_again_button(job):
-        elements.append(again)
-    if job.can_answer:
-        elements.append(button("Ask it", ASK_ACTION, job.key, style="primary", label=f"Ask it: {name}"))
-        elements.append(button("Use in this channel", USE_ACTION, job.key, label=f"Use in this channel: {name}"))
-        elements.append(button("Share", SHARE_ACTION, job.key, label=f"Share {name}"))
-        successor = job.retirement_told is not None
-        elements.append(build_successor_button(job) if successor else build_tune_again_button(job))
-    if job.in_doubt or job.state is JobState.LOST:
-        elements.append(build_forget_button(job))
-    elif job.state.ended and job.tuned_model:
-        ask = confirm(
-            "Delete this model?",
-            delete_loss(job),
-            "Delete the model",
-            "Keep it",
-            danger=True,
-        )
-        elements.append(button("Delete", DELETE_ACTION, job.key, style="danger", label=f"Delete {name}", ask=ask))
-    return [actions(elements, BUTTONS_BLOCK)] if elements else []
 
 
 def _footer(job: TuningJob) -> str:

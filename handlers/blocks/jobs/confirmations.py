@@ -2,7 +2,7 @@
 
 from bot.domain.jobs import TuningJob
 from handlers.blocks.elements import actions, button, section
-from handlers.blocks.jobs.card import CANCEL_ACTION, DELETE_ACTION
+from handlers.blocks.jobs.card_buttons import CANCEL_ACTION, DELETE_ACTION
 from handlers.blocks.jobs.wording import cancel_loss, delete_loss
 from handlers.blocks.message import Message, compose, escape
 

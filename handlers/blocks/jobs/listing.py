@@ -7,7 +7,7 @@ from bot.domain.jobs import TunedModel, TuningJob
 from bot.domain.names import quoted, written_name
 from handlers.blocks.elements import button, context, section
 from handlers.blocks.formatting import count, moment, sentence
-from handlers.blocks.jobs.card import ASK_ACTION
+from handlers.blocks.jobs.card_buttons import ASK_ACTION
 from handlers.blocks.jobs.wording import (
     NAME,
     base_model_text,

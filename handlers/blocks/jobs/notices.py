@@ -10,7 +10,7 @@ from bot.spending.retirement import Retirement
 from handlers.blocks.elements import actions, button, section
 from handlers.blocks.formatting import count, duration, sentence
 from handlers.blocks.jobs.approval_request import approval_end
-from handlers.blocks.jobs.card import (
+from handlers.blocks.jobs.card_buttons import (
     ASK_ACTION,
     USE_ACTION,
     build_again_button,

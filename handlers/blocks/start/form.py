@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.domain.backend_profile import BackendProfile, HyperparameterRule
+from bot.domain.backend_profile import BackendProfile
 from bot.domain.jobs import TunedModel
 from bot.domain.place import Requester
 from bot.domain.requests import Quality, StartRequest
@@ -30,13 +30,13 @@ from handlers.blocks.formatting import count, listed, number, sentence, size
 from handlers.blocks.message import Block, escape, escape_line, shorten
 from handlers.blocks.private_metadata import pack_requester
 from handlers.blocks.replies import error_text
+from handlers.blocks.start.hyperparameter_fields import build_hyperparameter
 from handlers.transport.attachments import file_ids
 
 FORM_VIEW = "start_form"
 BACKEND_ACTION = "form_backend"
 VALIDATION_ACTION = "form_validation"
 ADVANCED_ACTION = "form_advanced"
-DEFAULT = "default"  # the value of the choice that leaves a hyperparameter alone
 _KEY_LENGTH = 100
 _QUALITIES = (
     Choice(Quality.QUICK, "Quick: a first look, for the least money"),
@@ -139,7 +139,7 @@ def _advanced(state: FormState, *, validation: bool) -> list[Block]:
     return [
         *(_validation(state, open_fields=validation) if profile.takes_validation else []),
         *_mapping(request),
-        *(_hyperparameter(rule, profile, request) for rule in profile.hyperparameters),
+        *(build_hyperparameter(rule, profile, request) for rule in profile.hyperparameters),
     ]
 
 
@@ -287,59 +287,3 @@ def _mapping(request: StartRequest) -> list[Block]:
             optional=True,
         ),
     ]
-
-
-def _hyperparameter(rule: HyperparameterRule, profile: BackendProfile, request: StartRequest) -> Block:
-    chosen: int | float | None = getattr(request.hyperparameters, rule.name)
-    return input_block(
-        rule.name,
-        rule.label,
-        _choice(rule, chosen) if rule.choices else _number(rule, chosen),
-        hint=_hint(rule, profile),
-        optional=True,
-    )
-
-
-def _choice(rule: HyperparameterRule, chosen: int | float | None) -> Block:
-    default = "Google chooses" if rule.default is None else f"{number(rule.default)} (default)"
-    values = [*rule.choices, *([chosen] if chosen is not None and chosen not in rule.choices else [])]
-    choices = [Choice(DEFAULT, default), *(Choice(number(value), number(value)) for value in values)]
-    return select("choice", [("", choices)], chosen=DEFAULT if chosen is None else number(chosen))
-
-
-def _number(rule: HyperparameterRule, chosen: int | float | None) -> Block:
-    element: Block = {"type": "number_input", "action_id": "number", "is_decimal_allowed": not rule.whole}
-    if rule.minimum is not None:
-        element["min_value"] = number(rule.minimum)
-    if rule.maximum is not None:
-        element["max_value"] = number(rule.maximum)
-    # Slack refuses a fraction in a field of whole numbers; the error of the check shows what was typed instead.
-    if chosen is not None and (not rule.whole or chosen == int(chosen)):
-        element["initial_value"] = number(chosen)
-    return element
-
-
-def _hint(rule: HyperparameterRule, profile: BackendProfile) -> str:
-    if rule.name == "epochs":
-        return f"{_range(rule)} Leave it empty: then the quality decides.".lstrip()
-    note = sentence(rule.note)
-    parts = [note] if rule.choices else [_range(rule), _left_empty(rule, note)]
-    if rule.excludes:
-        other = profile.rule(rule.excludes)
-        parts.append(f"Set this or the {other.label.lower() if other else rule.excludes}, not both.")
-    return " ".join(part for part in parts if part)
-
-
-def _range(rule: HyperparameterRule) -> str:
-    least, most = rule.minimum, rule.maximum
-    if least is not None and most is not None:
-        return f"From {number(least)} to {number(most)}."
-    if least is not None:
-        return f"At least {number(least)}."
-    return f"At most {number(most)}." if most is not None else ""
-
-
-def _left_empty(rule: HyperparameterRule, note: str) -> str:
-    if rule.default is None:
-        return f"Leave it empty: {note}" if note else "Leave it empty and Google chooses."
-    return f"Leave it empty for {number(rule.default)}. {note}".rstrip()

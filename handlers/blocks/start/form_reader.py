@@ -13,7 +13,7 @@ from bot.ports.files import FileInfo
 from handlers.blocks.formatting import listed
 from handlers.blocks.message import readable, shorten
 from handlers.blocks.private_metadata import unpack_requester
-from handlers.blocks.start.form import DEFAULT
+from handlers.blocks.start.hyperparameter_fields import DEFAULT
 from handlers.syntax.lexer import file_location, real, whole
 from handlers.transport.attachments import is_picture, location_of
 

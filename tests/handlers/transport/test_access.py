@@ -21,7 +21,7 @@ from handlers.blocks import forget
 from handlers.blocks.chat import answer, ask_form, channel_settings, feedback, two_answers
 from handlers.blocks.datasets import check_views, finding_list, report
 from handlers.blocks.home import greeting, tab
-from handlers.blocks.jobs import approval_request, card, share_form
+from handlers.blocks.jobs import approval_request, card_buttons, share_form
 from handlers.blocks.start import cost, form, import_jobs, prompt
 from handlers.delivery.poster import Poster
 from handlers.transport.access import Access, Identity
@@ -243,16 +243,16 @@ ROUTES: dict[tuple[str, str], tuple[str, Callable[[Kind, str, str], Body]]] = {
             prompt.OPEN_ACTION,
             approval_request.APPROVE_ACTION,
             approval_request.DECLINE_ACTION,
-            card.CANCEL_ACTION,
-            card.REFRESH_ACTION,
-            card.ASK_ACTION,
-            card.USE_ACTION,
-            card.SHARE_ACTION,
+            card_buttons.CANCEL_ACTION,
+            card_buttons.REFRESH_ACTION,
+            card_buttons.ASK_ACTION,
+            card_buttons.USE_ACTION,
+            card_buttons.SHARE_ACTION,
             forget.FORGET_ACTION,
-            card.DELETE_ACTION,
-            card.AGAIN_ACTION,
-            card.SUCCESSOR_ACTION,
-            card.TUNE_AGAIN_ACTION,
+            card_buttons.DELETE_ACTION,
+            card_buttons.AGAIN_ACTION,
+            card_buttons.SUCCESSOR_ACTION,
+            card_buttons.TUNE_AGAIN_ACTION,
             channel_settings.SETTINGS_ACTION,
             feedback.VOTE_ACTION,
             greeting.CHOOSE_ACTION,
