@@ -80,19 +80,13 @@ from bot.tuning.sharing import Sharing
 from bot.tuning.start_recheck import StartRecheck
 from bot.tuning.sweep import Sweep
 from bot.tuning.tidying import Tidying
-from handlers.assembly import (
-    UseCases,
-    build_bolt_app,
-    build_handlers,
-    build_terminal,
-    open_slack,
-    open_slack_client,
-)
+from handlers.assembly import UseCases, build_bolt_app, build_handlers, build_terminal
 from handlers.delivery.job_notifier import JobNotifier
 from handlers.transport.command_socket import CommandSocket
 from handlers.transport.http_server import HttpServer
 from handlers.transport.slack_checks import SlackChecks
 from handlers.transport.slack_client import TokenCheck
+from handlers.transport.slack_connection import open_slack, open_slack_client
 from handlers.transport.socket_mode import SocketMode
 from storage import Stores, open_stores
 from storage.backup import copy_database, copy_private

@@ -24,6 +24,7 @@ from handlers.listeners.events import Events
 from handlers.listeners.feedback import FeedbackListeners
 from handlers.listeners.home import HomeListeners
 from handlers.listeners.shortcuts import Shortcuts
+from handlers.listeners.start_actions import StartActions
 from handlers.listeners.views import Views
 from handlers.transport.access import Access
 from handlers.transport.manifest import ASK, TUNE, TUNE_FILE
@@ -38,6 +39,7 @@ class Listeners:
     access: Access
     commands: Commands
     actions: Actions
+    start_actions: StartActions
     views: Views
     shortcuts: Shortcuts
     events: Events
@@ -67,19 +69,21 @@ def register(app: AsyncApp, listeners: Listeners) -> None:
     app.view_closed(check_views.CHECKING_ID)(door.closed_view(views.check_closed))
     app.view(channel_settings.SETTINGS_VIEW)(door.view(views.settings_form))
 
+    starts = listeners.start_actions
+    app.action(form.BACKEND_ACTION)(door.action(starts.form_backend))
+    app.action(form.ADVANCED_ACTION)(door.action(starts.form_advanced))
+    app.action(form.VALIDATION_ACTION)(door.action(starts.form_validation))
+    app.action(check_views.AGAIN_ACTION)(door.action(starts.form_again))
+    app.action(check_views.REPAIR_ACTION)(door.action(starts.report_repair))
+    app.action(check_views.POST_ACTION)(door.action(starts.report_post))
+    app.action(check_views.MASK_ACTION)(door.action(starts.report_repair))
+    app.action(check_views.CHECK_ACTION)(door.action(starts.report_check))
+    app.action(finding_list.DETAILS_ACTION)(door.action(starts.report_details))
+    app.action(import_jobs.IMPORT_ACTION)(door.action(starts.import_job))
+    app.action(report.START_ACTION)(door.action(starts.report_start))
+    app.action(prompt.OPEN_ACTION)(door.action(starts.open_form))
+
     actions = listeners.actions
-    app.action(form.BACKEND_ACTION)(door.action(actions.form_backend))
-    app.action(form.ADVANCED_ACTION)(door.action(actions.form_advanced))
-    app.action(form.VALIDATION_ACTION)(door.action(actions.form_validation))
-    app.action(check_views.AGAIN_ACTION)(door.action(actions.form_again))
-    app.action(check_views.REPAIR_ACTION)(door.action(actions.report_repair))
-    app.action(check_views.POST_ACTION)(door.action(actions.report_post))
-    app.action(check_views.MASK_ACTION)(door.action(actions.report_repair))
-    app.action(check_views.CHECK_ACTION)(door.action(actions.report_check))
-    app.action(finding_list.DETAILS_ACTION)(door.action(actions.report_details))
-    app.action(import_jobs.IMPORT_ACTION)(door.action(actions.import_job))
-    app.action(report.START_ACTION)(door.action(actions.report_start))
-    app.action(prompt.OPEN_ACTION)(door.action(actions.open_form))
     app.action(approval_request.APPROVE_ACTION)(door.action(actions.job_approve))
     app.action(approval_request.DECLINE_ACTION)(door.action(actions.job_decline))
     app.action(card_buttons.CANCEL_ACTION)(door.action(actions.job_cancel))

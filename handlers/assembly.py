@@ -1,19 +1,13 @@
-"""Opens the connection to Slack and builds the listeners: the part of the wiring that knows Slack.
+"""Builds the listeners: the part of the wiring that knows Slack.
 
 `bot/app.py` calls these functions, and so do the tests, with stores, use cases and a clock of their own.
 """
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Final
 
-import aiohttp
-import httpx
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.chat.answer_settings import AnswerSettings
 from bot.chat.answer_worker import AnswerWorker
@@ -30,7 +24,6 @@ from bot.ports.fine_tuning_jobs import FineTuningJobs
 from bot.ports.stores import AuditLog, JobStore, PendingModalStore
 from bot.runtime.background_tasks import BackgroundTasks
 from bot.runtime.readiness import Readiness
-from bot.settings import Settings, reveal
 from bot.tuning.approvals import Approvals
 from bot.tuning.budgets import Budgets
 from bot.tuning.corrected_file import CorrectedFiles
@@ -45,11 +38,8 @@ from bot.tuning.sharing import Sharing
 from bot.tuning.sweep import Sweep
 from handlers import Listeners, register
 from handlers.delivery.home_tabs import REFRESH_SECONDS, HomeTabs
-from handlers.delivery.idempotent_poster import SETTLES_IN, IdempotentPoster
-from handlers.delivery.post_finder import PostFinder
-from handlers.delivery.poster import CALL_SECONDS, Poster
+from handlers.delivery.poster import Poster
 from handlers.delivery.question_tasks import QuestionTasks
-from handlers.delivery.rate_limits import RateLimits
 from handlers.delivery.share_posts import SharePosts
 from handlers.errors import report_errors
 from handlers.listeners.actions import Actions
@@ -59,6 +49,7 @@ from handlers.listeners.events import Events
 from handlers.listeners.feedback import FeedbackListeners
 from handlers.listeners.home import HomeListeners
 from handlers.listeners.shortcuts import Shortcuts
+from handlers.listeners.start_actions import StartActions
 from handlers.listeners.terminal import Terminal
 from handlers.listeners.tune_command import CommandRunner
 from handlers.listeners.views import Views
@@ -70,26 +61,7 @@ from handlers.start_flow.pending_modals import PendingModals
 from handlers.start_flow.repair_upload import RepairUpload
 from handlers.start_flow.report_details import ReportDetails
 from handlers.transport.access import Access, Identity
-from handlers.transport.channel_members import ChannelMembers
-from handlers.transport.slack_client import CountCall, log_in, slack_client
-from handlers.transport.slack_files import SlackFiles
-from handlers.transport.slack_users import SlackUsers
-
-# The limit of a call of Slack's Web API. On a session that is shared, slack-sdk ignores its own `timeout`.
-SLACK_SECONDS: Final = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class SlackConnection:
-    """Slack's Web API with the bot's token, and what posts messages and reads files with it."""
-
-    client: AsyncWebClient
-    identity: Identity
-    users: SlackUsers
-    members: ChannelMembers
-    files: SlackFiles
-    poster: Poster
-    idempotent_poster: IdempotentPoster
+from handlers.transport.slack_connection import SlackConnection
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,45 +120,6 @@ class Handlers:
         for modal in sorted(modals, key=self.check_modal.checks_again):
             respond = self.poster.respond_ephemeral(modal.place, modal.user)
             await report_errors(self.check_modal.resume(modal), respond)
-
-
-@asynccontextmanager
-async def open_slack_client(settings: Settings, count: CountCall | None = None) -> AsyncIterator[AsyncWebClient]:
-    """Open a client of Slack's Web API that has not logged in; its session closes after the block.
-
-    `count` is called after each call.
-    """
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SLACK_SECONDS)) as session:
-        yield slack_client(settings, session, count)
-
-
-@asynccontextmanager
-async def open_slack(
-    settings: Settings,
-    clock: Clock,
-    *,
-    limits: RateLimits | None = None,
-    call_seconds: float = CALL_SECONDS,
-    settles_in: timedelta = SETTLES_IN,
-    count: CountCall | None = None,
-) -> AsyncIterator[SlackConnection]:
-    """Log in to Slack; both HTTP sessions close after the block. Raises SettingsError, BotError.
-
-    `limits` is how fast Slack is called, `call_seconds` the longest wait for one of its answers, `settles_in` how
-    long a post whose answer was lost may stay unseen; `count` is called after each call.
-    """
-    async with open_slack_client(settings, count) as client, httpx.AsyncClient(timeout=30.0) as downloads:
-        identity = await log_in(settings, client)
-        poster, users = Poster(client, limits, call_seconds), SlackUsers(client)
-        yield SlackConnection(
-            client,
-            identity,
-            users,
-            ChannelMembers(client, users, identity.team),
-            SlackFiles(client, users, downloads, reveal(settings.slack_bot_token), settings.own_slack_origin),
-            poster,
-            IdempotentPoster(poster, PostFinder(client, call_seconds, identity.user), clock, settles_in),
-        )
 
 
 def build_handlers(
@@ -251,11 +184,11 @@ def build_handlers(
         commands=Commands(
             check_modal, corrections, job_import, commands, questions, use_cases.chat, poster, tasks
         ),
+        start_actions=StartActions(
+            check_modal, repair_upload, details, job_import, use_cases.jobs, poster, client, tasks
+        ),
         actions=Actions(
             check_modal,
-            repair_upload,
-            details,
-            job_import,
             approvals,
             use_cases.jobs,
             use_cases.access,

@@ -1,4 +1,4 @@
-"""Removes buttons for a model that was deleted, when a person presses one of them.
+"""Does the work of a pressed button, and removes buttons for a model that was deleted.
 
 The card of a job is drawn again when its model is deleted; the replies under it, lists and choices keep their
 buttons until then.
@@ -31,6 +31,11 @@ async def report_press(work: Awaitable[None], body: dict[str, Any], poster: Post
         await _remove(error.key, body, poster)
     except Exception as error:  # noqa: BLE001 - no error may pass this boundary without a message
         await report(error, poster.respond_to(body["response_url"]))
+
+
+def pressed_value(body: dict[str, Any]) -> str:
+    """Return the value of the button that a person pressed, empty for one without a value."""
+    return str(body["actions"][0].get("value") or "")
 
 
 def without_buttons(blocks: Sequence[Block], key: str) -> list[Block]:

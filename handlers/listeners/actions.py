@@ -1,6 +1,5 @@
-"""Buttons and selects: on the job card, under an ended job, on a start prompt, and in the views of a start."""
+"""Buttons of jobs: on the job card, under an ended job, and in questions about it; also those of a channel."""
 
-import logging
 from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any
@@ -14,7 +13,6 @@ from bot.domain.chat import ModelRef
 from bot.domain.jobs import TuningJob
 from bot.domain.place import Requester
 from bot.domain.requests import StartRequest
-from bot.errors import ConfirmationNeeded
 from bot.people.forgetting import Forgetting
 from bot.people.job_access import JobAccess
 from bot.people.roles import Deed
@@ -28,19 +26,11 @@ from handlers.blocks.forget import build_forgotten
 from handlers.blocks.jobs.confirmations import CONFIRM_BLOCK
 from handlers.blocks.jobs.share_form import build_share_form
 from handlers.blocks.jobs.wording import cancel_text
-from handlers.blocks.private_metadata import unpack_request, unpack_requester
 from handlers.blocks.replies import build_reply
-from handlers.blocks.start.cost import build_confirm_view
-from handlers.delivery.dead_buttons import report_press
+from handlers.delivery.dead_buttons import pressed_value, report_press
 from handlers.delivery.poster import Poster
-from handlers.errors import report_errors
 from handlers.start_flow.approval_flow import ApprovalFlow
 from handlers.start_flow.check_modal import CheckModal
-from handlers.start_flow.job_import import JobImport
-from handlers.start_flow.repair_upload import RepairUpload
-from handlers.start_flow.report_details import ReportDetails
-
-logger = logging.getLogger(__name__)
 
 Body = dict[str, Any]
 
@@ -54,9 +44,6 @@ class Actions:
     def __init__(
         self,
         check_modal: CheckModal,
-        repair_upload: RepairUpload,
-        details: ReportDetails,
-        job_import: JobImport,
         approvals: ApprovalFlow,
         tuning: JobService,
         access: JobAccess,
@@ -69,9 +56,6 @@ class Actions:
         tasks: BackgroundTasks,
     ) -> None:
         self._check_modal = check_modal
-        self._repair_upload = repair_upload
-        self._details = details
-        self._job_import = job_import
         self._approvals = approvals
         self._tuning = tuning
         self._access = access
@@ -85,12 +69,12 @@ class Actions:
 
     async def job_approve(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
         await ack()
-        self._spawn(self._approvals.approve(requester, _value(body)), body)
+        self._spawn(self._approvals.approve(requester, pressed_value(body)), body)
 
     async def job_decline(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
         """Ask why the start is declined."""
         await ack()
-        self._spawn(self._approvals.open_decline(body["trigger_id"], requester, _value(body)), body)
+        self._spawn(self._approvals.open_decline(body["trigger_id"], requester, pressed_value(body)), body)
 
     async def job_cancel(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
         await ack()
@@ -131,7 +115,7 @@ class Actions:
         self._spawn(self._forget(requester, body), body)
 
     async def _forget(self, requester: Requester, body: Body) -> None:
-        erased = await self._forgetting.forget(requester, _value(body))
+        erased = await self._forgetting.forget(requester, pressed_value(body))
         await self._poster.respond_to(body["response_url"], replace=True)(build_forgotten(erased, requester.user))
 
     async def job_again(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
@@ -204,102 +188,9 @@ class Actions:
         await self._chat.check_ask(requester, model)
         await self._client.views_open(trigger_id=body["trigger_id"], view=build_ask_form(requester, model))
 
-    async def open_form(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
-        """Open the form from a start prompt."""
-        await ack()
-        self._spawn(self._open_form(requester, body), body)
-
-    async def _open_form(self, requester: Requester, body: Body) -> None:
-        await self._check_modal.open(body["trigger_id"], requester, unpack_request(_value(body)))
-
-    async def form_backend(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
-        """Show the fields of the backend that was chosen in the form."""
-        await ack()
-        self._spawn_in_view(self._check_modal.redraw(requester, body["view"]), body)
-
-    async def form_validation(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
-        """Show or remove the fields for a validation file."""
-        await ack()
-        self._spawn_in_view(
-            self._check_modal.redraw(requester, body["view"], validation=_value(body) == "add"), body
-        )
-
-    async def form_advanced(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
-        """Show all fields of the form."""
-        await ack()
-        self._spawn_in_view(self._check_modal.redraw(requester, body["view"], advanced=True), body)
-
-    async def form_again(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
-        """Replace the report by the form, filled in."""
-        await ack()
-        self._spawn_in_view(self._show_again(requester, body), body)
-
-    async def _show_again(self, requester: Requester, body: Body) -> None:
-        await self._check_modal.show_again(requester, body["view"], unpack_request(_value(body)))
-
-    async def report_repair(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
-        """Repair the file of the report."""
-        await ack()
-        self._spawn_in_view(self._repair(requester, body), body)
-
-    async def _repair(self, requester: Requester, body: Body, *, in_channel: bool = False) -> None:
-        view = body["view"]
-        owner, _ = unpack_requester(str(view.get("private_metadata") or ""), requester)
-        request = unpack_request(_value(body))
-        await self._repair_upload.repair(str(view["id"]), owner, request, in_channel=in_channel)
-
-    async def report_post(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
-        """Repair the file of the report, and post it in the channel, masked."""
-        await ack()
-        self._spawn_in_view(self._repair(requester, body, in_channel=True), body)
-
-    async def report_check(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
-        """Check the file again with the answer to the report's question, in its view or in a new one."""
-        await ack()
-        if "view" in body:
-            self._spawn_in_view(self._check_again(requester, body), body)
-        else:
-            self._spawn(self._check_in_new_view(requester, body), body)
-
-    async def _check_again(self, requester: Requester, body: Body) -> None:
-        await self._check_modal.check_again(requester, body["view"], unpack_request(_value(body)))
-
-    async def _check_in_new_view(self, requester: Requester, body: Body) -> None:
-        await self._check_modal.open_report(body["trigger_id"], requester, unpack_request(_value(body)))
-
-    async def report_details(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
-        """Show every finding of the report in a view above it."""
-        await ack()
-        self._spawn_in_view(self._details.show(body["trigger_id"], requester, body["view"]), body)
-
-    async def import_job(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
-        """Open the form with a fine-tuning job of OpenAI."""
-        await ack()
-        self._spawn(self._job_import.open(body["trigger_id"], requester, _value(body)), body)
-
-    async def report_start(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
-        """Start the job of a report that was posted in a thread, or ask for a second yes in a modal."""
-        await ack()
-        self._spawn(self._start(requester, body), body)
-
-    async def _start(self, requester: Requester, body: Body) -> None:
-        proposal = _value(body)
-        try:
-            job = await self._tuning.accept(requester.team, proposal, requester.user, requester.place.channel)
-        except ConfirmationNeeded as error:
-            view = build_confirm_view(error, requester, proposal)
-            await self._client.views_open(trigger_id=body["trigger_id"], view=view)
-            return
-        if job is not None:
-            await self._tuning.submit(job)
-
     async def _job(self, requester: Requester, body: Body) -> TuningJob:
         """Return the job of the button: its key alone opens nothing. Raises NoSuchJob, also for a hidden one."""
-        return await self._access.get(requester, _value(body))
-
-    def _spawn_in_view(self, work: Coroutine[Any, Any, None], body: Body) -> None:
-        respond = self._check_modal.respond_in_view(str(body["view"]["id"]))
-        self._tasks.spawn(report_errors(work, respond), "view")
+        return await self._access.get(requester, pressed_value(body))
 
     def _spawn(self, work: Coroutine[Any, Any, None], body: Body) -> None:
         self._tasks.spawn(report_press(work, body, self._poster), "button")
@@ -308,7 +199,3 @@ class Actions:
 def _answers_question(body: Body) -> bool:
     """Return whether the button belongs to the question of a typed command, and not to a card."""
     return bool(body["actions"][0].get("block_id") == CONFIRM_BLOCK)
-
-
-def _value(body: Body) -> str:
-    return str(body["actions"][0].get("value") or "")

@@ -9,6 +9,7 @@ from bot.domain.place import Requester
 from bot.runtime.background_tasks import BackgroundTasks
 from handlers.blocks.chat.answer import build_shared
 from handlers.blocks.chat.two_answers import build_voted, read_choice
+from handlers.delivery.dead_buttons import pressed_value
 from handlers.delivery.poster import Poster
 from handlers.delivery.question_tasks import QuestionTasks
 from handlers.errors import report_errors
@@ -40,7 +41,7 @@ class AnswerListeners:
         """Ask a question again that failed, or whose answer ended early."""
         await ack()
         respond = self._poster.respond_to(body["response_url"])
-        key = str(body["actions"][0].get("value") or "")
+        key = pressed_value(body)
         self._tasks.spawn(report_errors(self._questions.try_again(key, requester, respond), respond), "button")
 
     async def share(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
@@ -51,7 +52,7 @@ class AnswerListeners:
 
     async def _share(self, requester: Requester, body: Body) -> None:
         url = body["response_url"]
-        key = str(body["actions"][0].get("value") or "")
+        key = pressed_value(body)
         place = await self._questions.share(key, requester, self._poster.respond_to(url))
         # The button is gone with the private answer.
         await self._poster.respond_to(url, replace=True)(build_shared(place.channel))
@@ -63,6 +64,6 @@ class AnswerListeners:
         self._tasks.spawn(report_errors(self._compared(requester, body), respond), "vote")
 
     async def _compared(self, requester: Requester, body: Body) -> None:
-        key, choice = read_choice(str(body["actions"][0].get("value") or ""))
+        key, choice = read_choice(pressed_value(body))
         comparison = await self._comparisons.vote(requester, key, choice)
         await self._poster.respond_to(body["response_url"])(build_voted(comparison, choice))

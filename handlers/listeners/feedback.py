@@ -18,7 +18,7 @@ from handlers.blocks.chat.feedback import (
     read_vote,
 )
 from handlers.blocks.datasets.check_views import build_error_view
-from handlers.delivery.dead_buttons import report_press
+from handlers.delivery.dead_buttons import pressed_value, report_press
 from handlers.delivery.poster import Poster
 from handlers.errors import report_errors
 from handlers.start_flow.corrections_upload import CorrectionsUpload
@@ -53,7 +53,7 @@ class FeedbackListeners:
         self._tasks.spawn(report_errors(self._vote(requester, body), respond), "vote")
 
     async def _vote(self, requester: Requester, body: Body) -> None:
-        key, vote = read_vote(str(body["actions"][0].get("value") or ""))
+        key, vote = read_vote(pressed_value(body))
         answer = await self._feedback.vote(requester, key, vote)
         if vote is Vote.UP:
             await self._poster.respond_to(body["response_url"])(build_thanks())
@@ -88,6 +88,6 @@ class FeedbackListeners:
     async def again(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
         """Open the form to tune a model again on its file and the corrections."""
         await ack()
-        key = str(body["actions"][0].get("value") or "-")
+        key = pressed_value(body) or "-"
         opening = self._corrections.open_again(body["trigger_id"], requester, key=key)
         self._tasks.spawn(report_press(opening, body, self._poster), "again")

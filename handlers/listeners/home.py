@@ -21,7 +21,7 @@ from handlers.blocks.help import build_help
 from handlers.blocks.home.greeting import GREETING, build_first_contact, suggested_prompts
 from handlers.blocks.home.tab import build_help_view
 from handlers.blocks.private_metadata import unpack_choice, unpack_requester
-from handlers.delivery.dead_buttons import report_press
+from handlers.delivery.dead_buttons import pressed_value, report_press
 from handlers.delivery.home_tabs import HomeTabs
 from handlers.delivery.poster import Poster
 from handlers.delivery.question_tasks import QuestionTasks
@@ -108,7 +108,7 @@ class HomeListeners:
 
     async def _ask(self, sender: Requester, body: Body) -> None:
         requester = _at_home(sender, body)
-        job = await self._access.get(requester, str(body["actions"][0].get("value") or ""))
+        job = await self._access.get(requester, pressed_value(body))
         if not job.can_answer:
             raise cannot_answer(job)
         model = ModelRef(job.backend, job.endpoint, job.name)
@@ -130,7 +130,7 @@ class HomeListeners:
         self._tasks.spawn(report_press(self._choose(requester, body), body, self._poster), "choose")
 
     async def _choose(self, requester: Requester, body: Body) -> None:
-        chosen = unpack_choice(str(body["actions"][0].get("value") or ""))
+        chosen = unpack_choice(pressed_value(body))
         model = await self._chat.use_job(requester, await self._access.get(requester, chosen.job))
         respond = self._poster.respond_to(body["response_url"], replace=True)
         await respond(build_chosen(model.name))

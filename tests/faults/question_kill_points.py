@@ -26,11 +26,11 @@ from bot.domain.chat import ModelRef, Question
 from bot.domain.place import Place
 from bot.ports.questions import OpenQuestion
 from bot.runtime.backoff import Backoff
-from handlers.assembly import open_slack
 from handlers.blocks.message import Message
 from handlers.delivery.answer_posts import SlackAnswerPoster
 from handlers.delivery.live_pace import LiveAnswers
 from handlers.delivery.rate_limits import RateLimits
+from handlers.transport.slack_connection import open_slack
 from storage import open_stores
 from storage.comparisons import SqliteComparisons
 from storage.conversations import SqliteChatStore

@@ -22,11 +22,12 @@ from bot.domain.requests import Proposal
 from bot.domain.roles import EVERYONE, Role, RoleGrant
 from bot.runtime.background_tasks import BackgroundTasks
 from bot.sandbox.slack import SlackStandIn
-from handlers.assembly import build_bolt_app, build_handlers, open_slack
+from handlers.assembly import build_bolt_app, build_handlers
 from handlers.blocks.private_metadata import pack_requester
 from handlers.delivery.rate_limits import RateLimits
 from handlers.syntax.commands import COMMANDS
 from handlers.transport.manifest import manifest
+from handlers.transport.slack_connection import open_slack
 from storage import Stores
 from tests.handlers.transport.test_access import ROUTES, Kind
 from tests.support.builders import SPEC

@@ -20,11 +20,11 @@ from bot.runtime.backoff import Backoff
 from bot.sandbox.slack import Channel, Message, Person, SlackStandIn, WebCall
 from bot.settings import Settings
 from bot.spending.price_table import read_price_table
-from handlers.assembly import SlackConnection, open_slack
 from handlers.delivery.job_notifier import JobNotifier
 from handlers.delivery.poster import Poster
 from handlers.delivery.rate_limits import RateLimits
 from handlers.transport.manifest import manifest
+from handlers.transport.slack_connection import SlackConnection, open_slack
 from storage import Stores, open_stores
 from storage.database import Database
 from storage.jobs import SqliteJobStore

@@ -27,8 +27,8 @@ from bot.sandbox.google import GoogleStandIn
 from bot.sandbox.slack import SlackStandIn
 from bot.settings import Settings
 from bot.spending.price_table import read_price_table
-from handlers.assembly import open_slack_client
 from handlers.transport.manifest import manifest
+from handlers.transport.slack_connection import open_slack_client
 from storage.database_checks import database_checks
 from tests.support.doctor_faults import BUCKET, FAULTS, MACHINE, Found, Installation, silent_slack
 
