@@ -28,7 +28,7 @@ from handlers.errors import report_errors
 from handlers.syntax.start_options import parse_start
 from handlers.transport.access import Access, Refused, Sender
 from handlers.transport.slack_files import SlackFiles
-from handlers.transport.slack_users import SlackUsers
+from handlers.transport.slack_people import SlackUsers
 
 logger = logging.getLogger(__name__)
 

@@ -25,7 +25,7 @@ from handlers.blocks.replies import build_error
 from handlers.delivery.poster import Poster
 from handlers.errors import Respond, report
 from handlers.slack_errors import CALL_ERRORS
-from handlers.transport.slack_users import SlackUsers
+from handlers.transport.slack_people import SlackUsers
 
 logger = logging.getLogger(__name__)
 

@@ -17,10 +17,9 @@ from handlers.delivery.post_finder import PostFinder
 from handlers.delivery.poster import CALL_SECONDS, Poster
 from handlers.delivery.rate_limits import RateLimits
 from handlers.transport.access import Identity
-from handlers.transport.channel_members import ChannelMembers
 from handlers.transport.slack_client import CountCall, log_in, slack_client
 from handlers.transport.slack_files import SlackFiles
-from handlers.transport.slack_users import SlackUsers
+from handlers.transport.slack_people import ChannelMembers, SlackUsers
 
 # The limit of a call of Slack's Web API. On a session that is shared, slack-sdk ignores its own `timeout`.
 SLACK_SECONDS: Final = 30.0

@@ -26,7 +26,7 @@ from bot.errors import FileTooLarge, FileUnavailable
 from bot.ports.files import FileInfo
 from handlers.slack_errors import CALL_ERRORS, NETWORK_ERRORS, file_error, file_not_found, no_file_scope
 from handlers.transport.attachments import DATASET_NAMES, SCHEME, file_ids
-from handlers.transport.slack_users import SlackUsers
+from handlers.transport.slack_people import SlackUsers
 
 logger = logging.getLogger(__name__)
 

@@ -26,7 +26,7 @@ from handlers.blocks.start import cost, form, import_jobs, prompt
 from handlers.delivery.poster import Poster
 from handlers.transport.access import Access, Identity
 from handlers.transport.manifest import ASK, TUNE, TUNE_FILE, manifest
-from handlers.transport.slack_users import SlackUsers
+from handlers.transport.slack_people import SlackUsers
 from tests.support.waiting import wait_until
 
 Body = dict[str, Any]

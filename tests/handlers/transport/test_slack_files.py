@@ -16,7 +16,7 @@ from bot.errors import FileUnavailable
 from bot.sandbox.slack import SlackStandIn
 from handlers.transport.attachments import location_of
 from handlers.transport.slack_files import SlackFiles
-from handlers.transport.slack_users import SlackUsers
+from handlers.transport.slack_people import SlackUsers
 from tests.support.dataset_builders import PNG
 from tests.support.http_server import serving
 

@@ -10,9 +10,8 @@ from aiohttp import web
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.sandbox.slack import SlackStandIn
-from handlers.transport.channel_members import ChannelMembers
 from handlers.transport.manifest import manifest
-from handlers.transport.slack_users import SlackUsers
+from handlers.transport.slack_people import ChannelMembers, SlackUsers
 from tests.support.http_server import serving
 
 
