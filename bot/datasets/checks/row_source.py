@@ -7,7 +7,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from bot.datasets.checks.file_kinds import other_file
 from bot.datasets.checks.table_layout import find_layout
+from bot.datasets.checks.wrappers import find_wrapper, holds_rows, other_lists
 from bot.datasets.findings.collector import FindingCollector, Problem
 from bot.datasets.formats.arrow_tables import ARROW_FILES, ArrowTable, can_read_arrow
 from bot.datasets.formats.column_tables import ColumnTable
@@ -28,55 +30,14 @@ _SURVEYED_ROWS = 100
 _SURVEYED_BYTES = 1024 * 1024
 _SHOWN_KEYS = 5
 _BOM = b"\xef\xbb\xbf"
-_OTHER_FILES = (
-    (b"%PDF", "a PDF file"),
-    (b"{\\rtf", "a file of a word processor (RTF)"),
-    (b"\x89PNG", "a picture"),
-    (b"\xff\xd8\xff", "a picture"),
-    (b"\xd0\xcf\x11\xe0", "an old Office file"),
-    (b"SQLite format 3", "a SQLite database"),
-    (b"BZh", "a bzip2 file"),
-    (b"\xfd7zXZ", "an xz file"),
-    (b"\x28\xb5\x2f\xfd", "a Zstandard file"),
-    (b"PK\x03\x04", "an archive inside of an archive"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
-    (b"Rar!", "a RAR archive"),
-    (b"PK\x05\x06", "a zip archive without files"),
-    (b"\x1f\x8b", "an archive inside of an archive"),
-    (b"\x80\x02", "a file of Python's pickle"),
-    (b"\x80\x03", "a file of Python's pickle"),
-    (b"\x80\x04", "a file of Python's pickle"),
-    (b"\x80\x05", "a file of Python's pickle"),
-    (b"\x93NUMPY", "a file of NumPy"),
-    (b"Obj\x01", "an Avro file"),
-)
-# Where a tar archive has its mark. Source: POSIX.1-2001, "ustar Interchange Format".
-_TAR_MARK = 257
-# How text in two or four bytes a character begins, with a byte order mark or with two characters of ASCII.
-_WIDE = (
-    (re.compile(rb"\xff\xfe\0\0|\0\0\xfe\xff"), "utf-32", "UTF-32"),
-    (re.compile(rb"[^\0]\0\0\0[^\0]\0\0\0"), "utf-32-le", "UTF-32"),
-    (re.compile(rb"\0\0\0[^\0]\0\0\0[^\0]"), "utf-32-be", "UTF-32"),
-    (re.compile(rb"\xff\xfe|\xfe\xff"), "utf-16", "UTF-16"),
-    (re.compile(rb"[^\0]\0[^\0]\0"), "utf-16-le", "UTF-16"),
-    (re.compile(rb"\0[^\0]\0[^\0]"), "utf-16-be", "UTF-16"),
-)
 # A line of a chat log: what stands in brackets is followed by text, as in no array.
 _CHAT_LOG = re.compile(rb'\[[^\]\[{"\n]{1,40}\][ \t]*+[^\s,\]]')
-# Where Hugging Face's viewer, SQuAD and exports of many programs put the rows of a file that is one object.
-_WRAPPER = re.compile(rb'"(?:data|rows|examples|items|train|records|results)"\s*+:\s*+(?=\[\s*+[\[{])')
-# Other lists of objects in such a file, and those that describe the rows.
-_OTHER_LIST = re.compile(rb'"([^"\\]{1,60})"\s*+:\s*+\[\s*+\{')
-_NO_ROWS = {b"features", b"fields", b"columns"}
 # The first columns of a file that is written by columns, and one that may be: a row may begin with a list, too.
 _COLUMNS = re.compile(
     rb'\{\s*+"(?:(?:columns|index)"\s*+:\s*+\[|data"\s*+:\s*+\[\s*+\[\s*+["\dtfn-]'
     rb'|[^"\\]{1,200}"\s*+:\s*+\{\s*+"0"\s*+:|0"\s*+:\s*+\{)'
 )
 _LISTS = re.compile(rb'\{\s*+"[^"\\]{1,200}"\s*+:\s*+\[\s*+"')
-_ERROR_CODE = re.compile(rb"<Code>(\w{1,60})</Code>")
-_EXCEL = re.compile(rb"(?i)progid=.Excel\.|office:spreadsheet")
-_SIGN_IN = re.compile(rb"(?i)sign[ -]?in|log[ -]?in|slack-edge")
 # The keys of a message of Slack's: one that a person or an app wrote.
 _SLACK_EXPORT = frozenset({"type", "ts"})
 _SLACK_AUTHOR = frozenset({"user", "bot_id", "subtype"})
@@ -212,7 +173,7 @@ class RowSource:
         if b"\n" not in head and b"\r" in head.rstrip(b"\r"):
             self._carriage_returns = True
             head = self._with_line_ends(head)
-        problem = _other_file(head)
+        problem = other_file(head)
         if problem is not None:
             self._refuse(problem)
             return
@@ -236,13 +197,13 @@ class RowSource:
                 return CsvTable(self._collector, layout)
             return JsonLines(self._collector)
         row = parse_object(first_line)
-        if row is None or not (rest.strip() or dialect_of(row, None, self._mapping)):
+        if row is None or not (rest.strip() or (dialect_of(row, None, self._mapping) and not holds_rows(row))):
             # The first line alone is no row, so the file is no JSONL: one object, or objects one after the other.
-            if (wrapper := _wrapper(start)) > 0:
-                if others := sorted(set(_OTHER_LIST.findall(start[:wrapper])) - _NO_ROWS):
-                    names = ", ".join(name.decode("utf-8", "replace") for name in others)
+            wrapper, depth = find_wrapper(start)
+            if wrapper:
+                if names := other_lists(start[:wrapper]):
                     self._collector.add(Problem("other-lists", value=names))
-                return JsonArray(self._collector, wrapper=blanks + wrapper)
+                return JsonArray(self._collector, wrapper=blanks + wrapper, depth=depth)
             if first_line.strip() == b"{" or _second_object(first_line):
                 return JsonArray(self._collector)
         return JsonLines(self._collector)
@@ -257,47 +218,9 @@ class RowSource:
         self._collector.add(problem)
 
 
-def _other_file(head: bytes) -> Problem | None:
-    """Return what a file is that holds no rows of text, or None."""
-    for magic, what in ARROW_FILES:
-        if head.startswith(magic):
-            return Problem("needs-pyarrow", detail=what)
-    for magic, what in _OTHER_FILES:
-        if head.startswith(magic):
-            return Problem("not-a-text-file", detail=what)
-    if head.startswith(b"ustar", _TAR_MARK):
-        return Problem("not-a-text-file", detail="a tar archive")
-    for begin, codec, what in _WIDE:
-        if begin.match(head):
-            return Problem("utf-16", codec, what)
-    start = head.lstrip()
-    lowered = start[:64].lower()
-    if lowered.startswith((b"<!doctype html", b"<html")):
-        return Problem("sign-in-page" if _SIGN_IN.search(head) else "html-page")
-    if lowered.startswith((b"<?xml", b"<error")):
-        code = _ERROR_CODE.search(head[:2000])
-        if code is None and not lowered.startswith(b"<error") and b"<Error>" not in head[:2000]:
-            return Problem(
-                "not-a-text-file", detail="a table of Excel in XML" if _EXCEL.search(head) else "an XML file"
-            )
-        return Problem("error-page", value=code.group(1).decode() if code else "XML")
-    if lowered.startswith(b"version https://git-lfs"):
-        return Problem("lfs-pointer")
-    return None
-
-
 def _is_alone(first_line: bytes, rest: bytes) -> bool:
     """Return whether the file is one value, on one line or over several, so that its first line is no row."""
     return not rest.strip() or parse_object(first_line) is None
-
-
-def _wrapper(start: bytes) -> int:
-    """Return how many bytes stand before the array of rows in a file that is one object; 0 where there is none."""
-    for found in _WRAPPER.finditer(start):
-        before = start[: found.start()]
-        if before.count(b"{") - before.count(b"}") == 1 and before.count(b"[") == before.count(b"]"):
-            return found.end()
-    return 0
 
 
 def _second_object(line: bytes) -> bool:

@@ -1,11 +1,12 @@
 """Finds out how a table is written: its separator, the rows above its column names, and the names."""
 
+import re
 from collections import Counter
 from dataclasses import replace
 from itertools import islice
 
 from bot.datasets.formats.csv_tables import Layout, is_markdown_line, read_records, trimmed
-from bot.datasets.rows.column_mapping import guess_mapping
+from bot.datasets.rows.column_mapping import guess_mapping, input_keys
 from bot.datasets.rows.slow_reader import dialect_of
 from bot.domain.datasets import Dialect, FieldMapping
 
@@ -17,6 +18,7 @@ _MOST_TITLE_ROWS = 10
 _LONGEST_NAME = 60
 # Records by which it is decided whether quotes enclose fields.
 _COMPARED = 200
+_PLACE = re.compile(r"column[1-9][0-9]?")
 _SENTENCE_ENDS = (".", "?", "!", "。", "？", "！", "…")
 
 
@@ -45,14 +47,15 @@ def _layout(head: str, mapping: FieldMapping | None) -> tuple[Layout, list[list[
     for number, record in enumerate(records):
         names = tuple(_known_names([name.strip() for name in record], mapping))
         if names:
-            return Layout(delimiter, skipped, number, names, quotes), records
+            guessed = mapping is not None and not _known_names([*names], None)
+            return Layout(delimiter, skipped, number, names, quotes, guessed=guessed), records
     width = max((len(trimmed(record)) for record in records), default=0)
     for number, record in enumerate(records):
         cells = trimmed(record)
         if width > 1 and sum(map(bool, cells)) <= 1:
             continue  # a title, or nothing
-        if len(cells) >= min(width, 2) and all(map(_like_a_name, cells)):
-            return Layout(delimiter, skipped, number, tuple(record), quotes), records
+        if len(cells) >= min(width, 2) and all(map(_like_a_name, cells)) and not _names_places(mapping):
+            return Layout(delimiter, skipped, number, tuple(record), quotes, guessed=width > 1), records
         return Layout(delimiter, skipped, number, quotes=quotes), records
     return Layout(delimiter, skipped, quotes=quotes), records
 
@@ -93,6 +96,11 @@ def _known_names(names: list[str], mapping: FieldMapping | None) -> list[str]:
     if dialect_of(dict.fromkeys(lowered, "")) is not None:
         return lowered
     return names if guess_mapping(row, known_only=True) else []
+
+
+def _names_places(mapping: FieldMapping | None) -> bool:
+    """Return whether a person named columns by their places, as a table without names has them."""
+    return mapping is not None and all(map(_PLACE.fullmatch, (*input_keys(mapping), mapping.output)))
 
 
 def _like_a_name(cell: str) -> bool:

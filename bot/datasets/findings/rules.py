@@ -430,6 +430,17 @@ RULES: dict[str, Rule] = {
         "The first row looks like data, not like names of columns, and is read as a row: {value}.",
         "The columns are called {detail}. Write their names into the first row if that is better.",
     ),
+    "names-guessed": Rule(
+        WARNING,
+        "The first row is read as the names of the columns, and not as an example: {value}.",
+        "If it is an example, name `column1` and `column2` as the keys: it is read as a row then.",
+    ),
+    "names-again": Rule(
+        WARNING,
+        "The names of the columns ({value}) stand again among the rows, as where two tables were put together.",
+        "Nothing to do: they are left out.",
+    ),
+    "comments": Rule(WARNING, "Comments stand between the rows; JSON has none.", "They are left out.", True),
     "cell-limit": Rule(
         WARNING,
         "A cell has exactly {limit:,} characters, where Excel cuts longer ones off.",

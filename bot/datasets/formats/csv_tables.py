@@ -31,7 +31,8 @@ class Layout:
     """How a table is written: what separates fields, how many lines stand above the names, and the names.
 
     `names` are empty where no row holds any; `titles` counts the records above the names. `quotes` says whether
-    quotes enclose fields, or are characters like others; `markdown` that a line of dashes is under the names.
+    quotes enclose fields, or are characters like others; `markdown` that a line of dashes is under the names;
+    `guessed` that the names are of no known form, so that they could be an example.
     """
 
     delimiter: str
@@ -40,6 +41,7 @@ class Layout:
     names: tuple[str, ...] = ()
     quotes: bool = True
     markdown: bool = False
+    guessed: bool = False
 
 
 def trimmed(record: Sequence[str]) -> list[str]:
@@ -82,6 +84,8 @@ class CsvTable:
         self._titles = layout.titles
         self._names: list[str] = []
         self._wanted = list(layout.names)
+        self._guessed = layout.guessed
+        self._first_names: frozenset[str] = frozenset()
         self._next = 1
         self.refused = False
 
@@ -168,6 +172,12 @@ class CsvTable:
                 first = number
             if self.refused:
                 continue
+            if record and record[0] in self._first_names and self._holds_names(record):
+                self._collector.add(Problem("names-again", value=", ".join(self._names)), lines=(number,))
+                if lines:
+                    yield Block(first, b"\n".join(lines), lines)
+                lines, first, size = [], self._next, 0
+                continue
             line, problem = self._row(record, number)
             if problem is None:
                 lines.append(line)
@@ -204,7 +214,16 @@ class CsvTable:
         while self._names and not self._names[-1]:
             self._names.pop()
         self._names = [name or f"column{i}" for i, name in enumerate(self._names, 1)]
+        # Where tables were put together, a byte order mark stands before the names, which makes quotes characters.
+        name = record[0]
+        self._first_names = frozenset((name, f"\ufeff{name}", f'\ufeff"{name}"'))
+        if self._guessed:
+            self._collector.add(Problem("names-guessed", value=", ".join(self._names)), lines=(number,))
         return True
+
+    def _holds_names(self, record: list[str]) -> bool:
+        first, *others = trimmed(record)
+        return [first.lstrip("\ufeff").strip('" '), *others] == [*map(str.strip, trimmed(self._names))]
 
     def _row(self, record: list[str], number: int) -> tuple[bytes, Problem | None]:
         """Return a record as a JSON object; empty where all its cells are."""

@@ -19,29 +19,32 @@ _NEXT_ROW = re.compile(rb"[ \t\r]{0,63}+\{")
 _INDENT = 64
 # Empty arrays and objects that follow each other are read at once, ten times as fast as bracket by bracket.
 _EMPTY = re.compile(rb"(?:\s*+(?:\[\]|\{\}))++")
+_COMMENTS = re.compile(rb"\A(?:(?://|#)[^\n]*+(?:\n|\Z)\s*+|/\*(?:[^*]|\*(?!/))*+\*/\s*+)++")
+_COMMENTS_AFTER = re.compile(rb"(?:\n[ \t]*+(?://|#)[^\n]*+)++\s*+\Z|/\*(?:[^*]|\*(?!/))*+\*/\s*+\Z")
+_COMMENT, _ENDS = (b"//", b"/*", b"#"), (b"}", b"]", b'"')
 _QUOTE, _COMMA, _LINE_END, _OPEN_LIST, _OPEN_OBJECT = b'",\n[{'
 # How a bracket changes the depth.
-# The depth in a wrapper at which the rows of its other lists are.
-_IN_OTHER_LIST = 2
 _STEP = {b"["[0]: 1, b"{"[0]: 1, b"]"[0]: -1, b"}"[0]: -1}
 
 
 class JsonArray:
     """Reads one row from each item; rows are counted as items, since many items are on one line.
 
-    `wrapper` is the number of bytes before the array that is inside of an object.
+    `wrapper` is the number of bytes before the array that is inside of an object, or of `depth` objects.
     """
 
     unit = "item"
 
-    def __init__(self, collector: FindingCollector, *, wrapper: int = 0) -> None:
+    def __init__(self, collector: FindingCollector, *, wrapper: int = 0, depth: int = 1) -> None:
         self._collector = collector
         self._held = bytearray()
         self._looked_at = 0
         self._skip = wrapper
         self._in_wrapper = bool(wrapper)
+        self._outside = depth
         self._after_wrapper = 0  # open brackets of the wrapper after its array
-        self._in_other_list = False
+        self._other_list = 0  # how many of them are open inside of another list of the wrapper
+        self._comments = False
         self._other_rows = 0  # objects of the wrapper's lists after its rows
         self._in_array = False
         self._depth = 0
@@ -120,7 +123,7 @@ class JsonArray:
                     yield from self._element(held[begin : start if self._in_array else at])
                     begin = at
                     if self._in_array and self._in_wrapper:
-                        self._after_wrapper = 1
+                        self._after_wrapper = self._outside
                     self._in_array = self._in_wrapper = False
                     if not self._after_wrapper and (empty := _EMPTY.match(held, at)):
                         self._items += [b"{}"] * held.count(b"{}", at, empty.end())
@@ -136,11 +139,13 @@ class JsonArray:
 
     def _count_other(self, token: int) -> None:
         """Count what other lists of the wrapper hold after its rows."""
-        if self._after_wrapper == 1:
-            self._in_other_list = token == _OPEN_LIST
-        elif token == _OPEN_OBJECT and self._in_other_list and self._after_wrapper == _IN_OTHER_LIST:
+        if token == _OPEN_LIST and not self._other_list:
+            self._other_list = self._after_wrapper + 1
+        elif token == _OPEN_OBJECT and self._after_wrapper == self._other_list:
             self._other_rows += 1
         self._after_wrapper += _STEP.get(token, 0)
+        if self._after_wrapper < self._other_list:
+            self._other_list = 0
 
     def _may_begin_row(self, held: bytearray, at: int) -> bool:
         """Return whether the next line's first bytes are still to come."""
@@ -152,12 +157,22 @@ class JsonArray:
             yield from self._bad(b"", Problem("line-too-long", limit=MAX_ROW_BYTES))
             return
         item = bytes(text.strip())
+        if item.startswith(_COMMENT) or not item.endswith(_ENDS):
+            item = self._without_comments(item)
         if not item:
             return
         if self._broken_text:
             self._broken_text = False
             item = _escape_line_ends(item)
         self._items.append(item.replace(b"\n", b" "))
+
+    def _without_comments(self, item: bytes) -> bytes:
+        """Return an item without the comments in front of it and behind it."""
+        without = _COMMENTS_AFTER.sub(b"", _COMMENTS.sub(b"", item)).strip()
+        if without != item and not self._comments:
+            self._comments = True
+            self._collector.add(Problem("comments"))
+        return without
 
     def _flush(self) -> Iterator[Block]:
         if self._items:

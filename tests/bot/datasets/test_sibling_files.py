@@ -3,6 +3,7 @@
 Each is checked, converted and repaired; the rows of the file are those that are kept and those that are left out.
 """
 
+import json
 from typing import Any
 
 import pytest
@@ -193,3 +194,89 @@ def test_a_mapped_row_has_the_system_text_beside_its_inner_keys() -> None:
     row = {"inputs": {"question": asked(0), "System": "Be brief."}, "outputs": {"answer": said(0)}}
     report = check(jsonl(row), mapping=FieldMapping("inputs.question", "outputs.answer"))
     assert report.previews[0].system == "Be brief."
+
+
+def as_json(value: Any) -> bytes:
+    return json.dumps(value, indent=1).encode()
+
+
+@pytest.mark.parametrize("chunk", [1, 65_536])
+@pytest.mark.parametrize(
+    ("wrapper", "lists"),
+    [
+        pytest.param(
+            lambda items: {"tuning_task": {"training_data": {"examples": {"examples": items}}}},
+            [],
+            id="Gemini's API",
+        ),
+        pytest.param(lambda items: {"result": {"items": items, "total": 6}, "next": None}, [], id="a result"),
+        pytest.param(lambda items: {"faqs": items}, [], id="a name of no meaning"),
+        pytest.param(
+            lambda items: {"a": {"faqs": items, "old": [{"x": 1}]}, "test": [{"y": 1}]}, ["2 objects"], id="others"
+        ),
+        pytest.param(
+            lambda items: {"conversations": [{"id": i, **item} for i, item in enumerate(items)]},
+            [],
+            id="conversations that are rows",
+        ),
+    ],
+)
+def test_rows_inside_of_objects_are_found_by_their_keys(wrapper: Any, lists: list[str], chunk: int) -> None:
+    for data in (as_json(wrapper(rows())), json.dumps(wrapper(rows())).encode()):
+        report = check_bytes(data, VERTEX.limits, name="rows.json", chunk=chunk)
+        assert (report.rows, report.examples, report.dialect) == (6, 6, Dialect.PROMPT)
+        assert [f.value for f in report.findings if f.rule == "other-lists"] == lists
+        assert check(data, "rows.json").examples == 6
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"systemInstruction": {"parts": [{"text": "Be brief."}]}}
+        | {"contents": [{"role": "user", "parts": [{"text": "q"}]}, {"role": "model", "parts": [{"text": "a"}]}]},
+        {"context": "c", "examples": [{"input": "i", "output": "o"}], "messages": [USER, MODEL]},
+        {"conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}]},
+    ],
+)
+def test_an_example_over_several_lines_is_not_taken_for_a_wrapper_of_its_turns(row: dict[str, Any]) -> None:
+    data = as_json(row) + b"\n" + as_json(row | {"id": 2})
+    report = check(data, "rows.json")
+    assert (report.rows, report.examples) == (2, 2)
+
+
+def table(records: list[tuple[str, str]]) -> bytes:
+    return "".join(f'"{a}","{b}"\n' for a, b in records).encode()
+
+
+def test_short_words_without_column_names_lose_no_row_once_their_places_are_named() -> None:
+    data = table([("cat", "Katze"), ("dog", "Hund"), ("house", "Haus")])
+    report = check(data, "words.csv")
+    note = finding(report, "names-guessed")
+    assert "not as an example: cat, Katze" in note.message
+    assert (report.rows, report.guessed_mapping) == (2, FieldMapping("cat", "Katze"))
+    assert "names-guessed" in found(check(data, "words.csv", FieldMapping("cat", "Katze")))
+    whole = check(data, "words.csv", FieldMapping("column1", "column2"))
+    assert (whole.rows, whole.examples, whole.previews[0].question) == (3, 3, "cat")
+    assert found(whole) == ["no-column-names"]
+
+
+@pytest.mark.parametrize("names", [("Frage", "Antwort"), ("prompt", "completion"), ("text", "label")])
+def test_names_of_a_known_pair_are_not_said_to_be_guessed(names: tuple[str, str]) -> None:
+    data = table([names, *((asked(i), said(i)) for i in range(6))])
+    assert "names-guessed" not in found(check(data, "rows.csv"))
+    assert "names-guessed" not in found(check(data, "rows.csv", FieldMapping(*names)))
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_column_names_that_stand_again_among_the_rows_are_no_example(mark: str) -> None:
+    one = table([("prompt", "completion"), *((asked(i), said(i)) for i in range(3))])
+    other = table([("prompt", "completion"), *((asked(i), said(i)) for i in range(3, 6))])
+    report = check(one + mark.encode() + other, "rows.csv")
+    assert (report.rows, report.examples, found(report)) == (6, 6, ["names-again"])
+    assert finding(report, "names-again").lines == (5,)
+
+
+def test_comments_between_the_items_of_an_array_are_no_rows() -> None:
+    items = ",\n".join(f"// row {i}\n{json.dumps(row)}" for i, row in enumerate(rows()))
+    report = check(f"[\n/* all * of them */ {items}\n# the end\n]".encode(), "rows.json")
+    assert (report.rows, report.examples, found(report)) == (6, 6, ["comments"])
