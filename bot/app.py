@@ -175,6 +175,7 @@ def build_use_cases(
         access,
         approvals,
         cancellations,
+        prices,
         clock,
         wake_sender,
         adoption_grace=adoption_grace,

@@ -87,7 +87,14 @@ class JobDeleted(NoSuchJob):
 
 
 class ConfirmationNeeded(UserError):
-    """The start has an unusual size or price; it needs a second, explicit yes. `message` names the amount."""
+    """The start has an unusual size or price, or became dearer; it needs a second, explicit yes.
+
+    `message` names the amount. `prices` are those to which the yes is given; see `bot.spending.estimates`.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, prices: str = "") -> None:
+        super().__init__(message, hint)
+        self.prices = prices
 
 
 class OverBudget(UserError):

@@ -9,6 +9,7 @@ from typing import Final
 
 from bot.domain.spending import TuningEstimate
 from bot.spending.amounts import about_text, exact_text, usd_text
+from bot.spending.estimates import is_dearer
 
 # Google's own choice for 166 rows, as its users reported in 2026.
 _SEEN_CHOICE: Final = "it has chosen 40 for a file of 166 rows"
@@ -66,6 +67,24 @@ def asking_sentence(estimate: TuningEstimate) -> str:
         return f"{text}, whose price I do not know."
     prices = f"{_million(asked * times)} of questions and {_million(answered * times)} of answers"
     return f"{text}: about {prices}."
+
+
+def dearer_sentence(read: TuningEstimate, today: TuningEstimate) -> str:
+    """Return what became dearer since a person read the one estimate; empty if nothing did."""
+    found = []
+    if is_dearer(read.training_price, today.training_price):
+        found.append(cost_sentence(today))
+    asking = ((each.base_input_price, each.base_output_price, each.serving_multiplier) for each in (read, today))
+    before, now = ([_times(asked, times), _times(answered, times)] for asked, answered, times in asking)
+    if any(map(is_dearer, before, now)):
+        found.append(asking_sentence(today))
+    if not found:
+        return ""
+    return " ".join(["The table of prices has changed since you read them.", *found])
+
+
+def _times(price: Decimal | None, times: Decimal | None) -> Decimal | None:
+    return None if price is None or times is None else price * times
 
 
 def certainty_sentence(estimate: TuningEstimate) -> str:

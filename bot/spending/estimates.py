@@ -4,6 +4,8 @@ The number of tokens comes from the check of the file, the prices from a dated t
 nothing here asks Google.
 """
 
+from dataclasses import replace
+from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from bot.datasets import DatasetReport
@@ -51,6 +53,53 @@ def estimate(
         retires=row.retires,
         retires_or_later=row.or_later,
     )
+
+
+def repriced(known: TuningEstimate, prices: PriceTable) -> TuningEstimate:
+    """Return the same estimate by today's table; unchanged where its base model is not known."""
+    if not known.base_model:
+        return known
+    row = prices.row(known.base_model)
+    return replace(
+        known,
+        priced_on=prices.as_of,
+        training_price=row.training,
+        serving_multiplier=row.serving_multiplier,
+        base_input_price=row.input,
+        base_output_price=row.output,
+        retires=row.retires,
+        retires_or_later=row.or_later,
+    )
+
+
+def prices_of(known: TuningEstimate) -> str:
+    """Return the prices of an estimate as a text that a view can carry, for `priced_as`."""
+    return "/".join("?" if price is None else str(price) for price in _prices(known))
+
+
+def priced_as(known: TuningEstimate, prices: str) -> TuningEstimate:
+    """Return the estimate with the prices of `prices_of`; unchanged for a text that holds none."""
+    try:
+        read = [None if price == "?" else Decimal(price) for price in prices.split("/")]
+        training, times, asked, answered = read
+    except (InvalidOperation, ValueError):
+        return known
+    return replace(
+        known,
+        training_price=training,
+        serving_multiplier=times,
+        base_input_price=asked,
+        base_output_price=answered,
+    )
+
+
+def _prices(known: TuningEstimate) -> tuple[Decimal | None, ...]:
+    return known.training_price, known.serving_multiplier, known.base_input_price, known.base_output_price
+
+
+def is_dearer(read: Decimal | None, today: Decimal | None) -> bool:
+    """Return whether a price that somebody read has risen or is not known any more."""
+    return read is not None and (today is None or today > read)
 
 
 def suggested_epochs(examples: int, recommendation: Recommendation) -> int:

@@ -41,11 +41,13 @@ from bot.ports.files import FileReader
 from bot.ports.notifier import NoticeKind
 from bot.ports.stores import AuditEntry, Change, JobStore
 from bot.ports.workers import Workers
-from bot.spending.estimates import reason_to_confirm
+from bot.spending.estimates import prices_of, reason_to_confirm
+from bot.spending.price_table import PriceTable
 from bot.tuning.approvals import Approvals
 from bot.tuning.cancellation import Cancellations
 from bot.tuning.searches import Searches
 from bot.tuning.start_queue import StartQueue, StartRetries, admit, wait_again
+from bot.tuning.start_recheck import pressed
 from bot.tuning.training_data import refuse_cancelled, training_data
 from bot.tuning.transitions import (
     adopt,
@@ -85,6 +87,7 @@ class JobService:
         access: JobAccess,
         approvals: Approvals,
         cancellations: Cancellations,
+        prices: PriceTable,
         clock: Clock,
         wake_sender: Callable[[], None],
         *,
@@ -99,6 +102,7 @@ class JobService:
         self._workers = workers
         self._access = access
         self._approvals = approvals
+        self._prices = prices
         self._clock = clock
         self._wake_sender = wake_sender
         self._adoption_grace = adoption_grace
@@ -117,12 +121,20 @@ class JobService:
         return offered_backend(self._backends, job.backend).profile
 
     async def accept(
-        self, team: str, proposal_id: str, user: str, channel: str = "", *, confirmed: bool = False
+        self,
+        team: str,
+        proposal_id: str,
+        user: str,
+        channel: str = "",
+        *,
+        confirmed: bool = False,
+        read_prices: str = "",
     ) -> TuningJob | None:
         """Write the job's row, so that a crash cannot lose it. Returns None if this proposal was accepted before.
 
         `user` becomes the job's owner; `channel` is where the person pressed Start, empty for a view. `confirmed`
-        says that the person was shown why this start needs a second yes, and gave it.
+        says that the person was shown why this start needs a second yes, at `read_prices`, and gave it. The prices
+        of this moment decide: the table may have changed since the report.
         Raises ConfirmationNeeded without it, Outdated for an unknown proposal, Forbidden if the person may not
         start it there, NoSuchJob if its base is a tuned model that they do not see any more, BadArgument if
         another job has its name now, StorageError.
@@ -137,17 +149,23 @@ class JobService:
         await self._access.check(requester, Deed.TUNE)
         await self._access.check_base(pressed_in, proposal)
         profile = offered_backend(self._backends, proposal.spec.backend).profile
+        proposal, dearer = pressed(proposal, read_prices, self._prices)
         now = self._clock.now()
         job = _job_of(proposal, profile, user, now)
         acts = [AuditEntry(user, "start", now, proposal.place.channel)]
-        chosen = proposal.spec.hyperparameters.epochs
-        if reason := reason_to_confirm(proposal.spec.estimate, chosen, self._confirmation_rules):
+        known, chosen = proposal.spec.estimate, proposal.spec.hyperparameters.epochs
+        reason = reason_to_confirm(known, chosen, self._confirmation_rules)
+        if reason or dearer:
             # A second click on a start that was accepted needs no second yes.
             if await self._jobs.job(job.key) is not None:
                 return None
-            if not confirmed:
-                raise ConfirmationNeeded(reason, "Confirm it, or change the number of epochs.")
-            acts.insert(0, AuditEntry(user, "confirm a large start", now, proposal.place.channel))
+            if dearer or not confirmed:
+                why = f"{dearer} {reason}".strip()
+                prices = "" if known is None else prices_of(known)
+                raise ConfirmationNeeded(why, "Confirm it, or change the number of epochs.", prices=prices)
+        if confirmed and (reason or read_prices):
+            act = "confirm a large start" if reason else "confirm a new price"
+            acts.insert(0, AuditEntry(user, act, now, proposal.place.channel))
         # Marked before the poller can see the row. A second click must neither remove the first one's mark nor
         # leave its own: then a start whose answer was lost would never be searched for.
         marked = job.key in self._submitting

@@ -1,4 +1,4 @@
-"""Checks a start again when an approver allows it, since days may have passed since its file was checked.
+"""Checks a start again when somebody presses Start and when an approver allows it: its file was checked before.
 
 What the bot offers, the table of prices, the budgets and the rights of the person who asked may all have changed.
 """
@@ -8,11 +8,14 @@ from dataclasses import replace
 
 from bot.domain.jobs import TuningJob
 from bot.domain.place import Requester
+from bot.domain.requests import Proposal
 from bot.domain.spending import TuningEstimate
 from bot.errors import BadArgument, Forbidden, NoSuchJob
 from bot.people.job_access import JobAccess
 from bot.people.roles import Deed
 from bot.ports.backends import TuningBackend, offered_backend
+from bot.spending.estimate_text import dearer_sentence
+from bot.spending.estimates import priced_as, repriced
 from bot.spending.price_table import PriceTable
 from bot.tuning.budgets import Budgets
 
@@ -58,16 +61,17 @@ class StartRecheck:
     def repriced(self, job: TuningJob) -> TuningEstimate | None:
         """Return the estimate by today's table of prices; None if its price for training is the same."""
         known = job.spec.estimate
-        if known is None or not known.base_model:
-            return None
-        row = self._prices.row(known.base_model)
-        if row.training == known.training_price:
-            return None
-        return replace(
-            known,
-            priced_on=self._prices.as_of,
-            training_price=row.training,
-            serving_multiplier=row.serving_multiplier,
-            base_input_price=row.input,
-            base_output_price=row.output,
-        )
+        today = None if known is None else repriced(known, self._prices)
+        return None if known is None or today is None or today.training_price == known.training_price else today
+
+
+def pressed(proposal: Proposal, read_prices: str, prices: PriceTable) -> tuple[Proposal, str]:
+    """Return the proposal at the prices of this moment, and what became dearer than a person has read.
+
+    `read_prices` are those of a later question, in place of the report's.
+    """
+    known = proposal.spec.estimate
+    if known is None:
+        return proposal, ""
+    read, today = priced_as(known, read_prices), repriced(known, prices)
+    return replace(proposal, spec=replace(proposal.spec, estimate=today)), dearer_sentence(read, today)

@@ -111,7 +111,11 @@ class Views:
             proposal = str(kept.get("proposal", ""))
             # The second question was opened by a button of this channel, which may belong to another's report.
             channel = requester.place.channel if confirmed else ""
-            job = await self._tuning.accept(sender.team, proposal, sender.user, channel, confirmed=confirmed)
+            job = await self._tuning.accept(
+                *(sender.team, proposal, sender.user, channel),
+                confirmed=confirmed,
+                read_prices=str(kept.get("prices", "")),
+            )
         except ConfirmationNeeded as error:
             await ack(response_action="update", view=build_confirm_view(error, requester, proposal))
             return

@@ -142,6 +142,55 @@ async def test_an_owner_is_told_once_that_a_base_retires_and_can_tune_on_a_succe
         assert (await bot.job("on a successor")).base_model.endswith("gemini-3.5-flash-lite")
 
 
+@pytest.mark.long
+async def test_a_price_that_rose_before_start_was_pressed_is_told_and_asked_first(
+    open_bot: OpenBot, tmp_path: Path
+) -> None:
+    """In the view of the report as under a report in a thread, over a restart with another table."""
+    prices = tmp_path / "prices.toml"
+
+    def costs(training: int) -> None:
+        today = datetime.now(UTC).date()
+        prices.write_text(f'as_of = {today}\n[models."gemini-3.5-flash"]\ntraining = {training}\n')
+
+    costs(10)
+    async with open_bot(environment={"TUNEBOT_PRICES": str(prices)}) as bot:
+        await bot.type(f"start name=viewed epochs=3 base=gemini-3.5-flash file={bot.share()}")
+        report = await bot.report("Ready to start")
+        grace = bot.slack.person("grace")
+        grace.join(bot.channel)
+        hers = replace(bot, ada=grace)
+        rows = b"".join(b'{"text_input": "%d", "output": "%d"}\n' % (number, number + 1) for number in range(40))
+        await hers.type(
+            f"start name=posted epochs=3 base=gemini-3.5-flash file={hers.share(rows + b'oops', 'broken.jsonl')}"
+        )
+        await grace.click(await hers.report("Not ready to start"), "report_post")
+        posted = await bot.message("40 rows, all fit to tune on")
+        await bot.stage.stop()
+        costs(90_000)
+        await bot.stage.start()
+
+        assert (await bot.ada.submit_view(report)).action == "update"
+        question = await bot.view("Really start this?")
+        assert "The table of prices has changed since you read them" in shown_in(question)
+        assert not started(bot, "viewed")
+        assert (await bot.ada.submit_view(question)).action == "clear"
+        await bot.job("viewed")
+        assert len(started(bot, "viewed")) == 1
+
+        await bot.ada.click(posted, "report_start")
+        question = await bot.view("Really start this?")
+        assert "The table of prices has changed since you read them" in shown_in(question)
+        await bot.stage.stop()
+        costs(95_000)
+        await bot.stage.start()
+        assert (await bot.ada.submit_view(question)).action == "update"
+        assert not started(bot, "posted")
+        assert (await bot.ada.submit_view(await bot.view("Really start this?"))).action == "clear"
+        await bot.job("posted")
+        assert len(started(bot, "posted")) == 1
+
+
 async def test_an_owner_sets_a_budget_and_a_start_that_does_not_fit_is_refused(bot: BotHarness) -> None:
     await bot.type(f"budget 5 for <#{bot.channel.id}>")
     await bot.message("Only owners and administrators of this workspace may set budgets.")

@@ -43,7 +43,10 @@ def cost_text(estimate: TuningEstimate) -> str:
 
 
 def build_confirm_view(error: ConfirmationNeeded, requester: Requester, proposal: str) -> dict[str, Any]:
-    """Build the view whose submission starts the proposal in spite of its price; it names the amount."""
+    """Build the view whose submission starts the proposal in spite of its price; it names the amount.
+
+    It carries the prices that the person reads in it.
+    """
     blocks = [
         section(f"*{_line(error.message)}*", "confirm"),
         context(
@@ -56,7 +59,7 @@ def build_confirm_view(error: ConfirmationNeeded, requester: Requester, proposal
         blocks,
         submit="Yes, start it",
         close="Not now",
-        metadata=pack_requester(requester, proposal=proposal),
+        metadata=pack_requester(requester, proposal=proposal, prices=error.prices),
     )
 
 

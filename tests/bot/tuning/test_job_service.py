@@ -4,18 +4,23 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
+from bot.domain.approval import ApprovalRules
+from bot.domain.budgets import WORKSPACE, Purpose
 from bot.domain.jobs import Hyperparameters, JobState, TuningJob
 from bot.domain.place import Place, Requester
 from bot.domain.requests import StartRequest
 from bot.domain.spending import ConfirmationRules
-from bot.errors import BadArgument, ConfirmationNeeded, NoSuchJob, Outdated, StorageError
+from bot.errors import BadArgument, ConfirmationNeeded, NoSuchJob, Outdated, OverBudget, StorageError
 from bot.ports.notifier import NoticeKind
+from bot.spending.price_table import read_price_table
 from bot.tuning.job_refresh import LOST_AFTER
 from bot.tuning.job_service import ADOPTION_GRACE, MOST_RESUMES, RETRY_FOR
 from bot.tuning.start_queue import RETRY_BACKOFF
+from handlers.assembly import UseCases
 from tests.support.backend_harness import BUCKET
 from tests.support.harness import ADA, ASKED_BY_ADA, FILE, PLACE, TEAM, Harness
 from tests.support.waiting import wait_until
@@ -484,6 +489,99 @@ async def test_a_confirmed_start_happens_once_and_a_second_click_asks_nothing(ha
     assert await harness.tuning.accept(TEAM, proposal, ADA, confirmed=True) is not None
     assert await harness.tuning.accept(TEAM, proposal, ADA, confirmed=True) is None
     assert await harness.tuning.accept(TEAM, proposal, ADA) is None
+
+
+def priced(harness: Harness, *, training: str | None = "10", output: str = "12", **others: Any) -> UseCases:
+    """A process with this table of prices, in US dollars for a million tokens of the file's base model."""
+    table = read_price_table()
+    row = replace(
+        table.row("gemini-3.5-flash"),
+        training=None if training is None else Decimal(training),
+        input=Decimal(2),
+        output=Decimal(output),
+        serving_multiplier=Decimal("1.5"),
+    )
+    return build_open_use_cases(
+        harness.stores,
+        harness.backends,
+        harness.files,
+        harness.clock,
+        lambda: None,
+        harness.workers,
+        prices=replace(table, models={**table.models, "gemini-3.5-flash": row}),
+        **others,
+    )
+
+
+async def report_of(use: UseCases, name: str) -> str:
+    """The id of the proposal of a report."""
+    request = StartRequest("vertex", "gemini-3.5-flash", name, Hyperparameters(epochs=3), file=FILE)
+    checked = await use.proposals.check(PLACE, ADA, request)
+    assert checked.proposal is not None
+    return checked.proposal.id
+
+
+# The table of the process in which Start is pressed, and what the person is told of it.
+DEARER = [
+    ({"training": "20"}, r"table of prices has changed .* Training may cost"),
+    ({"training": None}, r"table of prices has changed .* I do not know the training price"),
+    ({"output": "13"}, r"table of prices has changed .* Questions to the tuned model cost about 1\.5 times"),
+]
+
+
+@pytest.mark.parametrize(("table", "said"), DEARER)
+async def test_a_start_that_became_dearer_since_its_report_is_told_and_asked_again(
+    harness: Harness, table: dict[str, Any], said: str
+) -> None:
+    proposal = await report_of(priced(harness), "numbers")
+    dearer = priced(harness, **table)
+    for confirmed in (False, True):  # A yes to a question that named the report's price is none to this one.
+        with pytest.raises(ConfirmationNeeded, match=said) as asked:
+            await dearer.jobs.accept(TEAM, proposal, ADA, confirmed=confirmed)
+    assert await harness.jobs.job(proposal) is None
+    still_dearer = priced(harness, training="900", output="900")
+    with pytest.raises(ConfirmationNeeded, match="table of prices has changed") as again:
+        await still_dearer.jobs.accept(TEAM, proposal, ADA, confirmed=True, read_prices=asked.value.prices)
+
+    job = await still_dearer.jobs.accept(TEAM, proposal, ADA, confirmed=True, read_prices=again.value.prices)
+    assert job is not None
+    assert job.spec.estimate is not None
+    assert job.spec.estimate.training_price == Decimal(900)
+    assert await still_dearer.jobs.accept(TEAM, proposal, ADA) is None
+    acts = await harness.database.run(lambda db: [row["action"] for row in db.query("SELECT action FROM audit")])
+    assert acts == ["confirm a new price", "start"]
+
+
+async def test_a_start_that_became_cheaper_since_its_report_starts_at_the_new_price(harness: Harness) -> None:
+    proposal = await report_of(priced(harness), "numbers")
+    job = await priced(harness, training="5", output="1").jobs.accept(TEAM, proposal, ADA)
+    assert job is not None
+    assert job.spec.estimate is not None
+    assert job.spec.estimate.training_price == Decimal(5)
+
+
+async def test_the_price_of_the_press_decides_the_second_yes_the_approval_and_the_budget(harness: Harness) -> None:
+    first = priced(harness)
+    proposals = [await report_of(first, name) for name in ("one", "two", "three")]
+    confirmations: dict[str, Any] = {"confirmation_rules": ConfirmationRules(usd=Decimal(1))}
+    strict = priced(harness, training="100000", **confirmations)
+    with pytest.raises(ConfirmationNeeded, match=r"that is over \$1\.00"):
+        await strict.jobs.accept(TEAM, proposals[0], ADA)
+
+    approving = priced(harness, training="100000", approval_rules=ApprovalRules(Decimal(1)))
+    with pytest.raises(ConfirmationNeeded) as asked:
+        await approving.jobs.accept(TEAM, proposals[1], ADA)
+    yes: dict[str, Any] = {"confirmed": True, "read_prices": asked.value.prices}
+    waits = await approving.jobs.accept(TEAM, proposals[1], ADA, **yes)
+    assert waits is not None
+    assert waits.state is JobState.AWAITING_APPROVAL
+    await approving.jobs.cancel(TEAM, waits.key, ADA)
+
+    await harness.stores.budgets.set(ASKED_BY_ADA, WORKSPACE, Purpose.TUNING, Decimal(1))
+    dearer = priced(harness, training="100000")
+    with pytest.raises(OverBudget):
+        await dearer.jobs.accept(TEAM, proposals[2], ADA, **yes)
+    assert await first.jobs.accept(TEAM, proposals[2], ADA) is not None
 
 
 async def test_a_price_over_the_limit_is_refused_without_a_second_yes(harness: Harness) -> None:
