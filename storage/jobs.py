@@ -1,47 +1,41 @@
 """Stores proposals, jobs and the losses of their steps, with their notices in the same transaction.
 
+The jobs that wait in the bot are a queue; who comes next is decided in the transaction that starts them.
+
 A name is unique among a workspace's jobs that are open, have a model, or are lost, because Google may still run a
 lost one. What states mean is not decided here.
 """
 
-import json
-import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
 from sqlite_utils import Database as Connection
 
 from bot.domain.budgets import Purpose
-from bot.domain.jobs import JobState, OpenJob, Snapshot, TuningJob
+from bot.domain.jobs import JobState, TuningJob
 from bot.domain.names import name_taken, same_name
-from bot.domain.place import Sight
 from bot.domain.requests import Proposal
-from bot.errors import StorageError
 from bot.ports.notifier import NoticeKind
 from bot.ports.stores import Admit, AuditEntry, Change, Standing
 from bot.spending.month_report import month_of, next_month, start_of
 from storage.audit_log import append_entry
 from storage.budgets import binding_budgets
-from storage.codecs import Row, micros
+from storage.codecs import micros
 from storage.database import Database
+from storage.job_queries import RUNNING, JobQueries
 from storage.job_rows import (
     job_row,
     proposal_row,
-    read_job,
-    read_open_job,
-    read_proposal,
-    read_snapshot,
     snapshot_row,
 )
-from storage.outbox import add_notices, close_channels
-from storage.waiting_jobs import count_ahead, next_keys, read_counts, running_keys, tell_places
+from storage.outbox_notices import add_notices, add_notices_of, close_channels
 
-logger = logging.getLogger(__name__)
-
-_ROWS_PER_READ = 50
-# The index of open jobs has the same list.
-_OPEN = "('awaiting approval', 'waiting', 'submitting', 'queued', 'running')"
+# How many cards show their new place after each start. Slack takes about 50 edits a minute.
+SHOWN_PLACES: Final = 10
+_COUNT_RUNNING: Final = f"SELECT COUNT(*) {RUNNING}"
+_COUNT_WAITING: Final = "SELECT COUNT(*) FROM jobs WHERE backend = ? AND state = 'waiting'"
+# Google's quota is one of the project, so the queue of a backend holds the jobs of all workspaces.
+_NEXT: Final = "FROM jobs WHERE backend = ? AND state = 'waiting' ORDER BY waits_since, rowid LIMIT ?"
 # Ten times as fast as sqlite-utils' own upsert, which matters when hundreds of jobs have a new step each.
 _UPSERT_SNAPSHOT = """
     INSERT INTO snapshots (team, job, step, epoch, mean_loss, eval_loss, computed_at,
@@ -56,7 +50,7 @@ _UPSERT_SNAPSHOT = """
     """
 
 
-class SqliteJobStore:
+class SqliteJobStore(JobQueries):
     """The JobStore of `bot.ports`.
 
     `observe` gets each changed job, before and after, once the change is committed; a new job has no `before`.
@@ -65,18 +59,9 @@ class SqliteJobStore:
     def __init__(
         self, database: Database, observe: Callable[[TuningJob | None, TuningJob], None] | None = None
     ) -> None:
-        self._database = database
+        super().__init__(database)
         self._observe = observe
-        # When a job was polled without news. It is not written by itself, and is returned with the job.
-        self._polled_at: dict[str, datetime] = {}
-        self._installation = ""
         self._proposed: set[str] = set()
-
-    async def installation(self) -> str:
-        if not self._installation:
-            query = "SELECT id FROM installation"
-            self._installation = await self._database.run(lambda db: str(next(iter(db.query(query)))["id"]))
-        return self._installation
 
     async def add_proposal(self, proposal: Proposal) -> None:
         """Replaces the proposal of the same id and workspace, whose form was checked again."""
@@ -93,13 +78,6 @@ class SqliteJobStore:
 
     def is_of_this_process(self, key: str) -> bool:
         return key in self._proposed
-
-    async def proposal(self, team: str, proposal_id: str) -> Proposal | None:
-        def read(connection: Connection) -> Proposal | None:
-            rows = connection.query("SELECT * FROM proposals WHERE team = ? AND id = ?", [team, proposal_id])
-            return next(map(read_proposal, rows), None)
-
-        return await self._database.run(read)
 
     async def submit(
         self,
@@ -134,160 +112,14 @@ class SqliteJobStore:
             def with_standing(job: TuningJob) -> Change | None:
                 return step(job, self._standing(connection, job))
 
-            for key in next_keys(connection, backend, at_once, most):
+            for key in _next_keys(connection, backend, at_once, most):
                 self._apply(connection, key, with_standing, changed)
 
-        if not await self._database.run(lambda connection: next_keys(connection, backend, at_once, most)):
+        if not await self._database.run(lambda connection: _next_keys(connection, backend, at_once, most)):
             return []
         await self._database.write(take)
         self._observed(changed)
         return [after for _, after in changed]
-
-    async def ahead(self, job: TuningJob) -> int:
-        return await self._database.run(lambda connection: count_ahead(connection, job))
-
-    async def running(self, backend: str) -> Sequence[TuningJob]:
-        return await self.with_keys(await self._database.run(lambda connection: running_keys(connection, backend)))
-
-    async def job(self, key: str) -> TuningJob | None:
-        return await self._database.run(lambda connection: self._find(connection, key))
-
-    async def named(self, team: str, name: str) -> TuningJob | None:
-        def read(connection: Connection) -> TuningJob | None:
-            rows = connection.query(
-                """
-                SELECT * FROM jobs WHERE team = ? AND folded_name = ? AND deleted_by = ''
-                ORDER BY created_at DESC, rowid DESC LIMIT 1
-                """,
-                [team, same_name(name)],
-            )
-            return next(map(self._read, rows), None)
-
-        return await self._database.run(read)
-
-    async def with_name(self, team: str, name: str) -> Sequence[TuningJob]:
-        def read(connection: Connection) -> list[TuningJob]:
-            rows = connection.query(
-                """
-                SELECT * FROM jobs WHERE team = ? AND folded_name = ? AND deleted_by = ''
-                ORDER BY created_at DESC, rowid DESC
-                """,
-                [team, same_name(name)],
-            )
-            return list(self._readable(rows))
-
-        return await self._database.run(read)
-
-    async def with_resources(self, names: Sequence[str]) -> Sequence[TuningJob]:
-        wanted = json.dumps([name for name in names if name])
-        # As a condition on `key` alone, so that its index finds the row.
-        keys = json.dumps([name.removeprefix("tunedModels/") for name in names if name.startswith("tunedModels/")])
-
-        def read(connection: Connection) -> list[TuningJob]:
-            rows = connection.query(
-                """
-                WITH wanted (name) AS (SELECT value FROM json_each(:wanted))
-                SELECT * FROM jobs
-                WHERE tuned_model IN wanted OR endpoint IN wanted OR key IN (SELECT value FROM json_each(:keys))
-                ORDER BY created_at, rowid
-                """,
-                {"wanted": wanted, "keys": keys},
-            )
-            return list(self._readable(rows))
-
-        return await self._database.run(read)
-
-    async def channels(self, team: str) -> Sequence[str]:
-        def read(connection: Connection) -> list[str]:
-            rows = connection.query(
-                """
-                SELECT channel FROM jobs WHERE team = :team AND deleted_by = ''
-                UNION
-                SELECT value FROM jobs, json_each(jobs.shared_with)
-                WHERE team = :team AND deleted_by = '' AND substr(value, 1, 1) IN ('C', 'G')
-                """,
-                {"team": team},
-            )
-            return [row["channel"] for row in rows]
-
-        return await self._database.run(read)
-
-    async def jobs(
-        self, team: str, *, limit: int = 50, under_way: bool = False, sight: Sight | None = None
-    ) -> Sequence[TuningJob]:
-        def read(connection: Connection) -> list[TuningJob]:
-            rows = connection.query(
-                f"SELECT * {_listed(under_way, sight)} ORDER BY created_at DESC, rowid DESC LIMIT :limit",
-                {**_seen(team, sight), "limit": limit},
-            )
-            return [self._read(row) for row in rows]
-
-        return await self._database.run(read)
-
-    async def usable(self) -> Sequence[TuningJob]:
-        def read(connection: Connection) -> list[str]:
-            rows = connection.query("SELECT key FROM jobs WHERE state = 'succeeded' AND deleted_by = ''")
-            return [row["key"] for row in rows]
-
-        return await self.with_keys(await self._database.run(read))
-
-    async def deleted(self) -> Sequence[TuningJob]:
-        def read(connection: Connection) -> list[TuningJob]:
-            return list(
-                self._readable(connection.query("SELECT * FROM jobs WHERE deleted_by <> '' ORDER BY rowid"))
-            )
-
-        return await self._database.run(read)
-
-    async def started(self, team: str | None, since: datetime, until: datetime) -> Sequence[TuningJob]:
-        def read(connection: Connection) -> list[TuningJob]:
-            rows = connection.query(
-                """
-                SELECT * FROM jobs WHERE (team = :team OR :team IS NULL)
-                  AND created_at >= :since AND created_at < :until
-                ORDER BY created_at, rowid
-                """,
-                {"team": team, "since": micros(since), "until": micros(until)},
-            )
-            return list(self._readable(rows))
-
-        return await self._database.run(read)
-
-    async def count_jobs(self, team: str, *, under_way: bool = False, sight: Sight | None = None) -> int:
-        def read(connection: Connection) -> int:
-            rows = connection.query(f"SELECT COUNT(*) AS jobs {_listed(under_way, sight)}", _seen(team, sight))
-            return int(next(iter(rows))["jobs"])
-
-        return await self._database.run(read)
-
-    async def open_jobs(self) -> Sequence[OpenJob]:
-        def read(connection: Connection) -> list[OpenJob]:
-            rows = connection.query(
-                f"""
-                SELECT key, backend, state, created_at FROM jobs WHERE state IN {_OPEN}
-                ORDER BY created_at, rowid
-                """  # noqa: S608 - constant text
-            )
-            return [read_open_job(row) for row in rows]
-
-        return await self._database.run(read)
-
-    async def with_keys(self, keys: Sequence[str]) -> Sequence[TuningJob]:
-        found: list[TuningJob] = []
-        # A few rows per call, so that the calls that people in Slack wait for run in between.
-        for start in range(0, len(keys), _ROWS_PER_READ):
-            wanted = list(keys[start : start + _ROWS_PER_READ])
-
-            def read(connection: Connection, wanted: list[str] = wanted) -> list[TuningJob]:
-                marks = ", ".join("?" * len(wanted))
-                query = f"SELECT * FROM jobs WHERE key IN ({marks}) ORDER BY created_at, rowid"  # noqa: S608
-                return list(self._readable(connection.query(query, wanted)))
-
-            found += await self._database.run(read)
-        return found
-
-    def mark_checked(self, key: str, at: datetime) -> None:
-        self._polled_at[key] = at
 
     async def change(self, key: str, step: Callable[[TuningJob], Change | None]) -> TuningJob | None:
         """Allows two open jobs of one name where Google says that an ended job goes on: Google decides."""
@@ -324,7 +156,7 @@ class SqliteJobStore:
         moved = JobState.WAITING in (before.state, after.state) and before.state is not after.state
         # The cards of jobs that wait say which tuning runs, and whether it may hold its place for ever.
         if moved or (before.stuck_at is None) is not (after.stuck_at is None):
-            tell_places(connection, after.backend)
+            _tell_places(connection, after.backend)
         if after.state.ended:
             self._polled_at.pop(key, None)
         changed.append((before, after))
@@ -334,13 +166,6 @@ class SqliteJobStore:
         if self._observe is not None:
             for before, after in changed:
                 self._observe(before, after)
-
-    async def snapshots(self, key: str) -> Sequence[Snapshot]:
-        def read(connection: Connection) -> list[Snapshot]:
-            rows = connection.query("SELECT * FROM snapshots WHERE job = ? ORDER BY step", [key])
-            return [read_snapshot(row) for row in rows]
-
-        return await self._database.run(read)
 
     def _standing(self, connection: Connection, job: TuningJob) -> Standing:
         """Return what the start of this job depends on."""
@@ -353,24 +178,7 @@ class SqliteJobStore:
             limits = [micros(start_of(first)), micros(start_of(next_month(first)))]
             # Each of them counts: one that cannot be read ends the start.
             month = list(map(self._read, connection.query(query, [place.team, *limits])))
-        return Standing(*read_counts(connection, job.backend), budgets, month)
-
-    def _find(self, connection: Connection, key: str) -> TuningJob | None:
-        rows = connection.query("SELECT * FROM jobs WHERE key = ?", [key])
-        return next(map(self._read, rows), None)
-
-    def _readable(self, rows: Iterable[Row]) -> Iterator[TuningJob]:
-        for row in rows:
-            try:
-                yield self._read(row)
-            except StorageError as error:
-                logger.error("job %s cannot be read and is skipped: %s", row["key"], error)
-
-    def _read(self, row: Row) -> TuningJob:
-        job = read_job(row)
-        polled_at = self._polled_at.get(job.key)
-        newer = polled_at is not None and (job.checked_at is None or polled_at > job.checked_at)
-        return replace(job, checked_at=polled_at) if newer else job
+        return Standing(*_read_counts(connection, job.backend), budgets, month)
 
 
 def _audit(connection: Connection, job: TuningJob, acts: Iterable[AuditEntry]) -> None:
@@ -393,25 +201,22 @@ def _refuse_taken_name(connection: Connection, job: TuningJob) -> None:
         raise name_taken(job.name)
 
 
-_SEEN = """
-  AND (owner = :user OR prepared_by = :user OR channel IN (SELECT value FROM json_each(:channels))
-    OR EXISTS (
-      SELECT 1 FROM json_each(shared_with)
-      WHERE value IN (SELECT value FROM json_each(:targets))
-    ))
-"""
+def _read_counts(connection: Connection, backend: str) -> tuple[int, int]:
+    """Return how many jobs of the backend run or are being sent, and how many wait."""
+    return _count(connection, _COUNT_RUNNING, backend), _count(connection, _COUNT_WAITING, backend)
 
 
-def _listed(under_way: bool, sight: Sight | None) -> str:
-    """Return the part of a query that selects a workspace's jobs, which is constant text: no value enters it."""
-    states = f" AND state IN {_OPEN}" if under_way else ""
-    seen = _SEEN if sight is not None else ""
-    return f"FROM jobs WHERE team = :team AND deleted_by = ''{states}{seen}"
+def _next_keys(connection: Connection, backend: str, at_once: int, most: int) -> list[str]:
+    """Return the keys of the jobs that have waited longest, at most as many as may run now."""
+    free = max(0, at_once - _count(connection, _COUNT_RUNNING, backend)) if at_once else most
+    return [row["key"] for row in connection.query(f"SELECT key {_NEXT}", [backend, min(most, free)])]
 
 
-def _seen(team: str, sight: Sight | None) -> dict[str, str]:
-    """Return the values of the query of `_listed`."""
-    if sight is None:
-        return {"team": team}
-    channels, targets = json.dumps(sorted(sight.channels)), json.dumps(sorted(sight.shared_targets))
-    return {"team": team, "user": sight.user, "channels": channels, "targets": targets}
+def _tell_places(connection: Connection, backend: str) -> None:
+    """Add the notices that show the new places on the cards of the first jobs that wait."""
+    for row in list(connection.query(f"SELECT team, key {_NEXT}", [backend, SHOWN_PLACES])):
+        add_notices_of(connection, row["team"], row["key"], [NoticeKind.CARD])
+
+
+def _count(connection: Connection, query: str, backend: str) -> int:
+    return int(connection.execute(query, [backend]).fetchone()[0])

@@ -20,7 +20,7 @@ from bot.sandbox.slack import SlackStandIn, SlackWorkspace
 from handlers.blocks.replies import build_reply
 from handlers.delivery.rate_limits import Method, RateLimits
 from handlers.transport.manifest import manifest
-from storage.outbox import add_notices
+from storage.outbox_notices import add_notices
 from tests.support.clock import run_in_jumping_time, seconds_pass
 from tests.support.slack_harness import CARD, SlackHarness, open_slack_harness
 from tests.support.waiting import wait_until
