@@ -180,7 +180,7 @@ class AnswerWorker:
                     model,
                     question.settings,
                     alone=True,
-                    before_send=None if budgets is None else partial(budgets.reserve, question),
+                    before_send=partial(self._before_send, question, model),
                 )
             except NotFoundAtGoogle:
                 await self._note_missing(model)
@@ -353,12 +353,6 @@ class AnswerWorker:
                 running.received.append(words)
                 show(words)
 
-            async def before_send(*sent: Any) -> None:
-                # It may have waited for long: meanwhile the model may be shared with this person no longer.
-                await self._chat.check_ask(requester, model)
-                if budgets is not None:
-                    await budgets.reserve(question, *sent)
-
             try:
                 async with running.may_end():
                     answer = await self._chat.ask(
@@ -368,7 +362,7 @@ class AnswerWorker:
                         question.settings,
                         hear,
                         alone=question.stands_alone,
-                        before_send=before_send,
+                        before_send=partial(self._before_send, question, model),
                     )
             except NotFoundAtGoogle:
                 await self._note_missing(model)
@@ -380,6 +374,15 @@ class AnswerWorker:
                 return ModelAnswer(model, Answer("".join(running.received), Finish.STOPPED))
         return await self._ratable(question, answer)
 
+    async def _before_send(self, question: Question, model: ModelRef, *sent: Any) -> None:
+        """Check right before a question is sent what may have changed while it waited, and reserve its cost.
+
+        Meanwhile its model may be shared with the person no longer. Raises NoSuchJob, Forbidden, OverBudget.
+        """
+        await self._chat.check_ask(Requester(question.user, question.place), model)
+        if self._budgets is not None:
+            await self._budgets.reserve(question, *sent)
+
     async def _compare(
         self, running: RunningAnswer, question: Question, comparison: RunningComparison, to: AnswerPoster
     ) -> ModelAnswer:
@@ -390,7 +393,8 @@ class AnswerWorker:
 
         async def reserve(index: int, *sent: Any) -> None:
             if budgets is not None:
-                await budgets.reserve(halves[index], *sent)
+                *values, is_base = sent
+                await budgets.reserve(halves[index], *values, is_base=is_base)
 
         async def keep(index: int, answer: ModelAnswer) -> None:
             cost = budgets.cost(halves[index], answer) if budgets is not None else None

@@ -29,12 +29,12 @@ logger = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class AskingSteps:
     """What is done around each question: the turn of the person who asks is held while it is asked, and its budget
-    is reserved right before it is sent; `keep` returns when the answer of one side is stored. `missing` notes a
-    model that Google does not find.
+    is reserved right before it is sent, with whether it goes to a base model; `keep` returns when the answer of
+    one side is stored. `missing` notes a model that Google does not find.
     """
 
     turn: Callable[[], AbstractAsyncContextManager[None]]
-    reserve: Callable[[int, Sequence[Turn], GenerationSettings, str], Awaitable[None]]
+    reserve: Callable[[int, Sequence[Turn], GenerationSettings, str, bool], Awaitable[None]]
     keep: Callable[[int, ModelAnswer], Awaitable[None]]
     missing: Callable[[ModelRef], Awaitable[None]]
 
@@ -123,7 +123,7 @@ class Comparisons:
         async def before_send(turns: Sequence[Turn], settings: GenerationSettings, base_model: str) -> None:
             of_whom = sides[running.comparison.asked] if sides[index].part is Part.BASE else sides[index]
             await self._chat.check_ask(Requester(question.user, question.place), of_whom.model)
-            await steps.reserve(index, turns, settings, base_model)
+            await steps.reserve(index, turns, settings, base_model, sides[index].part is Part.BASE)
             running.sent.add(index)
 
         async with steps.turn():

@@ -37,14 +37,20 @@ def question_cost(answered: ModelAnswer, prices: PriceTable) -> QuestionCost:
 
 
 def expected_cost(
-    turns: Sequence[Turn], settings: GenerationSettings, base_model: str, prices: PriceTable
+    turns: Sequence[Turn],
+    settings: GenerationSettings,
+    base_model: str,
+    prices: PriceTable,
+    *,
+    is_base: bool = False,
 ) -> Decimal | None:
     """Return what a question may cost, None where its price is not known.
 
-    It takes EXPECTED_ANSWER tokens for each answer, or the most that the settings allow where that is less.
+    Where `is_base`, it goes to the base model itself, which costs no more than its own price. It takes
+    EXPECTED_ANSWER tokens for each answer, or the most that the settings allow where that is less.
     """
     row = prices.row(base_model)
-    times = row.serving_multiplier
+    times = Decimal(1) if is_base else row.serving_multiplier
     if times is None or row.input is None or row.output is None:
         return None
     sent = sum(estimated_tokens(turn.text) for turn in turns) + estimated_tokens(settings.system_instruction or "")
@@ -96,13 +102,19 @@ class QuestionBudgets:
         return cost
 
     async def reserve(
-        self, question: Question, turns: Sequence[Turn], settings: GenerationSettings, base_model: str
+        self,
+        question: Question,
+        turns: Sequence[Turn],
+        settings: GenerationSettings,
+        base_model: str,
+        *,
+        is_base: bool = False,
     ) -> None:
-        """Reserve what the question may cost, right before it is sent, until `release`.
+        """Reserve what the question may cost, right before it is sent, until `release`; see `expected_cost`.
 
         Raises OverBudget if that does not fit into its budgets, or is not known while there is one, StorageError.
         """
-        usd = expected_cost(turns, settings, base_model, self._prices)
+        usd = expected_cost(turns, settings, base_model, self._prices, is_base=is_base)
         place = question.place
         # An answer that is stored while the sums are read may be missing in them, so its reservation counts too.
         before = dict(self._reserved)

@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from bot.chat.answer_worker import ASKED_AGAIN_WITHIN, AnswerWorker
-from bot.domain.chat import ModelRef, Question, Role, Turn
+from bot.domain.chat import ModelAnswer, ModelRef, Question, Role, Turn
 from bot.domain.place import Place, Requester
-from bot.errors import Outdated, RetryLater, Unconfirmed
+from bot.errors import NoSuchJob, Outdated, RetryLater, Unconfirmed
 from bot.ports.notifier import NoticeKind
 from bot.runtime.backoff import Backoff
 from storage.questions import SqliteQuestions
@@ -359,3 +360,48 @@ async def test_a_database_that_refuses_for_a_while_costs_no_answer(
     assert all(state.unconfirmed is not None for state in to.states[1:]), "found again, not posted"
     assert asked_of_google(harness) == 1
     assert await asking.open_questions() == []
+
+
+@pytest.mark.parametrize("unposted", [False, True])
+async def test_a_model_that_was_hidden_while_a_question_waited_is_not_asked(
+    harness: Harness, asking: AnswerWorker, model: ModelRef, unposted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The question has passed all checks, and waits until others are answered."""
+    checked = harness.chat.model_for
+
+    async def hidden_meanwhile(requester: Requester, name: str = "") -> ModelRef:
+        found = await checked(requester, name)
+        hidden = "UPDATE jobs SET channel = 'C0PRIVATE', owner = 'U0EVE'"
+        await harness.database.write(lambda db: db.execute(hidden))
+        return found
+
+    monkeypatch.setattr(harness.chat, "model_for", hidden_meanwhile)
+    asked = Question("command:9.9", PLACE, ADA, "seven", quoted=True)
+    if unposted:
+        with pytest.raises(NoSuchJob):
+            await asking.ask_unposted(asked)
+    else:
+        to = RecordingAnswerPoster()
+        await ask(asking, to, asked)
+        assert not any("1/1" in line for line in to.shown)
+    assert asked_of_google(harness) == 0
+
+
+async def test_an_answer_that_google_writes_while_its_model_is_hidden_is_posted_and_no_other_one(
+    harness: Harness, asking: AnswerWorker, model: ModelRef, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was asked with the right to, and is paid for."""
+    sent = harness.chat.ask
+
+    async def hidden_meanwhile(*values: Any, **options: Any) -> ModelAnswer:
+        answer = await sent(*values, **options)
+        hidden = "UPDATE jobs SET channel = 'C0PRIVATE', owner = 'U0EVE'"
+        await harness.database.write(lambda db: db.execute(hidden))
+        return answer
+
+    monkeypatch.setattr(harness.chat, "ask", hidden_meanwhile)
+    to = RecordingAnswerPoster()
+    for key in ("command:9.8", "command:9.9"):
+        await ask(asking, to, Question(key, PLACE, ADA, "seven", quoted=True))
+    assert [line for line in to.shown if "1/1" in line] == ["fourteen 1/1"]
+    assert asked_of_google(harness) == 1

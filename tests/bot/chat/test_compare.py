@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
@@ -286,3 +287,19 @@ async def test_a_model_that_was_hidden_while_its_comparison_waited_is_not_asked(
     await ask(asking, to, question(model, compare))
     assert paid(harness, BASES) == paid(harness, ENDPOINTS) == 0
     assert to.whole == []
+
+
+async def test_the_side_of_the_base_is_held_against_the_budget_at_the_price_of_the_base(
+    harness: Harness, model: ModelRef, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asking, _ = worker(harness)
+    held: list[tuple[str, bool]] = []
+    reserve = QuestionBudgets.reserve
+
+    async def noted(budgets: QuestionBudgets, half: Question, *sent: Any, is_base: bool = False) -> None:
+        held.append((half.key, is_base))
+        await reserve(budgets, half, *sent, is_base=is_base)
+
+    monkeypatch.setattr(QuestionBudgets, "reserve", noted)
+    await ask(asking, ComparedAnswers(), question(model))
+    assert sorted(held) == [(f"{KEY}:0", False), (f"{KEY}:1", True)]

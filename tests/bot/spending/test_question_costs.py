@@ -17,7 +17,7 @@ from bot.domain.roles import EVERYONE, Role, RoleGrant
 from bot.domain.spending import QuestionCost, TokenUse
 from bot.errors import OverBudget
 from bot.spending.price_table import parse_price_table
-from bot.spending.question_costs import QuestionBudgets, question_cost
+from bot.spending.question_costs import QuestionBudgets, expected_cost, question_cost
 from tests.support.harness import ADA, PLACE, TEAM, Harness, open_harness
 from tests.support.recording_answer_poster import RecordingAnswerPoster
 from tests.support.workspace_people import build_open_use_cases
@@ -145,3 +145,11 @@ async def test_an_answer_whose_tokens_google_does_not_say_costs_what_was_reserve
     assert budgets.cost(question("q1"), stopped) == QuestionCost("gemini-3.5-flash", None, Decimal("3.75"))
     assert budgets.cost(question("q1"), ANSWERED).usd == Decimal("2.4")
     assert budgets.cost(question("q2"), stopped).usd is None
+
+
+@pytest.mark.parametrize(("is_base", "usd"), [(False, Decimal("3.75")), (True, Decimal("2.5"))])
+def test_a_question_to_a_base_model_is_expected_to_cost_the_price_of_the_base(is_base: bool, usd: Decimal) -> None:
+    """Five tokens that are sent and ten that are written; a tuned model costs its multiple of that."""
+    turns = [Turn(TurnRole.USER, "x" * 20)]
+    settings = GenerationSettings(max_output_tokens=10)
+    assert expected_cost(turns, settings, "gemini-3.5-flash", PRICES, is_base=is_base) == usd
