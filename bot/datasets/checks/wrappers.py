@@ -30,8 +30,8 @@ def find_wrapper(start: bytes) -> tuple[int, int]:
     """
     text = start.decode("utf-8", "replace")
     first = _object_at(text, 0)
-    if first is not None and dialect_of(first) is not None and not holds_rows(first):
-        return 0, 0  # an example that is written over several lines
+    if first is not None and (dialect_of(first) or export_of(first)) is not None and not holds_rows(first):
+        return 0, 0  # one row, which may be written over several lines
     found_lists = islice(_ANY_LIST.finditer(start), _MOST_LISTS)
     lists = [(found, depth) for found in found_lists if (depth := _depth(start[: found.start()]))]
     for found, depth in lists:

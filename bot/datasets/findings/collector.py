@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from operator import itemgetter
 
 import msgspec
 
@@ -14,6 +15,9 @@ SHOWN_LINES = 5
 MAX_GROUPS = 100
 MAX_ROW_PROBLEMS = 50
 
+_NOT_UTF8, _COMMON_ENCODING = "not-utf8", "cp1252"
+# The share of rows that must look like another encoding than the most common one.
+_OTHER_SHARE = 0.2
 _PLACE = re.compile(r"\[\d+\]")
 
 
@@ -99,11 +103,18 @@ class FindingCollector:
 
     def __init__(self) -> None:
         self._groups: dict[tuple[str, str], _Group] = {}
+        # What rows that are not UTF-8 look like: how often, and the first of each kind.
+        self._encodings: dict[str, tuple[int, Problem]] = {}
 
     def add(self, problem: Problem, *, lines: Sequence[int] = (), count: int = 1) -> None:
         """Count a problem. `lines` are the first few of `count` rows; none where the whole file is meant."""
         # The third turn of one row and the fifth of another break the same rule.
         key = (problem.rule, _without_place(problem.field) if "[" in problem.field else problem.field)
+        if problem.rule == _NOT_UTF8:
+            # A file has one encoding, and a short row may look like several.
+            key = (_NOT_UTF8, "")
+            times, first = self._encodings.get(problem.field, (0, problem))
+            self._encodings[problem.field] = times + count, first
         group = self._groups.get(key)
         if group is None:
             if len(self._groups) >= MAX_GROUPS:
@@ -115,6 +126,14 @@ class FindingCollector:
         group.count += count
         group.lines.extend(lines[: SHOWN_LINES - len(group.lines)])
 
+    def _likely_encoding(self) -> Problem:
+        """Return the one of most rows; Windows-1252, in which letters of others look right, needs nearly all."""
+        rows = sum(times for times, _ in self._encodings.values())
+        others = [found for codec, found in self._encodings.items() if codec not in ("", _COMMON_ENCODING)]
+        if others and (likely := max(others, key=itemgetter(0)))[0] >= rows * _OTHER_SHARE:
+            return likely[1]
+        return max(self._encodings.values(), key=itemgetter(0))[1]
+
     def rules(self) -> set[str]:
         """Return the rules that were broken so far."""
         return {rule for rule, _ in self._groups}
@@ -125,6 +144,8 @@ class FindingCollector:
 
     def findings(self) -> tuple[Finding, ...]:
         """Return errors, then warnings, each ordered by the first line; those about the whole file come first."""
+        if (not_utf8 := self._groups.get((_NOT_UTF8, ""))) is not None:
+            not_utf8.first = self._likely_encoding()
         found = [
             Finding(
                 severity=group.first.severity,

@@ -11,20 +11,57 @@ _MULTIBYTE = (
     ("Shift JIS", "cp932", re.compile("[\u3040-\u30ff\u4e00-\u9fff\u3000-\u303f\uff00-\uffef]")),
     ("Big5", "big5", re.compile("[\u4e00-\u9fff\u3000-\u303f\uff00-\uffef]")),
 )
+# The letters of each language beside a to z. Where several encodings fit as well, the first one counts.
+_WESTERN = (
+    "äöüÄÖÜß",
+    "éèêëàâçîïôùûœæÉÈÀÇÊÎÔ",
+    "áéíóúñüÁÉÍÓÚÑ¿¡",
+    "ãõáéíóúâêôçàÃÕÇ",
+    "àèéìòùÈÀ",
+    "åäöÅÄÖéü",
+    "åæøÅÆØéü",
+)
+_CENTRAL = (
+    "ąćęłńóśźżĄĆĘŁŃÓŚŹŻ",
+    "áčďéěíňóřšťúůýžÁČĎÉĚÍŇÓŘŠŤÚŮÝŽ",
+    "áäčďéíĺľňóôŕšťúýžÁČĎÉÍĽŇÓŠŤÚÝŽ",
+    "áéíóöőúüűÁÉÍÓÖŐÚÜŰ",
+    "ăâîşţĂÂÎŞŢ",
+    "čćđšžČĆĐŠŽ",
+)
+_LATIN = (
+    ("Windows-1252 (or Latin-1)", "cp1252", (*_WESTERN, "£")),
+    ("Mac Roman", "mac_roman", _WESTERN),
+    ("code page 850 (DOS)", "cp850", _WESTERN),
+    ("Windows-1250", "cp1250", _CENTRAL),
+    ("ISO 8859-2 (Latin-2)", "iso8859-2", _CENTRAL),
+    ("Windows-1254", "cp1254", ("çğıöşüÇĞİÖŞÜâîû",)),
+    ("Windows-1257", "cp1257", ("ąčęėįšųūžĄČĘĖĮŠŲŪŽ", "āčēģīķļņšūžĀČĒĢĪĶĻŅŠŪŽ", "äõöüÄÕÖÜšž")),
+    ("code page 852 (DOS)", "cp852", _CENTRAL),
+)
+_MARKS = frozenset("–—‘’“”„‚…•€«»°§·©®\xa0")
+_LATIN_LETTERS = tuple(
+    (shown, codec, tuple(_MARKS.union(language) for language in languages)) for shown, codec, languages in _LATIN
+)
+# The most common small letters of other alphabets, which make most of each text.
+_ALPHABETS = (
+    ("Windows-1251", "cp1251", frozenset("оеаинтсрвлкмдпуі")),
+    ("KOI8-R", "koi8-r", frozenset("оеаинтсрвлкмдпу")),
+    ("code page 866 (DOS)", "cp866", frozenset("оеаинтсрвлкмдпу")),
+    ("Windows-1253", "cp1253", frozenset("αοιετσνηυρπκμλςωάόίέή")),
+    ("Windows-1255", "cp1255", frozenset("יוהלאתרבמשנדחםפקע")),
+    ("Windows-1256", "cp1256", frozenset("اليمنرتبعدهسفقوةكح")),
+)
+_COMMON_SHARE = 0.6
+_COMMON = "cp1252"
 # The names that Python and `--encoding` know them by. Windows-1252 holds all letters of Latin-1.
-_CODECS = {shown: codec for shown, codec, _ in _MULTIBYTE} | {
-    "Windows-1252 (or Latin-1)": "cp1252",
-    "Windows-1251": "cp1251",
-    "EUC-KR": "euc_kr",
-}
-_OLD = {"Mac Roman": "mac_roman", "code page 850 (DOS)": "cp850"}
-_CODECS |= _OLD
-_WESTERN = re.compile("[äöüÄÖÜßéèêëàâçîïôùûñáíóúåæøœ–—‘’“”]")
+_CODECS = {shown: codec for shown, codec, _ in (*_MULTIBYTE, *_LATIN, *_ALPHABETS)} | {"EUC-KR": "euc_kr"}
 _HIGH = re.compile(rb"[\x80-\xff]+")
-_CYRILLIC = re.compile("[\u0410-\u044f\u0401\u0451]")
 # The bytes of a row that are looked at.
 _SAMPLE = 4096
 _ENOUGH = 6
+# The letters of a row by which the encodings of one byte a letter are told apart.
+_LETTERS = 200
 
 
 def not_utf8(raw: bytes) -> Problem:
@@ -42,17 +79,15 @@ def guess_encoding(raw: bytes) -> str:
         return ""
     runs = _HIGH.findall(sample)
     high = sum(map(len, runs))
+    some = b"".join(runs)[:_LETTERS]
     if not high:
         return ""
     if all(len(run) == 1 for run in runs) or high / len(runs) < 2:
         # Single letters between plain ones: a language of Latin letters.
-        if _decodes(sample, "cp1252"):
-            return "Windows-1252 (or Latin-1)"
-        # Bytes that Windows-1252 does not have: old Macs or DOS, by what is more often a letter.
-        return max(_OLD, key=lambda shown: len(_WESTERN.findall(sample.decode(_OLD[shown]))))
-    cyrillic = sample.decode("cp1251", "replace")
-    if len(_CYRILLIC.findall(cyrillic)) >= high * 0.9:
-        return "Windows-1251"
+        return _likeliest(some)
+    shares = {shown: _share(some, codec, common) for shown, codec, common in _ALPHABETS}
+    if (likely := max(shares, key=shares.__getitem__)) and shares[likely] > _COMMON_SHARE:
+        return likely
     korean = [c for c in sample.decode("euc_kr", "replace") if ord(c) > 127]
     if len(korean) >= _ENOUGH and all("\uac00" <= c <= "\ud7af" for c in korean):
         # Hangul is a small part of the same bytes: a Chinese text of this length is never in it alone.
@@ -69,6 +104,25 @@ def guess_encoding(raw: bytes) -> str:
     if best > 0.6:
         return name
     return "Windows-1252 (or Latin-1)" if _decodes(sample, "cp1252") else ""
+
+
+def _likeliest(letters: bytes) -> str:
+    """Return the encoding of Latin letters in which most of the others are those of one language."""
+    best, name = 0.0, ""
+    for shown, codec, languages in _LATIN_LETTERS:
+        share = max(_share(letters, codec, language) for language in languages)
+        if share == 1 and codec == _COMMON:
+            return shown
+        # Most letters of a text are small.
+        small = sum(map(str.islower, letters.decode(codec, "replace"))) / len(letters)
+        if share * (1 + small / 10) > best:
+            best, name = share * (1 + small / 10), shown
+    return name
+
+
+def _share(letters: bytes, codec: str, expected: frozenset[str]) -> float:
+    """Return the share of letters in one byte each which are among those that are expected."""
+    return sum(map(expected.__contains__, letters.decode(codec, "replace"))) / len(letters)
 
 
 def _common_share(text: str) -> float:

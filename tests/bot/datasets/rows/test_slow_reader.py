@@ -1,5 +1,6 @@
 """Rows as other programs write them: what is read, and what is said about what stays out."""
 
+import codecs
 from typing import Any
 
 import pytest
@@ -220,13 +221,32 @@ def test_the_reason_why_a_line_is_not_json_is_in_words(line: str) -> None:
         ("cp932", "鍵はどこにありますか。", "Shift JIS"),
         ("cp949", "열쇠는 어디에 있습니까", "EUC-KR"),
         ("cp1251", "Где лежит ключ", "Windows-1251"),
+        ("koi8-r", "Где лежит ключ от комнаты", "KOI8-R"),
+        ("cp866", "Где лежит ключ от комнаты", "code page 866 (DOS)"),
+        ("cp1253", "Πού είναι το κλειδί της πόρτας", "Windows-1253"),
+        ("cp1255", "איפה המפתח של החדר", "Windows-1255"),
+        ("cp1256", "أين المفتاح عند البواب في المكتب", "Windows-1256"),
+        ("cp1250", "Gdzie leży klucz? Proszę, na półce", "Windows-1250"),
+        ("cp1250", "Kde je klíč? Říkal vrátný, že zůstal", "Windows-1250"),
+        ("cp1250", "A portásnál, az őrnél a fűtő mellett", "Windows-1250"),
+        ("iso8859-2", "Leży na półce obok żółtego śledzia, źle", "ISO 8859-2"),
+        ("cp1254", "Kapıcının yanında, görüşmek üzere, ışık ağır", "Windows-1254"),
+        ("cp1257", "Atslēga ir pie šveicara, lūdzu, ņemiet", "Windows-1257"),
+        ("cp852", "Klucz leży na półce, proszę", "code page 852 (DOS)"),
+        ("cp1252", "Où est la clé ? À côté de l’entrée, s’il vous plaît", "Windows-1252 (or Latin-1)"),
+        ("cp1252", "¿Dónde está la llave? Mañana, señor", "Windows-1252 (or Latin-1)"),
+        ("cp1252", "Nøkkelen står på båten, æsj", "Windows-1252 (or Latin-1)"),
+        ("cp1252", "A chave está no balcão, não é? Ações", "Windows-1252 (or Latin-1)"),
     ],
 )
 def test_the_likely_encoding_is_named(encoding: str, text: str, name: str) -> None:
     line = b'{"text_input": "' + text.encode(encoding) + b'", "output": "x"}'
     [problem] = parse_row(line).problems
     assert problem.rule == "not-utf8"
-    assert f"It looks like {name}." in problem.message()
+    assert f"It looks like {name}" in problem.message()
+    assert codecs.lookup(problem.field).name
+    if encoding not in ("cp949", "gb18030"):
+        assert text.encode(encoding).decode(problem.field) == text
 
 
 def test_a_line_of_many_escaped_quotes_takes_linear_work() -> None:
