@@ -20,7 +20,7 @@ from typing import Final
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.backends import BackendOptions, Google, open_google
-from bot.backends.google.backup_upload import upload_backup
+from bot.backends.google.cloud_storage import upload_backup
 from bot.backends.openai.openai import OpenAi
 from bot.chat.answer_settings import AnswerSettings
 from bot.chat.answer_worker import AnswerWorker

@@ -11,11 +11,10 @@ from typing import Final
 from bot.backends.generative_language.backend import ROLES as TUNED_MODEL_ROLES
 from bot.backends.generative_language.gemini import GeminiBackend
 from bot.backends.generative_language.palm import PalmBackend
-from bot.backends.google.auth import AccessToken, Credentials, DefaultCredentials
+from bot.backends.google.auth import AccessToken, Credentials, DefaultCredentials, credentials_check
 from bot.backends.google.cloud_storage import ROLES as STORAGE_ROLES
 from bot.backends.google.cloud_storage import CloudStorage
 from bot.backends.google.connections import EventHooks
-from bot.backends.google.credentials_check import credentials_check
 from bot.backends.google.gcs_files import GcsFiles
 from bot.backends.google.http import GoogleHttp
 from bot.backends.google.retry import RetryPolicy

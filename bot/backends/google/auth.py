@@ -1,53 +1,39 @@
-"""Finds the bot's Google credentials with google-auth, refreshes them in a thread, and returns request headers.
+"""The bot's Google credentials: refreshed in a thread, returned as request headers, and checked for the doctor.
 
-google-auth has no transport for httpx, and its own search for a metadata server may take ten seconds and needs
-`requests`, so this module has a transport and a search of its own. It does nothing at import, and it puts no
-token into a log, a repr or an error.
-Source: https://cloud.google.com/docs/authentication/application-default-credentials; metadata server:
-https://cloud.google.com/compute/docs/access/authenticate-workloads.
+This module does nothing at import, and it puts no token into a log, a repr or an error.
 """
 
 import asyncio
 import logging
-import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Protocol
+from functools import partial
+from typing import Final, Protocol
 
 import google.auth
 import httpx
-import msgspec
 from google.auth.credentials import Credentials as GoogleAuthCredentials
 from google.auth.credentials import TokenState
 from google.auth.exceptions import (
     DefaultCredentialsError,
     GoogleAuthError,
-    RefreshError,
     ResponseError,
     TransportError,
 )
-from google.auth.transport import Request, Response
+from google.auth.transport import Request
 
+from bot.backends.google.default_credentials import HttpxRequest, find_default_credentials
 from bot.backends.google.error_hints import TRY_LATER
-from bot.backends.google.google_errors import NETWORK_ERRORS, sanitize
+from bot.backends.google.google_errors import sanitize
 from bot.errors import GoogleError, GoogleUnavailable, NotAuthenticated
+from bot.ports.diagnosis import Check, Diagnosis, failed, good, limited
 
 logger = logging.getLogger(__name__)
 
-SCOPES: Final = (
-    "https://www.googleapis.com/auth/cloud-platform",
-    "https://www.googleapis.com/auth/generative-language.tuning",
-)
 _HOW_TO_SET: Final = (
     "Ask an administrator to set GOOGLE_APPLICATION_CREDENTIALS to a credentials file, to run "
     "`gcloud auth application-default login`, or to set GOOGLE_OAUTH_ACCESS_TOKEN."
 )
-_LINK_LOCAL: Final = "169.254.169.254"
-_METADATA_SERVERS: Final = (f"http://{_LINK_LOCAL}", "http://metadata.google.internal")
-# Here google-auth asks for the project's id, which the settings already contain.
-_PROJECTS_HOST: Final = "cloudresourcemanager.googleapis.com"
-_METADATA_SECONDS: Final = 1.0
 # google-auth's errors for a token server that cannot be reached or whose answer does not arrive.
 _PASSING: Final = (TransportError, ResponseError, google.auth.exceptions.TimeoutError)
 
@@ -184,111 +170,6 @@ class DefaultCredentials:
             self._found = found
 
 
-class HttpxRequest(Request):
-    """Implements google-auth's transport with an httpx client."""
-
-    def __init__(self, client: httpx.Client) -> None:
-        self._client = client
-
-    def __call__(
-        self,
-        url: str,
-        method: str = "GET",
-        body: bytes | str | None = None,
-        headers: Mapping[str, str] | None = None,
-        timeout: float | None = None,
-        **kwargs: Any,
-    ) -> Response:
-        limit = httpx.USE_CLIENT_DEFAULT if timeout is None else httpx.Timeout(timeout)
-        try:
-            response = self._client.request(method, url, content=body, headers=headers, timeout=limit)
-        except NETWORK_ERRORS as error:
-            raise TransportError(type(error).__name__) from error  # type: ignore[no-untyped-call]
-        return _HttpxResponse(response)
-
-
-class _HttpxResponse(Response):
-    def __init__(self, response: httpx.Response) -> None:
-        self._response = response
-
-    @property
-    def status(self) -> int:
-        return self._response.status_code
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        return self._response.headers
-
-    @property
-    def data(self) -> bytes:
-        return self._response.content
-
-
-def find_default_credentials(request: Request) -> GoogleAuthCredentials:
-    """Return the credentials of this environment. Blocks. Raises google-auth's DefaultCredentialsError."""
-    try:
-        found, _ = google.auth.default(scopes=SCOPES, request=_LookupRequest(request))
-    except DefaultCredentialsError:
-        if not _on_google_cloud(request):
-            raise
-        return MachineCredentials()  # type: ignore[no-untyped-call]
-    return found
-
-
-class _LookupRequest(Request):
-    """Restricts google-auth's search for credentials: no metadata server, no request for the project's id."""
-
-    def __init__(self, request: Request) -> None:
-        self._request = request
-
-    def __call__(self, url: str, *args: Any, **kwargs: Any) -> Response:
-        parsed = httpx.URL(url)
-        if parsed.host == _PROJECTS_HOST:
-            return _HttpxResponse(httpx.Response(httpx.codes.NOT_FOUND, json={}))
-        if parsed.netloc in {httpx.URL(base).netloc for base in (*_METADATA_SERVERS, _metadata_base())}:
-            # google-auth would retry after any other class of error.
-            raise DefaultCredentialsError("the metadata server is asked separately")  # type: ignore[no-untyped-call]
-        response: Response = self._request(url, *args, **kwargs)
-        return response
-
-
-class MachineCredentials(GoogleAuthCredentials):
-    """Gets tokens from the metadata server of a Google Cloud machine (Compute Engine, Cloud Run, GKE)."""
-
-    def refresh(self, request: Request) -> None:
-        url = f"{_metadata_base()}/computeMetadata/v1/instance/service-accounts/default/token"
-        response = request(f"{url}?scopes={','.join(SCOPES)}", headers={"Metadata-Flavor": "Google"})
-        if response.status != httpx.codes.OK:
-            retryable = response.status >= 500
-            raise RefreshError(f"metadata server: {response.status}", retryable=retryable)  # type: ignore[no-untyped-call]
-        try:
-            token = msgspec.json.decode(response.data, type=_MachineToken)
-        except msgspec.MsgspecError as error:
-            raise RefreshError("metadata server: not a token") from error  # type: ignore[no-untyped-call]
-        self.token = token.access_token
-        # google-auth compares `expiry` with naive UTC (google.auth._helpers.utcnow).
-        self.expiry = datetime.now(UTC).replace(tzinfo=None) + timedelta(seconds=token.expires_in)
-
-
-class _MachineToken(msgspec.Struct):
-    access_token: str
-    expires_in: float
-
-
-def _metadata_base() -> str:
-    return f"http://{os.environ.get('GCE_METADATA_HOST', _LINK_LOCAL)}"
-
-
-def _on_google_cloud(request: Request) -> bool:
-    if os.environ.get("NO_GCE_CHECK") == "true":
-        return False
-    try:
-        root = request(_metadata_base(), headers={"Metadata-Flavor": "Google"}, timeout=_METADATA_SECONDS)
-    except TransportError:
-        return False
-    return bool(root.headers.get("metadata-flavor") == "Google")
-
-
 def _bearer(token: str, quota_project: str) -> dict[str, str]:
     headers = {"authorization": f"Bearer {token}"}
     if quota_project:
@@ -307,3 +188,27 @@ def _translate(error: GoogleAuthError) -> GoogleError:
         return NotAuthenticated("The bot has no Google credentials.", _HOW_TO_SET)
     reason = sanitize(str(error.args[0])) if error.args else type(error).__name__
     return NotAuthenticated(f"Google does not renew the bot's credentials: {reason}", _HOW_TO_SET)
+
+
+def credentials_check(credentials: Credentials, quota_project: str) -> Check:
+    """Return the check; `quota_project` is that of the settings, empty for the credentials' own."""
+    return Check("google.credentials", "Google credentials", partial(_check, credentials, quota_project))
+
+
+async def _check(credentials: Credentials, quota_project: str) -> Diagnosis:
+    try:
+        headers = await credentials.headers()
+    except NotAuthenticated as error:
+        return failed(
+            error.message,
+            "gcloud auth application-default login\n"
+            "On a server: set GOOGLE_APPLICATION_CREDENTIALS to the path of a service account's key file.",
+        )
+    charged = headers.get("x-goog-user-project", "")
+    quota = f" Google counts requests against the project {charged}." if charged else ""
+    if isinstance(credentials, AccessToken):
+        return limited(
+            f"The token of GOOGLE_OAUTH_ACCESS_TOKEN is used, which lasts about an hour.{quota}",
+            "Unset it and set GOOGLE_APPLICATION_CREDENTIALS, or run: gcloud auth application-default login",
+        )
+    return good(f"They are those of {credentials.account() or 'a person or a federated identity'}.{quota}")

@@ -1,7 +1,7 @@
 """Uploads, reads and deletes objects of Cloud Storage over its JSON API; uploads and reads resume after an error.
 
-It never creates or changes a bucket. The URL of an upload's session works without credentials, so it reaches
-neither a log nor an error.
+It never creates or changes a bucket; what Google says of one is read in `bucket_checks`. The URL of an upload's
+session works without credentials, so it reaches neither a log nor an error.
 Source: https://cloud.google.com/storage/docs/performing-resumable-uploads and the discovery document storage v1,
 revision 20261009.
 """
@@ -11,25 +11,24 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
 import httpx
 
+from bot.backends.google.bucket_checks import BucketChecks, no_bucket
 from bot.backends.google.connections import Pool
 from bot.backends.google.error_hints import TRY_LATER
 from bot.backends.google.google_errors import NETWORK_ERRORS, READ_AGAIN, network_error
 from bot.backends.google.http import GoogleHttp
-from bot.backends.google.json_fields import Json, integer, record, records, text, timestamp
-from bot.backends.google.locations import serves
+from bot.backends.google.json_fields import integer, records, text, timestamp
 from bot.domain.leftovers import StoredFile
 from bot.errors import (
     BadArgument,
     GoogleError,
     GoogleUnavailable,
-    InvalidRequest,
     NotFoundAtGoogle,
-    PermissionDenied,
 )
 
 logger = logging.getLogger(__name__)
@@ -44,8 +43,6 @@ JSONL_TYPE: Final = "application/jsonl"
 _CHUNK_UNIT: Final = 256 * 1024
 _INCOMPLETE: Final = 308
 _LIST_FIELDS: Final = "items(name,size,timeCreated),nextPageToken"
-_BUCKET_FIELDS: Final = "location,customPlacementConfig"
-_PERMISSIONS: Final = ("storage.objects.create", "storage.objects.delete")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,65 +77,10 @@ class CloudStorage:
         self._http = http
         self._base = (base_url or STORAGE_URL).rstrip("/")
         self._chunk = chunk
+        self.buckets = BucketChecks(http, self._base)
 
     async def close(self) -> None:
         await self._http.close()
-
-    async def check_bucket(self, bucket: str, location: str) -> None:
-        """Check that the bucket exists, that the bot may write and delete there, and where it is.
-
-        `location` is where the files are read. Where Google does not show the bucket's own location or the
-        permissions, e.g. an emulator, these count as right. Raises NotFoundAtGoogle, PermissionDenied,
-        InvalidRequest for another location, GoogleError.
-        """
-        await self._check_permissions(bucket)
-        try:
-            found = await self._http.read(self._bucket_url(bucket), {"fields": _BUCKET_FIELDS})
-        except PermissionDenied as error:
-            # The roles that are enough for files do not show the bucket: storage.buckets.get is not in them.
-            logger.debug("the location of %s is not shown: %s", bucket, error)
-            return
-        except NotFoundAtGoogle as error:
-            raise _no_bucket(bucket, error) from error
-        regions = {text(name) for name in record(found.get("customPlacementConfig")).get("dataLocations") or ()}
-        if not serves(text(found.get("location")), regions, location):
-            where = text(found.get("location")).lower()
-            raise InvalidRequest(
-                f"The bucket {bucket!r} is in {where}, but Google tunes in {location}.",
-                f"Ask an administrator to set TUNEBOT_BUCKET to a bucket in {location}, or to set "
-                "GOOGLE_CLOUD_LOCATION to the bucket's location if Google tunes there.",
-            )
-
-    async def project_number(self, bucket: str) -> str:
-        """Return the number of the bucket's project, empty if Google does not say it. Raises GoogleError."""
-        found = await self._http.read(self._bucket_url(bucket), {"fields": "projectNumber"})
-        return text(found.get("projectNumber"))
-
-    async def policy(self, bucket: str) -> Json:
-        """Return who may do what with the bucket, an IAM policy. Raises GoogleError."""
-        return await self._http.read(f"{self._bucket_url(bucket)}/iam")
-
-    async def _check_permissions(self, bucket: str) -> None:
-        """Check the bot's permissions, for which it needs no permission itself. Raises as `check_bucket`.
-
-        Source: https://cloud.google.com/storage/docs/json_api/v1/buckets/testIamPermissions.
-        """
-        query = "&".join(f"permissions={name}" for name in _PERMISSIONS)
-        try:
-            found = await self._http.read(f"{self._bucket_url(bucket)}/iam/testPermissions?{query}")
-        except NotFoundAtGoogle as error:
-            raise _no_bucket(bucket, error) from error
-        except InvalidRequest as error:
-            logger.info("the permissions on %s cannot be tested: %s", bucket, error)
-            return
-        granted = found.get("permissions") or ()
-        missing = [name for name in _PERMISSIONS if name not in granted]
-        if missing:
-            raise PermissionDenied(
-                f"The bot may not store files in the bucket {bucket!r}: it lacks {' and '.join(missing)}.",
-                "Ask an administrator to give the bot's Google account Storage Object Admin on the bucket.",
-                http_status=httpx.codes.FORBIDDEN,
-            )
 
     async def upload(
         self, target: GcsObject, chunks: AsyncIterator[bytes], content_type: str = JSONL_TYPE
@@ -164,7 +106,7 @@ class CloudStorage:
             try:
                 page = await self._http.read(f"{self._bucket_url(bucket)}/o", query)
             except NotFoundAtGoogle as error:
-                raise _no_bucket(bucket, error) from error
+                raise no_bucket(bucket, error) from error
             for found in records(page.get("items")):
                 name = str(GcsObject(bucket, text(found.get("name"))))
                 yield StoredFile(name, "", integer(found.get("size")) or 0, timestamp(found.get("timeCreated")))
@@ -241,7 +183,7 @@ class CloudStorage:
             raise network_error(error) from error
         if not response.is_success:
             rejected = self._http.error_for(response)
-            raise _no_bucket(target.bucket, rejected) if isinstance(rejected, NotFoundAtGoogle) else rejected
+            raise no_bucket(target.bucket, rejected) if isinstance(rejected, NotFoundAtGoogle) else rejected
         session = response.headers.get("location", "")
         if not session:
             raise GoogleUnavailable("Cloud Storage started no upload.", TRY_LATER)
@@ -254,7 +196,7 @@ class CloudStorage:
         return f"{self._bucket_url(target.bucket)}/o/{quote(target.name, safe='')}"
 
     def _bucket_url(self, bucket: str) -> str:
-        return f"{self._base}/storage/v1/b/{quote(bucket, safe='')}"
+        return self.buckets.url(bucket)
 
 
 class _Upload:
@@ -333,10 +275,16 @@ async def _in_chunks_of(chunks: AsyncIterator[bytes], size: int) -> AsyncGenerat
     yield bytes(buffer), True
 
 
-def _no_bucket(bucket: str, error: GoogleError) -> NotFoundAtGoogle:
-    return NotFoundAtGoogle(
-        f"There is no bucket {bucket!r} that the bot can see.",
-        "Ask an administrator to create it, or to set TUNEBOT_BUCKET to one that exists.",
-        status=error.status,
-        http_status=error.http_status,
-    )
+async def upload_backup(storage: CloudStorage, folder: str, path: Path) -> None:
+    """Store the file under its own name in `folder`, a `gs://` address. Raises GoogleError.
+
+    Raises BadArgument for a folder that is no `gs://` address.
+    """
+    target = GcsObject.parse(f"{folder.rstrip('/')}/{path.name}")
+    await storage.upload(target, _chunks_of(path))
+
+
+async def _chunks_of(path: Path) -> AsyncIterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            yield chunk

@@ -8,6 +8,7 @@ Source: google/cloud/aiplatform/v1/genai_tuning_service.proto and prediction_ser
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Final
 
 from bot.backends.google.batching import READ_BY_NAME, page_limit, read_each
@@ -84,7 +85,7 @@ class VertexBackend:
         self._start_checks = VertexStartChecks(http, storage, hosts, place)
         self._losses = TensorboardLosses(http, hosts)
         self._details = JobDetailsReader(http, hosts)
-        self._models = VertexModels(profile.name, http, hosts, self._parent, self._all_jobs)
+        self._models = VertexModels(profile.name, http, hosts, self._parent, partial(self._job_pages, _JOB_PAGES))
 
     @property
     def profile(self) -> BackendProfile:
@@ -293,9 +294,6 @@ class VertexBackend:
 
     def _jobs_url(self) -> str:
         return self._hosts.url(f"{self._parent}/tuningJobs")
-
-    def _all_jobs(self) -> AsyncGenerator[list[Json], None]:
-        return self._job_pages(_JOB_PAGES)
 
     def _job_pages(self, limit: int) -> AsyncGenerator[list[Json], None]:
         return self._http.pages(self._jobs_url(), "tuningJobs", size=_PAGE_SIZE, limit=limit)

@@ -73,7 +73,7 @@ class VertexStartChecks:
 
     async def check_bucket(self) -> None:
         """Raise GoogleError unless the bucket is there, writable, and where Vertex AI tunes."""
-        await self._storage.check_bucket(self._place.bucket, self._place.location)
+        await self._storage.buckets.check(self._place.bucket, self._place.location)
 
     async def _api(self) -> Diagnosis:
         place = self._place
@@ -136,10 +136,10 @@ class VertexStartChecks:
         if not number:
             return unknown("Google does not say the project's number, so this was not checked.", fix)
         try:
-            owner = await self._storage.project_number(place.bucket)
+            owner = await self._storage.buckets.project_number(place.bucket)
             if owner == number:
                 return good("The bucket is in the project itself, where Vertex AI's service agent reads it.")
-            policy = await self._storage.policy(place.bucket)
+            policy = await self._storage.buckets.policy(place.bucket)
         except (PermissionDenied, InvalidRequest, NotFoundAtGoogle):
             return unknown("The bot's account may not see who reads the bucket.", fix)
         for binding in records(policy.get("bindings")):

@@ -13,14 +13,8 @@ from google.auth.exceptions import GoogleAuthError
 from google.auth.transport import Request
 from google.oauth2.credentials import Credentials
 
-from bot.backends.google.auth import (
-    SCOPES,
-    AccessToken,
-    ApiKey,
-    DefaultCredentials,
-    HttpxRequest,
-    find_default_credentials,
-)
+from bot.backends.google.auth import AccessToken, ApiKey, DefaultCredentials
+from bot.backends.google.default_credentials import SCOPES, HttpxRequest, find_default_credentials
 from bot.errors import GoogleError, GoogleUnavailable, NotAuthenticated
 from bot.sandbox.google import GoogleStandIn
 from tests.support.backend_harness import key, open_backend

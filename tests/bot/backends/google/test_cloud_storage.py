@@ -154,9 +154,9 @@ async def test_a_list_whose_pages_lead_back_to_the_first_ends() -> None:
 async def test_bucket_that_is_missing_is_an_error_that_names_it(
     google: GoogleStandIn, storage: CloudStorage
 ) -> None:
-    await storage.check_bucket(BUCKET, "us-central1")
+    await storage.buckets.check(BUCKET, "us-central1")
     with pytest.raises(NotFoundAtGoogle, match="no bucket 'missing'"):
-        await storage.check_bucket("missing", "us-central1")
+        await storage.buckets.check("missing", "us-central1")
     with pytest.raises(NotFoundAtGoogle, match="no bucket 'missing'"):
         await storage.upload(GcsObject("missing", "x"), chunks(b"1"))
 
@@ -167,7 +167,7 @@ async def test_bucket_that_the_bot_may_not_write_to_is_an_error_with_the_role(
     readable = frozenset({"storage.buckets.get", "storage.objects.get", "storage.objects.delete"})
     google.create_bucket("readable", BucketSettings(permissions=readable))
     with pytest.raises(PermissionDenied) as caught:
-        await storage.check_bucket("readable", "us-central1")
+        await storage.buckets.check("readable", "us-central1")
     assert caught.value.message == (
         "The bot may not store files in the bucket 'readable': it lacks storage.objects.create."
     )
@@ -180,9 +180,9 @@ async def test_bucket_in_another_location_is_an_error_that_names_both(
     google: GoogleStandIn, storage: CloudStorage
 ) -> None:
     google.create_bucket("european", BucketSettings(location="EU", kind="multi-region"))
-    await storage.check_bucket("european", "europe-west4")
+    await storage.buckets.check("european", "europe-west4")
     with pytest.raises(InvalidRequest) as caught:
-        await storage.check_bucket("european", "us-central1")
+        await storage.buckets.check("european", "us-central1")
     assert caught.value.message == "The bucket 'european' is in eu, but Google tunes in us-central1."
     assert "GOOGLE_CLOUD_LOCATION" in caught.value.hint
 
@@ -190,15 +190,15 @@ async def test_bucket_in_another_location_is_an_error_that_names_both(
 async def test_dual_region_serves_both_of_its_regions(google: GoogleStandIn, storage: CloudStorage) -> None:
     both = BucketSettings(location="US", kind="dual-region", dual_region=("US-CENTRAL1", "US-WEST1"))
     google.create_bucket("dual", both)
-    await storage.check_bucket("dual", "us-west1")
+    await storage.buckets.check("dual", "us-west1")
     with pytest.raises(InvalidRequest):
-        await storage.check_bucket("dual", "us-east4")
+        await storage.buckets.check("dual", "us-east4")
 
 
 async def test_role_that_does_not_show_the_bucket_is_enough(google: GoogleStandIn, storage: CloudStorage) -> None:
     files_only = BucketSettings().permissions - {"storage.buckets.get"}
     google.create_bucket("private", BucketSettings(permissions=files_only))
-    await storage.check_bucket("private", "us-central1")
+    await storage.buckets.check("private", "us-central1")
     assert [entry.status for entry in google.requests.matching("/b/private")] == [200, 403]
 
 
@@ -206,7 +206,7 @@ async def test_permissions_that_an_emulator_cannot_test_count_as_right(
     google: GoogleStandIn, storage: CloudStorage
 ) -> None:
     google.faults.fail(400, "Unknown method.", path="testPermissions")
-    await storage.check_bucket(BUCKET, "us-central1")
+    await storage.buckets.check(BUCKET, "us-central1")
     assert [entry.status for entry in google.requests] == [400, 200]
 
 

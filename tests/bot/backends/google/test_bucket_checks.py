@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.backends.google.locations import serves
+from bot.backends.google.bucket_checks import serves
 
 
 @pytest.mark.parametrize(
