@@ -21,7 +21,8 @@ from bot.people.job_access import JobAccess
 from bot.people.roles import Roles
 from bot.ports.clock import Clock
 from bot.ports.fine_tuning_jobs import FineTuningJobs
-from bot.ports.stores import AuditLog, JobStore, PendingModalStore
+from bot.ports.job_store import JobStore
+from bot.ports.stores import AuditLog, PendingModalStore
 from bot.runtime.background_tasks import BackgroundTasks
 from bot.runtime.readiness import Readiness
 from bot.tuning.approvals import Approvals

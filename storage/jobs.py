@@ -15,8 +15,9 @@ from bot.domain.budgets import Purpose
 from bot.domain.jobs import JobState, TuningJob
 from bot.domain.names import name_taken, same_name
 from bot.domain.requests import Proposal
+from bot.ports.job_store import Admit, Change, Standing
 from bot.ports.notifier import NoticeKind
-from bot.ports.stores import Admit, AuditEntry, Change, Standing
+from bot.ports.stores import AuditEntry
 from bot.spending.month_report import month_of, next_month, start_of
 from storage.audit_log import append_entry
 from storage.budgets import binding_budgets

@@ -21,7 +21,7 @@ from bot.domain.spending import QuestionCost
 from bot.errors import BadArgument, BotError, NotFoundAtGoogle, Outdated
 from bot.people.job_access import JobAccess
 from bot.people.roles import Deed
-from bot.ports.comparison_store import ComparisonStore
+from bot.ports.stores import ComparisonStore
 
 logger = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from bot.domain.jobs import TuningJob
 from bot.domain.repeated_refusals import ENDS_AFTER
 from bot.errors import BotError, RetryLater, Unconfirmed
 from bot.ports.clock import Clock
+from bot.ports.job_store import JobStore
 from bot.ports.notifier import Notice, NoticeKind, Notifier, Outbox
-from bot.ports.stores import JobStore
 from bot.runtime.backoff import DEFAULT_BACKOFF, Backoff
 
 logger = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ from bot.domain.requests import Proposal
 from bot.domain.roles import EVERYONE, is_channel, is_person
 from bot.errors import BadArgument, Forbidden, JobDeleted, NoSuchJob
 from bot.people.roles import Deed, Roles
-from bot.ports.stores import JobStore
+from bot.ports.job_store import JobStore
 from bot.ports.workspace_members import WorkspaceMembers
 
 SUGGESTED: Final = 300  # among how many names one that the person may have meant is searched for

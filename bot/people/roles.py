@@ -13,7 +13,7 @@ from typing import Final
 from bot.domain.place import Requester
 from bot.domain.roles import EVERYONE, Role, RoleGrant, is_channel, is_group, is_person, refusal
 from bot.errors import BadArgument, Forbidden
-from bot.ports.roles import RoleStore
+from bot.ports.stores import RoleStore
 from bot.ports.workspace_members import WorkspaceMembers
 
 

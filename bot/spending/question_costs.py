@@ -16,8 +16,8 @@ from bot.domain.generation_settings import GenerationSettings
 from bot.domain.place import Place
 from bot.domain.spending import QuestionCost, QuestionSum, cost_of, sum_of
 from bot.errors import OverBudget
-from bot.ports.budgets import BudgetStore, QuestionSpendStore
 from bot.ports.clock import Clock
+from bot.ports.stores import BudgetStore, QuestionSpendStore
 from bot.spending.amounts import usd_text
 from bot.spending.budget_check import RAISED_BY, WARNED_FROM, BudgetUse, budget_name
 from bot.spending.month_report import month_of, next_month

@@ -18,8 +18,9 @@ from bot.domain.spending import TuningEstimate
 from bot.errors import BadArgument, Forbidden, NoSuchJob, Outdated
 from bot.people.roles import Deed, Roles
 from bot.ports.clock import Clock
+from bot.ports.job_store import Change, JobStore
 from bot.ports.notifier import NoticeKind
-from bot.ports.stores import AuditEntry, Change, JobStore
+from bot.ports.stores import AuditEntry
 from bot.runtime.steady_time import SteadyTime
 from bot.spending.estimates import reason_to_approve
 from bot.tuning.start_recheck import StartRecheck

@@ -10,9 +10,9 @@ from bot.domain.place import Requester
 from bot.domain.spending import QuestionSum, TuningEstimate
 from bot.errors import BadArgument
 from bot.people.roles import Deed, Roles
-from bot.ports.budgets import BudgetStore, QuestionSpendStore
 from bot.ports.clock import Clock
-from bot.ports.stores import JobStore
+from bot.ports.job_store import JobStore
+from bot.ports.stores import BudgetStore, QuestionSpendStore
 from bot.spending.budget_check import BudgetUse, check_start, highest_cost, tuning_uses, warning
 from bot.spending.month_report import month_of, next_month, start_of
 from bot.spending.question_costs import question_uses

@@ -18,7 +18,7 @@ from bot.domain.jobs import TuningJob
 from bot.errors import BotError, NotAuthenticated, PermissionDenied
 from bot.ports.backends import TuningBackend, offered_backend
 from bot.ports.clock import Clock
-from bot.ports.stores import JobStore
+from bot.ports.job_store import JobStore
 from bot.tuning.transitions import cancellation_unconfirmed
 
 logger = logging.getLogger(__name__)

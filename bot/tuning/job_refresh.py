@@ -15,8 +15,8 @@ from bot.domain.jobs import BY_CEILING, JobState, Operation, TuningJob
 from bot.errors import BotError, GoogleError, NotFoundAtGoogle
 from bot.ports.backends import TuningBackend, offered_backend
 from bot.ports.clock import Clock
+from bot.ports.job_store import Change, JobStore
 from bot.ports.notifier import NoticeKind
-from bot.ports.stores import Change, JobStore
 from bot.runtime.steady_time import SteadyTime
 from bot.tuning.cancellation import Cancellations
 from bot.tuning.ceiling import NO_CEILING, Ceiling

@@ -38,8 +38,9 @@ from bot.people.roles import Deed
 from bot.ports.backends import TuningBackend, offered_backend
 from bot.ports.clock import Clock
 from bot.ports.files import FileReader
+from bot.ports.job_store import Change, JobStore
 from bot.ports.notifier import NoticeKind
-from bot.ports.stores import AuditEntry, Change, JobStore
+from bot.ports.stores import AuditEntry
 from bot.ports.workers import Workers
 from bot.spending.estimates import prices_of, reason_to_confirm
 from bot.spending.price_table import PriceTable

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from bot.domain.chat import ModelRef
 from bot.people.job_access import JobAccess
-from bot.ports.stores import JobStore
+from bot.ports.job_store import JobStore
 from bot.tuning.transitions import tell_missing
 
 logger = logging.getLogger(__name__)

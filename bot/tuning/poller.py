@@ -17,7 +17,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from bot.domain.jobs import JobState, TuningJob
 from bot.errors import BotError, GoogleUnavailable, StorageError
 from bot.ports.clock import Clock
-from bot.ports.stores import JobStore
+from bot.ports.job_store import JobStore
 from bot.runtime.background_tasks import BackgroundTasks
 from bot.runtime.metrics import Metrics
 from bot.tuning.job_refresh import JobRefresher

@@ -25,7 +25,7 @@ from bot.people.job_access import JobAccess
 from bot.people.roles import Deed
 from bot.ports.backends import TuningBackend, offered_backend
 from bot.ports.clock import Clock
-from bot.ports.stores import JobStore
+from bot.ports.job_store import JobStore
 from bot.runtime.readiness import Readiness
 from bot.spending.estimates import estimate, reason_to_confirm, recommendation_for, suggested_epochs
 from bot.spending.price_table import PriceTable

@@ -9,7 +9,7 @@ from functools import partial
 
 from bot.domain.jobs import TuningJob
 from bot.ports.clock import Clock
-from bot.ports.stores import Change, JobStore
+from bot.ports.job_store import Change, JobStore
 from bot.spending.price_table import PriceTable
 from bot.spending.retirement import base_of, due_notice, retirement_of, utc_day
 from bot.tuning.transitions import tell_retirement

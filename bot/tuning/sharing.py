@@ -14,7 +14,7 @@ from bot.errors import BadArgument, NoSuchJob
 from bot.people.job_access import JobAccess
 from bot.people.roles import Deed
 from bot.ports.clock import Clock
-from bot.ports.stores import Change, JobStore
+from bot.ports.job_store import Change, JobStore
 from bot.tuning.transitions import share
 
 

@@ -19,8 +19,8 @@ from bot.domain.jobs import Failure, JobState, TuningJob
 from bot.errors import OverBudget, TooManyTunings
 from bot.ports.backends import TuningBackend
 from bot.ports.clock import Clock
+from bot.ports.job_store import Change, JobStore, Standing
 from bot.ports.notifier import NoticeKind
-from bot.ports.stores import Change, JobStore, Standing
 from bot.runtime.backoff import Backoff
 from bot.spending.budget_check import check_start
 

@@ -16,7 +16,7 @@ from bot.domain.place import Place
 from bot.errors import BadArgument, GoogleError
 from bot.ports.backends import TuningBackend
 from bot.ports.clock import Clock
-from bot.ports.stores import JobStore
+from bot.ports.job_store import JobStore
 from bot.tuning.transitions import adopt
 
 logger = logging.getLogger(__name__)

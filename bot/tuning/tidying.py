@@ -14,7 +14,7 @@ from bot.domain.leftovers import Leftover, StoredFile
 from bot.errors import BotError
 from bot.ports.backends import TuningBackend
 from bot.ports.clock import Clock
-from bot.ports.stores import JobStore
+from bot.ports.job_store import JobStore
 from bot.runtime.steady_time import SteadyTime
 
 FILE: Final = "file"

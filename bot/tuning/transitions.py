@@ -12,8 +12,9 @@ from bot.domain.jobs import Failure, JobState, Operation, Search, TuningJob
 from bot.domain.place import Requester
 from bot.domain.roles import is_channel
 from bot.errors import BotError
+from bot.ports.job_store import Change
 from bot.ports.notifier import NoticeKind
-from bot.ports.stores import AuditEntry, Change
+from bot.ports.stores import AuditEntry
 
 CANCELLED_CODE = 1  # google/rpc/code.proto, CANCELLED: Google reports a cancelled operation as an error
 

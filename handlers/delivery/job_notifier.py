@@ -17,8 +17,8 @@ from bot.domain.place import Place
 from bot.domain.roles import is_person
 from bot.people.job_access import known_in
 from bot.ports.clock import Clock
+from bot.ports.job_store import JobStore
 from bot.ports.notifier import Delivered, Notice, NoticeKind, PostAttempt, RecordAttempt, SendCapacity
-from bot.ports.stores import JobStore
 from bot.spending.price_table import PriceTable
 from bot.spending.retirement import base_of, retirement_of
 from handlers.blocks.chat.channel_model import build_model_deleted, build_model_unshared

@@ -19,7 +19,8 @@ from bot.people.forgetting import Forgetting
 from bot.people.job_access import JobAccess
 from bot.people.roles import Deed, Roles
 from bot.ports.clock import Clock
-from bot.ports.stores import AuditLog, JobStore
+from bot.ports.job_store import JobStore
+from bot.ports.stores import AuditLog
 from bot.spending.month_report import month_of, month_report, months_back, next_month, start_of
 from bot.tuning.budgets import Budgets
 from bot.tuning.google_sharing import GoogleSharing

@@ -14,8 +14,8 @@ from sqlite_utils import Database as Connection
 
 from bot.domain.jobs import TuningJob
 from bot.errors import StorageError
+from bot.ports.job_store import Change
 from bot.ports.notifier import NoticeKind
-from bot.ports.stores import Change
 from storage.audit_log import SqliteAuditLog
 from storage.backup import copy_database
 from storage.conversations import SqliteChatStore

@@ -12,7 +12,7 @@ from bot.domain.datasets import Dataset, Dialect, FieldMapping
 from bot.domain.jobs import DataStats, Failure, Hyperparameters, JobState, OpenJob, Snapshot, TuningJob, TuningSpec
 from bot.domain.place import Place
 from bot.domain.requests import Proposal
-from bot.ports.stores import Change
+from bot.ports.job_store import Change
 from storage.database import Database
 from storage.jobs import SqliteJobStore
 from tests.support.ready_database import write_ready_database

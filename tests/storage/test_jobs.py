@@ -9,8 +9,8 @@ from sqlite_utils import Database as Connection
 
 from bot.domain.jobs import DataStats, Failure, JobState, Snapshot, TuningJob
 from bot.errors import BadArgument, StorageError
+from bot.ports.job_store import Change
 from bot.ports.notifier import NoticeKind
-from bot.ports.stores import Change
 from storage.database import Database
 from storage.jobs import SqliteJobStore
 from storage.outbox import SqliteOutbox

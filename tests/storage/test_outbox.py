@@ -9,8 +9,8 @@ from bot.domain.approval import Approval
 from bot.domain.chat import ModelRef
 from bot.domain.jobs import JobState, Snapshot
 from bot.domain.place import Place
+from bot.ports.job_store import Change
 from bot.ports.notifier import UNLIMITED, Delivered, Notice, NoticeKind, PostAttempt, SendCapacity
-from bot.ports.stores import Change
 from bot.tuning.transitions import mark_deleted, tell_missing
 from storage.conversations import SqliteChatStore
 from storage.database import Database

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from bot.domain.jobs import JobState, Snapshot
 from bot.errors import StorageError
+from bot.ports.job_store import Change
 from bot.ports.notifier import NoticeKind
-from bot.ports.stores import Change
 from storage.database import Database
 from storage.jobs import SqliteJobStore
 from tests.support.builders import job

@@ -14,8 +14,8 @@ from bot.delivery.outbox_sender import OutboxSender
 from bot.domain.jobs import Failure, JobState, TuningJob
 from bot.domain.place import Place
 from bot.domain.requests import Proposal
+from bot.ports.job_store import Change
 from bot.ports.notifier import NoticeKind
-from bot.ports.stores import Change
 from bot.runtime.backoff import Backoff
 from bot.sandbox.slack import Channel, Message, Person, SlackStandIn, WebCall
 from bot.settings import Settings

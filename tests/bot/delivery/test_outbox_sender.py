@@ -12,8 +12,8 @@ from bot.delivery.outbox_sender import OutboxSender
 from bot.domain.jobs import JobState, Snapshot, TuningJob
 from bot.domain.place import Place
 from bot.errors import RetryLater, Unconfirmed
+from bot.ports.job_store import Change
 from bot.ports.notifier import Delivered, Notice, NoticeKind, SendCapacity
-from bot.ports.stores import Change
 from bot.runtime.backoff import Backoff
 from tests.support.harness import Harness
 from tests.support.recording_notifier import RecordingNotifier, send_once

@@ -8,8 +8,8 @@ import pytest
 
 from bot.domain.jobs import JobState, TuningJob
 from bot.errors import Outdated
+from bot.ports.job_store import Change
 from bot.ports.notifier import NoticeKind
-from bot.ports.stores import Change
 from bot.runtime.metrics import Metrics
 from bot.tuning.cancellation import ASKED_AGAIN_AFTER
 from bot.tuning.poller import Poller

@@ -11,7 +11,7 @@ import pytest
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from bot.domain.jobs import JobState, TuningJob
-from bot.ports.stores import Change
+from bot.ports.job_store import Change
 from bot.runtime.metrics import Metrics
 from bot.tuning.poller import LATE_SECONDS, POLL_JOB, Poller
 from storage.job_rows import job_row

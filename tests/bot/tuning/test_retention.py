@@ -6,7 +6,7 @@ from datetime import timedelta
 from bot.domain.place import Place
 from bot.domain.requests import StartRequest
 from bot.domain.retention_rules import RetentionRules
-from bot.ports.stores import Change
+from bot.ports.job_store import Change
 from bot.tuning.retention import Retention
 from bot.tuning.tidying import Tidying
 from tests.bot.people.test_forgetting import rows, said, texts

@@ -10,8 +10,8 @@ from sqlite_utils import Database as Connection
 from bot.backends import open_google
 from bot.domain.jobs import JobState, TuningJob
 from bot.domain.place import Place
+from bot.ports.job_store import Change
 from bot.ports.notifier import NoticeKind
-from bot.ports.stores import Change
 from bot.runtime.metrics import Metrics
 from bot.tuning.poller import Poller
 from bot.tuning.transitions import ask_to_cancel, forget

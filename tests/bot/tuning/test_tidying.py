@@ -7,7 +7,7 @@ import pytest
 
 from bot.domain.jobs import JobState, TuningJob
 from bot.errors import BadArgument
-from bot.ports.stores import Change
+from bot.ports.job_store import Change
 from bot.tuning.tidying import Tidying
 from tests.support.backend_harness import BUCKET
 from tests.support.harness import ADA, Harness

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from bot.domain.jobs import JobState, TuningJob
 from bot.domain.requests import StartRequest
-from bot.ports.stores import Change
+from bot.ports.job_store import Change
 from bot.tuning.tidying import Tidying
 from tests.support.backend_harness import BUCKET
 from tests.support.dataset_builders import JPEG, PNG, jsonl, zipped

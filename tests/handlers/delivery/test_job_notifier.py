@@ -11,8 +11,8 @@ import pytest
 
 from bot.domain.approval import Approval
 from bot.domain.jobs import JobState, TuningJob
+from bot.ports.job_store import Change
 from bot.ports.notifier import NoticeKind
-from bot.ports.stores import Change
 from handlers.delivery.post_finder import NOTICE_EVENT
 from tests.support.slack_harness import SlackHarness, open_slack_harness
 from tests.support.waiting import DEADLINE_SECONDS, holds, wait_until

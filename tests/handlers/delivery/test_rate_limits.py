@@ -14,7 +14,7 @@ from sqlite_utils import Database as Connection
 
 from bot.domain.jobs import JobState
 from bot.domain.place import Place
-from bot.ports.stores import Change
+from bot.ports.job_store import Change
 from bot.runtime.backoff import Backoff
 from bot.sandbox.slack import SlackStandIn, SlackWorkspace
 from handlers.blocks.replies import build_reply
