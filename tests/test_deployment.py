@@ -1,6 +1,9 @@
 """The files that run the bot elsewhere agree with the image and with the bot's pages, and give no more rights."""
 
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -60,6 +63,18 @@ def test_each_of_them_waits_until_the_bot_has_ended(pattern: str) -> None:
 def test_one_process_at_a_time_uses_the_database() -> None:
     assert "replicas: 1" in KUBERNETES
     assert "strategy: {type: Recreate}" in KUBERNETES
+
+
+@pytest.mark.long
+@pytest.mark.outside
+def test_systemd_takes_the_unit(tmp_path: Path) -> None:
+    if (analyze := shutil.which("systemd-analyze")) is None:
+        pytest.skip("systemd-analyze is not installed")
+    unit = tmp_path / "tunebot.service"
+    # It asks for the program, which the first lines of the unit say how to install.
+    unit.write_text(UNIT.replace("/opt/tunebot/bin/tunebot", sys.executable))
+    done = subprocess.run([analyze, "verify", unit], capture_output=True, text=True)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
 def test_the_unit_and_the_release_type_commands_that_exist() -> None:
