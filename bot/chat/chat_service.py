@@ -25,8 +25,9 @@ from bot.domain.chat import (
     estimated_tokens,
 )
 from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
-from bot.domain.jobs import JobState, TunedModel, TuningJob
+from bot.domain.jobs import JobState, TuningJob
 from bot.domain.names import did_you_mean, same_name
+from bot.domain.operations import TunedModel
 from bot.domain.place import Place, Requester
 from bot.errors import BadArgument, BotError, GoogleError, NoSuchJob, NotFoundAtGoogle, StorageError, UserError
 from bot.people.job_access import SUGGESTED, JobAccess

@@ -18,7 +18,7 @@ from bot.errors import BotError
 
 if TYPE_CHECKING:
     from bot.backends import Google
-    from bot.domain.jobs import TunedModel
+    from bot.domain.operations import TunedModel
     from bot.settings import Settings
     from bot.tuning.tidying import Tidying
 

@@ -1,4 +1,4 @@
-"""Tuning jobs: what a start needs, our record of a job, and what Google returns about it."""
+"""Tuning jobs: what a start needs, and our record of a job."""
 
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -8,7 +8,6 @@ from typing import Final
 
 from bot.domain.approval import Approval
 from bot.domain.datasets import Dataset
-from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
 from bot.domain.place import Place
 from bot.domain.spending import TuningEstimate
 
@@ -133,53 +132,6 @@ class DataStats:
     truncated: int = 0
     dropped: int = 0
     dropped_reasons: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """What Google returned about a job. None and empty mean that the response had no value.
-
-    `name` is the resource to poll, `google_state` Google's word for the state, `tuned_model` the resource to
-    delete, `endpoint` the resource to query, which is the same one outside Vertex AI. `waits_for` is Google's word
-    for what the job waits for or does, for example WAITING_FOR_QUOTA.
-    """
-
-    name: str
-    state: JobState
-    google_state: str = ""
-    tuned_model: str = ""
-    endpoint: str = ""
-    total_steps: int | None = None
-    completed_steps: int | None = None
-    epoch: int | None = None
-    snapshots: tuple[Snapshot, ...] = ()
-    started_at: datetime | None = None
-    ended_at: datetime | None = None
-    failure: Failure | None = None
-    data_stats: DataStats | None = None
-    waits_for: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Who started a job, as it is kept at Google with the job. `installation` is the id of the bot's database."""
-
-    installation: str
-    team: str
-    channel: str
-    owner: str
-
-
-@dataclass(frozen=True, slots=True)
-class StartedJob:
-    """A job that Google lists and that carries the key of a Tunebot, of this installation or of another one."""
-
-    key: str
-    operation: Operation
-    name: str
-    base_model: str
-    origin: Origin | None
-    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,20 +269,3 @@ class OpenJob:
     backend: str
     state: JobState
     created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class TunedModel:
-    """A tuned model that Google lists, from this bot or not. `endpoint` is the resource that answers questions.
-
-    `defaults` are the settings that Google keeps with the model for questions that set none.
-    """
-
-    backend: str
-    resource: str
-    endpoint: str
-    display_name: str
-    base_model: str = ""
-    state: str = ""
-    created_at: datetime | None = None
-    defaults: GenerationSettings = NO_SETTINGS

@@ -12,8 +12,9 @@ from datetime import datetime
 from typing import Final
 
 from bot.domain.chat import ChannelModel, ModelRef
-from bot.domain.jobs import TunedModel, TuningJob
+from bot.domain.jobs import TuningJob
 from bot.domain.names import did_you_mean
+from bot.domain.operations import TunedModel
 from bot.domain.place import Place, Requester, Sight
 from bot.domain.requests import Proposal
 from bot.domain.roles import EVERYONE, is_channel, is_person

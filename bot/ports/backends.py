@@ -7,8 +7,9 @@ from typing import Protocol
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.chat import Answer, Turn
 from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
-from bot.domain.jobs import Operation, Origin, StartedJob, TunedModel, TuningJob, TuningSpec
+from bot.domain.jobs import TuningJob, TuningSpec
 from bot.domain.leftovers import StoredFile
+from bot.domain.operations import Operation, Origin, StartedJob, TunedModel
 from bot.errors import BadArgument, BotError
 from bot.ports.diagnosis import Check
 

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from bot.domain.jobs import JobState, Operation, TuningJob
+from bot.domain.jobs import JobState, TuningJob
+from bot.domain.operations import Operation
 from bot.domain.spending import cost_of
 
 

@@ -11,7 +11,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
-from bot.domain.jobs import BY_CEILING, JobState, Operation, TuningJob
+from bot.domain.jobs import BY_CEILING, JobState, TuningJob
+from bot.domain.operations import Operation
 from bot.errors import BotError, GoogleError, NotFoundAtGoogle
 from bot.ports.backends import TuningBackend, offered_backend
 from bot.ports.clock import Clock

@@ -14,7 +14,8 @@ from functools import partial
 from typing import Final
 
 from bot.domain.backend_profile import BackendProfile
-from bot.domain.jobs import JobState, Origin, TunedModel, TuningJob
+from bot.domain.jobs import JobState, TuningJob
+from bot.domain.operations import Origin, TunedModel
 from bot.domain.place import Place, Requester
 from bot.domain.requests import Proposal
 from bot.domain.spending import ConfirmationRules

@@ -15,8 +15,9 @@ from typing import Final
 
 from bot.datasets import DatasetReport, validation_limit
 from bot.domain.backend_profile import BackendProfile, HyperparameterRule
-from bot.domain.jobs import Hyperparameters, JobState, TunedModel, TuningJob, TuningSpec
+from bot.domain.jobs import Hyperparameters, JobState, TuningJob, TuningSpec
 from bot.domain.names import check_name, did_you_mean, name_taken, written_name
+from bot.domain.operations import TunedModel
 from bot.domain.place import Place, Requester
 from bot.domain.requests import Proposal, StartRequest
 from bot.domain.spending import ConfirmationRules, TuningEstimate

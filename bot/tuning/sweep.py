@@ -11,7 +11,8 @@ from dataclasses import replace
 from functools import partial
 
 from bot.domain.datasets import Dataset
-from bot.domain.jobs import Hyperparameters, JobState, Operation, Origin, StartedJob, TuningJob, TuningSpec
+from bot.domain.jobs import Hyperparameters, JobState, TuningJob, TuningSpec
+from bot.domain.operations import Operation, Origin, StartedJob
 from bot.domain.place import Place
 from bot.errors import BadArgument, GoogleError
 from bot.ports.backends import TuningBackend

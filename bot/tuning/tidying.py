@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from bot.domain.jobs import TunedModel, TuningJob
+from bot.domain.jobs import TuningJob
 from bot.domain.leftovers import Leftover, StoredFile
+from bot.domain.operations import TunedModel
 from bot.errors import BotError
 from bot.ports.backends import TuningBackend
 from bot.ports.clock import Clock

@@ -8,7 +8,8 @@ Google shows. A notice is due only if a person would see a difference.
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.domain.jobs import Failure, JobState, Operation, Search, TuningJob
+from bot.domain.jobs import Failure, JobState, Search, TuningJob
+from bot.domain.operations import Operation
 from bot.domain.place import Requester
 from bot.domain.roles import is_channel
 from bot.errors import BotError

@@ -28,7 +28,8 @@ from bot.app import open_workers
 from bot.backends import PROFILES, BackendOptions, open_google
 from bot.domain.approval import ApprovalRules
 from bot.domain.datasets import Dataset
-from bot.domain.jobs import Hyperparameters, TunedModel, TuningJob, TuningSpec
+from bot.domain.jobs import Hyperparameters, TuningJob, TuningSpec
+from bot.domain.operations import TunedModel
 from bot.domain.place import Place, Requester
 from bot.domain.requests import Proposal
 from bot.domain.roles import Role, RoleGrant

@@ -8,7 +8,8 @@ from urllib.parse import unquote
 
 from bot.backends import BackendOptions, RetryPolicy, build_backends
 from bot.domain.datasets import Dataset, Dialect
-from bot.domain.jobs import Hyperparameters, JobState, Operation, Origin, TuningJob, TuningSpec
+from bot.domain.jobs import Hyperparameters, JobState, TuningJob, TuningSpec
+from bot.domain.operations import Operation, Origin
 from bot.domain.place import Place
 from bot.ports.backends import TrainingData, TuningBackend
 from bot.sandbox.google import GoogleStandIn, Job

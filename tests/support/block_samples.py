@@ -12,16 +12,8 @@ from hypothesis import strategies as st
 from bot.datasets import DatasetReport, Finding, Severity
 from bot.domain.backend_profile import BackendProfile, DatasetLimits, HyperparameterRule
 from bot.domain.datasets import Dataset, Dialect, FieldMapping
-from bot.domain.jobs import (
-    DataStats,
-    Failure,
-    Hyperparameters,
-    JobState,
-    Snapshot,
-    TunedModel,
-    TuningJob,
-    TuningSpec,
-)
+from bot.domain.jobs import DataStats, Failure, Hyperparameters, JobState, Snapshot, TuningJob, TuningSpec
+from bot.domain.operations import TunedModel
 from bot.domain.place import Place, Requester
 from bot.domain.requests import Proposal, StartRequest
 

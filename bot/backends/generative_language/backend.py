@@ -22,8 +22,9 @@ from bot.backends.google.http import GoogleHttp
 from bot.backends.google.json_fields import records, text
 from bot.backends.google.list_search import ListSearch
 from bot.domain.backend_profile import BackendProfile
-from bot.domain.jobs import Operation, Origin, StartedJob, TunedModel, TuningJob, TuningSpec
+from bot.domain.jobs import TuningJob, TuningSpec
 from bot.domain.leftovers import StoredFile
+from bot.domain.operations import Operation, Origin, StartedJob, TunedModel
 from bot.errors import AlreadyExists, BadArgument, BotError, NotFoundAtGoogle
 from bot.ports.backends import RecordSent, TrainingData
 from bot.ports.diagnosis import Check, Diagnosis, good, limited

@@ -15,16 +15,8 @@ from bot.backends.google.google_errors import job_failure
 from bot.backends.google.json_fields import Json, integer, number, record, text, timestamp, tuning_snapshots
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.generation_settings import GenerationSettings
-from bot.domain.jobs import (
-    Failure,
-    JobState,
-    Operation,
-    Origin,
-    StartedJob,
-    TunedModel,
-    TuningSpec,
-    total_steps,
-)
+from bot.domain.jobs import Failure, JobState, TuningSpec, total_steps
+from bot.domain.operations import Operation, Origin, StartedJob, TunedModel
 from bot.errors import BadArgument, FileTooLarge
 
 _KEY: Final = re.compile(r"tunedModels/(tb-[a-z0-9-]+)")

@@ -35,8 +35,9 @@ from bot.backends.vertex.tuning_job_wire import (
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.chat import Answer, Role, Turn
 from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
-from bot.domain.jobs import JobState, Operation, Origin, Snapshot, StartedJob, TunedModel, TuningJob, TuningSpec
+from bot.domain.jobs import JobState, Snapshot, TuningJob, TuningSpec
 from bot.domain.leftovers import StoredFile
+from bot.domain.operations import Operation, Origin, StartedJob, TunedModel
 from bot.errors import AlreadyExists, BadArgument, BotError, NotFoundAtGoogle, OutcomeUnknown
 from bot.ports.backends import RecordSent, TrainingData
 from bot.ports.diagnosis import Check

@@ -15,7 +15,7 @@ from bot.backends.google.http import GoogleHttp
 from bot.backends.google.json_fields import Json, record, records, text
 from bot.backends.vertex.resource_names import VertexHosts, VertexName
 from bot.backends.vertex.tuning_job_wire import endpoints, tuned_model
-from bot.domain.jobs import TunedModel
+from bot.domain.operations import TunedModel
 from bot.errors import BadArgument, GoogleError, GoogleUnavailable, NotFoundAtGoogle
 
 _PAGE_SIZE: Final = 100

@@ -12,18 +12,8 @@ from bot.backends.google.json_fields import Json, integer, last_segment, record,
 from bot.backends.vertex.job_details import NO_DETAILS, JobDetails
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.datasets import Dialect
-from bot.domain.jobs import (
-    DataStats,
-    Failure,
-    Hyperparameters,
-    JobState,
-    Operation,
-    Origin,
-    Snapshot,
-    StartedJob,
-    TunedModel,
-    TuningSpec,
-)
+from bot.domain.jobs import DataStats, Failure, Hyperparameters, JobState, Snapshot, TuningSpec
+from bot.domain.operations import Operation, Origin, StartedJob, TunedModel
 from bot.errors import BadArgument
 
 # The label that holds our key. Google chooses the id of a job, so we can find a job by its label only.

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.domain.jobs import TunedModel, TuningJob
+from bot.domain.jobs import TuningJob
 from bot.domain.names import quoted, written_name
+from bot.domain.operations import TunedModel
 from handlers.blocks.elements import button, context, section
 from handlers.blocks.formatting import count, moment, sentence
 from handlers.blocks.jobs.card_buttons import ASK_ACTION

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.domain.backend_profile import BackendProfile
-from bot.domain.jobs import TunedModel
+from bot.domain.operations import TunedModel
 from bot.domain.place import Requester
 from bot.domain.requests import Quality, StartRequest
 from bot.errors import BotError

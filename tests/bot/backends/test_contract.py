@@ -7,7 +7,8 @@ import pytest
 
 from bot.domain.chat import Finish, Role, Turn
 from bot.domain.generation_settings import GenerationSettings, Safety
-from bot.domain.jobs import Hyperparameters, JobState, Operation, TunedModel
+from bot.domain.jobs import Hyperparameters, JobState
+from bot.domain.operations import Operation, TunedModel
 from bot.errors import (
     BadArgument,
     GoogleError,

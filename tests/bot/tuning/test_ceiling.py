@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.jobs import BY_CEILING, JobState, Operation
+from bot.domain.jobs import BY_CEILING, JobState
+from bot.domain.operations import Operation
 from bot.spending.price_table import read_price_table
 from bot.tuning.ceiling import NO_CEILING, Ceiling
 from handlers.blocks.jobs.card import build_card

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.domain.datasets import Dataset, Dialect
-from bot.domain.jobs import Failure, Hyperparameters, JobState, Operation, Snapshot, TuningJob, TuningSpec
+from bot.domain.jobs import Failure, Hyperparameters, JobState, Snapshot, TuningJob, TuningSpec
+from bot.domain.operations import Operation
 from bot.domain.place import Place
 from bot.errors import BotError, GoogleUnavailable, NotFoundAtGoogle
 from bot.ports.notifier import NoticeKind

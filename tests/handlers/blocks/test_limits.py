@@ -12,7 +12,8 @@ from bot.datasets import DatasetReport, Finding, Severity
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.chat import Answer, Finish, ModelAnswer, ModelRef
 from bot.domain.datasets import Dialect, FieldMapping
-from bot.domain.jobs import DataStats, Failure, Hyperparameters, Snapshot, TunedModel, TuningJob, TuningSpec
+from bot.domain.jobs import DataStats, Failure, Hyperparameters, Snapshot, TuningJob, TuningSpec
+from bot.domain.operations import TunedModel
 from bot.domain.requests import Proposal, StartRequest
 from bot.errors import BadArgument, BotError
 from bot.ports.files import FileInfo

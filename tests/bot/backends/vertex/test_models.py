@@ -3,7 +3,7 @@
 import pytest
 
 from bot.domain.chat import Role, Turn
-from bot.domain.jobs import TunedModel
+from bot.domain.operations import TunedModel
 from bot.errors import NotFoundAtGoogle
 from tests.support.backend_harness import BackendHarness
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from bot.domain.jobs import JobState, Operation
+from bot.domain.jobs import JobState
+from bot.domain.operations import Operation
 from tests.support.backend_harness import BackendHarness
 
 

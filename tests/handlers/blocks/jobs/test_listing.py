@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from bot.domain.jobs import JobState, TunedModel
+from bot.domain.jobs import JobState
+from bot.domain.operations import TunedModel
 from handlers.blocks.jobs.listing import build_job_list, build_model_list
 from tests.support.block_checks import check_message
 from tests.support.block_samples import NOW, a_job, done

@@ -9,7 +9,8 @@ from hypothesis import given
 
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.datasets import FieldMapping
-from bot.domain.jobs import Hyperparameters, TunedModel
+from bot.domain.jobs import Hyperparameters
+from bot.domain.operations import TunedModel
 from bot.domain.requests import Quality, StartRequest
 from bot.errors import BadArgument, Outdated
 from bot.ports.files import FileInfo
