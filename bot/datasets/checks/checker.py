@@ -23,6 +23,7 @@ from bot.datasets.findings.near_repeats import NearRepeats
 from bot.datasets.findings.report import OUT_OF_TIME, TOO_MANY_BAD_ROWS, DatasetReport, Preview
 from bot.datasets.formats.json_lines import PIECE_BYTES, Block
 from bot.datasets.formats.pictures import PictureFile
+from bot.datasets.rows.block_reader import BlockReader, Found
 from bot.datasets.rows.columns import Columns, columns_of, joined
 from bot.datasets.rows.examples import Example
 from bot.datasets.rows.row_checker import RowChecker, RowResult
@@ -61,7 +62,8 @@ class DatasetChecker:
         self._limits = limits
         self._training = training
         self._collector = FindingCollector()
-        self._row_checker = RowChecker(limits, target, mapping, counts_only=True)
+        self._row_checker = RowChecker(limits, target, mapping)
+        self._reader = BlockReader(self._row_checker, counts_only=target is not Dialect.PREFERENCE)
         self._source = RowSource(name, self._collector, mapping, self._row_checker.survey)
         self._size = 0
         self._background = BackgroundScan()
@@ -179,35 +181,42 @@ class DatasetChecker:
         if not len(self._fingerprints):
             self._fingerprints.first = block.first
         self._background.scan(block)
-        alone: list[Columns] = []
+        good: list[Columns] = []
         first = skipped = 0
-        for number, found, rows in _together(self._row_checker.read(block)):
-            if alone and (isinstance(found, Columns) or found.example is None):
-                # Rows that were read one by one are counted together: numbers over many rows cost far less.
-                self._count(first, joined(alone))
-                alone = []
-            if skipped and (isinstance(found, Columns) or found.example is not None):
-                self._fingerprints.skip(skipped)
-                skipped = 0
-            if isinstance(found, Columns):
-                self._count(number, found)
-                continue
-            for problem in found.problems:
+        for number, found, rows in _together(self._reader.read(block)):
+            problems = found.warnings if isinstance(found, Columns) else found.problems
+            for problem in problems:
                 self._collector.add(problem, count=rows, lines=range(number, number + min(rows, SHOWN_LINES)))
-            if found.example is not None:
-                if found.example.files:
-                    self._totals.files += found.example.files
-                    self._named_pictures.add(number, found.example.pictures)
-                first = first if alone else number
-                alone.append(columns_of(found.example))
-            else:
-                bad_rows = 0 if found.blank else rows
-                self._totals.rows += bad_rows
-                self._bad_rows += bad_rows
-                skipped += rows
-        if alone:
-            self._count(first, joined(alone))
+            columns = found if isinstance(found, Columns) else self._columns_of(number, found)
+            if columns is not None:
+                if skipped:
+                    self._fingerprints.skip(skipped)
+                    skipped = 0
+                first = first if good else number
+                good.append(columns)
+                continue
+            if good:
+                # Good rows that follow each other are counted together: numbers over many rows cost far less.
+                self._count(first, joined(good))
+                good = []
+            assert isinstance(found, RowResult)
+            bad_rows = 0 if found.blank else rows
+            self._totals.rows += bad_rows
+            self._bad_rows += bad_rows
+            skipped += rows
+        if good:
+            self._count(first, joined(good))
         self._fingerprints.skip(skipped)
+
+    def _columns_of(self, number: int, found: RowResult) -> Columns | None:
+        """Return a row that was read alone, or None where it is no example."""
+        example = found.example
+        if example is None:
+            return None
+        if example.files:
+            self._totals.files += example.files
+            self._named_pictures.add(number, example.pictures)
+        return columns_of(example)
 
     def _count(self, first: int, columns: Columns) -> None:
         if len(self._previews) < _PREVIEWS:
@@ -234,9 +243,7 @@ class DatasetChecker:
                 self._collector.add(Problem("only-a-blank-word", "output", word), lines=(first + i,))
 
 
-def _together(
-    results: Iterator[tuple[Block, int, Columns | RowResult]],
-) -> Iterator[tuple[int, Columns | RowResult, int]]:
+def _together(results: Iterator[Found]) -> Iterator[tuple[int, Columns | RowResult, int]]:
     """Yield each result with its first number and its number of rows; equal bad rows in sequence give one."""
     held: RowResult | None = None
     first = rows = 0

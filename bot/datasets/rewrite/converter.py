@@ -13,6 +13,7 @@ from bot.datasets.formats.json_lines import Block
 from bot.datasets.formats.pictures import find_picture
 from bot.datasets.rewrite.row_writer import encode, encode_columns
 from bot.datasets.rewrite.validation_split import Split
+from bot.datasets.rows.block_reader import BlockReader
 from bot.datasets.rows.columns import Columns, columns_of
 from bot.datasets.rows.examples import Example
 from bot.datasets.rows.row_checker import RowChecker
@@ -49,8 +50,9 @@ class Converter:
         self._sha256 = hashlib.sha256()
         self._collector = FindingCollector()
         self._source = RowSource(name, self._collector, mapping)
-        self._row_checker = RowChecker(DatasetLimits(takes_tools=target is Dialect.VERTEX), None, mapping)
-        self._row_checker.require(dialect)
+        row_checker = RowChecker(DatasetLimits(takes_tools=target is Dialect.VERTEX), None, mapping)
+        row_checker.require(dialect)
+        self._reader = BlockReader(row_checker)
 
     def feed(self, chunk: bytes) -> bytes:
         """Return the next rows in the target dialect. Raises Outdated, UserError."""
@@ -71,7 +73,7 @@ class Converter:
         return b"".join(self._rows(block))
 
     def _rows(self, block: Block) -> Iterator[bytes]:
-        for _, number, found in self._row_checker.read(block):
+        for _, number, found in self._reader.read(block):
             if isinstance(found, Columns):
                 yield self._written(number, found)
             elif found.example is not None:

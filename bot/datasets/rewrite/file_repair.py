@@ -17,6 +17,7 @@ from bot.datasets.rewrite.masking import Masker
 from bot.datasets.rewrite.row_repair import repair_row
 from bot.datasets.rewrite.row_writer import encode
 from bot.datasets.rows.almost_json import repair_json
+from bot.datasets.rows.block_reader import BlockReader
 from bot.datasets.rows.columns import Columns, columns_of
 from bot.datasets.rows.row_checker import RowChecker, RowResult
 from bot.datasets.rows.slow_reader import ParsedRow, parse_row
@@ -81,6 +82,7 @@ class Repairer:
         self._kept_bytes = self._rejected_bytes = self._held = 0
         self._first_unlisted = self._unlisted = 0
         self._row_checker = RowChecker(limits, target, mapping)
+        self._reader = BlockReader(self._row_checker)
         self._source = RowSource(name, FindingCollector(), mapping, self._row_checker.survey)
         self._seen = HashSet()
         self._kept_rows = self._repaired = self._cut_turns = self._rejected_rows = self._duplicates = 0
@@ -135,7 +137,7 @@ class Repairer:
         }
 
     def _repair(self, block: Block) -> None:
-        for rows, number, found in self._row_checker.read(block):
+        for rows, number, found in self._reader.read(block):
             start = number - rows.first
             if isinstance(found, Columns):
                 lines = rows.lines[start : start + len(found)]

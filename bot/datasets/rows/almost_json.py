@@ -9,15 +9,20 @@ from collections.abc import Iterator
 
 import msgspec
 
+from bot.datasets.formats.re2 import compile_linear
+
 # Characters that look like nothing, outside of texts: no-break and other wide spaces, zero-width characters, BOM,
 # and the marks that Python takes for spaces; one is in front of each row of a JSON text sequence (RFC 7464).
 _ODD_SPACES = (
     "\u00a0\u2007\u202f\u2002\u2003\u2009\u200b\u200c\u200d\u2060\ufeff\u3000\x0b\x0c\x1c-\x1f\x85\u2028\u2029"
 )
 _ODD_SPACE = re.compile(f"[{_ODD_SPACES}]")
+_ODD_SPACE_BYTES = compile_linear(
+    b"|".join(chr(c).encode() for c in range(0x3001) if _ODD_SPACE.match(chr(c))) + b"|\xef\xbb\xbf"
+)
 # A text in quotes, or one that is never closed; possessive, so that no text takes more than linear time.
 _TEXT = r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)'
-_TEXT_OR_ODD_SPACE = re.compile(rf"{_TEXT}|[{_ODD_SPACES}]", re.DOTALL)
+_TEXTS = re.compile(f"({_TEXT})", re.DOTALL)
 _TEXT_OR_COMMA = re.compile(rf"{_TEXT}|,(?=[ \t\r\n]*+[}}\]])", re.DOTALL)
 _WHOLE_TEXT = re.compile(_TEXT, re.DOTALL)
 _COMMA_BEFORE_END = re.compile(r",[ \t\r\n]*+[}\]]")
@@ -51,19 +56,19 @@ def why_not_json(text: str, reason: str) -> tuple[str, bool]:
         return "the quotes are single ('), and JSON needs double ones (\")", True
     if line.startswith("{") and _CURLY_QUOTE.match(line, 1):
         return 'the quotes are curly (“ ”), and JSON needs straight ones (")', True
-    if line.endswith((",", ";")) and _is_json(line[:-1]):
+    if line.endswith((",", ";")) and is_json(line[:-1]):
         return f"a {_mark(line[-1])} follows the row", True
-    if _COMMA_BEFORE_END.search(line) and _is_json(_without_commas(line)):
+    if _COMMA_BEFORE_END.search(line) and is_json(_without_commas(line)):
         return "a comma stands before a closing bracket", True
     if line.startswith("{"):
-        if _is_json(_with_json_words(line)):
+        if is_json(_with_json_words(line)):
             word = next(w for w in (f.group() for f in _TEXT_OR_WORD.finditer(line)) if w in _WORDS)
             return f"it holds {word}, where JSON has {_WORDS[word]}", True
-        if _is_json(_with_quoted_keys(line)):
+        if is_json(_with_quoted_keys(line)):
             return "the names of keys have no double quotes", True
-        if _is_json(_with_narrow_marks(line)):
+        if is_json(_with_narrow_marks(line)):
             return "the marks between texts are full-width ones (：，), and JSON needs : and ,", True
-    raw_control = line.startswith("{") and _CONTROL.search(line) is not None and _is_json(_with_escapes(line))
+    raw_control = line.startswith("{") and _CONTROL.search(line) is not None and is_json(_with_escapes(line))
     return _other_reason(line, reason), raw_control
 
 
@@ -110,21 +115,23 @@ def repair_json(raw: bytes) -> bytes | None:
     except UnicodeDecodeError:
         return None
     for candidate in _candidates(text):
-        if _is_json(candidate):
+        if is_json(candidate):
             return candidate.encode()
     return _from_python(text)
 
 
-def without_odd_spaces(raw: bytes) -> bytes | None:
-    """Return a line with no-break spaces between its values as JSON, or None where it has other faults."""
+def holds_odd_spaces(raw: bytes) -> bool:
+    """Return whether bytes of any size may hold no-break spaces, in texts or between values."""
+    return _ODD_SPACE_BYTES.search(raw) is not None
+
+
+def with_plain_spaces(raw: bytes) -> bytes | None:
+    """Return a line with plain spaces for no-break ones between its values, or None where it holds none."""
     try:
         text = raw.decode().strip(" \t\r\n")
     except UnicodeDecodeError:
         return None
-    if not _ODD_SPACE.search(text):
-        return None
-    plain = _plain_spaces(text)
-    return plain.encode() if _is_json(plain) else None
+    return _plain_spaces(text).encode() if _ODD_SPACE.search(text) else None
 
 
 def _candidates(text: str) -> Iterator[str]:
@@ -181,9 +188,9 @@ def _with_narrow_marks(text: str) -> str:
 
 
 def _plain_spaces(text: str) -> str:
-    if not _ODD_SPACE.search(text):
-        return text
-    return _TEXT_OR_ODD_SPACE.sub(lambda found: found.group() if found.group()[0] == '"' else " ", text)
+    parts = _TEXTS.split(text)
+    parts[::2] = [_ODD_SPACE.sub(" ", between) for between in parts[::2]]
+    return "".join(parts)
 
 
 def _without_commas(text: str) -> str:
@@ -202,9 +209,10 @@ def _from_python(text: str) -> bytes | None:
         return None
 
 
-def _is_json(text: str) -> bool:
+def is_json(text: str | bytes) -> bool:
+    """Return whether the text is JSON."""
     try:
-        _decode(text.encode())
+        _decode(text.encode() if isinstance(text, str) else text)
     except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
         return False
     return True

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate, chain, compress, repeat
 
+from bot.datasets.findings.collector import Problem
 from bot.datasets.rows.examples import Example
 
 # Stands between the texts of an input when they are hashed; no text that is passed on holds it.
@@ -18,11 +19,13 @@ class Columns:
 
     `counts` says how many texts a row has, the answer included. An even count is turns alone; an odd one means
     that the first text is a system text. `rejected` are the answers to prefer less; empty where no row has one.
+    `warnings` are of all rows.
     """
 
     texts: list[str]
     counts: list[int]
     rejected: list[str] = field(default_factory=list)
+    warnings: tuple[Problem, ...] = ()
 
     def __len__(self) -> int:
         """Rows."""
@@ -101,7 +104,9 @@ def columns_of(example: Example) -> Columns:
 
 
 def joined(parts: Sequence[Columns]) -> Columns:
-    """Return the rows of several columns as one."""
+    """Return the rows of several columns as one, without their warnings."""
+    if len(parts) == 1:
+        return parts[0]
     rejected = any(part.rejected for part in parts)
     return Columns(
         [text for part in parts for text in part.texts],

@@ -16,7 +16,7 @@ from bot.datasets.findings.collector import Problem, Problems
 from bot.datasets.findings.findings import shorten
 from bot.datasets.formats.encodings import not_utf8
 from bot.datasets.formats.re2 import compile_linear
-from bot.datasets.rows.almost_json import why_not_json, without_odd_spaces
+from bot.datasets.rows.almost_json import is_json, why_not_json, with_plain_spaces
 from bot.datasets.rows.chat_rows import (
     CONVERSATION_KEYS,
     SHAREGPT_ROLES,
@@ -70,7 +70,8 @@ _ALPACA, _CLAUDE, _PROMPT = Dialect.ALPACA, Dialect.CLAUDE, Dialect.PROMPT
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 # What makes Python read a line that msgspec refuses.
 _PYTHON_JSON = compile_linear(rb"NaN|Infinity|\\u[dD][89a-fA-F]|[0-9]{19}")
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
+ODD_SPACES = Problem("odd-spaces")
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder(enc_hook=lambda _: None).encode
 
@@ -362,10 +363,10 @@ def _parse(raw: bytes, parsed: ParsedRow) -> Any:
         return None
     except msgspec.DecodeError as error:
         reason = str(error)
-    if raw.startswith(_BOM):
+    if raw.startswith(BOM):
         # Files that were put together have a byte order mark where the second one began.
         problems.add(Problem("byte-order-mark-inside"))
-        parsed.line = raw.lstrip(_BOM).strip()
+        parsed.line = raw.lstrip(BOM).strip()
         return _parse(parsed.line, parsed)
     return _parse_almost(raw, reason, parsed)
 
@@ -401,8 +402,8 @@ def _parse_almost(raw: bytes, reason: str, parsed: ParsedRow) -> Any:
 
 def _not_json(raw: bytes, text: str, reason: str, parsed: ParsedRow) -> Any:
     """Return the value of a line with odd spaces, or add the reason why it is no JSON."""
-    if (spaced := without_odd_spaces(raw)) is not None:
-        parsed.problems.add(Problem("odd-spaces"))
+    if (spaced := with_plain_spaces(raw)) is not None and is_json(spaced):
+        parsed.problems.add(ODD_SPACES)
         parsed.line = spaced
         return _decode(spaced)
     detail, repairable = why_not_json(text, reason)
