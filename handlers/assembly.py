@@ -54,6 +54,7 @@ from handlers.listeners.start_actions import StartActions
 from handlers.listeners.terminal import Terminal
 from handlers.listeners.tune_command import CommandRunner
 from handlers.listeners.views import Views
+from handlers.listeners.workspace_commands import WorkspaceCommands
 from handlers.start_flow.approval_flow import ApprovalFlow
 from handlers.start_flow.check_modal import CheckModal
 from handlers.start_flow.corrections_upload import CorrectionsUpload
@@ -155,16 +156,21 @@ def build_handlers(
     )
     job_import = JobImport(client, use_cases.imports, use_cases.proposals, check_modal)
     share_posts = SharePosts(poster)
-    commands = CommandRunner(
-        use_cases.jobs,
+    workspace_commands = WorkspaceCommands(
         use_cases.access,
         use_cases.roles,
         audit_log,
         use_cases.forgetting,
+        use_cases.budgets,
+        jobs,
+        clock,
+    )
+    commands = CommandRunner(
+        use_cases.jobs,
+        use_cases.access,
         use_cases.sharing,
         share_posts,
         use_cases.google_sharing,
-        use_cases.budgets,
         use_cases.chat,
         use_cases.answers,
         settings,
@@ -176,6 +182,7 @@ def build_handlers(
         use_cases.comparisons,
         corrections,
         job_import,
+        workspace_commands,
     )
     questions = QuestionTasks(use_cases.answers, slack.idempotent_poster, poster, tasks, clock)
     approvals = ApprovalFlow(client, use_cases.approvals, use_cases.jobs)

@@ -1,7 +1,7 @@
 """Carries out the commands that open no modal, the same for `/tune ...` and for a mention in a thread."""
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
 
@@ -15,20 +15,13 @@ from bot.domain.google_accounts import is_account
 from bot.domain.jobs import JobState
 from bot.domain.names import same_name
 from bot.domain.place import Requester
-from bot.people.forgetting import Forgetting
 from bot.people.job_access import JobAccess
-from bot.people.roles import Deed, Roles
+from bot.people.roles import Deed
 from bot.ports.clock import Clock
 from bot.ports.job_store import JobStore
-from bot.ports.stores import AuditLog
-from bot.spending.month_report import month_of, month_report, months_back, next_month, start_of
-from bot.tuning.budgets import Budgets
 from bot.tuning.google_sharing import GoogleSharing
 from bot.tuning.job_service import JobService
 from bot.tuning.sharing import Sharing
-from handlers.blocks.audit import SHOWN as AUDIT_SHOWN
-from handlers.blocks.audit import build_audit
-from handlers.blocks.budgets import build_budgets
 from handlers.blocks.chat.channel_model import build_channel_model, build_chosen, build_none_chosen
 from handlers.blocks.chat.channel_settings import build_settings
 from handlers.blocks.chat.feedback import (
@@ -40,7 +33,6 @@ from handlers.blocks.chat.feedback import (
     with_votes,
 )
 from handlers.blocks.chat.two_answers import with_comparisons
-from handlers.blocks.forget import build_forget_question
 from handlers.blocks.help import build_help
 from handlers.blocks.jobs.card import build_card
 from handlers.blocks.jobs.confirmations import build_cancel_question, build_delete_question
@@ -49,10 +41,9 @@ from handlers.blocks.jobs.queue_place import RunningTuning
 from handlers.blocks.jobs.share_form import build_shared_reply
 from handlers.blocks.message import Message
 from handlers.blocks.replies import build_reply
-from handlers.blocks.roles import build_role_change, build_roles
-from handlers.blocks.spend import build_spend
 from handlers.delivery.poster import Poster
 from handlers.delivery.share_posts import SharePosts
+from handlers.listeners.workspace_commands import Run, WorkspaceCommands
 from handlers.slack_errors import CALL_ERRORS
 from handlers.start_flow.corrections_upload import CorrectionsUpload
 from handlers.start_flow.job_import import JobImport
@@ -62,10 +53,7 @@ from handlers.syntax.typed_text import TypedCommand
 
 logger = logging.getLogger(__name__)
 
-EARLIER_MONTHS: Final = 6
 MARKED_JOBS: Final = 200  # among how many jobs those are searched for that made one of the listed models
-# None says that the channel was told, and that the person saw it there.
-_Run = Callable[[Requester, Arguments], Awaitable[Message | None]]
 
 
 class CommandRunner:
@@ -75,13 +63,9 @@ class CommandRunner:
         self,
         tuning: JobService,
         access: JobAccess,
-        roles: Roles,
-        audit_log: AuditLog,
-        forgetting: Forgetting,
         sharing: Sharing,
         share_posts: SharePosts,
         google_sharing: GoogleSharing,
-        budgets: Budgets,
         chat: ChatService,
         answers: AnswerWorker,
         answer_settings: AnswerSettings,
@@ -93,16 +77,13 @@ class CommandRunner:
         comparisons: Comparisons,
         corrections: CorrectionsUpload,
         job_import: JobImport,
+        workspace_commands: WorkspaceCommands,
     ) -> None:
         self._tuning = tuning
         self._access = access
-        self._roles = roles
-        self._audit_log = audit_log
-        self._forgetting = forgetting
         self._sharing = sharing
         self._share_posts = share_posts
         self._google_sharing = google_sharing
-        self._budgets = budgets
         self._chat = chat
         self._answers = answers
         self._answer_settings = answer_settings
@@ -114,7 +95,7 @@ class CommandRunner:
         self._comparisons = comparisons
         self._corrections = corrections
         self._job_import = job_import
-        self.runners: Final[Mapping[Runner, _Run]] = {
+        self.runners: Final[Mapping[Runner, Run]] = {
             Runner.LIST: self._list,
             Runner.STATUS: self._status,
             Runner.CANCEL: self._cancel,
@@ -122,13 +103,8 @@ class CommandRunner:
             Runner.USE: self._use,
             Runner.SETTINGS: self._settings,
             Runner.MODELS: self._models,
-            Runner.SPEND: self._spend,
             Runner.SHARE: self._share,
             Runner.UNSHARE: self._unshare,
-            Runner.FORGET: self._forget,
-            Runner.ROLES: self._roles_of,
-            Runner.AUDIT: self._audit,
-            Runner.BUDGET: self._budget,
             Runner.FEEDBACK: self._feedback_of,
             Runner.EXPORT: self._export,
             Runner.AGAIN: self._again,
@@ -136,6 +112,7 @@ class CommandRunner:
             Runner.HELP: self._help,
             Runner.STOP: self._stop,
             Runner.QUIET: self._quiet,
+            **workspace_commands.runners,
         }
 
     async def run(self, typed: TypedCommand, requester: Requester) -> Message | None:
@@ -221,19 +198,6 @@ class CommandRunner:
         listed = await self._chat.models(requester)
         return build_model_list(listed.models, await self._access.listed(requester, MARKED_JOBS), listed.problems)
 
-    async def _spend(self, requester: Requester, arguments: Arguments) -> Message:
-        month = arguments.month or month_of(self._clock.now())
-        since, until = start_of(months_back(month, EARLIER_MONTHS)), start_of(next_month(month))
-        sums = await self._budgets.question_sums(requester, month)
-        # Sums name no tuning, so who answers for the spending sees those of all.
-        if await self._roles.may(requester, Deed.SEE_SPEND):
-            jobs = await self._jobs.started(requester.team, since, until)
-        else:
-            jobs = await self._access.started(requester, since, until)
-        report = month_report(jobs, month, sums)
-        # The answer to a mention is posted in its thread, where each name would notify a person.
-        return build_spend(report, with_people=not requester.place.thread)
-
     async def _share(self, requester: Requester, arguments: Arguments) -> Message:
         job = await self._access.named(requester, arguments.name)
         if is_account(arguments.target):
@@ -249,27 +213,6 @@ class CommandRunner:
             await self._google_sharing.remove(requester, job, arguments.target)
             return build_reply(f"{arguments.target} may no longer ask {job.name} at Google.")
         return build_shared_reply((await self._sharing.remove(requester, job, arguments.target)).job)
-
-    async def _budget(self, requester: Requester, arguments: Arguments) -> Message:
-        """Show the budgets, after a change where one is asked for."""
-        if (change := arguments.budget) is not None:
-            await self._budgets.set(requester, change.subject, change.purpose, change.usd)
-        # The answer to a mention is posted in its thread, where each name would notify a person.
-        return build_budgets(await self._budgets.uses(requester), with_people=not requester.place.thread)
-
-    async def _roles_of(self, requester: Requester, arguments: Arguments) -> Message:
-        # The answer to a mention is posted in its thread, where each name would notify a person.
-        seen_by_one = not requester.place.thread
-        if arguments.role is None:
-            own = await self._roles.role(requester)
-            return build_roles(await self._roles.grants(requester.team), own, with_mentions=seen_by_one)
-        if arguments.verb == "give":
-            new = await self._roles.give(requester, arguments.role, arguments.target)
-            said = "now has the role" if new else "has the role already:"
-        else:
-            await self._roles.take(requester, arguments.role, arguments.target)
-            said = "no longer has the role"
-        return build_role_change(arguments.target, said, arguments.role, with_mentions=seen_by_one)
 
     async def _feedback_of(self, requester: Requester, arguments: Arguments) -> Message:
         """Show what people say of a model, or the switch; switching it on shows the reason first."""
@@ -294,20 +237,6 @@ class CommandRunner:
         """Offer a button that opens the form, since a mention can open none."""
         job, _ = await self._feedback.corrected_job(requester, arguments.name)
         return build_again(job)
-
-    async def _forget(self, requester: Requester, arguments: Arguments) -> Message:
-        """Ask first; the button of the question erases."""
-        user = arguments.target or requester.user
-        await self._forgetting.check(requester, user)
-        return build_forget_question(user, own=user == requester.user)
-
-    async def _audit(self, requester: Requester, arguments: Arguments) -> Message:
-        await self._roles.check(requester, Deed.SEE_AUDIT)
-        lines = await self._audit_log.lines(requester.team, AUDIT_SHOWN)
-        jobs = await self._jobs.with_keys([line.subject for line in lines])
-        names = {job.key: job.name for job in await self._access.visible(requester, jobs)}
-        # The answer to a mention is posted in its thread, where each name would notify a person.
-        return build_audit(lines, names, with_mentions=not requester.place.thread)
 
     async def _import(self, requester: Requester, arguments: Arguments) -> Message:
         return await self._job_import.answer(requester, arguments.name)
