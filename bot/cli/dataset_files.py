@@ -186,7 +186,7 @@ def check(
         click.echo(_estimate(report, trained, epochs, profile, base or profile.base_models[0]))
     if directory is not None:
         repairer = Repairer(file.name, profile.limits, profile.dialect, mapping, mask=mask)
-        _write_repaired(directory, file, repairer, encoding)
+        _write_repaired(directory, file, repairer, encoding, pictures=report.pictures > 0)
     sys.exit(0 if ready else 1)
 
 
@@ -233,7 +233,7 @@ def _estimate(
     return f"Cost of tuning {base_model}\n\n{estimate_text(cost, confirmation)}\n"
 
 
-def _write_repaired(directory: Path, file: Path, repairer: "Repairer", encoding: str) -> None:
+def _write_repaired(directory: Path, file: Path, repairer: "Repairer", encoding: str, *, pictures: bool) -> None:
     from bot.runtime.atomic_files import atomic_file
 
     kept_file = directory / f"{file.stem}.repaired.jsonl"
@@ -261,6 +261,16 @@ def _write_repaired(directory: Path, file: Path, repairer: "Repairer", encoding:
     if rows.cut_turns:
         click.echo(f"{rows.cut_turns:,} turns without an answer were cut off these rows.")
     click.echo(f"{rows.rejected:,} rows left out, with reasons: {rejected_file}")
+    if pictures:
+        click.echo(_pictures_stay(kept_file))
+
+
+def _pictures_stay(written: Path | None) -> str:
+    """Return what to do with a file whose rows still name pictures by their paths."""
+    return (
+        f"{written.name if written else 'What is written'} names pictures by their paths, and does not hold them: "
+        "put it and the pictures, in the folders that it names, into one zip."
+    )
 
 
 @contextmanager
@@ -347,6 +357,8 @@ def convert_file(
         )
     if text := warnings_text(report):
         click.echo(text, err=True)
+    if report.pictures:
+        click.echo(_pictures_stay(out), err=True)
     converter = Converter(report.dialect, Dialect(target), mapping, report.sha256, name=file.name)
     if out is None:
         _convert_to(sys.stdout.buffer, converter, file, encoding)

@@ -11,7 +11,7 @@ from bot.datasets.findings.findings import Finding, Severity
 from bot.datasets.findings.report import OUT_OF_TIME, DatasetReport, Histogram, Preview
 from bot.datasets.findings.report_text import report_text, warnings_text
 from bot.datasets.findings.task_kinds import Task
-from bot.datasets.formats.pictures import PICTURE_NAMES
+from bot.datasets.formats.pictures import PICTURE_NAMES, Picture
 from bot.datasets.formats.zip_unpacker import stored_header
 from bot.datasets.rewrite.converter import Converter
 from bot.datasets.rewrite.corrections import CorrectedRows, correction_rows
@@ -39,6 +39,7 @@ __all__ = [
     "Example",
     "Finding",
     "Histogram",
+    "Picture",
     "PicturesTask",
     "Preview",
     "RepairBudget",

@@ -118,7 +118,14 @@ class Repairing:
         self._kept.flush()
         self._rejected.flush()
         counts = RepairResult(
-            last.kept, last.repaired, last.rejected, last.duplicates, last.cut_turns, last.masked
+            last.kept,
+            last.repaired,
+            last.rejected,
+            last.duplicates,
+            last.cut_turns,
+            last.masked,
+            self._repairer.data_name,
+            self._repairer.pictures,
         )
         yield RESULT + encode(counts)
 

@@ -82,7 +82,7 @@ class CheckResult(msgspec.Struct, frozen=True):
 
 
 class RepairResult(msgspec.Struct, frozen=True):
-    """The counts of a repair, see Repaired."""
+    """The counts of a repair, see Repaired; and of a zip the path of its rows, and how many pictures it holds."""
 
     kept: int
     repaired: int
@@ -90,6 +90,8 @@ class RepairResult(msgspec.Struct, frozen=True):
     duplicates: int
     cut_turns: int
     masked: int
+    data_name: str = ""
+    pictures: int = 0
 
 
 class Failure(msgspec.Struct, frozen=True):

@@ -4,15 +4,19 @@ Both are written to disk row by row, so that a file of any size is repaired in c
 never changed.
 """
 
+import asyncio
+import hashlib
+import posixpath
 import re
-from collections.abc import AsyncIterator, Mapping
+import zipfile
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from bot.datasets import RepairBudget, RepairTask, repair
+from bot.datasets import Picture, PicturesTask, RepairBudget, RepairTask, pictures, repair
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.place import Place
 from bot.domain.requests import StartRequest
@@ -26,7 +30,8 @@ _LONGEST_STEM: Final = 100
 class RepairedFiles:
     """The two files and how many rows went where.
 
-    `name` is the given file's without its suffix. `repaired` rows are part of the kept ones, `duplicates` part of
+    `name` is the given file's without its suffix; the kept file is called `kept_name`, and is a zip where pictures
+    lie beside the rows. `repaired` rows are part of the kept ones, `duplicates` part of
     the rejected ones; `cut_turns` counts turns without an answer that were cut off kept rows, `masked` counts kept
     rows in which private values were replaced.
     """
@@ -40,6 +45,11 @@ class RepairedFiles:
     duplicates: int
     cut_turns: int
     masked: int = 0
+    pictures: int = 0
+
+    @property
+    def kept_name(self) -> str:
+        return f"{self.name}.repaired.{'zip' if self.pictures else 'jsonl'}"
 
 
 class DatasetRepair:
@@ -55,7 +65,7 @@ class DatasetRepair:
     ) -> AsyncIterator[RepairedFiles]:
         """Repair the request's file for this backend; both files are deleted after the block.
 
-        Raises FileError, TooMuchWork among them, GoogleError.
+        Raises FileError, TooMuchWork among them, GoogleError, Outdated for a file that changed meanwhile.
         """
         reader = file_reader(self._files, request.file)
         info = await reader.describe(place, user, request.file)
@@ -77,7 +87,19 @@ class DatasetRepair:
                 self._workers.worker(WorkKind.CHECK, f"{place.team} {user}") as worker,
                 aclosing(reader.read(place, user, request.file)) as chunks,
             ):
-                counts = await repair(worker, chunks, task)
+                sha256 = hashlib.sha256()
+                counts = await repair(worker, _hashed(chunks, sha256), task)
+            if counts.pictures and counts.kept:
+                # The rows name the pictures by their paths from where they lie themselves.
+                rows_name = posixpath.join(posixpath.dirname(counts.data_name), f"{_stem(info.name)}.jsonl")
+                packed = Path(directory, "kept.zip")
+                async with (
+                    self._workers.worker(WorkKind.CHECK, f"{place.team} {user}") as worker,
+                    aclosing(reader.read(place, user, request.file)) as chunks,
+                ):
+                    beside = pictures(worker, chunks, PicturesTask(sha256.hexdigest()))
+                    await _pack(packed, kept_file, rows_name, beside)
+                kept_file = packed
             yield RepairedFiles(
                 _stem(info.name),
                 kept_file,
@@ -88,7 +110,23 @@ class DatasetRepair:
                 counts.duplicates,
                 counts.cut_turns,
                 counts.masked,
+                counts.pictures,
             )
+
+
+async def _hashed(chunks: AsyncIterator[bytes], sha256: "hashlib._Hash") -> AsyncIterator[bytes]:
+    async for chunk in chunks:
+        sha256.update(chunk)
+        yield chunk
+
+
+async def _pack(target: Path, rows: Path, rows_name: str, beside: AsyncGenerator[Picture, None]) -> None:
+    """Write a zip of the rows and the pictures beside them. What is packed already is only stored."""
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+        await asyncio.to_thread(archive.write, rows, rows_name)
+        async with aclosing(beside) as found:
+            async for picture in found:
+                await asyncio.to_thread(archive.writestr, picture.name, picture.content)
 
 
 def _stem(name: str) -> str:

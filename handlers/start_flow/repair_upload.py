@@ -77,7 +77,7 @@ class RepairUpload:
             if not repaired.kept:
                 raise FileUnavailable(nothing_kept(repaired), "Look at the reasons in the report.")
             thread, begun = await self._thread(place, home, user, request.file, repaired)
-            kept = (repaired.kept_file, f"{repaired.name}.repaired.jsonl")
+            kept = (repaired.kept_file, repaired.kept_name)
             rejected = (repaired.rejected_file, f"{repaired.name}.rejected.jsonl")
             if home.channel == direct.channel:
                 ids = await self._files.upload([kept, rejected], thread)

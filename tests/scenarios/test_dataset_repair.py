@@ -8,7 +8,8 @@ import pytest
 
 from bot.sandbox.stage import BUCKET
 from tests.scenarios.test_tune_and_ask import report_of
-from tests.support.bot_harness import BotHarness, OpenBot
+from tests.support.bot_harness import BotHarness, OpenBot, shown_in
+from tests.support.dataset_builders import PNG
 
 pytestmark = pytest.mark.long
 
@@ -63,6 +64,33 @@ async def test_one_click_repairs_a_file_and_one_more_starts_on_it(open_bot: Open
         await bot.ada.click(offer, "report_start")
         card = await bot.message("40 rows from rows.repaired.jsonl", "done")
         assert card.channel == bot.channel.id
+
+
+async def test_a_file_with_pictures_is_repaired_with_them_and_started_on(open_bot: OpenBot) -> None:
+    shown = {"fileData": {"mimeType": "image/png", "fileUri": "cat.png"}}
+    rows: list[object] = [
+        {
+            "contents": [
+                {"role": "user", "parts": [shown, {"text": f"What is in picture {i}?"}]},
+                {"role": "model", "parts": [{"text": f"Cat {i}."}]},
+            ]
+        }
+        for i in range(20)
+    ]
+    async with open_bot() as bot:
+        await check_in_form(
+            bot, b"", name="cats", file_upload=[("cats.jsonl", jsonl([*rows, b"no row"])), ("cat.png", PNG)]
+        )
+        report = await report_of(bot.ada, bot)
+        await bot.ada.click(report, "report_repair")
+        await bot.message("repaired", "20 rows kept", "1 row left out")
+        again = await bot.report("Ready to start")
+        assert "1 picture that they show" in shown_in(again)
+        assert "cats.repaired.zip" in {file.name for file in bot.slack.workspace.files.values()}
+        await bot.ada.submit_view(again)
+        await bot.message("20 rows from cats.repaired.zip", "done")
+        stored = bot.google.buckets.bucket(BUCKET)
+        assert [held.path.read_bytes() for name, held in stored.items() if name.endswith(".png")] == [PNG]
 
 
 async def test_a_row_with_a_card_number_is_never_posted_in_the_channel(open_bot: OpenBot) -> None:

@@ -145,12 +145,7 @@ class DatasetReport:
         """Whether rows hold private values that a repair can replace by placeholders."""
         known = [RULES.get(finding.rule) for finding in self.errors]
         private = any(finding.rule == PERSONAL_DATA for finding in self.findings)
-        return (
-            private
-            and bool(self.rows)
-            and not self.pictures
-            and not any(rule is None or rule.whole_file for rule in known)
-        )
+        return private and bool(self.rows) and not any(rule is None or rule.whole_file for rule in known)
 
     def without_fingerprints(self) -> Self:
         """Return the same report without its hashes, to store or send it."""
@@ -159,9 +154,6 @@ class DatasetReport:
     @property
     def repairable(self) -> bool:
         """Whether a repair would make this a file that can be tuned on, or a better one."""
-        # The repaired file is sent without the pictures that lie beside this one.
-        if self.pictures:
-            return False
         # A report that was remembered may name a rule that is no more.
         known = (RULES.get(finding.rule) for finding in self.errors)
         if not self.rows or any(rule is None or rule.whole_file for rule in known):

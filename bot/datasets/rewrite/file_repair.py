@@ -89,6 +89,16 @@ class Repairer:
         self._kept: list[bytes] = []
         self._rejected: list[bytes] = []
 
+    @property
+    def data_name(self) -> str:
+        """The path of the rows in a zip; empty for a file that is no zip."""
+        return self._source.data_name
+
+    @property
+    def pictures(self) -> int:
+        """The number of pictures that were read beside the rows so far."""
+        return len(self._source.pictures)
+
     def feed(self, chunk: bytes) -> Iterator[Repaired]:
         """Repair the next bytes. Raises TooMuchWork where the budget is used up."""
         yield from self._repair_all(self._source.feed(chunk))

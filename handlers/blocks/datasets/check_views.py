@@ -145,10 +145,11 @@ def _repairs(report: DatasetReport, request: StartRequest) -> list[Block]:
         masked = pack_request(replace(request, mask=True))
         # Two buttons of one block must have ids of their own.
         buttons.append(button(text, MASK_ACTION, masked))
+    pictures = " Its pictures are posted as they are." if report.pictures else ""
     ask = confirm(
         "Post it in the channel?",
         "Everybody in the channel can read the repaired rows then, and start a tuning on them. Personal data "
-        "that I recognize is masked. The rows that are left out go to you alone.",
+        f"that I recognize is masked.{pictures} The rows that are left out go to you alone.",
         "Post it",
         "Keep it private",
     )

@@ -32,6 +32,9 @@ def test_a_row_is_checked_with_its_pictures_and_no_other_picture_is_named(tmp_pa
         cli, ["convert", str(rows), "--to", "vertex", "--pictures", str(tmp_path / "pictures")]
     )
     assert (made.exit_code, made.stdout.count('"fileUri":"keys/a.png"')) == (0, 2)
+    assert "names pictures by their paths, and does not hold them" in made.stderr
+    repaired = CliRunner().invoke(cli, ["check", str(rows), *folder, "--repair", str(tmp_path / "repaired")])
+    assert "rows.repaired.jsonl names pictures by their paths" in repaired.output
     rows.write_bytes(_rows("keys/b.png", "text.png"))
     missing = CliRunner().invoke(cli, ["check", str(rows), *folder])
     assert missing.exit_code == 1
