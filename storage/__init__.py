@@ -74,7 +74,7 @@ async def open_stores(
             report_cache=SqliteReportCache(database, clock),
             audit_log=SqliteAuditLog(database, clock),
             budgets=SqliteBudgets(database, clock),
-            question_spend=SqliteQuestionSpend(database),
+            question_spend=SqliteQuestionSpend(database, clock),
             roles=SqliteRoles(database, clock),
             erasure=SqliteErasure(database, clock),
         )

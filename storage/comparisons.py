@@ -12,14 +12,14 @@ import msgspec
 from sqlite_utils import Database as Connection
 
 from bot.domain.chat import ModelAnswer, ModelRef, Question
-from bot.domain.comparison import Comparison, ComparisonSum, Part, Preference, Side
+from bot.domain.comparison import Comparison, ComparisonSum, Part, Preference, Side, call_key
 from bot.domain.spending import QuestionCost
 from bot.ports.clock import Clock
 from bot.ports.stores import AuditEntry
 from storage.audit_log import append_entry
 from storage.codecs import Row, answer_text, micros, read_answer, read_model, read_place
 from storage.database import Database
-from storage.question_spend import add_question
+from storage.question_spend import add_question, forget_call
 
 KEPT_WITHOUT_VOTE: Final = timedelta(days=30)
 
@@ -79,6 +79,7 @@ class SqliteComparisons:
         def write(connection: Connection) -> None:
             if not connection.execute(change, values).rowcount:
                 return
+            forget_call(connection, call_key(key, index))
             for row in connection.query("SELECT team, channel, user FROM comparisons WHERE key = ?", [key]):
                 if cost is not None:
                     add_question(connection, row["team"], row["channel"], row["user"], cost, now)

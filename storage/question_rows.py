@@ -11,7 +11,7 @@ from bot.domain.chat import ModelRef, Question
 from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
 from bot.domain.place import Place
 from bot.ports.notifier import PostAttempt
-from bot.ports.questions import LivePost, OpenQuestion
+from bot.ports.questions import Failure, LivePost, OpenQuestion
 from storage.codecs import (
     Row,
     json_text,
@@ -26,6 +26,7 @@ from storage.codecs import (
 _MODEL = msgspec.json.Decoder(ModelRef)
 _QUESTION = msgspec.json.Decoder(Question)
 _LIVE = msgspec.json.Decoder(list[tuple[str, str, int, str]])
+_FAILURE = msgspec.json.Decoder(Failure)
 _GENERATION = msgspec.json.Decoder(GenerationSettings)
 
 
@@ -80,6 +81,7 @@ def read_question(row: Row) -> OpenQuestion:
         unconfirmed=unconfirmed,
         refusals=read_refusals(row),
         live=read_live(row),
+        failure=None if row["failure"] is None else parsed(_FAILURE, row["failure"]),
     )
 
 
@@ -120,6 +122,11 @@ def read_live(row: Row) -> tuple[LivePost, ...]:
         LivePost(Place(row["team"], channel, thread), moment(begun), ts)
         for channel, thread, begun, ts in parsed(_LIVE, row["live"])
     )
+
+
+def failure_text(failure: Failure) -> str:
+    """Return the JSON of why a question has no answer."""
+    return json_text(failure)
 
 
 def live_text(live: Iterable[LivePost]) -> str:

@@ -1,4 +1,7 @@
-"""Adds up what answered questions cost: a row for each month, channel, person and base model, exact."""
+"""Adds up what questions cost: a row for each month, channel, person and base model, exact.
+
+It also holds the calls that are under way, so that one whose answer is lost is counted all the same.
+"""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -6,8 +9,12 @@ from decimal import Decimal
 
 from sqlite_utils import Database as Connection
 
+from bot.domain.chat import Question
 from bot.domain.spending import QuestionCost, QuestionSum, sum_of
+from bot.ports.clock import Clock
+from bot.ports.stores import AuditEntry
 from bot.spending.month_report import month_of
+from storage.audit_log import append_entry
 from storage.codecs import Row
 from storage.database import Database
 
@@ -17,8 +24,43 @@ _KEY = "month = ? AND team = ? AND channel = ? AND user = ? AND base_model = ?"
 class SqliteQuestionSpend:
     """The QuestionSpendStore of `bot.ports`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
+        self._clock = clock
+
+    async def begin_call(self, question: Question, expected: QuestionCost, endpoint: str) -> None:
+        now = self._clock.now()
+        row = {
+            "key": question.key,
+            "team": question.place.team,
+            "channel": question.place.channel,
+            "user": question.user,
+            "endpoint": endpoint,
+            "base_model": expected.base_model,
+            "usd": None if expected.usd is None else format(expected.usd, "f"),
+        }
+
+        def begin(connection: Connection) -> None:
+            _count_lost(connection, "key = ?", [question.key], now)
+            connection.table("calls_under_way").insert(row)
+
+        # Not durable: a killed process loses nothing of it, and a power failure what a call may have cost.
+        await self._database.write(begin, durable=False)
+
+    async def end_call(self, key: str, *, lost: bool) -> None:
+        now = self._clock.now()
+
+        def end(connection: Connection) -> None:
+            if lost:
+                _count_lost(connection, "key = ?", [key], now)
+            else:
+                forget_call(connection, key)
+
+        await self._database.write(end, durable=False)
+
+    async def count_lost(self) -> int:
+        now = self._clock.now()
+        return await self._database.write(lambda connection: _count_lost(connection, "1", [], now))
 
     async def sums(self, team: str | None, since: date, until: date) -> Sequence[QuestionSum]:
         query = """
@@ -27,6 +69,24 @@ class SqliteQuestionSpend:
         """
         values = {"team": team, "since": since.isoformat(), "until": until.isoformat()}
         return await self._database.run(lambda connection: list(map(_read, connection.query(query, values))))
+
+
+def forget_call(connection: Connection, key: str) -> None:
+    """End a call, in the transaction that stores its answer and what that cost."""
+    connection.execute("DELETE FROM calls_under_way WHERE key = ?", [key])
+
+
+def _count_lost(connection: Connection, where: str, values: list[str], now: datetime) -> int:
+    """Count what these calls may have cost, and end them; `where` is constant text."""
+    lost = list(connection.query(f"SELECT * FROM calls_under_way WHERE {where}", values))  # noqa: S608
+    for row in lost:
+        usd = None if row["usd"] is None else Decimal(row["usd"])
+        cost = QuestionCost(row["base_model"], None, usd)
+        add_question(connection, row["team"], row["channel"], row["user"], cost, now)
+        act = AuditEntry(row["user"], "ask", now, row["channel"], "the answer was lost")
+        append_entry(connection, row["team"], act, row["endpoint"])
+        forget_call(connection, row["key"])
+    return len(lost)
 
 
 def add_question(

@@ -18,7 +18,7 @@ from bot.domain.place import Place
 from bot.domain.spending import QuestionCost
 from bot.errors import StorageError
 from bot.ports.clock import Clock
-from bot.ports.questions import AskedTimes, LivePost, OpenQuestion
+from bot.ports.questions import AskedTimes, Failure, LivePost, OpenQuestion
 from bot.ports.stores import AuditEntry
 from bot.runtime.logs import log_event
 from storage.audit_log import append_entry, first_time
@@ -29,6 +29,7 @@ from storage.database import Database
 from storage.feedback import keep_answer
 from storage.question_rows import (
     failed_row,
+    failure_text,
     live_text,
     private_row,
     question_row,
@@ -37,7 +38,7 @@ from storage.question_rows import (
     read_question,
     read_shared,
 )
-from storage.question_spend import add_question
+from storage.question_spend import add_question, forget_call
 
 logger = logging.getLogger(__name__)
 
@@ -150,6 +151,7 @@ class SqliteQuestions:
                     kept = private_row(read_question(row).question, reply, now)
                     connection.table("private_answers").insert(kept, replace=True)
             connection.execute("UPDATE questions SET reply = ? WHERE key = ?", [reply, key])
+            forget_call(connection, key)
             if answer.sides:
                 end_comparison(connection, key, now, keep_words=bool(answer.rating_key))
             elif answer.rating_key:
@@ -158,6 +160,9 @@ class SqliteQuestions:
         await self._database.write(store)
         log_event(logger, "question.answered", question=key, finish=answer.answer.finish.value, **who)
         self._note("answered")
+
+    async def store_failure(self, key: str, failure: Failure) -> None:
+        await self._set(key, "failure = ?", [failure_text(failure)])
 
     async def record_attempt(self, key: str, place: Place) -> None:
         attempt = [micros(self._clock.now()), place.channel, place.thread]

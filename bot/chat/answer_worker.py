@@ -9,7 +9,7 @@ import asyncio
 import logging
 import textwrap
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -21,10 +21,11 @@ from bot.chat.feedback_service import FeedbackService
 from bot.chat.question_limits import NO_LIMITS, THREAD_WINDOW, QuestionLimits
 from bot.chat.running_answers import End, Ended, RunningAnswer, RunningAnswers
 from bot.domain.chat import Answer, Finish, ModelAnswer, ModelRef, Question
+from bot.domain.comparison import call_key
 from bot.domain.place import Place, Requester
 from bot.errors import BotError, NotFoundAtGoogle, Outdated, RetryLater, SlackError, StorageError, Unconfirmed
 from bot.ports.clock import Clock
-from bot.ports.questions import AnswerPoster, LiveRecord, OpenQuestion, Posted, QuestionStore
+from bot.ports.questions import AnswerPoster, Failure, LiveRecord, OpenQuestion, Posted, QuestionStore
 from bot.runtime.backoff import DEFAULT_BACKOFF, Backoff
 from bot.runtime.fair_queue import FairQueue, QueueFull
 from bot.runtime.logs import log_event
@@ -142,6 +143,7 @@ class AnswerWorker:
             except Exception as error:  # noqa: BLE001 - the person must get an explanation of any error
                 running.answered = True
                 _note_failure(asked.question, error)
+                await self._keep_failure(key, error)
                 await turn.wait()
                 await self._explain(key, error, to, live)
             else:
@@ -172,7 +174,7 @@ class AnswerWorker:
         await self._count(question)
         if budgets is not None:
             await budgets.check(question)
-        async with self._turn(question):
+        async with self._turn(question), self._sending(question):
             try:
                 answer = await self._chat.ask(
                     question.place,
@@ -263,6 +265,8 @@ class AnswerWorker:
 
         Of those that are posted nowhere, nobody waits for the answer any more: they are settled.
         """
+        if self._budgets is not None:
+            await self._budgets.count_lost()
         left = list(await self._store.open_questions())
         for asked in left:
             if asked.question.is_unposted:
@@ -317,6 +321,8 @@ class AnswerWorker:
         self, running: RunningAnswer, asked: OpenQuestion, to: AnswerPoster, turn: Turn, live: LiveRecord
     ) -> ModelAnswer:
         question, budgets = asked.question, self._budgets
+        if asked.failure is not None:
+            raise BotError(asked.failure.message, asked.failure.hint)
         age = self._clock.now() - asked.asked_at
         # An attempted post without a stored answer was an explanation: the model is not asked again.
         if asked.unconfirmed is not None or age > self._asked_again_within:
@@ -353,6 +359,7 @@ class AnswerWorker:
                 running.received.append(words)
                 show(words)
 
+            await stack.enter_async_context(self._sending(question))
             try:
                 async with running.may_end():
                     answer = await self._chat.ask(
@@ -381,7 +388,7 @@ class AnswerWorker:
         """
         await self._chat.check_ask(Requester(question.user, question.place), model)
         if self._budgets is not None:
-            await self._budgets.reserve(question, *sent)
+            await self._budgets.reserve(question, *sent, endpoint=model.endpoint)
 
     async def _compare(
         self, running: RunningAnswer, question: Question, comparison: RunningComparison, to: AnswerPoster
@@ -389,12 +396,13 @@ class AnswerWorker:
         """Ask the two models of a comparison. Raises BotError if both fail, and Ended."""
         assert self._comparisons is not None
         comparisons, budgets = self._comparisons, self._budgets
-        halves = [replace(question, key=f"{question.key}:{index}") for index in range(2)]
+        halves = [replace(question, key=call_key(question.key, index)) for index in range(2)]
 
         async def reserve(index: int, *sent: Any) -> None:
             if budgets is not None:
                 *values, is_base = sent
-                await budgets.reserve(halves[index], *values, is_base=is_base)
+                endpoint = comparison.comparison.sides[index].model.endpoint
+                await budgets.reserve(halves[index], *values, endpoint=endpoint, is_base=is_base)
 
         async def keep(index: int, answer: ModelAnswer) -> None:
             cost = budgets.cost(halves[index], answer) if budgets is not None else None
@@ -407,16 +415,21 @@ class AnswerWorker:
 
         steps = AskingSteps(partial(self._turn, question, to), reserve, keep, self._note_missing)
         try:
-            async with running.may_end():
-                return await self._ratable(question, await comparisons.ask(question, comparison, steps))
-        except Ended as ended:
-            if ended.why is not End.STOPPED or not comparison.has_begun:
-                raise
-            return await comparisons.stop(comparison, steps)
+            async with self._sending(*halves):
+                try:
+                    async with running.may_end():
+                        return await self._ratable(question, await comparisons.ask(question, comparison, steps))
+                except Ended as ended:
+                    if ended.why is not End.STOPPED or not comparison.has_begun:
+                        raise
+                    return await comparisons.stop(comparison, steps)
         finally:
             if budgets is not None:
                 for half in halves:
                     budgets.release(half)
+
+    def _sending(self, *questions: Question) -> AbstractAsyncContextManager[None]:
+        return nullcontext() if self._budgets is None else self._budgets.sending(*questions)
 
     async def _ratable(self, question: Question, answer: ModelAnswer) -> ModelAnswer:
         return answer if self._feedback is None else await self._feedback.ratable(question, answer)
@@ -476,22 +489,33 @@ class AnswerWorker:
             await self._store.posted(key, posted.thread)
         return posted.last
 
+    async def _keep_failure(self, key: str, error: Exception) -> None:
+        """Store why there is no answer: the next process says the same, and asks no model."""
+        if not isinstance(error, BotError):
+            return  # It is a fault of ours, which the next version may not have.
+        failure = Failure(error.message, error.hint)
+
+        async def store(asked: OpenQuestion) -> bool:
+            if asked.failure is None:
+                await self._store.store_failure(key, failure)
+            return True
+
+        await self._until_done(key, store)
+
     async def _explain(self, key: str, error: Exception, to: AnswerPoster, live: LiveRecord) -> None:
         """Post why there is no answer and settle the question, also if Slack never accepts that post."""
 
         async def explain(asked: OpenQuestion) -> bool:
             try:
                 await to.explain(asked, error, partial(self._store.record_attempt, key), live)
-            except RetryLater as refusal:
+            except StorageError:
+                raise
+            except Exception as refusal:
                 now = self._clock.now()
-                gone = refusal.final and asked.refusals.end(now)
+                gone = isinstance(refusal, RetryLater) and refusal.final and asked.refusals.end(now)
                 if not gone and now - asked.asked_at < _EXPLAINED_WITHIN:
                     raise
                 logger.warning("gave up to post why %s has no answer: %s", key, refusal)
-            except StorageError:
-                raise
-            except Exception:
-                logger.exception("could not post why %s has no answer: %s", key, error)
             await self._store.settle(key, keep=True)
             return True
 

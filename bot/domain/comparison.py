@@ -60,3 +60,8 @@ class ComparisonSum:
     better: int
     worse: int
     same: int
+
+
+def call_key(key: str, index: int) -> str:
+    """Return the key of the call that asks one side of the comparison with this key."""
+    return f"{key}:{index}"

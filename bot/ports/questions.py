@@ -26,12 +26,21 @@ class LivePost:
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a question has no answer, and what to do next, as its person is told it."""
+
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
 class OpenQuestion:
     """A question whose answer is not fully posted. `answer` is stored before it is posted as a whole.
 
     `posted` is how many messages of the answer are in Slack; the next one goes to `thread`. `unconfirmed` is a
     post that may be in Slack: the next message of the answer, or the one that says why there is no answer.
     `live` are the messages that show the unfinished answer, in order; those of the answer replace their content.
+    `failure` is stored before it is posted, so that no model is asked again.
     """
 
     question: Question
@@ -42,6 +51,7 @@ class OpenQuestion:
     unconfirmed: PostAttempt | None = None
     refusals: Refusals = NO_REFUSALS
     live: tuple[LivePost, ...] = ()
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +95,10 @@ class QuestionStore(Protocol):
 
         The cost is added once, also where the answer is stored again.
         """
+        ...
+
+    async def store_failure(self, key: str, failure: Failure) -> None:
+        """Store why the question has no answer. Raises StorageError."""
         ...
 
     async def record_attempt(self, key: str, place: Place) -> None:

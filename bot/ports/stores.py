@@ -177,7 +177,29 @@ class BudgetStore(Protocol):
 
 
 class QuestionSpendStore(Protocol):
-    """Reads what questions cost; `QuestionStore.store_answer` writes it."""
+    """Reads what questions cost; `QuestionStore.store_answer` writes it and ends the call.
+
+    Of a call that is sent and has no stored answer yet, it is stored what it may cost, so that it is counted also
+    where its answer is lost.
+    """
+
+    async def begin_call(self, question: Question, expected: QuestionCost, endpoint: str) -> None:
+        """Store that the question is about to be sent. A call of this key without an answer is counted as lost.
+
+        Raises StorageError.
+        """
+        ...
+
+    async def end_call(self, key: str, *, lost: bool) -> None:
+        """Forget the call, or count what it may cost and write it to the audit log, where it was lost.
+
+        Does nothing where its answer was stored. Raises StorageError.
+        """
+        ...
+
+    async def count_lost(self) -> int:
+        """Count each call of an earlier process that has no answer; return how many. Raises StorageError."""
+        ...
 
     async def sums(self, team: str | None, since: date, until: date) -> Sequence[QuestionSum]:
         """Return the sums of the months from `since` to before `until`, which are first days, oldest first.

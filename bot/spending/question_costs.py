@@ -2,10 +2,13 @@
 
 Nobody knows what an answer costs before it is there. So right before a question is sent, what it may cost is
 estimated and reserved until its answer is stored, and a question whose estimate does not fit into its budgets is
-refused. The reservations are in memory: a question that a process left behind is estimated again by the next one.
+refused. What is sent is also written down until its answer is: Google may charge for a call whose answer is lost,
+so that one is counted as what it may have cost.
 """
 
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -15,13 +18,15 @@ from bot.domain.chat import ModelAnswer, Question, Turn, estimated_tokens
 from bot.domain.generation_settings import GenerationSettings
 from bot.domain.place import Place
 from bot.domain.spending import QuestionCost, QuestionSum, cost_of, sum_of
-from bot.errors import OverBudget
+from bot.errors import BotError, OverBudget, StorageError
 from bot.ports.clock import Clock
 from bot.ports.stores import BudgetStore, QuestionSpendStore
 from bot.spending.amounts import usd_text
 from bot.spending.budget_check import RAISED_BY, WARNED_FROM, BudgetUse, budget_name
 from bot.spending.month_report import month_of, next_month
 from bot.spending.price_table import PriceTable
+
+logger = logging.getLogger(__name__)
 
 EXPECTED_ANSWER: Final = 1_000  # tokens
 
@@ -108,11 +113,13 @@ class QuestionBudgets:
         settings: GenerationSettings,
         base_model: str,
         *,
+        endpoint: str,
         is_base: bool = False,
     ) -> None:
-        """Reserve what the question may cost, right before it is sent, until `release`; see `expected_cost`.
+        """Reserve what the question may cost, right before it is sent, until `release`, and write it down.
 
-        Raises OverBudget if that does not fit into its budgets, or is not known while there is one, StorageError.
+        See `expected_cost`. Raises OverBudget if that does not fit into its budgets, or is not known while there is
+        one, StorageError.
         """
         usd = expected_cost(turns, settings, base_model, self._prices, is_base=is_base)
         place = question.place
@@ -137,10 +144,41 @@ class QuestionBudgets:
                     f"A smaller max_tokens makes it cheaper. {RAISED_BY}",
                 )
         self._reserved[question.key] = _Reservation(place, question.user, base_model, usd)
+        try:
+            await self._spend.begin_call(question, QuestionCost(base_model, None, usd), endpoint)
+        except StorageError:
+            self.release(question)
+            raise
 
     def release(self, question: Question) -> None:
         """End the reservation of a question whose answer is stored, or that failed."""
         self._reserved.pop(question.key, None)
+
+    @asynccontextmanager
+    async def sending(self, *questions: Question) -> AsyncIterator[None]:
+        """Send the questions inside the block, each after `reserve`.
+
+        What Google refuses costs nothing. A call that is ended for another reason without an answer is counted as
+        what it may have cost, also by the next process where this one ends.
+        """
+        try:
+            yield
+        except Exception as error:
+            for question in questions:
+                if question.key in self._reserved:
+                    await self._end_call(question.key, lost=not isinstance(error, BotError))
+            raise
+
+    async def _end_call(self, key: str, *, lost: bool) -> None:
+        try:
+            await self._spend.end_call(key, lost=lost)
+        except StorageError as error:
+            logger.info("the end of a call could not be written down: %s", error)
+
+    async def count_lost(self) -> None:
+        """Count the calls that an earlier process sent and whose answers it did not store. Raises StorageError."""
+        if number := await self._spend.count_lost():
+            logger.warning("%d calls to models ended with the last process and are counted as paid", number)
 
     async def check(self, question: Question) -> None:
         """Raises OverBudget if a budget for this question is used up, StorageError."""

@@ -261,6 +261,7 @@ class Poster:
         """Return a Respond that answers a command or a button, visible only to the person who used it.
 
         With `replace`, the answer takes the place of the message with the button, for who sees that message.
+        The Respond raises NETWORK_ERRORS, also where Slack refuses the text alone.
         A response URL takes five messages within 30 minutes:
         docs.slack.dev/interactivity/handling-user-interaction#message_responses.
         """
@@ -281,9 +282,11 @@ class Poster:
                 logger.warning(
                     "Slack refused a response, sending its text alone: %s %s", answer.status_code, answer.body
                 )
-                await webhook.send(
+                answer = await webhook.send(
                     text=message.text, response_type="ephemeral", replace_original=replace, **_NO_UNFURL
                 )
+                if answer.status_code != HTTPStatus.OK or "false" in answer.body:
+                    raise ConnectionError(f"a response URL takes no message: {answer.body}")
 
         return respond
 

@@ -72,3 +72,11 @@ def m035_live_messages(db: Database) -> None:
     )
     for column in ("live_at", "live_channel", "live_thread", "live_ts"):
         db.execute(f"ALTER TABLE questions DROP COLUMN {column}")
+
+
+@migrations()
+def m036_calls_under_way(db: Database) -> None:
+    """Store which calls are sent and have no answer yet, with what they may cost, and why a question has none."""
+    texts = dict.fromkeys(("key", "team", "channel", "user", "endpoint", "base_model"), str)
+    db.table("calls_under_way").create({**texts, "usd": str}, pk="key", not_null=set(texts), strict=True)
+    db.table("questions").add_column("failure", str)

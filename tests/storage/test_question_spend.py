@@ -20,7 +20,7 @@ NOVEMBER, DECEMBER = date(2026, 11, 1), date(2026, 12, 1)
 
 
 async def test_an_answer_that_is_stored_twice_costs_once(database: Database) -> None:
-    questions, spend = SqliteQuestions(database, FixedClock()), SqliteQuestionSpend(database)
+    questions, spend = SqliteQuestions(database, FixedClock()), SqliteQuestionSpend(database, FixedClock())
     await questions.add(ASKED)
     for _ in range(2):
         await questions.store_answer("q1", ANSWER, COST)
@@ -30,7 +30,7 @@ async def test_an_answer_that_is_stored_twice_costs_once(database: Database) -> 
 
 
 async def test_amounts_are_exact_and_the_unknown_is_counted_and_never_nothing(database: Database) -> None:
-    questions, spend = SqliteQuestions(database, FixedClock()), SqliteQuestionSpend(database)
+    questions, spend = SqliteQuestions(database, FixedClock()), SqliteQuestionSpend(database, FixedClock())
     costs = [COST] * 3 + [replace(COST, usd=None), QuestionCost("gemini-3.5-flash", None, None)]
     for number, cost in enumerate(costs):
         await questions.add(replace(ASKED, key=f"q{number}"))

@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Final, TypeVar, overload
 
 T = TypeVar("T")
@@ -68,3 +69,12 @@ async def wait_until_still(count: Callable[[], int], seconds: float = 0.7) -> No
 async def _result(probe: Callable[[], Any]) -> object:
     result = probe()
     return await result if inspect.isawaitable(result) else result
+
+
+async def cut_off(work: Awaitable[None], when: Callable[[], Awaitable[object]]) -> None:
+    """End the work in the middle, as a process that stops does."""
+    task = asyncio.ensure_future(work)
+    await wait_until(when)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

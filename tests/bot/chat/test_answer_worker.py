@@ -1,8 +1,6 @@
 """A question is asked once and answered once, wherever it was cut off and whatever fails on the way."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +15,7 @@ from bot.runtime.backoff import Backoff
 from storage.questions import SqliteQuestions
 from tests.support.harness import ADA, PLACE, Harness
 from tests.support.recording_answer_poster import RecordingAnswerPoster
-from tests.support.waiting import wait_until
+from tests.support.waiting import cut_off, wait_until
 
 THREAD = replace(PLACE, thread="1.1")
 SEVEN = Question("command:1.2", PLACE, ADA, "1", quoted=True)
@@ -48,15 +46,6 @@ async def ask(asking: AnswerWorker, to: RecordingAnswerPoster, question: Questio
     asked = await asking.add(question)
     assert asked is not None
     await asking.process(asked, to)
-
-
-async def cut_off(work: Awaitable[None], when: Callable[[], Awaitable[object]]) -> None:
-    """End the work in the middle, as a process that stops does."""
-    task = asyncio.ensure_future(work)
-    await wait_until(when)
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
 
 
 async def resume_answers(asking: AnswerWorker, to: RecordingAnswerPoster) -> None:
@@ -127,6 +116,24 @@ async def test_cut_off_while_google_thinks_it_is_asked_again_and_answered_once(
     await resume_answers(asking, to)
     assert to.shown == ["asking counter", "asking counter", "2 1/1"]
     assert asked_of_google(harness) == 2
+
+
+@pytest.mark.parametrize("problem", [RetryLater("Slack is away.", 1.0), ValueError("a fault of ours")])
+async def test_why_there_is_no_answer_is_told_until_slack_has_it_also_by_the_next_process(
+    harness: Harness, asking: AnswerWorker, model: ModelRef, problem: Exception
+) -> None:
+    harness.google.faults.fail(400, "Not today.", path=r":(streamG|g)enerateContent")
+    to = RecordingAnswerPoster(problems=[problem] * 100)
+
+    async def failed_twice() -> bool:
+        return to.attempts > 1
+
+    await cut_off(ask(asking, to), failed_twice)
+    after = RecordingAnswerPoster(problems=[problem] * 2)
+    await resume_answers(asking, after)
+    (told,) = after.shown
+    assert "Not today." in told
+    assert asked_of_google(harness) == 1
 
 
 async def test_an_answer_that_is_on_paper_is_posted_and_not_paid_for_again(
@@ -207,7 +214,7 @@ async def test_a_refusal_that_was_being_told_is_not_asked_again(
     after = RecordingAnswerPoster()
     await resume_answers(asking, after)
     assert len(after.shown) == 1
-    assert "interrupted" in after.shown[0]
+    assert "Google does not find the model" in after.shown[0]
     assert after.states[0].unconfirmed is not None
     assert asked_of_google(harness) == 2
 

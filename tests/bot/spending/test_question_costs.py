@@ -15,11 +15,13 @@ from bot.domain.generation_settings import GenerationSettings
 from bot.domain.place import Requester
 from bot.domain.roles import EVERYONE, Role, RoleGrant
 from bot.domain.spending import QuestionCost, TokenUse
-from bot.errors import OverBudget
+from bot.errors import GoogleError, OverBudget
+from bot.spending.month_report import next_month
 from bot.spending.price_table import parse_price_table
 from bot.spending.question_costs import QuestionBudgets, expected_cost, question_cost
 from tests.support.harness import ADA, PLACE, TEAM, Harness, open_harness
 from tests.support.recording_answer_poster import RecordingAnswerPoster
+from tests.support.waiting import cut_off
 from tests.support.workspace_people import build_open_use_cases
 
 PRICES = parse_price_table(
@@ -67,7 +69,7 @@ def question(key: str, user: str = ADA) -> Question:
 
 async def reserve(budgets: QuestionBudgets, key: str, base_model: str = "gemini-3.5-flash") -> None:
     turns = [Turn(TurnRole.USER, "what comes after 7?")]
-    await budgets.reserve(question(key), turns, GenerationSettings(max_output_tokens=10), base_model)
+    await budgets.reserve(question(key), turns, GenerationSettings(max_output_tokens=10), base_model, endpoint="e")
 
 
 async def test_a_question_over_its_budget_is_not_sent(harness: Harness) -> None:
@@ -122,6 +124,49 @@ async def test_a_question_of_the_terminal_is_held_against_the_budgets_and_counte
     (line, *_) = await harness.stores.audit_log.lines(TEAM)
     assert (line.act.action, line.act.user) == ("ask", ADA)
     assert await harness.stores.questions.open_questions() == []
+
+
+async def test_a_call_whose_answer_was_lost_is_counted_as_what_it_may_have_cost(harness: Harness) -> None:
+    parts = (harness.stores, harness.backends, harness.files, harness.clock, lambda: None, harness.workers)
+    process = build_open_use_cases(*parts, named_roles=ROLES, prices=PRICES)
+    await harness.answering("numbers")
+    fault = harness.google.faults.hang(path=r":(streamG|g)enerateContent")
+    asked = await process.answers.add(question("q1"))
+    assert asked is not None
+
+    async def google_thinks() -> bool:
+        return bool(fault.hits)
+
+    await cut_off(process.answers.process(asked, RecordingAnswerPoster()), google_thinks)
+    other = build_open_use_cases(*parts, named_roles=ROLES, prices=PRICES)
+    (left,) = await other.answers.open_questions()
+    await other.answers.process(left, RecordingAnswerPoster())
+    assert await other.answers.open_questions() == []
+    (sums,) = await process.budgets.question_sums(OWNER, harness.clock.now().date().replace(day=1))
+    assert (sums.questions, sums.unknown) == (2, 0)
+    assert sums.usd > 150, "of a call that is lost, what was reserved is counted"
+    lines = [line.act for line in await harness.stores.audit_log.lines(TEAM) if line.act.action == "ask"]
+    assert sorted(act.result for act in lines) == ["", "the answer was lost"]
+
+
+async def test_what_google_refuses_costs_nothing_and_what_a_person_ends_costs_what_was_reserved(
+    harness: Harness,
+) -> None:
+    budgets = QuestionBudgets(harness.stores.budgets, harness.stores.question_spend, PRICES, harness.clock)
+
+    async def send(key: str, error: Exception) -> None:
+        async with budgets.sending(question(key)):
+            await reserve(budgets, key)
+            raise error
+
+    for key, error in (("q1", GoogleError("refused")), ("q2", ValueError("ended by a person"))):
+        with pytest.raises(type(error)):
+            await send(key, error)
+    month = harness.clock.now().date().replace(day=1)
+    (sums,) = await harness.stores.question_spend.sums(TEAM, month, next_month(month))
+    assert (sums.questions, sums.usd) == (1, Decimal("3.75"))
+    await budgets.count_lost()
+    assert await harness.stores.question_spend.sums(TEAM, month, next_month(month)) == [sums]
 
 
 async def test_of_questions_at_once_only_as_many_are_sent_as_fit(harness: Harness) -> None:

@@ -334,6 +334,31 @@ async def test_where_the_private_way_is_gone_an_ephemeral_message_is_posted(harn
     assert message.visible_to == harness.at.ada.id
 
 
+async def test_where_the_response_url_has_ended_an_ephemeral_message_is_posted(harness: QuestionHarness) -> None:
+    origin = harness.at.slack.api_url.partition("/api")[0]
+    ended = harness.at.poster.respond_to(f"{origin}/actions/{harness.at.slack.workspace.team_id}/ended")
+    await harness.questions().accept(harness.question("k"), ended)
+    await harness.settled()
+    (message,) = harness.at.messages("TUNEBOT_BACKENDS")
+    assert message.visible_to == harness.at.ada.id
+
+
+async def test_why_there_is_no_answer_is_told_once_slack_is_back(harness: QuestionHarness) -> None:
+    said = harness.at.ada.post(harness.at.channel, "seven")
+    harness.at.slack.faults.outage()
+    await harness.questions().accept(harness.question("k", thread=said.ts), harness.respond)
+    await harness.at.until(lambda: harness.at.calls("chat.postMessage"))
+    await harness.tasks.drain(0.0)
+    harness.tasks = BackgroundTasks()
+    before = len(harness.at.slack.workspace.calls)
+    await harness.questions().resume()
+    await harness.at.until(lambda: len(harness.at.slack.workspace.calls) > before + 1)
+    harness.at.slack.faults.clear()
+    await harness.settled()
+    (message,) = harness.at.messages("TUNEBOT_BACKENDS")
+    assert message.thread_ts == said.ts
+
+
 async def test_after_a_restart_an_ephemeral_message_is_posted(harness: QuestionHarness) -> None:
     await harness.store.add(harness.question("k"))
     harness.at.slack.faults.fail("chat.postEphemeral", status=503)
