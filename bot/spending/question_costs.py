@@ -118,8 +118,8 @@ class QuestionBudgets:
     ) -> None:
         """Reserve what the question may cost, right before it is sent, until `release`, and write it down.
 
-        See `expected_cost`. Raises OverBudget if that does not fit into its budgets, or is not known while there is
-        one, StorageError.
+        See `expected_cost`. Raises OverBudget if that does not fit into its budgets, or is not known while there
+        is one, StorageError.
         """
         usd = expected_cost(turns, settings, base_model, self._prices, is_base=is_base)
         place = question.place
