@@ -79,7 +79,7 @@ from bot.tuning.retirement_watch import RetirementWatch
 from bot.tuning.sharing import Sharing
 from bot.tuning.start_recheck import StartRecheck
 from bot.tuning.sweep import Sweep
-from bot.tuning.tidying import Tidying
+from bot.tuning.tidying import Tidying, record_in
 from handlers.assembly import UseCases, build_bolt_app, build_handlers, build_terminal
 from handlers.delivery.job_notifier import JobNotifier
 from handlers.transport.command_socket import CommandSocket
@@ -226,7 +226,10 @@ def build_use_cases(
         google_sharing=GoogleSharing(backends, access, stores.audit_log, share_domains),
         forgetting=Forgetting(roles, stores.erasure, stores.feedback),
         retention=Retention(
-            stores.erasure, Tidying(backends, jobs, clock), clock, retention_rules or RetentionRules()
+            stores.erasure,
+            Tidying(backends, jobs, clock, record_in(jobs)),
+            clock,
+            retention_rules or RetentionRules(),
         ),
         chat=chat,
         answer_settings=answer_settings,

@@ -140,7 +140,7 @@ def build_handlers(
     details = ReportDetails(client)
     check_modal = CheckModal(client, use_cases.proposals, slack.files, poster, modals, details)
     repair_upload = RepairUpload(
-        client, use_cases.repair, use_cases.proposals, slack.files, poster, modals, check_modal
+        client, use_cases.repair, use_cases.proposals, slack.files, poster, modals, check_modal, audit_log
     )
     profiles = {profile.name: profile for profile in use_cases.proposals.profiles}
     settings = use_cases.answer_settings

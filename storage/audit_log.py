@@ -1,8 +1,12 @@
 """Stores which of Slack's deliveries were handled, so that none is handled twice, and which person did what."""
 
 import logging
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
 
 from sqlite_utils import Database as Connection
 
@@ -12,11 +16,13 @@ from bot.ports.stores import AuditEntry, AuditLine
 from bot.runtime.logs import log_event
 from storage.codecs import Row, micros, moment
 from storage.database import Database
+from storage.sqlite_errors import translated_sqlite_errors
 
 logger = logging.getLogger(__name__)
 
 # Slack sends an event again for some minutes (https://docs.slack.dev/apis/events-api/#retries); a week also covers
 # a person who clicks a button of an old message again.
+_OUTSIDE_SECONDS: Final = 10.0  # for which another program may hold the lock
 _KEEP_KEYS = timedelta(days=7)
 
 
@@ -37,6 +43,17 @@ def append_entry(connection: Connection, team: str, act: AuditEntry, subject: st
     log_event(
         logger, "audit.entry", action=act.action, user=act.user, team=team, channel=act.channel, subject=subject
     )
+
+
+def append_from_outside(path: Path, team: str, act: AuditEntry, subject: str) -> None:
+    """Append an entry to the database at this path, which a bot may be using. Blocks. Raises StorageError.
+
+    SQLite lets one connection write at a time, and the bot's waits for this one, which takes milliseconds.
+    """
+    with translated_sqlite_errors(f"the database {path}"):
+        opened = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=_OUTSIDE_SECONDS)
+        with closing(opened), opened:
+            append_entry(Connection(opened), team, act, subject)
 
 
 def first_time(connection: Connection, key: str, now: datetime) -> bool:

@@ -2,17 +2,27 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from sqlite_utils import Database as Connection
 
 from bot.domain.place import Requester
 from bot.ports.clock import Clock
 from bot.ports.erasure import Erased
-from bot.ports.stores import AuditEntry
+from bot.ports.stores import BY_BOT, AuditEntry
 from storage.audit_log import append_entry
 from storage.codecs import micros
 from storage.comparisons import forget_comparisons
 from storage.database import Database
+
+# How many turns, reports and starts that wait are old, for each workspace that has any; NULL is never before.
+_OLD: Final = """
+SELECT team, count(*) AS number FROM (
+  SELECT team FROM turns WHERE created_at < :turns
+  UNION ALL SELECT team FROM reports WHERE used_at < :reports
+  UNION ALL SELECT team FROM proposals WHERE created_at < :reports
+) GROUP BY team
+"""
 
 
 class SqliteErasure:
@@ -42,8 +52,14 @@ class SqliteErasure:
         return await self._database.write(erase)
 
     async def expire(self, conversations: datetime | None, reports: datetime | None) -> Erased:
+        now = self._clock.now()
+
         def erase(connection: Connection) -> Erased:
             turns = old_reports = proposals = 0
+            before_turns, before_reports = (None if at is None else micros(at) for at in (conversations, reports))
+            for row in list(connection.query(_OLD, {"turns": before_turns, "reports": before_reports})):
+                act = AuditEntry(BY_BOT, "erase what is old", now, result=str(row["number"]))
+                append_entry(connection, row["team"], act, "")
             if conversations is not None:
                 before = [micros(conversations)]
                 turns = _deleted(connection, "DELETE FROM turns WHERE created_at < ?", before)

@@ -259,6 +259,8 @@ class SqliteQuestions:
             if not first_time(connection, shared_key, now):
                 return None
             connection.table("questions").insert(question_row(shared) | {"reply": rows[0]["reply"]})
+            act = AuditEntry(user, "share an answer", now, shared.question.place.channel)
+            append_entry(connection, team, act, key)
             return shared
 
         return await self._database.write(share)

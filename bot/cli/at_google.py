@@ -18,6 +18,7 @@ from bot.errors import BotError
 
 if TYPE_CHECKING:
     from bot.backends import Google
+    from bot.domain.jobs import TuningJob
     from bot.domain.operations import TunedModel
     from bot.settings import Settings
     from bot.tuning.tidying import Tidying
@@ -102,8 +103,7 @@ async def _tidy(kept_for: timedelta, *, dry_run: bool, sure: bool) -> None:
         click.echo(f"{len(ready)} of {len(found)} are left over, {total:,} bytes.")
         if dry_run or not ready or not (sure or click.confirm(f"Delete these {len(ready)} at Google?")):
             return
-        for each in ready:
-            await tidying.delete(each)
+        await tidying.delete(ready)
         click.echo(f"Deleted {len(ready)}.")
 
 
@@ -128,12 +128,18 @@ async def _google(settings: "Settings") -> "AsyncIterator[Google]":
 async def _tidying(settings: "Settings") -> "AsyncIterator[Tidying]":
     """Open it on a copy of the database, because the bot may be using the database itself."""
     from bot.app import SYSTEM_CLOCK
+    from bot.ports.stores import BY_TERMINAL, AuditEntry
     from bot.tuning.tidying import Tidying
     from storage import open_stores
+    from storage.audit_log import append_from_outside
     from storage.backup import copy_database
+
+    async def record(job: "TuningJob", act: AuditEntry) -> None:
+        path = Path(settings.database)
+        await asyncio.to_thread(append_from_outside, path, job.place.team, act, job.key)
 
     with TemporaryDirectory(prefix="tunebot-tidy-") as directory:
         copy = Path(directory, "tunebot.db")
         await asyncio.to_thread(copy_database, Path(settings.database), copy)
         async with open_stores(copy, SYSTEM_CLOCK) as stores, _google(settings) as google:
-            yield Tidying(google.backends, stores.jobs, SYSTEM_CLOCK)
+            yield Tidying(google.backends, stores.jobs, SYSTEM_CLOCK, record, by=BY_TERMINAL)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import Final, Protocol
 
 from bot.domain.budgets import Budget, Purpose
 from bot.domain.chat import (
@@ -25,12 +25,16 @@ from bot.domain.requests import PendingModal
 from bot.domain.roles import Role, RoleGrant
 from bot.domain.spending import QuestionCost, QuestionSum
 
+BY_BOT: Final = "bot"  # what the bot does by itself, when a time is over
+BY_TERMINAL: Final = "terminal"  # somebody with the rights of the operator, of whom no more is known
+
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """What a person did, for the audit log: ids, words of the bot and numbers, never what a person wrote.
+    """What a person or the bot did, for the audit log: ids, words of the bot, numbers, never what a person wrote.
 
-    `channel` is where they did it, `result` how it ended; empty where it is done and there is no more to say.
+    `user` may also be BY_BOT, BY_TERMINAL or BY_CEILING. `channel` is where they did it, `result` how it ended;
+    empty where it is done and there is no more to say.
     """
 
     user: str

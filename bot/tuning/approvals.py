@@ -20,7 +20,7 @@ from bot.people.roles import Deed, Roles
 from bot.ports.clock import Clock
 from bot.ports.job_store import Change, JobStore
 from bot.ports.notifier import NoticeKind
-from bot.ports.stores import AuditEntry
+from bot.ports.stores import BY_BOT, AuditEntry
 from bot.runtime.steady_time import SteadyTime
 from bot.spending.estimates import reason_to_approve
 from bot.tuning.start_recheck import StartRecheck
@@ -65,7 +65,7 @@ def expire(job: TuningJob, now: datetime) -> Change | None:
     """End a start that nobody decided on in time; None for any other job."""
     if job.state is not JobState.AWAITING_APPROVAL or job.approval is None or now < job.approval.expires_at:
         return None
-    return _ended(job, now, ())
+    return _ended(job, now, (AuditEntry(BY_BOT, "end a start without an approval", now, job.place.channel),))
 
 
 def _ended(job: TuningJob, now: datetime, acts: tuple[AuditEntry, ...]) -> Change:

@@ -62,9 +62,7 @@ class Retention:
             old = [each for each in await self._tidying.files(kept_for) if not each.kept]
             # All files of one start together, which are many where pictures lie beside its rows.
             jobs = set(list(dict.fromkeys(each.job for each in old))[:_JOBS_AT_ONCE])
-            old = [each for each in old if each.job in jobs][:_FILES_AT_ONCE]
-            for each in old:
-                await self._tidying.delete(each)
+            await self._tidying.delete([each for each in old if each.job in jobs][:_FILES_AT_ONCE])
         except GoogleError as error:
             logger.warning("could not delete old training files: %s", error)
             return

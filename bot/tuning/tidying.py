@@ -5,7 +5,7 @@ is left over if the job's model was deleted here. What no row of this database n
 and stays. A question to Google that fails keeps everything that it was about: unknown is no.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -15,20 +15,44 @@ from bot.domain.operations import TunedModel
 from bot.errors import BotError
 from bot.ports.backends import TuningBackend
 from bot.ports.clock import Clock
-from bot.ports.job_store import JobStore
+from bot.ports.job_store import Change, JobStore
+from bot.ports.stores import BY_BOT, AuditEntry
 from bot.runtime.steady_time import SteadyTime
 
 FILE: Final = "file"
 ENDPOINT: Final = "endpoint"
 _KEYS_AT_ONCE: Final = 500
 
+RecordAct = Callable[[TuningJob, AuditEntry], Awaitable[None]]
+
+
+def record_in(jobs: JobStore) -> RecordAct:
+    """Return what writes an act to the audit log of this process's own database."""
+
+    async def record(job: TuningJob, act: AuditEntry) -> None:
+        await jobs.change(job.key, lambda current: Change(current, acts=[act]))
+
+    return record
+
 
 class Tidying:
     """Lists and deletes what is left over of the jobs in one database."""
 
-    def __init__(self, backends: Mapping[str, TuningBackend], jobs: JobStore, clock: Clock) -> None:
+    def __init__(
+        self,
+        backends: Mapping[str, TuningBackend],
+        jobs: JobStore,
+        clock: Clock,
+        record: RecordAct,
+        *,
+        by: str = BY_BOT,
+    ) -> None:
+        """`record` writes to the audit log what is deleted, as an act of `by`. Raises StorageError."""
+        self._record = record
+        self._by = by
         self._backends = backends
         self._jobs = jobs
+        self._clock = clock
         self._time = SteadyTime(clock)
 
     async def find(self, kept_for: timedelta) -> list[Leftover]:
@@ -49,16 +73,25 @@ class Tidying:
             found += await self._judge(backend, files, kept_for)
         return found
 
-    async def delete(self, leftover: Leftover) -> None:
-        """Delete a file or an endpoint that `find` returned without a reason to keep it. Raises BotError."""
-        if leftover.kept:
-            raise ValueError(f"{leftover.name} is kept: {leftover.kept}")
-        [job] = await self._jobs.with_keys([leftover.job])
-        backend = self._backends[job.backend]
-        if leftover.kind == FILE:
-            await backend.delete_stored_file(leftover.name)
-        else:
-            await backend.delete(TunedModel(job.backend, job.tuned_model, job.endpoint, job.name))
+    async def delete(self, leftovers: Sequence[Leftover]) -> None:
+        """Delete what `find` returned without a reason to keep it, job by job. Raises BotError.
+
+        It is written to the audit log first, so that no deletion is missing there.
+        """
+        for leftover in leftovers:
+            if leftover.kept:
+                raise ValueError(f"{leftover.name} is kept: {leftover.kept}")
+        for key, kind in dict.fromkeys((each.job, each.kind) for each in leftovers):
+            [job] = await self._jobs.with_keys([key])
+            backend = self._backends[job.backend]
+            names = [each.name for each in leftovers if (each.job, each.kind) == (key, kind)]
+            act = AuditEntry(self._by, f"delete a left-over {kind}", self._clock.now(), result=str(len(names)))
+            await self._record(job, act)
+            if kind == ENDPOINT:
+                await backend.delete(TunedModel(job.backend, job.tuned_model, job.endpoint, job.name))
+                continue
+            for name in names:
+                await backend.delete_stored_file(name)
 
     async def _judge(
         self, backend: TuningBackend, files: Sequence[StoredFile], kept_for: timedelta

@@ -3,13 +3,19 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from bot.domain.jobs import BY_CEILING
 from bot.domain.roles import EVERYONE, is_channel, is_grantee
-from bot.ports.stores import AuditLine
+from bot.ports.stores import BY_BOT, BY_TERMINAL, AuditLine
 from handlers.blocks.elements import context, section
 from handlers.blocks.formatting import moment
 from handlers.blocks.message import Message, code, compose, escape_line, mention
 
 SHOWN: Final = 20
+_ACTORS: Final = {
+    BY_BOT: "Tunebot itself",
+    BY_CEILING: "The limit of running tunings",
+    BY_TERMINAL: "Somebody at the terminal",
+}
 _ALL: Final = "`tunebot audit` on the command line writes all of it as CSV or JSON."
 
 
@@ -26,7 +32,7 @@ def build_audit(lines: Sequence[AuditLine], names: Mapping[str, str], *, with_me
 
 def _line(line: AuditLine, names: Mapping[str, str], with_mentions: bool) -> str:
     act = line.act
-    who = mention(act.user) if with_mentions else code(act.user)
+    who = _ACTORS.get(act.user) or (mention(act.user) if with_mentions else code(act.user))
     what = f"*{escape_line(names[line.subject], 60)}*" if line.subject in names else _subject(line.subject)
     where = f" in <#{act.channel}>" if is_channel(act.channel) else ""
     result = f": {_subject(act.result)}" if act.result else ""

@@ -11,6 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.domain.place import Place, Requester
 from bot.domain.requests import ModalWork, PendingModal, StartRequest
 from bot.errors import FileUnavailable
+from bot.ports.stores import AuditLog
 from bot.tuning.dataset_repair import DatasetRepair, RepairedFiles
 from bot.tuning.proposals import Proposals
 from handlers.blocks.datasets.check_views import build_repaired_message, build_repairing_view, nothing_kept
@@ -33,7 +34,9 @@ class RepairUpload:
         poster: Poster,
         pending_modals: PendingModals,
         check_modal: CheckModal,
+        audit_log: AuditLog,
     ) -> None:
+        self._audit_log = audit_log
         self._check_modal = check_modal
         self._client = client
         self._dataset_repair = dataset_repair
@@ -59,6 +62,8 @@ class RepairUpload:
             direct = Place(place.team, await self._poster.direct_channel(user))
             home = place if in_channel or place.channel == direct.channel else direct
             thread, uploaded = await self._upload(place, home, direct, user, request)
+            if in_channel:
+                await self._audit_log.record(requester, "post a repaired file", uploaded)
             repaired = replace(request, file=SCHEME + uploaded, mask=False)
             # The tuning belongs where the form was opened, also where its file is sent to the person alone.
             checked = await self._proposals.check(thread if home == place else place, user, repaired)

@@ -150,8 +150,8 @@ async def test_a_person_who_presses_start_under_anothers_report_is_the_one_who_s
         await bot.message(f"<@{bob.id}>", "is ready")
         with sqlite3.connect(bot.stage.directory / "tunebot.db") as database:
             assert database.execute("SELECT owner, prepared_by FROM jobs").fetchall() == [(bob.id, bot.ada.id)]
-            rows = database.execute("SELECT user FROM audit WHERE action = 'start'").fetchall()
-        assert rows == [(bob.id,)]
+            rows = database.execute("SELECT user, action FROM audit ORDER BY id").fetchall()
+        assert rows == [(bot.ada.id, "post a repaired file"), (bob.id, "start")]
 
 
 async def test_a_share_that_is_held_out_reaches_google_as_a_second_file(open_bot: OpenBot) -> None:

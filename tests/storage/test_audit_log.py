@@ -1,8 +1,13 @@
 import asyncio
 from datetime import timedelta
+from pathlib import Path
+
+import pytest
 
 from bot.domain.place import Place, Requester
-from storage.audit_log import SqliteAuditLog
+from bot.errors import StorageError
+from bot.ports.stores import BY_TERMINAL, AuditEntry
+from storage.audit_log import SqliteAuditLog, append_from_outside
 from storage.codecs import moment
 from storage.database import Database
 from tests.support.builders import START, TEAM
@@ -61,3 +66,16 @@ async def test_audit_log_says_who_did_what_when(
         [START, TEAM, "U0ADA", "start", "next-number", "C0A", ""],
         [later, TEAM, "U0BOB", "cancel", "next-number", "C0B", "refused"],
     ]
+
+
+async def test_another_process_adds_an_act_while_the_bot_uses_the_database(
+    journal: SqliteAuditLog, database: Database, tmp_path: Path
+) -> None:
+    await journal.record(ASKED_BY_ADA, "use", "e")
+    path = await database.run(lambda db: db.execute("PRAGMA database_list").fetchall()[0][2])
+    act = AuditEntry(BY_TERMINAL, "delete a left-over file", START, result="2")
+    await asyncio.to_thread(append_from_outside, Path(path), TEAM, act, "tb-1")
+    lines = await journal.lines(TEAM)
+    assert {line.act.user for line in lines} == {"U0ADA", BY_TERMINAL}
+    with pytest.raises(StorageError):
+        append_from_outside(tmp_path / "nowhere.db", TEAM, act, "tb-1")

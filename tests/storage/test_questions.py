@@ -167,7 +167,9 @@ async def test_the_first_word_of_an_answer_is_measured_once(database: Database, 
     assert measured == [3.0]
 
 
-async def test_a_private_answer_is_shared_once_by_who_asked(questions: SqliteQuestions, clock: FixedClock) -> None:
+async def test_a_private_answer_is_shared_once_by_who_asked(
+    questions: SqliteQuestions, database: Database, clock: FixedClock
+) -> None:
     await questions.add(replace(TYPED, private=True))
     await questions.store_answer(TYPED.key, ANSWER)
     await questions.settle(TYPED.key)
@@ -176,6 +178,10 @@ async def test_a_private_answer_is_shared_once_by_who_asked(questions: SqliteQue
     shared = await questions.share(TYPED.key, TEAM, TYPED.user)
     assert shared == OpenQuestion(replace(TYPED, key=f"share:{TYPED.key}"), START, ANSWER)
     assert await state(questions) == shared
+    acts = "SELECT user, channel, subject FROM audit WHERE action = 'share an answer'"
+    assert await database.run(lambda db: [tuple(row.values()) for row in db.query(acts)]) == [
+        (TYPED.user, TYPED.place.channel, TYPED.key)
+    ]
     assert await questions.share(TYPED.key, TEAM, TYPED.user) is None
 
 

@@ -20,6 +20,7 @@ from bot.domain.requests import StartRequest
 from bot.domain.roles import EVERYONE, Role, RoleGrant
 from bot.errors import BadArgument, Forbidden, NoSuchJob, Outdated, OverBudget
 from bot.ports.backends import TuningBackend
+from bot.ports.stores import BY_BOT
 from bot.spending.month_report import Basis, spend_of
 from bot.spending.price_table import read_price_table
 from handlers.assembly import UseCases
@@ -162,6 +163,8 @@ async def test_a_start_that_nobody_decides_on_ends_after_its_time(harness: Harne
     assert expired.state is JobState.CANCELLED
     assert expired.approval is not None
     assert not expired.approval.decided_by
+    [act] = await harness.database.run(lambda db: list(db.query("SELECT * FROM audit WHERE action LIKE 'end %'")))
+    assert (act["user"], act["action"], act["subject"]) == (BY_BOT, "end a start without an approval", job.key)
     assert "ended" in await harness.due()
 
 

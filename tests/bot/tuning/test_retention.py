@@ -7,8 +7,9 @@ from bot.domain.place import Place
 from bot.domain.requests import StartRequest
 from bot.domain.retention_rules import RetentionRules
 from bot.ports.job_store import Change
+from bot.ports.stores import BY_BOT
 from bot.tuning.retention import Retention
-from bot.tuning.tidying import Tidying
+from bot.tuning.tidying import Tidying, record_in
 from tests.bot.people.test_forgetting import rows, said, texts
 from tests.support.backend_harness import BUCKET
 from tests.support.harness import ADA, FILE, PLACE, TEAM, Harness
@@ -17,7 +18,7 @@ RULES = RetentionRules(conversation_days=30, report_days=10, training_file_days=
 
 
 def retention(harness: Harness, rules: RetentionRules = RULES) -> Retention:
-    tidying = Tidying(harness.backends, harness.jobs, harness.clock)
+    tidying = Tidying(harness.backends, harness.jobs, harness.clock, record_in(harness.jobs))
     return Retention(harness.stores.erasure, tidying, harness.clock, rules)
 
 
@@ -44,6 +45,9 @@ async def test_old_conversations_and_reports_are_erased_and_newer_ones_stay(harn
     await retention(harness).run()
     assert await harness.chats.conversation(Place(TEAM, "C1", "17.5")) is None
     assert await texts(harness, newer) == ["new", "answer to new"]
+    acts = "SELECT team, user, result FROM audit WHERE action = 'erase what is old'"
+    erased = await harness.database.run(lambda db: [tuple(row.values()) for row in db.query(acts)])
+    assert erased == [(TEAM, BY_BOT, "2"), (TEAM, BY_BOT, "2")]
 
 
 async def test_a_file_is_deleted_after_its_job_and_never_before(harness: Harness) -> None:

@@ -8,7 +8,8 @@ import pytest
 from bot.domain.jobs import JobState, TuningJob
 from bot.errors import BadArgument
 from bot.ports.job_store import Change
-from bot.tuning.tidying import Tidying
+from bot.ports.stores import BY_BOT
+from bot.tuning.tidying import Tidying, record_in
 from tests.support.backend_harness import BUCKET
 from tests.support.harness import ADA, Harness
 
@@ -16,7 +17,7 @@ MONTH = timedelta(days=30)
 
 
 def tidying(harness: Harness) -> Tidying:
-    return Tidying(harness.backends, harness.jobs, harness.clock)
+    return Tidying(harness.backends, harness.jobs, harness.clock, record_in(harness.jobs))
 
 
 async def kept(harness: Harness) -> dict[str, str]:
@@ -61,11 +62,14 @@ async def test_a_job_that_goes_on_at_google_keeps_its_files_whatever_the_row_say
 async def test_a_deletion_takes_the_files_and_leaves_the_rest(harness: Harness) -> None:
     old = await ended_long_ago(harness)
     running = await harness.started("running")
-    for each in await tidying(harness).find(MONTH):
-        if not each.kept:
-            await tidying(harness).delete(each)
+    await tidying(harness).delete([each for each in await tidying(harness).find(MONTH) if not each.kept])
     assert set(await kept(harness)) >= {running.key}
     assert old.key not in await kept(harness)
+    [act] = await harness.database.run(
+        lambda db: list(db.query("SELECT * FROM audit WHERE action LIKE 'delete%'"))
+    )
+    assert (act["user"], act["action"], act["subject"]) == (BY_BOT, "delete a left-over file", old.key)
+    assert int(act["result"]) >= 1
 
 
 async def test_the_endpoint_of_a_deleted_model_is_left_over_if_it_is_still_there(harness: Harness) -> None:
@@ -74,7 +78,7 @@ async def test_the_endpoint_of_a_deleted_model_is_left_over_if_it_is_still_there
     await change(harness, job, deleted_by=ADA)
     [left] = [each for each in await tidying(harness).find(MONTH) if each.kind == "endpoint"]
     assert (left.name, left.kept) == (job.endpoint, "")
-    await tidying(harness).delete(left)
+    await tidying(harness).delete([left])
     assert [each for each in await tidying(harness).find(MONTH) if each.kind == "endpoint"] == []
 
 

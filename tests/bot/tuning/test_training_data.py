@@ -8,7 +8,7 @@ from datetime import timedelta
 from bot.domain.jobs import JobState, TuningJob
 from bot.domain.requests import StartRequest
 from bot.ports.job_store import Change
-from bot.tuning.tidying import Tidying
+from bot.tuning.tidying import Tidying, record_in
 from tests.support.backend_harness import BUCKET
 from tests.support.dataset_builders import JPEG, PNG, jsonl, zipped
 from tests.support.harness import ADA, PLACE, TEAM, Harness
@@ -73,11 +73,10 @@ async def test_a_start_that_was_cut_off_uploads_no_picture_twice_and_all_are_del
     await harness.refresher.poll("vertex", [running])
     long_ago = harness.clock.now() - timedelta(days=31)
     await harness.jobs.change(job.key, lambda row: Change(replace(row, ended_at=long_ago)))
-    tidying = Tidying(harness.backends, harness.jobs, harness.clock)
+    tidying = Tidying(harness.backends, harness.jobs, harness.clock, record_in(harness.jobs))
     left_over = await tidying.files(timedelta(days=30))
     assert [each.kept for each in left_over] == [""] * 3
-    for each in left_over:
-        await tidying.delete(each)
+    await tidying.delete(left_over)
     assert stored(harness, job) == {}
 
 

@@ -1,4 +1,5 @@
-from bot.ports.stores import AuditEntry, AuditLine
+from bot.domain.jobs import BY_CEILING
+from bot.ports.stores import BY_BOT, BY_TERMINAL, AuditEntry, AuditLine
 from handlers.blocks.audit import build_audit
 from tests.support.block_checks import check_message
 from tests.support.builders import START, TEAM
@@ -17,6 +18,14 @@ def test_the_newest_acts_say_who_did_what_where() -> None:
     assert shared == "<@U0ADA> share *capitals* in <#C0LAB>: <#C0HALL>"
     assert deleted == "<@U0BOB> delete `tb-hidden`"
     assert given == "<@U0BOB> give a role `tuner U0ADA` in <#C0LAB>"
+
+
+def test_what_nobody_of_the_workspace_did_mentions_nobody() -> None:
+    acts = [AuditEntry(user, "delete", START) for user in (BY_BOT, BY_CEILING, BY_TERMINAL)]
+    message = build_audit([AuditLine(TEAM, act, "tb-1") for act in acts], {})
+    check_message(message)
+    for who in ("Tunebot itself delete", "The limit of running tunings delete", "Somebody at the terminal delete"):
+        assert who in message.text
 
 
 def test_in_a_thread_the_list_notifies_nobody() -> None:
