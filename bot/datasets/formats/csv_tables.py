@@ -215,14 +215,14 @@ class CsvTable:
             self._names.pop()
         self._names = [name or f"column{i}" for i, name in enumerate(self._names, 1)]
         # Where tables were put together, a byte order mark stands before the names, which makes quotes characters.
-        name = record[0]
+        name = next(iter(record), "")
         self._first_names = frozenset((name, f"\ufeff{name}", f'\ufeff"{name}"'))
         if self._guessed:
             self._collector.add(Problem("names-guessed", value=", ".join(self._names)), lines=(number,))
         return True
 
     def _holds_names(self, record: list[str]) -> bool:
-        first, *others = trimmed(record)
+        first, *others = trimmed(record) or [""]
         return [first.lstrip("\ufeff").strip('" '), *others] == [*map(str.strip, trimmed(self._names))]
 
     def _row(self, record: list[str], number: int) -> tuple[bytes, Problem | None]:

@@ -11,7 +11,7 @@ from operator import getitem
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.datasets import Converter, DatasetReport, Example, Repaired, Repairer, encode
@@ -75,6 +75,8 @@ some = settings(max_examples=60)
 
 @many
 @given(files, st.integers(1, 50), mappings, st.sampled_from(["a.jsonl", "a.csv", "a.json"]), st.booleans())
+@example(b"\n\x00", 1, None, "a.csv", False)
+@example(b"\t\t;completion\tsep=\r\n \r\t", 50, None, "a.csv", False)
 def test_checker_never_crashes_and_chunks_change_nothing(
     data: bytes, chunk: int, mapping: FieldMapping | None, name: str, packed: bool
 ) -> None:
