@@ -1,6 +1,7 @@
 """Says in one sentence why a model answers no more, where Google does not find it or says that it is retired.
 
 It claims only what is known: Google's answer, the dates of the table of prices, and where Google no longer trains.
+What is guessed from Google's words is said as a guess.
 """
 
 from bot.backends.google.error_hints import says_retired
@@ -35,11 +36,14 @@ class GoneModels:
         if found is not None and ended:
             message = _ended(model.name, found, is_base=is_base)
         elif retired:
-            message = f"Google no longer serves “{model.name}”. {error.message}"
+            message = f"It seems that Google no longer serves “{model.name}”. {error.message}"
         else:
             message = f"Google does not find the model “{model.name}”. {error.message}"
-        certain = retired or ended or not profile.trains_today
-        hint = self._next(base_model, profile, is_base=is_base) if certain else error.hint
+        hint = error.hint
+        if ended or not profile.trains_today:
+            hint = self._next(base_model, profile, is_base=is_base)
+        elif retired:
+            hint = f"If it is so: {self._next(base_model, profile, is_base=is_base)}"
         return type(error)(
             message,
             hint,

@@ -173,7 +173,7 @@ class Trial:
             await self.client.views_publish(user_id=event["user"], view=HOME)
 
     async def stopped(self, event: dict[str, Any]) -> None:
-        place = {"channel_id": event["channel"], "thread_ts": event["thread_ts"]}
+        place = {"channel_id": event["channel"], "thread_ts": event["thread_ts"] or None}
         await self.client.agents_sessions_setStatus(**place, status="active")
 
     async def count(self, ack: Any, body: dict[str, Any]) -> None:

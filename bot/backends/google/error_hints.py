@@ -10,7 +10,8 @@ import re2  # type: ignore[import-untyped]
 LONGEST_READ: Final = 4_000
 TRY_LATER: Final = "This usually passes by itself. Try again in a few minutes."
 
-# Google says of a model that it is off for good. The errors of other calls name fields that are deprecated.
+# What Google may say of a model that is off for good: a guess, since no code or reason of `google.rpc` says it and
+# no such answer was seen. So nobody is told more than that it seems so, beside Google's own words.
 _RETIRED: Final = (
     r"\b(models?|endpoint)\b.*\b(is|are|was|been) (now )?"
     r"(retired|discontinued|no longer (available|served|supported)|shut down|turned off)"
@@ -38,7 +39,7 @@ _HINTS: Final[tuple[tuple[Any, str], ...]] = tuple(
             r"|not supported for .*createTunedModel",
             "Choose another base model. An administrator can set the ones to offer with TUNEBOT_BASE_MODELS.",
         ),
-        (_RETIRED, "Choose another base model: Google no longer serves this one."),
+        (_RETIRED, "It seems that Google no longer serves this model: then choose another base model."),
         (
             r"adapter ?size",
             "Choose another adapter size, or leave it empty: then Google takes the base model's own.",
@@ -132,7 +133,7 @@ def says_too_many_tunings(message: str) -> bool:
 
 
 def says_retired(message: str) -> bool:
-    """Return whether Google says in this message that it no longer serves a model."""
+    """Return whether Google seems to say in this message that it no longer serves a model; it is a guess."""
     searched = message[:LONGEST_READ].encode(errors="replace").decode()
     return bool(_SAYS_RETIRED.search(searched))
 

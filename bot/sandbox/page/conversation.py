@@ -40,6 +40,8 @@ class Conversation:
         with tag("section", classes="pane", aria_label=self.title) as self._messages:
             self._feed = Feed(reader, f"Messages in {self.title}", open_thread)
             self._welcome = self._make_welcome()
+            # Direct messages with the app are one session.
+            self._doing = AgentStatus(reader, channel, "") if self._with_bot else None
             self._prompts = SuggestedPrompts(reader, channel, self._say) if self._with_bot else None
             self._composer = Composer(reader, self._send)
             self._composer.address(f"Message {self.title}")
@@ -68,6 +70,8 @@ class Conversation:
             self._home.refresh()
         if self._prompts is not None:
             self._prompts.refresh()
+        if self._doing is not None:
+            self._doing.refresh()
 
     def focus(self) -> None:
         """Put the cursor where one writes."""
@@ -127,6 +131,32 @@ class Conversation:
 
     async def _send(self, draft: Draft) -> bool:
         return await say(self._reader, self.channel, draft, self._feed)
+
+
+class AgentStatus:
+    """Says that the app works in a session, with Slack's button to stop it."""
+
+    def __init__(self, reader: Reader, channel: Channel, thread_ts: str) -> None:
+        self._reader = reader
+        self._channel = channel
+        self._thread_ts = thread_ts
+        with tag("p", classes="doing", role="status") as self._row:
+            ui.spinner("dots", size="1.2em")
+            self._words = tag("span")
+            self._stop = button("Stop", "btn-small", symbol="stop_circle", on_click=self._stop_agent)
+
+    def refresh(self) -> None:
+        """Show the status of now."""
+        status = status_of(self._reader, self._channel, self._thread_ts)
+        self._row.set_visibility(bool(status))
+        self._words.text = f"{self._reader.bot_name} {status}" if status else ""
+        self._stop.set_visibility(is_processing(self._reader, self._channel, self._thread_ts))
+
+    def _stop_agent(self) -> None:
+        try:
+            self._reader.person.stop_agent(self._channel, self._thread_ts)
+        except ClientRefusal as refusal:
+            self._reader.tell(f"{refusal}.")
 
 
 class SuggestedPrompts:
@@ -212,10 +242,7 @@ class ThreadPane:
                 tag("span", reader.sandbox.title(channel, reader.person), "channel-members")
                 button(symbol="close", classes="btn-icon push", aria_label="Close thread", on_click=close)
             self._feed = Feed(reader, "Messages in this thread", None)
-            with tag("p", classes="doing", role="status") as self._doing:
-                ui.spinner("dots", size="1.2em")
-                self._doing_words = tag("span")
-                self._stop = button("Stop", "btn-small", symbol="stop_circle", on_click=self._stop_agent)
+            self._doing = AgentStatus(reader, channel, root.ts)
             self._composer = Composer(reader, self._send, in_thread=True)
             self._composer.address("Reply in this thread")
         self._composer.takes_drops_on(pane)
@@ -227,16 +254,7 @@ class ThreadPane:
         entries = thread_entries(reader, self.channel, self.root)
         self._feed.show(entries)
         reader.has_read(f"{self.channel.id}/{self.root.ts}", entries[-1].message.ts)
-        status = status_of(reader, self.channel, self.root.ts)
-        self._doing.set_visibility(bool(status))
-        self._doing_words.text = f"{reader.bot_name} {status}" if status else ""
-        self._stop.set_visibility(is_processing(reader, self.channel, self.root.ts))
-
-    def _stop_agent(self) -> None:
-        try:
-            self._reader.person.stop_agent(self.channel, self.root.ts)
-        except ClientRefusal as refusal:
-            self._reader.tell(f"{refusal}.")
+        self._doing.refresh()
 
     def focus(self) -> None:
         """Put the cursor where one writes."""

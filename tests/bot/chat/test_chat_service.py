@@ -189,8 +189,13 @@ async def test_a_model_that_google_does_not_find_is_named_with_all_that_is_known
 
     harness.google.faults.fail(400, "Model gemini-3.1-flash-lite is no longer available.", path=path)
     said = await refusal()
-    assert said.message.startswith("Google no longer serves “refusing”. Google says: Model gemini-3.1-flash-lite")
-    assert said.hint == "Tune its file again on gemini-3.5-flash-lite: “Tune again” under its card opens the form."
+    assert said.message == (
+        "It seems that Google no longer serves “refusing”. Google says: Model gemini-3.1-flash-lite is no longer "
+        "available."
+    )
+    assert said.hint == (
+        "If it is so: Tune its file again on gemini-3.5-flash-lite: “Tune again” under its card opens the form."
+    )
 
     harness.google.faults.fail(400, "The input is too long.", path=path)
     assert "too long" in (await refusal()).message

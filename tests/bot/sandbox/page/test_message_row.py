@@ -41,6 +41,20 @@ async def test_the_stop_button_shows_while_a_session_is_processing_and_reaches_t
         await expect(page.get_by_text("Trial is working...")).to_have_count(0)
 
 
+async def test_the_stop_button_shows_in_direct_messages_which_are_one_session() -> None:
+    async with trial() as there, there.open() as page:
+        opened = await there.client.conversations_open(users=there.ada)
+        direct = opened["channel"]["id"]
+        await there.client.chat_postMessage(channel=direct, text="Ask me")
+        await page.get_by_role("button", name="Trial", exact=False).first.click()
+        await shown(page, "Ask me").wait_for()
+        await expect(page.get_by_role("button", name="Stop")).to_be_hidden()
+        await there.client.agents_sessions_setStatus(channel_id=direct, status="processing")
+        await page.get_by_text("Trial is working...").wait_for()
+        await page.get_by_role("button", name="Stop").click()
+        await expect(page.get_by_role("button", name="Stop")).to_be_hidden()
+
+
 async def test_messages_are_edited_deleted_and_reacted_to_before_ones_eyes() -> None:
     async with trial() as there, there.open() as page:
         ts = await there.post("first words")
