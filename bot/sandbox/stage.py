@@ -144,7 +144,7 @@ class Stage:
             process.kill()
             return await process.wait()
         finally:
-            # Also where who waits for the end is cancelled.
+            # Also where the caller is cancelled while it waits.
             if self._log is not None:
                 self._log.close()
 

@@ -27,7 +27,7 @@ async def walk(echo: Callable[[str], None] = click.echo) -> None:
             google.create_bucket(BUCKET)
             ada = slack.person("ada", "Ada")
             channel = slack.add_channel("tuning", ada)
-            echo(f"Slack and Google are played on {slack.origin} and {google.url}; the bot is the real one.\n")
+            echo(f"Stand-ins of Slack and Google: {slack.origin} and {google.url}. The bot is the real one.\n")
             async with Stage(slack, google, Path(directory)):
                 shown: dict[str, str] = {}
                 printer = asyncio.create_task(_print_messages(slack, echo, shown))
@@ -40,7 +40,7 @@ async def walk(echo: Callable[[str], None] = click.echo) -> None:
                     with suppress(asyncio.CancelledError):
                         await printer
                     _print_news(slack, echo, shown)
-    echo("\nThat was all of it. The answers came from a toy that learned the rows by heart, not from Gemini.")
+    echo("\nThat was all. The answers came from a toy that only remembers the rows, not from Gemini.")
 
 
 async def _tune(slack: SlackStandIn, ada: Person, channel: Channel, echo: Callable[[str], None]) -> None:

@@ -168,7 +168,7 @@ class CharacterRun:
         return 0 if self._plan is None else min(self._plan.point(step), len(self._moments))
 
     def _follow(self) -> None:
-        """Plan the work, wait for a turn, start the worker and take down what it says, until it ends."""
+        """Plan the work, wait for a turn, start the worker, and note its reports until it ends."""
         try:
             plan = self._plan = plan_of(self._training_task, self._trainer.bounds, self._trainer.seed)
         except ValueError as error:

@@ -32,7 +32,7 @@ ACCOUNT = "tunebot@sandbox-project.iam.gserviceaccount.com"
 
 
 class Credentials:
-    """The tokens and the key that this stand-in honours.
+    """The tokens and the key that this stand-in accepts.
 
     `lifetime` is what new tokens live for, in seconds; `refuse_refresh` makes the token endpoint answer
     `invalid_grant`, as it does for a revoked account. `refresh_token` is a user's; google-auth sends it to Google

@@ -119,13 +119,13 @@ def proxy_page(status: int) -> str:
 
 @dataclass(slots=True)
 class Faults:
-    """The faults laid out, first come first met, and what Google does differently until `clear`.
+    """The faults that are set, and what else is unusual until `clear`; a request meets the first that fits.
 
     A list shows a job only `list_lag` seconds of the stand-in's clock after its creation.
     """
 
     list_lag: float = 0.0
-    _laid: list[Fault] = field(default_factory=list)
+    _faults: list[Fault] = field(default_factory=list)
     _lost_operations: set[str] = field(default_factory=set)
 
     def fail(
@@ -191,28 +191,28 @@ class Faults:
 
     def remove(self, fault: Fault) -> None:
         """Take one fault away."""
-        self._laid.remove(fault)
+        self._faults.remove(fault)
 
     def clear(self) -> None:
         """Take every fault away, find every lost operation again and behave as Google usually does."""
-        self._laid.clear()
+        self._faults.clear()
         self._lost_operations.clear()
         self.list_lag = 0.0
 
     @property
     def waiting(self) -> list[Fault]:
         """The faults that still wait for a request."""
-        return [fault for fault in self._laid if fault.times != 0]
+        return [fault for fault in self._faults if fault.times != 0]
 
     def _add(self, kind: FaultKind, chosen: Chosen, **facts: Any) -> Fault:
         path, query = re.compile(chosen.get("path", "")), re.compile(chosen.get("query", ""))
         fault = Fault(kind, path, query, chosen.get("method"), chosen.get("times", 1), **facts)
-        self._laid.append(fault)
+        self._faults.append(fault)
         return fault
 
     async def meet(self, request: web.Request) -> Fault | None:
         """Let a request meet its faults; delays are waited for here, the first other one is returned."""
-        for fault in list(self._laid):
+        for fault in list(self._faults):
             if not fault.fits(request):
                 continue
             fault.spend()

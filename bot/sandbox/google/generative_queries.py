@@ -9,7 +9,7 @@ from bot.sandbox.google.content_requests import check_roles, check_safety, check
 from bot.sandbox.google.json_bodies import GEMINI, PALM, decode, encode
 from bot.sandbox.google.router import Call, Router, answer
 from bot.sandbox.google.rpc_status import invalid, not_found
-from bot.sandbox.google.text_generation import Answers, ContentRoutes, Piece, content_response, speak
+from bot.sandbox.google.text_generation import Answers, ContentRoutes, Piece, content_response, generate
 from bot.sandbox.google.trainer import Prompt, TrainingRun
 from bot.sandbox.google.training_files import count_tokens
 from bot.sandbox.google.tuned_models import TunedModels
@@ -56,7 +56,7 @@ class QueryRoutes(ContentRoutes):
         # A candidate that was held back is missing, and a filter says why; after a blocked prompt all are.
         for _ in range(asked.get("candidateCount", 1)):
             order = self._answers.take(text)
-            pieces = [piece async for piece in speak(order, training_run, prompt, call.arguments["name"])]
+            pieces = [piece async for piece in generate(order, training_run, prompt, call.arguments["name"])]
             last = pieces[-1]
             if last.block or last.finish in ("SAFETY", "OTHER"):
                 filters.append({"reason": "SAFETY" if "SAFETY" in (last.block, last.finish) else "OTHER"})
@@ -81,7 +81,7 @@ class QueryRoutes(ContentRoutes):
         content = {"totalTokens": count, "promptTokensDetails": details}
         return answer(encode(GEMINI, "CountTokensResponse", content))
 
-    def _speak(self, call: Call) -> AsyncIterator[Piece]:
+    def _generate(self, call: Call) -> AsyncIterator[Piece]:
         asked = decode(GEMINI, "GenerateContentRequest", call.body or {})
         name = call.arguments["name"]
         check_roles(asked)
@@ -91,7 +91,7 @@ class QueryRoutes(ContentRoutes):
         prompt = prompt_of(asked)
         if name.startswith("tunedModels/"):
             self._check_tuned(name, asked, prompt)
-        return speak(self._answers.take(prompt.text), training_run, prompt, name)
+        return generate(self._answers.take(prompt.text), training_run, prompt, name)
 
     def _check_tuned(self, name: str, asked: dict[str, Any], prompt: Prompt) -> None:
         """Refuse what Google's tuned models don't take."""

@@ -52,7 +52,7 @@ class GoogleStandIn:
 
     A job takes `job_seconds` from start to success; None stops the clock for jobs, so that only `advance`,
     `finish`, `fail` and `cancel` of each job move it. `clock` tells seconds since 1970. `trainer` replaces
-    the memory.
+    the MemoryTrainer.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class GoogleStandIn:
 
     @property
     def api_key(self) -> str:
-        """The one API key that is honoured."""
+        """The one API key that is accepted."""
         return self.credentials.api_key
 
     def issue_token(self, lifetime: float | None = None) -> str:
@@ -144,7 +144,7 @@ class GoogleStandIn:
         """Listen; the port is chosen by the system when none was given."""
         application = web.Application()
         application.router.add_route("*", "/{path:.*}", self._serve)
-        # A stand-in stops at once: requests under way are cut as when a machine goes down.
+        # A stand-in stops at once: open requests are cut, as when a machine goes down.
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.2)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._host, self._port)

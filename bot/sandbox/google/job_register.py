@@ -77,7 +77,7 @@ class Job:
         if self.started is None:
             self.registry.settle()
         else:
-            self.look(self.registry.now())
+            self.update(self.registry.now())
         if self.outcome is not None:
             return self.outcome
         if self.started is None:
@@ -101,7 +101,7 @@ class Job:
         self._pushes.append((min(self.total_steps, self._steps(now) + steps), now))
         if self._frozen is not None:
             self._frozen = self._pushes[-1][0]
-        self.look(now)
+        self.update(now)
 
     def finish(self) -> None:
         """Complete all steps now: the job succeeds, unless its data is bad."""
@@ -125,7 +125,7 @@ class Job:
         self._frozen = None
 
     def set_state(self, state: str | None) -> None:
-        """Show this state on the wire instead of the true one, also one that nobody knows; None ends that."""
+        """Show this state on the wire instead of the true one, also an unknown one; None ends that."""
         self.shown_state = state
 
     def end(self, outcome: str, at: float, error: tuple[int, str] | None = None) -> None:
@@ -138,7 +138,7 @@ class Job:
             self.training_run.stop()
         self.registry.leave(self)
 
-    def look(self, now: float) -> None:
+    def update(self, now: float) -> None:
         """Bring a started job to where it is at `now`."""
         if self.started is None or self.outcome is not None:
             return
@@ -243,7 +243,7 @@ class Jobs:
             self._placed.append(job)
 
     def leave(self, job: Job) -> None:
-        """Take note that a job ended, which frees its place for one that waits."""
+        """Note that a job ended, which frees its place for one that waits."""
         if job in self._waiting:
             self._waiting.remove(job)
         elif job in self._placed:
@@ -255,7 +255,7 @@ class Jobs:
         now = self.now()
         while self._waiting:
             for job in list(self._placed):
-                job.look(now)
+                job.update(now)
             free = self.limits.concurrent_vertex_jobs - len(self._placed)
             if free < 1:
                 return

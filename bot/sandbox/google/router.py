@@ -21,7 +21,7 @@ SYSTEM_QUERY = {"key", "alt", "$alt", "fields", "prettyPrint", "quotaUser", "$.x
 
 @dataclass(slots=True)
 class Call:
-    """One request on its way: `arguments` are the path's named parts, `body` its JSON (None without one).
+    """One request: `arguments` are the path's named parts, `body` its JSON (None without one).
 
     `cut_after` and `pause` are set by faults: a streamed answer ends without its end after that many pieces, or
     pauses.
@@ -122,7 +122,7 @@ def parse_json(raw: bytes) -> Any:
 
 
 def whole_number(query: dict[str, str], name: str, default: int, largest: int) -> int:
-    """Read a page size: at least 1, capped at `largest` in silence, as Google does."""
+    """Read a page size: at least 1, larger ones count as `largest` without an error, as at Google."""
     text = query.get(name, "")
     if not re.fullmatch(r"-?\d{0,9}", text):
         raise invalid(f"Invalid value at '{name}' (TYPE_INT32), \"{text}\"", name)

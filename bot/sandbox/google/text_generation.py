@@ -43,7 +43,7 @@ class Order:
 
 @dataclass(slots=True)
 class Answers:
-    """Orders for the coming questions, first come first served; without any, models answer by themselves."""
+    """Orders for the next questions, taken in the order in which they were given; without any, models answer."""
 
     _orders: list[Order] = field(default_factory=list)
 
@@ -52,11 +52,11 @@ class Answers:
         self._orders.append(Order(times, containing, block=reason))
 
     def finish(self, reason: str, text: str = "", *, times: int | None = 1, containing: str = "") -> None:
-        """End the answer for this reason, also one that nobody knows, with this text or, empty, no content."""
+        """End the answer for this reason, also an unknown one, with this text; an empty one leaves no content."""
         self._orders.append(Order(times, containing, finish=reason, text=text))
 
     def say(self, text: str, *, times: int | None = 1, containing: str = "") -> None:
-        """Say this."""
+        """Answer with this text."""
         self._orders.append(Order(times, containing, text=text))
 
     def leave_out(self, *, times: int | None = 1, containing: str = "") -> None:
@@ -64,7 +64,7 @@ class Answers:
         self._orders.append(Order(times, containing, candidates=False))
 
     def clear(self) -> None:
-        """Take all orders back."""
+        """Delete all orders."""
         self._orders.clear()
 
     def take(self, question: str) -> Order:
@@ -88,7 +88,7 @@ class Piece:
     tokens: tuple[int, int] | None = None
 
 
-async def speak(
+async def generate(
     order: Order, training_run: TrainingRun | None, prompt: Prompt, model: str
 ) -> AsyncIterator[Piece]:
     """Give an answer in pieces; the last one carries the finish reason and the token counts.
@@ -100,11 +100,11 @@ async def speak(
         yield Piece(block=order.block, candidates=False, tokens=(asked, 0))
         return
     if order.text is not None:
-        words = _said(order.text)
+        words = _words_of(order.text)
     elif training_run is not None:
         words = training_run.answer(prompt)
     else:
-        words = _said(f"This is a local stand-in of Google, not {model}: only tuned models answer here.")
+        words = _words_of(f"This is a local stand-in of Google, not {model}: only tuned models answer here.")
     if prompt.stops:
         words = _until_stop(words, prompt.stops)
     room = math.inf if prompt.max_output_tokens is None else prompt.max_output_tokens * 4
@@ -121,7 +121,7 @@ async def speak(
     yield Piece(finish=finish, tokens=(asked, math.ceil(used / 4)))
 
 
-async def _said(text: str) -> AsyncIterator[str]:
+async def _words_of(text: str) -> AsyncIterator[str]:
     start = 0
     while start < len(text):
         space = text.find(" ", start + 1)
@@ -198,7 +198,7 @@ class ContentRoutes(ABC):
     """generateContent and its stream: each API says how it reads a question and how it writes an answer."""
 
     @abstractmethod
-    def _speak(self, call: Call) -> AsyncIterator[Piece]:
+    def _generate(self, call: Call) -> AsyncIterator[Piece]:
         """Check a request, and return its answer in pieces."""
 
     @abstractmethod
@@ -207,7 +207,7 @@ class ContentRoutes(ABC):
 
     async def generate_content(self, call: Call) -> web.Response:
         """Answer in one piece."""
-        pieces = [piece async for piece in self._speak(call)]
+        pieces = [piece async for piece in self._generate(call)]
         text = "".join(piece.text for piece in pieces)
         return answer(self._response(call, dataclasses.replace(pieces[-1], text=text)))
 
@@ -218,7 +218,7 @@ class ContentRoutes(ABC):
             Cut: a fault asked for the connection to be cut after so many pieces.
         """
         # A refusal comes from here, before the headers leave, and so is an HTTP error.
-        pieces = self._speak(call)
+        pieces = self._generate(call)
         events = call.query.get("alt") == "sse"
         reply = web.StreamResponse(
             headers={"Content-Type": "text/event-stream" if events else "application/json; charset=UTF-8"}

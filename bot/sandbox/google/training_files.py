@@ -1,4 +1,4 @@
-"""Tuning files as Vertex AI reads them: what breaks a job, what is dropped in silence, what is counted.
+"""Tuning files as Vertex AI reads them: what breaks a job, what is dropped without an error, what is counted.
 
 Files are read line by line in a thread; only a bounded part of them stays in memory.
 """
@@ -150,7 +150,7 @@ def _part_text(part: dict[str, Any], index: int) -> str:
 
 
 def _drop_reason(turns: Sequence[tuple[str, str]], limits: Limits) -> str | None:
-    """Say why a row is left out in silence, None when it is trained on."""
+    """Say why a row is left out without an error, None when it is trained on."""
     if not any(role == "user" for role, _ in turns):
         return "The example has no user message."
     if turns[-1][0] != "model":

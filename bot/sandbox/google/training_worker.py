@@ -76,10 +76,10 @@ def _sum(measures: Sequence[Measure]) -> Measure:
     )
 
 
-def _leave_with(parent: BinaryIO) -> None:
+def _end_with(parent: BinaryIO) -> None:
     """End the process as soon as the parent's end of the pipe is closed, even by a kill."""
     parent.read()
-    # Nothing is left to say to anybody, so nothing needs to be flushed or unwound.
+    # Nobody reads reports any more, so nothing needs to be flushed or cleaned up.
     os._exit(1)
 
 
@@ -88,11 +88,11 @@ def main() -> None:
     if hasattr(os, "nice"):
         os.nice(10)
     work = pickle.load(sys.stdin.buffer)  # noqa: S301  It comes from the process that started this one.
-    threading.Thread(target=_leave_with, args=(sys.stdin.buffer,), daemon=True).start()
+    threading.Thread(target=_end_with, args=(sys.stdin.buffer,), daemon=True).start()
     for report in train(work):
         pickle.dump(report, sys.stdout.buffer)
         sys.stdout.buffer.flush()
-    # The thread holds standard input's lock, which an orderly end would wait for and then complain about.
+    # The thread holds the lock of standard input, for which a usual end would wait.
     os._exit(0)
 
 

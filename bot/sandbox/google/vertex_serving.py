@@ -9,7 +9,7 @@ from bot.sandbox.google.content_requests import check_roles, check_safety, check
 from bot.sandbox.google.json_bodies import VERTEX, decode, encode, timestamp
 from bot.sandbox.google.router import Call, Router, answer, list_answer
 from bot.sandbox.google.rpc_status import failed_precondition, not_found
-from bot.sandbox.google.text_generation import Answers, ContentRoutes, Piece, content_response, speak
+from bot.sandbox.google.text_generation import Answers, ContentRoutes, Piece, content_response, generate
 from bot.sandbox.google.trainer import TrainingRun
 from bot.sandbox.google.training_files import count_tokens
 from bot.sandbox.google.vertex_jobs import PARENT, SERVICE, Checkpoint, TuningJob, TuningJobs, schema_of
@@ -127,7 +127,7 @@ class ServingRoutes(ContentRoutes):
             raise not_found(f"Operation {call.arguments['operation']} not found.")
         return answer(operation)
 
-    def _speak(self, call: Call) -> AsyncIterator[Piece]:
+    def _generate(self, call: Call) -> AsyncIterator[Piece]:
         asked = decode(schema_of(call), "GenerateContentRequest", call.body or {})
         check_roles(asked)
         training_run = self._training_run(call)
@@ -136,7 +136,7 @@ class ServingRoutes(ContentRoutes):
         check_safety(asked)
         prompt = prompt_of(asked)
         name = call.arguments["endpoint"] or call.arguments["published"]
-        return speak(self._answers.take(prompt.text), training_run, prompt, name)
+        return generate(self._answers.take(prompt.text), training_run, prompt, name)
 
     def _training_run(self, call: Call) -> TrainingRun | None:
         """Return what answers at an endpoint; None for a base model."""

@@ -34,7 +34,7 @@ _KEYS: Final = """(event) => {
   } else if (fits && (event.key === 'Tab' || event.key === 'Enter' && !written)) {
     take(); write(chosen);
   } else if (event.key === 'Enter') {
-    // Later, so that the page hears of the emptied box first.
+    // Later, so that the page is told of the empty box first.
     take(); const text = box.value; write(''); setTimeout(() => emit('Enter', text), 0);
   }
 }"""
@@ -48,7 +48,7 @@ class Draft:
     files: tuple[tuple[str, bytes], ...]
 
 
-# Says it and tells whether it was taken; what was refused stays in the composer.
+# Sends the message and returns whether Slack took it; a refused one stays in the composer.
 Send = Callable[[Draft], Awaitable[bool]]
 
 
@@ -217,7 +217,7 @@ class Composer:
         if not words and not self._files:
             return
         if command(words) is not None and self._files:
-            self._reader.tell("A slash command takes no files. Send the file first, or upload it in the form.")
+            self._reader.notify("A slash command takes no files. Send the file first, or upload it in the form.")
             return
         files, self._files = self._files, []
         self._write("")

@@ -104,11 +104,11 @@ class ControlStrip:
         except RuntimeError as error:
             # The bot could not start; its own last words say why.
             words = str(error)
-        self._reader.tell(words)
+        self._reader.notify(words)
         self._reader.sandbox.slack.workspace.changed()
 
     def _make_normal(self) -> None:
-        self._reader.tell(make_normal(self._reader.sandbox))
+        self._reader.notify(make_normal(self._reader.sandbox))
         self._reader.sandbox.slack.workspace.changed()
 
     def _flip(self) -> None:

@@ -82,12 +82,12 @@ class Conversation:
         with tag("div", classes="welcome") as welcome:
             tag("h3", f"This is the start of {self.title}")
             if self._bot not in self.channel.members:
-                tag("p", f"{bot} is not in here, so it hears nothing of what you write.")
+                tag("p", f"{bot} is not in this channel, so it gets nothing that you write.")
                 return welcome
             tag(
                 "p",
-                f"{bot} is the real one; Slack and Google are played on this machine. What answers is a toy model "
-                "that is trained right here: it shows the flow, not the quality.",
+                f"{bot} is the real one; Slack and Google are stand-ins on this machine. A toy model answers, which is "
+                "trained right here: it shows the flow, not the quality.",
             )
             tag("p", "The sample is fifteen pairs of a number and the next one. The steps are listed at the side.")
             with tag("div", classes="welcome-ways"):
@@ -156,7 +156,7 @@ class AgentStatus:
         try:
             self._reader.person.stop_agent(self._channel, self._thread_ts)
         except ClientRefusal as refusal:
-            self._reader.tell(f"{refusal}.")
+            self._reader.notify(f"{refusal}.")
 
 
 class SuggestedPrompts:
@@ -189,14 +189,14 @@ async def say(reader: Reader, channel: Channel, draft: Draft, feed: Feed, thread
     typed = command(draft.text)
     try:
         if typed is not None and thread_ts is not None:
-            reader.tell(f"{typed[0]} is not supported in threads. Mention {reader.bot_name} instead.")
+            reader.notify(f"{typed[0]} is not supported in threads. Mention {reader.bot_name} instead.")
             return False
         if typed is not None:
             await person.slash_command(channel, typed[0], typed[1])
         else:
             person.post(channel, person.typed(draft.text), draft.files, thread_ts)
     except ClientRefusal as refusal:
-        reader.tell(f"{refusal}.")
+        reader.notify(f"{refusal}.")
         return False
     feed.to_the_end()
     return True

@@ -30,11 +30,11 @@ Line = Entry | str
 
 
 class Feed:
-    """Shows entries under lines that name the day; the newest is at the bottom and stays in sight."""
+    """Shows entries under lines that name the day; the newest is at the bottom and stays visible."""
 
     def __init__(self, reader: Reader, label: str, open_thread: Callable[[Message], None] | None) -> None:
         self._row = MessageRow(reader, open_thread)
-        # A reversed column keeps the newest in sight by itself, and holds still while one reads further up.
+        # A reversed column keeps the newest visible by itself, and does not move while one reads further up.
         self._scroller = tag(
             "div", classes="scroller", tabindex="0", role="log", aria_live="off", aria_label=label
         )
@@ -58,7 +58,7 @@ class Feed:
             if at != last:
                 things.append((f"day {at}", day(at, today), day(at, today)))
                 last = at
-            things.append((entry.message.ts, entry.looks, entry))
+            things.append((entry.message.ts, entry.appearance, entry))
         self._rows.show(things)
 
     def to_the_end(self) -> None:

@@ -55,7 +55,7 @@ async def _shortcut(reader: Reader, callback_id: str, message: Message) -> None:
 
 def _copy(reader: Reader, address: str) -> None:
     reader.client.run_javascript(f"navigator.clipboard?.writeText({quoted(address)})")
-    reader.tell(f"Copied: {address}")
+    reader.notify(f"Copied: {address}")
 
 
 async def _edit(reader: Reader, message: Message) -> None:

@@ -35,7 +35,7 @@ class Entry:
     status: str = ""
 
     @property
-    def looks(self) -> object:
+    def appearance(self) -> object:
         """Equal for two entries that look the same."""
         message = self.message
         return (
@@ -95,7 +95,7 @@ class MessageRow:
             ])  # fmt: skip
             known = reader.sandbox.slack.workspace.files
             files.show([(each, known[each].deleted, known[each]) for each in shown.files])
-            foot.show([(_TEXT_BLOCK, now.looks, now)])
+            foot.show([(_TEXT_BLOCK, now.appearance, now)])
 
         show(entry)
         return show

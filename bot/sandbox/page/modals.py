@@ -25,7 +25,7 @@ class ModalHost:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._shown: View | None = None
-        self._looks: object = None
+        self._appearance: object = None
         self._root = ""
         self._busy = False
         with ui.dialog().props("no-backdrop-dismiss no-shake transition-duration=150") as self._dialog:
@@ -42,7 +42,7 @@ class ModalHost:
         """Show what the workspace holds for this person now."""
         view = self._view()
         if view is not self._shown:
-            self._shown, self._looks = view, None
+            self._shown, self._appearance = view, None
             if view is None:
                 self._dialog.close()
                 return
@@ -53,10 +53,10 @@ class ModalHost:
                 run_script(self._panel, _BEGIN)
         if view is None or self._surface is None or self._blocks is None:
             return
-        looks = (view.hash, dict(view.errors))
-        if looks != self._looks:
-            renewed = self._looks is not None and self._looks != looks and not view.errors
-            self._looks = looks
+        appearance = (view.hash, dict(view.errors))
+        if appearance != self._appearance:
+            renewed = self._appearance is not None and self._appearance != appearance and not view.errors
+            self._appearance = appearance
             self._fill(view, renewed=renewed)
 
     def _view(self) -> View | None:

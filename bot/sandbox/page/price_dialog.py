@@ -79,8 +79,8 @@ async def change_prices(reader: Reader, prices: PriceFile) -> None:
     reader.sandbox.stopped = True
     try:
         await prices.use(changed)
-        reader.tell("The bot uses this table now.")
+        reader.notify("The bot uses this table now.")
     except RuntimeError as error:
-        reader.tell(f"The bot keeps the table from before. {error}")
+        reader.notify(f"The bot keeps the table from before. {error}")
     reader.sandbox.stopped = False
     reader.sandbox.slack.workspace.changed()

@@ -39,7 +39,7 @@ class Reader:
         """Note that the person does something in this window."""
         self.sandbox.acts_in(self.person, self.client.id)
 
-    def tell(self, text: str) -> None:
+    def notify(self, text: str) -> None:
         """Show a short notice that goes away by itself."""
         with self.client:
             ui.notify(text, position="top", color="dark", timeout=6000, classes="toast")
@@ -51,7 +51,7 @@ class Reader:
             done = await act
         except ClientRefusal as refusal:
             if not refusal.fields:
-                self.tell(f"Slack does not let you do that: {refusal}.")
+                self.notify(f"Slack does not let you do that: {refusal}.")
             return None
         if isinstance(done, Delivery):
             self.check(done)
@@ -66,7 +66,7 @@ class Reader:
             "timeout": f"{self.bot_name} did not answer within 3 seconds.",
             "no_connection": f"{self.bot_name} is not connected to Slack.",
         }.get(outcome, f"The connection to {self.bot_name} broke.")
-        self.tell(f"{why} Try again in a moment.")
+        self.notify(f"{why} Try again in a moment.")
 
     async def confirm(self, wanted: dict[str, Any]) -> bool:
         """Ask as a Block Kit `confirm` object says."""
@@ -104,7 +104,7 @@ class Surface:
         await self.reader.attempt(self.reader.person.click(self.thing, key, value))
 
     async def put(self, block: Json, element: Json, given: Any) -> None:
-        """Put a value into an input; the app hears of it where the element acts at once."""
+        """Put a value into an input; the app is told where the element acts at once."""
         key = (block["block_id"], element["action_id"])
         await self.reader.attempt(self.reader.person.select(self.thing, key, given))
 

@@ -27,7 +27,7 @@ RETRY_DELAYS = (0.0, 60.0, 300.0)
 
 
 class DeliveryFailed(Exception):
-    """One attempt came to nothing; `outcome` is ``error`` or ``no_connection``."""
+    """One attempt failed; `outcome` is ``error`` or ``no_connection``."""
 
     def __init__(self, outcome: str, detail: str = "", *, retry: bool = True) -> None:
         super().__init__(detail or outcome)
@@ -46,7 +46,7 @@ class Transport(Protocol):
 
 
 class Deliveries:
-    """Everything on its way to the app; `ack_seconds` and `retry_delays` may be shortened in tests."""
+    """All deliveries to the app; `ack_seconds` and `retry_delays` may be shortened in tests."""
 
     def __init__(self, workspace: SlackWorkspace, faults: Faults) -> None:
         self.ack_seconds = ACK_SECONDS
@@ -58,7 +58,7 @@ class Deliveries:
         self._resting: set[asyncio.Task[Any]] = set()
 
     def send_event(self, payload: Json) -> Delivery:
-        """Deliver an event in the background, repeated until it is acknowledged or given up."""
+        """Deliver an event in the background, repeated until it is acknowledged or no retry is left."""
         delivery = self._new("events_api", payload)
         self._spawn(self._with_retries(delivery))
         return delivery
@@ -70,13 +70,13 @@ class Deliveries:
         return delivery
 
     async def settle(self, within: float = WAIT_SECONDS) -> None:
-        """Wait until nothing is on its way; a retry that is a second or more away does not count."""
+        """Wait until all deliveries have ended; a retry that is a second or more away does not count."""
         await self._workspace.wait_for(
             lambda: None if self._tasks - self._resting else True, within, what="quiet on the wires"
         )
 
     async def close(self) -> None:
-        """Give up what is on its way."""
+        """Cancel all deliveries."""
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

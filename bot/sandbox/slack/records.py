@@ -215,7 +215,7 @@ class WebCall:
 
 @dataclass(slots=True)
 class Attempt:
-    """One try at handing a delivery over; `outcome` is ``acked``, ``timeout``, ``error`` or ``no_connection``."""
+    """One try to deliver; `outcome` is ``acked``, ``timeout``, ``error`` or ``no_connection``."""
 
     retry_num: int
     transport: str

@@ -1,6 +1,6 @@
 """The errors with which the stand-in refuses something.
 
-Kept apart so that rules and methods can refuse without knowing how a refusal travels.
+They are here so that rules and methods need not know how an error is sent.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ class SlackError(Exception):
 
 
 class ClientRefusal(Exception):
-    """Slack's own app would not let the person do this, so the bot never hears of it.
+    """Slack's own app would not let the person do this, so the bot is not told.
 
     `fields` maps a block id to what the form shows under it.
     """

@@ -1,6 +1,6 @@
 """The installed app as the workspace sees it: its tokens, scopes, commands and subscriptions.
 
-With a manifest it hears of nothing that the manifest leaves out, which makes a forgotten scope or event visible.
+With a manifest it is told nothing that the manifest leaves out, which makes a forgotten scope or event visible.
 """
 
 from dataclasses import dataclass, field

@@ -110,7 +110,7 @@ class Faults:
     # Deliveries
 
     def duplicate_deliveries(self, times: int = 1) -> None:
-        """Hand the next payloads over twice, at once, under two envelope ids."""
+        """Deliver the next payloads twice, at once, under two envelope ids."""
         self._duplicates += times
 
     def reorder_deliveries(self, count: int = 2) -> None:
@@ -174,7 +174,7 @@ class Faults:
         return False
 
     def outage(self) -> None:
-        """Be gone: cut all sockets and reset every call until `clear`."""
+        """Answer nothing: cut all sockets and reset every call until `clear`."""
         self.rules.insert(0, Fault("*", None, cut=Cut.RESET))
         self.silence(ignore_pings=True)
         self.drop_sockets()

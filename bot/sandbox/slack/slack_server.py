@@ -90,24 +90,24 @@ class SlackStandIn:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the port and give up everything on its way."""
+        """Close the port and cancel all deliveries."""
         await self.deliveries.close()
         await self._stack.aclose()
 
     def _web_application(self) -> web.Application:
         uploads = Uploads()
         api = WebApi(self._events, uploads, self.sockets, self._request_faults, self.limits)
-        doors = FileServer(self.workspace, self.app, uploads, self._request_faults)
+        file_server = FileServer(self.workspace, self.app, uploads, self._request_faults)
         application = web.Application(client_max_size=2**31)
         application.add_routes(
             [
                 web.post("/api/{method}", api.handle),
                 web.get("/api/{method}", api.handle),
                 web.get("/link/", self.sockets.handle),
-                web.post("/upload/v1/{ticket}", doors.upload),
-                web.get("/files-pri/{team_and_file}/{name}", doors.download),
-                web.get("/files-pri/{team_and_file}/download/{name}", doors.download),
-                web.get("/login", doors.login),
+                web.post("/upload/v1/{ticket}", file_server.upload),
+                web.get("/files-pri/{team_and_file}/{name}", file_server.download),
+                web.get("/files-pri/{team_and_file}/download/{name}", file_server.download),
+                web.get("/login", file_server.login),
                 web.post("/actions/{team}/{secret}", self._responses.handle),
             ]
         )
@@ -155,7 +155,7 @@ class SlackStandIn:
         return self.workspace.add_channel(name, *members, *bot, private=private)
 
     def invite_bot(self, channel_id: str) -> None:
-        """Put the bot into a channel, which makes it hear what is said there."""
+        """Put the bot into a channel, so that it is told what is said there."""
         self.workspace.channels[channel_id].members.add(self.app.bot_user_id)
         self.workspace.changed()
         self._events.member_joined(self.app.bot_user_id, channel_id)
@@ -169,5 +169,5 @@ class SlackStandIn:
         )
 
     async def settle(self, within: float = WAIT_SECONDS) -> None:
-        """Wait until nothing is on its way to the app."""
+        """Wait until all deliveries to the app have ended."""
         await self.deliveries.settle(within)

@@ -1,6 +1,6 @@
-"""The little workspace held in memory: its people, channels, messages, files, views and its log.
+"""The workspace, which is kept in memory: its people, channels, messages, files, views and its log.
 
-It changes only through plain methods on one event loop, and wakes those who wait for a change. It does no I/O.
+It changes only through plain methods on one event loop, and wakes all that wait for a change. It does no I/O.
 """
 
 import asyncio
@@ -175,7 +175,7 @@ class SlackWorkspace:
     # Waiting
 
     def changed(self) -> None:
-        """Wake everybody who waits for something to happen."""
+        """Wake all that wait for a change."""
         self.version += 1
         waiting, self._waiting = self._waiting, set()
         for future in waiting:

@@ -33,7 +33,7 @@ class Upload:
 
 @dataclass(slots=True)
 class Uploads:
-    """The uploads under way, by the ticket in their URL."""
+    """The uploads that are not complete, by the ticket in their URL."""
 
     by_ticket: dict[str, Upload] = field(default_factory=dict)
 
@@ -224,8 +224,8 @@ class FileServer:
         reset(request)
         return response
 
-    def _log(self, door: str, args: dict[str, str]) -> WebCall:
-        record = WebCall(door, dict(args), self._workspace.now())
+    def _log(self, name: str, args: dict[str, str]) -> WebCall:
+        record = WebCall(name, dict(args), self._workspace.now())
         self._workspace.calls.append(record)
         return record
 

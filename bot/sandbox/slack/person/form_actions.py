@@ -51,7 +51,7 @@ class FormActions:
         return seen
 
     def _see(self, surface: Message | View) -> None:
-        """Refuse to touch what is no longer, or never was, before this person's eyes."""
+        """Refuse what this person does not see any more, or never saw."""
         if isinstance(surface, View):
             if self._workspace.view(surface.id) is not surface or surface.user != self.id:
                 raise ClientRefusal(f"{self.user.name} does not see this view")
@@ -92,7 +92,7 @@ class FormActions:
     async def select(self, surface: Message | View, key: Key, given: Given) -> Delivery | None:
         """Type into an input, or choose: a list where several can be chosen.
 
-        The app hears of it where the element acts at once.
+        The app is told where the element acts at once.
         """
         self._see(surface)
         block, element = find_element(surface.blocks, key)
@@ -135,18 +135,18 @@ class FormActions:
         if not delivery.acked:
             return Submission(delivery, "error", view, problem="the form was not acknowledged in time")
         try:
-            return self._obey(view, delivery)
+            return self._follow(view, delivery)
         except SlackError as error:
             return Submission(delivery, "error", view, problem=f"{error.code}: {'; '.join(error.messages)}")
         finally:
             self._workspace.changed()
 
-    def _obey(self, view: View, delivery: Delivery) -> Submission:
+    def _follow(self, view: View, delivery: Delivery) -> Submission:
         ack = delivery.ack or {}
         action = str(ack.get("response_action") or "close")
         match action:
             case "close":
-                self._take_away(view)
+                self._remove(view)
             case "clear":
                 self._workspace.closed_views += self._workspace.modals.pop(self.id, [])
             case "update":
@@ -161,20 +161,20 @@ class FormActions:
 
     def _show_errors(self, view: View, delivery: Delivery, errors: dict[str, str]) -> Submission:
         inputs = {block["block_id"] for block in view.blocks if block["type"] == "input"}
-        strangers = sorted(errors.keys() - inputs)
-        if strangers or not errors:
-            raise SlackError("invalid_errors", messages=[f"no input block is called {name}" for name in strangers])
+        unknown = sorted(errors.keys() - inputs)
+        if unknown or not errors:
+            raise SlackError("invalid_errors", messages=[f"no input block is called {name}" for name in unknown])
         view.errors = errors
         return Submission(delivery, "errors", view, errors)
 
     async def close_view(self, view: View | None = None) -> Delivery | None:
-        """Close a modal; the app hears of it where the view asked for that."""
+        """Close a modal; the app is told where the view asked for that."""
         view = self._top(view)
         everything = view.definition.get("clear_on_close", False)
         if everything:
             self._workspace.closed_views += self._workspace.modals.pop(self.id, [])
         else:
-            self._take_away(view)
+            self._remove(view)
         self._workspace.changed()
         if not view.definition.get("notify_on_close"):
             return None
@@ -183,7 +183,7 @@ class FormActions:
             {**payload, "view": self._sender.view(view), "is_cleared": everything}
         )
 
-    def _take_away(self, view: View) -> None:
+    def _remove(self, view: View) -> None:
         stack = self._workspace.modals.get(self.id, [])
         if view in stack:
             stack.remove(view)

@@ -1,4 +1,4 @@
-"""A person in the workspace, with the verbs that Slack's own app offers."""
+"""A person in the workspace, who can do what Slack's own app offers."""
 
 from collections.abc import Sequence
 
