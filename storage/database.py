@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from contextvars import copy_context
 from pathlib import Path
 from typing import TypeVar
 
@@ -110,8 +111,10 @@ class Database:
             self._limit_wait(time.monotonic() - called_at)
             return work()
 
+        # What is logged on that thread has the ids of the request, too.
+        context = copy_context()
         with translated_sqlite_errors():
-            return await asyncio.get_running_loop().run_in_executor(self._thread, work_in_time)
+            return await asyncio.get_running_loop().run_in_executor(self._thread, context.run, work_in_time)
 
     def _limit_wait(self, waited: float) -> None:
         """Let SQLite wait for a lock only for what is left of the call's time."""

@@ -1,4 +1,6 @@
 import asyncio
+import io
+import logging
 from datetime import timedelta
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import pytest
 from bot.domain.place import Place, Requester
 from bot.errors import StorageError
 from bot.ports.stores import BY_TERMINAL, AuditEntry
+from bot.runtime.logs import RedactingFormatter, bind_request
 from storage.audit_log import SqliteAuditLog, append_from_outside
 from storage.codecs import moment
 from storage.database import Database
@@ -46,6 +49,26 @@ async def test_writes_after_a_first_time_reach_the_disk_again(journal: SqliteAud
     await journal.first_time("Ev1")
     full = await database.run(lambda connection: connection.execute("PRAGMA synchronous").fetchone()[0])
     assert full == 2
+
+
+async def test_a_line_of_the_log_on_an_entry_has_the_request_in_which_it_happened_and_no_text(
+    journal: SqliteAuditLog,
+) -> None:
+    said = io.StringIO()
+    handler, logger = logging.StreamHandler(said), logging.getLogger("storage.audit_log")
+    handler.setFormatter(RedactingFormatter([]))
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    bind_request(request="trigger1")
+    try:
+        await journal.record(ASKED_BY_ADA, "share", "tb-1", result="a text")
+    finally:
+        bind_request()
+        logger.removeHandler(handler)
+        logger.setLevel(logging.NOTSET)
+    assert said.getvalue().partition("audit.entry ")[2] == (
+        f"action=share user=U0ADA team={TEAM} channel=C0A subject=tb-1 request=trigger1\n"
+    )
 
 
 async def test_audit_log_says_who_did_what_when(
