@@ -139,8 +139,8 @@ class JobStore(Protocol):
         """
         ...
 
-    async def usable(self) -> Sequence[TuningJob]:
-        """Return the jobs of all workspaces that have a model and are not deleted, oldest first.
+    async def usable_keys(self) -> Sequence[str]:
+        """Return the keys of the jobs of all workspaces that have a model and are not deleted, oldest first.
 
         Raises StorageError.
         """

@@ -4,8 +4,10 @@ Which notice was told is written in the same transaction as the notice itself, s
 process ends.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import date
 from functools import partial
+from typing import Final
 
 from bot.domain.jobs import TuningJob
 from bot.ports.clock import Clock
@@ -13,6 +15,8 @@ from bot.ports.job_store import Change, JobStore
 from bot.spending.price_table import PriceTable
 from bot.spending.retirement import base_of, due_notice, retirement_of, utc_day
 from bot.tuning.transitions import tell_retirement
+
+_AT_ONCE: Final = 50
 
 
 class RetirementWatch:
@@ -23,11 +27,22 @@ class RetirementWatch:
         self._prices = prices
         self._clock = clock
         self._wake_sender = wake_sender
+        self._looked_on: date | None = None
 
     async def run(self) -> None:
-        """Write the notices that are due today. Raises StorageError."""
+        """Write the notices that are due today, once a day. Raises StorageError."""
+        today = utc_day(self._clock)
+        if self._looked_on == today:
+            return
+        keys = await self._jobs.usable_keys()
+        # In parts, so that the memory does not grow with all models that were ever tuned.
+        for start in range(0, len(keys), _AT_ONCE):
+            await self._look_at(keys[start : start + _AT_ONCE])
+        self._looked_on = today
+
+    async def _look_at(self, keys: Sequence[str]) -> None:
         told = False
-        for job in await self._jobs.usable():
+        for job in await self._jobs.with_keys(keys):
             if (days := self._due(job)) is not None:
                 await self._jobs.change(job.key, partial(self._tell, days=days))
                 told = True

@@ -8,7 +8,6 @@ Opening grows with the file, because SQLite then checks it for damage.
 """
 
 import asyncio
-import resource
 import statistics
 import subprocess
 import sys
@@ -25,7 +24,9 @@ from sqlite_utils import Database as Connection
 from bot.app import SYSTEM_CLOCK
 from bot.domain.chat import ModelRef
 from bot.domain.jobs import JobState
-from bot.domain.place import Place
+from bot.domain.place import Place, Requester, Sight
+from bot.spending.price_table import read_price_table
+from bot.tuning.retirement_watch import RetirementWatch
 from storage import Stores, open_stores
 from storage.codecs import micros
 from storage.job_rows import job_row
@@ -72,9 +73,53 @@ async def fill(path: Path, jobs: int) -> None:
         for number in range(jobs * 50)
     )
 
+    threads = [
+        {
+            "team": TEAM,
+            "channel": "C1",
+            "thread": f"{number}.1",
+            "backend": "vertex",
+            "endpoint": f"projects/p/locations/us/endpoints/{number}",
+            "name": f"job {number}",
+            "created_at": micros(now - timedelta(minutes=number)),
+        }
+        for number in range(jobs)
+    ]
+    turns = (
+        {
+            "team": TEAM,
+            "conversation": number + 1,
+            "role": "model" if turn % 2 else "user",
+            "text": "What comes after ninety-nine?",
+            "created_at": micros(now - timedelta(minutes=number)),
+            "user": f"U{turn % 50}",
+        }
+        for number in range(jobs)
+        for turn in range(50)
+    )
+    spend = (
+        {
+            "month": f"2026-{month:02}-01",
+            "team": TEAM,
+            "channel": f"C{channel}",
+            "user": f"U{channel}",
+            "base_model": "gemini-3.5-flash",
+            "questions": 9,
+            "unknown": 0,
+            "input_tokens": 900,
+            "output_tokens": 900,
+            "usd": "0.1",
+        }
+        for month in range(1, 13)
+        for channel in range(jobs // 100)
+    )
+
     def write(connection: Connection) -> None:
         connection.table("jobs").insert_all(rows)
         connection.table("audit").insert_all(audit)
+        connection.table("conversations").insert_all(threads)
+        connection.table("turns").insert_all(turns)
+        connection.table("question_spend").insert_all(spend)
 
     async with open_stores(path, SYSTEM_CLOCK) as stores:
         await stores.database.write(write)
@@ -82,15 +127,32 @@ async def fill(path: Path, jobs: int) -> None:
 
 def work(stores: Stores, jobs: int) -> dict[str, Callable[[], Awaitable[object]]]:
     """What people and the bot ask the database for."""
+    now = datetime.now(UTC)
+    # The month's figures grow with the month's jobs, so that is a month with as many in both.
+    month = now - timedelta(minutes=SMALL), now
+    stranger = Sight("U0STRANGER", frozenset({"C0OTHER"}))
+    thread, someone = replace(PLACE, thread=f"{jobs // 2}.1"), Requester("U2", PLACE)
+    watch = RetirementWatch(stores.jobs, read_price_table(), SYSTEM_CLOCK, lambda: None)
     model = ModelRef("vertex", f"projects/p/locations/us/endpoints/{jobs // 2}", "a")
     return {
         "/tune list": lambda: stores.jobs.jobs(TEAM, limit=50),
+        "list, sees 0": lambda: stores.jobs.jobs(TEAM, limit=50, sight=stranger),
+        "count, seen": lambda: stores.jobs.count_jobs(TEAM, sight=stranger),
         "count": lambda: stores.jobs.count_jobs(TEAM),
         "name": lambda: stores.jobs.named(TEAM, f"job {jobs // 2}"),
         "use": lambda: stores.chats.bind(PLACE, model, "U1"),
         "open jobs": lambda: stores.jobs.open_jobs(),
         "resources": lambda: stores.jobs.with_resources([model.endpoint]),
-        "audit": lambda: stores.audit_log.first_time("key"),
+        "status": lambda: stores.jobs.jobs(TEAM, limit=50, under_way=True),
+        "channels": lambda: stores.jobs.channels(TEAM),
+        "spend": lambda: stores.jobs.started(TEAM, *month),
+        "thread": lambda: stores.chats.conversation(thread, 10_000),
+        "delivery": lambda: stores.audit_log.first_time("key"),
+        "audit line": lambda: stores.audit_log.record(someone, "use", model.endpoint),
+        "/tune audit": lambda: stores.audit_log.lines(TEAM, 20),
+        "expire": lambda: stores.erasure.expire(now - timedelta(days=365), now - timedelta(days=90)),
+        "old files": lambda: stores.erasure.any_ended(now - timedelta(days=365)),
+        "retirement": watch.run,
     }
 
 
@@ -130,7 +192,9 @@ def growth(path: Path | None, jobs: int) -> None:
     """Print the ratios, and end with 1 where one is above its bound."""
     if path is not None:
         asyncio.run(once(path, jobs))
-        click.echo(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        # The peak of getrusage would be that of the process that started this one, where that was larger.
+        peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line)
+        click.echo(int(peak.split()[1]) / 1024)
         return
     with TemporaryDirectory(prefix="tunebot-growth-") as directory:
         small, large = Path(directory, "small.db"), Path(directory, "large.db")

@@ -8,6 +8,7 @@ import pytest
 from sqlite_utils import Database as Connection
 
 from bot.domain.jobs import DataStats, Failure, JobState, Snapshot, TuningJob
+from bot.domain.place import Sight
 from bot.errors import BadArgument, StorageError
 from bot.ports.job_store import Change
 from bot.ports.notifier import NoticeKind
@@ -307,9 +308,21 @@ async def test_what_a_command_or_a_question_looks_up_is_found_by_an_index(
     await jobs.with_resources(["projects/p/locations/us/endpoints/1", "tunedModels/tb-1"])
     await jobs.with_keys(["tb-1"])
     await jobs.open_jobs()
+    stranger = Sight("U0STRANGER", frozenset({"C0OTHER"}))
+    await jobs.jobs(TEAM, under_way=True, sight=stranger)
+    await jobs.jobs(TEAM, sight=stranger)
+    await jobs.count_jobs(TEAM, sight=stranger)
+    await jobs.channels(TEAM)
+    await jobs.started(TEAM, START, START)
     await database.run(lambda db: db.conn.set_trace_callback(None))
     queries = [text for text in asked if text.lstrip().startswith(("SELECT", "WITH"))]
-    assert len(queries) == 6
+    assert len(queries) == 11
     for text in queries:
         plan = await database.run(lambda db, text=text: db.execute(f"EXPLAIN QUERY PLAN {text}").fetchall())  # type: ignore[misc]
         assert not [step for *_, step in plan if step == "SCAN jobs"], text
+        # Of jobs that ended, a person who sees none of them must not cost a read of each row.
+        if "U0STRANGER" in text:
+            index = "jobs_open" if "state IN" in text else "jobs_seen"
+            assert [step for *_, step in plan if step.endswith(f"INDEX {index}") or f"INDEX {index} (" in step], (
+                plan
+            )

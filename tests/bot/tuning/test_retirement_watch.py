@@ -1,5 +1,6 @@
 """Owners are told in good time, each notice once, also over restarts."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,6 +8,8 @@ import pytest
 from bot.domain.jobs import TuningJob
 from bot.ports.notifier import NoticeKind
 from bot.spending.price_table import read_price_table
+from bot.tuning import retirement_watch
+from bot.tuning.retirement_watch import RetirementWatch
 from tests.support.harness import ADA, TEAM, Harness
 from tests.support.workspace_people import build_open_use_cases
 
@@ -42,6 +45,31 @@ async def test_each_notice_is_written_once_however_often_a_process_looks(harness
         assert await told(harness, job) == (expected, days in (120, 90, 60, 31, 14))
         assert await told(harness, job) == (expected, False)
     assert await notices(harness) == 1  # nothing was sent meanwhile, so they joined
+
+
+async def test_a_process_looks_at_all_models_once_a_day_and_in_parts(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With ten thousand models this takes a second, and nobody's memory holds all of them."""
+    monkeypatch.setattr(retirement_watch, "_AT_ONCE", 1)
+    jobs = [await harness.tuned(name) for name in ("numbers", "letters")]
+    read: list[int] = []
+    with_keys = harness.jobs.with_keys
+
+    async def noted(keys: Sequence[str]) -> Sequence[TuningJob]:
+        read.append(len(keys))
+        return await with_keys(keys)
+
+    monkeypatch.setattr(harness.jobs, "with_keys", noted)
+    watch = RetirementWatch(harness.jobs, read_price_table(), harness.clock, lambda: None)
+    advance_to(harness, 90)
+    await watch.run()
+    await watch.run()
+    assert read == [1, 1]
+    assert [(await harness.newest(job)).retirement_told for job in jobs] == [90, 90]
+    advance_to(harness, 60)
+    await watch.run()
+    assert [(await harness.newest(job)).retirement_told for job in jobs] == [60, 60]
 
 
 async def test_a_notice_and_its_mark_are_one_transaction(harness: Harness) -> None:
