@@ -1,7 +1,8 @@
 """Asks Slack who a person is, who can read a channel, who is in a user group, and who administers the workspace.
 
-An answer on a person is kept for ten minutes, on a channel or a group for a minute, and a failure for ten seconds,
-so a person who writes often costs few calls. Where Slack does not answer in time, or refuses, the answer is no.
+An answer on a person is kept for two minutes, on a channel or a group for one, and a failure for ten seconds, so a
+person who writes often costs few calls, and one who left the company or is no administrator any more soon has no
+rights. Where Slack does not answer in time, or refuses, the answer is no.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ T = TypeVar("T")
 
 USER_SECONDS: Final = 1.0  # of the three in which Slack must be acknowledged
 LOOKUP_SECONDS: Final = 5.0
-_USER_KEPT_SECONDS: Final = 600.0
+_USER_KEPT_SECONDS: Final = 120.0
 _KEPT_SECONDS: Final = 60.0
 _FAILURE_KEPT_SECONDS: Final = 10.0
 _MOST_USERS_KEPT: Final = 2_000

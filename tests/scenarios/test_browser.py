@@ -258,6 +258,28 @@ async def test_one_window_asks_for_a_start_and_the_other_approves_it_at_the_pric
         await expect(answer.get_by_text("eight", exact=True)).to_be_visible()
 
 
+async def test_one_window_declines_with_a_reason_and_the_other_reads_it_and_nothing_starts() -> None:
+    async with (
+        sandbox() as (browser, address),
+        window(browser, address) as page,
+        window(browser, f"{address}/?as=grace") as other,
+    ):
+        await tune(other, "too large")
+        asked = card(page, "too large: awaiting approval")
+        await asked.get_by_role("button", name="Decline").click()
+        form = page.get_by_role("dialog", name="Decline this start")
+        await form.get_by_role("button", name="Decline").click()
+        await expect(form).to_be_visible()  # There is no reason yet.
+        await form.get_by_label("Why do you decline it?").fill("Take the smaller model <first>.")
+        await form.get_by_role("button", name="Decline").click()
+        await expect(page.get_by_role("dialog")).to_have_count(0)
+        told = "Ada Lovelace declined it: Take the smaller model <first>."
+        for each in (page, other):
+            await expect(each.get_by_role("article").filter(has_text=told).first).to_be_visible()
+            await expect(card(each, "too large: declined")).to_be_visible()
+            await expect(each.get_by_role("button", name="Approve")).to_have_count(0)
+
+
 async def test_a_correction_is_learned_by_the_next_model() -> None:
     async with sandbox() as (browser, address), window(browser, address) as page:
         await tune(page, "first", epochs="40")

@@ -74,3 +74,25 @@ async def test_a_tuning_that_runs_too_long_is_cancelled_once_and_its_card_and_ow
     ended = replace(asked, state=JobState.CANCELLED, ended_at=now)
     assert "was cancelled by the limit that is set for running tunings" in build_ended(ended, profile).text
     assert "Cancelled by the limit that is set for running tunings." in build_card(ended, profile, [], now).text
+
+
+async def test_a_limit_that_was_reached_while_the_bot_was_down_is_carried_out_by_the_next_process(
+    harness: Harness,
+) -> None:
+    began = await harness.started("long")
+    await harness.refresher.poll("vertex", [began])
+    running = await harness.newest(began)
+    assert running.started_at is not None
+    harness.clock.advance(running.started_at + 2 * HOUR - harness.clock.now())
+    parts = (harness.stores, harness.backends, harness.files, harness.clock, lambda: None, harness.workers)
+    process = build_open_use_cases(*parts, ceiling=Ceiling(HOUR), prices=read_price_table())
+    harness.google.faults.fail(503, "no", path=":cancel", method="POST")
+    for _ in range(3):
+        await process.refresher.poll("vertex", [await harness.newest(began)])
+    assert (await harness.newest(began)).cancelled_by == BY_CEILING
+    answers = [sent.status for sent in harness.google.requests.matching(":cancel$", "POST")]
+    assert answers[-1] == 200
+    acts = "SELECT user, action, subject FROM audit WHERE action = 'cancel'"
+    assert await harness.database.run(lambda db: [tuple(row.values()) for row in db.query(acts)]) == [
+        (BY_CEILING, "cancel", began.key)
+    ]

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.sandbox.slack import SlackStandIn
+from bot.sandbox.slack import ChannelKind, SlackStandIn
 from handlers.transport.manifest import manifest
 from handlers.transport.slack_people import ChannelMembers, SlackUsers
 from tests.support.http_server import serving
@@ -21,13 +21,15 @@ class Asked:
 
     slack: SlackStandIn
     members: ChannelMembers
+    client: AsyncWebClient
 
 
 @asynccontextmanager
 async def asked(seconds: float = 5.0) -> AsyncIterator[Asked]:
     async with SlackStandIn(manifest=manifest()) as slack, aiohttp.ClientSession() as session:
         client = AsyncWebClient(slack.app.bot_token, base_url=slack.api_url, session=session)
-        yield Asked(slack, ChannelMembers(client, SlackUsers(client), slack.workspace.team_id, seconds))
+        members = ChannelMembers(client, SlackUsers(client), slack.workspace.team_id, seconds)
+        yield Asked(slack, members, client)
 
 
 async def test_each_kind_of_person_reads_what_slack_says() -> None:
@@ -108,3 +110,25 @@ async def test_a_person_of_whom_slack_says_nothing_is_nobody() -> None:
         assert not await members.is_full_member("U1")
         assert not await members.is_admin("U1")
         assert not await members.can_read("U1", "C1")
+
+
+async def test_a_channel_that_turns_public_private_or_shared_is_read_as_slack_says_then() -> None:
+    """A channel that another company shares is still read only by this workspace and by who is in it."""
+    async with asked() as at:
+        workspace = at.slack.workspace
+        ada, eve = at.slack.person("ada"), at.slack.person("eve")
+        stranger = workspace.add_user("stranger", team_id="T0ELSEWHERE").id
+        channel = at.slack.add_channel("plans", ada, private=True)
+
+        async def readers() -> list[bool]:
+            # One that remembers nothing.
+            members = ChannelMembers(at.client, SlackUsers(at.client), workspace.team_id)
+            return [await members.can_read(user, channel.id) for user in (ada.id, eve.id, stranger)]
+
+        assert await readers() == [True, False, False]
+        channel.kind = ChannelKind.CHANNEL
+        assert await readers() == [True, True, False]
+        channel.is_ext_shared = True
+        assert await readers() == [True, True, False]
+        channel.kind = ChannelKind.GROUP
+        assert await readers() == [True, False, False]
