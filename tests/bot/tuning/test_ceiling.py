@@ -89,6 +89,7 @@ async def test_a_limit_that_was_reached_while_the_bot_was_down_is_carried_out_by
     harness.google.faults.fail(503, "no", path=":cancel", method="POST")
     for _ in range(3):
         await process.refresher.poll("vertex", [await harness.newest(began)])
+        harness.clock.advance(minutes=2)
     assert (await harness.newest(began)).cancelled_by == BY_CEILING
     answers = [sent.status for sent in harness.google.requests.matching(":cancel$", "POST")]
     assert answers[-1] == 200
