@@ -18,6 +18,7 @@ from bot.datasets.formats.json_arrays import JsonArray
 from bot.datasets.formats.json_lines import Block, Format, JsonLines
 from bot.datasets.formats.pictures import PictureFile
 from bot.datasets.formats.unpacker import Unpacker
+from bot.datasets.rows.chat_rows import is_conversation
 from bot.datasets.rows.column_mapping import guess_mapping
 from bot.datasets.rows.json_values import doubled_keys
 from bot.datasets.rows.slow_reader import dialect_of, parse_object
@@ -187,7 +188,9 @@ class RowSource:
     def _detect(self, start: bytes, blanks: int) -> Format:
         first_line, _, rest = start.partition(b"\n")
         if start.startswith(b"[") and not _CHAT_LOG.match(start):
-            return JsonArray(self._collector)
+            # Each line may be the bare list of one conversation's turns.
+            bare = is_conversation(parse_object(first_line))
+            return JsonLines(self._collector) if bare else JsonArray(self._collector)
         if _COLUMNS.match(start) or (_LISTS.match(start) and _is_alone(first_line, rest)):
             return ColumnTable(self._collector)
         name = (self._unpacker.name or self._name).lower()

@@ -20,7 +20,7 @@ from bot.datasets.rows.json_values import (
     says_nothing,
     text_of,
 )
-from bot.datasets.rows.side_keys import WEIGHT_KEYS, read_side_keys, report_key
+from bot.datasets.rows.side_keys import CALL_KEYS, WEIGHT_KEYS, read_side_keys, report_key
 from bot.domain.datasets import Dialect
 
 _PART_CALLS = frozenset(
@@ -114,6 +114,18 @@ def holds_turns(value: Any) -> bool:
     return isinstance(value, dict) and not (
         value.keys().isdisjoint(_ROLE_NAMES) or value.keys().isdisjoint(_TEXT_NAMES)
     )
+
+
+def is_conversation(value: Any) -> bool:
+    """Return whether a value is a list of turns by known speakers."""
+    return (
+        isinstance(value, list) and holds_turns(value) and all(_speaker(turn) in SHAREGPT_ROLES for turn in value)
+    )
+
+
+def _speaker(turn: Mapping[str, Any]) -> str:
+    role = next((turn[key] for key in _ROLE_NAMES if key in turn), None)
+    return role.strip().lower() if isinstance(role, str) else ""
 
 
 def read_sides(
@@ -379,7 +391,8 @@ def _report_turn_keys(turn: Mapping[str, Any], used: set[str], problems: Problem
             continue  # Google learns the model's turns only.
         if not report_key(key, value, problems):
             problems.add(Problem("keys-left-out", f"{of}.{key}"))
-    return problems.refused and not before
+    called = any(key in CALL_KEYS and not says_nothing(value) for key, value in turn.items())
+    return called or (problems.refused and not before)
 
 
 def _each(items: list[Any], problems: Problems) -> Iterator[tuple[int, Any]]:
@@ -413,5 +426,9 @@ def _missing_or_wrong(place: str, value: Any, wanted: str = "text") -> Problem:
 
 
 def _one_of(roles: Mapping[str, str]) -> str:
-    names = ["system", "human", "gpt"] if "gpt" in roles else [name for name in roles if name != "developer"][:4]
+    names = (
+        ["system", "human", "gpt"]
+        if "gpt" in roles
+        else [name for name in roles if name not in ("developer", "chatbot")][:4]
+    )
     return f"{', '.join(names[:-1])} or {names[-1]}"

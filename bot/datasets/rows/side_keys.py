@@ -20,7 +20,7 @@ SYSTEM_KEYS = (
     "context",
 )
 _SYSTEM_NAMES = frozenset(key.lower() for key in SYSTEM_KEYS)
-_CALL_KEYS = frozenset(
+CALL_KEYS = frozenset(
     {"tools", "functions", "tool_calls", "function_call", "tool_call_id", "toolConfig", "tool_config"}
 )
 # Numbers and marks that say how much a row or a turn counts, and those that say that it does not count.
@@ -90,8 +90,8 @@ def read_side_keys(row: Mapping[str, Any], used: Collection[str], problems: Prob
 
 def report_key(key: str, value: Any, problems: Problems) -> bool:
     """Report a key that changes what a row or a turn means; return whether it is one."""
-    name, key = key, key if key in _CALL_KEYS else key.lower()
-    if key in _CALL_KEYS:
+    name, key = key, key if key in CALL_KEYS else key.lower()
+    if key in CALL_KEYS:
         problems.add(Problem("tool-calls", "A row"))
     elif key in _MEDIA_KEYS:
         problems.add(Problem("not-text", "A row", f"pictures, sound or files ({name})"))
