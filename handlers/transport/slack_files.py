@@ -84,9 +84,11 @@ class SlackFiles:
             async with self._http.stream(
                 "GET", address, headers={"Authorization": f"Bearer {self._token}"}, follow_redirects=False
             ) as response:
-                _check_answer(response, name)
+                # A page of HTML that is as long as the file is the file, and no page on which to sign in.
+                is_file = response.headers.get("content-length") == str(expected)
+                _check_answer(response, name, is_file=is_file)
                 async for chunk in response.aiter_bytes(CHUNK_BYTES):
-                    if not received and _HTML_START.match(chunk):
+                    if not received and not is_file and _HTML_START.match(chunk):
                         raise no_file_scope(name)
                     received += len(chunk)
                     if received > expected:
@@ -234,13 +236,13 @@ async def _chunks(path: Path) -> AsyncIterator[bytes]:
             yield chunk
 
 
-def _check_answer(response: httpx.Response, name: str) -> None:
+def _check_answer(response: httpx.Response, name: str, *, is_file: bool) -> None:
     # First, because a server that fails also shows a page of HTML.
     if response.status_code in _PASSING or response.is_server_error:
         raise FileUnavailable(
             f"Slack answered {response.status_code} for {name}.", "Try again in a moment.", passing=True
         )
-    if response.is_redirect or "text/html" in response.headers.get("content-type", ""):
+    if response.is_redirect or ("text/html" in response.headers.get("content-type", "") and not is_file):
         raise no_file_scope(name)
     if response.status_code != httpx.codes.OK:
         raise FileUnavailable(

@@ -58,8 +58,8 @@ async def test_a_picture(bot: BotHarness) -> None:
 
 async def test_a_web_page_under_a_datasets_name(bot: BotHarness) -> None:
     said = await refused(bot, content=b"<!DOCTYPE html><html><body>hello</body></html>")
-    assert "login page" in said or "HTML page" in said
-    assert "files:read" in said
+    assert "This is an HTML page" in said
+    assert "files:read" not in said
 
 
 async def test_a_missing_scope(bot: BotHarness) -> None:

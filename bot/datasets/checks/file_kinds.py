@@ -40,7 +40,8 @@ _WIDE = (
 )
 _ERROR_CODE = re.compile(rb"<Code>(\w{1,60})</Code>")
 _EXCEL = re.compile(rb"(?i)progid=.Excel\.|office:spreadsheet")
-_SIGN_IN = re.compile(rb"(?i)sign[ -]?in|log[ -]?in|slack-edge")
+# A page that somebody attached may have a link to sign in, and is not called so.
+_SIGN_IN = re.compile(rb"(?i)<title>[^<]{0,80}(?:sign|log)[ -]?in|slack-edge")
 
 
 def other_file(head: bytes) -> Problem | None:

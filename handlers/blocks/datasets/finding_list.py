@@ -51,7 +51,7 @@ def summary_text(report: DatasetReport) -> str:
 def build_findings(report: DatasetReport, prefix: str, *, details: bool) -> list[Block]:
     """Build one line for each kind of finding, errors first; with `details` a button shows them all.
 
-    Without, each line says what to do, since nothing else does.
+    Without, each line says what to do, since nothing else does; with them, the line of an error in all rows does.
     """
     blocks: list[Block] = []
     titles = {"errors": "To put right", "warnings": "Good to know"}
@@ -59,7 +59,10 @@ def build_findings(report: DatasetReport, prefix: str, *, details: bool) -> list
         kinds = _kinds(found)
         if not kinds:
             continue
-        lines = [_kind_line(kind, report.unit, advice=not details) for kind in kinds[:_SHOWN_KINDS]]
+        lines = [
+            _kind_line(kind, report.unit, advice=not details or (key == "errors" and kind[0].count == report.rows))
+            for kind in kinds[:_SHOWN_KINDS]
+        ]
         if len(kinds) > _SHOWN_KINDS:
             lines.append(f"• and {count(len(kinds) - _SHOWN_KINDS, 'more kind')}")
         see_all = button("Details", DETAILS_ACTION, prefix) if details and not blocks else None

@@ -48,7 +48,10 @@ FILES: dict[str, tuple[bytes, list[tuple[str, int, tuple[int, ...]]]]] = {
     "nothing": (b"", [("empty-file", 1, ())]),
     "only blank lines": (b"\n \n\t\n", [("empty-file", 1, ()), ("blank-lines", 3, (1, 2, 3))]),
     "only a byte order mark": (b"\xef\xbb\xbf", [("empty-file", 1, ()), ("byte-order-mark", 1, ())]),
-    "a sign-in page": (b"<!DOCTYPE html><html><body>Sign in</body></html>", [("sign-in-page", 1, ())]),
+    "a sign-in page": (
+        b"<!DOCTYPE html><html><title>Sign in | Slack</title><body>Sign in</body></html>",
+        [("sign-in-page", 1, ())],
+    ),
     "a web page": (b"<!DOCTYPE html><html><body><h1>Our canvas</h1></body></html>", [("html-page", 1, ())]),
     "a web page after space": (b"\n  <HTML lang=en>\n" * 3, [("html-page", 1, ())]),
     "an Excel file": (zipped({"[Content_Types].xml": b"<x/>"}), [("not-a-text-file", 1, ())]),

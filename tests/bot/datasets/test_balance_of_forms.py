@@ -1,0 +1,222 @@
+"""The books of a repair and a conversion balance over every form of the README's table, in every kind of file."""
+
+import csv
+import gzip
+import io
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.datasets import Converter, DatasetReport, Repaired, Repairer
+from bot.domain.datasets import Dialect, FieldMapping
+from tests.support.dataset_builders import VERTEX, check_bytes, rows_of, zipped
+
+LIMITS = replace(VERTEX, takes_tools=True)
+PICTURE = {"fileData": {"mimeType": "image/png", "fileUri": "gs://charts/a.png"}}
+TOOL = {"name": "tide", "parameters": {"type": "object", "properties": {"day": {"type": "integer"}}}}
+
+
+class Form(NamedTuple):
+    """A form by its name in the README's table, one row of it for a question and an answer, and its columns."""
+
+    name: str
+    row: Callable[[str, str], Any]
+    mapping: FieldMapping | None = None
+    names: tuple[str, str] | None = None
+
+
+def chat(question: Any, answer: Any, answering: str = "assistant") -> list[dict[str, Any]]:
+    return [{"role": "user", "content": question}, {"role": answering, "content": answer}]
+
+
+def contents(*parts: Any) -> list[dict[str, Any]]:
+    return [{"role": "model" if i % 2 else "user", "parts": each} for i, each in enumerate(parts)]
+
+
+def human(question: str, answer: str) -> list[dict[str, str]]:
+    return [{"from": "human", "value": question}, {"from": "gpt", "value": answer}]
+
+
+def called(question: str, answer: str) -> list[dict[str, Any]]:
+    call = {"id": "c1", "type": "function", "function": {"name": "tide", "arguments": "{}"}}
+    asked, said = chat(question, answer)
+    result = {"role": "tool", "tool_call_id": "c1", "content": "six"}
+    return [asked, {"role": "assistant", "content": None, "tool_calls": [call]}, result, said]
+
+
+FORMS = [
+    Form("Gemini API", lambda q, a: {"text_input": q, "output": a}, names=("text_input", "output")),
+    Form(
+        "PaLM on Vertex AI", lambda q, a: {"input_text": q, "output_text": a}, names=("input_text", "output_text")
+    ),
+    Form("Gemini on Vertex AI", lambda q, a: {"contents": contents([{"text": q}], [{"text": a}])}),
+    Form("messages", lambda q, a: {"messages": chat(q, a, "model")}),
+    Form("OpenAI chat", lambda q, a: {"messages": [{"role": "system", "content": "Be brief."}, *chat(q, a)]}),
+    Form("prompt and completion", lambda q, a: {"prompt": q, "completion": a}, names=("prompt", "completion")),
+    Form("prompt and completion", lambda q, a: {"prompt": chat(q, a)[:1], "completion": chat(q, a)[1:]}),
+    Form("ShareGPT", lambda q, a: {"conversations": human(q, a)}),
+    Form("ShareGPT", human),
+    Form("ShareGPT", lambda q, a: {"turns": chat(q, a)}),
+    Form(
+        "Alpaca",
+        lambda q, a: {
+            "instruction": q,
+            "input": "",
+            "output": a,
+            "system": "Be brief.",
+            "history": [["Hi", "Hello"]],
+        },
+    ),
+    Form(
+        "Claude and Bedrock", lambda q, a: {"system": [{"text": "Be brief."}], "messages": chat([{"text": q}], a)}
+    ),
+    Form("preference pairs", lambda q, a: {"prompt": q, "chosen": a, "rejected": "No idea."}),
+    Form(
+        "preference pairs",
+        lambda q, a: {
+            "input": {"messages": chat(q, a)[:1]},
+            "preferred_output": chat(q, a)[1:],
+            "non_preferred_output": chat(q, "No idea.")[1:],
+        },
+    ),
+    Form("tools and pictures", lambda q, a: {"contents": contents([PICTURE, {"text": q}], [{"text": a}])}),
+    Form(
+        "tools and pictures",
+        lambda q, a: {"messages": called(q, a), "tools": [{"type": "function", "function": TOOL}]},
+    ),
+    Form("any other keys", lambda q, a: {"ask": q, "say": a}, FieldMapping("ask", "say"), names=("ask", "say")),
+    Form("any other keys", lambda q, a: {"in": {"ask": q}, "out": a}, FieldMapping("in.ask", "out")),
+]
+KINDS: dict[str, Callable[[list[bytes]], bytes]] = {
+    "lines": lambda rows: b"\n".join(rows) + b"\n",
+    "windows lines": lambda rows: b"\r\n".join(rows),
+    "array": lambda rows: b"[" + b",\n ".join(rows) + b"]",
+    "array on one line": lambda rows: b"[" + b",".join(rows) + b"]",
+    "pretty array": lambda rows: json.dumps([json.loads(row) for row in rows], indent=1).encode(),
+    "wrapper": lambda rows: b'{"version": "1", "data": [' + b",".join(rows) + b'], "total": 3}',
+    "deep wrapper": lambda rows: b'{"a": {"data": {"rows": [' + b",".join(rows) + b']}}, "total": 3}',
+    "gzip": lambda rows: gzip.compress(b"\n".join(rows)),
+    "zip": lambda rows: zipped({"rows.jsonl": b"\n".join(rows)}),
+}
+# Bare lists have no keys: nothing tells them from other lists outside of an array of rows.
+OF_OBJECTS = {"deep wrapper"}
+
+word = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=20).filter(str.strip)
+pairs_of_file = st.lists(
+    st.builds(lambda i, text: (f"{i} {text}", text), st.integers(0, 10**6), word),
+    min_size=2,
+    max_size=6,
+    unique_by=lambda pair: pair[0],
+)
+line = st.text(st.characters(codec="utf-8", exclude_categories=["C"]), min_size=1, max_size=20).filter(str.strip)
+records = st.lists(st.tuples(line, line), min_size=2, max_size=6, unique_by=lambda pair: pair)
+many = settings(max_examples=300)
+
+
+def test_each_form_of_the_readmes_table_is_among_these() -> None:
+    readme = (Path(__file__).parents[3] / "README.md").read_text()
+    table = readme.partition("| form | a line |\n|---|---|\n")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| ([^|]+) \|", table, re.MULTILINE) == list(dict.fromkeys(form.name for form in FORMS))
+
+
+def books_of(
+    data: bytes, name: str, mapping: FieldMapping | None, chunk: int = 65_536
+) -> tuple[DatasetReport, Repaired, bytes]:
+    """Return the report, and the counts and the kept rows of the repair, whose own books were compared."""
+    repairer = Repairer(name, LIMITS, Dialect.VERTEX, mapping)
+    parts = [part for at in range(0, len(data), chunk) for part in repairer.feed(data[at : at + chunk])]
+    parts += repairer.finish()
+    rejected = rows_of(b"".join(part.rejected_rows for part in parts))
+    kept = b"".join(part.kept_rows for part in parts)
+    assert sum(row.get("rows", 1) for row in rejected) == parts[-1].rejected
+    assert len(kept.splitlines()) >= parts[-1].kept
+    report = check_bytes(data, LIMITS, mapping=mapping, name=name, chunk=chunk)
+    assert parts[-1].kept + parts[-1].rejected == report.rows
+    return report, parts[-1], kept
+
+
+def converted(data: bytes, name: str, report: DatasetReport) -> list[Any]:
+    assert report.dialect is not None
+    converter = Converter(report.dialect, Dialect.VERTEX, report.mapping, report.sha256, name=name)
+    return rows_of(converter.feed(data) + converter.finish())
+
+
+def texts(row: dict[str, Any]) -> tuple[str, str]:
+    """Return the last question and the last answer of a row of Vertex AI."""
+    said = [
+        "".join(part.get("text", "") for part in turn["parts"])
+        for turn in row["contents"]
+        if any("text" in part for part in turn["parts"])
+    ]
+    return said[-2], said[-1]
+
+
+@many
+@given(pairs_of_file, st.sampled_from(FORMS), st.sampled_from([*KINDS]), st.integers(1, 60))
+def test_every_row_of_every_form_is_kept_and_converted_whole(
+    pairs: list[tuple[str, str]], form: Form, kind: str, chunk: int
+) -> None:
+    rows = [json.dumps(form.row(*pair)).encode() for pair in pairs]
+    if kind in OF_OBJECTS and (rows[0].startswith(b"[") or form.mapping is not None):
+        return
+    data = KINDS[kind](rows)
+    report, counts, kept = books_of(data, "rows.json", form.mapping, chunk)
+    assert (report.rows, report.examples, counts.kept) == (len(pairs), len(pairs), len(pairs))
+    assert [texts(row) for row in converted(data, "rows.json", report)] == pairs
+    again = check_bytes(kept, LIMITS, mapping=form.mapping)
+    assert (again.rows, again.examples) == (len(pairs), len(pairs))
+    assert [texts(row) for row in converted(kept, "rows.jsonl", again)] == pairs
+
+
+@many
+@given(pairs_of_file, st.sampled_from(FORMS), st.sampled_from([*KINDS]), st.data())
+def test_the_books_balance_over_a_damaged_file_of_every_form(
+    pairs: list[tuple[str, str]], form: Form, kind: str, data: st.DataObject
+) -> None:
+    rows = [form.row(*pair) for pair in pairs]
+    damaged = data.draw(st.integers(0, len(rows) - 1))
+    if isinstance(rows[damaged], dict):
+        key = data.draw(st.sampled_from([*rows[damaged]]))
+        rows[damaged] = rows[damaged] | {key: data.draw(st.sampled_from([None, "", [], {}, "words", 1, [{}]]))}
+    whole = KINDS[kind]([json.dumps(row).encode() for row in rows])
+    end = data.draw(st.integers(1, len(whole)) | st.just(len(whole)))
+    more = data.draw(st.sampled_from([b"", b'"', b"\n{", b"]", b"\nthe end\n", b"\xff", b"\n// end"]))
+    report, counts, kept = books_of(whole[:end] + more, "rows.json", form.mapping, data.draw(st.integers(1, 60)))
+    assert counts.kept >= report.examples - counts.duplicates
+    if kept and form.mapping is None:
+        again = check_bytes(kept, LIMITS)
+        assert again.rows == again.examples == counts.kept
+
+
+@many
+@given(
+    records,
+    st.sampled_from([form for form in FORMS if form.names]),
+    st.sampled_from(",;\t|"),
+    st.booleans(),
+    st.data(),
+)
+def test_the_books_balance_over_whole_and_damaged_tables(
+    pairs: list[tuple[str, str]], form: Form, delimiter: str, damaged: bool, data: st.DataObject
+) -> None:
+    assert form.names is not None
+    target = io.StringIO(newline="")
+    if delimiter == "\t":
+        target.write("".join(f"{a}\t{b}\n" for a, b in [form.names, *pairs]))
+    else:
+        csv.writer(target, delimiter=delimiter).writerows([form.names, *pairs])
+    table = target.getvalue().encode()
+    if damaged:
+        at = data.draw(st.integers(len(table) // 3, len(table)))
+        mark = data.draw(st.sampled_from([b'"', b"\n", b"\n\n", b"\xff", b"\xef\xbb\xbf", b",,", b"\x00"]))
+        table = table[:at] + mark + data.draw(st.sampled_from([b"", table[at:]]))
+    report, counts, _ = books_of(table, "rows.csv", form.mapping)
+    if not damaged:
+        assert (report.rows, report.examples, counts.kept) == (len(pairs), len(pairs), len(pairs))
+        assert [texts(row) for row in converted(table, "rows.csv", report)] == pairs
