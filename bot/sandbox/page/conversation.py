@@ -86,8 +86,8 @@ class Conversation:
                 return welcome
             tag(
                 "p",
-                f"{bot} is the real one; Slack and Google are stand-ins on this machine. A toy model answers, which is "
-                "trained right here: it shows the flow, not the quality.",
+                f"{bot} is the real one; Slack and Google are stand-ins on this machine. A toy model answers, "
+                "which is trained right here: it shows the flow, not the quality.",
             )
             tag("p", "The sample is fifteen pairs of a number and the next one. The steps are listed at the side.")
             with tag("div", classes="welcome-ways"):
