@@ -16,7 +16,7 @@ from bot.datasets.checks.row_source import RowSource
 from bot.datasets.checks.system_texts import SystemTexts
 from bot.datasets.checks.totals import CUT_END, LONG_OUTPUT, Totals
 from bot.datasets.checks.whole_file import check_amount, check_content, check_size, check_validation, task_of
-from bot.datasets.findings.collector import SHOWN_LINES, FindingCollector, Problem
+from bot.datasets.findings.collector import FindingCollector, Problem
 from bot.datasets.findings.findings import shorten
 from bot.datasets.findings.fingerprints import Fingerprints, hash_input, hash_output
 from bot.datasets.findings.near_repeats import NearRepeats
@@ -186,7 +186,7 @@ class DatasetChecker:
         for number, found, rows in _together(self._reader.read(block)):
             problems = found.warnings if isinstance(found, Columns) else found.problems
             for problem in problems:
-                self._collector.add(problem, count=rows, lines=range(number, number + min(rows, SHOWN_LINES)))
+                self._collector.add_rows(problem, number, rows)
             columns = found if isinstance(found, Columns) else self._columns_of(number, found)
             if columns is not None:
                 if skipped:

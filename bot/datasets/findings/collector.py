@@ -53,27 +53,24 @@ class Problems:
     A hostile row can break a rule in a million places.
     """
 
-    __slots__ = ("_found", "refused")
+    __slots__ = ("_found", "enough", "refused")
 
     def __init__(self) -> None:
         self._found: dict[Problem, None] = {}
         self.refused = False  # whether any is an error
+        self.enough = False  # whether reading the rest of the row could only find more of the same
 
     def add(self, problem: Problem) -> None:
         error = problem.rule in _ERRORS
         if len(self._found) < MAX_ROW_PROBLEMS or (error and not self.refused):
             self._found[problem] = None
         self.refused = self.refused or error
-
-    @property
-    def enough(self) -> bool:
-        """Whether reading the rest of the row could only find more of the same."""
-        return self.refused and len(self._found) >= MAX_ROW_PROBLEMS
+        self.enough = self.refused and len(self._found) >= MAX_ROW_PROBLEMS
 
     def replace(self, problem: Problem) -> None:
         """Replace all problems by this one, which explains them."""
         self._found.clear()
-        self.refused = False
+        self.refused = self.enough = False
         self.add(problem)
 
     def __iter__(self) -> Iterator[Problem]:
@@ -108,23 +105,37 @@ class FindingCollector:
 
     def add(self, problem: Problem, *, lines: Sequence[int] = (), count: int = 1) -> None:
         """Count a problem. `lines` are the first few of `count` rows; none where the whole file is meant."""
+        group = self._group(problem, count)
+        if lines and lines[0] == group.last:
+            return  # rows are counted, not places in them
+        group.last = lines[0] if lines else 0
+        group.count += count
+        group.lines.extend(lines[: SHOWN_LINES - len(group.lines)])
+
+    def add_rows(self, problem: Problem, first: int, rows: int = 1) -> None:
+        """Count a problem of rows that follow each other."""
+        group = self._group(problem, rows)
+        if group.last == first:
+            return
+        group.last = first
+        group.count += rows
+        if (missing := SHOWN_LINES - len(group.lines)) > 0:
+            group.lines.extend(range(first, first + min(rows, missing)))
+
+    def _group(self, problem: Problem, rows: int) -> _Group:
         # The third turn of one row and the fifth of another break the same rule.
         key = (problem.rule, _without_place(problem.field) if "[" in problem.field else problem.field)
         if problem.rule == _NOT_UTF8:
             # A file has one encoding, and a short row may look like several.
             key = (_NOT_UTF8, "")
             times, first = self._encodings.get(problem.field, (0, problem))
-            self._encodings[problem.field] = times + count, first
+            self._encodings[problem.field] = times + rows, first
         group = self._groups.get(key)
         if group is None:
             if len(self._groups) >= MAX_GROUPS:
                 key = (problem.rule, "")
             group = self._groups.setdefault(key, _Group(problem))
-        if lines and lines[0] == group.last:
-            return  # rows are counted, not places in them
-        group.last = lines[0] if lines else 0
-        group.count += count
-        group.lines.extend(lines[: SHOWN_LINES - len(group.lines)])
+        return group
 
     def _likely_encoding(self) -> Problem:
         """Return the one of most rows; Windows-1252, in which letters of others look right, needs nearly all."""

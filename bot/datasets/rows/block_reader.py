@@ -31,6 +31,8 @@ _JUNK_SHARE = 0.9
 _NOT_READ = Problem("not-read", limit=_MOST_EXPLAINED)
 # Short rows often repeat, such as `{}`: so many results of rows of at most so many bytes are stored.
 _MOST_STORED, _LONGEST_STORED = 256, 256
+# After so many rows in a sequence that the fast reader did not take, it is given none until one row is good again.
+_MOST_MISSES = 100
 # A row of so many bytes is not nested too deep.
 _SHALLOW = 100
 
@@ -59,6 +61,7 @@ class BlockReader:
         self._rows = self._errors = 0
         self._explained: dict[bytes, RowResult] = {}
         self._explained_as: Dialect | None = None
+        self._misses = 0
 
     def read(self, block: Block) -> Iterator[Found]:
         """Read a block; equal short rows may have the same result object."""
@@ -112,6 +115,8 @@ class BlockReader:
         # All kinds are decided before the first row is explained: that may decide the dialect.
         for kind, run in groupby([self._kind(line, may_be_spaced) for line in lines], itemgetter(0)):
             taken = [line for _, line in run]
+            if kind is _CORRECT or kind is _SPACED:
+                self._misses = 0
             yield from self._read_run(rows, number, taken, kind)
             number += len(taken)
 
@@ -119,12 +124,13 @@ class BlockReader:
         """Return the kind of a line and the line as JSON."""
         if line in self._explained:
             return _OTHER, line
-        if self._checker.fast is not None and NUL not in line:
+        if self._checker.fast is not None and self._misses < _MOST_MISSES and NUL not in line:
             if self._read_together((line,)) is not None:
                 return _CORRECT, line
             spaced = with_plain_spaces(line) if may_be_spaced and not line.startswith(BOM) else None
             if spaced and self._read_together((spaced,)) is not None:
                 return _SPACED, spaced
+        self._misses += 1
         return _BLANK if not line or not line.strip() else _OTHER, line
 
     def _read_run(self, rows: Block, first: int, lines: Sequence[bytes], kind: _Kind) -> Iterator[Found]:
@@ -176,6 +182,8 @@ class BlockReader:
             if self._of_unknown_keys is not None and self._has_unknown_keys(line):
                 return self._of_unknown_keys
             result = checker.check_row(line)
+            if result.example is not None:
+                self._misses = 0
             if dialect is None and self._of_unknown_keys is None:
                 self._share_unknown_keys(result)
             # The row that decides the file's dialect may be one that the fast reader takes from now on.

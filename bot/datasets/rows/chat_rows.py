@@ -4,7 +4,7 @@ Each function returns the example, or None where it added an error to `problems`
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from bot.datasets.findings.collector import Problem, Problems
@@ -79,10 +79,11 @@ _PROMPT_KEYS = ("prompt", "question", "instruction", *CONVERSATION_KEYS)
 def read_messages(row: Mapping[str, Any], dialect: Dialect, problems: Problems) -> Example | None:
     """Read a row of `messages`, as OpenAI, PaLM's chat or gemini-1.0-pro-002 on Vertex AI write them."""
     roles = _OPENAI_ROLES if dialect is Dialect.OPENAI else _MESSAGES_ROLES
-    if any(isinstance(message, dict) and "author" in message for message in _plain_list(row.get("messages"))):
-        roles = _PALM_ROLES
     turns = read_side_keys(row, {"messages"}, problems)
-    turns += _read_messages(_list(row, "messages", problems), "messages", roles, problems)
+    messages = _list(row, "messages", problems)
+    if any(isinstance(message, dict) and "author" in message for message in messages):
+        roles = _PALM_ROLES
+    turns += _read_messages(messages, "messages", roles, problems)
     return _example(turns, problems, lenient=dialect is Dialect.OPENAI)
 
 
@@ -152,7 +153,9 @@ def read_preference(row: Mapping[str, Any], problems: Problems) -> Example | Non
     turns = read_side_keys(row, {"contents", "completions"}, problems) + _read_contents(row, problems)
     answers: dict[float, str] = {}
     completions = _list(row, "completions", problems)
-    for i, completion in _each(completions, problems):
+    for i, completion in enumerate(completions):
+        if problems.enough:
+            break
         place = f"completions[{i}]"
         if not isinstance(completion, dict):
             problems.add(Problem("wrong-type", place, describe(completion), detail="an object"))
@@ -259,13 +262,15 @@ def _answer(value: Any, key: str, problems: Problems) -> str:
 
 def _read_messages(messages: list[Any], key: str, roles: Mapping[str, str], problems: Problems) -> list[ChatTurn]:
     turns: list[ChatTurn] = []
-    for i, message in _each(messages, problems):
+    for i, message in enumerate(messages):
+        if problems.enough:
+            break
         place = f"{key}[{i}]"
         if not isinstance(message, dict):
             problems.add(Problem("wrong-type", place, describe(message), detail="an object"))
             continue
-        role_key = next((k for k in _ROLE_NAMES if k in message), "role")
-        text_key = next((k for k in _TEXT_NAMES if k in message), "content")
+        role_key = "role" if "role" in message else next((k for k in _ROLE_NAMES if k in message), "role")
+        text_key = "content" if "content" in message else next((k for k in _TEXT_NAMES if k in message), "content")
         calls = _report_turn_keys(message, {role_key, text_key}, problems, of=key)
         role = message.get(role_key)
         if role in ("tool", "function", "function_call", "observation"):
@@ -290,7 +295,9 @@ def _example(turns: list[ChatTurn], problems: Problems, *, lenient: bool) -> Exa
 
 def _read_contents(row: Mapping[str, Any], problems: Problems) -> list[ChatTurn]:
     turns: list[ChatTurn] = []
-    for i, item in _each(_list(row, "contents", problems), problems):
+    for i, item in enumerate(_list(row, "contents", problems)):
+        if problems.enough:
+            break
         content = _content(item, f"contents[{i}]", problems)
         if content is not None:
             turns.append(content)
@@ -318,7 +325,9 @@ def _content(value: Any, place: str, problems: Problems) -> ChatTurn | None:
         return None
     parts = _list(value, "parts", problems, place=f"{place}.")
     texts: list[str] = []
-    for i, part in _each(parts, problems):
+    for i, part in enumerate(parts):
+        if problems.enough:
+            break
         text = _part_text(part, f"{place}.parts[{i}]", problems)
         if text is None:
             return None
@@ -393,18 +402,6 @@ def _report_turn_keys(turn: Mapping[str, Any], used: set[str], problems: Problem
             problems.add(Problem("keys-left-out", f"{of}.{key}"))
     called = any(key in CALL_KEYS and not says_nothing(value) for key, value in turn.items())
     return called or (problems.refused and not before)
-
-
-def _each(items: list[Any], problems: Problems) -> Iterator[tuple[int, Any]]:
-    """Yield the items with their indexes, until enough is wrong with the row."""
-    for i, item in enumerate(items):
-        if problems.enough:
-            return
-        yield i, item
-
-
-def _plain_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
 
 
 def _list(row: Mapping[str, Any], key: str, problems: Problems, *, place: str = "") -> list[Any]:

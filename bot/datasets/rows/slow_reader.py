@@ -182,8 +182,8 @@ def _decoded(value: Any, parsed: ParsedRow) -> Any:
             parsed.problems.add(Problem("json-in-text", "The row"))
             return inner
     elif isinstance(value, dict):
-        for key in _TURN_KEYS & value.keys():
-            if isinstance(inner := _inner(value[key], "["), list):
+        for key in _TURN_KEYS:
+            if isinstance(value.get(key), str) and isinstance(inner := _inner(value[key], "["), list):
                 parsed.problems.add(Problem("json-in-text", key))
                 value = {**value, key: inner}
     return value
@@ -269,37 +269,40 @@ def dialect_of(
 
 
 def _chat_dialect(messages: object, expected: Dialect | None) -> Dialect:
-    rows = messages if isinstance(messages, list) else []
-    roles = [message.get("role") for message in rows if isinstance(message, dict)]
-    if "assistant" in roles:
-        return _OPENAI
-    if "model" in roles:
-        return _MESSAGES
-    return expected if expected in (_MESSAGES, _OPENAI) else _OPENAI
+    if isinstance(messages, list):
+        roles = [message.get("role") for message in messages if isinstance(message, dict)]
+        if "assistant" in roles:
+            return _OPENAI
+        if "model" in roles:
+            return _MESSAGES
+    return _MESSAGES if expected is _MESSAGES else _OPENAI
 
 
 def _read_pair(row: Mapping[str, Any], questions: Sequence[str], answer: str, parsed: ParsedRow) -> None:
     problems = parsed.problems
-    if len(questions) == 1 and any(holds_turns(value_at(row, key)) for key in (questions[0], answer)):
-        used = {questions[0], answer, *_unnamed(row, parsed)}
-        parsed.example = read_sides(row, questions[0], answer, used, problems)
-        return
-    parts = [_text(row, key, parsed, optional=i > 0) for i, key in enumerate(questions)]
-    output = _text(row, answer, parsed)
-    if len(questions) == 1 or not any(part and part.strip() for part in parts):
-        required = [(questions[0], parts[0]), (answer, output)]
-    else:
-        required = [(answer, output)]
-    for key, text in required:
-        if text is not None and not text.strip():
-            problems.add(Problem("empty-field", key))
-    used = {*questions, answer, *_unnamed(row, parsed)}
+    *asked, said = values = [value_at(row, key) for key in (*questions, answer)]
+    for value in values if len(questions) == 1 else ():
+        if isinstance(value, (list, dict)) and holds_turns(value):
+            used = {questions[0], answer, *_unnamed(row, parsed)}
+            parsed.example = read_sides(row, questions[0], answer, used, problems)
+            return
+    parts = [_text(asked[i], key, parsed, optional=i > 0) for i, key in enumerate(questions)]
+    output = _text(said, answer, parsed)
+    if (len(questions) == 1 or not any(part and part.strip() for part in parts)) and _is_blank(parts[0]):
+        problems.add(Problem("empty-field", questions[0]))
+    if _is_blank(output):
+        problems.add(Problem("empty-field", answer))
+    used = {*questions, answer}
+    if parsed.dialect is _MAPPED:
+        used |= _unnamed(row, parsed)
     history: list[str] = []
     if "history" not in used and "history" in row:
         history = read_history(row["history"], problems)
         used.add("history")
     system = [turn.text for turn in read_side_keys(row, used, problems) if turn.text.strip()]
     for path in (*questions, answer):
+        if "." not in path:
+            continue
         parent, _, name = path.rpartition(".")
         if path not in row and isinstance(beside := value_at(row, parent), dict):
             named = {name, *_unnamed(beside, parsed), *(key.rpartition(".")[2] for key in (*questions, answer))}
@@ -310,6 +313,10 @@ def _read_pair(row: Mapping[str, Any], questions: Sequence[str], answer: str, pa
         parsed.example = Example(BLANK_LINE.join(system), (*history, question, output))
 
 
+def _is_blank(text: str | None) -> bool:
+    return text is not None and not text.strip()
+
+
 def _unnamed(row: Mapping[str, Any], parsed: ParsedRow) -> set[str]:
     """Return the keys that a person did not name and that may be left out in silence.
 
@@ -318,17 +325,16 @@ def _unnamed(row: Mapping[str, Any], parsed: ParsedRow) -> set[str]:
     return {key for key in row if key.lower() not in MEANING_NAMES} if parsed.dialect is _MAPPED else set()
 
 
-def _text(row: Mapping[str, Any], key: str, parsed: ParsedRow, *, optional: bool = False) -> str | None:
-    value = value_at(row, key)
+def _text(value: Any, key: str, parsed: ParsedRow, *, optional: bool = False) -> str | None:
     if isinstance(value, str):
         return value
     if isinstance(value, NotANumber):
         parsed.problems.add(Problem("not-a-number", key, value.name))
-    elif parsed.dialect is _MAPPED and isinstance(value, int | float):
+    elif parsed.dialect is _MAPPED and isinstance(value, (int, float)):
         # Labels are often numbers, and a person named this key.
         parsed.problems.add(Problem("number-as-text", key, describe(value)))
         return str(value).lower() if isinstance(value, bool) else str(value)
-    elif isinstance(value, dict | list) and (text := text_of(value)) is not None and not isinstance(value, list):
+    elif isinstance(value, dict) and (text := text_of(value)) is not None:
         return text
     elif value is not None:
         parsed.problems.add(Problem("wrong-type", key, describe(value), detail="text"))
