@@ -89,8 +89,8 @@ class ApiObjects:
         if message.thread_ts is None:
             replies = [
                 reply
-                for reply in self.workspace.channels[message.channel].messages
-                if reply.thread_ts == message.ts and not reply.deleted and reply.visible_to is None
+                for reply in self.workspace.channels[message.channel].replies.get(message.ts, ())
+                if not reply.deleted and reply.visible_to is None
             ]
             if not replies:
                 return {}

@@ -51,6 +51,13 @@ class Channel:
     is_archived: bool = False
     is_ext_shared: bool = False
     messages: list["Message"] = field(default_factory=list)
+    replies: dict[str, list["Message"]] = field(default_factory=dict)  # by the ts of their thread's first message
+
+    def add(self, message: "Message") -> None:
+        """Keep a new message."""
+        self.messages.append(message)
+        if message.thread_ts not in (None, message.ts):
+            self.replies.setdefault(message.thread_ts, []).append(message)
 
     def message(self, ts: str) -> "Message | None":
         """Return the message with this ts, ephemeral and deleted ones left out."""

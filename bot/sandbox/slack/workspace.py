@@ -136,7 +136,7 @@ class SlackWorkspace:
 
     def add_message(self, message: Message) -> Message:
         """Put a message into its channel."""
-        self.channels[message.channel].messages.append(message)
+        self.channels[message.channel].add(message)
         self.changed()
         return message
 

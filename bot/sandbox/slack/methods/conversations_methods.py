@@ -1,6 +1,7 @@
 """``conversations.*``: opening, describing and reading conversations."""
 
 import re
+from collections.abc import Callable
 from typing import TypeVar
 
 from bot.sandbox.slack.call import Call
@@ -44,14 +45,16 @@ def members(call: Call) -> Json:
 def history(call: Call) -> Json:
     """Read a conversation, newest first, replies left out."""
     channel = call.readable_channel()
+    asked_for = _range(call)
     found = [
         message
-        for message in channel.messages
-        if (message.thread_ts in (None, message.ts) or message.broadcast) and _in_range(call, message)
+        for message in reversed(channel.messages)
+        if (message.thread_ts in (None, message.ts) or message.broadcast) and asked_for(message)
     ]
-    page, cursor = _page(call, [_shown(call, message) for message in reversed(found)])
+    page, cursor = _page(call, found)
+    shown = [_shown(call, message) for message in page]
     more = {"response_metadata": {"next_cursor": cursor}} if cursor else {}
-    return {"ok": True, "messages": page, "has_more": bool(cursor), "pin_count": 0, **more}
+    return {"ok": True, "messages": shown, "has_more": bool(cursor), "pin_count": 0, **more}
 
 
 def replies(call: Call) -> Json:
@@ -62,28 +65,29 @@ def replies(call: Call) -> Json:
     if root is None:
         raise SlackError("thread_not_found")
     root_ts = root.thread_ts or root.ts
-    found = [
-        message
-        for message in channel.messages
-        if message.ts == root_ts or (message.thread_ts == root_ts and _in_range(call, message))
-    ]
-    page, cursor = _page(call, [_shown(call, message) for message in found if _visible(message)])
+    thread = [message for message in channel.messages if message.ts == root_ts]
+    thread += filter(_range(call), channel.replies.get(root_ts, ()))
+    page, cursor = _page(call, [message for message in thread if _visible(message)])
+    shown = [_shown(call, message) for message in page]
     more = {"response_metadata": {"next_cursor": cursor}} if cursor else {}
-    return {"ok": True, "messages": page, "has_more": bool(cursor), **more}
+    return {"ok": True, "messages": shown, "has_more": bool(cursor), **more}
 
 
 def _visible(message: Message) -> bool:
     return not message.deleted and message.visible_to is None
 
 
-def _in_range(call: Call, message: Message) -> bool:
-    if not _visible(message):
-        return False
+def _range(call: Call) -> Callable[[Message], bool]:
+    """Return what says whether a message can be read and lies in the range of time that was asked for."""
     oldest, latest = float(call.text("oldest", "0") or 0), float(call.text("latest") or "inf")
-    ts = float(message.ts)
-    if call.flag("inclusive"):
-        return oldest <= ts <= latest
-    return oldest < ts < latest
+    inclusive = call.flag("inclusive")
+
+    def contains(message: Message) -> bool:
+        ts = float(message.ts)
+        inside = oldest <= ts <= latest if inclusive else oldest < ts < latest
+        return inside and _visible(message)
+
+    return contains
 
 
 def _shown(call: Call, message: Message) -> Json:
