@@ -250,6 +250,8 @@ class AnswerWorker:
         Outdated where it is no longer kept or belongs to another channel, a private one to another person,
         StorageError.
         """
+        # Before its key is used up: who may ask nothing must not take the second try from those who may.
+        await self._chat.check_person(requester)
         failed, place = await self._store.failed(key), requester.place
         same = (
             failed is not None

@@ -231,8 +231,15 @@ class ChatService:
             logger.info("no names could be looked up: %s", error)
             return frozenset()
 
-    async def speak_again(self, place: Place) -> None:
-        """End the quiet of a thread in which somebody mentioned the bot. Raises StorageError."""
+    async def check_person(self, requester: Requester) -> None:
+        """Raises Forbidden if the person may ask no model here, StorageError."""
+        await self._access.check(requester, Deed.ASK)
+
+    async def speak_again(self, requester: Requester) -> None:
+        """End the quiet of a thread in which somebody mentioned the bot who may ask. Raises StorageError."""
+        place = requester.place
+        if not await self._access.may(requester, Deed.ASK):
+            return
         conversation = await self._chats.conversation(place, 0) if place.thread else None
         if conversation is not None and conversation.state is ThreadState.QUIET:
             await self._chats.set_state(place, ThreadState.OPEN)

@@ -87,7 +87,11 @@ class FeedbackService:
         return answer
 
     async def correct(self, requester: Requester, key: str, question: str, text: str) -> None:
-        """Store what the person typed in place of the answer. Raises BadArgument, Outdated, StorageError."""
+        """Store what the person typed in place of the answer.
+
+        Raises BadArgument, Forbidden, Outdated, StorageError.
+        """
+        await self._access.check(requester, Deed.ASK)
         answer = await self._answer(requester, key)
         for field, typed in (("question", question), ("better", text)):
             if not typed.strip():

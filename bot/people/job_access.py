@@ -42,6 +42,14 @@ class JobAccess:
         """Check what the person may do here, whatever the job. Raises Forbidden, StorageError."""
         await self._roles.check(requester, deed)
 
+    async def check_served(self, requester: Requester) -> None:
+        """Raises Forbidden for who is not served, such as a guest without a role; StorageError."""
+        if not await self._roles.belongs(requester):
+            raise Forbidden(
+                "Only full members of this workspace and people with a role may use me.",
+                "Ask an owner for a role: /tune roles give asker @PERSON",
+            )
+
     async def may_see(self, requester: Requester, job: TuningJob) -> bool:
         """Return whether the job exists for this person. Raises StorageError."""
         if requester.team != job.place.team:
@@ -141,7 +149,10 @@ class JobAccess:
         """Return whether the person may do this deed of OWN_JOB to the job. Raises StorageError."""
         if not await self.may_see(requester, job):
             return False
-        return requester.user == job.owner or await self._roles.may(requester, deed)
+        if requester.user == job.owner:
+            # An owner who became a guest may still stop what costs money, and nothing else.
+            return deed is Deed.CANCEL or await self._roles.belongs(requester)
+        return await self._roles.may(requester, deed)
 
     async def check_deed(self, requester: Requester, job: TuningJob, deed: Deed) -> None:
         """Raises Forbidden if the person may not do this to the job, NoSuchJob if they do not see it."""

@@ -181,7 +181,7 @@ class Events:
             named = typed.if_named
             if named is not None and await self._chat.knows(requester, named.arguments.name):
                 return named
-            await self._chat.speak_again(requester.place)
+            await self._chat.speak_again(requester)
         return typed
 
     async def _parsed_with_names(

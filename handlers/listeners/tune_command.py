@@ -56,6 +56,10 @@ logger = logging.getLogger(__name__)
 MARKED_JOBS: Final = 200  # among how many jobs those are searched for that made one of the listed models
 
 
+# A guest without a role may do nothing but read what the bot is, and erase their own words.
+_FOR_ALL: Final = frozenset({Runner.HELP, Runner.FORGET})
+
+
 class CommandRunner:
     """Carries out one typed command and returns the message that answers it."""
 
@@ -117,6 +121,8 @@ class CommandRunner:
 
     async def run(self, typed: TypedCommand, requester: Requester) -> Message | None:
         """Return the answer to show, None if the whole channel was told instead. Raises BotError."""
+        if typed.runner not in _FOR_ALL:
+            await self._access.check_served(requester)
         return await self.runners[typed.runner](requester, typed.arguments)
 
     async def _list(self, requester: Requester, arguments: Arguments) -> Message:

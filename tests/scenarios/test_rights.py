@@ -190,7 +190,8 @@ async def test_the_same_buttons_and_commands_work_for_who_may(rights: Rights) ->
     assert (await rights.job()).shared_with == (EVERYONE,)
     told = await rights.typed(f"status {SECRET}", rights.people["outsider"], rights.public)
     assert "next_number.jsonl" in told
-    assert "I know no tuning" in await rights.typed(f"status {SECRET}", rights.people["guest"], rights.public)
+    told = await rights.typed(f"status {SECRET}", rights.people["guest"], rights.public)
+    assert "Only full members of this workspace and people with a role may use me." in told
     told = await rights.by_route(("action", "job_share"), rights.people["ada"], rights.private)
     assert SECRET in told
     delete = ("action", "job_delete")
@@ -198,6 +199,38 @@ async def test_the_same_buttons_and_commands_work_for_who_may(rights: Rights) ->
     told = await rights.by_route(delete, rights.people["ada"], rights.private)
     assert "may delete it" not in told
     assert "no longer exists" not in told
+
+
+# What a guest may type, who may do nothing else: what the bot can do, and to erase their own words.
+FOR_GUESTS = {"help", "forget"}
+READING = (
+    "",
+    "use",
+    "settings",
+    "list",
+    "status",
+    "models",
+    "spend",
+    "budget",
+    "roles",
+    "feedback",
+    "quiet",
+    "stop",
+)
+
+
+async def test_a_guest_learns_nothing_in_the_channel_in_which_they_are(rights: Rights) -> None:
+    """Slack shows them the channel, but the bot tells them no model, no amount, no role, and no setting."""
+    await rights.typed(f"use {SECRET}", rights.people["ada"], rights.private)
+    for text in (*READING, f"use {SECRET}", "use none", "settings temperature=0.1"):
+        told = await rights.typed(text, rights.people["guest"], rights.private)
+        assert "Only " in told, (text, told)
+        assert SECRET not in told, (text, told)
+    for text in FOR_GUESTS:
+        told = await rights.typed(text, rights.people["guest"], rights.private)
+        assert "Only " not in told, (text, told)
+    chosen = await rights.typed("use", rights.people["ada"], rights.private)
+    assert SECRET in chosen
 
 
 ASKERS = {"asker", "tuner", "ada", "approver", "admin"}

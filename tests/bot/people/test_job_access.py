@@ -11,7 +11,7 @@ from bot.domain.requests import StartRequest
 from bot.domain.roles import Role, RoleGrant
 from bot.errors import Forbidden, NoSuchJob, Outdated
 from bot.people.job_access import JobAccess, known_in
-from bot.people.roles import Deed, Roles
+from bot.people.roles import OWN_JOB, Deed, Roles
 from handlers.assembly import UseCases
 from tests.support.builders import TEAM as STORED_TEAM
 from tests.support.builders import job
@@ -250,3 +250,13 @@ def test_a_name_may_be_posted_only_where_each_reader_may_know_it() -> None:
     assert known_in(replace(made, channel=OTHER_CHANNEL), tuned)
     assert not known_in(replace(made, channel=ELSEWHERE), tuned)
     assert not known_in(replace(made, team="T0OTHER"), tuned)
+
+
+async def test_an_owner_who_became_a_guest_or_left_the_company_only_stops_what_costs(harness: Harness) -> None:
+    """The tuning stays theirs to see and to cancel; they neither delete nor share it, nor use it elsewhere."""
+    access = access_of(harness)
+    for user, present in (("U0GUEST", True), ("U0GONE", False)):
+        mine = replace(job(f"tb-{user}", state=JobState.RUNNING), owner=user, place=Place(STORED_TEAM, PRIVATE))
+        who = Requester(user, Place(STORED_TEAM, ELSEWHERE), present)
+        may = {deed for deed in OWN_JOB if await access.may_decide(who, mine, deed)}
+        assert may == {Deed.CANCEL}
