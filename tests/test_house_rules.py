@@ -255,3 +255,17 @@ def test_no_old_name_comes_back() -> None:
 def test_no_test_reads_what_is_outside_the_repository() -> None:
     outside = ("../" + "shared", '"shared"' + " / ")
     assert not [short(path) for path in TESTS if any(words in path.read_text() for words in outside)]
+
+
+def test_a_models_name_in_a_sentence_is_in_quotes() -> None:
+    """“to lose” cannot answer: without the quotes, a name reads as grammar. Blocks show names in bold."""
+    bare = re.compile(r"(?<![“*`/=])\{(?:job|model)\.name\}")
+    in_command = re.compile(r"/tune \w+ \{job\.name\}")
+    files = [*(ROOT / "bot").glob("*/*.py"), ROOT / "handlers/blocks/jobs/wording.py"]
+    found = [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for path in files
+        for line in path.read_text().splitlines()
+        if bare.search(in_command.sub("", line)) and "logger." not in line
+    ]
+    assert found == []

@@ -366,7 +366,8 @@ class ChatService:
         job = await self._access.job_of(model)
         if job is not None and job.deleted_by:
             raise NoSuchJob(
-                f"The model of this channel, {model.name}, was deleted.", "Choose another one with /tune use NAME."
+                f"The model of this channel, “{model.name}”, was deleted.",
+                "Choose another one with /tune use NAME.",
             )
 
     async def models(self, requester: Requester) -> ModelList:

@@ -122,7 +122,7 @@ class FeedbackService:
         corrections = await self._store.corrections(requester.team, _model_of(job))
         if not corrections:
             raise NoSuchJob(
-                f"Nobody has corrected an answer of {job.name} yet.",
+                f"Nobody has corrected an answer of “{job.name}” yet.",
                 "Press the thumb down under an answer and write a better one.",
             )
         return job, list({each.question: each for each in corrections}.values())

@@ -140,7 +140,8 @@ class GenerationProfile:
                 # An empty text asks for no system instruction, which is what such a system does.
                 if value == "":
                     continue
-                raise BadArgument(f"The {title} takes no {label}.", "Leave it out.", field=name)
+                called = f"The {title}" if title.endswith(" API") else title
+                raise BadArgument(f"{called} takes no {label}.", "Leave it out.", field=name)
             if name in ignored:
                 raise BadArgument(
                     f"Models that are tuned on {base_model.rpartition('/')[2]} ignore the {label}.",

@@ -161,7 +161,8 @@ class JobAccess:
         if not await self.may_see(requester, job):
             raise NoSuchJob("This tuning no longer exists.", "See all tunings with /tune list.")
         raise Forbidden(
-            f"Only the person who started {job.name}, approvers and administrators of this workspace may {deed}.",
+            f"Only the person who started “{job.name}”, approvers and administrators of this workspace may "
+            f"{deed}.",
             "Ask one of them; /tune roles shows who has which role.",
         )
 
@@ -248,7 +249,7 @@ class JobAccess:
         await self._roles.check(requester, Deed.ASK)
         if not await self.may_ask(requester, job):
             raise Forbidden(
-                f"{job.name} was tuned in a private place, and its answers would be seen by others here.",
+                f"“{job.name}” was tuned in a private place, and its answers would be seen by others here.",
                 "Ask it where it was tuned, or write to me directly.",
             )
 

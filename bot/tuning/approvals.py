@@ -123,7 +123,7 @@ class Approvals:
             raise Forbidden("You asked for this start, so somebody else must approve it.", "Ask another approver.")
         if job.state is not JobState.AWAITING_APPROVAL:
             raise Outdated(
-                f"{job.name} does not wait for an approval any more.", "Its card shows what became of it."
+                f"“{job.name}” does not wait for an approval any more.", "Its card shows what became of it."
             )
         return job
 
@@ -140,7 +140,7 @@ class Approvals:
             await self._jobs.change(key, partial(reprice, known=known, reason=reason))
             self._wake_sender()
             raise Outdated(
-                f"The price of {job.name} in the table has changed since this was asked. Nothing was started.",
+                f"The price of “{job.name}” in the table has changed since this was asked. Nothing was started.",
                 "Read the request again: it shows the new price. Approve starts it at that.",
             )
         return await self._decided(job, partial(approve, by=requester, now=self._clock.now()))
@@ -166,7 +166,7 @@ class Approvals:
         self._wake_sender()
         if not decided or after is None:
             raise Outdated(
-                f"{job.name} does not wait for an approval any more.", "Its card shows what became of it."
+                f"“{job.name}” does not wait for an approval any more.", "Its card shows what became of it."
             )
         return after
 

@@ -41,7 +41,7 @@ class GoogleSharing:
         await self._access.check_deed(requester, job, Deed.SHARE)
         if requester.user != job.owner:
             raise Forbidden(
-                f"Only the person who started {job.name} may open it to a Google account.",
+                f"Only the person who started “{job.name}” may open it to a Google account.",
                 "Share it in Slack instead: /tune share NAME @PERSON.",
             )
         backend = self._backend(job)
@@ -64,7 +64,7 @@ class GoogleSharing:
         await self._audit_log.record(requester, "unshare at Google", job.key)
         if not await backend.close_to(job.tuned_model, account):
             raise BadArgument(
-                f"That account has no right to {job.name} that I could take.", "It may own the model."
+                f"That account has no right to “{job.name}” that I could take.", "It may own the model."
             )
 
     def _backend(self, job: TuningJob) -> TuningBackend:
@@ -75,5 +75,5 @@ class GoogleSharing:
                 "An administrator of the Google Cloud project gives rights there, with IAM.",
             )
         if not job.can_answer:
-            raise BadArgument(f"{job.name} has no model yet.", "Share it once it is ready.")
+            raise BadArgument(f"“{job.name}” has no model yet.", "Share it once it is ready.")
         return backend

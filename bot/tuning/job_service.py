@@ -347,12 +347,12 @@ class JobService:
         if not profile.can_cancel:
             raise BadArgument(f"{profile.title} cannot cancel a tuning.", "It ends by itself.")
         if job.state.ended:
-            raise Outdated(f"{job.name} has already {_ENDED_WORDS[job.state]}.", "There is nothing to cancel.")
+            raise Outdated(f"“{job.name}” has already {_ENDED_WORDS[job.state]}.", "There is nothing to cancel.")
 
     def check_delete(self, job: TuningJob) -> None:
         """Raises Outdated while the job runs, unless it is in doubt."""
         if not job.in_doubt and not job.state.ended:
-            raise Outdated(f"{job.name} is still {job.state}.", f"Cancel it first: /tune cancel {job.name}")
+            raise Outdated(f"“{job.name}” is still {job.state}.", f"Cancel it first: /tune cancel {job.name}")
 
     async def cancel(self, team: str, key: str, user: str, channel: str = "") -> TuningJob:
         """Cancel the job, as a person asked in this channel.
@@ -374,7 +374,9 @@ class JobService:
                 self._cancelled.add(key)
             return marked
         if marked.state.ended:
-            raise Outdated(f"{job.name} has already {_ENDED_WORDS[marked.state]}.", "There is nothing to cancel.")
+            raise Outdated(
+                f"“{job.name}” has already {_ENDED_WORDS[marked.state]}.", "There is nothing to cancel."
+            )
         if marked.state is not JobState.SUBMITTING:
             await self._cancellations.ask(marked)
         return await self.get(team, key)

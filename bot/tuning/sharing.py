@@ -45,7 +45,7 @@ class Sharing:
         """Share the job no longer with this target. Raises as `add` does."""
         await self._access.check_deed(requester, job, Deed.SHARE)
         if target not in job.shared_with:
-            raise BadArgument(f"{job.name} is not shared there.", "See with whom it is: /tune status NAME.")
+            raise BadArgument(f"“{job.name}” is not shared there.", "See with whom it is: /tune status NAME.")
         return await self._change(requester, job, lambda before: [each for each in before if each != target])
 
     async def set(self, requester: Requester, job: TuningJob, targets: Sequence[str]) -> Shared:

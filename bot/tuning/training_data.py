@@ -40,7 +40,7 @@ def training_data(
 
 def refuse_cancelled(job: TuningJob) -> Outdated:
     """Return the error that ends a start which was cancelled before anything was sent."""
-    return Outdated(f"{job.name} was cancelled before it was sent to Google.", "Nothing was started.")
+    return Outdated(f"“{job.name}” was cancelled before it was sent to Google.", "Nothing was started.")
 
 
 class _Reading:

@@ -328,7 +328,7 @@ class LoadRun:
         """Type the command, and say yes to the questions that are shown by then; another round repeats it."""
         await person.slash_command(channel, "/tune", f"cancel {name}")
         # What is asked of a job that waits in the bot reads otherwise than of one that Google trains.
-        questions = (f"Google stops training {name}.", f"{name} was not sent to Google:")
+        questions = (f"Google stops training “{name}”.", f"“{name}” was not sent to Google:")
         for message in self._said(channel):
             if "confirm_deed" in str(message.blocks) and any(each in message.text for each in questions):
                 await person.click(message, "job_cancel")
@@ -338,14 +338,14 @@ class LoadRun:
         for message in reversed(self._said(channel)):
             if message.text.startswith(
                 (
-                    f"I asked Google to cancel {name}.",
-                    f"{name} has already been cancelled",
-                    f"{name} is cancelled: it was not sent to Google",
-                    f"Google has not confirmed the start of {name} yet. I cancel it",
+                    f"I asked Google to cancel “{name}”.",
+                    f"“{name}” has already been cancelled",
+                    f"“{name}” is cancelled: it was not sent to Google",
+                    f"Google has not confirmed the start of “{name}” yet. I cancel it",
                 )
             ):
                 return True
-            if message.text.startswith(f"{name} has already"):
+            if message.text.startswith(f"“{name}” has already"):
                 return False
             if message.text.startswith(f"Tuning {name} ("):
                 marks = (f"<@{person.id}> wants it cancelled", f"Cancelled by <@{person.id}>")

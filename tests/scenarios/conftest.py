@@ -43,19 +43,29 @@ def open_bot(tmp_path: Path) -> OpenBot:
     return open_one
 
 
+@pytest.fixture(scope="module")
+def way_in() -> str:
+    """How Slack reaches the bot that a module shares: `socket` or `http`; a module may ask for both."""
+    return "socket"
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared_bot(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Callable[[], BotHarness]]:
+async def shared_bot(
+    tmp_path_factory: pytest.TempPathFactory, way_in: str
+) -> AsyncIterator[Callable[[], BotHarness]]:
     """One running bot for a whole module; each call gives another channel with another Ada in it."""
     # Nothing moves at Google by itself: tests finish, fail and push each job.
+    port = free_port() if way_in == "http" else None
+    url = f"http://127.0.0.1:{port}/slack/events" if port else None
     async with (
         GoogleStandIn(job_seconds=None, seed=1, limits=Limits(concurrent_vertex_jobs=50)) as google,
-        SlackStandIn(manifest=manifest()) as slack,
+        SlackStandIn(manifest=manifest(url or ""), events_url=url) as slack,
     ):
         google.create_bucket(BUCKET)
         numbers = itertools.count(1)
         directory = tmp_path_factory.mktemp("shared_bot")
         environment = {**NO_QUEUE, "TUNEBOT_POLL_SECONDS": "0.1"}
-        async with Stage(slack, google, directory, environment=environment) as stage:
+        async with Stage(slack, google, directory, port=port, environment=environment) as stage:
 
             def new_channel() -> BotHarness:
                 number = next(numbers)

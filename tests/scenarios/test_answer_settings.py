@@ -7,6 +7,12 @@ from tests.support.bot_harness import BotHarness, shown_in
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.long]
 
 
+@pytest.fixture(scope="module", params=["socket", pytest.param("http", marks=pytest.mark.long)])
+def way_in(request: pytest.FixtureRequest) -> str:
+    """Over Socket Mode, and over HTTP."""
+    return str(request.param)
+
+
 async def test_settings_of_a_channel_and_of_a_question(bot: BotHarness) -> None:
     await bot.answering("settled")
     await bot.type('settings temperature=0.5 stop=END greeting="Ask <@U1> numbers."')

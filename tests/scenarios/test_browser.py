@@ -154,7 +154,7 @@ async def test_a_running_tuning_is_cancelled_after_a_question() -> None:
         await expect(cancel).to_be_focused()
         await page.keyboard.press("Enter")
         asked = page.get_by_role("alertdialog", name="Cancel this tuning?")
-        await expect(asked).to_have_accessible_description(re.compile("Google stops training long one"))
+        await expect(asked).to_have_accessible_description(re.compile("Google stops training “long one”"))
         await asked.get_by_role("button", name="Cancel the tuning").click()
         await card(page, "long one: cancelled").wait_for()
 

@@ -60,7 +60,7 @@ async def test_a_wrong_verb_is_answered_with_the_verb_that_was_meant(bot: BotHar
 async def test_cancel_asks_google_and_the_card_says_who_did(bot: BotHarness) -> None:
     card, job = await bot.started("to cancel")
     await bot.type_and_confirm("cancel to cancel")
-    await bot.message("I asked Google to cancel to cancel")
+    await bot.message("I asked Google to cancel “to cancel”")
     ended = await bot.message("to cancel", "cancelled by", thread=card.ts)
     assert job.phase == "cancelled"
     assert f"<@{bot.ada.id}>" in ended.text
@@ -172,7 +172,7 @@ async def test_use_and_delete_by_mention(bot: BotHarness) -> None:
     bot.ada.post(bot.channel, bot.ada.typed("@Tunebot use spoken"), thread_ts=root.ts)
     await bot.message("spoken* answers in this channel now", thread=root.ts)
     bot.ada.post(bot.channel, bot.ada.typed("@Tunebot delete spoken"), thread_ts=root.ts)
-    question = await bot.message("spoken is deleted at Google and answers no more", thread=root.ts)
+    question = await bot.message("“spoken” is deleted at Google and answers no more", thread=root.ts)
     await bot.ada.click(question, "job_delete")
     await bot.message(f"<@{bot.ada.id}>: spoken is deleted.", thread=root.ts)
     await bot.message("spoken*, which answered in this channel, was deleted by")
@@ -203,7 +203,7 @@ async def test_a_cancellation_that_google_refuses_is_told_to_who_asked_and_on_it
         await bot.type_and_confirm(f"cancel refused by {way}")
     reason = "Google has not confirmed the cancellation: "
     notice = await bot.message(
-        f"I asked Google to cancel refused by {way}. {reason}", "permission. Ask an administrator"
+        f"I asked Google to cancel “refused by {way}”. {reason}", "permission. Ask an administrator"
     )
     assert notice.visible_to == bot.ada.id
     await bot.shows(card, "cancellation requested", f"<@{bot.ada.id}> wants it cancelled", reason)

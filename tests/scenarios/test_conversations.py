@@ -12,6 +12,12 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
+@pytest.fixture(scope="module", params=["socket", pytest.param("http", marks=pytest.mark.long)])
+def way_in(request: pytest.FixtureRequest) -> str:
+    """Over Socket Mode, and over HTTP."""
+    return str(request.param)
+
+
 @pytest_asyncio.fixture(loop_scope="module")
 async def model(bot: BotHarness) -> str:
     """The name of a model that is there for the whole module; an administrator may choose it for any channel."""

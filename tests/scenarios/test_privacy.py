@@ -360,7 +360,7 @@ async def test_a_private_tuning_is_shared_with_a_person_and_taken_back(bot: BotH
     await hers.message("eight", f"asked `{name}`")
     # Its answers do not reach a channel with which it is not shared, and she shares it with nobody.
     await bot.ada.slash_command(bot.channel, "/ask", f"model={name} seven")
-    await bot.message(f"{name} was tuned in a private place")
+    await bot.message(f"“{name}” was tuned in a private place")
     await bot.type(f"share {name} everyone")
     await bot.message("Only the person who started", "may share it")
 

@@ -11,6 +11,13 @@ from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+
+@pytest.fixture(scope="module", params=["socket", pytest.param("http", marks=pytest.mark.long)])
+def way_in(request: pytest.FixtureRequest) -> str:
+    """Over Socket Mode, and over HTTP."""
+    return str(request.param)
+
+
 STREAMED = ":streamGenerateContent"
 Stop = Callable[[BotHarness, str], Awaitable[None]]
 

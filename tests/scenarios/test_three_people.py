@@ -89,9 +89,9 @@ async def test_three_people_do_only_what_somebody_allowed(open_bot: OpenBot) -> 
         await bob.slash_command(board, "/ask", "model=salaries of 7")
         await as_bob.message("asked `salaries`")
         await bob.click(card, "job_delete")
-        await as_bob.message("Only the person who started salaries", "may delete it")
+        await as_bob.message("Only the person who started “salaries”", "may delete it")
         await bob.click(card, "job_share")
-        await as_bob.message("Only the person who started salaries", "may share it")
+        await as_bob.message("Only the person who started “salaries”", "may share it")
         assert (await bot.job("salaries")).phase != "deleted"
 
         # Its owner may, after a question that says what is lost.

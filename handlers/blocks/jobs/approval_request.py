@@ -53,7 +53,7 @@ def approval_end(job: TuningJob) -> str | None:
 def build_approval_buttons(job: TuningJob) -> list[Block]:
     """Build the buttons of an approver; they are refused, in words, for everybody else."""
     name = shorten(job.name, 50)
-    ask = confirm("Approve this start?", f"{name} then starts by itself and costs money.", "Approve", "Not now")
+    ask = confirm("Approve this start?", f"“{name}” then starts by itself and costs money.", "Approve", "Not now")
     return [
         button("Approve", APPROVE_ACTION, job.key, style="primary", label=f"Approve {name}", ask=ask),
         button("Decline", DECLINE_ACTION, job.key, label=f"Decline {name}"),

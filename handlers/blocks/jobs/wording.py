@@ -84,10 +84,10 @@ def mark(job: TuningJob) -> str:
 def cancel_text(job: TuningJob) -> str:
     """Return the answer to a person who cancelled a job, as plain text."""
     if job.state is JobState.CANCELLED and not job.operation:
-        return f"{job.name} is cancelled: it was not sent to Google yet, and nothing was started."
+        return f"“{job.name}” is cancelled: it was not sent to Google yet, and nothing was started."
     if job.state is JobState.SUBMITTING:
-        return f"Google has not confirmed the start of {job.name} yet. I cancel it as soon as Google shows it."
-    return f"I asked Google to cancel {job.name}. {job.problem or 'Its card shows when that is done.'}"
+        return f"Google has not confirmed the start of “{job.name}” yet. I cancel it as soon as Google shows it."
+    return f"I asked Google to cancel “{job.name}”. {job.problem or 'Its card shows when that is done.'}"
 
 
 def canceller(job: TuningJob) -> str:
@@ -100,16 +100,16 @@ def canceller(job: TuningJob) -> str:
 def cancel_loss(job: TuningJob) -> str:
     """Return what a person loses who cancels the job, as plain text."""
     if job.state.in_bot:
-        return f"{shorten(job.name, NAME)} was not sent to Google: nothing is lost, and nothing is billed."
+        return f"“{shorten(job.name, NAME)}” was not sent to Google: nothing is lost, and nothing is billed."
     return (
-        f"Google stops training {shorten(job.name, NAME)}. What was trained so far is lost, "
+        f"Google stops training “{shorten(job.name, NAME)}”. What was trained so far is lost, "
         "and Google may still charge for it."
     )
 
 
 def delete_loss(job: TuningJob) -> str:
     """Return what a person loses who deletes the job, as plain text."""
-    name = shorten(job.name, NAME)
+    name = f"“{shorten(job.name, NAME)}”"
     if job.in_doubt or job.state is JobState.LOST:
         return (
             f"{name} is removed here and its name is free. If Google does run it, Google charges for it; it comes "

@@ -18,7 +18,7 @@ def check(profile: BackendProfile, settings: GenerationSettings, base_model: str
         (VERTEX, {"temperature": 2.1}, "", "The temperature is from 0 to 2, not 2.1."),
         (PALM, {"temperature": 1.5}, "", "The temperature is from 0 to 1, not 1.5."),
         (PALM, {"candidate_count": 9}, "", "The candidate count is a whole number from 1 to 8, not 9."),
-        (VERTEX, {"candidate_count": 2}, "", "The Vertex AI takes no candidate count."),
+        (VERTEX, {"candidate_count": 2}, "", "Vertex AI takes no candidate count."),
         (GEMINI, {"top_k": 0}, "", "The top-k is a whole number from 1 to 1,000, not 0."),
         (VERTEX, {"top_p": -0.1}, "", "The top-p is from 0 to 1, not -0.1."),
         (GEMINI, {"system_instruction": "Be kind."}, "", "The Gemini API takes no system instruction."),

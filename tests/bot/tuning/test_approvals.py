@@ -229,7 +229,7 @@ async def test_an_approval_checks_again_what_may_have_changed_since_the_report(h
     assert (await harness.newest(job)).state is JobState.AWAITING_APPROVAL
 
     process = use_cases(harness, prices=today)
-    with pytest.raises(Outdated, match="The price of numbers in the table has changed"):
+    with pytest.raises(Outdated, match="The price of “numbers” in the table has changed"):
         await process.approvals.approve(BY_BOB, job.key)
     shown = await harness.newest(job)
     assert shown.state is JobState.AWAITING_APPROVAL

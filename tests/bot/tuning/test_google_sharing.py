@@ -35,7 +35,7 @@ async def test_the_owner_opens_a_model_to_an_account_and_closes_it_again(harness
     json_format.ParseDict(held, generativelanguage_v1beta.Permission.pb(generativelanguage_v1beta.Permission()))
     await opened.remove(APPROVER, job, ACCOUNT)
     assert harness.google.permissions.held(job.tuned_model) == []
-    with pytest.raises(BadArgument, match="no right to capitals"):
+    with pytest.raises(BadArgument, match="no right to “capitals”"):
         await opened.remove(ASKED_BY_ADA, job, ACCOUNT)
     acts = [line.act.action for line in await harness.stores.audit_log.lines(TEAM, 4)]
     assert acts.count("share at Google") == 2
@@ -51,7 +51,7 @@ async def test_nobody_opens_a_model_where_nobody_opened_the_domain_or_the_system
     opened = sharing(harness, "example.com")
     with pytest.raises(BadArgument, match="no rights for one model"):
         await opened.add(ASKED_BY_ADA, other, ACCOUNT)
-    with pytest.raises(Forbidden, match="Only the person who started capitals"):
+    with pytest.raises(Forbidden, match="Only the person who started “capitals”"):
         await opened.add(APPROVER, job, ACCOUNT)
     with pytest.raises(NoSuchJob):
         await opened.add(Requester("U0EVE", PLACE.__class__("T2", "C1")), job, ACCOUNT)

@@ -415,7 +415,7 @@ async def test_a_deleted_model_is_gone_from_google_lists_and_channels(harness: H
     job = await harness.tuned("deleted", backend)
     await harness.chat.use(ASKED_BY_ADA, job.name)
     await harness.tuning.delete(TEAM, job.key, ADA)
-    with pytest.raises(NoSuchJob, match=r"deleted, was deleted\. Choose another one"):
+    with pytest.raises(NoSuchJob, match=r"“deleted”, was deleted\. Choose another one"):
         await harness.chat.model_for(ASKED_BY_ADA)
     assert await harness.jobs.jobs(TEAM) == []
     assert [model for model in await harness.backends[backend].models() if model.display_name == "deleted"] == []
