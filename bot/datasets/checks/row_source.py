@@ -33,6 +33,8 @@ _SHOWN_KEYS = 5
 _BOM = b"\xef\xbb\xbf"
 # A line of a chat log: what stands in brackets is followed by text, as in no array.
 _CHAT_LOG = re.compile(rb'\[[^\]\[{"\n]{1,40}\][ \t]*+[^\s,\]]')
+# The first turn of a bare conversation whose end is not among the first bytes.
+_FIRST_TURN = re.compile(rb'\[\s*+\{\s*+"(?:from|role)"\s*+:\s*+"(?:human|user|system|gpt|assistant|model)"')
 # The first columns of a file that is written by columns, and one that may be: a row may begin with a list, too.
 _COLUMNS = re.compile(
     rb'\{\s*+"(?:(?:columns|index)"\s*+:\s*+\[|data"\s*+:\s*+\[\s*+\[\s*+["\dtfn-]'
@@ -178,24 +180,27 @@ class RowSource:
         if problem is not None:
             self._refuse(problem)
             return
-        self._format = self._detect(head.lstrip(), len(head) - len(head.lstrip()))
+        self._format = self._detect(head)
         yield from self._format.feed(self._with_line_ends(data))
 
     def _with_line_ends(self, piece: bytes) -> bytes:
         """Write the line ends of old Macs as all others do."""
         return piece.replace(b"\r", b"\n") if self._carriage_returns else piece
 
-    def _detect(self, start: bytes, blanks: int) -> Format:
-        first_line, _, rest = start.partition(b"\n")
+    def _detect(self, head: bytes) -> Format:
+        start = head.lstrip()
+        blanks = len(head) - len(start)
+        first_line, line_end, rest = start.partition(b"\n")
         if start.startswith(b"[") and not _CHAT_LOG.match(start):
             # Each line may be the bare list of one conversation's turns.
-            bare = is_conversation(parse_object(first_line))
+            bare = is_conversation(parse_object(first_line)) if line_end else bool(_FIRST_TURN.match(start))
             return JsonLines(self._collector) if bare else JsonArray(self._collector)
         if _COLUMNS.match(start) or (_LISTS.match(start) and _is_alone(first_line, rest)):
             return ColumnTable(self._collector)
         name = (self._unpacker.name or self._name).lower()
         if not start.startswith(b"{") and start:
-            layout = find_layout(start.decode("utf-8", "replace"), self._mapping)
+            # With the blank lines above the names, since a table's rows are counted from its first line on.
+            layout = find_layout(head.decode("utf-8", "replace"), self._mapping)
             if name.endswith((".csv", ".tsv")) or (layout.names and self._is_known(layout.names)):
                 return CsvTable(self._collector, layout)
             return JsonLines(self._collector)

@@ -82,7 +82,7 @@ RULES: dict[str, Rule] = {
         ERROR, "The table or its rows are over {limit:,} bytes.", "Export it as JSONL, which may be larger.", True
     ),
     "several-files": Rule(
-        ERROR, "The archive holds several files: {value}, ...", "Attach the one file to train on.", True
+        ERROR, "The archive holds several files, {value} among them.", "Attach the one file to train on.", True
     ),
     "broken-zip": Rule(
         ERROR, "The zip archive cannot be read: {detail}.", "Attach the file as it is, or compress it anew.", True

@@ -21,7 +21,10 @@ _INDENT = 64
 _EMPTY = re.compile(rb"(?:\s*+(?:\[\]|\{\}))++")
 _COMMENTS = re.compile(rb"\A(?:(?://|#)[^\n]*+(?:\n|\Z)\s*+|/\*(?:[^*]|\*(?!/))*+\*/\s*+)++")
 _COMMENTS_AFTER = re.compile(rb"(?:\n[ \t]*+(?://|#)[^\n]*+)++\s*+\Z|/\*(?:[^*]|\*(?!/))*+\*/\s*+\Z")
-_COMMENT, _ENDS = (b"//", b"/*", b"#"), (b"}", b"]", b'"')
+_BEGINS, _ENDS = (b"{", b"[", b'"'), (b"}", b"]", b'"')
+# What some programs end lines with, in UTF-8: U+0085, U+2028 and U+2029, a no-break space, a byte order mark.
+_ODD_SPACE = rb"(?:\xc2[\x85\xa0]|\xe2\x80[\xa8\xa9]|\xef\xbb\xbf|[\x0b\x0c\x1c-\x1f])++"
+_ODD_SPACES = re.compile(rb"\A" + _ODD_SPACE + rb"|" + _ODD_SPACE + rb"\Z")
 _QUOTE, _COMMA, _LINE_END, _OPEN_LIST, _OPEN_OBJECT = b'",\n[{'
 # How a bracket changes the depth.
 _STEP = {b"["[0]: 1, b"{"[0]: 1, b"]"[0]: -1, b"}"[0]: -1}
@@ -157,8 +160,8 @@ class JsonArray:
             yield from self._bad(b"", Problem("line-too-long", limit=MAX_ROW_BYTES))
             return
         item = bytes(text.strip())
-        if item.startswith(_COMMENT) or not item.endswith(_ENDS):
-            item = self._without_comments(item)
+        if not (item.startswith(_BEGINS) and item.endswith(_ENDS)):
+            item = _ODD_SPACES.sub(b"", self._without_comments(item))
         if not item:
             return
         if self._broken_text:

@@ -52,9 +52,10 @@ KNOWN_PAIRS: tuple[tuple[str, str], ...] = (
 # Names of what says something about a row, and is neither asked nor answered.
 _ABOUT_ROW = re.compile(
     r"(?:^|_)(?:id|ids|uuid|guid|hash|url|uri|date|time|timestamp|at|lang|language|locale|model|split|state|status|type"
-    r"|version|object|email|agent|by)$"
+    r"|version|object|email|agent|by|sender|author|speaker|from|to|channel)$"
 )
-# What is never an answer.
+# What is never asked, and what is never an answer.
+_ANSWERED = frozenset({"output", "answer", "response", "completion", "assistant", "target", "reply"})
 _ASKED = frozenset({"question", "query", "prompt", "instruction", "context", "input", "system", "user"})
 _TEXTS = frozenset({"content", "value", "text", "parts"})
 
@@ -131,9 +132,12 @@ def _two_texts(values: Mapping[str, Any]) -> FieldMapping | None:
         for key, value in values.items()
         if not isinstance(value, int | float) and not _ABOUT_ROW.search(_words(key))
     ]
-    if len(texts) != 2 or texts[1].strip().lower() in _ASKED:
+    if len(texts) != 2:
         return None
-    return FieldMapping(texts[0], texts[1])
+    first, second = (key.rpartition(".")[2].strip().lower() for key in texts)
+    if first in _ANSWERED:
+        return FieldMapping(texts[1], texts[0]) if second not in _ANSWERED else None
+    return FieldMapping(texts[0], texts[1]) if second not in _ASKED else None
 
 
 def _words(key: str) -> str:

@@ -7,6 +7,8 @@ would train on ids.
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from bot.datasets.rows.column_mapping import guess_mapping
+
 _PAIR = '{"prompt": ..., "completion": ...}'
 _CHAT = '{"messages": [{"role": "user", ...}, {"role": "assistant", ...}]}'
 
@@ -35,7 +37,17 @@ def _is_error(row: Mapping[str, Any]) -> bool:
 
 
 def _is_turn(row: Mapping[str, Any]) -> bool:
-    return isinstance(row.get("role"), str) and not row.keys().isdisjoint(("content", "text", "parts"))
+    speaker = any(isinstance(row.get(key), str) for key in ("role", "from", "sender", "author", "speaker"))
+    said = not row.keys().isdisjoint(("content", "text", "parts", "message", "value"))
+    return speaker and said and guess_mapping(row, known_only=True) is None
+
+
+def _is_measurement(row: Mapping[str, Any]) -> bool:
+    return "step" in row and any("loss" in key for key in row)
+
+
+def _is_job(row: Mapping[str, Any]) -> bool:
+    return row.get("object") == "fine_tuning.job"
 
 
 def _is_shortcut(row: Mapping[str, Any]) -> bool:
@@ -92,6 +104,18 @@ _EXPORTS: tuple[tuple[Callable[[Mapping[str, Any]], bool], Export], ...] = (
         _holds(intents=list),
         Export("intents of a chatbot", f"Write each pattern with a response as one row: {_PAIR}."),
     ),
+    (
+        _holds(paragraphs=list),
+        Export(
+            "articles of SQuAD, with the questions inside",
+            f"Write each question and its answer as one row: {_PAIR}.",
+        ),
+    ),
+    (
+        _is_job,
+        Export("fine-tuning jobs of OpenAI, and not their files", "Take the training file of a job: import that."),
+    ),
+    (_is_measurement, Export("measurements of a training", "Attach the file that was trained on instead.")),
     (_has("cells", "nbformat"), Export("a Jupyter notebook", "Write the rows from it as JSONL, and attach that.")),
     (
         _is_shortcut,

@@ -208,6 +208,7 @@ def unwrap(row: Mapping[str, Any], mapping: FieldMapping | None = None) -> tuple
     if not row.keys().isdisjoint(WRAPPER_KEYS) and dialect_of(row, None, mapping) is None and not export_of(row):
         for key in WRAPPER_KEYS:
             inner = row.get(key)
+            inner = _inner(inner, "{") if isinstance(inner, str) else inner
             if isinstance(inner, dict) and dialect_of(inner, None, mapping) is not None:
                 return inner, key
     return row, ""

@@ -3,6 +3,8 @@
 Each is checked, converted and repaired; the rows of the file are those that are kept and those that are left out.
 """
 
+import csv
+import io
 import json
 from typing import Any
 
@@ -280,3 +282,34 @@ def test_comments_between_the_items_of_an_array_are_no_rows() -> None:
     items = ",\n".join(f"// row {i}\n{json.dumps(row)}" for i, row in enumerate(rows()))
     report = check(f"[\n/* all * of them */ {items}\n# the end\n]".encode(), "rows.json")
     assert (report.rows, report.examples, found(report)) == (6, 6, ["comments"])
+
+
+@pytest.mark.parametrize("above", ["\n\n", "\n\n,,\n", ",,\n\n", "\nTides of March,,\n\n"])
+def test_blank_lines_above_the_names_of_a_table_move_neither_its_names_nor_its_rows(above: str) -> None:
+    data = above.encode() + table([("prompt", "completion"), *((asked(i), said(i)) for i in range(6))])
+    report = check(data, "rows.csv")
+    assert (report.rows, report.examples, report.previews[0].question) == (6, 6, asked(0))
+    assert set(found(report)) <= {"title-row"}
+
+
+@pytest.mark.parametrize("end", ["\x85", "\u2028", "\u00a0\u2029", "\x1e"])
+def test_other_line_ends_between_objects_are_no_rows(end: str) -> None:
+    data = end.join(json.dumps(row) for row in rows()) + end
+    report = check(data.encode(), "rows.jsonl")
+    assert (report.rows, report.examples) == (6, 6)
+
+
+@pytest.mark.parametrize("filler", ["", "x" * 70_000])
+def test_bare_lists_of_turns_are_a_conversation_a_line(filler: str) -> None:
+    turns = [[{"from": "human", "value": asked(i) + filler}, {"from": "gpt", "value": said(i)}] for i in range(4)]
+    report = check(jsonl(*turns))
+    assert (report.dialect, report.rows, report.examples) == (Dialect.SHAREGPT, 4, 4)
+    alone = check(jsonl(turns[0]))
+    assert (alone.rows, alone.examples) == (1, 1)
+
+
+def test_rows_that_are_json_in_the_cells_of_a_table_are_read() -> None:
+    target = io.StringIO()
+    csv.writer(target).writerows([["data"], *([json.dumps(row)] for row in rows())])
+    report = check(target.getvalue().encode(), "rows.csv")
+    assert (report.examples, found(report)) == (6, ["row-in-wrapper"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.datasets.rows.column_mapping import format_mapping, guess_mapping, question_of
+from bot.datasets.rows.column_mapping import format_mapping, guess_mapping, question_of, value_at
 from bot.domain.datasets import FieldMapping
 from tests.support.dataset_builders import check_bytes, jsonl
 
@@ -26,6 +26,40 @@ def test_mapping_is_guessed_from_the_keys(keys: str, expected: str) -> None:
 def test_no_mapping_is_guessed_where_the_keys_tell_nothing() -> None:
     assert guess_mapping({"a": "1", "b": "2", "c": "3"}) is None
     assert guess_mapping({"a": 1, "b": "2"}) is None
+
+
+@pytest.mark.parametrize(
+    ("row", "mapping"),
+    [
+        ({"output": "a", "vars": {"question": "q"}}, FieldMapping("vars.question", "output")),
+        ({"context": "c", "question": "q", "answers": {"text": ["a"]}}, None),
+        ({"id": "1", "custom_id": "2", "response": {}}, None),
+        ({"messageTreeId": "1", "treeState": "ready"}, None),
+        ({"output": "a", "answer": "b"}, None),
+        ({"inputs": {"text": "q"}, "outputs": {"text": "a"}}, FieldMapping("inputs.text", "outputs.text")),
+        ({"a.b": "q", "c": "a"}, FieldMapping("a.b", "c")),
+    ],
+)
+def test_what_is_never_asked_or_never_answered_is_not_guessed_so(
+    row: dict[str, object], mapping: FieldMapping | None
+) -> None:
+    assert guess_mapping(row) == mapping
+
+
+@pytest.mark.parametrize(
+    ("row", "path", "value"),
+    [
+        ({"a": {"b": "c"}}, "a.b", "c"),
+        ({"a.b": "d", "a": {"b": "c"}}, "a.b", "d"),
+        ({"a": {"b.c": "d"}}, "a.b.c", "d"),
+        ({"a": "b"}, "a.b", None),
+        ({}, "a", None),
+    ],
+)
+def test_a_path_names_a_key_inside_of_objects_where_no_key_has_its_name(
+    row: dict[str, object], path: str, value: object
+) -> None:
+    assert value_at(row, path) == value
 
 
 def test_labels_that_are_numbers_and_names_with_capitals_are_guessed() -> None:

@@ -28,6 +28,11 @@ EXPORTS: list[tuple[dict[str, Any], str]] = [
     ({"ok": False, "error": "invalid_auth"}, "error message"),
     ({"role": "user", "content": "a"}, "single turns"),
     ({"text": "### Instruction: a"}, "single texts"),
+    ({"date": "1/2", "sender": "Ada", "message": "a"}, "single turns"),
+    ({"from": "human", "value": "a"}, "single turns"),
+    ({"title": "a", "paragraphs": [{"context": "b", "qas": []}]}, "SQuAD"),
+    ({"object": "fine_tuning.job", "id": "a", "training_file": "b"}, "fine-tuning jobs"),
+    ({"step": 1, "train_loss": 0.5}, "measurements"),
 ]
 
 
@@ -53,6 +58,7 @@ def test_what_is_said_of_an_export_is_never_cut() -> None:
     [
         {"question": "q", "answer": "a", "error": "none"},
         {"text": "q", "label": 1},
+        {"author": "Ada", "text": "q", "label": 1},
         {"custom_id": "r1", "body": {"messages": []}},
     ],
 )
