@@ -4,11 +4,12 @@ A tuned model is served by its base, so it ends with it. The dates are those of 
 move them, so a sentence that names one also names the date of the table.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date
+from datetime import UTC, date, datetime
 from typing import Final
 
+from bot.domain.backend_profile import BackendProfile
 from bot.domain.jobs import TuningJob
 from bot.ports.clock import Clock
 from bot.ports.diagnosis import Check, Diagnosis, good, limited, unknown
@@ -70,6 +71,34 @@ def due_notice(retires: date, today: date, told: int | None) -> int | None:
     if not passed or (told is not None and told <= min(passed)):
         return None
     return min(passed)
+
+
+@dataclass(frozen=True, slots=True)
+class Successor:
+    """A base model on which to tune a job's file again, and its backend; `title` is empty for the job's own."""
+
+    backend: str
+    base_model: str
+    title: str = ""
+
+    @property
+    def text(self) -> str:
+        """The base model, with the name of its system where that is another one than the job's."""
+        return f"{self.base_model} ({self.title})" if self.title else self.base_model
+
+
+def successor_of(
+    job: TuningJob, profiles: Iterable[BackendProfile], prices: PriceTable, now: datetime
+) -> Successor | None:
+    """Return on what to tune in place of the job's base model, of its own backend first; None if nothing is known.
+
+    A backend on which Google no longer trains has none.
+    """
+    offered = [profile for profile in profiles if profile.trains_today]
+    for profile in sorted(offered, key=lambda profile: profile.name != job.backend):
+        if base_model := prices.successor(profile.base_models, base_of(job), now):
+            return Successor(profile.name, base_model, "" if profile.name == job.backend else profile.title)
+    return None
 
 
 def retirement_sentences(base_models: Sequence[str], prices: PriceTable, today: date) -> list[str]:

@@ -30,7 +30,7 @@ from bot.ports.job_store import JobStore
 from bot.runtime.readiness import Readiness
 from bot.spending.estimates import estimate, reason_to_confirm, recommendation_for, suggested_epochs
 from bot.spending.price_table import PriceTable
-from bot.spending.retirement import base_of, closed_sentence, retirement_sentences
+from bot.spending.retirement import closed_sentence, retirement_sentences, successor_of
 from bot.tuning.approvals import Approvals
 from bot.tuning.budgets import Budgets
 from bot.tuning.dataset_check import DatasetCheck, Progress
@@ -111,11 +111,23 @@ class Proposals:
     def on_successor(self, job: TuningJob) -> StartRequest:
         """Return a request for the job's file and settings on a base model that can be tuned in place of its own.
 
-        Raises BadArgument if the job's backend is no longer offered.
+        Where Google no longer trains on the job's backend, it is for another one, with what that one takes. Raises
+        BadArgument if none is offered, nor the job's backend.
         """
-        offered = self.profile(job.backend).base_models
-        successor = self._prices.successor(offered, base_of(job), self._clock.now())
-        return replace(StartRequest.of(job.spec), base_model=successor, name="")
+        request = replace(StartRequest.of(job.spec), base_model="", name="")
+        found = successor_of(job, self.profiles, self._prices, self._clock.now())
+        if found is None:
+            return replace(request, backend=self.profile(job.backend).name)
+        profile = self.profile(found.backend)
+        not_taken = dict.fromkeys(name for name in request.hyperparameters.given() if profile.rule(name) is None)
+        return replace(
+            request,
+            backend=found.backend,
+            base_model=found.base_model,
+            hyperparameters=replace(request.hyperparameters, **not_taken),
+            validation=request.validation if profile.takes_validation else "",
+            validation_share=request.validation_share if profile.takes_validation else 0.0,
+        )
 
     def profile(self, name: str) -> BackendProfile:
         """Return the profile of that name, the default one for an empty name. Raises BadArgument."""

@@ -20,7 +20,7 @@ from bot.ports.clock import Clock
 from bot.ports.job_store import JobStore
 from bot.ports.notifier import Delivered, Notice, NoticeKind, PostAttempt, RecordAttempt, SendCapacity
 from bot.spending.price_table import PriceTable
-from bot.spending.retirement import base_of, retirement_of
+from bot.spending.retirement import base_of, retirement_of, successor_of
 from handlers.blocks.chat.channel_model import build_model_deleted, build_model_unshared
 from handlers.blocks.jobs.approval_request import build_approval_request
 from handlers.blocks.jobs.card import build_card
@@ -160,8 +160,8 @@ class JobNotifier:
 
     def _successor(self, job: TuningJob) -> str:
         """Return a base model on which the job's file can be tuned instead, empty if there is none."""
-        offered = self._profiles[job.backend].base_models
-        return self._prices.successor(offered, base_of(job), self._clock.now())
+        found = successor_of(job, self._profiles.values(), self._prices, self._clock.now())
+        return found.text if found is not None else ""
 
     async def _set_session(self, job: TuningJob, status: str) -> None:
         """Show in the agent's session in which the person asked whether it waits for an approval.

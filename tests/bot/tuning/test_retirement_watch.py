@@ -1,16 +1,19 @@
 """Owners are told in good time, each notice once, also over restarts."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.domain.jobs import TuningJob
+from bot.domain.jobs import Hyperparameters, TuningJob
+from bot.ports.job_store import Change
 from bot.ports.notifier import NoticeKind
 from bot.spending.price_table import read_price_table
+from bot.spending.retirement import successor_of
 from bot.tuning import retirement_watch
 from bot.tuning.retirement_watch import RetirementWatch
-from tests.support.harness import ADA, TEAM, Harness
+from tests.support.harness import ADA, PLACE, TEAM, Harness
 from tests.support.workspace_people import build_open_use_cases
 
 RETIRES = datetime(2027, 5, 19, 12, tzinfo=UTC)
@@ -111,3 +114,29 @@ async def test_a_base_on_which_tuning_has_closed_is_no_successor(harness: Harnes
     job = await harness.tuned("numbers")
     harness.clock.advance(days=365 * 3)
     assert harness.proposals.on_successor(job).base_model == ""
+
+
+@pytest.mark.parametrize(
+    ("backend", "base"), [("gemini", "gemini-1.5-flash-001-tuning"), ("palm", "text-bison-001")]
+)
+async def test_a_model_of_a_system_that_trains_no_more_is_tuned_again_where_google_trains(
+    harness: Harness, backend: str, base: str
+) -> None:
+    """From the notice to the report: its successor is one of Vertex AI, and takes what that system takes."""
+    job = await harness.started("numbers", backend)
+    chosen = Hyperparameters(epochs=3, batch_size=4, learning_rate=0.001)
+    spec = replace(job.spec, base_model=base, hyperparameters=chosen)
+    await harness.jobs.change(job.key, lambda row: Change(replace(row, spec=spec)))
+    job = await harness.newest(job)
+    request = harness.proposals.on_successor(job)
+    assert (request.backend, request.file) == ("vertex", job.spec.training.location)
+    assert request.base_model in harness.backends["vertex"].profile.base_models
+    assert request.hyperparameters == Hyperparameters(epochs=3)
+    profiles = [each.profile for each in harness.backends.values()]
+    found = successor_of(job, profiles, read_price_table(), harness.clock.now())
+    assert found is not None
+    assert (found.base_model, found.backend) == (request.base_model, "vertex")
+    checked = await harness.proposals.check(PLACE, ADA, request)
+    assert checked.proposal is not None
+    assert await harness.tuning.accept(TEAM, checked.proposal.id, ADA) is not None
+    assert successor_of(job, profiles[1:], read_price_table(), harness.clock.now()) is None
