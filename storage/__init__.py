@@ -9,7 +9,6 @@ from bot.domain.jobs import TuningJob
 from bot.ports.clock import Clock
 from bot.tuning.lifecycle_log import log_transition
 from storage.audit_log import SqliteAuditLog
-from storage.budgets import SqliteBudgets
 from storage.comparisons import SqliteComparisons
 from storage.conversations import SqliteChatStore
 from storage.database import Database
@@ -20,7 +19,7 @@ from storage.jobs import SqliteJobStore
 from storage.outbox import SqliteOutbox
 from storage.question_spend import SqliteQuestionSpend
 from storage.questions import SqliteQuestions
-from storage.roles import SqliteRoles
+from storage.workspace_rules import SqliteBudgets, SqliteRoles
 
 Transition = Callable[[TuningJob | None, TuningJob], None]
 

@@ -20,7 +20,6 @@ from bot.ports.notifier import NoticeKind
 from bot.ports.stores import AuditEntry
 from bot.spending.month_report import month_of, next_month, start_of
 from storage.audit_log import append_entry
-from storage.budgets import binding_budgets
 from storage.codecs import micros
 from storage.database import Database
 from storage.job_queries import RUNNING, JobQueries
@@ -30,6 +29,7 @@ from storage.job_rows import (
     snapshot_row,
 )
 from storage.outbox_notices import add_notices, add_notices_of, close_channels
+from storage.workspace_rules import binding_budgets
 
 # How many cards show their new place after each start. Slack takes about 50 edits a minute.
 SHOWN_PLACES: Final = 10
