@@ -128,6 +128,17 @@ class SqliteChatStore:
             lambda connection: connection.table("channel_settings").insert(row, replace=True)
         )
 
+    async def be_quiet(self, place: Place) -> None:
+        # The first question of a thread may still be answered: then it has no model yet.
+        statement = """
+        INSERT INTO conversations (team, channel, thread, backend, endpoint, name, created_at, state)
+        VALUES (?, ?, ?, '', '', '', ?, ?)
+        ON CONFLICT (team, channel, thread) DO UPDATE SET state = excluded.state
+        """
+        at, state = micros(self._clock.now()), ThreadState.QUIET.value
+        values = [place.team, place.channel, place.thread, at, state]
+        await self._database.write(lambda connection: connection.execute(statement, values))
+
     async def set_state(self, place: Place, state: ThreadState) -> bool:
         change = "UPDATE conversations SET state = ? WHERE team = ? AND channel = ? AND thread = ? AND state <> ?"
         values = [state.value, place.team, place.channel, place.thread, state.value]

@@ -199,6 +199,8 @@ class ChatService:
         Direct messages are one conversation, which a thread in them goes on with until it has its own.
         """
         found = await self._chats.conversation(place, tokens) if place.thread else None
+        if found is not None and not found.model.endpoint:
+            found = None
         if found is None and place.is_direct:
             return await self._chats.conversation(replace(place, thread=""), tokens)
         return found
@@ -210,7 +212,7 @@ class ChatService:
         """
         place = requester.place
         conversation = await self._chats.conversation(place, 0) if place.thread else None
-        if conversation is None or conversation.state is not ThreadState.OPEN:
+        if conversation is None or conversation.state is not ThreadState.OPEN or not conversation.model.endpoint:
             return False
         job = await self._access.job_of(conversation.model)
         if job is not None and job.deleted_by:
@@ -240,13 +242,17 @@ class ChatService:
         place = requester.place
         if not await self._access.may(requester, Deed.ASK):
             return
-        conversation = await self._chats.conversation(place, 0) if place.thread else None
-        if conversation is not None and conversation.state is ThreadState.QUIET:
+        if await self.is_quiet(place):
             await self._chats.set_state(place, ThreadState.OPEN)
 
     async def be_quiet(self, place: Place) -> None:
         """Answer nothing more in this thread until somebody mentions the bot there. Raises StorageError."""
-        await self._chats.set_state(place, ThreadState.QUIET)
+        await self._chats.be_quiet(place)
+
+    async def is_quiet(self, place: Place) -> bool:
+        """Return whether nothing is answered in this thread without a mention. Raises StorageError."""
+        conversation = await self._chats.conversation(place, 0) if place.thread else None
+        return conversation is not None and conversation.state is ThreadState.QUIET
 
     async def _may_go_on(self, requester: Requester, model: ModelRef) -> bool:
         """Return whether the person may ask the thread's model; everybody may ask the one of the channel."""

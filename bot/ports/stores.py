@@ -95,6 +95,13 @@ class ChatStore(Protocol):
         """Store how models answer in the place's channel, and who decided it. Raises StorageError."""
         ...
 
+    async def be_quiet(self, place: Place) -> None:
+        """Store that no model answers in the place's thread without being mentioned. Raises StorageError.
+
+        A thread without an answer becomes a conversation that has no turns and a model without an endpoint.
+        """
+        ...
+
     async def set_state(self, place: Place, state: ThreadState) -> bool:
         """Store whether a model answers in the place's thread without being mentioned.
 

@@ -107,10 +107,17 @@ class Events:
         # Slack also tells of a preview that was added, or of a first reply.
         if text == str(before.get("text") or ""):
             return
+        key = f"message:{place.channel}:{message.get('ts')}"
         typed = await self._parsed_with_names(text, requester)
-        if isinstance(typed, TypedCommand) and typed.runner is Runner.ASK:
-            key = f"message:{place.channel}:{message.get('ts')}"
+        if (
+            isinstance(typed, TypedCommand)
+            and typed.runner is Runner.ASK
+            and not await self._named(typed, requester)
+        ):
             await self._questions.change(place, key, typed.arguments.question)
+        else:
+            # It is no question any more; a command runs only where it is written as a new message.
+            await self._questions.withdraw(place, key)
 
     async def other(self, ack: AsyncAck) -> None:
         """Acknowledge an event that has no listener; Slack would send it again."""
@@ -171,18 +178,26 @@ class Events:
                 return None
             # A question that is being answered makes its thread a conversation before the answer is there.
             try:
-                if not self._questions.answers_in(requester.place) and not await self._chat.answers_in(requester):
+                place = requester.place
+                begun = self._questions.answers_in(place) and not await self._chat.is_quiet(place)
+                if not begun and not await self._chat.answers_in(requester):
                     return None
             except NoSuchJob as error:
                 return error
             return TypedCommand(Runner.ASK, Arguments(question=undo_markup(text)))
         typed = await self._parsed_with_names(text, requester, has_file=bool(event.get("files")))
         if isinstance(typed, TypedCommand) and typed.runner is Runner.ASK:
-            named = typed.if_named
-            if named is not None and await self._chat.knows(requester, named.arguments.name):
+            if (named := await self._named(typed, requester)) is not None:
                 return named
             await self._chat.speak_again(requester)
         return typed
+
+    async def _named(self, typed: TypedCommand, requester: Requester) -> TypedCommand | None:
+        """Return the command that the words mean where they name a model, None where they are a question."""
+        named = typed.if_named
+        if named is not None and await self._chat.knows(requester, named.arguments.name):
+            return named
+        return None
 
     async def _parsed_with_names(
         self, text: str, requester: Requester, *, has_file: bool = False

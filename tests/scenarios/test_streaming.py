@@ -302,6 +302,40 @@ async def test_between_people_the_model_says_nothing(bot: BotHarness, model: str
     await wait_until(lambda: len(bot.asked()) == asked + 2, "an answer without a mention")
 
 
+async def test_a_thread_that_became_quiet_during_its_first_answer_stays_quiet(bot: BotHarness, model: str) -> None:
+    pause = bot.google.faults.pause_stream(after=1)
+    bot.google.answers.say("one two three")
+    thread = mention(bot, "count")
+    await wait_until(lambda: pause.reached, "the stream")
+    bot.ada.post(bot.channel, bot.ada.typed("@Tunebot quiet"), thread_ts=thread)
+    await bot.message("I say nothing more in this thread", thread=thread)
+    bot.ada.post(bot.channel, "what about 3?", thread_ts=thread)
+    await bot.slack.settle()
+    pause.go_on()
+    await bot.message("one two three", "Answered by", thread=thread)
+    asked = len(bot.asked())
+    bot.ada.post(bot.channel, "and 5?", thread_ts=thread)
+    await bot.slack.settle()
+    assert len(bot.asked()) == asked
+    bot.google.answers.clear()
+    bot.ada.post(bot.channel, bot.ada.typed("@Tunebot ninety nine"), thread_ts=thread)
+    await bot.message("one hundred", thread=thread)
+    assert len(bot.asked()) == asked + 1
+
+
+@pytest.mark.parametrize("words", ["@Tunebot", "@Tunebot status counter"])
+async def test_an_edit_that_leaves_no_question_withdraws_it(bot: BotHarness, model: str, words: str) -> None:
+    pause = bot.google.faults.pause_stream(after=1)
+    bot.google.answers.say("one two three")
+    said = bot.ada.post(bot.channel, bot.ada.typed("@Tunebot count"))
+    await bot.message("one", thread=said.ts)
+    asked = len(bot.asked())
+    bot.ada.edit(said, bot.ada.typed(words))
+    await wait_until(lambda: pause.left, "the end of the paid call")
+    await wait_until(lambda: not bot.messages(thread=said.ts), "the end of the message")
+    assert len(bot.asked()) == asked
+
+
 async def test_the_thread_of_a_deleted_model_is_no_conversation_any_more(bot: BotHarness) -> None:
     bot.slack.workspace.users[bot.ada.id].is_admin = True
     await bot.answering("short lived")
