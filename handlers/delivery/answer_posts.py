@@ -13,6 +13,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot.domain.chat import ModelAnswer, ModelRef, Question
 from bot.domain.place import Place
+from bot.errors import BadArgument
 from bot.ports.clock import Clock
 from bot.ports.notifier import RecordAttempt
 from bot.ports.questions import LiveRecord, OpenQuestion, Posted, ShowWords
@@ -198,7 +199,9 @@ class SlackAnswerPoster:
     ) -> None:
         """Say why there is no answer: in the thread where everyone sees the question, else to the person alone."""
         question, metadata = asked.question, answer_metadata(asked.question.key, piece="error", last=True)
-        message = with_try_again(message_for(error), question.key)
+        message = message_for(error)
+        if not isinstance(error, BadArgument):  # The same words would be refused again.
+            message = with_try_again(message, question.key)
         await self._end_direct_turn(question)
         with delivery_errors():
             await self._drop(asked, 1, live)

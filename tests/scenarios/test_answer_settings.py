@@ -26,7 +26,8 @@ async def test_settings_of_a_channel_and_of_a_question(bot: BotHarness) -> None:
     assert (config["temperature"], config["topK"], config["stopSequences"]) == (0.5, 3, ["END"])
 
     await bot.ada.slash_command(bot.channel, "/ask", "temperature=9 seven")
-    await bot.message("The temperature is from 0 to 2, not 9.")
+    refused = await bot.message("The temperature is from 0 to 2, not 9.")
+    assert "question_again" not in str(refused.blocks), "the same words would be refused again"
     bot.ada.post(bot.channel, bot.ada.typed("@Tunebot top_p=0.1 three"))
     await bot.message("Answered by `settled` with top-p: 0.1")
 
