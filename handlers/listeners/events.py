@@ -23,6 +23,7 @@ from bot.runtime.background_tasks import BackgroundTasks
 from handlers.blocks.home.greeting import build_choice
 from handlers.blocks.message import Message
 from handlers.blocks.private_metadata import ModelPick
+from handlers.blocks.replies import build_reply
 from handlers.blocks.start.prompt import build_prompt
 from handlers.delivery.poster import Poster
 from handlers.delivery.question_tasks import QuestionTasks
@@ -151,6 +152,8 @@ class Events:
             )
             if not await self._questions.accept(question, respond):
                 raise StorageError("The question is not stored yet.")
+            if event.get("files") and await self._audit_log.first_time(f"{key}:file"):
+                self._tasks.spawn(report_errors(_say_without_files(respond), respond), "file")
         else:
             answered = replace(requester, place=thread)
             self._tasks.spawn(report_errors(self._run(typed, key, event, answered, respond), respond), "message")
@@ -243,3 +246,7 @@ class Events:
             await self._poster.post(thread, message)
 
         return respond
+
+
+async def _say_without_files(respond: Respond) -> None:
+    await respond(build_reply("I ask the model with your words only: it does not get your file."))

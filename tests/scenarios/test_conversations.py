@@ -170,6 +170,16 @@ async def test_a_mention_with_a_question_is_answered_in_its_thread(bot: BotHarne
     assert spoken(bot.asked()[-1].body)[0] == ("user", "seven")
 
 
+async def test_who_asks_with_a_file_is_told_that_the_model_does_not_get_it(bot: BotHarness, model: str) -> None:
+    file = bot.ada.upload(bot.channel, "numbers.jsonl", b"{}")
+    words = bot.ada.typed(f"@Tunebot model={model} what is in this file, seven?")
+    said = bot.ada.post(bot.channel, words, [file])
+    await bot.message("Answered by `counter`", thread=said.ts)
+    await bot.message("it does not get your file", thread=said.ts)
+    await bot.slack.settle()
+    assert len(bot.messages("it does not get your file", thread=said.ts)) == 1
+
+
 async def test_a_mention_can_name_the_model(bot: BotHarness, model: str) -> None:
     said = bot.ada.post(bot.channel, bot.ada.typed(f"@Tunebot model={model} seven"))
     await bot.message("eight", thread=said.ts)
