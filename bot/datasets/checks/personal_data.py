@@ -23,7 +23,17 @@ _GARBLED_STARTS = (b"\\", b"\xc3", b"\xce", b"\xd0", b"\xe2", b"\xef")
 _GARBLED_KIND = "garbled text"
 # The end of what a model thought, as open models write it in front of their answers: `<think>...</think>`.
 _LESS, _MORE, _AND = rb"(?:<|\\u003[cC])", rb"(?:>|\\u003[eE])", rb"(?:&|\\u0026)"
-_THOUGHT = _LESS + rb"/(?:think(?:ing)?|thoughts?|reasoning|scratchpad)" + _MORE
+_THOUGHT = (
+    _LESS
+    + rb"/?(?:think(?:ing)?|thoughts?|reasoning|scratchpad)"
+    + _MORE
+    # As gpt-oss writes it.
+    + rb"|"
+    + _LESS
+    + rb"\|channel\|"
+    + _MORE
+    + rb"analysis"
+)
 _THOUGHT_KIND = "a thought"
 # How models of Qwen, Nous, Mistral and Llama write a call of a tool into their answer.
 _CALL = _LESS + rb"(?:tool_call|function_call|\|python_tag\|)" + _MORE + rb"|\[TOOL_CALLS\]"

@@ -331,7 +331,7 @@ RULES: dict[str, Rule] = {
     ),
     "thoughts-in-text": Rule(
         WARNING,
-        "What a model thought stands inside of texts (it ends with {value}), and would be learned as an answer.",
+        "What a model thought stands inside of texts (its mark is {value}), and would be learned as an answer.",
         "Take it out of the answers if people should not read it: all from <think> to </think>.",
     ),
     "tool-call-in-text": Rule(

@@ -16,6 +16,7 @@ from bot.datasets.rows.json_values import (
     NotANumber,
     describe,
     has_type,
+    is_true,
     kind_of,
     says_nothing,
     text_of,
@@ -341,7 +342,7 @@ def _part_text(part: Any, place: str, problems: Problems) -> str | None:
         problems.add(Problem("wrong-type", place, describe(part), detail='an object: {"text": ...}'))
         return None
     part = {key: value for key, value in part.items() if not says_nothing(value) or key == "text"}
-    if part.get("thought") is True:
+    if is_true(part.get("thought")):
         # Text and flag go together: the text of a thought is not the answer.
         problems.add(Problem("thoughts-left-out", "parts.thought"))
         return ""

@@ -64,6 +64,11 @@ def says_nothing(value: Any) -> bool:
     return value is None or (isinstance(value, (list, dict, str)) and not value)
 
 
+def is_true(value: Any) -> bool:
+    """Return whether a mark is set, also where a program wrote it as a text or a number."""
+    return value is True or value == 1 or (isinstance(value, str) and value.strip().lower() == "true")
+
+
 def has_type(part: Any, types: Collection[str]) -> bool:
     """Return whether a value is an object whose `type` is one of these; a `type` may be any value, a list too."""
     return isinstance(part, dict) and isinstance(kind := part.get("type"), str) and kind in types

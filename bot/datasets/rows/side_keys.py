@@ -62,6 +62,7 @@ MEANING_NAMES = frozenset(
         *_SYSTEM_NAMES,
         *("history", "label", "kto_tag", "rejected", "tools"),
         *WEIGHT_KEYS,
+        *_MASK_KEYS,
         *_MEDIA_KEYS,
         *_SHOWN_KEYS,
         *_THOUGHT_KEYS,

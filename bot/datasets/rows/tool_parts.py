@@ -6,7 +6,7 @@ from typing import Any
 
 from bot.datasets.findings.collector import Problem, Problems
 from bot.datasets.formats.pictures import relative_name
-from bot.datasets.rows.json_values import describe, has_type, says_nothing
+from bot.datasets.rows.json_values import describe, has_type, is_true, says_nothing
 
 FUNCTION_CALL, FUNCTION_RESPONSE, FILE_PART = "functionCall", "functionResponse", "fileData"
 # Source: `FunctionDeclaration.name` in google/cloud/aiplatform/v1/tool.proto.
@@ -73,7 +73,7 @@ def read_part(part: Any, place: str, problems: Problems) -> dict[str, Any] | Non
         add_wrong(place, part, 'an object: {"text": ...}', problems)
         return None
     part = {_OTHER_NAMES.get(key, key): value for key, value in part.items() if value is not None}
-    if part.pop("thought", False) is True:
+    if is_true(part.pop("thought", False)):
         problems.add(Problem("thoughts-left-out", "parts.thought"))
         return None
     held = [key for key in part if key not in _SIDE]

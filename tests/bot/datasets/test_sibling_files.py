@@ -182,6 +182,7 @@ def test_capital_roles_of_cohere_are_mended() -> None:
         ("thinking", "hm", "thoughts-left-out"),
         ("Complex_CoT", "hm", "thoughts-left-out"),
         ("choices", ["a", "b"], "shown-left-out"),
+        ("mask", True, "weight-not-sent"),
         ("kto_tag", False, "bad-answer"),
         ("Weight", "0", "weight-zero"),
         ("Images", ["a.png"], "not-text"),
@@ -313,3 +314,14 @@ def test_rows_that_are_json_in_the_cells_of_a_table_are_read() -> None:
     csv.writer(target).writerows([["data"], *([json.dumps(row)] for row in rows())])
     report = check(target.getvalue().encode(), "rows.csv")
     assert (report.examples, found(report)) == (6, ["row-in-wrapper"])
+
+
+@pytest.mark.parametrize("mark", [True, "true", "True", 1])
+def test_a_thought_is_no_answer_however_its_mark_is_written(mark: Any) -> None:
+    parts = [{"text": "Hm.", "thought": mark}, {"text": said(0)}]
+    turns = [{"role": "user", "parts": [{"text": asked(0)}]}, {"role": "model", "parts": parts}]
+    picture = {"fileData": {"mimeType": "image/png", "fileUri": "gs://charts/a.png"}}
+    with_picture = [{"role": "user", "parts": [picture, {"text": asked(0)}]}, turns[1]]
+    for row in ({"contents": turns}, {"contents": with_picture}):
+        report = check(jsonl(row))
+        assert (report.previews[0].answer, found(report)) == (said(0), ["thoughts-left-out"])

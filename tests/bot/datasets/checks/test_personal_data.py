@@ -67,6 +67,8 @@ def test_harmless_text_is_no_personal_data(text: str) -> None:
 
 MARKS = {
     rb"hm</reasoning> Yes.": ("thoughts-in-text", "</reasoning>"),
+    rb"<think>\nnever closed": ("thoughts-in-text", "<think>"),
+    rb"<|channel|>analysis<|message|>hm": ("thoughts-in-text", "<|channel|>analysis"),
     rb"<tool_call>{\"name\": 1}</tool_call>": ("tool-call-in-text", "<tool_call>"),
     rb"[TOOL_CALLS] [1]": ("tool-call-in-text", "[TOOL_CALLS]"),
     rb"\u003c|python_tag|\u003e": ("tool-call-in-text", "<|python_tag|>"),
