@@ -86,14 +86,14 @@ class TuningBackend(Protocol):
     async def find(self, key: str, *, thorough: bool = True) -> Operation | None:
         """Return the operation that an earlier `create` with this key started, None if Google shows none.
 
-        A thorough look asks in two ways, and reads whole lists: its None is Google's own word that no such job
-        exists. Without it, None means only that the cheapest look shows none. Raises GoogleError if nothing is
-        known, also where a list is longer than one look reads; the next look continues there.
+        A thorough search asks in two ways, and reads whole lists: its None is Google's own word that no such job
+        exists. Without it, None means only that the cheapest search finds none. Raises GoogleError if nothing is
+        known, also where a list is longer than one search reads; the next search continues there.
         """
         ...
 
     async def started_jobs(self) -> Sequence[StartedJob]:
-        """Return the jobs with a key of a Tunebot that Google lists, at most as many as one look reads.
+        """Return the jobs with a key of a Tunebot that Google lists, at most as many as one search reads.
 
         Raises GoogleError.
         """

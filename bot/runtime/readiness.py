@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 # A person waits for the check, so it ends after these seconds, whatever Google does.
 CHECK_SECONDS: Final = 10.0
-# Only the good result is remembered: what somebody has just put right counts at once.
+# Only the good result is remembered: what somebody has just repaired counts at once.
 REMEMBERED_SECONDS: Final = 300.0
 AGAIN_SECONDS: Final = 60.0
 NOT_CHECKED: Final = "not checked yet"

@@ -72,7 +72,7 @@ def parse_ask(text: str, names: Collection[str] = frozenset()) -> Arguments:
 
 def no_arguments(word: str, rest: str) -> Arguments:
     if rest:
-        raise BadArgument(f"`{word}` stands alone, but “{shown(rest)}” follows it.", f"Write /tune {word}.")
+        raise BadArgument(f"`{word}` takes no arguments, but “{shown(rest)}” follows it.", f"Write /tune {word}.")
     return NO_ARGUMENTS
 
 

@@ -145,7 +145,7 @@ class TunedModelsBackend:
         return found if found.endpoint else None
 
     async def find(self, key: str, *, thorough: bool = True) -> Operation | None:
-        """See TuningBackend. A thorough look reads the model by its name and in the whole list."""
+        """See TuningBackend. A thorough search reads the model by its name and in the whole list."""
         try:
             found = await self._http.read(self._url(f"tunedModels/{key}"))
         except NotFoundAtGoogle:

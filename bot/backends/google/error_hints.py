@@ -10,8 +10,8 @@ import re2  # type: ignore[import-untyped]
 LONGEST_READ: Final = 4_000
 TRY_LATER: Final = "This usually passes by itself. Try again in a few minutes."
 
-# What Google may say of a model that is off for good: a guess, since no code or reason of `google.rpc` says it and
-# no such answer was seen. So nobody is told more than that it seems so, beside Google's own words.
+# What Google may say of a model that it has switched off: a guess, since no code or reason of `google.rpc` says it
+# and no such answer was seen. So nobody is told more than that it seems so, beside Google's own words.
 _RETIRED: Final = (
     r"\b(models?|endpoint)\b.*\b(is|are|was|been) (now )?"
     r"(retired|discontinued|no longer (available|served|supported)|shut down|turned off)"

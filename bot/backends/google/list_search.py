@@ -39,8 +39,8 @@ class ListSearch:
                 return found
             self._tokens[key] = token
         raise GoogleUnavailable(
-            f"Google's list is longer than the {PAGES_PER_SEARCH * _PAGE_SIZE:,} entries that one look reads.",
-            "I continue with the next look.",
+            f"Google's list is longer than the {PAGES_PER_SEARCH * _PAGE_SIZE:,} entries that one search reads.",
+            "The next search continues there.",
         )
 
     async def members(self, params: Mapping[str, str]) -> list[Json]:
@@ -69,5 +69,5 @@ class ListSearch:
         )
         found = next((member for member in page if fits(member)), None)
         if found is None and following and following == token:
-            raise GoogleUnavailable("Google's list does not end.", "I look again later.")
+            raise GoogleUnavailable("Google's list does not end.", "I search again later.")
         return found, following

@@ -27,7 +27,7 @@ class JobSearch:
         self._list = ListSearch(http, url, _FIELD)
 
     async def find(self, key: str, *, thorough: bool) -> Json | None:
-        """Return the job with this key; None is Google's word only from a thorough look. Raises GoogleError."""
+        """Return the job with this key; None is Google's word only from a thorough search. Raises GoogleError."""
         try:
             found = await self._filtered(key)
         except InvalidRequest as error:
@@ -38,14 +38,14 @@ class JobSearch:
         return found
 
     async def shows(self, key: str) -> bool:
-        """Return whether a quick look shows a job with this key. Raises GoogleError."""
+        """Return whether a quick search finds a job with this key. Raises GoogleError."""
         try:
             return await self._filtered(key) is not None
         except InvalidRequest:
             return await self._list.quick(lambda job: _key(job) == key) is not None
 
     async def started(self) -> list[Json]:
-        """Return the jobs with a key that one look reads. Raises GoogleError."""
+        """Return the jobs with a key that one search reads. Raises GoogleError."""
         try:
             return await self._list.members({"filter": f"labels.{LABEL}:*"})
         except InvalidRequest:

@@ -31,7 +31,7 @@ _PARSERS: Final = (_parser(), _parser("table"), _parser().disable("code"))
 
 
 def show_addresses(markdown: str) -> str:
-    """What `escape_markdown` gave, with each link's address in plain sight; its own result stays unchanged."""
+    """Return the result of `escape_markdown` with the address of each link shown. Done twice, it changes nothing."""
     for _ in range(_PASSES):
         before = markdown
         for parser in _PARSERS:

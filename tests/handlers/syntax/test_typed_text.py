@@ -89,7 +89,7 @@ def test_start_without_its_verb_is_understood() -> None:
     [
         ("lsit", "I do not know “lsit”.", "Did you mean list?", ""),
         ("xyzzy", "I do not know “xyzzy”.", "Write /tune help to see what I understand.", ""),
-        ("list all", "`list` stands alone, but “all” follows it.", "Write /tune list.", ""),
+        ("list all", "`list` takes no arguments, but “all” follows it.", "Write /tune list.", ""),
         ("cancel", "`cancel` needs a name.", "Write /tune cancel NAME; /tune list shows the names.", ""),
         ("start epoch=3", "I do not know “epoch=”.", "Did you mean epochs?", ""),
         ("start epochs=three", "`epochs` must be a whole number, not “three”.", "For example 3.", "epochs"),
