@@ -31,7 +31,7 @@ _PARSERS: Final = (_parser(), _parser("table"), _parser().disable("code"))
 
 
 def show_addresses(markdown: str) -> str:
-    """Return the result of `escape_markdown` with the address of each link shown. Done twice, it changes nothing."""
+    """Return the result of `escape_markdown` with each link's address shown; its own result stays as it is."""
     for _ in range(_PASSES):
         before = markdown
         for parser in _PARSERS:
