@@ -17,6 +17,7 @@ KNOWN_PAIRS: tuple[tuple[str, str], ...] = (
     ("instruction", "response"),
     ("instruction", "output"),
     ("context+question", "answer"),
+    ("instruction+question", "answer"),
     ("question", "answer"),
     ("question", "response"),
     ("query", "answer"),

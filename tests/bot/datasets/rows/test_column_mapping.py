@@ -14,6 +14,7 @@ from tests.support.dataset_builders import check_bytes, jsonl
         ("Question Answer id", "input=Question output=Answer"),
         ("instruction input output", "input=instruction+input output=output"),
         ("id text summary", "input=text output=summary"),
+        ("instruction question answer", "input=instruction+question output=answer"),
         ("frage antwort", "input=frage output=antwort"),
     ],
 )
