@@ -16,6 +16,7 @@ from bot.domain.requests import Proposal
 from bot.domain.roles import EVERYONE, Role, RoleGrant
 from bot.errors import Forbidden, OverBudget
 from bot.spending.budget_check import BudgetUse
+from bot.spending.price_table import parse_price_table
 from handlers.assembly import UseCases
 from tests.support.builders import ESTIMATE, SPEC
 from tests.support.harness import ADA, PLACE, TEAM, Harness, open_harness
@@ -25,6 +26,8 @@ OWNER = Requester("U0OWNER", PLACE)
 BY_ADA = Requester(ADA, PLACE)
 # 1,000 tokens x 3 passes at $1,000 for a million, and 30 % more at most.
 COSTLY = replace(ESTIMATE, training_price=Decimal(1000))
+# A start is held against the price of its moment: the table has that of the reports, and of no other model.
+PRICES = parse_price_table(f'as_of = 2026-11-27\n[models."{SPEC.base_model}"]\ntraining = 1000\n', "test")
 LIKELY, MOST = Decimal("3.00"), Decimal("3.90")
 
 
@@ -38,17 +41,16 @@ async def harness(tmp_path: Path) -> AsyncIterator[Harness]:
 def process(harness: Harness) -> UseCases:
     roles = (RoleGrant(Role.TUNER, EVERYONE), RoleGrant(Role.OWNER, OWNER.user))
     parts = (harness.stores, harness.backends, harness.files, harness.clock, lambda: None, harness.workers)
-    return build_open_use_cases(*parts, named_roles=roles)
+    return build_open_use_cases(*parts, named_roles=roles, prices=PRICES)
 
 
 async def start(
     harness: Harness, process: UseCases, name: str, user: str = ADA, place: Place = PLACE, *, priced: bool = True
 ) -> JobState:
     """Press Start under a report that says that the tuning costs LIKELY, or that its price is unknown."""
-    known = COSTLY if priced else replace(COSTLY, training_price=None)
-    proposal = Proposal(
-        name, place, user, replace(SPEC, name=name, estimate=known), datetime(2026, 1, 1, tzinfo=UTC)
-    )
+    known = COSTLY if priced else replace(COSTLY, base_model="gemini-3.1-flash-lite", training_price=None)
+    spec = replace(SPEC, name=name, estimate=known)
+    proposal = Proposal(name, place, user, spec, datetime(2026, 1, 1, tzinfo=UTC))
     await harness.jobs.add_proposal(proposal)
     job = await process.jobs.accept(TEAM, name, user)
     assert job is not None
@@ -95,7 +97,7 @@ async def test_what_waits_in_the_queue_is_not_started_after_a_budget_was_lowered
     async with open_harness(tmp_path, ("vertex",), tunings_at_once={"vertex": 1}) as harness:
         roles = (RoleGrant(Role.TUNER, EVERYONE), RoleGrant(Role.OWNER, OWNER.user))
         parts = (harness.stores, harness.backends, harness.files, harness.clock, lambda: None, harness.workers)
-        process = build_open_use_cases(*parts, named_roles=roles)
+        process = build_open_use_cases(*parts, named_roles=roles, prices=PRICES)
         await process.budgets.set(OWNER, WORKSPACE, Purpose.TUNING, 4 * MOST)
         states = [await start(harness, process, name) for name in ("one", "two", "three")]
         assert states == [JobState.SUBMITTING, JobState.WAITING, JobState.WAITING]
