@@ -171,9 +171,20 @@ class JobAccess:
 
         Raises StorageError.
         """
-        if requester.place.channel in (job.place.channel, *filter(is_channel, job.shared_with)):
+        if await self._known_here(requester.place, job):
             return await self.may_see(requester, job)
         return await self.may_decide(requester, job, Deed.USE)
+
+    async def _known_here(self, place: Place, job: TuningJob) -> bool:
+        """Return whether all people of this channel may know the job, and no other company reads there.
+
+        What was made in a channel belongs to it, also where it is shared with another company.
+        """
+        if place.channel == job.place.channel:
+            return True
+        return place.channel in filter(is_channel, job.shared_with) and not await self._members.is_external(
+            place.channel
+        )
 
     async def check_target(self, requester: Requester, target: str) -> None:
         """Check with whom the person may share: a channel that they can read, somebody whom the bot serves.
@@ -182,6 +193,11 @@ class JobAccess:
         """
         if is_channel(target) and not await self._reads(requester, target):
             raise BadArgument("You cannot read that channel, or I cannot.", "Invite me there first, and join it.")
+        if is_channel(target) and await self._members.is_external(target):
+            raise BadArgument(
+                "That channel is shared with another company, whose people would see it.",
+                "Share it with people, or with a channel of this workspace alone.",
+            )
         if is_person(target) and not await self._roles.belongs(Requester(target, requester.place, present=False)):
             raise BadArgument(
                 "That person is no full member of this workspace, so they may not use me.",
@@ -204,7 +220,7 @@ class JobAccess:
             return True
         if job.deleted_by or job.place.team != place.team:
             return False
-        if not place.is_direct and place.channel in (job.place.channel, *job.shared_with):
+        if not place.is_direct and await self._known_here(place, job):
             return True
         chooser = Requester(chosen.user, place, present=False)
         if not await self._roles.belongs(chooser):
@@ -232,7 +248,7 @@ class JobAccess:
         """Return whether the person may ask the model here: its answers must not leave a private channel.
 
         Everybody who sees it may ask it in its own channel, in those with which it is shared and in direct
-        messages; that of a public channel, and one that is shared with everyone, anywhere.
+        messages; that of a public channel, and one that is shared with everyone, wherever no other company reads.
         """
         if not await self._roles.may(requester, Deed.ASK):
             return False
@@ -240,14 +256,21 @@ class JobAccess:
             return True
         if not await self.may_see(requester, job):
             return False
-        if requester.place.channel.startswith("D") or EVERYONE in job.shared_with:
+        if requester.place.is_direct:
             return True
-        return await self._members.is_public(job.place.channel)
+        if await self._members.is_external(requester.place.channel):
+            return False
+        return EVERYONE in job.shared_with or await self._members.is_public(job.place.channel)
 
     async def check_ask(self, requester: Requester, job: TuningJob) -> None:
         """Raises Forbidden if the person sees the model, but may not ask it here."""
         await self._roles.check(requester, Deed.ASK)
         if not await self.may_ask(requester, job):
+            if await self._members.is_external(requester.place.channel):
+                raise Forbidden(
+                    f"People of another company may read this channel, and would see what “{job.name}” answers.",
+                    "Ask it where it was tuned, or write to me directly.",
+                )
             raise Forbidden(
                 f"“{job.name}” was tuned in a private place, and its answers would be seen by others here.",
                 "Ask it where it was tuned, or write to me directly.",

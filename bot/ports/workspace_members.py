@@ -15,6 +15,10 @@ class WorkspaceMembers(Protocol):
         """Return whether each full member of the workspace can read the channel. Never raises."""
         ...
 
+    async def is_external(self, channel: str) -> bool:
+        """Return whether people of another company may read the channel. Never raises; unknown is yes."""
+        ...
+
     async def is_full_member(self, user: str) -> bool:
         """Return whether the person is of the workspace, and neither a guest nor a bot. Never raises."""
         ...
@@ -40,6 +44,9 @@ class UnknownMembers:
 
     async def is_public(self, channel: str) -> bool:
         return False
+
+    async def is_external(self, channel: str) -> bool:
+        return True
 
     async def is_full_member(self, user: str) -> bool:
         return False

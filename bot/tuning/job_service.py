@@ -24,6 +24,7 @@ from bot.errors import (
     BadArgument,
     BotError,
     ConfirmationNeeded,
+    Forbidden,
     GoogleError,
     GoogleUnavailable,
     Interrupted,
@@ -148,6 +149,11 @@ class JobService:
         # A second yes is given in a view, which stays open also for a person who leaves the channel meanwhile.
         pressed_in = Requester(user, Place(team, channel), present=not confirmed)
         requester = Requester(user, proposal.place, pressed_in.present and channel == proposal.place.channel)
+        if user != proposal.owner and not await self._access.may_read(pressed_in, channel):
+            raise Forbidden(
+                "This report belongs to somebody else, in a channel that you cannot read. Nothing was started.",
+                "Check the file yourself with /tune.",
+            )
         await self._access.check(requester, Deed.TUNE)
         await self._access.check_base(pressed_in, proposal)
         profile = offered_backend(self._backends, proposal.spec.backend).profile

@@ -137,7 +137,7 @@ class ChannelMembers:
         self._users = users
         self._team = team
         self._seconds = seconds
-        self._public = _Answers(self._ask_public, False, seconds)
+        self._open_to: _Answers[tuple[bool, bool]] = _Answers(self._ask_open_to, (False, True), seconds)
         self._groups: _Answers[frozenset[str]] = _Answers(self._ask_group, frozenset(), seconds)
         self._members: _Answers[frozenset[str]] = _Answers(self._ask_members, frozenset(), seconds)
 
@@ -148,7 +148,10 @@ class ChannelMembers:
         return user in await self._members.on(channel)
 
     async def is_public(self, channel: str) -> bool:
-        return await self._public.on(channel)
+        return (await self._open_to.on(channel))[0]
+
+    async def is_external(self, channel: str) -> bool:
+        return (await self._open_to.on(channel))[1]
 
     async def is_admin(self, user: str) -> bool:
         found = await self._users.find(user, self._seconds)
@@ -165,11 +168,15 @@ class ChannelMembers:
         found = await self._users.find(user, self._seconds)
         return found is not None and self._team in found.teams and not found.is_bot
 
-    async def _ask_public(self, channel: str) -> bool:
-        """See https://docs.slack.dev/reference/objects/conversation-object."""
+    async def _ask_open_to(self, channel: str) -> tuple[bool, bool]:
+        """Return whether it is open to the workspace, and whether to another company, also soon.
+
+        See https://docs.slack.dev/reference/objects/conversation-object.
+        """
         shown: dict[str, Any] = (await self._client.conversations_info(channel=channel)).get("channel") or {}
         direct = shown.get("is_im") or shown.get("is_mpim")
-        return not direct and shown.get("is_private") is False
+        external = bool(shown.get("is_ext_shared") or shown.get("is_pending_ext_shared") or not shown)
+        return not direct and shown.get("is_private") is False, external
 
     async def _ask_group(self, group: str) -> frozenset[str]:
         """See https://docs.slack.dev/reference/methods/usergroups.users.list; it has no pages."""

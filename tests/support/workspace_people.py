@@ -25,6 +25,9 @@ class FullMembers(UnknownMembers):
     async def is_full_member(self, user: str) -> bool:
         return True
 
+    async def is_external(self, channel: str) -> bool:
+        return False
+
     async def is_member(self, user: str) -> bool:
         return True
 

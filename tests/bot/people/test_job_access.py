@@ -20,6 +20,7 @@ from tests.support.workspace_people import EVERYONE_TUNES, FullMembers, build_op
 
 BOB = "U2"
 OTHER_CHANNEL = "C0OTHER"
+CONNECT = "C0CONNECT"
 PUBLIC, PRIVATE, DIRECT, ELSEWHERE, WITH_BOT = "C0GENERAL", "C0BOARD", "D0ADA", "C0ELSEWHERE", "D0BOT"
 
 
@@ -36,10 +37,13 @@ class Members:
         return user in inside or (await self.is_public(channel) and user in self.full)
 
     async def is_public(self, channel: str) -> bool:
-        return channel in (PUBLIC, ELSEWHERE)
+        return channel in (PUBLIC, ELSEWHERE, CONNECT)
 
     async def is_full_member(self, user: str) -> bool:
         return user in self.full
+
+    async def is_external(self, channel: str) -> bool:
+        return channel == CONNECT
 
     async def is_member(self, user: str) -> bool:
         return user in self.full | self.guests | {"U0INVITED"}
@@ -82,6 +86,11 @@ TABLE = [
     (PUBLIC, "U0BOB", PUBLIC, "see ask use"),
     (PUBLIC, "U0BOB", ELSEWHERE, "see ask"),
     (PUBLIC, "U0BOB", WITH_BOT, "see ask"),
+    (PUBLIC, "U0BOB", CONNECT, "see"),
+    (PUBLIC, "U0ADA", CONNECT, "see ask use decide"),
+    (CONNECT, "U0BOB", CONNECT, "see ask use"),
+    (CONNECT, "U0BOB", ELSEWHERE, "see ask"),
+    (CONNECT, "U0STRANGER", CONNECT, NOTHING),
     (PUBLIC, "U0ADMIN", ELSEWHERE, "see ask use decide"),
     (PUBLIC, "U0GUEST", ELSEWHERE, NOTHING),
     (PUBLIC, "U0GUEST", PUBLIC, NOTHING),
@@ -241,6 +250,18 @@ async def test_a_person_tunes_by_a_role_of_a_channel_only_while_they_are_in_it(h
         with pytest.raises(Forbidden, match="may tune a model"):
             await use.jobs.accept(TEAM, checked.proposal.id, BOB, channel, confirmed=confirmed)
     assert await use.jobs.accept(TEAM, checked.proposal.id, BOB, PLACE.channel) is not None
+
+
+async def test_a_second_yes_under_anothers_report_counts_only_from_who_still_reads_its_channel(
+    harness: Harness,
+) -> None:
+    readers = Readers()
+    use = in_workspace(harness, readers)
+    report = await proposed(harness)
+    with pytest.raises(Forbidden, match="a channel that you cannot read"):
+        await use.jobs.accept(TEAM, report, BOB, PLACE.channel, confirmed=True)
+    readers.of[PLACE.channel] = {BOB}
+    assert await use.jobs.accept(TEAM, report, BOB, PLACE.channel, confirmed=True) is not None
 
 
 def test_a_name_may_be_posted_only_where_each_reader_may_know_it() -> None:

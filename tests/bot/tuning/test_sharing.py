@@ -23,6 +23,7 @@ class Members(FullMembers):
 
     def __init__(self) -> None:
         self.gone: set[str] = set()
+        self.external: set[str] = set()
 
     async def can_read(self, user: str, channel: str) -> bool:
         return channel == LAB and user in (ASKED_BY_ADA.user, "U0BOB", "U0APPROVER")
@@ -32,6 +33,9 @@ class Members(FullMembers):
 
     async def is_member(self, user: str) -> bool:
         return user not in self.gone
+
+    async def is_external(self, channel: str) -> bool:
+        return channel in self.external
 
 
 def parts(harness: Harness) -> tuple[JobAccess, Sharing]:
@@ -223,3 +227,25 @@ async def test_a_model_of_another_workspace_answers_for_nobody(harness: Harness)
     there = ChannelModel(chosen, ASKED_BY_ADA.user, harness.clock.now())
     assert await use.access.still_answers(PLACE, there)
     assert not await use.access.still_answers(Place("T0OTHER", PLACE.channel), there)
+
+
+@pytest.mark.parametrize("target", [LAB, EVERYONE])
+async def test_a_shared_model_answers_no_more_where_another_company_has_come_to_read(
+    harness: Harness, target: str
+) -> None:
+    members = Members()
+    use = asking(harness, members)
+    job = (await use.sharing.add(ASKED_BY_ADA, await harness.tuned("capitals"), target)).job
+    bob = at("U0BOB", LAB)
+    if target == LAB:
+        await use.chat.use_job(bob, job)
+    name = "" if target == LAB else "capitals"
+    model = await use.chat.model_for(bob, name)
+    members.external.add(LAB)
+    with pytest.raises((Forbidden, NoSuchJob)):
+        await use.chat.model_for(bob, name)
+    with pytest.raises(Forbidden, match="People of another company may read this channel"):
+        await use.chat.check_ask(bob, model)
+    assert await use.access.may_ask(at("U0BOB", DIRECT), job)
+    with pytest.raises(BadArgument, match="shared with another company"):
+        await use.sharing.add(ASKED_BY_ADA, await harness.tuned("rivers"), LAB)

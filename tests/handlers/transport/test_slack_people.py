@@ -128,7 +128,13 @@ async def test_a_channel_that_turns_public_private_or_shared_is_read_as_slack_sa
         assert await readers() == [True, False, False]
         channel.kind = ChannelKind.CHANNEL
         assert await readers() == [True, True, False]
+        assert not await ChannelMembers(at.client, SlackUsers(at.client), workspace.team_id).is_external(
+            channel.id
+        )
         channel.is_ext_shared = True
         assert await readers() == [True, True, False]
+        members = ChannelMembers(at.client, SlackUsers(at.client), workspace.team_id)
+        assert await members.is_external(channel.id)
+        assert await members.is_external("C0UNKNOWN")
         channel.kind = ChannelKind.GROUP
         assert await readers() == [True, False, False]
