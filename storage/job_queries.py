@@ -239,7 +239,7 @@ class JobQueries:
 
 _SEEN = """
   AND (owner = :user OR prepared_by = :user OR channel IN (SELECT value FROM json_each(:channels))
-    OR EXISTS (
+    OR shared_with <> '[]' AND EXISTS (
       SELECT 1 FROM json_each(shared_with)
       WHERE value IN (SELECT value FROM json_each(:targets))
     ))
