@@ -4,7 +4,7 @@
 
 Each figure is the ratio of the large database to the small one; 1 is flat. The command fails where one is above
 its bound and takes longer than a person could feel. Memory is that of a process of its own that does all of it.
-Opening grows with the file, because SQLite then checks it for damage. An index has one small entry for each job, by
+Opening grows with the file, because SQLite then checks it for damage. An index has a small entry for each job, by
 which it is decided what one person sees of them.
 """
 
