@@ -1,6 +1,7 @@
 """Guesses the encoding of text that is not UTF-8, so that a message can name it. Nothing is decoded by a guess."""
 
 import re
+from collections.abc import Callable
 
 from bot.datasets.findings.collector import Problem
 from bot.datasets.findings.findings import shorten
@@ -39,18 +40,15 @@ _LATIN = (
     ("Windows-1257", "cp1257", ("ąčęėįšųūžĄČĘĖĮŠŲŪŽ", "āčēģīķļņšūžĀČĒĢĪĶĻŅŠŪŽ", "äõöüÄÕÖÜšž")),
     ("code page 852 (DOS)", "cp852", _CENTRAL),
 )
-_MARKS = frozenset("–—‘’“”„‚…•€«»°§·©®\xa0")
-_LATIN_LETTERS = tuple(
-    (shown, codec, tuple(_MARKS.union(language) for language in languages)) for shown, codec, languages in _LATIN
-)
+_MARKS = "–—‘’“”„‚…•€«»°§·©®\xa0"
 # The most common small letters of other alphabets, which make most of each text.
 _ALPHABETS = (
-    ("Windows-1251", "cp1251", frozenset("оеаинтсрвлкмдпуі")),
-    ("KOI8-R", "koi8-r", frozenset("оеаинтсрвлкмдпу")),
-    ("code page 866 (DOS)", "cp866", frozenset("оеаинтсрвлкмдпу")),
-    ("Windows-1253", "cp1253", frozenset("αοιετσνηυρπκμλςωάόίέή")),
-    ("Windows-1255", "cp1255", frozenset("יוהלאתרבמשנדחםפקע")),
-    ("Windows-1256", "cp1256", frozenset("اليمنرتبعدهسفقوةكح")),
+    ("Windows-1251", "cp1251", "оеаинтсрвлкмдпуі"),
+    ("KOI8-R", "koi8-r", "оеаинтсрвлкмдпу"),
+    ("code page 866 (DOS)", "cp866", "оеаинтсрвлкмдпу"),
+    ("Windows-1253", "cp1253", "αοιετσνηυρπκμλςωάόίέή"),
+    ("Windows-1255", "cp1255", "יוהלאתרבמשנדחםפקע"),
+    ("Windows-1256", "cp1256", "اليمنرتبعدهسفقوةكح"),
 )
 _COMMON_SHARE = 0.6
 _COMMON = "cp1252"
@@ -62,6 +60,24 @@ _SAMPLE = 4096
 _ENOUGH = 6
 # The letters of a row by which the encodings of one byte a letter are told apart.
 _LETTERS = 200
+
+
+def _bytes_of(codec: str, wanted: Callable[[str], bool]) -> bytes:
+    """Return the bytes that are not ASCII and that an encoding of one byte a letter reads as wanted letters."""
+    return bytes(byte for byte in range(0x80, 0x100) if wanted(bytes((byte,)).decode(codec, "replace")))
+
+
+# Letters are counted as bytes, because a file can have a hundred thousand such rows.
+_LATIN_BYTES = tuple(
+    (
+        shown,
+        codec,
+        tuple(_bytes_of(codec, (_MARKS + language).__contains__) for language in languages),
+        _bytes_of(codec, str.islower),
+    )
+    for shown, codec, languages in _LATIN
+)
+_ALPHABET_BYTES = tuple((shown, _bytes_of(codec, common.__contains__)) for shown, codec, common in _ALPHABETS)
 
 
 def not_utf8(raw: bytes) -> Problem:
@@ -85,7 +101,7 @@ def guess_encoding(raw: bytes) -> str:
     if all(len(run) == 1 for run in runs) or high / len(runs) < 2:
         # Single letters between plain ones: a language of Latin letters.
         return _likeliest(some)
-    shares = {shown: _share(some, codec, common) for shown, codec, common in _ALPHABETS}
+    shares = {shown: _share(some, common) for shown, common in _ALPHABET_BYTES}
     if (likely := max(shares, key=shares.__getitem__)) and shares[likely] > _COMMON_SHARE:
         return likely
     korean = [c for c in sample.decode("euc_kr", "replace") if ord(c) > 127]
@@ -109,20 +125,20 @@ def guess_encoding(raw: bytes) -> str:
 def _likeliest(letters: bytes) -> str:
     """Return the encoding of Latin letters in which most of the others are those of one language."""
     best, name = 0.0, ""
-    for shown, codec, languages in _LATIN_LETTERS:
-        share = max(_share(letters, codec, language) for language in languages)
+    for shown, codec, languages, small_letters in _LATIN_BYTES:
+        share = max(_share(letters, language) for language in languages)
         if share == 1 and codec == _COMMON:
             return shown
         # Most letters of a text are small.
-        small = sum(map(str.islower, letters.decode(codec, "replace"))) / len(letters)
+        small = _share(letters, small_letters)
         if share * (1 + small / 10) > best:
             best, name = share * (1 + small / 10), shown
     return name
 
 
-def _share(letters: bytes, codec: str, expected: frozenset[str]) -> float:
-    """Return the share of letters in one byte each which are among those that are expected."""
-    return sum(map(expected.__contains__, letters.decode(codec, "replace"))) / len(letters)
+def _share(letters: bytes, expected: bytes) -> float:
+    """Return the share of letters that are among those that are expected."""
+    return (len(letters) - len(letters.translate(None, expected))) / len(letters)
 
 
 def _common_share(text: str) -> float:
