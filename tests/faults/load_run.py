@@ -24,7 +24,7 @@ from tests.faults.books import over_budget, read_entries, read_tunings, wrong_mo
 from tests.faults.bystanders import Bystanders, open_bystanders
 from tests.faults.fault_schedule import JUMPS, FaultSchedule
 from tests.faults.ledger import OPEN, Ledger, read
-from tests.faults.spenders import Spenders, open_spenders
+from tests.faults.spenders import READY, Spenders, open_spenders
 from tests.support.fake_time import faketime_environment, faketime_library, set_offset
 from tests.support.waiting import wait_until, wait_until_still
 
@@ -255,7 +255,7 @@ class LoadRun:
             except TimeoutError:
                 shown = person.modal
                 self.patience = min(LONGEST_PATIENCE, 1.2 * self.patience)
-            if shown is not None and shown.title == "Ready to start":
+            if shown is not None and shown.title == READY:
                 return shown
             if shown is not None and name in self.restored and "already a model named" in str(shown.blocks):
                 return shown
@@ -266,9 +266,10 @@ class LoadRun:
     async def _press_start(self, person: Person, report: View) -> bool:
         """Click until Slack shows no error: often twice at once, sometimes once more afterwards.
 
-        Return False where the report is older than a backup that was put back: it must be asked for again.
+        Return False where the report must be asked for again: it is older than a backup that was put back, or the
+        bot says in its place that it was restarted too often.
         """
-        while True:
+        while report.title == READY:
             clicks = self.chance.choice((1, 1, 2, 3))
             done = await asyncio.gather(*(person.submit_view(report) for _ in range(clicks)))
             actions = {each.action for each in done}
@@ -279,6 +280,9 @@ class LoadRun:
             if actions != {"error"}:
                 raise AssertionError(f"“Start tuning” was answered with {actions}: {report.blocks}")
             await asyncio.sleep(self.chance.uniform(0.1, 0.5))
+        with contextlib.suppress(ClientRefusal):
+            await person.close_view(report)
+        return "already a model named" in str(report.blocks)
 
     async def _approve(self, person: Person, channel: Channel, name: str) -> None:
         """Press Approve, often twice at once, until the card says that the start waits no more."""
