@@ -120,11 +120,15 @@ class SlackHarness:
 
         await wait_until(nothing_pending, "the last notice", within)
 
-    async def refused_twice(self) -> None:
-        """Wait until Slack has refused one message twice in a row for a reason that is final if it lasts."""
+    async def refused_twice(self, kind: NoticeKind | None = None) -> None:
+        """Wait until Slack has refused one message twice in a row for a reason that is final if it lasts.
+
+        Where several wait, `kind` says which one.
+        """
+        of_kind = "" if kind is None else f" AND kind = '{kind}'"
         asked = (
-            "SELECT max(refusals) AS most FROM"
-            " (SELECT refusals FROM outbox WHERE state = 'pending' UNION ALL SELECT refusals FROM questions)"
+            f"SELECT max(refusals) AS most FROM (SELECT refusals FROM outbox WHERE state = 'pending'{of_kind}"
+            " UNION ALL SELECT refusals FROM questions)"
         )
 
         async def twice() -> bool:

@@ -14,7 +14,7 @@ from bot.domain.jobs import JobState, TuningJob
 from bot.ports.job_store import Change
 from bot.ports.notifier import NoticeKind
 from handlers.delivery.post_finder import NOTICE_EVENT
-from tests.support.slack_harness import SlackHarness, open_slack_harness
+from tests.support.slack_harness import ENDED, SlackHarness, open_slack_harness
 from tests.support.waiting import DEADLINE_SECONDS, holds, wait_until
 
 
@@ -132,7 +132,7 @@ async def test_the_end_of_a_job_whose_card_somebody_deleted_is_posted_in_its_cha
     (card,) = at.messages("deleted")
     await at.client.chat_delete(channel=card.channel, ts=card.ts)
     await at.end("deleted")
-    await at.refused_twice()
+    await at.refused_twice(ENDED)
     await at.time_passes(minutes=2)
     await at.until(lambda: at.messages("deleted", "is ready"))
     (ended,) = at.messages("deleted", "is ready")
