@@ -85,7 +85,7 @@ async def test_delete_takes_the_model_away_at_google_and_its_name_is_free_again(
 async def test_a_job_under_way_is_not_deleted_but_told_how_to(bot: BotHarness) -> None:
     await bot.started("keep going")
     await bot.type("delete keep going")
-    await bot.message("keep going is still", "/tune cancel keep going")
+    await bot.message("“keep going” is still", "/tune cancel keep going")
 
 
 async def test_use_makes_a_model_the_channels_and_ask_needs_no_name_any_more(bot: BotHarness) -> None:
@@ -143,7 +143,7 @@ SPOKEN = {
     "models": "tuned model",
     "help": "/tune start",
     "": "/tune start",
-    "cancel “NAME”": "Google stops training NAME",
+    "cancel “NAME”": "Google stops training “NAME”",
 }
 
 
@@ -177,7 +177,7 @@ async def test_use_and_delete_by_mention(bot: BotHarness) -> None:
     await bot.message(f"<@{bot.ada.id}>: spoken is deleted.", thread=root.ts)
     await bot.message("spoken*, which answered in this channel, was deleted by")
     bot.ada.post(bot.channel, bot.ada.typed("@Tunebot seven"))
-    await bot.message("The model of this channel, spoken, was deleted", "/tune use NAME")
+    await bot.message("The model of this channel, “spoken”, was deleted", "/tune use NAME")
 
 
 async def test_the_cancel_button_cancels(bot: BotHarness) -> None:

@@ -5,11 +5,14 @@ A key with a dot (`inputs.question`) is one inside of an object, where the row h
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from bot.domain.datasets import FieldMapping
 
+# A row with more keys, its objects' own counted, is none that a person wrote: its keys are not guessed.
+_MOST_KEYS = 1000
 # Pairs that people use, the most specific first. A later key of an input may be missing in a row.
 KNOWN_PAIRS: tuple[tuple[str, str], ...] = (
     ("instruction+input", "output"),
@@ -95,6 +98,8 @@ def guess_mapping(row: Mapping[str, Any], *, known_only: bool = False) -> FieldM
     taken in their order, unless `known_only`; names of ids, dates and the like are never among them. Keys inside
     of objects are looked at where those of the row itself suggest nothing.
     """
+    if len(row) + sum(len(held) for held in row.values() if isinstance(held, dict)) > _MOST_KEYS:
+        return None
     own = {key: value for key, value in row.items() if _may_be_text(value) and "+" not in key}
     inner = {
         f"{key}.{name}": value
@@ -118,7 +123,8 @@ def _may_be_text(value: Any) -> bool:
 
 def _known_pair(values: Mapping[str, Any]) -> FieldMapping | None:
     names = [key.rpartition(".")[2].strip().lower() for key in values]
-    by_name = {name: key for name, key in zip(names, values, strict=True) if names.count(name) == 1}
+    times = Counter(names)
+    by_name = {name: key for name, key in zip(names, values, strict=True) if times[name] == 1}
     by_name |= {key.strip().lower(): key for key in values}
     for known_input, known_output in KNOWN_PAIRS:
         parts = known_input.split("+")

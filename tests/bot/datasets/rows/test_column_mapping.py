@@ -81,3 +81,10 @@ def test_rows_with_an_optional_context_are_read_by_their_guessed_mapping() -> No
     assert guess == FieldMapping("instruction+context", "response")
     report = check_bytes(data, mapping=guess)
     assert (report.ok, report.examples) == (True, 2)
+
+
+def test_the_keys_of_a_row_with_more_than_a_thousand_are_not_guessed() -> None:
+    pair = {"question": "seven", "answer": "eight"}
+    assert guess_mapping(pair | {f"k{number}": 1 for number in range(998)}) == FieldMapping("question", "answer")
+    assert guess_mapping(pair | {f"k{number}": 1 for number in range(999)}) is None
+    assert guess_mapping(pair | {"more": {f"k{number}": 1 for number in range(998)}}) is None
