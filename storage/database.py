@@ -38,6 +38,10 @@ _MEMORY = ":memory:"
 # one have waited already. A person must have an answer within the three seconds that Slack gives.
 _BUSY_SECONDS = 2.0
 _AT_ONCE_SECONDS = 0.05
+# One request of a person makes several calls. Once a call has waited in vain, those of the next moments wait less,
+# so that the time of all of them together stays short.
+_STILL_LOCKED_SECONDS = 1.0
+_BUSY_SECONDS_WHILE_LOCKED = 0.25
 # A process that is being killed needs a moment until the operating system releases its lock.
 _LOCK_SECONDS = 0.5
 # A file of 16 MB of which a quarter is empty is written anew.
@@ -59,6 +63,7 @@ class Database:
         self._lock: FileLock | None = None
         self._connection: Connection | None = None
         self._busy_seconds = _BUSY_SECONDS
+        self._found_locked_at = float("-inf")
 
     async def open(self) -> None:
         """Lock the file for this process, check it and migrate it to the newest schema. Raises StorageError.
@@ -109,7 +114,12 @@ class Database:
 
         def work_in_time() -> T:
             self._limit_wait(time.monotonic() - called_at)
-            return work()
+            try:
+                return work()
+            except sqlite3.Error as error:
+                if primary_code(error) == sqlite3.SQLITE_BUSY:
+                    self._found_locked_at = time.monotonic()
+                raise
 
         # What is logged on that thread has the ids of the request, too.
         context = copy_context()
@@ -119,6 +129,8 @@ class Database:
     def _limit_wait(self, waited: float) -> None:
         """Let SQLite wait for a lock only for what is left of the call's time."""
         left = _BUSY_SECONDS if waited < _AT_ONCE_SECONDS else max(0.0, _BUSY_SECONDS - waited)
+        if time.monotonic() - self._found_locked_at < _STILL_LOCKED_SECONDS:
+            left = min(left, _BUSY_SECONDS_WHILE_LOCKED)
         if left != self._busy_seconds and self._connection is not None:
             self._connection.execute(f"PRAGMA busy_timeout = {left * 1000:.0f}")
             self._busy_seconds = left

@@ -71,6 +71,8 @@ async def test_start_during_the_lock_is_refused_and_nothing_is_paid(open_bot: Op
         await bot.type(f'start name="later" file={bot.share()}')
         report = await bot.report("Ready to start")
         with locked_by_another_program(bot):
-            await bot.ada.submit_view(report)
-            await bot.message(LOCKED)
+            # What the bot still wrote about the report waits for the lock, too.
+            pressed = await bot.ada.submit_view(report)
+            assert pressed.action == "update"
+            assert LOCKED in str((await bot.view("That did not work")).blocks)
         assert not bot.google.jobs.all

@@ -119,6 +119,21 @@ async def test_file_locked_by_another_program_is_a_clear_refusal_and_ends_with_t
     assert await jobs.submit(job("k1"), [])
 
 
+async def test_calls_right_after_one_that_waited_for_a_lock_in_vain_wait_less(
+    on_disk: Database, path: Path
+) -> None:
+    def patience(connection: Connection) -> int:
+        return int(connection.execute("PRAGMA busy_timeout").fetchone()[0])
+
+    assert await on_disk.run(patience) == 2000
+    await on_disk.run(lambda connection: connection.execute("PRAGMA busy_timeout = 50").fetchone())
+    with closing(sqlite3.connect(path, isolation_level=None)) as shell:
+        shell.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StorageError, match="locked"):
+            await SqliteJobStore(on_disk).submit(job("k1"), [])
+        assert await on_disk.run(patience) == 250
+
+
 async def test_nobody_writes_between_the_reading_and_the_writing_of_a_change(
     on_disk: Database, path: Path
 ) -> None:
