@@ -116,7 +116,7 @@ def status(name: str, person: str, channel: str, as_json: bool) -> None:
     for job in answer["jobs"]:
         click.echo(_job_line(job))
     if not answer["jobs"]:
-        click.echo("No tuning is under way.")
+        click.echo("No tuning that you can see is under way.")
 
 
 @click.command()

@@ -208,7 +208,7 @@ class CommandRunner:
         job = await self._access.named(requester, arguments.name)
         if is_account(arguments.target):
             await self._google_sharing.add(requester, job, arguments.target)
-            return build_reply(f"{arguments.target} may now ask {job.name} at Google, outside of Slack.")
+            return build_reply(f"{arguments.target} may now ask “{job.name}” at Google, outside of Slack.")
         shared = await self._sharing.add(requester, job, arguments.target)
         await self._share_posts.tell(requester, shared)
         return build_shared_reply(shared.job)
@@ -217,7 +217,7 @@ class CommandRunner:
         job = await self._access.named(requester, arguments.name)
         if is_account(arguments.target):
             await self._google_sharing.remove(requester, job, arguments.target)
-            return build_reply(f"{arguments.target} may no longer ask {job.name} at Google.")
+            return build_reply(f"{arguments.target} may no longer ask “{job.name}” at Google.")
         return build_shared_reply((await self._sharing.remove(requester, job, arguments.target)).job)
 
     async def _feedback_of(self, requester: Requester, arguments: Arguments) -> Message:
@@ -265,4 +265,4 @@ class CommandRunner:
     async def _jobs_of(self, requester: Requester, *, under_way: bool) -> Message:
         jobs = await self._access.listed(requester, SHOWN, under_way=under_way)
         total = await self._access.count(requester, under_way=under_way)
-        return build_job_list(jobs, self._clock.now(), total)
+        return build_job_list(jobs, self._clock.now(), total, under_way=under_way)

@@ -68,6 +68,8 @@ async def test_cancel_asks_google_and_the_card_says_who_did(bot: BotHarness) -> 
     assert "job_cancel" not in buttons(card)
     await bot.type("cancel to cancel")
     await bot.message("has already been cancelled", "nothing to cancel")
+    await bot.type("status")
+    await bot.message("No tuning that you can see is under way", "/tune list")
 
 
 async def test_delete_takes_the_model_away_at_google_and_its_name_is_free_again(bot: BotHarness) -> None:

@@ -24,14 +24,18 @@ _LONGEST_ASK = 350
 SHOWN = 15  # each up to 700 characters; a message takes 13,200
 
 
-def build_job_list(jobs: Sequence[TuningJob], now: datetime, total: int = 0) -> Message:
+def build_job_list(
+    jobs: Sequence[TuningJob], now: datetime, total: int = 0, *, under_way: bool = False
+) -> Message:
     """Build the list of jobs in the given order, each with its state and, where it can answer, a button to ask it.
 
-    `total` also counts the jobs that are not in `jobs`. Owners are not named: a list in a thread would notify
-    each of them.
+    `total` also counts the jobs that are not in `jobs`; `under_way` says that only open ones were asked for.
+    Owners are not named: a list in a thread would notify each of them.
     """
     if not jobs:
         text = "Nothing here yet. Tune a model with `/tune`."
+        if under_way:
+            text = "No tuning that you can see is under way. See those that have ended with `/tune list`."
         return compose(text, [section(text, "jobs_none")])
     lines = [_job(job, now) for job in jobs[:SHOWN]]
     blocks = [

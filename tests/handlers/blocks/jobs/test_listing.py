@@ -54,6 +54,7 @@ def test_a_long_list_says_how_many_more_there_are() -> None:
 
 def test_an_empty_list_says_how_to_begin() -> None:
     assert build_job_list([], NOW).text == "Nothing here yet. Tune a model with `/tune`."
+    assert "No tuning that you can see is under way" in build_job_list([], NOW, under_way=True).text
 
 
 def test_models_of_this_workspace_are_told_from_the_others() -> None:
