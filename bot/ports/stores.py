@@ -25,7 +25,7 @@ from bot.domain.requests import PendingModal
 from bot.domain.roles import Role, RoleGrant
 from bot.domain.spending import QuestionCost, QuestionSum
 
-BY_BOT: Final = "bot"  # what the bot does by itself, when a time is over
+BY_BOT: Final = "bot"  # what the bot does by itself, e.g. when a time is over
 BY_TERMINAL: Final = "terminal"  # somebody with the rights of the operator, of whom no more is known
 
 

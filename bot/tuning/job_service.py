@@ -303,27 +303,25 @@ class JobService:
             await self._search(newest)
 
     async def _resume(self, job: TuningJob) -> None:
-        """Begin a start again that was not sent, unless that ended too many processes."""
+        """Begin a start again that was not sent; one that ended too many processes is only searched for."""
         self._submitting.add(job.key)
         try:
-            tried_here = self._retries.tried(job.key)
-            resumed = job if tried_here else await self._change(job.key, count_resume)
+            counted = self._retries.tried(job.key) or job.resumes > MOST_RESUMES
+            resumed = job if counted else await self._change(job.key, count_resume)
             if resumed is None or resumed.state is not JobState.SUBMITTING or resumed.create_sent_at is not None:
                 return
             if resumed.resumes <= MOST_RESUMES:
                 logger.info("resuming the start of %s, which was not sent to Google", job.key)
                 await self.submit(resumed)
-                return
-            error = Interrupted(
-                f"The start was interrupted {MOST_RESUMES} times before it was sent: nothing was started, and "
-                "nothing is billed.",
-                "Ask an administrator to look into the log, then start it again with /tune.",
-            )
-            await self._change(job.key, partial(fail, error=error, now=self._clock.now()))
+            else:
+                # The row may be of a backup, older than a start that was sent.
+                await self._search(resumed)
         finally:
             self._submitting.discard(job.key)
+            self._cancelled.discard(job.key)
 
     async def _search(self, job: TuningJob) -> None:
+        """Adopt the job if Google shows it; if not, end one that was not sent, and one that was after a while."""
         backend = offered_backend(self._backends, job.backend)
         thorough = self._searches.due(job.key)
         where = backend.where_to_look(job.key)
@@ -342,6 +340,14 @@ class JobService:
         if found is not None:
             self._searches.forget(job.key)
             await self._change(job.key, partial(adopt, seen=found, now=now))
+        elif thorough and job.unsent:
+            self._searches.forget(job.key)
+            given_up = Interrupted(
+                f"The start was interrupted {MOST_RESUMES} times before it was sent, and Google shows no such job: "
+                "nothing was started, and nothing is billed.",
+                "Ask an administrator to look into the log, then start it again with /tune.",
+            )
+            await self._change(job.key, partial(fail, error=given_up, now=now))
         elif thorough:
             seconds = self._searches.searched(job.key)
             change = partial(not_shown, seconds=seconds, grace=self._adoption_grace, where=where, now=now)

@@ -21,6 +21,7 @@ from bot.ports.backends import TuningBackend
 from bot.ports.clock import Clock
 from bot.ports.job_store import Change, JobStore, Standing
 from bot.ports.notifier import NoticeKind
+from bot.ports.stores import BY_BOT, AuditEntry
 from bot.runtime.backoff import Backoff
 from bot.spending.budget_check import check_start
 
@@ -65,7 +66,8 @@ def take_turn(job: TuningJob, standing: Standing, now: datetime) -> Change | Non
             passing=True,
         )
         ended = replace(job, state=JobState.FAILED, failure=failure, ended_at=now, problem="")
-        return Change(ended, notices=(NoticeKind.CARD, NoticeKind.ENDED))
+        act = AuditEntry(BY_BOT, "end a start over its budget", now, job.place.channel)
+        return Change(ended, notices=(NoticeKind.CARD, NoticeKind.ENDED), acts=(act,))
     return Change(replace(job, state=JobState.SUBMITTING, problem=""), notices=(NoticeKind.CARD,))
 
 

@@ -120,7 +120,7 @@ def test_any_job_proposal_and_loss_comes_back_as_it_was(
             assert await jobs.named(job.place.team, job.name) == job
             assert await jobs.jobs(job.place.team) == [job]
             assert await jobs.with_keys([job.key]) == [job]
-            seen = OpenJob(job.key, job.backend, job.state, job.created_at)
+            seen = OpenJob(job.key, job.backend, job.state, job.create_sent_at or job.created_at)
             assert await jobs.open_jobs() == ([] if job.state.ended else [seen])
             assert await jobs.change(job.key, lambda _: Change(changed, snapshots)) == changed
             assert await jobs.job(job.key) == changed

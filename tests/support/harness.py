@@ -136,9 +136,10 @@ class Harness:
         """The use cases of a new process on the same database, which remembers nothing else."""
         return build_open_use_cases(self.stores, self.backends, self.files, self.clock, lambda: None, self.workers)
 
-    async def forget_start(self, job: TuningJob) -> None:
+    async def forget_start(self, job: TuningJob, *, resumes: int = 0) -> None:
         """Make the row as it was before its start was sent, as a backup of the database does."""
-        accepted = replace(job, state=JobState.SUBMITTING, operation="", tuned_model="", create_sent_at=None)
+        unsent = replace(job, state=JobState.SUBMITTING, operation="", tuned_model="", create_sent_at=None)
+        accepted = replace(unsent, resumes=resumes)
         await self.database.write(lambda db: db.table("jobs").update(job.key, job_row(accepted)))
 
     async def keep(self, place: Place, question: str, answer: ModelAnswer) -> None:

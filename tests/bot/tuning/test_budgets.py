@@ -15,6 +15,7 @@ from bot.domain.place import Place, Requester
 from bot.domain.requests import Proposal
 from bot.domain.roles import EVERYONE, Role, RoleGrant
 from bot.errors import Forbidden, OverBudget
+from bot.ports.stores import BY_BOT
 from bot.spending.budget_check import BudgetUse
 from bot.spending.price_table import parse_price_table
 from handlers.assembly import UseCases
@@ -114,6 +115,8 @@ async def test_what_waits_in_the_queue_is_not_started_after_a_budget_was_lowered
         assert ended.failure.message.startswith(
             "While it waited for its turn, a budget of this month became too small"
         )
+        acts = [(line.act.user, line.act.action, line.subject) for line in await harness.stores.audit_log.lines(TEAM)]
+        assert (BY_BOT, "end a start over its budget", "three") in acts
         assert await used(process) == [(WORKSPACE, Decimal(0), 0)]
 
 

@@ -102,8 +102,28 @@ async def test_a_start_that_ends_every_process_is_not_begun_for_ever(harness: Ha
     failed = await harness.newest(job)
     assert failed.state is JobState.FAILED
     assert failed.failure is not None
+    assert "Google shows no such job" in failed.failure.message
     assert "nothing is billed" in failed.failure.message
     assert harness.creates() == 0
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+async def test_a_start_that_ended_every_process_is_searched_for_before_it_is_given_up(
+    harness: Harness, backend: str
+) -> None:
+    job = await harness.started("deadly, and made before the backup", backend)
+    await harness.forget_start(job, resumes=MOST_RESUMES)
+
+    fault = harness.google.faults.fail(503, path="/(tunedModels|tuningJobs)", times=None)
+    await harness.restarted().jobs.recover(job)
+    unknown = await harness.newest(job)
+    assert (unknown.state, unknown.failure) == (JobState.SUBMITTING, None)
+    assert "The last look for it at Google failed" in unknown.problem
+
+    harness.google.faults.remove(fault)
+    await harness.restarted().jobs.recover(job)
+    assert (await harness.newest(job)).operation
+    assert harness.creates() == 1
 
 
 async def test_a_create_is_not_sent_if_that_cannot_be_written_down_first(harness: Harness) -> None:
