@@ -187,8 +187,8 @@ class JobQueries:
         def read(connection: Connection) -> list[OpenJob]:
             rows = connection.query(
                 f"""
-                SELECT key, backend, state, created_at FROM jobs WHERE state IN {_OPEN}
-                ORDER BY created_at, rowid
+                SELECT key, backend, state, COALESCE(create_sent_at, created_at) AS since
+                FROM jobs WHERE state IN {_OPEN} ORDER BY created_at, rowid
                 """  # noqa: S608 - constant text
             )
             return [read_open_job(row) for row in rows]

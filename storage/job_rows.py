@@ -129,7 +129,7 @@ def read_open_job(row: Row) -> OpenJob:
         key=row["key"],
         backend=row["backend"],
         state=JobState(row["state"]),
-        created_at=moment(row["created_at"]),
+        since=moment(row["since"]),
     )
 
 

@@ -263,9 +263,12 @@ class TuningJob:
 
 @dataclass(frozen=True, slots=True)
 class OpenJob:
-    """The part of an open job that decides whether it is polled now."""
+    """The part of an open job that decides whether it is polled now.
+
+    `since` is when its start was sent to Google, and before that when a person asked for it.
+    """
 
     key: str
     backend: str
     state: JobState
-    created_at: datetime
+    since: datetime

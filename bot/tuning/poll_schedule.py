@@ -1,4 +1,4 @@
-"""How often a job is polled: often while it is young, once a minute after the first half hour.
+"""How often a job is polled: often while it is young, once a minute from half an hour after its start was sent.
 
 Time is divided into slots as long as a job's interval, counted from the poller's start, and a job is polled in the
 first round of each slot. So jobs of one age share the requests of one round, and several processes, which start at
@@ -38,7 +38,7 @@ class PollSchedule:
         due: list[OpenJob] = []
         for job in jobs:
             last = self._polled.get(job.key)
-            slot = poll_interval(now - job.created_at, self._shortest)
+            slot = poll_interval(now - job.since, self._shortest)
             every_round = slot <= self._shortest
             if last is None or every_round or last // slot != elapsed // slot:
                 due.append(job)

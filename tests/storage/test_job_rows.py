@@ -60,6 +60,7 @@ JOB = st.builds(
     spec=SPEC,
     state=st.sampled_from(JobState),
     created_at=TIME,
+    create_sent_at=MAYBE_TIME,
     operation=TEXT,
     google_state=TEXT,
     tuned_model=TEXT,
