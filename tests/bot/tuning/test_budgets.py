@@ -115,7 +115,8 @@ async def test_what_waits_in_the_queue_is_not_started_after_a_budget_was_lowered
         assert ended.failure.message.startswith(
             "While it waited for its turn, a budget of this month became too small"
         )
-        acts = [(line.act.user, line.act.action, line.subject) for line in await harness.stores.audit_log.lines(TEAM)]
+        lines = await harness.stores.audit_log.lines(TEAM)
+        acts = [(line.act.user, line.act.action, line.subject) for line in lines]
         assert (BY_BOT, "end a start over its budget", "three") in acts
         assert await used(process) == [(WORKSPACE, Decimal(0), 0)]
 
