@@ -343,8 +343,8 @@ class JobService:
         elif thorough and job.unsent:
             self._searches.forget(job.key)
             given_up = Interrupted(
-                f"The start was interrupted {MOST_RESUMES} times before it was sent, and Google shows no such job: "
-                "nothing was started, and nothing is billed.",
+                f"The start was interrupted {MOST_RESUMES} times before it was sent, and Google shows no such "
+                "job: nothing was started, and nothing is billed.",
                 "Ask an administrator to look into the log, then start it again with /tune.",
             )
             await self._change(job.key, partial(fail, error=given_up, now=now))
