@@ -415,8 +415,14 @@ class AnswerWorker:
 
             await self._until_done(question.key, store)
 
-        steps = AskingSteps(partial(self._turn, question, to), reserve, keep, self._note_missing)
+        @asynccontextmanager
+        async def sending(index: int) -> AsyncIterator[None]:
+            async with self._turn(question, to), self._sending(halves[index]):
+                yield
+
+        steps = AskingSteps(sending, reserve, keep, self._note_missing)
         try:
+            # Around both, too: what a person ends is cancelled inside, where nobody can say why.
             async with self._sending(*halves):
                 try:
                     async with running.may_end():

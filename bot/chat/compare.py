@@ -28,12 +28,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class AskingSteps:
-    """What is done around each question: the turn of the person who asks is held while it is asked, and its budget
-    is reserved right before it is sent, with whether it goes to a base model; `keep` returns when the answer of
-    one side is stored. `missing` notes a model that Google does not find.
+    """What is done around each question.
+
+    Each is asked inside the block of `sending`, which holds the turn of the person who asks. Its budget is
+    reserved right before it is sent, with whether it goes to a base model; `keep` returns when the answer of one
+    side is stored. `missing` notes a model that Google does not find.
     """
 
-    turn: Callable[[], AbstractAsyncContextManager[None]]
+    sending: Callable[[int], AbstractAsyncContextManager[None]]
     reserve: Callable[[int, Sequence[Turn], GenerationSettings, str, bool], Awaitable[None]]
     keep: Callable[[int, ModelAnswer], Awaitable[None]]
     missing: Callable[[ModelRef], Awaitable[None]]
@@ -126,7 +128,7 @@ class Comparisons:
             await steps.reserve(index, turns, settings, base_model, sides[index].part is Part.BASE)
             running.sent.add(index)
 
-        async with steps.turn():
+        async with steps.sending(index):
             try:
                 answer = await self._chat.ask(
                     question.place,
@@ -139,8 +141,10 @@ class Comparisons:
                     is_base=sides[index].part is Part.BASE,
                     before_send=before_send,
                 )
-            except NotFoundAtGoogle:
-                if sides[index].part is not Part.BASE:
+            except BotError as error:
+                # Its cost is known already, also where a person stops the other one.
+                running.sent.discard(index)
+                if isinstance(error, NotFoundAtGoogle) and sides[index].part is not Part.BASE:
                     await steps.missing(sides[index].model)
                 raise
         # Earlier words of a thread may be another person's, so they are not kept.

@@ -235,7 +235,7 @@ class AnswerPoster(Protocol):
         ...
 
     async def withdraw(self, asked: OpenQuestion) -> None:
-        """Delete the messages that show the unfinished answer. Raises RetryLater."""
+        """Delete the messages that show the unfinished answer. Raises RetryLater, Unconfirmed."""
         ...
 
     async def explain(

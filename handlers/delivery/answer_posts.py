@@ -163,12 +163,12 @@ class SlackAnswerPoster:
             await self._live.set_status(question.place, WAITING)
 
     async def withdraw(self, asked: OpenQuestion) -> None:
-        """Delete the messages that show the unfinished answer; one that was never named has no words."""
+        """Delete the messages that show the unfinished answer, also one whose `ts` was lost."""
         with delivery_errors():
-            for live in asked.live:
-                if live.ts:
-                    await self._delete(live.place.channel, live.ts)
-                    await self._live.set_status(live.place, WAITING)
+            for index, live in enumerate(asked.live):
+                if ts := live.ts or await self._find_live(asked, index):
+                    await self._delete(live.place.channel, ts)
+                await self._live.set_status(live.place, WAITING)
 
     async def _drop(self, asked: OpenQuestion, number: int, record: LiveRecord) -> None:
         """Delete the messages of the unfinished answer from this number on, and forget them.

@@ -51,7 +51,7 @@ class IdempotentPoster:
         self._clock = clock
         self._settles_in = settles_in
         # Where this process looked for which posts of an earlier one. Only what existed at the start enters it.
-        self._looked: set[tuple[str, str]] = set()
+        self._looked: set[tuple[Place, str]] = set()
         # When a post was first searched for and not found. The time of an attempt says less, because the clock may
         # have been set since.
         self._missed: dict[tuple[Place, datetime, str], float] = {}
@@ -108,7 +108,7 @@ class IdempotentPoster:
 
         A post that was looked for and not found is not looked for again. Raises Unconfirmed.
         """
-        looked = (place.channel, json.dumps(metadata, sort_keys=True))
+        looked = (place, json.dumps(metadata, sort_keys=True))
         if looked in self._looked:
             return None
         attempt = PostAttempt(place, self._clock.now())

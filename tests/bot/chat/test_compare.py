@@ -137,7 +137,7 @@ async def test_a_stopped_comparison_stores_only_the_models_that_were_asked(
     async def keep(index: int, answer: ModelAnswer) -> None:
         kept.append((index, answer.answer.text))
 
-    whole = await comparisons.stop(running, AskingSteps(nullcontext, nothing, keep, nothing))
+    whole = await comparisons.stop(running, AskingSteps(lambda _: nullcontext(), nothing, keep, nothing))
     assert kept == [(1, "eig")]
     assert [side.answer.text for side in whole.sides] == ["", "eig"]
     assert (running.has_begun, whole.compared) == (True, "")
@@ -305,3 +305,41 @@ async def test_the_side_of_the_base_is_held_against_the_budget_at_the_price_of_t
     monkeypatch.setattr(QuestionBudgets, "reserve", noted)
     await ask(asking, ComparedAnswers(), question(model))
     assert sorted(held) == [(f"{KEY}:0", False), (f"{KEY}:1", True)]
+
+
+async def test_a_side_that_google_refuses_is_not_counted_as_paid_by_the_next_process(
+    harness: Harness, model: ModelRef
+) -> None:
+    harness.google.faults.fail(403, path=BASES, times=None)
+    asking, _ = worker(harness)
+    to = ComparedAnswers()
+    await ask(asking, to, question(model))
+    assert [bool(side.problem) for side in to.whole[0].sides] == [False, True]
+    assert await harness.stores.question_spend.count_lost() == 0
+
+
+async def test_a_side_that_google_refused_costs_nothing_where_a_person_stops_the_other_one(
+    harness: Harness, model: ModelRef
+) -> None:
+    harness.google.faults.fail(403, path=BASES, times=None)
+    hanging = harness.google.faults.hang(path=ENDPOINTS + r".+enerateContent$")
+    asking, _ = worker(harness)
+    to = ComparedAnswers()
+    task = asyncio.create_task(ask(asking, to, question(model)))
+
+    async def one_is_refused_and_one_hangs() -> bool:
+        refused = [call for call in harness.google.requests.matching(BASES) if call.status == 403]
+        return bool(hanging.hits and refused and not await under_way(harness, f"{KEY}:1"))
+
+    await wait_until(one_is_refused_and_one_hangs, "the refusal")
+    assert asking.stop(PLACE, ADA) == 1
+    await task
+    assert len(to.whole) == 1
+    asked = [line for line in await harness.stores.audit_log.lines(PLACE.team) if line.act.action == "ask"]
+    assert [line.subject for line in asked] == [model.endpoint]
+
+
+async def under_way(harness: Harness, key: str) -> bool:
+    """Return whether a call of this key was sent and has no answer yet."""
+    query = "SELECT 1 FROM calls_under_way WHERE key = ?"
+    return await harness.database.run(lambda db: db.execute(query, [key]).fetchone() is not None)

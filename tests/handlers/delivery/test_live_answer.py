@@ -191,3 +191,30 @@ async def test_an_explanation_takes_the_place_of_all_messages(harness: QuestionH
     await one.to.explain(asked, ValueError(), partial(harness.store.record_attempt, "k"), one.live)
     (message,) = one.messages
     assert "part" not in str(message.blocks)
+
+
+async def test_a_question_that_is_withdrawn_leaves_no_message_whose_name_was_lost(
+    harness: QuestionHarness,
+) -> None:
+    harness.at.slack.faults.lose_answer("chat.postMessage")
+    one = await showing(harness, directly(harness))
+    await one.grow(PARTS[0], lambda: one.shows("part0"))
+    asked = await harness.store.question("k")
+    assert asked is not None
+    assert [each.ts for each in asked.live] == [""]
+    await one.to.withdraw(asked)
+    assert one.messages == []
+
+
+@pytest.mark.parametrize("place", [in_thread, typed, directly])
+async def test_a_restored_backup_that_knows_only_the_first_message_asks_no_model_again(
+    harness: QuestionHarness, place: Callable[[QuestionHarness], Question]
+) -> None:
+    one = await showing(harness, place(harness))
+    await one.grow(LONG, lambda: one.shows("part17"))
+    await one.finish(LONG)
+    await one.live.keep(1)
+    other = await showing(harness, one.asked.question, resumed=True)
+    found = await other.to.posted_before(other.asked)
+    assert found is not None
+    assert found.last
