@@ -24,6 +24,7 @@
     │   ├── QuotaExceeded        429
     │   │   └── TooManyTunings   Google runs no further tuning of this project at the same time
     │   ├── GoogleUnavailable    408, 5xx, time-outs, broken connections
+    │   │   └── AnswerLost       the request was sent, and Google may have answered it
     │   └── OutcomeUnknown       a create request was sent, and no answer says whether Google carried it out
     ├── SlackError               Slack does not accept a message
     │   └── RetryLater           not now
@@ -196,6 +197,10 @@ class GoogleUnavailable(GoogleError):
     """HTTP 408 or 5xx, a time-out, or a connection that broke; a read may be retried."""
 
     passing = True
+
+
+class AnswerLost(GoogleUnavailable):
+    """The request was sent, and what came back says nothing of what Google did: for a question it may charge."""
 
 
 class OutcomeUnknown(GoogleError):

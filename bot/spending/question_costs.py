@@ -18,7 +18,7 @@ from bot.domain.chat import ModelAnswer, Question, Turn, estimated_tokens
 from bot.domain.generation_settings import GenerationSettings
 from bot.domain.place import Place
 from bot.domain.spending import QuestionCost, QuestionSum, cost_of, sum_of
-from bot.errors import BotError, OverBudget, StorageError
+from bot.errors import AnswerLost, BotError, OverBudget, StorageError
 from bot.ports.clock import Clock
 from bot.ports.stores import BudgetStore, QuestionSpendStore
 from bot.spending.amounts import usd_text
@@ -158,15 +158,16 @@ class QuestionBudgets:
     async def sending(self, *questions: Question) -> AsyncIterator[None]:
         """Send the questions inside the block, each after `reserve`.
 
-        What Google refuses costs nothing. A call that is ended for another reason without an answer is counted as
-        what it may have cost, also by the next process where this one ends.
+        What Google refuses costs nothing. A call that is ended for another reason without an answer, or whose
+        answer is lost, is counted as what it may have cost, also by the next process where this one ends.
         """
         try:
             yield
         except Exception as error:
+            lost = isinstance(error, AnswerLost) or not isinstance(error, BotError)
             for question in questions:
                 if question.key in self._reserved:
-                    await self._end_call(question.key, lost=not isinstance(error, BotError))
+                    await self._end_call(question.key, lost=lost)
             raise
 
     async def _end_call(self, key: str, *, lost: bool) -> None:

@@ -23,6 +23,7 @@ from bot.backends.google.json_fields import Json, integer, number, record, recor
 from bot.domain.jobs import Failure
 from bot.errors import (
     AlreadyExists,
+    AnswerLost,
     GoogleError,
     GoogleUnavailable,
     InvalidRequest,
@@ -86,6 +87,8 @@ _HTTP_OF_NAME: Final[Mapping[str, int]] = {
 REFUSED: Final = frozenset({400, 401, 403, 404, 412, 413, 429})
 # A proxy answers these by itself; 499 is nginx's own code for a connection that the client closed.
 _OF_PROXIES: Final = frozenset({404, 499})
+# A proxy answers these where it has sent the request on and got no answer.
+_ANSWER_LOST: Final = frozenset({499, 502, 504})
 # The request was not the reason for these.
 _CUT_OFF: Final = frozenset({408, 499})
 _DEFAULT_MESSAGES: Final[Mapping[int, str]] = {
@@ -136,6 +139,8 @@ def google_error(
     if error_class is None:
         ours = 400 <= http_status < 500 and http_status not in _CUT_OFF
         error_class = InvalidRequest if ours else GoogleUnavailable
+    if http_status in _ANSWER_LOST and not own:
+        error_class = AnswerLost
     return error_class(shown, hint, status=code, http_status=http_status, from_google=own)
 
 
@@ -152,13 +157,14 @@ def is_from_google(http_status: int, status: Mapping[str, Any], *, storage: bool
 
 def network_error(error: httpx.RequestError | httpx.InvalidURL) -> GoogleUnavailable:
     """Return the error for a request that got no answer."""
+    kind = GoogleUnavailable if isinstance(error, NOTHING_SENT) else AnswerLost
     match error:
         case httpx.ConnectTimeout() | httpx.ConnectError() | httpx.UnsupportedProtocol() | httpx.InvalidURL():
-            return GoogleUnavailable("Google cannot be reached.", TRY_LATER)
+            return kind("Google cannot be reached.", TRY_LATER)
         case httpx.TimeoutException():
-            return GoogleUnavailable("Google did not answer in time.", TRY_LATER)
+            return kind("Google did not answer in time.", TRY_LATER)
         case _:
-            return GoogleUnavailable("The connection to Google broke.", TRY_LATER)
+            return kind("The connection to Google broke.", TRY_LATER)
 
 
 def decode_answer(content: bytes, status: int = 200) -> Json:
@@ -179,7 +185,8 @@ def decode_answer(content: bytes, status: int = 200) -> Json:
 
 def not_json(status: int) -> GoogleUnavailable:
     """Return the error for an answer that is not Google's JSON."""
-    return GoogleUnavailable(
+    kind = AnswerLost if status in _ANSWER_LOST else GoogleUnavailable
+    return kind(
         f"Something other than Google's API answered ({status}).",
         "There may be a proxy or a wrong address between the bot and Google. Try again. If it happens again, ask "
         "an administrator to check TUNEBOT_VERTEX_URL, TUNEBOT_GENAI_URL and the network.",

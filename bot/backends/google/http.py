@@ -31,6 +31,7 @@ from bot.backends.google.json_fields import Json, integer, record, records, text
 from bot.backends.google.retry import RetryableError, RetryPolicy
 from bot.errors import (
     AlreadyExists,
+    AnswerLost,
     GoogleError,
     GoogleUnavailable,
     NotAuthenticated,
@@ -189,7 +190,7 @@ class GoogleHttp:
             except SSEError as error:
                 raise not_json(source.response.status_code) from error
             except NETWORK_ERRORS as error:
-                raise GoogleUnavailable("The answer ended before it was complete.", "Ask again.") from error
+                raise AnswerLost("The answer ended before it was complete.", "Ask again.") from error
 
     async def send(
         self,

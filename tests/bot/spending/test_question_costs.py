@@ -1,7 +1,7 @@
 """What an answer cost, and budgets for questions."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +16,7 @@ from bot.domain.place import Requester
 from bot.domain.roles import EVERYONE, Role, RoleGrant
 from bot.domain.spending import QuestionCost, TokenUse
 from bot.errors import GoogleError, OverBudget
+from bot.sandbox.google.fault_injection import Faults
 from bot.spending.month_report import next_month
 from bot.spending.price_table import parse_price_table
 from bot.spending.question_costs import QuestionBudgets, expected_cost, question_cost
@@ -55,6 +56,9 @@ def test_a_tuned_model_costs_its_multiple_of_the_base_and_the_unknown_is_none(
     answered: ModelAnswer, usd: Decimal | None
 ) -> None:
     assert question_cost(answered, PRICES).usd == usd
+
+
+ASKS = r":(streamG|g)enerateContent"
 
 
 @pytest.fixture
@@ -167,6 +171,34 @@ async def test_what_google_refuses_costs_nothing_and_what_a_person_ends_costs_wh
     assert (sums.questions, sums.usd) == (1, Decimal("3.75"))
     await budgets.count_lost()
     assert await harness.stores.question_spend.sums(TEAM, month, next_month(month)) == [sums]
+
+
+NO_ANSWER: dict[str, Callable[[Faults], object]] = {
+    "a connection that breaks": lambda faults: faults.lose_answer(path=ASKS),
+    "a proxy that gets no answer": lambda faults: faults.lose_answer(502, path=ASKS),
+    "a stream that ends before its first word": lambda faults: faults.cut_stream(after=0),
+}
+REFUSED: dict[str, Callable[[Faults], object]] = {
+    "Google's own error": lambda faults: faults.fail(500, path=ASKS, times=None),
+    "a proxy that does not know the address": lambda faults: faults.garble(status=404, path=ASKS, times=None),
+}
+
+
+@pytest.mark.parametrize("why", [*NO_ANSWER, *REFUSED])
+async def test_a_question_that_google_may_have_answered_is_counted_and_one_that_was_refused_is_not(
+    harness: Harness, why: str
+) -> None:
+    parts = (harness.stores, harness.backends, harness.files, harness.clock, lambda: None, harness.workers)
+    process = build_open_use_cases(*parts, named_roles=ROLES, prices=PRICES)
+    await harness.answering("numbers")
+    (NO_ANSWER | REFUSED)[why](harness.google.faults)
+    asked = await process.answers.add(question("q1"))
+    assert asked is not None
+    await process.answers.process(asked, RecordingAnswerPoster())
+    assert len(harness.google.requests.matching(ASKS)) == 1
+    sums = await process.budgets.question_sums(OWNER, harness.clock.now().date().replace(day=1))
+    assert [each.questions for each in sums] == [1] * (why in NO_ANSWER)
+    assert await harness.stores.question_spend.count_lost() == 0
 
 
 async def test_of_questions_at_once_only_as_many_are_sent_as_fit(harness: Harness) -> None:

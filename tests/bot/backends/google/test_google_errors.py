@@ -24,6 +24,7 @@ from bot.backends.google.google_errors import (
 from bot.backends.google.http import GoogleHttp
 from bot.errors import (
     AlreadyExists,
+    AnswerLost,
     GoogleError,
     GoogleUnavailable,
     InvalidRequest,
@@ -106,7 +107,9 @@ def test_the_service_agent_is_named_where_it_lacks_the_bucket() -> None:
         (500, GoogleUnavailable),
         (503, GoogleUnavailable),
         (302, GoogleUnavailable),
-        (499, GoogleUnavailable),
+        (499, AnswerLost),
+        (502, AnswerLost),
+        (504, AnswerLost),
         (599, GoogleUnavailable),
     ],
 )
