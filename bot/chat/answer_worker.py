@@ -148,7 +148,7 @@ class AnswerWorker:
                 await self._explain(key, error, to, live)
             else:
                 await turn.wait()
-                await self._until_done(key, partial(self._post, answer, to, live))
+                await self._until_done(key, partial(self._post, answer, to, live), to)
 
     async def ask_unposted(self, question: Question) -> ModelAnswer:
         """Ask a question whose answer goes to a program that waits for it. Raises BotError.
@@ -229,7 +229,7 @@ class AnswerWorker:
             found = await to.posted_before(newest)
             return True
 
-        await self._until_done(asked.question.key, look)
+        await self._until_done(asked.question.key, look, to)
         return found
 
     async def _settle(self, asked: OpenQuestion) -> bool:
@@ -527,11 +527,14 @@ class AnswerWorker:
             await self._store.settle(key, keep=True)
             return True
 
-        await self._until_done(key, explain)
+        await self._until_done(key, explain, to)
 
-    async def _until_done(self, key: str, step: _Step) -> None:
-        """Repeat the step until it returns true, with pauses while Slack or the database fails."""
-        failures, done = 0, False
+    async def _until_done(self, key: str, step: _Step, to: AnswerPoster | None = None) -> None:
+        """Repeat the step until it returns true, with pauses while Slack or the database fails.
+
+        With `to`, the person waits for what the step posts, and is told once of a fault of ours.
+        """
+        failures, done, told = 0, False, False
         asked: OpenQuestion | None = None
         while not done:
             try:
@@ -548,6 +551,9 @@ class AnswerWorker:
             except Exception:
                 # A fault of ours must not lose what was paid for; the next version of the bot may post it.
                 logger.exception("could not continue with %s", key)
+                if to is not None and asked is not None and not told:
+                    told = True
+                    await to.show_fault(asked.question)
                 await asyncio.sleep(self._backoff.after_fault)
 
     async def _attempt(self, asked: OpenQuestion, step: _Step) -> bool:

@@ -205,6 +205,10 @@ class AnswerPoster(Protocol):
         """Show that the question waits for its turn. Never raises: the answer does not depend on it."""
         ...
 
+    async def show_fault(self, question: Question) -> None:
+        """Show to the person alone that a fault of the bot holds back what came of the question. Never raises."""
+        ...
+
     def show_live(
         self, asked: OpenQuestion, model: ModelRef, record: LiveRecord
     ) -> AbstractAsyncContextManager[ShowWords]:

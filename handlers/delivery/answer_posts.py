@@ -44,6 +44,10 @@ logger = logging.getLogger(__name__)
 _WAITS = (
     "I cannot post in this channel now. If that does not change, I send you the answer directly in a few minutes."
 )
+_FAULT = (
+    "A fault of mine holds back what came of your question. It is stored, and I try again every few minutes. The "
+    "person who runs me finds the reason in my log."
+)
 
 
 class SlackAnswerPoster:
@@ -79,6 +83,15 @@ class SlackAnswerPoster:
             await self._try_to_respond(build_reply(text))
         else:
             await self._live.set_status(question.place, PROCESSING)
+
+    async def show_fault(self, question: Question) -> None:
+        """See AnswerPoster. The fault may be in what shows it, so this is tried once."""
+        message = build_reply(_FAULT)
+        try:
+            if not await self._try_to_respond(message):
+                await self._poster.post_ephemeral(question.place, question.user, message)
+        except Exception:
+            logger.exception("could not show that a fault holds %s back", question.key)
 
     async def posted_before(self, asked: OpenQuestion) -> Posted | None:
         """Look where the question was asked, unless the database knows of a post that may be in Slack."""

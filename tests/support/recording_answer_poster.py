@@ -32,6 +32,9 @@ class RecordingAnswerPoster:
     async def show_waiting(self, question: Question) -> None:
         self.shown.append("waiting")
 
+    async def show_fault(self, question: Question) -> None:
+        self.shown.append("a fault")
+
     @asynccontextmanager
     async def show_live(
         self, asked: OpenQuestion, model: ModelRef, record: LiveRecord

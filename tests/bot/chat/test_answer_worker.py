@@ -131,7 +131,8 @@ async def test_why_there_is_no_answer_is_told_until_slack_has_it_also_by_the_nex
     await cut_off(ask(asking, to), failed_twice)
     after = RecordingAnswerPoster(problems=[problem] * 2)
     await resume_answers(asking, after)
-    (told,) = after.shown
+    *faults, told = after.shown
+    assert faults == ["a fault"] * isinstance(problem, ValueError)
     assert "Not today." in told
     assert asked_of_google(harness) == 1
 
@@ -304,12 +305,12 @@ async def test_a_search_that_slack_refuses_keeps_the_attempt_and_counts(
     assert [state.unconfirmed is not None for state in to.states] == [False, True, True, True]
 
 
-async def test_a_fault_of_ours_loses_no_answer(
+async def test_a_fault_of_ours_loses_no_answer_and_is_told_once(
     harness: Harness, asking: AnswerWorker, model: ModelRef, caplog: pytest.LogCaptureFixture
 ) -> None:
     to = RecordingAnswerPoster(problems=[ValueError("ours"), ValueError("ours")])
     await ask(asking, to)
-    assert to.shown == ["asking counter", "2 1/1"]
+    assert to.shown == ["asking counter", "a fault", "2 1/1"]
     assert asked_of_google(harness) == 1
     assert "could not continue with command:1.2" in caplog.text
 

@@ -15,6 +15,9 @@ from bot.domain.place import Place, Requester
 from bot.errors import Outdated, StorageError
 from bot.ports.questions import OpenQuestion
 from bot.runtime.background_tasks import BackgroundTasks
+from handlers.blocks.chat.answer import build_asked_answer
+from handlers.blocks.message import Message
+from handlers.delivery import answer_posts
 from handlers.delivery.answer_posts import SlackAnswerPoster
 from handlers.delivery.live_pace import LiveAnswers
 from handlers.delivery.post_finder import ANSWER_EVENT
@@ -357,6 +360,29 @@ async def test_why_there_is_no_answer_is_told_once_slack_is_back(harness: Questi
     await harness.settled()
     (message,) = harness.at.messages("TUNEBOT_BACKENDS")
     assert message.thread_ts == said.ts
+
+
+async def test_a_fault_of_ours_that_holds_an_answer_back_is_told_to_who_asked_and_no_answer_is_lost(
+    harness: QuestionHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = True
+
+    def fails(user: str, question: str, answer: ModelAnswer) -> list[Message]:
+        if broken:
+            raise ValueError("a fault of ours")
+        return build_asked_answer(user, question, answer)
+
+    monkeypatch.setattr(answer_posts, "build_asked_answer", fails)
+    harness.at.slack.faults.fail("chat.postEphemeral", error="ratelimited_by_nobody")
+    await harness.answered(harness.question("k"))
+    await harness.at.until(lambda: harness.at.calls("chat.postEphemeral"))
+    await harness.tasks.drain(0.0)
+    harness.tasks = BackgroundTasks()
+    await harness.questions().resume()
+    await harness.at.until(lambda: harness.at.messages("A fault of mine"))
+    broken = False
+    await harness.settled()
+    assert len(harness.at.messages("eight")) == 1
 
 
 async def test_after_a_restart_an_ephemeral_message_is_posted(harness: QuestionHarness) -> None:
