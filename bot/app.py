@@ -375,7 +375,7 @@ async def serving(
             doctor.limits,
             partial(_measure_outbox, metrics, health, clock),
         )
-        terminal = build_terminal(slack, use_cases, handlers)
+        terminal = build_terminal(slack, use_cases, handlers, stores.audit_log)
         await stack.enter_async_context(CommandSocket(terminal, settings.database).serving())
         await stack.enter_async_context(server.serving())
         logger.info("serving workspace %s as %s", slack.identity.team, slack.identity.user)

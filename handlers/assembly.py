@@ -247,6 +247,7 @@ def build_terminal(
     slack: SlackConnection,
     use_cases: UseCases,
     handlers: Handlers,
+    audit_log: AuditLog,
 ) -> Terminal:
     """Build what carries out the commands of a terminal, on the same use cases as Slack's."""
     return Terminal(
@@ -258,6 +259,7 @@ def build_terminal(
         tuning=use_cases.jobs,
         job_access=use_cases.access,
         answers=use_cases.answers,
+        audit_log=audit_log,
         files=slack.files,
         poster=slack.poster,
         tasks=handlers.tasks,

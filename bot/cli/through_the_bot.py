@@ -7,6 +7,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -69,8 +70,12 @@ def start(
     in Slack. Example: tunebot start examples.jsonl name=capitals epochs=3 --as U012 --channel C012
     """
     query = {"person": person, "channel": channel, "words": " ".join(words), "name": file.name, "yes": int(yes)}
-    with file.open("rb") as content:
-        answer = _send("start", query, content)
+    try:
+        with file.open("rb") as content:
+            answer = _send("start", query, content)
+    except KeyboardInterrupt:
+        click.echo("\nThe bot may start it all the same: see tunebot status before you start it again.", err=True)
+        raise
     if not answer["ok"]:
         _refuse(answer, as_json, "Add --yes to start it all the same." if answer.get("needs_yes") else "")
     job = answer["job"]
@@ -87,9 +92,11 @@ def _wait_for_end(job: dict[str, Any], query: dict[str, Any]) -> dict[str, Any]:
         with click.progressbar(length=100, label=f"Tuning {job['name']}", file=sys.stderr) as bar:
             while not job["ended"]:
                 time.sleep(WAIT_SECONDS)
-                if isinstance(answer := _try_to_send("status", query), Exception):
+                try:
+                    answer = _send("status", query)
+                except BotError:
                     if time.monotonic() - answered_at > RESTART_SECONDS:
-                        raise _no_bot(answer) from answer
+                        raise
                     continue
                 answered_at = time.monotonic()
                 if not answer["ok"]:
@@ -151,21 +158,24 @@ def _refuse(answer: dict[str, Any], as_json: bool, hint: str = "") -> None:
 
 def _send(command: str, query: dict[str, Any], body: Any = b"") -> dict[str, Any]:
     """Send a command to the bot that uses the database; returns its answer. Raises BotError if there is none."""
-    answer = _try_to_send(command, query, body)
-    if isinstance(answer, Exception):
-        raise _no_bot(answer) from answer
-    return answer
-
-
-def _try_to_send(command: str, query: dict[str, Any], body: Any = b"") -> dict[str, Any] | Exception:
-    connection = _BotConnection(_socket())
-    try:
-        connection.request("POST", f"/{command}?{urlencode(query)}", body=body)
-        return dict(json.loads(connection.getresponse().read()))
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        return error
-    finally:
-        connection.close()
+    path = _socket()
+    with closing(_BotConnection(path)) as connection:
+        try:
+            connection.connect()
+        except OSError as error:
+            raise BotError(
+                f"No bot answers at {path} ({type(error).__name__}).",
+                "Start the bot, and set TUNEBOT_DB to its database. The command must run as the bot's own user.",
+            ) from error
+        try:
+            connection.request("POST", f"/{command}?{urlencode(query)}", body=body)
+            return dict(json.loads(connection.getresponse().read()))
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            # A start that is sent again without need is paid for twice.
+            raise BotError(
+                f"No answer came from the bot ({type(error).__name__}).",
+                "It may have done it, or still do it: see tunebot status before you send it again.",
+            ) from error
 
 
 def _socket() -> str:
@@ -173,10 +183,3 @@ def _socket() -> str:
 
     database = os.environ.get("TUNEBOT_DB", "").strip() or str(Settings.model_fields["database"].default)
     return f"{os.path.abspath(database)}.sock"
-
-
-def _no_bot(error: Exception) -> BotError:
-    return BotError(
-        f"No bot answers at {_socket()} ({type(error).__name__}).",
-        "Start the bot, and set TUNEBOT_DB to its database. The command must run as the bot's own user.",
-    )

@@ -17,6 +17,7 @@ from bot.domain.jobs import TuningJob
 from bot.domain.place import Place, Requester
 from bot.errors import BadArgument, BotError, ConfirmationNeeded, Forbidden
 from bot.people.job_access import JobAccess
+from bot.ports.stores import AuditLog
 from bot.ports.workspace_members import WorkspaceMembers
 from bot.runtime.background_tasks import BackgroundTasks
 from bot.runtime.logs import bind_request, log_event
@@ -48,6 +49,7 @@ class Terminal:
     tuning: JobService
     job_access: JobAccess
     answers: AnswerWorker
+    audit_log: AuditLog
     files: SlackFiles
     poster: Poster
     tasks: BackgroundTasks
@@ -84,6 +86,7 @@ class Terminal:
         uploaded = await self.files.upload([(path, name)], Place(place.team, place.channel, ts))
         if not uploaded:
             raise BadArgument("The file is empty.", "Give one with rows.")
+        await self.audit_log.record(requester, "post a file", uploaded[0])
         request = parse_start(f"{words} file={uploaded[0]}")
         checked = await self.proposals.check(place, person, request)
         report = report_text(checked.report)

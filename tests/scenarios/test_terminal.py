@@ -57,6 +57,8 @@ async def test_a_pipeline_tunes_waits_and_asks(bot: BotHarness, tmp_path: Path) 
     assert status == 1
     assert "cannot be tuned on" in errors
     assert "Rows" in out
+    # Each file that it posts, also one that starts nothing.
+    assert bot.stage.log_end(400).count('audit.entry action="post a file"') == 2
     await bot.stage.stop()
     status, _, errors = await tunebot(bot, "status")
     assert status == 1

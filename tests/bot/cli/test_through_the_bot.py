@@ -89,7 +89,30 @@ def test_a_wait_for_a_bot_that_stays_away_ends_too(
     bot.answers = [STARTED, None]
     done = start(tmp_path)
     assert isinstance(done.exception, BotError)
-    assert "No bot answers at" in done.exception.message
+    assert "No answer came from the bot" in done.exception.message
+
+
+def test_a_start_whose_answer_was_lost_is_not_said_to_have_reached_no_bot(bot: Bot, tmp_path: Path) -> None:
+    bot.answers = [None]
+    done = start(tmp_path)
+    assert isinstance(done.exception, BotError)
+    assert str(done.exception) == (
+        "No answer came from the bot (RemoteDisconnected). It may have done it, or still do it: see tunebot "
+        "status before you send it again."
+    )
+
+
+def test_who_ends_a_start_that_was_not_answered_is_told_that_the_bot_may_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    (tmp_path / "rows.jsonl").write_text("{}")
+    monkeypatch.setattr(through_the_bot, "_send", interrupt)
+    done = start(tmp_path)
+    assert done.exit_code == 1
+    assert "The bot may start it all the same: see tunebot status before you start it again." in done.output
 
 
 def test_who_ends_the_wait_is_told_that_the_tuning_goes_on(
