@@ -169,7 +169,7 @@ class OutboxSender:
         snapshots = await self._jobs.snapshots(job.key)
         record_attempt = partial(self._outbox.record_attempt, notice)
         delivered = await self._notifier.deliver(notice, job, snapshots, record_attempt)
-        if delivered is None and not job.state.ended:
+        if notice.kind is NoticeKind.OLD_CARD and not job.state.ended:
             # The old card must show the job's end too, so its notice stays until then.
             await self._postpone(notice, self._backoff.after_fault, "the job is still open", refused=True)
         else:

@@ -269,7 +269,9 @@ class JobNotifier:
         return Delivered(place, ts)
 
 
-def _adopted(notice: Notice, attempt: PostAttempt, job: TuningJob, ts: str) -> Delivered:
+def _adopted(notice: Notice, attempt: PostAttempt, job: TuningJob, ts: str) -> Delivered | None:
+    if notice.kind in (NoticeKind.MODEL_DELETED, NoticeKind.MODEL_UNSHARED):
+        return None  # It stands in a channel that is not the job's, which keeps its own.
     if notice.kind in (NoticeKind.CARD, NoticeKind.APPROVAL):
         return Delivered(attempt.place, ts, current=False)
     return _replied(job, attempt.place)

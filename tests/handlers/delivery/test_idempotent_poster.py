@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from bot.domain.chat import ModelRef
 from bot.domain.jobs import JobState
 from bot.domain.place import Place
 from bot.errors import Unconfirmed
+from bot.ports.job_store import Change
 from bot.ports.notifier import NoticeKind, PostAttempt
 from handlers.delivery.idempotent_poster import SETTLES_IN, IdempotentPoster
 from handlers.delivery.post_finder import NOTICE_EVENT, PostFinder
@@ -209,6 +211,28 @@ async def test_what_went_to_the_owner_directly_is_looked_for_there(at: SlackHarn
     assert card.channel == direct.id
     job = await at.job("direct")
     assert (job.place, job.card) == (Place(job.place.team, direct.id), card.ts)
+
+
+@pytest.mark.parametrize("deleted", [True, False])
+async def test_what_another_channel_is_told_of_its_model_moves_no_card_there(
+    at: SlackHarness, deleted: bool
+) -> None:
+    other = at.slack.add_channel("elsewhere", at.ada, with_bot=True)
+    await at.add("chosen")
+    await at.end("chosen")
+    at.sender.start()
+    await at.all_sent()
+    before = await at.job("chosen")
+    model = ModelRef(before.backend, before.endpoint, "chosen")
+    await at.stores.chats.bind(Place(before.place.team, other.id), model, at.ada.id)
+    at.slack.faults.lose_answer("chat.postMessage")
+    told = [NoticeKind.MODEL_DELETED] if deleted else []
+    closed = () if deleted else (other.id,)
+    await at.jobs.change("chosen", lambda job: Change(job, notices=told, closed=closed))
+    await at.all_sent()
+    assert [message.channel for message in at.messages("chosen")].count(other.id) == 1
+    after = await at.job("chosen")
+    assert (after.place, after.card) == (before.place, before.card)
 
 
 async def test_the_scopes_of_the_manifest_are_enough_to_look_it_up_in_every_kind_of_channel(
