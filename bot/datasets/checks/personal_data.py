@@ -98,9 +98,10 @@ class PersonalData:
         if self._pattern.search(raw) is None:
             return
         line, counted_to = first_line, 0
+        around = _LineAround(raw)
         for match in self._pattern.finditer(raw):
             start, end = match.span()
-            found = _classify(raw, start, end)
+            found = _classify(raw, start, end, around)
             if found is not None:
                 line += raw.count(b"\n", counted_to, start)
                 counted_to = start
@@ -135,9 +136,31 @@ def _kind_of_mark(mark: bytes) -> str:
     return next((kind for pattern, kind in _KINDS if pattern.fullmatch(mark)), "")
 
 
-def _line_around(raw: bytes, at: int) -> bytes:
-    end = raw.find(b"\n", at)
-    return raw[raw.rfind(b"\n", 0, at) + 1 : end if end >= 0 else len(raw)]
+class _LineAround:
+    """Says what a mark's line is; a line is looked through once, because it can have a mark every few bytes."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+        self._end = -1
+        self._shows_picture = self._is_two_dialogues = False
+
+    def shows_picture(self, at: int) -> bool:
+        self._look(at)
+        return self._shows_picture
+
+    def is_two_dialogues(self, at: int) -> bool:
+        self._look(at)
+        return self._is_two_dialogues
+
+    def _look(self, at: int) -> None:
+        """Look through the line at a place; places come in their order."""
+        if at < self._end:
+            return
+        raw = self._raw
+        begin, end = raw.rfind(b"\n", 0, at) + 1, raw.find(b"\n", at)
+        self._end = end if end >= 0 else len(raw)
+        self._shows_picture = _SHOWN_PICTURE.search(raw, begin, self._end) is not None
+        self._is_two_dialogues = _TWO_DIALOGUES.match(raw, begin, self._end) is not None
 
 
 def _unescaped(mark: bytes) -> str:
@@ -148,19 +171,19 @@ def _unescaped(mark: bytes) -> str:
     return text
 
 
-def _classify(raw: bytes, start: int, end: int) -> tuple[str, str] | None:
+def _classify(raw: bytes, start: int, end: int, around: _LineAround) -> tuple[str, str] | None:
     """Return the kind of a match and what of it may be shown, or None for something harmless."""
     if _is_escaped(raw, start):
         return None
     if raw.startswith(_KIND_STARTS, start) and (kind := _kind_of_mark(raw[start:end])):
-        if kind == _PICTURE_KIND and _SHOWN_PICTURE.search(_line_around(raw, start)):
+        if kind == _PICTURE_KIND and around.shows_picture(start):
             return None
-        if kind == _TEMPLATE_KIND and _TWO_DIALOGUES.match(_line_around(raw, start)):
+        if kind == _TEMPLATE_KIND and around.is_two_dialogues(start):
             return None
         return kind, _unescaped(raw[start:end])
     if raw.startswith(_GARBLED_STARTS, start):
-        around = raw[max(0, start - 12) : end + 8].decode("utf-8", "ignore")
-        return _GARBLED_KIND, around.replace("\n", " ")
+        shown = raw[max(0, start - 12) : end + 8].decode("utf-8", "ignore")
+        return _GARBLED_KIND, shown.replace("\n", " ")
     value = private_value(raw, start, end)
     if value is None:
         return None

@@ -223,7 +223,7 @@ class CsvTable:
 
     def _holds_names(self, record: list[str]) -> bool:
         first, *others = trimmed(record) or [""]
-        return [first.lstrip("\ufeff").strip('" '), *others] == [*map(str.strip, trimmed(self._names))]
+        return [first.lstrip("\ufeff").strip('" '), *others] == self._names
 
     def _row(self, record: list[str], number: int) -> tuple[bytes, Problem | None]:
         """Return a record as a JSON object; empty where all its cells are."""

@@ -20,11 +20,9 @@ _INDENT = 64
 # Empty arrays and objects that follow each other are read at once, ten times as fast as bracket by bracket.
 _EMPTY = re.compile(rb"(?:\s*+(?:\[\]|\{\}))++")
 _COMMENTS = re.compile(rb"\A(?:(?://|#)[^\n]*+(?:\n|\Z)\s*+|/\*(?:[^*]|\*(?!/))*+\*/\s*+)++")
-_COMMENTS_AFTER = re.compile(rb"(?:\n[ \t]*+(?://|#)[^\n]*+)++\s*+\Z|/\*(?:[^*]|\*(?!/))*+\*/\s*+\Z")
 _BEGINS, _ENDS = (b"{", b"[", b'"'), (b"}", b"]", b'"')
-# What some programs end lines with, in UTF-8: U+0085, U+2028 and U+2029, a no-break space, a byte order mark.
-_ODD_SPACE = rb"(?:\xc2[\x85\xa0]|\xe2\x80[\xa8\xa9]|\xef\xbb\xbf|[\x0b\x0c\x1c-\x1f])++"
-_ODD_SPACES = re.compile(rb"\A" + _ODD_SPACE + rb"|" + _ODD_SPACE + rb"\Z")
+# What some programs end lines with, a no-break space, a byte order mark; and plain spaces between them.
+_ODD_SPACES = "\x85\u2028\u2029\xa0\ufeff\x0b\x0c\x1c\x1d\x1e\x1f \t\r\n"
 _QUOTE, _COMMA, _LINE_END, _OPEN_LIST, _OPEN_OBJECT = b'",\n[{'
 # How a bracket changes the depth.
 _STEP = {b"["[0]: 1, b"{"[0]: 1, b"]"[0]: -1, b"}"[0]: -1}
@@ -161,7 +159,7 @@ class JsonArray:
             return
         item = bytes(text.strip())
         if not (item.startswith(_BEGINS) and item.endswith(_ENDS)):
-            item = _ODD_SPACES.sub(b"", self._without_comments(item))
+            item = _without_odd_spaces(self._without_comments(_without_odd_spaces(item)))
         if not item:
             return
         if self._broken_text:
@@ -171,7 +169,8 @@ class JsonArray:
 
     def _without_comments(self, item: bytes) -> bytes:
         """Return an item without the comments in front of it and behind it."""
-        without = _COMMENTS_AFTER.sub(b"", _COMMENTS.sub(b"", item)).strip()
+        before = _COMMENTS.match(item)
+        without = _without_comments_behind(item[before.end() :] if before else item)
         if without != item and not self._comments:
             self._comments = True
             self._collector.add(Problem("comments"))
@@ -192,6 +191,30 @@ class JsonArray:
         self._next += 1
         self._broken_text = self._refusing = False
         yield Block(self._next - 1, line, [line], problem)
+
+
+def _without_comments_behind(item: bytes) -> bytes:
+    """Return an item without the comments behind it.
+
+    It is read from its end, because a pattern would look from each comment to the item's end.
+    """
+    end = len(item)
+    while (begin := item.rfind(b"\n", 0, end) + 1) > 0:
+        line = item[begin:end].strip()
+        if line and not line.startswith((b"//", b"#")):
+            break
+        end = begin - 1
+    item = item[:end].strip()
+    if item.endswith(b"*/"):
+        end_mark = len(item) - 2
+        # The comment begins behind the end of the one before it, which may share its `*`.
+        start = item.find(b"/*", max(0, item.rfind(b"*/", 0, end_mark) - 1), end_mark)
+        item = item[:start].strip() if start >= 0 else item
+    return item
+
+
+def _without_odd_spaces(item: bytes) -> bytes:
+    return item.decode("utf-8", "surrogateescape").strip(_ODD_SPACES).encode("utf-8", "surrogateescape")
 
 
 def _escape_line_ends(item: bytes) -> bytes:

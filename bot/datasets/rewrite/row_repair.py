@@ -130,14 +130,15 @@ def _role(turn: Mapping[str, Any]) -> Any:
 def _turns(turns: list[Any]) -> tuple[list[Any], int]:
     if not all(isinstance(turn, dict) and isinstance(_role(turn), str) for turn in turns):
         return turns, 0
-    kept: list[dict[str, Any]] = []
+    groups: list[list[dict[str, Any]]] = []
     for turn in turns:
         if _role(turn) == "system" and turn.get("content", turn.get("value")) == "":
             continue
-        if kept and _role(kept[-1]) == _role(turn) and (merged := _merged(kept[-1], turn)):
-            kept[-1] = merged
+        if groups and _may_merge(groups[-1][-1], turn):
+            groups[-1].append(turn)
         else:
-            kept.append(turn)
+            groups.append([turn])
+    kept = list(map(_merged, groups))
     before = len(kept)
     first = next((i for i, turn in enumerate(kept) if _role(turn) != "system"), len(kept))
     if first < len(kept) - 2 and _role(kept[first]) in _ANSWERING:
@@ -147,16 +148,28 @@ def _turns(turns: list[Any]) -> tuple[list[Any], int]:
     return kept, before - len(kept)
 
 
-def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return both turns as one, or None where they hold more than text."""
-    if one.keys() == other.keys() == {"role", "content"}:
-        texts = one["content"], other["content"]
-        return {**one, "content": BLANK_LINE.join(texts)} if all(isinstance(t, str) for t in texts) else None
-    if one.keys() == other.keys() == {"role", "parts"}:
-        first, second = _part_text(one["parts"]), _part_text(other["parts"])
-        if first is not None and second is not None:
-            return {**one, "parts": [{"text": first + BLANK_LINE + second}]}
-    return None
+def _may_merge(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Return whether two turns are of one role and hold nothing but text."""
+    return (
+        _role(one) == _role(other)
+        and one.keys() == other.keys()
+        and _turn_text(one) is not None
+        and _turn_text(other) is not None
+    )
+
+
+def _merged(turns: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return turns that may be merged as one."""
+    if len(turns) == 1:
+        return turns[0]
+    text = BLANK_LINE.join(map(str, map(_turn_text, turns)))
+    return {**turns[0], **({"content": text} if "content" in turns[0] else {"parts": [{"text": text}]})}
+
+
+def _turn_text(turn: Mapping[str, Any]) -> str | None:
+    if turn.keys() == {"role", "content"}:
+        return turn["content"] if isinstance(turn["content"], str) else None
+    return _part_text(turn["parts"]) if turn.keys() == {"role", "parts"} else None
 
 
 def _part_text(parts: Any) -> str | None:

@@ -38,19 +38,19 @@ def order_turns(
             Problem("system-moved") if lenient else Problem("role-order", detail="a system text must come first")
         )
     roles: list[str] = []
-    texts: list[str] = []
+    texts: list[list[str]] = []
     for message in turns:
         if message.role == "system":
             continue
         if roles and roles[-1] == message.role:
             problems.add(Problem("turns-merged" if lenient else "same-role-twice", value=message.role))
-            texts[-1] += BLANK_LINE + message.text
+            texts[-1].append(message.text)
         else:
             roles.append(message.role)
-            texts.append(message.text)
+            texts.append([message.text])
     for problem in _order(roles, answered):
         problems.add(problem)
-    return BLANK_LINE.join(system), texts
+    return BLANK_LINE.join(system), list(map(BLANK_LINE.join, texts))
 
 
 def _order(roles: Sequence[str], answered: bool) -> list[Problem]:

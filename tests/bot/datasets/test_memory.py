@@ -1,6 +1,7 @@
-"""However a file tries to fill the memory, the whole process of a check stays under 80 MiB.
+"""However a file tries to fill the memory, the whole process of a check stays under 80 MiB, and soon ends.
 
 Each file is made and checked in a process of its own, which prints its peak; the bytes are never held together.
+Work that grows with the square of a row or of a table takes minutes or hours here; the process is ended before.
 """
 
 import subprocess
@@ -15,12 +16,15 @@ pytestmark = [
     pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is read from /proc"),
 ]
 CHILD = """
-import itertools, sys, zlib
+import itertools, json, resource, sys, zlib
 from bot.datasets import DatasetChecker, Repairer
 from bot.domain.datasets import Dialect, FieldMapping
 from bot.domain.backend_profile import DatasetLimits
 
+resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
 MEGABYTE = 1024 * 1024
+def row(value):
+    return json.dumps(value).encode() + b"\\n"
 def lines(row, count):
     for first in range(0, count, 1000):
         yield b"".join(row % i for i in range(first, first + 1000))
@@ -51,6 +55,17 @@ FILES = {
         ) + b"]}\\n" for i in range(15_000)
     ),
     "no line ends but blank lines": lambda: itertools.repeat(b"\\n" * MEGABYTE, 3),
+    "comments by the million": lambda: [b"[x", b"\\n//" * 600_000, b"\\ny]"],
+    "comments that are never closed": lambda: [b"[x", b"/* " * 600_000, b"*/y]"],
+    "odd spaces by the million": lambda: [b"[x", b"\\xc2\\xa0" * MEGABYTE, b"y]"],
+    "marks of pictures": lambda: [row({"text_input": "<image>" * 250_000, "output": "b"})],
+    "marks of two dialogues": lambda: [
+        row({"chosen": "\\n\\nHuman: " + "[/INST]" * 280_000, "rejected": "\\n\\nHuman: "})
+    ],
+    "rows that begin like the names of many columns": lambda: itertools.chain(
+        [b"prompt,completion" + b"".join(b",%d" % i for i in range(9_000)) + b"\\n"],
+        itertools.repeat(b"prompt\\n" * 30_000, 10),
+    ),
 }
 name, work = sys.argv[1:]
 if work == "check":

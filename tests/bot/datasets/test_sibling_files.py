@@ -285,6 +285,22 @@ def test_comments_between_the_items_of_an_array_are_no_rows() -> None:
     assert (report.rows, report.examples, found(report)) == (6, 6, ["comments"])
 
 
+@pytest.mark.parametrize(
+    "behind",
+    [
+        "\n// a\n \t# b\n\n// c",
+        " /* a * b */",
+        " /**/\n// b",
+        "\u2028 \ufeff\u00a0",
+        " /* a */\u2028",
+    ],
+)
+def test_what_stands_behind_the_last_item_of_an_array_is_no_part_of_it(behind: str) -> None:
+    items = ",\n".join(map(json.dumps, rows()))
+    report = check(f"[{items}{behind}]".encode(), "rows.json")
+    assert (report.rows, report.examples) == (6, 6)
+
+
 @pytest.mark.parametrize("above", ["\n\n", "\n\n,,\n", ",,\n\n", "\nTides of March,,\n\n"])
 def test_blank_lines_above_the_names_of_a_table_move_neither_its_names_nor_its_rows(above: str) -> None:
     data = above.encode() + table([("prompt", "completion"), *((asked(i), said(i)) for i in range(6))])
