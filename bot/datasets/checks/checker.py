@@ -120,7 +120,7 @@ class DatasetChecker:
             if not beside and self._pictures is not None:
                 beside = self._pictures
             pictures = self._named_pictures.report(collector, beside, self._source.data_name)
-            check_size(collector, totals, self._source.unpacked, row_checker.rows_with_files, self._limits)
+            check_size(collector, totals, self._source.unpacked, self._limits)
         check_content(collector, totals, fingerprints)
         if self._training is None and self._limits.takes_system:
             self._systems.report(collector, totals.examples)
@@ -215,6 +215,7 @@ class DatasetChecker:
             return None
         if example.files:
             self._totals.files += example.files
+            self._totals.rows_with_files += 1
             self._named_pictures.add(number, example.pictures)
         return columns_of(example)
 

@@ -37,6 +37,7 @@ class Totals:
     text_bytes: int = 0
     texts: int = 0
     files: int = 0
+    rows_with_files: int = 0
     sampled: int = 0
     sampled_digits: int = 0
     many_turns: int = 0

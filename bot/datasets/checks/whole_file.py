@@ -18,14 +18,11 @@ _LOPSIDED_FROM = 20
 _CUT_OFF_SHARE = 0.2
 
 
-def check_size(
-    collector: FindingCollector, totals: Totals, size: int, rows_with_files: int, limits: DatasetLimits
-) -> None:
+def check_size(collector: FindingCollector, totals: Totals, size: int, limits: DatasetLimits) -> None:
     """Report a file that is too small or too large for the target."""
-    if limits.max_examples_with_files and rows_with_files > limits.max_examples_with_files:
-        collector.add(
-            Problem("too-many-with-files", value=f"{rows_with_files:,}", limit=limits.max_examples_with_files)
-        )
+    with_files, most_with_files = totals.rows_with_files, limits.max_examples_with_files
+    if most_with_files and with_files > most_with_files:
+        collector.add(Problem("too-many-with-files", value=f"{with_files:,}", limit=most_with_files))
     examples = totals.examples
     if not totals.rows and not collector.refuses():
         collector.add(Problem("empty-file"))

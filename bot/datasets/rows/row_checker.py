@@ -62,7 +62,6 @@ class RowChecker:
         self.guessed_mapping: FieldMapping | None = None
         self.keys: tuple[str, ...] = ()
         self._limits = limits
-        self.rows_with_files = 0
         self._target = target
         self.fast: FastReader | None = None
         self._most_in = limits.input_characters or _UNLIMITED
@@ -134,7 +133,6 @@ class RowChecker:
         if parsed.row is not None:
             self._compare_dialect(parsed)
         if parsed.example is not None:
-            self.rows_with_files += parsed.example.files > 0
             for problem in self._over_limits(parsed.example):
                 problems.add(problem)
         return RowResult(None if problems.refused else parsed.example, tuple(problems), parsed=parsed)

@@ -176,6 +176,7 @@ def test_more_rows_with_files_than_google_takes_are_an_error() -> None:
     shown = [{"contents": [{"role": "user", "parts": [PICTURE, {"text": f"{i}?"}]}, SAID]} for i in range(4)]
     assert ("too-many-with-files", 1, ()) in rules(check_bytes(jsonl(*shown), TAKES_TOOLS))
     assert check_bytes(jsonl(*shown[:3]), TAKES_TOOLS).ok
+    assert ("too-many-with-files", 1, ()) in rules(check_bytes(jsonl(*shown[:1] * 4), TAKES_TOOLS))
 
 
 def test_anthropics_calls_and_answers_are_converted_and_thoughts_left_out() -> None:
