@@ -1,12 +1,13 @@
 """What the tests of datasets share: limits like those of the backends, and one call that checks bytes."""
 
+import gzip
 import io
 import json
 import zipfile
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
-from bot.datasets import DatasetChecker, DatasetReport, Finding
+from bot.datasets import DatasetChecker, DatasetReport, Finding, Repaired, Repairer
 from bot.domain.backend_profile import DatasetLimits
 from bot.domain.datasets import Dialect, FieldMapping
 
@@ -33,6 +34,18 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
 JPEG = b"\xff\xd8\xff\xe0" + bytes(60)
 
 
+# Kinds of files that hold the same rows, which are JSON.
+KINDS_OF_FILES: dict[str, Callable[[list[bytes]], bytes]] = {
+    "lines": lambda rows: b"\n".join(rows) + b"\n",
+    "windows lines": lambda rows: b"\r\n".join(rows),
+    "array": lambda rows: b"[" + b",\n ".join(rows) + b"]",
+    "array on one line": lambda rows: b"[" + b",".join(rows) + b"]",
+    "pretty array": lambda rows: json.dumps([json.loads(row) for row in rows], indent=1).encode(),
+    "wrapper": lambda rows: b'{"version": "1", "data": [' + b",".join(rows) + b'], "total": 3}',
+    "gzip": lambda rows: gzip.compress(b"\n".join(rows)),
+}
+
+
 def zipped(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", method) as archive:
@@ -55,6 +68,26 @@ def check_bytes(
     for start in range(0, len(data), chunk):
         checker.feed(data[start : start + chunk])
     return checker.finish()
+
+
+def books_of(
+    data: bytes,
+    name: str,
+    chunk: int = 65_536,
+    limits: DatasetLimits = VERTEX,
+    mapping: FieldMapping | None = None,
+) -> tuple[DatasetReport, Repaired, bytes]:
+    """Return the report, and the counts and the kept rows of the repair, whose own books were compared."""
+    repairer = Repairer(name, limits, Dialect.VERTEX, mapping)
+    parts = [part for at in range(0, len(data), chunk) for part in repairer.feed(data[at : at + chunk])]
+    parts += repairer.finish()
+    counts, kept = parts[-1], b"".join(part.kept_rows for part in parts)
+    rejected = rows_of(b"".join(part.rejected_rows for part in parts))
+    assert sum(row.get("rows", 1) for row in rejected) == counts.rejected
+    assert kept.count(b"\n") == counts.kept
+    report = check_bytes(data, limits, mapping=mapping, name=name, chunk=chunk)
+    assert counts.kept + counts.rejected == report.rows
+    return report, counts, kept
 
 
 def jsonl(*rows: Any) -> bytes:

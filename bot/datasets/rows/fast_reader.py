@@ -5,7 +5,7 @@ columns (`map`, `chain`, comprehensions, list comparison), because Python code f
 decoding.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain, islice
 from operator import attrgetter
@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from bot.datasets.formats.re2 import compile_linear
 from bot.datasets.rows.column_mapping import input_keys
 from bot.datasets.rows.columns import Columns
 from bot.datasets.rows.examples import PAIRS
@@ -90,9 +91,9 @@ def build_fast_reader(dialect: Dialect, mapping: FieldMapping | None = None) -> 
     """Return the fast reader of a dialect's rows, or None where there is none."""
     match dialect:
         case Dialect.GEMINI | Dialect.PALM | Dialect.PROMPT:
-            return _pair_reader(*PAIRS[dialect], _Strict)
+            return _pair_reader(*PAIRS[dialect])
         case Dialect.MAPPED if mapping is not None and len({*input_keys(mapping), mapping.output}) == 2:
-            return _pair_reader(mapping.input, mapping.output, _MappedRow, MEANING_KEYS)
+            return _mapped_reader(mapping.input, mapping.output)
         case Dialect.MESSAGES:
             return _chat_reader(_ModelRow, "model")
         case Dialect.OPENAI:
@@ -103,29 +104,56 @@ def build_fast_reader(dialect: Dialect, mapping: FieldMapping | None = None) -> 
             return None
 
 
-def _pair_reader(
-    question: str, answer: str, base: type[msgspec.Struct], watched: Sequence[str] = ()
-) -> FastReader:
-    """Return a reader of rows with two keys. A row with a value in a `watched` key is left to `slow_reader`."""
-    watched = [key for key in watched if key not in (question, answer)]
-    names = [f"watched_{i}" for i in range(len(watched))]
-    row = msgspec.defstruct(
+def _pair_row(question: str, answer: str, base: type[msgspec.Struct], *others: str) -> type[msgspec.Struct]:
+    """Return the type of rows with two texts; what the other keys hold are `other_0`, `other_1`, ..."""
+    names = [f"other_{i}" for i in range(len(others))]
+    return msgspec.defstruct(
         "_PairRow",
         [("question", str), ("answer", str), *((name, Any, None) for name in names)],
         bases=(base,),
-        rename={"question": question, "answer": answer} | dict(zip(names, watched, strict=True)),
+        rename={"question": question, "answer": answer} | dict(zip(names, others, strict=True)),
     )
-    pair_of = attrgetter("question", "answer")
-    watched_of = attrgetter(*names) if names else None
-    nothing = (None,) * len(names)
+
+
+_pair_of = attrgetter("question", "answer")
+
+
+def _pair_columns(rows: list[Any]) -> Columns | None:
+    texts = list(chain.from_iterable(map(_pair_of, rows)))
+    return Columns(texts, [2] * len(rows)) if all(map(str.strip, texts)) else None
+
+
+def _pair_reader(question: str, answer: str) -> FastReader:
+    return _reader(_pair_row(question, answer, _Strict), _pair_columns)
+
+
+def _mapped_reader(question: str, answer: str) -> FastReader:
+    """Return a reader of rows that may have other keys; one with a value in a watched key is for `slow_reader`.
+
+    A type with all the watched keys takes ten times as long, so it reads only where one of their names stands in
+    front of something other than null.
+    """
+    watched = [key for key in MEANING_KEYS if key not in (question, answer)]
+    holds_watched = compile_linear(rb'"(?:' + "|".join(watched).encode() + rb')"[ \t\r]*:[ \t\r]*[^ \t\rn]').search
+    with_watched = _pair_row(question, answer, _MappedRow, *watched)
+    watched_of = attrgetter(*(f"other_{i}" for i in range(len(watched))))
+    nothing = (None,) * len(watched)
+    plain, watching = (
+        msgspec.json.Decoder(_pair_row(question, answer, _MappedRow)),
+        msgspec.json.Decoder(with_watched),
+    )
+
+    def decode(raw: bytes) -> Any:
+        return (watching if holds_watched(raw) else plain).decode(raw)
+
+    def decode_lines(raw: bytes) -> list[Any]:
+        return (watching if holds_watched(raw) else plain).decode_lines(raw)
 
     def columns(rows: list[Any]) -> Columns | None:
-        if watched_of is not None and any(map(nothing.__ne__, map(watched_of, rows))):
-            return None
-        texts = list(chain.from_iterable(map(pair_of, rows)))
-        return Columns(texts, [2] * len(rows)) if all(map(str.strip, texts)) else None
+        looked_at = [row for row in rows if type(row) is with_watched]
+        return None if any(map(nothing.__ne__, map(watched_of, looked_at))) else _pair_columns(rows)
 
-    return _reader(row, columns)
+    return FastReader(decode, decode_lines, columns)
 
 
 def _chat_reader(row: type[msgspec.Struct], answering: str) -> FastReader:

@@ -69,11 +69,14 @@ MEANING_NAMES = frozenset(
     }
 )
 # As they are written. People name the columns of tables in capitals, too.
-_CAPITALS = (
-    *("System", "Context", "Instructions", "History", "Label", "Weight", "Rejected", "Image", "Images", "Choices"),
-    *("Options", "Reasoning", "Thinking", "Thought", "Complex_CoT", "CoT"),
+MEANING_KEYS = tuple(
+    dict.fromkeys(
+        (
+            *(*SYSTEM_KEYS, "Complex_CoT", "CoT"),
+            *(way(name) for name in sorted(MEANING_NAMES) for way in (str, str.capitalize, str.title, str.upper)),
+        )
+    )
 )
-MEANING_KEYS = (*SYSTEM_KEYS, *sorted(MEANING_NAMES.difference(SYSTEM_KEYS, {"systeminstruction"})), *_CAPITALS)
 
 
 def read_side_keys(row: Mapping[str, Any], used: Collection[str], problems: Problems) -> list[ChatTurn]:

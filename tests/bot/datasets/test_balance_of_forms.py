@@ -1,7 +1,6 @@
 """The books of a repair and a conversion balance over every form of the README's table, in every kind of file."""
 
 import csv
-import gzip
 import io
 import json
 import re
@@ -13,9 +12,9 @@ from typing import Any, NamedTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.datasets import Converter, DatasetReport, Repaired, Repairer
+from bot.datasets import Converter, DatasetReport
 from bot.domain.datasets import Dialect, FieldMapping
-from tests.support.dataset_builders import VERTEX, check_bytes, rows_of, zipped
+from tests.support.dataset_builders import KINDS_OF_FILES, VERTEX, books_of, check_bytes, rows_of, zipped
 
 LIMITS = replace(VERTEX, takes_tools=True)
 PICTURE = {"fileData": {"mimeType": "image/png", "fileUri": "gs://charts/a.png"}}
@@ -93,15 +92,8 @@ FORMS = [
     Form("any other keys", lambda q, a: {"ask": q, "say": a}, FieldMapping("ask", "say"), names=("ask", "say")),
     Form("any other keys", lambda q, a: {"in": {"ask": q}, "out": a}, FieldMapping("in.ask", "out")),
 ]
-KINDS: dict[str, Callable[[list[bytes]], bytes]] = {
-    "lines": lambda rows: b"\n".join(rows) + b"\n",
-    "windows lines": lambda rows: b"\r\n".join(rows),
-    "array": lambda rows: b"[" + b",\n ".join(rows) + b"]",
-    "array on one line": lambda rows: b"[" + b",".join(rows) + b"]",
-    "pretty array": lambda rows: json.dumps([json.loads(row) for row in rows], indent=1).encode(),
-    "wrapper": lambda rows: b'{"version": "1", "data": [' + b",".join(rows) + b'], "total": 3}',
+KINDS = KINDS_OF_FILES | {
     "deep wrapper": lambda rows: b'{"a": {"data": {"rows": [' + b",".join(rows) + b']}}, "total": 3}',
-    "gzip": lambda rows: gzip.compress(b"\n".join(rows)),
     "zip": lambda rows: zipped({"rows.jsonl": b"\n".join(rows)}),
 }
 # Bare lists have no keys: nothing tells them from other lists outside of an array of rows.
@@ -123,22 +115,6 @@ def test_each_form_of_the_readmes_table_is_among_these() -> None:
     readme = (Path(__file__).parents[3] / "README.md").read_text()
     table = readme.partition("| form | a line |\n|---|---|\n")[2].partition("\n\n")[0]
     assert re.findall(r"^\| ([^|]+) \|", table, re.MULTILINE) == list(dict.fromkeys(form.name for form in FORMS))
-
-
-def books_of(
-    data: bytes, name: str, mapping: FieldMapping | None, chunk: int = 65_536
-) -> tuple[DatasetReport, Repaired, bytes]:
-    """Return the report, and the counts and the kept rows of the repair, whose own books were compared."""
-    repairer = Repairer(name, LIMITS, Dialect.VERTEX, mapping)
-    parts = [part for at in range(0, len(data), chunk) for part in repairer.feed(data[at : at + chunk])]
-    parts += repairer.finish()
-    rejected = rows_of(b"".join(part.rejected_rows for part in parts))
-    kept = b"".join(part.kept_rows for part in parts)
-    assert sum(row.get("rows", 1) for row in rejected) == parts[-1].rejected
-    assert len(kept.splitlines()) >= parts[-1].kept
-    report = check_bytes(data, LIMITS, mapping=mapping, name=name, chunk=chunk)
-    assert parts[-1].kept + parts[-1].rejected == report.rows
-    return report, parts[-1], kept
 
 
 def converted(data: bytes, name: str, report: DatasetReport) -> list[Any]:
@@ -166,7 +142,7 @@ def test_every_row_of_every_form_is_kept_and_converted_whole(
     if kind in OF_OBJECTS and (rows[0].startswith(b"[") or form.mapping is not None):
         return
     data = KINDS[kind](rows)
-    report, counts, kept = books_of(data, "rows.json", form.mapping, chunk)
+    report, counts, kept = books_of(data, "rows.json", chunk, LIMITS, form.mapping)
     assert (report.rows, report.examples, counts.kept) == (len(pairs), len(pairs), len(pairs))
     assert [texts(row) for row in converted(data, "rows.json", report)] == pairs
     again = check_bytes(kept, LIMITS, mapping=form.mapping)
@@ -187,7 +163,9 @@ def test_the_books_balance_over_a_damaged_file_of_every_form(
     whole = KINDS[kind]([json.dumps(row).encode() for row in rows])
     end = data.draw(st.integers(1, len(whole)) | st.just(len(whole)))
     more = data.draw(st.sampled_from([b"", b'"', b"\n{", b"]", b"\nthe end\n", b"\xff", b"\n// end"]))
-    report, counts, kept = books_of(whole[:end] + more, "rows.json", form.mapping, data.draw(st.integers(1, 60)))
+    report, counts, kept = books_of(
+        whole[:end] + more, "rows.json", data.draw(st.integers(1, 60)), LIMITS, form.mapping
+    )
     assert counts.kept >= report.examples - counts.duplicates
     if kept and form.mapping is None:
         again = check_bytes(kept, LIMITS)
@@ -216,7 +194,7 @@ def test_the_books_balance_over_whole_and_damaged_tables(
         at = data.draw(st.integers(len(table) // 3, len(table)))
         mark = data.draw(st.sampled_from([b'"', b"\n", b"\n\n", b"\xff", b"\xef\xbb\xbf", b",,", b"\x00"]))
         table = table[:at] + mark + data.draw(st.sampled_from([b"", table[at:]]))
-    report, counts, _ = books_of(table, "rows.csv", form.mapping)
+    report, counts, _ = books_of(table, "rows.csv", limits=LIMITS, mapping=form.mapping)
     if not damaged:
         assert (report.rows, report.examples, counts.kept) == (len(pairs), len(pairs), len(pairs))
         assert [texts(row) for row in converted(table, "rows.csv", report)] == pairs
