@@ -9,7 +9,8 @@ import pytest
 
 from bot.backends import build_backends
 from bot.backends.google.connections import CONNECTIONS, Pool
-from bot.chat.answer_worker import ASKED_AT_ONCE, ASKED_AT_ONCE_BY_ONE, AnswerWorker
+from bot.chat.answer_worker import AnswerWorker
+from bot.chat.question_asking import ASKED_AT_ONCE, ASKED_AT_ONCE_BY_ONE
 from bot.domain.chat import ModelRef, Question
 from bot.domain.jobs import JobState
 from bot.runtime.fair_queue import FairQueue
