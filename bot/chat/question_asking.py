@@ -186,6 +186,13 @@ class QuestionAsking:
                 await stack.enter_async_context(self._turn(question, to))
             show = await stack.enter_async_context(to.show_live(asked, model, live))
 
+            is_sent = False
+
+            async def before_send(*sent: Any) -> None:
+                nonlocal is_sent
+                await self._before_send(question, model, *sent)
+                is_sent = True
+
             def hear(words: str) -> None:
                 running.received.append(words)
                 show(words)
@@ -200,13 +207,13 @@ class QuestionAsking:
                         question.settings,
                         hear,
                         alone=question.stands_alone,
-                        before_send=partial(self._before_send, question, model),
+                        before_send=before_send,
                     )
             except NotFoundAtGoogle:
                 await self._note_missing(model)
                 raise
             except Ended as ended:
-                if ended.why is not End.STOPPED:
+                if ended.why is not End.STOPPED or not is_sent:
                     raise
                 # What was received was paid for.
                 return ModelAnswer(model, Answer("".join(running.received), Finish.STOPPED))
