@@ -112,6 +112,13 @@ def guess_mapping(row: Mapping[str, Any], *, known_only: bool = False) -> FieldM
     return known if known or known_only else _two_texts(own) or _two_texts(own | inner)
 
 
+def holds_known_pair(row: Mapping[str, Any]) -> bool:
+    """Return whether two of the row's own keys have the names of a question and its answer, and hold texts."""
+    return (
+        _known_pair({key: value for key, value in row.items() if isinstance(value, str | int | float)}) is not None
+    )
+
+
 def _may_be_text(value: Any) -> bool:
     """Return whether a value is text, a number, a turn, or a list of turns."""
     if isinstance(value, list):
@@ -137,7 +144,7 @@ def _two_texts(values: Mapping[str, Any]) -> FieldMapping | None:
     texts = [
         key
         for key, value in values.items()
-        if not isinstance(value, int | float) and not _ABOUT_ROW.search(_words(key))
+        if not isinstance(value, int | float) and not _ABOUT_ROW.search(words_of(key))
     ]
     if len(texts) != 2:
         return None
@@ -147,6 +154,6 @@ def _two_texts(values: Mapping[str, Any]) -> FieldMapping | None:
     return FieldMapping(texts[0], texts[1]) if second not in _ASKED else None
 
 
-def _words(key: str) -> str:
+def words_of(key: str) -> str:
     """Return a key in small letters with a line between its words, also where capitals divide them."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|\W+", "_", key).lower()

@@ -7,13 +7,14 @@ would train on ids.
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from bot.datasets.rows.column_mapping import guess_mapping
+from bot.datasets.rows.column_mapping import guess_mapping, holds_known_pair, words_of
 
 _PAIR = '{"prompt": ..., "completion": ...}'
 _CHAT = '{"messages": [{"role": "user", ...}, {"role": "assistant", ...}]}'
 
 
 _OF_ERRORS = frozenset({"error", "ok", "success", "status", "code", "message", "detail", "request_id"})
+_OF_SHORTCUTS = frozenset({"", "url", "doc_id", "resource_key", "email"})
 
 
 class Export(NamedTuple):
@@ -32,6 +33,18 @@ def _holds(**kinds: type) -> Callable[[Mapping[str, Any]], bool]:
     return lambda row: all(isinstance(row.get(key), kind) for key, kind in kinds.items())
 
 
+def _lists(key: str, *keys: str) -> Callable[[Mapping[str, Any]], bool]:
+    """Return a test for a key that holds a list, whose first item is an object with these keys."""
+
+    def fits(row: Mapping[str, Any]) -> bool:
+        items = row.get(key)
+        return bool(
+            isinstance(items, list) and items and isinstance(items[0], dict) and items[0].keys() >= {*keys}
+        )
+
+    return fits
+
+
 def _is_error(row: Mapping[str, Any]) -> bool:
     return isinstance(row.get("error"), dict | str) and row.keys() <= _OF_ERRORS
 
@@ -43,7 +56,7 @@ def _is_turn(row: Mapping[str, Any]) -> bool:
 
 
 def _is_measurement(row: Mapping[str, Any]) -> bool:
-    return "step" in row and any("loss" in key for key in row)
+    return "step" in row and any("loss" in words_of(key).split("_") for key in row)
 
 
 def _is_job(row: Mapping[str, Any]) -> bool:
@@ -51,7 +64,8 @@ def _is_job(row: Mapping[str, Any]) -> bool:
 
 
 def _is_shortcut(row: Mapping[str, Any]) -> bool:
-    return "doc_id" in row or str(row.get("url", "")).startswith("https://docs.google.com/")
+    named = "doc_id" in row or str(row.get("url", "")).startswith("https://docs.google.com/")
+    return named and row.keys() <= _OF_SHORTCUTS
 
 
 def _by(key: str) -> str:
@@ -87,7 +101,7 @@ _EXPORTS: tuple[tuple[Callable[[Mapping[str, Any]], bool], Export], ...] = (
         ),
     ),
     (
-        _holds(segments=list),
+        _lists("segments", "label", "text"),
         Export(
             "segments of Axolotl, of which only some are learned",
             f"Write what stands before an answer, and the answer, as one row: {_PAIR}.",
@@ -105,7 +119,7 @@ _EXPORTS: tuple[tuple[Callable[[Mapping[str, Any]], bool], Export], ...] = (
         Export("intents of a chatbot", f"Write each pattern with a response as one row: {_PAIR}."),
     ),
     (
-        _holds(paragraphs=list),
+        _lists("paragraphs", "qas"),
         Export(
             "articles of SQuAD, with the questions inside",
             f"Write each question and its answer as one row: {_PAIR}.",
@@ -141,4 +155,4 @@ _EXPORTS: tuple[tuple[Callable[[Mapping[str, Any]], bool], Export], ...] = (
 
 def export_of(row: Mapping[str, Any]) -> Export | None:
     """Return what a row of unknown keys is where that is known, or None."""
-    return next((export for fits, export in _EXPORTS if fits(row)), None)
+    return None if holds_known_pair(row) else next((export for fits, export in _EXPORTS if fits(row)), None)
