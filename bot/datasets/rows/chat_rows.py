@@ -16,6 +16,7 @@ from bot.datasets.rows.json_values import (
     NotANumber,
     describe,
     has_type,
+    is_false,
     is_true,
     kind_of,
     says_nothing,
@@ -352,7 +353,8 @@ def _part_text(part: Any, place: str, problems: Problems) -> str | None:
     if media := part.keys() & _PART_MEDIA:
         problems.add(Problem("not-text", "A row", f"a picture or file ({min(media)})"))
         return None
-    part.pop("thought", None)
+    if is_false(part.get("thought")):
+        part.pop("thought", None)
     kind = part.get("type")
     text = text_of(part) if kind is not None else part.get("text")
     _report_turn_keys(part, {"text", "type", "value"}, problems, of="parts")

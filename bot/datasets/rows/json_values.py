@@ -69,6 +69,11 @@ def is_true(value: Any) -> bool:
     return value is True or value == 1 or (isinstance(value, str) and value.strip().lower() == "true")
 
 
+def is_false(value: Any) -> bool:
+    """Return whether a mark is missing or not set; any other text at its place is what the model thought."""
+    return not value or (isinstance(value, str) and value.strip().lower() in ("", "false", "0"))
+
+
 def has_type(part: Any, types: Collection[str]) -> bool:
     """Return whether a value is an object whose `type` is one of these; a `type` may be any value, a list too."""
     return isinstance(part, dict) and isinstance(kind := part.get("type"), str) and kind in types

@@ -6,7 +6,7 @@ from typing import Any
 
 from bot.datasets.findings.collector import Problem, Problems
 from bot.datasets.formats.pictures import relative_name
-from bot.datasets.rows.json_values import describe, has_type, is_true, says_nothing
+from bot.datasets.rows.json_values import describe, has_type, is_false, is_true, says_nothing
 
 FUNCTION_CALL, FUNCTION_RESPONSE, FILE_PART = "functionCall", "functionResponse", "fileData"
 # Source: `FunctionDeclaration.name` in google/cloud/aiplatform/v1/tool.proto.
@@ -73,8 +73,10 @@ def read_part(part: Any, place: str, problems: Problems) -> dict[str, Any] | Non
         add_wrong(place, part, 'an object: {"text": ...}', problems)
         return None
     part = {_OTHER_NAMES.get(key, key): value for key, value in part.items() if value is not None}
-    if is_true(part.pop("thought", False)):
+    thought = part.pop("thought", False)
+    if not is_false(thought):
         problems.add(Problem("thoughts-left-out", "parts.thought"))
+    if is_true(thought):
         return None
     held = [key for key in part if key not in _SIDE]
     if len(held) != 1:

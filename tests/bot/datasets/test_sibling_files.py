@@ -13,7 +13,7 @@ import pytest
 from bot.backends.profiles import VERTEX
 from bot.datasets import Converter, DatasetReport, Repairer
 from bot.domain.datasets import Dialect, FieldMapping
-from tests.support.dataset_builders import check_bytes, finding, jsonl, rows_of, rules, zipped
+from tests.support.dataset_builders import books_of, check_bytes, finding, jsonl, rows_of, rules, zipped
 
 NOTES = ("few-examples", "near-duplicate", "duplicate", "lopsided-outputs")
 PLACES = ("tram", "harbour", "library", "lift")
@@ -33,12 +33,7 @@ def rows(count: int = 6) -> list[dict[str, Any]]:
 
 def check(data: bytes, name: str = "rows.jsonl", mapping: FieldMapping | None = None) -> DatasetReport:
     """Return the report on a file whose repair and conversion were compared with it."""
-    report = check_bytes(data, VERTEX.limits, mapping=mapping, name=name)
-    repairer = Repairer(name, VERTEX.limits, Dialect.VERTEX, mapping)
-    parts = [*repairer.feed(data), *repairer.finish()]
-    kept = b"".join(part.kept_rows for part in parts)
-    assert parts[-1].kept + parts[-1].rejected == report.rows
-    assert len(rows_of(kept)) == parts[-1].kept
+    report, _, _ = books_of(data, name, limits=VERTEX.limits, mapping=mapping)
     if report.ok and report.dialect is not None:
         converter = Converter(report.dialect, Dialect.VERTEX, mapping, report.sha256, name=name)
         assert len(rows_of(converter.feed(data) + converter.finish())) == report.examples
@@ -341,3 +336,14 @@ def test_a_thought_is_no_answer_however_its_mark_is_written(mark: Any) -> None:
     for row in ({"contents": turns}, {"contents": with_picture}):
         report = check(jsonl(row))
         assert (report.previews[0].answer, found(report)) == (said(0), ["thoughts-left-out"])
+
+
+@pytest.mark.parametrize(
+    ("thought", "said_of_it"), [("Let me see.", ["thoughts-left-out"]), ("false", []), (0, [])]
+)
+def test_a_thought_in_the_place_of_its_mark_is_left_out_and_said(thought: Any, said_of_it: list[str]) -> None:
+    picture = {"fileData": {"mimeType": "image/png", "fileUri": "gs://charts/a.png"}}
+    answer = {"role": "model", "parts": [{"text": said(0), "thought": thought}]}
+    for asking in ([{"text": asked(0)}], [picture, {"text": asked(0)}]):
+        report = check(jsonl({"contents": [{"role": "user", "parts": asking}, answer]}))
+        assert (report.previews[0].answer, found(report)) == (said(0), said_of_it)
