@@ -4,6 +4,7 @@ Work is counted in steps and not in seconds: `sys.settrace` counts the lines tha
 of `re` runs no lines, so the modules that read such text may not use `re` at all: RE2 is linear by construction.
 """
 
+import json
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,6 +20,9 @@ import handlers
 from bot.backends.google.error_hints import hint_for
 from bot.backends.google.google_errors import sanitize
 from bot.backends.profiles import VERTEX
+from bot.datasets.rewrite.row_repair import repair_row
+from bot.datasets.rows.row_checker import RowChecker
+from bot.domain.backend_profile import DatasetLimits
 from bot.domain.chat import Answer, ModelAnswer, ModelRef
 from bot.domain.names import check_name, did_you_mean, quoted, same_name, written_name
 from bot.errors import BotError
@@ -188,6 +192,51 @@ def test_twice_the_text_is_at_most_twice_the_work(what: str) -> None:
         if twice > MOST_GROWTH * once + SOME_STEPS or four_times > MOST_GROWTH * twice + SOME_STEPS:
             grew[name] = counts
     assert grew == {}
+
+
+ASKED, SAID = {"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}
+PICTURE = {"fileData": {"mimeType": "image/png", "fileUri": "gs://charts/a.png"}}
+CALLS = [{"id": f"c{i}", "type": "function", "function": {"name": "tide", "arguments": "{}"}} for i in range(1000)]
+TOOLS = [{"type": "function", "function": {"name": "tide"}}]
+ROWS: dict[str, Callable[[int], Any]] = {
+    "turns": lambda n: {"messages": [ASKED, SAID] * n},
+    "turns of one role": lambda n: {"messages": [*[ASKED] * n, SAID]},
+    "turns of one role beside tools": lambda n: {"messages": [*[ASKED] * n, SAID], "tools": TOOLS},
+    "calls and answers": lambda n: {
+        "messages": [
+            *(ASKED, {"role": "assistant", "tool_calls": CALLS[:n]}),
+            *({"role": "tool", "tool_call_id": call["id"], "content": "six"} for call in CALLS[:n]),
+            SAID,
+        ],
+        "tools": TOOLS * n,
+    },
+    "turns that call": lambda n: {"messages": [ASKED, *[{"role": "assistant", "tool_calls": CALLS[:1]}] * n]},
+    "parts": lambda n: {"contents": [{"role": "user", "parts": [{"text": "q"}] * n}]},
+    "pictures": lambda n: {"contents": [{"role": "user", "parts": [PICTURE] * n}]},
+    "keys": lambda n: {"question": "q", "answer": "a"} | dict.fromkeys(map(str, range(n)), "x"),
+    "keys with dots": lambda n: {"question": "q", "answer": {f"a.{i}": "x" for i in range(n)}},
+    "wrappers": lambda n: {"request": {"contents": [{"role": "user", "parts": [{"text": "q"}]}] * n}},
+    "two dialogues": lambda n: dict.fromkeys(("chosen", "rejected"), "\n\nHuman: q\n\nAssistant: a" * n),
+    "conversations": lambda n: {
+        "conversations": [{"from": "human", "value": "<image>"}] * n,
+        "images": ["a.png"] * n,
+    },
+}
+
+
+@pytest.mark.parametrize("what", ROWS)
+def test_twice_the_turns_of_a_row_are_at_most_twice_the_work(what: str) -> None:
+    def check(row: str) -> object:
+        checker = RowChecker(DatasetLimits(takes_tools=True))
+        checker.survey([row.encode()])
+        parsed = checker.check_row(row.encode()).parsed
+        return repair_row(parsed.row, parsed.dialect, None) if parsed and parsed.row else None
+
+    check(json.dumps(ROWS[what](1)))
+    once, twice, four_times = (steps(check, json.dumps(ROWS[what](n))) for n in (250, 500, 1000))
+    assert once
+    assert twice <= MOST_GROWTH * once + SOME_STEPS
+    assert four_times <= MOST_GROWTH * twice + SOME_STEPS
 
 
 @pytest.mark.parametrize(

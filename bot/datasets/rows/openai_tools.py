@@ -61,6 +61,7 @@ def read_openai_contents(
         add_wrong(key, value, "a list", problems)
         return system, contents
     before, last = "", 0
+    called: list[str] = []  # what the last of the contents calls
     for i, message in enumerate(value):
         place = f"{key}[{i}]"
         if problems.enough:
@@ -87,16 +88,18 @@ def read_openai_contents(
         else:
             parts = _content(message.get("content"), names, place, problems)
             parts += _calls(message, names, place, problems)
+        calls = [part[FUNCTION_CALL]["name"] for part in parts if FUNCTION_CALL in part]
         # The answers of several calls are one turn; a person's words after them are not.
         if contents and before == role:
-            called = [part[FUNCTION_CALL]["name"] for part in contents[-1]["parts"] if FUNCTION_CALL in part]
             if called:
                 problems.add(Problem("tool-answers", f"{key}[{last}]", ", ".join(called), detail="nothing"))
             elif role not in ("tool", "function"):
                 problems.add(Problem("turns-merged", value=_ROLES[role]))
             contents[-1]["parts"] += parts
+            called += calls
         else:
             contents.append({"role": _ROLES[role], "parts": parts})
+            called = calls
         before, last = role, i
     return system, contents
 

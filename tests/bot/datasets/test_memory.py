@@ -57,11 +57,8 @@ FILES = {
     "no line ends but blank lines": lambda: itertools.repeat(b"\\n" * MEGABYTE, 3),
     "comments by the million": lambda: [b"[x", b"\\n//" * 600_000, b"\\ny]"],
     "comments that are never closed": lambda: [b"[x", b"/* " * 600_000, b"*/y]"],
-    "odd spaces by the million": lambda: [b"[x", b"\\xc2\\xa0" * MEGABYTE, b"y]"],
+    "odd spaces by the million": lambda: [b"[x", b"\\xc2\\xa0" * 900_000, b"y]"],
     "marks of pictures": lambda: [row({"text_input": "<image>" * 250_000, "output": "b"})],
-    "marks of two dialogues": lambda: [
-        row({"chosen": "\\n\\nHuman: " + "[/INST]" * 280_000, "rejected": "\\n\\nHuman: "})
-    ],
     "rows that begin like the names of many columns": lambda: itertools.chain(
         [b"prompt,completion" + b"".join(b",%d" % i for i in range(9_000)) + b"\\n"],
         itertools.repeat(b"prompt\\n" * 30_000, 10),
