@@ -4,7 +4,7 @@ Each function returns the example, or None where it added an error to `problems`
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bot.datasets.findings.collector import Problem, Problems
@@ -132,10 +132,13 @@ def _speaker(turn: Mapping[str, Any]) -> str:
 
 
 def read_sides(
-    row: Mapping[str, Any], question: str, answer: str, used: set[str], problems: Problems
+    row: Mapping[str, Any], question: str, answer: str, system: Sequence[ChatTurn], problems: Problems
 ) -> Example | None:
-    """Read a row whose question, answer or both are lists of turns, as TRL, LangSmith and Langfuse write them."""
-    turns = read_side_keys(row, used, problems) + _prompt_turns(value_at(row, question), question, problems)
+    """Read a row whose question, answer or both are lists of turns, as TRL, LangSmith and Langfuse write them.
+
+    `system` are the system texts beside them.
+    """
+    turns = [*system, *_prompt_turns(value_at(row, question), question, problems)]
     said = value_at(row, answer)
     if holds_turns(said):
         turns += _prompt_turns(said if isinstance(said, list) else [said], answer, problems)
@@ -253,6 +256,10 @@ def _answer(value: Any, key: str, problems: Problems) -> str:
     if isinstance(value, list) and len(value) == 1:
         [value] = value
     if isinstance(value, dict) and not value.keys().isdisjoint(_ROLE_NAMES):
+        role = _speaker(value)
+        if SHAREGPT_ROLES.get(role, "model") != "model":
+            problems.add(Problem("wrong-role", f"{key}.role", describe(role), detail="assistant"))
+        _report_turn_keys(value, {*_ROLE_NAMES, "content", "value"}, problems, of=key)
         value = value.get("content", value.get("value"))
     text = text_of(value)
     if text is None:

@@ -30,6 +30,7 @@ from bot.datasets.rows.chat_rows import (
     read_sides,
     turns_key,
 )
+from bot.datasets.rows.chat_turns import ChatTurn
 from bot.datasets.rows.column_mapping import input_keys, value_at
 from bot.datasets.rows.examples import BLANK_LINE, PAIRS, Example
 from bot.datasets.rows.json_values import NotANumber, describe, kind_of, text_of
@@ -285,7 +286,8 @@ def _read_pair(row: Mapping[str, Any], questions: Sequence[str], answer: str, pa
     for value in values if len(questions) == 1 else ():
         if isinstance(value, (list, dict)) and holds_turns(value):
             used = {questions[0], answer, *_unnamed(row, parsed)}
-            parsed.example = read_sides(row, questions[0], answer, used, problems)
+            system = read_side_keys(row, used, problems) + _beside_inner(row, (*questions, answer), parsed)
+            parsed.example = read_sides(row, questions[0], answer, system, problems)
             return
     parts = [_text(asked[i], key, parsed, optional=i > 0) for i, key in enumerate(questions)]
     output = _text(said, answer, parsed)
@@ -300,18 +302,22 @@ def _read_pair(row: Mapping[str, Any], questions: Sequence[str], answer: str, pa
     if "history" not in used and "history" in row:
         history = read_history(row["history"], problems)
         used.add("history")
-    system = [turn.text for turn in read_side_keys(row, used, problems) if turn.text.strip()]
-    for path in (*questions, answer):
-        if "." not in path:
-            continue
-        parent, _, name = path.rpartition(".")
-        if path not in row and isinstance(beside := value_at(row, parent), dict):
-            named = {name, *_unnamed(beside, parsed), *(key.rpartition(".")[2] for key in (*questions, answer))}
-            system += [turn.text for turn in read_side_keys(beside, named, problems) if turn.text.strip()]
+    system = read_side_keys(row, used, problems) + _beside_inner(row, (*questions, answer), parsed)
     if not problems.refused and output is not None:
         texts = [part for part in parts if part and part.strip()] if len(parts) > 1 else [parts[0] or ""]
         question = BLANK_LINE.join(texts)
-        parsed.example = Example(BLANK_LINE.join(system), (*history, question, output))
+        joined = BLANK_LINE.join(turn.text for turn in system if turn.text.strip())
+        parsed.example = Example(joined, (*history, question, output))
+
+
+def _beside_inner(row: Mapping[str, Any], paths: Sequence[str], parsed: ParsedRow) -> list[ChatTurn]:
+    """Report the keys beside values inside of objects, and return the system texts among them, each once."""
+    system: list[ChatTurn] = []
+    names = {path.rpartition(".")[2] for path in paths}
+    for parent in dict.fromkeys(path.rpartition(".")[0] for path in paths if "." in path and path not in row):
+        if isinstance(beside := value_at(row, parent), dict):
+            system += read_side_keys(beside, {*names, *_unnamed(beside, parsed)}, parsed.problems)
+    return system
 
 
 def _is_blank(text: str | None) -> bool:

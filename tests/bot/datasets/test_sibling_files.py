@@ -347,3 +347,31 @@ def test_a_thought_in_the_place_of_its_mark_is_left_out_and_said(thought: Any, s
     for asking in ([{"text": asked(0)}], [picture, {"text": asked(0)}]):
         report = check(jsonl({"contents": [{"role": "user", "parts": asking}, answer]}))
         assert (report.previews[0].answer, found(report)) == (said(0), said_of_it)
+
+
+@pytest.mark.parametrize("question", [asked(0), [{"role": "user", "content": asked(0)}]])
+def test_what_stands_beside_inner_keys_is_read_once(question: Any) -> None:
+    row = {
+        "in": {"question": question, "more": "", "system": "Be brief."},
+        "out": {"answer": said(0), "weight": 0},
+    }
+    for asking in ("in.question", "in.question+in.more"):
+        if isinstance(question, str) or "+" not in asking:
+            report = check(jsonl(row), mapping=FieldMapping(asking, "out.answer"))
+            assert (report.previews[0].system, found(report)) == ("Be brief.", ["weight-zero"])
+
+
+@pytest.mark.parametrize(
+    ("beside", "rule"),
+    [
+        ({"role": "user"}, "wrong-role"),
+        ({"reasoning_content": "Hm."}, "thoughts-left-out"),
+        ({"weight": 0}, "weight-zero"),
+        ({"tool_calls": [{"id": "c1"}]}, "tool-calls"),
+    ],
+)
+def test_what_stands_beside_an_answer_that_is_preferred_is_said(beside: dict[str, Any], rule: str) -> None:
+    answers = [{"role": "assistant", "content": text} | beside for text in (said(0), said(1))]
+    for prompt in (asked(0), [{"role": "user", "content": asked(0)}]):
+        report = check(jsonl({"prompt": prompt, "chosen": answers[:1], "rejected": answers[1:]}))
+        assert rule in found(report)
