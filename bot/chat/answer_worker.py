@@ -26,7 +26,7 @@ from bot.chat.question_asking import (
 )
 from bot.chat.question_limits import NO_LIMITS, QuestionLimits
 from bot.chat.question_steps import QuestionSteps
-from bot.chat.running_answers import End, Ended, RunningAnswers
+from bot.chat.running_answers import End, Ended, RunningAnswer, RunningAnswers
 from bot.domain.chat import ModelAnswer, ModelRef, Question
 from bot.domain.place import Place, Requester
 from bot.errors import BotError, Outdated, RetryLater, StorageError
@@ -132,6 +132,7 @@ class AnswerWorker:
                     turns.enter_context(self._threads.join(thread))
 
             live = StoredLive(self._store, key, opened)
+            running.answered = asked.answer is not None
             if asked.live and asked.live[0].ts:
                 opened(replace(asked.live[0].place, thread=asked.live[0].ts))
             if asked.answer is None and (before := await self._posted_before(asked, to)) is not None:
@@ -154,7 +155,7 @@ class AnswerWorker:
                 await self._explain(key, error, to, live)
             else:
                 await turn.wait()
-                await self._steps.until_done(key, partial(self._post, answer, to, live), to)
+                await self._steps.until_done(key, partial(self._post, running, answer, to, live), to)
 
     async def ask_unposted(self, question: Question) -> ModelAnswer:
         """Ask a question whose answer goes to a program that waits for it. Raises BotError.
@@ -187,6 +188,8 @@ class AnswerWorker:
 
     async def withdraw(self, place: Place, key: str) -> None:
         """Respect that the message of a question was deleted. Raises StorageError."""
+        # An answer that has come already is posted, and gets into its thread only then.
+        self._running.note_deleted(key)
         asked = await self._store.question(key)
         if asked is not None and asked.answer is None:
             self._running.end(key, End.WITHDRAWN)
@@ -256,14 +259,16 @@ class AnswerWorker:
                 await self._store.settle(asked.question.key)
         return [asked for asked in left if not asked.question.is_unposted]
 
-    async def _post(self, answer: ModelAnswer, to: AnswerPoster, live: LiveRecord, asked: OpenQuestion) -> bool:
+    async def _post(
+        self, running: RunningAnswer, answer: ModelAnswer, to: AnswerPoster, live: LiveRecord, asked: OpenQuestion
+    ) -> bool:
         """Post the next message of the answer. Returns whether it was the last one."""
         key = asked.question.key
         posted = await to.post(asked, answer, partial(self._store.record_attempt, key), live)
         if posted.last:
             # A private answer has no thread that could go on.
-            private = asked.question.private
-            turns = None if private else exchange(posted.thread, asked.question.text, answer, key)
+            kept = not asked.question.private and not running.is_deleted
+            turns = exchange(posted.thread, asked.question.text, answer, key) if kept else None
             await self._store.settle(key, turns, keep=answer.unfinished)
         else:
             await self._store.posted(key, posted.thread)

@@ -86,9 +86,18 @@ class Events:
         self._tasks.spawn(handle_later(), "mention")
 
     async def message(self, ack: AsyncAck, requester: Requester, body: dict[str, Any]) -> None:
-        """Handle a message. A question is written before the acknowledgement, until which Slack redelivers it."""
+        """Handle a message. A question is written before the acknowledgement, until which Slack redelivers it.
+
+        So is that a message was deleted: what it said must not stay. An edit that came again later could undo a
+        newer one, so it is not delivered again.
+        """
         event: Event = body["event"]
-        if event.get("subtype") in (_CHANGED, _DELETED):
+        if event.get("subtype") == _DELETED:
+            key = f"message:{requester.place.channel}:{event.get('deleted_ts')}"
+            await self._questions.withdraw(requester.place, key)
+            await ack()
+            return
+        if event.get("subtype") == _CHANGED:
             await ack()
             self._tasks.spawn(self._respect(event, requester), "edited message")
             return
@@ -98,11 +107,8 @@ class Events:
         await ack()
 
     async def _respect(self, event: Event, requester: Requester) -> None:
-        """Change or withdraw the question of a message that was edited or deleted."""
+        """Change or withdraw the question of a message that was edited."""
         place = requester.place
-        if event["subtype"] == _DELETED:
-            await self._questions.withdraw(place, f"message:{place.channel}:{event.get('deleted_ts')}")
-            return
         message, before = event.get("message") or {}, event.get("previous_message") or {}
         text = str(message.get("text") or "")
         # Slack also tells of a preview that was added, or of a first reply.

@@ -76,3 +76,27 @@ async def test_start_during_the_lock_is_refused_and_nothing_is_paid(open_bot: Op
             assert pressed.action == "update"
             assert LOCKED in str((await bot.view("That did not work")).blocks)
         assert not bot.google.jobs.all
+
+
+@pytest.mark.parametrize("is_settled", [True, False])
+@pytest.mark.parametrize("mode", ["socket", "http"])
+async def test_a_message_that_is_deleted_during_the_lock_leaves_its_thread_after_it(
+    open_bot: OpenBot, mode: str, is_settled: bool
+) -> None:
+    async with open_bot(mode, job_seconds=0.0) as bot:
+        await bot.answering("counter")
+        bot.slack.deliveries.retry_delays = (1.0, 1.0, 1.0)
+        said = bot.ada.post(bot.channel, bot.ada.typed("@Tunebot seven"))
+        await bot.message("eight", thread=said.ts)
+        if is_settled:
+            await wait_until(lambda: "question.settled" in bot.stage.log_end(), "the end of the question")
+        with locked_by_another_program(bot):
+            bot.ada.delete(said)
+            delivery = bot.slack.workspace.deliveries[-1]
+            await wait_until(
+                lambda: delivery.attempts and delivery.attempts[0].outcome != "pending", "the first delivery"
+            )
+        await wait_until(lambda: delivery.attempts[-1].outcome == "acked", "the deletion")
+        bot.ada.post(bot.channel, bot.ada.typed("@Tunebot and then?"), thread_ts=said.ts)
+        await wait_until(lambda: len(bot.asked()) == 2, "the next question")
+        assert [turn["parts"][0]["text"] for turn in bot.asked()[-1].body["contents"]] == ["and then?"]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.chat.answer_worker import ASKED_AGAIN_WITHIN, AnswerWorker
-from bot.domain.chat import ModelAnswer, ModelRef, Question, Role, Turn
+from bot.domain.chat import Answer, ModelAnswer, ModelRef, Question, Role, Turn
 from bot.domain.place import Place, Requester
 from bot.errors import NoSuchJob, Outdated, RetryLater, Unconfirmed
 from bot.ports.notifier import NoticeKind
@@ -303,6 +303,37 @@ async def test_a_search_that_slack_refuses_keeps_the_attempt_and_counts(
     await ask(asking, to)
     assert [state.refusals.number for state in to.states] == [0, 1, 2, 3]
     assert [state.unconfirmed is not None for state in to.states] == [False, True, True, True]
+
+
+async def test_a_message_that_is_deleted_while_its_answer_is_posted_leaves_nothing_in_its_thread(
+    harness: Harness, asking: AnswerWorker, model: ModelRef
+) -> None:
+    to = RecordingAnswerPoster(gate=asyncio.Event())
+    assert to.gate is not None
+    task = asyncio.create_task(ask(asking, to))
+    await wait_until(lambda: to.attempts, "the post")
+    assert asking.stop(PLACE, ADA) == 0
+    await asking.withdraw(PLACE, SEVEN.key)
+    to.gate.set()
+    await task
+    assert to.shown[-1] == "2 1/1"
+    conversation = await harness.stores.chats.conversation(THREAD)
+    assert conversation is None or conversation.turns == ()
+
+
+async def test_the_answer_that_an_earlier_process_left_cannot_be_stopped(
+    harness: Harness, asking: AnswerWorker, model: ModelRef
+) -> None:
+    assert await asking.add(SEVEN)
+    await harness.stores.questions.store_answer(SEVEN.key, ModelAnswer(model, Answer("2")))
+    (left,) = await asking.open_questions()
+    to = RecordingAnswerPoster(gate=asyncio.Event())
+    assert to.gate is not None
+    task = asyncio.create_task(asking.process(left, to))
+    await wait_until(lambda: to.attempts, "the post")
+    assert asking.stop(PLACE, ADA) == 0
+    to.gate.set()
+    await task
 
 
 async def test_a_fault_of_ours_loses_no_answer_and_is_told_once(
