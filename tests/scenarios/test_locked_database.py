@@ -96,6 +96,9 @@ async def test_a_message_that_is_deleted_during_the_lock_leaves_its_thread_after
             await wait_until(
                 lambda: delivery.attempts and delivery.attempts[0].outcome != "pending", "the first delivery"
             )
+        assert (delivery.attempts[0].outcome == "acked") is not is_settled, (
+            "what must be written is delivered again"
+        )
         await wait_until(lambda: delivery.attempts[-1].outcome == "acked", "the deletion")
         bot.ada.post(bot.channel, bot.ada.typed("@Tunebot and then?"), thread_ts=said.ts)
         await wait_until(lambda: len(bot.asked()) == 2, "the next question")
