@@ -206,8 +206,9 @@ def read_chosen(row: Mapping[str, Any], problems: Problems) -> Example | None:
             beside, prompt = "input", BLANK_LINE.join(filter(None, (prompt, extra)))
     turns = read_side_keys(row, {prompt_key, chosen_key, rejected_key, beside}, problems)
     chosen, rejected = row.get(chosen_key), row.get(rejected_key)
-    if prompt is None:
-        chosen, rejected = _dialogue(chosen), _dialogue(rejected)
+    dialogue = _dialogue(chosen)
+    if isinstance(dialogue, list) and _holds(dialogue, prompt):
+        chosen, rejected = dialogue, _dialogue(rejected)
     if isinstance(chosen, list) and isinstance(rejected, list) and len(chosen) > 1 and _holds(chosen, prompt):
         # TRL's implicit prompt: both answers repeat the conversation before them, also where `prompt` is its text.
         if chosen[:-1] != rejected[:-1]:
@@ -236,7 +237,13 @@ def _dialogue(value: Any) -> Any:
 
 def _holds(turns: list[Any], prompt: Any) -> bool:
     """Return whether there is no prompt beside the turns, or only the text of one of them."""
-    return prompt is None or any(isinstance(turn, dict) and turn.get("content") == prompt for turn in turns[:-1])
+    asked = _stripped(prompt)
+    said = (_stripped(turn.get("content")) for turn in turns[:-1] if isinstance(turn, dict))
+    return prompt is None or any(text == asked for text in said)
+
+
+def _stripped(value: Any) -> Any:
+    return value.strip() if isinstance(value, str) else value
 
 
 def _prompt_turns(value: Any, key: str, problems: Problems) -> list[ChatTurn]:

@@ -375,3 +375,11 @@ def test_what_stands_beside_an_answer_that_is_preferred_is_said(beside: dict[str
     for prompt in (asked(0), [{"role": "user", "content": asked(0)}]):
         report = check(jsonl({"prompt": prompt, "chosen": answers[:1], "rejected": answers[1:]}))
         assert rule in found(report)
+
+
+@pytest.mark.parametrize("beside", [{}, {"prompt": asked(0)}, {"prompt": f" {asked(0)}\n"}])
+def test_the_marks_of_two_dialogues_are_in_no_text_also_with_their_question_beside(beside: dict[str, str]) -> None:
+    chosen, rejected = (f"\n\nHuman: {asked(0)}\n\nAssistant: {said(i)}" for i in range(2))
+    report = check(jsonl({"chosen": chosen, "rejected": rejected, **beside}))
+    shown = report.previews[0]
+    assert (shown.question, shown.answer, shown.rejected) == (asked(0), said(0), said(1))
