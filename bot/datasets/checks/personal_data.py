@@ -77,8 +77,8 @@ _KINDS = tuple(
     )
 )
 _KIND_STARTS = (b"<", b"\\", b"[", b"&", b"\x7f")
-# The keys and types beside which a mark of a picture has its picture.
-_SHOWN_PICTURE = re.compile(rb'"images?"|"image_url"|"fileData"|"file_data"')
+# The keys and types beside which a mark of a picture has its picture; a key without a value shows none.
+_SHOWN_PICTURE = re.compile(rb'"images?"(?!\s*+:\s*+(?:null|""|\[\s*+\]))|"image_url"|"fileData"|"file_data"')
 # A row of Anthropic's HH-RLHF, whose marks are read as turns.
 _TWO_DIALOGUES = re.compile(rb'\s*+\{\s*+"(?:chosen|rejected)"\s*+:\s*+"\\n\\nHuman: ')
 

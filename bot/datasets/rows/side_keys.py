@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.datasets.findings.collector import Problem, Problems
 from bot.datasets.rows.chat_turns import ChatTurn
-from bot.datasets.rows.json_values import describe, says_nothing, text_of
+from bot.datasets.rows.json_values import describe, is_false, says_nothing, text_of
 
 SYSTEM_KEYS = (
     "systemInstruction",
@@ -106,7 +106,7 @@ def report_key(key: str, value: Any, problems: Problems) -> bool:
     elif key in WEIGHT_KEYS:
         _report_weight(name, value, problems)
     elif key in _MASK_KEYS:
-        if value not in (0, "0"):
+        if not is_false(value):
             problems.add(Problem("weight-not-sent", name, describe(value)))
     elif key in _SHOWN_KEYS and isinstance(value, list):
         problems.add(Problem("shown-left-out", name))

@@ -383,3 +383,15 @@ def test_the_marks_of_two_dialogues_are_in_no_text_also_with_their_question_besi
     report = check(jsonl({"chosen": chosen, "rejected": rejected, **beside}))
     shown = report.previews[0]
     assert (shown.question, shown.answer, shown.rejected) == (asked(0), said(0), said(1))
+
+
+@pytest.mark.parametrize("nothing", [None, [], ""])
+def test_a_mark_of_a_picture_is_named_where_the_row_has_an_empty_key_for_pictures(nothing: Any) -> None:
+    row = {"prompt": f"<image> {asked(0)}", "completion": said(0), "images": nothing}
+    assert found(check(jsonl(row))) == ["picture-mark-in-text"]
+
+
+@pytest.mark.parametrize(("mask", "said_of_it"), [("false", []), (False, []), ("true", ["weight-not-sent"])])
+def test_a_mask_that_is_not_set_is_not_named(mask: Any, said_of_it: list[str]) -> None:
+    row = {"question": asked(0), "answer": said(0), "mask": mask}
+    assert found(check(jsonl(row), mapping=FieldMapping("question", "answer"))) == said_of_it
