@@ -114,9 +114,10 @@ def guess_mapping(row: Mapping[str, Any], *, known_only: bool = False) -> FieldM
 
 def holds_known_pair(row: Mapping[str, Any]) -> bool:
     """Return whether two of the row's own keys have the names of a question and its answer, and hold texts."""
-    return (
-        _known_pair({key: value for key, value in row.items() if isinstance(value, str | int | float)}) is not None
-    )
+    if len(row) > _MOST_KEYS:
+        return False
+    own = {key: value for key, value in row.items() if isinstance(value, str | int | float)}
+    return _known_pair(own) is not None
 
 
 def _may_be_text(value: Any) -> bool:
