@@ -15,7 +15,7 @@ from bot.ports.clock import Clock
 from bot.ports.stores import AuditEntry, AuditLine
 from bot.runtime.logs import log_event
 from storage.codecs import Row, micros, moment
-from storage.database import Database
+from storage.database import Database, after_commit, transaction
 from storage.sqlite_errors import translated_sqlite_errors
 
 logger = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ _KEEP_KEYS = timedelta(days=7)
 
 
 def append_entry(connection: Connection, team: str, act: AuditEntry, subject: str) -> None:
-    """Append an entry to the audit log, in the transaction that writes what the person did."""
+    """Append an entry to the audit log, in the `transaction` that writes what the person did."""
     connection.table("audit").insert(
         {
             "team": team,
@@ -40,9 +40,8 @@ def append_entry(connection: Connection, team: str, act: AuditEntry, subject: st
         }
     )
     # Names of actions and ids only: `result` may quote somebody.
-    log_event(
-        logger, "audit.entry", action=act.action, user=act.user, team=team, channel=act.channel, subject=subject
-    )
+    fields = {"action": act.action, "user": act.user, "team": team, "channel": act.channel, "subject": subject}
+    after_commit(lambda: log_event(logger, "audit.entry", **fields))
 
 
 def append_from_outside(path: Path, team: str, act: AuditEntry, subject: str) -> None:
@@ -52,8 +51,8 @@ def append_from_outside(path: Path, team: str, act: AuditEntry, subject: str) ->
     """
     with translated_sqlite_errors(f"the database {path}"):
         opened = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=_OUTSIDE_SECONDS)
-        with closing(opened), opened:
-            append_entry(Connection(opened), team, act, subject)
+        with closing(opened), transaction(connection := Connection(opened)):
+            append_entry(connection, team, act, subject)
 
 
 def first_time(connection: Connection, key: str, now: datetime) -> bool:

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
 from pathlib import Path
 from typing import TypeVar
 
@@ -32,6 +32,8 @@ from storage.sqlite_errors import primary_code, translated_sqlite_errors
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+_after_commit: ContextVar[list[Callable[[], None]]] = ContextVar("after_commit")
 
 _MEMORY = ":memory:"
 # How long a call waits for another program's lock, from when it was made: the calls behind the first
@@ -102,7 +104,7 @@ class Database:
 
         def transact() -> T:
             connection = self._opened()
-            with _transaction(connection, durable=durable):
+            with transaction(connection, durable=durable):
                 return change(connection)
 
         return await self._call(transact)
@@ -173,7 +175,7 @@ class Database:
         if schema.pending:
             if schema.number:
                 copy_connection(connection.conn, path.with_name(f"{path.name}.schema-{schema.number}"))
-            with _transaction(connection):
+            with transaction(connection):
                 migrate(connection)
         _shrink(connection)
 
@@ -262,12 +264,15 @@ def _connect(path: str | Path) -> Connection:
 
 
 @contextmanager
-def _transaction(connection: Connection, *, durable: bool = True) -> Iterator[None]:
+def transaction(connection: Connection, *, durable: bool = True) -> Iterator[None]:
+    """Run what is in the block in one transaction, which is rolled back if it raises."""
     # IMMEDIATE, because sqlite-utils' atomic() begins a deferred transaction: one that reads and then writes fails
     # at once, without the busy timeout, if another connection wrote in between
     # (https://www.sqlite.org/lang_transaction.html). Inside ours, every atomic() becomes a savepoint.
     if not durable:
         connection.execute("PRAGMA synchronous = NORMAL")
+    later: list[Callable[[], None]] = []
+    token = _after_commit.set(later)
     try:
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -277,5 +282,13 @@ def _transaction(connection: Connection, *, durable: bool = True) -> Iterator[No
             connection.rollback()
             raise
     finally:
+        _after_commit.reset(token)
         if not durable:
             connection.execute("PRAGMA synchronous = FULL")
+    for act in later:
+        act()
+
+
+def after_commit(act: Callable[[], None]) -> None:
+    """Call this once the transaction of this block is committed, and never if it is rolled back."""
+    _after_commit.get().append(act)
