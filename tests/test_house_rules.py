@@ -227,6 +227,29 @@ def test_a_package_shows_few_names(folder: str) -> None:
     assert shown <= set(SHOWN[folder].split())
 
 
+def test_each_method_of_a_port_says_what_it_returns_and_raises() -> None:
+    ports = [
+        node
+        for path in python_files("bot/ports")
+        for node in parsed(path).body
+        if isinstance(node, ast.ClassDef) and any(ast.unparse(base) == "Protocol" for base in node.bases)
+    ]
+    methods = [
+        (f"{port.name}.{node.name}", node) for port in ports for node in port.body if isinstance(node, Function)
+    ]
+    assert len(methods) > 100
+    assert [name for name, method in methods if not says_what_comes_back(method)] == []
+
+
+def says_what_comes_back(method: Function) -> bool:
+    """Whether the docstring says what it raises, and, where there is a value, what it returns."""
+    words = ast.get_docstring(method) or ""
+    has_value = method.returns is not None and ast.unparse(method.returns) != "None"
+    return bool(re.search(r"\b[Rr]aises\b", words)) and bool(
+        not has_value or re.search(r"\b([Rr]eturns?|Yield)\b", words)
+    )
+
+
 # Words that this project gave up, with what they were: not one name of code may bring them back.
 OLD_NAMES: Final = (
     "OncePoster|Traces|Errands?|Looks|Asking|DatasetDesk|Desk|Verdict|Patience|NotAllowed|Mortal|Town|House|Office"

@@ -32,7 +32,7 @@ from bot.domain.place import Place, Requester
 from bot.errors import BadArgument, BotError, GoogleError, NoSuchJob, NotFoundAtGoogle, StorageError, UserError
 from bot.people.job_access import SUGGESTED, JobAccess
 from bot.people.roles import Deed
-from bot.ports.backends import TuningBackend, offered_backend
+from bot.ports.backends import Prompt, TuningBackend, offered_backend
 from bot.ports.questions import ShowWords
 from bot.ports.stores import AuditLog, ChatStore
 
@@ -118,7 +118,7 @@ class ChatService:
         if before_send is not None:
             await before_send(turns, used, base_model)
         try:
-            answer = await _answered(backend, model.endpoint, turns, used, base_model, show)
+            answer = await _answered(backend, model.endpoint, Prompt(turns, used, base_model), show)
         except GoogleError as error:
             raise self._gone.explained(error, model, base_model, backend.profile, is_base=is_base) from error
         return ModelAnswer(
@@ -399,20 +399,13 @@ def _created_at(model: TunedModel) -> float:
     return model.created_at.timestamp() if model.created_at else 0.0
 
 
-async def _answered(
-    backend: TuningBackend,
-    endpoint: str,
-    turns: Sequence[Turn],
-    settings: GenerationSettings,
-    base_model: str,
-    show: ShowWords,
-) -> Answer:
+async def _answered(backend: TuningBackend, endpoint: str, prompt: Prompt, show: ShowWords) -> Answer:
     try:
-        return await _streamed(backend.stream(endpoint, turns, settings, base_model=base_model), show)
+        return await _streamed(backend.stream(endpoint, prompt), show)
     except NotFoundAtGoogle:
         # Google has answered 404 to streams of tuned models that it serves. Nothing was generated, so asking
         # for the whole answer pays for nothing twice.
-        return await backend.generate(endpoint, turns, settings, base_model=base_model)
+        return await backend.generate(endpoint, prompt)
 
 
 async def _streamed(stream: AsyncGenerator[Answer, None], show: ShowWords) -> Answer:

@@ -37,6 +37,18 @@ class TrainingData:
     addresses: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a model is asked: the turns, the last of which is the question, and how it is to answer.
+
+    An empty `base_model`, on which the model was tuned, is one that nobody knows.
+    """
+
+    turns: Sequence[Turn]
+    settings: GenerationSettings = NO_SETTINGS
+    base_model: str = ""
+
+
 # Stores that the create request is about to be sent. What it raises ends the start before anything is sent.
 RecordSent = Callable[[], Awaitable[None]]
 
@@ -130,19 +142,12 @@ class TuningBackend(Protocol):
         """
         ...
 
-    async def generate(
-        self,
-        endpoint: str,
-        turns: Sequence[Turn],
-        settings: GenerationSettings = NO_SETTINGS,
-        *,
-        base_model: str = "",
-    ) -> Answer:
+    async def generate(self, endpoint: str, prompt: Prompt) -> Answer:
         """Return the model's answer to the last turn; the profile says whether earlier turns may be sent.
 
         Settings that the profile or the base model does not take are not sent, but a system instruction for which
-        there is no field is put in front of the question. An empty `base_model` is one that nobody knows.
-        Raises GoogleError.
+        there is no field is put in front of the question. Raises BadArgument where the last turn has no text,
+        GoogleError.
         """
         ...
 
@@ -160,17 +165,10 @@ class TuningBackend(Protocol):
         """
         ...
 
-    def stream(
-        self,
-        endpoint: str,
-        turns: Sequence[Turn],
-        settings: GenerationSettings = NO_SETTINGS,
-        *,
-        base_model: str = "",
-    ) -> AsyncGenerator[Answer, None]:
+    def stream(self, endpoint: str, prompt: Prompt) -> AsyncGenerator[Answer, None]:
         """Yield the answer of `generate` in pieces: each has the new text, the last one also how it finished.
 
-        Raises GoogleError, also between two pieces.
+        Raises as `generate` does, also between two pieces.
         """
         ...
 

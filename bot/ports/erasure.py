@@ -20,14 +20,17 @@ class ErasureStore(Protocol):
     """Erases what people wrote. Each method is one transaction."""
 
     async def forget(self, requester: Requester, user: str) -> Erased:
-        """Erase the person's conversations and file reports, and write to the audit log who asked for it.
+        """Erase the person's conversations and file reports; returns how much that was.
 
-        Raises StorageError.
+        Writes to the audit log who asked for it. Raises StorageError.
         """
         ...
 
     async def expire(self, conversations: datetime | None, reports: datetime | None) -> Erased:
-        """Erase the turns and reports from before these times; None keeps them. Raises StorageError."""
+        """Erase the turns and reports from before these times, where None keeps them; returns how much that was.
+
+        Raises StorageError.
+        """
         ...
 
     async def any_ended(self, before: datetime) -> bool:

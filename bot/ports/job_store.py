@@ -58,7 +58,7 @@ class JobStore(Protocol):
         ...
 
     def is_of_this_process(self, key: str) -> bool:
-        """Return whether the job began with a proposal that this process was the first to store."""
+        """Return whether the job began with a proposal that this process was the first to store. Never raises."""
         ...
 
     async def proposal(self, team: str, proposal_id: str) -> Proposal | None:

@@ -183,15 +183,23 @@ class Posted:
 
 
 class LiveRecord(Protocol):
-    """Stores the messages of one unfinished answer; see the methods of QuestionStore."""
+    """Stores the messages of one unfinished answer."""
 
-    async def begin(self, place: Place) -> None: ...
+    async def begin(self, place: Place) -> None:
+        """Do what `QuestionStore.begin_live` does for this question. Raises StorageError."""
+        ...
 
-    async def name(self, ts: str) -> None: ...
+    async def name(self, ts: str) -> None:
+        """Do what `QuestionStore.name_live` does for this question. Raises StorageError."""
+        ...
 
-    async def forget(self) -> None: ...
+    async def forget(self) -> None:
+        """Do what `QuestionStore.forget_live` does for this question. Raises StorageError."""
+        ...
 
-    async def keep(self, number: int) -> None: ...
+    async def keep(self, number: int) -> None:
+        """Do what `QuestionStore.keep_live` does for this question. Raises StorageError."""
+        ...
 
 
 # Takes the next words of an answer. It returns at once and never raises.
@@ -212,10 +220,11 @@ class AnswerPoster(Protocol):
     def show_live(
         self, asked: OpenQuestion, model: ModelRef, record: LiveRecord
     ) -> AbstractAsyncContextManager[ShowWords]:
-        """Show inside the block that the model is being asked, and its words as they come.
+        """Show inside the block that the model is being asked, and its words as the block's function gets them.
 
-        Awaits `record` before the message is posted, and before words are added to it. Never raises: the answer
-        does not depend on it. After the block no call to Slack is under way.
+        Returns a context manager that gives this function. Awaits `record` before the message is posted, and
+        before words are added to it. Never raises: the answer does not depend on it. After the block no call to
+        Slack is under way.
         """
         ...
 
@@ -233,8 +242,8 @@ class AnswerPoster(Protocol):
         """Post the next message of the answer, or find the unconfirmed one in Slack; a private one is only shown.
 
         It takes the place of the message that showed the same part of the unfinished answer. Awaits
-        `record_attempt` right before a post, and `live` where that message is gone. Raises RetryLater,
-        Unconfirmed, and what the records raise.
+        `record_attempt` right before a post, and `live` where that message is gone. Returns the message.
+        Raises RetryLater, Unconfirmed, and what the records raise.
         """
         ...
 

@@ -14,14 +14,17 @@ class WorkKind(StrEnum):
 
 
 class Worker(Protocol):
-    """One process that works for one file. Both methods raise TooMuchWork if the process ended."""
+    """One process that works for one file."""
 
     async def send(self, *parts: bytes) -> None:
-        """Send the parts as one message; returns when the process has room for it."""
+        """Send the parts as one message, as soon as the process has room for it.
+
+        Raises TooMuchWork if the process ended.
+        """
         ...
 
     async def receive(self) -> bytes:
-        """Return the next message of the process."""
+        """Return the next message of the process. Raises TooMuchWork if the process ended."""
         ...
 
 
@@ -29,8 +32,9 @@ class Workers(Protocol):
     """Lends processes."""
 
     def worker(self, kind: WorkKind, person: str) -> AbstractAsyncContextManager[Worker]:
-        """Wait for a place among work of this kind, and lend a process for the block; persons take turns.
+        """Return a context manager that waits for a place among work of this kind and lends a process.
 
-        A block that ends with an error ends its process, also in the middle of its work. Raises TooMuchWork.
+        Persons take turns. A block that ends with an error ends its process, also in the middle of its work.
+        Raises TooMuchWork.
         """
         ...

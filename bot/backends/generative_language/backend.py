@@ -26,7 +26,7 @@ from bot.domain.jobs import TuningJob, TuningSpec
 from bot.domain.leftovers import StoredFile
 from bot.domain.operations import Operation, Origin, StartedJob, TunedModel
 from bot.errors import AlreadyExists, BadArgument, BotError, NotFoundAtGoogle
-from bot.ports.backends import RecordSent, TrainingData
+from bot.ports.backends import RecordSent, TrainingData, TuningBackend
 from bot.ports.diagnosis import Check, Diagnosis, good, limited
 
 GENERATIVE_LANGUAGE_URL: Final = "https://generativelanguage.googleapis.com"
@@ -38,8 +38,11 @@ _MODEL_PAGES: Final = 50
 _PERMISSION_PAGES: Final = 20
 
 
-class TunedModelsBackend:
-    """Does what a TuningBackend does, except to let a model answer; `version` is `v1beta3` or `v1beta`."""
+class TunedModelsBackend(TuningBackend):
+    """Does what a TuningBackend does, except to let a model answer; `version` is `v1beta3` or `v1beta`.
+
+    The docstrings of its methods say only what they do beside what TuningBackend says of them.
+    """
 
     def __init__(self, profile: BackendProfile, http: GoogleHttp, version: str, base_url: str = "") -> None:
         self._profile = profile
@@ -58,7 +61,7 @@ class TunedModelsBackend:
     async def create(
         self, key: str, spec: TuningSpec, data: TrainingData, origin: Origin, record_sent: RecordSent
     ) -> Operation:
-        """See TuningBackend; the request carries the rows. Raises FileTooLarge, BadArgument before it.
+        """The request carries the rows. Raises FileTooLarge, BadArgument before it.
 
         Google itself refuses a second create with the same key: it is the tuned model's id.
         """
@@ -74,15 +77,12 @@ class TunedModelsBackend:
         return operation(created, named=f"tunedModels/{key}")
 
     def base_endpoint(self, base_model: str, endpoint: str) -> str:
-        """See TuningBackend."""
         return f"models/{base_model.removeprefix('models/')}"
 
     async def check_start(self) -> None:
-        """See TuningBackend."""
         await self._http.read(f"{self._base}/tunedModels", {"pageSize": 1})
 
     def start_checks(self) -> Sequence[Check]:
-        """See TuningBackend."""
         return [
             Check(f"google.{self._profile.name}", self._profile.title, self._diagnose, needs="google.credentials")
         ]
@@ -97,15 +97,14 @@ class TunedModelsBackend:
         )
 
     async def stored_files(self) -> Sequence[StoredFile]:
-        """See TuningBackend; here the examples are part of the create request."""
+        """Here the examples are part of the create request."""
         return ()
 
     async def delete_stored_file(self, name: str) -> None:
-        """See TuningBackend."""
         raise BadArgument(f"{name!r} is no file of the {self._profile.title}.")
 
     async def open_to(self, model: str, account: str) -> None:
-        """See TuningBackend. Source: google/ai/generativelanguage/{v1beta3,v1beta}/permission_service.proto."""
+        """Source: google/ai/generativelanguage/{v1beta3,v1beta}/permission_service.proto."""
         body = {"granteeType": "USER", "emailAddress": account, "role": "READER"}
         try:
             await self._http.change("POST", self._url(model, "/permissions"), body)
@@ -113,7 +112,7 @@ class TunedModelsBackend:
             return
 
     async def close_to(self, model: str, account: str) -> bool:
-        """See TuningBackend. Only a reader's right is taken: the owner's account needs its own."""
+        """Only a reader's right is taken: the owner's account needs its own."""
         pages = self._http.pages(
             self._url(model, "/permissions"), "permissions", size=_PAGE_SIZE, limit=_PERMISSION_PAGES
         )
@@ -127,11 +126,11 @@ class TunedModelsBackend:
         return False
 
     async def is_served(self, endpoint: str) -> bool:
-        """See TuningBackend; here a model is its own endpoint."""
+        """Here a model is its own endpoint."""
         return False
 
     async def tuned_model(self, resource: str) -> TunedModel | None:
-        """See TuningBackend; a model whose own tuning goes on or failed cannot be tuned again."""
+        """A model whose own tuning goes on or failed cannot be tuned again."""
         if not resource.startswith("tunedModels/"):
             raise BadArgument(
                 f"{resource!r} is not a tuned model of the {self._profile.title}.",
@@ -145,7 +144,7 @@ class TunedModelsBackend:
         return found if found.endpoint else None
 
     async def find(self, key: str, *, thorough: bool = True) -> Operation | None:
-        """See TuningBackend. A thorough search reads the model by its name and in the whole list."""
+        """A thorough search reads the model by its name and in the whole list."""
         try:
             found = await self._http.read(self._url(f"tunedModels/{key}"))
         except NotFoundAtGoogle:
@@ -160,18 +159,16 @@ class TunedModelsBackend:
         return ended or model_operation(found, name=name)
 
     async def started_jobs(self) -> Sequence[StartedJob]:
-        """See TuningBackend."""
         found = (started_job(model) for model in await self._list.members({}))
         return [started for started in found if started is not None]
 
     def where_to_look(self, key: str) -> str:
-        """See TuningBackend."""
         return (
             f"Look for the tuned model tunedModels/{key} in the Google AI Studio of the account that the bot uses."
         )
 
     async def poll(self, jobs: Sequence[TuningJob]) -> Mapping[str, Operation | BotError]:
-        """See TuningBackend; reads up to `READ_BY_NAME` jobs one by one, which also gives the total of steps."""
+        """Reads up to `READ_BY_NAME` jobs one by one, which also gives the total of steps."""
         polled: dict[str, Operation | BotError] = {}
         if len(jobs) > READ_BY_NAME:
             try:
@@ -183,7 +180,6 @@ class TunedModelsBackend:
         return {**polled, **await read_each(rest, self._read_job)}
 
     async def cancel(self, job: TuningJob) -> None:
-        """See TuningBackend."""
         name = job.operation if "/operations/" in job.operation else await self._operation_name(_model_name(job))
         if "/operations/" not in name:
             raise NotFoundAtGoogle(
@@ -193,7 +189,6 @@ class TunedModelsBackend:
         await self._http.change("POST", f"{self._root}/v1/{_checked_name(name)}:cancel", {})
 
     async def models(self) -> Sequence[TunedModel]:
-        """See TuningBackend."""
         found: list[TunedModel] = []
         pages = self._http.pages(f"{self._base}/tunedModels", "tunedModels", size=_PAGE_SIZE, limit=_MODEL_PAGES)
         async for page in pages:
@@ -201,7 +196,6 @@ class TunedModelsBackend:
         return sorted(found, key=_created_at, reverse=True)
 
     async def delete(self, model: TunedModel) -> None:
-        """See TuningBackend."""
         try:
             await self._http.change("DELETE", self._url(model.resource or model.endpoint))
         except NotFoundAtGoogle:

@@ -14,8 +14,8 @@ from bot.backends.google.http import GoogleHttp
 from bot.backends.google.json_fields import Json, integer
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.chat import Answer, Role, Turn
-from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
 from bot.errors import InvalidRequest
+from bot.ports.backends import Prompt
 
 
 class GeminiBackend(TunedModelsBackend):
@@ -28,58 +28,37 @@ class GeminiBackend(TunedModelsBackend):
         # not, its later questions are sent without them.
         self._single_turn: set[str] = set()
 
-    async def generate(
-        self,
-        endpoint: str,
-        turns: Sequence[Turn],
-        settings: GenerationSettings = NO_SETTINGS,
-        *,
-        base_model: str = "",
-    ) -> Answer:
-        """See TuningBackend."""
+    async def generate(self, endpoint: str, prompt: Prompt) -> Answer:
         url = self._url(endpoint, ":generateContent")
         while True:
             try:
-                return content_answer(
-                    await self._answer_http.ask(url, self._request(endpoint, turns, settings, base_model))
-                )
+                return content_answer(await self._answer_http.ask(url, self._request(endpoint, prompt)))
             except InvalidRequest as error:
-                if not self._needs_single_turn(endpoint, error, turns):
+                if not self._needs_single_turn(endpoint, error, prompt.turns):
                     raise
 
     async def count_tokens(self, base_model: str, text: str) -> int:
-        """See TuningBackend."""
         body = {"contents": contents([Turn(Role.USER, text)])}
         counted = await self._answer_http.count(self._url(f"models/{base_model}", ":countTokens"), body)
         return integer(counted.get("totalTokens")) or 0
 
-    async def stream(
-        self,
-        endpoint: str,
-        turns: Sequence[Turn],
-        settings: GenerationSettings = NO_SETTINGS,
-        *,
-        base_model: str = "",
-    ) -> AsyncGenerator[Answer, None]:
-        """See TuningBackend."""
+    async def stream(self, endpoint: str, prompt: Prompt) -> AsyncGenerator[Answer, None]:
         url = self._url(endpoint, ":streamGenerateContent")
         while True:
-            events = self._answer_http.events(url, self._request(endpoint, turns, settings, base_model))
+            events = self._answer_http.events(url, self._request(endpoint, prompt))
             try:
                 async with aclosing(content_answers(events)) as answers:
                     async for answer in answers:
                         yield answer
             except InvalidRequest as error:
-                if not self._needs_single_turn(endpoint, error, turns):
+                if not self._needs_single_turn(endpoint, error, prompt.turns):
                     raise
             else:
                 return
 
-    def _request(
-        self, endpoint: str, turns: Sequence[Turn], settings: GenerationSettings, base_model: str
-    ) -> Json:
-        sent = turns[-1:] if endpoint in self._single_turn else turns
-        return content_request(sent, settings, self._profile.generation, base_model)
+    def _request(self, endpoint: str, prompt: Prompt) -> Json:
+        turns = prompt.turns[-1:] if endpoint in self._single_turn else prompt.turns
+        return content_request(turns, prompt.settings, self._profile.generation, prompt.base_model)
 
     def _needs_single_turn(self, endpoint: str, error: InvalidRequest, turns: Sequence[Turn]) -> bool:
         """Return whether Google rejected the earlier turns, and remember it for this endpoint."""

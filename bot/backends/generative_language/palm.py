@@ -3,7 +3,7 @@
 Source: google/ai/generativelanguage/v1beta3/text_service.proto.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 
 from bot.backends.generative_language.backend import TunedModelsBackend
 from bot.backends.google.generation import text_answer
@@ -11,8 +11,8 @@ from bot.backends.google.generation_requests import text_request
 from bot.backends.google.http import GoogleHttp
 from bot.backends.google.json_fields import integer
 from bot.domain.backend_profile import BackendProfile
-from bot.domain.chat import Answer, Turn
-from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
+from bot.domain.chat import Answer
+from bot.ports.backends import Prompt
 
 
 class PalmBackend(TunedModelsBackend):
@@ -21,34 +21,18 @@ class PalmBackend(TunedModelsBackend):
     def __init__(self, profile: BackendProfile, http: GoogleHttp, base_url: str = "") -> None:
         super().__init__(profile, http, "v1beta3", base_url)
 
-    async def generate(
-        self,
-        endpoint: str,
-        turns: Sequence[Turn],
-        settings: GenerationSettings = NO_SETTINGS,
-        *,
-        base_model: str = "",
-    ) -> Answer:
-        """See TuningBackend."""
-        body = text_request(turns, settings, self._profile.generation)
+    async def generate(self, endpoint: str, prompt: Prompt) -> Answer:
+        body = text_request(prompt.turns, prompt.settings, self._profile.generation)
         return text_answer(await self._http.ask(self._url(endpoint, ":generateText"), body))
 
     async def count_tokens(self, base_model: str, text: str) -> int:
-        """See TuningBackend."""
         prompt = {"prompt": {"text": text}}
         counted = await self._http.count(self._url(f"models/{base_model}", ":countTextTokens"), prompt)
         return integer(counted.get("tokenCount")) or 0
 
-    async def stream(
-        self,
-        endpoint: str,
-        turns: Sequence[Turn],
-        settings: GenerationSettings = NO_SETTINGS,
-        *,
-        base_model: str = "",
-    ) -> AsyncGenerator[Answer, None]:
+    async def stream(self, endpoint: str, prompt: Prompt) -> AsyncGenerator[Answer, None]:
         """Yield the whole answer at once: v1beta3 has no method that streams."""
-        answer = await self.generate(endpoint, turns, settings, base_model=base_model)
+        answer = await self.generate(endpoint, prompt)
         if answer.text:
             yield Answer(answer.text)
         yield Answer("", answer.finish, answer.reason, answer.others)

@@ -34,12 +34,11 @@ from bot.backends.vertex.tuning_job_wire import (
 )
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.chat import Answer, Role, Turn
-from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
 from bot.domain.jobs import JobState, Snapshot, TuningJob, TuningSpec
 from bot.domain.leftovers import StoredFile
 from bot.domain.operations import Operation, Origin, StartedJob, TunedModel
 from bot.errors import AlreadyExists, BadArgument, BotError, NotFoundAtGoogle, OutcomeUnknown
-from bot.ports.backends import RecordSent, TrainingData
+from bot.ports.backends import Prompt, RecordSent, TrainingData, TuningBackend
 from bot.ports.diagnosis import Check
 
 logger = logging.getLogger(__name__)
@@ -56,8 +55,11 @@ _MANY_JOBS: Final = 500
 _DETAILS_PER_POLL: Final = 1
 
 
-class VertexBackend:
-    """The TuningBackend of Vertex AI. It stores training files in `bucket`, given with or without `gs://`."""
+class VertexBackend(TuningBackend):
+    """Tunes with Vertex AI. It stores training files in `bucket`, given with or without `gs://`.
+
+    The docstrings of its methods say only what they do beside what TuningBackend says of them.
+    """
 
     def __init__(
         self,
@@ -99,7 +101,7 @@ class VertexBackend:
     async def create(
         self, key: str, spec: TuningSpec, data: TrainingData, origin: Origin, record_sent: RecordSent
     ) -> Operation:
-        """See TuningBackend. It stores the files first and deletes them if Google certainly started nothing.
+        """It stores the files first and deletes them if Google certainly started nothing.
 
         Google would start a second job with the same label, so the key is looked up before anything is stored:
         another process, with a copy of our database, may have used it.
@@ -125,32 +127,27 @@ class VertexBackend:
         return operation(created)
 
     async def check_start(self) -> None:
-        """See TuningBackend; the bucket must be in the location in which Vertex AI tunes."""
+        """The bucket must be in the location in which Vertex AI tunes."""
         await self._start_checks.check_api()
         await self._start_checks.check_bucket()
 
     def start_checks(self) -> Sequence[Check]:
-        """See TuningBackend."""
         return self._start_checks.checks()
 
     async def stored_files(self) -> Sequence[StoredFile]:
-        """See TuningBackend."""
         return await self._files.all()
 
     async def delete_stored_file(self, name: str) -> None:
-        """See TuningBackend."""
         await self._files.delete(name)
 
     async def open_to(self, model: str, account: str) -> None:
-        """See TuningBackend; here IAM gives rights to a whole project."""
+        """Here IAM gives rights to a whole project."""
         raise BadArgument(f"{self._profile.title} has no rights for one model.", "Use IAM.")
 
     async def close_to(self, model: str, account: str) -> bool:
-        """See TuningBackend."""
         raise BadArgument(f"{self._profile.title} has no rights for one model.", "Use IAM.")
 
     async def is_served(self, endpoint: str) -> bool:
-        """See TuningBackend."""
         try:
             await self._http.read(self._hosts.url(endpoint))
         except NotFoundAtGoogle:
@@ -158,28 +155,25 @@ class VertexBackend:
         return True
 
     async def tuned_model(self, resource: str) -> TunedModel | None:
-        """See TuningBackend."""
         return await self._models.one(resource, self._location)
 
     async def find(self, key: str, *, thorough: bool = True) -> Operation | None:
-        """See TuningBackend. It uses Google's filter first; that no job exists, only the whole list proves."""
+        """It uses Google's filter first; that no job exists, only the whole list proves."""
         job = await self._search.find(key, thorough=thorough)
         return None if job is None else operation(job)
 
     async def started_jobs(self) -> Sequence[StartedJob]:
-        """See TuningBackend."""
         found = (started_job(job) for job in await self._search.started())
         return [started for started in found if started is not None]
 
     def where_to_look(self, key: str) -> str:
-        """See TuningBackend."""
         return (
             f"In the Google Cloud console, open Vertex AI, Tuning, in {self._place}, and look for a job with the "
             f"label {LABEL}: {key}."
         )
 
     async def poll(self, jobs: Sequence[TuningJob]) -> Mapping[str, Operation | BotError]:
-        """See TuningBackend; also reads the losses of some of the jobs, see `_jobs_to_read_losses`."""
+        """Also reads the losses of some of the jobs, see `_jobs_to_read_losses`."""
         listed: dict[str, Json] = {}
         if len(jobs) > READ_BY_NAME:
             try:
@@ -202,54 +196,36 @@ class VertexBackend:
         return {**polled, **errors}
 
     async def cancel(self, job: TuningJob) -> None:
-        """See TuningBackend."""
         await self._http.change("POST", self._hosts.url(job.operation, ":cancel"), {})
 
     async def models(self) -> Sequence[TunedModel]:
-        """See TuningBackend."""
         return await self._models.all()
 
     async def delete(self, model: TunedModel) -> None:
-        """See TuningBackend."""
         await self._models.delete(model)
 
-    async def generate(
-        self,
-        endpoint: str,
-        turns: Sequence[Turn],
-        settings: GenerationSettings = NO_SETTINGS,
-        *,
-        base_model: str = "",
-    ) -> Answer:
-        """See TuningBackend."""
+    async def generate(self, endpoint: str, prompt: Prompt) -> Answer:
         url = self._hosts.url(endpoint, ":generateContent")
-        body = content_request(turns, settings, self._profile.generation, base_model)
-        return content_answer(await self._http.ask(url, body))
+        return content_answer(await self._http.ask(url, self._content_request(prompt)))
 
     def base_endpoint(self, base_model: str, endpoint: str) -> str:
-        """See TuningBackend; the base model is asked in the same part of the world as the tuned one."""
+        """The base model is asked in the same part of the world as the tuned one."""
         return published_model(base_model, VertexName.parse(endpoint))
 
     async def count_tokens(self, base_model: str, text: str) -> int:
-        """See TuningBackend."""
         url = self._hosts.url(f"{self._parent}/publishers/google/models/{base_model}", ":countTokens")
         counted = await self._http.count(url, {"contents": contents([Turn(Role.USER, text)])})
         return integer(counted.get("totalTokens")) or 0
 
-    async def stream(
-        self,
-        endpoint: str,
-        turns: Sequence[Turn],
-        settings: GenerationSettings = NO_SETTINGS,
-        *,
-        base_model: str = "",
-    ) -> AsyncGenerator[Answer, None]:
-        """See TuningBackend."""
+    async def stream(self, endpoint: str, prompt: Prompt) -> AsyncGenerator[Answer, None]:
         url = self._hosts.url(endpoint, ":streamGenerateContent")
-        events = self._http.events(url, content_request(turns, settings, self._profile.generation, base_model))
+        events = self._http.events(url, self._content_request(prompt))
         async with aclosing(content_answers(events)) as answers:
             async for answer in answers:
                 yield answer
+
+    def _content_request(self, prompt: Prompt) -> Json:
+        return content_request(prompt.turns, prompt.settings, self._profile.generation, prompt.base_model)
 
     async def _read_job(self, job: TuningJob) -> Json:
         return await self._http.read(self._hosts.url(job.operation))

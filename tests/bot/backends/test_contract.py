@@ -17,9 +17,10 @@ from bot.errors import (
     NotFoundAtGoogle,
     PermissionDenied,
 )
+from bot.ports.backends import Prompt
 from tests.support.backend_harness import KEY, BackendHarness, job_of, key, open_backend
 
-QUESTION = [Turn(Role.USER, "8")]
+QUESTION = Prompt([Turn(Role.USER, "8")])
 CREATE = r"/(tunedModels|tuningJobs)$"
 
 
@@ -93,9 +94,9 @@ async def test_settings_reach_the_model_and_the_question_ends_where_they_say(any
     job = await any_backend.trained()
     settings = GenerationSettings(temperature=0.0, top_p=0.9, top_k=3, stop_sequences=("END",), safety=Safety.LOW)
     base = job.spec.base_model
-    answer = await any_backend.backend.generate(job.endpoint, QUESTION, settings, base_model=base)
+    answer = await any_backend.backend.generate(job.endpoint, Prompt(QUESTION.turns, settings, base))
     pieces = [
-        piece async for piece in any_backend.backend.stream(job.endpoint, QUESTION, settings, base_model=base)
+        piece async for piece in any_backend.backend.stream(job.endpoint, Prompt(QUESTION.turns, settings, base))
     ]
     assert (answer.text.strip(), answer.finish) == ("nine", Finish.COMPLETE)
     assert "".join(piece.text for piece in pieces).strip() == "nine"
@@ -121,8 +122,9 @@ async def test_answer_with_nothing_in_it_is_empty(any_backend: BackendHarness) -
 
 
 async def test_question_is_needed(any_backend: BackendHarness) -> None:
+    endpoint = "tunedModels/x" if any_backend.name != "vertex" else ENDPOINT
     with pytest.raises(BadArgument, match="no question"):
-        await any_backend.backend.generate("tunedModels/x" if any_backend.name != "vertex" else ENDPOINT, [])
+        await any_backend.backend.generate(endpoint, Prompt([]))
 
 
 ENDPOINT = "projects/1/locations/us/endpoints/2"

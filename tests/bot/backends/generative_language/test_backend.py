@@ -7,10 +7,10 @@ import pytest
 from bot.domain.chat import Role, Turn
 from bot.domain.jobs import JobState
 from bot.errors import BadArgument, FileTooLarge, NotFoundAtGoogle
-from bot.ports.backends import TrainingData
+from bot.ports.backends import Prompt, TrainingData
 from tests.support.backend_harness import KEY, PAIRS, BackendHarness, chunks, job_of
 
-TALK = [Turn(Role.USER, "1"), Turn(Role.MODEL, "2"), Turn(Role.USER, "8")]
+TALK = Prompt([Turn(Role.USER, "1"), Turn(Role.MODEL, "2"), Turn(Role.USER, "8")])
 
 
 async def test_rows_travel_inside_the_request(genai: BackendHarness) -> None:

@@ -12,11 +12,12 @@ from bot.backends.google.auth import DefaultCredentials
 from bot.backends.google.connections import CONNECTIONS, Connections, Pool
 from bot.domain.chat import Role, Turn
 from bot.domain.jobs import JobState
+from bot.ports.backends import Prompt
 from bot.sandbox.google import GoogleStandIn
 from tests.support.backend_harness import RETRY_POLICY, BackendHarness, open_backend
 from tests.support.waiting import wait_until
 
-QUESTION = [Turn(Role.USER, "8")]
+QUESTION = Prompt([Turn(Role.USER, "8")])
 PATIENT = replace(RETRY_POLICY, generation=60.0)
 MORE_THAN_THE_POOL = CONNECTIONS[Pool.QUESTIONS] + 40
 

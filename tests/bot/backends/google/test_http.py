@@ -9,10 +9,11 @@ from aiohttp import web
 from bot.backends.google.http import GoogleHttp
 from bot.domain.chat import Answer, Role, Turn
 from bot.errors import GoogleUnavailable, InvalidRequest, NotAuthenticated, OutcomeUnknown, QuotaExceeded
+from bot.ports.backends import Prompt
 from tests.support.backend_harness import SHORT_TIMEOUTS, BackendHarness, nothing_recorded, open_backend
 from tests.support.http_server import serving
 
-QUESTION = [Turn(Role.USER, "8")]
+QUESTION = Prompt([Turn(Role.USER, "8")])
 
 
 async def _collect(stream: AsyncIterator[Answer], received: list[str]) -> None:
