@@ -4,12 +4,14 @@ slack-sdk implements the protocol (docs.slack.dev/apis/events-api/using-socket-m
 used: it closes the old socket before it has a new one, retries an expired address forever, and two of its
 attempts at the same time leave a socket that nothing reads. Here each connection is a new client, and the old
 one is closed after Slack's `hello` on the new one. One that Slack said it would end receives until Slack ends it,
-because Slack sends a command only once.
+and one that the bot ends is read until Slack has ended it too, because Slack sends a command only once.
 """
 
 import asyncio
+import json
 import logging
 import random
+import struct
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -31,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 _BROKEN: Final = (*NETWORK_ERRORS, OSError)
 _QUIET: Final = "nothing arrived for a long time"
+_LAST: Final = {"type": "last message of an ended connection"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +80,12 @@ class _Connection(SocketModeClient):
         self.lost = asyncio.Event()
         self.ended = asyncio.Event()
         self.hello = asyncio.Event()
+        self.said_close = False
+        self._read_all = asyncio.Event()
         self.received_at = time.monotonic()
         self.echo_at = 0.0
         self.on_message_listeners.append(self._note_message)
-        self.message_listeners.append(self._note_hello_or_echo)
+        self.message_listeners += [self._note_hello_or_echo, self._note_last]
 
     async def connect_to_new_endpoint(self, force: bool = False) -> None:
         self.lost.set()
@@ -96,6 +101,27 @@ class _Connection(SocketModeClient):
         event = (message.get("payload") or {}).get("event") or {}
         if event.get("type") == "message" and (event.get("bot_id") or (event.get("message") or {}).get("bot_id")):
             self.echo_at = time.monotonic()
+
+    async def _note_last(self, _: object, message: dict[str, Any], __: str | None = None) -> None:
+        if message == _LAST:
+            self._read_all.set()
+
+    async def end_within(self, seconds: float) -> None:
+        """Ask Slack to send nothing more, and pass on what it sent before it read that, within so many seconds.
+
+        `close` of aiohttp drops what arrives before the other side has closed too (RFC 6455, section 5.5.1).
+        """
+        session = self.current_session
+        if session is None or session.closed:
+            return
+        with suppress(*_BROKEN):
+            async with asyncio.timeout(seconds):
+                self.said_close = True
+                await session.send_frame(struct.pack("!H", aiohttp.WSCloseCode.OK), aiohttp.WSMsgType.CLOSE)
+                await self.ended.wait()
+                # slack-sdk begins to handle messages in their order.
+                await self.enqueue_message(json.dumps(_LAST))
+                await self._read_all.wait()
 
     async def close_within(self, seconds: float) -> None:
         """Close it with a close frame within so many seconds, else abruptly: a dead peer never answers one."""
@@ -158,9 +184,7 @@ class SocketMode:
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.wait({self._watching})
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._times.drain):
-                await self._handled.wait()
+        await self._drain()
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.close_within(self._times.close)
@@ -257,12 +281,19 @@ class SocketMode:
             await asyncio.wait({farewell}, timeout=self._times.farewell)
             self._leaving.discard(farewell)
             farewell.cancel()
+        await self._drain()
+        if not self._closing:
+            await connection.end_within(self._times.drain)
+            await self._drain()
+        await connection.close_within(self._times.close)
+
+    async def _drain(self) -> None:
+        """Wait for the acknowledgements that are being sent."""
         with suppress(TimeoutError):
             async with asyncio.timeout(self._times.drain):
                 await self._handled.wait()
-        await connection.close_within(self._times.close)
 
-    async def _handle(self, connection: SocketModeClient, request: SocketModeRequest) -> None:
+    async def _handle(self, connection: _Connection, request: SocketModeRequest) -> None:
         if self._closing or self._app is None:
             return  # Not acknowledged, so that Slack sends it to the next process.
         began = time.perf_counter()
@@ -270,7 +301,10 @@ class SocketMode:
         self._handled.clear()
         try:
             response = await run_async_bolt_app(self._app, request)
-            await send_async_response(connection, request, response, time.time())
+            # Nothing may be sent after a close frame. Whether Slack takes an acknowledgement from another one is
+            # not documented; without one it sends an event again, and shows a command as failed.
+            way = self._connection if connection.said_close and self._connection is not None else connection
+            await send_async_response(way, request, response, time.time())
             if response.status == 200:
                 self._metrics.acknowledged(time.perf_counter() - began)
         except ConnectionError:

@@ -22,6 +22,7 @@ from handlers.transport.http_server import HttpServer
 from handlers.transport.manifest import manifest
 from handlers.transport.slack_client import TokenCheck, slack_client
 from handlers.transport.socket_mode import SocketMode, Times
+from tests.support.held_line import held_line
 from tests.support.http_server import free_port
 from tests.support.waiting import DEADLINE_SECONDS, holds, wait_until
 
@@ -419,8 +420,45 @@ async def test_closing_waits_neither_for_a_listener_that_hangs_nor_for_a_dead_sl
     assert [record.message for record in caplog.records if record.exc_info] == []
 
 
+@pytest.mark.parametrize("slack_and_socket", [0.5], indirect=True)
+async def test_what_slack_sends_while_the_bot_ends_a_silent_line_is_received_once(
+    slack_and_socket: tuple[SlackStandIn, SocketMode, AsyncApp],
+) -> None:
+    slack, line, app = slack_and_socket
+    texts: list[str] = []
+
+    async def tune(ack: AsyncAck, command: dict[str, str]) -> None:
+        await ack()
+        texts.append(command["text"])
+
+    app.command("/tune")(tune)
+    ada = slack.person("ada")
+    channel = slack.add_channel("tuning", ada)
+    sent = ["1", "2", "3", "4"]
+    async with held_line(slack.sockets.origin) as way:
+        slack.sockets.origin = way.url
+        await line.open(app)
+        (old,) = slack.sockets.connections
+        way.hold()
+        await asyncio.wait_for(way.held_close.wait(), DEADLINE_SECONDS)
+        assert len(slack.sockets.connections) == 2, "Slack has not heard of the end, and has the new connection"
+        # Slack sends to the connections by turns.
+        typed = [asyncio.create_task(ada.slash_command(channel, "/tune", text)) for text in sent]
+        await wait_until(lambda: len(texts) == len(sent), "the commands")
+        assert old in slack.sockets.connections
+        way.release()
+        await wait_until(lambda: old not in slack.sockets.connections, "the end of the old connection")
+        assert [(await each).acked for each in typed].count(True) == 2, "no more can be sent on the old connection"
+        await line.close()
+    assert sorted(texts) == sent
+
+
 @pytest.fixture
-async def slack_and_socket() -> AsyncIterator[tuple[SlackStandIn, SocketMode, AsyncApp]]:
+async def slack_and_socket(
+    request: pytest.FixtureRequest,
+) -> AsyncIterator[tuple[SlackStandIn, SocketMode, AsyncApp]]:
+    """A connection that ends after `request.param` seconds in which nothing arrives."""
+    times = replace(QUICK, drain=2.0, quiet=getattr(request, "param", QUICK.quiet))
     async with SlackStandIn(manifest=manifest()) as slack, aiohttp.ClientSession() as session:
         environment = {
             "SLACK_BOT_TOKEN": slack.app.bot_token,
@@ -430,7 +468,7 @@ async def slack_and_socket() -> AsyncIterator[tuple[SlackStandIn, SocketMode, As
         }
         client = slack_client(Settings.read(environment), session)
         app = AsyncApp(client=client, process_before_response=True)
-        yield slack, SocketMode(client, slack.app.app_token, Metrics(), replace(QUICK, drain=2.0)), app
+        yield slack, SocketMode(client, slack.app.app_token, Metrics(), times), app
 
 
 async def test_a_taken_port_is_told_before_anything_is_served(serve: Serve) -> None:
