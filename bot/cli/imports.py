@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from bot.cli.dataset_files import DIALECTS, convert_file
 from bot.cli.env_file_option import env_file_option
+from bot.cli.file_conversion import DIALECTS, convert_file
 from bot.errors import BotError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from bot.backends import PROFILES
 from bot.cli import cli
-from bot.cli.dataset_files import BACKENDS
+from bot.cli.file_check import BACKENDS
 from bot.errors import BotError
 from tests.support.dataset_builders import chat, contents, jsonl, pair, rows_of
 
