@@ -20,7 +20,7 @@ from bot.backends.generative_language.wire import (
 from bot.backends.google.batching import READ_BY_NAME, page_limit, read_each
 from bot.backends.google.http import GoogleHttp
 from bot.backends.google.json_fields import records, text
-from bot.backends.google.list_search import ListSearch
+from bot.backends.google.list_search import ListSearch, read_pages
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.jobs import TuningJob, TuningSpec
 from bot.domain.leftovers import StoredFile
@@ -113,8 +113,8 @@ class TunedModelsBackend(TuningBackend):
 
     async def close_to(self, model: str, account: str) -> bool:
         """Only a reader's right is taken: the owner's account needs its own."""
-        pages = self._http.pages(
-            self._url(model, "/permissions"), "permissions", size=_PAGE_SIZE, limit=_PERMISSION_PAGES
+        pages = read_pages(
+            self._http, self._url(model, "/permissions"), "permissions", size=_PAGE_SIZE, limit=_PERMISSION_PAGES
         )
         async with aclosing(pages):
             async for rows in pages:
@@ -190,7 +190,9 @@ class TunedModelsBackend(TuningBackend):
 
     async def models(self) -> Sequence[TunedModel]:
         found: list[TunedModel] = []
-        pages = self._http.pages(f"{self._base}/tunedModels", "tunedModels", size=_PAGE_SIZE, limit=_MODEL_PAGES)
+        pages = read_pages(
+            self._http, f"{self._base}/tunedModels", "tunedModels", size=_PAGE_SIZE, limit=_MODEL_PAGES
+        )
         async for page in pages:
             found += [tuned_model(self._profile.name, model) for model in page]
         return sorted(found, key=_created_at, reverse=True)
@@ -234,7 +236,7 @@ class TunedModelsBackend(TuningBackend):
         wanted = {_model_name(job): job for job in jobs}
         found: dict[str, Operation | BotError] = {}
         limit = page_limit(len(jobs), _POLL_PAGES_PER_THOUSAND)
-        pages = self._http.pages(f"{self._base}/tunedModels", "tunedModels", size=_PAGE_SIZE, limit=limit)
+        pages = read_pages(self._http, f"{self._base}/tunedModels", "tunedModels", size=_PAGE_SIZE, limit=limit)
         async with aclosing(pages):
             async for page in pages:
                 for model in page:

@@ -8,6 +8,7 @@ from contextlib import aclosing
 
 from bot.backends.generative_language.backend import TunedModelsBackend
 from bot.backends.google.auth import ApiKey
+from bot.backends.google.event_streams import read_events
 from bot.backends.google.generation import content_answer, content_answers, contents
 from bot.backends.google.generation_requests import content_request
 from bot.backends.google.http import GoogleHttp
@@ -45,7 +46,7 @@ class GeminiBackend(TunedModelsBackend):
     async def stream(self, endpoint: str, prompt: Prompt) -> AsyncGenerator[Answer, None]:
         url = self._url(endpoint, ":streamGenerateContent")
         while True:
-            events = self._answer_http.events(url, self._request(endpoint, prompt))
+            events = read_events(self._answer_http, url, self._request(endpoint, prompt))
             try:
                 async with aclosing(content_answers(events)) as answers:
                     async for answer in answers:

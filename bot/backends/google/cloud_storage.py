@@ -154,7 +154,7 @@ class CloudStorage:
         headers = {"accept-encoding": "identity", **({"range": f"bytes={start}-"} if start else {})}
         params = {"alt": "media", **({"generation": generation} if generation else {})}
         try:
-            response = await self._http.open_stream(self._url(target), params, headers)
+            response = await self._http.open_stream("GET", self._url(target), params=params, headers=headers)
         except NETWORK_ERRORS as error:
             raise network_error(error) from error
         if response.status_code == (httpx.codes.PARTIAL_CONTENT if start else httpx.codes.OK):

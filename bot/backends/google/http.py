@@ -5,13 +5,11 @@ reaches a log or an error. This module knows no path of any API.
 """
 
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import httpx
 import msgspec
-from httpx_sse import EventSource, SSEError, aconnect_sse
 
 from bot.backends.google.auth import Credentials
 from bot.backends.google.connections import Connections, EventHooks, Pool
@@ -24,18 +22,15 @@ from bot.backends.google.google_errors import (
     decode_answer,
     google_error,
     network_error,
-    not_json,
     read_retry_after,
 )
-from bot.backends.google.json_fields import Json, integer, record, records, text
+from bot.backends.google.json_fields import Json
 from bot.backends.google.retry import RetryableError, RetryPolicy
 from bot.errors import (
     AlreadyExists,
-    AnswerLost,
     GoogleError,
     GoogleUnavailable,
     NotAuthenticated,
-    NotFoundAtGoogle,
     OutcomeUnknown,
 )
 
@@ -61,14 +56,14 @@ class GoogleHttp:
         event_hooks: EventHooks | None = None,
     ) -> None:
         self._credentials = credentials
-        self._roles = roles
+        self.roles = roles
         self.retry_policy = retry_policy or RetryPolicy()
         self._connections = connections or Connections(self.retry_policy, event_hooks)
 
     def with_credentials(self, credentials: Credentials) -> "GoogleHttp":
         """Return a client with other credentials on the same connections; closing one of the two closes both."""
         return GoogleHttp(
-            credentials, roles=self._roles, retry_policy=self.retry_policy, connections=self._connections
+            credentials, roles=self.roles, retry_policy=self.retry_policy, connections=self._connections
         )
 
     async def close(self) -> None:
@@ -143,55 +138,6 @@ class GoogleHttp:
         except NETWORK_ERRORS as error:
             raise network_error(error) from error
 
-    async def pages(
-        self, url: str, field: str, *, size: int, limit: int, params: Mapping[str, str] | None = None
-    ) -> AsyncGenerator[list[Json], None]:
-        """Yield the pages of a list, one GET each: at most `limit` pages of `size`; `field` names the list."""
-        token = ""
-        for _ in range(limit):
-            rows, following = await self.page(url, field, size=size, token=token, params=params)
-            yield rows
-            # A token that Google sends twice would make this loop endless.
-            if not following or following == token:
-                return
-            token = following
-
-    async def page(
-        self, url: str, field: str, *, size: int, token: str = "", params: Mapping[str, str] | None = None
-    ) -> tuple[list[Json], str]:
-        """Return one page of a list and the token of the next one, which is empty after the last page.
-
-        A list that does not exist is a GoogleUnavailable: it says nothing about any member of the list.
-        """
-        query: dict[str, str | int] = {**(params or {}), "pageSize": size}
-        if token:
-            query["pageToken"] = token
-        try:
-            answer = await self.read(url, query)
-        except NotFoundAtGoogle as error:
-            raise GoogleUnavailable(
-                error.message, error.hint, status=error.status, http_status=error.http_status
-            ) from error
-        return records(answer.get(field)), text(answer.get("nextPageToken"))
-
-    async def events(self, url: str, body: Json) -> AsyncGenerator[Json, None]:
-        """POST a question and yield the JSON object of each server-sent event of the answer."""
-        async with AsyncExitStack() as stack:
-            source = await self._open_events(stack, url, body)
-            try:
-                async for event in source.aiter_sse():
-                    if not event.data:
-                        continue
-                    received = decode_answer(event.data.encode())
-                    if "error" in received:
-                        status = integer(record(received["error"]).get("code"))
-                        raise google_error(status or 500, received, roles=self._roles, storage=False)
-                    yield received
-            except SSEError as error:
-                raise not_json(source.response.status_code) from error
-            except NETWORK_ERRORS as error:
-                raise AnswerLost("The answer ended before it was complete.", "Ask again.") from error
-
     async def send(
         self,
         method: str,
@@ -210,12 +156,39 @@ class GoogleHttp:
         Returns the response whatever its status. Raises NETWORK_ERRORS, and NotAuthenticated or
         GoogleUnavailable where there are no credentials to send.
         """
+        response = await self.open_stream(
+            method, url, params=params, body=body, headers=headers, seconds=seconds, pool=pool, once=once
+        )
+        try:
+            await response.aread()
+        except NETWORK_ERRORS as error:
+            await self._connections.note_error(error)
+            raise
+        finally:
+            await response.aclose()
+        logger.debug("%s %s -> %s", method, httpx.URL(url).path, response.status_code)
+        return response
+
+    async def open_stream(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        body: Json | None = None,
+        headers: Mapping[str, str] | None = None,
+        seconds: float | None = None,
+        pool: Pool = Pool.FILES,
+        once: bool = False,
+    ) -> httpx.Response:
+        """Return the response as `send` does, before its body is read; the caller closes it."""
+        client = self._connections.client(pool)
         content = None if body is None else msgspec.json.encode(body)
         kind = {} if content is None else {"content-type": "application/json"}
         authorization = await self._credentials.headers()
         for renewed in (False, True):
             try:
-                response = await self._connections.client(pool).request(
+                request = client.build_request(
                     method,
                     url,
                     params=params,
@@ -223,29 +196,15 @@ class GoogleHttp:
                     headers={**kind, **(headers or {}), **authorization},
                     timeout=self._timeout(seconds),
                 )
-                logger.debug("%s %s -> %s", method, httpx.URL(url).path, response.status_code)
+                response = await client.send(request, stream=True)
+                if renewed or response.status_code != httpx.codes.UNAUTHORIZED:
+                    break
+                if once:
+                    await response.aread()
             except NETWORK_ERRORS as error:
                 await self._connections.note_error(error)
                 raise
-            if renewed or response.status_code != httpx.codes.UNAUTHORIZED:
-                break
             if once and not self.error_for(response).from_google:
-                break
-            if not await self._credentials.renew(authorization):
-                break
-            authorization = await self._credentials.headers()
-        return response
-
-    async def open_stream(
-        self, url: str, params: Mapping[str, str | int], headers: Mapping[str, str]
-    ) -> httpx.Response:
-        """Send a GET and return the response before its body is read; the caller closes it. Raises like `send`."""
-        client = self._connections.client(Pool.FILES)
-        authorization = await self._credentials.headers()
-        for renewed in (False, True):
-            request = client.build_request("GET", url, params=params, headers={**headers, **authorization})
-            response = await client.send(request, stream=True)
-            if renewed or response.status_code != httpx.codes.UNAUTHORIZED:
                 break
             if not await self._credentials.renew(authorization):
                 break
@@ -266,7 +225,7 @@ class GoogleHttp:
             response.status_code,
             body,
             retry_after=read_retry_after(response),
-            roles=self._roles,
+            roles=self.roles,
             storage="/storage/" in response.request.url.path,
         )
         if isinstance(error, NotAuthenticated):
@@ -293,7 +252,8 @@ class GoogleHttp:
         async def once() -> Json:
             try:
                 response = await self.send(method, url, params=params, body=body, seconds=seconds, pool=pool)
-                self._raise_if_retryable(response, again)
+                if response.status_code in again:
+                    raise RetryableError(self.error_for(response), read_retry_after(response))
                 return self._decode(response)
             except NETWORK_ERRORS as error:
                 if may_resend or isinstance(error, NOTHING_SENT):
@@ -305,46 +265,6 @@ class GoogleHttp:
                 raise
 
         return await self.retry_policy.run(once, f"{method} {httpx.URL(url).path}")
-
-    async def _open_events(self, stack: AsyncExitStack, url: str, body: Json) -> EventSource:
-        """Open a streamed answer; the request is sent again only where Google certainly did not answer it."""
-        content = msgspec.json.encode(body)
-        timeout = self._timeout(self.retry_policy.generation)
-        client = self._connections.client(Pool.QUESTIONS)
-
-        async def connect(authorization: Mapping[str, str]) -> EventSource:
-            headers = {"content-type": "application/json", **authorization}
-            connection = aconnect_sse(
-                client, "POST", url, params={"alt": "sse"}, content=content, headers=headers, timeout=timeout
-            )
-            try:
-                source = await stack.enter_async_context(connection)
-                if source.response.status_code != httpx.codes.OK:
-                    await source.response.aread()
-            except NOTHING_SENT as error:
-                await self._connections.note_error(error)
-                raise RetryableError(network_error(error)) from error
-            except NETWORK_ERRORS as error:
-                await self._connections.note_error(error)
-                raise network_error(error) from error
-            return source
-
-        async def once() -> EventSource:
-            authorization = await self._credentials.headers()
-            source = await connect(authorization)
-            unauthorized = source.response.status_code == httpx.codes.UNAUTHORIZED
-            if unauthorized and await self._credentials.renew(authorization):
-                source = await connect(await self._credentials.headers())
-            self._raise_if_retryable(source.response, ASK_AGAIN)
-            if not source.response.is_success:
-                raise self.error_for(source.response)
-            return source
-
-        return await self.retry_policy.run(once, f"POST {httpx.URL(url).path}")
-
-    def _raise_if_retryable(self, response: httpx.Response, again: frozenset[int]) -> None:
-        if response.status_code in again:
-            raise RetryableError(self.error_for(response), read_retry_after(response))
 
     def _decode(self, response: httpx.Response) -> Json:
         if not response.is_success:

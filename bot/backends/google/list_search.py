@@ -1,20 +1,53 @@
-"""Searches a list at Google to its last page, in several parts if it is long.
+"""Reads lists at Google page by page, and searches them to the last page, in several parts if they are long.
 
 Only a list that was read to its end shows that something is not in it. How much one search reads is limited, so
 the next one continues where the last one stopped.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from typing import Final
 
 from bot.backends.google.http import GoogleHttp
-from bot.backends.google.json_fields import Json
-from bot.errors import GoogleUnavailable
+from bot.backends.google.json_fields import Json, records, text
+from bot.errors import GoogleUnavailable, NotFoundAtGoogle
 
 _PAGE_SIZE: Final = 100
 # So many requests one search makes at most.
 PAGES_PER_SEARCH: Final = 50
+
+
+async def read_pages(
+    http: GoogleHttp, url: str, field: str, *, size: int, limit: int, params: Mapping[str, str] | None = None
+) -> AsyncGenerator[list[Json], None]:
+    """Yield the pages of a list, one GET each: at most `limit` pages of `size`; `field` names the list."""
+    token = ""
+    for _ in range(limit):
+        rows, following = await read_page(http, url, field, size=size, token=token, params=params)
+        yield rows
+        # A token that Google sends twice would make this loop endless.
+        if not following or following == token:
+            return
+        token = following
+
+
+async def read_page(
+    http: GoogleHttp, url: str, field: str, *, size: int, token: str = "", params: Mapping[str, str] | None = None
+) -> tuple[list[Json], str]:
+    """Return one page of a list and the token of the next one, which is empty after the last page.
+
+    A list that does not exist is a GoogleUnavailable: it says nothing about any member of the list.
+    """
+    query: dict[str, str | int] = {**(params or {}), "pageSize": size}
+    if token:
+        query["pageToken"] = token
+    try:
+        answer = await http.read(url, query)
+    except NotFoundAtGoogle as error:
+        raise GoogleUnavailable(
+            error.message, error.hint, status=error.status, http_status=error.http_status
+        ) from error
+    return records(answer.get(field)), text(answer.get("nextPageToken"))
 
 
 class ListSearch:
@@ -33,7 +66,7 @@ class ListSearch:
         """
         for _ in range(PAGES_PER_SEARCH):
             # Kept until the page has come, so that a search which fails or is cancelled continues there, too.
-            found, token = await self._read_page(fits, {}, self._tokens.get(key, ""))
+            found, token = await self._search_page(fits, {}, self._tokens.get(key, ""))
             if found is not None or not token:
                 self._tokens.pop(key, None)
                 return found
@@ -46,28 +79,30 @@ class ListSearch:
     async def members(self, params: Mapping[str, str]) -> list[Json]:
         """Return the members that one search reads. Raises GoogleError."""
         found: list[Json] = []
-        pages = self._http.pages(self._url(), self._field, size=_PAGE_SIZE, limit=PAGES_PER_SEARCH, params=params)
-        async with aclosing(pages):
-            async for page in pages:
-                found += page
+        search = read_pages(
+            self._http, self._url(), self._field, size=_PAGE_SIZE, limit=PAGES_PER_SEARCH, params=params
+        )
+        async with aclosing(search):
+            async for members in search:
+                found += members
         return found
 
     async def quick(self, fits: Callable[[Json], bool], params: Mapping[str, str] | None = None) -> Json | None:
         """Return a member that fits from the first pages; None proves nothing. Raises GoogleError."""
         token = ""
         for _ in range(PAGES_PER_SEARCH):
-            found, token = await self._read_page(fits, params or {}, token)
+            found, token = await self._search_page(fits, params or {}, token)
             if found is not None or not token:
                 return found
         return None
 
-    async def _read_page(
+    async def _search_page(
         self, fits: Callable[[Json], bool], params: Mapping[str, str], token: str
     ) -> tuple[Json | None, str]:
-        page, following = await self._http.page(
-            self._url(), self._field, size=_PAGE_SIZE, token=token, params=params
+        members, following = await read_page(
+            self._http, self._url(), self._field, size=_PAGE_SIZE, token=token, params=params
         )
-        found = next((member for member in page if fits(member)), None)
+        found = next((member for member in members if fits(member)), None)
         if found is None and following and following == token:
             raise GoogleUnavailable("Google's list does not end.", "I search again later.")
         return found, following

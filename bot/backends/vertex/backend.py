@@ -13,10 +13,12 @@ from typing import Final
 
 from bot.backends.google.batching import READ_BY_NAME, page_limit, read_each
 from bot.backends.google.cloud_storage import CloudStorage, GcsObject
+from bot.backends.google.event_streams import read_events
 from bot.backends.google.generation import content_answer, content_answers, contents
 from bot.backends.google.generation_requests import content_request
 from bot.backends.google.http import GoogleHttp
 from bot.backends.google.json_fields import Json, integer, last_segment, text
+from bot.backends.google.list_search import read_pages
 from bot.backends.vertex.job_details import NO_DETAILS, JobDetailsReader
 from bot.backends.vertex.job_search import JobSearch
 from bot.backends.vertex.models import VertexModels
@@ -219,7 +221,7 @@ class VertexBackend(TuningBackend):
 
     async def stream(self, endpoint: str, prompt: Prompt) -> AsyncGenerator[Answer, None]:
         url = self._hosts.url(endpoint, ":streamGenerateContent")
-        events = self._http.events(url, self._content_request(prompt))
+        events = read_events(self._http, url, self._content_request(prompt))
         async with aclosing(content_answers(events)) as answers:
             async for answer in answers:
                 yield answer
@@ -273,4 +275,4 @@ class VertexBackend(TuningBackend):
         return self._hosts.url(f"{self._parent}/tuningJobs")
 
     def _job_pages(self, limit: int) -> AsyncGenerator[list[Json], None]:
-        return self._http.pages(self._jobs_url(), "tuningJobs", size=_PAGE_SIZE, limit=limit)
+        return read_pages(self._http, self._jobs_url(), "tuningJobs", size=_PAGE_SIZE, limit=limit)

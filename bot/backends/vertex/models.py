@@ -13,6 +13,7 @@ from typing import Final
 from bot.backends.google.google_errors import job_failure
 from bot.backends.google.http import GoogleHttp
 from bot.backends.google.json_fields import Json, record, records, text
+from bot.backends.google.list_search import read_pages
 from bot.backends.vertex.resource_names import VertexHosts, VertexName
 from bot.backends.vertex.tuning_job_wire import endpoints, tuned_model
 from bot.domain.operations import TunedModel
@@ -158,7 +159,7 @@ class VertexModels:
 
     def _registry(self) -> AsyncGenerator[list[Json], None]:
         url = self._hosts.url(f"{self._parent}/models")
-        return self._http.pages(url, "models", size=_PAGE_SIZE, limit=_MODEL_PAGES)
+        return read_pages(self._http, url, "models", size=_PAGE_SIZE, limit=_MODEL_PAGES)
 
 
 def _model_id(resource: str) -> str:

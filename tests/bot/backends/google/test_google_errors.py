@@ -12,6 +12,7 @@ from bot.backends.google.auth import AccessToken
 from bot.backends.google.cloud_storage import CloudStorage, GcsObject
 from bot.backends.google.connections import Connections
 from bot.backends.google.error_hints import hint_for, says_too_many_tunings
+from bot.backends.google.event_streams import read_events
 from bot.backends.google.google_errors import (
     LONGEST_MESSAGE,
     NETWORK_ERRORS,
@@ -323,7 +324,7 @@ async def test_change_question_and_stream_that_get_no_answer_end_with_our_error(
     with pytest.raises(GoogleUnavailable):
         await http.ask(url, {})
     with pytest.raises(GoogleUnavailable):
-        await anext(http.events(url, {}))
+        await anext(read_events(http, url, {}))
     with pytest.raises(GoogleUnavailable):
         await storage.upload(GcsObject("bucket", "x"), chunks(b"row"))
     with pytest.raises(GoogleUnavailable):
