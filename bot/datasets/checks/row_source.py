@@ -21,7 +21,7 @@ from bot.datasets.formats.unpacker import Unpacker
 from bot.datasets.rows.chat_rows import is_conversation
 from bot.datasets.rows.column_mapping import guess_mapping
 from bot.datasets.rows.json_values import doubled_keys
-from bot.datasets.rows.slow_reader import dialect_of, parse_object
+from bot.datasets.rows.slow_reader import dialect_of, form_of, parse_object
 from bot.domain.datasets import FieldMapping
 
 # Enough to see what a file is, and the rows above a table's column names.
@@ -205,7 +205,7 @@ class RowSource:
                 return CsvTable(self._collector, layout)
             return JsonLines(self._collector)
         row = parse_object(first_line)
-        if row is None or not (rest.strip() or (dialect_of(row, None, self._mapping) and not holds_rows(row))):
+        if row is None or not (rest.strip() or (form_of(row, None, self._mapping)[0] and not holds_rows(row))):
             # The first line alone is no row, so the file is no JSONL: one object, or objects one after the other.
             wrapper, depth = find_wrapper(start)
             if wrapper:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
-from bot.datasets.rows.chat_rows import CONVERSATION_KEYS, holds_turns
+from bot.datasets.rows.chat_rows import CONVERSATION_KEYS, holds_turns, pair_of_turns
 from bot.datasets.rows.column_mapping import guess_mapping
 from bot.datasets.rows.other_exports import export_of
-from bot.datasets.rows.slow_reader import dialect_of
+from bot.datasets.rows.slow_reader import form_of
 
 # Lists of a hostile file that are looked at.
 _MOST_LISTS = 100
@@ -30,7 +30,7 @@ def find_wrapper(start: bytes) -> tuple[int, int]:
     """
     text = start.decode("utf-8", "replace")
     first = _object_at(text, 0)
-    if first is not None and (dialect_of(first) or export_of(first)) is not None and not holds_rows(first):
+    if first is not None and (form_of(first)[0] or export_of(first)) is not None and not holds_rows(first):
         return 0, 0  # one row, which may be written over several lines
     found_lists = islice(_ANY_LIST.finditer(start), _MOST_LISTS)
     lists = [(found, depth) for found in found_lists if (depth := _depth(start[: found.start()]))]
@@ -67,7 +67,7 @@ def _object_at(text: str, at: int) -> Mapping[str, Any] | None:
 
 def _may_be_row(item: Mapping[str, Any]) -> bool:
     """Return whether an object has the keys of an example, or of an export, and is neither a turn nor its part."""
-    if dialect_of(item) is not None:
+    if form_of(item)[0] is not None:
         return True
     if holds_turns(item) or len(item) == 1:
         return False
@@ -78,6 +78,8 @@ def holds_rows(row: Mapping[str, Any]) -> bool:
     """Return whether what looks like the turns of one conversation are rows."""
     for key in CONVERSATION_KEYS:
         value = row.get(key)
-        if isinstance(value, list) and value and isinstance(value[0], dict) and _may_be_row(value[0]):
+        if not isinstance(value, list) or not value or not isinstance(value[0], dict):
+            continue
+        if pair_of_turns(key, value[0]) is None and _may_be_row(value[0]):
             return True
     return False

@@ -1,7 +1,7 @@
 """Groups findings while rows are read, so that a million bad rows cost no more memory than one."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from operator import itemgetter
 
@@ -72,6 +72,10 @@ class Problems:
         self._found.clear()
         self.refused = self.enough = False
         self.add(problem)
+
+    def rename(self, place_of: Callable[[str], str]) -> None:
+        """Name the fields of all problems as the file does."""
+        self._found = {msgspec.structs.replace(p, field=place_of(p.field)): None for p in self._found}
 
     def __iter__(self) -> Iterator[Problem]:
         return iter(self._found)

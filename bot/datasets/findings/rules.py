@@ -192,7 +192,7 @@ RULES: dict[str, Rule] = {
     "history-not-read": Rule(
         ERROR,
         "{field} is earlier conversation, and cannot be read: {value}.",
-        'Write it as a list of pairs: [["question", "answer"], ...].',
+        'Write it as a list of pairs, [["question", "answer"], ...], or of turns with `role` and `content`.',
     ),
     "bad-answer": Rule(
         ERROR,
@@ -287,6 +287,21 @@ RULES: dict[str, Rule] = {
     ),
     "completions": Rule(
         ERROR, "A preference row needs two completions, scored 0 and 1: {detail}.", "Score one 1 and the other 0."
+    ),
+    "not-compared": Rule(
+        ERROR,
+        "The row has two answers, {value}, and no key that says which one is preferred.",
+        "Name the key of the answer to learn as the output; or write the rows as prompt, chosen and rejected.",
+    ),
+    "neither-preferred": Rule(
+        ERROR,
+        "{field} is {value}, which names neither {detail}.",
+        "Take these rows out; the repaired file does.",
+    ),
+    "hosted-tool": Rule(
+        ERROR,
+        "{field} is a {value}, a step that OpenAI takes itself; Google has no such part.",
+        "Take these rows out; the repaired file does.",
     ),
     "no-preference": Rule(
         ERROR,

@@ -7,7 +7,7 @@ example now. The only texts that it removes are turns without an answer, and it 
 from collections.abc import Mapping
 from typing import Any
 
-from bot.datasets.rows.chat_rows import CONVERSATION_KEYS
+from bot.datasets.rows.chat_rows import conversation_key
 from bot.datasets.rows.column_mapping import input_keys
 from bot.datasets.rows.examples import BLANK_LINE, PAIRS
 from bot.datasets.rows.json_values import NotANumber
@@ -33,10 +33,10 @@ def repair_row(
     cut = 0
     match dialect:
         case Dialect.MESSAGES | Dialect.OPENAI | Dialect.SHAREGPT:
-            for key in ("messages", *CONVERSATION_KEYS):
-                if isinstance(repaired.get(key), list):
-                    turns = [_lower_role(turn) for turn in repaired[key]]
-                    repaired[key], cut = _turns(turns)
+            key = conversation_key(repaired) if dialect is Dialect.SHAREGPT else "messages"
+            if isinstance(repaired.get(key), list):
+                turns = [_lower_role(turn) for turn in repaired[key]]
+                repaired[key], cut = _turns(turns)
         case Dialect.VERTEX:
             cut = _repair_contents(repaired)
         case Dialect.GEMINI | Dialect.PALM | Dialect.PROMPT:
@@ -128,6 +128,8 @@ def _role(turn: Mapping[str, Any]) -> Any:
 
 
 def _turns(turns: list[Any]) -> tuple[list[Any], int]:
+    if len(turns) > 2 and len(turns) % 2 and all(isinstance(turn, str) for turn in turns):
+        return turns[:-1], 1  # texts of two speakers in turn, of which the last one has no answer
     if not all(isinstance(turn, dict) and isinstance(_role(turn), str) for turn in turns):
         return turns, 0
     groups: list[list[dict[str, Any]]] = []

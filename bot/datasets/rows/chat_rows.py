@@ -4,7 +4,7 @@ Each function returns the example, or None where it added an error to `problems`
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from bot.datasets.findings.collector import Problem, Problems
@@ -22,6 +22,7 @@ from bot.datasets.rows.json_values import (
     says_nothing,
     text_of,
 )
+from bot.datasets.rows.other_forms import with_small_keys
 from bot.datasets.rows.side_keys import CALL_KEYS, WEIGHT_KEYS, read_side_keys, report_key
 from bot.domain.datasets import Dialect
 
@@ -70,7 +71,12 @@ _TEXT_NAMES = ("content", "value", "text", "message", "parts")
 
 
 # Other names of the turns that data sets and exports have; the value must be a list of turns, too.
-_OTHER_TURN_KEYS = frozenset({"turns", "dialog", "dialogue", "chat", "chat_messages", "transcript", "thread"})
+# UltraChat's `data` is a list of texts; a list of objects under this name may be rows.
+_OTHER_TURN_KEYS = frozenset(
+    {"turns", "dialog", "dialogue", "chat", "chat_messages", "transcript", "thread", "utterances", "data"}
+)
+# Names of a question and its answer in a list of pairs. Sources: MOSS, Firefly and XTuner.
+_PAIRS_OF_TURNS = (("human", "assistant"), ("user", "assistant"), ("input", "output"), ("question", "answer"))
 # How texts of Anthropic's HH-RLHF mark their turns.
 _MARK_OF_TURN = re.compile(r"(?:\A|\n\n)(Human|Assistant):[ \n]?")
 
@@ -93,8 +99,50 @@ def read_conversations(row: Mapping[str, Any], problems: Problems) -> Example | 
     """Read a row of ShareGPT: `conversations` of {from, value} or {role, content}."""
     key = conversation_key(row)
     turns = read_side_keys(row, {key}, problems)
-    turns += _read_messages(_list(row, key, problems), key, SHAREGPT_ROLES, problems)
+    held = _list(row, key, problems)
+    turns += (
+        _of_texts(held, key)
+        or _of_pairs(held, key, problems)
+        or _read_messages(held, key, SHAREGPT_ROLES, problems)
+    )
     return _example(turns, problems, lenient=True)
+
+
+def _of_texts(held: list[Any], key: str) -> list[ChatTurn]:
+    """Return the turns of a list of texts, as UltraChat has them: the person speaks first, then each in turn."""
+    if not all(isinstance(text, str) for text in held):
+        return []
+    return [ChatTurn("model" if i % 2 else "user", text, f"{key}[{i}]") for i, text in enumerate(held)]
+
+
+def _of_pairs(held: list[Any], key: str, problems: Problems) -> list[ChatTurn]:
+    """Return the turns of a list of pairs, each a question with its answer, as MOSS and XTuner write them."""
+    names = pair_of_turns(key, held[0]) if held else None
+    if names is None or not all(_has_texts(pair, names) for pair in held):
+        return []
+    turns: list[ChatTurn] = []
+    for i, pair in enumerate(held):
+        turns += [
+            turn._replace(place=f"{key}[{i}].{turn.place}") for turn in read_side_keys(pair, names, problems)
+        ]
+        turns += [
+            ChatTurn(role, pair[name], f"{key}[{i}].{name}")
+            for role, name in zip(("user", "model"), names, strict=True)
+        ]
+    return turns
+
+
+def pair_of_turns(key: str, value: Any) -> tuple[str, str] | None:
+    """Return the names of a question and its answer in an item of a list of pairs, or None where it is no pair.
+
+    Under `conversations` such a list holds the rows of a file.
+    """
+    pairs = _PAIRS_OF_TURNS if key == "conversation" else ()
+    return next((pair for pair in pairs if _has_texts(value, pair)), None)
+
+
+def _has_texts(value: Any, names: Collection[str]) -> bool:
+    return isinstance(value, dict) and all(isinstance(value.get(name), str) for name in names)
 
 
 def conversation_key(row: Mapping[str, Any]) -> str:
@@ -105,9 +153,16 @@ def conversation_key(row: Mapping[str, Any]) -> str:
 def turns_key(row: Mapping[str, Any]) -> str:
     """Return another key that holds turns, in any letter case; empty where there is none."""
     for key, value in row.items():
-        if isinstance(value, list) and key.lower() in _OTHER_TURN_KEYS and holds_turns(value):
+        if not isinstance(value, list) or key.lower() not in _OTHER_TURN_KEYS:
+            continue
+        if _is_dialogue(value) or (key != "data" and holds_turns(value)):
             return key
     return ""
+
+
+def _is_dialogue(value: list[Any]) -> bool:
+    """Return whether a value is a list of texts by two speakers."""
+    return len(value) > 1 and all(isinstance(text, str) for text in value)
 
 
 def holds_turns(value: Any) -> bool:
@@ -285,6 +340,8 @@ def _read_messages(messages: list[Any], key: str, roles: Mapping[str, str], prob
         if not isinstance(message, dict):
             problems.add(Problem("wrong-type", place, describe(message), detail="an object"))
             continue
+        if message.keys().isdisjoint(_ROLE_NAMES):
+            message = with_small_keys(message)
         role_key = "role" if "role" in message else next((k for k in _ROLE_NAMES if k in message), "role")
         text_key = "content" if "content" in message else next((k for k in _TEXT_NAMES if k in message), "content")
         calls = _report_turn_keys(message, {role_key, text_key}, problems, of=key)
@@ -324,6 +381,8 @@ def _content(value: Any, place: str, problems: Problems) -> ChatTurn | None:
     if not isinstance(value, dict):
         problems.add(_missing_or_wrong(place, value, "an object with role and parts"))
         return None
+    if "parts" not in value and "role" not in value:
+        value = with_small_keys(value)
     if "parts" not in value and (other := next((k for k in _OTHER_PARTS if k in value), None)):
         problems.add(Problem("other-name", f"{place}.{other}", detail='`parts`: [{"text": ...}]'))
         return None

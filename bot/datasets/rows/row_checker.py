@@ -16,7 +16,7 @@ from bot.datasets.rows.columns import Columns
 from bot.datasets.rows.examples import BLANK_LINE, Example
 from bot.datasets.rows.fast_reader import FastReader, build_fast_reader
 from bot.datasets.rows.other_exports import export_of
-from bot.datasets.rows.slow_reader import ParsedRow, dialect_of, parse_object, parse_row, unwrap
+from bot.datasets.rows.slow_reader import ParsedRow, form_of, parse_object, parse_row, unwrap
 from bot.domain.backend_profile import DatasetLimits
 from bot.domain.datasets import Dialect, FieldMapping
 
@@ -106,7 +106,7 @@ class RowChecker:
                 row = parse_row(line).row
             if not isinstance(row, dict):
                 continue
-            dialect = dialect_of(row, None, self.mapping)
+            dialect, _ = form_of(row, None, self.mapping)
             if dialect is not None:
                 dialects[dialect] += 1
             else:

@@ -56,6 +56,16 @@ _THOUGHT_KEYS = frozenset(
     }
 )
 _SIGNATURE_KEYS = frozenset({"thoughtsignature", "thought_signature", "signature"})
+# The roles of turns before the row's own ones.
+_HISTORY_ROLES = {
+    "system": "system",
+    "user": "user",
+    "human": "user",
+    "assistant": "model",
+    "model": "model",
+    "gpt": "model",
+    "bot": "model",
+}
 # Keys that `read_side_keys` reports in more words than "left out"; a mapped row is searched for these.
 MEANING_NAMES = frozenset(
     {
@@ -80,16 +90,19 @@ MEANING_KEYS = tuple(
 
 
 def read_side_keys(row: Mapping[str, Any], used: Collection[str], problems: Problems) -> list[ChatTurn]:
-    """Report the keys that are not in `used`, and return the system texts among them as turns."""
+    """Report the keys that are not in `used`, and return the turns among them: system texts, then a history."""
     system: list[ChatTurn] = []
+    history: list[ChatTurn] = []
     for key, value in row.items():
         if key in used or says_nothing(value):
             continue
         if key.lower() in _SYSTEM_NAMES:
             system += _system_turn(key, value, problems)
+        elif key.lower() == "history":
+            history += read_history(value, key, problems)
         elif not report_key(key, value, problems):
             problems.add(Problem("keys-left-out", key))
-    return system
+    return system + history
 
 
 def report_key(key: str, value: Any, problems: Problems) -> bool:
@@ -148,14 +161,19 @@ def _system_turn(key: str, value: Any, problems: Problems) -> list[ChatTurn]:
     return [ChatTurn("system", text, key)]
 
 
-def read_history(value: Any, problems: Problems) -> list[str]:
-    """Return the texts of `[[question, answer], ...]`, as Alpaca's `history` has them."""
-    if says_nothing(value):
-        return []
-    texts: list[str] = []
-    for pair in value if isinstance(value, list) else [value]:
-        if not (isinstance(pair, list) and len(pair) == 2 and all(isinstance(t, str) and t.strip() for t in pair)):
-            problems.add(Problem("history-not-read", "history", describe(value)))
+def read_history(value: Any, key: str, problems: Problems) -> list[ChatTurn]:
+    """Return the turns of `[[question, answer], ...]`, as Alpaca's `history` has them, or of a list of turns."""
+    turns: list[ChatTurn] = []
+    for i, held in enumerate(value if isinstance(value, list) else [value]):
+        place = f"{key}[{i}]"
+        if isinstance(held, list) and len(held) == 2 and all(isinstance(t, str) and t.strip() for t in held):
+            turns += [ChatTurn("user", held[0], place), ChatTurn("model", held[1], place)]
+            continue
+        role = held.get("role", held.get("from")) if isinstance(held, dict) else None
+        text = text_of(held.get("content", held.get("value"))) if isinstance(held, dict) else None
+        known = _HISTORY_ROLES.get(role.strip().lower()) if isinstance(role, str) else None
+        if known is None or not text or not text.strip():
+            problems.add(Problem("history-not-read", key, describe(value)))
             return []
-        texts += pair
-    return texts
+        turns.append(ChatTurn(known, text, place))
+    return turns

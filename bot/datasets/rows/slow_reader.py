@@ -30,13 +30,14 @@ from bot.datasets.rows.chat_rows import (
     read_sides,
     turns_key,
 )
-from bot.datasets.rows.chat_turns import ChatTurn
+from bot.datasets.rows.chat_turns import ChatTurn, order_turns
 from bot.datasets.rows.column_mapping import input_keys, value_at
 from bot.datasets.rows.examples import BLANK_LINE, PAIRS, Example
 from bot.datasets.rows.json_values import NotANumber, describe, kind_of, text_of
 from bot.datasets.rows.other_exports import export_of
+from bot.datasets.rows.other_forms import KnownForm, in_known_form, is_item, messages_of_items
 from bot.datasets.rows.other_tools import as_openai_tools
-from bot.datasets.rows.side_keys import MEANING_NAMES, read_history, read_side_keys
+from bot.datasets.rows.side_keys import MEANING_NAMES, read_side_keys
 from bot.datasets.rows.tool_rows import holds_tools_or_files, read_tool_row
 from bot.domain.datasets import Dialect, FieldMapping
 
@@ -112,11 +113,12 @@ def parse_row(
         parsed.problems.add(Problem("nested-too-deep", limit=DEEPEST))
         return parsed
     row: Mapping[str, Any] = value
-    parsed.dialect = dialect_of(row, expected, mapping)
+    parsed.dialect, known = form_of(row, expected, mapping)
     if parsed.dialect is None:
         row, wrapper = unwrap(value, mapping)
         if wrapper:
-            parsed.dialect = dialect_of(row, expected, mapping)
+            parsed.dialect, known = form_of(row, expected, mapping)
+            row = row if known is None else known.row
             if (answered := _answered(wrapper, value, row)) is not None:
                 row = answered
                 parsed.problems.add(Problem("answer-beside", wrapper))
@@ -124,8 +126,14 @@ def parse_row(
                 parsed.problems.add(Problem("row-in-wrapper", wrapper))
             if cut := value.get("truncated_cells"):
                 parsed.problems.add(Problem("cut-cells", value=describe(cut)))
+    elif known is not None:
+        row = known.row
     parsed.row = row
     _read_as(parsed.dialect, row, parsed, mapping, tools=tools)
+    if known is not None:
+        parsed.problems.rename(known.place_of)
+        for problem in known.problems:
+            parsed.problems.add(problem)
     _find_nul(parsed)
     if parsed.number and not parsed.problems.refused:
         parsed.problems.add(Problem("number-left-out", value=parsed.number))
@@ -206,11 +214,11 @@ def _conversation(value: Any) -> Any:
 
 def unwrap(row: Mapping[str, Any], mapping: FieldMapping | None = None) -> tuple[Mapping[str, Any], str]:
     """Return the row inside of a wrapper and the wrapper's key; the row itself and "" where there is none."""
-    if not row.keys().isdisjoint(WRAPPER_KEYS) and dialect_of(row, None, mapping) is None and not export_of(row):
+    if not row.keys().isdisjoint(WRAPPER_KEYS) and form_of(row, None, mapping)[0] is None and not export_of(row):
         for key in WRAPPER_KEYS:
             inner = row.get(key)
             inner = _inner(inner, "{") if isinstance(inner, str) else inner
-            if isinstance(inner, dict) and dialect_of(inner, None, mapping) is not None:
+            if isinstance(inner, dict) and form_of(inner, None, mapping)[0] is not None:
                 return inner, key
     return row, ""
 
@@ -226,6 +234,16 @@ def _answered(wrapper: str, whole: Mapping[str, Any], row: Mapping[str, Any]) ->
         response = response["body"] if wrapper != "body" or "response" in whole else response
     if wrapper not in ("request", "body") or not isinstance(response, dict):
         return None
+    output, asked = response.get("output"), row.get("messages")
+    if isinstance(asked, list) and asked and isinstance(output, list) and all(map(is_item, output)):
+        problems: list[Problem] = []
+        added = messages_of_items(output, problems, "output", {})
+        # What OpenAI itself searched or ran is no part that Google knows, so the row is no example with it.
+        return (
+            {**row, "messages": [*asked, *added]}
+            if added and "hosted-tool" not in {p.rule for p in problems}
+            else None
+        )
     for key, answers, inner, role in (
         ("contents", "candidates", "content", "model"),
         ("messages", "choices", "message", "assistant"),
@@ -237,6 +255,15 @@ def _answered(wrapper: str, whole: Mapping[str, Any], row: Mapping[str, Any]) ->
         if isinstance(answer, dict) and isinstance(last, dict) and last.get("role") != role:
             return {**row, key: [*turns, {"role": role, **answer}]}
     return None
+
+
+def form_of(
+    row: Mapping[str, Any], expected: Dialect | None = None, mapping: FieldMapping | None = None
+) -> tuple[Dialect | None, KnownForm | None]:
+    """Return the dialect of a row, and the row as that dialect writes it where the file writes it otherwise."""
+    if mapping is None and (known := in_known_form(row)) is not None:
+        return dialect_of(known.row, expected), known
+    return dialect_of(row, expected, mapping), None
 
 
 def dialect_of(
@@ -298,16 +325,17 @@ def _read_pair(row: Mapping[str, Any], questions: Sequence[str], answer: str, pa
     used = {*questions, answer}
     if parsed.dialect is _MAPPED:
         used |= _unnamed(row, parsed)
-    history: list[str] = []
-    if "history" not in used and "history" in row:
-        history = read_history(row["history"], problems)
-        used.add("history")
-    system = read_side_keys(row, used, problems) + _beside_inner(row, (*questions, answer), parsed)
+    beside = read_side_keys(row, used, problems) + _beside_inner(row, (*questions, answer), parsed)
     if not problems.refused and output is not None:
         texts = [part for part in parts if part and part.strip()] if len(parts) > 1 else [parts[0] or ""]
         question = BLANK_LINE.join(texts)
-        joined = BLANK_LINE.join(turn.text for turn in system if turn.text.strip())
-        parsed.example = Example(joined, (*history, question, output))
+        turns = [*beside, ChatTurn("user", question, questions[0]), ChatTurn("model", output, answer)]
+        if any(turn.role != "system" for turn in beside):
+            joined, ordered = order_turns(turns, problems, lenient=True)
+        else:
+            joined, ordered = BLANK_LINE.join(t.text for t in beside if t.text.strip()), [question, output]
+        if not problems.refused:
+            parsed.example = Example(joined, tuple(ordered))
 
 
 def _beside_inner(row: Mapping[str, Any], paths: Sequence[str], parsed: ParsedRow) -> list[ChatTurn]:

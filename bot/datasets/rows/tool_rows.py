@@ -48,7 +48,11 @@ def read_tool_row(
     `shown_key` is what the file calls the messages.
     """
     key = "contents" if dialect is Dialect.VERTEX else "messages"
-    system = read_side_keys(row, {key, *TOOL_KEYS}, problems)
+    beside = read_side_keys(row, {key, *TOOL_KEYS}, problems)
+    system = [turn for turn in beside if turn.role == "system"]
+    earlier: Contents = [
+        {"role": turn.role, "parts": [{"text": turn.text}]} for turn in beside if turn.role != "system"
+    ]
     if dialect is Dialect.VERTEX:
         contents = _read_contents(row.get("contents"), problems)
         tools = _read_tools(row.get("tools"), problems)
@@ -58,6 +62,7 @@ def read_tool_row(
         tools = read_openai_tools(row, problems)
     if problems.refused:
         return None
+    contents = earlier + contents
     _check_calls(contents, tools, problems)
     pictures = sum(_is_picture(part) for content in contents for part in content["parts"])
     if pictures > MOST_IN_A_ROW:

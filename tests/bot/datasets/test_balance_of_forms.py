@@ -42,6 +42,11 @@ def human(question: str, answer: str) -> list[dict[str, str]]:
     return [{"from": "human", "value": question}, {"from": "gpt", "value": answer}]
 
 
+def item(text: str, role: str = "assistant") -> dict[str, Any]:
+    kind = "output_text" if role == "assistant" else "input_text"
+    return {"type": "message", "role": role, "content": [{"type": kind, "text": text}]}
+
+
 def called(question: str, answer: str) -> list[dict[str, Any]]:
     call = {"id": "c1", "type": "function", "function": {"name": "tide", "arguments": "{}"}}
     asked, said = chat(question, answer)
@@ -62,6 +67,11 @@ FORMS = [
     Form("ShareGPT", lambda q, a: {"conversations": human(q, a)}),
     Form("ShareGPT", human),
     Form("ShareGPT", lambda q, a: {"turns": chat(q, a)}),
+    Form("ShareGPT", lambda q, a: {"data": ["Hi", "Hello", q, a]}),
+    Form(
+        "ShareGPT", lambda q, a: {"conversation": [{"input": "Hi", "output": "Hello"}, {"input": q, "output": a}]}
+    ),
+    Form("ShareGPT", lambda q, a: {"Conversations": [{"From": "human", "Value": q}, {"From": "gpt", "Value": a}]}),
     Form(
         "Alpaca",
         lambda q, a: {
@@ -75,7 +85,11 @@ FORMS = [
     Form(
         "Claude and Bedrock", lambda q, a: {"system": [{"text": "Be brief."}], "messages": chat([{"text": q}], a)}
     ),
+    Form("OpenAI Responses", lambda q, a: {"instructions": "Be brief.", "input": q, "output": [item(a)]}),
+    Form("OpenAI Responses", lambda q, a: {"items": [item(q, "user"), item(a)]}),
     Form("preference pairs", lambda q, a: {"prompt": q, "chosen": a, "rejected": "No idea."}),
+    Form("preference pairs", lambda q, a: {"prompt": q, "win": a, "lose": "No idea."}),
+    Form("preference pairs", lambda q, a: {"prompt": q, "response_a": "No idea.", "response_b": a, "winner": "B"}),
     Form(
         "preference pairs",
         lambda q, a: {

@@ -30,10 +30,11 @@ FORMS = [
     ("messages", "messages", Dialect.MESSAGES, 3),
     ("OpenAI chat", "openai_chat", Dialect.OPENAI, 2),
     ("prompt and completion", "prompt_completion", Dialect.PROMPT, 4),
-    ("ShareGPT", "sharegpt", Dialect.SHAREGPT, 3),
-    ("Alpaca", "alpaca", Dialect.ALPACA, 3),
+    ("ShareGPT", "sharegpt", Dialect.SHAREGPT, 4),
+    ("Alpaca", "alpaca", Dialect.ALPACA, 4),
     ("Claude and Bedrock", "claude", Dialect.OPENAI, 2),
-    ("preference pairs", "preference_pairs", Dialect.TRL, 3),
+    ("OpenAI Responses", "openai_responses", Dialect.OPENAI, 2),
+    ("preference pairs", "preference_pairs", Dialect.TRL, 5),
     ("tools and pictures", "tools_and_pictures", Dialect.VERTEX, 2),
     ("tools and pictures", "openai_tools", Dialect.OPENAI, 2),
     ("any other keys", "other_keys", Dialect.MAPPED, 3),
@@ -119,7 +120,7 @@ def test_each_form_of_the_readme_is_recognized_by_its_rows(
     assert (report.dialect, report.rows, report.examples) == (dialect, rows, rows)
     assert report.ok
     assert report.asks_for_preferred == (form == "preference pairs")
-    assert rules(report) == ([("preferred-only", rows, (1, 2, 3))] if form == "preference pairs" else [])
+    assert rules(report) == ([("preferred-only", rows, (1, 2, 3, 4, 5))] if form == "preference pairs" else [])
 
 
 def test_the_readme_names_the_forms_that_have_a_file() -> None:
