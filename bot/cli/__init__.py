@@ -20,6 +20,7 @@ from bot.cli import (
     serving,
     through_the_bot,
 )
+from bot.cli.terminals import check_folder, give_up_output, prepare_output, refusal_text
 from bot.errors import BotError
 
 COMMANDS: Final = (
@@ -55,9 +56,17 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command; print an error of ours on standard error, without a traceback."""
+    """Run the command; print an error of ours, or of this machine, on standard error, without a traceback."""
+    prepare_output()
     try:
+        check_folder()
         cli()
     except BotError as error:
         click.echo(f"{error.message.rstrip()}\n{error.hint}".rstrip(), err=True)
+        sys.exit(1)
+    except OSError as error:
+        if error.strerror is None:
+            raise
+        give_up_output()
+        click.echo(refusal_text(error), err=True)
         sys.exit(1)

@@ -97,7 +97,11 @@ def check(
     profile = PROFILES[backend]
     mapping = mapping_of(input_key, output_key)
     checker = DatasetChecker(
-        file.name, profile.limits, target=profile.dialect, mapping=mapping, pictures=local_pictures(pictures)
+        click.format_filename(file.name),
+        profile.limits,
+        target=profile.dialect,
+        mapping=mapping,
+        pictures=local_pictures(pictures),
     )
     for chunk in chunks(file, "Checking", encoding):
         checker.feed(chunk)
@@ -111,14 +115,14 @@ def check(
     if ready and not as_json:
         click.echo(_estimate(report, trained, epochs, profile, base or profile.base_models[0]))
     if directory is not None:
-        repairer = Repairer(file.name, profile.limits, profile.dialect, mapping, mask=mask)
+        repairer = Repairer(click.format_filename(file.name), profile.limits, profile.dialect, mapping, mask=mask)
         _write_repaired(directory, file, repairer, encoding, pictures=report.pictures > 0)
     sys.exit(0 if ready else 1)
 
 
 def _report_json(
     report: "DatasetReport", trained_examples: int, epochs: int | None, profile: "BackendProfile", base_model: str
-) -> str:
+) -> bytes:
     """Return the report and the estimate without the examples' own texts; amounts are texts, and exact."""
     import msgspec
 
@@ -134,7 +138,7 @@ def _report_json(
             "usd": cost.cost(cost.passes),
             "highest_usd": cost.highest_cost(cost.passes),
         }
-    return msgspec.json.format(msgspec.json.encode(fields)).decode()
+    return msgspec.json.format(msgspec.json.encode(fields))
 
 
 def _cost(

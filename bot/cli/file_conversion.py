@@ -98,7 +98,11 @@ def convert_file(
 
     limits = DatasetLimits(takes_tools=target == "vertex")
     checker = DatasetChecker(
-        file.name, limits, target=Dialect(target), mapping=mapping, pictures=local_pictures(pictures)
+        click.format_filename(file.name),
+        limits,
+        target=Dialect(target),
+        mapping=mapping,
+        pictures=local_pictures(pictures),
     )
     for chunk in chunks(file, "Checking", encoding):
         checker.feed(chunk)
@@ -119,7 +123,9 @@ def convert_file(
         click.echo(text, err=True)
     if report.pictures:
         click.echo(pictures_stay(out), err=True)
-    converter = Converter(report.dialect, Dialect(target), mapping, report.sha256, name=file.name)
+    converter = Converter(
+        report.dialect, Dialect(target), mapping, report.sha256, name=click.format_filename(file.name)
+    )
     if out is None:
         _convert_to(sys.stdout.buffer, converter, file, encoding)
         return report.examples

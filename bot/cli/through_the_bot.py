@@ -69,7 +69,8 @@ def start(
     The file is posted in the channel, where the card then shows the progress. The person needs the same rights as
     in Slack. Example: tunebot start examples.jsonl name=capitals epochs=3 --as U012 --channel C012
     """
-    query = {"person": person, "channel": channel, "words": " ".join(words), "name": file.name, "yes": int(yes)}
+    name = click.format_filename(file.name)
+    query = {"person": person, "channel": channel, "words": " ".join(words), "name": name, "yes": int(yes)}
     try:
         with file.open("rb") as content:
             answer = _send("start", query, content)
@@ -132,6 +133,7 @@ def status(name: str, person: str, channel: str, as_json: bool) -> None:
 @click.option("--model", default="", help="The model's name; without it the channel's model.")
 def ask(question: str, person: str, channel: str, as_json: bool, model: str) -> None:
     """Ask a tuned model as a person of the workspace; nothing is posted in Slack."""
+    _check_text(question)
     answer = _send("ask", {"person": person, "channel": channel, "model": model}, question.encode())
     if not answer["ok"]:
         _refuse(answer, as_json)
@@ -159,6 +161,8 @@ def _refuse(answer: dict[str, Any], as_json: bool, hint: str = "") -> None:
 def _send(command: str, query: dict[str, Any], body: Any = b"") -> dict[str, Any]:
     """Send a command to the bot that uses the database; returns its answer. Raises BotError if there is none."""
     path = _socket()
+    for text in map(str, query.values()):
+        _check_text(text)
     with closing(_BotConnection(path)) as connection:
         try:
             connection.connect()
@@ -176,6 +180,17 @@ def _send(command: str, query: dict[str, Any], body: Any = b"") -> dict[str, Any
                 f"No answer came from the bot ({type(error).__name__}).",
                 "It may have done it, or still do it: see tunebot status before you send it again.",
             ) from error
+
+
+def _check_text(text: str) -> None:
+    """Raise BotError if what was typed holds bytes that are not UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise BotError(
+            f"What was typed holds bytes that are not UTF-8: {click.format_filename(text)}.",
+            "Type it in a terminal with UTF-8, or set LC_ALL to the locale that the text is in.",
+        ) from error
 
 
 def _socket() -> str:
