@@ -21,6 +21,8 @@ from bot.sandbox.slack import SlackStandIn
 from bot.sandbox.stage import BUCKET, Stage
 
 BOUND_MEGABYTES = 150
+# A file of this size costs more than the bot starts without asking twice.
+NO_SECOND_YES = {"TUNEBOT_CONFIRM_USD": "1000000"}
 WORDS = ("the", "model", "reads", "a", "question", "and", "answers", "in", "plain", "words", "at", "once", "again")
 
 
@@ -69,7 +71,7 @@ async def measure(megabytes: int) -> Measured:
             ada = slack.person("ada", "Ada")
             channel = slack.add_channel("tuning", ada)
             file = ada.upload(channel, "large.jsonl", content)
-            async with Stage(slack, google, Path(directory)) as stage:
+            async with Stage(slack, google, Path(directory), environment=NO_SECOND_YES) as stage:
                 idle = peak_memory(stage.process_id)
                 begun = time.perf_counter()
                 await ada.slash_command(channel, "/tune", f"start name=large file={ada.permalink(file)}")
