@@ -41,6 +41,7 @@ ROLES: Final = "Storage Object Admin on the bucket"
 CHUNK: Final = 2 * 1024 * 1024
 JSONL_TYPE: Final = "application/jsonl"
 _CHUNK_UNIT: Final = 256 * 1024
+_PIECE: Final = 64 * 1024
 _INCOMPLETE: Final = 308
 _LIST_FIELDS: Final = "items(name,size,timeCreated),nextPageToken"
 
@@ -258,8 +259,13 @@ class _Upload:
         # The session's URL is enough for Google. The token is not sent, because the URL may name any host.
         return await self._http.upload_client.put(
             self._session,
-            content=data,
-            headers={"content-range": content_range, "content-type": self._content_type},
+            # httpx keeps a request until the garbage collector comes, and bytes given as they are with it.
+            content=_pieces_of(data),
+            headers={
+                "content-length": str(len(data)),
+                "content-range": content_range,
+                "content-type": self._content_type,
+            },
             timeout=httpx.Timeout(self._http.retry_policy.generation, connect=self._http.retry_policy.connect),
         )
 
@@ -273,6 +279,12 @@ async def _in_chunks_of(chunks: AsyncIterator[bytes], size: int) -> AsyncGenerat
             yield bytes(buffer[:size]), False
             del buffer[:size]
     yield bytes(buffer), True
+
+
+async def _pieces_of(data: bytes) -> AsyncGenerator[bytes, None]:
+    """Yield the bytes in pieces; a generator at its end holds none of them."""
+    for start in range(0, len(data), _PIECE):
+        yield data[start : start + _PIECE]
 
 
 async def upload_backup(storage: CloudStorage, folder: str, path: Path) -> None:

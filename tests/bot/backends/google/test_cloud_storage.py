@@ -1,11 +1,15 @@
 """Uploads of any length and reads resume after a broken connection."""
 
+import gc
 import random
-from collections.abc import AsyncIterator
+import tracemalloc
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 
 import pytest
 from aiohttp import web
 
+from bot.backends.google import cloud_storage
 from bot.backends.google.auth import AccessToken
 from bot.backends.google.cloud_storage import CloudStorage, GcsObject
 from bot.backends.google.http import GoogleHttp
@@ -61,6 +65,28 @@ async def test_upload_waits_for_no_more_than_one_chunk(google: GoogleStandIn, st
 
     await storage.upload(TARGET, watched())
     assert sent_when == [0, 0, 0, 1, 2, 3, 4, 5] or sent_when[-1] >= 5
+
+
+@contextmanager
+def without_garbage_collector() -> Iterator[None]:
+    """Note who allocates memory while nothing but the end of a reference gives it back."""
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    try:
+        yield
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+
+
+async def test_upload_keeps_no_chunk_that_google_has_stored(google: GoogleStandIn, storage: CloudStorage) -> None:
+    only_uploads = [tracemalloc.Filter(True, cloud_storage.__file__)]
+    with without_garbage_collector():
+        await storage.upload(TARGET, chunks(content(12 * CHUNK_UNIT)))
+        kept = tracemalloc.take_snapshot().filter_traces(only_uploads)
+    assert sum(line.size for line in kept.statistics("filename")) < CHUNK_UNIT
+    assert stored(google) == content(12 * CHUNK_UNIT)
 
 
 @pytest.mark.parametrize("fault", ["reset", "lose_answer", "503", "garbled"])
