@@ -1,6 +1,6 @@
 """Builds the listeners: the part of the wiring that knows Slack.
 
-`bot/app.py` calls these functions, and so do the tests, with stores, use cases and a clock of their own.
+`bot/app/` calls these functions, and so do the tests, with stores, use cases and a clock of their own.
 """
 
 from collections.abc import Sequence

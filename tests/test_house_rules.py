@@ -15,7 +15,7 @@ SOURCES: Final = ("bot", "handlers", "storage")
 
 # What each package shows: the names of DESIGN, and no other.
 SHOWN: Final = {
-    "bot": "app.py cli settings errors.py domain ports tuning chat spending people evaluation delivery "
+    "bot": "app cli settings errors.py domain ports tuning chat spending people evaluation delivery "
     "runtime backends datasets sandbox",
     "handlers": "assembly.py errors.py slack_errors.py listeners syntax start_flow delivery transport blocks",
 }

@@ -127,8 +127,8 @@ async def _google(settings: "Settings") -> "AsyncIterator[Google]":
 @asynccontextmanager
 async def _tidying(settings: "Settings") -> "AsyncIterator[Tidying]":
     """Open it on a copy of the database, because the bot may be using the database itself."""
-    from bot.app import SYSTEM_CLOCK
     from bot.ports.stores import BY_TERMINAL, AuditEntry
+    from bot.runtime.clocks import SYSTEM_CLOCK
     from bot.tuning.tidying import Tidying
     from storage import open_stores
     from storage.audit_log import append_from_outside

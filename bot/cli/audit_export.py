@@ -31,7 +31,7 @@ def audit(form: str) -> None:
 
 async def _lines_of(database: Path) -> "Sequence[AuditLine]":
     """Return all lines, oldest first, of a copy of the database, also while a bot uses it. Raises StorageError."""
-    from bot.app import SYSTEM_CLOCK
+    from bot.runtime.clocks import SYSTEM_CLOCK
     from storage import open_stores
     from storage.backup import copy_database
 

@@ -40,7 +40,7 @@ async def _spend_csv_of(database: Path, month: date) -> str:
 
     It reads a copy, which is migrated if it is of an older version; the database itself stays as it is.
     """
-    from bot.app import SYSTEM_CLOCK
+    from bot.runtime.clocks import SYSTEM_CLOCK
     from bot.spending.month_report import next_month, spend_csv, start_of
     from storage import open_stores
     from storage.backup import copy_database

@@ -1,3 +1,3 @@
 """What the use cases need from outside, as Protocols. `bot/backends` implements those for Google, `handlers` those
-for Slack, `storage` those for SQLite. Only `bot/app.py` knows which class implements which Protocol.
+for Slack, `storage` those for SQLite. Only `bot/app/` knows which class implements which Protocol.
 """

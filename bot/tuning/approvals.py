@@ -21,7 +21,7 @@ from bot.ports.clock import Clock
 from bot.ports.job_store import Change, JobStore
 from bot.ports.notifier import NoticeKind
 from bot.ports.stores import BY_BOT, AuditEntry
-from bot.runtime.steady_time import SteadyTime
+from bot.runtime.clocks import SteadyTime
 from bot.spending.estimates import reason_to_approve
 from bot.tuning.start_recheck import StartRecheck
 

@@ -18,7 +18,7 @@ from bot.ports.backends import TuningBackend, offered_backend
 from bot.ports.clock import Clock
 from bot.ports.job_store import Change, JobStore
 from bot.ports.notifier import NoticeKind
-from bot.runtime.steady_time import SteadyTime
+from bot.runtime.clocks import SteadyTime
 from bot.tuning.cancellation import Cancellations
 from bot.tuning.ceiling import NO_CEILING, Ceiling
 from bot.tuning.job_service import JobService

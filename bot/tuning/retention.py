@@ -8,7 +8,7 @@ from bot.domain.retention_rules import RetentionRules
 from bot.errors import GoogleError
 from bot.ports.clock import Clock
 from bot.ports.erasure import ErasureStore
-from bot.runtime.steady_time import SteadyTime
+from bot.runtime.clocks import SteadyTime
 from bot.tuning.tidying import Tidying
 
 logger = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from bot.ports.backends import TuningBackend
 from bot.ports.clock import Clock
 from bot.ports.job_store import Change, JobStore
 from bot.ports.stores import BY_BOT, AuditEntry
-from bot.runtime.steady_time import SteadyTime
+from bot.runtime.clocks import SteadyTime
 
 FILE: Final = "file"
 ENDPOINT: Final = "endpoint"

@@ -22,10 +22,10 @@ from tempfile import TemporaryDirectory
 import click
 from sqlite_utils import Database as Connection
 
-from bot.app import SYSTEM_CLOCK
 from bot.domain.chat import ModelRef
 from bot.domain.jobs import JobState
 from bot.domain.place import Place, Requester, Sight
+from bot.runtime.clocks import SYSTEM_CLOCK
 from bot.spending.price_table import read_price_table
 from bot.tuning.retirement_watch import RetirementWatch
 from storage import Stores, open_stores

@@ -18,7 +18,6 @@ from typing import Final
 
 import msgspec
 
-from bot.app import SYSTEM_CLOCK
 from bot.backends import open_google
 from bot.chat.answer_worker import AnswerWorker
 from bot.chat.compare import Comparisons
@@ -26,6 +25,7 @@ from bot.domain.chat import ModelRef, Question
 from bot.domain.place import Place
 from bot.ports.questions import OpenQuestion
 from bot.runtime.backoff import Backoff
+from bot.runtime.clocks import SYSTEM_CLOCK
 from handlers.blocks.message import Message
 from handlers.delivery.answer_posts import SlackAnswerPoster
 from handlers.delivery.live_pace import LiveAnswers

@@ -15,12 +15,13 @@ import pytest
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
 
-from bot.app import SYSTEM_CLOCK, build_use_cases
+from bot.app import build_use_cases
 from bot.domain.jobs import JobState, TuningJob
 from bot.domain.place import Place, Requester
 from bot.domain.requests import Proposal
 from bot.domain.roles import EVERYONE, Role, RoleGrant
 from bot.runtime.background_tasks import BackgroundTasks
+from bot.runtime.clocks import SYSTEM_CLOCK
 from bot.sandbox.slack import SlackStandIn
 from handlers.assembly import build_bolt_app, build_handlers
 from handlers.blocks.private_metadata import pack_requester

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import SYSTEM_CLOCK
 from bot.errors import StorageError
+from bot.runtime.clocks import SYSTEM_CLOCK
 from storage import open_stores
 from storage.backup import copy_database
 from storage.restoring import restore_database

@@ -12,8 +12,8 @@ import sqlite_utils
 from aiohttp import web
 
 from bot import app
-from bot.app import SYSTEM_CLOCK
 from bot.ports.diagnosis import Mark
+from bot.runtime.clocks import SYSTEM_CLOCK
 from bot.runtime.doctor import Row
 from bot.sandbox.google import BucketSettings, GoogleStandIn
 from bot.sandbox.slack import SlackStandIn

@@ -41,7 +41,7 @@ FILE = f"gs://{BUCKET}/numbers.jsonl"
 
 @dataclass(slots=True)
 class Harness:
-    """Everything that `bot/app.py` builds but what needs Slack, by the same functions."""
+    """Everything that `bot/app/` builds but what needs Slack, by the same functions."""
 
     google: GoogleStandIn
     clock: FixedClock

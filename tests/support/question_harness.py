@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-from bot.app import SYSTEM_CLOCK
 from bot.chat.answer_worker import AnswerWorker
 from bot.domain.chat import Answer, Conversation, ModelAnswer, ModelRef, Question
 from bot.domain.place import Place
 from bot.runtime.background_tasks import BackgroundTasks
+from bot.runtime.clocks import SYSTEM_CLOCK
 from bot.sandbox.slack import Channel
 from handlers.blocks.message import Message
 from handlers.delivery.idempotent_poster import IdempotentPoster

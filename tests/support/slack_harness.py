@@ -8,7 +8,6 @@ from pathlib import Path
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.app import SYSTEM_CLOCK
 from bot.backends.profiles import VERTEX
 from bot.delivery.outbox_sender import OutboxSender
 from bot.domain.jobs import Failure, JobState, TuningJob
@@ -17,6 +16,7 @@ from bot.domain.requests import Proposal
 from bot.ports.job_store import Change
 from bot.ports.notifier import NoticeKind
 from bot.runtime.backoff import Backoff
+from bot.runtime.clocks import SYSTEM_CLOCK
 from bot.sandbox.slack import Channel, Message, Person, SlackStandIn, WebCall
 from bot.settings import Settings
 from bot.spending.price_table import read_price_table

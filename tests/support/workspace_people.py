@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from bot.app import SYSTEM_CLOCK, build_use_cases
+from bot.app import build_use_cases
 from bot.chat.answer_settings import AnswerSettings
 from bot.chat.chat_service import ChatService
 from bot.chat.gone_models import GoneModels
@@ -12,6 +12,7 @@ from bot.people.job_access import JobAccess
 from bot.people.roles import Roles
 from bot.ports.backends import TuningBackend
 from bot.ports.workspace_members import UnknownMembers
+from bot.runtime.clocks import SYSTEM_CLOCK
 from bot.spending.price_table import read_price_table
 from handlers.assembly import UseCases
 from storage import Stores
@@ -33,7 +34,7 @@ class FullMembers(UnknownMembers):
 
 
 def build_open_use_cases(stores: Stores, *parts: Any, **options: Any) -> UseCases:
-    """Build the use cases of `bot/app.py` for such a workspace."""
+    """Build the use cases of `bot/app/` for such a workspace."""
     return build_use_cases(stores, *parts, **{"members": FullMembers(), "named_roles": EVERYONE_TUNES, **options})
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import SYSTEM_CLOCK, open_backup_target
+from bot.app import open_backup_target
+from bot.runtime.clocks import SYSTEM_CLOCK
 from bot.runtime.scheduled_backups import ScheduledBackups
 from bot.sandbox.google import GoogleStandIn
 from storage import open_stores

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import SYSTEM_CLOCK
 from bot.chat.answer_worker import StoredLive
 from bot.domain.chat import Answer, ModelAnswer, Question
 from bot.domain.place import Place, Requester
 from bot.errors import Outdated, StorageError
 from bot.ports.questions import OpenQuestion
 from bot.runtime.background_tasks import BackgroundTasks
+from bot.runtime.clocks import SYSTEM_CLOCK
 from handlers.blocks.chat.answer import build_asked_answer
 from handlers.blocks.message import Message
 from handlers.delivery import answer_posts

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import SYSTEM_CLOCK
 from bot.chat.home_page import HomePages
 from bot.domain.place import Place, Requester
+from bot.runtime.clocks import SYSTEM_CLOCK
 from handlers.delivery.home_tabs import HomeTabs
 from tests.support.builders import job
 from tests.support.slack_harness import SlackHarness, open_slack_harness

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import SYSTEM_CLOCK
 from bot.chat.answer_worker import StoredLive
 from bot.domain.chat import Answer, ModelAnswer, Question
 from bot.ports.questions import OpenQuestion
+from bot.runtime.clocks import SYSTEM_CLOCK
 from bot.sandbox.slack import Message
 from handlers.blocks.chat.answer import build_answer, build_asked_answer
 from handlers.delivery.answer_posts import SlackAnswerPoster

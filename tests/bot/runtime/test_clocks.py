@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from bot.runtime.steady_time import SteadyTime
+from bot.runtime.clocks import SteadyTime
 from tests.support.clock import NOON, FixedClock
 
 HOUR = timedelta(hours=1)

@@ -1,0 +1,47 @@
+"""Where copies of the database go, on a schedule and by command."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+from bot.backends import BackendOptions
+from bot.backends.google.cloud_storage import upload_backup
+from bot.ports.clock import Clock
+from bot.runtime.scheduled_backups import ScheduledBackups, Store
+from bot.settings import Settings
+from storage.backup import copy_database, copy_private
+
+
+@asynccontextmanager
+async def scheduled_backups(settings: Settings, options: BackendOptions, clock: Clock) -> AsyncIterator[None]:
+    """Copy the database now and then inside the block, where the settings say so."""
+    if not settings.backup_to:
+        yield
+        return
+    async with open_backup_target(settings.backup_to, options) as store:
+        copy = partial(copy_database, Path(settings.database))
+        backups = ScheduledBackups(copy, store, clock, settings.backup_hours * 3600)
+        watch = asyncio.create_task(backups.watch(), name="backups")
+        try:
+            yield
+        finally:
+            watch.cancel()
+
+
+@asynccontextmanager
+async def open_backup_target(folder: str, options: BackendOptions) -> AsyncIterator[Store]:
+    """Yield what stores a file in a folder, of this machine or at a `gs://` address, under the file's own name."""
+    if not folder.startswith("gs://"):
+
+        async def store(path: Path) -> None:
+            await asyncio.to_thread(copy_private, path, Path(folder))
+
+        yield store
+        return
+    storage = options.storage(options.credentials())
+    try:
+        yield partial(upload_backup, storage, folder)
+    finally:
+        await storage.close()
