@@ -18,7 +18,7 @@ from bot.datasets.checks.totals import CUT_END, LONG_OUTPUT, Totals
 from bot.datasets.checks.whole_file import check_amount, check_content, check_size, check_validation, task_of
 from bot.datasets.findings.collector import FindingCollector, Problem
 from bot.datasets.findings.findings import shorten
-from bot.datasets.findings.fingerprints import Fingerprints, hash_input, hash_output
+from bot.datasets.findings.fingerprints import Fingerprints, hash_all, hash_input, hash_output
 from bot.datasets.findings.near_repeats import NearRepeats
 from bot.datasets.findings.report import OUT_OF_TIME, TOO_MANY_BAD_ROWS, DatasetReport, Preview
 from bot.datasets.formats.json_lines import PIECE_BYTES, Block
@@ -223,12 +223,13 @@ class DatasetChecker:
         if len(self._previews) < _PREVIEWS:
             self._previews += map(_preview, islice(columns.examples(), _PREVIEWS - len(self._previews)))
         self._systems.add(columns)
-        inputs, outputs = list(map(str.encode, columns.inputs)), list(map(str.encode, columns.outputs))
-        compared = list(map(str.encode, columns.compared_outputs())) if columns.rejected else outputs
-        self._fingerprints.add(list(map(hash_input, inputs)), list(map(hash_output, compared)))
+        inputs, input_bytes = hash_all(hash_input, columns.inputs)
+        outputs, output_bytes = hash_all(hash_output, columns.outputs)
+        compared = hash_all(hash_output, columns.compared_outputs())[0] if columns.rejected else outputs
+        self._fingerprints.add(inputs, compared)
         self._fingerprints.near.add(first, columns.inputs, columns.outputs)
         separators = len(columns.texts) - 2 * len(columns)
-        self._totals.add(columns, sum(map(len, inputs)) + sum(map(len, outputs)) - separators)
+        self._totals.add(columns, input_bytes + output_bytes - separators)
         self._note_blank_words(first, columns)
         for found in CUT_END.finditer("".join(map(_last_character, columns.outputs))):
             i = found.start()

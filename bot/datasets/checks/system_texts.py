@@ -20,7 +20,10 @@ class SystemTexts:
 
     def add(self, columns: Columns) -> None:
         """Count the rows of a batch."""
-        batch = Counter(columns.systems())
+        systems = columns.systems()
+        # Comparing texts takes a tenth of the time that hashing them takes, and mostly all are the same.
+        same = systems and systems.count(systems[0]) == len(systems)
+        batch = {systems[0]: len(systems)} if same else Counter(systems)
         for text, rows in batch.items():
             if text not in self._rows:
                 self._characters += len(text)

@@ -112,7 +112,7 @@ class Lengths:
         for size in set(bits):
             self._counts[size] += bits.count(size)
         self.total += sum(lengths)
-        self.longest = max(self.longest, *lengths)
+        self.longest = max(self.longest, max(lengths))
 
     def at_least(self, length: int) -> int:
         """Return how many texts have at least this length, a power of two."""

@@ -7,7 +7,7 @@ two inputs are taken for one another is one in nine million.
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -24,6 +24,19 @@ _SHOWN = 5
 
 hash_input = xxhash.xxh3_64_intdigest
 hash_output = xxhash.xxh32_intdigest
+# Texts that are encoded together: they are hashed while they are in the processor's cache.
+_ENCODED = 64
+
+
+def hash_all(hash_of: Callable[[bytes], int], texts: Sequence[str]) -> tuple[list[int], int]:
+    """Return the hash of each text, and the bytes of all of them together."""
+    hashes: list[int] = []
+    size = 0
+    for start in range(0, len(texts), _ENCODED):
+        encoded = list(map(str.encode, texts[start : start + _ENCODED]))
+        hashes += map(hash_of, encoded)
+        size += sum(map(len, encoded))
+    return hashes, size
 
 
 def share_of_hashes(share: float) -> int:

@@ -10,7 +10,7 @@ from bot.datasets.rows.examples import Example
 
 # Stands between the texts of an input when they are hashed; no text that is passed on holds it.
 SEPARATOR = "\0"
-_PAIR = 2
+_PAIR, _SINGLE = 2, 3
 
 
 @dataclass
@@ -41,7 +41,14 @@ class Columns:
         if self.most_texts == _PAIR:
             return self.texts[::2]
         texts, join = self.texts, SEPARATOR.join
-        return [join(texts[end - n : end - 1]) for end, n in zip(self._ends, self.counts, strict=True)]
+        return [
+            texts[end - 2]
+            if n == _PAIR
+            else f"{texts[end - 3]}{SEPARATOR}{texts[end - 2]}"
+            if n == _SINGLE
+            else join(texts[end - n : end - 1])
+            for end, n in zip(self._ends, self.counts, strict=True)
+        ]
 
     @cached_property
     def outputs(self) -> list[str]:
