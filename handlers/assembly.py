@@ -20,7 +20,7 @@ from bot.people.forgetting import Forgetting
 from bot.people.job_access import JobAccess
 from bot.people.roles import Roles
 from bot.ports.clock import Clock
-from bot.ports.fine_tuning_jobs import FineTuningJobs
+from bot.ports.files import FineTuningJobs
 from bot.ports.job_store import JobStore
 from bot.ports.stores import AuditLog, PendingModalStore
 from bot.runtime.background_tasks import BackgroundTasks

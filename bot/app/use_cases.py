@@ -15,7 +15,7 @@ from bot.chat.home_page import HomePages
 from bot.chat.question_limits import NO_LIMITS, QuestionLimits
 from bot.datasets import WORKER_MODULE
 from bot.domain.approval import ApprovalRules
-from bot.domain.retention_rules import RetentionRules
+from bot.domain.leftovers import RetentionRules
 from bot.domain.roles import Role, RoleGrant
 from bot.domain.spending import ConfirmationRules
 from bot.people.forgetting import Forgetting
@@ -23,8 +23,7 @@ from bot.people.job_access import JobAccess
 from bot.people.roles import Roles
 from bot.ports.backends import TuningBackend
 from bot.ports.clock import Clock
-from bot.ports.files import FileReader
-from bot.ports.fine_tuning_jobs import FineTuningJobs
+from bot.ports.files import FileReader, FineTuningJobs
 from bot.ports.workers import Workers
 from bot.ports.workspace_members import UNKNOWN_MEMBERS, WorkspaceMembers
 from bot.runtime.readiness import Readiness

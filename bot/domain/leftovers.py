@@ -1,4 +1,4 @@
-"""What is left of tunings at Google that no job needs any more: files in the bucket, and endpoints."""
+"""For how long the bot keeps what people wrote and uploaded, and what no job needs any more at Google."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,3 +23,12 @@ class Leftover:
     job: str = ""
     size: int = 0
     kept: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionRules:
+    """For how many days each kind is kept; 0 keeps it for ever."""
+
+    conversation_days: int = 365
+    report_days: int = 90
+    training_file_days: int = 90

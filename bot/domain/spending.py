@@ -1,16 +1,18 @@
 """What a tuning costs: exact amounts in US dollars, and the estimate that was shown before the start.
 
-Amounts are `Decimal` and never rounded here; only what shows them rounds them.
+Amounts are `Decimal`, and exact: only the texts that show them to people round them.
 """
 
 from dataclasses import dataclass
 from datetime import date
-from decimal import Context, Decimal, Inexact
+from decimal import ROUND_HALF_UP, Context, Decimal, Inexact
 from typing import Final
 
 MILLION_EXPONENT: Final = 6
 # Traps `Inexact`, so that an amount that does not fit raises instead of being rounded.
 _EXACT: Final = Context(prec=200, traps=[Inexact])
+_CENT: Final = Decimal("0.01")
+_LARGE: Final = Context(prec=200, rounding=ROUND_HALF_UP)
 
 
 def cost_of(tokens: int, usd_per_million: Decimal) -> Decimal:
@@ -24,6 +26,30 @@ def sum_of(*amounts: Decimal) -> Decimal:
     for amount in amounts:
         total = _EXACT.add(total, amount)
     return total
+
+
+def rounded(amount: Decimal) -> Decimal:
+    """Return the amount in whole cents; half a cent is rounded away from zero."""
+    return amount.quantize(_CENT, context=_LARGE)
+
+
+def usd_text(amount: Decimal) -> str:
+    """Return `$1,234.50`; `less than $0.01` for an amount that is not zero and that cents cannot show."""
+    if 0 < amount < _CENT:
+        return "less than $0.01"
+    return f"${rounded(amount):,f}"
+
+
+def about_text(amount: Decimal) -> str:
+    """Return `about $1.50` or `less than $0.01`, for an estimate."""
+    text = usd_text(amount)
+    return text if text.startswith("less") else f"about {text}"
+
+
+def exact_text(amount: Decimal) -> str:
+    """Return all digits of the amount, without an exponent and without zeros at the end: `0.00123`, `10`."""
+    text = format(amount, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
-"""Where training files are read from."""
+"""Where training files are read from, and the tunings of another provider."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from bot.domain.fine_tuning_job import FineTuningJob
 from bot.domain.place import Place
 from bot.errors import BadArgument
 
@@ -34,6 +35,18 @@ class FileReader(Protocol):
 
     def read(self, place: Place, user: str, location: str) -> AsyncGenerator[bytes, None]:
         """Yield the file's bytes in chunks of any size. Raises FileUnavailable, FileTooLarge, GoogleError."""
+        ...
+
+
+class FineTuningJobs(Protocol):
+    """Reads fine-tuning jobs, to repeat them here; a FileReader of the same provider reads their files."""
+
+    async def jobs(self, limit: int) -> Sequence[FineTuningJob]:
+        """Return the newest jobs. Raises FileUnavailable."""
+        ...
+
+    async def job(self, job_id: str) -> FineTuningJob:
+        """Return one job. Raises FileUnavailable, BadArgument for what is no id of a job."""
         ...
 
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import ConfigDict, SecretStr, ValidationError
 
 from bot.domain.approval import ApprovalRules
-from bot.domain.retention_rules import RetentionRules
+from bot.domain.leftovers import RetentionRules
 from bot.domain.roles import Role, RoleGrant
 from bot.domain.spending import ConfirmationRules
 from bot.errors import SettingsError

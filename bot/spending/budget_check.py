@@ -11,9 +11,8 @@ from typing import Final
 
 from bot.domain.budgets import WORKSPACE, Budget
 from bot.domain.jobs import TuningJob
-from bot.domain.spending import TuningEstimate, sum_of
+from bot.domain.spending import TuningEstimate, sum_of, usd_text
 from bot.errors import OverBudget
-from bot.spending.amounts import usd_text
 from bot.spending.month_report import Basis, spend_of
 
 WARNED_FROM: Final = 80  # percent

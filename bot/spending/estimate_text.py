@@ -7,8 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
-from bot.domain.spending import TuningEstimate
-from bot.spending.amounts import about_text, exact_text, usd_text
+from bot.domain.spending import TuningEstimate, about_text, exact_text, usd_text
 from bot.spending.estimates import is_dearer
 
 # Google's own choice for 166 rows, as its users reported in 2026.

@@ -12,8 +12,7 @@ from bot.datasets import DatasetReport
 from bot.datasets.findings.task_kinds import RECOMMENDED, Recommendation
 from bot.domain.approval import ApprovalRules
 from bot.domain.backend_profile import BackendProfile
-from bot.domain.spending import ConfirmationRules, TuningEstimate
-from bot.spending.amounts import about_text, usd_text
+from bot.domain.spending import ConfirmationRules, TuningEstimate, about_text, usd_text
 from bot.spending.price_table import PriceTable
 
 # Google's table has one range for every task, so it also counts where the task is not known.

@@ -16,9 +16,8 @@ from enum import StrEnum
 from typing import Final, TypeVar
 
 from bot.domain.jobs import JobState, TuningJob
-from bot.domain.spending import QuestionSum, cost_of, sum_of
+from bot.domain.spending import QuestionSum, about_text, cost_of, exact_text, sum_of
 from bot.errors import BadArgument
-from bot.spending.amounts import about_text, exact_text
 from bot.spending.estimate_text import day_text
 
 Key = TypeVar("Key")

@@ -17,11 +17,10 @@ from bot.domain.budgets import WORKSPACE, Budget, Purpose
 from bot.domain.chat import ModelAnswer, Question, Turn, estimated_tokens
 from bot.domain.generation_settings import GenerationSettings
 from bot.domain.place import Place
-from bot.domain.spending import QuestionCost, QuestionSum, cost_of, sum_of
+from bot.domain.spending import QuestionCost, QuestionSum, cost_of, sum_of, usd_text
 from bot.errors import AnswerLost, BotError, OverBudget, StorageError
 from bot.ports.clock import Clock
 from bot.ports.stores import BudgetStore, QuestionSpendStore
-from bot.spending.amounts import usd_text
 from bot.spending.budget_check import RAISED_BY, WARNED_FROM, BudgetUse, budget_name
 from bot.spending.month_report import month_of, next_month
 from bot.spending.price_table import PriceTable

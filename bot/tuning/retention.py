@@ -4,7 +4,7 @@ import logging
 from datetime import datetime, timedelta
 from typing import Final
 
-from bot.domain.retention_rules import RetentionRules
+from bot.domain.leftovers import RetentionRules
 from bot.errors import GoogleError
 from bot.ports.clock import Clock
 from bot.ports.erasure import ErasureStore

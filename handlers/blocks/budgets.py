@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from bot.domain.budgets import WORKSPACE
-from bot.spending.amounts import usd_text
+from bot.domain.spending import usd_text
 from bot.spending.budget_check import BudgetUse
 from handlers.blocks.elements import context, section
 from handlers.blocks.formatting import count

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 
-from bot.domain.spending import sum_of
-from bot.spending.amounts import about_text
+from bot.domain.spending import about_text, sum_of
 from bot.spending.month_report import MonthReport, Total
 from handlers.blocks.elements import context, section
 from handlers.blocks.formatting import count

@@ -13,7 +13,7 @@ from bot.domain.names import written_name
 from bot.domain.place import Requester
 from bot.domain.requests import StartRequest
 from bot.errors import BadArgument, BotError
-from bot.ports.fine_tuning_jobs import FineTuningJobs
+from bot.ports.files import FineTuningJobs
 from bot.tuning.proposals import Proposals
 from handlers.blocks.datasets.check_views import build_error_view
 from handlers.blocks.message import Message

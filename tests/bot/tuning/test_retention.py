@@ -3,9 +3,9 @@
 from dataclasses import replace
 from datetime import timedelta
 
+from bot.domain.leftovers import RetentionRules
 from bot.domain.place import Place
 from bot.domain.requests import StartRequest
-from bot.domain.retention_rules import RetentionRules
 from bot.ports.job_store import Change
 from bot.ports.stores import BY_BOT
 from bot.tuning.retention import Retention
