@@ -92,6 +92,7 @@ def register(app: AsyncApp, listeners: Listeners) -> None:
     app.action(card_buttons.USE_ACTION)(door.action(actions.job_use))
     app.action(channel_settings.SETTINGS_ACTION)(door.action(actions.channel_settings))
     app.action(card_buttons.SUCCESSOR_ACTION)(door.action(actions.job_successor))
+    app.action(card_buttons.MOVE_ACTION)(door.action(actions.job_move))
     app.action(card_buttons.SHARE_ACTION)(door.action(actions.job_share))
     app.action(card_buttons.DELETE_ACTION)(door.action(actions.job_delete))
     app.action(forget.FORGET_ACTION)(door.action(actions.forget_person))

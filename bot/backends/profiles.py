@@ -86,6 +86,8 @@ VERTEX: Final = BackendProfile(
     ),
     name_limit=128,
     takes_validation=True,
+    # genai_tuning_service.proto there, `RebaseTunedModel`; Google does not say from which base models to which.
+    moves_tuned_models=True,
     # The longest example that a model is tuned on: what is longer, a tuned model has never seen.
     input_tokens=131_072,
     generation=_VERTEX_GENERATION,

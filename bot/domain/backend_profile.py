@@ -56,6 +56,7 @@ class BackendProfile:
     `notice` is a plain sentence shown in the form and in help, e.g. that Google no longer trains there.
     `input_tokens` is how much of a thread a question may send along, its own text included.
     `tunings_at_once` is how many tunings of a project run at the same time, 0 for no limit.
+    `moves_tuned_models` says that it has a method of its own to move a tuned model to another base model.
     `tuned_once` are the base models whose tuned models cannot be tuned again.
     `default_batch_size` 0 means that Google chooses the batch and the number of steps is not known beforehand.
     `generation` says which settings of an answer its models take. `console_url` is the page of a job in Google's
@@ -79,6 +80,7 @@ class BackendProfile:
     input_tokens: int = 8_192
     takes_validation: bool = False
     takes_tuned_base: bool = True
+    moves_tuned_models: bool = False
     shares_with_accounts: bool = False
     generation: GenerationProfile = field(default_factory=GenerationProfile)
     console_url: str = ""

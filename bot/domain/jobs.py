@@ -66,6 +66,8 @@ class TuningSpec:
     is what the check said about the cost; None for a start that was checked before there were estimates.
     `system_instruction` is the one that most examples have: the model is asked with it, too, in a field of
     its own or in front of the question, as the rows were sent.
+    `moved_from` is the resource name of a tuned model that Google is asked to move to `base_model`; empty for a
+    start that only trains.
     """
 
     backend: str
@@ -78,6 +80,12 @@ class TuningSpec:
     held_out: int = 0
     estimate: TuningEstimate | None = None
     system_instruction: str = ""
+    moved_from: str = ""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The names by which a tuned model may be known that this start needs; a name of Google's own is none."""
+        return tuple(filter(None, (self.base_model, self.moved_from)))
 
     @property
     def trained_examples(self) -> int:

@@ -34,7 +34,7 @@ class StartRequest:
     `file` and `validation` are locations, see Dataset; `validation_share` holds out a share of the training file
     instead of a validation file. `preferred_only` is a person's yes to learning only the preferred answers of a
     file that has two for each question; `mask` asks a repair to replace private values. `quality` sets the epochs
-    where no number of them is given; without both, Google chooses.
+    where no number of them is given; without both, Google chooses. `moved_from` is as in TuningSpec.
     """
 
     backend: str = ""
@@ -48,6 +48,7 @@ class StartRequest:
     preferred_only: bool = False
     mask: bool = False
     quality: Quality | None = None
+    moved_from: str = ""
 
     @classmethod
     def of(cls, spec: TuningSpec) -> "StartRequest":
@@ -61,6 +62,7 @@ class StartRequest:
             validation=spec.validation.location if spec.validation is not None else "",
             validation_share=spec.validation_share,
             mapping=spec.training.mapping,
+            moved_from=spec.moved_from,
         )
 
 

@@ -228,21 +228,22 @@ class JobAccess:
         return await (self.may_ask if place.is_direct else self.may_use)(chooser, job)
 
     async def check_base(self, requester: Requester, proposal: Proposal) -> None:
-        """Check that the person may still tune the proposal's base model, where a job made it.
+        """Check that the person may still use the tuned models that the proposal needs, where a job made them.
 
         `requester` is who presses Start, in which channel they do. They may have left the model's channel since
         the check, or be another person. Raises Forbidden, NoSuchJob, StorageError.
         """
-        job = await self.job_of(proposal.spec.base_model)
-        if job is None:
-            return
-        if job.deleted_by or not await self.may_see(requester, job):
-            raise NoSuchJob(
-                "The model that this start is based on no longer exists. Nothing was started.",
-                "Check the file again with /tune, and choose another base model.",
-            )
         pressed_there = requester.present and requester.place.channel == proposal.place.channel
-        await self.check_use(Requester(requester.user, proposal.place, pressed_there), job)
+        for name in proposal.spec.sources:
+            job = await self.job_of(name)
+            if job is None:
+                continue
+            if job.deleted_by or not await self.may_see(requester, job):
+                raise NoSuchJob(
+                    "The model that this start is based on no longer exists. Nothing was started.",
+                    "Check the file again with /tune, and choose another base model.",
+                )
+            await self.check_use(Requester(requester.user, proposal.place, pressed_there), job)
 
     async def may_ask(self, requester: Requester, job: TuningJob) -> bool:
         """Return whether the person may ask the model here: its answers must not leave a private channel.

@@ -86,6 +86,15 @@ def _times(price: Decimal | None, times: Decimal | None) -> Decimal | None:
     return None if price is None or times is None else price * times
 
 
+def moved_sentence(base_model: str) -> str:
+    """Return what is known of a start that moves a tuned model to this base model."""
+    return (
+        f"Google is asked to move a tuned model to {base_model} by its own method, rebaseTunedModel, with this "
+        "file. Google does not say what that costs, nor from which base models it is possible: the price is that "
+        "of training on the same file. The old model stays as it is."
+    )
+
+
 def certainty_sentence(estimate: TuningEstimate) -> str:
     """Return how old the prices are."""
     return f"These are estimates by a table of {day_text(estimate.priced_on)}; Google's price may differ."

@@ -75,11 +75,15 @@ def due_notice(retires: date, today: date, told: int | None) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Successor:
-    """A base model on which to tune a job's file again, and its backend; `title` is empty for the job's own."""
+    """A base model on which to tune a job's file again, and its backend; `title` is empty for the job's own.
+
+    `moves` says that Google can be asked to move the model there.
+    """
 
     backend: str
     base_model: str
     title: str = ""
+    moves: bool = False
 
     @property
     def text(self) -> str:
@@ -97,7 +101,9 @@ def successor_of(
     offered = [profile for profile in profiles if profile.trains_today]
     for profile in sorted(offered, key=lambda profile: profile.name != job.backend):
         if base_model := prices.successor(profile.base_models, base_of(job), now):
-            return Successor(profile.name, base_model, "" if profile.name == job.backend else profile.title)
+            own = profile.name == job.backend
+            moves = own and profile.moves_tuned_models and bool(job.tuned_model)
+            return Successor(profile.name, base_model, "" if own else profile.title, moves)
     return None
 
 

@@ -69,7 +69,7 @@ def request_again(job: TuningJob, profile: BackendProfile, location: str) -> Sta
     """Return the request to tune the job's model again on this file, on its base model where that is not taken."""
     base = job.spec.base_model
     again = profile.takes_tuned_base and base not in profile.tuned_once and job.can_answer and job.tuned_model
-    request = replace(StartRequest.of(job.spec), name="", file=location, mapping=None)
+    request = replace(StartRequest.of(job.spec), name="", file=location, mapping=None, moved_from="")
     return replace(request, base_model=job.tuned_model) if again else request
 
 

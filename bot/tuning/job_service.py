@@ -161,6 +161,8 @@ class JobService:
         now = self._clock.now()
         job = _job_of(proposal, profile, user, now)
         acts = [AuditEntry(user, "start", now, proposal.place.channel)]
+        if proposal.spec.moved_from:
+            acts.insert(0, AuditEntry(user, "move a model", now, proposal.place.channel))
         known, chosen = proposal.spec.estimate, proposal.spec.hyperparameters.epochs
         reason = reason_to_confirm(known, chosen, self._confirmation_rules)
         if reason or dearer:

@@ -21,16 +21,17 @@ from bot.domain.operations import TunedModel
 from bot.domain.place import Place, Requester
 from bot.domain.requests import Proposal, StartRequest
 from bot.domain.spending import ConfirmationRules, TuningEstimate
-from bot.errors import BadArgument, BotError, GoogleError
+from bot.errors import BadArgument, BotError, GoogleError, NoSuchJob
 from bot.people.job_access import JobAccess
 from bot.people.roles import Deed
 from bot.ports.backends import TuningBackend, offered_backend
 from bot.ports.clock import Clock
 from bot.ports.job_store import JobStore
 from bot.runtime.readiness import Readiness
+from bot.spending.estimate_text import moved_sentence
 from bot.spending.estimates import estimate, reason_to_confirm, recommendation_for, suggested_epochs
 from bot.spending.price_table import PriceTable
-from bot.spending.retirement import closed_sentence, retirement_sentences, successor_of
+from bot.spending.retirement import base_of, closed_sentence, retirement_sentences, successor_of
 from bot.tuning.approvals import Approvals
 from bot.tuning.budgets import Budgets
 from bot.tuning.dataset_check import DatasetCheck, Progress
@@ -114,7 +115,7 @@ class Proposals:
         Where Google no longer trains on the job's backend, it is for another one, with what that one takes. Raises
         BadArgument if none is offered, nor the job's backend.
         """
-        request = replace(StartRequest.of(job.spec), base_model="", name="")
+        request = replace(StartRequest.of(job.spec), base_model="", name="", moved_from="")
         found = successor_of(job, self.profiles, self._prices, self._clock.now())
         if found is None:
             return replace(request, backend=self.profile(job.backend).name)
@@ -128,6 +129,19 @@ class Proposals:
             validation=request.validation if profile.takes_validation else "",
             validation_share=request.validation_share if profile.takes_validation else 0.0,
         )
+
+    def moved(self, job: TuningJob) -> StartRequest:
+        """Return a request that asks Google to move the job's model to the base model of `on_successor`.
+
+        Raises BadArgument where Google cannot be asked for that.
+        """
+        found = successor_of(job, self.profiles, self._prices, self._clock.now())
+        if found is None or not found.moves or not job.can_answer:
+            raise BadArgument(
+                f"I know no base model to which Google could move “{job.name}”.",
+                "You can tune its file again on another one: /tune opens the form.",
+            )
+        return replace(self.on_successor(job), moved_from=job.tuned_model)
 
     def profile(self, name: str) -> BackendProfile:
         """Return the profile of that name, the default one for an empty name. Raises BadArgument."""
@@ -212,11 +226,13 @@ class Proposals:
             held_out,
             estimate=cost,
             system_instruction=report.system_instruction,
+            moved_from=request.moved_from,
         )
         proposal = Proposal(new_key(), place, owner, spec, self._clock.now())
         await self._jobs.add_proposal(proposal)
         confirmation = reason_to_confirm(cost, chosen.epochs, self._confirmation_rules)
-        notes = " ".join(filter(None, [*self.warnings(profile.name), await self._notes(requester, cost)]))
+        moved = moved_sentence(base_model) if request.moved_from else ""
+        notes = " ".join(filter(None, [moved, *self.warnings(profile.name), await self._notes(requester, cost)]))
         return CheckResult(profile, report, second, proposal, earlier, obstacle, confirmation, notes)
 
     async def _notes(self, requester: Requester, cost: TuningEstimate) -> str:
@@ -249,6 +265,8 @@ class Proposals:
         """Check everything that was typed and return the id of the base model. Raises BadArgument."""
         check_hyperparameters(profile, request.hyperparameters)
         base_model = await self._base_model(requester, profile, request.base_model)
+        if request.moved_from:
+            await self._check_move(requester, profile, request.moved_from, base_model)
         await self._check_name(requester.team, profile, check_name(request.name))
         _check_validation(profile, request)
         return base_model
@@ -284,6 +302,28 @@ class Proposals:
             f"{suggestion} Choose one of: {offered}.".lstrip(),
             field="base_model",
         )
+
+    async def _check_move(
+        self, requester: Requester, profile: BackendProfile, moved_from: str, base_model: str
+    ) -> None:
+        """Check that this person may have this model moved there. Raises BadArgument, NoSuchJob, Forbidden."""
+        job = await self._access.job_of(moved_from)
+        if job is None or not job.can_answer or not await self._access.may_see(requester, job):
+            raise NoSuchJob("The model to move no longer exists.", "See the models with /tune models.")
+        await self._access.check_use(requester, job)
+        if job.backend != profile.name or not profile.moves_tuned_models:
+            raise BadArgument(
+                f"Google cannot be asked to move “{job.name}” to {profile.title}.",
+                "Tune its file again there: open the form with /tune.",
+                field="backend",
+            )
+        if base_model not in profile.base_models or base_model == base_of(job):
+            others = ", ".join(name for name in profile.base_models if name != base_of(job))
+            raise BadArgument(
+                f"“{job.name}” can be moved to another base model of Google's only.",
+                f"Choose one of: {others}.",
+                field="base_model",
+            )
 
     async def _check_tuned_base(self, requester: Requester, backend: TuningBackend, base_model: str) -> None:
         """Check that a tuned model to tune again exists at Google. Raises BadArgument.

@@ -42,11 +42,11 @@ class StartRecheck:
         asked_by = Requester(job.owner, job.place, present=False)
         if not await self._access.may(asked_by, Deed.TUNE):
             raise Forbidden("The person who asked for this start may not tune any more.", _DECLINE)
-        await self._check_base(asked_by, job)
+        for base in job.spec.sources:
+            await self._check_base(asked_by, job, base)
         await self._budgets.check_again(job)
 
-    async def _check_base(self, asked_by: Requester, job: TuningJob) -> None:
-        base = job.spec.base_model
+    async def _check_base(self, asked_by: Requester, job: TuningJob, base: str) -> None:
         profile = offered_backend(self._backends, job.backend).profile
         if base in profile.base_models:
             return

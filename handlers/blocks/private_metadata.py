@@ -25,6 +25,7 @@ _SHORT = {
     "name": "n",
     "file": "f",
     "validation": "v",
+    "moved_from": "o",
 }
 _LONG = {short: name for name, short in _SHORT.items()}
 

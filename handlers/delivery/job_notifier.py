@@ -148,7 +148,10 @@ class JobNotifier:
                     retirement = retirement_of(base_of(job), self._prices)
                     if retirement is None or not job.can_answer:
                         return Delivered(job.place, job.card)
-                    reply = build_retires(job, retirement, self._successor(job), self._clock.now())
+                    now = self._clock.now()
+                    found = successor_of(job, self._profiles.values(), self._prices, now)
+                    moves = found is not None and found.moves
+                    reply = build_retires(job, retirement, self._successor(job), now, moves=moves)
                     return await self._reply(delivery, reply)
                 case NoticeKind.STUCK:
                     if job.state.ended or job.stuck_at is None:  # It moved on before the notice was sent.

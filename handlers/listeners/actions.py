@@ -133,8 +133,9 @@ class Actions:
         self._spawn(self._tune_again(requester, body), body)
 
     async def _tune_again(self, requester: Requester, body: Body) -> None:
-        # Its name is taken by its model.
-        request = replace(StartRequest.of((await self._job(requester, body)).spec), name="")
+        # Its name is taken by its model; a model that was moved, or could not be, is trained on the same file.
+        spec = (await self._job(requester, body)).spec
+        request = replace(StartRequest.of(spec), name="", moved_from="")
         await self._check_modal.open(body["trigger_id"], requester, request)
 
     async def job_successor(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
@@ -145,6 +146,15 @@ class Actions:
     async def _successor(self, requester: Requester, body: Body) -> None:
         job = await self._job(requester, body)
         await self._check_modal.open_successor(body["trigger_id"], requester, job)
+
+    async def job_move(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
+        """Open the form that asks Google to move the job's model to another base model."""
+        await ack()
+        self._spawn(self._move(requester, body), body)
+
+    async def _move(self, requester: Requester, body: Body) -> None:
+        job = await self._job(requester, body)
+        await self._check_modal.open_move(body["trigger_id"], requester, job)
 
     async def job_use(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
         await ack()

@@ -91,6 +91,10 @@ class CheckModal:
         """Open the form with the job's file and settings on another base model. Raises BadArgument."""
         await self.open(trigger_id, requester, self._proposals.on_successor(job))
 
+    async def open_move(self, trigger_id: str, requester: Requester, job: TuningJob) -> None:
+        """Open the form that asks Google to move the job's model. Raises BadArgument."""
+        await self.open(trigger_id, requester, self._proposals.moved(job))
+
     async def redraw(
         self, sender: Requester, view: View, *, validation: bool | None = None, advanced: bool = False
     ) -> None:

@@ -6,8 +6,8 @@ itself at a chosen step of the work.
 A step is one change between the coroutine of that work and the event loop: each `await` that waits has two, one
 when it begins to wait and one when it has its answer and nothing has read it yet. The process forks
 once for each step FIRST, FIRST + EVERY, ... and ends after LAST, or with the first fork that runs through. Nothing
-in the product knows of this. BUTTON is `start`, `approve`, `cancel` or `delete`; addresses.json: the arguments of
-`options`.
+in the product knows of this. BUTTON is `start`, `move`, `approve`, `cancel` or `delete`; addresses.json: the
+arguments of `options`.
 """
 
 import asyncio
@@ -144,7 +144,7 @@ class BotParts:
 
     async def bring_to(self, button: str, key: str) -> None:
         """Bring the job to the state in which this button is shown."""
-        if button != "start":
+        if button not in ("start", "move"):
             await self.start(key)
         if button == "delete":
             for _ in range(_ROUNDS):
@@ -214,8 +214,8 @@ def content(backend: str) -> bytes:
     return rows(PROFILES[backend].dialect) * 2
 
 
-def proposal(key: str, backend: str) -> Proposal:
-    """Return a checked start of that file."""
+def proposal(key: str, backend: str, moved_from: str = "") -> Proposal:
+    """Return a checked start of that file; with `moved_from` it moves this model to another base model."""
     data = content(backend)
     training = Dataset(
         location=FILE,
@@ -227,10 +227,11 @@ def proposal(key: str, backend: str) -> Proposal:
     )
     spec = TuningSpec(
         backend=backend,
-        base_model=BASES[backend],
+        base_model=PROFILES[backend].base_models[1] if moved_from else BASES[backend],
         name=key,
         hyperparameters=Hyperparameters(epochs=3),
         training=training,
+        moved_from=moved_from,
     )
     return Proposal(key, Place(TEAM, "C1"), ADA, spec, NOON)
 
@@ -288,10 +289,12 @@ async def run(directory: Path, backend: str, button: str, reach: BackendOptions,
     key = key_of(backend, step)
     approving = button == "approve"
     async with open_parts(directory / f"{key}.db", backend, reach, FixedClock(), approvals=approving) as parts:
-        await parts.jobs.add_proposal(proposal(key, backend))
+        moved_from = (await parts.models())[-1].resource if button == "move" else ""
+        await parts.jobs.add_proposal(proposal(key, backend, moved_from))
         await parts.bring_to(button, key)
         actions = {
-            "start": parts.start, "approve": parts.approve, "cancel": parts.cancel, "delete": parts.delete,
+            "start": parts.start, "move": parts.start, "approve": parts.approve, "cancel": parts.cancel,
+            "delete": parts.delete,
         }  # fmt: skip
         await KilledAtStep(actions[button](key), step)
 

@@ -16,6 +16,7 @@ from bot.sandbox.google import GoogleStandIn, Limits
 from bot.tuning.job_service import ADOPTION_GRACE
 from bot.tuning.searches import LEAST_SEARCHES
 from tests.faults.kill_points import TEAM, addresses, die_at_every_step, open_parts, options, put_file
+from tests.support.backend_harness import open_backend
 from tests.support.clock import FixedClock
 
 pytestmark = pytest.mark.long
@@ -38,7 +39,7 @@ def at_google(google: GoogleStandIn, key: str) -> int:
 
 def creates(google: GoogleStandIn, key: str) -> int:
     """How often the start was sent."""
-    sent = google.requests.matching(r"/(tunedModels|tuningJobs)$", "POST")
+    sent = google.requests.matching(r"/(tunedModels|tuningJobs)(:rebaseTunedModel)?$", "POST")
     return sum(key in str((each.query, each.body)) for each in sent)
 
 
@@ -62,11 +63,42 @@ async def test_killed_at_any_step_a_start_is_one_row_and_one_job_or_a_clear_fail
     assert seen.keys() == OUTCOMES
 
 
+@pytest.mark.parametrize("seconds", [0.0, 1e9], ids=["at once", "as an operation that goes on"])
+async def test_killed_at_any_step_a_move_is_one_row_and_one_job_or_a_clear_failure_and_none(
+    tmp_path: Path, seconds: float
+) -> None:
+    seen: Counter[str] = Counter()
+    async with open_google_with_a_model(seconds) as google:
+        killed = await die_at_every_step(google, tmp_path, "vertex", "move", EVERY)
+        first, last = steps_of_the_create(tmp_path, killed)
+        for key in killed:
+            seen[await recover(google, tmp_path, "vertex", key)] += 1
+    if EVERY > 1:
+        dense = tmp_path / "dense"
+        dense.mkdir()
+        async with open_google_with_a_model(seconds) as google:
+            for key in await die_at_every_step(google, dense, "vertex", "move", 1, first, last):
+                seen[await recover(google, dense, "vertex", key)] += 1
+    print(f"moves: {dict(seen)}")
+    assert seen.keys() == OUTCOMES
+
+
 @asynccontextmanager
 async def open_google(backend: str) -> AsyncIterator[GoogleStandIn]:
     """Google with the training file, and without a job."""
     async with GoogleStandIn(job_seconds=None, seed=5, limits=Limits(concurrent_vertex_jobs=1000)) as google:
         put_file(google, backend)
+        yield google
+
+
+@asynccontextmanager
+async def open_google_with_a_model(seconds: float) -> AsyncIterator[GoogleStandIn]:
+    """Google with the training file and a tuned model; the operation that moves it takes so long."""
+    async with open_google("vertex") as google:
+        old = open_backend("vertex", google)
+        await old.trained()
+        await old.backend.close()
+        google.limits.vertex_rebase_seconds = seconds
         yield google
 
 

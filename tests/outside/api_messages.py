@@ -31,7 +31,7 @@ VERTEX = """TuningJob PreTunedModel SupervisedTuningSpec SupervisedHyperParamete
     CountTokensRequest CountTokensResponse Endpoint DeployedModel UndeployModelRequest Model
     DeployedModelRef ListModelsResponse Context ListContextsResponse TensorboardTimeSeries
     TensorboardTimeSeriesMetadata ListTensorboardTimeSeriesResponse ReadTensorboardTimeSeriesDataResponse
-    TimeSeriesData TimeSeriesDataPoint Scalar"""
+    TimeSeriesData TimeSeriesDataPoint Scalar RebaseTunedModelRequest TunedModelRef GoogleLongrunningOperation"""
 # Kinds of tuning that the stand-in does not do: it refuses them as unknown names.
 LEFT_OUT = {
     "TuningJob": {
@@ -46,7 +46,8 @@ ONEOFS = {
     "TuningJob": {
         "source_model": ["baseModel", "preTunedModel"],
         "tuning_spec": ["supervisedTuningSpec", "preferenceOptimizationSpec"],
-    }
+    },
+    "TunedModelRef": {"tuned_model_ref": ["tunedModel", "tuningJob", "pipelineJob"]},
 }
 PRESENT = {("Part", "text")}
 SIZES = ("UNSPECIFIED", "ONE", "FOUR", "EIGHT", "SIXTEEN", "THIRTY_TWO", "TWO")

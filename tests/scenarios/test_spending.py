@@ -143,6 +143,55 @@ async def test_an_owner_is_told_once_that_a_base_retires_and_can_tune_on_a_succe
 
 
 @pytest.mark.long
+async def test_google_moves_a_model_to_a_successor_only_after_a_yes_and_what_it_refuses_is_trained_after_another(
+    open_bot: OpenBot, tmp_path: Path
+) -> None:
+    today = datetime.now(UTC).date()
+    prices = tmp_path / "prices.toml"
+    prices.write_text(
+        f"as_of = {today}\n"
+        f'[models."gemini-3.5-flash"]\ntraining = 10\nretires = {today + timedelta(days=50)}\n'
+        f'[models."gemini-3.5-flash-lite"]\ntraining = 5\nretires = {today + timedelta(days=500)}\n'
+    )
+    move = r"/tuningJobs:rebaseTunedModel$"
+    async with open_bot(environment={"TUNEBOT_PRICES": str(prices)}) as bot:
+        await bot.tuned("numbers", "epochs=2 base=gemini-3.5-flash")
+        await bot.stage.stop()
+        await bot.stage.start()
+        said = await bot.message("retires the base model")
+        assert "have Google move the model there" in said.text
+        old = bot.google.tuning_jobs.all[0].model
+
+        async def asked(name: str) -> None:
+            await bot.ada.click(said, "job_move")
+            form = await bot.view("Move a model")
+            assert "*numbers* to the base model of this form" in shown_in(form)
+            assert (await bot.ada.submit_view(form, {"name": name})).errors == {}
+            report = await bot.report("Ready to start")
+            assert "Google does not say what that costs" in shown_in(report)
+            assert not bot.google.requests.matching(move) or name != "refused"
+            await bot.ada.submit_view(report)
+
+        bot.google.faults.fail(400, "This model cannot be rebased.", path=move, times=1)
+        await asked("refused")
+        failed = await bot.message("did not move the model")
+        assert "This model cannot be rebased." in failed.text
+        assert len(bot.google.requests.matching(move)) == 1
+        await bot.ada.click(failed, "job_tune_again")
+        form = await bot.view("Tune a model")
+        await bot.ada.submit_view(form, {"name": "trained instead"})
+        await bot.ada.submit_view(await bot.report("Ready to start"))
+        trained = await bot.job("trained instead")
+        assert trained.base_model.endswith("gemini-3.5-flash-lite")
+        assert len(bot.google.requests.matching(move)) == 1
+
+        await asked("moved")
+        moved = await bot.job("moved")
+        assert moved.base_model.endswith("gemini-3.5-flash-lite")
+        assert bot.google.requests.matching(move)[-1].body["tunedModelRef"]["tunedModel"].startswith(old)
+
+
+@pytest.mark.long
 async def test_a_price_that_rose_before_start_was_pressed_is_told_and_asked_first(
     open_bot: OpenBot, tmp_path: Path
 ) -> None:

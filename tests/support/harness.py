@@ -153,7 +153,7 @@ class Harness:
 
     def creates(self) -> int:
         """How many starts were sent to Google."""
-        return len(self.google.requests.matching(r"/(tunedModels|tuningJobs)$", "POST"))
+        return len(self.google.requests.matching(r"/(tunedModels|tuningJobs)(:rebaseTunedModel)?$", "POST"))
 
     async def due(self) -> list[str]:
         """What Slack must still be told, also what waits behind something else."""

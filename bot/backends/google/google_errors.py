@@ -84,7 +84,7 @@ _HTTP_OF_NAME: Final[Mapping[str, int]] = {
     "DATA_LOSS": 500,
 }
 # With these answers to a create, Google certainly started nothing, if they are Google's own.
-REFUSED: Final = frozenset({400, 401, 403, 404, 412, 413, 429})
+REFUSED: Final = frozenset({400, 401, 403, 404, 412, 413, 429, 501})
 # A proxy answers these by itself; 499 is nginx's own code for a connection that the client closed.
 _OF_PROXIES: Final = frozenset({404, 499})
 # A proxy answers these where it has sent the request on and got no answer.
@@ -137,7 +137,8 @@ def google_error(
         return quota_class(shown, hint, status=code, http_status=http_status, from_google=own, retry_after=wait)
     error_class = _CLASSES.get(http_status)
     if error_class is None:
-        ours = 400 <= http_status < 500 and http_status not in _CUT_OFF
+        # 501 is UNIMPLEMENTED, or not enabled: the same request fails again.
+        ours = (400 <= http_status < 500 and http_status not in _CUT_OFF) or (own and http_status == 501)
         error_class = InvalidRequest if ours else GoogleUnavailable
     if http_status in _ANSWER_LOST and not own:
         error_class = AnswerLost

@@ -22,6 +22,7 @@ from bot.backends.google.list_search import read_pages
 from bot.backends.vertex.job_details import NO_DETAILS, JobDetailsReader
 from bot.backends.vertex.job_search import JobSearch
 from bot.backends.vertex.models import VertexModels
+from bot.backends.vertex.rebasing import Rebasing, first_seen, is_operation, refused
 from bot.backends.vertex.resource_names import VertexHosts, VertexName, published_model
 from bot.backends.vertex.start_checks import PROJECTS_URL, VertexPlace, VertexStartChecks
 from bot.backends.vertex.start_files import StartFiles
@@ -32,6 +33,7 @@ from bot.backends.vertex.tuning_job_wire import (
     has_validation,
     job_state,
     operation,
+    rebase_request,
     started_job,
 )
 from bot.domain.backend_profile import BackendProfile
@@ -39,7 +41,14 @@ from bot.domain.chat import Answer, Role, Turn
 from bot.domain.jobs import JobState, Snapshot, TuningJob, TuningSpec
 from bot.domain.leftovers import StoredFile
 from bot.domain.operations import Operation, Origin, StartedJob, TunedModel
-from bot.errors import AlreadyExists, BadArgument, BotError, NotFoundAtGoogle, OutcomeUnknown
+from bot.errors import (
+    AlreadyExists,
+    BadArgument,
+    BotError,
+    GoogleUnavailable,
+    NotFoundAtGoogle,
+    OutcomeUnknown,
+)
 from bot.ports.backends import Prompt, RecordSent, TrainingData, TuningBackend
 from bot.ports.diagnosis import Check
 
@@ -83,6 +92,7 @@ class VertexBackend(TuningBackend):
         self._parent = f"projects/{project}/locations/{location}"
         self._place = f"project {project}, region {location}"
         self._search = JobSearch(http, self._jobs_url)
+        self._rebasing = Rebasing(http, hosts, self._search)
         self._location = location
         self._bucket = bucket.removeprefix("gs://").rstrip("/")
         self._files = StartFiles(storage, self._bucket)
@@ -106,7 +116,8 @@ class VertexBackend(TuningBackend):
         """It stores the files first and deletes them if Google certainly started nothing.
 
         Google would start a second job with the same label, so the key is looked up before anything is stored:
-        another process, with a copy of our database, may have used it.
+        another process, with a copy of our database, may have used it. A tuned model is moved with the same file
+        and the same label, by another method.
         """
         if await self._search.shows(key):
             raise AlreadyExists("Google already has a job of this start.", "I follow that one.")
@@ -119,13 +130,17 @@ class VertexBackend(TuningBackend):
             if data.validation is not None:
                 validation = await self._files.store(data.validation, key, "validation", stored)
             body = create_request(key, spec, training, validation, self._profile, origin)
+            if spec.moved_from:
+                url = f"{self._jobs_url()}:rebaseTunedModel"
+                answer = await self._http.create(url, rebase_request(spec, body), record_sent=record_sent)
+                return operation(first_seen(answer))
             created = await self._http.create(self._jobs_url(), body, record_sent=record_sent)
         except (OutcomeUnknown, AlreadyExists):
             # A job that runs at Google may read these files.
             raise
-        except BotError:
+        except BotError as error:
             await self._files.discard(stored)
-            raise
+            raise (refused(error, spec) if spec.moved_from else error) from error
         return operation(created)
 
     async def check_start(self) -> None:
@@ -171,7 +186,7 @@ class VertexBackend(TuningBackend):
     def where_to_look(self, key: str) -> str:
         return (
             f"In the Google Cloud console, open Vertex AI, Tuning, in {self._place}, and look for a job with the "
-            f"label {LABEL}: {key}."
+            f"label {LABEL}: {key}, or one that trains on a file in the folder {key} of the bucket."
         )
 
     async def poll(self, jobs: Sequence[TuningJob]) -> Mapping[str, Operation | BotError]:
@@ -198,7 +213,13 @@ class VertexBackend(TuningBackend):
         return {**polled, **errors}
 
     async def cancel(self, job: TuningJob) -> None:
-        await self._http.change("POST", self._hosts.url(job.operation, ":cancel"), {})
+        """What a move has not made yet cannot be cancelled."""
+        name = job.operation
+        if is_operation(name):
+            name = text((await self._rebasing.job(job)).get("name"))
+            if is_operation(name):
+                raise GoogleUnavailable("Google has not made the tuning of this move yet.")
+        await self._http.change("POST", self._hosts.url(name, ":cancel"), {})
 
     async def models(self) -> Sequence[TunedModel]:
         return await self._models.all()
@@ -230,6 +251,8 @@ class VertexBackend(TuningBackend):
         return content_request(prompt.turns, prompt.settings, self._profile.generation, prompt.base_model)
 
     async def _read_job(self, job: TuningJob) -> Json:
+        if is_operation(job.operation):
+            return await self._rebasing.job(job)
         return await self._http.read(self._hosts.url(job.operation))
 
     async def _read_list(self, jobs: Sequence[TuningJob]) -> dict[str, Json]:
@@ -249,7 +272,7 @@ class VertexBackend(TuningBackend):
 
     def _jobs_to_read_losses(self, bodies: Mapping[str, Json]) -> set[str]:
         """Return the keys of the jobs whose losses this poll reads."""
-        states = {key: job_state(body) for key, body in bodies.items()}
+        states = {key: job_state(body) for key, body in bodies.items() if not is_operation(text(body.get("name")))}
         ended = {key for key, state in states.items() if state.ended}
         running = [key for key, state in states.items() if state is JobState.RUNNING]
         if len(bodies) > READ_BY_NAME:
@@ -260,6 +283,7 @@ class VertexBackend(TuningBackend):
     def _jobs_to_read_details(self, bodies: Mapping[str, Json]) -> set[str]:
         """Return the names of the jobs of which this poll reads what they wait for."""
         open_jobs = [text(body.get("name")) for body in bodies.values() if not job_state(body).ended]
+        open_jobs = [name for name in open_jobs if not is_operation(name)]
         many = len(bodies) > READ_BY_NAME
         return self._details.due(open_jobs, _DETAILS_PER_POLL if many else len(open_jobs))
 

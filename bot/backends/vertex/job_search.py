@@ -1,5 +1,7 @@
 """Finds tuning jobs by the labels that the bot gave them, because Google chooses a job's name.
 
+A job that Google made when it moved a model may lack the label. It trains on the file that the bot stored for it.
+
 Google's filter is asked first. That no job has a label, only a list that was read to its last page proves: Google
 does not document the order of the list, and documents a filter by `labels` only for other lists
 (google/cloud/aiplatform/v1/model_service.proto, `ListModelsRequest.filter`).
@@ -12,7 +14,8 @@ from typing import Final
 from bot.backends.google.http import GoogleHttp
 from bot.backends.google.json_fields import Json, record, text
 from bot.backends.google.list_search import ListSearch
-from bot.backends.vertex.tuning_job_wire import LABEL
+from bot.backends.vertex.start_files import key_of
+from bot.backends.vertex.tuning_job_wire import LABEL, training_file
 from bot.errors import InvalidRequest
 
 logger = logging.getLogger(__name__)
@@ -57,4 +60,5 @@ class JobSearch:
 
 
 def _key(job: Json) -> str:
-    return text(record(job.get("labels")).get(LABEL))
+    """Return the key on the job's label, else that of the file on which it trains; empty for a foreign job."""
+    return text(record(job.get("labels")).get(LABEL)) or key_of(training_file(job))

@@ -76,12 +76,12 @@ class StartFiles:
     async def all(self) -> Sequence[StoredFile]:
         """Return all files of the folder with the key of their job, empty where none of ours has the name."""
         found = [each async for each in self._storage.list(self._bucket, OWN_FOLDER)]
-        return [replace(each, key=_key_of(each.name)) for each in found]
+        return [replace(each, key=key_of(each.name)) for each in found]
 
     async def delete(self, name: str) -> None:
         """Delete a file of a start. Raises BadArgument for any other file, GoogleError."""
         target = GcsObject.parse(name)
-        if target.bucket != self._bucket or not _key_of(name):
+        if target.bucket != self._bucket or not key_of(name):
             raise BadArgument(f"{name!r} is no file of the bot's own.")
         await self._storage.delete(target)
 
@@ -90,7 +90,7 @@ async def _whole(content: bytes) -> AsyncIterator[bytes]:
     yield content
 
 
-def _key_of(name: str) -> str:
+def key_of(name: str) -> str:
     """Return the job's key in the address of a file of its start, empty for any other address."""
     found = _NAME.fullmatch(name)
     return found[1] if found else ""

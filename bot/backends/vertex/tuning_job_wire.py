@@ -68,6 +68,15 @@ def create_request(
     return body
 
 
+def rebase_request(spec: TuningSpec, body: Json) -> Json:
+    """Return the body of tuningJobs.rebaseTunedModel from that of create: what it holds replaces the old job's.
+
+    Without `deployToSameEndpoint` the new model gets an endpoint of its own, and the old one answers on.
+    Source: RebaseTunedModelRequest in google/cloud/aiplatform/v1/genai_tuning_service.proto.
+    """
+    return {"tunedModelRef": {"tunedModel": spec.moved_from}, "tuningJob": body}
+
+
 def job_state(job: Json) -> JobState:
     """Return the state of a TuningJob."""
     return _state(text(job.get("state")))[0]
@@ -166,6 +175,12 @@ def endpoints(job: Json) -> list[str]:
     tuned = record(job.get("tunedModel"))
     checkpoints = [text(item.get("endpoint")) for item in records(tuned.get("checkpoints"))]
     return [name for name in (text(tuned.get("endpoint")), *checkpoints) if name]
+
+
+def training_file(job: Json) -> str:
+    """Return the address of the file on which the job trains."""
+    specs = (record(job.get("supervisedTuningSpec")), record(job.get("preferenceOptimizationSpec")))
+    return next(filter(None, (text(spec.get("trainingDatasetUri")) for spec in specs)), "")
 
 
 def has_validation(job: Json) -> bool:

@@ -35,6 +35,10 @@ class Limits:
     palm_trains: bool = True
     gemini_trains: bool = True
     concurrent_vertex_jobs: int = 1
+    # How long the operation that moves a model to another base is not done, and whether its job has the labels of
+    # the request: Google documents neither.
+    vertex_rebase_seconds: float = 0.0
+    vertex_rebase_keeps_labels: bool = True
     # A model tuned in the first location is served from the second.
     serving_locations: dict[str, str] = field(default_factory=lambda: {"us-central1": "us", "europe-west4": "eu"})
     generative_body_bytes: int = 4 * MEBIBYTE

@@ -1,4 +1,4 @@
-"""Vertex AI's paths for tuning jobs: create, get, list with its filter, cancel, on v1 and v1beta1."""
+"""Vertex AI's paths for tuning jobs, on v1 and v1beta1: create, get, list, cancel, move to another base."""
 
 import re
 from functools import partial
@@ -8,16 +8,18 @@ from aiohttp import web
 from bot.sandbox.google.router import Call, Router, answer, list_answer
 from bot.sandbox.google.rpc_status import invalid
 from bot.sandbox.google.vertex_jobs import PARENT, SERVICE, TuningJob, TuningJobs
+from bot.sandbox.google.vertex_rebases import Rebases
 
 # `labels.KEY="VALUE"`, and `labels.KEY:*` for any value: the filters that the bot sends.
 FILTER = re.compile(r'labels\.([a-z0-9_-]+)(?:="([^"]*)"|:\*)')
 
 
 class TuningJobRoutes:
-    """tuningJobs create, get, list, cancel."""
+    """tuningJobs create, get, list, cancel, and the moves of tuned models with their operations."""
 
     def __init__(self, tuning_jobs: TuningJobs) -> None:
         self._jobs = tuning_jobs
+        self._moves = Rebases(tuning_jobs)
 
     def register(self, router: Router) -> None:
         """Bind v1 and v1beta1."""
@@ -28,6 +30,8 @@ class TuningJobRoutes:
         router.add("GET", base, self.list_jobs, need="oauth", query=listing, service=SERVICE)
         router.add("GET", one, self.get, need="oauth", service=SERVICE)
         router.add("POST", one + ":cancel", self.cancel, need="oauth", service=SERVICE)
+        router.add("POST", base + ":rebaseTunedModel", self.rebase, need="oauth", service=SERVICE)
+        router.add("GET", one + r"/operations/(?P<operation>[^/:]+)", self.get_move, need="oauth", service=SERVICE)
 
     async def create(self, call: Call) -> web.Response:
         """Start a tuning job; nothing in the request keeps it from being started twice."""
@@ -57,6 +61,15 @@ class TuningJobRoutes:
         if made.job.phase not in ("succeeded", "failed", "cancelled"):
             made.job.cancel()
         return answer({})
+
+    async def rebase(self, call: Call) -> web.Response:
+        """Retune a tuned model on another base model; like create, nothing keeps it from being done twice."""
+        return answer(await self._moves.start(self._jobs.parent(call), call.body, beta=_beta(call)))
+
+    async def get_move(self, call: Call) -> web.Response:
+        """Show the operation of a move."""
+        parent = f"{self._jobs.parent(call)}/tuningJobs/{call.arguments['job']}"
+        return answer(self._moves.view(f"{parent}/operations/{call.arguments['operation']}", beta=_beta(call)))
 
     def _find(self, call: Call) -> TuningJob:
         name = f"{self._jobs.parent(call)}/tuningJobs/{call.arguments['job']}"

@@ -4,7 +4,7 @@ from typing import Any
 
 from bot.domain.jobs import JobState, TuningJob
 from bot.domain.place import Requester
-from bot.spending.estimate_text import certainty_sentence, cost_sentence
+from bot.spending.estimate_text import certainty_sentence, cost_sentence, moved_sentence
 from bot.tuning.approvals import LONGEST_REASON
 from handlers.blocks.elements import actions, button, confirm, input_block, modal, section, text_input
 from handlers.blocks.formatting import count, moment
@@ -84,7 +84,9 @@ def read_decline_view(view: dict[str, Any]) -> str:
 def _asked(job: TuningJob) -> str:
     rows = count(job.spec.training.examples, "row")
     base = base_model_text(job.spec.base_model)
-    return f"{mention(job.owner)} asks to tune *{escape_line(job.name, NAME)}*: {rows} on {base}."
+    asked = f"{mention(job.owner)} asks to tune *{escape_line(job.name, NAME)}*: {rows} on {base}."
+    moved = escape_line(moved_sentence(job.spec.base_model), 600) if job.spec.moved_from else ""
+    return f"{asked} {moved}".rstrip()
 
 
 def _open(job: TuningJob) -> bool:

@@ -120,6 +120,8 @@ def _facts(job: TuningJob, profile: BackendProfile) -> list[tuple[str, str]]:
         ("Training data", f"{rows_text(job)}, SHA-256 {code(job.spec.training.sha256[:12])}"),
         ("Hyperparameters", hyperparameters_text(job.spec.hyperparameters, profile)),
     ]
+    if job.spec.moved_from:
+        pairs.append(("Moved from", base_model_text(job.spec.moved_from)))
     if job.spec.validation is not None:
         checked = job.spec.validation
         pairs.append(("Validation data", f"{count(checked.examples, 'row')} from {escape_line(checked.name, 80)}"))

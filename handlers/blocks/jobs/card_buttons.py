@@ -13,6 +13,7 @@ BUTTONS_BLOCK = "job_actions"
 ASK_ACTION = "job_ask"
 USE_ACTION = "job_use"
 SUCCESSOR_ACTION = "job_successor"
+MOVE_ACTION = "job_move"
 SHARE_ACTION = "job_share"
 DELETE_ACTION = "job_delete"
 AGAIN_ACTION = "job_again"
@@ -47,11 +48,17 @@ def build_forget_button(job: TuningJob) -> Block:
 
 
 def build_again_button(job: TuningJob) -> Block | None:
-    """Build the button that checks the same start again; None unless the job failed or was cancelled."""
+    """Build the button that checks the same start again; None unless the job failed or was cancelled.
+
+    A model that Google did not move is trained on the same file in place of that, if a person wants it.
+    """
     if job.state not in (JobState.FAILED, JobState.CANCELLED) or job.deleted_by:
         return None
-    label = f"Try again: {shorten(job.name, 50)}"
     passing = job.failure is not None and job.failure.passing
+    if job.spec.moved_from and job.state is JobState.FAILED and not passing:
+        label = f"Tune the file instead: {shorten(job.name, 50)}"
+        return button("Tune the file instead", TUNE_AGAIN_ACTION, job.key, style="primary", label=label)
+    label = f"Try again: {shorten(job.name, 50)}"
     return button("Try again", AGAIN_ACTION, job.key, style="primary" if passing else "", label=label)
 
 
@@ -64,6 +71,13 @@ def build_successor_button(job: TuningJob) -> Block:
     """Build the button that opens the form with the same file on another base model."""
     label = f"Tune on a successor: {shorten(job.name, 50)}"
     return button("Tune on a successor", SUCCESSOR_ACTION, job.key, label=label)
+
+
+def build_move_button(job: TuningJob) -> Block:
+    """Build the button that opens the form to have Google move the model to another base model."""
+    return button(
+        "Move to a successor", MOVE_ACTION, job.key, label=f"Move to a successor: {shorten(job.name, 50)}"
+    )
 
 
 def build_buttons(job: TuningJob, profile: BackendProfile) -> list[Block]:
@@ -85,6 +99,8 @@ def build_buttons(job: TuningJob, profile: BackendProfile) -> list[Block]:
         elements.append(button("Use in this channel", USE_ACTION, job.key, label=f"Use in this channel: {name}"))
         elements.append(button("Share", SHARE_ACTION, job.key, label=f"Share {name}"))
         successor = job.retirement_told is not None
+        if successor and profile.moves_tuned_models and job.tuned_model:
+            elements.append(build_move_button(job))
         elements.append(build_successor_button(job) if successor else build_tune_again_button(job))
     if job.in_doubt or job.state is JobState.LOST:
         elements.append(build_forget_button(job))

@@ -16,6 +16,7 @@ from handlers.blocks.jobs.card_buttons import (
     build_again_button,
     build_cancel_button,
     build_forget_button,
+    build_move_button,
     build_successor_button,
 )
 from handlers.blocks.jobs.wording import (
@@ -73,8 +74,13 @@ def build_stuck(job: TuningJob, profile: BackendProfile, now: datetime) -> Messa
     return compose(text, [section(text, "stuck"), *([actions(buttons, "stuck_actions")] if buttons else [])])
 
 
-def build_retires(job: TuningJob, retirement: Retirement, successor: str, now: datetime) -> Message:
-    """Build the reply that the model's base retires; `successor` is a base model to tune on, empty for none."""
+def build_retires(
+    job: TuningJob, retirement: Retirement, successor: str, now: datetime, *, moves: bool = False
+) -> Message:
+    """Build the reply that the model's base retires; `successor` is a base model to tune on, empty for none.
+
+    `moves` says that Google can be asked to move the model there.
+    """
     today = now.astimezone(UTC).date()
     left = (retirement.retires - today).days
     when = f"in {count(left, 'day')}" if left > 0 else "now"
@@ -87,7 +93,10 @@ def build_retires(job: TuningJob, retirement: Retirement, successor: str, now: d
         parts.append("I know no other base model on which it could be tuned now.")
         return compose(" ".join(parts), [section(" ".join(parts), "retires")])
     parts.append(f"You can tune the same file on {code(successor, 120)}: the button opens the form, filled in.")
-    blocks = [section(" ".join(parts), "retires"), actions([build_successor_button(job)], "retires_actions")]
+    if moves:
+        parts.append("You can also have Google move the model there; nothing starts before you have seen a price.")
+    buttons = [build_successor_button(job), *([build_move_button(job)] if moves else [])]
+    blocks = [section(" ".join(parts), "retires"), actions(buttons, "retires_actions")]
     return compose(" ".join(parts), blocks)
 
 
@@ -158,7 +167,8 @@ def _typed(line: str) -> str:
 
 def _buttons(job: TuningJob) -> list[Block]:
     passing = job.failure is not None and job.failure.passing
-    if passing and (again := build_again_button(job)):
+    not_moved = bool(job.spec.moved_from) and job.state is JobState.FAILED
+    if (passing or not_moved) and (again := build_again_button(job)):
         return [actions([again], "ended_actions")]
     if not job.can_answer:
         return []

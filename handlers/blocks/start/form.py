@@ -92,6 +92,7 @@ class FormState:
             or bool(request.hyperparameters.given())
             or bool(request.validation or request.validation_share)
             or request.mapping is not None
+            or bool(request.moved_from)
         )
 
 
@@ -104,6 +105,7 @@ def build_form(state: FormState) -> dict[str, Any]:
     everything = state.shows_all
     blocks = [
         *_backend(state, choose=everything),
+        *_moved(state),
         *([_base_model(state), *_retirements(state)] if everything else []),
         *_file_fields("file", request.file, state.recent, "Training file", pictures=profile.limits.takes_tools),
         *_left_out(state.left_out),
@@ -119,9 +121,14 @@ def build_form(state: FormState) -> dict[str, Any]:
         context("Nothing starts yet: next I check the file and show you what it holds.", "next"),
     ]
     metadata = pack_requester(
-        state.requester, backend=profile.name, validation=validation, advanced=state.advanced
+        state.requester,
+        backend=profile.name,
+        validation=validation,
+        advanced=state.advanced,
+        moved=request.moved_from,
     )
-    return modal(FORM_VIEW, "Tune a model", blocks, submit="Check the file", metadata=metadata)
+    title = "Move a model" if request.moved_from else "Tune a model"
+    return modal(FORM_VIEW, title, blocks, submit="Check the file", metadata=metadata)
 
 
 def _quality(request: StartRequest) -> Block:
@@ -164,6 +171,20 @@ def _backend(state: FormState, *, choose: bool) -> list[Block]:
     return blocks
 
 
+def _moved(state: FormState) -> list[Block]:
+    """Build which model Google is asked to move."""
+    moved = state.request.moved_from
+    if not moved:
+        return []
+    name = next((each.display_name for each in state.tuned if each.resource == moved), "") or moved
+    text = (
+        f"Google is asked to move *{escape_line(name, 120)}* to the base model of this form, by its own method. "
+        "It trains anew on the rows of this file and costs money. The old model stays. If Google refuses, nothing "
+        "is started, and you can tune the file in its place."
+    )
+    return [section(text, "moved")]
+
+
 def _base_model(state: FormState) -> Block:
     profile, wanted = state.profile, state.request.base_model
     bases = fitting([Choice(base, base) for base in profile.base_models])
@@ -172,7 +193,7 @@ def _base_model(state: FormState) -> Block:
         for model in state.tuned
         if model.backend == profile.name and model.resource not in profile.base_models
     ]
-    tuned = fitting(again) if profile.takes_tuned_base else []
+    tuned = fitting(again) if profile.takes_tuned_base and not state.request.moved_from else []
     offered = {choice.value for choice in (*bases, *tuned)}
     named = fitting([Choice(wanted, wanted)]) if wanted not in offered else []
     groups = [("As you named it", named), ("Base models", bases), ("Tuned models, to tune again", tuned)]

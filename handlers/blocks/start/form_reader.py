@@ -57,6 +57,7 @@ class StartForm:
         return replace(
             self.request,
             base_model="" if changed else self.request.base_model,
+            moved_from="" if changed else self.request.moved_from,
             file="" if self.request.file in uploads else self.request.file,
             validation="" if self.request.validation in uploads else self.request.validation,
         )
@@ -81,6 +82,7 @@ def read_form(view: dict[str, Any], sender: Requester) -> StartForm:
         validation_share=reader.share("validation_share"),
         mapping=reader.mapping(),
         quality=reader.quality(),
+        moved_from=str(kept.get("moved", "")),
     )
     return StartForm(
         requester,

@@ -208,14 +208,22 @@ async def test_a_report_of_another_channel_is_started_by_its_owner_alone(harness
     assert await harness.tuning.accept(TEAM, report, ADA, channel) is not None
 
 
-async def test_the_base_of_a_report_is_checked_again_for_the_person_who_presses_start(harness: Harness) -> None:
+@pytest.mark.parametrize("moves", [False, True], ids=["tuned again", "moved"])
+async def test_the_base_of_a_report_is_checked_again_for_the_person_who_presses_start(
+    harness: Harness, moves: bool
+) -> None:
     readers = Readers()
     use = in_workspace(harness, readers)
     base = await harness.tuned("first")
     elsewhere = Place(TEAM, OTHER_CHANNEL)
+    if moves:
+        with pytest.raises(NoSuchJob):
+            await use.proposals.check(elsewhere, BOB, replace(use.proposals.moved(base), name="stolen"))
 
     async def report(place: Place, owner: str, name: str) -> str:
         request = StartRequest("vertex", base_model=base.tuned_model, name=name, file=FILE)
+        if moves:
+            request = replace(use.proposals.moved(base), name=name)
         checked = await use.proposals.check(place, owner, request)
         assert checked.proposal is not None
         return checked.proposal.id

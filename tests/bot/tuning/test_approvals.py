@@ -293,3 +293,24 @@ async def test_an_approver_who_lost_the_role_between_the_request_and_the_press_d
     with pytest.raises(Forbidden, match="may approve a tuning"):
         await after.approvals.decline(in_view, job.key, "no")
     assert (await harness.newest(job)).state is JobState.AWAITING_APPROVAL
+
+
+@pytest.mark.parametrize("gone", [False, True])
+async def test_a_move_waits_for_its_approval_and_is_made_once_while_its_model_is_there(
+    harness: Harness, gone: bool
+) -> None:
+    old = await harness.tuned("old")
+    process = use_cases(harness)
+    checked = await process.proposals.check(PLACE, ADA, replace(process.proposals.moved(old), name="moved"))
+    assert checked.proposal is not None
+    job = await process.jobs.accept(TEAM, checked.proposal.id, ADA)
+    assert job is not None
+    assert job.state is JobState.AWAITING_APPROVAL
+    if gone:
+        await process.jobs.delete(TEAM, old.key, ADA)
+        with pytest.raises(NoSuchJob, match="gone for who asked"):
+            await process.approvals.approve(BY_BOB, job.key)
+    else:
+        await process.approvals.approve(BY_BOB, job.key)
+    await asyncio.gather(*(start_turns(process) for _ in range(3)))
+    assert harness.creates() == (1 if gone else 2)

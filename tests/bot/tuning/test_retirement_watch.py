@@ -6,14 +6,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.domain.jobs import Hyperparameters, TuningJob
+from bot.domain.jobs import Hyperparameters, JobState, TuningJob
+from bot.domain.requests import StartRequest
+from bot.errors import BadArgument, NoSuchJob
 from bot.ports.job_store import Change
 from bot.ports.notifier import NoticeKind
 from bot.spending.price_table import read_price_table
 from bot.spending.retirement import successor_of
 from bot.tuning import retirement_watch
 from bot.tuning.retirement_watch import RetirementWatch
-from tests.support.harness import ADA, PLACE, TEAM, Harness
+from tests.support.harness import ADA, ASKED_BY_ADA, PLACE, TEAM, Harness
 from tests.support.workspace_people import build_open_use_cases
 
 RETIRES = datetime(2027, 5, 19, 12, tzinfo=UTC)
@@ -140,3 +142,50 @@ async def test_a_model_of_a_system_that_trains_no_more_is_tuned_again_where_goog
     assert checked.proposal is not None
     assert await harness.tuning.accept(TEAM, checked.proposal.id, ADA) is not None
     assert successor_of(job, profiles[1:], read_price_table(), harness.clock.now()) is None
+
+
+async def test_google_is_asked_to_move_a_model_as_one_start_with_its_lines_in_the_audit_log(
+    harness: Harness,
+) -> None:
+    old = await harness.tuned("numbers")
+    request = harness.proposals.moved(old)
+    assert request == replace(harness.proposals.on_successor(old), moved_from=old.tuned_model)
+    checked = await harness.proposals.check(PLACE, ADA, replace(request, name="moved"))
+    assert checked.proposal is not None
+    assert checked.proposal.spec.estimate is not None
+    assert "Google does not say what that costs" in checked.notes
+    job = await harness.tuning.accept(TEAM, checked.proposal.id, ADA)
+    assert job is not None
+    assert await harness.tuning.accept(TEAM, checked.proposal.id, ADA) is None
+    await harness.tuning.submit(job)
+    moved = await harness.newest(job)
+    assert moved.state in (JobState.QUEUED, JobState.RUNNING)
+    assert harness.at_google(moved).base_model == request.base_model
+    assert harness.creates() == 2, "the old model's start and the move"
+    rows = await harness.database.run(lambda db: [row["action"] for row in db.query("SELECT action FROM audit")])
+    assert rows == ["start", "move a model", "start"]
+    assert StartRequest.of(moved.spec).moved_from == old.tuned_model
+    assert harness.proposals.on_successor(moved).moved_from == "", "its file is trained on, nothing is moved"
+
+
+async def test_only_a_model_of_this_system_is_moved_and_only_to_another_base_of_googles(harness: Harness) -> None:
+    old = await harness.tuned("numbers")
+    move = replace(harness.proposals.moved(old), name="moved")
+    for other, words in (
+        (replace(move, base_model=old.spec.base_model), "to another base model"),
+        (replace(move, base_model=old.tuned_model), "to another base model"),
+        (replace(move, backend="gemini", base_model=""), "cannot be asked to move"),
+    ):
+        with pytest.raises(BadArgument, match=words):
+            await harness.proposals.check_values(ASKED_BY_ADA, other)
+    for unknown in ("projects/1/locations/us-central1/models/7@1", "numbers"):
+        with pytest.raises(NoSuchJob):
+            await harness.proposals.check_values(ASKED_BY_ADA, replace(move, moved_from=unknown))
+    await harness.tuning.delete(TEAM, old.key, ADA)
+    with pytest.raises(NoSuchJob):
+        await harness.proposals.check_values(ASKED_BY_ADA, move)
+    with pytest.raises(BadArgument, match="could move"):
+        harness.proposals.moved(await harness.newest(old))
+    with pytest.raises(BadArgument, match="could move"):
+        harness.proposals.moved(await harness.started("letters"))
+    assert harness.creates() == 2

@@ -252,6 +252,7 @@ ROUTES: dict[tuple[str, str], tuple[str, Callable[[Kind, str, str], Body]]] = {
             card_buttons.DELETE_ACTION,
             card_buttons.AGAIN_ACTION,
             card_buttons.SUCCESSOR_ACTION,
+            card_buttons.MOVE_ACTION,
             card_buttons.TUNE_AGAIN_ACTION,
             channel_settings.SETTINGS_ACTION,
             feedback.VOTE_ACTION,

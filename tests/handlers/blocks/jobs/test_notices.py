@@ -1,5 +1,6 @@
 """The replies under a job card that mention the job's owner."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -208,6 +209,25 @@ def test_the_owner_reads_when_the_base_retires_and_can_tune_on_a_successor() -> 
     assert (button["action_id"], button["value"]) == ("job_successor", "tb-1")
 
 
+def test_a_model_that_google_can_be_asked_to_move_has_a_button_for_it() -> None:
+    message = build_retires(done(), RETIREMENT, "gemini-3.5-flash-lite", NOW, moves=True)
+    check_message(message, mentions={"U1"})
+    assert "have Google move the model there" in message.text
+    assert [each["action_id"] for each in message.blocks[-1]["elements"]] == ["job_successor", "job_move"]
+
+
+@pytest.mark.parametrize("passing", [False, True])
+def test_a_move_that_google_refused_can_be_replaced_by_a_tuning(passing: bool) -> None:
+    refused = Failure(0, "Google did not move the model.", "Nothing was started.", passing=passing)
+    job = done(state=JobState.FAILED, failure=refused, endpoint="", tuned_model="")
+    job = replace(job, spec=replace(job.spec, moved_from="projects/1/locations/l/models/7@1"))
+    message = build_ended(job, VERTEX)
+    check_message(message, mentions={"U1"})
+    [button] = message.blocks[-1]["elements"]
+    assert button["action_id"] == ("job_again" if passing else "job_tune_again")
+    assert f'{button["action_id"]}"' in json.dumps(build_card(job, VERTEX, (), NOW).blocks)
+
+
 def test_without_a_successor_there_is_no_button() -> None:
     message = build_retires(done(), RETIREMENT, "", datetime(2027, 5, 19, tzinfo=UTC))
     check_message(message, mentions={"U1"})
@@ -216,14 +236,16 @@ def test_without_a_successor_there_is_no_button() -> None:
 
 
 def test_the_card_has_the_button_after_the_owner_was_told() -> None:
-    def actions_of(job: TuningJob) -> set[str]:
-        blocks = build_card(job, VERTEX, (), NOW).blocks
+    def actions_of(job: TuningJob, profile: BackendProfile = VERTEX) -> set[str]:
+        blocks = build_card(job, profile, (), NOW).blocks
         elements = [each for block in blocks for each in block.get("elements", ())]
         return {each["action_id"] for each in elements if "action_id" in each}
 
     assert "job_successor" in actions_of(done(retirement_told=120))
     assert "job_successor" not in actions_of(done())
     assert "job_successor" not in actions_of(done(retirement_told=120, deleted_by="U1"))
+    assert "job_move" not in actions_of(done(retirement_told=120))
+    assert "job_move" in actions_of(done(retirement_told=120), replace(VERTEX, moves_tuned_models=True))
 
 
 @pytest.mark.parametrize("successor", ["", "gemini-3.5-flash"])

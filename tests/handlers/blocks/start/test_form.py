@@ -423,3 +423,17 @@ def test_the_form_says_when_base_models_retire() -> None:
     assert not [
         each for each in build_form(FormState(ADA, (VERTEX,)))["blocks"] if each["block_id"] == "retirements"
     ]
+
+
+def test_the_form_of_a_move_names_the_model_and_offers_base_models_of_googles_only() -> None:
+    resource = "projects/1/locations/us-central1/models/7@1"
+    tuned = (TunedModel("vertex", resource, "e", "numbers", "gemini-3.5-flash"),)
+    request = StartRequest("vertex", "gemini-3.5-flash-lite", file="slack:F1", moved_from=resource)
+    view = form(request=request, tuned=tuned, recent=RECENT, advanced=False)
+    assert view["title"]["text"] == "Move a model"
+    assert "to move *numbers* to the base model of this form" in block(view, "moved")["text"]["text"]
+    assert resource not in json.dumps(block(view, "base_model"))
+    assert submit(view).request.moved_from == resource
+    assert submit(view).redrawn.moved_from == resource
+    assert submit(view, backend="gemini").redrawn.moved_from == "", "no other system can be asked for it"
+    assert block(form(), "moved") is None
