@@ -10,6 +10,7 @@
     │   ├── OverBudget           it would cost more than the month's budget has left
     │   ├── Outdated             the button or form belongs to something that has changed
     │   ├── Forbidden            this person may not do that, or not in this place
+    │   │   └── RightsUnknown    Slack does not say now what the person may do
     │   └── TooManyQuestions     a person or a thread asked more than the limit
     ├── FileError                the attached file cannot be read
     │   ├── FileUnavailable      Slack or Cloud Storage does not give it to the bot
@@ -108,6 +109,12 @@ class Outdated(UserError):
 
 class Forbidden(UserError):
     """This person may not do that, or may not do it in this place."""
+
+
+class RightsUnknown(Forbidden):
+    """Slack does not say now what this person may do: it is refused, and nobody has lost a right."""
+
+    passing = True
 
 
 class TooManyQuestions(UserError):

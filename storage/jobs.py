@@ -6,7 +6,7 @@ A name is unique among a workspace's jobs that are open, have a model, or are lo
 lost one. What states mean is not decided here.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final
 
 from sqlite_utils import Database as Connection
@@ -103,21 +103,32 @@ class SqliteJobStore(JobQueries):
             self._observe(None, submitted)
         return submitted
 
+    async def next_turns(self, backend: str, at_once: int, most: int) -> Sequence[TuningJob]:
+        def read(connection: Connection) -> list[str]:
+            return _waiting_keys(connection, backend, most) if _free(connection, backend, at_once, 1) else []
+
+        keys = await self._database.run(read)
+        found = {job.key: job for job in await self.with_keys(keys)}
+        return [found[key] for key in keys if key in found]
+
     async def take_turns(
-        self, backend: str, at_once: int, most: int, step: Callable[[TuningJob, Standing], Change | None]
+        self,
+        backend: str,
+        at_once: int,
+        keys: Collection[str],
+        step: Callable[[TuningJob, Standing], Change | None],
     ) -> Sequence[TuningJob]:
-        """Reads before it writes: in most rounds nobody waits, and the database stays as it is."""
         changed: list[tuple[TuningJob, TuningJob]] = []
 
         def take(connection: Connection) -> None:
             def with_standing(job: TuningJob) -> Change | None:
                 return step(job, self._standing(connection, job))
 
-            for key in _next_keys(connection, backend, at_once, most):
+            free = _free(connection, backend, at_once, len(keys))
+            waiting = [key for key in _waiting_keys(connection, backend) if key in keys]
+            for key in waiting[:free]:
                 self._apply(connection, key, with_standing, changed)
 
-        if not await self._database.run(lambda connection: _next_keys(connection, backend, at_once, most)):
-            return []
         await self._database.write(take)
         self._observed(changed)
         return [after for _, after in changed]
@@ -207,10 +218,14 @@ def _read_counts(connection: Connection, backend: str) -> tuple[int, int]:
     return _count(connection, _COUNT_RUNNING, backend), _count(connection, _COUNT_WAITING, backend)
 
 
-def _next_keys(connection: Connection, backend: str, at_once: int, most: int) -> list[str]:
-    """Return the keys of the jobs that have waited longest, at most as many as may run now."""
-    free = max(0, at_once - _count(connection, _COUNT_RUNNING, backend)) if at_once else most
-    return [row["key"] for row in connection.query(f"SELECT key {_NEXT}", [backend, min(most, free)])]
+def _free(connection: Connection, backend: str, at_once: int, unlimited: int) -> int:
+    """Return how many more jobs of the backend may run now."""
+    return max(0, at_once - _count(connection, _COUNT_RUNNING, backend)) if at_once else unlimited
+
+
+def _waiting_keys(connection: Connection, backend: str, most: int = -1) -> list[str]:
+    """Return the keys of the jobs that wait, longest first; -1 is no limit for SQLite."""
+    return [row["key"] for row in connection.query(f"SELECT key {_NEXT}", [backend, most])]
 
 
 def _tell_places(connection: Connection, backend: str) -> None:

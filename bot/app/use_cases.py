@@ -111,6 +111,7 @@ def build_use_cases(
         workers,
         access,
         approvals,
+        recheck,
         cancellations,
         prices,
         clock,

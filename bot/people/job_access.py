@@ -38,6 +38,11 @@ class JobAccess:
         """Return whether the person may do this here, to a job that is not theirs. Raises StorageError."""
         return await self._roles.may(requester, deed)
 
+    async def answered(self, requester: Requester, *jobs: TuningJob) -> bool:
+        """Return whether Slack says now what the person may do here, and to these jobs. Raises StorageError."""
+        channels = {name for job in jobs for name in (job.place.channel, *filter(is_channel, job.shared_with))}
+        return await self._roles.answered(requester, *channels)
+
     async def check(self, requester: Requester, deed: Deed) -> None:
         """Check what the person may do here, whatever the job. Raises Forbidden, StorageError."""
         await self._roles.check(requester, deed)

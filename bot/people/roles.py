@@ -105,6 +105,15 @@ class Roles:
     async def _asker_named(self, team: str) -> bool:
         return any(grant.role is Role.ASKER for grant in await self.grants(team))
 
+    async def answered(self, requester: Requester, *channels: str) -> bool:
+        """Return whether Slack says now all on which the person's role here, and their sight of these, depend.
+
+        Raises StorageError.
+        """
+        named = {grant.grantee for grant in await self.grants(requester.team)}
+        places = {name for name in named if is_group(name) or name == requester.place.channel}
+        return await self._members.answers(requester.user, sorted(places | set(channels)))
+
     async def role(self, requester: Requester) -> Role | None:
         """Return the role of the person here that may do the most, None if they have none. Raises StorageError."""
         if not await self._known(requester):

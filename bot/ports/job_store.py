@@ -1,6 +1,6 @@
 """How jobs and proposals are stored. A write is committed when its method returns."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -80,13 +80,23 @@ class JobStore(Protocol):
         """
         ...
 
-    async def take_turns(
-        self, backend: str, at_once: int, most: int, step: Callable[[TuningJob, Standing], Change | None]
-    ) -> Sequence[TuningJob]:
-        """Change the jobs of this backend that have waited longest, as many as may run now, in one transaction.
+    async def next_turns(self, backend: str, at_once: int, most: int) -> Sequence[TuningJob]:
+        """Return the jobs of this backend that wait, longest first, at most `most`; none while no more may run.
 
-        `at_once` is how many may run at the same time, 0 for no limit; at most `most` jobs are changed. A job for
-        which `step` returns None is passed over. Returns the changed jobs. Raises StorageError.
+        `at_once` is how many may run at the same time, 0 for no limit. Raises StorageError.
+        """
+        ...
+
+    async def take_turns(
+        self,
+        backend: str,
+        at_once: int,
+        keys: Collection[str],
+        step: Callable[[TuningJob, Standing], Change | None],
+    ) -> Sequence[TuningJob]:
+        """Change those of these jobs that have waited longest, as many as may run now, in one transaction.
+
+        A job for which `step` returns None is passed over. Returns the changed jobs. Raises StorageError.
         """
         ...
 

@@ -1,6 +1,7 @@
 """What Slack says of the people of the workspace: which channels they can read, which groups they
 are in, and who administers it."""
 
+from collections.abc import Iterable
 from typing import Final, Protocol
 
 
@@ -35,6 +36,13 @@ class WorkspaceMembers(Protocol):
         """Return whether the person is an administrator or an owner of the workspace. Never raises."""
         ...
 
+    async def answers(self, user: str, places: Iterable[str]) -> bool:
+        """Return whether Slack says now who the person is, and who is in each of these channels and groups.
+
+        Only then is a no of the others Slack's own. Never raises.
+        """
+        ...
+
 
 class UnknownMembers:
     """Answers no to everything, as where Slack says nothing."""
@@ -58,6 +66,9 @@ class UnknownMembers:
         return frozenset()
 
     async def is_admin(self, user: str) -> bool:
+        return False
+
+    async def answers(self, user: str, places: Iterable[str]) -> bool:
         return False
 
 

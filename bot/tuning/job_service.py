@@ -34,6 +34,7 @@ from bot.errors import (
     QuotaExceeded,
     StorageError,
     TooManyTunings,
+    UserError,
 )
 from bot.people.job_access import JobAccess, check_start
 from bot.people.roles import Deed
@@ -49,8 +50,8 @@ from bot.spending.price_table import PriceTable
 from bot.tuning.approvals import Approvals
 from bot.tuning.cancellation import Cancellations
 from bot.tuning.searches import Searches
-from bot.tuning.start_queue import StartQueue, StartRetries, admit, wait_again
-from bot.tuning.start_recheck import pressed
+from bot.tuning.start_queue import StartQueue, StartRetries, admit, step_after, wait_again
+from bot.tuning.start_recheck import StartRecheck, pressed
 from bot.tuning.training_data import refuse_cancelled, training_data
 from bot.tuning.transitions import (
     adopt,
@@ -89,6 +90,7 @@ class JobService:
         workers: Workers,
         access: JobAccess,
         approvals: Approvals,
+        recheck: StartRecheck,
         cancellations: Cancellations,
         prices: PriceTable,
         clock: Clock,
@@ -105,6 +107,7 @@ class JobService:
         self._workers = workers
         self._access = access
         self._approvals = approvals
+        self._recheck = recheck
         self._prices = prices
         self._clock = clock
         self._wake_sender = wake_sender
@@ -205,15 +208,29 @@ class JobService:
             self._submitting.add(key)
             marked.append(key)
 
+        changed: Sequence[TuningJob] = ()
         begun: Sequence[TuningJob] = ()
         try:
-            changed = await self._queue.turns(mark)
+            changed = await self._queue.turns(self._check_unsent, mark)
             begun = [job for job in changed if job.state is JobState.SUBMITTING]
         finally:
             self._submitting.difference_update(set(marked) - {job.key for job in begun})
-        if marked:
+        if changed:
             self._wake_sender()
         return begun
+
+    async def _check_unsent(self, job: TuningJob) -> TuningJob:
+        """Check a start that was accepted a while ago; returns it at the prices of this moment.
+
+        Raises what `StartRecheck.check_at_turn` raises, Outdated if it needs an approval now.
+        """
+        checked = await self._recheck.check_at_turn(job)
+        if job.approval is None:
+            asked_by = Requester(job.owner, job.place, present=False)
+            if await self._approvals.reason(asked_by, checked.spec.estimate):
+                await self._recheck.check_answered(asked_by)
+                raise Outdated("It needs an approval now, and needed none before.", "Try again asks for it.")
+        return checked
 
     async def submit(self, job: TuningJob) -> None:
         """Start an accepted job at Google, once, unless it waits for its turn.
@@ -309,6 +326,8 @@ class JobService:
         self._submitting.add(job.key)
         try:
             counted = self._retries.tried(job.key) or job.resumes > MOST_RESUMES
+            if not counted and not await self._may_resume(job):
+                return
             resumed = job if counted else await self._change(job.key, count_resume)
             if resumed is None or resumed.state is not JobState.SUBMITTING or resumed.create_sent_at is not None:
                 return
@@ -321,6 +340,17 @@ class JobService:
         finally:
             self._submitting.discard(job.key)
             self._cancelled.discard(job.key)
+
+    async def _may_resume(self, job: TuningJob) -> bool:
+        """Return whether a start of an earlier process may still be made; end it if not. Raises StorageError."""
+        try:
+            await self._check_unsent(job)
+        except StorageError:
+            raise
+        except UserError as error:
+            await self._change(job.key, step_after(error, self._clock.now()))
+            return False
+        return True
 
     async def _search(self, job: TuningJob) -> None:
         """Adopt the job if Google shows it; if not, end one that was not sent, and one that was after a while."""

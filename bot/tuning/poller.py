@@ -165,8 +165,17 @@ class Poller:
             self._arm_watchdog()
 
     async def _round(self) -> None:
+        # What Slack says of rights is asked for at a turn, and nothing that runs waits for that.
+        ended = await asyncio.gather(self._begin_turns(), self._poll_due(), return_exceptions=True)
+        self._raise_first(ended)
+        self._finished = time.monotonic()
+        self._metrics.polled(self._clock.now())
+
+    async def _begin_turns(self) -> None:
         for begun in await self._job_service.begin_turns():
             self._starts.queue(self._start(begun), f"start {begun.key}")
+
+    async def _poll_due(self) -> None:
         jobs = await self._jobs.open_jobs()
         self._metrics.open_jobs(jobs)
         at_google = [job for job in jobs if not job.state.in_bot]
@@ -178,8 +187,6 @@ class Poller:
             *(self._poll_backend(backend, keys) for backend, keys in by_backend.items()), return_exceptions=True
         )
         self._raise_first(ended)
-        self._finished = time.monotonic()
-        self._metrics.polled(self._clock.now())
 
     async def _poll_backend(self, backend: str, keys: Sequence[str]) -> None:
         jobs = [job for job in await self._jobs.with_keys(keys) if not job.state.ended and not job.state.in_bot]

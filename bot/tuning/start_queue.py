@@ -9,14 +9,16 @@ Its time is monotonic, so that no change of the clock ends a start. The time bet
 the job's row, so a restart of the bot does not begin the limit anew; it only makes the next try come sooner.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from bot.domain.approval import Approval
 from bot.domain.jobs import Failure, JobState, TuningJob
-from bot.errors import OverBudget, TooManyTunings
+from bot.errors import Outdated, OverBudget, StorageError, TooManyTunings, UserError
 from bot.ports.backends import TuningBackend
 from bot.ports.clock import Clock
 from bot.ports.job_store import Change, JobStore, Standing
@@ -27,7 +29,8 @@ from bot.spending.budget_check import check_start
 
 # How long no start is sent after Google refused one because too many tunings run, which may be those of others.
 REFUSED_BACKOFF: Final = Backoff(first=30.0, longest=600.0)
-_ALL: Final = 1_000
+# So many that wait are checked at once; one that cannot be started now keeps its place and holds up nobody.
+_CHECKED: Final = 20
 RETRY_BACKOFF: Final = Backoff(first=2.0, longest=120.0)
 # A time between two tries counts at most as this share of the limit: a machine that slept tried nothing.
 _LARGEST_SHARE: Final = 5
@@ -46,13 +49,15 @@ def admit(job: TuningJob, standing: Standing, approval: Approval | None, at_once
     return job
 
 
-def take_turn(job: TuningJob, standing: Standing, now: datetime) -> Change | None:
+def take_turn(job: TuningJob, checked: TuningJob, standing: Standing, now: datetime) -> Change | None:
     """Begin the start of a job that waited, or end it if a budget was lowered so far; None for any other job.
 
-    What still waits for a turn or an approval takes nothing of the budget here: it comes later.
+    `checked` is the job at the prices of this moment. What still waits for a turn or an approval takes nothing of
+    the budget here: it comes later.
     """
     if job.state is not JobState.WAITING:
         return None
+    job = replace(job, spec=checked.spec)
     others = [each for each in standing.month if each.key != job.key and not each.state.in_bot]
     try:
         check_start(job, standing.budgets, others)
@@ -60,8 +65,8 @@ def take_turn(job: TuningJob, standing: Standing, now: datetime) -> Change | Non
         # The card is read by others, who need not know the amounts.
         failure = Failure(
             0,
-            "While it waited for its turn, a budget of this month became too small for it: nothing was started, "
-            "and nothing is billed.",
+            "While it waited for its turn, a budget of this month became too small for it, so I do not send it to "
+            "Google.",
             "See /tune budget. Owners and administrators of this workspace can raise it.",
             passing=True,
         )
@@ -69,6 +74,33 @@ def take_turn(job: TuningJob, standing: Standing, now: datetime) -> Change | Non
         act = AuditEntry(BY_BOT, "end a start over its budget", now, job.place.channel)
         return Change(ended, notices=(NoticeKind.CARD, NoticeKind.ENDED), acts=(act,))
     return Change(replace(job, state=JobState.SUBMITTING, problem=""), notices=(NoticeKind.CARD,))
+
+
+def end_unsent(job: TuningJob, error: UserError, now: datetime) -> Change | None:
+    """End a start that may not be made any more; None for one that was sent, or waits for an approval."""
+    if not job.unsent or job.state is JobState.AWAITING_APPROVAL:
+        return None
+    again = isinstance(error, Outdated)
+    failure = Failure(
+        0,
+        f"Something changed before its start was sent, so I do not send it to Google. {error.message}",
+        error.hint if again else "Somebody who may tune can start it again with /tune.",
+        passing=again,
+    )
+    ended = replace(job, state=JobState.FAILED, failure=failure, ended_at=now, problem="", search=None)
+    act = AuditEntry(BY_BOT, "end a start that may not be made any more", now, job.place.channel)
+    return Change(ended, notices=(NoticeKind.CARD, NoticeKind.ENDED), acts=(act,))
+
+
+def step_after(error: UserError, now: datetime) -> Callable[[TuningJob], Change | None]:
+    """Return what follows from an error of the check of a start that was not sent."""
+    return partial(hold, error=error) if error.passing else partial(end_unsent, error=error, now=now)
+
+
+def hold(job: TuningJob, error: UserError) -> Change | None:
+    """Write why a start is not sent now; None for one that is no longer to be sent, or that says so already."""
+    after = replace(job, problem=f"I do not send it to Google now. {error.message} I try it again by myself.")
+    return None if not job.unsent or after == job else Change(after, notices=(NoticeKind.CARD,))
 
 
 def wait_again(job: TuningJob, error: TooManyTunings, now: datetime) -> Change | None:
@@ -91,6 +123,10 @@ def wait_again(job: TuningJob, error: TooManyTunings, now: datetime) -> Change |
         problem=f"Google runs no further tuning now, and I try it again by myself. The reason: {error.message}",
     )
     return Change(after, notices=(NoticeKind.CARD,))
+
+
+# Returns the job at the prices of this moment. Raises UserError, a passing one where it cannot be judged now.
+CheckTurn = Callable[[TuningJob], Awaitable[TuningJob]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,25 +163,44 @@ class StartQueue:
         """Google has taken a start of this backend, so the next one need not be held back."""
         self._refused.pop(backend, None)
 
-    async def turns(self, mark: Callable[[str], None]) -> Sequence[TuningJob]:
+    async def turns(self, check: CheckTurn, mark: Callable[[str], None]) -> Sequence[TuningJob]:
         """Begin or end the jobs whose turn it is, and return them; see `take_turn`.
 
-        `mark` gets each key before its row changes. After a refusal one start at a time is tried. Raises
-        StorageError.
+        `check` says whether each may still start, `mark` gets each key before its row changes. After a refusal of
+        Google's one start at a time is tried. Raises StorageError.
         """
-        begun: list[TuningJob] = []
-
-        def step(job: TuningJob, standing: Standing) -> Change | None:
-            mark(job.key)
-            return take_turn(job, standing, self._clock.now())
-
+        changed: list[TuningJob] = []
         for name, backend in self._backends.items():
             refused = self._refused.get(name)
             if refused is not None and self._clock.monotonic() < refused.until:
                 continue
-            most = 1 if refused is not None else _ALL
-            begun += await self._jobs.take_turns(name, backend.profile.tunings_at_once, most, step)
-        return begun
+            at_once = backend.profile.tunings_at_once
+            waiting = await self._jobs.next_turns(name, at_once, _CHECKED)
+            if not waiting:
+                continue
+            checked = await asyncio.gather(*(self._checked(job, check, changed) for job in waiting))
+            ready = {job.key: job for job in checked if job is not None}
+            if refused is not None:
+                ready = dict(list(ready.items())[:1])
+
+            def step(job: TuningJob, standing: Standing, ready: Mapping[str, TuningJob] = ready) -> Change | None:
+                mark(job.key)
+                return take_turn(job, ready[job.key], standing, self._clock.now())
+
+            if ready:
+                changed += await self._jobs.take_turns(name, at_once, ready.keys(), step)
+        return changed
+
+    async def _checked(self, job: TuningJob, check: CheckTurn, changed: list[TuningJob]) -> TuningJob | None:
+        """Return the job as it may start; None for one that ends, and for one that cannot be judged now."""
+        try:
+            return await check(job)
+        except StorageError:
+            raise
+        except UserError as error:
+            after = await self._jobs.change(job.key, step_after(error, self._clock.now()))
+            changed += [after] if after is not None and after != job else []
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,13 @@ rights. Where Slack does not answer in time, or refuses, the answer is no.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.domain.roles import is_group
 from handlers.slack_errors import CALL_ERRORS
 
 logger = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class SlackUsers:
         self._client = client
         self._seconds = seconds
         self._kept: dict[str, tuple[float, SlackUser | None]] = {}
+        self._unanswered: set[str] = set()
 
     async def find(self, user: str, seconds: float | None = None) -> SlackUser | None:
         """Return the person, None where Slack does not say in so many seconds who they are. Never raises."""
@@ -56,11 +58,18 @@ class SlackUsers:
             return kept
         found = await self._ask(user, self._seconds if seconds is None else seconds)
         if len(self._kept) >= _MOST_USERS_KEPT:
-            self._kept.pop(next(iter(self._kept)))
+            oldest = next(iter(self._kept))
+            self._kept.pop(oldest)
+            self._unanswered.discard(oldest)
         self._kept[user] = (now + (_USER_KEPT_SECONDS if found else _FAILURE_KEPT_SECONDS), found)
         return found
 
+    async def answers(self, user: str, seconds: float) -> bool:
+        """Return whether Slack says who this is, if only that they have left the workspace. Never raises."""
+        return await self.find(user, seconds) is not None or user not in self._unanswered
+
     async def _ask(self, user: str, seconds: float) -> SlackUser | None:
+        self._unanswered.add(user)
         try:
             async with asyncio.timeout(seconds):
                 answer = await self._client.users_info(user=user)
@@ -71,6 +80,7 @@ class SlackUsers:
         if not isinstance(found, dict):
             logger.warning("could not look up who %s is: users.info answered without a user", user)
             return None
+        self._unanswered.discard(user)
         return _read(found)
 
 
@@ -97,23 +107,30 @@ class _Answers(Generic[T]):
         self._ask = ask
         self._unknown = unknown
         self._seconds = seconds
-        self._kept: dict[str, tuple[float, asyncio.Future[T]]] = {}
+        self._kept: dict[str, tuple[float, asyncio.Future[tuple[T, bool]]]] = {}
         self._turns = asyncio.Semaphore(_AT_ONCE)
 
     async def on(self, channel: str) -> T:
         """Return the answer on this channel."""
+        return (await self._on(channel))[0]
+
+    async def answered(self, channel: str) -> bool:
+        """Return whether the answer on this channel is Slack's own."""
+        return (await self._on(channel))[1]
+
+    async def _on(self, channel: str) -> tuple[T, bool]:
         loop = asyncio.get_running_loop()
         until, kept = self._kept.get(channel, (0.0, None))
         if kept is not None and (loop.time() < until or not kept.done()):
             return await asyncio.shield(kept)
-        future: asyncio.Future[T] = loop.create_future()
+        future: asyncio.Future[tuple[T, bool]] = loop.create_future()
         if len(self._kept) >= _MOST_KEPT:
             self._kept.pop(next(iter(self._kept)))
         self._kept[channel] = (0.0, future)
-        answer, seconds = self._unknown, _FAILURE_KEPT_SECONDS
+        answer, seconds = (self._unknown, False), _FAILURE_KEPT_SECONDS
         try:
             async with asyncio.timeout(self._seconds), self._turns:
-                answer, seconds = await self._ask(channel), _KEPT_SECONDS
+                answer, seconds = (await self._ask(channel), True), _KEPT_SECONDS
         except CALL_ERRORS as error:
             logger.warning("could not look up who is in %s: %s", channel, error)
         finally:
@@ -146,6 +163,18 @@ class ChannelMembers:
         if await self.is_public(channel) and await self.is_full_member(user):
             return True
         return user in await self._members.on(channel)
+
+    async def answers(self, user: str, places: Iterable[str]) -> bool:
+        if not await self._users.answers(user, self._seconds):
+            return False
+        for place in places:
+            if is_group(place):
+                answered = await self._groups.answered(place)
+            else:
+                answered = await self._open_to.answered(place) and await self._members.answered(place)
+            if not answered:
+                return False
+        return True
 
     async def is_public(self, channel: str) -> bool:
         return (await self._open_to.on(channel))[0]

@@ -332,7 +332,7 @@ class LoadRun:
         """Type the command, and say yes to the questions that are shown by then; another round repeats it."""
         await person.slash_command(channel, "/tune", f"cancel {name}")
         # What is asked of a job that waits in the bot reads otherwise than of one that Google trains.
-        questions = (f"Google stops training “{name}”.", f"“{name}” was not sent to Google:")
+        questions = (f"Google stops training “{name}”.", f"By my records “{name}” was not sent to Google:")
         for message in self._said(channel):
             if "confirm_deed" in str(message.blocks) and any(each in message.text for each in questions):
                 await person.click(message, "job_cancel")
@@ -344,7 +344,7 @@ class LoadRun:
                 (
                     f"I asked Google to cancel “{name}”.",
                     f"“{name}” has already been cancelled",
-                    f"“{name}” is cancelled: it was not sent to Google",
+                    f"“{name}” is cancelled: by my records it was not sent",
                     f"Google has not confirmed the start of “{name}” yet. I cancel it",
                 )
             ):

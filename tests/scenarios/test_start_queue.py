@@ -25,7 +25,7 @@ async def test_tunings_wait_with_their_place_and_start_in_turn_over_a_kill(open_
 
         fourth = await bot.start("fourth")
         await bot.ada.click(third, "job_cancel")
-        await bot.shows(third, "cancelled", "It was not sent to Google: nothing was started.")
+        await bot.shows(third, "cancelled", "By my records it was not sent to Google.")
         await bot.shows(fourth, "1 other tuning starts before it.")
 
         await bot.stage.kill()

@@ -1,6 +1,6 @@
 """A workspace of full members who may all tune, for the tests that ask about something else than rights."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from bot.app import build_use_cases
@@ -30,6 +30,9 @@ class FullMembers(UnknownMembers):
         return False
 
     async def is_member(self, user: str) -> bool:
+        return True
+
+    async def answers(self, user: str, places: Iterable[str]) -> bool:
         return True
 
 

@@ -179,7 +179,7 @@ def _deleted(job: TuningJob) -> str:
 def _cancelled(job: TuningJob) -> str:
     if not job.cancelled_by:
         return "Cancelled at Google."
-    unsent = "" if not job.unstarted else " It was not sent to Google: nothing was started."
+    unsent = "" if not job.unstarted else " By my records it was not sent to Google."
     return f"Cancelled by {canceller(job)}.{unsent}"
 
 

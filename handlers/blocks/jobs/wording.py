@@ -84,7 +84,8 @@ def mark(job: TuningJob) -> str:
 def cancel_text(job: TuningJob) -> str:
     """Return the answer to a person who cancelled a job, as plain text."""
     if job.state is JobState.CANCELLED and not job.operation:
-        return f"“{job.name}” is cancelled: it was not sent to Google yet, and nothing was started."
+        # A backup that was restored may be older than the start; the sweep follows and cancels what Google shows.
+        return f"“{job.name}” is cancelled: by my records it was not sent to Google, and nothing is billed."
     if job.state is JobState.SUBMITTING:
         return f"Google has not confirmed the start of “{job.name}” yet. I cancel it as soon as Google shows it."
     return f"I asked Google to cancel “{job.name}”. {job.problem or 'Its card shows when that is done.'}"
@@ -100,7 +101,8 @@ def canceller(job: TuningJob) -> str:
 def cancel_loss(job: TuningJob) -> str:
     """Return what a person loses who cancels the job, as plain text."""
     if job.state.in_bot:
-        return f"“{shorten(job.name, NAME)}” was not sent to Google: nothing is lost, and nothing is billed."
+        name = shorten(job.name, NAME)
+        return f"By my records “{name}” was not sent to Google: nothing is lost, and nothing is billed."
     return (
         f"Google stops training “{shorten(job.name, NAME)}”. What was trained so far is lost, "
         "and Google may still charge for it."

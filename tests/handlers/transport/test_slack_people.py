@@ -82,6 +82,21 @@ async def test_where_slack_refuses_the_answer_is_no(missing: str) -> None:
         assert not await at.members.can_read(ada.id, "C0NOSUCH")
 
 
+async def test_a_no_is_told_from_silence() -> None:
+    async with asked() as at:
+        ada = at.slack.person("ada")
+        gone = at.slack.workspace.add_user("gone", deleted=True).id
+        private = at.slack.add_channel("private", ada, private=True).id
+        assert [await at.members.answers(user, [private]) for user in (ada.id, gone)] == [True, True]
+        assert not await at.members.is_member(gone), "that is Slack's own word"
+        assert not await at.members.answers(ada.id, [private, "C0NOSUCH"])
+        assert not await at.members.answers(ada.id, ["S0NOSUCH"])
+    async with asked() as at:
+        ada = at.slack.person("ada")
+        at.slack.faults.fail("users.info", error="fatal_error", times=None)
+        assert not await at.members.answers(ada.id, [])
+
+
 async def test_administrators_and_owners_are_told_from_members() -> None:
     async with asked() as at:
         add = at.slack.workspace.add_user

@@ -272,7 +272,7 @@ def test_a_start_that_google_has_not_confirmed_says_what_is_known() -> None:
     asked = card(a_job(state=JobState.SUBMITTING, search=Search(), cancelled_by="U2"))
     assert "I cancel it as soon as Google shows it." in asked.text
     withdrawn = card(a_job(state=JobState.CANCELLED, cancelled_by="U2", operation=""))
-    assert "It was not sent to Google: nothing was started." in withdrawn.text
+    assert "By my records it was not sent to Google." in withdrawn.text
     forgotten = card(a_job(state=JobState.FAILED, deleted_by="U2", operation=""))
     assert "If Google shows it later, it comes back here." in forgotten.text
 

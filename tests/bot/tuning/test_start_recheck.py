@@ -1,0 +1,215 @@
+"""A start that waited is checked again before it is sent: rights, base model, price, need of an approval."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.domain.approval import ApprovalRules
+from bot.domain.jobs import JobState, TuningJob
+from bot.domain.requests import StartRequest
+from bot.domain.roles import Role, RoleGrant
+from bot.errors import RightsUnknown
+from bot.ports.stores import BY_BOT
+from bot.spending.price_table import read_price_table
+from handlers.assembly import UseCases
+from tests.support.harness import ADA, ASKED_BY_ADA, FILE, PLACE, TEAM, Harness, open_harness
+from tests.support.workspace_people import FullMembers, build_open_use_cases
+
+BOB = "U2"
+
+
+@pytest.fixture
+async def harness(tmp_path: Path) -> AsyncIterator[Harness]:
+    """Vertex AI, which runs one tuning at a time."""
+    async with open_harness(tmp_path, ("vertex",), tunings_at_once={"vertex": 1}) as opened:
+        yield opened
+
+
+@dataclass
+class Leaving(FullMembers):
+    """Full members, but for who is `gone`; of who is `unknown` Slack says nothing."""
+
+    gone: set[str] = field(default_factory=set)
+    unknown: set[str] = field(default_factory=set)
+
+    async def is_member(self, user: str) -> bool:
+        return user not in self.gone | self.unknown
+
+    async def is_full_member(self, user: str) -> bool:
+        return await self.is_member(user)
+
+    async def answers(self, user: str, places: Iterable[str]) -> bool:
+        return not self.unknown & {user, *places}
+
+
+def process(harness: Harness, **options: Any) -> UseCases:
+    """A process on the same database."""
+    parts = (harness.backends, harness.files, harness.clock, lambda: None, harness.workers)
+    return build_open_use_cases(harness.stores, *parts, **options)
+
+
+async def start(use_cases: UseCases, name: str, owner: str = ADA) -> TuningJob:
+    """Press Start: the job runs, or waits for its turn."""
+    checked = await use_cases.proposals.check(PLACE, owner, StartRequest("vertex", name=name, file=FILE))
+    assert checked.proposal is not None
+    job = await use_cases.jobs.accept(TEAM, checked.proposal.id, owner)
+    assert job is not None
+    await use_cases.jobs.submit(job)
+    return job
+
+
+async def finish(harness: Harness, job: TuningJob) -> None:
+    """Let the job end at Google, and poll it."""
+    harness.at_google(job).finish()
+    await harness.refresher.poll("vertex", [await harness.newest(job)])
+
+
+async def begin_turns(use_cases: UseCases) -> list[str]:
+    """Start the jobs whose turn it is, as the poller does in each round; returns their names."""
+    begun = await use_cases.jobs.begin_turns()
+    await asyncio.gather(*(use_cases.jobs.submit(job) for job in begun))
+    return [job.name for job in begun]
+
+
+async def acts(harness: Harness) -> set[tuple[str, str]]:
+    return {(line.act.user, line.act.action) for line in await harness.stores.audit_log.lines(TEAM)}
+
+
+async def test_who_left_while_their_start_waited_starts_nothing_and_holds_up_nobody(harness: Harness) -> None:
+    members = Leaving()
+    bot = process(harness, members=members)
+    first, hers, his = await start(bot, "first", BOB), await start(bot, "hers"), await start(bot, "his", BOB)
+    members.gone.add(ADA)
+    await finish(harness, first)
+    assert await begin_turns(bot) == ["his"]
+    ended = await harness.newest(hers)
+    assert ended.state is JobState.FAILED
+    assert ended.failure is not None
+    assert "may not tune any more" in ended.failure.message
+    assert "I do not send it to Google" in ended.failure.message
+    assert (BY_BOT, "end a start that may not be made any more") in await acts(harness)
+    assert (await harness.newest(his)).operation
+    assert harness.creates() == 2
+
+
+async def test_where_slack_says_nothing_a_start_keeps_its_place_and_is_neither_sent_nor_ended(
+    harness: Harness,
+) -> None:
+    members = Leaving()
+    bot = process(harness, members=members)
+    first, hers, his = await start(bot, "first", BOB), await start(bot, "hers"), await start(bot, "his", BOB)
+    members.unknown.add(ADA)
+    await finish(harness, first)
+    assert await begin_turns(bot) == ["his"], "the next one need not wait"
+    held = await harness.newest(hers)
+    assert held.state is JobState.WAITING
+    assert "Slack does not say now" in held.problem
+    assert await harness.jobs.ahead(held) == 0
+    members.unknown.clear()
+    await finish(harness, his)
+    assert await begin_turns(bot) == ["hers"]
+    assert (await harness.newest(hers)).problem == ""
+
+
+async def test_the_silence_of_a_group_of_tuners_takes_no_right(harness: Harness) -> None:
+    members = Leaving()
+    named = [RoleGrant(Role.TUNER, "S0TUNERS")]
+
+    class Grouped(Leaving):
+        async def group_members(self, group: str) -> frozenset[str]:
+            return frozenset() if group in self.unknown else frozenset({ADA})
+
+    members = Grouped()
+    bot = process(harness, members=members, named_roles=named)
+    first, second = await start(bot, "first"), await start(bot, "second")
+    await finish(harness, first)
+    members.unknown.add("S0TUNERS")
+    assert await begin_turns(bot) == []
+    assert (await harness.newest(second)).state is JobState.WAITING
+    members.unknown.clear()
+    assert await begin_turns(bot) == ["second"]
+
+
+async def test_a_price_that_rose_while_a_start_waited_needs_a_persons_yes_and_a_lower_one_does_not(
+    harness: Harness,
+) -> None:
+    bot = process(harness)
+    first, second, third = [await start(bot, name) for name in ("first", "second", "third")]
+    table = read_price_table()
+    base = second.spec.base_model
+    known = table.models[base].training
+    assert known is not None
+    await finish(harness, first)
+
+    def with_price(price: Decimal) -> UseCases:
+        row = replace(table.models[base], training=price)
+        return process(harness, prices=replace(table, models={**table.models, base: row}))
+
+    assert await begin_turns(with_price(known * 2)) == []
+    ended = await harness.newest(second)
+    assert ended.state is JobState.FAILED
+    assert ended.failure is not None
+    assert ended.failure.passing, "Try again is offered"
+    assert "A price in my table has risen" in ended.failure.message
+    assert (await harness.newest(third)).state is JobState.FAILED
+    fourth, fifth = await start(bot, "fourth"), await start(bot, "fifth")
+    await finish(harness, fourth)
+    assert await begin_turns(with_price(known / 2)) == ["fifth"]
+    begun = (await harness.newest(fifth)).spec.estimate
+    assert begun is not None
+    assert begun.training_price == known / 2
+
+
+async def test_a_start_that_needs_an_approval_by_now_is_not_sent_without_one(harness: Harness) -> None:
+    bot = process(harness)
+    first, second = await start(bot, "first"), await start(bot, "second")
+    await finish(harness, first)
+    stricter = process(harness, approval_rules=ApprovalRules(usd=Decimal(0)))
+    assert await begin_turns(stricter) == []
+    ended = await harness.newest(second)
+    assert ended.state is JobState.FAILED
+    assert ended.failure is not None
+    assert "It needs an approval now" in ended.failure.message
+    assert ended.failure.hint == "Try again asks for it."
+
+
+@pytest.mark.parametrize("how", ["gone", "unknown"])
+async def test_a_later_process_resumes_no_start_of_who_may_not_tune_any_more(harness: Harness, how: str) -> None:
+    job = await harness.accepted("interrupted")
+    members = Leaving()
+    getattr(members, how).add(ADA)
+    later = process(harness, members=members)
+    await later.jobs.recover(job)
+    seen = await harness.newest(job)
+    assert harness.creates() == 0
+    if how == "gone":
+        assert seen.state is JobState.FAILED
+        return
+    assert seen.state is JobState.SUBMITTING
+    assert "Slack does not say now" in seen.problem
+    members.unknown.clear()
+    await later.jobs.recover(job)
+    assert (await harness.newest(job)).operation
+    assert harness.creates() == 1
+
+
+async def test_no_approver_is_told_that_somebody_lost_a_right_where_slack_says_nothing(
+    harness: Harness,
+) -> None:
+    members = Leaving()
+    roles = [RoleGrant(Role.TUNER, ADA), RoleGrant(Role.APPROVER, BOB)]
+    rules = ApprovalRules(usd=Decimal(0))
+    bot = process(harness, members=members, named_roles=roles, approval_rules=rules)
+    job = await start(bot, "asked")
+    assert job.state is JobState.AWAITING_APPROVAL
+    members.unknown.add(ADA)
+    by_bob = replace(ASKED_BY_ADA, user=BOB)
+    with pytest.raises(RightsUnknown, match="Slack does not say now"):
+        await bot.approvals.approve(by_bob, job.key)
+    members.unknown.clear()
+    assert (await bot.approvals.approve(by_bob, job.key)).state is JobState.WAITING
