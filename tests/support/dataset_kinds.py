@@ -92,7 +92,7 @@ _VERTEX: Final = {
     "textedit.jsonl": ("", 0, 0, "not-a-text-file", 0),
     "thought_parts.jsonl": ("vertex", 4, 4, "thoughts-left-out", 4),
     "title_row.csv": ("prompt", 4, 4, "title-row", 4),
-    "tool_call_in_text.jsonl": ("sharegpt", 4, 4, "tool-call-in-text", 4),
+    "tool_call_in_text.jsonl": ("sharegpt", 4, 4, "calls-from-text undeclared-tool", 4),
     "trl.jsonl": ("trl", 4, 4, "preferred-only", 4),
     "tuning_task.json": ("gemini", 4, 4, "", 4),
     "unclosed.json": ("prompt", 5, 4, "broken-array cut-off-row", 4),
@@ -115,6 +115,7 @@ _PAIRS: Final = {
     "system_beside_messages.jsonl": ("openai", 4, 4, "system-in-input", 4),
     "system_beside_pair.jsonl": ("prompt", 4, 4, "system-in-input", 4),
     "system_string.jsonl": ("vertex", 4, 4, "system-in-input", 4),
+    "tool_call_in_text.jsonl": ("sharegpt", 4, 4, "tool-call-in-text", 4),
 }
 _RIGHT: Final = {
     "vertex": _VERTEX,

@@ -153,6 +153,10 @@ class FindingCollector:
         """Return the rules that were broken so far."""
         return {rule for rule, _ in self._groups}
 
+    def count(self, rule: str) -> int:
+        """Return how often a rule was broken so far."""
+        return sum(group.count for (name, _), group in self._groups.items() if name == rule)
+
     def refuses(self) -> bool:
         """Return whether any error was found."""
         return not _ERRORS.isdisjoint(self.rules())

@@ -354,6 +354,12 @@ RULES: dict[str, Rule] = {
         "Calls of tools stand inside of texts ({value}), and would be learned as words of the answer.",
         "Write them as calls, in Google's or OpenAI's form, or take these rows out.",
     ),
+    "calls-from-text": Rule(
+        WARNING,
+        "Calls of tools that stand inside of texts (<tool_call>) are sent as calls, and their <tool_response> as "
+        "results.",
+        "Look at the system text: where it says how to write calls as text, take that out.",
+    ),
     "picture-mark-in-text": Rule(
         WARNING,
         "A text holds {value}, and the row shows no picture: what the answer speaks of would be missing.",

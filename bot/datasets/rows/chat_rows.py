@@ -64,6 +64,9 @@ SHAREGPT_ROLES = _OPENAI_ROLES | {
 # Names under which `parts` is looked for where it is missing.
 _OTHER_PARTS = ("content", "text", "part", "message", "value")
 _NEVER_LEARNED = ("user", "human", "system", "developer")
+_TOOL_ROLES = frozenset(
+    {"tool", "function", "function_call", "tool_call", "observation", "tool_response", "function_response"}
+)
 CONVERSATION_KEYS = ("conversations", "conversation")
 # Names that programs give to the role and the text of a turn; the first one is that of the dialect itself.
 _ROLE_NAMES = ("role", "from", "author", "speaker", "sender")
@@ -346,7 +349,7 @@ def _read_messages(messages: list[Any], key: str, roles: Mapping[str, str], prob
         text_key = "content" if "content" in message else next((k for k in _TEXT_NAMES if k in message), "content")
         calls = _report_turn_keys(message, {role_key, text_key}, problems, of=key)
         role = message.get(role_key)
-        if role in ("tool", "function", "function_call", "observation"):
+        if isinstance(role, str) and role in _TOOL_ROLES:
             problems.add(Problem("tool-calls", "A row"))
             continue
         text = None if calls else _message_text(message.get(text_key), f"{place}.{text_key}", problems)

@@ -142,17 +142,18 @@ def _known_pair(values: Mapping[str, Any]) -> FieldMapping | None:
 
 
 def _two_texts(values: Mapping[str, Any]) -> FieldMapping | None:
-    texts = [
-        key
-        for key, value in values.items()
-        if not isinstance(value, int | float) and not _ABOUT_ROW.search(words_of(key))
-    ]
+    texts = [key for key, value in values.items() if not isinstance(value, int | float) and not is_about_row(key)]
     if len(texts) != 2:
         return None
     first, second = (key.rpartition(".")[2].strip().lower() for key in texts)
     if first in _ANSWERED:
         return FieldMapping(texts[1], texts[0]) if second not in _ANSWERED else None
     return FieldMapping(texts[0], texts[1]) if second not in _ASKED else None
+
+
+def is_about_row(key: str) -> bool:
+    """Return whether a key has the name of an id, a date or the like."""
+    return _ABOUT_ROW.search(words_of(key)) is not None
 
 
 def words_of(key: str) -> str:

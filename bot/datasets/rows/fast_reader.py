@@ -36,6 +36,22 @@ class FastReader:
     decode_lines: Callable[[bytes], list[Any]]
     columns: Callable[[list[Any]], Columns | None]
 
+    def without(self, mark: bytes) -> "FastReader":
+        """Return a reader that leaves rows with these bytes to `slow_reader`."""
+        refused = msgspec.DecodeError("for the slow reader")
+
+        def decode(raw: bytes) -> Any:
+            if mark in raw:
+                raise refused
+            return self.decode(raw)
+
+        def decode_lines(raw: bytes) -> list[Any]:
+            if mark in raw:
+                raise refused
+            return self.decode_lines(raw)
+
+        return FastReader(decode, decode_lines, self.columns)
+
 
 def _reader(row: type[msgspec.Struct], columns: Callable[[list[Any]], Columns | None]) -> FastReader:
     decoder = msgspec.json.Decoder(row)

@@ -4,10 +4,12 @@ Such rows hold questions without answers, answers without questions, or trees of
 would train on ids.
 """
 
+import re
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any, NamedTuple
 
-from bot.datasets.rows.column_mapping import guess_mapping, holds_known_pair, words_of
+from bot.datasets.rows.column_mapping import guess_mapping, holds_known_pair, is_about_row, words_of
 
 _PAIR = '{"prompt": ..., "completion": ...}'
 _CHAT = '{"messages": [{"role": "user", ...}, {"role": "assistant", ...}]}'
@@ -15,6 +17,12 @@ _CHAT = '{"messages": [{"role": "user", ...}, {"role": "assistant", ...}]}'
 
 _OF_ERRORS = frozenset({"error", "ok", "success", "status", "code", "message", "detail", "request_id"})
 _OF_SHORTCUTS = frozenset({"", "url", "doc_id", "resource_key", "email"})
+
+
+# Values of a row that are looked through for marks of speakers, as Glaive and guanaco write them.
+_MOST_VALUES = 20
+_ASKING = re.compile(r"(?:^|\n)[# ]{0,5}(?:USER|User|Human|Customer)(?: ?\d{1,3})?:")
+_ANSWERING = re.compile(r"(?:\n|[#.] ?)[# ]{0,5}(?:ASSISTANT|Assistant|AI|Bot|BOT|Agent)(?: ?\d{1,3})?:")
 
 
 class Export(NamedTuple):
@@ -53,6 +61,16 @@ def _is_turn(row: Mapping[str, Any]) -> bool:
     speaker = any(isinstance(row.get(key), str) for key in ("role", "from", "sender", "author", "speaker"))
     said = not row.keys().isdisjoint(("content", "text", "parts", "message", "value"))
     return speaker and said and guess_mapping(row, known_only=True) is None
+
+
+def _is_transcript(row: Mapping[str, Any]) -> bool:
+    """Return whether the only text of a row is a conversation; beside others it may be what is summed up."""
+    texts = [
+        value
+        for key, value in islice(row.items(), _MOST_VALUES)
+        if isinstance(value, str) and "system" not in key.lower() and not is_about_row(key)
+    ]
+    return len(texts) == 1 and _ASKING.search(texts[0]) is not None and _ANSWERING.search(texts[0]) is not None
 
 
 def _is_measurement(row: Mapping[str, Any]) -> bool:
@@ -138,6 +156,20 @@ _EXPORTS: tuple[tuple[Callable[[Mapping[str, Any]], bool], Export], ...] = (
     (
         _is_error,
         Export("the error message of a server", "Download the file again, and look at it before you attach it."),
+    ),
+    (
+        _is_transcript,
+        Export(
+            "whole conversations, each as one text",
+            f"Divide each into its turns and write them as {_CHAT}.",
+        ),
+    ),
+    (
+        lambda row: row.get("object") == "response" and "input" not in row,
+        Export(
+            "answers of OpenAI's Responses API, without their questions",
+            "Write the `input` of the request beside the `output` of each.",
+        ),
     ),
     (
         _is_turn,

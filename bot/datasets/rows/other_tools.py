@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from bot.datasets.findings.collector import Problem, Problems
+from bot.datasets.rows.calls_in_text import with_calls
 from bot.datasets.rows.json_values import describe, says_nothing
 
 _encode = msgspec.json.Encoder().encode
@@ -28,8 +29,10 @@ def as_openai_tools(row: Mapping[str, Any], key: str, roles: Mapping[str, str], 
 
     `roles` are the names of roles in the row, with what they mean.
     """
+    called = with_calls(row, key, roles, problems)
+    row = row if called is None else called
     turns = row.get(key)
-    if not isinstance(turns, list) or not _is_other_form(row, turns):
+    if not isinstance(turns, list) or not (called is not None or _is_other_form(row, turns)):
         return None
     pictures = [picture for name in _PICTURES if not says_nothing(row.get(name)) for picture in _listed(row[name])]
     messages = _messages(turns, key, roles, problems)

@@ -11,6 +11,7 @@ import msgspec
 
 from bot.datasets.findings.collector import Problem
 from bot.datasets.findings.report import BYTES_PER_TOKEN
+from bot.datasets.rows.calls_in_text import CALL_MARK
 from bot.datasets.rows.column_mapping import guess_mapping, question_of
 from bot.datasets.rows.columns import Columns
 from bot.datasets.rows.examples import BLANK_LINE, Example
@@ -25,6 +26,7 @@ _SHOWN_KEYS = 20
 # Rows of another dialect that are at least this share of the first rows are no stray rows.
 _MIXED_SHARE = 0.2
 # See `slow_reader.py` on what an attribute of an enum's class costs.
+_OPENAI = Dialect.OPENAI
 _PREFERENCE, _PREFERENCES = Dialect.PREFERENCE, (Dialect.PREFERENCE, Dialect.TRL)
 
 
@@ -81,6 +83,9 @@ class RowChecker:
         # Every row of a file that holds no preferences is an error where these are wanted.
         if self._target is not _PREFERENCE:
             self.fast = build_fast_reader(dialect, self.mapping)
+        if self.fast is not None and self._limits.takes_tools and dialect is _OPENAI:
+            # A call inside of a text is no plain text where the target takes calls.
+            self.fast = self.fast.without(CALL_MARK)
 
     def within_limits(self, columns: Columns | None) -> Columns | None:
         """Return the rows of the fast reader; None where there are none or one of them may be over a limit."""
