@@ -9,7 +9,7 @@ from typing import Any
 
 from bot.datasets.checks.file_kinds import other_file
 from bot.datasets.checks.table_layout import find_layout
-from bot.datasets.checks.wrappers import find_wrapper, holds_rows, other_lists
+from bot.datasets.checks.wrappers import begins_row, find_wrapper, holds_rows, other_lists
 from bot.datasets.findings.collector import FindingCollector, Problem
 from bot.datasets.formats.arrow_tables import ARROW_FILES, ArrowTable, can_read_arrow
 from bot.datasets.formats.column_tables import ColumnTable
@@ -40,6 +40,8 @@ _COLUMNS = re.compile(
     rb'\{\s*+"(?:(?:columns|index)"\s*+:\s*+\[|data"\s*+:\s*+\[\s*+\[\s*+["\dtfn-]'
     rb'|[^"\\]{1,200}"\s*+:\s*+\{\s*+"0"\s*+:|0"\s*+:\s*+\{)'
 )
+# The first of several rows under their ids: a name that holds a digit.
+_BY_ID = re.compile(rb'\{\s*+"[^"\\0-9]{0,100}[0-9][^"\\]{0,100}"\s*+:\s*+(?=\{)')
 _LISTS = re.compile(rb'\{\s*+"[^"\\]{1,200}"\s*+:\s*+\[\s*+"')
 # The keys of a message of Slack's: one that a person or an app wrote.
 _SLACK_EXPORT = frozenset({"type", "ts"})
@@ -193,9 +195,14 @@ class RowSource:
         first_line, line_end, rest = start.partition(b"\n")
         if start.startswith(b"[") and not _CHAT_LOG.match(start):
             # Each line may be the bare list of one conversation's turns.
-            bare = is_conversation(parse_object(first_line)) if line_end else bool(_FIRST_TURN.match(start))
+            row = parse_object(first_line) if line_end else None
+            bare = is_conversation(row) if line_end else bool(_FIRST_TURN.match(start))
+            # Lists of texts or numbers, one a line, are no rows, but each is counted as one.
+            bare = bare or (_holds_values(row) and rest.lstrip().startswith(b"["))
             return JsonLines(self._collector) if bare else JsonArray(self._collector)
         if _COLUMNS.match(start) or (_LISTS.match(start) and _is_alone(first_line, rest)):
+            return ColumnTable(self._collector)
+        if (first := _BY_ID.match(start)) and _is_alone(first_line, rest) and begins_row(start, first.end()):
             return ColumnTable(self._collector)
         name = (self._unpacker.name or self._name).lower()
         if not start.startswith(b"{") and start:
@@ -224,6 +231,11 @@ class RowSource:
     def _refuse(self, problem: Problem) -> None:
         self._refused = True
         self._collector.add(problem)
+
+
+def _holds_values(value: Any) -> bool:
+    """Return whether a value is a list of nothing but texts, numbers and the like."""
+    return isinstance(value, list) and bool(value) and not any(isinstance(item, list | dict) for item in value)
 
 
 def _is_alone(first_line: bytes, rest: bytes) -> bool:

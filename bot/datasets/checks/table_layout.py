@@ -13,7 +13,7 @@ from bot.domain.datasets import Dialect, FieldMapping
 # Commas first: where two separators fit as well, it is the more common one.
 _DELIMITERS = ",;\t|"
 # Rows above the names that are looked through: a title, a date, an empty row.
-_MOST_TITLE_ROWS = 10
+_MOST_TITLE_ROWS = 60
 # A cell that is longer, or ends like a sentence, is no name of a column.
 _LONGEST_NAME = 60
 # Records by which it is decided whether quotes enclose fields.

@@ -45,6 +45,12 @@ def find_wrapper(start: bytes) -> tuple[int, int]:
     return 0, 0
 
 
+def begins_row(start: bytes, at: int) -> bool:
+    """Return whether the object at a place of the first bytes has the keys of an example or of an export."""
+    item = _object_at(start.decode("utf-8", "replace"), len(start[:at].decode("utf-8", "replace")))
+    return item is not None and _may_be_row(item)
+
+
 def other_lists(before: bytes) -> str:
     """Return the names of the lists of objects that stand before the rows, but not of those that describe them."""
     names = sorted(set(_OTHER_LIST.findall(before)) - _NO_ROWS)

@@ -62,7 +62,7 @@ RULES: dict[str, Rule] = {
     ),
     "columns": Rule(
         ERROR,
-        "The file is written by columns, not by rows, as pandas does, and is too large to be turned around.",
+        "The file is one object with a column or an id for each key, and is too large to be turned around.",
         'Write rows instead: `df.to_json(path, orient="records", lines=True)`.',
         True,
     ),
@@ -246,6 +246,11 @@ RULES: dict[str, Rule] = {
         "Rows show what is by its first bytes no PNG, JPEG, WebP, HEIC or HEIF picture: {value}.",
         "Save it as PNG or JPEG.",
         True,
+    ),
+    "picture-not-taken": Rule(
+        ERROR,
+        "{field} is of the kind {value}; Gemini takes pictures as PNG, JPEG, WebP, HEIC and HEIF.",
+        "Save these pictures as PNG or JPEG; the repaired file leaves the rows out.",
     ),
     "picture-too-large": Rule(
         ERROR, "Rows show pictures of more than {limit:,} bytes: {value}.", "Make them smaller.", True

@@ -19,7 +19,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class ColumnTable:
-    """Reads `{"a": {"0": ...}}`, `{"a": [...]}`, `{"0": {"a": ...}}` and pandas' `split`, each as rows."""
+    """Reads `{"a": {"0": ...}}`, `{"a": [...]}`, rows by their ids, and pandas' `split`."""
 
     unit = "row"
 
@@ -88,6 +88,8 @@ def rows_of_columns(value: Any) -> Iterator[dict[str, Any]] | None:
         return None
     if "0" in value:
         return iter(columns)
+    if "0" not in columns[0] and all(any(map(str.isdigit, name)) for name in value):
+        return iter(columns)  # rows by their ids
     if "0" not in columns[0] or any(column.keys() != columns[0].keys() for column in columns):
         return None
     return ({name: column[index] for name, column in value.items()} for index in columns[0])

@@ -34,6 +34,8 @@ _TEXT_OR_CURLY_QUOTE = re.compile(rf"{_TEXT}|[“”„‟«»]", re.DOTALL)
 _WORDS = {"None": "null", "undefined": "null", "nan": "null", "NaN": "null", "True": "true", "False": "false"}
 _TEXT_OR_WORD = re.compile(rf"{_TEXT}|\b(?:None|undefined|nan|NaN|True|False)\b", re.DOTALL)
 _TEXT_OR_KEY = re.compile(rf"{_TEXT}|(?<=[{{,])([ \t]*+)([A-Za-z_$][A-Za-z0-9_$]*+)(?=[ \t]*+:)", re.DOTALL)
+# The same where texts may be in single quotes, too.
+_TEXTS_OR_KEY = re.compile(rf"'(?:[^'\\]++|\\.)*+(?:'|\\?\Z)|{_TEXT_OR_KEY.pattern}", re.DOTALL)
 _WIDE_MARKS = str.maketrans("：，｛｝［］", ":,{}[]")
 _TEXT_OR_WIDE_MARK = re.compile(rf"{_TEXT}|[：，｛｝［］]", re.DOTALL)
 _ESCAPED = re.compile(r"[\x01-\x1f]")
@@ -64,7 +66,7 @@ def why_not_json(text: str, reason: str) -> tuple[str, bool]:
         if is_json(_with_json_words(line)):
             word = next(w for w in (f.group() for f in _TEXT_OR_WORD.finditer(line)) if w in _WORDS)
             return f"it holds {word}, where JSON has {_WORDS[word]}", True
-        if is_json(_with_quoted_keys(line)):
+        if is_json(_with_quoted_keys(line)) or _from_javascript(line) is not None:
             return "the names of keys have no double quotes", True
         if is_json(_with_narrow_marks(line)):
             return "the marks between texts are full-width ones (：，), and JSON needs : and ,", True
@@ -117,7 +119,7 @@ def repair_json(raw: bytes) -> bytes | None:
     for candidate in _candidates(text):
         if is_json(candidate):
             return candidate.encode()
-    return _from_python(text)
+    return _from_python(text) or _from_javascript(text)
 
 
 def holds_odd_spaces(raw: bytes) -> bool:
@@ -207,6 +209,17 @@ def _from_python(text: str) -> bytes | None:
         return _encode(value) if isinstance(value, dict) else None
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError, msgspec.MsgspecError):
         return None
+
+
+def _from_javascript(text: str) -> bytes | None:
+    """Return a row as JSON that is written for JavaScript: keys without quotes, texts in single ones."""
+    text = text.strip().rstrip(",;")
+    if not text.startswith("{"):
+        return None
+    quoted = _TEXTS_OR_KEY.sub(lambda f: f'{f.group(1)}"{f.group(2)}"' if f.group(2) else f.group(), text)
+    if quoted == text:
+        return None
+    return quoted.encode() if is_json(quoted) else _from_python(quoted)
 
 
 def is_json(text: str | bytes) -> bool:

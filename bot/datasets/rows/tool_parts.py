@@ -34,6 +34,8 @@ _RICH_TYPES = frozenset(
 _SIDE = frozenset({"thoughtSignature", "thought_signature", "videoMetadata", "video_metadata"})
 # What Vertex AI tunes on beside text. Source: .../docs/models/tune-gemini-overview, "supported modalities".
 _MIME = re.compile(r"(?:image|audio|video)/[a-z0-9.+-]{1,60}|application/pdf|text/plain")
+# Source: .../docs/multimodal/image-understanding; Google's own pages also write image/jpg.
+_PICTURES = frozenset({"image/png", "image/jpeg", "image/jpg", "image/webp", "image/heic", "image/heif"})
 _URI = re.compile(r"(?:gs://[a-z0-9][a-z0-9._-]{0,62}/|https://[^/\s]{1,250}/)\S{1,2000}")
 
 
@@ -148,6 +150,9 @@ def file_part(uri: Any, mime: str, place: str, problems: Problems) -> dict[str, 
     None where an error was added.
     """
     if isinstance(uri, str) and _URI.fullmatch(uri):
+        if mime.startswith("image/") and mime not in _PICTURES:
+            problems.add(Problem("picture-not-taken", place, mime))
+            return None
         return {FILE_PART: {"mimeType": mime, "fileUri": uri}}
     if isinstance(uri, str) and mime.startswith("image/") and (name := relative_name(uri)):
         return {FILE_PART: {"mimeType": mime, "fileUri": name}}

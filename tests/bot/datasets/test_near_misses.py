@@ -219,6 +219,8 @@ def test_other_names_in_contents_are_errors_that_a_repair_mends(turns: list[dict
             "it holds NaN, where JSON has null",
         ),
         ('{prompt: "Is it None?", completion : "True"}', "the names of keys have no double quotes"),
+        ('{prompt: "Is it None?", completion: "True"},', "the names of keys have no double quotes"),
+        ("{prompt: 'Is it None?', completion: 'True', note: 'a, b: {c: d}'},", "the names of keys have no double"),
         ('{"prompt"："Is it None?"，"completion"："True"}', "full-width ones (：，)"),
         ('{“prompt”: "Is it None?", "completion": “True”}', "the quotes are curly"),
     ],
@@ -230,6 +232,12 @@ def test_what_programs_write_for_json_is_named_in_words_and_mended(line: str, re
     parts = [*repairer.feed(data), *repairer.finish()]
     row = json.loads(b"".join(part.kept_rows for part in parts))
     assert (row["prompt"], row["completion"]) == ("Is it None?", "True")
+
+
+def test_a_key_inside_of_a_text_in_single_quotes_stays_as_it_is() -> None:
+    repairer = Repairer("rows.jsonl", VERTEX.limits, Dialect.VERTEX)
+    parts = [*repairer.feed(b"{prompt: 'a, b: c', completion: 'say \\'x, y: z\\''}\n"), *repairer.finish()]
+    assert json.loads(b"".join(p.kept_rows for p in parts)) == {"prompt": "a, b: c", "completion": "say 'x, y: z'"}
 
 
 def test_a_batchs_answer_beside_its_question_is_a_part_of_the_example() -> None:

@@ -274,6 +274,21 @@ def test_column_names_that_stand_again_among_the_rows_are_no_example(mark: str) 
     assert finding(report, "names-again").lines == (5,)
 
 
+def test_each_list_on_a_line_of_its_own_is_counted_as_one_row() -> None:
+    report = check("".join(f'["{asked(i)}", "{said(i)}"]\n' for i in range(4)).encode())
+    assert (report.rows, report.unit, found(report)) == (4, "line", ["not-an-object"])
+
+
+@pytest.mark.parametrize("titles", [1, 12, 59])
+@pytest.mark.parametrize("end", ["", ",,"])
+def test_titles_above_the_names_are_said_and_no_row_is_lost(titles: int, end: str) -> None:
+    above = "".join(f"Line {i} of the report{end}\n" for i in range(titles)).encode()
+    data = above + table([("prompt", "completion"), *((asked(i), said(i)) for i in range(4))])
+    report = check(data, "rows.csv")
+    assert (report.rows, report.examples, found(report)) == (4, 4, ["title-row"])
+    assert finding(report, "title-row").count == titles
+
+
 def test_comments_between_the_items_of_an_array_are_no_rows() -> None:
     items = ",\n".join(f"// row {i}\n{json.dumps(row)}" for i, row in enumerate(rows()))
     report = check(f"[\n/* all * of them */ {items}\n# the end\n]".encode(), "rows.json")

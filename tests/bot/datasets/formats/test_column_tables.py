@@ -18,6 +18,10 @@ BY_COLUMNS: dict[str, Any] = {
         str(i): {"prompt": asked, "completion": answer}
         for i, (asked, answer) in enumerate(zip(PROMPTS, ANSWERS, strict=True))
     },
+    "rows by their ids": {
+        f"faq-{i}": {"prompt": asked, "completion": answer}
+        for i, (asked, answer) in enumerate(zip(PROMPTS, ANSWERS, strict=True), 1)
+    },
     "pandas' split": {
         "columns": ["prompt", "completion"],
         "index": [0, 1, 2],
@@ -43,6 +47,8 @@ def test_each_form_is_read_as_rows(form: str, indent: int | None) -> None:
         {"prompt": {"0": "a"}, "completion": {"1": "b"}},
         {"prompt": ["a", "b"], "completion": ["c"]},
         {"prompt": {"0": "a"}, "completion": "b"},
+        {"1": {"prompt": "a", "completion": "b"}, "other": {"prompt": "c", "completion": "d"}},
+        {"1": {"prompt": "a", "completion": "b"}, "2": "none"},
     ],
 )
 def test_what_is_no_table_is_one_bad_row_and_no_crash(value: object) -> None:

@@ -67,6 +67,13 @@ def test_a_call_at_the_end_needs_no_answer_and_a_picture_is_a_part() -> None:
         ([ASKED, {"role": "model", "parts": [{"text": " "}]}], "empty-field"),
         ([{"role": "user", "parts": [{"fileData": {"fileUri": "gs://b/a.png"}}]}, SAID], "missing-field"),
         (
+            [
+                {"role": "user", "parts": [{"fileData": {"mimeType": "image/gif", "fileUri": "gs://b/a.gif"}}]},
+                SAID,
+            ],
+            "picture-not-taken",
+        ),
+        (
             [{"role": "user", "parts": [{"fileData": {"mimeType": "image/png", "fileUri": "../a.png"}}]}, SAID],
             "wrong-type",
         ),
