@@ -27,12 +27,12 @@ from bot.chat.question_asking import (
 from bot.chat.question_limits import NO_LIMITS, QuestionLimits
 from bot.chat.question_steps import QuestionSteps
 from bot.chat.running_answers import End, Ended, RunningAnswer, RunningAnswers
+from bot.domain.backoff import DEFAULT_BACKOFF, Backoff
 from bot.domain.chat import ModelAnswer, ModelRef, Question
 from bot.domain.place import Place, Requester
 from bot.errors import BotError, Outdated, RetryLater, StorageError
 from bot.ports.clock import Clock
 from bot.ports.questions import AnswerPoster, Failure, LiveRecord, OpenQuestion, Posted, QuestionStore
-from bot.runtime.backoff import DEFAULT_BACKOFF, Backoff
 from bot.runtime.fair_queue import FairQueue
 from bot.runtime.logs import log_event
 from bot.runtime.ordered_work import OrderedWork

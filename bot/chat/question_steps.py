@@ -4,10 +4,10 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from bot.domain.backoff import Backoff
 from bot.errors import RetryLater, SlackError, StorageError, Unconfirmed
 from bot.ports.clock import Clock
 from bot.ports.questions import AnswerPoster, OpenQuestion, QuestionStore
-from bot.runtime.backoff import Backoff
 
 logger = logging.getLogger(__name__)
 

@@ -37,6 +37,7 @@ def run() -> None:
     from bot import app
     from bot.runtime import logs
     from bot.settings import Settings
+    from handlers.slack_errors import SAID_OF_TOKENS
 
     try:
         read = Settings.read(os.environ)
@@ -46,7 +47,7 @@ def run() -> None:
         raise
     for name in READ_BY_BOLT:
         os.environ.pop(name, None)
-    logs.set_up(read.log_level, read.secrets(), read.log_form)
+    logs.set_up(read.log_level, read.secrets(), read.log_form, SAID_OF_TOKENS)
     logs.log_event(
         logger,
         "process.starting",

@@ -12,13 +12,13 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
+from bot.domain.backoff import DEFAULT_BACKOFF, Backoff
 from bot.domain.jobs import TuningJob
 from bot.domain.repeated_refusals import ENDS_AFTER
 from bot.errors import BotError, RetryLater, Unconfirmed
 from bot.ports.clock import Clock
 from bot.ports.job_store import JobStore
 from bot.ports.notifier import Notice, NoticeKind, Notifier, Outbox
-from bot.runtime.backoff import DEFAULT_BACKOFF, Backoff
 
 logger = logging.getLogger(__name__)
 

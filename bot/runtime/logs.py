@@ -6,7 +6,7 @@ anybody can cause a long line.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -63,27 +63,8 @@ _SHAPES: Final = tuple(
 )
 
 # Words behind the name of a secret in sentences of ours that are none, as in "SLACK_BOT_TOKEN: is required".
-# The others are Slack's codes for a token that it refuses: https://docs.slack.dev/reference/methods/auth.test.
 _NO_SECRETS: Final = frozenset(
-    {
-        *(
-            "is",
-            "has",
-            "holds",
-            "set",
-            "the",
-            "should",
-            "no",
-            "not",
-            "none",
-            "null",
-            "true",
-            "false",
-            "information",
-        ),
-        *("invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "access_denied"),
-        *("not_allowed_token_type", "team_access_not_granted", "missing_scope", "ratelimited"),
-    }
+    ["is", "has", "holds", "set", "the", "should", "no", "not", "none", "null", "true", "false", "information"]
 )
 
 _SECRET_NAME: Final = re2.compile(rf"(?i){_NAMES_OF_VALUES}|authorization|cookie")
@@ -102,10 +83,11 @@ _PROCESSORS: Final = (
 class RedactingFormatter(ProcessorFormatter):
     """Formats a record for a person: the time, the level, the logger, the event, its fields, and a traceback.
 
-    The fields are those of `log_event`, and the ids of the request in which the record was made.
+    The fields are those of `log_event`, and the ids of the request in which the record was made. `codes` are words
+    that stay behind the name of a secret: what a service says of it, such as `token_revoked`.
     """
 
-    def __init__(self, secrets: Sequence[str]) -> None:
+    def __init__(self, secrets: Sequence[str], codes: Collection[str] = ()) -> None:
         super().__init__(
             foreign_pre_chain=_PROCESSORS,
             processors=[ProcessorFormatter.remove_processors_meta, self._render],
@@ -114,6 +96,7 @@ class RedactingFormatter(ProcessorFormatter):
         )
         known = sorted((re2.escape(secret) for secret in secrets if len(secret) >= 4), key=len, reverse=True)
         self._known = re2.compile("|".join(known)) if known else None
+        self._no_secrets = _NO_SECRETS.union(codes)
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         """Format the line; a line break in a name or an answer is escaped and cannot begin another line."""
@@ -139,8 +122,13 @@ class RedactingFormatter(ProcessorFormatter):
         if self._known is not None:
             text = self._known.sub(REDACTED, text)
         for shape in _SHAPES:
-            text = shape.sub(_redacted, text)
+            text = shape.sub(self._redacted, text)
         return _cut(text, _LONGEST_RECORD)
+
+    def _redacted(self, match: Any) -> str:
+        kept = match.group(1)
+        harmless = match.group(0)[len(kept) :].rstrip(".").lower() in self._no_secrets
+        return match.group(0) if harmless else f"{kept}{REDACTED}"
 
     def _render(self, _: Any, __: str, event: EventDict) -> str:
         for appended in ("exc_info", "stack_info"):
@@ -153,8 +141,8 @@ class RedactingFormatter(ProcessorFormatter):
 class JsonFormatter(RedactingFormatter):
     """Formats a record as one line of JSON: `time`, `level`, `logger`, `event`, the fields, and `exception`."""
 
-    def __init__(self, secrets: Sequence[str]) -> None:
-        super().__init__(secrets)
+    def __init__(self, secrets: Sequence[str], codes: Collection[str] = ()) -> None:
+        super().__init__(secrets, codes)
         self.keep_exc_info = self.keep_stack_info = False
 
     def format(self, record: logging.LogRecord) -> str:
@@ -206,12 +194,6 @@ def _field(value: object) -> str:
     return said if said and not re2.search(r"[\s\"=]", said) else msgspec.json.encode(said).decode()
 
 
-def _redacted(match: Any) -> str:
-    kept = match.group(1)
-    harmless = match.group(0)[len(kept) :].rstrip(".").lower() in _NO_SECRETS
-    return match.group(0) if harmless else f"{kept}{REDACTED}"
-
-
 def _cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else f"{text[:limit]}… ({len(text) - limit:,} more characters)"
 
@@ -248,13 +230,13 @@ def log_retry(details: RetryDetails) -> None:
 def say_retries(say: Callable[[str], object]) -> None:
     """Tell the operator at a terminal of each call that is sent again, in a sentence, in place of the log."""
 
-    def said(details: RetryDetails) -> None:
+    def say_retry(details: RetryDetails) -> None:
         error = getattr(details.caused_by, "error", details.caused_by)
         why = type(error).__name__
         reason = error.message if isinstance(error, BotError) else f"{details.name} was not answered ({why})."
         say(f"{reason} The next try is in {details.wait_for:.1f} seconds.")
 
-    set_on_retry_hooks((said,))
+    set_on_retry_hooks((say_retry,))
 
 
 def _call_and_reason(details: RetryDetails) -> tuple[str, str]:
@@ -272,10 +254,13 @@ def _call_and_reason(details: RetryDetails) -> tuple[str, str]:
     return call, " ".join(str(part) for part in (type(error).__name__, code) if part)
 
 
-def set_up(level: str, secrets: Sequence[str], form: str = TEXT) -> None:
-    """Send every logger of the process through one redacting handler; `form` is `text` or `json`."""
+def set_up(level: str, secrets: Sequence[str], form: str = TEXT, codes: Collection[str] = ()) -> None:
+    """Send every logger of the process through one redacting handler; `form` is `text` or `json`.
+
+    `secrets` and `codes` are those of RedactingFormatter.
+    """
     handler = logging.StreamHandler()
-    handler.setFormatter((JsonFormatter if form == JSON else RedactingFormatter)(secrets))
+    handler.setFormatter((JsonFormatter if form == JSON else RedactingFormatter)(secrets, codes))
     handler.addFilter(_NoRequestBytes())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # Without this, stamina prints retries past our handler, with structlog's own settings.

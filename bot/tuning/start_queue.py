@@ -17,6 +17,7 @@ from functools import partial
 from typing import Final
 
 from bot.domain.approval import Approval
+from bot.domain.backoff import Backoff
 from bot.domain.jobs import Failure, JobState, TuningJob
 from bot.errors import Outdated, OverBudget, StorageError, TooManyTunings, UserError
 from bot.ports.backends import TuningBackend
@@ -24,7 +25,6 @@ from bot.ports.clock import Clock
 from bot.ports.job_store import Change, JobStore, Standing
 from bot.ports.notifier import NoticeKind
 from bot.ports.stores import BY_BOT, AuditEntry
-from bot.runtime.backoff import Backoff
 from bot.spending.budget_check import check_start
 
 # How long no start is sent after Google refused one because too many tunings run, which may be those of others.

@@ -21,10 +21,10 @@ import msgspec
 from bot.backends import open_google
 from bot.chat.answer_worker import AnswerWorker
 from bot.chat.compare import Comparisons
+from bot.domain.backoff import Backoff
 from bot.domain.chat import ModelRef, Question
 from bot.domain.place import Place
 from bot.ports.questions import OpenQuestion
-from bot.runtime.backoff import Backoff
 from bot.runtime.clocks import SYSTEM_CLOCK
 from handlers.blocks.message import Message
 from handlers.delivery.answer_posts import SlackAnswerPoster

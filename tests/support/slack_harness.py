@@ -10,12 +10,12 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.backends.profiles import VERTEX
 from bot.delivery.outbox_sender import OutboxSender
+from bot.domain.backoff import Backoff
 from bot.domain.jobs import Failure, JobState, TuningJob
 from bot.domain.place import Place
 from bot.domain.requests import Proposal
 from bot.ports.job_store import Change
 from bot.ports.notifier import NoticeKind
-from bot.runtime.backoff import Backoff
 from bot.runtime.clocks import SYSTEM_CLOCK
 from bot.sandbox.slack import Channel, Message, Person, SlackStandIn, WebCall
 from bot.settings import Settings

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import stamina
 
+from bot.domain.backoff import Backoff
 from bot.errors import GoogleError
 
 Result = TypeVar("Result")
@@ -26,7 +27,7 @@ class RetryPolicy:
 
     async def wait(self, attempts: int) -> None:
         """Wait before the next attempt of an upload or download that failed `attempts` times in a row."""
-        await asyncio.sleep(min(self.first_wait * 2 ** (attempts - 1), self.longest_wait))
+        await asyncio.sleep(Backoff(self.first_wait).pause(attempts - 1, self.longest_wait))
 
     async def run(self, once: Callable[[], Awaitable[Result]], call: str) -> Result:
         """Call `once` until it returns or raises an error that is not a RetryableError.

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from bot.chat.answer_worker import ASKED_AGAIN_WITHIN, AnswerWorker
+from bot.domain.backoff import Backoff
 from bot.domain.chat import Answer, ModelAnswer, ModelRef, Question, Role, Turn
 from bot.domain.place import Place, Requester
 from bot.errors import NoSuchJob, Outdated, RetryLater, Unconfirmed
 from bot.ports.notifier import NoticeKind
-from bot.runtime.backoff import Backoff
 from storage.questions import SqliteQuestions
 from tests.support.harness import ADA, PLACE, Harness
 from tests.support.recording_answer_poster import RecordingAnswerPoster

@@ -11,13 +11,13 @@ import pytest
 from bot.chat.answer_worker import ASKED_AGAIN_WITHIN, AnswerWorker
 from bot.chat.compare import AskingSteps, Comparisons
 from bot.chat.question_limits import QuestionLimits
+from bot.domain.backoff import Backoff
 from bot.domain.chat import ModelAnswer, ModelRef, Question
 from bot.domain.comparison import BASE, ComparisonSum, Preference
 from bot.domain.place import Place, Requester
 from bot.errors import Outdated
 from bot.ports.notifier import RecordAttempt
 from bot.ports.questions import LiveRecord, OpenQuestion, Posted
-from bot.runtime.backoff import Backoff
 from bot.spending.price_table import read_price_table
 from bot.spending.question_costs import QuestionBudgets
 from tests.support.harness import ADA, PLACE, Harness

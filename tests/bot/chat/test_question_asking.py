@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from bot.chat.answer_worker import AnswerWorker
+from bot.domain.backoff import Backoff
 from bot.domain.chat import ModelAnswer, Question
 from bot.ports.questions import OpenQuestion
-from bot.runtime.backoff import Backoff
 from tests.support.harness import ADA, PLACE, Harness
 from tests.support.recording_answer_poster import RecordingAnswerPoster
 

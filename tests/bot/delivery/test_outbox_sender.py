@@ -9,12 +9,12 @@ from functools import partial
 import pytest
 
 from bot.delivery.outbox_sender import OutboxSender
+from bot.domain.backoff import Backoff
 from bot.domain.jobs import JobState, Snapshot, TuningJob
 from bot.domain.place import Place
 from bot.errors import RetryLater, Unconfirmed
 from bot.ports.job_store import Change
 from bot.ports.notifier import Delivered, Notice, NoticeKind, SendCapacity
-from bot.runtime.backoff import Backoff
 from tests.support.harness import Harness
 from tests.support.recording_notifier import RecordingNotifier, send_once
 from tests.support.waiting import wait_until

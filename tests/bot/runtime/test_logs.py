@@ -27,6 +27,7 @@ from bot.runtime.logs import (
     set_up,
 )
 from bot.sandbox.slack import SlackStandIn
+from handlers.slack_errors import SAID_OF_TOKENS
 
 
 def line(message: str, *values: object, secrets: tuple[str, ...] = (), trouble: Exception | None = None) -> str:
@@ -110,13 +111,19 @@ def test_a_secret_that_no_setting_names_is_replaced_by_its_form(said: str, secre
         "prompt_tokens=12, max_output_tokens: 2048, status_code: 200",
         "reading gs://my-bucket/tokens/a.jsonl and https://example.com/a@b?x=1",
         "resuming command:1.2 of team T1, job key 01ABC",
-        "Slack refuses SLACK_BOT_TOKEN: token_revoked. Your app, Basic Information, App-Level Tokens.",
         "SLACK_BOT_TOKEN: is required and not set; SLACK_APP_TOKEN: holds a user's token",
         "GEMINI_API_KEY_FILE: the file is empty; OPENAI_API_KEY_FILE: set this or OPENAI_API_KEY, not both",
     ],
 )
 def test_what_is_no_secret_stays_readable(said: str) -> None:
     assert line("%s", said).endswith(said)
+
+
+def test_what_a_service_says_of_a_token_stays_readable() -> None:
+    said = "Slack refuses SLACK_BOT_TOKEN: token_revoked. Your app, Basic Information, App-Level Tokens."
+    record = logging.LogRecord("bot", logging.INFO, __file__, 1, said, (), None)
+    assert RedactingFormatter((), SAID_OF_TOKENS).format(record).endswith(said)
+    assert "token_revoked" not in RedactingFormatter(()).format(record)
 
 
 def test_the_text_of_an_error_is_cut_and_its_control_characters_are_escaped() -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.domain.backoff import Backoff
 from bot.domain.jobs import JobState, TuningJob
 from bot.ports.notifier import NoticeKind
-from bot.runtime.backoff import Backoff
 from bot.runtime.metrics import Metrics
 from bot.spending.month_report import Basis, spend_of
 from bot.tuning.poller import Poller

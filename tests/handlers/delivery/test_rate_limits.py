@@ -12,10 +12,10 @@ import pytest
 from aiolimiter import AsyncLimiter
 from sqlite_utils import Database as Connection
 
+from bot.domain.backoff import Backoff
 from bot.domain.jobs import JobState
 from bot.domain.place import Place
 from bot.ports.job_store import Change
-from bot.runtime.backoff import Backoff
 from bot.sandbox.slack import SlackStandIn, SlackWorkspace
 from handlers.blocks.replies import build_reply
 from handlers.delivery.rate_limits import Method, RateLimits
