@@ -83,7 +83,9 @@ async def serving(
 
         app_token = reveal(settings.slack_app_token)
         socket = SocketMode(slack.client, app_token, metrics) if app_token else None
-        notifier = JobNotifier(slack.poster, slack.idempotent_poster, google.profiles, clock, prices, stores.jobs)
+        notifier = JobNotifier(
+            slack.poster, slack.idempotent_poster, google.profiles, clock, prices, stores.jobs, slack.members
+        )
         measured = MeasuredNotifier(notifier, metrics, socket.note_post if socket else None)
         sender = OutboxSender(stores.outbox, stores.jobs, measured, clock)
         told = [sender.wake]

@@ -176,20 +176,9 @@ class JobAccess:
 
         Raises StorageError.
         """
-        if await self._known_here(requester.place, job):
+        if await known_in(requester.place, job, self._members):
             return await self.may_see(requester, job)
         return await self.may_decide(requester, job, Deed.USE)
-
-    async def _known_here(self, place: Place, job: TuningJob) -> bool:
-        """Return whether all people of this channel may know the job, and no other company reads there.
-
-        What was made in a channel belongs to it, also where it is shared with another company.
-        """
-        if place.channel == job.place.channel:
-            return True
-        return place.channel in filter(is_channel, job.shared_with) and not await self._members.is_external(
-            place.channel
-        )
 
     async def check_target(self, requester: Requester, target: str) -> None:
         """Check with whom the person may share: a channel that they can read, somebody whom the bot serves.
@@ -225,7 +214,7 @@ class JobAccess:
             return True
         if job.deleted_by or job.place.team != place.team:
             return False
-        if not place.is_direct and await self._known_here(place, job):
+        if not place.is_direct and await known_in(place, job, self._members):
             return True
         chooser = Requester(chosen.user, place, present=False)
         if not await self._roles.belongs(chooser):
@@ -295,9 +284,17 @@ def check_start(proposal: Proposal, user: str, channel: str) -> None:
         )
 
 
-def known_in(place: Place, job: TuningJob) -> bool:
-    """Return whether each person who reads a post in this place may know the job, its name included."""
-    return place.team == job.place.team and place.channel in (job.place.channel, *job.shared_with)
+async def known_in(place: Place, job: TuningJob, members: WorkspaceMembers) -> bool:
+    """Return whether each person who reads a post in this place may know the job, its name included.
+
+    What was made in a channel belongs to it, also where it is shared with another company. One with which the job
+    was shared may have become a channel that another company reads, too: then it knows the job no more.
+    """
+    if place.team != job.place.team:
+        return False
+    if place.channel == job.place.channel:
+        return True
+    return place.channel in filter(is_channel, job.shared_with) and not await members.is_external(place.channel)
 
 
 def _resources_of(model: ModelRef | TunedModel) -> list[str]:

@@ -19,6 +19,7 @@ from bot.people.job_access import known_in
 from bot.ports.clock import Clock
 from bot.ports.job_store import JobStore
 from bot.ports.notifier import Delivered, Notice, NoticeKind, PostAttempt, RecordAttempt, SendCapacity
+from bot.ports.workspace_members import WorkspaceMembers
 from bot.spending.price_table import PriceTable
 from bot.spending.retirement import base_of, retirement_of, successor_of
 from handlers.blocks.chat.channel_model import build_model_deleted, build_model_unshared
@@ -80,6 +81,7 @@ class JobNotifier:
         clock: Clock,
         prices: PriceTable,
         jobs: JobStore,
+        members: WorkspaceMembers,
     ) -> None:
         self._poster = poster
         self._idempotent_poster = idempotent_poster
@@ -87,6 +89,7 @@ class JobNotifier:
         self._clock = clock
         self._prices = prices
         self._jobs = jobs
+        self._members = members
         self._native_chart = True
 
     def capacity(self) -> SendCapacity:
@@ -204,7 +207,7 @@ class JobNotifier:
         waits = job.state is JobState.WAITING
         ahead = await self._jobs.ahead(job) if waits else 0
         others = await self._jobs.running(job.backend) if waits else ()
-        running = [RunningTuning(each, known_in(job.place, each)) for each in others]
+        running = [RunningTuning(each, await known_in(job.place, each, self._members)) for each in others]
         now = self._clock.now()
         native = self._native_chart
         return build_card(job, profile, snapshots, now, native_chart=native, ahead=ahead, running=running)

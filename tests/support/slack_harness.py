@@ -206,6 +206,7 @@ async def open_slack_harness(
                 SYSTEM_CLOCK,
                 read_price_table(),
                 stores.jobs,
+                connection.members,
             )
             return OutboxSender(stores.outbox, stores.jobs, notifier, SYSTEM_CLOCK, backoff)
 

@@ -275,13 +275,18 @@ async def test_a_second_yes_under_anothers_report_counts_only_from_who_still_rea
     assert await use.jobs.accept(TEAM, report, BOB, PLACE.channel, confirmed=True) is not None
 
 
-def test_a_name_may_be_posted_only_where_each_reader_may_know_it() -> None:
-    tuned = replace(job("j1"), shared_with=(OTHER_CHANNEL, BOB))
+async def test_a_name_may_be_posted_only_where_each_reader_may_know_it() -> None:
+    """Also not where another company has come in since it was shared."""
+    members = Members()
+    tuned = replace(job("j1"), shared_with=(OTHER_CHANNEL, CONNECT, BOB))
     made = tuned.place
-    assert known_in(made, tuned)
-    assert known_in(replace(made, channel=OTHER_CHANNEL), tuned)
-    assert not known_in(replace(made, channel=ELSEWHERE), tuned)
-    assert not known_in(replace(made, team="T0OTHER"), tuned)
+    assert await known_in(made, tuned, members)
+    assert await known_in(replace(made, channel=OTHER_CHANNEL), tuned, members)
+    for channel in (ELSEWHERE, CONNECT, BOB):
+        assert not await known_in(replace(made, channel=channel), tuned, members)
+    assert not await known_in(replace(made, team="T0OTHER"), tuned, members)
+    tuned_there = replace(tuned, place=replace(made, channel=CONNECT))
+    assert await known_in(tuned_there.place, tuned_there, members)
 
 
 async def test_an_owner_who_became_a_guest_or_left_the_company_only_stops_what_costs(harness: Harness) -> None:
