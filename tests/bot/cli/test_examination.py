@@ -27,6 +27,7 @@ from bot.sandbox.google import GoogleStandIn
 from bot.sandbox.slack import SlackStandIn
 from bot.settings import Settings
 from bot.spending.price_table import read_price_table
+from handlers.slack_errors import SAID_OF_TOKENS
 from handlers.transport.manifest import manifest
 from handlers.transport.slack_connection import open_slack_client
 from storage.database_checks import database_checks
@@ -132,7 +133,7 @@ async def test_each_fault_is_found_with_its_fix(
     for change, *_ in faults:
         change(installation)
     rows = await installation.rows(monkeypatch)
-    log = RedactingFormatter([])
+    log = RedactingFormatter([], SAID_OF_TOKENS)
     for _, name, mark, fact, fix in faults:
         row = rows[name]
         if name == "database.file" and "chown" in fix and os.getuid() == 0:
