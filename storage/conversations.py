@@ -23,10 +23,12 @@ from storage.codecs import channel_settings_text, micros, moment, read_channel_s
 from storage.database import Database
 
 
-def append_turns(connection: Connection, conversation: Conversation, now: datetime, user: str = "") -> None:
+def append_turns(
+    connection: Connection, conversation: Conversation, now: datetime, user: str = "", edited: str = ""
+) -> None:
     """Append the turns of this user's question to their thread, in the transaction that settles it.
 
-    The conversation's model becomes the thread's model.
+    The conversation's model becomes the thread's model. `edited` says which edit of its message the question has.
     """
     place, model, at = conversation.place, conversation.model, micros(now)
     connection.execute(
@@ -42,8 +44,8 @@ def append_turns(connection: Connection, conversation: Conversation, now: dateti
     for turn in conversation.turns:
         connection.execute(
             """
-            INSERT INTO turns (team, conversation, role, text, created_at, question, user)
-            SELECT team, id, ?, ?, ?, ?, ? FROM conversations WHERE team = ? AND channel = ? AND thread = ?
+            INSERT INTO turns (team, conversation, role, text, created_at, question, user, edited)
+            SELECT team, id, ?, ?, ?, ?, ?, ? FROM conversations WHERE team = ? AND channel = ? AND thread = ?
             """,
             [
                 turn.role.value,
@@ -51,6 +53,7 @@ def append_turns(connection: Connection, conversation: Conversation, now: dateti
                 at,
                 conversation.question,
                 user,
+                edited,
                 place.team,
                 place.channel,
                 place.thread,

@@ -82,16 +82,18 @@ def read_question(row: Row) -> OpenQuestion:
         refusals=read_refusals(row),
         live=read_live(row),
         failure=None if row["failure"] is None else parsed(_FAILURE, row["failure"]),
+        withdrawn=bool(row["withdrawn"]),
     )
 
 
-def failed_row(question: Question, now: datetime) -> dict[str, Any]:
+def failed_row(question: Question, now: datetime, edited: str = "") -> dict[str, Any]:
     """Return the row of a question that may be tried again."""
     return {
         "key": question.key,
         "team": question.place.team,
         "question": json_text(question),
         "failed_at": micros(now),
+        "edited": edited,
     }
 
 

@@ -27,6 +27,7 @@ from storage.comparisons import drop_unfinished, end_comparison
 from storage.conversations import append_turns
 from storage.database import Database
 from storage.feedback import keep_answer
+from storage.question_edits import as_it_reads_now, change_everywhere, withdraw_everywhere
 from storage.question_rows import (
     failed_row,
     failure_text,
@@ -225,15 +226,19 @@ class SqliteQuestions:
         def forget(connection: Connection) -> None:
             connection.execute("DELETE FROM failed_questions WHERE failed_at < ?", [micros(now - _KEPT)])
             connection.execute("DELETE FROM private_answers WHERE answered_at < ?", [micros(now - _KEPT)])
-            if keep:
-                for row in connection.query("SELECT * FROM questions WHERE key = ?", [key]):
-                    failed = failed_row(read_question(row).question, now)
-                    connection.table("failed_questions").insert(failed, replace=True)
-            who.update(next(connection.query(_WHO, [key]), {}))
+            row = next(connection.query("SELECT * FROM questions WHERE key = ?", [key]), None)
             connection.execute("DELETE FROM questions WHERE key = ?", [key])
             drop_unfinished(connection, key)
-            if who and conversation is not None:
-                append_turns(connection, conversation, now, who["user"])
+            if row is None:
+                return
+            who.update({name: row[name] for name in ("team", "channel", "user")})
+            if row["withdrawn"]:
+                return
+            if keep:
+                failed = failed_row(read_question(row).question, now, row["edited"])
+                connection.table("failed_questions").insert(failed, replace=True)
+            if conversation is not None:
+                append_turns(connection, as_it_reads_now(conversation, row), now, row["user"], row["edited"])
 
         await self._database.write(forget)
         self._worded.discard(key)
@@ -265,18 +270,11 @@ class SqliteQuestions:
 
         return await self._database.write(share)
 
-    async def change_text(self, key: str, text: str) -> bool:
-        change = "UPDATE questions SET text = ? WHERE key = ? AND reply IS NULL"
-        changed = await self._database.write(lambda connection: connection.execute(change, [text, key]).rowcount)
-        return changed > 0
+    async def change(self, question: Question, edited: str) -> Sequence[str]:
+        return await self._database.write(lambda connection: change_everywhere(connection, question, edited))
 
-    async def change_turn(self, team: str, key: str, text: str) -> None:
-        change = "UPDATE turns SET text = ? WHERE team = ? AND question = ? AND role = 'user'"
-        await self._database.write(lambda connection: connection.execute(change, [text, team, key]))
-
-    async def forget_turns(self, team: str, key: str) -> None:
-        change = "DELETE FROM turns WHERE team = ? AND question = ?"
-        await self._database.write(lambda connection: connection.execute(change, [team, key]))
+    async def withdraw(self, team: str, key: str, edited: str = "") -> Sequence[str]:
+        return await self._database.write(lambda connection: withdraw_everywhere(connection, team, key, edited))
 
     async def _set(self, key: str, change: str, values: list[Any]) -> None:
         statement = f"UPDATE questions SET {change} WHERE key = ?"  # noqa: S608 - only the constant changes above

@@ -26,11 +26,11 @@ from bot.chat.question_asking import (
 )
 from bot.chat.question_limits import NO_LIMITS, QuestionLimits
 from bot.chat.question_steps import QuestionSteps
-from bot.chat.running_answers import End, Ended, RunningAnswer, RunningAnswers
+from bot.chat.running_answers import End, Ended, RunningAnswers
 from bot.domain.backoff import DEFAULT_BACKOFF, Backoff
-from bot.domain.chat import ModelAnswer, ModelRef, Question
+from bot.domain.chat import ModelAnswer, ModelRef, Question, second_try
 from bot.domain.place import Place, Requester
-from bot.errors import BotError, Outdated, RetryLater, StorageError
+from bot.errors import BotError, Interrupted, Outdated, RetryLater, StorageError
 from bot.ports.clock import Clock
 from bot.ports.questions import AnswerPoster, Failure, LiveRecord, OpenQuestion, Posted, QuestionStore
 from bot.runtime.fair_queue import FairQueue
@@ -99,8 +99,8 @@ class AnswerWorker:
         """
         return await self._store.add(question)
 
-    async def add_later(self, question: Question) -> OpenQuestion | None:
-        """Store the question as soon as the database can be used, and return as `add` does.
+    async def add_later(self, held: Callable[[], Question]) -> OpenQuestion | None:
+        """Store the question as it reads by then as soon as the database can be used, and return as `add` does.
 
         Raises StorageError when that takes so long that nobody expects an answer any more.
         """
@@ -108,7 +108,7 @@ class AnswerWorker:
         while True:
             await asyncio.sleep(self._backoff.pause(failures, _LONGEST_STORE_PAUSE))
             try:
-                return await self.add(question)
+                return await self.add(held())
             except StorageError:
                 if self._clock.now() - began > self._asked_again_within:
                     raise
@@ -133,6 +133,9 @@ class AnswerWorker:
 
             live = StoredLive(self._store, key, opened)
             running.answered = asked.answer is not None
+            if asked.withdrawn and not running.answered:
+                await self._steps.until_done(key, partial(self._withdraw, to), to)
+                return
             if asked.live and asked.live[0].ts:
                 opened(replace(asked.live[0].place, thread=asked.live[0].ts))
             if asked.answer is None and (before := await self._posted_before(asked, to)) is not None:
@@ -155,7 +158,7 @@ class AnswerWorker:
                 await self._explain(key, error, to, live)
             else:
                 await turn.wait()
-                await self._steps.until_done(key, partial(self._post, running, answer, to, live), to)
+                await self._steps.until_done(key, partial(self._post, answer, to, live), to)
 
     async def ask_unposted(self, question: Question) -> ModelAnswer:
         """Ask a question whose answer goes to a program that waits for it. Raises BotError.
@@ -176,25 +179,18 @@ class AnswerWorker:
         """Stop the answers in a thread, or the person's own in a channel; return how many."""
         return self._running.stop(place, user)
 
-    async def change(self, place: Place, key: str, text: str) -> None:
-        """Respect that the message of a question was edited: the new text is asked, or stands in the thread.
+    async def change(self, question: Question, edited: str) -> None:
+        """Respect that the message of a question was edited: it is asked as it reads, or stands so in the thread.
 
-        Raises StorageError.
+        `edited` is Slack's `ts` of the event; an older edit that comes later changes nothing. Raises StorageError.
         """
-        if await self._store.change_text(key, text):
+        for key in await self._store.change(question, edited):
             self._running.end(key, End.CHANGED)
-        else:
-            await self._store.change_turn(place.team, key, text)
 
-    async def withdraw(self, place: Place, key: str) -> None:
-        """Respect that the message of a question was deleted. Raises StorageError."""
-        # An answer that has come already is posted, and gets into its thread only then.
-        self._running.note_deleted(key)
-        asked = await self._store.question(key)
-        if asked is not None and asked.answer is None:
-            self._running.end(key, End.WITHDRAWN)
-        else:
-            await self._store.forget_turns(place.team, key)
+    async def withdraw(self, team: str, key: str, edited: str = "") -> None:
+        """Respect that the message of a question was deleted, or edited into no question. Raises StorageError."""
+        for unanswered in await self._store.withdraw(team, key, edited):
+            self._running.end(unanswered, End.WITHDRAWN)
 
     async def _withdraw(self, to: AnswerPoster, asked: OpenQuestion) -> bool:
         await to.withdraw(asked)
@@ -245,7 +241,7 @@ class AnswerWorker:
         )
         if failed is None or not same:
             raise Outdated("I no longer have this question.", "Ask it again.")
-        return replace(failed, key=f"again:{key}")
+        return replace(failed, key=second_try(key))
 
     async def open_questions(self) -> list[OpenQuestion]:
         """Return the questions that an earlier process did not settle, oldest first. Raises StorageError.
@@ -259,16 +255,14 @@ class AnswerWorker:
                 await self._store.settle(asked.question.key)
         return [asked for asked in left if not asked.question.is_unposted]
 
-    async def _post(
-        self, running: RunningAnswer, answer: ModelAnswer, to: AnswerPoster, live: LiveRecord, asked: OpenQuestion
-    ) -> bool:
+    async def _post(self, answer: ModelAnswer, to: AnswerPoster, live: LiveRecord, asked: OpenQuestion) -> bool:
         """Post the next message of the answer. Returns whether it was the last one."""
         key = asked.question.key
         posted = await to.post(asked, answer, partial(self._store.record_attempt, key), live)
         if posted.last:
             # A private answer has no thread that could go on.
-            kept = not asked.question.private and not running.is_deleted
-            turns = exchange(posted.thread, asked.question.text, answer, key) if kept else None
+            question = asked.question
+            turns = None if question.private else exchange(posted.thread, question.text, answer, key)
             await self._store.settle(key, turns, keep=answer.unfinished)
         else:
             await self._store.posted(key, posted.thread)
@@ -278,6 +272,8 @@ class AnswerWorker:
         """Store why there is no answer: the next process says the same, and asks no model."""
         if not isinstance(error, BotError):
             return  # It is a fault of ours, which the next version may not have.
+        if isinstance(error, Interrupted):
+            return  # The next process finds the same by itself.
         failure = Failure(error.message, error.hint)
 
         async def store(asked: OpenQuestion) -> bool:
@@ -291,6 +287,8 @@ class AnswerWorker:
         """Post why there is no answer and settle the question, also if Slack never accepts that post."""
 
         async def explain(asked: OpenQuestion) -> bool:
+            if asked.withdrawn:
+                return await self._withdraw(to, asked)
             try:
                 await to.explain(asked, error, partial(self._store.record_attempt, key), live)
             except StorageError:

@@ -23,7 +23,7 @@ from bot.chat.running_answers import End, Ended, RunningAnswer
 from bot.domain.chat import Answer, Finish, ModelAnswer, ModelRef, Question
 from bot.domain.comparison import call_key
 from bot.domain.place import Requester
-from bot.errors import BotError, NotFoundAtGoogle, StorageError
+from bot.errors import BotError, Interrupted, NotFoundAtGoogle, StorageError
 from bot.ports.clock import Clock
 from bot.ports.questions import AnswerPoster, LiveRecord, OpenQuestion, QuestionStore
 from bot.runtime.fair_queue import FairQueue, QueueFull
@@ -321,9 +321,9 @@ class QuestionAsking:
                 note.cancel()
 
 
-def interrupted(question: Question) -> BotError:
+def interrupted(question: Question) -> Interrupted:
     """Return why a question has no answer that no process had time to answer."""
-    return BotError(
+    return Interrupted(
         f"I was interrupted before I could answer your question: “{_quoted(question)}”.",
         "Ask it again if you still want to know.",
     )

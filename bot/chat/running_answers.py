@@ -28,16 +28,12 @@ class Ended(Exception):
 
 @dataclass(slots=True)
 class RunningAnswer:
-    """One question; `thread` is where its answer is written, as soon as that is known.
-
-    `is_deleted` says that its message was deleted after its answer had come: its thread keeps nothing of it.
-    """
+    """One question; `thread` is where its answer is written, as soon as that is known."""
 
     question: Question
     thread: Place | None = None
     received: list[str] = field(default_factory=list)
     answered: bool = False
-    is_deleted: bool = False
     _why: End | None = None
     _scope: asyncio.Timeout | None = None
 
@@ -91,11 +87,6 @@ class RunningAnswers:
         if found is not None:
             found.end(why)
         return found is not None
-
-    def note_deleted(self, key: str) -> None:
-        """Note that the message of a question was deleted; nothing happens where it is not running."""
-        if (found := self._running.get(key)) is not None:
-            found.is_deleted = True
 
     def stop(self, place: Place, user: str) -> int:
         """Stop all answers in a thread, or those in a channel for which this person waits; return how many."""

@@ -1,6 +1,6 @@
 """Models that can be asked, questions, answers and conversations."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -130,6 +130,16 @@ class Question:
     def stands_alone(self) -> bool:
         """Whether it belongs to no conversation yet: it was asked by a command, outside of a thread."""
         return self.quoted and not self.place.thread
+
+
+def as_edited(asked: Question, edited: Question) -> Question:
+    """Return a question that is asked as its edited message reads."""
+    return replace(asked, text=edited.text, named=edited.named, settings=edited.settings, compare=edited.compare)
+
+
+def second_try(key: str) -> str:
+    """Return the key of the question that asks the one of this key again. It is always the same one."""
+    return f"again:{key}"
 
 
 @dataclass(frozen=True, slots=True)

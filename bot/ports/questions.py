@@ -40,7 +40,8 @@ class OpenQuestion:
     `posted` is how many messages of the answer are in Slack; the next one goes to `thread`. `unconfirmed` is a
     post that may be in Slack: the next message of the answer, or the one that says why there is no answer.
     `live` are the messages that show the unfinished answer, in order; those of the answer replace their content.
-    `failure` is stored before it is posted, so that no model is asked again.
+    `failure` is stored before it is posted, so that no model is asked again. `withdrawn` says that its message was
+    deleted: its thread keeps nothing of it.
     """
 
     question: Question
@@ -52,6 +53,7 @@ class OpenQuestion:
     refusals: Refusals = NO_REFUSALS
     live: tuple[LivePost, ...] = ()
     failure: Failure | None = None
+    withdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,8 @@ class QuestionStore(Protocol):
     async def settle(self, key: str, conversation: Conversation | None = None, *, keep: bool = False) -> None:
         """Delete the question but its key and append the turns to their thread, in one transaction.
 
-        With `keep`, the question can be read with `failed` for a week. Raises StorageError.
+        The turn of the question gets its text as it is stored by then. With `keep`, the question can be read with
+        `failed` for a week. Of one that was withdrawn nothing is kept. Raises StorageError.
         """
         ...
 
@@ -158,19 +161,21 @@ class QuestionStore(Protocol):
         """
         ...
 
-    async def change_text(self, key: str, text: str) -> bool:
-        """Change the text of a question without a stored answer. Returns false if there is none.
+    async def change(self, question: Question, edited: str) -> Sequence[str]:
+        """Change what is asked where the message of this question was edited, wherever it is kept.
 
-        Raises StorageError.
+        `edited` is Slack's `ts` of the event: an edit that comes after a newer one changes nothing. A second try
+        is changed, too, and in a thread the text alone. Returns the keys of those that have no answer yet. Raises
+        StorageError.
         """
         ...
 
-    async def change_turn(self, team: str, key: str, text: str) -> None:
-        """Change what the thread keeps of a question that was answered. Raises StorageError."""
-        ...
+    async def withdraw(self, team: str, key: str, edited: str = "") -> Sequence[str]:
+        """Forget a question whose message was deleted, and its answer, wherever they are kept.
 
-    async def forget_turns(self, team: str, key: str) -> None:
-        """Delete what the thread keeps of a question and its answer. Raises StorageError."""
+        With `edited`, the message was edited and is no question any more. One that is not settled is marked as
+        withdrawn. Returns the keys of those that have no answer yet. Raises StorageError.
+        """
         ...
 
 

@@ -21,6 +21,7 @@ from handlers.blocks.chat.answer import build_answer, build_asked_answer, with_s
 from handlers.blocks.chat.two_answers import build_comparison
 from handlers.blocks.message import Message
 from handlers.blocks.replies import build_reply
+from handlers.delivery.cut_answers import CutAnswers
 from handlers.delivery.idempotent_poster import IdempotentPoster
 from handlers.delivery.live_answer import LiveAnswer, next_place
 from handlers.delivery.live_pace import PROCESSING, WAITING, LiveAnswers
@@ -73,6 +74,7 @@ class SlackAnswerPoster:
         self._respond = respond
         self._resumed = resumed
         self._live = live
+        self._cut = CutAnswers(idempotent_poster, poster)
         self._shown: LiveAnswer | None = None
         self._built: dict[bool, list[Message]] = {}
 
@@ -217,6 +219,11 @@ class SlackAnswerPoster:
             message = with_try_again(message, question.key)
         await self._end_direct_turn(question)
         with delivery_errors():
+            # What an earlier process showed stays: it may be all that the person gets.
+            if self._resumed and (kept := await self._cut.end(asked, error)) is not None:
+                await self._drop(asked, kept, live)
+                await self._live.set_status(asked.live[0].place, WAITING)
+                return
             await self._drop(asked, 1, live)
             if await self._finish(asked, 0, message, metadata, live) is not None:
                 return

@@ -28,10 +28,13 @@ from handlers.slack_errors import (
     CANNOT_POST,
     NETWORK_ERRORS,
     SCOPE_MISSING,
+    THREAD_GONE,
     outcome_unknown,
     slack_code,
     unconfirmed,
 )
+
+_UNREADABLE: Final = CANNOT_POST | SCOPE_MISSING | THREAD_GONE
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +79,15 @@ class IdempotentPoster:
         """Return the `ts` of the message that was to show an unfinished answer, as `find` does."""
         attempt = PostAttempt(live.place, live.begun_at)
         return await self._settled(self._finder.find_live(metadata, attempt), attempt, metadata, refusals)
+
+    async def read(self, place: Place, ts: str) -> dict[str, Any] | None:
+        """Return the message as Slack has it, None if it has none or lets nobody read it. Raises Unconfirmed."""
+        try:
+            return await self._finder.read(place, ts)
+        except CALL_ERRORS as error:
+            if isinstance(error, SlackApiError) and slack_code(error) in _UNREADABLE:
+                return None
+            raise unconfirmed(error) from error
 
     async def _settled(
         self,

@@ -15,6 +15,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.jobs import TuningJob
+from bot.domain.place import Place
 from bot.ports.notifier import Notice, NoticeKind, PostAttempt
 from handlers.delivery.poster import CALL_SECONDS
 from handlers.slack_errors import THREAD_GONE, slack_code
@@ -104,7 +105,7 @@ class PostFinder:
         skip.
         """
         return await self._find(
-            attempt, lambda message: message.get("ts") != other_than and _carries(message, metadata), since
+            attempt, lambda message: message.get("ts") != other_than and carries(message, metadata), since
         )
 
     async def find_live(self, metadata: dict[str, Any], attempt: PostAttempt) -> str | None:
@@ -117,9 +118,17 @@ class PostFinder:
         def is_ours(message: dict[str, Any]) -> bool:
             own = bool(self._own_user) and message.get("user") == self._own_user
             empty = not (message.get("text") or message.get("blocks") or message.get("metadata"))
-            return _carries(message, metadata) or (own and empty and bool(attempt.place.thread))
+            return carries(message, metadata) or (own and empty and bool(attempt.place.thread))
 
         return await self._find(attempt, is_ours)
+
+    async def read(self, place: Place, ts: str) -> dict[str, Any] | None:
+        """Return the message as Slack has it, None if it does not. Raises SlackApiError, TimeoutError."""
+        # Slack answers the first message of a thread with each part of it.
+        one = {"oldest": ts, "latest": ts, "inclusive": True, "include_all_metadata": True, "limit": 2}
+        async with asyncio.timeout(self._seconds):
+            page = await self._page(place, one)
+        return next((each for each in page.get("messages") or [] if each.get("ts") == ts), None)
 
     async def _find(
         self, attempt: PostAttempt, matches: Callable[[dict[str, Any]], bool], since: datetime | None = None
@@ -134,7 +143,7 @@ class PostFinder:
         while True:
             try:
                 async with asyncio.timeout(self._seconds):
-                    page = await self._page(attempt, {**window, "cursor": cursor} if cursor else window)
+                    page = await self._page(attempt.place, {**window, "cursor": cursor} if cursor else window)
             except SlackApiError as error:
                 if slack_code(error) in THREAD_GONE:  # A thread that does not exist holds no reply.
                     return None
@@ -146,8 +155,7 @@ class PostFinder:
             if not cursor:
                 return None
 
-    async def _page(self, attempt: PostAttempt, options: dict[str, Any]) -> dict[str, Any]:
-        place = attempt.place
+    async def _page(self, place: Place, options: dict[str, Any]) -> dict[str, Any]:
         if place.thread:
             answer = await self._client.conversations_replies(channel=place.channel, ts=place.thread, **options)
         else:
@@ -157,7 +165,8 @@ class PostFinder:
         return data
 
 
-def _carries(message: dict[str, Any], metadata: dict[str, Any]) -> bool:
+def carries(message: dict[str, Any], metadata: dict[str, Any]) -> bool:
+    """Return whether a message, as Slack has it, has at least this metadata."""
     found = message.get("metadata") or {}
     payload = found.get("event_payload") or {}
     same_kind: bool = found.get("event_type") == metadata["event_type"]

@@ -7,11 +7,11 @@ also after a restart. Where an answer goes is decided in `handlers/delivery/answ
 import asyncio
 import logging
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from bot.chat.answer_worker import AnswerWorker
-from bot.domain.chat import Question
+from bot.domain.chat import Question, as_edited
 from bot.domain.place import Place, Requester
 from bot.errors import BotError, Outdated, StorageError
 from bot.ports.clock import Clock
@@ -27,6 +27,16 @@ logger = logging.getLogger(__name__)
 
 # So many questions are kept in memory while the database cannot be used.
 MOST_KEPT: Final = 200
+
+
+@dataclass(slots=True)
+class _Held:
+    """A question in memory, as its message reads after the edit at Slack's time `edited`."""
+
+    question: Question
+    edited: str = ""
+    is_withdrawn: bool = False
+
 
 # How long a process that is being stopped tries to say that it loses a question.
 _LAST_WORDS_SECONDS: Final = 1.0
@@ -50,7 +60,7 @@ class QuestionTasks:
         self._tasks = tasks
         self._clock = clock
         self._live = live or LiveAnswers(poster)
-        self._kept: set[str] = set()
+        self._kept: dict[str, _Held] = {}
 
     async def accept(self, question: Question, respond: Respond, *, keep: bool = True) -> bool:
         """Write the question to the database and start to answer it; then it is safe to acknowledge it.
@@ -60,6 +70,8 @@ class QuestionTasks:
         Returns false if the database cannot be used: then the question is held in memory until it can, and Slack
         may deliver it again. Without `keep` it is not held, and nobody is told.
         """
+        if question.key in self._kept:
+            return False  # Slack delivers it again while it is held; it may have been edited since.
         try:
             opened = await self._answer_worker.add(question)
         except StorageError as error:
@@ -79,14 +91,14 @@ class QuestionTasks:
         A killed process loses what it holds in memory, so the person is not promised an answer.
         """
         if question.key in self._kept:
-            return
+            return  # Slack delivers a mention as two events.
         if len(self._kept) >= MOST_KEPT:
             self._tasks.spawn(report(error, respond), question.key)
             return
-        self._kept.add(question.key)
-        self._tasks.spawn(self._store_later(question, error, respond), f"kept {question.key}")
+        held = self._kept[question.key] = _Held(question)
+        self._tasks.spawn(self._store_later(held, error, respond), f"kept {question.key}")
 
-    async def _store_later(self, question: Question, error: StorageError, respond: Respond) -> None:
+    async def _store_later(self, held: "_Held", error: StorageError, respond: Respond) -> None:
         waits = StorageError(
             error.message,
             "I hold your question in memory and answer it as soon as I can store it. If no answer comes within 15 "
@@ -98,7 +110,10 @@ class QuestionTasks:
             async with asyncio.TaskGroup() as both:
                 both.create_task(report(waits, respond))
                 try:
-                    opened = await self._answer_worker.add_later(question)
+                    opened = await self._answer_worker.add_later(lambda: held.question)
+                    if opened is not None and held.is_withdrawn:
+                        await self._answer_worker.withdraw(held.question.place.team, held.question.key)
+                        opened = replace(opened, withdrawn=True)
                 except StorageError as last:
                     lost = StorageError(last.message, "I could not keep your question: ask it again.")
                     both.create_task(report(lost, respond))
@@ -111,9 +126,9 @@ class QuestionTasks:
                     await report(stopped, respond)
             raise
         finally:
-            self._kept.discard(question.key)
+            del self._kept[held.question.key]
         if opened is not None:
-            self._spawn(opened, respond if question.quoted else None)
+            self._spawn(opened, respond if held.question.quoted else None)
 
     async def try_again(self, key: str, requester: Requester, respond: Respond) -> None:
         """Ask a question once more whose answer failed or ended early. Raises BotError."""
@@ -134,13 +149,17 @@ class QuestionTasks:
         """Stop the answers in a thread, or the person's own in a channel; return how many."""
         return self._answer_worker.stop(place, user)
 
-    async def change(self, place: Place, key: str, text: str) -> None:
-        """Respect that the message of a question was edited. Raises StorageError."""
-        await self._answer_worker.change(place, key, text)
+    async def change(self, question: Question, edited: str) -> None:
+        """Respect that the message of a question was edited, at Slack's time `edited`. Raises StorageError."""
+        if (held := self._kept.get(question.key)) is not None and held.edited <= edited:
+            held.question, held.edited = as_edited(held.question, question), edited
+        await self._answer_worker.change(question, edited)
 
-    async def withdraw(self, place: Place, key: str) -> None:
-        """Respect that the message of a question was deleted. Raises StorageError."""
-        await self._answer_worker.withdraw(place, key)
+    async def withdraw(self, team: str, key: str, edited: str = "") -> None:
+        """Respect that the message of a question was deleted, or edited into no question. Raises StorageError."""
+        if (held := self._kept.get(key)) is not None and (not edited or held.edited <= edited):
+            held.is_withdrawn = True
+        await self._answer_worker.withdraw(team, key, edited)
 
     def answers_in(self, place: Place) -> bool:
         """Return whether a question in this thread is being answered now."""

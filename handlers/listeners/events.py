@@ -88,26 +88,25 @@ class Events:
     async def message(self, ack: AsyncAck, requester: Requester, body: dict[str, Any]) -> None:
         """Handle a message. A question is written before the acknowledgement, until which Slack redelivers it.
 
-        So is that a message was deleted: what it said must not stay. An edit that came again later could undo a
-        newer one, so it is not delivered again.
+        So is that a message was edited or deleted: what it said must not stay.
         """
         event: Event = body["event"]
         if event.get("subtype") == _DELETED:
             key = f"message:{requester.place.channel}:{event.get('deleted_ts')}"
-            await self._questions.withdraw(requester.place, key)
+            await self._questions.withdraw(requester.place.team, key)
             await ack()
             return
         if event.get("subtype") == _CHANGED:
+            await self._respect(event, requester)
             await ack()
-            self._tasks.spawn(self._respect(event, requester), "edited message")
             return
         if event.get("subtype") in _WRITTEN_BY_PEOPLE:
-            mentioned = f"<@{self._identity.user}>" in str(event.get("text") or "")
-            await self._handle(event, requester, addressed=mentioned or event.get("channel_type") == "im")
+            addressed = self._is_addressed(str(event.get("text") or ""), requester.place)
+            await self._handle(event, requester, addressed=addressed)
         await ack()
 
     async def _respect(self, event: Event, requester: Requester) -> None:
-        """Change or withdraw the question of a message that was edited."""
+        """Change or withdraw the question of a message that was edited. Raises StorageError."""
         place = requester.place
         message, before = event.get("message") or {}, event.get("previous_message") or {}
         text = str(message.get("text") or "")
@@ -115,16 +114,24 @@ class Events:
         if text == str(before.get("text") or ""):
             return
         key = f"message:{place.channel}:{message.get('ts')}"
-        typed = await self._parsed_with_names(text, requester)
-        if (
-            isinstance(typed, TypedCommand)
-            and typed.runner is Runner.ASK
-            and not await self._named(typed, requester)
-        ):
-            await self._questions.change(place, key, typed.arguments.question)
+        edited = str(event.get("event_ts") or event.get("ts") or "")
+        if (arguments := await self._asked_by(text, requester)) is not None:
+            await self._questions.change(_question(key, place, requester.user, arguments), edited)
         else:
             # It is no question any more; a command runs only where it is written as a new message.
-            await self._questions.withdraw(place, key)
+            await self._questions.withdraw(place.team, key, edited)
+
+    async def _asked_by(self, text: str, requester: Requester) -> Arguments | None:
+        """Return what an edited message asks, None if nothing. Raises StorageError."""
+        if not self._is_addressed(text, requester.place):
+            return Arguments(question=undo_markup(text)) if is_for_the_model(text) else None
+        typed = await self._parsed_with_names(text, requester)
+        if not isinstance(typed, TypedCommand) or typed.runner is not Runner.ASK:
+            return None
+        return None if await self._named(typed, requester) else typed.arguments
+
+    def _is_addressed(self, text: str, place: Place) -> bool:
+        return f"<@{self._identity.user}>" in text or place.is_direct
 
     async def other(self, ack: AsyncAck) -> None:
         """Acknowledge an event that has no listener; Slack would send it again."""
@@ -147,15 +154,7 @@ class Events:
             arguments = typed.arguments
             if place.is_direct and not arguments.model and await self._offers_models(key, requester, arguments):
                 return
-            question = Question(
-                key,
-                thread,
-                requester.user,
-                arguments.question,
-                arguments.model,
-                settings=arguments.settings,
-                compare=arguments.compare,
-            )
+            question = _question(key, thread, requester.user, arguments)
             if not await self._questions.accept(question, respond):
                 raise StorageError("The question is not stored yet.")
             if event.get("files") and await self._audit_log.first_time(f"{key}:file"):
@@ -252,6 +251,10 @@ class Events:
             await self._poster.post(thread, message)
 
         return respond
+
+
+def _question(key: str, place: Place, user: str, typed: Arguments) -> Question:
+    return Question(key, place, user, typed.question, typed.model, settings=typed.settings, compare=typed.compare)
 
 
 async def _say_without_files(respond: Respond) -> None:

@@ -13,7 +13,13 @@ from dataclasses import dataclass
 from sqlite_utils import Database
 
 # An import of a file of steps adds the steps to the set.
-from storage.migrations import steps_001_to_010, steps_011_to_020, steps_021_to_030, steps_031_to_040  # noqa: F401
+from storage.migrations import (  # noqa: F401
+    steps_001_to_010,
+    steps_011_to_020,
+    steps_021_to_030,
+    steps_031_to_040,
+    steps_041_to_050,
+)
 from storage.migrations.migration_set import migrations
 
 __all__ = ["Schema", "migrate", "migrations", "read_schema"]

@@ -234,6 +234,25 @@ async def test_an_edit_of_an_unanswered_question_asks_the_new_text(bot: BotHarne
     assert [turn["parts"][0]["text"] for turn in bot.asked()[-1].body["contents"]] == ["ninety nine"]
 
 
+async def test_an_edited_reply_is_read_as_a_reply_and_an_edited_mention_with_all_that_it_sets(
+    bot: BotHarness, model: str
+) -> None:
+    root = bot.ada.post(bot.channel, bot.ada.typed("@Tunebot seven"))
+    await one_answer(bot, root.ts, "eight")
+    pause = bot.google.faults.pause_stream(after=1)
+    said = bot.ada.post(bot.channel, "ninety nine", thread_ts=root.ts)
+    await wait_until(lambda: pause.reached, "the stream")
+    bot.ada.edit(said, "list")
+    await wait_until(lambda: pause.left, "the end of the call")
+    await wait_until(lambda: bot.asked()[-1].body["contents"][-1]["parts"][0]["text"] == "list", "the new text")
+    pause = bot.google.faults.pause_stream(after=1)
+    said = bot.ada.post(bot.channel, bot.ada.typed("@Tunebot three"))
+    await wait_until(lambda: pause.reached, "the stream")
+    bot.ada.edit(said, bot.ada.typed("@Tunebot temperature=0.5 four"))
+    await one_answer(bot, said.ts, "with temperature: 0.5")
+    assert bot.asked()[-1].body["generationConfig"]["temperature"] == 0.5
+
+
 async def test_an_edit_of_an_answered_question_stands_in_the_thread(bot: BotHarness, model: str) -> None:
     said = bot.ada.post(bot.channel, bot.ada.typed("@Tunebot seven"))
     await one_answer(bot, said.ts, "eight")

@@ -1,5 +1,7 @@
 """Builds the messages of an answer: the model's Markdown, and why it is missing or ends early."""
 
+from typing import Any
+
 from bot.domain.chat import Answer, Finish, ModelAnswer, ModelRef
 from bot.domain.generation_settings import GenerationSettings
 from handlers.blocks.chat.channel_settings import settings_lines
@@ -26,6 +28,8 @@ AGAIN_ACTION = "question_again"
 SHARE_ACTION = "answer_share"
 PIECE = 11_000  # below Slack's 12,000 for Markdown, so that question and notes fit under 13,200 for all blocks
 _QUESTION = 1_000
+_QUESTION_BLOCK = "question"
+_WRITES = "is writing…"
 _WHY = {
     "SAFETY": "it may be unsafe",
     "RECITATION": "it repeats text from somewhere else too closely",
@@ -88,9 +92,49 @@ def build_unfinished(model: ModelRef, markdown: str, asked: tuple[str, str] | No
     if markdown:
         blocks.append({"type": "markdown", "text": markdown})
         text += markdown_as_text(markdown)
-    writing = f"{code(model.name, 128)} is writing…"
+    writing = f"{code(model.name, 128)} {_WRITES}"
     blocks.append(context(writing, "answer_notes"))
     return compose(clip(text, 3_000) + f"\n{writing}", blocks)
+
+
+def shown_words(shown: dict[str, Any], *, quoted: bool) -> list[Block]:
+    """Return the blocks of a message, as Slack has it, with the words of an unfinished answer, if any.
+
+    The question that it quotes stands before them.
+    """
+    blocks = [each for each in shown.get("blocks") or [] if not _says_that_a_model_writes(each)]
+    if any(each.get("block_id") != _QUESTION_BLOCK for each in blocks):
+        return blocks
+    text = _without_last_line(str(shown.get("text") or ""))
+    return [section(clip(text, 3_000), "words")] if text and not blocks and not quoted else []
+
+
+def build_cut_note(why: Message | None) -> Message:
+    """Build what stands under the words of an answer that no process finishes; `why` says why no more come."""
+    text = "*This answer was cut:* I was interrupted while the model wrote it."
+    if why is None:
+        return compose(text, [section(text, "cut")])
+    more = f"{text} I could not get the rest."
+    return compose(f"{more} {why.text}", [section(more, "cut"), *why.blocks])
+
+
+def build_cut(shown: dict[str, Any], words: list[Block], note: Message) -> Message:
+    """Build the message that keeps the words and has the note under them."""
+    text = _without_last_line(str(shown.get("text") or ""))
+    return compose(f"{clip(text, 3_000)}\n{note.text}", [*words, *note.blocks])
+
+
+def _says_that_a_model_writes(block: Block) -> bool:
+    elements = block.get("elements") or []
+    return block.get("type") == "context" and any(
+        str(each.get("text") or "").endswith(_WRITES) for each in elements
+    )
+
+
+def _without_last_line(text: str) -> str:
+    """Return a message's text without the line that says that the model writes."""
+    before, _, last = text.rpartition("\n")
+    return before if last.endswith(_WRITES) else text
 
 
 def build_full(model: ModelRef, piece: str, asked: tuple[str, str] | None = None) -> Message:
@@ -106,7 +150,7 @@ def build_full(model: ModelRef, piece: str, asked: tuple[str, str] | None = None
 def _asked(user: str, question: str, model: ModelRef, settings: str = "") -> tuple[Block, str]:
     """Return the block and the text that quote a question."""
     asked = f"{mention(user)} asked {code(model.name, 128)}{settings}:"
-    block = section(clip(f"{asked}\n{quoted_question(question)}", 1_400), "question")
+    block = section(clip(f"{asked}\n{quoted_question(question)}", 1_400), _QUESTION_BLOCK)
     return block, f"{asked} {escape_line(question, _QUESTION)}\n"
 
 

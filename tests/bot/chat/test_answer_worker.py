@@ -9,6 +9,7 @@ import pytest
 from bot.chat.answer_worker import ASKED_AGAIN_WITHIN, AnswerWorker
 from bot.domain.backoff import Backoff
 from bot.domain.chat import Answer, ModelAnswer, ModelRef, Question, Role, Turn
+from bot.domain.generation_settings import GenerationSettings
 from bot.domain.place import Place, Requester
 from bot.errors import NoSuchJob, Outdated, RetryLater, Unconfirmed
 from bot.ports.notifier import NoticeKind
@@ -313,12 +314,67 @@ async def test_a_message_that_is_deleted_while_its_answer_is_posted_leaves_nothi
     task = asyncio.create_task(ask(asking, to))
     await wait_until(lambda: to.attempts, "the post")
     assert asking.stop(PLACE, ADA) == 0
-    await asking.withdraw(PLACE, SEVEN.key)
+    await asking.withdraw(PLACE.team, SEVEN.key)
     to.gate.set()
     await task
     assert to.shown[-1] == "2 1/1"
     conversation = await harness.stores.chats.conversation(THREAD)
     assert conversation is None or conversation.turns == ()
+
+
+async def test_a_message_that_is_edited_while_its_answer_is_posted_stands_so_in_its_thread(
+    harness: Harness, asking: AnswerWorker, model: ModelRef
+) -> None:
+    to = RecordingAnswerPoster(gate=asyncio.Event())
+    assert to.gate is not None
+    task = asyncio.create_task(ask(asking, to))
+    await wait_until(lambda: to.attempts, "the post")
+    await asking.change(replace(SEVEN, text="ninety nine"), "1700.5")
+    await asking.change(replace(SEVEN, text="an older edit"), "1700.4")
+    to.gate.set()
+    await task
+    conversation = await harness.stores.chats.conversation(THREAD)
+    assert conversation is not None
+    assert [turn.text for turn in conversation.turns] == ["ninety nine", "2"]
+    assert asked_of_google(harness) == 1
+
+
+@pytest.mark.parametrize("is_answered", [True, False])
+async def test_a_message_that_is_deleted_between_two_processes_is_neither_asked_nor_kept(
+    harness: Harness, asking: AnswerWorker, model: ModelRef, is_answered: bool
+) -> None:
+    assert await asking.add(SEVEN)
+    if is_answered:
+        await harness.stores.questions.store_answer(SEVEN.key, ModelAnswer(model, Answer("2")))
+    await asking.withdraw(PLACE.team, SEVEN.key)
+    (left,) = await asking.open_questions()
+    to = RecordingAnswerPoster()
+    await asking.process(left, to)
+    assert to.shown == (["2 1/1"] if is_answered else ["withdrawn"])
+    assert asked_of_google(harness) == 0
+    assert await harness.stores.chats.conversation(THREAD) is None
+    assert await asking.open_questions() == []
+
+
+@pytest.mark.parametrize("tries", [0, 1, 2])
+async def test_a_question_that_failed_is_tried_again_as_its_message_reads_by_then(
+    harness: Harness, asking: AnswerWorker, tries: int
+) -> None:
+    question = SEVEN
+    for _ in range(tries + 1):
+        asked = await asking.add(question)
+        assert asked is not None
+        await asking.process(asked, RecordingAnswerPoster())  # no model was chosen
+        failed, question = question, await asking.try_again(question.key, Requester(ADA, PLACE))
+    edited = replace(SEVEN, text="ninety nine", named="other", settings=GenerationSettings(temperature=0.5))
+    await asking.change(edited, "1700.5")
+    again = await asking.try_again(failed.key, Requester(ADA, PLACE))
+    assert (again.text, again.named, again.settings) == (edited.text, edited.named, edited.settings)
+    await asking.withdraw(PLACE.team, SEVEN.key, "1700.4")
+    assert await asking.try_again(failed.key, Requester(ADA, PLACE)), "an older edit"
+    await asking.withdraw(PLACE.team, SEVEN.key)
+    with pytest.raises(Outdated):
+        await asking.try_again(failed.key, Requester(ADA, PLACE))
 
 
 async def test_the_answer_that_an_earlier_process_left_cannot_be_stopped(
