@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import SYSTEM_CLOCK
 from bot.chat.answer_worker import StoredLive
 from bot.chat.question_asking import interrupted
 from bot.domain.chat import Question
 from bot.errors import BotError
+from bot.runtime.clocks import SYSTEM_CLOCK
 from bot.sandbox.slack import Message
 from handlers.delivery.answer_posts import SlackAnswerPoster
 from handlers.delivery.live_pace import LiveAnswers
