@@ -13,6 +13,8 @@ from typing import Final
 
 from bot.errors import BadArgument
 
+# A spreadsheet reads a cell that begins with one of these as a formula: owasp.org, “CSV Injection”.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 DOUBLE_QUOTES: Final = '"“”„‟'
 SINGLE_QUOTES: Final = "'‘’‚‛"
 _BACKTICK: Final = "`"
@@ -91,6 +93,11 @@ def quoted(name: str) -> str:
         return written
     escaped = "".join(f"\\{each}" if each in DOUBLE_QUOTES or each == "\\" else each for each in written)
     return f'"{escaped}"'
+
+
+def spreadsheet_cell(text: str) -> str:
+    """Return the text so that a spreadsheet shows it and does not run it."""
+    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
 
 
 def did_you_mean(typed: str, known: Iterable[str], otherwise: str = "") -> str:

@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC
-from typing import Any
 
+from bot.domain.names import spreadsheet_cell
 from bot.ports.stores import AuditLine
 
 
@@ -16,7 +16,8 @@ def audit_csv(lines: Sequence[AuditLine]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, ["at", "team", "user", "action", "subject", "channel", "result"])
     writer.writeheader()
-    writer.writerows(map(_values, lines))
+    for line in lines:
+        writer.writerow({name: spreadsheet_cell(value) for name, value in _values(line).items()})
     return text.getvalue()
 
 
@@ -25,6 +26,6 @@ def audit_json(lines: Sequence[AuditLine]) -> str:
     return json.dumps([_values(line) for line in lines], indent=2) + "\n"
 
 
-def _values(line: AuditLine) -> dict[str, Any]:
+def _values(line: AuditLine) -> dict[str, str]:
     act = asdict(line.act)
     return {**act, "at": line.act.at.astimezone(UTC).isoformat(), "team": line.team, "subject": line.subject}

@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Final, TypeVar
 
 from bot.domain.jobs import JobState, TuningJob
+from bot.domain.names import spreadsheet_cell
 from bot.domain.spending import QuestionSum, about_text, cost_of, exact_text, sum_of
 from bot.errors import BadArgument
 from bot.spending.estimate_text import day_text
@@ -213,8 +214,6 @@ _COLUMNS: Final = (
     *("estimated_tokens", "estimated_usd", "google_tokens", "google_usd", "usd_per_million", "prices_of", "basis"),
     *("kind", "questions", "questions_of_unknown_price", "input_tokens", "output_tokens"),
 )
-# A spreadsheet reads a cell that begins with one of these as a formula: owasp.org, “CSV Injection”.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def spend_csv(jobs: Iterable[TuningJob], questions: Iterable[QuestionSum] = ()) -> str:
@@ -227,9 +226,9 @@ def spend_csv(jobs: Iterable[TuningJob], questions: Iterable[QuestionSum] = ()) 
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(_COLUMNS)
     for job in jobs:
-        writer.writerow(map(_cell, (*_values(job), "tuning", "", "", "", "")))
+        writer.writerow(map(spreadsheet_cell, (*_values(job), "tuning", "", "", "", "")))
     for each in questions:
-        writer.writerow(map(_cell, _question_values(each)))
+        writer.writerow(map(spreadsheet_cell, _question_values(each)))
     return text.getvalue()
 
 
@@ -276,8 +275,3 @@ def _question_values(each: QuestionSum) -> Sequence[str]:
         "output_tokens": str(each.output_tokens),
     }
     return [values.get(column, "") for column in _COLUMNS]
-
-
-def _cell(text: str) -> str:
-    """Return the text so that a spreadsheet shows it and does not run it."""
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text

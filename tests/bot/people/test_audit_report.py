@@ -1,3 +1,5 @@
+import csv
+import io
 import json
 
 from bot.people.audit_report import audit_csv, audit_json
@@ -22,3 +24,12 @@ def test_json_has_the_same_columns() -> None:
     first, second = json.loads(audit_json(LINES))
     assert [*first] == ["user", "action", "at", "channel", "result", "team", "subject"]
     assert (first["action"], second["action"], second["channel"]) == ("share", "use none", "")
+
+
+def test_no_cell_is_a_formula() -> None:
+    """An operator opens the log in a spreadsheet, and names at Google are not ours."""
+    hostile = AuditLine(TEAM, AuditEntry("U0ADA", "use", START, "C0LAB", "＝1+1"), '=HYPERLINK("http://x","y")')
+    [row] = csv.DictReader(io.StringIO(audit_csv([hostile])))
+    assert (row["subject"], row["result"]) == ('\'=HYPERLINK("http://x","y")', "'＝1+1")
+    [told] = json.loads(audit_json([hostile]))
+    assert told["subject"] == '=HYPERLINK("http://x","y")', "JSON is read by programs"
