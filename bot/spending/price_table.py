@@ -70,9 +70,15 @@ class PriceTable:
         return sorted(open_ones, key=lambda name: closing[name] or date.min, reverse=True)
 
     def successor(self, offered: Sequence[str], base_model: str, now: datetime) -> str:
-        """Return the base model on which to tune in place of another; empty if none is offered."""
-        tunable = self.successors(offered, now.astimezone(UTC).date())
-        return next((name for name in tunable if name != base_model.removeprefix("models/")), "")
+        """Return the base model to tune on in place of another, which it outlasts; empty if none is offered."""
+        own = base_model.removeprefix("models/")
+        ends = self.row(base_model).retires
+
+        def outlasts(name: str) -> bool:
+            retires = self.row(name).retires
+            return name != own and (ends is None or retires is None or retires > ends)
+
+        return next(filter(outlasts, self.successors(offered, now.astimezone(UTC).date())), "")
 
 
 def built_in_text() -> str:

@@ -1,6 +1,6 @@
 """The table of prices: what is in the package, and what an operator may put in its place."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 
@@ -137,3 +137,19 @@ def test_a_base_without_a_known_date_is_the_last_choice_and_never_its_own_succes
     assert table.successors(("gemini-9", "gemini-3.5-flash"), now.date()) == ["gemini-3.5-flash", "gemini-9"]
     assert table.successor(("gemini-9", "gemini-3.5-flash"), "gemini-3.5-flash", now) == "gemini-9"
     assert table.successor(("gemini-3.5-flash",), "models/gemini-3.5-flash", now) == ""
+
+
+@pytest.mark.parametrize(
+    ("base", "day", "successor"),
+    [
+        ("gemini-3.1-flash-lite", date(2027, 2, 1), "gemini-3.5-flash-lite"),
+        ("gemini-3.5-flash", date(2027, 3, 1), "gemini-3.5-flash-lite"),
+        ("gemini-3.5-flash-lite", date(2027, 3, 23), ""),  # The others retire earlier.
+        ("gemini-2.5-flash", date(2026, 11, 27), "gemini-3.5-flash-lite"),
+        ("text-bison-001", date(2027, 3, 23), "gemini-3.5-flash-lite"),
+    ],
+)
+def test_a_successor_retires_later_than_what_it_stands_in_for(base: str, day: date, successor: str) -> None:
+    offered = PROFILES["vertex"].base_models
+    now = datetime.combine(day, time(12), UTC)
+    assert read_price_table().successor(offered, base, now) == successor
