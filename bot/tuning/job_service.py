@@ -57,6 +57,7 @@ from bot.tuning.transitions import (
     adopt,
     ask_to_cancel,
     count_resume,
+    end_cancelled,
     fail,
     forget,
     look_failed,
@@ -74,6 +75,7 @@ DOUBT_AFTER: Final = timedelta(minutes=30)  # how long the searches for a start 
 RETRY_FOR: Final = timedelta(minutes=15)  # how long a start is tried again after errors that pass
 MOST_RESUMES: Final = 5  # a start that ended so many processes is not begun again
 LOOK_SECONDS: Final = 60.0
+QUICK_LOOK_SECONDS: Final = 5.0  # a person waits for it
 
 
 class JobService:
@@ -224,7 +226,12 @@ class JobService:
 
         Raises what `StartRecheck.check_at_turn` raises, Outdated if it needs an approval now.
         """
-        checked = await self._recheck.check_at_turn(job)
+        try:
+            checked = await self._recheck.check_at_turn(job)
+        except UserError as error:
+            if not error.passing:
+                await self._adopt_if_shown(job)
+            raise
         if job.approval is None:
             asked_by = Requester(job.owner, job.place, present=False)
             if await self._approvals.reason(asked_by, checked.spec.estimate):
@@ -322,14 +329,22 @@ class JobService:
             await self._search(newest)
 
     async def _resume(self, job: TuningJob) -> None:
-        """Begin a start again that was not sent; one that ended too many processes is only searched for."""
+        """Begin a start again that was not sent; one that ended too many processes is only searched for.
+
+        So is one that was cancelled.
+        """
+        if job.cancelled_by:
+            await self._search(job)
+            return
         self._submitting.add(job.key)
         try:
             counted = self._retries.tried(job.key) or job.resumes > MOST_RESUMES
             if not counted and not await self._may_resume(job):
                 return
             resumed = job if counted else await self._change(job.key, count_resume)
-            if resumed is None or resumed.state is not JobState.SUBMITTING or resumed.create_sent_at is not None:
+            if resumed is None or resumed.state is not JobState.SUBMITTING or not resumed.unsent:
+                return
+            if resumed.cancelled_by:
                 return
             if resumed.resumes <= MOST_RESUMES:
                 logger.info("resuming the start of %s, which was not sent to Google", job.key)
@@ -372,6 +387,9 @@ class JobService:
         if found is not None:
             self._searches.forget(job.key)
             await self._change(job.key, partial(adopt, seen=found, now=now))
+        elif thorough and job.unsent and job.cancelled_by:
+            self._searches.forget(job.key)
+            await self._change(job.key, partial(end_cancelled, now=now))
         elif thorough and job.unsent:
             self._searches.forget(job.key)
             given_up = Interrupted(
@@ -384,6 +402,25 @@ class JobService:
             seconds = self._searches.searched(job.key)
             change = partial(not_shown, seconds=seconds, grace=self._adoption_grace, where=where, now=now)
             await self._change(job.key, change)
+
+    async def _adopt_if_shown(self, job: TuningJob) -> bool:
+        """Follow the job of a start that another process may have sent, if Google shows it.
+
+        A backup that was restored may be older than the start. Returns whether Google said so much. Raises
+        StorageError.
+        """
+        if self._jobs.is_of_this_process(job.key):
+            return True
+        try:
+            async with asyncio.timeout(QUICK_LOOK_SECONDS):
+                found = await offered_backend(self._backends, job.backend).find(job.key)
+        except (GoogleError, TimeoutError) as error:
+            logger.info("cannot look at Google for %s now: %s", job.key, error)
+            return False
+        if found is not None:
+            logger.warning("Google shows %s, which was %s here: following it", job.key, job.state)
+            await self._change(job.key, partial(adopt, seen=found, now=self._clock.now()))
+        return True
 
     def check_cancel(self, job: TuningJob) -> None:
         """Raises Outdated if the job has ended, BadArgument if its backend cannot cancel."""
@@ -405,11 +442,14 @@ class JobService:
 
         The row is marked before Google is asked, and each poll repeats the request until the job has ended. So
         neither a crash nor a lost answer can lose a cancellation that a person asked for. A start that was not
-        sent ends at once; one that Google has not confirmed is cancelled as soon as Google shows it.
+        sent ends at once, or when Google says that it has no such job; one that Google has not confirmed is
+        cancelled as soon as Google shows it.
         """
         job = await self.get(team, key)
         self.check_cancel(job)
-        ask = partial(ask_to_cancel, user=user, now=self._clock.now(), channel=channel)
+        # Where this process is at the start, it has looked by now, or Google refuses the key a second time.
+        certain = not job.unsent or key in self._submitting or await self._adopt_if_shown(job)
+        ask = partial(ask_to_cancel, user=user, now=self._clock.now(), channel=channel, certain=certain)
         marked = await self._change(key, ask) or job
         if marked.state is JobState.CANCELLED and not marked.operation:
             # It was not sent yet; the running upload, if there is one, ends with its next chunk.

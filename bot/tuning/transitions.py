@@ -86,8 +86,8 @@ def adopt(job: TuningJob, seen: Operation, now: datetime) -> Change | None:
 
 
 def record_create(job: TuningJob, now: datetime) -> Change | None:
-    """Write that the create is about to be sent; None if it was sent before or if the job has ended."""
-    if job.state is not JobState.SUBMITTING or job.create_sent_at is not None:
+    """Write that the create is about to be sent; None if it was sent before, or the job was cancelled or ended."""
+    if job.state is not JobState.SUBMITTING or job.create_sent_at is not None or job.cancelled_by:
         return None
     after = replace(job, create_sent_at=now, problem="")
     return Change(after, notices=_notices(job, after))
@@ -135,8 +135,11 @@ def mark_stuck(job: TuningJob, now: datetime, deadline: timedelta) -> Change | N
 
 
 def fail(job: TuningJob, error: BotError, now: datetime) -> Change | None:
-    """End a job that never started, so that nothing was paid; None if it has ended or if Google runs it."""
-    if job.state is not JobState.SUBMITTING:
+    """End a job that never started, so that nothing was paid; None if it has ended or if Google runs it.
+
+    One that was cancelled unsent ends when Google says that it has no such job, see `end_cancelled`.
+    """
+    if job.state is not JobState.SUBMITTING or (job.cancelled_by and job.unsent):
         return None
     failure = Failure(code=0, message=error.message, hint=error.hint, passing=error.passing)
     after = replace(job, state=JobState.FAILED, failure=failure, ended_at=now, checked_at=now, problem="")
@@ -199,17 +202,29 @@ def look_failed(
     return None if after == job else Change(after, notices=(*_notices(job, after), *told))
 
 
-def ask_to_cancel(job: TuningJob, user: str, now: datetime, channel: str = "") -> Change | None:
+def ask_to_cancel(
+    job: TuningJob, user: str, now: datetime, channel: str = "", *, certain: bool = True
+) -> Change | None:
     """Mark the job as cancelled by this person; None if it has ended or is marked already.
 
-    A start that was not sent ends here: its create is refused before it is sent, see `record_create`.
+    A start that was not sent ends here: its create is refused before it is sent, see `record_create`. Without
+    `certain` it is searched for at Google before it ends, because the row may be older than what was sent.
     """
     if job.state.ended or job.cancelled_by:
         return None
     after = replace(job, cancelled_by=user)
     if job.unsent:
-        after = replace(after, state=JobState.CANCELLED, ended_at=now, problem="")
+        state = JobState.CANCELLED if certain else JobState.SUBMITTING
+        after = replace(after, state=state, ended_at=now if certain else None, problem="")
     return Change(after, notices=_notices(job, after), acts=(AuditEntry(user, "cancel", now, channel),))
+
+
+def end_cancelled(job: TuningJob, now: datetime) -> Change | None:
+    """End a cancelled start that was not sent, because Google shows no such job; None for any other job."""
+    if job.state is not JobState.SUBMITTING or not job.unsent or not job.cancelled_by:
+        return None
+    after = replace(job, state=JobState.CANCELLED, ended_at=now, problem="", search=None, stuck_at=None)
+    return Change(after, notices=_notices(job, after))
 
 
 def cancellation_unconfirmed(job: TuningJob, problem: str, before: str) -> Change | None:

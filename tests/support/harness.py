@@ -134,7 +134,8 @@ class Harness:
 
     def restarted(self) -> UseCases:
         """The use cases of a new process on the same database, which remembers nothing else."""
-        return build_open_use_cases(self.stores, self.backends, self.files, self.clock, lambda: None, self.workers)
+        stores = replace(self.stores, jobs=SqliteJobStore(self.database))
+        return build_open_use_cases(stores, self.backends, self.files, self.clock, lambda: None, self.workers)
 
     async def forget_start(self, job: TuningJob, *, resumes: int = 0) -> None:
         """Make the row as it was before its start was sent, as a backup of the database does."""

@@ -86,6 +86,10 @@ def cancel_text(job: TuningJob) -> str:
     if job.state is JobState.CANCELLED and not job.operation:
         # A backup that was restored may be older than the start; the sweep follows and cancels what Google shows.
         return f"“{job.name}” is cancelled: by my records it was not sent to Google, and nothing is billed."
+    if job.state is JobState.SUBMITTING and job.unsent:
+        return (
+            f"I do not send “{job.name}” to Google. I look whether Google has it all the same, and cancel it then."
+        )
     if job.state is JobState.SUBMITTING:
         return f"Google has not confirmed the start of “{job.name}” yet. I cancel it as soon as Google shows it."
     return f"I asked Google to cancel “{job.name}”. {job.problem or 'Its card shows when that is done.'}"

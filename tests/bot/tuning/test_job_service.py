@@ -21,10 +21,11 @@ from bot.tuning.job_refresh import LOST_AFTER
 from bot.tuning.job_service import ADOPTION_GRACE, MOST_RESUMES, RETRY_FOR
 from bot.tuning.start_queue import RETRY_BACKOFF
 from handlers.assembly import UseCases
+from storage.jobs import SqliteJobStore
 from tests.support.backend_harness import BUCKET
 from tests.support.harness import ADA, ASKED_BY_ADA, FILE, PLACE, TEAM, Harness
 from tests.support.waiting import wait_until
-from tests.support.workspace_people import build_open_use_cases
+from tests.support.workspace_people import FullMembers, build_open_use_cases
 
 BACKENDS = ("vertex", "gemini", "palm")
 CREATE = "/(tunedModels|tuningJobs)$"
@@ -289,6 +290,67 @@ async def test_a_start_that_keeps_failing_ends_after_its_limit_and_may_be_tried_
     tries = RETRY_FOR.total_seconds() / RETRY_BACKOFF.longest
     assert tries <= harness.creates() <= tries + 3
     assert harness.google.jobs.all == []
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+async def test_what_a_restored_backup_calls_unsent_is_cancelled_at_google_and_ends_once(
+    harness: Harness, backend: str
+) -> None:
+    """It ended at once before, was followed by the sweep, and ended a second time."""
+    job = await harness.started("sent", backend)
+    await harness.forget_start(job)
+    later = harness.restarted()
+    cancelled = await later.jobs.cancel(TEAM, job.key, ADA)
+    assert (cancelled.state, cancelled.cancelled_by) == (JobState.RUNNING, ADA)
+    await later.sweep.run()
+    await later.refresher.poll(backend, [await harness.newest(job)])
+    ended = await harness.newest(job)
+    assert ended.state is JobState.CANCELLED
+    assert ended.operation
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("sent", [True, False])
+async def test_a_cancelled_start_of_an_earlier_process_ends_once_google_says_whether_it_has_it(
+    harness: Harness, backend: str, sent: bool
+) -> None:
+    job = await (harness.started if sent else harness.accepted)("asked", backend)
+    if sent:
+        await harness.forget_start(job)
+    later = harness.restarted()
+    fault = harness.google.faults.fail(503, times=None)
+    cancelled = await later.jobs.cancel(TEAM, job.key, ADA)
+    assert (cancelled.state, cancelled.cancelled_by) == (JobState.SUBMITTING, ADA), "nobody knows"
+    await later.jobs.recover(cancelled)
+    assert (await harness.newest(job)).state is JobState.SUBMITTING
+    harness.google.faults.remove(fault)
+    creates = harness.creates()
+    harness.clock.advance(minutes=5)
+    await later.jobs.recover(await harness.newest(job))
+    if sent:
+        await later.refresher.poll(backend, [await harness.newest(job)])
+        await later.refresher.poll(backend, [await harness.newest(job)])
+    ended = await harness.newest(job)
+    assert ended.state is JobState.CANCELLED
+    assert bool(ended.operation) == sent
+    assert harness.creates() == creates, "what is cancelled is not started"
+
+
+async def test_a_resumed_start_whose_owner_left_is_followed_if_google_has_it(
+    harness: Harness,
+) -> None:
+    job = await harness.started("sent")
+    await harness.forget_start(job)
+
+    class Gone(FullMembers):
+        async def is_full_member(self, user: str) -> bool:
+            return False
+
+    stores = replace(harness.stores, jobs=SqliteJobStore(harness.database))
+    parts = (harness.backends, harness.files, harness.clock, lambda: None, harness.workers)
+    later = build_open_use_cases(stores, *parts, members=Gone())
+    await later.jobs.recover(await harness.newest(job))
+    assert (await harness.newest(job)).operation, "Google runs it and it is paid for"
 
 
 @pytest.mark.parametrize("backend", ["vertex", "gemini"])
