@@ -38,6 +38,14 @@ _WIDE = (
     (re.compile(rb"[^\0]\0[^\0]\0"), "utf-16-le", "UTF-16"),
     (re.compile(rb"\0[^\0]\0[^\0]"), "utf-16-be", "UTF-16"),
 )
+_SQL_BEGIN = re.compile(rb"(?i)\s*+(?:--|/\*|create |insert |drop |set |begin\b|use )")
+_SQL = re.compile(rb"(?im)^(?:create table |insert into |copy \S{1,200} ?\()")
+# Texts of other programs, by how they begin.
+_TEXTS = (
+    (re.compile(rb"From \S+ [^\n]{10,60}\n[A-Z][A-Za-z-]{1,40}: "), "a mailbox"),
+    (re.compile(rb"WEBVTT\b|\s*+1\r?\n\d\d:\d\d:\d\d,\d{3} --> "), "a file of subtitles"),
+    (re.compile(rb"# Databricks notebook source|import [a-z_]+\n|#!/"), "program code"),
+)
 _ERROR_CODE = re.compile(rb"<Code>(\w{1,60})</Code>")
 _EXCEL = re.compile(rb"(?i)progid=.Excel\.|office:spreadsheet")
 # A page that somebody attached may have a link to sign in, and is not called so.
@@ -57,9 +65,14 @@ def other_file(head: bytes) -> Problem | None:
     for begin, codec, what in _WIDE:
         if begin.match(head):
             return Problem("utf-16", codec, what)
+    if _SQL_BEGIN.match(head) and _SQL.search(head):
+        return Problem("not-a-text-file", detail="a dump of an SQL database")
+    for looks_so, what in _TEXTS:
+        if looks_so.match(head):
+            return Problem("not-a-text-file", detail=what)
     start = head.lstrip()
     lowered = start[:64].lower()
-    if lowered.startswith((b"<!doctype html", b"<html")):
+    if lowered.startswith((b"<!doctype html", b"<html", b"<table", b"<head", b"<body")):
         return Problem("sign-in-page" if _SIGN_IN.search(head) else "html-page")
     if lowered.startswith((b"<?xml", b"<error")):
         code = _ERROR_CODE.search(head[:2000])

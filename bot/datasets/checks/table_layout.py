@@ -19,6 +19,8 @@ _LONGEST_NAME = 60
 # Records by which it is decided whether quotes enclose fields.
 _COMPARED = 200
 _PLACE = re.compile(r"column[1-9][0-9]?")
+_WORD, _DIGIT = re.compile(r"[^\W\d_]{2}"), re.compile(r"\d")
+_NUMBER = re.compile(r"[0-9/.:, +-]{1,40}+(?:[AaPp][Mm])?(?: [A-Z]{2,4}[+-]?[0-9]{0,2})?")
 _SENTENCE_ENDS = (".", "?", "!", "。", "？", "！", "…")
 
 
@@ -54,10 +56,20 @@ def _layout(head: str, mapping: FieldMapping | None) -> tuple[Layout, list[list[
         cells = trimmed(record)
         if width > 1 and sum(map(bool, cells)) <= 1:
             continue  # a title, or nothing
-        if len(cells) >= min(width, 2) and all(map(_like_a_name, cells)) and not _names_places(mapping):
+        named = all(map(_like_a_name, cells)) or _is_above_numbers(cells, records[number + 1 :])
+        if len(cells) >= min(width, 2) and named and not _names_places(mapping):
             return Layout(delimiter, skipped, number, tuple(record), quotes, guessed=width > 1), records
         return Layout(delimiter, skipped, number, quotes=quotes), records
     return Layout(delimiter, skipped, quotes=quotes), records
+
+
+def _is_above_numbers(cells: list[str], below: list[list[str]]) -> bool:
+    """Return whether one of the cells is a word above dates or numbers: then they are names, also with a `?`."""
+    columns = zip(*(record for record in below if len(record) >= len(cells)), strict=False)
+    return len(below) > 1 and any(
+        _WORD.search(cell) and not _DIGIT.search(cell) and all(map(_NUMBER.fullmatch, column))
+        for cell, column in zip(cells, columns, strict=False)
+    )
 
 
 def _tabs_in_quotes(text: str) -> bool:

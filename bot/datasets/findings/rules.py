@@ -196,7 +196,7 @@ RULES: dict[str, Rule] = {
     ),
     "bad-answer": Rule(
         ERROR,
-        "{field} is false: the row shows an answer that is not wanted, and it would be learned.",
+        "{field} is {value}: the row shows an answer that is not wanted, and it would be learned.",
         "Take these rows out; the repaired file does.",
     ),
     "mixed-dialects": Rule(

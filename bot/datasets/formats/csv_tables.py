@@ -23,6 +23,8 @@ _EXCEL_CELL = 32_767
 _BACKSLASH_QUOTE = re.compile(rb'(?:\A|[,;\t|\n])"(?:[^"\\]++|\\[^"]|"")*+\\"(?![,;\t|"\r\n])')
 _ESCAPE, _DOUBLED = re.compile(rb'\\[\\"]'), {b'\\"': b'""'}
 # A cell of the line under the names of a Markdown table.
+# What stands for bytes that are no UTF-8.
+_NOT_UTF8 = re.compile("[\ufffd\udc80-\udcff]")
 _RULE = re.compile(r":?-{3,}:?")
 
 
@@ -199,10 +201,11 @@ class CsvTable:
         """Set the names of the columns; return whether the record holds them and is no row."""
         if not self._wanted:
             self._names = [f"column{i}" for i in range(1, len(record) + 1)]
-            self._collector.add(
-                Problem("no-column-names", value=", ".join(trimmed(record)), detail=", ".join(self._names[:4])),
-                lines=(number,),
-            )
+            shown = ", ".join(trimmed(record))
+            # Rows of another encoding have an error of their own, and nobody could read the names.
+            if not _NOT_UTF8.search(shown):
+                found = Problem("no-column-names", value=shown, detail=", ".join(self._names[:4]))
+                self._collector.add(found, lines=(number,))
             return False
         self._names = [name.strip() for name in self._wanted]
         counts = Counter(name.lower() for name in self._names)
@@ -217,7 +220,7 @@ class CsvTable:
         # Where tables were put together, a byte order mark stands before the names, which makes quotes characters.
         name = next(iter(record), "")
         self._first_names = frozenset((name, f"\ufeff{name}", f'\ufeff"{name}"'))
-        if self._guessed:
+        if self._guessed and not any(map(_NOT_UTF8.search, self._names)):
             self._collector.add(Problem("names-guessed", value=", ".join(self._names)), lines=(number,))
         return True
 

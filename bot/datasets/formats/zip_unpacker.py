@@ -15,7 +15,7 @@ from bot.datasets.formats.pictures import PICTURE_NAMES, PictureFolder
 ZIP = b"PK\x03\x04"
 _HEADER = struct.Struct("<4sHHHHHIIIHH")
 _STORED, _DEFLATED, _ENCRYPTED, _SIZES_FOLLOW = 0, 8, 1, 8
-_OFFICE = ("[Content_Types].xml", "mimetype", "_rels/")
+_OFFICE = ("[Content_Types].xml", "_rels/")
 _APPLE = (".iwa", "Index.zip")
 # What macOS and Windows put beside a file.
 _IGNORED = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini")
@@ -112,7 +112,9 @@ class ZipUnpacker:
             self._in_picture = False
 
     def _take(self, name: str, flags: int, method: int) -> None:
-        if name.startswith(_OFFICE):
+        if name == "mimetype":
+            self.problem = Problem("not-a-text-file", detail="a file of LibreOffice or an e-book")
+        elif name.startswith(_OFFICE):
             self.problem = Problem("not-a-text-file", detail="an Excel or Office file")
         elif name.endswith(_APPLE):
             self.problem = Problem("not-a-text-file", detail="a file of Numbers or Pages")

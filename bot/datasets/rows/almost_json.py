@@ -78,7 +78,7 @@ def _other_reason(line: str, reason: str) -> str:
     if line.startswith("```"):
         return "this is a code fence of Markdown, not a row"
     if line.startswith(("//", "#", "/*")):
-        return "this is a comment, and JSON has none"
+        return "this is a comment or a heading, and JSON has none"
     if not line.startswith(("{", "[")) or _CHAT_LOG.match(line):
         return "this is plain text, and a row begins with {"
     if "object keys must be strings" in reason:

@@ -18,7 +18,7 @@ from bot.datasets.rows.almost_json import holds_odd_spaces, with_plain_spaces
 from bot.datasets.rows.columns import Columns
 from bot.datasets.rows.fast_reader import FAST_READER_ERRORS
 from bot.datasets.rows.row_checker import RowChecker, RowResult
-from bot.datasets.rows.slow_reader import BOM, ODD_SPACES, WRAPPER_KEYS, form_of
+from bot.datasets.rows.slow_reader import BOM, LOG_KEYS, ODD_SPACES, WRAPPER_KEYS, form_of
 from bot.domain.datasets import Dialect
 
 _decode = msgspec.json.Decoder().decode
@@ -210,7 +210,7 @@ class BlockReader:
             return False
         return (
             type(row) is dict
-            and row.keys().isdisjoint(WRAPPER_KEYS)
+            and row.keys().isdisjoint((*WRAPPER_KEYS, *LOG_KEYS))
             and form_of(row, None, self._checker.mapping)[0] is None
         )
 

@@ -64,6 +64,8 @@ SHAREGPT_ROLES = _OPENAI_ROLES | {
 # Names under which `parts` is looked for where it is missing.
 _OTHER_PARTS = ("content", "text", "part", "message", "value")
 _NEVER_LEARNED = ("user", "human", "system", "developer")
+# Source: `messages_to_dict` of langchain_core.
+_LANGCHAIN_ROLES = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool"}
 _TOOL_ROLES = frozenset(
     {"tool", "function", "function_call", "tool_call", "observation", "tool_response", "function_response"}
 )
@@ -344,7 +346,7 @@ def _read_messages(messages: list[Any], key: str, roles: Mapping[str, str], prob
             problems.add(Problem("wrong-type", place, describe(message), detail="an object"))
             continue
         if message.keys().isdisjoint(_ROLE_NAMES):
-            message = with_small_keys(message)
+            message = with_small_keys(_of_langchain(message))
         role_key = "role" if "role" in message else next((k for k in _ROLE_NAMES if k in message), "role")
         text_key = "content" if "content" in message else next((k for k in _TEXT_NAMES if k in message), "content")
         calls = _report_turn_keys(message, {role_key, text_key}, problems, of=key)
@@ -360,6 +362,16 @@ def _read_messages(messages: list[Any], key: str, roles: Mapping[str, str], prob
         elif text is not None:
             turns.append(ChatTurn(roles[role], text, f"{place}.{text_key}"))
     return turns
+
+
+def _of_langchain(message: dict[str, Any]) -> dict[str, Any]:
+    """Return a message of LangChain, whose `type` is its role, with a role; any other one as it is."""
+    role = _LANGCHAIN_ROLES.get(kind) if isinstance(kind := message.get("type"), str) else None
+    if role is None:
+        return message
+    held = message.get("data")
+    inner = held if isinstance(held, dict) else message
+    return {"role": role, **{key: value for key, value in inner.items() if key not in ("type", "example", "id")}}
 
 
 def _example(turns: list[ChatTurn], problems: Problems, *, lenient: bool) -> Example | None:

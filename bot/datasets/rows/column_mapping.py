@@ -50,14 +50,30 @@ KNOWN_PAIRS: tuple[tuple[str, str], ...] = (
     ("frage", "antwort"),
     ("pregunta", "respuesta"),
     ("q", "a"),
+    ("utterance", "response"),
+    ("message", "reply"),
+    ("message", "response"),
+    ("pergunta", "resposta"),
+    ("domanda", "risposta"),
+    ("question", "réponse"),
+    ("vraag", "antwoord"),
+    ("pytanie", "odpowiedź"),
+    ("soru", "cevap"),
+    ("вопрос", "ответ"),
+    ("質問", "回答"),
+    ("问题", "答案"),
+    ("问题", "回答"),
+    ("질문", "답변"),
 )
 
 
 # Names of what says something about a row, and is neither asked nor answered.
 _ABOUT_ROW = re.compile(
     r"(?:^|_)(?:id|ids|uuid|guid|hash|url|uri|date|time|timestamp|at|lang|language|locale|model|split|state|status|type"
-    r"|version|object|email|agent|by|sender|author|speaker|from|to|channel)$"
+    r"|version|object|email|agent|by|sender|author|speaker|from|to|channel|[a-z0-9]_name)$"
 )
+# Marks of keys that belong to a form of JSON, as those of JSON-LD and of MongoDB.
+_OF_FORMS = ("@", "$")
 # What is never asked, and what is never an answer.
 _ANSWERED = frozenset({"output", "answer", "response", "completion", "assistant", "target", "reply"})
 _ASKED = frozenset({"question", "query", "prompt", "instruction", "context", "input", "system", "user"})
@@ -143,8 +159,8 @@ def _known_pair(values: Mapping[str, Any]) -> FieldMapping | None:
 
 def _two_texts(values: Mapping[str, Any]) -> FieldMapping | None:
     texts = [key for key, value in values.items() if not isinstance(value, int | float) and not is_about_row(key)]
-    if len(texts) != 2:
-        return None
+    if len(texts) != 2 or isinstance(values[texts[1]], list):
+        return None  # a list of turns is no answer
     first, second = (key.rpartition(".")[2].strip().lower() for key in texts)
     if first in _ANSWERED:
         return FieldMapping(texts[1], texts[0]) if second not in _ANSWERED else None
@@ -153,7 +169,11 @@ def _two_texts(values: Mapping[str, Any]) -> FieldMapping | None:
 
 def is_about_row(key: str) -> bool:
     """Return whether a key has the name of an id, a date or the like."""
-    return _ABOUT_ROW.search(words_of(key)) is not None
+    return (
+        key.startswith(_OF_FORMS)
+        or any(f".{mark}" in key for mark in _OF_FORMS)
+        or _ABOUT_ROW.search(words_of(key)) is not None
+    )
 
 
 def words_of(key: str) -> str:

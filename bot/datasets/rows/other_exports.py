@@ -131,6 +131,7 @@ _EXPORTS: tuple[tuple[Callable[[Mapping[str, Any]], bool], Export], ...] = (
     (_has("conversation_a", "conversation_b"), Export("pairs of conversations that were compared", _PATHS)),
     (_holds(conversation_parts=dict), Export("conversations of Intercom", _TICKETS)),
     (_holds(tickets=list), Export("an export of tickets", _TICKETS)),
+    (_holds(title=str, body=str, comments=list), Export("issues or posts with their comments", _TICKETS)),
     (_has("subject", "description", "comments"), Export("tickets of a help desk", _TICKETS)),
     (
         _holds(intents=list),

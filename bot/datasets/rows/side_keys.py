@@ -56,6 +56,8 @@ _THOUGHT_KEYS = frozenset(
     }
 )
 _SIGNATURE_KEYS = frozenset({"thoughtsignature", "thought_signature", "signature"})
+# Prodigy's rows say under `answer` whether a person accepted the label.
+_PRODIGY = "_input_hash"
 # The roles of turns before the row's own ones.
 _HISTORY_ROLES = {
     "system": "system",
@@ -70,7 +72,7 @@ _HISTORY_ROLES = {
 MEANING_NAMES = frozenset(
     {
         *_SYSTEM_NAMES,
-        *("history", "label", "kto_tag", "rejected", "tools"),
+        *("history", "label", "kto_tag", "rejected", "tools", _PRODIGY),
         *WEIGHT_KEYS,
         *_MASK_KEYS,
         *_MEDIA_KEYS,
@@ -96,7 +98,10 @@ def read_side_keys(row: Mapping[str, Any], used: Collection[str], problems: Prob
     for key, value in row.items():
         if key in used or says_nothing(value):
             continue
-        if key.lower() in _SYSTEM_NAMES:
+        if key == _PRODIGY:
+            if row.get("answer") in ("reject", "ignore"):
+                problems.add(Problem("bad-answer", "answer", describe(row["answer"])))
+        elif key.lower() in _SYSTEM_NAMES:
             system += _system_turn(key, value, problems)
         elif key.lower() == "history":
             history += read_history(value, key, problems)
@@ -125,7 +130,7 @@ def report_key(key: str, value: Any, problems: Problems) -> bool:
         problems.add(Problem("shown-left-out", name))
     elif key in ("label", "kto_tag") and isinstance(value, bool):
         if not value:
-            problems.add(Problem("bad-answer", name))
+            problems.add(Problem("bad-answer", name, "false"))
     elif key in ("rejected", "non_preferred_output"):
         problems.add(Problem("preferred-only", name))
     elif key == "history":

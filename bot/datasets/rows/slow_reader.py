@@ -17,6 +17,7 @@ from bot.datasets.findings.findings import shorten
 from bot.datasets.formats.encodings import not_utf8
 from bot.datasets.formats.re2 import compile_linear
 from bot.datasets.rows.almost_json import is_json, why_not_json, with_plain_spaces
+from bot.datasets.rows.answers_beside import RESPONSE_KEYS, with_answer
 from bot.datasets.rows.chat_rows import (
     CONVERSATION_KEYS,
     SHAREGPT_ROLES,
@@ -35,7 +36,7 @@ from bot.datasets.rows.column_mapping import input_keys, value_at
 from bot.datasets.rows.examples import BLANK_LINE, PAIRS, Example
 from bot.datasets.rows.json_values import NotANumber, describe, kind_of, text_of
 from bot.datasets.rows.other_exports import export_of
-from bot.datasets.rows.other_forms import KnownForm, in_known_form, is_item, messages_of_items
+from bot.datasets.rows.other_forms import KnownForm, in_known_form
 from bot.datasets.rows.other_tools import as_openai_tools
 from bot.datasets.rows.side_keys import MEANING_NAMES, read_side_keys
 from bot.datasets.rows.tool_rows import holds_tools_or_files, read_tool_row
@@ -61,6 +62,9 @@ KEYS: dict[Dialect, frozenset[str]] = {
 # Keys that hold the whole row: batch requests of Google (`request`), OpenAI (`body`) and Anthropic (`params`),
 # the rows of Hugging Face's data viewer (`row`), and exports (`data`, `example`).
 WRAPPER_KEYS = ("request", "body", "row", "data", "example", "params")
+
+# Keys that hold the arguments of a call in a log: rows only where the answer stands beside them.
+LOG_KEYS = ("inputs", "kwargs")
 
 # Keys whose list a table can only hold as a text.
 _TURN_KEYS = {"messages", "contents", *CONVERSATION_KEYS}
@@ -119,7 +123,7 @@ def parse_row(
         if wrapper:
             parsed.dialect, known = form_of(row, expected, mapping)
             row = row if known is None else known.row
-            if (answered := _answered(wrapper, value, row)) is not None:
+            if (answered := with_answer(value, row)) is not None:
                 row = answered
                 parsed.problems.add(Problem("answer-beside", wrapper))
             else:
@@ -128,6 +132,11 @@ def parse_row(
                 parsed.problems.add(Problem("cut-cells", value=describe(cut)))
     elif known is not None:
         row = known.row
+    elif mapping is None and "messages" in row and not row.keys().isdisjoint(RESPONSE_KEYS):
+        answered = with_answer(row, row)
+        if answered is not None:
+            row = answered
+            parsed.problems.add(Problem("answer-beside", "messages"))
     parsed.row = row
     _read_as(parsed.dialect, row, parsed, mapping, tools=tools)
     if known is not None:
@@ -220,41 +229,14 @@ def unwrap(row: Mapping[str, Any], mapping: FieldMapping | None = None) -> tuple
             inner = _inner(inner, "{") if isinstance(inner, str) else inner
             if isinstance(inner, dict) and form_of(inner, None, mapping)[0] is not None:
                 return inner, key
+            deeper = inner.get("body") if key == "request" and isinstance(inner, dict) else None
+            if isinstance(deeper, dict) and form_of(deeper, None, mapping)[0] is not None:
+                return deeper, "request.body"
+    for key in LOG_KEYS if mapping is None else ():
+        inner = row.get(key)
+        if isinstance(inner, dict) and "messages" in inner and with_answer(row, inner) is not None:
+            return inner, key
     return row, ""
-
-
-def _answered(wrapper: str, whole: Mapping[str, Any], row: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the row in a wrapper with the answer that stands beside it, or None where there is none.
-
-    Sources: https://cloud.google.com/vertex-ai/generative-ai/docs/multimodal/batch-prediction-gemini and
-    https://platform.openai.com/docs/api-reference/chat/list for completions that OpenAI stored.
-    """
-    response = whole.get("response", whole)
-    if isinstance(response, dict) and isinstance(response.get("body"), dict):
-        response = response["body"] if wrapper != "body" or "response" in whole else response
-    if wrapper not in ("request", "body") or not isinstance(response, dict):
-        return None
-    output, asked = response.get("output"), row.get("messages")
-    if isinstance(asked, list) and asked and isinstance(output, list) and all(map(is_item, output)):
-        problems: list[Problem] = []
-        added = messages_of_items(output, problems, "output", {})
-        # What OpenAI itself searched or ran is no part that Google knows, so the row is no example with it.
-        return (
-            {**row, "messages": [*asked, *added]}
-            if added and "hosted-tool" not in {p.rule for p in problems}
-            else None
-        )
-    for key, answers, inner, role in (
-        ("contents", "candidates", "content", "model"),
-        ("messages", "choices", "message", "assistant"),
-    ):
-        turns, said = row.get(key), response.get(answers)
-        if not isinstance(turns, list) or not turns or not isinstance(said, list) or not said:
-            continue
-        answer, last = said[0].get(inner) if isinstance(said[0], dict) else None, turns[-1]
-        if isinstance(answer, dict) and isinstance(last, dict) and last.get("role") != role:
-            return {**row, key: [*turns, {"role": role, **answer}]}
-    return None
 
 
 def form_of(

@@ -51,6 +51,18 @@ def found(report: DatasetReport) -> list[str]:
         (b'<?xml version="1.0"?>\n<rows><row/></rows>', "a.jsonl", "an XML file"),
         (b"\x80\x04\x95\x10\x00\x00\x00}\x94.", "a.pkl", "Python's pickle"),
         (b"Obj\x01\x04\x14avro.codec", "a.avro", "an Avro file"),
+        (
+            b"-- PostgreSQL database dump\n--\n\nSET a = 0;\nCOPY public.qa (q, a) FROM stdin;\nx\ty\n",
+            "a.sql",
+            "SQL",
+        ),
+        (b"INSERT INTO qa (prompt, completion) VALUES ('a','b');\n" * 3, "a.csv", "SQL"),
+        (b"/*!40101 SET a */;\nCREATE TABLE `qa` (q text);\n", "a.txt", "SQL"),
+        (b"From ada@example.org Thu Jan  2 10:00:00 2025\nSubject: Tide\n\nHello\n", "a.mbox", "a mailbox"),
+        (b"WEBVTT\n\n00:00.000 --> 00:05.000\nHello\n", "a.vtt", "subtitles"),
+        (b"1\n00:00:00,000 --> 00:00:05,000\nHello\n\n", "a.srt", "subtitles"),
+        (b"# Databricks notebook source\nprint(1)\n", "a.py", "program code"),
+        (zipped({"mimetype": b"application/epub+zip"}), "a.zip", "an e-book"),
         (zipped({"Index/Document.iwa": b"x", "Metadata/p.plist": b"x"}), "a.csv", "Numbers or Pages"),
     ],
 )
@@ -113,6 +125,33 @@ USER, MODEL = {"role": "user", "content": asked(0)}, {"role": "assistant", "cont
             id="an export of Claude",
         ),
         pytest.param({"messages": [{"role": "system", "content": ""}, USER, MODEL]}, None, id="no system text"),
+        pytest.param(
+            {"messages": [{"type": "human", "data": {"content": asked(0)}}, {"type": "ai", "content": said(0)}]},
+            None,
+            id="LangChain",
+        ),
+        pytest.param({"messages": [USER], "response": {"choices": [{"message": MODEL}]}}, None, id="LiteLLM"),
+        pytest.param(
+            {"inputs": {"messages": [USER]}, "op_name": "chat", "output": {"choices": [{"message": MODEL}]}},
+            None,
+            id="Weave",
+        ),
+        pytest.param(
+            {"request": {"body": {"messages": [USER]}}, "response": {"body": {"choices": [{"message": MODEL}]}}},
+            None,
+            id="Portkey",
+        ),
+        pytest.param(
+            {"request": {"input": asked(0), "model": "m"}}
+            | {"response": {"output": [{"type": "message", "role": "assistant", "content": said(0)}]}},
+            None,
+            id="a batch of responses",
+        ),
+        pytest.param(
+            {"intent": "tide", "utterance": asked(0), "response": said(0)},
+            FieldMapping("utterance", "response"),
+            id="intents in rows",
+        ),
         pytest.param(
             {"request": {"messages": [USER]}, "choices": [{"message": MODEL}]}, None, id="a stored completion"
         ),
@@ -410,3 +449,47 @@ def test_a_mark_of_a_picture_is_named_where_the_row_has_an_empty_key_for_picture
 def test_a_mask_that_is_not_set_is_not_named(mask: Any, said_of_it: list[str]) -> None:
     row = {"question": asked(0), "answer": said(0), "mask": mask}
     assert found(check(jsonl(row), mapping=FieldMapping("question", "answer"))) == said_of_it
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"op_name": "chat", "inputs": {"messages": [USER]}},
+        {"@context": {"@vocab": "https://example.org"}, "name": "a"},
+        {"function_name": "f", "kwargs": {"messages": [USER]}},
+    ],
+)
+def test_no_question_is_asked_about_keys_that_hold_no_answer(row: dict[str, Any]) -> None:
+    assert check(jsonl(row)).guessed_mapping is None
+
+
+@pytest.mark.parametrize(("answer", "examples"), [("accept", 1), ("reject", 0), ("ignore", 0)])
+def test_a_label_that_a_person_rejected_is_not_learned(answer: str, examples: int) -> None:
+    row = {"text": asked(0), "label": "TIDE", "answer": answer, "_input_hash": 1, "_task_hash": 2}
+    report = check(jsonl(row), mapping=FieldMapping("text", "label"))
+    assert report.examples == examples
+    assert examples or f"answer is {answer}" in finding(report, "bad-answer").message
+
+
+def test_questions_above_dates_are_the_names_of_columns() -> None:
+    names = '"Timestamp","What is your question?","What should I say?"\n'
+    lines = "".join(f'"2025/01/0{i + 1} 10:00:00","{asked(i)}","{said(i)}"\n' for i in range(4))
+    report = check((names + lines).encode(), "form.csv")
+    assert (report.rows, report.guessed_mapping) == (
+        4,
+        FieldMapping("What is your question?", "What should I say?"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("names", "mark", "codec"), [("質問,回答", ",", "shift_jis"), ("Вопрос;Ответ", ";", "cp1251")]
+)
+def test_names_in_another_encoding_are_not_shown_as_marks(names: str, mark: str, codec: str) -> None:
+    records = "".join(f"{names[:2]}{i}{mark}{names[-2:]}{i}\n" for i in range(4))
+    assert found(check(f"{names}\n{records}".encode(codec), "rows.csv")) == ["not-utf8"]
+
+
+def test_line_ends_of_an_old_mac_among_others_end_rows() -> None:
+    first, second, third, fourth = (json.dumps(row).encode() for row in rows(4))
+    report = check(first + b"\r\n" + second + b"\r" + third + b"\n" + fourth)
+    assert (report.rows, report.examples) == (4, 4)

@@ -1,0 +1,55 @@
+"""Finds the answer that stands beside its question, as batches, stored completions and logs of calls write it.
+
+Sources: https://cloud.google.com/vertex-ai/generative-ai/docs/multimodal/batch-prediction-gemini,
+https://platform.openai.com/docs/api-reference/chat/list, and the exports of Helicone, LiteLLM, Portkey,
+PromptLayer and Weave.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bot.datasets.findings.collector import Problem
+from bot.datasets.rows.other_forms import is_item, messages_of_items
+
+# Keys beside the request that hold the response, and those of the response that hold answers.
+RESPONSE_KEYS = frozenset({"response", "output", "outputs", "request_response", "completion", "choices"})
+_ANSWERS = (("contents", "candidates", "content", "model"), ("messages", "choices", "message", "assistant"))
+
+
+def with_answer(whole: Mapping[str, Any], row: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return a row with the answer that stands beside it in `whole`, or None where there is none.
+
+    `whole` is the row itself, or what is around it.
+    """
+    for held in _responses(whole):
+        if (answered := _answered(row, held)) is not None:
+            return {key: value for key, value in answered.items() if whole is not row or key not in RESPONSE_KEYS}
+    return None
+
+
+def _responses(whole: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for held in (whole, *(whole[key] for key in whole if key in RESPONSE_KEYS)):
+        if not isinstance(held, dict):
+            continue
+        if held is not whole and isinstance(body := held.get("body"), dict):
+            yield body
+        yield held
+
+
+def _answered(row: Mapping[str, Any], response: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    output, asked = response.get("output"), row.get("messages")
+    if isinstance(asked, list) and asked and isinstance(output, list) and output and all(map(is_item, output)):
+        problems: list[Problem] = []
+        added = messages_of_items(output, problems, "output", {})
+        # What OpenAI itself searched or ran is no part that Google knows, so the row is no example with it.
+        if added and "hosted-tool" not in {problem.rule for problem in problems}:
+            return {**row, "messages": [*asked, *added]}
+        return None
+    for key, answers, inner, role in _ANSWERS:
+        turns, said = row.get(key), response.get(answers)
+        if not isinstance(turns, list) or not turns or not isinstance(said, list) or not said:
+            continue
+        answer, last = said[0].get(inner) if isinstance(said[0], dict) else None, turns[-1]
+        if isinstance(answer, dict) and isinstance(last, dict) and last.get("role") != role:
+            return {**row, key: [*turns, {"role": role, **answer}]}
+    return None
