@@ -250,6 +250,12 @@ def says_what_comes_back(method: Function) -> bool:
     )
 
 
+def test_only_one_file_spreads_waits_at_random() -> None:
+    """A second exponential backoff would have a random part of its own."""
+    spread = {short(path) for path in python_files(*SOURCES) if "random.uniform(" in path.read_text()}
+    assert spread == {"bot/domain/backoff.py"}
+
+
 # Words that this project gave up, with what they were: not one name of code may bring them back.
 OLD_NAMES: Final = (
     "OncePoster|Traces|Errands?|Looks|Asking|DatasetDesk|Desk|Verdict|Patience|NotAllowed|Mortal|Town|House|Office"

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from bot.backends import BackendOptions
-from bot.backends.google.cloud_storage import upload_backup
+from bot.backends.google.cloud_storage import CHUNK, CloudStorage, GcsObject
 from bot.ports.clock import Clock
 from bot.runtime.scheduled_backups import ScheduledBackups, Store
 from bot.settings import Settings
@@ -42,6 +42,21 @@ async def open_backup_target(folder: str, options: BackendOptions) -> AsyncItera
         return
     storage = options.storage(options.credentials())
     try:
-        yield partial(upload_backup, storage, folder)
+        yield partial(_upload, storage, folder)
     finally:
         await storage.close()
+
+
+async def _upload(storage: CloudStorage, folder: str, path: Path) -> None:
+    """Store the file under its own name in `folder`, a `gs://` address. Raises GoogleError.
+
+    Raises BadArgument for a folder that is no `gs://` address.
+    """
+    target = GcsObject.parse(f"{folder.rstrip('/')}/{path.name}")
+    await storage.upload(target, _chunks_of(path))
+
+
+async def _chunks_of(path: Path) -> AsyncIterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            yield chunk

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -13,6 +12,7 @@ from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetry
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
+from bot.domain.backoff import Backoff
 from bot.errors import BotError, SettingsError
 from bot.settings import Settings
 from handlers.slack_errors import CALL_ERRORS, NETWORK_ERRORS, TOKEN_REFUSED, slack_code, slack_status
@@ -74,7 +74,7 @@ class TokenCheck:
         self, client: AsyncWebClient, seconds: float = CHECK_SECONDS, longest: float = LONGEST_CHECK_SECONDS
     ) -> None:
         self._client = client
-        self._seconds = seconds
+        self._backoff = Backoff(seconds)
         self._longest = longest
         self._problem = ""
 
@@ -84,11 +84,11 @@ class TokenCheck:
 
     async def watch(self) -> None:
         """Check until cancelled; a token that stays refused is checked less and less often."""
-        wait = self._seconds
+        refusals = 0
         while True:
-            await asyncio.sleep(wait * random.uniform(0.8, 1.2))  # noqa: S311 - spreads load, guards nothing
+            await asyncio.sleep(self._backoff.pause(refusals, self._longest))
             await self._try()
-            wait = min(2 * wait, self._longest) if self._problem else self._seconds
+            refusals = refusals + 1 if self._problem else 0
 
     async def _try(self) -> None:
         try:

@@ -8,32 +8,28 @@ and one that the bot ends is read until Slack has ended it too, because Slack se
 """
 
 import asyncio
-import json
 import logging
-import random
-import struct
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from itertools import count
+from typing import Final
 
-import aiohttp
 from slack_bolt.adapter.socket_mode.async_internals import run_async_bolt_app, send_async_response
 from slack_bolt.app.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
-from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.domain.backoff import Backoff
 from bot.runtime.metrics import Metrics
-from handlers.slack_errors import NETWORK_ERRORS, TOKEN_REFUSED, slack_code
+from handlers.slack_errors import TOKEN_REFUSED, slack_code
 from handlers.transport.proxies import proxy_for
+from handlers.transport.socket_connection import BROKEN, SocketConnection
 
 logger = logging.getLogger(__name__)
 
-_BROKEN: Final = (*NETWORK_ERRORS, OSError)
 _QUIET: Final = "nothing arrived for a long time"
-_LAST: Final = {"type": "last message of an ended connection"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,80 +56,6 @@ class Times:
     close: float = 1.0
 
 
-class _WithoutTraceback(logging.Filter):
-    """Drops the traceback that slack-sdk logs for each broken connection; its message says the same."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.exc_info = None
-        return True
-
-
-_sdk_logger: Final = logging.getLogger(f"{__name__}.sdk")
-_sdk_logger.addFilter(_WithoutTraceback())
-
-
-class _Connection(SocketModeClient):
-    """One socket. Where slack-sdk would reconnect, this connection only notes that it is lost or has ended."""
-
-    def __init__(self, app_token: str, client: AsyncWebClient, ping: float) -> None:
-        super().__init__(app_token, _sdk_logger, client, ping_interval=ping)
-        self.lost = asyncio.Event()
-        self.ended = asyncio.Event()
-        self.hello = asyncio.Event()
-        self.said_close = False
-        self._read_all = asyncio.Event()
-        self.received_at = time.monotonic()
-        self.echo_at = 0.0
-        self.on_message_listeners.append(self._note_message)
-        self.message_listeners += [self._note_hello_or_echo, self._note_last]
-
-    async def connect_to_new_endpoint(self, force: bool = False) -> None:
-        self.lost.set()
-        if self.current_session is None or self.current_session.closed:
-            self.ended.set()
-
-    async def _note_message(self, _: aiohttp.WSMessage) -> None:
-        self.received_at = time.monotonic()
-
-    async def _note_hello_or_echo(self, _: object, message: dict[str, Any], __: str | None = None) -> None:
-        if message.get("type") == "hello":
-            self.hello.set()
-        event = (message.get("payload") or {}).get("event") or {}
-        if event.get("type") == "message" and (event.get("bot_id") or (event.get("message") or {}).get("bot_id")):
-            self.echo_at = time.monotonic()
-
-    async def _note_last(self, _: object, message: dict[str, Any], __: str | None = None) -> None:
-        if message == _LAST:
-            self._read_all.set()
-
-    async def end_within(self, seconds: float) -> None:
-        """Ask Slack to send nothing more, and pass on what it sent before it read that, within so many seconds.
-
-        `close` of aiohttp drops what arrives before the other side has closed too (RFC 6455, section 5.5.1).
-        """
-        session = self.current_session
-        if session is None or session.closed:
-            return
-        with suppress(*_BROKEN):
-            async with asyncio.timeout(seconds):
-                self.said_close = True
-                await session.send_frame(struct.pack("!H", aiohttp.WSCloseCode.OK), aiohttp.WSMsgType.CLOSE)
-                await self.ended.wait()
-                # slack-sdk begins to handle messages in their order.
-                await self.enqueue_message(json.dumps(_LAST))
-                await self._read_all.wait()
-
-    async def close_within(self, seconds: float) -> None:
-        """Close it with a close frame within so many seconds, else abruptly: a dead peer never answers one."""
-        with suppress(*_BROKEN):
-            async with asyncio.timeout(seconds):
-                await self.close()  # type: ignore[no-untyped-call]
-        for task in (self.message_processor, self.current_session_monitor, self.message_receiver):
-            if task is not None:
-                task.cancel()
-        await self.aiohttp_client_session.close()
-
-
 class SocketMode:
     """Passes Slack's requests to the app, from `open` to `close`."""
 
@@ -145,7 +67,7 @@ class SocketMode:
         self._app_token = app_token
         self._metrics = metrics
         self._times = times or Times()
-        self._connection: _Connection | None = None
+        self._connection: SocketConnection | None = None
         self._problem = "not connected to Slack"
         self._handling = 0
         self._handled = asyncio.Event()
@@ -205,7 +127,7 @@ class SocketMode:
                     async with asyncio.timeout(self._times.check):
                         await connection.lost.wait()
 
-    async def _reason_to_replace(self, connection: _Connection) -> str:
+    async def _reason_to_replace(self, connection: SocketConnection) -> str:
         if connection.lost.is_set():
             return "Slack or the network ended it"
         if not await connection.is_connected():
@@ -233,8 +155,8 @@ class SocketMode:
         old = self._connection
         if old is None or not await old.is_connected():
             self._down("not connected to Slack")
-        wait = self._times.first_wait
-        while True:
+        backoff = Backoff(self._times.first_wait)
+        for attempt in count():
             longest = self._times.longest_wait
             try:
                 new = await self._open_connection()
@@ -246,10 +168,9 @@ class SocketMode:
                     self._down(f"Slack refuses SLACK_APP_TOKEN ({code}). Start again with a new app-level token")
                 else:
                     self._down(f"not connected to Slack: {code}")
-            except _BROKEN as error:
+            except BROKEN as error:
                 self._down(f"not connected to Slack: {str(error) or type(error).__name__}")
-            await asyncio.sleep(wait * random.uniform(0.8, 1.2))  # noqa: S311 - spreads load, guards nothing
-            wait = min(2 * wait, longest)
+            await asyncio.sleep(backoff.pause(attempt, longest))
         self._connection, self._problem, self._posted_at = new, "", None
         self._metrics.connected(True)
         self._metrics.socket_opened()
@@ -258,8 +179,8 @@ class SocketMode:
             self._closing_old.add(task)
             task.add_done_callback(self._closing_old.discard)
 
-    async def _open_connection(self) -> _Connection:
-        connection = _Connection(self._app_token, self._client, self._times.ping)
+    async def _open_connection(self) -> SocketConnection:
+        connection = SocketConnection(self._app_token, self._client, self._times.ping)
         connection.socket_mode_request_listeners.append(self._handle)  # type: ignore[arg-type]
         try:
             async with asyncio.timeout(self._times.hello):
@@ -273,7 +194,7 @@ class SocketMode:
             raise
         return connection
 
-    async def _close_old(self, connection: _Connection) -> None:
+    async def _close_old(self, connection: SocketConnection) -> None:
         """Let Slack end the old connection if it said so, and close it after its requests were acknowledged."""
         if connection.lost.is_set() and not self._closing:
             farewell = asyncio.create_task(connection.ended.wait(), name="farewell")
@@ -293,7 +214,7 @@ class SocketMode:
             async with asyncio.timeout(self._times.drain):
                 await self._handled.wait()
 
-    async def _handle(self, connection: _Connection, request: SocketModeRequest) -> None:
+    async def _handle(self, connection: SocketConnection, request: SocketModeRequest) -> None:
         if self._closing or self._app is None:
             return  # Not acknowledged, so that Slack sends it to the next process.
         began = time.perf_counter()

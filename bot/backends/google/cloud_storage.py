@@ -11,7 +11,6 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
@@ -285,18 +284,3 @@ async def _pieces_of(data: bytes) -> AsyncGenerator[bytes, None]:
     """Yield the bytes in pieces; a generator at its end holds none of them."""
     for start in range(0, len(data), _PIECE):
         yield data[start : start + _PIECE]
-
-
-async def upload_backup(storage: CloudStorage, folder: str, path: Path) -> None:
-    """Store the file under its own name in `folder`, a `gs://` address. Raises GoogleError.
-
-    Raises BadArgument for a folder that is no `gs://` address.
-    """
-    target = GcsObject.parse(f"{folder.rstrip('/')}/{path.name}")
-    await storage.upload(target, _chunks_of(path))
-
-
-async def _chunks_of(path: Path) -> AsyncIterator[bytes]:
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            yield chunk

@@ -16,6 +16,7 @@ from bot.backends.google.json_fields import Json, record, records, text
 from bot.backends.google.list_search import read_pages
 from bot.backends.vertex.resource_names import VertexHosts, VertexName
 from bot.backends.vertex.tuning_job_wire import endpoints, tuned_model
+from bot.domain.backoff import Backoff
 from bot.domain.operations import TunedModel
 from bot.errors import BadArgument, GoogleError, GoogleUnavailable, NotFoundAtGoogle
 
@@ -145,13 +146,13 @@ class VertexModels:
 
     async def _wait_for(self, operation: Json) -> None:
         """Wait until a long-running operation ends. Raises GoogleError, GoogleUnavailable after 180 seconds."""
-        wait = _FIRST_WAIT
+        backoff, reads = Backoff(_FIRST_WAIT), 0
         deadline = time.monotonic() + _OPERATION_SECONDS
         while operation.get("done") is not True and operation.get("name"):
             if time.monotonic() > deadline:
                 raise GoogleUnavailable("Google has not finished the deletion yet.", "Try again in a few minutes.")
-            await asyncio.sleep(wait)
-            wait = min(wait * 2, _LONGEST_WAIT)
+            await asyncio.sleep(backoff.pause(reads, _LONGEST_WAIT))
+            reads += 1
             operation = await self._http.read(self._hosts.url(text(operation.get("name"))))
         if record(operation.get("error")):
             reason = job_failure(operation["error"])
