@@ -23,11 +23,12 @@ async def run_until_stopped(service: AbstractAsyncContextManager[None]) -> None:
     serving = asyncio.create_task(_serve(service, ready, stop), name="service")
 
     def begin_stop() -> None:
-        logger.info("stopping: no new requests, finishing what runs")
         for number in _STOP_SIGNALS:
             # A second signal ends the process at once, whatever it is doing.
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_DFL)
+        # Only now: who reads this line may send the second signal at once.
+        logger.info("stopping: no new requests, finishing what runs")
         loop.call_later(LONGEST_STOP_SECONDS, _exit_now, serving)
         stop.set()
         if not ready.is_set():
