@@ -20,6 +20,8 @@ _CALLS: Final = tuple(
         (rf"GET {_IN_PLACE}/tuningJobs", VERTEX, "tuningJobs.list"),
         (rf"GET {_IN_PLACE}/tuningJobs/[^/:]+", VERTEX, "tuningJobs.get"),
         (rf"POST {_IN_PLACE}/tuningJobs/[^/:]+:cancel", VERTEX, "tuningJobs.cancel"),
+        (rf"POST {_IN_PLACE}/tuningJobs:rebaseTunedModel", VERTEX, "tuningJobs.rebaseTunedModel"),
+        (rf"GET {_IN_PLACE}/tuningJobs/[^/:]+/operations/[^/:]+", VERTEX, "operations.get"),
         (rf"POST {_IN_PLACE}/.+:generateContent", VERTEX, "generateContent"),
         (rf"POST {_IN_PLACE}/.+:streamGenerateContent", VERTEX, "streamGenerateContent"),
         (rf"POST {_IN_PLACE}/.+:countTokens", VERTEX, "countTokens"),

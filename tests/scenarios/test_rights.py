@@ -5,7 +5,7 @@ people of other workspaces and of Slack Connect. The commands are those of the t
 and a new command, is tested here without a line.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,12 +20,14 @@ from bot.domain.jobs import JobState, TuningJob
 from bot.domain.place import Place, Requester
 from bot.domain.requests import Proposal
 from bot.domain.roles import EVERYONE, Role, RoleGrant
+from bot.errors import BotError
 from bot.runtime.background_tasks import BackgroundTasks
 from bot.runtime.clocks import SYSTEM_CLOCK
 from bot.sandbox.slack import SlackStandIn
-from handlers.assembly import build_bolt_app, build_handlers
+from handlers.assembly import build_bolt_app, build_handlers, build_terminal
 from handlers.blocks.private_metadata import pack_requester
 from handlers.delivery.rate_limits import RateLimits
+from handlers.listeners.terminal import Terminal
 from handlers.syntax.commands import COMMANDS
 from handlers.transport.manifest import manifest
 from handlers.transport.slack_connection import open_slack
@@ -57,6 +59,7 @@ class Rights:
     people: dict[str, str]
     private: str
     public: str
+    terminal: Terminal
 
     async def job(self) -> TuningJob:
         found = await self.stores.jobs.job(KEY)
@@ -137,7 +140,8 @@ async def open_rights(harness: Harness) -> AsyncIterator[Rights]:
             Proposal(REPORT, place, ada.id, replace(spec, name="another"), SYSTEM_CLOCK.now())
         )
         app = build_bolt_app(connection.identity, "", handlers.listeners)
-        yield Rights(slack, app, tasks, stores, harness, people, private.id, public.id)
+        terminal = build_terminal(connection, use_cases, handlers, stores.audit_log)
+        yield Rights(slack, app, tasks, stores, harness, people, private.id, public.id, terminal)
 
 
 @pytest.fixture
@@ -164,8 +168,25 @@ async def test_no_route_shows_or_changes_a_tuning_to_who_may_not_see_it(rights: 
             named = {"admin": {"/tune forget", "/tune spend"}}.get(person, set[str]())
             assert rights.people["ada"] not in told or command.name in named, command.name
             assert await rights.job() == before, command.name
+    terminal = rights.terminal
+    for name in (KEY, SECRET, ""):
+        for act in (terminal.status(user, rights.public, name), terminal.ask(user, rights.public, name, "1")):
+            told = await in_terminal(act)
+            # An error repeats what was typed.
+            shown = told.replace(repr(name), "")
+            assert not any(word in shown for word in (KEY, SECRET, "next_number.jsonl")), (name, told)
+    if person in OUTSIDE:
+        assert "cannot read" in await in_terminal(terminal.status(user, rights.private, KEY))
     assert await rights.stores.jobs.job(REPORT) is None
     assert rights.harness.creates() == 0
+
+
+async def in_terminal(command: Coroutine[Any, Any, dict[str, Any]]) -> str:
+    """All that a command of the terminal shows."""
+    try:
+        return str(await command)
+    except BotError as error:
+        return f"{error} {error.hint}"
 
 
 @pytest.mark.parametrize("person", ["tuner", "asker", "roleless", "guest"])

@@ -52,6 +52,12 @@ def test_the_end_of_a_job_and_its_tokens_are_counted_once() -> None:
     [
         ("POST", "/v1/projects/p/locations/us-central1/tuningJobs", ("aiplatform", "tuningJobs.create")),
         ("GET", "/v1/projects/p/locations/us-central1/tuningJobs/12", ("aiplatform", "tuningJobs.get")),
+        (
+            "POST",
+            "/v1/projects/p/locations/l/tuningJobs:rebaseTunedModel",
+            ("aiplatform", "tuningJobs.rebaseTunedModel"),
+        ),
+        ("GET", "/v1/projects/p/locations/l/tuningJobs/12/operations/7", ("aiplatform", "operations.get")),
         ("POST", "/v1/projects/p/locations/us/endpoints/7:generateContent", ("aiplatform", "generateContent")),
         ("POST", "/v1beta3/tunedModels/my-secret:generateText", ("generativelanguage", "generateContent")),
         ("GET", "/storage/v1/b/my-bucket/o/secret.jsonl", ("storage", "objects.get")),
