@@ -41,6 +41,7 @@ async def _examine() -> "list[Row]":
     from bot.runtime.doctor import Row, run_checks
     from bot.runtime.logs import say_retries
     from bot.runtime.machine_checks import folder_of, machine_checks
+    from bot.runtime.proxies import PROXY_NAMES
     from bot.settings import Settings
 
     say_retries(partial(click.echo, err=True))
@@ -53,6 +54,8 @@ async def _examine() -> "list[Row]":
     rows = []
     for problem in problems:
         name, _, fact = problem.partition(": ")
+        if name in PROXY_NAMES:
+            continue  # The check of the machine says it.
         fix = _FIXES.get(name.split()[0], "Correct it; what each setting means: tunebot settings")
         # Where the problem names two variables, the fact must name them too.
         said = problem if " or " in name else fact

@@ -107,12 +107,15 @@ def _line(job: "FineTuningJob") -> str:
 async def _openai(environment: Mapping[str, str]) -> AsyncIterator["OpenAi"]:
     from bot.backends.openai.openai import OpenAi
     from bot.runtime.logs import say_retries
+    from bot.runtime.proxies import proxy_problems
     from bot.settings.problems import read_secret_files
 
     say_retries(partial(click.echo, err=True))
     given = {name: value.strip() for name, value in environment.items() if value.strip()}
     if problems := read_secret_files(given, ["OPENAI_API_KEY"]):
         raise BotError(problems[0], "Set OPENAI_API_KEY, or the path of a file that holds it.")
+    if problems := proxy_problems(given):
+        raise BotError(problems[0], "Correct it, or unset it.")
     if not given.get("OPENAI_API_KEY"):
         raise BotError(
             "OPENAI_API_KEY is not set.", "Set it, or download the training file by hand: tunebot import FILE"

@@ -13,6 +13,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from bot.ports.diagnosis import Check, Diagnosis, failed, good, limited, unknown
+from bot.runtime.proxies import EXAMPLE, named_proxies, proxy_problem
 
 # Slack and Google refuse signatures that are five minutes old:
 # https://docs.slack.dev/authentication/verifying-requests-from-slack.
@@ -21,8 +22,6 @@ LATE_CLOCK_SECONDS: Final = 30
 FULL_BYTES: Final = 100 * 1024 * 1024
 LOW_BYTES: Final = 1024 * 1024 * 1024
 PROXY_SECONDS: Final = 5.0
-_PROXY_NAMES: Final = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
-_PROXY_SCHEMES: Final = ("http", "https", "socks5", "socks5h")
 
 
 def machine_checks(
@@ -85,15 +84,12 @@ def _certificates(environment: Mapping[str, str], unencrypted: Sequence[str]) ->
 
 
 async def _proxy(environment: Mapping[str, str]) -> Diagnosis:
-    # The small spelling comes first, as in Python's own urllib.
-    named = {
-        name: environment.get(name.lower()) or environment.get(name, "")
-        for name in _PROXY_NAMES
-        if environment.get(name.lower()) or environment.get(name)
-    }
+    named = named_proxies(environment)
     for name, url in named.items():
-        if (found := await _proxy_problem(name, url)) is not None:
-            return found
+        if problem := proxy_problem(url):
+            return failed(f"{name} {problem}.", f"Set it like this: {name}={EXAMPLE}")
+        if not await _answers(url):
+            return failed(f"The proxy {_place(url)} of {name} cannot be reached.", f"Correct {name}, or unset it.")
     if not named:
         return good("No proxy is set.")
     hosts = ", ".join(f"{name} is {_place(url)}" for name, url in named.items())
@@ -101,29 +97,27 @@ async def _proxy(environment: Mapping[str, str]) -> Diagnosis:
     return good(f"{hosts}; NO_PROXY leaves out {skipped}.")
 
 
-async def _proxy_problem(name: str, url: str) -> Diagnosis | None:
-    try:
-        parts = urlsplit(url if "://" in url else f"http://{url}")
-        host, port = parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
-    except ValueError:
-        host, port = None, 0
-    if host is None or parts.scheme not in _PROXY_SCHEMES:
-        return failed(
-            f"{name} is no address of a proxy.", f"Set it like this: {name}=http://proxy.example.com:3128"
-        )
+async def _answers(url: str) -> bool:
+    """Return whether something listens at the proxy's address."""
+    parts = urlsplit(url)
     try:
         async with asyncio.timeout(PROXY_SECONDS):
-            _, writer = await asyncio.open_connection(host, port)
+            _, writer = await asyncio.open_connection(parts.hostname, _port(url))
     except (OSError, TimeoutError):
-        return failed(f"The proxy {host}:{port} of {name} cannot be reached.", f"Correct {name}, or unset it.")
+        return False
     writer.close()
-    return None
+    return True
+
+
+def _port(url: str) -> int:
+    parts = urlsplit(url)
+    return parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def _place(url: str) -> str:
     """Return host and port of a proxy: its address may hold a name and a password."""
-    parts = urlsplit(url if "://" in url else f"http://{url}")
-    return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
+    host = str(urlsplit(url).hostname)
+    return f"[{host}]:{_port(url)}" if ":" in host else f"{host}:{_port(url)}"
 
 
 def compare_clocks(date: str, now: datetime) -> Diagnosis:

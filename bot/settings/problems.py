@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from bot.domain.roles import Role, is_grantee, refusal
+from bot.runtime.proxies import proxy_problems
 from bot.settings.value_forms import comma_list, models_by_backend, number_by_backend
 
 KNOWN_BACKENDS: Final = ("vertex", "gemini", "palm")
@@ -54,6 +55,7 @@ def conflicts(given: Mapping[str, str]) -> list[str]:
     if "SLACK_APP_TOKEN" not in given and "SLACK_SIGNING_SECRET" not in given:
         problems.append("SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP): set one of the two")
     problems += token_problems(given)
+    problems += proxy_problems(given)
     backends = comma_list(given.get("TUNEBOT_BACKENDS", "vertex"))
     known = ", ".join(KNOWN_BACKENDS)
     problems += [

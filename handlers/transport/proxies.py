@@ -7,6 +7,8 @@ clients is given its proxy after it was made.
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from bot.runtime.proxies import with_scheme
+
 
 def proxy_for(url: str) -> str | None:
     """Return the proxy that HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY name for this URL, None for none.
@@ -18,4 +20,5 @@ def proxy_for(url: str) -> str | None:
     if not proxies or parts.hostname is None or proxy_bypass(f"{parts.hostname}:{parts.port}"):
         return None
     kind = "https" if parts.scheme in ("https", "wss") else "http"
-    return proxies.get(kind) or proxies.get("all") or None
+    proxy = proxies.get(kind) or proxies.get("all")
+    return with_scheme(proxy) if proxy else None

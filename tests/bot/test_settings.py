@@ -33,6 +33,16 @@ def test_all_problems_are_told_at_once_by_the_variables_names() -> None:
         assert name in told
 
 
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
+def test_a_proxy_that_cannot_be_used_refuses_the_start_and_is_not_shown(name: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.read({**SOCKET, **VERTEX, name: "socks5://ada:hush@proxy:1080"})
+
+    assert f"{name.upper()}: names a SOCKS proxy, and only HTTP proxies are supported" in caught.value.message
+    assert "hush" not in caught.value.message
+    assert Settings.read({**SOCKET, **VERTEX, name: "proxy:3128"})
+
+
 def test_secrets_are_masked_wherever_settings_are_shown() -> None:
     settings = Settings.read({**SOCKET, **VERTEX, "GEMINI_API_KEY": "AIza-hush-3"})
 

@@ -29,10 +29,11 @@ async def works(bot: BotHarness) -> None:
     await bot.message("counter", "eight")
 
 
-@pytest.mark.parametrize("mode", ["socket", "http"])
-async def test_everything_goes_through_the_proxy(open_bot: OpenBot, mode: str) -> None:
+@pytest.mark.parametrize(("mode", "scheme"), [("socket", "http://"), ("http", "http://"), ("http", "")])
+async def test_everything_goes_through_the_proxy(open_bot: OpenBot, mode: str, scheme: str) -> None:
     async with forward_proxy() as proxy:
-        environment = {"HTTP_PROXY": proxy.url, "HTTPS_PROXY": proxy.url}
+        url = f"{scheme}{urlsplit(proxy.url).netloc}"
+        environment = {"HTTP_PROXY": url, "HTTPS_PROXY": url}
         async with open_bot(mode, job_seconds=0.0, environment=environment) as bot:
             await works(bot)
             assert proxy.targets[urlsplit(bot.slack.api_url).netloc]
@@ -67,12 +68,16 @@ async def behind_tls(directory: Path, *, direct: bool) -> AsyncIterator[tuple[Bo
         slack.serve_as(f"https://localhost:{slack_port}" if direct else f"https://{SLACK}")
         google.scheme = "https"
         google_url = f"https://localhost:{google_port}" if direct else f"https://{GOOGLE}"
+        # Tokens come from the same host, so their renewal takes the same way.
+        key = google.credentials.service_account_file(directory, google_url)
         environment = {
             **dict.fromkeys(("TUNEBOT_VERTEX_URL", "TUNEBOT_GENAI_URL", "STORAGE_EMULATOR_HOST"), google_url),
             "HTTPS_PROXY": proxy.url,
             "NO_PROXY": "localhost" if direct else "",
             "SSL_CERT_FILE": str(certificate),
             "TUNEBOT_TUNINGS_AT_ONCE": "0",
+            "GOOGLE_OAUTH_ACCESS_TOKEN": "",
+            "GOOGLE_APPLICATION_CREDENTIALS": str(key),
         }
         async with Stage(slack, google, directory, environment=environment) as stage:
             yield BotHarness(slack, google, stage, ada, channel), proxy
@@ -84,6 +89,7 @@ async def test_everything_goes_through_the_tunnels_of_a_connect_proxy(tmp_path: 
         await works(bot)
         assert proxy.targets.keys() == {SLACK, GOOGLE}
         assert proxy.refused == []
+        assert bot.google.credentials.issued > 1, "the bot got a token of its own"
 
 
 @pytest.mark.long

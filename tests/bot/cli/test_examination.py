@@ -165,6 +165,7 @@ def test_wrong_settings_are_rows_with_their_fix_and_a_status_for_scripts(
     ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TUNEBOT_DB", str(tmp_path / "tunebot.db"))
+    monkeypatch.setenv("ALL_PROXY", "socks5://ada:s3cret@h")
     result = CliRunner().invoke(cli, ["doctor", "--json"])
     rows = {row["name"]: row for row in json.loads(result.stdout)}
     assert result.exit_code == 1
@@ -172,6 +173,9 @@ def test_wrong_settings_are_rows_with_their_fix_and_a_status_for_scripts(
     assert "gcloud storage buckets create" in rows["settings.TUNEBOT_BUCKET"]["fix"]
     assert "gcloud config get-value project" in rows["settings.GOOGLE_CLOUD_PROJECT"]["fix"]
     assert "connections:write" in rows["settings.SLACK_APP_TOKEN"]["fix"]
+    assert rows["machine.proxy"]["fact"] == "ALL_PROXY names a SOCKS proxy, and only HTTP proxies are supported."
+    assert not [name for name in rows if "PROXY" in name], "one row says it"
+    assert "s3cret" not in result.output
     text = CliRunner().invoke(cli, ["doctor"]).stdout
     assert "FAIL  SLACK_BOT_TOKEN" in text
     assert "fix: Copy the Bot User OAuth Token" in text

@@ -23,9 +23,11 @@ async def test_a_proxys_password_is_not_shown_and_a_wrong_address_is_named(tmp_p
     assert rows[2].mark is Mark.GOOD
     assert f"127.0.0.1:{port}" in rows[2].fact
     assert "s3cret" not in str(rows)
-    rows = await run_checks(machine_checks(tmp_path, [], {"HTTPS_PROXY": "ftp://ada:s3cret@host"}))
-    assert rows[2].mark is Mark.FAILED
-    assert "s3cret" not in str(rows)
+    for wrong in ("ftp://ada:s3cret@host", "socks5://ada:s3cret@host", "http://ada:s3cret@[::1]:9"):
+        rows = await run_checks(machine_checks(tmp_path, [], {"HTTPS_PROXY": wrong}))
+        assert rows[2].mark is Mark.FAILED
+        assert "s3cret" not in str(rows)
+    assert rows[2].fact == "The proxy [::1]:9 of HTTPS_PROXY cannot be reached."
 
 
 @pytest.mark.parametrize(("seconds", "mark"), [(0, Mark.GOOD), (-40, Mark.LIMITED), (301, Mark.FAILED)])
