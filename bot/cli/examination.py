@@ -41,7 +41,7 @@ async def _examine() -> "list[Row]":
     from bot.runtime.doctor import Row, run_checks
     from bot.runtime.logs import say_retries
     from bot.runtime.machine_checks import folder_of, machine_checks
-    from bot.runtime.proxies import PROXY_NAMES
+    from bot.runtime.proxy_variables import PROXY_NAMES
     from bot.settings import Settings
 
     say_retries(partial(click.echo, err=True))

@@ -107,7 +107,7 @@ def _line(job: "FineTuningJob") -> str:
 async def _openai(environment: Mapping[str, str]) -> AsyncIterator["OpenAi"]:
     from bot.backends.openai.openai import OpenAi
     from bot.runtime.logs import say_retries
-    from bot.runtime.proxies import proxy_problems
+    from bot.runtime.proxy_variables import proxy_problems
     from bot.settings.problems import read_secret_files
 
     say_retries(partial(click.echo, err=True))

@@ -13,7 +13,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from bot.ports.diagnosis import Check, Diagnosis, failed, good, limited, unknown
-from bot.runtime.proxies import EXAMPLE, named_proxies, proxy_problem
+from bot.runtime.proxy_variables import EXAMPLE, named_proxies, proxy_problem
 
 # Slack and Google refuse signatures that are five minutes old:
 # https://docs.slack.dev/authentication/verifying-requests-from-slack.

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from bot.domain.roles import Role, is_grantee, refusal
-from bot.runtime.proxies import proxy_problems
+from bot.runtime.proxy_variables import proxy_problems
 from bot.settings.value_forms import comma_list, models_by_backend, number_by_backend
 
 KNOWN_BACKENDS: Final = ("vertex", "gemini", "palm")

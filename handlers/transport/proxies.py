@@ -7,7 +7,7 @@ clients is given its proxy after it was made.
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from bot.runtime.proxies import with_scheme
+from bot.runtime.proxy_variables import with_scheme
 
 
 def proxy_for(url: str) -> str | None:

@@ -11,7 +11,6 @@ from functools import partial
 from typing import Final, Protocol
 
 import google.auth
-import httpx
 from google.auth.credentials import Credentials as GoogleAuthCredentials
 from google.auth.credentials import TokenState
 from google.auth.exceptions import (
@@ -22,7 +21,7 @@ from google.auth.exceptions import (
 )
 from google.auth.transport import Request
 
-from bot.backends.google.default_credentials import HttpxRequest, find_default_credentials
+from bot.backends.google.default_credentials import HttpxRequest, find_default_credentials, token_client
 from bot.backends.google.error_hints import TRY_LATER
 from bot.backends.google.google_errors import sanitize
 from bot.errors import GoogleError, GoogleUnavailable, NotAuthenticated
@@ -158,7 +157,7 @@ class DefaultCredentials:
             logger.warning("the Google token could not be renewed yet: %s", type(error).__name__)
 
     def _refresh_in_thread(self) -> None:
-        with httpx.Client(timeout=httpx.Timeout(20.0, connect=10.0)) as client:
+        with token_client() as client:
             request = HttpxRequest(client)
             found = self._found
             if found is None:

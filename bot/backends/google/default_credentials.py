@@ -35,6 +35,17 @@ _PROJECTS_HOST: Final = "cloudresourcemanager.googleapis.com"
 _METADATA_SECONDS: Final = 1.0
 
 
+def token_client() -> httpx.Client:
+    """Return a client for token servers. It honours HTTPS_PROXY and NO_PROXY.
+
+    No proxy reaches the metadata server of this machine, or may see the tokens that it returns.
+    """
+    here = {httpx.URL(base).netloc.decode() for base in (*_METADATA_SERVERS, _metadata_base())}
+    return httpx.Client(
+        timeout=httpx.Timeout(20.0, connect=10.0), mounts=dict.fromkeys(f"all://{place}" for place in here)
+    )
+
+
 class HttpxRequest(Request):
     """Implements google-auth's transport with an httpx client."""
 

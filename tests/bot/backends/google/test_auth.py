@@ -192,6 +192,18 @@ async def test_machine_on_google_cloud_uses_its_own_account(
     assert tokens_fetched(google) == 1
 
 
+async def test_the_metadata_server_of_a_machine_is_asked_past_every_proxy(
+    google: GoogleStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NO_GCE_CHECK")
+    monkeypatch.setenv("GCE_METADATA_HOST", google.url.removeprefix("http://"))
+    for name in ("HTTP_PROXY", "ALL_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    shown = await DefaultCredentials().headers()
+    assert shown["authorization"].startswith("Bearer ya29.")
+
+
 @pytest.mark.parametrize("elsewhere", ["", "127.0.0.1:1"])
 async def test_no_credentials_at_all_is_an_error_that_says_what_to_set(
     monkeypatch: pytest.MonkeyPatch, elsewhere: str

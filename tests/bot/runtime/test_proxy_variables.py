@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.runtime.proxies import named_proxies, proxy_problem, proxy_problems
+from bot.runtime.proxy_variables import named_proxies, proxy_problem, proxy_problems
 
 
 def test_the_small_spelling_comes_first_and_a_host_alone_is_an_http_proxy() -> None:
