@@ -1,6 +1,6 @@
 """Every store of the bot, opened together on one database."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,21 +49,21 @@ async def open_stores(
     path: str | Path,
     clock: Clock,
     *,
-    transition: Transition = log_transition,
+    transitions: Sequence[Transition] = (log_transition,),
     question: Callable[[str], None] = lambda outcome: None,
     first_word: Callable[[float], None] = lambda seconds: None,
 ) -> AsyncIterator[Stores]:
     """Open the database file and migrate it; it closes after the block. Raises StorageError.
 
-    `transition` is called with the rows before and after each change of a job, `question` with what happened to a
-    question: `accepted`, `answered` or `settled`, `first_word` with the seconds until its answer began in Slack.
+    `transitions` are called with the rows before and after each change of a job, `question` with what happened to
+    a question: `accepted`, `answered` or `settled`, `first_word` with the seconds until its answer began in Slack.
     """
     database = Database(path)
     await database.open()
     try:
         yield Stores(
             database=database,
-            jobs=SqliteJobStore(database, transition),
+            jobs=SqliteJobStore(database, transitions),
             outbox=SqliteOutbox(database, clock),
             chats=SqliteChatStore(database, clock),
             questions=SqliteQuestions(database, clock, question, first_word),

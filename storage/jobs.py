@@ -54,14 +54,14 @@ _UPSERT_SNAPSHOT = """
 class SqliteJobStore(JobQueries):
     """The JobStore of `bot.ports`.
 
-    `observe` gets each changed job, before and after, once the change is committed; a new job has no `before`.
+    `observers` get each changed job, before and after, once the change is committed; a new job has no `before`.
     """
 
     def __init__(
-        self, database: Database, observe: Callable[[TuningJob | None, TuningJob], None] | None = None
+        self, database: Database, observers: Sequence[Callable[[TuningJob | None, TuningJob], None]] = ()
     ) -> None:
         super().__init__(database)
-        self._observe = observe
+        self._observers = observers
         self._proposed: set[str] = set()
 
     async def add_proposal(self, proposal: Proposal) -> None:
@@ -99,8 +99,8 @@ class SqliteJobStore(JobQueries):
             return admitted
 
         submitted = await self._database.write(insert)
-        if submitted is not None and self._observe is not None:
-            self._observe(None, submitted)
+        if submitted is not None:
+            self._observed([(None, submitted)])
         return submitted
 
     async def next_turns(self, backend: str, at_once: int, most: int) -> Sequence[TuningJob]:
@@ -174,10 +174,10 @@ class SqliteJobStore(JobQueries):
         changed.append((before, after))
         return after
 
-    def _observed(self, changed: Iterable[tuple[TuningJob, TuningJob]]) -> None:
-        if self._observe is not None:
-            for before, after in changed:
-                self._observe(before, after)
+    def _observed(self, changed: Iterable[tuple[TuningJob | None, TuningJob]]) -> None:
+        for before, after in changed:
+            for observe in self._observers:
+                observe(before, after)
 
     def _standing(self, connection: Connection, job: TuningJob) -> Standing:
         """Return what the start of this job depends on."""

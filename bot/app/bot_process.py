@@ -6,7 +6,7 @@ It stops taking requests first and closes the database last.
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -21,7 +21,6 @@ from bot.backends import open_google
 from bot.backends.openai.openai import OpenAi
 from bot.chat.question_limits import QuestionLimits
 from bot.delivery.outbox_sender import OutboxSender
-from bot.domain.jobs import TuningJob
 from bot.errors import StorageError
 from bot.ports.clock import Clock
 from bot.ports.files import FileReader
@@ -73,7 +72,7 @@ async def serving(
             open_stores(
                 settings.database,
                 clock,
-                transition=partial(_note_transition, metrics),
+                transitions=(log_transition, metrics.transition),
                 question=metrics.question,
                 first_word=metrics.first_word,
             )
@@ -88,7 +87,6 @@ async def serving(
         )
         measured = MeasuredNotifier(notifier, metrics, socket.note_post if socket else None)
         sender = OutboxSender(stores.outbox, stores.jobs, measured, clock)
-        told = [sender.wake]
         files: dict[str, FileReader] = {"slack": slack.files, "gs": google.files}
         openai: OpenAi | None = None
         if settings.openai_api_key is not None:
@@ -101,7 +99,7 @@ async def serving(
             google.backends,
             files,
             clock,
-            partial(_tell, told),
+            sender.wake,
             workers,
             members=slack.members,
             named_roles=settings.named_roles,
@@ -121,7 +119,7 @@ async def serving(
         handlers = build_handlers(
             slack, use_cases, stores.jobs, stores.pending_modals, stores.audit_log, tasks, clock
         )
-        told.append(handlers.home_tabs.note_change)
+        sender.call_when_woken(handlers.home_tabs.note_change)
         app = build_bolt_app(slack.identity, reveal(settings.slack_signing_secret), handlers.listeners)
         poller = Poller(
             use_cases.jobs,
@@ -192,23 +190,12 @@ async def run(settings: Settings, clock: Clock = SYSTEM_CLOCK, adoption_grace: t
     await run_until_stopped(serving(settings, clock, adoption_grace))
 
 
-def _tell(told: Sequence[Callable[[], None]]) -> None:
-    """Tell each of them that a notice on a job was written."""
-    for tell in told:
-        tell()
-
-
 async def _sweep(use_cases: UseCases) -> None:
     """Do what the poller does at the start and every few minutes. Raises StorageError."""
     await use_cases.approvals.expire()
     await use_cases.retirements.run()
     await use_cases.sweep.run()
     await use_cases.retention.run()
-
-
-def _note_transition(metrics: Metrics, before: TuningJob | None, after: TuningJob) -> None:
-    log_transition(before, after)
-    metrics.transition(before, after)
 
 
 async def _measure_outbox(metrics: Metrics, health: DatabaseHealth, clock: Clock) -> None:

@@ -7,6 +7,7 @@ few in all channels together. While every delivery fails, only one at a time tes
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -45,6 +46,7 @@ class OutboxSender:
         self._clock = clock
         self._backoff = backoff
         self._news = asyncio.Event()
+        self._listeners: list[Callable[[], None]] = []
         self._deliveries: dict[str, asyncio.Task[None]] = {}
         self._editing: set[str] = set()  # the channels of running deliveries that edit a card
         self._failures = 0  # failed deliveries since the last success, of any notice
@@ -53,8 +55,14 @@ class OutboxSender:
         self._task: asyncio.Task[None] | None = None
 
     def wake(self) -> None:
-        """Read the outbox now, because a notice was written."""
+        """Read the outbox now, because a notice was written, and call those who listen."""
         self._news.set()
+        for listener in self._listeners:
+            listener()
+
+    def call_when_woken(self, listener: Callable[[], None]) -> None:
+        """Call this, too, whenever a notice was written. It returns at once and never raises."""
+        self._listeners.append(listener)
 
     def start(self) -> None:
         """Start sending, in a task of the running event loop."""
@@ -66,7 +74,7 @@ class OutboxSender:
         The next process searches Slack for the posts of the cancelled ones.
         """
         self._stopping = True
-        self.wake()
+        self._news.set()
         if self._task is not None:
             await self._task
         await self.settle(seconds)
@@ -120,7 +128,7 @@ class OutboxSender:
     def _ended(self, channel: str, task: asyncio.Task[None]) -> None:
         del self._deliveries[channel]
         self._editing.discard(channel)
-        self.wake()
+        self._news.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             # Only an error of the outbox itself arrives here: nothing was marked.
             logger.error("%s failed: %s", task.get_name(), error)
