@@ -4,7 +4,7 @@ Memory does not grow with the file, except for twelve bytes a line in `fingerpri
 decode and one hash of their texts; `slow_reader.py` reads the others one by one.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from operator import itemgetter
 from time import process_time
@@ -181,32 +181,23 @@ class DatasetChecker:
         if not len(self._fingerprints):
             self._fingerprints.first = block.first
         self._background.scan(block)
-        good: list[Columns] = []
-        first = skipped = 0
+        good: list[tuple[int, Columns]] = []
         for number, found, rows in _together(self._reader.read(block)):
             problems = found.warnings if isinstance(found, Columns) else found.problems
             for problem in problems:
                 self._collector.add_rows(problem, number, rows)
             columns = found if isinstance(found, Columns) else self._columns_of(number, found)
             if columns is not None:
-                if skipped:
-                    self._fingerprints.skip(skipped)
-                    skipped = 0
-                first = first if good else number
-                good.append(columns)
+                good.append((number, columns))
                 continue
-            if good:
-                # Good rows that follow each other are counted together: numbers over many rows cost far less.
-                self._count(first, joined(good))
-                good = []
             assert isinstance(found, RowResult)
             bad_rows = 0 if found.blank else rows
             self._totals.rows += bad_rows
             self._bad_rows += bad_rows
-            skipped += rows
         if good:
-            self._count(first, joined(good))
-        self._fingerprints.skip(skipped)
+            # The block's good rows are counted together: numbers over many rows cost far less.
+            self._count(good, joined([columns for _, columns in good]))
+        self._fingerprints.skip_to(block.first + max(1, block.count))
 
     def _columns_of(self, number: int, found: RowResult) -> Columns | None:
         """Return a row that was read alone, or None where it is no example."""
@@ -219,30 +210,36 @@ class DatasetChecker:
             self._named_pictures.add(number, example.pictures)
         return columns_of(example)
 
-    def _count(self, first: int, columns: Columns) -> None:
+    def _count(self, parts: Sequence[tuple[int, Columns]], columns: Columns) -> None:
+        """Count good rows: the columns of all, and of the parts that follow each other, with their first row."""
         if len(self._previews) < _PREVIEWS:
             self._previews += map(_preview, islice(columns.examples(), _PREVIEWS - len(self._previews)))
         self._systems.add(columns)
         inputs, input_bytes = hash_all(hash_input, columns.inputs)
         outputs, output_bytes = hash_all(hash_output, columns.outputs)
         compared = hash_all(hash_output, columns.compared_outputs())[0] if columns.rejected else outputs
-        self._fingerprints.add(inputs, compared)
-        self._fingerprints.near.add(first, columns.inputs, columns.outputs)
+        numbers: list[int] = []
+        for first, part in parts:
+            begin = len(numbers)
+            numbers += range(first, first + len(part))
+            self._fingerprints.skip_to(first)
+            self._fingerprints.add(inputs[begin : len(numbers)], compared[begin : len(numbers)])
+        self._fingerprints.near.add(numbers, columns.inputs, columns.outputs)
         separators = len(columns.texts) - 2 * len(columns)
         self._totals.add(columns, input_bytes + output_bytes - separators)
-        self._note_blank_words(first, columns)
+        self._note_blank_words(numbers, columns)
         for found in CUT_END.finditer("".join(map(_last_character, columns.outputs))):
             i = found.start()
             if columns.after[i] >= LONG_OUTPUT:
-                self._totals.add_cut_off(first + i, columns.outputs[i])
+                self._totals.add_cut_off(numbers[i], columns.outputs[i])
 
-    def _note_blank_words(self, first: int, columns: Columns) -> None:
+    def _note_blank_words(self, numbers: Sequence[int], columns: Columns) -> None:
         """Warn of outputs that are a program's word for nothing, such as `nan`."""
         if min(columns.after) > _LONGEST_BLANK:
             return
         for i, length in enumerate(columns.after):
             if length <= _LONGEST_BLANK and (word := columns.outputs[i]).strip().lower() in _BLANK_WORDS:
-                self._collector.add(Problem("only-a-blank-word", "output", word), lines=(first + i,))
+                self._collector.add(Problem("only-a-blank-word", "output", word), lines=(numbers[i],))
 
 
 def _together(results: Iterator[Found]) -> Iterator[tuple[int, Columns | RowResult, int]]:

@@ -85,6 +85,11 @@ class Fingerprints:
         self._inputs.frombytes(bytes(8 * lines))
         self._outputs.frombytes(bytes(4 * lines))
 
+    def skip_to(self, line: int) -> None:
+        """Note that the lines before this one, as far as they are not noted, are no examples."""
+        if (lines := line - self.first - len(self._inputs)) > 0:
+            self.skip(lines)
+
     def packed(self) -> tuple[int, int, bool, bytes, bytes, PackedSketches]:
         """Return what `unpacked` takes, to send them to another process of this machine."""
         inputs, outputs = self._inputs.tobytes(), self._outputs.tobytes()

@@ -58,8 +58,8 @@ class NearRepeats:
         self._buckets: dict[tuple[int, ...], int] = {}
         self._seen = 0
 
-    def add(self, first: int, inputs: Sequence[str], outputs: Sequence[str]) -> None:
-        """Add rows that follow each other, the first of which has this number."""
+    def add(self, numbers: Sequence[int], inputs: Sequence[str], outputs: Sequence[str]) -> None:
+        """Add rows, which have these numbers."""
         if self.full:
             return
         left = MOST_ROWS - self._seen
@@ -73,11 +73,11 @@ class NearRepeats:
                 continue
             whole = xxhash.xxh32_intdigest(f"{inputs[i]} {outputs[i]}".encode())
             if self._common is None:
-                self._waiting.append((first + i, whole, words))
+                self._waiting.append((numbers[i], whole, words))
                 if len(self._waiting) >= _SURVEYED:
                     self._decide_common()
             else:
-                self._compare(first + i, whole, words)
+                self._compare(numbers[i], whole, words)
 
     def finish(self) -> None:
         """Compare the rows that still wait."""

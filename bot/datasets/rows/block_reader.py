@@ -18,6 +18,7 @@ from bot.datasets.rows.almost_json import holds_odd_spaces, with_plain_spaces
 from bot.datasets.rows.columns import Columns
 from bot.datasets.rows.fast_reader import FAST_READER_ERRORS
 from bot.datasets.rows.row_checker import RowChecker, RowResult
+from bot.datasets.rows.row_shapes import Shape, shape_of, stands_for_others
 from bot.datasets.rows.slow_reader import BOM, LOG_KEYS, ODD_SPACES, WRAPPER_KEYS, form_of
 from bot.domain.datasets import Dialect
 
@@ -54,13 +55,14 @@ class BlockReader:
     """Reads the blocks of one file, in their order."""
 
     def __init__(self, checker: RowChecker, *, counts_only: bool = False) -> None:
-        """With `counts_only`, short rows of unknown keys share the result of the first of them."""
+        """With `counts_only`, short bad rows that are alike share the result of the first of them."""
         self._checker = checker
         self._counts_only = counts_only
         self._of_unknown_keys: RowResult | None = None
         self._rows = self._errors = 0
         self._explained: dict[bytes, RowResult] = {}
         self._explained_as: Dialect | None = None
+        self._shapes: dict[Shape, RowResult] = {}
         self._misses = 0
 
     def read(self, block: Block) -> Iterator[Found]:
@@ -175,9 +177,14 @@ class BlockReader:
         dialect = checker.dialect
         if dialect is not self._explained_as:
             self._explained.clear()
+            self._shapes.clear()
             self._explained_as = dialect
         self._rows += 1
         result = self._explained.get(line)
+        shape = None
+        if result is None and self._counts_only:
+            shape = shape_of(line)
+            result = self._shapes.get(shape) if shape is not None else None
         if result is None:
             if self._of_unknown_keys is not None and self._has_unknown_keys(line):
                 return self._of_unknown_keys
@@ -190,7 +197,10 @@ class BlockReader:
             if len(line) <= _LONGEST_STORED and checker.dialect is dialect:
                 if len(self._explained) >= _MOST_STORED:
                     self._explained.clear()
+                    self._shapes.clear()
                 self._explained[line] = result
+                if shape is not None and stands_for_others(result):
+                    self._shapes[shape] = result
         # A row that can be read but is no example, or is almost JSON, may be one that a repair puts right.
         if result.parsed is not None and result.parsed.row is None and not result.parsed.repairable:
             self._errors += 1

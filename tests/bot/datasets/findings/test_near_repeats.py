@@ -59,7 +59,7 @@ def test_validation_rows_that_were_nearly_trained_on_are_found_in_another_proces
 
 def test_only_so_many_rows_are_compared() -> None:
     near = NearRepeats()
-    near.add(1, ["short"] * (MOST_ROWS + 1), ["a"] * (MOST_ROWS + 1))
+    near.add(range(1, MOST_ROWS + 2), ["short"] * (MOST_ROWS + 1), ["a"] * (MOST_ROWS + 1))
     near.finish()
     assert near.full
     assert near.count == 0
