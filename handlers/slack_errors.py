@@ -11,6 +11,7 @@ from typing import Final
 
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.errors import FileUnavailable, RetryLater, SlackError, Unconfirmed
 
@@ -99,6 +100,29 @@ def slack_code(error: SlackApiError) -> str:
     """Return the `error` of Slack's answer; empty where a proxy or a 503's page answered in place of the API."""
     data = getattr(error.response, "data", None)
     return str(data.get("error") or "") if isinstance(data, dict) else ""
+
+
+def thread_gone(answer: AsyncSlackResponse) -> SlackApiError:
+    """Return the error of a reply that Slack posted outside of its thread, whose first message was deleted."""
+    (code,) = THREAD_GONE
+    refusal = AsyncSlackResponse(
+        client=None,
+        http_verb=answer.http_verb,
+        api_url=answer.api_url,
+        req_args={},
+        data={"ok": False, "error": code},
+        headers={},
+        status_code=200,
+    )
+    return SlackApiError("Slack posted the message outside of its thread.", refusal)  # type: ignore[no-untyped-call]
+
+
+def refuses_streams(error: SlackApiError) -> bool:
+    """Return whether a refused stream is one of many: for the channel's kind, the plan, or a reason of next year.
+
+    What Slack says of one thread, of the bot's place in a channel, or of the whole app says nothing of streams.
+    """
+    return slack_code(error) not in THREAD_GONE | MESSAGE_GONE | CANNOT_POST | TOKEN_REFUSED | _APP_REFUSED
 
 
 def reason_of(error: Exception) -> str:

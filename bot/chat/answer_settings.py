@@ -6,7 +6,7 @@ stay when another model is chosen there; what that model does not take is then n
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -15,7 +15,7 @@ from bot.domain.chat import PLAIN_CHANNEL, ChannelSettings, ModelRef
 from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
 from bot.domain.jobs import TuningJob
 from bot.domain.place import Place, Requester
-from bot.errors import BadArgument, BotError
+from bot.errors import BadArgument, BotError, StorageError
 from bot.people.job_access import JobAccess
 from bot.people.roles import Deed
 from bot.ports.backends import TuningBackend, offered_backend
@@ -69,8 +69,7 @@ class ChannelAnswers:
     @property
     def unused(self) -> list[str]:
         """The names of the settings that the model does not take, so that they are not sent."""
-        taken = self.profile.generation.taken(self.settings.generation, self.base_model).given()
-        return [name for name, value in self.settings.generation.given().items() if name not in taken and value]
+        return list(_left_out(self.settings.generation, self.profile, self.base_model))
 
 
 class AnswerSettings:
@@ -144,8 +143,10 @@ class AnswerSettings:
 
     async def for_question(
         self, place: Place, model: ModelRef, asked: GenerationSettings
-    ) -> tuple[GenerationSettings, str]:
+    ) -> tuple[GenerationSettings, str, tuple[str, ...]]:
         """Return the settings to send with a question, and the model's base model, empty if nobody knows it.
+
+        Third are the names of the channel's settings that are not sent, because the model does not take them.
 
         A model that was tuned with a system instruction is asked with the same one, unless the question or the
         channel sets another. Where nobody can set another, because the system has no field for it, only the choice
@@ -155,16 +156,30 @@ class AnswerSettings:
         profile = offered_backend(self._backends, model.backend).profile
         job = await self._access.job_of(model)
         base_model = await self._base_model(job)
-        wanted = asked.over((await self._chats.settings(place)).generation)
+        of_channel = (await self._chats.settings(place)).generation
+        wanted = asked.over(of_channel)
+        left_out = _left_out(of_channel.without(frozenset(asked.given())), profile, base_model)
         tuned_with = job.spec.system_instruction if job is not None else ""
         if not tuned_with:
-            return profile.generation.taken(wanted, base_model), base_model
+            return profile.generation.taken(wanted, base_model), base_model, left_out
         if wanted.system_instruction is None:
             wanted = replace(wanted, system_instruction=tuned_with)
         taken = profile.generation.taken(wanted, base_model)
         if wanted.system_instruction and not profile.generation.takes_system_instruction:
             taken = replace(taken, system_instruction=tuned_with)
-        return taken, base_model
+        return taken, base_model, left_out
+
+    async def first_left_out(self, place: Place, model: ModelRef, names: Iterable[str]) -> bool:
+        """Return whether this channel was not told within a week that this model does not take these settings.
+
+        Never raises: a note must not stop an answer.
+        """
+        key = " ".join(("left out", place.team, place.channel, model.endpoint, *names))
+        try:
+            return await self._audit_log.first_time(key)
+        except StorageError as error:
+            logger.info("what is not sent to %s could not be written down: %s", model.name, error)
+            return True
 
     async def base_model(self, model: ModelRef) -> str:
         """Return the base model on which this model was tuned, empty if nobody knows it. Raises StorageError."""
@@ -180,3 +195,9 @@ class AnswerSettings:
                 return found
             job = await self._access.job_of(found)
         return ""
+
+
+def _left_out(settings: GenerationSettings, profile: BackendProfile, base_model: str) -> tuple[str, ...]:
+    """Return the names of the settings that the model does not take; an empty text asks for nothing."""
+    taken = profile.generation.taken(settings, base_model).given()
+    return tuple(name for name, value in settings.given().items() if name not in taken and value not in ("", ()))

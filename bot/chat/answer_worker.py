@@ -133,7 +133,7 @@ class AnswerWorker:
 
             live = StoredLive(self._store, key, opened)
             running.answered = asked.answer is not None
-            if asked.withdrawn and not running.answered:
+            if asked.withdrawn and not asked.posted:
                 await self._steps.until_done(key, partial(self._withdraw, to), to)
                 return
             if asked.live and asked.live[0].ts:
@@ -258,6 +258,8 @@ class AnswerWorker:
     async def _post(self, answer: ModelAnswer, to: AnswerPoster, live: LiveRecord, asked: OpenQuestion) -> bool:
         """Post the next message of the answer. Returns whether it was the last one."""
         key = asked.question.key
+        if asked.withdrawn and not asked.posted:
+            return await self._withdraw(to, asked)
         posted = await to.post(asked, answer, partial(self._store.record_attempt, key), live)
         if posted.last:
             # A private answer has no thread that could go on.

@@ -106,7 +106,8 @@ class ChatService:
             raise BadArgument("There is no question.", "Type it after the command: /ask What can you do?")
         backend = offered_backend(self._backends, model.backend)
         of_thread = beside or model
-        used, base_model = await self._settings.for_question(place, of_thread if is_base else model, settings)
+        asked_as = of_thread if is_base else model
+        used, base_model, left_out = await self._settings.for_question(place, asked_as, settings)
         budget = max(0, backend.profile.input_tokens - estimated_tokens(question))
         earlier = None if alone else await self._conversation(place, budget)
         # The name of the thread's model may have changed since; its endpoint does not change.
@@ -130,6 +131,7 @@ class ChatService:
             overrides=tuple(settings.given()),
             sent=turns,
             base_model=base_model,
+            left_out=left_out,
             is_base=is_base,
         )
 
@@ -148,6 +150,10 @@ class ChatService:
     async def check_settings(self, model: ModelRef, settings: GenerationSettings) -> None:
         """Check what a question sets before anything is sent. Raises BadArgument, StorageError."""
         await self._settings.check(model, settings)
+
+    async def first_left_out(self, place: Place, answer: ModelAnswer) -> bool:
+        """Return whether this channel hears for the first time what is not sent to this model. Never raises."""
+        return await self._settings.first_left_out(place, answer.model, answer.left_out)
 
     async def model_for(self, requester: Requester, name: str = "") -> ModelRef:
         """Return the named model, else the thread's, else the one that was chosen for the channel.

@@ -136,10 +136,13 @@ class QuestionAsking:
     async def _stored(
         self, question: Question, answer: ModelAnswer, budgets: QuestionBudgets | None
     ) -> ModelAnswer:
-        """Store an answer with its cost; returns it with what is to say of a budget."""
+        """Store an answer with its cost; returns it with what is to say of a budget, and of settings, once."""
         cost = budgets.cost(question, answer) if budgets is not None else None
         if note := await self._budget_note(question):
             answer = replace(answer, note=note)
+        in_channel = not question.private and not question.is_unposted
+        if answer.left_out and in_channel and not await self._chat.first_left_out(question.place, answer):
+            answer = replace(answer, left_out=())
 
         async def store(_: OpenQuestion) -> bool:
             await self._store.store_answer(question.key, answer, cost)

@@ -150,7 +150,8 @@ class ModelAnswer:
     `settings` are those that were sent, `overrides` the names of those that the question itself set.
     `sent` are the turns that the model was asked with, the question last. `rating_key` is the question's key where
     people may vote on the answer, else empty. `base_model` is the one whose price counts, empty if it is not
-    known; `note` is a sentence on a budget that is nearly used up.
+    known; `note` is a sentence on a budget that is nearly used up, `left_out` the names of the channel's settings
+    that were not sent because the model does not take them.
     `is_base` says that the model is a base model and no tuned one. `sides` are the two answers of a comparison in
     the order in which they are shown; the other fields are then those of the model that would answer alone.
     `compared` is the comparison's key where people may vote. `problem` says why a side has no answer.
@@ -166,6 +167,7 @@ class ModelAnswer:
     rating_key: str = ""
     base_model: str = field(default="", compare=False)
     note: str = ""
+    left_out: tuple[str, ...] = ()
     is_base: bool = False
     sides: tuple["ModelAnswer", ...] = ()
     compared: str = ""

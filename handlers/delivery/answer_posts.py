@@ -230,7 +230,9 @@ class SlackAnswerPoster:
             if not question.quoted:
                 try:
                     if await self._found(asked, metadata) is None:
-                        await self._idempotent_poster.post(question.place, message, metadata, record_attempt)
+                        await self._idempotent_poster.post(
+                            question.place, message, metadata, record_attempt, in_thread_only=True
+                        )
                     return
                 except SlackApiError as refusal:
                     if not self._goes_directly(asked, slack_code(refusal)):
@@ -331,7 +333,9 @@ class SlackAnswerPoster:
             logger.info("an earlier process posted message %d of the answer to %s", number, key)
             return ts
         metadata = answer_metadata(key, piece=str(number), last=number + 1 >= len(messages))
-        return await self._idempotent_poster.post(place, messages[number], metadata, record_attempt)
+        return await self._idempotent_poster.post(
+            place, messages[number], metadata, record_attempt, in_thread_only=True
+        )
 
     async def _messages(self, question: Question, answer: ModelAnswer, place: Place) -> list[Message]:
         """Return the whole answer; it quotes the question where no message beside it shows the question.

@@ -144,8 +144,9 @@ class IdempotentPoster:
         record: RecordAttempt,
         *,
         broadcast: bool = False,
+        in_thread_only: bool = False,
     ) -> str:
-        """Post the message and return its `ts`. `record` is awaited right before it is sent.
+        """Post the message as `Poster.post` does and return its `ts`. `record` is awaited right before it is sent.
 
         Raises Unconfirmed where the message may have reached Slack, SlackApiError where it has not.
         """
@@ -157,6 +158,7 @@ class IdempotentPoster:
                 before=lambda: record(place),
                 wait_for_pause=False,
                 broadcast=broadcast,
+                in_thread_only=in_thread_only,
             )
         except aiohttp.ClientConnectorError:
             raise  # There was no connection, so nothing was sent.

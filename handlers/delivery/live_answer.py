@@ -26,7 +26,14 @@ from handlers.blocks.message import Message, readable, shorten
 from handlers.delivery.live_pace import PROCESSING, WAITING, LiveAnswers
 from handlers.delivery.post_finder import answer_metadata
 from handlers.delivery.rate_limits import Method
-from handlers.slack_errors import CALL_ERRORS, NETWORK_ERRORS, outcome_unknown, reason_of, retry_after
+from handlers.slack_errors import (
+    CALL_ERRORS,
+    NETWORK_ERRORS,
+    outcome_unknown,
+    reason_of,
+    refuses_streams,
+    retry_after,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -284,7 +291,8 @@ class LiveAnswer:
                 await self._record.forget()
                 if retry_after(error) is None:
                     logger.info("Slack takes no stream here: %s", reason_of(error))
-                    self._shared.refuse(self._place.channel)
+                    if refuses_streams(error):
+                        self._shared.refuse(self._place.channel)
                     return
             except aiohttp.ClientConnectorError:
                 await self._record.forget()
@@ -354,7 +362,12 @@ class LiveAnswer:
 
         try:
             ts = await self._poster.post(
-                self._place, message, metadata=metadata, before=begin, wait_for_pause=False
+                self._place,
+                message,
+                metadata=metadata,
+                before=begin,
+                wait_for_pause=False,
+                in_thread_only=True,
             )
         except SlackApiError as error:
             if not outcome_unknown(error):

@@ -20,7 +20,15 @@ from bot.domain.place import Place
 from handlers.blocks.message import Block, Message, has_chart, plain_forms
 from handlers.delivery.rate_limits import Method, RateLimits
 from handlers.errors import Respond
-from handlers.slack_errors import BAD_MESSAGE, CANNOT_POST, retry_after, slack_code
+from handlers.slack_errors import (
+    BAD_MESSAGE,
+    CALL_ERRORS,
+    CANNOT_POST,
+    reason_of,
+    retry_after,
+    slack_code,
+    thread_gone,
+)
 from handlers.transport.proxies import proxy_for
 
 logger = logging.getLogger(__name__)
@@ -34,6 +42,12 @@ _STATUS_SECONDS: Final = 3.0  # a status that comes later is of no use
 
 async def _nothing() -> None:
     return None
+
+
+def _left_the_thread(answer: AsyncSlackResponse) -> bool:
+    """Return whether Slack says that it posted a reply outside of its thread; unknown is no."""
+    shown = answer.get("message")
+    return isinstance(shown, dict) and bool(shown.get("ts")) and not shown.get("thread_ts")
 
 
 class Poster:
@@ -67,10 +81,12 @@ class Poster:
         before: Callable[[], Awaitable[None]] = _nothing,
         wait_for_pause: bool = True,
         broadcast: bool = False,
+        in_thread_only: bool = False,
     ) -> str:
         """Post in the channel, or in the thread where the place has one; return the message's `ts`.
 
-        With `broadcast`, a reply in a thread is also shown in the channel.
+        With `broadcast`, a reply in a thread is also shown in the channel. With `in_thread_only`, a reply does not
+        stay in the channel where Slack posts it there, because the thread's first message was deleted.
         `before` is awaited after all waiting, right before the message is sent. Where Slack refuses the message
         itself, its text is sent without blocks.
         """
@@ -89,9 +105,22 @@ class Poster:
                         parse="none",
                         **_NO_UNFURL,
                     )
+            if in_thread_only and place.thread and _left_the_thread(answer):
+                await self._take_back(place.channel, str(answer["ts"]))
+                raise thread_gone(answer)
             return str(answer["ts"])
 
         return await self._send_accepted(Method.POST, send, message, wait_for_pause)
+
+    async def _take_back(self, channel: str, ts: str) -> None:
+        """Delete what Slack posted in the channel in place of a thread whose first message was deleted.
+
+        Source: https://github.com/slack-go/slack/issues/1571.
+        """
+        try:
+            await self.delete(channel, ts)
+        except CALL_ERRORS as error:
+            logger.warning("a message for a deleted thread stays in the channel: %s", reason_of(error))
 
     async def edit(
         self,

@@ -34,7 +34,7 @@ from handlers.syntax.commands import Runner
 from handlers.syntax.lexer import undo_markup
 from handlers.syntax.spoken_to import is_for_the_model
 from handlers.syntax.typed_text import TypedCommand, parse_mention
-from handlers.transport.access import Identity
+from handlers.transport.access import Identity, is_tombstone
 from handlers.transport.attachments import read_attachments
 
 MESSAGE_EVENT_SECONDS: Final = 0.7  # how long an app_mention without a file waits for the `message` with it
@@ -91,9 +91,8 @@ class Events:
         So is that a message was edited or deleted: what it said must not stay.
         """
         event: Event = body["event"]
-        if event.get("subtype") == _DELETED:
-            key = f"message:{requester.place.channel}:{event.get('deleted_ts')}"
-            await self._questions.withdraw(requester.place.team, key)
+        if (deleted := _deleted(event)) is not None:
+            await self._questions.withdraw(requester.place.team, f"message:{requester.place.channel}:{deleted}")
             await ack()
             return
         if event.get("subtype") == _CHANGED:
@@ -251,6 +250,14 @@ class Events:
             await self._poster.post(thread, message)
 
         return respond
+
+
+def _deleted(event: Event) -> str | None:
+    """Return the `ts` of the message that was deleted, None for any other event."""
+    changed = event.get("message") or {}
+    if event.get("subtype") == _CHANGED and is_tombstone(changed):
+        return str(changed.get("ts"))
+    return str(event.get("deleted_ts")) if event.get("subtype") == _DELETED else None
 
 
 def _question(key: str, place: Place, user: str, typed: Arguments) -> Question:

@@ -107,6 +107,8 @@ def sender_of_event(body: Payload) -> Sender:
     # What tells of an edit or a deletion names the author inside the message; only its author can edit it.
     inside = {"message_changed": "message", "message_deleted": "previous_message"}.get(_text(about.get("subtype")))
     event = _object(about.get(inside)) if inside else about
+    if inside and is_tombstone(event):
+        event = _object(about.get("previous_message"))  # The note is Slack's, in the place of a person's message.
     receiver = _object(authorized[0]).get("team_id") if authorized else body.get("team_id")
     teams = [_text(event[name]) for name in ("user_team", "source_team", "team") if event.get(name)]
     # In a channel of this workspace alone, and only there, `team` without `user_team` is the author's.
@@ -115,6 +117,14 @@ def sender_of_event(body: Payload) -> Sender:
     is_bot = bool(event.get("bot_id") or event.get("bot_profile") or event.get("subtype") == "bot_message")
     user, thread, channel = _text(event.get("user")), _text(event.get("thread_ts")), _text(about.get("channel"))
     return Sender(user, (_text(receiver),), tuple(teams), channel, thread, is_bot)
+
+
+def is_tombstone(message: Payload) -> bool:
+    """Return whether a message is Slack's note that the first message of a thread with replies was deleted.
+
+    Slack tells of such a deletion as of an edit: https://github.com/42wim/matterbridge/issues/600.
+    """
+    return message.get("subtype") == "tombstone"
 
 
 class Access:

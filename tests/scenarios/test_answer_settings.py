@@ -54,3 +54,21 @@ async def test_several_answers_of_a_palm_model_are_all_shown(bot: BotHarness) ->
     await bot.type("settings")
     shown = await bot.message("as Google and their tuning have it")
     assert "Change" in shown_in(shown)
+
+
+async def test_what_another_model_does_not_take_of_the_channels_settings_is_said_once(bot: BotHarness) -> None:
+    await bot.answering("warm")
+    await bot.tuned("lite", "base=gemini-3.5-flash-lite")
+    await bot.type("settings temperature=0")
+    await bot.message("changed how models answer in this channel", "temperature: 0")
+    note = "Set here but not sent, because this model does not take it: temperature."
+    await bot.ada.slash_command(bot.channel, "/ask", "model=lite private=yes seven")
+    assert (await bot.message("asked `lite`", note)).visible_to == bot.ada.id
+    await bot.ada.slash_command(bot.channel, "/ask", "model=lite two")
+    first = await bot.message("asked `lite`", "two", note)
+    assert first.visible_to is None
+    assert "temperature" not in bot.asked()[-1].body.get("generationConfig", {})
+    await bot.ada.slash_command(bot.channel, "/ask", "model=lite three")
+    assert note not in (await bot.message("asked `lite`", "three")).text
+    await bot.ada.slash_command(bot.channel, "/ask", "nine")
+    assert note not in (await bot.message("asked `warm`", "nine")).text

@@ -289,6 +289,33 @@ async def test_a_question_that_is_deleted_is_not_answered_and_leaves_no_turns(bo
     assert said_before == ["seven", "eight", "and then?"]
 
 
+async def test_a_thread_whose_first_message_was_deleted_goes_on_without_it(bot: BotHarness, model: str) -> None:
+    root = bot.ada.post(bot.channel, bot.ada.typed("@Tunebot seven"))
+    await one_answer(bot, root.ts, "eight")
+    asked = len(bot.asked())
+    bot.ada.delete(root)
+    await bot.slack.settle()
+    assert len(bot.asked()) == asked, "Slack's note that it was deleted is no question"
+    bot.ada.post(bot.channel, "ninety nine", thread_ts=root.ts)
+    await bot.message("one hundred", "Answered by", thread=root.ts)
+    assert [turn["parts"][0]["text"] for turn in bot.asked()[-1].body["contents"]] == ["ninety nine"]
+
+
+async def test_a_first_message_that_is_deleted_while_it_is_answered_ends_the_call(
+    bot: BotHarness, model: str
+) -> None:
+    pause = bot.google.faults.pause_stream(after=1)
+    root = bot.ada.post(bot.channel, bot.ada.typed("@Tunebot seven"))
+    bob = bot.ada.post(bot.channel, "thanks", thread_ts=root.ts)
+    await wait_until(lambda: pause.reached and calls(bot, "chat.startStream"), "the stream")
+    bot.ada.delete(root)
+    await wait_until(lambda: pause.left, "the end of the paid call")
+    await wait_until(lambda: calls(bot, "chat.delete"), "the end of the message")
+    await bot.slack.settle()
+    said = [each.text for each in bot.slack.workspace.channels[bot.channel.id].messages if not each.deleted]
+    assert said[-1] == bob.text
+
+
 async def test_a_question_that_failed_is_asked_again_by_its_button_and_only_once(
     bot: BotHarness, model: str
 ) -> None:

@@ -94,9 +94,20 @@ class EventsApi:
         self._about_message("message_changed", message, fields)
 
     def message_deleted(self, message: Message) -> None:
-        """Tell of a deletion."""
-        fields = {"deleted_ts": message.ts, "previous_message": self.objects.message(message)}
-        self._about_message("message_deleted", message, fields)
+        """Tell of a deletion; a thread with replies keeps a note of Slack's in the place of its first message.
+
+        Source: https://github.com/42wim/matterbridge/issues/600.
+        """
+        previous = self.objects.message(message)
+        if self.workspace.channels[message.channel].goes_on(message.ts):
+            note = {
+                "type": "message", "subtype": "tombstone", "text": "This message was deleted.",
+                "user": "USLACKBOT", "hidden": True, "ts": message.ts, "thread_ts": message.ts,
+            }  # fmt: skip
+            self._about_message("message_changed", message, {"message": note, "previous_message": previous})
+        else:
+            fields = {"deleted_ts": message.ts, "previous_message": previous}
+            self._about_message("message_deleted", message, fields)
 
     def _about_message(self, subtype: str, message: Message, fields: Json) -> None:
         channel = self.workspace.channels[message.channel]

@@ -59,6 +59,10 @@ class Channel:
         if message.thread_ts not in (None, message.ts):
             self.replies.setdefault(message.thread_ts, []).append(message)
 
+    def goes_on(self, ts: str) -> bool:
+        """Return whether the thread under this message has replies, which stay when the message is deleted."""
+        return any(not reply.deleted and reply.visible_to is None for reply in self.replies.get(ts, ()))
+
     def message(self, ts: str) -> "Message | None":
         """Return the message with this ts, ephemeral and deleted ones left out."""
         for message in reversed(self.messages):

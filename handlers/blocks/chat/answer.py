@@ -3,7 +3,7 @@
 from typing import Any
 
 from bot.domain.chat import Answer, Finish, ModelAnswer, ModelRef
-from bot.domain.generation_settings import GenerationSettings
+from bot.domain.generation_settings import GenerationSettings, label_of
 from handlers.blocks.chat.channel_settings import settings_lines
 from handlers.blocks.chat.feedback import feedback_buttons
 from handlers.blocks.chat.links import show_addresses
@@ -227,6 +227,9 @@ def _messages(
         notes.append("This model takes no earlier messages: it saw only the last question.")
     if answered.history_cut:
         notes.append("This thread is longer than the model takes: it saw only the newest messages of it.")
+    if answered.left_out:
+        unused = listed(label_of(name) for name in answered.left_out)
+        notes.append(f"Set here but not sent, because this model does not take it: {unused}.")
     notes += [escape_line(answered.note, 600), after]
     closing = "\n".join(note for note in notes if note)
     messages = []

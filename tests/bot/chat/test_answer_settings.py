@@ -38,7 +38,12 @@ async def test_a_question_stands_before_its_channel_and_the_base_model_decides(h
     assert answered.settings == GenerationSettings(temperature=0.0, top_k=2, max_output_tokens=90)
 
     await based_on(harness, job, "gemini-3.5-flash-lite")
-    await harness.chat.ask(PLACE, "8", model_of(job))
+    plain = await harness.chat.ask(PLACE, "8", model_of(job))
+    assert plain.left_out == ("temperature",)
+    assert not answered.left_out
+    assert await harness.chat.first_left_out(PLACE, plain)
+    assert not await harness.chat.first_left_out(PLACE, plain)
+    assert await harness.chat.first_left_out(replace(PLACE, channel="C0OTHER"), plain)
     assert harness.google.requests.matching(r":(streamG|g)enerateContent")[-1].body["generationConfig"] == {
         "maxOutputTokens": 90,
         "thinkingConfig": {"thinkingLevel": "MINIMAL"},

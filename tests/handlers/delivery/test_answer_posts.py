@@ -57,6 +57,21 @@ async def test_a_post_names_its_question_and_carries_nothing_of_what_was_said(ha
     }
 
 
+async def test_nothing_stays_in_the_channel_where_the_message_that_asks_was_deleted(
+    harness: QuestionHarness,
+) -> None:
+    """Slack posts what is meant for its thread in the channel then, without a word."""
+    said = harness.at.ada.post(harness.at.channel, "seven")
+    harness.at.ada.delete(said)
+    question = harness.question("k", thread=said.ts)
+    await harness.answered(question)
+    await harness.at.until(lambda: harness.at.calls("chat.delete"))
+    await harness.store.withdraw(question.place.team, "k")
+    await harness.settled()
+    assert harness.at.messages("eight") == []
+    assert await harness.conversation(harness.at.channel.id, said.ts) is None
+
+
 @pytest.mark.parametrize("threaded", [False, True])
 async def test_an_answer_of_slacks_that_was_lost_is_no_reason_to_post_again(
     harness: QuestionHarness, threaded: bool

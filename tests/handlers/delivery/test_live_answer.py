@@ -183,6 +183,20 @@ async def test_a_question_that_is_withdrawn_leaves_none_of_its_messages(harness:
     assert one.messages == []
 
 
+async def test_a_thread_that_is_gone_says_nothing_of_streams_in_its_channel(harness: QuestionHarness) -> None:
+    question = in_thread(harness)
+    harness.at.ada.delete(next(each for each in harness.at.channel.messages if each.ts == question.place.thread))
+    asked = await harness.store.add(question)
+    assert asked is not None
+    slack = harness.at.connection
+    pace = LiveAnswers(slack.poster, append_seconds=0.0, edit_seconds=0.01)
+    to = SlackAnswerPoster(slack.idempotent_poster, slack.poster, SYSTEM_CLOCK, None, pace)
+    async with to.show_live(asked, MODEL, StoredLive(harness.store, "k", lambda thread: None)) as show:
+        show("eight")
+        await harness.at.until(lambda: harness.at.calls("chat.delete"))
+    assert pace.may_stream(question.place.channel)
+
+
 async def test_an_explanation_takes_the_place_of_all_messages(harness: QuestionHarness) -> None:
     one = await showing(harness, in_thread(harness))
     await one.grow(LONG, lambda: one.shows("part17"))

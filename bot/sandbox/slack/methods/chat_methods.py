@@ -40,14 +40,20 @@ def metadata(call: Call) -> Json | None:
 
 
 def thread(call: Call, channel: Channel) -> str | None:
-    """Return the root ts of the thread to post into; a reply's own ts leads to its root."""
+    """Return the root ts of the thread to post into; a reply's own ts leads to its root.
+
+    Under a root that was deleted, Slack keeps a thread that has replies. One without replies is gone, and Slack
+    posts what was meant for it in the channel, without a word: https://github.com/slack-go/slack/issues/1571.
+    """
     ts = call.text("thread_ts")
     if not ts:
         return None
     root = channel.message(ts)
-    if root is None:
+    if root is not None:
+        return root.thread_ts or root.ts
+    if not any(each.ts == ts and each.deleted for each in channel.messages):
         raise SlackError("thread_not_found")
-    return root.thread_ts or root.ts
+    return ts if channel.goes_on(ts) else None
 
 
 def bot_message(call: Call, channel: Channel, text: str, blocks: list[Json]) -> Message:

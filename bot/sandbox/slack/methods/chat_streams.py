@@ -15,6 +15,8 @@ def start_stream(call: Call) -> Json:
     """Begin a streamed message in a thread, for one reader where it is not a direct message."""
     channel = call.writable_channel()
     root = thread(call, channel)
+    if root is None and call.text("thread_ts"):
+        raise SlackError("thread_not_found")
     if root is None:
         raise SlackError("invalid_arguments", messages=["[ERROR] missing required field: thread_ts"])
     if channel.kind is not ChannelKind.IM:

@@ -62,9 +62,9 @@ def replies(call: Call) -> Json:
     channel = call.readable_channel()
     ts = call.required("ts")
     root = channel.message(ts)
-    if root is None:
+    if root is None and not channel.goes_on(ts):
         raise SlackError("thread_not_found")
-    root_ts = root.thread_ts or root.ts
+    root_ts = ts if root is None else root.thread_ts or root.ts
     thread = [message for message in channel.messages if message.ts == root_ts]
     thread += filter(_range(call), channel.replies.get(root_ts, ()))
     page, cursor = _page(call, [message for message in thread if _visible(message)])

@@ -75,3 +75,15 @@ async def test_edits_and_deletions_by_the_app_itself_are_told_too(
         "message_changed", "two", posted,
     )  # fmt: skip
     assert (deleted["subtype"], deleted["deleted_ts"]) == ("message_deleted", posted)
+
+
+async def test_the_first_message_of_a_thread_with_replies_that_is_deleted_is_told_as_an_edit_by_slack(
+    slack: SlackStandIn, ana: Person, general: Channel
+) -> None:
+    root = ana.post(general, "first")
+    ana.post(general, "reply", thread_ts=root.ts)
+    ana.delete(root)
+    told = events(slack)[-1]
+    assert told["subtype"] == "message_changed"
+    assert (told["message"]["subtype"], told["message"]["user"]) == ("tombstone", "USLACKBOT")
+    assert (told["message"]["ts"], told["previous_message"]["user"]) == (root.ts, ana.id)

@@ -57,6 +57,21 @@ async def test_metadata_comes_back_in_history_only_when_asked_for(
     assert full["metadata"] == described
 
 
+async def test_under_a_first_message_that_was_deleted_a_thread_with_replies_goes_on_and_another_is_left(
+    client: AsyncWebClient, general: Channel, ana: Person
+) -> None:
+    with_replies, alone = ana.post(general, "first"), ana.post(general, "second")
+    ana.post(general, "reply", thread_ts=with_replies.ts)
+    ana.delete(with_replies)
+    ana.delete(alone)
+    inside = await client.chat_postMessage(channel=general.id, text="x", thread_ts=with_replies.ts)
+    outside = await client.chat_postMessage(channel=general.id, text="y", thread_ts=alone.ts)
+    assert inside["message"]["thread_ts"] == with_replies.ts
+    assert "thread_ts" not in outside["message"]
+    thread = await client.conversations_replies(channel=general.id, ts=with_replies.ts)
+    assert [each["text"] for each in thread["messages"]] == ["reply", "x"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
