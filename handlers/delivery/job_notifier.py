@@ -23,7 +23,7 @@ from bot.ports.workspace_members import WorkspaceMembers
 from bot.spending.price_table import PriceTable
 from bot.spending.retirement import base_of, retirement_of, successor_of
 from handlers.blocks.chat.channel_model import build_model_deleted, build_model_unshared
-from handlers.blocks.jobs.approval_request import build_approval_request
+from handlers.blocks.jobs.approval_request import build_approval_request, build_hidden_request
 from handlers.blocks.jobs.card import build_card
 from handlers.blocks.jobs.notices import (
     build_approved,
@@ -182,9 +182,13 @@ class JobNotifier:
             logger.debug("could not set the status of a session: %s", error)
 
     async def _ask_approver(self, delivery: _Delivery) -> Delivered:
-        """Ask an approver, or update the message in which they were asked."""
+        """Ask an approver, or update the message in which they were asked.
+
+        It says nothing of the start where another company may read, also where Slack does not say who does.
+        """
         notice, team = delivery.notice, delivery.job.place.team
-        message = build_approval_request(delivery.job)
+        hidden = not is_person(notice.target) and await self._members.is_external(notice.target)
+        message = (build_hidden_request if hidden else build_approval_request)(delivery.job)
         if notice.old_card:
             await self._poster.edit(notice.channel, notice.old_card, message, wait_for_pause=False)
             return Delivered(Place(team, notice.channel), notice.old_card)

@@ -27,6 +27,18 @@ def build_approval_request(job: TuningJob) -> Message:
     return compose(text, blocks)
 
 
+def build_hidden_request(job: TuningJob) -> Message:
+    """Build the message for a channel of approvers that people of another company may read: it names nothing."""
+    text = "A start that waited for the yes of an approver waits no more."
+    if _open(job):
+        text = (
+            "A start waits for the yes of an approver. I do not show it here, because I cannot be sure that only "
+            "people of this workspace read this channel. Approvers who have the role by name are asked in direct "
+            "messages: `/tune roles give approver @PERSON`"
+        )
+    return compose(text, [section(text, "approval_request")])
+
+
 def approval_text(job: TuningJob) -> str:
     """Return why the start waits, what it may cost and until when an approver can decide, as mrkdwn."""
     if job.approval is None:

@@ -60,6 +60,36 @@ async def test_the_session_of_who_asked_is_suspended_until_an_approver_decides(a
         assert at.slack.workspace.agent_sessions[direct.id, ""].status == status
 
 
+@pytest.mark.parametrize("how", ["ours", "shared", "unknown"])
+async def test_approvers_are_told_nothing_of_a_start_where_another_company_may_read(
+    at: SlackHarness, how: str
+) -> None:
+    asked_in = at.slack.add_channel("approvals", at.ada)
+    asked_in.is_ext_shared = how == "shared"
+    if how == "unknown":
+        at.slack.faults.fail("conversations.info", times=None, error="internal_error")
+    await at.add("salaries", NoticeKind.CARD)
+    approval = Approval("It may cost much.", datetime.now(UTC), (asked_in.id,))
+
+    def asked(job: TuningJob, state: JobState = JobState.AWAITING_APPROVAL) -> Change:
+        return Change(replace(job, state=state, approval=approval), notices=[NoticeKind.APPROVAL])
+
+    at.sender.start()
+    await at.jobs.change("salaries", asked)
+    await at.all_sent()
+    (message,) = [each for each in at.messages() if each.channel == asked_in.id]
+    seen = f"{message.text} {message.blocks}"
+    assert ("salaries" in seen) is (how == "ours")
+    assert (at.ada.id in seen) is (how == "ours")
+    assert ("job_approve" in seen) is (how == "ours")
+    assert "waits for the yes" in seen or how == "ours"
+    await at.jobs.change("salaries", lambda job: asked(job, JobState.WAITING))
+    await at.all_sent()
+    (message,) = [each for each in at.messages() if each.channel == asked_in.id]
+    assert message.edits == 1
+    assert ("salaries" in f"{message.text} {message.blocks}") is (how == "ours")
+
+
 async def test_a_post_carries_the_metadata_by_which_it_is_found_again(at: SlackHarness) -> None:
     await at.add("marked")
     at.sender.start()
