@@ -257,7 +257,7 @@ class CheckModal:
             self._proposals.profiles,
             request=replace(request, backend=profile.name),
             recent=await self._recent(requester.place.channel),
-            tuned=await self._proposals.tuned(requester),
+            tuned=await self._proposals.values.tuned(requester),
             obstacle=self._proposals.obstacle(profile.name),
             warnings=self._proposals.warnings(profile.name),
             retirements=self._proposals.retirements(profile.name),

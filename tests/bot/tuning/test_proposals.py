@@ -15,7 +15,7 @@ from bot.errors import BadArgument, FileTooLarge, FileUnavailable, InvalidReques
 from bot.ports.files import FileInfo
 from bot.runtime.doctor import Doctor
 from bot.sandbox.google import BucketSettings
-from bot.tuning.proposals import check_hyperparameters, new_key
+from bot.tuning.proposals import new_key
 from tests.support.backend_harness import BUCKET
 from tests.support.harness import ADA, ASKED_BY_ADA, FILE, PLACE, TEAM, Harness
 from tests.support.workspace_people import build_open_use_cases
@@ -100,8 +100,8 @@ async def test_a_tuned_model_of_the_same_system_can_be_a_base_by_name_or_resourc
         checked = await harness.proposals.check(PLACE, ADA, StartRequest(file=FILE, base_model=wanted))
         assert checked.proposal is not None
         assert checked.proposal.spec.base_model == job.tuned_model
-    assert [model.display_name for model in await harness.proposals.tuned(ASKED_BY_ADA)] == ["first"]
-    assert await harness.proposals.tuned(Requester(ADA, Place("T2", PLACE.channel))) == []
+    assert [model.display_name for model in await harness.proposals.values.tuned(ASKED_BY_ADA)] == ["first"]
+    assert await harness.proposals.values.tuned(Requester(ADA, Place("T2", PLACE.channel))) == []
     error = await refusal(wired_again(harness), StartRequest("gemini", base_model="first", file=FILE))
     assert "no base model 'first' for Gemini API" in error.message
 
@@ -164,19 +164,6 @@ async def test_a_file_over_the_systems_limit_is_refused_before_it_is_read(harnes
     with pytest.raises(FileTooLarge, match=f"takes at most {limit:,}"):
         await use_cases.proposals.check(PLACE, ADA, StartRequest(file=FILE))
     assert not file.was_read
-
-
-def test_hyperparameters_are_judged_by_their_rules(harness: Harness) -> None:
-    vertex, gemini = harness.proposals.profile("vertex"), harness.proposals.profile("gemini")
-    check_hyperparameters(vertex, Hyperparameters(epochs=1, learning_rate_multiplier=0.5, adapter_size=16))
-    for profile, chosen, words in (
-        (vertex, Hyperparameters(adapter_size=3), "not one of 1, 2, 4, 8, 16"),
-        (vertex, Hyperparameters(batch_size=4), "takes no batch_size"),
-        (vertex, Hyperparameters(epochs=2.5), "not a whole number"),  # type: ignore[arg-type]
-        (gemini, Hyperparameters(learning_rate=0.001, learning_rate_multiplier=2.0), "cannot be set together"),
-    ):
-        with pytest.raises(BadArgument, match=words):
-            check_hyperparameters(profile, chosen)
 
 
 async def test_what_was_found_in_a_file_is_remembered_for_its_own_workspace_only(harness: Harness) -> None:
