@@ -12,6 +12,7 @@ from bot.cli import cli
 from bot.runtime.stop_signals import LONGEST_STOP_SECONDS
 from bot.settings import Settings
 from handlers.transport.http_server import HEALTH_PATH, LIVE_PATH, READY_PATH
+from tests.support.pip_packages import install_with_pip
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / ".github" / "deploy"
@@ -75,6 +76,32 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     unit.write_text(UNIT.replace("/opt/tunebot/bin/tunebot", sys.executable))
     done = subprocess.run([analyze, "verify", unit], capture_output=True, text=True)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+@pytest.fixture(scope="session")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with programs that judge such files."""
+    packages = ("kubernetes-validate", "check-jsonschema", "zizmor")
+    return install_with_pip(tmp_path_factory.mktemp("judges"), *packages).parent
+
+
+@pytest.mark.long
+@pytest.mark.outside
+@pytest.mark.parametrize(
+    "command",
+    [
+        "kubernetes-validate --strict .github/deploy/kubernetes.yaml",
+        "check-jsonschema --builtin-schema vendor.compose-spec .github/deploy/compose.yaml",
+        "check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/release.yml",
+        "check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml",
+        "zizmor --offline --no-progress .github/workflows",
+    ],
+)
+def test_other_programs_take_the_files_for_kubernetes_compose_and_github(programs: Path, command: str) -> None:
+    done = subprocess.run(
+        [programs / command.split()[0], *command.split()[1:]], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_unit_and_the_release_type_commands_that_exist() -> None:

@@ -38,7 +38,7 @@ def read_secret_files(given: dict[str, str], names: Sequence[str]) -> list[str]:
         # With an empty text the secret counts as set, so that it is not reported as missing, too.
         given[name] = ""
         try:
-            given[name] = Path(given[variable]).read_text(encoding="utf-8").strip()
+            given[name] = Path(given[variable]).read_text(encoding="utf-8-sig").strip()
         except OSError as error:
             problems.append(f"{variable}: the file cannot be read: {error.strerror}")
         except ValueError:

@@ -3,8 +3,6 @@
 import asyncio
 import json
 import os
-import subprocess
-import venv
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,34 +11,24 @@ import pytest
 
 from bot.sandbox.google import GoogleStandIn
 from tests.bot.sandbox.google.conftest import numbers, pairs_as_vertex_rows
+from tests.support.pip_packages import install_with_pip
 from tests.support.waiting import DEADLINE_SECONDS
 
 pytestmark = [pytest.mark.long, pytest.mark.outside]
 CLIENTS = Path(__file__).parent / "clients"
 
 
-def install(directory: Path, *requirements: str) -> Path:
-    """Make an environment with these packages and return its Python; skip where they cannot be had."""
-    venv.create(directory, with_pip=True)
-    python = directory / "bin" / "python"
-    command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *requirements]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"pip could not install {', '.join(requirements)}: {done.stderr[-300:]}")
-    return python
-
-
 @pytest.fixture(scope="session")
 def new_clients(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Python with google-genai and google-cloud-storage."""
     directory = tmp_path_factory.mktemp("google-clients")
-    return install(directory, "google-genai==3.4.0", "google-cloud-storage==3.17.*")
+    return install_with_pip(directory, "google-genai==3.4.0", "google-cloud-storage==3.17.*")
 
 
 @pytest.fixture(scope="session")
 def former_client(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Python with google-generativeai, which pins libraries that the new clients don't take."""
-    return install(tmp_path_factory.mktemp("former-google-client"), "google-generativeai==0.8.6")
+    return install_with_pip(tmp_path_factory.mktemp("former-google-client"), "google-generativeai==0.8.6")
 
 
 @pytest.fixture
