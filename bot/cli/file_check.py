@@ -16,6 +16,7 @@ from bot.cli.file_options import (
     OUTPUT,
     PICTURES,
     PREFERRED,
+    check_command,
     chunks,
     local_pictures,
     mapping_of,
@@ -111,7 +112,11 @@ def check(
     if as_json:
         click.echo(_report_json(report, trained, epochs, profile, base or profile.base_models[0]))
     else:
-        click.echo(report_text(report, preferred_only=preferred))
+        said = {"--for": backend} if backend != BACKENDS[0] else {}
+        command = check_command(file, input_key, output_key, encoding, pictures, said)
+        if preferred:
+            command += " --preferred"
+        click.echo(report_text(report, command, preferred_only=preferred, repairs=directory is not None))
     if ready and not as_json:
         click.echo(_estimate(report, trained, epochs, profile, base or profile.base_models[0]))
     if directory is not None:

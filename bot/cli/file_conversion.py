@@ -14,6 +14,7 @@ from bot.cli.file_options import (
     OUTPUT,
     PICTURES,
     PREFERRED,
+    check_command,
     chunks,
     local_pictures,
     mapping_of,
@@ -92,6 +93,7 @@ def convert_file(
 ) -> int:
     """Check a file, write it in another dialect, and return the number of its examples. Raises BotError."""
     from bot.datasets import Converter, DatasetChecker, warnings_text
+    from bot.datasets.rows.column_mapping import question_of
     from bot.domain.backend_profile import DatasetLimits
     from bot.domain.datasets import Dialect
     from bot.runtime.atomic_files import atomic_file
@@ -109,10 +111,16 @@ def convert_file(
     report = checker.finish()
     if report.dialect is None or not report.ok:
         finding = report.errors[0]
+        keys = (mapping.input, mapping.output) if mapping is not None else ("", "")
+        advice = finding.advice
+        if (guess := report.guessed_mapping) is not None and mapping is None:
+            named = ["--to", target, "--input", guess.input, "--output", guess.output]
+            command = shlex.join(["tunebot", "convert", click.format_filename(file), *named])
+            advice = f"{question_of(guess)} Then say so: {command}"
         where = f"{report.unit} {finding.lines[0]}: " if finding.lines else ""
         raise BotError(
             f"{file.name} cannot be converted as it is: {where}{finding.message}",
-            f"{finding.advice} See all of it with: tunebot check {shlex.quote(str(file))}",
+            f"{advice} See all of it with: {check_command(file, *keys, encoding, pictures)}",
         )
     if report.asks_for_preferred and not preferred:
         raise BotError(

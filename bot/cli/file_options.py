@@ -2,8 +2,9 @@
 
 import codecs
 import io
+import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -81,6 +82,22 @@ def _in_utf8(
         return decoder.decode(chunk, final).encode()
     except UnicodeError as error:
         raise BotError(f"The file is not in {encoding}: {error}.", "Name another --encoding.") from None
+
+
+def check_command(
+    file: Path,
+    input_key: str,
+    output_key: str,
+    encoding: str,
+    pictures: Path | None,
+    more: Mapping[str, str] | None = None,
+) -> str:
+    """Return the command that checks a file as a person has described it."""
+    said = {"--input": input_key, "--output": output_key, "--pictures": str(pictures or "")} | dict(more or {})
+    if encoding.lower() not in ("utf-8", "utf8"):
+        said["--encoding"] = encoding
+    words = [word for option, value in said.items() if value for word in (option, value)]
+    return shlex.join(["tunebot", "check", click.format_filename(file), *words])
 
 
 def pictures_stay(written: Path | None) -> str:

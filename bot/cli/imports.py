@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shlex
+import shutil
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -49,40 +50,73 @@ def import_job(source: str, target: str, directory: Path, preferred: bool) -> No
     listed. Jobs need the key OPENAI_API_KEY, or OPENAI_API_KEY_FILE, the path of a file that holds it.
     """
     if source and Path(source).is_file():
-        _convert(Path(source), directory, Path(source).name, target, preferred)
+        _convert(Path(source), _written(directory, Path(source).name, target), target, preferred)
         return
+    if source and not source.startswith("ftjob-"):
+        raise BotError(
+            f"{source[:200]!r} is no file here, and no id of a fine-tuning job at OpenAI.",
+            "An id looks like ftjob-abc123; without one, the jobs are listed.",
+        )
     asyncio.run(_import(source, target, directory, preferred))
 
 
 async def _import(source: str, target: str, directory: Path, preferred: bool) -> None:
     async with _openai(os.environ) as openai:
         if not source:
-            for job in await openai.jobs(_SHOWN):
+            jobs = await openai.jobs(_SHOWN)
+            for job in jobs:
                 click.echo(_line(job))
+            if not jobs:
+                click.echo("This key has no fine-tuning jobs.", err=True)
             return
         job = await openai.job(source)
         click.echo(_line(job))
+        files = {"training": job.training_file, "validation": job.validation_file}
+        files = {kind: location for kind, location in files.items() if location}
+        # Before anything is downloaded or written.
+        outs = {kind: _written(directory, f"{job.id}.{kind}.jsonl", target) for kind in files}
         with TemporaryDirectory(prefix="tunebot-import-") as folder:
-            for kind, location in (("training", job.training_file), ("validation", job.validation_file)):
-                if location:
-                    name = (await openai.file(location)).name
-                    downloaded = Path(folder, f"{kind}.jsonl")
-                    size = 0
-                    with _new_file(downloaded) as file:
-                        async for chunk in openai.content(location):
-                            size += file.write(chunk)
-                    click.echo(f"{kind}: {name}, {size:,} bytes")
-                    _convert(downloaded, directory, f"{job.id}.{kind}.jsonl", target, preferred)
+            for kind, location in files.items():
+                name = (await openai.file(location)).name
+                downloaded = Path(folder, f"{job.id}.{kind}.jsonl")
+                size = 0
+                with _new_file(downloaded) as file:
+                    async for chunk in openai.content(location):
+                        size += file.write(chunk)
+                click.echo(f"{kind}: {name}, {size:,} bytes")
+                try:
+                    _convert(downloaded, outs[kind], target, preferred)
+                except BotError as error:
+                    if (kept := _kept(downloaded, directory)) is None:
+                        raise
+                    hint = error.hint.replace(str(downloaded), shlex.quote(str(kept)))
+                    raise BotError(error.message, f"{hint} The file is kept: {kept}") from error
     epochs = f" epochs={job.epochs}" if job.epochs else ""
     name = f" name={shlex.quote(job.suffix)}" if job.suffix else ""
-    click.echo(f"In Slack: /tune start{name}{epochs}, with the files attached; or /tune import {job.id}")
+    with_files = "files" if len(files) > 1 else "file"
+    click.echo(f"In Slack: /tune start{name}{epochs}, with the {with_files} attached; or /tune import {job.id}")
 
 
 def _new_file(path: Path) -> BinaryIO:
     return path.open("xb")
 
 
-def _convert(file: Path, directory: Path, name: str, target: str, preferred: bool) -> None:
+def _kept(downloaded: Path, directory: Path) -> Path | None:
+    """Copy a download that cannot be converted to where a person can check and repair it; None where that fails.
+
+    A file at OpenAI never changes, so one that is there from an earlier time is the same.
+    """
+    kept = directory / downloaded.name
+    if not os.path.lexists(kept):
+        try:
+            shutil.copyfile(downloaded, kept)
+        except OSError:
+            return None
+    return kept
+
+
+def _written(directory: Path, name: str, target: str) -> Path:
+    """Return the path to write to, in a folder that exists. Raises BotError."""
     out = directory / f"{name.removesuffix('.gz').rsplit('.', 1)[0]}.{target}.jsonl"
     if os.path.lexists(out):
         raise BotError(f"{out} exists already.", "Move it, or name another folder with --out.")
@@ -90,6 +124,10 @@ def _convert(file: Path, directory: Path, name: str, target: str, preferred: boo
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BotError(f"{directory} cannot be made: {error.strerror}.", "Name another folder.") from error
+    return out
+
+
+def _convert(file: Path, out: Path, target: str, preferred: bool) -> None:
     examples = convert_file(file, target, None, "utf-8", out, preferred=preferred)
     click.echo(f"{examples:,} examples: {out}")
 

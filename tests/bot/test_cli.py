@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 from decimal import Decimal
 from pathlib import Path
 
@@ -28,6 +29,13 @@ def refused(*words: object) -> str:
     error = run(*words).exception
     assert isinstance(error, BotError)
     return error.message
+
+
+def advised(stdout: str, folder: Path) -> list[str]:
+    """Return the words of the command that a report advises, with a folder in the place of its own word."""
+    command = next(line for line in stdout.splitlines() if line.endswith("--repair DIRECTORY"))
+    words = shlex.split(command.partition("tunebot ")[2])
+    return [*words[:-1], str(folder)]
 
 
 @pytest.fixture
@@ -132,6 +140,23 @@ def test_check_asks_about_its_guess_and_shows_the_options_of_the_command_line(tm
     assert run("check", source, "--input", "the question", "--output", "answer").exit_code == 0
 
 
+def test_an_advice_repeats_all_that_was_said_so_that_it_can_be_followed_from_any_folder(tmp_path: Path) -> None:
+    source, folder = tmp_path / "my rows.jsonl", tmp_path / "repaired"
+    long = "a" * 6_000
+    rows = [{"q": "1", "a": "2"}, {"q": "3", "a": ""}, {"q": "5", "a": long}]
+    source.write_bytes(jsonl(*rows))
+    result = run("check", source, "--for", "gemini", "--input", "q", "--output", "a")
+    repaired = run(*advised(result.stdout, folder))
+    # The limit of this backend, and the named keys.
+    assert rows_of((folder / "my rows.repaired.jsonl").read_bytes()) == rows[:1]
+    assert "This writes the rows that can be kept" not in repaired.stdout
+    error = run("convert", source, "--to", "vertex").exception
+    assert isinstance(error, BotError)
+    source.write_bytes(jsonl(rows[0]))
+    converted = run(*shlex.split(error.hint.partition("tunebot ")[2].partition(" See all")[0]))
+    assert rows_of(converted.stdout_bytes) == [contents("user: 1", "model: 2")]
+
+
 def test_a_file_in_another_encoding_is_read_where_a_person_names_it(tmp_path: Path) -> None:
     source = tmp_path / "rows.csv"
     source.write_bytes("Frage;Antwort\nWo ist der Schlüssel?;Beim Pförtner.\n".encode("cp1252"))
@@ -140,9 +165,8 @@ def test_a_file_in_another_encoding_is_read_where_a_person_names_it(tmp_path: Pa
     assert result.exit_code == 1
     assert "It looks like Windows-1252" in result.stdout
     assert "Is the file written in cp1252?" in result.stdout
-    assert "tunebot check rows.csv --encoding cp1252 --repair DIRECTORY" in result.stdout
-    offered = ["--encoding", "cp1252", "--repair", tmp_path / "repaired"]
-    assert run("check", source, *named, *offered).exit_code == 0
+    assert "--encoding cp1252 --repair DIRECTORY" in result.stdout
+    assert run(*advised(result.stdout, tmp_path / "repaired")).exit_code == 0
     [row] = rows_of((tmp_path / "repaired" / "rows.repaired.jsonl").read_bytes())
     assert row == {"Frage": "Wo ist der Schlüssel?", "Antwort": "Beim Pförtner."}
     result = run("convert", source, "--to", "gemini", "--encoding", "cp1252", *named)

@@ -10,20 +10,25 @@ from bot.domain.datasets import FieldMapping
 _BAR = 30
 
 
-def report_text(report: DatasetReport, *, preferred_only: bool = False) -> str:
+def report_text(
+    report: DatasetReport, command: str = "", *, preferred_only: bool = False, repairs: bool = False
+) -> str:
     """Return the report as lines of plain text without colours.
 
-    With `preferred_only` a person has said already that only the preferred answers are to be learned.
+    `command` is the command that checked the file, with all that was said: an advice repeats it. With
+    `preferred_only` a person has said already that only the preferred answers are to be learned. With `repairs`
+    the repair follows.
     """
+    command = command or f"tunebot check {shlex.quote(report.name)}"
     parts = [_head(report)]
     if report.errors:
         parts.append("\n".join(["Errors", *(_finding(f, report.unit) for f in report.errors)]))
     if report.guessed_mapping is not None and report.dialect is None:
-        parts.append(_guess(report.guessed_mapping, report.name))
+        parts.append(_guess(report.guessed_mapping, command))
     if report.asks_for_preferred and not preferred_only:
-        parts.append(_preferred(report.name))
+        parts.append(_preferred(command))
     parts += [
-        _encoding(finding.field, report.name)
+        _encoding(finding.field, command)
         for finding in report.errors
         if finding.rule in ("not-utf8", "utf-16") and finding.field
     ]
@@ -34,7 +39,8 @@ def report_text(report: DatasetReport, *, preferred_only: bool = False) -> str:
     if report.examples:
         parts.append(_histogram("Input characters", report.inputs))
         parts.append(_histogram("Output characters", report.outputs))
-    parts.append(_conclusion(report, asks=report.asks_for_preferred and not preferred_only))
+    asks = report.asks_for_preferred and not preferred_only
+    parts.append(_conclusion(report, "" if repairs else command, asks=asks))
     return "\n\n".join(parts) + "\n"
 
 
@@ -73,18 +79,18 @@ def _finding(finding: Finding, unit: str) -> str:
     return f"{first}\n    {finding.advice}" if finding.advice else first
 
 
-def _guess(mapping: FieldMapping, name: str) -> str:
+def _guess(mapping: FieldMapping, command: str) -> str:
     keys = f"--input {shlex.quote(mapping.input)} --output {shlex.quote(mapping.output)}"
-    return f"{question_of(mapping)}\nThen say so: tunebot check {shlex.quote(name)} {keys}"
+    return f"{question_of(mapping)}\nThen say so: {command} {keys}"
 
 
-def _preferred(name: str) -> str:
+def _preferred(command: str) -> str:
     question = "Should the model learn the preferred answers, and nothing of the others?"
-    return f"{question}\nThen say so: tunebot check {shlex.quote(name)} --preferred"
+    return f"{question}\nThen say so: {command} --preferred"
 
 
-def _encoding(codec: str, name: str) -> str:
-    command = f"tunebot check {shlex.quote(name)} --encoding {codec} --repair DIRECTORY"
+def _encoding(codec: str, command: str) -> str:
+    command = f"{command} --encoding {codec} --repair DIRECTORY"
     return f"Is the file written in {codec}?\nThen this writes it as UTF-8, for you to look at: {command}"
 
 
@@ -108,7 +114,7 @@ def _histogram(title: str, histogram: Histogram) -> str:
     return "\n".join([f"{title} (mean {histogram.mean:,.0f}, longest {histogram.longest:,})", *rows])
 
 
-def _conclusion(report: DatasetReport, *, asks: bool) -> str:
+def _conclusion(report: DatasetReport, command: str, *, asks: bool) -> str:
     if report.ok and asks:
         return "Not yet: answer the question first."
     if report.ok:
@@ -118,9 +124,9 @@ def _conclusion(report: DatasetReport, *, asks: bool) -> str:
         text = f"Not yet: {bad:,} of {report.rows:,} rows must be put right or taken out."
     else:
         text = "Not yet: put the errors right and check again."
-    if not report.repairable:
+    if not report.repairable or not command:
         return text
-    repair = f"tunebot check {shlex.quote(report.name)} --repair DIRECTORY"
+    repair = f"{command} --repair DIRECTORY"
     return f"{text}\nThis writes the rows that can be kept, and the others with reasons: {repair}"
 
 

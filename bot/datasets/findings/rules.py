@@ -25,33 +25,33 @@ _REPAIR = "Shorten it or take the row out; the repaired file leaves it out."
 
 RULES: dict[str, Rule] = {
     # The file as a whole.
-    "empty-file": Rule(ERROR, "The file holds no example.", "Attach a file with one example on each line.", True),
+    "empty-file": Rule(ERROR, "The file holds no example.", "Write a file with one example on each line.", True),
     "html-page": Rule(
         ERROR,
         "This is an HTML page, not a training file.",
-        "Export the rows as JSONL or CSV, and attach that.",
+        "Export the rows as JSONL or CSV, and use that file.",
         True,
     ),
     "not-a-text-file": Rule(
-        ERROR, "This is {detail}, not a training file.", "Export it as JSONL or CSV and attach that.", True
+        ERROR, "This is {detail}, not a training file.", "Export it as JSONL or CSV, and use that file.", True
     ),
     "utf-16": Rule(ERROR, "The text is {value}, not UTF-8.", "Save the file as UTF-8.", True),
     "sign-in-page": Rule(
         ERROR,
         "This is a sign-in page, not a training file.",
-        "Check the bot's files:read scope, or attach the file again.",
+        "Download the file again. In Slack, check also that the bot has the scope files:read.",
         True,
     ),
     "error-page": Rule(
         ERROR,
         "This is an error message of a server ({value}), not a training file.",
-        "Download the file again, and look at it before you attach it.",
+        "Download the file again, and look what is in it.",
         True,
     ),
     "lfs-pointer": Rule(
         ERROR,
         "This is a Git LFS pointer: it names the file, and does not hold it.",
-        "Run `git lfs pull`, and attach the file itself.",
+        "Run `git lfs pull`, and use the file itself.",
         True,
     ),
     "slack-export": Rule(
@@ -82,10 +82,10 @@ RULES: dict[str, Rule] = {
         ERROR, "The table or its rows are over {limit:,} bytes.", "Export it as JSONL, which may be larger.", True
     ),
     "several-files": Rule(
-        ERROR, "The archive holds several files, {value} among them.", "Attach the one file to train on.", True
+        ERROR, "The archive holds several files, {value} among them.", "Use the one file to train on.", True
     ),
     "broken-zip": Rule(
-        ERROR, "The zip archive cannot be read: {detail}.", "Attach the file as it is, or compress it anew.", True
+        ERROR, "The zip archive cannot be read: {detail}.", "Use the file as it is, or compress it anew.", True
     ),
     "doubled-column": Rule(
         ERROR,
@@ -94,7 +94,10 @@ RULES: dict[str, Rule] = {
         True,
     ),
     "broken-gzip": Rule(
-        ERROR, "The gzip file is broken or cut off: {detail}.", "Compress it again, or attach it as it is.", True
+        ERROR,
+        "The gzip file is broken or cut off: {detail}.",
+        "Compress it again, or use the file as it is.",
+        True,
     ),
     "broken-array": Rule(
         ERROR,

@@ -148,15 +148,18 @@ _EXPORTS: tuple[tuple[Callable[[Mapping[str, Any]], bool], Export], ...] = (
         _is_job,
         Export("fine-tuning jobs of OpenAI, and not their files", "Take the training file of a job: import that."),
     ),
-    (_is_measurement, Export("measurements of a training", "Attach the file that was trained on instead.")),
-    (_has("cells", "nbformat"), Export("a Jupyter notebook", "Write the rows from it as JSONL, and attach that.")),
+    (_is_measurement, Export("measurements of a training", "Use the file that was trained on instead.")),
+    (
+        _has("cells", "nbformat"),
+        Export("a Jupyter notebook", "Write the rows from it as JSONL, and use that file."),
+    ),
     (
         _is_shortcut,
         Export("a shortcut, not the Google document itself", "Download it as CSV instead."),
     ),
     (
         _is_error,
-        Export("the error message of a server", "Download the file again, and look at it before you attach it."),
+        Export("the error message of a server", "Download the file again, and look what is in it."),
     ),
     (
         _is_transcript,
