@@ -140,7 +140,9 @@ class VertexBackend(TuningBackend):
             raise
         except BotError as error:
             await self._files.discard(stored)
-            raise (refused(error, spec) if spec.moved_from else error) from error
+            if spec.moved_from:
+                raise refused(error, spec) from error
+            raise
         return operation(created)
 
     async def check_start(self) -> None:
