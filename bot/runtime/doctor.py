@@ -13,6 +13,7 @@ from itertools import groupby
 from textwrap import fill
 from typing import Final
 
+from bot.domain.certificates import is_untrusted
 from bot.errors import BotError
 from bot.ports.diagnosis import Check, Diagnosis, Mark, failed, unknown
 from bot.runtime.logs import log_event
@@ -64,7 +65,8 @@ async def _run(check: Check, check_seconds: float) -> Diagnosis:
         async with asyncio.timeout(check_seconds):
             return await check.run()
     except BotError as error:
-        return (unknown if error.passing else failed)(error.message, error.hint)
+        passes = error.passing and not is_untrusted(error)
+        return (unknown if passes else failed)(error.message, error.hint)
     except TimeoutError:
         return unknown(f"No answer within {check_seconds:.0f} seconds.", "Try again; then check the network.")
     except OSError as error:

@@ -12,6 +12,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.backend_profile import BackendProfile
+from bot.domain.certificates import UNTRUSTED_HINT, is_untrusted
 from bot.domain.place import Place
 from bot.errors import RetryLater
 from bot.ports.clock import Clock
@@ -181,6 +182,12 @@ class SlackChecks:
 
 def _unreachable(settings: Settings, error: Exception) -> RetryLater:
     why = slack_status(error) if isinstance(error, SlackApiError) else type(error).__name__
+    if is_untrusted(error):
+        found = RetryLater(
+            f"This machine does not trust the certificate that answers at {settings.slack_api_url}.", 60.0
+        )
+        found.hint = UNTRUSTED_HINT
+        return found
     found = RetryLater(f"Slack cannot be reached at {settings.slack_api_url} ({why}).", 60.0)
     found.hint = "Check the network, the proxy and SLACK_API_URL: curl -sS https://slack.com/api/api.test"
     return found

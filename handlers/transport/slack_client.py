@@ -13,6 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.domain.backoff import Backoff
+from bot.domain.certificates import UNTRUSTED_HINT, is_untrusted
 from bot.errors import BotError, SettingsError
 from bot.settings import Settings
 from handlers.slack_errors import CALL_ERRORS, NETWORK_ERRORS, TOKEN_REFUSED, slack_code, slack_status
@@ -120,6 +121,11 @@ async def log_in(settings: Settings, client: AsyncWebClient) -> Identity:
                 return await _log_in(settings, client)
     except CALL_ERRORS as error:
         why = slack_status(error) if isinstance(error, SlackApiError) else type(error).__name__
+        if is_untrusted(error):
+            raise BotError(
+                f"This machine does not trust the certificate that answers at {settings.slack_api_url}.",
+                UNTRUSTED_HINT,
+            ) from error
         raise BotError(
             f"Slack cannot be reached at {settings.slack_api_url} ({why}).", "Check the network and SLACK_API_URL."
         ) from error

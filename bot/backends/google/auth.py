@@ -24,6 +24,7 @@ from google.auth.transport import Request
 from bot.backends.google.default_credentials import HttpxRequest, find_default_credentials, token_client
 from bot.backends.google.error_hints import TRY_LATER
 from bot.backends.google.google_errors import sanitize
+from bot.domain.certificates import UNTRUSTED_HINT, is_untrusted
 from bot.errors import GoogleError, GoogleUnavailable, NotAuthenticated
 from bot.ports.diagnosis import Check, Diagnosis, failed, good, limited
 
@@ -181,6 +182,9 @@ def _translate(error: GoogleAuthError) -> GoogleError:
 
     The text of google-auth's own error may hold a whole answer of the token server, so it is sanitized.
     """
+    if is_untrusted(error):
+        said = "This machine does not trust the certificate that answers for Google's token server."
+        return GoogleUnavailable(said, UNTRUSTED_HINT)
     if isinstance(error, _PASSING) or error.retryable:
         return GoogleUnavailable("Google's token server cannot be reached.", TRY_LATER)
     if isinstance(error, DefaultCredentialsError):

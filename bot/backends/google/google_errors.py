@@ -20,6 +20,7 @@ import re2  # type: ignore[import-untyped]
 
 from bot.backends.google.error_hints import LONGEST_READ, TRY_LATER, hint_for, says_too_many_tunings
 from bot.backends.google.json_fields import Json, integer, number, record, records, text
+from bot.domain.certificates import UNTRUSTED_HINT, is_untrusted
 from bot.domain.jobs import Failure
 from bot.errors import (
     AlreadyExists,
@@ -159,6 +160,11 @@ def is_from_google(http_status: int, status: Mapping[str, Any], *, storage: bool
 def network_error(error: httpx.RequestError | httpx.InvalidURL) -> GoogleUnavailable:
     """Return the error for a request that got no answer."""
     kind = GoogleUnavailable if isinstance(error, NOTHING_SENT) else AnswerLost
+    if is_untrusted(error):
+        found = kind("This machine does not trust the certificate that answers for Google.", UNTRUSTED_HINT)
+        # What repeats a request raises this error without the cause.
+        found.__cause__ = error
+        return found
     match error:
         case httpx.ConnectTimeout() | httpx.ConnectError() | httpx.UnsupportedProtocol() | httpx.InvalidURL():
             return kind("Google cannot be reached.", TRY_LATER)

@@ -19,6 +19,7 @@ from click.testing import CliRunner
 from bot.app import google_options, installation_checks
 from bot.backends import open_google
 from bot.cli import cli
+from bot.errors import BotError
 from bot.ports.diagnosis import Check, Diagnosis, Mark
 from bot.runtime.doctor import run_checks
 from bot.runtime.logs import RedactingFormatter
@@ -29,8 +30,10 @@ from bot.settings import Settings
 from bot.spending.price_table import read_price_table
 from handlers.slack_errors import SAID_OF_TOKENS
 from handlers.transport.manifest import manifest
+from handlers.transport.slack_client import log_in
 from handlers.transport.slack_connection import open_slack_client
 from storage.database_checks import database_checks
+from tests.support.connect_proxy import tls_in_front, write_certificate
 from tests.support.doctor_faults import BUCKET, FAULTS, MACHINE, Found, Installation, silent_slack
 
 
@@ -151,6 +154,27 @@ async def test_where_slack_is_away_nothing_is_called_wrong(
     rows = await installation.rows(monkeypatch)
     assert (rows["slack.bot_token"].mark, rows["slack.scopes"].mark) == (Mark.UNKNOWN, Mark.UNKNOWN)
     assert rows["google.vertex"].mark is Mark.GOOD
+
+
+async def test_a_proxy_that_opens_tls_is_a_fault_with_its_fix_and_refuses_the_start(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate = write_certificate(installation.directory / "proxy.pem", ["localhost"])
+    async with (
+        tls_in_front(installation.slack.origin, certificate) as slack_port,
+        tls_in_front(installation.google.url, certificate) as google_port,
+    ):
+        slack_url, google_url = f"https://localhost:{slack_port}", f"https://localhost:{google_port}"
+        installation.changes |= {"SLACK_API_URL": f"{slack_url}/api", "STORAGE_EMULATOR_HOST": google_url}
+        rows = await installation.rows(monkeypatch)
+        for name in ("slack.bot_token", "slack.socket", "google.bucket"):
+            assert rows[name].mark is Mark.FAILED
+            assert "does not trust the certificate" in rows[name].fact
+            assert "set SSL_CERT_FILE to a file with its certificate" in rows[name].fix
+        settings = Settings.read(installation.variables())
+        async with open_slack_client(settings) as client:
+            with pytest.raises(BotError, match="does not trust the certificate that answers at https://localhost"):
+                await log_in(settings, client)
 
 
 def test_wrong_settings_are_rows_with_their_fix_and_a_status_for_scripts(
