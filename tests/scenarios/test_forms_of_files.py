@@ -40,6 +40,10 @@ async def test_the_form_reports_what_is_right_and_its_way_out_leads_on(bot: BotH
     assert "--" not in shown
     if expected.errors and not expected.errors[0].lines:
         assert words(expected.errors[0].advice)[:60] in shown
+    if expected.asks_for_preferred and expected.repairable:
+        # The question comes before the repair.
+        await bot.ada.click(report, "report_check")
+        report = await bot.slack.workspace.wait_for_view(bot.ada.id, lambda view: "report_repair" in buttons(view))
     if "report_repair" not in buttons(report):
         assert not expected.repairable
         return
