@@ -58,7 +58,8 @@ class StartedJob:
 class TunedModel:
     """A tuned model that Google lists, from this bot or not. `endpoint` is the resource that answers questions.
 
-    `defaults` are the settings that Google keeps with the model for questions that set none.
+    `defaults` are the settings that Google keeps with the model for questions that set none. `origin` is known
+    where a Tunebot started the tuning and the system keeps labels, also if this database knows no such job.
     """
 
     backend: str
@@ -69,3 +70,4 @@ class TunedModel:
     state: str = ""
     created_at: datetime | None = None
     defaults: GenerationSettings = NO_SETTINGS
+    origin: Origin | None = None

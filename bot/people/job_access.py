@@ -138,8 +138,31 @@ class JobAccess:
     async def visible_models(self, requester: Requester, models: Sequence[TunedModel]) -> Sequence[TunedModel]:
         """Return Google's models without those of jobs that the person may not see. Raises StorageError."""
         jobs = await self._jobs.with_resources([each for model in models for each in _resources_of(model)])
+        known = {name for job in jobs for name in job.resources}
         hidden = {name for job in jobs if not await self.may_see(requester, job) for name in job.resources}
-        return [model for model in models if hidden.isdisjoint(_resources_of(model))]
+        return [
+            model
+            for model in models
+            if hidden.isdisjoint(_resources_of(model))
+            and (not known.isdisjoint(_resources_of(model)) or await self.may_see_unknown(requester, model))
+        ]
+
+    async def may_see_unknown(self, requester: Requester, model: TunedModel) -> bool:
+        """Return whether a model of which the database knows no job exists for this person here.
+
+        Another Tunebot on the same project made it, or this one before its database was lost. Then it belongs to
+        the channel that its labels name. One that no Tunebot made is everybody's. Raises StorageError.
+        """
+        made = model.origin
+        if made is None:
+            return True
+        if made.team != requester.team or not await self._roles.belongs(requester):
+            return False
+        if requester.place.channel == made.channel:
+            return True
+        return requester.place.is_direct and (
+            requester.user == made.owner or await self._reads(requester, made.channel)
+        )
 
     async def job_of(self, model: ModelRef | TunedModel | str) -> TuningJob | None:
         """Return the job that made a model, of any workspace; None for a model that no job made.

@@ -120,7 +120,8 @@ class StartValues:
         except GoogleError as error:
             logger.info("whether %s exists is not known: %s", base_model, error)
             return
-        if found is None:
+        job = await self._access.job_of(base_model)
+        if found is None or (job is None and not await self._access.may_see_unknown(requester, found)):
             raise await self._no_tuned_base(requester, profile, base_model)
 
     async def _no_tuned_base(self, requester: Requester, profile: BackendProfile, wanted: str) -> BadArgument:

@@ -15,7 +15,7 @@ from bot.backends.google.http import GoogleHttp
 from bot.backends.google.json_fields import Json, record, records, text
 from bot.backends.google.list_search import read_pages
 from bot.backends.vertex.resource_names import VertexHosts, VertexName
-from bot.backends.vertex.tuning_job_wire import endpoints, tuned_model
+from bot.backends.vertex.tuning_job_wire import endpoints, origin, tuned_model
 from bot.domain.backoff import Backoff
 from bot.domain.operations import TunedModel
 from bot.errors import BadArgument, GoogleError, GoogleUnavailable, NotFoundAtGoogle
@@ -75,7 +75,9 @@ class VertexModels:
             found = await self._http.read(self._hosts.url(str(name)))
         except NotFoundAtGoogle:
             return None
-        return TunedModel(self._backend, text(found.get("name")), "", text(found.get("displayName")))
+        return TunedModel(
+            self._backend, text(found.get("name")), "", text(found.get("displayName")), origin=origin(found)
+        )
 
     async def delete(self, model: TunedModel) -> None:
         """Delete each endpoint that serves only this model, then the model; a missing one is no error."""

@@ -149,6 +149,7 @@ def tuned_model(backend: str, job: Json) -> TunedModel | None:
         base_model=text(job.get("baseModel")) or text(record(job.get("preTunedModel")).get("tunedModelName")),
         state=text(job.get("state")).removeprefix("JOB_STATE_"),
         created_at=timestamp(job.get("endTime")) or timestamp(job.get("createTime")),
+        origin=origin(job),
     )
 
 
@@ -158,16 +159,22 @@ def started_job(job: Json) -> StartedJob | None:
     key, created_at = text(labels.get(LABEL)), timestamp(job.get("createTime"))
     if not key or created_at is None:
         return None
-    installation = text(labels.get(_INSTALLATION))
-    slack = [text(labels.get(name)).upper() for name in (_TEAM, _CHANNEL, _USER)]
     return StartedJob(
         key=key,
         operation=operation(job),
         name=text(job.get("tunedModelDisplayName")) or key,
         base_model=text(job.get("baseModel")) or text(record(job.get("preTunedModel")).get("tunedModelName")),
-        origin=Origin(installation, *slack) if installation and all(slack) else None,
+        origin=origin(job),
         created_at=created_at,
     )
+
+
+def origin(resource: Json) -> Origin | None:
+    """Return who started the tuning, from the labels of the job or of its model; None where they do not say it."""
+    labels = record(resource.get("labels"))
+    installation = text(labels.get(_INSTALLATION))
+    slack = [text(labels.get(name)).upper() for name in (_TEAM, _CHANNEL, _USER)]
+    return Origin(installation, *slack) if installation and all(slack) else None
 
 
 def endpoints(job: Json) -> list[str]:

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from bot.domain.jobs import JobState
+from bot.domain.operations import Origin, TunedModel
 from bot.domain.place import Place, Requester
 from bot.domain.requests import StartRequest
 from bot.domain.roles import Role, RoleGrant
-from bot.errors import Forbidden, NoSuchJob, Outdated
+from bot.errors import BadArgument, Forbidden, NoSuchJob, Outdated
 from bot.people.job_access import JobAccess, known_in
 from bot.people.roles import OWN_JOB, Deed, Roles
 from handlers.assembly import UseCases
@@ -297,3 +298,49 @@ async def test_an_owner_who_became_a_guest_or_left_the_company_only_stops_what_c
         who = Requester(user, Place(STORED_TEAM, ELSEWHERE), present)
         may = {deed for deed in OWN_JOB if await access.may_decide(who, mine, deed)}
         assert may == {Deed.CANCEL}
+
+
+MADE = "projects/1/locations/us-central1/models/7@1"
+STRANGE = TunedModel("vertex", MADE, "projects/1/locations/us/endpoints/7", "salaries")
+
+
+@pytest.mark.parametrize(
+    ("team", "channel", "user", "here", "seen"),
+    [
+        (TEAM, PRIVATE, "U0ADA", PRIVATE, True),
+        (TEAM, PRIVATE, "U0BOB", PRIVATE, True),
+        (TEAM, PRIVATE, "U0GUEST", PRIVATE, False),
+        (TEAM, PRIVATE, "U0ADA", ELSEWHERE, False),  # Its answers would leave the channel.
+        (TEAM, PRIVATE, "U0ADA", WITH_BOT, True),
+        (TEAM, PRIVATE, "U0BOB", WITH_BOT, True),
+        (TEAM, PRIVATE, "U0EVE", WITH_BOT, False),
+        (TEAM, PRIVATE, "U0ADMIN", ELSEWHERE, False),
+        ("T0OTHER", PRIVATE, "U0ADA", PRIVATE, False),
+    ],
+)
+async def test_a_model_of_which_the_database_knows_no_job_belongs_to_the_channel_of_its_labels(
+    harness: Harness, team: str, channel: str, user: str, here: str, seen: bool
+) -> None:
+    """Another Tunebot made it on the same project, or this one before its database was lost."""
+    access = access_of(harness)
+    model = replace(STRANGE, origin=Origin("0123456789abcdef", team, channel, "U0ADA"))
+    who = Requester(user, Place(TEAM, here))
+    assert list(await access.visible_models(who, [model, STRANGE])) == ([model] if seen else []) + [STRANGE]
+
+
+async def test_a_private_model_of_another_tunebot_is_neither_asked_nor_tuned_again_by_its_name(
+    harness: Harness,
+) -> None:
+    made = await harness.tuned("salaries")
+    await harness.forget_jobs()
+    elsewhere = Requester(BOB, Place(TEAM, OTHER_CHANNEL))
+    for name in ("salaries", made.tuned_model, made.endpoint):
+        with pytest.raises(NoSuchJob, match="I know no model named"):
+            await harness.chat.find(elsewhere, name)
+        with pytest.raises(NoSuchJob):
+            await harness.chat.use(elsewhere, name)
+    request = StartRequest("vertex", base_model=made.tuned_model, name="stolen", file=FILE)
+    with pytest.raises(BadArgument, match="has no tuned model"):
+        await harness.proposals.check(elsewhere.place, BOB, request)
+    assert (await harness.chat.find(Requester(ADA, PLACE), "salaries")).endpoint == made.endpoint
+    assert (await harness.proposals.check(PLACE, ADA, request)).proposal is not None
