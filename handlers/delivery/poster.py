@@ -130,10 +130,11 @@ class Poster:
         *,
         metadata: dict[str, Any] | None = None,
         wait_for_pause: bool = True,
+        as_it_is: bool = False,
     ) -> None:
         """Replace the message, always with text and blocks: an update without blocks would remove them.
 
-        Where Slack refuses the message itself, its text replaces it without blocks.
+        Where Slack refuses the message itself, its text replaces it without blocks, unless it is taken `as_it_is`.
         """
 
         async def send(message: Message) -> str:
@@ -148,7 +149,10 @@ class Poster:
                 )
             return ts
 
-        await self._send_accepted(Method.EDIT, send, message, wait_for_pause)
+        if as_it_is:
+            await self._send(Method.EDIT, partial(send, message), wait_for_pause)
+        else:
+            await self._send_accepted(Method.EDIT, send, message, wait_for_pause)
 
     async def delete(self, channel: str, ts: str) -> None:
         """Delete a message of the bot. Raises SlackApiError, NETWORK_ERRORS."""

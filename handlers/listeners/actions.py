@@ -78,7 +78,7 @@ class Actions:
 
     async def job_cancel(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
         await ack()
-        self._spawn(self._cancel(requester, body), body)
+        self._spawn(self._cancel(requester, body), body, too_late=True, once=not _answers_question(body))
 
     async def _cancel(self, requester: Requester, body: Body) -> None:
         job = await self._job(requester, body)
@@ -99,7 +99,7 @@ class Actions:
 
     async def job_delete(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
         await ack()
-        self._spawn(self._delete(requester, body), body)
+        self._spawn(self._delete(requester, body), body, too_late=True)
 
     async def _delete(self, requester: Requester, body: Body) -> None:
         job = await self._job(requester, body)
@@ -202,8 +202,10 @@ class Actions:
         """Return the job of the button: its key alone opens nothing. Raises NoSuchJob, also for a hidden one."""
         return await self._access.get(requester, pressed_value(body))
 
-    def _spawn(self, work: Coroutine[Any, Any, None], body: Body) -> None:
-        self._tasks.spawn(report_press(work, body, self._poster), "button")
+    def _spawn(
+        self, work: Coroutine[Any, Any, None], body: Body, *, too_late: bool = False, once: bool = False
+    ) -> None:
+        self._tasks.spawn(report_press(work, body, self._poster, too_late=too_late, once=once), "button")
 
 
 def _answers_question(body: Body) -> bool:

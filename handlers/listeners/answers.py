@@ -9,7 +9,7 @@ from bot.domain.place import Requester
 from bot.runtime.background_tasks import BackgroundTasks
 from handlers.blocks.chat.answer import build_shared
 from handlers.blocks.chat.two_answers import build_voted, read_choice
-from handlers.delivery.dead_buttons import pressed_value
+from handlers.delivery.dead_buttons import pressed_value, report_press
 from handlers.delivery.poster import Poster
 from handlers.delivery.question_tasks import QuestionTasks
 from handlers.errors import report_errors
@@ -41,8 +41,8 @@ class AnswerListeners:
         """Ask a question again that failed, or whose answer ended early."""
         await ack()
         respond = self._poster.respond_to(body["response_url"])
-        key = pressed_value(body)
-        self._tasks.spawn(report_errors(self._questions.try_again(key, requester, respond), respond), "button")
+        asked = self._questions.try_again(pressed_value(body), requester, respond)
+        self._tasks.spawn(report_press(asked, body, self._poster, once=True), "button")
 
     async def share(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
         """Post a private answer in the channel in which it was asked for."""

@@ -37,6 +37,12 @@ async def test_a_job_without_a_new_step_is_called_stuck_in_its_thread_and_can_be
         assert buttons(again) == {"job_cancel": "Cancel"}
         await bot.ada.click(again, "job_cancel")
         await bot.message("standing still", "was cancelled", thread=card.ts)
+        await wait_until(lambda: not buttons(again), "the end of a button that was pressed")
+        assert buttons(notice) == {"job_cancel": "Cancel"}
+        await bot.ada.click(notice, "job_cancel")
+        await bot.message("has already been cancelled")
+        await wait_until(lambda: not buttons(notice), "the end of a button that came too late")
+        assert "has shown no new step" in shown_in(notice)
         assert len(bot.messages("seems stuck", thread=card.ts)) == 2
 
 

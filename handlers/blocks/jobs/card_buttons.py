@@ -101,7 +101,11 @@ def build_buttons(job: TuningJob, profile: BackendProfile) -> list[Block]:
         successor = job.retirement_told is not None
         if successor and profile.moves_tuned_models and job.tuned_model:
             elements.append(build_move_button(job))
-        elements.append(build_successor_button(job) if successor else build_tune_again_button(job))
+        if successor:
+            elements.append(build_successor_button(job))
+    offered = {element["action_id"] for element in elements}
+    if job.state.ended and job.state is not JobState.LOST and not offered & {SUCCESSOR_ACTION, TUNE_AGAIN_ACTION}:
+        elements.append(build_tune_again_button(job))
     if job.in_doubt or job.state is JobState.LOST:
         elements.append(build_forget_button(job))
     elif job.state.ended and job.tuned_model:

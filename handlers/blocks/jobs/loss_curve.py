@@ -43,13 +43,19 @@ class LossCurve:
 
     def labels(self, points: Sequence[Snapshot]) -> list[str]:
         """Return the step of each point; the first one of an epoch names the epoch, where that is known."""
-        labels, before = [], 0
+        marks = self.marks(points)
+        return [
+            f"{each.step}{f' · {mark}' if mark else ''}"[:_LABEL] for each, mark in zip(points, marks, strict=True)
+        ]
+
+    def marks(self, points: Sequence[Snapshot]) -> list[str]:
+        """Return `epoch 2` for the first point of an epoch, where that is known, and an empty text for others."""
+        marks, before = [], 0
         for each in points:
             epoch = self._epoch(each.step)
-            mark = f" · epoch {epoch}" if epoch > before and self.epochs > 1 else ""
-            labels.append(f"{each.step}{mark}"[:_LABEL])
+            marks.append(f"epoch {epoch}" if epoch > before and self.epochs > 1 else "")
             before = epoch
-        return labels
+        return marks
 
     def _epoch(self, step: int) -> int:
         if not self.epochs or not self.total_steps:
@@ -66,8 +72,11 @@ class LossCurve:
             text += f", {_direction(first.mean_loss, last.mean_loss)} {loss(first.mean_loss)}"
             text += f" at step {first.step:,}"
         text += "."
-        if trained := _correct_text(last.correct, last.predictions):
-            text += f" {trained[:1].upper()}{trained[1:]}."
+        if trained := self.measured(_correct):
+            latest = trained[-1]
+            correct = _correct_text(latest.correct, latest.predictions)
+            at = f" at step {latest.step:,}" if latest.step != last.step else ""
+            text += f" {correct[:1].upper()}{correct[1:]}{at}."
         if evaluated := self.measured(_eval_loss):
             latest = evaluated[-1]
             text += f" On the validation file {loss(_finite(latest.eval_loss) or 0.0)} at step {latest.step:,}"
@@ -125,7 +134,7 @@ def build_loss_text(curve: LossCurve, block_id: str) -> Block | None:
     lowest = min(curve.points, key=lambda each: each.mean_loss)
     return section(
         f"*Mean loss by step*\n`{_sparkline([each.mean_loss for each in drawn])}`\n"
-        f"{_named(curve.points, lambda each: loss(each.mean_loss))}\n"
+        f"{_named(curve, curve.points, lambda each: loss(each.mean_loss))}\n"
         f"Lowest: {loss(lowest.mean_loss)} at step {lowest.step:,}.",
         block_id,
     )
@@ -137,12 +146,14 @@ def build_correct_text(curve: LossCurve, block_id: str) -> Block | None:
     if len(points) < 2:
         return None
     bars = _sparkline([each.correct or 0.0 for each in sample(points, POINTS)])
-    named = _named(points, lambda each: percent(100 * (each.correct or 0.0)))
+    named = _named(curve, points, lambda each: percent(100 * (each.correct or 0.0)))
     return section(f"*Correct predictions by step*\n`{bars}`\n{named}", block_id)
 
 
-def _named(points: Sequence[Snapshot], shown: Callable[[Snapshot], str]) -> str:
-    return " · ".join(f"step {each.step:,}: {shown(each)}" for each in sample(points, _TEXT_POINTS))
+def _named(curve: LossCurve, points: Sequence[Snapshot], shown: Callable[[Snapshot], str]) -> str:
+    named = sample(points, _TEXT_POINTS)
+    marks = (f" ({mark})" if mark else "" for mark in curve.marks(named))
+    return " · ".join(f"step {each.step:,}{mark}: {shown(each)}" for each, mark in zip(named, marks, strict=True))
 
 
 def sample(points: Sequence[Snapshot], most: int) -> list[Snapshot]:

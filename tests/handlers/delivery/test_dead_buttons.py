@@ -1,7 +1,7 @@
 """The buttons of a deleted job leave a message; all else in it stays."""
 
 from handlers.blocks.elements import actions, button, context, section
-from handlers.delivery.dead_buttons import without_buttons
+from handlers.delivery.dead_buttons import without_buttons, without_pressed
 
 WORDS, NOTE = section("It is ready.", "ended"), context("2 tunings", "notes")
 GONE, OTHER = button("Ask it", "job_ask", "tb-1"), button("Ask it", "job_ask", "tb-2")
@@ -22,3 +22,12 @@ def test_a_key_inside_a_longer_value_counts() -> None:
     assert without_buttons([section("first", "choice_0", accessory=pick)], "tb-1") == [
         section("first", "choice_0")
     ]
+
+
+def test_of_one_model_only_the_pressed_button_is_removed() -> None:
+    cancel, forget = button("Cancel", "job_cancel", "tb-1"), button("Forget it", "job_delete", "tb-1")
+    assert without_pressed([WORDS, actions([cancel, forget], "stuck_actions")], cancel) == [
+        WORDS,
+        actions([forget], "stuck_actions"),
+    ]
+    assert without_pressed([WORDS, actions([cancel], "stuck_actions")], cancel) == [WORDS]

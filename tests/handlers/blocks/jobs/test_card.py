@@ -165,12 +165,12 @@ def test_a_finished_job_can_be_asked_used_and_deleted() -> None:
         (a_job(state=JobState.SUBMITTING, stuck_at=NOW), ["job_refresh", "job_cancel", "job_delete"]),
         (a_job(state=JobState.QUEUED), ["job_refresh", "job_cancel"]),
         (a_job(cancelled_by="U2"), ["job_refresh"]),
-        (a_job(state=JobState.FAILED), ["job_again"]),
-        (a_job(state=JobState.CANCELLED), ["job_again"]),
-        (a_job(state=JobState.FAILED, tuned_model="tunedModels/x"), ["job_again", "job_delete"]),
+        (a_job(state=JobState.FAILED), ["job_again", "job_tune_again"]),
+        (a_job(state=JobState.CANCELLED), ["job_again", "job_tune_again"]),
+        (a_job(state=JobState.FAILED, tuned_model="tunedModels/x"), ["job_again", "job_tune_again", "job_delete"]),
         (a_job(state=JobState.LOST), ["job_delete"]),
         (a_job(state=JobState.LOST, tuned_model="tunedModels/x"), ["job_delete"]),
-        (done(endpoint=""), ["job_delete"]),
+        (done(endpoint=""), ["job_tune_again", "job_delete"]),
         (done(deleted_by="U2"), []),
     ],
 )
@@ -358,6 +358,21 @@ def test_where_slack_refuses_charts_the_curve_is_words() -> None:
             "Lowest: 1 at step 7."
         ),
     }
+
+
+def test_words_in_place_of_charts_mark_epochs_too() -> None:
+    curve = [Snapshot(step, 8.0 - step) for step in range(1, 5)]
+    job = a_job(total_steps=4)
+    job = replace(job, spec=replace(job.spec, hyperparameters=Hyperparameters(epochs=2)))
+    text = block(card(job, snapshots=curve, native_chart=False), "job_losses")["text"]["text"]
+    assert "step 1 (epoch 1): 7 · step 2: 6 · step 3 (epoch 2): 5 · step 4: 4" in text
+
+
+def test_a_metric_that_the_last_step_lacks_is_shown_of_the_step_that_has_it() -> None:
+    curve = [Snapshot(1, 3.0, correct=0.25, predictions=20), Snapshot(2, 2.0, correct=0.5, predictions=40)]
+    shown = card(a_job(), snapshots=[*curve, Snapshot(3, 1.0)]).text
+    assert "50% of 40 predictions were correct at step 2." in shown
+    assert "50% of 40 predictions were correct." in card(a_job(), snapshots=curve).text
 
 
 def test_losses_that_are_no_numbers_are_left_out() -> None:
