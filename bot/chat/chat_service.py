@@ -454,7 +454,7 @@ def cannot_answer(job: TuningJob) -> NoSuchJob:
         return NoSuchJob(f"The model {name} was deleted.", "See /tune list for models that can be asked.")
     match job.state:
         case JobState.FAILED | JobState.CANCELLED | JobState.LOST:
-            said = f"The tuning {name} made no model: it is {job.state}."
+            said = f"The tuning {name} made no model: it is {job.state.words}."
             return NoSuchJob(said, "See /tune list for models that can be asked.")
         case JobState.SUCCEEDED:
             return NoSuchJob(f"Google gives the model {name} no endpoint yet.", "Try again in some minutes.")
@@ -463,7 +463,7 @@ def cannot_answer(job: TuningJob) -> NoSuchJob:
                 f", {job.percent:.0f}% done" if job.percent is not None and job.state is JobState.RUNNING else ""
             )
             return NoSuchJob(
-                f"The model {name} is not ready yet: its tuning is {job.state}{done}.",
+                f"The model {name} is not ready yet: its tuning is {job.state.words}{done}.",
                 "Its card says when it can be asked.",
             )
 

@@ -33,6 +33,11 @@ class JobState(StrEnum):
     LOST = "lost"  # Google no longer knows a job that it had confirmed
 
     @property
+    def words(self) -> str:
+        """What people read of this state, wherever they read it: `being sent to Google`, without a full stop."""
+        return _WORDS[self]
+
+    @property
     def ended(self) -> bool:
         return self in (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, JobState.LOST)
 
@@ -40,6 +45,19 @@ class JobState(StrEnum):
     def in_bot(self) -> bool:
         """Whether the job waits in the bot, before Google is asked for anything."""
         return self in (JobState.AWAITING_APPROVAL, JobState.WAITING)
+
+
+_WORDS: Final = {
+    JobState.AWAITING_APPROVAL: "awaiting approval",
+    JobState.WAITING: "waiting for its turn",
+    JobState.SUBMITTING: "being sent to Google",
+    JobState.QUEUED: "waiting in Google's queue",
+    JobState.RUNNING: "running",
+    JobState.SUCCEEDED: "done",
+    JobState.FAILED: "failed",
+    JobState.CANCELLED: "cancelled",
+    JobState.LOST: "lost",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from typing import Final
 
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.jobs import JobState, TuningJob
+from bot.domain.names import quoted
 from bot.domain.operations import Origin, TunedModel
 from bot.domain.place import Place, Requester
 from bot.domain.requests import Proposal
@@ -433,7 +434,8 @@ class JobService:
     def check_delete(self, job: TuningJob) -> None:
         """Raises Outdated while the job runs, unless it is in doubt."""
         if not job.in_doubt and not job.state.ended:
-            raise Outdated(f"“{job.name}” is still {job.state}.", f"Cancel it first: /tune cancel {job.name}")
+            hint = f"Cancel it first: /tune cancel {quoted(job.name)}"
+            raise Outdated(f"“{job.name}” is still {job.state.words}.", hint)
 
     async def cancel(self, team: str, key: str, user: str, channel: str = "") -> TuningJob:
         """Cancel the job, as a person asked in this channel.

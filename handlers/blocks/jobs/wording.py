@@ -11,17 +11,6 @@ from handlers.blocks.message import code, escape_line, mention, shorten
 _SHOWN_CHANNELS = 20
 NAME = 128  # Vertex AI's display names, the longest of the three
 
-_STATES = {
-    JobState.AWAITING_APPROVAL: "awaiting approval",
-    JobState.WAITING: "waiting for its turn",
-    JobState.SUBMITTING: "being sent to Google",
-    JobState.QUEUED: "waiting in Google's queue",
-    JobState.RUNNING: "running",
-    JobState.SUCCEEDED: "done",
-    JobState.FAILED: "failed",
-    JobState.CANCELLED: "cancelled",
-    JobState.LOST: "lost",
-}
 # Beside the words, never in their place: colour and pictures alone tell some readers nothing.
 _MARKS = {
     JobState.AWAITING_APPROVAL: "✋",
@@ -71,7 +60,7 @@ def state_text(job: TuningJob) -> str:
         return "cancellation requested"
     if job.state is JobState.CANCELLED and job.approval is not None and not job.cancelled_by and job.unstarted:
         return "declined" if job.approval.declined else "not approved in time"
-    return _STATES[job.state]
+    return job.state.words
 
 
 def mark(job: TuningJob) -> str:
