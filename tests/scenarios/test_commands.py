@@ -87,7 +87,7 @@ async def test_delete_takes_the_model_away_at_google_and_its_name_is_free_again(
 async def test_a_job_under_way_is_not_deleted_but_told_how_to(bot: BotHarness) -> None:
     await bot.started("keep going")
     await bot.type("delete keep going")
-    await bot.message("“keep going” is still", "/tune cancel keep going")
+    await bot.message("“keep going” is still", '/tune cancel "keep going"')
 
 
 async def test_use_makes_a_model_the_channels_and_ask_needs_no_name_any_more(bot: BotHarness) -> None:

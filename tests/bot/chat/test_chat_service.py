@@ -138,7 +138,8 @@ async def test_a_model_made_elsewhere_that_is_not_ready_cannot_answer(harness: H
 
 async def test_an_unfinished_job_cannot_answer_and_says_what_it_is(harness: Harness) -> None:
     await harness.started("unfinished")
-    with pytest.raises(NoSuchJob, match=r"“unfinished” is not ready yet: its tuning is (waiting in Google's queue|running)"):
+    state = r"(waiting in Google's queue|running)"
+    with pytest.raises(NoSuchJob, match=f"“unfinished” is not ready yet: its tuning is {state}"):
         await harness.chat.find(ASKED_BY_ADA, "unfinished")
 
 
