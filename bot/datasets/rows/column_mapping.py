@@ -65,6 +65,7 @@ KNOWN_PAIRS: tuple[tuple[str, str], ...] = (
     ("问题", "回答"),
     ("질문", "답변"),
 )
+_PARTS_AND_OUTPUTS = tuple((tuple(asked.split("+")), said) for asked, said in KNOWN_PAIRS)
 
 
 # Names of what says something about a row, and is neither asked nor answered.
@@ -150,8 +151,7 @@ def _known_pair(values: Mapping[str, Any]) -> FieldMapping | None:
     times = Counter(names)
     by_name = {name: key for name, key in zip(names, values, strict=True) if times[name] == 1}
     by_name |= {key.strip().lower(): key for key in values}
-    for known_input, known_output in KNOWN_PAIRS:
-        parts = known_input.split("+")
+    for parts, known_output in _PARTS_AND_OUTPUTS:
         if known_output in by_name and all(part in by_name for part in parts):
             return FieldMapping("+".join(by_name[part] for part in parts), by_name[known_output])
     return None

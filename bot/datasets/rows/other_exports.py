@@ -33,12 +33,14 @@ class Export(NamedTuple):
 
 
 def _has(*keys: str) -> Callable[[Mapping[str, Any]], bool]:
-    return lambda row: row.keys() >= set(keys)
+    wanted = frozenset(keys)
+    return lambda row: row.keys() >= wanted
 
 
 def _holds(**kinds: type) -> Callable[[Mapping[str, Any]], bool]:
     """Return a test for keys with values of these types."""
-    return lambda row: all(isinstance(row.get(key), kind) for key, kind in kinds.items())
+    wanted = frozenset(kinds)
+    return lambda row: row.keys() >= wanted and all(isinstance(row[key], kind) for key, kind in kinds.items())
 
 
 def _lists(key: str, *keys: str) -> Callable[[Mapping[str, Any]], bool]:

@@ -64,7 +64,8 @@ _SMALL = frozenset(
     {*_TURNS, "role", "content", "from", "value", "parts", "text", "prompt", "question", "instruction", "system"}
 )
 _CAPITALS = frozenset(way(name) for name in _TURNS for way in (str.capitalize, str.upper))
-_HINTS = frozenset({"input", "items", *_CAPITALS}.union(*_PREFERRED, *_COMPARED))
+_ANSWERS = frozenset().union(*_PREFERRED, *_COMPARED)
+_HINTS = _ANSWERS | {"input", "items"} | _CAPITALS
 # The fields of a response, or of its request, that are no part of the conversation.
 _SETTINGS = frozenset(
     {
@@ -189,6 +190,8 @@ def _response(row: Mapping[str, Any]) -> KnownForm | None:
 
 def _two_answers(row: Mapping[str, Any]) -> KnownForm | None:
     """Return a row of two answers under other names as `prompt`, `chosen` and `rejected`."""
+    if len(row.keys() & _ANSWERS) < 2:
+        return None
     asked = next((key for key in _ASKED if key in row), "")
     for better, worse in _PREFERRED:
         if _is_answer(row.get(better)) and _is_answer(row.get(worse)):
