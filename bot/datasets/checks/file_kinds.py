@@ -26,6 +26,8 @@ _OTHER_FILES = (
     (b"\x80\x05", "a file of Python's pickle"),
     (b"\x93NUMPY", "a file of NumPy"),
     (b"Obj\x01", "an Avro file"),
+    (b"FEA1", "a file of the first version of Feather"),
+    (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
 )
 # Where a tar archive has its mark. Source: POSIX.1-2001, "ustar Interchange Format".
 _TAR_MARK = 257

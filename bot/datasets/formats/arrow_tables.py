@@ -4,7 +4,9 @@ A Parquet file begins with its end: it is written to a temporary file and read f
 """
 
 import logging
-from collections.abc import Iterator
+from base64 import b64encode
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from tempfile import TemporaryFile
@@ -82,15 +84,30 @@ class ArrowTable:
         magic = self._file.read(6)
         self._file.seek(0)
         if magic.startswith(b"PAR1"):
-            for batch in parquet.ParquetFile(self._file).iter_batches(batch_size=_ROWS_AT_ONCE, use_threads=False):
+            table = parquet.ParquetFile(self._file)
+            if self._has_doubled_column(table.schema_arrow.names):
+                return
+            for batch in table.iter_batches(batch_size=_ROWS_AT_ONCE, use_threads=False):
                 yield from _sliced(batch)
         elif magic == b"ARROW1":
             reader = ipc.open_file(self._file)
+            if self._has_doubled_column(reader.schema.names):
+                return
             for number in range(reader.num_record_batches):
                 yield from _sliced(reader.get_batch(number))
         else:
-            for batch in ipc.open_stream(self._file):
+            stream = ipc.open_stream(self._file)
+            if self._has_doubled_column(stream.schema.names):
+                return
+            for batch in stream:
                 yield from _sliced(batch)
+
+    def _has_doubled_column(self, names: Sequence[str]) -> bool:
+        """Refuse a table with two columns of one name: nobody can tell which one is meant."""
+        doubled = [name for name, times in Counter(names).items() if times > 1]
+        if doubled:
+            self._refuse(Problem("doubled-column", ", ".join(doubled)))
+        return bool(doubled)
 
     def _refuse(self, problem: Problem) -> None:
         if not self.refused:
@@ -106,7 +123,7 @@ def _sliced(batch: Any) -> Iterator[list[dict[str, Any]]]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value of Arrow as one that JSON has; bytes, dates and decimals become texts."""
+    """Return a value of Arrow as one that JSON has; bytes that are UTF-8, dates and decimals become texts."""
     match value:
         case None | bool() | int() | float() | str():
             return value
@@ -115,6 +132,9 @@ def _plain(value: Any) -> Any:
         case dict():
             return {str(key): _plain(item) for key, item in value.items()}
         case bytes():
-            return value.decode("utf-8", "replace")
+            try:
+                return value.decode()
+            except UnicodeDecodeError:
+                return {"base64": b64encode(value).decode()}  # no text, and never learned as one
         case _:
             return str(value)

@@ -16,10 +16,12 @@ pyarrow = pytest.importorskip("pyarrow")
 ROWS = [{"prompt": f"question {i}?", "completion": f"answer {i}"} for i in range(600)]
 
 
-def written(form: str, rows: list[dict[str, Any]]) -> bytes:
+def written(form: str, rows: Any) -> bytes:
+    """Write rows, or a table, in a form."""
     from pyarrow import feather, ipc, parquet
 
-    table, sink = pyarrow.Table.from_pylist(rows), io.BytesIO()
+    table = pyarrow.Table.from_pylist(rows) if isinstance(rows, list) else rows
+    sink = io.BytesIO()
     match form:
         case "parquet":
             parquet.write_table(table, sink)
@@ -53,6 +55,22 @@ def test_conversations_and_values_that_json_does_not_have_are_read() -> None:
     rows = [{"messages": messages, "at": datetime.now(UTC), "price": Decimal("1.5"), "raw": b"\xff"}] * 2
     report = check_bytes(written("parquet", rows), VERTEX)
     assert (report.examples, report.previews[0].answer) == (2, "hello")
+
+
+@pytest.mark.parametrize("form", ["parquet", "arrow", "stream"])
+def test_two_columns_of_one_name_are_refused_with_their_name(form: str) -> None:
+    texts = pyarrow.array(["a", "b"])
+    table = pyarrow.table([texts, texts, texts], names=["prompt", "completion", "completion"])
+    report = check_bytes(written(form, table), VERTEX)
+    assert [(finding.rule, finding.field) for finding in report.findings][:1] == [("doubled-column", "completion")]
+    assert report.rows == 0
+
+
+def test_bytes_that_are_no_text_are_neither_garbled_nor_learned() -> None:
+    beside = check_bytes(written("parquet", [{**row, "raw": b"\x89PNG\xff"} for row in ROWS]), VERTEX)
+    assert [rule for rule, _, _ in rules(beside)] == ["keys-left-out"]
+    asked = check_bytes(written("parquet", [{"prompt": b"x\xff", "completion": b"words"}] * 2), VERTEX)
+    assert [rule for rule, _, _ in rules(asked)] == ["wrong-type"]
 
 
 @pytest.mark.parametrize("form", ["parquet", "arrow", "stream"])
