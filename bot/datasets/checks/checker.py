@@ -19,7 +19,7 @@ from bot.datasets.checks.whole_file import check_amount, check_content, check_si
 from bot.datasets.findings.collector import FindingCollector, Problem
 from bot.datasets.findings.findings import shorten
 from bot.datasets.findings.fingerprints import Fingerprints, hash_all, hash_input, hash_output
-from bot.datasets.findings.near_repeats import NearRepeats
+from bot.datasets.findings.near_repeats import MOST_ROWS, NearRepeats
 from bot.datasets.findings.report import OUT_OF_TIME, TOO_MANY_BAD_ROWS, DatasetReport, Preview
 from bot.datasets.formats.json_lines import PIECE_BYTES, Block
 from bot.datasets.formats.pictures import PictureFile
@@ -121,7 +121,8 @@ class DatasetChecker:
                 beside = self._pictures
             pictures = self._named_pictures.report(collector, beside, self._source.data_name)
             check_size(collector, totals, self._source.unpacked, self._limits)
-        check_content(collector, totals, fingerprints)
+        unit = self._source.unit
+        check_content(collector, totals, fingerprints, unit, self._training.unit if self._training else unit)
         if self._training is None and self._limits.takes_system:
             self._systems.report(collector, totals.examples)
         task = task_of(totals, fingerprints)
@@ -149,9 +150,10 @@ class DatasetChecker:
             texts=totals.texts,
             files=totals.files,
             pictures=pictures,
+            near_rows=MOST_ROWS if fingerprints.near.full else 0,
             inputs=totals.inputs.histogram(),
             outputs=totals.outputs.histogram(),
-            unit=self._source.unit,
+            unit=unit,
             task=task,
             system_instruction=self._systems.usual(totals.examples),
             previews=tuple(self._previews),

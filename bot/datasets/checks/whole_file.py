@@ -37,8 +37,13 @@ def check_size(collector: FindingCollector, totals: Totals, size: int, limits: D
         collector.add(Problem("inline-too-large", value=f"about {inline:,}", limit=limits.inline_bytes))
 
 
-def check_content(collector: FindingCollector, totals: Totals, fingerprints: Fingerprints) -> None:
-    """Report repeats, contradictions, outputs that look cut off, and outputs that are all the same."""
+def check_content(
+    collector: FindingCollector, totals: Totals, fingerprints: Fingerprints, unit: str, training_unit: str
+) -> None:
+    """Report repeats, contradictions, outputs that look cut off, and outputs that are all the same.
+
+    The units are what numbers of rows count in the file, and in its training file where it validates one.
+    """
     same, other = fingerprints.repeats()
     _add_repeats(collector, "duplicate", same)
     _add_repeats(collector, "conflicting-outputs", other)
@@ -47,11 +52,13 @@ def check_content(collector: FindingCollector, totals: Totals, fingerprints: Fin
     compared = f" Only the first {MOST_ROWS:,} rows are compared so." if near.full else ""
     if near.count:
         collector.add(
-            Problem("near-duplicate", value=f"line {near.of}", detail=compared), count=near.count, lines=near.lines
+            Problem("near-duplicate", value=f"{unit} {near.of}", detail=compared),
+            count=near.count,
+            lines=near.lines,
         )
     if near.shared:
         collector.add(
-            Problem("near-leakage", value=f"line {near.shared_of}", detail=compared),
+            Problem("near-leakage", value=f"{training_unit} {near.shared_of}", detail=compared),
             count=near.shared,
             lines=near.shared_lines,
         )

@@ -9,6 +9,7 @@ are left out: two short questions may differ in one word and mean different thin
 from array import array
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final, Self, TypeAlias
 
 import xxhash
@@ -20,6 +21,8 @@ _SURVEYED: Final = 200
 _COMMON_SHARE: Final = 0.2
 _FEWEST_WORDS: Final = 12
 _LONGEST: Final = 1_200  # characters of a row that are looked at
+_LONGEST_WORDS: Final = 20  # characters of a word, on average, above which a text has no spaces between words
+_MARKS: Final = ".,;:!?\"'()[]{}<>*_`~/\\|-–—…“”‘’«»。、，；：！？（）「」"
 _END: Final = 8
 _KEY: Final = 3  # hashes at an end that must be equal for two rows to be compared at all
 _SHARED: Final = 11  # of 16, about as many as two texts have that share five sixths of their words
@@ -28,12 +31,15 @@ PackedSketches: TypeAlias = tuple[bytes, bytes, bytes, list[int]]
 
 
 class _Words(dict[str, int]):
-    """The hash of each word, whatever its case, which is computed once: few words are new, and `lower` is slow."""
+    """The hash of each word, whatever its case and the marks around it, which is computed once.
+
+    Few words are new, and `lower` is slow.
+    """
 
     def __missing__(self, word: str) -> int:
         if len(self) > 50_000:
             self.clear()
-        found = self[word] = xxhash.xxh32_intdigest(word.lower().encode())
+        found = self[word] = xxhash.xxh32_intdigest((word.strip(_MARKS) or word).lower().encode())
         return found
 
 
@@ -69,6 +75,9 @@ class NearRepeats:
         for i in range(min(left, len(inputs))):
             text = f"{inputs[i][-_LONGEST:]} {outputs[i][:_LONGEST]}"
             words = set(map(hash_of, text.split()))
+            if len(words) * _LONGEST_WORDS < len(text):
+                # Chinese, Japanese and Thai have no spaces: their pairs of characters take the place of words.
+                words = set(map(hash_of, map("".join, pairwise(text))))
             if len(words) < _FEWEST_WORDS:
                 continue
             whole = xxhash.xxh32_intdigest(f"{inputs[i]} {outputs[i]}".encode())

@@ -81,7 +81,8 @@ class DatasetReport:
     then the keys of the first row. `characters` counts all text of the good examples, `tokens` estimates it: the
     true number may be lower or higher by `token_error` per cent, which is a guess. `texts` counts the texts of the
     good examples: system texts, questions and answers; `files` counts the pictures and other files that they show,
-    `pictures` the different ones that lie beside the rows.
+    `pictures` the different ones that lie beside the rows. `near_rows` is how many of the first examples were
+    compared for near duplicates, and 0 where all were.
     """
 
     name: str
@@ -101,6 +102,7 @@ class DatasetReport:
     texts: int = 0
     files: int = 0
     pictures: int = 0
+    near_rows: int = 0
     inputs: Histogram = field(default=Histogram())
     outputs: Histogram = field(default=Histogram())
     unit: str = "line"

@@ -60,6 +60,8 @@ def _head(report: DatasetReport) -> str:
         ("Rows", f"{report.rows:,}, of which {report.examples:,} can be tuned on"),
         ("Text", f"{report.characters:,} characters, about {report.tokens:,} tokens ({report.token_method})"),
     ]
+    if report.near_rows:
+        facts.append(("Compared", f"the first {report.near_rows:,} examples with each other, for near duplicates"))
     if report.pictures:
         facts.append(("Pictures", f"{report.pictures:,} beside the rows; a start stores them with the rows"))
     if report.task and report.recommended_epochs:

@@ -504,12 +504,12 @@ RULES: dict[str, Rule] = {
     ),
     "near-duplicate": Rule(
         WARNING,
-        "The row is nearly the same as an earlier one: most of its words are.{detail}",
+        "The row is nearly the same as an earlier one ({value}): most of its words are.{detail}",
         "Keep one of each if they teach the same.",
     ),
     "near-leakage": Rule(
         WARNING,
-        "The validation file has rows that are nearly the same as rows that are trained on.{detail}",
+        "The validation file has rows that are nearly the same as rows that are trained on ({value}).{detail}",
         "Take them out of one of the files: the model has seen nearly the answer.",
     ),
     "byte-order-mark": Rule(

@@ -45,7 +45,8 @@ def summary_text(report: DatasetReport) -> str:
     if report.mapping is not None:
         form = f"input {code(report.mapping.input, 60)}, output {code(report.mapping.output, 60)}"
     beside = f" Beside the rows: {count(report.pictures, 'picture')} that they show." if report.pictures else ""
-    return f"{name}: {count(report.rows, 'row')}, {usable} fit to tune on. Form: {form}.{beside}"
+    near = f" Near duplicates: looked for in the first {report.near_rows:,} rows." if report.near_rows else ""
+    return f"{name}: {count(report.rows, 'row')}, {usable} fit to tune on. Form: {form}.{beside}{near}"
 
 
 def build_findings(report: DatasetReport, prefix: str, *, details: bool) -> list[Block]:

@@ -3,7 +3,7 @@
 import random
 from typing import Any
 
-from bot.datasets import Finding
+from bot.datasets import Finding, report_text
 from bot.datasets.findings.fingerprints import Fingerprints
 from bot.datasets.findings.near_repeats import MOST_ROWS, NearRepeats
 from tests.support.dataset_builders import VERTEX, check_bytes, jsonl, pair
@@ -63,3 +63,33 @@ def test_only_so_many_rows_are_compared() -> None:
     near.finish()
     assert near.full
     assert near.count == 0
+
+
+def test_marks_around_words_and_capitals_do_not_make_other_words() -> None:
+    long = text()
+    marked = " ".join(f"“{word.upper()}”," for word in long.split())
+    [found] = rule(
+        "near-duplicate",
+        pair(long, "an answer"),
+        *(pair(text(), f"{i}") for i in range(9)),
+        pair(marked, "an answer"),
+    )
+    assert (found.count, found.value) == (1, "line 1")
+
+
+def test_texts_without_spaces_between_words_are_compared_too() -> None:
+    written = [
+        "".join(CHANCE.choices("潮汐港口码头渡船灯塔水深航道风浪云雨晴天早晚时刻表座位票价", k=60))
+        for _ in range(9)
+    ]
+    changed = written[3][:30] + "異" + written[3][31:]
+    [found] = rule("near-duplicate", *(pair(each, "好") for each in [*written, changed]))
+    assert (found.count, found.lines, found.value) == (1, (10,), "line 4")
+
+
+def test_what_was_not_compared_is_said_also_where_nothing_was_found() -> None:
+    rows = [pair(text(), f"answer {i}") for i in range(MOST_ROWS + 1)]
+    report = check_bytes(jsonl(*rows), VERTEX)
+    assert (report.near_rows, report.findings) == (MOST_ROWS, ())
+    assert f"the first {MOST_ROWS:,} examples with each other" in report_text(report)
+    assert check_bytes(jsonl(*rows[:9]), VERTEX).near_rows == 0
