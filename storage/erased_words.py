@@ -46,6 +46,8 @@ class SqliteErasure:
                 of_person = f"DELETE FROM {table} WHERE team = ? AND json_extract(question, '$.user') = ?"  # noqa: S608
                 connection.execute(of_person, person)
             forget_comparisons(connection, *person)
+            # Their answers are still posted, and then nothing of them is kept.
+            connection.execute("UPDATE questions SET forgotten = 1 WHERE team = ? AND user = ?", person)
             append_entry(connection, requester.team, act, user)
             return erased
 

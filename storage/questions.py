@@ -145,17 +145,19 @@ class SqliteQuestions:
                     append_entry(connection, asked["team"], act, answer.model.endpoint)
             # What was sent is kept with the answer that people may vote on, and nowhere else.
             reply = answer_text(replace(answer, sent=()))
+            forgotten = False
             for row in list(connection.query("SELECT * FROM questions WHERE key = ? AND reply IS NULL", [key])):
+                forgotten = bool(row["forgotten"])
                 if cost is not None:
                     add_question(connection, row["team"], row["channel"], row["user"], cost, now)
-                if row["private"]:
+                if row["private"] and not forgotten:
                     kept = private_row(read_question(row).question, reply, now)
                     connection.table("private_answers").insert(kept, replace=True)
             connection.execute("UPDATE questions SET reply = ? WHERE key = ?", [reply, key])
             forget_call(connection, key)
             if answer.sides:
-                end_comparison(connection, key, now, keep_words=bool(answer.rating_key))
-            elif answer.rating_key:
+                end_comparison(connection, key, now, keep_words=bool(answer.rating_key) and not forgotten)
+            elif answer.rating_key and not forgotten:
                 keep_answer(connection, key, answer, now)
 
         await self._database.write(store)
@@ -232,7 +234,7 @@ class SqliteQuestions:
             if row is None:
                 return
             who.update({name: row[name] for name in ("team", "channel", "user")})
-            if row["withdrawn"]:
+            if row["withdrawn"] or row["forgotten"]:
                 return
             if keep:
                 failed = failed_row(read_question(row).question, now, row["edited"])

@@ -88,3 +88,9 @@ def m037_indexes_of_what_ended(db: Database) -> None:
     seen = ["team", "deleted_by", "created_at", "owner", "prepared_by", "channel", "shared_with"]
     db.table("jobs").create_index(seen, "jobs_seen")
     db.table("jobs").create_index(["ended_at"], "jobs_by_end")
+
+
+@migrations()
+def m040_questions_of_forgotten_people(db: Database) -> None:
+    """Mark the open questions of a person whose words were erased: nothing of them is kept when they end."""
+    db.table("questions").add_column("forgotten", int, not_null_default=0)

@@ -1,9 +1,11 @@
 """What a person wrote is erased for that person and for owners, and for nobody else."""
 
+from dataclasses import replace
+
 import pytest
 
 from bot.chat.chat_service import exchange
-from bot.domain.chat import Answer, ModelAnswer, ModelRef, Question
+from bot.domain.chat import Answer, ModelAnswer, ModelRef, Question, Role, Turn
 from bot.domain.place import Place, Requester
 from bot.domain.requests import StartRequest
 from bot.errors import Forbidden
@@ -75,3 +77,37 @@ async def test_only_owners_erase_another_person(harness: Harness) -> None:
         await forgetting(harness).forget(Requester("U0BOB", PLACE), ADA)
     assert await texts(harness) == ["mine", "answer to mine"]
     assert (await forgetting(harness).forget(Requester("U0ADMIN", PLACE), ADA)).turns == 2
+
+
+async def everything(harness: Harness) -> str:
+    """All that the database holds, but for the questions that are still open."""
+    tables = [name for name in await harness.database.run(lambda db: db.table_names()) if name != "questions"]
+    return str(await harness.database.run(lambda db: {name: list(db.table(name).rows) for name in tables}))
+
+
+@pytest.mark.parametrize("answered_first", [False, True])
+@pytest.mark.parametrize("private", [False, True])
+@pytest.mark.parametrize("keep", [False, True])
+async def test_nothing_is_kept_of_a_question_that_was_under_way(
+    harness: Harness, answered_first: bool, private: bool, keep: bool
+) -> None:
+    """Its answer is still posted: the person waits for it."""
+    questions = harness.stores.questions
+    question = Question("hers", THREAD, ADA, "my secret", private=private)
+    answer = ModelAnswer(
+        MODEL, Answer("the secret answer"), sent=(Turn(Role.USER, "my secret"),), rating_key="hers"
+    )
+    await questions.add(question)
+    if answered_first:
+        await questions.store_answer("hers", answer)
+    await forgetting(harness).forget(ASKED_BY_ADA, ADA)
+    if not answered_first:
+        await questions.store_answer("hers", answer)
+    assert (found := await questions.question("hers")) is not None
+    assert found.answer is not None
+    await questions.settle("hers", exchange(THREAD, "my secret", answer), keep=keep)
+    assert "secret" not in await everything(harness)
+
+    await questions.add(replace(question, key="later", text="a new one"))
+    await questions.settle("later", exchange(THREAD, "a new one", answer))
+    assert "a new one" in await everything(harness)
