@@ -44,7 +44,7 @@ _RATE_LIMITED: Final = frozenset({"ratelimited", "rate_limited"})
 SAID_OF_TOKENS: Final = TOKEN_REFUSED | SCOPE_MISSING | _RATE_LIMITED
 # Slack's pages say of these that "it's possible some aspect of the operation succeeded before the error was
 # raised".
-_OUTCOME_UNKNOWN: Final = frozenset({"internal_error", "fatal_error"})
+_OUTCOME_UNKNOWN: Final = frozenset({"internal_error", "fatal_error", "service_unavailable"})
 
 # The bot cannot post in this channel; it writes to the person directly instead.
 CANNOT_POST: Final = frozenset(
@@ -147,9 +147,12 @@ def retry_after(error: SlackApiError) -> float | None:
 
 
 def outcome_unknown(error: SlackApiError) -> bool:
-    """Return whether Slack may have carried out the call in spite of the error."""
+    """Return whether Slack may have carried out the call in spite of the error.
+
+    A status of 5xx reports a failure on Slack's side, whatever code comes with it.
+    """
     code, status = slack_code(error), slack_status(error)
-    return code in _OUTCOME_UNKNOWN or (not code and status != 429)
+    return code in _OUTCOME_UNKNOWN or status >= 500 or (not code and status != 429)
 
 
 def unconfirmed(error: Exception) -> Unconfirmed:
