@@ -71,8 +71,13 @@ class TunedModelsBackend(TuningBackend):
             )
         rows = await inline_examples(data.training, self._profile)
         body = create_request(spec, rows, self._profile, origin)
+        name = f"tunedModels/{key}"
         created = await self._http.create(
-            f"{self._base}/tunedModels", body, {"tunedModelId": key}, record_sent=record_sent
+            f"{self._base}/tunedModels",
+            body,
+            {"tunedModelId": key},
+            record_sent=record_sent,
+            makes=lambda made: made == name or made.startswith(f"{name}/operations/"),
         )
         return operation(created, named=f"tunedModels/{key}")
 
@@ -138,7 +143,8 @@ class TunedModelsBackend(TuningBackend):
                 field="base_model",
             )
         try:
-            found = tuned_model(self._profile.name, await self._http.read(self._url(resource)))
+            read = await self._http.read_resource(self._url(resource), resource)
+            found = tuned_model(self._profile.name, read)
         except NotFoundAtGoogle:
             return None
         return found if found.endpoint else None
@@ -146,7 +152,7 @@ class TunedModelsBackend(TuningBackend):
     async def find(self, key: str, *, thorough: bool = True) -> Operation | None:
         """A thorough search reads the model by its name and in the whole list."""
         try:
-            found = await self._http.read(self._url(f"tunedModels/{key}"))
+            found = await self._http.read_resource(self._url(f"tunedModels/{key}"), f"tunedModels/{key}")
         except NotFoundAtGoogle:
             name = f"tunedModels/{key}"
             listed = await self._list.whole(key, lambda model: model.get("name") == name) if thorough else None
@@ -211,7 +217,7 @@ class TunedModelsBackend(TuningBackend):
         model = _model_name(job)
         if (running := await self._read_operation(job.operation, model)) is not None:
             return running
-        found = await self._http.read(self._url(model))
+        found = await self._http.read_resource(self._url(model), model)
         if found.get("state") == "FAILED" and "/operations/" not in job.operation:
             ended = await self._read_operation(await self._operation_name(model), model)
             if ended is not None:
@@ -227,7 +233,8 @@ class TunedModelsBackend(TuningBackend):
             return None
         try:
             # Google binds operations of both generations to v1, and those of v1beta3 to nothing else.
-            return operation(await self._http.read(f"{self._root}/v1/{_checked_name(name)}"), named=model)
+            read = await self._http.read_resource(f"{self._root}/v1/{_checked_name(name)}", name)
+            return operation(read, named=model)
         except NotFoundAtGoogle:
             return None
 

@@ -22,9 +22,10 @@ from bot.backends.google.google_errors import (
     decode_answer,
     google_error,
     network_error,
+    not_json,
     read_retry_after,
 )
-from bot.backends.google.json_fields import Json
+from bot.backends.google.json_fields import Json, is_about, text
 from bot.backends.google.retry import RetryableError, RetryPolicy
 from bot.errors import (
     AlreadyExists,
@@ -73,6 +74,16 @@ class GoogleHttp:
         """Send a GET, and again after an error that may pass; returns the JSON object of the answer."""
         return await self._send_with_retries(READ_AGAIN, True, "GET", url, params=params)
 
+    async def read_resource(self, url: str, name: str) -> Json:
+        """Read the resource of this name, as `read` does.
+
+        An answer that is not about it is nobody's word on it, also where it is JSON: GoogleUnavailable.
+        """
+        answer = await self.read(url)
+        if not is_about(answer, name):
+            raise not_json(httpx.codes.OK)
+        return answer
+
     async def count(self, url: str, body: Json) -> Json:
         """POST what Google only counts, free of charge, as `read` does; returns the JSON object of the answer."""
         return await self._send_with_retries(READ_AGAIN, True, "POST", url, body=body)
@@ -91,12 +102,14 @@ class GoogleHttp:
         params: Mapping[str, str] | None = None,
         *,
         record_sent: Callable[[], Awaitable[None]],
+        makes: Callable[[str], bool],
     ) -> Json:
         """POST something that costs money, once; returns the JSON object of the answer.
 
-        Awaits `record_sent` when nothing but the request itself is left to do, and raises what that raises.
-        Raises OutcomeUnknown unless Google itself says that it did nothing, AlreadyExists after a 409. Any other
-        error means that Google did nothing.
+        `makes` says whether the name in the answer is one of what was to be made. Awaits `record_sent` when
+        nothing but the request itself is left to do, and raises what that raises. Raises OutcomeUnknown unless
+        Google itself says that it did nothing, AlreadyExists after a 409. Any other error means that Google did
+        nothing.
         """
         # The token is fetched before the record, because that may take long or fail.
         await self._credentials.headers()
@@ -116,7 +129,10 @@ class GoogleHttp:
         except NETWORK_ERRORS as error:
             raise OutcomeUnknown("Google's answer to the start was lost.", _LOOKED_UP_LATER) from error
         try:
-            return self._decode(response)
+            answer = self._decode(response)
+            if not makes(text(answer.get("name"))):
+                raise not_json(response.status_code)
+            return answer
         except AlreadyExists:
             raise
         except GoogleError as error:

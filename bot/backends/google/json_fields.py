@@ -83,6 +83,14 @@ def last_segment(name: str) -> str:
     return name.rpartition("/")[2]
 
 
+def is_about(answer: Json, name: str) -> bool:
+    """Return whether an answer is about the resource of this name, and so Google's own.
+
+    Google may write the number of a project for its id, so only the kind of the resource and its id count.
+    """
+    return text(answer.get("name")).split("/")[-2:] == name.split("/")[-2:]
+
+
 def tuning_snapshots(value: Any) -> tuple[Snapshot, ...]:
     """Read `TuningSnapshot`s, sorted by step (google/ai/generativelanguage/v1beta/tuned_model.proto).
 

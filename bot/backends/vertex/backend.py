@@ -132,9 +132,10 @@ class VertexBackend(TuningBackend):
             body = create_request(key, spec, training, validation, self._profile, origin)
             if spec.moved_from:
                 url = f"{self._jobs_url()}:rebaseTunedModel"
-                answer = await self._http.create(url, rebase_request(spec, body), record_sent=record_sent)
+                asked = rebase_request(spec, body)
+                answer = await self._http.create(url, asked, record_sent=record_sent, makes=_is_made)
                 return operation(first_seen(answer))
-            created = await self._http.create(self._jobs_url(), body, record_sent=record_sent)
+            created = await self._http.create(self._jobs_url(), body, record_sent=record_sent, makes=_is_made)
         except (OutcomeUnknown, AlreadyExists):
             # A job that runs at Google may read these files.
             raise
@@ -255,7 +256,7 @@ class VertexBackend(TuningBackend):
     async def _read_job(self, job: TuningJob) -> Json:
         if is_operation(job.operation):
             return await self._rebasing.job(job)
-        return await self._http.read(self._hosts.url(job.operation))
+        return await self._http.read_resource(self._hosts.url(job.operation), job.operation)
 
     async def _read_list(self, jobs: Sequence[TuningJob]) -> dict[str, Json]:
         """Return the jobs that the list contains, by key."""
@@ -302,3 +303,8 @@ class VertexBackend(TuningBackend):
 
     def _job_pages(self, limit: int) -> AsyncGenerator[list[Json], None]:
         return read_pages(self._http, self._jobs_url(), "tuningJobs", size=_PAGE_SIZE, limit=limit)
+
+
+def _is_made(name: str) -> bool:
+    """Return whether Google names a tuning job so, or the operation that makes one."""
+    return "/tuningJobs/" in name or is_operation(name)

@@ -64,7 +64,7 @@ class Rebasing:
         Google knows neither the operation nor a job.
         """
         try:
-            operation = await self._http.read(self._hosts.url(moved.operation))
+            operation = await self._http.read_resource(self._hosts.url(moved.operation), moved.operation)
         except NotFoundAtGoogle:
             # Google deletes operations after a while.
             found = await self._search.find(moved.key, thorough=True)
@@ -72,7 +72,7 @@ class Rebasing:
                 raise
             return found
         if name := text(record(operation.get("response")).get("name")):
-            return await self._http.read(self._hosts.url(name))
+            return await self._http.read_resource(self._hosts.url(name), name)
         done = operation.get("done") is True
         found = await self._search.find(moved.key, thorough=done)
         if found is not None:

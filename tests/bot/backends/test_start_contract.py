@@ -81,6 +81,38 @@ async def test_start_that_something_else_refused_may_have_happened(
     assert len(any_backend.creates()) == 1
 
 
+# What a gateway may answer with 200 in place of Google: JSON, and not about what was to be made.
+OTHER_JSON = (
+    "",
+    "{}",
+    '{"status": "ok"}',
+    '{"name": 7, "done": true}',
+    '{"name": "operations/x", "done": true}',
+    '{"error": {"code": 403, "message": "No.", "status": "PERMISSION_DENIED"}}',
+)
+
+
+@pytest.mark.parametrize("text", OTHER_JSON)
+async def test_start_whose_answer_names_nothing_of_it_may_have_happened(
+    any_backend: BackendHarness, text: str
+) -> None:
+    """It was followed for ever as a job without a name, and held the place of the next one."""
+    any_backend.google.faults.garble(text, status=200, path=CREATE, method="POST")
+    with pytest.raises(OutcomeUnknown):
+        await any_backend.start(KEY, any_backend.spec(), any_backend.data())
+    assert len(any_backend.creates()) == 1
+
+
+@pytest.mark.parametrize("text", OTHER_JSON)
+async def test_an_answer_about_something_else_says_nothing_of_a_job(
+    any_backend: BackendHarness, text: str
+) -> None:
+    job = await any_backend.create(1)
+    any_backend.google.faults.garble(text, status=200, path=r"/(tunedModels|tuningJobs)/", times=None)
+    polled = (await any_backend.backend.poll([job]))[job.key]
+    assert isinstance(polled, GoogleUnavailable)
+
+
 async def test_start_that_google_itself_calls_cancelled_may_have_happened(any_backend: BackendHarness) -> None:
     any_backend.google.faults.fail(499, path=CREATE, method="POST", times=None)
     with pytest.raises(OutcomeUnknown):

@@ -305,7 +305,7 @@ async def test_create_that_gets_no_answer_is_sent_once_and_unknown_unless_nothin
     transport, http = failing(error_class)
     ours = GoogleUnavailable if issubclass(error_class, NOTHING_SENT) else OutcomeUnknown
     with pytest.raises(GoogleError) as caught:
-        await http.create("http://google.test/v1/x", {}, record_sent=nothing_recorded)
+        await http.create("http://google.test/v1/x", {}, record_sent=nothing_recorded, makes=bool)
     assert type(caught.value) is ours
     assert transport.requests == 1
     await http.close()

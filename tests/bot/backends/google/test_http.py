@@ -82,7 +82,7 @@ async def test_answer_that_cannot_be_unpacked_is_named(http: GoogleHttp) -> None
         with pytest.raises(GoogleUnavailable):
             await http.read(url)
         with pytest.raises(OutcomeUnknown):
-            await http.create(url, {}, record_sent=nothing_recorded)
+            await http.create(url, {}, record_sent=nothing_recorded, makes=bool)
 
 
 async def test_redirect_is_not_followed(http: GoogleHttp) -> None:
