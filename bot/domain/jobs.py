@@ -106,6 +106,11 @@ class TuningSpec:
         return tuple(filter(None, (self.base_model, self.moved_from)))
 
     @property
+    def is_known(self) -> bool:
+        """Whether the file and the hyperparameters are known, which they are not of a job found at Google."""
+        return bool(self.training.sha256)
+
+    @property
     def trained_examples(self) -> int:
         """The number of examples that each epoch trains on."""
         return self.training.examples - self.held_out

@@ -113,12 +113,20 @@ def _no_loss_yet(job: TuningJob, profile: BackendProfile) -> str:
     return "Google has not reported a loss yet."
 
 
+def _data_facts(job: TuningJob, profile: BackendProfile) -> list[tuple[str, str]]:
+    if not job.spec.is_known:
+        return [("Training data", rows_text(job))]
+    return [
+        ("Training data", f"{rows_text(job)}, SHA-256 {code(job.spec.training.sha256[:12])}"),
+        ("Hyperparameters", hyperparameters_text(job.spec.hyperparameters, profile)),
+    ]
+
+
 def _facts(job: TuningJob, profile: BackendProfile) -> list[tuple[str, str]]:
     pairs = [
         ("Started by", started_by(job)),
         ("Base model", f"{base_model_text(job.spec.base_model)} on {where(profile)}"),
-        ("Training data", f"{rows_text(job)}, SHA-256 {code(job.spec.training.sha256[:12])}"),
-        ("Hyperparameters", hyperparameters_text(job.spec.hyperparameters, profile)),
+        *_data_facts(job, profile),
     ]
     if job.spec.moved_from:
         pairs.append(("Moved from", base_model_text(job.spec.moved_from)))
@@ -214,12 +222,15 @@ def _text(job: TuningJob, profile: BackendProfile, curve: LossCurve, outcome: st
         time_text(job, now),
         curve.text(),
         outcome.replace("\n", " "),
-        f"Started by {started_by(job)} on {rows_text(job)}: "
-        f"{hyperparameters_text(job.spec.hyperparameters, profile)}.",
+        f"Started by {started_by(job)} on {rows_text(job)}{_settings_text(job, profile)}.",
         f"Last checked {moment(job.checked_at)}." if job.checked_at else "",
         _trouble(job),
     ]
     return " ".join(part for part in parts if part)
+
+
+def _settings_text(job: TuningJob, profile: BackendProfile) -> str:
+    return f": {hyperparameters_text(job.spec.hyperparameters, profile)}" if job.spec.is_known else ""
 
 
 def _capital(text: str) -> str:

@@ -72,8 +72,8 @@ def _job(job: TuningJob, now: datetime) -> str:
     progress = progress_text(job) if not job.state.ended else ""
     state = state_text(job) + (f" ({code(shown_google_state(job), 40)})" if shown_google_state(job) else "")
     first = f"{mark(job)} *{escape_line(job.name, NAME)}* · {state}" + (f" · {progress}" if progress else "")
-    rows = count(job.spec.training.examples, "row")
-    second = f"{base_model_text(job.spec.base_model)} · {rows} · {moment(job.created_at)}"
+    rows = f"{count(job.spec.training.examples, 'row')} · " if job.spec.is_known else ""
+    second = f"{base_model_text(job.spec.base_model)} · {rows}{moment(job.created_at)}"
     spent = time_text(job, now)
     return f"{first}\n{second}" + (f" · {spent}" if spent else "")
 

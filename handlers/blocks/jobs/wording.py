@@ -196,8 +196,10 @@ def _hyperparameter(name: str, given: dict[str, int | float], rule: Hyperparamet
 
 
 def rows_text(job: TuningJob) -> str:
-    """Return `15 rows from next_number.jsonl`, as mrkdwn."""
+    """Return `15 rows from next_number.jsonl`, as mrkdwn; only the name where the rows are not known."""
     data = job.spec.training
+    if not job.spec.is_known:
+        return escape_line(data.name, 80)
     held_out = f", {job.spec.held_out:,} of them held out for validation" if job.spec.held_out else ""
     return f"{count(data.examples, 'row')} from {escape_line(data.name, 80)}{held_out}"
 

@@ -428,3 +428,13 @@ def test_a_card_of_a_job_that_waits_says_why_and_what_starts_before_it(
     assert words in shown.text
     assert "waiting for its turn" in shown.text
     assert buttons(shown) == ["job_refresh", "job_cancel"]
+
+
+def test_a_job_that_was_only_found_at_google_says_nothing_of_its_rows_and_settings() -> None:
+    job = a_job()
+    training = replace(job.spec.training, location="", name="an unknown file", sha256="", size=0, examples=0)
+    message = card(replace(job, spec=replace(job.spec, training=training)))
+    said = message.text + str(message.blocks)
+    assert "Started by <@U1> on an unknown file. " in message.text
+    for never in ("0 rows", "SHA-256", "epochs"):
+        assert never not in said

@@ -84,3 +84,9 @@ def test_a_name_that_breaks_markup_breaks_nothing() -> None:
     message = build_job_list([replace(job, spec=replace(job.spec, name="*bold*\n<!here>"))], NOW)
     check_message(message)
     assert message.text.count("\n") == 2
+
+
+def test_a_job_whose_rows_are_not_known_is_listed_without_them() -> None:
+    job = a_job()
+    unknown = replace(job, spec=replace(job.spec, training=replace(job.spec.training, sha256="", examples=0)))
+    assert f"`gemini-3.5-flash` · {CREATED}" in build_job_list([unknown], NOW).text
