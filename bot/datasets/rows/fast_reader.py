@@ -16,7 +16,7 @@ import msgspec
 from bot.datasets.formats.re2 import compile_linear
 from bot.datasets.rows.column_mapping import input_keys
 from bot.datasets.rows.columns import Columns
-from bot.datasets.rows.examples import PAIRS
+from bot.datasets.rows.examples import BLANK_LINE, PAIRS
 from bot.datasets.rows.side_keys import MEANING_KEYS
 from bot.domain.datasets import Dialect, FieldMapping
 
@@ -71,6 +71,21 @@ class _AssistantRow(_Strict):
     messages: list[_AssistantMessage]
 
 
+class _ShareGptTurn(_Strict, rename={"role": "from", "content": "value"}):
+    role: Literal["system", "human", "gpt"]
+    content: str
+
+
+class _ShareGptRow(_Strict, rename={"messages": "conversations"}):
+    messages: list[_ShareGptTurn]
+
+
+class _AlpacaRow(_Strict):
+    instruction: str
+    output: str
+    input: str | None = None
+
+
 class _ModelMessage(_Strict):
     role: Literal["system", "user", "model"]
     content: str
@@ -111,9 +126,13 @@ def build_fast_reader(dialect: Dialect, mapping: FieldMapping | None = None) -> 
         case Dialect.MAPPED if mapping is not None and len({*input_keys(mapping), mapping.output}) == 2:
             return _mapped_reader(mapping.input, mapping.output)
         case Dialect.MESSAGES:
-            return _chat_reader(_ModelRow, "model")
+            return _chat_reader(_ModelRow, "user", "model")
         case Dialect.OPENAI:
-            return _chat_reader(_AssistantRow, "assistant")
+            return _chat_reader(_AssistantRow, "user", "assistant")
+        case Dialect.SHAREGPT:
+            return _chat_reader(_ShareGptRow, "human", "gpt")
+        case Dialect.ALPACA:
+            return _reader(_AlpacaRow, _alpaca_columns)
         case Dialect.VERTEX:
             return _vertex_reader()
         case _:
@@ -141,6 +160,17 @@ def _pair_columns(rows: list[Any]) -> Columns | None:
 
 def _pair_reader(question: str, answer: str) -> FastReader:
     return _reader(_pair_row(question, answer, _Strict), _pair_columns)
+
+
+def _alpaca_columns(rows: list[Any]) -> Columns | None:
+    texts: list[str] = []
+    for row in rows:
+        if not (row.instruction.strip() and row.output.strip()):
+            return None
+        extra = row.input
+        question = row.instruction + BLANK_LINE + extra if extra and extra.strip() else row.instruction
+        texts += (question, row.output)
+    return Columns(texts, [2] * len(rows))
 
 
 def _mapped_reader(question: str, answer: str) -> FastReader:
@@ -172,8 +202,8 @@ def _mapped_reader(question: str, answer: str) -> FastReader:
     return FastReader(decode, decode_lines, columns)
 
 
-def _chat_reader(row: type[msgspec.Struct], answering: str) -> FastReader:
-    orders = _orders("user", answering, system=True)
+def _chat_reader(row: type[msgspec.Struct], asking: str, answering: str) -> FastReader:
+    orders = _orders(asking, answering, system=True)
 
     def columns(rows: list[Any]) -> Columns | None:
         conversations = [row.messages for row in rows]

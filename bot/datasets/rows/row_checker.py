@@ -26,7 +26,7 @@ _SHOWN_KEYS = 20
 # Rows of another dialect that are at least this share of the first rows are no stray rows.
 _MIXED_SHARE = 0.2
 # See `slow_reader.py` on what an attribute of an enum's class costs.
-_OPENAI = Dialect.OPENAI
+_OPENAI, _SHAREGPT = Dialect.OPENAI, Dialect.SHAREGPT
 _PREFERENCE, _PREFERENCES = Dialect.PREFERENCE, (Dialect.PREFERENCE, Dialect.TRL)
 
 
@@ -83,7 +83,7 @@ class RowChecker:
         # Every row of a file that holds no preferences is an error where these are wanted.
         if self._target is not _PREFERENCE:
             self.fast = build_fast_reader(dialect, self.mapping)
-        if self.fast is not None and self._limits.takes_tools and dialect is _OPENAI:
+        if self.fast is not None and self._limits.takes_tools and dialect in (_OPENAI, _SHAREGPT):
             # A call inside of a text is no plain text where the target takes calls.
             self.fast = self.fast.without(CALL_MARK)
 

@@ -157,7 +157,7 @@ def test_preferences_read_back_what_was_written(example: Example, rejected: str)
 
 
 @many
-@given(lines, st.sampled_from([*SUPERVISED, Dialect.MAPPED]))
+@given(lines, st.sampled_from([*SUPERVISED, Dialect.MAPPED, Dialect.SHAREGPT, Dialect.ALPACA]))
 def test_the_quick_reader_reads_as_the_careful_one_does_or_not_at_all(line: bytes, dialect: Dialect) -> None:
     reader = build_fast_reader(dialect, MAPPING)
     assert reader is not None
@@ -172,6 +172,39 @@ def test_the_quick_reader_reads_as_the_careful_one_does_or_not_at_all(line: byte
     assert careful.example is not None
     assert columns == columns_of(careful.example)
     assert list(columns.examples()) == [careful.example]
+
+
+@pytest.mark.parametrize("more", ["b", " ", "", None, 5])
+@pytest.mark.parametrize("text", ["a", " ", "", None, 5])
+def test_the_quick_reader_reads_other_forms_as_the_careful_one_does_or_not_at_all(
+    text: object, more: object
+) -> None:
+    turn, answer = {"from": "human", "value": "q"}, {"from": "gpt", "value": text}
+    read = 0
+    for dialect, row in (
+        (Dialect.ALPACA, {"instruction": text, "input": more, "output": "o"}),
+        (Dialect.ALPACA, {"instruction": "i", "input": more, "output": text}),
+        (Dialect.ALPACA, {"instruction": "i", "output": text, "history": more}),
+        (Dialect.SHAREGPT, {"conversations": [turn, answer]}),
+        (Dialect.SHAREGPT, {"conversations": [{"from": "system", "value": more}, turn, answer]}),
+        (Dialect.SHAREGPT, {"conversations": [turn, turn, answer]}),
+        (Dialect.SHAREGPT, {"conversations": [turn, answer, turn]}),
+        (Dialect.SHAREGPT, {"conversations": [turn, {**answer, "weight": more}]}),
+        (Dialect.SHAREGPT, {"conversations": [turn, answer], "system": more}),
+    ):
+        reader = build_fast_reader(dialect)
+        assert reader is not None
+        line = json.dumps(row).encode()
+        try:
+            columns = reader.columns([reader.decode(line)])
+        except ValueError:
+            continue
+        careful = parse_row(line, dialect)
+        if columns is not None:
+            assert list(columns.examples()) == [careful.example]
+            assert not careful.problems
+            read += 1
+    assert read >= (text == "a")
 
 
 @pytest.mark.parametrize("value", ["words", False, 0, ["words"], None, ""])
