@@ -130,6 +130,36 @@ async def test_one_click_masks_personal_data_and_leaves_no_row_out(open_bot: Ope
         assert json.loads(masked.content.splitlines()[3])["text_input"] == "Who is [EMAIL_4]?"
 
 
+async def test_rows_with_pictures_are_masked_and_keep_their_pictures(open_bot: OpenBot) -> None:
+    # The path itself looks like an address.
+    shown = {"fileData": {"mimeType": "image/png", "fileUri": "ada@corp.org.png"}}
+    rows: list[object] = [
+        {
+            "contents": [
+                {"role": "user", "parts": [shown, {"text": f"Is person{i}@corp.org in picture {i}?"}]},
+                {"role": "model", "parts": [{"text": f"Yes, at {i}."}]},
+            ]
+        }
+        for i in range(20)
+    ]
+    async with open_bot() as bot:
+        files = [("people.jsonl", jsonl(rows)), ("ada@corp.org.png", PNG)]
+        await check_in_form(bot, b"", name="people", file_upload=files)
+        await bot.ada.click(await bot.report("Ready to start"), "report_mask")
+        await bot.message("20 rows kept", "personal data masked in 20")
+        again = await bot.slack.workspace.wait_for_view(
+            bot.ada.id, lambda view: view.title == "Ready to start" and "repaired" in shown_in(view)
+        )
+        assert "1 picture that they show" in shown_in(again)
+        await bot.ada.submit_view(again)
+        await bot.message("20 rows from people.repaired.zip", "done")
+        stored = bot.google.buckets.bucket(BUCKET)
+        [written] = [held.path.read_text() for name, held in stored.items() if name.endswith(".jsonl")]
+        assert "person3@corp.org" not in written
+        assert "Is [EMAIL_" in written
+        assert [held.path.read_bytes() for name, held in stored.items() if name.endswith(".png")] == [PNG]
+
+
 async def test_a_person_who_presses_start_under_anothers_report_is_the_one_who_started_it(
     open_bot: OpenBot,
 ) -> None:

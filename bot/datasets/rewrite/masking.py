@@ -12,12 +12,16 @@ import xxhash
 
 from bot.datasets.checks.private_values import ACCOUNT, CARD, EMAIL, KEY, PATTERN, PHONE, private_value
 from bot.datasets.formats.re2 import compile_linear
+from bot.datasets.rows.almost_json import is_json
 
 _LABELS: Final = {EMAIL: "EMAIL", PHONE: "PHONE", CARD: "CARD", ACCOUNT: "IBAN", KEY: "KEY"}
 # The values that are told apart; those after them have placeholders without a number.
 _MOST_VALUES: Final = 200_000
 # One number is written in many ways: what separates its groups says nothing.
 _SEPARATORS = re.compile(rb"[ ().-]")
+# Keys whose values are where a picture or file lies: without them it could not be found.
+_ADDRESSES: Final = frozenset({"fileUri", "file_uri", "image_url", "images", "image"})
+_FEWEST_DIGITS: Final = 10**9
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
@@ -46,14 +50,33 @@ class Masker:
             case list():
                 return [self._mask(item) for item in value]
             case dict():
-                return {key: self._mask(item) for key, item in value.items()}
+                return {key: item if key in _ADDRESSES else self._mask(item) for key, item in value.items()}
+            case bool():
+                return value
+            case int() if abs(value) >= _FEWEST_DIGITS:
+                # A label or an argument may be a card's number; a placeholder is a text.
+                masked = self._mask_text(str(value))
+                return value if masked == str(value) else masked
             case _:
                 return value
+
+    def _mask_json(self, text: str) -> str | None:
+        """Return a text of JSON with what is inside of it masked, or None where it is no JSON."""
+        if not text.lstrip().startswith(("{", "[")):
+            return None
+        try:
+            return _encode(self._mask(_decode(text))).decode()
+        except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
+            return None
 
     def _mask_text(self, text: str) -> str:
         raw = text.encode("utf-8", "surrogatepass")
         masked = self._mask_bytes(raw)
-        return text if masked is raw else masked.decode("utf-8", "surrogatepass")
+        if masked is raw:
+            return text
+        written = masked.decode("utf-8", "surrogatepass")
+        # The arguments of a call are JSON in a text, in which a placeholder in the place of a number is none.
+        return written if is_json(written) or (inner := self._mask_json(text)) is None else inner
 
     def _mask_bytes(self, raw: bytes) -> bytes:
         parts: list[bytes] = []

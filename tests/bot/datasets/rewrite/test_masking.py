@@ -35,6 +35,34 @@ def test_each_value_becomes_its_placeholder(text: str, expected: str) -> None:
     assert masked(text).endswith(expected)
 
 
+def test_where_pictures_lie_stays_as_it_is_and_what_is_said_of_them_is_masked() -> None:
+    part = {"fileData": {"mimeType": "image/png", "fileUri": "gs://b/ada@corp.org/4111111111111111.png"}}
+    row = {"contents": [{"role": "user", "parts": [part, {"text": "Is this ada@corp.org?"}]}]}
+    openai = {
+        "content": [{"type": "image_url", "image_url": {"url": "ada@corp.org.png"}}],
+        "images": ["a@corp.org.png"],
+    }
+    contents = json.loads(Masker().mask_row(json.dumps(row).encode()))["contents"]
+    assert contents[0]["parts"] == [part, {"text": "Is this [EMAIL_1]?"}]
+    assert json.loads(Masker().mask_row(json.dumps(openai).encode())) == openai
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ('{"to": "ada@corp.org", "n": 5}', {"to": "[EMAIL_1]", "n": 5}),
+        ('{"card": 4111111111111111, "to": ["ada@corp.org"]}', {"card": "[CARD_1]", "to": ["[EMAIL_1]"]}),
+    ],
+)
+def test_arguments_of_a_call_stay_json(arguments: str, expected: object) -> None:
+    assert json.loads(masked(arguments)) == expected
+
+
+def test_a_number_that_is_a_cards_is_masked_and_others_are_not() -> None:
+    row = {"label": 4111111111111111, "id": 1234567890123456, "n": 4, "big": -(10**18), "yes": True}
+    assert json.loads(Masker().mask_row(json.dumps(row).encode())) == row | {"label": "[CARD_1]"}
+
+
 def test_a_row_without_private_values_keeps_its_bytes() -> None:
     line = b'{"prompt" : "Caf\\u00e9?",  "completion":"Yes."}'
     assert Masker().mask_row(line) is line
