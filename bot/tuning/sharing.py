@@ -48,10 +48,19 @@ class Sharing:
             raise BadArgument(f"“{job.name}” is not shared there.", "See with whom it is: /tune status NAME.")
         return await self._change(requester, job, lambda before: [each for each in before if each != target])
 
-    async def set(self, requester: Requester, job: TuningJob, targets: Sequence[str]) -> Shared:
-        """Share the job with these targets and no others. Raises as `add` does."""
-        await self._check(requester, job, [each for each in targets if each not in job.shared_with])
-        return await self._change(requester, job, lambda before: targets)
+    async def set(
+        self, requester: Requester, job: TuningJob, targets: Sequence[str], shown: Sequence[str]
+    ) -> Shared:
+        """Share the job with these targets in place of those that a person was shown. Raises as `add` does.
+
+        What others have shared or taken back since then stays as it is.
+        """
+        added = [each for each in targets if each not in shown]
+        removed = {each for each in shown if each not in targets}
+        await self._check(requester, job, [each for each in added if each not in job.shared_with])
+        return await self._change(
+            requester, job, lambda before: (*(each for each in before if each not in removed), *added)
+        )
 
     async def _check(self, requester: Requester, job: TuningJob, targets: Sequence[str]) -> None:
         await self._access.check_deed(requester, job, Deed.SHARE)

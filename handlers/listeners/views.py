@@ -152,7 +152,7 @@ class Views:
 
     async def _share(self, form: ShareForm, respond: Respond) -> None:
         job = await self._access.get(form.requester, form.key)
-        shared = await self._sharing.set(form.requester, job, form.targets)
+        shared = await self._sharing.set(form.requester, job, form.targets, form.shown)
         await self._share_posts.tell(form.requester, shared)
         await respond(build_shared_reply(shared.job))
 

@@ -24,11 +24,15 @@ _ABOUT: Final = (
 
 @dataclass(frozen=True, slots=True)
 class ShareForm:
-    """The submitted form: whose it is and in which place, the key of the job, and with whom to share it."""
+    """The submitted form: whose it is and in which place, the key of the job, and with whom to share it.
+
+    `shown` is with whom the form said that it is shared: only what the person changed in the form changes.
+    """
 
     requester: Requester
     key: str
     targets: tuple[str, ...]
+    shown: tuple[str, ...] = ()
 
 
 def build_share_form(requester: Requester, job: TuningJob) -> dict[str, Any]:
@@ -65,9 +69,19 @@ def read_share_form(view: dict[str, Any], sender: Requester) -> ShareForm:
         channels = msgspec.convert(values["channels"]["channels"].get("selected_conversations") or [], list[str])
         people = msgspec.convert(values["people"]["people"].get("selected_users") or [], list[str])
         everyone = [EVERYONE] if values["everyone"]["everyone"].get("selected_options") else []
-        return ShareForm(requester, str(packed["key"]), (*channels, *people, *everyone))
+        return ShareForm(requester, str(packed["key"]), (*channels, *people, *everyone), _shown(view))
     except (KeyError, AttributeError, TypeError, msgspec.ValidationError) as error:
         raise Outdated("I cannot read this form.", "Open it again with the button Share.") from error
+
+
+def _shown(view: dict[str, Any]) -> tuple[str, ...]:
+    """Return with whom the form, which Slack sends back as it was built, said that the job is shared."""
+    elements = [block.get("element") or {} for block in view.get("blocks") or ()]
+    found: list[str] = []
+    for each in elements:
+        found += each.get("initial_conversations") or each.get("initial_users") or ()
+        found += [str(chosen["value"]) for chosen in each.get("initial_options") or ()]
+    return tuple(found)
 
 
 def build_shared_reply(job: TuningJob) -> Message:

@@ -92,7 +92,8 @@ async def test_who_shares_is_written_down_and_another_than_the_owner_is_told_of(
     job = await harness.tuned("capitals")
     await sharing.add(ASKED_BY_ADA, job, "U0BOB")
     assert "shared" not in await harness.due()
-    shared = await sharing.set(at("U0APPROVER", PLACE.channel), await harness.newest(job), [LAB, LAB, EVERYONE])
+    approver = at("U0APPROVER", PLACE.channel)
+    shared = await sharing.set(approver, await harness.newest(job), [LAB, LAB, EVERYONE], ["U0BOB"])
     assert (shared.added, shared.removed) == ((LAB, EVERYONE), ("U0BOB",))
     assert shared.job.shared_with == (LAB, EVERYONE)
     assert "shared" in await harness.due()
@@ -105,6 +106,21 @@ async def test_who_shares_is_written_down_and_another_than_the_owner_is_told_of(
         ("U0APPROVER", "share", EVERYONE),
         ("U0APPROVER", "unshare", "U0BOB"),
     ]
+
+
+async def test_an_old_form_changes_only_what_was_changed_in_it(harness: Harness) -> None:
+    """Two people have the form open: what one took back is not shared again by the other."""
+    _, sharing = parts(harness)
+    job = await harness.tuned("capitals")
+    for target in (LAB, "U0BOB"):
+        await sharing.add(ASKED_BY_ADA, job, target)
+    shown = [LAB, "U0BOB"]
+    await sharing.remove(ASKED_BY_ADA, await harness.newest(job), LAB)
+    await sharing.add(ASKED_BY_ADA, await harness.newest(job), "U0CARL")
+    approver = at("U0APPROVER", PLACE.channel)
+    shared = await sharing.set(approver, await harness.newest(job), [LAB, EVERYONE], shown)
+    assert shared.job.shared_with == ("U0CARL", EVERYONE)
+    assert (shared.added, shared.removed) == ((EVERYONE,), ("U0BOB",))
 
 
 async def test_only_the_owner_and_approvers_share_and_only_where_they_can_read(harness: Harness) -> None:

@@ -48,6 +48,9 @@ def test_the_submitted_form_is_read_for_the_person_whose_it_is() -> None:
         ("C0LAB", "U0BOB", EVERYONE),
     )
     assert read_share_form(submitted(), ADA).targets == ()
+    assert read_share_form(submitted(), ADA).shown == ()
+    before = submitted() | {"blocks": build_share_form(ADA, SHARED)["blocks"]}
+    assert read_share_form(before, ADA).shown == SHARED.shared_with
     with pytest.raises(Forbidden):
         read_share_form(submitted(), replace(ADA, user="U0EVE"))
     with pytest.raises(Outdated):
