@@ -33,7 +33,7 @@ from bot.runtime.stop_signals import run_until_stopped
 from bot.settings import Settings, reveal
 from bot.spending.price_table import read_price_table
 from bot.tuning.ceiling import Ceiling
-from bot.tuning.job_service import ADOPTION_GRACE
+from bot.tuning.job_starts import ADOPTION_GRACE
 from bot.tuning.lifecycle_log import log_transition
 from bot.tuning.poller import Poller
 from handlers.assembly import UseCases, build_bolt_app, build_handlers, build_terminal
@@ -122,7 +122,7 @@ async def serving(
         sender.call_when_woken(handlers.home_tabs.note_change)
         app = build_bolt_app(slack.identity, reveal(settings.slack_signing_secret), handlers.listeners)
         poller = Poller(
-            use_cases.jobs,
+            use_cases.jobs.starts,
             use_cases.refresher,
             stores.jobs,
             clock,

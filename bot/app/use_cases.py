@@ -39,7 +39,8 @@ from bot.tuning.dataset_check import DatasetCheck
 from bot.tuning.dataset_repair import DatasetRepair
 from bot.tuning.google_sharing import GoogleSharing
 from bot.tuning.job_refresh import LOST_AFTER, STUCK_AFTER, JobRefresher
-from bot.tuning.job_service import ADOPTION_GRACE, DOUBT_AFTER, JobService
+from bot.tuning.job_service import JobService
+from bot.tuning.job_starts import ADOPTION_GRACE, DOUBT_AFTER, JobStarts
 from bot.tuning.missing_models import MissingModels
 from bot.tuning.proposals import Proposals
 from bot.tuning.retention import Retention
@@ -104,20 +105,28 @@ def build_use_cases(
     recheck = StartRecheck(backends, access, budgets, prices)
     approvals = Approvals(jobs, roles, recheck, clock, wake_sender, approval_rules)
     cancellations = Cancellations(backends, jobs, clock, wake_sender)
-    service = JobService(
+    starts = JobStarts(
         backends,
         jobs,
         files,
         workers,
-        access,
         approvals,
         recheck,
-        cancellations,
-        prices,
         clock,
         wake_sender,
         adoption_grace=adoption_grace,
         doubt_after=doubt_after,
+    )
+    service = JobService(
+        backends,
+        jobs,
+        starts,
+        access,
+        approvals,
+        cancellations,
+        prices,
+        clock,
+        wake_sender,
         confirmation_rules=rules,
     )
     refresher = JobRefresher(

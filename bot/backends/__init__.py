@@ -14,10 +14,9 @@ from bot.backends.generative_language.palm import PalmBackend
 from bot.backends.google.auth import AccessToken, Credentials, DefaultCredentials, credentials_check
 from bot.backends.google.cloud_storage import ROLES as STORAGE_ROLES
 from bot.backends.google.cloud_storage import CloudStorage
-from bot.backends.google.connections import EventHooks
+from bot.backends.google.connections import EventHooks, RetryPolicy
 from bot.backends.google.gcs_files import GcsFiles
 from bot.backends.google.http import GoogleHttp
-from bot.backends.google.retry import RetryPolicy
 from bot.backends.profiles import GEMINI, PALM, VERTEX, with_base_models, with_tunings_at_once
 from bot.backends.vertex.backend import ROLES as VERTEX_ROLES
 from bot.backends.vertex.backend import VertexBackend

@@ -82,7 +82,7 @@ class JobRefresher:
         """
         job = await self._job_service.get(team, key)
         if job.state is JobState.SUBMITTING:
-            await self._job_service.recover(job)
+            await self._job_service.starts.recover(job)
         elif not job.state.ended and not job.unsent:
             await self.poll(job.backend, [job])
         await self._change(key, lambda current: Change(current, notices=[NoticeKind.CARD]))

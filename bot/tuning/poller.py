@@ -21,7 +21,7 @@ from bot.ports.job_store import JobStore
 from bot.runtime.background_tasks import BackgroundTasks
 from bot.runtime.metrics import Metrics
 from bot.tuning.job_refresh import JobRefresher
-from bot.tuning.job_service import JobService
+from bot.tuning.job_starts import JobStarts
 from bot.tuning.poll_schedule import PollSchedule
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class Poller:
 
     def __init__(
         self,
-        job_service: JobService,
+        job_starts: JobStarts,
         refresher: JobRefresher,
         jobs: JobStore,
         clock: Clock,
@@ -55,7 +55,7 @@ class Poller:
         sweep: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """`starts` runs what may take longer than a round: resumed starts, and `sweep`, also once at the start."""
-        self._job_service = job_service
+        self._job_starts = job_starts
         self._refresher = refresher
         self._jobs = jobs
         self._clock = clock
@@ -172,7 +172,7 @@ class Poller:
         self._metrics.polled(self._clock.now())
 
     async def _begin_turns(self) -> None:
-        for begun in await self._job_service.begin_turns():
+        for begun in await self._job_starts.begin_turns():
             self._starts.queue(self._start(begun), f"start {begun.key}")
 
     async def _poll_due(self) -> None:
@@ -219,7 +219,7 @@ class Poller:
     async def _recover(self, job: TuningJob, gate: asyncio.Semaphore) -> None:
         try:
             async with gate, asyncio.timeout(_POLL_SECONDS):
-                await self._job_service.recover(job)
+                await self._job_starts.recover(job)
         except StorageError:
             raise
         except Exception as error:  # noqa: BLE001 - the error of one job must not stop the search for the next
@@ -228,7 +228,7 @@ class Poller:
     async def _start(self, job: TuningJob) -> None:
         """Start a job whose turn it is."""
         try:
-            await self._job_service.submit(job)
+            await self._job_starts.submit(job)
         except BotError as error:
             logger.warning("the start of %s could not be written down: %s", job.key, error)
 
@@ -240,7 +240,7 @@ class Poller:
 
     async def _resume_start(self, job: TuningJob) -> None:
         try:
-            await self._job_service.recover(job)
+            await self._job_starts.recover(job)
         except BotError as error:
             logger.warning("the start of %s could not be resumed: %s", job.key, error)
         finally:

@@ -136,7 +136,7 @@ class StartActions:
             await self._client.views_open(trigger_id=body["trigger_id"], view=view)
             return
         if job is not None:
-            await self._tuning.submit(job)
+            await self._tuning.starts.submit(job)
 
     def _spawn_in_view(self, work: Coroutine[Any, Any, None], body: Body) -> None:
         respond = self._check_modal.respond_in_view(str(body["view"]["id"]))

@@ -100,7 +100,7 @@ class Terminal:
             raise BotError("This start was accepted before.", "See it with: tunebot status")
         log_event(logger, "terminal.start", job=job.key)
         respond = self.poster.respond_ephemeral(place, person)
-        self.tasks.spawn(report_errors(self.tuning.submit(job), respond), f"start {job.key}")
+        self.tasks.spawn(report_errors(self.tuning.starts.submit(job), respond), f"start {job.key}")
         return {"ok": True, "report": report, "notes": checked.notes, "job": job_json(job)}
 
     async def status(self, person: str, channel: str, name: str) -> dict[str, Any]:

@@ -125,7 +125,7 @@ class Views:
         await ack(response_action="clear")
         if job is not None:
             respond = self._poster.respond_ephemeral(requester.place, requester.user)
-            self._tasks.spawn(report_errors(self._tuning.submit(job), respond), f"start {job.key}")
+            self._tasks.spawn(report_errors(self._tuning.starts.submit(job), respond), f"start {job.key}")
 
     async def decline_start(self, ack: AsyncAck, sender: Requester, body: Body) -> None:
         """Decline a start, with the reason that was typed."""

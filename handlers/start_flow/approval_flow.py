@@ -24,8 +24,8 @@ class ApprovalFlow:
         """Approve the start, and begin what may run now. Raises BotError."""
         await self._approvals.approve(requester, key)
         # The poller would do the same in its next round.
-        begun = await self._tuning.begin_turns()
-        await asyncio.gather(*(self._tuning.submit(job) for job in begun))
+        begun = await self._tuning.starts.begin_turns()
+        await asyncio.gather(*(self._tuning.starts.submit(job) for job in begun))
 
     async def open_decline(self, trigger_id: str, requester: Requester, key: str) -> None:
         """Open the form that asks for the reason. Raises BotError."""

@@ -128,13 +128,13 @@ class BotParts:
         job = await self.tuning.accept(TEAM, key, ADA)
         await asyncio.sleep(0)  # Slack receives its acknowledgement here.
         if job is not None:
-            await self.tuning.submit(job)
+            await self.tuning.starts.submit(job)
 
     async def approve(self, key: str) -> None:
         """Do what the button of an approver does."""
         await self.approvals.approve(Requester(BOB, Place(TEAM, "C2")), key)
-        for job in await self.tuning.begin_turns():
-            await self.tuning.submit(job)
+        for job in await self.tuning.starts.begin_turns():
+            await self.tuning.starts.submit(job)
 
     async def cancel(self, key: str) -> None:
         await self.tuning.cancel(TEAM, key, ADA)
@@ -183,7 +183,9 @@ async def open_parts(
             approval_rules=ApprovalRules(Decimal(0) if approvals else None),
         )
         starts = BackgroundTasks()
-        poller = Poller(use_cases.jobs, use_cases.refresher, stores.jobs, clock, Metrics(), 5.0, starts=starts)
+        poller = Poller(
+            use_cases.jobs.starts, use_cases.refresher, stores.jobs, clock, Metrics(), 5.0, starts=starts
+        )
         yield BotParts(
             stores.database,
             opened.backends[backend],

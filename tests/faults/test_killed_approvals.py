@@ -10,7 +10,7 @@ import pytest
 from bot.domain.jobs import JobState
 from bot.errors import Outdated
 from bot.sandbox.google import GoogleStandIn
-from bot.tuning.job_service import ADOPTION_GRACE
+from bot.tuning.job_starts import ADOPTION_GRACE
 from bot.tuning.searches import LEAST_SEARCHES
 from tests.faults.kill_points import BOB, addresses, die_at_every_step, open_parts, options
 from tests.faults.test_killed_starts import at_google, creates, open_google

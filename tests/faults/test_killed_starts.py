@@ -13,7 +13,7 @@ import pytest
 
 from bot.domain.jobs import JobState
 from bot.sandbox.google import GoogleStandIn, Limits
-from bot.tuning.job_service import ADOPTION_GRACE
+from bot.tuning.job_starts import ADOPTION_GRACE
 from bot.tuning.searches import LEAST_SEARCHES
 from tests.faults.kill_points import TEAM, addresses, die_at_every_step, open_parts, options, put_file
 from tests.support.backend_harness import open_backend

@@ -126,7 +126,7 @@ async def test_a_newcomer_follows_a_start_through_few_files(walk: Walk) -> None:
     assert "storage/audit_log.py" in walk.opened
     assert "bot/tuning/poller.py" not in walk.opened
 
-    assert len(walk.steps) < 40, sorted(walk.steps)
+    assert len(walk.steps) < 38, sorted(walk.steps)
     # Most of the rest are values, codecs, texts and blocks, whose names say what they return.
     # Roles, approvals, budgets and the queue of starts each open a use case and its store.
     assert len(walk.opened) < 88, sorted(walk.opened)

@@ -102,7 +102,7 @@ class Harness:
     async def started(self, name: str, backend: str = "vertex") -> TuningJob:
         """A job that Google runs."""
         job = await self.accepted(name, backend)
-        await self.tuning.submit(job)
+        await self.tuning.starts.submit(job)
         return await self.newest(job)
 
     async def tuned(self, name: str, backend: str = "vertex") -> TuningJob:

@@ -9,7 +9,7 @@ from typing import Final
 import httpx
 from httpx_sse import EventSource, SSEError
 
-from bot.backends.google.connections import Pool
+from bot.backends.google.connections import Pool, RetryableError
 from bot.backends.google.google_errors import (
     ASK_AGAIN,
     NETWORK_ERRORS,
@@ -22,7 +22,6 @@ from bot.backends.google.google_errors import (
 )
 from bot.backends.google.http import GoogleHttp
 from bot.backends.google.json_fields import Json, integer, record
-from bot.backends.google.retry import RetryableError
 from bot.errors import AnswerLost
 
 _HEADERS: Final = {"accept": "text/event-stream", "cache-control": "no-store"}

@@ -12,7 +12,7 @@ import httpx
 import msgspec
 
 from bot.backends.google.auth import Credentials
-from bot.backends.google.connections import Connections, EventHooks, Pool
+from bot.backends.google.connections import Connections, EventHooks, Pool, RetryableError, RetryPolicy
 from bot.backends.google.google_errors import (
     ASK_AGAIN,
     NETWORK_ERRORS,
@@ -26,7 +26,6 @@ from bot.backends.google.google_errors import (
     read_retry_after,
 )
 from bot.backends.google.json_fields import Json, is_about, text
-from bot.backends.google.retry import RetryableError, RetryPolicy
 from bot.errors import (
     AlreadyExists,
     GoogleError,

@@ -14,7 +14,7 @@ from typing import Any, Final
 import httpx
 import msgspec
 
-from bot.backends.google.retry import RetryableError, RetryPolicy
+from bot.backends.google.connections import RetryableError, RetryPolicy
 from bot.domain.fine_tuning_job import FineTuningJob
 from bot.domain.place import Place
 from bot.errors import BadArgument, FileUnavailable, GoogleUnavailable

@@ -13,7 +13,7 @@ from aiohttp import web
 from slack_sdk.web.async_client import AsyncWebClient
 from stamina.instrumentation import RetryDetails, get_on_retry_hooks, set_on_retry_hooks
 
-from bot.backends.google.retry import RetryableError
+from bot.backends.google.connections import RetryableError
 from bot.errors import GoogleUnavailable
 from bot.runtime import logs
 from bot.runtime.logs import (

@@ -77,12 +77,12 @@ async def ask(
     assert checked.proposal is not None
     job = await process.jobs.accept(TEAM, checked.proposal.id, user)
     assert job is not None
-    await process.jobs.submit(job)
+    await process.jobs.starts.submit(job)
     return job
 
 
 async def start_turns(process: UseCases) -> None:
-    await asyncio.gather(*(process.jobs.submit(job) for job in await process.jobs.begin_turns()))
+    await asyncio.gather(*(process.jobs.starts.submit(job) for job in await process.jobs.starts.begin_turns()))
 
 
 async def test_a_start_over_the_price_waits_for_another_person_and_starts_once(harness: Harness) -> None:
@@ -94,7 +94,7 @@ async def test_a_start_over_the_price_waits_for_another_person_and_starts_once(h
     assert "over $0.00" in job.approval.reason
     assert sorted(await harness.due()) == ["approval", "approval", "card"]
     await start_turns(process)
-    await process.jobs.recover(job)
+    await process.jobs.starts.recover(job)
     assert harness.creates() == 0
 
     with pytest.raises(Forbidden, match="somebody else must approve it"):

@@ -105,10 +105,12 @@ async def test_what_waits_in_the_queue_is_not_started_after_a_budget_was_lowered
         await process.jobs.cancel(TEAM, "one", ADA)
         await process.budgets.set(OWNER, WORKSPACE, Purpose.TUNING, MOST)
 
-        assert [job.key for job in await process.jobs.begin_turns()] == ["two"], "what waits behind it comes later"
+        assert [job.key for job in await process.jobs.starts.begin_turns()] == ["two"], (
+            "what waits behind it comes later"
+        )
         await process.jobs.cancel(TEAM, "two", ADA)
         await process.budgets.set(OWNER, WORKSPACE, Purpose.TUNING, MOST - Decimal("0.01"))
-        assert await process.jobs.begin_turns() == []
+        assert await process.jobs.starts.begin_turns() == []
         ended = await process.jobs.get(TEAM, "three")
         assert ended.state is JobState.FAILED
         assert ended.failure is not None
@@ -160,7 +162,7 @@ async def test_after_the_end_the_tokens_count_that_google_trained_on(harness: Ha
     assert job.spec.estimate is not None
     reserved = job.spec.estimate.highest_cost(job.spec.estimate.passes)
     assert await used(process) == [(WORKSPACE, reserved, 0)]
-    await harness.tuning.submit(job)
+    await harness.tuning.starts.submit(job)
     harness.at_google(job).finish()
     await harness.refresher.poll("vertex", [await harness.newest(job)])
     ended = await harness.newest(job)

@@ -35,7 +35,7 @@ async def audited(harness: Harness) -> list[tuple[str, str, str]]:
 def restarted(harness: Harness) -> Poller:
     """Another process's use cases and poller over the same database."""
     use_cases = harness.restarted()
-    return Poller(use_cases.jobs, use_cases.refresher, harness.jobs, harness.clock, Metrics(), 0.05)
+    return Poller(use_cases.jobs.starts, use_cases.refresher, harness.jobs, harness.clock, Metrics(), 0.05)
 
 
 async def marked(harness: Harness, job: TuningJob) -> None:

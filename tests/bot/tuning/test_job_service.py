@@ -18,7 +18,8 @@ from bot.errors import BadArgument, ConfirmationNeeded, NoSuchJob, Outdated, Ove
 from bot.ports.notifier import NoticeKind
 from bot.spending.price_table import read_price_table
 from bot.tuning.job_refresh import LOST_AFTER
-from bot.tuning.job_service import ADOPTION_GRACE, MOST_RESUMES, RETRY_FOR
+from bot.tuning.job_starts import ADOPTION_GRACE, RETRY_FOR
+from bot.tuning.searches import MOST_RESUMES
 from bot.tuning.start_queue import RETRY_BACKOFF
 from handlers.assembly import UseCases
 from storage.jobs import SqliteJobStore
@@ -35,10 +36,10 @@ CREATE = "/(tunedModels|tuningJobs)$"
 async def test_a_start_whose_answer_was_lost_is_adopted_by_its_key(harness: Harness, backend: str) -> None:
     harness.google.faults.lose_answer(path="/(tunedModels|tuningJobs)$", method="POST")
     job = await harness.accepted("lost answer", backend)
-    await harness.tuning.submit(job)
+    await harness.tuning.starts.submit(job)
     assert (await harness.newest(job)).state is JobState.SUBMITTING
 
-    await harness.tuning.recover(await harness.newest(job))
+    await harness.tuning.starts.recover(await harness.newest(job))
 
     assert (await harness.newest(job)).state in (JobState.QUEUED, JobState.RUNNING)
     assert harness.creates() == 1
@@ -48,7 +49,7 @@ async def test_a_start_whose_answer_was_lost_is_adopted_by_its_key(harness: Harn
 async def test_a_start_that_was_not_sent_is_resumed_by_the_next_process(harness: Harness, backend: str) -> None:
     job = await harness.accepted("not sent", backend)
     later = harness.restarted()
-    await later.jobs.recover(job)
+    await later.jobs.starts.recover(job)
 
     resumed = await harness.newest(job)
     assert resumed.operation
@@ -62,14 +63,14 @@ async def test_a_stop_during_the_upload_lets_the_next_process_start_the_job(
 ) -> None:
     job = await harness.accepted("stopped", backend)
     hanging = harness.google.faults.hang(path=r"/(upload/)?storage/", times=None)
-    start = asyncio.create_task(harness.tuning.submit(job))
+    start = asyncio.create_task(harness.tuning.starts.submit(job))
     await wait_until(lambda: hanging.hits)
     start.cancel()
     await asyncio.gather(start, return_exceptions=True)
     assert (await harness.newest(job)).create_sent_at is None
 
     harness.google.faults.clear()
-    await harness.restarted().jobs.recover(job)
+    await harness.restarted().jobs.starts.recover(job)
     assert (await harness.newest(job)).operation
     assert harness.creates() == 1
 
@@ -78,13 +79,13 @@ async def test_a_stop_during_the_upload_lets_the_next_process_start_the_job(
 async def test_a_stop_while_google_starts_the_job_is_never_a_second_start(harness: Harness, backend: str) -> None:
     job = await harness.accepted("stopped late", backend)
     hanging = harness.google.faults.hang(path="/(tunedModels|tuningJobs)$", method="POST")
-    start = asyncio.create_task(harness.tuning.submit(job))
+    start = asyncio.create_task(harness.tuning.starts.submit(job))
     await wait_until(lambda: hanging.hits)
     start.cancel()
     await asyncio.gather(start, return_exceptions=True)
     assert (await harness.newest(job)).create_sent_at is not None
 
-    await harness.restarted().jobs.recover(job)
+    await harness.restarted().jobs.starts.recover(job)
     assert (await harness.newest(job)).state is JobState.SUBMITTING
     assert harness.creates() == 1
 
@@ -93,13 +94,13 @@ async def test_a_start_that_ends_every_process_is_not_begun_for_ever(harness: Ha
     job = await harness.accepted("deadly")
     for _ in range(MOST_RESUMES):
         harness.google.faults.hang(path=r"/storage/")
-        start = asyncio.create_task(harness.restarted().jobs.recover(job))
+        start = asyncio.create_task(harness.restarted().jobs.starts.recover(job))
         await wait_until(lambda: not harness.google.faults.waiting)
         start.cancel()
         await asyncio.gather(start, return_exceptions=True)
     assert (await harness.newest(job)).state is JobState.SUBMITTING
 
-    await harness.restarted().jobs.recover(job)
+    await harness.restarted().jobs.starts.recover(job)
     failed = await harness.newest(job)
     assert failed.state is JobState.FAILED
     assert failed.failure is not None
@@ -116,13 +117,13 @@ async def test_a_start_that_ended_every_process_is_searched_for_before_it_is_giv
     await harness.forget_start(job, resumes=MOST_RESUMES)
 
     fault = harness.google.faults.fail(503, path="/(tunedModels|tuningJobs)", times=None)
-    await harness.restarted().jobs.recover(job)
+    await harness.restarted().jobs.starts.recover(job)
     unknown = await harness.newest(job)
     assert (unknown.state, unknown.failure) == (JobState.SUBMITTING, None)
     assert "The last look for it at Google failed" in unknown.problem
 
     harness.google.faults.remove(fault)
-    await harness.restarted().jobs.recover(job)
+    await harness.restarted().jobs.starts.recover(job)
     assert (await harness.newest(job)).operation
     assert harness.creates() == 1
 
@@ -131,12 +132,12 @@ async def test_a_create_is_not_sent_if_that_cannot_be_written_down_first(harness
     job = await harness.accepted("full disk")
     await harness.database.run(lambda db: db.execute("PRAGMA query_only = ON"))
     with pytest.raises(StorageError):
-        await harness.tuning.submit(job)
+        await harness.tuning.starts.submit(job)
     await harness.database.run(lambda db: db.execute("PRAGMA query_only = OFF"))
     assert harness.creates() == 0
     assert not [name for name in harness.google.buckets.bucket(BUCKET) if name.startswith("tunebot/")]
 
-    await harness.tuning.recover(job)
+    await harness.tuning.starts.recover(job)
     assert (await harness.newest(job)).operation
     assert harness.creates() == 1
 
@@ -149,7 +150,7 @@ async def test_a_start_is_cancelled_before_it_was_sent(harness: Harness, backend
     with pytest.raises(Outdated, match="already been cancelled"):
         await harness.tuning.cancel(TEAM, job.key, "U8")
 
-    await harness.tuning.submit(job)
+    await harness.tuning.starts.submit(job)
     assert (await harness.newest(job)).state is JobState.CANCELLED
     assert harness.creates() == 0
     assert not [name for name in harness.google.buckets.bucket(BUCKET) if name.startswith("tunebot/")]
@@ -162,11 +163,11 @@ async def test_a_cancellation_of_an_unconfirmed_start_is_carried_out_when_google
 ) -> None:
     harness.google.faults.lose_answer(path="/(tunedModels|tuningJobs)$", method="POST")
     job = await harness.accepted("cancelled blind", backend)
-    await harness.tuning.submit(job)
+    await harness.tuning.starts.submit(job)
     waiting = await harness.tuning.cancel(TEAM, job.key, ADA)
     assert (waiting.state, waiting.cancelled_by) == (JobState.SUBMITTING, ADA)
 
-    await harness.tuning.recover(job)
+    await harness.tuning.starts.recover(job)
     for _ in range(2):
         await harness.refresher.poll(backend, [await harness.newest(job)])
     assert (await harness.newest(job)).state is JobState.CANCELLED
@@ -181,8 +182,8 @@ async def test_a_start_that_a_lost_database_had_already_made_is_adopted_and_not_
     files = set(harness.google.buckets.bucket(BUCKET))
     await harness.forget_start(job)
 
-    await harness.restarted().jobs.recover(job)
-    await harness.restarted().jobs.recover(job)
+    await harness.restarted().jobs.starts.recover(job)
+    await harness.restarted().jobs.starts.recover(job)
 
     assert (await harness.newest(job)).operation
     assert len(harness.google.jobs.all) == 1
@@ -197,7 +198,7 @@ async def test_a_refusal_that_is_not_googles_own_ends_no_start(
     create = "/(tunedModels|tuningJobs)$"
     harness.google.faults.garble("<html>No.</html>", status=status, path=create, method="POST")
     job = await harness.accepted("behind a proxy", backend)
-    await harness.tuning.submit(job)
+    await harness.tuning.starts.submit(job)
     assert (await harness.newest(job)).state is JobState.SUBMITTING
 
 
@@ -213,7 +214,7 @@ PASSING = {
 async def until_it_is_tried(harness: Harness, job: TuningJob) -> TuningJob:
     """Let the longest wait pass and the poller look at it."""
     harness.clock.advance(seconds=RETRY_BACKOFF.longest)
-    await harness.tuning.recover(await harness.newest(job))
+    await harness.tuning.starts.recover(await harness.newest(job))
     return await harness.newest(job)
 
 
@@ -224,7 +225,7 @@ async def test_a_passing_fault_before_the_create_delays_a_start_and_does_not_end
     backend, path, method = PASSING[what]
     job = await harness.accepted("delayed", backend)
     fault = harness.google.faults.fail(503, path=path, method=method, times=None)
-    await harness.tuning.submit(job)
+    await harness.tuning.starts.submit(job)
     delayed = await until_it_is_tried(harness, job)
     assert fault.hits
     assert (delayed.state, delayed.create_sent_at, delayed.resumes) == (JobState.SUBMITTING, None, 0)
@@ -244,7 +245,7 @@ async def test_a_quota_that_is_used_up_for_a_while_delays_a_start_and_google_sta
 ) -> None:
     job = await harness.accepted("over the quota", backend)
     harness.google.faults.fail(429, "Quota exceeded.", path=CREATE, method="POST", times=2, retry_after=7)
-    await harness.tuning.submit(job)
+    await harness.tuning.starts.submit(job)
     for expected in (0, 1):
         delayed = await harness.newest(job)
         assert (delayed.state, delayed.create_sent_at) == (JobState.SUBMITTING, None)
@@ -258,13 +259,13 @@ async def test_a_quota_that_is_used_up_for_a_while_delays_a_start_and_google_sta
 async def test_a_start_is_not_tried_again_before_its_wait_is_over(harness: Harness) -> None:
     job = await harness.accepted("patient")
     harness.google.faults.fail(429, path=CREATE, method="POST", retry_after=60)
-    await harness.tuning.submit(job)
-    await harness.tuning.recover(await harness.newest(job))
+    await harness.tuning.starts.submit(job)
+    await harness.tuning.starts.recover(await harness.newest(job))
     harness.clock.advance(seconds=59)
-    await harness.tuning.recover(await harness.newest(job))
+    await harness.tuning.starts.recover(await harness.newest(job))
     assert harness.creates() == 1
     harness.clock.advance(seconds=1)
-    await harness.tuning.recover(await harness.newest(job))
+    await harness.tuning.starts.recover(await harness.newest(job))
     assert harness.creates() == 2
     assert (await harness.newest(job)).operation
 
@@ -274,7 +275,7 @@ async def test_a_start_that_keeps_failing_ends_after_its_limit_and_may_be_tried_
 ) -> None:
     job = await harness.accepted("hopeless")
     harness.google.faults.fail(429, "Quota exceeded.", path=CREATE, method="POST", times=None)
-    await harness.tuning.submit(job)
+    await harness.tuning.starts.submit(job)
     # In the middle another process takes over: the limit does not begin anew, and the clock decides nothing.
     for round_ in range(100):
         if round_ == 3:
@@ -321,12 +322,12 @@ async def test_a_cancelled_start_of_an_earlier_process_ends_once_google_says_whe
     fault = harness.google.faults.fail(503, times=None)
     cancelled = await later.jobs.cancel(TEAM, job.key, ADA)
     assert (cancelled.state, cancelled.cancelled_by) == (JobState.SUBMITTING, ADA), "nobody knows"
-    await later.jobs.recover(cancelled)
+    await later.jobs.starts.recover(cancelled)
     assert (await harness.newest(job)).state is JobState.SUBMITTING
     harness.google.faults.remove(fault)
     creates = harness.creates()
     harness.clock.advance(minutes=5)
-    await later.jobs.recover(await harness.newest(job))
+    await later.jobs.starts.recover(await harness.newest(job))
     if sent:
         await later.refresher.poll(backend, [await harness.newest(job)])
         await later.refresher.poll(backend, [await harness.newest(job)])
@@ -349,7 +350,7 @@ async def test_a_resumed_start_whose_owner_left_is_followed_if_google_has_it(
     stores = replace(harness.stores, jobs=SqliteJobStore(harness.database))
     parts = (harness.backends, harness.files, harness.clock, lambda: None, harness.workers)
     later = build_open_use_cases(stores, *parts, members=Gone())
-    await later.jobs.recover(await harness.newest(job))
+    await later.jobs.starts.recover(await harness.newest(job))
     assert (await harness.newest(job)).operation, "Google runs it and it is paid for"
 
 
@@ -357,7 +358,7 @@ async def test_a_resumed_start_whose_owner_left_is_followed_if_google_has_it(
 async def test_a_start_that_waits_for_its_next_try_is_cancelled_at_once(harness: Harness, backend: str) -> None:
     job = await harness.accepted("cancelled while it waits", backend)
     harness.google.faults.fail(429, path=CREATE, method="POST")
-    await harness.tuning.submit(job)
+    await harness.tuning.starts.submit(job)
     assert (await harness.tuning.cancel(TEAM, job.key, ADA)).state is JobState.CANCELLED
     assert (await until_it_is_tried(harness, job)).state is JobState.CANCELLED
     assert harness.creates() == 1
@@ -368,7 +369,7 @@ async def test_a_start_that_was_cancelled_while_google_refused_it_is_cancelled(h
     job = await harness.accepted("refused and cancelled")
     slow = harness.google.faults.delay(0.3, path=CREATE, method="POST")
     harness.google.faults.fail(429, path=CREATE, method="POST")
-    start = asyncio.create_task(harness.tuning.submit(job))
+    start = asyncio.create_task(harness.tuning.starts.submit(job))
     await wait_until(lambda: slow.hits)
     await harness.tuning.cancel(TEAM, job.key, ADA)
     await start
@@ -381,9 +382,9 @@ async def test_tries_that_end_in_order_are_no_interruptions(harness: Harness) ->
     job = await harness.accepted("many processes")
     fault = harness.google.faults.fail(503, path="/upload/storage", times=None)
     for _ in range(2 * MOST_RESUMES):
-        await harness.restarted().jobs.recover(await harness.newest(job))
+        await harness.restarted().jobs.starts.recover(await harness.newest(job))
     harness.google.faults.remove(fault)
-    await harness.restarted().jobs.recover(await harness.newest(job))
+    await harness.restarted().jobs.starts.recover(await harness.newest(job))
     assert (await harness.newest(job)).operation
 
 
@@ -391,9 +392,9 @@ async def test_a_start_under_way_is_not_recovered_beside_itself(harness: Harness
     job = await harness.accepted("under way")
     harness.google.requests.clear()
     harness.clock.advance(days=2)
-    await harness.tuning.recover(job)
+    await harness.tuning.starts.recover(job)
     harness.clock.advance(days=2)
-    await harness.tuning.recover(job)
+    await harness.tuning.starts.recover(job)
     assert (await harness.newest(job)).state is JobState.SUBMITTING
     assert harness.google.requests.matching("tuningJobs") == []
 
@@ -401,7 +402,7 @@ async def test_a_start_under_way_is_not_recovered_beside_itself(harness: Harness
 async def test_a_file_that_changed_after_the_check_is_not_trained_on(harness: Harness) -> None:
     job = await harness.accepted("changed file")
     harness.store(b'{"text_input": "other", "output": "rows"}\n' * 20)
-    await harness.tuning.submit(job)
+    await harness.tuning.starts.submit(job)
     failed = await harness.newest(job)
     assert failed.state is JobState.FAILED
     assert failed.failure is not None
@@ -412,7 +413,7 @@ async def test_a_file_that_changed_after_the_check_is_not_trained_on(harness: Ha
 async def test_a_file_that_is_gone_when_the_job_starts_fails_it_in_words(harness: Harness) -> None:
     job = await harness.accepted("gone file")
     harness.google.buckets.delete(*FILE.removeprefix("gs://").split("/", 1))
-    await harness.tuning.submit(job)
+    await harness.tuning.starts.submit(job)
     failed = await harness.newest(job)
     assert failed.failure is not None
     assert FILE in failed.failure.message
@@ -455,25 +456,25 @@ async def test_a_start_that_was_cancelled_before_it_was_looked_up_is_cancelled(
 ) -> None:
     harness.google.faults.lose_answer(path="/(tunedModels|tuningJobs)$", method="POST")
     job = await harness.accepted("cancelled early", backend)
-    await harness.tuning.submit(job)
+    await harness.tuning.starts.submit(job)
     harness.at_google(job).cancel()
-    await harness.tuning.recover(job)
+    await harness.tuning.starts.recover(job)
     assert (await harness.newest(job)).state is JobState.CANCELLED
 
 
 async def test_a_repeated_click_does_not_keep_an_unconfirmed_start_from_being_looked_up(harness: Harness) -> None:
     harness.google.faults.lose_answer(path="/tuningJobs$", method="POST")
     job = await harness.accepted("clicked again")
-    await harness.tuning.submit(job)
+    await harness.tuning.starts.submit(job)
     assert await harness.tuning.accept(TEAM, job.key, ADA) is None
-    await harness.tuning.recover(job)
+    await harness.tuning.starts.recover(job)
     assert (await harness.newest(job)).operation
 
 
 async def test_refresh_of_an_unconfirmed_start_looks_for_it(harness: Harness) -> None:
     harness.google.faults.lose_answer(path="/tuningJobs$", method="POST")
     job = await harness.accepted("unconfirmed")
-    await harness.tuning.submit(job)
+    await harness.tuning.starts.submit(job)
     assert (await harness.refresher.refresh(TEAM, job.key)).operation
 
 

@@ -37,7 +37,7 @@ async def test_start_that_google_refuses_is_a_failure_with_its_code(
 ) -> None:
     harness.google.faults.fail(400, "Base model X is not supported.", path="/tuningJobs$", method="POST")
     job = await harness.accepted("refused")
-    await harness.tuning.submit(job)
+    await harness.tuning.starts.submit(job)
     assert events(caplog) == ["job.accepted", "job.sent", "job.failed"]
     said = RedactingFormatter(()).format(caplog.records[-1])
     assert said.endswith("state=failed code=0")

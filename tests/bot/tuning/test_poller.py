@@ -22,7 +22,9 @@ BACKENDS = ("vertex", "gemini", "palm")
 
 
 def polling(harness: Harness, seconds: float = 0.05, late_after: float = LATE_SECONDS) -> Poller:
-    return Poller(harness.tuning, harness.refresher, harness.jobs, harness.clock, Metrics(), seconds, late_after)
+    return Poller(
+        harness.tuning.starts, harness.refresher, harness.jobs, harness.clock, Metrics(), seconds, late_after
+    )
 
 
 @pytest.fixture
@@ -220,7 +222,7 @@ async def test_an_unconfirmed_start_does_not_hide_the_confirmed_ones(harness: Ha
     harness.google.faults.lose_answer(path=r"/tuningJobs$", method="POST")
     lost = await harness.started("unconfirmed")
     restarted = harness.restarted()
-    poller = Poller(restarted.jobs, restarted.refresher, harness.jobs, harness.clock, Metrics(), 0.05)
+    poller = Poller(restarted.jobs.starts, restarted.refresher, harness.jobs, harness.clock, Metrics(), 0.05)
     harness.google.faults.fail(403, path=r"/tuningJobs$", method="GET", times=None)
     harness.at_google(confirmed).finish()
     await poller.round()
@@ -321,7 +323,7 @@ async def test_rounds_continue_after_the_machines_clock_was_set_back(harness: Ha
     job = await harness.started("an hour ago")
     scheduler = AsyncIOScheduler(timezone="UTC")
     poller = Poller(
-        harness.tuning, harness.refresher, harness.jobs, harness.clock, Metrics(), 0.05, scheduler=scheduler
+        harness.tuning.starts, harness.refresher, harness.jobs, harness.clock, Metrics(), 0.05, scheduler=scheduler
     )
     poller.start()
     # After the clock was set back by an hour, the scheduler's next round is an hour away.
@@ -347,7 +349,7 @@ def rounds(metrics: Metrics) -> float:
 async def test_stop_waits_for_the_round_under_way_and_no_other_begins(harness: Harness) -> None:
     stopped, goes_on = Metrics(), Metrics()
     poller, other = (
-        Poller(harness.tuning, harness.refresher, harness.jobs, harness.clock, metrics, 0.05)
+        Poller(harness.tuning.starts, harness.refresher, harness.jobs, harness.clock, metrics, 0.05)
         for metrics in (stopped, goes_on)
     )
     job = await harness.started("slow look")
@@ -415,7 +417,7 @@ async def test_a_database_that_refuses_ends_the_round_in_words(
 
 async def test_measures_tell_of_rounds_requests_overruns_and_open_jobs(harness: Harness) -> None:
     metrics = Metrics()
-    poller = Poller(harness.tuning, harness.refresher, harness.jobs, harness.clock, metrics, 0.001)
+    poller = Poller(harness.tuning.starts, harness.refresher, harness.jobs, harness.clock, metrics, 0.001)
     measured = await harness.started("measured")
     waiting = await harness.accepted("waiting", "gemini")
     await harness.jobs.change(waiting.key, lambda job: Change(replace(job, state=JobState.QUEUED, operation="x")))

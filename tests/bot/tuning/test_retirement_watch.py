@@ -157,7 +157,7 @@ async def test_google_is_asked_to_move_a_model_as_one_start_with_its_lines_in_th
     job = await harness.tuning.accept(TEAM, checked.proposal.id, ADA)
     assert job is not None
     assert await harness.tuning.accept(TEAM, checked.proposal.id, ADA) is None
-    await harness.tuning.submit(job)
+    await harness.tuning.starts.submit(job)
     moved = await harness.newest(job)
     assert moved.state in (JobState.QUEUED, JobState.RUNNING)
     assert harness.at_google(moved).base_model == request.base_model

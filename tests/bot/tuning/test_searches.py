@@ -9,7 +9,7 @@ from bot.domain.jobs import JobState, TuningJob
 from bot.errors import BadArgument
 from bot.ports.notifier import NoticeKind
 from bot.tuning.job_refresh import LOST_AFTER
-from bot.tuning.job_service import ADOPTION_GRACE, DOUBT_AFTER
+from bot.tuning.job_starts import ADOPTION_GRACE, DOUBT_AFTER
 from bot.tuning.searches import LEAST_SEARCHES, Searches
 from handlers.assembly import UseCases
 from tests.support.clock import FixedClock
@@ -38,7 +38,7 @@ def polls(harness: Harness, job: TuningJob, use_cases: UseCases | None = None) -
 
 def searches(harness: Harness, job: TuningJob, use_cases: UseCases | None = None) -> Callable[[], Awaitable[None]]:
     async def search() -> None:
-        await (use_cases or harness.use_cases).jobs.recover(await harness.newest(job))
+        await (use_cases or harness.use_cases).jobs.starts.recover(await harness.newest(job))
 
     return search
 
@@ -49,7 +49,7 @@ async def unanswered(harness: Harness, name: str, backend: str, *, arrives: bool
     lay = faults.lose_answer if arrives else faults.reset
     lay(path=CREATE, method="POST")
     job = await harness.accepted(name, backend)
-    await harness.tuning.submit(job)
+    await harness.tuning.starts.submit(job)
     return await harness.newest(job)
 
 

@@ -35,14 +35,14 @@ async def harness(tmp_path: Path) -> AsyncIterator[Harness]:
 async def start(harness: Harness, name: str) -> TuningJob:
     """Press Start: the job runs, or waits for its turn."""
     job = await harness.accepted(name)
-    await harness.tuning.submit(job)
+    await harness.tuning.starts.submit(job)
     return await harness.newest(job)
 
 
 async def begin_turns(use_cases: UseCases) -> list[str]:
     """Start the jobs whose turn it is, as the poller does in each round; returns their names."""
-    begun = await use_cases.jobs.begin_turns()
-    await asyncio.gather(*(use_cases.jobs.submit(job) for job in begun))
+    begun = await use_cases.jobs.starts.begin_turns()
+    await asyncio.gather(*(use_cases.jobs.starts.submit(job) for job in begun))
     return [job.name for job in begun]
 
 
@@ -75,7 +75,7 @@ async def test_what_cannot_run_yet_waits_and_starts_in_the_order_of_the_clicks(h
 
 async def test_of_many_clicks_at_once_one_runs_and_each_other_one_has_a_place(harness: Harness) -> None:
     jobs = await asyncio.gather(*(harness.accepted(f"job {number}") for number in range(5)))
-    await asyncio.gather(*(harness.tuning.submit(job) for job in jobs))
+    await asyncio.gather(*(harness.tuning.starts.submit(job) for job in jobs))
     assert sorted(job.state for job in jobs) == [JobState.SUBMITTING] + [JobState.WAITING] * 4
     waiting = [job for job in jobs if job.state is JobState.WAITING]
     assert sorted([await harness.jobs.ahead(job) for job in waiting]) == [0, 1, 2, 3]
@@ -95,13 +95,13 @@ async def test_two_rounds_at_once_give_each_turn_once(harness: Harness) -> None:
 async def test_the_next_process_starts_a_job_whose_turn_was_taken_and_not_used(harness: Harness) -> None:
     first, second = await start(harness, "first"), await start(harness, "second")
     await finish(harness, first)
-    begun = await harness.tuning.begin_turns()
+    begun = await harness.tuning.starts.begin_turns()
     assert [job.key for job in begun] == [second.key]
 
     later = harness.restarted()
     assert await begin_turns(later) == []
-    await later.jobs.recover(await harness.newest(second))
-    await later.jobs.recover(await harness.newest(second))
+    await later.jobs.starts.recover(await harness.newest(second))
+    await later.jobs.starts.recover(await harness.newest(second))
     assert (await harness.newest(second)).operation
     assert harness.creates() == 2
 
@@ -160,10 +160,10 @@ async def test_a_waiting_job_that_is_looked_at_and_polled_stays_as_it_is(harness
     await start(harness, "first")
     second = await start(harness, "second")
     assert (await harness.refresher.refresh(TEAM, second.key)).state is JobState.WAITING
-    await harness.tuning.recover(second)
+    await harness.tuning.starts.recover(second)
     await harness.use_cases.sweep.run()
     assert (await harness.newest(second)).state is JobState.WAITING
-    poller = Poller(harness.tuning, harness.refresher, harness.jobs, harness.clock, Metrics(), 0.05)
+    poller = Poller(harness.tuning.starts, harness.refresher, harness.jobs, harness.clock, Metrics(), 0.05)
     await poller.round()
     assert (await harness.newest(second)).state is JobState.WAITING
     assert [job.state for job in await harness.jobs.open_jobs()] == [JobState.RUNNING, JobState.WAITING]
@@ -178,7 +178,7 @@ async def test_a_process_that_dies_during_the_upload_of_a_turn_does_not_lose_the
     turn.cancel()
     await asyncio.gather(turn, return_exceptions=True)
     harness.google.faults.clear()
-    await harness.restarted().jobs.recover(await harness.newest(second))
+    await harness.restarted().jobs.starts.recover(await harness.newest(second))
     assert (await harness.newest(second)).operation
     assert harness.creates() == 2
 

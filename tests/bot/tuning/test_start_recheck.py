@@ -59,7 +59,7 @@ async def start(use_cases: UseCases, name: str, owner: str = ADA) -> TuningJob:
     assert checked.proposal is not None
     job = await use_cases.jobs.accept(TEAM, checked.proposal.id, owner)
     assert job is not None
-    await use_cases.jobs.submit(job)
+    await use_cases.jobs.starts.submit(job)
     return job
 
 
@@ -71,8 +71,8 @@ async def finish(harness: Harness, job: TuningJob) -> None:
 
 async def begin_turns(use_cases: UseCases) -> list[str]:
     """Start the jobs whose turn it is, as the poller does in each round; returns their names."""
-    begun = await use_cases.jobs.begin_turns()
-    await asyncio.gather(*(use_cases.jobs.submit(job) for job in begun))
+    begun = await use_cases.jobs.starts.begin_turns()
+    await asyncio.gather(*(use_cases.jobs.starts.submit(job) for job in begun))
     return [job.name for job in begun]
 
 
@@ -184,7 +184,7 @@ async def test_a_later_process_resumes_no_start_of_who_may_not_tune_any_more(har
     members = Leaving()
     getattr(members, how).add(ADA)
     later = process(harness, members=members)
-    await later.jobs.recover(job)
+    await later.jobs.starts.recover(job)
     seen = await harness.newest(job)
     assert harness.creates() == 0
     if how == "gone":
@@ -193,7 +193,7 @@ async def test_a_later_process_resumes_no_start_of_who_may_not_tune_any_more(har
     assert seen.state is JobState.SUBMITTING
     assert "Slack does not say now" in seen.problem
     members.unknown.clear()
-    await later.jobs.recover(job)
+    await later.jobs.starts.recover(job)
     assert (await harness.newest(job)).operation
     assert harness.creates() == 1
 

@@ -188,7 +188,7 @@ async def test_a_job_that_is_found_during_the_upload_of_its_second_start_keeps_i
     await harness.forget_start(job)
     harness.google.faults.list_lag = 1e9
     hanging = harness.google.faults.hang(path="/upload/storage/", method="PUT")
-    resumed = asyncio.create_task(harness.tuning.recover(job))
+    resumed = asyncio.create_task(harness.tuning.starts.recover(job))
     await wait_until(lambda: hanging.hits)
     harness.google.faults.list_lag = 0.0
     await sweep(harness)
@@ -203,7 +203,7 @@ async def test_the_poller_sweeps_when_it_starts(harness: Harness) -> None:
     job = await harness.started("at the start")
     await lose_row(harness, job, proposal=True)
     poller = Poller(
-        harness.tuning,
+        harness.tuning.starts,
         harness.refresher,
         harness.jobs,
         harness.clock,

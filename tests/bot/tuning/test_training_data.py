@@ -44,7 +44,7 @@ def stored(harness: Harness, job: TuningJob) -> dict[str, bytes]:
 
 async def test_rows_name_the_pictures_of_the_jobs_own_folder(harness: Harness) -> None:
     job = await accepted(harness, zipped(FILES))
-    await harness.tuning.submit(job)
+    await harness.tuning.starts.submit(job)
     names = [f"pictures/{hashlib.sha256(content).hexdigest()}" for content in (PNG, JPEG)]
     files = stored(harness, job)
     assert set(files) == {"training.jsonl", f"{names[0]}.png", f"{names[1]}.jpg"}
@@ -64,7 +64,7 @@ async def test_a_start_that_was_cut_off_uploads_no_picture_twice_and_all_are_del
     job = await accepted(harness, zipped(FILES))
     name = f"tunebot/{job.key}/pictures/{hashlib.sha256(PNG).hexdigest()}.png"
     harness.google.buckets.put(BUCKET, name, PNG)
-    await harness.restarted().jobs.submit(job)
+    await harness.restarted().jobs.starts.submit(job)
     uploads = [sent.query["name"] for sent in harness.google.requests.matching("/upload/", "POST")]
     assert name not in uploads
     assert len(uploads) == 2
@@ -83,7 +83,7 @@ async def test_a_start_that_was_cut_off_uploads_no_picture_twice_and_all_are_del
 async def test_a_zip_that_changed_after_the_check_starts_nothing_and_leaves_no_picture(harness: Harness) -> None:
     job = await accepted(harness, zipped(FILES))
     harness.store(zipped({**FILES, "a.png": PNG + b"other"}), ZIP)
-    await harness.tuning.submit(job)
+    await harness.tuning.starts.submit(job)
     assert (await harness.newest(job)).state is JobState.FAILED
     assert stored(harness, job) == {}
     assert harness.creates() == 0

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.backends.google.retry import RetryPolicy
+from bot.backends.google.connections import RetryPolicy
 from bot.backends.openai.openai import OpenAi
 from bot.domain.fine_tuning_job import FineTuningJob
 from bot.domain.place import Place
