@@ -12,9 +12,9 @@ from bot.domain.chat import (
     ChannelSettings,
     Conversation,
     ModelRef,
-    Role,
     ThreadState,
     Turn,
+    TurnRole,
     estimated_tokens,
 )
 from bot.domain.place import Place
@@ -162,7 +162,7 @@ class SqliteChatStore:
             query = "SELECT role, text FROM turns WHERE conversation = ? ORDER BY id DESC"
             # Closed at once where the rest of a long thread is not read.
             with closing(connection.query(query, [found["id"]])) as rows:
-                turns, cut = _newest((Turn(Role(row["role"]), row["text"]) for row in rows), tokens)
+                turns, cut = _newest((Turn(TurnRole(row["role"]), row["text"]) for row in rows), tokens)
             return Conversation(place, read_model(found), turns, cut, state=ThreadState(found["state"]))
 
         return await self._database.run(read)
@@ -179,7 +179,7 @@ def _newest(newest_first: Iterable[Turn], tokens: int | None) -> tuple[tuple[Tur
         if left is not None:
             left -= estimated_tokens(turn.text)
             if left < 0:
-                while kept and kept[-1].role is not Role.USER:
+                while kept and kept[-1].role is not TurnRole.USER:
                     kept.pop()
                 return tuple(reversed(kept)), True
         kept.append(turn)

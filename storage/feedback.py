@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 from sqlite_utils import Database as Connection
 
-from bot.domain.chat import ModelAnswer, ModelRef, Role, Turn
+from bot.domain.chat import ModelAnswer, ModelRef, Turn, TurnRole
 from bot.domain.feedback import Correction, FeedbackSums, FeedbackSwitch, RatedAnswer, Vote
 from bot.ports.clock import Clock
 from storage.codecs import Row, micros, moment, parsed, read_model, read_place
@@ -225,7 +225,7 @@ def _without(turns: tuple[Turn, ...], exchanges: set[tuple[str, str]]) -> tuple[
         if skip:
             skip = False
             continue
-        asked = turn.role is Role.USER and following is not None
+        asked = turn.role is TurnRole.USER and following is not None
         skip = asked and following is not None and (turn.text, following.text) in exchanges
         if not skip:
             kept.append(turn)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from sqlite_utils import Database as Connection
 
-from bot.domain.chat import Conversation, Question, Role, Turn, as_edited, second_try
+from bot.domain.chat import Conversation, Question, Turn, TurnRole, as_edited, second_try
 from storage.codecs import Row, json_text
 from storage.question_rows import question_row, read_failed, read_question
 
@@ -63,7 +63,9 @@ def withdraw_everywhere(connection: Connection, team: str, key: str, edited: str
 
 def as_it_reads_now(conversation: Conversation, row: Row) -> Conversation:
     """Return the turns of a question with its text as its row has it: it may have been edited meanwhile."""
-    turns = tuple(Turn(Role.USER, row["text"]) if turn.role is Role.USER else turn for turn in conversation.turns)
+    turns = tuple(
+        Turn(TurnRole.USER, row["text"]) if turn.role is TurnRole.USER else turn for turn in conversation.turns
+    )
     return replace(conversation, turns=turns)
 
 

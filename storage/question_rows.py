@@ -11,7 +11,7 @@ from bot.domain.chat import ModelRef, Question
 from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
 from bot.domain.place import Place
 from bot.ports.notifier import PostAttempt
-from bot.ports.questions import Failure, LivePost, OpenQuestion
+from bot.ports.questions import AnswerFailure, LivePost, OpenQuestion
 from storage.codecs import (
     Row,
     json_text,
@@ -26,7 +26,7 @@ from storage.codecs import (
 _MODEL = msgspec.json.Decoder(ModelRef)
 _QUESTION = msgspec.json.Decoder(Question)
 _LIVE = msgspec.json.Decoder(list[tuple[str, str, int, str]])
-_FAILURE = msgspec.json.Decoder(Failure)
+_FAILURE = msgspec.json.Decoder(AnswerFailure)
 _GENERATION = msgspec.json.Decoder(GenerationSettings)
 
 
@@ -126,7 +126,7 @@ def read_live(row: Row) -> tuple[LivePost, ...]:
     )
 
 
-def failure_text(failure: Failure) -> str:
+def failure_text(failure: AnswerFailure) -> str:
     """Return the JSON of why a question has no answer."""
     return json_text(failure)
 

@@ -18,7 +18,7 @@ from bot.domain.place import Place
 from bot.domain.spending import QuestionCost
 from bot.errors import StorageError
 from bot.ports.clock import Clock
-from bot.ports.questions import AskedTimes, Failure, LivePost, OpenQuestion
+from bot.ports.questions import AnswerFailure, AskedTimes, LivePost, OpenQuestion
 from bot.ports.stores import AuditEntry
 from bot.runtime.logs import log_event
 from storage.audit_log import append_entry, first_time
@@ -164,7 +164,7 @@ class SqliteQuestions:
         log_event(logger, "question.answered", question=key, finish=answer.answer.finish.value, **who)
         self._note("answered")
 
-    async def store_failure(self, key: str, failure: Failure) -> None:
+    async def store_failure(self, key: str, failure: AnswerFailure) -> None:
         await self._set(key, "failure = ?", [failure_text(failure)])
 
     async def record_attempt(self, key: str, place: Place) -> None:

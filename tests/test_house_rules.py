@@ -217,6 +217,19 @@ def test_no_file_name_has_two_meanings() -> None:
     assert {name for name, times in names.items() if times > 1} == REPEATED_NAMES.keys()
 
 
+def test_no_class_of_ours_has_the_name_of_another_with_another_meaning() -> None:
+    named = [
+        (node.name, short(path))
+        for path in python_files(*SOURCES)
+        if not path.is_relative_to(ROOT / "bot" / "sandbox")
+        for node in parsed(path).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    ]
+    times = Counter(name for name, _ in named)
+    assert len(named) > 300
+    assert [each for each in named if times[each[0]] > 1] == []
+
+
 def test_every_exception_names_a_file_that_exists() -> None:
     assert {*SLEEPS, *CLOCKS} <= {short(path) for path in MEASURED}
 

@@ -32,7 +32,7 @@ from bot.domain.chat import ModelAnswer, ModelRef, Question, second_try
 from bot.domain.place import Place, Requester
 from bot.errors import BotError, Interrupted, Outdated, RetryLater, StorageError
 from bot.ports.clock import Clock
-from bot.ports.questions import AnswerPoster, Failure, LiveRecord, OpenQuestion, Posted, QuestionStore
+from bot.ports.questions import AnswerFailure, AnswerPoster, LiveRecord, OpenQuestion, Posted, QuestionStore
 from bot.runtime.fair_queue import FairQueue
 from bot.runtime.logs import log_event
 from bot.runtime.ordered_work import OrderedWork
@@ -276,7 +276,7 @@ class AnswerWorker:
             return  # It is a fault of ours, which the next version may not have.
         if isinstance(error, Interrupted):
             return  # The next process finds the same by itself.
-        failure = Failure(error.message, error.hint)
+        failure = AnswerFailure(error.message, error.hint)
 
         async def store(asked: OpenQuestion) -> bool:
             if asked.failure is None:

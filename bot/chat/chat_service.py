@@ -19,9 +19,9 @@ from bot.domain.chat import (
     Finish,
     ModelAnswer,
     ModelRef,
-    Role,
     ThreadState,
     Turn,
+    TurnRole,
     estimated_tokens,
 )
 from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
@@ -115,7 +115,7 @@ class ChatService:
         history = earlier.turns if earlier is not None and same else ()
         cut = earlier is not None and same and earlier.cut
         takes_history = backend.profile.takes_history
-        turns = (*(history if takes_history else ()), Turn(Role.USER, question))
+        turns = (*(history if takes_history else ()), Turn(TurnRole.USER, question))
         if before_send is not None:
             await before_send(turns, used, base_model)
         try:
@@ -436,7 +436,7 @@ def exchange(place: Place, question: str, answer: ModelAnswer, key: str = "") ->
     """Return the turns that a thread keeps of a posted answer: both, or none if the model returned no text."""
     turns: tuple[Turn, ...] = ()
     if answer.answer.text and answer.answer.finish in (Finish.COMPLETE, Finish.CUT, *UNFINISHED):
-        turns = (Turn(Role.USER, question), Turn(Role.MODEL, answer.answer.text))
+        turns = (Turn(TurnRole.USER, question), Turn(TurnRole.MODEL, answer.answer.text))
     return Conversation(place, answer.model, turns, question=key)
 
 

@@ -27,7 +27,7 @@ from bot.errors import BotError, Interrupted, NotFoundAtGoogle, StorageError
 from bot.ports.clock import Clock
 from bot.ports.questions import AnswerPoster, LiveRecord, OpenQuestion, QuestionStore
 from bot.runtime.fair_queue import FairQueue, QueueFull
-from bot.runtime.ordered_work import Turn
+from bot.runtime.ordered_work import WorkTurn
 from bot.spending.question_costs import QuestionBudgets
 
 logger = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ class QuestionAsking:
             await self._budgets.count_lost()
 
     async def answer(
-        self, running: RunningAnswer, asked: OpenQuestion, to: AnswerPoster, turn: Turn, live: LiveRecord
+        self, running: RunningAnswer, asked: OpenQuestion, to: AnswerPoster, turn: WorkTurn, live: LiveRecord
     ) -> ModelAnswer:
         """Ask the model and store its answer. Raises BotError, and Ended for a question that was withdrawn."""
         try:
@@ -115,7 +115,7 @@ class QuestionAsking:
         return await self._stored(question, answer, budgets)
 
     async def _asked_and_stored(
-        self, running: RunningAnswer, asked: OpenQuestion, to: AnswerPoster, turn: Turn, live: LiveRecord
+        self, running: RunningAnswer, asked: OpenQuestion, to: AnswerPoster, turn: WorkTurn, live: LiveRecord
     ) -> ModelAnswer:
         key = asked.question.key
         while True:
@@ -152,7 +152,7 @@ class QuestionAsking:
         return answer
 
     async def _ask(
-        self, running: RunningAnswer, asked: OpenQuestion, to: AnswerPoster, turn: Turn, live: LiveRecord
+        self, running: RunningAnswer, asked: OpenQuestion, to: AnswerPoster, turn: WorkTurn, live: LiveRecord
     ) -> ModelAnswer:
         question, budgets = asked.question, self._budgets
         if asked.failure is not None:

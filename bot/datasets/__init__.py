@@ -18,7 +18,7 @@ from bot.datasets.rewrite.corrections import CorrectedRows, correction_rows
 from bot.datasets.rewrite.file_repair import Repaired, Repairer
 from bot.datasets.rewrite.row_writer import encode
 from bot.datasets.rewrite.sample import with_counted_tokens
-from bot.datasets.rewrite.validation_split import Side, Split
+from bot.datasets.rewrite.validation_split import Split, SplitSide
 from bot.datasets.rows.column_mapping import format_mapping, guess_mapping
 from bot.datasets.rows.examples import Example
 from bot.datasets.streams import WORKER_MODULE, check, convert, pictures, repair
@@ -48,8 +48,8 @@ __all__ = [
     "Repaired",
     "Repairer",
     "Severity",
-    "Side",
     "Split",
+    "SplitSide",
     "Task",
     "check",
     "convert",

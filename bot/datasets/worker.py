@@ -31,11 +31,11 @@ from bot.datasets.worker_tasks import (
     CheckResult,
     CheckTask,
     ConvertTask,
-    Failure,
     PicturesTask,
     RepairResult,
     RepairTask,
     Task,
+    TaskFailure,
     decode_task,
     encode,
     failure_of,
@@ -247,8 +247,8 @@ def _reading(task: Task, files: ExitStack) -> Reading:
             return TakingPictures(task)
 
 
-def _out_of_memory() -> Failure:
-    return Failure(
+def _out_of_memory() -> TaskFailure:
+    return TaskFailure(
         TooMuchWork.__name__,
         "This file needs too much memory to be read. Nothing was started.",
         "Split the file, or shorten its longest rows.",

@@ -94,7 +94,7 @@ class RepairResult(msgspec.Struct, frozen=True):
     pictures: int = 0
 
 
-class Failure(msgspec.Struct, frozen=True):
+class TaskFailure(msgspec.Struct, frozen=True):
     """An error that a person sees; `kind` is the name of its class."""
 
     kind: str
@@ -128,10 +128,10 @@ decode_task: Final = msgspec.msgpack.Decoder(Task, dec_hook=_from_wire).decode
 decode_check: Final = msgspec.msgpack.Decoder(CheckResult, dec_hook=_from_wire).decode
 decode_picture: Final = msgspec.msgpack.Decoder(Picture).decode
 decode_repair: Final = msgspec.msgpack.Decoder(RepairResult).decode
-decode_failure: Final = msgspec.msgpack.Decoder(Failure).decode
+decode_failure: Final = msgspec.msgpack.Decoder(TaskFailure).decode
 
 
-def failure_of(error: BotError) -> Failure:
+def failure_of(error: BotError) -> TaskFailure:
     """Return an error as a message; a class that is not listed becomes the nearest listed one above it."""
     kind = next((each.__name__ for each in type(error).__mro__ if each.__name__ in _ERRORS), TooMuchWork.__name__)
-    return Failure(kind, error.message, error.hint)
+    return TaskFailure(kind, error.message, error.hint)

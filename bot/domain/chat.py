@@ -42,14 +42,14 @@ class ChannelSettings:
 PLAIN_CHANNEL: Final = ChannelSettings()
 
 
-class Role(StrEnum):
+class TurnRole(StrEnum):
     USER = "user"
     MODEL = "model"
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    role: Role
+    role: TurnRole
     text: str
 
 

@@ -26,7 +26,7 @@ class LivePost:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class AnswerFailure:
     """Why a question has no answer, and what to do next, as its person is told it."""
 
     message: str
@@ -52,7 +52,7 @@ class OpenQuestion:
     unconfirmed: PostAttempt | None = None
     refusals: Refusals = NO_REFUSALS
     live: tuple[LivePost, ...] = ()
-    failure: Failure | None = None
+    failure: AnswerFailure | None = None
     withdrawn: bool = False
 
 
@@ -99,7 +99,7 @@ class QuestionStore(Protocol):
         """
         ...
 
-    async def store_failure(self, key: str, failure: Failure) -> None:
+    async def store_failure(self, key: str, failure: AnswerFailure) -> None:
         """Store why the question has no answer. Raises StorageError."""
         ...
 

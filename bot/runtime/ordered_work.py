@@ -16,12 +16,12 @@ class OrderedWork:
         """Return whether a work on this thing runs or waits."""
         return thing in self._last
 
-    def join(self, thing: Hashable) -> "Turn":
+    def join(self, thing: Hashable) -> "WorkTurn":
         """Take a turn behind all works on this thing that joined before."""
-        return Turn(self._last, thing)
+        return WorkTurn(self._last, thing)
 
 
-class Turn:
+class WorkTurn:
     """A work's turn. The next work's turn comes when the block of this one is left."""
 
     def __init__(self, last: dict[Hashable, asyncio.Event], thing: Hashable) -> None:

@@ -36,7 +36,7 @@ from bot.tuning.start_values import EARLIER_JOBS, StartValues, held_out_of, with
 
 
 @dataclass(frozen=True, slots=True)
-class CheckResult:
+class StartCheckResult:
     """The result of a check. `proposal` is None if something must be corrected first.
 
     `obstacle` is why a start would fail whatever its file, or, if it is `passing`, why that could not be checked.
@@ -154,7 +154,7 @@ class Proposals:
 
     async def check(
         self, place: Place, owner: str, request: StartRequest, progress: Progress | None = None
-    ) -> CheckResult:
+    ) -> StartCheckResult:
         """Check the request, read its files, and store a proposal if there is no error.
 
         Raises Forbidden for a person who may not tune here, BadArgument, FileError; what is wrong with rows is in
@@ -198,7 +198,7 @@ class Proposals:
         files = [report] if second is None else [report, second]
         asks = not request.preferred_only and any(each.asks_for_preferred for each in files)
         if refused or asks or not all(each.ok for each in files):
-            return CheckResult(profile, report, second, None, earlier, obstacle)
+            return StartCheckResult(profile, report, second, None, earlier, obstacle)
         name = written_name(request.name) or await self.values.free_name(place.team, profile, report.name)
         training = report.dataset(request.file)
         validation = second.dataset(request.validation) if second is not None else None
@@ -225,7 +225,7 @@ class Proposals:
         confirmation = reason_to_confirm(cost, chosen.epochs, self._confirmation_rules)
         moved = moved_sentence(base_model) if request.moved_from else ""
         notes = " ".join(filter(None, [moved, *self.warnings(profile.name), await self._notes(requester, cost)]))
-        return CheckResult(profile, report, second, proposal, earlier, obstacle, confirmation, notes)
+        return StartCheckResult(profile, report, second, proposal, earlier, obstacle, confirmation, notes)
 
     async def _notes(self, requester: Requester, cost: TuningEstimate) -> str:
         """Return what a person should know of approvals and budgets before the start. Raises StorageError."""

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 
-from bot.datasets import ConvertTask, PicturesTask, Side, Split, convert, pictures
+from bot.datasets import ConvertTask, PicturesTask, Split, SplitSide, convert, pictures
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.datasets import Dataset
 from bot.domain.jobs import TuningJob
@@ -31,8 +31,8 @@ def training_data(
     spec = job.spec
     shown = read.pictures() if spec.training.pictures or (spec.validation and spec.validation.pictures) else None
     if spec.validation_share:
-        training = read.rows(spec.training, Split(spec.validation_share, Side.TRAINING))
-        held_out = read.rows(spec.training, Split(spec.validation_share, Side.VALIDATION))
+        training = read.rows(spec.training, Split(spec.validation_share, SplitSide.TRAINING))
+        held_out = read.rows(spec.training, Split(spec.validation_share, SplitSide.VALIDATION))
         return TrainingData(training, held_out, shown, addresses)
     validation = read.rows(spec.validation) if spec.validation is not None else None
     return TrainingData(read.rows(spec.training), validation, shown, addresses)

@@ -22,7 +22,7 @@ from bot.domain.place import Requester
 from bot.domain.requests import ModalWork, PendingModal, StartRequest
 from bot.errors import BotError
 from bot.ports.files import FileInfo
-from bot.tuning.proposals import CheckResult, Proposals
+from bot.tuning.proposals import Proposals, StartCheckResult
 from handlers.blocks.datasets.check_views import (
     build_checking_view,
     build_error_view,
@@ -150,7 +150,7 @@ class CheckModal:
             await self.show_result(pending, checked, pending.request)
 
     async def show_result(
-        self, pending: PendingModal, checked: CheckResult, request: StartRequest, *, elsewhere: bool = True
+        self, pending: PendingModal, checked: StartCheckResult, request: StartRequest, *, elsewhere: bool = True
     ) -> None:
         """Show the result of a check in its view or, where that was closed, `elsewhere`: as a message."""
         report = self._details.with_previews(pending.view, checked.report)
@@ -188,7 +188,7 @@ class CheckModal:
             if (pending.place.team, pending.user) == person:
                 running.reschedule(asyncio.get_running_loop().time())
 
-    async def _checked(self, pending: PendingModal) -> CheckResult | None:
+    async def _checked(self, pending: PendingModal) -> StartCheckResult | None:
         """Return the result of the check, None if its view was closed before its end. Raises BotError."""
         if self._closed.get(pending.view) == (pending.place.team, pending.user):
             return None
@@ -274,7 +274,7 @@ class CheckModal:
             return ()
 
 
-def report_message(checked: CheckResult, request: StartRequest) -> Message:
+def report_message(checked: StartCheckResult, request: StartRequest) -> Message:
     """Return the result of a check as a message, with the question that it leads to."""
     return build_report_message(
         checked.report,

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class ManifestCommand:
     name: str
     description: str
     usage: str
@@ -22,10 +22,10 @@ class Shortcut:
     description: str
 
 
-TUNE: Final = Command(
+TUNE: Final = ManifestCommand(
     "/tune", "Tune a model on your examples, and look after it", "[list | status NAME | help ...]"
 )
-ASK: Final = Command("/ask", "Ask a tuned model", "[model=NAME] question")
+ASK: Final = ManifestCommand("/ask", "Ask a tuned model", "[model=NAME] question")
 COMMANDS: Final = (TUNE, ASK)
 
 TUNE_FILE: Final = Shortcut("tune_file", "Tune a model on this", "Open the tuning form with this message's file")

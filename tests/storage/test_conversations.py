@@ -1,6 +1,6 @@
 import pytest
 
-from bot.domain.chat import ChannelSettings, Conversation, ModelRef, Role, Turn
+from bot.domain.chat import ChannelSettings, Conversation, ModelRef, Turn, TurnRole
 from bot.domain.generation_settings import GenerationSettings, Safety
 from bot.domain.place import Place
 from storage.conversations import SqliteChatStore
@@ -15,7 +15,7 @@ THREAD = Place(TEAM, "C0GENERAL", "1700.1")
 
 
 def exchange(number: int) -> tuple[Turn, Turn]:
-    return Turn(Role.USER, f"question {number}"), Turn(Role.MODEL, f"answer {number}")
+    return Turn(TurnRole.USER, f"question {number}"), Turn(TurnRole.MODEL, f"answer {number}")
 
 
 async def test_channel_answers_with_the_model_that_was_bound_last(chats: SqliteChatStore) -> None:
@@ -89,7 +89,7 @@ async def test_turns_that_are_not_read_are_kept(chats: SqliteChatStore, database
         await keep(Conversation(THREAD, MODEL, exchange(number)))
     found = await chats.conversation(THREAD, 60)
     assert found is not None
-    assert found.turns[0].role is Role.USER
+    assert found.turns[0].role is TurnRole.USER
     assert await database.run(lambda connection: connection.table("turns").count) == 60
 
 
@@ -97,12 +97,12 @@ async def test_short_history_that_begins_with_the_model_is_left_as_it_is(
     chats: SqliteChatStore, clock: FixedClock, keep: Keep
 ) -> None:
     clock.advance(seconds=1)
-    greeting = (Turn(Role.MODEL, "Ask me for the next number."),)
+    greeting = (Turn(TurnRole.MODEL, "Ask me for the next number."),)
     await keep(Conversation(THREAD, MODEL, greeting))
     assert await chats.conversation(THREAD) == Conversation(THREAD, MODEL, greeting)
 
 
 async def test_words_of_every_script_come_back_unchanged(chats: SqliteChatStore, keep: Keep) -> None:
-    turns = (Turn(Role.USER, "что?\x00 🧮\r\n\u2028"), Turn(Role.MODEL, ""))
+    turns = (Turn(TurnRole.USER, "что?\x00 🧮\r\n\u2028"), Turn(TurnRole.MODEL, ""))
     await keep(Conversation(THREAD, MODEL, turns))
     assert await chats.conversation(THREAD) == Conversation(THREAD, MODEL, turns)

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.chat import Answer, ModelAnswer, Question, Role, Turn
+from bot.domain.chat import Answer, ModelAnswer, Question, Turn, TurnRole
 from bot.domain.feedback import FeedbackSums, FeedbackSwitch, RatedAnswer, Vote
 from bot.domain.place import Place
 from storage.database import Database
@@ -16,7 +16,7 @@ from tests.support.builders import OTHER_TEAM, START, TEAM
 from tests.support.clock import FixedClock
 
 PLACE = Place(TEAM, "C0GENERAL", "1700.1")
-FIRST = (Turn(Role.USER, "seven"), Turn(Role.MODEL, "eight"))
+FIRST = (Turn(TurnRole.USER, "seven"), Turn(TurnRole.MODEL, "eight"))
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ async def answered(
     questions: SqliteQuestions, key: str, user: str = "U0ADA", history: tuple[Turn, ...] = (), text: str = "seven"
 ) -> None:
     assert await questions.add(Question(key, PLACE, user, text))
-    sent = (*history, Turn(Role.USER, text))
+    sent = (*history, Turn(TurnRole.USER, text))
     await questions.store_answer(key, ModelAnswer(MODEL, Answer("eight"), sent=sent, rating_key=key))
 
 
@@ -51,7 +51,7 @@ async def test_an_answer_is_kept_with_its_exact_prompt_in_the_transaction_that_s
 ) -> None:
     await answered(questions, "q1", history=FIRST, text="and 1")
     await questions.settle("q1")
-    turns = (*FIRST, Turn(Role.USER, "and 1"))
+    turns = (*FIRST, Turn(TurnRole.USER, "and 1"))
     assert await kept(feedback, "q1") == RatedAnswer("q1", PLACE, "U0ADA", MODEL, turns, "{}", "eight", START)
     assert await feedback.answer(OTHER_TEAM, "q1") is None
     await questions.add(Question("q2", PLACE, "U0ADA", "seven"))
@@ -106,7 +106,7 @@ async def test_nothing_of_a_forgotten_person_is_left(
     feedback: SqliteFeedback, questions: SqliteQuestions, database: Database
 ) -> None:
     await answered(questions, "bob", user="U0BOB", text="bob's secret")
-    history = (Turn(Role.USER, "bob's secret"), Turn(Role.MODEL, "eight"))
+    history = (Turn(TurnRole.USER, "bob's secret"), Turn(TurnRole.MODEL, "eight"))
     await answered(questions, "ada", history=(*FIRST, *history))
     await feedback.correct(await kept(feedback, "bob"), "U0ADA", "bob's secret", "x")
     await feedback.correct(await kept(feedback, "ada"), "U0BOB", "seven", "bob's words")
@@ -119,7 +119,7 @@ async def test_nothing_of_a_forgotten_person_is_left(
     await feedback.forget_person(TEAM, "U0BOB")
 
     assert await feedback.sums(TEAM, MODEL) == FeedbackSums(1, 0, 0)
-    assert (await kept(feedback, "ada")).turns == (*FIRST, Turn(Role.USER, "seven"))
+    assert (await kept(feedback, "ada")).turns == (*FIRST, Turn(TurnRole.USER, "seven"))
     tables = ("rated_answers", "votes", "feedback_exports")
     left = await database.run(lambda db: str([list(db.query(f"SELECT * FROM {table}")) for table in tables]))
     assert "bob" not in left.lower()

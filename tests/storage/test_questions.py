@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.chat import Answer, Conversation, Finish, ModelAnswer, ModelRef, Question, Role, Turn
+from bot.domain.chat import Answer, Conversation, Finish, ModelAnswer, ModelRef, Question, Turn, TurnRole
 from bot.domain.generation_settings import GenerationSettings, Safety
 from bot.domain.place import Place
 from bot.ports.notifier import PostAttempt
@@ -25,7 +25,7 @@ PLACE = Place(TEAM, "C0GENERAL")
 THREAD = replace(PLACE, thread="1700.1")
 TYPED = Question("command:1.2", PLACE, "U0ADA", "seven", named="next-number", quoted=True)
 ANSWER = ModelAnswer(MODEL, Answer("eight", Finish.CUT, "MAX_TOKENS"), history_dropped=True)
-KEPT = Conversation(THREAD, MODEL, (Turn(Role.USER, "seven"), Turn(Role.MODEL, "eight")))
+KEPT = Conversation(THREAD, MODEL, (Turn(TurnRole.USER, "seven"), Turn(TurnRole.MODEL, "eight")))
 
 
 async def state(questions: SqliteQuestions) -> OpenQuestion:
@@ -136,7 +136,7 @@ async def test_a_settling_that_fails_half_way_is_undone_whole(
     questions: SqliteQuestions, chats: SqliteChatStore
 ) -> None:
     await questions.add(TYPED)
-    broken = replace(KEPT, turns=(Turn(Role.USER, "seven"), Turn(Role.MODEL, None)))  # type: ignore[arg-type]
+    broken = replace(KEPT, turns=(Turn(TurnRole.USER, "seven"), Turn(TurnRole.MODEL, None)))  # type: ignore[arg-type]
     with pytest.raises(Exception, match="NOT NULL"):
         await questions.settle(TYPED.key, broken)
     assert await chats.conversation(THREAD) is None

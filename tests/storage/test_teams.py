@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from bot.domain.chat import Conversation, ModelRef, Role, Turn
+from bot.domain.chat import Conversation, ModelRef, Turn, TurnRole
 from bot.domain.jobs import JobState
 from bot.domain.place import Place
 from storage.conversations import SqliteChatStore
@@ -46,10 +46,10 @@ async def test_channels_of_the_same_id_answer_with_their_own_workspaces_model(ch
 
 async def test_threads_of_the_same_ts_keep_their_own_workspaces_words(chats: SqliteChatStore, keep: Keep) -> None:
     ours, theirs = Place(TEAM, "C1", "1700.1"), Place(OTHER_TEAM, "C1", "1700.1")
-    await keep(Conversation(ours, OURS, (Turn(Role.USER, "our secret"),)))
+    await keep(Conversation(ours, OURS, (Turn(TurnRole.USER, "our secret"),)))
     assert await chats.conversation(theirs) is None
-    await keep(Conversation(theirs, THEIRS, (Turn(Role.USER, "their secret"),)))
-    assert await chats.conversation(ours) == Conversation(ours, OURS, (Turn(Role.USER, "our secret"),))
+    await keep(Conversation(theirs, THEIRS, (Turn(TurnRole.USER, "their secret"),)))
+    assert await chats.conversation(ours) == Conversation(ours, OURS, (Turn(TurnRole.USER, "our secret"),))
 
 
 async def test_every_table_of_a_workspaces_data_carries_the_team(database: Database) -> None:

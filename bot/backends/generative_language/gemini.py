@@ -14,7 +14,7 @@ from bot.backends.google.generation_requests import content_request
 from bot.backends.google.http import GoogleHttp
 from bot.backends.google.json_fields import Json, integer
 from bot.domain.backend_profile import BackendProfile
-from bot.domain.chat import Answer, Role, Turn
+from bot.domain.chat import Answer, Turn, TurnRole
 from bot.errors import InvalidRequest
 from bot.ports.backends import Prompt
 
@@ -39,7 +39,7 @@ class GeminiBackend(TunedModelsBackend):
                     raise
 
     async def count_tokens(self, base_model: str, text: str) -> int:
-        body = {"contents": contents([Turn(Role.USER, text)])}
+        body = {"contents": contents([Turn(TurnRole.USER, text)])}
         counted = await self._answer_http.count(self._url(f"models/{base_model}", ":countTokens"), body)
         return integer(counted.get("totalTokens")) or 0
 

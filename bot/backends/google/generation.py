@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from bot.backends.google.json_fields import Json, integer, record, records, text
-from bot.domain.chat import Answer, Finish, Role, Turn
+from bot.domain.chat import Answer, Finish, Turn, TurnRole
 from bot.domain.spending import TokenUse
 from bot.errors import BadArgument, GoogleUnavailable
 
@@ -39,15 +39,15 @@ def contents(turns: Sequence[Turn]) -> list[Json]:
 
     Raises BadArgument if there is no question in the last turn.
     """
-    merged: list[tuple[Role, list[str]]] = []
+    merged: list[tuple[TurnRole, list[str]]] = []
     for turn in turns:
-        if not turn.text.strip() or (not merged and turn.role is Role.MODEL):
+        if not turn.text.strip() or (not merged and turn.role is TurnRole.MODEL):
             continue
         if merged and merged[-1][0] is turn.role:
             merged[-1][1].append(turn.text)
         else:
             merged.append((turn.role, [turn.text]))
-    if not merged or merged[-1][0] is not Role.USER:
+    if not merged or merged[-1][0] is not TurnRole.USER:
         raise _no_question()
     return [{"role": role.value, "parts": [{"text": part} for part in parts]} for role, parts in merged]
 
@@ -55,7 +55,7 @@ def contents(turns: Sequence[Turn]) -> list[Json]:
 def question(turns: Sequence[Turn]) -> str:
     """Return the last turn, for models that take no history. Raises BadArgument if it is not a question."""
     last = turns[-1] if turns else None
-    if last is None or last.role is not Role.USER or not last.text.strip():
+    if last is None or last.role is not TurnRole.USER or not last.text.strip():
         raise _no_question()
     return last.text
 

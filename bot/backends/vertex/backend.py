@@ -37,7 +37,7 @@ from bot.backends.vertex.tuning_job_wire import (
     started_job,
 )
 from bot.domain.backend_profile import BackendProfile
-from bot.domain.chat import Answer, Role, Turn
+from bot.domain.chat import Answer, Turn, TurnRole
 from bot.domain.jobs import JobState, Snapshot, TuningJob, TuningSpec
 from bot.domain.leftovers import StoredFile
 from bot.domain.operations import Operation, Origin, StartedJob, TunedModel
@@ -240,7 +240,7 @@ class VertexBackend(TuningBackend):
 
     async def count_tokens(self, base_model: str, text: str) -> int:
         url = self._hosts.url(f"{self._parent}/publishers/google/models/{base_model}", ":countTokens")
-        counted = await self._http.count(url, {"contents": contents([Turn(Role.USER, text)])})
+        counted = await self._http.count(url, {"contents": contents([Turn(TurnRole.USER, text)])})
         return integer(counted.get("totalTokens")) or 0
 
     async def stream(self, endpoint: str, prompt: Prompt) -> AsyncGenerator[Answer, None]:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from bot.datasets.findings.fingerprints import hash_input, share_of_hashes
 
 
-class Side(StrEnum):
+class SplitSide(StrEnum):
     TRAINING = "training"
     VALIDATION = "validation"
 
@@ -20,9 +20,9 @@ class Split:
     """One side of a split; `share` is that of the validation side, over 0 and under 1."""
 
     share: float
-    side: Side
+    side: SplitSide
 
     def has(self, joined_input: str) -> bool:
         """Return whether the example with this input (see Columns) is on this side."""
         held_out = hash_input(joined_input.encode()) < share_of_hashes(self.share)
-        return held_out is (self.side is Side.VALIDATION)
+        return held_out is (self.side is SplitSide.VALIDATION)

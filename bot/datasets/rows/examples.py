@@ -5,7 +5,7 @@
 
 import msgspec
 
-from bot.domain.chat import Role, Turn, after_system
+from bot.domain.chat import Turn, TurnRole, after_system
 from bot.domain.datasets import Dialect
 
 PAIRS: dict[Dialect, tuple[str, str]] = {
@@ -34,7 +34,7 @@ class Example(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def turns(self) -> tuple[Turn, ...]:
-        return tuple(Turn(Role.MODEL if i % 2 else Role.USER, text) for i, text in enumerate(self.texts))
+        return tuple(Turn(TurnRole.MODEL if i % 2 else TurnRole.USER, text) for i, text in enumerate(self.texts))
 
     @property
     def question(self) -> str:

@@ -5,7 +5,7 @@ from contextlib import aclosing
 
 import pytest
 
-from bot.domain.chat import Finish, Role, Turn
+from bot.domain.chat import Finish, Turn, TurnRole
 from bot.domain.generation_settings import GenerationSettings, Safety
 from bot.domain.jobs import Hyperparameters, JobState
 from bot.domain.operations import Operation, TunedModel
@@ -20,7 +20,7 @@ from bot.errors import (
 from bot.ports.backends import Prompt
 from tests.support.backend_harness import KEY, BackendHarness, job_of, key, open_backend
 
-QUESTION = Prompt([Turn(Role.USER, "8")])
+QUESTION = Prompt([Turn(TurnRole.USER, "8")])
 CREATE = r"/(tunedModels|tuningJobs)$"
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from bot.chat.answer_worker import ASKED_AGAIN_WITHIN, AnswerWorker
 from bot.domain.backoff import Backoff
-from bot.domain.chat import Answer, ModelAnswer, ModelRef, Question, Role, Turn
+from bot.domain.chat import Answer, ModelAnswer, ModelRef, Question, Turn, TurnRole
 from bot.domain.generation_settings import GenerationSettings
 from bot.domain.place import Place, Requester
 from bot.errors import NoSuchJob, Outdated, RetryLater, Unconfirmed
@@ -65,7 +65,7 @@ async def test_a_question_is_asked_answered_and_kept_with_its_thread(
     assert await asking.open_questions() == []
     conversation = await harness.chats.conversation(THREAD)
     assert conversation is not None
-    assert conversation.turns == (Turn(Role.USER, "1"), Turn(Role.MODEL, "2"))
+    assert conversation.turns == (Turn(TurnRole.USER, "1"), Turn(TurnRole.MODEL, "2"))
 
 
 async def test_a_question_of_the_terminal_is_answered_there_and_kept_nowhere(

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain.chat import Finish, ModelRef, Role, Turn
+from bot.domain.chat import Finish, ModelRef, Turn, TurnRole
 from bot.domain.place import Place, Requester
 from bot.errors import BadArgument, GoogleError, NoSuchJob, NotFoundAtGoogle
 from tests.support.harness import ADA, ASKED_BY_ADA, PLACE, TEAM, Harness
@@ -87,7 +87,7 @@ async def test_a_cut_answer_is_kept(harness: Harness) -> None:
     await harness.keep(THREAD, "story", await harness.chat.ask(THREAD, "story", model))
     conversation = await harness.chats.conversation(THREAD)
     assert conversation is not None
-    assert conversation.turns == (Turn(Role.USER, "story"), Turn(Role.MODEL, "once upon"))
+    assert conversation.turns == (Turn(TurnRole.USER, "story"), Turn(TurnRole.MODEL, "once upon"))
 
 
 async def test_an_empty_question_is_no_question(harness: Harness) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.datasets import CheckTask, ConvertTask, Side, Split
+from bot.datasets import CheckTask, ConvertTask, Split, SplitSide
 from bot.domain.datasets import Dialect
 from bot.errors import FileUnavailable, Outdated, UserError
 from tests.support.dataset_builders import VERTEX, chat, check_bytes, chunks, jsonl, pair, rows_of
@@ -104,10 +104,10 @@ async def test_split_puts_every_row_on_one_side_and_equal_inputs_together(file_w
     data = ROWS + jsonl(pair("question 1", "another answer"), pair("question 2", "answer 2"))
     report = check_bytes(data)
     sides = {}
-    for side in Side:
+    for side in SplitSide:
         task = ConvertTask(Dialect.GEMINI, Dialect.GEMINI, sha256=report.sha256, split=Split(0.1, side))
         sides[side] = rows_of(await file_work.converted(chunks(data), task))
-    training, validation = sides[Side.TRAINING], sides[Side.VALIDATION]
+    training, validation = sides[SplitSide.TRAINING], sides[SplitSide.VALIDATION]
     assert len(training) + len(validation) == 20_002
     assert len(validation) == report.held_out(0.1)
     assert len(validation) == pytest.approx(2_000, rel=0.1)
@@ -116,14 +116,14 @@ async def test_split_puts_every_row_on_one_side_and_equal_inputs_together(file_w
 
 async def test_split_is_the_same_in_another_dialect_and_order(file_work: FileWork) -> None:
     talks = jsonl(*(chat(f"user: question {i}", f"assistant: answer {i}") for i in reversed(range(20_000))))
-    split = Split(0.1, Side.VALIDATION)
+    split = Split(0.1, SplitSide.VALIDATION)
     one = await file_work.converted(chunks(ROWS), ConvertTask(Dialect.GEMINI, Dialect.GEMINI, split=split))
     two = await file_work.converted(chunks(talks), ConvertTask(Dialect.OPENAI, Dialect.GEMINI, split=split))
     assert sorted(one.splitlines()) == sorted(two.splitlines())
 
 
 def test_split_never_changes_between_releases() -> None:
-    split = Split(0.5, Side.VALIDATION)
+    split = Split(0.5, SplitSide.VALIDATION)
     assert [i for i in range(16) if split.has(f"question {i}")] == [4, 6, 7, 8, 10, 14, 15]
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bot.chat.chat_service import exchange
-from bot.domain.chat import Answer, ModelAnswer, ModelRef, Question, Role, Turn
+from bot.domain.chat import Answer, ModelAnswer, ModelRef, Question, Turn, TurnRole
 from bot.domain.place import Place, Requester
 from bot.domain.requests import StartRequest
 from bot.errors import Forbidden
@@ -95,7 +95,7 @@ async def test_nothing_is_kept_of_a_question_that_was_under_way(
     questions = harness.stores.questions
     question = Question("hers", THREAD, ADA, "my secret", private=private)
     answer = ModelAnswer(
-        MODEL, Answer("the secret answer"), sent=(Turn(Role.USER, "my secret"),), rating_key="hers"
+        MODEL, Answer("the secret answer"), sent=(Turn(TurnRole.USER, "my secret"),), rating_key="hers"
     )
     await questions.add(question)
     if answered_first:

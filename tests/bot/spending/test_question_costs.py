@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.domain.budgets import Purpose
-from bot.domain.chat import Answer, ModelAnswer, ModelRef, Question, Turn
-from bot.domain.chat import Role as TurnRole
+from bot.domain.chat import Answer, ModelAnswer, ModelRef, Question, Turn, TurnRole
 from bot.domain.generation_settings import GenerationSettings
 from bot.domain.place import Requester
 from bot.domain.roles import EVERYONE, Role, RoleGrant

@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.domain.chat import Role, Turn
+from bot.domain.chat import Turn, TurnRole
 from bot.domain.jobs import JobState
 from bot.errors import BadArgument, FileTooLarge, NotFoundAtGoogle
 from bot.ports.backends import Prompt, TrainingData
 from tests.support.backend_harness import KEY, PAIRS, BackendHarness, chunks, job_of
 
-TALK = Prompt([Turn(Role.USER, "1"), Turn(Role.MODEL, "2"), Turn(Role.USER, "8")])
+TALK = Prompt([Turn(TurnRole.USER, "1"), Turn(TurnRole.MODEL, "2"), Turn(TurnRole.USER, "8")])
 
 
 async def test_rows_travel_inside_the_request(genai: BackendHarness) -> None:

@@ -2,13 +2,13 @@
 
 import pytest
 
-from bot.domain.chat import Role, Turn
+from bot.domain.chat import Turn, TurnRole
 from bot.errors import InvalidRequest
 from bot.ports.backends import Prompt
 from bot.sandbox.google import GoogleStandIn
 from tests.support.backend_harness import BackendHarness, open_backend
 
-TALK = Prompt([Turn(Role.USER, "1"), Turn(Role.MODEL, "2"), Turn(Role.USER, "8")])
+TALK = Prompt([Turn(TurnRole.USER, "1"), Turn(TurnRole.MODEL, "2"), Turn(TurnRole.USER, "8")])
 
 
 async def test_earlier_turns_go_along_on_the_gemini_api(gemini: BackendHarness) -> None:

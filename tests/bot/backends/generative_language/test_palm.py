@@ -1,12 +1,12 @@
 """The PaLM API is asked one question without earlier turns."""
 
-from bot.domain.chat import Answer, Finish, Role, Turn
+from bot.domain.chat import Answer, Finish, Turn, TurnRole
 from bot.domain.generation_settings import GenerationSettings
 from bot.ports.backends import Prompt
 from bot.sandbox.google import GoogleStandIn
 from tests.support.backend_harness import open_backend
 
-TALK = Prompt([Turn(Role.USER, "1"), Turn(Role.MODEL, "2"), Turn(Role.USER, "8")])
+TALK = Prompt([Turn(TurnRole.USER, "1"), Turn(TurnRole.MODEL, "2"), Turn(TurnRole.USER, "8")])
 
 
 async def test_palm_is_asked_the_last_turn_alone(google: GoogleStandIn) -> None:

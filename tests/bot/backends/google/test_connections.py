@@ -13,7 +13,7 @@ from aiohttp import web
 from bot.backends.google.auth import DefaultCredentials
 from bot.backends.google.connections import CONNECTIONS, Connections, Pool, RetryPolicy
 from bot.backends.google.http import GoogleHttp
-from bot.domain.chat import Role, Turn
+from bot.domain.chat import Turn, TurnRole
 from bot.domain.jobs import JobState
 from bot.errors import GoogleUnavailable, QuotaExceeded
 from bot.ports.backends import Prompt
@@ -22,7 +22,7 @@ from tests.support.backend_harness import RETRY_POLICY, BackendHarness, open_bac
 from tests.support.http_server import serving
 from tests.support.waiting import wait_until
 
-QUESTION = Prompt([Turn(Role.USER, "8")])
+QUESTION = Prompt([Turn(TurnRole.USER, "8")])
 PATIENT = replace(RETRY_POLICY, generation=60.0)
 MORE_THAN_THE_POOL = CONNECTIONS[Pool.QUESTIONS] + 40
 

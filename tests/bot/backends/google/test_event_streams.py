@@ -8,13 +8,13 @@ from aiohttp import web
 
 from bot.backends.google.event_streams import read_events
 from bot.backends.google.http import GoogleHttp
-from bot.domain.chat import Answer, Role, Turn
+from bot.domain.chat import Answer, Turn, TurnRole
 from bot.errors import GoogleUnavailable, InvalidRequest, QuotaExceeded
 from bot.ports.backends import Prompt
 from tests.support.backend_harness import BackendHarness
 from tests.support.http_server import serving
 
-QUESTION = Prompt([Turn(Role.USER, "8")])
+QUESTION = Prompt([Turn(TurnRole.USER, "8")])
 
 
 async def _collect(stream: AsyncIterator[Answer], received: list[str]) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bot.backends.google.generation import content_answer, contents, question, text_answer
-from bot.domain.chat import Answer, Finish, Role, Turn
+from bot.domain.chat import Answer, Finish, Turn, TurnRole
 from bot.errors import BadArgument
 from tests.outside import discovery, protos
 
@@ -68,12 +68,12 @@ def test_palm_says_in_filters_why_it_held_back() -> None:
 
 def test_turns_alternate_and_begin_with_the_user() -> None:
     turns = [
-        Turn(Role.MODEL, "hello"),
-        Turn(Role.USER, "one"),
-        Turn(Role.USER, "two"),
-        Turn(Role.MODEL, ""),
-        Turn(Role.MODEL, "three"),
-        Turn(Role.USER, "four"),
+        Turn(TurnRole.MODEL, "hello"),
+        Turn(TurnRole.USER, "one"),
+        Turn(TurnRole.USER, "two"),
+        Turn(TurnRole.MODEL, ""),
+        Turn(TurnRole.MODEL, "three"),
+        Turn(TurnRole.USER, "four"),
     ]
     sent = contents(turns)
     protos.parse("v1beta", "GenerateContentRequest", {"contents": sent})
@@ -85,7 +85,9 @@ def test_turns_alternate_and_begin_with_the_user() -> None:
     ]
 
 
-@pytest.mark.parametrize("turns", [[], [Turn(Role.USER, " ")], [Turn(Role.USER, "a"), Turn(Role.MODEL, "b")]])
+@pytest.mark.parametrize(
+    "turns", [[], [Turn(TurnRole.USER, " ")], [Turn(TurnRole.USER, "a"), Turn(TurnRole.MODEL, "b")]]
+)
 def test_without_a_question_nothing_is_asked(turns: list[Turn]) -> None:
     with pytest.raises(BadArgument, match="no question"):
         contents(turns)

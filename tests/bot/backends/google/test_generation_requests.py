@@ -6,12 +6,12 @@ import pytest
 
 from bot.backends.google.generation_requests import content_request, text_request
 from bot.backends.profiles import GEMINI, PALM, VERTEX
-from bot.domain.chat import Role, Turn
+from bot.domain.chat import Turn, TurnRole
 from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings, Safety
 from bot.errors import BadArgument
 from tests.outside import discovery, protos
 
-QUESTION = [Turn(Role.USER, "8")]
+QUESTION = [Turn(TurnRole.USER, "8")]
 ALL = GenerationSettings(
     temperature=0.2,
     top_p=0.9,
@@ -62,11 +62,11 @@ def test_gemini_takes_no_system_instruction_and_has_it_before_the_question() -> 
     assert body["generationConfig"] == NUMBERS
     assert "systemInstruction" not in body
     assert body["contents"] == [{"role": "user", "parts": [{"text": "Count on.\n\n8"}]}]
-    talk = [Turn(Role.USER, "1"), Turn(Role.MODEL, "2"), *QUESTION]
+    talk = [Turn(TurnRole.USER, "1"), Turn(TurnRole.MODEL, "2"), *QUESTION]
     sent = content_request(talk, ALL, GEMINI.generation)["contents"]
     assert [each["parts"][0]["text"] for each in sent] == ["1", "2", "Count on.\n\n8"]
     with pytest.raises(BadArgument, match="no question"):
-        content_request([Turn(Role.USER, " ")], ALL, GEMINI.generation)
+        content_request([Turn(TurnRole.USER, " ")], ALL, GEMINI.generation)
 
 
 def test_palm_takes_several_answers_and_its_own_kinds_of_harm() -> None:

@@ -4,13 +4,13 @@ import pytest
 from aiohttp import web
 
 from bot.backends.google.http import GoogleHttp
-from bot.domain.chat import Role, Turn
+from bot.domain.chat import Turn, TurnRole
 from bot.errors import GoogleUnavailable, NotAuthenticated, OutcomeUnknown
 from bot.ports.backends import Prompt
 from tests.support.backend_harness import SHORT_TIMEOUTS, BackendHarness, nothing_recorded, open_backend
 from tests.support.http_server import serving
 
-QUESTION = Prompt([Turn(Role.USER, "8")])
+QUESTION = Prompt([Turn(TurnRole.USER, "8")])
 
 
 async def test_request_without_an_answer_ends(any_backend: BackendHarness) -> None:

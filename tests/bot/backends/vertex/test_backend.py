@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.domain.chat import Role, Turn
+from bot.domain.chat import Turn, TurnRole
 from bot.domain.datasets import Dialect
 from bot.domain.jobs import JobState
 from bot.errors import NotFoundAtGoogle, OutcomeUnknown, Outdated
@@ -12,7 +12,7 @@ from bot.ports.backends import Prompt, TrainingData
 from bot.sandbox.google import GoogleStandIn
 from tests.support.backend_harness import BUCKET, KEY, ORIGIN, BackendHarness, chunks, job_of, open_backend, rows
 
-QUESTION = Prompt([Turn(Role.USER, "8")])
+QUESTION = Prompt([Turn(TurnRole.USER, "8")])
 JOB = "projects/1/locations/us-central1/tuningJobs/7"
 
 

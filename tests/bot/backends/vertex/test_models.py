@@ -2,13 +2,13 @@
 
 import pytest
 
-from bot.domain.chat import Role, Turn
+from bot.domain.chat import Turn, TurnRole
 from bot.domain.operations import TunedModel
 from bot.errors import NotFoundAtGoogle
 from bot.ports.backends import Prompt
 from tests.support.backend_harness import BackendHarness
 
-QUESTION = Prompt([Turn(Role.USER, "8")])
+QUESTION = Prompt([Turn(TurnRole.USER, "8")])
 
 
 async def test_deletion_deletes_the_endpoint_of_every_checkpoint(vertex: BackendHarness) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bot.datasets import Converter, Example, encode
-from bot.domain.chat import Role, Turn
+from bot.domain.chat import Turn, TurnRole
 from bot.domain.datasets import Dialect, FieldMapping
 from bot.errors import UserError
 from tests.support.dataset_builders import chat, contents, jsonl, rows_of
@@ -67,7 +67,7 @@ def test_preference_needs_a_second_answer() -> None:
 
 
 def test_example_names_its_turns() -> None:
-    assert PAIR.turns == (Turn(Role.USER, "a"), Turn(Role.MODEL, "b"))
+    assert PAIR.turns == (Turn(TurnRole.USER, "a"), Turn(TurnRole.MODEL, "b"))
 
 
 def test_openai_row_is_hoisted_merged_and_renamed() -> None:

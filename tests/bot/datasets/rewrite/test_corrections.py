@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.datasets import CorrectedRows, Example, correction_rows, encode
-from bot.domain.chat import ModelRef, Role, Turn
+from bot.domain.chat import ModelRef, Turn, TurnRole
 from bot.domain.datasets import Dialect
 from bot.domain.feedback import Correction, RatedAnswer
 from bot.domain.place import Place
@@ -16,7 +16,7 @@ from tests.support.builders import START, TEAM
 
 def correction(question: str, text: str, answer: str = "eight") -> Correction:
     place, model = Place(TEAM, "C1"), ModelRef("vertex", "e", "counter")
-    rated = RatedAnswer("k", place, "U1", model, (Turn(Role.USER, question),), "{}", answer, START)
+    rated = RatedAnswer("k", place, "U1", model, (Turn(TurnRole.USER, question),), "{}", answer, START)
     return Correction(rated, "U2", question, text, START)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.chat.feedback_service import CorrectionExport, FeedbackSummary
-from bot.domain.chat import Answer, ModelAnswer, ModelRef, Role, Turn
+from bot.domain.chat import Answer, ModelAnswer, ModelRef, Turn, TurnRole
 from bot.domain.feedback import FeedbackSums, FeedbackSwitch, RatedAnswer, Vote
 from bot.errors import Outdated
 from bot.tuning.corrected_file import CorrectedFile
@@ -31,7 +31,9 @@ from tests.support.block_checks import check_message, check_view
 from tests.support.block_samples import ADA, NOW, PLACE, done
 
 MODEL = ModelRef("vertex", "e", "counter")
-ANSWER = RatedAnswer("message:C1:1.2", PLACE, "U2", MODEL, (Turn(Role.USER, "<!channel>"),), "{}", "8 <@U9>", NOW)
+ANSWER = RatedAnswer(
+    "message:C1:1.2", PLACE, "U2", MODEL, (Turn(TurnRole.USER, "<!channel>"),), "{}", "8 <@U9>", NOW
+)
 
 
 def test_an_answer_has_thumbs_only_where_it_can_be_rated_and_only_at_its_end() -> None:
