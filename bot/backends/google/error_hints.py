@@ -104,8 +104,13 @@ _REASON_HINTS: Final[Mapping[str, str]] = {
     "ACCESS_TOKEN_EXPIRED": "Ask an administrator to renew the bot's Google credentials.",
     "CONSUMER_SUSPENDED": "Google has suspended the project: ask an administrator to look at it in the console.",
 }
-# A sentence about a row may quote its text, which can hold any words.
-_ABOUT_ROW: Final = re2.compile(r"(?i)\W*(row|line|example|record)s?\b[ :#]*[0-9]")
+# What a sentence quotes is of the data, which can hold any words: a text in quotes with a space in it, and an
+# address. A quote inside of a word is an apostrophe.
+_QUOTED: Final = re2.compile(
+    r"(^|[\s(:=,\[])(?:\"[^\"]*\s[^\"]*\"|'[^'\n]*\s[^'\n]*'|`[^`]*\s[^`]*`|“[^”]*”)(?:$|[\s).:;,\]])|\b(?:gs|https?)://\S+"
+)
+# A sentence about a row may go on with its text.
+_ABOUT_ROW: Final = re2.compile(r"(?i)\b(row|line|example|record) ?(number|no\.?|index|at)? ?[:#(]* ?[0-9]")
 _ROW_HINT: Final = (
     "Check the file again here: the report names rows that Google may refuse. Repair or leave out this row."
 )
@@ -128,14 +133,20 @@ def says_too_many_tunings(message: str) -> bool:
 
     The quota is `global_concurrent_tuning_jobs` of aiplatform.googleapis.com.
     """
-    searched = message[:LONGEST_READ].encode(errors="replace").decode()
-    return bool(_AT_ONCE.search(searched))
+    return bool(_AT_ONCE.search(_of_google(message)[0]))
 
 
 def says_retired(message: str) -> bool:
     """Return whether Google seems to say in this message that it no longer serves a model; it is a guess."""
+    return bool(_SAYS_RETIRED.search(_of_google(message)[0]))
+
+
+def _of_google(message: str) -> tuple[str, bool]:
+    """Return what of a message are Google's own words, and whether it goes on about a row of the data."""
     searched = message[:LONGEST_READ].encode(errors="replace").decode()
-    return bool(_SAYS_RETIRED.search(searched))
+    searched = _QUOTED.sub(r"\1… ", searched)
+    row = _ABOUT_ROW.search(searched)
+    return (searched[: row.start()], True) if row is not None else (searched, False)
 
 
 def hint_for(message: str, http_status: int, *, roles: str = "", reasons: str = "") -> str:
@@ -143,12 +154,15 @@ def hint_for(message: str, http_status: int, *, roles: str = "", reasons: str = 
     for reason in reasons.split():
         if reason in _REASON_HINTS:
             return _REASON_HINTS[reason]
-    searched = f"{message} {reasons}"[:LONGEST_READ].encode(errors="replace").decode()
-    if _ABOUT_ROW.match(searched) and not _CONTENTS.search(searched):
-        return _ROW_HINT
+    whole = f"{message} {reasons}"[:LONGEST_READ].encode(errors="replace").decode()
+    searched, about_row = _of_google(f"{message} {reasons}")
     for pattern, hint in _HINTS:
         if pattern.search(searched):
             return hint
+    if about_row and not _CONTENTS.search(whole):
+        return _ROW_HINT
+    if about_row:
+        return next(hint for pattern, hint in _HINTS if pattern.search(whole))
     if http_status == httpx.codes.FORBIDDEN:
         need = f": it needs {roles}" if roles else ""
         return f"Ask an administrator to give the bot's Google account access{need}."

@@ -76,10 +76,32 @@ def test_a_code_of_googles_counts_more_than_the_sentence_beside_it(reason: str) 
         "Row: 3. Text 'how do I change my billing address?' is too long.",
         "Row: 12. Invalid JSON near 'the epoch of the adapter size'.",
         "Line 4: unsupported model of a car, limit exceeded for tuning jobs",
+        "Invalid training data. Row 5: 'Please enable billing on project X'",
+        'Failed to import gs://b/x.jsonl: line 12: "The specified bucket does not exist" is not valid.',
+        "Validation failed: example 3 has an unsupported role: the model was retired",
     ],
 )
 def test_words_of_a_row_are_no_reason_of_googles(sentence: str) -> None:
     assert "this row" in hint_for(sentence, 400)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        'The user turn "Is my billing account closed?" is followed by another user turn.',
+        "Text 'our quota for tuning a piano was exceeded' isn't valid; it's empty.",
+        "Failed to read gs://tunebot/epochs-should-be/learning_rate.jsonl.",
+        "The number of examples 20 is less than the minimum 100.",
+    ],
+)
+def test_what_a_sentence_quotes_is_no_reason_of_googles(sentence: str) -> None:
+    assert "Change what it names" in hint_for(sentence, 400)
+
+
+def test_an_apostrophe_is_no_quote() -> None:
+    assert "another base model" in hint_for(
+        "It's said: the model gemini-9 doesn't support tuning, that's why.", 400
+    )
 
 
 def test_a_word_of_the_data_is_no_field_of_the_request() -> None:
