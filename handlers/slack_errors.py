@@ -40,7 +40,7 @@ _APP_REFUSED: Final = _TOKEN_INVALID | SCOPE_MISSING
 NO_SUCH_METHOD: Final = frozenset({"unknown_method", "method_deprecated"})
 # Slack's pages write the first one, and some methods answer the second one.
 _RATE_LIMITED: Final = frozenset({"ratelimited", "rate_limited"})
-# What a log line may say behind the name of a token: it is no secret.
+# What a log line may say behind the name of a token: it is not a secret.
 SAID_OF_TOKENS: Final = TOKEN_REFUSED | SCOPE_MISSING | _RATE_LIMITED
 # Slack's pages say of these that "it's possible some aspect of the operation succeeded before the error was
 # raised".

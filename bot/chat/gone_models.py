@@ -1,4 +1,4 @@
-"""Says in one sentence why a model answers no more, where Google does not find it or says that it is retired.
+"""Says in one sentence why a model no longer answers, where Google does not find it or says that it is retired.
 
 It claims only what is known: Google's answer, the dates of the table of prices, and where Google no longer trains.
 What is guessed from Google's words is said as a guess.

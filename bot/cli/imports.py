@@ -54,7 +54,7 @@ def import_job(source: str, target: str, directory: Path, preferred: bool) -> No
         return
     if source and not source.startswith("ftjob-"):
         raise BotError(
-            f"{source[:200]!r} is no file here, and no id of a fine-tuning job at OpenAI.",
+            f"{source[:200]!r} is neither a file here nor the id of a fine-tuning job at OpenAI.",
             "An id looks like ftjob-abc123; without one, the jobs are listed.",
         )
     asyncio.run(_import(source, target, directory, preferred))

@@ -34,7 +34,7 @@ def refusal_text(error: OSError) -> str:
 
 def give_up_output() -> None:
     """Drop what could not be printed: Python would try it once more at its end, and fail again."""
-    # A stream that is no file has no number.
+    # A stream that is not a file has no number.
     with suppress(OSError, ValueError):
         nothing = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nothing, sys.stdout.fileno())

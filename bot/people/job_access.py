@@ -311,7 +311,7 @@ async def known_in(place: Place, job: TuningJob, members: WorkspaceMembers) -> b
     """Return whether each person who reads a post in this place may know the job, its name included.
 
     What was made in a channel belongs to it, also where it is shared with another company. One with which the job
-    was shared may have become a channel that another company reads, too: then it knows the job no more.
+    was shared may have become a channel that another company reads, too: then it may no longer know the job.
     """
     if place.team != job.place.team:
         return False

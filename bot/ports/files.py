@@ -46,7 +46,7 @@ class FineTuningJobs(Protocol):
         ...
 
     async def job(self, job_id: str) -> FineTuningJob:
-        """Return one job. Raises FileUnavailable, BadArgument for what is no id of a job."""
+        """Return one job. Raises FileUnavailable, BadArgument for what is not an id of a job."""
         ...
 
 

@@ -173,7 +173,7 @@ class QuestionStore(Protocol):
     async def withdraw(self, team: str, key: str, edited: str = "") -> Sequence[str]:
         """Forget a question whose message was deleted, and its answer, wherever they are kept.
 
-        With `edited`, the message was edited and is no question any more. One that is not settled is marked as
+        With `edited`, the message was edited and is no longer a question. One that is not settled is marked as
         withdrawn. Returns the keys of those that have no answer yet. Raises StorageError.
         """
         ...

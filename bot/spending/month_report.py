@@ -156,7 +156,7 @@ def read_month(text: str) -> date:
     if match and 2000 <= int(match[1]) <= 9998 and 1 <= int(match[2]) <= 12:
         return date(int(match[1]), int(match[2]), 1)
     shown = text if len(text) <= 40 else text[:39] + "…"
-    raise BadArgument(f"“{shown}” is no month.", "Write it like 2026-11.", field="month")
+    raise BadArgument(f"“{shown}” is not a month.", "Write it like 2026-11.", field="month")
 
 
 def month_report(jobs: Iterable[TuningJob], month: date, questions: Sequence[QuestionSum] = ()) -> MonthReport:

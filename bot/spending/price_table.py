@@ -107,7 +107,7 @@ def parse_price_table(text: str, name: str) -> PriceTable:
         found = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"The table of prices {name} is no TOML: {error}.", _COPY) from error
-    problems: list[str] = [f"{key!r} is no key of the table" for key in found if key not in ("as_of", "models")]
+    problems: list[str] = [f"{key!r} is not a key of the table" for key in found if key not in ("as_of", "models")]
     as_of = found.get("as_of")
     if not _is_date(as_of):
         problems.append("as_of must be the date on which the prices were true, such as 2026-11-27")
@@ -131,7 +131,7 @@ def _row(model: str, values: Any, problems: list[str]) -> BaseModelPrice:
         problems.append(f"{model} must be a table of its prices")
         return NOT_LISTED
     problems += [
-        f"{model}: {key!r} is no key; the keys are {', '.join(sorted(_KEYS))}" for key in values.keys() - _KEYS
+        f"{model}: {key!r} is not a key; the keys are {', '.join(sorted(_KEYS))}" for key in values.keys() - _KEYS
     ]
     retires = values.get("retires")
     if retires is not None and not _is_date(retires):

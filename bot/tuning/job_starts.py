@@ -114,7 +114,7 @@ class JobStarts:
         return key in self._submitting
 
     def withdraw(self, key: str) -> None:
-        """Try a start no more that was cancelled before it was sent; a running upload ends with its next chunk."""
+        """Do not try a cancelled start again that was not sent; a running upload ends with its next chunk."""
         self._retries.forget(key)
         if key in self._submitting:
             self._cancelled.add(key)

@@ -117,7 +117,7 @@ class Events:
         if (arguments := await self._asked_by(text, requester)) is not None:
             await self._questions.change(_question(key, place, requester.user, arguments), edited)
         else:
-            # It is no question any more; a command runs only where it is written as a new message.
+            # It is no longer a question; a command runs only where it is written as a new message.
             await self._questions.withdraw(place.team, key, edited)
 
     async def _asked_by(self, text: str, requester: Requester) -> Arguments | None:

@@ -1,7 +1,7 @@
 """Decides whether a message in a thread, without a mention of the bot, is meant for the model that answers.
 
 People also write to each other in such a thread, and each question costs money. A message that names another
-person, or that only thanks or agrees, is no question. This module is pure and reads every character once.
+person, or that only thanks or agrees, is not a question. This module is pure and reads every character once.
 """
 
 from typing import Final

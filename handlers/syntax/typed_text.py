@@ -61,7 +61,7 @@ def only_reads(text: str) -> bool:
 def parse_mention(
     text: str, bot_user: str, *, has_file: bool = False, names: Collection[str] = frozenset()
 ) -> TypedCommand:
-    """Parse a message that mentions the bot; what is no command is a question. Raises BadArgument.
+    """Parse a message that mentions the bot; what is not a command is a question. Raises BadArgument.
 
     People write sentences here, so `list`, `models` and `help` are commands only alone, and a name of several
     words without quotes is one only if something has that name: “use a loop to count” is a question. With a file

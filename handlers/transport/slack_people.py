@@ -1,7 +1,7 @@
 """Asks Slack who a person is, who can read a channel, who is in a user group, and who administers the workspace.
 
 An answer on a person is kept for two minutes, on a channel or a group for one, and a failure for ten seconds, so a
-person who writes often costs few calls, and one who left the company or is no administrator any more soon has no
+person who writes often costs few calls, and one who left the company or is no longer an administrator soon has no
 rights. Where Slack does not answer in time, or refuses, the answer is no.
 """
 

@@ -285,7 +285,7 @@ class LoadRun:
         return "already a model named" in str(report.blocks)
 
     async def _approve(self, person: Person, channel: Channel, name: str) -> None:
-        """Press Approve, often twice at once, until the card says that the start waits no more."""
+        """Press Approve, often twice at once, until the card says that the start no longer waits."""
         while True:
             cards = [message for message in self._said(channel) if message.text.startswith(f"Tuning {name} (")]
             if cards and "awaiting approval" not in cards[-1].text:

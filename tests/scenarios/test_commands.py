@@ -174,7 +174,7 @@ async def test_use_and_delete_by_mention(bot: BotHarness) -> None:
     bot.ada.post(bot.channel, bot.ada.typed("@Tunebot use spoken"), thread_ts=root.ts)
     await bot.message("spoken* answers in this channel now", thread=root.ts)
     bot.ada.post(bot.channel, bot.ada.typed("@Tunebot delete spoken"), thread_ts=root.ts)
-    question = await bot.message("“spoken” is deleted at Google and answers no more", thread=root.ts)
+    question = await bot.message("“spoken” is deleted at Google and no longer answers", thread=root.ts)
     await bot.ada.click(question, "job_delete")
     await bot.message(f"<@{bot.ada.id}>: spoken is deleted.", thread=root.ts)
     await bot.message("spoken*, which answered in this channel, was deleted by")

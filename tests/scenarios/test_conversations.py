@@ -121,7 +121,7 @@ async def test_text_in_any_script_and_size_reaches_the_model_and_other_bots_do_n
     bot.ada.post(bot.channel, paste, thread_ts=question.ts)
     await wait_until(lambda: len(bot.messages("Answered by", thread=question.ts)) == 2, "the second answer")
     assert [role_and_text[1] for role_and_text in spoken(bot.asked()[-1].body)][::2] == [written, paste]
-    assert len(bot.asked()) == asked + 1, "what another bot says is no question"
+    assert len(bot.asked()) == asked + 1, "what another bot says is not a question"
 
 
 async def test_ask_without_any_model_says_how_to_choose_one(bot: BotHarness, model: str) -> None:

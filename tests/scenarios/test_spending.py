@@ -88,7 +88,7 @@ async def test_the_card_compares_the_estimate_with_googles_count_and_the_month_a
     assert "`gemini-3.5-flash`" in shown_in(said)
 
     await bot.type("spend last month")
-    assert (await bot.message("is no month")).visible_to == bot.ada.id
+    assert (await bot.message("is not a month")).visible_to == bot.ada.id
 
 
 async def test_a_month_is_exported_while_the_bot_runs(bot: BotHarness) -> None:

@@ -296,7 +296,7 @@ async def test_a_thread_whose_first_message_was_deleted_goes_on_without_it(bot: 
     asked = len(bot.asked())
     bot.ada.delete(root)
     await bot.slack.settle()
-    assert len(bot.asked()) == asked, "Slack's note that it was deleted is no question"
+    assert len(bot.asked()) == asked, "Slack's note that it was deleted is not a question"
     bot.ada.post(bot.channel, "ninety nine", thread_ts=root.ts)
     await bot.message("one hundred", "Answered by", thread=root.ts)
     assert [turn["parts"][0]["text"] for turn in bot.asked()[-1].body["contents"]] == ["ninety nine"]

@@ -106,7 +106,7 @@ class TunedModelsBackend(TuningBackend):
         return ()
 
     async def delete_stored_file(self, name: str) -> None:
-        raise BadArgument(f"{name!r} is no file of the {self._profile.title}.")
+        raise BadArgument(f"{name!r} is not a file of the {self._profile.title}.")
 
     async def open_to(self, model: str, account: str) -> None:
         """Source: google/ai/generativelanguage/{v1beta3,v1beta}/permission_service.proto."""

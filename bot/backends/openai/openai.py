@@ -52,7 +52,7 @@ class OpenAi:
     async def job(self, job_id: str) -> FineTuningJob:
         if not _JOB_ID.fullmatch(job_id):
             raise BadArgument(
-                f"{job_id[:60]!r} is no id of a fine-tuning job at OpenAI.",
+                f"{job_id[:60]!r} is not an id of a fine-tuning job at OpenAI.",
                 "It looks like ftjob-abc123; without an id, the jobs are listed.",
             )
         return _job(await self._read(f"/v1/fine_tuning/jobs/{job_id}"))
@@ -151,7 +151,7 @@ def _refused(status: int, body: bytes) -> FileUnavailable:
 def _file_id(location: str) -> str:
     file_id = location.removeprefix(SCHEME)
     if not _FILE_ID.fullmatch(file_id):
-        raise FileUnavailable(f"{file_id[:60]!r} is no id of a file at OpenAI.", "It looks like file-abc123.")
+        raise FileUnavailable(f"{file_id[:60]!r} is not an id of a file at OpenAI.", "It looks like file-abc123.")
     return file_id
 
 

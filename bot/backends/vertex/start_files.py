@@ -82,7 +82,7 @@ class StartFiles:
         """Delete a file of a start. Raises BadArgument for any other file, GoogleError."""
         target = GcsObject.parse(name)
         if target.bucket != self._bucket or not key_of(name):
-            raise BadArgument(f"{name!r} is no file of the bot's own.")
+            raise BadArgument(f"{name!r} is not a file of the bot's own.")
         await self._storage.delete(target)
 
 

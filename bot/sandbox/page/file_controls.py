@@ -91,7 +91,7 @@ def draw_file(reader: Reader, file: File) -> None:
 
 
 def _first_lines(file: File) -> list[str]:
-    """The first few lines, cut to what fits; none of what is no text."""
+    """The first few lines, cut to what fits; none of what is not a text."""
     head = file.content[:_PEEK]
     if not file.mimetype.startswith("text/") or b"\0" in head:
         return []

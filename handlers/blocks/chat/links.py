@@ -2,7 +2,7 @@
 
 Anybody's training rows decide what a model says, so the words of a link are no proof of its address. A link
 becomes its words with the address behind them; Slack makes a link of the bare address again, which deceives
-nobody. What is no link by CommonMark's rules, but might be one by others, is taken apart with a character that
+nobody. What is not a link by CommonMark's rules, but might be one by others, is taken apart with a character that
 does not show. Code stays as it is.
 """
 
@@ -37,7 +37,7 @@ def show_addresses(markdown: str) -> str:
         for parser in _PARSERS:
             markdown = _shown(markdown, parser)
         # Where a link is gone there may be another one: what stood in it may stand beside a bracket now, or
-        # backticks may pair in another way, and what was code be code no more.
+        # backticks may pair in another way, so that what was code is no longer code.
         if markdown == before:
             return markdown
     return taken_apart(markdown)

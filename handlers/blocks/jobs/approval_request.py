@@ -29,7 +29,7 @@ def build_approval_request(job: TuningJob) -> Message:
 
 def build_hidden_request(job: TuningJob) -> Message:
     """Build the message for a channel of approvers that people of another company may read: it names nothing."""
-    text = "A start that waited for the yes of an approver waits no more."
+    text = "A start that waited for the yes of an approver no longer waits."
     if _open(job):
         text = (
             "A start waits for the yes of an approver. I do not show it here, because I cannot be sure that only "

@@ -180,7 +180,7 @@ def _outcome(job: TuningJob, profile: BackendProfile, ahead: int, running: Seque
 
 def _deleted(job: TuningJob) -> str:
     if job.operation:
-        return f"Deleted by {mention(job.deleted_by)}. It answers no more."
+        return f"Deleted by {mention(job.deleted_by)}. It no longer answers."
     return f"Removed by {mention(job.deleted_by)}. If Google shows it later, it comes back here."
 
 

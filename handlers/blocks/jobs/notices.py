@@ -44,7 +44,7 @@ def build_deleted(job: TuningJob) -> Message:
     """Build the reply that tells the owner who deleted the model."""
     name, who = f"*{escape_line(job.name, NAME)}*", mention(job.deleted_by)
     if job.operation:
-        text = f"{mention(job.owner)} {who} deleted {name}. It answers no more."
+        text = f"{mention(job.owner)} {who} deleted {name}. It no longer answers."
     else:
         text = f"{mention(job.owner)} {who} removed {name} here. If Google shows it later, it comes back."
     return compose(text, [section(text, "deleted")])
@@ -86,7 +86,7 @@ def build_retires(
     when = f"in {count(left, 'day')}" if left > 0 else "now"
     name = f"*{escape_line(job.name, NAME)}*"
     parts = [
-        f"{mention(job.owner)} Google retires the base model of {name} {when}; then {name} answers no more.",
+        f"{mention(job.owner)} Google retires the base model of {name} {when}; then {name} no longer answers.",
         sentence(escape_line(retirement.sentence(today), 400)),
     ]
     if not successor:

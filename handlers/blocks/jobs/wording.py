@@ -112,7 +112,7 @@ def delete_loss(job: TuningJob) -> str:
         )
     if not job.tuned_model:
         return f"{name} is removed from the lists. It has no model at Google."
-    return f"{name} is deleted at Google and answers no more. This cannot be undone."
+    return f"{name} is deleted at Google and no longer answers. This cannot be undone."
 
 
 def shown_google_state(job: TuningJob) -> str:

@@ -108,7 +108,7 @@ def test_sums_are_exact(counts: list[int]) -> None:
     "text", ["2026-13", "2026-00", "2026", "november", "2026-1", "٢٠٢٦-١١", "0000-01", "x" * 99]
 )
 def test_what_is_no_month_is_refused(text: str) -> None:
-    with pytest.raises(BadArgument, match="is no month"):
+    with pytest.raises(BadArgument, match="is not a month"):
         read_month(text)
 
 

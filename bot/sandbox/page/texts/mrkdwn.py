@@ -86,7 +86,7 @@ def link(address: str, label: str) -> str:
 
 
 def token(inside: str, names: Names) -> str | None:
-    """Return the HTML of the token `<inside>`; None where it is no token and is shown as it was written."""
+    """Return the HTML of the token `<inside>`; None where it is not a token and is shown as it was written."""
     target, _, label = inside.partition("|")
     if re.fullmatch(r"@[UW][A-Z0-9]+", target):
         mine = " mention-me" if target[1:] == names.reader else ""

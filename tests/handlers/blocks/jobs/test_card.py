@@ -152,7 +152,7 @@ def test_a_finished_job_can_be_asked_used_and_deleted() -> None:
     assert buttons(message) == ["job_ask", "job_use", "job_share", "job_tune_again", "job_delete"]
     delete = block(message, "job_actions")["elements"][4]
     assert delete["confirm"]["text"]["text"] == (
-        "“next number” is deleted at Google and answers no more. This cannot be undone."
+        "“next number” is deleted at Google and no longer answers. This cannot be undone."
     )
     assert block(message, "job_title")["text"]["text"] == "✅ next number: done"
     assert "done, step 12 of 12, 100%. Took 4 minutes." in message.text

@@ -200,7 +200,7 @@ def test_the_owner_reads_when_the_base_retires_and_can_tune_on_a_successor() -> 
     message = build_retires(done(), RETIREMENT, "gemini-3.5-flash-lite", datetime(2027, 3, 20, tzinfo=UTC))
     check_message(message, mentions={"U1"})
     assert message.text == (
-        "<@U1> Google retires the base model of *next number* in 60 days; then *next number* answers no more. "
+        "<@U1> Google retires the base model of *next number* in 60 days; then *next number* no longer answers. "
         "gemini-3.5-flash retires on 19 May 2027 or later, and tuning on it closes on 19 April 2027 (by a table "
         "of 27 November 2026). You can tune the same file on `gemini-3.5-flash-lite`: the button opens the form, "
         "filled in."
