@@ -2,15 +2,35 @@
 
 import re
 import runpy
+from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from bot.backends import PROFILES
+from bot.chat.answer_worker import ASKED_AGAIN_WITHIN
 from bot.cli import cli
+from bot.datasets.formats import pictures
+from bot.domain.jobs import JobState
+from bot.runtime import doctor
+from bot.runtime.stop_signals import LONGEST_STOP_SECONDS
+from bot.settings import Settings
+from bot.spending.budget_check import WARNED_FROM
+from bot.spending.retirement import TOLD_BEFORE
+from bot.tuning import cancellation, poller, retention
+from handlers.delivery import home_tabs
+from storage import comparisons, feedback
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+IN_ONE_LINE = " ".join(README.split())
+SOURCES = "\n".join(
+    path.read_text()
+    for package in ("bot", "handlers", "storage")
+    for path in (ROOT / package).rglob("*.py")
+    if "sandbox" not in path.parts
+)
 
 
 def test_the_tables_of_settings_and_commands_are_those_that_the_script_writes() -> None:
@@ -66,3 +86,63 @@ def test_the_example_file_of_the_commands_can_be_tuned_on() -> None:
 
     assert named == {".github/examples.jsonl"}
     assert CliRunner().invoke(cli, ["check", str(ROOT / ".github" / "examples.jsonl")]).exit_code == 0
+
+
+# A sentence of the README, and what it says with the words of the code's own number.
+NUMBERS = {
+    "ends within ten seconds": LONGEST_STOP_SECONDS <= 10,
+    "is older than fifteen minutes": timedelta(minutes=15) == ASKED_AGAIN_WITHIN,
+    "no polling round has ended for five minutes": poller.LATE_SECONDS == 300,
+    "at its start, and every 15 minutes, the bot finds": poller.SWEEP_SECONDS == 15 * 60,
+    "and then once a minute, until the job has ended": timedelta(minutes=1) == cancellation.ASKED_AGAIN_AFTER,
+    "after its start and then once an hour": doctor.AGAIN_SECONDS == 3600,
+    "asks for this page, at most once a minute": doctor.SOON_SECONDS == 60,
+    "at most every ten seconds, for people who": home_tabs.REFRESH_SECONDS == 10,
+    "120, 90, 60, 31 and 14 days before": TOLD_BEFORE == (120, 90, 60, 31, 14),
+    "brings a budget to 80% and more": WARNED_FROM == 80,
+    "An answer without a vote is deleted after 30 days": timedelta(days=30) == feedback.KEPT_WITHOUT_VOTE,
+    "a comparison without a vote for 30 days": timedelta(days=30) == comparisons.KEPT_WITHOUT_VOTE,
+    "Once a day the bot erases": timedelta(days=1) == retention.EVERY,
+    "20 MB a picture, 30 in a row and 10,000 in a zip": (
+        pictures.MOST_BYTES == 20 * 1024 * 1024
+        and pictures.MOST_IN_A_ROW == 30
+        and pictures.MOST_PICTURES == 10_000
+    ),
+    "for two hours (`TUNEBOT_STUCK_MINUTES`)": Settings.model_fields["stuck_minutes"].default == 120,
+    "`TUNEBOT_CONVERSATION_DAYS` (365)": Settings.model_fields["conversation_days"].default == 365,
+    "`TUNEBOT_REPORT_DAYS` (90)": Settings.model_fields["report_days"].default == 90,
+    "`TUNEBOT_TRAINING_FILE_DAYS` (90)": Settings.model_fields["training_file_days"].default == 90,
+}
+
+
+@pytest.mark.parametrize("sentence", NUMBERS)
+def test_each_number_in_a_sentence_is_the_codes(sentence: str) -> None:
+    assert sentence in IN_ONE_LINE
+    assert NUMBERS[sentence]
+
+
+def test_every_event_of_the_log_that_the_readme_names_is_logged() -> None:
+    [named] = re.findall(r"stable names: (.*?) and more", IN_ONE_LINE)
+    events = re.findall(r"`([a-z]+\.[a-z_]+)`", named)
+    ends = {f"job.{state.value}" for state in JobState if state.ended}
+
+    assert len(events) > 10
+    assert [event for event in events if f'"{event}"' not in SOURCES and event not in ends] == []
+
+
+def test_what_the_ten_usual_errors_say_is_said_by_the_code() -> None:
+    table = README.partition("## Troubleshooting")[2].partition("## Questions")[0]
+    seen = [row.split("|")[1] for row in table.splitlines() if row.startswith("| ")][1:]
+    said_by_us = {
+        "Slack refuses SLACK_BOT_TOKEN": "Slack refuses {name}",
+        "SLACK_BOT_TOKEN: holds an app-level token": "holds {kind}",
+        "The bot has no Google credentials": "The bot has no Google credentials",
+        "There is no bucket": "There is no bucket",
+        "Another Tunebot is already using the database": "Another Tunebot is already using the database",
+    }
+
+    assert len(seen) == 10
+    for words, source in said_by_us.items():
+        assert any(words in row for row in seen), words
+        assert source in SOURCES, source
+    assert '"Vertex AI reads it"' in SOURCES
