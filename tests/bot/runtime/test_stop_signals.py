@@ -1,6 +1,7 @@
 """A service is open until the process gets a signal to stop, and is closed then."""
 
 import asyncio
+import logging
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -39,6 +40,31 @@ async def test_a_signal_closes_the_service(number: signal.Signals) -> None:
     os.kill(os.getpid(), number)
     await running
     assert service.steps == ["open", "closed"]
+
+
+async def test_a_second_signal_ends_the_process_from_the_moment_at_which_the_log_says_that_it_stops() -> None:
+    """Who reads the line may send the second signal at once: it must not be lost."""
+    at_line: list[object] = []
+
+    class Reader(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if "stopping" in record.getMessage():
+                at_line.extend(map(signal.getsignal, (signal.SIGTERM, signal.SIGINT)))
+
+    log, reader = logging.getLogger("bot.runtime.stop_signals"), Reader()
+    before = log.level
+    log.addHandler(reader)
+    log.setLevel(logging.INFO)
+    try:
+        service = Service()
+        running = asyncio.create_task(run_until_stopped(service.serving()))
+        await service.begun.wait()
+        os.kill(os.getpid(), signal.SIGTERM)
+        await running
+    finally:
+        log.removeHandler(reader)
+        log.setLevel(before)
+    assert at_line == [signal.SIG_DFL, signal.SIG_DFL]
 
 
 async def test_a_signal_ends_an_incomplete_start() -> None:

@@ -333,6 +333,26 @@ async def test_create_that_gets_no_answer_is_sent_once_and_unknown_unless_nothin
     await http.close()
 
 
+async def test_each_request_without_an_answer_is_told_to_the_hooks_once_a_try() -> None:
+    told: list[str] = []
+
+    async def hear(request: httpx.Request) -> None:
+        told.append(request.method)
+
+    connections = Connections(RETRY_POLICY, {"error": [hear]}, Failing(httpx.ReadTimeout))
+    http = GoogleHttp(AccessToken("token"), retry_policy=RETRY_POLICY, connections=connections)
+    url = "http://google.test/v1/x"
+    for call in (
+        http.change("DELETE", url),
+        http.open_stream("GET", url),
+        anext(read_events(http, url, {})),
+    ):
+        with pytest.raises((GoogleError, httpx.ReadTimeout)):
+            await call
+    assert told == ["DELETE", "GET", "POST"]
+    await http.close()
+
+
 @pytest.mark.parametrize("error_class", RAISED)
 async def test_change_question_and_stream_that_get_no_answer_end_with_our_error(
     error_class: type[Exception],
