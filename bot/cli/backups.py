@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -10,6 +11,7 @@ from tempfile import TemporaryDirectory
 import click
 
 from bot.cli.env_file_option import env_file_option
+from bot.errors import BotError
 
 
 @click.command()
@@ -33,16 +35,19 @@ def backup(file: str) -> None:
 
 @click.command()
 @env_file_option
-@click.argument("file", type=click.Path(path_type=Path))
-def restore(file: Path) -> None:
+@click.argument("file")
+def restore(file: str) -> None:
     """Put FILE, a copy of the database, in its place; TUNEBOT_DB names the database. Stop the bot first.
 
     What was there before stays beside it under a new name.
     """
     from storage.restoring import restore_database
 
+    if file.startswith("gs://"):
+        fetch = f"gcloud storage cp {shlex.quote(file)} tunebot-copy.db"
+        raise BotError(f"{file} is in a bucket.", f"Fetch it first, and restore the copy: {fetch}")
     database = _database()
-    kept = restore_database(file, database, datetime.now(UTC))
+    kept = restore_database(Path(file), database, datetime.now(UTC))
     click.echo(f"{database} is now the copy {file}." + (f" The earlier one is {kept}." if kept else ""))
     click.echo("The next start finds at Google the jobs that were started since the copy, and follows them.")
 

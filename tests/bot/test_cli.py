@@ -222,6 +222,13 @@ def test_a_file_that_cannot_be_tuned_on_has_no_price(tmp_path: Path) -> None:
     assert "Cost" not in result.output
 
 
+def test_a_copy_in_a_bucket_is_fetched_before_it_is_restored() -> None:
+    error = run("restore", "gs://b/copies/tunebot 1.db").exception
+    assert isinstance(error, BotError)
+    assert error.message == "gs://b/copies/tunebot 1.db is in a bucket."
+    assert error.hint.endswith("gcloud storage cp 'gs://b/copies/tunebot 1.db' tunebot-copy.db")
+
+
 def test_prices_prints_the_table_in_the_package() -> None:
     result = run("prices")
     assert result.exit_code == 0

@@ -221,6 +221,14 @@ async def test_a_stranger_types_the_readmes_lines_and_tunes_in_a_container(
     )
     assert inside.split()[:3] == ["10001", "CapEff:", "0000000000000000"]
     assert "locked" in inside
+    # A copy takes the database's place.
+    await typed(machine, readme_line("docker exec tunebot tunebot backup [^`]+"))
+    await typed(machine, readme_line("docker stop tunebot"))
+    restored = await typed(machine, readme_line("docker run --rm -v [^`]+ tunebot restore [^`]+"))
+    assert "/data/tunebot.db is now the copy /data/copy.db" in restored
+    await wait_until(lambda: not bot.slack.sockets.connections)
+    await typed(machine, readme_line("docker start tunebot"))
+    await connected(bot)
     # The volume keeps all of it, also where the container is made anew.
     await typed(machine, "docker stop tunebot")
     assert json.loads(await typed(machine, "podman inspect tunebot"))[0]["State"]["ExitCode"] == 0
