@@ -14,9 +14,10 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
-from bot.chat.chat_service import ChatService, exchange
+from bot.chat.chat_service import ChatService
 from bot.chat.compare import Comparisons
 from bot.chat.feedback_service import FeedbackService
+from bot.chat.model_asking import exchange
 from bot.chat.question_asking import (
     ASKED_AT_ONCE,
     ASKED_AT_ONCE_BY_ONE,

@@ -1,45 +1,35 @@
-"""Asks tuned models: which model answers in a place, the earlier turns of its thread, and the answer.
+"""Decides which model answers in a place, and who may ask it; `bot/chat/model_asking.py` asks it.
 
 A model has the name of a job of the workspace or a name that Google lists. A thread keeps the model of its first
 answer.
 """
 
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
 
 from bot.chat.answer_settings import AnswerSettings
 from bot.chat.gone_models import GoneModels
+from bot.chat.model_asking import ModelAsking, conversation_in
 from bot.domain.chat import (
-    UNFINISHED,
-    Answer,
     ChannelModel,
-    Conversation,
-    Finish,
     ModelAnswer,
     ModelRef,
     ThreadState,
-    Turn,
-    TurnRole,
-    estimated_tokens,
 )
-from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings
+from bot.domain.generation_settings import GenerationSettings
 from bot.domain.jobs import JobState, TuningJob
 from bot.domain.names import did_you_mean, same_name
 from bot.domain.operations import TunedModel
 from bot.domain.place import Place, Requester
-from bot.errors import BadArgument, BotError, GoogleError, NoSuchJob, NotFoundAtGoogle, StorageError, UserError
+from bot.errors import BadArgument, BotError, NoSuchJob, StorageError, UserError
 from bot.people.job_access import SUGGESTED, JobAccess
 from bot.people.roles import Deed
-from bot.ports.backends import Prompt, TuningBackend, offered_backend
-from bot.ports.questions import ShowWords
+from bot.ports.backends import TuningBackend, offered_backend
 from bot.ports.stores import AuditLog, ChatStore
 
 logger = logging.getLogger(__name__)
-
-# Hears what is sent with a question, right before it is sent: the turns, the settings and the base model.
-BeforeSend = Callable[[Sequence[Turn], GenerationSettings, str], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,61 +69,7 @@ class ChatService:
         self._chats = chats
         self._audit_log = audit_log
         self._settings = settings
-        self._gone = gone
-
-    async def ask(
-        self,
-        place: Place,
-        question: str,
-        model: ModelRef,
-        settings: GenerationSettings = NO_SETTINGS,
-        show: ShowWords = lambda words: None,
-        *,
-        alone: bool = False,
-        before_send: BeforeSend | None = None,
-        beside: ModelRef | None = None,
-        is_base: bool = False,
-    ) -> ModelAnswer:
-        """Ask the model, with the thread's earlier turns if the backend accepts them; `show` gets each new text.
-
-        `settings` are the question's own, which stand before those of the channel. Where the connection ends in
-        the middle, it returns the text until there: it was paid for. A question that stands `alone` is asked
-        without history. What `before_send` raises ends the question before anything is sent. In a comparison,
-        `beside` is the model of the conversation, and where `is_base` the model is its base, which is asked with
-        the same settings. Raises BadArgument for an empty question, GoogleError, StorageError.
-        """
-        if not question.strip():
-            raise BadArgument("There is no question.", "Type it after the command: /ask What can you do?")
-        backend = offered_backend(self._backends, model.backend)
-        of_thread = beside or model
-        asked_as = of_thread if is_base else model
-        used, base_model, left_out = await self._settings.for_question(place, asked_as, settings)
-        budget = max(0, backend.profile.input_tokens - estimated_tokens(question))
-        earlier = None if alone else await self._conversation(place, budget)
-        # The name of the thread's model may have changed since; its endpoint does not change.
-        same = earlier is not None and earlier.model.endpoint == of_thread.endpoint
-        history = earlier.turns if earlier is not None and same else ()
-        cut = earlier is not None and same and earlier.cut
-        takes_history = backend.profile.takes_history
-        turns = (*(history if takes_history else ()), Turn(TurnRole.USER, question))
-        if before_send is not None:
-            await before_send(turns, used, base_model)
-        try:
-            answer = await _answered(backend, model.endpoint, Prompt(turns, used, base_model), show)
-        except GoogleError as error:
-            raise self._gone.explained(error, model, base_model, backend.profile, is_base=is_base) from error
-        return ModelAnswer(
-            model,
-            answer,
-            history_dropped=bool(history or cut) and not takes_history,
-            history_cut=cut and takes_history,
-            settings=used,
-            overrides=tuple(settings.given()),
-            sent=turns,
-            base_model=base_model,
-            left_out=left_out,
-            is_base=is_base,
-        )
+        self.asking: Final = ModelAsking(backends, chats, settings, gone)
 
     async def base_of(self, model: ModelRef) -> ModelRef:
         """Return the base model of a tuned one as a model to ask. Raises BadArgument, StorageError."""
@@ -167,7 +103,7 @@ class ChatService:
         chosen = await self._chats.bound(place)
         # What was chosen for direct messages is newer than what answered there before; a thread keeps its model.
         settled = place.is_direct and not place.thread and chosen is not None
-        if not settled and (conversation := await self._conversation(place, 0)) is not None:
+        if not settled and (conversation := await conversation_in(self._chats, place, 0)) is not None:
             job = await self._access.job_of(conversation.model)
             if job is not None and job.deleted_by:
                 raise _thread_over(conversation.model)
@@ -198,18 +134,6 @@ class ChatService:
         except UserError:
             return False
         return False
-
-    async def _conversation(self, place: Place, tokens: int) -> Conversation | None:
-        """Return the conversation in this place, None if there is none. Raises StorageError.
-
-        Direct messages are one conversation, which a thread in them goes on with until it has its own.
-        """
-        found = await self._chats.conversation(place, tokens) if place.thread else None
-        if found is not None and not found.model.endpoint:
-            found = None
-        if found is None and place.is_direct:
-            return await self._chats.conversation(replace(place, thread=""), tokens)
-        return found
 
     async def answers_in(self, requester: Requester) -> bool:
         """Return whether a model answers in this thread that the person may ask here, without being mentioned.
@@ -403,41 +327,6 @@ class ChatService:
 
 def _created_at(model: TunedModel) -> float:
     return model.created_at.timestamp() if model.created_at else 0.0
-
-
-async def _answered(backend: TuningBackend, endpoint: str, prompt: Prompt, show: ShowWords) -> Answer:
-    try:
-        return await _streamed(backend.stream(endpoint, prompt), show)
-    except NotFoundAtGoogle:
-        # Google has answered 404 to streams of tuned models that it serves. Nothing was generated, so asking
-        # for the whole answer pays for nothing twice.
-        return await backend.generate(endpoint, prompt)
-
-
-async def _streamed(stream: AsyncGenerator[Answer, None], show: ShowWords) -> Answer:
-    texts: list[str] = []
-    last = Answer("", Finish.EMPTY)
-    try:
-        async with aclosing(stream) as pieces:
-            async for last in pieces:
-                if last.text:
-                    texts.append(last.text)
-                    show(last.text)
-    except GoogleError as error:
-        text = "".join(texts)
-        if not text.strip():
-            raise
-        logger.info("an answer ended early: %s", error)
-        return Answer(text, Finish.DROPPED)
-    return Answer("".join(texts), last.finish, last.reason, last.others, last.usage)
-
-
-def exchange(place: Place, question: str, answer: ModelAnswer, key: str = "") -> Conversation:
-    """Return the turns that a thread keeps of a posted answer: both, or none if the model returned no text."""
-    turns: tuple[Turn, ...] = ()
-    if answer.answer.text and answer.answer.finish in (Finish.COMPLETE, Finish.CUT, *UNFINISHED):
-        turns = (Turn(TurnRole.USER, question), Turn(TurnRole.MODEL, answer.answer.text))
-    return Conversation(place, answer.model, turns, question=key)
 
 
 def _thread_over(model: ModelRef) -> NoSuchJob:

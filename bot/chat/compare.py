@@ -130,7 +130,7 @@ class Comparisons:
 
         async with steps.sending(index):
             try:
-                answer = await self._chat.ask(
+                answer = await self._chat.asking.ask(
                     question.place,
                     question.text,
                     sides[index].model,

@@ -101,7 +101,7 @@ class QuestionAsking:
             await budgets.check(question)
         async with self._turn(question), self._sending(question):
             try:
-                answer = await self._chat.ask(
+                answer = await self._chat.asking.ask(
                     question.place,
                     question.text,
                     model,
@@ -203,7 +203,7 @@ class QuestionAsking:
             await stack.enter_async_context(self._sending(question))
             try:
                 async with running.may_end():
-                    answer = await self._chat.ask(
+                    answer = await self._chat.asking.ask(
                         question.place,
                         question.text,
                         model,

@@ -8,7 +8,8 @@ from pathlib import Path
 from sqlite_utils import Database as Connection
 
 from bot.backends import open_google
-from bot.chat.chat_service import ChatService, exchange
+from bot.chat.chat_service import ChatService
+from bot.chat.model_asking import exchange
 from bot.domain.chat import ModelAnswer
 from bot.domain.jobs import JobState, TuningJob
 from bot.domain.place import Place, Requester

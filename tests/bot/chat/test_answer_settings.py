@@ -30,7 +30,9 @@ async def test_a_question_stands_before_its_channel_and_the_base_model_decides(h
     channel = GenerationSettings(temperature=0.5, max_output_tokens=90)
     await settings.change(ASKED_BY_ADA, SettingsChange(channel, greeting="Hello!"))
 
-    answered = await harness.chat.ask(PLACE, "8", model_of(job), GenerationSettings(temperature=0.0, top_k=2))
+    answered = await harness.chat.asking.ask(
+        PLACE, "8", model_of(job), GenerationSettings(temperature=0.0, top_k=2)
+    )
     sent = harness.google.requests.matching(r":(streamG|g)enerateContent")[-1].body["generationConfig"]
     assert (sent["temperature"], sent["topK"], sent["maxOutputTokens"]) == (0.0, 2, 90)
     assert sent["thinkingConfig"] == {"thinkingLevel": "MINIMAL"}
@@ -38,7 +40,7 @@ async def test_a_question_stands_before_its_channel_and_the_base_model_decides(h
     assert answered.settings == GenerationSettings(temperature=0.0, top_k=2, max_output_tokens=90)
 
     await based_on(harness, job, "gemini-3.5-flash-lite")
-    plain = await harness.chat.ask(PLACE, "8", model_of(job))
+    plain = await harness.chat.asking.ask(PLACE, "8", model_of(job))
     assert plain.left_out == ("temperature",)
     assert not answered.left_out
     assert await harness.chat.first_left_out(PLACE, plain)
@@ -66,7 +68,7 @@ async def test_a_model_tuned_with_a_system_instruction_is_asked_with_the_same_on
     settings, model = harness.use_cases.answer_settings, model_of(job)
 
     async def sent_with(own: GenerationSettings = NO_SETTINGS) -> object:
-        await harness.chat.ask(PLACE, "8", model, own)
+        await harness.chat.asking.ask(PLACE, "8", model, own)
         return harness.google.requests.matching(r":(streamG|g)enerateContent")[-1].body.get("systemInstruction")
 
     assert await sent_with() == {"parts": [{"text": "Count on."}]}
@@ -89,7 +91,7 @@ async def test_where_rows_hold_the_system_text_before_the_question_it_is_asked_s
     settings, model = harness.use_cases.answer_settings, model_of(job)
 
     async def asked(own: GenerationSettings = NO_SETTINGS) -> str:
-        await harness.chat.ask(PLACE, "8", model, own)
+        await harness.chat.asking.ask(PLACE, "8", model, own)
         body = harness.google.requests.matching(r":(streamGenerateContent|generateContent|generateText)")[-1].body
         return str(body["prompt"]["text"] if backend == "palm" else body["contents"][-1]["parts"][0]["text"])
 

@@ -486,7 +486,7 @@ async def test_an_answer_that_google_writes_while_its_model_is_hidden_is_posted_
     harness: Harness, asking: AnswerWorker, model: ModelRef, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It was asked with the right to, and is paid for."""
-    sent = harness.chat.ask
+    sent = harness.chat.asking.ask
 
     async def hidden_meanwhile(*values: Any, **options: Any) -> ModelAnswer:
         answer = await sent(*values, **options)
@@ -494,7 +494,7 @@ async def test_an_answer_that_google_writes_while_its_model_is_hidden_is_posted_
         await harness.database.write(lambda db: db.execute(hidden))
         return answer
 
-    monkeypatch.setattr(harness.chat, "ask", hidden_meanwhile)
+    monkeypatch.setattr(harness.chat.asking, "ask", hidden_meanwhile)
     to = RecordingAnswerPoster()
     for key in ("command:9.8", "command:9.9"):
         await ask(asking, to, Question(key, PLACE, ADA, "seven", quoted=True))

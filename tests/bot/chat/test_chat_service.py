@@ -21,8 +21,8 @@ async def model_of(harness: Harness, name: str, backend: str = "vertex") -> Mode
 async def test_a_thread_sends_its_earlier_turns(harness: Harness, backend: str) -> None:
     model = await model_of(harness, "history", backend)
     for question in ("1", "3"):
-        await harness.keep(THREAD, question, await harness.chat.ask(THREAD, question, model))
-    reply = await harness.chat.ask(THREAD, "8", model)
+        await harness.keep(THREAD, question, await harness.chat.asking.ask(THREAD, question, model))
+    reply = await harness.chat.asking.ask(THREAD, "8", model)
     sent = harness.google.requests.matching(r":(streamG|g)enerateContent$")[-1].body["contents"]
     assert [turn["parts"][0]["text"] for turn in sent] == ["1", "2", "3", "4", "8"]
     assert not reply.history_dropped
@@ -30,10 +30,10 @@ async def test_a_thread_sends_its_earlier_turns(harness: Harness, backend: str) 
 
 async def test_palm_gets_the_last_question_alone_and_the_reply_says_so(harness: Harness) -> None:
     model = await model_of(harness, "palm", "palm")
-    first = await harness.chat.ask(THREAD, "1", model)
+    first = await harness.chat.asking.ask(THREAD, "1", model)
     assert not first.history_dropped
     await harness.keep(THREAD, "1", first)
-    second = await harness.chat.ask(THREAD, "3", model)
+    second = await harness.chat.asking.ask(THREAD, "3", model)
     assert (second.answer.text, second.history_dropped) == ("4", True)
 
 
@@ -47,8 +47,8 @@ async def test_a_thread_longer_than_the_model_takes_is_cut_at_its_beginning_and_
     # Two questions of a little more than half of it: the older one does not fit beside the newer.
     for digit in ("1", "2"):
         question = digit * (tokens * 4 * 6 // 10)
-        await harness.keep(THREAD, question, await harness.chat.ask(Place(TEAM, "C1"), "1", model))
-    reply = await harness.chat.ask(THREAD, "8", model)
+        await harness.keep(THREAD, question, await harness.chat.asking.ask(Place(TEAM, "C1"), "1", model))
+    reply = await harness.chat.asking.ask(THREAD, "8", model)
     sent = harness.google.requests.matching(r":(streamG|g)enerateContent$")[-1].body["contents"]
     assert [(turn["role"], turn["parts"][0]["text"][0]) for turn in sent] == [
         ("user", "2"),
@@ -57,22 +57,22 @@ async def test_a_thread_longer_than_the_model_takes_is_cut_at_its_beginning_and_
     ]
     assert (reply.history_cut, reply.history_dropped) == (True, False)
     # The question itself counts.
-    alone = await harness.chat.ask(THREAD, "8 " * (tokens * 2 - 1), model)
+    alone = await harness.chat.asking.ask(THREAD, "8 " * (tokens * 2 - 1), model)
     assert len(harness.google.requests.matching(r":(streamG|g)enerateContent$")[-1].body["contents"]) == 1
     assert alone.history_cut
 
 
 async def test_another_model_in_a_thread_does_not_get_its_turns(harness: Harness) -> None:
     first, second = await model_of(harness, "first"), await model_of(harness, "second")
-    await harness.keep(THREAD, "1", await harness.chat.ask(THREAD, "1", first))
-    await harness.chat.ask(THREAD, "3", second)
+    await harness.keep(THREAD, "1", await harness.chat.asking.ask(THREAD, "1", first))
+    await harness.chat.asking.ask(THREAD, "3", second)
     assert len(harness.google.requests.matching(r":(streamG|g)enerateContent$")[-1].body["contents"]) == 1
 
 
 async def test_a_blocked_question_is_not_kept_as_history_but_the_thread_is(harness: Harness) -> None:
     model = await model_of(harness, "blocked")
     harness.google.answers.block()
-    reply = await harness.chat.ask(THREAD, "bad", model)
+    reply = await harness.chat.asking.ask(THREAD, "bad", model)
     assert reply.answer.finish is Finish.BLOCKED
     await harness.keep(THREAD, "bad", reply)
     assert await harness.chat.answers_in(Requester(ADA, THREAD))
@@ -84,7 +84,7 @@ async def test_a_blocked_question_is_not_kept_as_history_but_the_thread_is(harne
 async def test_a_cut_answer_is_kept(harness: Harness) -> None:
     model = await model_of(harness, "cut")
     harness.google.answers.finish("MAX_TOKENS", "once upon")
-    await harness.keep(THREAD, "story", await harness.chat.ask(THREAD, "story", model))
+    await harness.keep(THREAD, "story", await harness.chat.asking.ask(THREAD, "story", model))
     conversation = await harness.chats.conversation(THREAD)
     assert conversation is not None
     assert conversation.turns == (Turn(TurnRole.USER, "story"), Turn(TurnRole.MODEL, "once upon"))
@@ -92,7 +92,9 @@ async def test_a_cut_answer_is_kept(harness: Harness) -> None:
 
 async def test_an_empty_question_is_no_question(harness: Harness) -> None:
     with pytest.raises(BadArgument, match="no question"):
-        await harness.chat.ask(PLACE, "  \n", ModelRef("vertex", "projects/1/locations/us/endpoints/1", "x"))
+        await harness.chat.asking.ask(
+            PLACE, "  \n", ModelRef("vertex", "projects/1/locations/us/endpoints/1", "x")
+        )
     assert harness.google.requests.matching(r":(streamG|g)enerateContent$") == []
 
 
@@ -109,7 +111,7 @@ async def test_named_before_the_threads_before_the_channels_and_no_other(
     await harness.chat.use(ASKED_BY_ADA, "channels")
     assert (await harness.chat.model_for(Requester(ADA, THREAD))).name == "channels"
     threads = await harness.chat.find(ASKED_BY_ADA, "threads")
-    await harness.keep(THREAD, "1", await harness.chat.ask(THREAD, "1", threads))
+    await harness.keep(THREAD, "1", await harness.chat.asking.ask(THREAD, "1", threads))
     assert (await harness.chat.model_for(Requester(ADA, THREAD))).name == "threads"
     assert (await harness.chat.model_for(ASKED_BY_ADA)).name == "channels"
     assert (await harness.chat.model_for(Requester(ADA, THREAD), "named")).name == "named"
@@ -171,7 +173,7 @@ async def test_googles_refusal_of_a_question_comes_through(harness: Harness) -> 
     model = await model_of(harness, "refusing")
     harness.google.faults.fail(404, "Endpoint is not found.", path=r":(streamG|g)enerateContent", times=2)
     with pytest.raises(GoogleError, match="Endpoint is not found"):
-        await harness.chat.ask(PLACE, "1", model)
+        await harness.chat.asking.ask(PLACE, "1", model)
 
 
 async def test_a_model_that_google_does_not_find_is_named_with_all_that_is_known(harness: Harness) -> None:
@@ -179,7 +181,7 @@ async def test_a_model_that_google_does_not_find_is_named_with_all_that_is_known
 
     async def refusal() -> GoogleError:
         with pytest.raises(GoogleError) as caught:
-            await harness.chat.ask(PLACE, "1", model)
+            await harness.chat.asking.ask(PLACE, "1", model)
         return caught.value
 
     path = r":(streamG|g)enerateContent"
@@ -210,4 +212,4 @@ async def test_a_model_that_google_does_not_find_is_named_with_all_that_is_known
 
 async def test_a_model_of_a_system_that_is_no_longer_offered_says_so(harness: Harness) -> None:
     with pytest.raises(BadArgument, match="TUNEBOT_BACKENDS"):
-        await harness.chat.ask(PLACE, "1", ModelRef("bard", "x", "x"))
+        await harness.chat.asking.ask(PLACE, "1", ModelRef("bard", "x", "x"))

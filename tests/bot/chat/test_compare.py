@@ -179,7 +179,7 @@ async def test_half_a_comparison_that_was_paid_is_shown_also_when_it_is_too_late
     opened = await asking.add(question(model))
     assert opened is not None
     begun = await worker(harness)[1].begin(question(model), model)
-    answer = await harness.chat.ask(PLACE, "seven", model)
+    answer = await harness.chat.asking.ask(PLACE, "seven", model)
     await harness.stores.comparisons.store_side(KEY, 0, answer, None)
     harness.clock.time += ASKED_AGAIN_WITHIN * 2
     to = ComparedAnswers()

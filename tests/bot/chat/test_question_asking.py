@@ -29,7 +29,7 @@ async def test_a_stop_before_the_question_is_sent_leaves_no_answer_and_no_line_i
         await asyncio.Event().wait()
         raise AssertionError("the stop ends this")
 
-    monkeypatch.setattr(harness.chat, "ask", stopped_while_asking)
+    monkeypatch.setattr(harness.chat.asking, "ask", stopped_while_asking)
     to = RecordingAnswerPoster()
     opened = await worker.add(Question("command:1", PLACE, ADA, "seven", quoted=True))
     assert isinstance(opened, OpenQuestion)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.chat.chat_service import exchange
+from bot.chat.model_asking import exchange
 from bot.domain.chat import Answer, ModelAnswer, ModelRef, Question, Turn, TurnRole
 from bot.domain.place import Place, Requester
 from bot.domain.requests import StartRequest

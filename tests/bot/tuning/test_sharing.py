@@ -169,7 +169,7 @@ async def test_a_channel_loses_the_model_that_is_no_longer_shared_with_it_and_is
     await use.chat.use_job(at(chosen_by, LAB), job)
     bob, thread = at("U0BOB", LAB), Requester("U0BOB", Place(TEAM, LAB, "1.1"))
     model = await use.chat.model_for(bob)
-    await harness.keep(thread.place, "1", await use.chat.ask(thread.place, "1", model))
+    await harness.keep(thread.place, "1", await use.chat.asking.ask(thread.place, "1", model))
     assert await use.chat.answers_in(thread)
 
     await use.sharing.remove(ASKED_BY_ADA, job, LAB)
