@@ -279,3 +279,33 @@ async def test_a_socket_that_slack_lets_go_is_taken_up_again(bot: BotHarness, ho
     await wait_until(only_others, "another socket")
     await bot.type("list")
     await bot.message("Nothing here yet")
+
+
+@pytest.mark.parametrize("is_typed", [False, True])
+@pytest.mark.parametrize("mode", ["socket", "http"])
+async def test_killed_while_an_answer_is_written_and_started_after_20_minutes_its_words_stay(
+    open_bot: OpenBot, mode: str, is_typed: bool
+) -> None:
+    async with open_bot(mode, job_seconds=0.0, environment=QUICK) as bot:
+        await bot.answering("counter")
+        long = "\n\n".join(f"Paragraph {number}." for number in range(20))
+        bot.google.answers.say(long, containing="seven")
+        bot.google.faults.pause_stream(after=10)
+        if is_typed:
+            await bot.ada.slash_command(bot.channel, "/ask", "seven")
+        else:
+            bot.ada.post(bot.channel, bot.ada.typed("@Tunebot seven"))
+        shown = await bot.message("Paragraph 1.")
+        await bot.stage.kill()
+        with sqlite3.connect(bot.stage.directory / "tunebot.db") as database:
+            database.execute("UPDATE questions SET asked_at = asked_at - 1200 * 1000000")
+        database.close()
+        await bot.stage.start()
+        cut = await bot.message("This answer was cut:", "Paragraph 1.", "Try again")
+        assert cut is shown
+        assert "is writing" not in str(cut.blocks)
+        assert len(bot.asked()) == 1
+        await bot.ada.click(cut, "question_again")
+        assert (await bot.message("eight")).ts != cut.ts
+        await wait_until(lambda: "Try again" not in str(cut.blocks), "the end of the button")
+        assert "Paragraph 1." in str(cut.blocks)
