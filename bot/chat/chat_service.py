@@ -113,17 +113,17 @@ class ChatService:
                 "You cannot ask the model of this thread.", "Ask another one: /ask model=NAME your question"
             )
         if chosen is not None:
-            await self._check_exists(chosen.model)
+            await self._check_exists(chosen.model, place)
             if place.is_direct and (job := await self._access.job_of(chosen.model)) is not None:
                 await self._access.check_ask(requester, await self._access.get(requester, job.key))
             elif not await self._access.still_answers(place, chosen):
                 raise NoSuchJob(
-                    "The model that was chosen for this channel may not be used here any more, and no other one "
-                    "answers in its place.",
+                    f"The model that was chosen for {_here(place)} may not be used here any more, and no other "
+                    "one answers in its place.",
                     "Choose another one with /tune use NAME.",
                 )
             return chosen.model
-        raise NoSuchJob("No model was chosen for this channel yet.", "Choose one with /tune use NAME.")
+        raise NoSuchJob(f"No model was chosen for {_here(place)} yet.", "Choose one with /tune use NAME.")
 
     async def needs_choice(self, requester: Requester) -> bool:
         """Return whether one must name or choose a model, since none answers here. Raises StorageError."""
@@ -297,12 +297,12 @@ class ChatService:
         deleted_by = job.deleted_by if job is not None else ""
         return ChosenModel(bound, deleted_by, bool(deleted_by) or await self._access.still_answers(place, bound))
 
-    async def _check_exists(self, model: ModelRef) -> None:
+    async def _check_exists(self, model: ModelRef, place: Place) -> None:
         """Raises NoSuchJob if the model was deleted: no other one answers in its place."""
         job = await self._access.job_of(model)
         if job is not None and job.deleted_by:
             raise NoSuchJob(
-                f"The model of this channel, “{model.name}”, was deleted.",
+                f"The model of {_here(place)}, “{model.name}”, was deleted.",
                 "Choose another one with /tune use NAME.",
             )
 
@@ -327,6 +327,10 @@ class ChatService:
 
 def _created_at(model: TunedModel) -> float:
     return model.created_at.timestamp() if model.created_at else 0.0
+
+
+def _here(place: Place) -> str:
+    return "these direct messages" if place.is_direct else "this channel"
 
 
 def _thread_over(model: ModelRef) -> NoSuchJob:

@@ -163,7 +163,9 @@ class Actions:
     async def _use(self, requester: Requester, body: Body) -> None:
         model = await self._chat.use_job(requester, await self._job(requester, body))
         greeting = (await self._answer_settings.of_channel(requester.place)).settings.greeting
-        await self._poster.post(requester.place, build_chosen(model.name, requester.user, greeting=greeting))
+        place = requester.place
+        chosen = build_chosen(model.name, requester.user, greeting=greeting, direct=place.is_direct)
+        await self._poster.post(place, chosen)
 
     async def channel_settings(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
         """Open the form that changes how models answer in the channel."""

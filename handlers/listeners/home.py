@@ -133,7 +133,7 @@ class HomeListeners:
         chosen = unpack_choice(pressed_value(body))
         model = await self._chat.use_job(requester, await self._access.get(requester, chosen.job))
         respond = self._poster.respond_to(body["response_url"], replace=True)
-        await respond(build_chosen(model.name))
+        await respond(build_chosen(model.name, direct=True))
         if chosen.question:
             asked = f"choice:{requester.place.channel}:{body['container']['message_ts']}"
             question = Question(

@@ -163,17 +163,18 @@ class CommandRunner:
         return build_delete_question(job)
 
     async def _use(self, requester: Requester, arguments: Arguments) -> Message | None:
-        place = requester.place
+        place, direct = requester.place, requester.place.is_direct
         if not arguments.name:
-            return build_channel_model(await self._chat.chosen(place))
+            return build_channel_model(await self._chat.chosen(place), direct=direct)
         if same_name(arguments.name) == NO_MODEL:
             before = await self._chat.use_none(requester)
             if before is None:
-                return build_channel_model(None)
-            return await self._said_in_channel(requester, partial(build_none_chosen, before))
+                return build_channel_model(None, direct=direct)
+            return await self._said_in_channel(requester, partial(build_none_chosen, before, direct=direct))
         model = await self._chat.use(requester, arguments.name)
         greeting = (await self._answer_settings.of_channel(place)).settings.greeting
-        return await self._said_in_channel(requester, partial(build_chosen, model.name, greeting=greeting))
+        build = partial(build_chosen, model.name, greeting=greeting, direct=direct)
+        return await self._said_in_channel(requester, build)
 
     async def _settings(self, requester: Requester, arguments: Arguments) -> Message | None:
         """Show how models answer in the channel, or change it and tell the channel."""

@@ -228,7 +228,7 @@ async def test_an_edited_or_deleted_message_in_a_thread_is_not_asked_again(bot: 
 async def test_a_direct_message_is_a_question_to_the_chosen_model(bot: BotHarness, model: str) -> None:
     direct = bot.ada.open_dm()
     await bot.ada.slash_command(direct, "/tune", f"use {model}")
-    await bot.message("answers in this channel now")
+    await bot.message("answers in these direct messages now")
     bot.ada.post(direct, "seven")
     answer = await bot.message("eight", "Answered by")
     assert (answer.channel, answer.thread_ts) == (direct.id, None)

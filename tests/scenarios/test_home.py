@@ -68,7 +68,7 @@ async def test_the_messages_tab_suggests_what_to_say_and_a_channel_is_greeted_on
     assert (asked.args["channel_id"], asked.args["title"]) == (direct.id, GREETING)
     prompts = bot.slack.workspace.suggested_prompts[direct.id, ""]
     assert [prompt["title"] for prompt in prompts] == ["Tune a model", f"Ask {name}", "What can I do?"]
-    answers = ("Open the form", "answers in this channel now", "/tune start")
+    answers = ("Open the form", "answers in these direct messages now", "/tune start")
     for prompt, answer in zip(prompts, answers, strict=True):
         bot.ada.post(direct, prompt["message"])
         await bot.message(answer)

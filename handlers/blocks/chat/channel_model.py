@@ -9,42 +9,43 @@ _NAME = 128
 _CHOOSE = "Choose one with `/tune use NAME`."
 
 
-def build_channel_model(chosen: ChosenModel | None) -> Message:
-    """Build the answer to `/tune use` alone."""
+def build_channel_model(chosen: ChosenModel | None, *, direct: bool = False) -> Message:
+    """Build the answer to `/tune use` alone; `direct` says that it was typed in direct messages."""
     if chosen is None:
-        return _message(f"No model was chosen for this channel. {_CHOOSE}")
+        return _message(f"No model was chosen for {_place(direct)}. {_CHOOSE}")
     bound = chosen.chosen
     name = f"*{escape_line(bound.model.name, _NAME)}*"
     since = f"{mention(bound.user)} chose it {moment(bound.at)}"
     if chosen.deleted_by:
         return _message(
-            f"{name} answered in this channel, and was deleted by {mention(chosen.deleted_by)}. No model answers "
-            f"in its place. {_CHOOSE}"
+            f"{name} answered in {_place(direct)}, and was deleted by {mention(chosen.deleted_by)}. No model "
+            f"answers in its place. {_CHOOSE}"
         )
     if not chosen.may_answer:
         return _message(
             f"The model that {mention(bound.user)} chose for this channel may not be used here any more. No model "
             f"answers in its place. {_CHOOSE}"
         )
-    return _message(f"{name} answers in this channel. {since}. `/tune use none` ends that.")
+    return _message(f"{name} answers in {_place(direct)}. {since}. `/tune use none` ends that.")
 
 
-def build_chosen(name: str, by: str = "", *, greeting: str = "") -> Message:
+def build_chosen(name: str, by: str = "", *, greeting: str = "", direct: bool = False) -> Message:
     """Build the message that the model answers in the channel from now on; `by` is who chose it.
 
-    `greeting` is the channel's own text, which people wrote.
+    `greeting` is the channel's own text, which people wrote. In direct messages nobody needs to mention the bot.
     """
-    said = f"*{escape_line(name, _NAME)}* answers in this channel now"
-    said = f"{said}, chosen by {mention(by)}. {_ASK}" if by else f"{said}. {_ASK}"
+    ask = "Ask it: just write." if direct else "Ask it with `/ask`, or mention me."
+    said = f"*{escape_line(name, _NAME)}* answers in {_place(direct)} now"
+    said = f"{said}, chosen by {mention(by)}. {ask}" if by and not direct else f"{said}. {ask}"
     return _message(f"{said}\n{escape(greeting)}".strip())
 
 
-def build_none_chosen(before: ChosenModel, by: str = "") -> Message:
+def build_none_chosen(before: ChosenModel, by: str = "", *, direct: bool = False) -> Message:
     """Build the message that no model answers in the channel any more; `by` is who decided it."""
     who = f", as {mention(by)} decided" if by else ""
     # What the channel may not know any more has no name here.
     name = f"*{escape_line(before.chosen.model.name, _NAME)}*" if before.may_answer else "The chosen model"
-    return _message(f"{name} no longer answers in this channel{who}. {_CHOOSE}")
+    return _message(f"{name} no longer answers in {_place(direct)}{who}. {_CHOOSE}")
 
 
 def build_model_deleted(name: str, by: str) -> Message:
@@ -63,7 +64,8 @@ def build_model_unshared(name: str, by: str) -> Message:
     )
 
 
-_ASK = "Ask it with `/ask`, or mention me."
+def _place(direct: bool) -> str:
+    return "these direct messages" if direct else "this channel"
 
 
 def _message(text: str) -> Message:
