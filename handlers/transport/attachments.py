@@ -55,7 +55,8 @@ def read_attachments(files: Sequence[Mapping[str, Any]]) -> Attachments:
     training = next((file for file in data if not _VALIDATION.search(_name(file))), data[0])
     rest = [file for file in data if file is not training]
     validation = next((file for file in rest if _VALIDATION.search(_name(file))), rest[0] if rest else None)
-    pictures = [file for file in files if is_picture(_name(file)) and file is not training][:MOST_PICTURES]
+    beside = [] if is_picture(_name(training)) else files  # no rows show the pictures of a message without rows
+    pictures = [file for file in beside if is_picture(_name(file)) and file is not training][:MOST_PICTURES]
     used = [training, validation, *pictures]
     others = [_name(file) for file in files if not any(file is each for each in used)]
     more = [f"{len(others) - _SHOWN} more"] if len(others) > _SHOWN else []

@@ -25,6 +25,7 @@ from handlers.blocks.start.cost import build_cost, cost_text
 
 REPORT_VIEW = "start_report"
 START_ACTION = "report_start"
+_VALIDATES = "To validate with: "
 
 
 def build_report_view(
@@ -84,7 +85,8 @@ def build_report_message(
     texts: list[str] = []
     for each in (report, validation):
         if each is not None:
-            texts += filter(None, [summary_text(each), findings_text(each)])
+            summary = summary_text(each) if each is report else f"{_VALIDATES}{summary_text(each)}"
+            texts += filter(None, [summary, findings_text(each)])
     if obstacle is not None:
         texts.append(_obstacle(obstacle))
     if proposal is not None:
@@ -100,7 +102,7 @@ def _files(
     blocks = [section(summary_text(report), "training_summary"), *way_out]
     blocks += build_findings(report, "training", details=details)
     if validation is not None:
-        blocks.append(section(summary_text(validation), "validation_summary"))
+        blocks.append(section(f"{_VALIDATES}{summary_text(validation)}", "validation_summary"))
         blocks += build_findings(validation, "validation", details=details)
     return blocks
 

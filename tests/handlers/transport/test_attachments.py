@@ -22,6 +22,7 @@ def file(name: str, mimetype: str = "text/plain") -> dict[str, str]:
         (["test.jsonl"], "test.jsonl", "", ()),
         (["rows without an ending"], "rows without an ending", "", ()),
         (["photo.png"], "photo.png", "", ()),
+        (["photo.png", "other.png"], "photo.png", "", ("other.png",)),
         ([], "", "", ()),
     ],
 )
@@ -31,6 +32,11 @@ def test_the_data_file_is_taken_a_second_one_validates_and_the_rest_is_named(
     files = [file(name, "image/png" if name.endswith("png") else "text/plain") for name in names]
     found = read_attachments(files)
     assert (found.training_name, found.validation_name, found.others) == (training, validation, others)
+
+
+def test_pictures_without_rows_are_no_archive() -> None:
+    found = read_attachments([file("a.png", "image/png"), file("b.png", "image/png")])
+    assert (found.training, found.pictures) == ("slack:F-a.png", ())
 
 
 def test_what_a_person_typed_goes_before_what_is_attached() -> None:

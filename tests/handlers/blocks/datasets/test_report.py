@@ -204,7 +204,7 @@ def test_keys_that_were_named_are_repeated() -> None:
 def test_both_files_are_reported() -> None:
     second = replace(REPORT, name="check.jsonl", findings=(FEW,))
     view = view_of(REPORT, VERTEX, ADA, PROPOSAL, validation=second)
-    assert texts(view)[1].startswith("*check.jsonl*: 15 rows")
+    assert texts(view)[1].startswith("To validate with: *check.jsonl*: 15 rows")
 
 
 def test_only_the_first_findings_are_shown_and_the_rest_counted() -> None:
