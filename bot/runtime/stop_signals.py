@@ -5,6 +5,8 @@ import gc
 import logging
 import os
 import signal
+import sys
+import threading
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 
@@ -12,6 +14,8 @@ logger = logging.getLogger(__name__)
 
 # Less than the ten seconds that `docker stop` gives a container before it sends SIGKILL.
 LONGEST_STOP_SECONDS: Final = 9.5
+# So much later a thread ends the process, where the event loop stands still and cannot.
+_LOOP_STANDS_SECONDS: Final = 0.2
 
 _STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
@@ -22,6 +26,9 @@ async def run_until_stopped(service: AbstractAsyncContextManager[None]) -> None:
     loop = asyncio.get_running_loop()
     serving = asyncio.create_task(_serve(service, ready, stop), name="service")
 
+    timer = threading.Timer(LONGEST_STOP_SECONDS + _LOOP_STANDS_SECONDS, _exit_from_thread)
+    timer.daemon = True
+
     def begin_stop() -> None:
         for number in _STOP_SIGNALS:
             # A second signal ends the process at once, whatever it is doing.
@@ -30,6 +37,7 @@ async def run_until_stopped(service: AbstractAsyncContextManager[None]) -> None:
         # Only now: who reads this line may send the second signal at once.
         logger.info("stopping: no new requests, finishing what runs")
         loop.call_later(LONGEST_STOP_SECONDS, _exit_now, serving)
+        timer.start()
         stop.set()
         if not ready.is_set():
             serving.cancel()
@@ -41,6 +49,8 @@ async def run_until_stopped(service: AbstractAsyncContextManager[None]) -> None:
     except asyncio.CancelledError:
         if not stop.is_set():
             raise
+    finally:
+        timer.cancel()
     logger.info("stopped")
 
 
@@ -59,6 +69,18 @@ def _exit_now(serving: asyncio.Task[None]) -> None:
     logger.error("the stop took too long, exiting now; %s", state)
     logging.shutdown()
     os._exit(0 if closed else 1)
+
+
+def _exit_from_thread() -> None:
+    """End the process where the event loop stands still, and say in which function it does."""
+    frame = sys._current_frames().get(threading.main_thread().ident or 0)
+    stands: list[str] = []
+    while frame is not None:
+        stands.append(f"{frame.f_code.co_qualname}:{frame.f_lineno}")
+        frame = frame.f_back
+    logger.error("the stop took too long, exiting now; the event loop stands in %s", " > ".join(reversed(stands)))
+    logging.shutdown()
+    os._exit(1)
 
 
 def where(task: asyncio.Task[Any]) -> str:

@@ -154,7 +154,7 @@ def _dumps(value: dict[str, Any]) -> str:
 def _loads(text: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _outdated() from error
     if not isinstance(value, dict):
         raise _outdated()

@@ -138,3 +138,19 @@ async def test_a_message_that_is_edited_during_the_lock_is_asked_and_kept_as_it_
 def said_to(bot: BotHarness) -> list[str]:
     """The turns that the model got with the last question."""
     return [turn["parts"][0]["text"] for turn in bot.asked()[-1].body["contents"]]
+
+
+async def test_a_stop_during_the_lock_ends_in_time_and_the_next_process_tells_the_end_once(
+    open_bot: OpenBot,
+) -> None:
+    async with open_bot(job_seconds=None, environment={"TUNEBOT_POLL_SECONDS": "0.1"}) as bot:
+        _, job = await bot.started("cut off")
+        with locked_by_another_program(bot):
+            job.finish()
+            await wait_until(lambda: "locked" in bot.stage.log_end(), "the first write that fails")
+            ended = await bot.stage.stop()
+        assert ended == 0
+        assert "Traceback" not in bot.stage.log_file.read_text()
+        await bot.stage.start()
+        await bot.message("cut off", "is ready")
+        assert len(bot.messages("cut off", "is ready")) == 1

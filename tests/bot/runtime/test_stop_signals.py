@@ -4,12 +4,14 @@ import asyncio
 import logging
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 
 from bot.runtime.stop_signals import run_until_stopped, where
+from tests.support.waiting import DEADLINE_SECONDS
 
 
 class Service:
@@ -84,6 +86,45 @@ async def test_what_a_start_raises_comes_out() -> None:
 
     with pytest.raises(ValueError, match="it cannot start"):
         await run_until_stopped(failing())
+
+
+# A service whose end takes too long: it waits for what never comes, or holds up the event loop.
+SLOW_END = """
+import asyncio, logging, os, signal, sys, time
+from contextlib import asynccontextmanager
+from bot.runtime import stop_signals
+
+stop_signals.LONGEST_STOP_SECONDS = 0.3
+logging.basicConfig(level="INFO")
+
+async def never_ends():
+    if sys.argv[1] == "loop":
+        time.sleep(600)
+    await asyncio.Event().wait()
+
+@asynccontextmanager
+async def service():
+    os.kill(os.getpid(), signal.SIGTERM)
+    yield
+    await never_ends()
+
+asyncio.run(stop_signals.run_until_stopped(service()))
+"""
+
+
+@pytest.mark.parametrize(
+    ("holds_up", "said"), [("task", "service still waits in"), ("loop", "event loop stands in")]
+)
+async def test_a_stop_that_takes_too_long_ends_by_itself_and_says_where_it_hangs(holds_up: str, said: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", SLOW_END, holds_up, stderr=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        _, log = await process.communicate()
+    assert process.returncode == 1
+    assert b"the stop took too long, exiting now" in log
+    line = next(line for line in log.decode().splitlines() if said in line)
+    assert "never_ends" in line
 
 
 async def test_where_a_task_waits_is_said_by_its_functions_also_inside_of_generators() -> None:

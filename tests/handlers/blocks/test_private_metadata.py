@@ -35,7 +35,10 @@ def test_a_mapping_comes_back_from_a_button() -> None:
     assert unpack_request(pack_request(request)) == request
 
 
-@pytest.mark.parametrize("text", ["", "[1]", '{"n":1}', '{"h":{"epochs":"three"}}', '{"k":["one"]}'])
+NESTED = '{"n":' + "[" * 1_990  # deeper than Python's reader of JSON goes
+
+
+@pytest.mark.parametrize("text", ["", "[1]", '{"n":1}', '{"h":{"epochs":"three"}}', '{"k":["one"]}', NESTED])
 def test_a_button_of_an_older_version_is_outdated(text: str) -> None:
     with pytest.raises(Outdated):
         unpack_request(text)
