@@ -7,12 +7,15 @@ A key with a dot (`inputs.question`) is one inside of an object, where the row h
 import re
 from collections import Counter
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from bot.domain.datasets import FieldMapping
 
 # A row with more keys, its objects' own counted, is none that a person wrote: its keys are not guessed.
 _MOST_KEYS = 1000
+# Only of no more keys, and no longer ones together, is stored what they suggest.
+_FEW_KEYS, _SHORT_KEYS, _LONGEST_NAME = 20, 500, 100
 # Pairs that people use, the most specific first. A later key of an input may be missing in a row.
 KNOWN_PAIRS: tuple[tuple[str, str], ...] = (
     ("instruction+input", "output"),
@@ -147,14 +150,23 @@ def _may_be_text(value: Any) -> bool:
 
 
 def _known_pair(values: Mapping[str, Any]) -> FieldMapping | None:
-    names = [key.rpartition(".")[2].strip().lower() for key in values]
+    """Return the known pair among keys; rows of one file have mostly the same ones."""
+    short = len(values) <= _FEW_KEYS and sum(map(len, values)) <= _SHORT_KEYS
+    return _stored_pair(tuple(values)) if short else _pair_among(tuple(values))
+
+
+def _pair_among(keys: tuple[str, ...]) -> FieldMapping | None:
+    names = [key.rpartition(".")[2].strip().lower() for key in keys]
     times = Counter(names)
-    by_name = {name: key for name, key in zip(names, values, strict=True) if times[name] == 1}
-    by_name |= {key.strip().lower(): key for key in values}
+    by_name = {name: key for name, key in zip(names, keys, strict=True) if times[name] == 1}
+    by_name |= {key.strip().lower(): key for key in keys}
     for parts, known_output in _PARTS_AND_OUTPUTS:
         if known_output in by_name and all(part in by_name for part in parts):
             return FieldMapping("+".join(by_name[part] for part in parts), by_name[known_output])
     return None
+
+
+_stored_pair = lru_cache(256)(_pair_among)
 
 
 def _two_texts(values: Mapping[str, Any]) -> FieldMapping | None:
@@ -169,11 +181,18 @@ def _two_texts(values: Mapping[str, Any]) -> FieldMapping | None:
 
 def is_about_row(key: str) -> bool:
     """Return whether a key has the name of an id, a date or the like."""
+    return _is_about_row(key) if len(key) <= _LONGEST_NAME else _look_at_name(key)
+
+
+def _look_at_name(key: str) -> bool:
     return (
         key.startswith(_OF_FORMS)
         or any(f".{mark}" in key for mark in _OF_FORMS)
         or _ABOUT_ROW.search(words_of(key)) is not None
     )
+
+
+_is_about_row = lru_cache(1_000)(_look_at_name)
 
 
 def words_of(key: str) -> str:

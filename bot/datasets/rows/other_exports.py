@@ -5,9 +5,10 @@ would train on ids.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from bot.datasets.rows.column_mapping import guess_mapping, holds_known_pair, is_about_row, words_of
 
@@ -32,18 +33,28 @@ class Export(NamedTuple):
     advice: str
 
 
-def _has(*keys: str) -> Callable[[Mapping[str, Any]], bool]:
-    wanted = frozenset(keys)
-    return lambda row: row.keys() >= wanted
+_Test: TypeAlias = Callable[[Mapping[str, Any]], bool]
+# The keys without which a test fits no row.
+_NEEDED: dict[_Test, frozenset[str]] = {}
+# The keys of rows whose tests are stored are no more than so many, and no longer together.
+_FEW_KEYS, _SHORT_KEYS = 20, 500
 
 
-def _holds(**kinds: type) -> Callable[[Mapping[str, Any]], bool]:
+def _needing(keys: Iterable[str], test: _Test) -> _Test:
+    _NEEDED[test] = frozenset(keys)
+    return test
+
+
+def _has(*keys: str) -> _Test:
+    return _needing(keys, lambda row: row.keys() >= {*keys})
+
+
+def _holds(**kinds: type) -> _Test:
     """Return a test for keys with values of these types."""
-    wanted = frozenset(kinds)
-    return lambda row: row.keys() >= wanted and all(isinstance(row[key], kind) for key, kind in kinds.items())
+    return _needing(kinds, lambda row: all(isinstance(row.get(key), kind) for key, kind in kinds.items()))
 
 
-def _lists(key: str, *keys: str) -> Callable[[Mapping[str, Any]], bool]:
+def _lists(key: str, *keys: str) -> _Test:
     """Return a test for a key that holds a list, whose first item is an object with these keys."""
 
     def fits(row: Mapping[str, Any]) -> bool:
@@ -52,7 +63,7 @@ def _lists(key: str, *keys: str) -> Callable[[Mapping[str, Any]], bool]:
             isinstance(items, list) and items and isinstance(items[0], dict) and items[0].keys() >= {*keys}
         )
 
-    return fits
+    return _needing((key,), fits)
 
 
 def _is_error(row: Mapping[str, Any]) -> bool:
@@ -96,7 +107,7 @@ _PATHS = "Write one conversation of each row, from the first question to an answ
 _TICKETS = f"Write what the customer asked and what was answered as one row: {_PAIR}."
 # Sources: OpenAI's Batch API, Anthropic's Message Batches, Google's batch mode; the exports of Label Studio,
 # Argilla, OpenAssistant, ChatGPT, Zendesk and Intercom; Axolotl's `input_output` rows; LMSYS's arena.
-_EXPORTS: tuple[tuple[Callable[[Mapping[str, Any]], bool], Export], ...] = (
+_EXPORTS: tuple[tuple[_Test, Export], ...] = (
     (
         _has("custom_id", "response"),
         Export("answers of a batch of OpenAI, without their questions", _by("custom_id")),
@@ -191,6 +202,15 @@ _EXPORTS: tuple[tuple[Callable[[Mapping[str, Any]], bool], Export], ...] = (
 )
 
 
+@lru_cache(256)
+def _possible(keys: frozenset[str]) -> tuple[tuple[_Test, Export], ...]:
+    """Return the tests that may fit a row of these keys: rows of one file have mostly the same ones."""
+    return tuple((fits, export) for fits, export in _EXPORTS if _NEEDED.get(fits, frozenset()) <= keys)
+
+
 def export_of(row: Mapping[str, Any]) -> Export | None:
     """Return what a row of unknown keys is where that is known, or None."""
-    return None if holds_known_pair(row) else next((export for fits, export in _EXPORTS if fits(row)), None)
+    if holds_known_pair(row):
+        return None
+    few = len(row) <= _FEW_KEYS and sum(map(len, row)) <= _SHORT_KEYS
+    return next((export for fits, export in (_possible(frozenset(row)) if few else _EXPORTS) if fits(row)), None)

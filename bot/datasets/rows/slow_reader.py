@@ -119,7 +119,7 @@ def parse_row(
     row: Mapping[str, Any] = value
     parsed.dialect, known = form_of(row, expected, mapping)
     if parsed.dialect is None:
-        row, wrapper = unwrap(value, mapping)
+        row, wrapper = _inside(value, mapping)
         if wrapper:
             parsed.dialect, known = form_of(row, expected, mapping)
             row = row if known is None else known.row
@@ -200,8 +200,8 @@ def _decoded(value: Any, parsed: ParsedRow) -> Any:
             parsed.problems.add(Problem("json-in-text", "The row"))
             return inner
     elif isinstance(value, dict):
-        for key in _TURN_KEYS:
-            if isinstance(value.get(key), str) and isinstance(inner := _inner(value[key], "["), list):
+        for key in value.keys() & _TURN_KEYS:
+            if isinstance(value[key], str) and isinstance(inner := _inner(value[key], "["), list):
                 parsed.problems.add(Problem("json-in-text", key))
                 value = {**value, key: inner}
     return value
@@ -223,7 +223,15 @@ def _conversation(value: Any) -> Any:
 
 def unwrap(row: Mapping[str, Any], mapping: FieldMapping | None = None) -> tuple[Mapping[str, Any], str]:
     """Return the row inside of a wrapper and the wrapper's key; the row itself and "" where there is none."""
-    if not row.keys().isdisjoint(WRAPPER_KEYS) and form_of(row, None, mapping)[0] is None and not export_of(row):
+    is_row = not row.keys().isdisjoint(WRAPPER_KEYS) and form_of(row, None, mapping)[0] is not None
+    return _inside(row, mapping, is_row=is_row)
+
+
+def _inside(
+    row: Mapping[str, Any], mapping: FieldMapping | None, *, is_row: bool = False
+) -> tuple[Mapping[str, Any], str]:
+    """Return what `unwrap` does; `is_row` says that the row is of a dialect itself."""
+    if not is_row and not row.keys().isdisjoint(WRAPPER_KEYS) and not export_of(row):
         for key in WRAPPER_KEYS:
             inner = row.get(key)
             inner = _inner(inner, "{") if isinstance(inner, str) else inner
