@@ -104,7 +104,7 @@ async def test_direct_messages_are_one_flat_conversation_with_a_model_that_was_c
         asker = replace(bot, ada=bob)
         choice = await directly(asker, "max_tokens=99 seven", "Which model shall answer you here?")
         await bob.click(choice, "choose_model")
-        await wait_until(lambda: asker.messages("*counter* answers in this channel now"), "the chosen model")
+        await wait_until(lambda: asker.messages("answers in these direct messages now"), "the chosen model")
         await wait_until(lambda: asker.messages("eight\nAnswered by"), "the answer to the question that waited")
         assert bot.asked()[-1].body["generationConfig"]["maxOutputTokens"] == 99
         answer = await directly(asker, "ninety nine", "one hundred")
