@@ -6,7 +6,7 @@ answer.
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from bot.chat.answer_settings import AnswerSettings
@@ -237,8 +237,10 @@ class ChatService:
                         f"The model “{called}” cannot answer: {said}.", "See /tune models for those that can."
                     )
                 return ModelRef(model.backend, model.endpoint, called), await self._access.job_of(model)
-        known = [job.name for job in await self._access.listed(requester, SUGGESTED) if job.can_answer]
-        known += [model.display_name for model in listed]
+        # The answer may be read by all people of the place, who may not know what this person knows.
+        asker = replace(requester, overheard=not requester.place.is_direct)
+        known = [job.name for job in await self._access.listed(asker, SUGGESTED) if job.can_answer]
+        known += [model.display_name for model in await self._access.visible_models(asker, listed)]
         hint = did_you_mean(name, known, otherwise="See /tune models for those I can ask.")
         raise NoSuchJob(f"I know no model named {name!r}.", hint)
 

@@ -1,6 +1,7 @@
 """A place in Slack, and a person who asks for something there."""
 
 from dataclasses import dataclass
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +26,28 @@ class Requester:
     `place.channel` is empty for a view, since Slack shows a view in no channel. Slack delivers a request only from
     a channel that the person can read. `present` is false where the place is stored or comes from a view: then the
     person may have left the channel, or the workspace, and who needs to know asks Slack.
+
+    `overheard` says that all people of the place read the answer: then it shows only what each of them may know.
     """
 
     user: str
     place: Place
     present: bool = True
+    overheard: bool = False
 
     @property
     def team(self) -> str:
         return self.place.team
 
 
+NOBODY: Final = "-"
+
+
 @dataclass(frozen=True, slots=True)
 class Sight:
     """What a person sees of a workspace's jobs: those that they own or prepared, and those of these channels.
+
+    `user` is NOBODY where only the channels count.
 
     Also those that are shared with one of `shared_targets`: see `TuningJob.shared_with`.
     """

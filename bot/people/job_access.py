@@ -15,7 +15,7 @@ from bot.domain.chat import ChannelModel, ModelRef
 from bot.domain.jobs import TuningJob
 from bot.domain.names import did_you_mean
 from bot.domain.operations import TunedModel
-from bot.domain.place import Place, Requester, Sight
+from bot.domain.place import NOBODY, Place, Requester, Sight
 from bot.domain.requests import Proposal
 from bot.domain.roles import EVERYONE, is_channel, is_person
 from bot.errors import BadArgument, Forbidden, JobDeleted, NoSuchJob
@@ -59,6 +59,8 @@ class JobAccess:
         """Return whether the job exists for this person. Raises StorageError."""
         if requester.team != job.place.team:
             return False
+        if requester.overheard:
+            return await self._roles.belongs(requester) and await known_in(requester.place, job, self._members)
         if requester.user in (job.owner, job.prepared_by):
             return True
         if not await self._roles.belongs(requester):
@@ -74,6 +76,10 @@ class JobAccess:
         """Return what the person sees of all the workspace's jobs. Raises StorageError."""
         if not await self._roles.belongs(requester):
             return Sight(requester.user, frozenset())
+        if requester.overheard:
+            here = frozenset([requester.place.channel])
+            shared = frozenset() if await self._members.is_external(requester.place.channel) else here
+            return Sight(NOBODY, here, shared)
         channels = sorted(await self._jobs.channels(requester.team))
         reads = await asyncio.gather(*(self._reads(requester, channel) for channel in channels))
         readable = frozenset(each for each, read in zip(channels, reads, strict=True) if read)
@@ -129,6 +135,14 @@ class JobAccess:
         job = await self.find(requester, name)
         if job is None:
             known = [each.name for each in await self.listed(requester, SUGGESTED)]
+            if requester.overheard:
+                otherwise = (
+                    "I speak only of the tunings of this channel here: /tune shows you alone all that you see."
+                )
+                raise NoSuchJob(
+                    f"I know no tuning named {name!r} in this channel.",
+                    did_you_mean(name, known, otherwise=otherwise),
+                )
             otherwise = (
                 "See all tunings with /tune list." if known else "Nothing was tuned here yet. Start with /tune."
             )

@@ -42,6 +42,19 @@ MESSAGE_EVENT_SECONDS: Final = 0.7  # how long an app_mention without a file wai
 _CHANGED, _DELETED = "message_changed", "message_deleted"
 _WRITTEN_BY_PEOPLE = {None, "file_share", "thread_broadcast"}
 
+# What a person does for the channel. Any other command is answered by what all people of the channel may know.
+_FOR_THE_CHANNEL: Final = frozenset(
+    {
+        Runner.USE,
+        Runner.SETTINGS,
+        Runner.HELP,
+        Runner.QUIET,
+        Runner.STOP,
+        Runner.START,
+        Runner.OPEN_FORM,
+    }
+)
+
 Event = dict[str, Any]
 
 
@@ -159,8 +172,15 @@ class Events:
             if event.get("files") and await self._audit_log.first_time(f"{key}:file"):
                 self._tasks.spawn(report_errors(_say_without_files(respond), respond), "file")
         else:
-            answered = replace(requester, place=thread)
-            self._tasks.spawn(report_errors(self._run(typed, key, event, answered, respond), respond), "message")
+            runner = typed.runner if isinstance(typed, TypedCommand) else None
+            overheard = not place.is_direct and runner not in _FOR_THE_CHANNEL
+            answered = replace(requester, place=thread, overheard=overheard)
+            # Any other refusal may name what only this person knows. Slack shows an ephemeral message only in a
+            # thread that has an answer already.
+            alone = self._poster.respond_ephemeral(place, requester.user)
+            told = respond if overheard or place.is_direct else alone
+            work = self._run(typed, key, event, answered, respond)
+            self._tasks.spawn(report_errors(work, told), "message")
 
     async def _offers_models(self, key: str, requester: Requester, arguments: Arguments) -> bool:
         """Offer the models to choose from where none answers in these direct messages. Raises StorageError."""
@@ -225,7 +245,12 @@ class Events:
             return error
 
     async def _run(
-        self, typed: TypedCommand | BotError, key: str, event: Event, requester: Requester, respond: Respond
+        self,
+        typed: TypedCommand | BotError,
+        key: str,
+        event: Event,
+        requester: Requester,
+        respond: Respond,
     ) -> None:
         if not await self._audit_log.first_time(key):
             return

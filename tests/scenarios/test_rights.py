@@ -189,6 +189,42 @@ async def in_terminal(command: Coroutine[Any, Any, dict[str, Any]]) -> str:
         return f"{error} {error.hint}"
 
 
+MENTIONED = [
+    *("list", "status", "models", "spend", "audit", "feedback", "status {NAME}", "feedback {NAME}", "use {NEAR}"),
+    *("cancel {NAME}", "delete {NAME}", "share {NAME} everyone", "unshare {NAME} everyone", "export {NAME}"),
+    *("again {NAME}", "status {NEAR}", "ask model={NEAR} how much?", "settings", "use", "help"),
+]
+
+
+@pytest.mark.parametrize("person", ["ada", "tuner", "approver", "roleless"])
+async def test_an_answer_to_a_mention_names_no_tuning_that_other_readers_may_not_know(
+    rights: Rights, person: str
+) -> None:
+    """They see the tuning themselves, and write in a channel whose people do not."""
+    mention = ROUTES[("event", "app_mention")][1](Kind(), rights.people[person], rights.slack.origin)
+    for number, text in enumerate(MENTIONED):
+        typed = f"<@{rights.slack.app.bot_user_id}> {text.format(NAME=SECRET, NEAR=SECRET[:-1])}"
+        event = mention["event"] | {"channel": rights.public, "text": typed, "ts": f"{number}.5"}
+        since = len(rights.slack.workspace.calls)
+        await rights.deliver(mention | {"event": event, "event_id": f"Ev{number}"})
+        calls = [call for call in rights.slack.workspace.calls[since:] if call.method != "chat.postEphemeral"]
+        shown = " ".join(str(call.args) for call in calls)
+        # An error repeats what was typed.
+        shown = shown.replace(f"'{SECRET}'", "")
+        assert SECRET not in shown, (text, shown)
+        assert "next_number.jsonl" not in shown, (text, shown)
+
+
+async def test_an_answer_to_a_mention_shows_the_tunings_of_its_channel(rights: Rights) -> None:
+    """Without this, the test above could pass because nothing is answered."""
+    mention = ROUTES[("event", "app_mention")][1](Kind(), rights.people["tuner"], rights.slack.origin)
+    for number, text in enumerate(("list", f"status {SECRET}")):
+        typed = f"<@{rights.slack.app.bot_user_id}> {text}"
+        event = mention["event"] | {"channel": rights.private, "text": typed, "ts": f"{number}.5"}
+        assert "next_number.jsonl" in await rights.deliver(mention | {"event": event}) or text == "list"
+        assert SECRET in str([call.args for call in rights.slack.workspace.calls_of("chat.postMessage")])
+
+
 @pytest.mark.parametrize("person", ["tuner", "asker", "roleless", "guest"])
 async def test_no_route_lets_a_member_of_the_channel_change_what_is_not_theirs(
     rights: Rights, person: str
