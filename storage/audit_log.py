@@ -15,8 +15,9 @@ from bot.ports.clock import Clock
 from bot.ports.stores import AuditEntry, AuditLine
 from bot.runtime.logs import log_event
 from storage.codecs import Row, micros, moment
-from storage.database import Database, after_commit, transaction
+from storage.database import Database
 from storage.sqlite_errors import translated_sqlite_errors
+from storage.transactions import after_commit, transaction
 
 logger = logging.getLogger(__name__)
 

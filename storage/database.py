@@ -14,10 +14,10 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
-from contextvars import ContextVar, copy_context
+from contextlib import closing
+from contextvars import copy_context
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,13 +27,12 @@ from bot.errors import StorageError
 from bot.runtime.logs import log_event
 from storage.backup import copy_connection
 from storage.migrations import migrate, read_schema
-from storage.sqlite_errors import primary_code, translated_sqlite_errors
+from storage.sqlite_errors import primary_code, translated_sqlite_errors, translation
+from storage.transactions import transaction
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-_after_commit: ContextVar[list[Callable[[], None]]] = ContextVar("after_commit")
 
 _MEMORY = ":memory:"
 # How long a call waits for another program's lock, from when it was made: the calls behind the first
@@ -66,6 +65,12 @@ class Database:
         self._connection: Connection | None = None
         self._busy_seconds = _BUSY_SECONDS
         self._found_locked_at = float("-inf")
+        self._write_problem = ""
+
+    @property
+    def write_problem(self) -> str:
+        """Why the newest transaction could not be written, as where the disk is full; empty if it was."""
+        return self._write_problem
 
     async def open(self) -> None:
         """Lock the file for this process, check it and migrate it to the newest schema. Raises StorageError.
@@ -104,8 +109,15 @@ class Database:
 
         def transact() -> T:
             connection = self._opened()
-            with transaction(connection, durable=durable):
-                return change(connection)
+            try:
+                with transaction(connection, durable=durable):
+                    result = change(connection)
+            except sqlite3.Error as error:
+                if (found := translation(error)) is not None:
+                    self._write_problem = found.message
+                raise
+            self._write_problem = ""
+            return result
 
         return await self._call(transact)
 
@@ -261,34 +273,3 @@ def _connect(path: str | Path) -> Connection:
     # https://www.sqlite.org/pragma.html#pragma_fullfsync.
     connection.execute("PRAGMA fullfsync = ON")
     return connection
-
-
-@contextmanager
-def transaction(connection: Connection, *, durable: bool = True) -> Iterator[None]:
-    """Run what is in the block in one transaction, which is rolled back if it raises."""
-    # IMMEDIATE, because sqlite-utils' atomic() begins a deferred transaction: one that reads and then writes fails
-    # at once, without the busy timeout, if another connection wrote in between
-    # (https://www.sqlite.org/lang_transaction.html). Inside ours, every atomic() becomes a savepoint.
-    if not durable:
-        connection.execute("PRAGMA synchronous = NORMAL")
-    later: list[Callable[[], None]] = []
-    token = _after_commit.set(later)
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            connection.commit()
-        except BaseException:
-            connection.rollback()
-            raise
-    finally:
-        _after_commit.reset(token)
-        if not durable:
-            connection.execute("PRAGMA synchronous = FULL")
-    for act in later:
-        act()
-
-
-def after_commit(act: Callable[[], None]) -> None:
-    """Call this once the transaction of this block is committed, and never if it is rolled back."""
-    _after_commit.get().append(act)

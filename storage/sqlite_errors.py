@@ -74,12 +74,18 @@ def translated_sqlite_errors(subject: str = "the database") -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        translation = _TRANSLATIONS.get(primary_code(error))
-        if translation is None:
+        if (found := translation(error, subject)) is None:
             raise
-        message, hint = translation
-        text = message.format(subject=subject)
-        raise StorageError(text[0].upper() + text[1:], hint) from error
+        raise found from error
+
+
+def translation(error: sqlite3.Error, subject: str = "the database") -> StorageError | None:
+    """Return the StorageError for what an administrator can correct, None for a mistake of ours."""
+    if (texts := _TRANSLATIONS.get(primary_code(error))) is None:
+        return None
+    message, hint = texts
+    text = message.format(subject=subject)
+    return StorageError(text[0].upper() + text[1:], hint)
 
 
 def primary_code(error: sqlite3.Error) -> int:

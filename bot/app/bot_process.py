@@ -144,7 +144,7 @@ async def serving(
             metrics,
             socket,
             health.problem,
-            [poller.problem, token.problem],
+            [poller.problem, token.problem, health.write_problem],
             use_cases.readiness.problems,
             doctor.limits,
             partial(_measure_outbox, metrics, health, clock),
