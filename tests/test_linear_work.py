@@ -221,6 +221,29 @@ ROWS: dict[str, Callable[[int], Any]] = {
         "conversations": [{"from": "human", "value": "<image>"}] * n,
         "images": ["a.png"] * n,
     },
+    "items of a response": lambda n: {"input": [ASKED] * n, "output": [{"type": "message", **SAID}] * n},
+    "calls of a response": lambda n: {
+        "input": [ASKED, *({"type": "function_call", "call_id": f"c{i}", "name": "tide"} for i in range(n))],
+        "output": [{"type": "function_call_output", "call_id": f"c{i}", "output": "six"} for i in range(n)],
+    },
+    "texts of two speakers": lambda n: {"data": ["q", "a"] * n},
+    "pairs of turns": lambda n: {"conversation": [{"system": "s", "human": "q", "assistant": "a"}] * n},
+    "a history": lambda n: {"prompt": "q", "completion": "a", "history": [ASKED, SAID] * n},
+    "keys in capitals": lambda n: (
+        {"MESSAGES": [{"Role": "user", "Content": "q"}] * n} | {f"K{i}": 1 for i in range(n)}
+    ),
+    "messages of LangChain": lambda n: {"messages": [{"type": "human", "data": {"content": "q"}}] * n},
+    "two answers": lambda n: {"prompt": "q", "win": [SAID] * n, "lose": [SAID] * n},
+    "an answer beside": lambda n: {"messages": [ASKED] * n, "response": {"choices": [{"message": SAID}] * n}},
+    "calls in texts": lambda n: {
+        "messages": [
+            *(
+                ASKED,
+                {"role": "assistant", "content": '<tool_call>{"name": "f", "arguments": {}}</tool_call>' * n},
+            ),
+            *({"role": "tool", "content": "<tool_response>six</tool_response>" * n}, SAID),
+        ]
+    },
 }
 
 
