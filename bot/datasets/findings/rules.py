@@ -454,6 +454,11 @@ RULES: dict[str, Rule] = {
         "The row is a question in `{field}` and its answer beside it; what else is beside them is left out.",
         "Nothing to do.",
     ),
+    "answer-ended-early": Rule(
+        WARNING,
+        "The answer ended before it was complete ({value}), and would be learned so.",
+        "Take these rows out: the model learns to stop like that.",
+    ),
     "no-column-names": Rule(
         WARNING,
         "The first row looks like data, not like names of columns, and is read as a row: {value}.",

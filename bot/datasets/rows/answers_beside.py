@@ -8,23 +8,40 @@ PromptLayer and Weave.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bot.datasets.findings.collector import Problem
+from bot.datasets.findings.collector import Problem, Problems
 from bot.datasets.rows.other_forms import is_item, messages_of_items
 
 # Keys beside the request that hold the response, and those of the response that hold answers.
 RESPONSE_KEYS = frozenset({"response", "output", "outputs", "request_response", "completion", "choices"})
+# How OpenAI and Google name an answer that is not complete.
+EARLY_ENDS = frozenset(
+    {"length", "content_filter", "max_tokens", "safety", "recitation", "blocklist", "prohibited_content", "spii"}
+    | {"other", "language", "malformed_function_call", "incomplete", "failed", "cancelled"}
+)
 _ANSWERS = (("contents", "candidates", "content", "model"), ("messages", "choices", "message", "assistant"))
 
 
-def with_answer(whole: Mapping[str, Any], row: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def with_answer(
+    whole: Mapping[str, Any], row: Mapping[str, Any], problems: Problems | None = None
+) -> Mapping[str, Any] | None:
     """Return a row with the answer that stands beside it in `whole`, or None where there is none.
 
-    `whole` is the row itself, or what is around it.
+    `whole` is the row itself, or what is around it. An answer that ended early is added to `problems`.
     """
     for held in _responses(whole):
         if (answered := _answered(row, held)) is not None:
+            if problems is not None and (ended := _ended_early(held)):
+                problems.add(Problem("answer-ended-early", value=ended))
             return {key: value for key, value in answered.items() if whole is not row or key not in RESPONSE_KEYS}
     return None
+
+
+def _ended_early(response: Mapping[str, Any]) -> str:
+    """Return why the first answer of a response ended before it was complete, or an empty text."""
+    said = response.get("choices") or response.get("candidates") or [response]
+    first = said[0] if isinstance(said, list) and said and isinstance(said[0], dict) else {}
+    reason = first.get("finish_reason", first.get("finishReason", first.get("status")))
+    return reason if isinstance(reason, str) and reason.lower() in EARLY_ENDS else ""
 
 
 def _responses(whole: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -169,6 +169,8 @@ def _response(row: Mapping[str, Any]) -> KnownForm | None:
     messages = [m for name, held in lists.items() for m in messages_of_items(held, problems, name, places)]
     if not says_nothing(earlier := row.get("previous_response_id")):
         problems.append(Problem("history-not-read", "previous_response_id", describe(earlier)))
+    if row.get("status") in ("incomplete", "failed", "cancelled"):
+        problems.append(Problem("answer-ended-early", value=str(row["status"])))
     left_out = sorted(key for key, value in row.items() if key in _SETTINGS and not says_nothing(value))
     if left_out:
         problems.append(Problem("keys-left-out", ", ".join(left_out)))

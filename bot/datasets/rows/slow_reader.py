@@ -123,7 +123,7 @@ def parse_row(
         if wrapper:
             parsed.dialect, known = form_of(row, expected, mapping)
             row = row if known is None else known.row
-            if (answered := with_answer(value, row)) is not None:
+            if (answered := with_answer(value, row, parsed.problems)) is not None:
                 row = answered
                 parsed.problems.add(Problem("answer-beside", wrapper))
             else:
@@ -133,7 +133,7 @@ def parse_row(
     elif known is not None:
         row = known.row
     elif mapping is None and "messages" in row and not row.keys().isdisjoint(RESPONSE_KEYS):
-        answered = with_answer(row, row)
+        answered = with_answer(row, row, parsed.problems)
         if answered is not None:
             row = answered
             parsed.problems.add(Problem("answer-beside", "messages"))

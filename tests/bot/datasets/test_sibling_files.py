@@ -493,3 +493,25 @@ def test_line_ends_of_an_old_mac_among_others_end_rows() -> None:
     first, second, third, fourth = (json.dumps(row).encode() for row in rows(4))
     report = check(first + b"\r\n" + second + b"\r" + third + b"\n" + fourth)
     assert (report.rows, report.examples) == (4, 4)
+
+
+@pytest.mark.parametrize(
+    ("row", "early"),
+    [
+        ({"messages": [USER], "response": {"choices": [{"message": MODEL, "finish_reason": "length"}]}}, True),
+        ({"messages": [USER], "response": {"choices": [{"message": MODEL, "finish_reason": "stop"}]}}, False),
+        (
+            {
+                "body": {"messages": [USER]},
+                "response": {"choices": [{"message": MODEL, "finish_reason": "content_filter"}]},
+            },
+            True,
+        ),
+        ({"input": asked(0), "status": "incomplete", "output": [{"type": "message", **MODEL}]}, True),
+        ({"input": asked(0), "status": "completed", "output": [{"type": "message", **MODEL}]}, False),
+    ],
+)
+def test_an_answer_that_ended_early_is_named(row: dict[str, Any], early: bool) -> None:
+    report = check(jsonl(row))
+    assert report.examples == 1
+    assert ("answer-ended-early" in found(report)) == early
