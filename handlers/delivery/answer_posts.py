@@ -216,7 +216,7 @@ class SlackAnswerPoster:
         question, metadata = asked.question, answer_metadata(asked.question.key, piece="error", last=True)
         message = message_for(error)
         if not isinstance(error, BadArgument):  # The same words would be refused again.
-            message = with_try_again(message, question.key)
+            message = with_try_again(message, question.key, failed=True)
         await self._end_direct_turn(question)
         with delivery_errors():
             # What an earlier process showed stays: it may be all that the person gets.

@@ -332,6 +332,17 @@ async def test_a_question_that_failed_is_asked_again_by_its_button_and_only_once
     assert "Not today" in str(failed.blocks)
 
 
+async def test_the_words_on_a_command_that_failed_leave_with_their_button(bot: BotHarness, model: str) -> None:
+    bot.google.faults.fail(400, "Not this time.", path=STREAMED)
+    await bot.ada.slash_command(bot.channel, "/ask", "seven")
+    failed = await bot.message("Not this time", "Try again")
+    assert failed.visible_to == bot.ada.id
+    await bot.ada.click(failed, "question_again")
+    await bot.message("asked `counter`", "eight")
+    await bot.message("I ask the same question again.")
+    assert not bot.messages("Not this time")
+
+
 async def test_between_people_the_model_says_nothing(bot: BotHarness, model: str) -> None:
     thread = mention(bot, "seven")
     await one_answer(bot, thread, "eight")

@@ -26,6 +26,7 @@ from handlers.blocks.message import (
 
 AGAIN_ACTION = "question_again"
 SHARE_ACTION = "answer_share"
+FAILED_BLOCK = "try_again_failed"
 PIECE = 11_000  # below Slack's 12,000 for Markdown, so that question and notes fit under 13,200 for all blocks
 _QUESTION = 1_000
 _QUESTION_BLOCK = "question"
@@ -159,10 +160,14 @@ def quoted_question(question: str) -> str:
     return "\n".join(f"> {escape(line)}" for line in shorten(question.strip(), _QUESTION).splitlines() or [" "])
 
 
-def with_try_again(message: Message, key: str) -> Message:
-    """Return the message with a button that asks the question of this key once more."""
+def with_try_again(message: Message, key: str, *, failed: bool = False) -> Message:
+    """Return the message with a button that asks the question of this key once more.
+
+    `failed` says that the message holds no word of an answer, so that nothing is lost when it goes.
+    """
     again = button("Try again", AGAIN_ACTION, key, label="Ask the same question again")
-    return Message(message.text, (*message.blocks, actions([again], "try_again")), message.whole)
+    row = actions([again], FAILED_BLOCK if failed else "try_again")
+    return Message(message.text, (*message.blocks, row), message.whole)
 
 
 def with_share(message: Message, key: str) -> Message:
