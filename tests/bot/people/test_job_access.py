@@ -9,11 +9,12 @@ from bot.domain.jobs import JobState
 from bot.domain.operations import Origin, TunedModel
 from bot.domain.place import Place, Requester
 from bot.domain.requests import StartRequest
-from bot.domain.roles import Role, RoleGrant
+from bot.domain.roles import EVERYONE, Role, RoleGrant
 from bot.errors import BadArgument, Forbidden, NoSuchJob, Outdated
 from bot.people.job_access import JobAccess, known_in
 from bot.people.roles import OWN_JOB, Deed, Roles
 from handlers.assembly import UseCases
+from storage.job_rows import job_row
 from tests.support.builders import TEAM as STORED_TEAM
 from tests.support.builders import job
 from tests.support.harness import ADA, FILE, PLACE, TEAM, Harness
@@ -344,3 +345,41 @@ async def test_a_private_model_of_another_tunebot_is_neither_asked_nor_tuned_aga
         await harness.proposals.check(elsewhere.place, BOB, request)
     assert (await harness.chat.find(Requester(ADA, PLACE), "salaries")).endpoint == made.endpoint
     assert (await harness.proposals.check(PLACE, ADA, request)).proposal is not None
+
+
+@pytest.mark.parametrize(
+    ("made", "shared", "here", "seen"),
+    [
+        (PRIVATE, (), PRIVATE, True),
+        (PRIVATE, (), PUBLIC, False),
+        (PUBLIC, (), ELSEWHERE, False),
+        (PRIVATE, (ELSEWHERE,), ELSEWHERE, True),
+        (PRIVATE, (EVERYONE, "U0ADA"), ELSEWHERE, False),  # A guest may read there, too.
+        (PRIVATE, (CONNECT,), CONNECT, False),
+        (CONNECT, (), CONNECT, True),
+    ],
+)
+async def test_what_others_overhear_is_of_their_own_channel_also_for_the_owner(
+    harness: Harness, made: str, shared: tuple[str, ...], here: str, seen: bool
+) -> None:
+    access = access_of(harness)
+    tuning = await harness.tuned("salaries")
+    where = replace(tuning.place, channel=made)
+    await harness.database.write(
+        lambda db: db.table("jobs").update(
+            tuning.key, job_row(replace(tuning, place=where, owner="U0ADA", shared_with=shared))
+        )
+    )
+    job = await harness.newest(tuning)
+    alone = Requester("U0ADA", Place(TEAM, here))
+    assert await access.may_see(alone, job)
+    who = replace(alone, overheard=True)
+    assert await access.may_see(who, job) is seen
+    assert [each.key for each in await access.listed(who, 10)] == ([job.key] if seen else [])
+    assert await access.count(who) == int(seen)
+    if seen:
+        assert (await access.named(who, "salaries")).key == job.key
+    else:
+        with pytest.raises(NoSuchJob, match="in this channel") as caught:
+            await access.named(who, "salarie")
+        assert "salaries" not in str(caught.value)
