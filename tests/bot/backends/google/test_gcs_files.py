@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -11,8 +12,10 @@ from bot.backends.google.gcs_files import GcsFiles
 from bot.backends.google.http import GoogleHttp
 from bot.domain.place import Place
 from bot.errors import BadArgument, FileUnavailable
+from bot.runtime.scheduled_backups import ScheduledBackups
 from bot.sandbox.google import GoogleStandIn
 from tests.support.backend_harness import BUCKET, RETRY_POLICY, chunks
+from tests.support.clock import FixedClock
 
 TARGET = GcsObject(BUCKET, "training/rows of today.jsonl")
 PLACE = Place("T1", "C1")
@@ -103,6 +106,21 @@ async def test_what_nobody_opened_is_refused_without_a_word_to_google(
     google: GoogleStandIn, storage: CloudStorage, prefixes: tuple[str, ...], address: str
 ) -> None:
     await refused(GcsFiles(storage, prefixes), address, "may not read .* for people")
+    assert google.requests.matching("/storage/") == []
+
+
+@pytest.mark.parametrize("folder", ["", "backups/", "a/b/"])
+async def test_a_copy_of_the_bots_database_is_read_for_nobody(
+    google: GoogleStandIn, storage: CloudStorage, folder: str
+) -> None:
+    """The folder of TUNEBOT_BACKUP_TO may lie in a bucket that is open to people."""
+    made: list[str] = []
+
+    async def store(path: Path) -> None:
+        made.append(path.name)
+
+    await ScheduledBackups(lambda path: None, store, FixedClock(), 1.0).make()
+    await refused(opened(storage), f"gs://{BUCKET}/{folder}{made[0]}", "a copy of my database")
     assert google.requests.matching("/storage/") == []
 
 
