@@ -17,7 +17,7 @@ from bot.backends.google.cloud_storage import CloudStorage
 from bot.backends.google.connections import EventHooks, RetryPolicy
 from bot.backends.google.gcs_files import GcsFiles
 from bot.backends.google.http import GoogleHttp
-from bot.backends.profiles import GEMINI, PALM, VERTEX, with_base_models, with_tunings_at_once
+from bot.backends.profiles import GEMINI, PALM, VERTEX, with_base_models, with_gs_prefixes, with_tunings_at_once
 from bot.backends.vertex.backend import ROLES as VERTEX_ROLES
 from bot.backends.vertex.backend import VertexBackend
 from bot.backends.vertex.resource_names import VertexHosts
@@ -133,6 +133,7 @@ def build_backends(names: Sequence[str], options: BackendOptions) -> dict[str, T
 
 def _profile(name: str, options: BackendOptions) -> BackendProfile:
     offered = with_base_models(_TABLE[name][0], options.base_models.get(name, ()))
+    offered = with_gs_prefixes(offered, options.gs_prefixes)
     return with_tunings_at_once(offered, options.tunings_at_once.get(name))
 
 

@@ -10,6 +10,7 @@ from typing import Final
 from bot.domain.backend_profile import BackendProfile, DatasetLimits, HyperparameterRule
 from bot.domain.datasets import Dialect
 from bot.domain.generation_settings import SAMPLING, BaseModelTraits, GenerationProfile, NumberRule, Thinking
+from bot.domain.gs_addresses import folders
 
 _MEGABYTE: Final = 1_000_000
 
@@ -227,6 +228,11 @@ PALM: Final = BackendProfile(
 def with_base_models(profile: BackendProfile, ids: Sequence[str]) -> BackendProfile:
     """Return the profile with these base models to offer, or unchanged if there are none."""
     return replace(profile, base_models=tuple(ids)) if ids else profile
+
+
+def with_gs_prefixes(profile: BackendProfile, prefixes: Sequence[str]) -> BackendProfile:
+    """Return the profile whose rows may name files in Cloud Storage under these addresses alone."""
+    return replace(profile, limits=replace(profile.limits, gs_folders=folders(prefixes)))
 
 
 def with_tunings_at_once(profile: BackendProfile, number: int | None) -> BackendProfile:

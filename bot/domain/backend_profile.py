@@ -12,7 +12,11 @@ from bot.domain.jobs import Hyperparameters, total_steps
 
 @dataclass(frozen=True, slots=True)
 class DatasetLimits:
-    """The limits of a training file, and Google's advice. Characters are Unicode code points; 0 means no limit."""
+    """The limits of a training file, and Google's advice. Characters are Unicode code points; 0 means no limit.
+
+    `gs_folders` are the Cloud Storage addresses of which rows may name files, each with a slash at its end; None
+    for any, where the person who runs the bot checks a file.
+    """
 
     min_examples: int = 1
     max_examples: int = 0
@@ -28,6 +32,7 @@ class DatasetLimits:
     takes_many_turns: bool = True
     takes_tools: bool = False  # also pictures and other files
     max_examples_with_files: int = 0
+    gs_folders: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,6 @@ logger = logging.getLogger(__name__)
 
 STORAGE_URL: Final = "https://storage.googleapis.com"
 # The folder of a bucket in which the bot keeps its copies of people's files.
-OWN_FOLDER: Final = "tunebot/"
 ROLES: Final = "Storage Object Admin on the bucket"
 # Google takes multiples of 256 KiB. While a chunk is sent, several copies of it are in memory.
 CHUNK: Final = 2 * 1024 * 1024

@@ -1,23 +1,16 @@
 """Reads files in Cloud Storage for people, and only those that the operator opens to them.
 
-The bot's account may read more than any person may: other teams' buckets, and the bot's own copies of files that
-people shared in private. So nothing is read but what TUNEBOT_GS_PREFIXES names, and never the bot's own folder or a copy
-of its database.
+Nothing is read but what TUNEBOT_GS_PREFIXES names, and never the bot's own folder or a copy of its database.
 """
 
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
-from typing import Final
 
-import re2  # type: ignore[import-untyped]
-
-from bot.backends.google.cloud_storage import OWN_FOLDER, CloudStorage, GcsObject
+from bot.backends.google.cloud_storage import CloudStorage, GcsObject
+from bot.domain.gs_addresses import OWN_FOLDER, folders, is_open, is_own_copy
 from bot.domain.place import Place
 from bot.errors import FileUnavailable, NotFoundAtGoogle, PermissionDenied
 from bot.ports.files import FileInfo
-
-# The names that `bot/runtime/scheduled_backups.py` gives.
-_BACKUP: Final = re2.compile(r"tunebot-[0-9]{8}T[0-9]{6}Z\.db")
 
 
 class GcsFiles:
@@ -25,7 +18,7 @@ class GcsFiles:
 
     def __init__(self, storage: CloudStorage, prefixes: Sequence[str] = ()) -> None:
         self._storage = storage
-        self._prefixes = tuple(prefix.rstrip("/") + "/" for prefix in prefixes)
+        self._prefixes = folders(prefixes)
 
     async def close(self) -> None:
         await self._storage.close()
@@ -53,10 +46,9 @@ class GcsFiles:
                 f"{target} is in the folder where I keep my own copies, and I read those for nobody.",
                 "Give the file that the copy was made from.",
             )
-        if _BACKUP.fullmatch(target.name.rpartition("/")[2]):
+        if is_own_copy(target.name):
             raise FileUnavailable(f"{target} is a copy of my database, and I read those for nobody.")
-        # The name is compared as it is: Cloud Storage knows no `..` and no second spelling of a name.
-        if not str(target).startswith(self._prefixes):
+        if not is_open(str(target), self._prefixes):
             opened = ", ".join(self._prefixes)
             raise FileUnavailable(
                 f"I may not read {target} for people.",

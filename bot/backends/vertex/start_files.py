@@ -10,7 +10,8 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Final
 
-from bot.backends.google.cloud_storage import OWN_FOLDER, CloudStorage, GcsObject
+from bot.backends.google.cloud_storage import CloudStorage, GcsObject
+from bot.domain.gs_addresses import OWN_FOLDER
 from bot.domain.leftovers import StoredFile
 from bot.errors import BadArgument, BotError
 from bot.ports.backends import PictureToStore

@@ -255,6 +255,11 @@ RULES: dict[str, Rule] = {
         "{field} is of the kind {value}; Gemini takes pictures as PNG, JPEG, WebP, HEIC and HEIF.",
         "Save these pictures as PNG or JPEG; the repaired file leaves the rows out.",
     ),
+    "file-not-open": Rule(
+        ERROR,
+        "Rows show the file {value}. I let Google read only files of folders that are open to people.",
+        "Ask the person who runs me to open its folder in TUNEBOT_GS_PREFIXES; the repaired file leaves them out.",
+    ),
     "picture-too-large": Rule(
         ERROR, "Rows show pictures of more than {limit:,} bytes: {value}.", "Make them smaller.", True
     ),

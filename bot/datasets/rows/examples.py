@@ -22,7 +22,8 @@ class Example(msgspec.Struct, frozen=True, gc=False):
 
     `texts` are the turns' texts without their roles, which follow from their order. `rejected` is the answer to
     prefer less, in preference rows only. `whole` is the row as Vertex AI takes it where it has tools or files,
-    which texts alone cannot hold; `files` counts those that it shows, `pictures` are the paths of those beside it.
+    which texts alone cannot hold; `files` counts those that it shows, `pictures` are the paths of those beside it,
+    `stored` the addresses of those in Cloud Storage.
     """
 
     system: str
@@ -31,6 +32,7 @@ class Example(msgspec.Struct, frozen=True, gc=False):
     whole: bytes = b""
     files: int = 0
     pictures: tuple[str, ...] = ()
+    stored: tuple[str, ...] = ()
 
     @property
     def turns(self) -> tuple[Turn, ...]:

@@ -16,10 +16,12 @@ from bot.datasets.rows.column_mapping import guess_mapping, question_of
 from bot.datasets.rows.columns import Columns
 from bot.datasets.rows.examples import BLANK_LINE, Example
 from bot.datasets.rows.fast_reader import FastReader, build_fast_reader
+from bot.datasets.rows.json_values import describe
 from bot.datasets.rows.other_exports import export_of
 from bot.datasets.rows.slow_reader import ParsedRow, form_of, parse_object, parse_row, unwrap
 from bot.domain.backend_profile import DatasetLimits
 from bot.domain.datasets import Dialect, FieldMapping
+from bot.domain.gs_addresses import is_open
 
 _UNLIMITED = 1 << 62
 _SHOWN_KEYS = 20
@@ -174,6 +176,9 @@ class RowChecker:
 
     def _over_limits(self, example: Example) -> list[Problem]:
         limits, found = self._limits, []
+        if example.stored and limits.gs_folders is not None:
+            closed = [each for each in example.stored if not is_open(each, limits.gs_folders)]
+            found += [Problem("file-not-open", value=describe(each)) for each in closed[:1]]
         questions = len(example.texts) // 2
         if questions > 1 and not limits.takes_many_turns:
             found.append(Problem("many-turns", value=str(questions)))

@@ -77,7 +77,8 @@ def read_tool_row(
     texts = tuple(" ".join(_shown(part) for part in content["parts"]) for content in contents)
     shown = [part[FILE_PART] for content in contents for part in content["parts"] if FILE_PART in part]
     named = tuple(dict.fromkeys(file["fileUri"] for file in shown if relative_name(file["fileUri"])))
-    return Example(joined, texts, whole=_encode(whole), files=len(shown), pictures=named)
+    stored = tuple(file["fileUri"] for file in shown if file["fileUri"].startswith("gs://"))
+    return Example(joined, texts, whole=_encode(whole), files=len(shown), pictures=named, stored=stored)
 
 
 def with_addresses(whole: bytes, find: Callable[[str], tuple[str, str]]) -> bytes:

@@ -11,7 +11,7 @@ async def test_backends_come_in_the_order_they_were_asked_for() -> None:
     built = build_backends(["palm", "vertex", "gemini"], BackendOptions(project="p", bucket="b"))
     assert list(built) == ["palm", "vertex", "gemini"]
     for name, backend in built.items():
-        assert backend.profile is PROFILES[name]
+        assert backend.profile == with_gs_prefixes(PROFILES[name], ())
         await backend.close()
 
 

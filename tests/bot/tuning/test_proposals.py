@@ -30,6 +30,18 @@ async def refusal(harness: Harness, request: StartRequest) -> BadArgument:
     return caught.value
 
 
+async def test_rows_do_not_reach_the_bots_own_copies_through_google(harness: Harness) -> None:
+    """`harness` opens the whole bucket."""
+    said = '{"role": "model", "parts": [{"text": "It says a lot."}]}'
+    for name, ok in (("tunebot/tb-other/training.jsonl", False), ("open/notes.txt", True)):
+        file = f'{{"fileData": {{"mimeType": "text/plain", "fileUri": "gs://{BUCKET}/{name}"}}}}'
+        asked = f'{{"role": "user", "parts": [{file}, {{"text": "What does it say?"}}]}}'
+        harness.store(f'{{"contents": [{asked}, {said}]}}\n'.encode() * 3)
+        checked = await harness.proposals.check(PLACE, ADA, StartRequest("vertex", name="notes", file=FILE))
+        assert checked.report.ok is ok
+        assert (checked.proposal is not None) is ok
+
+
 def test_a_key_is_what_both_a_model_id_and_a_label_take() -> None:
     keys = {new_key() for _ in range(100)}
     assert len(keys) == 100

@@ -42,6 +42,36 @@ def test_a_call_its_answer_and_the_words_after_them_are_an_example() -> None:
     assert report.previews[0].question == 'weather = {"degrees":4}'
 
 
+@pytest.mark.parametrize("openai", [False, True])
+@pytest.mark.parametrize(
+    ("opened", "address", "is_open"),
+    [
+        (None, "gs://any/tunebot/tb-1/a.png", True),
+        ((), "gs://bucket/a.png", False),
+        (("gs://bucket/",), "gs://bucket/a.png", True),
+        (("gs://bucket/",), "gs://bucket/tunebot/tb-1/a.png", False),
+        (("gs://bucket/open/",), "gs://bucket/open/a.png", True),
+        (("gs://bucket/open/",), "gs://bucket/opened/a.png", False),
+        (("gs://bucket/open/",), "gs://bucket/open/tunebot-20261121T120000Z.db", False),
+        ((), "https://example.com/a.png", True),
+    ],
+)
+def test_rows_show_files_of_cloud_storage_only_where_its_folder_is_open(
+    opened: tuple[str, ...] | None, address: str, is_open: bool, openai: bool
+) -> None:
+    """Google reads them with an account of its own: the bot's copies of other people's files were readable so."""
+    row: dict[str, Any]
+    if openai:
+        shown = [{"type": "image_url", "image_url": {"url": address}}, {"type": "text", "text": "What?"}]
+        row = {"messages": [{"role": "user", "content": shown}, {"role": "assistant", "content": "A cat."}]}
+    else:
+        shown = [{"fileData": {"mimeType": "image/png", "fileUri": address}}, {"text": "What?"}]
+        row = {"contents": [{"role": "user", "parts": shown}, SAID]}
+    limits = DatasetLimits(takes_tools=True, gs_folders=opened)
+    found = [rule for rule, _, _ in rules(check_bytes(jsonl(row), limits))]
+    assert ("file-not-open" in found) is not is_open
+
+
 def test_a_call_at_the_end_needs_no_answer_and_a_picture_is_a_part() -> None:
     picture = {"role": "user", "parts": [PICTURE, {"text": "Where is this?"}]}
     whole, problems = read(contents(picture, CALL))
