@@ -111,9 +111,9 @@ class ConnectionFields(BaseModel):
     gs_prefixes: Annotated[tuple[str, ...], BeforeValidator(gs_prefix_list)] = Field(
         (),
         alias="TUNEBOT_GS_PREFIXES",
-        description="The Cloud Storage buckets and folders that people may name files of, also in rows, separated by "
-        "commas: `gs://my-bucket` or `gs://my-bucket/folder`. Unset: none. The bot's own copies, in `tunebot/` of a "
-        "bucket, are never read for anybody.",
+        description="The Cloud Storage buckets and folders that people may name files of, also in rows, separated "
+        "by commas: `gs://my-bucket` or `gs://my-bucket/folder`. Unset: none. The bot's own copies, in `tunebot/` "
+        "of a bucket, are never read for anybody.",
     )
     google_share_domains: Annotated[tuple[str, ...], BeforeValidator(domain_list)] = Field(
         (),

@@ -1,7 +1,7 @@
 """The table of backends builds what was asked for, and shows no secret."""
 
 from bot.backends import PROFILES, BackendOptions, build_backends, build_gcs_files
-from bot.backends.profiles import PALM, VERTEX, with_base_models
+from bot.backends.profiles import PALM, VERTEX, with_base_models, with_gs_prefixes
 from bot.domain.place import Place
 from bot.sandbox.google import GoogleStandIn
 from tests.support.backend_harness import BUCKET, options
