@@ -50,6 +50,14 @@ ALERTS: Final = (
         "The log names why Slack does not take it.",
     ),
     (
+        "TunebotBackupsFail",
+        'increase(tunebot_backups_total{outcome="failed"}[1h]) > 0',
+        "30m",
+        "warning",
+        "The database cannot be copied to where TUNEBOT_BACKUP_TO says.",
+        "The log names why, as `backup.failed`.",
+    ),
+    (
         "TunebotGoogleErrors",
         'sum by (api, method, status) (rate(tunebot_google_requests_total{status=~"4..|5..|none"}[15m])) > 0.1',
         "15m",

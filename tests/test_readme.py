@@ -13,7 +13,7 @@ from bot.chat.answer_worker import ASKED_AGAIN_WITHIN
 from bot.cli import cli
 from bot.datasets.formats import pictures
 from bot.domain.jobs import JobState
-from bot.runtime import doctor
+from bot.runtime import doctor, scheduled_backups
 from bot.runtime.stop_signals import LONGEST_STOP_SECONDS
 from bot.settings import Settings
 from bot.spending.budget_check import WARNED_FROM
@@ -95,6 +95,7 @@ NUMBERS = {
     "no polling round has ended for five minutes": poller.LATE_SECONDS == 300,
     "at its start, and every 15 minutes, the bot finds": poller.SWEEP_SECONDS == 15 * 60,
     "and then once a minute, until the job has ended": timedelta(minutes=1) == cancellation.ASKED_AGAIN_AFTER,
+    "what fails is tried again after 15 minutes": scheduled_backups.AGAIN_SECONDS == 15 * 60,
     "after its start and then once an hour": doctor.AGAIN_SECONDS == 3600,
     "asks for this page, at most once a minute": doctor.SOON_SECONDS == 60,
     "at most every ten seconds, for people who": home_tabs.REFRESH_SECONDS == 10,

@@ -132,7 +132,7 @@ async def serving(
         )
         token = TokenCheck(slack.client)
         await stack.enter_async_context(background_work(sender, poller, token, use_cases.readiness, tasks, doctor))
-        await stack.enter_async_context(scheduled_backups(settings, options, clock))
+        await stack.enter_async_context(scheduled_backups(settings, options, clock, metrics))
         home_watch = asyncio.create_task(handlers.home_tabs.watch(), name="Home tabs")
         stack.callback(home_watch.cancel)
         # What an earlier process did not finish continues before Slack sends anything new.

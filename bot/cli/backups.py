@@ -69,6 +69,6 @@ async def _upload(database: Path, folder: str) -> str:
     with TemporaryDirectory(prefix="tunebot-backup-") as directory:
         copy = Path(directory, f"tunebot-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.db")
         await asyncio.to_thread(copy_database, database, copy)
-        async with open_backup_target(folder, google_options(Settings.read(os.environ))) as store:
-            await store(copy)
+        async with open_backup_target(folder, google_options(Settings.read(os.environ))) as target:
+            await target.store(copy)
     return copy.name

@@ -33,6 +33,7 @@ _REQUESTS: Final = (0, 1, 2, 5, 10, 20, 50, 100, 1_000, 10_000)
 _ROUND: ContextVar[list[int] | None] = ContextVar("round", default=None)
 
 
+BACKUP_OUTCOMES: Final = ("made", "failed")
 QUESTION_OUTCOMES: Final = ("accepted", "answered", "settled")
 NOTICE_OUTCOMES: Final = ("sent", "again")
 SLACK_METHODS: Final = ("auth.test", "apps.connections.open", "chat.postMessage", "chat.update", "views.open")
@@ -139,6 +140,12 @@ class Metrics:
             "tunebot_slack_connected", "1 while Slack can reach the bot, else 0.", registry=registry
         )
         self._sockets = Counter("tunebot_slack_sockets", "Sockets opened to Slack.", registry=registry)
+        self._backups = Counter(
+            "tunebot_backups",
+            "Copies of the database on the schedule of TUNEBOT_BACKUP_TO: made, or failed.",
+            ["outcome"],
+            registry=registry,
+        )
         self._backends = tuple(backends)
         self._begin_series()
 
@@ -157,6 +164,8 @@ class Metrics:
         for api, method in CALLS:
             self._answers.labels(api, method, "200")
             self._latencies.labels(api)
+        for outcome in BACKUP_OUTCOMES:
+            self._backups.labels(outcome)
         for called in SLACK_METHODS:
             self._slack_calls.labels(called, "")
 
@@ -228,6 +237,10 @@ class Metrics:
 
     def count_notice(self, kind: str, outcome: str) -> None:
         self._notices.labels(kind, outcome).inc()
+
+    def backup(self, made: bool) -> None:
+        """Count a copy of the database that was made on schedule, or that failed."""
+        self._backups.labels(BACKUP_OUTCOMES[not made]).inc()
 
     def acknowledged(self, seconds: float) -> None:
         self._acks.observe(seconds)

@@ -12,7 +12,7 @@ from bot.backends.google.gcs_files import GcsFiles
 from bot.backends.google.http import GoogleHttp
 from bot.domain.place import Place
 from bot.errors import BadArgument, FileUnavailable
-from bot.runtime.scheduled_backups import ScheduledBackups
+from bot.runtime.scheduled_backups import BackupTarget, ScheduledBackups
 from bot.sandbox.google import GoogleStandIn
 from tests.support.backend_harness import BUCKET, RETRY_POLICY, chunks
 from tests.support.clock import FixedClock
@@ -119,7 +119,10 @@ async def test_a_copy_of_the_bots_database_is_read_for_nobody(
     async def store(path: Path) -> None:
         made.append(path.name)
 
-    await ScheduledBackups(lambda path: None, store, FixedClock(), 1.0).make()
+    async def names() -> list[str]:
+        return made
+
+    await ScheduledBackups(lambda path: None, BackupTarget(store, names), FixedClock(), 1.0).make()
     await refused(opened(storage), f"gs://{BUCKET}/{folder}{made[0]}", "a copy of my database")
     assert google.requests.matching("/storage/") == []
 
