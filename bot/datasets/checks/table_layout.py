@@ -7,7 +7,7 @@ from itertools import islice
 
 from bot.datasets.formats.csv_tables import Layout, is_markdown_line, read_records, trimmed
 from bot.datasets.rows.column_mapping import guess_mapping, input_keys
-from bot.datasets.rows.slow_reader import dialect_of
+from bot.datasets.rows.slow_reader import dialect_of, form_of
 from bot.domain.datasets import Dialect, FieldMapping
 
 # Commas first: where two separators fit as well, it is the more common one.
@@ -102,10 +102,10 @@ def _known_names(names: list[str], mapping: FieldMapping | None) -> list[str]:
         return []
     if mapping is not None and dialect_of(row, None, mapping) is Dialect.MAPPED:
         return names
-    if dialect_of(row) is not None:
+    if form_of(row)[0] is not None:
         return names
     lowered = [name.lower() for name in names]
-    if dialect_of(dict.fromkeys(lowered, "")) is not None:
+    if form_of(dict.fromkeys(lowered, ""))[0] is not None:
         return lowered
     return names if guess_mapping(row, known_only=True) else []
 

@@ -220,6 +220,7 @@ class BlockReader:
             return False
         return (
             type(row) is dict
+            and len(row) > 1
             and row.keys().isdisjoint((*WRAPPER_KEYS, *LOG_KEYS))
             and form_of(row, None, self._checker.mapping)[0] is None
         )

@@ -17,6 +17,7 @@ import msgspec
 
 from bot.datasets.findings.collector import Problem, Problems
 from bot.datasets.rows.json_values import says_nothing
+from bot.datasets.rows.tool_parts import FUNCTION_NAME
 
 # In each line of JSON that holds such a call, also where `<` is written as an escape.
 CALL_MARK = b"tool_call"
@@ -102,30 +103,33 @@ def _results(role: str, text: str) -> list[str] | None:
 
 def _calls(text: str, turn: int) -> list[dict[str, Any]] | None:
     found = _CALL.findall(text)
-    calls = [_object(call.strip()) for call in found]
     if len(found) != text.count(_CALL_BEGIN):
         return None
     made: list[dict[str, Any]] = []
-    for n, call in enumerate(calls):
-        if call is None or not isinstance(call.get("name"), str) or "arguments" not in call:
-            return None
-        made.append({"id": f"call {turn}.{n}", "function": call})
-    return made
+    for said in map(_value, map(str.strip, found)):
+        for call in said if isinstance(said, list) else [said]:
+            name = call.get("name") if isinstance(call, dict) else None
+            if not isinstance(name, str) or not FUNCTION_NAME.fullmatch(name):
+                return None
+            arguments = call.get("arguments", call.get("parameters"))
+            if not isinstance(arguments, dict | str):
+                return None
+            made.append({"id": f"call {turn}.{len(made)}", "function": {"name": name, "arguments": arguments}})
+    return made or None
 
 
-def _object(text: str) -> dict[str, Any] | None:
-    """Return the object that a text says in JSON or in Python, or None where it is none."""
+def _value(text: str) -> Any:
+    """Return what a text says in JSON or in Python, or None where it says nothing so."""
     try:
-        value = _decode(text)
+        return _decode(text)
     except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
-        if len(text) > _LONGEST_PYTHON or not text.startswith("{"):
-            return None
-        try:
-            value = ast.literal_eval(text)
-            msgspec.json.encode(value)
-        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError, msgspec.MsgspecError):
-            return None
-    return value if isinstance(value, dict) and all(isinstance(key, str) for key in value) else None
+        pass
+    if len(text) > _LONGEST_PYTHON or not text.startswith(("{", "[")):
+        return None
+    try:
+        return _decode(msgspec.json.encode(ast.literal_eval(text)))
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError, msgspec.MsgspecError):
+        return None
 
 
 def _declared(texts: list[str]) -> list[Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from bot.datasets.findings.collector import Problem, Problems
 from bot.datasets.rows.chat_turns import ChatTurn, order_turns
-from bot.datasets.rows.column_mapping import value_at
+from bot.datasets.rows.column_mapping import is_about_row, value_at
 from bot.datasets.rows.examples import BLANK_LINE, Example
 from bot.datasets.rows.json_values import (
     THOUGHT_TYPES,
@@ -64,8 +64,6 @@ SHAREGPT_ROLES = _OPENAI_ROLES | {
 # Names under which `parts` is looked for where it is missing.
 _OTHER_PARTS = ("content", "text", "part", "message", "value")
 _NEVER_LEARNED = ("user", "human", "system", "developer")
-# Source: `messages_to_dict` of langchain_core.
-_LANGCHAIN_ROLES = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool"}
 _TOOL_ROLES = frozenset(
     {"tool", "function", "function_call", "tool_call", "observation", "tool_response", "function_response"}
 )
@@ -84,6 +82,9 @@ _OTHER_TURN_KEYS = frozenset(
 _PAIRS_OF_TURNS = (("human", "assistant"), ("user", "assistant"), ("input", "output"), ("question", "answer"))
 # How texts of Anthropic's HH-RLHF mark their turns.
 _MARK_OF_TURN = re.compile(r"(?:\A|\n\n)(Human|Assistant):[ \n]?")
+
+# A text that names its speaker is not said by turns.
+_SPEAKER = re.compile(r"\s{0,3}(?:user|human|customer|assistant|bot|ai|agent|model|system) ?:", re.IGNORECASE)
 
 # The keys of what is answered, in a preference row. Sources: TRL, LLaMA-Factory, and Intel's orca_dpo_pairs.
 _PROMPT_KEYS = ("prompt", "question", "instruction", *CONVERSATION_KEYS)
@@ -160,14 +161,16 @@ def turns_key(row: Mapping[str, Any]) -> str:
     for key, value in row.items():
         if not isinstance(value, list) or key.lower() not in _OTHER_TURN_KEYS:
             continue
-        if _is_dialogue(value) or (key != "data" and holds_turns(value)):
+        if key.lower() == "data" and not all(map(is_about_row, row.keys() - {key})):
+            continue  # beside other texts it may be a list of anything
+        if _is_dialogue(value) or (key.lower() != "data" and holds_turns(value)):
             return key
     return ""
 
 
 def _is_dialogue(value: list[Any]) -> bool:
     """Return whether a value is a list of texts by two speakers."""
-    return len(value) > 1 and all(isinstance(text, str) for text in value)
+    return len(value) > 1 and all(isinstance(text, str) and not _SPEAKER.match(text) for text in value)
 
 
 def holds_turns(value: Any) -> bool:
@@ -346,7 +349,7 @@ def _read_messages(messages: list[Any], key: str, roles: Mapping[str, str], prob
             problems.add(Problem("wrong-type", place, describe(message), detail="an object"))
             continue
         if message.keys().isdisjoint(_ROLE_NAMES):
-            message = with_small_keys(_of_langchain(message))
+            message = with_small_keys(message)
         role_key = "role" if "role" in message else next((k for k in _ROLE_NAMES if k in message), "role")
         text_key = "content" if "content" in message else next((k for k in _TEXT_NAMES if k in message), "content")
         calls = _report_turn_keys(message, {role_key, text_key}, problems, of=key)
@@ -362,16 +365,6 @@ def _read_messages(messages: list[Any], key: str, roles: Mapping[str, str], prob
         elif text is not None:
             turns.append(ChatTurn(roles[role], text, f"{place}.{text_key}"))
     return turns
-
-
-def _of_langchain(message: dict[str, Any]) -> dict[str, Any]:
-    """Return a message of LangChain, whose `type` is its role, with a role; any other one as it is."""
-    role = _LANGCHAIN_ROLES.get(kind) if isinstance(kind := message.get("type"), str) else None
-    if role is None:
-        return message
-    held = message.get("data")
-    inner = held if isinstance(held, dict) else message
-    return {"role": role, **{key: value for key, value in inner.items() if key not in ("type", "example", "id")}}
 
 
 def _example(turns: list[ChatTurn], problems: Problems, *, lenient: bool) -> Example | None:

@@ -54,6 +54,7 @@ KNOWN_PAIRS: tuple[tuple[str, str], ...] = (
     ("pregunta", "respuesta"),
     ("q", "a"),
     ("utterance", "response"),
+    ("customer", "agent"),
     ("message", "reply"),
     ("message", "response"),
     ("pergunta", "resposta"),
@@ -174,6 +175,8 @@ def _two_texts(values: Mapping[str, Any]) -> FieldMapping | None:
     if len(texts) != 2 or isinstance(values[texts[1]], list):
         return None  # a list of turns is no answer
     first, second = (key.rpartition(".")[2].strip().lower() for key in texts)
+    if first != second and len(first) > 2 and first[:-1] == second[:-1]:
+        return None  # such as `response_1` and `response_2`, of which none is asked
     if first in _ANSWERED:
         return FieldMapping(texts[1], texts[0]) if second not in _ANSWERED else None
     return FieldMapping(texts[0], texts[1]) if second not in _ASKED else None

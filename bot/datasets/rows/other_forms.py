@@ -77,6 +77,8 @@ _SETTINGS = frozenset(
     }
 )
 _OF_REQUESTS = _SETTINGS | {"input", "instructions", "tools", "previous_response_id"}
+# Source: `messages_to_dict` of langchain_core.
+_LANGCHAIN_ROLES = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool"}
 _OF_MESSAGES = frozenset({"type", "id", "status", "phase"})
 _PLACE = re.compile(r"[^.\[]+(?:\[\d+\])?")
 
@@ -98,6 +100,40 @@ class KnownForm(NamedTuple):
             if known in self.places:
                 return self.places[known] + field[len(known) :]
         return field
+
+
+def of_langchain(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a row whose messages are LangChain's, which have a `type` and no role, as OpenAI writes it."""
+    messages = row.get("messages")
+    first = messages[0] if isinstance(messages, list) and messages else None
+    if not isinstance(first, dict) or "role" in first or not _langchain_role(first):
+        return row
+    return {
+        **row,
+        "messages": [_langchain_message(each) if isinstance(each, dict) else each for each in messages or ()],
+    }
+
+
+def _langchain_role(message: Mapping[str, Any]) -> str:
+    kind = message.get("type")
+    return _LANGCHAIN_ROLES.get(kind, "") if isinstance(kind, str) else ""
+
+
+def _langchain_message(message: dict[str, Any]) -> dict[str, Any]:
+    role = _langchain_role(message)
+    if not role:
+        return message
+    held = message.get("data")
+    inner = held if isinstance(held, dict) else message
+    made = {"role": role, **{key: value for key, value in inner.items() if key not in ("type", "example", "id")}}
+    if isinstance(calls := made.get("tool_calls"), list):
+        made["tool_calls"] = [
+            {"id": call.get("id"), "function": {"name": call.get("name"), "arguments": call.get("args")}}
+            if isinstance(call, dict) and "args" in call
+            else call
+            for call in calls
+        ]
+    return made
 
 
 def in_known_form(row: Mapping[str, Any]) -> KnownForm | None:
@@ -217,6 +253,7 @@ def _two_answers(row: Mapping[str, Any]) -> KnownForm | None:
 
 def _short(name: Any) -> str:
     """Return what tells one of two answers from the other: the last word of its name, without capitals."""
+    name = int(name) if isinstance(name, float) and name.is_integer() else name
     return re.split(r"[_ -]|(?<=[a-z])(?=\d)", str(name).strip().lower())[-1]
 
 

@@ -6,10 +6,13 @@ A key that changes the meaning becomes part of the example, or is reported in wo
 from collections.abc import Collection, Mapping
 from typing import Any
 
+import msgspec
+
 from bot.datasets.findings.collector import Problem, Problems
 from bot.datasets.rows.chat_turns import ChatTurn
 from bot.datasets.rows.json_values import describe, is_false, says_nothing, text_of
 
+_decode = msgspec.json.Decoder().decode
 SYSTEM_KEYS = (
     "systemInstruction",
     "system_instruction",
@@ -128,8 +131,9 @@ def report_key(key: str, value: Any, problems: Problems) -> bool:
             problems.add(Problem("weight-not-sent", name, describe(value)))
     elif key in _SHOWN_KEYS and isinstance(value, list):
         problems.add(Problem("shown-left-out", name))
-    elif key in ("label", "kto_tag") and isinstance(value, bool):
-        if not value:
+    elif key in ("label", "kto_tag") and _is_mark(value):
+        # The cells of a table are texts.
+        if is_false(value):
             problems.add(Problem("bad-answer", name, "false"))
     elif key in ("rejected", "non_preferred_output"):
         problems.add(Problem("preferred-only", name))
@@ -138,6 +142,11 @@ def report_key(key: str, value: Any, problems: Problems) -> bool:
     else:
         return False
     return True
+
+
+def _is_mark(value: Any) -> bool:
+    """Return whether a value is true or false, also as a text."""
+    return isinstance(value, bool) or (isinstance(value, str) and value.strip().lower() in ("true", "false"))
 
 
 def _report_weight(key: str, value: Any, problems: Problems) -> None:
@@ -169,13 +178,22 @@ def _system_turn(key: str, value: Any, problems: Problems) -> list[ChatTurn]:
 def read_history(value: Any, key: str, problems: Problems) -> list[ChatTurn]:
     """Return the turns of `[[question, answer], ...]`, as Alpaca's `history` has them, or of a list of turns."""
     turns: list[ChatTurn] = []
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        # A table can only hold a list as a text.
+        try:
+            value = _decode(value)
+            problems.add(Problem("json-in-text", key))
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+            pass
     for i, held in enumerate(value if isinstance(value, list) else [value]):
         place = f"{key}[{i}]"
         if isinstance(held, list) and len(held) == 2 and all(isinstance(t, str) and t.strip() for t in held):
             turns += [ChatTurn("user", held[0], place), ChatTurn("model", held[1], place)]
             continue
         role = held.get("role", held.get("from")) if isinstance(held, dict) else None
-        text = text_of(held.get("content", held.get("value"))) if isinstance(held, dict) else None
+        text = (
+            text_of(held.get("content", held.get("value", held.get("parts")))) if isinstance(held, dict) else None
+        )
         known = _HISTORY_ROLES.get(role.strip().lower()) if isinstance(role, str) else None
         if known is None or not text or not text.strip():
             problems.add(Problem("history-not-read", key, describe(value)))

@@ -36,7 +36,7 @@ from bot.datasets.rows.column_mapping import input_keys, value_at
 from bot.datasets.rows.examples import BLANK_LINE, PAIRS, Example
 from bot.datasets.rows.json_values import NotANumber, describe, kind_of, text_of
 from bot.datasets.rows.other_exports import export_of
-from bot.datasets.rows.other_forms import KnownForm, in_known_form
+from bot.datasets.rows.other_forms import KnownForm, in_known_form, of_langchain
 from bot.datasets.rows.other_tools import as_openai_tools
 from bot.datasets.rows.side_keys import MEANING_NAMES, read_side_keys
 from bot.datasets.rows.tool_rows import holds_tools_or_files, read_tool_row
@@ -73,6 +73,7 @@ _VERTEX, _OPENAI, _MESSAGES, _MAPPED = Dialect.VERTEX, Dialect.OPENAI, Dialect.M
 _PREFERENCE, _TRL, _SHAREGPT = Dialect.PREFERENCE, Dialect.TRL, Dialect.SHAREGPT
 _ALPACA, _CLAUDE, _PROMPT = Dialect.ALPACA, Dialect.CLAUDE, Dialect.PROMPT
 
+_DIGITS = re.compile(r"\d+")
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 # What makes Python read a line that msgspec refuses.
 _PYTHON_JSON = compile_linear(rb"NaN|Infinity|\\u[dD][89a-fA-F]|[0-9]{19}")
@@ -137,6 +138,7 @@ def parse_row(
         if answered is not None:
             row = answered
             parsed.problems.add(Problem("answer-beside", "messages"))
+    row = of_langchain(row)
     parsed.row = row
     _read_as(parsed.dialect, row, parsed, mapping, tools=tools)
     if known is not None:
@@ -240,6 +242,10 @@ def _inside(
             deeper = inner.get("body") if key == "request" and isinstance(inner, dict) else None
             if isinstance(deeper, dict) and form_of(deeper, None, mapping)[0] is not None:
                 return deeper, "request.body"
+    if len(row) == 1 and mapping is None:
+        [(key, inner)] = row.items()
+        if isinstance(inner, dict) and form_of(inner)[0] is not None:
+            return inner, _DIGITS.sub("…", key)  # often an id, which no other row has
     for key in LOG_KEYS if mapping is None else ():
         inner = row.get(key)
         if isinstance(inner, dict) and "messages" in inner and with_answer(row, inner) is not None:

@@ -457,6 +457,7 @@ def test_a_mask_that_is_not_set_is_not_named(mask: Any, said_of_it: list[str]) -
         {"op_name": "chat", "inputs": {"messages": [USER]}},
         {"@context": {"@vocab": "https://example.org"}, "name": "a"},
         {"function_name": "f", "kwargs": {"messages": [USER]}},
+        {"response_1": "a", "response_2": "b", "score": 1},
     ],
 )
 def test_no_question_is_asked_about_keys_that_hold_no_answer(row: dict[str, Any]) -> None:
@@ -515,3 +516,8 @@ def test_an_answer_that_ended_early_is_named(row: dict[str, Any], early: bool) -
     report = check(jsonl(row))
     assert report.examples == 1
     assert ("answer-ended-early" in found(report)) == early
+
+
+def test_names_of_two_answers_in_a_table_are_known_names() -> None:
+    data = ("prompt,win,lose\n" + "".join(f'"{asked(i)}","{said(i)}",no\n' for i in range(4))).encode()
+    assert found(check(data, "rows.csv")) == ["preferred-only"]

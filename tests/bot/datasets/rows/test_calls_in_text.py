@@ -72,6 +72,12 @@ def test_a_call_and_its_result_are_parts_of_google(row: dict[str, Any]) -> None:
     ]
 
 
+def test_a_list_of_calls_and_parameters_are_calls_too() -> None:
+    listed = '<tool_call>[{"name": "tide", "parameters": {"day": 1}}]</tool_call>'
+    called = converted(openai(("user", ASKED), ("assistant", listed)))["contents"][1]
+    assert called["parts"] == [{"functionCall": {"name": "tide", "args": {"day": 1}}}]
+
+
 def test_words_beside_a_call_stay_and_several_calls_have_their_results() -> None:
     other = CALL.replace("1", "2")
     results = RESULT + "\n" + RESULT.replace("six", "ten")
@@ -112,6 +118,8 @@ def test_it_is_said_that_calls_are_sent_as_calls_and_not_that_they_are_learned_a
         "The mark <tool_call> begins a call.",
         '<tool_call>{"name": "tide", "arguments": </tool_call>',
         "<tool_call>[1]</tool_call>",
+        "<tool_call>[]</tool_call>",
+        '<tool_call>{"name": "get the tide!", "arguments": {}}</tool_call>',
         '<tool_call>{"name": "tide"}</tool_call>',
         "<tool_call>{'a': {1, 2}}</tool_call>",
         CALL + "<tool_call>",

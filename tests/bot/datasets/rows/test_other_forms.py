@@ -107,6 +107,7 @@ def test_errors_of_items_name_the_place_in_the_file() -> None:
         {"prompt": ASKED, "response_0": "At five.", "response_1": SAID, "better_response_id": 1},
         {"prompt": ASKED, "response_a": SAID, "response_b": "At five.", "winner": "model_a"},
         {"instruction": ASKED, "output_1": "At five.", "output_2": SAID, "preference": 2},
+        {"instruction": ASKED, "output_1": SAID, "output_2": "At five.", "preference": 1.0},
         {"history": ASKED, "human_ref_A": SAID, "human_ref_B": "At five.", "labels": 1},
         {"history": ASKED, "human_ref_A": "At five.", "human_ref_B": SAID, "labels": 0},
     ],
@@ -139,7 +140,35 @@ def test_an_empty_answer_is_named_as_the_file_names_it() -> None:
         {"items": [{"name": "a"}]},
         {"Messages": "none", "Answer": SAID},
         {"winner": True, "loser": False, "prompt": ASKED},
+        {"title": "Tides", "data": ["low", "high"]},
+        {"chat": [f"User: {ASKED}", f"Bot: {SAID}"]},
     ],
 )
 def test_rows_that_only_look_so_are_read_as_they_stand(row: dict[str, Any]) -> None:
     assert parse_row(jsonl(row).strip()).dialect is None
+
+
+def test_calls_of_langchain_become_calls_of_google() -> None:
+    call = {"type": "ai", "content": "", "tool_calls": [{"name": "tide", "args": {"day": 1}, "id": "c1"}]}
+    result = {"type": "tool", "content": "six", "tool_call_id": "c1"}
+    row = {"messages": [{"type": "human", "content": ASKED}, call, result, {"type": "ai", "content": SAID}]}
+    texts, _ = found(row)
+    assert texts == (ASKED, 'tide({"day":1})', 'tide = {"content":"six"}', SAID)
+
+
+def test_a_row_under_its_own_id_on_each_line_is_read() -> None:
+    assert found({"row7": {"prompt": ASKED, "completion": SAID}}) == ((ASKED, SAID), [("row-in-wrapper", "row…")])
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        [{"role": "user", "parts": [{"text": "Hi"}]}, {"role": "model", "parts": [{"text": "Hello"}]}],
+        '[["Hi", "Hello"]]',
+        [["Hi", "Hello"]],
+    ],
+)
+def test_a_history_is_read_in_each_form_that_programs_write(history: Any) -> None:
+    texts, problems = found({"prompt": ASKED, "completion": SAID, "history": history})
+    assert texts == ("Hi", "Hello", ASKED, SAID)
+    assert problems == ([("json-in-text", "history")] if isinstance(history, str) else [])

@@ -93,6 +93,8 @@ def test_keys_that_change_the_meaning_are_reported_in_mapped_rows_too() -> None:
         ({"weight": 0.5}, ["weight-not-sent"]),
         ({"label": True}, []),
         ({"label": False}, ["bad-answer"]),
+        ({"label": "False"}, ["bad-answer"]),
+        ({"label": "true"}, []),
         ({"rejected": "At five."}, ["preferred-only"]),
         ({"images": [], "tools": None, "refusal": None, "annotations": []}, []),
         ({"videos": ["a.mp4"]}, ["not-text"]),
