@@ -132,7 +132,8 @@ class JobStarts:
         begun: Sequence[TuningJob] = ()
         try:
             changed = await self._queue.turns(self._check_unsent, mark)
-            begun = [job for job in changed if job.state is JobState.SUBMITTING]
+            # One whose turn was given elsewhere during its check is not begun a second time.
+            begun = [job for job in changed if job.state is JobState.SUBMITTING and job.key in marked]
         finally:
             self._submitting.difference_update(set(marked) - {job.key for job in begun})
         if changed:
@@ -212,7 +213,8 @@ class JobStarts:
     async def _record_create(self, job: TuningJob) -> None:
         """Write that the create is about to be sent.
 
-        Raises Outdated if the job was cancelled, AlreadyExists if it was found at Google meanwhile, StorageError.
+        Raises Outdated if the job was cancelled, AlreadyExists if it was sent or found at Google meanwhile,
+        StorageError.
         """
         recorded = False
 
@@ -223,8 +225,8 @@ class JobStarts:
             return change
 
         newest = await self._jobs.change(job.key, record)
-        if not recorded and newest is not None and newest.operation:
-            raise AlreadyExists("Google already has a job of this start.", "I follow that one.")
+        if not recorded and newest is not None and not newest.unstarted:
+            raise AlreadyExists("This start was sent to Google before.", "I follow that one.")
         if not recorded:
             raise refuse_cancelled(job)
 

@@ -213,3 +213,31 @@ async def test_no_approver_is_told_that_somebody_lost_a_right_where_slack_says_n
         await bot.approvals.approve(by_bob, job.key)
     members.unknown.clear()
     assert (await bot.approvals.approve(by_bob, job.key)).state is JobState.WAITING
+
+
+async def test_a_turn_that_another_gave_during_the_check_is_not_given_again(harness: Harness) -> None:
+    """An approver's click and the poller may give turns at the same time."""
+    asked, begun = asyncio.Event(), asyncio.Event()
+
+    class Slow(Leaving):
+        async def is_member(self, user: str) -> bool:
+            if self.unknown:
+                asked.set()
+                await begun.wait()
+            return await super().is_member(user)
+
+    members = Slow()
+    bot = process(harness, members=members)
+    first, second = await start(bot, "first"), await start(bot, "second")
+    await finish(harness, first)
+    members.unknown.add(ADA)
+    late = asyncio.create_task(bot.jobs.starts.begin_turns())
+    await asked.wait()
+    members.unknown.clear()
+    taken = await bot.jobs.starts.begin_turns()
+    members.unknown.add(ADA)
+    begun.set()
+    assert [job.name for job in taken] == ["second"]
+    assert list(await late) == []
+    await asyncio.gather(*(bot.jobs.starts.submit(job) for job in taken))
+    assert (await harness.newest(second)).operation
