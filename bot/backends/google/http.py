@@ -214,8 +214,8 @@ class GoogleHttp:
                 response = await client.send(request, stream=True)
                 if renewed or response.status_code != httpx.codes.UNAUTHORIZED:
                     break
-                if once:
-                    await response.aread()
+                # Its connection is free once it is read, whatever happens to the token.
+                await response.aread()
             except NETWORK_ERRORS as error:
                 await self._connections.note_error(error)
                 raise
@@ -223,7 +223,6 @@ class GoogleHttp:
                 break
             if not await self._credentials.renew(authorization):
                 break
-            await response.aclose()
             authorization = await self._credentials.headers()
         return response
 

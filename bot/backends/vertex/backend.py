@@ -119,7 +119,7 @@ class VertexBackend(TuningBackend):
         another process, with a copy of our database, may have used it. A tuned model is moved with the same file
         and the same label, by another method.
         """
-        if await self._search.shows(key):
+        if await self._search.shows(key, labelled=not spec.moved_from):
             raise AlreadyExists("Google already has a job of this start.", "I follow that one.")
         stored: list[GcsObject] = []
         try:

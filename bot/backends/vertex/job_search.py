@@ -40,8 +40,13 @@ class JobSearch:
             found = await self._list.whole(key, lambda job: _key(job) == key)
         return found
 
-    async def shows(self, key: str) -> bool:
-        """Return whether a quick search finds a job with this key. Raises GoogleError."""
+    async def shows(self, key: str, *, labelled: bool = True) -> bool:
+        """Return whether a quick search finds a job with this key, or a thorough one if it may lack its label.
+
+        Raises GoogleError.
+        """
+        if not labelled:
+            return await self.find(key, thorough=True) is not None
         try:
             return await self._filtered(key) is not None
         except InvalidRequest:

@@ -61,7 +61,7 @@ class Rebasing:
         """Return the tuning job of a move that is known by its operation, or one that stands for it.
 
         That a move failed counts only where Google shows no job of it. Raises GoogleError, NotFoundAtGoogle where
-        Google knows neither the operation nor a job.
+        Google knows neither the operation nor a job, or has ended the move without an error and shows no job.
         """
         try:
             operation = await self._http.read_resource(self._hosts.url(moved.operation), moved.operation)
@@ -79,4 +79,6 @@ class Rebasing:
             return found
         if not done:
             return {"name": moved.operation, "state": _PENDING}
-        return {"name": moved.operation, "state": _FAILED, "error": record(operation.get("error"))}
+        if not (error := record(operation.get("error"))):
+            raise NotFoundAtGoogle("Google says that the move has ended, and names no tuning job of it.")
+        return {"name": moved.operation, "state": _FAILED, "error": error}

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,12 +10,12 @@ import pytest
 import stamina
 from aiohttp import web
 
-from bot.backends.google.auth import DefaultCredentials
+from bot.backends.google.auth import AccessToken, DefaultCredentials
 from bot.backends.google.connections import CONNECTIONS, Connections, Pool, RetryPolicy
 from bot.backends.google.http import GoogleHttp
 from bot.domain.chat import Turn, TurnRole
 from bot.domain.jobs import JobState
-from bot.errors import GoogleUnavailable, QuotaExceeded
+from bot.errors import GoogleUnavailable, NotAuthenticated, QuotaExceeded
 from bot.ports.backends import Prompt
 from bot.sandbox.google import GoogleStandIn
 from tests.support.backend_harness import RETRY_POLICY, BackendHarness, open_backend
@@ -136,3 +136,19 @@ async def test_other_errors_are_not_tried_again() -> None:
 def test_default_waits_end_within_a_minute() -> None:
     assert RetryPolicy().all_attempts < 60
     assert RetryPolicy().answer <= 30
+
+
+async def test_a_refused_token_that_cannot_be_renewed_keeps_no_connection(google: GoogleStandIn) -> None:
+    class Revoked(AccessToken):
+        async def renew(self, rejected: Mapping[str, str]) -> bool:
+            raise NotAuthenticated("The token was revoked.")
+
+    async def refuse(request: web.Request) -> web.Response:
+        return web.json_response({"error": {"code": 401}}, status=401)
+
+    http = GoogleHttp(Revoked("t"), retry_policy=replace(RETRY_POLICY, connect=0.3))
+    async with serving(refuse) as url:
+        for _ in range(CONNECTIONS[Pool.READS] + 1):
+            with pytest.raises(NotAuthenticated):
+                await http.read(url)
+    await http.close()

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bot.domain.jobs import JobState, TuningJob, TuningSpec
-from bot.errors import GoogleUnavailable, InvalidRequest, NotFoundAtGoogle, OutcomeUnknown
+from bot.errors import AlreadyExists, GoogleUnavailable, InvalidRequest, NotFoundAtGoogle, OutcomeUnknown
 from tests.support.backend_harness import BUCKET, KEY, BackendHarness, job_of, key
 
 MOVE = r"/tuningJobs:rebaseTunedModel$"
@@ -142,3 +142,26 @@ async def test_a_move_without_a_clear_answer_is_never_sent_twice(vertex: Backend
     with pytest.raises(OutcomeUnknown):
         await vertex.start(KEY, spec, vertex.data())
     assert len(vertex.google.requests.matching(MOVE, "POST")) == 1
+
+
+async def test_a_move_that_another_process_sent_is_not_sent_again_also_without_our_label(
+    vertex: BackendHarness,
+) -> None:
+    vertex.google.limits.vertex_rebase_keeps_labels = False
+    job = await move(vertex)
+    with pytest.raises(AlreadyExists):
+        await vertex.start(KEY, job.spec, vertex.data())
+    assert len(vertex.google.requests.matching(MOVE, "POST")) == 1
+
+
+async def test_an_end_without_a_reason_or_a_job_is_no_failure_of_the_move(vertex: BackendHarness) -> None:
+    """Google's list may be late: the job is lost only after both have shown none of it for a while."""
+    vertex.google.limits.vertex_rebase_seconds = 1e9
+    job = await move(vertex)
+    vertex.google.faults.list_lag = 1e9
+    done = {"name": job.operation, "done": True, "response": {}}
+    vertex.google.faults.garble(json.dumps(done), status=200, path=OPERATION, times=None)
+    with pytest.raises(NotFoundAtGoogle):
+        await vertex.poll_one(job)
+    vertex.google.faults.list_lag = 0.0
+    assert (await vertex.poll_one(job)).name == vertex.google.jobs.latest.name
