@@ -30,14 +30,17 @@ class Budgets:
         self._roles = roles
         self._clock = clock
 
-    async def uses(self, requester: Requester) -> Sequence[BudgetUse]:
+    async def uses(self, requester: Requester, also: str = "") -> Sequence[BudgetUse]:
         """Return the budgets that the person may see, with what is used of each this month.
 
-        Who may set budgets sees all of them, others those of the workspace, of this channel and of themselves.
-        Raises StorageError.
+        Who may set budgets sees all of them, others those of the workspace, of this channel and of themselves;
+        where others read the answer, too, it has only those of the workspace, of this channel and of `also`, which
+        the person has named. Raises StorageError.
         """
         budgets = await self._store.budgets(requester.team)
-        if not await self._roles.may(requester, Deed.SET_BUDGET):
+        if requester.overheard:
+            budgets = [each for each in budgets if each.subject in (WORKSPACE, requester.place.channel, also)]
+        elif not await self._roles.may(requester, Deed.SET_BUDGET):
             budgets = [each for each in budgets if _binds(each, requester)]
         return await self._used(requester.team, budgets)
 
@@ -76,9 +79,11 @@ class Budgets:
     async def question_sums(self, requester: Requester, month: date) -> Sequence[QuestionSum]:
         """Return what questions cost in a month: of all people for who may see that, else of this person.
 
-        Raises StorageError.
+        Where others read the answer, too, it has those of this channel only. Raises StorageError.
         """
         sums = await self._questions.sums(requester.team, month, next_month(month))
+        if requester.overheard:
+            return [each for each in sums if each.channel == requester.place.channel]
         if await self._roles.may(requester, Deed.SEE_SPEND):
             return sums
         return [each for each in sums if each.user == requester.user]

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from bot.domain.place import Requester
+from bot.errors import Forbidden
 from bot.people.forgetting import Forgetting
 from bot.people.job_access import JobAccess
 from bot.people.roles import Deed, Roles
@@ -60,7 +61,7 @@ class WorkspaceCommands:
         since, until = start_of(months_back(month, EARLIER_MONTHS)), start_of(next_month(month))
         sums = await self._budgets.question_sums(requester, month)
         # Sums name no tuning, so who answers for the spending sees those of all.
-        if await self._roles.may(requester, Deed.SEE_SPEND):
+        if await self._roles.may(requester, Deed.SEE_SPEND) and not requester.overheard:
             jobs = await self._jobs.started(requester.team, since, until)
         else:
             jobs = await self._access.started(requester, since, until)
@@ -90,6 +91,10 @@ class WorkspaceCommands:
 
     async def _audit(self, requester: Requester, arguments: Arguments) -> Message:
         await self._roles.check(requester, Deed.SEE_AUDIT)
+        if requester.overheard:
+            raise Forbidden(
+                "All people of this channel would read the audit log here.", "Type /tune audit instead."
+            )
         lines = await self._audit_log.lines(requester.team, AUDIT_SHOWN)
         jobs = await self._jobs.with_keys([line.subject for line in lines])
         names = {job.key: job.name for job in await self._access.visible(requester, jobs)}
@@ -101,4 +106,5 @@ class WorkspaceCommands:
         if (change := arguments.budget) is not None:
             await self._budgets.set(requester, change.subject, change.purpose, change.usd)
         # The answer to a mention is posted in its thread, where each name would notify a person.
-        return build_budgets(await self._budgets.uses(requester), with_people=not requester.place.thread)
+        uses = await self._budgets.uses(requester, change.subject if change is not None else "")
+        return build_budgets(uses, with_people=not requester.place.thread)

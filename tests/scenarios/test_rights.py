@@ -333,3 +333,14 @@ def example(arguments: str) -> str:
     ):
         arguments = arguments.replace(word, value)
     return arguments
+
+
+async def test_the_audit_log_is_shown_to_no_channel(rights: Rights) -> None:
+    mention = ROUTES[("event", "app_mention")][1](Kind(), rights.people["admin"], rights.slack.origin)
+    await rights.typed(f"share {SECRET} everyone", rights.people["approver"], rights.private)
+    typed = f"<@{rights.slack.app.bot_user_id}> audit"
+    event = mention["event"] | {"channel": rights.public, "text": typed, "ts": "1.5"}
+    told = await rights.deliver(mention | {"event": event})
+    assert "would read the audit log here" in told
+    assert rights.private not in told
+    assert rights.people["approver"] in await rights.typed("audit", rights.people["admin"], rights.public)

@@ -193,6 +193,9 @@ async def test_owners_set_budgets_and_others_see_those_that_bind_them(process: U
         await process.budgets.set(OWNER, subject, Purpose.TUNING, Decimal("0.10"))
     assert [subject for subject, _, _ in await used(process, BY_ADA)] == [WORKSPACE, PLACE.channel, ADA]
     assert len(await used(process)) == 5
+    overheard = replace(OWNER, place=PLACE, overheard=True)
+    assert [subject for subject, _, _ in await used(process, overheard)] == [WORKSPACE, PLACE.channel]
+    assert [each.budget.subject for each in await process.budgets.uses(overheard, ADA)][-1] == ADA
     await process.budgets.set(OWNER, ADA, Purpose.TUNING, None)
     uses: list[BudgetUse] = list(await process.budgets.uses(BY_ADA))
     assert {use.budget.usd for use in uses} == {Decimal("0.10")}
