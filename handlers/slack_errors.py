@@ -102,19 +102,21 @@ def slack_code(error: SlackApiError) -> str:
     return str(data.get("error") or "") if isinstance(data, dict) else ""
 
 
-def thread_gone(answer: AsyncSlackResponse) -> SlackApiError:
-    """Return the error of a reply that Slack posted outside of its thread, whose first message was deleted."""
-    (code,) = THREAD_GONE
-    refusal = AsyncSlackResponse(
-        client=None,
-        http_verb=answer.http_verb,
-        api_url=answer.api_url,
-        req_args={},
-        data={"ok": False, "error": code},
-        headers={},
-        status_code=200,
-    )
-    return SlackApiError("Slack posted the message outside of its thread.", refusal)  # type: ignore[no-untyped-call]
+class ThreadDeleted(SlackApiError):
+    """Slack posted a reply outside of its thread, whose first message and all replies were deleted."""
+
+    def __init__(self, answer: AsyncSlackResponse) -> None:
+        (code,) = THREAD_GONE
+        refusal = AsyncSlackResponse(
+            client=None,
+            http_verb=answer.http_verb,
+            api_url=answer.api_url,
+            req_args={},
+            data={"ok": False, "error": code},
+            headers={},
+            status_code=200,
+        )
+        super().__init__("Slack posted the message outside of its thread.", refusal)  # type: ignore[no-untyped-call]
 
 
 def refuses_streams(error: SlackApiError) -> bool:

@@ -262,6 +262,8 @@ class AnswerWorker:
         if asked.withdrawn and not asked.posted:
             return await self._withdraw(to, asked)
         posted = await to.post(asked, answer, partial(self._store.record_attempt, key), live)
+        if posted.gone:
+            return await self._withdraw(to, asked)
         if posted.last:
             # A private answer has no thread that could go on.
             question = asked.question

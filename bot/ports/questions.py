@@ -181,10 +181,14 @@ class QuestionStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """A message of an answer that is in Slack: the thread for the next one, and whether it was the last one."""
+    """A message of an answer that is in Slack: the thread for the next one, and whether it was the last one.
+
+    `gone` says that nothing is in Slack, because the message that asks was deleted with its thread.
+    """
 
     thread: Place
     last: bool
+    gone: bool = False
 
 
 class LiveRecord(Protocol):

@@ -35,6 +35,7 @@ from handlers.slack_errors import (
     MESSAGE_GONE,
     NO_ENTRY,
     THREAD_GONE,
+    ThreadDeleted,
     delivery_errors,
     retry_after,
     slack_code,
@@ -150,9 +151,14 @@ class SlackAnswerPoster:
         with delivery_errors():
             # An earlier process showed more of an answer that was lost than this one has.
             await self._drop(asked, len(await self._messages(asked.question, answer, asked.question.place)), live)
-            place, ts = await self._finished_live(asked, answer, live) or await self._found_or_posted(
-                asked, answer, record_attempt
-            )
+            try:
+                place, ts = await self._finished_live(asked, answer, live) or await self._found_or_posted(
+                    asked, answer, record_attempt
+                )
+            except ThreadDeleted:
+                if not _begins_its_thread(asked.question):
+                    raise
+                return Posted(asked.question.place, last=True, gone=True)
         last = asked.posted + 1 >= len(await self._messages(asked.question, answer, place))
         if last:
             await self._end_direct_turn(asked.question)
@@ -235,6 +241,8 @@ class SlackAnswerPoster:
                         )
                     return
                 except SlackApiError as refusal:
+                    if isinstance(refusal, ThreadDeleted) and _begins_its_thread(question):
+                        return  # Nobody waits for it any more.
                     if not self._goes_directly(asked, slack_code(refusal)):
                         raise
             if not await self._try_to_respond(message):
@@ -377,6 +385,11 @@ class SlackAnswerPoster:
             logger.info("could not show a message to one person: %s", error)
             self._respond = None
         return self._respond is not None
+
+
+def _begins_its_thread(question: Question) -> bool:
+    """Return whether the message that asks is the first one of the thread that its answer goes to."""
+    return question.key.endswith(f"message:{question.place.channel}:{question.place.thread}")
 
 
 def _built(answer: ModelAnswer, question: Question, *, quoted: bool) -> list[Message]:

@@ -24,10 +24,10 @@ from handlers.slack_errors import (
     BAD_MESSAGE,
     CALL_ERRORS,
     CANNOT_POST,
+    ThreadDeleted,
     reason_of,
     retry_after,
     slack_code,
-    thread_gone,
 )
 from handlers.transport.proxies import proxy_for
 
@@ -107,7 +107,7 @@ class Poster:
                     )
             if in_thread_only and place.thread and _left_the_thread(answer):
                 await self._take_back(place.channel, str(answer["ts"]))
-                raise thread_gone(answer)
+                raise ThreadDeleted(answer)
             return str(answer["ts"])
 
         return await self._send_accepted(Method.POST, send, message, wait_for_pause)

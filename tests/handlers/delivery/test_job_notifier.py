@@ -155,15 +155,22 @@ async def test_a_refusal_that_passes_moves_no_card_and_loses_no_news(at: SlackHa
     assert (await at.job("stays")).card == card.ts
 
 
-async def test_the_end_of_a_job_whose_card_somebody_deleted_is_posted_in_its_channel(at: SlackHarness) -> None:
+@pytest.mark.parametrize("is_refused", [True, False])
+async def test_the_end_of_a_job_whose_card_somebody_deleted_is_posted_in_its_channel(
+    at: SlackHarness, is_refused: bool
+) -> None:
+    """Slack posts it there by itself, or says that the thread is gone."""
     await at.add("deleted")
     at.sender.start()
     await at.all_sent()
     (card,) = at.messages("deleted")
     await at.client.chat_delete(channel=card.channel, ts=card.ts)
+    if is_refused:
+        at.slack.faults.fail("chat.postMessage", times=3, error="thread_not_found")
     await at.end("deleted")
-    await at.refused_twice(ENDED)
-    await at.time_passes(minutes=2)
+    if is_refused:
+        await at.refused_twice(ENDED)
+        await at.time_passes(minutes=2)
     await at.until(lambda: at.messages("deleted", "is ready"))
     (ended,) = at.messages("deleted", "is ready")
     assert (ended.channel, ended.thread_ts) == (at.channel.id, None)
