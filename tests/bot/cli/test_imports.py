@@ -63,5 +63,5 @@ async def test_what_exists_already_is_said_before_anything_is_downloaded(kind: s
 async def test_a_path_without_a_file_is_not_called_an_id() -> None:
     async with openai_stand_in() as openai:
         error = refusal(await run(openai, "no/such/file.jsonl"))
-        assert "no file here, and no id" in error.message
+        assert "neither a file here nor the id" in error.message
         assert openai.asked == []
