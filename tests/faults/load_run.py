@@ -345,6 +345,7 @@ class LoadRun:
                     f"I asked Google to cancel “{name}”.",
                     f"“{name}” has already been cancelled",
                     f"“{name}” is cancelled: by my records it was not sent",
+                    f"I do not send “{name}” to Google.",
                     f"Google has not confirmed the start of “{name}” yet. I cancel it",
                 )
             ):
