@@ -80,6 +80,26 @@ BAD_ROWS = {
     "nested lists": b'{"messages":[[[[%d]]]]}\n',
     "a number for a system instruction": b'{"systemInstruction":%d,"contents":[{"role":"user","parts":[]}]}\n',
     "a thousand parts": b'{"contents":[{"role":"user","parts":[' + b'{"text":"%d"},' * 999 + b"1]}]}\n",
+    "a good row before each bad one": b'{"text_input": "question %d", "output": "an answer"}\n{"a":%d}\n',
+    "a good row before each blank line": b'{"instruction": "i", "input": "q%d", "output": "a"}\n\n',
+    "keys that differ beside a good row": b'{"prompt": "question %d", "completion": "an answer", "k%d": 1}\n',
+    "a wrapper": b'{"row":{"prompt":"t%d","completion":"a"},"row_idx":1}\n',
+    "a wrapper around a wrong turn": b'{"body":{"messages":[{"role":"user","content":%d}]},"custom_id":"x"}\n',
+    "a wrapper without a row": b'{"custom_id":"x","method":"POST","body":"%d"}\n',
+    "a raw line end in a text": b'{"text_input": "question\n%d", "output": "an answer"}\n',
+    "turns as a text": b'{"messages":"[{\\"a\\":%d}]"}\n',
+    "numbers out of range": b'{"question":1e99%d,"answer":"a"}\n',
+    "two answers to prefer": b'{"prompt":"t%d","chosen":"a","rejected":"b"}\n',
+    "Alpaca's rows": b'{"instruction":"i","input":"q%d","output":"a"}\n',
+    "ShareGPT's rows": b'{"conversations":[{"from":"human","value":"q%d"},{"from":"gpt","value":"a"}]}\n',
+    "ShareGPT's rows with ids": b'{"id":%d,"conversations":[{"from":"human","value":"q"},'
+    b'{"from":"gpt","value":"a"}]}\n',
+    "a call in a text": b'{"messages":[{"role":"user","content":"q"},'
+    b'{"role":"assistant","content":"<tool_call>%d"}]}\n',
+    "a half surrogate": b'{"text_input": "\\ud83d question %d", "output": "an answer"}\n',
+    "ten thousand addresses": b'{"text_input": "' + b"a@b.c " * 10_000 + b'%d", "output": "an answer"}\n',
+    "ten thousand marks": b'{"text_input": "' + b"<think>" * 10_000 + b'%d", "output": "an answer"}\n',
+    "ten thousand quotes": b'{"text_input": ' + b'"' * 10_000 + b"%d}\n",
     "a thousand wrong turns": b'{"messages":[' + b'{"role":"me","content":%d},' * 999 + b"1]}\n",
 }
 MOST_MIB = 80

@@ -99,13 +99,23 @@ class PersonalData:
             return
         line, counted_to = first_line, 0
         around = _LineAround(raw)
+        # What is known of the line: a hostile one has a sign every few bytes, and a close look takes a while.
+        known: set[bytes] = set()
         for match in self._pattern.finditer(raw):
             start, end = match.span()
+            if passed := raw.count(b"\n", counted_to, start):
+                line += passed
+                known.clear()
+            counted_to = start
+            text = raw[start:end]
+            if text in known or (text[:1] == b"@" and b"@" in known):
+                continue
             found = _classify(raw, start, end, around)
             if found is not None:
-                line += raw.count(b"\n", counted_to, start)
-                counted_to = start
                 self._add(*found, line)
+                known.add(b"@" if found[0] == EMAIL else text)
+            elif text.startswith(_KIND_STARTS) and not _is_escaped(raw, start):
+                known.add(text)
 
     def _add(self, kind: str, value: str, line: int) -> None:
         if self._last.get(kind) == line:

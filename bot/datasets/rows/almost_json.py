@@ -32,13 +32,16 @@ _CURLY_QUOTE = re.compile("[“”„‟«»]")
 _TEXT_OR_CURLY_QUOTE = re.compile(rf"{_TEXT}|[“”„‟«»]", re.DOTALL)
 # Words that Python and JavaScript write where JSON has null, true and false; keys without quotes; wide marks.
 _WORDS = {"None": "null", "undefined": "null", "nan": "null", "NaN": "null", "True": "true", "False": "false"}
+_WORD = re.compile(r"\b(?:None|undefined|nan|NaN|True|False)\b")
+_KEY = re.compile(r"[{,][ \t]*+[A-Za-z_$]")
+_WIDE_MARK = re.compile("[：，｛｝［］]")
 _TEXT_OR_WORD = re.compile(rf"{_TEXT}|\b(?:None|undefined|nan|NaN|True|False)\b", re.DOTALL)
 _TEXT_OR_KEY = re.compile(rf"{_TEXT}|(?<=[{{,])([ \t]*+)([A-Za-z_$][A-Za-z0-9_$]*+)(?=[ \t]*+:)", re.DOTALL)
 # The same where texts may be in single quotes, too.
 _TEXTS_OR_KEY = re.compile(rf"'(?:[^'\\]++|\\.)*+(?:'|\\?\Z)|{_TEXT_OR_KEY.pattern}", re.DOTALL)
 _WIDE_MARKS = str.maketrans("：，｛｝［］", ":,{}[]")
 _TEXT_OR_WIDE_MARK = re.compile(rf"{_TEXT}|[：，｛｝［］]", re.DOTALL)
-_ESCAPED = re.compile(r"[\x01-\x1f]")
+_ESCAPES = {code: f"\\u{code:04x}" for code in range(1, 0x20)}
 _CONTROL = re.compile(r"[\x00-\x1f]")
 _TWO_VALUES = re.compile(r"\}[ \t\r]*+(?:,[ \t\r]*+)?\{")
 # Python's parser takes a thousand times the size of what it reads.
@@ -163,9 +166,7 @@ def _candidates(text: str) -> Iterator[str]:
 def _with_escapes(text: str) -> str:
     """Return the text with each raw control character inside of a text written as JSON wants it."""
     # A NUL stays: Google takes none.
-    return _WHOLE_TEXT.sub(
-        lambda found: _ESCAPED.sub(lambda mark: f"\\u{ord(mark.group()):04x}", found.group()), text
-    )
+    return _WHOLE_TEXT.sub(lambda found: found.group().translate(_ESCAPES), text)
 
 
 def _curly_as_straight(text: str) -> str:
@@ -174,16 +175,23 @@ def _curly_as_straight(text: str) -> str:
 
 
 def _with_json_words(text: str) -> str:
+    # Looking through all texts takes long where a hostile row has millions of them.
+    if _WORD.search(text) is None:
+        return text
     return _TEXT_OR_WORD.sub(lambda found: _WORDS.get(found.group(), found.group()), text)
 
 
 def _with_quoted_keys(text: str) -> str:
+    if _KEY.search(text) is None:
+        return text
     return _TEXT_OR_KEY.sub(
         lambda found: f'{found.group(1)}"{found.group(2)}"' if found.group(2) else found.group(), text
     )
 
 
 def _with_narrow_marks(text: str) -> str:
+    if _WIDE_MARK.search(text) is None:
+        return text
     return _TEXT_OR_WIDE_MARK.sub(
         lambda found: found.group().translate(_WIDE_MARKS) if len(found.group()) == 1 else found.group(), text
     )

@@ -105,6 +105,9 @@ def _by(key: str) -> str:
 
 _PATHS = "Write one conversation of each row, from the first question to an answer, as " + _CHAT + "."
 _TICKETS = f"Write what the customer asked and what was answered as one row: {_PAIR}."
+_NEEDED.update(
+    {_is_error: frozenset({"error"}), _is_measurement: frozenset({"step"}), _is_job: frozenset({"object"})}
+)
 # Sources: OpenAI's Batch API, Anthropic's Message Batches, Google's batch mode; the exports of Label Studio,
 # Argilla, OpenAssistant, ChatGPT, Zendesk and Intercom; Axolotl's `input_output` rows; LMSYS's arena.
 _EXPORTS: tuple[tuple[_Test, Export], ...] = (

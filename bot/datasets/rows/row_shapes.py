@@ -12,7 +12,8 @@ from bot.datasets.rows.row_checker import RowResult
 
 # What a row that is looked at is no longer than, in bytes, and the numbers that it has at most.
 _LONGEST, _MOST_NUMBERS = 256, 4
-_NUMBER = re.compile(rb"(?<![0-9.eE+\-])([1-9][0-9]{1,14})(?![0-9])")
+# And exponents that are over every bound, whatever stands before them.
+_NUMBER = re.compile(rb"((?:(?<![0-9.eE+\-])[1-9]|(?<=[0-9][eE])[1-9][0-9]{2})[0-9]{1,14}(?![0-9]))")
 _ESCAPE = b"\\u"
 # In the name of a field: the number of a turn stands in brackets, and is the same in rows that are alike.
 _NUMBER_IN_NAME = re.compile(r"(?<![\[0-9])[0-9]{2}")
