@@ -78,11 +78,6 @@ class CharacterModel:
         """How many numbers the state holds."""
         return len(self.weights["recur"])
 
-    @property
-    def size(self) -> int:
-        """How many weights there are in all."""
-        return sum(values.size for values in self.weights.values())
-
     def widened(self, alphabet: Sequence[str], seed: int) -> "CharacterModel":
         """Return a copy that also knows these characters; what was learned of the others stays."""
         new = [character for character in alphabet if character not in self._numbers]

@@ -12,7 +12,7 @@ from bot.sandbox.slack.records import Json, Message, Revision, WebCall
 from bot.sandbox.slack.references import live_in_message
 from bot.sandbox.slack.refusals import SlackError
 from bot.sandbox.slack.rules.surfaces import message_blocks
-from bot.sandbox.slack.slack_faults import Cut, RequestFaults, reset
+from bot.sandbox.slack.slack_faults import RequestFaults
 
 USES = 5
 SECONDS = 1800.0
@@ -42,23 +42,18 @@ class ResponseUrls:
         self._issued[secret] = _Issued(user, channel, message, self._workspace.now() + SECONDS)
         return f"{self._events.objects.origin}/actions/{self._workspace.team_id}/{secret}"
 
-    async def handle(self, request: web.Request) -> web.Response:
+    async def handle(self, request: web.Request) -> web.StreamResponse:
         """Take one answer."""
         record = WebCall("response_url", {}, self._workspace.now())
-        self._workspace.calls.append(record)
-        fault = self._request_faults.faults.take("response_url")
-        refused = await self._request_faults.before(fault, request)
-        if refused is not None:
-            return refused
-        record.args = json.loads(await request.text() or "{}")
-        response = self._respond(self._issued.get(request.match_info["secret"]), record.args)
-        record.performed = True
-        if fault is not None and fault.cut is Cut.LOSE_ANSWER:
-            return reset(request)
-        record.status = response.status
-        record.response = {"ok": response.text == "ok"}
-        self._workspace.changed()
-        return response
+
+        async def take() -> web.Response:
+            record.args = json.loads(await request.text() or "{}")
+            response = self._respond(self._issued.get(request.match_info["secret"]), record.args)
+            record.performed = True
+            record.response = {"ok": response.text == "ok"}
+            return response
+
+        return await self._request_faults.carry_out(record, request, take)
 
     def _respond(self, issued: _Issued | None, body: Json) -> web.Response:
         if issued is None:

@@ -7,12 +7,16 @@ Methods are named with patterns such as ``chat.*``. Besides the Web API's own na
 import asyncio
 import socket
 import struct
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
 from aiohttp import web
+
+from bot.sandbox.slack.records import WebCall
+from bot.sandbox.slack.workspace import SlackWorkspace
 
 
 class Cut(StrEnum):
@@ -206,16 +210,48 @@ def abort(transport: asyncio.BaseTransport) -> None:
 
 
 class RequestFaults:
-    """Applies a fault to a request before it is performed; `closing` ends what hangs."""
+    """Logs each request of the app in the workspace, and applies its fault; `closing` ends what hangs."""
 
-    def __init__(self, faults: Faults) -> None:
+    def __init__(self, faults: Faults, workspace: SlackWorkspace) -> None:
         self.faults = faults
         self.closing = asyncio.Event()
+        self._workspace = workspace
 
-    async def before(self, fault: Fault | None, request: web.Request) -> web.Response | None:
+    async def carry_out(
+        self,
+        record: WebCall,
+        request: web.Request,
+        perform: Callable[[], Awaitable[web.StreamResponse]],
+        lost: Callable[[], Awaitable[web.StreamResponse]] | None = None,
+    ) -> web.StreamResponse:
+        """Log the request, perform it unless a fault comes before that, and note the answer.
+
+        `perform` sets `record.performed` if it did what was asked. Where a fault loses the answer, the connection
+        is reset, or `lost` answers in another way.
+        """
+        self._workspace.calls.append(record)
+        self._workspace.changed()
+        started = time.perf_counter()
+        try:
+            fault = self.faults.take(record.method, record.args)
+            if fault is not None and (refused := await self._before(fault, request)) is not None:
+                if fault.refuses:
+                    record.status, record.response = refused.status, {"ok": False, "error": fault.error}
+                return refused
+            response = await perform()
+            if record.performed and fault is not None and fault.cut is Cut.LOSE_ANSWER:
+                record.response = None
+                return reset(request) if lost is None else await lost()
+            record.status = response.status
+            if record.response is None:
+                record.response = {"ok": record.performed}
+            return response
+        finally:
+            record.seconds = time.perf_counter() - started
+            self._workspace.changed()
+
+    async def _before(self, fault: Fault, request: web.Request) -> web.Response | None:
         """Delay, hang, reset or refuse; None means that the request is to be performed."""
-        if fault is None:
-            return None
         if fault.delay:
             await self._wait(fault.delay)
         if fault.cut is Cut.HANG:

@@ -58,7 +58,7 @@ class SlackStandIn:
         self.events_url = events_url
         self._objects = ApiObjects(self.workspace, self.app)
         self._events = EventsApi(self.workspace, self.app, self._objects, self.deliveries)
-        self._request_faults = RequestFaults(self.faults)
+        self._request_faults = RequestFaults(self.faults, self.workspace)
         self._responses = ResponseUrls(self._events, self._request_faults)
         self._sender = PayloadSender(self._events, self.deliveries, self._responses)
         self._stack = AsyncExitStack()

@@ -5,9 +5,9 @@ Source of the limits: https://docs.slack.dev/apis/web-api/rate-limits/
 
 import json
 import math
-import time
 from collections import deque
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -18,7 +18,7 @@ from bot.sandbox.slack.methods import method_table
 from bot.sandbox.slack.methods.files_methods import Uploads
 from bot.sandbox.slack.records import Json, WebCall
 from bot.sandbox.slack.refusals import SlackError
-from bot.sandbox.slack.slack_faults import Cut, RequestFaults, reset
+from bot.sandbox.slack.slack_faults import RequestFaults
 from bot.sandbox.slack.socket_mode_server import SocketMode
 
 _POSTS = {"chat.postMessage", "chat.postEphemeral"}
@@ -79,7 +79,7 @@ class WebApi:
         self._limits = limits
         self._methods = method_table(uploads)
 
-    async def handle(self, request: web.Request) -> web.Response:
+    async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request and write it into the workspace's log."""
         method = request.match_info["method"]
         try:
@@ -88,31 +88,15 @@ class WebApi:
             return web.json_response({"ok": False, "error": "invalid_json"})
         token = _token(request, args)
         record = WebCall(method, decoded(args), self._workspace.now())
-        self._workspace.calls.append(record)
-        self._workspace.changed()
-        started = time.perf_counter()
-        response = await self._answer(request, record, token)
-        record.seconds = time.perf_counter() - started
-        self._workspace.changed()
-        return response
+        return await self._request_faults.carry_out(record, request, partial(self._answer, record, token))
 
-    async def _answer(self, request: web.Request, record: WebCall, token: str) -> web.Response:
-        fault = self._request_faults.faults.take(record.method, record.args)
-        refused = await self._request_faults.before(fault, request)
-        if refused is not None:
-            if fault is not None and fault.refuses:
-                record.status = refused.status
-                record.response = {"ok": False, "error": fault.error}
-            return refused
+    async def _answer(self, record: WebCall, token: str) -> web.Response:
         call = Call(record.method, record.args, self._workspace, self._app, self._events)
         try:
             response = self._perform(call, token)
         except SlackError as error:
             response = web.json_response(error.body())
         record.performed = True
-        if fault is not None and fault.cut is Cut.LOSE_ANSWER:
-            return reset(request)
-        record.status = response.status
         record.response = json.loads(response.text or "{}")
         response.headers["X-OAuth-Scopes"] = ",".join(sorted(self._app.scopes))
         return response

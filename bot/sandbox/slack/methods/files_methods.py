@@ -5,6 +5,7 @@ Source: https://docs.slack.dev/reference/methods/files.getUploadURLExternal/
 
 import secrets
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -16,7 +17,7 @@ from bot.sandbox.slack.records import Channel, File, Json, WebCall
 from bot.sandbox.slack.refusals import SlackError
 from bot.sandbox.slack.rules.surfaces import message_blocks
 from bot.sandbox.slack.slack_app import SlackApp
-from bot.sandbox.slack.slack_faults import Cut, RequestFaults, reset
+from bot.sandbox.slack.slack_faults import RequestFaults, reset
 from bot.sandbox.slack.workspace import SlackWorkspace
 
 
@@ -164,48 +165,45 @@ class FileServer:
         self._uploads = uploads
         self._request_faults = request_faults
 
-    async def upload(self, request: web.Request) -> web.Response:
+    async def upload(self, request: web.Request) -> web.StreamResponse:
         """Take the bytes of an announced file."""
-        record = self._log("files.upload", {"ticket": request.match_info["ticket"][:4]})
-        fault = self._request_faults.faults.take("files.upload")
-        refused = await self._request_faults.before(fault, request)
-        if refused is not None:
-            return refused
-        upload = self._uploads.by_ticket.get(request.match_info["ticket"])
-        if upload is None:
-            return self._done(record, web.Response(status=404, text="unknown upload"))
-        if request.content_type.startswith("multipart/"):
-            form = await request.post()
-            fields = [part for part in form.values() if isinstance(part, web.FileField)]
-            upload.content = b"".join(part.file.read() for part in fields)
-        else:
-            upload.content = await request.read()
-        record.performed = True
-        if fault is not None and fault.cut is Cut.LOSE_ANSWER:
-            return reset(request)
-        return self._done(record, web.Response(text=f"OK - {len(upload.content)}"))
+        ticket = request.match_info["ticket"]
+        record = WebCall("files.upload", {"ticket": ticket[:4]}, self._workspace.now())
+
+        async def take() -> web.Response:
+            upload = self._uploads.by_ticket.get(ticket)
+            if upload is None:
+                return web.Response(status=404, text="unknown upload")
+            if request.content_type.startswith("multipart/"):
+                form = await request.post()
+                fields = [part for part in form.values() if isinstance(part, web.FileField)]
+                upload.content = b"".join(part.file.read() for part in fields)
+            else:
+                upload.content = await request.read()
+            record.performed = True
+            return web.Response(text=f"OK - {len(upload.content)}")
+
+        return await self._request_faults.carry_out(record, request, take)
 
     async def download(self, request: web.Request) -> web.StreamResponse:
         """Give a file's bytes to a token that may read it, and the login page to any other."""
         file_id = request.match_info["team_and_file"].rpartition("-")[2]
-        record = self._log("files.download", {"file": file_id})
-        fault = self._request_faults.faults.take("files.download")
-        refused = await self._request_faults.before(fault, request)
-        if refused is not None:
-            return refused
-        if request.headers.get("Authorization") != f"Bearer {self._app.bot_token}" or (
-            "files:read" not in self._app.scopes
-        ):
-            return self._done(record, self._login(request))
+        record = WebCall("files.download", {"file": file_id}, self._workspace.now())
         file = self._workspace.files.get(file_id)
-        if file is None or file.deleted:
-            return self._done(record, web.Response(status=404, text="file not found"))
-        record.performed = True
-        if fault is not None and fault.cut is Cut.LOSE_ANSWER:
-            return await self._half(request, file.content)
-        headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.name, safe='')}"}
-        response = web.Response(body=file.content, content_type=file.mimetype, headers=headers)
-        return self._done(record, response)
+
+        async def give() -> web.Response:
+            if request.headers.get("Authorization") != f"Bearer {self._app.bot_token}" or (
+                "files:read" not in self._app.scopes
+            ):
+                return self._login(request)
+            if file is None or file.deleted:
+                return web.Response(status=404, text="file not found")
+            record.performed = True
+            headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.name, safe='')}"}
+            return web.Response(body=file.content, content_type=file.mimetype, headers=headers)
+
+        half = None if file is None else partial(self._half, request, file.content)
+        return await self._request_faults.carry_out(record, request, give, half)
 
     async def login(self, request: web.Request) -> web.Response:
         """Show the login page."""
@@ -222,15 +220,4 @@ class FileServer:
         await response.prepare(request)
         await response.write(content[: len(content) // 2])
         reset(request)
-        return response
-
-    def _log(self, name: str, args: dict[str, str]) -> WebCall:
-        record = WebCall(name, dict(args), self._workspace.now())
-        self._workspace.calls.append(record)
-        return record
-
-    def _done(self, record: WebCall, response: web.Response) -> web.Response:
-        record.status = response.status
-        record.response = {"ok": record.performed}
-        self._workspace.changed()
         return response
