@@ -31,6 +31,7 @@ from bot.datasets.rows.tool_parts import (
     read_part,
 )
 from bot.domain.datasets import Dialect
+from bot.domain.gs_addresses import is_in_storage
 
 __all__ = ["holds_tools_or_files", "read_tool_row"]
 
@@ -77,7 +78,7 @@ def read_tool_row(
     texts = tuple(" ".join(_shown(part) for part in content["parts"]) for content in contents)
     shown = [part[FILE_PART] for content in contents for part in content["parts"] if FILE_PART in part]
     named = tuple(dict.fromkeys(file["fileUri"] for file in shown if relative_name(file["fileUri"])))
-    stored = tuple(file["fileUri"] for file in shown if file["fileUri"].startswith("gs://"))
+    stored = tuple(file["fileUri"] for file in shown if is_in_storage(file["fileUri"]))
     return Example(joined, texts, whole=_encode(whole), files=len(shown), pictures=named, stored=stored)
 
 

@@ -16,7 +16,13 @@ from bot.domain.gs_addresses import folders, is_open
         (("gs://a",), "gs://a/tunebot/y", False),
         (("gs://a",), "gs://a/x/tunebot/y", True),
         (("gs://a",), "gs://a/x/tunebot-20261121T120000Z.db", False),
-        (("gs://a",), "https://a/b", False),
+        ((), "https://storage.googleapis.com/a/tunebot/tb-1/training.jsonl", False),
+        ((), "https://storage.cloud.google.com/a/tunebot%2Ftb-1/training.jsonl", False),
+        ((), "https://a.storage.googleapis.com/tunebot/tb-1/training.jsonl", False),
+        ((), "HTTPS://STORAGE.googleapis.com/a/tunebot/x?alt=media", False),
+        ((), "https://storage.googleapis.com/a/x/tunebot-20261121T120000Z.db?x=1", False),
+        ((), "https://storage.googleapis.com/storage/v1/b/a/o/tunebot%2Ftb-1%2Frows.jsonl?alt=media", False),
+        ((), "https://storage.googleapis.com/public/cat.png", True),
     ],
 )
 def test_only_what_is_open_and_no_copy_of_the_bots_is(

@@ -54,6 +54,8 @@ def test_a_call_its_answer_and_the_words_after_them_are_an_example() -> None:
         (("gs://bucket/open/",), "gs://bucket/opened/a.png", False),
         (("gs://bucket/open/",), "gs://bucket/open/tunebot-20261121T120000Z.db", False),
         ((), "https://example.com/a.png", True),
+        ((), "https://storage.googleapis.com/bucket/a.png", True),
+        ((), "https://storage.googleapis.com/bucket/tunebot/tb-1/a.png", False),
     ],
 )
 def test_rows_show_files_of_cloud_storage_only_where_its_folder_is_open(
