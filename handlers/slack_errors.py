@@ -82,6 +82,8 @@ BAD_MESSAGE: Final = frozenset(
         "no_text",
     }
 )
+# Slack's own word that there is no such person, or no such user group; a group that was disabled is none.
+_NOBODY: Final = frozenset({"no_such_subteam", "user_not_found"})
 # No direct messages reach this person.
 _PERSON_GONE: Final = frozenset({"cannot_dm_bot", "user_disabled", "user_not_found", "user_not_visible"})
 # Only these codes end the delivery of a message, and only if they last: see bot/domain/repeated_refusals.py. After
@@ -130,6 +132,11 @@ def refuses_streams(error: SlackApiError) -> bool:
 def reason_of(error: Exception) -> str:
     """Return what to log of one of `CALL_ERRORS`."""
     return slack_code(error) if isinstance(error, SlackApiError) else type(error).__name__
+
+
+def says_nobody(error: Exception) -> bool:
+    """Return whether this is Slack's own word that a person or a user group does not exist."""
+    return isinstance(error, SlackApiError) and slack_code(error) in _NOBODY
 
 
 def slack_status(error: SlackApiError) -> int:

@@ -152,9 +152,12 @@ class JobStarts:
                 await self.search.adopt_if_shown(job)
             raise
         if job.approval is None:
-            asked_by = Requester(job.owner, job.place, present=False)
-            if await self._approvals.reason(asked_by, checked.spec.estimate):
-                await self._recheck.check_answered(asked_by)
+            asked_by, cost = Requester(job.owner, job.place, present=False), checked.spec.estimate
+
+            async def needs_none() -> bool:
+                return not await self._approvals.reason(asked_by, cost)
+
+            if await self._recheck.is_refused(needs_none, asked_by):
                 raise Outdated("It needs an approval now, and needed none before.", "Try again asks for it.")
         return checked
 

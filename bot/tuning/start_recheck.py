@@ -4,7 +4,7 @@ later process that resumes it.
 What the bot offers, the table of prices, the budgets and the rights of the person who asked may all have changed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
 from bot.domain.jobs import TuningJob
@@ -50,19 +50,27 @@ class StartRecheck:
         that was a tuned model which is gone for them, RightsUnknown where Slack does not say so, StorageError.
         """
         asked_by = Requester(job.owner, job.place, present=False)
-        if not await self._access.may(asked_by, Deed.TUNE):
-            await self.check_answered(asked_by)
+        if await self.is_refused(lambda: self._access.may(asked_by, Deed.TUNE), asked_by):
             raise Forbidden("The person who asked for this start may not tune any more.", _DECLINE)
         for base in job.spec.sources:
             await self._check_base(asked_by, job, base)
 
-    async def check_answered(self, asked_by: Requester, *jobs: TuningJob) -> None:
-        """Raises RightsUnknown unless Slack says now what the person may do, also to these jobs; StorageError."""
-        if not await self._access.answered(asked_by, *jobs):
-            raise RightsUnknown(
-                "Slack does not say now whether the person who asked for this start may still tune.",
-                "Try again in a minute.",
-            )
+    async def is_refused(
+        self, allowed: Callable[[], Awaitable[bool]], asked_by: Requester, *jobs: TuningJob
+    ) -> bool:
+        """Return whether the person is not allowed something, also with these jobs, by Slack's own word.
+
+        Raises RightsUnknown unless Slack says now what the person may do; StorageError.
+        """
+        for _ in range(2):  # Slack may have begun to answer only after the first no.
+            if await allowed():
+                return False
+            if not await self._access.answered(asked_by, *jobs):
+                raise RightsUnknown(
+                    "Slack does not say now whether the person who asked for this start may still tune.",
+                    "Try again in a minute.",
+                )
+        return True
 
     async def check_at_turn(self, job: TuningJob) -> TuningJob:
         """Check a start that nobody allows now, right before it is sent; returns it at the prices of this moment.
@@ -87,9 +95,9 @@ class StartRecheck:
             return  # A tuned model that no job made: Google decides.
         if made_by is None:
             raise BadArgument(f"{base} is no longer offered for tuning.", _DECLINE)
-        if made_by.deleted_by or not await self._access.may_use(asked_by, made_by):
-            if not made_by.deleted_by:
-                await self.check_answered(asked_by, made_by)
+        if made_by.deleted_by or await self.is_refused(
+            lambda: self._access.may_use(asked_by, made_by), asked_by, made_by
+        ):
             raise NoSuchJob("The tuned model on which this start is based is gone for who asked.", _DECLINE)
 
     def repriced(self, job: TuningJob) -> TuningEstimate | None:

@@ -14,7 +14,7 @@ from typing import Any, Final, Generic, TypeVar
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.roles import is_group
-from handlers.slack_errors import CALL_ERRORS
+from handlers.slack_errors import CALL_ERRORS, says_nobody
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +75,8 @@ class SlackUsers:
                 answer = await self._client.users_info(user=user)
         except CALL_ERRORS as error:
             logger.warning("could not look up who %s is: %s", user, error)
+            if says_nobody(error):
+                self._unanswered.discard(user)
             return None
         found = answer.get("user")
         if not isinstance(found, dict):
@@ -133,6 +135,7 @@ class _Answers(Generic[T]):
                 answer, seconds = (await self._ask(channel), True), _KEPT_SECONDS
         except CALL_ERRORS as error:
             logger.warning("could not look up who is in %s: %s", channel, error)
+            answer = (self._unknown, says_nobody(error))
         finally:
             # Also where this request was cancelled: nobody may wait for it for ever.
             future.set_result(answer)

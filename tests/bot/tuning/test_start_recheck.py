@@ -135,6 +135,32 @@ async def test_the_silence_of_a_group_of_tuners_takes_no_right(harness: Harness)
     assert await begin_turns(bot) == ["second"]
 
 
+@pytest.mark.parametrize("right", ["tune", "start alone"])
+async def test_a_right_that_slack_confirms_between_two_questions_is_not_lost(harness: Harness, right: str) -> None:
+    class Recovering(Leaving):
+        async def is_admin(self, user: str) -> bool:
+            return user == ADA and ADA not in self.unknown
+
+        async def is_full_member(self, user: str) -> bool:
+            return True
+
+        async def is_member(self, user: str) -> bool:
+            return True
+
+        async def answers(self, user: str, places: Iterable[str]) -> bool:
+            self.unknown.clear()
+            return True
+
+    members = Recovering()
+    named = [] if right == "tune" else [RoleGrant(Role.TUNER, ADA)]
+    bot = process(harness, members=members, named_roles=named, start_alone=Role.OWNER)
+    first, second = await start(bot, "first"), await start(bot, "second")
+    await finish(harness, first)
+    members.unknown.add(ADA)
+    assert await begin_turns(bot) == ["second"]
+    assert (await harness.newest(second)).operation
+
+
 async def test_a_price_that_rose_while_a_start_waited_needs_a_persons_yes_and_a_lower_one_does_not(
     harness: Harness,
 ) -> None:

@@ -90,7 +90,8 @@ async def test_a_no_is_told_from_silence() -> None:
         assert [await at.members.answers(user, [private]) for user in (ada.id, gone)] == [True, True]
         assert not await at.members.is_member(gone), "that is Slack's own word"
         assert not await at.members.answers(ada.id, [private, "C0NOSUCH"])
-        assert not await at.members.answers(ada.id, ["S0NOSUCH"])
+        assert await at.members.answers("U0NOBODY", []), "a start of nobody must not wait for ever"
+        assert await at.members.answers(ada.id, ["S0NOSUCH"]), "a group that was deleted has no members"
     async with asked() as at:
         ada = at.slack.person("ada")
         at.slack.faults.fail("users.info", error="fatal_error", times=None)
