@@ -29,8 +29,10 @@ from bot.spending.budget_check import check_start
 
 # How long no start is sent after Google refused one because too many tunings run, which may be those of others.
 REFUSED_BACKOFF: Final = Backoff(first=30.0, longest=600.0)
-# So many that wait are checked at once; one that cannot be started now keeps its place and holds up nobody.
+# So many that wait are checked at once; one that cannot be started now keeps its place and holds up nobody, so
+# the next ones are checked where none of them can, up to the limit.
 _CHECKED: Final = 20
+_MOST_CHECKED: Final = 200
 RETRY_BACKOFF: Final = Backoff(first=2.0, longest=120.0)
 # A time between two tries counts at most as this share of the limit: a machine that slept tried nothing.
 _LARGEST_SHARE: Final = 5
@@ -175,11 +177,7 @@ class StartQueue:
             if refused is not None and self._clock.monotonic() < refused.until:
                 continue
             at_once = backend.profile.tunings_at_once
-            waiting = await self._jobs.next_turns(name, at_once, _CHECKED)
-            if not waiting:
-                continue
-            checked = await asyncio.gather(*(self._checked(job, check, changed) for job in waiting))
-            ready = {job.key: job for job in checked if job is not None}
+            ready = await self._ready(name, at_once, check, changed)
             if refused is not None:
                 ready = dict(list(ready.items())[:1])
 
@@ -190,6 +188,21 @@ class StartQueue:
             if ready:
                 changed += await self._jobs.take_turns(name, at_once, ready.keys(), step)
         return changed
+
+    async def _ready(
+        self, backend: str, at_once: int, check: CheckTurn, changed: list[TuningJob]
+    ) -> dict[str, TuningJob]:
+        """Return by key the first jobs in the queue that may start now, empty where no more may run."""
+        seen: set[str] = set()
+        while len(seen) < _MOST_CHECKED:
+            waiting = await self._jobs.next_turns(backend, at_once, len(seen) + _CHECKED)
+            waiting = [job for job in waiting if job.key not in seen]
+            checked = await asyncio.gather(*(self._checked(job, check, changed) for job in waiting))
+            ready = {job.key: job for job in checked if job is not None}
+            if ready or not waiting:
+                return ready
+            seen |= {job.key for job in waiting}
+        return {}
 
     async def _checked(self, job: TuningJob, check: CheckTurn, changed: list[TuningJob]) -> TuningJob | None:
         """Return the job as it may start; None for one that ends, and for one that cannot be judged now."""

@@ -116,6 +116,18 @@ async def test_where_slack_says_nothing_a_start_keeps_its_place_and_is_neither_s
     assert (await harness.newest(hers)).problem == ""
 
 
+async def test_many_starts_of_whom_slack_says_nothing_hold_up_nobody(harness: Harness) -> None:
+    members = Leaving()
+    bot = process(harness, members=members)
+    first = await start(bot, "first", BOB)
+    for number in range(21):
+        await start(bot, f"hers {number}")
+    await start(bot, "his", BOB)
+    members.unknown.add(ADA)
+    await finish(harness, first)
+    assert await begin_turns(bot) == ["his"]
+
+
 async def test_the_silence_of_a_group_of_tuners_takes_no_right(harness: Harness) -> None:
     members = Leaving()
     named = [RoleGrant(Role.TUNER, "S0TUNERS")]
