@@ -15,6 +15,7 @@ from bot.domain.backend_profile import BackendProfile
 from bot.domain.jobs import JobState, Snapshot, TuningJob
 from bot.domain.place import Place
 from bot.domain.roles import is_person
+from bot.errors import RetryLater
 from bot.people.job_access import known_in
 from bot.ports.clock import Clock
 from bot.ports.job_store import JobStore
@@ -55,6 +56,8 @@ logger = logging.getLogger(__name__)
 # Statuses of an agent's session: docs.slack.dev/reference/methods/agents.sessions.setStatus
 _ACTIVE: Final = "active"
 _SUSPENDED: Final = "suspended"
+# So often a message to approvers waits until Slack says who reads their channel: about a minute.
+_WAITS_FOR_WORD: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +191,11 @@ class JobNotifier:
         """
         notice, team = delivery.notice, delivery.job.place.team
         hidden = not is_person(notice.target) and await self._members.is_external(notice.target)
+        if hidden and notice.attempts < _WAITS_FOR_WORD:
+            # Slack may say it in a moment, and no later word would show the buttons.
+            if not await self._members.answers(delivery.job.owner, [notice.target]):
+                raise RetryLater("Slack does not say who reads the channel of approvers.", seconds=1.0)
+            hidden = await self._members.is_external(notice.target)
         message = (build_hidden_request if hidden else build_approval_request)(delivery.job)
         if notice.old_card:
             await self._poster.edit(notice.channel, notice.old_card, message, wait_for_pause=False)

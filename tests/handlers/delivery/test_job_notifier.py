@@ -90,6 +90,26 @@ async def test_approvers_are_told_nothing_of_a_start_where_another_company_may_r
     assert ("salaries" in f"{message.text} {message.blocks}") is (how == "ours")
 
 
+async def test_approvers_are_asked_once_slack_says_who_reads_their_channel(
+    at: SlackHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handlers.transport.slack_people._FAILURE_KEPT_SECONDS", 0.0)
+    asked_in = at.slack.add_channel("approvals", at.ada)
+    at.slack.faults.fail("conversations.info", times=2, error="internal_error")
+    await at.add("salaries", NoticeKind.CARD)
+    approval = Approval("It may cost much.", datetime.now(UTC), (asked_in.id,))
+    at.sender.start()
+    await at.jobs.change(
+        "salaries",
+        lambda job: Change(
+            replace(job, state=JobState.AWAITING_APPROVAL, approval=approval), notices=[NoticeKind.APPROVAL]
+        ),
+    )
+    await at.all_sent()
+    (message,) = [each for each in at.messages() if each.channel == asked_in.id]
+    assert "job_approve" in str(message.blocks)
+
+
 async def test_a_post_carries_the_metadata_by_which_it_is_found_again(at: SlackHarness) -> None:
     await at.add("marked")
     at.sender.start()
