@@ -20,10 +20,13 @@ import handlers
 from bot.backends.google.error_hints import hint_for
 from bot.backends.google.google_errors import sanitize
 from bot.backends.profiles import VERTEX
+from bot.datasets import DatasetChecker
+from bot.datasets.checks.personal_data import PersonalData
 from bot.datasets.rewrite.row_repair import repair_row
 from bot.datasets.rows.row_checker import RowChecker
 from bot.domain.backend_profile import DatasetLimits
 from bot.domain.chat import Answer, ModelAnswer, ModelRef
+from bot.domain.datasets import Dialect
 from bot.domain.names import check_name, did_you_mean, quoted, same_name, written_name
 from bot.errors import BotError
 from handlers.blocks.chat.answer import build_answer, build_asked_answer
@@ -260,6 +263,62 @@ def test_twice_the_turns_of_a_row_are_at_most_twice_the_work(what: str) -> None:
     assert once
     assert twice <= MOST_GROWTH * once + SOME_STEPS
     assert four_times <= MOST_GROWTH * twice + SOME_STEPS
+
+
+# What stands before the parts that repeat, the part, and what stands behind them.
+ROW_OF_TEXT = b'{"text_input": "', b'", "output": "an answer"}'
+FILES: dict[str, tuple[str, bytes, bytes, bytes]] = {
+    "addresses": ("jsonl", ROW_OF_TEXT[0], b"a@b.c ", ROW_OF_TEXT[1]),
+    "thoughts": ("jsonl", ROW_OF_TEXT[0], b"<think>", ROW_OF_TEXT[1]),
+    "calls in a text": ("jsonl", ROW_OF_TEXT[0], b"<tool_call>{}</tool_call>", ROW_OF_TEXT[1]),
+    "card numbers": ("jsonl", ROW_OF_TEXT[0], b"4111 1111 1111 1111 ", ROW_OF_TEXT[1]),
+    "dialogues": ("jsonl", b'{"chosen": "', b"\\n\\nHuman: a", b'", "rejected": "b"}'),
+    "tabs": ("jsonl", ROW_OF_TEXT[0], b"\t", ROW_OF_TEXT[1]),
+    "no UTF-8": ("jsonl", ROW_OF_TEXT[0], b"\xff", ROW_OF_TEXT[1]),
+    "line ends in a text": ("jsonl", ROW_OF_TEXT[0], b"a\n", ROW_OF_TEXT[1]),
+    "half surrogates": ("jsonl", ROW_OF_TEXT[0], b"\\ud83d", ROW_OF_TEXT[1]),
+    "quotes": ("jsonl", b'{"a":', b'"', b"}"),
+    "commas": ("jsonl", b'{"a":[1', b",", b"]}"),
+    "open brackets": ("jsonl", b"", b'{"a":[', b""),
+    "half rows": ("jsonl", b"", b'{"text_input": "a\n', b""),
+    "rows over lines": ("jsonl", b"", b"{\n}\n", b""),
+    "good and bad rows": ("jsonl", b"", b'{"prompt": "q", "completion": "a"}\n{"a":1}\n', b""),
+    "wrappers": ("jsonl", b"", b'{"row": {"prompt": "q", "completion": "a"}}\n', b""),
+    "comments": ("json", b"[", b"/* a */ {}, // b\n", b"{}]"),
+    "empty items": ("json", b"[", b"{},", b"{}]"),
+    "texts that are never closed": ("json", b"[", b'{"a": "b\n{', b"]"),
+    "quotes of cells": ("csv", b"prompt,completion\n", b'"', b""),
+    "cells that are never closed": ("csv", b"prompt,completion\n", b'"a,b\n"c,d\n', b""),
+    "columns": ("csv", b"", b"a,", b"\nb\n"),
+    "empty cells": ("csv", b"prompt,completion\n", b",", b"\n"),
+    "names again": ("csv", b"prompt,completion\n", b"prompt,completion\n", b""),
+}
+
+
+@pytest.mark.parametrize("what", FILES)
+def test_twice_the_file_is_at_most_twice_the_work(what: str) -> None:
+    ending, before, part, behind = FILES[what]
+
+    def check(times: str) -> object:
+        checker = DatasetChecker(f"rows.{ending}", DatasetLimits(takes_tools=True), Dialect.VERTEX)
+        checker.feed(before + part * int(times) + behind)
+        return checker.finish()
+
+    check("1")
+    once, twice, four_times = (steps(check, str(n)) for n in (500, 1000, 2000))
+    assert once
+    assert twice <= MOST_GROWTH * once + SOME_STEPS
+    assert four_times <= MOST_GROWTH * twice + SOME_STEPS
+
+
+@pytest.mark.parametrize("what", ["addresses", "thoughts", "dialogues"])
+def test_a_sign_that_a_line_has_already_takes_a_few_steps(what: str) -> None:
+    _, before, part, behind = FILES[what]
+    fewer, more = (
+        steps(lambda times: PersonalData().scan(before + part * int(times) + behind, 1), times)
+        for times in ("1000", "2000")
+    )
+    assert more - fewer <= 25 * 1000
 
 
 @pytest.mark.parametrize(
