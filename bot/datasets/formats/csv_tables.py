@@ -17,6 +17,8 @@ from bot.datasets.formats.encodings import not_utf8
 from bot.datasets.formats.json_lines import MAX_ROW_BYTES, PIECE_BYTES, Block
 
 _encode = msgspec.json.Encoder().encode
+# Rows that are not UTF-8 and are looked at one by one; what is said of these is said of the others in turn.
+_MOST_GUESSED = 5_000
 # Excel cuts what is longer. Source: "Excel specifications and limits", total number of characters in a cell.
 _EXCEL_CELL = 32_767
 # A quoted field with `\\"` inside of it, and text after that.
@@ -90,6 +92,8 @@ class CsvTable:
         self._first_names: frozenset[str] = frozenset()
         self._next = 1
         self.refused = False
+        self._not_utf8 = 0
+        self._guesses: list[Problem] = []
 
     def feed(self, data: bytes) -> Iterator[Block]:
         data = self._with_doubled_quotes(self._held + data)
@@ -245,8 +249,11 @@ class CsvTable:
         try:
             return _encode(dict(zip(names, record, strict=False))), None
         except UnicodeEncodeError:
-            raw = self._delimiter.join(record).encode("utf-8", "surrogateescape")
-            return b"", not_utf8(raw)
+            # A table has one encoding. Guessing it takes ten times as long as reading the row.
+            guesses, self._not_utf8 = self._guesses, self._not_utf8 + 1
+            if len(guesses) < _MOST_GUESSED:
+                guesses.append(not_utf8(self._delimiter.join(record).encode("utf-8", "surrogateescape")))
+            return b"", guesses[(self._not_utf8 - 1) % _MOST_GUESSED]
 
 
 def _last_record_end(data: bytes) -> int:
