@@ -1,4 +1,4 @@
-"""Says when a model's base retires, and which of the five notices before that is due.
+"""Says when a model's base retires, and which of the notices before that is due.
 
 A tuned model is served by its base, so it ends with it. The dates are those of the table of prices; Google may
 move them, so a sentence that names one also names the date of the table.
@@ -61,13 +61,15 @@ def base_of(job: TuningJob) -> str:
     return known or ("" if "/" in job.spec.base_model else job.spec.base_model)
 
 
-def due_notice(retires: date, today: date, told: int | None) -> int | None:
+def due_notice(retirement: Retirement, today: date, told: int | None) -> int | None:
     """Return the notice that is due, as its number of days before; None if none is, or if it was told.
 
-    Where several were missed, only the last of them is due. None is due after the day itself.
+    One more than those of TOLD_BEFORE is due on the day on which tuning on the base model closes. Where several
+    were missed, only the last of them is due. None is due after the day itself.
     """
-    left = (retires - today).days
-    passed = [days for days in TOLD_BEFORE if 0 <= left <= days]
+    left = (retirement.retires - today).days
+    closing = (retirement.retires - retirement.tuning_closes).days
+    passed = [days for days in (*TOLD_BEFORE, closing) if 0 <= left <= days]
     if not passed or (told is not None and told <= min(passed)):
         return None
     return min(passed)

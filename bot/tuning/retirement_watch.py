@@ -51,7 +51,7 @@ class RetirementWatch:
 
     def _due(self, job: TuningJob) -> int | None:
         found = retirement_of(base_of(job), self._prices)
-        return None if found is None else due_notice(found.retires, utc_day(self._clock), job.retirement_told)
+        return None if found is None else due_notice(found, utc_day(self._clock), job.retirement_told)
 
     def _tell(self, job: TuningJob, days: int) -> Change | None:
         # The row may have changed since it was read.

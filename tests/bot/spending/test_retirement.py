@@ -8,11 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.spending.price_table import read_price_table
-from bot.spending.retirement import TOLD_BEFORE, base_of, due_notice, retirement_of, retirement_sentences
+from bot.spending.retirement import (
+    TOLD_BEFORE,
+    Retirement,
+    base_of,
+    due_notice,
+    retirement_of,
+    retirement_sentences,
+)
 from tests.support.builders import ESTIMATE, job
 
 RETIRES = date(2027, 5, 19)
 PRICES = read_price_table()
+KNOWN = Retirement("gemini-3.5-flash", RETIRES, True, date(2027, 4, 19), PRICES.as_of)
+CLOSING = 30  # days before it retires
 
 
 @pytest.mark.parametrize(
@@ -24,40 +33,42 @@ PRICES = read_price_table()
         (90, 120, 90),
         (60, 90, 60),
         (31, 60, 31),
-        (14, 31, 14),
+        (30, 31, 30),
+        (29, 30, None),
+        (14, 30, 14),
         (13, 14, None),
         (0, 14, None),
         (0, None, 14),
         (-1, None, None),
         (-1, 31, None),
         # Missed notices are not made up for, the last of them is told.
-        (20, None, 31),
-        (20, 120, 31),
+        (20, None, 30),
+        (20, 120, 30),
         # A retirement that Google moved to a later day is not told again at the same distance.
         (120, 60, None),
     ],
 )
 def test_the_notice_that_is_due(left: int, told: int | None, due: int | None) -> None:
-    assert due_notice(RETIRES, RETIRES - timedelta(days=left), told) == due
+    assert due_notice(KNOWN, RETIRES - timedelta(days=left), told) == due
 
 
 @given(st.lists(st.integers(0, 200), max_size=60))
 def test_however_the_bot_is_started_and_stopped_each_notice_is_told_once_and_in_order(days: list[int]) -> None:
     told: list[int] = []
     for left in sorted(days, reverse=True):
-        due = due_notice(RETIRES, RETIRES - timedelta(days=left), told[-1] if told else None)
+        due = due_notice(KNOWN, RETIRES - timedelta(days=left), told[-1] if told else None)
         told += [] if due is None else [due]
-        assert due_notice(RETIRES, RETIRES - timedelta(days=left), told[-1] if told else None) is None or not told
+        assert due_notice(KNOWN, RETIRES - timedelta(days=left), told[-1] if told else None) is None or not told
     assert told == sorted(set(told), reverse=True)
-    assert set(told) <= set(TOLD_BEFORE)
+    assert set(told) <= {*TOLD_BEFORE, CLOSING}
 
 
-def test_a_bot_that_runs_every_day_tells_all_five() -> None:
+def test_a_bot_that_runs_every_day_tells_all_five_and_that_tuning_closes() -> None:
     told: list[int] = []
     for left in range(200, -1, -1):
-        due = due_notice(RETIRES, RETIRES - timedelta(days=left), told[-1] if told else None)
+        due = due_notice(KNOWN, RETIRES - timedelta(days=left), told[-1] if told else None)
         told += [] if due is None else [due]
-    assert told == [120, 90, 60, 31, 14]
+    assert told == [120, 90, 60, 31, CLOSING, 14]
 
 
 def test_a_sentence_names_both_dates_and_the_table() -> None:
