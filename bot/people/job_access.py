@@ -172,11 +172,9 @@ class JobAccess:
             return True
         if made.team != requester.team or not await self._roles.belongs(requester):
             return False
-        if requester.place.channel == made.channel:
-            return True
-        return requester.place.is_direct and (
-            requester.user == made.owner or await self._reads(requester, made.channel)
-        )
+        if not requester.place.is_direct and requester.place.channel != made.channel:
+            return False
+        return requester.user == made.owner or await self._reads(requester, made.channel)
 
     async def job_of(self, model: ModelRef | TunedModel | str) -> TuningJob | None:
         """Return the job that made a model, of any workspace; None for a model that no job made.

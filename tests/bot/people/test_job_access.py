@@ -329,6 +329,15 @@ async def test_a_model_of_which_the_database_knows_no_job_belongs_to_the_channel
     assert list(await access.visible_models(who, [model, STRANGE])) == ([model] if seen else []) + [STRANGE]
 
 
+@pytest.mark.parametrize(("user", "seen"), [("U0ADA", True), ("U0BOB", True), ("U0EVE", False)])
+async def test_a_form_opened_in_a_channel_shows_its_unknown_models_only_to_who_still_reads_it(
+    harness: Harness, user: str, seen: bool
+) -> None:
+    model = replace(STRANGE, origin=Origin("0123456789abcdef", TEAM, PRIVATE, "U0ADA"))
+    who = Requester(user, Place(TEAM, PRIVATE), present=False)
+    assert await access_of(harness).may_see_unknown(who, model) is seen
+
+
 async def test_a_private_model_of_another_tunebot_is_neither_asked_nor_tuned_again_by_its_name(
     harness: Harness,
 ) -> None:
