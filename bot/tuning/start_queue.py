@@ -79,8 +79,8 @@ def take_turn(job: TuningJob, checked: TuningJob, standing: Standing, now: datet
 
 
 def end_unsent(job: TuningJob, error: UserError, now: datetime) -> Change | None:
-    """End a start that may not be made any more; None for one that was sent, or waits for an approval."""
-    if not job.unsent or job.state is JobState.AWAITING_APPROVAL:
+    """End a start that may not be made any more; None for one that was sent, cancelled, or waits for approval."""
+    if not job.unsent or job.cancelled_by or job.state is JobState.AWAITING_APPROVAL:
         return None
     again = isinstance(error, Outdated)
     failure = Failure(
@@ -102,7 +102,9 @@ def step_after(error: UserError, now: datetime) -> Callable[[TuningJob], Change 
 def hold(job: TuningJob, error: UserError) -> Change | None:
     """Write why a start is not sent now; None for one that is no longer to be sent, or that says so already."""
     after = replace(job, problem=f"I do not send it to Google now. {error.message} I try it again by myself.")
-    return None if not job.unsent or after == job else Change(after, notices=(NoticeKind.CARD,))
+    return (
+        None if not job.unsent or job.cancelled_by or after == job else Change(after, notices=(NoticeKind.CARD,))
+    )
 
 
 def wait_again(job: TuningJob, error: TooManyTunings, now: datetime) -> Change | None:

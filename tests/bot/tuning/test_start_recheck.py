@@ -13,9 +13,12 @@ from bot.domain.approval import ApprovalRules
 from bot.domain.jobs import JobState, TuningJob
 from bot.domain.requests import StartRequest
 from bot.domain.roles import Role, RoleGrant
-from bot.errors import RightsUnknown
+from bot.errors import Forbidden, RightsUnknown
+from bot.ports.job_store import Change
 from bot.ports.stores import BY_BOT
 from bot.spending.price_table import read_price_table
+from bot.tuning.start_queue import step_after
+from bot.tuning.transitions import ask_to_cancel, record_create
 from handlers.assembly import UseCases
 from tests.support.harness import ADA, ASKED_BY_ADA, FILE, PLACE, TEAM, Harness, open_harness
 from tests.support.workspace_people import FullMembers, build_open_use_cases
@@ -279,3 +282,30 @@ async def test_a_turn_that_another_gave_during_the_check_is_not_given_again(harn
     assert list(await late) == []
     await asyncio.gather(*(bot.jobs.starts.submit(job) for job in taken))
     assert (await harness.newest(second)).operation
+
+
+async def test_a_try_beside_one_that_is_being_sent_neither_sends_nor_ends_the_start(harness: Harness) -> None:
+    job = await harness.accepted("twice")
+    await harness.jobs.change(job.key, lambda row: record_create(row, harness.clock.now()))
+    await process(harness).jobs.starts.submit(job)
+    seen = await harness.newest(job)
+    assert harness.creates() == 0
+    assert (seen.state, seen.failure) == (JobState.SUBMITTING, None)
+
+
+@pytest.mark.parametrize("how", ["gone", "unknown"])
+async def test_a_start_that_was_cancelled_during_its_check_is_left_to_the_search_for_it(
+    harness: Harness, how: str
+) -> None:
+    """Its row may be older than what was sent, so Google is asked before it ends."""
+    await start(process(harness), "first")
+    second = await start(process(harness), "second")
+
+    def cancel(job: TuningJob) -> Change | None:
+        return ask_to_cancel(job, ADA, harness.clock.now(), certain=False)
+
+    error = RightsUnknown("?") if how == "unknown" else Forbidden("?")
+    await harness.jobs.change(second.key, cancel)
+    after = await harness.jobs.change(second.key, step_after(error, harness.clock.now()))
+    assert after is not None
+    assert (after.state, after.problem) == (JobState.SUBMITTING, "")
