@@ -260,7 +260,8 @@ class VertexBackend(TuningBackend):
 
     async def _read_list(self, jobs: Sequence[TuningJob]) -> dict[str, Json]:
         """Return the jobs that the list contains, by key."""
-        wanted = {last_segment(job.operation): job.key for job in jobs if job.operation}
+        named = [job for job in jobs if job.operation and not is_operation(job.operation)]
+        wanted = {last_segment(job.operation): job.key for job in named}
         found: dict[str, Json] = {}
         limit = page_limit(len(jobs), _POLL_PAGES_PER_THOUSAND)
         async with aclosing(self._job_pages(limit)) as pages:

@@ -5,7 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from bot.backends.google.batching import READ_BY_NAME
 from bot.domain.jobs import JobState, TuningJob, TuningSpec
+from bot.domain.operations import Operation
 from bot.errors import AlreadyExists, GoogleUnavailable, InvalidRequest, NotFoundAtGoogle, OutcomeUnknown
 from tests.support.backend_harness import BUCKET, KEY, BackendHarness, job_of, key
 
@@ -165,3 +167,14 @@ async def test_an_end_without_a_reason_or_a_job_is_no_failure_of_the_move(vertex
         await vertex.poll_one(job)
     vertex.google.faults.list_lag = 0.0
     assert (await vertex.poll_one(job)).name == vertex.google.jobs.latest.name
+
+
+async def test_a_move_is_never_taken_for_a_job_whose_id_its_operation_has(vertex: BackendHarness) -> None:
+    vertex.google.limits.vertex_rebase_seconds = 1e9
+    others = [await vertex.create(number) for number in range(1, READ_BY_NAME + 1)]
+    job = await move(vertex)
+    other = others[0].operation.rsplit("/", 1)[1]
+    job = replace(job, operation=f"{job.operation.rsplit('/', 1)[0]}/{other}")
+    polled = (await vertex.backend.poll([*others, job]))[job.key]
+    assert isinstance(polled, Operation)
+    assert polled.name == vertex.google.jobs.latest.name
