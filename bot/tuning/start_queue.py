@@ -101,7 +101,9 @@ def step_after(error: UserError, now: datetime) -> Callable[[TuningJob], Change 
 
 def hold(job: TuningJob, error: UserError) -> Change | None:
     """Write why a start is not sent now; None for one that is no longer to be sent, or that says so already."""
-    after = replace(job, problem=f"I do not send it to Google now. {error.message} I try it again by myself.")
+    # It may stay for hours where another start got the turn, so it says when it was true.
+    words = "I did not send it to Google at my last try, and I try it again by myself."
+    after = replace(job, problem=f"{words} The reason then: {error.message}")
     return (
         None if not job.unsent or job.cancelled_by or after == job else Change(after, notices=(NoticeKind.CARD,))
     )

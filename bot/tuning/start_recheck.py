@@ -75,7 +75,8 @@ class StartRecheck:
     async def check_at_turn(self, job: TuningJob) -> TuningJob:
         """Check a start that nobody allows now, right before it is sent; returns it at the prices of this moment.
 
-        Budgets are checked where its row changes. Raises what `check_rights` raises, Outdated if a price rose.
+        Budgets are checked where its row changes. Raises what `check_rights` raises, Outdated if a price rose or
+        is not known any more.
         """
         await self.check_rights(job)
         known = job.spec.estimate
@@ -83,7 +84,10 @@ class StartRecheck:
             return job
         today = repriced(known, self._prices)
         if dearer_sentence(known, today):
-            raise Outdated("A price in my table has risen since a person said yes to this start.", _ASK_ANEW)
+            raise Outdated(
+                "A price in my table has risen or is no longer known since a person said yes to this start.",
+                _ASK_ANEW,
+            )
         return job if today == known else replace(job, spec=replace(job.spec, estimate=today))
 
     async def _check_base(self, asked_by: Requester, job: TuningJob, base: str) -> None:

@@ -112,6 +112,7 @@ async def test_where_slack_says_nothing_a_start_keeps_its_place_and_is_neither_s
     held = await harness.newest(hers)
     assert held.state is JobState.WAITING
     assert "Slack does not say now" in held.problem
+    assert "at my last try" in held.problem, "it is still read when Slack answers again and the next one runs"
     assert await harness.jobs.ahead(held) == 0
     members.unknown.clear()
     await finish(harness, his)
@@ -196,7 +197,7 @@ async def test_a_price_that_rose_while_a_start_waited_needs_a_persons_yes_and_a_
     assert ended.state is JobState.FAILED
     assert ended.failure is not None
     assert ended.failure.passing, "Try again is offered"
-    assert "A price in my table has risen" in ended.failure.message
+    assert "A price in my table has risen or is" in ended.failure.message
     assert (await harness.newest(third)).state is JobState.FAILED
     fourth, fifth = await start(bot, "fourth"), await start(bot, "fifth")
     await finish(harness, fourth)
@@ -204,6 +205,19 @@ async def test_a_price_that_rose_while_a_start_waited_needs_a_persons_yes_and_a_
     begun = (await harness.newest(fifth)).spec.estimate
     assert begun is not None
     assert begun.training_price == known / 2
+
+
+async def test_a_price_that_is_no_longer_known_is_not_called_a_risen_one(harness: Harness) -> None:
+    bot = process(harness)
+    first, second = await start(bot, "first"), await start(bot, "second")
+    await finish(harness, first)
+    table = read_price_table()
+    base = second.spec.base_model
+    unpriced = replace(table, models={**table.models, base: replace(table.models[base], training=None)})
+    assert await begin_turns(process(harness, prices=unpriced)) == []
+    ended = await harness.newest(second)
+    assert ended.failure is not None
+    assert "has risen or is no longer known" in ended.failure.message
 
 
 async def test_a_start_that_needs_an_approval_by_now_is_not_sent_without_one(harness: Harness) -> None:
