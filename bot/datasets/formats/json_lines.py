@@ -164,7 +164,8 @@ class JsonLines:
         if not self._windows and b"\r" in raw and b"\r\n" in raw:
             self._windows = True
             self._collector.add(Problem("windows-line-ends"))
-        if b"}\r{" in raw:
+        # One byte is found with memchr, which takes a twentieth of the time that three take.
+        if b"\r" in raw and b"}\r{" in raw:
             raw = raw.replace(b"}\r{", b"}\n{")  # lines of an old Mac among others
         block = Block(self._line, raw, may_join=True)
         self._line += block.count
