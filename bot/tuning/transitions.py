@@ -169,11 +169,14 @@ def not_shown(job: TuningJob, seconds: float, grace: timedelta, where: str, now:
         failure = Failure(5, "Google says that it has no such tuning job any more.", f"{where} {_KEEPS_LOOKING}")
         after = replace(job, state=JobState.LOST, failure=failure, ended_at=now, problem="", search=searched)
     else:
+        again = "If it is not there, start it again with /tune."
+        if job.spec.moved_from:
+            again = "Google does not say when it shows the job of a move: it may come later, and it is paid then."
         failure = Failure(
             0,
             "Google did not confirm the start, and says that it has no such job: as far as it shows, nothing was "
             "started.",
-            f"{where} If it is not there, start it again with /tune. {_KEEPS_LOOKING}",
+            f"{where} {again} {_KEEPS_LOOKING}",
         )
         state = JobState.CANCELLED if job.cancelled_by else JobState.FAILED
         after = replace(job, state=state, failure=failure, ended_at=now, problem="", search=searched)

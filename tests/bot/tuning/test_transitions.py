@@ -174,3 +174,15 @@ def test_losses_alone_do_not_move_a_job() -> None:
     seen = apply_operation(stuck, Operation("", JobState.RUNNING, snapshots=(Snapshot(7, 1.0),)), NOW)
     assert seen is not None
     assert seen.job.stuck_at == NOW
+
+
+@pytest.mark.parametrize("moved_from", ["", "projects/p/locations/l/models/1"])
+def test_of_a_move_without_an_answer_nobody_is_advised_to_start_it_again(moved_from: str) -> None:
+    """Google does not say when it lists the job of a move, so the first one may still be made and paid."""
+    sent = job(state=JobState.SUBMITTING, operation="", create_sent_at=NOW)
+    sent = replace(sent, spec=replace(sent.spec, moved_from=moved_from))
+    ended = not_shown(sent, HOURS.total_seconds(), HOURS, "Look into the console.", NOW)
+    assert ended is not None
+    assert ended.job.failure is not None
+    assert ("start it again with /tune" in ended.job.failure.hint) is (not moved_from)
+    assert ("it may come later" in ended.job.failure.hint) is bool(moved_from)
