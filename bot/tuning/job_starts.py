@@ -33,7 +33,7 @@ from bot.ports.notifier import NoticeKind
 from bot.ports.stores import AuditEntry
 from bot.ports.workers import Workers
 from bot.tuning.approvals import Approvals
-from bot.tuning.searches import MOST_RESUMES, StartSearch
+from bot.tuning.searches import MOST_RESUMES, Searches, StartSearch
 from bot.tuning.start_queue import StartQueue, StartRetries, step_after, wait_again
 from bot.tuning.start_recheck import StartRecheck
 from bot.tuning.training_data import refuse_cancelled, training_data
@@ -50,6 +50,7 @@ logger = logging.getLogger(__name__)
 # How long Google must say that it has no job of an unconfirmed start: its list may be minutes late.
 ADOPTION_GRACE: Final = timedelta(minutes=15)
 DOUBT_AFTER: Final = timedelta(minutes=30)  # how long the searches for a start may fail before a person is told
+HELD_FOR: Final = timedelta(days=1)  # how long a start waits for Slack to say whether it may still be made
 RETRY_FOR: Final = timedelta(minutes=15)  # how long a start is tried again after errors that pass
 
 
@@ -82,6 +83,9 @@ class JobStarts:
         self._retry_for = retry_for
         self._submitting: set[str] = set()
         self._cancelled: set[str] = set()
+        # For how many seconds Slack has not said what the person of a start may do, while it was asked.
+        self._held: dict[str, float] = {}
+        self._holding = Searches(clock, HELD_FOR)
         self.search: Final = StartSearch(backends, jobs, clock, self._change, adoption_grace, doubt_after)
         self._queue = StartQueue(backends, jobs, clock)
         self._retries = StartRetries(clock, retry_for)
@@ -116,6 +120,7 @@ class JobStarts:
     def withdraw(self, key: str) -> None:
         """Do not try a cancelled start again that was not sent; a running upload ends with its next chunk."""
         self._retries.forget(key)
+        self._release(key)
         if key in self._submitting:
             self._cancelled.add(key)
 
@@ -143,14 +148,29 @@ class JobStarts:
     async def _check_unsent(self, job: TuningJob) -> TuningJob:
         """Check a start that was accepted a while ago; returns it at the prices of this moment.
 
-        Raises what `StartRecheck.check_at_turn` raises, Outdated if it needs an approval now.
+        Raises what `StartRecheck.check_at_turn` raises, Outdated if it needs an approval now, or if Slack has not
+        said for long what the person may do: of a channel without the bot it never says that.
         """
         try:
-            checked = await self._recheck.check_at_turn(job)
+            checked = await self._checked_now(job)
         except UserError as error:
-            if not error.passing:
-                await self.search.adopt_if_shown(job)
+            if error.passing:
+                self._held[job.key] = self._held.get(job.key, 0.0) + self._holding.searched(job.key)
+                if self._held[job.key] < HELD_FOR.total_seconds():
+                    raise
+            await self.search.adopt_if_shown(job)
+            self._release(job.key)
+            if error.passing:
+                raise Outdated(
+                    "For a day Slack has not told me whether the person who asked for this start may still tune.",
+                    "Try again checks it anew. In a channel that I am in, Slack tells me who is there.",
+                ) from error
             raise
+        self._release(job.key)
+        return checked
+
+    async def _checked_now(self, job: TuningJob) -> TuningJob:
+        checked = await self._recheck.check_at_turn(job)
         if job.approval is None:
             asked_by, cost = Requester(job.owner, job.place, present=False), checked.spec.estimate
 
@@ -160,6 +180,11 @@ class JobStarts:
             if await self._recheck.is_refused(needs_none, asked_by):
                 raise Outdated("It needs an approval now, and needed none before.", "Try again asks for it.")
         return checked
+
+    def _release(self, key: str) -> None:
+        """Delete what is kept about a start that was held back."""
+        self._held.pop(key, None)
+        self._holding.forget(key)
 
     async def submit(self, job: TuningJob) -> None:
         """Start an accepted job at Google, once, unless it waits for its turn.

@@ -85,7 +85,7 @@ def end_unsent(job: TuningJob, error: UserError, now: datetime) -> Change | None
     again = isinstance(error, Outdated)
     failure = Failure(
         0,
-        f"Something changed before its start was sent, so I do not send it to Google. {error.message}",
+        f"I do not send it to Google, by a check right before its start. {error.message}",
         error.hint if again else "Somebody who may tune can start it again with /tune.",
         passing=again,
     )

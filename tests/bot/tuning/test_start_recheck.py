@@ -120,6 +120,33 @@ async def test_where_slack_says_nothing_a_start_keeps_its_place_and_is_neither_s
     assert (await harness.newest(hers)).problem == ""
 
 
+@pytest.mark.parametrize("resumed", [False, True])
+async def test_a_start_of_whom_slack_never_speaks_waits_a_day_and_not_for_ever(
+    harness: Harness, resumed: bool
+) -> None:
+    """Slack says nothing of who is in a channel without the bot."""
+    members = Leaving()
+    bot = process(harness, members=members)
+    if resumed:
+        held = await harness.accepted("interrupted")
+    else:
+        first, held = await start(bot, "first"), await start(bot, "hers")
+        await finish(harness, first)
+    members.unknown.add(ADA)
+    hours = 0
+    while not (await harness.newest(held)).state.ended and hours < 48:
+        hours += 1
+        harness.clock.advance(hours=1)
+        await (bot.jobs.starts.recover(held) if resumed else begin_turns(bot))
+    ended = await harness.newest(held)
+    assert 24 <= hours <= 26
+    assert ended.state is JobState.FAILED
+    assert ended.failure is not None
+    assert "For a day Slack has not told me" in ended.failure.message
+    assert ended.failure.passing, "Try again is offered"
+    assert harness.creates() == (0 if resumed else 1)
+
+
 async def test_many_starts_of_whom_slack_says_nothing_hold_up_nobody(harness: Harness) -> None:
     members = Leaving()
     bot = process(harness, members=members)
