@@ -39,14 +39,16 @@ class FastReader:
     def without(self, mark: bytes) -> "FastReader":
         """Return a reader that leaves rows with these bytes to `slow_reader`."""
         refused = msgspec.DecodeError("for the slow reader")
+        # Most texts have no such sign, and one byte is found ten times as fast as several.
+        sign = b"_" if b"_" in mark else mark
 
         def decode(raw: bytes) -> Any:
-            if mark in raw:
+            if sign in raw and mark in raw:
                 raise refused
             return self.decode(raw)
 
         def decode_lines(raw: bytes) -> list[Any]:
-            if mark in raw:
+            if sign in raw and mark in raw:
                 raise refused
             return self.decode_lines(raw)
 
