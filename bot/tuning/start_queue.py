@@ -100,13 +100,21 @@ def step_after(error: UserError, now: datetime) -> Callable[[TuningJob], Change 
 
 
 def hold(job: TuningJob, error: UserError) -> Change | None:
-    """Write why a start is not sent now; None for one that is no longer to be sent, or that says so already."""
+    """Let a start wait, and write why; None for one that is no longer to be sent, or that says so already.
+
+    One that an earlier process began takes its place in the queue again, so that it takes nobody's turn meanwhile.
+    """
+    if not job.unsent or job.cancelled_by or job.state is JobState.AWAITING_APPROVAL:
+        return None
     # It may stay for hours where another start got the turn, so it says when it was true.
     words = "I did not send it to Google at my last try, and I try it again by myself."
-    after = replace(job, problem=f"{words} The reason then: {error.message}")
-    return (
-        None if not job.unsent or job.cancelled_by or after == job else Change(after, notices=(NoticeKind.CARD,))
+    after = replace(
+        job,
+        state=JobState.WAITING,
+        waits_since=job.waits_since or job.created_at,
+        problem=f"{words} The reason then: {error.message}",
     )
+    return None if after == job else Change(after, notices=(NoticeKind.CARD,))
 
 
 def wait_again(job: TuningJob, error: TooManyTunings, now: datetime) -> Change | None:
@@ -215,7 +223,10 @@ class StartQueue:
         except StorageError:
             raise
         except UserError as error:
-            after = await self._jobs.change(job.key, step_after(error, self._clock.now()))
+            step = step_after(error, self._clock.now())
+            # Another check may have given it its turn meanwhile.
+            waits = JobState.WAITING
+            after = await self._jobs.change(job.key, lambda row: step(row) if row.state is waits else None)
             changed += [after] if after is not None and after != job else []
         return None
 

@@ -137,7 +137,8 @@ async def test_a_start_of_whom_slack_never_speaks_waits_a_day_and_not_for_ever(
     while not (await harness.newest(held)).state.ended and hours < 48:
         hours += 1
         harness.clock.advance(hours=1)
-        await (bot.jobs.starts.recover(held) if resumed else begin_turns(bot))
+        await bot.jobs.starts.recover(held)
+        await begin_turns(bot)
     ended = await harness.newest(held)
     assert 24 <= hours <= 26
     assert ended.state is JobState.FAILED
@@ -272,12 +273,28 @@ async def test_a_later_process_resumes_no_start_of_who_may_not_tune_any_more(har
     if how == "gone":
         assert seen.state is JobState.FAILED
         return
-    assert seen.state is JobState.SUBMITTING
+    assert seen.state is JobState.WAITING
     assert "Slack does not say now" in seen.problem
     members.unknown.clear()
-    await later.jobs.starts.recover(job)
+    assert await begin_turns(later) == ["interrupted"]
     assert (await harness.newest(job)).operation
     assert harness.creates() == 1
+
+
+async def test_an_interrupted_start_of_whom_slack_says_nothing_takes_nobodys_turn_and_keeps_its_own(
+    harness: Harness,
+) -> None:
+    interrupted = await harness.accepted("interrupted")
+    members = Leaving()
+    later = process(harness, members=members)
+    his = await start(later, "his", BOB)
+    assert his.state is JobState.WAITING
+    members.unknown.add(ADA)
+    await later.jobs.starts.recover(interrupted)
+    assert await begin_turns(later) == ["his"]
+    held = await harness.newest(interrupted)
+    third = await start(later, "third", BOB)
+    assert [await harness.jobs.ahead(job) for job in (held, third)] == [0, 1]
 
 
 async def test_no_approver_is_told_that_somebody_lost_a_right_where_slack_says_nothing(
