@@ -4,7 +4,7 @@ A comparison without a vote is deleted after `KEPT_WITHOUT_VOTE`. Its words are 
 unless the workspace stores feedback.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -36,7 +36,9 @@ class SqliteComparisons:
 
         def write(connection: Connection) -> Comparison:
             same = connection.query("SELECT 1 FROM comparisons WHERE key = ? AND text = ?", [key, question.text])
-            if next(same, None) is not None and (found := _read(connection, key)) is not None:
+            found = _read(connection, key) if next(same, None) is not None else None
+            # An edit of the message may name another model with the same question.
+            if found is not None and _models(found.sides) == _models(sides):
                 return found
             row = {
                 "key": key,
@@ -131,7 +133,7 @@ def end_comparison(connection: Connection, key: str, now: datetime, *, keep_word
         _delete(connection, row["key"])
     connection.execute("UPDATE comparisons SET finished_at = ? WHERE key = ?", [micros(now), key])
     if not keep_words:
-        _forget_words(connection, key)
+        forget_words(connection, key)
 
 
 def drop_unfinished(connection: Connection, key: str) -> None:
@@ -145,8 +147,15 @@ def forget_comparisons(connection: Connection, team: str, user: str) -> None:
     connection.execute("DELETE FROM comparison_votes WHERE team = ? AND user = ?", [team, user])
     asked = "SELECT key FROM comparisons WHERE team = ? AND user = ? AND finished_at IS NOT NULL"
     for row in list(connection.query(asked, [team, user])):
-        _forget_words(connection, row["key"])
-        connection.execute("UPDATE comparisons SET user = '' WHERE key = ?", [row["key"]])
+        forget_words(connection, row["key"])
+        forget_asker(connection, row["key"])
+
+
+def forget_finished(connection: Connection, team: str, key: str) -> None:
+    """Take the words of a comparison away whose message was deleted; one under way needs them until it ends."""
+    finished = "SELECT 1 FROM comparisons WHERE team = ? AND key = ? AND finished_at IS NOT NULL"
+    if next(connection.query(finished, [team, key]), None) is not None:
+        forget_words(connection, key)
 
 
 def _delete(connection: Connection, key: str) -> None:
@@ -155,7 +164,13 @@ def _delete(connection: Connection, key: str) -> None:
     connection.execute("DELETE FROM comparisons WHERE key = ?", [key])
 
 
-def _forget_words(connection: Connection, key: str) -> None:
+def forget_asker(connection: Connection, key: str) -> None:
+    """Take away whose comparison it is; what others voted on it still counts."""
+    connection.execute("UPDATE comparisons SET user = '' WHERE key = ?", [key])
+
+
+def forget_words(connection: Connection, key: str) -> None:
+    """Take the question and the answers away; what people voted on them still counts."""
     connection.execute("UPDATE comparisons SET text = '' WHERE key = ?", [key])
     connection.execute("UPDATE comparison_sides SET reply = NULL WHERE comparison = ?", [key])
 
@@ -167,6 +182,10 @@ def _read(connection: Connection, key: str) -> Comparison | None:
         return None
     first, second = map(_side, sides)
     return Comparison(key, read_place(row), row["user"], (first, second))
+
+
+def _models(sides: Iterable[Side]) -> set[tuple[Part, str, str]]:
+    return {(side.part, side.model.backend, side.model.endpoint) for side in sides}
 
 
 def _side(row: Row) -> Side:

@@ -48,6 +48,14 @@ def keep_answer(connection: Connection, key: str, answer: ModelAnswer, now: date
     )
 
 
+def drop_unrated(connection: Connection, team: str, key: str) -> None:
+    """Delete an answer on which nobody has voted."""
+    connection.execute(
+        "DELETE FROM rated_answers WHERE team = ? AND key = ? AND key NOT IN (SELECT answer FROM votes)",
+        [team, key],
+    )
+
+
 class SqliteFeedback:
     """The FeedbackStore of `bot.ports`."""
 

@@ -10,6 +10,8 @@ from sqlite_utils import Database as Connection
 
 from bot.domain.chat import Conversation, Question, Turn, TurnRole, as_edited, second_try
 from storage.codecs import Row, json_text
+from storage.comparisons import forget_finished
+from storage.feedback import drop_unrated
 from storage.question_rows import question_row, read_failed, read_question
 
 # A person who failed more often than this with one question has written it anew.
@@ -33,16 +35,20 @@ def change_everywhere(connection: Connection, changed: Question, edited: str) ->
         question = json_text(as_edited(read_failed(row), changed))
         statement = "UPDATE failed_questions SET edited = ?, question = ? WHERE key = ?"
         connection.execute(statement, [edited, question, row["key"]])
+    asked_anew = []
     for row in list(connection.query(f"SELECT * FROM questions WHERE {mine}", values)):  # noqa: S608
         asked = read_question(row)
-        new = question_row(replace(asked, question=as_edited(asked.question, changed)))
+        edited_question = as_edited(asked.question, changed)
+        new = question_row(replace(asked, question=edited_question))
         # An answer that came already is posted as the answer to what was asked.
         columns = ("text",) if asked.answer is not None else ("text", "named", "settings", "compare")
         connection.table("questions").update(
             row["key"], {"edited": edited} | {name: new[name] for name in columns}
         )
-    query = f"SELECT key FROM questions WHERE {mine} AND reply IS NULL"  # noqa: S608
-    return [row["key"] for row in connection.query(query, values)]
+        # Slack may deliver an edit twice, and people correct a mention: what is asked then goes on, as it is paid.
+        if asked.answer is None and edited_question != asked.question:
+            asked_anew.append(row["key"])
+    return asked_anew
 
 
 def withdraw_everywhere(connection: Connection, team: str, key: str, edited: str) -> Sequence[str]:
@@ -57,6 +63,10 @@ def withdraw_everywhere(connection: Connection, team: str, key: str, edited: str
     mine = f"team = ? AND key IN ({these}) {newest}"
     connection.execute(f"DELETE FROM failed_questions WHERE {mine}", values)  # noqa: S608
     connection.execute(f"UPDATE questions SET withdrawn = 1 WHERE {mine}", values)  # noqa: S608
+    if not edited:
+        for each in keys:
+            drop_unrated(connection, team, each)
+            forget_finished(connection, team, each)
     query = f"SELECT key FROM questions WHERE {mine} AND reply IS NULL"  # noqa: S608
     return [row["key"] for row in connection.query(query, values)]
 

@@ -23,7 +23,7 @@ from bot.ports.stores import AuditEntry
 from bot.runtime.logs import log_event
 from storage.audit_log import append_entry, first_time
 from storage.codecs import COUNT_REFUSAL, Row, answer_text, micros, moment
-from storage.comparisons import drop_unfinished, end_comparison
+from storage.comparisons import drop_unfinished, end_comparison, forget_asker
 from storage.conversations import append_turns
 from storage.database import Database
 from storage.feedback import keep_answer
@@ -145,19 +145,22 @@ class SqliteQuestions:
                     append_entry(connection, asked["team"], act, answer.model.endpoint)
             # What was sent is kept with the answer that people may vote on, and nowhere else.
             reply = answer_text(replace(answer, sent=()))
-            forgotten = False
+            forgotten = gone = False
             for row in list(connection.query("SELECT * FROM questions WHERE key = ? AND reply IS NULL", [key])):
                 forgotten = bool(row["forgotten"])
+                gone = forgotten or bool(row["withdrawn"])
                 if cost is not None:
                     add_question(connection, row["team"], row["channel"], row["user"], cost, now)
-                if row["private"] and not forgotten:
+                if row["private"] and not gone:
                     kept = private_row(read_question(row).question, reply, now)
                     connection.table("private_answers").insert(kept, replace=True)
             connection.execute("UPDATE questions SET reply = ? WHERE key = ?", [reply, key])
             forget_call(connection, key)
             if answer.sides:
-                end_comparison(connection, key, now, keep_words=bool(answer.rating_key) and not forgotten)
-            elif answer.rating_key and not forgotten:
+                end_comparison(connection, key, now, keep_words=bool(answer.rating_key) and not gone)
+                if forgotten:
+                    forget_asker(connection, key)
+            elif answer.rating_key and not gone:
                 keep_answer(connection, key, answer, now)
 
         await self._database.write(store)

@@ -169,6 +169,7 @@ def _estimate(
 
 
 def _write_repaired(directory: Path, file: Path, repairer: "Repairer", encoding: str, *, pictures: bool) -> None:
+    from bot.datasets import counted
     from bot.runtime.atomic_files import atomic_file
 
     kept_file = directory / f"{file.stem}.repaired.jsonl"
@@ -190,11 +191,11 @@ def _write_repaired(directory: Path, file: Path, repairer: "Repairer", encoding:
     if not rows.kept and not rows.rejected:
         click.echo(f"No row could be read, as the report says; {kept_file} and {rejected_file} are empty.")
         return
-    click.echo(f"{rows.kept:,} rows, {rows.repaired:,} of them repaired: {kept_file}")
+    click.echo(f"{counted(rows.kept, 'row')}, {rows.repaired:,} of them repaired: {kept_file}")
     if rows.masked:
-        click.echo(f"Private values were replaced by placeholders in {rows.masked:,} rows.")
+        click.echo(f"Private values were replaced by placeholders in {counted(rows.masked, 'row')}.")
     if rows.cut_turns:
-        click.echo(f"{rows.cut_turns:,} turns without an answer were cut off these rows.")
-    click.echo(f"{rows.rejected:,} rows left out, with reasons: {rejected_file}")
+        click.echo(f"Cut off these rows: {counted(rows.cut_turns, 'turn')} without an answer.")
+    click.echo(f"{counted(rows.rejected, 'row')} left out, with reasons: {rejected_file}")
     if pictures:
         click.echo(pictures_stay(kept_file))

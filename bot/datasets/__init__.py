@@ -9,7 +9,7 @@ from bot.datasets.checks.checker import DatasetChecker
 from bot.datasets.checks.whole_file import validation_limit
 from bot.datasets.findings.findings import Finding, Severity
 from bot.datasets.findings.report import OUT_OF_TIME, DatasetReport, Histogram, Preview
-from bot.datasets.findings.report_text import report_text, warnings_text
+from bot.datasets.findings.report_text import counted, report_text, warnings_text
 from bot.datasets.findings.task_kinds import Task
 from bot.datasets.formats.pictures import PICTURE_NAMES, Picture
 from bot.datasets.formats.zip_unpacker import stored_header
@@ -54,6 +54,7 @@ __all__ = [
     "check",
     "convert",
     "correction_rows",
+    "counted",
     "encode",
     "format_mapping",
     "guess_mapping",

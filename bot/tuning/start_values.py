@@ -242,7 +242,7 @@ def held_out_of(report: DatasetReport, share: float, profile: BackendProfile) ->
     held_out = report.held_out(share)
     if not 0 < held_out < report.examples:
         raise BadArgument(
-            f"Holding out {share:.4g} of {report.examples:,} examples leaves one side empty.",
+            f"Holding out {share:.4g} of the examples, {report.examples:,} in all, leaves one side empty.",
             "Take a larger file, or tune without validation.",
             field="validation_share",
         )

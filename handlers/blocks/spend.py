@@ -65,7 +65,7 @@ def _questions(report: MonthReport) -> str:
     cost = about_text(sum_of(*(each.usd for each in report.questions)))
     counted = f"{cost} for {count(number - unknown, 'question')}" if number > unknown else ""
     rest = f"{count(unknown, 'question')} of unknown price not counted" if unknown else ""
-    tokens = f"{sent:,} tokens sent and {written:,} written"
+    tokens = f"{count(sent, 'token')} sent and {written:,} written"
     return f"*Questions*: {'; '.join(filter(None, [counted, rest]))} ({tokens})."
 
 

@@ -102,6 +102,26 @@ async def test_an_export_of_the_same_rows_has_the_same_version(feedback: SqliteF
     assert await feedback.export_version(OTHER_TEAM, MODEL, "U0ADA", "b") == 1
 
 
+async def test_a_deleted_question_is_kept_only_for_a_vote(
+    feedback: SqliteFeedback, questions: SqliteQuestions
+) -> None:
+    for key in ("early", "answered", "voted", "other"):
+        await questions.add(Question(key, PLACE, "U0ADA", "secret"))
+    await questions.withdraw(TEAM, "early")
+    for key in ("early", "answered", "voted", "other"):
+        sent = (Turn(TurnRole.USER, "secret"),)
+        await questions.store_answer(key, ModelAnswer(MODEL, Answer("eight"), sent=sent, rating_key=key))
+    await feedback.vote(await kept(feedback, "voted"), "U0BOB", Vote.UP)
+    for key in ("answered", "voted"):
+        await questions.withdraw(OTHER_TEAM, key)
+        assert await feedback.answer(TEAM, key)
+        await questions.withdraw(TEAM, key, "1700.2")
+        assert await feedback.answer(TEAM, key), "it was edited, and the answer is to what was asked"
+        await questions.withdraw(TEAM, key)
+    found = [await feedback.answer(TEAM, key) for key in ("early", "answered", "voted", "other")]
+    assert [each is not None for each in found] == [False, False, True, True]
+
+
 async def test_nothing_of_a_forgotten_person_is_left(
     feedback: SqliteFeedback, questions: SqliteQuestions, database: Database
 ) -> None:

@@ -54,7 +54,7 @@ def _head(report: DatasetReport) -> str:
     if report.mapping:
         dialect += f" ({format_mapping(report.mapping)})"
     facts = [
-        ("File", f"{report.name}, {report.size:,} bytes"),
+        ("File", f"{report.name}, {counted(report.size, 'byte')}"),
         ("SHA-256", report.sha256),
         ("Dialect", dialect),
         ("Rows", f"{report.rows:,}, of which {report.examples:,} can be tuned on"),
@@ -120,7 +120,7 @@ def _conclusion(report: DatasetReport, command: str, *, asks: bool) -> str:
     if report.ok and asks:
         return "Not yet: answer the question first."
     if report.ok:
-        return f"Fine: {_examples(report.examples)} can be tuned on."
+        return f"Fine: {counted(report.examples, 'example')} can be tuned on."
     bad = report.rows - report.examples
     if bad and report.examples:
         text = f"Not yet: {bad:,} of {report.rows:,} rows must be put right or taken out."
@@ -132,5 +132,6 @@ def _conclusion(report: DatasetReport, command: str, *, asks: bool) -> str:
     return f"{text}\nThis writes the rows that can be kept, and the others with reasons: {repair}"
 
 
-def _examples(number: int) -> str:
-    return "1 example" if number == 1 else f"{number:,} examples"
+def counted(number: int, noun: str) -> str:
+    """Return `1 row`, `1,234 rows`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -170,6 +170,16 @@ def with_try_again(message: Message, key: str, *, failed: bool = False) -> Messa
     return Message(message.text, (*message.blocks, row), message.whole)
 
 
+def left_out_note(answered: ModelAnswer) -> str:
+    """Return which of the channel's settings were not sent, empty where there is none to tell of."""
+    if not answered.left_out:
+        return ""
+    unused = listed(label_of(name) for name in answered.left_out)
+    which = code(answered.model.name, 128) if answered.sides else "this model"
+    pronoun = "it" if len(answered.left_out) == 1 else "them"
+    return f"Set here but not sent, because {which} does not take {pronoun}: {unused}."
+
+
 def with_share(message: Message, key: str) -> Message:
     """Return a private answer with a button that posts the answer to the question of this key in the channel."""
     share = button("Share", SHARE_ACTION, key, label="Post this answer in the channel for everybody")
@@ -232,9 +242,7 @@ def _messages(
         notes.append("This model takes no earlier messages: it saw only the last question.")
     if answered.history_cut:
         notes.append("This thread is longer than the model takes: it saw only the newest messages of it.")
-    if answered.left_out:
-        unused = listed(label_of(name) for name in answered.left_out)
-        notes.append(f"Set here but not sent, because this model does not take it: {unused}.")
+    notes.append(left_out_note(answered))
     notes += [escape_line(answered.note, 600), after]
     closing = "\n".join(note for note in notes if note)
     messages = []

@@ -9,7 +9,14 @@ from typing import Final
 from bot.domain.chat import ModelAnswer
 from bot.domain.comparison import Comparison, ComparisonSum, Part, Preference, Side
 from bot.errors import Outdated
-from handlers.blocks.chat.answer import PIECE, answer_note, quoted_question, settings_note, text_pieces
+from handlers.blocks.chat.answer import (
+    PIECE,
+    answer_note,
+    left_out_note,
+    quoted_question,
+    settings_note,
+    text_pieces,
+)
 from handlers.blocks.elements import actions, button, context, section
 from handlers.blocks.formatting import count
 from handlers.blocks.message import Block, Message, clip, code, compose, escape_line, markdown_as_text, mention
@@ -93,7 +100,7 @@ def _closing(answered: ModelAnswer, *, goes_on: bool) -> str:
     blind = "Vote, and I tell you alone which model wrote which."
     how = blind if answered.compared else "There is nothing to vote on."
     more = f" Replies go to {code(answered.model.name, 128)}." if goes_on else ""
-    return "\n".join(filter(None, [how + more, escape_line(answered.note, 600)]))
+    return "\n".join(filter(None, [how + more, left_out_note(answered), escape_line(answered.note, 600)]))
 
 
 def _buttons(key: str) -> Block:

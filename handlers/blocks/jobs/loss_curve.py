@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bot.domain.jobs import Snapshot
 from handlers.blocks.elements import section
-from handlers.blocks.formatting import loss, percent
+from handlers.blocks.formatting import count, loss, percent
 from handlers.blocks.message import CHART, Block
 
 POINTS = 20  # Slack's limit for one series
@@ -196,8 +196,8 @@ def _correct_text(correct: float | None, predictions: int | None) -> str:
     """Return `81% of 1,024 predictions were correct`; empty where Google measured nothing."""
     if _finite(correct) is None or correct is None:
         return ""
-    of = f"{predictions:,} predictions" if predictions else "the predictions"
-    return f"{percent(100 * correct)} of {of} were correct"
+    of = count(predictions, "prediction") if predictions else "the predictions"
+    return f"{percent(100 * correct)} of {of} {'was' if predictions == 1 else 'were'} correct"
 
 
 def _direction(first: float, last: float) -> str:

@@ -221,8 +221,9 @@ def data_lines(stats: DataStats, rows: int) -> list[str]:
     lines = []
     if stats.dropped:
         why = "; ".join(escape_line(reason, 200) for reason in stats.dropped_reasons[:3])
-        whole = f" of {max(rows, stats.dropped):,}" if rows else ""
-        lines.append(sentence(f"Google left out {stats.dropped:,}{whole} rows" + (f": {why}" if why else "")))
+        whole = count(max(rows, stats.dropped), "row")
+        left_out = f"{stats.dropped:,} of {whole}" if rows else count(stats.dropped, "row")
+        lines.append(sentence(f"Google left out {left_out}" + (f": {why}" if why else "")))
     if stats.truncated:
         verb = "was" if stats.truncated == 1 else "were"
         lines.append(f"{count(stats.truncated, 'row')} {verb} too long, and Google cut the end off.")

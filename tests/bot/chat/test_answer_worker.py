@@ -339,6 +339,18 @@ async def test_a_message_that_is_edited_while_its_answer_is_posted_stands_so_in_
     assert asked_of_google(harness) == 1
 
 
+async def test_an_edit_that_asks_the_same_ends_no_answer_that_is_paid(
+    harness: Harness, asking: AnswerWorker, model: ModelRef
+) -> None:
+    assert await asking.add(SEVEN)
+    changed = harness.stores.questions.change
+    assert await changed(SEVEN, "1700.5") == [], "only the mention of the bot was moved"
+    edited = replace(SEVEN, text="ninety nine", settings=GenerationSettings(stop_sequences=("a",)))
+    assert await changed(edited, "1700.6") == [SEVEN.key]
+    assert await changed(edited, "1700.6") == [], "Slack delivered it twice"
+    assert await changed(replace(edited, compare="base"), "1700.7") == [SEVEN.key]
+
+
 @pytest.mark.parametrize("is_answered", [True, False])
 async def test_a_message_that_is_deleted_between_two_processes_is_neither_asked_nor_kept(
     harness: Harness, asking: AnswerWorker, model: ModelRef, is_answered: bool

@@ -256,6 +256,34 @@ async def test_two_tuned_models_are_compared_and_the_words_stay_only_with_feedba
     assert (total.other, total.better) == (model, 1), "another person's vote still counts"
 
 
+async def test_a_deleted_question_leaves_no_words_and_a_forgotten_person_no_name(
+    harness: Harness, model: ModelRef
+) -> None:
+    await harness.stores.feedback.set_switch(PLACE.team, ADA, on=True)
+    asking, comparisons = worker(harness)
+    await ask(asking, ComparedAnswers(), question(model))
+    assert await words(harness) == ["seven"]
+    await asking.withdraw(PLACE.team, KEY)
+    assert await words(harness) == []
+    assert await comparisons.vote(Requester("U-grace", PLACE), KEY, Preference.B), "it may be voted on"
+
+    early = replace(question(model), key="command:6")
+    opened = await asking.add(early)
+    assert opened is not None
+    await harness.stores.erasure.forget(Requester(ADA, PLACE), ADA)
+    await asking.process(opened, ComparedAnswers())
+    left = await harness.database.run(lambda db: list(db.query("SELECT user, text FROM comparisons")))
+    assert left == [{"user": "", "text": ""}] * 2
+
+
+async def test_an_edit_that_names_another_model_compares_with_that_one(harness: Harness, model: ModelRef) -> None:
+    await harness.answering("newest")
+    _, comparisons = worker(harness)
+    await comparisons.begin(question(model), model)
+    changed = await comparisons.begin(question(model, "newest"), model)
+    assert [side.model.name for side in changed.comparison.sides] == ["counter", "newest"]
+
+
 async def words(harness: Harness) -> list[str]:
     """What is kept of questions in comparisons, with both answers."""
     query = """

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from bot.backends import PROFILES
 from bot.cli import cli
+from bot.datasets import counted
 from bot.domain.datasets import Dialect
 from tests.support.data_files import DATA
 from tests.support.dataset_builders import check_bytes, rows_of
@@ -36,7 +37,7 @@ def test_check_repair_and_convert_give_what_is_right(name: str, backend: str, tm
     kept = len(kept_file.read_text().splitlines())
     left_out = sum(row.get("rows", 1) for row in rows_of(rejected_file.read_bytes()))
     assert (kept, kept + left_out) == (right.kept, right.rows)
-    assert f"{left_out:,} rows left out" in repaired.stdout or not right.rows
+    assert f"{counted(left_out, 'row')} left out" in repaired.stdout or not right.rows
     profile = PROFILES[backend]
     again = check_bytes(kept_file.read_bytes(), profile.limits, profile.dialect)
     assert again.examples == again.rows == kept

@@ -1,6 +1,7 @@
 """Two answers under each other, with nothing that says which model wrote which before a vote."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -49,6 +50,13 @@ def test_a_side_that_failed_says_why_and_then_there_is_nothing_to_vote_on() -> N
     check_message(message)
     assert "*A:* `gemini-3.5-flash`\nNo answer: Google has no &lt;such&gt; model.\n*B:* `capitals`" in message.text
     assert message.text.endswith("There is nothing to vote on. Replies go to `capitals`.")
+
+
+def test_what_is_set_but_not_sent_is_said_of_two_answers_too() -> None:
+    (message,) = build_comparison(replace(compared("Lyon", "Paris"), left_out=("temperature", "top_p")))
+    check_message(message)
+    said = "Set here but not sent, because `capitals` does not take them: temperature and top-p."
+    assert said in message.text
 
 
 def test_private_answers_promise_no_replies() -> None:

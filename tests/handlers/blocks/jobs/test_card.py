@@ -11,6 +11,7 @@ from bot.domain.backend_profile import BackendProfile
 from bot.domain.jobs import DataStats, Failure, Hyperparameters, JobState, Search, Snapshot, TuningJob
 from handlers.blocks.jobs.card import build_card
 from handlers.blocks.jobs.loss_curve import LossCurve, sample
+from handlers.blocks.jobs.wording import data_lines
 from handlers.blocks.message import Message
 from tests.support.block_checks import check_message
 from tests.support.block_samples import GEMINI, NOW, VERTEX, a_job, done
@@ -248,6 +249,11 @@ def test_rows_that_google_left_out_are_said_plainly() -> None:
     )
     assert block(message, "job_outcome")["text"]["text"] == said
     assert said.replace("\n", " ") in message.text
+
+
+@pytest.mark.parametrize(("rows", "said"), [(1, "1 of 1 row"), (0, "1 row"), (2, "1 of 2 rows")])
+def test_one_row_that_google_left_out_is_one_row(rows: int, said: str) -> None:
+    assert data_lines(DataStats(dropped=1), rows) == [f"Google left out {said}."]
 
 
 def test_who_cancelled_is_named() -> None:
