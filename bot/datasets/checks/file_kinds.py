@@ -40,7 +40,12 @@ _WIDE = (
     (re.compile(rb"[^\0]\0[^\0]\0"), "utf-16-le", "UTF-16"),
     (re.compile(rb"\0[^\0]\0[^\0]"), "utf-16-be", "UTF-16"),
 )
-_SQL_BEGIN = re.compile(rb"(?i)\s*+(?:--|/\*|create |insert |drop |set |begin\b|use )")
+# A table may begin with such a word and hold SQL in its cells: `Create a query for,Answer`.
+_SQL_BEGIN = re.compile(
+    rb"(?i)\s*+(?:--|/\*|create (?:table|database|schema|type|extension|sequence)\b|insert into\b"
+    rb"|drop (?:table|database|schema|view)\b|set (?:names\b|[@\w.]+ *+=|[@\w.]+ to\b)|pragma \w"
+    rb"|begin(?: transaction)?;|use [`\"\[]?\w+[`\"\]]?;)"
+)
 _SQL = re.compile(rb"(?im)^(?:create table |insert into |copy \S{1,200} ?\()")
 # Texts of other programs, by how they begin.
 _TEXTS = (

@@ -20,7 +20,7 @@ _LONGEST_NAME = 60
 _COMPARED = 200
 _PLACE = re.compile(r"column[1-9][0-9]?")
 _WORD, _DIGIT = re.compile(r"[^\W\d_]{2}"), re.compile(r"\d")
-_NUMBER = re.compile(r"[0-9/.:, +-]{1,40}+(?:[AaPp][Mm])?(?: [A-Z]{2,4}[+-]?[0-9]{0,2})?")
+_NUMBER = re.compile(r"(?=[^0-9]{0,40}[0-9])[0-9/.:, +-]{1,40}+(?:[AaPp][Mm])?(?: [A-Z]{2,4}[+-]?[0-9]{0,2})?")
 _SENTENCE_ENDS = (".", "?", "!", "。", "？", "！", "…")
 
 

@@ -18,6 +18,7 @@ EARLY_ENDS = frozenset(
     {"length", "content_filter", "max_tokens", "safety", "recitation", "blocklist", "prohibited_content", "spii"}
     | {"other", "language", "malformed_function_call", "incomplete", "failed", "cancelled"}
 )
+_ANSWERING = ("assistant", "model", "ai")
 _ANSWERS = (("contents", "candidates", "content", "model"), ("messages", "choices", "message", "assistant"))
 
 
@@ -55,7 +56,14 @@ def _responses(whole: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def _answered(row: Mapping[str, Any], response: Mapping[str, Any]) -> Mapping[str, Any] | None:
     output, asked = response.get("output"), row.get("messages")
-    if isinstance(asked, list) and asked and isinstance(output, list) and output and all(map(is_item, output)):
+    if (
+        isinstance(asked, list)
+        and asked
+        and not _is_answer(asked[-1])
+        and isinstance(output, list)
+        and output
+        and all(map(is_item, output))
+    ):
         problems: list[Problem] = []
         added = messages_of_items(output, problems, "output", {})
         # What OpenAI itself searched or ran is no part that Google knows, so the row is no example with it.
@@ -67,6 +75,11 @@ def _answered(row: Mapping[str, Any], response: Mapping[str, Any]) -> Mapping[st
         if not isinstance(turns, list) or not turns or not isinstance(said, list) or not said:
             continue
         answer, last = said[0].get(inner) if isinstance(said[0], dict) else None, turns[-1]
-        if isinstance(answer, dict) and isinstance(last, dict) and last.get("role") != role:
+        if isinstance(answer, dict) and isinstance(last, dict) and not _is_answer(last):
             return {**row, key: [*turns, {"role": role, **answer}]}
     return None
+
+
+def _is_answer(turn: Any) -> bool:
+    """Return whether a turn is an answer already: what stands beside it is the same once more, or another one."""
+    return isinstance(turn, dict) and turn.get("role", turn.get("type")) in _ANSWERING

@@ -83,6 +83,11 @@ _PAIRS_OF_TURNS = (("human", "assistant"), ("user", "assistant"), ("input", "out
 # How texts of Anthropic's HH-RLHF mark their turns.
 _MARK_OF_TURN = re.compile(r"(?:\A|\n\n)(Human|Assistant):[ \n]?")
 
+# Beside these a list of texts is what is summed up, asked about or labelled, or questions alone, as in MT-Bench.
+_BESIDE_TEXTS = frozenset(
+    {"summary", "label", "intent", "question", "query", "answer", "response", "output", "target", "completion"}
+    | {"reference", "question_id"}
+)
 # A text that names its speaker is not said by turns.
 _SPEAKER = re.compile(r"\s{0,3}(?:user|human|customer|assistant|bot|ai|agent|model|system) ?:", re.IGNORECASE)
 
@@ -163,7 +168,9 @@ def turns_key(row: Mapping[str, Any]) -> str:
             continue
         if key.lower() == "data" and not all(map(is_about_row, row.keys() - {key})):
             continue  # beside other texts it may be a list of anything
-        if _is_dialogue(value) or (key.lower() != "data" and holds_turns(value)):
+        if key.lower() != "data" and holds_turns(value):
+            return key
+        if _is_dialogue(value) and _BESIDE_TEXTS.isdisjoint(map(str.lower, row)):
             return key
     return ""
 

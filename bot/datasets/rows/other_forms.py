@@ -11,24 +11,30 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from bot.datasets.findings.collector import Problem
+from bot.datasets.rows.column_mapping import holds_known_pair
+from bot.datasets.rows.examples import PAIRS
 from bot.datasets.rows.json_values import describe, says_nothing, text_of
 
 # Keys whose row is read as it stands.
 _KNOWN = frozenset({"messages", "contents", "conversations", "conversation", "preferred_output"})
+_WHOLE = ({"chosen", "rejected"}, {"instruction", "output"}, *map(set, PAIRS.values()))
 # Names of the answer that is preferred and of the other one.
 _PREFERRED = (
     ("chosen_response", "rejected_response"),
     ("chosen_answer", "rejected_answer"),
     ("response_chosen", "response_rejected"),
     ("preferred_response", "rejected_response"),
+    ("y_w", "y_l"),
+    ("response_j", "response_k"),
+)
+# Names that say so only where the row has no other answer: beside one they may be counts or remarks.
+_MAYBE_PREFERRED = (
     ("preferred", "rejected"),
     ("preferred", "dispreferred"),
     ("accepted", "rejected"),
     ("winner", "loser"),
     ("win", "lose"),
     ("better", "worse"),
-    ("y_w", "y_l"),
-    ("response_j", "response_k"),
 )
 # Names of two answers of which another key says which one is preferred.
 _COMPARED = (
@@ -64,7 +70,12 @@ _SMALL = frozenset(
     {*_TURNS, "role", "content", "from", "value", "parts", "text", "prompt", "question", "instruction", "system"}
 )
 _CAPITALS = frozenset(way(name) for name in _TURNS for way in (str.capitalize, str.upper))
-_ANSWERS = frozenset().union(*_PREFERRED, *_COMPARED)
+_ANSWERS = frozenset().union(*_PREFERRED, *_MAYBE_PREFERRED, *_COMPARED)
+# How a key says which of two answers is meant: by its last word, alone or after one of these.
+_SAID = re.compile(
+    r"(?:(?:model|response|answer|completion|output|assistant|option|choice|chatbot|candidate|human_ref)[_ -]?)?"
+    r"([a-z0-9])"
+)
 _HINTS = _ANSWERS | {"input", "items"} | _CAPITALS
 # The fields of a response, or of its request, that are no part of the conversation.
 _SETTINGS = frozenset(
@@ -138,7 +149,8 @@ def _langchain_message(message: dict[str, Any]) -> dict[str, Any]:
 
 def in_known_form(row: Mapping[str, Any]) -> KnownForm | None:
     """Return a row of another form in one that the readers know, or None where it is no such row."""
-    if row.keys().isdisjoint(_HINTS) or not row.keys().isdisjoint(_KNOWN) or row.keys() >= {"chosen", "rejected"}:
+    keys = row.keys()
+    if keys.isdisjoint(_HINTS) or not keys.isdisjoint(_KNOWN) or any(keys >= pair for pair in _WHOLE):
         return None
     return _response(row) or _two_answers(row) or _in_small_letters(row)
 
@@ -234,6 +246,11 @@ def _two_answers(row: Mapping[str, Any]) -> KnownForm | None:
     for better, worse in _PREFERRED:
         if _is_answer(row.get(better)) and _is_answer(row.get(worse)):
             return _as_chosen(row, asked, better, worse)
+    if holds_known_pair({key: value for key, value in row.items() if key not in _ANSWERS and key not in _WHICH}):
+        return None
+    for better, worse in _MAYBE_PREFERRED:
+        if _is_answer(row.get(better)) and _is_answer(row.get(worse)):
+            return _as_chosen(row, asked, better, worse)
     for one, other in _COMPARED if asked else ():
         if not (_is_answer(row.get(one)) and _is_answer(row.get(other))):
             continue
@@ -241,9 +258,8 @@ def _two_answers(row: Mapping[str, Any]) -> KnownForm | None:
         if not which:
             found = Problem("not-compared", value=f"{one} and {other}")
             return _as_chosen(row, asked, one, other, found)
-        names = [_short(one), _short(other)]
-        said = _OF_SHP.get(row[which]) if one == "human_ref_A" and not isinstance(row[which], str) else row[which]
-        if (said := _short(said)) not in names:
+        said = _said(row[which], of_shp=one == "human_ref_A")
+        if said not in (names := [one[-1].lower(), other[-1].lower()]):
             found = Problem("neither-preferred", which, describe(row[which]), detail=f"{one} nor {other}")
             return _as_chosen(row, asked, one, other, found, which)
         better, worse = (one, other) if said == names[0] else (other, one)
@@ -251,10 +267,13 @@ def _two_answers(row: Mapping[str, Any]) -> KnownForm | None:
     return None
 
 
-def _short(name: Any) -> str:
-    """Return what tells one of two answers from the other: the last word of its name, without capitals."""
-    name = int(name) if isinstance(name, float) and name.is_integer() else name
-    return re.split(r"[_ -]|(?<=[a-z])(?=\d)", str(name).strip().lower())[-1]
+def _said(value: Any, *, of_shp: bool) -> str:
+    """Return what tells one of two answers from the other in the value that names one of them, or an empty text."""
+    value = int(value) if isinstance(value, float) and value.is_integer() else value
+    if of_shp and isinstance(value, int):
+        return _OF_SHP.get(value, "")
+    found = _SAID.fullmatch(str(value).strip().lower()) if isinstance(value, int | str) else None
+    return found.group(1) if found is not None else ""
 
 
 def _is_answer(value: Any) -> bool:

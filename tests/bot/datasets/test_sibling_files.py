@@ -57,6 +57,7 @@ def found(report: DatasetReport) -> list[str]:
             "SQL",
         ),
         (b"INSERT INTO qa (prompt, completion) VALUES ('a','b');\n" * 3, "a.csv", "SQL"),
+        (b"PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\nCREATE TABLE qa (q text);\n", "a.sql", "SQL"),
         (b"/*!40101 SET a */;\nCREATE TABLE `qa` (q text);\n", "a.txt", "SQL"),
         (b"From ada@example.org Thu Jan  2 10:00:00 2025\nSubject: Tide\n\nHello\n", "a.mbox", "a mailbox"),
         (b"WEBVTT\n\n00:00.000 --> 00:05.000\nHello\n", "a.vtt", "subtitles"),
@@ -70,6 +71,19 @@ def test_what_is_no_training_file_is_named(data: bytes, name: str, what: str) ->
     report = check(data, name)
     assert found(report) == ["not-a-text-file"]
     assert what in report.findings[0].message
+
+
+@pytest.mark.parametrize("name", ["Create a query for", "Use case", "Set of data", "Drop-down text"])
+def test_a_table_whose_cells_hold_sql_is_no_dump(name: str) -> None:
+    cells = "".join(f'{asked(i)},"SELECT {i}\nINSERT INTO qa VALUES ({i})"\n' for i in range(6))
+    report = check(f"{name},Query\n{cells}".encode(), "a.csv", FieldMapping(name, "Query"))
+    assert (report.rows, report.examples) == (6, 6)
+
+
+def test_dashes_below_a_word_make_no_names_of_a_row() -> None:
+    cells = "".join(f"{asked(i)},{said(i)},-\n" for i in range(6))
+    report = check(f"Is it open?,It is.,urgent\n{cells}".encode(), "a.csv")
+    assert (report.rows, "no-column-names" in found(report)) == (7, True)
 
 
 def test_only_an_error_in_xml_is_called_the_error_of_a_server() -> None:

@@ -172,3 +172,87 @@ def test_a_history_is_read_in_each_form_that_programs_write(history: Any) -> Non
     texts, problems = found({"prompt": ASKED, "completion": SAID, "history": history})
     assert texts == ("Hi", "Hello", ASKED, SAID)
     assert problems == ([("json-in-text", "history")] if isinstance(history, str) else [])
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"win": "3", "lose": "1"},
+        {"accepted": "5", "rejected": "3"},
+        {"better": "yes", "worse": "no"},
+        {"output_1": "x", "output_2": "y", "preference": 2},
+        {"items": [PERSON, message()]},
+        {"Messages": [PERSON, {"role": "assistant", "content": "Never."}]},
+    ],
+)
+@pytest.mark.parametrize("pair", [("prompt", "completion"), ("instruction", "output"), ("text_input", "output")])
+def test_a_row_with_a_question_and_its_answer_is_read_by_them(
+    pair: tuple[str, str], beside: dict[str, Any]
+) -> None:
+    texts, problems = found({pair[0]: ASKED, pair[1]: SAID, **beside})
+    assert texts == (ASKED, SAID)
+    assert {rule for rule, _ in problems} <= {"keys-left-out", "preferred-only"}
+
+
+@pytest.mark.parametrize(
+    "beside", [{"better": "yes", "worse": "no"}, {"response_1": "x", "response_2": "y", "choice": 1}]
+)
+def test_known_names_of_a_pair_are_asked_about_also_beside_two_other_texts(beside: dict[str, Any]) -> None:
+    parsed = parse_row(jsonl({"question": ASKED, "answer": SAID, **beside}).strip())
+    assert (parsed.dialect, parsed.example) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("said", "preferred"),
+    [
+        *(("a", "x"), ("B", "y"), ("model_a", "x"), ("response b", "y"), ("Response-B", "y")),
+        *(
+            ("tie a", ""),
+            ("neither response_b", ""),
+            ("not b", ""),
+            ("a_and_b", ""),
+            ("-b", ""),
+            ([1], ""),
+            ({}, ""),
+        ),
+    ],
+)
+def test_only_a_word_that_names_one_answer_prefers_it(said: Any, preferred: str) -> None:
+    row = {"prompt": ASKED, "response_a": "x", "response_b": "y", "winner": said}
+    texts, problems = found(row)
+    assert (problems, texts[1]) == (([], preferred) if preferred else ([("neither-preferred", "winner")], "x"))
+
+
+@pytest.mark.parametrize("said", [[1], {"a": 1}, None, True, "first"])
+def test_a_label_of_another_type_prefers_neither_answer(said: Any) -> None:
+    row = {"history": ASKED, "human_ref_A": "x", "human_ref_B": "y", "labels": said}
+    rules = [rule for rule, _ in found(row)[1]]
+    assert rules == ([] if said is True else ["neither-preferred"])
+
+
+@pytest.mark.parametrize("role", ["assistant", "model"])
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"output": [message()]},
+        {"response": {"output": [message()]}},
+        {"response": {"choices": [{"message": {"role": "assistant", "content": SAID}}]}},
+    ],
+)
+def test_an_answer_that_the_turns_hold_already_is_not_learned_twice(role: str, beside: dict[str, Any]) -> None:
+    texts, _ = found({"messages": [PERSON, {"role": role, "content": SAID}], **beside})
+    assert texts == (ASKED, SAID)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"question_id": 81, "category": "writing", "turns": ["Write a poem.", "Write it again without rhymes."]},
+        {"dialogue": [ASKED, SAID], "summary": "Low tide is at six."},
+        {"utterances": [ASKED, SAID], "intent": "ask"},
+        {"dialogue": [ASKED, SAID], "question": "When?", "answer": "At six."},
+    ],
+)
+def test_texts_that_something_is_said_of_are_no_conversation(row: dict[str, Any]) -> None:
+    parsed = parse_row(jsonl(row).strip())
+    assert (parsed.dialect, parsed.example) == (None, None)
