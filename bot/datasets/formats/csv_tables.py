@@ -24,9 +24,9 @@ _EXCEL_CELL = 32_767
 # A quoted field with `\\"` inside of it, and text after that.
 _BACKSLASH_QUOTE = re.compile(rb'(?:\A|[,;\t|\n])"(?:[^"\\]++|\\[^"]|"")*+\\"(?![,;\t|"\r\n])')
 _ESCAPE, _DOUBLED = re.compile(rb'\\[\\"]'), {b'\\"': b'""'}
-# A cell of the line under the names of a Markdown table.
 # What stands for bytes that are no UTF-8.
 _NOT_UTF8 = re.compile("[\ufffd\udc80-\udcff]")
+# A cell of the line under the names of a Markdown table.
 _RULE = re.compile(r":?-{3,}:?")
 
 
@@ -83,6 +83,8 @@ class CsvTable:
         self._quotes = layout.quotes
         self._markdown = layout.markdown
         self._held = b""
+        # The bytes held back whose quotes are counted, and whether a field is open after them.
+        self._counted, self._open = 0, False
         self._backslashes = False
         self._skipped_lines = layout.skipped_lines
         self._titles = layout.titles
@@ -97,13 +99,33 @@ class CsvTable:
 
     def feed(self, data: bytes) -> Iterator[Block]:
         data = self._with_doubled_quotes(self._held + data)
-        cut = _last_record_end(data) if self._quotes else data.rfind(b"\n") + 1
+        cut = self._last_record_end(data) if self._quotes else data.rfind(b"\n") + 1
         self._held = data[cut:]
         if cut:
             yield from self._records(data[:cut])
         if len(self._held) > MAX_ROW_BYTES:
             yield from self._open_quote(self._held)
-            self._held = b""
+            self._held, self._counted, self._open = b"", 0, False
+
+    def _last_record_end(self, data: bytes) -> int:
+        """Return the place after the last line end that is in no quoted field.
+
+        Quotes inside a field are doubled, so an odd number of quotes before a place means that a field is open
+        there. What was held back is not counted again.
+        """
+        cut, at, is_open = data.rfind(b"\n") + 1, self._counted, self._open
+        if (data.count(b'"', at, cut) % 2 == 1) is is_open:
+            self._counted, self._open = 0, False
+            return cut
+        end = 0
+        while at < cut:
+            line_end = data.index(b"\n", at) + 1
+            is_open ^= bool(data.count(b'"', at, line_end) % 2)
+            if not is_open:
+                end = line_end
+            at = line_end
+        self._counted, self._open = cut - end, is_open
+        return end
 
     def finish(self) -> Iterator[Block]:
         if self._quotes and self._held.count(b'"') % 2:
@@ -120,6 +142,7 @@ class CsvTable:
             return data
         if not self._backslashes and _BACKSLASH_QUOTE.search(data):
             self._backslashes = True
+            self._counted, self._open = 0, False  # the quotes held back are others now
             self._collector.add(Problem("backslash-quotes"))
         # Two backslashes are one that is no mark, so that the quote after them ends its field.
         return (
@@ -254,21 +277,3 @@ class CsvTable:
             if len(guesses) < _MOST_GUESSED:
                 guesses.append(not_utf8(self._delimiter.join(record).encode("utf-8", "surrogateescape")))
             return b"", guesses[(self._not_utf8 - 1) % _MOST_GUESSED]
-
-
-def _last_record_end(data: bytes) -> int:
-    """Return the place after the last line end that is in no quoted field.
-
-    Quotes inside a field are doubled, so an odd number of quotes before a place means that a field is open there.
-    """
-    cut = data.rfind(b"\n") + 1
-    if not cut or data.count(b'"', 0, cut) % 2 == 0:
-        return cut
-    end, open_quote, at = 0, False, 0
-    while at < cut:
-        line_end = data.index(b"\n", at) + 1
-        open_quote ^= bool(data.count(b'"', at, line_end) % 2)
-        if not open_quote:
-            end = line_end
-        at = line_end
-    return end

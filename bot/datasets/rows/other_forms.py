@@ -268,7 +268,7 @@ def _two_answers(row: Mapping[str, Any]) -> KnownForm | None:
 
 
 def _said(value: Any, *, of_shp: bool) -> str:
-    """Return what tells one of two answers from the other in the value that names one of them, or an empty text."""
+    """Return what tells the answer that a value names from the other one, or an empty text."""
     value = int(value) if isinstance(value, float) and value.is_integer() else value
     if of_shp and isinstance(value, int):
         return _OF_SHP.get(value, "")
