@@ -121,10 +121,11 @@ class FeedbackService:
         await self._access.check_deed(requester, job, Deed.CORRECTIONS)
         corrections = await self._store.corrections(requester.team, _model_of(job))
         if not corrections:
-            raise NoSuchJob(
-                f"Nobody has corrected an answer of “{job.name}” yet.",
-                "Press the thumb down under an answer and write a better one.",
-            )
+            hint = "Press the thumb down under an answer and write a better one."
+            if not await self._is_on(requester.team):
+                # Then there are no thumbs under an answer.
+                hint = "Feedback is off. An owner of the bot can read why and switch it on: /tune feedback on"
+            raise NoSuchJob(f"Nobody has corrected an answer of “{job.name}” yet.", hint)
         return job, list({each.question: each for each in corrections}.values())
 
     async def export(self, requester: Requester, name: str) -> CorrectionExport:

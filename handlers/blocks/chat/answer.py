@@ -170,12 +170,12 @@ def with_try_again(message: Message, key: str, *, failed: bool = False) -> Messa
     return Message(message.text, (*message.blocks, row), message.whole)
 
 
-def left_out_note(answered: ModelAnswer) -> str:
+def left_out_note(answered: ModelAnswer, *, named: bool = False) -> str:
     """Return which of the channel's settings were not sent, empty where there is none to tell of."""
     if not answered.left_out:
         return ""
     unused = listed(label_of(name) for name in answered.left_out)
-    which = code(answered.model.name, 128) if answered.sides else "this model"
+    which = code(answered.model.name, 128) if named else "this model"
     pronoun = "it" if len(answered.left_out) == 1 else "them"
     return f"Set here but not sent, because {which} does not take {pronoun}: {unused}."
 

@@ -100,7 +100,10 @@ def _closing(answered: ModelAnswer, *, goes_on: bool) -> str:
     blind = "Vote, and I tell you alone which model wrote which."
     how = blind if answered.compared else "There is nothing to vote on."
     more = f" Replies go to {code(answered.model.name, 128)}." if goes_on else ""
-    return "\n".join(filter(None, [how + more, left_out_note(answered), escape_line(answered.note, 600)]))
+    # The order of the notes says nothing of the order of the answers; a base model is asked as the tuned one is.
+    sides = sorted(answered.sides, key=lambda side: side.model != answered.model)
+    left_out = [left_out_note(side, named=True) for side in sides if not side.is_base]
+    return "\n".join(filter(None, [how + more, *left_out, escape_line(answered.note, 600)]))
 
 
 def _buttons(key: str) -> Block:

@@ -53,10 +53,20 @@ def test_a_side_that_failed_says_why_and_then_there_is_nothing_to_vote_on() -> N
 
 
 def test_what_is_set_but_not_sent_is_said_of_two_answers_too() -> None:
-    (message,) = build_comparison(replace(compared("Lyon", "Paris"), left_out=("temperature", "top_p")))
-    check_message(message)
-    said = "Set here but not sent, because `capitals` does not take them: temperature and top-p."
-    assert said in message.text
+    asked = ModelAnswer(CAPITALS, Answer("Lyon"), left_out=("temperature", "top_p"))
+    other = ModelAnswer(replace(CAPITALS, endpoint="projects/1/endpoints/3", name="rivers"), Answer("Paris"))
+    other = replace(other, left_out=("temperature",))
+    said = (
+        "Set here but not sent, because `capitals` does not take them: temperature and top-p.\n"
+        "Set here but not sent, because `rivers` does not take it: temperature."
+    )
+    for sides in ((asked, other), (other, asked)):
+        (message,) = build_comparison(ModelAnswer(CAPITALS, asked.answer, sides=sides, compared="command:1"))
+        check_message(message)
+        assert message.text.endswith(said), "in the same order, whichever answer is A"
+    base = ModelAnswer(BASE, Answer("Lyon"), is_base=True, left_out=("temperature", "top_p"))
+    (message,) = build_comparison(ModelAnswer(CAPITALS, asked.answer, sides=(base, asked), compared="command:1"))
+    assert message.text.count("not sent") == 1, "a base model is asked as the tuned one is"
 
 
 def test_private_answers_promise_no_replies() -> None:
