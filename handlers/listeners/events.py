@@ -20,6 +20,7 @@ from bot.domain.place import Place, Requester
 from bot.errors import BotError, NoSuchJob, StorageError
 from bot.ports.stores import AuditLog
 from bot.runtime.background_tasks import BackgroundTasks
+from bot.runtime.ordered_work import OrderedWork
 from handlers.blocks.home.greeting import build_choice
 from handlers.blocks.message import Message
 from handlers.blocks.private_metadata import ModelPick
@@ -80,6 +81,7 @@ class Events:
         self._poster = poster
         self._audit_log = audit_log
         self._tasks = tasks
+        self._threads = OrderedWork()
 
     async def app_mention(self, ack: AsyncAck, requester: Requester, body: dict[str, Any]) -> None:
         """Handle a mention. A question is written to the database before the acknowledgement."""
@@ -158,6 +160,14 @@ class Events:
         # In direct messages question and answer follow each other; a thread for each would hide all answers.
         flat = place.is_direct and not place.thread
         thread = place if flat else Place(place.team, place.channel, place.thread or str(event["ts"]))
+        # Slack may deliver a mention and the replies to it at once: the question makes them a conversation.
+        with self._threads.join(thread) as turn:
+            await turn.wait()
+            await self._handle_in(thread, event, requester, addressed=addressed)
+
+    async def _handle_in(self, thread: Place, event: Event, requester: Requester, *, addressed: bool) -> None:
+        """Handle a message whose answer belongs in this thread. Raises StorageError as `_handle`."""
+        place = requester.place
         respond, key = self._respond_in(thread), f"message:{place.channel}:{event['ts']}"
         typed = await self._typed(event, requester, addressed)
         if typed is None:

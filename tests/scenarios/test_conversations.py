@@ -68,6 +68,18 @@ async def test_a_private_answer_is_seen_by_who_asked_until_it_is_shared_once(bot
     await bot.message("`private=yes` is for /ask")
 
 
+async def test_replies_that_come_at_once_with_the_mention_are_answered_in_their_order(
+    bot: BotHarness, model: str
+) -> None:
+    before = len(bot.asked())
+    mention = bot.ada.post(bot.channel, bot.ada.typed(f"@Tunebot model={model} seven"))
+    for words in ("eight", "nine"):
+        bot.ada.post(bot.channel, words, thread_ts=mention.ts)
+    await wait_until(lambda: len(bot.asked()) == before + 3, "three questions at Google")
+    asked = [[text for role, text in spoken(call.body) if role == "user"] for call in bot.asked()[before:]]
+    assert asked == [["seven"], ["seven", "eight"], ["seven", "eight", "nine"]]
+
+
 def shared(bot: BotHarness) -> list[Message]:
     """The answers that everybody sees."""
     return [each for each in bot.messages("asked `counter`", "eight") if each.visible_to is None]
