@@ -4,6 +4,7 @@ Every repair is proved by decoding its result: a line that is still not JSON aft
 """
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 
@@ -39,6 +40,9 @@ _TEXT_OR_WORD = re.compile(rf"{_TEXT}|\b(?:None|undefined|nan|NaN|True|False)\b"
 _TEXT_OR_KEY = re.compile(rf"{_TEXT}|(?<=[{{,])([ \t]*+)([A-Za-z_$][A-Za-z0-9_$]*+)(?=[ \t]*+:)", re.DOTALL)
 # The same where texts may be in single quotes, too.
 _TEXTS_OR_KEY = re.compile(rf"'(?:[^'\\]++|\\.)*+(?:'|\\?\Z)|{_TEXT_OR_KEY.pattern}", re.DOTALL)
+_JS_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+# What a backslash means the same before in Python and in JavaScript.
+_SAME_ESCAPES = frozenset("bfnrtvux01234567'\"\\\n")
 _WIDE_MARKS = str.maketrans("：，｛｝［］", ":,{}[]")
 _TEXT_OR_WIDE_MARK = re.compile(rf"{_TEXT}|[：，｛｝［］]", re.DOTALL)
 _ESCAPES = {code: f"\\u{code:04x}" for code in range(1, 0x20)}
@@ -48,7 +52,6 @@ _TWO_VALUES = re.compile(r"\}[ \t\r]*+(?:,[ \t\r]*+)?\{")
 _LONGEST_PYTHON = 64 * 1024
 _NAMES = {"\t": "a tab", "\r": "a carriage return", "\n": "a line end", "\0": "a NUL"}
 _decode = msgspec.json.Decoder().decode
-_encode = msgspec.json.Encoder().encode
 
 
 def why_not_json(text: str, reason: str) -> tuple[str, bool]:
@@ -214,7 +217,8 @@ def _from_python(text: str) -> bytes | None:
         return None
     try:
         value = ast.literal_eval(text)
-        return _encode(value) if isinstance(value, dict) else None
+        # Bytes and sets are none of JSON, and msgspec would write bytes as a text that means nothing.
+        return json.dumps(value, ensure_ascii=False, allow_nan=False).encode() if isinstance(value, dict) else None
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError, msgspec.MsgspecError):
         return None
 
@@ -227,7 +231,14 @@ def _from_javascript(text: str) -> bytes | None:
     quoted = _TEXTS_OR_KEY.sub(lambda f: f'{f.group(1)}"{f.group(2)}"' if f.group(2) else f.group(), text)
     if quoted == text:
         return None
-    return quoted.encode() if is_json(quoted) else _from_python(quoted)
+    if is_json(quoted):
+        return quoted.encode()
+    # JavaScript leaves out a backslash that means nothing, and Python keeps it or means something else.
+    return _from_python(_TEXTS_OR_KEY.sub(lambda f: _JS_ESCAPE.sub(_of_javascript, f.group()), quoted))
+
+
+def _of_javascript(found: re.Match[str]) -> str:
+    return found.group() if found.group(1) in _SAME_ESCAPES else found.group(1)
 
 
 def is_json(text: str | bytes) -> bool:
