@@ -4,7 +4,10 @@ Such a file can only be read as a whole, so it is held in memory up to a bound. 
 is passed on as that row.
 """
 
+import json
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -14,6 +17,7 @@ from bot.datasets.formats.json_lines import PIECE_BYTES, Block
 
 # Hostile JSON takes thirty times its size once it is read.
 MOST_BYTES = 16 * 1024 * 1024
+_SHOWN_NAMES = 20
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
@@ -48,6 +52,8 @@ class ColumnTable:
             line = raw.strip().replace(b"\n", b" ")
             yield Block(1, line, [line])
             return
+        if doubled := _doubled_names(raw):
+            self._collector.add(Problem("doubled-key", ", ".join(doubled[:_SHOWN_NAMES])))
         yield from blocks_of(rows, 1)
 
     def _refuse(self) -> None:
@@ -93,6 +99,19 @@ def rows_of_columns(value: Any) -> Iterator[dict[str, Any]] | None:
     if "0" not in columns[0] or any(column.keys() != columns[0].keys() for column in columns):
         return None
     return ({name: column[index] for name, column in value.items()} for index in columns[0])
+
+
+def _doubled_names(raw: bytes) -> list[str]:
+    """Return the names that stand twice in one object: of such columns or rows only the last one is left."""
+    doubled: set[str] = set()
+
+    def look(pairs: list[tuple[str, Any]]) -> None:
+        if len({name for name, _ in pairs}) < len(pairs):
+            doubled.update(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
+
+    with suppress(ValueError, RecursionError):
+        json.loads(raw, object_pairs_hook=look)
+    return sorted(doubled)
 
 
 def _split(names: Any, data: Any) -> tuple[list[str], list[list[Any]]] | None:

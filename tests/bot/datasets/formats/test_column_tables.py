@@ -57,6 +57,15 @@ def test_what_is_no_table_is_one_bad_row_and_no_crash(value: object) -> None:
     assert report.rows == 1
 
 
+def test_a_row_or_column_whose_name_stands_twice_is_not_lost_in_silence() -> None:
+    row = '{"prompt": "a?", "completion": "b"}'
+    by_id = check_bytes(f'{{"q1": {row}, "q2": {row}, "q1": {row}}}'.encode(), VERTEX, name="rows.json")
+    column = '"prompt": ["a?", "b?"]'
+    by_column = check_bytes(f'{{{column}, "completion": ["c", "d"], {column}}}'.encode(), VERTEX, name="rows.json")
+    found = [[f.field for f in report.findings if f.rule == "doubled-key"] for report in (by_id, by_column)]
+    assert (by_id.rows, by_column.rows, found) == (2, 2, [["q1"], ["prompt"]])
+
+
 def test_a_row_that_begins_with_a_list_is_a_row() -> None:
     row = {"tags": ["a", "b"], "prompt": "a?", "completion": "b"}
     one = check_bytes(json.dumps(row).encode(), VERTEX)
