@@ -96,8 +96,11 @@ def check_command(
     said = {"--input": input_key, "--output": output_key, "--pictures": str(pictures or "")} | dict(more or {})
     if encoding.lower() not in ("utf-8", "utf8"):
         said["--encoding"] = encoding
+    name = click.format_filename(file)
+    if name.startswith("-"):
+        name = f"./{name}"  # else it would be taken for an option
     words = [word for option, value in said.items() if value for word in (option, value)]
-    return shlex.join(["tunebot", "check", click.format_filename(file), *words])
+    return shlex.join(["tunebot", "check", name, *words])
 
 
 def pictures_stay(written: Path | None) -> str:

@@ -5,7 +5,7 @@ import os
 import shlex
 import shutil
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -111,6 +111,9 @@ def _kept(downloaded: Path, directory: Path) -> Path | None:
         try:
             shutil.copyfile(downloaded, kept)
         except OSError:
+            # A part of it would be taken for the whole file the next time.
+            with suppress(OSError):
+                kept.unlink(missing_ok=True)
             return None
     return kept
 

@@ -1,6 +1,7 @@
 """What `tunebot import` says and writes where a job or its file cannot be taken as it is."""
 
 import asyncio
+import errno
 import os
 from pathlib import Path
 from typing import Any
@@ -65,3 +66,30 @@ async def test_a_path_without_a_file_is_not_called_an_id() -> None:
         error = refusal(await run(openai, "no/such/file.jsonl"))
         assert "neither a file here nor the id" in error.message
         assert openai.asked == []
+
+
+async def test_no_part_of_a_file_is_left_where_it_cannot_be_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(source: Path, target: Path) -> None:
+        target.write_bytes(source.read_bytes()[:10])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async with openai_stand_in() as openai:
+        openai.add_job("ftjob-a", UNANSWERED)
+        with monkeypatch.context() as patch:
+            patch.setattr("bot.cli.imports.shutil.copyfile", full)
+            error = refusal(await run(openai, "ftjob-a", "--out", str(tmp_path)))
+        assert "The file is kept" not in error.hint
+        assert not (tmp_path / "ftjob-a.training.jsonl").exists()
+        assert "The file is kept" in refusal(await run(openai, "ftjob-a", "--out", str(tmp_path))).hint
+    assert (tmp_path / "ftjob-a.training.jsonl").read_bytes() == UNANSWERED
+
+
+def test_an_advised_check_of_a_file_whose_name_begins_like_an_option_can_be_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("-x.jsonl").write_bytes(UNANSWERED)
+    advised = CliRunner().invoke(cli, ["check", "./-x.jsonl"]).output
+    assert "tunebot check ./-x.jsonl --repair DIRECTORY" in advised
