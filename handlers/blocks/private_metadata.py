@@ -77,18 +77,28 @@ def unpack_request(text: str) -> StartRequest:
 
 @dataclass(frozen=True, slots=True)
 class ModelPick:
-    """The key of a job, and what to ask its model: the question, its settings, the model to compare it with."""
+    """The key of a job, and what to ask its model: the question, its settings, the model to compare it with.
+
+    `message` is the key of the message that asks, so that an edit or a deletion of it reaches the question.
+    """
 
     job: str
     question: str = ""
     settings: GenerationSettings = NO_SETTINGS
     compare: str = ""
+    message: str = ""
 
 
 def pack_choice(choice: ModelPick) -> str:
     """Pack a choice; where a button cannot hold it, the job alone."""
     settings = choice.settings.given()
-    packed = {"job": choice.job, "question": choice.question, "settings": settings, "compare": choice.compare}
+    packed = {
+        "job": choice.job,
+        "question": choice.question,
+        "settings": settings,
+        "compare": choice.compare,
+        "message": choice.message,
+    }
     text = _dumps({key: value for key, value in packed.items() if value or key in ("job", "question")})
     return text if len(text) <= BUTTON_VALUE else _dumps({"job": choice.job, "question": ""})
 

@@ -197,7 +197,7 @@ class Events:
         if not await self._chat.needs_choice(requester):
             return False
         models = await self._pages.models(requester)
-        asked = ModelPick("", arguments.question, arguments.settings, arguments.compare)
+        asked = ModelPick("", arguments.question, arguments.settings, arguments.compare, key)
         if models and await self._audit_log.first_time(key):
             respond, message = self._respond_in(requester.place), build_choice(models, asked)
 

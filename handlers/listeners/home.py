@@ -9,7 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.chat.chat_service import ChatService, cannot_answer
 from bot.chat.home_page import HomePages
-from bot.domain.chat import ModelRef, Question
+from bot.domain.chat import ModelRef, Question, second_try
 from bot.domain.place import Place, Requester
 from bot.domain.requests import StartRequest
 from bot.people.job_access import JobAccess
@@ -135,7 +135,9 @@ class HomeListeners:
         respond = self._poster.respond_to(body["response_url"], replace=True)
         await respond(build_chosen(model.name, direct=True))
         if chosen.question:
-            asked = f"choice:{requester.place.channel}:{body['container']['message_ts']}"
+            # The key of the message itself is used up by the choice that was offered in its place.
+            of_button = f"choice:{requester.place.channel}:{body['container']['message_ts']}"
+            asked = second_try(chosen.message) if chosen.message else of_button
             question = Question(
                 asked,
                 requester.place,

@@ -128,6 +128,29 @@ async def test_direct_messages_are_one_flat_conversation_with_a_model_that_was_c
         await directly(asker, "model=nobody seven", "I know no model named")
 
 
+async def test_a_question_that_waited_for_a_model_is_edited_and_deleted_with_its_message(
+    open_bot: OpenBot,
+) -> None:
+    async with open_bot(job_seconds=None, environment={"TUNEBOT_POLL_SECONDS": "0.1"}) as bot:
+        await bot.tuned("counter")
+        bob = bot.slack.person("bob", "Bob")
+        asker, direct = replace(bot, ada=bob), bob.open_dm()
+        question = bob.post(direct, "seven")
+        choice = await asker.message("Which model shall answer you here?")
+        await bob.click(choice, "choose_model")
+        await asker.message("eight", "Answered by")
+
+        async def heard(asked: str, shown: str) -> list[str]:
+            bob.post(direct, asked)
+            await asker.message(shown, "Answered by")
+            return [content["parts"][0]["text"] for content in bot.asked()[-1].body["contents"]]
+
+        bob.edit(question, "eleven")
+        assert await heard("ninety nine", "one hundred") == ["eleven", "eight", "ninety nine"]
+        bob.delete(question)
+        assert await heard("3", "4") == ["ninety nine", "one hundred", "3"]
+
+
 async def test_a_model_of_a_private_channel_is_not_offered_to_who_cannot_read_it(open_bot: OpenBot) -> None:
     async with open_bot() as bot:
         board = replace(bot, channel=bot.slack.add_channel(f"board-{bot.channel.id}", bot.ada, private=True))
