@@ -85,14 +85,16 @@ def _tabs_in_quotes(text: str) -> bool:
     return len(plain) > 1 and len(quoted) == 1
 
 
-def _likeness(text: str, delimiter: str) -> tuple[int, int, int]:
+def _likeness(text: str, delimiter: str) -> tuple[float, int, int]:
     """Return how well a separator cuts the first records into equally many fields: more is better."""
     records = read_records(text, delimiter, quotes=delimiter != "\t")
     widths = [len(record) for record in islice(records, _MOST_TITLE_ROWS) if any(record)]
     if not widths:
         return 0, 0, 0
     width, times = Counter(widths).most_common(1)[0]
-    return (times, width, -_DELIMITERS.index(delimiter)) if width > 1 else (0, 0, -_DELIMITERS.index(delimiter))
+    # A wrong separator may make many records of the lines of one cell, but not as many of one width among them.
+    equal = times * times / len(widths)
+    return (equal, width, -_DELIMITERS.index(delimiter)) if width > 1 else (0, 0, -_DELIMITERS.index(delimiter))
 
 
 def _known_names(names: list[str], mapping: FieldMapping | None) -> list[str]:

@@ -80,6 +80,14 @@ def test_a_table_whose_cells_hold_sql_is_no_dump(name: str) -> None:
     assert (report.rows, report.examples) == (6, 6)
 
 
+@pytest.mark.parametrize("mark", [",", ";"])
+def test_marks_in_the_lines_of_long_cells_separate_no_columns(mark: str) -> None:
+    other = ";" if mark == "," else ","
+    cells = "".join(f'Table {i}{mark}"CREATE (\n  id int\n){other}\nINSERT {i}{other}"\n' for i in range(30))
+    report = check(f"Use case{mark}Query\n{cells}".encode(), "a.csv", FieldMapping("Use case", "Query"))
+    assert (report.rows, report.examples) == (30, 30)
+
+
 def test_dashes_below_a_word_make_no_names_of_a_row() -> None:
     cells = "".join(f"{asked(i)},{said(i)},-\n" for i in range(6))
     report = check(f"Is it open?,It is.,urgent\n{cells}".encode(), "a.csv")
