@@ -79,11 +79,12 @@ class Budgets:
     async def question_sums(self, requester: Requester, month: date) -> Sequence[QuestionSum]:
         """Return what questions cost in a month: of all people for who may see that, else of this person.
 
-        Where others read the answer, too, it has those of this channel only. Raises StorageError.
+        Where others read the answer, too, it has those of this person in this channel only. Raises StorageError.
         """
         sums = await self._questions.sums(requester.team, month, next_month(month))
         if requester.overheard:
-            return [each for each in sums if each.channel == requester.place.channel]
+            here = requester.place.channel
+            return [each for each in sums if each.channel == here and each.user == requester.user]
         if await self._roles.may(requester, Deed.SEE_SPEND):
             return sums
         return [each for each in sums if each.user == requester.user]

@@ -12,7 +12,7 @@ from bot.domain.jobs import Hyperparameters
 from bot.domain.names import written_name
 from bot.domain.place import Requester
 from bot.domain.requests import StartRequest
-from bot.errors import BadArgument, BotError
+from bot.errors import BadArgument, BotError, Forbidden
 from bot.ports.files import FineTuningJobs
 from bot.tuning.proposals import Proposals
 from handlers.blocks.datasets.check_views import build_error_view
@@ -45,8 +45,16 @@ class JobImport:
         self._check_modal = check_modal
 
     async def answer(self, requester: Requester, job_id: str) -> Message:
-        """Return the list of jobs, or one job with its button. Raises BotError."""
+        """Return the list of jobs, or one job with its button. Raises BotError.
+
+        The jobs are those of the whole account, which nobody has shared with a channel.
+        """
         await self._proposals.check_person(requester)
+        if requester.overheard:
+            raise Forbidden(
+                "All people of this channel would read here what was tuned at OpenAI.",
+                "Type /tune import instead.",
+            )
         if self._source is None:
             return build_no_key()
         if job_id:

@@ -24,6 +24,9 @@ async def test_a_job_of_openai_fills_in_the_form_and_is_tuned_at_google(open_bot
         settings = {"OPENAI_API_KEY": KEY, "TUNEBOT_OPENAI_URL": openai.url}
         async with open_bot(environment=settings) as bot:
             await bot.type("import")
+            bot.ada.post(bot.channel, bot.ada.typed("@Tunebot import"))
+            refused = await bot.message("Type /tune import instead")
+            assert "porter" not in shown_in(refused)
             listed = await bot.message("1 fine-tuning job", "*porter*", "3 epochs", "with a validation file")
             assert listed.visible_to == bot.ada.id
             await bot.ada.click(listed, "import_job")

@@ -105,8 +105,12 @@ async def test_a_question_over_its_budget_is_not_sent(harness: Harness) -> None:
     await process.budgets.set(OWNER, ADA, Purpose.QUESTIONS, use.used)
     assert "a month, is used up." in (await ask("q3")).shown[-1]
     assert sent() == 1
-    (sums,) = await process.budgets.question_sums(OWNER, use.budget.set_at.date().replace(day=1))
+    month = use.budget.set_at.date().replace(day=1)
+    (sums,) = await process.budgets.question_sums(OWNER, month)
     assert (sums.team, sums.questions) == (TEAM, 1)
+    # A whole channel reads the answer to a mention.
+    assert await process.budgets.question_sums(replace(OWNER, overheard=True), month) == []
+    assert await process.budgets.question_sums(Requester(ADA, PLACE, overheard=True), month) == [sums]
 
 
 async def test_a_question_of_the_terminal_is_held_against_the_budgets_and_counted_like_any_other(
