@@ -121,9 +121,8 @@ def comparison_sentence(job: TuningJob) -> str:
     if price is None:
         return f"{text}."
     before, after = about_text(cost_of(estimated, price)), about_text(cost_of(tokens, price))
-    return (
-        f"{text}: {before} became {after}, by a table of {day_text(known.priced_on)}; Google's price may differ."
-    )
+    cost = f"{after} by both" if before == after else f"{before} became {after}"
+    return f"{text}: {cost}, by a table of {day_text(known.priced_on)}; Google's price may differ."
 
 
 def _difference(estimated: int, counted: int) -> str:

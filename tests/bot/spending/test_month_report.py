@@ -150,9 +150,10 @@ def test_a_name_with_commas_and_quotes_stays_one_cell() -> None:
 
 def test_the_estimate_is_compared_with_googles_count_after_the_end() -> None:
     assert comparison_sentence(tuned(tokens=3_300)) == (
-        "I estimated 3,000 training tokens; Google counted 3,300 (10% more): about $0.03 became about $0.03, "
+        "I estimated 3,000 training tokens; Google counted 3,300 (10% more): about $0.03 by both, "
         "by a table of 27 November 2026; Google's price may differ."
     )
+    assert "(100% more): about $0.03 became about $0.06, by a table" in comparison_sentence(tuned(tokens=6_000))
     assert comparison_sentence(tuned(tokens=3_300, state=JobState.RUNNING)) == ""
     assert comparison_sentence(tuned()) == ""
     assert comparison_sentence(job("k1", state=JobState.SUCCEEDED)) == ""
