@@ -25,6 +25,9 @@ SELECT team, count(*) AS number FROM (
 """
 
 
+FORGET: Final = "forget a person"  # in the audit log
+
+
 class SqliteErasure:
     """The ErasureStore of `bot.ports`."""
 
@@ -33,7 +36,7 @@ class SqliteErasure:
         self._clock = clock
 
     async def forget(self, requester: Requester, user: str) -> Erased:
-        act = AuditEntry(requester.user, "forget a person", self._clock.now(), requester.place.channel)
+        act = AuditEntry(requester.user, FORGET, self._clock.now(), requester.place.channel)
         person = [requester.team, user]
 
         def erase(connection: Connection) -> Erased:
@@ -82,6 +85,12 @@ class SqliteErasure:
         query = "SELECT 1 FROM jobs WHERE ended_at < ? LIMIT 1"
         rows = await self._database.run(lambda connection: list(connection.query(query, [micros(before)])))
         return bool(rows)
+
+
+def was_forgotten(connection: Connection, team: str, user: str, since: int) -> bool:
+    """Return whether this user's words were erased after the audit log's entry with this id."""
+    query = "SELECT 1 FROM audit WHERE id > ? AND team = ? AND action = ? AND subject = ? LIMIT 1"
+    return connection.execute(query, [since, team, FORGET, user]).fetchone() is not None
 
 
 def _deleted(connection: Connection, statement: str, values: Sequence[str | int]) -> int:

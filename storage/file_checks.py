@@ -15,6 +15,7 @@ from bot.errors import StorageError
 from bot.ports.clock import Clock
 from storage.codecs import Row, micros, parsed, read_place
 from storage.database import Database
+from storage.erased_words import was_forgotten
 
 logger = logging.getLogger(__name__)
 
@@ -71,12 +72,20 @@ class SqliteReportCache:
 
         return await self._database.run(read)
 
-    async def remember(self, team: str, key: str, report: str, user: str = "") -> None:
+    async def newest_act(self) -> int:
+        query = "SELECT coalesce(max(id), 0) FROM audit"
+        return int(await self._database.run(lambda connection: connection.execute(query).fetchone()[0]))
+
+    async def was_forgotten(self, team: str, user: str, since: int) -> bool:
+        return await self._database.run(lambda connection: was_forgotten(connection, team, user, since))
+
+    async def remember(self, team: str, key: str, report: str, user: str = "", since: int = 0) -> None:
         now = self._clock.now()
         row = {"team": team, "key": key, "report": report, "used_at": micros(now), "user": user}
 
         def write(connection: Connection) -> None:
-            connection.table("reports").insert(row, replace=True)
+            if not was_forgotten(connection, team, user, since):
+                connection.table("reports").insert(row, replace=True)
 
         # Not durable: a report that a power cut undoes is made again.
         await self._database.write(write, durable=False)

@@ -60,8 +60,16 @@ class ReportCache(Protocol):
         """Return the workspace's report with this key, None if there is none. Raises StorageError."""
         ...
 
-    async def remember(self, team: str, key: str, report: str, user: str = "") -> None:
-        """Store the report that this user asked for in place of an older one.
+    async def newest_act(self) -> int:
+        """Return a number that grows with each act of the audit log. Raises StorageError."""
+        ...
+
+    async def was_forgotten(self, team: str, user: str, since: int) -> bool:
+        """Return whether this user's words were erased after the act of this number. Raises StorageError."""
+        ...
+
+    async def remember(self, team: str, key: str, report: str, user: str = "", since: int = 0) -> None:
+        """Store the report that this user asked for in place of an older one, unless `was_forgotten`.
 
         Raises StorageError.
         """

@@ -25,7 +25,7 @@ from bot.datasets import (
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.datasets import FieldMapping
 from bot.domain.place import Place
-from bot.errors import BotError, FileTooLarge
+from bot.errors import BotError, FileTooLarge, Outdated
 from bot.ports.backends import TuningBackend
 from bot.ports.files import FileInfo, FileReader, file_reader
 from bot.ports.stores import ReportCache
@@ -85,6 +85,7 @@ class DatasetCheck:
         """
         profile = backend.profile
         reader = file_reader(self._files, location)
+        begun = await self.begun()
         # Also before a stored report is returned: the reader decides whether this person may see the file here.
         info = await reader.describe(place, user, location)
         _check_size(info, profile)
@@ -105,8 +106,20 @@ class DatasetCheck:
         # How far a check comes in its time depends on the machine, so the next one may come further.
         if training is None and not _out_of_time(report):
             text = msgspec.json.encode(replace(report.without_fingerprints(), previews=())).decode()
-            await self._report_cache.remember(place.team, key, text, user)
+            await self._report_cache.remember(place.team, key, text, user, begun)
         return report
+
+    async def begun(self) -> int:
+        """Return the mark of now, for `check_not_forgotten`. Raises StorageError."""
+        return await self._report_cache.newest_act()
+
+    async def check_not_forgotten(self, team: str, user: str, begun: int) -> None:
+        """Raises Outdated if the user's words were erased since that mark, StorageError."""
+        if await self._report_cache.was_forgotten(team, user, begun):
+            raise Outdated(
+                "What I kept of your words was erased while I read this file, so I keep nothing of it either.",
+                "Check the file again with /tune.",
+            )
 
     async def _check(
         self, place: Place, user: str, info: FileInfo, task: CheckTask, progress: Progress | None

@@ -157,8 +157,8 @@ class Proposals:
     ) -> StartCheckResult:
         """Check the request, read its files, and store a proposal if there is no error.
 
-        Raises Forbidden for a person who may not tune here, BadArgument, FileError; what is wrong with rows is in
-        the reports.
+        Raises Forbidden for a person who may not tune here, BadArgument, FileError, Outdated where the person was
+        forgotten meanwhile; what is wrong with rows is in the reports.
         """
         requester = Requester(owner, place, present=False)
         await self.check_person(requester)
@@ -170,6 +170,7 @@ class Proposals:
             )
         backend = offered_backend(self._backends, request.backend)
         await self.values.check_tuned_base(requester, backend, base_model)
+        begun = await self._dataset_check.begun()
         report = await self._dataset_check.report(
             place,
             owner,
@@ -221,6 +222,7 @@ class Proposals:
             moved_from=request.moved_from,
         )
         proposal = Proposal(new_key(), place, owner, spec, self._clock.now())
+        await self._dataset_check.check_not_forgotten(place.team, owner, begun)
         await self._jobs.add_proposal(proposal)
         confirmation = reason_to_confirm(cost, chosen.epochs, self._confirmation_rules)
         moved = moved_sentence(base_model) if request.moved_from else ""

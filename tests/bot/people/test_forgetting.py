@@ -8,7 +8,7 @@ from bot.chat.model_asking import exchange
 from bot.domain.chat import Answer, ModelAnswer, ModelRef, Question, Turn, TurnRole
 from bot.domain.place import Place, Requester
 from bot.domain.requests import StartRequest
-from bot.errors import Forbidden
+from bot.errors import Forbidden, Outdated
 from bot.people.forgetting import Forgetting
 from bot.people.roles import Roles
 from storage.conversations import append_turns
@@ -111,3 +111,33 @@ async def test_nothing_is_kept_of_a_question_that_was_under_way(
     await questions.add(replace(question, key="later", text="a new one"))
     await questions.settle("later", exchange(THREAD, "a new one", answer))
     assert "a new one" in await everything(harness)
+
+
+@pytest.mark.parametrize("erased", ["during", "after"])
+async def test_nothing_is_kept_of_a_file_check_that_was_under_way(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch, erased: str
+) -> None:
+    """Not even the start that it would propose; the next check is kept as any other."""
+    request = StartRequest("vertex", name="hers", file=FILE)
+    if erased == "during":
+
+        async def erased_meanwhile(base_model: str, text: str) -> int:
+            await forgetting(harness).forget(ASKED_BY_ADA, ADA)
+            return 0
+
+        monkeypatch.setattr(harness.backends["vertex"], "count_tokens", erased_meanwhile)
+    else:
+
+        async def erased_after_the_report(team: str, base_model: str) -> str:
+            await forgetting(harness).forget(ASKED_BY_ADA, ADA)
+            return base_model
+
+        monkeypatch.setattr(harness.proposals.values, "priced_model", erased_after_the_report)
+    with pytest.raises(Outdated, match="was erased while I read this file"):
+        await harness.proposals.check(PLACE, ADA, request)
+    assert (await rows(harness, "reports"), await rows(harness, "proposals")) == (0, 0)
+
+    monkeypatch.undo()
+    await forgetting(harness).forget(Requester("U0ADMIN", PLACE), "U0BOB")
+    await harness.proposals.check(PLACE, ADA, request)
+    assert (await rows(harness, "reports"), await rows(harness, "proposals")) == (1, 1)
