@@ -1,10 +1,11 @@
 """Defines what a check reports about a training file.
 
-The rules are in `rules.py`. This module knows neither bytes nor JSON.
+The rules are listed in `rules.py`. This module knows neither bytes nor JSON.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 SHOWN_VALUE = 60
 
@@ -14,6 +15,19 @@ class Severity(StrEnum):
 
     ERROR = "error"
     WARNING = "warning"
+
+
+class Rule(NamedTuple):
+    """One rule. A `whole_file` rule is about no single row: leaving rows out does not help.
+
+    `message` is a `str.format` template over `field`, `value`, `limit` and `detail` of the first row that breaks
+    the rule, `advice` one over `detail` alone.
+    """
+
+    severity: Severity
+    message: str
+    advice: str
+    whole_file: bool = False
 
 
 @dataclass(frozen=True, slots=True)
