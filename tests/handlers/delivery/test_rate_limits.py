@@ -1,4 +1,4 @@
-"""The bot stays within Slack's limits, however many messages are due. Time runs twenty times as fast."""
+"""The bot stays within Slack's limits, however many messages are due. Time runs ten times as fast."""
 
 import asyncio
 import gc
@@ -27,11 +27,11 @@ from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.long
 
-FASTER = 20.0
+FASTER = 10.0
 
 
 def hurried() -> tuple[SlackStandIn, RateLimits]:
-    """A Slack with its limits on, and the bot's pace, both by a clock that runs twenty times as fast."""
+    """A Slack with its limits on, and the bot's pace, both by a clock that runs ten times as fast."""
     began = time.time()
     workspace = SlackWorkspace(now=lambda: began + (time.time() - began) * FASTER)
     slack = SlackStandIn(workspace, manifest=manifest())
@@ -181,7 +181,7 @@ async def test_a_slow_answer_does_not_let_the_next_post_come_too_soon(tmp_path: 
     async with open_slack_harness(tmp_path, slack=slack, limits=limits) as at:
         for number in range(4):
             await at.add(f"job{number}")
-        slack.faults.delay("chat.postMessage", seconds=0.045, times=2)
+        slack.faults.delay("chat.postMessage", seconds=0.9 / FASTER, times=2)
         at.sender.start()
         await at.all_sent()
         assert refusals(at) == []
@@ -190,7 +190,7 @@ async def test_a_slow_answer_does_not_let_the_next_post_come_too_soon(tmp_path: 
 async def test_a_person_who_is_being_answered_slowly_is_not_overtaken(tmp_path: Path) -> None:
     slack, limits = hurried()
     async with open_slack_harness(tmp_path, slack=slack, limits=limits) as at:
-        slack.faults.delay("chat.postMessage", seconds=0.3)
+        slack.faults.delay("chat.postMessage", seconds=6 / FASTER)
         place = Place(slack.workspace.team_id, at.channel.id)
         async with asyncio.TaskGroup() as people:
             people.create_task(at.poster.post(place, build_reply("answer")))
