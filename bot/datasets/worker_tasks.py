@@ -111,6 +111,8 @@ _ERRORS: Final[dict[str, type[BotError]]] = {
 }
 
 
+# msgspec calls these two for a type that it does not know, and asks for this error where they do not know
+# it either. Source: https://jcristharif.com/msgspec/api.html#msgspec.msgpack.Encoder
 def _to_wire(value: Any) -> Any:
     if isinstance(value, Fingerprints):
         return value.packed()
