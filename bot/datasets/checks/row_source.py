@@ -18,10 +18,10 @@ from bot.datasets.formats.json_arrays import JsonArray
 from bot.datasets.formats.json_lines import Block, Format, JsonLines
 from bot.datasets.formats.pictures import PictureFile
 from bot.datasets.formats.unpacker import Unpacker
-from bot.datasets.rows.chat_rows import is_conversation
 from bot.datasets.rows.column_mapping import guess_mapping
 from bot.datasets.rows.json_values import doubled_keys
 from bot.datasets.rows.slow_reader import dialect_of, form_of, parse_object
+from bot.datasets.rows.turn_names import is_conversation
 from bot.domain.datasets import FieldMapping
 
 # Enough to see what a file is, and the rows above a table's column names.

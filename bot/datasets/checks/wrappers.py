@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
-from bot.datasets.rows.chat_rows import CONVERSATION_KEYS, holds_turns, pair_of_turns
 from bot.datasets.rows.column_mapping import guess_mapping
 from bot.datasets.rows.other_exports import export_of
 from bot.datasets.rows.slow_reader import form_of
+from bot.datasets.rows.turn_names import CONVERSATION_KEYS, holds_turns, pair_of_turns
 
 # Lists of a hostile file that are looked at.
 _MOST_LISTS = 100

@@ -7,10 +7,10 @@ example now. The only texts that it removes are turns without an answer, and it 
 from collections.abc import Mapping
 from typing import Any
 
-from bot.datasets.rows.chat_rows import conversation_key
 from bot.datasets.rows.column_mapping import input_keys
 from bot.datasets.rows.examples import BLANK_LINE, PAIRS
 from bot.datasets.rows.json_values import NotANumber
+from bot.datasets.rows.turn_names import conversation_key
 from bot.domain.datasets import Dialect, FieldMapping
 
 # Tuples, because the value of a role may be a list, which no set can be asked for.

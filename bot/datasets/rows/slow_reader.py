@@ -18,19 +18,7 @@ from bot.datasets.formats.encodings import not_utf8
 from bot.datasets.formats.re2 import compile_linear
 from bot.datasets.rows.almost_json import is_json, why_not_json, with_plain_spaces
 from bot.datasets.rows.answers_beside import RESPONSE_KEYS, with_answer
-from bot.datasets.rows.chat_rows import (
-    CONVERSATION_KEYS,
-    SHAREGPT_ROLES,
-    conversation_key,
-    holds_turns,
-    read_chosen,
-    read_contents,
-    read_conversations,
-    read_messages,
-    read_preference,
-    read_sides,
-    turns_key,
-)
+from bot.datasets.rows.chat_rows import read_contents, read_conversations, read_messages, read_sides
 from bot.datasets.rows.chat_turns import ChatTurn, order_turns
 from bot.datasets.rows.column_mapping import input_keys, value_at
 from bot.datasets.rows.examples import BLANK_LINE, PAIRS, Example
@@ -38,8 +26,16 @@ from bot.datasets.rows.json_values import NotANumber, describe, kind_of, text_of
 from bot.datasets.rows.other_exports import export_of
 from bot.datasets.rows.other_forms import KnownForm, in_known_form, of_langchain
 from bot.datasets.rows.other_tools import as_openai_tools
+from bot.datasets.rows.preference_rows import read_chosen, read_preference
 from bot.datasets.rows.side_keys import MEANING_NAMES, read_side_keys
 from bot.datasets.rows.tool_rows import holds_tools_or_files, read_tool_row
+from bot.datasets.rows.turn_names import (
+    CONVERSATION_KEYS,
+    SHAREGPT_ROLES,
+    conversation_key,
+    holds_turns,
+    turns_key,
+)
 from bot.domain.datasets import Dialect, FieldMapping
 
 # The nesting at which protobuf's JSON parser stops: `max_recursion_depth` of google.protobuf.json_format.
