@@ -19,7 +19,7 @@ import httpx
 from bot.backends.google.bucket_checks import BucketChecks, no_bucket
 from bot.backends.google.connections import Pool
 from bot.backends.google.error_hints import TRY_LATER
-from bot.backends.google.google_errors import NETWORK_ERRORS, READ_AGAIN, network_error
+from bot.backends.google.google_errors import NETWORK_ERRORS, READ_AGAIN, decode_answer, network_error, not_json
 from bot.backends.google.http import GoogleHttp
 from bot.backends.google.json_fields import integer, records, text, timestamp
 from bot.domain.leftovers import StoredFile
@@ -221,9 +221,12 @@ class _Upload:
             except NETWORK_ERRORS as error:
                 problem: GoogleError = network_error(error)
             else:
-                if response.is_success:
+                if last and _is_stored(response, end):
                     return
-                if response.status_code == _INCOMPLETE:
+                if response.is_success:
+                    # Only Google's own answer counts: what something else took would be missing in the file.
+                    problem = not_json(response.status_code)
+                elif response.status_code == _INCOMPLETE:
                     moved = self._update_stored(response, begin, end)
                     failures = 0 if moved else failures
                     if self._stored == end and not last:
@@ -266,6 +269,16 @@ class _Upload:
             },
             timeout=httpx.Timeout(self._http.retry_policy.generation, connect=self._http.retry_policy.connect),
         )
+
+
+def _is_stored(response: httpx.Response, size: int) -> bool:
+    """Return whether Google says that it has stored an object of so many bytes."""
+    if not response.is_success:
+        return False
+    try:
+        return integer(decode_answer(response.content).get("size")) == size
+    except GoogleUnavailable:
+        return False
 
 
 async def _in_chunks_of(chunks: AsyncIterator[bytes], size: int) -> AsyncGenerator[tuple[bytes, bool], None]:

@@ -166,6 +166,22 @@ async def test_session_that_loses_bytes_is_an_error() -> None:
         await made.close()
 
 
+@pytest.mark.parametrize("nth", [1, 2])
+@pytest.mark.parametrize("text", ["<p>Welcome</p>", "{}", '{"size": "7"}', ""])
+async def test_a_part_is_stored_only_by_googles_own_word(
+    google: GoogleStandIn, storage: CloudStorage, nth: int, text: str
+) -> None:
+    """A part that something else took would be missing in the middle of the file that is paid for."""
+    if nth == 2:
+        google.faults.delay(0, path=UPLOAD, method="PUT")
+    google.faults.garble(text, status=200, path=UPLOAD, method="PUT")
+    await storage.upload(TARGET, chunks(content(CHUNK_UNIT + 9)))
+    assert stored(google) == content(CHUNK_UNIT + 9)
+    google.faults.garble(text, status=200, path=UPLOAD, method="PUT", times=None)
+    with pytest.raises(GoogleUnavailable, match="Something other than Google's API answered"):
+        await storage.upload(TARGET, chunks(content(9)))
+
+
 async def test_a_list_whose_pages_lead_back_to_the_first_ends() -> None:
     async def answer(request: web.Request) -> web.Response:
         following = {"a": "b", "b": "a"}.get(request.query.get("pageToken", ""), "a")
