@@ -111,6 +111,10 @@ class SqliteJobStore(JobQueries):
         found = {job.key: job for job in await self.with_keys(keys)}
         return [found[key] for key in keys if key in found]
 
+    async def waiting_backends(self) -> Sequence[str]:
+        query = "SELECT DISTINCT backend FROM jobs WHERE state = 'waiting'"
+        return await self._database.run(lambda connection: [row["backend"] for row in connection.query(query)])
+
     async def take_turns(
         self,
         backend: str,

@@ -17,7 +17,7 @@ from typing import Final
 from bot.app.backup_target import scheduled_backups
 from bot.app.installation import google_options, installation_checks
 from bot.app.use_cases import build_use_cases, open_workers
-from bot.backends import open_google
+from bot.backends import PROFILES, open_google
 from bot.backends.openai.openai import OpenAi
 from bot.chat.question_limits import QuestionLimits
 from bot.delivery.outbox_sender import OutboxSender
@@ -83,7 +83,14 @@ async def serving(
         app_token = reveal(settings.slack_app_token)
         socket = SocketMode(slack.client, app_token, metrics) if app_token else None
         notifier = JobNotifier(
-            slack.poster, slack.idempotent_poster, google.profiles, clock, prices, stores.jobs, slack.members
+            slack.poster,
+            slack.idempotent_poster,
+            google.profiles,
+            clock,
+            prices,
+            stores.jobs,
+            slack.members,
+            PROFILES,
         )
         measured = MeasuredNotifier(notifier, metrics, socket.note_post if socket else None)
         sender = OutboxSender(stores.outbox, stores.jobs, measured, clock)

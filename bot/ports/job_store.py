@@ -87,6 +87,10 @@ class JobStore(Protocol):
         """
         ...
 
+    async def waiting_backends(self) -> Sequence[str]:
+        """Return the backends for which jobs of any workspace wait. Raises StorageError."""
+        ...
+
     async def take_turns(
         self,
         backend: str,

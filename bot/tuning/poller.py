@@ -241,8 +241,11 @@ class Poller:
     async def _resume_start(self, job: TuningJob) -> None:
         try:
             await self._job_starts.recover(job)
-        except BotError as error:
+        except StorageError as error:
             logger.warning("the start of %s could not be resumed: %s", job.key, error)
+        except BotError as error:
+            # Such as that its backend is not offered any more.
+            await self._refresher.record_failure(job.key, error)
         finally:
             self._resumed.discard(job.key)
 

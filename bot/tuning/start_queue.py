@@ -20,7 +20,7 @@ from bot.domain.approval import Approval
 from bot.domain.backoff import Backoff
 from bot.domain.jobs import Failure, JobState, TuningJob
 from bot.errors import Outdated, OverBudget, StorageError, TooManyTunings, UserError
-from bot.ports.backends import TuningBackend
+from bot.ports.backends import TuningBackend, offered_backend
 from bot.ports.clock import Clock
 from bot.ports.job_store import Change, JobStore, Standing
 from bot.ports.notifier import NoticeKind
@@ -181,9 +181,14 @@ class StartQueue:
         """Begin or end the jobs whose turn it is, and return them; see `take_turn`.
 
         `check` says whether each may still start, `mark` gets each key before its row changes. After a refusal of
-        Google's one start at a time is tried. Raises StorageError.
+        Google's one start at a time is tried. What waits for a backend that is not offered any more ends, since
+        it would never get a turn. Raises StorageError.
         """
         changed: list[TuningJob] = []
+        for name in await self._jobs.waiting_backends():
+            if name not in self._backends:
+                for job in await self._jobs.next_turns(name, 0, _CHECKED):
+                    await self._checked(job, self._check_offered, changed)
         for name, backend in self._backends.items():
             refused = self._refused.get(name)
             if refused is not None and self._clock.monotonic() < refused.until:
@@ -200,6 +205,10 @@ class StartQueue:
             if ready:
                 changed += await self._jobs.take_turns(name, at_once, ready.keys(), step)
         return changed
+
+    async def _check_offered(self, job: TuningJob) -> TuningJob:
+        offered_backend(self._backends, job.backend)
+        return job
 
     async def _ready(
         self, backend: str, at_once: int, check: CheckTurn, changed: list[TuningJob]

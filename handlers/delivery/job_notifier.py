@@ -85,10 +85,13 @@ class JobNotifier:
         prices: PriceTable,
         jobs: JobStore,
         members: WorkspaceMembers,
+        known: Mapping[str, BackendProfile],
     ) -> None:
+        """`profiles` are those of the backends that are offered, `known` those of all that may have run a job."""
         self._poster = poster
         self._idempotent_poster = idempotent_poster
         self._profiles = profiles
+        self._known = {**known, **profiles}
         self._clock = clock
         self._prices = prices
         self._jobs = jobs
@@ -135,7 +138,7 @@ class JobNotifier:
                 case NoticeKind.ENDED:
                     if job.approval is not None and job.unstarted:
                         await self._set_session(job, _ACTIVE)
-                    return await self._reply(delivery, build_ended(job, self._profiles[job.backend]))
+                    return await self._reply(delivery, build_ended(job, self._known[job.backend]))
                 case NoticeKind.DELETED:
                     return await self._reply(delivery, build_deleted(job))
                 case NoticeKind.MODEL_DELETED:
@@ -163,7 +166,7 @@ class JobNotifier:
                     if job.state.ended or job.stuck_at is None:  # It moved on before the notice was sent.
                         return Delivered(job.place, job.card)
                     now = self._clock.now()
-                    return await self._reply(delivery, build_stuck(job, self._profiles[job.backend], now))
+                    return await self._reply(delivery, build_stuck(job, self._known[job.backend], now))
                 case _:
                     assert_never(notice.kind)
 
@@ -215,7 +218,7 @@ class JobNotifier:
             return await self._show_card(delivery, await self._build_card(delivery.job, snapshots))
 
     async def _build_card(self, job: TuningJob, snapshots: Sequence[Snapshot]) -> Message:
-        profile = self._profiles[job.backend]
+        profile = self._known[job.backend]
         waits = job.state is JobState.WAITING
         ahead = await self._jobs.ahead(job) if waits else 0
         others = await self._jobs.running(job.backend) if waits else ()

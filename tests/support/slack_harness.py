@@ -8,6 +8,7 @@ from pathlib import Path
 
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.backends import PROFILES
 from bot.backends.profiles import VERTEX
 from bot.delivery.outbox_sender import OutboxSender
 from bot.domain.backoff import Backoff
@@ -207,6 +208,7 @@ async def open_slack_harness(
                 read_price_table(),
                 stores.jobs,
                 connection.members,
+                PROFILES,
             )
             return OutboxSender(stores.outbox, stores.jobs, notifier, SYSTEM_CLOCK, backoff)
 

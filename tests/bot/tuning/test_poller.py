@@ -14,9 +14,11 @@ from bot.domain.jobs import JobState, TuningJob
 from bot.ports.job_store import Change
 from bot.runtime.metrics import Metrics
 from bot.tuning.poller import LATE_SECONDS, POLL_JOB, Poller
+from bot.tuning.transitions import ask_to_cancel
 from storage.job_rows import job_row
-from tests.support.harness import Harness, open_harness
+from tests.support.harness import ADA, Harness, open_harness
 from tests.support.waiting import wait_until
+from tests.support.workspace_people import build_open_use_cases
 
 BACKENDS = ("vertex", "gemini", "palm")
 
@@ -427,3 +429,21 @@ async def test_measures_tell_of_rounds_requests_overruns_and_open_jobs(harness: 
     assert "tunebot_polling_overruns_total 1.0" in text
     assert f'tunebot_open_jobs{{backend="vertex",state="{measured.state}"}} 1.0' in text
     assert 'tunebot_open_jobs{backend="gemini",state="queued"} 1.0' in text
+
+
+async def test_a_cancelled_start_that_cannot_be_searched_for_says_why(harness: Harness) -> None:
+    """Only the backend, which is not offered any more, could say whether a start was sent that the row denies."""
+    job = await harness.accepted("cancelled", "gemini")
+    now = harness.clock.now()
+    await harness.jobs.change(job.key, lambda row: ask_to_cancel(row, ADA, now, certain=False))
+    others = {name: backend for name, backend in harness.backends.items() if name != "gemini"}
+    parts = (others, harness.files, harness.clock, lambda: None, harness.workers)
+    later = build_open_use_cases(harness.stores, *parts)
+    poller = Poller(later.jobs.starts, later.refresher, harness.jobs, harness.clock, Metrics(), 0.05)
+    await poller.round()
+
+    async def said() -> bool:
+        return "'gemini' is not offered here" in (await harness.newest(job)).problem
+
+    await wait_until(said)
+    assert (await harness.newest(job)).state is JobState.SUBMITTING

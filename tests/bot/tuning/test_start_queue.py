@@ -20,6 +20,7 @@ from handlers.assembly import UseCases
 from tests.support.clock import FixedClock
 from tests.support.harness import ADA, TEAM, Harness, open_harness
 from tests.support.waiting import wait_until
+from tests.support.workspace_people import build_open_use_cases
 
 CREATE = "/tuningJobs$"
 QUOTA = "Quota exceeded for aiplatform.googleapis.com/global_concurrent_tuning_jobs."
@@ -194,6 +195,23 @@ async def test_the_cards_of_those_that_wait_are_told_that_the_running_one_is_stu
 
 LIMIT = timedelta(minutes=15)
 KEY = "tb-1"
+
+
+async def test_a_start_that_waits_for_a_backend_which_is_offered_no_more_ends(tmp_path: Path) -> None:
+    async with open_harness(tmp_path, ("vertex", "gemini"), tunings_at_once={"vertex": 1}) as harness:
+        first, second = await start(harness, "first"), await start(harness, "second")
+        await finish(harness, first)
+        others = {name: backend for name, backend in harness.backends.items() if name != "vertex"}
+        parts = (others, harness.files, harness.clock, lambda: None, harness.workers)
+        later = build_open_use_cases(harness.stores, *parts)
+        assert await begin_turns(later) == []
+        ended = await harness.newest(second)
+        assert ended.state is JobState.FAILED
+        assert ended.failure is not None
+        assert "'vertex' is not offered here" in ended.failure.message
+        assert "I do not send it to Google" in ended.failure.message
+        assert NoticeKind.ENDED in await harness.due()
+        assert harness.creates() == 1
 
 
 @pytest.fixture

@@ -300,6 +300,18 @@ async def test_a_card_that_cannot_be_drawn_stops_no_other(at: SlackHarness) -> N
     assert not at.messages("broken")
 
 
+async def test_the_card_of_a_job_whose_backend_is_offered_no_more_tells_its_end(at: SlackHarness) -> None:
+    await at.add("earlier")
+    await at.jobs.change("earlier", lambda job: Change(replace(job, spec=replace(job.spec, backend="gemini"))))
+    at.sender.start()
+    await at.all_sent()
+    await at.end("earlier")
+    await at.all_sent()
+    card, reply = at.messages()
+    assert "earlier" in card.text
+    assert (reply.thread_ts, "is ready" in reply.text) == (card.ts, True)
+
+
 async def test_a_refused_chart_turns_into_words_and_the_notice_is_told(at: SlackHarness) -> None:
     at.slack.workspace.charts_enabled = False
     await at.add("chart")
