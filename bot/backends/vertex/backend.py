@@ -183,7 +183,7 @@ class VertexBackend(TuningBackend):
         return None if job is None else operation(job)
 
     async def started_jobs(self) -> Sequence[StartedJob]:
-        found = (started_job(job) for job in await self._search.started())
+        found = (started_job(key, job) for key, job in (await self._search.started()).items())
         return [started for started in found if started is not None]
 
     def where_to_look(self, key: str) -> str:

@@ -52,12 +52,17 @@ class JobSearch:
         except InvalidRequest:
             return await self._list.quick(lambda job: _key(job) == key) is not None
 
-    async def started(self) -> list[Json]:
-        """Return the jobs with a key that one search reads. Raises GoogleError."""
+    async def started(self) -> dict[str, Json]:
+        """Return by key the jobs that one search reads. Raises GoogleError.
+
+        One that lacks its label is only in the whole list, of which the first pages are read.
+        """
+        every = await self._list.members({})
         try:
-            return await self._list.members({"filter": f"labels.{LABEL}:*"})
-        except InvalidRequest:
-            return await self._list.members({})
+            every += await self._list.members({"filter": f"labels.{LABEL}:*"})
+        except InvalidRequest as error:
+            logger.info("Google does not filter tuning jobs by label: %s", error.message)
+        return {key: job for job in every if (key := _key(job))}
 
     async def _filtered(self, key: str) -> Json | None:
         # A page contains other jobs, too, where Google ignores the filter.

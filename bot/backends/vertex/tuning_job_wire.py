@@ -153,11 +153,9 @@ def tuned_model(backend: str, job: Json) -> TunedModel | None:
     )
 
 
-def started_job(job: Json) -> StartedJob | None:
-    """Return a job that a Tunebot started, None for any other."""
-    labels = record(job.get("labels"))
-    key, created_at = text(labels.get(LABEL)), timestamp(job.get("createTime"))
-    if not key or created_at is None:
+def started_job(key: str, job: Json) -> StartedJob | None:
+    """Return a job that a Tunebot started with this key, None if it lacks its time."""
+    if (created_at := timestamp(job.get("createTime"))) is None:
         return None
     return StartedJob(
         key=key,

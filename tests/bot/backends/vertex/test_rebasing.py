@@ -74,6 +74,23 @@ async def test_a_move_without_our_label_is_found_by_its_file(vertex: BackendHarn
     assert await vertex.backend.find(key(7)) is None
 
 
+@pytest.mark.parametrize("filters", [True, False])
+async def test_a_move_without_our_label_is_among_the_jobs_that_no_row_may_follow(
+    vertex: BackendHarness, filters: bool
+) -> None:
+    """One that Google shows late is followed by them alone, after its search has ended."""
+    vertex.google.limits.vertex_rebase_keeps_labels = False
+    spec = await moved_spec(vertex)
+    vertex.google.faults.lose_answer(path=MOVE, method="POST")
+    with pytest.raises(OutcomeUnknown):
+        await vertex.start(KEY, spec, vertex.data())
+    if not filters:
+        vertex.google.faults.refuse_filter(path="/tuningJobs$")
+    [found] = [each for each in await vertex.backend.started_jobs() if each.key == KEY]
+    assert found.operation.name == vertex.google.jobs.latest.name
+    assert found.origin is None, "only a row says whose it is"
+
+
 async def test_a_move_that_google_shows_nowhere_yet_waits_and_cannot_be_cancelled(vertex: BackendHarness) -> None:
     vertex.google.limits.vertex_rebase_seconds = 1e9
     vertex.google.faults.list_lag = 1e9
