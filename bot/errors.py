@@ -207,7 +207,7 @@ class GoogleUnavailable(GoogleError):
 
 
 class AnswerLost(GoogleUnavailable):
-    """The request was sent, and what came back says nothing of what Google did: for a question it may charge."""
+    """The request was sent, and no answer says what Google did. It may charge for a question."""
 
 
 class OutcomeUnknown(GoogleError):

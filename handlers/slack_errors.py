@@ -122,7 +122,7 @@ class ThreadDeleted(SlackApiError):
 
 
 def refuses_streams(error: SlackApiError) -> bool:
-    """Return whether a refused stream is one of many: for the channel's kind, the plan, or a reason of next year.
+    """Return whether Slack refuses all streams there: for the channel's kind, the plan, or a code that is new.
 
     What Slack says of one thread, of the bot's place in a channel, or of the whole app says nothing of streams.
     """

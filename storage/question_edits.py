@@ -40,12 +40,12 @@ def change_everywhere(connection: Connection, changed: Question, edited: str) ->
         asked = read_question(row)
         edited_question = as_edited(asked.question, changed)
         new = question_row(replace(asked, question=edited_question))
-        # An answer that came already is posted as the answer to what was asked.
+        # An answer that exists is posted as the answer to what was asked.
         columns = ("text",) if asked.answer is not None else ("text", "named", "settings", "compare")
         connection.table("questions").update(
             row["key"], {"edited": edited} | {name: new[name] for name in columns}
         )
-        # Slack may deliver an edit twice, and people correct a mention: what is asked then goes on, as it is paid.
+        # Where the question is the same, as after an edit that Slack delivered twice, it is paid for and goes on.
         if asked.answer is None and edited_question != asked.question:
             asked_anew.append(row["key"])
     return asked_anew

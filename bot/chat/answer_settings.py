@@ -170,7 +170,7 @@ class AnswerSettings:
         return taken, base_model, left_out
 
     async def first_left_out(self, place: Place, model: ModelRef, names: Iterable[str]) -> bool:
-        """Return whether this channel was not told within a week that this model does not take these settings.
+        """Return whether this channel was not told in the last week that the model does not take these settings.
 
         Never raises: a note must not stop an answer.
         """

@@ -101,7 +101,7 @@ class AnswerWorker:
         return await self._store.add(question)
 
     async def add_later(self, held: Callable[[], Question]) -> OpenQuestion | None:
-        """Store the question as it reads by then as soon as the database can be used, and return as `add` does.
+        """Store the question, as it reads then, once the database can be used; returns what `add` returns.
 
         Raises StorageError when that takes so long that nobody expects an answer any more.
         """
@@ -181,7 +181,7 @@ class AnswerWorker:
         return self._running.stop(place, user)
 
     async def change(self, question: Question, edited: str) -> None:
-        """Respect that the message of a question was edited: it is asked as it reads, or stands so in the thread.
+        """Change a question as its message was edited: it is asked so, or its thread keeps it so.
 
         `edited` is Slack's `ts` of the event; an older edit that comes later changes nothing. Raises StorageError.
         """
@@ -189,7 +189,7 @@ class AnswerWorker:
             self._running.end(key, End.CHANGED)
 
     async def withdraw(self, team: str, key: str, edited: str = "") -> None:
-        """Respect that the message of a question was deleted, or edited into no question. Raises StorageError."""
+        """Forget a question whose message was deleted, or is no longer a question. Raises StorageError."""
         for unanswered in await self._store.withdraw(team, key, edited):
             self._running.end(unanswered, End.WITHDRAWN)
 

@@ -88,7 +88,7 @@ class ChatService:
         await self._settings.check(model, settings)
 
     async def first_left_out(self, place: Place, answer: ModelAnswer) -> bool:
-        """Return whether this channel hears for the first time what is not sent to this model. Never raises."""
+        """Return what `AnswerSettings.first_left_out` returns for this answer. Never raises."""
         return await self._settings.first_left_out(place, answer.model, answer.left_out)
 
     async def model_for(self, requester: Requester, name: str = "") -> ModelRef:

@@ -1,4 +1,4 @@
-"""Asks a model: with the earlier turns of its thread, the settings of its channel, and as its words come."""
+"""Asks a model, with the earlier turns of the thread and the settings of the channel, and shows each new text."""
 
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
@@ -27,12 +27,12 @@ from bot.ports.stores import ChatStore
 
 logger = logging.getLogger(__name__)
 
-# Hears what is sent with a question, right before it is sent: the turns, the settings and the base model.
+# Gets what is sent with a question, right before it is sent: the turns, the settings and the base model.
 BeforeSend = Callable[[Sequence[Turn], GenerationSettings, str], Awaitable[None]]
 
 
 class ModelAsking:
-    """Asks models, whoever may ask them."""
+    """Asks models. It does not check who may ask: its callers do that before."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """Asks the model of a question once, within its limits and budgets, and stores the answer with its cost.
 
 A limited number of questions is at Google at a time; the others wait in a queue that is fair to each person.
-Nothing is posted here but what shows that the answer is on its way.
+Of all posts, only those are made here that show that the answer is being written.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ _QUOTED: Final = 800
 
 
 class QuestionAsking:
-    """From a stored question to its stored answer."""
+    """Takes a stored question, asks its model, and stores the answer."""
 
     def __init__(
         self,
@@ -325,7 +325,7 @@ class QuestionAsking:
 
 
 def interrupted(question: Question) -> Interrupted:
-    """Return why a question has no answer that no process had time to answer."""
+    """Return why there is no answer to a question: no process had time to give one."""
     return Interrupted(
         f"I was interrupted before I could answer your question: “{_quoted(question)}”.",
         "Ask it again if you still want to know.",

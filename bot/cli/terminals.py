@@ -16,7 +16,7 @@ def prepare_output() -> None:
 
 
 def check_folder() -> None:
-    """Raise BotError if the current folder was deleted: paths lead nowhere from there."""
+    """Raise BotError if the current folder was deleted: no path can be found from there."""
     try:
         os.getcwd()
     except FileNotFoundError as error:

@@ -34,7 +34,7 @@ class JobState(StrEnum):
 
     @property
     def words(self) -> str:
-        """What people read of this state, wherever they read it: `being sent to Google`, without a full stop."""
+        """The words for this state in every text that people read: `being sent to Google`, without a full stop."""
         return _WORDS[self]
 
     @property
@@ -102,7 +102,7 @@ class TuningSpec:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The names by which a tuned model may be known that this start needs; a name of Google's own is none."""
+        """What this start is made from: each is a name of Google's base models, or of a tuned model."""
         return tuple(filter(None, (self.base_model, self.moved_from)))
 
     @property

@@ -106,7 +106,7 @@ class Roles:
         return any(grant.role is Role.ASKER for grant in await self.grants(team))
 
     async def answered(self, requester: Requester, *channels: str) -> bool:
-        """Return whether Slack says now all on which the person's role here, and their sight of these, depend.
+        """Return whether Slack says now all that decides which role the person has here and what they see there.
 
         Raises StorageError.
         """

@@ -223,7 +223,7 @@ class AnswerPoster(Protocol):
         ...
 
     async def show_fault(self, question: Question) -> None:
-        """Show to the person alone that a fault of the bot holds back what came of the question. Never raises."""
+        """Show to the person alone that a fault of the bot delays the answer to the question. Never raises."""
         ...
 
     def show_live(

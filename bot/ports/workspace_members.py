@@ -39,7 +39,7 @@ class WorkspaceMembers(Protocol):
     async def answers(self, user: str, places: Iterable[str]) -> bool:
         """Return whether Slack says now who the person is, and who is in each of these channels and groups.
 
-        Only then is a no of the others Slack's own. Never raises.
+        Only then did Slack itself say what the other methods return as false or empty. Never raises.
         """
         ...
 

@@ -75,7 +75,7 @@ class ScheduledBackups:
         if not made:
             return soon
         left = self._seconds - (self._clock.now() - max(made)).total_seconds()
-        # A clock that was set may have named a copy after a time to come.
+        # A clock that was wrong may have given a copy the name of a later time.
         return min(max(left, soon), self._seconds)
 
     async def make(self) -> bool:

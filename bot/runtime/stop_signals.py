@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 # Less than the ten seconds that `docker stop` gives a container before it sends SIGKILL.
 LONGEST_STOP_SECONDS: Final = 9.5
-# So much later a thread ends the process, where the event loop stands still and cannot.
+# So many seconds later a thread ends the process, where the event loop is blocked and cannot end it.
 _LOOP_STANDS_SECONDS: Final = 0.2
 
 _STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
@@ -72,7 +72,7 @@ def _exit_now(serving: asyncio.Task[None]) -> None:
 
 
 def _exit_from_thread() -> None:
-    """End the process where the event loop stands still, and say in which function it does."""
+    """End the process, and log in which function its event loop is blocked."""
     frame = sys._current_frames().get(threading.main_thread().ident or 0)
     stands: list[str] = []
     while frame is not None:

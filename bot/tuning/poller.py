@@ -165,7 +165,7 @@ class Poller:
             self._arm_watchdog()
 
     async def _round(self) -> None:
-        # What Slack says of rights is asked for at a turn, and nothing that runs waits for that.
+        # Slack is asked for rights before a start gets its turn; the polls of running jobs must not wait for that.
         ended = await asyncio.gather(self._begin_turns(), self._poll_due(), return_exceptions=True)
         self._raise_first(ended)
         self._finished = time.monotonic()

@@ -116,8 +116,8 @@ class StartSearch:
     async def adopt_if_shown(self, job: TuningJob) -> bool:
         """Follow the job of a start that another process may have sent, if Google shows it.
 
-        A backup that was restored may be older than the start. Returns whether Google said so much. Raises
-        StorageError.
+        A backup that was restored may be older than the start. Returns whether it is known now if Google has such
+        a job. Raises StorageError.
         """
         if self._jobs.is_of_this_process(job.key):
             return True

@@ -29,8 +29,8 @@ from bot.spending.budget_check import check_start
 
 # How long no start is sent after Google refused one because too many tunings run, which may be those of others.
 REFUSED_BACKOFF: Final = Backoff(first=30.0, longest=600.0)
-# So many that wait are checked at once; one that cannot be started now keeps its place and holds up nobody, so
-# the next ones are checked where none of them can, up to the limit.
+# So many that wait are checked at once. One that cannot be started now keeps its place, and the others do not wait
+# for it: where none of them can be started, the next ones are checked, up to the limit.
 _CHECKED: Final = 20
 _MOST_CHECKED: Final = 200
 RETRY_BACKOFF: Final = Backoff(first=2.0, longest=120.0)
@@ -139,7 +139,7 @@ def wait_again(job: TuningJob, error: TooManyTunings, now: datetime) -> Change |
     return Change(after, notices=(NoticeKind.CARD,))
 
 
-# Returns the job at the prices of this moment. Raises UserError, a passing one where it cannot be judged now.
+# Returns the job at the prices of this moment. Raises UserError, a passing one where the check cannot decide now.
 CheckTurn = Callable[[TuningJob], Awaitable[TuningJob]]
 
 

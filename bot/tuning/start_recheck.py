@@ -58,7 +58,7 @@ class StartRecheck:
     async def is_refused(
         self, allowed: Callable[[], Awaitable[bool]], asked_by: Requester, *jobs: TuningJob
     ) -> bool:
-        """Return whether the person is not allowed something, also with these jobs, by Slack's own word.
+        """Return whether Slack's answers refuse something to the person, also with these jobs.
 
         Raises RightsUnknown unless Slack says now what the person may do; StorageError.
         """

@@ -87,7 +87,7 @@ async def _remove(body: dict[str, Any], without: Callable[[Sequence[Block]], lis
         if container.get("is_ephemeral"):
             await poster.respond_to(body["response_url"], replace=True)(message)
         else:
-            # A message that Slack does not take back as it was must not lose its words with its button.
+            # Where Slack refuses these blocks, the message stays as it is: its text alone must not replace it.
             await poster.edit(container["channel_id"], container["message_ts"], message, as_it_is=True)
     except CALL_ERRORS as error:
         logger.info("the buttons of a deleted job could not be removed: %s", error)

@@ -195,7 +195,7 @@ class JobNotifier:
         notice, team = delivery.notice, delivery.job.place.team
         hidden = not is_person(notice.target) and await self._members.is_external(notice.target)
         if hidden and notice.attempts < _WAITS_FOR_WORD:
-            # Slack may say it in a moment, and no later word would show the buttons.
+            # Slack may say it soon, and no later notice would show the buttons.
             if not await self._members.answers(delivery.job.owner, [notice.target]):
                 raise RetryLater("Slack does not say who reads the channel of approvers.", seconds=1.0)
             hidden = await self._members.is_external(notice.target)

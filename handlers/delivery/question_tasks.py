@@ -150,13 +150,13 @@ class QuestionTasks:
         return self._answer_worker.stop(place, user)
 
     async def change(self, question: Question, edited: str) -> None:
-        """Respect that the message of a question was edited, at Slack's time `edited`. Raises StorageError."""
+        """Change a question as its message was edited, at Slack's time `edited`. Raises StorageError."""
         if (held := self._kept.get(question.key)) is not None and held.edited <= edited:
             held.question, held.edited = as_edited(held.question, question), edited
         await self._answer_worker.change(question, edited)
 
     async def withdraw(self, team: str, key: str, edited: str = "") -> None:
-        """Respect that the message of a question was deleted, or edited into no question. Raises StorageError."""
+        """Forget a question whose message was deleted, or is no longer a question. Raises StorageError."""
         if (held := self._kept.get(key)) is not None and (not edited or held.edited <= edited):
             held.is_withdrawn = True
         await self._answer_worker.withdraw(team, key, edited)

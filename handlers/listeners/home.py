@@ -135,7 +135,7 @@ class HomeListeners:
         respond = self._poster.respond_to(body["response_url"], replace=True)
         await respond(build_chosen(model.name, direct=True))
         if chosen.question:
-            # The key of the message itself is used up by the choice that was offered in its place.
+            # A question with the message's own key was stored when the choice was offered.
             of_button = f"choice:{requester.place.channel}:{body['container']['message_ts']}"
             asked = second_try(chosen.message) if chosen.message else of_button
             question = Question(

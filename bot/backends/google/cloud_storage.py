@@ -260,7 +260,7 @@ class _Upload:
         # The session's URL is enough for Google. The token is not sent, because the URL may name any host.
         return await self._http.upload_client.put(
             self._session,
-            # httpx keeps a request until the garbage collector comes, and bytes given as they are with it.
+            # httpx keeps a request in memory until the garbage collector runs, but not the pieces that were sent.
             content=_pieces_of(data),
             headers={
                 "content-length": str(len(data)),
@@ -293,6 +293,6 @@ async def _in_chunks_of(chunks: AsyncIterator[bytes], size: int) -> AsyncGenerat
 
 
 async def _pieces_of(data: bytes) -> AsyncGenerator[bytes, None]:
-    """Yield the bytes in pieces; a generator at its end holds none of them."""
+    """Yield the bytes in pieces; a generator that has ended keeps none of them in memory."""
     for start in range(0, len(data), _PIECE):
         yield data[start : start + _PIECE]

@@ -104,7 +104,7 @@ _REASON_HINTS: Final[Mapping[str, str]] = {
     "ACCESS_TOKEN_EXPIRED": "Ask an administrator to renew the bot's Google credentials.",
     "CONSUMER_SUSPENDED": "Google has suspended the project: ask an administrator to look at it in the console.",
 }
-# What a sentence quotes is of the data, which can hold any words: a text in quotes with a space in it, and an
+# What a sentence quotes comes from the data, which can hold any words: a text in quotes with a space in it, or an
 # address. A quote inside of a word is an apostrophe.
 _QUOTED: Final = re2.compile(
     r"(^|[\s(:=,\[])(?:\"[^\"]*\s[^\"]*\"|'[^'\n]*\s[^'\n]*'|`[^`]*\s[^`]*`|“[^”]*”)(?:$|[\s).:;,\]])|\b(?:gs|https?)://\S+"

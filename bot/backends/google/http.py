@@ -76,7 +76,7 @@ class GoogleHttp:
     async def read_resource(self, url: str, name: str) -> Json:
         """Read the resource of this name, as `read` does.
 
-        An answer that is not about it is nobody's word on it, also where it is JSON: GoogleUnavailable.
+        Raises GoogleUnavailable for an answer that is about something else, also where it is JSON.
         """
         answer = await self.read(url)
         if not is_about(answer, name):

@@ -178,7 +178,7 @@ class VertexBackend(TuningBackend):
         return await self._models.one(resource, self._location)
 
     async def find(self, key: str, *, thorough: bool = True) -> Operation | None:
-        """It uses Google's filter first; that no job exists, only the whole list proves."""
+        """It uses Google's filter first. Only the whole list proves that no such job exists."""
         job = await self._search.find(key, thorough=thorough)
         return None if job is None else operation(job)
 
@@ -216,7 +216,7 @@ class VertexBackend(TuningBackend):
         return {**polled, **errors}
 
     async def cancel(self, job: TuningJob) -> None:
-        """What a move has not made yet cannot be cancelled."""
+        """A move can be cancelled only after Google has made its tuning job."""
         name = job.operation
         if is_operation(name):
             name = text((await self._rebasing.job(job)).get("name"))
@@ -307,5 +307,5 @@ class VertexBackend(TuningBackend):
 
 
 def _is_made(name: str) -> bool:
-    """Return whether Google names a tuning job so, or the operation that makes one."""
+    """Return whether this is the name of a tuning job, or of an operation that makes one."""
     return "/tuningJobs/" in name or is_operation(name)

@@ -2,7 +2,7 @@
 
 A job that Google made when it moved a model may lack the label. It trains on the file that the bot stored for it.
 
-Google's filter is asked first. That no job has a label, only a list that was read to its last page proves: Google
+Google's filter is asked first. Only a list that was read to its last page proves that no job has a label: Google
 does not document the order of the list, and documents a filter by `labels` only for other lists
 (google/cloud/aiplatform/v1/model_service.proto, `ListModelsRequest.filter`).
 """

@@ -23,7 +23,7 @@ def is_operation(name: str) -> bool:
 
 
 def first_seen(answer: Json) -> Json:
-    """Return the tuning job of the answer to rebaseTunedModel, or one that stands for it until the next poll.
+    """Return the tuning job of the answer to rebaseTunedModel, or a stand-in for it until the next poll.
 
     An operation that failed at once is left to that poll, which looks whether there is a job nevertheless. Raises
     OutcomeUnknown for an answer without a name.
@@ -58,10 +58,12 @@ class Rebasing:
         self._search = search
 
     async def job(self, moved: TuningJob) -> Json:
-        """Return the tuning job of a move that is known by its operation, or one that stands for it.
+        """Return the tuning job of a move that is known by its operation, or a stand-in for it.
 
-        That a move failed counts only where Google shows no job of it. Raises GoogleError, NotFoundAtGoogle where
-        Google knows neither the operation nor a job, or has ended the move without an error and shows no job.
+        A move has failed only where Google says so and shows no job of it.
+
+        Raises GoogleError, NotFoundAtGoogle where Google knows neither the operation nor a job, or has
+        ended the move without an error and shows no job.
         """
         try:
             operation = await self._http.read_resource(self._hosts.url(moved.operation), moved.operation)

@@ -71,7 +71,7 @@ def create_request(
 def rebase_request(spec: TuningSpec, body: Json) -> Json:
     """Return the body of tuningJobs.rebaseTunedModel from that of create: what it holds replaces the old job's.
 
-    Without `deployToSameEndpoint` the new model gets an endpoint of its own, and the old one answers on.
+    Without `deployToSameEndpoint` the new model gets another endpoint, and the old model still answers at its own.
     Source: RebaseTunedModelRequest in google/cloud/aiplatform/v1/genai_tuning_service.proto.
     """
     return {"tunedModelRef": {"tunedModel": spec.moved_from}, "tuningJob": body}

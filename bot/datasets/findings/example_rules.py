@@ -71,7 +71,7 @@ EXAMPLE_RULES: Final[dict[str, Rule]] = {
     ),
     "picture-kind": Rule(
         ERROR,
-        "Rows show what is by its first bytes no PNG, JPEG, WebP, HEIC or HEIF picture: {value}.",
+        "Rows show files whose first bytes are not those of PNG, JPEG, WebP, HEIC or HEIF: {value}.",
         "Save it as PNG or JPEG.",
         True,
     ),

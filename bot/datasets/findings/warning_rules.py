@@ -22,7 +22,7 @@ WARNING_RULES: Final[dict[str, Rule]] = {
     "system-in-input": Rule(
         WARNING,
         "This backend takes no system text, so it is put in front of the input.",
-        "Tunebot asks with the text of most rows in front, too. Whatever else asks the model must do the same.",
+        "Tunebot asks with the text of most rows in front, too. Other programs that ask it must do the same.",
     ),
     "turns-merged": Rule(
         WARNING, "Turns of the {value} that follow each other are merged into one.", "Check that this is meant."
@@ -119,7 +119,7 @@ WARNING_RULES: Final[dict[str, Rule]] = {
     ),
     "odd-spaces": Rule(
         WARNING,
-        "Spaces or marks that are none in JSON (such as no-break spaces) stand between values.",
+        "Spaces or marks that JSON does not allow (such as no-break spaces) stand between values.",
         "They are left out.",
     ),
     "title-row": Rule(

@@ -75,7 +75,7 @@ class Masker:
         if masked is raw:
             return text
         written = masked.decode("utf-8", "surrogatepass")
-        # The arguments of a call are JSON in a text, in which a placeholder in the place of a number is none.
+        # The arguments of a call are JSON inside of a text, and a placeholder in place of a number is not JSON.
         return written if is_json(written) or (inner := self._mask_json(text)) is None else inner
 
     def _mask_bytes(self, raw: bytes) -> bytes:

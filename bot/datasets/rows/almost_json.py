@@ -41,7 +41,7 @@ _TEXT_OR_KEY = re.compile(rf"{_TEXT}|(?<=[{{,])([ \t]*+)([A-Za-z_$][A-Za-z0-9_$]
 # The same where texts may be in single quotes, too.
 _TEXTS_OR_KEY = re.compile(rf"'(?:[^'\\]++|\\.)*+(?:'|\\?\Z)|{_TEXT_OR_KEY.pattern}", re.DOTALL)
 _JS_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
-# What a backslash means the same before in Python and in JavaScript.
+# The characters before which a backslash means the same in Python and in JavaScript.
 _SAME_ESCAPES = frozenset("bfnrtvux01234567'\"\\\n")
 _WIDE_MARKS = str.maketrans("：，｛｝［］", ":,{}[]")
 _TEXT_OR_WIDE_MARK = re.compile(rf"{_TEXT}|[：，｛｝［］]", re.DOTALL)
@@ -217,7 +217,7 @@ def _from_python(text: str) -> bytes | None:
         return None
     try:
         value = ast.literal_eval(text)
-        # Bytes and sets are none of JSON, and msgspec would write bytes as a text that means nothing.
+        # JSON has no bytes and no sets, and msgspec would write bytes as a text that means nothing.
         return json.dumps(value, ensure_ascii=False, allow_nan=False).encode() if isinstance(value, dict) else None
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError, msgspec.MsgspecError):
         return None
@@ -233,7 +233,7 @@ def _from_javascript(text: str) -> bytes | None:
         return None
     if is_json(quoted):
         return quoted.encode()
-    # JavaScript leaves out a backslash that means nothing, and Python keeps it or means something else.
+    # JavaScript drops a backslash without a meaning; Python keeps it, or gives it another meaning.
     return _from_python(_TEXTS_OR_KEY.sub(lambda f: _JS_ESCAPE.sub(_of_javascript, f.group()), quoted))
 
 

@@ -66,7 +66,7 @@ def _answered(row: Mapping[str, Any], response: Mapping[str, Any]) -> Mapping[st
     ):
         problems: list[Problem] = []
         added = messages_of_items(output, problems, "output", {})
-        # What OpenAI itself searched or ran is no part that Google knows, so the row is no example with it.
+        # Google has no part for what OpenAI itself searched or ran, so a row with that is not an example.
         if added and "hosted-tool" not in {problem.rule for problem in problems}:
             return {**row, "messages": [*asked, *added]}
         return None

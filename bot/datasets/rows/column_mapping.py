@@ -14,7 +14,7 @@ from bot.domain.datasets import FieldMapping
 
 # A row with more keys, its objects' own counted, is none that a person wrote: its keys are not guessed.
 _MOST_KEYS = 1000
-# Only of no more keys, and no longer ones together, is stored what they suggest.
+# What keys suggest is stored where they are at most so many, and have at most so many characters together.
 _FEW_KEYS, _SHORT_KEYS, _LONGEST_NAME = 20, 500, 100
 # Pairs that people use, the most specific first. A later key of an input may be missing in a row.
 KNOWN_PAIRS: tuple[tuple[str, str], ...] = (

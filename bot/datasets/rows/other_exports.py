@@ -36,7 +36,7 @@ class Export(NamedTuple):
 _Test: TypeAlias = Callable[[Mapping[str, Any]], bool]
 # The keys without which a test fits no row.
 _NEEDED: dict[_Test, frozenset[str]] = {}
-# The keys of rows whose tests are stored are no more than so many, and no longer together.
+# The tests for a row's keys are stored where these are at most so many, with so many characters together.
 _FEW_KEYS, _SHORT_KEYS = 20, 500
 
 

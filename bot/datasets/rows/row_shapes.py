@@ -10,14 +10,14 @@ from typing import TypeAlias
 
 from bot.datasets.rows.row_checker import RowResult
 
-# What a row that is looked at is no longer than, in bytes, and the numbers that it has at most.
+# Only rows with at most so many bytes and numbers are looked at.
 _LONGEST, _MOST_NUMBERS = 256, 4
-# And exponents that are over every bound, whatever stands before them.
+# Numbers of two digits and more, and exponents so large that any number with them is out of range.
 _NUMBER = re.compile(rb"((?:(?<![0-9.eE+\-])[1-9]|(?<=[0-9][eE])[1-9][0-9]{2})[0-9]{1,14}(?![0-9]))")
 _ESCAPE = b"\\u"
 # In the name of a field: the number of a turn stands in brackets, and is the same in rows that are alike.
 _NUMBER_IN_NAME = re.compile(r"(?<![\[0-9])[0-9]{2}")
-# Rules that no number of two or more digits decides, and that do not depend on how long a text is.
+# Rules that depend neither on the value of a number of two or more digits nor on the length of a text.
 _RULES = frozenset(
     {
         *("unknown-keys", "other-export", "other-keys", "other-name", "mixed-dialects", "not-an-object"),

@@ -44,7 +44,7 @@ _BESIDE_TEXTS = frozenset(
     {"summary", "label", "intent", "question", "query", "answer", "response", "output", "target", "completion"}
     | {"reference", "question_id"}
 )
-# A text that names its speaker is not said by turns.
+# Texts that name their speakers are not read as the words of two speakers in turn.
 _SPEAKER = re.compile(r"\s{0,3}(?:user|human|customer|assistant|bot|ai|agent|model|system) ?:", re.IGNORECASE)
 
 
