@@ -39,7 +39,7 @@ def test_a_row_is_checked_with_its_pictures_and_no_other_picture_is_named(tmp_pa
     missing = CliRunner().invoke(cli, ["check", str(rows), *folder])
     assert missing.exit_code == 1
     assert "do not lie beside them: keys/b.png" in missing.output
-    assert "picture: text.png" in missing.output
+    assert "HEIC or HEIF: text.png" in missing.output
 
 
 @pytest.mark.parametrize("name", ["../secret.png", "/etc/passwd", "", ".", "folder"])
