@@ -21,10 +21,11 @@ from storage.transactions import after_commit, transaction
 
 logger = logging.getLogger(__name__)
 
+FORGET: Final = "forget a person"  # the action of an entry
+_OUTSIDE_SECONDS: Final = 10.0  # for which another program may hold the lock
 # Slack sends an event again for some minutes (https://docs.slack.dev/apis/events-api/#retries); a week also covers
 # a person who clicks a button of an old message again.
-_OUTSIDE_SECONDS: Final = 10.0  # for which another program may hold the lock
-_KEEP_KEYS = timedelta(days=7)
+_KEEP_KEYS: Final = timedelta(days=7)
 
 
 def append_entry(connection: Connection, team: str, act: AuditEntry, subject: str) -> None:
@@ -43,6 +44,12 @@ def append_entry(connection: Connection, team: str, act: AuditEntry, subject: st
     # Names of actions and ids only: `result` may quote somebody.
     fields = {"action": act.action, "user": act.user, "team": team, "channel": act.channel, "subject": subject}
     after_commit(lambda: log_event(logger, "audit.entry", **fields))
+
+
+def was_forgotten(connection: Connection, team: str, user: str, since: int) -> bool:
+    """Return whether this user's words were erased after the audit log's entry with this id."""
+    query = "SELECT 1 FROM audit WHERE id > ? AND team = ? AND action = ? AND subject = ? LIMIT 1"
+    return connection.execute(query, [since, team, FORGET, user]).fetchone() is not None
 
 
 def append_from_outside(path: Path, team: str, act: AuditEntry, subject: str) -> None:

@@ -10,7 +10,7 @@ from bot.domain.place import Requester
 from bot.ports.clock import Clock
 from bot.ports.erasure import Erased
 from bot.ports.stores import BY_BOT, AuditEntry
-from storage.audit_log import append_entry
+from storage.audit_log import FORGET, append_entry
 from storage.codecs import micros
 from storage.comparisons import forget_comparisons
 from storage.database import Database
@@ -23,9 +23,6 @@ SELECT team, count(*) AS number FROM (
   UNION ALL SELECT team FROM proposals WHERE created_at < :reports
 ) GROUP BY team
 """
-
-
-FORGET: Final = "forget a person"  # in the audit log
 
 
 class SqliteErasure:
@@ -85,12 +82,6 @@ class SqliteErasure:
         query = "SELECT 1 FROM jobs WHERE ended_at < ? LIMIT 1"
         rows = await self._database.run(lambda connection: list(connection.query(query, [micros(before)])))
         return bool(rows)
-
-
-def was_forgotten(connection: Connection, team: str, user: str, since: int) -> bool:
-    """Return whether this user's words were erased after the audit log's entry with this id."""
-    query = "SELECT 1 FROM audit WHERE id > ? AND team = ? AND action = ? AND subject = ? LIMIT 1"
-    return connection.execute(query, [since, team, FORGET, user]).fetchone() is not None
 
 
 def _deleted(connection: Connection, statement: str, values: Sequence[str | int]) -> int:

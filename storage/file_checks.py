@@ -13,9 +13,9 @@ from sqlite_utils import Database as Connection
 from bot.domain.requests import ModalWork, PendingModal, StartRequest
 from bot.errors import StorageError
 from bot.ports.clock import Clock
+from storage.audit_log import was_forgotten
 from storage.codecs import Row, micros, parsed, read_place
 from storage.database import Database
-from storage.erased_words import was_forgotten
 
 logger = logging.getLogger(__name__)
 
