@@ -3,6 +3,7 @@
 `bot/app/` calls these functions, and so do the tests, with stores, use cases and a clock of their own.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -279,6 +280,9 @@ def build_bolt_app(identity: Identity, signing_secret: str, listeners: Listeners
     app = AsyncApp(
         authorize=authorize,
         signing_secret=signing_secret or None,
+        # Each logger of Bolt's takes the level of this one. By default they take the root's, and at DEBUG log what
+        # people write: slack_bolt/logger/__init__.py.
+        logger=logging.getLogger("slack_bolt"),
         # The acknowledgement leaves when the listener returns. Bolt's default polls for it every 10 ms:
         # slack_bolt/listener/asyncio_runner.py.
         process_before_response=True,

@@ -110,7 +110,7 @@ class AnswerSettings:
             async with asyncio.timeout(_DEFAULTS_SECONDS):
                 found = await self._backends[model.backend].tuned_model(model.endpoint)
         except (BotError, TimeoutError) as error:
-            logger.info("no defaults of %s: %s", model.name, error)
+            logger.info("no defaults of %s: %s", model.endpoint, error)
             return answers
         return answers if found is None else replace(answers, defaults=found.defaults)
 
@@ -178,7 +178,7 @@ class AnswerSettings:
         try:
             return await self._audit_log.first_time(key)
         except StorageError as error:
-            logger.info("what is not sent to %s could not be written down: %s", model.name, error)
+            logger.info("what is not sent to %s could not be written down: %s", model.endpoint, error)
             return True
 
     async def base_model(self, model: ModelRef) -> str:

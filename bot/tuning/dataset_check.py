@@ -159,7 +159,7 @@ class DatasetCheck:
             async with asyncio.timeout(COUNT_SECONDS):
                 counts = await asyncio.gather(*(backend.count_tokens(base_model, text) for text in sample.texts))
         except (BotError, TimeoutError) as error:
-            logger.info("the token count of %s stays an estimate: %s", report.name, error)
+            logger.info("the token count of a file stays an estimate: %s", error)
             return report
         return with_counted_tokens(report, sample, counts) if all(counts) else report
 

@@ -597,5 +597,37 @@ async def test_no_secret_is_kept_or_logged(open_bot: OpenBot, mode: str) -> None
         assert [name for name, value in secrets.items() if value.encode() in kept] == []
 
 
+async def test_no_name_and_no_text_of_a_person_is_logged_or_measured(open_bot: OpenBot) -> None:
+    """The people who read logs and metrics may not be those of the channel: both have ids and states only."""
+    debug = {"TUNEBOT_LOG_LEVEL": "DEBUG", "TUNEBOT_POLL_SECONDS": "0.2"}
+    async with open_bot("http", job_seconds=None, environment=debug) as bot:
+        bot.google.faults.fail(500, path=":countTokens$", times=None)
+        for backend in ("vertex", "gemini"):
+            name = f"Kassiopeia-{backend}"
+            await bot.answering(name, f"backend={backend}")
+            await bot.ada.slash_command(bot.channel, "/ask", f"model={name} Quastenflosser")
+            await bot.message(f"asked `{name}`")
+            file = bot.share(NEXT_NUMBER, f"Zephyrin-{backend}.jsonl")
+            await bot.type(f"start name={name}2 backend={backend} file={file}")
+            await bot.ada.close_view(await bot.report())
+            for text in ("settings", f"status {name}", f"status {name}x", f"share {name} everyone"):
+                await bot.type(text)
+        await bot.type_and_confirm("delete Kassiopeia-gemini")
+        await bot.slack.settle()
+        address = f"http://127.0.0.1:{bot.stage.port}/metrics"
+        async with aiohttp.ClientSession() as session, session.get(address) as answer:
+            metrics = await answer.text()
+        await bot.stage.stop()
+        log = bot.stage.log_file.read_text()
+        assert "audit.entry" in log
+        assert "DEBUG" in log
+        assert "tunebot_questions" in metrics
+        private = ("kassiopeia", "zephyrin", "quastenflosser")
+        told = [
+            line[:150] for line in (log + metrics).splitlines() if any(each in line.lower() for each in private)
+        ]
+        assert not told, "\n".join(sorted({line[28:] for line in told}))
+
+
 def _is_secret(name: str) -> bool:
     return name.endswith(("_TOKEN", "_KEY", "_SECRET"))
