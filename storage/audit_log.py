@@ -15,9 +15,8 @@ from bot.ports.clock import Clock
 from bot.ports.stores import AuditEntry, AuditLine
 from bot.runtime.logs import log_event
 from storage.codecs import Row, micros, moment
-from storage.database import Database
+from storage.database import Database, after_commit, transaction
 from storage.sqlite_errors import translated_sqlite_errors
-from storage.transactions import after_commit, transaction
 
 logger = logging.getLogger(__name__)
 

@@ -14,10 +14,10 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from contextvars import copy_context
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,9 +26,9 @@ from sqlite_utils import Database as Connection
 from bot.errors import StorageError
 from bot.runtime.logs import log_event
 from storage.backup import copy_connection
+from storage.file_lock import FileLock
 from storage.migrations import migrate, read_schema
 from storage.sqlite_errors import primary_code, translated_sqlite_errors, translation
-from storage.transactions import transaction
 
 logger = logging.getLogger(__name__)
 
@@ -43,11 +43,11 @@ _AT_ONCE_SECONDS = 0.05
 # so that the time of all of them together stays short.
 _STILL_LOCKED_SECONDS = 1.0
 _BUSY_SECONDS_WHILE_LOCKED = 0.25
-# A process that is being killed needs a moment until the operating system releases its lock.
-_LOCK_SECONDS = 0.5
 # A file of 16 MB of which a quarter is empty is written anew.
 _SHRINK_PAGES = 4_096
 _SHRINK_SHARE = 0.25
+
+_after_commit: ContextVar[list[Callable[[], None]]] = ContextVar("after_commit")
 
 
 class Database:
@@ -202,35 +202,35 @@ class Database:
                 lock.release()
 
 
-class FileLock:
-    """Locks PATH.lock from the constructor to `release`, because two processes would both poll, post and pay.
+@contextmanager
+def transaction(connection: Connection, *, durable: bool = True) -> Iterator[None]:
+    """Run what is in the block in one transaction, which is rolled back if it raises."""
+    # IMMEDIATE, because sqlite-utils' atomic() begins a deferred transaction: one that reads and then writes fails
+    # at once, without the busy timeout, if another connection wrote in between
+    # (https://www.sqlite.org/lang_transaction.html). Inside ours, every atomic() becomes a savepoint.
+    if not durable:
+        connection.execute("PRAGMA synchronous = NORMAL")
+    later: list[Callable[[], None]] = []
+    token = _after_commit.set(later)
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            connection.commit()
+        except BaseException:
+            connection.rollback()
+            raise
+    finally:
+        _after_commit.reset(token)
+        if not durable:
+            connection.execute("PRAGMA synchronous = FULL")
+    for act in later:
+        act()
 
-    SQLite itself holds the lock, on an empty file beside the database: that works on every system that SQLite
-    runs on, and the operating system releases it however the process ends. The database's own file stays readable
-    to others, for `tunebot backup` and for the sqlite3 shell. Raises StorageError if another process has the lock.
-    """
 
-    def __init__(self, path: Path) -> None:
-        lock = path.with_name(path.name + ".lock")
-        with translated_sqlite_errors(f"the lock {lock}"):
-            self._connection = sqlite3.connect(lock, timeout=_LOCK_SECONDS, isolation_level=None)
-            try:
-                # In this mode SQLite creates no journal file for the lock file, which is never written.
-                self._connection.execute("PRAGMA journal_mode = MEMORY")
-                self._connection.execute("BEGIN EXCLUSIVE")
-            except sqlite3.Error as error:
-                self._connection.close()
-                if primary_code(error) == sqlite3.SQLITE_BUSY:
-                    raise StorageError(
-                        f"Another Tunebot is already using the database {path}.",
-                        "Stop that one first, or set TUNEBOT_DB to another file.",
-                    ) from error
-                raise
-
-    def release(self) -> None:
-        """Let another process use the database."""
-        with closing(self._connection):
-            self._connection.execute("ROLLBACK")
+def after_commit(act: Callable[[], None]) -> None:
+    """Call this once the transaction of this block is committed, and never if it is rolled back."""
+    _after_commit.get().append(act)
 
 
 def _shrink(connection: Connection) -> None:

@@ -13,7 +13,7 @@ from sqlite_utils import Database as Connection
 
 from bot.errors import StorageError
 from storage.backup import copy_database
-from storage.database import FileLock
+from storage.file_lock import FileLock
 from storage.migrations import read_schema
 from storage.sqlite_errors import translated_sqlite_errors
 

@@ -4,6 +4,7 @@ The row of a start is written before Google is called.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -29,13 +30,13 @@ from bot.ports.clock import Clock
 from bot.ports.job_store import Change, JobStore
 from bot.ports.notifier import NoticeKind
 from bot.ports.stores import AuditEntry
-from bot.spending.estimates import prices_of, reason_to_confirm
+from bot.spending.estimate_text import dearer_sentence
+from bot.spending.estimates import priced_as, prices_of, reason_to_confirm, repriced
 from bot.spending.price_table import PriceTable
 from bot.tuning.approvals import Approvals
 from bot.tuning.cancellation import Cancellations
 from bot.tuning.job_starts import JobStarts
 from bot.tuning.start_queue import admit
-from bot.tuning.start_recheck import pressed
 from bot.tuning.transitions import (
     ask_to_cancel,
     forget,
@@ -112,7 +113,7 @@ class JobService:
         await self._access.check(requester, Deed.TUNE)
         await self._access.check_base(pressed_in, proposal)
         profile = offered_backend(self._backends, proposal.spec.backend).profile
-        proposal, dearer = pressed(proposal, read_prices, self._prices)
+        proposal, dearer = _priced_now(proposal, read_prices, self._prices)
         now = self._clock.now()
         job = _job_of(proposal, profile, user, now)
         acts = [AuditEntry(user, "start", now, proposal.place.channel)]
@@ -233,3 +234,15 @@ def _job_of(proposal: Proposal, profile: BackendProfile, starter: str, now: date
         created_at=now,
         total_steps=profile.steps(spec.trained_examples, spec.hyperparameters),
     )
+
+
+def _priced_now(proposal: Proposal, read_prices: str, prices: PriceTable) -> tuple[Proposal, str]:
+    """Return the proposal at the prices of this moment, and what became dearer than a person has read.
+
+    `read_prices` are those of a later question, in place of the report's.
+    """
+    known = proposal.spec.estimate
+    if known is None:
+        return proposal, ""
+    read, today = priced_as(known, read_prices), repriced(known, prices)
+    return replace(proposal, spec=replace(proposal.spec, estimate=today)), dearer_sentence(read, today)

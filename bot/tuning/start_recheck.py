@@ -1,5 +1,5 @@
-"""Checks a start again whose file was checked before: at the press of Start, at an approval, at its turn, and in a
-later process that resumes it.
+"""Checks a start again that was accepted before: at an approval, at its turn, and in a later process that resumes
+it.
 
 What the bot offers, the table of prices, the budgets and the rights of the person who asked may all have changed.
 """
@@ -9,14 +9,13 @@ from dataclasses import replace
 
 from bot.domain.jobs import TuningJob
 from bot.domain.place import Requester
-from bot.domain.requests import Proposal
 from bot.domain.spending import TuningEstimate
 from bot.errors import BadArgument, Forbidden, NoSuchJob, Outdated, RightsUnknown
 from bot.people.job_access import JobAccess
 from bot.people.roles import Deed
 from bot.ports.backends import TuningBackend, offered_backend
 from bot.spending.estimate_text import dearer_sentence
-from bot.spending.estimates import priced_as, repriced
+from bot.spending.estimates import repriced
 from bot.spending.price_table import PriceTable
 from bot.tuning.budgets import Budgets
 
@@ -109,15 +108,3 @@ class StartRecheck:
         known = job.spec.estimate
         today = None if known is None else repriced(known, self._prices)
         return None if known is None or today is None or today.training_price == known.training_price else today
-
-
-def pressed(proposal: Proposal, read_prices: str, prices: PriceTable) -> tuple[Proposal, str]:
-    """Return the proposal at the prices of this moment, and what became dearer than a person has read.
-
-    `read_prices` are those of a later question, in place of the report's.
-    """
-    known = proposal.spec.estimate
-    if known is None:
-        return proposal, ""
-    read, today = priced_as(known, read_prices), repriced(known, prices)
-    return replace(proposal, spec=replace(proposal.spec, estimate=today)), dearer_sentence(read, today)

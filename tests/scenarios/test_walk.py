@@ -129,4 +129,4 @@ async def test_a_newcomer_follows_a_start_through_few_files(walk: Walk) -> None:
     assert len(walk.steps) < 38, sorted(walk.steps)
     # Most of the rest are values, codecs, texts and blocks, whose names say what they return.
     # Roles, approvals, budgets and the queue of starts each open a use case and its store.
-    assert len(walk.opened) < 89, sorted(walk.opened)
+    assert len(walk.opened) < 87, sorted(walk.opened)
