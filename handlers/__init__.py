@@ -49,7 +49,7 @@ class Listeners:
 
 
 def register(app: AsyncApp, listeners: Listeners) -> None:
-    """Bind every route to its listener, each behind the one door; what has no listener is only acknowledged."""
+    """Bind every route to its listener, each through `Access`; what has no listener is only acknowledged."""
     app.error(on_error)
 
     door = listeners.access

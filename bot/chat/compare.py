@@ -107,7 +107,7 @@ class Comparisons:
         if len(errors) == len(results):
             raise errors[running.comparison.asked]
         sides = running.comparison.sides
-        return _whole(
+        return _as_one_answer(
             running.comparison,
             [
                 _failed(side, result) if isinstance(result, BaseException) else result
@@ -137,7 +137,7 @@ class Comparisons:
                     question.settings,
                     running.received[index].append,
                     alone=question.stands_alone,
-                    beside=sides[running.comparison.asked].model,
+                    thread_model=sides[running.comparison.asked].model,
                     is_base=sides[index].part is Part.BASE,
                     before_send=before_send,
                 )
@@ -166,7 +166,7 @@ class Comparisons:
             if index in running.sent:
                 await steps.keep(index, answer)
             answers.append(answer)
-        return _whole(running.comparison, answers)
+        return _as_one_answer(running.comparison, answers)
 
     async def keep(self, key: str, index: int, answer: ModelAnswer, cost: QuestionCost | None) -> None:
         """Store the answer of one side and what it cost, once. Raises StorageError."""
@@ -180,7 +180,9 @@ class Comparisons:
         comparison = await self._store.comparison(question.key) if question.compare else None
         if comparison is None or all(side.answer is None for side in comparison.sides):
             return None
-        return _whole(comparison, [side.answer or _failed(side, _INTERRUPTED) for side in comparison.sides])
+        return _as_one_answer(
+            comparison, [side.answer or _failed(side, _INTERRUPTED) for side in comparison.sides]
+        )
 
     async def vote(self, requester: Requester, key: str, choice: Preference) -> Comparison:
         """Store the person's vote in place of an earlier one, and return which model is which.
@@ -228,7 +230,7 @@ def _failed(side: Side, error: BaseException) -> ModelAnswer:
     return ModelAnswer(side.model, Answer("", Finish.EMPTY), is_base=side.part is Part.BASE, problem=problem)
 
 
-def _whole(comparison: Comparison, answers: Sequence[ModelAnswer]) -> ModelAnswer:
+def _as_one_answer(comparison: Comparison, answers: Sequence[ModelAnswer]) -> ModelAnswer:
     """Return both answers as one, which stands in its thread as the answer of the model that was asked."""
     asked = answers[comparison.asked]
     text = asked.answer

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class FeedbackSummary:
-    """What people say of a model; `corrections` is None for who may see only the sums."""
+    """What people say of a model; `corrections` is None for a person who may see only the sums."""
 
     job: TuningJob
     sums: FeedbackSums

@@ -53,7 +53,7 @@ class GoneModels:
         )
 
     def _next(self, base_model: str, profile: BackendProfile, *, is_base: bool) -> str:
-        """Return what to do in place of asking a model that is gone for good."""
+        """Return what to do in place of asking a model that will not come back."""
         if is_base:
             return "Compare it with another tuned model: /ask compare=NAME your question"
         if not profile.trains_today:

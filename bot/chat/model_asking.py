@@ -56,7 +56,7 @@ class ModelAsking:
         *,
         alone: bool = False,
         before_send: BeforeSend | None = None,
-        beside: ModelRef | None = None,
+        thread_model: ModelRef | None = None,
         is_base: bool = False,
     ) -> ModelAnswer:
         """Ask the model, with the thread's earlier turns if the backend accepts them; `show` gets each new text.
@@ -64,13 +64,13 @@ class ModelAsking:
         `settings` are the question's own, which stand before those of the channel. Where the connection ends in
         the middle, it returns the text until there: it was paid for. A question that stands `alone` is asked
         without history. What `before_send` raises ends the question before anything is sent. In a comparison,
-        `beside` is the model of the conversation, and where `is_base` the model is its base, which is asked with
-        the same settings. Raises BadArgument for an empty question, GoogleError, StorageError.
+        `thread_model` is the model of the conversation, and where `is_base` the model is its base, which is asked
+        with the same settings. Raises BadArgument for an empty question, GoogleError, StorageError.
         """
         if not question.strip():
             raise BadArgument("There is no question.", "Type it after the command: /ask What can you do?")
         backend = offered_backend(self._backends, model.backend)
-        of_thread = beside or model
+        of_thread = thread_model or model
         asked_as = of_thread if is_base else model
         used, base_model, left_out = await self._settings.for_question(place, asked_as, settings)
         budget = max(0, backend.profile.input_tokens - estimated_tokens(question))

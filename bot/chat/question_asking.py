@@ -140,8 +140,8 @@ class QuestionAsking:
         cost = budgets.cost(question, answer) if budgets is not None else None
         if note := await self._budget_note(question):
             answer = replace(answer, note=note)
-        once = not question.private and not question.is_unposted and not answer.sides
-        if answer.left_out and once and not await self._chat.first_left_out(question.place, answer):
+        told_once = not question.private and not question.is_unposted and not answer.sides
+        if answer.left_out and told_once and not await self._chat.first_left_out(question.place, answer):
             answer = replace(answer, left_out=())
 
         async def store(_: OpenQuestion) -> bool:

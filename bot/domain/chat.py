@@ -106,8 +106,8 @@ class Question:
 
     `model` is set if a form chose it; else `named` is the name that the person typed, empty for the place's model.
     `quoted` is true if no message in Slack shows the question; then the answer quotes it. `settings` hold for this
-    question only, before those of the channel. A `private` answer is shown to who asked alone. `compare` names the
-    other model that gets the same question, or is BASE; it is empty where only one model is asked.
+    question only, before those of the channel. A `private` answer is shown only to the person who asked. `compare`
+    names the other model that gets the same question, or is BASE; it is empty where only one model is asked.
     """
 
     key: str

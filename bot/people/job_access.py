@@ -48,7 +48,7 @@ class JobAccess:
         await self._roles.check(requester, deed)
 
     async def check_served(self, requester: Requester) -> None:
-        """Raises Forbidden for who is not served, such as a guest without a role; StorageError."""
+        """Raises Forbidden for a person who is not served, such as a guest without a role; StorageError."""
         if not await self._roles.belongs(requester):
             raise Forbidden(
                 "Only full members of this workspace and people with a role may use me.",

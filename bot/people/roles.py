@@ -92,7 +92,7 @@ class Roles:
         return role is not None and role.rank >= self._least[deed].rank
 
     async def check(self, requester: Requester, deed: Deed) -> None:
-        """Raises Forbidden, with who may do it, if the person may not do this here; StorageError."""
+        """Raises Forbidden, which says who may do it, if the person may not do this here; StorageError."""
         if not await self.may(requester, deed):
             who = _WHO[self._least[deed]]
             if deed is Deed.ASK and not await self._asker_named(requester.team):

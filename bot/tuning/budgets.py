@@ -77,7 +77,7 @@ class Budgets:
             check_start(job, tuning, [each for each in jobs if each.key != job.key], to_its_owner=False)
 
     async def question_sums(self, requester: Requester, month: date) -> Sequence[QuestionSum]:
-        """Return what questions cost in a month: of all people for who may see that, else of this person.
+        """Return what questions cost in a month: of all people if this one may see that, else their own.
 
         Where others read the answer, too, it has those of this person in this channel only. Raises StorageError.
         """

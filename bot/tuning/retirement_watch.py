@@ -1,4 +1,4 @@
-"""Tells the owners of models in good time that Google retires their base models.
+"""Tells the owners of models, in weeks before that day, that Google retires their base models.
 
 Which notice was told is written in the same transaction as the notice itself, so none is told twice, whenever the
 process ends.

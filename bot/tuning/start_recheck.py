@@ -101,7 +101,9 @@ class StartRecheck:
         if made_by.deleted_by or await self.is_refused(
             lambda: self._access.may_use(asked_by, made_by), asked_by, made_by
         ):
-            raise NoSuchJob("The tuned model on which this start is based is gone for who asked.", _DECLINE)
+            raise NoSuchJob(
+                "The tuned model on which this start is based is gone for the person who asked.", _DECLINE
+            )
 
     def repriced(self, job: TuningJob) -> TuningEstimate | None:
         """Return the estimate by today's table of prices; None if its price for training is the same."""

@@ -1,6 +1,6 @@
 """Looks through Google's lists for jobs of this bot that no open row follows, and follows them.
 
-So nothing is lost for good: neither a job that was called lost, nor a start of which it was said that nothing was
+So nothing stays lost: neither a job that was called lost, nor a start of which it was said that nothing was
 started, nor a job that a restored backup of the database does not know. Jobs of another installation of the bot on
 the same project are left alone: a job carries the id of the database that started it.
 """

@@ -21,7 +21,7 @@ _ALWAYS: Final = (
 
 
 def build_roles(grants: Sequence[RoleGrant], own: Role | None, *, with_mentions: bool = True) -> Message:
-    """Build the list; `own` is the role of the person who reads it, `with_mentions` is for who reads it alone."""
+    """Build the list; `own` is the role of the person who reads it, `with_mentions` if nobody else reads it."""
     lines = []
     for role in Role:
         names = [_named(grant.grantee, with_mentions) for grant in grants if grant.role is role]

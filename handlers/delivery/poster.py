@@ -162,7 +162,7 @@ class Poster:
     async def start_stream(self, place: Place, reader: str) -> str:
         """Begin a streamed message without words in a thread, and return its `ts`.
 
-        In a channel Slack wants to be told whose question is answered:
+        In a channel Slack requires the person whose question is answered:
         docs.slack.dev/reference/methods/chat.startStream. The streaming methods raise SlackApiError and
         NETWORK_ERRORS; after a refusal for its rate, a method pauses for everybody.
         """
@@ -293,8 +293,7 @@ class Poster:
     def respond_to(self, response_url: str, *, replace: bool = False) -> Respond:
         """Return a Respond that answers a command or a button, visible only to the person who used it.
 
-        With `replace`, the answer takes the place of the message with the button, for who sees that message.
-        The Respond raises NETWORK_ERRORS, also where Slack refuses the text alone.
+        With `replace`, the answer takes the place of the message with the button, if the person sees it. The Respond raises NETWORK_ERRORS, also where Slack refuses the text alone.
         A response URL takes five messages within 30 minutes:
         docs.slack.dev/interactivity/handling-user-interaction#message_responses.
         """

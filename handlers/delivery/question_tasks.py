@@ -66,7 +66,7 @@ class QuestionTasks:
         """Write the question to the database and start to answer it; then it is safe to acknowledge it.
 
         A question that was accepted before, answered or not, is left alone. Nothing is raised: errors go to
-        `respond`, and so does what is for the eyes of the person who typed a command or filled in a form.
+        `respond`, and so does what only the person who typed a command or filled in a form may see.
         Returns false if the database cannot be used: then the question is held in memory until it can, and Slack
         may deliver it again. Without `keep` it is not held, and nobody is told.
         """

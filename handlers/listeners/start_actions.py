@@ -1,4 +1,4 @@
-"""Buttons and selects on the way to a start: of a prompt, the form, a report and a list of jobs to import."""
+"""Buttons and selects before a start: of a prompt, the form, a report and a list of jobs to import."""
 
 from collections.abc import Coroutine
 from typing import Any

@@ -12,7 +12,7 @@ from bot.domain.comparison import BASE
 from bot.domain.generation_settings import NO_SETTINGS, GenerationSettings, Safety
 from bot.domain.names import DOUBLE_QUOTES, SINGLE_QUOTES, did_you_mean
 from bot.errors import BadArgument
-from handlers.syntax.lexer import Word, leading_key, real, shown, whole, words
+from handlers.syntax.lexer import Word, leading_key, real, shown, whole_number, words
 
 # What people type, and the field of GenerationSettings.
 KEYS: Final[Mapping[str, str]] = {
@@ -199,7 +199,7 @@ def _value(name: str, text: str) -> Any:
         case "system_instruction":
             return "" if text.lower() == NONE else text
         case _:
-            return whole(text, name)
+            return whole_number(text, name)
 
 
 def read_safety(text: str) -> Safety:

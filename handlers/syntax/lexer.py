@@ -240,7 +240,7 @@ def file_location(text: str, field: str = "file") -> str:
     )
 
 
-def whole(text: str, field: str) -> int:
+def whole_number(text: str, field: str) -> int:
     """Parse a whole number. Raises BadArgument."""
     if not _WHOLE.fullmatch(text.strip()):
         raise BadArgument(f"`{field}` must be a whole number, not “{text[:40]}”.", "For example 3.", field=field)

@@ -12,7 +12,7 @@ from bot.domain.jobs import Hyperparameters
 from bot.domain.names import did_you_mean
 from bot.domain.requests import StartRequest
 from bot.errors import BadArgument
-from handlers.syntax.lexer import Word, file_location, held_out_share, real, shown, whole, words
+from handlers.syntax.lexer import Word, file_location, held_out_share, real, shown, whole_number, words
 
 KEYS = {
     "name": "name",
@@ -78,7 +78,7 @@ def looks_like_file(value: str) -> bool:
 def _request(values: dict[str, str]) -> StartRequest:
     chosen: dict[str, int | float] = {}
     for key in _WHOLE & values.keys():
-        chosen[key] = whole(values[key], key)
+        chosen[key] = whole_number(values[key], key)
     for key in _REAL & values.keys():
         chosen[key] = real(values[key], key)
     for key, value in values.items():

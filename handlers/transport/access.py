@@ -1,4 +1,4 @@
-"""The one door of the bot: says whose request Slack delivers, and keeps out everybody but the workspace's people.
+"""Says whose request Slack delivers, and refuses everybody but the workspace's people.
 
 The bot serves only the workspace of its token. Each route of `register` goes through `Access`, which passes on the
 `Requester`; a listener cannot be called without one. What Slack does not say is asked with users.info, and who is
@@ -63,7 +63,7 @@ class Sender:
 
 
 class Refused(Exception):
-    """The request is not let in. `error` is what the person is told, None for who is not told anything."""
+    """The request is not let in. `error` is what the person is told, None where they are told nothing."""
 
     def __init__(self, reason: str, error: Forbidden | None = None) -> None:
         super().__init__(reason)

@@ -155,7 +155,7 @@ class TunedModelsBackend(TuningBackend):
             found = await self._http.read_resource(self._url(f"tunedModels/{key}"), f"tunedModels/{key}")
         except NotFoundAtGoogle:
             name = f"tunedModels/{key}"
-            listed = await self._list.whole(key, lambda model: model.get("name") == name) if thorough else None
+            listed = await self._list.thorough(key, lambda model: model.get("name") == name) if thorough else None
             if listed is None:
                 return None
             found = listed

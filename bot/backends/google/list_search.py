@@ -59,7 +59,7 @@ class ListSearch:
         self._field = field
         self._tokens: dict[str, str] = {}
 
-    async def whole(self, key: str, fits: Callable[[Json], bool]) -> Json | None:
+    async def thorough(self, key: str, fits: Callable[[Json], bool]) -> Json | None:
         """Return the member that fits, None if the list was read to its end without one.
 
         Raises GoogleError, also if the end was not reached yet; the next call with this key continues there.

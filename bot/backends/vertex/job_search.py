@@ -37,7 +37,7 @@ class JobSearch:
             logger.info("Google does not filter tuning jobs by label: %s", error.message)
             found, thorough = None, True
         if found is None and thorough:
-            found = await self._list.whole(key, lambda job: _key(job) == key)
+            found = await self._list.thorough(key, lambda job: _key(job) == key)
         return found
 
     async def shows(self, key: str, *, labelled: bool = True) -> bool:

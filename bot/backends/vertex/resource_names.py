@@ -47,12 +47,12 @@ class VertexName:
         return f"projects/{self.project}/locations/{self.location}/{self.rest}"
 
 
-def published_model(base_model: str, beside: VertexName) -> str:
-    """Return the resource name of a base model of Google's, served where `beside` is, or as near as it can be."""
-    name, location = base_model.rpartition("/")[2], beside.location
+def published_model(base_model: str, tuned: VertexName) -> str:
+    """Return the resource name of a base model of Google's, served where `tuned` is, or as near as it can be."""
+    name, location = base_model.rpartition("/")[2], tuned.location
     if location not in _MULTI_REGIONS and _SERVED_IN_REGIONS.match(name) is None:
         location = _CONTINENTS.get(location.partition("-")[0], "global")
-    return str(VertexName(beside.project, location, f"publishers/google/models/{name}"))
+    return str(VertexName(tuned.project, location, f"publishers/google/models/{name}"))
 
 
 @dataclass(frozen=True, slots=True)

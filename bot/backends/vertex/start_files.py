@@ -62,7 +62,7 @@ class StartFiles:
                 target = GcsObject(self._bucket, f"{folder}{picture.sha256}.{_ENDINGS[picture.mime]}")
                 stored.append(target)
                 if there.get(str(target)) != len(picture.content):
-                    await self._storage.upload(target, _whole(picture.content), picture.mime)
+                    await self._storage.upload(target, _in_one_chunk(picture.content), picture.mime)
                 addresses[picture.sha256] = str(target)
 
     async def discard(self, stored: Sequence[GcsObject]) -> None:
@@ -87,7 +87,7 @@ class StartFiles:
         await self._storage.delete(target)
 
 
-async def _whole(content: bytes) -> AsyncIterator[bytes]:
+async def _in_one_chunk(content: bytes) -> AsyncIterator[bytes]:
     yield content
 
 

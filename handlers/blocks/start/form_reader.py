@@ -14,7 +14,7 @@ from handlers.blocks.formatting import listed
 from handlers.blocks.message import readable, shorten
 from handlers.blocks.private_metadata import unpack_requester
 from handlers.blocks.start.hyperparameter_fields import DEFAULT
-from handlers.syntax.lexer import file_location, real, whole
+from handlers.syntax.lexer import file_location, real, whole_number
 from handlers.transport.attachments import is_picture, location_of
 
 N = TypeVar("N", int, float)
@@ -168,11 +168,11 @@ class _Reader:
 
     def hyperparameters(self) -> Hyperparameters:
         return Hyperparameters(
-            epochs=self._number("epochs", whole),
-            batch_size=self._number("batch_size", whole),
+            epochs=self._number("epochs", whole_number),
+            batch_size=self._number("batch_size", whole_number),
             learning_rate=self._number("learning_rate", real),
             learning_rate_multiplier=self._number("learning_rate_multiplier", real),
-            adapter_size=self._number("adapter_size", whole),
+            adapter_size=self._number("adapter_size", whole_number),
         )
 
     def _number(self, name: str, parse: Callable[[str, str], N]) -> N | None:

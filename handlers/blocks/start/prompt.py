@@ -30,14 +30,13 @@ def build_prompt(typed: StartRequest, attached: Attachments) -> Message:
     details = f" with {', '.join(given)}" if given else ""
     missing = "" if file_name or request.file else " You can add the file in the form."
     offer = f"I can tune a model{about}{details}."
-    text = (
-        f"{offer}{missing}{_beside(request, attached)} Open the form to check it all; nothing starts before that."
-    )
+    others = _other_files(request, attached)
+    text = f"{offer}{missing}{others} Open the form to check it all; nothing starts before that."
     return compose(text, [section(text, "prompt"), actions([_open(value)], "prompt_actions")])
 
 
-def _beside(request: StartRequest, attached: Attachments) -> str:
-    """Return what happens with the files beside the one to train on."""
+def _other_files(request: StartRequest, attached: Attachments) -> str:
+    """Return what happens with the files other than the one to train on."""
     names = [] if request.file == attached.training else [attached.training_name]
     text = ""
     if attached.validation and request.validation == attached.validation:

@@ -308,7 +308,7 @@ async def test_a_move_waits_for_its_approval_and_is_made_once_while_its_model_is
     assert job.state is JobState.AWAITING_APPROVAL
     if gone:
         await process.jobs.delete(TEAM, old.key, ADA)
-        with pytest.raises(NoSuchJob, match="gone for who asked"):
+        with pytest.raises(NoSuchJob, match="gone for the person who asked"):
             await process.approvals.approve(BY_BOB, job.key)
     else:
         await process.approvals.approve(BY_BOB, job.key)
