@@ -39,8 +39,8 @@ _MEMORY = ":memory:"
 # one have waited already. A person must have an answer within the three seconds that Slack gives.
 _BUSY_SECONDS = 2.0
 _AT_ONCE_SECONDS = 0.05
-# One request of a person makes several calls. After a call that waited without success, those of the next moments wait less,
-# so that the time of all of them together stays short.
+# One request of a person makes several calls. After a call that waited without success, those
+# of the next moments wait less, so that the time of all of them together stays short.
 _STILL_LOCKED_SECONDS = 1.0
 _BUSY_SECONDS_WHILE_LOCKED = 0.25
 # A file of 16 MB of which a quarter is empty is written anew.

@@ -293,7 +293,8 @@ class Poster:
     def respond_to(self, response_url: str, *, replace: bool = False) -> Respond:
         """Return a Respond that answers a command or a button, visible only to the person who used it.
 
-        With `replace`, the answer takes the place of the message with the button, if the person sees it. The Respond raises NETWORK_ERRORS, also where Slack refuses the text alone.
+        With `replace`, the answer takes the place of the message with the button, if the person sees it.
+        The Respond raises NETWORK_ERRORS, also where Slack refuses the text alone.
         A response URL takes five messages within 30 minutes:
         docs.slack.dev/interactivity/handling-user-interaction#message_responses.
         """

@@ -169,7 +169,7 @@ def _again(job: TuningJob) -> Block:
 
 
 def build_summary(summary: FeedbackSummary, *, in_public: bool = False) -> Message:
-    """Build what people say of a model: sums and, not in public, the newest corrections if the person may see them."""
+    """Build what people say of a model: sums, and the newest corrections if the reader may see them."""
     name = escape_line(summary.job.name, _NAME)
     lines = [f"*{name}*: {sums_text(summary.sums)}."]
     corrections = list(summary.corrections or ())
