@@ -243,7 +243,7 @@ class SlackAnswerPoster:
                 except SlackApiError as refusal:
                     if isinstance(refusal, ThreadDeleted) and _begins_its_thread(question):
                         return  # Nobody waits for it any more.
-                    if not self._goes_directly(asked, slack_code(refusal)):
+                    if not self._goes_directly(asked, refusal):
                         raise
             if not await self._try_to_respond(message):
                 await self._poster.post_ephemeral(question.place, question.user, message)
@@ -319,7 +319,7 @@ class SlackAnswerPoster:
         try:
             return place, await self._post_piece(asked, answer, place, record_attempt)
         except SlackApiError as error:
-            if not self._goes_directly(asked, slack_code(error)):
+            if not self._goes_directly(asked, error):
                 if slack_code(error) in CANNOT_POST and not asked.refusals.number:
                     await self._try_to_respond(build_reply(_WAITS))
                 raise
@@ -366,11 +366,15 @@ class SlackAnswerPoster:
             return None
         return await self._idempotent_poster.find(metadata, asked.unconfirmed, refusals=asked.refusals)
 
-    def _goes_directly(self, asked: OpenQuestion, code: str) -> bool:
+    def _goes_directly(self, asked: OpenQuestion, refusal: SlackApiError) -> bool:
         """Return whether the message goes to the person directly after this refusal.
 
-        A channel that has a part of the answer was open before, so the rest waits for it for a while.
+        A channel that has a part of the answer was open before, so the rest waits for it for a while. A deleted
+        thread does not come back, and each further try would show the message in the channel for a moment.
         """
+        if isinstance(refusal, ThreadDeleted):
+            return not _begins_its_thread(asked.question)
+        code = slack_code(refusal)
         if code in NO_ENTRY and not asked.posted:
             return True
         return code in CANNOT_POST | THREAD_GONE and asked.refusals.move(self._clock.now())

@@ -75,6 +75,25 @@ async def test_nothing_stays_in_the_channel_where_the_message_that_asks_was_dele
     assert await harness.conversation(harness.at.channel.id, said.ts) is None
 
 
+@pytest.mark.parametrize("is_answered", [True, False])
+async def test_what_a_thread_that_is_gone_cannot_take_goes_to_the_person_at_once(
+    harness: QuestionHarness, is_answered: bool
+) -> None:
+    """Each further try would show the answer in the channel for a moment."""
+    said = harness.at.ada.post(harness.at.channel, "six")
+    harness.at.ada.delete(said)
+    question = harness.question(f"message:{said.channel}:9.000001", thread=said.ts)
+    if is_answered:
+        await harness.answered(question)
+    else:
+        await harness.questions().accept(question, harness.respond)  # there is no such model
+    await harness.settled()
+    posts = harness.at.calls("chat.postMessage")
+    in_channel = [each for each in posts if each.args["channel"] == said.channel]
+    assert len(in_channel) == len(harness.at.calls("chat.delete")) == 1
+    assert len(posts) == (2 if is_answered else 1)
+
+
 @pytest.mark.parametrize("threaded", [False, True])
 async def test_an_answer_of_slacks_that_was_lost_is_no_reason_to_post_again(
     harness: QuestionHarness, threaded: bool
