@@ -78,19 +78,6 @@ class JobQueries:
     async def job(self, key: str) -> TuningJob | None:
         return await self._database.run(lambda connection: self._find(connection, key))
 
-    async def named(self, team: str, name: str) -> TuningJob | None:
-        def read(connection: Connection) -> TuningJob | None:
-            rows = connection.query(
-                """
-                SELECT * FROM jobs WHERE team = ? AND folded_name = ? AND deleted_by = ''
-                ORDER BY created_at DESC, rowid DESC LIMIT 1
-                """,
-                [team, same_name(name)],
-            )
-            return next(map(self._read, rows), None)
-
-        return await self._database.run(read)
-
     async def with_name(self, team: str, name: str) -> Sequence[TuningJob]:
         def read(connection: Connection) -> list[TuningJob]:
             rows = connection.query(

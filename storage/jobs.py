@@ -2,8 +2,8 @@
 
 The jobs that wait in the bot are a queue; who comes next is decided in the transaction that starts them.
 
-A name is unique among a workspace's jobs that are open, have a model, or are lost, because Google may still run a
-lost one. What states mean is not decided here.
+A name is unique among those of a workspace's jobs that hold theirs and that the owner of a new one sees: a refusal
+must not tell of a job that they may not see. What states mean is not decided here.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -86,12 +86,13 @@ class SqliteJobStore(JobQueries):
         notices: Sequence[NoticeKind],
         acts: Sequence[AuditEntry] = (),
         admit: Admit | None = None,
+        hidden: Collection[str] = (),
     ) -> TuningJob | None:
         def insert(connection: Connection) -> TuningJob | None:
             # The key is checked first: at a second click on one form, the job's own name is not a taken one.
             if self._find(connection, job.key) is not None:
                 return None
-            _refuse_taken_name(connection, job)
+            _refuse_taken_name(connection, job, hidden)
             admitted = job if admit is None else admit(job, self._standing(connection, job))
             connection.table("jobs").insert(job_row(admitted))
             add_notices(connection, admitted, notices)
@@ -202,18 +203,16 @@ def _audit(connection: Connection, job: TuningJob, acts: Iterable[AuditEntry]) -
         append_entry(connection, job.place.team, act, job.key)
 
 
-def _refuse_taken_name(connection: Connection, job: TuningJob) -> None:
-    """Raises BadArgument if the name is taken. It says nothing of the other job, which may be private."""
+def _refuse_taken_name(connection: Connection, job: TuningJob, hidden: Collection[str]) -> None:
+    """Raises BadArgument if a job that is not hidden holds the name, by the rule of `TuningJob.holds_name`."""
     rows = connection.query(
         """
-        SELECT 1 FROM jobs
-        WHERE team = ? AND folded_name = ? AND deleted_by = ''
-          AND state IN ('awaiting approval', 'waiting', 'submitting', 'queued', 'running', 'succeeded', 'lost')
-        LIMIT 1
+        SELECT key FROM jobs
+        WHERE team = ? AND folded_name = ? AND deleted_by = '' AND state NOT IN ('failed', 'cancelled')
         """,
         [job.place.team, same_name(job.name)],
     )
-    if next(rows, None) is not None:
+    if any(row["key"] not in hidden for row in rows):
         raise name_taken(job.name)
 
 

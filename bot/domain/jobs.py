@@ -283,6 +283,11 @@ class TuningJob:
         return self.state is JobState.SUCCEEDED and bool(self.endpoint) and not self.deleted_by
 
     @property
+    def holds_name(self) -> bool:
+        """Whether a new job of somebody who sees this one needs another name: Google may still run a lost one."""
+        return not self.deleted_by and self.state not in (JobState.FAILED, JobState.CANCELLED)
+
+    @property
     def percent(self) -> float | None:
         """The completed share of the steps, 0 to 100; None if Google returns no steps."""
         if self.state is JobState.SUCCEEDED:

@@ -77,9 +77,9 @@ def check_name(name: str) -> str:
 
 
 def name_taken(name: str) -> BadArgument:
-    """Return the error for a name that another job has, perhaps one that the person may not see."""
+    """Return the error for a name that another job has which the person sees."""
     return BadArgument(
-        f'There is already a model named "{name}" in this workspace.',
+        f'There is already a model named "{name}".',
         "Choose another name; /tune list shows the models that you can see.",
         field="name",
     )

@@ -7,7 +7,7 @@ use it in another channel.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -126,12 +126,34 @@ class JobAccess:
         return job
 
     async def find(self, requester: Requester, name: str) -> TuningJob | None:
-        """Return the newest job of this name that the person sees, None if there is none. Raises StorageError."""
+        """Return the job that this person means by the name, None if they see none of it. Raises StorageError.
+
+        Of several it is one that still has the name, then one of this channel, then the person's own, then the
+        newest: people who do not see each other's tunings may call them alike.
+        """
+        here = requester.place.channel
+
+        def nearness(job: TuningJob) -> tuple[bool, bool, bool]:
+            if not job.holds_name:
+                return (True, True, True)
+            return (False, here not in (job.place.channel, *job.shared_with), requester.user != job.owner)
+
         seen = await self.visible(requester, await self._jobs.with_name(requester.team, name))
-        return next(iter(seen), None)
+        return min(seen, key=nearness, default=None)
+
+    async def shows_name(self, requester: Requester, name: str) -> bool:
+        """Return whether the person sees a job that still has this name. Raises StorageError."""
+        seen = await self.visible(requester, await self._jobs.with_name(requester.team, name))
+        return any(job.holds_name for job in seen)
+
+    async def hidden_of_name(self, requester: Requester, name: str) -> Collection[str]:
+        """Return the keys of the jobs of this name that do not exist for the person. Raises StorageError."""
+        named = await self._jobs.with_name(requester.team, name)
+        seen = {job.key for job in await self.visible(requester, named)}
+        return {job.key for job in named} - seen
 
     async def named(self, requester: Requester, name: str) -> TuningJob:
-        """Return the newest job of this name that the person sees. Raises NoSuchJob with a suggestion."""
+        """Return the job that `find` returns. Raises NoSuchJob with a suggestion, StorageError."""
         job = await self.find(requester, name)
         if job is None:
             known = [each.name for each in await self.listed(requester, SUGGESTED)]

@@ -71,12 +71,14 @@ class JobStore(Protocol):
         notices: Sequence[NoticeKind],
         acts: Sequence[AuditEntry] = (),
         admit: Admit | None = None,
+        hidden: Collection[str] = (),
     ) -> TuningJob | None:
         """Write a new job, its notices and its audit entries in one transaction; returns the row.
 
         `admit` changes the row by what the same transaction reads, so that two starts at once see each other.
-        Returns None and writes nothing if the key exists. Raises BadArgument if an open or usable job of the
-        workspace has this name, StorageError, and what `admit` raises.
+        Returns None and writes nothing if the key exists. Raises BadArgument if a job of the workspace holds
+        this name, other than those with the `hidden` keys, which its owner does not see; StorageError, and what
+        `admit` raises.
         """
         ...
 
@@ -114,13 +116,6 @@ class JobStore(Protocol):
 
     async def job(self, key: str) -> TuningJob | None:
         """Return the job of any workspace with this key, also a deleted one. Raises StorageError."""
-        ...
-
-    async def named(self, team: str, name: str) -> TuningJob | None:
-        """Return the workspace's newest job of this name that is not deleted; letter case is ignored.
-
-        Raises StorageError.
-        """
         ...
 
     async def with_name(self, team: str, name: str) -> Sequence[TuningJob]:

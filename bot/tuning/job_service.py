@@ -96,7 +96,7 @@ class JobService:
         of this moment decide: the table may have changed since the report.
         Raises ConfirmationNeeded without it, Outdated for an unknown proposal, Forbidden if the person may not
         start it there, NoSuchJob if its base is a tuned model that they do not see any more, BadArgument if
-        another job has its name now, StorageError.
+        a job that they see has its name now, StorageError.
         """
         proposal = await self._jobs.proposal(team, proposal_id)
         if proposal is None:
@@ -135,7 +135,8 @@ class JobService:
         approval = await self._approvals.needed(requester, job)
         begin = partial(admit, approval=approval, at_once=profile.tunings_at_once, now=now)
         notices = [NoticeKind.CARD, *([NoticeKind.APPROVAL] if approval else [])]
-        return await self.starts.write(job, notices, acts, begin)
+        hidden = await self._access.hidden_of_name(requester, job.name)
+        return await self.starts.write(job, notices, acts, begin, hidden)
 
     def check_cancel(self, job: TuningJob) -> None:
         """Raises Outdated if the job has ended, BadArgument if its backend cannot cancel."""

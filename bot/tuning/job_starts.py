@@ -7,7 +7,7 @@ whether Google has it: a paid job is neither lost nor started twice.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -91,9 +91,16 @@ class JobStarts:
         self._retries = StartRetries(clock, retry_for)
 
     async def write(
-        self, job: TuningJob, notices: Sequence[NoticeKind], acts: Sequence[AuditEntry], begin: Admit
+        self,
+        job: TuningJob,
+        notices: Sequence[NoticeKind],
+        acts: Sequence[AuditEntry],
+        begin: Admit,
+        hidden: Collection[str] = (),
     ) -> TuningJob | None:
         """Write the row of a start, for `submit`; returns None if it was written before.
+
+        The jobs with the `hidden` keys may have its name.
 
         Raises what `JobStore.submit` raises.
         """
@@ -103,7 +110,7 @@ class JobStarts:
         self._submitting.add(job.key)
         accepted: TuningJob | None = None
         try:
-            accepted = await self._jobs.submit(job, notices, acts, begin)
+            accepted = await self._jobs.submit(job, notices, acts, begin, hidden)
         finally:
             if accepted is not None and accepted.state is JobState.SUBMITTING:
                 self._submitting.add(job.key)

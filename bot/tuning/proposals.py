@@ -200,7 +200,7 @@ class Proposals:
         asks = not request.preferred_only and any(each.asks_for_preferred for each in files)
         if refused or asks or not all(each.ok for each in files):
             return StartCheckResult(profile, report, second, None, earlier, obstacle)
-        name = written_name(request.name) or await self.values.free_name(place.team, profile, report.name)
+        name = written_name(request.name) or await self.values.free_name(requester, profile, report.name)
         training = report.dataset(request.file)
         validation = second.dataset(request.validation) if second is not None else None
         share = request.validation_share

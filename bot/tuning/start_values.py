@@ -8,7 +8,7 @@ from typing import Final
 
 from bot.datasets import DatasetReport, validation_limit
 from bot.domain.backend_profile import BackendProfile, HyperparameterRule
-from bot.domain.jobs import Hyperparameters, JobState
+from bot.domain.jobs import Hyperparameters
 from bot.domain.names import check_name, did_you_mean, name_taken
 from bot.domain.operations import TunedModel
 from bot.domain.place import Requester
@@ -41,7 +41,7 @@ class StartValues:
         base_model = await self._base_model(requester, profile, request.base_model)
         if request.moved_from:
             await self._check_move(requester, profile, request.moved_from, base_model)
-        await self._check_name(requester.team, profile, check_name(request.name))
+        await self._check_name(requester, profile, check_name(request.name))
         _check_validation(profile, request)
         return base_model
 
@@ -151,30 +151,24 @@ class StartValues:
             base_model = bases.get(base_model, "")
         return "" if "/" in base_model else base_model
 
-    async def _check_name(self, team: str, profile: BackendProfile, wanted: str) -> None:
+    async def _check_name(self, requester: Requester, profile: BackendProfile, wanted: str) -> None:
         if len(wanted) > profile.name_limit:
             raise BadArgument(
                 f"The name has {len(wanted)} characters; {profile.title} takes at most {profile.name_limit}.",
                 "Choose a shorter one.",
                 field="name",
             )
-        if wanted and await self._taken(team, wanted):
+        if wanted and await self._access.shows_name(requester, wanted):
             raise name_taken(wanted)
 
-    async def free_name(self, team: str, profile: BackendProfile, file_name: str) -> str:
-        """Return a name made from the file's, with a number if it is taken."""
+    async def free_name(self, requester: Requester, profile: BackendProfile, file_name: str) -> str:
+        """Return a name made from the file's, with a number if the person sees a job of this name."""
         stem = re.sub(r"[^a-z0-9]+", "-", file_name.lower().split(".")[0]).strip("-")[: profile.name_limit - 5]
         stem = stem or "model"
         candidate, number = stem, 2
-        while await self._taken(team, candidate):
+        while await self._access.shows_name(requester, candidate):
             candidate, number = f"{stem}-{number}", number + 1
         return candidate
-
-    async def _taken(self, team: str, name: str) -> bool:
-        job = await self._jobs.named(team, name)
-        if job is None:
-            return False
-        return not job.state.ended or job.state is JobState.LOST or job.can_answer
 
 
 def check_hyperparameters(profile: BackendProfile, chosen: Hyperparameters) -> None:

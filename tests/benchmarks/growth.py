@@ -140,7 +140,7 @@ def work(stores: Stores, jobs: int) -> dict[str, Callable[[], Awaitable[object]]
         "list, sees 0": lambda: stores.jobs.jobs(TEAM, limit=50, sight=stranger),
         "count, seen": lambda: stores.jobs.count_jobs(TEAM, sight=stranger),
         "count": lambda: stores.jobs.count_jobs(TEAM),
-        "name": lambda: stores.jobs.named(TEAM, f"job {jobs // 2}"),
+        "name": lambda: stores.jobs.with_name(TEAM, f"job {jobs // 2}"),
         "use": lambda: stores.chats.bind(PLACE, model, "U1"),
         "open jobs": lambda: stores.jobs.open_jobs(),
         "resources": lambda: stores.jobs.with_resources([model.endpoint]),

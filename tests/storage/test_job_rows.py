@@ -118,7 +118,7 @@ def test_any_job_proposal_and_loss_comes_back_as_it_was(
             assert await jobs.proposal(proposal.place.team, proposal.id) == proposal
             assert await jobs.submit(job, [])
             assert await jobs.job(job.key) == job
-            assert await jobs.named(job.place.team, job.name) == job
+            assert await jobs.with_name(job.place.team, job.name) == [job]
             assert await jobs.jobs(job.place.team) == [job]
             assert await jobs.with_keys([job.key]) == [job]
             seen = OpenJob(job.key, job.backend, job.state, job.create_sent_at or job.created_at)

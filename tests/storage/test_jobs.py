@@ -75,18 +75,17 @@ async def test_name_is_unique_whatever_its_letter_case(jobs: SqliteJobStore, tak
         await jobs.submit(job("k2", asked), [CARD])
     assert refused.value.field == "name"
     assert str(refused.value) == (
-        f'There is already a model named "{asked}" in this workspace. Choose another name; /tune list shows the '
+        f'There is already a model named "{asked}". Choose another name; /tune list shows the '
         "models that you can see."
     )
     assert await jobs.job("k2") is None
-    found = await jobs.named(TEAM, asked)
-    assert found is not None
-    assert found.key == "k1"
+    assert [found.key for found in await jobs.with_name(TEAM, asked)] == ["k1"]
+    assert await jobs.submit(job("k2", asked), [CARD], hidden={"k1"})
 
 
 async def test_name_of_a_finished_model_is_taken_until_it_is_deleted(jobs: SqliteJobStore) -> None:
     await jobs.submit(job("k1", "mine", state=JobState.SUCCEEDED), [])
-    with pytest.raises(BadArgument, match=r'already a model named "mine" in this workspace'):
+    with pytest.raises(BadArgument, match=r'already a model named "mine"'):
         await jobs.submit(job("k2", "mine"), [])
     await jobs.change("k1", lambda done: Change(replace(done, deleted_by="U0ADA")))
     assert await jobs.submit(job("k2", "mine"), [])
@@ -96,7 +95,7 @@ async def test_name_of_a_lost_job_is_taken_until_it_is_deleted_because_google_ma
     jobs: SqliteJobStore,
 ) -> None:
     await jobs.submit(job("k1", "mine", state=JobState.LOST), [])
-    with pytest.raises(BadArgument, match=r'already a model named "mine" in this workspace'):
+    with pytest.raises(BadArgument, match=r'already a model named "mine"'):
         await jobs.submit(job("k2", "mine"), [])
     await jobs.change("k1", lambda lost: Change(replace(lost, deleted_by="U0ADA")))
     assert await jobs.submit(job("k2", "mine"), [])
@@ -106,9 +105,7 @@ async def test_name_of_a_lost_job_is_taken_until_it_is_deleted_because_google_ma
 async def test_name_of_a_job_that_ended_badly_is_free_again(jobs: SqliteJobStore, state: JobState) -> None:
     await jobs.submit(job("k1", "mine", state=state), [])
     assert await jobs.submit(job("k2", "mine", minutes=1), [])
-    newest = await jobs.named(TEAM, "mine")
-    assert newest is not None
-    assert newest.key == "k2"
+    assert [found.key for found in await jobs.with_name(TEAM, "mine")] == ["k2", "k1"]
 
 
 async def test_job_that_comes_back_to_life_keeps_its_name_beside_a_newer_one(jobs: SqliteJobStore) -> None:
@@ -304,7 +301,7 @@ async def test_what_a_command_or_a_question_looks_up_is_found_by_an_index(
     await database.run(lambda db: db.conn.set_trace_callback(asked.append))
     await jobs.jobs(TEAM, limit=50)
     await jobs.count_jobs(TEAM)
-    await jobs.named(TEAM, "a name")
+    await jobs.with_name(TEAM, "a name")
     await jobs.with_resources(["projects/p/locations/us/endpoints/1", "tunedModels/tb-1"])
     await jobs.with_keys(["tb-1"])
     await jobs.open_jobs()

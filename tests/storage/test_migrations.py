@@ -180,8 +180,7 @@ async def test_a_name_of_an_older_row_is_found_as_people_type_it(tmp_path: Path)
         db.table("jobs").insert({name: row[name] for name in db.table("jobs").columns_dict})
     database = Database(path)
     await database.open()
-    found = await SqliteJobStore(database).named(TEAM, "Bob's 'model'")
-    assert found is not None
+    (found,) = await SqliteJobStore(database).with_name(TEAM, "Bob's 'model'")
     assert found.key == "k1"
     await database.close()
 

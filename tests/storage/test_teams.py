@@ -26,11 +26,9 @@ async def test_two_workspaces_use_one_name_and_each_finds_its_own(jobs: SqliteJo
     assert await jobs.submit(job("ours", "shared", state=JobState.SUCCEEDED), [])
     assert await jobs.submit(job("theirs", "SHARED", team=OTHER_TEAM, minutes=1), [])
     for team, key in ((TEAM, "ours"), (OTHER_TEAM, "theirs")):
-        found = await jobs.named(team, "Shared")
-        assert found is not None
-        assert found.key == key
+        assert [named.key for named in await jobs.with_name(team, "Shared")] == [key]
         assert [listed.key for listed in await jobs.jobs(team)] == [key]
-    assert await jobs.named("T0NOBODY", "shared") is None
+    assert await jobs.with_name("T0NOBODY", "shared") == []
     assert await jobs.jobs("T0NOBODY") == []
 
 

@@ -280,7 +280,9 @@ async def add_notice(
     harness: Harness, name: str, channel: str = "C1", state: JobState = JobState.RUNNING, card: str = ""
 ) -> None:
     """Add a job that Google does not know, with notices that Slack must receive."""
-    template = await harness.jobs.named("T1", "template") or await harness.accepted("template")
+    template = next(iter(await harness.jobs.with_name("T1", "template")), None) or await harness.accepted(
+        "template"
+    )
     await harness.jobs.submit(
         replace(
             template,

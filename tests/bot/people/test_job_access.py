@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from bot.domain.jobs import JobState
+from bot.domain.jobs import JobState, TuningJob
 from bot.domain.operations import Origin, TunedModel
 from bot.domain.place import Place, Requester
 from bot.domain.requests import StartRequest
@@ -392,3 +392,41 @@ async def test_what_others_overhear_is_of_their_own_channel_also_for_the_owner(
         with pytest.raises(NoSuchJob, match="in this channel") as caught:
             await access.named(who, "salarie")
         assert "salaries" not in str(caught.value)
+
+
+async def test_a_name_that_only_a_hidden_job_has_is_like_a_free_one(harness: Harness) -> None:
+    """If it were refused, anybody could find out which names there are."""
+    eve, board = ADA, "C0BOARD"
+    bot = in_workspace(harness, Readers(of={board: {BOB}, PLACE.channel: {eve, BOB}}))
+
+    async def start(channel: str, user: str, name: str) -> TuningJob:
+        request = StartRequest("vertex", name=name, file=FILE)
+        checked = await bot.proposals.check(Place(TEAM, channel), user, request)
+        assert checked.proposal is not None
+        started = await bot.jobs.accept(TEAM, checked.proposal.id, user)
+        assert started is not None
+        return started
+
+    async def meant(user: str, channel: str) -> str:
+        return (await bot.access.named(Requester(user, Place(TEAM, channel)), "layoffs")).key
+
+    theirs = await start(board, BOB, "layoffs")
+    assert (await start(board, BOB, "")).name == (await start(PLACE.channel, eve, "")).name
+    ours = await start(PLACE.channel, eve, "Layoffs")
+    assert await meant(eve, PLACE.channel) == ours.key
+    # Bob sees both: in a channel its own is meant, elsewhere his.
+    assert await meant(BOB, PLACE.channel) == ours.key
+    assert await meant(BOB, board) == await meant(BOB, "D0BOB") == theirs.key
+    for user, channel in ((BOB, board), (BOB, PLACE.channel), (eve, PLACE.channel)):
+        with pytest.raises(BadArgument, match="already a model named"):
+            await start(channel, user, "layoffs")
+
+
+async def test_a_name_that_still_belongs_to_a_job_is_not_that_of_a_failed_one_nearby(harness: Harness) -> None:
+    access = access_of(harness)
+    shared = replace(job("tb-1", "support", state=JobState.SUCCEEDED), shared_with=(EVERYONE,), owner=BOB)
+    await harness.jobs.submit(replace(shared, place=Place(STORED_TEAM, PRIVATE)), [])
+    failed = replace(job("tb-2", "support", state=JobState.FAILED, minutes=1), place=Place(STORED_TEAM, PUBLIC))
+    await harness.jobs.submit(failed, [], hidden={"tb-1"})
+    found = await access.named(Requester("U0EVE", Place(STORED_TEAM, PUBLIC)), "support")
+    assert found.key == "tb-1"

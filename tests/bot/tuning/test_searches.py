@@ -210,6 +210,6 @@ async def test_a_start_in_doubt_can_be_given_up_and_frees_its_name(harness: Harn
     await every_minute(harness, searches(harness, job), DOUBT_AFTER)
     await every_minute(harness, searches(harness, job), DOUBT_AFTER)
     await harness.tuning.delete(TEAM, job.key, ADA)
-    assert await harness.jobs.named(TEAM, "given up") is None
+    assert await harness.jobs.with_name(TEAM, "given up") == []
     harness.google.faults.clear()
     assert await harness.accepted("given up", backend)
