@@ -112,18 +112,23 @@ async def test_in_a_thread_the_month_names_nobody(bot: BotHarness) -> None:
     assert bot.ada.id not in shown_in(public)
 
 
+def retiring_soon(directory: Path) -> dict[str, str]:
+    """The setting for a table of prices by which one base model retires in 50 days and its successor later."""
+    today = datetime.now(UTC).date()
+    prices = directory / "prices.toml"
+    prices.write_text(
+        f"as_of = {today}\n"
+        f'[models."gemini-3.5-flash"]\ntraining = 10\nretires = {today + timedelta(days=50)}\n'
+        f'[models."gemini-3.5-flash-lite"]\ntraining = 5\nretires = {today + timedelta(days=500)}\n'
+    )
+    return {"TUNEBOT_PRICES": str(prices)}
+
+
 @pytest.mark.long
 async def test_an_owner_is_told_once_that_a_base_retires_and_can_tune_on_a_successor(
     open_bot: OpenBot, tmp_path: Path
 ) -> None:
-    today = datetime.now(UTC).date()
-    prices = tmp_path / "prices.toml"
-    prices.write_text(
-        f"as_of = {today}\n"
-        f'[models."gemini-3.5-flash"]\ntraining = 10\nretires = {today + timedelta(days=50)}\n'
-        f'[models."gemini-3.5-flash-lite"]\nretires = {today + timedelta(days=500)}\n'
-    )
-    async with open_bot(environment={"TUNEBOT_PRICES": str(prices)}) as bot:
+    async with open_bot(environment=retiring_soon(tmp_path)) as bot:
         card = await bot.tuned("numbers", "epochs=2 base=gemini-3.5-flash")
         for _ in range(2):
             await bot.stage.stop()
@@ -146,15 +151,8 @@ async def test_an_owner_is_told_once_that_a_base_retires_and_can_tune_on_a_succe
 async def test_google_moves_a_model_to_a_successor_only_after_a_yes_and_what_it_refuses_is_trained_after_another(
     open_bot: OpenBot, tmp_path: Path
 ) -> None:
-    today = datetime.now(UTC).date()
-    prices = tmp_path / "prices.toml"
-    prices.write_text(
-        f"as_of = {today}\n"
-        f'[models."gemini-3.5-flash"]\ntraining = 10\nretires = {today + timedelta(days=50)}\n'
-        f'[models."gemini-3.5-flash-lite"]\ntraining = 5\nretires = {today + timedelta(days=500)}\n'
-    )
     move = r"/tuningJobs:rebaseTunedModel$"
-    async with open_bot(environment={"TUNEBOT_PRICES": str(prices)}) as bot:
+    async with open_bot(environment=retiring_soon(tmp_path)) as bot:
         await bot.tuned("numbers", "epochs=2 base=gemini-3.5-flash")
         await bot.stage.stop()
         await bot.stage.start()

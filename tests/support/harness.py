@@ -1,6 +1,6 @@
 """The use cases over real stores and real backends, with Google's stand-in behind them and a clock that stands."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -133,10 +133,29 @@ class Harness:
         assert found is not None
         return found
 
+    def process(
+        self,
+        *,
+        stores: Stores | None = None,
+        backends: Mapping[str, TuningBackend] | None = None,
+        files: Mapping[str, FileReader] | None = None,
+        wake_sender: Callable[[], None] = lambda: None,
+        **options: object,
+    ) -> UseCases:
+        """The use cases of another process, with what is given here in place of the harness's own."""
+        return build_open_use_cases(
+            self.stores if stores is None else stores,
+            self.backends if backends is None else backends,
+            self.files if files is None else files,
+            self.clock,
+            wake_sender,
+            self.workers,
+            **options,
+        )
+
     def restarted(self) -> UseCases:
         """The use cases of a new process on the same database, which remembers nothing else."""
-        stores = replace(self.stores, jobs=SqliteJobStore(self.database))
-        return build_open_use_cases(stores, self.backends, self.files, self.clock, lambda: None, self.workers)
+        return self.process(stores=replace(self.stores, jobs=SqliteJobStore(self.database)))
 
     async def forget_start(self, job: TuningJob, *, resumes: int = 0) -> None:
         """Make the row as it was before its start was sent, as a backup of the database does."""

@@ -59,8 +59,24 @@ class Credentials(Protocol):
         ...
 
 
-class AccessToken:
-    """Sends the OAuth token of the settings, which cannot be renewed."""
+class _Fixed:
+    """Credentials of the settings, which cannot be renewed and do not say whose they are."""
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self._headers = headers
+
+    async def headers(self) -> Mapping[str, str]:
+        return self._headers
+
+    async def renew(self, rejected: Mapping[str, str]) -> bool:
+        return False
+
+    def account(self) -> str:
+        return ""
+
+
+class AccessToken(_Fixed):
+    """Sends the OAuth token of the settings."""
 
     hint = (
         "The token in GOOGLE_OAUTH_ACCESS_TOKEN lasts about an hour. Ask an administrator to set a new one "
@@ -68,34 +84,16 @@ class AccessToken:
     )
 
     def __init__(self, token: str, quota_project: str = "") -> None:
-        self._headers = _bearer(token, quota_project)
-
-    async def headers(self) -> Mapping[str, str]:
-        return self._headers
-
-    async def renew(self, rejected: Mapping[str, str]) -> bool:
-        return False
-
-    def account(self) -> str:
-        return ""
+        super().__init__(_bearer(token, quota_project))
 
 
-class ApiKey:
+class ApiKey(_Fixed):
     """Sends a Gemini API key, with which a tuned model answers; it is not enough to tune one."""
 
     hint = "Ask an administrator to set a working GEMINI_API_KEY."
 
     def __init__(self, key: str) -> None:
-        self._headers = {"x-goog-api-key": key}
-
-    async def headers(self) -> Mapping[str, str]:
-        return self._headers
-
-    async def renew(self, rejected: Mapping[str, str]) -> bool:
-        return False
-
-    def account(self) -> str:
-        return ""
+        super().__init__({"x-goog-api-key": key})
 
 
 class DefaultCredentials:

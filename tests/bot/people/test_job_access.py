@@ -18,7 +18,7 @@ from storage.job_rows import job_row
 from tests.support.builders import TEAM as STORED_TEAM
 from tests.support.builders import job
 from tests.support.harness import ADA, FILE, PLACE, TEAM, Harness
-from tests.support.workspace_people import EVERYONE_TUNES, FullMembers, build_open_use_cases
+from tests.support.workspace_people import EVERYONE_TUNES, FullMembers
 
 BOB = "U2"
 OTHER_CHANNEL = "C0OTHER"
@@ -72,8 +72,7 @@ class Readers(FullMembers):
 
 def in_workspace(harness: Harness, readers: Readers, roles: Sequence[RoleGrant] = EVERYONE_TUNES) -> UseCases:
     """The use cases of a workspace with these readers and roles."""
-    parts = (harness.backends, harness.files, harness.clock, lambda: None, harness.workers)
-    return build_open_use_cases(harness.stores, *parts, members=readers, named_roles=roles)
+    return harness.process(members=readers, named_roles=roles)
 
 
 def access_of(harness: Harness) -> JobAccess:

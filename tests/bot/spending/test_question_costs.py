@@ -22,7 +22,6 @@ from bot.spending.question_costs import QuestionBudgets, expected_cost, question
 from tests.support.harness import ADA, PLACE, TEAM, Harness, open_harness
 from tests.support.recording_answer_poster import RecordingAnswerPoster
 from tests.support.waiting import cut_off
-from tests.support.workspace_people import build_open_use_cases
 
 PRICES = parse_price_table(
     """
@@ -76,8 +75,7 @@ async def reserve(budgets: QuestionBudgets, key: str, base_model: str = "gemini-
 
 
 async def test_a_question_over_its_budget_is_not_sent(harness: Harness) -> None:
-    parts = (harness.stores, harness.backends, harness.files, harness.clock, lambda: None, harness.workers)
-    process = build_open_use_cases(*parts, named_roles=ROLES, prices=PRICES)
+    process = harness.process(named_roles=ROLES, prices=PRICES)
     await harness.answering("numbers")
 
     async def ask(key: str) -> RecordingAnswerPoster:
@@ -116,8 +114,7 @@ async def test_a_question_over_its_budget_is_not_sent(harness: Harness) -> None:
 async def test_a_question_of_the_terminal_is_held_against_the_budgets_and_counted_like_any_other(
     harness: Harness,
 ) -> None:
-    parts = (harness.stores, harness.backends, harness.files, harness.clock, lambda: None, harness.workers)
-    process = build_open_use_cases(*parts, named_roles=ROLES, prices=PRICES)
+    process = harness.process(named_roles=ROLES, prices=PRICES)
     await harness.answering("numbers")
     await process.budgets.set(OWNER, ADA, Purpose.QUESTIONS, Decimal(300))
     with pytest.raises(OverBudget, match=r"this question may cost \$"):
@@ -134,8 +131,7 @@ async def test_a_question_of_the_terminal_is_held_against_the_budgets_and_counte
 
 
 async def test_a_call_whose_answer_was_lost_is_counted_as_what_it_may_have_cost(harness: Harness) -> None:
-    parts = (harness.stores, harness.backends, harness.files, harness.clock, lambda: None, harness.workers)
-    process = build_open_use_cases(*parts, named_roles=ROLES, prices=PRICES)
+    process = harness.process(named_roles=ROLES, prices=PRICES)
     await harness.answering("numbers")
     fault = harness.google.faults.hang(path=r":(streamG|g)enerateContent")
     asked = await process.answers.add(question("q1"))
@@ -145,7 +141,7 @@ async def test_a_call_whose_answer_was_lost_is_counted_as_what_it_may_have_cost(
         return bool(fault.hits)
 
     await cut_off(process.answers.process(asked, RecordingAnswerPoster()), google_thinks)
-    other = build_open_use_cases(*parts, named_roles=ROLES, prices=PRICES)
+    other = harness.process(named_roles=ROLES, prices=PRICES)
     (left,) = await other.answers.open_questions()
     await other.answers.process(left, RecordingAnswerPoster())
     assert await other.answers.open_questions() == []
@@ -191,8 +187,7 @@ REFUSED: dict[str, Callable[[Faults], object]] = {
 async def test_a_question_that_google_may_have_answered_is_counted_and_one_that_was_refused_is_not(
     harness: Harness, why: str
 ) -> None:
-    parts = (harness.stores, harness.backends, harness.files, harness.clock, lambda: None, harness.workers)
-    process = build_open_use_cases(*parts, named_roles=ROLES, prices=PRICES)
+    process = harness.process(named_roles=ROLES, prices=PRICES)
     await harness.answering("numbers")
     (NO_ANSWER | REFUSED)[why](harness.google.faults)
     asked = await process.answers.add(question("q1"))

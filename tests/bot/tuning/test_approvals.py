@@ -26,7 +26,7 @@ from bot.spending.price_table import read_price_table
 from handlers.assembly import UseCases
 from tests.support.backend_harness import options
 from tests.support.harness import ADA, FILE, PLACE, TEAM, Harness, open_harness
-from tests.support.workspace_people import FullMembers, build_open_use_cases
+from tests.support.workspace_people import FullMembers
 
 BOB, EVE = "U2BOB", "U3EVE"
 ROLES = (
@@ -55,13 +55,8 @@ def use_cases(
     **others: Any,
 ) -> UseCases:
     """A process with these rules; without any, each start needs an approval since it costs more than nothing."""
-    return build_open_use_cases(
-        harness.stores,
-        backends or harness.backends,
-        harness.files,
-        harness.clock,
-        lambda: None,
-        harness.workers,
+    return harness.process(
+        backends=backends,
         named_roles=named_roles,
         start_alone=alone,
         approval_rules=rules or ApprovalRules(Decimal(0), EXPIRES, "C0APPROVALS"),

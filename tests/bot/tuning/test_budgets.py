@@ -21,7 +21,6 @@ from bot.spending.price_table import parse_price_table
 from handlers.assembly import UseCases
 from tests.support.builders import ESTIMATE, SPEC
 from tests.support.harness import ADA, PLACE, TEAM, Harness, open_harness
-from tests.support.workspace_people import build_open_use_cases
 
 OWNER = Requester("U0OWNER", PLACE)
 BY_ADA = Requester(ADA, PLACE)
@@ -41,8 +40,7 @@ async def harness(tmp_path: Path) -> AsyncIterator[Harness]:
 @pytest.fixture
 def process(harness: Harness) -> UseCases:
     roles = (RoleGrant(Role.TUNER, EVERYONE), RoleGrant(Role.OWNER, OWNER.user))
-    parts = (harness.stores, harness.backends, harness.files, harness.clock, lambda: None, harness.workers)
-    return build_open_use_cases(*parts, named_roles=roles, prices=PRICES)
+    return harness.process(named_roles=roles, prices=PRICES)
 
 
 async def start(
@@ -97,8 +95,7 @@ async def test_of_many_starts_at_once_only_as_many_as_fit_are_taken(harness: Har
 async def test_what_waits_in_the_queue_is_not_started_after_a_budget_was_lowered(tmp_path: Path) -> None:
     async with open_harness(tmp_path, ("vertex",), tunings_at_once={"vertex": 1}) as harness:
         roles = (RoleGrant(Role.TUNER, EVERYONE), RoleGrant(Role.OWNER, OWNER.user))
-        parts = (harness.stores, harness.backends, harness.files, harness.clock, lambda: None, harness.workers)
-        process = build_open_use_cases(*parts, named_roles=roles, prices=PRICES)
+        process = harness.process(named_roles=roles, prices=PRICES)
         await process.budgets.set(OWNER, WORKSPACE, Purpose.TUNING, 4 * MOST)
         states = [await start(harness, process, name) for name in ("one", "two", "three")]
         assert states == [JobState.SUBMITTING, JobState.WAITING, JobState.WAITING]

@@ -16,7 +16,6 @@ from handlers.blocks.jobs.card import build_card
 from handlers.blocks.jobs.notices import build_ended
 from tests.support.builders import ESTIMATE, SPEC, START, job
 from tests.support.harness import Harness, open_harness
-from tests.support.workspace_people import build_open_use_cases
 
 HOUR = timedelta(hours=1)
 # 1,000 tokens a pass at $1,000 for a million: $1.00 a pass.
@@ -49,8 +48,7 @@ async def harness(tmp_path: Path) -> AsyncIterator[Harness]:
 async def test_a_tuning_that_runs_too_long_is_cancelled_once_and_its_card_and_owner_are_told(
     harness: Harness,
 ) -> None:
-    parts = (harness.stores, harness.backends, harness.files, harness.clock, lambda: None, harness.workers)
-    process = build_open_use_cases(*parts, ceiling=Ceiling(HOUR), prices=read_price_table())
+    process = harness.process(ceiling=Ceiling(HOUR), prices=read_price_table())
     began = await harness.started("long")
     await process.refresher.poll("vertex", [began])
     running = await harness.newest(began)
@@ -84,8 +82,7 @@ async def test_a_limit_that_was_reached_while_the_bot_was_down_is_carried_out_by
     running = await harness.newest(began)
     assert running.started_at is not None
     harness.clock.advance(running.started_at + 2 * HOUR - harness.clock.now())
-    parts = (harness.stores, harness.backends, harness.files, harness.clock, lambda: None, harness.workers)
-    process = build_open_use_cases(*parts, ceiling=Ceiling(HOUR), prices=read_price_table())
+    process = harness.process(ceiling=Ceiling(HOUR), prices=read_price_table())
     harness.google.faults.fail(503, "no", path=":cancel", method="POST")
     for _ in range(3):
         await process.refresher.poll("vertex", [await harness.newest(began)])

@@ -17,7 +17,6 @@ from bot.ports.notifier import NoticeKind
 from bot.spending.price_table import read_price_table
 from handlers.assembly import UseCases
 from tests.support.harness import ADA, ASKED_BY_ADA, FILE, PLACE, TEAM, Harness
-from tests.support.workspace_people import build_open_use_cases
 
 BACKENDS = ("vertex", "gemini", "palm")
 
@@ -161,16 +160,7 @@ def priced(harness: Harness, *, training: str | None = "10", output: str = "12",
         output=Decimal(output),
         serving_multiplier=Decimal("1.5"),
     )
-    return build_open_use_cases(
-        harness.stores,
-        harness.backends,
-        harness.files,
-        harness.clock,
-        lambda: None,
-        harness.workers,
-        prices=replace(table, models={**table.models, "gemini-3.5-flash": row}),
-        **others,
-    )
+    return harness.process(prices=replace(table, models={**table.models, "gemini-3.5-flash": row}), **others)
 
 
 async def report_of(use: UseCases, name: str) -> str:
@@ -245,15 +235,7 @@ async def test_the_price_of_the_press_decides_the_second_yes_the_approval_and_th
 
 
 async def test_a_price_over_the_limit_is_refused_without_a_second_yes(harness: Harness) -> None:
-    strict = build_open_use_cases(
-        harness.stores,
-        harness.backends,
-        {},
-        harness.clock,
-        lambda: None,
-        harness.workers,
-        confirmation_rules=ConfirmationRules(usd=Decimal(0)),
-    )
+    strict = harness.process(files={}, confirmation_rules=ConfirmationRules(usd=Decimal(0)))
     proposal = await checked_with(harness, 3)
     with pytest.raises(ConfirmationNeeded, match=r"over \$0\.00"):
         await strict.jobs.accept(TEAM, proposal, ADA)

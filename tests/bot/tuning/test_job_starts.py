@@ -17,7 +17,7 @@ from storage.jobs import SqliteJobStore
 from tests.support.backend_harness import BUCKET
 from tests.support.harness import ADA, FILE, TEAM, Harness
 from tests.support.waiting import wait_until
-from tests.support.workspace_people import FullMembers, build_open_use_cases
+from tests.support.workspace_people import FullMembers
 
 BACKENDS = ("vertex", "gemini", "palm")
 CREATE = "/(tunedModels|tuningJobs)$"
@@ -338,8 +338,7 @@ async def test_a_resumed_start_whose_owner_left_is_followed_if_google_has_it(
             return False
 
     stores = replace(harness.stores, jobs=SqliteJobStore(harness.database))
-    parts = (harness.backends, harness.files, harness.clock, lambda: None, harness.workers)
-    later = build_open_use_cases(stores, *parts, members=Gone())
+    later = harness.process(stores=stores, members=Gone())
     await later.jobs.starts.recover(await harness.newest(job))
     assert (await harness.newest(job)).operation, "Google runs it and it is paid for"
 

@@ -18,7 +18,6 @@ from bot.tuning.transitions import ask_to_cancel
 from storage.job_rows import job_row
 from tests.support.harness import ADA, Harness, open_harness
 from tests.support.waiting import wait_until
-from tests.support.workspace_people import build_open_use_cases
 
 BACKENDS = ("vertex", "gemini", "palm")
 
@@ -437,8 +436,7 @@ async def test_a_cancelled_start_that_cannot_be_searched_for_says_why(harness: H
     now = harness.clock.now()
     await harness.jobs.change(job.key, lambda row: ask_to_cancel(row, ADA, now, certain=False))
     others = {name: backend for name, backend in harness.backends.items() if name != "gemini"}
-    parts = (others, harness.files, harness.clock, lambda: None, harness.workers)
-    later = build_open_use_cases(harness.stores, *parts)
+    later = harness.process(backends=others)
     poller = Poller(later.jobs.starts, later.refresher, harness.jobs, harness.clock, Metrics(), 0.05)
     await poller.round()
 

@@ -18,7 +18,6 @@ from bot.sandbox.google import BucketSettings
 from bot.tuning.proposals import new_key
 from tests.support.backend_harness import BUCKET
 from tests.support.harness import ADA, ASKED_BY_ADA, FILE, PLACE, TEAM, Harness
-from tests.support.workspace_people import build_open_use_cases
 
 GOOD = b'{"text_input": "a", "output": "b"}\n'
 
@@ -170,9 +169,7 @@ class LargeFile:
 async def test_a_file_over_the_systems_limit_is_refused_before_it_is_read(harness: Harness) -> None:
     limit = harness.backends["vertex"].profile.limits.file_bytes
     file = LargeFile(limit + 1)
-    use_cases = build_open_use_cases(
-        harness.stores, harness.backends, {"gs": file}, harness.clock, lambda: None, harness.workers
-    )
+    use_cases = harness.process(files={"gs": file})
     with pytest.raises(FileTooLarge, match=f"takes at most {limit:,}"):
         await use_cases.proposals.check(PLACE, ADA, StartRequest(file=FILE))
     assert not file.was_read
@@ -205,15 +202,7 @@ async def test_what_only_the_doctor_finds_is_told_before_and_in_the_report_and_p
     harness: Harness,
 ) -> None:
     doctor = Doctor(harness.backends["vertex"].start_checks())
-    proposals = build_open_use_cases(
-        harness.stores,
-        harness.backends,
-        harness.files,
-        harness.clock,
-        lambda: None,
-        harness.workers,
-        failures=doctor.failures,
-    ).proposals
+    proposals = harness.process(failures=doctor.failures).proposals
     harness.google.project_rights.permissions = frozenset({"aiplatform.endpoints.predict"})
     permissions = BucketSettings().permissions | {"storage.buckets.getIamPolicy"}
     harness.google.buckets.change(BUCKET, BucketSettings(project_number="42", permissions=permissions))

@@ -16,7 +16,6 @@ from bot.spending.retirement import successor_of
 from bot.tuning import retirement_watch
 from bot.tuning.retirement_watch import RetirementWatch
 from tests.support.harness import ADA, ASKED_BY_ADA, PLACE, TEAM, Harness
-from tests.support.workspace_people import build_open_use_cases
 
 RETIRES = datetime(2027, 5, 19, 12, tzinfo=UTC)
 
@@ -28,9 +27,7 @@ def advance_to(harness: Harness, days_left: int) -> None:
 async def told(harness: Harness, job: TuningJob) -> tuple[int | None, bool]:
     """Let a new process look; return the last notice of the job, and whether a new one was written."""
     woken: list[None] = []
-    process = build_open_use_cases(
-        harness.stores, harness.backends, {}, harness.clock, lambda: woken.append(None), harness.workers
-    )
+    process = harness.process(files={}, wake_sender=lambda: woken.append(None))
     await process.retirements.run()
     return (await harness.newest(job)).retirement_told, bool(woken)
 

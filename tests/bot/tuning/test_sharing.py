@@ -13,7 +13,7 @@ from bot.people.roles import Roles
 from bot.tuning.sharing import Sharing
 from handlers.assembly import UseCases
 from tests.support.harness import ASKED_BY_ADA, PLACE, TEAM, Harness
-from tests.support.workspace_people import FullMembers, build_open_use_cases
+from tests.support.workspace_people import FullMembers
 
 LAB, DIRECT = "C0LAB", "D0WITHBOT"
 
@@ -142,16 +142,7 @@ async def test_only_the_owner_and_approvers_share_and_only_where_they_can_read(h
 def asking(harness: Harness, members: Members) -> UseCases:
     """Return the use cases of this workspace, in which everybody may tune and one person approves."""
     named = [RoleGrant(Role.TUNER, EVERYONE), RoleGrant(Role.APPROVER, "U0APPROVER")]
-    return build_open_use_cases(
-        harness.stores,
-        harness.backends,
-        harness.files,
-        harness.clock,
-        lambda: None,
-        harness.workers,
-        members=members,
-        named_roles=named,
-    )
+    return harness.process(members=members, named_roles=named)
 
 
 async def told_of_the_end(harness: Harness) -> list[str]:

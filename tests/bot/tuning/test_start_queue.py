@@ -20,7 +20,6 @@ from handlers.assembly import UseCases
 from tests.support.clock import FixedClock
 from tests.support.harness import ADA, TEAM, Harness, open_harness
 from tests.support.waiting import wait_until
-from tests.support.workspace_people import build_open_use_cases
 
 CREATE = "/tuningJobs$"
 QUOTA = "Quota exceeded for aiplatform.googleapis.com/global_concurrent_tuning_jobs."
@@ -202,8 +201,7 @@ async def test_a_start_that_waits_for_a_backend_which_is_offered_no_more_ends(tm
         first, second = await start(harness, "first"), await start(harness, "second")
         await finish(harness, first)
         others = {name: backend for name, backend in harness.backends.items() if name != "vertex"}
-        parts = (others, harness.files, harness.clock, lambda: None, harness.workers)
-        later = build_open_use_cases(harness.stores, *parts)
+        later = harness.process(backends=others)
         assert await begin_turns(later) == []
         ended = await harness.newest(second)
         assert ended.state is JobState.FAILED

@@ -21,7 +21,7 @@ from bot.tuning.start_queue import step_after
 from bot.tuning.transitions import ask_to_cancel, record_create
 from handlers.assembly import UseCases
 from tests.support.harness import ADA, ASKED_BY_ADA, FILE, PLACE, TEAM, Harness, open_harness
-from tests.support.workspace_people import FullMembers, build_open_use_cases
+from tests.support.workspace_people import FullMembers
 
 BOB = "U2"
 
@@ -52,8 +52,7 @@ class Leaving(FullMembers):
 
 def process(harness: Harness, **options: Any) -> UseCases:
     """A process on the same database."""
-    parts = (harness.backends, harness.files, harness.clock, lambda: None, harness.workers)
-    return build_open_use_cases(harness.stores, *parts, **options)
+    return harness.process(**options)
 
 
 async def start(use_cases: UseCases, name: str, owner: str = ADA) -> TuningJob:

@@ -19,7 +19,6 @@ from storage import open_stores
 from tests.support.backend_harness import BUCKET, options
 from tests.support.harness import ADA, PLACE, TEAM, Harness
 from tests.support.waiting import wait_until
-from tests.support.workspace_people import build_open_use_cases
 
 BACKENDS = ("vertex", "gemini", "palm")
 CREATE = "/(tunedModels|tuningJobs)$"
@@ -168,7 +167,7 @@ async def test_two_bots_on_one_project_do_not_follow_each_others_jobs(
         open_stores(tmp_path / "other.db", harness.clock) as stores,
         open_google(list(harness.backends), options(harness.google)) as opened,
     ):
-        other = build_open_use_cases(stores, opened.backends, {}, harness.clock, lambda: None, harness.workers)
+        other = harness.process(stores=stores, backends=opened.backends, files={})
         await other.sweep.run()
         assert await stores.jobs.jobs(TEAM) == []
         assert await stores.jobs.installation() != await harness.jobs.installation()
