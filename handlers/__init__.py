@@ -77,6 +77,7 @@ def register(app: AsyncApp, listeners: Listeners) -> None:
     app.action(check_views.REPAIR_ACTION)(door.action(starts.report_repair))
     app.action(check_views.POST_ACTION)(door.action(starts.report_post))
     app.action(check_views.MASK_ACTION)(door.action(starts.report_repair))
+    app.action(check_views.ENCODING_ACTION)(door.action(starts.report_encoding))
     app.action(check_views.CHECK_ACTION)(door.action(starts.report_check))
     app.action(finding_list.DETAILS_ACTION)(door.action(starts.report_details))
     app.action(import_jobs.IMPORT_ACTION)(door.action(starts.import_job))

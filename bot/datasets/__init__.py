@@ -1,7 +1,7 @@
 """Checks, repairs and converts training files as streams of bytes.
 
-It knows neither Slack nor the network. `check`, `convert` and `repair` take async streams and work in a
-process of their own; DatasetChecker, Converter and Repairer do the work where they are called.
+It knows neither Slack nor the network. `check`, `convert`, `reencode` and `repair` take async streams and work in
+a process of their own; DatasetChecker, Converter and Repairer do the work where they are called.
 """
 
 from bot.datasets.checks.budget import CheckBudget, RepairBudget
@@ -11,6 +11,7 @@ from bot.datasets.findings.findings import Finding, Severity
 from bot.datasets.findings.report import OUT_OF_TIME, DatasetReport, Histogram, Preview
 from bot.datasets.findings.report_text import counted, report_text, warnings_text
 from bot.datasets.findings.task_kinds import Task
+from bot.datasets.formats.encodings import shown_encoding
 from bot.datasets.formats.pictures import PICTURE_NAMES, Picture
 from bot.datasets.formats.zip_unpacker import stored_header
 from bot.datasets.rewrite.converter import Converter
@@ -21,8 +22,16 @@ from bot.datasets.rewrite.sample import with_counted_tokens
 from bot.datasets.rewrite.validation_split import Split, SplitSide
 from bot.datasets.rows.column_mapping import format_mapping, guess_mapping
 from bot.datasets.rows.examples import Example
-from bot.datasets.streams import WORKER_MODULE, check, convert, pictures, repair
-from bot.datasets.worker_tasks import CheckResult, CheckTask, ConvertTask, PicturesTask, RepairResult, RepairTask
+from bot.datasets.streams import WORKER_MODULE, check, convert, pictures, reencode, repair
+from bot.datasets.worker_tasks import (
+    CheckResult,
+    CheckTask,
+    ConvertTask,
+    PicturesTask,
+    ReencodeTask,
+    RepairResult,
+    RepairTask,
+)
 
 __all__ = [
     "OUT_OF_TIME",
@@ -42,6 +51,7 @@ __all__ = [
     "Picture",
     "PicturesTask",
     "Preview",
+    "ReencodeTask",
     "RepairBudget",
     "RepairResult",
     "RepairTask",
@@ -59,8 +69,10 @@ __all__ = [
     "format_mapping",
     "guess_mapping",
     "pictures",
+    "reencode",
     "repair",
     "report_text",
+    "shown_encoding",
     "stored_header",
     "validation_limit",
     "warnings_text",

@@ -18,6 +18,7 @@ from bot.datasets.worker_tasks import (
     CheckTask,
     ConvertTask,
     PicturesTask,
+    ReencodeTask,
     RepairResult,
     RepairTask,
     Task,
@@ -81,6 +82,17 @@ async def repair(worker: Worker, chunks: AsyncIterable[bytes], task: RepairTask)
     async for _ in session.run(task, chunks):
         pass
     return decode_repair(session.result)
+
+
+async def reencode(worker: Worker, chunks: AsyncIterable[bytes], task: ReencodeTask) -> str:
+    """Write a stream as UTF-8 into the task's file, and return the name of the file in a zip, which may be empty.
+
+    Raises TooMuchWork, and UserError where the bytes are in another encoding.
+    """
+    session = _Session(worker)
+    async for _ in session.run(task, chunks):
+        pass
+    return session.result.decode()
 
 
 class _Session:

@@ -11,12 +11,13 @@ import resource
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
 from bot.datasets.checks.checker import DatasetChecker
+from bot.datasets.formats.encodings import Reencoder
 from bot.datasets.formats.pictures import PictureFolder
 from bot.datasets.formats.unpacker import Unpacker
 from bot.datasets.rewrite.converter import Converter
@@ -32,6 +33,7 @@ from bot.datasets.worker_tasks import (
     CheckTask,
     ConvertTask,
     PicturesTask,
+    ReencodeTask,
     RepairResult,
     RepairTask,
     Task,
@@ -52,6 +54,17 @@ CONVERSION_CPU_SECONDS: Final = 3600
 PACKED_STEP: Final = 4096
 _PACKED: Final = (b"\x1f\x8b", b"PK")
 _LENGTH_BYTES: Final = 4
+
+
+@contextmanager
+def _saying_what_failed() -> Iterator[None]:
+    """Let a file that cannot be written, such as on a full disk, be an error that a person sees."""
+    try:
+        yield
+    except OSError as error:
+        raise TooMuchWork(
+            f"The repaired files cannot be written: {error.strerror}.", "Tell the person who runs me."
+        ) from error
 
 
 class Reading(Protocol):
@@ -130,13 +143,41 @@ class Repairing:
         yield RESULT + encode(counts)
 
     def _write(self, repaired: Repaired) -> None:
-        try:
+        with _saying_what_failed():
             self._kept.write(repaired.kept_rows)
             self._rejected.write(repaired.rejected_rows)
-        except OSError as error:
-            raise TooMuchWork(
-                f"The repaired files cannot be written: {error.strerror}.", "Tell the person who runs me."
-            ) from error
+
+
+class Reencoding:
+    """Writes a file as UTF-8."""
+
+    done = False
+
+    def __init__(self, task: ReencodeTask, written: BinaryIO) -> None:
+        self._written = written
+        self._most = task.budget.kept_bytes
+        self._reencoder = Reencoder(task.encoding)
+        self._steps = _Steps()
+
+    def feed(self, piece: bytes) -> Iterator[bytes]:
+        for step in self._steps.of(piece):
+            self._write(self._reencoder.feed(step))
+        yield from ()
+
+    def finish(self) -> Iterator[bytes]:
+        self._write(self._reencoder.finish())
+        self._written.flush()
+        yield RESULT + self._reencoder.name.encode()
+
+    def _write(self, texts: Iterator[bytes]) -> None:
+        for text in texts:
+            with _saying_what_failed():
+                self._written.write(text)
+            if self._written.tell() > self._most:
+                raise TooMuchWork(
+                    f"The file would be over {self._most:,} bytes as UTF-8, so I stopped.",
+                    "Split the file and use its parts.",
+                )
 
 
 class Converting:
@@ -241,6 +282,8 @@ def _reading(task: Task, files: ExitStack) -> Reading:
                 files.enter_context(path.open("xb")) for path in map(Path, (task.kept_file, task.rejected_file))
             )
             return Repairing(task, kept, rejected)
+        case ReencodeTask():
+            return Reencoding(task, files.enter_context(Path(task.written_file).open("xb")))
         case ConvertTask():
             return Converting(task)
         case PicturesTask():

@@ -53,6 +53,14 @@ class RepairTask(msgspec.Struct, frozen=True, tag="repair"):
     mask: bool = False
 
 
+class ReencodeTask(msgspec.Struct, frozen=True, tag="reencode"):
+    """Write the text of a file in this encoding as UTF-8 into a local file, which must not exist."""
+
+    encoding: str
+    written_file: str
+    budget: RepairBudget = RepairBudget()
+
+
 class ConvertTask(msgspec.Struct, frozen=True, tag="convert"):
     """Convert a file, see Converter."""
 
@@ -71,7 +79,7 @@ class PicturesTask(msgspec.Struct, frozen=True, tag="pictures"):
     sha256: str
 
 
-Task = CheckTask | RepairTask | ConvertTask | PicturesTask
+Task = CheckTask | RepairTask | ReencodeTask | ConvertTask | PicturesTask
 
 
 class CheckResult(msgspec.Struct, frozen=True):

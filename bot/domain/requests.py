@@ -33,8 +33,9 @@ class StartRequest:
 
     `file` and `validation` are locations, see Dataset; `validation_share` holds out a share of the training file
     instead of a validation file. `preferred_only` is a person's yes to learning only the preferred answers of a
-    file that has two for each question; `mask` asks a repair to replace private values. `quality` sets the epochs
-    where no number of them is given; without both, Google chooses. `moved_from` is as in TuningSpec.
+    file that has two for each question; `mask` asks a repair to replace private values; `encoding` is the one that
+    a person says the file is in, to have it written as UTF-8. `quality` sets the epochs where no number of them is
+    given; without both, Google chooses. `moved_from` is as in TuningSpec.
     """
 
     backend: str = ""
@@ -47,6 +48,7 @@ class StartRequest:
     mapping: FieldMapping | None = None
     preferred_only: bool = False
     mask: bool = False
+    encoding: str = ""
     quality: Quality | None = None
     moved_from: str = ""
 

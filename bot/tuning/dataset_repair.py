@@ -16,7 +16,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from bot.datasets import Picture, PicturesTask, RepairBudget, RepairTask, pictures, repair
+import msgspec
+
+from bot.datasets import Picture, PicturesTask, ReencodeTask, RepairBudget, RepairTask, pictures, reencode, repair
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.place import Place
 from bot.domain.requests import StartRequest
@@ -24,6 +26,7 @@ from bot.ports.files import FileReader, file_reader
 from bot.ports.workers import Workers, WorkKind
 
 _LONGEST_STEM: Final = 100
+_TEXT_SUFFIXES: Final = frozenset({".jsonl", ".json", ".csv", ".tsv", ".txt", ".ndjson"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,8 @@ class RepairedFiles:
     `name` is the given file's without its suffix; the kept file is called `kept_name`, and is a zip where pictures
     lie beside the rows. `repaired` rows are part of the kept ones, `duplicates` part of
     the rejected ones; `cut_turns` counts turns without an answer that were cut off kept rows, `masked` counts kept
-    rows in which private values were replaced.
+    rows in which private values were replaced. `first_reason` says why the first row was left out where no row was
+    kept.
     """
 
     name: str
@@ -46,6 +50,7 @@ class RepairedFiles:
     cut_turns: int
     masked: int = 0
     pictures: int = 0
+    first_reason: str = ""
 
     @property
     def kept_name(self) -> str:
@@ -111,7 +116,38 @@ class DatasetRepair:
                 counts.cut_turns,
                 counts.masked,
                 counts.pictures,
+                "" if counts.kept else await asyncio.to_thread(_first_reason, rejected_file),
             )
+
+    @asynccontextmanager
+    async def reencoded(
+        self, place: Place, user: str, request: StartRequest, profile: BackendProfile
+    ) -> AsyncIterator[tuple[Path, str]]:
+        """Write the request's file, which is in its encoding, as UTF-8; the file is deleted after the block.
+
+        Return it with a name for it. Raises as `repaired` does, and UserError for a file in another encoding.
+        """
+        reader = file_reader(self._files, request.file)
+        info = await reader.describe(place, user, request.file)
+        most = profile.limits.file_bytes
+        with TemporaryDirectory(prefix="tunebot-utf8-") as directory:
+            written = Path(directory, "written")
+            budget = RepairBudget(kept_bytes=most) if most else RepairBudget()
+            task = ReencodeTask(request.encoding, str(written), budget)
+            async with (
+                self._workers.worker(WorkKind.CHECK, f"{place.team} {user}") as worker,
+                aclosing(reader.read(place, user, request.file)) as chunks,
+            ):
+                name = await reencode(worker, chunks, task) or info.name
+            # The suffix says how the rows are written.
+            suffix = posixpath.splitext(name.removesuffix(".gz"))[1]
+            yield written, f"{_stem(name)}.utf8{suffix if suffix in _TEXT_SUFFIXES else '.txt'}"
+
+
+def _first_reason(rejected: Path) -> str:
+    with rejected.open("rb") as rows:
+        line = rows.readline()
+    return str(msgspec.json.decode(line)["reasons"][0]) if line else ""
 
 
 async def _hashed(chunks: AsyncIterator[bytes], sha256: "hashlib._Hash") -> AsyncIterator[bytes]:

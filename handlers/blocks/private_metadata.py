@@ -26,6 +26,7 @@ _SHORT = {
     "file": "f",
     "validation": "v",
     "moved_from": "o",
+    "encoding": "e",
 }
 _LONG = {short: name for name, short in _SHORT.items()}
 

@@ -93,6 +93,16 @@ class StartActions:
         request = unpack_request(pressed_value(body))
         await self._repair_upload.repair(str(view["id"]), owner, request, in_channel=in_channel)
 
+    async def report_encoding(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
+        """Write the file of the report as UTF-8, and check that."""
+        await ack()
+        self._spawn_in_view(self._reencode(requester, body), body)
+
+    async def _reencode(self, requester: Requester, body: Body) -> None:
+        view = body["view"]
+        owner, _ = unpack_requester(str(view.get("private_metadata") or ""), requester)
+        await self._repair_upload.reencode(str(view["id"]), owner, unpack_request(pressed_value(body)))
+
     async def report_post(self, ack: AsyncAck, requester: Requester, body: Body) -> None:
         """Repair the file of the report, and post it in the channel, masked."""
         await ack()

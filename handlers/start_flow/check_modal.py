@@ -141,13 +141,17 @@ class CheckModal:
             try:
                 checked = await self._checked(pending)
             except BotError as error:
-                view = partial(build_error_view, error, pending.requester, pending.request)
-                await self._show(pending, view, partial(build_error, error))
+                await self.show_error(pending, error)
                 return
             if checked is None:
                 await self._poster.post_ephemeral(pending.place, pending.user, build_stopped_message())
                 return
             await self.show_result(pending, checked, pending.request)
+
+    async def show_error(self, pending: PendingModal, error: BotError) -> None:
+        """Show why the work failed, in its view or, where that was closed, as a message."""
+        view = partial(build_error_view, error, pending.requester, pending.request)
+        await self._show(pending, view, partial(build_error, error))
 
     async def show_result(
         self, pending: PendingModal, checked: StartCheckResult, request: StartRequest, *, elsewhere: bool = True

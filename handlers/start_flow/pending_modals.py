@@ -32,7 +32,7 @@ _INTERRUPTED: Final = {
     ),
     ModalWork.REPAIR: BotError(
         "I was restarted while I was repairing your file.",
-        "Look in the channel whether both files are there; if not, check the file again and repair it from there.",
+        "Look whether its files have arrived; if not, check the file again and repair it from there.",
     ),
     ModalWork.AGAIN: BotError(
         "I was restarted while I was putting the file and its corrections together. Nothing was started.",

@@ -10,11 +10,16 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.place import Place, Requester
 from bot.domain.requests import ModalWork, PendingModal, StartRequest
-from bot.errors import FileUnavailable
+from bot.errors import BotError
 from bot.ports.stores import AuditLog
 from bot.tuning.dataset_repair import DatasetRepair, RepairedFiles
 from bot.tuning.proposals import Proposals
-from handlers.blocks.datasets.check_views import build_repaired_message, build_repairing_view, nothing_kept
+from handlers.blocks.datasets.check_views import (
+    build_reencoding_view,
+    build_repaired_message,
+    build_repairing_view,
+    nothing_kept,
+)
 from handlers.delivery.poster import Poster
 from handlers.start_flow.check_modal import CheckModal, report_message
 from handlers.start_flow.pending_modals import PendingModals
@@ -53,22 +58,50 @@ class RepairUpload:
         With `in_channel`, the repaired file is masked and posted in the channel, where everybody may start on it.
         The view then shows that report, too: its start and that of the message are the same, and happen once.
         """
-        place, user = requester.place, requester.user
         request = replace(request, mask=request.mask or in_channel)
         await self._proposals.check_person(requester)
-        pending = PendingModal(ModalWork.REPAIR, view_id, place, user, request)
+        pending = PendingModal(ModalWork.REPAIR, view_id, requester.place, requester.user, request)
         async with self._pending_modals.recorded(pending):
-            await self._client.views_update(view_id=view_id, view=build_repairing_view(requester))
-            direct = Place(place.team, await self._poster.direct_channel(user))
-            home = place if in_channel or place.channel == direct.channel else direct
-            thread, uploaded = await self._upload(place, home, direct, user, request)
-            if in_channel:
-                await self._audit_log.record(requester, "post a repaired file", uploaded)
-            repaired = replace(request, file=SCHEME + uploaded, mask=False)
-            # The tuning belongs where the form was opened, also where its file is sent to the person alone.
-            checked = await self._proposals.check(thread if home == place else place, user, repaired)
-            await self._poster.post(thread, report_message(checked, repaired))
-            await self._check_modal.show_result(pending, checked, repaired, elsewhere=False)
+            view = build_repairing_view(requester, in_channel=in_channel)
+            await self._client.views_update(view_id=view_id, view=view)
+            try:
+                await self._repair(pending, in_channel=in_channel)
+            except BotError as error:
+                await self._check_modal.show_error(pending, error)
+
+    async def _repair(self, pending: PendingModal, *, in_channel: bool) -> None:
+        place, user, request = pending.place, pending.user, pending.request
+        direct = Place(place.team, await self._poster.direct_channel(user))
+        home = place if in_channel or place.channel == direct.channel else direct
+        thread, uploaded = await self._upload(place, home, direct, user, request)
+        if in_channel:
+            await self._audit_log.record(pending.requester, "post a repaired file", uploaded)
+        repaired = replace(request, file=SCHEME + uploaded, mask=False)
+        # The tuning belongs where the form was opened, also where its file is sent to the person alone.
+        checked = await self._proposals.check(thread if home == place else place, user, repaired)
+        await self._poster.post(thread, report_message(checked, repaired))
+        await self._check_modal.show_result(pending, checked, repaired, elsewhere=False)
+
+    async def reencode(self, view_id: str, requester: Requester, request: StartRequest) -> None:
+        """Send the file as UTF-8 to the person who said which encoding it is in, and show the report on that."""
+        await self._proposals.check_person(requester)
+        pending = PendingModal(ModalWork.REPAIR, view_id, requester.place, requester.user, request)
+        async with self._pending_modals.recorded(pending):
+            await self._client.views_update(view_id=view_id, view=build_reencoding_view(requester))
+            try:
+                await self._reencode(pending)
+            except BotError as error:
+                await self._check_modal.show_error(pending, error)
+
+    async def _reencode(self, pending: PendingModal) -> None:
+        place, user, request = pending.place, pending.user, pending.request
+        direct = Place(place.team, await self._poster.direct_channel(user))
+        profile = self._proposals.profile(request.backend)
+        async with self._dataset_repair.reencoded(place, user, request, profile) as (file, name):
+            [uploaded] = await self._files.upload([(file, name)], direct)
+        written = replace(request, file=SCHEME + uploaded, encoding="")
+        checked = await self._proposals.check(place, user, written)
+        await self._check_modal.show_result(pending, checked, written)
 
     async def _upload(
         self, place: Place, home: Place, direct: Place, user: str, request: StartRequest
@@ -80,7 +113,7 @@ class RepairUpload:
         profile = self._proposals.profile(request.backend)
         async with self._dataset_repair.repaired(place, user, request, profile) as repaired:
             if not repaired.kept:
-                raise FileUnavailable(nothing_kept(repaired), "Look at the reasons in the report.")
+                raise nothing_kept(repaired)
             thread, begun = await self._thread(place, home, user, request.file, repaired)
             kept = (repaired.kept_file, repaired.kept_name)
             rejected = (repaired.rejected_file, f"{repaired.name}.rejected.jsonl")

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.support.bot_harness import BotHarness, shown_in
+from tests.support.bot_harness import BotHarness, buttons, shown_in
 from tests.support.data_files import data_file
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -125,6 +125,34 @@ async def test_a_file_of_unknown_keys_is_asked_for_them_and_the_guess_is_one_cli
     await bot.ada.click(report, "report_check")
     await bot.ada.submit_view(await bot.report("Ready to start"))
     assert (await bot.job("guessed")).training_task.example_count == 7_500
+
+
+async def test_a_table_in_another_encoding_is_read_after_two_answers(bot: BotHarness) -> None:
+    rows = "".join(f"Wo ist Schlüssel {number}?;Beim Pförtner {number}\n" for number in range(20))
+    content = f"Frage;Antwort\n{rows}".encode("cp1252")
+    await bot.type(f"start name=keys file={bot.share(content, 'keys.csv')}")
+    report = await bot.report("Not ready to start")
+    assert "Is this file written in Windows-1252 (or Latin-1)?" in shown_in(report)
+    await bot.ada.click(report, "report_encoding")
+    asked = await bot.slack.workspace.wait_for_view(bot.ada.id, lambda view: "report_check" in buttons(view))
+    await bot.ada.click(asked, "report_check")
+    report = await bot.report("Ready to start")
+    assert "keys.utf8.csv" in shown_in(report)
+    assert "Beim Pförtner 0" in shown_in(report)
+    # The file holds a person's rows, so it goes to that person alone.
+    [written] = [file for file in bot.slack.workspace.files.values() if file.name == "keys.utf8.csv"]
+    assert [channel for channel, _ in written.shares] == [bot.ada.open_dm().id]
+
+
+async def test_where_a_repair_keeps_no_row_the_reason_stands_beside_the_way_back(bot: BotHarness) -> None:
+    content = b'{"prompt": "one", "completion": ""}\n' * 3
+    await bot.type(f"start name=empty file={bot.share(content)}")
+    report = await bot.report("Not ready to start")
+    assert "I can try to repair this file." in shown_in(report)
+    await bot.ada.click(report, "report_repair")
+    failed = await bot.report("That did not work")
+    assert "The first one: completion is empty." in shown_in(failed)
+    assert [*buttons(failed)] == ["form_again"]
 
 
 async def test_both_keys_or_neither_must_be_named(bot: BotHarness) -> None:

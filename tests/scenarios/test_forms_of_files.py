@@ -44,6 +44,13 @@ async def test_the_form_reports_what_is_right_and_its_way_out_leads_on(bot: BotH
         # The question comes before the repair.
         await bot.ada.click(report, "report_check")
         report = await bot.slack.workspace.wait_for_view(bot.ada.id, lambda view: "report_repair" in buttons(view))
+    if "report_encoding" in buttons(report):
+        # No row is UTF-8, so a repair would keep none.
+        await bot.ada.click(report, "report_encoding")
+        again = await bot.slack.workspace.wait_for_view(bot.ada.id, lambda view: ".utf8." in shown_in(view))
+        assert words(f"{right.rows:,} row") in words(shown_in(again))
+        assert "garbled" not in shown_in(again)
+        return
     if "report_repair" not in buttons(report):
         assert not expected.repairable
         return

@@ -16,6 +16,7 @@ OUT_OF_TIME = "out-of-time"
 TOO_MANY_BAD_ROWS = "too-many-bad-rows"
 STOPS = {OUT_OF_TIME, TOO_MANY_BAD_ROWS}
 PREFERRED_ONLY = "preferred-only"
+_NOT_UTF8 = frozenset({"not-utf8", "utf-16"})
 PERSONAL_DATA = "personal-data"
 # Google measured 0.236 billed tokens for a character of English with Gemini's tokenizer. A character of another
 # script has more tokens and more bytes, so bytes are counted; the estimate is then less certain.
@@ -141,6 +142,11 @@ class DatasetReport:
     def asks_for_preferred(self) -> bool:
         """Whether rows have two answers, so that a person must say whether to learn the preferred ones alone."""
         return any(finding.rule == PREFERRED_ONLY for finding in self.findings)
+
+    @property
+    def guessed_encoding(self) -> str:
+        """The likely encoding of text that is not UTF-8, by its name in Python; empty where none is likely."""
+        return next((finding.field for finding in self.findings if finding.rule in _NOT_UTF8), "")
 
     @property
     def may_be_masked(self) -> bool:

@@ -1,10 +1,16 @@
-"""Guesses the encoding of text that is not UTF-8, so that a message can name it. Nothing is decoded by a guess."""
+"""Guesses the encoding of text that is not UTF-8, so that a message can name it. Nothing is decoded by a guess.
 
+A person who says that the guess is right has the file written as UTF-8, see Reencoder.
+"""
+
+import codecs
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from bot.datasets.findings.collector import Problem
 from bot.datasets.findings.findings import shorten
+from bot.datasets.formats.unpacker import Unpacker
+from bot.errors import UserError
 
 # The encodings by their names in editors, with the characters that texts of their languages mostly consist of.
 _MULTIBYTE = (
@@ -54,6 +60,9 @@ _COMMON_SHARE = 0.6
 _COMMON = "cp1252"
 # The names that Python and `--encoding` know them by. Windows-1252 holds all letters of Latin-1.
 _CODECS = {shown: codec for shown, codec, _ in (*_MULTIBYTE, *_LATIN, *_ALPHABETS)} | {"EUC-KR": "euc_kr"}
+_AS_UTF8 = "Save it as UTF-8 in the program that wrote it, and use that file."
+# What begins with a mark of its byte order, and what does not.
+UTF_16 = ("utf-16", "utf-16-le", "utf-16-be")
 _HIGH = re.compile(rb"[\x80-\xff]+")
 # The bytes of a row that are looked at.
 _SAMPLE = 4096
@@ -86,6 +95,49 @@ def not_utf8(raw: bytes) -> Problem:
     detail = f" It looks like {encoding}." if encoding else ""
     shown = shorten(raw.decode("utf-8", "backslashreplace"))
     return Problem("not-utf8", _CODECS.get(encoding, ""), shown, detail=detail)
+
+
+def shown_encoding(codec: str) -> str:
+    """Return the name in editors of an encoding that a finding names; empty for any other one."""
+    return "UTF-16" if codec in UTF_16 else next((name for name, known in _CODECS.items() if known == codec), "")
+
+
+class Reencoder:
+    """Bytes of a file in another encoding in, the same text in UTF-8 out; a packed file is unpacked."""
+
+    def __init__(self, codec: str) -> None:
+        """Raise UserError for an encoding that is never guessed."""
+        self._shown = shown_encoding(codec)
+        if not self._shown:
+            raise UserError(f"I do not know the encoding {shorten(codec)}.", _AS_UTF8)
+        self._decoder = codecs.getincrementaldecoder(codec)()
+        self._unpacker = Unpacker()
+
+    @property
+    def name(self) -> str:
+        """The name of the file in a zip; empty for a file that is no zip."""
+        return self._unpacker.name
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Yield the next text. Raises UserError where the bytes are in another encoding."""
+        yield from map(self._decoded, self._unpacker.feed(data))
+        self._raise_problem()
+
+    def finish(self) -> Iterator[bytes]:
+        """Yield the rest. Raises UserError as `feed` does, and for a packed file that was cut off."""
+        yield from map(self._decoded, self._unpacker.finish())
+        self._raise_problem()
+        yield self._decoded(b"", final=True)
+
+    def _decoded(self, data: bytes, *, final: bool = False) -> bytes:
+        try:
+            return self._decoder.decode(data, final).encode()
+        except UnicodeError:
+            raise UserError(f"The file cannot be read as {self._shown}.", _AS_UTF8) from None
+
+    def _raise_problem(self) -> None:
+        if (problem := self._unpacker.problem) is not None:
+            raise UserError(problem.message(), problem.advice())
 
 
 def guess_encoding(raw: bytes) -> str:

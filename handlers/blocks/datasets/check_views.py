@@ -3,15 +3,15 @@
 from dataclasses import replace
 from typing import Any
 
-from bot.datasets import DatasetReport
+from bot.datasets import DatasetReport, shown_encoding
 from bot.domain.place import Requester
 from bot.domain.requests import StartRequest
-from bot.errors import BadArgument, BotError
+from bot.errors import BadArgument, BotError, FileUnavailable
 from bot.tuning.dataset_repair import RepairedFiles
 from handlers.blocks.elements import actions, button, confirm, context, modal, section
 from handlers.blocks.formatting import count
 from handlers.blocks.jobs.wording import NAME
-from handlers.blocks.message import Block, Message, code, compose, escape_line
+from handlers.blocks.message import Block, Message, code, compose, escape, escape_line
 from handlers.blocks.private_metadata import pack_request, pack_requester
 from handlers.blocks.replies import error_text
 
@@ -21,6 +21,7 @@ AGAIN_ACTION = "form_again"
 REPAIR_ACTION = "report_repair"
 POST_ACTION = "report_post"
 MASK_ACTION = "report_mask"
+ENCODING_ACTION = "report_encoding"
 CHECK_ACTION = "report_check"
 
 
@@ -46,14 +47,26 @@ def build_stopped_message() -> Message:
     return compose(text, [section(text, "stopped")])
 
 
-def build_repairing_view(requester: Requester) -> dict[str, Any]:
+def build_repairing_view(requester: Requester, *, in_channel: bool = False) -> dict[str, Any]:
     """Build the view that is shown while the file is repaired."""
+    where = "post in the channel" if in_channel else "send to you alone"
     text = (
-        "I am repairing the file. Then I post in the channel what I kept and what I left out, and show you here "
-        "whether you can start. You can close this."
+        f"I am repairing the file. Then I {where} what I kept, with the number of rows that I left out, and show "
+        "you here whether you can start. You can close this."
     )
     return modal(
         CHECKING_ID, "Repairing the file", [section(text, "repairing")], metadata=pack_requester(requester)
+    )
+
+
+def build_reencoding_view(requester: Requester) -> dict[str, Any]:
+    """Build the view that is shown while the file is written as UTF-8."""
+    text = (
+        "I am writing the file as UTF-8. Then I send it to you alone, and show you here whether you can start. "
+        "You can close this."
+    )
+    return modal(
+        CHECKING_ID, "Writing it as UTF-8", [section(text, "reencoding")], metadata=pack_requester(requester)
     )
 
 
@@ -100,9 +113,12 @@ def _uploaded(files: int) -> str:
     return " Both files are in this thread; each row that was left out says why."
 
 
-def nothing_kept(repaired: RepairedFiles) -> str:
-    """Return the sentence for a file in which no row can be kept."""
-    return f"No row of {repaired.name} can be tuned on as it is, so there is nothing to repair it to."
+def nothing_kept(repaired: RepairedFiles) -> FileUnavailable:
+    """Return the error for a file in which no row can be kept, with the reason of the first one."""
+    return FileUnavailable(
+        f"No row of {repaired.name} can be tuned on as it is, so there is nothing to repair it to.",
+        f"The first one: {repaired.first_reason}" if repaired.first_reason else "The file holds no row.",
+    )
 
 
 def build_way_out(report: DatasetReport | None, request: StartRequest | None) -> list[Block]:
@@ -114,17 +130,21 @@ def build_way_out(report: DatasetReport | None, request: StartRequest | None) ->
         if report is not None and (question := build_question(report, request)):
             *above, asked = question
             return [*above, {**asked, "elements": [*asked["elements"], *again]}]
-        if report is None or not (report.repairable or report.may_be_masked):
-            return [actions(again, "report_choices")]
-        repair = _repairs(report, request)
+        encoding = _encoding(report, request) if report is not None else []
+        # Where no row is UTF-8, a repair has nothing to keep.
+        repairs = _repairs(report, request) if report is not None and (report.examples or not encoding) else []
     except BadArgument:
         # Too long for a button: the person opens the form with the command instead.
         return []
+    chosen = [actions([*repairs, *again], "report_choices")]
+    if report is None or not repairs:
+        return [*encoding, *chosen]
     text = ""
     if report.repairable:
+        can = "can" if report.examples else "can try to"
         text = (
-            "*I can repair this file.* I keep the good rows, put right what can only have been meant in one way, "
-            "and list the rest with reasons. Both files go to you alone. "
+            f"*I {can} repair this file.* I keep the good rows, put right what can only have been meant in one "
+            "way, and list the rest with reasons. Both files go to you alone. "
         )
     if report.may_be_masked:
         text += (
@@ -132,11 +152,31 @@ def build_way_out(report: DatasetReport | None, request: StartRequest | None) ->
             "one in all rows. "
         )
     text += "Your own file stays as it is."
-    return [section(text, "report_way_out"), actions([*repair, *again], "report_choices")]
+    return [*encoding, section(text, "report_way_out"), *chosen]
+
+
+def _encoding(report: DatasetReport, request: StartRequest) -> list[Block]:
+    """Build the question whether the guessed encoding of a file is right, nothing where none is guessed."""
+    shown = shown_encoding(report.guessed_encoding)
+    if not shown or report.pictures:
+        return []
+    text = (
+        f"*Is this file written in {escape(shown)}?* Then I write it as UTF-8, send that file to you alone, and "
+        "show you the report on it. Look at its first rows: where they are garbled, it is in another encoding."
+    )
+    yes = button(
+        "Yes, read it so",
+        ENCODING_ACTION,
+        pack_request(replace(request, encoding=report.guessed_encoding)),
+        style="primary",
+    )
+    return [section(text, "report_encoding"), actions([yes], "report_encoding_choice")]
 
 
 def _repairs(report: DatasetReport, request: StartRequest) -> list[Block]:
-    """Build the buttons that repair the file, that mask its private values, or that do both."""
+    """Build the buttons that repair the file, that mask its private values, or that do both; or none of them."""
+    if not (report.repairable or report.may_be_masked):
+        return []
     buttons = []
     if report.repairable:
         buttons.append(button("Repair and continue", REPAIR_ACTION, pack_request(request), style="primary"))

@@ -46,7 +46,7 @@ _QUALITIES = (
 _SHOWN_RETIREMENTS = 8
 # Slack's most. Source: https://docs.slack.dev/reference/block-kit/block-elements/file-input-element
 _MOST_UPLOADS = 10
-_BESIDE = ", also with pictures that its rows name"
+_BESIDE = ", also with pictures that its rows name, and with a file to validate with"
 
 
 @dataclass(frozen=True, slots=True)

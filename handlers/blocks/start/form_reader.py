@@ -15,7 +15,7 @@ from handlers.blocks.message import readable, shorten
 from handlers.blocks.private_metadata import unpack_requester
 from handlers.blocks.start.hyperparameter_fields import DEFAULT
 from handlers.syntax.lexer import file_location, real, whole_number
-from handlers.transport.attachments import is_picture, location_of
+from handlers.transport.attachments import file_ids, is_picture, read_attachments
 
 N = TypeVar("N", int, float)
 
@@ -72,13 +72,15 @@ def read_form(view: dict[str, Any], sender: Requester) -> StartForm:
     reader = _Reader(view)
     training = reader.file("file", required=True)
     validation = reader.file("validation", required=False)
+    if reader.second and (validation or reader.text("validation_share")):
+        reader.refuse_second()
     request = StartRequest(
         backend=reader.chosen("backend") or str(kept.get("backend", "")),
         base_model=reader.chosen("base_model") or reader.text("base_model"),
         name=" ".join(reader.text("name").split()),
         hyperparameters=reader.hyperparameters(),
         file=training,
-        validation=validation,
+        validation=validation or reader.second,
         validation_share=reader.share("validation_share"),
         mapping=reader.mapping(),
         quality=reader.quality(),
@@ -111,6 +113,8 @@ class _Reader:
     def __init__(self, view: dict[str, Any]) -> None:
         self._values: dict[str, dict[str, dict[str, Any]]] = (view.get("state") or {}).get("values") or {}
         self.uploaded: list[FileInfo] = []
+        # The second file with rows that was uploaded beside the one to train on: the one to validate with.
+        self.second = ""
         self.errors: dict[str, str] = {}
 
     def _element(self, block_id: str) -> dict[str, Any]:
@@ -134,10 +138,11 @@ class _Reader:
         uploads = self._element(f"{prefix}_upload").get("files") or ()
         if uploads:
             found = self._uploads(f"{prefix}_upload", uploads)
-            if found is None:
+            if not found:
                 return ""
-            self.uploaded.append(found)
-            given[f"{prefix}_upload"] = found.location
+            self.uploaded += found
+            given[f"{prefix}_upload"] = found[0].location
+            self.second = found[1].location if len(found) > 1 else self.second
         if picked := self.chosen(f"{prefix}_recent"):
             given[f"{prefix}_recent"] = picked
         if address := self.text(f"{prefix}_uri"):
@@ -153,18 +158,37 @@ class _Reader:
             self.errors[f"{prefix}_upload"] = "Upload a file, pick one shared here, or give an address."
         return next(iter(given.values()), "")
 
-    def _uploads(self, block_id: str, uploads: Sequence[dict[str, Any]]) -> FileInfo | None:
-        """Return the file with the rows and the pictures beside it as one, None where an error was added."""
-        rows = [upload for upload in uploads if not is_picture(str(upload.get("name") or ""))]
-        # A single file is taken whatever its name is: the check says what it is.
-        rows = rows or list(uploads[:1])
-        if len(rows) > 1:
-            names = listed(shorten(str(each.get("name") or "file"), 60) for each in rows[:3])
-            self.errors[block_id] = f"Upload one file with rows, and beside it only pictures; these are {names}."
-            return None
-        pictures = [str(upload["id"]) for upload in uploads if upload is not rows[0]]
-        size = sum(int(upload.get("size") or 0) for upload in uploads)
-        return FileInfo(location_of(str(rows[0]["id"]), pictures), str(rows[0].get("name") or "file"), size)
+    def _uploads(self, block_id: str, uploads: Sequence[dict[str, Any]]) -> list[FileInfo]:
+        """Return the file with the rows and the pictures beside it as one, and then the file to validate with.
+
+        The second one may be missing; both are where an error was added.
+        """
+        chosen = read_attachments(uploads)
+        names = {str(each["id"]): str(each.get("name") or "file") for each in uploads}
+        sizes = {str(each["id"]): int(each.get("size") or 0) for each in uploads}
+        if len(uploads) > 1 and all(map(is_picture, names.values())):
+            self.errors[block_id] = "These are all pictures. Upload the file whose rows name them, too."
+            return []
+        if chosen.others:
+            take = f"train on {shorten(chosen.training_name, 60)}"
+            if chosen.validation:
+                take += f" and validate with {shorten(chosen.validation_name, 60)}"
+            others = listed(shorten(name, 60) for name in chosen.others)
+            self.errors[block_id] = f"I would {take}. Remove what I leave out: {others}."
+            return []
+        found = []
+        for location in filter(None, (chosen.training, chosen.validation)):
+            ids = file_ids(location)
+            found.append(FileInfo(location, names[ids[0]], sum(sizes[each] for each in ids)))
+        return found
+
+    def refuse_second(self) -> None:
+        """Say that the form names two files, or a file and a share, to validate with."""
+        [second] = [each.name for each in self.uploaded if each.location == self.second]
+        self.errors["file_upload"] = (
+            f"I would validate with {shorten(second, 60)}, and the form says below what to validate with, too. "
+            "Remove one of the two."
+        )
 
     def hyperparameters(self) -> Hyperparameters:
         return Hyperparameters(

@@ -231,6 +231,7 @@ ROUTES: dict[tuple[str, str], tuple[str, Callable[[Kind, str, str], Body]]] = {
             check_views.REPAIR_ACTION,
             check_views.POST_ACTION,
             check_views.CHECK_ACTION,
+            check_views.ENCODING_ACTION,
             check_views.MASK_ACTION,
             finding_list.DETAILS_ACTION,
         )

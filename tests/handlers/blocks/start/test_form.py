@@ -293,6 +293,48 @@ def test_an_uploaded_file_is_named_by_its_location() -> None:
     assert read.request.hyperparameters == Hyperparameters(epochs=3, learning_rate_multiplier=0.5, adapter_size=8)
 
 
+WITH_PICTURES = replace(VERTEX, limits=replace(VERTEX.limits, takes_tools=True))
+
+
+def uploads(*names: str) -> list[dict[str, Any]]:
+    return [{"id": f"F{number}", "name": name, "size": 10} for number, name in enumerate(names, 1)]
+
+
+def test_a_second_file_with_rows_is_the_one_to_validate_with() -> None:
+    read = submit(form(WITH_PICTURES), file_upload=uploads("dev.jsonl", "a.png", "train.tsv"))
+    assert read.errors == {}
+    assert (read.request.file, read.request.validation) == ("slack:F3+F2", "slack:F1")
+    assert read.uploaded == (FileInfo("slack:F3+F2", "train.tsv", 20), FileInfo("slack:F1", "dev.jsonl", 10))
+    # Slack keeps the uploads where the form is built again.
+    assert (read.redrawn.file, read.redrawn.validation) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("names", "error"),
+    [
+        (["a.jsonl", "notes.docx"], "I would train on a.jsonl. Remove what I leave out: notes.docx."),
+        (
+            ["a.csv", "b.csv", "c.csv", "d.csv"],
+            "I would train on a.csv and validate with b.csv. Remove what I leave out: c.csv and d.csv.",
+        ),
+        (["a.png", "b.png"], "These are all pictures. Upload the file whose rows name them, too."),
+    ],
+)
+def test_files_that_are_of_no_use_are_named_at_the_upload(names: list[str], error: str) -> None:
+    assert submit(form(WITH_PICTURES), file_upload=uploads(*names)).errors == {"file_upload": error}
+
+
+@pytest.mark.parametrize("also", [{"validation_recent": "slack:F1"}, {"validation_share": "10"}])
+def test_two_ways_to_validate_are_refused(also: dict[str, str]) -> None:
+    read = submit(
+        form(WITH_PICTURES, recent=RECENT, validation=True), file_upload=uploads("a.csv", "b.csv"), **also
+    )
+    assert read.errors == {
+        "file_upload": "I would validate with b.csv, and the form says below what to validate with, too. "
+        "Remove one of the two."
+    }
+
+
 def test_a_link_to_a_slack_file_is_taken_where_an_address_is() -> None:
     link = "https://acme.slack.com/files/U0AB/F0123456789/a.jsonl"
     assert submit(form(), file_uri=link).request.file == "slack:F0123456789"
