@@ -6,8 +6,8 @@ first.
 """
 
 import asyncio
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any, Final
 
@@ -107,11 +107,16 @@ class Events:
         """
         event: Event = body["event"]
         if (deleted := _deleted(event)) is not None:
-            await self._questions.withdraw(requester.place.team, f"message:{requester.place.channel}:{deleted}")
+            async with self._turn_in(_thread(requester.place, deleted)):
+                await self._questions.withdraw(
+                    requester.place.team, f"message:{requester.place.channel}:{deleted}"
+                )
             await ack()
             return
         if event.get("subtype") == _CHANGED:
-            await self._respect(event, requester)
+            changed = str((event.get("message") or {}).get("ts"))
+            async with self._turn_in(_thread(requester.place, changed)):
+                await self._respect(event, requester)
             await ack()
             return
         if event.get("subtype") in _WRITTEN_BY_PEOPLE:
@@ -156,14 +161,19 @@ class Events:
 
         Raises StorageError if the question could not be written: then Slack delivers it again.
         """
-        place = requester.place
-        # In direct messages question and answer follow each other; a thread for each would hide all answers.
-        flat = place.is_direct and not place.thread
-        thread = place if flat else Place(place.team, place.channel, place.thread or str(event["ts"]))
-        # Slack may deliver a mention and the replies to it at once: the question makes them a conversation.
+        thread = _thread(requester.place, str(event["ts"]))
+        async with self._turn_in(thread):
+            await self._handle_in(thread, event, requester, addressed=addressed)
+
+    @asynccontextmanager
+    async def _turn_in(self, thread: Place) -> AsyncIterator[None]:
+        """Wait for the questions, edits and deletions of this thread that Slack delivered before.
+
+        A question makes the replies to it a conversation, and no question is asked with words deleted before it.
+        """
         with self._threads.join(thread) as turn:
             await turn.wait()
-            await self._handle_in(thread, event, requester, addressed=addressed)
+            yield
 
     async def _handle_in(self, thread: Place, event: Event, requester: Requester, *, addressed: bool) -> None:
         """Handle a message whose answer belongs in this thread. Raises StorageError as `_handle`."""
@@ -285,6 +295,15 @@ class Events:
             await self._poster.post(thread, message)
 
         return respond
+
+
+def _thread(place: Place, ts: str) -> Place:
+    """Return the thread of a message: in direct messages question and answer follow each other without one.
+
+    A thread for each would hide all answers.
+    """
+    flat = place.is_direct and not place.thread
+    return place if flat else replace(place, thread=place.thread or ts)
 
 
 def _deleted(event: Event) -> str | None:

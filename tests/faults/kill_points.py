@@ -11,6 +11,7 @@ arguments of `options`.
 """
 
 import asyncio
+import faulthandler
 import hashlib
 import os
 import signal
@@ -51,6 +52,8 @@ from tests.support.workspace_people import EVERYONE_TUNES, build_open_use_cases
 
 T = TypeVar("T")
 TEAM, ADA, BOB = "T1", "U1", "U2BOB"
+# A process that neither dies nor ends by then shows where it waits, and fails.
+CHILD_SECONDS: Final = 90
 NO_LAST_STEP: Final = 1_000_000
 FILE: Final = f"gs://{BUCKET}/numbers.jsonl"
 # Far more than a job of these tests takes, with a request to Google in each.
@@ -309,6 +312,7 @@ def main() -> None:
     while step <= int(last):
         child = os.fork()
         if not child:
+            faulthandler.dump_traceback_later(CHILD_SECONDS, exit=True)
             asyncio.run(run(Path(directory), backend, button, reach, step))
             os._exit(0)
         _, status = os.waitpid(child, 0)

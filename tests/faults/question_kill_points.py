@@ -5,6 +5,7 @@ that kills itself at a chosen step of it; see `kill_points` for what a step is.
 """
 
 import asyncio
+import faulthandler
 import itertools
 import os
 import signal
@@ -35,7 +36,7 @@ from storage import open_stores
 from storage.comparisons import SqliteComparisons
 from storage.conversations import SqliteChatStore
 from storage.questions import SqliteQuestions
-from tests.faults.kill_points import KilledAtStep, options
+from tests.faults.kill_points import CHILD_SECONDS, KilledAtStep, options
 from tests.support.slack_harness import slack_settings
 from tests.support.workspace_people import open_access, open_chat
 
@@ -156,6 +157,7 @@ def main() -> None:
     for step in itertools.count(int(sys.argv[2]), int(sys.argv[3])):
         child = os.fork()
         if not child:
+            faulthandler.dump_traceback_later(CHILD_SECONDS, exit=True)
             asyncio.run(run(directory, addresses, step))
             os._exit(0)
         _, status = os.waitpid(child, 0)
