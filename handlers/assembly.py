@@ -33,9 +33,9 @@ from bot.tuning.dataset_repair import DatasetRepair
 from bot.tuning.google_sharing import GoogleSharing
 from bot.tuning.job_refresh import JobRefresher
 from bot.tuning.job_service import JobService
+from bot.tuning.owner_notices import RetirementWatch
 from bot.tuning.proposals import Proposals
 from bot.tuning.retention import Retention
-from bot.tuning.retirement_watch import RetirementWatch
 from bot.tuning.sharing import Sharing
 from bot.tuning.sweep import Sweep
 from handlers import Listeners, register

@@ -41,10 +41,9 @@ from bot.tuning.google_sharing import GoogleSharing
 from bot.tuning.job_refresh import LOST_AFTER, STUCK_AFTER, JobRefresher
 from bot.tuning.job_service import JobService
 from bot.tuning.job_starts import ADOPTION_GRACE, DOUBT_AFTER, JobStarts
-from bot.tuning.missing_models import MissingModels
+from bot.tuning.owner_notices import MissingModels, RetirementWatch
 from bot.tuning.proposals import Proposals
 from bot.tuning.retention import Retention
-from bot.tuning.retirement_watch import RetirementWatch
 from bot.tuning.sharing import Sharing
 from bot.tuning.start_recheck import StartRecheck
 from bot.tuning.sweep import Sweep

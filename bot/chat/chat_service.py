@@ -1,17 +1,17 @@
 """Decides which model answers in a place, and who may ask it; `bot/chat/model_asking.py` asks it.
 
-A model has the name of a job of the workspace or a name that Google lists. A thread keeps the model of its first
-answer.
+A thread keeps the model of its first answer.
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from bot.chat.answer_settings import AnswerSettings
 from bot.chat.gone_models import GoneModels
 from bot.chat.model_asking import ModelAsking, conversation_in
+from bot.chat.named_models import NamedModels, cannot_answer, model_of
 from bot.domain.chat import (
     ChannelModel,
     ModelAnswer,
@@ -19,12 +19,10 @@ from bot.domain.chat import (
     ThreadState,
 )
 from bot.domain.generation_settings import GenerationSettings
-from bot.domain.jobs import JobState, TuningJob
-from bot.domain.names import did_you_mean, same_name
-from bot.domain.operations import TunedModel
+from bot.domain.jobs import TuningJob
 from bot.domain.place import Place, Requester
-from bot.errors import BadArgument, BotError, NoSuchJob, StorageError, UserError
-from bot.people.job_access import SUGGESTED, JobAccess
+from bot.errors import BadArgument, NoSuchJob, UserError
+from bot.people.job_access import JobAccess
 from bot.people.roles import Deed
 from bot.ports.backends import TuningBackend, offered_backend
 from bot.ports.stores import AuditLog, ChatStore
@@ -44,14 +42,6 @@ class ChosenModel:
     may_answer: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class ModelList:
-    """The models that Google lists, newest first, and a sentence for each backend whose list failed."""
-
-    models: Sequence[TunedModel]
-    problems: Sequence[str]
-
-
 class ChatService:
     """The use cases on models that can be asked. Each sees the jobs and channels of one workspace only."""
 
@@ -69,6 +59,7 @@ class ChatService:
         self._chats = chats
         self._audit_log = audit_log
         self._settings = settings
+        self.named: Final = NamedModels(backends, access)
         self.asking: Final = ModelAsking(backends, chats, settings, gone)
 
     async def base_of(self, model: ModelRef) -> ModelRef:
@@ -99,7 +90,7 @@ class ChatService:
         place = requester.place
         await self._access.check(requester, Deed.ASK)
         if name:
-            return await self.find(requester, name)
+            return await self.named.find(requester, name)
         chosen = await self._chats.bound(place)
         # What was chosen for direct messages is newer than what answered there before; a thread keeps its model.
         settled = place.is_direct and not place.thread and chosen is not None
@@ -151,18 +142,6 @@ class ChatService:
             return False
         return await self._may_go_on(requester, conversation.model)
 
-    async def knows(self, requester: Requester, name: str) -> bool:
-        """Return whether the person sees a job of this name. Raises StorageError."""
-        return await self._access.find(requester, name) is not None
-
-    async def names_among(self, requester: Requester, candidates: Iterable[str]) -> frozenset[str]:
-        """Return those that are names of tunings which the person sees; none where the database fails."""
-        try:
-            return frozenset([name for name in candidates if await self.knows(requester, name)])
-        except StorageError as error:
-            logger.info("no names could be looked up: %s", error)
-            return frozenset()
-
     async def check_person(self, requester: Requester) -> None:
         """Raises Forbidden if the person may ask no model here, StorageError."""
         await self._access.check(requester, Deed.ASK)
@@ -208,48 +187,12 @@ class ChatService:
         if (job := await self._access.job_of(model)) is not None:
             await self._access.check_ask(requester, await self._access.get(requester, job.key))
 
-    async def find(self, requester: Requester, name: str) -> ModelRef:
-        """Return a model to ask here, by its job's name, or by a display name or resource at Google.
-
-        Raises NoSuchJob, also for a model that the person may not see, Forbidden if they may not ask it here.
-        """
-        await self._access.check(requester, Deed.ASK)
-        model, job = await self._found(requester, name)
-        if job is not None:
-            await self._access.check_ask(requester, job)
-        return model
-
-    async def _found(self, requester: Requester, name: str) -> tuple[ModelRef, TuningJob | None]:
-        """Return the model of this name, and its job where it was tuned by this bot."""
-        job = await self._access.find(requester, name)
-        if job is not None:
-            if job.can_answer:
-                return _model_of(job), job
-            raise cannot_answer(job)
-        listed = (await self.models(requester)).models
-        wanted = same_name(name)
-        for model in listed:
-            if name in (model.resource, model.endpoint) or (wanted and wanted == same_name(model.display_name)):
-                called = model.display_name or model.resource
-                if not model.endpoint:
-                    said = f"Google says {model.state}" if model.state else "Google gives it no endpoint"
-                    raise NoSuchJob(
-                        f"The model “{called}” cannot answer: {said}.", "See /tune models for those that can."
-                    )
-                return ModelRef(model.backend, model.endpoint, called), await self._access.job_of(model)
-        # The answer may be read by all people of the place, who may not know what this person knows.
-        asker = replace(requester, overheard=not requester.place.is_direct)
-        known = [job.name for job in await self._access.listed(asker, SUGGESTED) if job.can_answer]
-        known += [model.display_name for model in await self._access.visible_models(asker, listed)]
-        hint = did_you_mean(name, known, otherwise="See /tune models for those I can ask.")
-        raise NoSuchJob(f"I know no model named {name!r}.", hint)
-
     async def use(self, requester: Requester, name: str) -> ModelRef:
         """Make the named model the one that answers in the channel.
 
         Raises NoSuchJob, Forbidden if the person may not use it in this channel, StorageError.
         """
-        model, job = await self._found(requester, name)
+        model, job = await self.named.with_job(requester, name)
         if job is not None:
             await self._check_choice(requester, job)
         return await self._bind(requester, model)
@@ -259,7 +202,7 @@ class ChatService:
         if not job.can_answer:
             raise cannot_answer(job)
         await self._check_choice(requester, job)
-        return await self._bind(requester, _model_of(job))
+        return await self._bind(requester, model_of(job))
 
     async def _check_choice(self, requester: Requester, job: TuningJob) -> None:
         """Check that the person may choose the model here. Raises Forbidden, NoSuchJob, StorageError.
@@ -308,28 +251,6 @@ class ChatService:
                 "Choose another one with /tune use NAME.",
             )
 
-    async def models(self, requester: Requester) -> ModelList:
-        """Return the tuned models of all backends that this person may see, newest first.
-
-        The error of one backend does not hide the others. Raises Forbidden, StorageError.
-        """
-        await self._access.check(requester, Deed.ASK)
-        models: list[TunedModel] = []
-        problems: list[str] = []
-        for backend in self._backends.values():
-            try:
-                models += await backend.models()
-            except BotError as error:
-                logger.warning("could not list the models of %s: %s", backend.profile.name, error)
-                problems.append(f"{backend.profile.title}: {error}")
-        # One order for all backends: a list that is cut would otherwise show the models of one backend alone.
-        models.sort(key=_created_at, reverse=True)
-        return ModelList(await self._access.visible_models(requester, models), problems)
-
-
-def _created_at(model: TunedModel) -> float:
-    return model.created_at.timestamp() if model.created_at else 0.0
-
 
 def _here(place: Place) -> str:
     return "these direct messages" if place.is_direct else "this channel"
@@ -340,28 +261,3 @@ def _thread_over(model: ModelRef) -> NoSuchJob:
         f"The model of this thread, “{model.name}”, was deleted, so nobody answers here any more.",
         "Ask another one: @Tunebot model=NAME your question",
     )
-
-
-def cannot_answer(job: TuningJob) -> NoSuchJob:
-    """Return why nobody can ask the job's model, and what to do."""
-    name = f"“{job.name}”"
-    if job.deleted_by:
-        return NoSuchJob(f"The model {name} was deleted.", "See /tune list for models that can be asked.")
-    match job.state:
-        case JobState.FAILED | JobState.CANCELLED | JobState.LOST:
-            said = f"The tuning {name} made no model: it is {job.state.words}."
-            return NoSuchJob(said, "See /tune list for models that can be asked.")
-        case JobState.SUCCEEDED:
-            return NoSuchJob(f"Google gives the model {name} no endpoint yet.", "Try again in some minutes.")
-        case _:
-            done = (
-                f", {job.percent:.0f}% done" if job.percent is not None and job.state is JobState.RUNNING else ""
-            )
-            return NoSuchJob(
-                f"The model {name} is not ready yet: its tuning is {job.state.words}{done}.",
-                "Its card says when it can be asked.",
-            )
-
-
-def _model_of(job: TuningJob) -> ModelRef:
-    return ModelRef(job.backend, job.endpoint, job.name)

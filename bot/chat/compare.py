@@ -83,7 +83,7 @@ class Comparisons:
         if question.compare.lower() == BASE:
             other = Side(await self._chat.base_of(model), Part.BASE)
         else:
-            found = await self._chat.find(Requester(question.user, question.place), question.compare)
+            found = await self._chat.named.find(Requester(question.user, question.place), question.compare)
             if found.endpoint == model.endpoint:
                 raise BadArgument(
                     f"“{found.name}” is the model that answers here, so there are no two models to compare.",

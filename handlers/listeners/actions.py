@@ -8,7 +8,8 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.chat.answer_settings import AnswerSettings
-from bot.chat.chat_service import ChatService, cannot_answer
+from bot.chat.chat_service import ChatService
+from bot.chat.named_models import cannot_answer
 from bot.domain.chat import ModelRef
 from bot.domain.jobs import TuningJob
 from bot.domain.place import Requester

@@ -73,7 +73,7 @@ class Commands:
             text = str(command.get("text") or "")
             typed = parse_ask(text)
             if len(typed.unquoted) > 1:
-                typed = parse_ask(text, await self._chat.names_among(requester, typed.unquoted))
+                typed = parse_ask(text, await self._chat.named.names_among(requester, typed.unquoted))
         except BotError as error:
             await ack()
             self._tasks.spawn(report(error, respond), "/ask")

@@ -242,7 +242,7 @@ class Events:
     async def _named(self, typed: TypedCommand, requester: Requester) -> TypedCommand | None:
         """Return the command that the words mean where they name a model, None where they are a question."""
         named = typed.if_named
-        if named is not None and await self._chat.knows(requester, named.arguments.name):
+        if named is not None and await self._chat.named.knows(requester, named.arguments.name):
             return named
         return None
 
@@ -253,7 +253,7 @@ class Events:
         typed = self._parsed(text, has_file=has_file)
         if isinstance(typed, BotError) or len(typed.arguments.unquoted) < 2:
             return typed
-        names = await self._chat.names_among(requester, typed.arguments.unquoted)
+        names = await self._chat.named.names_among(requester, typed.arguments.unquoted)
         return self._parsed(text, has_file=has_file, names=names)
 
     def _parsed(

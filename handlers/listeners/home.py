@@ -7,8 +7,9 @@ from typing import Any
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.chat.chat_service import ChatService, cannot_answer
+from bot.chat.chat_service import ChatService
 from bot.chat.home_page import HomePages
+from bot.chat.named_models import cannot_answer
 from bot.domain.chat import ModelRef, Question, second_try
 from bot.domain.place import Place, Requester
 from bot.domain.requests import StartRequest

@@ -202,7 +202,7 @@ class CommandRunner:
         return None
 
     async def _models(self, requester: Requester, arguments: Arguments) -> Message:
-        listed = await self._chat.models(requester)
+        listed = await self._chat.named.listed(requester)
         return build_model_list(listed.models, await self._access.listed(requester, MARKED_JOBS), listed.problems)
 
     async def _share(self, requester: Requester, arguments: Arguments) -> Message:

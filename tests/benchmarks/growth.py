@@ -27,7 +27,7 @@ from bot.domain.jobs import JobState
 from bot.domain.place import Place, Requester, Sight
 from bot.runtime.clocks import SYSTEM_CLOCK
 from bot.spending.price_table import read_price_table
-from bot.tuning.retirement_watch import RetirementWatch
+from bot.tuning.owner_notices import RetirementWatch
 from storage import Stores, open_stores
 from storage.codecs import micros
 from storage.job_rows import job_row

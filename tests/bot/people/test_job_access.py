@@ -345,13 +345,13 @@ async def test_a_private_model_of_another_tunebot_is_neither_asked_nor_tuned_aga
     elsewhere = Requester(BOB, Place(TEAM, OTHER_CHANNEL))
     for name in ("salaries", made.tuned_model, made.endpoint):
         with pytest.raises(NoSuchJob, match="I know no model named"):
-            await harness.chat.find(elsewhere, name)
+            await harness.chat.named.find(elsewhere, name)
         with pytest.raises(NoSuchJob):
             await harness.chat.use(elsewhere, name)
     request = StartRequest("vertex", base_model=made.tuned_model, name="stolen", file=FILE)
     with pytest.raises(BadArgument, match="has no tuned model"):
         await harness.proposals.check(elsewhere.place, BOB, request)
-    assert (await harness.chat.find(Requester(ADA, PLACE), "salaries")).endpoint == made.endpoint
+    assert (await harness.chat.named.find(Requester(ADA, PLACE), "salaries")).endpoint == made.endpoint
     assert (await harness.proposals.check(PLACE, ADA, request)).proposal is not None
 
 

@@ -13,8 +13,8 @@ from bot.ports.job_store import Change
 from bot.ports.notifier import NoticeKind
 from bot.spending.price_table import read_price_table
 from bot.spending.retirement import successor_of
-from bot.tuning import retirement_watch
-from bot.tuning.retirement_watch import RetirementWatch
+from bot.tuning import owner_notices
+from bot.tuning.owner_notices import RetirementWatch
 from tests.support.harness import ADA, ASKED_BY_ADA, PLACE, TEAM, Harness
 
 RETIRES = datetime(2027, 5, 19, 12, tzinfo=UTC)
@@ -63,7 +63,7 @@ async def test_a_process_looks_at_all_models_once_a_day_and_in_parts(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With ten thousand models this takes a second, and nobody's memory holds all of them."""
-    monkeypatch.setattr(retirement_watch, "_AT_ONCE", 1)
+    monkeypatch.setattr(owner_notices, "_AT_ONCE", 1)
     jobs = [await harness.tuned(name) for name in ("numbers", "letters")]
     read: list[int] = []
     with_keys = harness.jobs.with_keys
