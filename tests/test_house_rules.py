@@ -311,3 +311,42 @@ def test_a_models_name_in_a_sentence_is_in_quotes() -> None:
         if bare.search(in_command.sub("", line)) and "logger." not in line
     ]
     assert found == []
+
+
+OTHER_WORDS: Final = re.compile(
+    r"(?i)(?<!for )(?<!on your own )\bexamples?\b(?![.\w|])|\bdatasets?\b|\b(?:training|validation) (?:data|set)\b"
+)
+
+
+def texts_for_people(path: Path) -> list[str]:
+    """The texts of several words in a file that are no docstring and no line of the log, and the counted nouns."""
+    others: set[ast.AST] = set()
+    found: list[str] = []
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            others.add(node.value)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).startswith("logger."):
+            others.update(ast.walk(node))
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("count", "counted"):
+            found += [f"a number of {each.value!s}" for each in node.args if isinstance(each, ast.Constant)]
+    return found + [
+        node.value
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Constant) and node not in others
+        if isinstance(node.value, str) and " " in node.value
+    ]
+
+
+def test_people_read_one_word_for_a_row_and_for_a_file() -> None:
+    """“Examples” and “training data” are names of code and of Google's: all that we show says row and file.
+
+    Only the line that says what Tunebot is, “Tune Gemini models on your own examples”, keeps the word.
+    """
+    shown = [
+        (short(path), text)
+        for path in python_files("bot", "handlers")
+        if "sandbox" not in path.parts  # the stand-ins speak with Google's and Slack's words
+        for text in texts_for_people(path)
+    ]
+    assert len(shown) > 1_000
+    assert [each for each in shown if OTHER_WORDS.search(each[1])] == []

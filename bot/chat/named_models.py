@@ -118,11 +118,8 @@ def cannot_answer(job: TuningJob) -> NoSuchJob:
         case JobState.SUCCEEDED:
             return NoSuchJob(f"Google gives the model {name} no endpoint yet.", "Try again in some minutes.")
         case _:
-            done = (
-                f", {job.percent:.0f}% done" if job.percent is not None and job.state is JobState.RUNNING else ""
-            )
             return NoSuchJob(
-                f"The model {name} is not ready yet: its tuning is {job.state.words}{done}.",
+                f"The model {name} is not ready yet: its tuning is {job.state.words}{_progress(job)}.",
                 "Its card says when it can be asked.",
             )
 
@@ -130,3 +127,15 @@ def cannot_answer(job: TuningJob) -> NoSuchJob:
 def model_of(job: TuningJob) -> ModelRef:
     """Return the model of a job as a model to ask."""
     return ModelRef(job.backend, job.endpoint, job.name)
+
+
+def _progress(job: TuningJob) -> str:
+    """Return the percentage; the step and the epoch where Google says only at the end how many steps there are."""
+    if job.state is not JobState.RUNNING:
+        return ""
+    if job.percent is not None:
+        return f", {job.percent:.0f}% done"
+    step = f", step {job.completed_steps:,}" if job.completed_steps is not None else ""
+    epochs = job.spec.hyperparameters.epochs
+    of = f" of {epochs:,}" if epochs else ""
+    return step + (f", epoch {job.epoch:,}{of}" if job.epoch else "")

@@ -132,7 +132,7 @@ def _written(directory: Path, name: str, target: str) -> Path:
 
 def _convert(file: Path, out: Path, target: str, preferred: bool) -> None:
     examples = convert_file(file, target, None, "utf-8", out, preferred=preferred)
-    click.echo(f"{examples:,} examples: {out}")
+    click.echo(f"{examples:,} rows: {out}")
 
 
 def _line(job: "FineTuningJob") -> str:

@@ -202,7 +202,7 @@ def _check_validation(profile: BackendProfile, request: StartRequest) -> None:
     if not request.validation and not request.validation_share:
         return
     if not profile.takes_validation:
-        raise BadArgument(f"{profile.title} takes no validation examples.", "Leave them out.", field="validation")
+        raise BadArgument(f"{profile.title} takes no validation file.", "Leave it out.", field="validation")
     if request.validation and request.validation_share:
         raise BadArgument(
             "There is a validation file and a share to hold out.",
@@ -211,7 +211,7 @@ def _check_validation(profile: BackendProfile, request: StartRequest) -> None:
         )
     if request.validation_share and not LEAST_HELD_OUT <= request.validation_share <= MOST_HELD_OUT:
         raise BadArgument(
-            f"{request.validation_share:.4g} of the examples cannot be held out.",
+            f"{request.validation_share:.4g} of the rows cannot be held out.",
             f"Give a share from {LEAST_HELD_OUT:.1%} to {MOST_HELD_OUT:.0%}.",
             field="validation_share",
         )
@@ -236,14 +236,14 @@ def held_out_of(report: DatasetReport, share: float, profile: BackendProfile) ->
     held_out = report.held_out(share)
     if not 0 < held_out < report.examples:
         raise BadArgument(
-            f"Holding out {share:.4g} of the examples, {report.examples:,} in all, leaves one side empty.",
+            f"Holding out {share:.4g} of the rows, {report.examples:,} in all, leaves one side empty.",
             "Take a larger file, or tune without validation.",
             field="validation_share",
         )
     most = validation_limit(profile.limits, report.examples - held_out)
     if most and held_out > most:
         raise BadArgument(
-            f"That share holds out {held_out:,} examples; {profile.title} takes at most {most:,} for validation.",
+            f"That share holds out {held_out:,} rows; {profile.title} takes at most {most:,} for validation.",
             "Give a smaller share.",
             field="validation_share",
         )

@@ -23,7 +23,7 @@ class Shortcut:
 
 
 TUNE: Final = ManifestCommand(
-    "/tune", "Tune a model on your examples, and look after it", "[list | status NAME | help ...]"
+    "/tune", "Tune a model on your file, and look after it", "[list | status NAME | help ...]"
 )
 ASK: Final = ManifestCommand("/ask", "Ask a tuned model", "[model=NAME] question")
 COMMANDS: Final = (TUNE, ASK)

@@ -121,7 +121,7 @@ async def test_a_link_to_a_message_or_to_elsewhere(bot: BotHarness) -> None:
 
 async def test_an_empty_file(bot: BotHarness) -> None:
     said = await refused(bot, content=b"\n\n")
-    assert "holds no example" in said
+    assert "holds no row" in said
 
 
 # Its rows

@@ -75,7 +75,7 @@ async def test_the_messages_tab_suggests_what_to_say_and_a_channel_is_greeted_on
 
     lobby = bot.slack.add_channel(f"lobby-{bot.channel.id}", bot.ada, with_bot=False)
     bot.slack.invite_bot(lobby.id)
-    hello = await bot.message("I tune Gemini models on your examples")
+    hello = await bot.message("I tune Gemini models on your files")
     assert (hello.channel, hello.text.count("\n")) == (lobby.id, 1)
 
 

@@ -79,4 +79,4 @@ async def test_the_command_line_lists_downloads_checks_and_converts(tmp_path: Pa
 
         by_hand = tmp_path / "download.jsonl"
         by_hand.write_bytes(TRAINING)
-        assert "30 examples" in await run(str(by_hand), "--out", str(tmp_path / "by hand"))
+        assert "30 rows" in await run(str(by_hand), "--out", str(tmp_path / "by hand"))

@@ -3,10 +3,17 @@
 import pytest
 
 from bot.sandbox.slack import ChannelKind
+from handlers.blocks.formatting import loss
 from tests.support.bot_harness import BotHarness, OpenBot, buttons, shown_in
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.long]
+
+
+@pytest.fixture(scope="module", params=["socket", "http"])
+def way_in(request: pytest.FixtureRequest) -> str:
+    """Over Socket Mode, and over HTTP."""
+    return str(request.param)
 
 
 async def test_the_card_is_one_message_that_is_edited_until_the_end(bot: BotHarness) -> None:
@@ -29,6 +36,78 @@ async def test_the_card_is_one_message_that_is_edited_until_the_end(bot: BotHarn
     assert ready.broadcast, "the channel sees it, too"
     assert buttons(card).keys() == {"job_ask", "job_use", "job_share", "job_tune_again", "job_delete"}
     assert "/ask model=" in ended.text
+
+
+async def test_a_card_and_status_show_all_six_metrics_how_far_it_is_and_its_page_at_google(
+    bot: BotHarness,
+) -> None:
+    rows = b"".join(b'{"text_input": "%d", "output": "%d"}\n' % (number, number + 1) for number in range(40))
+    card, job = await bot.started("measured", "validation=25% epochs=8", rows)
+    job.advance(job.total_steps // 2)
+    # Vertex AI says how many steps there are only at the end; until then the epochs are all that is known.
+    await bot.shows(
+        card, f"step {job.steps}, epoch 4 of 8", "Correct predictions by step", "On the validation file"
+    )
+    await bot.ada.slash_command(bot.channel, "/ask", "model=measured seven")
+    await bot.message(f"“measured” is not ready yet: its tuning is running, step {job.steps}, epoch 4 of 8.")
+    job.finish()
+    await bot.shows(card, "done, ", "100%")
+    last = job.snapshots[-1]
+    assert last.validation is not None
+    await bot.type("status measured")
+    told = await wait_until(
+        lambda: next((each for each in bot.messages("Tuning measured (") if each.visible_to), None), "the status"
+    )
+    for shown in (card, told):
+        for score in (last.train, last.validation):
+            assert f"of {score.predictions:,} prediction" in shown.text
+        assert f"Mean loss {loss(last.train.loss)} at step {last.step}" in shown.text
+        assert f"On the validation file {loss(last.validation.loss)} at step {last.step}" in shown.text
+    drawn = [each for each in card.blocks if each["type"] == "data_visualization"]
+    assert [each["title"] for each in drawn] == ["Mean loss by step", "Correct predictions by step"]
+    assert all([line["name"] for line in each["chart"]["series"]] == ["Training", "Validation"] for each in drawn)
+    assert "epoch 2" in str(drawn)
+    (details,) = (each for each in card.blocks if each["type"] == "container")
+    assert details["default_collapsed"]
+    assert "https://console.cloud.google.com/vertex-ai/" in str(details)
+    assert f"`{job.name}`" in str(details)
+
+
+async def test_where_google_says_how_many_steps_there_are_percent_and_time_left_are_shown(bot: BotHarness) -> None:
+    card, job = await bot.started("halfway", "backend=gemini epochs=4")
+    job.advance(job.total_steps // 2)
+    await bot.shows(card, "50%", "so far, ")
+    assert "`██████████░░░░░░░░░░`" in shown_in(card)
+    assert "left." in card.text or "nearly done." in card.text
+    await bot.ada.slash_command(bot.channel, "/ask", "model=halfway seven")
+    await bot.message("“halfway” is not ready yet: its tuning is running, 50% done.")
+
+
+async def test_a_card_says_that_it_waits_for_googles_quota(bot: BotHarness) -> None:
+    usual, bot.google.limits.concurrent_vertex_jobs = bot.google.limits.concurrent_vertex_jobs, 0
+    try:
+        card, job = await bot.started("patient")
+        await bot.shows(card, "waiting in Google's queue", "It waits for quota: Google runs only so many")
+    finally:
+        bot.google.limits.concurrent_vertex_jobs = usual
+    job.finish()
+    await bot.shows(card, "done")
+    assert "It waits" not in card.text
+
+
+async def test_an_ended_card_starts_again_and_opens_the_form_with_the_same_file(bot: BotHarness) -> None:
+    card, job = await bot.started("ended", "epochs=7")
+    job.fail(13, "Internal error encountered.")
+    await bot.shows(card, "❌ ended: failed")
+    assert buttons(card) == {"job_again": "Try again", "job_tune_again": "Tune again"}
+    await bot.ada.click(card, "job_tune_again")
+    form = await bot.view("Tune a model")
+    assert "numbers.jsonl" in str(form.blocks)
+    await bot.ada.close_view()
+    await bot.ada.click(card, "job_again")
+    report = await bot.report("Ready to start")
+    assert "epochs 7" in shown_in(report)
+    await bot.ada.close_view()
 
 
 async def test_a_workspace_without_charts_sees_the_losses_in_words(open_bot: OpenBot) -> None:

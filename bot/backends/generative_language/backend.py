@@ -67,7 +67,7 @@ class TunedModelsBackend(TuningBackend):
         """
         if data.validation is not None:
             raise BadArgument(
-                f"The {self._profile.title} takes no validation examples.", "Leave them out.", field="validation"
+                f"The {self._profile.title} takes no validation file.", "Leave it out.", field="validation"
             )
         rows = await inline_examples(data.training, self._profile)
         body = create_request(spec, rows, self._profile, origin)

@@ -47,8 +47,6 @@ class SystemTexts:
         different = len(self._rows) + bool(self._others)
         many = f"{'over ' if self._others else ''}{len(self._rows):,}"
         value = f"{many} different ones" if different > 1 else "the same one"
-        found = f"{with_one:,} of {examples:,} examples have {value}"
-        usual = (
-            "the one that most examples have" if most * 2 > examples else "none, as no text is in most examples"
-        )
+        found = f"{with_one:,} of {examples:,} rows have {value}"
+        usual = "the one that most rows have" if most * 2 > examples else "none, as no text is in most rows"
         collector.add(Problem("system-texts-differ", value=found, detail=usual))

@@ -47,7 +47,7 @@ EXAMPLE_RULES: Final[dict[str, Rule]] = {
         "End with the answer to learn; the repaired file cuts the rest.",
     ),
     "too-many-with-files": Rule(
-        ERROR, "{value} examples show files; at most {limit:,} are taken.", "Take examples out.", True
+        ERROR, "{value} rows show files; at most {limit:,} are taken.", "Take rows out.", True
     ),
     "wrong-part": Rule(
         ERROR,
@@ -137,7 +137,7 @@ EXAMPLE_RULES: Final[dict[str, Rule]] = {
     # A row that the target cannot take.
     "input-too-long": Rule(ERROR, "The input has {value} characters; the limit is {limit:,}.", _REPAIR),
     "output-too-long": Rule(ERROR, "The output has {value} characters; the limit is {limit:,}.", _REPAIR),
-    "too-many-tokens": Rule(ERROR, "The example has about {value} tokens; the limit is {limit:,}.", _REPAIR),
+    "too-many-tokens": Rule(ERROR, "The row has about {value} tokens; the limit is {limit:,}.", _REPAIR),
     "many-turns": Rule(
         ERROR,
         "The conversation has {value} questions; this backend takes one question and one answer.",

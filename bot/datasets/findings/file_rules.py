@@ -5,11 +5,11 @@ from typing import Final
 from bot.datasets.findings.findings import Rule, Severity
 
 ERROR = Severity.ERROR
-_ONE_PER_LINE = "Write each example as one JSON object on a line of its own."
+_ONE_PER_LINE = "Write each row as one JSON object on a line of its own."
 
 FILE_RULES: Final[dict[str, Rule]] = {
     # The file as a whole.
-    "empty-file": Rule(ERROR, "The file holds no example.", "Write a file with one example on each line.", True),
+    "empty-file": Rule(ERROR, "The file holds no row.", "Write a file with one row on each line.", True),
     "html-page": Rule(
         ERROR,
         "This is an HTML page, not a training file.",
@@ -89,7 +89,7 @@ FILE_RULES: Final[dict[str, Rule]] = {
         "Rows after that place may be missing: save the file again, or go on with the rows that are there.",
     ),
     "file-too-large": Rule(
-        ERROR, "The file is over {limit:,} bytes ({value}).", "Split it, or take examples out.", True
+        ERROR, "The file is over {limit:,} bytes ({value}).", "Split it, or take rows out.", True
     ),
     "out-of-time": Rule(
         ERROR,
@@ -105,26 +105,26 @@ FILE_RULES: Final[dict[str, Rule]] = {
     ),
     "inline-too-large": Rule(
         ERROR,
-        "The examples make a request of {value} bytes; Google takes {limit:,}.",
-        "Take examples out, or tune on Vertex AI, which reads them from a bucket.",
+        "The rows make a request of {value} bytes; Google takes {limit:,}.",
+        "Take rows out, or tune on Vertex AI, which reads them from a bucket.",
         True,
     ),
     "too-few-examples": Rule(
-        ERROR, "The file has too few examples: {value}; at least {limit:,} are needed.", "Add examples.", True
+        ERROR, "The file has too few rows: {value}; at least {limit:,} are needed.", "Add rows.", True
     ),
     "too-many-examples": Rule(
-        ERROR, "The file has too many examples: {value}; at most {limit:,} are taken.", "Take examples out.", True
+        ERROR, "The file has too many rows: {value}; at most {limit:,} are taken.", "Take rows out.", True
     ),
     "validation-too-large": Rule(
         ERROR,
-        "The validation file has {value} examples; {limit:,} are taken here.",
-        "Take examples out of the validation file.",
+        "The validation file has {value} rows; {limit:,} are taken here.",
+        "Take rows out of the validation file.",
         True,
     ),
     "unknown-keys": Rule(
         ERROR, "The rows have keys of no known dialect: {value}.", "{detail} Name the keys of both.", True
     ),
-    "other-export": Rule(ERROR, "No examples are here; I found {value}.", "{detail}", True),
+    "other-export": Rule(ERROR, "No rows to tune on are here; I found {value}.", "{detail}", True),
     # A line that is no row at all.
     "not-json": Rule(ERROR, "Not JSON: {detail}.", _ONE_PER_LINE),
     "almost-json": Rule(

@@ -175,7 +175,7 @@ class DatasetReport:
     def dataset(self, location: str) -> Dataset:
         """The checked file as the domain knows it. Only for a report that is ok."""
         if self.dialect is None:
-            raise ValueError("a file in no known dialect is not a dataset")
+            raise ValueError("a file in no known dialect has no report")
         return Dataset(
             location=location,
             name=self.name,

@@ -61,7 +61,7 @@ def _head(report: DatasetReport) -> str:
         ("Text", f"{report.characters:,} characters, about {report.tokens:,} tokens ({report.token_method})"),
     ]
     if report.near_rows:
-        facts.append(("Compared", f"the first {report.near_rows:,} examples with each other, for near duplicates"))
+        facts.append(("Compared", f"the first {report.near_rows:,} rows with each other, for near duplicates"))
     if report.pictures:
         facts.append(("Pictures", f"{report.pictures:,} beside the rows; a start stores them with the rows"))
     if report.task and report.recommended_epochs:
@@ -97,7 +97,7 @@ def _encoding(codec: str, command: str) -> str:
 
 
 def _previews(previews: tuple[Preview, ...]) -> str:
-    lines = ["The first examples, as the model will see them"]
+    lines = ["The first rows, as the model will see them"]
     for preview in previews:
         lines += [f"  System:   {preview.system}"] if preview.system else []
         lines += [f"  ({preview.earlier} earlier turns)"] if preview.earlier else []
@@ -120,7 +120,7 @@ def _conclusion(report: DatasetReport, command: str, *, asks: bool) -> str:
     if report.ok and asks:
         return "Not yet: answer the question first."
     if report.ok:
-        return f"Fine: {counted(report.examples, 'example')} can be tuned on."
+        return f"Fine: {counted(report.examples, 'row')} can be tuned on."
     bad = report.rows - report.examples
     if bad and report.examples:
         text = f"Not yet: {bad:,} of {report.rows:,} rows must be put right or taken out."

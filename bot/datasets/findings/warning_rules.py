@@ -88,7 +88,7 @@ WARNING_RULES: Final[dict[str, Rule]] = {
     ),
     "context-is-system": Rule(
         WARNING,
-        "The text of `context` becomes the system text of the example.",
+        "The text of `context` becomes the system text of the row.",
         "Ask the tuned model with such a text, too; or name `context` as a part of the input.",
     ),
     "doubled-key": Rule(
@@ -154,8 +154,8 @@ WARNING_RULES: Final[dict[str, Rule]] = {
     ),
     "names-guessed": Rule(
         WARNING,
-        "The first row is read as the names of the columns, and not as an example: {value}.",
-        "If it is an example, name `column1` and `column2` as the keys: it is read as a row then.",
+        "The first row is read as the names of the columns: {value}.",
+        "If it holds a question and an answer, name `column1` and `column2` as the keys: then it is a row.",
     ),
     "names-again": Rule(
         WARNING,
@@ -185,14 +185,14 @@ WARNING_RULES: Final[dict[str, Rule]] = {
     ),
     "keys-left-out": Rule(WARNING, "{field} is not sent to Google.", "Nothing, if it is not needed."),
     "duplicate": Rule(
-        WARNING, "The same example stands in the file more than once.", "The repaired file has one of each."
+        WARNING, "The same row stands in the file more than once.", "The repaired file has one of each."
     ),
     "conflicting-outputs": Rule(
         WARNING, "The same input has different outputs.", "Keep the output that you want the model to learn."
     ),
     "leakage": Rule(
         WARNING,
-        "The validation file has examples that are trained on, too.",
+        "The validation file has rows that are trained on, too.",
         "Take them out of one of the files, or let `validation=10%` split for you.",
     ),
     "near-duplicate": Rule(
@@ -221,25 +221,25 @@ WARNING_RULES: Final[dict[str, Rule]] = {
     "lopsided-outputs": Rule(
         WARNING,
         "{value} of the outputs are the same.",
-        "The model may answer this to everything: add other examples.",
+        "The model may answer this to everything: add other rows.",
         True,
     ),
     "system-texts-differ": Rule(
         WARNING,
-        "The examples do not have the same system instruction: {value}.",
+        "The rows do not have the same system instruction: {value}.",
         "Asked later, the model gets {detail}; `/tune settings` sets another one for a channel.",
         True,
     ),
     "not-all-compared": Rule(
         WARNING,
         "Only the first {limit:,} rows were compared with each other.",
-        "Look for repeated examples beyond them yourself.",
+        "Look for repeated rows beyond them yourself.",
         True,
     ),
     "few-examples": Rule(
         WARNING,
-        "The file has few examples: {value}; {limit:,} or more are advised for {detail}.",
-        "Add examples.",
+        "The file has few rows: {value}; {limit:,} or more are advised for {detail}.",
+        "Add rows.",
         True,
     ),
 }

@@ -146,4 +146,4 @@ def _content(place: int, text: str) -> dict[str, Any]:
 
 def _require_rejected(example: Example) -> None:
     if not example.rejected:
-        raise UserError("The example has no second answer to prefer less.", "Use a supervised dialect.")
+        raise UserError("The row has no second answer to prefer less.", "Use a supervised dialect.")

@@ -18,8 +18,8 @@ _FINDING = 380
 _PREVIEWED = 200
 
 _DIALECTS = {
-    Dialect.GEMINI: "Gemini API examples (text_input, output)",
-    Dialect.PALM: "PaLM examples (input_text, output_text)",
+    Dialect.GEMINI: "Gemini API rows (text_input, output)",
+    Dialect.PALM: "PaLM rows (input_text, output_text)",
     Dialect.MESSAGES: "Gemini 1.0 messages (role, content)",
     Dialect.VERTEX: "Gemini on Vertex AI (contents)",
     Dialect.PREFERENCE: "preference pairs (contents, completions)",
@@ -103,7 +103,7 @@ def build_no_details_view() -> dict[str, Any]:
 
 def previews_text(previews: Sequence[Preview]) -> str:
     """Return the first examples as the model will see them; only the view shows them, and no channel."""
-    lines = ["*The first examples, as the model will see them:*"]
+    lines = ["*The first rows, as the model will see them:*"]
     for preview in previews:
         before = f" (after {count(preview.earlier, 'earlier turn')})" if preview.earlier else ""
         lines += [f"*System:* {escape_line(preview.system, _PREVIEWED)}"] if preview.system else []

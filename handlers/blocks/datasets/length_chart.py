@@ -18,7 +18,7 @@ def build_length_chart(report: DatasetReport, block_id: str) -> Block | None:
     return {
         "type": CHART,
         "block_id": block_id,
-        "title": "Examples by length in characters",
+        "title": "Rows by length in characters",
         "chart": {
             "type": "bar",
             "series": [_series("Input", report.inputs, ranges), _series("Output", report.outputs, ranges)],
@@ -36,7 +36,7 @@ def build_length_text(report: DatasetReport, block_id: str) -> Block | None:
     ranges = _ranges(report)
     if not ranges:
         return None
-    lines = ["*Examples by length in characters*"]
+    lines = ["*Rows by length in characters*"]
     for name, histogram in (("Input", report.inputs), ("Output", report.outputs)):
         bars = _bars(_counts(histogram, ranges))
         lines.append(f"{name}: `{bars}` mean {histogram.mean:,.0f}, longest {histogram.longest:,}.")

@@ -160,7 +160,7 @@ def _start(
         ("Hyperparameters", hyperparameters_text(spec.hyperparameters, profile)),
     ]
     if spec.held_out:
-        held_out = f"{count(spec.held_out, 'example')} held out, {spec.trained_examples:,} trained on"
+        held_out = f"{count(spec.held_out, 'row')} held out, {spec.trained_examples:,} trained on"
         pairs.append(("Validation", held_out))
     blocks = [facts(pairs, "start_facts"), section(_cost(report, profile, proposal), "start_cost")]
     if spec.estimate is not None:

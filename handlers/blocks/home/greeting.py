@@ -20,7 +20,7 @@ _TITLE: Final = 60
 def build_first_contact() -> Message:
     """Build the two lines for a channel into which the bot came."""
     text = (
-        "I tune Gemini models on your examples: type `/tune`, or mention me with a JSONL file.\n"
+        "I tune Gemini models on your files: type `/tune`, or mention me with a JSONL file.\n"
         "Ask a tuned model with `/ask`, or choose one for this channel with `/tune use NAME` and mention me."
     )
     return compose(text, [section(text, "first_contact")])

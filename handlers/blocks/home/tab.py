@@ -29,7 +29,7 @@ _SETTINGS = (
 def build_home(requester: Requester, page: HomePage, now: datetime) -> dict[str, Any]:
     """Build the view for views.publish; its private metadata holds whose it is."""
     blocks: list[Block] = [
-        header("Tune a model on your examples, and ask it", "home_title"),
+        header("Tune a model on your file, and ask it", "home_title"),
         actions(
             [button("Tune a model", TUNE_ACTION, "tune", style="primary"), button("Help", HELP_ACTION, "help")],
             "home_actions",

@@ -115,9 +115,9 @@ def _no_loss_yet(job: TuningJob, profile: BackendProfile) -> str:
 
 def _data_facts(job: TuningJob, profile: BackendProfile) -> list[tuple[str, str]]:
     if not job.spec.is_known:
-        return [("Training data", rows_text(job))]
+        return [("File", rows_text(job))]
     return [
-        ("Training data", f"{rows_text(job)}, SHA-256 {code(job.spec.training.sha256[:12])}"),
+        ("File", f"{rows_text(job)}, SHA-256 {code(job.spec.training.sha256[:12])}"),
         ("Hyperparameters", hyperparameters_text(job.spec.hyperparameters, profile)),
     ]
 
@@ -132,7 +132,7 @@ def _facts(job: TuningJob, profile: BackendProfile) -> list[tuple[str, str]]:
         pairs.append(("Moved from", base_model_text(job.spec.moved_from)))
     if job.spec.validation is not None:
         checked = job.spec.validation
-        pairs.append(("Validation data", f"{count(checked.examples, 'row')} from {escape_line(checked.name, 80)}"))
+        pairs.append(("Validation file", f"{count(checked.examples, 'row')} from {escape_line(checked.name, 80)}"))
     if job.operation:
         pairs.append(("At Google", _at_google(job, profile)))
     if job.shared_with:

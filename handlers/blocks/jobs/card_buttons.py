@@ -38,7 +38,7 @@ def build_cancel_button(job: TuningJob, profile: BackendProfile) -> Block | None
 def build_forget_button(job: TuningJob) -> Block:
     """Build the button that removes a job here of which nobody knows whether Google runs it."""
     ask = confirm(
-        "Forget this job?",
+        "Forget this tuning?",
         delete_loss(job),
         "Forget it",
         "Keep looking",

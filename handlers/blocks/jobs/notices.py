@@ -129,7 +129,7 @@ def _result(job: TuningJob, profile: BackendProfile) -> list[str]:
         case JobState.LOST:
             hint = escape_line(job.failure.hint, 600) if job.failure is not None else ""
             return [
-                f"{name} is lost: {where(profile)} no longer knows the job.",
+                f"{name} is lost: {where(profile)} no longer knows the tuning.",
                 sentence(hint) or "Look for it in Google's console.",
                 f"Its name stays taken until it is deleted: {_typed('/tune delete ' + quoted(job.name))}",
             ]

@@ -311,7 +311,7 @@ def test_short_words_without_column_names_lose_no_row_once_their_places_are_name
     data = table([("cat", "Katze"), ("dog", "Hund"), ("house", "Haus")])
     report = check(data, "words.csv")
     note = finding(report, "names-guessed")
-    assert "not as an example: cat, Katze" in note.message
+    assert "names of the columns: cat, Katze" in note.message
     assert (report.rows, report.guessed_mapping) == (2, FieldMapping("cat", "Katze"))
     assert "names-guessed" in found(check(data, "words.csv", FieldMapping("cat", "Katze")))
     whole = check(data, "words.csv", FieldMapping("column1", "column2"))

@@ -24,20 +24,20 @@ def test_one_system_text_for_all_is_kept_without_a_word() -> None:
 def test_other_texts_and_rows_without_one_are_told() -> None:
     report, (found,) = checked(KIND, {**KIND, **contents("user: a", "model: b")}, PLAIN)
     assert report.system_instruction == "Be kind."
-    assert "2 of 3 examples have the same one" in found.message
-    assert "gets the one that most examples have" in found.advice
+    assert "2 of 3 rows have the same one" in found.message
+    assert "gets the one that most rows have" in found.advice
 
     report, (found,) = checked(KIND, SHORT, PLAIN)
     assert report.system_instruction == ""
-    assert "2 of 3 examples have 2 different ones" in found.message
-    assert "gets none, as no text is in most examples" in found.advice
+    assert "2 of 3 rows have 2 different ones" in found.message
+    assert "gets none, as no text is in most rows" in found.advice
 
 
 def test_very_many_texts_take_no_more_memory() -> None:
     rows = [chat(f"system: Row {i}.", f"user: {i}", f"assistant: {i + 1}") for i in range(1_200)]
     report, (found,) = checked(*rows, *rows[:1] * 2)
     assert report.system_instruction == ""
-    assert "1,202 of 1,202 examples have over 1,000 different ones" in found.message
+    assert "1,202 of 1,202 rows have over 1,000 different ones" in found.message
 
 
 def test_where_no_system_text_is_taken_nothing_is_said_of_it() -> None:

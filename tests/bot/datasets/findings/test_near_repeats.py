@@ -91,5 +91,5 @@ def test_what_was_not_compared_is_said_also_where_nothing_was_found() -> None:
     rows = [pair(text(), f"answer {i}") for i in range(MOST_ROWS + 1)]
     report = check_bytes(jsonl(*rows), VERTEX)
     assert (report.near_rows, report.findings) == (MOST_ROWS, ())
-    assert f"the first {MOST_ROWS:,} examples with each other" in report_text(report)
+    assert f"the first {MOST_ROWS:,} rows with each other" in report_text(report)
     assert check_bytes(jsonl(*rows[:9]), VERTEX).near_rows == 0

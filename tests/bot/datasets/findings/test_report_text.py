@@ -16,7 +16,7 @@ def test_report_text_says_what_is_wrong_where_and_what_to_do() -> None:
         "    Write a text there or take the row out.\n"
         "  line 4: The output has 5,001 characters; the limit is 5,000.  [output-too-long]\n"
     ) in text
-    assert "  line 3: The same example stands in the file more than once.  [duplicate]\n" in text
+    assert "  line 3: The same row stands in the file more than once.  [duplicate]\n" in text
     assert text.endswith(
         "\n\nNot yet: 2 of 4 rows must be put right or taken out.\n"
         "This writes the rows that can be kept, and the others with reasons: "
@@ -29,14 +29,14 @@ def test_report_text_is_short_for_a_good_file() -> None:
     text = report_text(check_bytes(jsonl(*(pair(f"{i}?", f"it is {i}") for i in range(600))), VERTEX))
     assert "Errors" not in text
     assert "Warnings" not in text
-    assert text.endswith("Fine: 600 examples can be tuned on.\n")
+    assert text.endswith("Fine: 600 rows can be tuned on.\n")
 
 
 def test_report_text_shows_the_first_two_examples_as_the_model_will_see_them() -> None:
     first = chat("system: be kind", "user: a", "assistant: b", "user: c", "assistant: d\ne")
     text = report_text(check_bytes(jsonl(first, *(chat(f"user: {i}", "assistant: x" * 300) for i in range(3)))))
     assert (
-        "The first examples, as the model will see them\n"
+        "The first rows, as the model will see them\n"
         "  System:   be kind\n"
         "  (2 earlier turns)\n"
         "  Question: c\n"
@@ -53,5 +53,5 @@ def test_two_answers_are_asked_about_and_only_the_preferred_one_is_shown_and_cou
     assert "  Answer:   At the desk.\n  Not learned: No idea.\n" in text
     assert "tunebot check rows.jsonl --preferred" in text
     assert text.endswith("Not yet: answer the question first.\n")
-    assert report_text(report, preferred_only=True).endswith("Fine: 3 examples can be tuned on.\n")
+    assert report_text(report, preferred_only=True).endswith("Fine: 3 rows can be tuned on.\n")
     assert report.characters == 3 * len("Where is key 0?At the desk.")

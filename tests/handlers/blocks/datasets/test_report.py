@@ -28,7 +28,7 @@ EMPTY_OUTPUT = Finding(
     lines=(4, 9, 12, 40, 41),
     value="  ",
 )
-FEW = Finding(Severity.WARNING, "few", "15 examples are few; 100 are advised", count=1)
+FEW = Finding(Severity.WARNING, "few", "15 rows are few; 100 are advised", count=1)
 
 
 def mrkdwn(text: str) -> dict[str, Any]:
@@ -63,8 +63,7 @@ def test_a_good_file_is_ready_to_start() -> None:
                 "type": "section",
                 "block_id": "training_summary",
                 "text": mrkdwn(
-                    "*next_number.jsonl*: 15 rows, all fit to tune on. "
-                    "Form: Gemini API examples (text_input, output)."
+                    "*next_number.jsonl*: 15 rows, all fit to tune on. Form: Gemini API rows (text_input, output)."
                 ),
             },
             {
@@ -113,10 +112,9 @@ def test_bad_rows_are_named_with_their_lines_and_nothing_can_be_started() -> Non
     view = view_of(bad, VERTEX, ADA, None)
     assert "submit" not in view
     assert texts(view) == [
-        "*next_number.jsonl*: 100 rows, 92 of them fit to tune on. "
-        "Form: Gemini API examples (text_input, output).",
+        "*next_number.jsonl*: 100 rows, 92 of them fit to tune on. Form: Gemini API rows (text_input, output).",
         "*To put right*\n• *8 rows*, lines 4, 9, 12, …: The output is empty.",
-        "*Good to know*\n• 15 examples are few; 100 are advised.",
+        "*Good to know*\n• 15 rows are few; 100 are advised.",
     ]
 
 
@@ -192,7 +190,7 @@ def test_findings_of_one_kind_are_one_line_and_each_has_its_details() -> None:
             "Fill it in or leave the row out."
             for i in range(3)
         ),
-        "*Warning:* 15 examples are few; 100 are advised.",
+        "*Warning:* 15 rows are few; 100 are advised.",
     ]
 
 
@@ -226,7 +224,7 @@ def test_the_report_in_a_thread_can_start_it() -> None:
     button = message.blocks[-1]["elements"][0]
     assert (button["action_id"], button["value"]) == ("report_start", "tb-p")
     assert message.text.startswith("*next_number.jsonl*: 15 rows, all fit to tune on.")
-    assert "15 examples are few" in message.text
+    assert "15 rows are few" in message.text
 
 
 @pytest.mark.parametrize("dialect", list(Dialect))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bot.backends import profiles
 from bot.domain.backend_profile import BackendProfile
 from bot.domain.jobs import DataStats, Failure, Hyperparameters, JobState, Search, Snapshot, TuningJob
 from handlers.blocks.jobs.card import build_card
@@ -129,7 +130,7 @@ def test_the_card_of_a_running_job() -> None:
                     "fields": [
                         mrkdwn("*Started by*\n<@U1>"),
                         mrkdwn("*Base model*\n`gemini-3.5-flash` on Vertex AI"),
-                        mrkdwn("*Training data*\n15 rows from next_number.jsonl, SHA-256 `abababababab`"),
+                        mrkdwn("*File*\n15 rows from next_number.jsonl, SHA-256 `abababababab`"),
                         mrkdwn(
                             "*Hyperparameters*\nepochs 3, learning rate multiplier chosen by Google, "
                             "adapter size chosen by Google"
@@ -329,7 +330,15 @@ def test_a_single_validation_loss_is_said_in_words() -> None:
 
 def test_correct_predictions_have_a_chart_of_their_own_and_epochs_are_marked() -> None:
     curve = [
-        Snapshot(step, 10 / step, eval_loss=12 / step, correct=step / 20, predictions=64, eval_correct=step / 25)
+        Snapshot(
+            step,
+            10 / step,
+            eval_loss=12 / step,
+            correct=step / 20,
+            predictions=64,
+            eval_correct=step / 25,
+            eval_predictions=16,
+        )
         for step in range(1, 13)
     ]
     job = replace(a_job(), total_steps=12)
@@ -341,7 +350,7 @@ def test_correct_predictions_have_a_chart_of_their_own_and_epochs_are_marked() -
     marked = [label for label in losses["axis_config"]["categories"] if "epoch" in label]
     assert marked == ["1 · epoch 1", "5 · epoch 2", "9 · epoch 3"]
     assert "60% of 64 predictions were correct." in message.text
-    assert "On the validation file 1 at step 12, 48% of the predictions were correct." in message.text
+    assert "On the validation file 1 at step 12, 48% of 16 predictions were correct." in message.text
     assert "Correct predictions by step" in str(card(job, snapshots=curve, native_chart=False).blocks)
 
 
@@ -350,6 +359,41 @@ def test_a_waiting_job_says_what_it_waits_for() -> None:
     assert "waits for quota" in card(waiting).text
     assert "free machines" in card(replace(waiting, waits_for="WAITING_FOR_CAPACITY")).text
     assert "waits" not in card(replace(waiting, waits_for="A_NEW_ONE", state=JobState.RUNNING)).text
+    assert "Google reads and prepares the rows." in card(replace(waiting, waits_for="PROCESSING_DATASET")).text
+
+
+@pytest.mark.parametrize(
+    ("job", "shown"),
+    [
+        (a_job(state=JobState.AWAITING_APPROVAL), "✋ next number: awaiting approval"),
+        (a_job(state=JobState.WAITING), "⏳ next number: waiting for its turn"),
+        (a_job(state=JobState.SUBMITTING), "⏳ next number: being sent to Google"),
+        (a_job(state=JobState.QUEUED), "⏳ next number: waiting in Google's queue"),
+        (a_job(state=JobState.RUNNING), "⚙️ next number: running"),
+        (done(), "✅ next number: done"),
+        (a_job(state=JobState.FAILED), "❌ next number: failed"),
+        (a_job(state=JobState.CANCELLED), "⏹️ next number: cancelled"),
+        (a_job(state=JobState.LOST), "❓ next number: lost"),
+        (done(deleted_by="U2"), "🗑️ next number: deleted"),
+    ],
+)
+def test_each_state_has_a_mark_and_its_word(job: TuningJob, shown: str) -> None:
+    assert block(card(job), "job_title")["text"]["text"] == shown
+
+
+def test_the_card_links_to_the_job_in_google_cloud_and_shows_its_resource() -> None:
+    name = "projects/7/locations/us-central1/tuningJobs/42"
+    page = (
+        "https://console.cloud.google.com/vertex-ai/generative/language/locations/us-central1/tuning/tuningJob/42"
+    )
+    vertex = replace(VERTEX, console_url=profiles.VERTEX.console_url)
+    facts = {
+        each["text"].split("\n")[0]: each["text"]
+        for each in block(build_card(a_job(operation=name), vertex, (), NOW), "job_facts")["fields"]
+    }
+    assert facts["*At Google*"] == f"*At Google*\n<{page}?project=7|Open it in Google Cloud>\n`{name}`"
+    elsewhere = block(card(a_job(GEMINI, operation="tunedModels/x"), GEMINI), "job_facts")["fields"]
+    assert elsewhere[-1]["text"] == "*At Google*\n`tunedModels/x`"
 
 
 def test_where_slack_refuses_charts_the_curve_is_words() -> None:

@@ -101,7 +101,7 @@ def test_success_without_an_endpoint_offers_no_questions() -> None:
         ),
         (
             {"state": JobState.LOST},
-            "<@U1> *next number* is lost: Vertex AI no longer knows the job.\n"
+            "<@U1> *next number* is lost: Vertex AI no longer knows the tuning.\n"
             "Look for it in Google's console.\n"
             'Its name stays taken until it is deleted: `/tune delete "next number"`',
         ),
