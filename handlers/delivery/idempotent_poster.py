@@ -21,6 +21,7 @@ from bot.ports.clock import Clock
 from bot.ports.notifier import PostAttempt, RecordAttempt
 from bot.ports.questions import LivePost
 from handlers.blocks.message import Message
+from handlers.delivery.late_posts import LatePosts
 from handlers.delivery.post_finder import PostFinder
 from handlers.delivery.poster import Poster
 from handlers.slack_errors import (
@@ -38,8 +39,8 @@ _UNREADABLE: Final = CANNOT_POST | SCOPE_MISSING | THREAD_GONE
 
 logger = logging.getLogger(__name__)
 
-# Slack may still be working on a post whose answer was lost. Only a search so long after a first one that found
-# nothing shows that the post will not appear.
+# Slack may still be working on a post whose answer was lost. It is posted again only after a search so long after
+# a first one that found nothing; what appears later still, `LatePosts` deletes.
 SETTLES_IN: Final = timedelta(seconds=10)
 
 
@@ -47,11 +48,17 @@ class IdempotentPoster:
     """Posts messages with metadata, and finds by that metadata what an earlier attempt posted."""
 
     def __init__(
-        self, poster: Poster, finder: PostFinder, clock: Clock, settles_in: timedelta = SETTLES_IN
+        self,
+        poster: Poster,
+        finder: PostFinder,
+        clock: Clock,
+        late: LatePosts,
+        settles_in: timedelta = SETTLES_IN,
     ) -> None:
         self._poster = poster
         self._finder = finder
         self._clock = clock
+        self._late = late
         self._settles_in = settles_in
         # Where this process looked for which posts of an earlier one. Only what existed at the start enters it.
         self._looked: set[tuple[Place, str]] = set()
@@ -67,13 +74,13 @@ class IdempotentPoster:
         refusals: Refusals = NO_REFUSALS,
         other_than: str = "",
     ) -> str | None:
-        """Return the `ts` of the attempted post, or None if it is not in Slack and cannot appear there any more.
+        """Return the `ts` of the attempted post, or None if it is not in Slack and hardly appears there any more.
 
         `refusals` are those of the message so far; `other_than` is the `ts` of an older post with the same
         metadata. Raises Unconfirmed.
         """
-        look = self._finder.find(metadata, attempt, other_than=other_than)
-        return await self._settled(look, attempt, metadata, refusals)
+        look = self._finder.find(metadata, attempt, other_than=(other_than,))
+        return await self._settled(look, attempt, metadata, refusals, other_than)
 
     async def find_live(self, metadata: dict[str, Any], live: LivePost, refusals: Refusals) -> str | None:
         """Return the `ts` of the message that was to show an unfinished answer, as `find` does."""
@@ -95,6 +102,7 @@ class IdempotentPoster:
         attempt: PostAttempt,
         metadata: dict[str, Any],
         refusals: Refusals,
+        other_than: str = "",
     ) -> str | None:
         post = (attempt.place, attempt.at, json.dumps(metadata, sort_keys=True))
         try:
@@ -111,6 +119,10 @@ class IdempotentPoster:
         if ts is None and wait > 0:
             raise Unconfirmed("Slack may still be working on the message.", wait)
         del self._missed[post]
+        if ts is None:
+            self._late.add(metadata, attempt, other_than)
+        else:
+            self._late.watch(metadata, attempt.place, ts)
         return ts
 
     async def find_earlier(
@@ -125,7 +137,7 @@ class IdempotentPoster:
             return None
         attempt = PostAttempt(place, self._clock.now())
         try:
-            ts = await self._finder.find(metadata, attempt, since=since, other_than=other_than)
+            ts = await self._finder.find(metadata, attempt, since=since, other_than=(other_than,))
         except CALL_ERRORS as error:
             if isinstance(error, SlackApiError) and slack_code(error) in CANNOT_POST | SCOPE_MISSING:
                 # A message that comes twice is better than one that never comes. What is closed refuses the post.
@@ -151,7 +163,7 @@ class IdempotentPoster:
         Raises Unconfirmed where the message may have reached Slack, SlackApiError where it has not.
         """
         try:
-            return await self._poster.post(
+            ts = await self._poster.post(
                 place,
                 message,
                 metadata=metadata,
@@ -168,3 +180,5 @@ class IdempotentPoster:
             if outcome_unknown(error):
                 raise unconfirmed(error) from error
             raise
+        self._late.watch(metadata, place, ts)
+        return ts

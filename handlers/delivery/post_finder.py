@@ -97,15 +97,14 @@ class PostFinder:
         attempt: PostAttempt,
         *,
         since: datetime | None = None,
-        other_than: str = "",
+        other_than: tuple[str, ...] = (),
     ) -> str | None:
         """Return the `ts` of the post with this metadata, or None. Raises SlackApiError, TimeoutError.
 
-        `since` is given where the post may be older than the attempt. `other_than` is the `ts` of an older post to
-        skip.
+        `since` is given where the post may be older than the attempt. `other_than` holds each `ts` to skip.
         """
         return await self._find(
-            attempt, lambda message: message.get("ts") != other_than and carries(message, metadata), since
+            attempt, lambda message: message.get("ts") not in other_than and carries(message, metadata), since
         )
 
     async def find_live(self, metadata: dict[str, Any], attempt: PostAttempt) -> str | None:

@@ -11,8 +11,10 @@ import httpx
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.ports.clock import Clock
+from bot.runtime.background_tasks import BackgroundTasks
 from bot.settings import Settings, reveal
 from handlers.delivery.idempotent_poster import SETTLES_IN, IdempotentPoster
+from handlers.delivery.late_posts import LOOKS_AFTER, LatePosts
 from handlers.delivery.post_finder import PostFinder
 from handlers.delivery.poster import CALL_SECONDS, Poster
 from handlers.delivery.rate_limits import RateLimits
@@ -66,12 +68,17 @@ async def open_slack(
     async with open_slack_client(settings, count) as client, httpx.AsyncClient(timeout=30.0) as downloads:
         identity = await log_in(settings, client)
         poster, users = Poster(client, limits, call_seconds), SlackUsers(client)
-        yield SlackConnection(
-            client,
-            identity,
-            users,
-            ChannelMembers(client, users, identity.team),
-            SlackFiles(client, users, downloads, reveal(settings.slack_bot_token), settings.own_slack_origin),
-            poster,
-            IdempotentPoster(poster, PostFinder(client, call_seconds, identity.user), clock, settles_in),
-        )
+        finder, tasks = PostFinder(client, call_seconds, identity.user), BackgroundTasks()
+        late = LatePosts(poster, finder, tasks, [each * (settles_in / SETTLES_IN) for each in LOOKS_AFTER])
+        try:
+            yield SlackConnection(
+                client,
+                identity,
+                users,
+                ChannelMembers(client, users, identity.team),
+                SlackFiles(client, users, downloads, reveal(settings.slack_bot_token), settings.own_slack_origin),
+                poster,
+                IdempotentPoster(poster, finder, clock, late, settles_in),
+            )
+        finally:
+            await tasks.drain(0.0)

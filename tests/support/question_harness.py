@@ -12,6 +12,7 @@ from bot.runtime.clocks import SYSTEM_CLOCK
 from bot.sandbox.slack import Channel
 from handlers.blocks.message import Message
 from handlers.delivery.idempotent_poster import IdempotentPoster
+from handlers.delivery.late_posts import LatePosts
 from handlers.delivery.post_finder import PostFinder
 from handlers.delivery.question_tasks import QuestionTasks
 from storage.conversations import SqliteChatStore
@@ -48,7 +49,8 @@ class QuestionHarness:
         slack = at.connection
         # Another process does not remember where this one has looked for posts.
         finder = PostFinder(slack.client, own_user=slack.identity.user)
-        idempotent_poster = IdempotentPoster(slack.poster, finder, SYSTEM_CLOCK, SETTLES_IN)
+        late = LatePosts(slack.poster, finder, self.tasks, [SETTLES_IN])
+        idempotent_poster = IdempotentPoster(slack.poster, finder, SYSTEM_CLOCK, late, SETTLES_IN)
         return QuestionTasks(answer_worker, idempotent_poster, slack.poster, self.tasks, SYSTEM_CLOCK)
 
     def question(self, key: str, channel: Channel | None = None, thread: str = "") -> Question:

@@ -12,7 +12,9 @@ from bot.domain.place import Place
 from bot.errors import Unconfirmed
 from bot.ports.job_store import Change
 from bot.ports.notifier import NoticeKind, PostAttempt
+from bot.runtime.background_tasks import BackgroundTasks
 from handlers.delivery.idempotent_poster import SETTLES_IN, IdempotentPoster
+from handlers.delivery.late_posts import LatePosts
 from handlers.delivery.post_finder import NOTICE_EVENT, PostFinder
 from tests.support.clock import FixedClock
 from tests.support.slack_harness import CARD, ENDED, SlackHarness, open_slack_harness
@@ -127,7 +129,9 @@ async def test_a_post_begun_before_the_clock_was_set_back_is_told_once_without_w
 
 async def test_a_post_is_certain_to_be_missing_only_after_time_that_no_clock_shows(at: SlackHarness) -> None:
     clock = FixedClock()
-    poster = IdempotentPoster(at.connection.poster, PostFinder(at.connection.client), clock)
+    finder = PostFinder(at.connection.client)
+    late = LatePosts(at.connection.poster, finder, BackgroundTasks())
+    poster = IdempotentPoster(at.connection.poster, finder, clock, late)
     attempt = PostAttempt(Place(at.slack.workspace.team_id, at.channel.id), clock.now())
     metadata = {"event_type": NOTICE_EVENT, "event_payload": {"job": "late"}}
     for jump in (timedelta(hours=1), timedelta(hours=-2)):
